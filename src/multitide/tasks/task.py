@@ -1,0 +1,150 @@
+"""What every kind of task is: a spec that the user writes, and a target that it becomes on the training labels."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from multitide.part import Part
+
+LabelAt = Literal["end", "start", "mean", "majority", "any"]
+
+
+@dataclass
+class Task(Part, ABC):
+    """A named question about a sample: its kind, its loss, and where its label comes from.
+
+    Parameters
+    ----------
+    name : str
+        The task's name; also the name of its column in ``y`` and in predictions.
+    column : str, optional
+        The column of the table that holds the label; `name` when not given.
+    label_at : {"end", "start", "mean", "majority", "any"}, default="end"
+        Which step of a window gives its label, or how the steps' labels become one.
+    lead : int, default=0
+        The label lies this many steps after the window's end (after its start for ``label_at="start"``; for
+        ``"mean"``, ``"majority"`` and ``"any"`` the whole window is moved).
+    """
+
+    name: str
+    column: str | None = None
+    label_at: LabelAt = "end"
+    lead: Annotated[int, Field(ge=0)] = 0
+
+    kind: ClassVar[str]
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns of ``y`` that the task owns."""
+        return [self.name]
+
+    @abstractmethod
+    def fit_target(self, labels: pd.DataFrame) -> Target:
+        """Learn what the training labels say (classes, units, best constant).
+
+        Parameters
+        ----------
+        labels : DataFrame
+            The task's columns of the training rows; NaN, None and blanks are labels that nobody measured.
+
+        Raises
+        ------
+        DataError
+            If no row is labelled, or all labels are equal.
+        """
+
+
+class Target(nn.Module, ABC):
+    """A task that has seen its training labels: codes labels, measures losses, and decodes a head's outputs.
+
+    It is a module, so that what it learned is saved, exported and moved to a device with the network.
+
+    Attributes
+    ----------
+    task : Task
+        The spec it was made from.
+    n_outputs : int
+        Number of outputs of the task's head.
+    bias : Tensor, shape (n_outputs,)
+        The outputs of the best constant predictor: a new head starts there, with zero weights.
+    trivial_loss : Tensor, shape ()
+        The mean raw loss of that constant on the labelled training rows; losses are reported in units of it.
+    """
+
+    task: Task
+    n_outputs: int
+    bias: Tensor
+    trivial_loss: Tensor
+
+    @abstractmethod
+    def encode(self, labels: pd.DataFrame) -> np.ndarray:
+        """Return the labels as numbers a loss can use, shape (n_samples,); see `measured` for missing ones."""
+
+    @abstractmethod
+    def measured(self, codes: Tensor) -> Tensor:
+        """Return a bool tensor, shape (batch,): which rows have a label."""
+
+    @abstractmethod
+    def raw_loss(self, output: Tensor, codes: Tensor) -> Tensor:
+        """Return the loss of every row, shape (batch,), in the loss's own units; `codes` are all measured.
+
+        Parameters
+        ----------
+        output : Tensor, shape (batch, n_outputs)
+            What the head gave.
+        codes : Tensor, shape (batch,)
+            Labels from `encode`, with missing ones already replaced by any measured value.
+        """
+
+    @abstractmethod
+    def forward(self, output: Tensor) -> Tensor:
+        """Decode a head's output, (batch, n_outputs), to probabilities or to numbers in the user's own units."""
+
+    @abstractmethod
+    def to_frame(self, decoded: np.ndarray) -> pd.DataFrame:
+        """Return predictions in the user's own values, one column a column of the task."""
+
+    @abstractmethod
+    def metrics(self, labels: pd.DataFrame, decoded: np.ndarray) -> pd.DataFrame:
+        """Compare predictions with labels on the labelled rows.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``metric``, ``value``, ``trivial`` (the same metric of the best training constant),
+            ``n_labelled``; ``higher_is_better``. The first row is the task's headline figure; "loss" is among them,
+            in units of the trivial loss.
+        """
+
+    @abstractmethod
+    def to_config(self) -> dict[str, Any]:
+        """Return what the buffers do not hold (classes as the user wrote them), as plain JSON values."""
+
+    @classmethod
+    @abstractmethod
+    def from_config(cls, task: Task, config: dict[str, Any]) -> Target:
+        """Rebuild a target from `to_config`; the buffers are filled by ``load_state_dict``."""
+
+    def fill_missing(self, codes: Tensor) -> Tensor:
+        """Return `codes` with missing labels replaced by a harmless one, *before* any loss is computed.
+
+        ``where`` on a loss that is already NaN still sends NaN gradients back, so the target has to be mended first.
+        """
+        return torch.where(self.measured(codes), codes, torch.zeros_like(codes))
+
+    def row_loss(self, output: Tensor, codes: Tensor) -> Tensor:
+        """Return each row's loss in units of the trivial loss, shape (batch,), and 0 where there is no label."""
+        losses = self.raw_loss(output, self.fill_missing(codes)) / self.trivial_loss
+        return torch.where(self.measured(codes), losses, torch.zeros_like(losses))
+
+    def mean_loss(self, output: Tensor, codes: Tensor) -> Tensor:
+        """Return the mean loss over the labelled rows, shape (), in units of the trivial loss; 0 if there is none."""
+        return self.row_loss(output, codes).sum() / self.measured(codes).sum().clamp(min=1)
