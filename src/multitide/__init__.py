@@ -1,1 +1,38 @@
-"""Multi-task learning on time series."""
+"""Multi-task learning on time series: one network answers several questions about a series at once."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+# Which module holds which public name. A name is imported when it is first used, so that `import multitide` and
+# `multitide --help` need no torch. `__init__.pyi` says the same to type checkers; a test keeps the two equal.
+_PUBLIC = {
+    "errors": (
+        "DataError",
+        "MissingDependencyError",
+        "MultitideError",
+        "MultitideWarning",
+        "ParameterError",
+        "StoreError",
+    ),
+    "samples": ("Samples",),
+}
+
+_MODULE_OF = {name: module for module, names in _PUBLIC.items() for name in names}
+
+__all__ = sorted(_MODULE_OF)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

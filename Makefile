@@ -1,0 +1,44 @@
+# `make demo`, `make test`, `make check`, `make bench`, `make test-all`: each sets up what it needs in .venv.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+
+.PHONY: demo test test-all check bench clean
+.DELETE_ON_ERROR:
+
+demo: .venv/.installed
+	$(BIN)/multitide demo
+
+test: .venv/.installed-dev
+	$(BIN)/python -m pytest -q -m "not slow" $(ARGS)
+
+test-all: .venv/.installed-dev
+	$(BIN)/python -m pytest -q $(ARGS)
+
+check: .venv/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: .venv/.installed-bench
+	set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache
+
+# torch first and by itself: on Linux the newest torch is gigabytes of CUDA, and the pin finds a CPU build where one is at hand.
+.venv/.torch: constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) torch
+	touch $@
+
+.venv/.installed: .venv/.torch pyproject.toml
+	$(PIP) --editable .
+	touch $@
+
+.venv/.installed-dev: .venv/.installed
+	$(PIP) --editable ".[balancing,dev]"
+	touch $@
+
+.venv/.installed-bench: .venv/.installed
+	$(PIP) --editable ".[bench]"
+	touch $@

@@ -1,0 +1,141 @@
+"""The house stands as `docs/architecture.md` draws it: imports only go down, and nobody prints out of turn."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import multitide
+
+PACKAGE = Path(multitide.__file__).parent
+ROOT = Path(__file__).parents[1]
+
+# From the top of the house to the ground; docs/architecture.md shows the same picture.
+FLOORS = {
+    "surface": ["__main__", "cli", "plot", "report"],
+    "api": ["estimator", "study"],
+    "assembly": ["training", "batches", "callbacks", "keep", "model", "progress", "schedule", "store", "config"],
+    "parts": ["tasks", "backbones", "sharing", "balancing", "encodings"],
+    "data": ["samples", "tables", "windows", "splits", "formats", "datasets", "simulate"],
+    "ground": ["errors", "checks", "part"],
+}
+FORBIDDEN_NAMES = {"utils", "common", "helpers", "base", "util", "helper", "misc"}
+MAY_PRINT = {"cli", "progress"}
+HEAVY = ("torch", "numpy", "pandas", "sklearn", "scipy", "matplotlib", "pyarrow", "pydantic")
+
+
+def dotted(path: Path) -> str:
+    """`src/multitide/tasks/task.py` -> `tasks.task`; a package is its `__init__`."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {dotted(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+@cache
+def tree(module: str) -> ast.Module:
+    return ast.parse(MODULES[module].read_text())
+
+
+def imported(module: str) -> Iterator[str]:
+    """The modules of the package that `module` imports anywhere in it, also inside functions and for types only."""
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} imports relatively; say `from multitide...`"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in names:
+            if name.split(".")[0] == "multitide":
+                yield resolve(name.removeprefix("multitide").lstrip("."))
+
+
+def resolve(name: str) -> str:
+    """The module that an imported name lies in: `tasks.task.Task` -> `tasks.task`."""
+    if name in MODULES or name == "__version__":
+        return name if name in MODULES else ""
+    outer = name.rpartition(".")[0]
+    assert outer in MODULES and outer, f"`from multitide import {name}`: import from the module that holds it"
+    return outer
+
+
+def graph() -> dict[str, set[str]]:
+    return {module: {other for other in imported(module) if other != module} for module in MODULES}
+
+
+def floor_of(module: str) -> int:
+    top = module.split(".")[0]
+    return next(height for height, names in enumerate(reversed(FLOORS.values())) if top in names)
+
+
+def test_every_module_has_a_floor_and_every_room_exists() -> None:
+    on_floors = [name for names in FLOORS.values() for name in names]
+    there = {module.split(".")[0] for module in MODULES} - {""}
+    assert not there - set(on_floors)
+
+
+def test_imports_only_go_down() -> None:
+    upward = [
+        f"{module} -> {other}"
+        for module, others in graph().items()
+        if module
+        for other in others
+        if other and floor_of(other) > floor_of(module)
+    ]
+    assert not upward
+
+
+def test_imports_have_no_cycle() -> None:
+    try:
+        TopologicalSorter(graph()).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+def test_the_picture_in_the_docs_is_this_one() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    for floor, names in FLOORS.items():
+        line = next((line for line in page.splitlines() if line.startswith(f"{floor} ")), "")
+        missing = [name for name in names if name != "__main__" and name not in line.replace("/", " ").split()]
+        assert not missing, f"docs/architecture.md, floor {floor!r}, lacks {missing}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_has_a_telling_name_and_a_readable_length(module: str) -> None:
+    assert not FORBIDDEN_NAMES & set(module.split("."))
+    n_lines = MODULES[module].read_text().count("\n")
+    assert n_lines <= 400, f"{module} has {n_lines} lines"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_only_the_command_and_the_progress_bar_print(module: str) -> None:
+    prints = [
+        node.lineno
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]
+    assert not prints or module.split(".")[0] in MAY_PRINT
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["fit", "--help"], ["--version"]])
+def test_help_needs_no_heavy_package(arguments: list[str]) -> None:
+    code = (
+        "import sys\n"
+        "from multitide.cli import main\n"
+        f"sys.argv = ['multitide', *{arguments!r}]\n"
+        "try:\n    main()\nexcept SystemExit as stop:\n    assert not stop.code, stop.code\n"
+        f"print('HEAVY', *(name for name in {HEAVY!r} if name in sys.modules))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].split() == ["HEAVY"]
