@@ -8,7 +8,7 @@ speaks scikit-learn's ``get_params`` / ``set_params``, is compared by value, and
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Self, cast
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -61,12 +61,15 @@ class Part:
             raise ParameterError("\n".join(problems))
 
 
-def annotation_problems(part: type[Part], values: Mapping[str, Any], name: str) -> list[str]:
-    """Return one sentence for every value that violates the annotations of `part`."""
+def annotation_problems(
+    part: type[Part], values: Mapping[str, Any], name: str, only: Collection[str] | None = None
+) -> list[str]:
+    """Return one sentence for every value that violates the annotations of `part`; with `only`, of these fields."""
     try:
         _adapter(part).validate_python(dict(values))
     except ValidationError as error:
-        return [_sentence(name, detail, [f.name for f in _fields(part)]) for detail in error.errors()]
+        details = [d for d in error.errors() if only is None or d["loc"][0] in only]
+        return list(dict.fromkeys(_sentence(name, detail, [f.name for f in _fields(part)]) for detail in details))
     return []
 
 
@@ -85,7 +88,7 @@ def _adapter(part: type[Part]) -> TypeAdapter[Any]:
 
 
 def _sentence(name: str, detail: Mapping[str, Any], names: list[str]) -> str:
-    where = ".".join([name, *(str(step) for step in detail["loc"] if isinstance(step, (str, int)))])
+    where = ".".join(str(step) for step in [name, *detail["loc"]] if step != "")
     if detail["type"] == "unexpected_keyword_argument":
         return f"`{name}` has no parameter {detail['loc'][-1]!r}.{suggest(str(detail['loc'][-1]), names)}"
     if detail["type"].startswith("missing"):

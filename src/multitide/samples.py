@@ -166,6 +166,30 @@ class Samples:
         positions = np.where(inside, self.starts[rows, None] + steps, 0)
         return np.where(inside[:, :, None], self.values[positions], np.nan).transpose(0, 2, 1)
 
+    def joined(self, other: Self) -> Self:
+        """Return the samples of both, these first; without a copy of the series where both view the same table.
+
+        Raises
+        ------
+        DataError
+            If the channels differ.
+        """
+        if self.channels != other.channels or self.categories != other.categories:
+            raise DataError(f"`channels` must be {list(self.channels)} in both; got {list(other.channels)}.")
+        same = self.values is other.values
+        shift = 0 if same else len(self.values)
+        changes: dict[str, Any] = {
+            "values": self.values if same else np.concatenate([self.values, other.values]),
+            "starts": np.concatenate([self.starts, other.starts + shift]),
+        }
+        for name in ("lengths", "series", "time", "begin", "finish"):
+            pair = [getattr(self, name), getattr(other, name)]
+            changes[name] = None if any(array is None for array in pair) else np.concatenate(pair)
+        for name in ("y", "static", "extra"):
+            frames = [getattr(self, name), getattr(other, name)]
+            changes[name] = None if any(frame is None for frame in frames) else pd.concat(frames, ignore_index=True)
+        return dataclasses.replace(self, **changes)
+
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some attributes replaced."""
         return dataclasses.replace(self, **changes)

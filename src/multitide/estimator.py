@@ -1,0 +1,354 @@
+"""The one estimator: what a user types."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from multitide.backbones import BACKBONES
+from multitide.balancing import WEIGHTINGS
+from multitide.callbacks import Callback
+from multitide.config import part_from_config
+from multitide.encodings.inputs import Inputs
+from multitide.errors import DataError, ParameterError
+from multitide.fitting import Recipe, fit_model, resolve_device
+from multitide.part import Part, annotation_problems
+from multitide.predicting import decode
+from multitide.progress import ProgressBar
+from multitide.samples import Samples, SeriesView
+from multitide.sharing import SHARINGS
+from multitide.sides import learning_sides
+from multitide.splits import Splitter
+from multitide.tasks import Task, resolve_tasks
+from multitide.training import Training
+
+PART_PARAMETERS: dict[str, dict[str, type[Part]]] = {
+    "backbone": BACKBONES,
+    "inputs": {"inputs": Inputs},
+    "sharing": SHARINGS,
+    "weighting": WEIGHTINGS,
+    "training": {"training": Training},
+}
+
+
+class MultiTaskEstimator(BaseEstimator):
+    """Learns several labels of multivariate time series, classes and numbers mixed, wherever they were measured.
+
+    Parameters
+    ----------
+    tasks : list of Task or str, optional
+        The questions. A name is a column of ``y`` whose kind is inferred; None: every column of ``y``.
+    backbone : str or Backbone, default="lstm_fcn"
+        From series to features; ``LSTMFCN(hidden_size=32)`` or its name.
+    inputs : Inputs, optional
+        How raw series are clipped, imputed, scaled and encoded, inside the model.
+    sharing : {"hard", "none"} or Sharing, default="hard"
+        One backbone for all tasks, or a network a task.
+    weighting : str or Weighting, default="uniform"
+        From the tasks' losses, each in units of its trivial loss, to the one that is minimised.
+    keep : {"joint", "per_task"}, default="joint"
+        One set of weights, from the epoch with the best mean validation loss, or each task's best epoch too.
+    max_epochs : int, default=50
+        Length of a full run.
+    batch_size : int, default=64
+        Samples a step.
+    lr : float, default=0.001
+        The highest learning rate of the schedule.
+    training : Training, optional
+        The rest of training: weight decay, schedule, patience, clipping, averaging, order.
+    validation : float, Splitter or None, default=0.15
+        What chooses the epoch. A share is cut by time where the samples are windows of few series with time stamps,
+        by series where they are windows of many, else at random; None: no validation, the last epoch is kept.
+    refit : bool, default=False
+        Train once more on all rows for the epochs that validation chose.
+    device : str, default="auto"
+        "auto" (CUDA if there is one), "cpu", "cuda", "cuda:1".
+    random_state : int, optional
+        Same seed, same result, on the same machine with the same number of threads.
+    verbose : int, default=1
+        0: silent; 1: a progress bar on a terminal.
+
+    Attributes
+    ----------
+    tasks_ : list of Task
+        The tasks with their kinds.
+    classes_ : dict of str to list
+        For each classification task its classes, as the user wrote them.
+    model_ : Answers
+        The fitted module, from raw arrays to answers in the user's units.
+    history_ : DataFrame
+        One row an epoch, task and side: ``loss`` (in units of the trivial loss), ``weight``, ``lr``, ``seconds``.
+    best_epoch_ : dict of str to int
+        The epoch that answers each task.
+    n_labelled_ : dict of str to dict
+        Labelled rows of each task on each side.
+    n_channels_in_, n_timepoints_in_ : int
+        Shape of the training series.
+    channels_ : tuple of str
+        Names of the channels.
+    seed_ : int
+        The seed that was used.
+
+    Examples
+    --------
+    >>> import multitide as mt
+    >>> samples = mt.simulate_rig(n_runs=40, random_state=0)
+    >>> estimator = mt.MultiTaskEstimator(max_epochs=2, random_state=0, verbose=0).fit(samples)
+    >>> list(estimator.predict(samples).columns) == list(samples.y.columns)
+    True
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[Task | str] | None = None,
+        *,
+        backbone: Any = "lstm_fcn",
+        inputs: Any = None,
+        sharing: Any = "hard",
+        weighting: Any = "uniform",
+        keep: str = "joint",
+        max_epochs: int = 50,
+        batch_size: int = 64,
+        lr: float = 1e-3,
+        training: Any = None,
+        validation: float | Splitter | None = 0.15,
+        refit: bool = False,
+        device: str = "auto",
+        random_state: int | None = None,
+        verbose: int = 1,
+    ) -> None:
+        self.tasks = tasks
+        self.backbone = backbone
+        self.inputs = inputs
+        self.sharing = sharing
+        self.weighting = weighting
+        self.keep = keep
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.training = training
+        self.validation = validation
+        self.refit = refit
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # -- scikit-learn -----------------------------------------------------------------------------------------------
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters; ``backbone__num_layers`` reaches into a part, also one that is given by its name."""
+        for name in {key.split("__")[0] for key in params if "__" in key} & set(PART_PARAMETERS):
+            setattr(self, name, self._part(name, params.pop(name, getattr(self, name))))
+        return super().set_params(**params)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array, tags.input_tags.three_d_array = False, True
+        tags.input_tags.allow_nan = True
+        tags.target_tags.required = True
+        tags.target_tags.multi_output = True
+        return tags
+
+    # -- learning ---------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        static: pd.DataFrame | None = None,
+        groups: Sequence[Any] | None = None,
+        time: Sequence[Any] | None = None,
+        validation: Samples | tuple[Any, Any] | None = None,
+        callbacks: Sequence[Callback] = (),
+    ) -> Self:
+        """Learn every task from the rows that have its label.
+
+        Parameters
+        ----------
+        X : Samples, or array of shape (n_samples, n_channels, n_timepoints), or list of (n_channels, n_timepoints_i)
+            The series; NaN is a value that nobody measured.
+        y : DataFrame, n_samples rows
+            One column a task; NaN, None and blanks are labels that nobody measured. Not with `Samples`.
+        static, groups, time : optional
+            As `static`, `series` and `time` of :meth:`Samples.from_arrays`.
+        validation : Samples or (X, y), optional
+            Chooses the epoch, instead of a part of the training samples.
+        callbacks : sequence of Callback
+            Told of every step.
+
+        Returns
+        -------
+        MultiTaskEstimator
+            This estimator, fitted.
+
+        Raises
+        ------
+        ParameterError
+            With every wrong parameter.
+        DataError
+            With what is wrong with the data.
+        """
+        recipe = self._recipe()
+        samples = as_samples(X, y, static=static, groups=groups, time=time)
+        tasks = resolve_tasks(self.tasks, samples.y)
+        held_out = as_samples(*validation) if isinstance(validation, tuple) else validation
+        samples, train, valid = learning_sides(samples, tasks, held_out, self.validation, recipe.seed)
+        bar = [ProgressBar()] if self.verbose else []
+        fitted = fit_model(samples, train, valid, tasks, recipe, [*bar, *callbacks])
+        self.seed_, self.tasks_, self.model_ = recipe.seed, tasks, fitted.answers
+        self.history_ = pd.DataFrame(fitted.history)
+        self.best_epoch_, self.n_labelled_, self.seconds_ = fitted.best_epoch, fitted.n_labelled, fitted.seconds
+        self.channels_, self.categories_, self.reading_ = samples.channels, samples.categories, samples.reading
+        self.n_channels_in_, self.n_timepoints_in_ = samples.n_channels, samples.n_timepoints
+        self.fingerprint_ = samples.fingerprint()
+        return self
+
+    def _recipe(self) -> Recipe:
+        """Return the resolved parts and numbers, or raise one error with everything that is wrong."""
+        problems: list[str] = []
+        parts: dict[str, Part] = {}
+        for name in PART_PARAMETERS:
+            try:
+                parts[name] = self._part(name, getattr(self, name))
+                parts[name].check(name)
+            except ParameterError as error:
+                problems.append(str(error))
+        seed = self.random_state if self.random_state is not None else int.from_bytes(os.urandom(4), "little")
+        names = ("keep", "max_epochs", "batch_size", "lr", "refit", "device")
+        numbers = {name: getattr(self, name) for name in names} | {"seed": seed}
+        problems += annotation_problems(Recipe, numbers, "", only=list(numbers))
+        if problems:
+            raise ParameterError("\n".join(problems).replace("`seed`", "`random_state`"))
+        resolve_device(self.device)
+        return Recipe(**parts, **numbers)  # type: ignore[arg-type]
+
+    def _part(self, name: str, value: Any) -> Part:
+        return part_from_config(PART_PARAMETERS[name], name if value is None else value, name)
+
+    # -- answering --------------------------------------------------------------------------------------------------
+
+    def predict(self, X: Any, *, static: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Answer every task for every sample.
+
+        Parameters
+        ----------
+        X : Samples or array, shape (n_samples, n_channels, n_timepoints)
+            The series, raw.
+        static : DataFrame, optional
+            Static inputs, when `X` is an array and the model was fitted with some.
+
+        Returns
+        -------
+        DataFrame, n_samples rows
+            One column a task: classes as the user wrote them, numbers in the user's units.
+        """
+        decoded = self._decode(X, static)
+        frames = [self.model_.target(name).to_frame(values) for name, values in decoded.items()]
+        return pd.concat(frames, axis=1)
+
+    def predict_proba(self, X: Any, *, static: pd.DataFrame | None = None) -> dict[str, pd.DataFrame]:
+        """Return the class probabilities of every classification task, one DataFrame (n_samples, n_classes) a task."""
+        decoded = self._decode(X, static)
+        return {
+            name: pd.DataFrame(decoded[name], columns=pd.Index(classes, name=name))
+            for name, classes in self.classes_.items()
+        }
+
+    def evaluate(self, X: Any, y: Any = None, *, static: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Measure every task on the rows that have its label, next to the trivial predictor.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``task``, ``metric``, ``value``, ``trivial`` (the best training constant's figure), ``n_labelled``,
+            ``higher_is_better``; each task's headline figure first. "loss" is in units of the trivial loss.
+        """
+        check_is_fitted(self, "model_")
+        samples = as_samples(X, y, static=static)
+        missing = [name for name in (task.name for task in self.tasks_) if name not in samples.y]
+        if missing:
+            raise DataError(f"`y` must have a column for every task; {missing} are missing from {list(samples.y)}.")
+        decoded = self._decode(samples, None)
+        tables = []
+        for task in self.tasks_:
+            table = self.model_.target(task.name).metrics(samples.y[task.columns], decoded[task.name])
+            table.insert(0, "task", task.name)
+            tables.append(table)
+        return pd.concat(tables, ignore_index=True)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Return the mean over tasks of 1 - loss / trivial loss on the labelled rows; 0 is the trivial predictor."""
+        table = self.evaluate(X, y)
+        return float(np.nanmean(1 - table.loc[table["metric"] == "loss", "value"].to_numpy(dtype=float)))
+
+    @property
+    def classes_(self) -> dict[str, list[Any]]:
+        """For each classification task its classes, as the user wrote them."""
+        check_is_fitted(self, "model_")
+        targets = {task.name: self.model_.target(task.name) for task in self.tasks_ if task.kind == "classification"}
+        return {name: list(getattr(target, "classes")) for name, target in targets.items()}  # noqa: B009
+
+    def _decode(self, X: Any, static: pd.DataFrame | None) -> dict[str, np.ndarray]:
+        check_is_fitted(self, "model_")
+        samples = as_samples(X, static=static)
+        decoded = decode(self.model_, samples, self.channels_, self.n_timepoints_in_, resolve_device(self.device))
+        return {task.name: decoded[task.name] for task in self.tasks_}
+
+    # -- keeping ----------------------------------------------------------------------------------------------------
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the model as a folder: ``model.json`` and ``weights.safetensors``, atomically.
+
+        Raises
+        ------
+        StoreError
+            If `folder` exists already, or cannot be written. Nothing is overwritten.
+        """
+        check_is_fitted(self, "model_")
+        from multitide.store import save_estimator
+
+        return save_estimator(self, Path(folder))
+
+    @classmethod
+    def load(cls, folder: str | Path, *, device: str | None = None) -> Self:
+        """Read a model folder or a run folder; no pickle is ever read.
+
+        Raises
+        ------
+        StoreError
+            If it is no model folder, was altered or damaged, or was written by a newer multitide.
+        """
+        from multitide.store import load_estimator
+
+        return load_estimator(cls, Path(folder), device)
+
+
+def as_samples(
+    X: Any,
+    y: Any = None,
+    *,
+    static: pd.DataFrame | None = None,
+    groups: Sequence[Any] | None = None,
+    time: Sequence[Any] | None = None,
+) -> Samples:
+    """Return what the user gave as `Samples`."""
+    if isinstance(X, Samples):
+        if y is not None:
+            return X.replace(y=pd.DataFrame(y).reset_index(drop=True))
+        return X
+    if isinstance(X, (str, Path)):
+        raise DataError(f"`X` must be Samples or an array; got the path {str(X)!r}. Use multitide.read_table(path, ...).")
+    labels = None if y is None else pd.DataFrame(y)
+    if labels is not None:
+        labels.columns = [str(column) for column in labels.columns]
+    return Samples.from_arrays(
+        np.asarray(X) if isinstance(X, SeriesView) else X, labels, static=static, series=groups, time=time
+    )

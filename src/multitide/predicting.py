@@ -1,0 +1,76 @@
+"""Running a fitted model over any number of samples."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import torch
+
+from multitide.batches import DeviceSamples
+from multitide.errors import DataError, MultitideWarning
+from multitide.model import Answers
+from multitide.samples import Samples
+
+BATCH = 1024
+
+
+@torch.no_grad()
+def decode(
+    answers: Answers, samples: Samples, channels: tuple[str, ...], n_timepoints: int, device: torch.device
+) -> dict[str, np.ndarray]:
+    """Return each task's probabilities (n_samples, n_classes) or numbers (n_samples,).
+
+    Parameters
+    ----------
+    answers : Answers
+        The fitted model; it is moved to the device and back.
+    samples : Samples
+        Raw series.
+    channels, n_timepoints : tuple of str, int
+        What the model was fitted on.
+    device : torch.device
+        Where to compute.
+
+    Raises
+    ------
+    DataError
+        If the channels or the static inputs are not those of the training samples.
+    """
+    check_like_training(answers, samples, channels, n_timepoints)
+    answers = answers.to(device).eval()
+    statics = [_static(network.static, samples) for network in answers.network_list]
+    on_device = [None if s is None else torch.from_numpy(s).to(device) for s in statics]
+    table = DeviceSamples(samples, [], None, device)
+    parts: list[dict[str, np.ndarray]] = []
+    for rows in torch.arange(len(samples), device=device).split(BATCH):
+        batch = table.gather(rows)
+        decoded = answers(batch.x, batch.lengths, [None if s is None else s[rows] for s in on_device])
+        parts.append({name: values.cpu().numpy() for name, values in decoded.items()})
+    answers.cpu()
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def check_like_training(answers: Answers, samples: Samples, channels: tuple[str, ...], n_timepoints: int) -> None:
+    """Raise unless the samples have the training samples' channels and static inputs."""
+    if not len(samples):
+        raise DataError("`X` must have at least one sample; got none.")
+    if samples.channels != channels:
+        missing = [c for c in channels if c not in samples.channels]
+        unknown = [c for c in samples.channels if c not in channels]
+        raise DataError(
+            f"`X` must have the {len(channels)} channels {list(channels)} of the training data, in this order; got "
+            f"{samples.n_channels}: {list(samples.channels)}. Missing: {missing}; unknown: {unknown}."
+        )
+    if any(network.static is not None for network in answers.network_list) and samples.static is None:
+        raise DataError("`static` must be given: the model was fitted with static inputs.")
+    if samples.n_timepoints > 4 * n_timepoints:
+        warnings.warn(
+            f"`X` has series of {samples.n_timepoints} steps; the longest in training had {n_timepoints}.",
+            MultitideWarning,
+            stacklevel=4,
+        )
+
+
+def _static(layer: torch.nn.Module | None, samples: Samples) -> np.ndarray | None:
+    return None if layer is None else layer.encode(samples.static)  # type: ignore[operator]

@@ -1,0 +1,278 @@
+"""Saving and loading: a model is a folder of ``model.json`` and ``weights.safetensors``; no pickle is ever read.
+
+``model.json`` says everything but the weights, its own schema version, and the hash of both files, so that a folder
+that was damaged, altered by hand or written by a newer multitide is refused instead of half understood.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pandas as pd
+import safetensors.torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError
+from torch import Tensor
+
+from multitide.config import part_from_config, part_to_config
+from multitide.encodings.inputs import InputLayer
+from multitide.encodings.static import StaticLayer
+from multitide.errors import StoreError
+from multitide.fitting import Recipe, build_network
+from multitide.model import Answers, Network
+from multitide.tasks import TASKS, Task, task_from_config, task_to_config
+from multitide.training import copy_with_state
+
+if TYPE_CHECKING:
+    from multitide.estimator import MultiTaskEstimator
+
+SCHEMA = 1
+MODEL_FILE, WEIGHTS_FILE = "model.json", "weights.safetensors"
+VERSIONS = ("multitide", "torch", "numpy", "pandas", "scikit-learn")
+AnyEstimator = TypeVar("AnyEstimator", bound="MultiTaskEstimator")
+
+
+class NetworkRecord(BaseModel):
+    """One network of a model: its tasks in order, those that it answers, and its static inputs."""
+
+    model_config = ConfigDict(extra="forbid")
+    tasks: list[str]
+    answered: list[str]
+    targets: list[dict[str, Any]]
+    static: dict[str, Any] | None
+
+
+class ModelRecord(BaseModel):
+    """What ``model.json`` holds."""
+
+    model_config = ConfigDict(extra="forbid")
+    format: str
+    schema_version: int
+    versions: dict[str, str]
+    estimator: dict[str, Any]
+    tasks: list[dict[str, Any]]
+    channels: list[str]
+    categories: dict[str, list[Any]]
+    n_timepoints: int
+    networks: list[NetworkRecord]
+    seed: int
+    best_epoch: dict[str, int]
+    n_labelled: dict[str, dict[str, int]]
+    seconds: float
+    fingerprint: str
+    reading: dict[str, Any] | None
+    weights_sha256: str
+    sha256: str = ""
+
+
+def save_estimator(estimator: MultiTaskEstimator, folder: Path) -> Path:
+    """Write a fitted estimator as a new folder, atomically; see :meth:`MultiTaskEstimator.save`."""
+    refuse_existing(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        raise StoreError(f"`folder` must be a place that can be written; got {str(folder)!r} ({error}).") from error
+    try:
+        safetensors.torch.save_file(_weights(estimator.model_), draft / WEIGHTS_FILE)
+        record = _record(estimator, _sha256((draft / WEIGHTS_FILE).read_bytes()))
+        (draft / MODEL_FILE).write_text(json.dumps(record, indent=1, ensure_ascii=False), encoding="utf-8")
+        draft.chmod(0o755)
+        os.replace(draft, folder)
+    except OSError as error:
+        raise StoreError(f"`folder` must be a place that can be written; got {str(folder)!r} ({error}).") from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return folder
+
+
+def load_estimator(cls: type[AnyEstimator], folder: Path, device: str | None = None) -> AnyEstimator:
+    """Read a fitted estimator from a folder; see :meth:`MultiTaskEstimator.load`."""
+    record = read_record(folder)
+    weights = _read_weights(folder, record)
+    estimator = cls(**{name: _from_json(name, value) for name, value in record.estimator.items()})
+    if device is not None:
+        estimator.set_params(device=device)
+    estimator.tasks_ = [task_from_config(config) for config in record.tasks]
+    estimator.model_ = _rebuild(estimator._recipe(), record, estimator.tasks_, weights, folder)
+    estimator.channels_ = tuple(record.channels)
+    estimator.categories_ = {name: tuple(values) for name, values in record.categories.items()}
+    estimator.n_channels_in_, estimator.n_timepoints_in_ = len(record.channels), record.n_timepoints
+    estimator.seed_, estimator.seconds_, estimator.fingerprint_ = record.seed, record.seconds, record.fingerprint
+    estimator.best_epoch_, estimator.n_labelled_ = record.best_epoch, record.n_labelled
+    estimator.reading_ = record.reading
+    estimator.history_ = read_history(folder)
+    return estimator
+
+
+def read_record(folder: Path) -> ModelRecord:
+    """Read and check ``model.json``.
+
+    Raises
+    ------
+    StoreError
+        If it is not there, is damaged or altered, or has a schema version that this multitide does not know.
+    """
+    path = folder / MODEL_FILE
+    if not path.is_file():
+        raise StoreError(f"`folder` must be a model or run folder with {MODEL_FILE!r}; got {str(folder)!r}.")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise StoreError(f"{str(path)!r} must be readable JSON; it is damaged ({error}).") from error
+    if not isinstance(content, dict) or content.get("format") != "multitide":
+        raise StoreError(f"{str(path)!r} must be a multitide model; its format is not 'multitide'.")
+    if content.get("schema_version") != SCHEMA:
+        wrote = content.get("versions", {}).get("multitide", "unknown")
+        raise StoreError(
+            f"{str(path)!r} must have schema version {SCHEMA}; got {content.get('schema_version')} (written by multitide "
+            f"{wrote}, this is {version('multitide')}). Install that version to read it."
+        )
+    if content.get("sha256") != _record_hash(content):
+        raise StoreError(f"{str(path)!r} was altered or damaged after it was written: its hash does not fit.")
+    try:
+        return ModelRecord.model_validate(content)
+    except ValidationError as error:
+        raise StoreError(f"{str(path)!r} is not a whole model record: {error}") from error
+
+
+def write_history(history: pd.DataFrame, folder: Path) -> None:
+    """Write the history beside a model, one JSON object a line."""
+    history.to_json(folder / "history.jsonl", orient="records", lines=True)
+
+
+def read_history(folder: Path) -> pd.DataFrame:
+    """Read the history of a run folder; empty for a bare model folder."""
+    path = folder / "history.jsonl"
+    return pd.read_json(path, orient="records", lines=True) if path.is_file() else pd.DataFrame()
+
+
+def refuse_existing(folder: Path) -> None:
+    """Raise if there is already something at `folder`, except an empty directory."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise StoreError(f"`folder` must not exist yet; {str(folder)!r} does. Choose another name or move it away.")
+
+
+def installed_versions() -> dict[str, str]:
+    """Return the versions of the packages that decide a result."""
+    found = {}
+    for name in VERSIONS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def _record(estimator: MultiTaskEstimator, weights_sha256: str) -> dict[str, Any]:
+    answers = estimator.model_
+    networks = [_network_record(n, answered) for n, answered in zip(answers.network_list, answers.answered, strict=True)]
+    record = ModelRecord(
+        format="multitide",
+        schema_version=SCHEMA,
+        versions=installed_versions(),
+        estimator={name: _to_json(name, value) for name, value in estimator.get_params(deep=False).items()},
+        tasks=[task_to_config(task) for task in estimator.tasks_],
+        channels=list(estimator.channels_),
+        categories={name: list(values) for name, values in estimator.categories_.items()},
+        n_timepoints=estimator.n_timepoints_in_,
+        networks=networks,
+        seed=estimator.seed_,
+        best_epoch=estimator.best_epoch_,
+        n_labelled=estimator.n_labelled_,
+        seconds=estimator.seconds_,
+        fingerprint=estimator.fingerprint_,
+        reading=estimator.reading_,
+        weights_sha256=weights_sha256,
+    ).model_dump(mode="json")
+    return record | {"sha256": _record_hash(record)}
+
+
+def _network_record(network: Network, answered: list[str]) -> NetworkRecord:
+    return NetworkRecord(
+        tasks=network.names,
+        answered=answered,
+        targets=[target.to_config() for target in network.target_list],
+        static=None if network.static is None else network.static.to_config(),
+    )
+
+
+def _weights(answers: Answers) -> dict[str, Tensor]:
+    return {name: tensor.contiguous().clone() for name, tensor in answers.networks.state_dict().items()}
+
+
+def _read_weights(folder: Path, record: ModelRecord) -> dict[str, Tensor]:
+    path = folder / WEIGHTS_FILE
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise StoreError(f"`folder` must have {WEIGHTS_FILE!r}; {str(folder)!r} has none ({error}).") from error
+    if _sha256(content) != record.weights_sha256:
+        raise StoreError(f"{str(path)!r} was altered or damaged after it was written: its hash does not fit.")
+    try:
+        return safetensors.torch.load(content)
+    except SafetensorError as error:
+        raise StoreError(f"{str(path)!r} cannot be read: {error}") from error
+
+
+def _rebuild(
+    recipe: Recipe, record: ModelRecord, tasks: list[Task], weights: dict[str, Tensor], folder: Path
+) -> Answers:
+    by_name = {task.name: task for task in tasks}
+    categories = {name: tuple(values) for name, values in record.categories.items()}
+    networks = []
+    for i, entry in enumerate(record.networks):
+        inputs: InputLayer = recipe.inputs.build(tuple(record.channels), categories)
+        static = None if entry.static is None else StaticLayer.from_config(entry.static)
+        pairs = zip(entry.tasks, entry.targets, strict=True)
+        targets = [TASKS[by_name[name].kind].target_class.from_config(by_name[name], config) for name, config in pairs]
+        network = build_network(recipe, inputs, static, targets, record.n_timepoints)
+        state = {key.removeprefix(f"{i}."): tensor for key, tensor in weights.items() if key.startswith(f"{i}.")}
+        try:
+            networks.append(copy_with_state(network, state))
+        except RuntimeError as error:
+            raise StoreError(f"The weights in {str(folder)!r} do not fit the model that they belong to: {error}") from error
+    return Answers(networks, [entry.answered for entry in record.networks]).eval()
+
+
+def _to_json(name: str, value: Any) -> Any:
+    """Return a constructor parameter as plain JSON; what cannot be one (validation samples) becomes None."""
+    from multitide.estimator import PART_PARAMETERS
+    from multitide.splits import Splitter
+
+    if name == "tasks":
+        return None if value is None else [task if isinstance(task, str) else task_to_config(task) for task in value]
+    if isinstance(value, Splitter):
+        return value.get_params()
+    if name in PART_PARAMETERS and value is not None:
+        return part_to_config(PART_PARAMETERS[name], value)
+    return value
+
+
+def _from_json(name: str, value: Any) -> Any:
+    from multitide.estimator import PART_PARAMETERS
+    from multitide.splits import Splitter
+
+    if name == "tasks" and value is not None:
+        return [task if isinstance(task, str) else task_from_config(task) for task in value]
+    if name == "validation" and isinstance(value, dict):
+        return Splitter(**value)
+    if name in PART_PARAMETERS and value is not None:
+        return part_from_config(PART_PARAMETERS[name], value, name)
+    return value
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _record_hash(record: dict[str, Any]) -> str:
+    content = {key: value for key, value in record.items() if key != "sha256"}
+    return _sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode())

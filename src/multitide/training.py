@@ -1,0 +1,312 @@
+"""The training loop: named steps of a few lines, with hooks, and no host read within an epoch."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from multitide.balancing.weighting import WeightingModule
+from multitide.batches import DeviceSamples, cut, deal
+from multitide.callbacks import Callback
+from multitide.errors import MultitideError
+from multitide.keep import Keeper
+from multitide.model import Network
+from multitide.part import Part
+from multitide.schedule import Schedule
+
+logger = logging.getLogger("multitide")
+VALIDATION_BATCH = 1024
+
+
+@dataclass
+class Training(Part):
+    """How the network is trained, beyond the learning rate, the batch size and the number of epochs.
+
+    Parameters
+    ----------
+    weight_decay : float, default=0.01
+        AdamW's decoupled weight decay, on weights of two or more axes only (not on biases and batch norm).
+    schedule : {"one_cycle", "cosine", "constant"}, default="one_cycle"
+        The learning rate over ``max_epochs``.
+    patience : int or None, default=10
+        Epochs without a better validation loss after which the learning rate cools down to zero and training ends.
+    clip_norm : float or None, default=1.0
+        The gradient's norm is clipped to this.
+    averaging : float or None, default=None
+        Decay of an exponential moving average of the weights, which is then what is validated and kept.
+    order : {"label_aware", "shuffle"}, default="label_aware"
+        ``label_aware`` spreads each task's labelled rows evenly over an epoch; both draw each row once.
+    """
+
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
+    patience: Annotated[int, Field(ge=1)] | None = 10
+    clip_norm: Annotated[float, Field(gt=0)] | None = 1.0
+    averaging: Annotated[float, Field(gt=0, lt=1)] | None = None
+    order: Literal["label_aware", "shuffle"] = "label_aware"
+
+
+@dataclass
+class Rows:
+    """Which samples a side uses, and which of them have which label.
+
+    Attributes
+    ----------
+    index : ndarray of int, shape (n_rows,)
+        Numbers of the samples.
+    measured : ndarray of bool, shape (n_rows, n_tasks)
+        Which of them has a label of which task.
+    """
+
+    index: np.ndarray
+    measured: np.ndarray
+
+
+class Trainer:
+    """Trains one network on one group of tasks.
+
+    Its public attributes may be read by callbacks: ``network``, ``names``, ``weighting``, ``optimizer``, ``epoch``
+    (from 1), ``max_epochs``, ``history``, ``keeper``, and ``stop``, which may be set.
+
+    Parameters
+    ----------
+    network : Network
+        Already on the device.
+    samples : DeviceSamples
+        All samples of both sides.
+    train, validation : Rows
+        What is learned from, and what the epoch is chosen by (None: the last epoch is kept).
+    weighting : WeightingModule
+        From the losses of the tasks in a batch to one number.
+    keeper : Keeper
+        Chooses the weights that survive.
+    settings : Training
+        See there.
+    max_epochs, batch_size, lr : int, int, float
+        As in the estimator.
+    seed : int
+        Of the order of the rows; the caller seeds torch for dropout.
+    schedule : Schedule, optional
+        Replaces the one that `settings` asks for (a refit repeats the first run's).
+    callbacks : sequence of Callback
+        Told of every step.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        samples: DeviceSamples,
+        train: Rows,
+        validation: Rows | None,
+        *,
+        weighting: WeightingModule,
+        keeper: Keeper,
+        settings: Training,
+        max_epochs: int,
+        batch_size: int,
+        lr: float,
+        seed: int,
+        schedule: Schedule | None = None,
+        callbacks: Sequence[Callback] = (),
+    ) -> None:
+        self.network, self.weighting, self.keeper, self.settings = network, weighting, keeper, settings
+        self.names, self.max_epochs, self.stop, self.epoch = network.names, max_epochs, False, 0
+        self.schedule = schedule or Schedule(settings.schedule, max_epochs, settings.patience)
+        self.optimizer = self._make_optimizer(lr)
+        self.history: list[dict[str, Any]] = []
+        self.seconds = 0.0
+        self._samples, self._train, self._validation, self._batch_size = samples, train, validation, batch_size
+        self._callbacks = list(callbacks)
+        self._generator = np.random.default_rng(seed)
+        self._average = self._make_average()
+
+    # -- the run ----------------------------------------------------------------------------------------------------
+
+    def run(self) -> Trainer:
+        """Train until the schedule or a callback ends it; Ctrl-C keeps the best epoch so far."""
+        started = time.perf_counter()
+        self._tell("on_train_begin")
+        try:
+            while not self.stop and self.epoch < self.max_epochs:
+                self.epoch += 1
+                self.run_epoch()
+        except KeyboardInterrupt:
+            if not self.keeper.best:
+                raise
+            logger.warning("Training was interrupted in epoch %d; the best epoch so far is kept.", self.epoch)
+        finally:
+            self._tell("on_train_end")
+        self.seconds = time.perf_counter() - started
+        return self
+
+    def run_epoch(self) -> None:
+        """Train on every row once, validate, keep, and decide whether to go on."""
+        self._tell("on_epoch_begin")
+        started = time.perf_counter()
+        train_losses = self.train_epoch()
+        validation_losses = self.validate()
+        self.weighting.end_epoch(train_losses)
+        improved = self.keeper.offer(self.epoch, validation_losses, self.evaluated)
+        rows = self._history_rows(train_losses, validation_losses, time.perf_counter() - started)
+        self.history += rows
+        self.stop = self.schedule.finished(self.epoch - 1, improved)
+        self._tell("on_epoch_end", rows)
+
+    def train_epoch(self) -> dict[str, float]:
+        """Take one step a batch and return each task's mean training loss in units of its trivial loss."""
+        self.network.train()
+        order = self.draw_order()
+        bounds = cut(len(order), self._batch_size)
+        # Which task has labels in which batch is known on the host, so that absent tasks can be dropped, not zeroed.
+        counts = np.add.reduceat(self._train.measured[order].astype(np.int64), bounds[:-1], axis=0)
+        rows = torch.from_numpy(self._train.index[order]).to(self._samples.device)
+        losses = []
+        for i, n_labelled in enumerate(counts):
+            self.set_learning_rate(i / len(counts))
+            losses.append(self.step(rows[bounds[i] : bounds[i + 1]], n_labelled))
+        return self._epoch_means(torch.stack(losses).cpu().numpy(), counts)
+
+    # -- one step ---------------------------------------------------------------------------------------------------
+
+    def step(self, rows: Tensor, n_labelled: np.ndarray) -> Tensor:
+        """Take one optimiser step and return the batch's losses, shape (n_tasks,), still on the device.
+
+        Parameters
+        ----------
+        rows : Tensor of int64, shape (batch,)
+            Numbers of the samples.
+        n_labelled : ndarray of int, shape (n_tasks,)
+            Number of labelled rows of each task; tasks with none take no part in the step.
+        """
+        self.optimizer.zero_grad(set_to_none=True)
+        losses = self.task_losses(rows, n_labelled)
+        self.backward(losses)
+        self.update()
+        self._tell("on_step_end")
+        zero = torch.zeros((), device=rows.device)
+        return torch.stack([losses[name].detach() if name in losses else zero for name in self.names])
+
+    def task_losses(self, rows: Tensor, n_labelled: np.ndarray) -> dict[str, Tensor]:
+        """Return the mean loss of each task that has labels in the batch, in units of its trivial loss."""
+        batch = self._samples.gather(rows)
+        outputs = self.network(batch.x, batch.lengths, batch.static)
+        return {
+            name: target.row_loss(output, codes).sum() / int(n)
+            for name, target, output, codes, n in zip(
+                self.names, self.network.target_list, outputs, batch.codes, n_labelled, strict=True
+            )
+            if n
+        }
+
+    def backward(self, losses: dict[str, Tensor]) -> None:
+        """Send the gradient of the weighted losses (and of what ties the tasks together) back."""
+        total = self.weighting(losses)
+        penalty = self.network.sharing.penalty()
+        (total if penalty is None else total + penalty).backward()
+
+    def update(self) -> None:
+        """Clip the gradient, move the parameters that have one, and follow with the average."""
+        if self.settings.clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_norm)
+        self.optimizer.step()
+        if self._average is not None:
+            self._average.update_parameters(self.network)
+
+    # -- validation -------------------------------------------------------------------------------------------------
+
+    @property
+    def evaluated(self) -> Network:
+        """The network that is validated and kept: the averaged one if there is one."""
+        if self._average is None:
+            return self.network
+        assert isinstance(self._average.module, Network)
+        return self._average.module
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Return each task's mean validation loss in units of its trivial loss; empty without validation."""
+        if self._validation is None:
+            return {}
+        network = self.evaluated.eval()
+        index = torch.from_numpy(self._validation.index).to(self._samples.device)
+        sums = torch.zeros(len(self.names), dtype=torch.float64, device=self._samples.device)
+        for rows in index.split(VALIDATION_BATCH):
+            batch = self._samples.gather(rows)
+            outputs = network(batch.x, batch.lengths, batch.static)
+            triples = zip(network.target_list, outputs, batch.codes, strict=True)
+            sums += torch.stack([target.row_loss(output, codes).double().sum() for target, output, codes in triples])
+        counts = self._validation.measured.sum(axis=0)
+        means = sums.cpu().numpy() / np.maximum(counts, 1)
+        return {name: float(mean) for name, mean, n in zip(self.names, means, counts, strict=True) if n}
+
+    # -- what the steps are made of ---------------------------------------------------------------------------------
+
+    def draw_order(self) -> np.ndarray:
+        """Return the order of this epoch's rows, each of them once."""
+        if self.settings.order == "shuffle":
+            return self._generator.permutation(len(self._train.index))
+        return deal(self._train.measured, self._generator)
+
+    def set_learning_rate(self, part_of_epoch: float) -> None:
+        """Set the learning rate of every parameter group to its base times the schedule's factor."""
+        factor = self.schedule.factor(self.epoch - 1 + part_of_epoch)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["base_lr"] * factor
+
+    def _make_optimizer(self, lr: float) -> torch.optim.Optimizer:
+        parameters = [p for p in self.network.parameters() if p.requires_grad]
+        groups: list[dict[str, Any]] = [
+            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": self.settings.weight_decay, "lr": lr},
+            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0, "lr": lr},
+            *self.weighting.parameter_groups(lr),
+        ]
+        groups = [group | {"base_lr": group["lr"]} for group in groups if len(group["params"])]
+        return torch.optim.AdamW(groups, lr=lr, fused=True)
+
+    def _make_average(self) -> AveragedModel | None:
+        if self.settings.averaging is None:
+            return None
+        average = get_ema_multi_avg_fn(self.settings.averaging)
+        return AveragedModel(self.network, multi_avg_fn=average, use_buffers=False)
+
+    def _epoch_means(self, losses: np.ndarray, counts: np.ndarray) -> dict[str, float]:
+        means = (losses.astype(np.float64) * counts).sum(axis=0) / np.maximum(counts.sum(axis=0), 1)
+        for name, mean in zip(self.names, means, strict=True):
+            if not np.isfinite(mean):
+                raise MultitideError(
+                    f"The training loss of task {name!r} must be finite; got {mean} in epoch {self.epoch}. "
+                    "A lower `lr` or a `clip_norm` usually mends it; so does clipping impossible sensor values."
+                )
+        return dict(zip(self.names, means.tolist(), strict=True))
+
+    def _history_rows(self, train: dict[str, float], validation: dict[str, float], seconds: float) -> list[dict[str, Any]]:
+        weights = self.weighting.current()
+        lr = self.optimizer.param_groups[0]["lr"]
+        shared = {"epoch": self.epoch, "lr": lr, "seconds": seconds}
+        rows = [
+            shared | {"task": name, "side": side, "loss": loss, "weight": weights.get(name, 1.0)}
+            for side, losses in (("train", train), ("validation", validation))
+            for name, loss in losses.items()
+        ]
+        return rows
+
+    def _tell(self, hook: str, *args: Any) -> None:
+        for callback in self._callbacks:
+            getattr(callback, hook)(self, *args)
+
+
+def copy_with_state(network: Network, state: dict[str, Tensor]) -> Network:
+    """Return a copy of the network with another set of weights."""
+    twin = copy.deepcopy(network)
+    twin.load_state_dict(state)
+    return twin.eval()
