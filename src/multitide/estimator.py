@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -12,31 +11,17 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from multitide.backbones import BACKBONES
-from multitide.balancing import WEIGHTINGS
 from multitide.callbacks import Callback
-from multitide.config import part_from_config
-from multitide.encodings.inputs import Inputs
-from multitide.errors import DataError, ParameterError
-from multitide.fitting import Recipe, fit_model, resolve_device
-from multitide.part import Part, annotation_problems
+from multitide.errors import DataError
+from multitide.fitting import fit_model
 from multitide.predicting import decode
 from multitide.progress import ProgressBar
+from multitide.recipe import PART_PARAMETERS, make_part, make_recipe, resolve_device
 from multitide.samples import Samples, SeriesView
-from multitide.sharing import SHARINGS
 from multitide.sides import learning_sides
 from multitide.splits import Splitter
+from multitide.store import StoredModel, load_model, read_history, save_model
 from multitide.tasks import Task, resolve_tasks
-from multitide.training import Training
-
-PART_PARAMETERS: dict[str, dict[str, type[Part]]] = {
-    "backbone": BACKBONES,
-    "inputs": {"inputs": Inputs},
-    "sharing": SHARINGS,
-    "weighting": WEIGHTINGS,
-    "training": {"training": Training},
-}
-
 
 class MultiTaskEstimator(BaseEstimator):
     """Learns several labels of multivariate time series, classes and numbers mixed, wherever they were measured.
@@ -145,7 +130,7 @@ class MultiTaskEstimator(BaseEstimator):
     def set_params(self, **params: Any) -> Self:
         """Set parameters; ``backbone__num_layers`` reaches into a part, also one that is given by its name."""
         for name in {key.split("__")[0] for key in params if "__" in key} & set(PART_PARAMETERS):
-            setattr(self, name, self._part(name, params.pop(name, getattr(self, name))))
+            setattr(self, name, make_part(name, params.pop(name, getattr(self, name))))
         return super().set_params(**params)
 
     def __sklearn_tags__(self) -> Any:
@@ -196,42 +181,39 @@ class MultiTaskEstimator(BaseEstimator):
         DataError
             With what is wrong with the data.
         """
-        recipe = self._recipe()
+        recipe = make_recipe(self.get_params(deep=False))
         samples = as_samples(X, y, static=static, groups=groups, time=time)
         tasks = resolve_tasks(self.tasks, samples.y)
         held_out = as_samples(*validation) if isinstance(validation, tuple) else validation
         samples, train, valid = learning_sides(samples, tasks, held_out, self.validation, recipe.seed)
         bar = [ProgressBar()] if self.verbose else []
         fitted = fit_model(samples, train, valid, tasks, recipe, [*bar, *callbacks])
-        self.seed_, self.tasks_, self.model_ = recipe.seed, tasks, fitted.answers
         self.history_ = pd.DataFrame(fitted.history)
-        self.best_epoch_, self.n_labelled_, self.seconds_ = fitted.best_epoch, fitted.n_labelled, fitted.seconds
-        self.channels_, self.categories_, self.reading_ = samples.channels, samples.categories, samples.reading
-        self.n_channels_in_, self.n_timepoints_in_ = samples.n_channels, samples.n_timepoints
-        self.fingerprint_ = samples.fingerprint()
+        return self._take(
+            StoredModel(
+                params=self.get_params(deep=False),
+                tasks=tasks,
+                answers=fitted.answers,
+                channels=samples.channels,
+                categories=samples.categories,
+                n_timepoints=samples.n_timepoints,
+                seed=recipe.seed,
+                best_epoch=fitted.best_epoch,
+                n_labelled=fitted.n_labelled,
+                seconds=fitted.seconds,
+                fingerprint=samples.fingerprint(),
+                reading=samples.reading,
+            )
+        )
+
+    def _take(self, stored: StoredModel) -> Self:
+        """Become fitted with what was learned, now or in an earlier session."""
+        self.stored_ = stored
+        self.tasks_, self.model_, self.seed_ = stored.tasks, stored.answers, stored.seed
+        self.best_epoch_, self.n_labelled_, self.seconds_ = stored.best_epoch, stored.n_labelled, stored.seconds
+        self.channels_, self.reading_ = stored.channels, stored.reading
+        self.n_channels_in_, self.n_timepoints_in_ = len(stored.channels), stored.n_timepoints
         return self
-
-    def _recipe(self) -> Recipe:
-        """Return the resolved parts and numbers, or raise one error with everything that is wrong."""
-        problems: list[str] = []
-        parts: dict[str, Part] = {}
-        for name in PART_PARAMETERS:
-            try:
-                parts[name] = self._part(name, getattr(self, name))
-                parts[name].check(name)
-            except ParameterError as error:
-                problems.append(str(error))
-        seed = self.random_state if self.random_state is not None else int.from_bytes(os.urandom(4), "little")
-        names = ("keep", "max_epochs", "batch_size", "lr", "refit", "device")
-        numbers = {name: getattr(self, name) for name in names} | {"seed": seed}
-        problems += annotation_problems(Recipe, numbers, "", only=list(numbers))
-        if problems:
-            raise ParameterError("\n".join(problems).replace("`seed`", "`random_state`"))
-        resolve_device(self.device)
-        return Recipe(**parts, **numbers)  # type: ignore[arg-type]
-
-    def _part(self, name: str, value: Any) -> Part:
-        return part_from_config(PART_PARAMETERS[name], name if value is None else value, name)
 
     # -- answering --------------------------------------------------------------------------------------------------
 
@@ -313,9 +295,7 @@ class MultiTaskEstimator(BaseEstimator):
             If `folder` exists already, or cannot be written. Nothing is overwritten.
         """
         check_is_fitted(self, "model_")
-        from multitide.store import save_estimator
-
-        return save_estimator(self, Path(folder))
+        return save_model(self.stored_, Path(folder))
 
     @classmethod
     def load(cls, folder: str | Path, *, device: str | None = None) -> Self:
@@ -326,9 +306,12 @@ class MultiTaskEstimator(BaseEstimator):
         StoreError
             If it is no model folder, was altered or damaged, or was written by a newer multitide.
         """
-        from multitide.store import load_estimator
-
-        return load_estimator(cls, Path(folder), device)
+        stored = load_model(Path(folder))
+        estimator = cls(**stored.params)
+        if device is not None:
+            estimator.set_params(device=device)
+        estimator.history_ = read_history(Path(folder))
+        return estimator._take(stored)
 
 
 def as_samples(

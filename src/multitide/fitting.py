@@ -5,45 +5,24 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import torch
-from pydantic import Field
 
 from multitide.backbones.backbone import Backbone
-from multitide.balancing.weighting import Weighting
 from multitide.batches import DeviceSamples
 from multitide.callbacks import Callback
-from multitide.encodings.inputs import InputLayer, Inputs
+from multitide.encodings.inputs import InputLayer
 from multitide.encodings.static import StaticLayer
-from multitide.errors import DataError, ParameterError
-from multitide.keep import JOINT, Keep, Keeper
+from multitide.errors import DataError
+from multitide.keep import JOINT, Keeper
 from multitide.model import Answers, Network
-from multitide.part import Part
+from multitide.recipe import Recipe, resolve_device
 from multitide.samples import Samples
 from multitide.schedule import Schedule
-from multitide.sharing.sharing import Sharing
 from multitide.tasks.task import Target, Task
-from multitide.training import Rows, Trainer, Training, copy_with_state
-
-
-@dataclass
-class Recipe(Part):
-    """Everything that decides how a model is fitted: the parts and the numbers of the estimator, resolved."""
-
-    backbone: Backbone
-    inputs: Inputs
-    sharing: Sharing
-    weighting: Weighting
-    training: Training
-    keep: Keep
-    max_epochs: Annotated[int, Field(ge=1)]
-    batch_size: Annotated[int, Field(ge=1)]
-    lr: Annotated[float, Field(gt=0)]
-    refit: bool
-    device: str
-    seed: Annotated[int, Field(ge=0, lt=2**32)]
+from multitide.training import Rows, Trainer, copy_with_state
 
 
 @dataclass
@@ -251,16 +230,3 @@ def check_lengths(samples: Samples, backbone: Backbone) -> None:
             f"{shortest} ({samples.n_channels} channels). Use padding='same' or smaller kernels; if `X` is "
             "(n_samples, n_timepoints, n_channels), give X.transpose(0, 2, 1)."
         )
-
-
-def resolve_device(name: str) -> torch.device:
-    """Return the device that `name` asks for; "auto" is CUDA where there is one, else the CPU."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise ParameterError(f"`device` must be 'auto', 'cpu' or 'cuda'; got {name!r}.") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ParameterError(f"`device` must be one that this machine has; got {name!r}, and CUDA is not there. Use 'auto'.")
-    return device

@@ -11,9 +11,10 @@ import json
 import os
 import shutil
 import tempfile
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import pandas as pd
 import safetensors.torch
@@ -21,22 +22,20 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from torch import Tensor
 
-from multitide.config import part_from_config, part_to_config
+from multitide.config import part_to_config
 from multitide.encodings.inputs import InputLayer
 from multitide.encodings.static import StaticLayer
 from multitide.errors import StoreError
-from multitide.fitting import Recipe, build_network
+from multitide.fitting import build_network
 from multitide.model import Answers, Network
+from multitide.recipe import PART_PARAMETERS, Recipe, make_part, make_recipe
+from multitide.splits import Splitter
 from multitide.tasks import TASKS, Task, task_from_config, task_to_config
 from multitide.training import copy_with_state
-
-if TYPE_CHECKING:
-    from multitide.estimator import MultiTaskEstimator
 
 SCHEMA = 1
 MODEL_FILE, WEIGHTS_FILE = "model.json", "weights.safetensors"
 VERSIONS = ("multitide", "torch", "numpy", "pandas", "scikit-learn")
-AnyEstimator = TypeVar("AnyEstimator", bound="MultiTaskEstimator")
 
 
 class NetworkRecord(BaseModel):
@@ -72,44 +71,77 @@ class ModelRecord(BaseModel):
     sha256: str = ""
 
 
-def save_estimator(estimator: MultiTaskEstimator, folder: Path) -> Path:
-    """Write a fitted estimator as a new folder, atomically; see :meth:`MultiTaskEstimator.save`."""
+@dataclass
+class StoredModel:
+    """Everything that a fitted estimator is, apart from its training history.
+
+    Attributes
+    ----------
+    params : dict
+        The estimator's constructor parameters.
+    tasks, answers : list of Task, Answers
+        The declared tasks, and the module that answers them.
+    channels, categories, n_timepoints : tuple of str, dict, int
+        What the training series were.
+    seed, best_epoch, n_labelled, seconds, fingerprint, reading
+        How it came about; see the estimator's attributes.
+    """
+
+    params: dict[str, Any]
+    tasks: list[Task]
+    answers: Answers
+    channels: tuple[str, ...]
+    categories: dict[str, tuple[Any, ...]]
+    n_timepoints: int
+    seed: int
+    best_epoch: dict[str, int]
+    n_labelled: dict[str, dict[str, int]]
+    seconds: float
+    fingerprint: str
+    reading: dict[str, Any] | None
+
+
+def save_model(stored: StoredModel, folder: Path) -> Path:
+    """Write a model as a new folder, atomically; see :meth:`multitide.MultiTaskEstimator.save`."""
     refuse_existing(folder)
+    draft = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    except OSError as error:
-        raise StoreError(f"`folder` must be a place that can be written; got {str(folder)!r} ({error}).") from error
-    try:
-        safetensors.torch.save_file(_weights(estimator.model_), draft / WEIGHTS_FILE)
-        record = _record(estimator, _sha256((draft / WEIGHTS_FILE).read_bytes()))
+        safetensors.torch.save_file(_weights(stored.answers), draft / WEIGHTS_FILE)
+        record = _record(stored, _sha256((draft / WEIGHTS_FILE).read_bytes()))
         (draft / MODEL_FILE).write_text(json.dumps(record, indent=1, ensure_ascii=False), encoding="utf-8")
         draft.chmod(0o755)
         os.replace(draft, folder)
     except OSError as error:
         raise StoreError(f"`folder` must be a place that can be written; got {str(folder)!r} ({error}).") from error
     finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        if draft is not None:
+            shutil.rmtree(draft, ignore_errors=True)
     return folder
 
 
-def load_estimator(cls: type[AnyEstimator], folder: Path, device: str | None = None) -> AnyEstimator:
-    """Read a fitted estimator from a folder; see :meth:`MultiTaskEstimator.load`."""
+def load_model(folder: Path) -> StoredModel:
+    """Read a model from a model or run folder; see :meth:`multitide.MultiTaskEstimator.load`."""
     record = read_record(folder)
     weights = _read_weights(folder, record)
-    estimator = cls(**{name: _from_json(name, value) for name, value in record.estimator.items()})
-    if device is not None:
-        estimator.set_params(device=device)
-    estimator.tasks_ = [task_from_config(config) for config in record.tasks]
-    estimator.model_ = _rebuild(estimator._recipe(), record, estimator.tasks_, weights, folder)
-    estimator.channels_ = tuple(record.channels)
-    estimator.categories_ = {name: tuple(values) for name, values in record.categories.items()}
-    estimator.n_channels_in_, estimator.n_timepoints_in_ = len(record.channels), record.n_timepoints
-    estimator.seed_, estimator.seconds_, estimator.fingerprint_ = record.seed, record.seconds, record.fingerprint
-    estimator.best_epoch_, estimator.n_labelled_ = record.best_epoch, record.n_labelled
-    estimator.reading_ = record.reading
-    estimator.history_ = read_history(folder)
-    return estimator
+    params = {name: _from_json(name, value) for name, value in record.estimator.items()}
+    tasks = [task_from_config(config) for config in record.tasks]
+    recipe = make_recipe(params | {"device": "auto"})
+    return StoredModel(
+        params=params,
+        tasks=tasks,
+        answers=_rebuild(recipe, record, tasks, weights, folder),
+        channels=tuple(record.channels),
+        categories={name: tuple(values) for name, values in record.categories.items()},
+        n_timepoints=record.n_timepoints,
+        seed=record.seed,
+        best_epoch=record.best_epoch,
+        n_labelled=record.n_labelled,
+        seconds=record.seconds,
+        fingerprint=record.fingerprint,
+        reading=record.reading,
+    )
 
 
 def read_record(folder: Path) -> ModelRecord:
@@ -171,25 +203,24 @@ def installed_versions() -> dict[str, str]:
     return found
 
 
-def _record(estimator: MultiTaskEstimator, weights_sha256: str) -> dict[str, Any]:
-    answers = estimator.model_
-    networks = [_network_record(n, answered) for n, answered in zip(answers.network_list, answers.answered, strict=True)]
+def _record(stored: StoredModel, weights_sha256: str) -> dict[str, Any]:
+    answers = stored.answers
     record = ModelRecord(
         format="multitide",
         schema_version=SCHEMA,
         versions=installed_versions(),
-        estimator={name: _to_json(name, value) for name, value in estimator.get_params(deep=False).items()},
-        tasks=[task_to_config(task) for task in estimator.tasks_],
-        channels=list(estimator.channels_),
-        categories={name: list(values) for name, values in estimator.categories_.items()},
-        n_timepoints=estimator.n_timepoints_in_,
-        networks=networks,
-        seed=estimator.seed_,
-        best_epoch=estimator.best_epoch_,
-        n_labelled=estimator.n_labelled_,
-        seconds=estimator.seconds_,
-        fingerprint=estimator.fingerprint_,
-        reading=estimator.reading_,
+        estimator={name: _to_json(name, value) for name, value in stored.params.items()},
+        tasks=[task_to_config(task) for task in stored.tasks],
+        channels=list(stored.channels),
+        categories={name: list(values) for name, values in stored.categories.items()},
+        n_timepoints=stored.n_timepoints,
+        networks=[_network_record(*pair) for pair in zip(answers.network_list, answers.answered, strict=True)],
+        seed=stored.seed,
+        best_epoch=stored.best_epoch,
+        n_labelled=stored.n_labelled,
+        seconds=stored.seconds,
+        fingerprint=stored.fingerprint,
+        reading=stored.reading,
         weights_sha256=weights_sha256,
     ).model_dump(mode="json")
     return record | {"sha256": _record_hash(record)}
@@ -244,9 +275,6 @@ def _rebuild(
 
 def _to_json(name: str, value: Any) -> Any:
     """Return a constructor parameter as plain JSON; what cannot be one (validation samples) becomes None."""
-    from multitide.estimator import PART_PARAMETERS
-    from multitide.splits import Splitter
-
     if name == "tasks":
         return None if value is None else [task if isinstance(task, str) else task_to_config(task) for task in value]
     if isinstance(value, Splitter):
@@ -257,15 +285,12 @@ def _to_json(name: str, value: Any) -> Any:
 
 
 def _from_json(name: str, value: Any) -> Any:
-    from multitide.estimator import PART_PARAMETERS
-    from multitide.splits import Splitter
-
     if name == "tasks" and value is not None:
         return [task if isinstance(task, str) else task_from_config(task) for task in value]
     if name == "validation" and isinstance(value, dict):
         return Splitter(**value)
     if name in PART_PARAMETERS and value is not None:
-        return part_from_config(PART_PARAMETERS[name], value, name)
+        return make_part(name, value)
     return value
 
 

@@ -1,0 +1,100 @@
+"""The recipe: an estimator's constructor parameters, checked and resolved to parts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import torch
+from pydantic import Field
+
+from multitide.backbones import BACKBONES
+from multitide.backbones.backbone import Backbone
+from multitide.balancing import WEIGHTINGS
+from multitide.balancing.weighting import Weighting
+from multitide.config import part_from_config
+from multitide.encodings.inputs import Inputs
+from multitide.errors import ParameterError
+from multitide.keep import Keep
+from multitide.part import Part, annotation_problems
+from multitide.sharing import SHARINGS
+from multitide.sharing.sharing import Sharing
+from multitide.training import Training
+
+PART_PARAMETERS: dict[str, Mapping[str, type[Part]]] = {
+    "backbone": BACKBONES,
+    "inputs": {"inputs": Inputs},
+    "sharing": SHARINGS,
+    "weighting": WEIGHTINGS,
+    "training": {"training": Training},
+}
+NUMBERS = ("keep", "max_epochs", "batch_size", "lr", "refit", "device")
+
+
+@dataclass
+class Recipe(Part):
+    """Everything that decides how a model is fitted: the parts and the numbers of the estimator, resolved."""
+
+    backbone: Backbone
+    inputs: Inputs
+    sharing: Sharing
+    weighting: Weighting
+    training: Training
+    keep: Keep
+    max_epochs: Annotated[int, Field(ge=1)]
+    batch_size: Annotated[int, Field(ge=1)]
+    lr: Annotated[float, Field(gt=0)]
+    refit: bool
+    device: str
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+
+
+def make_recipe(params: Mapping[str, Any]) -> Recipe:
+    """Resolve an estimator's parameters, or raise one error with everything that is wrong.
+
+    Parameters
+    ----------
+    params : mapping
+        ``estimator.get_params(deep=False)``; ``random_state=None`` draws a seed.
+
+    Raises
+    ------
+    ParameterError
+        One sentence a problem.
+    """
+    problems: list[str] = []
+    parts: dict[str, Part] = {}
+    for name in PART_PARAMETERS:
+        try:
+            parts[name] = make_part(name, params[name])
+            parts[name].check(name)
+        except ParameterError as error:
+            problems.append(str(error))
+    numbers = {name: params[name] for name in NUMBERS}
+    seed = params["random_state"]
+    numbers["seed"] = int.from_bytes(os.urandom(4), "little") if seed is None else seed
+    problems += annotation_problems(Recipe, numbers, "", only=list(numbers))
+    if not problems:
+        resolve_device(numbers["device"])
+        return Recipe(**parts, **numbers)  # type: ignore[arg-type]
+    raise ParameterError("\n".join(problems).replace("`seed`", "`random_state`"))
+
+
+def make_part(name: str, value: Any) -> Part:
+    """Return the part that a parameter names: a Part as it is, a string or a dict from the registry, None its default."""
+    return part_from_config(PART_PARAMETERS[name], name if value is None else value, name)
+
+
+def resolve_device(name: str) -> torch.device:
+    """Return the device that `name` asks for; "auto" is CUDA where there is one, else the CPU."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ParameterError(f"`device` must be 'auto', 'cpu' or 'cuda'; got {name!r}.") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ParameterError(f"`device` must be one that this machine has; got {name!r}, and CUDA is not there. Use 'auto'.")
+    return device
