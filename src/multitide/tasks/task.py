@@ -16,6 +16,9 @@ from multitide.part import Part
 
 LabelAt = Literal["end", "start", "mean", "majority", "any"]
 
+# The floor of a trivial loss: below it, a loss in units of it would be rounding noise.
+SMALLEST_TRIVIAL_LOSS = 1e-6
+
 
 @dataclass
 class Task(Part, ABC):
@@ -45,6 +48,16 @@ class Task(Part, ABC):
     def columns(self) -> list[str]:
         """The columns of ``y`` that the task owns."""
         return [self.name]
+
+    @abstractmethod
+    def label_problems(self, labels: pd.DataFrame) -> list[str]:
+        """Return one sentence, with its remedy, for everything that keeps the task from learning these labels.
+
+        Parameters
+        ----------
+        labels : DataFrame
+            The task's columns.
+        """
 
     @abstractmethod
     def fit_target(self, labels: pd.DataFrame) -> Target:
@@ -113,15 +126,27 @@ class Target(nn.Module, ABC):
         """Return predictions in the user's own values, one column a column of the task."""
 
     @abstractmethod
+    def row_losses(self, labels: pd.DataFrame, decoded: np.ndarray) -> np.ndarray:
+        """Return each row's loss in units of the trivial loss, float64 (n_samples,); NaN where there is no label.
+
+        Parameters
+        ----------
+        labels : DataFrame
+            The task's columns.
+        decoded : ndarray, shape (n_samples,) or (n_samples, n_classes)
+            Predictions as `forward` gives them.
+        """
+
+    @abstractmethod
     def metrics(self, labels: pd.DataFrame, decoded: np.ndarray) -> pd.DataFrame:
         """Compare predictions with labels on the labelled rows.
 
         Returns
         -------
         DataFrame
-            Columns ``metric``, ``value``, ``trivial`` (the same metric of the best training constant),
-            ``n_labelled``; ``higher_is_better``. The first row is the task's headline figure; "loss" is among them,
-            in units of the trivial loss.
+            Columns ``metric``, ``value``, ``trivial`` (the same metric of the trivial predictor: a constant learned
+            in training), ``n_labelled``, ``higher_is_better``. The first row is the task's headline figure; "loss" is
+            among them, in units of the trivial loss. NaN where a metric is not defined.
         """
 
     @abstractmethod
@@ -148,3 +173,8 @@ class Target(nn.Module, ABC):
     def mean_loss(self, output: Tensor, codes: Tensor) -> Tensor:
         """Return the mean loss over the labelled rows, shape (), in units of the trivial loss; 0 if there is none."""
         return self.row_loss(output, codes).sum() / self.measured(codes).sum().clamp(min=1)
+
+    def constant(self, n_samples: int) -> np.ndarray:
+        """Return what the best constant predicts for `n_samples` rows, decoded."""
+        with torch.no_grad():
+            return self(self.bias.expand(n_samples, -1)).cpu().numpy()

@@ -1,0 +1,64 @@
+"""Tasks: the questions that a model answers, each with its kind, loss and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from multitide.checks import check_choice
+from multitide.errors import ParameterError
+from multitide.part import annotation_problems
+from multitide.tasks.classification import Classification, ClassificationTarget
+from multitide.tasks.kinds import Auto, describe_tasks, infer_kind, infer_tasks, resolve_tasks
+from multitide.tasks.regression import Regression, RegressionTarget
+from multitide.tasks.task import Target, Task
+
+TASKS: dict[str, type[Task]] = {"classification": Classification, "regression": Regression}
+
+__all__ = [
+    "TASKS",
+    "Auto",
+    "Classification",
+    "ClassificationTarget",
+    "Regression",
+    "RegressionTarget",
+    "Target",
+    "Task",
+    "describe_tasks",
+    "infer_kind",
+    "infer_tasks",
+    "resolve_tasks",
+    "task_from_config",
+    "task_to_config",
+]
+
+
+def task_from_config(config: Mapping[str, Any]) -> Task:
+    """Read a task from a table of a configuration, ``{"name": "load", "kind": "regression", "loss": "mae"}``.
+
+    Parameters
+    ----------
+    config : mapping
+        ``name``; optional ``kind`` (an :class:`Auto` without it), and the parameters of that kind.
+
+    Raises
+    ------
+    ParameterError
+        With every problem found: no name, an unknown kind or parameter, a value out of range.
+    """
+    values = dict(config)
+    kind = values.pop("kind", Auto.kind)
+    name = f"tasks.{values.get('name', '?')}"
+    check_choice(f"{name}.kind", kind, [*TASKS, Auto.kind])
+    cls = TASKS.get(kind, Auto)
+    if problems := annotation_problems(cls, values, name):
+        raise ParameterError("\n".join(problems))
+    return cls(**values)
+
+
+def task_to_config(task: Task) -> dict[str, Any]:
+    """Write a task as plain values: its name, its kind unless that is read from the labels, and what is no default."""
+    kind = {} if isinstance(task, Auto) else {"kind": task.kind}
+    changed = {f.name: getattr(task, f.name) for f in fields(task) if getattr(task, f.name) != f.default}
+    return {"name": task.name, **kind, **changed}

@@ -1,0 +1,123 @@
+"""Figures of merit of one task on its labelled rows; a figure that the rows do not define is NaN, never an error.
+
+Names are scikit-learn's where it has one. Classes are positions: 0 ... n_classes - 1 are those of the training rows
+(the columns of the probabilities), larger ones were never seen there, so that they count as wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from sklearn import metrics as sk
+
+HIGHER_IS_BETTER = {
+    "accuracy": True,
+    "balanced_accuracy": True,
+    "f1_macro": True,
+    "roc_auc": True,
+    "average_precision": True,
+    "log_loss": False,
+    "rmse": False,
+    "mae": False,
+    "r2": True,
+    "mape": False,
+    "loss": False,
+}
+CLASSIFICATION = ("accuracy", "balanced_accuracy", "f1_macro", "roc_auc", "average_precision", "log_loss")
+REGRESSION = ("rmse", "mae", "r2", "mape")
+
+# Predictions are float32: nothing nearer to 0 can be told from it. scikit-learn clips float32 there, too.
+SMALLEST_PROBABILITY = float(np.finfo(np.float32).eps)
+
+
+def classification_metrics(codes: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+    """Compare class probabilities with classes.
+
+    Parameters
+    ----------
+    codes : ndarray of int, shape (n_samples,)
+        The true classes, all measured.
+    probabilities : ndarray, shape (n_samples, n_classes)
+        Probabilities of the classes that training knew.
+
+    Returns
+    -------
+    dict of str to float
+        ``roc_auc`` and ``average_precision`` speak of the second class of two, and are means over the classes present
+        (one against the rest) when there are more.
+    """
+    if not len(codes) or not np.isfinite(probabilities).all():
+        return dict.fromkeys(CLASSIFICATION, np.nan)
+    predicted = probabilities.argmax(axis=1)
+    ranked = _one_against_rest(codes, probabilities.shape[1])
+    return {
+        "accuracy": sk.accuracy_score(codes, predicted),
+        # The mean recall over the classes that are there; scikit-learn's own function warns about the others.
+        "balanced_accuracy": sk.recall_score(
+            codes, predicted, labels=np.unique(codes), average="macro", zero_division=0.0
+        ),
+        "f1_macro": sk.f1_score(codes, predicted, average="macro", zero_division=0.0),
+        "roc_auc": mean([sk.roc_auc_score(codes == c, probabilities[:, c]) for c in ranked]),
+        "average_precision": mean([sk.average_precision_score(codes == c, probabilities[:, c]) for c in ranked]),
+        "log_loss": float(log_losses(codes, probabilities).mean()),
+    }
+
+
+def log_losses(codes: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Return minus the log of the probability that each row's true class was given, float64 (n_samples,)."""
+    known = codes < probabilities.shape[1]
+    true = np.where(known, np.take_along_axis(probabilities, np.where(known, codes, 0)[:, None], axis=1)[:, 0], 0.0)
+    return -np.log(np.clip(true.astype(np.float64), SMALLEST_PROBABILITY, 1.0))
+
+
+def regression_metrics(labels: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
+    """Compare numbers with numbers.
+
+    Parameters
+    ----------
+    labels, predictions : ndarray, shape (n_samples,)
+        In the user's units; all labels are measured.
+
+    Returns
+    -------
+    dict of str to float
+        ``mape`` is a fraction, over the rows whose label is not zero; ``r2`` needs two different labels.
+    """
+    if not len(labels) or not np.isfinite(predictions).all():
+        return dict.fromkeys(REGRESSION, np.nan)
+    nonzero = labels != 0
+    return {
+        "rmse": sk.root_mean_squared_error(labels, predictions),
+        "mae": sk.mean_absolute_error(labels, predictions),
+        "r2": sk.r2_score(labels, predictions) if np.ptp(labels) > 0 else np.nan,
+        "mape": (sk.mean_absolute_percentage_error(labels[nonzero], predictions[nonzero]) if nonzero.any() else np.nan),
+    }
+
+
+def metric_table(
+    values: Mapping[str, float], trivial: Mapping[str, float], n_labelled: Mapping[str, int]
+) -> pd.DataFrame:
+    """Return one row a metric: its value, that of the trivial predictor, and the rows that it rests on."""
+    names = list(values)
+    return pd.DataFrame(
+        {
+            "metric": names,
+            "value": [float(values[name]) for name in names],
+            "trivial": [float(trivial[name]) for name in names],
+            "n_labelled": [int(n_labelled[name]) for name in names],
+            "higher_is_better": [HIGHER_IS_BETTER[name] for name in names],
+        }
+    )
+
+
+def _one_against_rest(codes: np.ndarray, n_classes: int) -> list[int]:
+    """Return the classes that can be ranked against the rest: of two the second one, and only with both sides there."""
+    candidates = [1] if n_classes == 2 else range(n_classes)
+    return [c for c in candidates if 0 < np.count_nonzero(codes == c) < len(codes)]
+
+
+def mean(values: np.ndarray | list[float]) -> float:
+    """Return the mean, and NaN of nothing."""
+    return float(np.mean(values)) if len(values) else float("nan")
