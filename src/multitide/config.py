@@ -1,15 +1,13 @@
 """Parts from plain values and back: what TOML, JSON and a string mean.
 
 A part is a string (``"lstm_fcn"``), a table (``{name = "lstm_fcn", num_layers = 2}``) or a :class:`Part`; the three are
-the same thing. The word that names the class is ``name``, or ``kind`` where the part has a name of its own (tasks).
+the same thing. (Tasks have names of their own; see :func:`multitide.tasks.task_from_config`.)
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
-from functools import cache
 from typing import Any, get_args, get_type_hints
 
 import numpy as np
@@ -22,13 +20,12 @@ from multitide.errors import MultitideError, ParameterError
 from multitide.part import Part, annotation_problems
 from multitide.sharing import SHARINGS
 from multitide.splits import Splitter
-from multitide.tasks import TASKS
 
 Registry = Mapping[str, type[Part]]
 
 # A registry with one entry needs no name: `[inputs]` can only be inputs.
 SPLITTERS: Registry = {"splitter": Splitter}
-REGISTRIES: tuple[Registry, ...] = (BACKBONES, SHARINGS, WEIGHTINGS, ENCODINGS, TASKS, SPLITTERS)
+REGISTRIES: tuple[Registry, ...] = (BACKBONES, SHARINGS, WEIGHTINGS, ENCODINGS, SPLITTERS)
 NONE = "none"  # TOML has no null
 
 
@@ -71,14 +68,14 @@ def part_from_config(registry: Registry, spec: Any, where: str) -> Part:
         return spec
     if isinstance(spec, str):
         check_choice(where, spec, registry)
-        spec = {_word(registry): spec}
+        spec = {"name": spec}
     if not isinstance(spec, Mapping):
         raise ParameterError(f"`{where}` must be a name ({one_of(registry)}), a table or a part; got {spec!r}.")
-    word, values = _word(registry), dict(spec)
-    if word not in values and len(registry) > 1:
-        raise ParameterError(f"`{where}.{word}` must be {one_of(registry)}; it is not given.")
-    name = values.pop(word, next(iter(registry)))
-    check_choice(f"{where}.{word}", name, registry)
+    values = dict(spec)
+    if "name" not in values and len(registry) > 1:
+        raise ParameterError(f"`{where}.name` must be {one_of(registry)}; it is not given.")
+    name = values.pop("name", next(iter(registry)))
+    check_choice(f"{where}.name", name, registry)
     return _make(registry[name], values, where)
 
 
@@ -97,7 +94,7 @@ def part_to_config(registry: Registry, spec: Any) -> dict[str, Any]:
     ParameterError
         If its class has no name in the registry, or a parameter is no plain value.
     """
-    part = part_from_config(registry, spec, _word(registry))
+    part = part_from_config(registry, spec, "name")
     names = {registered: name for name, registered in registry.items()}
     if type(part) not in names:
         kind = type(part).__name__
@@ -106,7 +103,7 @@ def part_to_config(registry: Registry, spec: Any) -> dict[str, Any]:
             f"as in multitide.backbones.BACKBONES['my_backbone'] = {kind}."
         )
     values = {name: _plain(value, name) for name, value in part.get_params(deep=False).items()}
-    return {_word(registry): names[type(part)], **values}
+    return {"name": names[type(part)], **values}
 
 
 def _make(part: type[Part], values: dict[str, Any], where: str) -> Part:
@@ -157,15 +154,6 @@ def _flat(hint: Any) -> Iterator[Any]:
     yield hint
     for inner in get_args(hint):
         yield from _flat(inner)
-
-
-def _word(registry: Registry) -> str:
-    return "kind" if _has_own_name(next(iter(registry.values()))) else "name"
-
-
-@cache
-def _has_own_name(part: type[Part]) -> bool:
-    return any(field.name == "name" for field in fields(part))  # type: ignore[arg-type]
 
 
 def _family(part: type[Part]) -> type[Part]:
