@@ -30,7 +30,7 @@ from multitide.fitting import build_network
 from multitide.model import Answers, Network
 from multitide.recipe import PART_PARAMETERS, Recipe, make_part, make_recipe
 from multitide.splits import Splitter
-from multitide.tasks import TASKS, Task, task_from_config, task_to_config
+from multitide.tasks import Task, task_from_config, task_to_config
 from multitide.training import copy_with_state
 
 SCHEMA = 1
@@ -263,7 +263,7 @@ def _rebuild(
         inputs: InputLayer = recipe.inputs.build(tuple(record.channels), categories)
         static = None if entry.static is None else StaticLayer.from_config(entry.static)
         pairs = zip(entry.tasks, entry.targets, strict=True)
-        targets = [TASKS[by_name[name].kind].target_class.from_config(by_name[name], config) for name, config in pairs]
+        targets = [by_name[name].target_from_config(config) for name, config in pairs]
         network = build_network(recipe, inputs, static, targets, record.n_timepoints)
         state = {key.removeprefix(f"{i}."): tensor for key, tensor in weights.items() if key.startswith(f"{i}.")}
         try:

@@ -90,6 +90,10 @@ class Classification(Task):
         target.learn(np.bincount(codes[codes >= 0], minlength=target.n_outputs))
         return target
 
+    def target_from_config(self, config: dict[str, Any]) -> ClassificationTarget:
+        """Rebuild a target from what `to_config` gave."""
+        return ClassificationTarget.from_config(self, config)
+
 
 class ClassificationTarget(Target):
     """Classes, their frequencies in training, and their weights.

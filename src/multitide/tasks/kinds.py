@@ -42,6 +42,10 @@ class Auto(Task):
         """Refuse: the kind must be known first."""
         raise ParameterError(f"`{self.name}.kind` must be known before it learns; call `resolve_tasks` first.")
 
+    def target_from_config(self, config: dict[str, Any]) -> NoReturn:
+        """Refuse: a task of no kind has no target."""
+        self.fit_target(pd.DataFrame())
+
     def resolve(self, labels: pd.Series) -> tuple[Task, str]:
         """Return the declared task that these labels ask for, and why."""
         kind, why = _kind_and_reason(labels)
@@ -108,7 +112,7 @@ def resolve_tasks(tasks: Sequence[str | Task] | None, y: pd.DataFrame) -> list[T
     for task, why in resolved:
         if why:
             change = _change(task, y[task.name])
-            log.info("`%s` is a %s by its labels (%s). %s", task.name, task.kind, why, change and f"Else: {change}.")
+            log.info("`%s` is a %s by its labels (%s).%s", task.name, task.kind, why, change and f" Else: {change}.")
     named = {column for task, _ in resolved for column in task.columns}
     if unused := [column for column in y.columns if column not in named]:
         log.info("Columns of `y` that no task names are left out: %s.", shorten(unused, 20))

@@ -76,6 +76,10 @@ class Regression(Task):
         target.learn(numbers[~np.isnan(numbers)])
         return target
 
+    def target_from_config(self, config: dict[str, Any]) -> RegressionTarget:
+        """Rebuild a target from what `to_config` gave."""
+        return RegressionTarget.from_config(self, config)
+
 
 class RegressionTarget(Target):
     """Standardised labels; mean and scale are float64, so that 1e9 + 0.5 is not 1e9.

@@ -74,6 +74,10 @@ class Task(Part, ABC):
             If no row is labelled, or all labels are equal.
         """
 
+    @abstractmethod
+    def target_from_config(self, config: dict[str, Any]) -> Target:
+        """Rebuild a target of this task from `Target.to_config`; ``load_state_dict`` fills its buffers."""
+
 
 class Target(nn.Module, ABC):
     """A task that has seen its training labels: codes labels, measures losses, and decodes a head's outputs.

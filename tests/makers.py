@@ -1,0 +1,33 @@
+"""Small data for tests: series whose labels can be learned in seconds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from multitide.samples import Samples
+
+
+def make_arrays(
+    n: int = 96, n_channels: int = 3, n_timepoints: int = 20, missing: float = 0.3, seed: int = 0
+) -> tuple[np.ndarray, pd.DataFrame]:
+    """Return X (n, n_channels, n_timepoints) and y with a class of text and a number, each missing in places.
+
+    The class is the sign of the first channel's mean, the number 100 + 10 times the second channel's mean.
+    """
+    rng = np.random.default_rng(seed)
+    level = rng.normal(size=(n, n_channels, 1))
+    X = (level + 0.3 * rng.normal(size=(n, n_channels, n_timepoints))).astype(np.float32)
+    y = pd.DataFrame({"state": np.where(level[:, 0, 0] > 0, "high", "low"), "load": 100 + 10 * level[:, 1, 0]})
+    for column in y:
+        y[column] = y[column].mask(rng.random(n) < missing)
+    return X, y
+
+
+def make_samples(n: int = 96, missing: float = 0.3, seed: int = 0, unequal: bool = False) -> Samples:
+    """Return the arrays of `make_arrays` as samples; with `unequal`, series of 14 to 20 steps."""
+    X, y = make_arrays(n, missing=missing, seed=seed)
+    if not unequal:
+        return Samples.from_arrays(X, y)
+    lengths = np.random.default_rng(seed).integers(14, 21, size=n)
+    return Samples.from_arrays([x[:, :length] for x, length in zip(X, lengths, strict=True)], y)
