@@ -1,0 +1,238 @@
+"""From tables with known roles to samples: rows in order, windows in them, and a label for each window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from multitide.columns import as_texts, nullable, whole
+from multitide.errors import DataError, ParameterError
+from multitide.reading import Reading, TaskColumn
+from multitide.resample import merge_duplicates, resample
+from multitide.roles import table_of
+from multitide.rows import Rows, clean_labels, drop_incomplete, make_rows, sort_rows
+from multitide.samples import Samples
+from multitide.timestamps import step_text, ticks
+from multitide.windows import Index, cut_windows, find_segments, is_gap, label_windows, usual_step
+
+
+def build_samples(
+    data: pd.DataFrame, labels: pd.DataFrame | None, reading: Reading, need_labels: bool = True
+) -> Samples:
+    """Go from tables with known roles to samples.
+
+    Parameters
+    ----------
+    data : DataFrame
+        One row a time step, or a sample.
+    labels : DataFrame or None
+        One row a series.
+    reading : Reading
+        With all roles resolved.
+    need_labels : bool
+        Whether a task without any label is an error, and rows may be dropped for a missing label.
+
+    Raises
+    ------
+    DataError
+        As :func:`read_table` says.
+    """
+    by_row = [c for c in _columns(reading) if table_of(c, labels, reading) == "data"]
+    task_columns = list(dict.fromkeys(task.column for task in reading.tasks or ()))
+    fixed = [column for column in (*reading.static, *reading.extra) if column in by_row]
+    rows, reading = make_rows(data, reading, [c for c in task_columns if c in by_row], fixed)
+    sides = None if labels is None else _by_series(labels, rows.ids, reading)
+    if reading.layout == "long":
+        rows, reading = sort_rows(rows, reading)
+        rows, reading = merge_duplicates(rows, reading)
+        rows, reading = resample(rows, reading)
+    rows = _fill_static(rows, reading)
+    if reading.missing_rows == "drop":
+        rows, reading = drop_incomplete(rows, reading, list(rows.labels) if need_labels else [])
+    starts, lengths, ends, reading = _windows(rows, reading)
+    y = _labels(rows, sides, starts, lengths, ends, reading)
+    if need_labels:
+        _check_labelled(y, reading)
+    return _samples(rows, sides, y, (starts, lengths, ends), reading)
+
+
+def _columns(reading: Reading) -> list[str]:
+    return [*(task.column for task in reading.tasks or ()), *reading.static, *reading.extra]
+
+
+def _by_series(labels: pd.DataFrame, ids: np.ndarray, reading: Reading) -> pd.DataFrame:
+    """Return the used columns of the label table, one row a series in the order of `ids`; missing where it has none."""
+    keys, wanted = pd.Series(labels[str(reading.series)]), pd.Series(ids)
+    if keys.dtype != wanted.dtype:
+        keys, wanted = as_texts(keys), as_texts(wanted)
+    problems: list[str] = []
+    if keys.duplicated().any():
+        twice = list(dict.fromkeys(keys[keys.duplicated()]))[:5]
+        problems.append(f"`labels` must have one row a series; got several for {reading.series} {twice}.")
+    else:
+        places = pd.Index(keys).get_indexer(wanted)
+        if (places < 0).all():
+            some = f"{reading.series} {list(wanted[:3])} in the data, {list(keys[:3])} in `labels`"
+            problems.append(f"`labels` must have rows for the series of the data; got none in common: {some}.")
+    columns = [c for c in dict.fromkeys(_columns(reading)) if c in labels.columns and c != reading.series]
+    cleaned = {column: clean_labels(labels[column], reading.decimal, problems) for column in columns}
+    if problems:
+        raise DataError("\n".join(problems))
+    frame = pd.DataFrame(
+        {c: pd.api.extensions.take(nullable(v).array, places, allow_fill=True) for c, v in cleaned.items()}
+    )
+    return frame.set_axis(pd.RangeIndex(len(frame))) if columns else pd.DataFrame(index=range(len(ids)))
+
+
+def _fill_static(rows: Rows, reading: Reading) -> Rows:
+    """Give each static column of the long table its one value in a series; raise if it has several."""
+    columns = [column for column in dict.fromkeys(reading.static) if column in rows.fixed]
+    if reading.layout == "vectors" or not columns:
+        return rows
+    groups = rows.fixed[columns].groupby(rows.series)
+    counts = groups.nunique().max()
+    if changing := [column for column in columns if counts[column] > 1]:
+        raise DataError(f"`static` must hold columns that are constant within a series; got {changing}.")
+    first = groups.first().iloc[rows.series].set_axis(rows.fixed.index)
+    return replace(rows, fixed=rows.fixed.assign(**{column: first[column] for column in columns}))
+
+
+def _windows(rows: Rows, reading: Reading) -> tuple[Index, Index, Index, Reading]:
+    """Return where samples start, their lengths, the ends of their segments, and what was found on the way."""
+    if reading.layout == "vectors":
+        every = np.arange(len(rows))
+        return every, np.ones(len(rows), np.int64), every + 1, reading
+    if reading.window is None:
+        starts, lengths = find_segments(rows.series)
+        return starts, lengths, starts + lengths, reading
+    window = reading.window
+    gaps, reading, found = _gaps(rows, reading)
+    starts, lengths = find_segments(rows.series, gaps)
+    window_starts, segment = cut_windows(starts, lengths, window, reading.stride)
+    if not len(segment):
+        raise DataError(_too_long(reading, lengths, rows, found))
+    notes = list(reading.assumed)
+    if short := int((lengths < window).sum()):
+        what = "unbroken stretches of rows" if gaps is not None and gaps.any() else "series"
+        notes.append(f"{short} of {len(lengths)} {what} have fewer rows than the window ({window}): not used.")
+    sizes = np.full(len(segment), window, dtype=np.int64)
+    return window_starts, sizes, (starts + lengths)[segment], replace(reading, assumed=tuple(notes))
+
+
+def _gaps(rows: Rows, reading: Reading) -> tuple[np.ndarray | None, Reading, str]:
+    """Return the gaps of the time axis, the usual step, and how the step here differs from the one known before."""
+    if reading.on_gap == "ignore":
+        return None, reading, ""
+    if rows.time is None:
+        return is_gap(rows.number, 1), reading, ""
+    known = reading.step or {}
+    numbers, unit = ticks(rows.time, known.get("unit"))
+    here = usual_step(numbers, rows.series)
+    size = float(known.get("size", 0)) or here or 1.0
+    if here is None:
+        return np.zeros(len(rows) - 1, dtype=bool), reading, ""
+    gaps = is_gap(numbers, size)
+    n_gaps = int(gaps[np.diff(rows.series) == 0].sum())
+    note = f"The usual time step is {step_text(size, unit)}; {n_gaps} gaps, which no window crosses."
+    if 4 * n_gaps > len(gaps):
+        note += ' Times are irregular: `every` puts them on a grid, on_gap="ignore" takes rows as they come.'
+    other = f" The step is {step_text(here, unit)} here and was {step_text(size, unit)} before." if here != size else ""
+    found = replace(reading, step={"size": size, "unit": unit}, assumed=(*reading.assumed, note))
+    return gaps, found, other
+
+
+def _too_long(reading: Reading, lengths: Index, rows: Rows, found: str) -> str:
+    whole_series = int(find_segments(rows.series)[1].max())
+    longest = int(lengths.max())
+    text = f"`window` must not be longer than every series; got {reading.window}, and the longest has {longest} rows."
+    if whole_series > longest:
+        text = (
+            f"`window` must fit between two gaps in time; got {reading.window}, and the longest unbroken stretch has "
+            f'{longest} rows. With on_gap="ignore" the longest series has {whole_series}.'
+        )
+    return text + found
+
+
+def _labels(
+    rows: Rows, sides: pd.DataFrame | None, starts: Index, lengths: Index, ends: Index, reading: Reading
+) -> pd.DataFrame:
+    """Return y: one column a task, one row a sample."""
+    y = {}
+    for task in reading.tasks or ():
+        if sides is not None and task.column in sides:
+            if task.lead:
+                raise ParameterError(f"`{task.name}.lead` must be 0, as its label is one a series; got {task.lead}.")
+            labels = pd.Series(pd.api.extensions.take(sides[task.column].array, rows.series[starts]))
+        else:
+            labels = _row_labels(rows.labels[task.column], task, starts, lengths, ends)
+        y[task.name] = whole(labels)
+    return pd.DataFrame(y, index=pd.RangeIndex(len(starts)))
+
+
+def _row_labels(labels: pd.Series, task: TaskColumn, starts: Index, lengths: Index, ends: Index) -> pd.Series:
+    try:
+        return label_windows(labels, starts, lengths, ends, task.label_at, task.lead)  # type: ignore[arg-type]
+    except DataError as error:
+        raise DataError(f"Task {task.name!r}: {error}") from None
+
+
+def _check_labelled(y: pd.DataFrame, reading: Reading) -> None:
+    empty = [name for name in y if y[name].isna().all()]
+    if empty:
+        leads = [task.name for task in reading.tasks or () if task.lead and task.name in empty]
+        remedy = f" The `lead` of {leads} may be longer than the series." if leads else ""
+        raise DataError(f"`tasks` must have labels; got none in any of the {len(y)} samples for {empty}.{remedy}")
+
+
+def _samples(
+    rows: Rows, sides: pd.DataFrame | None, y: pd.DataFrame, windows: tuple[Index, Index, Index], reading: Reading
+) -> Samples:
+    """Put everything together."""
+    starts, lengths, ends = windows
+    last = starts + lengths - 1
+    lead = max((task.lead for task in reading.tasks or ()), default=0)
+    time = rows.time
+
+    return Samples(
+        values=rows.values,
+        starts=starts,
+        lengths=lengths,
+        channels=tuple(reading.channels or ()),
+        y=y,
+        series=rows.ids[rows.series[starts]],
+        static=_kept(rows, sides, reading.static, starts, _plain),
+        time=None if time is None else time[last],
+        begin=None if time is None else time[starts],
+        finish=None if time is None else time[np.minimum(last + lead, ends - 1)],
+        extra=_kept(rows, sides, reading.extra, last, whole),
+        categories=reading.categories,
+        reading=reading.to_dict(),
+    )
+
+
+def _kept(
+    rows: Rows,
+    sides: pd.DataFrame | None,
+    columns: tuple[str, ...],
+    places: Index,
+    convert: Callable[[pd.Series], pd.Series],
+) -> pd.DataFrame | None:
+    """Return static or extra columns, one row a sample."""
+
+    def column(name: str) -> Any:
+        if sides is not None and name in sides:
+            return sides[name].array[rows.series[places]]
+        return rows.fixed[name].array[places]
+
+    return pd.DataFrame({name: convert(pd.Series(column(name))) for name in columns}) if columns else None
+
+
+def _plain(column: pd.Series) -> pd.Series:
+    """Return numbers as floats: inputs are measured, and need no nullable integers."""
+    if pd.api.types.is_numeric_dtype(column):
+        return pd.Series(column.to_numpy(dtype=np.float64, na_value=np.nan))
+    return column

@@ -1,0 +1,109 @@
+"""What a split should keep in proportion: the classes and the labelled rows of every task."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+MAX_CLASSES = 10
+N_DRAWS = 64
+
+
+def class_columns(y: pd.DataFrame) -> list[str]:
+    """Return the columns that hold classes: text, booleans, or whole numbers of few distinct values."""
+    return [name for name in y.columns if _holds_classes(y[name].dropna())]
+
+
+def _holds_classes(labels: pd.Series) -> bool:
+    if not len(labels):
+        return False
+    if pd.api.types.is_bool_dtype(labels) or not pd.api.types.is_numeric_dtype(labels):
+        return True
+    numbers = labels.to_numpy(dtype=np.float64)
+    return bool((np.mod(numbers, 1) == 0).all()) and len(np.unique(numbers)) <= MAX_CLASSES
+
+
+def strata(y: pd.DataFrame, at_least: int, n_parts: int) -> tuple[NDArray[np.int64] | None, str]:
+    """Return what to stratify a random split by, and what had to be given up.
+
+    Parameters
+    ----------
+    y : DataFrame
+        Labels; a missing label is a class of its own.
+    at_least : int
+        Rows that every stratum must have.
+    n_parts : int
+        Rows of the smaller side: it must have room for every stratum.
+
+    Returns
+    -------
+    codes : ndarray of int64, shape (n_rows,), or None
+        The combination of all class tasks; if that is too fine, the task with the rarest class; or nothing.
+    note : str
+    """
+    names = class_columns(y)
+    if not names:
+        return None, ""
+    codes = pd.DataFrame({name: pd.factorize(y[name], use_na_sentinel=True)[0] for name in names})
+    combined = codes.groupby(names).ngroup().to_numpy()
+
+    def fits(one: np.ndarray) -> bool:
+        counts = np.bincount(one + 1)
+        counts = counts[counts > 0]
+        return bool(counts.min() >= at_least) and len(counts) <= n_parts
+
+    if fits(combined):
+        return combined.astype(np.int64), ""
+    rarest = sorted(names, key=lambda name: int(y[name].value_counts().min()))
+    for name in rarest:
+        if fits(codes[name].to_numpy()):
+            what = f"by {name!r} alone" if len(names) > 1 else f"by {name!r}"
+            return codes[name].to_numpy(dtype=np.int64), f"The classes are too few to stratify by all tasks: {what}."
+    return None, f"The random split is not stratified: some classes of {names} have fewer than {at_least} rows."
+
+
+def choose_groups(
+    codes: NDArray[np.int64], y: pd.DataFrame, fraction: float, random_state: int | None
+) -> NDArray[np.int64]:
+    """Draw whole groups to hold out, so that samples, labels and classes are held out in proportion.
+
+    Of a fixed number of random orders of the groups, each cut where its samples come closest to `fraction`, the one
+    whose worst-served count (samples, labels of a task, a class) comes closest to `fraction`.
+
+    Parameters
+    ----------
+    codes : ndarray of int64, shape (n_samples,)
+        Group of each sample, 0 to n_groups - 1.
+    y : DataFrame, n_samples rows
+    fraction : float
+    random_state : int, optional
+
+    Returns
+    -------
+    ndarray of int64
+        The groups to hold out: at least one, and not all.
+    """
+    counts = _counts(codes, y)
+    shares = counts / np.maximum(counts.sum(axis=0), 1)
+    rng = np.random.default_rng(random_state)
+    best, least = np.zeros(0, np.int64), np.inf
+    for _ in range(N_DRAWS):
+        order = rng.permutation(len(counts))
+        held = np.cumsum(shares[order, 0])[:-1]
+        n_held = int(np.abs(held - fraction).argmin()) + 1
+        off = float(np.abs(shares[order[:n_held]].sum(axis=0) - fraction).max())
+        if off < least:
+            best, least = np.sort(order[:n_held]), off
+    return best
+
+
+def _counts(codes: NDArray[np.int64], y: pd.DataFrame) -> np.ndarray:
+    """Return samples, labelled rows of each task and rows of each class, one row a group."""
+    indicators = [pd.Series(np.ones(len(codes)))]
+    indicators += [y[name].notna().reset_index(drop=True).astype(float) for name in y.columns]
+    for name in class_columns(y):
+        labels = pd.Series(pd.factorize(y[name])[0])
+        indicators += [(labels == code).astype(float) for code in range(labels.max() + 1)]
+    counts: np.ndarray = pd.concat(indicators, axis=1).groupby(codes).sum().to_numpy()
+    return counts

@@ -1,0 +1,199 @@
+"""Long tables become samples: one row a time step in, windows or whole series with their labels out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import pandas as pd
+
+from multitide.building import build_samples
+from multitide.errors import DataError, ParameterError
+from multitide.files import Dialect, read_frame
+from multitide.formats import read_ts
+from multitide.reading import Reading, TaskColumn
+from multitide.roles import check_columns, resolve_roles
+from multitide.samples import Samples
+
+logger = logging.getLogger("multitide")
+
+Table: TypeAlias = "str | Path | pd.DataFrame"
+Names: TypeAlias = "str | Sequence[str]"
+
+
+def read_table(
+    data: Table,
+    *,
+    tasks: Any = None,
+    channels: Names | None = None,
+    static: Names = (),
+    series: str | None = None,
+    time: Names | None = None,
+    ignore: Names = (),
+    extra: Names = (),
+    labels: Table | None = None,
+    window: int | None = None,
+    stride: int = 1,
+    on_gap: Literal["break", "ignore"] = "break",
+    every: str | float | None = None,
+    missing_rows: Literal["keep", "drop"] = "keep",
+    duplicates: Literal["first", "last", "mean"] | None = None,
+    layout: Literal["long", "vectors"] = "long",
+    encoding: str | None = None,
+    decimal: str | None = None,
+    separator: str | None = None,
+) -> Samples:
+    """Read a table of measurements, one row a time step, into samples with their labels.
+
+    Parameters
+    ----------
+    data : path or DataFrame
+        CSV or TSV (also ``.gz``), Parquet, or ``.ts``; one row a time step.
+    tasks : sequence of str or tasks, optional
+        The label columns. Without it, all other columns of `labels`, or none.
+    channels : sequence of str, optional
+        The measured inputs; text becomes categories. Without it, every column of numbers that has no other role.
+        In `channels`, `static`, `ignore` and `extra` a pattern such as ``"static_*"`` stands for all that match.
+    static : sequence of str
+        Inputs that hold for a whole series.
+    series : str, optional
+        The column that says which recording a row belongs to; one recording without it.
+    time : str or sequence of str, optional
+        The column of times, or several: year, month, day, hour, ... Found by looking when not given; ``()`` for none.
+    ignore : sequence of str
+        Columns to leave out.
+    extra : sequence of str
+        Columns to keep for each sample beside the inputs (for a split by column).
+    labels : path or DataFrame, optional
+        A second table with one row a series, joined by `series`; it may hold tasks, static and extra columns.
+    window, stride : int
+        Rows in a sample, and rows from one sample's start to the next one's. Without `window` a sample is a series.
+    on_gap : {"break", "ignore"}
+        Whether windows end where the time step differs from the usual one. They never cross from series to series.
+    every : str or number, optional
+        Put the rows on a regular grid first, e.g. ``"1h"``: the means of the rows in each bin.
+    missing_rows : {"keep", "drop"}
+        "drop" leaves out rows in which any channel or label is missing.
+    duplicates : {"first", "last", "mean"}, optional
+        What to take of rows with one time stamp in one series; an error without it.
+    layout : {"long", "vectors"}
+        "vectors" takes each row as one sample of one step.
+    encoding, decimal, separator : str, optional
+        How a text file is written; found by looking when not given.
+
+    Returns
+    -------
+    Samples
+        ``samples.y`` has a column a task; ``samples.reading`` says how the table was read and what was assumed.
+
+    Raises
+    ------
+    DataError
+        If a file or column is missing, a channel holds text or infinite values, time stamps repeat, no window fits, or
+        a task has no label; with every problem that could be found.
+    ParameterError
+        If an option is wrong, or a label is given away by a channel.
+    """
+    options = {key: value for key, value in locals().items() if key not in ("data", "labels")}
+    if _is_ts(data):
+        return _read_archive(data, options)
+    reading = Reading.from_options(**options)
+    frame, label_frame, reading = _open(data, labels, reading)
+    reading = resolve_roles(frame, label_frame, reading)
+    samples = build_samples(frame, label_frame, reading)
+    for sentence in samples.reading["assumed"] if samples.reading else ():
+        logger.info(sentence)
+    return samples
+
+
+def read_like(
+    reading: Mapping[str, Any], data: Table, *, labels: Table | None = None, need_labels: bool = True
+) -> Samples:
+    """Read another table the way ``samples.reading`` says an earlier one was read.
+
+    Parameters
+    ----------
+    reading : dict
+        From ``samples.reading``, also after a journey through JSON.
+    data, labels : path or DataFrame
+        As in :func:`read_table`.
+    need_labels : bool
+        Without it label columns may be absent (``y`` is then missing there), and no row is dropped for its labels.
+
+    Returns
+    -------
+    Samples
+        With the channels and tasks of the earlier table, in its order.
+
+    Raises
+    ------
+    DataError
+        As :func:`read_table`, and if a column that was read before is absent.
+    """
+    known = replace(Reading.from_dict(reading), assumed=())
+    if _is_ts(data):
+        return _checked_archive(read_ts(data, task=known.tasks[0].name if known.tasks else "label"), known)
+    frame, label_frame, known = _open(data, labels, known)
+    columns = [*frame.columns, *(() if label_frame is None else label_frame.columns)]
+    present = tuple(task for task in known.tasks or () if need_labels or task.column in columns)
+    extra = tuple(column for column in known.extra if column in columns)
+    found = replace(known, tasks=present, extra=extra, ignore=())
+    check_columns(frame, label_frame, found)
+    samples = build_samples(frame, label_frame, found, need_labels)
+    y = samples.y.reindex(columns=[task.name for task in known.tasks or ()])
+    return samples.replace(y=y, reading=replace(known, assumed=tuple((samples.reading or {})["assumed"])).to_dict())
+
+
+def column_roles(data: Table, *, labels: Table | None = None, **options: Any) -> pd.DataFrame:
+    """Say what :func:`read_table` would take each column for, without reading on.
+
+    Parameters
+    ----------
+    data, labels : path or DataFrame
+        As in :func:`read_table`.
+    **options
+        Any other parameter of :func:`read_table`.
+
+    Returns
+    -------
+    DataFrame
+        One row a column: ``column``, ``table`` ("data" or "labels"), ``role``, ``why`` it was left out.
+    """
+    frame, label_frame, reading = _open(data, labels, Reading.from_options(**options))
+    return pd.DataFrame(list(resolve_roles(frame, label_frame, reading).columns))
+
+
+def _open(data: Table, labels: Table | None, reading: Reading) -> tuple[pd.DataFrame, pd.DataFrame | None, Reading]:
+    dialect = Dialect(reading.encoding, reading.decimal, reading.separator)
+    frame, notes = read_frame(data, dialect, "data")
+    label_frame = None
+    if labels is not None:
+        label_frame, more = read_frame(labels, dialect, "labels")
+        notes = notes + more
+    return frame, label_frame, replace(reading, assumed=(*reading.assumed, *notes))
+
+
+def _is_ts(data: Any) -> bool:
+    return isinstance(data, (str, Path)) and str(data).lower().removesuffix(".gz").endswith(".ts")
+
+
+def _read_archive(path: Any, options: dict[str, Any]) -> Samples:
+    """Read a ``.ts`` file, whose cases are already samples; only `tasks` can be said about it."""
+    reading = Reading.from_options(**options)
+    given = [name for name in options if name != "tasks" and getattr(reading, name) != getattr(Reading(), name)]
+    tasks = reading.tasks or (TaskColumn("label", "label"),)
+    if given or len(tasks) != 1:
+        found = given or [task.name for task in tasks]
+        raise ParameterError(f"`tasks` must be one name, and the only option, for a .ts file; got {found}.")
+    samples = read_ts(path, task=tasks[0].name)
+    tasks = tasks if tasks[0].name in samples.y else ()
+    return samples.replace(reading=Reading(tasks=tasks, channels=samples.channels).to_dict())
+
+
+def _checked_archive(samples: Samples, known: Reading) -> Samples:
+    if samples.channels != known.channels:
+        raise DataError(f"`data` must have the channels {list(known.channels or ())}; got {list(samples.channels)}.")
+    return samples.replace(reading=known.to_dict(), y=samples.y.reindex(columns=[t.name for t in known.tasks or ()]))
