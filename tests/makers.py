@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
+from multitide.backbones import LSTMFCN
+from multitide.estimator import MultiTaskEstimator
 from multitide.samples import Samples
+
+SMALL = LSTMFCN(hidden_size=8, filters=(8, 8, 4), kernel_sizes=(5, 3, 3))
+
+
+def small(**params: Any) -> MultiTaskEstimator:
+    """Return an estimator that trains in a second; `params` override its settings."""
+    defaults: dict[str, Any] = {"backbone": SMALL, "max_epochs": 4, "random_state": 0, "verbose": 0, "device": "cpu"}
+    return MultiTaskEstimator(**(defaults | params))
 
 
 def make_arrays(

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from makers import make_arrays, make_samples
+from makers import make_arrays, make_samples, small
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
@@ -23,13 +23,6 @@ from multitide.samples import Samples
 from multitide.splits import Splitter
 from multitide.tasks import Classification, Regression
 from multitide.training import Trainer, Training
-
-SMALL = LSTMFCN(hidden_size=8, filters=(8, 8, 4), kernel_sizes=(5, 3, 3))
-
-
-def small(**params: Any) -> MultiTaskEstimator:
-    defaults: dict[str, Any] = {"backbone": SMALL, "max_epochs": 4, "random_state": 0, "verbose": 0, "device": "cpu"}
-    return MultiTaskEstimator(**(defaults | params))
 
 
 def test_it_learns_classes_and_numbers_with_missing_labels() -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from makers import make_samples
-from test_estimator import SMALL, small
+from makers import SMALL, make_samples, small
 
 from multitide.errors import StoreError
 from multitide.estimator import MultiTaskEstimator
+from multitide.recipe import make_recipe
 from multitide.splits import Splitter
 from multitide.store import MODEL_FILE, WEIGHTS_FILE, _record_hash
 from multitide.tasks import Classification, Regression
@@ -41,7 +41,8 @@ def test_save_then_load_predicts_the_same_bits(params: dict[str, Any], unequal: 
     assert (loaded.predict(samples) == estimator.predict(samples)).all(axis=None)
     assert (loaded.predict_proba(samples)["state"] == estimator.predict_proba(samples)["state"]).all(axis=None)
     assert loaded.classes_ == estimator.classes_
-    assert loaded.get_params(deep=False) == estimator.get_params(deep=False)
+    assert make_recipe(loaded.get_params(deep=False)) == make_recipe(estimator.get_params(deep=False))
+    assert loaded.validation == estimator.validation
     assert loaded.best_epoch_ == estimator.best_epoch_
     assert [task.get_params() for task in loaded.tasks_] == [task.get_params() for task in estimator.tasks_]
 

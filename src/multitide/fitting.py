@@ -166,7 +166,7 @@ class _Group:
                 DeviceSamples(self.samples, self.codes, static, self.device),
                 train,
                 validation,
-                weighting=recipe.weighting.build(self.names).to(self.device),
+                weighting=recipe.weighting.build(self.names, [task.kind for task in self.tasks]).to(self.device),
                 keeper=Keeper(recipe.keep, self.names, epochs),
                 settings=recipe.training,
                 max_epochs=recipe.max_epochs,
