@@ -52,9 +52,19 @@ def task_from_config(config: Mapping[str, Any]) -> Task:
     name = f"tasks.{values.get('name', '?')}"
     check_choice(f"{name}.kind", kind, [*TASKS, Auto.kind])
     cls = TASKS.get(kind, Auto)
-    if problems := annotation_problems(cls, values, name):
+    problems = annotation_problems(cls, values, name)
+    if kind == Auto.kind:
+        problems += _needed_kinds(values, name)
+    if problems:
         raise ParameterError("\n".join(problems))
     return cls(**values)
+
+
+def _needed_kinds(values: Mapping[str, Any], name: str) -> list[str]:
+    """Say which kind a parameter belongs to that is given without one."""
+    own = {field.name for field in fields(Auto)}
+    belongs = {field.name: kind for kind, cls in TASKS.items() for field in fields(cls) if field.name not in own}
+    return [f'`{name}.{key}` needs kind = "{belongs[key]}" beside it.' for key in values if key in belongs]
 
 
 def task_to_config(task: Task) -> dict[str, Any]:

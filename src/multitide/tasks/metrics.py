@@ -88,12 +88,14 @@ def regression_metrics(labels: np.ndarray, predictions: np.ndarray) -> dict[str,
     if not len(labels) or not np.isfinite(predictions).all():
         return dict.fromkeys(REGRESSION, np.nan)
     nonzero = labels != 0
-    return {
-        "rmse": sk.root_mean_squared_error(labels, predictions),
-        "mae": sk.mean_absolute_error(labels, predictions),
-        "r2": sk.r2_score(labels, predictions) if np.ptp(labels) > 0 else np.nan,
-        "mape": (sk.mean_absolute_percentage_error(labels[nonzero], predictions[nonzero]) if nonzero.any() else np.nan),
-    }
+    mape = sk.mean_absolute_percentage_error(labels[nonzero], predictions[nonzero]) if nonzero.any() else np.nan
+    with np.errstate(over="ignore"):  # a prediction that is absurdly far away has an infinite error, and that is that
+        return {
+            "rmse": sk.root_mean_squared_error(labels, predictions),
+            "mae": sk.mean_absolute_error(labels, predictions),
+            "r2": sk.r2_score(labels, predictions) if np.ptp(labels) > 0 else np.nan,
+            "mape": mape,
+        }
 
 
 def metric_table(

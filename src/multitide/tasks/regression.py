@@ -199,13 +199,14 @@ class RegressionTarget(Target):
 
     def _loss(self, error: np.ndarray) -> np.ndarray:
         """Return the raw loss of standardised errors in float64, as `raw_loss` does on tensors."""
-        size = np.abs(error)
+        size, delta = np.abs(error), self.task.delta
         if self.task.loss == "mse":
-            return size**2
+            with np.errstate(over="ignore"):
+                return size**2
         if self.task.loss == "mae":
             return size
-        delta = self.task.delta
-        return np.where(size <= delta, size**2 / 2, delta * (size - delta / 2))
+        near = np.minimum(size, delta)
+        return near**2 / 2 + delta * (size - near)
 
 
 def _best_constant(codes: np.ndarray, loss: str, delta: float) -> float:

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import metrics as sk
+from sklearn.metrics import get_scorer_names
+
+from multitide.tasks import Classification, Regression
+from multitide.tasks.metrics import CLASSIFICATION, HIGHER_IS_BETTER, REGRESSION, classification_metrics, log_losses
+
+
+def values_of(table: pd.DataFrame, column: str = "value") -> dict[str, float]:
+    return table.set_index("metric")[column].to_dict()
+
+
+def probabilities(n: int, n_classes: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).dirichlet(np.ones(n_classes), size=n).astype(np.float32)
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.parametrize("seed", range(5))
+def test_classification_metrics_are_scikit_learns_on_the_labelled_rows(n_classes: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(n_classes, size=200)
+    truth[:n_classes] = range(n_classes)
+    missing = rng.random(200) < 0.4
+    missing[:n_classes] = False
+    labels = pd.DataFrame({"y": pd.Series(truth).mask(missing)})
+    target = Classification("y").fit_target(labels)
+    guess = probabilities(200, n_classes, seed)
+
+    known, p = truth[~missing], guess[~missing].astype(np.float64)
+    p /= p.sum(axis=1, keepdims=True)
+    one_hot = np.eye(n_classes)[known]
+    expected = {
+        "accuracy": sk.accuracy_score(known, p.argmax(1)),
+        "balanced_accuracy": sk.balanced_accuracy_score(known, p.argmax(1)),
+        "f1_macro": sk.f1_score(known, p.argmax(1), average="macro"),
+        "roc_auc": sk.roc_auc_score(known, p[:, 1] if n_classes == 2 else p, multi_class="ovr"),
+        "average_precision": sk.average_precision_score(
+            known if n_classes == 2 else one_hot, p[:, 1] if n_classes == 2 else p, average="macro"
+        ),
+        "log_loss": sk.log_loss(known, p),
+    }
+    table = target.metrics(labels, guess)
+    found = values_of(table)
+    assert found.pop("loss") == pytest.approx(expected["log_loss"] / float(target.trivial_loss), rel=1e-5)
+    assert found == pytest.approx(expected, rel=1e-5)
+    assert (table["n_labelled"] == (~missing).sum()).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_regression_metrics_are_scikit_learns_on_the_labelled_rows(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    truth = rng.normal(5, 2, size=100).round(1)
+    missing = rng.random(100) < 0.4
+    truth[rng.random(100) < 0.1] = 0
+    guess = truth + rng.normal(size=100)
+    labels = pd.DataFrame({"y": pd.Series(truth).mask(missing)})
+    table = Regression("y", loss="mae").fit_target(labels).metrics(labels, guess)
+    known, p = truth[~missing], guess[~missing]
+    found = values_of(table)
+    assert found.pop("loss") == pytest.approx(np.abs(known - p).mean() / np.abs(known - np.median(known)).mean())
+    assert found == pytest.approx(
+        {
+            "rmse": sk.root_mean_squared_error(known, p),
+            "mae": sk.mean_absolute_error(known, p),
+            "r2": sk.r2_score(known, p),
+            "mape": np.mean(np.abs(known - p)[known != 0] / np.abs(known[known != 0])),
+        }
+    )
+    counts = values_of(table, "n_labelled")
+    assert counts.pop("mape") == (known != 0).sum()
+    assert set(counts.values()) == {len(known)}
+
+
+def test_trivial_values_are_of_the_training_constant_not_refitted() -> None:
+    target = Regression("y").fit_target(pd.DataFrame({"y": [0.0, 2.0, 4.0]}))
+    test = pd.DataFrame({"y": [10.0, 12.0]})
+    trivial = values_of(target.metrics(test, np.array([10.0, 12.0])), "trivial")
+    assert trivial["mae"] == pytest.approx(9)
+    assert trivial["rmse"] == pytest.approx(np.sqrt((8**2 + 10**2) / 2))
+    assert trivial["r2"] == pytest.approx(1 - (8**2 + 10**2) / 2)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_one_class_on_a_side_leaves_rankings_undefined(n_classes: int) -> None:
+    found = classification_metrics(np.zeros(5, dtype=int), probabilities(5, n_classes, 0))
+    assert np.isnan(found["roc_auc"])
+    assert np.isnan(found["average_precision"])
+    assert np.isfinite(found["accuracy"])
+
+
+def test_ranking_of_several_classes_is_the_mean_over_those_present() -> None:
+    codes, p = np.array([0, 0, 2, 2, 0]), probabilities(5, 3, 1)
+    found = classification_metrics(codes, p)
+    assert found["roc_auc"] == pytest.approx(np.mean([sk.roc_auc_score(codes == c, p[:, c]) for c in (0, 2)]))
+
+
+def test_certain_and_wrong_has_a_finite_log_loss() -> None:
+    codes, p = np.array([0, 1]), np.array([[0, 1], [0, 1]], dtype=np.float32)
+    assert log_losses(codes, p) == pytest.approx([-np.log(np.finfo(np.float32).eps), 0])
+    assert log_losses(codes, p).mean() == pytest.approx(sk.log_loss(codes, p))
+
+
+def test_first_row_is_the_headline_and_directions_are_known() -> None:
+    labels = pd.DataFrame({"y": [0.5, 1.0, 1.5]})
+    assert list(Regression("y").fit_target(labels).metrics(labels, labels["y"].to_numpy())["metric"]) == [
+        *REGRESSION,
+        "loss",
+    ]
+    assert set(HIGHER_IS_BETTER) == {*CLASSIFICATION, *REGRESSION, "loss"}
+    assert CLASSIFICATION[0] == "accuracy"
+    assert REGRESSION[0] == "rmse"
+    scorers = [name for name in HIGHER_IS_BETTER if name in get_scorer_names()]
+    assert scorers == ["accuracy", "balanced_accuracy", "f1_macro", "roc_auc", "average_precision", "r2"]
+    assert all(HIGHER_IS_BETTER[name] for name in scorers)
