@@ -20,13 +20,13 @@ from multitide.errors import MultitideError, ParameterError
 from multitide.part import Part, annotation_problems
 from multitide.sharing import SHARINGS
 from multitide.splits import Splitter
+from multitide.toml import NONE
 
 Registry = Mapping[str, type[Part]]
 
 # A registry with one entry needs no name: `[inputs]` can only be inputs.
 SPLITTERS: Registry = {"splitter": Splitter}
 REGISTRIES: tuple[Registry, ...] = (BACKBONES, SHARINGS, WEIGHTINGS, ENCODINGS, SPLITTERS)
-NONE = "none"  # TOML has no null
 
 
 @contextmanager

@@ -1,18 +1,50 @@
-"""The command ``multitide``."""
+"""The command ``multitide``: reads a file, calls the api, shows the result."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 import multitide
+from multitide.cli.compare import compare
+from multitide.cli.demo import demo
+from multitide.cli.fit import fit
+from multitide.cli.prepare import check, init
+from multitide.cli.use import evaluate, info, predict
+from multitide.errors import MultitideError
+
+
+class Commands(TyperGroup):
+    """Shows an error of ours as one message with exit code 2; with ``--debug``, wherever it stands, as a traceback."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Move ``--debug`` to the front, where it belongs to the whole command."""
+        wanted = ["--debug"] if "--debug" in args else []
+        return super().parse_args(ctx, [*wanted, *(arg for arg in args if arg != "--debug")])
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the subcommand, with messages of ours shown on standard error."""
+        from multitide.cli.terminal import messages_shown, show_error
+
+        with messages_shown():
+            try:
+                return super().invoke(ctx)
+            except MultitideError as error:
+                if ctx.params["debug"]:
+                    raise
+                show_error(error)
+                raise typer.Exit(2) from error
+
 
 app = typer.Typer(
+    cls=Commands,
     help="Multi-task learning on time series: one network answers several questions about a series at once.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
 )
 
 
@@ -27,8 +59,13 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show where in the code an error came from.")] = False,
 ) -> None:
     pass
+
+
+for command in (demo, init, check, fit, evaluate, predict, compare, info):
+    app.command()(command)
 
 
 def main() -> None:

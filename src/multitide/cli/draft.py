@@ -1,0 +1,77 @@
+"""The configuration that ``multitide init`` writes: what was found, and what could be said, as comments."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from multitide.toml import toml_text
+
+
+def draft_config(data: Path, labels: Path | None, roles: pd.DataFrame, folder: Path) -> tuple[str, bool]:
+    """Return the text of a configuration, and whether it names any task.
+
+    Parameters
+    ----------
+    data, labels : path
+        The tables, written relative to `folder`.
+    roles : DataFrame
+        From :func:`multitide.tables.column_roles`.
+    folder : path
+        Where the configuration will lie.
+    """
+    by_role = {role: list(rows["column"]) for role, rows in roles.groupby("role", sort=False)}
+    lines = [
+        "# A configuration of multitide: `multitide check` finds what is wrong in it, `multitide fit` trains.",
+        "# Parameters of the estimator stand here, above the first [table].",
+        "max_epochs = 50",
+        "random_state = 0",
+        "",
+        *_data_lines(data, labels, by_role, folder),
+        "",
+        *_split_lines(by_role),
+        "",
+        *_task_lines(by_role),
+        "",
+        "# The network and its parts; what is not said has its default.",
+        '# [backbone]\n# name = "lstm_fcn"',
+    ]
+    return "\n".join(lines) + "\n", bool(by_role.get("task"))
+
+
+def _data_lines(data: Path, labels: Path | None, by_role: dict[str, list[str]], folder: Path) -> list[str]:
+    table: dict[str, object] = {"path": _relative(data, folder)}
+    if labels is not None:
+        table["labels"] = _relative(labels, folder)
+    for role, option in (("series", "series"), ("time", "time"), ("channel", "channels"), ("static", "static")):
+        found = by_role.get(role, [])
+        if found:
+            table[option] = found[0] if option == "series" else found
+    if ignored := by_role.get("ignored", []):
+        table["ignore"] = ignored
+    lines = toml_text({"data": table}).splitlines()
+    if labels is None:
+        lines += ["# window = 24      # rows in a sample; without it a sample is a whole series", "# stride = 1"]
+    if "series" not in by_role:
+        lines.append('# series = "run"  # the column that says which recording a row belongs to')
+    return lines
+
+
+def _split_lines(by_role: dict[str, list[str]]) -> list[str]:
+    by = "group" if "series" in by_role else "time" if "time" in by_role else "random"
+    return ["# How to hold out the test part (and validation, which chooses the epoch): time, group, random or column.",
+            "[split]", f'by = "{by}"', "test = 0.2"]
+
+
+def _task_lines(by_role: dict[str, list[str]]) -> list[str]:
+    about = '# A task a label column; kind = "regression" or "classification" where the values do not say it right.'
+    tasks = by_role.get("task", [])
+    if tasks:
+        return [about, *toml_text({"tasks": [{"name": name} for name in tasks]}).splitlines()]
+    return [about, "# [[tasks]]", '# name = "a label column"']
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()

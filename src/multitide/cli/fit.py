@@ -1,0 +1,78 @@
+"""``multitide fit``: from a configuration or a data file to a run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from multitide.config_file import Config
+
+Names = Annotated[list[str] | None, typer.Option()]
+
+
+def fit(
+    source: Annotated[Path, typer.Argument(help="A configuration (.toml) or a data file (.csv, .parquet, .ts).")],
+    label: Annotated[list[str] | None, typer.Option(help="A label column; once for each task.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="A second table with the labels, one row a series.")] = None,
+    channel: Annotated[list[str] | None, typer.Option(help="An input column; without it all numbers are.")] = None,
+    static: Annotated[list[str] | None, typer.Option(help="An input column that is constant in a series.")] = None,
+    ignore: Annotated[list[str] | None, typer.Option(help="A column to leave out.")] = None,
+    series: Annotated[str | None, typer.Option(help="The column that says which recording a row belongs to.")] = None,
+    time: Annotated[list[str] | None, typer.Option(help="The time column, or several: year, month, ...")] = None,
+    window: Annotated[int | None, typer.Option(help="Rows in a sample; without it a sample is a whole series.")] = None,
+    stride: Annotated[int | None, typer.Option(help="Rows from one window's start to the next one's.")] = None,
+    split: Annotated[str | None, typer.Option(help="How to hold out: time, group or random.")] = None,
+    max_epochs: Annotated[int | None, typer.Option(help="Length of a full run.")] = None,
+    random_state: Annotated[int | None, typer.Option(help="Seed.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1.")] = None,
+    output: Annotated[Path | None, typer.Option(help="The run folder; runs/NAME-001 and so on without it.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+) -> None:
+    """Train one network for all labels of a table, and write a run folder.
+
+    CONFIG.toml says everything. A data file needs at least a label:
+    multitide fit data.csv --label fault --label load --window 48
+    """
+    from multitide.cli.run import command_line, run
+    from multitide.config_file import load_config
+
+    lists = {"channels": channel, "static": static, "ignore": ignore, "time": time}
+    single = {"labels": labels, "series": series, "window": window, "stride": stride}
+    data = {name: value for name, value in {**lists, **single}.items() if value not in (None, [])}
+    changes = {"max_epochs": max_epochs, "random_state": random_state, "device": device}
+    changes = {name: value for name, value in changes.items() if value is not None}
+    if source.suffix.lower() == ".toml":
+        _refuse_data_options(source, label, data, split)
+        config = load_config(source)
+    else:
+        config = _from_options(source, label, data, split)
+    run(config.changed(**changes), output, source.stem, command_line(), verbose=not quiet)
+
+
+def _refuse_data_options(source: Path, label: list[str] | None, data: dict[str, Any], split: str | None) -> None:
+    from multitide.errors import ParameterError
+
+    given = [*(["label"] if label else []), *data, *(["split"] if split else [])]
+    if given:
+        options = ", ".join(f"--{name.removesuffix('s') if name == 'channels' else name}" for name in given)
+        raise ParameterError(f"{options} must be said in the configuration itself, {str(source)!r}.")
+
+
+def _from_options(source: Path, label: list[str] | None, data: dict[str, Any], split: str | None) -> Config:
+    """Return the configuration that the options of a data file stand for."""
+    from multitide.config import raise_problems
+    from multitide.config_file import parse_config
+
+    plain = {name: str(value) if isinstance(value, Path) else value for name, value in data.items()}
+    table: dict[str, Any] = {"data": {"path": str(source), **plain}}
+    if split:
+        table["split"] = {"by": split}
+    if label:
+        table["tasks"] = [{"name": name} for name in label]
+    problems: list[str] = []
+    config = parse_config(table, Path(), problems)
+    raise_problems(problems)
+    return config

@@ -1,0 +1,58 @@
+"""``multitide init`` and ``multitide check``: before a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def init(
+    data: Annotated[Path, typer.Argument(help="A data file (.csv, .parquet).")],
+    labels: Annotated[Path | None, typer.Option(help="A second table with the labels, one row a series.")] = None,
+    label: Annotated[list[str] | None, typer.Option(help="A label column; once for each task.")] = None,
+    output: Annotated[Path, typer.Option(help="The configuration to write.")] = Path("multitide.toml"),
+) -> None:
+    """Look at a data file and write a configuration to start from; nothing is overwritten."""
+    from multitide.cli.draft import draft_config
+    from multitide.cli.show import show_next
+    from multitide.cli.terminal import say, show_note, show_table
+    from multitide.errors import StoreError
+    from multitide.tables import column_roles
+
+    if output.exists():
+        raise StoreError(f"`output` must not exist yet; {str(output)!r} does. Choose another name with --output.")
+    roles = column_roles(data, labels=labels, **({"tasks": label} if label else {}))
+    show_table(roles, f"Columns of {data.name}")
+    text, chosen = draft_config(data, labels, roles, output.parent)
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"`output` must be a place that can be written; got {str(output)!r} ({error}).") from error
+    if not chosen:
+        show_note("No column was said to be a label: write their names into [[tasks]] before you go on.")
+    say(f"\nWritten: [bold]{output}[/]")
+    show_next(("Look it through, then", f"multitide check {output}"), ("and", f"multitide fit {output}"))
+
+
+def check(
+    config: Annotated[Path, typer.Argument(help="A configuration (.toml).")],
+) -> None:
+    """Find every problem of a configuration and of its data at once; nothing is trained."""
+    from multitide.cli.run import quietly
+    from multitide.cli.show import show_next, show_reading, show_split, show_tasks
+    from multitide.config import raise_problems
+    from multitide.config_file import config_problems, load_config
+    from multitide.report import how_split
+    from multitide.tasks import describe_tasks
+
+    raise_problems(config_problems(config))
+    loaded = load_config(config)
+    with quietly():
+        samples = loaded.read()
+    splitter = loaded.splitter(samples)
+    show_reading(samples.reading)
+    show_tasks(describe_tasks(loaded.tasks, samples.y))
+    show_split(splitter.split(samples).counts(samples.y), how_split(splitter))
+    show_next(("Everything fits", f"multitide fit {config}"))

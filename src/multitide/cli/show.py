@@ -1,0 +1,65 @@
+"""Results as tables: what was read and assumed, the tasks, the split, the figures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from rich.markup import escape
+
+from multitide.cli.terminal import say, show_note, show_table, written
+
+ROLES = ("task", "channel", "static", "series", "time", "extra")
+
+
+def show_reading(reading: dict[str, Any] | None) -> None:
+    """Show the role of every column, and what was assumed where nobody said it."""
+    if not reading or not reading["columns"]:
+        return
+    columns = pd.DataFrame(reading["columns"])
+    order = {role: place for place, role in enumerate(ROLES)}
+    groups = columns.groupby(["role", "table", "why"], sort=False)["column"].agg(", ".join).reset_index()
+    groups = groups.sort_values("role", key=lambda roles: roles.map(lambda role: order.get(role.split(" ")[0], 9)))
+    shown = groups[["role", "column", *(["table"] if groups["table"].nunique() > 1 else []), "why"]]
+    show_table(shown.drop(columns="why") if not shown["why"].any() else shown, "Columns")
+    for sentence in reading["assumed"]:
+        show_note(sentence)
+
+
+def show_tasks(described: pd.DataFrame) -> None:
+    """Show what each task was taken for, and the line of a configuration that changes it."""
+    table = described[["task", "kind", "why", "n_labelled", "n_samples", "values", "to_change"]]
+    names = {"n_labelled": "labelled", "n_samples": "samples", "to_change": "to change"}
+    show_table(table.rename(columns=names), "Tasks")
+
+
+def show_split(counts: pd.DataFrame, rule: str) -> None:
+    """Show how many labelled rows each task has on each side."""
+    show_table(counts.rename_axis("task").reset_index(), f"Labelled samples on each side, split {rule}")
+
+
+def show_metrics(metrics: pd.DataFrame, title: str) -> None:
+    """Show each task's figures next to those of its best constant."""
+    better = metrics["value"].gt(metrics["trivial"]).eq(metrics["higher_is_better"]).map({True: "yes", False: "no"})
+    same = metrics["value"].map(written).eq(metrics["trivial"].map(written))
+    shown = pd.DataFrame(
+        {
+            "task": metrics["task"].where(~metrics["task"].duplicated(), ""),
+            "metric": metrics["metric"],
+            "value": metrics["value"],
+            "trivial": metrics["trivial"],
+            "better": better.mask(same, "same").mask(metrics["value"].isna(), "-"),
+            "labelled": metrics["n_labelled"].where(~metrics["task"].duplicated(), "").astype("str"),
+        }
+    )
+    show_table(shown, title)
+    show_note('"trivial" is the best constant answer of the training labels; "loss" is in units of its loss.')
+
+
+def show_next(*lines: tuple[str, str]) -> None:
+    """Show commands to go on with, each with what it does."""
+    say("")
+    for what, command in lines:
+        say(f"{escape(what)}:  [bold]{escape(command)}[/]")
+
+

@@ -1,0 +1,98 @@
+"""What the command shows: results as tables on standard output, messages and errors on standard error."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from multitide.errors import MultitideWarning
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PIPE_WIDTH = 140  # a file or a pipe has no width of its own
+
+
+def console(stderr: bool = False) -> Console:
+    """Return a console on the stream as it is now (tests and pipes replace it)."""
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(file=stream, width=None if stream.isatty() else PIPE_WIDTH, highlight=False, soft_wrap=False)
+
+
+def show_error(error: Exception) -> None:
+    """Show a message in red."""
+    console(stderr=True).print(f"[bold red]Error:[/] [red]{escape(str(error))}[/]")
+
+
+def show_note(text: str) -> None:
+    """Show a line about what was done or assumed."""
+    console(stderr=True).print(f"[dim]{escape(text)}[/]")
+
+
+def say(text: str) -> None:
+    """Show a line of the result; `text` may hold rich's markup."""
+    console().print(text)
+
+
+def show_table(frame: pd.DataFrame, title: str, write: Callable[[Any], str] | None = None) -> None:
+    """Show a DataFrame as a table: numbers to the right, missing values as a dash."""
+    table = Table(header_style="bold", show_edge=False)
+    for name in frame.columns:
+        numeric = frame[name].dtype.kind in "iuf"
+        table.add_column(str(name), justify="right" if numeric else "left", overflow="fold")
+    for row in frame.itertuples(index=False, name=None):
+        table.add_row(*(escape((write or written)(value)) for value in row))
+    console().print(f"\n[bold]{escape(title)}[/]")
+    console().print(table)
+
+
+def written(value: Any) -> str:
+    """Write a cell: four significant digits, a dash for what is missing."""
+    if value is None or value != value:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 1e5 else f"{value:.6g}"
+    return str(value)
+
+
+@contextmanager
+def messages_shown() -> Iterator[None]:
+    """Show what multitide logs and warns, each as one line, while the block runs."""
+    handler = _Handler()
+    logger = logging.getLogger("multitide")
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", MultitideWarning)
+        warnings.showwarning = _show_warning  # type: ignore[assignment]  # it takes all of the arguments and names two
+        try:
+            yield
+        finally:
+            logger.removeHandler(handler)
+            logger.setLevel(level)
+
+
+class _Handler(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        style = "yellow" if record.levelno >= logging.WARNING else "dim"
+        console(stderr=True).print(f"[{style}]{escape(record.getMessage())}[/]")
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *where: Any) -> None:
+    word = "Warning" if issubclass(category, MultitideWarning) else category.__name__
+    console(stderr=True).print(f"[yellow]{word}: {escape(str(message))}[/]")
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return "a, b and c"."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else str(last)

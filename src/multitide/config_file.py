@@ -1,0 +1,248 @@
+"""A TOML file that says everything about a run: the data, the split, the tasks, and the estimator's parameters."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from multitide.checks import suggest
+from multitide.config import SPLITTERS, Registry, gathering, part_from_config, raise_problems
+from multitide.errors import MultitideError
+from multitide.estimator import MultiTaskEstimator
+from multitide.recipe import PART_PARAMETERS, make_recipe
+from multitide.samples import Samples
+from multitide.sides import fitting_rule
+from multitide.splits import Split, Splitter
+from multitide.tables import read_table
+from multitide.tasks import Task, resolve_tasks, task_from_config
+from multitide.toml import NONE, read_toml, toml_text
+
+PATHS = ("path", "labels")  # in [data], relative to the file
+REGISTRIES: Mapping[str, Registry] = {**PART_PARAMETERS, "validation": SPLITTERS}
+DEFAULTS: dict[str, Any] = MultiTaskEstimator().get_params(deep=False)
+
+
+@dataclass(frozen=True)
+class Config:
+    """A run, as a configuration file says it.
+
+    Attributes
+    ----------
+    data : dict
+        Arguments of :func:`multitide.read_table`, but for ``path``, which is its first one.
+    split : dict
+        Parameters of :class:`multitide.Splitter`; without ``by``, the rule that fits the samples.
+    tasks : list of str or Task, or None
+        The tasks; None: every label column.
+    compare : dict
+        Arguments of :func:`multitide.compare`.
+    estimator : dict
+        Parameters of :class:`multitide.MultiTaskEstimator`.
+    table : dict
+        All of it as plain values with absolute paths, as `to_toml` writes it.
+    """
+
+    data: dict[str, Any]
+    split: dict[str, Any] = field(default_factory=dict)
+    tasks: list[str | Task] | None = None
+    compare: dict[str, Any] = field(default_factory=dict)
+    estimator: dict[str, Any] = field(default_factory=dict)
+    table: dict[str, Any] = field(default_factory=dict)
+
+    def read(self) -> Samples:
+        """Read the data."""
+        options = {name: value for name, value in self.data.items() if name != "path"}
+        return read_table(self.data["path"], tasks=self.tasks, **options)
+
+    def splitter(self, samples: Samples) -> Splitter:
+        """Return the rule that cuts these samples."""
+        by = fitting_rule(samples, seed=0).by
+        splitter = part_from_config(SPLITTERS, {"by": by, **self.split}, "split")
+        assert isinstance(splitter, Splitter)
+        return splitter
+
+    def make_estimator(self, **changes: Any) -> MultiTaskEstimator:
+        """Return the estimator, not fitted; `changes` go before the file's parameters."""
+        return MultiTaskEstimator(**{"tasks": self.tasks, **self.estimator, **changes})
+
+    def changed(self, **params: Any) -> Config:
+        """Return a copy with other parameters of the estimator, plain values."""
+        return replace(self, estimator={**self.estimator, **params}, table={**self.table, **params})
+
+    def to_toml(self) -> str:
+        """Write everything as TOML; :func:`load_config` reads it back, from any folder."""
+        return toml_text(self.table)
+
+
+def load_config(path: str | Path) -> Config:
+    """Read a configuration file.
+
+    Parameters
+    ----------
+    path : path
+        TOML: ``[data]`` holds the arguments of :func:`read_table`, with the file as ``path``; ``[split]`` the
+        parameters of :class:`Splitter`; ``[[tasks]]`` a task each; ``[compare]`` the arguments of :func:`compare`; all
+        else the constructor's parameters of :class:`MultiTaskEstimator`, parts as tables. Paths are relative to the
+        file.
+
+    Returns
+    -------
+    Config
+
+    Raises
+    ------
+    ParameterError
+        With everything that is wrong, unknown names with a "did you mean".
+    """
+    problems: list[str] = []
+    config = parse_config(read_toml(path), Path(path).parent, problems)
+    raise_problems(problems)
+    return config
+
+
+def config_problems(path: str | Path) -> list[str]:
+    """Return every problem of a configuration and of its data, one sentence each; nothing is trained.
+
+    Parameters
+    ----------
+    path : path
+        As in :func:`load_config`.
+    """
+    problems: list[str] = []
+    with gathering(problems):
+        config = parse_config(read_toml(path), Path(path).parent, problems)
+        if config.data and not any(problem.startswith(("`data", "`tasks")) for problem in problems):
+            _check_data(config, problems)
+    return problems
+
+
+def _check_data(config: Config, problems: list[str]) -> None:
+    """Add what is wrong with the data, as far as they can be read."""
+    samples = config.read()
+    with gathering(problems):
+        tasks = resolve_tasks(config.tasks, samples.y)
+        with gathering(problems):
+            split_samples(config, samples)
+        for task in tasks:
+            with gathering(problems):
+                task.fit_target(samples.y[task.columns])
+    if shortest := _shortest_problem(config, samples):
+        problems.append(shortest)
+
+
+def _shortest_problem(config: Config, samples: Samples) -> str:
+    from multitide.fitting import check_lengths
+
+    try:
+        check_lengths(samples, make_recipe({**DEFAULTS, **config.estimator}).backbone)
+    except MultitideError as error:
+        return str(error)
+    return ""
+
+
+def split_samples(config: Config, samples: Samples) -> Split:
+    """Cut the samples as ``[split]`` says."""
+    return config.splitter(samples).split(samples)
+
+
+def parse_config(table: Mapping[str, Any], folder: Path, problems: list[str]) -> Config:
+    """Make a `Config` of plain values as far as possible, and add what is wrong to `problems`.
+
+    Parameters
+    ----------
+    table : mapping
+        The file's content.
+    folder : path
+        What paths are relative to.
+    problems : list of str
+        Is added to.
+    """
+    found: list[str] = []
+    known = ["data", "split", "compare", *DEFAULTS]
+    found += [
+        f"`{name}` must be a table ({', '.join(known[:3])}), `tasks` or a parameter of MultiTaskEstimator; "
+        f"there is none of that name.{suggest(name, known)}"
+        for name in table
+        if name not in known
+    ]
+    tables = {name: _table(table.get(name, {}), name, found) for name in known[:3]}
+    data = _data(tables["data"], folder, found)
+    tasks = _tasks(table.get("tasks"), found)
+    with gathering(found):
+        part_from_config(SPLITTERS, tables["split"], "split")
+    if tables["compare"]:
+        from multitide.study import compare
+
+        found += _unknown_arguments(tables["compare"], _arguments(compare), "compare")
+    params = {name: value for name, value in table.items() if name in DEFAULTS and name != "tasks"}
+    estimator = _estimator(params, found)
+    problems += [_with_place(problem) for problem in found]
+    plain = {**table, "data": {**tables["data"], **{name: str(data[name]) for name in PATHS if name in data}}}
+    return Config(data, tables["split"], tasks, tables["compare"], estimator, plain)
+
+
+def _table(value: Any, name: str, problems: list[str]) -> dict[str, Any]:
+    if isinstance(value, Mapping):
+        return dict(value)
+    problems.append(f"`{name}` must be a table, [{name}]; got {value!r}.")
+    return {}
+
+
+def _data(values: dict[str, Any], folder: Path, problems: list[str]) -> dict[str, Any]:
+    if "path" not in values:
+        problems.append('`data.path` must be given: [data] path = "measurements.csv".')
+    known = ["path", *(name for name in _arguments(read_table) if name not in ("data", "tasks"))]
+    problems += _unknown_arguments(values, known, "data")
+    data = {name: None if value == NONE else value for name, value in values.items()}
+    found = {name: value for name, value in data.items() if name in PATHS and isinstance(value, str)}
+    return data | {name: (folder / value).resolve() for name, value in found.items()}
+
+
+def _tasks(values: Any, problems: list[str]) -> list[str | Task] | None:
+    if values is None:
+        return None
+    if not isinstance(values, list) or not values:
+        problems.append(f'`tasks` must be tables, [[tasks]] name = "load", or a list of names; got {values!r}.')
+        return None
+    tasks: list[str | Task] = []
+    for value in values:
+        with gathering(problems):
+            tasks.append(task_from_config(value) if isinstance(value, Mapping) else value)
+    return tasks
+
+
+def _estimator(values: dict[str, Any], problems: list[str]) -> dict[str, Any]:
+    """Return constructor arguments: tables as parts, "none" as None where no part has that name."""
+    params: dict[str, Any] = {}
+    for name, value in values.items():
+        registry = REGISTRIES.get(name, {})
+        with gathering(problems):
+            if value == NONE and NONE not in registry:
+                params[name] = None
+            elif isinstance(value, Mapping) and registry:
+                params[name] = part_from_config(registry, value, name)
+            else:
+                params[name] = value
+    with gathering(problems):
+        make_recipe({**DEFAULTS, **params})
+    return params
+
+
+def _arguments(function: Any) -> list[str]:
+    return list(inspect.signature(function).parameters)
+
+
+def _unknown_arguments(values: Mapping[str, Any], known: list[str], where: str) -> list[str]:
+    return [f"`{where}` has no parameter {name!r}.{suggest(name, known)}" for name in values if name not in known]
+
+
+def _with_place(problem: str) -> str:
+    """Add where a parameter of the estimator belongs that stands in some table: TOML's tables never end."""
+    found = re.search(r"has no parameter '(\w+)'\.", problem)
+    if found and found[1] in DEFAULTS:
+        return f"{problem} `{found[1]}` belongs above the first [table] of the file."
+    return problem

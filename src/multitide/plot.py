@@ -1,0 +1,146 @@
+"""Figures: each a function of a result and the Axes to draw it on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from multitide.errors import DataError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MOST_CLASSES_WRITTEN = 12  # counts in more cells than these squared cannot be read
+
+
+def history(epochs: pd.DataFrame, ax: Axes) -> Axes:
+    """Draw each task's loss over the epochs: validation as a line, training dashed in the same colour.
+
+    Parameters
+    ----------
+    epochs : DataFrame
+        ``estimator.history_``: columns ``epoch``, ``task``, ``side``, ``loss``.
+    ax : Axes
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+        The same.
+    """
+    for number, (task, rows) in enumerate(epochs.groupby("task", sort=False)):
+        color = f"C{number % 10}"
+        named = False
+        for side, style in (("validation", "-"), ("train", "--")):
+            losses = rows[rows["side"] == side].sort_values("epoch")
+            if len(losses):
+                ax.plot(losses["epoch"], losses["loss"], style, color=color, label=None if named else str(task))
+                named = True
+    ax.axhline(1.0, color="0.6", linewidth=0.8, zorder=0)
+    ax.set(xlabel="epoch", ylabel="loss (1 = best constant)", title="Validation (lines) and training (dashed)")
+    ax.legend(frameon=False)
+    return ax
+
+
+def predicted_vs_measured(measured: pd.Series, predicted: pd.Series, ax: Axes) -> Axes:
+    """Draw a number's predictions against its labels, where there is one.
+
+    Parameters
+    ----------
+    measured, predicted : Series, n_samples entries
+        Labels (NaN: nobody measured) and predictions, in the same units.
+    ax : Axes
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+        The same.
+
+    Raises
+    ------
+    DataError
+        If no sample has a label.
+    """
+    labels, answers = _numbers(measured), _numbers(predicted)
+    known = ~np.isnan(labels)
+    _need_labels(known, measured)
+    ends = [np.nanmin([labels[known], answers[known]]), np.nanmax([labels[known], answers[known]])]
+    ax.plot(ends, ends, color="0.6", linewidth=0.8, zorder=0)
+    ax.scatter(labels[known], answers[known], s=8, alpha=0.4, edgecolors="none")
+    ax.set(xlabel="measured", ylabel="predicted", title=str(measured.name))
+    return ax
+
+
+def confusion(measured: pd.Series, predicted: pd.Series, ax: Axes) -> Axes:
+    """Draw how often each class was taken for each: a row a true class, shaded by its share, with counts.
+
+    Parameters
+    ----------
+    measured, predicted : Series, n_samples entries
+        Labels (missing: nobody measured) and predictions.
+    ax : Axes
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+        The same.
+
+    Raises
+    ------
+    DataError
+        If no sample has a label.
+    """
+    known = measured.notna().to_numpy()
+    _need_labels(known, measured)
+    pairs = pd.DataFrame({"true": measured.to_numpy()[known], "answer": predicted.to_numpy()[known]}, dtype=object)
+    classes = sorted(set(pairs["true"]) | set(pairs["answer"]), key=lambda value: (isinstance(value, str), value))
+    table = pd.crosstab(pairs["true"], pairs["answer"]).reindex(index=classes, columns=classes, fill_value=0)
+    counts = table.to_numpy()
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    if len(classes) <= MOST_CLASSES_WRITTEN:
+        for (row, column), count in np.ndenumerate(counts):
+            color = "white" if shares[row, column] > 0.5 else "black"
+            ax.text(column, row, str(count), ha="center", va="center", color=color)
+    places, names = range(len(classes)), [str(value) for value in classes]
+    ax.set_xticks(places, names, rotation=45, ha="right")
+    ax.set_yticks(places, names)
+    ax.set(xlabel="predicted", ylabel="measured", title=str(measured.name))
+    return ax
+
+
+def gains(table: pd.DataFrame, ax: Axes) -> Axes:
+    """Draw each task's gain with its interval; right of the line, the task is better off.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row a task: ``task``, ``gain``, ``low``, ``high``.
+    ax : Axes
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+        The same.
+    """
+    places = np.arange(len(table))[::-1]
+    arms = np.stack([table["gain"] - table["low"], table["high"] - table["gain"]]).astype(float)
+    ax.errorbar(table["gain"].astype(float), places, xerr=arms, fmt="o", capsize=3)
+    ax.axvline(0.0, color="0.6", linewidth=0.8, zorder=0)
+    ax.set_yticks(places, [str(task) for task in table["task"]])
+    ax.set(xlabel="gain over the task alone (loss / trivial loss)", ylim=(-0.5, len(table) - 0.5))
+    return ax
+
+
+def _numbers(values: pd.Series) -> np.ndarray:
+    return pd.to_numeric(values).to_numpy(dtype=float, na_value=np.nan)
+
+
+def _need_labels(known: np.ndarray, measured: pd.Series) -> None:
+    if not known.any():
+        raise DataError(f"`measured` must have a label in some sample; got none of {measured.name!r} in {len(known)}.")

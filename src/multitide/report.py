@@ -1,0 +1,182 @@
+"""The report of a run: what was asked, how it was measured, what came out, and the command that repeats it."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
+
+from multitide import plot
+from multitide.splits import Splitter
+from multitide.store import installed_versions
+
+if TYPE_CHECKING:
+    from multitide.estimator import MultiTaskEstimator
+    from multitide.samples import Samples
+
+# Names in Korean, Chinese or Japanese need a font that has them; the first of these that is installed.
+EAST_ASIAN_FONTS = ("NanumGothic", "Malgun Gothic", "Apple SD Gothic Neo", "Noto Sans CJK KR", "Noto Sans CJK JP")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a report says beyond the estimator itself.
+
+    Attributes
+    ----------
+    command : str
+        As it was typed.
+    source : str
+        Where the data came from.
+    tasks : DataFrame
+        From :func:`multitide.tasks.describe_tasks`.
+    counts : DataFrame, task x side
+        Labelled samples, from ``Split.counts``.
+    splitter : Splitter
+        How the sides were cut.
+    metrics : DataFrame
+        ``estimator.evaluate`` on the test part.
+    """
+
+    command: str
+    source: str
+    tasks: pd.DataFrame
+    counts: pd.DataFrame
+    splitter: Splitter
+    metrics: pd.DataFrame
+
+
+def write_report(report: Report, estimator: MultiTaskEstimator, test: Samples, folder: Path) -> Path:
+    """Write ``report.md`` and its figures into a run folder.
+
+    Parameters
+    ----------
+    report : Report
+        What was asked and measured.
+    estimator : MultiTaskEstimator
+        Fitted.
+    test : Samples
+        The test part, which the figures show.
+    folder : path
+        Exists already.
+
+    Returns
+    -------
+    path
+        Of ``report.md``.
+    """
+    figures = write_figures(estimator, test, folder / "figures")
+    sections = [
+        f"# {folder.name}",
+        _what(report, estimator),
+        "## Tasks",
+        markdown_table(report.tasks.drop(columns=["declared", "to_change"])),
+        "## Protocol",
+        _protocol(report, estimator),
+        markdown_table(report.counts.rename_axis("labelled samples").reset_index()),
+        "## Figures on the test part",
+        markdown_table(report.metrics),
+        'Beside each value stands that of the best constant answer of the training labels ("trivial"). "loss" is the '
+        "task's loss in units of that constant's loss: 1 is no better, 0 is perfect.",
+        *(f"![{path.stem}]({path.relative_to(folder).as_posix()})" for path in figures),
+        "## Repeat it",
+        _repeat(report, estimator),
+    ]
+    path = folder / "report.md"
+    path.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+    return path
+
+
+def write_figures(estimator: MultiTaskEstimator, test: Samples, folder: Path) -> list[Path]:
+    """Write the history, and for every task its predictions against its labels, as PNG files."""
+    folder.mkdir()
+    predicted = estimator.predict(test)
+    paths = []
+    with _readable_names():
+        paths.append(_save(plot.history, [estimator.history_], folder / "history.png"))
+        for task in estimator.tasks_:
+            draw = plot.confusion if task.kind == "classification" else plot.predicted_vs_measured
+            name = re.sub(r"[^\w.-]+", "_", task.name)
+            paths.append(_save(draw, [test.y[task.name], predicted[task.name]], folder / f"test_{name}.png"))
+    return paths
+
+
+def markdown_table(frame: pd.DataFrame) -> str:
+    """Return a DataFrame as a table in Markdown: four significant digits, a dash for what is missing."""
+    rows = [list(map(str, frame.columns)), ["---"] * frame.shape[1]]
+    rows += [[_cell(value) for value in row] for row in frame.itertuples(index=False, name=None)]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
+
+
+def _what(report: Report, estimator: MultiTaskEstimator) -> str:
+    pairs = zip(estimator.model_.network_list, estimator.model_.answered, strict=True)
+    answering = [network for network, tasks in pairs if tasks]  # a joint set that is only stored answers nothing
+    n_networks, n_parameters = len(answering), sum(p.numel() for network in answering for p in network.parameters())
+    return (
+        f"- data: `{report.source}`, {estimator.n_channels_in_} channels, samples of up to "
+        f"{estimator.n_timepoints_in_} steps; fingerprint of the training and validation part: "
+        f"`{estimator.stored_.fingerprint}`\n"
+        f"- model: {n_networks} {'network' if n_networks == 1 else 'networks'}, {n_parameters:,} parameters, "
+        f"trained in {estimator.seconds_:.0f} s"
+    )
+
+
+def how_split(splitter: Splitter) -> str:
+    """Return "by time", "at random", ..."""
+    if splitter.by == "random":
+        return "at random"
+    return f"by {splitter.by}" + (f" `{splitter.column}`" if splitter.column else "")
+
+
+def _protocol(report: Report, estimator: MultiTaskEstimator) -> str:
+    splitter = report.splitter
+    epochs = ", ".join(f"{task} {epoch}" for task, epoch in estimator.best_epoch_.items())
+    again = " Then it was trained once more, on both parts, for as many epochs." if estimator.refit else ""
+    return (
+        f"The samples were split {how_split(splitter)} ({splitter.test:g} for the test part). The network and its "
+        f"scalers saw the training part only, and the validation part chose the epoch.{again} The test part was "
+        "read once, for the figures below. "
+        f"Epoch that answers each task (`keep = \"{estimator.keep}\"`): {epochs}."
+    )
+
+
+def _repeat(report: Report, estimator: MultiTaskEstimator) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in installed_versions().items())
+    return (
+        f"It was made by\n\n```\n{report.command}\n```\n\nand `config.toml` beside this page says all of it: "
+        f"`multitide fit config.toml --random-state {estimator.seed_} --output ANOTHER_FOLDER` repeats it. "
+        f"Versions: {versions}."
+    )
+
+
+def _cell(value: Any) -> str:
+    if value is None or value != value:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, (float, np.floating)) else str(value)
+
+
+def _save(draw: Any, arguments: list[Any], path: Path) -> Path:
+    figure = Figure(figsize=(5.5, 4), layout="constrained")
+    draw(*arguments, figure.subplots())
+    figure.savefig(path, dpi=120)
+    return path
+
+
+@contextmanager
+def _readable_names() -> Iterator[None]:
+    """Draw East Asian names where a font for them is installed, and without a warning a letter where none is."""
+    installed = {font.name for font in fontManager.ttflist}
+    fonts = ["DejaVu Sans", *(font for font in EAST_ASIAN_FONTS if font in installed)]
+    with rc_context({"font.family": fonts}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        yield
