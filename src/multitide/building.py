@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,14 +14,19 @@ from multitide.errors import DataError, ParameterError
 from multitide.reading import Reading, TaskColumn
 from multitide.resample import merge_duplicates, resample
 from multitide.roles import table_of
-from multitide.rows import Rows, clean_labels, drop_incomplete, make_rows, sort_rows
+from multitide.rows import Rows, clean_column, drop_incomplete, make_rows, sort_rows
 from multitide.samples import Samples
 from multitide.timestamps import step_text, ticks
 from multitide.windows import Index, cut_windows, find_segments, is_gap, label_windows, usual_step
 
 
 def build_samples(
-    data: pd.DataFrame, labels: pd.DataFrame | None, reading: Reading, need_labels: bool = True
+    data: pd.DataFrame,
+    labels: pd.DataFrame | None,
+    reading: Reading,
+    *,
+    need_labels: bool = True,
+    problems: Sequence[str] = (),
 ) -> Samples:
     """Go from tables with known roles to samples.
 
@@ -35,17 +40,20 @@ def build_samples(
         With all roles resolved.
     need_labels : bool
         Whether a task without any label is an error, and rows may be dropped for a missing label.
+    problems : sequence of str
+        What was already found wrong; raised together with what is found wrong here.
 
     Raises
     ------
     DataError
         As :func:`read_table` says.
     """
-    by_row = [c for c in _columns(reading) if table_of(c, labels, reading) == "data"]
-    task_columns = list(dict.fromkeys(task.column for task in reading.tasks or ()))
-    fixed = [column for column in (*reading.static, *reading.extra) if column in by_row]
-    rows, reading = make_rows(data, reading, [c for c in task_columns if c in by_row], fixed)
-    sides = None if labels is None else _by_series(labels, rows.ids, reading)
+    problems = list(problems)
+    by_row = [column for column in _columns(reading) if table_of(column, labels, reading) == "data"]
+    rows, reading = make_rows(data, reading, by_row, problems)
+    sides = None if labels is None else _by_series(labels, rows.ids, reading, problems)
+    if problems:
+        raise DataError("\n".join(problems))
     if reading.layout == "long":
         rows, reading = sort_rows(rows, reading)
         rows, reading = merge_duplicates(rows, reading)
@@ -64,12 +72,12 @@ def _columns(reading: Reading) -> list[str]:
     return [*(task.column for task in reading.tasks or ()), *reading.static, *reading.extra]
 
 
-def _by_series(labels: pd.DataFrame, ids: np.ndarray, reading: Reading) -> pd.DataFrame:
+def _by_series(labels: pd.DataFrame, ids: np.ndarray, reading: Reading, problems: list[str]) -> pd.DataFrame:
     """Return the used columns of the label table, one row a series in the order of `ids`; missing where it has none."""
     keys, wanted = pd.Series(labels[str(reading.series)]), pd.Series(ids)
     if keys.dtype != wanted.dtype:
         keys, wanted = as_texts(keys), as_texts(wanted)
-    problems: list[str] = []
+    places = np.full(len(ids), -1)
     if keys.duplicated().any():
         twice = list(dict.fromkeys(keys[keys.duplicated()]))[:5]
         problems.append(f"`labels` must have one row a series; got several for {reading.series} {twice}.")
@@ -79,9 +87,7 @@ def _by_series(labels: pd.DataFrame, ids: np.ndarray, reading: Reading) -> pd.Da
             some = f"{reading.series} {list(wanted[:3])} in the data, {list(keys[:3])} in `labels`"
             problems.append(f"`labels` must have rows for the series of the data; got none in common: {some}.")
     columns = [c for c in dict.fromkeys(_columns(reading)) if c in labels.columns and c != reading.series]
-    cleaned = {column: clean_labels(labels[column], reading.decimal, problems) for column in columns}
-    if problems:
-        raise DataError("\n".join(problems))
+    cleaned = {column: clean_column(labels[column], reading, problems) for column in columns}
     frame = pd.DataFrame(
         {c: pd.api.extensions.take(nullable(v).array, places, allow_fill=True) for c, v in cleaned.items()}
     )

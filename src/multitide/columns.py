@@ -25,11 +25,11 @@ def kind_of(column: pd.Series, decimal: str = ".") -> Kind:
         return "time"
     numbers, bad = as_numbers(column, decimal)
     measured = int((~np.isnan(numbers)).sum())
-    if measured + len(bad) == 0:
-        return "empty"
     if not len(bad):
-        return "number"
-    return "mixed" if measured >= len(bad) else "text"
+        return "number" if measured else "empty"
+    if measured < len(bad):  # 1,5 and 1,234.5 are numbers too, only not in this dialect
+        measured = int((~np.isnan(as_numbers(as_texts(column).str.replace(",", ""))[0])).sum())
+    return "mixed" if 2 * measured >= int(column.notna().sum()) else "text"
 
 
 def as_numbers(column: pd.Series, decimal: str = ".") -> tuple[np.ndarray, np.ndarray]:
@@ -38,9 +38,9 @@ def as_numbers(column: pd.Series, decimal: str = ".") -> tuple[np.ndarray, np.nd
         return column.to_numpy(dtype=np.float64, na_value=np.nan), np.empty(0, np.int64)
     texts = as_texts(column)
     plain = texts.str.replace(",", ".", regex=False) if decimal == "," else texts
-    plain = plain.replace({"True": "1", "False": "0"})
+    plain = plain.replace({"True": "1", "False": "0"}).mask(plain == "None")
     numbers = pd.to_numeric(plain, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    return numbers, np.flatnonzero(np.isnan(numbers) & texts.notna().to_numpy())
+    return numbers, np.flatnonzero(np.isnan(numbers) & plain.notna().to_numpy())
 
 
 def as_texts(column: pd.Series) -> pd.Series:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import codecs
 import csv
 import gzip
+import io
 import re
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
@@ -17,7 +19,7 @@ from multitide.errors import DataError
 
 ENCODINGS = ("utf-8-sig", "cp949", "cp1252")  # cp949 contains euc-kr; cp1252 is what western spreadsheets write
 SEPARATORS = (",", ";", "\t", "|")
-MISSING = ("", "-", "--", "NA", "N/A", "n/a", "nan", "NaN", "null", "NULL", "Null", "None", "#N/A", "<NA>", "?")
+MISSING = ("", "-", "--", "NA", "N/A", "n/a", "nan", "NaN", "null", "NULL", "Null", "#N/A", "<NA>", "?")
 SNIFF_CHARS = 1 << 16
 CSV_SUFFIXES = (".csv", ".tsv", ".txt", ".tab")
 PARQUET_SUFFIXES = (".parquet", ".pq")
@@ -99,19 +101,12 @@ def _read_file(path: Path, dialect: Dialect) -> tuple[pd.DataFrame, list[str]]:
 
 def _read_csv(path: Path, asked: Dialect) -> tuple[pd.DataFrame, list[str]]:
     found = sniff(path, asked)
-    frame = pd.read_csv(
-        path,
-        encoding=found.encoding,
-        sep=found.separator,
-        decimal=found.decimal,
-        na_values=list(MISSING),
-        keep_default_na=False,
-        skipinitialspace=True,
-        low_memory=False,
-        index_col=False,
-        header=0,
-        names=_header(path, found),
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header would be cut
+        try:
+            frame = _parse_csv(path, found)
+        except pd.errors.ParserWarning:
+            raise DataError(f"{path.name!r} must have a column name for every field; got rows with more.") from None
     notes = []
     if asked.encoding is None and found.encoding not in ("utf-8-sig", "utf-16"):
         notes.append(f"`{path.name}` is not UTF-8: read as {found.encoding} (`encoding` changes this).")
@@ -122,12 +117,28 @@ def _read_csv(path: Path, asked: Dialect) -> tuple[pd.DataFrame, list[str]]:
     return frame, notes
 
 
+def _parse_csv(path: Path, dialect: Dialect) -> pd.DataFrame:
+    return pd.read_csv(
+        path,
+        encoding=dialect.encoding,
+        sep=dialect.separator,
+        decimal=dialect.decimal,
+        na_values=list(MISSING),
+        keep_default_na=False,
+        skipinitialspace=True,
+        low_memory=False,
+        index_col=False,
+        header=0,
+        names=_header(path, dialect),
+    )
+
+
 def sniff(path: Path, asked: Dialect) -> Dialect:
     """Return how a text file is written; what was asked stays as it is."""
     encoding = asked.encoding or _encoding(path)
     try:
-        with _open(path) as file:
-            text = codecs.getreader(encoding)(file).read(SNIFF_CHARS)
+        with _open_text(path, encoding) as file:
+            text = file.read(SNIFF_CHARS)
     except LookupError:
         raise DataError(f"`encoding` must be an encoding that Python knows; got {encoding!r}.") from None
     lines = [line for line in text.splitlines()[:200] if line.strip()]
@@ -140,6 +151,10 @@ def sniff(path: Path, asked: Dialect) -> Dialect:
 
 def _open(path: Path) -> IO[bytes]:
     return gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb")  # type: ignore[return-value]
+
+
+def _open_text(path: Path, encoding: str) -> io.TextIOWrapper:
+    return io.TextIOWrapper(_open(path), encoding=encoding, newline="")  # newlines are the csv module's to read
 
 
 def _encoding(path: Path) -> str:
@@ -183,9 +198,8 @@ def _decimal(lines: list[str], separator: str) -> str:
 
 def _header(path: Path, dialect: Dialect) -> list[str]:
     """Return the column names as written (pandas would rename the second of two equal names)."""
-    with _open(path) as file:
-        text = codecs.getreader(str(dialect.encoding))(file)
-        for row in csv.reader(text, delimiter=str(dialect.separator), skipinitialspace=True):
+    with _open_text(path, str(dialect.encoding)) as file:
+        for row in csv.reader(file, delimiter=str(dialect.separator), skipinitialspace=True):
             if any(field.strip() for field in row):
                 names = [field.strip() for field in row]
                 return [name or f"Unnamed: {i}" for i, name in enumerate(names)]

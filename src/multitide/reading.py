@@ -86,6 +86,9 @@ class Reading:
     @classmethod
     def from_options(cls, *, tasks: Any = None, channels: Any = None, time: Any = None, **options: Any) -> Self:
         """Check what the user asked for and make it uniform (names in tuples)."""
+        for name in ("series", "every"):  # an int column name, a Timedelta: texts in JSON
+            if options.get(name) is not None and not isinstance(options[name], (str, int, float)):
+                options[name] = str(options[name])
         lists = {name: _names(options.pop(name, ())) for name in ("static", "ignore", "extra")}
         reading = cls(
             tasks=None if tasks is None else tuple(TaskColumn.from_spec(t) for t in _listed(tasks)),

@@ -102,7 +102,7 @@ def _bins(time: np.ndarray, every: str | float) -> tuple[np.ndarray, Any]:
         return time.astype("datetime64[ns]").astype(np.int64) // size, lambda b: (b * size).astype("datetime64[ns]")
     if isinstance(every, (str, bool)) or not every > 0:
         raise ParameterError(f"`every` must be a positive number, as `time` holds numbers; got {every!r}.")
-    return np.floor(time / every).astype(np.int64), lambda b: b * every
+    return np.floor(time / every + 1e-9).astype(np.int64), lambda b: b * every
 
 
 def _merge(rows: Rows, starts: np.ndarray, reading: Reading, labels_by: str) -> Rows:

@@ -20,7 +20,7 @@ EXCLUSIVE = ("channels", "tasks", "static", "series", "time", "ignore")
 MAY_SHARE = ({"channels", "tasks"}, {"channels", "time"})  # a later label; the hour as an input
 
 
-def resolve_roles(data: pd.DataFrame, labels: pd.DataFrame | None, reading: Reading) -> Reading:
+def resolve_roles(data: pd.DataFrame, labels: pd.DataFrame | None, reading: Reading, problems: list[str]) -> Reading:
     """Give every column of both tables its role.
 
     Parameters
@@ -31,6 +31,8 @@ def resolve_roles(data: pd.DataFrame, labels: pd.DataFrame | None, reading: Read
         One row a series.
     reading : Reading
         What the user asked for.
+    problems : list of str
+        Columns that do not exist or were given two roles are added here, and taken out of the reading.
 
     Returns
     -------
@@ -40,17 +42,18 @@ def resolve_roles(data: pd.DataFrame, labels: pd.DataFrame | None, reading: Read
     Raises
     ------
     DataError, ParameterError
-        With every column that does not exist, or that was given two roles.
+        If the tables cannot be joined, or nothing can be a channel.
     """
     notes: list[str] = []
     reading = _expand(data, labels, reading)
+    reading = without_missing(data, labels, reading, problems)
     reading = _find_series(data, labels, reading, notes)
     reading = _find_time(data, reading, notes)
     reading = _find_tasks(labels, reading, notes)
     why: dict[tuple[str, str], str] = {}
     reading = _find_channels(data, reading, notes, why)
     reading.check()
-    _check_conflicts(reading)
+    _check_conflicts(reading, problems)
     columns = tuple(_described(data, labels, reading, why))
     if unread := [c["column"] for c in columns if c["table"] == "labels" and c["role"] == "ignored" and not c["why"]]:
         notes.append(f"{listed(unread)} of `labels` not used.")
@@ -69,8 +72,14 @@ def table_of(column: str, labels: pd.DataFrame | None, reading: Reading) -> str:
     return "labels" if labels is not None and column in labels.columns and column != reading.series else "data"
 
 
-def check_columns(data: pd.DataFrame, labels: pd.DataFrame | None, reading: Reading) -> None:
-    """Raise one error that names every column asked for that does not exist."""
+def without_missing(data: pd.DataFrame, labels: pd.DataFrame | None, reading: Reading, problems: list[str]) -> Reading:
+    """Take columns that do not exist out of the reading, and add a sentence for each to `problems`.
+
+    Raises
+    ------
+    DataError
+        If the series or the time is missing: nothing else can be said then.
+    """
     here = list(data.columns)
     anywhere = here + ([] if labels is None else list(labels.columns))
     asked: list[tuple[str, Sequence[str], list[str]]] = [
@@ -82,20 +91,31 @@ def check_columns(data: pd.DataFrame, labels: pd.DataFrame | None, reading: Read
         ("extra", reading.extra, anywhere),
         ("ignore", reading.ignore, anywhere),
     ]
-    problems = [
+    found = [
         f"`{role}` must name columns of the table; got {name!r}.{suggest(name, known)}"
         for role, names, known in asked
         for name in names
         if name not in known
     ]
     if reading.series and labels is not None and reading.series not in labels.columns:
-        problems.append(f"`series` must be a column of `labels` too, to join them; got {reading.series!r}.")
-    if problems:
-        raise DataError("\n".join([*problems, f"The columns are {listed(dict.fromkeys(anywhere))}."]))
+        found.append(f"`series` must be a column of `labels` too, to join them; got {reading.series!r}.")
+    if found:
+        found.append(f"The columns are {listed(dict.fromkeys(anywhere))}.")
+    if any(sentence.startswith(("`series`", "`time`")) for sentence in found):
+        raise DataError("\n".join([*problems, *found]))
+    problems += found
+    return replace(
+        reading,
+        channels=None if reading.channels is None else tuple(c for c in reading.channels if c in here),
+        tasks=None if reading.tasks is None else tuple(t for t in reading.tasks if t.column in anywhere),
+        static=tuple(c for c in reading.static if c in anywhere),
+        extra=tuple(c for c in reading.extra if c in anywhere),
+        ignore=tuple(c for c in reading.ignore if c in anywhere),
+    )
 
 
 def _expand(data: pd.DataFrame, labels: pd.DataFrame | None, reading: Reading) -> Reading:
-    """Replace patterns such as "static_*" by the columns they match, and check that all columns exist."""
+    """Replace patterns such as "static_*" by the columns they match."""
     here = list(data.columns)
     anywhere = list(dict.fromkeys(here + ([] if labels is None else list(labels.columns))))
 
@@ -103,15 +123,13 @@ def _expand(data: pd.DataFrame, labels: pd.DataFrame | None, reading: Reading) -
         found = [fnmatch.filter(known, n) or [n] if "*" in n and n not in known else [n] for n in names]
         return tuple(dict.fromkeys(name for names in found for name in names))
 
-    reading = replace(
+    return replace(
         reading,
         channels=None if reading.channels is None else expand(reading.channels, here),
         static=expand(reading.static, anywhere),
         ignore=expand(reading.ignore, anywhere),
         extra=expand(reading.extra, anywhere),
     )
-    check_columns(data, labels, reading)
-    return reading
 
 
 def _find_series(data: pd.DataFrame, labels: pd.DataFrame | None, reading: Reading, notes: list[str]) -> Reading:
@@ -194,7 +212,7 @@ def _find_channels(data: pd.DataFrame, reading: Reading, notes: list[str], why: 
 def _reason_against(data: pd.DataFrame, column: str, reading: Reading) -> str:
     """Say why a column that nobody mentioned is no channel; "" if it is one."""
     kind = kind_of(data[column], reading.decimal or ".")
-    if kind == "number" and reading.layout == "long" and is_counter(data[column]):
+    if kind == "number" and is_counter(data[column]):
         return "counts the rows"
     if kind == "number" and reading.series and column != reading.series and _counts_each(data, column, reading.series):
         return "counts the rows of each series"
@@ -224,17 +242,15 @@ def _claims(reading: Reading) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _check_conflicts(reading: Reading) -> None:
-    """Raise one error that lists every column with two roles that exclude each other."""
+def _check_conflicts(reading: Reading, problems: list[str]) -> None:
+    """Add a sentence for every two roles that exclude each other and share a column."""
     claims = _claims(reading)
-    problems = [
+    problems += [
         f"`{one}` and `{other}` must not share a column; got {sorted(set(claims[one]) & set(claims[other]))}."
         for i, one in enumerate(EXCLUSIVE)
         for other in EXCLUSIVE[i + 1 :]
         if {one, other} not in MAY_SHARE and set(claims[one]) & set(claims[other])
     ]
-    if problems:
-        raise ParameterError("\n".join(problems))
 
 
 def _described(

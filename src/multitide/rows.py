@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -15,6 +16,7 @@ from multitide.errors import DataError, MultitideWarning
 from multitide.reading import Reading
 from multitide.timestamps import parse_time, rows_text
 
+MAX_NUMERALS = 10  # text of more distinct numbers than this is a column of numbers, not of classes
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
@@ -61,68 +63,82 @@ class Rows:
         )
 
 
-def make_rows(data: pd.DataFrame, reading: Reading, label_columns: list[str], fixed: list[str]) -> tuple[Rows, Reading]:
+def make_rows(
+    data: pd.DataFrame, reading: Reading, columns: Sequence[str], problems: list[str]
+) -> tuple[Rows, Reading]:
     """Turn a table with known roles into arrays.
 
-    Raises
-    ------
-    DataError
-        With every problem found: text among numbers, infinite values, rows without series or time.
+    Parameters
+    ----------
+    data : DataFrame
+    reading : Reading
+        With `categories` for the channels that have them.
+    columns : sequence of str
+        The tasks', static and extra columns that come from this table.
+    problems : list of str
+        What is wrong is added here: text among numbers, infinite values, rows without series or time.
     """
-    problems: list[str] = []
-    values, categories = _channels(data, reading, problems)
-    cleaned = {column: clean_labels(data[column], reading.decimal, problems) for column in label_columns}
-    labels = pd.DataFrame(cleaned, index=data.index)
-    codes, ids = _series(data, reading, problems)
     time: np.ndarray | None = None
     notes: list[str] = []
+    values = _channels(data, reading, problems)
+    kept = {column: clean_column(data[column], reading, problems) for column in dict.fromkeys(columns)}
+    codes, ids = _series(data, reading, problems)
     if reading.time:
         try:
             time, notes = parse_time(data, reading.time)
         except DataError as error:
             problems.append(str(error))
-    if problems:
-        raise DataError("\n".join(problems))
+    tasks = {task.column for task in reading.tasks or ()}
+    labels, fixed = (
+        pd.DataFrame({name: column for name, column in kept.items() if (name in names) == wanted}, index=data.index)
+        for names, wanted in ((tasks, True), (tasks - {*reading.static, *reading.extra}, False))
+    )
     number = pd.Series(codes).groupby(codes).cumcount().to_numpy()
-    rows = Rows(values, labels.reset_index(drop=True), _fixed(data, fixed), codes, ids, time, number)
-    return rows, replace(reading, categories=categories, assumed=(*reading.assumed, *notes))
+    rows = Rows(values, labels.reset_index(drop=True), fixed.reset_index(drop=True), codes, ids, time, number)
+    return rows, replace(reading, assumed=(*reading.assumed, *notes))
 
 
-def clean_labels(column: pd.Series, decimal: str | None, problems: list[str]) -> pd.Series:
-    """Return labels as the user wrote them; what is wrong with them is added to `problems`."""
-    name = column.name
-    kind = kind_of(column, decimal or ".")
+def find_categories(data: pd.DataFrame, reading: Reading) -> Reading:
+    """Learn the categories of the channels that hold text."""
+    names = [name for name in reading.channels or () if kind_of(data[name], reading.decimal or ".") == "text"]
+    found = {name: categories_of(data[name]) for name in names}
+    notes = [f"`{name}` is text: read as {len(values)} categories." for name, values in found.items()]
+    return replace(reading, categories=found, assumed=(*reading.assumed, *notes))
+
+
+def clean_column(column: pd.Series, reading: Reading, problems: list[str]) -> pd.Series:
+    """Return labels or static values as the user wrote them; what is wrong with them is added to `problems`."""
+    name = str(column.name)
+    if name not in {*reading.static, *(task.column for task in reading.tasks or ())}:
+        return as_labels(column)
+    kind = kind_of(column, reading.decimal or ".")
     if kind == "time":
-        problems.append(f"`{name}` must hold numbers or classes to be a task; got times.")
-    if kind == "mixed" or (kind == "number" and decimal == ","):
-        numbers, bad = as_numbers(column, decimal or ".")
-        measured = ~np.isnan(numbers)
-        if len(bad) and measured.sum() >= 9 * len(bad) and len(np.unique(numbers[measured])) > 10:
-            problems.append(_text_problem(column, bad, decimal))
-        elif not len(bad):
+        problems.append(f"`{name}` must hold numbers or classes; got times.")
+    elif kind in ("number", "mixed"):
+        numbers, bad = as_numbers(column, reading.decimal or ".")
+        is_many = len(np.unique(numbers[~np.isnan(numbers)])) > MAX_NUMERALS
+        if len(bad) and is_many and len(bad) < 0.1 * column.notna().sum():
+            problems.append(_text_problem(column, bad, reading.decimal))
+        elif not len(bad) and (is_many or reading.decimal == ",") and not pd.api.types.is_numeric_dtype(column):
             column = pd.Series(numbers, index=column.index)
-    if kind == "number" and pd.api.types.is_float_dtype(column):
-        _check_finite(str(name), column.to_numpy(dtype=np.float64, na_value=np.nan), problems)
+        if not len(bad):
+            _check_finite(name, numbers, problems)
     return as_labels(column)
 
 
-def _channels(
-    data: pd.DataFrame, reading: Reading, problems: list[str]
-) -> tuple[np.ndarray, dict[str, tuple[Any, ...]]]:
+def _channels(data: pd.DataFrame, reading: Reading, problems: list[str]) -> np.ndarray:
     """Fill one float32 column a channel; of text, the codes of its categories."""
-    values = np.empty((len(data), len(reading.channels or ())), dtype=np.float32)
-    categories = dict(reading.categories)
+    values = np.full((len(data), len(reading.channels or ())), np.nan, dtype=np.float32)
     for i, name in enumerate(reading.channels or ()):
         column = data[name]
         kind = kind_of(column, reading.decimal or ".")
-        if name in categories or kind == "text":
-            categories.setdefault(name, categories_of(column))
-            values[:, i] = _codes(name, column, categories[name])
+        if name in reading.categories:
+            values[:, i] = _codes(name, column, reading.categories[name])
         elif kind == "time":
             problems.append(f"`{name}` must hold numbers or categories to be a channel; got times.")
         else:
             values[:, i] = _numbers(name, column, reading.decimal, problems)
-    return values, categories
+    return values
 
 
 def _codes(name: str, column: pd.Series, categories: tuple[Any, ...]) -> np.ndarray:
@@ -169,11 +185,6 @@ def _series(data: pd.DataFrame, reading: Reading, problems: list[str]) -> tuple[
     if (missing := np.flatnonzero(codes < 0)).size:
         problems.append(f"`{reading.series}` must name a series in every row; got none in {rows_text(missing)}.")
     return codes.astype(np.int64), np.asarray(ids)
-
-
-def _fixed(data: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    cleaned = {c: as_labels(data[c]) for c in dict.fromkeys(columns)}
-    return pd.DataFrame(cleaned, index=data.index).reset_index(drop=True)
 
 
 def sort_rows(rows: Rows, reading: Reading) -> tuple[Rows, Reading]:

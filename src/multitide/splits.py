@@ -33,6 +33,7 @@ REMEDIES = {
     "random": "The task has too few labels: label more samples or leave the task out.",
     "column": "Change the column, or leave the task out.",
 }
+FEW = "A table gives more with `series` (one sample a series) or `window`."
 NOTHING_KEPT = (
     "`split` by {by} must leave samples to train on; got none (all others overlap the held-out ones in time, or there "
     'are none). Hold out less, or split by="group".'
@@ -168,7 +169,7 @@ class Splitter(Part):
         if not fraction:
             return index, index[:0]
         if len(index) < 2:
-            raise DataError(f"`split` must have at least two samples to divide; got {len(index)}.")
+            raise DataError(f"`split` must have at least two samples to divide; got {len(index)}. {FEW}")
         rules = {"time": self._by_time, "group": self._by_group, "random": self._by_chance}
         keep, held = rules[self.by](samples, index, fraction)
         return np.sort(keep), np.sort(held)

@@ -69,7 +69,8 @@ def choose_groups(
     """Draw whole groups to hold out, so that samples, labels and classes are held out in proportion.
 
     Of a fixed number of random orders of the groups, each cut where its samples come closest to `fraction`, the one
-    whose worst-served count (samples, labels of a task, a class) comes closest to `fraction`.
+    with the fewest tasks or classes missing on a side, and then with shares (of samples, of the labels of a task, of
+    a class) closest to `fraction`.
 
     Parameters
     ----------
@@ -87,12 +88,13 @@ def choose_groups(
     counts = _counts(codes, y)
     shares = counts / np.maximum(counts.sum(axis=0), 1)
     rng = np.random.default_rng(random_state)
-    best, least = np.zeros(0, np.int64), np.inf
+    best, least = np.zeros(0, np.int64), (np.inf, np.inf)
     for _ in range(N_DRAWS):
         order = rng.permutation(len(counts))
         held = np.cumsum(shares[order, 0])[:-1]
         n_held = int(np.abs(held - fraction).argmin()) + 1
-        off = float(np.abs(shares[order[:n_held]].sum(axis=0) - fraction).max())
+        share = shares[order[:n_held]].sum(axis=0)
+        off = (float(np.isclose(share % 1, 0).sum()), float(((share - fraction) ** 2).sum()))
         if off < least:
             best, least = np.sort(order[:n_held]), off
     return best

@@ -15,7 +15,8 @@ from multitide.errors import DataError, ParameterError
 from multitide.files import Dialect, read_frame
 from multitide.formats import read_ts
 from multitide.reading import Reading, TaskColumn
-from multitide.roles import check_columns, resolve_roles
+from multitide.roles import resolve_roles, without_missing
+from multitide.rows import find_categories
 from multitide.samples import Samples
 
 logger = logging.getLogger("multitide")
@@ -102,11 +103,9 @@ def read_table(
         return _read_archive(data, options)
     reading = Reading.from_options(**options)
     frame, label_frame, reading = _open(data, labels, reading)
-    reading = resolve_roles(frame, label_frame, reading)
-    samples = build_samples(frame, label_frame, reading)
-    for sentence in samples.reading["assumed"] if samples.reading else ():
-        logger.info(sentence)
-    return samples
+    problems: list[str] = []
+    reading = find_categories(frame, resolve_roles(frame, label_frame, reading, problems))
+    return _told(build_samples(frame, label_frame, reading, problems=problems))
 
 
 def read_like(
@@ -141,10 +140,20 @@ def read_like(
     present = tuple(task for task in known.tasks or () if need_labels or task.column in columns)
     extra = tuple(column for column in known.extra if column in columns)
     found = replace(known, tasks=present, extra=extra, ignore=())
-    check_columns(frame, label_frame, found)
-    samples = build_samples(frame, label_frame, found, need_labels)
+    problems: list[str] = []
+    found = without_missing(frame, label_frame, found, problems)
+    if problems and labels is None and any(column["table"] == "labels" for column in known.columns):
+        problems.append("Some columns were in a second table with one row a series: give it as `labels`.")
+    samples = _told(build_samples(frame, label_frame, found, need_labels=need_labels, problems=problems))
     y = samples.y.reindex(columns=[task.name for task in known.tasks or ()])
     return samples.replace(y=y, reading=replace(known, assumed=tuple((samples.reading or {})["assumed"])).to_dict())
+
+
+def _told(samples: Samples) -> Samples:
+    """Tell the user what was assumed."""
+    for sentence in (samples.reading or {})["assumed"]:
+        logger.info(sentence)
+    return samples
 
 
 def column_roles(data: Table, *, labels: Table | None = None, **options: Any) -> pd.DataFrame:
@@ -163,7 +172,11 @@ def column_roles(data: Table, *, labels: Table | None = None, **options: Any) ->
         One row a column: ``column``, ``table`` ("data" or "labels"), ``role``, ``why`` it was left out.
     """
     frame, label_frame, reading = _open(data, labels, Reading.from_options(**options))
-    return pd.DataFrame(list(resolve_roles(frame, label_frame, reading).columns))
+    problems: list[str] = []
+    reading = resolve_roles(frame, label_frame, reading, problems)
+    if problems:
+        raise DataError("\n".join(problems))
+    return pd.DataFrame(list(reading.columns))
 
 
 def _open(data: Table, labels: Table | None, reading: Reading) -> tuple[pd.DataFrame, pd.DataFrame | None, Reading]:
