@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from makers import make_arrays, make_samples, small
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
 from sklearn.pipeline import Pipeline
 
+from makers import make_arrays, make_samples, small
 from multitide.backbones import LSTMFCN
 from multitide.callbacks import Callback
 from multitide.errors import DataError, ParameterError
@@ -86,7 +86,8 @@ def test_sharing_none_is_a_fit_a_task() -> None:
 def test_keep_per_task_answers_each_task_by_its_own_best_epoch_and_stores_the_joint_set() -> None:
     samples = make_samples(n=60)
     estimator = small(keep="per_task", max_epochs=12, lr=0.02).fit(samples)
-    validation = estimator.history_.query("side == 'validation'").pivot_table(index="epoch", columns="task", values="loss")
+    rows = estimator.history_.query("side == 'validation'")
+    validation = rows.pivot_table(index="epoch", columns="task", values="loss")
     assert estimator.best_epoch_ == validation.idxmin().to_dict()
     joint = small(keep="joint", max_epochs=12, lr=0.02).fit(samples)
     assert joint.best_epoch_["state"] == joint.best_epoch_["load"] == validation.mean(axis=1).idxmin()

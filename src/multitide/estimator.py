@@ -23,6 +23,7 @@ from multitide.splits import Splitter
 from multitide.store import StoredModel, load_model, read_history, save_model
 from multitide.tasks import Task, resolve_tasks
 
+
 class MultiTaskEstimator(BaseEstimator):
     """Learns several labels of multivariate time series, classes and numbers mixed, wherever they were measured.
 
@@ -328,7 +329,7 @@ def as_samples(
             return X.replace(y=pd.DataFrame(y).reset_index(drop=True))
         return X
     if isinstance(X, (str, Path)):
-        raise DataError(f"`X` must be Samples or an array; got the path {str(X)!r}. Use multitide.read_table(path, ...).")
+        raise DataError(f"`X` must be Samples or an array; got the path {str(X)!r}. Use multitide.read_table(path).")
     labels = None if y is None else pd.DataFrame(y)
     if labels is not None:
         labels.columns = [str(column) for column in labels.columns]

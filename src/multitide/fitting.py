@@ -108,8 +108,8 @@ class _Group:
         self.names = [task.name for task in tasks]
         self.targets = [task.fit_target(samples.y.iloc[train][task.columns].reset_index(drop=True)) for task in tasks]
         self.codes = [target.encode(samples.y[target.task.columns]) for target in self.targets]
-        measured = [t.measured(torch.from_numpy(code)).numpy() for t, code in zip(self.targets, self.codes, strict=True)]
-        self.measured = np.stack(measured, axis=1)
+        pairs = zip(self.targets, self.codes, strict=True)
+        self.measured = np.stack([t.measured(torch.from_numpy(code)).numpy() for t, code in pairs], axis=1)
         self.train_rows = self._labelled(train)
         self.validation_rows = self._labelled(validation) if len(validation) else None
         self.best_epochs: dict[str, int] = {}

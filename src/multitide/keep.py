@@ -65,6 +65,6 @@ class Keeper:
     def _better(self, key: str, epoch: int, value: float) -> bool:
         if self._epochs is not None:
             return epoch == self._epochs[key]
-        if key not in self.best or np.isnan(value) and np.isnan(self.best[key].loss):
+        if key not in self.best or (np.isnan(value) and np.isnan(self.best[key].loss)):
             return True
         return value < self.best[key].loss or bool(np.isnan(self.best[key].loss) and not np.isnan(value))

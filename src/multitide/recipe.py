@@ -83,7 +83,7 @@ def make_recipe(params: Mapping[str, Any]) -> Recipe:
 
 
 def make_part(name: str, value: Any) -> Part:
-    """Return the part that a parameter names: a Part as it is, a string or a dict from the registry, None its default."""
+    """Return the part that a parameter names: a Part as it is, a string or a dict from the registry, None the default."""
     return part_from_config(PART_PARAMETERS[name], name if value is None else value, name)
 
 
@@ -96,5 +96,5 @@ def resolve_device(name: str) -> torch.device:
     except RuntimeError as error:
         raise ParameterError(f"`device` must be 'auto', 'cpu' or 'cuda'; got {name!r}.") from error
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise ParameterError(f"`device` must be one that this machine has; got {name!r}, and CUDA is not there. Use 'auto'.")
+        raise ParameterError(f"`device` must be one of this machine; got {name!r}, and CUDA is not there. Use 'auto'.")
     return device

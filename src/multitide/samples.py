@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -16,7 +17,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from multitide.errors import DataError
+from multitide.errors import DataError, MultitideWarning
 
 
 @dataclass(frozen=True)
@@ -106,14 +107,15 @@ class Samples:
         _check_arrays(blocks, names, y, static, series, time)
         values = np.concatenate([np.asarray(block, dtype=np.float32).T for block in blocks])
         stamps = None if time is None else np.asarray(time)
+        _warn_of_order(blocks)
         return cls(
             values=np.ascontiguousarray(values),
             starts=np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64),
             lengths=lengths,
             channels=names,
-            y=pd.DataFrame(index=pd.RangeIndex(len(blocks))) if y is None else pd.DataFrame(y).reset_index(drop=True),
+            y=pd.DataFrame(index=pd.RangeIndex(len(blocks))) if y is None else _named(y),
             series=np.arange(len(blocks)) if series is None else np.asarray(series),
-            static=None if static is None else pd.DataFrame(static).reset_index(drop=True),
+            static=None if static is None else _named(static),
             time=stamps,
             begin=stamps,
             finish=stamps,
@@ -123,7 +125,7 @@ class Samples:
         return len(self.starts)
 
     def __getitem__(self, index: Any) -> Self:
-        rows = np.arange(len(self))[index]
+        rows = np.atleast_1d(np.arange(len(self))[index])
         changes: dict[str, Any] = {
             name: None if getattr(self, name) is None else getattr(self, name)[rows]
             for name in ("starts", "lengths", "series", "time", "begin", "finish")
@@ -233,6 +235,24 @@ class SeriesView:
         return self._samples.gather(slice(None)).astype(dtype or self.dtype, copy=False)
 
 
+def _named(frame: Any) -> pd.DataFrame:
+    """Return a frame with text column names and a RangeIndex."""
+    frame = pd.DataFrame(frame)
+    return frame.set_axis([str(column) for column in frame.columns], axis=1).reset_index(drop=True)
+
+
+def _warn_of_order(blocks: list[np.ndarray]) -> None:
+    """Warn if the axes look like (n_samples, n_timepoints, n_channels)."""
+    n_channels, n_timepoints = blocks[0].shape
+    if n_channels > 2 * n_timepoints > 2 and all(block.shape == blocks[0].shape for block in blocks):
+        warnings.warn(
+            f"`X` must have shape (n_samples, n_channels, n_timepoints); got {n_channels} channels of only "
+            f"{n_timepoints} time points. If these are the other way round, use X.transpose(0, 2, 1).",
+            MultitideWarning,
+            stacklevel=3,
+        )
+
+
 def _as_blocks(X: Any) -> list[np.ndarray]:
     """Return the series as a list of (n_channels, n_timepoints_i), or refuse with the remedy."""
     if isinstance(X, SeriesView):
@@ -266,15 +286,19 @@ def _check_arrays(
     """Raise one error that lists every problem of the arrays."""
     problems = []
     if len(channels) != blocks[0].shape[0]:
-        problems.append(f"`channels` must name all {blocks[0].shape[0]} channels of `X`; got {len(channels)} names.")
+        swapped = " Its axes look swapped: use X.transpose(0, 2, 1)." if len(channels) == blocks[0].shape[1] else ""
+        problems.append(
+            f"`channels` must name all {blocks[0].shape[0]} channels of `X`; got {len(channels)} names.{swapped}"
+        )
     if len(set(channels)) != len(channels):
         problems.append(f"`channels` must differ from each other; got {list(channels)}.")
     for name, rows in (("y", y), ("static", static), ("series", series), ("time", time)):
         if rows is not None and len(rows) != len(blocks):
             problems.append(f"`{name}` must have one row per sample; got {len(rows)} rows for {len(blocks)} samples.")
     if any(block.dtype.kind not in "fiub" for block in blocks):
-        problems.append(f"`X` must hold numbers; got dtype {next(b.dtype for b in blocks if b.dtype.kind not in 'fiub')}.")
+        strange = next(block.dtype for block in blocks if block.dtype.kind not in "fiub")
+        problems.append(f"`X` must hold numbers; got dtype {strange}.")
     elif n_infinite := sum(int(np.isinf(block).sum()) for block in blocks):
-        problems.append(f"`X` must be finite or NaN; got {n_infinite} infinite values. Replace them by NaN if unmeasured.")
+        problems.append(f"`X` must be finite or NaN; got {n_infinite} infinite values. NaN is what nobody measured.")
     if problems:
         raise DataError("\n".join(problems))

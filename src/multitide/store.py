@@ -164,8 +164,8 @@ def read_record(folder: Path) -> ModelRecord:
     if content.get("schema_version") != SCHEMA:
         wrote = content.get("versions", {}).get("multitide", "unknown")
         raise StoreError(
-            f"{str(path)!r} must have schema version {SCHEMA}; got {content.get('schema_version')} (written by multitide "
-            f"{wrote}, this is {version('multitide')}). Install that version to read it."
+            f"{str(path)!r} must have schema version {SCHEMA}; got {content.get('schema_version')} (written by "
+            f"multitide {wrote}, this is {version('multitide')}). Install that version to read it."
         )
     if content.get("sha256") != _record_hash(content):
         raise StoreError(f"{str(path)!r} was altered or damaged after it was written: its hash does not fit.")
@@ -269,7 +269,7 @@ def _rebuild(
         try:
             networks.append(copy_with_state(network, state))
         except RuntimeError as error:
-            raise StoreError(f"The weights in {str(folder)!r} do not fit the model that they belong to: {error}") from error
+            raise StoreError(f"The weights in {str(folder)!r} do not fit the model of its record: {error}") from error
     return Answers(networks, [entry.answered for entry in record.networks]).eval()
 
 

@@ -280,25 +280,30 @@ class Trainer:
         return AveragedModel(self.network, multi_avg_fn=average, use_buffers=False)
 
     def _epoch_means(self, losses: np.ndarray, counts: np.ndarray) -> dict[str, float]:
+        if len(broken := np.flatnonzero(~np.isfinite(losses).all(axis=1))):
+            self._refuse(int(broken[0]), losses[broken[0]])
         means = (losses.astype(np.float64) * counts).sum(axis=0) / np.maximum(counts.sum(axis=0), 1)
-        for name, mean in zip(self.names, means, strict=True):
-            if not np.isfinite(mean):
-                raise MultitideError(
-                    f"The training loss of task {name!r} must be finite; got {mean} in epoch {self.epoch}. "
-                    "A lower `lr` or a `clip_norm` usually mends it; so does clipping impossible sensor values."
-                )
         return dict(zip(self.names, means.tolist(), strict=True))
 
-    def _history_rows(self, train: dict[str, float], validation: dict[str, float], seconds: float) -> list[dict[str, Any]]:
+    def _refuse(self, step: int, losses: np.ndarray) -> None:
+        """Name the first step at which a loss was not finite, and the tasks whose loss it was."""
+        names = [name for name, loss in zip(self.names, losses, strict=True) if not np.isfinite(loss)]
+        raise MultitideError(
+            f"The training loss must be finite; got {losses} for {self.names} in step {step + 1} of epoch {self.epoch} "
+            f"(not finite: {names}). A lower `lr` or a `clip_norm` usually mends it; so does `inputs.clip`."
+        )
+
+    def _history_rows(
+        self, train: dict[str, float], validation: dict[str, float], seconds: float
+    ) -> list[dict[str, Any]]:
         weights = self.weighting.current()
         lr = self.optimizer.param_groups[0]["lr"]
         shared = {"epoch": self.epoch, "lr": lr, "seconds": seconds}
-        rows = [
+        return [
             shared | {"task": name, "side": side, "loss": loss, "weight": weights.get(name, 1.0)}
             for side, losses in (("train", train), ("validation", validation))
             for name, loss in losses.items()
         ]
-        return rows
 
     def _tell(self, hook: str, *args: Any) -> None:
         for callback in self._callbacks:
