@@ -11,13 +11,17 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import Annotated, ClassVar, NamedTuple, cast
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from multitide.errors import DataError
 from multitide.part import Part
+
+PositiveInt = Annotated[int, Field(ge=1)]
+Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class BackboneModule(nn.Module, ABC):
@@ -129,6 +133,8 @@ class BlockBackbone(BackboneModule):
 class Backbone(Part, ABC):
     """Spec of a backbone; its dataclass fields are its parameters."""
 
+    too_short: ClassVar[str] = "Use longer series."  # what to do about series shorter than `min_timepoints`
+
     @abstractmethod
     def build(self, n_channels: int, n_timepoints: int) -> BackboneModule:
         """Return a freshly initialised module (torch's global generator draws the weights).
@@ -151,5 +157,5 @@ class Backbone(Part, ABC):
         if n_timepoints < self.min_timepoints:
             raise DataError(
                 f"`X` must have at least {self.min_timepoints} time steps for the backbone {type(self).__name__}; "
-                f"got {n_timepoints}. Use longer series, padding='same', or smaller kernels."
+                f"got {n_timepoints}. {self.too_short}"
             )

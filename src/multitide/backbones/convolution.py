@@ -51,10 +51,13 @@ class MaskedConv1d(nn.Conv1d):
 
     def output_lengths(self, lengths: Tensor | None) -> Tensor | None:
         """Return the valid steps of the output, at least 0 each."""
-        spare, stride = self.n_zeros - self.kernel_size[0], self.stride[0]
-        if lengths is None or (spare, stride) == (-1, 1):
+        if lengths is None or (self.n_zeros == self.kernel_size[0] - 1 and self.stride[0] == 1):
             return lengths
-        return (lengths + spare).div(stride, rounding_mode="floor").add(1).clamp(min=0)
+        return (lengths + (self.n_zeros - self.kernel_size[0] + self.stride[0])).clamp(min=0) // self.stride[0]
+
+    def output_steps(self, n_timepoints: int) -> int:
+        """Return how many steps the output has for so many steps in."""
+        return max(0, n_timepoints + self.n_zeros - self.kernel_size[0] + self.stride[0]) // self.stride[0]
 
 
 class ConvBlock(Block):

@@ -3,80 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field
 from torch import Tensor, nn
 
-from multitide.backbones.backbone import Backbone, Block, BlockBackbone, Flow
-from multitide.backbones.convolution import ConvBlock, MaskedConv1d, MeanPooling, Padding
+from multitide.backbones.backbone import Block, BlockBackbone, Flow, PositiveInt, Probability
+from multitide.backbones.convolution import MeanPooling
+from multitide.backbones.fcn import FCN
 from multitide.backbones.masked import last_step
-from multitide.errors import DataError, ParameterError
-
-Probability = Annotated[float, Field(ge=0, le=1)]
-PositiveInt = Annotated[int, Field(ge=1)]
-
-
-@dataclass
-class FCN(Backbone):
-    """Fully convolutional network (Wang et al. 2017) with squeeze-and-excite: LSTM-FCN without its LSTM.
-
-    Parameters
-    ----------
-    filters, kernel_sizes : tuple of int, default=(128, 128, 16), (8, 5, 3)
-        Output channels and kernel of each convolution.
-    padding : {"valid", "same"}, default="valid"
-        "valid": a series loses ``kernel - 1`` steps in each convolution; "same": it keeps its length, so that series
-        of any length can be read.
-    conv_dropout : float, default=0.1
-        Share of values dropped after each convolution in training.
-    squeeze : int or None, default=16
-        Reduction of the squeeze-excite after every convolution but the last; None: there is none.
-
-    Notes
-    -----
-    (batch, n_channels, time) -> (batch, filters[-1]). The paper has 128, 256 and 128 filters, "same" padding, and
-    neither dropout nor squeeze-excite.
-
-    References
-    ----------
-    .. [1] Wang, Yan and Oates, "Time series classification from scratch with deep neural networks: a strong
-       baseline", IJCNN 2017. https://arxiv.org/abs/1611.06455
-    """
-
-    filters: tuple[PositiveInt, ...] = (128, 128, 16)
-    kernel_sizes: tuple[PositiveInt, ...] = (8, 5, 3)
-    padding: Padding = "valid"
-    conv_dropout: Probability = 0.1
-    squeeze: PositiveInt | None = 16
-
-    def check(self, name: str = "") -> None:
-        """Raise :class:`ParameterError` that lists every parameter outside its annotation."""
-        super().check(name)
-        if not self.filters or len(self.filters) != len(self.kernel_sizes):
-            raise ParameterError(
-                f"`{name or type(self).__name__}.kernel_sizes` must have one kernel for each of the filters "
-                f"{tuple(self.filters)}, and at least one; got {tuple(self.kernel_sizes)}."
-            )
-
-    @property
-    def min_timepoints(self) -> int:
-        """The shortest series that the convolutions can read: 14 steps by default, 1 with padding="same"."""
-        return 1 if self.padding == "same" else 1 + sum(kernel - 1 for kernel in self.kernel_sizes)
-
-    def build(self, n_channels: int, n_timepoints: int) -> BlockBackbone:
-        """Return a freshly initialised module with ``filters[-1]`` features."""
-        self.check_timepoints(n_timepoints)
-        return BlockBackbone(self._convolutions(n_channels), MeanPooling(), self.filters[-1], self)
-
-    def _convolutions(self, n_channels: int) -> dict[str, Block]:
-        blocks: dict[str, Block] = {}
-        for i, (filters, kernel) in enumerate(zip(self.filters, self.kernel_sizes, strict=True), start=1):
-            squeeze = self.squeeze if i < len(self.filters) else None
-            convolution = MaskedConv1d(n_channels, filters, kernel, self.padding)
-            blocks[f"conv{i}"] = ConvBlock(convolution, self.conv_dropout, squeeze)
-            n_channels = filters
-        return blocks
+from multitide.errors import DataError
 
 
 @dataclass
@@ -123,7 +58,7 @@ class LSTMFCN(FCN):
         kind = ShuffledLSTM if self.shuffle else LastStateLSTM
         lstm = kind(n_timepoints if self.shuffle else n_channels, self.hidden_size, self.num_layers, self.lstm_dropout)
         n_features = self.hidden_size + self.filters[-1]
-        return BlockBackbone({"lstm": lstm, **self._convolutions(n_channels)}, MeanPooling(), n_features, self)
+        return BlockBackbone({"lstm": lstm, **self.convolutions(n_channels)}, MeanPooling(), n_features, self)
 
 
 class LastStateLSTM(Block):
