@@ -18,6 +18,9 @@ import numpy as np
 import pandas as pd
 
 from multitide.errors import DataError, MultitideWarning
+from multitide.timestamps import parse_time
+
+FLOAT32_MAX = np.finfo(np.float32).max
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ class Samples:
         names = tuple(str(c) for c in channels) if channels is not None else tuple(map(str, range(n_channels)))
         _check_arrays(blocks, names, y, static, series, time)
         values = np.concatenate([np.asarray(block, dtype=np.float32).T for block in blocks])
-        stamps = None if time is None else np.asarray(time)
+        stamps = None if time is None else parse_time(pd.DataFrame({"time": np.asarray(time)}), ["time"])[0]
         _warn_of_order(blocks)
         return cls(
             values=np.ascontiguousarray(values),
@@ -298,7 +301,7 @@ def _check_arrays(
     if any(block.dtype.kind not in "fiub" for block in blocks):
         strange = next(block.dtype for block in blocks if block.dtype.kind not in "fiub")
         problems.append(f"`X` must hold numbers; got dtype {strange}.")
-    elif n_infinite := sum(int(np.isinf(block).sum()) for block in blocks):
+    elif n_infinite := sum(int((np.abs(block) > FLOAT32_MAX).sum()) for block in blocks):
         problems.append(f"`X` must be finite or NaN; got {n_infinite} infinite values. NaN is what nobody measured.")
     if problems:
         raise DataError("\n".join(problems))

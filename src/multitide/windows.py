@@ -160,7 +160,7 @@ def _largest(labels: pd.Series, starts: Index, stops: Index) -> pd.Series:
 
 
 def _majority(labels: pd.Series, starts: Index, stops: Index) -> pd.Series:
-    codes, classes = pd.factorize(labels.array, sort=True)
+    codes, classes = pd.factorize(labels, sort=True)
     best, most = np.full(len(starts), -1), np.zeros(len(starts), np.int64)
     for code in range(len(classes)):
         seen = np.concatenate([[0], np.cumsum(codes == code)])
