@@ -172,7 +172,7 @@ def _labels(
         if sides is not None and task.column in sides:
             if task.lead:
                 raise ParameterError(f"`{task.name}.lead` must be 0, as its label is one a series; got {task.lead}.")
-            labels = pd.Series(pd.api.extensions.take(sides[task.column].array, rows.series[starts]))
+            labels = pd.Series(sides[task.column].array.take(rows.series[starts]))
         else:
             labels = _row_labels(rows.labels[task.column], task, starts, lengths, ends)
         y[task.name] = whole(labels)

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from multitide.backbones.backbone import Backbone
 from multitide.checks import suggest
 from multitide.config import SPLITTERS, Registry, gathering, part_from_config, raise_problems
-from multitide.errors import MultitideError
 from multitide.estimator import MultiTaskEstimator
-from multitide.recipe import PART_PARAMETERS, make_recipe
+from multitide.fitting import check_lengths
+from multitide.recipe import PART_PARAMETERS, make_part, make_recipe
 from multitide.samples import Samples
 from multitide.sides import fitting_rule
 from multitide.splits import Split, Splitter
@@ -130,18 +131,10 @@ def _check_data(config: Config, problems: list[str]) -> None:
         for task in tasks:
             with gathering(problems):
                 task.fit_target(samples.y[task.columns])
-    if shortest := _shortest_problem(config, samples):
-        problems.append(shortest)
-
-
-def _shortest_problem(config: Config, samples: Samples) -> str:
-    from multitide.fitting import check_lengths
-
-    try:
-        check_lengths(samples, make_recipe({**DEFAULTS, **config.estimator}).backbone)
-    except MultitideError as error:
-        return str(error)
-    return ""
+    with gathering(problems):
+        backbone = make_part("backbone", {**DEFAULTS, **config.estimator}["backbone"])
+        assert isinstance(backbone, Backbone)
+        check_lengths(samples, backbone)
 
 
 def split_samples(config: Config, samples: Samples) -> Split:

@@ -1,0 +1,91 @@
+"""Figures show the numbers that they are given."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from multitide import plot
+from multitide.errors import DataError
+
+
+@pytest.fixture
+def ax() -> Axes:
+    return Figure().subplots()
+
+
+def test_history_has_a_line_a_task_and_side(ax: Axes) -> None:
+    rows = [
+        {"epoch": epoch, "task": task, "side": side, "loss": loss / epoch}
+        for task, loss in (("load", 1.0), ("state", 0.5))
+        for side in ("train", "validation")
+        for epoch in (2, 1, 3)
+    ]
+    assert plot.history(pd.DataFrame(rows), ax) is ax
+    lines = {(line.get_color(), line.get_linestyle()): line for line in ax.get_lines()}
+    np.testing.assert_allclose(lines["C0", "-"].get_xydata(), [[1, 1], [2, 1 / 2], [3, 1 / 3]])
+    np.testing.assert_allclose(lines["C1", "--"].get_xydata(), [[1, 0.5], [2, 0.25], [3, 0.5 / 3]])
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["load", "state"]
+
+
+def test_history_without_validation_still_names_its_tasks(ax: Axes) -> None:
+    plot.history(pd.DataFrame({"epoch": [1, 2], "task": "load", "side": "train", "loss": [1.0, 0.5]}), ax)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["load"]
+
+
+def test_only_measured_numbers_are_drawn(ax: Axes) -> None:
+    measured = pd.Series([1.0, np.nan, 3.0], name="load")
+    plot.predicted_vs_measured(measured, pd.Series([1.5, 9.0, 2.0]), ax)
+    np.testing.assert_allclose(ax.collections[0].get_offsets(), [[1.0, 1.5], [3.0, 2.0]])
+    np.testing.assert_allclose(ax.get_lines()[0].get_xydata(), [[1, 1], [3, 3]])
+    assert ax.get_title() == "load"
+
+
+def test_nullable_integers_are_numbers(ax: Axes) -> None:
+    plot.predicted_vs_measured(pd.Series([1, None, 3], dtype="Int64", name="n"), pd.Series([1.0, 2.0, 3.0]), ax)
+    np.testing.assert_allclose(ax.collections[0].get_offsets(), [[1, 1], [3, 3]])
+
+
+def test_confusion_counts_as_a_table_does(ax: Axes) -> None:
+    measured = pd.Series(["low", "high", None, "low", "mid"], name="state")
+    predicted = pd.Series(["low", "low", "high", "high", "mid"])
+    plot.confusion(measured, predicted, ax)
+    classes = [label.get_text() for label in ax.get_xticklabels()]
+    assert classes == ["high", "low", "mid"] == [label.get_text() for label in ax.get_yticklabels()]
+    counts = np.zeros((3, 3), dtype=int)
+    for text in ax.texts:
+        column, row = text.get_position()
+        counts[int(row), int(column)] = int(text.get_text())
+    np.testing.assert_array_equal(counts, [[0, 1, 0], [1, 1, 0], [0, 0, 1]])
+    np.testing.assert_allclose(ax.images[0].get_array(), [[0, 1, 0], [0.5, 0.5, 0], [0, 0, 1]])
+
+
+def test_confusion_orders_numbers_as_numbers_before_text(ax: Axes) -> None:
+    plot.confusion(pd.Series([10, 2, 3, "x"], name="grade"), pd.Series([10, 2, 2, 3]), ax)
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["2", "3", "10", "x"]
+
+
+def test_many_classes_are_shaded_but_not_written(ax: Axes) -> None:
+    classes = pd.Series(np.arange(40), name="many")
+    plot.confusion(classes, classes, ax)
+    assert not ax.texts
+    np.testing.assert_array_equal(ax.images[0].get_array(), np.eye(40))
+
+
+def test_gains_are_drawn_from_top_to_bottom_with_their_intervals(ax: Axes) -> None:
+    table = pd.DataFrame({"task": ["load", "state"], "gain": [0.1, -0.2], "low": [0.0, -0.5], "high": [0.3, 0.1]})
+    plot.gains(table, ax)
+    points, _, (bars,) = ax.containers[0]
+    np.testing.assert_allclose(points.get_xydata(), [[0.1, 1], [-0.2, 0]])
+    ends = [segment[:, 0].tolist() for segment in bars.get_segments()]
+    np.testing.assert_allclose(ends, [[0.0, 0.3], [-0.5, 0.1]])
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["load", "state"]
+
+
+@pytest.mark.parametrize("draw", [plot.confusion, plot.predicted_vs_measured])
+def test_a_figure_without_labels_is_refused(draw: object, ax: Axes) -> None:
+    with pytest.raises(DataError, match=r"`measured` must have a label in some sample; got none of 'load' in 2"):
+        draw(pd.Series([None, None], name="load"), pd.Series([1.0, 2.0]), ax)  # type: ignore[operator]

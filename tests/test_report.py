@@ -1,0 +1,76 @@
+"""The report of a run says what was asked, how it was measured, and what came out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from makers import make_samples, small
+from multitide.report import Report, how_split, markdown_table, write_report
+from multitide.samples import Samples
+from multitide.splits import Splitter
+from multitide.tasks import describe_tasks
+
+
+@pytest.fixture
+def samples() -> Samples:
+    return make_samples()
+
+
+def written(samples: Samples, folder: Path, **params: object) -> tuple[str, pd.DataFrame]:
+    splitter = Splitter(by="random")
+    split = splitter.split(samples)
+    estimator = small(**params).fit(samples[split.train], validation=samples[split.validation])
+    metrics = estimator.evaluate(samples[split.test])
+    described = describe_tasks(None, samples.y)
+    report = Report("multitide fit x.toml", "x.csv", described, split.counts(samples.y), splitter, metrics)
+    folder.mkdir()
+    path = write_report(report, estimator, samples[split.test], folder)
+    return path.read_text(encoding="utf-8"), metrics
+
+
+def test_a_report_holds_every_figure_and_the_command(samples: Samples, tmp_path: Path) -> None:
+    text, metrics = written(samples, tmp_path / "run")
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith(("| state |", "| load |"))]
+    for task, metric, value in metrics[["task", "metric", "value"]].itertuples(index=False):
+        assert [f"| {task}", metric, f"{value:.4g}"] in [row[:3] for row in rows]
+    assert "multitide fit x.toml" in text
+    assert "--random-state 0" in text
+    assert "split at random (0.2 for the test part)" in text
+
+
+def test_the_figures_of_a_report_are_there(samples: Samples, tmp_path: Path) -> None:
+    y = samples.y.rename(columns={"state": "상태 / state", "load": "load"})
+    text, _ = written(samples.replace(y=y), tmp_path / "run")
+    linked = re.findall(r"!\[.*?\]\((.*?)\)", text)
+    assert len(linked) == 3
+    for name in linked:
+        assert (tmp_path / "run" / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_refit_and_epochs_of_its_own_are_told(samples: Samples, tmp_path: Path) -> None:
+    text, _ = written(samples, tmp_path / "run", refit=True, keep="per_task")
+    assert "trained once more, on both parts" in text
+    assert 'keep = "per_task"' in text
+
+
+@pytest.mark.parametrize(
+    ("splitter", "words"),
+    [
+        (Splitter(by="random"), "at random"),
+        (Splitter(by="time"), "by time"),
+        (Splitter(by="group", column="machine"), "by group `machine`"),
+    ],
+)
+def test_a_split_is_told_in_words(splitter: Splitter, words: str) -> None:
+    assert how_split(splitter) == words
+
+
+def test_a_table_in_markdown_keeps_its_columns() -> None:
+    frame = pd.DataFrame({"a|b": [1.23456, None], "c": ["x|y", "z"], "n": [1, 2]})
+    assert markdown_table(frame) == (
+        "| a\\|b | c | n |\n| --- | --- | --- |\n| 1.235 | x\\|y | 1 |\n| - | z | 2 |"
+    )
