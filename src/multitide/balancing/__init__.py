@@ -1,8 +1,27 @@
-"""Balancing the tasks: weightings of their losses, by name."""
+"""Balancing the tasks: weightings of their losses and aggregators of their gradients, by name."""
 
+from multitide.balancing.aggregator import Aggregator, AggregatorModule
+from multitide.balancing.aggregators import (
+    IMTLG,
+    MGDA,
+    AlignedMTL,
+    CAGrad,
+    ConFIG,
+    DualProj,
+    ExcessMTL,
+    FairGrad,
+    GradDrop,
+    GradVac,
+    NashMTL,
+    PCGrad,
+    UPGrad,
+)
 from multitide.balancing.dwa import DWA
 from multitide.balancing.fixed import Fixed
+from multitide.balancing.imtl_l import IMTLL
+from multitide.balancing.mean import Mean
 from multitide.balancing.random import Random
+from multitide.balancing.scalarizers import COSMOS, PBI, STCH, GeometricMean
 from multitide.balancing.uncertainty import Uncertainty
 from multitide.balancing.uniform import Uniform
 from multitide.balancing.weighting import Weighting, WeightingModule
@@ -13,6 +32,59 @@ WEIGHTINGS: dict[str, type[Weighting]] = {
     "uncertainty": Uncertainty,
     "dwa": DWA,
     "random": Random,
+    "mean": Mean,
+    "geometric_mean": GeometricMean,
+    "imtl_l": IMTLL,
+    "stch": STCH,
+    "cosmos": COSMOS,
+    "pbi": PBI,
 }
 
-__all__ = ["DWA", "WEIGHTINGS", "Fixed", "Random", "Uncertainty", "Uniform", "Weighting", "WeightingModule"]
+AGGREGATORS: dict[str, type[Aggregator]] = {
+    "pcgrad": PCGrad,
+    "upgrad": UPGrad,
+    "dualproj": DualProj,
+    "cagrad": CAGrad,
+    "mgda": MGDA,
+    "imtl_g": IMTLG,
+    "aligned_mtl": AlignedMTL,
+    "nash_mtl": NashMTL,
+    "fairgrad": FairGrad,
+    "gradvac": GradVac,
+    "graddrop": GradDrop,
+    "config": ConFIG,
+    "excess_mtl": ExcessMTL,
+}
+
+__all__ = [
+    "AGGREGATORS",
+    "COSMOS",
+    "DWA",
+    "IMTLG",
+    "IMTLL",
+    "MGDA",
+    "PBI",
+    "STCH",
+    "WEIGHTINGS",
+    "Aggregator",
+    "AggregatorModule",
+    "AlignedMTL",
+    "CAGrad",
+    "ConFIG",
+    "DualProj",
+    "ExcessMTL",
+    "FairGrad",
+    "Fixed",
+    "GeometricMean",
+    "GradDrop",
+    "GradVac",
+    "Mean",
+    "NashMTL",
+    "PCGrad",
+    "Random",
+    "UPGrad",
+    "Uncertainty",
+    "Uniform",
+    "Weighting",
+    "WeightingModule",
+]

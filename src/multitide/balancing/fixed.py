@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -55,12 +55,31 @@ class Fixed(Weighting):
                     f"`weighting.alpha` must be used with two tasks; got {len(names)}. Use weights={{{example}}}."
                 )
             return ConstantModule(names, [self.alpha, 1 - self.alpha])
-        weights = self.weights or {}
-        problems = [
-            f"`weighting.weights` must name tasks, {one_of(names)}; got {name!r}.{suggest(name, names)}"
-            for name in weights
-            if name not in names
-        ]
-        if problems:
-            raise ParameterError("\n".join(problems))
-        return ConstantModule(names, [float(weights.get(name, 1.0)) for name in names])
+        return ConstantModule(names, weights_of(names, self.weights or {}, "weighting.weights"))
+
+
+def weights_of(names: Sequence[str], given: Mapping[str, float], where: str) -> list[float]:
+    """Return the weight of every task, 1 where none is given.
+
+    Parameters
+    ----------
+    names : sequence of str
+        All tasks.
+    given : mapping of str to float
+        Weights by task.
+    where : str
+        How messages call the mapping.
+
+    Raises
+    ------
+    ParameterError
+        If a weight is given for a task that is not there.
+    """
+    problems = [
+        f"`{where}` must name tasks, {one_of(names)}; got {name!r}.{suggest(name, names)}"
+        for name in given
+        if name not in names
+    ]
+    if problems:
+        raise ParameterError("\n".join(problems))
+    return [float(given.get(name, 1.0)) for name in names]
