@@ -6,6 +6,8 @@ from typing import Literal
 
 import numpy as np
 
+NORMAL_RANGE = 1.3489795003921634  # interquartile range of the standard normal distribution
+
 Scale = Literal["standard", "robust", "none"]
 
 
@@ -25,5 +27,5 @@ def center_and_scale(values: np.ndarray, scale: Scale) -> tuple[float, float]:
     center, spread = float(values.mean()), float(values.std())
     if scale == "robust":
         low, center, high = map(float, np.quantile(values, [0.25, 0.5, 0.75]))
-        spread = (high - low) / 1.349 or spread
+        spread = (high - low) / NORMAL_RANGE or spread
     return center, spread if values.max() > values.min() else 1.0
