@@ -264,6 +264,7 @@ def test_all_wrong_parameters_are_named_at_once() -> None:
         (lambda X, y: (X.transpose(0, 2, 1), y), r"X.transpose\(0, 2, 1\)"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:.*the other way round")
 def test_wrong_data_is_refused_with_a_reason(change: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
         small().fit(*change(*make_arrays()))

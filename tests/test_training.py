@@ -64,7 +64,7 @@ def make_trainer(
 def wake_heads(trainer: Trainer) -> None:
     """Give the heads weights, so that gradients reach the backbone from the first step on."""
     for head in trainer.network.heads:
-        torch.nn.init.normal_(head.weight, std=0.1)  # type: ignore[arg-type]
+        torch.nn.init.normal_(head[-1].weight, std=0.1)  # type: ignore[arg-type]
 
 
 def only_state_labelled() -> Samples:
@@ -85,7 +85,7 @@ def test_an_absent_task_sends_no_gradient_and_its_head_does_not_move(weighting: 
     after = list(trainer.network.heads[1].parameters())
     assert all(p.grad is None for p in after)
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
-    assert (trainer.network.heads[0].weight.grad != 0).any()  # type: ignore[union-attr, operator]
+    assert (trainer.network.heads[0][-1].weight.grad != 0).any()  # type: ignore[union-attr, operator]
 
 
 @pytest.mark.parametrize("sharing", [name for name in SHARINGS if name != "none"])
@@ -107,8 +107,8 @@ def test_an_absent_tasks_loss_leaves_the_backbone_with_the_other_tasks_gradient(
     for name, parameter in both.network.named_parameters():
         if parameter.grad is not None:
             torch.testing.assert_close(gradient[name], parameter.grad)
-        else:
-            assert name not in gradient
+        else:  # what ties the tasks may send a gradient of its own, which is zero while they are equal
+            assert name not in gradient or gradient[name].abs().max() < 1e-6
 
 
 def test_the_loss_of_a_batch_is_the_mean_over_its_labelled_rows() -> None:
@@ -197,17 +197,17 @@ def test_the_average_follows_the_weights() -> None:
     weights = []
     for _ in range(3):
         trainer.step(torch.arange(16), np.array([10, 10]))
-        weights.append(trainer.network.heads[0].bias.detach().clone())
+        weights.append(trainer.network.heads[0][-1].bias.detach().clone())
     expected = weights[0]
     for weight in weights[1:]:
         expected = 0.5 * expected + 0.5 * weight
-    torch.testing.assert_close(trainer.evaluated.heads[0].bias, expected)
+    torch.testing.assert_close(trainer.evaluated.heads[0][-1].bias, expected)
 
 
 def test_a_diverging_loss_names_task_epoch_and_remedy() -> None:
     trainer = make_trainer(make_samples(), training=Training(clip_norm=None))
     with torch.no_grad():
-        trainer.network.heads[1].bias.fill_(torch.inf)  # type: ignore[union-attr, operator]
+        trainer.network.heads[1][-1].bias.fill_(torch.inf)  # type: ignore[union-attr, operator]
     with pytest.raises(MultitideError, match=r"in step 1 of epoch 1 \(not finite: \['load'\]\)"):
         trainer.run()
 

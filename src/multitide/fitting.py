@@ -218,7 +218,7 @@ def build_network(
 ) -> Network:
     """Assemble a network; its weights come from torch's generator, or from a file afterwards."""
     sharing = recipe.sharing.build(recipe.backbone, inputs.n_channels, n_timepoints, len(targets))
-    return Network(inputs, static, sharing, targets)
+    return Network(inputs, static, sharing, targets, recipe.sharing.head_units)
 
 
 def check_lengths(samples: Samples, backbone: Backbone) -> None:

@@ -26,16 +26,23 @@ class Network(nn.Module):
         From encoded series to one feature vector a task.
     targets : sequence of Target
         The group's tasks, fitted to the training labels.
+    head_units : int, optional
+        Units of a hidden layer in each head; None: heads are linear.
     """
 
     def __init__(
-        self, inputs: InputLayer, static: StaticLayer | None, sharing: SharingModule, targets: Sequence[Target]
+        self,
+        inputs: InputLayer,
+        static: StaticLayer | None,
+        sharing: SharingModule,
+        targets: Sequence[Target],
+        head_units: int | None = None,
     ) -> None:
         super().__init__()
         self.inputs, self.static, self.sharing = inputs, static, sharing
         self.targets = nn.ModuleList(targets)
         n_features = sharing.n_features + (0 if static is None else static.n_features)
-        self.heads = nn.ModuleList(_head(n_features, target) for target in targets)
+        self.heads = nn.ModuleList(Head(n_features, target, head_units) for target in targets)
 
     @property
     def names(self) -> list[str]:
@@ -53,6 +60,8 @@ class Network(nn.Module):
         if self.static is None:
             return list(features)
         joined = self.static(static)
+        if all(each is features[0] for each in features):  # one tensor for all tasks stays one tensor
+            return [torch.cat([features[0], joined], dim=1)] * len(features)
         return [torch.cat([each, joined], dim=1) for each in features]
 
     def forward(self, x: Tensor, lengths: Tensor | None = None, static: Tensor | None = None) -> list[Tensor]:
@@ -126,10 +135,23 @@ class Answers(nn.Module):
         raise KeyError(name)
 
 
-def _head(n_features: int, target: Target) -> nn.Linear:
-    """Return a linear head that starts as the best constant predictor, so that every loss starts at 1."""
-    head = nn.Linear(n_features, target.n_outputs)
-    with torch.no_grad():
-        head.weight.zero_()
-        head.bias.copy_(target.bias)
-    return head
+class Head(nn.Sequential):
+    """From features to a task's raw output; starts as the best constant predictor, so that every loss starts at 1.
+
+    Parameters
+    ----------
+    n_features : int
+        Number of features.
+    target : Target
+        Says the number of outputs and the best constant.
+    n_units : int, optional
+        Units of a hidden ReLU layer; None: the head is linear.
+    """
+
+    def __init__(self, n_features: int, target: Target, n_units: int | None = None) -> None:
+        hidden = [] if n_units is None else [nn.Linear(n_features, n_units), nn.ReLU()]
+        last = nn.Linear(n_units or n_features, target.n_outputs)
+        with torch.no_grad():
+            last.weight.zero_()
+            last.bias.copy_(target.bias)
+        super().__init__(*hidden, last)

@@ -83,7 +83,7 @@ def make_recipe(params: Mapping[str, Any]) -> Recipe:
 
 
 def make_part(name: str, value: Any) -> Part:
-    """Return the part that a parameter names: a Part as it is, a string or a dict from the registry, None the default."""
+    """Return the part that a parameter names: a Part as it is, a name or a dict from the registry, None the default."""
     return part_from_config(PART_PARAMETERS[name], name if value is None else value, name)
 
 

@@ -1,9 +1,17 @@
 """Ways of sharing parameters between tasks, by name."""
 
+from multitide.sharing.cross_stitch import CrossStitch
 from multitide.sharing.hard import Hard
 from multitide.sharing.none import NoSharing
 from multitide.sharing.sharing import Sharing, SharingModule
+from multitide.sharing.soft import Soft, SoftHard
 
-SHARINGS: dict[str, type[Sharing]] = {"hard": Hard, "none": NoSharing}
+SHARINGS: dict[str, type[Sharing]] = {
+    "hard": Hard,
+    "none": NoSharing,
+    "soft": Soft,
+    "soft+hard": SoftHard,
+    "cross_stitch": CrossStitch,
+}
 
-__all__ = ["SHARINGS", "Hard", "NoSharing", "Sharing", "SharingModule"]
+__all__ = ["SHARINGS", "CrossStitch", "Hard", "NoSharing", "Sharing", "SharingModule", "Soft", "SoftHard"]

@@ -1,27 +1,50 @@
-"""Hard sharing: one backbone for all tasks."""
+"""Hard sharing: one backbone for all tasks, which may branch before its last blocks."""
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
+from typing import Annotated
 
+from pydantic import Field
 from torch import Tensor, nn
 
-from multitide.backbones.backbone import Backbone, BackboneModule
-from multitide.sharing.sharing import Sharing, SharingModule
+from multitide.backbones.backbone import Backbone, BackboneModule, BlockBackbone
+from multitide.errors import ParameterError
+from multitide.sharing.sharing import Sharing, SharingModule, build_blocks, parameters_of, run_blocks
 
 
 @dataclass
 class Hard(Sharing):
     """One backbone for all tasks, one head a task (Caruana 1997).
 
+    Parameters
+    ----------
+    head_units : int, optional
+        See :class:`Sharing`.
+    branch : int, default=0
+        So many of the backbone's last blocks (and the pooling behind them) each task has for itself.
+
     References
     ----------
     .. [1] Caruana, "Multitask Learning", Machine Learning 28, 1997. https://doi.org/10.1023/A:1007379606734
     """
 
+    branch: Annotated[int, Field(ge=0)] = 0
+
     def build(self, backbone: Backbone, n_channels: int, n_timepoints: int, n_tasks: int) -> SharingModule:
-        """Return a module with a single backbone."""
-        return HardModule(backbone.build(n_channels, n_timepoints), n_tasks)
+        """Return a module with a single backbone, or with one that branches.
+
+        Raises
+        ------
+        ParameterError
+            If the backbone has no more blocks than `branch`.
+        """
+        if not self.branch or n_tasks == 1:
+            return HardModule(backbone.build(n_channels, n_timepoints), n_tasks)
+        module = build_blocks(backbone, n_channels, n_timepoints, "hard with a branch")
+        check_cut("branch", self.branch, module)
+        return BranchedModule(module, self.branch, n_tasks)
 
 
 class HardModule(SharingModule):
@@ -32,9 +55,57 @@ class HardModule(SharingModule):
         self.backbone, self.n_tasks, self.n_features = backbone, n_tasks, backbone.n_features
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> list[Tensor]:
-        """Return the same features, shape (batch, n_features), for every task."""
+        """Return the same features, one tensor (batch, n_features), for every task."""
         return [self.backbone(x, lengths)] * self.n_tasks
 
     def shared_parameters(self) -> list[nn.Parameter]:
         """Return all parameters of the backbone."""
         return list(self.backbone.parameters()) if self.n_tasks > 1 else []
+
+
+class BranchedModule(SharingModule):
+    """A backbone whose lower blocks are shared, and whose upper blocks each task has for itself.
+
+    Parameters
+    ----------
+    backbone : BlockBackbone
+        Where the blocks come from; the tasks' own blocks start as copies of its last ones.
+    n_own : int
+        Number of blocks that each task has for itself.
+    n_tasks : int
+        Number of tasks.
+    """
+
+    def __init__(self, backbone: BlockBackbone, n_own: int, n_tasks: int) -> None:
+        super().__init__()
+        blocks = backbone.block_list
+        self.lower = nn.ModuleList(blocks[:-n_own])
+        self.upper = nn.ModuleList(nn.ModuleList(copy.deepcopy(blocks[-n_own:])) for _ in range(n_tasks))
+        self.n_features = backbone.n_features
+        # Starting and pooling are those of the backbone, whose blocks would be registered twice.
+        backbone.blocks = nn.ModuleDict()
+        self.ends = backbone
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> list[Tensor]:
+        """Return each task's own features, each of shape (batch, n_features)."""
+        shared = run_blocks(self.lower, self.ends.start(x, lengths))
+        return [self.ends.pool(run_blocks(own, shared)) for own in self.own_blocks]
+
+    @property
+    def own_blocks(self) -> list[nn.ModuleList]:
+        """Each task's own blocks."""
+        return [own for own in self.upper if isinstance(own, nn.ModuleList)]
+
+    def shared_parameters(self) -> list[nn.Parameter]:
+        """Return the parameters of the lower blocks, and of the pooling."""
+        return parameters_of([self.lower, self.ends])
+
+
+def check_cut(name: str, n_own: int, backbone: BlockBackbone) -> None:
+    """Raise unless the backbone keeps at least one block below the cut."""
+    n_blocks = len(backbone.block_list)
+    if n_own >= n_blocks:
+        raise ParameterError(
+            f"`sharing.{name}` must be less than the backbone's {n_blocks} blocks ({', '.join(backbone.blocks)}); "
+            f"got {n_own}. To share nothing use sharing='none'."
+        )

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from multitide.sharing.hard import Hard
+from multitide.backbones.backbone import Backbone
+from multitide.sharing.hard import HardModule
+from multitide.sharing.sharing import Sharing, SharingModule
 
 
 @dataclass
-class NoSharing(Hard):
+class NoSharing(Sharing):
     """A network a task, each trained apart on its own labelled rows, with its own schedule and its own best epoch.
 
     It is what a user without multitide does, one fit a task with the same seed, and therefore the arm ``alone`` that
     a study compares with.
+
+    Parameters
+    ----------
+    head_units : int, optional
+        See :class:`Sharing`.
     """
 
     def groups(self, names: list[str]) -> list[list[str]]:
         """Return every task by itself."""
         return [[name] for name in names]
+
+    def build(self, backbone: Backbone, n_channels: int, n_timepoints: int, n_tasks: int) -> SharingModule:
+        """Return a module with a single backbone."""
+        return HardModule(backbone.build(n_channels, n_timepoints), n_tasks)
