@@ -48,12 +48,17 @@ def test_the_public_methods_of_a_public_class_are_documented(name: str) -> None:
 def test_the_stub_says_what_the_package_says() -> None:
     tree = ast.parse((PACKAGE / "__init__.pyi").read_text())
     stubbed = {
-        alias.asname: (node.module or "").removeprefix("multitide.")
+        alias.asname: (node.module or "").removeprefix("multitide").lstrip(".")
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    assert stubbed == multitide._MODULE_OF
+    assert stubbed == {**multitide._MODULE_OF, **dict.fromkeys(multitide._MODULES, "")}
+
+
+@pytest.mark.parametrize("name", multitide._MODULES)
+def test_a_module_is_an_attribute(name: str) -> None:
+    assert getattr(multitide, name) is importlib.import_module(f"multitide.{name}")
 
 
 def test_dir_lists_the_public_names_before_they_are_used() -> None:

@@ -10,6 +10,9 @@ __version__ = "0.1.0"
 # Which module holds which public name. A name is imported when it is first used, so that `import multitide` and
 # `multitide --help` need no torch. `__init__.pyi` says the same to type checkers; a test keeps the two equal.
 _PUBLIC = {
+    "callbacks": ("Callback",),
+    "config_file": ("Config", "config_problems", "load_config"),
+    "encodings.inputs": ("Inputs",),
     "errors": (
         "DataError",
         "MissingDependencyError",
@@ -18,8 +21,16 @@ _PUBLIC = {
         "ParameterError",
         "StoreError",
     ),
+    "estimator": ("MultiTaskEstimator",),
     "samples": ("Samples",),
+    "simulate": ("rig_truth", "simulate_rig"),
+    "splits": ("Split", "Splitter"),
+    "tables": ("column_roles", "read_like", "read_table"),
+    "tasks": ("Classification", "Regression", "Task", "describe_tasks"),
+    "training": ("Training",),
 }
+# Reached as attributes too: `import multitide as mt; mt.plot.history(...)`.
+_MODULES = ("backbones", "balancing", "encodings", "plot", "sharing")
 
 _MODULE_OF = {name: module for module, names in _PUBLIC.items() for name in names}
 
@@ -27,6 +38,8 @@ __all__ = sorted(_MODULE_OF)
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
@@ -35,4 +48,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_MODULES})
