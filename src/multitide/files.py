@@ -58,11 +58,15 @@ def read_frame(data: Any, dialect: Dialect | None = None, name: str = "data") ->
     else:
         frame, notes = _read_file(_existing(data, name), dialect or Dialect())
     frame = frame.set_axis([str(column).strip() for column in frame.columns], axis=1)
-    if twice := sorted(set(frame.columns[frame.columns.duplicated()])):
-        raise DataError(f"`{name}` must have different column names; got {twice} more than once.")
+    _check_names(list(frame.columns), name)
     if not len(frame):
         raise DataError(f"`{name}` must have at least one row; got an empty table.")
     return frame, notes
+
+
+def _check_names(names: list[str], table: str) -> None:
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise DataError(f"`{table}` must have different column names; got {twice} more than once.")
 
 
 def _with_index(frame: pd.DataFrame) -> pd.DataFrame:
@@ -137,10 +141,11 @@ def sniff(path: Path, asked: Dialect) -> Dialect:
     """Return how a text file is written; what was asked stays as it is."""
     encoding = asked.encoding or _encoding(path)
     try:
-        with _open_text(path, encoding) as file:
-            text = file.read(SNIFF_CHARS)
+        codecs.lookup(encoding)
     except LookupError:
         raise DataError(f"`encoding` must be an encoding that Python knows; got {encoding!r}.") from None
+    with _open_text(path, encoding) as file:
+        text = file.read(SNIFF_CHARS)
     lines = [line for line in text.splitlines()[:200] if line.strip()]
     if not lines:
         raise DataError(f"{path.name!r} must have a header and at least one row; got an empty file.")
@@ -201,6 +206,7 @@ def _header(path: Path, dialect: Dialect) -> list[str]:
     with _open_text(path, str(dialect.encoding)) as file:
         for row in csv.reader(file, delimiter=str(dialect.separator), skipinitialspace=True):
             if any(field.strip() for field in row):
-                names = [field.strip() for field in row]
-                return [name or f"Unnamed: {i}" for i, name in enumerate(names)]
+                names = [field.strip() or f"Unnamed: {i}" for i, field in enumerate(row)]
+                _check_names(names, path.name)
+                return names
     raise DataError(f"{path.name!r} must have a header.")

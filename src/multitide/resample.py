@@ -14,6 +14,7 @@ from multitide.errors import DataError, ParameterError
 from multitide.reading import Reading
 from multitide.rows import Rows
 
+MAX_GROWTH = 1000  # a finer grid than this is a slip of the unit, and would fill the memory
 DAYLIGHT = " Daylight saving time is a likely cause (an hour that comes twice in autumn): write times in UTC."
 SEVERAL = " If the table holds several recordings, name the column that tells them apart with `series`."
 HOW = {"any": "max", "mean": "mean"}  # label_at -> how labels in one bin become one; else the last of them
@@ -80,6 +81,11 @@ def resample(rows: Rows, reading: Reading) -> tuple[Rows, Reading]:
     ends = np.append(np.flatnonzero(np.diff(merged.series)), len(starts) - 1)
     begins = np.append(0, ends[:-1] + 1)
     spans = bins[ends] - bins[begins] + 1
+    if spans.sum() > MAX_GROWTH * len(rows) + MAX_GROWTH:
+        raise ParameterError(
+            f"`every` must not be much finer than the data; got {reading.every!r}, which makes {spans.sum()} rows of "
+            f"{len(rows)}."
+        )
     where = np.repeat(np.cumsum(spans) - spans - bins[begins], ends - begins + 1) + bins
     grid = _spread(merged, where, np.repeat(merged.series[begins], spans))
     number = np.arange(len(grid)) - np.repeat(np.cumsum(spans) - spans, spans)

@@ -19,8 +19,9 @@ UNITS = {
     "minute": ("minute", "min", "분"),
     "second": ("second", "sec", "초"),
 }
-YEAR_FIRST = re.compile(r"^(\d{4})\s*[./년-]\s*(\d{1,2})\s*[./월-]\s*(\d{1,2})\s*[.일]?")
+YEAR_FIRST = re.compile(r"^(\d{4})\s*[./년-]\s*(\d{1,2})\s*[./월-]\s*(\d{1,2})(?:\s*[.일])?")
 YEAR_LAST = re.compile(r"^(\d{1,2})([./-])(\d{1,2})[./-](\d{4})")
+CLOCK = r"\d{1,3}:\d{2}(?::\d{2}(?:\.\d+)?)?"
 NS = "datetime64[ns]"
 
 
@@ -127,7 +128,13 @@ def _from_digits(column: pd.Series, label: str, notes: list[str]) -> np.ndarray:
 
 
 def _from_text(texts: pd.Series, label: str, notes: list[str]) -> np.ndarray:
-    """Return times from text; ISO first, then what people write."""
+    """Return times from text; ISO first, then what people write; a clock without a date as seconds."""
+    measured = texts.dropna()
+    if len(measured) and measured.str.fullmatch(CLOCK).all():
+        notes.append(f"{label} holds clock times without a date: read as seconds.")
+        full = measured.where(measured.str.count(":") == 2, measured + ":00")
+        seconds: np.ndarray = pd.to_timedelta(full).dt.total_seconds().reindex(texts.index).to_numpy()
+        return seconds
     try:
         return _naive(pd.Series(pd.to_datetime(texts, format="ISO8601")), label, notes)
     except (ValueError, TypeError):
