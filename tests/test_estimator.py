@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,12 @@ from sklearn.pipeline import Pipeline
 
 from makers import make_arrays, make_samples, small
 from multitide.backbones import LSTMFCN
+from multitide.balancing import AGGREGATORS, PCGrad
 from multitide.callbacks import Callback
 from multitide.errors import DataError, ParameterError
 from multitide.estimator import MultiTaskEstimator
 from multitide.samples import Samples
+from multitide.sharing import Hard
 from multitide.splits import Splitter
 from multitide.tasks import Classification, Regression
 from multitide.training import Trainer, Training
@@ -104,7 +107,7 @@ def test_early_stopping_and_the_best_epoch_agree_with_the_history() -> None:
 
 def test_refit_repeats_the_chosen_number_of_epochs_on_all_rows() -> None:
     samples = make_samples(n=80)
-    first, refitted = small(max_epochs=6).fit(samples), small(max_epochs=6, refit=True).fit(samples)
+    first, refitted = small(max_epochs=6).fit(samples), small(max_epochs=6, training=Training(refit=True)).fit(samples)
     assert refitted.best_epoch_ == first.best_epoch_
     pd.testing.assert_frame_equal(refitted.history_.drop(columns="seconds"), first.history_.drop(columns="seconds"))
     assert (refitted.predict(samples)["load"] != first.predict(samples)["load"]).any()
@@ -285,6 +288,33 @@ def test_a_task_without_labels_on_the_validation_side_is_refused() -> None:
     samples = Samples.from_arrays(X, y, time=np.arange(len(X)))
     with pytest.raises(DataError, match="'load'"):
         small(validation=Splitter(by="time", validation=0.2)).fit(samples)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"aggregator": "pcgrad", "weighting": "dwa"}, "`weighting` must be 'uniform' beside an aggregator"),
+        ({"aggregator": "pcgrad", "sharing": "soft"}, "gradients meet nowhere"),
+        ({"aggregator": PCGrad(at="features"), "sharing": Hard(branch=1)}, "`aggregator.at` must be one of"),
+        ({"aggregator": "pcgard"}, "Did you mean 'pcgrad'?"),
+    ],
+)
+def test_parts_without_a_meaning_together_are_refused(params: dict[str, Any], message: str) -> None:
+    with pytest.raises(ParameterError, match=re.escape(message)):
+        small(**params).fit(make_samples())
+
+
+@pytest.mark.parametrize("name", AGGREGATORS)
+def test_every_aggregator_trains_with_missing_labels(name: str) -> None:
+    estimator = small(aggregator=AGGREGATORS[name](at="features"), max_epochs=2).fit(make_samples(missing=0.6))
+    assert np.isfinite(estimator.history_["loss"]).all()
+
+
+def test_with_one_task_an_aggregator_is_plain_training() -> None:
+    samples = make_samples()
+    plain = small(tasks=["load"]).fit(samples)
+    bypassed = small(tasks=["load"], aggregator="mgda").fit(samples)
+    assert (plain.predict(samples) == bypassed.predict(samples)).all(axis=None)
 
 
 def test_cuda_without_a_gpu_is_refused_with_the_remedy() -> None:

@@ -13,6 +13,7 @@ from multitide.report import Report, how_split, markdown_table, write_report
 from multitide.samples import Samples
 from multitide.splits import Splitter
 from multitide.tasks import describe_tasks
+from multitide.training import Training
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def test_the_figures_of_a_report_are_there(samples: Samples, tmp_path: Path) -> 
 
 
 def test_a_refit_and_epochs_of_its_own_are_told(samples: Samples, tmp_path: Path) -> None:
-    text, _ = written(samples, tmp_path / "run", refit=True, keep="per_task")
+    text, _ = written(samples, tmp_path / "run", training=Training(refit=True), keep="per_task")
     assert "trained once more, on both parts" in text
     assert 'keep = "per_task"' in text
 
@@ -71,6 +72,4 @@ def test_a_split_is_told_in_words(splitter: Splitter, words: str) -> None:
 
 def test_a_table_in_markdown_keeps_its_columns() -> None:
     frame = pd.DataFrame({"a|b": [1.23456, None], "c": ["x|y", "z"], "n": [1, 2]})
-    assert markdown_table(frame) == (
-        "| a\\|b | c | n |\n| --- | --- | --- |\n| 1.235 | x\\|y | 1 |\n| - | z | 2 |"
-    )
+    assert markdown_table(frame) == ("| a\\|b | c | n |\n| --- | --- | --- |\n| 1.235 | x\\|y | 1 |\n| - | z | 2 |")

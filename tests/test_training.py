@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from makers import SMALL, make_samples
-from multitide.balancing import WEIGHTINGS
+from multitide.balancing import AGGREGATORS, WEIGHTINGS, AggregatorModule
 from multitide.batches import DeviceSamples
 from multitide.encodings.inputs import Inputs
 from multitide.errors import MultitideError
@@ -18,7 +18,7 @@ from multitide.fitting import build_network
 from multitide.keep import Keeper
 from multitide.recipe import make_recipe
 from multitide.samples import Samples
-from multitide.sharing import SHARINGS
+from multitide.sharing import SHARINGS, Hard
 from multitide.tasks import resolve_tasks
 from multitide.training import Rows, Trainer, Training
 
@@ -95,9 +95,9 @@ def test_an_absent_tasks_loss_leaves_the_backbone_with_the_other_tasks_gradient(
     both = make_trainer(samples, sharing=sharing)
     wake_heads(both)
     both.network.eval()  # no dropout: the two gradients are of the same function
-    losses = both.task_losses(rows, counts)
+    losses, features = both.task_losses(rows, counts)
     assert list(losses) == ["state"]
-    both.backward(losses)
+    both.backward(losses, features)
     gradient = {n: p.grad for n, p in both.network.named_parameters() if p.grad is not None}
     batch = both._samples.gather(rows)
     output = both.network(batch.x)[0]
@@ -117,7 +117,7 @@ def test_the_loss_of_a_batch_is_the_mean_over_its_labelled_rows() -> None:
     wake_heads(trainer)
     trainer.network.eval()
     n_labelled = samples.y.notna().sum().to_numpy()
-    losses = trainer.task_losses(torch.arange(16), n_labelled)
+    losses, _ = trainer.task_losses(torch.arange(16), n_labelled)
     for i, name in enumerate(trainer.names):
         rows = torch.from_numpy(np.flatnonzero(samples.y[name].notna()))
         batch = trainer._samples.gather(rows)
@@ -214,3 +214,66 @@ def test_a_diverging_loss_names_task_epoch_and_remedy() -> None:
 
 def test_the_small_backbone_is_the_one_that_is_trained() -> None:
     assert make_trainer(make_samples()).network.sharing.n_features == SMALL.hidden_size + SMALL.filters[-1]
+
+
+# -- aggregators -----------------------------------------------------------------------------------------------------
+
+AT = [("pcgrad", "parameters"), ("pcgrad", "features"), ("upgrad", "parameters"), ("upgrad", "features")]
+
+
+def aggregating(samples: Samples, name: str, at: str, sharing: object = "hard") -> Trainer:
+    trainer = make_trainer(samples, sharing=sharing)  # type: ignore[arg-type]
+    trainer._aggregator = AGGREGATORS[name](at=at).build(trainer.names)
+    trainer._at_features = at == "features"
+    wake_heads(trainer)
+    return trainer
+
+
+@pytest.mark.parametrize(("name", "at"), AT)
+def test_an_aggregator_leaves_an_absent_tasks_head_alone(name: str, at: str) -> None:
+    trainer = aggregating(only_state_labelled(), name, at)
+    trainer.network.train()
+    trainer.step(torch.arange(16), np.array([16, 5]))
+    before = [p.detach().clone() for p in trainer.network.heads[1].parameters()]
+    trainer.step(torch.arange(16, 32), np.array([16, 0]))
+    assert all(torch.equal(a, b) for a, b in zip(before, trainer.network.heads[1].parameters(), strict=True))
+
+
+@pytest.mark.parametrize("at", ["parameters", "features"])
+@pytest.mark.parametrize("sharing", ["hard", Hard(branch=1), "cross_stitch"])
+def test_a_plain_sum_of_gradients_is_the_plain_loss(at: str, sharing: object) -> None:
+    if at == "features" and sharing != "hard":
+        pytest.skip("branches have no features in common")
+    samples, rows, counts = make_samples(missing=0), torch.arange(16), np.array([16, 16])
+
+    class Sum(AggregatorModule):
+        def combine(self, jacobian: torch.Tensor, present: Sequence[str]) -> torch.Tensor:
+            return jacobian.sum(dim=0)
+
+    gradients = []
+    for aggregator in (None, Sum(["state", "load"], lambda n: torch.nn.Identity(), None)):
+        trainer = aggregating(samples, "pcgrad", at, sharing)
+        trainer._aggregator = aggregator
+        trainer.network.eval()
+        trainer.backward(*trainer.task_losses(rows, counts))
+        gradients.append({n: p.grad for n, p in trainer.network.named_parameters() if p.grad is not None})
+    assert list(gradients[0]) == list(gradients[1])
+    for name, gradient in gradients[0].items():
+        torch.testing.assert_close(gradients[1][name], gradient, atol=1e-6, rtol=1e-4)
+
+
+def test_pcgrad_at_the_shared_parameters_is_the_papers_formula() -> None:
+    samples, rows, counts = make_samples(missing=0), torch.arange(16), np.array([16, 16])
+    trainer = aggregating(samples, "pcgrad", "parameters")
+    trainer.network.eval()
+    shared = trainer.network.sharing.shared_parameters()
+    rows_of_j = []
+    for name in trainer.names:
+        losses, _ = trainer.task_losses(rows, counts)
+        rows_of_j.append(torch.cat([g.flatten() for g in torch.autograd.grad(losses[name], shared)]).double())
+    a, b = rows_of_j
+    dot = a @ b
+    expected = a + b if dot >= 0 else a - dot / (b @ b) * b + b - dot / (a @ a) * a
+    trainer.backward(*trainer.task_losses(rows, counts))
+    ours = torch.cat([p.grad.flatten() for p in shared if p.grad is not None]).double()
+    torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-6)

@@ -39,6 +39,8 @@ class MultiTaskEstimator(BaseEstimator):
         One backbone for all tasks, or a network a task.
     weighting : str or Weighting, default="uniform"
         From the tasks' losses, each in units of its trivial loss, to the one that is minimised.
+    aggregator : str or Aggregator, optional
+        From the tasks' gradients to one update ("pcgrad", "upgrad", ...), instead of a weighting.
     keep : {"joint", "per_task"}, default="joint"
         One set of weights, from the epoch with the best mean validation loss, or each task's best epoch too.
     max_epochs : int, default=50
@@ -48,12 +50,10 @@ class MultiTaskEstimator(BaseEstimator):
     lr : float, default=0.001
         The highest learning rate of the schedule.
     training : Training, optional
-        The rest of training: weight decay, schedule, patience, clipping, averaging, order.
+        The rest of training: weight decay, schedule, patience, clipping, averaging, order, refit.
     validation : float, Splitter or None, default=0.15
         What chooses the epoch. A share is cut by time where the samples are windows of few series with time stamps,
         by series where they are windows of many, else at random; None: no validation, the last epoch is kept.
-    refit : bool, default=False
-        Train once more on all rows for the epochs that validation chose.
     device : str, default="auto"
         "auto" (CUDA if there is one), "cpu", "cuda", "cuda:1".
     random_state : int, optional
@@ -99,13 +99,13 @@ class MultiTaskEstimator(BaseEstimator):
         inputs: Any = None,
         sharing: Any = "hard",
         weighting: Any = "uniform",
+        aggregator: Any = None,
         keep: str = "joint",
         max_epochs: int = 50,
         batch_size: int = 64,
         lr: float = 1e-3,
         training: Any = None,
         validation: float | Splitter | None = 0.15,
-        refit: bool = False,
         device: str = "auto",
         random_state: int | None = None,
         verbose: int = 1,
@@ -115,13 +115,13 @@ class MultiTaskEstimator(BaseEstimator):
         self.inputs = inputs
         self.sharing = sharing
         self.weighting = weighting
+        self.aggregator = aggregator
         self.keep = keep
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.lr = lr
         self.training = training
         self.validation = validation
-        self.refit = refit
         self.device = device
         self.random_state = random_state
         self.verbose = verbose

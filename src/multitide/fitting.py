@@ -120,7 +120,7 @@ class _Group:
         first = self._run(self.train_rows, self.validation_rows, callbacks)
         chosen = {key: snapshot.epoch for key, snapshot in first.keeper.best.items()}
         self.best_epochs = {name: chosen.get(name, chosen[JOINT]) for name in self.names}
-        if not self.recipe.refit or self.validation_rows is None:
+        if not self.recipe.training.refit or self.validation_rows is None:
             return first
         both = Rows(
             np.concatenate([self.train_rows.index, self.validation_rows.index]),
@@ -167,6 +167,8 @@ class _Group:
                 train,
                 validation,
                 weighting=recipe.weighting.build(self.names, [task.kind for task in self.tasks]).to(self.device),
+                aggregator=None if recipe.aggregator is None else recipe.aggregator.build(self.names),
+                aggregate_at="parameters" if recipe.aggregator is None else recipe.aggregator.at,
                 keeper=Keeper(recipe.keep, self.names, epochs),
                 settings=recipe.training,
                 max_epochs=recipe.max_epochs,

@@ -76,7 +76,10 @@ class Network(nn.Module):
         static : Tensor, shape (batch, n_static), optional
             Encoded static inputs.
         """
-        features = self.features(x, lengths, static)
+        return self.outputs(self.features(x, lengths, static))
+
+    def outputs(self, features: Sequence[Tensor]) -> list[Tensor]:
+        """Return each task's raw output, (batch, n_outputs), of its features."""
         return [head(each) for head, each in zip(self.heads, features, strict=True)]
 
 

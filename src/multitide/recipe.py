@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import torch
-from pydantic import Field
+from pydantic import Field, InstanceOf
 
 from multitide.backbones import BACKBONES
 from multitide.backbones.backbone import Backbone
-from multitide.balancing import WEIGHTINGS
+from multitide.balancing import AGGREGATORS, WEIGHTINGS
+from multitide.balancing.aggregator import Aggregator
+from multitide.balancing.uniform import Uniform
 from multitide.balancing.weighting import Weighting
+from multitide.checks import one_of
 from multitide.config import part_from_config
 from multitide.encodings.inputs import Inputs
 from multitide.errors import ParameterError
@@ -28,9 +31,11 @@ PART_PARAMETERS: dict[str, Mapping[str, type[Part]]] = {
     "inputs": {"inputs": Inputs},
     "sharing": SHARINGS,
     "weighting": WEIGHTINGS,
+    "aggregator": AGGREGATORS,
     "training": {"training": Training},
 }
-NUMBERS = ("keep", "max_epochs", "batch_size", "lr", "refit", "device")
+OPTIONAL = ("aggregator",)
+NUMBERS = ("keep", "max_epochs", "batch_size", "lr", "device")
 
 
 @dataclass
@@ -43,10 +48,10 @@ class Recipe(Part):
     weighting: Weighting
     training: Training
     keep: Keep
+    aggregator: InstanceOf[Aggregator] | None
     max_epochs: Annotated[int, Field(ge=1)]
     batch_size: Annotated[int, Field(ge=1)]
     lr: Annotated[float, Field(gt=0)]
-    refit: bool
     device: str
     seed: Annotated[int, Field(ge=0, lt=2**32)]
 
@@ -65,21 +70,43 @@ def make_recipe(params: Mapping[str, Any]) -> Recipe:
         One sentence a problem.
     """
     problems: list[str] = []
-    parts: dict[str, Part] = {}
+    parts: dict[str, Part | None] = {"aggregator": None}
     for name in PART_PARAMETERS:
+        if name in OPTIONAL and params[name] is None:
+            continue
         try:
-            parts[name] = make_part(name, params[name])
-            parts[name].check(name)
+            part = make_part(name, params[name])
+            part.check(name)
+            parts[name] = part
         except ParameterError as error:
             problems.append(str(error))
     numbers = {name: params[name] for name in NUMBERS}
     seed = params["random_state"]
     numbers["seed"] = int.from_bytes(os.urandom(4), "little") if seed is None else seed
     problems += annotation_problems(Recipe, numbers, "", only=list(numbers))
+    problems = problems or combination_problems(parts)
     if not problems:
         resolve_device(numbers["device"])
         return Recipe(**parts, **numbers)  # type: ignore[arg-type]
     raise ParameterError("\n".join(problems).replace("`seed`", "`random_state`"))
+
+
+def combination_problems(parts: Mapping[str, Part | None]) -> list[str]:
+    """Return one sentence for every pair of parts that has no meaning together."""
+    aggregator, weighting, sharing = parts["aggregator"], parts["weighting"], parts["sharing"]
+    if not isinstance(aggregator, Aggregator) or not isinstance(sharing, Sharing):
+        return []
+    problems = []
+    if not isinstance(weighting, Uniform):
+        problems.append(
+            f"`weighting` must be 'uniform' beside an aggregator, which weighs the tasks itself; got {weighting!r}."
+        )
+    places = sharing.gradients_meet
+    if not places:
+        problems.append(f"`aggregator` must be None with {sharing!r}: the tasks' gradients meet nowhere.")
+    elif aggregator.at not in places:
+        problems.append(f"`aggregator.at` must be {one_of(places)} with {sharing!r}; got {aggregator.at!r}.")
+    return problems
 
 
 def make_part(name: str, value: Any) -> Part:

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 
 from multitide import plot
+from multitide.recipe import make_part
 from multitide.splits import Splitter
 from multitide.store import installed_versions
 
@@ -141,7 +142,8 @@ def how_split(splitter: Splitter) -> str:
 def _protocol(report: Report, estimator: MultiTaskEstimator) -> str:
     splitter = report.splitter
     epochs = ", ".join(f"{task} {epoch}" for task, epoch in estimator.best_epoch_.items())
-    again = " Then it was trained once more, on both parts, for as many epochs." if estimator.refit else ""
+    refit = make_part("training", estimator.training).get_params()["refit"]
+    again = " Then it was trained once more, on both parts, for as many epochs." if refit else ""
     return (
         f"The samples were split {how_split(splitter)} ({splitter.test:g} for the test part). The network and its "
         f"scalers saw the training part only, and the validation part chose the epoch.{again} The test part was "

@@ -15,6 +15,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from multitide.balancing.aggregator import AggregatorModule
 from multitide.balancing.weighting import WeightingModule
 from multitide.batches import DeviceSamples, cut, deal
 from multitide.callbacks import Callback
@@ -46,6 +47,9 @@ class Training(Part):
         Decay of an exponential moving average of the weights, which is then what is validated and kept.
     order : {"label_aware", "shuffle"}, default="label_aware"
         ``label_aware`` spreads each task's labelled rows evenly over an epoch; both draw each row once.
+    refit : bool, default=False
+        Train once more on all rows, those of the validation part too, for the epochs that validation chose. Figures
+        that were measured before it stay what they are: those of the first run.
     """
 
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
@@ -54,6 +58,7 @@ class Training(Part):
     clip_norm: Annotated[float, Field(gt=0)] | None = 1.0
     averaging: Annotated[float, Field(gt=0, lt=1)] | None = None
     order: Literal["label_aware", "shuffle"] = "label_aware"
+    refit: bool = False
 
 
 @dataclass
@@ -88,6 +93,10 @@ class Trainer:
         What is learned from, and what the epoch is chosen by (None: the last epoch is kept).
     weighting : WeightingModule
         From the losses of the tasks in a batch to one number.
+    aggregator : AggregatorModule, optional
+        From the gradients of the tasks in a batch to one update, instead of the weighting.
+    aggregate_at : {"parameters", "features"}, default="parameters"
+        Where the aggregator combines them.
     keeper : Keeper
         Chooses the weights that survive.
     settings : Training
@@ -110,6 +119,8 @@ class Trainer:
         validation: Rows | None,
         *,
         weighting: WeightingModule,
+        aggregator: AggregatorModule | None = None,
+        aggregate_at: str = "parameters",
         keeper: Keeper,
         settings: Training,
         max_epochs: int,
@@ -129,6 +140,8 @@ class Trainer:
         self._callbacks = list(callbacks)
         self._generator = np.random.default_rng(seed)
         self._average = self._make_average()
+        self._aggregator = aggregator if len(self.names) > 1 else None
+        self._at_features = aggregate_at == "features"
 
     # -- the run ----------------------------------------------------------------------------------------------------
 
@@ -189,30 +202,41 @@ class Trainer:
             Number of labelled rows of each task; tasks with none take no part in the step.
         """
         self.optimizer.zero_grad(set_to_none=True)
-        losses = self.task_losses(rows, n_labelled)
-        self.backward(losses)
+        losses, features = self.task_losses(rows, n_labelled)
+        self.backward(losses, features)
         self.update()
         self._tell("on_step_end")
         zero = torch.zeros((), device=rows.device)
         return torch.stack([losses[name].detach() if name in losses else zero for name in self.names])
 
-    def task_losses(self, rows: Tensor, n_labelled: np.ndarray) -> dict[str, Tensor]:
-        """Return the mean loss of each task that has labels in the batch, in units of its trivial loss."""
+    def task_losses(self, rows: Tensor, n_labelled: np.ndarray) -> tuple[dict[str, Tensor], list[Tensor]]:
+        """Return the mean loss of each task that has labels in the batch, and the features that the heads read.
+
+        Losses are in units of the trivial loss; an absent task has none.
+        """
         batch = self._samples.gather(rows)
-        outputs = self.network(batch.x, batch.lengths, batch.static)
-        return {
+        features = self.network.features(batch.x, batch.lengths, batch.static)
+        outputs = self.network.outputs(features)
+        losses = {
             name: target.row_loss(output, codes).sum() / int(n)
             for name, target, output, codes, n in zip(
                 self.names, self.network.target_list, outputs, batch.codes, n_labelled, strict=True
             )
             if n
         }
+        return losses, features
 
-    def backward(self, losses: dict[str, Tensor]) -> None:
-        """Send the gradient of the weighted losses (and of what ties the tasks together) back."""
-        total = self.weighting(losses)
+    def backward(self, losses: dict[str, Tensor], features: list[Tensor]) -> None:
+        """Send back the gradient of the weighted losses, or the tasks' aggregated ones, and of what ties the tasks."""
         penalty = self.network.sharing.penalty()
-        (total if penalty is None else total + penalty).backward()
+        if self._aggregator is None:
+            total = self.weighting(losses)
+            (total if penalty is None else total + penalty).backward()
+            return
+        shared = features[:1] if self._at_features else self.network.sharing.shared_parameters()
+        self._aggregator.backward(losses, shared, self._own_parameters())
+        if penalty is not None:
+            penalty.backward()
 
     def update(self) -> None:
         """Clip the gradient, move the parameters that have one, and follow with the average."""
@@ -262,6 +286,13 @@ class Trainer:
         factor = self.schedule.factor(self.epoch - 1 + part_of_epoch)
         for group in self.optimizer.param_groups:
             group["lr"] = group["base_lr"] * factor
+
+    def _own_parameters(self) -> list[torch.nn.Parameter]:
+        """Return the parameters that lie above the place where the tasks' gradients meet."""
+        if self._at_features:
+            return list(self.network.heads.parameters())
+        shared = {id(parameter) for parameter in self.network.sharing.shared_parameters()}
+        return [parameter for parameter in self.network.parameters() if id(parameter) not in shared]
 
     def _make_optimizer(self, lr: float) -> torch.optim.Optimizer:
         parameters = [p for p in self.network.parameters() if p.requires_grad]

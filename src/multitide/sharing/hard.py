@@ -32,6 +32,11 @@ class Hard(Sharing):
 
     branch: Annotated[int, Field(ge=0)] = 0
 
+    @property
+    def gradients_meet(self) -> tuple[str, ...]:
+        """Where an aggregator can combine the tasks' gradients; branches have no features in common."""
+        return ("parameters",) if self.branch else ("parameters", "features")
+
     def build(self, backbone: Backbone, n_channels: int, n_timepoints: int, n_tasks: int) -> SharingModule:
         """Return a module with a single backbone, or with one that branches.
 

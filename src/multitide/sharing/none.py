@@ -22,6 +22,11 @@ class NoSharing(Sharing):
         See :class:`Sharing`.
     """
 
+    @property
+    def gradients_meet(self) -> tuple[str, ...]:
+        """Anywhere: with one task a network an aggregator is bypassed."""
+        return ("parameters", "features")
+
     def groups(self, names: list[str]) -> list[list[str]]:
         """Return every task by itself."""
         return [[name] for name in names]

@@ -59,6 +59,11 @@ class Sharing(Part, ABC):
 
     head_units: Annotated[int, Field(ge=1)] | None = None
 
+    @property
+    def gradients_meet(self) -> tuple[str, ...]:
+        """Where an aggregator can combine the tasks' gradients, of "parameters" and "features"."""
+        return ("parameters",)
+
     def groups(self, names: list[str]) -> list[list[str]]:
         """Return the groups of tasks that are trained apart from each other, each group by a network of its own."""
         return [names]

@@ -42,6 +42,11 @@ class Soft(Sharing):
 
     strength: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.01
 
+    @property
+    def gradients_meet(self) -> tuple[str, ...]:
+        """Nowhere: each loss reaches its own backbone only."""
+        return ()
+
     def build(self, backbone: Backbone, n_channels: int, n_timepoints: int, n_tasks: int) -> SharingModule:
         """Return a module with a backbone a task."""
         first = backbone.build(n_channels, n_timepoints)
@@ -85,6 +90,11 @@ class SoftHard(Soft):
     """
 
     branch: Annotated[int, Field(ge=1)] = 1
+
+    @property
+    def gradients_meet(self) -> tuple[str, ...]:
+        """At the lower blocks."""
+        return ("parameters",)
 
     def build(self, backbone: Backbone, n_channels: int, n_timepoints: int, n_tasks: int) -> SharingModule:
         """Return a module whose lower blocks are shared and whose upper ones are tied."""
