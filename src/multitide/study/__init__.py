@@ -1,0 +1,9 @@
+"""The study: should these tasks share a network? Answered for your own data."""
+
+from multitide.study.arms import Arm
+from multitide.study.baselines import BASELINES, Boosting, Constant
+from multitide.study.comparison import Comparison
+from multitide.study.conduct import compare
+from multitide.study.execution import Progress
+
+__all__ = ["BASELINES", "Arm", "Boosting", "Comparison", "Constant", "Progress", "compare"]

@@ -1,0 +1,133 @@
+"""A study on disk: what was asked and how it was cut, beside its runs; figures and gains are computed from these."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from multitide.errors import StoreError
+from multitide.splits import Split
+from multitide.study.evidence import Evidence
+from multitide.study.protocol import Protocol
+from multitide.study.record import read_fit, runs_folder, write_atomically, write_fit
+from multitide.tasks import task_from_config, task_to_config
+
+if TYPE_CHECKING:
+    from multitide.study.comparison import Comparison
+
+SCHEMA = 1
+STUDY, LABELS, SPLITS, TEST = "study.json", "labels.parquet", "splits.parquet", "test.parquet"
+RESULTS, RUNS = "results.parquet", "runs.parquet"
+SIDES = ("train", "validation", "test")
+
+logger = logging.getLogger("multitide")
+
+
+def save(comparison: Comparison, folder: Path) -> Path:
+    """Write a study; see :meth:`Comparison.save`."""
+    runs, protocol = runs_folder(folder), comparison.evidence.protocol
+    try:
+        for fit in comparison.evidence.fits.values():
+            if fit.done and not (runs / fit.key).is_dir():
+                write_fit(fit, runs)
+        write_table(protocol.y, folder / LABELS)
+        write_table(_splits_table(protocol.splits), folder / SPLITS)
+        write_table(protocol.test, folder / TEST)
+        write_table(comparison.results(), folder / RESULTS)
+        write_table(comparison.runs, folder / RUNS)
+        text = json.dumps(_content(comparison), indent=1, ensure_ascii=False, default=repr)
+        write_atomically(folder / STUDY, text)
+    except OSError as error:
+        raise StoreError(f"`folder` must be a place that can be written; got {str(folder)!r} ({error}).") from error
+    return folder
+
+
+def load(folder: Path) -> dict[str, Any]:
+    """Read what makes a :class:`Comparison`; see :meth:`Comparison.load`."""
+    content = _read_content(folder)
+    try:
+        protocol = _protocol(content, folder)
+        run_keys = {(arm, seed, fold): keys for arm, seed, fold, keys in content["runs"]}
+        fits = {key: read_fit(folder / "runs", key) for keys in run_keys.values() for key in keys}
+        asked = {arm: [t for group in spec["groups"] for t in group] for arm, spec in content["settings"].items()}
+        evidence = Evidence(protocol, run_keys, {key: fit for key, fit in fits.items() if fit is not None}, asked)
+        shared = {name: content[name] for name in ("settings", "margin", "confidence", "facts")}
+        return {"evidence": evidence} | shared
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{str(folder)!r} must hold a whole study; it is damaged ({error!r}).") from error
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a table as Parquet; a column of several types is written as text."""
+    table = table.copy()
+    for name in table:
+        try:
+            pa.array(table[name], from_pandas=True)
+        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+            table[name] = table[name].map(str, na_action="ignore")
+    table.to_parquet(path)
+
+
+def _content(comparison: Comparison) -> dict[str, Any]:
+    protocol = comparison.evidence.protocol
+    return {
+        "format": "multitide study",
+        "schema_version": SCHEMA,
+        "tasks": [task_to_config(task) for task in protocol.tasks],
+        "n_seeds": protocol.n_seeds,
+        "fingerprints": protocol.fingerprints,
+        "settings": dict(comparison.settings),
+        "margin": comparison.margin,
+        "confidence": comparison.confidence,
+        "facts": dict(comparison.facts or {}),
+        "runs": [[*name, keys] for name, keys in comparison.evidence.run_keys.items()],
+    }
+
+
+def _read_content(folder: Path) -> dict[str, Any]:
+    path = folder / STUDY
+    if not path.is_file():
+        raise StoreError(f"`folder` must be a study with {STUDY!r}; got {str(folder)!r}.")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{str(path)!r} must be readable JSON; it is damaged ({error}).") from error
+    if not isinstance(content, dict) or content.get("format") != "multitide study":
+        raise StoreError(f"{str(path)!r} must be a multitide study; its format is not 'multitide study'.")
+    if content.get("schema_version") != SCHEMA:
+        version = content.get("schema_version")
+        raise StoreError(
+            f"{str(path)!r} must have schema version {SCHEMA}; got {version}. Update multitide to read it."
+        )
+    return content
+
+
+def _protocol(content: dict[str, Any], folder: Path) -> Protocol:
+    table = pd.read_parquet(folder / SPLITS)
+    folds = [fold for _, fold in table.groupby("fold")]
+    splits = [Split(*(fold.loc[fold["side"] == side, "row"].to_numpy() for side in SIDES)) for fold in folds]
+    return Protocol(
+        tasks=[task_from_config(task) for task in content["tasks"]],
+        y=pd.read_parquet(folder / LABELS),
+        splits=splits,
+        n_seeds=content["n_seeds"],
+        test=pd.read_parquet(folder / TEST),
+        fingerprints=content["fingerprints"],
+    )
+
+
+def _splits_table(splits: list[Split]) -> pd.DataFrame:
+    return pd.concat(
+        [
+            pd.DataFrame({"fold": fold, "side": side, "row": np.asarray(getattr(split, side), dtype=np.int64)})
+            for fold, split in enumerate(splits)
+            for side in SIDES
+        ],
+        ignore_index=True,
+    )

@@ -1,0 +1,121 @@
+"""What a network has to beat: the best constant, and gradient boosting on numbers that describe a window."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+from multitide.part import Part
+from multitide.samples import Samples
+from multitide.splits import Split
+from multitide.study.features import window_features
+from multitide.tasks import Classification, Target
+from multitide.tasks.labels import as_numbers
+
+
+@dataclass
+class Baseline(Part, ABC):
+    """Parent of learners that answer one task at a time, from its own labelled rows, the same for every seed."""
+
+    @abstractmethod
+    def answer(self, samples: Samples, split: Split, target: Target) -> tuple[np.ndarray, dict[str, Any]]:
+        """Learn from the training part and answer the test part.
+
+        Parameters
+        ----------
+        samples : Samples
+            All samples; only those of the split's training part teach, those of its validation part choose.
+        split : Split
+        target : Target
+            The task on the labelled training rows.
+
+        Returns
+        -------
+        decoded : ndarray, shape (n_test,) or (n_test, n_classes)
+            Numbers in the user's units, or probabilities.
+        facts : dict
+            What was chosen, as plain values.
+        """
+
+
+@dataclass
+class Constant(Baseline):
+    """The best constant of the training labels; its loss is about 1 by definition."""
+
+    def answer(self, samples: Samples, split: Split, target: Target) -> tuple[np.ndarray, dict[str, Any]]:
+        """Answer every test row alike."""
+        return target.constant(len(split.test)), {}
+
+
+@dataclass
+class Boosting(Baseline):
+    """Gradient boosting a task (scikit-learn's HistGradientBoosting) on :func:`window_features`.
+
+    Parameters
+    ----------
+    max_iter : int, default=200
+        Number of trees a class; how many of them answer is chosen on the validation part.
+    learning_rate : float, default=0.1
+        Weight of each tree.
+    max_leaf_nodes : int, default=31
+        Leaves a tree.
+    min_samples_leaf : int, default=20
+        Rows a leaf.
+    """
+
+    max_iter: Annotated[int, Field(ge=1)] = 200
+    learning_rate: Annotated[float, Field(gt=0)] = 0.1
+    max_leaf_nodes: Annotated[int, Field(ge=2)] = 31
+    min_samples_leaf: Annotated[int, Field(ge=1)] = 20
+
+    def answer(self, samples: Samples, split: Split, target: Target) -> tuple[np.ndarray, dict[str, Any]]:
+        """Boost on the labelled training rows, and stop where the validation loss is least."""
+        labels = samples.y[target.task.columns]
+        features = window_features(samples)
+        rows = split.train[_labelled(labels, split.train, target)]
+        model = self._fit(features[rows], labels.iloc[rows], target)
+        n_trees = self._choose(model, features, labels, split, target)
+        stages = _stages(model, features[split.test], target)
+        decoded = next(decoded for i, decoded in enumerate(stages, start=1) if i == n_trees)
+        return decoded, {"n_features": int(features.shape[1]), "n_trees": n_trees}
+
+    def _fit(self, features: np.ndarray, labels: pd.DataFrame, target: Target) -> Any:
+        shared = {**self.get_params(), "early_stopping": False, "random_state": 0}
+        if isinstance(target.task, Classification):
+            codes = target.encode(labels.reset_index(drop=True))
+            weights = target.class_weights.numpy()[codes]  # type: ignore[operator]
+            return HistGradientBoostingClassifier(**shared).fit(features, codes, sample_weight=weights)
+        loss = "absolute_error" if target.task.loss == "mae" else "squared_error"  # type: ignore[attr-defined]
+        numbers, _ = as_numbers(labels[target.task.name])
+        return HistGradientBoostingRegressor(loss=loss, **shared).fit(features, numbers)
+
+    def _choose(self, model: Any, features: np.ndarray, labels: pd.DataFrame, split: Split, target: Target) -> int:
+        """Return the number of trees with the least validation loss; all of them without validation labels."""
+        rows = split.validation[_labelled(labels, split.validation, target)]
+        if not len(rows):
+            return self.max_iter
+        known = labels.iloc[rows].reset_index(drop=True)
+        losses = [target.row_losses(known, decoded).mean() for decoded in _stages(model, features[rows], target)]
+        return int(np.argmin(losses)) + 1
+
+
+BASELINES: dict[str, type[Baseline]] = {"constant": Constant, "boosting": Boosting}
+
+
+def _labelled(labels: pd.DataFrame, rows: np.ndarray, target: Target) -> np.ndarray:
+    """Return which rows have a label: those that a loss can be measured on."""
+    losses = target.row_losses(labels.iloc[rows].reset_index(drop=True), target.constant(len(rows)))
+    return ~np.isnan(losses)
+
+
+def _stages(model: Any, features: np.ndarray, target: Target) -> Iterator[np.ndarray]:
+    """Yield the answers after every tree."""
+    classes = isinstance(target.task, Classification)
+    return model.staged_predict_proba(features) if classes else model.staged_predict(features)

@@ -1,0 +1,197 @@
+"""The result of a study: figures, gains and verdicts, computed from the runs that it keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from multitide.study import archive
+from multitide.study.evidence import Evidence
+from multitide.study.figures import score_runs, summarise
+from multitide.study.gains import gain_rows, mean_gain_rows, metric_gain_rows
+from multitide.study.text import as_text
+from multitide.study.verdicts import MARGIN
+from multitide.tasks import Task
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Which tasks gain by which arm, and how sure that is; made by :func:`multitide.compare`.
+
+    Attributes
+    ----------
+    evidence : Evidence
+        Protocol, runs and their answers; everything else is computed from it.
+    settings : dict of str to dict
+        For each arm, the reference first, its ``groups`` of tasks and its ``settings`` as plain values.
+    margin : float
+        Gains smaller than this do not matter, in units of the trivial loss.
+    confidence : float
+        Coverage of the intervals.
+    facts : dict
+        ``versions``, ``fingerprint`` of the data, ``n_samples``, ``seconds``, ``n_jobs`` and the like.
+    """
+
+    evidence: Evidence
+    settings: Mapping[str, dict[str, Any]]
+    margin: float = MARGIN
+    confidence: float = 0.95
+    facts: Mapping[str, Any] | None = None
+
+    # -- what was asked -----------------------------------------------------------------------------------------------
+
+    @property
+    def tasks(self) -> list[Task]:
+        """The tasks with their kinds."""
+        return self.evidence.protocol.tasks
+
+    @property
+    def arms(self) -> list[str]:
+        """Names of the arms, the reference first."""
+        return self.evidence.arm_names
+
+    @property
+    def reference(self) -> str:
+        """The arm that gains are measured against."""
+        return self.evidence.reference
+
+    @property
+    def test(self) -> pd.DataFrame:
+        """One row a test row: ``row`` (number of the sample), ``fold``, ``group``, ``series``, perhaps ``time``."""
+        return self.evidence.protocol.test
+
+    @property
+    def counts(self) -> pd.DataFrame:
+        """Labelled rows: one row a fold and task, one column a side."""
+        splits = self.evidence.protocol.splits
+        tables = [split.counts(self.evidence.protocol.y).reset_index() for split in splits]
+        return pd.concat([table.assign(fold=fold) for fold, table in enumerate(tables)], ignore_index=True)
+
+    # -- what came out ------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """Every figure of every run on every fold: see :func:`multitide.study.figures.score_runs`."""
+        return score_runs(self.evidence)
+
+    @cached_property
+    def figures(self) -> pd.DataFrame:
+        """One row an arm, task and metric: ``mean`` and ``sd`` over seeds, ``trivial``, ``n_labelled``, ``n_seeds``."""
+        return summarise(self.scores)
+
+    @cached_property
+    def gains(self) -> pd.DataFrame:
+        """One row a task and arm: the gain in units of the trivial loss, its interval, and the verdict."""
+        return gain_rows(self.evidence, self.margin, self.confidence)
+
+    @cached_property
+    def mean_gains(self) -> pd.DataFrame:
+        """One row an arm that answers all tasks: the mean gain over tasks, its interval and verdict, the mean rank."""
+        return mean_gain_rows(self.evidence, self.margin, self.confidence)
+
+    def gains_in(self, metric: str) -> pd.DataFrame:
+        """Return the gains in another figure, signed so that plus is better.
+
+        Parameters
+        ----------
+        metric : str
+            ``"accuracy"``, ``"rmse"``, ``"r2"``, ... Figures that are no mean over rows take the group part of their
+            variance from a jackknife, which measures each of them many times.
+        """
+        return metric_gain_rows(self.evidence, metric, self.confidence)
+
+    @cached_property
+    def runs(self) -> pd.DataFrame:
+        """One row a fit of a run: which arm, seed, fold and tasks, and what it saw, took and chose."""
+        rows = []
+        for (arm, seed, fold), keys in self.evidence.run_keys.items():
+            for key in keys:
+                fit = self.evidence.fits.get(key)
+                facts: Mapping[str, Any] = {"status": "not run"} if fit is None else fit.facts
+                rows.append({"arm": arm, "seed": seed, "fold": fold, "key": key} | _run_facts(facts))
+        return pd.DataFrame(rows)
+
+    @cached_property
+    def effort(self) -> pd.DataFrame:
+        """One row an arm and task: what its fits saw and took, mean over seeds and folds."""
+        fits = self.runs[self.runs["status"] == "done"].explode("tasks")
+        found = [
+            self.evidence.fits[key].facts["n_labelled"][task]
+            for key, task in zip(fits["key"], fits["tasks"], strict=True)
+        ]
+        for side in ("train", "validation"):
+            fits[f"n_labelled_{side}"] = [count[side] for count in found]
+        numbers = ["n_rows", "n_labelled_train", "n_labelled_validation", "n_parameters", "n_steps", "seconds"]
+        table = fits.groupby(["arm", "tasks"], sort=False)[numbers].mean().reset_index()
+        return table.rename(columns={"tasks": "task"})
+
+    def predictions(self, arm: str, task: str, seed: int = 0, fold: int = 0) -> pd.DataFrame:
+        """Return what one run answered on a fold's test rows.
+
+        Returns
+        -------
+        DataFrame
+            ``row`` (number of the sample), ``label``, ``predicted``, and for a classification a column of
+            probabilities for every class, named by the class.
+        """
+        protocol = self.evidence.protocol
+        spec, target = protocol.task(task), self.evidence.targets[task, fold]
+        decoded = self.evidence.answers(arm, task, seed, fold)
+        table = pd.DataFrame({"row": protocol.splits[fold].test})
+        table["label"] = protocol.labels(spec, fold)[spec.columns[0]]
+        table["predicted"] = target.to_frame(decoded)[spec.columns[0]]
+        classes = getattr(target, "classes", [])
+        return pd.concat([table, pd.DataFrame(decoded, columns=classes)], axis=1) if len(classes) else table
+
+    def history(self, arm: str, seed: int = 0, fold: int = 0) -> pd.DataFrame:
+        """Return the training history of one run, all its fits one below the other."""
+        fits = [self.evidence.fits.get(key) for key in self.evidence.run_keys[arm, seed, fold]]
+        tables = [fit.history for fit in fits if fit is not None and len(fit.history)]
+        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+    def results(self) -> pd.DataFrame:
+        """Return figures and gains in one table: one row an arm, task and metric; gains stand at the loss."""
+        gains = self.gains.drop(columns=["n_seeds", "n_labelled"]).assign(metric="loss", margin=self.margin)
+        return self.figures.merge(gains, how="outer", on=["arm", "task", "metric"], sort=False)
+
+    def __str__(self) -> str:
+        return as_text(self)
+
+    # -- keeping ------------------------------------------------------------------------------------------------------
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the study: its runs, ``results.parquet``, ``runs.parquet``, and what :meth:`load` needs.
+
+        Raises
+        ------
+        StoreError
+            If the folder cannot be written.
+        """
+        return archive.save(self, Path(folder))
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Comparison:
+        """Read a study; its figures and gains are computed anew from its runs.
+
+        Raises
+        ------
+        StoreError
+            If the folder holds no study, or one that is damaged or was written by a newer multitide.
+        """
+        return cls(**archive.load(Path(folder)))
+
+
+def _run_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a table of runs says of a fit."""
+    plain = ("status", "reason", "tasks", "seconds", "random_state", "n_rows", "n_parameters", "n_steps", "n_trees")
+    losses = facts.get("validation_loss") or {}
+    return {name: facts.get(name) for name in plain} | {
+        "best_epoch": facts.get("best_epoch"),
+        "validation_loss": float(np.mean(list(losses.values()))) if losses else np.nan,
+    }

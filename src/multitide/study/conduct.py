@@ -1,0 +1,224 @@
+"""Conducting a study: plan it, say what it will take, do what is not done yet, and keep the result."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from multitide.checks import check_fraction, check_positive_int
+from multitide.estimator import MultiTaskEstimator
+from multitide.samples import Samples
+from multitide.splits import Split, Splitter
+from multitide.store import installed_versions
+from multitide.study.arms import ALONE, Arms, resolve_arms
+from multitide.study.comparison import Comparison
+from multitide.study.cost import Pace, in_words, parse_budget, probe
+from multitide.study.evidence import Evidence
+from multitide.study.execution import Listener, default_n_jobs, execute
+from multitide.study.fits import Fit
+from multitide.study.plan import Plan, make_plan
+from multitide.study.progress import StudyBar
+from multitide.study.protocol import Protocol, make_protocol
+from multitide.study.record import read_fit, runs_folder
+from multitide.study.verdicts import MARGIN
+from multitide.tasks import Task, resolve_tasks
+
+logger = logging.getLogger("multitide")
+
+
+def compare(
+    samples: Samples,
+    tasks: Sequence[str | Task] | None = None,
+    *,
+    estimator: MultiTaskEstimator | None = None,
+    arms: Arms = (ALONE, "hard"),
+    reference: str = ALONE,
+    n_seeds: int = 5,
+    split: Splitter | Split | None = None,
+    cv: int | Splitter | None = None,
+    margin: float = MARGIN,
+    confidence: float = 0.95,
+    budget: str | float | None = None,
+    n_jobs: int | None = None,
+    folder: str | Path | None = None,
+    progress: Listener | None = None,
+    verbose: int = 1,
+) -> Comparison:
+    """Train the tasks alone and together, several times, and say which of them gains by it.
+
+    All arms have the same splits, seeds, number of optimiser steps, patience and way of choosing the epoch: a task
+    alone draws its batches from its own labelled rows, and so has shorter epochs and more of them. Choices fall on the
+    validation part, figures on the test part. The same samples and seeds give the same result, bit by bit, however
+    many processes work.
+
+    Parameters
+    ----------
+    samples : Samples
+        Series with labels; see :func:`multitide.read_table`.
+    tasks : list of Task or str, optional
+        The questions; those of the estimator, else every column of ``samples.y``.
+    estimator : MultiTaskEstimator, optional
+        Its parameters hold for every arm; ``random_state`` is the first seed. Its ``validation`` is not used: the split
+        says what chooses the epoch.
+    arms : list of str, or dict of str to settings, default=("alone", "hard")
+        Names: ``"alone"`` (a network a task), a way of sharing such as ``"hard"``, ``"constant"`` (the best constant),
+        ``"boosting"`` (gradient boosting a task). In a dict, a name of your own with parameters of the estimator
+        (``{"wide": {"backbone__hidden_size": 128}}``), with ``groups`` for tasks that share a network
+        (``{"pair": {"groups": [["a", "b"], ["c"]]}}``), or with a baseline and its parameters
+        (``{"slow": {"baseline": "boosting", "learning_rate": 0.03}}``).
+    reference : str, default="alone"
+        The arm that the others are compared with; ``"alone"`` is added where it is missing.
+    n_seeds : int, default=5
+        Networks of every arm on every split; with fewer than 5 seeds x folds no verdict is given.
+    split : Splitter or Split, optional
+        What is learned from, what chooses the epoch, and what is tested; without it, the rule that fits the samples.
+    cv : int or Splitter, optional
+        Folds instead of one split.
+    margin : float, default=0.01
+        Gains smaller than this, in units of the trivial loss, count as none.
+    confidence : float, default=0.95
+        Coverage of the intervals.
+    budget : str or number, optional
+        Time the study may take (``"30m"``, ``"2h"``, or seconds); seeds are left out until it fits.
+    n_jobs : int, optional
+        Processes; one a core when not given (a single one where a GPU does the work).
+    folder : path, optional
+        Where runs are kept as they are finished, and the study at its end. Runs found there are not repeated.
+    progress : callable, optional
+        Told of the :class:`multitide.study.Progress` before the first fit and after every one.
+    verbose : int, default=1
+        0: silent; 1: a progress bar on a terminal.
+
+    Returns
+    -------
+    Comparison
+        Print it, or read its ``gains``, ``figures`` and ``runs``.
+
+    Raises
+    ------
+    ParameterError
+        With what is wrong with the arguments.
+    DataError
+        With what is wrong with the samples or the split.
+    StoreError
+        If `folder` cannot be written.
+    """
+    started = time.perf_counter()
+    estimator = MultiTaskEstimator() if estimator is None else estimator
+    check_fraction("confidence", confidence)
+    check_fraction("margin", margin)
+    seconds = parse_budget(budget)
+    specs = resolve_tasks(estimator.tasks if tasks is None else tasks, samples.y)
+    resolved = resolve_arms(arms, estimator, [task.name for task in specs], reference)
+    n_jobs = _check_n_jobs(n_jobs, estimator)
+    protocol = make_protocol(samples, specs, split, cv, n_seeds)
+    runs = None if folder is None else runs_folder(Path(folder))
+    listeners = [listener for listener in (progress, StudyBar() if verbose else None) if listener is not None]
+    plan, fits = _conduct(make_plan(resolved, protocol), protocol, samples, n_jobs, runs, listeners, seconds)
+    comparison = Comparison(
+        evidence=Evidence(protocol, plan.runs, fits, {arm.name: arm.task_names for arm in resolved}),
+        settings={arm.name: {"groups": [list(g) for g in arm.groups], "settings": arm.settings} for arm in resolved},
+        margin=margin,
+        confidence=confidence,
+        facts=_facts(samples, protocol, n_jobs, time.perf_counter() - started),
+    )
+    if folder is not None:
+        comparison.save(folder)
+    return comparison
+
+
+def _conduct(
+    plan: Plan,
+    protocol: Protocol,
+    samples: Samples,
+    n_jobs: int,
+    runs: Path | None,
+    listeners: Sequence[Listener],
+    budget: float,
+) -> tuple[Plan, dict[str, Fit]]:
+    """Do the fits that are not done yet, as far as the budget goes; return what is left of the plan, and all fits."""
+    started = time.perf_counter()
+    found = {} if runs is None else _found(plan, runs)
+    missing = [job for key, job in plan.jobs.items() if key not in found]
+    pace = Pace()
+    if missing and (listeners or math.isfinite(budget)):
+        pace = Pace(probe(missing, protocol, samples))
+        plan = _fitting_plan(plan, found, pace, n_jobs, budget - (time.perf_counter() - started))
+    missing = [job for key, job in plan.jobs.items() if key not in found]
+    _announce(plan, len(plan.jobs) - len(missing), pace.total(missing, n_jobs), n_jobs)
+    fits = execute(
+        {job.key: job for job in missing},
+        protocol,
+        samples,
+        n_jobs=min(n_jobs, max(1, len(missing))),
+        runs=runs,
+        n_found=len(plan.jobs) - len(missing),
+        pace=pace,
+        listener=_all(listeners),
+        seconds=budget - (time.perf_counter() - started),
+    )
+    return plan, {key: fit for key, fit in found.items() if key in plan.jobs} | fits
+
+
+def _found(plan: Plan, runs: Path) -> dict[str, Fit]:
+    fits = {key: read_fit(runs, key) for key in plan.jobs}
+    return {key: fit for key, fit in fits.items() if fit is not None}
+
+
+def _fitting_plan(plan: Plan, found: dict[str, Fit], pace: Pace, n_jobs: int, budget: float) -> Plan:
+    """Leave seeds out until the rest is expected to fit the budget; one is always left."""
+    n_seeds = 1 + max(seed for _, seed, _ in plan.runs)
+    for n in range(n_seeds, 0, -1):
+        fewer = plan.first_seeds(n)
+        expected = pace.total([job for key, job in fewer.jobs.items() if key not in found], n_jobs)
+        if not expected > budget or n == 1:
+            if n < n_seeds:
+                logger.warning("`budget` is enough for %d of %d seeds.", n, n_seeds)
+            return fewer
+    return plan
+
+
+def _announce(plan: Plan, n_found: int, seconds: float, n_jobs: int) -> None:
+    n_left = len(plan.jobs) - n_found
+    logger.info(
+        "%d runs, %d fits, %d of them already done; the others take at most about %s on %d process%s.",
+        len(plan.runs),
+        len(plan.jobs),
+        n_found,
+        in_words(seconds) if n_left else "no time",
+        n_jobs,
+        "" if n_jobs == 1 else "es",
+    )
+
+
+def _all(listeners: Sequence[Listener]) -> Listener | None:
+    def tell(state: Any) -> None:
+        for listener in listeners:
+            listener(state)
+
+    return tell if listeners else None
+
+
+def _check_n_jobs(n_jobs: int | None, estimator: MultiTaskEstimator) -> int:
+    if n_jobs is None:
+        return default_n_jobs(estimator.device)
+    check_positive_int("n_jobs", n_jobs)
+    return n_jobs
+
+
+def _facts(samples: Samples, protocol: Protocol, n_jobs: int, seconds: float) -> dict[str, Any]:
+    return {
+        "versions": installed_versions(),
+        "fingerprint": samples.fingerprint(),
+        "n_samples": len(samples),
+        "n_channels": samples.n_channels,
+        "n_timepoints": samples.n_timepoints,
+        "channels": list(samples.channels),
+        "n_folds": len(protocol.splits),
+        "n_jobs": n_jobs,
+        "seconds": seconds,
+    }

@@ -1,0 +1,87 @@
+"""The answers of all runs on the test part, and the losses that they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from multitide.study.fits import Fit
+from multitide.study.plan import RunName
+from multitide.study.protocol import Protocol
+from multitide.tasks import Target
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What figures and gains are computed from.
+
+    Attributes
+    ----------
+    protocol : Protocol
+    run_keys : dict of (arm, seed, fold) to list of str
+        The fits that answer each run.
+    fits : dict of str to Fit
+        By key.
+    asked : dict of str to list of str
+        The tasks that each arm is to answer; the reference arm first.
+    """
+
+    protocol: Protocol
+    run_keys: Mapping[RunName, list[str]]
+    fits: Mapping[str, Fit]
+    asked: Mapping[str, list[str]]
+    _known_losses: dict[tuple[str, str, int], np.ndarray] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def targets(self) -> dict[tuple[str, int], Target]:
+        """Each task as each fold's training rows show it, by task and fold."""
+        folds = range(len(self.protocol.splits))
+        return {(task.name, fold): self.protocol.target(task, fold) for task in self.protocol.tasks for fold in folds}
+
+    @property
+    def arm_names(self) -> list[str]:
+        """The arms, the reference first."""
+        return list(self.asked)
+
+    @property
+    def reference(self) -> str:
+        """The arm that others are compared with."""
+        return next(iter(self.asked))
+
+    def fit(self, arm: str, task: str, seed: int, fold: int) -> Fit | None:
+        """Return the fit that answers a task, or None where it is missing or failed, or the arm leaves the task out."""
+        found = (self.fits.get(key) for key in self.run_keys.get((arm, seed, fold), ()))
+        return next((fit for fit in found if fit is not None and task in fit.answers), None)
+
+    def seeds(self, arm: str, task: str) -> list[int]:
+        """Return the seeds for which the arm answers the task on every fold."""
+        seeds = dict.fromkeys(seed for _, seed, _ in self.run_keys)
+        folds = range(len(self.protocol.splits))
+        return [seed for seed in seeds if all(self.fit(arm, task, seed, fold) for fold in folds)]
+
+    def answers(self, arm: str, task: str, seed: int, fold: int) -> np.ndarray:
+        """Return numbers (n_test,) or probabilities (n_test, n_classes) on a fold's test rows."""
+        fit = self.fit(arm, task, seed, fold)
+        assert fit is not None, "ask `seeds` first"
+        return fit.answers[task]
+
+    def losses(self, arm: str, task: str, seed: int) -> np.ndarray:
+        """Return each test row's loss in units of its fold's trivial loss, (n_test,); NaN without a label."""
+        name = (arm, task, seed)
+        if name not in self._known_losses:
+            spec, folds = self.protocol.task(task), range(len(self.protocol.splits))
+            parts = [
+                self.targets[task, fold].row_losses(self.protocol.labels(spec, fold), self.answers(*name, fold))
+                for fold in folds
+            ]
+            self._known_losses[name] = np.concatenate(parts)
+        return self._known_losses[name]
+
+    def failures(self, arm: str) -> list[str]:
+        """Return why fits of an arm failed, each reason once."""
+        keys = {key: None for (name, _, _), keys in self.run_keys.items() if name == arm for key in keys}
+        fits = [self.fits[key] for key in keys if key in self.fits]
+        return list(dict.fromkeys(str(fit.facts["reason"]) for fit in fits if not fit.done))

@@ -1,0 +1,170 @@
+"""One fit: what a job became, its answers for the test part among it."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.base import clone
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from multitide.callbacks import Callback
+from multitide.estimator import MultiTaskEstimator
+from multitide.samples import Samples
+from multitide.splits import Split
+from multitide.store import installed_versions
+from multitide.study.baselines import Baseline
+from multitide.study.jobs import Job, teaching_rows
+from multitide.study.protocol import Protocol
+from multitide.tasks import Target
+from multitide.tasks.classification import ClassificationTarget
+from multitide.training import Trainer
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fit that was done, or that failed.
+
+    Attributes
+    ----------
+    key : str
+    facts : dict
+        What is known about it, as plain values: ``status`` ("done" or "failed"), ``reason``, ``tasks``, ``seed``,
+        ``fold``, ``settings``, ``classes`` (of each classification), ``random_state``, ``n_rows`` (training rows that
+        teach), ``n_labelled`` (task x side), ``n_parameters``, ``n_steps``, ``seconds``, ``best_epoch``,
+        ``validation_loss``, ``warnings``, ``versions``.
+    answers : dict of str to ndarray
+        For each task its numbers (n_test,) or probabilities (n_test, n_classes) on the fold's test rows.
+    history : DataFrame
+        The training history; empty for a baseline.
+    """
+
+    key: str
+    facts: dict[str, Any]
+    answers: dict[str, np.ndarray] = field(default_factory=dict)
+    history: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    @property
+    def done(self) -> bool:
+        """Whether it has answers."""
+        return bool(self.facts["status"] == "done")
+
+
+class Watch(Callback):
+    """Counts optimiser steps, and lets Ctrl-C end the study and not only one fit."""
+
+    def __init__(self) -> None:
+        self.n_steps = 0
+
+    def on_step_end(self, trainer: Trainer) -> None:
+        """Count."""
+        self.n_steps += 1
+
+    def on_train_end(self, trainer: Trainer) -> None:
+        """Go on interrupting where a trainer by itself would keep its best epoch."""
+        if not trainer.stop and sys.exc_info()[0] is None:
+            raise KeyboardInterrupt
+
+
+def do(job: Job, protocol: Protocol, samples: Samples) -> Fit:
+    """Do a fit with one thread; an error makes it a failed one."""
+    started = time.perf_counter()
+    facts: dict[str, Any] = {
+        "status": "done",
+        "reason": "",
+        "tasks": job.task_names,
+        "seed": job.seed,
+        "fold": job.fold,
+        "settings": job.settings,
+        "n_rows": teaching_rows(protocol, job.tasks, job.fold),
+        "n_labelled": _counts(job, protocol),
+        "versions": installed_versions(),
+    }
+    targets = {task.name: protocol.target(task, job.fold) for task in job.tasks}
+    facts["classes"] = {name: list(t.classes) for name, t in targets.items() if isinstance(t, ClassificationTarget)}
+    answer = _answer_baseline if isinstance(job.learner, Baseline) else _answer_network
+    try:
+        with single_thread(), quiet() as heard:
+            answers, history, more = answer(job, samples, protocol.splits[job.fold], targets)
+        more |= {"warnings": sorted({str(warning.message) for warning in heard})}
+    except Exception as error:  # an arm that fails stands beside the others with its reason
+        reason = f"{type(error).__name__}: {error}"
+        return Fit(job.key, facts | {"status": "failed", "reason": reason, "seconds": time.perf_counter() - started})
+    return Fit(job.key, facts | more | {"seconds": time.perf_counter() - started}, answers, history)
+
+
+@contextmanager
+def single_thread() -> Iterator[None]:
+    """Use one thread: two round differently, and processes that share cores slow each other down."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def quiet() -> Iterator[list[warnings.WarningMessage]]:
+    """Collect what is warned of, and log nothing: the same would be said for every fit."""
+    logger = logging.getLogger("multitide")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter("always")
+            yield heard
+    finally:
+        logger.setLevel(level)
+
+
+Answer = tuple[dict[str, np.ndarray], pd.DataFrame, dict[str, Any]]
+
+
+def _answer_network(job: Job, samples: Samples, split: Split, targets: dict[str, Target]) -> Answer:
+    estimator = cast(MultiTaskEstimator, clone(job.learner))
+    watch = Watch()
+    held_out = samples[split.validation] if len(split.validation) else None
+    if held_out is None:
+        estimator.set_params(validation=None)
+    estimator.fit(samples[split.train], validation=held_out, callbacks=[watch])
+    test = samples[split.test]
+    numbers, classes = estimator.predict(test), estimator.predict_proba(test)
+    answers = {
+        name: classes[name].to_numpy() if name in classes else numbers[name].to_numpy(dtype=float) for name in targets
+    }
+    facts = {
+        "random_state": estimator.random_state,
+        "n_parameters": sum(parameter.numel() for parameter in estimator.model_.parameters()),
+        "n_steps": watch.n_steps,
+        "best_epoch": estimator.best_epoch_,
+        "validation_loss": _losses_at(estimator.history_, estimator.best_epoch_),
+    }
+    return answers, estimator.history_, facts
+
+
+def _answer_baseline(job: Job, samples: Samples, split: Split, targets: dict[str, Target]) -> Answer:
+    (name, target), baseline = next(iter(targets.items())), cast(Baseline, job.learner)
+    decoded, facts = baseline.answer(samples, split, target)
+    return {name: decoded}, pd.DataFrame(), facts
+
+
+def _counts(job: Job, protocol: Protocol) -> dict[str, dict[str, int]]:
+    counts = protocol.splits[job.fold].counts(protocol.y)
+    return {task.name: {side: int(n) for side, n in counts.loc[task.columns[0]].items()} for task in job.tasks}
+
+
+def _losses_at(history: pd.DataFrame, best_epoch: dict[str, int]) -> dict[str, float]:
+    """Return each task's validation loss at the epoch that answers it; empty without validation."""
+    rows = history[history["side"] == "validation"].set_index(["task", "epoch"])["loss"]
+    return {name: float(rows[name, epoch]) for name, epoch in best_epoch.items() if (name, epoch) in rows.index}

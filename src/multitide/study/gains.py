@@ -1,0 +1,193 @@
+"""Gains: the signed difference to the reference arm, plus = better, with intervals and verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from multitide.checks import check_choice
+from multitide.statistics import Gain, GainTable, estimate, figure_table, mean_table, row_table
+from multitide.study.evidence import Evidence
+from multitide.study.figures import join_folds, measure
+from multitide.study.verdicts import Verdict, judge
+from multitide.tasks.metrics import CLASSIFICATION, HIGHER_IS_BETTER, REGRESSION
+
+FAILED = "failed"
+INTERVAL = ["gain", "low", "high", "p", "standard_error", "dof"]
+COUNTS = ["n_seeds", "n_folds", "n_groups", "n_labelled"]
+PARTS = ["seed_part", "group_part", "residual_part", "fold_part"]
+VERDICT = ["p_holm", "verdict", "more_seeds", "more_labels", "advice"]
+COLUMNS = ["task", "arm", *INTERVAL, *VERDICT, *COUNTS, *PARTS]
+
+
+def gain_rows(evidence: Evidence, margin: float, confidence: float) -> pd.DataFrame:
+    """Compare every arm with the reference on every task, in units of the trivial loss.
+
+    Returns
+    -------
+    DataFrame
+        One row a task and arm: ``gain``, ``low``, ``high``, ``p``, ``p_holm`` (adjusted for the arms), ``verdict``
+        ("helps", "hurts", "same", "cannot tell", or "failed"), ``more_seeds``, ``more_labels`` and ``advice`` (what
+        would settle it), what it rests on, and the parts of its variance.
+    """
+    rows = []
+    for task in evidence.protocol.task_names:
+        tables = {arm: loss_table(evidence, arm, task) for arm in _answering(evidence, task)}
+        rows += _judged(evidence, tables, margin, confidence, {"task": task})
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def mean_gain_rows(evidence: Evidence, margin: float, confidence: float) -> pd.DataFrame:
+    """Compare every arm that answers all tasks with the reference by the mean gain over tasks, and by mean rank.
+
+    Returns
+    -------
+    DataFrame
+        One row an arm: the columns of :func:`gain_rows` but ``task``, and ``mean_rank`` (1 = least loss of all arms).
+    """
+    arms = _answering(evidence, *evidence.protocol.task_names)
+    tables = {arm: _mean_over_tasks(evidence, arm) for arm in arms}
+    table = pd.DataFrame(_judged(evidence, tables, margin, confidence, {}), columns=COLUMNS[1:])
+    return table.assign(mean_rank=table["arm"].map(mean_ranks(evidence)))
+
+
+def metric_gain_rows(evidence: Evidence, metric: str, confidence: float) -> pd.DataFrame:
+    """Compare every arm with the reference by any figure; what is no mean over rows takes the jackknife.
+
+    Returns
+    -------
+    DataFrame
+        As :func:`gain_rows`, without verdicts, for the tasks that have the metric.
+    """
+    check_choice("metric", metric, [*HIGHER_IS_BETTER])
+    kinds = {"classification": CLASSIFICATION, "regression": REGRESSION}
+    rows = []
+    for task in evidence.protocol.tasks:
+        if metric != "loss" and metric not in kinds.get(task.kind, ()):
+            continue
+        for arm in _answering(evidence, task.name):
+            table = _metric_table(evidence, arm, task.name, metric)
+            found = None if table is None else _estimate(evidence, table, confidence)
+            rows.append({"task": task.name, "arm": arm} | _numbers(evidence, found))
+    return pd.DataFrame(rows, columns=["task", "arm", *INTERVAL, *COUNTS, *PARTS])
+
+
+def mean_ranks(evidence: Evidence) -> dict[str, float]:
+    """Return for every arm its mean rank over the tasks that all arms answer, by mean loss."""
+    losses = {}
+    for task in evidence.protocol.task_names:
+        means = {arm: _mean_loss(evidence, arm, task) for arm in evidence.arm_names}
+        if not any(np.isnan(list(means.values()))):
+            losses[task] = means
+    if not losses:
+        return {}
+    return {str(arm): float(rank) for arm, rank in pd.DataFrame(losses).rank().mean(axis=1).items()}
+
+
+def loss_table(evidence: Evidence, arm: str, task: str, seeds: Sequence[int] | None = None) -> GainTable | None:
+    """Return the table of paired differences in loss; None if the two arms have no seed in common."""
+    seeds = _common_seeds(evidence, arm, [task]) if seeds is None else seeds
+    if not seeds:
+        return None
+    differences = [evidence.losses(evidence.reference, task, s) - evidence.losses(arm, task, s) for s in seeds]
+    test = evidence.protocol.test
+    return row_table(np.stack(differences), test["group"].to_numpy(), _folds(evidence), int(test["group"].max()) + 1)
+
+
+def _mean_over_tasks(evidence: Evidence, arm: str) -> GainTable | None:
+    seeds = _common_seeds(evidence, arm, evidence.protocol.task_names)
+    tables = [loss_table(evidence, arm, task, seeds) for task in evidence.protocol.task_names]
+    return mean_table([table for table in tables if table is not None]) if seeds else None
+
+
+def _metric_table(evidence: Evidence, arm: str, task: str, metric: str) -> GainTable | None:
+    """Return the table of paired differences of a figure, signed so that plus is better."""
+    if metric == "loss":
+        return loss_table(evidence, arm, task)
+    seeds = _common_seeds(evidence, arm, [task])
+    if not seeds:
+        return None
+    labelled = ~np.isnan(evidence.losses(arm, task, seeds[0]))
+    test = evidence.protocol.test[labelled]
+    sign = 1.0 if HIGHER_IS_BETTER[metric] else -1.0
+
+    def difference(mask: np.ndarray) -> np.ndarray:
+        rows = np.zeros(len(labelled), dtype=bool)
+        rows[np.flatnonzero(labelled)[mask]] = True
+        ours, theirs = (
+            np.array([_figure(evidence, name, task, metric, seed, rows) for seed in seeds])
+            for name in (arm, evidence.reference)
+        )
+        return sign * (ours - theirs)
+
+    folds = _folds(evidence)
+    return figure_table(difference, test["group"].to_numpy(), None if folds is None else folds[labelled])
+
+
+def _figure(evidence: Evidence, arm: str, task: str, metric: str, seed: int, rows: np.ndarray) -> float:
+    """Return a figure of one run on some of the test rows."""
+    spec, scores = evidence.protocol.task(task), []
+    fold_of_row = evidence.protocol.test["fold"].to_numpy()
+    for fold in range(len(evidence.protocol.splits)):
+        kept = rows[fold_of_row == fold]
+        if kept.any():
+            labels = evidence.protocol.labels(spec, fold)[kept].reset_index(drop=True)
+            table = measure(evidence.targets[task, fold], labels, evidence.answers(arm, task, seed, fold)[kept])
+            scores.append(table[table["metric"] == metric])
+    return join_folds(pd.concat(scores))[0]
+
+
+def _judged(
+    evidence: Evidence,
+    tables: dict[str, GainTable | None],
+    margin: float,
+    confidence: float,
+    names: dict[str, Any],
+) -> list[dict[str, Any]]:
+    gains = {arm: _estimate(evidence, table, confidence) for arm, table in tables.items() if table is not None}
+    verdicts = dict(zip(gains, judge(list(gains.values()), margin, confidence), strict=True))
+    return [
+        names | {"arm": arm} | _numbers(evidence, gains.get(arm)) | _words(evidence, arm, verdicts.get(arm))
+        for arm in tables
+    ]
+
+
+def _estimate(evidence: Evidence, table: GainTable, confidence: float) -> Gain:
+    return estimate(table, confidence=confidence, test_to_train=evidence.protocol.test_to_train)
+
+
+def _numbers(evidence: Evidence, gain: Gain | None) -> dict[str, Any]:
+    if gain is None:
+        return {name: 0 if name in COUNTS else np.nan for name in [*INTERVAL, *COUNTS, *PARTS]}
+    counts = {"n_folds": len(evidence.protocol.splits), "n_labelled": gain.n_rows}
+    return {name: getattr(gain, name) for name in [*INTERVAL, *PARTS, "n_seeds", "n_groups"]} | counts
+
+
+def _words(evidence: Evidence, arm: str, verdict: Verdict | None) -> dict[str, Any]:
+    if verdict is not None:
+        return {name: getattr(verdict, name) for name in VERDICT}
+    reasons = evidence.failures(arm) or evidence.failures(evidence.reference) or ["not run"]
+    nothing = dict.fromkeys(("p_holm", "more_seeds", "more_labels"), np.nan)
+    return nothing | {"verdict": FAILED, "advice": "; ".join(reasons)}
+
+
+def _answering(evidence: Evidence, *tasks: str) -> list[str]:
+    """Return the arms beside the reference that are asked all these tasks, failed ones too."""
+    return [arm for arm in evidence.arm_names[1:] if set(tasks) <= set(evidence.asked[arm])]
+
+
+def _common_seeds(evidence: Evidence, arm: str, tasks: Sequence[str]) -> list[int]:
+    sets = [set(evidence.seeds(name, task)) for name in (evidence.reference, arm) for task in tasks]
+    return sorted(set.intersection(*sets))
+
+
+def _folds(evidence: Evidence) -> np.ndarray | None:
+    return evidence.protocol.test["fold"].to_numpy() if len(evidence.protocol.splits) > 1 else None
+
+
+def _mean_loss(evidence: Evidence, arm: str, task: str) -> float:
+    losses = [np.nanmean(evidence.losses(arm, task, seed)) for seed in evidence.seeds(arm, task)]
+    return float(np.mean(losses)) if losses else np.nan

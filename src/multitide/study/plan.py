@@ -1,0 +1,48 @@
+"""Which fits a study needs: every arm with every seed on every fold, and nothing twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from multitide.study.arms import Arm
+from multitide.study.jobs import Job, make_job
+from multitide.study.protocol import Protocol
+
+RunName = tuple[str, int, int]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The fits of a study.
+
+    Attributes
+    ----------
+    jobs : dict of str to Job
+        By key, one seed after the other, so that what is finished when time runs out is a whole study of fewer seeds.
+    runs : dict of (arm, seed, fold) to list of str
+        The keys of the fits that answer each run: one a group of tasks. Arms may share fits (a task alone is the same
+        in every arm that leaves it alone).
+    """
+
+    jobs: dict[str, Job]
+    runs: dict[RunName, list[str]]
+
+    def first_seeds(self, n_seeds: int) -> Plan:
+        """Return the plan of a study of fewer seeds."""
+        runs = {name: keys for name, keys in self.runs.items() if name[1] < n_seeds}
+        needed = {key for keys in runs.values() for key in keys}
+        return Plan({key: job for key, job in self.jobs.items() if key in needed}, runs)
+
+
+def make_plan(arms: Sequence[Arm], protocol: Protocol) -> Plan:
+    """List the fits of all arms."""
+    jobs: dict[str, Job] = {}
+    runs: dict[RunName, list[str]] = {}
+    for seed in range(protocol.n_seeds):
+        for arm in arms:
+            for fold in range(len(protocol.splits)):
+                made = [make_job(arm, group, protocol, seed, fold) for group in arm.groups]
+                runs[arm.name, seed, fold] = [job.key for job in made]
+                jobs |= {job.key: job for job in made if job.key not in jobs}
+    return Plan(jobs, runs)
