@@ -248,6 +248,17 @@ def test_forward_reads_nothing_back_to_the_host(spec: Inputs) -> None:
         assert layer(torch.empty(4, 3, 12, device="meta"), lengths).shape == (4, layer.n_channels, 12)
 
 
+def test_last_measured_is_the_same_while_exporting(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    measured = torch.rand(4, 3, 15) < torch.tensor([0.0, 0.3, 1.0])[:, None]
+    expected = [
+        [max((s for s in range(t + 1) if row[s]), default=-1) for t in range(15)] for row in measured.flatten(0, 1)
+    ]
+    assert inputs_module.last_measured(measured).flatten(0, 1).tolist() == expected
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    assert inputs_module.last_measured(measured).flatten(0, 1).tolist() == expected
+
+
 def test_many_samples_are_thinned_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
     X, samples = complete(50)
     monkeypatch.setattr(inputs_module, "MAX_FIT_VALUES", 11 * 3 * 8)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from torch import Tensor, nn
 
@@ -83,8 +82,8 @@ class LastStateLSTM(Block):
 
     def last_state(self, x: Tensor, lengths: Tensor | None) -> Tensor:
         """Return the top layer's state at each series' last valid step, shape (batch, hidden_size)."""
-        states: Any = self.lstm(x.transpose(1, 2))[0]
-        return last_step(states.transpose(1, 2), lengths)
+        states, (hidden, _) = self.lstm(x.transpose(1, 2))
+        return hidden[-1] if lengths is None else last_step(states.transpose(1, 2), lengths)
 
 
 class ShuffledLSTM(LastStateLSTM):
@@ -98,4 +97,4 @@ class ShuffledLSTM(LastStateLSTM):
                 f"`X` must have {self.lstm.input_size} time steps in every series, as in training, with shuffle=True; "
                 f"got {found}. Use shuffle=False."
             )
-        return self.lstm(x)[0][:, -1]
+        return super().last_state(x.transpose(1, 2), None)
