@@ -51,7 +51,9 @@ def build_samples(
     problems = list(problems)
     by_row = [column for column in _columns(reading) if table_of(column, labels, reading) == "data"]
     rows, reading = make_rows(data, reading, by_row, problems)
-    sides = None if labels is None else _by_series(labels, rows.ids, reading, problems)
+    sides: pd.DataFrame | None = None
+    if labels is not None:
+        sides, reading = _by_series(labels, rows.ids, reading, problems)
     if problems:
         raise DataError("\n".join(problems))
     if reading.layout == "long":
@@ -72,7 +74,9 @@ def _columns(reading: Reading) -> list[str]:
     return [*(task.column for task in reading.tasks or ()), *reading.static, *reading.extra]
 
 
-def _by_series(labels: pd.DataFrame, ids: np.ndarray, reading: Reading, problems: list[str]) -> pd.DataFrame:
+def _by_series(
+    labels: pd.DataFrame, ids: np.ndarray, reading: Reading, problems: list[str]
+) -> tuple[pd.DataFrame, Reading]:
     """Return the used columns of the label table, one row a series in the order of `ids`; missing where it has none."""
     keys, wanted = pd.Series(labels[str(reading.series)]), pd.Series(ids)
     if keys.dtype != wanted.dtype:
@@ -91,7 +95,9 @@ def _by_series(labels: pd.DataFrame, ids: np.ndarray, reading: Reading, problems
     frame = pd.DataFrame(
         {c: pd.api.extensions.take(nullable(v).array, places, allow_fill=True) for c, v in cleaned.items()}
     )
-    return frame.set_axis(pd.RangeIndex(len(frame))) if columns else pd.DataFrame(index=range(len(ids)))
+    if unlabelled := int((places < 0).sum()):
+        reading = reading.noted(f"{unlabelled} of {len(ids)} series: no row in `labels`.")
+    return frame.reindex(range(len(ids))), reading
 
 
 def _fill_static(rows: Rows, reading: Reading) -> Rows:
@@ -121,12 +127,11 @@ def _windows(rows: Rows, reading: Reading) -> tuple[Index, Index, Index, Reading
     window_starts, segment = cut_windows(starts, lengths, window, reading.stride)
     if not len(segment):
         raise DataError(_too_long(reading, lengths, rows, found))
-    notes = list(reading.assumed)
     if short := int((lengths < window).sum()):
         what = "unbroken stretches of rows" if gaps is not None and gaps.any() else "series"
-        notes.append(f"{short} of {len(lengths)} {what} have fewer rows than the window ({window}): not used.")
+        reading = reading.noted(f"{short} of {len(lengths)} {what}: fewer rows than the window ({window}), not used.")
     sizes = np.full(len(segment), window, dtype=np.int64)
-    return window_starts, sizes, (starts + lengths)[segment], replace(reading, assumed=tuple(notes))
+    return window_starts, sizes, (starts + lengths)[segment], reading
 
 
 def _gaps(rows: Rows, reading: Reading) -> tuple[np.ndarray | None, Reading, str]:
@@ -134,21 +139,20 @@ def _gaps(rows: Rows, reading: Reading) -> tuple[np.ndarray | None, Reading, str
     if reading.on_gap == "ignore":
         return None, reading, ""
     if rows.time is None:
-        return is_gap(rows.number, 1), reading, ""
+        return is_gap(rows.number, 1) & (np.diff(rows.series) == 0), reading, ""
     known = reading.step or {}
     numbers, unit = ticks(rows.time, known.get("unit"))
     here = usual_step(numbers, rows.series)
     size = float(known.get("size", 0)) or here or 1.0
     if here is None:
         return np.zeros(len(rows) - 1, dtype=bool), reading, ""
-    gaps = is_gap(numbers, size)
-    n_gaps = int(gaps[np.diff(rows.series) == 0].sum())
+    gaps = is_gap(numbers, size) & (np.diff(rows.series) == 0)
+    n_gaps = int(gaps.sum())
     note = f"The usual time step is {step_text(size, unit)}; {n_gaps} gaps, which no window crosses."
     if 4 * n_gaps > len(gaps):
         note += ' Times are irregular: `every` puts them on a grid, on_gap="ignore" takes rows as they come.'
     other = f" The step is {step_text(here, unit)} here and was {step_text(size, unit)} before." if here != size else ""
-    found = replace(reading, step={"size": size, "unit": unit}, assumed=(*reading.assumed, note))
-    return gaps, found, other
+    return gaps, replace(reading.noted(note), step={"size": size, "unit": unit}), other
 
 
 def _too_long(reading: Reading, lengths: Index, rows: Rows, found: str) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from multitide.files import MISSING
 
+MAX_EXACT = 2**53  # larger floats cannot tell neighbouring whole numbers apart
 Kind = Literal["number", "text", "mixed", "time", "empty"]
 
 
@@ -88,7 +89,8 @@ def whole(column: pd.Series) -> pd.Series:
         return column
     numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
     missing = np.isnan(numbers)
-    if missing.all() or not (np.mod(numbers[~missing], 1) == 0).all() or np.abs(numbers[~missing]).max() > 2**53:
+    largest = np.abs(numbers[~missing]).max(initial=0)
+    if missing.all() or largest > MAX_EXACT or not (np.mod(numbers[~missing], 1) == 0).all():
         return column if pd.api.types.is_integer_dtype(column) else pd.Series(numbers, index=column.index)
     return column.astype("Int64" if missing.any() else "int64")
 
@@ -99,7 +101,8 @@ def nullable(frame: Any) -> Any:
 
 
 def is_counter(column: pd.Series) -> bool:
-    """Whether a column counts the rows: whole numbers, each one more than the one before."""
+    """Whether a column counts the rows: 0, 1, 2, ... or 1, 2, 3, ..."""
     if not pd.api.types.is_integer_dtype(column) or column.isna().any() or len(column) < 3:
         return False
-    return bool((np.diff(column.to_numpy(dtype=np.int64)) == 1).all())
+    numbers = column.to_numpy(dtype=np.int64)
+    return bool(numbers[0] in (0, 1) and (np.diff(numbers) == 1).all())

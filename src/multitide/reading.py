@@ -123,6 +123,10 @@ class Reading:
         plain["categories"] = {name: list(values) for name, values in self.categories.items()}
         return plain
 
+    def noted(self, *sentences: str) -> Self:
+        """Return a copy that has assumed more."""
+        return dataclasses.replace(self, assumed=(*self.assumed, *sentences))
+
     def check(self) -> None:
         """Raise one error that lists every option that is wrong by itself, whatever the table."""
         problems = []

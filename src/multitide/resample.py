@@ -37,7 +37,7 @@ def merge_duplicates(rows: Rows, reading: Reading) -> tuple[Rows, Reading]:
         raise DataError(_duplicate_message(rows, reading, np.flatnonzero(~first)))
     starts = np.flatnonzero(first)
     note = f"{(~first).sum()} rows repeat a time stamp of their series: took the {reading.duplicates}."
-    reading = replace(reading, assumed=(*reading.assumed, note))
+    reading = reading.noted(note)
     if reading.duplicates == "mean":
         return _merge(rows, starts, reading, "mean"), reading
     return rows.take(starts if reading.duplicates == "first" else np.append(starts[1:], len(rows)) - 1), reading
@@ -92,7 +92,7 @@ def resample(rows: Rows, reading: Reading) -> tuple[Rows, Reading]:
     grid = replace(grid, time=stamp(np.repeat(bins[begins], spans) + number), number=number)
     empty = len(grid) - len(starts)
     note = f"{len(rows)} rows became {len(grid)}, one every {reading.every}; {empty} of them without data."
-    return grid, replace(reading, assumed=(*reading.assumed, note))
+    return grid, reading.noted(note)
 
 
 def _bins(time: np.ndarray, every: str | float) -> tuple[np.ndarray, Any]:

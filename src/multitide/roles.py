@@ -57,7 +57,7 @@ def resolve_roles(data: pd.DataFrame, labels: pd.DataFrame | None, reading: Read
     columns = tuple(_described(data, labels, reading, why))
     if unread := [c["column"] for c in columns if c["table"] == "labels" and c["role"] == "ignored" and not c["why"]]:
         notes.append(f"{listed(unread)} of `labels` not used.")
-    return replace(reading, columns=columns, assumed=(*reading.assumed, *notes))
+    return replace(reading.noted(*notes), columns=columns)
 
 
 def listed(names: Iterable[str]) -> str:
@@ -188,7 +188,7 @@ def _find_tasks(labels: pd.DataFrame | None, reading: Reading, notes: list[str])
         return reading
     rest = [] if labels is None else [c for c in labels.columns if c not in {*_taken(reading), *reading.extra}]
     if rest:
-        notes.append(f"{listed(rest)} of `labels` are the tasks (`tasks` changes this).")
+        notes.append(f"All other columns of `labels` are tasks: {listed(rest)} (`tasks` changes this).")
     return replace(reading, tasks=tuple(TaskColumn(column, column) for column in rest))
 
 
@@ -204,7 +204,8 @@ def _find_channels(data: pd.DataFrame, reading: Reading, notes: list[str], why: 
             why["data", column] = reason
             notes.append(f"`{column}` {reason}: ignored.")
     if not channels:
-        raise DataError(f"`channels` must name at least one column; found no numbers among {listed(data.columns)}.")
+        found = "; ".join(f"`{column}` {reason}" for column, reason in list(reasons.items())[:8]) or "no other column"
+        raise DataError(f"`channels` must name at least one column; found none by looking: {found}.")
     notes.append(f"{listed(channels)} {'is a channel' if len(channels) == 1 else 'are channels'}.")
     return replace(reading, channels=channels)
 
@@ -227,8 +228,10 @@ def _reason_against(data: pd.DataFrame, column: str, reading: Reading) -> str:
 def _counts_each(data: pd.DataFrame, column: str, series: str) -> bool:
     if not pd.api.types.is_integer_dtype(data[column]) or data[column].isna().any():
         return False
-    same = data[series].to_numpy()[1:] == data[series].to_numpy()[:-1]
-    return bool(same.any() and (np.diff(data[column].to_numpy(dtype=np.int64))[same] == 1).all())
+    ids, numbers = data[series].to_numpy(), data[column].to_numpy(dtype=np.int64)
+    same = ids[1:] == ids[:-1]
+    begins = numbers[np.concatenate([[True], ~same])]
+    return bool(same.any() and np.isin(begins, (0, 1)).all() and (np.diff(numbers)[same] == 1).all())
 
 
 def _claims(reading: Reading) -> dict[str, tuple[str, ...]]:

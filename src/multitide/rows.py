@@ -95,7 +95,7 @@ def make_rows(
     )
     number = pd.Series(codes).groupby(codes).cumcount().to_numpy()
     rows = Rows(values, labels.reset_index(drop=True), fixed.reset_index(drop=True), codes, ids, time, number)
-    return rows, replace(reading, assumed=(*reading.assumed, *notes))
+    return rows, reading.noted(*notes)
 
 
 def find_categories(data: pd.DataFrame, reading: Reading) -> Reading:
@@ -103,7 +103,7 @@ def find_categories(data: pd.DataFrame, reading: Reading) -> Reading:
     names = [name for name in reading.channels or () if kind_of(data[name], reading.decimal or ".") == "text"]
     found = {name: categories_of(data[name]) for name in names}
     notes = [f"`{name}` is text: read as {len(values)} categories." for name, values in found.items()]
-    return replace(reading, categories=found, assumed=(*reading.assumed, *notes))
+    return replace(reading.noted(*notes), categories=found)
 
 
 def clean_column(column: pd.Series, reading: Reading, problems: list[str]) -> pd.Series:
@@ -195,7 +195,7 @@ def sort_rows(rows: Rows, reading: Reading) -> tuple[Rows, Reading]:
     sorted_rows = rows.take(order)
     same = np.diff(sorted_rows.series) == 0
     if (np.diff(sorted_rows.number)[same] < 0).any():
-        reading = replace(reading, assumed=(*reading.assumed, "The rows were not in the order of time: sorted."))
+        reading = reading.noted("The rows were not in the order of time: sorted.")
     number = pd.Series(sorted_rows.series).groupby(sorted_rows.series).cumcount().to_numpy()
     return replace(sorted_rows, number=number), reading
 
@@ -208,4 +208,4 @@ def drop_incomplete(rows: Rows, reading: Reading, columns: list[str]) -> tuple[R
     if not keep.any():
         raise DataError('`missing_rows` must leave some rows; got "drop", and every row misses a channel or a label.')
     note = f"{(~keep).sum()} of {len(rows)} rows miss a channel or a label: dropped."
-    return rows.take(np.flatnonzero(keep)), replace(reading, assumed=(*reading.assumed, note))
+    return rows.take(np.flatnonzero(keep)), reading.noted(note)

@@ -186,7 +186,7 @@ def _open(data: Table, labels: Table | None, reading: Reading) -> tuple[pd.DataF
     if labels is not None:
         label_frame, more = read_frame(labels, dialect, "labels")
         notes = notes + more
-    return frame, label_frame, replace(reading, assumed=(*reading.assumed, *notes))
+    return frame, label_frame, reading.noted(*notes)
 
 
 def _is_ts(data: Any) -> bool:
