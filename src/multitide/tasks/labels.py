@@ -35,8 +35,10 @@ def distinct_values(labels: pd.Series) -> tuple[np.ndarray, list[Any]]:
         The distinct labels, in order of appearance.
     """
     positions, uniques = pd.factorize(labels)
-    raw = [_plain(value) for value in uniques]
-    kept = [i for i, value in enumerate(raw) if not (isinstance(value, str) and not value.strip())]
+    if uniques.dtype.kind in "iuf":  # a million numbers without a million questions
+        return positions, _as_whole(uniques.to_numpy()).tolist()
+    raw = [_plain(value) for value in uniques.tolist()]
+    kept = [i for i, value in enumerate(raw) if not isinstance(value, str) or value.strip()]
     # One more slot at the end, so that position -1 (missing) stays -1.
     moved = np.full(len(raw) + 1, -1, dtype=np.int64)
     moved[kept] = np.arange(len(kept))
@@ -81,8 +83,15 @@ def shorten(values: list[Any], most: int = 5) -> str:
 
 def _plain(value: Any) -> Any:
     """Return the Python value of a NumPy or decimal one."""
-    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, np.generic):
+        return value.item()
     return float(value) if isinstance(value, Decimal) else value
+
+
+def _as_whole(values: np.ndarray) -> np.ndarray:
+    """Return an array of numbers as ints where all of them are whole."""
+    whole = (np.abs(values) < _LARGEST_WHOLE) & (values == np.floor(values))
+    return values.astype(np.int64) if values.dtype.kind == "f" and whole.all() else values
 
 
 def _as_written(values: list[Any]) -> list[Any]:
