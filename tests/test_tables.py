@@ -162,6 +162,56 @@ def test_columns_by_pattern() -> None:
     assert list(samples.static) == ["static_age", "static_size"]
 
 
+def naive(frame: pd.DataFrame, window: int, stride: int, lead: int, on_gap: str) -> list[tuple[Any, ...]]:
+    """Series, window end, channel values and label of every window, by loops over rows."""
+    found = []
+    for series in frame["s"].unique():
+        rows = frame[frame["s"] == series].sort_values("t").reset_index(drop=True)
+        segments, current = [], [0]
+        for i in range(1, len(rows)):
+            if on_gap == "break" and rows["t"][i] - rows["t"][i - 1] != 1:
+                segments.append(current)
+                current = []
+            current.append(i)
+        for segment in [*segments, current]:
+            for start in range(0, len(segment) - window + 1, stride):
+                part = rows.iloc[segment[start : start + window]]
+                at = start + window - 1 + lead
+                label = rows["label"][segment[at]] if at < len(segment) else np.nan
+                found.append((series, part["t"].iloc[-1], part["x"].tolist(), label))
+    return found
+
+
+@pytest.mark.parametrize("on_gap", ["break", "ignore"])
+@pytest.mark.parametrize("seed", range(5))
+def test_random_tables_equal_a_loop(seed: int, on_gap: Any) -> None:
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(1, 40, 6)
+    frame = pd.DataFrame({"s": np.repeat([f"s{i}" for i in range(6)], lengths)})
+    steps = rng.choice([1, 1, 1, 1, 1, 1, 1, 3], len(frame))
+    frame["t"] = np.cumsum(steps)
+    frame["x"] = rng.normal(size=len(frame)).astype(np.float32)
+    frame["label"] = np.where(rng.random(len(frame)) < 0.3, np.nan, rng.normal(size=len(frame)))
+    frame = frame.sample(frac=1, random_state=seed)
+    window, stride, lead = int(rng.integers(1, 5)), int(rng.integers(1, 4)), int(rng.integers(0, 3))
+    samples = read_table(
+        frame,
+        tasks=[Spec("label", lead=lead)],
+        series="s",
+        time="t",
+        channels="x",
+        window=window,
+        stride=stride,
+        on_gap=on_gap,
+    )
+    expected = naive(frame, window, stride, lead, on_gap)
+    assert samples.time is not None
+    assert samples.series.tolist() == [row[0] for row in expected]
+    assert samples.time.tolist() == [row[1] for row in expected]
+    assert samples.gather(slice(None))[:, 0].tolist() == [row[2] for row in expected]
+    np.testing.assert_array_equal(samples.y["label"], [row[3] for row in expected])
+
+
 # gaps, missing rows, order
 
 
