@@ -37,19 +37,28 @@ def as_numbers(column: pd.Series, decimal: str = ".") -> tuple[np.ndarray, np.nd
     """Return a column as float64 (NaN = missing) and the rows whose text is no number."""
     if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
         return column.to_numpy(dtype=np.float64, na_value=np.nan), np.empty(0, np.int64)
-    texts = as_texts(column)
+    codes, texts = _distinct_texts(column)
     plain = texts.str.replace(",", ".", regex=False) if decimal == "," else texts
     plain = plain.replace({"True": "1", "False": "0"}).mask(plain == "None")
     numbers = pd.to_numeric(plain, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    return numbers, np.flatnonzero(np.isnan(numbers) & plain.notna().to_numpy())
+    bad = np.isnan(numbers) & plain.notna().to_numpy()
+    return np.append(numbers, np.nan)[codes], np.flatnonzero(np.append(bad, False)[codes])
 
 
 def as_texts(column: pd.Series) -> pd.Series:
     """Return a column as text without blanks around it, missing values as NaN; whole floats lose their ".0"."""
-    if pd.api.types.is_float_dtype(column):
-        column = whole(column)
-    texts = column.astype("object").map(str, na_action="ignore").astype("str").str.strip()
-    return texts.mask(texts.isin(MISSING) | column.isna())
+    codes, texts = _distinct_texts(column)
+    return pd.Series(texts.array.take(codes, allow_fill=True), index=column.index, name=column.name)
+
+
+def _distinct_texts(column: pd.Series) -> tuple[np.ndarray, pd.Series]:
+    """Return the distinct values as text, and for each row the place of its value (-1 = missing).
+
+    Text is slow, and columns of it hold few distinct values.
+    """
+    codes, values = pd.factorize(whole(column) if pd.api.types.is_float_dtype(column) else column)
+    texts = pd.Series(np.asarray(values, dtype=object), dtype="object").map(str).astype("str").str.strip()
+    return codes, texts.mask(texts.isin(MISSING))
 
 
 def as_codes(column: pd.Series, categories: Sequence[Any]) -> tuple[np.ndarray, list[str]]:
