@@ -14,7 +14,7 @@ from multitide.balancing import AGGREGATORS, WEIGHTINGS, AggregatorModule
 from multitide.batches import DeviceSamples
 from multitide.encodings.inputs import Inputs
 from multitide.errors import MultitideError
-from multitide.fitting import build_network
+from multitide.group import build_network
 from multitide.keep import Keeper
 from multitide.recipe import make_recipe
 from multitide.samples import Samples

@@ -20,6 +20,7 @@ from multitide.recipe import PART_PARAMETERS, make_part, make_recipe, resolve_de
 from multitide.samples import Samples, SeriesView
 from multitide.sides import learning_sides
 from multitide.splits import Splitter
+from multitide.starting import Source
 from multitide.store import StoredModel, load_model, read_history, save_model
 from multitide.tasks import Task, resolve_tasks
 
@@ -71,6 +72,8 @@ class MultiTaskEstimator(BaseEstimator):
         The fitted module, from raw arrays to answers in the user's units.
     history_ : DataFrame
         One row an epoch, task and side: ``loss`` (in units of the trivial loss), ``weight``, ``lr``, ``seconds``.
+    pretrain_history_ : DataFrame
+        The same of the pre-training; empty if there was none.
     best_epoch_ : dict of str to int
         The epoch that answers each task.
     n_labelled_ : dict of str to dict
@@ -153,6 +156,7 @@ class MultiTaskEstimator(BaseEstimator):
         groups: Sequence[Any] | None = None,
         time: Sequence[Any] | None = None,
         validation: Samples | tuple[Any, Any] | None = None,
+        start: MultiTaskEstimator | str | Path | None = None,
         callbacks: Sequence[Callback] = (),
     ) -> Self:
         """Learn every task from the rows that have its label.
@@ -167,6 +171,9 @@ class MultiTaskEstimator(BaseEstimator):
             As `static`, `series` and `time` of :meth:`Samples.from_arrays`.
         validation : Samples or (X, y), optional
             Chooses the epoch, instead of a part of the training samples.
+        start : MultiTaskEstimator or path, optional
+            A fitted model, or its folder, whose backbone is where training starts, instead of ``training.start``; its
+            heads are dropped. See ``training.freeze`` for what stays as it is.
         callbacks : sequence of Callback
             Told of every step.
 
@@ -188,8 +195,9 @@ class MultiTaskEstimator(BaseEstimator):
         held_out = as_samples(*validation) if isinstance(validation, tuple) else validation
         samples, train, valid = learning_sides(samples, tasks, held_out, self.validation, recipe.seed)
         bar = [ProgressBar()] if self.verbose else []
-        fitted = fit_model(samples, train, valid, tasks, recipe, [*bar, *callbacks])
-        self.history_ = pd.DataFrame(fitted.history)
+        source = _source(start or recipe.training.start)
+        fitted = fit_model(samples, train, valid, tasks, recipe, [*bar, *callbacks], source)
+        self.history_, self.pretrain_history_ = pd.DataFrame(fitted.history), pd.DataFrame(fitted.pretrain_history)
         return self._take(
             StoredModel(
                 params=self.get_params(deep=False),
@@ -311,8 +319,20 @@ class MultiTaskEstimator(BaseEstimator):
         estimator = cls(**stored.params)
         if device is not None:
             estimator.set_params(device=device)
-        estimator.history_ = read_history(Path(folder))
+        estimator.history_, estimator.pretrain_history_ = read_history(Path(folder)), pd.DataFrame()
         return estimator._take(stored)
+
+
+def _source(start: MultiTaskEstimator | str | Path | None) -> Source | None:
+    """Return where training starts, from a fitted estimator or a folder."""
+    if start is None:
+        return None
+    if isinstance(start, MultiTaskEstimator):
+        check_is_fitted(start, "model_")
+        stored, name = start.stored_, "the given estimator"
+    else:
+        stored, name = load_model(Path(start)), str(start)
+    return Source(stored.answers.network_list, stored.answers.answered, stored.channels, name)
 
 
 def as_samples(

@@ -71,3 +71,23 @@ class Schedule:
         if self.cool_down_at is not None:
             end = min(end, self.cool_down_at + self.cool_down_epochs)
         return epoch + 1 >= end
+
+
+class Repeat(Schedule):
+    """The learning-rate curve of an earlier run, ended after a chosen epoch.
+
+    Parameters
+    ----------
+    name, max_epochs, cool_down_at
+        As that run's.
+    last_epoch : int
+        Counted from 1.
+    """
+
+    def __init__(self, name: str, max_epochs: int, cool_down_at: int | None, last_epoch: int) -> None:
+        super().__init__(name, max_epochs, None, cool_down_at)
+        self._last_epoch = last_epoch
+
+    def finished(self, epoch: int, improved: bool) -> bool:
+        """Tell whether this was the chosen epoch."""
+        return epoch + 1 >= self._last_epoch

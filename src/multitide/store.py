@@ -26,7 +26,7 @@ from multitide.config import part_to_config
 from multitide.encodings.inputs import InputLayer
 from multitide.encodings.static import StaticLayer
 from multitide.errors import StoreError
-from multitide.fitting import build_network
+from multitide.group import build_network
 from multitide.model import Answers, Network
 from multitide.recipe import PART_PARAMETERS, Recipe, make_part, make_recipe
 from multitide.splits import Splitter

@@ -5,14 +5,14 @@ from __future__ import annotations
 import copy
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from multitide.balancing.aggregator import AggregatorModule
@@ -50,6 +50,15 @@ class Training(Part):
     refit : bool, default=False
         Train once more on all rows, those of the validation part too, for the epochs that validation chose. Figures
         that were measured before it stay what they are: those of the first run.
+    pretrain : tuple of str, default=()
+        Tasks that the network learns first, by themselves; then it is fine-tuned on all, keeping their heads.
+    start : str, optional
+        Folder of a saved model whose backbone is where training starts; its heads are dropped.
+    freeze : {"auto", "nothing", "backbone", "gradual"} or int, default="auto"
+        What stays as it is in fine-tuning: nothing; the whole backbone, so that only heads learn; all blocks but the
+        last n; or "gradual", which starts with the heads and thaws a block at a time from the top, lower blocks at
+        lower rates. "auto": nothing, unless there are pre-trained weights; then the depth is chosen on validation
+        where there are enough labels, and only the heads learn where there are not.
     """
 
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
@@ -59,6 +68,9 @@ class Training(Part):
     averaging: Annotated[float, Field(gt=0, lt=1)] | None = None
     order: Literal["label_aware", "shuffle"] = "label_aware"
     refit: bool = False
+    pretrain: tuple[str, ...] = ()
+    start: str | None = None
+    freeze: Literal["auto", "nothing", "backbone", "gradual"] | Annotated[int, Field(ge=1)] = "auto"
 
 
 @dataclass
@@ -109,6 +121,11 @@ class Trainer:
         Replaces the one that `settings` asks for (a refit repeats the first run's).
     callbacks : sequence of Callback
         Told of every step.
+    frozen : sequence of Module
+        Stay in eval mode, so that their batch-norm statistics stay what they are and nothing is dropped in them; the
+        caller has switched their gradients off.
+    lr_factors : mapping of int to float, optional
+        By the ``id`` of a parameter, the factor on its learning rate; 1 where there is none.
     """
 
     def __init__(
@@ -129,11 +146,14 @@ class Trainer:
         seed: int,
         schedule: Schedule | None = None,
         callbacks: Sequence[Callback] = (),
+        frozen: Sequence[nn.Module] = (),
+        lr_factors: Mapping[int, float] | None = None,
     ) -> None:
         self.network, self.weighting, self.keeper, self.settings = network, weighting, keeper, settings
         self.names, self.max_epochs, self.stop, self.epoch = network.names, max_epochs, False, 0
         self.schedule = schedule or Schedule(settings.schedule, max_epochs, settings.patience)
-        self.optimizer = self._make_optimizer(lr)
+        self.frozen = list(frozen)
+        self.optimizer = self._make_optimizer(lr, lr_factors or {})
         self.history: list[dict[str, Any]] = []
         self.seconds = 0.0
         self._samples, self._train, self._validation, self._batch_size = samples, train, validation, batch_size
@@ -178,6 +198,8 @@ class Trainer:
     def train_epoch(self) -> dict[str, float]:
         """Take one step a batch and return each task's mean training loss in units of its trivial loss."""
         self.network.train()
+        for module in self.frozen:
+            module.eval()
         order = self.draw_order()
         bounds = cut(len(order), self._batch_size)
         # Which task has labels in which batch is known on the host, so that absent tasks can be dropped, not zeroed.
@@ -241,7 +263,7 @@ class Trainer:
     def update(self) -> None:
         """Clip the gradient, move the parameters that have one, and follow with the average."""
         if self.settings.clip_norm is not None:
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_norm)
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_norm)
         self.optimizer.step()
         if self._average is not None:
             self._average.update_parameters(self.network)
@@ -287,22 +309,24 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = group["base_lr"] * factor
 
-    def _own_parameters(self) -> list[torch.nn.Parameter]:
+    def _own_parameters(self) -> list[nn.Parameter]:
         """Return the parameters that lie above the place where the tasks' gradients meet."""
         if self._at_features:
             return list(self.network.heads.parameters())
         shared = {id(parameter) for parameter in self.network.sharing.shared_parameters()}
         return [parameter for parameter in self.network.parameters() if id(parameter) not in shared]
 
-    def _make_optimizer(self, lr: float) -> torch.optim.Optimizer:
-        parameters = [p for p in self.network.parameters() if p.requires_grad]
-        groups: list[dict[str, Any]] = [
-            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": self.settings.weight_decay, "lr": lr},
-            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0, "lr": lr},
-            *self.weighting.parameter_groups(lr),
+    def _make_optimizer(self, lr: float, lr_factors: Mapping[int, float]) -> torch.optim.Optimizer:
+        """Group the parameters by learning rate and decay; frozen ones are there too, and do not move."""
+        groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+        for parameter in self.network.parameters():
+            decay = self.settings.weight_decay if parameter.ndim > 1 else 0.0
+            groups.setdefault((lr * lr_factors.get(id(parameter), 1.0), decay), []).append(parameter)
+        listed: list[dict[str, Any]] = [
+            {"params": parameters, "lr": rate, "weight_decay": decay} for (rate, decay), parameters in groups.items()
         ]
-        groups = [group | {"base_lr": group["lr"]} for group in groups if len(group["params"])]
-        return torch.optim.AdamW(groups, lr=lr, fused=True)
+        listed += self.weighting.parameter_groups(lr)
+        return torch.optim.AdamW([group | {"base_lr": group["lr"]} for group in listed], lr=lr, fused=True)
 
     def _make_average(self) -> AveragedModel | None:
         if self.settings.averaging is None:
@@ -313,8 +337,9 @@ class Trainer:
     def _epoch_means(self, losses: np.ndarray, counts: np.ndarray) -> dict[str, float]:
         if len(broken := np.flatnonzero(~np.isfinite(losses).all(axis=1))):
             self._refuse(int(broken[0]), losses[broken[0]])
-        means = (losses.astype(np.float64) * counts).sum(axis=0) / np.maximum(counts.sum(axis=0), 1)
-        return dict(zip(self.names, means.tolist(), strict=True))
+        labelled = counts.sum(axis=0)
+        means = (losses.astype(np.float64) * counts).sum(axis=0) / np.maximum(labelled, 1)
+        return {name: mean for name, mean, n in zip(self.names, means.tolist(), labelled, strict=True) if n}
 
     def _refuse(self, step: int, losses: np.ndarray) -> None:
         """Name the first step at which a loss was not finite, and the tasks whose loss it was."""

@@ -105,6 +105,10 @@ class BranchedModule(SharingModule):
         """Return the parameters of the lower blocks, and of the pooling."""
         return parameters_of([self.lower, self.ends])
 
+    def levels(self) -> list[list[nn.Module]]:
+        """Return the shared blocks one by one, then the tasks' own ones of each height together."""
+        return [[block] for block in self.lower] + [list(level) for level in zip(*self.own_blocks, strict=True)]
+
 
 def check_cut(name: str, n_own: int, backbone: BlockBackbone) -> None:
     """Raise unless the backbone keeps at least one block below the cut."""

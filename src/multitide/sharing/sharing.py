@@ -46,6 +46,12 @@ class SharingModule(nn.Module, ABC):
     def shared_parameters(self) -> list[nn.Parameter]:
         """Return the parameters that more than one task's loss reaches."""
 
+    def levels(self) -> list[list[nn.Module]]:
+        """Return the blocks of all backbones by their height, lowest first; what freezes works level by level."""
+        backbones = [module for module in self.modules() if isinstance(module, BackboneModule)]
+        chains = [b.block_list if isinstance(b, BlockBackbone) else [b] for b in backbones]
+        return [list(level) for level in zip(*chains, strict=True)]
+
 
 @dataclass
 class Sharing(Part, ABC):
