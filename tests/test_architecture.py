@@ -22,7 +22,7 @@ FLOORS = {
     "surface": ["__main__", "cli", "plot", "report"],
     "api": ["config_file", "estimator", "study"],
     "assembly": [
-        *("sides", "recipe", "fitting", "predicting", "store", "config"),
+        *("sides", "recipe", "fitting", "group", "phases", "freezing", "starting", "predicting", "store", "config"),
         *("training", "batches", "model", "schedule", "keep", "callbacks", "progress"),
     ],
     "parts": ["tasks", "backbones", "sharing", "balancing", "encodings"],

@@ -21,7 +21,13 @@ def test_cosine_equals_torch() -> None:
 def test_one_cycle_equals_torch() -> None:
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
     reference = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=1.0, total_steps=101, pct_start=0.2, div_factor=25, final_div_factor=1e12, cycle_momentum=False
+        optimizer,
+        max_lr=1.0,
+        total_steps=101,
+        pct_start=0.2,
+        div_factor=25,
+        final_div_factor=1e12,
+        cycle_momentum=False,
     )
     ours = Schedule("one_cycle", 100, patience=None)
     for step in range(100):
