@@ -297,3 +297,15 @@ def test_backward_adds_to_gradients_that_are_there() -> None:
     assert alone is not None
     assert together is not None
     torch.testing.assert_close(together, alone + 2 * toy.body[0].weight.detach())
+
+
+def test_heads_learn_on_a_frozen_body(name: str) -> None:
+    toy = Toy()
+    toy.body.requires_grad_(False)
+    found = run(toy, make_spec(name).build(NAMES), "parameters")
+    expected = plain(Toy())
+    for key, gradient in found.items():
+        if key.startswith("heads"):
+            torch.testing.assert_close(gradient, expected[key])
+        else:
+            assert gradient is None

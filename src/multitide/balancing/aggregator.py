@@ -90,6 +90,8 @@ class AggregatorModule(nn.Module):
             rows.append(torch.autograd.grad(loss, [*shared, *own], retain_graph=more, allow_unused=True))
         _add_gradients(own, [row[len(shared) :] for row in rows])
         reached = [i for i in range(len(shared)) if any(row[i] is not None for row in rows)]
+        if not reached:  # all that is shared is frozen
+            return
         met = [shared[i] for i in reached]
         jacobian = torch.stack([_flatten([row[i] for i in reached], met) for row in rows])
         pieces = self.combine(jacobian, list(losses)).split([tensor.numel() for tensor in met])
