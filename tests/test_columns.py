@@ -25,6 +25,7 @@ from multitide.columns import as_labels, as_numbers, as_texts, categories_of, is
         (["on", "off"], "text"),
         (["on", "off", "1"], "text"),
         ([None, None], "empty"),
+        ([[1, 2], [3]], "text"),
         (["-", "NA"], "empty"),
         (pd.Categorical(["a", "b"]), "text"),
         (pd.date_range("2024", periods=2), "time"),

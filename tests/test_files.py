@@ -79,6 +79,12 @@ def test_an_index_with_a_meaning_becomes_columns(tmp_path: Path) -> None:
     assert list(read_frame(tmp_path / "a.parquet")[0]) == ["machine", "step", "x"]
 
 
+def test_blank_rows_at_the_end_are_left_out(tmp_path: Path) -> None:
+    frame, notes = read_frame(write(tmp_path / "a.csv", "a,b\n1,2\n,\n3,4\n,\n , -\n"))
+    assert len(frame) == 3
+    assert "ends with 2 blank rows" in notes[0]
+
+
 def test_names_lose_their_blanks_and_missing_ones_get_one(tmp_path: Path) -> None:
     frame, _ = read_frame(write(tmp_path / "a.csv", " a , b,\n1,2,\n"))
     assert list(frame) == ["a", "b", "Unnamed: 2"]

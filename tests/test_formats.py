@@ -10,7 +10,7 @@ import pytest
 
 from multitide.errors import DataError, ParameterError
 from multitide.formats import read_ts
-from multitide.tables import read_like, read_table
+from multitide.tables import column_roles, read_like, read_table
 
 HEADER = "# a comment\n@problemName Toy\n@timeStamps {stamps}\n@univariate {uni}\n{more}@data\n"
 
@@ -88,6 +88,7 @@ def test_a_file_without_header_is_refused(tmp_path: Path) -> None:
 def test_read_table_and_read_like_know_the_suffix(tmp_path: Path) -> None:
     train = read_table(write(tmp_path / "a.ts", "1,2:Walk\n3,4:RUN\n"), tasks="motion")
     assert train.reading is not None
+    assert column_roles(tmp_path / "a.ts")["role"].tolist() == ["channel", "task"]
     again = read_like(train.reading, write(tmp_path / "b.ts", "1,2,3\n", ""), need_labels=False)
     assert list(again.y) == ["motion"]
     assert again.y["motion"].isna().all()

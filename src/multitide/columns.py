@@ -56,7 +56,10 @@ def _distinct_texts(column: pd.Series) -> tuple[np.ndarray, pd.Series]:
 
     Text is slow, and columns of it hold few distinct values.
     """
-    codes, values = pd.factorize(whole(column) if pd.api.types.is_float_dtype(column) else column)
+    try:
+        codes, values = pd.factorize(whole(column) if pd.api.types.is_float_dtype(column) else column)
+    except TypeError:  # lists and the like
+        codes, values = pd.factorize(column.map(str, na_action="ignore"))
     texts = pd.Series(np.asarray(values, dtype=object), dtype="object").map(str).astype("str").str.strip()
     return codes, texts.mask(texts.isin(MISSING))
 

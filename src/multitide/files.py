@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
 import pandas as pd
 
 from multitide.checks import suggest
@@ -112,6 +113,9 @@ def _read_csv(path: Path, asked: Dialect) -> tuple[pd.DataFrame, list[str]]:
         except pd.errors.ParserWarning:
             raise DataError(f"{path.name!r} must have a column name for every field; got rows with more.") from None
     notes = []
+    if n_blank := _trailing_blanks(frame):
+        frame = frame.iloc[:-n_blank]
+        notes.append(f"`{path.name}` ends with {n_blank} blank rows: left out.")
     if asked.encoding is None and found.encoding not in ("utf-8-sig", "utf-16"):
         notes.append(f"`{path.name}` is not UTF-8: read as {found.encoding} (`encoding` changes this).")
     if asked.decimal is None and found.decimal == ",":
@@ -119,6 +123,12 @@ def _read_csv(path: Path, asked: Dialect) -> tuple[pd.DataFrame, list[str]]:
     if asked.separator is None and found.separator != ",":
         notes.append(f"`{path.name}` separates columns by {found.separator!r} (`separator` changes this).")
     return frame, notes
+
+
+def _trailing_blanks(frame: pd.DataFrame) -> int:
+    """Return the number of rows without any value at the end (spreadsheets leave some)."""
+    filled = np.flatnonzero(frame.notna().any(axis=1).to_numpy())
+    return len(frame) - int(filled[-1]) - 1 if len(filled) else 0
 
 
 def _parse_csv(path: Path, dialect: Dialect) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from multitide.errors import DataError, MultitideWarning
 from multitide.reading import Reading
 from multitide.timestamps import parse_time, rows_text
 
+DECIMAL_COMMA = re.compile(r"[+-]?\d+(,\d+)+")
 MAX_NUMERALS = 10  # text of more distinct numbers than this is a column of numbers, not of classes
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 
@@ -172,8 +174,8 @@ def _check_finite(name: str, numbers: np.ndarray, problems: list[str]) -> None:
 def _text_problem(column: pd.Series, bad: np.ndarray, decimal: str | None) -> str:
     found = list(dict.fromkeys(str(value) for value in column.iloc[bad[:20]]))[:3]
     remedy = "Mend or blank these cells, or name the column in `ignore`."
-    if decimal != "," and any(value.replace(",", "", 1).strip("+-").isdigit() for value in found):
-        remedy = 'If the comma is a decimal one, say decimal=",".'
+    if decimal != "," and any(DECIMAL_COMMA.fullmatch(value.strip()) for value in found):
+        remedy = 'If the comma is a decimal one, say decimal=","; if it parts thousands, take it out.'
     shown = ", ".join(repr(value) for value in found)
     return f"`{column.name}` must hold numbers; got text in {rows_text(bad)}: {shown}. {remedy}"
 

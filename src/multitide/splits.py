@@ -176,7 +176,7 @@ class Splitter(Part):
 
     def _by_time(self, samples: Samples, index: Index, fraction: float) -> tuple[Index, Index]:
         order = index[np.argsort(time_of(samples)[index], kind="stable")]
-        n_held = _n_held(len(index), fraction)
+        n_held = min(_n_held(len(index), fraction), len(index) - 1)
         keep = purged(samples, order[:-n_held], order[-n_held:])
         if not len(keep):
             raise DataError(NOTHING_KEPT.format(by=self.by))

@@ -171,6 +171,8 @@ def column_roles(data: Table, *, labels: Table | None = None, **options: Any) ->
     DataFrame
         One row a column: ``column``, ``table`` ("data" or "labels"), ``role``, ``why`` it was left out.
     """
+    if _is_ts(data):
+        return pd.DataFrame(list(_archive_columns(read_ts(data))))
     frame, label_frame, reading = _open(data, labels, Reading.from_options(**options))
     problems: list[str] = []
     reading = resolve_roles(frame, label_frame, reading, problems)
@@ -203,7 +205,13 @@ def _read_archive(path: Any, options: dict[str, Any]) -> Samples:
         raise ParameterError(f"`tasks` must be one name, and the only option, for a .ts file; got {found}.")
     samples = read_ts(path, task=tasks[0].name)
     tasks = tasks if tasks[0].name in samples.y else ()
-    return samples.replace(reading=Reading(tasks=tasks, channels=samples.channels).to_dict())
+    reading = Reading(tasks=tasks, channels=samples.channels, columns=_archive_columns(samples))
+    return samples.replace(reading=reading.to_dict())
+
+
+def _archive_columns(samples: Samples) -> tuple[dict[str, str], ...]:
+    roles = [*((name, "channel") for name in samples.channels), *((name, "task") for name in samples.y)]
+    return tuple({"column": name, "table": "data", "role": role, "why": ""} for name, role in roles)
 
 
 def _checked_archive(samples: Samples, known: Reading) -> Samples:
