@@ -27,8 +27,8 @@ FLOORS = {
     ],
     "parts": ["tasks", "backbones", "sharing", "balancing", "encodings"],
     "data": [
-        *("samples", "tables", "files", "formats", "reading", "roles", "columns", "timestamps", "rows", "resample"),
-        *("building", "windows", "splits", "strata", "purging", "datasets", "simulate"),
+        *("samples", "tables", "files", "formats", "reading", "roles", "guesses", "columns", "timestamps", "rows"),
+        *("resample", "building", "windows", "splits", "strata", "purging", "datasets", "simulate"),
     ],
     "ground": ["errors", "checks", "part", "toml", "statistics"],
 }

@@ -511,6 +511,7 @@ def test_wrong_tables_are_refused(change: dict[str, Any], options: dict[str, Any
         ({"tasks": [Spec("x", lead=2)], "window": None}, "`x.lead` needs a `window`"),
         ({"tasks": [Spec("x", label_at="and")]}, "`x.label_at` must be one of .*got 'and'. Did you mean 'end'"),
         ({"tasks": ["x", Spec("x", "y")]}, r"must have different names; got \['x'\]"),
+        ({"channels": []}, "`channels` must name at least one column; got none"),
         ({"window": 0}, "`window` must be a positive int; got 0"),
         ({"stride": -1}, "`stride` must be a positive int; got -1"),
         ({"on_gap": "brake"}, "`on_gap` must be one of 'break', 'ignore'; got 'brake'. Did you mean 'break'"),

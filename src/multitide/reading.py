@@ -99,6 +99,10 @@ class Reading:
             extra=lists["extra"],
             **options,
         )
+        if reading.channels == ():
+            raise ParameterError(
+                "`channels` must name at least one column; got none. Leave it out to find them by looking."
+            )
         reading.check()
         return reading
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 
 from multitide.checks import suggest
-from multitide.columns import is_counter, kind_of
-from multitide.errors import DataError, ParameterError
-from multitide.reading import Reading, TaskColumn
-from multitide.timestamps import UNITS, parse_time, unit_of
+from multitide.errors import DataError
+from multitide.guesses import find_channels, find_series, find_tasks, find_time, listed
+from multitide.reading import Reading
 
-TIME_NAMES = ("time", "timestamp", "datetime", "date", "date_time", "일시", "시간", "날짜")
 EXCLUSIVE = ("channels", "tasks", "static", "series", "time", "ignore")
 MAY_SHARE = ({"channels", "tasks"}, {"channels", "time"})  # a later label; the hour as an input
 
@@ -47,24 +44,17 @@ def resolve_roles(data: pd.DataFrame, labels: pd.DataFrame | None, reading: Read
     notes: list[str] = []
     reading = _expand(data, labels, reading)
     reading = without_missing(data, labels, reading, problems)
-    reading = _find_series(data, labels, reading, notes)
-    reading = _find_time(data, reading, notes)
-    reading = _find_tasks(labels, reading, notes)
+    reading = find_series(data, labels, reading, notes)
+    reading = find_time(data, reading, notes)
+    reading = find_tasks(labels, reading, notes)
     why: dict[tuple[str, str], str] = {}
-    reading = _find_channels(data, reading, notes, why)
+    reading = find_channels(data, reading, notes, why)
     reading.check()
     _check_conflicts(reading, problems)
     columns = tuple(_described(data, labels, reading, why))
     if unread := [c["column"] for c in columns if c["table"] == "labels" and c["role"] == "ignored" and not c["why"]]:
         notes.append(f"{listed(unread)} of `labels` not used.")
     return replace(reading.noted(*notes), columns=columns)
-
-
-def listed(names: Iterable[str]) -> str:
-    """Return "`a`, `b`, ... (12 columns)"."""
-    names = list(names)
-    shown = ", ".join(f"`{name}`" for name in names[:8])
-    return shown + (f", ... ({len(names)} columns)" if len(names) > 8 else "")
 
 
 def table_of(column: str, labels: pd.DataFrame | None, reading: Reading) -> str:
@@ -81,26 +71,18 @@ def without_missing(data: pd.DataFrame, labels: pd.DataFrame | None, reading: Re
         If the series or the time is missing: nothing else can be said then.
     """
     here = list(data.columns)
-    anywhere = here + ([] if labels is None else list(labels.columns))
-    asked: list[tuple[str, Sequence[str], list[str]]] = [
-        ("channels", reading.channels or (), here),
-        ("time", reading.time or (), here),
-        ("series", (reading.series,) if reading.series else (), here),
-        ("tasks", [task.column for task in reading.tasks or ()], anywhere),
-        ("static", reading.static, anywhere),
-        ("extra", reading.extra, anywhere),
-        ("ignore", reading.ignore, anywhere),
-    ]
+    anywhere = _all_columns(data, labels)
     found = [
         f"`{role}` must name columns of the table; got {name!r}.{suggest(name, known)}"
-        for role, names, known in asked
+        for role, names in {**_claims(reading), "extra": reading.extra}.items()
+        for known in [here if role in ("channels", "time", "series") else anywhere]
         for name in names
         if name not in known
     ]
     if reading.series and labels is not None and reading.series not in labels.columns:
         found.append(f"`series` must be a column of `labels` too, to join them; got {reading.series!r}.")
     if found:
-        found.append(f"The columns are {listed(dict.fromkeys(anywhere))}.")
+        found.append(f"The columns are {listed(anywhere)}.")
     if any(sentence.startswith(("`series`", "`time`")) for sentence in found):
         raise DataError("\n".join([*problems, *found]))
     problems += found
@@ -114,10 +96,14 @@ def without_missing(data: pd.DataFrame, labels: pd.DataFrame | None, reading: Re
     )
 
 
+def _all_columns(data: pd.DataFrame, labels: pd.DataFrame | None) -> list[str]:
+    return list(dict.fromkeys([*data.columns, *(() if labels is None else labels.columns)]))
+
+
 def _expand(data: pd.DataFrame, labels: pd.DataFrame | None, reading: Reading) -> Reading:
     """Replace patterns such as "static_*" by the columns they match."""
     here = list(data.columns)
-    anywhere = list(dict.fromkeys(here + ([] if labels is None else list(labels.columns))))
+    anywhere = _all_columns(data, labels)
 
     def expand(names: tuple[str, ...], known: list[str]) -> tuple[str, ...]:
         found = [fnmatch.filter(known, n) or [n] if "*" in n and n not in known else [n] for n in names]
@@ -130,108 +116,6 @@ def _expand(data: pd.DataFrame, labels: pd.DataFrame | None, reading: Reading) -
         ignore=expand(reading.ignore, anywhere),
         extra=expand(reading.extra, anywhere),
     )
-
-
-def _find_series(data: pd.DataFrame, labels: pd.DataFrame | None, reading: Reading, notes: list[str]) -> Reading:
-    if reading.series or labels is None:
-        return reading
-    shared = [c for c in labels.columns if c in data.columns and labels[c].is_unique and labels[c].notna().all()]
-    if len(shared) != 1:
-        found = f"{listed(shared)} could be it" if shared else "the tables share no column that could be it"
-        raise ParameterError(f"`series` must name the column that joins `labels` to the data; {found}.")
-    notes.append(f"`{shared[0]}` joins the labels to the series.")
-    return replace(reading, series=shared[0])
-
-
-def _taken(reading: Reading) -> set[str]:
-    tasks = {task.column for task in reading.tasks or ()}
-    return {*(reading.channels or ()), *reading.static, *reading.ignore, *tasks, reading.series or ""}
-
-
-def _find_time(data: pd.DataFrame, reading: Reading, notes: list[str]) -> Reading:
-    """Take the obvious: year, month, day, ...; the only column of dates; a column that is called time."""
-    if reading.time is not None:
-        return reading
-    free = [column for column in data.columns if column not in _taken(reading) - set(reading.channels or ())]
-    parts: list[str] = []
-    for unit in UNITS:
-        found = [column for column in free if unit_of(column) == unit]
-        if len(found) != 1:
-            break
-        parts += found
-    if len(parts) < 3:
-        dated = [column for column in free if _is_dates(data[column])]
-        named = [column for column in free if column.lower() in TIME_NAMES and kind_of(data[column]) == "number"]
-        parts = dated if len(dated) == 1 else [c for c in dated if c.lower() in TIME_NAMES][:1] or named[:1]
-    if parts:
-        notes.append(f"{listed(parts)} {'is' if len(parts) == 1 else 'are'} the time (`time` changes this).")
-    elif reading.layout == "long":
-        notes.append("No column is the time: rows are taken as they come, one step apart (`time` changes this).")
-    return replace(reading, time=tuple(parts))
-
-
-def _is_dates(column: pd.Series) -> bool:
-    if pd.api.types.is_datetime64_any_dtype(column):
-        return True
-    head = column.dropna().head(20)
-    if not len(head) or kind_of(head) != "text" or not head.astype("str").str.contains(r"\d{4}.*\d", regex=True).all():
-        return False
-    try:
-        parse_time(head.to_frame("head"), ["head"])
-    except DataError:
-        return False
-    return True
-
-
-def _find_tasks(labels: pd.DataFrame | None, reading: Reading, notes: list[str]) -> Reading:
-    if reading.tasks is not None:
-        return reading
-    rest = [] if labels is None else [c for c in labels.columns if c not in {*_taken(reading), *reading.extra}]
-    if rest:
-        notes.append(f"All other columns of `labels` are tasks: {listed(rest)} (`tasks` changes this).")
-    return replace(reading, tasks=tuple(TaskColumn(column, column) for column in rest))
-
-
-def _find_channels(data: pd.DataFrame, reading: Reading, notes: list[str], why: dict[tuple[str, str], str]) -> Reading:
-    """Take the columns of numbers that have no other role, and say why the others are left out."""
-    if reading.channels is not None:
-        return reading
-    free = [c for c in data.columns if c not in {*_taken(reading), *reading.extra, *(reading.time or ())}]
-    reasons = {column: _reason_against(data, column, reading) for column in free}
-    channels = tuple(column for column, reason in reasons.items() if not reason)
-    for column, reason in reasons.items():
-        if reason:
-            why["data", column] = reason
-            notes.append(f"`{column}` {reason}: ignored.")
-    if not channels:
-        found = "; ".join(f"`{column}` {reason}" for column, reason in list(reasons.items())[:8]) or "no other column"
-        raise DataError(f"`channels` must name at least one column; found none by looking: {found}.")
-    notes.append(f"{listed(channels)} {'is a channel' if len(channels) == 1 else 'are channels'}.")
-    return replace(reading, channels=channels)
-
-
-def _reason_against(data: pd.DataFrame, column: str, reading: Reading) -> str:
-    """Say why a column that nobody mentioned is no channel; "" if it is one."""
-    kind = kind_of(data[column], reading.decimal or ".")
-    if kind == "number" and is_counter(data[column]):
-        return "counts the rows"
-    if kind == "number" and reading.series and column != reading.series and _counts_each(data, column, reading.series):
-        return "counts the rows of each series"
-    reasons = {
-        "text": "is text (list it in `channels` to read it as categories)",
-        "time": "holds times",
-        "empty": "has no value",
-    }
-    return reasons.get(kind, "")
-
-
-def _counts_each(data: pd.DataFrame, column: str, series: str) -> bool:
-    if not pd.api.types.is_integer_dtype(data[column]) or data[column].isna().any():
-        return False
-    ids, numbers = data[series].to_numpy(), data[column].to_numpy(dtype=np.int64)
-    same = ids[1:] == ids[:-1]
-    begins = numbers[np.concatenate([[True], ~same])]
-    return bool(same.any() and np.isin(begins, (0, 1)).all() and (np.diff(numbers)[same] == 1).all())
 
 
 def _claims(reading: Reading) -> dict[str, tuple[str, ...]]:
