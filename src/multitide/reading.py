@@ -100,9 +100,7 @@ class Reading:
             **options,
         )
         if reading.channels == ():
-            raise ParameterError(
-                "`channels` must name at least one column; got none. Leave it out to find them by looking."
-            )
+            raise ParameterError("`channels` must name at least one column; got none. Leave it out to have them found.")
         reading.check()
         return reading
 
