@@ -254,7 +254,7 @@ def test_toml_that_is_written_reads_as_it_was() -> None:
         "a": 1,
         "b": 1e-05,
         "c": True,
-        "quoted \"name\" \\ 온도": "line\nbreak \x7f 온도",
+        'quoted "name" \\ 온도': "line\nbreak \x7f 온도",
         "empty": [],
         "section": {"list": ["x", 2.5], "inner": {"deep": {"er": 1}}, "mixed key": False},
         "rows": [{"name": "one", "weights": {"leak 1": 5.0}}, {"name": "two"}],
@@ -270,5 +270,3 @@ def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
     path = tmp_path / "a.toml"
     path.write_bytes(b"\xef\xbb\xbfx = 1\n")
     assert read_toml(path) == {"x": 1}
-
-

@@ -22,6 +22,7 @@ from multitide.tables import read_table
 from multitide.tasks import Task, resolve_tasks, task_from_config
 from multitide.toml import NONE, read_toml, toml_text
 
+NOT_IN_COMPARE = ("samples", "tasks", "estimator", "split", "folder", "progress", "verbose")  # said elsewhere
 PATHS = ("path", "labels")  # in [data], relative to the file
 REGISTRIES: Mapping[str, Registry] = {**PART_PARAMETERS, "validation": SPLITTERS}
 DEFAULTS: dict[str, Any] = MultiTaskEstimator().get_params(deep=False)
@@ -170,7 +171,8 @@ def parse_config(table: Mapping[str, Any], folder: Path, problems: list[str]) ->
     if tables["compare"]:
         from multitide.study import compare
 
-        found += _unknown_arguments(tables["compare"], _arguments(compare), "compare")
+        known = [name for name in _arguments(compare) if name not in NOT_IN_COMPARE]
+        found += _unknown_arguments(tables["compare"], known, "compare")
     params = {name: value for name, value in table.items() if name in DEFAULTS and name != "tasks"}
     estimator = _estimator(params, found)
     problems += [_with_place(problem) for problem in found]

@@ -104,11 +104,11 @@ def write_figures(estimator: MultiTaskEstimator, test: Samples, folder: Path) ->
     predicted = estimator.predict(test)
     paths = []
     with _readable_names():
-        paths.append(_save(plot.history, [estimator.history_], folder / "history.png"))
+        paths.append(save_figure(plot.history, [estimator.history_], folder / "history.png"))
         for task in estimator.tasks_:
             draw = plot.confusion if task.kind == "classification" else plot.predicted_vs_measured
             name = re.sub(r"[^\w.-]+", "_", task.name)
-            paths.append(_save(draw, [test.y[task.name], predicted[task.name]], folder / f"test_{name}.png"))
+            paths.append(save_figure(draw, [test.y[task.name], predicted[task.name]], folder / f"test_{name}.png"))
     return paths
 
 
@@ -167,7 +167,8 @@ def _cell(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, (float, np.floating)) else str(value)
 
 
-def _save(draw: Any, arguments: list[Any], path: Path) -> Path:
+def save_figure(draw: Any, arguments: list[Any], path: Path) -> Path:
+    """Write a figure of :mod:`multitide.plot` as a PNG file."""
     figure = Figure(figsize=(5.5, 4), layout="constrained")
     draw(*arguments, figure.subplots())
     figure.savefig(path, dpi=120)

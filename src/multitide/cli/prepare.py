@@ -47,9 +47,9 @@ def check(
     from multitide.report import how_split
     from multitide.tasks import describe_tasks
 
-    raise_problems(config_problems(config))
-    loaded = load_config(config)
     with quietly():
+        raise_problems(config_problems(config))
+        loaded = load_config(config)
         samples = loaded.read()
     splitter = loaded.splitter(samples)
     show_reading(samples.reading)

@@ -24,22 +24,22 @@ PIPE_WIDTH = 140  # a file or a pipe has no width of its own
 def console(stderr: bool = False) -> Console:
     """Return a console on the stream as it is now (tests and pipes replace it)."""
     stream = sys.stderr if stderr else sys.stdout
-    return Console(file=stream, width=None if stream.isatty() else PIPE_WIDTH, highlight=False, soft_wrap=False)
+    return Console(file=stream, width=None if stream.isatty() else PIPE_WIDTH, highlight=False)
 
 
 def show_error(error: Exception) -> None:
     """Show a message in red."""
-    console(stderr=True).print(f"[bold red]Error:[/] [red]{escape(str(error))}[/]")
+    console(stderr=True).print(f"[bold red]Error:[/] [red]{escape(str(error))}[/]", soft_wrap=True)
 
 
 def show_note(text: str) -> None:
     """Show a line about what was done or assumed."""
-    console(stderr=True).print(f"[dim]{escape(text)}[/]")
+    console(stderr=True).print(f"[dim]{escape(text)}[/]", soft_wrap=True)
 
 
 def say(text: str) -> None:
     """Show a line of the result; `text` may hold rich's markup."""
-    console().print(text)
+    console().print(text, soft_wrap=True)
 
 
 def show_table(frame: pd.DataFrame, title: str, write: Callable[[Any], str] | None = None) -> None:
@@ -84,12 +84,12 @@ def messages_shown() -> Iterator[None]:
 class _Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         style = "yellow" if record.levelno >= logging.WARNING else "dim"
-        console(stderr=True).print(f"[{style}]{escape(record.getMessage())}[/]")
+        console(stderr=True).print(f"[{style}]{escape(record.getMessage())}[/]", soft_wrap=True)
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *where: Any) -> None:
     word = "Warning" if issubclass(category, MultitideWarning) else category.__name__
-    console(stderr=True).print(f"[yellow]{word}: {escape(str(message))}[/]")
+    console(stderr=True).print(f"[yellow]{word}: {escape(str(message))}[/]", soft_wrap=True)
 
 
 def listed(names: Sequence[str]) -> str:

@@ -1,0 +1,104 @@
+"""``multitide compare``: whether sharing a network helps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from multitide.config_file import Config
+    from multitide.study import Comparison
+
+
+def compare(
+    config: Annotated[Path, typer.Argument(help="A configuration (.toml).")],
+    seeds: Annotated[int | None, typer.Option(help="Networks of every arm; 5 without it.")] = None,
+    jobs: Annotated[int | None, typer.Option(help="Processes; one a core without it.")] = None,
+    budget: Annotated[str | None, typer.Option(help="Time it may take, as 30m or 2h; seeds are left out.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="The study's folder; one that exists already is resumed.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+) -> None:
+    """Train every task alone and all of them in one network, several times, and say which gains by sharing."""
+    from multitide.config_file import load_config
+
+    options = {"n_seeds": seeds, "n_jobs": jobs, "budget": budget}
+    given = {name: value for name, value in options.items() if value is not None}
+    run_study(load_config(config), output, config.stem, given, verbose=not quiet)
+
+
+def run_study(
+    config: Config, output: Path | None, name: str, options: dict[str, Any], *, verbose: bool
+) -> Comparison:
+    """Conduct the study that a configuration asks for, show it, and return it; it lies in its folder then."""
+    from multitide.cli.run import claim, quietly
+    from multitide.cli.show import show_tasks
+    from multitide.cli.terminal import say
+    from multitide.study import compare as conduct
+    from multitide.tasks import describe_tasks, resolve_tasks
+
+    folder = output if output is not None and output.exists() else claim(output, f"{name}-compare")
+    with quietly():
+        samples = config.read()
+        tasks = resolve_tasks(config.tasks, samples.y)
+    show_tasks(describe_tasks(config.tasks, samples.y))
+    arguments = {"split": config.splitter(samples), **config.compare, **options, "verbose": int(verbose)}
+    comparison = conduct(samples, tasks, estimator=config.make_estimator(), folder=folder, **arguments)
+    show_comparison(comparison)
+    write_gains(comparison, folder)
+    say(f"\nWritten: [bold]{folder}[/] (results.parquet, runs.parquet, gains.png, and every run)")
+    return comparison
+
+
+def show_comparison(comparison: Comparison) -> None:
+    """Show gains with their intervals and verdicts, and the losses that they come from."""
+    from multitide.cli.terminal import show_note, show_table
+    from multitide.study.text import loss_table
+
+    title = f"Gain over {comparison.reference!r}: less loss, in units of the trivial loss (+ is better)"
+    show_table(gain_table(comparison), f"{title}, with its {comparison.confidence:.0%} interval")
+    losses = loss_table(comparison.figures).reset_index()
+    show_table(losses, "Loss / trivial loss on the test part, mean ± spread over seeds")
+    for task, arm, advice in comparison.gains[["task", "arm", "advice"]].itertuples(index=False):
+        if advice:
+            show_note(f"{task}, {arm}: {advice}.")
+
+
+def gain_table(comparison: Comparison) -> pd.DataFrame:
+    """Return one row a task and arm, and the mean over tasks where it has a meaning, in words."""
+    import pandas as pd
+
+    from multitide.study.text import verdict_in_words
+
+    gains = comparison.gains
+    if len(comparison.tasks) > 1 and len(comparison.mean_gains):
+        gains = pd.concat([gains, comparison.mean_gains.assign(task="(mean)")], ignore_index=True)
+    return pd.DataFrame(
+        {
+            "task": gains["task"],
+            "arm": gains["arm"],
+            "gain": [f"{gain:+.4f}" for gain in gains["gain"]],
+            "interval": [f"{low:+.4f} .. {high:+.4f}" for low, high in zip(gains["low"], gains["high"], strict=True)],
+            "verdict": [verdict_in_words(str(verdict), comparison.margin) for verdict in gains["verdict"]],
+            "seeds": gains["n_seeds"],
+            "labelled": gains["n_labelled"],
+            "test groups": gains["n_groups"],
+        }
+    )
+
+
+def write_gains(comparison: Comparison, folder: Path) -> None:
+    """Draw the gains into the study's folder."""
+    from multitide.plot import gains
+    from multitide.report import save_figure
+
+    table = comparison.gains.dropna(subset=["low", "high"])
+    if len(comparison.arms) > 2:
+        table = table.assign(task=table["task"] + " · " + table["arm"])
+    if len(table):
+        save_figure(gains, [table], folder / "gains.png")

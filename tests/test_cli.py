@@ -1,0 +1,323 @@
+"""The command, as a user types it: what it prints, what it writes, and what it says to wrong input."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import multitide
+from multitide.cli import app
+from multitide.estimator import MultiTaskEstimator
+from multitide.study import Comparison
+from multitide.tables import read_table
+
+Call = Callable[..., Any]
+SMALL = """
+max_epochs = 2
+random_state = 0
+device = "cpu"
+
+[data]
+path = "data.csv"
+labels = "labels.csv"
+series = "run"
+static = ["size"]
+
+[split]
+by = "random"
+
+[[tasks]]
+name = "load"
+
+[[tasks]]
+name = "state"
+
+[backbone]
+name = "lstm_fcn"
+hidden_size = 4
+filters = [4, 4, 4]
+kernel_sizes = [3, 3, 3]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory: tables of 60 runs, and a configuration of a small network."""
+    rng = np.random.default_rng(0)
+    runs, steps = 60, 16
+    level = rng.normal(size=(runs, 1, 2))
+    series = (level + 0.3 * rng.normal(size=(runs, steps, 2))).round(3)
+    long = pd.DataFrame(series.reshape(-1, 2), columns=["a", "b"])
+    long.insert(0, "run", np.repeat(np.arange(runs), steps))
+    long.to_csv(tmp_path / "data.csv", index=False)
+    state = np.where(level[:, 0, 0] > 0, "high", "low")
+    load = pd.Series(level[:, 0, 1].round(4)).mask(rng.random(runs) < 0.2)
+    size = rng.normal(size=runs).round(2)
+    labels = pd.DataFrame({"run": np.arange(runs), "load": load, "state": state, "size": size})
+    labels.to_csv(tmp_path / "labels.csv", index=False)
+    long.merge(labels, on="run").to_csv(tmp_path / "one.csv", index=False)
+    (tmp_path / "small.toml").write_text(SMALL)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def call(folder: Path) -> Call:
+    """Run the command and return the result; it must exit with `code`."""
+
+    def run(*arguments: str, code: int = 0) -> Any:
+        result = CliRunner().invoke(app, list(arguments))
+        if result.exit_code != code:
+            raise AssertionError(f"exit {result.exit_code}\n{result.output}") from result.exception
+        return result
+
+    return run
+
+
+@pytest.fixture
+def fitted(call: Call) -> str:
+    """A run folder."""
+    call("fit", "small.toml", "--output", "run", "--quiet")
+    return "run"
+
+
+def test_the_version_is_told(call: Call) -> None:
+    assert call("--version").stdout.strip() == f"multitide {multitide.__version__}"
+
+
+def test_python_m_is_the_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "multitide", "--version"], capture_output=True, text=True, check=True)
+    assert multitide.__version__ in done.stdout
+
+
+def test_fit_tells_what_it_does_and_writes_a_run_folder(call: Call, folder: Path) -> None:
+    result = call("fit", "small.toml", "--quiet")
+    for words in ("Columns", "Tasks", "Labelled samples on each side", "Test part, 12 sam", "Written: runs/small-001"):
+        assert words in result.stdout
+    run = folder / "runs" / "small-001"
+    names = {path.name for path in run.iterdir()}
+    model = {"model.json", "weights.safetensors"}
+    assert names == model | {"history.jsonl", "metrics.parquet", "report.md", "config.toml", "figures"}
+    estimator = MultiTaskEstimator.load(run)
+    assert [task.name for task in estimator.tasks_] == ["load", "state"]
+    assert len(estimator.history_) == 2 * 2 * 2
+
+
+def test_fit_measures_the_test_part_and_nothing_else(call: Call, folder: Path, fitted: str) -> None:
+    config = multitide.load_config("small.toml")
+    samples = config.read()
+    split = config.splitter(samples).split(samples)
+    estimator = MultiTaskEstimator.load(fitted)
+    metrics = estimator.evaluate(samples[split.test])
+    pd.testing.assert_frame_equal(pd.read_parquet(folder / fitted / "metrics.parquet"), metrics)
+    labelled = {task: estimator.n_labelled_[task]["train"] for task in ("load", "state")}
+    assert labelled == samples.y.iloc[split.train].notna().sum().to_dict()
+
+
+def test_a_run_repeats_itself_from_its_own_configuration(call: Call, folder: Path, fitted: str) -> None:
+    call("fit", f"{fitted}/config.toml", "--output", "again", "--quiet")
+    assert (folder / "again/weights.safetensors").read_bytes() == (folder / "run/weights.safetensors").read_bytes()
+    pd.testing.assert_frame_equal(pd.read_parquet("again/metrics.parquet"), pd.read_parquet("run/metrics.parquet"))
+
+
+def test_options_go_before_the_file_and_into_the_run(call: Call, folder: Path) -> None:
+    call("fit", "small.toml", "--output", "run", "--quiet", "--max-epochs", "1", "--random-state", "7")
+    assert tomllib.loads((folder / "run/config.toml").read_text())["max_epochs"] == 1
+    assert MultiTaskEstimator.load("run").seed_ == 7
+
+
+def test_runs_are_numbered(call: Call, folder: Path) -> None:
+    for _ in range(2):
+        call("fit", "small.toml", "--quiet", "--max-epochs", "1")
+    assert sorted(path.name for path in (folder / "runs").iterdir()) == ["small-001", "small-002"]
+
+
+def test_a_table_needs_no_configuration(call: Call, folder: Path) -> None:
+    options = ["--series", "run", "--static", "size", "--max-epochs", "1", "--quiet", "--random-state", "0"]
+    result = call("fit", "one.csv", "--label", "state", "--label", "load", *options)
+    assert "numbers that are not whole" in result.stdout
+    assert 'kind = "classification"' in result.stdout
+    estimator = MultiTaskEstimator.load("runs/one-001")
+    kinds = {task.name: task.kind for task in estimator.tasks_}
+    assert kinds == {"state": "classification", "load": "regression"}
+    assert estimator.channels_ == ("a", "b")
+    again = tomllib.loads((folder / "runs/one-001/config.toml").read_text())
+    assert again["data"] == {"path": str(folder / "one.csv"), "static": ["size"], "series": "run"}
+
+
+def test_windows_of_a_table(call: Call) -> None:
+    call("fit", "one.csv", "--label", "state", "--series", "run", "--window", "15", "--max-epochs", "1", "--quiet")
+    assert MultiTaskEstimator.load("runs/one-001").n_timepoints_in_ == 15
+
+
+def test_evaluate_gives_the_estimators_figures(call: Call, fitted: str) -> None:
+    result = call("evaluate", fitted, "data.csv", "--labels", "labels.csv", "--output", "figures.csv")
+    samples = read_table("data.csv", labels="labels.csv", series="run", static=["size"], tasks=["load", "state"])
+    wanted = MultiTaskEstimator.load(fitted).evaluate(samples)
+    pd.testing.assert_frame_equal(pd.read_csv("figures.csv"), wanted, check_dtype=False)
+    assert f"{wanted['value'][0]:.4g}" in result.stdout
+
+
+@pytest.mark.parametrize("name", ["answers.csv", "answers.parquet"])
+def test_predict_says_which_row_is_which(call: Call, fitted: str, name: str) -> None:
+    labels = pd.read_csv("labels.csv")
+    labels[["run", "size"]].to_csv("statics.csv", index=False)
+    call("predict", fitted, "data.csv", "--labels", "statics.csv", "--output", name)
+    table = pd.read_csv(name) if name.endswith("csv") else pd.read_parquet(name)
+    assert list(table) == ["series", "load", "state", "p(state=high)", "p(state=low)"]
+    assert table["series"].tolist() == list(range(60))
+    np.testing.assert_allclose(table[["p(state=high)", "p(state=low)"]].sum(axis=1), 1, atol=1e-6)
+    samples = read_table("data.csv", labels="labels.csv", series="run", static=["size"], tasks=["load", "state"])
+    np.testing.assert_allclose(table["load"], MultiTaskEstimator.load(fitted).predict(samples)["load"], rtol=1e-5)
+
+
+def test_predict_says_when_a_window_ends(call: Call) -> None:
+    table = pd.read_csv("one.csv").drop(columns="run").head(200)
+    table.insert(0, "time", pd.date_range("2024-01-01", periods=200, freq="h"))
+    table.to_csv("timed.csv", index=False)
+    options = ["--window", "15", "--split", "time", "--max-epochs", "1", "--quiet", "--output", "run"]
+    call("fit", "timed.csv", "--label", "load", *options)
+    table.drop(columns=["load"]).head(20).to_csv("new.csv", index=False)
+    call("predict", "run", "new.csv", "--output", "answers.csv")
+    answers = pd.read_csv("answers.csv", parse_dates=["time"])
+    assert answers["time"].tolist() == table["time"][14:20].tolist()
+
+
+def test_info_says_what_a_model_is(call: Call, fitted: str) -> None:
+    output = call("info", fitted).stdout
+    parameters = sum(parameter.numel() for parameter in MultiTaskEstimator.load(fitted).model_.parameters())
+    for fact in ("load", "high, low", str(parameters), "torch", "fingerprint", "channel"):
+        assert fact in output
+
+
+def test_a_model_folder_is_as_good_as_a_run_folder(call: Call, fitted: str) -> None:
+    MultiTaskEstimator.load(fitted).save("model")
+    call("predict", "model", "data.csv", "--labels", "labels.csv", "--output", "a.csv")
+    call("info", "model")
+
+
+def test_init_writes_a_configuration_that_passes_the_check(call: Call, folder: Path) -> None:
+    result = call("init", "data.csv", "--labels", "labels.csv")
+    assert "multitide check multitide.toml" in result.stdout
+    text = (folder / "multitide.toml").read_text()
+    assert tomllib.loads(text)["data"] == {
+        "path": "data.csv", "labels": "labels.csv", "series": "run", "channels": ["a", "b"],
+    }
+    assert [task["name"] for task in tomllib.loads(text)["tasks"]] == ["load", "state", "size"]
+    assert "Everything fits" in call("check", "multitide.toml").stdout
+    call("fit", "multitide.toml", "--max-epochs", "1", "--quiet", "--output", "run")
+
+
+def test_init_of_one_table_takes_labels_or_asks_for_them(call: Call, folder: Path) -> None:
+    result = call("init", "one.csv", "--output", "first.toml")
+    assert "No column was said to be a label" in result.stderr
+    assert "tasks" not in tomllib.loads((folder / "first.toml").read_text())
+    call("init", "one.csv", "--label", "state", "--output", "second.toml")
+    assert tomllib.loads((folder / "second.toml").read_text())["tasks"] == [{"name": "state"}]
+
+
+def test_init_overwrites_nothing(call: Call, folder: Path) -> None:
+    before = (folder / "small.toml").read_text()
+    result = call("init", "data.csv", "--output", "small.toml", code=2)
+    assert "`output` must not exist yet" in result.stderr
+    assert (folder / "small.toml").read_text() == before
+
+
+def test_check_tells_every_problem_at_once(call: Call, folder: Path) -> None:
+    (folder / "wrong.toml").write_text(SMALL.replace("max_epochs", "max_epoch").replace('"random"', '"tme"'))
+    result = call("check", "wrong.toml", code=2)
+    assert "Did you mean 'max_epochs'?" in result.stderr
+    assert "`split.by`" in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_compare_shows_and_keeps_the_gains(call: Call, folder: Path) -> None:
+    result = call("compare", "small.toml", "--seeds", "2", "--jobs", "1", "--quiet")
+    assert "Gain over 'alone'" in result.stdout
+    assert "cannot tell" in result.stdout
+    assert "needs at least 5 seeds (has 2)" in result.stderr
+    study = Comparison.load(folder / "runs" / "small-compare-001")
+    assert study.arms == ["alone", "hard"]
+    for gain in study.gains["gain"]:
+        assert f"{gain:+.4f}" in result.stdout
+    assert (folder / "runs/small-compare-001/gains.png").is_file()
+
+
+def test_a_study_goes_on_where_it_was(call: Call, folder: Path) -> None:
+    for _ in range(2):
+        result = call("compare", "small.toml", "--seeds", "1", "--jobs", "1", "--quiet", "--output", "study")
+    assert "2 runs, 3 fits, 3 of them already done" in result.stderr
+
+
+def test_compare_takes_its_arms_from_the_file(call: Call, folder: Path) -> None:
+    arms = '[compare]\narms = {wide = {lr = 0.01}, best = "constant"}\nreference = "best"\nn_seeds = 1\nn_jobs = 1\n'
+    (folder / "arms.toml").write_text(SMALL + arms)
+    result = call("compare", "arms.toml", "--quiet")
+    assert "Gain over 'best'" in result.stdout
+    (folder / "arms.toml").write_text(SMALL + arms.replace("n_seeds", "n_seed"))
+    result = call("compare", "arms.toml", "--quiet", code=2)
+    assert "`compare` has no parameter 'n_seed'. Did you mean 'n_seeds'?" in result.stderr
+
+
+WRONG = [
+    (["fit", "nothing.csv", "--label", "x"], "`data` must be an existing file"),
+    (["fit", "one.csv", "--label", "stat", "--series", "run"], "Did you mean 'state'?"),
+    (["fit", "one.csv", "--series", "run"], "`tasks` must name a label column; use --label NAME"),
+    (["fit", "one.csv", "--label", "state", "--series", "run", "--window", "99"], "`window` must not be longer"),
+    (["fit", "one.csv", "--label", "state", "--series", "run", "--max-epochs", "0"], "`max_epochs` must be greater"),
+    (["fit", "one.csv", "--label", "state", "--series", "run", "--split", "tme"], "`split.by` must be"),
+    (["fit", "small.toml", "--label", "state", "--window", "3"], "--label, --window must be said in the configuration"),
+    (["fit", "small.toml", "--output", "."], "must not exist yet; '.' does"),
+    (["fit", "small.toml", "--output", "data.csv/run"], "`output` must be a place that can be written"),
+    (["fit", "smal.toml"], "Did you mean 'small.toml'?"),
+    (["predict", "norun", "data.csv", "--output", "a.csv"], "must be a model or run folder"),
+    (["predict", "norun", "data.csv", "--output", "a.xlsx"], "`output` must be one of '.csv', '.parquet'"),
+    (["predict", "norun", "data.csv", "--output", "data.csv"], "`output` must not exist yet"),
+    (["predict", "norun", "data.csv", "--output", "no/a.csv"], "`output` must lie in an existing folder"),
+    (["info", "norun"], "must be a model or run folder"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), WRONG)
+def test_wrong_input_gets_one_message(call: Call, folder: Path, arguments: list[str], message: str) -> None:
+    before = sorted(path.name for path in folder.iterdir())
+    result = call(*arguments, code=2)
+    assert message in " ".join(result.stderr.split())
+    assert "Traceback" not in result.output
+    assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def test_other_channels_at_predict_time(call: Call, fitted: str) -> None:
+    pd.read_csv("data.csv").rename(columns={"b": "c"}).to_csv("other.csv", index=False)
+    result = call("predict", fitted, "other.csv", "--labels", "labels.csv", "--output", "a.csv", code=2)
+    assert "'b'" in result.stderr
+
+
+def test_a_model_of_arrays_knows_no_columns(call: Call) -> None:
+    from makers import make_samples, small
+
+    small(max_epochs=1).fit(make_samples()).save("arrays")
+    assert "fitted on arrays" in call("predict", "arrays", "data.csv", "--output", "a.csv", code=2).stderr
+
+
+def test_debug_shows_where_an_error_came_from(folder: Path) -> None:
+    result = CliRunner().invoke(app, ["info", "norun", "--debug"])
+    assert isinstance(result.exception, multitide.StoreError)
+
+
+def test_warnings_of_ours_are_lines(call: Call, fitted: str) -> None:
+    labels = pd.read_csv("labels.csv")
+    labels.loc[0, "state"] = "new"
+    labels.to_csv("new.csv", index=False)
+    result = call("evaluate", fitted, "data.csv", "--labels", "new.csv")
+    assert "Warning: " in result.stderr
+    assert "'new'" in result.stderr
