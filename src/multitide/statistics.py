@@ -43,7 +43,7 @@ from scipy import stats
 
 from multitide.errors import DataError
 
-MAX_JACKKNIFE_GROUPS = 50
+MAX_JACKKNIFE_GROUPS = 30
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,9 +18,6 @@ from multitide.study.protocol import Protocol
 from multitide.study.record import read_fit, runs_folder, write_atomically, write_fit
 from multitide.tasks import task_from_config, task_to_config
 
-if TYPE_CHECKING:
-    from multitide.study.comparison import Comparison
-
 SCHEMA = 1
 STUDY, LABELS, SPLITS, TEST = "study.json", "labels.parquet", "splits.parquet", "test.parquet"
 RESULTS, RUNS = "results.parquet", "runs.parquet"
@@ -29,19 +26,30 @@ SIDES = ("train", "validation", "test")
 logger = logging.getLogger("multitide")
 
 
-def save(comparison: Comparison, folder: Path) -> Path:
-    """Write a study; see :meth:`Comparison.save`."""
-    runs, protocol = runs_folder(folder), comparison.evidence.protocol
+def save(folder: Path, evidence: Evidence, says: dict[str, Any], results: pd.DataFrame, runs: pd.DataFrame) -> Path:
+    """Write a study; see :meth:`Comparison.save`.
+
+    Parameters
+    ----------
+    folder : path
+        Made where it is missing; what it holds of an earlier state is replaced, runs are kept.
+    evidence : Evidence
+    says : dict
+        The comparison's other attributes, as plain values.
+    results, runs : DataFrame
+        For others to read; nothing is computed from them.
+    """
+    stored, protocol = runs_folder(folder), evidence.protocol
     try:
-        for fit in comparison.evidence.fits.values():
-            if fit.done and not (runs / fit.key).is_dir():
-                write_fit(fit, runs)
+        for fit in evidence.fits.values():
+            if fit.done and not (stored / fit.key).is_dir():
+                write_fit(fit, stored)
         write_table(protocol.y, folder / LABELS)
         write_table(_splits_table(protocol.splits), folder / SPLITS)
         write_table(protocol.test, folder / TEST)
-        write_table(comparison.results(), folder / RESULTS)
-        write_table(comparison.runs, folder / RUNS)
-        text = json.dumps(_content(comparison), indent=1, ensure_ascii=False, default=repr)
+        write_table(results, folder / RESULTS)
+        write_table(runs, folder / RUNS)
+        text = json.dumps(_content(evidence) | says, indent=1, ensure_ascii=False, default=repr)
         write_atomically(folder / STUDY, text)
     except OSError as error:
         raise StoreError(f"`folder` must be a place that can be written; got {str(folder)!r} ({error}).") from error
@@ -74,19 +82,15 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     table.to_parquet(path)
 
 
-def _content(comparison: Comparison) -> dict[str, Any]:
-    protocol = comparison.evidence.protocol
+def _content(evidence: Evidence) -> dict[str, Any]:
+    protocol = evidence.protocol
     return {
         "format": "multitide study",
         "schema_version": SCHEMA,
         "tasks": [task_to_config(task) for task in protocol.tasks],
         "n_seeds": protocol.n_seeds,
         "fingerprints": protocol.fingerprints,
-        "settings": dict(comparison.settings),
-        "margin": comparison.margin,
-        "confidence": comparison.confidence,
-        "facts": dict(comparison.facts or {}),
-        "runs": [[*name, keys] for name, keys in comparison.evidence.run_keys.items()],
+        "runs": [[*name, keys] for name, keys in evidence.run_keys.items()],
     }
 
 

@@ -80,6 +80,7 @@ class Boosting(Baseline):
         labels = samples.y[target.task.columns]
         features = window_features(samples)
         rows = split.train[_labelled(labels, split.train, target)]
+        features = features[:, ~np.isnan(features[rows]).all(axis=0)]  # scikit-learn cannot cut a column of nothing
         model = self._fit(features[rows], labels.iloc[rows], target)
         n_trees = self._choose(model, features, labels, split, target)
         stages = _stages(model, features[split.test], target)

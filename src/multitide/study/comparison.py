@@ -15,7 +15,7 @@ from multitide.study import archive
 from multitide.study.evidence import Evidence
 from multitide.study.figures import score_runs, summarise
 from multitide.study.gains import gain_rows, mean_gain_rows, metric_gain_rows
-from multitide.study.text import as_text
+from multitide.study.text import gains_in_words, losses_in_words
 from multitide.study.verdicts import MARGIN
 from multitide.tasks import Task
 
@@ -161,7 +161,8 @@ class Comparison:
         return self.figures.merge(gains, how="outer", on=["arm", "task", "metric"], sort=False)
 
     def __str__(self) -> str:
-        return as_text(self)
+        gains = gains_in_words(self.gains, self.mean_gains, self.reference, self.margin, self.confidence)
+        return f"{gains}\n\n{losses_in_words(self.figures)}"
 
     # -- keeping ------------------------------------------------------------------------------------------------------
 
@@ -173,7 +174,8 @@ class Comparison:
         StoreError
             If the folder cannot be written.
         """
-        return archive.save(self, Path(folder))
+        says = {name: getattr(self, name) for name in ("settings", "margin", "confidence", "facts")}
+        return archive.save(Path(folder), self.evidence, says, self.results(), self.runs)
 
     @classmethod
     def load(cls, folder: str | Path) -> Comparison:

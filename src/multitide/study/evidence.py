@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from multitide.study.fits import Fit
+from multitide.study.measures import Measured, coded
 from multitide.study.plan import RunName
 from multitide.study.protocol import Protocol
 from multitide.tasks import Target
@@ -79,6 +80,21 @@ class Evidence:
             ]
             self._known_losses[name] = np.concatenate(parts)
         return self._known_losses[name]
+
+    def labelled(self, task: str) -> np.ndarray:
+        """Return which test rows have a label of the task, bool (n_test,)."""
+        return np.concatenate([known for _, known in self._coded(task)])
+
+    def measured(self, arm: str, task: str, seed: int) -> Measured:
+        """Return labels and answers of the labelled test rows of each fold."""
+        return [
+            (codes[known], self.answers(arm, task, seed, fold)[known])
+            for fold, (codes, known) in enumerate(self._coded(task))
+        ]
+
+    def _coded(self, task: str) -> list[tuple[np.ndarray, np.ndarray]]:
+        spec, folds = self.protocol.task(task), range(len(self.protocol.splits))
+        return [coded(self.targets[task, fold], self.protocol.labels(spec, fold)) for fold in folds]
 
     def failures(self, arm: str) -> list[str]:
         """Return why fits of an arm failed, each reason once."""

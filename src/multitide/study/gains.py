@@ -11,7 +11,7 @@ import pandas as pd
 from multitide.checks import check_choice
 from multitide.statistics import Gain, GainTable, estimate, figure_table, mean_table, row_table
 from multitide.study.evidence import Evidence
-from multitide.study.figures import join_folds, measure
+from multitide.study.measures import ROW_MEANS, figure, row_values
 from multitide.study.verdicts import Verdict, judge
 from multitide.tasks.metrics import CLASSIFICATION, HIGHER_IS_BETTER, REGRESSION
 
@@ -110,34 +110,21 @@ def _metric_table(evidence: Evidence, arm: str, task: str, metric: str) -> GainT
     seeds = _common_seeds(evidence, arm, [task])
     if not seeds:
         return None
-    labelled = ~np.isnan(evidence.losses(arm, task, seeds[0]))
-    test = evidence.protocol.test[labelled]
     sign = 1.0 if HIGHER_IS_BETTER[metric] else -1.0
+    ours, theirs = ([evidence.measured(name, task, seed) for seed in seeds] for name in (arm, evidence.reference))
+    groups, folds = (evidence.protocol.test.loc[evidence.labelled(task), name].to_numpy() for name in ("group", "fold"))
+    folds = folds if len(evidence.protocol.splits) > 1 else None
 
-    def difference(mask: np.ndarray) -> np.ndarray:
-        rows = np.zeros(len(labelled), dtype=bool)
-        rows[np.flatnonzero(labelled)[mask]] = True
-        ours, theirs = (
-            np.array([_figure(evidence, name, task, metric, seed, rows) for seed in seeds])
-            for name in (arm, evidence.reference)
-        )
-        return sign * (ours - theirs)
+    if metric in ROW_MEANS:
+        pairs = zip(ours, theirs, strict=True)
+        rows = np.stack([sign * (row_values(metric, our) - row_values(metric, their)) for our, their in pairs])
+        return row_table(rows, groups, folds, int(evidence.protocol.test["group"].max()) + 1)
 
-    folds = _folds(evidence)
-    return figure_table(difference, test["group"].to_numpy(), None if folds is None else folds[labelled])
+    def differences(mask: np.ndarray) -> np.ndarray:
+        pairs = zip(ours, theirs, strict=True)
+        return np.array([sign * (figure(metric, our, mask) - figure(metric, their, mask)) for our, their in pairs])
 
-
-def _figure(evidence: Evidence, arm: str, task: str, metric: str, seed: int, rows: np.ndarray) -> float:
-    """Return a figure of one run on some of the test rows."""
-    spec, scores = evidence.protocol.task(task), []
-    fold_of_row = evidence.protocol.test["fold"].to_numpy()
-    for fold in range(len(evidence.protocol.splits)):
-        kept = rows[fold_of_row == fold]
-        if kept.any():
-            labels = evidence.protocol.labels(spec, fold)[kept].reset_index(drop=True)
-            table = measure(evidence.targets[task, fold], labels, evidence.answers(arm, task, seed, fold)[kept])
-            scores.append(table[table["metric"] == metric])
-    return join_folds(pd.concat(scores))[0]
+    return figure_table(differences, groups, folds)
 
 
 def _judged(

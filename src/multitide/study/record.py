@@ -44,8 +44,9 @@ def runs_folder(folder: Path) -> Path:
 
 def write_fit(fit: Fit, runs: Path) -> None:
     """Write a fit; where another process has written it already, that one stays."""
-    draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=runs))
+    draft = None
     try:
+        draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=runs))
         columns = {name: _columns(fit, name) for name in fit.answers}
         table = {
             column: values
@@ -62,7 +63,8 @@ def write_fit(fit: Fit, runs: Path) -> None:
         if not (runs / fit.key / FACTS).is_file():
             raise StoreError(f"`folder` must be a place that can be written; {runs} is not ({error}).") from error
     finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        if draft is not None:
+            shutil.rmtree(draft, ignore_errors=True)
 
 
 def read_fit(runs: Path, key: str) -> Fit | None:

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pandas as pd
 
 from multitide.study.verdicts import SAME
 
-if TYPE_CHECKING:
-    from multitide.study.comparison import Comparison
+
+def gains_in_words(
+    gains: pd.DataFrame, mean_gains: pd.DataFrame, reference: str, margin: float, confidence: float
+) -> str:
+    """Write the gains, one line a task and arm, and the mean gain over tasks."""
+    if gains["task"].nunique() > 1:
+        gains = pd.concat([gains, mean_gains.assign(task="(mean)")], ignore_index=True)
+    title = f"Gain over {reference!r}, in units of the trivial loss (+ = better), with its {confidence:.0%} interval:"
+    return f"{title}\n\n{_aligned(pd.DataFrame([_gain_cells(row, margin) for row in gains.to_dict('records')]))}"
 
 
-def as_text(comparison: Comparison) -> str:
-    """Write the gains, the mean gain over tasks, and the figures that they come from, as plain text."""
-    gains = comparison.gains.assign(task=comparison.gains["task"])
-    mean = comparison.mean_gains
-    if len(comparison.tasks) > 1 and len(mean):
-        gains = pd.concat([gains, mean.assign(task="(mean)")], ignore_index=True)
-    lines = [
-        f"Gain over {comparison.reference!r}, in units of the trivial loss (+ = better), "
-        f"with its {comparison.confidence:.0%} interval:",
-        "",
-        _aligned(pd.DataFrame([_gain_cells(row, comparison.margin) for row in gains.to_dict("records")])),
-        "",
-        "Loss / trivial loss on the test part, mean and spread over seeds:",
-        "",
-        _aligned(loss_table(comparison).reset_index()),
-    ]
-    return "\n".join(lines)
+def losses_in_words(figures: pd.DataFrame) -> str:
+    """Write the losses: one line a task, one column an arm."""
+    title = "Loss / trivial loss on the test part, mean and spread over seeds:"
+    return f"{title}\n\n{_aligned(loss_table(figures).reset_index())}"
 
 
 def verdict_in_words(verdict: str, margin: float) -> str:
@@ -36,13 +28,12 @@ def verdict_in_words(verdict: str, margin: float) -> str:
     return f"same within {margin:.3g}" if verdict == SAME else verdict
 
 
-def loss_table(comparison: Comparison) -> pd.DataFrame:
+def loss_table(figures: pd.DataFrame) -> pd.DataFrame:
     """Return mean and spread of the loss as text: one row a task, one column an arm."""
-    losses = comparison.figures[comparison.figures["metric"] == "loss"]
+    losses = figures[figures["metric"] == "loss"]
     cells = losses.assign(cell=[f"{m:.3f} ± {s:.3f}" for m, s in zip(losses["mean"], losses["sd"], strict=True)])
     table = cells.pivot(index="task", columns="arm", values="cell")
-    arms = [arm for arm in comparison.arms if arm in table]
-    return table.reindex(index=[task.name for task in comparison.tasks], columns=arms).fillna("-")
+    return table.reindex(index=losses["task"].unique(), columns=losses["arm"].unique()).fillna("-")
 
 
 def _gain_cells(row: dict[str, object], margin: float) -> dict[str, str]:

@@ -1,0 +1,108 @@
+"""Doing the fits: all of them, whatever fails, and told of as they are done."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+from rich.console import Console
+
+from multitide.samples import Samples
+from multitide.study import execution
+from multitide.study.arms import resolve_arms
+from multitide.study.execution import Progress, default_n_jobs, execute
+from multitide.study.fits import do
+from multitide.study.jobs import Job
+from multitide.study.plan import make_plan
+from multitide.study.progress import StudyBar, words
+from multitide.study.protocol import Protocol
+from study.fakes import Quick, make_small_protocol
+
+
+def work(arms: Any = ("alone", "hard"), n_seeds: int = 2) -> tuple[dict[str, Job], Protocol, Samples]:
+    protocol, samples = make_small_protocol(n_seeds=n_seeds)
+    return make_plan(resolve_arms(arms, Quick(), protocol.task_names), protocol).jobs, protocol, samples
+
+
+def test_every_job_becomes_a_fit_and_every_fit_is_told() -> None:
+    jobs, protocol, samples = work()
+    told: list[Progress] = []
+    fits = execute(jobs, protocol, samples, n_jobs=1, n_found=3, listener=told.append)
+    assert fits.keys() == jobs.keys()
+    assert all(fit.done for fit in fits.values())
+    assert [state.done for state in told] == [3, 4, 5, 6, 7, 8, 9]
+    assert [state.running + state.left for state in told] == [6, 5, 4, 3, 2, 1, 0]
+    assert [state.running for state in told] == [1] * 6 + [0]
+    assert math.isnan(told[0].seconds_left)
+    assert told[1].seconds_left > 0
+    assert told[-1].seconds_left == 0
+    assert told[1].latest == "state, seed 0"
+    assert told[-1].seconds >= told[0].seconds
+
+
+def test_a_failed_fit_does_not_stop_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    jobs, protocol, samples = work({"hard": "hard", "broken": {"lr": 13.0}})
+    told: list[Progress] = []
+    with caplog.at_level(logging.WARNING, logger="multitide"):
+        fits = execute(jobs, protocol, samples, n_jobs=1, listener=told.append)
+    assert len(fits) == len(jobs) == 8
+    assert sum(not fit.done for fit in fits.values()) == told[-1].failed == 2
+    assert "A fit of state, load failed: RuntimeError: the network caught fire" in caplog.text
+
+
+def test_done_fits_are_written_at_once_and_failed_ones_are_not(tmp_path: Path) -> None:
+    jobs, protocol, samples = work({"broken": {"lr": 13.0}}, n_seeds=1)
+    there: list[int] = []
+    execute(
+        jobs, protocol, samples, n_jobs=1, runs=tmp_path, listener=lambda _: there.append(len(list(tmp_path.iterdir())))
+    )
+    assert there == [0, 1, 2, 2]
+
+
+def test_after_the_deadline_no_further_seed_is_begun(caplog: pytest.LogCaptureFixture) -> None:
+    jobs, protocol, samples = work(n_seeds=3)
+    with caplog.at_level(logging.WARNING, logger="multitide"):
+        fits = execute(jobs, protocol, samples, n_jobs=1, seconds=0.0)
+    assert {jobs[key].seed for key in fits} == {0}
+    assert len(fits) == 3
+    assert "seeds from 1 on are left out" in caplog.text
+
+
+def test_a_process_that_dies_leaves_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs, protocol, samples = work()
+
+    def dying(waiting: Iterator[Job], *_: Any) -> Iterator[Any]:
+        yield do(next(waiting), protocol, samples)
+        raise TerminatedWorkerError("killed by signal 9")
+
+    monkeypatch.setattr(execution, "_side_by_side", dying)
+    fits = execute(jobs, protocol, samples, n_jobs=2)
+    assert fits.keys() == jobs.keys()
+    assert sum(fit.done for fit in fits.values()) == 1
+    assert any("a process died (killed by signal 9)" in fit.facts["reason"] for fit in fits.values())
+
+
+def test_one_process_a_core_and_a_single_one_on_a_gpu() -> None:
+    assert default_n_jobs("cpu") >= 1
+    assert default_n_jobs("cuda:1") == 1
+
+
+def test_the_bar_draws_on_a_terminal_only() -> None:
+    states = [Progress(0, 2, 4, 0, 0.0, 600.0), Progress(5, 1, 0, 1, 50.0, 10.0), Progress(6, 0, 0, 1, 60.0, 0.0)]
+    for terminal in (True, False):
+        console = Console(force_terminal=terminal, width=100, file=open("/dev/null", "w"), record=True)  # noqa: SIM115
+        bar = StudyBar(console)
+        for state in states:
+            bar(state)
+        assert ("6/6" in console.export_text()) == terminal
+        console.file.close()
+
+
+def test_words_say_where_things_stand() -> None:
+    assert words(Progress(3, 2, 5, 1, 9.0, 600.0)) == "2 running, 5 left, 1 failed, about 10 min to go"
+    assert words(Progress(3, 0, 0, 0, 9.0, 0.0)) == "finished"

@@ -1,0 +1,198 @@
+"""Jobs and plans: equal budgets, keys that name what decides a result, and nothing twice."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from multitide.backbones import LSTMFCN
+from multitide.errors import DataError, ParameterError
+from multitide.splits import Split, Splitter
+from multitide.study.arms import Arm, resolve_arms
+from multitide.study.jobs import Job, make_job, teaching_rows
+from multitide.study.plan import Plan, make_plan
+from multitide.study.protocol import Protocol, make_protocol
+from multitide.tasks import resolve_tasks
+from multitide.training import Training
+from study.fakes import RANDOM, Quick, make_small_protocol, make_study_samples
+
+
+def arms_of(arms: Any, protocol: Protocol, **params: Any) -> dict[str, Arm]:
+    made = resolve_arms(arms, Quick(**params), protocol.task_names)
+    return {arm.name: arm for arm in made}
+
+
+def plan_of(arms: Any, n_seeds: int = 2, **params: Any) -> tuple[Plan, Protocol]:
+    protocol, _ = make_small_protocol(n_seeds=n_seeds)
+    return make_plan(list(arms_of(arms, protocol, **params).values()), protocol), protocol
+
+
+def job(arms: Any = ("hard",), name: str = "hard", seed: int = 0, **params: Any) -> Job:
+    protocol, _ = make_small_protocol()
+    arm = arms_of(arms, protocol, **params)[name]
+    return make_job(arm, arm.groups[0], protocol, seed, 0)
+
+
+# -- budget ----------------------------------------------------------------------------------------------
+
+
+def test_a_task_with_few_labels_takes_as_many_steps_as_all_tasks_together() -> None:
+    samples = make_study_samples(400, missing=0)
+    samples.y.loc[np.arange(400) % 10 != 0, "load"] = np.nan
+    protocol = make_protocol(samples, resolve_tasks(None, samples.y), RANDOM, None, 1)
+    estimator = Quick(max_epochs=20, batch_size=4, training=Training(patience=5))
+    arms = {arm.name: arm for arm in resolve_arms(["hard"], estimator, protocol.task_names)}
+    together = make_job(arms["hard"], ("state", "load"), protocol, 0, 0)
+    alone = make_job(arms["alone"], ("load",), protocol, 0, 0)
+    steps = [
+        j.learner.max_epochs * math.ceil(teaching_rows(protocol, j.tasks, 0) / j.learner.batch_size)
+        for j in (together, alone)
+    ]
+    assert together.learner.max_epochs == 20
+    assert alone.learner.max_epochs > 100
+    assert steps[1] == pytest.approx(steps[0], rel=0.02)
+    assert alone.learner.training.patience / 5 == pytest.approx(alone.learner.max_epochs / 20, rel=0.1)
+    assert estimator.training.patience == 5
+
+
+def test_with_all_labels_the_budget_is_the_estimators() -> None:
+    protocol = make_protocol(s := make_study_samples(100, missing=0), resolve_tasks(None, s.y), RANDOM, None, 1)
+    arm = resolve_arms(["hard"], Quick(max_epochs=7), protocol.task_names)[0]
+    made = make_job(arm, ("load",), protocol, 0, 0)
+    assert made.learner.max_epochs == 7
+    assert made.learner.training is None
+
+
+def test_no_patience_stays_none() -> None:
+    assert job(name="alone", training=Training(patience=None)).learner.training.patience is None
+
+
+def test_seeds_count_up_from_the_estimators() -> None:
+    assert [job(seed=seed).learner.random_state for seed in (0, 1)] == [0, 1]
+    assert [job(seed=seed, random_state=40).learner.random_state for seed in (0, 1)] == [40, 41]
+    assert job({"other": {"random_state": 1000}}, "other", seed=2).learner.random_state == 1002
+
+
+# -- keys ------------------------------------------------------------------------------------------------
+
+
+def test_the_same_job_has_the_same_key_again() -> None:
+    assert job().key == job().key
+    assert job(verbose=0).key == job(verbose=1).key
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{"lr": 0.5}, {"batch_size": 8}, {"backbone": LSTMFCN(hidden_size=3)}, {"random_state": 5}, {"keep": "per_task"}],
+)
+def test_what_decides_the_result_changes_the_key(params: dict[str, Any]) -> None:
+    assert job(**params).key != job().key
+
+
+def test_seed_fold_task_and_data_change_the_key() -> None:
+    protocol, samples = make_small_protocol()
+    arm = resolve_arms(["hard"], Quick(), protocol.task_names)[1]
+    folds = make_protocol(samples, protocol.tasks, RANDOM, 2, 2)
+    changed = make_protocol(samples.replace(values=samples.values + 1), protocol.tasks, RANDOM, None, 2)
+    jobs = [
+        make_job(arm, ("state", "load"), protocol, 0, 0),
+        make_job(arm, ("state", "load"), protocol, 1, 0),
+        make_job(arm, ("state",), protocol, 0, 0),
+        make_job(arm, ("state", "load"), folds, 0, 0),
+        make_job(arm, ("state", "load"), folds, 0, 1),
+        make_job(arm, ("state", "load"), changed, 0, 0),
+    ]
+    assert len({made.key for made in jobs}) == 6
+
+
+def test_a_backbone_of_the_users_own_can_be_told_apart() -> None:
+    class Mine(LSTMFCN):
+        pass
+
+    one, other = (job(backbone=Mine(hidden_size=size)).key for size in (3, 4))
+    assert one != other
+
+
+# -- plans -----------------------------------------------------------------------------------------------
+
+
+def test_a_plan_has_every_arm_with_every_seed_on_every_fold() -> None:
+    plan, protocol = plan_of(["alone", "hard"])
+    assert set(plan.runs) == {(arm, seed, 0) for arm in ("alone", "hard") for seed in (0, 1)}
+    assert [len(keys) for keys in plan.runs.values()] == [2, 1, 2, 1]
+    assert [made.seed for made in plan.jobs.values()] == [0, 0, 0, 1, 1, 1]
+    assert protocol.n_seeds == 2
+
+
+def test_arms_share_the_fits_that_they_have_in_common() -> None:
+    plan, _ = plan_of({"hard": "hard", "same": {"sharing": "hard"}, "apart": {"groups": [["state"], ["load"]]}})
+    assert len(plan.jobs) == 6
+    assert plan.runs["hard", 0, 0] == plan.runs["same", 0, 0]
+    assert plan.runs["alone", 1, 0] == plan.runs["apart", 1, 0]
+
+
+def test_a_baseline_is_fitted_once_for_all_seeds() -> None:
+    plan, _ = plan_of(["constant"], n_seeds=4)
+    assert len(plan.jobs) == 4 * 2 + 2
+    assert plan.runs["constant", 0, 0] == plan.runs["constant", 3, 0]
+
+
+def test_fewer_seeds_are_a_part_of_the_plan() -> None:
+    plan, _ = plan_of(["alone", "hard", "constant"], n_seeds=3)
+    fewer = plan.first_seeds(1)
+    assert {seed for _, seed, _ in fewer.runs} == {0}
+    assert list(fewer.jobs) == [key for key in plan.jobs if key in fewer.jobs]
+    assert len(fewer.jobs) == 5
+
+
+# -- protocols -------------------------------------------------------------------------------------------
+
+
+def test_the_fitting_rule_cuts_where_none_is_given() -> None:
+    samples = make_study_samples(100)
+    tasks = resolve_tasks(None, samples.y)
+    split = make_protocol(samples, tasks, None, None, 1).splits[0]
+    expected = Splitter(by="random").split(samples)
+    np.testing.assert_array_equal(split.test, expected.test)
+
+
+def test_folds_test_every_row_once() -> None:
+    samples = make_study_samples(100, n_series=20)
+    protocol = make_protocol(samples, resolve_tasks(None, samples.y), Splitter(by="group"), 4, 1)
+    assert sorted(protocol.test["row"]) == list(range(100))
+    assert list(protocol.test["fold"].unique()) == [0, 1, 2, 3]
+    assert protocol.test["group"].nunique() == 20
+    assert protocol.test_to_train == pytest.approx(1 / 3, abs=0.02)
+
+
+def test_a_split_of_the_users_own_is_taken_as_it_is() -> None:
+    samples = make_study_samples(30)
+    split = Split(np.arange(10), np.arange(10, 15), np.arange(15, 30))
+    assert make_protocol(samples, resolve_tasks(None, samples.y), split, None, 1).splits == [split]
+
+
+def test_a_split_without_labels_is_refused() -> None:
+    samples = make_study_samples(30, missing=0)
+    samples.y.loc[15:, "load"] = np.nan
+    split = Split(np.arange(10), np.arange(10, 15), np.arange(15, 30))
+    with pytest.raises(DataError, match=r"every task on every side; got none of 'load' in test"):
+        make_protocol(samples, resolve_tasks(None, samples.y), split, None, 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"split": "time"}, r"`split` must be a Splitter, a Split or None; got 'time'"),
+        ({"cv": 1}, r"`cv` must be a number of folds of at least 2, or a Splitter; got 1"),
+        ({"cv": True}, r"`cv` must be a number of folds"),
+        ({"n_seeds": 0}, r"`n_seeds` must be a positive int; got 0"),
+        ({"split": Split(*(np.arange(3),) * 3), "cv": 2}, r"`split` must be a Splitter or left out beside `cv`"),
+    ],
+)
+def test_wrong_arguments_are_refused(options: dict[str, Any], message: str) -> None:
+    samples = make_study_samples(30)
+    with pytest.raises(ParameterError, match=message):
+        make_protocol(samples, resolve_tasks(None, samples.y), **({"split": None, "cv": None, "n_seeds": 1} | options))
