@@ -25,12 +25,13 @@ _PUBLIC = {
     "samples": ("Samples",),
     "simulate": ("rig_truth", "simulate_rig"),
     "splits": ("Split", "Splitter"),
+    "study": ("Comparison", "compare"),
     "tables": ("column_roles", "read_like", "read_table"),
     "tasks": ("Classification", "Regression", "Task", "describe_tasks"),
     "training": ("Training",),
 }
 # Reached as attributes too: `import multitide as mt; mt.plot.history(...)`.
-_MODULES = ("backbones", "balancing", "encodings", "plot", "sharing")
+_MODULES = ("backbones", "balancing", "datasets", "encodings", "plot", "sharing")
 
 _MODULE_OF = {name: module for module, names in _PUBLIC.items() for name in names}
 

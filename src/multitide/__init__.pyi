@@ -1,6 +1,7 @@
 # What `__init__.py` gives when it is asked, for type checkers.
 from multitide import backbones as backbones
 from multitide import balancing as balancing
+from multitide import datasets as datasets
 from multitide import encodings as encodings
 from multitide import plot as plot
 from multitide import sharing as sharing
@@ -21,6 +22,8 @@ from multitide.simulate import rig_truth as rig_truth
 from multitide.simulate import simulate_rig as simulate_rig
 from multitide.splits import Split as Split
 from multitide.splits import Splitter as Splitter
+from multitide.study import Comparison as Comparison
+from multitide.study import compare as compare
 from multitide.tables import column_roles as column_roles
 from multitide.tables import read_like as read_like
 from multitide.tables import read_table as read_table
