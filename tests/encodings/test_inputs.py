@@ -190,6 +190,13 @@ def test_observed_and_elapsed_follow_the_holes() -> None:
     np.testing.assert_allclose(got[:, 2], steps / steps.std(), rtol=1e-6)
 
 
+def test_elapsed_steps_after_a_series_end_do_not_count() -> None:
+    nan = np.nan
+    samples = Samples.from_arrays([np.array([[1.0, nan, 2.0, nan, nan]]), np.array([[3.0]])], channels=["a"])
+    got = fitted(Inputs(elapsed=True), samples)(*tensors(samples))
+    np.testing.assert_allclose(got[0, 1], np.array([0, 1, 0, 1, 2]) / np.std([0, 1, 0, 1, 2, 0]), rtol=1e-6)
+
+
 @pytest.mark.parametrize("impute", ["ffill", "mean", "zero"])
 def test_categories_become_one_channel_each(impute: Any) -> None:
     codes = np.array([[[np.nan, 2.0, np.nan, 0.0]]])
