@@ -14,6 +14,7 @@ import pyarrow as pa
 from multitide.errors import StoreError
 from multitide.splits import Split
 from multitide.study.evidence import Evidence
+from multitide.study.fits import Fit
 from multitide.study.protocol import Protocol
 from multitide.study.record import read_fit, runs_folder, write_atomically, write_fit
 from multitide.tasks import task_from_config, task_to_config
@@ -62,7 +63,8 @@ def load(folder: Path) -> dict[str, Any]:
     try:
         protocol = _protocol(content, folder)
         run_keys = {(arm, seed, fold): keys for arm, seed, fold, keys in content["runs"]}
-        fits = {key: read_fit(folder / "runs", key) for keys in run_keys.values() for key in keys}
+        fits: dict[str, Fit | None] = {key: Fit(key, facts) for key, facts in content["failed"].items()}
+        fits |= {key: read_fit(folder / "runs", key) for keys in run_keys.values() for key in keys if key not in fits}
         asked = {arm: [t for group in spec["groups"] for t in group] for arm, spec in content["settings"].items()}
         evidence = Evidence(protocol, run_keys, {key: fit for key, fit in fits.items() if fit is not None}, asked)
         shared = {name: content[name] for name in ("settings", "margin", "confidence", "facts")}
@@ -91,6 +93,8 @@ def _content(evidence: Evidence) -> dict[str, Any]:
         "n_seeds": protocol.n_seeds,
         "fingerprints": protocol.fingerprints,
         "runs": [[*name, keys] for name, keys in evidence.run_keys.items()],
+        # Their reasons are to be read here; they are not kept as runs, so that they are tried again.
+        "failed": {key: fit.facts for key, fit in evidence.fits.items() if not fit.done},
     }
 
 

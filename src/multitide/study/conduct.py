@@ -13,13 +13,13 @@ from multitide.checks import check_fraction, check_positive_int
 from multitide.estimator import MultiTaskEstimator
 from multitide.samples import Samples
 from multitide.splits import Split, Splitter
-from multitide.store import installed_versions
 from multitide.study.arms import ALONE, Arms, resolve_arms
 from multitide.study.comparison import Comparison
 from multitide.study.cost import Pace, in_words, parse_budget, probe
 from multitide.study.evidence import Evidence
 from multitide.study.execution import Listener, default_n_jobs, execute
 from multitide.study.fits import Fit
+from multitide.study.jobs import versions
 from multitide.study.plan import Plan, make_plan
 from multitide.study.progress import StudyBar
 from multitide.study.protocol import Protocol, make_protocol
@@ -185,7 +185,7 @@ def _fitting_plan(plan: Plan, found: dict[str, Fit], pace: Pace, n_jobs: int, bu
 def _announce(plan: Plan, n_found: int, seconds: float, n_jobs: int) -> None:
     n_left = len(plan.jobs) - n_found
     logger.info(
-        "%d runs, %d fits, %d of them already done; the others take at most about %s on %d process%s.",
+        "%d runs, %d fits, %d of them already done; the others take about %s on %d process%s.",
         len(plan.runs),
         len(plan.jobs),
         n_found,
@@ -212,7 +212,7 @@ def _check_n_jobs(n_jobs: int | None, estimator: MultiTaskEstimator) -> int:
 
 def _facts(samples: Samples, protocol: Protocol, n_jobs: int, seconds: float) -> dict[str, Any]:
     return {
-        "versions": installed_versions(),
+        "versions": versions(),
         "fingerprint": samples.fingerprint(),
         "n_samples": len(samples),
         "n_channels": samples.n_channels,

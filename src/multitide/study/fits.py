@@ -21,9 +21,8 @@ from multitide.callbacks import Callback
 from multitide.estimator import MultiTaskEstimator
 from multitide.samples import Samples
 from multitide.splits import Split
-from multitide.store import installed_versions
 from multitide.study.baselines import Baseline
-from multitide.study.jobs import Job, teaching_rows
+from multitide.study.jobs import Job, teaching_rows, versions
 from multitide.study.protocol import Protocol
 from multitide.tasks import Target
 from multitide.tasks.classification import ClassificationTarget
@@ -87,7 +86,7 @@ def do(job: Job, protocol: Protocol, samples: Samples) -> Fit:
         "settings": job.settings,
         "n_rows": teaching_rows(protocol, job.tasks, job.fold),
         "n_labelled": _counts(job, protocol),
-        "versions": installed_versions(),
+        "versions": versions(),
     }
     targets = {task.name: protocol.target(task, job.fold) for task in job.tasks}
     facts["classes"] = {name: list(t.classes) for name, t in targets.items() if isinstance(t, ClassificationTarget)}

@@ -6,12 +6,13 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, cast
 
 from sklearn.base import clone
 
 from multitide.estimator import MultiTaskEstimator
-from multitide.recipe import make_part
+from multitide.recipe import make_part, resolve_batch_size
 from multitide.store import installed_versions
 from multitide.study.arms import Arm
 from multitide.study.baselines import Baseline
@@ -82,7 +83,9 @@ def with_budget(
     """
     copy = cast(MultiTaskEstimator, clone(learner))
     everything, own = (teaching_rows(protocol, of, fold) for of in (tuple(protocol.tasks), tasks))
-    longer = math.ceil(everything / copy.batch_size) / max(1, math.ceil(own / copy.batch_size))
+    size = resolve_batch_size(copy.batch_size, everything)
+    longer = math.ceil(everything / size) / max(1, math.ceil(own / size))
+    copy.set_params(batch_size=size)
     copy.set_params(max_epochs=max(1, round(copy.max_epochs * longer)))
     patience = _patience(copy)
     if patience is not None and longer != 1:
@@ -94,6 +97,12 @@ def teaching_rows(protocol: Protocol, tasks: tuple[Task, ...], fold: int) -> int
     """Return the number of training rows that have a label of any of these tasks."""
     columns = [column for task in tasks for column in task.columns]
     return int(protocol.y.iloc[protocol.splits[fold].train][columns].notna().any(axis=1).sum())
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that decide a result; looking them up takes a while."""
+    return installed_versions()
 
 
 def _name(part: Any) -> str:
@@ -111,6 +120,6 @@ def _key(settings: dict[str, Any], tasks: tuple[Task, ...], random_state: int | 
         "tasks": [task_to_config(task) for task in tasks],
         "random_state": random_state,
         "data": data,
-        "versions": installed_versions(),
+        "versions": versions(),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=repr).encode()).hexdigest()[:16]

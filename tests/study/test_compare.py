@@ -1,0 +1,193 @@
+"""The study as a whole, on real networks: the same bits however it is run, stopped and taken up again."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from makers import make_samples
+from multitide.backbones import LSTMFCN
+from multitide.errors import ParameterError, StoreError
+from multitide.estimator import MultiTaskEstimator
+from multitide.study import Comparison, Progress, compare
+from multitide.study import conduct as conducting
+from multitide.study.cost import Pace, signature
+from study.fakes import RANDOM, Quick, make_study_samples
+
+SMALL = LSTMFCN(hidden_size=4, filters=(4, 4, 4), kernel_sizes=(3, 3, 3))
+TESTS = Path(__file__).parents[1]
+
+
+def real(folder: Path | None = None, **options: Any) -> Comparison:
+    """A study of tiny networks."""
+    estimator = MultiTaskEstimator(backbone=SMALL, max_epochs=2, batch_size=16, lr=0.01, device="cpu")
+    defaults: dict[str, Any] = {"arms": ["hard", "boosting"], "n_seeds": 2, "split": RANDOM, "n_jobs": 1, "verbose": 0}
+    return compare(make_samples(90), estimator=estimator, folder=folder, **(defaults | options))
+
+
+def quick(folder: Path | None = None, **options: Any) -> Comparison:
+    defaults: dict[str, Any] = {"n_seeds": 2, "split": RANDOM, "n_jobs": 1, "verbose": 0, "estimator": Quick()}
+    return compare(make_study_samples(120), folder=folder, **(defaults | options))
+
+
+def assert_equal(one: Comparison, other: Comparison) -> None:
+    """The same bits in every answer, so in every table."""
+    assert one.evidence.fits.keys() == other.evidence.fits.keys()
+    for key, fit in one.evidence.fits.items():
+        for task, values in fit.answers.items():
+            assert (values == other.evidence.fits[key].answers[task]).all()
+    for name in ("gains", "mean_gains", "figures", "scores"):
+        pd.testing.assert_frame_equal(getattr(one, name), getattr(other, name), check_exact=True)
+
+
+@pytest.mark.slow
+def test_the_number_of_processes_changes_no_bit(tmp_path: Path) -> None:
+    one, two = real(), real(tmp_path, n_jobs=2)
+    assert_equal(one, two)
+    assert set(two.runs["status"]) == {"done"}
+    assert_equal(Comparison.load(tmp_path), two)
+
+
+def test_finished_runs_are_found_and_not_repeated(tmp_path: Path) -> None:
+    told: list[Progress] = []
+    first = quick(tmp_path)
+    stamps = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("*")}
+    again = quick(tmp_path, progress=told.append)
+    assert [(state.done, state.left) for state in told] == [(6, 0)]
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("*")} == stamps
+    assert_equal(first, again)
+
+
+def test_more_seeds_and_arms_do_only_what_is_new(tmp_path: Path) -> None:
+    told: list[Progress] = []
+    quick(tmp_path)
+    more = quick(tmp_path, n_seeds=3, arms=["hard", "constant"], progress=told.append)
+    assert (told[0].done, told[0].running + told[0].left) == (6, 3 + 2)
+    assert_equal(more, quick(n_seeds=3, arms=["hard", "constant"]))
+
+
+def test_other_data_or_settings_in_the_same_folder_do_not_mix(tmp_path: Path) -> None:
+    quick(tmp_path)
+    changed = quick(tmp_path, estimator=Quick(lr=0.5))
+    assert_equal(changed, quick(estimator=Quick(lr=0.5)))
+    assert len(list((tmp_path / "runs").iterdir())) == 12
+
+
+def test_a_failed_fit_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(Quick, "predict", lambda *_: 1 / 0)
+        assert (quick(tmp_path).gains["verdict"] == "failed").all()
+    assert_equal(quick(tmp_path), quick())
+
+
+SCRIPT = """
+import sys
+sys.path.insert(0, {tests!r})
+from pathlib import Path
+from study.test_compare import real
+real(Path({folder!r}))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_killed_in_the_middle_and_started_again_it_ends_as_if_undisturbed(tmp_path: Path, n_jobs: int) -> None:
+    script = SCRIPT.replace("Path({folder!r})", f"Path({{folder!r}}), n_jobs={n_jobs}")
+    code = script.format(tests=str(TESTS), folder=str(tmp_path))
+    process = subprocess.Popen([sys.executable, "-c", code])
+    while process.poll() is None and len(list(tmp_path.glob("runs/*/run.json"))) < 2:
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    n_kept = len(list(tmp_path.glob("runs/*/run.json")))
+    assert not (tmp_path / "study.json").exists(), "killed too late to test anything"
+    told: list[Progress] = []
+    resumed = real(tmp_path, progress=told.append)
+    assert told[0].done >= n_kept >= 2
+    assert_equal(resumed, real())
+    assert_equal(Comparison.load(tmp_path), resumed)
+
+
+# -- budgets and messages ---------------------------------------------------------------------------------------------
+
+
+def test_before_it_starts_it_says_what_it_will_do(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="multitide"):
+        quick(arms=["hard", "constant"], verbose=1)
+    assert "6 runs, 8 fits, 0 of them already done; the others take about" in caplog.text
+    assert "on 1 process." in caplog.text
+
+
+def test_a_budget_leaves_seeds_out_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(conducting, "probe", lambda jobs, *_: dict.fromkeys(map(signature, jobs), 10.0))
+    with caplog.at_level(logging.WARNING, logger="multitide"):
+        found = quick(n_seeds=5, budget="100s")
+    assert found.gains["n_seeds"].unique() == [3]
+    assert "`budget` is enough for 3 of 5 seeds" in caplog.text
+
+
+def test_a_budget_that_is_enough_changes_nothing() -> None:
+    assert_equal(quick(budget="1h"), quick())
+
+
+def test_one_seed_is_always_done(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Pace, "seconds", lambda *_: 1e6)
+    with caplog.at_level(logging.WARNING, logger="multitide"):
+        found = quick(n_seeds=3, budget="1s")
+    assert found.gains["n_seeds"].unique() == [1]
+    assert "`budget` is enough for 1 of 3 seeds" in caplog.text
+
+
+# -- arguments --------------------------------------------------------------------------------------------------------
+
+
+def test_tasks_come_from_the_call_the_estimator_or_the_labels() -> None:
+    assert [task.name for task in quick().tasks] == ["state", "load"]
+    assert [task.name for task in quick(estimator=Quick(tasks=["load"])).tasks] == ["load"]
+    assert [task.name for task in quick(tasks=["state"], estimator=Quick(tasks=["load"])).tasks] == ["state"]
+
+
+def test_the_estimator_is_not_touched() -> None:
+    estimator = Quick(lr=0.1)
+    before = dict(estimator.get_params(deep=False))
+    quick(estimator=estimator)
+    assert estimator.get_params(deep=False) == before
+    assert not hasattr(estimator, "model_")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n_seeds": 0}, r"`n_seeds` must be a positive int; got 0"),
+        ({"n_jobs": 0}, r"`n_jobs` must be a positive int; got 0"),
+        ({"margin": 2}, r"`margin` must be a number between 0 and 1"),
+        ({"confidence": 95}, r"`confidence` must be a number between 0 and 1"),
+        ({"budget": "soon"}, r"`budget` must be a time"),
+        ({"arms": ["hrad"]}, r"Did you mean 'hard'"),
+        ({"tasks": ["lod"]}, r"`tasks` must name columns of `y`.*Did you mean 'load'"),
+        ({"estimator": Quick(lr=-1.0)}, r"`lr` must be greater than 0"),
+    ],
+)
+def test_wrong_arguments_are_refused_before_anything_is_done(
+    tmp_path: Path, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ParameterError, match=message):
+        quick(tmp_path / "study", **options)
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_done(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=r"`folder` must be a place that can be written"):
+        quick(tmp_path / "file" / "study")
