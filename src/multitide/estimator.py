@@ -46,8 +46,8 @@ class MultiTaskEstimator(BaseEstimator):
         One set of weights, from the epoch with the best mean validation loss, or each task's best epoch too.
     max_epochs : int, default=50
         Length of a full run.
-    batch_size : int, default=64
-        Samples a step.
+    batch_size : int or "auto", default="auto"
+        Samples a step; "auto" is 64 or, for few rows, so many that an epoch has about 20 steps, at least 8.
     lr : float, default=0.001
         The highest learning rate of the schedule.
     training : Training, optional
@@ -105,7 +105,7 @@ class MultiTaskEstimator(BaseEstimator):
         aggregator: Any = None,
         keep: str = "joint",
         max_epochs: int = 50,
-        batch_size: int = 64,
+        batch_size: int | str = "auto",
         lr: float = 1e-3,
         training: Any = None,
         validation: float | Splitter | None = 0.15,

@@ -16,7 +16,7 @@ from multitide.freezing import Frozen, freeze
 from multitide.group import Group
 from multitide.keep import JOINT, Keeper
 from multitide.model import Network
-from multitide.recipe import resolve_device
+from multitide.recipe import resolve_batch_size, resolve_device
 from multitide.schedule import Repeat, Schedule
 from multitide.starting import Source, carry_over
 from multitide.training import Rows, Trainer, copy_with_state
@@ -144,7 +144,7 @@ class Phases:
             keeper=keeper,
             settings=recipe.training,
             max_epochs=recipe.max_epochs,
-            batch_size=recipe.batch_size,
+            batch_size=resolve_batch_size(recipe.batch_size, len(train.index)),
             lr=recipe.lr,
             seed=recipe.seed,
             schedule=schedule,

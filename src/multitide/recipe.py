@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field, InstanceOf
@@ -50,7 +50,7 @@ class Recipe(Part):
     keep: Keep
     aggregator: InstanceOf[Aggregator] | None
     max_epochs: Annotated[int, Field(ge=1)]
-    batch_size: Annotated[int, Field(ge=1)]
+    batch_size: Annotated[int, Field(ge=1)] | Literal["auto"]
     lr: Annotated[float, Field(gt=0)]
     device: str
     seed: Annotated[int, Field(ge=0, lt=2**32)]
@@ -112,6 +112,11 @@ def combination_problems(parts: Mapping[str, Part | None]) -> list[str]:
 def make_part(name: str, value: Any) -> Part:
     """Return the part that a parameter names: a Part as it is, a name or a dict from the registry, None the default."""
     return part_from_config(PART_PARAMETERS[name], name if value is None else value, name)
+
+
+def resolve_batch_size(batch_size: int | str, n_rows: int) -> int:
+    """Return the samples a step: "auto" is 64 or, for few rows, so many that an epoch has about 20 steps, at least 8."""
+    return min(64, max(8, n_rows // 20)) if batch_size == "auto" else int(batch_size)
 
 
 def resolve_device(name: str) -> torch.device:

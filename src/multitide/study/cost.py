@@ -105,7 +105,7 @@ def probe(jobs: Iterable[Job], protocol: Protocol, samples: Samples) -> dict[str
         kind = json.dumps(job.settings, sort_keys=True, default=repr)
         if kind not in by_settings:
             by_settings[kind] = _seconds_a_step(job, protocol, samples)
-        batches = math.ceil(teaching_rows(protocol, job.tasks, job.fold) / job.learner.batch_size)
+        batches = math.ceil(teaching_rows(protocol, job.tasks, job.fold) / int(job.learner.batch_size))
         expected[signature(job)] = by_settings[kind] * batches * job.learner.max_epochs
     return {name: seconds for name, seconds in expected.items() if not math.isnan(seconds)}
 
