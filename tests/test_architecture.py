@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 # From the top of the house to the ground; docs/architecture.md shows the same picture.
 FLOORS = {
     "surface": ["__main__", "cli", "plot", "report"],
-    "api": ["config_file", "estimator", "study"],
+    "api": ["compat", "config_file", "estimator", "study"],
     "assembly": [
         *("sides", "recipe", "fitting", "group", "phases", "freezing", "starting", "predicting", "store", "config"),
         *("training", "batches", "model", "schedule", "keep", "callbacks", "progress"),

@@ -28,9 +28,10 @@ def show_reading(reading: dict[str, Any] | None) -> None:
 
 def show_tasks(described: pd.DataFrame) -> None:
     """Show what each task was taken for, and the line of a configuration that changes it."""
-    table = described[["task", "kind", "why", "n_labelled", "n_samples", "values", "to_change"]]
-    names = {"n_labelled": "labelled", "n_samples": "samples", "to_change": "to change"}
-    show_table(table.rename(columns=names), "Tasks")
+    table = described[["task", "kind", "why", "n_labelled", "values", "to_change"]]
+    n_samples = described["n_samples"].max()
+    names = {"n_labelled": "labelled", "to_change": "to change"}
+    show_table(table.rename(columns=names), f"Tasks, {n_samples} samples")
 
 
 def show_split(counts: pd.DataFrame, rule: str) -> None:

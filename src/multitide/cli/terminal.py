@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 from rich.markup import escape
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PIPE_WIDTH = 140  # a file or a pipe has no width of its own
+SHORT = 24  # longer cells are folded where the terminal is narrow
 
 
 def console(stderr: bool = False) -> Console:
@@ -42,14 +43,15 @@ def say(text: str) -> None:
     console().print(text, soft_wrap=True)
 
 
-def show_table(frame: pd.DataFrame, title: str, write: Callable[[Any], str] | None = None) -> None:
+def show_table(frame: pd.DataFrame, title: str) -> None:
     """Show a DataFrame as a table: numbers to the right, missing values as a dash."""
     table = Table(header_style="bold", show_edge=False)
     for name in frame.columns:
-        numeric = frame[name].dtype.kind in "iuf"
-        table.add_column(str(name), justify="right" if numeric else "left", overflow="fold")
+        short = max(map(len, frame[name].map(written)), default=0) <= SHORT
+        justify: Literal["left", "right"] = "right" if frame[name].dtype.kind in "iuf" else "left"
+        table.add_column(str(name), justify=justify, overflow="fold", no_wrap=short)
     for row in frame.itertuples(index=False, name=None):
-        table.add_row(*(escape((write or written)(value)) for value in row))
+        table.add_row(*(escape(written(value)) for value in row))
     console().print(f"\n[bold]{escape(title)}[/]")
     console().print(table)
 
@@ -90,9 +92,3 @@ class _Handler(logging.Handler):
 def _show_warning(message: Warning | str, category: type[Warning], *where: Any) -> None:
     word = "Warning" if issubclass(category, MultitideWarning) else category.__name__
     console(stderr=True).print(f"[yellow]{word}: {escape(str(message))}[/]", soft_wrap=True)
-
-
-def listed(names: Sequence[str]) -> str:
-    """Return "a, b and c"."""
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else str(last)
