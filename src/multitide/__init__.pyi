@@ -2,6 +2,7 @@
 from multitide import backbones as backbones
 from multitide import balancing as balancing
 from multitide import datasets as datasets
+from multitide import compat as compat
 from multitide import encodings as encodings
 from multitide import plot as plot
 from multitide import sharing as sharing

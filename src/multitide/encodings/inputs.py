@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, cast
 
 import numpy as np
@@ -17,7 +17,7 @@ from multitide.checks import check_choice
 from multitide.encodings import ENCODINGS
 from multitide.encodings.encoding import Encoding, EncodingModule
 from multitide.encodings.scaling import Scale, center_and_scale
-from multitide.errors import MultitideWarning
+from multitide.errors import DataError, MultitideWarning
 from multitide.part import Part
 from multitide.samples import Samples
 
@@ -58,6 +58,8 @@ class Inputs(Part):
         not yet), divided by their standard deviation.
     encodings : tuple of str or Encoding, default=()
         Encodings of the numeric channels, each fed by the one before; see ``ENCODINGS``.
+    n_channels, n_timepoints : int, optional
+        How many raw channels, and steps of each series, the training samples must have; others are refused.
 
     Notes
     -----
@@ -71,6 +73,9 @@ class Inputs(Part):
     observed: bool = False
     elapsed: bool = False
     encodings: tuple[NameOrEncoding, ...] = ()
+    # Two layers that differ in what they demand do the same.
+    n_channels: Annotated[int, Field(ge=1)] | None = field(default=None, compare=False)
+    n_timepoints: Annotated[int, Field(ge=1)] | None = field(default=None, compare=False)
 
     def check(self, name: str = "") -> None:
         """Raise :class:`ParameterError` that lists what is wrong, encodings included."""
@@ -214,11 +219,17 @@ class InputLayer(nn.Module):
         samples : Samples
             Training samples, with this layer's channels.
 
+        Raises
+        ------
+        DataError
+            If they have not the shape that :class:`Inputs` declares.
+
         Warns
         -----
         MultitideWarning
             If a channel has no measured value: it becomes 0.
         """
+        self._check_shape(samples)
         per_sample = max(samples.n_channels, self.n_channels) * max(samples.n_timepoints, 1)
         n_used = min(len(samples), max(1, MAX_FIT_VALUES // per_sample))
         used = samples[np.linspace(0, len(samples) - 1, n_used).astype(np.int64)]
@@ -231,6 +242,24 @@ class InputLayer(nn.Module):
                 stacklevel=3,
             )
         self._fit_encodings(x, _valid(torch.from_numpy(used.lengths), x.shape[2]))
+
+    def _check_shape(self, samples: Samples) -> None:
+        """Raise unless the samples have the declared number of channels and of steps."""
+        problems = []
+        if self.spec.n_channels not in (None, samples.n_channels):
+            problems.append(
+                f"`X` must have {self.spec.n_channels} channels, as `inputs.n_channels` says; got "
+                f"{samples.n_channels}: {', '.join(samples.channels)}."
+            )
+        if self.spec.n_timepoints is not None and not (samples.lengths == self.spec.n_timepoints).all():
+            shortest, longest = samples.lengths.min(), samples.lengths.max()
+            found = f"{longest}" if shortest == longest else f"{shortest} to {longest}"
+            problems.append(
+                f"`X` must have {self.spec.n_timepoints} time steps in every series, as `inputs.n_timepoints` says; "
+                f"got {found}."
+            )
+        if problems:
+            raise DataError("\n".join(problems))
 
     def _fit_channel(self, i: int, x: Tensor) -> bool:
         """Learn clip, scale and fill of one channel, and return whether it has a measured value."""

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 import pandas as pd
 import torch
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -43,10 +43,13 @@ class Classification(Task):
     class_weight : None, "balanced" or dict, default=None
         How much a row counts by its class: all alike, each class as much as any other, or a weight for some classes
         (1 for those not named). Weights are scaled so that their mean over the labelled training rows is 1.
+    n_classes : int, optional
+        How many classes the labels must have; labels with more or fewer are refused.
     """
 
     label_at: Literal["end", "start", "majority", "any"] = "end"
     class_weight: Annotated[Any, AfterValidator(_check_class_weight)] = None
+    n_classes: Annotated[int, Field(ge=2)] | None = None
 
     kind: ClassVar[str] = "classification"
 
@@ -66,6 +69,10 @@ class Classification(Task):
         elif len(values) > max(_MANY_CLASSES, n_labelled / 2):
             problem = f"must have classes that repeat; got {len(values)} different labels in {n_labelled} rows. " + (
                 "Leave the column out if it is a name; declare the task as a regression if it is a number."
+            )
+        elif self.n_classes is not None and len(values) != self.n_classes:
+            problem = f"must have {self.n_classes} classes, as `n_classes` says; got {len(values)} in {n_labelled} " + (
+                f"labelled rows: {shorten(values)}. Change or leave out `n_classes`, or use rows with all classes."
             )
         return [f"`{self.name}` {problem}"] if problem else []
 

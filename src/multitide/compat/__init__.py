@@ -1,0 +1,12 @@
+"""What the reference system's users bring along: its configurations and its weights.
+
+The reference system is KUDataMultitasklearning (https://github.com/ClustProject/KUDataMultitasklearning); "the page" is
+its README. ``docs/reference-system.md`` sets every line of it beside what stands for it here.
+"""
+
+from __future__ import annotations
+
+from multitide.compat.configuration import from_reference_config, model_folder
+from multitide.compat.weights import load_reference_weights
+
+__all__ = ["from_reference_config", "load_reference_weights", "model_folder"]
