@@ -108,9 +108,7 @@ def test_everything_that_does_not_fit_is_in_one_message(tmp_path: Path) -> None:
     state["lstm.weight_ih_l0_reverse"] = torch.zeros(256, 4)
     state["conv3.weight"] = torch.zeros(16)
     torch.save(state, tmp_path / "odd.pt")
-    with pytest.raises(
-        StoreError, match=r"running_var is missing; .*l0_reverse is not known.*conv3.weight must have"
-    ):
+    with pytest.raises(StoreError, match=r"running_var is missing; .*l0_reverse is not known.*conv3.weight must have"):
         load_reference_weights(tmp_path / "odd.pt")
 
 
