@@ -20,10 +20,10 @@ ROOT = Path(__file__).parents[1]
 # From the top of the house to the ground; docs/architecture.md shows the same picture.
 FLOORS = {
     "surface": ["__main__", "cli", "plot", "report"],
-    "api": ["compat", "config_file", "estimator", "study"],
+    "api": ["compat", "config_file", "estimator", "methods", "study"],
     "assembly": [
-        *("sides", "recipe", "fitting", "group", "phases", "freezing", "starting", "predicting", "store", "config"),
-        *("training", "batches", "model", "schedule", "keep", "callbacks", "progress"),
+        *("sides", "recipe", "fitting", "group", "searching", "phases", "freezing", "starting", "predicting", "store"),
+        *("config", "training", "batches", "model", "schedule", "keep", "callbacks", "progress"),
     ],
     "parts": ["tasks", "backbones", "sharing", "balancing", "encodings"],
     "data": [

@@ -74,6 +74,8 @@ class MultiTaskEstimator(BaseEstimator):
         One row an epoch, task and side: ``loss`` (in units of the trivial loss), ``weight``, ``lr``, ``seconds``.
     pretrain_history_ : DataFrame
         The same of the pre-training; empty if there was none.
+    trials_ : DataFrame
+        What ``weighting="search"`` tried, one row a trial and task; empty with other weightings.
     best_epoch_ : dict of str to int
         The epoch that answers each task.
     n_labelled_ : dict of str to dict
@@ -212,6 +214,7 @@ class MultiTaskEstimator(BaseEstimator):
                 seconds=fitted.seconds,
                 fingerprint=samples.fingerprint(),
                 reading=samples.reading,
+                trials=fitted.trials,
             )
         )
 
@@ -220,7 +223,7 @@ class MultiTaskEstimator(BaseEstimator):
         self.stored_ = stored
         self.tasks_, self.model_, self.seed_ = stored.tasks, stored.answers, stored.seed
         self.best_epoch_, self.n_labelled_, self.seconds_ = stored.best_epoch, stored.n_labelled, stored.seconds
-        self.channels_, self.reading_ = stored.channels, stored.reading
+        self.channels_, self.reading_, self.trials_ = stored.channels, stored.reading, pd.DataFrame(stored.trials)
         self.n_channels_in_, self.n_timepoints_in_ = len(stored.channels), stored.n_timepoints
         return self
 

@@ -17,6 +17,7 @@ from multitide.model import Answers, Network
 from multitide.phases import Phases
 from multitide.recipe import Recipe
 from multitide.samples import Samples
+from multitide.searching import WeightSearch
 from multitide.starting import Source
 from multitide.tasks.task import Task
 
@@ -33,6 +34,8 @@ class Fitted:
         One row an epoch, task and side.
     pretrain_history : list of dict
         The same of the pre-training, if there was one.
+    trials : list of dict
+        What a search for weights tried; see `WeightSearch`.
     best_epoch : dict of str to int
         The epoch that answers each task.
     n_labelled : dict of str to dict
@@ -44,6 +47,7 @@ class Fitted:
     answers: Answers
     history: list[dict[str, Any]] = field(default_factory=list)
     pretrain_history: list[dict[str, Any]] = field(default_factory=list)
+    trials: list[dict[str, Any]] = field(default_factory=list)
     best_epoch: dict[str, int] = field(default_factory=dict)
     n_labelled: dict[str, dict[str, int]] = field(default_factory=dict)
     seconds: float = 0.0
@@ -88,7 +92,8 @@ def fit_model(
     fitted = Fitted(Answers([], []))
     for names in recipe.sharing.groups(list(by_name)):
         group = Group(samples, train, validation, [by_name[name] for name in names], recipe)
-        phases = Phases(group, callbacks, source)
+        search = WeightSearch(group, callbacks, source)
+        phases = Phases(search.settled(), callbacks, source)
         more_networks, more_answered = phases.run()
         networks += more_networks
         answered += more_answered
@@ -96,7 +101,8 @@ def fit_model(
         fitted.pretrain_history += phases.pretrain_history
         fitted.best_epoch |= phases.best_epoch
         fitted.n_labelled |= group.n_labelled()
-        fitted.seconds += phases.seconds
+        fitted.trials += search.trials
+        fitted.seconds += search.seconds + phases.seconds
     fitted.answers = Answers(networks, answered).cpu().eval()
     return fitted
 

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,7 @@ class ModelRecord(BaseModel):
     seconds: float
     fingerprint: str
     reading: dict[str, Any] | None
+    trials: list[dict[str, Any]] = []
     weights_sha256: str
     sha256: str = ""
 
@@ -83,7 +84,7 @@ class StoredModel:
         The declared tasks, and the module that answers them.
     channels, categories, n_timepoints : tuple of str, dict, int
         What the training series were.
-    seed, best_epoch, n_labelled, seconds, fingerprint, reading
+    seed, best_epoch, n_labelled, seconds, fingerprint, reading, trials
         How it came about; see the estimator's attributes.
     """
 
@@ -99,6 +100,7 @@ class StoredModel:
     seconds: float
     fingerprint: str
     reading: dict[str, Any] | None
+    trials: list[dict[str, Any]] = field(default_factory=list)
 
 
 def save_model(stored: StoredModel, folder: Path) -> Path:
@@ -141,6 +143,7 @@ def load_model(folder: Path) -> StoredModel:
         seconds=record.seconds,
         fingerprint=record.fingerprint,
         reading=record.reading,
+        trials=record.trials,
     )
 
 
@@ -221,6 +224,7 @@ def _record(stored: StoredModel, weights_sha256: str) -> dict[str, Any]:
         seconds=stored.seconds,
         fingerprint=stored.fingerprint,
         reading=stored.reading,
+        trials=stored.trials,
         weights_sha256=weights_sha256,
     ).model_dump(mode="json")
     return record | {"sha256": _record_hash(record)}

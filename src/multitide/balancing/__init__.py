@@ -22,6 +22,7 @@ from multitide.balancing.imtl_l import IMTLL
 from multitide.balancing.mean import Mean
 from multitide.balancing.random import Random
 from multitide.balancing.scalarizers import COSMOS, PBI, STCH, GeometricMean
+from multitide.balancing.search import Search
 from multitide.balancing.uncertainty import Uncertainty
 from multitide.balancing.uniform import Uniform
 from multitide.balancing.weighting import Weighting, WeightingModule
@@ -29,6 +30,7 @@ from multitide.balancing.weighting import Weighting, WeightingModule
 WEIGHTINGS: dict[str, type[Weighting]] = {
     "uniform": Uniform,
     "fixed": Fixed,
+    "search": Search,
     "uncertainty": Uncertainty,
     "dwa": DWA,
     "random": Random,
@@ -82,6 +84,7 @@ __all__ = [
     "NashMTL",
     "PCGrad",
     "Random",
+    "Search",
     "UPGrad",
     "Uncertainty",
     "Uniform",
