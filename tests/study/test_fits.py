@@ -103,6 +103,18 @@ def test_alone_is_what_a_user_gets_who_fits_each_task_without_sharing() -> None:
         assert set(fit.facts["validation_loss"]) == set(group)
 
 
+def test_a_task_that_shares_with_itself_is_alone_and_known_to_be() -> None:
+    samples = make_samples(60)
+    protocol = make_protocol(samples, resolve_tasks(None, samples.y), RANDOM, None, 1)
+    estimator = MultiTaskEstimator(backbone=SMALL, max_epochs=1, device="cpu", verbose=0)
+    alone, itself = resolve_arms({"itself": {"groups": [["load"], ["state"]]}}, estimator, protocol.task_names)
+    jobs = [make_job(arm, ("load",), protocol, 0, 0) for arm in (alone, itself)]
+    assert jobs[0].key == jobs[1].key
+    assert [job.learner.sharing for job in jobs] == ["none", "hard"]
+    answers = [do(job, protocol, samples).answers["load"] for job in jobs]
+    np.testing.assert_array_equal(*answers)
+
+
 def test_without_a_validation_part_the_last_epoch_is_kept() -> None:
     samples = make_samples(60)
     protocol = make_protocol(samples, resolve_tasks(None, samples.y), type(RANDOM)(by="random", validation=0), None, 1)

@@ -6,13 +6,14 @@ import math
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from multitide.backbones import LSTMFCN
 from multitide.errors import DataError, ParameterError
 from multitide.splits import Split, Splitter
 from multitide.study.arms import Arm, resolve_arms
-from multitide.study.jobs import Job, make_job, teaching_rows
+from multitide.study.jobs import Job, make_job, steps_an_epoch, teaching_rows
 from multitide.study.plan import Plan, make_plan
 from multitide.study.protocol import Protocol, make_protocol
 from multitide.tasks import resolve_tasks
@@ -48,8 +49,8 @@ def test_a_task_with_few_labels_takes_as_many_steps_as_all_tasks_together() -> N
     together = make_job(arms["hard"], ("state", "load"), protocol, 0, 0)
     alone = make_job(arms["alone"], ("load",), protocol, 0, 0)
     steps = [
-        j.learner.max_epochs * math.ceil(teaching_rows(protocol, j.tasks, 0) / j.learner.batch_size)
-        for j in (together, alone)
+        made.learner.max_epochs * math.ceil(teaching_rows(protocol, made.tasks, 0) / made.learner.batch_size)
+        for made in (together, alone)
     ]
     assert together.learner.max_epochs == 20
     assert alone.learner.max_epochs > 100
@@ -172,6 +173,42 @@ def test_a_split_of_the_users_own_is_taken_as_it_is() -> None:
     samples = make_study_samples(30)
     split = Split(np.arange(10), np.arange(10, 15), np.arange(15, 30))
     assert make_protocol(samples, resolve_tasks(None, samples.y), split, None, 1).splits == [split]
+
+
+def test_what_a_split_by_group_keeps_whole_is_a_group_of_the_test() -> None:
+    samples = make_study_samples(120, n_series=40)
+    samples = samples.replace(extra=pd.DataFrame({"plant": np.arange(120) % 12, "odd": np.arange(120)}))
+    tasks = resolve_tasks(None, samples.y)
+    by_plant = make_protocol(samples, tasks, Splitter(by="group", column="plant", test=0.5), None, 1).test
+    assert by_plant["group"].nunique() == by_plant["series"].nunique() == 6
+    assert make_protocol(samples, tasks, Splitter(by="group", test=0.5), None, 1).test["group"].nunique() == 20
+    own = make_protocol(samples, tasks, RANDOM, None, 1, groups="plant").test
+    assert own["group"].nunique() == (own["row"] % 12).nunique() >= 10
+    assert make_protocol(samples, tasks, RANDOM, None, 1, groups=np.arange(120)).test["group"].nunique() == 48
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        ("plnt", r"`groups` must be an extra column of the samples, one of 'plant'.*got 'plnt'\. Did you mean 'plant'"),
+        ([1, 2], r"`groups` must have an entry for every sample, 30; got 2"),
+    ],
+)
+def test_wrong_groups_are_refused(groups: Any, message: str) -> None:
+    samples = make_study_samples(30).replace(extra=pd.DataFrame({"plant": np.arange(30)}))
+    with pytest.raises(ParameterError, match=message):
+        make_protocol(samples, resolve_tasks(None, samples.y), RANDOM, None, 1, groups=groups)
+
+
+def test_an_automatic_batch_size_is_the_one_that_the_fit_will_use() -> None:
+    samples = make_study_samples(400, missing=0)
+    samples.y.loc[np.arange(400) % 4 != 0, "load"] = np.nan
+    protocol = make_protocol(samples, resolve_tasks(None, samples.y), RANDOM, None, 1)
+    learner = Quick(max_epochs=20, batch_size="auto")
+    rows = {name: teaching_rows(protocol, (protocol.task(name),), 0) for name in ("state", "load")}
+    sizes = {name: max(8, n // 20) for name, n in rows.items()}
+    expected = {name: math.ceil(n / sizes[name]) for name, n in rows.items()}
+    assert {name: steps_an_epoch(learner, protocol, (protocol.task(name),), 0) for name in rows} == expected
 
 
 def test_a_split_without_labels_is_refused() -> None:

@@ -40,6 +40,7 @@ def compare(
     n_seeds: int = 5,
     split: Splitter | Split | None = None,
     cv: int | Splitter | None = None,
+    groups: str | Sequence[Any] | None = None,
     margin: float = MARGIN,
     confidence: float = 0.95,
     budget: str | float | None = None,
@@ -78,6 +79,9 @@ def compare(
         What is learned from, what chooses the epoch, and what is tested; without it, the rule that fits the samples.
     cv : int or Splitter, optional
         Folds instead of one split.
+    groups : str or sequence, optional
+        Which samples belong together, as a column of ``samples.extra`` or an entry a sample: intervals are for new
+        groups. Without it what a split by group keeps whole, else the series, else blocks of time.
     margin : float, default=0.01
         Gains smaller than this, in units of the trivial loss, count as none.
     confidence : float, default=0.95
@@ -115,7 +119,7 @@ def compare(
     specs = resolve_tasks(estimator.tasks if tasks is None else tasks, samples.y)
     resolved = resolve_arms(arms, estimator, [task.name for task in specs], reference)
     n_jobs = _check_n_jobs(n_jobs, estimator)
-    protocol = make_protocol(samples, specs, split, cv, n_seeds)
+    protocol = make_protocol(samples, specs, split, cv, n_seeds, groups)
     runs = None if folder is None else runs_folder(Path(folder))
     listeners = [listener for listener in (progress, StudyBar() if verbose else None) if listener is not None]
     plan, fits = _conduct(make_plan(resolved, protocol), protocol, samples, n_jobs, runs, listeners, seconds)

@@ -17,7 +17,7 @@ from multitide.estimator import MultiTaskEstimator
 from multitide.samples import Samples
 from multitide.study.baselines import Baseline
 from multitide.study.fits import Fit, quiet, single_thread
-from multitide.study.jobs import Job, teaching_rows
+from multitide.study.jobs import Job, steps_an_epoch
 from multitide.study.protocol import Protocol
 from multitide.training import Trainer
 
@@ -105,8 +105,8 @@ def probe(jobs: Iterable[Job], protocol: Protocol, samples: Samples) -> dict[str
         kind = json.dumps(job.settings, sort_keys=True, default=repr)
         if kind not in by_settings:
             by_settings[kind] = _seconds_a_step(job, protocol, samples)
-        batches = math.ceil(teaching_rows(protocol, job.tasks, job.fold) / int(job.learner.batch_size))
-        expected[signature(job)] = by_settings[kind] * batches * job.learner.max_epochs
+        n_steps = steps_an_epoch(job.learner, protocol, job.tasks, job.fold) * job.learner.max_epochs
+        expected[signature(job)] = by_settings[kind] * n_steps
     return {name: seconds for name, seconds in expected.items() if not math.isnan(seconds)}
 
 

@@ -11,8 +11,10 @@ from typing import Any, cast
 
 from sklearn.base import clone
 
+from multitide.config import part_to_config
 from multitide.estimator import MultiTaskEstimator
 from multitide.recipe import make_part, resolve_batch_size
+from multitide.sharing import SHARINGS, Hard, NoSharing
 from multitide.store import installed_versions
 from multitide.study.arms import Arm
 from multitide.study.baselines import Baseline
@@ -59,7 +61,7 @@ def make_job(arm: Arm, group: tuple[str, ...], protocol: Protocol, seed: int, fo
     """Prepare one fit of an arm: its tasks, its seed, and as many optimiser steps as every other arm may take."""
     by_name = {task.name: task for task in protocol.tasks}
     tasks = tuple(by_name[name] for name in group)
-    settings = dict(arm.settings)
+    settings = arm.settings
     learner = arm.learner
     random_state = None
     if isinstance(learner, MultiTaskEstimator):
@@ -67,8 +69,8 @@ def make_job(arm: Arm, group: tuple[str, ...], protocol: Protocol, seed: int, fo
         learner = with_budget(learner, protocol, tasks, fold)
         learner.set_params(tasks=list(tasks), random_state=random_state, verbose=0)
         settings |= {"max_epochs": learner.max_epochs, "patience": _patience(learner)}
-        if len(tasks) == 1 and _name(settings["sharing"]) in ("hard", "none"):
-            settings["sharing"] = {"name": "none"}  # with a single task the two are one
+        if len(tasks) == 1:
+            settings |= {"sharing": _of_one_task(settings["sharing"]), "aggregator": None}
     key = _key(settings, tasks, random_state, protocol.fingerprints[fold])
     return Job(learner, tasks, seed, fold, key, settings)
 
@@ -82,15 +84,18 @@ def with_budget(
     is due to more steps would be put down to sharing.
     """
     copy = cast(MultiTaskEstimator, clone(learner))
-    everything, own = (teaching_rows(protocol, of, fold) for of in (tuple(protocol.tasks), tasks))
-    size = resolve_batch_size(copy.batch_size, everything)
-    longer = math.ceil(everything / size) / max(1, math.ceil(own / size))
-    copy.set_params(batch_size=size)
+    longer = steps_an_epoch(copy, protocol, tuple(protocol.tasks), fold) / steps_an_epoch(copy, protocol, tasks, fold)
     copy.set_params(max_epochs=max(1, round(copy.max_epochs * longer)))
     patience = _patience(copy)
     if patience is not None and longer != 1:
         copy.set_params(training__patience=max(1, round(patience * longer)))
     return copy
+
+
+def steps_an_epoch(learner: MultiTaskEstimator, protocol: Protocol, tasks: tuple[Task, ...], fold: int) -> int:
+    """Return the number of optimiser steps that an epoch over the labelled rows of these tasks has."""
+    n_rows = teaching_rows(protocol, tasks, fold)
+    return max(1, math.ceil(n_rows / resolve_batch_size(learner.batch_size, n_rows)))
 
 
 def teaching_rows(protocol: Protocol, tasks: tuple[Task, ...], fold: int) -> int:
@@ -105,8 +110,12 @@ def versions() -> dict[str, str]:
     return installed_versions()
 
 
-def _name(part: Any) -> str:
-    return str(part["name"]) if isinstance(part, dict) else ""
+def _of_one_task(sharing: Any) -> Any:
+    """Return how a single task is learned, so that hard sharing with itself is known to be none."""
+    if not isinstance(sharing, dict) or sharing["name"] != "hard":
+        return sharing
+    plain, none = (part_to_config(SHARINGS, kind(head_units=sharing["head_units"])) for kind in (Hard, NoSharing))
+    return none if sharing == plain else sharing
 
 
 def _patience(learner: MultiTaskEstimator) -> int | None:

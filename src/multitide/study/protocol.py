@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from multitide.checks import check_positive_int
+from multitide.checks import check_positive_int, one_of, suggest
 from multitide.errors import DataError, ParameterError
 from multitide.samples import Samples
 from multitide.sides import fitting_rule
@@ -72,43 +73,65 @@ class Protocol:
 
 
 def make_protocol(
-    samples: Samples, tasks: Sequence[Task], split: Cut, cv: int | Splitter | None, n_seeds: int
+    samples: Samples,
+    tasks: Sequence[Task],
+    split: Cut,
+    cv: int | Splitter | None,
+    n_seeds: int,
+    groups: str | Sequence[Any] | None = None,
 ) -> Protocol:
-    """Cut the samples and number the test rows' groups.
+    """Cut the samples and number the test rows' groups; see :func:`multitide.compare`.
 
     Raises
     ------
     ParameterError
-        If `split`, `cv` or `n_seeds` are not what they have to be.
+        If `split`, `cv`, `n_seeds` or `groups` are not what they have to be.
     DataError
         If the split leaves a task without labels on a side.
     """
     check_positive_int("n_seeds", n_seeds)
     y = samples.y[[column for task in tasks for column in task.columns]]
     samples = samples.replace(y=y)
-    splits = make_splits(samples, split, cv)
+    rule = make_rule(samples, split, cv)
+    splits = [rule] if isinstance(rule, Split) else [rule.split(samples)] if cv is None else rule.folds(samples)
     _check_labels(y, splits)
+    if groups is None and isinstance(rule, Splitter) and rule.by == "group":
+        groups = rule.column  # what is kept whole by the split is what varies from one test to the next
+    test = _test_rows(samples if groups is None else samples.replace(series=_groups(samples, groups)), splits)
     data = samples.fingerprint()
     fingerprints = [_fingerprint(data, split) for split in splits]
-    return Protocol(list(tasks), y, splits, n_seeds, _test_rows(samples, splits), fingerprints)
+    return Protocol(list(tasks), y, splits, n_seeds, test, fingerprints)
 
 
-def make_splits(samples: Samples, split: Cut, cv: int | Splitter | None) -> list[Split]:
-    """Return one split, or one a fold; without a rule, the one that fits the samples."""
-    if cv is not None and isinstance(split, Split):
-        raise ParameterError("`split` must be a Splitter or left out beside `cv`; got a Split, which has no folds.")
-    if isinstance(split, Split):
-        return [split]
-    if not isinstance(split, Splitter | None):
+def make_rule(samples: Samples, split: Cut, cv: int | Splitter | None) -> Splitter | Split:
+    """Return the rule of a study's splits, the one that fits the samples where none is given, or the split itself."""
+    if not isinstance(split, Splitter | Split | None):
         raise ParameterError(f"`split` must be a Splitter, a Split or None; got {split!r}.")
+    if isinstance(split, Split):
+        if cv is not None:
+            raise ParameterError("`split` must be a Splitter or left out beside `cv`; got a Split, which has no folds.")
+        return split
     rule = split or Splitter(by=fitting_rule(samples, seed=0).by)
-    if cv is None:
-        return [rule.split(samples)]
-    if isinstance(cv, Splitter):
-        return cv.folds(samples)
+    if cv is None or isinstance(cv, Splitter):
+        return cv or rule
     if isinstance(cv, bool) or not isinstance(cv, int) or cv < 2:
         raise ParameterError(f"`cv` must be a number of folds of at least 2, or a Splitter; got {cv!r}.")
-    return replace(rule, n_folds=cv).folds(samples)
+    return replace(rule, n_folds=cv)
+
+
+def _groups(samples: Samples, groups: str | Sequence[Any]) -> np.ndarray:
+    """Return the group of every sample that the user or the split names."""
+    if isinstance(groups, str):
+        names = [] if samples.extra is None else list(samples.extra)
+        if groups not in names:
+            known = f"{one_of(names)}; they are kept by read_table(..., extra=[...])" if names else "and there is none"
+            raise ParameterError(
+                f"`groups` must be an extra column of the samples, {known}; got {groups!r}.{suggest(groups, names)}"
+            )
+        groups = samples.extra[groups].to_numpy()  # type: ignore[index]
+    if len(groups) != len(samples):
+        raise ParameterError(f"`groups` must have an entry for every sample, {len(samples)}; got {len(groups)}.")
+    return np.asarray(groups)
 
 
 def learned_rows(split: Split) -> np.ndarray:
