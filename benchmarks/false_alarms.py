@@ -1,0 +1,89 @@
+"""Count false alarms: how often does a study of two equal arms claim a difference?
+
+    python benchmarks/false_alarms.py [--studies 200] [--seeds 5] [--runs 160] [--machines 40] [--jobs N]
+
+Both arms are the same recipe (one small network for all tasks) with disjoint seeds, so that the true gain is zero.
+Every study simulates its own rig: fresh training and test data. Half of the machines are held out, and the interval is
+for new machines. The share of 95 % intervals that miss zero should be 2-9 %; verdicts ("helps", "hurts") should be as
+rare. The last column is what a t-test over seeds alone, on the very same runs, would have claimed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import time
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from scipy import stats
+
+from multitide import MultiTaskEstimator, Splitter, simulate_rig
+from multitide.backbones import FCN
+from multitide.study import compare
+from multitide.study.execution import default_n_jobs
+
+ARMS = {"one": {"sharing": "hard"}, "other": {"sharing": "hard", "random_state": 10_000}}
+GOAL = (0.02, 0.09)
+
+
+def study(number: int, options: argparse.Namespace) -> pd.DataFrame:
+    """Return the gains of one study of two equal arms."""
+    logging.getLogger("multitide").setLevel(logging.ERROR)
+    warnings.simplefilter("ignore")
+    samples = simulate_rig(options.runs, n_machines=options.machines, n_timepoints=(16, 24), random_state=number)
+    comparison = compare(
+        samples,
+        estimator=MultiTaskEstimator(
+            backbone=FCN(filters=(8, 8, 8), kernel_sizes=(5, 3, 3)), max_epochs=options.epochs, lr=0.01, batch_size=16
+        ),
+        arms=ARMS,
+        reference="one",
+        n_seeds=options.seeds,
+        split=Splitter(by="group", test=0.5, validation=0.2, random_state=number),
+        n_jobs=1,
+        verbose=0,
+    )
+    naive = {task: p_over_seeds(comparison, task) for task in comparison.gains["task"]}
+    return comparison.gains.assign(study=number, p_naive=comparison.gains["task"].map(naive))
+
+
+def p_over_seeds(comparison: Any, task: str) -> float:
+    """Return the p value of a t-test over the seeds' losses, as if the test rows were all there are."""
+    evidence = comparison.evidence
+    one, other = ([np.nanmean(evidence.losses(arm, task, s)) for s in evidence.seeds(arm, task)] for arm in ARMS)
+    return float(stats.ttest_ind(one, other).pvalue)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name, default in (("studies", 200), ("seeds", 5), ("runs", 160), ("machines", 40), ("epochs", 4)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--jobs", type=int, default=default_n_jobs("cpu"))
+    options = parser.parse_args()
+    started = time.perf_counter()
+    work = (delayed(study)(number, options) for number in range(options.studies))
+    gains = pd.concat(Parallel(n_jobs=options.jobs, inner_max_num_threads=1, backend="loky")(work))
+    gains["alarm"] = (gains["low"] > 0) | (gains["high"] < 0)
+    gains["claim"] = gains["verdict"].isin(["helps", "hurts"])
+    gains["naive"] = gains["p_naive"] < 0.05
+    table = gains.groupby("task", sort=False)[["alarm", "claim", "naive"]].mean()
+    print(
+        f"{options.studies} studies x {gains['task'].nunique()} tasks, {options.seeds} seeds, "
+        f"{gains['n_groups'].mean():.1f} test machines, {time.perf_counter() - started:.0f} s"
+    )
+    print(table.rename(columns={"naive": "t-test over seeds"}).map("{:.1%}".format).to_string())
+    share, n = gains["alarm"].mean(), len(gains)
+    low, high = stats.binomtest(int(gains["alarm"].sum()), n).proportion_ci()
+    inside = "as it should be" if GOAL[0] <= share <= GOAL[1] else "OUTSIDE"
+    print(
+        f"all: {share:.1%} of {n} intervals miss zero ({low:.1%} to {high:.1%}, tasks counted as independent); "
+        f"goal {GOAL[0]:.0%} to {GOAL[1]:.0%}: {inside}"
+    )
+
+
+if __name__ == "__main__":
+    main()
