@@ -670,3 +670,11 @@ def test_phalanx(shared_data: Path) -> None:
     assert samples.y["age_group"].isna().sum() == 337
     assert samples.extra is not None
     assert (samples.extra == "test").any(axis=1).sum() == 876 - 514
+
+
+def test_one_uncut_series_is_refused_with_the_remedy() -> None:
+    table = pd.DataFrame({"a": np.arange(30.0), "b": [0, 1] * 15})
+    with pytest.raises(DataError, match="`window` must be given: the table is one series of 30 rows"):
+        read_table(table, tasks=["b"])
+    assert len(read_table(table, tasks=["b"], window=5)) == 26
+    assert len(read_table(table)) == 1  # without labels there is nothing to learn, only to predict

@@ -105,7 +105,9 @@ def read_table(
     frame, label_frame, reading = _open(data, labels, reading)
     problems: list[str] = []
     reading = find_categories(frame, resolve_roles(frame, label_frame, reading, problems))
-    return _told(build_samples(frame, label_frame, reading, problems=problems))
+    samples = build_samples(frame, label_frame, reading, problems=problems)
+    _refuse_single_sample(samples, reading)
+    return _told(samples)
 
 
 def read_like(
@@ -218,3 +220,12 @@ def _checked_archive(samples: Samples, known: Reading) -> Samples:
     if samples.channels != known.channels:
         raise DataError(f"`data` must have the channels {list(known.channels or ())}; got {list(samples.channels)}.")
     return samples.replace(reading=known.to_dict(), y=samples.y.reindex(columns=[t.name for t in known.tasks or ()]))
+
+
+def _refuse_single_sample(samples: Samples, reading: Reading) -> None:
+    """Raise if a table with labels is one long series and was not cut: nothing can be learned from one sample."""
+    if reading.tasks and reading.window is None and len(samples) == 1:
+        raise DataError(
+            f"`window` must be given: the table is one series of {samples.n_timepoints} rows, and a whole series is one "
+            "sample. Cut it, e.g. window=24, or name the column that tells its recordings apart as `series`."
+        )

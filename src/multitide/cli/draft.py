@@ -52,11 +52,14 @@ def _data_lines(data: Path, labels: Path | None, by_role: dict[str, list[str]], 
     if ignored := by_role.get("ignored", []):
         table["ignore"] = ignored
     lines = toml_text({"data": table}).splitlines()
-    if labels is None:
-        lines += ["# window = 24      # rows in a sample; without it a sample is a whole series", "# stride = 1"]
-    if "series" not in by_role:
-        lines.append('# series = "run"  # the column that says which recording a row belongs to')
-    return lines
+    if "series" in by_role:
+        return [*lines, "# window = 24      # rows in a sample; without it a sample is a whole series", "# stride = 1"]
+    return [
+        *lines,
+        "window = 24        # rows in a sample: as many as it takes to see what the labels are about",
+        "stride = 1         # rows from one sample's start to the next one's",
+        '# series = "run"  # the column that says which recording a row belongs to, if there are several',
+    ]
 
 
 def _split_lines(by_role: dict[str, list[str]]) -> list[str]:
