@@ -195,7 +195,7 @@ def test_predict_says_when_a_window_ends(call: Call) -> None:
 def test_info_says_what_a_model_is(call: Call, fitted: str) -> None:
     output = call("info", fitted).stdout
     parameters = sum(parameter.numel() for parameter in MultiTaskEstimator.load(fitted).model_.parameters())
-    for fact in ("load", "high, low", str(parameters), "torch", "fingerprint", "channel"):
+    for fact in ("load", "high, low", str(parameters), "torch", "fingerprint", "channel", "data.csv"):
         assert fact in output
 
 
@@ -294,6 +294,54 @@ def test_wrong_input_gets_one_message(call: Call, folder: Path, arguments: list[
     assert message in " ".join(result.stderr.split())
     assert "Traceback" not in result.output
     assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def spoil(folder: Path, **columns: Any) -> None:
+    """Write one.csv with other values in some columns; "one word" is text in one row, a time has one hour twice."""
+    frame = pd.read_csv(folder / "one.csv")
+    hours = pd.date_range("2024-01-01", periods=len(frame), freq="h")
+    for name, values in columns.items():
+        if name == "time":
+            frame[name] = hours.where(np.arange(len(frame)) != 7, hours[6])
+        elif values == "one word":
+            frame[name] = frame[name].astype(str).where(np.arange(len(frame)) != 7, "broken")
+        else:
+            frame[name] = values
+    frame.to_csv(folder / "one.csv", index=False)
+
+
+SPOILED = [
+    ({"state": "same"}, "`state` must have at least two classes"),
+    ({"load": 3.5}, "`load` must have"),
+    ({"load": None}, "must have labels; got none"),
+    ({"a": "one word"}, "broken"),
+    ({"a": float("inf")}, "infinite"),
+    ({"time": None}, "duplicates"),
+]
+
+
+@pytest.mark.parametrize(("columns", "message"), SPOILED)
+def test_wrong_data_get_one_message_before_training(
+    call: Call, folder: Path, columns: dict[str, Any], message: str
+) -> None:
+    spoil(folder, **columns)
+    options = ["--label", "state", "--label", "load", "--window", "15", "--channel", "a", "--channel", "b"]
+    series = [] if "time" in columns else ["--series", "run"]
+    result = call("fit", "one.csv", *options, *series, "--quiet", code=2)
+    assert message in result.stderr
+    assert "Traceback" not in result.output
+    assert not (folder / "runs").exists()
+
+
+def test_a_run_needs_a_test_part(call: Call, folder: Path) -> None:
+    (folder / "none.toml").write_text(SMALL.replace('by = "random"', 'by = "random"\ntest = 0'))
+    assert "`split.test` must be above 0" in call("fit", "none.toml", "--quiet", code=2).stderr
+
+
+def test_a_damaged_model_is_refused(call: Call, folder: Path, fitted: str) -> None:
+    record = folder / fitted / "model.json"
+    record.write_text(record.read_text().replace('"load"', '"lood"'))
+    assert "altered or damaged" in call("info", fitted, code=2).stderr
 
 
 def test_other_channels_at_predict_time(call: Call, fitted: str) -> None:

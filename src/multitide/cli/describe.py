@@ -10,6 +10,7 @@ from multitide.cli.show import show_reading
 from multitide.cli.terminal import show_table
 from multitide.estimator import MultiTaskEstimator
 from multitide.store import read_record
+from multitide.toml import read_toml
 
 
 def show_model(run: Path) -> None:
@@ -19,6 +20,7 @@ def show_model(run: Path) -> None:
     show_table(_networks(estimator), "Networks (sets of weights)")
     show_reading(record.reading)
     facts = {
+        **_source(run),
         "channels": len(record.channels),
         "steps of the longest training sample": record.n_timepoints,
         "fingerprint of the data": record.fingerprint,
@@ -27,6 +29,12 @@ def show_model(run: Path) -> None:
         **record.versions,
     }
     show_table(pd.DataFrame({"fact": list(facts), "value": [str(value) for value in facts.values()]}), "Facts")
+
+
+def _source(run: Path) -> dict[str, str]:
+    """Return where the data came from, which a run folder knows and a model folder does not."""
+    path = run / "config.toml"
+    return {"data": read_toml(path)["data"]["path"]} if path.is_file() else {}
 
 
 def _tasks(estimator: MultiTaskEstimator) -> pd.DataFrame:

@@ -15,7 +15,7 @@ import numpy as np
 from multitide.cli.show import show_metrics, show_next, show_reading, show_split, show_tasks
 from multitide.cli.terminal import say
 from multitide.config_file import Config
-from multitide.errors import DataError, StoreError
+from multitide.errors import DataError, ParameterError, StoreError
 from multitide.report import Report, how_split, write_report
 from multitide.store import refuse_existing, write_history
 from multitide.tasks import describe_tasks, resolve_tasks
@@ -45,6 +45,8 @@ def run(config: Config, output: Path | None, name: str, command: str, *, verbose
         tasks = resolve_tasks(config.tasks, samples.y)
     splitter = config.splitter(samples)
     split = splitter.split(samples)
+    if not len(split.test):
+        raise ParameterError("`split.test` must be above 0: a run is measured on its test part; got 0.")
     show_reading(samples.reading)
     show_tasks(described)
     show_split(split.counts(samples.y), how_split(splitter))
