@@ -31,7 +31,7 @@ _PUBLIC = {
     "training": ("Training",),
 }
 # Reached as attributes too: `import multitide as mt; mt.plot.history(...)`.
-_MODULES = ("backbones", "balancing", "compat", "datasets", "encodings", "plot", "sharing")
+_MODULES = ("backbones", "balancing", "compat", "datasets", "encodings", "methods", "plot", "representations", "sharing")
 
 _MODULE_OF = {name: module for module, names in _PUBLIC.items() for name in names}
 

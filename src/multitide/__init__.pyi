@@ -4,7 +4,9 @@ from multitide import balancing as balancing
 from multitide import datasets as datasets
 from multitide import compat as compat
 from multitide import encodings as encodings
+from multitide import methods as methods
 from multitide import plot as plot
+from multitide import representations as representations
 from multitide import sharing as sharing
 from multitide.callbacks import Callback as Callback
 from multitide.config_file import Config as Config

@@ -10,19 +10,38 @@ import math
 
 
 def one_cycle(progress: float, warm_up: float = 0.2) -> float:
-    """Rise from 1/25 to 1 over `warm_up`, then fall to 0 (Smith & Topin 2019, cosine form); `progress` in [0, 1]."""
+    """Rise from 1/25 to 1 over the first fifth of training, then fall to 0, both along half a cosine [1]_.
+
+    Parameters
+    ----------
+    progress : float in [0, 1]
+        Share of training that is done.
+    warm_up : float
+        Share of training in which it rises.
+
+    References
+    ----------
+    .. [1] Smith and Topin, "Super-convergence: very fast training of neural networks using large learning rates",
+       SPIE 2019. https://arxiv.org/abs/1708.07120
+    """
     if progress < warm_up:
         return 1 / 25 + (1 - 1 / 25) * (1 - math.cos(math.pi * progress / warm_up)) / 2
     return cosine((progress - warm_up) / (1 - warm_up))
 
 
 def cosine(progress: float) -> float:
-    """Fall from 1 to 0 along half a cosine (Loshchilov & Hutter 2017, without restarts); `progress` in [0, 1]."""
+    """Fall from 1 to 0 along half a cosine, without restarts [1]_.
+
+    References
+    ----------
+    .. [1] Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017.
+       https://arxiv.org/abs/1608.03983
+    """
     return (1 + math.cos(math.pi * min(progress, 1.0))) / 2
 
 
 def constant(progress: float) -> float:
-    """Stay at 1."""
+    """Stay at the highest rate."""
     return 1.0
 
 

@@ -11,6 +11,7 @@ import multitide
 from multitide.cli.compare import compare
 from multitide.cli.demo import demo
 from multitide.cli.fit import fit
+from multitide.cli.methods import methods
 from multitide.cli.prepare import check, init
 from multitide.cli.use import evaluate, info, predict
 from multitide.errors import MultitideError
@@ -64,7 +65,7 @@ def _options(
     pass
 
 
-for command in (demo, init, check, fit, evaluate, predict, compare, info):
+for command in (demo, init, check, fit, evaluate, predict, compare, info, methods):
     app.command()(command)
 
 
