@@ -19,13 +19,13 @@ ROOT = Path(__file__).parents[1]
 
 # From the top of the house to the ground; docs/architecture.md shows the same picture.
 FLOORS = {
-    "surface": ["__main__", "cli", "plot", "report"],
+    "surface": ["__main__", "cli", "plot", "plot_study", "report", "reporting"],
     "api": ["compat", "config_file", "estimator", "methods", "study"],
     "assembly": [
         *("sides", "recipe", "fitting", "group", "searching", "phases", "freezing", "starting", "predicting", "store"),
         *("config", "training", "batches", "model", "schedule", "keep", "callbacks", "progress"),
     ],
-    "parts": ["tasks", "backbones", "sharing", "balancing", "encodings"],
+    "parts": ["tasks", "backbones", "sharing", "balancing", "representations", "encodings"],
     "data": [
         *("samples", "tables", "files", "formats", "reading", "roles", "guesses", "columns", "timestamps", "rows"),
         *("resample", "building", "windows", "splits", "strata", "purging", "datasets", "simulate"),
