@@ -36,7 +36,7 @@ clean:
 	touch $@
 
 .venv/.installed-dev: .venv/.installed
-	$(PIP) --editable ".[balancing,dev]"
+	$(PIP) --editable ".[balancing,representations,dev]"
 	touch $@
 
 .venv/.installed-bench: .venv/.installed
