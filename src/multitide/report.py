@@ -103,7 +103,7 @@ def write_figures(estimator: MultiTaskEstimator, test: Samples, folder: Path) ->
     folder.mkdir()
     predicted = estimator.predict(test)
     paths = []
-    with _readable_names():
+    with readable_names():
         paths.append(save_figure(plot.history, [estimator.history_], folder / "history.png"))
         for task in estimator.tasks_:
             draw = plot.confusion if task.kind == "classification" else plot.predicted_vs_measured
@@ -176,10 +176,10 @@ def save_figure(draw: Any, arguments: list[Any], path: Path) -> Path:
 
 
 @contextmanager
-def _readable_names() -> Iterator[None]:
-    """Draw East Asian names where a font for them is installed, and without a warning a letter where none is."""
+def readable_names() -> Iterator[None]:
+    """Draw names as they are written, East Asian ones where a font is installed, without a warning where none is."""
     installed = {font.name for font in fontManager.ttflist}
     fonts = ["DejaVu Sans", *(font for font in EAST_ASIAN_FONTS if font in installed)]
-    with rc_context({"font.family": fonts}), warnings.catch_warnings():
+    with rc_context({"font.family": fonts, "text.parse_math": False}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         yield

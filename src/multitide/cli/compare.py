@@ -36,9 +36,10 @@ def run_study(
     config: Config, output: Path | None, name: str, options: dict[str, Any], *, verbose: bool
 ) -> Comparison:
     """Conduct the study that a configuration asks for, show it, and return it; it lies in its folder then."""
-    from multitide.cli.run import claim, quietly
+    from multitide.cli.run import claim, command_line, quietly
     from multitide.cli.show import show_tasks
     from multitide.cli.terminal import say
+    from multitide.reporting import write_study_report
     from multitide.study import compare as conduct
     from multitide.tasks import describe_tasks, resolve_tasks
 
@@ -50,8 +51,8 @@ def run_study(
     arguments = {"split": config.splitter(samples), **config.compare, **options, "verbose": int(verbose)}
     comparison = conduct(samples, tasks, estimator=config.make_estimator(), folder=folder, **arguments)
     show_comparison(comparison)
-    write_gains(comparison, folder)
-    say(f"\nWritten: [bold]{folder}[/] (results.parquet, runs.parquet, gains.png, and every run)")
+    page = write_study_report(comparison, folder, samples=samples, command=command_line())
+    say(f"\nWritten: [bold]{page}[/], and beside it report.md, results.parquet, runs.parquet, and every run")
     return comparison
 
 
@@ -90,15 +91,3 @@ def gain_table(comparison: Comparison) -> pd.DataFrame:
             "test groups": gains["n_groups"],
         }
     )
-
-
-def write_gains(comparison: Comparison, folder: Path) -> None:
-    """Draw the gains into the study's folder."""
-    from multitide.plot import gains
-    from multitide.report import save_figure
-
-    table = comparison.gains.dropna(subset=["low", "high"])
-    if len(comparison.arms) > 2:
-        table = table.assign(task=table["task"] + " · " + table["arm"])
-    if len(table):
-        save_figure(gains, [table], folder / "gains.png")

@@ -1,0 +1,102 @@
+"""What the data of a study are: labels and their gaps, how tasks' labels overlap, channels, a few series."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from multitide import plot_study
+from multitide.reporting.drawing import svg
+from multitide.samples import Samples
+from multitide.study import Comparison
+from multitide.tasks import Task
+
+MOST_NAMED_CLASSES = 6
+MOST_ROWS = 200_000  # of a long table, for quantiles
+N_EXAMPLES = 3
+
+
+def label_rows(comparison: Comparison) -> list[dict[str, Any]]:
+    """Return one entry a task: labelled and missing samples, labelled ones on each side, what the labels are.
+
+    With folds, a side is its mean over the folds.
+    """
+    sides = comparison.counts.groupby("task", sort=False)[["train", "validation", "test"]].mean()
+    rows = []
+    for task in comparison.tasks:
+        labels = comparison.evidence.protocol.y[task.columns[0]]
+        n_labelled = int(labels.notna().sum())
+        counts = {"labelled": n_labelled, "missing": len(labels) - n_labelled}
+        counts |= {str(side): round(float(n)) for side, n in sides.loc[task.columns[0]].items()}
+        rows.append({"name": task.name, "kind": task.kind, "counts": counts, "labels": _summary(task, labels)})
+    return rows
+
+
+def overlap(comparison: Comparison) -> dict[str, Any]:
+    """Return, for every two tasks, how many samples have a label of both, and the share of the row's own labels."""
+    known = comparison.evidence.protocol.y[[task.columns[0] for task in comparison.tasks]].notna().to_numpy(dtype=int)
+    counts = known.T @ known
+    return {
+        "tasks": [task.name for task in comparison.tasks],
+        "counts": counts,
+        "shares": counts / np.maximum(np.diag(counts)[:, None], 1),
+    }
+
+
+def channel_rows(samples: Samples) -> list[dict[str, Any]]:
+    """Return one entry a channel: its range, median and missing share, or its number of categories."""
+    values = samples.values[:: max(1, -(-len(samples.values) // MOST_ROWS))]
+    rows = []
+    for name, column in zip(samples.channels, values.T, strict=True):
+        seen = column[np.isfinite(column)].astype(float)
+        places = np.quantile(seen, [0, 0.01, 0.5, 0.99, 1]) if len(seen) else np.full(5, np.nan)
+        rows.append(
+            {
+                "name": name,
+                "quantiles": [float(value) for value in places],
+                "missing": 1 - len(seen) / max(len(column), 1),
+                "n_categories": len(samples.categories.get(name, ())),
+            }
+        )
+    return rows
+
+
+def examples(comparison: Comparison, samples: Samples) -> list[dict[str, Any]]:
+    """Draw a few test samples with their labels: among those with most labels, evenly spaced."""
+    rows = comparison.test["row"].to_numpy()
+    n_labels = comparison.evidence.protocol.y.iloc[rows].notna().sum(axis=1).to_numpy()
+    rows = rows[n_labels == n_labels.max()]
+    n_shown = min(samples.n_channels, plot_study.MOST_CHANNELS)
+    size = (3.6, 0.9 + 0.34 * n_shown)
+    return [
+        {
+            "number": int(row),
+            "labels": _labels_of(comparison, int(row)),
+            "svg": svg(plot_study.example_series, samples, int(row), label=f"Series of sample {row}", size=size),
+        }
+        for row in rows[plot_study.thinned(len(rows), N_EXAMPLES)]
+    ]
+
+
+def _summary(task: Task, labels: pd.Series) -> str:
+    """Say what the labels are: the commonest classes with their counts, or the range of a number."""
+    seen = labels.dropna()
+    if task.kind == "classification":
+        counts = seen.astype(str).value_counts()
+        named = ", ".join(f"{name}: {count}" for name, count in counts.iloc[:MOST_NAMED_CLASSES].items())
+        more = len(counts) - MOST_NAMED_CLASSES
+        return f"{named}, and {more} more classes" if more > 0 else named
+    low, middle, high = np.quantile(pd.to_numeric(seen).to_numpy(dtype=float), [0, 0.5, 1])
+    return f"{low:.4g} to {high:.4g}, median {middle:.4g}"
+
+
+def _labels_of(comparison: Comparison, row: int) -> list[tuple[str, str]]:
+    labels = comparison.evidence.protocol.y.iloc[row]
+    values = {task.name: labels[task.columns[0]] for task in comparison.tasks}
+    return [(name, "not measured" if pd.isna(value) else _short(value)) for name, value in values.items()]
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, (float, np.floating)) else str(value)

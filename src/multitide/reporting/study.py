@@ -1,0 +1,168 @@
+"""The report of a study: one page that needs nothing else, and the same answers in Markdown."""
+
+from __future__ import annotations
+
+import html
+import logging
+import math
+import os
+import re
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from multitide import plot_study
+from multitide.errors import DataError, StoreError
+from multitide.report import readable_names, save_figure
+from multitide.reporting import answers, data, outcomes, protocol
+from multitide.samples import Samples
+from multitide.study import Comparison
+
+PAGE, TEXT, GAINS = "report.html", "report.md", "gains.png"
+FORMATS = {"gain": "{:+.4f}", "low": "{:+.4f}", "high": "{:+.4f}"}
+
+logger = logging.getLogger("multitide")
+
+
+def write_study_report(
+    comparison: Comparison, folder: str | Path, *, samples: Samples | None = None, command: str | None = None
+) -> Path:
+    """Write what a study found, how sure that is and how it was found: ``report.html``, ``report.md``, ``gains.png``.
+
+    The page is one file without scripts; it opens no connection, follows the reader's light or dark mode, and can be
+    read on a phone and printed. Every figure in it stands in an element ``<data value="...">`` whose attributes say
+    where it is found in ``results.parquet``.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        From :func:`multitide.compare` or :meth:`multitide.Comparison.load`.
+    folder : path
+        Made where it is missing; an earlier report in it is replaced.
+    samples : Samples, optional
+        Those that were compared on; a study does not keep series, and without them ranges and examples are left out.
+    command : str, optional
+        What repeats the study; the one that it remembers when not given.
+
+    Returns
+    -------
+    path
+        Of ``report.html``.
+
+    Raises
+    ------
+    DataError
+        If `samples` are not those of the study.
+    StoreError
+        If the folder cannot be written.
+    """
+    n_samples = len(comparison.evidence.protocol.y)
+    if samples is not None and len(samples) != n_samples:
+        raise DataError(f"`samples` must be those of the study, {n_samples}; got {len(samples)}.")
+    folder = Path(folder)
+    content = page_content(comparison, samples, command)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        gains = comparison.gains.dropna(subset=["low", "high"])
+        if len(gains):
+            with readable_names():
+                save_figure(partial(plot_study.verdict_gains, margin=comparison.margin), [gains], folder / GAINS)
+        _write(_environment().get_template("report.md.j2").render(content, drawn=bool(len(gains))), folder / TEXT)
+        return _write(_environment().get_template("report.html.j2").render(content), folder / PAGE)
+    except OSError as error:
+        raise StoreError(f"`folder` must be a place that can be written; got {str(folder)!r} ({error}).") from error
+
+
+def page_content(comparison: Comparison, samples: Samples | None, command: str | None) -> dict[str, Any]:
+    """Return everything that the templates show."""
+    rows = comparison.gains.to_dict("records")
+    said = [row | {"page": _for_page(row, comparison), "text": _for_text(row, comparison)} for row in rows]
+    common, own = protocol.arm_settings(comparison)
+    return {
+        "comparison": comparison,
+        "title": "Should these tasks share a network?",
+        "headlines": answers.headlines(comparison),
+        "answers": {task: [row for row in said if row["task"] == task] for task in comparison.gains["task"].unique()},
+        "plot": answers.gain_plot(comparison),
+        "outcomes": [outcomes.task_outcome(comparison, task) for task in comparison.tasks],
+        "weights": outcomes.weights(comparison),
+        "labels": data.label_rows(comparison),
+        "overlap": data.overlap(comparison),
+        "channels": [] if samples is None else data.channel_rows(samples),
+        "examples": [] if samples is None else data.examples(comparison, samples),
+        "protocol": protocol.protocol_items(comparison),
+        "effort": protocol.effort_rows(comparison),
+        "effort_names": protocol.EFFORT,
+        "common_settings": common,
+        "own_settings": own,
+        "failures": protocol.failures(comparison),
+        "warnings": protocol.heard(comparison),
+        "command": command or (comparison.facts or {}).get("command"),
+    }
+
+
+def figure_element(row: dict[str, Any], field: str, shown: str | None = None, metric: str = "loss") -> Markup:
+    """Write a figure as an element that says where it stands in ``results.parquet``."""
+    value = float(row[field])
+    if shown is None:
+        shown = _number(value, FORMATS.get(field, "{:.4g}"))
+    table = "mean_gains" if row.get("mean") is True else "results"
+    where = {"table": table, "arm": row["arm"], "task": row["task"], "metric": row.get("metric", metric)}
+    attributes = Markup(" ").join(Markup('data-{}="{}"').format(name, text) for name, text in where.items())
+    return Markup('<data value="{}" {} data-field="{}">{}</data>').format(repr(value), attributes, field, shown)
+
+
+def markdown(text: Any) -> str:
+    """Escape what Markdown would take for its own; a name may hold anything."""
+    escaped = html.escape(str(text), quote=False).replace("\n", " ")
+    return re.sub(r"([\\`*\[\]|])", r"\\\1", escaped)
+
+
+def _for_page(row: dict[str, Any], comparison: Comparison) -> str:
+    return answers.sentence(
+        row,
+        comparison,
+        name=lambda name: Markup("<b>{}</b>").format(name),
+        number=partial(figure_element, row),
+    )
+
+
+def _for_text(row: dict[str, Any], comparison: Comparison) -> str:
+    said = {**row, "advice": markdown(row["advice"])}
+    return answers.sentence(
+        said,
+        comparison,
+        name=lambda name: f"**{markdown(name)}**",
+        number=lambda field: _number(row[field], FORMATS[field]),
+    )
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("multitide.reporting"),
+        autoescape=lambda name: name is not None and name.endswith(".html.j2"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.globals |= {"figure": figure_element, "verdict_words": answers.verdict_words, "isnan": math.isnan}
+    environment.filters |= {"md": markdown, "effort": protocol.shown, "percent": lambda share: f"{share:.0%}"}
+    environment.filters["sig"] = lambda value: _number(value, "{:.4g}")
+    environment.filters["signed"] = lambda value: _number(value, "{:+.4f}")
+    return environment
+
+
+def _number(value: float, form: str) -> str:
+    return protocol.MISSING if math.isnan(value) else form.format(value)
+
+
+def _write(text: str, path: Path) -> Path:
+    draft = path.with_name(f".{path.name}.draft")
+    draft.write_text(text, encoding="utf-8")
+    os.replace(draft, path)
+    return path
