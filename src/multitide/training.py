@@ -238,6 +238,8 @@ class Trainer:
         """
         batch = self._samples.gather(rows)
         features = self.network.features(batch.x, batch.lengths, batch.static)
+        if self._at_features:  # a view for each task, so that one pass back finds each task's gradient there
+            features = [each.view_as(each) for each in features]
         outputs = self.network.outputs(features)
         losses = {
             name: target.row_loss(output, codes).sum() / int(n)
@@ -255,8 +257,11 @@ class Trainer:
             total = self.weighting(losses)
             (total if penalty is None else total + penalty).backward()
             return
-        shared = features[:1] if self._at_features else self.network.sharing.shared_parameters()
-        self._aggregator.backward(losses, shared, self._own_parameters())
+        if self._at_features:
+            views = [each for name, each in zip(self.names, features, strict=True) if name in losses]
+            self._aggregator.backward_at_views(losses, views, self._own_parameters())
+        else:
+            self._aggregator.backward(losses, self.network.sharing.shared_parameters(), self._own_parameters())
         if penalty is not None:
             penalty.backward()
 

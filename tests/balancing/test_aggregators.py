@@ -228,9 +228,13 @@ X = torch.randn(8, 5, generator=torch.Generator().manual_seed(0))
 
 
 def run(toy: Toy, module: AggregatorModule, at: str, present: Iterable[str] = NAMES) -> dict[str, Tensor | None]:
-    features = toy.features(X)
-    shared = [features] if at == "features" else toy.shared()
-    module.backward(toy.losses(features, present), shared, list(toy.heads.parameters()))
+    features, own = toy.features(X), list(toy.heads.parameters())
+    if at == "features":
+        views = {name: features.view_as(features) for name in present}
+        losses = {name: loss for name in views for loss in [toy.losses(views[name], present)[name]]}
+        module.backward_at_views(losses, list(views.values()), own)
+    else:
+        module.backward(toy.losses(features, present), toy.shared(), own)
     return {name: parameter.grad for name, parameter in toy.named_parameters()}
 
 
@@ -299,10 +303,11 @@ def test_backward_adds_to_gradients_that_are_there() -> None:
     torch.testing.assert_close(together, alone + 2 * toy.body[0].weight.detach())
 
 
-def test_heads_learn_on_a_frozen_body(name: str) -> None:
+@pytest.mark.parametrize("at", ["features", "parameters"])
+def test_heads_learn_on_a_frozen_body(name: str, at: str) -> None:
     toy = Toy()
     toy.body.requires_grad_(False)
-    found = run(toy, make_spec(name).build(NAMES), "parameters")
+    found = run(toy, make_spec(name).build(NAMES), at)
     expected = plain(Toy())
     for key, gradient in found.items():
         if key.startswith("heads"):

@@ -71,17 +71,17 @@ class AggregatorModule(nn.Module):
             return scale**degree * self._aggregator(tuple(present[i] for i in rows))(some / scale)
 
     def backward(self, losses: Mapping[str, Tensor], shared: Sequence[Tensor], own: Sequence[Tensor]) -> None:
-        """Send the losses back: combined at `shared` and beneath it, each task's own gradient at `own`.
+        """Send the losses back: combined at `shared`, each task's own gradient at `own`; a pass back a task.
 
         Parameters
         ----------
         losses : mapping of str to Tensor, each of shape ()
             Mean losses of the tasks that have labels in the batch; at least one.
         shared : sequence of Tensor
-            Where the tasks' gradients meet: the shared parameters, or the features that all heads read (the gradient
-            goes on from there to whatever made them). Those that no present loss reaches keep no gradient.
+            The shared parameters, where the tasks' gradients meet. Those that no present loss reaches keep no
+            gradient.
         own : sequence of Tensor
-            Parameters above `shared`, of the heads; they get the sum of the losses' gradients.
+            All other parameters; they get the sum of the losses' gradients.
         """
         shared, own = ([tensor for tensor in tensors if tensor.requires_grad] for tensors in (shared, own))
         rows: list[tuple[Tensor | None, ...]] = []
@@ -96,6 +96,27 @@ class AggregatorModule(nn.Module):
         jacobian = torch.stack([_flatten([row[i] for i in reached], met) for row in rows])
         pieces = self.combine(jacobian, list(losses)).split([tensor.numel() for tensor in met])
         torch.autograd.backward(met, [piece.view_as(tensor) for piece, tensor in zip(pieces, met, strict=True)])
+
+    def backward_at_views(self, losses: Mapping[str, Tensor], views: Sequence[Tensor], own: Sequence[Tensor]) -> None:
+        """Send the losses back, combined at the features: as :meth:`backward`, in a single pass through the heads.
+
+        Parameters
+        ----------
+        losses : mapping of str to Tensor, each of shape ()
+            As in :meth:`backward`.
+        views : sequence of Tensor, one a loss
+            Views of the same features, each read by the head of one task, so that the gradient of the sum of the losses
+            at a view is that of the task's own loss.
+        own : sequence of Tensor
+            Parameters of the heads.
+        """
+        met, own = ([tensor for tensor in tensors if tensor.requires_grad] for tensors in (views, own))
+        total = torch.stack(list(losses.values())).sum()
+        gradients = torch.autograd.grad(total, [*met, *own], allow_unused=True)
+        _add_gradients(own, [gradients[len(met) :]])
+        if met:  # else all that is beneath is frozen
+            jacobian = torch.stack([gradient.flatten() for gradient in gradients[: len(met)]])
+            torch.autograd.backward(met[:1], [self.combine(jacobian, list(losses)).view_as(met[0])])
 
     def _aggregator(self, present: tuple[str, ...]) -> nn.Module:
         if present not in self._aggregators:
