@@ -8,8 +8,9 @@ from multitide.representations.minirocket import MiniRocket
 from multitide.representations.represent import represent
 from multitide.representations.representation import Encoder, Representation
 from multitide.representations.storing import load_encoder, save_encoder
+from multitide.representations.ts2vec import TS2Vec
 
-REPRESENTATIONS: dict[str, type[Representation]] = {"minirocket": MiniRocket}
+REPRESENTATIONS: dict[str, type[Representation]] = {"minirocket": MiniRocket, "ts2vec": TS2Vec}
 
 __all__ = [
     "REPRESENTATIONS",
@@ -18,6 +19,7 @@ __all__ = [
     "LinearHeads",
     "MiniRocket",
     "Representation",
+    "TS2Vec",
     "Transformed",
     "load_encoder",
     "represent",

@@ -16,8 +16,12 @@ from multitide.encodings.inputs import Inputs
 from multitide.errors import MultitideError, ParameterError, StoreError
 from multitide.representations.minirocket import MiniRocket, MiniRocketEncoder
 from multitide.representations.representation import Encoder, Representation, SeriesEncoder
+from multitide.representations.ts2vec import TS2Vec, TS2VecEncoder
 
-STORED: dict[str, tuple[type[Representation], type[SeriesEncoder]]] = {"minirocket": (MiniRocket, MiniRocketEncoder)}
+STORED: dict[str, tuple[type[Representation], type[SeriesEncoder]]] = {
+    "minirocket": (MiniRocket, MiniRocketEncoder),
+    "ts2vec": (TS2Vec, TS2VecEncoder),
+}
 KEY = "multitide.representation"
 SCHEMA = 1
 LAYER, LEARNED = "inputs.", "learned."
