@@ -19,8 +19,10 @@ check: .venv/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+# The timings, minutes each. `make bench BENCH=benchmarks/beijing.py` runs another one; those that train take longer.
+BENCH ?= benchmarks/training_step.py benchmarks/balancing_cost.py benchmarks/study_throughput.py
 bench: .venv/.installed-bench
-	set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+	set -e; for script in $(BENCH); do echo "== $$script"; $(BIN)/python "$$script"; done
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache
