@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 import tomllib
@@ -17,10 +18,12 @@ from typer.testing import CliRunner
 import multitide
 from multitide.cli import app
 from multitide.estimator import MultiTaskEstimator
+from multitide.simulate import simulate_rig
 from multitide.study import Comparison
 from multitide.tables import read_table
 
 Call = Callable[..., Any]
+demo = importlib.import_module("multitide.cli.demo")  # `multitide.cli.demo` itself is the function
 SMALL = """
 max_epochs = 2
 random_state = 0
@@ -249,7 +252,8 @@ def test_compare_shows_and_keeps_the_gains(call: Call, folder: Path) -> None:
     assert study.arms == ["alone", "hard"]
     for gain in study.gains["gain"]:
         assert f"{gain:+.4f}" in result.stdout
-    assert (folder / "runs/small-compare-001/gains.png").is_file()
+    for name in ("report.html", "report.md", "gains.png"):
+        assert (folder / "runs/small-compare-001" / name).is_file()
 
 
 def test_a_study_goes_on_where_it_was(call: Call, folder: Path) -> None:
@@ -266,6 +270,35 @@ def test_compare_takes_its_arms_from_the_file(call: Call, folder: Path) -> None:
     (folder / "arms.toml").write_text(SMALL + arms.replace("n_seeds", "n_seed"))
     result = call("compare", "arms.toml", "--quiet", code=2)
     assert "`compare` has no parameter 'n_seed'. Did you mean 'n_seeds'?" in result.stderr
+
+
+def test_the_demos_tables_hold_what_was_simulated(tmp_path: Path) -> None:
+    samples = simulate_rig(60, random_state=0)
+    config = demo.write_data(samples, tmp_path / "demo")
+    assert multitide.config_problems(config) == []
+    again = multitide.load_config(config).read()
+    np.testing.assert_array_equal(again.lengths, samples.lengths)
+    np.testing.assert_allclose(again.values, samples.values, atol=6e-4)
+    assert samples.time is not None
+    np.testing.assert_array_equal(again.time, samples.time)
+    pd.testing.assert_frame_equal(again.y.astype(samples.y.dtypes), samples.y, rtol=1e-12)
+    assert again.static is not None
+    assert again.static["machine_type"].tolist() == samples.static["machine_type"].tolist()
+
+
+def test_the_demo_trains_compares_and_tells_the_truth(
+    call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = demo.CONFIG.replace("max_epochs = 20", "max_epochs = 1").replace("n_seeds = 5", "n_seeds = 1\nn_jobs = 1")
+    monkeypatch.setattr(demo, "CONFIG", quick)
+    monkeypatch.setattr(demo, "N_RUNS", 80)
+    (folder / "multitide-demo").mkdir()
+    output = call("demo", "--quiet").stdout
+    told = output[output.index("Found, and true") :]
+    assert "severity, remaining_life" in told.splitlines()[3]
+    assert "no other task" in told.splitlines()[6]
+    names = {path.name for path in (folder / "multitide-demo-2").iterdir()}
+    assert names == {"rig.csv", "labels.csv", "multitide.toml", "run", "compare"}
 
 
 WRONG = [

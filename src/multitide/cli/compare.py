@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from multitide.config_file import Config
+    from multitide.samples import Samples
     from multitide.study import Comparison
 
 
@@ -25,29 +26,38 @@ def compare(
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Train every task alone and all of them in one network, several times, and say which gains by sharing."""
+    from multitide.cli.run import quietly
+    from multitide.cli.show import show_tasks
     from multitide.config_file import load_config
+    from multitide.tasks import describe_tasks
 
     options = {"n_seeds": seeds, "n_jobs": jobs, "budget": budget}
     given = {name: value for name, value in options.items() if value is not None}
-    run_study(load_config(config), output, config.stem, given, verbose=not quiet)
+    loaded = load_config(config)
+    folder = study_folder(output, config.stem)
+    with quietly():
+        samples = loaded.read()
+    show_tasks(describe_tasks(loaded.tasks, samples.y))
+    run_study(loaded, samples, folder, given, verbose=not quiet)
 
 
-def run_study(
-    config: Config, output: Path | None, name: str, options: dict[str, Any], *, verbose: bool
-) -> Comparison:
+def study_folder(output: Path | None, name: str) -> Path:
+    """Return the folder of an earlier study, which is resumed, or one that can be made."""
+    from multitide.cli.run import claim
+
+    return output if output is not None and output.exists() else claim(output, f"{name}-compare")
+
+
+def run_study(config: Config, samples: Samples, folder: Path, options: dict[str, Any], *, verbose: bool) -> Comparison:
     """Conduct the study that a configuration asks for, show it, and return it; it lies in its folder then."""
-    from multitide.cli.run import claim, command_line, quietly
-    from multitide.cli.show import show_tasks
+    from multitide.cli.run import command_line, quietly
     from multitide.cli.terminal import say
     from multitide.reporting import write_study_report
     from multitide.study import compare as conduct
-    from multitide.tasks import describe_tasks, resolve_tasks
+    from multitide.tasks import resolve_tasks
 
-    folder = output if output is not None and output.exists() else claim(output, f"{name}-compare")
     with quietly():
-        samples = config.read()
         tasks = resolve_tasks(config.tasks, samples.y)
-    show_tasks(describe_tasks(config.tasks, samples.y))
     arguments = {"split": config.splitter(samples), **config.compare, **options, "verbose": int(verbose)}
     comparison = conduct(samples, tasks, estimator=config.make_estimator(), folder=folder, **arguments)
     show_comparison(comparison)

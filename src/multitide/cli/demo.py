@@ -13,22 +13,24 @@ if TYPE_CHECKING:
     from multitide.samples import Samples
     from multitide.study import Comparison
 
+N_RUNS = 400
 CONFIG = """\
-# Written by `multitide demo`: a simulated test rig, four questions about each of its runs.
-max_epochs = 15
+# Written by `multitide demo`: a simulated test rig, and four questions about each of its runs.
+max_epochs = 20
+batch_size = 32
+lr = 0.003
 random_state = 0
 
 [data]
 path = "rig.csv"          # one row a second: ten sensors
-labels = "labels.csv"     # one row a run: labels, some of them missing, and static inputs
+labels = "labels.csv"     # one row a run: its labels, some of them missing, and static inputs
 series = "run"
 time = "time"
 static = ["machine_type", "age"]
-extra = ["machine"]       # kept for the split
+ignore = ["machine"]
 
 [split]
-by = "group"              # whole machines are held out: what will a new machine show?
-column = "machine"
+by = "random"             # runs of the same machines; by = "group", column = "machine" asks for new ones
 test = 0.3
 
 [[tasks]]
@@ -44,12 +46,15 @@ name = "remaining_life"
 name = "operator"         # unrelated to the others, by construction
 
 [backbone]
-name = "lstm_fcn"
-filters = [32, 32, 16]
+name = "fcn"              # the default, lstm_fcn, takes longer
+filters = [32, 32, 32]
 
 [compare]
-arms = ["alone", "hard"]
 n_seeds = 5
+
+[compare.arms]
+hard = "hard"             # one network for all four
+by_cause = {groups = [["fault", "severity", "remaining_life"], ["operator"]]}
 """
 
 
@@ -61,7 +66,7 @@ def demo(
 ) -> None:
     """Simulate a test rig, train on it, and compare what is found with the truth; needs no file."""
     from multitide.cli.compare import run_study
-    from multitide.cli.run import command_line, run
+    from multitide.cli.run import command_line, quietly, run
     from multitide.cli.show import show_next
     from multitide.cli.terminal import say
     from multitide.config_file import load_config
@@ -70,14 +75,17 @@ def demo(
 
     folder = folder or first_free(Path("multitide-demo"))
     refuse_existing(folder)
-    config = write_data(simulate_rig(300, label_share=0.5, random_state=0), folder)
+    config = write_data(simulate_rig(N_RUNS, random_state=0), folder)
     say(f"A simulated test rig: [bold]{folder}/rig.csv[/], [bold]labels.csv[/]; what to do: [bold]{config}[/]")
     loaded = load_config(config)
     run(loaded, folder / "run", "demo", command_line(), verbose=not quiet)
-    say("\nDoes sharing a network help? Every task alone, and all four in one network, five times each ...")
-    show_truth(run_study(loaded, folder / "compare", "demo", {}, verbose=not quiet))
+    say("\nDoes sharing a network help? Every task alone, all four in one network, and as they are related ...")
+    with quietly():
+        samples = loaded.read()
+    show_truth(run_study(loaded, samples, folder / "compare", {}, verbose=not quiet))
     show_next(
-        ("The report", f"{folder}/run/report.md"),
+        ("What sharing does, as a page", f"{folder}/compare/report.html"),
+        ("The report of the run", f"{folder}/run/report.md"),
         ("The same by hand", f"multitide fit {config}"),
         ("On your own table", "multitide init YOUR.csv"),
     )
@@ -121,17 +129,15 @@ def as_tables(samples: Samples) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def show_truth(comparison: Comparison) -> None:
-    """Show each verdict beside what is true about the task by construction."""
-    import pandas as pd
-
-    from multitide.cli.compare import gain_table
+    """Show the verdicts beside what is true about each task by construction."""
     from multitide.cli.terminal import show_table
     from multitide.simulate import rig_truth
 
     truth = rig_truth()
-    related = {task: [*(a for a, b in truth.related if b == task), *(b for a, b in truth.related if a == task)]
-               for task in truth.correlation}
-    found = gain_table(comparison).query("task in @related")
-    causes = [", ".join(related[task]) or "none: unrelated by construction" for task in found["task"]]
-    table = pd.DataFrame({"task": found["task"], "sharing": found["verdict"], "gain": found["gain"], "truth": causes})
-    show_table(table.rename(columns={"truth": "truth: shares its hidden cause with"}), "Found, and true")
+    gains = comparison.gains.assign(found=lambda g: g["verdict"] + " (" + g["gain"].map("{:+.3f}".format) + ")")
+    table = gains.pivot(index="task", columns="arm", values="found").reindex(columns=comparison.arms[1:])
+    table = table.reindex([task.name for task in comparison.tasks]).fillna("as alone")
+    causes = [", ".join(other for pair in truth.related if task in pair for other in pair if other != task)
+              for task in table.index]
+    table["truth: shares its hidden cause with"] = [cause or "no other task" for cause in causes]
+    show_table(table.rename_axis(columns=None).reset_index(), "Found, and true: what sharing does to each task")
