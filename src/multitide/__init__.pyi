@@ -1,8 +1,8 @@
 # What `__init__.py` gives when it is asked, for type checkers.
 from multitide import backbones as backbones
 from multitide import balancing as balancing
-from multitide import datasets as datasets
 from multitide import compat as compat
+from multitide import datasets as datasets
 from multitide import encodings as encodings
 from multitide import methods as methods
 from multitide import plot as plot
