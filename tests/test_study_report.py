@@ -176,7 +176,7 @@ def test_a_failed_arm_stands_beside_the_others(tmp_path: Path) -> None:
     page = page_of(found, tmp_path)
     assert "broken gives no answer for load; the reasons stand under" in page.text
     assert "RuntimeError: the network caught fire" in page.text
-    assert "broken failed on state and load." in page.text
+    assert "“broken” failed on state and load." in page.text
 
 
 def test_a_study_in_which_everything_failed_says_why(tmp_path: Path) -> None:
@@ -226,8 +226,8 @@ def test_sentences_say_the_verdict_and_what_would_settle_it(tmp_path: Path) -> N
     assert "hard helps load: the gain over alone is +" in text
     assert "load is the same with again and with alone, within 0.01" in text
     assert "constant does worse on load than alone" in text
-    assert any(line.startswith("hard helps load") for line in headlines(found))
-    assert "again makes no difference to state and load." in headlines(found)
+    assert any(line.startswith("“hard” helps load") for line in headlines(found))
+    assert "“again” makes no difference to state and load." in headlines(found)
     assert not any("constant" in line for line in headlines(found))
 
 
@@ -238,6 +238,8 @@ def test_gains_lie_on_one_line_and_wide_intervals_are_cut() -> None:
     for row in drawn:
         assert 0 <= row["start"] <= row["at"] <= row["end"] <= 100
         assert (row["at"] > 50) == (row["gain"] > 0)
+        assert row["inside"] or row["arm"] == "constant"
+    assert plot["cut"]
     (left, right), zero = plot["margin"], dict(plot["ticks"])[0.0]
     assert left + right == pytest.approx(100)
     assert zero == 50

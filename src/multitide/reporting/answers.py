@@ -43,9 +43,9 @@ def headlines(comparison: Comparison) -> list[str]:
 def _headline(arm: str, gains: pd.DataFrame) -> str:
     tasks = {str(verdict): _tasks(found["task"]) for verdict, found in gains.groupby("verdict", sort=False)}
     if list(tasks) == ["cannot tell"]:
-        return f"Whether {arm} helps {tasks['cannot tell']} cannot be told from this study."
+        return f"Whether “{arm}” helps {tasks['cannot tell']} cannot be told from this study."
     told = {"helps": "helps", "hurts": "hurts", "same": "makes no difference to", "failed": "failed on"}
-    said = f"{arm} {_listed([f'{words} {tasks[verdict]}' for verdict, words in told.items() if verdict in tasks])}"
+    said = f"“{arm}” {_listed([f'{words} {tasks[verdict]}' for verdict, words in told.items() if verdict in tasks])}"
     return f"{said}; for {tasks['cannot tell']} it cannot be told." if "cannot tell" in tasks else f"{said}."
 
 
@@ -109,7 +109,9 @@ def gain_plot(comparison: Comparison) -> dict[str, Any]:
     rows = [row | {"mean": False} for row in comparison.gains.to_dict("records")]
     if len(comparison.tasks) > 1:
         rows += [row | {"task": "Mean over tasks", "mean": True} for row in comparison.mean_gains.to_dict("records")]
-    limit = _limit(pd.DataFrame(rows), comparison.margin)
+    # How far away a baseline is must not make all else too small to see.
+    networks = [row for row in rows if not is_baseline(comparison, row["arm"])]
+    limit = _limit(pd.DataFrame(networks or rows), comparison.margin)
 
     def place(value: float) -> float:
         return round(50 + 50 * float(np.clip(value / limit, -1, 1)), 2)
@@ -118,6 +120,7 @@ def gain_plot(comparison: Comparison) -> dict[str, Any]:
         row["drawn"] = not any(math.isnan(row[field]) for field in ("gain", "low", "high"))
         if row["drawn"]:
             row |= {"at": place(row["gain"]), "start": place(row["low"]), "end": place(row["high"])}
+            row["inside"] = abs(row["gain"]) <= limit
             row |= {"cut_low": row["low"] < -limit, "cut_high": row["high"] > limit}
     ticks = [float(value) for value in MaxNLocator(4, symmetric=True).tick_values(-limit, limit) if abs(value) <= limit]
     return {
