@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from makers import make_samples
 from multitide.errors import DataError, MissingDependencyError, ParameterError, StoreError
@@ -42,9 +43,10 @@ def test_features_are_aeons(n_channels: int) -> None:
     aeon = pytest.importorskip("aeon.transformations.collection.convolution_based")
     X = np.random.default_rng(0).normal(3, 2, size=(12, n_channels, 30)).astype(np.float32)
     samples = Samples.from_arrays(X)
-    state = np.random.get_state()[1].copy()
+    state, n_threads = np.random.get_state()[1].copy(), torch.get_num_threads()
     features = SMALL.fit(samples).transform(samples)
     np.testing.assert_array_equal(np.random.get_state()[1], state)
+    assert torch.get_num_threads() == n_threads
     scaled = (X - X.mean(axis=(0, 2), keepdims=True)) / X.std(axis=(0, 2), keepdims=True)
     expected = aeon.MiniRocket(n_kernels=168, random_state=0).fit_transform(scaled)
     assert features.dtype == np.float32

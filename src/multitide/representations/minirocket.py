@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Annotated, Any, Literal
 
 import numpy as np
+import torch
 from pydantic import Field
 
 from multitide.encodings.inputs import InputLayer
@@ -83,7 +84,7 @@ class MiniRocket(Representation):
         chosen = np.linspace(0, len(samples) - 1, min(len(samples), MAX_FIT_SAMPLES)).astype(np.int64)
         cut = [at_least(x, length)[:, :, -length:] for _, x in complete_series(samples[chosen], layer)]
         model = minirocket.MiniRocket(self.n_features, self.max_dilations, random_state=self.random_state)
-        with untouched_generator():
+        with undisturbed():
             model.fit(np.concatenate(cut))
         return MiniRocketEncoder(self, layer, samples.categories, dict(zip(NAMES, model.parameters, strict=True)))
 
@@ -117,9 +118,10 @@ class MiniRocketEncoder(SeriesEncoder):
 
     def encode(self, x: np.ndarray) -> np.ndarray:
         """Return the shares of time, (n, n_features)."""
-        model = import_minirocket().MiniRocket(n_jobs=1)
-        model.parameters, model._n_jobs = tuple(self._learned.values()), 1
-        return model._transform(at_least(x, self.n_spanned))  # aeon's `transform` would refuse what it has not fitted
+        with undisturbed():
+            model = import_minirocket().MiniRocket(n_jobs=1)
+            model.parameters, model._n_jobs = tuple(self._learned.values()), 1
+            return model._transform(at_least(x, self.n_spanned))  # aeon's `transform` refuses what it has not fitted
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return channels, dilations and biases."""
@@ -151,10 +153,11 @@ def import_minirocket() -> ModuleType:
 
 
 @contextmanager
-def untouched_generator() -> Iterator[None]:
-    """Leave NumPy's global generator as it was; aeon seeds it."""
-    state = np.random.get_state()
+def undisturbed() -> Iterator[None]:
+    """Leave NumPy's global generator and torch's number of threads as they were: aeon seeds one and sets the other."""
+    state, n_threads = np.random.get_state(), torch.get_num_threads()
     try:
         yield
     finally:
         np.random.set_state(state)
+        torch.set_num_threads(n_threads)
