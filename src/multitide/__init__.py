@@ -22,6 +22,7 @@ _PUBLIC = {
         "StoreError",
     ),
     "estimator": ("MultiTaskEstimator",),
+    "recording": ("GradientRecorder",),
     "samples": ("Samples",),
     "simulate": ("rig_truth", "simulate_rig"),
     "splits": ("Split", "Splitter"),

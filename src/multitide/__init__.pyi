@@ -20,6 +20,7 @@ from multitide.errors import MultitideWarning as MultitideWarning
 from multitide.errors import ParameterError as ParameterError
 from multitide.errors import StoreError as StoreError
 from multitide.estimator import MultiTaskEstimator as MultiTaskEstimator
+from multitide.recording import GradientRecorder as GradientRecorder
 from multitide.samples import Samples as Samples
 from multitide.simulate import rig_truth as rig_truth
 from multitide.simulate import simulate_rig as simulate_rig

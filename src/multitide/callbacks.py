@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from multitide.training import Trainer
 
 
@@ -19,6 +22,12 @@ class Callback:
 
     def on_epoch_begin(self, trainer: Trainer) -> None:
         """Before the first step of an epoch; ``trainer.epoch`` counts from 1."""
+
+    def on_losses(self, trainer: Trainer, losses: Mapping[str, Tensor]) -> None:
+        """Before the step's pass back; `losses` are those of the tasks in the batch, with their graph.
+
+        Who takes gradients of them retains the graph.
+        """
 
     def on_step_end(self, trainer: Trainer) -> None:
         """After a step. Reading a tensor here makes the host wait for the device."""

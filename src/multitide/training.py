@@ -225,6 +225,7 @@ class Trainer:
         """
         self.optimizer.zero_grad(set_to_none=True)
         losses, features = self.task_losses(rows, n_labelled)
+        self._tell("on_losses", losses)
         self.backward(losses, features)
         self.update()
         self._tell("on_step_end")
