@@ -75,16 +75,6 @@ def test_many_classes_are_shaded_but_not_written(ax: Axes) -> None:
     np.testing.assert_array_equal(ax.images[0].get_array(), np.eye(40))
 
 
-def test_gains_are_drawn_from_top_to_bottom_with_their_intervals(ax: Axes) -> None:
-    table = pd.DataFrame({"task": ["load", "state"], "gain": [0.1, -0.2], "low": [0.0, -0.5], "high": [0.3, 0.1]})
-    plot.gains(table, ax)
-    points, _, (bars,) = ax.containers[0]
-    np.testing.assert_allclose(points.get_xydata(), [[0.1, 1], [-0.2, 0]])
-    ends = [segment[:, 0].tolist() for segment in bars.get_segments()]
-    np.testing.assert_allclose(ends, [[0.0, 0.3], [-0.5, 0.1]])
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["load", "state"]
-
-
 @pytest.mark.parametrize("draw", [plot.confusion, plot.predicted_vs_measured])
 def test_a_figure_without_labels_is_refused(draw: object, ax: Axes) -> None:
     with pytest.raises(DataError, match=r"`measured` must have a label in some sample; got none of 'load' in 2"):

@@ -6,6 +6,7 @@ from multitide import datasets as datasets
 from multitide import encodings as encodings
 from multitide import methods as methods
 from multitide import plot as plot
+from multitide import plot_study as plot_study
 from multitide import representations as representations
 from multitide import sharing as sharing
 from multitide.callbacks import Callback as Callback

@@ -113,30 +113,6 @@ def confusion(measured: pd.Series, predicted: pd.Series, ax: Axes) -> Axes:
     return ax
 
 
-def gains(table: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw each task's gain with its interval; right of the line, the task is better off.
-
-    Parameters
-    ----------
-    table : DataFrame
-        One row a task: ``task``, ``gain``, ``low``, ``high``.
-    ax : Axes
-        Where to draw.
-
-    Returns
-    -------
-    Axes
-        The same.
-    """
-    places = np.arange(len(table))[::-1]
-    arms = np.stack([table["gain"] - table["low"], table["high"] - table["gain"]]).astype(float)
-    ax.errorbar(table["gain"].astype(float), places, xerr=arms, fmt="o", capsize=3)
-    ax.axvline(0.0, color="0.6", linewidth=0.8, zorder=0)
-    ax.set_yticks(places, [str(task) for task in table["task"]])
-    ax.set(xlabel="gain over the task alone (loss / trivial loss)", ylim=(-0.5, len(table) - 0.5))
-    return ax
-
-
 def _numbers(values: pd.Series) -> np.ndarray:
     return pd.to_numeric(values).to_numpy(dtype=float, na_value=np.nan)
 
