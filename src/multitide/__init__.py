@@ -32,7 +32,10 @@ _PUBLIC = {
     "training": ("Training",),
 }
 # Reached as attributes too: `import multitide as mt; mt.plot.history(...)`.
-_MODULES = ("backbones", "balancing", "compat", "datasets", "encodings", "methods", "plot", "plot_study", "representations", "sharing")
+_MODULES = (
+    *("backbones", "balancing", "compat", "datasets", "encodings", "methods", "plot", "plot_study"),
+    *("representations", "sharing"),
+)
 
 _MODULE_OF = {name: module for module, names in _PUBLIC.items() for name in names}
 
