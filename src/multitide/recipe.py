@@ -115,7 +115,7 @@ def make_part(name: str, value: Any) -> Part:
 
 
 def resolve_batch_size(batch_size: int | str, n_rows: int) -> int:
-    """Return the samples a step: "auto" is 64 or, for few rows, so many that an epoch has about 20 steps, at least 8."""
+    """Return the samples a step: "auto" is 64 or, for few rows, what gives an epoch about 20 steps, at least 8."""
     return min(64, max(8, n_rows // 20)) if batch_size == "auto" else int(batch_size)
 
 

@@ -226,6 +226,6 @@ def _refuse_single_sample(samples: Samples, reading: Reading) -> None:
     """Raise if a table with labels is one long series and was not cut: nothing can be learned from one sample."""
     if reading.tasks and reading.window is None and len(samples) == 1:
         raise DataError(
-            f"`window` must be given: the table is one series of {samples.n_timepoints} rows, and a whole series is one "
-            "sample. Cut it, e.g. window=24, or name the column that tells its recordings apart as `series`."
+            f"`window` must be given: the table is one series of {samples.n_timepoints} rows, and a whole series is "
+            "one sample. Cut it, e.g. window=24, or name the column that tells its recordings apart as `series`."
         )
