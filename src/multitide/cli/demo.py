@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from multitide.samples import Samples
     from multitide.study import Comparison
 
-N_RUNS = 400
+N_RUNS = 360
 CONFIG = """\
 # Written by `multitide demo`: a simulated test rig, and four questions about each of its runs.
-max_epochs = 20
+max_epochs = 15
 batch_size = 32
 lr = 0.003
 random_state = 0
