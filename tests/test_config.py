@@ -191,6 +191,7 @@ def test_without_a_split_the_rule_fits_the_samples(folder: Path) -> None:
         (("series =", "serie ="), r"`data` has no parameter 'serie'. Did you mean 'series'\?"),
         (("test = 0.25", "test = 2"), r"`split.test` must be less than 1; got 2."),
         (("max_epochs", "max_epoch"), r"`max_epoch` must be a table .* Did you mean 'max_epochs'\?"),
+        (("max_epochs", "refit"), r"`refit` must be a table .* none of that name. `refit` belongs in \[training\]"),
         (("[split]", "[splits]"), r"`splits` must be a table .* Did you mean 'split'\?"),
         (("[split]", "[split]\nmax_epochs = 3"), r"`split` has no parameter 'max_epochs'. .* above the first"),
         (('"fcn"', '"inception"'), r"`backbone.name` must be one of .* Did you mean 'inception_time'\?"),

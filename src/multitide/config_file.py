@@ -159,7 +159,7 @@ def parse_config(table: Mapping[str, Any], folder: Path, problems: list[str]) ->
     known = ["data", "split", "compare", *DEFAULTS]
     found += [
         f"`{name}` must be a table ({', '.join(known[:3])}), `tasks` or a parameter of MultiTaskEstimator; "
-        f"there is none of that name.{suggest(name, known)}"
+        f"there is none of that name.{_home(name) or suggest(name, known)}"
         for name in table
         if name not in known
     ]
@@ -233,6 +233,13 @@ def _arguments(function: Any) -> list[str]:
 
 def _unknown_arguments(values: Mapping[str, Any], known: list[str], where: str) -> list[str]:
     return [f"`{where}` has no parameter {name!r}.{suggest(name, known)}" for name in values if name not in known]
+
+
+def _home(name: str) -> str:
+    """Say where a parameter belongs that only a part has."""
+    parts = {where: registry.values() for where, registry in PART_PARAMETERS.items()}
+    homes = [where for where, kinds in parts.items() if any(name in _arguments(part) for part in kinds)]
+    return f" `{name}` belongs in [{homes[0]}]." if homes else ""
 
 
 def _with_place(problem: str) -> str:
