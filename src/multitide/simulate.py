@@ -38,9 +38,9 @@ CHANNELS = {  # name: noise of one reading, in the channel's unit
     "oil_temperature": 0.5,  # degrees C
     "cooler_temperature": 0.5,  # degrees C
     "bearing_temperature": 0.5,  # degrees C
-    "trim": 0.3,  # % of the hand wheel's travel
+    "trim": 0.2,  # % of the hand wheel's travel
 }
-DISPLACEMENT = {"gear": 30.0, "vane": 33.0, "piston": 36.0}  # L/min at rated speed
+DISPLACEMENT = {"gear": 31.0, "vane": 33.0, "piston": 35.0}  # L/min at rated speed
 RATED_PRESSURE = 160.0  # bar
 FAULT_LIMIT = 0.25 ** (1 / 3)  # wear of the worst of three components exceeds it in three runs of four
 RATED_LIFE = 1000.0  # hours, of unworn components at full load
@@ -118,7 +118,7 @@ def simulate_rig(
         Number of rigs the runs are dealt to. Rigs differ in pump type, age and calibration of their sensors, so a split
         by group (``series`` is the rig) asks for what a new rig will show.
     n_timepoints : (int, int), default=(60, 120)
-        Shortest and longest run, in steps of one second.
+        Shortest and longest run, in steps of one second; at least 12.
     relatedness : float, default=1.0
         From 0 (severity and remaining life come from other hidden states than the fault, and from different ones) to 1
         (all three from the wear of the worst component). It changes labels only; the series stay the same, bit by bit.
@@ -175,7 +175,7 @@ def simulate_rig(
 def _draw_machines(n_machines: int, rng: np.random.Generator) -> pd.DataFrame:
     """Draw what belongs to a rig: pump type, age, and the calibration (gain, offset) of each sensor."""
     drawn = {"machine_type": rng.choice(list(DISPLACEMENT), n_machines), "age": rng.uniform(0, 15, n_machines).round(1)}
-    drawn["unbalance"] = rng.lognormal(0, 0.25, n_machines)
+    drawn["unbalance"] = rng.lognormal(0, 0.15, n_machines)
     for name in CHANNELS:
         drawn[f"gain_{name}"] = rng.normal(1, 0.01, n_machines)
         drawn[f"offset_{name}"] = rng.normal(0, 1, n_machines)
@@ -192,10 +192,10 @@ def _draw_runs(
     states = {name: rng.uniform(0, 1, n_runs) for name in ("valve", "pump", "bearing", "cooler", "filter", "hand")}
     settings = {
         "length": rng.integers(n_timepoints[0], n_timepoints[1] + 1, n_runs),
-        "level": rng.uniform(0.6, 1.0, n_runs),  # share of the rated load
+        "level": rng.uniform(0.75, 1.0, n_runs),  # share of the rated load
         "period": rng.uniform(16, 30, n_runs),  # s, of the load cycle
         "phase": rng.uniform(0, 1, n_runs),
-        "ambient": 20 - 8 * np.cos(2 * np.pi * day / 365) + rng.normal(0, 2, n_runs),  # degrees C
+        "ambient": 20 - 4 * np.cos(2 * np.pi * day / 365) + rng.normal(0, 1, n_runs),  # degrees C
         "begin": np.datetime64("2025-01-01", "s") + (day * 86400).astype("timedelta64[s]"),
     }
     return dealt.assign(**states, **settings)
@@ -207,10 +207,10 @@ def _physics(runs: pd.DataFrame, n_steps: int, rng: np.random.Generator) -> dict
     ambient, level = runs["ambient"].to_numpy()[:, None], runs["level"].to_numpy()[:, None]
     clock = np.arange(n_steps) / runs["period"].to_numpy()[:, None] + runs["phase"].to_numpy()[:, None]
     command = level * np.where(clock % 1 < 0.5, 1.0, 0.3)
-    oil_before = ambient + rng.normal(22, 4, ambient.shape)  # the runs before have warmed the oil
+    oil_before = ambient + rng.normal(22, 2, ambient.shape)  # the runs before have warmed the oil
     viscosity = np.exp(-0.02 * (oil_before - 42))  # relative to that at 42 degrees C (Reynolds' exponential law)
-    load = RATED_PRESSURE * (0.35 + 0.65 * _lag(command, 1.0 + 3.0 * r["valve"]))
-    leakage = (1.0 + 0.1 * r["age"] + 5.0 * r["pump"]) * load / RATED_PRESSURE / viscosity  # L/min
+    load = RATED_PRESSURE * (0.35 + 0.65 * _lag(command, 0.8 + 4.0 * r["valve"]))
+    leakage = (1.0 + 0.1 * r["age"] + 8.0 * r["pump"]) * load / RATED_PRESSURE / viscosity  # L/min
     pressure = load - 2.0 * leakage
     flow = runs["machine_type"].map(DISPLACEMENT).to_numpy()[:, None] - leakage
     filter_drop = (0.4 + 1.6 * r["filter"]) * viscosity * (flow / 30) ** 2
@@ -242,7 +242,7 @@ def _lag(target: np.ndarray, seconds: np.ndarray, start: np.ndarray | None = Non
 def _vibration(runs: pd.DataFrame, load: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return the vibration, mm/s: the shaft's turns, aliased by reading once a second; wear raises the amplitude."""
     wear, unbalance = runs["bearing"].to_numpy()[:, None], runs["unbalance"].to_numpy()[:, None]
-    amplitude = unbalance * (1.0 + 2.5 * wear**1.5) * (0.5 + 0.5 * load / RATED_PRESSURE)
+    amplitude = unbalance * (0.8 + 4.0 * wear**1.5) * (0.5 + 0.5 * load / RATED_PRESSURE)
     alias = rng.uniform(0.15, 0.35, wear.shape)  # cycles a step: slip differs from run to run
     start = rng.uniform(0, 1, wear.shape)
     return amplitude * np.sin(2 * np.pi * (alias * np.arange(load.shape[1]) + start))
@@ -251,10 +251,12 @@ def _vibration(runs: pd.DataFrame, load: np.ndarray, rng: np.random.Generator) -
 def _hand_wheel(runs: pd.DataFrame, n_steps: int, rng: np.random.Generator) -> np.ndarray:
     """Return the position of a wheel that an operator keeps turning, %: each hand has its own rhythm."""
     hand = runs["hand"].to_numpy()[:, None]
-    period = 4 * 4**hand * rng.lognormal(0, 0.05, hand.shape)  # s
-    size, start = rng.uniform(0.8, 1.6, hand.shape), rng.uniform(0, 1, hand.shape)
+    style = (np.floor(3 * hand) + hand) / 3  # from high, quick and small to low, slow and wide; a gap between operators
+    level = 54 - 8 * style + rng.normal(0, 1.5, hand.shape)  # %
+    period = 5 * 3**style * rng.lognormal(0, 0.05, hand.shape)  # s
+    size, start = 0.4 * 5**style * rng.lognormal(0, 0.15, hand.shape), rng.uniform(0, 1, hand.shape)
     drift = np.cumsum(rng.normal(0, 0.05, (len(runs), n_steps)), axis=1)
-    return 50 + drift + size * np.sin(2 * np.pi * (np.arange(n_steps) / period + start))
+    return level + drift + size * np.sin(2 * np.pi * (np.arange(n_steps) / period + start))
 
 
 def _read_sensors(
@@ -332,8 +334,8 @@ def _size_problems(n_runs: Any, n_machines: Any, n_timepoints: Any, noise: Any, 
     whole = {"n_runs": n_runs, "n_machines": n_machines}
     problems = [f"`{name}` must be a positive int; got {n!r}." for name, n in whole.items() if not _is_whole(n, 1)]
     pair = isinstance(n_timepoints, (tuple, list)) and len(n_timepoints) == 2
-    if not pair or not all(_is_whole(n, 2) for n in n_timepoints) or n_timepoints[0] > n_timepoints[1]:
-        problems.append(f"`n_timepoints` must be two whole numbers from 2, the shorter first; got {n_timepoints!r}.")
+    if not pair or not all(_is_whole(n, 12) for n in n_timepoints) or n_timepoints[0] > n_timepoints[1]:
+        problems.append(f"`n_timepoints` must be two whole numbers from 12, the shorter first; got {n_timepoints!r}.")
     if isinstance(noise, bool) or not isinstance(noise, (int, float)) or not 0 <= noise < np.inf:
         problems.append(f"`noise` must be a number of at least 0; got {noise!r}.")
     if random_state is not None and not _is_whole(random_state, 0):
