@@ -35,7 +35,8 @@ class Comparison:
     confidence : float
         Coverage of the intervals.
     facts : dict
-        ``versions``, ``fingerprint`` of the data, ``n_samples``, ``seconds``, ``n_jobs`` and the like.
+        ``command`` that was typed, ``versions``, ``fingerprint`` of the data, ``n_samples``, ``seconds``, ``n_jobs``
+        and the like.
     """
 
     evidence: Evidence

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
+import shlex
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -216,6 +218,7 @@ def _check_n_jobs(n_jobs: int | None, estimator: MultiTaskEstimator) -> int:
 
 def _facts(samples: Samples, protocol: Protocol, n_jobs: int, seconds: float) -> dict[str, Any]:
     return {
+        "command": shlex.join(sys.argv),
         "versions": versions(),
         "fingerprint": samples.fingerprint(),
         "n_samples": len(samples),
