@@ -250,9 +250,13 @@ class Interleaved(Callback):
                 self.seconds.setdefault(name, []).append(seconds)
 
     def table(self) -> pd.DataFrame:
-        """Medians of rounds, and their ratio to the fastest."""
-        wall, cpu = (pd.DataFrame(self.seconds).map(lambda both, i=i: both[i]).median() for i in (0, 1))
-        table = pd.DataFrame({"wall s": wall, "ratio": wall / wall.min(), "cpu s": cpu, "cpu ratio": cpu / cpu.min()})
+        """Medians of rounds, their ratio to the fastest, and the quartiles of the rounds' own ratios to it."""
+        wall, cpu = (pd.DataFrame(self.seconds).map(lambda both, i=i: both[i]) for i in (0, 1))
+        fastest = wall.median().idxmin()
+        rounds = wall.div(wall[fastest], axis=0)
+        table = pd.DataFrame({"wall s": wall.median(), "ratio": wall.median() / wall.median().min()})
+        table["lower"], table["upper"] = rounds.quantile(0.25), rounds.quantile(0.75)
+        table["cpu s"], table["cpu ratio"] = cpu.median(), cpu.median() / cpu.median().min()
         return table.sort_values("ratio").round(3)
 
 
