@@ -1,13 +1,14 @@
 """Beijing: one network for wind and PM2.5 beside gradient boosting on the same windows, and what each choice is worth.
 
-    python benchmarks/beijing.py [ablation] [reference] [honest] [--seeds 5] [--ablation-seeds 2] [--folder FOLDER]
+    python benchmarks/beijing.py [ablation] [refit] [reference] [honest] [--seeds 5] [--ablation-seeds 2]
 
-``ablation`` changes one thing at a time in ``configs/beijing_pm25.toml`` and measures the validation part; it never
-reads the test part. ``reference`` measures that file's network on the test part, in the reference system's protocol;
-``honest`` that of ``configs/beijing_pm25_honest.toml``: rows without PM2.5 are kept, no window crosses a gap. Neither
-chooses anything. Each fit is a line of ``results.jsonl`` in the folder (``runs/beijing``), so that an interrupted run
-goes on where it stopped; other settings are measured anew. One thread. Prints the tables of docs/beijing.md; how far it
-is goes to standard error.
+``ablation`` changes one thing at a time in ``configs/beijing_pm25.toml`` and measures the validation part. ``refit``
+asks whether to train once more with the rows that chose the epoch: the validation part plays the test part, and the end
+of the training part chooses. Neither reads the test part. ``reference`` measures that file's network on the test part,
+in the reference system's protocol; ``honest`` that of ``configs/beijing_pm25_honest.toml``: rows without PM2.5 are
+kept, no window crosses a gap. Neither chooses anything. Each fit is a line of ``results.jsonl`` in ``runs/beijing``
+(``--folder``), so that an interrupted run goes on where it stopped; other settings are measured anew. One thread.
+Prints the tables of docs/beijing.md; how far it is goes to standard error.
 """
 
 from __future__ import annotations
@@ -86,6 +87,12 @@ class Case:
         config = load_config(CONFIGS / f"{name}.toml")
         samples = config.read()
         return cls(config, samples, config.splitter(samples).split(samples))
+
+    def before_test(self) -> Case:
+        """Return the case in which the validation part is the test part, and the end of the training part chooses."""
+        train, splitter = self.split.train, self.config.splitter(self.samples)
+        keep, held_out = splitter.hold_out(self.samples[train], splitter.validation)
+        return Case(self.config, self.samples, Split(train[keep], train[held_out], self.split.validation))
 
     @property
     def both(self) -> np.ndarray:
@@ -215,19 +222,20 @@ def ablation(results: Results, n_seeds: int) -> None:
     print_table(["change", "mean loss", *COLUMNS.values()], {name: mean_row(each) for name, each in rows.items()})
 
 
-def on_test(results: Results, name: str, published: Mapping[str, Figures], n_seeds: int) -> None:
+def on_test(
+    results: Results, name: str, case: Case, n_seeds: int, *, alone: bool, published: Mapping[str, Figures]
+) -> None:
     """Print what the configured network does on the test part, beside boosting."""
-    case = Case.load(name)
     rows: dict[str, list[Figures]] = {key: [value] for key, value in published.items()}
     for what, learned in (("training rows", case.split.train), ("training and validation rows", case.both)):
         found = results.get(f"{name} / boosting {what}", "", boosted, case.samples, learned, case.split.test)
         rows["best constant"], rows[f"gradient boosting a label, {what}"] = [found["trivial"]], [found["boosting"]]
-    for refit, sharing in ((False, "hard"), (True, "hard"), (True, "none")):
+    for refit, sharing in ((False, "hard"), (True, "hard"), *([(True, "none")] if alone else [])):
         for seed in range(n_seeds):
             params = {"random_state": seed, "keep": "per_task", "sharing": sharing, "training__refit": refit}
             for arm, values in results.network(f"{name} / network / {seed}", tested, case, **params).items():
                 rows.setdefault(f"{ARMS[arm]}, {'refit' if refit else 'training rows'}", []).append(values)
-    print(f"\n{name}: test part, {len(case.split.test)} windows; networks: mean (range) of {n_seeds} seeds\n")
+    print(f"\n{name}: {len(case.split.test)} windows; networks: mean (range) of {n_seeds} seeds\n")
     print(case.split.counts(case.samples.y).to_string(), "\n")
     table = {row: [spread(found, "accuracy"), spread(found, "r2")] for row, found in rows.items()}
     print_table(["", "wind accuracy", "PM2.5 R2"], table)
@@ -263,20 +271,24 @@ def print_table(columns: list[str], rows: Mapping[str, list[str]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", default=[], help="ablation, reference, honest; all of them without")
+    parser.add_argument("parts", nargs="*", default=[], help="ablation, refit, reference, honest; all of them without")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--ablation-seeds", type=int, default=2)
     parser.add_argument("--folder", type=Path, default=Path("runs/beijing"))
     options = parser.parse_args()
     torch.set_num_threads(1)
-    results, parts = Results(options.folder), options.parts or ["ablation", "reference", "honest"]
+    results, parts = Results(options.folder), options.parts or ["ablation", "refit", "reference", "honest"]
+    reference, honest = "beijing_pm25", "beijing_pm25_honest"
     with threadpool_limits(1):
         if "ablation" in parts:
             ablation(results, options.ablation_seeds)
+        if "refit" in parts:
+            case = Case.load(reference).before_test()
+            on_test(results, "before the test part", case, options.seeds, alone=False, published={})
         if "reference" in parts:
-            on_test(results, "beijing_pm25", PUBLISHED, options.seeds)
+            on_test(results, reference, Case.load(reference), options.seeds, alone=True, published=PUBLISHED)
         if "honest" in parts:
-            on_test(results, "beijing_pm25_honest", {}, options.seeds)
+            on_test(results, honest, Case.load(honest), options.seeds, alone=True, published={})
 
 
 if __name__ == "__main__":
