@@ -15,6 +15,7 @@ import hashlib
 import json
 import sys
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -108,10 +109,18 @@ def grow_all(case: Case, config: Config, grow: Callable[..., Any], features: np.
         if task.name in case.test:
             y = case.samples.y[task.name].to_numpy(dtype=float, na_value=np.nan)
             sides = [rows[~np.isnan(y[rows])] for rows in (case.train, case.validation)]
-            model = grow(features, y, *sides, "Classifier" if isinstance(task, Classification) else "Regressor")
+            useful = features[:, varying(features[sides[0]])]
+            model = grow(useful, y, *sides, "Classifier" if isinstance(task, Classification) else "Regressor")
             answer = (lambda x, m=model: m.predict_proba(x)[:, 1]) if task.name == RANKED else model.predict
-            answers[task.name] = answer(features[case.test[task.name]])
+            answers[task.name] = answer(useful[case.test[task.name]])
     return answers
+
+
+def varying(x: np.ndarray) -> np.ndarray:
+    """Return which features have two values or more; boosting cannot bin one that is constant or never measured."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of columns without any value
+        return np.nanmin(x, axis=0) < np.nanmax(x, axis=0)
 
 
 def grow_forest(x: np.ndarray, y: np.ndarray, train: np.ndarray, validation: np.ndarray, kind: str) -> Any:
