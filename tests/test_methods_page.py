@@ -1,0 +1,38 @@
+"""What the page on methods shows, works."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+from makers import make_arrays, small
+from multitide import GradientRecorder
+from multitide.balancing import AGGREGATORS, WEIGHTINGS, Search
+from multitide.recipe import make_part
+
+PAGE = (Path(__file__).parents[1] / "docs" / "methods.md").read_text(encoding="utf-8")
+
+
+def block(language: str) -> str:
+    """The only block of code in a language."""
+    (code,) = re.findall(rf"```{language}\n(.*?)```", PAGE, flags=re.DOTALL)
+    return str(code)
+
+
+def test_the_search_of_the_page_is_the_default_at_50_epochs() -> None:
+    spec = make_part("weighting", tomllib.loads(block("toml"))["weighting"])
+    assert spec == Search(n_trials=8, epochs=Search().epochs_of(50))
+
+
+def test_the_recorder_of_the_page_records() -> None:
+    X, y = make_arrays()
+    names = {"GradientRecorder": GradientRecorder, "model": small(), "X": X, "y": y}
+    exec(block("python"), names)
+    assert len(names["recorder"].cosines)  # type: ignore[attr-defined]
+
+
+def test_the_table_has_a_row_for_every_method() -> None:
+    rows = [line.split("  ")[0] for line in PAGE.splitlines()]
+    assert {name for name in WEIGHTINGS if name != "search"} <= set(rows)
+    assert {f"{name} at {at}" for name in AGGREGATORS for at in ("features", "parameters")} <= set(rows)
