@@ -7,8 +7,8 @@ asks whether to train once more with the rows that chose the epoch: the validati
 of the training part chooses. Neither reads the test part. ``reference`` measures that file's network on the test part,
 in the reference system's protocol; ``honest`` that of ``configs/beijing_pm25_honest.toml``: rows without PM2.5 are
 kept, no window crosses a gap. Neither chooses anything. Each fit is a line of ``results.jsonl`` in ``runs/beijing``
-(``--folder``), so that an interrupted run goes on where it stopped; other settings are measured anew. One thread.
-Prints the tables of docs/beijing.md; how far it is goes to standard error.
+(``--folder``), so that an interrupted run goes on where it stopped; other settings are measured anew. ``--known``
+trains nothing and prints what is there. One thread. Prints the tables of docs/beijing.md; progress goes to standard error.
 """
 
 from __future__ import annotations
@@ -109,22 +109,22 @@ class Case:
 class Results:
     """Figures of fits, kept as JSON lines."""
 
-    def __init__(self, folder: Path) -> None:
-        self.file = folder / "results.jsonl"
+    def __init__(self, folder: Path, only_known: bool) -> None:
+        self.file, self.only_known = folder / "results.jsonl", only_known
         folder.mkdir(parents=True, exist_ok=True)
         lines = self.file.read_text().splitlines() if self.file.exists() else []
         self.known: dict[str, dict[str, Figures]] = {line["key"]: line["figures"] for line in map(json.loads, lines)}
 
     def get(self, name: str, settings: Any, fit: Callable[..., dict[str, Figures]], *args: Any) -> dict[str, Figures]:
-        """Return the figures of each arm of ``fit(*args)``, from the file where they are known."""
+        """Return the figures of each arm of ``fit(*args)``, from the file where they are known; none if only those."""
         key = f"{name} / {hashlib.sha256(str(settings).encode()).hexdigest()[:8]}"
-        if key not in self.known:
+        if key not in self.known and not self.only_known:
             started = time.process_time()
             self.known[key] = fit(*args)
             with self.file.open("a") as file:
                 file.write(json.dumps({"key": key, "figures": self.known[key]}) + "\n")
             print(f"{key}: {time.process_time() - started:.0f} s", file=sys.stderr, flush=True)
-        return self.known[key]
+        return self.known.get(key, {})
 
     def network(self, name: str, measure: Callable[..., dict[str, Figures]], case: Case, **params: Any) -> Any:
         """Return the figures of each arm of the configured network with these parameters."""
@@ -214,31 +214,39 @@ def ablation(results: Results, n_seeds: int) -> None:
         for seed in range(n_seeds):
             settings = {"random_state": seed, "training__refit": False, **params}
             found = results.network(f"ablation / {change} / {seed}", validated, case, **settings)
-            rows.setdefault(change, []).append(found["network"])
+            rows.setdefault(change, []).extend(found.values())
     train, validation = case.split.train, case.split.validation
     found = results.get("ablation / boosting", "", boosted, case.samples, train, validation)
-    rows["gradient boosting a label"] = [found["boosting"]]
-    print(f"\nValidation part, {len(validation)} windows; mean of {n_seeds} seeds; losses: 1 is the trivial one\n")
-    print_table(["change", "mean loss", *COLUMNS.values()], {name: mean_row(each) for name, each in rows.items()})
+    rows["gradient boosting a label"] = [each for arm, each in found.items() if arm == "boosting"]
+    print(f"\nValidation part, {len(validation)} windows; means; losses: 1 is the trivial one\n")
+    print_table(
+        ["change", "fits", "mean loss", *COLUMNS.values()],
+        {name: mean_row(each) for name, each in rows.items() if each},
+    )
 
 
 def on_test(
     results: Results, name: str, case: Case, n_seeds: int, *, alone: bool, published: Mapping[str, Figures]
 ) -> None:
     """Print what the configured network does on the test part, beside boosting."""
-    rows: dict[str, list[Figures]] = {key: [value] for key, value in published.items()}
+    rows: dict[str, list[Figures]] = {key: [value] for key, value in published.items()} | {"best constant": []}
     for what, learned in (("training rows", case.split.train), ("training and validation rows", case.both)):
         found = results.get(f"{name} / boosting {what}", "", boosted, case.samples, learned, case.split.test)
-        rows["best constant"], rows[f"gradient boosting a label, {what}"] = [found["trivial"]], [found["boosting"]]
+        for arm, values in found.items():
+            rows["best constant" if arm == "trivial" else f"gradient boosting a label, {what}"] = [values]
     for refit, sharing in ((False, "hard"), (True, "hard"), *([(True, "none")] if alone else [])):
         for seed in range(n_seeds):
             params = {"random_state": seed, "keep": "per_task", "sharing": sharing, "training__refit": refit}
             for arm, values in results.network(f"{name} / network / {seed}", tested, case, **params).items():
                 rows.setdefault(f"{ARMS[arm]}, {'refit' if refit else 'training rows'}", []).append(values)
-    print(f"\n{name}: {len(case.split.test)} windows; networks: mean (range) of {n_seeds} seeds\n")
+    print(f"\n{name}: {len(case.split.test)} windows; networks: mean (range)\n")
     print(case.split.counts(case.samples.y).to_string(), "\n")
-    table = {row: [spread(found, "accuracy"), spread(found, "r2")] for row, found in rows.items()}
-    print_table(["", "wind accuracy", "PM2.5 R2"], table)
+    table = {
+        row: [spread(found, "accuracy"), spread(found, "r2"), "" if row in published else str(len(found))]
+        for row, found in rows.items()
+        if found
+    }
+    print_table(["", "wind accuracy", "PM2.5 R2", "fits"], table)
 
 
 COLUMNS = {
@@ -254,7 +262,11 @@ ARMS = {"joint": "one network, joint", "per_task": "one network, per_task", "non
 def mean_row(found: list[Figures]) -> list[str]:
     means = pd.DataFrame(found).mean()
     loss = (means["dust_loss"] + means["wind_loss"]) / 2
-    return [f"{loss:.3f}", *(f"{means[c]:.{1 if c == 'epoch' else 3}f}" if c in means else "" for c in COLUMNS)]
+    return [
+        str(len(found)),
+        f"{loss:.3f}",
+        *(f"{means[c]:.{1 if c == 'epoch' else 3}f}" if c in means else "" for c in COLUMNS),
+    ]
 
 
 def spread(found: list[Figures], name: str) -> str:
@@ -275,9 +287,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--ablation-seeds", type=int, default=2)
     parser.add_argument("--folder", type=Path, default=Path("runs/beijing"))
+    parser.add_argument("--known", action="store_true", help="train nothing, print what is known")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    results, parts = Results(options.folder), options.parts or ["ablation", "refit", "reference", "honest"]
+    results, parts = (
+        Results(options.folder, options.known),
+        options.parts or ["ablation", "refit", "reference", "honest"],
+    )
     reference, honest = "beijing_pm25", "beijing_pm25_honest"
     with threadpool_limits(1):
         if "ablation" in parts:
