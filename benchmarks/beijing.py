@@ -8,7 +8,7 @@ of the training part chooses. Neither reads the test part. ``reference`` measure
 in the reference system's protocol; ``honest`` that of ``configs/beijing_pm25_honest.toml``: rows without PM2.5 are
 kept, no window crosses a gap. Neither chooses anything. Each fit is a line of ``results.jsonl`` in ``runs/beijing``
 (``--folder``), so that an interrupted run goes on where it stopped; other settings are measured anew. ``--known``
-trains nothing and prints what is there. One thread. Prints the tables of docs/beijing.md; progress goes to standard error.
+trains nothing and prints what is there. One thread. Prints the tables of docs/beijing.md; progress goes to stderr.
 """
 
 from __future__ import annotations
