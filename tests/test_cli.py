@@ -289,7 +289,7 @@ def test_the_demos_tables_hold_what_was_simulated(tmp_path: Path) -> None:
 def test_the_demo_trains_compares_and_tells_the_truth(
     call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quick = demo.CONFIG.replace("max_epochs = 15", "max_epochs = 1").replace("n_seeds = 5", "n_seeds = 1\nn_jobs = 1")
+    quick = demo.CONFIG.replace("max_epochs = 12", "max_epochs = 1").replace("n_seeds = 5", "n_seeds = 1\nn_jobs = 1")
     monkeypatch.setattr(demo, "CONFIG", quick)
     monkeypatch.setattr(demo, "N_RUNS", 80)
     (folder / "multitide-demo").mkdir()

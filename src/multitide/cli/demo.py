@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 N_RUNS = 360
 CONFIG = """\
 # Written by `multitide demo`: a simulated test rig, and four questions about each of its runs.
-max_epochs = 15
+max_epochs = 12
 batch_size = 32
 lr = 0.003
 random_state = 0
