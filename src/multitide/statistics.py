@@ -20,10 +20,12 @@ variance goes as 1 / n[g]; with equal groups the sum is the familiar s^2 / G). T
     group part     B = sum_g (mean_s I[s, g])^2                    expects (groups) + (residual)
     residual part  E = sum_sg (I[s, g] - mean_s I)^2 / (S (S-1))   expects (residual)
 
-and A + B - E is unbiased. It can fall below a part that it contains, so we take max(A + B - E, A, B).
+and A + B - E is unbiased. By chance it can fall below E, which the variance never does, so we take max(A + B - E, E).
+(max(A + B - E, A, B) is safe, too, but where neither seeds nor groups matter it misses the truth in only 1 % of the
+studies, not in 5 %: it takes the luckiest of three estimates of one thing. This guard misses it in 2-5 %.)
 
 **Interval.** mean +- t with Satterthwaite's degrees of freedom, V^2 / (A^2/(S-1) + B^2/(G'-1) + E^2/((S-1)(G'-1))),
-where G' = 1 / sum_g w[g]^2 is the effective number of groups.
+where G' = 1 / sum_g w[g]^2 is the effective number of groups; where the guard gives E, with those of E.
 
 **Figures that are no row means** (AUC, R2, F1): I[s, g] = sqrt(1 - w[g]) (d[s] - d[s] without group g), the delete-one
 -group jackknife; for a mean over rows this is the I[s, g] above, to the last digit.
@@ -238,11 +240,13 @@ def total_variance(
     seed: float, group: float, residual: float, seed_dof: float, group_dof: float
 ) -> tuple[float, float]:
     """Join the parts: return the variance of the gain and its degrees of freedom (Satterthwaite 1946)."""
-    variance = max(seed + group - residual, seed, group)
+    variance = seed + group - residual
     if np.isnan([seed, group]).any() or seed_dof < 1:
         return float("nan"), float("nan")
+    if variance < residual:
+        return residual, seed_dof * group_dof
     spread = seed**2 / seed_dof + group**2 / group_dof + residual**2 / (seed_dof * group_dof)
-    return variance, variance**2 / spread if spread > 0 else seed_dof
+    return variance, max(1.0, variance**2 / spread) if spread > 0 else seed_dof
 
 
 def _parts(table: GainTable) -> tuple[float, float, float]:
