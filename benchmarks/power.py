@@ -1,11 +1,12 @@
 """Measure power: how many seeds and test machines does a verdict need, on a rig whose true gain is known?
 
-    python benchmarks/power.py [--seeds 50] [--runs 1200] [--machines 240] [--labels 0.2] [--folder F] [--jobs N]
+    python benchmarks/power.py [--seeds 50] [--runs 6000] [--machines 600] [--folder F] [--jobs N] [--figure power.svg]
 
-One large study (alone against hard sharing, most machines held out) gives the true gain of every task. Then small
-studies are drawn from its runs: some of the seeds, some of the held-out machines. Printed for each size is the share of
-verdicts that are right ("helps" where the truth is a gain above the margin, and so on), that cannot tell, and that are
-wrong. With --folder the large study is kept and taken up again.
+One large study (alone, one network for all, one for each cause; 60 machines teach, 540 test) gives the true gain of
+every task. Then small studies are drawn from its runs: some of the seeds, some of the held-out machines. Printed for
+each size is the share of verdicts that are right ("helps" where the true gain is above the margin, and so on), that
+cannot tell, and that are wrong. A task whose truth even the large study cannot tell is left out, and named. With
+--folder the large study is kept and taken up again; --figure draws the right verdicts over the number of seeds.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ import argparse
 import logging
 import warnings
 
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
@@ -22,9 +27,10 @@ from multitide.backbones import FCN
 from multitide.statistics import estimate, row_table
 from multitide.study import Comparison, compare
 from multitide.study.execution import default_n_jobs
-from multitide.study.verdicts import CANNOT_TELL, HELPS, HURTS, MARGIN, SAME, judge
+from multitide.study.verdicts import CANNOT_TELL, judge
 
-SEEDS, MACHINES, N_DRAWS = (5, 8, 12, 20), (20, 60), 200
+SEEDS, MACHINES, N_DRAWS = (5, 8, 12, 20), (40, 120, 360), 200
+ARMS = {"hard": "hard", "by_cause": {"groups": [["fault", "severity", "remaining_life"], ["operator"]]}}
 
 
 def large_study(options: argparse.Namespace) -> Comparison:
@@ -36,58 +42,78 @@ def large_study(options: argparse.Namespace) -> Comparison:
         label_share=options.labels,
         random_state=0,
     )
-    estimator = MultiTaskEstimator(
-        backbone=FCN(filters=(16, 16, 16), kernel_sizes=(5, 3, 3)), max_epochs=15, lr=0.01, device="cpu"
-    )
     return compare(
         samples,
-        estimator=estimator,
+        estimator=MultiTaskEstimator(
+            backbone=FCN(filters=(16, 16, 16), kernel_sizes=(5, 3, 3)), max_epochs=40, lr=0.01, device="cpu"
+        ),
+        arms=ARMS,
         n_seeds=options.seeds,
-        split=Splitter(by="group", test=0.6, validation=0.3),
+        split=Splitter(by="group", test=0.9, validation=0.3),
         n_jobs=options.jobs,
         folder=options.folder,
     )
 
 
-def drawn(comparison: Comparison, task: str, n_seeds: int, n_machines: int, rng: np.random.Generator) -> str:
+def drawn(comparison: Comparison, arm: str, task: str, n_seeds: int, n_machines: int, rng: np.random.Generator) -> str:
     """Return the verdict of a small study, drawn from the runs of the large one."""
     evidence = comparison.evidence
     groups = evidence.protocol.test["group"].to_numpy()
-    seeds = rng.choice(evidence.seeds("hard", task), n_seeds, replace=False)
-    rows = np.isin(groups, rng.choice(np.unique(groups), min(n_machines, len(np.unique(groups))), replace=False))
-    differences = [(evidence.losses("alone", task, s) - evidence.losses("hard", task, s))[rows] for s in seeds]
+    seeds = rng.choice(evidence.seeds(arm, task), n_seeds, replace=False)
+    rows = np.isin(groups, rng.choice(np.unique(groups), n_machines, replace=False))
+    differences = [(evidence.losses("alone", task, s) - evidence.losses(arm, task, s))[rows] for s in seeds]
     return judge([estimate(row_table(np.stack(differences), groups[rows]))])[0].verdict
 
 
-def true_verdict(gain: float) -> str:
-    """Return what a study with seeds and machines without end would say."""
-    return SAME if abs(gain) < MARGIN else HELPS if gain > 0 else HURTS
+def measure(comparison: Comparison, rng: np.random.Generator) -> pd.DataFrame:
+    """Return one row a task, arm and size of a small study: the shares of right, open and wrong verdicts."""
+    rows = []
+    for gain in comparison.gains.to_dict("records"):
+        arm, task, truth = gain["arm"], gain["task"], gain["verdict"]
+        half = (gain["high"] - gain["low"]) / 2
+        name = f"{task}, {arm}: {gain['gain']:+.3f} ± {half:.3f}, {truth}"
+        if truth == CANNOT_TELL:
+            print(f"left out, as the large study cannot tell: {name}")
+            continue
+        if half == 0:  # the arm is the task alone
+            continue
+        for n_machines in MACHINES:
+            for n_seeds in (n for n in SEEDS if n <= gain["n_seeds"]):
+                found = [drawn(comparison, arm, task, n_seeds, n_machines, rng) for _ in range(N_DRAWS)]
+                right, open_ = (float(np.mean([f == verdict for f in found])) for verdict in (truth, CANNOT_TELL))
+                rows.append((name, n_machines, n_seeds, right, open_, max(0.0, 1 - right - open_)))
+    return pd.DataFrame(rows, columns=["true gain", "machines", "seeds", "right", "cannot tell", "wrong"])
+
+
+def draw(table: pd.DataFrame, path: str) -> None:
+    """Draw the share of right verdicts over the number of seeds, a panel a number of test machines."""
+    figure, panels = plt.subplots(1, len(MACHINES), figsize=(11, 3.6), sharey=True, layout="constrained")
+    for panel, (n_machines, part) in zip(panels, table.groupby("machines"), strict=True):
+        for name, curve in part.groupby("true gain", sort=False):
+            panel.plot(curve["seeds"], curve["right"], marker="o", label=name)
+        panel.set(title=f"{n_machines} test machines", xlabel="seeds", xticks=SEEDS, ylim=(-0.03, 1.03))
+    panels[0].set_ylabel("share of right verdicts")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
+    figure.savefig(path, dpi=120)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name, default in (("seeds", 50), ("runs", 1200), ("machines", 240)):
+    for name, default in (("seeds", 50), ("runs", 6000), ("machines", 600)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--labels", type=float, default=0.2)
     parser.add_argument("--folder", default=None)
+    parser.add_argument("--figure", default=None)
     parser.add_argument("--jobs", type=int, default=default_n_jobs("cpu"))
     options = parser.parse_args()
     logging.getLogger("multitide").setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
     comparison = large_study(options)
-    rng = np.random.default_rng(0)
-    rows = []
-    for gain in comparison.gains.to_dict("records"):
-        truth = true_verdict(gain["gain"])
-        name = f"{gain['task']} ({gain['gain']:+.3f} ± {(gain['high'] - gain['low']) / 2:.3f}: {truth})"
-        for n_machines in MACHINES:
-            for n_seeds in (n for n in SEEDS if n <= options.seeds):
-                found = pd.Series([drawn(comparison, gain["task"], n_seeds, n_machines, rng) for _ in range(N_DRAWS)])
-                right, open_ = (found == truth).mean(), (found == CANNOT_TELL).mean()
-                rows.append((name, n_machines, n_seeds, f"{right:.0%}", f"{open_:.0%}", f"{1 - right - open_:.0%}"))
-    table = pd.DataFrame(rows, columns=["task (true gain)", "machines", "seeds", "right", "cannot tell", "wrong"])
     print(f"{options.seeds} seeds, {comparison.test['group'].nunique()} test machines; {N_DRAWS} small studies each")
-    print(table.to_string(index=False))
+    table = measure(comparison, np.random.default_rng(0))
+    print(table.to_string(index=False, formatters=dict.fromkeys(("right", "cannot tell", "wrong"), "{:.0%}".format)))
+    if options.figure:
+        draw(table, options.figure)
 
 
 if __name__ == "__main__":
