@@ -143,6 +143,7 @@ def test_figures_take_their_colors_from_the_page(written: tuple[Path, Comparison
 def test_the_protocol_is_told(page: Page, written: tuple[Path, Comparison, Samples]) -> None:
     split = written[1].evidence.protocol.splits[0]
     assert f"{len(split.train)} training, {len(split.validation)} validation and {len(split.test)} test" in page.text
+    assert f"by {RANDOM.by}" in page.text
     assert "2 networks of every arm" in page.text
     assert "keep = 'joint'" in page.text
     assert str((written[1].facts or {})["fingerprint"]) in page.text

@@ -23,6 +23,7 @@ _PUBLIC = {
     ),
     "estimator": ("MultiTaskEstimator",),
     "recording": ("GradientRecorder",),
+    "reporting": ("write_study_report",),
     "samples": ("Samples",),
     "simulate": ("rig_truth", "simulate_rig"),
     "splits": ("Split", "Splitter"),

@@ -22,6 +22,7 @@ from multitide.errors import ParameterError as ParameterError
 from multitide.errors import StoreError as StoreError
 from multitide.estimator import MultiTaskEstimator as MultiTaskEstimator
 from multitide.recording import GradientRecorder as GradientRecorder
+from multitide.reporting import write_study_report as write_study_report
 from multitide.samples import Samples as Samples
 from multitide.simulate import rig_truth as rig_truth
 from multitide.simulate import simulate_rig as simulate_rig

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from multitide.splits import Splitter
 from multitide.study import Comparison
 from multitide.study.cost import in_words
 
@@ -36,7 +37,7 @@ def protocol_items(comparison: Comparison) -> list[tuple[str, str]]:
         took = f"{in_words(float(facts['seconds']))} on {processes}"
     items = [
         ("Samples", f"{facts.get('n_samples', len(protocol.y)):,}" + _shape(facts)),
-        ("Split", f"{mean}{train} training, {validation} validation and {test} test samples"),
+        ("Split", f"{_rule(facts)}{mean}{train} training, {validation} validation and {test} test samples"),
         ("Test groups", f"{n_groups}, of samples that resemble each other; intervals are for new groups"),
         ("Seeds", f"{protocol.n_seeds} networks of every arm on every split"),
         ("Reference", f"{comparison.reference}; gains are paired with it, seed by seed and row by row"),
@@ -93,6 +94,16 @@ def heard(comparison: Comparison) -> list[str]:
     """Return what the fits warned of, each once."""
     said = [text for fit in comparison.evidence.fits.values() for text in fit.facts.get("warnings", ())]
     return list(dict.fromkeys(said))
+
+
+def _rule(facts: Mapping[str, Any]) -> str:
+    """Return the rule of the split, "by group, column = run; ": what differs from the rule's defaults."""
+    rule = facts.get("split")
+    if not rule:
+        return ""
+    usual = Splitter().get_params()
+    own = [f"{name} = {value}" for name, value in rule.items() if name != "by" and value != usual[name]]
+    return f"by {', '.join([str(rule['by']), *own])}; "
 
 
 def _shape(facts: Mapping[str, Any]) -> str:

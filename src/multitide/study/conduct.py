@@ -24,7 +24,7 @@ from multitide.study.fits import Fit
 from multitide.study.jobs import versions
 from multitide.study.plan import Plan, make_plan
 from multitide.study.progress import StudyBar
-from multitide.study.protocol import Protocol, make_protocol
+from multitide.study.protocol import Protocol, make_protocol, make_rule
 from multitide.study.record import read_fit, runs_folder
 from multitide.study.verdicts import MARGIN
 from multitide.tasks import Task, resolve_tasks
@@ -130,7 +130,7 @@ def compare(
         settings={arm.name: {"groups": [list(g) for g in arm.groups], "settings": arm.settings} for arm in resolved},
         margin=margin,
         confidence=confidence,
-        facts=_facts(samples, protocol, n_jobs, time.perf_counter() - started),
+        facts=_facts(samples, protocol, n_jobs, time.perf_counter() - started) | {"split": _rule(samples, split, cv)},
     )
     if folder is not None:
         comparison.save(folder)
@@ -214,6 +214,12 @@ def _check_n_jobs(n_jobs: int | None, estimator: MultiTaskEstimator) -> int:
         return default_n_jobs(estimator.device)
     check_positive_int("n_jobs", n_jobs)
     return n_jobs
+
+
+def _rule(samples: Samples, split: Splitter | Split | None, cv: int | Splitter | None) -> dict[str, Any]:
+    """Return the rule of the study's splits as plain values; nothing of a split that the user had made."""
+    rule = make_rule(samples, split, cv)
+    return {} if isinstance(rule, Split) else rule.get_params()
 
 
 def _facts(samples: Samples, protocol: Protocol, n_jobs: int, seconds: float) -> dict[str, Any]:
