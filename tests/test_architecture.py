@@ -23,7 +23,8 @@ FLOORS = {
     "api": ["compat", "config_file", "estimator", "methods", "study"],
     "assembly": [
         *("sides", "recipe", "fitting", "group", "searching", "phases", "freezing", "starting", "predicting", "store"),
-        *("config", "training", "batches", "model", "schedule", "keep", "callbacks", "recording", "progress"),
+        *("config", "training", "batches", "model", "schedule", "keep", "callbacks", "recording", "affinity"),
+        "progress",
     ],
     "parts": ["tasks", "backbones", "sharing", "balancing", "representations", "encodings"],
     "data": [

@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 # Which module holds which public name. A name is imported when it is first used, so that `import multitide` and
 # `multitide --help` need no torch. `__init__.pyi` says the same to type checkers; a test keeps the two equal.
 _PUBLIC = {
+    "affinity": ("AffinityRecorder",),
     "callbacks": ("Callback",),
     "config_file": ("Config", "config_problems", "load_config"),
     "encodings.inputs": ("Inputs",),

@@ -9,6 +9,7 @@ from multitide import plot as plot
 from multitide import plot_study as plot_study
 from multitide import representations as representations
 from multitide import sharing as sharing
+from multitide.affinity import AffinityRecorder as AffinityRecorder
 from multitide.callbacks import Callback as Callback
 from multitide.config_file import Config as Config
 from multitide.config_file import config_problems as config_problems

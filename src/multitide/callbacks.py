@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
 
     from multitide.training import Trainer
@@ -22,6 +23,9 @@ class Callback:
 
     def on_epoch_begin(self, trainer: Trainer) -> None:
         """Before the first step of an epoch; ``trainer.epoch`` counts from 1."""
+
+    def on_step_begin(self, trainer: Trainer, rows: Tensor, n_labelled: np.ndarray) -> None:
+        """Before the step's pass forward; the arguments are those of ``trainer.step`` and ``trainer.task_losses``."""
 
     def on_losses(self, trainer: Trainer, losses: Mapping[str, Tensor]) -> None:
         """Before the step's pass back; `losses` are those of the tasks in the batch, with their graph.

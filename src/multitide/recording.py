@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -61,20 +62,54 @@ class GradientRecorder(Callback):
         """The cosines so far."""
         return pd.DataFrame(self._cosines, columns=["run", "epoch", "step", "task", "other", "cosine"])
 
+    @property
+    def is_sampled(self) -> bool:
+        """Whether the present step is one of the sampled ones."""
+        return (self._step - 1) % self.every == 0
+
+    def where(self, trainer: Trainer) -> dict[str, Any]:
+        """Return run, epoch and step, as they stand in every row of the tables."""
+        return {"run": self._run, "epoch": trainer.epoch, "step": self._step}
+
     def on_train_begin(self, trainer: Trainer) -> None:
         """Begin a new run."""
         self._run, self._step = self._run + 1, 0
 
+    def on_step_begin(self, trainer: Trainer, rows: Tensor, n_labelled: np.ndarray) -> None:
+        """Count."""
+        self._step += 1
+
     def on_losses(self, trainer: Trainer, losses: Mapping[str, Tensor]) -> None:
         """Sample the gradients of this step, if its turn has come."""
-        self._step += 1
         shared = [p for p in trainer.network.sharing.shared_parameters() if p.requires_grad]
-        if (self._step - 1) % self.every or not shared:
+        if not self.is_sampled or not shared:
             return
-        rows = torch.stack([_gradient(loss, shared) for loss in losses.values()])
+        gradients = [_gradient(loss, shared) for loss in losses.values()]
+        self.record(trainer, losses, shared, gradients)
+
+    def record(
+        self,
+        trainer: Trainer,
+        losses: Mapping[str, Tensor],
+        shared: list[torch.nn.Parameter],
+        gradients: list[list[Tensor]],
+    ) -> None:
+        """Note norms and cosines of one sampled step.
+
+        Parameters
+        ----------
+        trainer : Trainer
+        losses : dict of str to Tensor
+            Of the tasks in the batch.
+        shared : list of Parameter
+            What the gradients are taken at.
+        gradients : list of list of Tensor
+            For each task in the batch one tensor a parameter.
+        """
+        rows = torch.stack([torch.cat([part.flatten() for part in gradient]) for gradient in gradients])
         norms = torch.linalg.vector_norm(rows, dim=1)
         products, lengths = (rows @ rows.T).tolist(), norms.tolist()
-        where = {"run": self._run, "epoch": trainer.epoch, "step": self._step}
+        where = self.where(trainer)
         self._norms += [where | {"task": t, "norm": length} for t, length in zip(losses, lengths, strict=True)]
         for (i, task), (j, other) in combinations(enumerate(losses), 2):
             size = lengths[i] * lengths[j]
@@ -97,10 +132,9 @@ class GradientRecorder(Callback):
         return bool(row["run"] == self._run and row["epoch"] == trainer.epoch)
 
 
-def _gradient(loss: Tensor, shared: list[torch.nn.Parameter]) -> Tensor:
-    """Return the loss's gradient as one vector; the graph is left for the step."""
-    found = torch.autograd.grad(loss, shared, retain_graph=True, allow_unused=True)
-    return torch.cat([(torch.zeros_like(p) if g is None else g).flatten() for g, p in zip(found, shared, strict=True)])
+def _gradient(loss: Tensor, shared: list[torch.nn.Parameter]) -> list[Tensor]:
+    """Return the loss's gradient at each parameter; the graph is left for the step."""
+    return list(torch.autograd.grad(loss, shared, retain_graph=True, materialize_grads=True))
 
 
 def _mean(values: list[float]) -> float:

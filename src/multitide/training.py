@@ -224,6 +224,7 @@ class Trainer:
             Number of labelled rows of each task; tasks with none take no part in the step.
         """
         self.optimizer.zero_grad(set_to_none=True)
+        self._tell("on_step_begin", rows, n_labelled)
         losses, features = self.task_losses(rows, n_labelled)
         self._tell("on_losses", losses)
         self.backward(losses, features)

@@ -1,0 +1,137 @@
+"""The best partition of tasks into groups, found exactly by branch and bound (Standley et al. 2020)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from multitide.errors import ParameterError
+
+MOST_TASKS = 16  # every subset of the tasks is scored; of 16 there are 65,535
+TIE = 1e-12
+
+
+def group_scores(pairs: np.ndarray) -> np.ndarray:
+    """Predict what each task gains in each group: the mean of what the others of the group do to it, each by itself.
+
+    Parameters
+    ----------
+    pairs : ndarray, shape (n_tasks, n_tasks)
+        What task i does to task j at [i, j]; NaN: unknown, so that the two are never put together. The diagonal is not
+        read.
+
+    Returns
+    -------
+    ndarray, shape (2 ** n_tasks, n_tasks)
+        For each group, as the number whose bits are its tasks, the gain of each of its tasks: 0 alone, -inf where two
+        must not meet; and 0 for tasks that are not in it.
+
+    Raises
+    ------
+    ParameterError
+        If there are more than `MOST_TASKS` tasks.
+    """
+    n = len(pairs)
+    if n > MOST_TASKS:
+        raise ParameterError(f"`tasks` must be at most {MOST_TASKS} to be grouped; got {n}. Give the others groups.")
+    effects = np.where(np.isnan(pairs), -np.inf, pairs)
+    members = _members(n)
+    sizes = members.sum(axis=1)
+    scores = np.zeros((1 << n, n))
+    for task in range(n):
+        others = members.copy()
+        others[:, task] = False
+        # A matrix product would make NaN of 0 * -inf.
+        sums = sum(np.where(others[:, i], effects[i, task], 0.0) for i in range(n) if i != task)
+        scores[:, task] = np.where(members[:, task] & (sizes > 1), sums / np.maximum(sizes - 1, 1), 0.0)
+    return scores
+
+
+def best_partition(scores: np.ndarray, max_groups: int | None = None) -> list[tuple[int, ...]]:
+    """Divide tasks into at most `max_groups` groups so that the sum of what all tasks gain is greatest.
+
+    Standley et al. choose networks within a budget of computation, and let a task sit in several of them; here the
+    number of networks is bounded, and each task is in the one that answers it.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (2 ** n_tasks, n_tasks)
+        What each task gains in each group; see :func:`group_scores`. Any numbers will do.
+    max_groups : int, optional
+        None: as many as there are tasks.
+
+    Returns
+    -------
+    list of tuple of int
+        Groups of task numbers, by their first task. Of equally good ones, those with larger groups first.
+    """
+    return _Search(scores, scores.shape[1] if max_groups is None else max_groups).run()
+
+
+class _Search:
+    """Branch and bound over regrets: how far each task of a group stays behind the best that any group offers it.
+
+    Regrets are never negative and add up, so a partial partition with as much regret as the best whole one is given
+    up. So is one that covers the same tasks as an earlier one, with no less regret and no fewer groups.
+    """
+
+    def __init__(self, scores: np.ndarray, max_groups: int) -> None:
+        n = scores.shape[1]
+        self._max_groups, self._everything = max_groups, (1 << n) - 1
+        self._regrets = _regrets(scores)
+        order = np.lexsort((-_members(n).sum(axis=1), self._regrets))
+        order = order[order > 0]
+        lowest = np.log2(order & -order).astype(int)
+        # Groups by their first task, least regret first: the first task without a group is always the one to place.
+        self._by_first = [order[lowest == task].tolist() for task in range(n)]
+        self._regret_list = self._regrets.tolist()
+        self._best: tuple[float, list[int]] = (np.inf, [])
+        self._seen: dict[tuple[int, int], float] = {}
+
+    def run(self) -> list[tuple[int, ...]]:
+        """Return the groups with the least regret; all tasks together where nothing else is possible."""
+        self._place(0, 0.0, [])
+        masks = self._best[1] or [self._everything]
+        return [tuple(task for task in range(len(self._by_first)) if mask >> task & 1) for mask in masks]
+
+    def _place(self, placed: int, regret: float, groups: list[int]) -> None:
+        if placed == self._everything:
+            self._best = regret, groups
+            return
+        if self._is_dominated(placed, regret, len(groups)):
+            return
+        left = self._everything & ~placed
+        if len(groups) == self._max_groups - 1:  # the last network takes all that is left
+            self._try(left, placed, regret, groups)
+            return
+        first = (left & -left).bit_length() - 1
+        for mask in self._by_first[first]:
+            if regret + self._regret_list[mask] >= self._best[0] - TIE:
+                return
+            if not mask & placed:
+                self._try(mask, placed, regret, groups)
+
+    def _try(self, mask: int, placed: int, regret: float, groups: list[int]) -> None:
+        total = regret + self._regret_list[mask]
+        if total < self._best[0] - TIE:
+            self._place(placed | mask, total, [*groups, mask])
+
+    def _is_dominated(self, placed: int, regret: float, n_groups: int) -> bool:
+        """Say whether these tasks were placed as well before, in as few groups; if not, remember it."""
+        fewer = range(n_groups + 1) if self._max_groups < len(self._by_first) else (0,)
+        if any(self._seen.get((placed, n), np.inf) <= regret for n in fewer):
+            return True
+        self._seen[placed, n_groups if len(fewer) > 1 or n_groups == 0 else 0] = regret
+        return False
+
+
+def _regrets(scores: np.ndarray) -> np.ndarray:
+    """Return what each group's tasks stay behind the best groups for them, (2 ** n_tasks,)."""
+    members = _members(scores.shape[1])
+    highest = np.where(members, scores, -np.inf).max(axis=0)
+    with np.errstate(invalid="ignore"):
+        return np.where(members, highest - scores, 0.0).sum(axis=1)
+
+
+def _members(n: int) -> np.ndarray:
+    """Return which tasks are in which group, bool (2 ** n, n)."""
+    return (np.arange(1 << n)[:, None] >> np.arange(n) & 1).astype(bool)
