@@ -30,7 +30,9 @@ from multitide.simulate import simulate_rig as simulate_rig
 from multitide.splits import Split as Split
 from multitide.splits import Splitter as Splitter
 from multitide.study import Comparison as Comparison
+from multitide.study import Grouping as Grouping
 from multitide.study import compare as compare
+from multitide.study import group_tasks as group_tasks
 from multitide.tables import column_roles as column_roles
 from multitide.tables import read_like as read_like
 from multitide.tables import read_table as read_table

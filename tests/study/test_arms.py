@@ -11,7 +11,7 @@ from multitide.balancing import PCGrad
 from multitide.errors import ParameterError
 from multitide.estimator import MultiTaskEstimator
 from multitide.sharing import SHARINGS
-from multitide.study.arms import Arm, Arms, resolve_arms
+from multitide.study.arms import Arm, Arms, Seek, resolve_arms
 from multitide.study.baselines import Boosting, Constant
 
 TASKS = ("state", "load", "life")
@@ -131,3 +131,49 @@ def test_an_unknown_reference_is_refused() -> None:
         ParameterError, match=r"`reference` must be one of 'hard', 'x'; got 'hrad'\. Did you mean 'hard'"
     ):
         resolve({"hard": "hard", "x": "constant"}, reference="hrad")
+
+
+# -- several arms by one name, and groups that are to be found --------------------------------------------------------
+
+
+def test_pairs_are_an_arm_for_every_two_tasks() -> None:
+    arms = resolve(["hard", "pairs"])
+    assert list(arms) == ["alone", "hard", "state+load", "state+life", "load+life"]
+    assert arms["state+life"].groups == (("state", "life"),)
+    assert arms["state+life"].settings == arms["hard"].settings
+
+
+def test_leave_one_out_is_an_arm_without_each_task() -> None:
+    arms = resolve(["leave_one_out"])
+    assert list(arms)[1:] == ["without state", "without load", "without life"]
+    assert arms["without load"].groups == (("state", "life"),)
+
+
+def test_what_shares_nothing_shares_in_pairs() -> None:
+    arms = resolve(["pairs", "grouped"], MultiTaskEstimator(sharing="none"))
+    assert arms["state+load"].groups == (("state", "load"),)
+    assert arms["grouped"].learner.sharing == "hard"
+
+
+def test_groups_may_be_left_to_be_found() -> None:
+    arms = resolve({"grouped": "grouped", "few": {"groups": "affinity", "max_groups": 2, "lr": 0.1}})
+    assert arms["grouped"].seek == Seek("pairs", None)
+    assert arms["few"].seek == Seek("affinity", 2)
+    assert arms["few"].learner.lr == 0.1
+    many = resolve_arms(["grouped"], MultiTaskEstimator(), [f"t{i}" for i in range(6)])
+    assert many[1].seek == Seek("affinity", None)
+
+
+@pytest.mark.parametrize(
+    ("arms", "names", "message"),
+    [
+        (["leave_one_out"], ["a", "b"], r"must not hold 'leave_one_out' with 2 tasks"),
+        ({"pairs": "pairs", "a+b": "hard"}, ["a", "b", "c"], r"`arms` must have different names; got 'a\+b' twice"),
+        (["paris"], ["a", "b"], r"Did you mean 'pairs'"),
+        ({"x": {"groups": "affinty"}}, ["a", "b"], r"Did you mean 'affinity'"),
+        (["grouped"], ["a"], r"`arms.grouped.groups` must be found among 2 to 16 tasks; got 1"),
+    ],
+)
+def test_what_cannot_be_expanded_is_refused(arms: Arms, names: list[str], message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
+        resolve_arms(arms, MultiTaskEstimator(), names)

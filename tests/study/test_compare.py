@@ -19,7 +19,7 @@ from multitide.backbones import LSTMFCN
 from multitide.errors import ParameterError, StoreError
 from multitide.estimator import MultiTaskEstimator
 from multitide.study import Comparison, Progress, compare
-from multitide.study import conduct as conducting
+from multitide.study import carry_out as carrying_out
 from multitide.study.cost import Pace, signature
 from study.fakes import RANDOM, Quick, make_study_samples
 
@@ -130,7 +130,7 @@ def test_before_it_starts_it_says_what_it_will_do(caplog: pytest.LogCaptureFixtu
 def test_a_budget_leaves_seeds_out_and_says_so(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(conducting, "probe", lambda jobs, *_: dict.fromkeys(map(signature, jobs), 10.0))
+    monkeypatch.setattr(carrying_out, "probe", lambda jobs, *_: dict.fromkeys(map(signature, jobs), 10.0))
     with caplog.at_level(logging.WARNING, logger="multitide"):
         found = quick(n_seeds=5, budget="100s")
     assert found.gains["n_seeds"].unique() == [3]

@@ -1,9 +1,11 @@
 """The study: should these tasks share a network? Answered for your own data."""
 
+from multitide.study.advising import group_tasks
 from multitide.study.arms import Arm
 from multitide.study.baselines import BASELINES, Boosting, Constant
 from multitide.study.comparison import Comparison
 from multitide.study.conduct import compare
 from multitide.study.execution import Progress
+from multitide.study.grouping import Grouping
 
-__all__ = ["BASELINES", "Arm", "Boosting", "Comparison", "Constant", "Progress", "compare"]
+__all__ = ["BASELINES", "Arm", "Boosting", "Comparison", "Constant", "Grouping", "Progress", "compare", "group_tasks"]

@@ -68,7 +68,7 @@ def load(folder: Path) -> dict[str, Any]:
         asked = {arm: [t for group in spec["groups"] for t in group] for arm, spec in content["settings"].items()}
         evidence = Evidence(protocol, run_keys, {key: fit for key, fit in fits.items() if fit is not None}, asked)
         shared = {name: content[name] for name in ("settings", "margin", "confidence", "facts")}
-        return {"evidence": evidence} | shared
+        return {"evidence": evidence, "groupings": content.get("groupings", {})} | shared  # older studies have none
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{str(folder)!r} must hold a whole study; it is damaged ({error!r}).") from error
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any, cast
 
 from sklearn.base import clone
 
-from multitide.checks import one_of, suggest
+from multitide.checks import check_positive_int, one_of, suggest
 from multitide.config import gathering, part_from_config, part_to_config, raise_problems
 from multitide.errors import ParameterError
 from multitide.estimator import MultiTaskEstimator
 from multitide.recipe import OPTIONAL, PART_PARAMETERS, make_part, make_recipe
 from multitide.sharing import SHARINGS
 from multitide.study.baselines import BASELINES, Baseline
+from multitide.study.partition import MOST_TASKS
 
 ALONE = "alone"
 Arms = Sequence[str] | Mapping[str, Any]
@@ -23,6 +25,27 @@ Groups = tuple[tuple[str, ...], ...]
 # What a user may call an arm without saying more; `alone` is a network a task, where no gradients meet.
 BY_NAME: dict[str, dict[str, Any]] = {ALONE: {"sharing": "none", "aggregator": None}}
 BY_NAME |= {name: {"sharing": name} for name in SHARINGS if name != "none"}
+BY_NAME["grouped"] = {"groups": "auto"}
+METHODS = ("auto", "pairs", "affinity")
+FEW_TASKS = 5  # as many may be trained in all pairs
+
+
+@dataclass(frozen=True)
+class Seek:
+    """How the groups of an arm are to be found, before it is trained.
+
+    Attributes
+    ----------
+    method : {"pairs", "affinity"}
+        Every pair trained on its own, or look-ahead affinity in shared runs.
+    max_groups : int or None
+        The most networks that the groups may be.
+    """
+
+    method: str
+    max_groups: int | None
+
+
 # What decides nothing about a result, or is the study's own to say.
 NOT_SETTINGS = ("tasks", "validation", "random_state", "verbose")
 
@@ -38,11 +61,17 @@ class Arm:
         Not fitted; its parameters are the arm's.
     groups : tuple of tuples of str
         Which tasks are learned together; each group is a fit of its own. A task in no group is not answered.
+    seek : Seek or None
+        How its groups are to be found, if they are not given.
+    record_every : int
+        Steps from one record of the tasks' affinity to the next; 0: none is kept.
     """
 
     name: str
     learner: MultiTaskEstimator | Baseline
     groups: Groups
+    seek: Seek | None = None
+    record_every: int = 0
 
     @property
     def task_names(self) -> list[str]:
@@ -66,10 +95,12 @@ def resolve_arms(
     Parameters
     ----------
     arms : sequence of str, or dict of str to settings
-        A name is ``"alone"``, a way of sharing (``"hard"``) or a baseline (``"constant"``, ``"boosting"``). In a dict,
-        settings are such a name, a baseline part, or a dict of parameters of the estimator (``{"lr": 0.01,
-        "backbone__num_layers": 2}``), with ``groups`` (lists of task names) for tasks that are learned together and
-        ``baseline`` for a baseline with parameters.
+        A name is ``"alone"``, a way of sharing (``"hard"``), a baseline (``"constant"``, ``"boosting"``),
+        ``"grouped"`` (groups that are found on the validation part), or, for several arms at once, ``"pairs"`` or
+        ``"leave_one_out"``. In a dict, settings are such a name, a baseline part, or a dict of parameters of the
+        estimator (``{"lr": 0.01, "backbone__num_layers": 2}``), with ``groups`` (lists of task names, or how to find
+        them: "auto", "pairs", "affinity", with ``max_groups``) for tasks that are learned together and ``baseline`` for
+        a baseline with parameters.
     estimator : MultiTaskEstimator
         What settings change.
     task_names : sequence of str
@@ -86,6 +117,7 @@ def resolve_arms(
     named = dict(arms) if isinstance(arms, Mapping) else {str(name): name for name in arms}
     if reference == ALONE and ALONE not in named:
         named = {ALONE: ALONE, **named}
+    named = _expanded(named, estimator, tuple(task_names))
     problems: list[str] = []
     if reference not in named:
         problems.append(f"`reference` must be {one_of(named)}; got {reference!r}.{suggest(reference, named)}")
@@ -101,7 +133,7 @@ def resolve_arms(
 
 def _make_arm(name: str, spec: Any, estimator: MultiTaskEstimator, task_names: tuple[str, ...]) -> Arm:
     if isinstance(spec, str):
-        known = [*BY_NAME, *BASELINES]
+        known = [*BY_NAME, *BASELINES, *SETS]
         if spec not in known:
             wanted = f"{one_of(known)} or a dict"
             raise ParameterError(f"`arms.{name}` must be {wanted}; got {spec!r}.{suggest(spec, known)}")
@@ -113,10 +145,80 @@ def _make_arm(name: str, spec: Any, estimator: MultiTaskEstimator, task_names: t
     settings = dict(spec)
     if "baseline" in settings:
         return Arm(name, _make_baseline(name, settings), tuple((task,) for task in task_names))
-    groups = _check_groups(name, settings.pop("groups", [task_names]), task_names)
+    groups = settings.pop("groups", [task_names])
+    if isinstance(groups, str):
+        return sought_arm(name, groups, settings, estimator, task_names)
+    groups = _check_groups(name, groups, task_names)
     learner = _with_settings(name, estimator, settings)
     sharing = cast(Any, make_part("sharing", learner.sharing))
     return Arm(name, learner, tuple(tuple(g) for group in groups for g in sharing.groups(list(group))))
+
+
+def sought_arm(
+    name: str, method: str, settings: dict[str, Any], estimator: MultiTaskEstimator, task_names: tuple[str, ...]
+) -> Arm:
+    """Return an arm whose groups are not known yet."""
+    if method not in METHODS:
+        wanted = f"lists of task names or how to find them, {one_of(METHODS)}"
+        raise ParameterError(f"`arms.{name}.groups` must be {wanted}; got {method!r}.{suggest(method, METHODS)}")
+    if not 2 <= len(task_names) <= MOST_TASKS:
+        raise ParameterError(
+            f"`arms.{name}.groups` must be found among 2 to {MOST_TASKS} tasks; got {len(task_names)}. Give lists."
+        )
+    max_groups = settings.pop("max_groups", None)
+    if max_groups is not None:
+        check_positive_int(f"arms.{name}.max_groups", max_groups)
+    learner = _with_settings(name, estimator, _sharing_at_all(estimator) | settings)
+    sharing = cast(Any, make_part("sharing", learner.sharing))
+    if method == "affinity" and not sharing.gradients_meet:
+        raise ParameterError(
+            f"`arms.{name}.sharing` must have shared parameters for groups to be found by 'affinity'; got {sharing!r}. "
+            "Use groups='pairs'."
+        )
+    by_pairs = len(task_names) <= FEW_TASKS or not sharing.gradients_meet
+    return Arm(name, learner, (), Seek(method if method != "auto" else "pairs" if by_pairs else "affinity", max_groups))
+
+
+def _expanded(named: Mapping[str, Any], estimator: MultiTaskEstimator, task_names: tuple[str, ...]) -> dict[str, Any]:
+    """Put the arms that a name of several arms stands for in its place."""
+    found: list[tuple[str, Any]] = []
+    for name, spec in named.items():
+        if isinstance(spec, str) and spec in SETS:
+            sharing = _sharing_at_all(estimator)
+            found += [(label, {"groups": [group], **sharing}) for label, group in SETS[spec](task_names).items()]
+        else:
+            found.append((name, spec))
+    names = [name for name, _ in found]
+    raise_problems([f"`arms` must have different names; got {name!r} twice." for name in _repeated(names)])
+    return dict(found)
+
+
+def _pairs(task_names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Return every two tasks."""
+    return {"+".join(pair): pair for pair in combinations(task_names, 2)}
+
+
+def _leave_one_out(task_names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Return all tasks but one, for each one."""
+    if len(task_names) < 3:
+        raise ParameterError(f"`arms` must not hold 'leave_one_out' with {len(task_names)} tasks; it needs 3 or more.")
+    return {f"without {name}": tuple(task for task in task_names if task != name) for name in task_names}
+
+
+SETS: dict[str, Callable[[tuple[str, ...]], dict[str, tuple[str, ...]]]] = {
+    "pairs": _pairs,
+    "leave_one_out": _leave_one_out,
+}
+
+
+def _sharing_at_all(estimator: MultiTaskEstimator) -> dict[str, Any]:
+    """Return settings that make an estimator share which shares nothing."""
+    sharing = cast(Any, make_part("sharing", estimator.sharing))
+    return {"sharing": "hard"} if len(sharing.groups(["a", "b"])) > 1 else {}
+
+
+def _repeated(names: list[str]) -> list[str]:
+    return [name for name in dict.fromkeys(names) if names.count(name) > 1]
 
 
 def _make_baseline(name: str, settings: dict[str, Any]) -> Baseline:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from multitide.study import archive
 from multitide.study.evidence import Evidence
 from multitide.study.figures import score_runs, summarise
 from multitide.study.gains import gain_rows, mean_gain_rows, metric_gain_rows
+from multitide.study.grouping import Grouping
 from multitide.study.text import gains_in_words, losses_in_words
 from multitide.study.verdicts import MARGIN
 from multitide.tasks import Task
@@ -37,6 +38,8 @@ class Comparison:
     facts : dict
         ``command`` that was typed, ``versions``, ``fingerprint`` of the data, ``n_samples``, ``seconds``, ``n_jobs``
         and the like.
+    groupings : dict of str to Grouping
+        For each arm whose groups were found: what they were found by.
     """
 
     evidence: Evidence
@@ -44,6 +47,7 @@ class Comparison:
     margin: float = MARGIN
     confidence: float = 0.95
     facts: Mapping[str, Any] | None = None
+    groupings: Mapping[str, Grouping] = field(default_factory=dict)
 
     # -- what was asked -----------------------------------------------------------------------------------------------
 
@@ -176,6 +180,7 @@ class Comparison:
             If the folder cannot be written.
         """
         says = {name: getattr(self, name) for name in ("settings", "margin", "confidence", "facts")}
+        says["groupings"] = {arm: grouping.to_config() for arm, grouping in self.groupings.items()}
         return archive.save(Path(folder), self.evidence, says, self.results(), self.runs)
 
     @classmethod
@@ -187,7 +192,9 @@ class Comparison:
         StoreError
             If the folder holds no study, or one that is damaged or was written by a newer multitide.
         """
-        return cls(**archive.load(Path(folder)))
+        content = archive.load(Path(folder))
+        groupings = {arm: Grouping.from_config(plain) for arm, plain in content.pop("groupings").items()}
+        return cls(**content, groupings=groupings)
 
 
 def _run_facts(facts: Mapping[str, Any]) -> dict[str, Any]:

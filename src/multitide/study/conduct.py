@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import math
 import shlex
 import sys
 import time
@@ -11,25 +9,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from multitide.checks import check_fraction, check_positive_int
+from multitide.checks import check_fraction
 from multitide.estimator import MultiTaskEstimator
 from multitide.samples import Samples
 from multitide.splits import Split, Splitter
 from multitide.study.arms import ALONE, Arms, resolve_arms
+from multitide.study.carry_out import carry_out, make_means
 from multitide.study.comparison import Comparison
-from multitide.study.cost import Pace, in_words, parse_budget, probe
+from multitide.study.cost import parse_budget
 from multitide.study.evidence import Evidence
-from multitide.study.execution import Listener, default_n_jobs, execute
-from multitide.study.fits import Fit
+from multitide.study.execution import Listener
 from multitide.study.jobs import versions
-from multitide.study.plan import Plan, make_plan
-from multitide.study.progress import StudyBar
+from multitide.study.plan import make_plan
 from multitide.study.protocol import Protocol, make_protocol, make_rule
-from multitide.study.record import read_fit, runs_folder
+from multitide.study.seeking import check_seekable, settle
 from multitide.study.verdicts import MARGIN
 from multitide.tasks import Task, resolve_tasks
 
-logger = logging.getLogger("multitide")
+SHARE_OF_SEEKING = 0.5  # of a budget, for arms whose groups are to be found first
 
 
 def compare(
@@ -69,9 +66,12 @@ def compare(
         says what chooses the epoch.
     arms : list of str, or dict of str to settings, default=("alone", "hard")
         Names: ``"alone"`` (a network a task), a way of sharing such as ``"hard"``, ``"constant"`` (the best constant),
-        ``"boosting"`` (gradient boosting a task). In a dict, a name of your own with parameters of the estimator
-        (``{"wide": {"backbone__hidden_size": 128}}``), with ``groups`` for tasks that share a network
-        (``{"pair": {"groups": [["a", "b"], ["c"]]}}``), or with a baseline and its parameters
+        ``"boosting"`` (gradient boosting a task), ``"grouped"`` (groups that are found first, without the test part;
+        see :func:`multitide.group_tasks`), ``"pairs"`` (an arm for every two tasks), ``"leave_one_out"`` (an arm for
+        all tasks but one; what an arm leaves out it does not answer). In a dict, a name of your own with parameters of
+        the estimator (``{"wide": {"backbone__hidden_size": 128}}``), with ``groups`` for tasks that share a network
+        (``{"pair": {"groups": [["a", "b"], ["c"]]}}``) or how to find them (``{"two": {"groups": "affinity",
+        "max_groups": 2}}``, or "pairs", or "auto"), or with a baseline and its parameters
         (``{"slow": {"baseline": "boosting", "learning_rate": 0.03}}``).
     reference : str, default="alone"
         The arm that the others are compared with; ``"alone"`` is added where it is missing.
@@ -120,100 +120,23 @@ def compare(
     seconds = parse_budget(budget)
     specs = resolve_tasks(estimator.tasks if tasks is None else tasks, samples.y)
     resolved = resolve_arms(arms, estimator, [task.name for task in specs], reference)
-    n_jobs = _check_n_jobs(n_jobs, estimator)
     protocol = make_protocol(samples, specs, split, cv, n_seeds, groups)
-    runs = None if folder is None else runs_folder(Path(folder))
-    listeners = [listener for listener in (progress, StudyBar() if verbose else None) if listener is not None]
-    plan, fits = _conduct(make_plan(resolved, protocol), protocol, samples, n_jobs, runs, listeners, seconds)
+    check_seekable(resolved, protocol)
+    means = make_means(estimator, n_jobs, folder, progress, verbose)
+    resolved, groupings, known = settle(resolved, protocol, samples, means, seconds * SHARE_OF_SEEKING)
+    seconds -= time.perf_counter() - started
+    plan, fits = carry_out(make_plan(resolved, protocol), protocol, samples, means, seconds, known)
     comparison = Comparison(
         evidence=Evidence(protocol, plan.runs, fits, {arm.name: arm.task_names for arm in resolved}),
         settings={arm.name: {"groups": [list(g) for g in arm.groups], "settings": arm.settings} for arm in resolved},
         margin=margin,
         confidence=confidence,
-        facts=_facts(samples, protocol, n_jobs, time.perf_counter() - started) | {"split": _rule(samples, split, cv)},
+        facts=_facts(samples, protocol, means.n_jobs, started) | {"split": _rule(samples, split, cv)},
+        groupings=groupings,
     )
     if folder is not None:
         comparison.save(folder)
     return comparison
-
-
-def _conduct(
-    plan: Plan,
-    protocol: Protocol,
-    samples: Samples,
-    n_jobs: int,
-    runs: Path | None,
-    listeners: Sequence[Listener],
-    budget: float,
-) -> tuple[Plan, dict[str, Fit]]:
-    """Do the fits that are not done yet, as far as the budget goes; return what is left of the plan, and all fits."""
-    started = time.perf_counter()
-    found = {} if runs is None else _found(plan, runs)
-    missing = [job for key, job in plan.jobs.items() if key not in found]
-    pace = Pace()
-    if missing and (listeners or math.isfinite(budget)):
-        pace = Pace(probe(missing, protocol, samples))
-        plan = _fitting_plan(plan, found, pace, n_jobs, budget - (time.perf_counter() - started))
-    missing = [job for key, job in plan.jobs.items() if key not in found]
-    _announce(plan, len(plan.jobs) - len(missing), pace.total(missing, n_jobs), n_jobs)
-    fits = execute(
-        {job.key: job for job in missing},
-        protocol,
-        samples,
-        n_jobs=min(n_jobs, max(1, len(missing))),
-        runs=runs,
-        n_found=len(plan.jobs) - len(missing),
-        pace=pace,
-        listener=_all(listeners),
-        seconds=budget - (time.perf_counter() - started),
-    )
-    return plan, {key: fit for key, fit in found.items() if key in plan.jobs} | fits
-
-
-def _found(plan: Plan, runs: Path) -> dict[str, Fit]:
-    fits = {key: read_fit(runs, key) for key in plan.jobs}
-    return {key: fit for key, fit in fits.items() if fit is not None}
-
-
-def _fitting_plan(plan: Plan, found: dict[str, Fit], pace: Pace, n_jobs: int, budget: float) -> Plan:
-    """Leave seeds out until the rest is expected to fit the budget; one is always left."""
-    n_seeds = 1 + max(seed for _, seed, _ in plan.runs)
-    for n in range(n_seeds, 0, -1):
-        fewer = plan.first_seeds(n)
-        expected = pace.total([job for key, job in fewer.jobs.items() if key not in found], n_jobs)
-        if not expected > budget or n == 1:
-            if n < n_seeds:
-                logger.warning("`budget` is enough for %d of %d seeds.", n, n_seeds)
-            return fewer
-    return plan
-
-
-def _announce(plan: Plan, n_found: int, seconds: float, n_jobs: int) -> None:
-    n_left = len(plan.jobs) - n_found
-    logger.info(
-        "%d runs, %d fits, %d of them already done; the others take about %s on %d process%s.",
-        len(plan.runs),
-        len(plan.jobs),
-        n_found,
-        in_words(seconds) if n_left else "no time",
-        n_jobs,
-        "" if n_jobs == 1 else "es",
-    )
-
-
-def _all(listeners: Sequence[Listener]) -> Listener | None:
-    def tell(state: Any) -> None:
-        for listener in listeners:
-            listener(state)
-
-    return tell if listeners else None
-
-
-def _check_n_jobs(n_jobs: int | None, estimator: MultiTaskEstimator) -> int:
-    if n_jobs is None:
-        return default_n_jobs(estimator.device)
-    check_positive_int("n_jobs", n_jobs)
-    return n_jobs
 
 
 def _rule(samples: Samples, split: Splitter | Split | None, cv: int | Splitter | None) -> dict[str, Any]:
@@ -222,7 +145,7 @@ def _rule(samples: Samples, split: Splitter | Split | None, cv: int | Splitter |
     return {} if isinstance(rule, Split) else rule.get_params()
 
 
-def _facts(samples: Samples, protocol: Protocol, n_jobs: int, seconds: float) -> dict[str, Any]:
+def _facts(samples: Samples, protocol: Protocol, n_jobs: int, started: float) -> dict[str, Any]:
     return {
         "command": shlex.join(sys.argv),
         "versions": versions(),
@@ -233,5 +156,5 @@ def _facts(samples: Samples, protocol: Protocol, n_jobs: int, seconds: float) ->
         "channels": list(samples.channels),
         "n_folds": len(protocol.splits),
         "n_jobs": n_jobs,
-        "seconds": seconds,
+        "seconds": time.perf_counter() - started,
     }

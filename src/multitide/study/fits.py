@@ -17,6 +17,7 @@ import torch
 from sklearn.base import clone
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from multitide.affinity import AffinityRecorder
 from multitide.callbacks import Callback
 from multitide.estimator import MultiTaskEstimator
 from multitide.samples import Samples
@@ -40,7 +41,7 @@ class Fit:
         What is known about it, as plain values: ``status`` ("done" or "failed"), ``reason``, ``tasks``, ``seed``,
         ``fold``, ``settings``, ``classes`` (of each classification), ``random_state``, ``n_rows`` (training rows that
         teach), ``n_labelled`` (task x side), ``n_parameters``, ``n_steps``, ``seconds``, ``best_epoch``,
-        ``validation_loss``, ``warnings``, ``versions``.
+        ``validation_loss``, ``affinity`` (where it was recorded), ``warnings``, ``versions``.
     answers : dict of str to ndarray
         For each task its numbers (n_test,) or probabilities (n_test, n_classes) on the fold's test rows.
     history : DataFrame
@@ -133,10 +134,12 @@ Answer = tuple[dict[str, np.ndarray], pd.DataFrame, dict[str, Any]]
 def _answer_network(job: Job, samples: Samples, split: Split, targets: dict[str, Target]) -> Answer:
     estimator = cast(MultiTaskEstimator, clone(job.learner))
     watch = Watch()
+    recorder = AffinityRecorder(job.record_every) if job.record_every else None
     held_out = samples[split.validation] if len(split.validation) else None
     if held_out is None:
         estimator.set_params(validation=None)
-    estimator.fit(samples[split.train], validation=held_out, callbacks=[watch])
+    callbacks = [watch] if recorder is None else [watch, recorder]
+    estimator.fit(samples[split.train], validation=held_out, callbacks=callbacks)
     test = samples[split.test]
     numbers, classes = estimator.predict(test), estimator.predict_proba(test)
     answers = {
@@ -149,6 +152,8 @@ def _answer_network(job: Job, samples: Samples, split: Split, targets: dict[str,
         "best_epoch": estimator.best_epoch_,
         "validation_loss": _losses_at(estimator.history_, estimator.best_epoch_),
     }
+    if recorder is not None:
+        facts["affinity"] = _affinity(recorder, job.task_names)
     return answers, estimator.history_, facts
 
 
@@ -161,6 +166,16 @@ def _answer_baseline(job: Job, samples: Samples, split: Split, targets: dict[str
 def _counts(job: Job, protocol: Protocol) -> dict[str, dict[str, int]]:
     counts = protocol.splits[job.fold].counts(protocol.y)
     return {task.name: {side: int(n) for side, n in counts.loc[task.columns[0]].items()} for task in job.tasks}
+
+
+def _affinity(recorder: AffinityRecorder, names: list[str]) -> dict[str, Any]:
+    """Return the means of what was recorded, in the order of the tasks."""
+    tables = {
+        "affinity": recorder.mean_affinities(names),
+        "cosines": recorder.mean_cosines(names),
+        "norms": recorder.mean_norms(names),
+    }
+    return {name: table.to_numpy().tolist() for name, table in tables.items()}
 
 
 def _losses_at(history: pd.DataFrame, best_epoch: dict[str, int]) -> dict[str, float]:

@@ -42,6 +42,8 @@ class Job:
         A hash of everything that decides the result: two jobs of one key are one fit.
     settings : dict
         The learner as plain values.
+    record_every : int
+        Steps from one record of the tasks' affinity to the next; 0: none is kept.
     """
 
     learner: MultiTaskEstimator | Baseline
@@ -50,6 +52,7 @@ class Job:
     fold: int
     key: str
     settings: dict[str, Any]
+    record_every: int = 0
 
     @property
     def task_names(self) -> list[str]:
@@ -71,8 +74,10 @@ def make_job(arm: Arm, group: tuple[str, ...], protocol: Protocol, seed: int, fo
         settings |= {"max_epochs": learner.max_epochs, "patience": _patience(learner)}
         if len(tasks) == 1:
             settings |= {"sharing": _of_one_task(settings["sharing"]), "aggregator": None}
+    if arm.record_every:  # the answers are the same, but such a fit knows more
+        settings |= {"record_every": arm.record_every}
     key = _key(settings, tasks, random_state, protocol.fingerprints[fold])
-    return Job(learner, tasks, seed, fold, key, settings)
+    return Job(learner, tasks, seed, fold, key, settings, arm.record_every)
 
 
 def with_budget(
