@@ -103,3 +103,25 @@ def test_a_figure_without_labels_is_refused(kind: str, ax: Axes) -> None:
             plot_study.reliability(nothing, pd.DataFrame({"a": [0.5, 0.5], "b": [0.5, 0.5]}), ax)
         else:
             plot_study.residuals(np.arange(2), nothing, pd.Series([1.0, 2.0]), ax)
+
+
+def test_a_matrix_is_colored_by_sign_and_written_in_one_unit(ax: Axes) -> None:
+    values = [[9.0, 2e-4, np.nan], [-1e-4, 9.0, 0.0], [0.0, 0.0, 9.0]]
+    table = pd.DataFrame(values, index=list("abc"), columns=list("abc"))
+    plot_study.task_matrix(table, ax)
+    cells = {(round(p.get_x() + 0.47), round(p.get_y() + 0.47)): p for p in ax.patches}
+    assert (2, 0) not in cells
+    assert same_color(cells[1, 0].get_facecolor()[:3], plot_study.VERDICT_COLORS["helps"])
+    assert same_color(cells[0, 1].get_facecolor()[:3], plot_study.VERDICT_COLORS["hurts"])
+    assert cells[1, 0].get_alpha() == pytest.approx(2 * cells[0, 1].get_alpha())
+    assert same_color(cells[0, 0].get_facecolor()[:3], plot_study.QUIET)
+    texts = {t.get_position(): t.get_text() for t in ax.texts}
+    assert (texts[1, 0], texts[0, 1]) == ("+200.00", "-100.00")
+    assert ax.get_xlabel() == "in units of 1e-6"
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("values", [np.full((2, 2), np.nan), np.zeros((2, 2)), np.full((12, 12), 0.5)])
+def test_a_matrix_of_nothing_or_of_many_is_drawn(values: np.ndarray, ax: Axes) -> None:
+    plot_study.task_matrix(pd.DataFrame(values), ax)
+    assert len(ax.texts) == (4 if values.shape == (2, 2) and not np.isnan(values).any() else 0)

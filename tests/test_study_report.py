@@ -256,3 +256,25 @@ def test_confusion_is_counted_as_a_table_and_rare_classes_are_put_together() -> 
     assert len(table["classes"]) == 20
     assert table["classes"][-1] == "(others)"
     assert table["counts"].sum() == 50
+
+
+# -- which tasks with which -------------------------------------------------------------------------------------------
+
+
+def test_groups_that_were_found_are_shown_with_what_was_predicted_and_measured(tmp_path: Path) -> None:
+    found = quick(arms=["hard", "grouped"])
+    grouping = found.groupings["grouped"]
+    page = page_of(found, tmp_path)
+    assert "Which tasks with which" in page.text
+    assert grouping.advice in page.text
+    shown = {(row["data-task"], row["data-field"]): float(row["value"]) for row in page.figures("groupings")}
+    for task in ("state", "load"):
+        assert shown[task, "predicted"] == grouping.predicted[task]
+        assert shown[task, "together"] == grouping.together[task]
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert f"### grouped: {grouping.advice}" in text
+    assert f"| {grouping.affinity.loc['state', 'load']:+.3g} |" in text
+
+
+def test_a_study_that_looked_for_no_groups_does_not_speak_of_them(page: Page) -> None:
+    assert "Which tasks with which" not in page.text

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from multitide.errors import DataError
@@ -30,6 +31,7 @@ MOST_POINTS = 600  # drawn in one figure; more make a page heavy and show no mor
 MOST_CHANNELS = 8
 MOST_STEPS = 400
 MOST_LETTERS = 20
+MOST_NUMBERS = 8  # tasks of a matrix whose cells have room for numbers
 
 
 def verdict_gains(gains: pd.DataFrame, ax: Axes, margin: float = 0.0) -> Axes:
@@ -122,6 +124,43 @@ def task_weights(history: pd.DataFrame, ax: Axes) -> Axes:
         ax.plot(epochs.index, epochs, label=short(task))
     ax.set(xlabel="epoch", ylabel="weight of the loss", ylim=(0, None))
     ax.legend(frameon=False, fontsize="small")
+    return ax
+
+
+def task_matrix(table: pd.DataFrame, ax: Axes) -> Axes:
+    """Draw what every task does to every other one: good in one colour, bad in another, the more the fuller.
+
+    Parameters
+    ----------
+    table : DataFrame, task x task
+        ``grouping.affinity`` or ``grouping.cosines``: the row's task, and what it does to the column's. NaN stays
+        blank; the diagonal, which says nothing about company, is written and not coloured.
+    ax : Axes
+        Where to draw. Numbers stand in the cells of a small table, in the unit that the axis names.
+
+    Returns
+    -------
+    Axes
+        The same.
+    """
+    values, n = table.to_numpy(dtype=float), len(table)
+    others = np.abs(values[~np.eye(n, dtype=bool) & ~np.isnan(values)])
+    most = float(others.max()) if others.size and others.max() > 0 else 1.0
+    exponent = 0 if most >= 0.1 else 3 * int(np.floor(np.log10(most) / 3))
+    for (i, j), value in np.ndenumerate(values):
+        if np.isnan(value):
+            continue
+        color = QUIET if i == j else VERDICT_COLORS["helps" if value >= 0 else "hurts"]
+        strength = 0.12 if i == j else 0.7 * abs(value) / most
+        ax.add_patch(Rectangle((j - 0.47, i - 0.47), 0.94, 0.94, facecolor=color, alpha=strength, linewidth=0))
+        if n <= MOST_NUMBERS:
+            ax.text(j, i, f"{value / 10**exponent:+.2f}", ha="center", va="center", fontsize="small")
+    names = [short(name) for name in table.index]
+    ax.set_xticks(range(n), [short(name) for name in table.columns], rotation=30 if n > 2 else 0, ha="right")
+    ax.set_yticks(range(n), names)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    ax.set(xlim=(-0.5, n - 0.5), ylim=(n - 0.5, -0.5), xlabel=f"in units of 1e{exponent}" if exponent else "")
     return ax
 
 

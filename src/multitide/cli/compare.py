@@ -75,6 +75,8 @@ def show_comparison(comparison: Comparison) -> None:
     show_table(gain_table(comparison), f"{title}, with its {comparison.confidence:.0%} interval")
     losses = loss_table(comparison.figures).reset_index()
     show_table(losses, "Loss / trivial loss on the test part, mean ± spread over seeds")
+    for arm, grouping in comparison.groupings.items():
+        show_note(f"{arm}: {grouping.advice}")
     for task, arm, advice in comparison.gains[["task", "arm", "advice"]].itertuples(index=False):
         if advice:
             show_note(f"{task}, {arm}: {advice}.")

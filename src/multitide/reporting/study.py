@@ -17,7 +17,7 @@ from markupsafe import Markup
 from multitide import plot_study
 from multitide.errors import DataError, StoreError
 from multitide.report import readable_names, save_figure
-from multitide.reporting import answers, data, outcomes, protocol
+from multitide.reporting import answers, data, grouping, outcomes, protocol
 from multitide.samples import Samples
 from multitide.study import Comparison
 
@@ -88,6 +88,7 @@ def page_content(comparison: Comparison, samples: Samples | None, command: str |
         "answers": {task: [row for row in said if row["task"] == task] for task in comparison.gains["task"].unique()},
         "plot": answers.gain_plot(comparison),
         "outcomes": [outcomes.task_outcome(comparison, task) for task in comparison.tasks],
+        "groupings": grouping.grouping_content(comparison),
         "weights": outcomes.weights(comparison),
         "labels": data.label_rows(comparison),
         "overlap": data.overlap(comparison),
@@ -153,6 +154,7 @@ def _environment() -> Environment:
     environment.globals |= {"figure": figure_element, "verdict_words": answers.verdict_words, "isnan": math.isnan}
     environment.filters |= {"md": markdown, "effort": protocol.shown, "percent": lambda share: f"{share:.0%}"}
     environment.filters["sig"] = lambda value: _number(value, "{:.4g}")
+    environment.filters["tiny"] = lambda value: _number(value, "{:+.3g}")
     environment.filters["signed"] = lambda value: _number(value, "{:+.4f}")
     return environment
 

@@ -167,7 +167,8 @@ class Comparison:
 
     def __str__(self) -> str:
         gains = gains_in_words(self.gains, self.mean_gains, self.reference, self.margin, self.confidence)
-        return f"{gains}\n\n{losses_in_words(self.figures)}"
+        advice = "".join(f"\n\n{arm}: {grouping.advice}" for arm, grouping in self.groupings.items())
+        return f"{gains}{advice}\n\n{losses_in_words(self.figures)}"
 
     # -- keeping ------------------------------------------------------------------------------------------------------
 
