@@ -259,7 +259,7 @@ def test_compare_shows_and_keeps_the_gains(call: Call, folder: Path) -> None:
 def test_a_study_goes_on_where_it_was(call: Call, folder: Path) -> None:
     for _ in range(2):
         result = call("compare", "small.toml", "--seeds", "1", "--jobs", "1", "--quiet", "--output", "study")
-    assert "2 runs, 3 fits, 3 of them already done" in result.stderr
+    assert "2 runs, 3 fits on one process, 3 of them already done." in result.stderr
 
 
 def test_compare_takes_its_arms_from_the_file(call: Call, folder: Path) -> None:
@@ -289,9 +289,9 @@ def test_the_demos_tables_hold_what_was_simulated(tmp_path: Path) -> None:
 def test_the_demo_trains_compares_and_tells_the_truth(
     call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quick = demo.CONFIG.replace("max_epochs = 12", "max_epochs = 1").replace("n_seeds = 5", "n_seeds = 1\nn_jobs = 1")
+    quick = demo.CONFIG.replace("max_epochs = 40", "max_epochs = 1").replace("n_seeds = 5", "n_seeds = 1\nn_jobs = 1")
     monkeypatch.setattr(demo, "CONFIG", quick)
-    monkeypatch.setattr(demo, "N_RUNS", 80)
+    monkeypatch.setattr(demo, "N_RUNS", 200)
     (folder / "multitide-demo").mkdir()
     output = call("demo", "--quiet").stdout
     told = output[output.index("Found, and true") :]

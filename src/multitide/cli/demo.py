@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from multitide.samples import Samples
     from multitide.study import Comparison
 
-N_RUNS = 360
+N_RUNS, LABEL_SHARE, N_SECONDS = 2400, 0.25, (24, 36)
 CONFIG = """\
 # Written by `multitide demo`: a simulated test rig, and four questions about each of its runs.
-max_epochs = 12
+max_epochs = 40
 batch_size = 32
-lr = 0.003
+lr = 0.01
 random_state = 0
 
 [data]
 path = "rig.csv"          # one row a second: ten sensors
-labels = "labels.csv"     # one row a run: its labels, some of them missing, and static inputs
+labels = "labels.csv"     # one row a run: its labels, most of them missing, and static inputs
 series = "run"
 time = "time"
 static = ["machine_type", "age"]
@@ -31,7 +31,8 @@ ignore = ["machine"]
 
 [split]
 by = "random"             # runs of the same machines; by = "group", column = "machine" asks for new ones
-test = 0.3
+test = 0.8                # a rig is simulated for nothing: much to test on, and few runs to learn from,
+validation = 0.25         # as where labels are dear
 
 [[tasks]]
 name = "fault"
@@ -47,7 +48,7 @@ name = "operator"         # unrelated to the others, by construction
 
 [backbone]
 name = "fcn"              # the default, lstm_fcn, takes longer
-filters = [32, 32, 32]
+filters = [16, 16, 16]
 
 [compare]
 n_seeds = 5
@@ -75,7 +76,8 @@ def demo(
 
     folder = folder or first_free(Path("multitide-demo"))
     refuse_existing(folder)
-    config = write_data(simulate_rig(N_RUNS, random_state=0), folder)
+    rig = simulate_rig(N_RUNS, n_timepoints=N_SECONDS, label_share=LABEL_SHARE, random_state=0)
+    config = write_data(rig, folder)
     say(f"A simulated test rig: [bold]{folder}/rig.csv[/], [bold]labels.csv[/]; what to do: [bold]{config}[/]")
     loaded = load_config(config)
     run(loaded, folder / "run", "demo", command_line(), verbose=not quiet)

@@ -122,15 +122,10 @@ def _fitting_plan(plan: Plan, found: dict[str, Fit], pace: Pace, n_jobs: int, bu
 
 
 def _announce(plan: Plan, n_found: int, seconds: float, n_jobs: int) -> None:
-    n_left = len(plan.jobs) - n_found
+    left = "" if n_found == len(plan.jobs) or math.isnan(seconds) else f", the others take about {in_words(seconds)}"
+    processes = "one process" if n_jobs == 1 else f"{n_jobs} processes"
     logger.info(
-        "%d runs, %d fits, %d of them already done; the others take about %s on %d process%s.",
-        len(plan.runs),
-        len(plan.jobs),
-        n_found,
-        in_words(seconds) if n_left else "no time",
-        n_jobs,
-        "" if n_jobs == 1 else "es",
+        "%d runs, %d fits on %s, %d of them already done%s.", len(plan.runs), len(plan.jobs), processes, n_found, left
     )
 
 
