@@ -38,7 +38,7 @@ clean:
 	touch $@
 
 .venv/.installed-dev: .venv/.installed
-	$(PIP) --editable ".[balancing,representations,dev]"
+	$(PIP) --editable ".[balancing,representations,tune,dev]"
 	touch $@
 
 .venv/.installed-bench: .venv/.installed

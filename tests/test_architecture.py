@@ -19,8 +19,8 @@ ROOT = Path(__file__).parents[1]
 
 # From the top of the house to the ground; docs/architecture.md shows the same picture.
 FLOORS = {
-    "surface": ["__main__", "cli", "plot", "plot_study", "report", "reporting"],
-    "api": ["compat", "config_file", "estimator", "methods", "study"],
+    "surface": ["__main__", "cli", "plot", "plot_study", "plot_tuning", "report", "reporting"],
+    "api": ["compat", "config_file", "estimator", "methods", "study", "tuning"],
     "assembly": [
         *("sides", "recipe", "fitting", "group", "searching", "phases", "freezing", "starting", "predicting", "store"),
         *("config", "training", "batches", "model", "schedule", "keep", "callbacks", "recording", "affinity"),

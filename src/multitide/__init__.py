@@ -32,10 +32,11 @@ _PUBLIC = {
     "tables": ("column_roles", "read_like", "read_table"),
     "tasks": ("Classification", "Regression", "Task", "describe_tasks"),
     "training": ("Training",),
+    "tuning": ("Tuning", "tune"),
 }
 # Reached as attributes too: `import multitide as mt; mt.plot.history(...)`.
 _MODULES = (
-    *("backbones", "balancing", "compat", "datasets", "encodings", "methods", "plot", "plot_study"),
+    *("backbones", "balancing", "compat", "datasets", "encodings", "methods", "plot", "plot_study", "plot_tuning"),
     *("representations", "sharing"),
 )
 

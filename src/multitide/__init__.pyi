@@ -7,6 +7,7 @@ from multitide import encodings as encodings
 from multitide import methods as methods
 from multitide import plot as plot
 from multitide import plot_study as plot_study
+from multitide import plot_tuning as plot_tuning
 from multitide import representations as representations
 from multitide import sharing as sharing
 from multitide.affinity import AffinityRecorder as AffinityRecorder
@@ -41,6 +42,8 @@ from multitide.tasks import Regression as Regression
 from multitide.tasks import Task as Task
 from multitide.tasks import describe_tasks as describe_tasks
 from multitide.training import Training as Training
+from multitide.tuning import Tuning as Tuning
+from multitide.tuning import tune as tune
 
 __version__: str
 __all__: list[str]

@@ -22,7 +22,8 @@ from multitide.tables import read_table
 from multitide.tasks import Task, resolve_tasks, task_from_config
 from multitide.toml import NONE, read_toml, toml_text
 
-NOT_IN_COMPARE = ("samples", "tasks", "estimator", "split", "folder", "progress", "verbose")  # said elsewhere
+SAID_ELSEWHERE = ("samples", "tasks", "estimator", "split", "folder", "progress", "verbose")
+TABLES = ("data", "split", "compare", "tune")  # what is no parameter of the estimator
 PATHS = ("path", "labels")  # in [data], relative to the file
 REGISTRIES: Mapping[str, Registry] = {**PART_PARAMETERS, "validation": SPLITTERS}
 DEFAULTS: dict[str, Any] = MultiTaskEstimator().get_params(deep=False)
@@ -42,6 +43,8 @@ class Config:
         The tasks; None: every label column.
     compare : dict
         Arguments of :func:`multitide.compare`.
+    tune : dict
+        Arguments of :func:`multitide.tune`.
     estimator : dict
         Parameters of :class:`multitide.MultiTaskEstimator`.
     table : dict
@@ -52,6 +55,7 @@ class Config:
     split: dict[str, Any] = field(default_factory=dict)
     tasks: list[str | Task] | None = None
     compare: dict[str, Any] = field(default_factory=dict)
+    tune: dict[str, Any] = field(default_factory=dict)
     estimator: dict[str, Any] = field(default_factory=dict)
     table: dict[str, Any] = field(default_factory=dict)
 
@@ -87,9 +91,9 @@ def load_config(path: str | Path) -> Config:
     ----------
     path : path
         TOML: ``[data]`` holds the arguments of :func:`read_table`, with the file as ``path``; ``[split]`` the
-        parameters of :class:`Splitter`; ``[[tasks]]`` a task each; ``[compare]`` the arguments of :func:`compare`; all
-        else the constructor's parameters of :class:`MultiTaskEstimator`, parts as tables. Paths are relative to the
-        file.
+        parameters of :class:`Splitter`; ``[[tasks]]`` a task each; ``[compare]`` the arguments of :func:`compare`,
+        ``[tune]`` those of :func:`tune`; all else the constructor's parameters of :class:`MultiTaskEstimator`, parts as
+        tables. Paths are relative to the file.
 
     Returns
     -------
@@ -156,14 +160,14 @@ def parse_config(table: Mapping[str, Any], folder: Path, problems: list[str]) ->
         Is added to.
     """
     found: list[str] = []
-    known = ["data", "split", "compare", *DEFAULTS]
+    known = [*TABLES, *DEFAULTS]
     found += [
-        f"`{name}` must be a table ({', '.join(known[:3])}), `tasks` or a parameter of MultiTaskEstimator; "
+        f"`{name}` must be a table ({', '.join(TABLES)}), `tasks` or a parameter of MultiTaskEstimator; "
         f"there is none of that name.{_home(name) or suggest(name, known)}"
         for name in table
         if name not in known
     ]
-    tables = {name: _table(table.get(name, {}), name, found) for name in known[:3]}
+    tables = {name: _table(table.get(name, {}), name, found) for name in TABLES}
     data = _data(tables["data"], folder, found)
     tasks = _tasks(table.get("tasks"), found)
     with gathering(found):
@@ -171,13 +175,18 @@ def parse_config(table: Mapping[str, Any], folder: Path, problems: list[str]) ->
     if tables["compare"]:
         from multitide.study import compare
 
-        known = [name for name in _arguments(compare) if name not in NOT_IN_COMPARE]
-        found += _unknown_arguments(tables["compare"], known, "compare")
+        found += _unknown_arguments(tables["compare"], _said_here(compare), "compare")
+    if tables["tune"]:
+        from multitide.tuning import make_space, tune
+
+        found += _unknown_arguments(tables["tune"], _said_here(tune), "tune")
+        with gathering(found):
+            make_space(tables["tune"].get("space"))
     params = {name: value for name, value in table.items() if name in DEFAULTS and name != "tasks"}
     estimator = _estimator(params, found)
     problems += [_with_place(problem) for problem in found]
     plain = {**table, "data": {**tables["data"], **{name: str(data[name]) for name in PATHS if name in data}}}
-    return Config(data, tables["split"], tasks, tables["compare"], estimator, plain)
+    return Config(data, tables["split"], tasks, tables["compare"], tables["tune"], estimator, plain)
 
 
 def _table(value: Any, name: str, problems: list[str]) -> dict[str, Any]:
@@ -229,6 +238,11 @@ def _estimator(values: dict[str, Any], problems: list[str]) -> dict[str, Any]:
 
 def _arguments(function: Any) -> list[str]:
     return list(inspect.signature(function).parameters)
+
+
+def _said_here(function: Any) -> list[str]:
+    """Return the arguments of a study or a search that its table of a configuration may hold."""
+    return [name for name in _arguments(function) if name not in SAID_ELSEWHERE]
 
 
 def _unknown_arguments(values: Mapping[str, Any], known: list[str], where: str) -> list[str]:

@@ -13,6 +13,7 @@ from multitide.cli.demo import demo
 from multitide.cli.fit import fit
 from multitide.cli.methods import methods
 from multitide.cli.prepare import check, init
+from multitide.cli.tune import tune
 from multitide.cli.use import evaluate, info, predict
 from multitide.errors import MultitideError
 
@@ -65,7 +66,7 @@ def _options(
     pass
 
 
-for command in (demo, init, check, fit, evaluate, predict, compare, info, methods):
+for command in (demo, init, check, fit, evaluate, predict, compare, tune, info, methods):
     app.command()(command)
 
 

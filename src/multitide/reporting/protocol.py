@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from multitide.reporting.pages import MISSING
 from multitide.splits import Splitter
 from multitide.study import Comparison
 from multitide.study.cost import in_words
 
-MISSING = "\N{EN DASH}"
 EFFORT = {
     "n_rows": "training rows",
     "n_labelled_train": "labels in training",

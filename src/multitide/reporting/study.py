@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import html
 import logging
-import math
-import os
-import re
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from multitide import plot_study
 from multitide.errors import DataError, StoreError
 from multitide.report import readable_names, save_figure
 from multitide.reporting import answers, data, grouping, outcomes, protocol
+from multitide.reporting.pages import make_environment, markdown, write_page, written
 from multitide.samples import Samples
 from multitide.study import Comparison
 
@@ -70,8 +67,8 @@ def write_study_report(
         if len(gains):
             with readable_names():
                 save_figure(partial(plot_study.verdict_gains, margin=comparison.margin), [gains], folder / GAINS)
-        _write(_environment().get_template("report.md.j2").render(content, drawn=bool(len(gains))), folder / TEXT)
-        return _write(_environment().get_template("report.html.j2").render(content), folder / PAGE)
+        write_page(_environment().get_template("report.md.j2").render(content, drawn=bool(len(gains))), folder / TEXT)
+        return write_page(_environment().get_template("report.html.j2").render(content), folder / PAGE)
     except OSError as error:
         raise StoreError(f"`folder` must be a place that can be written; got {str(folder)!r} ({error}).") from error
 
@@ -109,17 +106,11 @@ def figure_element(row: dict[str, Any], field: str, shown: str | None = None, me
     """Write a figure as an element that says where it stands in ``results.parquet``."""
     value = float(row[field])
     if shown is None:
-        shown = _number(value, FORMATS.get(field, "{:.4g}"))
+        shown = written(value, FORMATS.get(field, "{:.4g}"))
     table = "mean_gains" if row.get("mean") is True else "results"
     where = {"table": table, "arm": row["arm"], "task": row["task"], "metric": row.get("metric", metric)}
     attributes = Markup(" ").join(Markup('data-{}="{}"').format(name, text) for name, text in where.items())
     return Markup('<data value="{}" {} data-field="{}">{}</data>').format(repr(value), attributes, field, shown)
-
-
-def markdown(text: Any) -> str:
-    """Escape what Markdown would take for its own; a name may hold anything."""
-    escaped = html.escape(str(text), quote=False).replace("\n", " ")
-    return re.sub(r"([\\`*\[\]|])", r"\\\1", escaped)
 
 
 def _for_page(row: dict[str, Any], comparison: Comparison) -> str:
@@ -137,34 +128,13 @@ def _for_text(row: dict[str, Any], comparison: Comparison) -> str:
         said,
         comparison,
         name=lambda name: f"**{markdown(name)}**",
-        number=lambda field: _number(row[field], FORMATS[field]),
+        number=lambda field: written(row[field], FORMATS[field]),
     )
 
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("multitide.reporting"),
-        autoescape=lambda name: name is not None and name.endswith(".html.j2"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.globals |= {"figure": figure_element, "verdict_words": answers.verdict_words, "isnan": math.isnan}
-    environment.filters |= {"md": markdown, "effort": protocol.shown, "percent": lambda share: f"{share:.0%}"}
-    environment.filters["sig"] = lambda value: _number(value, "{:.4g}")
-    environment.filters["tiny"] = lambda value: _number(value, "{:+.3g}")
-    environment.filters["signed"] = lambda value: _number(value, "{:+.4f}")
+    environment = make_environment()
+    environment.globals |= {"figure": figure_element, "verdict_words": answers.verdict_words}
+    environment.filters |= {"effort": protocol.shown, "tiny": lambda value: written(value, "{:+.3g}")}
     return environment
-
-
-def _number(value: float, form: str) -> str:
-    return protocol.MISSING if math.isnan(value) else form.format(value)
-
-
-def _write(text: str, path: Path) -> Path:
-    draft = path.with_name(f".{path.name}.draft")
-    draft.write_text(text, encoding="utf-8")
-    os.replace(draft, path)
-    return path

@@ -150,7 +150,7 @@ def _answer_network(job: Job, samples: Samples, split: Split, targets: dict[str,
         "n_parameters": sum(parameter.numel() for parameter in estimator.model_.parameters()),
         "n_steps": watch.n_steps,
         "best_epoch": estimator.best_epoch_,
-        "validation_loss": _losses_at(estimator.history_, estimator.best_epoch_),
+        "validation_loss": losses_at(estimator.history_, estimator.best_epoch_),
     }
     if recorder is not None:
         facts["affinity"] = _affinity(recorder, job.task_names)
@@ -178,7 +178,7 @@ def _affinity(recorder: AffinityRecorder, names: list[str]) -> dict[str, Any]:
     return {name: table.to_numpy().tolist() for name, table in tables.items()}
 
 
-def _losses_at(history: pd.DataFrame, best_epoch: dict[str, int]) -> dict[str, float]:
+def losses_at(history: pd.DataFrame, best_epoch: dict[str, int]) -> dict[str, float]:
     """Return each task's validation loss at the epoch that answers it; empty without validation."""
     rows = history[history["side"] == "validation"].set_index(["task", "epoch"])["loss"]
     return {name: float(rows[name, epoch]) for name, epoch in best_epoch.items() if (name, epoch) in rows.index}

@@ -1,0 +1,82 @@
+"""How far a search is, and its bar on a terminal; silent everywhere else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.progress import BarColumn, TaskID, TextColumn
+from rich.progress import Progress as Bar
+
+from multitide.study.cost import in_words
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a search is.
+
+    Attributes
+    ----------
+    done, pruned, failed : int
+        Numbers of finished trials: trained to their end, given up, and failed.
+    running : int
+    start, best : float
+        Validation loss of the start and the least so far; NaN until known.
+    share : float
+        Of the trials or of the time, whichever is nearer its end.
+    seconds_left : float
+        At most; NaN without a budget.
+    """
+
+    done: int
+    pruned: int
+    failed: int
+    running: int
+    start: float
+    best: float
+    share: float
+    seconds_left: float
+
+
+Listener = Callable[[Progress], None]
+
+
+class TuningBar:
+    """A bar over a search: trials, the best loss beside that of the start, and the time to the end.
+
+    Parameters
+    ----------
+    console : rich Console, optional
+        Where to draw; standard error when not given. Nothing is drawn where that is no terminal.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True)
+        self._bar: Bar | None = None
+        self._task = TaskID(0)
+
+    def __call__(self, state: Progress) -> None:
+        """Draw the state."""
+        if not self._console.is_terminal:
+            return
+        if self._bar is None:
+            self._bar = Bar(TextColumn("tune"), BarColumn(), TextColumn("{task.fields[words]}"), console=self._console)
+            self._bar.start()
+            self._task = self._bar.add_task("tune", total=1.0, words="")
+        self._bar.update(self._task, completed=state.share, words=words(state))
+        if not state.running:
+            self._bar.stop()
+            self._bar = None
+
+
+def words(state: Progress) -> str:
+    """Say where things stand."""
+    counts = {"given up": state.pruned, "failed": state.failed, "running": state.running}
+    parts = [f"{state.done} done", *(f"{n} {what}" for what, n in counts.items() if n)]
+    if not math.isnan(state.best):
+        parts.append(f"best {state.best:.4f} (start {state.start:.4f})")
+    if state.running and not math.isnan(state.seconds_left):
+        parts.append(f"at most {in_words(max(state.seconds_left, 0))} to go")
+    return ", ".join(parts)

@@ -1,0 +1,243 @@
+"""A search never reads the test part, never ends worse than its start, and goes on where it was killed."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from makers import make_samples, small
+from multitide.backbones import FCN
+from multitide.errors import DataError, MissingDependencyError, MultitideError, ParameterError, StoreError
+from multitide.estimator import MultiTaskEstimator
+from multitide.reporting import write_tuning_report
+from multitide.samples import Samples
+from multitide.splits import Split, Splitter
+from multitide.tuning import Trial, Tuning, tune
+from multitide.tuning.progress import Progress, words
+from multitide.tuning.proposals import import_optuna
+from multitide.tuning.trials import ceiling
+
+SPLIT = Splitter(by="random", test=0.3, validation=0.3)
+SPACE = {
+    "backbone": {"fcn": {"conv_dropout": [0.0, 0.1]}},
+    "sharing": ["hard", "none"],
+    "weighting": ["uniform", "uncertainty"],
+    "aggregator": False,
+    "batch_size": [16, 32],
+}
+
+
+def start(**params: Any) -> MultiTaskEstimator:
+    return small(**({"backbone": FCN(filters=(4, 4, 4), kernel_sizes=(3, 3, 3)), "max_epochs": 3} | params))
+
+
+def quick(samples: Samples | None = None, **options: Any) -> Tuning:
+    samples = make_samples(120) if samples is None else samples
+    defaults: dict[str, Any] = {"split": SPLIT, "space": SPACE, "n_trials": 10, "n_jobs": 1, "budget": None}
+    return tune(samples, estimator=options.pop("estimator", start()), **(defaults | {"verbose": 0} | options))
+
+
+def same(one: Tuning, other: Tuning) -> None:
+    timing = ["seconds", "elapsed"]
+    pd.testing.assert_frame_equal(one.table.drop(columns=timing), other.table.drop(columns=timing))
+    pd.testing.assert_frame_equal(one.metrics, other.metrics)
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Tuning]:
+    folder = tmp_path_factory.mktemp("tuning") / "search"
+    return folder, quick(folder=folder)
+
+
+def test_the_result_is_never_worse_than_the_start(found: tuple[Path, Tuning]) -> None:
+    tuning = found[1]
+    losses = tuning.table.loc[tuning.table["state"] == "done", "loss"]
+    assert tuning.trials[0].number == 0
+    assert tuning.best.loss == losses.min() <= tuning.trials[0].loss
+    assert len({json.dumps(trial.params) for trial in tuning.trials}) == len(tuning.trials) == 10
+
+
+def test_trial_0_is_the_configuration_itself(found: tuple[Path, Tuning]) -> None:
+    samples = make_samples(120)
+    cut = SPLIT.split(samples)
+    fitted = start().fit(samples[cut.train], validation=samples[cut.validation])
+    losses = fitted.history_.query("side == 'validation'").groupby("epoch")["loss"].mean()
+    assert math.isclose(found[1].trials[0].loss, losses.min(), rel_tol=1e-6)
+
+
+def test_the_best_settings_give_the_best_loss_again(found: tuple[Path, Tuning]) -> None:
+    samples, tuning = make_samples(120), found[1]
+    cut = SPLIT.split(samples)
+    fitted = start(**tuning.settings).fit(samples[cut.train], validation=samples[cut.validation])
+    history = fitted.history_[fitted.history_["side"] == "validation"].set_index(["task", "epoch"])["loss"]
+    losses = [history[task, epoch] for task, epoch in fitted.best_epoch_.items()]
+    assert math.isclose(tuning.best.loss, float(np.mean(losses)), rel_tol=1e-6)
+    wanted = fitted.evaluate(samples[cut.test])
+    tuned = tuning.metrics[tuning.metrics["which"] == "tuned"].reset_index(drop=True)
+    np.testing.assert_allclose(tuned["value"], wanted["value"], rtol=1e-5)
+
+
+def test_the_test_part_is_not_read_before_the_end(found: tuple[Path, Tuning]) -> None:
+    samples = make_samples(120)
+    cut = SPLIT.split(samples)
+    rng = np.random.default_rng(1)
+    values, y = samples.values.copy(), samples.y.copy()
+    for row in cut.test:
+        values[samples.starts[row] : samples.starts[row] + samples.lengths[row]] = 1e6
+    y.loc[cut.test, "load"] = rng.normal(size=len(cut.test)) * 1e6
+    y.loc[cut.test, "state"] = "high"
+    poisoned = quick(samples.replace(values=values, y=y), split=cut)
+    timing = ["seconds", "elapsed"]
+    pd.testing.assert_frame_equal(poisoned.table.drop(columns=timing), found[1].table.drop(columns=timing))
+    assert poisoned.test_losses() != found[1].test_losses()
+
+
+def test_a_search_goes_on_as_if_it_had_not_been_killed(found: tuple[Path, Tuning], tmp_path: Path) -> None:
+    quick(folder=tmp_path / "search", n_trials=6)
+    (tmp_path / "search/trials/0003.json").unlink()  # it ran when the process was killed, while later ones were done
+    (tmp_path / "search/trials/0004.json").write_text("{")
+    before = (tmp_path / "search/trials/0005.json").stat().st_mtime_ns
+    again = quick(folder=tmp_path / "search")
+    same(again, found[1])
+    assert (tmp_path / "search/trials/0005.json").stat().st_mtime_ns == before
+
+
+@pytest.mark.slow
+def test_a_killed_process_loses_only_what_ran(found: tuple[Path, Tuning], tmp_path: Path) -> None:
+    code = (
+        f"import sys; sys.path[:0] = {[str(Path(__file__).parents[1]), str(Path(__file__).parent)]!r}\n"
+        f"from test_tune import quick\nfrom pathlib import Path\nquick(folder=Path({str(tmp_path / 'search')!r}))\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code])
+    deadline = time.time() + 60
+    while time.time() < deadline and not (tmp_path / "search/trials/0002.json").exists():
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    assert 3 <= len(list((tmp_path / "search/trials").glob("*.json"))) < 10
+    same(quick(folder=tmp_path / "search"), found[1])
+
+
+@pytest.mark.slow
+def test_the_number_of_processes_decides_nothing(found: tuple[Path, Tuning]) -> None:
+    same(quick(n_jobs=2), found[1])
+
+
+def test_a_folder_holds_one_search(found: tuple[Path, Tuning], tmp_path: Path) -> None:
+    folder = found[0]
+    with pytest.raises(StoreError, match="differs in start"):
+        quick(folder=folder, estimator=start(max_epochs=2))
+    with pytest.raises(StoreError, match="differs in space"):
+        quick(folder=folder, space={**SPACE, "lr": False})
+    with pytest.raises(StoreError, match="differs in data"):
+        quick(make_samples(120, seed=1), folder=folder)
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(StoreError, match="not empty"):
+        quick(folder=tmp_path)
+
+
+def test_a_budget_ends_a_search_but_not_its_first_trial() -> None:
+    tuning = quick(n_trials=None, budget=0.01)
+    assert [trial.number for trial in tuning.trials] == [0]
+    assert tuning.settings == {}
+    assert "is kept" in tuning.in_words()
+    assert set(tuning.metrics["which"]) == {"start"}
+
+
+def test_settings_that_fail_stand_beside_the_others() -> None:
+    space: dict[str, Any] = {**SPACE, "lr": [1e-3, 1e30], "backbone": False, "sharing": False, "weighting": False}
+    tuning = quick(space=space, estimator=start(training={"clip_norm": None}))
+    failed = [trial for trial in tuning.trials if trial.state == "failed"]
+    assert failed and all(trial.params["lr"] == 1e30 for trial in failed)
+    assert "must be finite" in failed[0].reason or "not a number" in failed[0].reason
+    assert tuning.best.params["lr"] == 1e-3
+
+
+def test_a_small_space_ends_by_itself() -> None:
+    space = dict.fromkeys(("lr", "training", "backbone", "sharing", "weighting", "aggregator"), False)
+    assert len(quick(space={**space, "batch_size": [16, 32]}, n_trials=50).trials) == 3  # and "auto"
+
+
+def test_a_start_that_fails_is_an_error() -> None:
+    with pytest.raises(MultitideError, match="must train; it failed"):
+        quick(estimator=start(lr=1e30, training={"clip_norm": None}))
+
+
+def test_a_trial_that_lags_is_given_up() -> None:
+    def done(number: int, curve: list[float]) -> Trial:
+        return Trial(number, {}, {}, "done", min(curve), curve=curve)
+
+    curves = [[1.0, 0.8, 0.9], [1.0, 0.6, 0.4], [0.9, 0.5], [1.2, 1.1, 1.0], [1.0, 0.7, 0.6]]
+    trials = [done(number, curve) for number, curve in enumerate(curves)]
+    assert ceiling(trials[:4], 3) == ()
+    assert ceiling([*trials, Trial(5, {}, {}, "pruned", 9.0, curve=[9.0])], 3) == (math.inf, 0.7, 0.6)
+
+
+def test_lagging_trials_of_a_search_end_early() -> None:
+    space: dict[str, Any] = dict.fromkeys(("batch_size", "training", "backbone", "sharing"), False)
+    space |= {"weighting": False, "aggregator": False, "lr": {"low": 1e-6, "high": 1e-2, "log": True}}
+    tuning = quick(make_samples(60), space=space, n_trials=16, estimator=start(max_epochs=4))
+    pruned = [trial for trial in tuning.trials if trial.state == "pruned"]
+    assert pruned
+    assert all(2 < trial.n_epochs < 4 and trial.loss > tuning.best.loss for trial in pruned)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"n_trials": 0}, "`n_trials` must be a positive int"),
+        ({"n_trials": None}, "`n_trials` or `budget` must be given"),
+        ({"budget": "soon"}, "`budget` must be a time"),
+        ({"space": {"lr": 3}}, "`tune.space.lr`"),
+        ({"n_jobs": 0}, "`n_jobs` must be a positive int"),
+    ],
+)
+def test_wrong_arguments_are_refused(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(ParameterError, match=words):
+        quick(**options)
+
+
+def test_there_must_be_something_to_choose_by() -> None:
+    samples = make_samples(60)
+    with pytest.raises(DataError, match="in validation"):
+        quick(samples, split=Split(np.arange(40), np.arange(0), np.arange(40, 60)))
+
+
+def test_without_optuna_there_is_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(MissingDependencyError, match=r'pip install "multitide\[tune\]"'):
+        import_optuna()
+
+
+def test_progress_is_told(found: tuple[Path, Tuning]) -> None:
+    states: list[Progress] = []
+    quick(n_trials=3, progress=states.append)
+    assert [state.done for state in states] == [0, 1, 2, 3, 3]
+    assert states[-1].share == 1 and states[-1].running == 0
+    assert words(states[1]).startswith(f"1 done, 1 running, best {states[1].best:.4f} (start {states[1].start:.4f})")
+
+
+def test_the_report_shows_the_trials(found: tuple[Path, Tuning]) -> None:
+    folder, tuning = found
+    page = write_tuning_report(tuning, folder, best="best.toml", command="multitide tune <x>.toml").read_text("utf-8")
+    for name in ("report.md", "trials.png", "trials.parquet", "metrics.parquet"):
+        assert (folder / name).is_file()
+    assert "&lt;x&gt;.toml" in page and "best.toml" in page and "<script" not in page
+    for row in tuning.best_trials().to_dict("records"):
+        assert f'value="{row["loss"]}" data-table="trials" data-trial="{row["trial"]}"' in page
+    kept = pd.read_parquet(folder / "trials.parquet")
+    assert kept["loss"].tolist() == tuning.table["loss"].tolist()
+
+
+def test_what_mattered(found: tuple[Path, Tuning]) -> None:
+    shares = found[1].importances
+    assert shares == {} or math.isclose(sum(shares.values()), 1, rel_tol=1e-6)
