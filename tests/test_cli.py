@@ -168,6 +168,7 @@ def test_evaluate_gives_the_estimators_figures(call: Call, fitted: str) -> None:
     wanted = MultiTaskEstimator.load(fitted).evaluate(samples)
     pd.testing.assert_frame_equal(pd.read_csv("figures.csv"), wanted, check_dtype=False)
     assert f"{wanted['value'][0]:.4g}" in result.stdout
+    assert "has learned from this file" in " ".join(result.output.split())
 
 
 @pytest.mark.parametrize("name", ["answers.csv", "answers.parquet"])

@@ -61,7 +61,8 @@ def run(config: Config, output: Path | None, name: str, command: str, *, verbose
     report = Report(command, str(config.data["path"]), described, split.counts(samples.y), splitter, metrics)
     write_report(report, estimator, samples[split.test], folder)
     say(f"\nWritten: [bold]{folder}[/] (model, history, metrics, report.md, config.toml)")
-    show_next(("Answer for new data", f"multitide predict {folder} DATA --output predictions.csv"))
+    second = " --labels LABELS" if "labels" in config.data and samples.static is not None else ""  # it holds statics
+    show_next(("Answer for new data", f"multitide predict {folder} DATA{second} --output predictions.csv"))
     return folder
 
 

@@ -26,13 +26,15 @@ def evaluate(
 ) -> None:
     """Measure every task on labelled data, next to the best constant answer."""
     from multitide.cli.show import show_metrics
-    from multitide.cli.terminal import say
+    from multitide.cli.terminal import say, show_note
 
     if output is not None:
         _check_output(output)
     estimator, samples = _read(run, data, labels, need_labels=True)
     metrics = estimator.evaluate(samples)
     show_metrics(metrics, f"{data.name}, {len(samples)} samples")
+    if _learned_from(run, data):
+        show_note("The model has learned from this file; report.md of its run has the figures on what was held out.")
     if output is not None:
         _write(metrics, output)
         say(f"\nWritten: [bold]{output}[/]")
@@ -89,6 +91,14 @@ def _read(run: Path, data: Path, labels: Path | None, *, need_labels: bool) -> t
             " Use MultiTaskEstimator.load in Python."
         )
     return estimator, read_like(estimator.reading_, data, labels=labels, need_labels=need_labels)
+
+
+def _learned_from(run: Path, data: Path) -> bool:
+    """Return whether this is the very file that a run says it read."""
+    from multitide.toml import read_toml
+
+    config = run / "config.toml"
+    return config.is_file() and Path(read_toml(config)["data"]["path"]).resolve() == data.resolve()
 
 
 def _check_output(output: Path) -> None:
