@@ -145,7 +145,7 @@ def read_like(
     problems: list[str] = []
     found = without_missing(frame, label_frame, found, problems)
     if problems and labels is None and any(column["table"] == "labels" for column in known.columns):
-        problems.append("Some columns were in a second table with one row a series: give it as `labels` (--labels of the command).")
+        problems.append("Some columns were in a second table with one row a series: give it as `labels` (--labels).")
     samples = _told(build_samples(frame, label_frame, found, need_labels=need_labels, problems=problems))
     y = samples.y.reindex(columns=[task.name for task in known.tasks or ()])
     return samples.replace(y=y, reading=replace(known, assumed=tuple((samples.reading or {})["assumed"])).to_dict())
