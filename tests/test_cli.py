@@ -20,6 +20,7 @@ from multitide.cli import app
 from multitide.estimator import MultiTaskEstimator
 from multitide.simulate import simulate_rig
 from multitide.study import Comparison
+from multitide.study.conditions import TITLES
 from multitide.tables import read_table
 
 Call = Callable[..., Any]
@@ -214,7 +215,10 @@ def test_init_writes_a_configuration_that_passes_the_check(call: Call, folder: P
     assert "multitide check multitide.toml" in result.stdout
     text = (folder / "multitide.toml").read_text()
     assert tomllib.loads(text)["data"] == {
-        "path": "data.csv", "labels": "labels.csv", "series": "run", "channels": ["a", "b"],
+        "path": "data.csv",
+        "labels": "labels.csv",
+        "series": "run",
+        "channels": ["a", "b"],
     }
     assert [task["name"] for task in tomllib.loads(text)["tasks"]] == ["load", "state", "size"]
     assert "Everything fits" in call("check", "multitide.toml").stdout
@@ -255,6 +259,22 @@ def test_compare_shows_and_keeps_the_gains(call: Call, folder: Path) -> None:
         assert f"{gain:+.4f}" in result.stdout
     for name in ("report.html", "report.md", "gains.png"):
         assert (folder / "runs/small-compare-001" / name).is_file()
+
+
+def test_compare_checks_the_conditions_and_keeps_them(call: Call, folder: Path) -> None:
+    result = call(
+        "compare", "small.toml", "--seeds", "1", "--jobs", "1", "--quiet", "--conditions", "--output", "study"
+    )
+    conditions = Comparison.load(folder / "study").conditions
+    assert conditions is not None
+    for title in TITLES.values():
+        assert title in result.stdout
+        for name in ("report.html", "report.md"):
+            assert title in (folder / "study" / name).read_text()
+    (folder / "asking.toml").write_text(SMALL + "[compare]\nconditions = true\nn_seeds = 1\nn_jobs = 1\n")
+    again = call("compare", "asking.toml", "--quiet", "--output", "study")
+    assert "0 of them already done" not in again.stderr
+    assert "no time" in again.stderr
 
 
 def test_a_study_goes_on_where_it_was(call: Call, folder: Path) -> None:

@@ -62,7 +62,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Comparison,
     backbone = FCN(filters=(4, 4, 4), kernel_sizes=(3, 3, 3))
     estimator = small(backbone=backbone, max_epochs=2, weighting="uncertainty")
     arms = {"<b>hard</b>": "hard"}
-    found = compare(samples, estimator=estimator, arms=arms, n_seeds=2, n_jobs=1, verbose=0, split=RANDOM)
+    options: dict[str, Any] = {"n_seeds": 2, "n_jobs": 1, "verbose": 0, "split": RANDOM}
+    found = compare(samples, estimator=estimator, arms=arms, conditions=True, **options)
     folder = found.save(tmp_path_factory.mktemp("study"))
     write_study_report(found, folder, samples=samples, command='multitide compare "<x>.toml"')
     return folder, found, samples
@@ -92,6 +93,21 @@ def test_the_means_over_tasks_are_shown(page: Page, written: tuple[Path, Compari
     assert {attrs["data-field"] for attrs in shown} == {"gain", "low", "high"}
     for attrs in shown:
         assert float(attrs["value"]) == means.loc[attrs["data-arm"], attrs["data-field"]]
+
+
+def test_the_conditions_of_sharing_are_shown_in_their_words(
+    page: Page, written: tuple[Path, Comparison, Samples]
+) -> None:
+    conditions = written[1].conditions
+    assert conditions is not None
+    for words in conditions.verdicts["words"]:
+        assert words[1:] in page.text
+    for table in (conditions.features, conditions.width):
+        assert all(f"{gain:+.3f}" in page.text for gain in table["gain"])
+
+
+def test_without_conditions_there_is_no_section(tmp_path: Path) -> None:
+    assert "conditions" not in {attrs.get("id") for _, attrs in page_of(quick(), tmp_path).tags}
 
 
 def test_labels_are_counted(page: Page, written: tuple[Path, Comparison, Samples]) -> None:

@@ -28,7 +28,7 @@ _PUBLIC = {
     "samples": ("Samples",),
     "simulate": ("rig_truth", "simulate_rig"),
     "splits": ("Split", "Splitter"),
-    "study": ("Comparison", "Grouping", "compare", "group_tasks"),
+    "study": ("Comparison", "Conditions", "Grouping", "check_conditions", "compare", "group_tasks"),
     "tables": ("column_roles", "read_like", "read_table"),
     "tasks": ("Classification", "Regression", "Task", "describe_tasks"),
     "training": ("Training",),

@@ -31,7 +31,9 @@ from multitide.simulate import simulate_rig as simulate_rig
 from multitide.splits import Split as Split
 from multitide.splits import Splitter as Splitter
 from multitide.study import Comparison as Comparison
+from multitide.study import Conditions as Conditions
 from multitide.study import Grouping as Grouping
+from multitide.study import check_conditions as check_conditions
 from multitide.study import compare as compare
 from multitide.study import group_tasks as group_tasks
 from multitide.tables import column_roles as column_roles

@@ -254,3 +254,18 @@ def test_check_lists_all_problems_at_once() -> None:
     with pytest.raises(ParameterError) as caught:
         LSTMFCN(hidden_size=0, conv_dropout=2.0).check("backbone")
     assert str(caught.value).count("`backbone.") == 2
+
+
+@every_spec
+def test_a_wider_backbone_has_more_parameters_and_is_otherwise_the_same(spec: Backbone) -> None:
+    n_parameters = [sum(p.numel() for p in built(s).parameters()) for s in (spec, spec.wider(2))]
+    if not spec.widths:
+        assert spec.wider(2) == spec
+        return
+    assert 1.5 * n_parameters[0] < n_parameters[1] < 4.5 * n_parameters[0]
+    kept = {name: value for name, value in spec.get_params().items() if name not in spec.widths}
+    assert kept.items() <= spec.wider(2).get_params().items()
+
+
+def test_every_registered_backbone_can_be_made_wider() -> None:
+    assert [name for name, kind in BACKBONES.items() if not kind.widths and list(kind().get_params())] == []

@@ -10,8 +10,8 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, ClassVar, NamedTuple, cast
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, ClassVar, NamedTuple, Self, cast
 
 import torch
 from pydantic import Field
@@ -134,6 +134,7 @@ class Backbone(Part, ABC):
     """Spec of a backbone; its dataclass fields are its parameters."""
 
     too_short: ClassVar[str] = "Use longer series."  # what to do about series shorter than `min_timepoints`
+    widths: ClassVar[tuple[str, ...]] = ()  # fields that count units; a study makes a network wider by them
 
     @abstractmethod
     def build(self, n_channels: int, n_timepoints: int) -> BackboneModule:
@@ -147,6 +148,11 @@ class Backbone(Part, ABC):
             Number of steps of the longest training series; only backbones that need a fixed length use it.
         """
 
+    def wider(self, factor: int = 2) -> Self:
+        """Return the same backbone with so many times the units in every layer; itself if it has no `widths`."""
+        found = {name: getattr(self, name) for name in self.widths}
+        return replace(self, **{name: _times(value, factor) for name, value in found.items()})
+
     @property
     def min_timepoints(self) -> int:
         """The shortest series that the backbone can read."""
@@ -159,3 +165,7 @@ class Backbone(Part, ABC):
                 f"`X` must have at least {self.min_timepoints} time steps for the backbone {type(self).__name__}; "
                 f"got {n_timepoints}. {self.too_short}"
             )
+
+
+def _times(value: Any, factor: int) -> Any:
+    return tuple(each * factor for each in value) if isinstance(value, (tuple, list)) else value * factor

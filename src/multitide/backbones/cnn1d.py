@@ -53,6 +53,7 @@ class CNN1D(Backbone):
     flatten: bool = False
 
     too_short: ClassVar[str] = "Use longer series, a larger `padding`, a smaller `stride` or a smaller `kernel_size`."
+    widths: ClassVar[tuple[str, ...]] = ("output_channels", "hidden_channels")
 
     @property
     def min_timepoints(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import nn
 
@@ -41,6 +42,8 @@ class FC(Backbone):
     hidden_size: PositiveInt = 32
     dropout: Probability = 0.1
     bias: bool = True
+
+    widths: ClassVar[tuple[str, ...]] = ("hidden_size",)
 
     def build(self, n_channels: int, n_timepoints: int) -> BlockBackbone:
         """Return a freshly initialised module for series of at most `n_timepoints` steps."""

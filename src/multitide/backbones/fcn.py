@@ -44,6 +44,7 @@ class FCN(Backbone):
     squeeze: PositiveInt | None = 16
 
     too_short: ClassVar[str] = "Use longer series, padding='same', or smaller kernels."
+    widths: ClassVar[tuple[str, ...]] = ("filters",)
 
     def check(self, name: str = "") -> None:
         """Raise :class:`ParameterError` that lists every parameter outside its annotation."""

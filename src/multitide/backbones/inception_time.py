@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -44,6 +45,8 @@ class InceptionTime(Backbone):
     kernel_sizes: tuple[PositiveInt, ...] = (40, 20, 10)
     bottleneck: PositiveInt = 32
     n_blocks: PositiveInt = 2
+
+    widths: ClassVar[tuple[str, ...]] = ("n_filters", "bottleneck")
 
     def check(self, name: str = "") -> None:
         """Raise :class:`ParameterError` that lists every parameter outside its annotation."""

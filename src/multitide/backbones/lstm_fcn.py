@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -50,6 +51,8 @@ class LSTMFCN(FCN):
     num_layers: PositiveInt = 1
     lstm_dropout: Probability = 0.4
     shuffle: bool = False
+
+    widths: ClassVar[tuple[str, ...]] = ("filters", "hidden_size")
 
     def build(self, n_channels: int, n_timepoints: int) -> BlockBackbone:
         """Return a freshly initialised module with ``hidden_size + filters[-1]`` features."""

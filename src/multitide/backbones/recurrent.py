@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -39,6 +40,8 @@ class Recurrent(Backbone):
     hidden_size: PositiveInt = 64
     dropout: Probability = 0.1
     bidirectional: bool = True
+
+    widths: ClassVar[tuple[str, ...]] = ("hidden_size",)
 
     @abstractmethod
     def cell(self, n_inputs: int) -> nn.RNNBase:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from multitide.config_file import Config
     from multitide.samples import Samples
-    from multitide.study import Comparison
+    from multitide.study import Comparison, Conditions
 
 
 def compare(
@@ -20,9 +20,10 @@ def compare(
     seeds: Annotated[int | None, typer.Option(help="Networks of every arm; 5 without it.")] = None,
     jobs: Annotated[int | None, typer.Option(help="Processes; one a core without it.")] = None,
     budget: Annotated[str | None, typer.Option(help="Time it may take, as 30m or 2h; seeds are left out.")] = None,
-    output: Annotated[
-        Path | None, typer.Option(help="The study's folder; one that exists already is resumed.")
-    ] = None,
+    conditions: Annotated[
+        bool, typer.Option("--conditions", help="Check also when sharing pays: shared features, labels, width.")
+    ] = False,
+    output: Annotated[Path | None, typer.Option(help="The study's folder; one that exists already is resumed.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Train every task alone and all of them in one network, several times, and say which gains by sharing."""
@@ -32,7 +33,8 @@ def compare(
     from multitide.tasks import describe_tasks
 
     options = {"n_seeds": seeds, "n_jobs": jobs, "budget": budget}
-    given = {name: value for name, value in options.items() if value is not None}
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    given |= {"conditions": True} if conditions else {}
     loaded = load_config(config)
     folder = study_folder(output, config.stem)
     with quietly():
@@ -80,6 +82,18 @@ def show_comparison(comparison: Comparison) -> None:
     for task, arm, advice in comparison.gains[["task", "arm", "advice"]].itertuples(index=False):
         if advice:
             show_note(f"{task}, {arm}: {advice}.")
+    if comparison.conditions is not None:
+        show_conditions(comparison.conditions)
+
+
+def show_conditions(conditions: Conditions) -> None:
+    """Show whether the conditions hold under which sharing is said to pay, a table each."""
+    from multitide.cli.terminal import show_table
+    from multitide.study.conditions import TITLES
+
+    for name, rows in conditions.verdicts.groupby("condition", sort=False):
+        table = rows[["task", "verdict", "words"]].replace({"task": {"": "(all)"}})
+        show_table(table.rename(columns={"words": "because"}), TITLES[str(name)])
 
 
 def gain_table(comparison: Comparison) -> pd.DataFrame:

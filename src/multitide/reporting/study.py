@@ -14,6 +14,7 @@ from multitide import plot_study
 from multitide.errors import DataError, StoreError
 from multitide.report import readable_names, save_figure
 from multitide.reporting import answers, data, grouping, outcomes, protocol
+from multitide.reporting.conditions import condition_sections
 from multitide.reporting.pages import make_environment, markdown, write_page, written
 from multitide.samples import Samples
 from multitide.study import Comparison
@@ -87,6 +88,7 @@ def page_content(comparison: Comparison, samples: Samples | None, command: str |
         "outcomes": [outcomes.task_outcome(comparison, task) for task in comparison.tasks],
         "groupings": grouping.grouping_content(comparison),
         "weights": outcomes.weights(comparison),
+        "conditions": condition_sections(comparison.conditions),
         "labels": data.label_rows(comparison),
         "overlap": data.overlap(comparison),
         "channels": [] if samples is None else data.channel_rows(samples),

@@ -3,9 +3,23 @@
 from multitide.study.advising import group_tasks
 from multitide.study.arms import Arm
 from multitide.study.baselines import BASELINES, Boosting, Constant
+from multitide.study.checking import check_conditions
 from multitide.study.comparison import Comparison
+from multitide.study.conditions import Conditions
 from multitide.study.conduct import compare
 from multitide.study.execution import Progress
 from multitide.study.grouping import Grouping
 
-__all__ = ["BASELINES", "Arm", "Boosting", "Comparison", "Constant", "Grouping", "Progress", "compare", "group_tasks"]
+__all__ = [
+    "BASELINES",
+    "Arm",
+    "Boosting",
+    "Comparison",
+    "Conditions",
+    "Constant",
+    "Grouping",
+    "Progress",
+    "check_conditions",
+    "compare",
+    "group_tasks",
+]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,13 +23,21 @@ from multitide.tasks import task_from_config, task_to_config
 
 SCHEMA = 1
 STUDY, LABELS, SPLITS, TEST = "study.json", "labels.parquet", "splits.parquet", "test.parquet"
+FURTHER = ("conditions",)  # runs that a study may hold beside those of its arms
 RESULTS, RUNS = "results.parquet", "runs.parquet"
 SIDES = ("train", "validation", "test")
 
 logger = logging.getLogger("multitide")
 
 
-def save(folder: Path, evidence: Evidence, says: dict[str, Any], results: pd.DataFrame, runs: pd.DataFrame) -> Path:
+def save(
+    folder: Path,
+    evidence: Evidence,
+    says: dict[str, Any],
+    results: pd.DataFrame,
+    runs: pd.DataFrame,
+    also: Mapping[str, Evidence] = MappingProxyType({}),
+) -> Path:
     """Write a study; see :meth:`Comparison.save`.
 
     Parameters
@@ -39,10 +49,12 @@ def save(folder: Path, evidence: Evidence, says: dict[str, Any], results: pd.Dat
         The comparison's other attributes, as plain values.
     results, runs : DataFrame
         For others to read; nothing is computed from them.
+    also : dict of str to Evidence
+        Further runs of the same protocol; what `says` has under such a name, a dict, is kept with them.
     """
     stored, protocol = runs_folder(folder), evidence.protocol
     try:
-        for fit in evidence.fits.values():
+        for fit in (fit for each in (evidence, *also.values()) for fit in each.fits.values()):
             if fit.done and not (stored / fit.key).is_dir():
                 write_fit(fit, stored)
         write_table(protocol.y, folder / LABELS)
@@ -50,7 +62,8 @@ def save(folder: Path, evidence: Evidence, says: dict[str, Any], results: pd.Dat
         write_table(protocol.test, folder / TEST)
         write_table(results, folder / RESULTS)
         write_table(runs, folder / RUNS)
-        text = json.dumps(_content(evidence) | says, indent=1, ensure_ascii=False, default=repr)
+        further = {name: _runs_content(each) | says[name] for name, each in also.items()}
+        text = json.dumps(_content(evidence) | says | further, indent=1, ensure_ascii=False, default=repr)
         write_atomically(folder / STUDY, text)
     except OSError as error:
         raise StoreError(f"`folder` must be a place that can be written; got {str(folder)!r} ({error}).") from error
@@ -62,15 +75,22 @@ def load(folder: Path) -> dict[str, Any]:
     content = _read_content(folder)
     try:
         protocol = _protocol(content, folder)
-        run_keys = {(arm, seed, fold): keys for arm, seed, fold, keys in content["runs"]}
-        fits: dict[str, Fit | None] = {key: Fit(key, facts) for key, facts in content["failed"].items()}
-        fits |= {key: read_fit(folder / "runs", key) for keys in run_keys.values() for key in keys if key not in fits}
-        asked = {arm: [t for group in spec["groups"] for t in group] for arm, spec in content["settings"].items()}
-        evidence = Evidence(protocol, run_keys, {key: fit for key, fit in fits.items() if fit is not None}, asked)
-        shared = {name: content[name] for name in ("settings", "margin", "confidence", "facts")}
-        return {"evidence": evidence, "groupings": content.get("groupings", {})} | shared  # older studies have none
+        further = {name: _runs(content[name], protocol, folder) for name in FURTHER if name in content}
+        shared = {name: content[name] for name in ("margin", "confidence", "facts")}
+        shared["groupings"] = content.get("groupings", {})  # older studies have none
+        return _runs(content, protocol, folder) | shared | further
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{str(folder)!r} must hold a whole study; it is damaged ({error!r}).") from error
+
+
+def _runs(content: dict[str, Any], protocol: Protocol, folder: Path) -> dict[str, Any]:
+    """Return runs with their answers, and the settings of their arms."""
+    run_keys = {(arm, seed, fold): keys for arm, seed, fold, keys in content["runs"]}
+    fits: dict[str, Fit | None] = {key: Fit(key, facts) for key, facts in content["failed"].items()}
+    fits |= {key: read_fit(folder / "runs", key) for keys in run_keys.values() for key in keys if key not in fits}
+    asked = {arm: [t for group in spec["groups"] for t in group] for arm, spec in content["settings"].items()}
+    evidence = Evidence(protocol, run_keys, {key: fit for key, fit in fits.items() if fit is not None}, asked)
+    return {"evidence": evidence, "settings": content["settings"]}
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
@@ -92,6 +112,12 @@ def _content(evidence: Evidence) -> dict[str, Any]:
         "tasks": [task_to_config(task) for task in protocol.tasks],
         "n_seeds": protocol.n_seeds,
         "fingerprints": protocol.fingerprints,
+        **_runs_content(evidence),
+    }
+
+
+def _runs_content(evidence: Evidence) -> dict[str, Any]:
+    return {
         "runs": [[*name, keys] for name, keys in evidence.run_keys.items()],
         # Their reasons are to be read here; they are not kept as runs, so that they are tried again.
         "failed": {key: fit.facts for key, fit in evidence.fits.items() if not fit.done},

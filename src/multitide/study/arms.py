@@ -17,6 +17,7 @@ from multitide.recipe import OPTIONAL, PART_PARAMETERS, make_part, make_recipe
 from multitide.sharing import SHARINGS
 from multitide.study.baselines import BASELINES, Baseline
 from multitide.study.partition import MOST_TASKS
+from multitide.study.probing import Probe
 
 ALONE = "alone"
 Arms = Sequence[str] | Mapping[str, Any]
@@ -57,7 +58,7 @@ class Arm:
     Attributes
     ----------
     name : str
-    learner : MultiTaskEstimator or Baseline
+    learner : MultiTaskEstimator, Baseline or Probe
         Not fitted; its parameters are the arm's.
     groups : tuple of tuples of str
         Which tasks are learned together; each group is a fit of its own. A task in no group is not answered.
@@ -68,7 +69,7 @@ class Arm:
     """
 
     name: str
-    learner: MultiTaskEstimator | Baseline
+    learner: MultiTaskEstimator | Baseline | Probe
     groups: Groups
     seek: Seek | None = None
     record_every: int = 0
@@ -83,8 +84,9 @@ class Arm:
         """Everything that decides its results, apart from data and seed, as plain JSON values."""
         if isinstance(self.learner, Baseline):
             return {"baseline": part_to_config(BASELINES, self.learner)}
-        params = self.learner.get_params(deep=False)
-        return {name: _plain(name, value) for name, value in params.items() if name not in NOT_SETTINGS}
+        if isinstance(self.learner, Probe):
+            return {"probe": {"source": self.learner.source}} | _settings(self.learner.estimator)
+        return _settings(self.learner)
 
 
 def resolve_arms(
@@ -268,6 +270,11 @@ def _check_groups(name: str, groups: Any, task_names: tuple[str, ...]) -> Groups
     problems += [f"{where} a task once; got {task!r} twice." for task in task_names if found.count(task) > 1]
     raise_problems(problems)
     return tuple(tuple(group) for group in groups)
+
+
+def _settings(estimator: MultiTaskEstimator) -> dict[str, Any]:
+    params = estimator.get_params(deep=False)
+    return {name: _plain(name, value) for name, value in params.items() if name not in NOT_SETTINGS}
 
 
 def _plain(name: str, value: Any) -> Any:

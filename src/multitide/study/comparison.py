@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from multitide.study import archive
+from multitide.study.conditions import Conditions
 from multitide.study.evidence import Evidence
 from multitide.study.figures import score_runs, summarise
 from multitide.study.gains import gain_rows, mean_gain_rows, metric_gain_rows
@@ -40,6 +41,8 @@ class Comparison:
         and the like.
     groupings : dict of str to Grouping
         For each arm whose groups were found: what they were found by.
+    conditions : Conditions or None
+        Whether the conditions hold under which sharing is said to pay, if that was asked for.
     """
 
     evidence: Evidence
@@ -48,6 +51,7 @@ class Comparison:
     confidence: float = 0.95
     facts: Mapping[str, Any] | None = None
     groupings: Mapping[str, Grouping] = field(default_factory=dict)
+    conditions: Conditions | None = None
 
     # -- what was asked -----------------------------------------------------------------------------------------------
 
@@ -167,8 +171,9 @@ class Comparison:
 
     def __str__(self) -> str:
         gains = gains_in_words(self.gains, self.mean_gains, self.reference, self.margin, self.confidence)
-        advice = "".join(f"\n\n{arm}: {grouping.advice}" for arm, grouping in self.groupings.items())
-        return f"{gains}{advice}\n\n{losses_in_words(self.figures)}"
+        advice = [f"{arm}: {grouping.advice}" for arm, grouping in self.groupings.items()]
+        conditions = [] if self.conditions is None else [str(self.conditions)]
+        return "\n\n".join([gains, *advice, losses_in_words(self.figures), *conditions])
 
     # -- keeping ------------------------------------------------------------------------------------------------------
 
@@ -182,7 +187,9 @@ class Comparison:
         """
         says = {name: getattr(self, name) for name in ("settings", "margin", "confidence", "facts")}
         says["groupings"] = {arm: grouping.to_config() for arm, grouping in self.groupings.items()}
-        return archive.save(Path(folder), self.evidence, says, self.results(), self.runs)
+        asked = {} if self.conditions is None else {"conditions": self.conditions.evidence}
+        says |= {name: {"settings": self.conditions.settings} for name in asked if self.conditions is not None}
+        return archive.save(Path(folder), self.evidence, says, self.results(), self.runs, asked)
 
     @classmethod
     def load(cls, folder: str | Path) -> Comparison:
@@ -194,8 +201,10 @@ class Comparison:
             If the folder holds no study, or one that is damaged or was written by a newer multitide.
         """
         content = archive.load(Path(folder))
-        groupings = {arm: Grouping.from_config(plain) for arm, plain in content.pop("groupings").items()}
-        return cls(**content, groupings=groupings)
+        content["groupings"] = {arm: Grouping.from_config(plain) for arm, plain in content["groupings"].items()}
+        shared = {name: content[name] for name in ("margin", "confidence")}
+        asked = content.pop("conditions", None)
+        return cls(**content, conditions=None if asked is None else Conditions(**asked, **shared))
 
 
 def _run_facts(facts: Mapping[str, Any]) -> dict[str, Any]:

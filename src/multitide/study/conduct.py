@@ -13,9 +13,11 @@ from multitide.checks import check_fraction
 from multitide.estimator import MultiTaskEstimator
 from multitide.samples import Samples
 from multitide.splits import Split, Splitter
-from multitide.study.arms import ALONE, Arms, resolve_arms
+from multitide.study.arms import ALONE, Arm, Arms, resolve_arms
 from multitide.study.carry_out import carry_out, make_means
 from multitide.study.comparison import Comparison
+from multitide.study.condition_arms import condition_arms
+from multitide.study.conditions import Conditions
 from multitide.study.cost import parse_budget
 from multitide.study.evidence import Evidence
 from multitide.study.execution import Listener
@@ -42,6 +44,7 @@ def compare(
     groups: str | Sequence[Any] | None = None,
     margin: float = MARGIN,
     confidence: float = 0.95,
+    conditions: bool = False,
     budget: str | float | None = None,
     n_jobs: int | None = None,
     folder: str | Path | None = None,
@@ -88,6 +91,9 @@ def compare(
         Gains smaller than this, in units of the trivial loss, count as none.
     confidence : float, default=0.95
         Coverage of the intervals.
+    conditions : bool, default=False
+        Whether to check also the conditions under which sharing is said to pay (shared features, similar amounts of
+        labels, a network big enough); see :func:`multitide.check_conditions`. It takes about three times as long.
     budget : str or number, optional
         Time the study may take (``"30m"``, ``"2h"``, or seconds); seeds are left out until it fits.
     n_jobs : int, optional
@@ -102,7 +108,7 @@ def compare(
     Returns
     -------
     Comparison
-        Print it, or read its ``gains``, ``figures`` and ``runs``.
+        Print it, or read its ``gains``, ``figures`` and ``runs``; ``conditions`` if these were asked for.
 
     Raises
     ------
@@ -119,24 +125,32 @@ def compare(
     check_fraction("margin", margin)
     seconds = parse_budget(budget)
     specs = resolve_tasks(estimator.tasks if tasks is None else tasks, samples.y)
-    resolved = resolve_arms(arms, estimator, [task.name for task in specs], reference)
+    names = [task.name for task in specs]
+    resolved = resolve_arms(arms, estimator, names, reference)
+    asking = condition_arms(estimator, names) if conditions else []
     protocol = make_protocol(samples, specs, split, cv, n_seeds, groups)
     check_seekable(resolved, protocol)
     means = make_means(estimator, n_jobs, folder, progress, verbose)
     resolved, groupings, known = settle(resolved, protocol, samples, means, seconds * SHARE_OF_SEEKING)
     seconds -= time.perf_counter() - started
-    plan, fits = carry_out(make_plan(resolved, protocol), protocol, samples, means, seconds, known)
+    plan, fits = carry_out(make_plan([*resolved, *asking], protocol), protocol, samples, means, seconds, known)
+    evidence = Evidence(protocol, plan.runs, fits, {arm.name: arm.task_names for arm in [*resolved, *asking]})
+    parts = [(evidence.of([arm.name for arm in some]), _settings(some)) for some in (resolved, asking)]
     comparison = Comparison(
-        evidence=Evidence(protocol, plan.runs, fits, {arm.name: arm.task_names for arm in resolved}),
-        settings={arm.name: {"groups": [list(g) for g in arm.groups], "settings": arm.settings} for arm in resolved},
+        *parts[0],
         margin=margin,
         confidence=confidence,
         facts=_facts(samples, protocol, means.n_jobs, started) | {"split": _rule(samples, split, cv)},
         groupings=groupings,
+        conditions=Conditions(*parts[1], margin=margin, confidence=confidence) if asking else None,
     )
     if folder is not None:
         comparison.save(folder)
     return comparison
+
+
+def _settings(arms: Sequence[Arm]) -> dict[str, dict[str, Any]]:
+    return {arm.name: {"groups": [list(group) for group in arm.groups], "settings": arm.settings} for arm in arms}
 
 
 def _rule(samples: Samples, split: Splitter | Split | None, cv: int | Splitter | None) -> dict[str, Any]:

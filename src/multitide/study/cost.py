@@ -15,7 +15,6 @@ from multitide.callbacks import Callback
 from multitide.errors import ParameterError
 from multitide.estimator import MultiTaskEstimator
 from multitide.samples import Samples
-from multitide.study.baselines import Baseline
 from multitide.study.fits import Fit, quiet, single_thread
 from multitide.study.jobs import Job, steps_an_epoch
 from multitide.study.protocol import Protocol
@@ -100,7 +99,7 @@ def probe(jobs: Iterable[Job], protocol: Protocol, samples: Samples) -> dict[str
     expected: dict[str, float] = {}
     by_settings: dict[str, float] = {}
     for job in jobs:
-        if isinstance(job.learner, Baseline) or signature(job) in expected:
+        if not isinstance(job.learner, MultiTaskEstimator) or signature(job) in expected:
             continue
         kind = json.dumps(job.settings, sort_keys=True, default=repr)
         if kind not in by_settings:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -41,6 +41,13 @@ class Evidence:
         """Each task as each fold's training rows show it, by task and fold."""
         folds = range(len(self.protocol.splits))
         return {(task.name, fold): self.protocol.target(task, fold) for task in self.protocol.tasks for fold in folds}
+
+    def of(self, arms: Collection[str]) -> Evidence:
+        """Return what belongs to some arms; the first of them is the reference."""
+        run_keys = {name: keys for name, keys in self.run_keys.items() if name[0] in arms}
+        needed = {key for keys in run_keys.values() for key in keys}
+        fits = {key: fit for key, fit in self.fits.items() if key in needed}
+        return replace(self, run_keys=run_keys, fits=fits, asked={arm: self.asked[arm] for arm in arms})
 
     @property
     def arm_names(self) -> list[str]:

@@ -6,9 +6,9 @@ import logging
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import numpy as np
@@ -20,10 +20,12 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from multitide.affinity import AffinityRecorder
 from multitide.callbacks import Callback
 from multitide.estimator import MultiTaskEstimator
+from multitide.representations import BackboneEncoder, LinearHeads
 from multitide.samples import Samples
 from multitide.splits import Split
 from multitide.study.baselines import Baseline
 from multitide.study.jobs import Job, teaching_rows, versions
+from multitide.study.probing import Probe
 from multitide.study.protocol import Protocol
 from multitide.tasks import Target
 from multitide.tasks.classification import ClassificationTarget
@@ -91,7 +93,7 @@ def do(job: Job, protocol: Protocol, samples: Samples) -> Fit:
     }
     targets = {task.name: protocol.target(task, job.fold) for task in job.tasks}
     facts["classes"] = {name: list(t.classes) for name, t in targets.items() if isinstance(t, ClassificationTarget)}
-    answer = _answer_baseline if isinstance(job.learner, Baseline) else _answer_network
+    answer = next((answer for kind, answer in ANSWERS.items() if isinstance(job.learner, kind)), _answer_network)
     try:
         with single_thread(), quiet() as heard:
             answers, history, more = answer(job, samples, protocol.splits[job.fold], targets)
@@ -132,35 +134,57 @@ Answer = tuple[dict[str, np.ndarray], pd.DataFrame, dict[str, Any]]
 
 
 def _answer_network(job: Job, samples: Samples, split: Split, targets: dict[str, Target]) -> Answer:
-    estimator = cast(MultiTaskEstimator, clone(job.learner))
-    watch = Watch()
     recorder = AffinityRecorder(job.record_every) if job.record_every else None
-    held_out = samples[split.validation] if len(split.validation) else None
-    if held_out is None:
-        estimator.set_params(validation=None)
-    callbacks = [watch] if recorder is None else [watch, recorder]
-    estimator.fit(samples[split.train], validation=held_out, callbacks=callbacks)
+    callbacks = [] if recorder is None else [recorder]
+    estimator, facts = _trained(cast(MultiTaskEstimator, job.learner), samples, split, callbacks)
+    if recorder is not None:
+        facts["affinity"] = _affinity(recorder, job.task_names)
     test = samples[split.test]
     numbers, classes = estimator.predict(test), estimator.predict_proba(test)
     answers = {
         name: classes[name].to_numpy() if name in classes else numbers[name].to_numpy(dtype=float) for name in targets
     }
-    facts = {
+    return answers, estimator.history_, facts
+
+
+def _answer_probe(job: Job, samples: Samples, split: Split, targets: dict[str, Target]) -> Answer:
+    probe = cast(Probe, job.learner)
+    chosen = split if probe.source is not None else replace(split, validation=split.validation[:0])
+    estimator, facts = _trained(probe.estimator, samples, chosen)
+    encoder = BackboneEncoder(estimator)
+    sides = [(encoder.transform(samples[rows]), samples.y.iloc[rows]) for rows in (split.train, split.validation)]
+    validated = all(samples.y.iloc[split.validation][task.columns[0]].notna().any() for task in job.tasks)
+    heads = LinearHeads(list(job.tasks), random_state=job.seed)
+    heads.fit(*sides[0], validation=sides[1] if validated else None)
+    return heads.decode(encoder.transform(samples[split.test])), estimator.history_, facts
+
+
+def _trained(
+    learner: MultiTaskEstimator, samples: Samples, split: Split, callbacks: Sequence[Callback] = ()
+) -> tuple[MultiTaskEstimator, dict[str, Any]]:
+    """Return a fitted copy, and what is known about its training."""
+    estimator = cast(MultiTaskEstimator, clone(learner))
+    watch = Watch()
+    held_out = samples[split.validation] if len(split.validation) else None
+    if held_out is None:
+        estimator.set_params(validation=None)
+    estimator.fit(samples[split.train], validation=held_out, callbacks=[watch, *callbacks])
+    return estimator, {
         "random_state": estimator.random_state,
         "n_parameters": sum(parameter.numel() for parameter in estimator.model_.parameters()),
         "n_steps": watch.n_steps,
         "best_epoch": estimator.best_epoch_,
         "validation_loss": losses_at(estimator.history_, estimator.best_epoch_),
     }
-    if recorder is not None:
-        facts["affinity"] = _affinity(recorder, job.task_names)
-    return answers, estimator.history_, facts
 
 
 def _answer_baseline(job: Job, samples: Samples, split: Split, targets: dict[str, Target]) -> Answer:
     (name, target), baseline = next(iter(targets.items())), cast(Baseline, job.learner)
     decoded, facts = baseline.answer(samples, split, target)
     return {name: decoded}, pd.DataFrame(), facts
+
+
+ANSWERS: dict[type[Any], Callable[..., Answer]] = {Baseline: _answer_baseline, Probe: _answer_probe}
 
 
 def _counts(job: Job, protocol: Protocol) -> dict[str, dict[str, int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -89,16 +89,45 @@ def mean_ranks(evidence: Evidence) -> dict[str, float]:
 
 def loss_table(evidence: Evidence, arm: str, task: str, seeds: Sequence[int] | None = None) -> GainTable | None:
     """Return the table of paired differences in loss; None if the two arms have no seed in common."""
-    seeds = _common_seeds(evidence, arm, [task]) if seeds is None else seeds
+    return contrast_table(evidence, task, {evidence.reference: 1.0, arm: -1.0}, seeds)
+
+
+def contrast_rows(
+    evidence: Evidence, signs: Mapping[str, float], margin: float, confidence: float, arm: str
+) -> pd.DataFrame:
+    """Judge any sum of losses on every task, as :func:`gain_rows` judges the difference of two.
+
+    Parameters
+    ----------
+    evidence : Evidence
+    signs : dict of str to float
+        For each arm the factor on its loss; they sum to 0.
+    margin, confidence : float
+        As in :func:`multitide.compare`.
+    arm : str
+        What the column ``arm`` says.
+    """
+    rows = []
+    for task in evidence.protocol.task_names:
+        tables = {arm: contrast_table(evidence, task, signs)}
+        rows += _judged(evidence, tables, margin, confidence, {"task": task})
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def contrast_table(
+    evidence: Evidence, task: str, signs: Mapping[str, float], seeds: Sequence[int] | None = None
+) -> GainTable | None:
+    """Return the table of a signed sum of paired losses; None if the arms have no seed in common."""
+    seeds = _common_seeds(evidence, list(signs), [task]) if seeds is None else seeds
     if not seeds:
         return None
-    differences = [evidence.losses(evidence.reference, task, s) - evidence.losses(arm, task, s) for s in seeds]
+    sums = [sum(sign * evidence.losses(arm, task, seed) for arm, sign in signs.items()) for seed in seeds]
     test = evidence.protocol.test
-    return row_table(np.stack(differences), test["group"].to_numpy(), _folds(evidence), int(test["group"].max()) + 1)
+    return row_table(np.stack(sums), test["group"].to_numpy(), _folds(evidence), int(test["group"].max()) + 1)
 
 
 def _mean_over_tasks(evidence: Evidence, arm: str) -> GainTable | None:
-    seeds = _common_seeds(evidence, arm, evidence.protocol.task_names)
+    seeds = _common_seeds(evidence, [evidence.reference, arm], evidence.protocol.task_names)
     tables = [loss_table(evidence, arm, task, seeds) for task in evidence.protocol.task_names]
     return mean_table([table for table in tables if table is not None]) if seeds else None
 
@@ -107,7 +136,7 @@ def _metric_table(evidence: Evidence, arm: str, task: str, metric: str) -> GainT
     """Return the table of paired differences of a figure, signed so that plus is better."""
     if metric == "loss":
         return loss_table(evidence, arm, task)
-    seeds = _common_seeds(evidence, arm, [task])
+    seeds = _common_seeds(evidence, [evidence.reference, arm], [task])
     if not seeds:
         return None
     sign = 1.0 if HIGHER_IS_BETTER[metric] else -1.0
@@ -166,8 +195,8 @@ def _answering(evidence: Evidence, *tasks: str) -> list[str]:
     return [arm for arm in evidence.arm_names[1:] if set(tasks) <= set(evidence.asked[arm])]
 
 
-def _common_seeds(evidence: Evidence, arm: str, tasks: Sequence[str]) -> list[int]:
-    sets = [set(evidence.seeds(name, task)) for name in (evidence.reference, arm) for task in tasks]
+def _common_seeds(evidence: Evidence, arms: Sequence[str], tasks: Sequence[str]) -> list[int]:
+    sets = [set(evidence.seeds(arm, task)) for arm in arms for task in tasks]
     return sorted(set.intersection(*sets))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, cast
 
@@ -18,6 +18,7 @@ from multitide.sharing import SHARINGS, Hard, NoSharing
 from multitide.store import installed_versions
 from multitide.study.arms import Arm
 from multitide.study.baselines import Baseline
+from multitide.study.probing import Probe
 from multitide.study.protocol import Protocol
 from multitide.tasks import Task, task_to_config
 from multitide.training import Training
@@ -31,7 +32,7 @@ class Job:
 
     Attributes
     ----------
-    learner : MultiTaskEstimator or Baseline
+    learner : MultiTaskEstimator, Baseline or Probe
         Not fitted, with the budget and the seed of this fit.
     tasks : tuple of Task
         Learned together.
@@ -46,7 +47,7 @@ class Job:
         Steps from one record of the tasks' affinity to the next; 0: none is kept.
     """
 
-    learner: MultiTaskEstimator | Baseline
+    learner: MultiTaskEstimator | Baseline | Probe
     tasks: tuple[Task, ...]
     seed: int
     fold: int
@@ -67,10 +68,14 @@ def make_job(arm: Arm, group: tuple[str, ...], protocol: Protocol, seed: int, fo
     settings = arm.settings
     learner = arm.learner
     random_state = None
-    if isinstance(learner, MultiTaskEstimator):
-        random_state = (learner.random_state or 0) + seed
-        learner = with_budget(learner, protocol, tasks, fold)
-        learner.set_params(tasks=list(tasks), random_state=random_state, verbose=0)
+    if isinstance(learner, Probe):
+        learned = tuple(by_name[name] for name in learner.learned(group))
+        estimator = _ready(learner.estimator, protocol, learned, seed, fold)
+        learner, random_state = replace(learner, estimator=estimator), estimator.random_state
+        settings |= {"max_epochs": estimator.max_epochs, "patience": _patience(estimator)}
+    elif isinstance(learner, MultiTaskEstimator):
+        learner = _ready(learner, protocol, tasks, seed, fold)
+        random_state = learner.random_state
         settings |= {"max_epochs": learner.max_epochs, "patience": _patience(learner)}
         if len(tasks) == 1:
             settings |= {"sharing": _of_one_task(settings["sharing"]), "aggregator": None}
@@ -78,6 +83,14 @@ def make_job(arm: Arm, group: tuple[str, ...], protocol: Protocol, seed: int, fo
         settings |= {"record_every": arm.record_every}
     key = _key(settings, tasks, random_state, protocol.fingerprints[fold])
     return Job(learner, tasks, seed, fold, key, settings, arm.record_every)
+
+
+def _ready(
+    learner: MultiTaskEstimator, protocol: Protocol, tasks: tuple[Task, ...], seed: int, fold: int
+) -> MultiTaskEstimator:
+    """Return a copy with its tasks, its seed and its budget."""
+    ready = with_budget(learner, protocol, tasks, fold)
+    return ready.set_params(tasks=list(tasks), random_state=(learner.random_state or 0) + seed, verbose=0)
 
 
 def with_budget(

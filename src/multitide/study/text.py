@@ -14,13 +14,13 @@ def gains_in_words(
     if gains["task"].nunique() > 1:
         gains = pd.concat([gains, mean_gains.assign(task="(mean)")], ignore_index=True)
     title = f"Gain over {reference!r}, in units of the trivial loss (+ = better), with its {confidence:.0%} interval:"
-    return f"{title}\n\n{_aligned(pd.DataFrame([_gain_cells(row, margin) for row in gains.to_dict('records')]))}"
+    return f"{title}\n\n{aligned(pd.DataFrame([_gain_cells(row, margin) for row in gains.to_dict('records')]))}"
 
 
 def losses_in_words(figures: pd.DataFrame) -> str:
     """Write the losses: one line a task, one column an arm."""
     title = "Loss / trivial loss on the test part, mean and spread over seeds:"
-    return f"{title}\n\n{_aligned(loss_table(figures).reset_index())}"
+    return f"{title}\n\n{aligned(loss_table(figures).reset_index())}"
 
 
 def verdict_in_words(verdict: str, margin: float) -> str:
@@ -50,7 +50,7 @@ def _gain_cells(row: dict[str, object], margin: float) -> dict[str, str]:
     }
 
 
-def _aligned(table: pd.DataFrame) -> str:
+def aligned(table: pd.DataFrame) -> str:
     """Write a table with columns as wide as their longest cell."""
     columns = [[str(name), *map(str, table[name])] for name in table.columns]
     widths = [max(map(len, column)) for column in columns]

@@ -1,0 +1,174 @@
+"""The conditions under which tasks are said to gain by sharing a network, each checked on the user's own data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from multitide.study.condition_arms import (
+    ALONE,
+    RANDOM,
+    TOGETHER,
+    WIDE_ALONE,
+    WIDE_TOGETHER,
+    features_of,
+    source_of,
+)
+from multitide.study.condition_text import features_words, labels_words, width_words
+from multitide.study.evidence import Evidence
+from multitide.study.gains import contrast_rows, gain_rows
+from multitide.study.text import aligned
+from multitide.study.verdicts import CANNOT_TELL, HELPS, MARGIN, SAME
+
+SIMILAR = 3.0  # a task with so many times the labels of another has more than a similar amount
+MET, NOT_MET = "met", "not met"
+TITLES = {
+    "features": "Tasks share low-level features",
+    "labels": "Tasks have similar amounts of labels",
+    "network": "The network is big enough for all tasks",
+}
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Whether three conditions hold under which sharing is said to pay; made by :func:`multitide.check_conditions`.
+
+    - **Shared low-level features**: a network that learned *another* task is frozen, and a linear head reads its
+      features; does it answer the task better than a head on a random network's features, and how near does it come
+      to the task's own?
+    - **Similar amounts of labels**: labelled training rows of each task.
+    - **A network big enough**: does the gain of sharing change when every layer has twice the units?
+
+    They explain a gain or its absence; whether sharing pays is what the gain itself says.
+
+    Attributes
+    ----------
+    evidence : Evidence
+        Protocol, runs and answers of the arms that ask; everything else is computed from it.
+    settings : dict of str to dict
+        For each of these arms its ``groups`` and ``settings``.
+    margin, confidence : float
+        As in :func:`multitide.compare`.
+    """
+
+    evidence: Evidence
+    settings: Mapping[str, dict[str, Any]]
+    margin: float = MARGIN
+    confidence: float = 0.95
+
+    @cached_property
+    def features(self) -> pd.DataFrame:
+        """What features of each source are worth to each task, over random ones.
+
+        One row a task and source: ``task``, ``source``, the gain over random features with its interval and verdict as
+        in ``Comparison.gains`` (p values adjusted for the sources of a task), and ``reached``: that gain / the gain of
+        the task's own features, NaN where these are no better than random ones.
+        """
+        sources = [features_of(task) for task in self.evidence.protocol.task_names]
+        table = gain_rows(self.evidence.of([RANDOM, *sources]), self.margin, self.confidence)
+        table["source"] = table.pop("arm").map(source_of)
+        own = table[table["task"] == table["source"]].set_index("task")
+        worth = own["gain"].where(own["verdict"] == HELPS)
+        table["reached"] = table["gain"] / table["task"].map(worth)
+        return table[["task", "source", *table.columns.drop(["task", "source"])]]
+
+    @cached_property
+    def labels(self) -> pd.DataFrame:
+        """Labels of each task, means over folds.
+
+        One row a task: ``train``, ``validation`` and ``test`` (labelled rows), ``times_fewer`` (those of the task with
+        most training labels / its own), ``others`` (training labels of all other tasks together), ``overlap`` (share
+        of its labelled training rows that have a label of another task too).
+        """
+        protocol = self.evidence.protocol
+        tables = [_label_counts(protocol.y[_columns(self.evidence)], split) for split in protocol.splits]
+        table = sum(tables) / len(tables)
+        table["times_fewer"] = table["train"].max() / table["train"]
+        table["others"] = table["train"].sum() - table["train"]
+        return (
+            table[["train", "validation", "test", "times_fewer", "others", "overlap"]].rename_axis("task").reset_index()
+        )
+
+    @cached_property
+    def width(self) -> pd.DataFrame:
+        """What twice the width changes about the gain of sharing; empty where the backbone has no width.
+
+        One row a task: ``before`` and ``wide`` (the gain of sharing in the network as it is and in the wider one),
+        ``gain`` (the second less the first, paired) with its interval and verdict as in ``Comparison.gains``.
+        """
+        if WIDE_TOGETHER not in self.evidence.asked:
+            return pd.DataFrame(columns=["task", "before", "wide", "gain", "low", "high", "verdict", "advice"])
+        signs = {WIDE_ALONE: 1.0, WIDE_TOGETHER: -1.0, ALONE: -1.0, TOGETHER: 1.0}
+        table = contrast_rows(self.evidence, signs, self.margin, self.confidence, WIDE_TOGETHER).drop(columns="arm")
+        for place, (name, pair) in enumerate(
+            {"before": [ALONE, TOGETHER], "wide": [WIDE_ALONE, WIDE_TOGETHER]}.items()
+        ):
+            gains = gain_rows(self.evidence.of(pair), self.margin, self.confidence).set_index("task")["gain"]
+            table.insert(1 + place, name, table["task"].map(gains))
+        return table
+
+    @cached_property
+    def verdicts(self) -> pd.DataFrame:
+        """Whether each condition holds: ``condition``, ``task`` ("" for all), ``verdict``, ``words``.
+
+        The verdict is "met", "not met" or "cannot tell". Features: met if those of another task are better than random
+        ones, not met if those of all others are no better. Labels: met if no task has more than three times those of
+        another. Network: met if a wider one gains no more by sharing, not met if it does.
+        """
+        rows = [
+            {"condition": "features", "task": task, "verdict": _of_features(found), "words": features_words(found)}
+            for task, rows in self.features.groupby("task", sort=False)
+            for found in (rows[rows["source"] != task],)
+        ]
+        most = float(self.labels["times_fewer"].max())
+        verdict = MET if most <= SIMILAR else NOT_MET
+        rows += [{"condition": "labels", "task": "", "verdict": verdict, "words": labels_words(self.labels, SIMILAR)}]
+        rows += [
+            {
+                "condition": "network",
+                "task": row["task"],
+                "verdict": _of_width(row["verdict"]),
+                "words": width_words(row),
+            }
+            for row in self.width.to_dict("records")
+        ]
+        return pd.DataFrame(rows, columns=["condition", "task", "verdict", "words"])
+
+    def __str__(self) -> str:
+        parts = []
+        for condition, rows in self.verdicts.groupby("condition", sort=False):
+            cells = rows[["task", "verdict", "words"]].rename(columns={"words": "because"})
+            cells["task"] = cells["task"].replace("", "(all)")
+            parts.append(f"{TITLES[str(condition)]}:\n\n{aligned(cells)}")
+        if self.width.empty:
+            parts.append(f"{TITLES['network']}:\n\nNot checked: the backbone has no width.")
+        return "\n\n".join(parts)
+
+
+def _columns(evidence: Evidence) -> list[str]:
+    return [task.columns[0] for task in evidence.protocol.tasks]
+
+
+def _label_counts(y: pd.DataFrame, split: Any) -> pd.DataFrame:
+    """Return one row a task: labelled rows on each side, and what share of the training ones others label too."""
+    counts = split.counts(y)[["train", "validation", "test"]].astype(float)
+    known = y.iloc[split.train].notna().to_numpy()
+    several = known.sum(axis=1) > 1
+    shared = (known & several[:, None]).sum(axis=0)
+    return counts.assign(overlap=shared / np.maximum(known.sum(axis=0), 1))
+
+
+def _of_features(others: pd.DataFrame) -> str:
+    verdicts = set(others["verdict"])
+    if HELPS in verdicts:
+        return MET
+    return NOT_MET if verdicts <= {SAME, "hurts"} else CANNOT_TELL
+
+
+def _of_width(verdict: str) -> str:
+    return {HELPS: NOT_MET, SAME: MET, "hurts": MET}.get(verdict, CANNOT_TELL)
