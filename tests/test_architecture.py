@@ -22,9 +22,9 @@ FLOORS = {
     "surface": ["__main__", "cli", "plot", "plot_study", "plot_tuning", "report", "reporting"],
     "api": ["compat", "config_file", "estimator", "methods", "study", "tuning"],
     "assembly": [
-        *("sides", "recipe", "fitting", "group", "searching", "phases", "freezing", "starting", "predicting", "store"),
-        *("config", "training", "batches", "model", "schedule", "keep", "callbacks", "recording", "affinity"),
-        "progress",
+        *("sides", "recipe", "fitting", "group", "solving", "representing", "searching", "phases", "freezing"),
+        *("starting", "predicting", "store", "config", "training", "batches", "model", "schedule", "keep"),
+        *("callbacks", "recording", "affinity", "progress"),
     ],
     "parts": ["tasks", "backbones", "sharing", "balancing", "representations", "encodings"],
     "data": [

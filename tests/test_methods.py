@@ -204,9 +204,9 @@ def test_unknown_names(kind: str, part: str, match: str) -> None:
         (goes_with("backbone", "fcn"), "everything"),
         (goes_with("backbone", "fc"), "sharing: not soft+hard"),
         (goes_with("weighting", "dwa"), "no aggregator"),
-        (goes_with("sharing", "soft"), "no aggregator"),
-        (goes_with("sharing", "cross_stitch"), "aggregator.at: only parameters"),
-        (goes_with("aggregator", "mgda"), "sharing: not soft; weighting: only uniform"),
+        (goes_with("sharing", "soft"), "backbone: not linear; no aggregator"),
+        (goes_with("sharing", "cross_stitch"), "backbone: not linear; aggregator.at: only parameters"),
+        (goes_with("aggregator", "mgda"), "backbone: not linear; sharing: not soft; weighting: only uniform"),
         ({}, "everything"),
     ],
 )

@@ -18,6 +18,7 @@ from multitide.checks import check_choice, one_of
 from multitide.encodings import ENCODINGS
 from multitide.errors import MultitideError, ParameterError
 from multitide.part import Part, annotation_problems
+from multitide.representations import REPRESENTATIONS
 from multitide.sharing import SHARINGS
 from multitide.splits import Splitter
 from multitide.toml import NONE
@@ -26,7 +27,7 @@ Registry = Mapping[str, type[Part]]
 
 # A registry with one entry needs no name: `[inputs]` can only be inputs.
 SPLITTERS: Registry = {"splitter": Splitter}
-REGISTRIES: tuple[Registry, ...] = (BACKBONES, SHARINGS, WEIGHTINGS, ENCODINGS, SPLITTERS)
+REGISTRIES: tuple[Registry, ...] = (BACKBONES, SHARINGS, WEIGHTINGS, ENCODINGS, REPRESENTATIONS, SPLITTERS)
 
 
 @contextmanager

@@ -12,11 +12,12 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from multitide.callbacks import Callback
-from multitide.errors import DataError
+from multitide.errors import DataError, ParameterError
 from multitide.fitting import fit_model
 from multitide.predicting import decode
 from multitide.progress import ProgressBar
 from multitide.recipe import PART_PARAMETERS, make_part, make_recipe, resolve_device
+from multitide.representing import fit_encoder, vectors_of
 from multitide.samples import Samples, SeriesView
 from multitide.sides import learning_sides
 from multitide.splits import Splitter
@@ -84,6 +85,8 @@ class MultiTaskEstimator(BaseEstimator):
         Shape of the training series.
     channels_ : tuple of str
         Names of the channels.
+    representation_ : Encoder or None
+        What ``inputs.representation`` became on the training part's series.
     seed_ : int
         The seed that was used.
 
@@ -198,7 +201,14 @@ class MultiTaskEstimator(BaseEstimator):
         samples, train, valid = learning_sides(samples, tasks, held_out, self.validation, recipe.seed)
         bar = [ProgressBar()] if self.verbose else []
         source = _source(start or recipe.training.start)
-        fitted = fit_model(samples, train, valid, tasks, recipe, [*bar, *callbacks], source)
+        encoder = fit_encoder(recipe.inputs.representation, samples[train], load_model)
+        if encoder is not None and source is not None:
+            raise ParameterError(
+                "`training.start` must be left out with `inputs.representation`, whose vectors another model has not "
+                "seen. To build on a saved model's features use representation='model:FOLDER'."
+            )
+        vectors = vectors_of(samples, encoder)
+        fitted = fit_model(vectors, train, valid, tasks, recipe, [*bar, *callbacks], source)
         self.history_, self.pretrain_history_ = pd.DataFrame(fitted.history), pd.DataFrame(fitted.pretrain_history)
         return self._take(
             StoredModel(
@@ -215,6 +225,7 @@ class MultiTaskEstimator(BaseEstimator):
                 fingerprint=samples.fingerprint(),
                 reading=samples.reading,
                 trials=fitted.trials,
+                encoder=encoder,
             )
         )
 
@@ -224,6 +235,7 @@ class MultiTaskEstimator(BaseEstimator):
         self.tasks_, self.model_, self.seed_ = stored.tasks, stored.answers, stored.seed
         self.best_epoch_, self.n_labelled_, self.seconds_ = stored.best_epoch, stored.n_labelled, stored.seconds
         self.channels_, self.reading_, self.trials_ = stored.channels, stored.reading, pd.DataFrame(stored.trials)
+        self.representation_ = stored.encoder
         self.n_channels_in_, self.n_timepoints_in_ = len(stored.channels), stored.n_timepoints
         return self
 
@@ -293,7 +305,9 @@ class MultiTaskEstimator(BaseEstimator):
     def _decode(self, X: Any, static: pd.DataFrame | None) -> dict[str, np.ndarray]:
         check_is_fitted(self, "model_")
         samples = as_samples(X, static=static)
-        decoded = decode(self.model_, samples, self.channels_, self.n_timepoints_in_, resolve_device(self.device))
+        device = resolve_device(self.device)
+        encoder = self.representation_
+        decoded = decode(self.model_, samples, self.channels_, self.n_timepoints_in_, device, encoder)
         return {task.name: decoded[task.name] for task in self.tasks_}
 
     # -- keeping ----------------------------------------------------------------------------------------------------
@@ -310,15 +324,27 @@ class MultiTaskEstimator(BaseEstimator):
         return save_model(self.stored_, Path(folder))
 
     @classmethod
-    def load(cls, folder: str | Path, *, device: str | None = None) -> Self:
+    def load(cls, folder: str | Path, *, device: str | None = None, representation: Any = None) -> Self:
         """Read a model folder or a run folder; no pickle is ever read.
+
+        Parameters
+        ----------
+        folder : path
+            The model's.
+        device : str, optional
+            Instead of the one that it was fitted with.
+        representation : object, optional
+            The fitted transformer, if the model reads vectors of one of your own: that is not stored, but what it
+            makes of some training series is, and must be the same.
 
         Raises
         ------
         StoreError
             If it is no model folder, was altered or damaged, or was written by a newer multitide.
+        ParameterError
+            If `representation` is missing, or is another one.
         """
-        stored = load_model(Path(folder))
+        stored = load_model(Path(folder), representation)
         estimator = cls(**stored.params)
         if device is not None:
             estimator.set_params(device=device)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from multitide.backbones.backbone import Backbone
+from multitide.backbones.linear import Linear
 from multitide.callbacks import Callback
 from multitide.checks import one_of, suggest
 from multitide.errors import DataError, ParameterError
@@ -18,6 +19,7 @@ from multitide.phases import Phases
 from multitide.recipe import Recipe
 from multitide.samples import Samples
 from multitide.searching import WeightSearch
+from multitide.solving import Solution
 from multitide.starting import Source
 from multitide.tasks.task import Task
 
@@ -93,7 +95,8 @@ def fit_model(
     for names in recipe.sharing.groups(list(by_name)):
         group = Group(samples, train, validation, [by_name[name] for name in names], recipe)
         search = WeightSearch(group, callbacks, source)
-        phases = Phases(search.settled(), callbacks, source)
+        solved = isinstance(recipe.backbone, Linear)
+        phases = Solution(group, source) if solved else Phases(search.settled(), callbacks, source)
         more_networks, more_answered = phases.run()
         networks += more_networks
         answered += more_answered

@@ -18,6 +18,7 @@ from multitide.encodings import ENCODINGS
 from multitide.errors import ParameterError
 from multitide.part import Part
 from multitide.recipe import PART_PARAMETERS, combination_problems, make_part
+from multitide.representations import REPRESENTATIONS
 from multitide.schedule import SCHEDULES
 from multitide.sharing import Sharing
 from multitide.study.baselines import BASELINES
@@ -28,6 +29,7 @@ KINDS: dict[str, Mapping[str, type[Part] | Callable[..., Any]]] = {
     "task": TASKS,
     "inputs": PART_PARAMETERS["inputs"],
     "encoding": ENCODINGS,
+    "representation": REPRESENTATIONS,
     "backbone": PART_PARAMETERS["backbone"],
     "sharing": PART_PARAMETERS["sharing"],
     "weighting": PART_PARAMETERS["weighting"],

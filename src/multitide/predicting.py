@@ -8,8 +8,11 @@ import numpy as np
 import torch
 
 from multitide.batches import DeviceSamples
+from multitide.encodings.representation import Encoder
 from multitide.errors import DataError, MultitideWarning
 from multitide.model import Answers
+from multitide.representations import represent
+from multitide.representing import chunks
 from multitide.samples import Samples
 
 BATCH = 1024
@@ -17,7 +20,12 @@ BATCH = 1024
 
 @torch.no_grad()
 def decode(
-    answers: Answers, samples: Samples, channels: tuple[str, ...], n_timepoints: int, device: torch.device
+    answers: Answers,
+    samples: Samples,
+    channels: tuple[str, ...],
+    n_timepoints: int,
+    device: torch.device,
+    encoder: Encoder | None = None,
 ) -> dict[str, np.ndarray]:
     """Return each task's probabilities (n_samples, n_classes) or numbers (n_samples,).
 
@@ -31,6 +39,8 @@ def decode(
         What the model was fitted on.
     device : torch.device
         Where to compute.
+    encoder : Encoder, optional
+        Makes the vectors that the model reads.
 
     Raises
     ------
@@ -38,6 +48,14 @@ def decode(
         If the channels or the static inputs are not those of the training samples.
     """
     check_like_training(answers, samples, channels, n_timepoints)
+    if encoder is None:
+        return _decode(answers, samples, device)
+    n_features = len(answers.network_list[0].inputs.channels)
+    found = [_decode(answers, represent(samples[rows], encoder), device) for rows in chunks(samples, n_features)]
+    return _joined(found)
+
+
+def _decode(answers: Answers, samples: Samples, device: torch.device) -> dict[str, np.ndarray]:
     answers = answers.to(device).eval()
     statics = [_static(network.static, samples) for network in answers.network_list]
     on_device = [None if s is None else torch.from_numpy(s).to(device) for s in statics]
@@ -48,6 +66,10 @@ def decode(
         decoded = answers(batch.x, batch.lengths, [None if s is None else s[rows] for s in on_device])
         parts.append({name: values.cpu().numpy() for name, values in decoded.items()})
     answers.cpu()
+    return _joined(parts)
+
+
+def _joined(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,17 +13,20 @@ from pydantic import Field, InstanceOf
 
 from multitide.backbones import BACKBONES
 from multitide.backbones.backbone import Backbone
+from multitide.backbones.linear import Linear
 from multitide.balancing import AGGREGATORS, WEIGHTINGS
 from multitide.balancing.aggregator import Aggregator
 from multitide.balancing.uniform import Uniform
 from multitide.balancing.weighting import Weighting
 from multitide.checks import one_of
-from multitide.config import part_from_config
+from multitide.config import gathering, part_from_config
 from multitide.encodings.inputs import Inputs
+from multitide.encodings.representation import Representation
 from multitide.errors import ParameterError
 from multitide.keep import Keep
 from multitide.part import Part, annotation_problems
-from multitide.sharing import SHARINGS
+from multitide.representations import REPRESENTATIONS
+from multitide.sharing import SHARINGS, Hard, NoSharing
 from multitide.sharing.sharing import Sharing
 from multitide.training import Training
 
@@ -84,6 +88,8 @@ def make_recipe(params: Mapping[str, Any]) -> Recipe:
     seed = params["random_state"]
     numbers["seed"] = int.from_bytes(os.urandom(4), "little") if seed is None else seed
     problems += annotation_problems(Recipe, numbers, "", only=list(numbers))
+    with gathering(problems):
+        parts["inputs"] = with_representation(parts.get("inputs"))
     problems = problems or combination_problems(parts)
     if not problems:
         resolve_device(numbers["device"])
@@ -94,9 +100,9 @@ def make_recipe(params: Mapping[str, Any]) -> Recipe:
 def combination_problems(parts: Mapping[str, Part | None]) -> list[str]:
     """Return one sentence for every pair of parts that has no meaning together."""
     aggregator, weighting, sharing = parts["aggregator"], parts["weighting"], parts["sharing"]
+    problems = vector_problems(parts)
     if not isinstance(aggregator, Aggregator) or not isinstance(sharing, Sharing):
-        return []
-    problems = []
+        return problems
     if not isinstance(weighting, Uniform):
         problems.append(
             f"`weighting` must be 'uniform' beside an aggregator, which weighs the tasks itself; got {weighting!r}."
@@ -107,6 +113,45 @@ def combination_problems(parts: Mapping[str, Part | None]) -> list[str]:
     elif aggregator.at not in places:
         problems.append(f"`aggregator.at` must be {one_of(places)} with {sharing!r}; got {aggregator.at!r}.")
     return problems
+
+
+def vector_problems(parts: Mapping[str, Part | None]) -> list[str]:
+    """Return what does not go with vectors in the place of series, or with linear heads."""
+    backbone, inputs, sharing = parts.get("backbone"), parts.get("inputs"), parts["sharing"]
+    problems = []
+    if isinstance(inputs, Inputs) and inputs.representation is not None and isinstance(backbone, Backbone):
+        if not backbone.reads_vectors:
+            problems.append(
+                "`backbone` must be one for vectors, 'fc' or 'linear', with `inputs.representation`; got "
+                f"{type(backbone).__name__}. (A backbone of your own sets `reads_vectors = True`.)"
+            )
+        if inputs.n_channels is not None or inputs.n_timepoints is not None:
+            problems.append("`inputs.n_channels` and `n_timepoints` must be left out with `inputs.representation`.")
+    if isinstance(backbone, Linear):
+        if not isinstance(sharing, (Hard, NoSharing)) or sharing.head_units is not None:
+            problems.append(f"`sharing` must be 'hard' or 'none', without `head_units`, for 'linear'; got {sharing!r}.")
+        if parts["aggregator"] is not None:
+            problems.append("`aggregator` must be None with backbone 'linear': the tasks' gradients meet nowhere.")
+    return problems
+
+
+def with_representation(inputs: Part | None) -> Part | None:
+    """Return inputs whose representation is a part: ``"model:FOLDER"`` names the features of a saved model."""
+    if not isinstance(inputs, Inputs) or inputs.representation is None:
+        return inputs
+    spec: Any = inputs.representation
+    name, colon, rest = spec.partition(":") if isinstance(spec, str) else (spec, "", "")
+    where = "inputs.representation"
+    part: Any = part_from_config(REPRESENTATIONS, {"name": name, "model": rest} if colon else spec, where)
+    part.check(where)
+    return dataclasses.replace(inputs, representation=part)
+
+
+def replace_representation(inputs: Any, spec: Representation | None) -> Inputs:
+    """Return the estimator's parameter with another representation."""
+    part = make_part("inputs", inputs)
+    assert isinstance(part, Inputs)
+    return dataclasses.replace(part, representation=spec)
 
 
 def make_part(name: str, value: Any) -> Part:

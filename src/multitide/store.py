@@ -23,12 +23,14 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from multitide.config import part_to_config
-from multitide.encodings.inputs import InputLayer
+from multitide.encodings.inputs import InputLayer, Inputs
+from multitide.encodings.representation import Encoder
 from multitide.encodings.static import StaticLayer
 from multitide.errors import StoreError
 from multitide.group import build_network
 from multitide.model import Answers, Network
-from multitide.recipe import PART_PARAMETERS, Recipe, make_part, make_recipe
+from multitide.recipe import PART_PARAMETERS, Recipe, make_part, make_recipe, replace_representation
+from multitide.representing import FILE, FOLDER, load_representation, network_shape, save_representation
 from multitide.splits import Splitter
 from multitide.tasks import Task, task_from_config, task_to_config
 from multitide.training import copy_with_state
@@ -46,6 +48,15 @@ class NetworkRecord(BaseModel):
     answered: list[str]
     targets: list[dict[str, Any]]
     static: dict[str, Any] | None
+
+
+class RepresentationRecord(BaseModel):
+    """What makes the vectors that the networks read."""
+
+    model_config = ConfigDict(extra="forbid")
+    kind: str
+    n_features: int
+    sha256: str
 
 
 class ModelRecord(BaseModel):
@@ -68,6 +79,7 @@ class ModelRecord(BaseModel):
     fingerprint: str
     reading: dict[str, Any] | None
     trials: list[dict[str, Any]] = []
+    representation: RepresentationRecord | None = None
     weights_sha256: str
     sha256: str = ""
 
@@ -86,6 +98,8 @@ class StoredModel:
         What the training series were.
     seed, best_epoch, n_labelled, seconds, fingerprint, reading, trials
         How it came about; see the estimator's attributes.
+    encoder : Encoder or None
+        Makes the vectors that the networks read; None: they read the series.
     """
 
     params: dict[str, Any]
@@ -101,6 +115,7 @@ class StoredModel:
     fingerprint: str
     reading: dict[str, Any] | None
     trials: list[dict[str, Any]] = field(default_factory=list)
+    encoder: Encoder | None = None
 
 
 def save_model(stored: StoredModel, folder: Path) -> Path:
@@ -111,7 +126,8 @@ def save_model(stored: StoredModel, folder: Path) -> Path:
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         safetensors.torch.save_file(_weights(stored.answers), draft / WEIGHTS_FILE)
-        record = _record(stored, _sha256((draft / WEIGHTS_FILE).read_bytes()))
+        representation = _save_representation(stored, draft)
+        record = _record(stored, _sha256((draft / WEIGHTS_FILE).read_bytes()), representation)
         (draft / MODEL_FILE).write_text(json.dumps(record, indent=1, ensure_ascii=False), encoding="utf-8")
         draft.chmod(0o755)
         os.replace(draft, folder)
@@ -123,11 +139,14 @@ def save_model(stored: StoredModel, folder: Path) -> Path:
     return folder
 
 
-def load_model(folder: Path) -> StoredModel:
+def load_model(folder: Path, transformer: Any = None) -> StoredModel:
     """Read a model from a model or run folder; see :meth:`multitide.MultiTaskEstimator.load`."""
     record = read_record(folder)
     weights = _read_weights(folder, record)
     params = {name: _from_json(name, value) for name, value in record.estimator.items()}
+    encoder = None
+    if record.representation is not None:
+        params["inputs"], encoder = _load_representation(record.representation, folder, params["inputs"], transformer)
     tasks = [task_from_config(config) for config in record.tasks]
     recipe = make_recipe(params | {"device": "auto"})
     return StoredModel(
@@ -144,6 +163,7 @@ def load_model(folder: Path) -> StoredModel:
         fingerprint=record.fingerprint,
         reading=record.reading,
         trials=record.trials,
+        encoder=encoder,
     )
 
 
@@ -206,7 +226,7 @@ def installed_versions() -> dict[str, str]:
     return found
 
 
-def _record(stored: StoredModel, weights_sha256: str) -> dict[str, Any]:
+def _record(stored: StoredModel, weights_sha256: str, representation: RepresentationRecord | None) -> dict[str, Any]:
     answers = stored.answers
     record = ModelRecord(
         format="multitide",
@@ -225,9 +245,38 @@ def _record(stored: StoredModel, weights_sha256: str) -> dict[str, Any]:
         fingerprint=stored.fingerprint,
         reading=stored.reading,
         trials=stored.trials,
+        representation=representation,
         weights_sha256=weights_sha256,
     ).model_dump(mode="json")
     return record | {"sha256": _record_hash(record)}
+
+
+def _save_representation(stored: StoredModel, folder: Path) -> RepresentationRecord | None:
+    if stored.encoder is None:
+        return None
+    kind = save_representation(stored.encoder, folder, save_model)
+    n_features = len(stored.answers.network_list[0].inputs.channels)
+    return RepresentationRecord(kind=kind, n_features=n_features, sha256=_representation_hash(folder))
+
+
+def _load_representation(
+    record: RepresentationRecord, folder: Path, inputs: Any, transformer: Any
+) -> tuple[Inputs, Encoder]:
+    """Return the inputs with the representation, and what it had become."""
+    try:
+        found = _representation_hash(folder)
+    except OSError as error:
+        raise StoreError(f"{str(folder)!r} must hold the model's representation; it does not ({error}).") from error
+    if found != record.sha256:
+        raise StoreError(f"The representation in {str(folder)!r} was altered or damaged after it was written.")
+    spec, encoder = load_representation(record.kind, folder, transformer, load_model)
+    return replace_representation(inputs, spec), encoder
+
+
+def _representation_hash(folder: Path) -> str:
+    """Return the hash of the representation's file; of a model, that of its record, which holds those of the rest."""
+    path = folder / FILE
+    return _sha256((path if path.is_file() else folder / FOLDER / MODEL_FILE).read_bytes())
 
 
 def _network_record(network: Network, answered: list[str]) -> NetworkRecord:
@@ -262,13 +311,17 @@ def _rebuild(
 ) -> Answers:
     by_name = {task.name: task for task in tasks}
     categories = {name: tuple(values) for name, values in record.categories.items()}
+    n_features = None if record.representation is None else record.representation.n_features
+    channels, categories, n_timepoints = network_shape(
+        tuple(record.channels), categories, record.n_timepoints, n_features
+    )
     networks = []
     for i, entry in enumerate(record.networks):
-        inputs: InputLayer = recipe.inputs.build(tuple(record.channels), categories)
+        inputs: InputLayer = recipe.inputs.build(channels, categories)
         static = None if entry.static is None else StaticLayer.from_config(entry.static)
         pairs = zip(entry.tasks, entry.targets, strict=True)
         targets = [by_name[name].target_from_config(config) for name, config in pairs]
-        network = build_network(recipe, inputs, static, targets, record.n_timepoints)
+        network = build_network(recipe, inputs, static, targets, n_timepoints)
         state = {key.removeprefix(f"{i}."): tensor for key, tensor in weights.items() if key.startswith(f"{i}.")}
         try:
             networks.append(copy_with_state(network, state))
@@ -283,6 +336,8 @@ def _to_json(name: str, value: Any) -> Any:
         return None if value is None else [task if isinstance(task, str) else task_to_config(task) for task in value]
     if isinstance(value, Splitter):
         return value.get_params()
+    if name == "inputs" and value is not None:
+        value = replace_representation(value, None)  # which has a file of its own
     if name in PART_PARAMETERS and value is not None:
         return part_to_config(PART_PARAMETERS[name], value)
     return value

@@ -23,6 +23,7 @@ from multitide.backbones import (
     BlockBackbone,
     Flow,
     InceptionTime,
+    Linear,
 )
 from multitide.backbones.convolution import MeanPooling
 from multitide.errors import DataError, ParameterError
@@ -66,8 +67,10 @@ SPECS: dict[str, Backbone] = {
     "a user's": UserBackbone(),
 }
 SHUFFLED = LSTMFCN(shuffle=True, hidden_size=8)
+LINEAR = Linear()  # the one that has nothing to learn
 every_spec = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS.keys())
 every_spec_shuffled_too = pytest.mark.parametrize("spec", [*SPECS.values(), SHUFFLED], ids=[*SPECS, "shuffled"])
+with_linear = pytest.mark.parametrize("spec", [*SPECS.values(), LINEAR], ids=[*SPECS, "linear"])
 
 
 def built(spec: Backbone, seed: int = 0) -> BackboneModule:
@@ -94,10 +97,10 @@ def padded(x: Tensor, lengths: Tensor, filling: float) -> Tensor:
 
 
 def test_every_registered_backbone_is_tested_here() -> None:
-    assert {type(spec) for spec in SPECS.values()} - {UserBackbone} == set(BACKBONES.values())
+    assert {type(spec) for spec in [*SPECS.values(), LINEAR]} - {UserBackbone} == set(BACKBONES.values())
 
 
-@every_spec_shuffled_too
+@with_linear
 def test_gives_the_features_it_declares(spec: Backbone) -> None:
     spec.check("backbone")
     module = built(spec)
@@ -106,7 +109,7 @@ def test_gives_the_features_it_declares(spec: Backbone) -> None:
     assert features.isfinite().all()
 
 
-@every_spec
+@with_linear
 def test_features_are_those_of_the_series_alone(spec: Backbone) -> None:
     module = built(spec)
     lengths = torch.tensor([spec.min_timepoints, N_TIMEPOINTS, 17, 20, spec.min_timepoints + 1])
@@ -117,7 +120,7 @@ def test_features_are_those_of_the_series_alone(spec: Backbone) -> None:
         torch.testing.assert_close(together[i], alone[0], rtol=1e-6, atol=1e-6)
 
 
-@every_spec
+@with_linear
 def test_full_lengths_are_no_lengths(spec: Backbone) -> None:
     module, x = built(spec), series(4)
     torch.testing.assert_close(module(x, torch.full((4,), N_TIMEPOINTS)), module(x), rtol=1e-6, atol=1e-6)
@@ -197,7 +200,7 @@ def test_state_dict_holds_everything(spec: Backbone) -> None:
     assert torch.equal(other(x), module(x))
 
 
-@every_spec
+@with_linear
 def test_forward_reads_nothing_back_to_the_host(spec: Backbone) -> None:
     # A tensor on the meta device has a shape and no values: what runs there decides by shapes alone.
     module = spec.build(N_CHANNELS, N_TIMEPOINTS).to("meta")

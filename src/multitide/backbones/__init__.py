@@ -8,6 +8,7 @@ from multitide.backbones.fc import FC
 from multitide.backbones.fcn import FCN
 from multitide.backbones.gru import GRU
 from multitide.backbones.inception_time import InceptionTime
+from multitide.backbones.linear import Linear
 from multitide.backbones.lstm import LSTM
 from multitide.backbones.lstm_fcn import LSTMFCN
 from multitide.backbones.rnn import RNN
@@ -21,6 +22,7 @@ BACKBONES: dict[str, type[Backbone]] = {
     "cnn1d": CNN1D,
     "fc": FC,
     "inception_time": InceptionTime,
+    "linear": Linear,
 }
 
 __all__ = [
@@ -38,5 +40,6 @@ __all__ = [
     "BlockBackbone",
     "Flow",
     "InceptionTime",
+    "Linear",
     "Pooling",
 ]

@@ -133,6 +133,7 @@ class BlockBackbone(BackboneModule):
 class Backbone(Part, ABC):
     """Spec of a backbone; its dataclass fields are its parameters."""
 
+    reads_vectors: ClassVar[bool] = False  # whether it is made for series of one step, those of a representation
     too_short: ClassVar[str] = "Use longer series."  # what to do about series shorter than `min_timepoints`
     widths: ClassVar[tuple[str, ...]] = ()  # fields that count units; a study makes a network wider by them
 

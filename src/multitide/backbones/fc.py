@@ -39,6 +39,7 @@ class FC(Backbone):
        https://doi.org/10.1038/323533a0
     """
 
+    reads_vectors: ClassVar[bool] = True
     hidden_size: PositiveInt = 32
     dropout: Probability = 0.1
     bias: bool = True

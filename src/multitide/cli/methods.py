@@ -15,6 +15,7 @@ TITLES = {
     "task": "Kinds of tasks: [[tasks]] kind",
     "inputs": "Inputs",
     "encoding": "Encodings of channels: [inputs] encodings",
+    "representation": "Representations, a vector of each series for fc or linear: [inputs] representation",
     "backbone": "Backbones, from series to features",
     "sharing": "Sharing, which parameters tasks have in common",
     "weighting": "Weightings, from the tasks' losses to one",

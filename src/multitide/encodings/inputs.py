@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from multitide.checks import check_choice
 from multitide.encodings import ENCODINGS
 from multitide.encodings.encoding import Encoding, EncodingModule
+from multitide.encodings.representation import Representation
 from multitide.encodings.scaling import Scale, center_and_scale
 from multitide.errors import DataError, MultitideWarning
 from multitide.part import Part
@@ -30,7 +31,14 @@ def _name_or_encoding(value: Any) -> Any:
     return value
 
 
+def _name_or_representation(value: Any) -> Any:
+    if not isinstance(value, (str, Mapping, Representation)):
+        raise ValueError("a name or a Representation (a transformer of your own: Transformed(transformer))")
+    return value
+
+
 NameOrEncoding = Annotated[str | Encoding, PlainValidator(_name_or_encoding)]
+NameOrRepresentation = Annotated[str | Representation, PlainValidator(_name_or_representation)]
 
 
 @dataclass
@@ -60,6 +68,10 @@ class Inputs(Part):
         Encodings of the numeric channels, each fed by the one before; see ``ENCODINGS``.
     n_channels, n_timepoints : int, optional
         How many raw channels, and steps of each series, the training samples must have; others are refused.
+    representation : str or Representation, optional
+        Makes a vector of each series before all else, "minirocket" or ``TS2Vec(n_steps=500)``; fitted to the training
+        part's series and saved with the model. The steps above are then those of the vectors, and the backbone is one
+        for vectors, "fc" or "linear". ``"model:FOLDER"`` gives the features of a saved model.
 
     Notes
     -----
@@ -76,6 +88,7 @@ class Inputs(Part):
     # Two layers that differ in what they demand do the same.
     n_channels: Annotated[int, Field(ge=1)] | None = field(default=None, compare=False)
     n_timepoints: Annotated[int, Field(ge=1)] | None = field(default=None, compare=False)
+    representation: NameOrRepresentation | None = None
 
     def check(self, name: str = "") -> None:
         """Raise :class:`ParameterError` that lists what is wrong, encodings included."""

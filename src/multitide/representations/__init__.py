@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from multitide.representations.features import BackboneEncoder, Transformed
+from multitide.encodings.representation import Encoder, Representation
+from multitide.representations.features import BackboneEncoder, ModelFeatures, Transformed
 from multitide.representations.linear import LinearHeads
 from multitide.representations.minirocket import MiniRocket
 from multitide.representations.represent import represent
-from multitide.representations.representation import Encoder, Representation
 from multitide.representations.storing import load_encoder, save_encoder
 from multitide.representations.ts2vec import TS2Vec
 
-REPRESENTATIONS: dict[str, type[Representation]] = {"minirocket": MiniRocket, "ts2vec": TS2Vec}
+REPRESENTATIONS: dict[str, type[Representation]] = {
+    "minirocket": MiniRocket,
+    "ts2vec": TS2Vec,
+    "model": ModelFeatures,
+}
 
 __all__ = [
     "REPRESENTATIONS",
@@ -18,6 +22,7 @@ __all__ = [
     "Encoder",
     "LinearHeads",
     "MiniRocket",
+    "ModelFeatures",
     "Representation",
     "TS2Vec",
     "Transformed",

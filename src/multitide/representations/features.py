@@ -3,60 +3,103 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from multitide.encodings.representation import Encoder, Representation
 from multitide.errors import DataError, ParameterError
-from multitide.representations.representation import Encoder, Representation, check_channels
+from multitide.representations.represent import represent
+from multitide.representations.representation import check_channels
 from multitide.samples import Samples
 
 BATCH = 1024
+N_PROBE = 8  # training series by which a transformer is known again
+
+
+@dataclass
+class ModelFeatures(Representation):
+    """The features of a trained model, what its heads read; ``"model:FOLDER"`` names one that was saved.
+
+    Parameters
+    ----------
+    model : path or MultiTaskEstimator
+        The folder of a saved model, or a fitted estimator. It is saved with the model that reads its features.
+    """
+
+    model: Any
+
+    def check(self, name: str = "") -> None:
+        """Raise :class:`ParameterError` if there is neither a folder nor a fitted model."""
+        if not isinstance(self.model, (str, Path)) and not hasattr(_stored(self.model), "answers"):
+            where = f"{name or 'ModelFeatures'}.model"
+            raise ParameterError(f"`{where}` must be the folder of a model, or a fitted estimator; got {self.model!r}.")
+
+    def fit(self, samples: Samples) -> BackboneEncoder:
+        """Return the model's features; nothing is learned."""
+        if isinstance(self.model, (str, Path)):
+            raise ParameterError("`model` must be a fitted estimator here: MultiTaskEstimator.load(folder).")
+        self.check()
+        return BackboneEncoder(self.model)
 
 
 class BackboneEncoder(Encoder):
     """The features of a trained model: what its heads read, static inputs included.
 
-    It stores nothing: save the model itself.
+    `save_encoder` does not store it: save the model itself.
 
     Parameters
     ----------
-    estimator : MultiTaskEstimator
+    model : MultiTaskEstimator
         Fitted. Of a model with weights of several epochs the joint set is asked; where tasks have backbones of their
         own, their features are joined.
     """
 
-    def __init__(self, estimator: Any) -> None:
-        networks = {tuple(network.names): network for network in reversed(estimator.model_.network_list)}
+    def __init__(self, model: Any) -> None:
+        self.model = _stored(model)
+        networks = {tuple(network.names): network for network in reversed(self.model.answers.network_list)}
         self._networks = list(reversed(networks.values()))  # of each group of tasks the first network, the joint one
-        self._channels: tuple[str, ...] = estimator.channels_
 
-    @torch.no_grad()
     def transform(self, samples: Samples) -> np.ndarray:
         """Return the features, float32 (n_samples, n_features)."""
-        check_channels(samples, self._channels)
-        return np.concatenate(
-            [self._features(samples[np.arange(i, min(i + BATCH, len(samples)))]) for i in range(0, len(samples), BATCH)]
-        )
+        check_channels(samples, self.model.channels)
+        if self.model.encoder is not None:
+            samples = represent(samples, self.model.encoder)
+        return features_of(self._networks, samples)
 
-    def _features(self, samples: Samples) -> np.ndarray:
-        x = torch.from_numpy(np.ascontiguousarray(samples.gather(slice(None))))
-        lengths = None if samples.equal_lengths else torch.from_numpy(samples.lengths)
-        found: dict[int, Tensor] = {}
-        for network in self._networks:
-            static = None if network.static is None else torch.from_numpy(network.static.encode(samples.static))
-            found |= {id(each): each for each in network.eval().features(x, lengths, static)}
-        return torch.cat(list(found.values()), dim=1).numpy()
+
+@torch.no_grad()
+def features_of(networks: Sequence[Any], samples: Samples) -> np.ndarray:
+    """Return what the heads of these networks read, float32 (n_samples, n_features); what two have in common once."""
+    parts = [_features(networks, samples[i : i + BATCH]) for i in range(0, len(samples), BATCH)]
+    return np.concatenate(parts)
+
+
+def _features(networks: Sequence[Any], samples: Samples) -> np.ndarray:
+    x = torch.from_numpy(np.ascontiguousarray(samples.gather(slice(None))))
+    lengths = None if samples.equal_lengths else torch.from_numpy(samples.lengths)
+    found: dict[int, Tensor] = {}
+    for network in networks:
+        static = None if network.static is None else torch.from_numpy(network.static.encode(samples.static))
+        found |= {id(each): each for each in network.eval().features(x, lengths, static)}
+    return torch.cat(list(found.values()), dim=1).numpy()
+
+
+def _stored(model: Any) -> Any:
+    """Return what a fitted estimator would save; that itself is returned as it is."""
+    return getattr(model, "stored_", model)
 
 
 @dataclass
 class Transformed(Representation):
     """Vectors of a transformer of the user's, as scikit-learn's are: ``fit(X)`` and ``transform(X)``.
 
-    It stores nothing: keep the transformer yourself.
+    It is not stored: keep the fitted one, ``estimator.representation_.transformer``, and give it to ``load``.
 
     Parameters
     ----------
@@ -75,17 +118,29 @@ class Transformed(Representation):
         missing = [name for name in ("fit", "transform") if not hasattr(self.transformer, name)]
         if missing:
             raise ParameterError(f"`transformer` must have `fit` and `transform`; got {self.transformer!r}.")
-        encoder = TransformedEncoder(copy.deepcopy(self.transformer), self.flat, samples)
+        own = copy.deepcopy(self.transformer)
+        encoder = TransformedEncoder(own, self.flat, samples[:N_PROBE], samples.n_timepoints)
         encoder.transformer.fit(encoder.table(samples))
         return encoder
 
 
 class TransformedEncoder(Encoder):
-    """A fitted transformer of the user's; see :class:`Transformed`."""
+    """A fitted transformer of the user's; see :class:`Transformed`.
 
-    def __init__(self, transformer: Any, flat: bool, samples: Samples) -> None:
-        self.transformer, self._flat = transformer, flat
-        self._channels, self._n_timepoints = samples.channels, samples.n_timepoints
+    Parameters
+    ----------
+    transformer : object
+        Fitted.
+    flat : bool
+        As in :class:`Transformed`.
+    probe : Samples
+        Some training series; see :mod:`multitide.representations.probing`.
+    n_steps : int
+        Of the longest training series.
+    """
+
+    def __init__(self, transformer: Any, flat: bool, probe: Samples, n_steps: int) -> None:
+        self.transformer, self.flat, self.probe, self.n_steps = transformer, flat, probe, n_steps
 
     def transform(self, samples: Samples) -> np.ndarray:
         """Return what the transformer makes of the raw series, float32 (n_samples, n_features)."""
@@ -96,13 +151,13 @@ class TransformedEncoder(Encoder):
 
     def table(self, samples: Samples) -> np.ndarray:
         """Return the raw series as the transformer reads them."""
-        check_channels(samples, self._channels)
+        check_channels(samples, self.probe.channels)
         series = samples.gather(slice(None))
-        if not self._flat:
+        if not self.flat:
             return series
-        if samples.n_timepoints != self._n_timepoints:
+        if samples.n_timepoints != self.n_steps:
             raise DataError(
-                f"`X` must have {self._n_timepoints} time steps for flat=True, as in training; "
+                f"`X` must have {self.n_steps} time steps for flat=True, as in training; "
                 f"got {samples.n_timepoints}."
             )
         return series.reshape(len(series), -1)

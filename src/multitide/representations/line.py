@@ -12,6 +12,7 @@ from scipy.special import softmax
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
+from multitide.errors import DataError
 from multitide.tasks import ClassificationTarget, RegressionTarget, Target
 
 
@@ -36,6 +37,40 @@ class Line:
         if isinstance(target, RegressionTarget):
             return outputs[:, 0] * float(target.scale) + float(target.mean)
         return softmax(outputs, axis=1)
+
+
+@dataclass
+class Scales:
+    """Means and deviations of vectors' entries; an entry that does not vary is worth nothing.
+
+    Attributes
+    ----------
+    center, scale : ndarray, shape (n_features,)
+        `scale` is inf where all known entries are equal.
+    """
+
+    center: np.ndarray
+    scale: np.ndarray
+
+    @classmethod
+    def of(cls, vectors: np.ndarray) -> Scales:
+        """Return those of training vectors (n, n_features), NaN where an entry is missing."""
+        known = ~np.isnan(vectors)
+        count = np.maximum(known.sum(axis=0), 1)
+        center = np.where(known, vectors, 0).sum(axis=0) / count
+        deviation = np.sqrt((np.where(known, vectors - center, 0) ** 2).sum(axis=0) / count)
+        return cls(center, np.where(deviation > np.abs(center) * 1e-6, deviation, np.inf))
+
+    def __call__(self, vectors: np.ndarray) -> np.ndarray:
+        """Return standardised vectors; a missing entry is 0, the mean."""
+        if vectors.shape[1] != len(self.center):
+            raise DataError(f"`vectors` must have {len(self.center)} entries, as in training; got {vectors.shape[1]}.")
+        return np.nan_to_num((vectors - self.center) / self.scale, nan=0.0)
+
+    def unscaled(self, line: Line) -> Line:
+        """Return a head of standardised vectors as one of the vectors as they are."""
+        weights = line.weights / self.scale[:, None]
+        return Line(weights, line.bias - self.center @ weights)
 
 
 def lines(vectors: np.ndarray, codes: np.ndarray, target: Target, strengths: Sequence[float]) -> Iterator[Line]:

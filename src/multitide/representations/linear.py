@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import torch
 
+from multitide.backbones.linear import STRENGTHS
 from multitide.errors import DataError, ParameterError
-from multitide.representations.line import Line, lines
+from multitide.representations.line import Line, Scales, lines
 from multitide.tasks import Target, Task, resolve_tasks
 
-STRENGTHS = tuple(10.0**power for power in range(3, -7, -1))
 SHARE = 0.2  # of the labelled rows chooses where no validation rows are given
 
 
@@ -79,11 +79,19 @@ class LinearHeads:
         vectors, y = _checked(vectors, y)
         self.tasks_ = resolve_tasks(self.tasks, y)
         self.targets_ = {task.name: task.fit_target(y[task.columns]) for task in self.tasks_}
-        self._learn_scales(vectors)
-        held_out = None if validation is None else _checked(*validation)
-        given = None if held_out is None else (self._scaled(held_out[0]), held_out[1])
-        scaled = self._scaled(vectors)
-        chosen = {task.name: self._fit_task(self.targets_[task.name], scaled, y, given) for task in self.tasks_}
+        self._scales = Scales.of(vectors)
+        scaled = self._scales(vectors)
+        given = None
+        if validation is not None:
+            more, labels = _checked(*validation)
+            given = self._scales(more), labels
+        chosen = {}
+        for name, target in self.targets_.items():
+            columns = target.task.columns
+            held_out = None if given is None else (given[0], given[1][columns])
+            if held_out is not None and not len(_labelled(target, held_out[1])[1]):
+                raise DataError(f"Task {name!r} must have labels for validation; got none.")
+            chosen[name] = choose_line(target, scaled, y[columns], held_out, self.strengths, self.random_state)
         self.strengths_ = {name: strength for name, (strength, _) in chosen.items()}
         self._lines = {name: line for name, (_, line) in chosen.items()}
         return self
@@ -119,43 +127,51 @@ class LinearHeads:
         """Return each task's numbers (n_samples,) in the user's units, or probabilities (n_samples, n_classes)."""
         if not hasattr(self, "_lines"):
             raise ParameterError("`fit` must be called before heads can answer.")
-        scaled = self._scaled(_checked(vectors)[0])
+        scaled = self._scales(_checked(vectors)[0])
         return {name: line.decode(scaled, self.targets_[name]) for name, line in self._lines.items()}
 
-    def _fit_task(
-        self, target: Target, scaled: np.ndarray, y: pd.DataFrame, given: tuple[np.ndarray, pd.DataFrame] | None
-    ) -> tuple[float, Line]:
-        """Choose the strength on validation rows, and return it with the head of all training rows."""
-        labels = y[target.task.columns]
-        codes, rows = _labelled(target, labels)
-        if given is None:
-            order = np.random.default_rng(self.random_state).permutation(rows)
-            n_choosing = max(1, round(SHARE * len(order)))
-            learning, choosing = order[n_choosing:], (scaled[order[:n_choosing]], labels.iloc[order[:n_choosing]])
-        else:
-            valid = _labelled(target, given[1][target.task.columns])[1]
-            learning, choosing = rows, (given[0][valid], given[1][target.task.columns].iloc[valid])
-        strengths = sorted(self.strengths, reverse=True)
-        known = choosing[1].reset_index(drop=True)
-        if not len(known):
-            raise DataError(f"Task {target.task.name!r} must have labels for validation; got none.")
-        found = list(lines(scaled[learning], codes[learning], target, strengths))
-        losses = [np.mean(target.row_losses(known, line.decode(choosing[0], target))) for line in found]
-        best = int(np.argmin(losses))
-        line = found[best] if given is not None else next(lines(scaled[rows], codes[rows], target, [strengths[best]]))
-        return strengths[best], line
 
-    def _learn_scales(self, vectors: np.ndarray) -> None:
-        known = ~np.isnan(vectors)
-        count = np.maximum(known.sum(axis=0), 1)
-        self._center = np.where(known, vectors, 0).sum(axis=0) / count
-        deviation = np.sqrt((np.where(known, vectors - self._center, 0) ** 2).sum(axis=0) / count)
-        self._scale = np.where(deviation > np.abs(self._center) * 1e-6, deviation, np.inf)  # a constant says nothing
+def choose_line(
+    target: Target,
+    vectors: np.ndarray,
+    labels: pd.DataFrame,
+    validation: tuple[np.ndarray, pd.DataFrame] | None,
+    strengths: Sequence[float],
+    random_state: int,
+) -> tuple[float, Line]:
+    """Return the strength with the least loss on validation rows, and its head; of a single one, the head of all rows.
 
-    def _scaled(self, vectors: np.ndarray) -> np.ndarray:
-        if vectors.shape[1] != len(self._center):
-            raise DataError(f"`vectors` must have {len(self._center)} entries, as in training; got {vectors.shape[1]}.")
-        return np.nan_to_num((vectors - self._center) / self._scale, nan=0.0)
+    Parameters
+    ----------
+    target : Target
+        What the training labels say of the task.
+    vectors : ndarray of float64, shape (n, n_features)
+        Standardised.
+    labels : DataFrame, n rows
+        The task's columns.
+    validation : (vectors, labels) or None
+        None, or no label among them: a random fifth of the labelled rows chooses, and the head learns from all.
+    strengths, random_state
+        As in :class:`LinearHeads`.
+    """
+    codes, rows = _labelled(target, labels)
+    valid = np.array([], dtype=np.int64) if validation is None else _labelled(target, validation[1])[1]
+    if validation is not None and len(valid):
+        learning, choosing = rows, (validation[0][valid], validation[1].iloc[valid])
+    else:
+        order = np.random.default_rng(random_state).permutation(rows)
+        n_choosing = max(1, round(SHARE * len(order)))
+        learning, choosing = order[n_choosing:], (vectors[order[:n_choosing]], labels.iloc[order[:n_choosing]])
+    strengths = sorted(strengths, reverse=True)
+    if len(strengths) == 1:
+        return strengths[0], next(lines(vectors[rows], codes[rows], target, strengths))
+    known = choosing[1].reset_index(drop=True)
+    found = list(lines(vectors[learning], codes[learning], target, strengths))
+    losses = [np.mean(target.row_losses(known, line.decode(choosing[0], target))) for line in found]
+    best = int(np.argmin(losses))
+    if len(valid):
+        return strengths[best], found[best]
+    return strengths[best], next(lines(vectors[rows], codes[rows], target, [strengths[best]]))
 
 
 def _labelled(target: Target, labels: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

@@ -13,9 +13,10 @@ import torch
 from pydantic import Field
 
 from multitide.encodings.inputs import InputLayer
+from multitide.encodings.representation import Representation
 from multitide.encodings.scaling import Scale
 from multitide.errors import DataError, MissingDependencyError
-from multitide.representations.representation import Representation, SeriesEncoder, complete_series, fit_layer
+from multitide.representations.representation import SeriesEncoder, complete_series, fit_layer
 from multitide.samples import Samples
 
 KERNEL = 9  # steps of a kernel, undilated

@@ -6,8 +6,8 @@ import dataclasses
 
 import numpy as np
 
+from multitide.encodings.representation import Encoder
 from multitide.errors import DataError
-from multitide.representations.representation import Encoder
 from multitide.samples import Samples
 
 
@@ -42,7 +42,12 @@ def represent(samples: Samples, encoder: Encoder | np.ndarray) -> Samples:
         values=np.ascontiguousarray(vectors),
         starts=np.arange(len(vectors), dtype=np.int64),
         lengths=np.ones(len(vectors), dtype=np.int64),
-        channels=tuple(f"f{i}" for i in range(vectors.shape[1])),
+        channels=entry_names(vectors.shape[1]),
         categories={},
         reading=None,
     )
+
+
+def entry_names(n_features: int) -> tuple[str, ...]:
+    """Return the names of a vector's entries, as channels: "f0", "f1", ..."""
+    return tuple(f"f{i}" for i in range(n_features))

@@ -1,56 +1,21 @@
-"""What every representation is: a spec that is fitted to series, and an encoder from series to vectors."""
+"""What representations of our own have in common: they read complete series, and are stored as their arrays."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
 from multitide.encodings.inputs import InputLayer, Inputs
+from multitide.encodings.representation import Encoder, Representation
 from multitide.encodings.scaling import Scale
 from multitide.errors import DataError
-from multitide.part import Part
 from multitide.samples import Samples
 
 BATCH_VALUES = 4_000_000  # values that are worked on at a time
-
-
-class Encoder(ABC):
-    """From series to vectors; what a representation becomes when it has seen training series."""
-
-    @abstractmethod
-    def transform(self, samples: Samples) -> np.ndarray:
-        """Return one vector a sample, float32 (n_samples, n_features).
-
-        Parameters
-        ----------
-        samples : Samples
-            Raw series with the channels of the training series; of any length, NaN where nobody measured.
-
-        Raises
-        ------
-        DataError
-            If the channels are not those of training.
-        """
-
-
-@dataclass
-class Representation(Part, ABC):
-    """Spec of a representation; its dataclass fields are its parameters, and plain values."""
-
-    @abstractmethod
-    def fit(self, samples: Samples) -> Encoder:
-        """Learn from training series, labelled or not.
-
-        Parameters
-        ----------
-        samples : Samples
-            Of the training part only; labels are not looked at.
-        """
 
 
 class SeriesEncoder(Encoder):

@@ -13,9 +13,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from multitide.encodings.inputs import Inputs
+from multitide.encodings.representation import Encoder, Representation
 from multitide.errors import MultitideError, ParameterError, StoreError
 from multitide.representations.minirocket import MiniRocket, MiniRocketEncoder
-from multitide.representations.representation import Encoder, Representation, SeriesEncoder
+from multitide.representations.representation import SeriesEncoder
 from multitide.representations.ts2vec import TS2Vec, TS2VecEncoder
 
 STORED: dict[str, tuple[type[Representation], type[SeriesEncoder]]] = {

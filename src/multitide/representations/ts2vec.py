@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from multitide.encodings.inputs import InputLayer
+from multitide.encodings.representation import Representation
 from multitide.encodings.scaling import Scale
 from multitide.errors import DataError
-from multitide.representations.representation import Representation, SeriesEncoder, fit_layer
+from multitide.representations.representation import SeriesEncoder, fit_layer
 from multitide.samples import Samples
 
 PositiveInt = Annotated[int, Field(ge=1)]

@@ -1,4 +1,4 @@
-"""What a network has to beat: the best constant, and gradient boosting on numbers that describe a window."""
+"""What a network has to beat: the best constant, boosting on numbers that describe a window, and linear heads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ import pandas as pd
 from pydantic import Field
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
+from multitide.backbones.linear import STRENGTHS, Linear
+from multitide.encodings.inputs import Inputs, NameOrRepresentation
+from multitide.estimator import MultiTaskEstimator
 from multitide.part import Part
+from multitide.recipe import with_representation
 from multitide.samples import Samples
 from multitide.splits import Split
 from multitide.study.features import window_features
@@ -107,7 +111,43 @@ class Boosting(Baseline):
         return int(np.argmin(losses)) + 1
 
 
-BASELINES: dict[str, type[Baseline]] = {"constant": Constant, "boosting": Boosting}
+@dataclass
+class LinearBaseline(Baseline):
+    """Ridge or logistic regression a task, on the vectors of a representation or on the flattened series.
+
+    It is ``MultiTaskEstimator(backbone="linear")`` for one task at a time; static inputs come along.
+
+    Parameters
+    ----------
+    representation : str or Representation, optional
+        ``"minirocket"``, ``TS2Vec(n_steps=500)``; None: the series themselves.
+    strengths : tuple of float
+        As in :class:`multitide.backbones.Linear`; the validation part chooses.
+    """
+
+    representation: NameOrRepresentation | None = None
+    strengths: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)] = STRENGTHS
+
+    def check(self, name: str = "") -> None:
+        """Raise :class:`ParameterError` with what is wrong, also in the representation."""
+        super().check(name)
+        with_representation(Inputs(representation=self.representation))
+
+    def answer(self, samples: Samples, split: Split, target: Target) -> tuple[np.ndarray, dict[str, Any]]:
+        """Fit the representation to the training part's series, and the head to its labelled rows."""
+        heads = Linear(strengths=self.strengths)
+        inputs = Inputs(representation=self.representation)
+        name, held_out = target.task.name, samples[split.validation] if len(split.validation) else None
+        estimator = MultiTaskEstimator(
+            [target.task], backbone=heads, inputs=inputs, validation=None, device="cpu", random_state=0, verbose=0
+        ).fit(samples[split.train], validation=held_out)
+        test = samples[split.test]
+        classes = estimator.predict_proba(test)
+        answers = classes[name].to_numpy() if name in classes else estimator.predict(test)[name].to_numpy(dtype=float)
+        return answers, {"n_features": int(estimator.model_.network_list[0].sharing.n_features)}
+
+
+BASELINES: dict[str, type[Baseline]] = {"constant": Constant, "boosting": Boosting, "linear": LinearBaseline}
 
 
 def _labelled(labels: pd.DataFrame, rows: np.ndarray, target: Target) -> np.ndarray:
