@@ -24,7 +24,9 @@ N_PROBE = 8  # training series by which a transformer is known again
 
 @dataclass
 class ModelFeatures(Representation):
-    """The features of a trained model, what its heads read; ``"model:FOLDER"`` names one that was saved.
+    """The features of a trained model: what its heads read.
+
+    ``representation = "model:FOLDER"`` names one that was saved.
 
     Parameters
     ----------
