@@ -55,7 +55,7 @@ def four_tasks(n: int = 80) -> Samples:
 
 
 def found(folder: Path | None = None, **options: Any) -> Grouping:
-    defaults: dict[str, Any] = {"estimator": Company(), "split": RANDOM, "n_jobs": 1, "verbose": 0}
+    defaults: dict[str, Any] = {"estimator": Company(), "split": RANDOM, "n_jobs": 1, "verbose": 0, "n_seeds": 2}
     return group_tasks(four_tasks(), folder=folder, **(defaults | options))
 
 
@@ -70,7 +70,7 @@ def study(folder: Path | None = None, **options: Any) -> Comparison:
 def test_pairs_tell_what_each_task_does_to_each_other_one() -> None:
     grouping = found()
     assert grouping.method == PAIRS
-    assert grouping.n_seeds == 3
+    assert grouping.n_seeds == 2
     for a, b in combinations(TASKS, 2):
         assert grouping.affinity.loc[a, b] == pytest.approx(EFFECTS.get((a, b), 0), abs=0.005)
         assert grouping.affinity.loc[b, a] == pytest.approx(EFFECTS.get((b, a), 0), abs=0.005)
@@ -110,6 +110,24 @@ def test_a_pair_that_failed_is_unknown_and_never_put_together() -> None:
     grouping = found(estimator=Company(lr=0.3))
     assert np.isnan(grouping.affinity.loc["a", "b"])
     assert not any({"a", "b"} <= set(group) for group in grouping.groups)
+
+
+def test_a_task_may_help_where_it_is_not_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    effects = dict.fromkeys(combinations(TASKS, 2), -0.5) | {pair[::-1]: -0.5 for pair in combinations(TASKS, 2)}
+    monkeypatch.setattr(f"{__name__}.EFFECTS", effects | {("b", "a"): 0.3})
+    grouping = found()
+    assert grouping.groups == (("a", "b"), ("b",), ("c",), ("d",))
+    assert grouping.answers == (("a",), ("b",), ("c",), ("d",))
+    assert grouping.advice == "One network each for: a (helped by b); alone: b, c and d."
+    comparison = study(arms=["grouped"])
+    assert comparison.settings["grouped"]["answers"] == [["a"], ["b"], ["c"], ["d"]]
+    assert [fit_tasks(comparison, "grouped", task) for task in "ab"] == [["a", "b"], ["b"]]
+
+
+def fit_tasks(comparison: Comparison, arm: str, task: str) -> list[str]:
+    fit = comparison.evidence.fit(arm, task, 0, 0)
+    assert fit is not None
+    return list(fit.facts["tasks"])
 
 
 # -- measured by looking ahead ----------------------------------------------------------------------------------------
@@ -193,7 +211,7 @@ def test_what_was_found_is_kept_and_found_again(tmp_path: Path, monkeypatch: pyt
 
 
 def test_advice_and_study_share_their_runs(tmp_path: Path) -> None:
-    found(tmp_path, n_seeds=2)
+    found(tmp_path)
     before = {path.name for path in (tmp_path / "runs").iterdir()}
     assert len(before) == 2 * (4 + 6)
     told: list[Progress] = []
@@ -215,6 +233,16 @@ def test_a_study_without_groupings_is_read(tmp_path: Path) -> None:
     del content["groupings"]
     (tmp_path / "study.json").write_text(json.dumps(content))
     assert Comparison.load(tmp_path).groupings == {}
+
+
+def test_each_task_is_answered_by_the_network_that_is_said_to(tmp_path: Path) -> None:
+    arm = {"groups": [["a", "b"], ["b", "c", "d"]], "answers": [["a"], ["b", "c", "d"]]}
+    study(tmp_path, arms={"mine": arm})
+    comparison = Comparison.load(tmp_path)
+    assert [fit_tasks(comparison, "mine", task) for task in "ab"] == [["a", "b"], ["b", "c", "d"]]
+    effort = comparison.effort.query("arm == 'mine'")
+    assert sorted(effort["task"]) == TASKS
+    assert sorted(comparison.gains["task"]) == TASKS
 
 
 # -- the advice by itself ---------------------------------------------------------------------------------------------

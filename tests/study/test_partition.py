@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from itertools import combinations
 
 import numpy as np
 import pytest
 
 from multitide.errors import ParameterError
-from multitide.study.partition import best_partition, group_scores
+from multitide.study.partition import best_networks, best_partition, group_scores
 
 
 def partitions(tasks: list[int]) -> Iterator[list[tuple[int, ...]]]:
@@ -45,6 +46,32 @@ def test_it_is_the_best_of_all(n: int, max_groups: int | None) -> None:
     for _ in range(12 if n < 7 else 4):
         check(rng.normal(size=(1 << n, n)), max_groups)
         check(group_scores(rng.normal(size=(n, n))), max_groups)
+
+
+SIZES = [(1, None), (2, None), (3, None), (4, None), (5, 3), (6, 2), (7, 1), (7, 2)]
+
+
+@pytest.mark.parametrize(("n", "max_groups"), SIZES)
+def test_networks_are_the_best_of_all_even_where_tasks_only_help(n: int, max_groups: int | None) -> None:
+    """Every choice of so many groups of any tasks; each task is answered by the one that is best for it."""
+    rng = np.random.default_rng(n)
+    for scores in (rng.normal(size=(1 << n, n)), group_scores(rng.normal(size=(n, n)))):
+        found = best_networks(scores, max_groups)
+        assert len(found) <= (max_groups or n)
+        assert sorted(task for _, answered in found for task in answered) == list(range(n))
+        assert all(set(answered) <= set(group) for group, answered in found)
+        gained = sum(scores[sum(1 << t for t in group), list(answered)].sum() for group, answered in found)
+        offered = np.where(np.arange(1 << n)[:, None] >> np.arange(n) & 1, scores, -np.inf)
+        choices = combinations(range(1, 1 << n), min(max_groups or n, (1 << n) - 1))
+        best = max(offered[list(groups)].max(axis=0).sum() for groups in choices)
+        assert gained == pytest.approx(best, abs=1e-9)
+
+
+def test_helpers_are_only_taken_where_they_help() -> None:
+    """b helps a, and is harmed by it; c does not matter."""
+    pairs = np.zeros((3, 3))
+    pairs[1, 0], pairs[0, 1] = 0.5, -0.5
+    assert best_networks(group_scores(pairs)) == [((0, 1), (0,)), ((1, 2), (1, 2))]
 
 
 def test_all_partitions_are_tried() -> None:
@@ -85,10 +112,10 @@ def test_twelve_tasks_take_a_moment(kind: str, max_groups: int | None) -> None:
         pairs = np.where(np.arange(12)[:, None] // 4 == np.arange(12) // 4, 1.0, -1.0)
     scores = group_scores(pairs)
     started = time.process_time()
-    found = best_partition(scores, max_groups)
+    found = best_networks(scores, max_groups)
     assert time.process_time() - started < 5
     if kind == "blocks":
-        assert found == [(0, 1, 2, 3), (4, 5, 6, 7), (8, 9, 10, 11)]
+        assert [group for group, _ in found] == [(0, 1, 2, 3), (4, 5, 6, 7), (8, 9, 10, 11)]
 
 
 def test_too_many_tasks_are_refused() -> None:

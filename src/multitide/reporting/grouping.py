@@ -13,8 +13,9 @@ from multitide.study.grouping import METHODS, PAIRS
 NOTES = {
     PAIRS: "Both are in units of the trivial loss: predicted on the validation part from the networks of two tasks, "
     "measured on the test part with the network of the whole group.",
-    "affinity": "The prediction is the mean affinity of the group's other tasks for this one, per step, on training "
-    "batches: its sign and order can be set beside the measured gain, its size cannot.",
+    "affinity": "Predicted is the mean effect of a step for each of the group's other tasks, in shares of what a step "
+    "for the task itself does to its loss on the training batch: its sign and order can be set beside the measured "
+    "gain, its size cannot.",
 }
 
 

@@ -69,7 +69,7 @@ def arm_settings(comparison: Comparison) -> tuple[dict[str, str], list[dict[str,
     own = [
         {
             "arm": arm,
-            "groups": [", ".join(group) for group in comparison.settings[arm]["groups"]],
+            "groups": _groups_in_words(comparison.settings[arm]),
             "settings": {name: value for name, value in settings.items() if common.get(name) != value},
         }
         for arm, settings in flat.items()
@@ -129,8 +129,18 @@ def _verdicts(comparison: Comparison) -> str:
 
 def _group_of(comparison: Comparison, row: Mapping[str, Any]) -> str:
     """Return the tasks that are learned with this one."""
-    groups = comparison.settings[row["arm"]]["groups"]
-    return ", ".join(next((group for group in groups if row["task"] in group), []))
+    spec = comparison.settings[row["arm"]]
+    pairs = zip(spec["groups"], spec.get("answers", spec["groups"]), strict=True)
+    return ", ".join(next((group for group, answered in pairs if row["task"] in answered), []))
+
+
+def _groups_in_words(spec: Mapping[str, Any]) -> list[str]:
+    """Return each group's tasks, and which of them it answers where that is not all."""
+    pairs = zip(spec["groups"], spec.get("answers", spec["groups"]), strict=True)
+    return [
+        ", ".join(group) + (f" (answers {', '.join(answered)})" if group != answered else "")
+        for group, answered in pairs
+    ]
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from multitide.errors import StoreError
 from multitide.splits import Split
-from multitide.study.evidence import Evidence
+from multitide.study.evidence import Evidence, make_evidence
 from multitide.study.fits import Fit
 from multitide.study.protocol import Protocol
 from multitide.study.record import read_fit, runs_folder, write_atomically, write_fit
@@ -88,9 +88,9 @@ def _runs(content: dict[str, Any], protocol: Protocol, folder: Path) -> dict[str
     run_keys = {(arm, seed, fold): keys for arm, seed, fold, keys in content["runs"]}
     fits: dict[str, Fit | None] = {key: Fit(key, facts) for key, facts in content["failed"].items()}
     fits |= {key: read_fit(folder / "runs", key) for keys in run_keys.values() for key in keys if key not in fits}
-    asked = {arm: [t for group in spec["groups"] for t in group] for arm, spec in content["settings"].items()}
-    evidence = Evidence(protocol, run_keys, {key: fit for key, fit in fits.items() if fit is not None}, asked)
-    return {"evidence": evidence, "settings": content["settings"]}
+    known = {key: fit for key, fit in fits.items() if fit is not None}
+    settings = content["settings"]
+    return {"evidence": make_evidence(protocol, run_keys, known, settings), "settings": settings}
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:

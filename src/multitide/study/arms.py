@@ -14,7 +14,7 @@ from multitide.config import gathering, part_from_config, part_to_config, raise_
 from multitide.errors import ParameterError
 from multitide.estimator import MultiTaskEstimator
 from multitide.recipe import OPTIONAL, PART_PARAMETERS, make_part, make_recipe
-from multitide.sharing import SHARINGS
+from multitide.sharing import SHARINGS, NoSharing
 from multitide.study.baselines import BASELINES, Baseline
 from multitide.study.partition import MOST_TASKS
 from multitide.study.probing import Probe
@@ -62,6 +62,8 @@ class Arm:
         Not fitted; its parameters are the arm's.
     groups : tuple of tuples of str
         Which tasks are learned together; each group is a fit of its own. A task in no group is not answered.
+    answers : tuple of tuples of str or None
+        Which tasks each group answers, where a task is in several of them; None: all of its tasks.
     seek : Seek or None
         How its groups are to be found, if they are not given.
     record_every : int
@@ -71,13 +73,20 @@ class Arm:
     name: str
     learner: MultiTaskEstimator | Baseline | Probe
     groups: Groups
+    answers: Groups | None = None
     seek: Seek | None = None
     record_every: int = 0
 
     @property
     def task_names(self) -> list[str]:
         """The tasks that it answers."""
-        return [name for group in self.groups for name in group]
+        return [name for group in (self.answers or self.groups) for name in group]
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """Groups, what they answer where that is not the same, and settings, as plain JSON values."""
+        answers = {} if self.answers is None else {"answers": [list(tasks) for tasks in self.answers]}
+        return {"groups": [list(group) for group in self.groups], **answers, "settings": self.settings}
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -101,8 +110,9 @@ def resolve_arms(
         ``"grouped"`` (groups that are found on the validation part), or, for several arms at once, ``"pairs"`` or
         ``"leave_one_out"``. In a dict, settings are such a name, a baseline part, or a dict of parameters of the
         estimator (``{"lr": 0.01, "backbone__num_layers": 2}``), with ``groups`` (lists of task names, or how to find
-        them: "auto", "pairs", "affinity", with ``max_groups``) for tasks that are learned together and ``baseline`` for
-        a baseline with parameters.
+        them: "auto", "pairs", "affinity", with ``max_groups``) for tasks that are learned together, ``answers`` (for
+        each group the tasks that it answers, where tasks are in several) and ``baseline`` for a baseline with
+        parameters.
     estimator : MultiTaskEstimator
         What settings change.
     task_names : sequence of str
@@ -150,10 +160,19 @@ def _make_arm(name: str, spec: Any, estimator: MultiTaskEstimator, task_names: t
     groups = settings.pop("groups", [task_names])
     if isinstance(groups, str):
         return sought_arm(name, groups, settings, estimator, task_names)
-    groups = _check_groups(name, groups, task_names)
+    answers = settings.pop("answers", None)
+    groups = _check_groups(name, groups, task_names, answers)
+    answers = _check_answers(name, answers, groups)
     learner = _with_settings(name, estimator, settings)
     sharing = cast(Any, make_part("sharing", learner.sharing))
-    return Arm(name, learner, tuple(tuple(g) for group in groups for g in sharing.groups(list(group))))
+    pairs = [
+        (tuple(part), tuple(task for task in answered if task in part))
+        for group, answered in zip(groups, answers or groups, strict=True)
+        for part in sharing.groups(list(group))
+    ]
+    pairs = [(part, answered) for part, answered in pairs if answered]
+    trained, answered = (tuple(column) for column in zip(*pairs, strict=True))
+    return Arm(name, learner, trained, None if answered == trained else answered)
 
 
 def sought_arm(
@@ -170,7 +189,7 @@ def sought_arm(
     max_groups = settings.pop("max_groups", None)
     if max_groups is not None:
         check_positive_int(f"arms.{name}.max_groups", max_groups)
-    learner = _with_settings(name, estimator, _sharing_at_all(estimator) | settings)
+    learner = _with_settings(name, estimator, sharing_settings(estimator) | settings)
     sharing = cast(Any, make_part("sharing", learner.sharing))
     if method == "affinity" and not sharing.gradients_meet:
         raise ParameterError(
@@ -178,7 +197,9 @@ def sought_arm(
             "Use groups='pairs'."
         )
     by_pairs = len(task_names) <= FEW_TASKS or not sharing.gradients_meet
-    return Arm(name, learner, (), Seek(method if method != "auto" else "pairs" if by_pairs else "affinity", max_groups))
+    return Arm(
+        name, learner, (), seek=Seek(method if method != "auto" else "pairs" if by_pairs else "affinity", max_groups)
+    )
 
 
 def _expanded(named: Mapping[str, Any], estimator: MultiTaskEstimator, task_names: tuple[str, ...]) -> dict[str, Any]:
@@ -186,7 +207,7 @@ def _expanded(named: Mapping[str, Any], estimator: MultiTaskEstimator, task_name
     found: list[tuple[str, Any]] = []
     for name, spec in named.items():
         if isinstance(spec, str) and spec in SETS:
-            sharing = _sharing_at_all(estimator)
+            sharing = sharing_settings(estimator)
             found += [(label, {"groups": [group], **sharing}) for label, group in SETS[spec](task_names).items()]
         else:
             found.append((name, spec))
@@ -213,10 +234,9 @@ SETS: dict[str, Callable[[tuple[str, ...]], dict[str, tuple[str, ...]]]] = {
 }
 
 
-def _sharing_at_all(estimator: MultiTaskEstimator) -> dict[str, Any]:
-    """Return settings that make an estimator share which shares nothing."""
-    sharing = cast(Any, make_part("sharing", estimator.sharing))
-    return {"sharing": "hard"} if len(sharing.groups(["a", "b"])) > 1 else {}
+def sharing_settings(estimator: MultiTaskEstimator) -> dict[str, Any]:
+    """Return what makes the estimator's network a shared one: nothing, if it is one already."""
+    return {"sharing": "hard"} if isinstance(make_part("sharing", estimator.sharing), NoSharing) else {}
 
 
 def _repeated(names: list[str]) -> list[str]:
@@ -256,20 +276,40 @@ def _tupled(key: str, value: Any) -> Any:
     return tuple(value) if isinstance(value, list) and "__" in key else value
 
 
-def _check_groups(name: str, groups: Any, task_names: tuple[str, ...]) -> Groups:
-    lists = isinstance(groups, (list, tuple)) and all(isinstance(group, (list, tuple)) and group for group in groups)
-    if not lists or not groups:
-        raise ParameterError(f"`arms.{name}.groups` must be lists of task names; got {groups!r}.")
-    found = [task for group in groups for task in group]
+def _check_groups(name: str, groups: Any, task_names: tuple[str, ...], answers: Any) -> Groups:
     where = f"`arms.{name}.groups` must name"
+    found = _lists(f"arms.{name}.groups", groups)
     problems = [
         f"{where} tasks, {one_of(task_names)}; got {task!r}.{suggest(str(task), task_names)}"
-        for task in found
+        for task in dict.fromkeys(task for group in found for task in group)
         if task not in task_names
     ]
-    problems += [f"{where} a task once; got {task!r} twice." for task in task_names if found.count(task) > 1]
+    # In several groups a task is only where `answers` says which of them answers it.
+    judged = [found] if answers is None else [(group,) for group in found]
+    twice = [task for groups in judged for task in _repeated([task for group in groups for task in group])]
+    problems += [f"{where} a task once; got {task!r} twice." for task in twice]
     raise_problems(problems)
-    return tuple(tuple(group) for group in groups)
+    return found
+
+
+def _check_answers(name: str, answers: Any, groups: Groups) -> Groups | None:
+    if answers is None:
+        return None
+    found = _lists(f"arms.{name}.answers", answers)
+    if len(found) != len(groups) or any(set(tasks) - set(group) for tasks, group in zip(found, groups, strict=True)):
+        raise ParameterError(
+            f"`arms.{name}.answers` must name some of each group's tasks; got {answers!r} of {groups!r}."
+        )
+    twice = _repeated([task for tasks in found for task in tasks])
+    raise_problems([f"`arms.{name}.answers` must name a task once; got {task!r} twice." for task in twice])
+    return found
+
+
+def _lists(name: str, value: Any) -> Groups:
+    lists = isinstance(value, (list, tuple)) and all(isinstance(group, (list, tuple)) and group for group in value)
+    if not lists or not value:
+        raise ParameterError(f"`{name}` must be lists of task names; got {value!r}.")
+    return tuple(tuple(group) for group in value)
 
 
 def _settings(estimator: MultiTaskEstimator) -> dict[str, Any]:

@@ -9,8 +9,7 @@ from typing import Any
 from multitide.estimator import MultiTaskEstimator
 from multitide.samples import Samples
 from multitide.splits import Split, Splitter
-from multitide.study.arms import ALONE
-from multitide.study.condition_arms import sharing_settings
+from multitide.study.arms import ALONE, sharing_settings
 from multitide.study.conditions import Conditions
 from multitide.study.conduct import compare
 from multitide.study.execution import Listener

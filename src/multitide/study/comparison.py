@@ -130,6 +130,8 @@ class Comparison:
     def effort(self) -> pd.DataFrame:
         """One row an arm and task: what its fits saw and took, mean over seeds and folds."""
         fits = self.runs[self.runs["status"] == "done"].explode("tasks")
+        places = fits[["arm", "tasks", "seed", "fold", "key"]].itertuples(index=False)
+        fits = fits[np.array([self._answers(*place) for place in places], dtype=bool)]
         found = [
             self.evidence.fits[key].facts["n_labelled"][task]
             for key, task in zip(fits["key"], fits["tasks"], strict=True)
@@ -139,6 +141,11 @@ class Comparison:
         numbers = ["n_rows", "n_labelled_train", "n_labelled_validation", "n_parameters", "n_steps", "seconds"]
         table = fits.groupby(["arm", "tasks"], sort=False)[numbers].mean().reset_index()
         return table.rename(columns={"tasks": "task"})
+
+    def _answers(self, arm: str, task: str, seed: int, fold: int, key: str) -> bool:
+        """Say whether a fit answers a task in a run, and is not one in which the task only helps others."""
+        fit = self.evidence.fit(arm, task, seed, fold)
+        return fit is not None and fit.key == key
 
     def predictions(self, arm: str, task: str, seed: int = 0, fold: int = 0) -> pd.DataFrame:
         """Return what one run answered on a fold's test rows.

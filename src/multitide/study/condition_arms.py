@@ -8,9 +8,8 @@ from typing import Any, cast
 from multitide.errors import ParameterError
 from multitide.estimator import MultiTaskEstimator
 from multitide.recipe import make_part
-from multitide.sharing import NoSharing
 from multitide.study.arms import ALONE as ALONE_ARM
-from multitide.study.arms import BY_NAME, Arm, resolve_arms
+from multitide.study.arms import BY_NAME, Arm, resolve_arms, sharing_settings
 from multitide.study.probing import make_probe
 
 # No user's arm has such a name, so both can be done in one study.
@@ -48,11 +47,6 @@ def condition_arms(estimator: MultiTaskEstimator, task_names: Sequence[str]) -> 
     alone = cast(MultiTaskEstimator, arms[0].learner)
     sources = {RANDOM: None, **{features_of(task): task for task in task_names}}
     return arms + [Arm(name, make_probe(alone, task), (tuple(task_names),)) for name, task in sources.items()]
-
-
-def sharing_settings(estimator: MultiTaskEstimator) -> dict[str, Any]:
-    """Return what makes the estimator's network a shared one: nothing, if it is one already."""
-    return {"sharing": "hard"} if isinstance(make_part("sharing", estimator.sharing), NoSharing) else {}
 
 
 def features_of(task: str) -> str:

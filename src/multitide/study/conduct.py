@@ -19,7 +19,7 @@ from multitide.study.comparison import Comparison
 from multitide.study.condition_arms import condition_arms
 from multitide.study.conditions import Conditions
 from multitide.study.cost import parse_budget
-from multitide.study.evidence import Evidence
+from multitide.study.evidence import make_evidence
 from multitide.study.execution import Listener
 from multitide.study.jobs import versions
 from multitide.study.plan import make_plan
@@ -134,7 +134,7 @@ def compare(
     resolved, groupings, known = settle(resolved, protocol, samples, means, seconds * SHARE_OF_SEEKING)
     seconds -= time.perf_counter() - started
     plan, fits = carry_out(make_plan([*resolved, *asking], protocol), protocol, samples, means, seconds, known)
-    evidence = Evidence(protocol, plan.runs, fits, {arm.name: arm.task_names for arm in [*resolved, *asking]})
+    evidence = make_evidence(protocol, plan.runs, fits, _settings([*resolved, *asking]))
     parts = [(evidence.of([arm.name for arm in some]), _settings(some)) for some in (resolved, asking)]
     comparison = Comparison(
         *parts[0],
@@ -150,7 +150,7 @@ def compare(
 
 
 def _settings(arms: Sequence[Arm]) -> dict[str, dict[str, Any]]:
-    return {arm.name: {"groups": [list(group) for group in arm.groups], "settings": arm.settings} for arm in arms}
+    return {arm.name: arm.description for arm in arms}
 
 
 def _rule(samples: Samples, split: Splitter | Split | None, cv: int | Splitter | None) -> dict[str, Any]:

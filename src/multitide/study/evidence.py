@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -28,12 +29,15 @@ class Evidence:
         By key.
     asked : dict of str to list of str
         The tasks that each arm is to answer; the reference arm first.
+    answers_of : dict of str to list of list of str
+        For an arm in which a task is learned in several groups: the tasks that each group's fit answers.
     """
 
     protocol: Protocol
     run_keys: Mapping[RunName, list[str]]
     fits: Mapping[str, Fit]
     asked: Mapping[str, list[str]]
+    answers_of: Mapping[str, list[list[str]]] = field(default_factory=dict)
     _known_losses: dict[tuple[str, str, int], np.ndarray] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -61,7 +65,10 @@ class Evidence:
 
     def fit(self, arm: str, task: str, seed: int, fold: int) -> Fit | None:
         """Return the fit that answers a task, or None where it is missing or failed, or the arm leaves the task out."""
-        found = (self.fits.get(key) for key in self.run_keys.get((arm, seed, fold), ()))
+        keys = self.run_keys.get((arm, seed, fold), [])
+        if arm in self.answers_of:
+            keys = [key for key, tasks in zip(keys, self.answers_of[arm], strict=True) if task in tasks]
+        found = (self.fits.get(key) for key in keys)
         return next((fit for fit in found if fit is not None and task in fit.answers), None)
 
     def seeds(self, arm: str, task: str) -> list[int]:
@@ -108,3 +115,15 @@ class Evidence:
         keys = {key: None for (name, _, _), keys in self.run_keys.items() if name == arm for key in keys}
         fits = [self.fits[key] for key in keys if key in self.fits]
         return list(dict.fromkeys(str(fit.facts["reason"]) for fit in fits if not fit.done))
+
+
+def make_evidence(
+    protocol: Protocol,
+    run_keys: Mapping[RunName, list[str]],
+    fits: Mapping[str, Fit],
+    settings: Mapping[str, Mapping[str, Any]],
+) -> Evidence:
+    """Gather the evidence of arms that are described as in ``comparison.settings``."""
+    answers_of = {arm: spec["answers"] for arm, spec in settings.items() if "answers" in spec}
+    asked = {arm: [t for group in answers_of.get(arm, spec["groups"]) for t in group] for arm, spec in settings.items()}
+    return Evidence(protocol, run_keys, fits, asked, answers_of)

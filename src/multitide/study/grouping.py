@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from multitide.study.partition import best_partition, group_scores
+from multitide.study.partition import Tasks, best_networks, group_scores
 from multitide.study.verdicts import MARGIN
 
 PAIRS, AFFINITY = "pairs", "affinity"
-SHARE = 0.05  # of the promised affinity, that a further network must be worth
+SHARE = 0.05  # of what a step of its own does for a task, that a further network must be worth to it
 METHODS = {
     PAIRS: "pairs of tasks, trained together and alone: what each gains on the validation part, in units of its "
     "trivial loss",
@@ -28,7 +28,9 @@ class Grouping:
     Attributes
     ----------
     groups : tuple of tuples of str
-        Each group is to be one network.
+        Each group is to be one network. A task may be in several of them, where it helps others.
+    answers : tuple of tuples of str
+        For each group the tasks that its network answers; each task is answered once.
     affinity : DataFrame, task x task
         What the task of the row does to the task of the column. By ``"pairs"``: what the column's task gains on the
         validation part by being trained with the row's instead of alone, in units of its trivial loss. By
@@ -36,8 +38,9 @@ class Grouping:
     method : {"pairs", "affinity"}
         How it was measured.
     predicted : Series
-        What each task is to gain in its group over being alone, in the same units: the mean over the group's other
-        tasks of what they do to it (Standley et al. 2020; Fifty et al. 2021); 0 alone.
+        What each task is to gain in its group over being alone: the mean over the group's other tasks of what they do
+        to it (Standley et al. 2020; Fifty et al. 2021); 0 alone. By ``"affinity"`` in shares of what a step for the
+        task itself does.
     together : Series
         The same if all tasks share one network.
     max_groups : int or None
@@ -51,6 +54,7 @@ class Grouping:
     """
 
     groups: tuple[tuple[str, ...], ...]
+    answers: tuple[tuple[str, ...], ...]
     affinity: pd.DataFrame
     method: str
     predicted: pd.Series
@@ -84,14 +88,15 @@ class Grouping:
             return "Every task is best left alone: no group promises any of them a gain that matters."
         if self.is_together:
             return "All tasks are best put into one network: no division promises more that matters."
-        shared = "; ".join(_listed(group) for group in self.groups if len(group) > 1)
+        pairs = list(zip(self.groups, self.answers, strict=True))
+        said = [_network(group, answered) for group, answered in pairs if len(group) > 1]
         lonely = [group[0] for group in self.groups if len(group) == 1]
         alone = f"; alone: {_listed(lonely)}" if lonely else ""
-        return f"One network each for: {shared}{alone}."
+        return f"One network each for: {'; '.join(said)}{alone}."
 
     def table(self) -> pd.DataFrame:
         """Return one row a task: ``group``, and what it is ``predicted`` to gain there and all ``together``."""
-        group_of = {task: group for group in self.groups for task in group}
+        group_of = {t: group for group, answered in zip(self.groups, self.answers, strict=True) for t in answered}
         columns = {"group": [" + ".join(group_of[task]) for task in self.tasks]}
         numbers = {"predicted": self.predicted.to_numpy(), "together": self.together.to_numpy()}
         return pd.DataFrame({"task": self.tasks, **columns, **numbers})
@@ -105,7 +110,8 @@ class Grouping:
         tables = {name: getattr(self, name) for name in ("affinity", "cosines")}
         rows = {name: getattr(self, name) for name in ("predicted", "together", "norms")}
         plain = {name: getattr(self, name) for name in ("method", "max_groups", "n_seeds")}
-        plain |= {"tasks": self.tasks, "groups": [list(group) for group in self.groups]}
+        plain |= {"tasks": self.tasks}
+        plain |= {name: [list(tasks) for tasks in getattr(self, name)] for name in ("groups", "answers")}
         return plain | {name: None if t is None else t.to_numpy().tolist() for name, t in (tables | rows).items()}
 
     @classmethod
@@ -117,7 +123,8 @@ class Grouping:
             plain[name] = None if content[name] is None else _square(np.array(content[name], dtype=float), names)
         for name in ("predicted", "together", "norms"):
             plain[name] = None if content[name] is None else pd.Series(content[name], index=names, dtype=float)
-        return cls(groups=tuple(tuple(group) for group in content["groups"]), **plain)
+        groups, answers = (tuple(tuple(tasks) for tasks in content[name]) for name in ("groups", "answers"))
+        return cls(groups=groups, answers=answers, **plain)
 
 
 def make_grouping(
@@ -130,10 +137,12 @@ def make_grouping(
     cosines: np.ndarray | None = None,
     norms: np.ndarray | None = None,
 ) -> Grouping:
-    """Choose the groups that promise most, with as few networks as come close to it.
+    """Choose the networks that promise most, or as few networks as come close to it for every task.
 
-    A further network has to be worth something: by ``"pairs"`` :data:`MARGIN` a task, by ``"affinity"`` :data:`SHARE`
-    of what is promised; otherwise noise alone would split tasks up. Fifty et al. have no such rule.
+    A further network has to be worth something to some task: by ``"pairs"`` :data:`MARGIN`, by ``"affinity"``
+    :data:`SHARE`; otherwise noise alone would split tasks up. Fifty et al. have no such rule, and add affinities of
+    different tasks up as they are, so that those whose loss falls fastest decide; here each task's are divided by what
+    a step of its own does.
 
     Parameters
     ----------
@@ -145,18 +154,16 @@ def make_grouping(
     n_seeds, cosines, norms
         As in `Grouping`.
     """
-    scores = group_scores(affinity)
-    masks = _fewest(scores, MARGIN * len(names) if method == PAIRS else SHARE, max_groups, relative=method != PAIRS)
-    predicted = np.zeros(len(names))
-    for group in masks:
-        predicted[list(group)] = scores[_mask(group), list(group)]
-    together = np.where(np.isfinite(scores[-1]), scores[-1], np.nan)
+    effects = affinity if method == PAIRS else _of_own_step(affinity)
+    scores = group_scores(effects)
+    networks = _fewest(scores, MARGIN if method == PAIRS else SHARE, max_groups)
     return Grouping(
-        groups=tuple(tuple(names[task] for task in group) for group in masks),
+        groups=tuple(tuple(names[task] for task in group) for group, _ in networks),
+        answers=tuple(tuple(names[task] for task in answered) for _, answered in networks),
         affinity=_square(affinity, names),
         method=method,
-        predicted=pd.Series(np.where(np.isfinite(predicted), predicted, np.nan), index=list(names)),
-        together=pd.Series(together, index=list(names)),
+        predicted=_known(_promised(scores, networks), names),
+        together=_known(scores[-1], names),
         max_groups=max_groups,
         n_seeds=n_seeds,
         cosines=None if cosines is None else _square(cosines, names),
@@ -164,32 +171,42 @@ def make_grouping(
     )
 
 
-def _fewest(scores: np.ndarray, tolerance: float, max_groups: int | None, *, relative: bool) -> list[tuple[int, ...]]:
-    """Return the best partition into as few groups as lose no more than the tolerance to the best of all."""
-    best = best_partition(scores, max_groups)
-    highest = _promised(scores, best)
-    least = highest - tolerance * (abs(highest) if relative else 1.0)
-    low, high = 1, len(best)
-    while low < high:  # with more groups allowed, the best promises no less
-        middle = (low + high) // 2
-        found = best_partition(scores, middle)
-        if _promised(scores, found) >= least:
-            best, high = found, len(found)
-        else:
-            low = middle + 1
+def _fewest(scores: np.ndarray, worth: float, max_groups: int | None) -> list[tuple[Tasks, Tasks]]:
+    """Return the best networks of all, or the best fewer ones by which no task loses more than `worth`."""
+    best = best_networks(scores, max_groups)
+    most = _promised(scores, best)
+    for n in range(1, len(best)):
+        fewer = best_networks(scores, n)
+        if (_promised(scores, fewer) >= most - worth).all():
+            return fewer
     return best
 
 
-def _promised(scores: np.ndarray, groups: Sequence[Sequence[int]]) -> float:
-    return float(sum(scores[_mask(group)].sum() for group in groups))
+def _promised(scores: np.ndarray, networks: Sequence[tuple[Tasks, Tasks]]) -> np.ndarray:
+    """Return what each task gains, (n_tasks,)."""
+    promised = np.zeros(scores.shape[1])
+    for group, answered in networks:
+        promised[list(answered)] = scores[sum(1 << task for task in group), list(answered)]
+    return promised
 
 
-def _mask(group: Sequence[int]) -> int:
-    return sum(1 << task for task in group)
+def _of_own_step(affinity: np.ndarray) -> np.ndarray:
+    """Return affinities in shares of what a step for the task itself does to it; unknown where that does nothing."""
+    own = np.diag(affinity)
+    return affinity / np.where(own > 0, own, np.nan)
+
+
+def _known(values: np.ndarray, names: Sequence[str]) -> pd.Series:
+    return pd.Series(np.where(np.isfinite(values), values, np.nan), index=list(names))
 
 
 def _square(values: np.ndarray, names: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(values, index=list(names), columns=list(names))
+
+
+def _network(group: Sequence[str], answered: Sequence[str]) -> str:
+    helpers = [task for task in group if task not in answered]
+    return _listed(answered) + (f" (helped by {_listed(helpers)})" if helpers else "")
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -1,10 +1,14 @@
-"""The best partition of tasks into groups, found exactly by branch and bound (Standley et al. 2020)."""
+"""The best few networks for some tasks, found exactly by branch and bound (Standley et al. 2020)."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import numpy as np
 
 from multitide.errors import ParameterError
+
+Tasks = tuple[int, ...]
 
 MOST_TASKS = 16  # every subset of the tasks is scored; of 16 there are 65,535
 TIE = 1e-12
@@ -46,11 +50,12 @@ def group_scores(pairs: np.ndarray) -> np.ndarray:
     return scores
 
 
-def best_partition(scores: np.ndarray, max_groups: int | None = None) -> list[tuple[int, ...]]:
-    """Divide tasks into at most `max_groups` groups so that the sum of what all tasks gain is greatest.
+def best_networks(scores: np.ndarray, max_groups: int | None = None) -> list[tuple[Tasks, Tasks]]:
+    """Choose at most `max_groups` groups so that the sum of what all tasks gain, each in one of them, is greatest.
 
-    Standley et al. choose networks within a budget of computation, and let a task sit in several of them; here the
-    number of networks is bounded, and each task is in the one that answers it.
+    A group is trained as one network, which answers one or more of its tasks; the others only help, and are answered
+    by another network, or by none of these if that is worse for them. So it is in Standley et al.; where they bound
+    the computation, this bounds the number of networks.
 
     Parameters
     ----------
@@ -58,6 +63,28 @@ def best_partition(scores: np.ndarray, max_groups: int | None = None) -> list[tu
         What each task gains in each group; see :func:`group_scores`. Any numbers will do.
     max_groups : int, optional
         None: as many as there are tasks.
+
+    Returns
+    -------
+    list of (trained, answered)
+        Tuples of task numbers, `answered` among `trained`; each task is answered once. By the first task answered.
+    """
+    trained = _best_company(scores)
+    members = _members(scores.shape[1])
+    networks: dict[int, int] = {}
+    for tasks in best_partition(np.where(members, scores[trained], 0.0), max_groups):
+        mask = _mask(tasks)
+        networks[int(trained[mask])] = networks.get(int(trained[mask]), 0) | mask
+    return [(_tasks(group), _tasks(answered)) for group, answered in networks.items()]
+
+
+def best_partition(scores: np.ndarray, max_groups: int | None = None) -> list[Tasks]:
+    """Divide tasks into at most `max_groups` groups, each task in one, so that the sum of their gains is greatest.
+
+    Parameters
+    ----------
+    scores, max_groups
+        As in :func:`best_networks`.
 
     Returns
     -------
@@ -87,11 +114,11 @@ class _Search:
         self._best: tuple[float, list[int]] = (np.inf, [])
         self._seen: dict[tuple[int, int], float] = {}
 
-    def run(self) -> list[tuple[int, ...]]:
+    def run(self) -> list[Tasks]:
         """Return the groups with the least regret; all tasks together where nothing else is possible."""
         self._place(0, 0.0, [])
         masks = self._best[1] or [self._everything]
-        return [tuple(task for task in range(len(self._by_first)) if mask >> task & 1) for mask in masks]
+        return [_tasks(mask) for mask in masks]
 
     def _place(self, placed: int, regret: float, groups: list[int]) -> None:
         if placed == self._everything:
@@ -122,6 +149,28 @@ class _Search:
             return True
         self._seen[placed, n_groups if len(fewer) > 1 or n_groups == 0 else 0] = regret
         return False
+
+
+def _best_company(scores: np.ndarray) -> np.ndarray:
+    """Return for every set of tasks the group that it is best answered by, itself or a larger one, (2 ** n_tasks,)."""
+    n = scores.shape[1]
+    best = np.zeros(1 << n, dtype=np.int64)
+    for answered in range(1, 1 << n):
+        larger = np.array([answered])
+        for task in range(n):
+            if not answered >> task & 1:
+                larger = np.concatenate([larger, larger | 1 << task])
+        totals = scores[larger][:, _tasks(answered)].sum(axis=1)
+        best[answered] = larger[np.flatnonzero(totals >= totals.max() - TIE)[0]]  # the first one has least helpers
+    return best
+
+
+def _mask(tasks: Iterable[int]) -> int:
+    return sum(1 << task for task in tasks)
+
+
+def _tasks(mask: int) -> Tasks:
+    return tuple(task for task in range(mask.bit_length()) if mask >> task & 1)
 
 
 def _regrets(scores: np.ndarray) -> np.ndarray:

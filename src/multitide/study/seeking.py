@@ -87,8 +87,13 @@ def settle(
             groupings[arm.name], fits = seek_groups(arm, fewer, samples, means, budget)
             known |= fits
             logger.info("%s: %s", arm.name, groupings[arm.name].advice)
-    settled = [replace(arm, groups=groupings[arm.name].groups) if arm.name in groupings else arm for arm in arms]
-    return settled, groupings, known
+    return [_with_groups(arm, groupings.get(arm.name)) for arm in arms], groupings, known
+
+
+def _with_groups(arm: Arm, found: Grouping | None) -> Arm:
+    if found is None:
+        return arm
+    return replace(arm, groups=found.groups, answers=None if found.answers == found.groups else found.answers)
 
 
 def _measured_arms(arm: Arm, protocol: Protocol) -> list[Arm]:
