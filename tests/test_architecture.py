@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 
 # From the top of the house to the ground; docs/architecture.md shows the same picture.
 FLOORS = {
-    "surface": ["__main__", "cli", "plot", "plot_study", "plot_tuning", "report", "reporting"],
+    "surface": ["__main__", "cli", "plot", "plot_ranks", "plot_study", "plot_tuning", "report", "reporting"],
     "api": ["compat", "config_file", "estimator", "methods", "study", "tuning"],
     "assembly": [
         *("sides", "recipe", "fitting", "group", "solving", "representing", "searching", "phases", "freezing"),

@@ -28,7 +28,10 @@ _PUBLIC = {
     "samples": ("Samples",),
     "simulate": ("rig_truth", "simulate_rig"),
     "splits": ("Split", "Splitter"),
-    "study": ("Comparison", "Conditions", "Grouping", "check_conditions", "compare", "group_tasks"),
+    "study": (
+        *("Comparison", "Comparisons", "Conditions", "Grouping", "check_conditions", "compare", "compare_many"),
+        "group_tasks",
+    ),
     "tables": ("column_roles", "read_like", "read_table"),
     "tasks": ("Classification", "Regression", "Task", "describe_tasks"),
     "training": ("Training",),
@@ -36,8 +39,8 @@ _PUBLIC = {
 }
 # Reached as attributes too: `import multitide as mt; mt.plot.history(...)`.
 _MODULES = (
-    *("backbones", "balancing", "compat", "datasets", "encodings", "methods", "plot", "plot_study", "plot_tuning"),
-    *("representations", "sharing"),
+    *("backbones", "balancing", "compat", "datasets", "encodings", "methods", "plot", "plot_ranks"),
+    *("plot_study", "plot_tuning", "representations", "sharing"),
 )
 
 _MODULE_OF = {name: module for module, names in _PUBLIC.items() for name in names}

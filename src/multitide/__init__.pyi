@@ -6,6 +6,7 @@ from multitide import datasets as datasets
 from multitide import encodings as encodings
 from multitide import methods as methods
 from multitide import plot as plot
+from multitide import plot_ranks as plot_ranks
 from multitide import plot_study as plot_study
 from multitide import plot_tuning as plot_tuning
 from multitide import representations as representations
@@ -31,10 +32,12 @@ from multitide.simulate import simulate_rig as simulate_rig
 from multitide.splits import Split as Split
 from multitide.splits import Splitter as Splitter
 from multitide.study import Comparison as Comparison
+from multitide.study import Comparisons as Comparisons
 from multitide.study import Conditions as Conditions
 from multitide.study import Grouping as Grouping
 from multitide.study import check_conditions as check_conditions
 from multitide.study import compare as compare
+from multitide.study import compare_many as compare_many
 from multitide.study import group_tasks as group_tasks
 from multitide.tables import column_roles as column_roles
 from multitide.tables import read_like as read_like

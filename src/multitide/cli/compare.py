@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def compare(
-    config: Annotated[Path, typer.Argument(help="A configuration (.toml).")],
+    configs: Annotated[list[Path], typer.Argument(help="A configuration (.toml), or several: one a data set.")],
     seeds: Annotated[int | None, typer.Option(help="Networks of every arm; 5 without it.")] = None,
     jobs: Annotated[int | None, typer.Option(help="Processes; one a core without it.")] = None,
     budget: Annotated[str | None, typer.Option(help="Time it may take, as 30m or 2h; seeds are left out.")] = None,
@@ -26,7 +26,11 @@ def compare(
     output: Annotated[Path | None, typer.Option(help="The study's folder; one that exists already is resumed.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
-    """Train every task alone and all of them in one network, several times, and say which gains by sharing."""
+    """Train every task alone and all of them in one network, several times, and say which gains by sharing.
+
+    Several configurations with the same arms, one a data set, are compared and ranked over all.
+    """
+    from multitide.cli.compare_many import compare_configs
     from multitide.cli.run import quietly
     from multitide.cli.show import show_tasks
     from multitide.config_file import load_config
@@ -35,8 +39,11 @@ def compare(
     options = {"n_seeds": seeds, "n_jobs": jobs, "budget": budget}
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     given |= {"conditions": True} if conditions else {}
-    loaded = load_config(config)
-    folder = study_folder(output, config.stem)
+    if len(configs) > 1:
+        compare_configs(configs, study_folder(output, "several"), given, verbose=not quiet)
+        return
+    loaded = load_config(configs[0])
+    folder = study_folder(output, configs[0].stem)
     with quietly():
         samples = loaded.read()
     show_tasks(describe_tasks(loaded.tasks, samples.y))

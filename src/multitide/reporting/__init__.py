@@ -1,6 +1,7 @@
-"""Pages for readers: the report of a study or of a search as one file that a browser shows, and in Markdown."""
+"""Pages for readers: reports of a study, of several, of a search, each one file for a browser, and in Markdown."""
 
+from multitide.reporting.many import write_overview
 from multitide.reporting.study import write_study_report
 from multitide.reporting.tuning import write_tuning_report
 
-__all__ = ["write_study_report", "write_tuning_report"]
+__all__ = ["write_overview", "write_study_report", "write_tuning_report"]

@@ -5,21 +5,25 @@ from multitide.study.arms import Arm
 from multitide.study.baselines import BASELINES, Boosting, Constant
 from multitide.study.checking import check_conditions
 from multitide.study.comparison import Comparison
+from multitide.study.comparisons import Comparisons
 from multitide.study.conditions import Conditions
 from multitide.study.conduct import compare
 from multitide.study.execution import Progress
 from multitide.study.grouping import Grouping
+from multitide.study.many import compare_many
 
 __all__ = [
     "BASELINES",
     "Arm",
     "Boosting",
     "Comparison",
+    "Comparisons",
     "Conditions",
     "Constant",
     "Grouping",
     "Progress",
     "check_conditions",
     "compare",
+    "compare_many",
     "group_tasks",
 ]

@@ -123,10 +123,13 @@ class Judge(Watch):
         """Count parameters."""
         self.n_parameters += sum(parameter.numel() for parameter in trainer.network.parameters())
 
-    def on_epoch_end(self, trainer: Trainer, rows: list[dict[str, Any]]) -> None:
-        """Take note of the loss; where the tasks have networks of their own, it says nothing about the whole."""
+    def on_step_end(self, trainer: Trainer) -> None:
+        """Look at the clock."""
         if time.time() > self._deadline:
             raise OutOfTime
+
+    def on_epoch_end(self, trainer: Trainer, rows: list[dict[str, Any]]) -> None:
+        """Take note of the loss; where the tasks have networks of their own, it says nothing about the whole."""
         losses = [row["loss"] for row in rows if row["side"] == "validation"]
         self.curve.append(float(np.mean(losses)))
         best, epoch = min(self.curve), len(self.curve)
