@@ -19,7 +19,7 @@ import multitide
 from multitide.cli import app
 from multitide.estimator import MultiTaskEstimator
 from multitide.simulate import simulate_rig
-from multitide.study import Comparison
+from multitide.study import Comparison, LabelCurve
 from multitide.study.conditions import TITLES
 from multitide.tables import read_table
 
@@ -273,8 +273,22 @@ def test_compare_checks_the_conditions_and_keeps_them(call: Call, folder: Path) 
             assert title in (folder / "study" / name).read_text()
     (folder / "asking.toml").write_text(SMALL + "[compare]\nconditions = true\nn_seeds = 1\nn_jobs = 1\n")
     again = call("compare", "asking.toml", "--quiet", "--output", "study")
-    assert "0 of them already done" not in again.stderr
-    assert "no time" in again.stderr
+    assert "9 fits on one process, 9 of them already done" in again.stderr
+
+
+def test_compare_traces_the_gain_over_shares_of_the_labels(call: Call, folder: Path) -> None:
+    options = ("--seeds", "1", "--jobs", "1", "--quiet", "--output", "curve")
+    result = call("compare", "small.toml", "--label-shares", "0.5,1", *options)
+    curve = LabelCurve.load(folder / "curve")
+    assert curve.shares == [0.5, 1.0]
+    for gain in curve.gains["gain"]:
+        assert f"{gain:+.4f}" in result.stdout
+    page = (folder / "curve/report.html").read_text()
+    for share in ("0.5", "1"):
+        assert f'href="labels-{share}/report.html"' in page
+        assert (folder / f"curve/labels-{share}/report.html").is_file()
+    result = call("compare", "small.toml", "--label-shares", "half", code=2)
+    assert "`--label-shares` must be numbers such as 0.05,0.2,1; got 'half'." in result.stderr
 
 
 def test_a_study_goes_on_where_it_was(call: Call, folder: Path) -> None:

@@ -29,8 +29,8 @@ _PUBLIC = {
     "simulate": ("rig_truth", "simulate_rig"),
     "splits": ("Split", "Splitter"),
     "study": (
-        *("Comparison", "Comparisons", "Conditions", "Grouping", "check_conditions", "compare", "compare_many"),
-        "group_tasks",
+        *("Comparison", "Comparisons", "Conditions", "Grouping", "LabelCurve"),
+        *("check_conditions", "compare", "compare_many", "group_tasks", "label_curve"),
     ),
     "tables": ("column_roles", "read_like", "read_table"),
     "tasks": ("Classification", "Regression", "Task", "describe_tasks"),

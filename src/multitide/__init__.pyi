@@ -35,10 +35,12 @@ from multitide.study import Comparison as Comparison
 from multitide.study import Comparisons as Comparisons
 from multitide.study import Conditions as Conditions
 from multitide.study import Grouping as Grouping
+from multitide.study import LabelCurve as LabelCurve
 from multitide.study import check_conditions as check_conditions
 from multitide.study import compare as compare
 from multitide.study import compare_many as compare_many
 from multitide.study import group_tasks as group_tasks
+from multitide.study import label_curve as label_curve
 from multitide.tables import column_roles as column_roles
 from multitide.tables import read_like as read_like
 from multitide.tables import read_table as read_table

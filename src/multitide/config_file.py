@@ -42,7 +42,7 @@ class Config:
     tasks : list of str or Task, or None
         The tasks; None: every label column.
     compare : dict
-        Arguments of :func:`multitide.compare`.
+        Arguments of :func:`multitide.compare`, and ``label_shares``, the shares of :func:`multitide.label_curve`.
     tune : dict
         Arguments of :func:`multitide.tune`.
     estimator : dict
@@ -91,7 +91,8 @@ def load_config(path: str | Path) -> Config:
     ----------
     path : path
         TOML: ``[data]`` holds the arguments of :func:`read_table`, with the file as ``path``; ``[split]`` the
-        parameters of :class:`Splitter`; ``[[tasks]]`` a task each; ``[compare]`` the arguments of :func:`compare`,
+        parameters of :class:`Splitter`; ``[[tasks]]`` a task each; ``[compare]`` the arguments of :func:`compare`
+        (and ``label_shares``: see :func:`label_curve`),
         ``[tune]`` those of :func:`tune`; all else the constructor's parameters of :class:`MultiTaskEstimator`, parts as
         tables. Paths are relative to the file.
 
@@ -175,7 +176,7 @@ def parse_config(table: Mapping[str, Any], folder: Path, problems: list[str]) ->
     if tables["compare"]:
         from multitide.study import compare
 
-        found += _unknown_arguments(tables["compare"], _said_here(compare), "compare")
+        found += _unknown_arguments(tables["compare"], [*_said_here(compare), "label_shares"], "compare")
     if tables["tune"]:
         from multitide.tuning import make_space, tune
 

@@ -67,6 +67,42 @@ def verdict_gains(gains: pd.DataFrame, ax: Axes, margin: float = 0.0) -> Axes:
     return ax
 
 
+def gains_by_share(gains: pd.DataFrame, ax: Axes, margin: float = 0.0) -> Axes:
+    """Draw one task's gains over the share of labels, a line an arm with its intervals, dots coloured by verdict.
+
+    Parameters
+    ----------
+    gains : DataFrame
+        The rows of one task of ``curve.gains``: ``share``, ``arm``, ``gain``, ``low``, ``high``, ``verdict``.
+    ax : Axes
+        Where to draw; the axis of shares is logarithmic.
+    margin : float, default=0
+        Gains within it count as none; shaded.
+
+    Returns
+    -------
+    Axes
+        The same.
+    """
+    arms = list(gains["arm"].unique())
+    for place, arm in enumerate(arms):
+        rows = gains[gains["arm"] == arm].sort_values("share")
+        shares = rows["share"].to_numpy() * 1.04 ** (place - (len(arms) - 1) / 2)  # beside each other, not on top
+        ax.plot(shares, rows["gain"], color=f"C{place}", linewidth=1, label=short(arm), zorder=1)
+        ax.vlines(shares, rows["low"], rows["high"], color=f"C{place}", linewidth=2)
+        ax.scatter(shares, rows["gain"], s=26, c=[VERDICT_COLORS[verdict] for verdict in rows["verdict"]], zorder=3)
+    ax.axhspan(-margin, margin, color=QUIET, alpha=0.2, linewidth=0, zorder=0)
+    ax.axhline(0.0, color=QUIET, linewidth=1, zorder=0)
+    found = sorted(gains["share"].unique())
+    ax.set_xscale("log")
+    ax.set_xticks(found, [f"{share * 100:g} %" for share in found])
+    ax.set_xticks([], minor=True)
+    ax.set(xlabel="labels", ylabel="gain (+ = better)")
+    if len(arms) > 1:
+        ax.legend(frameon=False, fontsize="small")
+    return ax
+
+
 def learning_curves(
     histories: Mapping[Any, pd.DataFrame],
     ax: Axes,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from multitide.config_file import Config
     from multitide.samples import Samples
-    from multitide.study import Comparison, Conditions
+    from multitide.study import Comparison, Conditions, LabelCurve
 
 
 def compare(
@@ -23,6 +23,9 @@ def compare(
     conditions: Annotated[
         bool, typer.Option("--conditions", help="Check also when sharing pays: shared features, labels, width.")
     ] = False,
+    label_shares: Annotated[
+        str | None, typer.Option(help="Shares of the labels, as 0.05,0.2,1: the study with so many of them each.")
+    ] = None,
     output: Annotated[Path | None, typer.Option(help="The study's folder; one that exists already is resumed.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
@@ -39,6 +42,7 @@ def compare(
     options = {"n_seeds": seeds, "n_jobs": jobs, "budget": budget}
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     given |= {"conditions": True} if conditions else {}
+    given |= {"label_shares": shares_of(label_shares)} if label_shares else {}
     if len(configs) > 1:
         compare_configs(configs, study_folder(output, "several"), given, verbose=not quiet)
         return
@@ -47,7 +51,18 @@ def compare(
     with quietly():
         samples = loaded.read()
     show_tasks(describe_tasks(loaded.tasks, samples.y))
-    run_study(loaded, samples, folder, given, verbose=not quiet)
+    options = {**loaded.compare, **given}
+    (run_curve if "label_shares" in options else run_study)(loaded, samples, folder, given, verbose=not quiet)
+
+
+def shares_of(text: str) -> list[float]:
+    """Read the shares that were typed."""
+    from multitide.errors import ParameterError
+
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise ParameterError(f"`--label-shares` must be numbers such as 0.05,0.2,1; got {text!r}.") from error
 
 
 def study_folder(output: Path | None, name: str) -> Path:
@@ -59,20 +74,47 @@ def study_folder(output: Path | None, name: str) -> Path:
 
 def run_study(config: Config, samples: Samples, folder: Path, options: dict[str, Any], *, verbose: bool) -> Comparison:
     """Conduct the study that a configuration asks for, show it, and return it; it lies in its folder then."""
-    from multitide.cli.run import command_line, quietly
+    from multitide.cli.run import command_line
     from multitide.cli.terminal import say
     from multitide.reporting import write_study_report
     from multitide.study import compare as conduct
-    from multitide.tasks import resolve_tasks
 
-    with quietly():
-        tasks = resolve_tasks(config.tasks, samples.y)
-    arguments = {"split": config.splitter(samples), **config.compare, **options, "verbose": int(verbose)}
-    comparison = conduct(samples, tasks, estimator=config.make_estimator(), folder=folder, **arguments)
+    comparison = conduct(samples, folder=folder, **_arguments(config, samples, options, verbose))
     show_comparison(comparison)
     page = write_study_report(comparison, folder, samples=samples, command=command_line())
     say(f"\nWritten: [bold]{page}[/], and beside it report.md, results.parquet, runs.parquet, and every run")
     return comparison
+
+
+def run_curve(config: Config, samples: Samples, folder: Path, options: dict[str, Any], *, verbose: bool) -> LabelCurve:
+    """Conduct the study for each share of the labels, show the gains, and return them; all lies in its folder then."""
+    from multitide.cli.run import command_line
+    from multitide.cli.terminal import say, show_table
+    from multitide.reporting import write_curve_report, write_study_report
+    from multitide.study import label_curve
+    from multitide.study.curve import folder_of
+
+    arguments = _arguments(config, samples, options, verbose)
+    curve = label_curve(samples, shares=arguments.pop("label_shares"), folder=folder, **arguments)
+    first = next(iter(curve.comparisons.values()))
+    title = f"Gain over {first.reference!r} by the share of labels (+ is better)"
+    show_table(curve.table(), f"{title}, with its {first.confidence:.0%} interval")
+    for share, comparison in curve.comparisons.items():
+        write_study_report(comparison, folder_of(folder, share), samples=samples, command=command_line())
+    page = write_curve_report(curve, folder, command=command_line())
+    say(f"\nWritten: [bold]{page}[/], and beside it report.md, results.parquet, and each share's study with its report")
+    return curve
+
+
+def _arguments(config: Config, samples: Samples, options: dict[str, Any], verbose: bool) -> dict[str, Any]:
+    """Return what a study is asked, by the configuration and by options, which go before it."""
+    from multitide.cli.run import quietly
+    from multitide.tasks import resolve_tasks
+
+    with quietly():
+        tasks = resolve_tasks(config.tasks, samples.y)
+    shared = {"tasks": tasks, "estimator": config.make_estimator(), "split": config.splitter(samples)}
+    return {**shared, **config.compare, **options, "verbose": int(verbose)}
 
 
 def show_comparison(comparison: Comparison) -> None:

@@ -23,6 +23,8 @@ def compare_configs(configs: Sequence[Path], folder: Path, options: dict[str, An
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ParameterError(f"`config` must be files of different names; got {', '.join(twice)} more than once.")
     loaded = {path.stem: load_config(path) for path in configs}
+    if "label_shares" in options or any("label_shares" in config.compare for config in loaded.values()):
+        raise ParameterError("`label_shares` must be left out beside several configurations; got them.")
     with quietly():
         samples = {name: config.read() for name, config in loaded.items()}
     budget = options.pop("budget", None)

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from matplotlib.ticker import MaxNLocator
 
 from multitide.study import Comparison
-from multitide.study.text import verdict_in_words
+from multitide.study.text import listed, verdict_in_words
 
 INTERVAL = "{gain} of the trivial loss ({confidence} interval {low} to {high})"
 OVER = f"cannot be told: the gain over {{reference}} is {INTERVAL}. {{advice}}"
@@ -45,7 +45,7 @@ def _headline(arm: str, gains: pd.DataFrame) -> str:
     if list(tasks) == ["cannot tell"]:
         return f"Whether “{arm}” helps {tasks['cannot tell']} cannot be told from this study."
     told = {"helps": "helps", "hurts": "hurts", "same": "makes no difference to", "failed": "failed on"}
-    said = f"“{arm}” {_listed([f'{words} {tasks[verdict]}' for verdict, words in told.items() if verdict in tasks])}"
+    said = f"“{arm}” {listed([f'{words} {tasks[verdict]}' for verdict, words in told.items() if verdict in tasks])}"
     return f"{said}; for {tasks['cannot tell']} it cannot be told." if "cannot tell" in tasks else f"{said}."
 
 
@@ -143,8 +143,4 @@ def _limit(rows: pd.DataFrame, margin: float) -> float:
 
 def _tasks(names: pd.Series) -> str:
     """Name a few tasks; count many."""
-    return _listed([str(name) for name in names]) if len(names) <= MOST_NAMED else f"{len(names)} tasks"
-
-
-def _listed(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    return listed([str(name) for name in names]) if len(names) <= MOST_NAMED else f"{len(names)} tasks"

@@ -8,9 +8,11 @@ from multitide.study.comparison import Comparison
 from multitide.study.comparisons import Comparisons
 from multitide.study.conditions import Conditions
 from multitide.study.conduct import compare
+from multitide.study.curve import LabelCurve
 from multitide.study.execution import Progress
 from multitide.study.grouping import Grouping
 from multitide.study.many import compare_many
+from multitide.study.tracing import label_curve
 
 __all__ = [
     "BASELINES",
@@ -21,9 +23,11 @@ __all__ = [
     "Conditions",
     "Constant",
     "Grouping",
+    "LabelCurve",
     "Progress",
     "check_conditions",
     "compare",
     "compare_many",
     "group_tasks",
+    "label_curve",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from multitide.study.verdicts import SAME
@@ -26,6 +28,11 @@ def losses_in_words(figures: pd.DataFrame) -> str:
 def verdict_in_words(verdict: str, margin: float) -> str:
     """Write a verdict; "same" says within what."""
     return f"same within {margin:.3g}" if verdict == SAME else verdict
+
+
+def listed(names: Sequence[str]) -> str:
+    """Write "a, b and c"."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def loss_table(figures: pd.DataFrame) -> pd.DataFrame:

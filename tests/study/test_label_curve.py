@@ -1,0 +1,181 @@
+"""Labels are hidden as is said, and the curve is the study of each share on the same test rows."""
+
+from __future__ import annotations
+
+import logging
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from multitide.errors import DataError, ParameterError, StoreError
+from multitide.reporting import write_curve_report
+from multitide.samples import Samples
+from multitide.splits import Split
+from multitide.study import LabelCurve, compare, label_curve
+from multitide.study.hiding import fitting_unit, keep_share
+from multitide.tasks import resolve_tasks
+from study.fakes import RANDOM, Quick, make_study_samples
+
+OPTIONS: dict[str, Any] = {"split": RANDOM, "n_seeds": 2, "n_jobs": 1, "verbose": 0}
+
+
+def kept(samples: Samples, share: float, split: Split | None = None, **options: Any) -> pd.DataFrame:
+    split = RANDOM.split(samples) if split is None else split
+    return keep_share(samples, resolve_tasks(None, samples.y), split, share, **options)
+
+
+# -- hiding -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("side", ["train", "validation"])
+def test_a_share_of_each_tasks_labels_stays_of_each_class_alike(side: str) -> None:
+    samples = make_study_samples(600)
+    rows = getattr(RANDOM.split(samples), side)
+    before, after = samples.y.iloc[rows], kept(samples, 0.2).iloc[rows]
+    for task in samples.y:
+        assert after[task].notna().sum() == pytest.approx(0.2 * before[task].notna().sum(), abs=2)
+        labelled = after[task].notna()
+        assert (after[task][labelled] == before[task][labelled]).all()
+    counts = [table["state"].value_counts() for table in (before, after)]
+    assert (counts[1] == np.ceil(0.2 * counts[0] - 1e-9).astype(int)).all()
+
+
+def test_what_a_smaller_share_keeps_a_larger_one_keeps_too() -> None:
+    samples = make_study_samples(300)
+    tables = [kept(samples, share).notna() for share in (0.02, 0.1, 0.5, 1.0)]
+    for smaller, larger in pairwise(tables):
+        assert (smaller <= larger).all(axis=None)
+        assert smaller.sum().sum() < larger.sum().sum()
+
+
+def test_test_labels_stay_and_so_does_everything_with_all_labels() -> None:
+    samples = make_study_samples(300)
+    test = RANDOM.split(samples).test
+    pd.testing.assert_frame_equal(kept(samples, 0.1).iloc[test], samples.y.iloc[test])
+    pd.testing.assert_frame_equal(kept(samples, 1.0), samples.y)
+
+
+def test_rare_classes_keep_a_label() -> None:
+    samples = make_study_samples(300, missing=0)
+    samples.y.loc[RANDOM.split(samples).train[:1], "state"] = "rare"
+    assert "rare" in set(kept(samples, 0.01)["state"])
+
+
+def test_tasks_lose_their_labels_apart_or_together() -> None:
+    samples = make_study_samples(400, missing=0)
+    train = RANDOM.split(samples).train
+    apart, together = (kept(samples, 0.3, together=how).iloc[train].notna() for how in (False, True))
+    assert (together["state"] == together["load"]).all()
+    both = apart.all(axis=1).mean()
+    assert both == pytest.approx(0.09, abs=0.05)
+
+
+def test_whole_series_lose_their_labels() -> None:
+    samples = make_study_samples(400, missing=0, n_series=40)
+    series = samples.series
+    split = Split(
+        np.flatnonzero(series < 20), np.flatnonzero((series >= 20) & (series < 30)), np.flatnonzero(series >= 30)
+    )
+    assert fitting_unit(samples, split) == "series"
+    after = kept(samples, 0.25, split, unit="series")
+    shares = after["load"].notna().groupby(series).mean()
+    assert set(shares) == {0.0, 1.0}
+    assert shares[:20].sum() == 5
+
+
+def test_samples_that_stand_for_themselves_are_drawn_one_by_one() -> None:
+    samples = make_study_samples(100)
+    assert fitting_unit(samples, RANDOM.split(samples)) == "sample"
+    few = make_study_samples(100, n_series=3)
+    assert fitting_unit(few, RANDOM.split(few)) == "sample"
+
+
+def test_another_seed_draws_other_labels() -> None:
+    samples = make_study_samples(200)
+    assert not kept(samples, 0.2).equals(kept(samples, 0.2, random_state=1))
+
+
+# -- the curve --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def traced(tmp_path_factory: pytest.TempPathFactory) -> tuple[LabelCurve, Path]:
+    folder = tmp_path_factory.mktemp("curve")
+    curve = label_curve(make_study_samples(300), shares=(1.0, 0.1), estimator=Quick(), folder=folder, **OPTIONS)
+    return curve, folder
+
+
+def test_all_labels_give_the_plain_study_and_fewer_the_same_test_rows(traced: tuple[LabelCurve, Path]) -> None:
+    curve, _ = traced
+    plain = compare(make_study_samples(300), estimator=Quick(), **OPTIONS)
+    assert curve.shares == [0.1, 1.0]
+    pd.testing.assert_frame_equal(curve.comparisons[1.0].gains, plain.gains, check_exact=True)
+    pd.testing.assert_frame_equal(curve.comparisons[0.1].test, plain.test)
+    assert set(curve.comparisons[0.1].evidence.fits).isdisjoint(plain.evidence.fits)
+    few = curve.gains[curve.gains["share"] == 0.1].set_index("task")
+    many = curve.gains[curve.gains["share"] == 1.0].set_index("task")
+    assert (few["n_labelled"] == many["n_labelled"]).all()
+    assert (few["n_train"] / many["n_train"]).to_numpy() == pytest.approx([0.1, 0.1], abs=0.02)
+
+
+def test_it_is_read_again_and_goes_on_where_it_was(
+    traced: tuple[LabelCurve, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    curve, folder = traced
+    pd.testing.assert_frame_equal(LabelCurve.load(folder).gains, curve.gains, check_exact=True)
+    with caplog.at_level(logging.INFO, logger="multitide"):
+        label_curve(make_study_samples(300), shares=(0.1, 1.0), estimator=Quick(), folder=folder, **OPTIONS)
+    assert caplog.text.count("6 already done") + caplog.text.count("6 of them already done") == 2
+    kept_table = pd.read_parquet(folder / "results.parquet")
+    assert (kept_table["gain"] == curve.gains["gain"]).all()
+
+
+def test_it_says_with_how_many_labels_what_is_so(traced: tuple[LabelCurve, Path], tmp_path: Path) -> None:
+    curve, _ = traced
+    assert "“hard”, load: with 10 % and 100 % of the labels it cannot be told." in curve.sentences()
+    page = write_curve_report(curve, tmp_path, command="multitide <compare>").read_text()
+    for gain in curve.gains["gain"]:
+        assert f"{gain:+.4f}" in page
+        assert f"{gain:+.4f}" in str(curve)
+        assert f"{gain:+.4f}" in (tmp_path / "report.md").read_text()
+    assert "multitide &lt;compare&gt;" in page
+    assert "<script" not in page
+
+
+def test_a_split_by_group_has_the_same_test_groups_as_the_plain_study() -> None:
+    samples = make_study_samples(300, n_series=30)
+    rule = RANDOM.__class__(by="group", test=0.4, validation=0.2)
+    options = {**OPTIONS, "split": rule, "n_seeds": 1}
+    curve = label_curve(samples, shares=[0.5], estimator=Quick(), **options)
+    plain = compare(samples, estimator=Quick(), **options)
+    pd.testing.assert_frame_equal(curve.comparisons[0.5].test, plain.test)
+    assert curve.facts["unit"] == "series"
+
+
+@pytest.mark.parametrize("shares", [(), (0,), (1.5,), "0.5", ("half",)])
+def test_wrong_shares_are_refused(shares: Any) -> None:
+    with pytest.raises(ParameterError, match="`shares` must be numbers above 0 and at most 1"):
+        label_curve(make_study_samples(100), shares=shares, **OPTIONS)
+
+
+def test_wrong_options_are_refused_before_any_work() -> None:
+    with pytest.raises(ParameterError, match=r"no parameter 'n_seed'\. Did you mean 'n_seeds'"):
+        label_curve(make_study_samples(100), n_seed=2)
+    with pytest.raises(ParameterError, match="no parameter 'cv'"):
+        label_curve(make_study_samples(100), cv=3)
+
+
+def test_a_share_that_leaves_a_task_without_labels_is_named() -> None:
+    samples = make_study_samples(200, missing=0)
+    samples.y.loc[RANDOM.split(samples).train[3:], "load"] = np.nan
+    with pytest.raises(DataError, match=r"With 5 % of the labels: .*got none of 'load' in train"):
+        label_curve(samples, shares=[0.05], together=True, estimator=Quick(), **OPTIONS)
+
+
+def test_a_folder_without_a_curve_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="`folder` must be a label curve"):
+        LabelCurve.load(tmp_path)
