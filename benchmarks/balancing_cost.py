@@ -26,7 +26,7 @@ from torch import nn
 
 from multitide import GradientRecorder, MultiTaskEstimator, Samples
 from multitide.balancing import AGGREGATORS, WEIGHTINGS, Fixed
-from multitide.batches import DeviceSamples
+from multitide.domains import Domain
 from multitide.group import Group
 from multitide.keep import Keeper
 from multitide.part import Part
@@ -75,14 +75,12 @@ def make_steps(n_tasks: int, chosen: dict[str, dict[str, Part | str]]) -> dict[s
     for name, parts in chosen.items():
         estimator = MultiTaskEstimator(backbone="lstm", device="cpu", random_state=0, lr=LR, **parts)  # type: ignore[arg-type]
         recipe = make_recipe(estimator.get_params(deep=False))
-        group = Group(samples, np.arange(len(samples)), np.array([], dtype=np.int64), tasks, recipe)
+        group = Group([Domain("", samples, np.arange(len(samples)), np.array([], dtype=np.int64))], tasks, recipe)
         if network is None:
             network = awake(group.make_network())
         trainer = Trainer(
             copy.deepcopy(network),
-            DeviceSamples(samples, group.codes, None, torch.device("cpu")),
-            group.train_rows,
-            None,
+            [data.on_device(network, i, torch.device("cpu")) for i, data in enumerate(group.data)],
             weighting=recipe.weighting.build(group.names, [task.kind for task in tasks]),
             aggregator=None if recipe.aggregator is None else recipe.aggregator.build(group.names),
             aggregate_at="parameters" if recipe.aggregator is None else recipe.aggregator.at,
@@ -117,7 +115,7 @@ def stepper(trainer: Trainer) -> Callable[[int], None]:
     def take(n_steps: int) -> None:
         nonlocal taken
         for _ in range(n_steps):
-            trainer.step(batches[taken % len(batches)], counts)
+            trainer.step([batches[taken % len(batches)]], counts)
             taken += 1
 
     return take

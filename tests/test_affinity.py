@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ class ByHand(Callback):
     def __init__(self) -> None:
         self.rows: list[dict[tuple[str, str], float]] = []
 
-    def on_step_begin(self, trainer: Trainer, rows: Tensor, n_labelled: np.ndarray) -> None:
+    def on_step_begin(self, trainer: Trainer, rows: Sequence[Tensor], n_labelled: np.ndarray) -> None:
         self.again = (copy.deepcopy(trainer.network), torch.get_rng_state(), rows, n_labelled)
 
     def on_losses(self, trainer: Trainer, losses: Any) -> None:

@@ -20,11 +20,11 @@ ROOT = Path(__file__).parents[1]
 # From the top of the house to the ground; docs/architecture.md shows the same picture.
 FLOORS = {
     "surface": ["__main__", "cli", "plot", "plot_ranks", "plot_study", "plot_tuning", "report", "reporting"],
-    "api": ["compat", "config_file", "estimator", "methods", "study", "tuning"],
+    "api": ["compat", "config_data", "config_file", "estimator", "methods", "study", "tuning"],
     "assembly": [
-        *("sides", "recipe", "fitting", "group", "solving", "representing", "searching", "phases", "freezing"),
-        *("starting", "predicting", "store", "config", "training", "batches", "model", "schedule", "keep"),
-        *("callbacks", "recording", "affinity", "progress"),
+        *("sides", "domains", "recipe", "fitting", "group", "solving", "representing", "searching", "phases"),
+        *("freezing", "starting", "predicting", "store", "records", "config", "mixing", "training", "batches"),
+        *("model", "schedule", "keep", "callbacks", "recording", "affinity", "progress"),
     ],
     "parts": ["tasks", "backbones", "sharing", "balancing", "representations", "encodings"],
     "data": [

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from multitide.batches import DeviceSamples, cut, deal
+from multitide.batches import DeviceSamples, cut, deal, number_of_batches
 from multitide.samples import Samples
 
 CPU = torch.device("cpu")
@@ -76,7 +76,7 @@ def test_orders_differ_between_epochs() -> None:
 
 @pytest.mark.parametrize(("n_rows", "batch_size"), [(65, 64), (64, 64), (1, 64), (129, 64), (1000, 7)])
 def test_batches_are_of_nearly_equal_size(n_rows: int, batch_size: int) -> None:
-    sizes = np.diff(cut(n_rows, batch_size))
+    sizes = np.diff(cut(n_rows, number_of_batches(n_rows, batch_size)))
     assert sizes.sum() == n_rows
     assert sizes.max() <= batch_size
     assert sizes.max() - sizes.min() <= 1

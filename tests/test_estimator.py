@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ def test_every_loss_starts_at_one() -> None:
         losses: dict[str, float] = {}  # noqa: RUF012
 
         def on_train_begin(self, trainer: Trainer) -> None:
-            trainer._validation = trainer._train
+            trainer._streams = [replace(stream, validation=stream.train) for stream in trainer._streams]
             self.losses = trainer.validate()
 
     seen = FirstLosses()

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from makers import make_samples, small
-from multitide.report import Report, how_split, markdown_table, write_report
+from multitide.report import MeasuredData, Report, how_split, markdown_table, write_report
 from multitide.samples import Samples
 from multitide.splits import Splitter
 from multitide.tasks import describe_tasks
@@ -27,9 +27,10 @@ def written(samples: Samples, folder: Path, **params: object) -> tuple[str, pd.D
     estimator = small(**params).fit(samples[split.train], validation=samples[split.validation])
     metrics = estimator.evaluate(samples[split.test])
     described = describe_tasks(None, samples.y)
-    report = Report("multitide fit x.toml", "x.csv", described, split.counts(samples.y), splitter, metrics)
+    data = MeasuredData("", "x.csv", samples, described, splitter, split)
+    report = Report("multitide fit x.toml", [data], metrics)
     folder.mkdir()
-    path = write_report(report, estimator, samples[split.test], folder)
+    path = write_report(report, estimator, folder)
     return path.read_text(encoding="utf-8"), metrics
 
 

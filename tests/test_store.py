@@ -97,7 +97,7 @@ def test_altered_weights_are_refused(folder: Path, tmp_path: Path) -> None:
 
 def test_an_altered_record_is_refused(folder: Path, tmp_path: Path) -> None:
     record = json.loads((folder / MODEL_FILE).read_text())
-    record["channels"] = record["channels"][::-1]
+    record["data"][0]["channels"].reverse()
     with pytest.raises(StoreError, match="was altered or damaged"):
         MultiTaskEstimator.load(damaged(folder, tmp_path, MODEL_FILE, json.dumps(record).encode()))
 

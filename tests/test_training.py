@@ -11,16 +11,18 @@ from torch.nn import functional as F
 
 from makers import SMALL, make_samples
 from multitide.balancing import AGGREGATORS, WEIGHTINGS, AggregatorModule
-from multitide.batches import DeviceSamples
+from multitide.batches import DeviceSamples, Rows
 from multitide.encodings.inputs import Inputs
 from multitide.errors import MultitideError
 from multitide.group import build_network
 from multitide.keep import Keeper
+from multitide.mixing import Stream
+from multitide.model import Entrance
 from multitide.recipe import make_recipe
 from multitide.samples import Samples
 from multitide.sharing import SHARINGS, Hard
 from multitide.tasks import resolve_tasks
-from multitide.training import Rows, Trainer, Training
+from multitide.training import Trainer, Training
 
 CPU = torch.device("cpu")
 
@@ -43,13 +45,11 @@ def make_trainer(
     inputs = Inputs().build(samples.channels)
     inputs.fit(samples)
     torch.manual_seed(0)
-    network = build_network(recipe, inputs, None, targets, samples.n_timepoints)
+    network = build_network(recipe, [Entrance("", inputs)], targets, samples.n_timepoints)
     measured = samples.y.notna().to_numpy()
     return Trainer(
         network,
-        DeviceSamples(samples, codes, None, CPU),
-        Rows(np.arange(len(samples)), measured),
-        None,
+        [Stream(DeviceSamples(samples, codes, None, CPU), Rows(np.arange(len(samples)), measured))],
         weighting=recipe.weighting.build(network.names, [task.kind for task in tasks]),
         keeper=Keeper("joint", network.names),
         settings=training or Training(),
@@ -79,9 +79,9 @@ def test_an_absent_task_sends_no_gradient_and_its_head_does_not_move(weighting: 
     trainer = make_trainer(only_state_labelled(), weighting)
     wake_heads(trainer)
     trainer.network.train()
-    trainer.step(torch.arange(16), np.array([16, 5]))  # AdamW has momentum for both heads now
+    trainer.step([torch.arange(16)], np.array([16, 5]))  # AdamW has momentum for both heads now
     before = [p.detach().clone() for p in trainer.network.heads[1].parameters()]
-    trainer.step(torch.arange(16, 32), np.array([16, 0]))
+    trainer.step([torch.arange(16, 32)], np.array([16, 0]))
     after = list(trainer.network.heads[1].parameters())
     assert all(p.grad is None for p in after)
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
@@ -95,11 +95,11 @@ def test_an_absent_tasks_loss_leaves_the_backbone_with_the_other_tasks_gradient(
     both = make_trainer(samples, sharing=sharing)
     wake_heads(both)
     both.network.eval()  # no dropout: the two gradients are of the same function
-    losses, features = both.task_losses(rows, counts)
+    losses, features = both.task_losses([rows], counts)
     assert list(losses) == ["state"]
     both.backward(losses, features)
     gradient = {n: p.grad for n, p in both.network.named_parameters() if p.grad is not None}
-    batch = both._samples.gather(rows)
+    batch = both._streams[0].samples.gather(rows)
     output = both.network(batch.x)[0]
     target = both.network.target_list[0]
     both.network.zero_grad()
@@ -117,10 +117,10 @@ def test_the_loss_of_a_batch_is_the_mean_over_its_labelled_rows() -> None:
     wake_heads(trainer)
     trainer.network.eval()
     n_labelled = samples.y.notna().sum().to_numpy()
-    losses, _ = trainer.task_losses(torch.arange(16), n_labelled)
+    losses, _ = trainer.task_losses([torch.arange(16)], n_labelled)
     for i, name in enumerate(trainer.names):
         rows = torch.from_numpy(np.flatnonzero(samples.y[name].notna()))
-        batch = trainer._samples.gather(rows)
+        batch = trainer._streams[0].samples.gather(rows)
         target = trainer.network.target_list[i]
         alone = target.mean_loss(trainer.network(batch.x)[i], batch.codes[i])
         assert losses[name].item() == pytest.approx(alone.item(), rel=1e-6)
@@ -136,7 +136,7 @@ def test_nan_labels_never_reach_a_gradient() -> None:
         for rows in np.array_split(rng.permutation(32), 6):
             counts = samples.y.notna().to_numpy()[rows].sum(axis=0)
             if counts.sum():
-                trainer.step(torch.from_numpy(rows), counts)
+                trainer.step([torch.from_numpy(rows)], counts)
                 assert all(p.grad is None or p.grad.isfinite().all() for p in trainer.network.parameters())
 
 
@@ -151,7 +151,7 @@ def test_an_epoch_equals_a_plain_torch_loop() -> None:
     network = plain.network.train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=0.01, weight_decay=0.0)
     X = torch.from_numpy(samples.gather(slice(None)))
-    codes = plain._samples.gather(torch.arange(len(samples))).codes
+    codes = plain._streams[0].samples.gather(torch.arange(len(samples))).codes
     order = np.random.default_rng(0).permutation(len(samples))
     state, load = network.target_list
     for rows in order.reshape(-1, 8):
@@ -196,7 +196,7 @@ def test_the_average_follows_the_weights() -> None:
     trainer.network.train()
     weights = []
     for _ in range(3):
-        trainer.step(torch.arange(16), np.array([10, 10]))
+        trainer.step([torch.arange(16)], np.array([10, 10]))
         weights.append(trainer.network.heads[0][-1].bias.detach().clone())
     expected = weights[0]
     for weight in weights[1:]:
@@ -233,9 +233,9 @@ def aggregating(samples: Samples, name: str, at: str, sharing: object = "hard") 
 def test_an_aggregator_leaves_an_absent_tasks_head_alone(name: str, at: str) -> None:
     trainer = aggregating(only_state_labelled(), name, at)
     trainer.network.train()
-    trainer.step(torch.arange(16), np.array([16, 5]))
+    trainer.step([torch.arange(16)], np.array([16, 5]))
     before = [p.detach().clone() for p in trainer.network.heads[1].parameters()]
-    trainer.step(torch.arange(16, 32), np.array([16, 0]))
+    trainer.step([torch.arange(16, 32)], np.array([16, 0]))
     assert all(torch.equal(a, b) for a, b in zip(before, trainer.network.heads[1].parameters(), strict=True))
 
 
@@ -255,7 +255,7 @@ def test_a_plain_sum_of_gradients_is_the_plain_loss(at: str, sharing: object) ->
         trainer = aggregating(samples, "pcgrad", at, sharing)
         trainer._aggregator = aggregator
         trainer.network.eval()
-        trainer.backward(*trainer.task_losses(rows, counts))
+        trainer.backward(*trainer.task_losses([rows], counts))
         gradients.append({n: p.grad for n, p in trainer.network.named_parameters() if p.grad is not None})
     assert list(gradients[0]) == list(gradients[1])
     for name, gradient in gradients[0].items():
@@ -269,11 +269,11 @@ def test_pcgrad_at_the_shared_parameters_is_the_papers_formula() -> None:
     shared = trainer.network.sharing.shared_parameters()
     rows_of_j = []
     for name in trainer.names:
-        losses, _ = trainer.task_losses(rows, counts)
+        losses, _ = trainer.task_losses([rows], counts)
         rows_of_j.append(torch.cat([g.flatten() for g in torch.autograd.grad(losses[name], shared)]).double())
     a, b = rows_of_j
     dot = a @ b
     expected = a + b if dot >= 0 else a - dot / (b @ b) * b + b - dot / (a @ a) * a
-    trainer.backward(*trainer.task_losses(rows, counts))
+    trainer.backward(*trainer.task_losses([rows], counts))
     ours = torch.cat([p.grad.flatten() for p in shared if p.grad is not None]).double()
     torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-6)

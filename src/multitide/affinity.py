@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +51,7 @@ class AffinityRecorder(GradientRecorder):
     def __init__(self, every: int = 10) -> None:
         super().__init__(every)
         self._affinities: list[dict[str, Any]] = []
-        self._again: tuple[Tensor, np.ndarray, _Generators] | None = None
+        self._again: tuple[Sequence[Tensor], np.ndarray, _Generators] | None = None
 
     @property
     def affinities(self) -> pd.DataFrame:
@@ -73,11 +73,11 @@ class AffinityRecorder(GradientRecorder):
         """Return the mean norm of each task's gradient."""
         return self.norms.groupby("task")["norm"].mean().reindex(names).rename_axis(None)
 
-    def on_step_begin(self, trainer: Trainer, rows: Tensor, n_labelled: np.ndarray) -> None:
+    def on_step_begin(self, trainer: Trainer, rows: Sequence[Tensor], n_labelled: np.ndarray) -> None:
         """Remember what the step draws its dropped units from."""
         super().on_step_begin(trainer, rows, n_labelled)
         if self.is_sampled:
-            self._again = rows, n_labelled, _Generators(rows.device)
+            self._again = rows, n_labelled, _Generators(rows[0].device)
 
     def record(
         self,
@@ -112,12 +112,12 @@ class _Losses(nn.Module):
         self.network = trainer.network
         self._trainer = trainer
 
-    def forward(self, rows: Tensor, n_labelled: np.ndarray) -> Tensor:
+    def forward(self, rows: Sequence[Tensor], n_labelled: np.ndarray) -> Tensor:
         losses, _ = self._trainer.task_losses(rows, n_labelled)
         return torch.stack(list(losses.values()))
 
     @torch.no_grad()
-    def at(self, parameters: Mapping[int, Tensor], rows: Tensor, n_labelled: np.ndarray) -> Tensor:
+    def at(self, parameters: Mapping[int, Tensor], rows: Sequence[Tensor], n_labelled: np.ndarray) -> Tensor:
         """Return the losses with some parameters, by the ``id`` of those they stand in for, replaced.
 
         Batch-norm statistics are updated in copies, which are thrown away.

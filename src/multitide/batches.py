@@ -34,6 +34,22 @@ class Batch:
     codes: list[Tensor]
 
 
+@dataclass
+class Rows:
+    """Which samples a side uses, and which of them have which label.
+
+    Attributes
+    ----------
+    index : ndarray of int, shape (n_rows,)
+        Numbers of the samples.
+    measured : ndarray of bool, shape (n_rows, n_tasks)
+        Which of them has a label of which task.
+    """
+
+    index: np.ndarray
+    measured: np.ndarray
+
+
 class DeviceSamples:
     """Samples held on a device as one long tensor, from which any batch is one gather.
 
@@ -122,7 +138,11 @@ def deal(measured: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     return order[by_pattern[np.argsort(place, kind="stable")]]
 
 
-def cut(n_rows: int, batch_size: int) -> np.ndarray:
+def cut(n_rows: int, n_batches: int) -> np.ndarray:
     """Return the bounds of batches of nearly equal size, shape (n_batches + 1,): no last batch of a single row."""
-    n_batches = max(1, -(-n_rows // batch_size))
     return np.linspace(0, n_rows, n_batches + 1).round().astype(int)
+
+
+def number_of_batches(n_rows: int, batch_size: int) -> int:
+    """Return how many batches of at most `batch_size` rows it takes, at least one."""
+    return max(1, -(-n_rows // batch_size))

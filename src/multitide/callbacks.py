@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Callback:
     def on_epoch_begin(self, trainer: Trainer) -> None:
         """Before the first step of an epoch; ``trainer.epoch`` counts from 1."""
 
-    def on_step_begin(self, trainer: Trainer, rows: Tensor, n_labelled: np.ndarray) -> None:
+    def on_step_begin(self, trainer: Trainer, rows: Sequence[Tensor], n_labelled: np.ndarray) -> None:
         """Before the step's pass forward; the arguments are those of ``trainer.step`` and ``trainer.task_losses``."""
 
     def on_losses(self, trainer: Trainer, losses: Mapping[str, Tensor]) -> None:

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from multitide.backbones.backbone import Backbone
+import pandas as pd
+
 from multitide.checks import suggest
 from multitide.config import SPLITTERS, Registry, gathering, part_from_config, raise_problems
+from multitide.config_data import DataTable, parse_data, parse_several, plain_data
+from multitide.domains import PLAIN, in_domain, labels_of, resolve_domain_tasks
+from multitide.errors import DataError, ParameterError
 from multitide.estimator import MultiTaskEstimator
-from multitide.fitting import check_lengths
-from multitide.recipe import PART_PARAMETERS, make_part, make_recipe
+from multitide.fitting import check_lengths, check_several
+from multitide.recipe import PART_PARAMETERS, make_recipe
 from multitide.samples import Samples
-from multitide.sides import fitting_rule
-from multitide.splits import Split, Splitter
-from multitide.tables import read_table
-from multitide.tasks import Task, resolve_tasks, task_from_config
+from multitide.splits import Splitter
+from multitide.tasks import Task, task_from_config
 from multitide.toml import NONE, read_toml, toml_text
 
 SAID_ELSEWHERE = ("samples", "tasks", "estimator", "split", "folder", "progress", "verbose")
 TABLES = ("data", "split", "compare", "tune")  # what is no parameter of the estimator
-PATHS = ("path", "labels")  # in [data], relative to the file
 REGISTRIES: Mapping[str, Registry] = {**PART_PARAMETERS, "validation": SPLITTERS}
 DEFAULTS: dict[str, Any] = MultiTaskEstimator().get_params(deep=False)
 
@@ -49,6 +50,8 @@ class Config:
         Parameters of :class:`multitide.MultiTaskEstimator`.
     table : dict
         All of it as plain values with absolute paths, as `to_toml` writes it.
+    several : dict of str to DataTable
+        The data sets of a file with ``[[data]]``; then `data` is empty.
     """
 
     data: dict[str, Any]
@@ -58,18 +61,29 @@ class Config:
     tune: dict[str, Any] = field(default_factory=dict)
     estimator: dict[str, Any] = field(default_factory=dict)
     table: dict[str, Any] = field(default_factory=dict)
+    several: dict[str, DataTable] = field(default_factory=dict)
+
+    @property
+    def tables(self) -> dict[str, DataTable]:
+        """The data sets by name; "" is the only one, of a file with one ``[data]``."""
+        return self.several or {PLAIN: DataTable(self.data, self.split, self.tasks)}
 
     def read(self) -> Samples:
-        """Read the data."""
-        options = {name: value for name, value in self.data.items() if name != "path"}
-        return read_table(self.data["path"], tasks=self.tasks, **options)
+        """Read the data, of a file with one ``[data]``."""
+        return self._only.read()
 
     def splitter(self, samples: Samples) -> Splitter:
         """Return the rule that cuts these samples."""
-        by = fitting_rule(samples, seed=0).by
-        splitter = part_from_config(SPLITTERS, {"by": by, **self.split}, "split")
-        assert isinstance(splitter, Splitter)
-        return splitter
+        return self._only.splitter(samples)
+
+    @property
+    def _only(self) -> DataTable:
+        if self.several:
+            raise ParameterError(
+                f"`data` must be one table here; got {len(self.several)}, {', '.join(self.several)}. "
+                "What knows of several is fit, check, evaluate, predict and info."
+            )
+        return self.tables[PLAIN]
 
     def make_estimator(self, **changes: Any) -> MultiTaskEstimator:
         """Return the estimator, not fitted; `changes` go before the file's parameters."""
@@ -92,9 +106,9 @@ def load_config(path: str | Path) -> Config:
     path : path
         TOML: ``[data]`` holds the arguments of :func:`read_table`, with the file as ``path``; ``[split]`` the
         parameters of :class:`Splitter`; ``[[tasks]]`` a task each; ``[compare]`` the arguments of :func:`compare`
-        (and ``label_shares``: see :func:`label_curve`),
-        ``[tune]`` those of :func:`tune`; all else the constructor's parameters of :class:`MultiTaskEstimator`, parts as
-        tables. Paths are relative to the file.
+        (and ``label_shares``: see :func:`label_curve`), ``[tune]`` those of :func:`tune`; all else the constructor's
+        parameters of :class:`MultiTaskEstimator`, parts as tables. Paths are relative to the file. Several data sets
+        are a ``[[data]]`` each, with a ``name`` and, where it has its own, ``split``.
 
     Returns
     -------
@@ -122,30 +136,59 @@ def config_problems(path: str | Path) -> list[str]:
     problems: list[str] = []
     with gathering(problems):
         config = parse_config(read_toml(path), Path(path).parent, problems)
-        if config.data and not any(problem.startswith(("`data", "`tasks")) for problem in problems):
+        unreadable = any(problem.startswith(("`data", "`tasks", "In [[")) for problem in problems)
+        if (config.data or config.several) and not unreadable:
             _check_data(config, problems)
     return problems
 
 
 def _check_data(config: Config, problems: list[str]) -> None:
     """Add what is wrong with the data, as far as they can be read."""
-    samples = config.read()
+    n_before = len(problems)
+    given = read_all(config, problems)
+    if len(problems) > n_before:
+        return
     with gathering(problems):
-        tasks = resolve_tasks(config.tasks, samples.y)
-        with gathering(problems):
-            split_samples(config, samples)
+        tasks = resolve_domain_tasks(config.tasks, given)
+        for name, samples in given.items():
+            with gathering(problems), in_domain(name):
+                config.tables[name].splitter(samples).split(samples)
         for task in tasks:
             with gathering(problems):
-                task.fit_target(samples.y[task.columns])
+                task.fit_target(pd.concat([labels_of(s, task) for s in given.values()], ignore_index=True))
     with gathering(problems):
-        backbone = make_part("backbone", {**DEFAULTS, **config.estimator}["backbone"])
-        assert isinstance(backbone, Backbone)
-        check_lengths(samples, backbone)
+        recipe = make_recipe({**DEFAULTS, **config.estimator})
+        with gathering(problems):
+            check_several(recipe, len(given))
+        for name, samples in given.items():
+            with gathering(problems), in_domain(name):
+                check_lengths(samples, recipe.backbone)
 
 
-def split_samples(config: Config, samples: Samples) -> Split:
-    """Cut the samples as ``[split]`` says."""
-    return config.splitter(samples).split(samples)
+def read_all(config: Config, problems: list[str] | None = None) -> dict[str, Samples]:
+    """Read all data sets of a configuration, or raise with what is wrong with any; with `problems`, add it to them."""
+    found: dict[str, Samples] = {}
+    wrong: list[str] = [] if problems is None else problems
+    for name, table in config.tables.items():
+        with gathering(wrong), in_domain(name):
+            found[name] = table.read()
+    if config.several and len(found) == len(config.tables):
+        wrong += _nowhere(config.tasks or (), found.values())
+    if problems is None and wrong:
+        raise DataError("\n".join(wrong))
+    return found
+
+
+def _nowhere(tasks: Iterable[str | Task], tables: Iterable[Samples]) -> list[str]:
+    """Name the tasks whose column no table has."""
+    there = {name for samples in tables for name in samples.y}
+    columns = [column["column"] for samples in tables for column in (samples.reading or {"columns": ()})["columns"]]
+    asked = {task if isinstance(task, str) else task.name: task for task in tasks}
+    return [
+        f"`tasks` must have their columns in some data set; {name!r} is in none.{suggest(name, columns)}"
+        for name in asked
+        if name not in there
+    ]
 
 
 def parse_config(table: Mapping[str, Any], folder: Path, problems: list[str]) -> Config:
@@ -168,9 +211,12 @@ def parse_config(table: Mapping[str, Any], folder: Path, problems: list[str]) ->
         for name in table
         if name not in known
     ]
-    tables = {name: _table(table.get(name, {}), name, found) for name in TABLES}
-    data = _data(tables["data"], folder, found)
+    rows = table.get("data", {})
+    many = isinstance(rows, list) and bool(rows) and all(isinstance(row, Mapping) for row in rows)
+    tables = {name: {} if many and name == "data" else _table(table.get(name, {}), name, found) for name in TABLES}
     tasks = _tasks(table.get("tasks"), found)
+    data = {} if many else parse_data(tables["data"], folder, found)
+    several = parse_several(rows, folder, tables["split"], tasks, found) if many else {}
     with gathering(found):
         part_from_config(SPLITTERS, tables["split"], "split")
     if tables["compare"]:
@@ -186,8 +232,10 @@ def parse_config(table: Mapping[str, Any], folder: Path, problems: list[str]) ->
     params = {name: value for name, value in table.items() if name in DEFAULTS and name != "tasks"}
     estimator = _estimator(params, found)
     problems += [_with_place(problem) for problem in found]
-    plain = {**table, "data": {**tables["data"], **{name: str(data[name]) for name in PATHS if name in data}}}
-    return Config(data, tables["split"], tasks, tables["compare"], tables["tune"], estimator, plain)
+    pairs = zip(rows, several.values(), strict=True) if several else ()
+    written = [plain_data(row, own.data) for row, own in pairs]
+    plain = {**table, "data": written or plain_data(tables["data"], data)}
+    return Config(data, tables["split"], tasks, tables["compare"], tables["tune"], estimator, plain, several)
 
 
 def _table(value: Any, name: str, problems: list[str]) -> dict[str, Any]:
@@ -195,16 +243,6 @@ def _table(value: Any, name: str, problems: list[str]) -> dict[str, Any]:
         return dict(value)
     problems.append(f"`{name}` must be a table, [{name}]; got {value!r}.")
     return {}
-
-
-def _data(values: dict[str, Any], folder: Path, problems: list[str]) -> dict[str, Any]:
-    if "path" not in values:
-        problems.append('`data.path` must be given: [data] path = "measurements.csv".')
-    known = ["path", *(name for name in _arguments(read_table) if name not in ("data", "tasks"))]
-    problems += _unknown_arguments(values, known, "data")
-    data = {name: None if value == NONE else value for name, value in values.items()}
-    found = {name: value for name, value in data.items() if name in PATHS and isinstance(value, str)}
-    return data | {name: (folder / value).resolve() for name, value in found.items()}
 
 
 def _tasks(values: Any, problems: list[str]) -> list[str | Task] | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,18 +13,21 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from multitide.callbacks import Callback
+from multitide.domains import as_data_sets, check_names, learning_domains, like, plain_or_dict, resolve_domain_tasks
 from multitide.errors import DataError, ParameterError
-from multitide.fitting import fit_model
+from multitide.fitting import check_several, fit_model
 from multitide.predicting import decode
 from multitide.progress import ProgressBar
 from multitide.recipe import PART_PARAMETERS, make_part, make_recipe, resolve_device
+from multitide.records import data_record
 from multitide.representing import fit_encoder, vectors_of
-from multitide.samples import Samples, SeriesView
-from multitide.sides import learning_sides
+from multitide.samples import Samples
 from multitide.splits import Splitter
 from multitide.starting import Source
 from multitide.store import StoredModel, load_model, read_history, save_model
-from multitide.tasks import Task, resolve_tasks
+from multitide.tasks import Task
+
+Decoded = dict[str, np.ndarray]
 
 
 class MultiTaskEstimator(BaseEstimator):
@@ -82,9 +86,9 @@ class MultiTaskEstimator(BaseEstimator):
     n_labelled_ : dict of str to dict
         Labelled rows of each task on each side.
     n_channels_in_, n_timepoints_in_ : int
-        Shape of the training series.
+        Shape of the training series; with several data sets a dict by their names.
     channels_ : tuple of str
-        Names of the channels.
+        Names of the channels; with several data sets a dict by their names.
     representation_ : Encoder or None
         What ``inputs.representation`` became on the training part's series.
     seed_ : int
@@ -160,7 +164,7 @@ class MultiTaskEstimator(BaseEstimator):
         static: pd.DataFrame | None = None,
         groups: Sequence[Any] | None = None,
         time: Sequence[Any] | None = None,
-        validation: Samples | tuple[Any, Any] | None = None,
+        validation: Any = None,
         start: MultiTaskEstimator | str | Path | None = None,
         callbacks: Sequence[Callback] = (),
     ) -> Self:
@@ -169,13 +173,15 @@ class MultiTaskEstimator(BaseEstimator):
         Parameters
         ----------
         X : Samples, or array of shape (n_samples, n_channels, n_timepoints), or list of (n_channels, n_timepoints_i)
-            The series; NaN is a value that nobody measured.
+            The series; NaN is a value that nobody measured. Or several data sets, a dict of Samples by name, whose
+            channels, lengths and tasks may differ: a column of labels that several have is one task.
         y : DataFrame, n_samples rows
             One column a task; NaN, None and blanks are labels that nobody measured. Not with `Samples`.
         static, groups, time : optional
             As `static`, `series` and `time` of :meth:`Samples.from_arrays`.
         validation : Samples or (X, y), optional
-            Chooses the epoch, instead of a part of the training samples.
+            Chooses the epoch, instead of a part of the training samples; with several data sets a dict by name, which
+            may leave some out.
         start : MultiTaskEstimator or path, optional
             A fitted model, or its folder, whose backbone is where training starts, instead of ``training.start``; its
             heads are dropped. See ``training.freeze`` for what stays as it is.
@@ -195,35 +201,33 @@ class MultiTaskEstimator(BaseEstimator):
             With what is wrong with the data.
         """
         recipe = make_recipe(self.get_params(deep=False))
-        samples = as_samples(X, y, static=static, groups=groups, time=time)
-        tasks = resolve_tasks(self.tasks, samples.y)
-        held_out = as_samples(*validation) if isinstance(validation, tuple) else validation
-        samples, train, valid = learning_sides(samples, tasks, held_out, self.validation, recipe.seed)
+        given = as_data_sets(X, y, static=static, groups=groups, time=time)
+        tasks = resolve_domain_tasks(self.tasks, given)
+        pair = validation if isinstance(validation, tuple) else (validation,)
+        held_out = {} if validation is None else as_data_sets(*pair)
+        domains = learning_domains(given, tasks, held_out, self.validation, recipe.seed)
         bar = [ProgressBar()] if self.verbose else []
         source = _source(start or recipe.training.start)
-        encoder = fit_encoder(recipe.inputs.representation, samples[train], load_model)
+        check_several(recipe, len(domains))
+        encoder = fit_encoder(recipe.inputs.representation, domains[0].samples[domains[0].train], load_model)
         if encoder is not None and source is not None:
             raise ParameterError(
                 "`training.start` must be left out with `inputs.representation`, whose vectors another model has not "
                 "seen. To build on a saved model's features use representation='model:FOLDER'."
             )
-        vectors = vectors_of(samples, encoder)
-        fitted = fit_model(vectors, train, valid, tasks, recipe, [*bar, *callbacks], source)
+        read = [replace(domain, samples=vectors_of(domain.samples, encoder)) for domain in domains]
+        fitted = fit_model(read, tasks, recipe, [*bar, *callbacks], source)
         self.history_, self.pretrain_history_ = pd.DataFrame(fitted.history), pd.DataFrame(fitted.pretrain_history)
         return self._take(
             StoredModel(
                 params=self.get_params(deep=False),
                 tasks=tasks,
                 answers=fitted.answers,
-                channels=samples.channels,
-                categories=samples.categories,
-                n_timepoints=samples.n_timepoints,
+                data=[data_record(domain, tasks) for domain in domains],
                 seed=recipe.seed,
                 best_epoch=fitted.best_epoch,
                 n_labelled=fitted.n_labelled,
                 seconds=fitted.seconds,
-                fingerprint=samples.fingerprint(),
-                reading=samples.reading,
                 trials=fitted.trials,
                 encoder=encoder,
             )
@@ -234,39 +238,39 @@ class MultiTaskEstimator(BaseEstimator):
         self.stored_ = stored
         self.tasks_, self.model_, self.seed_ = stored.tasks, stored.answers, stored.seed
         self.best_epoch_, self.n_labelled_, self.seconds_ = stored.best_epoch, stored.n_labelled, stored.seconds
-        self.channels_, self.reading_, self.trials_ = stored.channels, stored.reading, pd.DataFrame(stored.trials)
-        self.representation_ = stored.encoder
-        self.n_channels_in_, self.n_timepoints_in_ = len(stored.channels), stored.n_timepoints
+        self.trials_, self.representation_ = pd.DataFrame(stored.trials), stored.encoder
+        self.channels_ = plain_or_dict({data.name: data.channels for data in stored.data})
+        self.reading_ = plain_or_dict({data.name: data.reading for data in stored.data})
+        self.n_channels_in_ = plain_or_dict({data.name: len(data.channels) for data in stored.data})
+        self.n_timepoints_in_ = plain_or_dict({data.name: data.n_timepoints for data in stored.data})
         return self
 
     # -- answering --------------------------------------------------------------------------------------------------
 
-    def predict(self, X: Any, *, static: pd.DataFrame | None = None) -> pd.DataFrame:
+    def predict(self, X: Any, *, static: pd.DataFrame | None = None) -> Any:
         """Answer every task for every sample.
 
         Parameters
         ----------
-        X : Samples or array, shape (n_samples, n_channels, n_timepoints)
-            The series, raw.
+        X : Samples or array, shape (n_samples, n_channels, n_timepoints), or dict of Samples
+            The series, raw; of a model that was fitted on several data sets, a dict with one or more of them.
         static : DataFrame, optional
             Static inputs, when `X` is an array and the model was fitted with some.
 
         Returns
         -------
-        DataFrame, n_samples rows
-            One column a task: classes as the user wrote them, numbers in the user's units.
+        DataFrame, n_samples rows; or a dict of them, where `X` is one
+            One column a task that has labels in the data set: classes as the user wrote them, numbers in the user's
+            units.
         """
-        decoded = self._decode(X, static)
-        frames = [self.model_.target(name).to_frame(values) for name, values in decoded.items()]
-        return pd.concat(frames, axis=1)
+        return like(X, {name: self._frame(decoded) for name, _, decoded in self._decode(X, static=static)})
 
-    def predict_proba(self, X: Any, *, static: pd.DataFrame | None = None) -> dict[str, pd.DataFrame]:
-        """Return the class probabilities of every classification task, one DataFrame (n_samples, n_classes) a task."""
-        decoded = self._decode(X, static)
-        return {
-            name: pd.DataFrame(decoded[name], columns=pd.Index(classes, name=name))
-            for name, classes in self.classes_.items()
-        }
+    def predict_proba(self, X: Any, *, static: pd.DataFrame | None = None) -> Any:
+        """Return the class probabilities of every classification task, one DataFrame (n_samples, n_classes) a task.
+
+        Where `X` is a dict of data sets, so is what is returned.
+        """
+        return like(X, {name: self._probabilities(decoded) for name, _, decoded in self._decode(X, static=static)})
 
     def evaluate(self, X: Any, y: Any = None, *, static: pd.DataFrame | None = None) -> pd.DataFrame:
         """Measure every task on the rows that have its label, next to the trivial predictor.
@@ -275,19 +279,20 @@ class MultiTaskEstimator(BaseEstimator):
         -------
         DataFrame
             Columns ``task``, ``metric``, ``value``, ``trivial`` (the best training constant's figure), ``n_labelled``,
-            ``higher_is_better``; each task's headline figure first. "loss" is in units of the trivial loss.
+            ``higher_is_better``; each task's headline figure first. "loss" is in units of the trivial loss. Where `X`
+            is a dict of data sets, ``data`` comes first: a task is measured on each data set that had its labels.
         """
-        check_is_fitted(self, "model_")
-        samples = as_samples(X, y, static=static)
-        missing = [name for name in (task.name for task in self.tasks_) if name not in samples.y]
-        if missing:
-            raise DataError(f"`y` must have a column for every task; {missing} are missing from {list(samples.y)}.")
-        decoded = self._decode(samples, None)
         tables = []
-        for task in self.tasks_:
-            table = self.model_.target(task.name).metrics(samples.y[task.columns], decoded[task.name])
-            table.insert(0, "task", task.name)
-            tables.append(table)
+        for name, samples, decoded in self._decode(X, y, static=static):
+            if missing := [task for task in decoded if task not in samples.y]:
+                raise DataError(f"`y` must have a column for every task; {missing} are missing from {list(samples.y)}.")
+            for task, values in decoded.items():
+                target = self.model_.target(task)
+                table = target.metrics(samples.y[target.task.columns], values)
+                table.insert(0, "task", task)
+                if isinstance(X, Mapping) and name:
+                    table.insert(0, "data", name)
+                tables.append(table)
         return pd.concat(tables, ignore_index=True)
 
     def score(self, X: Any, y: Any = None) -> float:
@@ -302,13 +307,26 @@ class MultiTaskEstimator(BaseEstimator):
         targets = {task.name: self.model_.target(task.name) for task in self.tasks_ if task.kind == "classification"}
         return {name: list(getattr(target, "classes")) for name, target in targets.items()}  # noqa: B009
 
-    def _decode(self, X: Any, static: pd.DataFrame | None) -> dict[str, np.ndarray]:
+    def _decode(self, X: Any, y: Any = None, *, static: Any = None) -> Iterator[tuple[str, Samples, Decoded]]:
+        """Yield for every data set its name, its samples, and what the model makes of them for each of its tasks."""
         check_is_fitted(self, "model_")
-        samples = as_samples(X, static=static)
-        device = resolve_device(self.device)
-        encoder = self.representation_
-        decoded = decode(self.model_, samples, self.channels_, self.n_timepoints_in_, device, encoder)
-        return {task.name: decoded[task.name] for task in self.tasks_}
+        given = as_data_sets(X, y, static=static)
+        known = {data.name: data for data in self.stored_.data}
+        if not isinstance(X, Mapping) and len(known) == 1:
+            given = dict(zip(known, given.values(), strict=True))
+        check_names(given, list(known), "X")
+        device, encoder = resolve_device(self.device), self.representation_
+        for name, samples in given.items():
+            seen = known[name]
+            decoded = decode(self.model_, samples, seen.channels, seen.n_timepoints, device, encoder, name)
+            yield name, samples, {task: decoded[task] for task in seen.tasks}
+
+    def _frame(self, decoded: Decoded) -> pd.DataFrame:
+        return pd.concat([self.model_.target(name).to_frame(values) for name, values in decoded.items()], axis=1)
+
+    def _probabilities(self, decoded: Decoded) -> dict[str, pd.DataFrame]:
+        classes = {name: values for name, values in self.classes_.items() if name in decoded}
+        return {n: pd.DataFrame(decoded[n], columns=pd.Index(values, name=n)) for n, values in classes.items()}
 
     # -- keeping ----------------------------------------------------------------------------------------------------
 
@@ -361,27 +379,4 @@ def _source(start: MultiTaskEstimator | str | Path | None) -> Source | None:
         stored, name = start.stored_, "the given estimator"
     else:
         stored, name = load_model(Path(start)), str(start)
-    return Source(stored.answers.network_list, stored.answers.answered, stored.channels, name)
-
-
-def as_samples(
-    X: Any,
-    y: Any = None,
-    *,
-    static: pd.DataFrame | None = None,
-    groups: Sequence[Any] | None = None,
-    time: Sequence[Any] | None = None,
-) -> Samples:
-    """Return what the user gave as `Samples`."""
-    if isinstance(X, Samples):
-        if y is not None:
-            return X.replace(y=pd.DataFrame(y).reset_index(drop=True))
-        return X
-    if isinstance(X, (str, Path)):
-        raise DataError(f"`X` must be Samples or an array; got the path {str(X)!r}. Use multitide.read_table(path).")
-    labels = None if y is None else pd.DataFrame(y)
-    if labels is not None:
-        labels.columns = [str(column) for column in labels.columns]
-    return Samples.from_arrays(
-        np.asarray(X) if isinstance(X, SeriesView) else X, labels, static=static, series=groups, time=time
-    )
+    return Source(stored.answers.network_list, stored.answers.answered, name)

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from multitide.backbones.backbone import Backbone
 from multitide.backbones.linear import Linear
 from multitide.callbacks import Callback
 from multitide.checks import one_of, suggest
+from multitide.domains import Domain
 from multitide.errors import DataError, ParameterError
 from multitide.group import Group
 from multitide.model import Answers, Network
@@ -19,6 +18,7 @@ from multitide.phases import Phases
 from multitide.recipe import Recipe
 from multitide.samples import Samples
 from multitide.searching import WeightSearch
+from multitide.sharing import SHARINGS
 from multitide.solving import Solution
 from multitide.starting import Source
 from multitide.tasks.task import Task
@@ -56,9 +56,7 @@ class Fitted:
 
 
 def fit_model(
-    samples: Samples,
-    train: np.ndarray,
-    validation: np.ndarray,
+    domains: Sequence[Domain],
     tasks: Sequence[Task],
     recipe: Recipe,
     callbacks: Sequence[Callback] = (),
@@ -68,10 +66,8 @@ def fit_model(
 
     Parameters
     ----------
-    samples : Samples
-        Training and validation samples.
-    train, validation : ndarray of int
-        Which of them are for learning, and which choose the epoch (may be empty).
+    domains : sequence of Domain
+        The data sets, most often a single one.
     tasks : sequence of Task
         With declared kinds.
     recipe : Recipe
@@ -86,14 +82,15 @@ def fit_model(
     DataError
         If a task has no label, or only one value, in the training rows; if a series is too short for the backbone.
     """
-    check_lengths(samples, recipe.backbone)
+    for domain in domains:
+        check_lengths(domain.samples, recipe.backbone)
     by_name = {task.name: task for task in tasks}
     check_pretrain(recipe, list(by_name))
     networks: list[Network] = []
     answered: list[list[str]] = []
     fitted = Fitted(Answers([], []))
     for names in recipe.sharing.groups(list(by_name)):
-        group = Group(samples, train, validation, [by_name[name] for name in names], recipe)
+        group = Group(domains, [by_name[name] for name in names], recipe)
         search = WeightSearch(group, callbacks, source)
         solved = isinstance(recipe.backbone, Linear)
         phases = Solution(group, source) if solved else Phases(search.settled(), callbacks, source)
@@ -108,6 +105,25 @@ def fit_model(
         fitted.seconds += search.seconds + phases.seconds
     fitted.answers = Answers(networks, answered).cpu().eval()
     return fitted
+
+
+def check_several(recipe: Recipe, n_domains: int) -> None:
+    """Raise if there are several data sets, and a part knows of one only."""
+    if n_domains == 1:
+        return
+    problems = []
+    if not recipe.sharing.learns_several:
+        known = [name for name, each in SHARINGS.items() if each.learns_several]
+        problems.append(
+            f"`sharing` must be {one_of(known)} with several data sets; got {recipe.sharing!r}, whose tasks compare "
+            "what they make of the same series."
+        )
+    if recipe.inputs.representation is not None:
+        problems.append("`inputs.representation` must be none with several data sets: a body reads their series.")
+    if isinstance(recipe.backbone, Linear):
+        problems.append("`backbone` must not be 'linear' with several data sets, which would have nothing in common.")
+    if problems:
+        raise ParameterError("\n".join(problems))
 
 
 def check_pretrain(recipe: Recipe, names: list[str]) -> None:

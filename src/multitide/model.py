@@ -2,15 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from multitide.encodings.inputs import InputLayer
 from multitide.encodings.static import StaticLayer
+from multitide.samples import Samples
+from multitide.sharing.across import (
+    Across,
+    PerDomain,
+    common_inputs,
+    common_static,
+    conditioned,
+    of_each,
+    split_norms,
+)
 from multitide.sharing.sharing import SharingModule
 from multitide.tasks.task import Target
+
+
+@dataclass(frozen=True)
+class Entrance:
+    """Where the series of one data set enter a network.
+
+    Attributes
+    ----------
+    name : str
+        The data set's name.
+    inputs : InputLayer
+        Imputes, scales and encodes its raw series.
+    static : StaticLayer or None
+        Imputes and scales its static inputs, which are joined to the features.
+    """
+
+    name: str
+    inputs: InputLayer
+    static: StaticLayer | None = None
 
 
 class Network(nn.Module):
@@ -18,31 +49,45 @@ class Network(nn.Module):
 
     Parameters
     ----------
-    inputs : InputLayer
-        Imputes, scales and encodes the raw series.
-    static : StaticLayer or None
-        Imputes and scales the static inputs, which are joined to the features.
-    sharing : SharingModule
-        From encoded series to one feature vector a task.
+    entrances : sequence of Entrance
+        One a data set. With several, each has its own batch norms in the backbone, too.
+    make_sharing : callable
+        From the number of encoded channels to the module from encoded series to one feature vector a task.
     targets : sequence of Target
         The group's tasks, fitted to the training labels.
     head_units : int, optional
         Units of a hidden layer in each head; None: heads are linear.
+    across : Across, optional
+        How several data sets share the backbone.
+
+    Attributes
+    ----------
+    domains : list of str
+        Names of the data sets.
+    inputs, static, sharing, conditioning, heads : Module
+        What a series goes through. With several data sets, what each has for itself is a :class:`PerDomain`.
     """
 
     def __init__(
         self,
-        inputs: InputLayer,
-        static: StaticLayer | None,
-        sharing: SharingModule,
+        entrances: Sequence[Entrance],
+        make_sharing: Callable[[int], SharingModule],
         targets: Sequence[Target],
         head_units: int | None = None,
+        across: Across = Across(),  # noqa: B008 (it cannot change)
     ) -> None:
         super().__init__()
-        self.inputs, self.static, self.sharing = inputs, static, sharing
+        self.entrances, self.domains = tuple(entrances), [entrance.name for entrance in entrances]
+        self.inputs, n_channels = common_inputs([entrance.inputs for entrance in entrances], across.width)
+        self.static, n_static = common_static([entrance.static for entrance in entrances])
+        self.sharing = make_sharing(n_channels)
+        if len(entrances) > 1:
+            split_norms(self.sharing, len(entrances))
+        n_features = self.sharing.n_features + n_static
+        self.conditioning, n_features = conditioned(across.conditioning, len(entrances), n_features)
         self.targets = nn.ModuleList(targets)
-        n_features = sharing.n_features + (0 if static is None else static.n_features)
         self.heads = nn.ModuleList(Head(n_features, target, head_units) for target in targets)
+        self._switches = [module for module in self.modules() if isinstance(module, PerDomain)]
 
     @property
     def names(self) -> list[str]:
@@ -54,29 +99,44 @@ class Network(nn.Module):
         """The targets, as a typed list."""
         return [target for target in self.targets if isinstance(target, Target)]
 
-    def features(self, x: Tensor, lengths: Tensor | None = None, static: Tensor | None = None) -> list[Tensor]:
+    def features(
+        self, x: Tensor, lengths: Tensor | None = None, static: Tensor | None = None, domain: int = 0
+    ) -> list[Tensor]:
         """Return what each task's head reads, each of shape (batch, n_features)."""
+        for switch in self._switches:
+            switch.current = domain
         features = self.sharing(self.inputs(x, lengths), lengths)
-        if self.static is None:
-            return list(features)
-        joined = self.static(static)
-        if all(each is features[0] for each in features):  # one tensor for all tasks stays one tensor
-            return [torch.cat([features[0], joined], dim=1)] * len(features)
-        return [torch.cat([each, joined], dim=1) for each in features]
+        if self.static is not None:
+            joined = self.static(static)
+            features = of_each(features, lambda each: torch.cat([each, joined], dim=1))
+        if self.conditioning is not None:
+            features = of_each(features, self.conditioning)
+        return list(features)
 
-    def forward(self, x: Tensor, lengths: Tensor | None = None, static: Tensor | None = None) -> list[Tensor]:
+    def forward(
+        self, x: Tensor, lengths: Tensor | None = None, static: Tensor | None = None, domain: int = 0
+    ) -> list[Tensor]:
         """Return each task's raw output, (batch, n_outputs): logits, or numbers in standard units.
 
         Parameters
         ----------
         x : Tensor, shape (batch, channels, time)
-            Raw series; NaN where nobody measured.
+            Raw series of one data set; NaN where nobody measured.
         lengths : Tensor, shape (batch,), optional
             Number of valid steps of each series.
         static : Tensor, shape (batch, n_static), optional
-            Encoded static inputs.
+            Static inputs as `encode_static` gives them.
+        domain : int, default=0
+            Which data set they are of.
         """
-        return self.outputs(self.features(x, lengths, static))
+        return self.outputs(self.features(x, lengths, static, domain))
+
+    def encode_static(self, samples: Samples, domain: int = 0) -> np.ndarray | None:
+        """Return the static inputs of samples of a data set, float32 (n_samples, n_static); None: nothing reads any."""
+        if self.static is None:
+            return None
+        layer = self.entrances[domain].static
+        return np.zeros((len(samples), 0), dtype=np.float32) if layer is None else layer.encode(samples.static)
 
     def outputs(self, features: Sequence[Tensor]) -> list[Tensor]:
         """Return each task's raw output, (batch, n_outputs), of its features."""
@@ -103,7 +163,11 @@ class Answers(nn.Module):
         self.answered = [list(names) for names in answered]
 
     def forward(
-        self, x: Tensor, lengths: Tensor | None = None, statics: Sequence[Tensor | None] | None = None
+        self,
+        x: Tensor,
+        lengths: Tensor | None = None,
+        statics: Sequence[Tensor | None] | None = None,
+        domain: str = "",
     ) -> dict[str, Tensor]:
         """Return each task's probabilities (batch, n_classes) or numbers (batch,), by name.
 
@@ -113,17 +177,23 @@ class Answers(nn.Module):
             Raw series; NaN where nobody measured.
         lengths : Tensor, shape (batch,), optional
             Number of valid steps of each series.
-        statics : sequence of Tensor, one a network, optional
-            Encoded static inputs, each of shape (batch, n_static).
+        statics : sequence of Tensor, one a network that answers, optional
+            Static inputs as each network encodes them, each of shape (batch, n_static).
+        domain : str, default=""
+            Which data set they are of; networks that do not know it are left out.
         """
         decoded: dict[str, Tensor] = {}
-        for i, (network, names) in enumerate(zip(self.network_list, self.answered, strict=True)):
-            if names:
-                outputs = network(x, lengths, None if statics is None else statics[i])
-                for target, output in zip(network.target_list, outputs, strict=True):
-                    if target.task.name in names:
-                        decoded[target.task.name] = target(output)
+        for i, (network, names) in enumerate(self.answering(domain)):
+            outputs = network(x, lengths, None if statics is None else statics[i], network.domains.index(domain))
+            for target, output in zip(network.target_list, outputs, strict=True):
+                if target.task.name in names:
+                    decoded[target.task.name] = target(output)
         return decoded
+
+    def answering(self, domain: str) -> list[tuple[Network, list[str]]]:
+        """Return the networks that answer tasks for a data set, each with its tasks."""
+        pairs = zip(self.network_list, self.answered, strict=True)
+        return [(network, names) for network, names in pairs if names and domain in network.domains]
 
     @property
     def network_list(self) -> list[Network]:

@@ -10,16 +10,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from multitide.batches import DeviceSamples
 from multitide.callbacks import Callback
 from multitide.freezing import Frozen, freeze
-from multitide.group import Group
+from multitide.group import Group, Labelled
 from multitide.keep import JOINT, Keeper
 from multitide.model import Network
 from multitide.recipe import resolve_batch_size, resolve_device
 from multitide.schedule import Repeat, Schedule
 from multitide.starting import Source, carry_over
-from multitide.training import Rows, Trainer, copy_with_state
+from multitide.training import Trainer, copy_with_state
 
 logger = logging.getLogger("multitide")
 ENOUGH_LABELS = 30  # on each side of each task; with fewer, choosing the depth is a lottery, and only heads are trained
@@ -56,29 +55,21 @@ class Phases:
             self.history = trainer.history
             chosen = {key: snapshot.epoch for key, snapshot in trainer.keeper.best.items()}
             self.best_epoch = {name: chosen.get(name, chosen[JOINT]) for name in self._group.names}
-            if self._settings.refit and self._group.validation_rows is not None:
+            if self._settings.refit and self._group.validated:
                 trainer = self._refit(chosen, trainer.schedule.cool_down_at, depth)
         return self._chosen_networks(trainer)
 
     def _start(self, network: Network) -> tuple[Network, list[str]]:
         """Bring in a saved model's backbone, then pre-train, where asked to; return what of the backbone is new."""
-        fresh = [] if self._source is None else carry_over(self._source, network, self._group.samples.channels)
+        fresh = [] if self._source is None else carry_over(self._source, network)
         if not self._settings.pretrain:
             return network, fresh
-        rows = [self._only_pretrain(rows) for rows in (self._group.train_rows, self._group.validation_rows)]
+        first = np.isin(self._group.names, self._settings.pretrain)
         keeper = Keeper("joint", self._group.names)
-        trainer = self._train(network, rows[0], rows[1], keeper, Frozen())
+        trainer = self._train(network, [data.only(first) for data in self._group.data], keeper, Frozen())
         self.pretrain_history = trainer.history
         network.load_state_dict(keeper.best[JOINT].state)
         return network, []
-
-    def _only_pretrain(self, rows: Rows | None) -> Rows | None:
-        """Return the rows as they are while only the tasks of the pre-training have labels."""
-        if rows is None:
-            return None
-        measured = rows.measured & np.isin(self._group.names, self._settings.pretrain)
-        labelled = measured.any(axis=1)
-        return Rows(rows.index[labelled], measured[labelled])
 
     def _fine_tune(self, network: Network, fresh: list[str]) -> tuple[Trainer, str | int]:
         """Train on all tasks at each candidate depth of freezing, and return the best on validation."""
@@ -88,7 +79,7 @@ class Phases:
             trial = network if len(depths) == 1 else copy.deepcopy(network)
             frozen = freeze(trial, depth, self._recipe.max_epochs, fresh)
             keeper = Keeper(self._recipe.keep, self._group.names)
-            trainer = self._train(trial, self._group.train_rows, self._group.validation_rows, keeper, frozen)
+            trainer = self._train(trial, self._group.data, keeper, frozen)
             loss = keeper.best[JOINT].loss
             if best is None or loss < best[0]:
                 best = loss, trainer, depth
@@ -105,7 +96,7 @@ class Phases:
         if self._source is None and not self._settings.pretrain:
             return ["nothing"]
         fewest = min(min(sides.values()) for sides in self._group.n_labelled().values())
-        if self._group.validation_rows is None or fewest < ENOUGH_LABELS:
+        if not self._group.validated or fewest < ENOUGH_LABELS:
             logger.info("Only the heads are trained: a task has %d labels on a side, or nothing validates.", fewest)
             return ["backbone"]
         return ["backbone", *([1] if len(network.sharing.levels()) > 1 else []), "nothing"]
@@ -119,32 +110,27 @@ class Phases:
         frozen = freeze(network, depth, self._recipe.max_epochs, fresh)
         schedule = Repeat(self._settings.schedule, self._recipe.max_epochs, cool_down_at, max(chosen.values()))
         keeper = Keeper(self._recipe.keep, self._group.names, chosen)
-        return self._train(network, self._group.all_rows, None, keeper, frozen, schedule)
+        return self._train(network, [data.all_rows() for data in self._group.data], keeper, frozen, schedule)
 
     def _train(
         self,
         network: Network,
-        train: Rows | None,
-        validation: Rows | None,
+        data: Sequence[Labelled],
         keeper: Keeper,
         frozen: Frozen,
         schedule: Schedule | None = None,
     ) -> Trainer:
         group, recipe = self._group, self._recipe
-        assert train is not None
-        static = None if network.static is None else network.static.encode(group.samples.static)
         trainer = Trainer(
             network.to(self._device),
-            DeviceSamples(group.samples, group.codes, static, self._device),
-            train,
-            validation,
+            [each.on_device(network, i, self._device) for i, each in enumerate(data)],
             weighting=recipe.weighting.build(group.names, [task.kind for task in group.tasks]).to(self._device),
             aggregator=None if recipe.aggregator is None else recipe.aggregator.build(group.names),
             aggregate_at="parameters" if recipe.aggregator is None else recipe.aggregator.at,
             keeper=keeper,
             settings=recipe.training,
             max_epochs=recipe.max_epochs,
-            batch_size=resolve_batch_size(recipe.batch_size, len(train.index)),
+            batch_size=resolve_batch_size(recipe.batch_size, sum(len(each.train.index) for each in data)),
             lr=recipe.lr,
             seed=recipe.seed,
             schedule=schedule,

@@ -26,6 +26,7 @@ def decode(
     n_timepoints: int,
     device: torch.device,
     encoder: Encoder | None = None,
+    domain: str = "",
 ) -> dict[str, np.ndarray]:
     """Return each task's probabilities (n_samples, n_classes) or numbers (n_samples,).
 
@@ -41,29 +42,32 @@ def decode(
         Where to compute.
     encoder : Encoder, optional
         Makes the vectors that the model reads.
+    domain : str, default=""
+        Which data set the samples are of.
 
     Raises
     ------
     DataError
         If the channels or the static inputs are not those of the training samples.
     """
-    check_like_training(answers, samples, channels, n_timepoints)
+    check_like_training(answers, samples, channels, n_timepoints, domain)
     if encoder is None:
-        return _decode(answers, samples, device)
-    n_features = len(answers.network_list[0].inputs.channels)
-    found = [_decode(answers, represent(samples[rows], encoder), device) for rows in chunks(samples, n_features)]
-    return _joined(found)
+        return _decode(answers, samples, device, domain)
+    n_features = len(answers.network_list[0].entrances[0].inputs.channels)
+    vectors = (represent(samples[rows], encoder) for rows in chunks(samples, n_features))
+    return _joined([_decode(answers, part, device, domain) for part in vectors])
 
 
-def _decode(answers: Answers, samples: Samples, device: torch.device) -> dict[str, np.ndarray]:
+def _decode(answers: Answers, samples: Samples, device: torch.device, domain: str) -> dict[str, np.ndarray]:
     answers = answers.to(device).eval()
-    statics = [_static(network.static, samples) for network in answers.network_list]
+    networks = [network for network, _ in answers.answering(domain)]
+    statics = [network.encode_static(samples, network.domains.index(domain)) for network in networks]
     on_device = [None if s is None else torch.from_numpy(s).to(device) for s in statics]
     table = DeviceSamples(samples, [], None, device)
     parts: list[dict[str, np.ndarray]] = []
     for rows in torch.arange(len(samples), device=device).split(BATCH):
         batch = table.gather(rows)
-        decoded = answers(batch.x, batch.lengths, [None if s is None else s[rows] for s in on_device])
+        decoded = answers(batch.x, batch.lengths, [None if s is None else s[rows] for s in on_device], domain)
         parts.append({name: values.cpu().numpy() for name, values in decoded.items()})
     answers.cpu()
     return _joined(parts)
@@ -73,7 +77,9 @@ def _joined(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def check_like_training(answers: Answers, samples: Samples, channels: tuple[str, ...], n_timepoints: int) -> None:
+def check_like_training(
+    answers: Answers, samples: Samples, channels: tuple[str, ...], n_timepoints: int, domain: str = ""
+) -> None:
     """Raise unless the samples have the training samples' channels and static inputs."""
     if not len(samples):
         raise DataError("`X` must have at least one sample; got none.")
@@ -84,7 +90,8 @@ def check_like_training(answers: Answers, samples: Samples, channels: tuple[str,
             f"`X` must have the {len(channels)} channels {list(channels)} of the training data, in this order; got "
             f"{samples.n_channels}: {list(samples.channels)}. Missing: {missing}; unknown: {unknown}."
         )
-    if any(network.static is not None for network in answers.network_list) and samples.static is None:
+    entrances = [entrance for network in answers.network_list for entrance in network.entrances]
+    if samples.static is None and any(e.static is not None for e in entrances if e.name == domain):
         raise DataError("`static` must be given: the model was fitted with static inputs.")
     if samples.n_timepoints > 4 * n_timepoints:
         warnings.warn(
@@ -92,7 +99,3 @@ def check_like_training(answers: Answers, samples: Samples, channels: tuple[str,
             MultitideWarning,
             stacklevel=4,
         )
-
-
-def _static(layer: torch.nn.Module | None, samples: Samples) -> np.ndarray | None:
-    return None if layer is None else layer.encode(samples.static)  # type: ignore[operator]

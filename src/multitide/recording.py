@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -75,7 +75,7 @@ class GradientRecorder(Callback):
         """Begin a new run."""
         self._run, self._step = self._run + 1, 0
 
-    def on_step_begin(self, trainer: Trainer, rows: Tensor, n_labelled: np.ndarray) -> None:
+    def on_step_begin(self, trainer: Trainer, rows: Sequence[Tensor], n_labelled: np.ndarray) -> None:
         """Count."""
         self._step += 1
 

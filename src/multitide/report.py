@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from matplotlib.font_manager import fontManager
 
 from multitide import plot
 from multitide.recipe import make_part
-from multitide.splits import Splitter
+from multitide.splits import Split, Splitter
 from multitide.store import installed_versions
 
 if TYPE_CHECKING:
@@ -30,6 +30,42 @@ EAST_ASIAN_FONTS = ("NanumGothic", "Malgun Gothic", "Apple SD Gothic Neo", "Noto
 
 
 @dataclass(frozen=True)
+class MeasuredData:
+    """A data set of a run, and how it was cut.
+
+    Attributes
+    ----------
+    name : str
+        Its name; "" if it is the only one and has none.
+    source : str
+        Where it came from.
+    samples : Samples
+        Of all sides.
+    tasks : DataFrame
+        From :func:`multitide.tasks.describe_tasks`.
+    splitter, split : Splitter, Split
+        How the sides were cut, and the sides.
+    """
+
+    name: str
+    source: str
+    samples: Samples
+    tasks: pd.DataFrame
+    splitter: Splitter
+    split: Split
+
+    @property
+    def counts(self) -> pd.DataFrame:
+        """Labelled samples, task x side."""
+        return self.split.counts(self.samples.y)
+
+    @property
+    def test(self) -> Samples:
+        """The test part."""
+        return self.samples[self.split.test]
+
+
+@dataclass(frozen=True)
 class Report:
     """What a report says beyond the estimator itself.
 
@@ -37,27 +73,18 @@ class Report:
     ----------
     command : str
         As it was typed.
-    source : str
-        Where the data came from.
-    tasks : DataFrame
-        From :func:`multitide.tasks.describe_tasks`.
-    counts : DataFrame, task x side
-        Labelled samples, from ``Split.counts``.
-    splitter : Splitter
-        How the sides were cut.
+    data : sequence of MeasuredData
+        The data sets, most often one.
     metrics : DataFrame
         ``estimator.evaluate`` on the test part.
     """
 
     command: str
-    source: str
-    tasks: pd.DataFrame
-    counts: pd.DataFrame
-    splitter: Splitter
+    data: Sequence[MeasuredData]
     metrics: pd.DataFrame
 
 
-def write_report(report: Report, estimator: MultiTaskEstimator, test: Samples, folder: Path) -> Path:
+def write_report(report: Report, estimator: MultiTaskEstimator, folder: Path) -> Path:
     """Write ``report.md`` and its figures into a run folder.
 
     Parameters
@@ -66,8 +93,6 @@ def write_report(report: Report, estimator: MultiTaskEstimator, test: Samples, f
         What was asked and measured.
     estimator : MultiTaskEstimator
         Fitted.
-    test : Samples
-        The test part, which the figures show.
     folder : path
         Exists already.
 
@@ -76,15 +101,15 @@ def write_report(report: Report, estimator: MultiTaskEstimator, test: Samples, f
     path
         Of ``report.md``.
     """
-    figures = write_figures(estimator, test, folder / "figures")
+    figures = write_figures(report, estimator, folder / "figures")
     sections = [
         f"# {folder.name}",
         _what(report, estimator),
         "## Tasks",
-        markdown_table(report.tasks.drop(columns=["declared", "to_change"])),
+        markdown_table(_of_all(report, lambda data: data.tasks.drop(columns=["declared", "to_change"]))),
         "## Protocol",
         _protocol(report, estimator),
-        markdown_table(report.counts.rename_axis("labelled samples").reset_index()),
+        markdown_table(_of_all(report, lambda data: data.counts.rename_axis("labelled samples").reset_index())),
         "## Figures on the test part",
         markdown_table(report.metrics),
         'Beside each value stands that of the best constant answer of the training labels ("trivial"). "loss" is the '
@@ -98,18 +123,32 @@ def write_report(report: Report, estimator: MultiTaskEstimator, test: Samples, f
     return path
 
 
-def write_figures(estimator: MultiTaskEstimator, test: Samples, folder: Path) -> list[Path]:
-    """Write the history, and for every task its predictions against its labels, as PNG files."""
+def write_figures(report: Report, estimator: MultiTaskEstimator, folder: Path) -> list[Path]:
+    """Write the history, and for every task its predictions against its labels on the test part, as PNG files."""
     folder.mkdir()
-    predicted = estimator.predict(test)
     paths = []
     with readable_names():
         paths.append(save_figure(plot.history, [estimator.history_], folder / "history.png"))
-        for task in estimator.tasks_:
-            draw = plot.confusion if task.kind == "classification" else plot.predicted_vs_measured
-            name = re.sub(r"[^\w.-]+", "_", task.name)
-            paths.append(save_figure(draw, [test.y[task.name], predicted[task.name]], folder / f"test_{name}.png"))
+        for data in report.data:
+            test = data.test
+            predicted = estimator.predict({data.name: test})[data.name]
+            for task in estimator.tasks_:
+                if task.name not in predicted:
+                    continue
+                draw = plot.confusion if task.kind == "classification" else plot.predicted_vs_measured
+                name = re.sub(r"[^\w.-]+", "_", "_".join(filter(None, ["test", data.name, task.name])))
+                paths.append(save_figure(draw, [test.y[task.name], predicted[task.name]], folder / f"{name}.png"))
     return paths
+
+
+def _of_all(report: Report, table: Callable[[MeasuredData], pd.DataFrame]) -> pd.DataFrame:
+    """Return a table of every data set below each other, with their names where they have any."""
+    tables = [table(data).assign(data=data.name) for data in report.data]
+    joined = pd.concat(tables, ignore_index=True)
+    names = joined.pop("data")
+    if names.any():
+        joined.insert(0, "data", names)
+    return joined
 
 
 def markdown_table(frame: pd.DataFrame) -> str:
@@ -123,10 +162,11 @@ def _what(report: Report, estimator: MultiTaskEstimator) -> str:
     pairs = zip(estimator.model_.network_list, estimator.model_.answered, strict=True)
     answering = [network for network, tasks in pairs if tasks]  # a joint set that is only stored answers nothing
     n_networks, n_parameters = len(answering), sum(p.numel() for network in answering for p in network.parameters())
-    return (
-        f"- data: `{report.source}`, {estimator.n_channels_in_} channels, samples of up to "
-        f"{estimator.n_timepoints_in_} steps; fingerprint of the training and validation part: "
-        f"`{estimator.stored_.fingerprint}`\n"
+    return "".join(
+        f"- data{f' {data.name!r}' if data.name else ''}: `{data.source}`, {len(seen.channels)} channels, samples of "
+        f"up to {seen.n_timepoints} steps; fingerprint of the training and validation part: `{seen.fingerprint}`\n"
+        for data, seen in zip(report.data, estimator.stored_.data, strict=True)
+    ) + (
         f"- model: {n_networks} {'network' if n_networks == 1 else 'networks'}, {n_parameters:,} parameters, "
         f"trained in {estimator.seconds_:.0f} s"
     )
@@ -140,12 +180,15 @@ def how_split(splitter: Splitter) -> str:
 
 
 def _protocol(report: Report, estimator: MultiTaskEstimator) -> str:
-    splitter = report.splitter
+    split = "; ".join(
+        f"{f'{d.name!r} ' if d.name else ''}{how_split(d.splitter)} ({d.splitter.test:g} for the test part)"
+        for d in report.data
+    )
     epochs = ", ".join(f"{task} {epoch}" for task, epoch in estimator.best_epoch_.items())
     refit = make_part("training", estimator.training).get_params()["refit"]
     again = " Then it was trained once more, on both parts, for as many epochs." if refit else ""
     return (
-        f"The samples were split {how_split(splitter)} ({splitter.test:g} for the test part). The network and its "
+        f"The samples were split {split}. The network and its "
         f"scalers saw the training part only, and the validation part chose the epoch.{again} The test part was "
         "read once, for the figures below. "
         f"Epoch that answers each task (`keep = \"{estimator.keep}\"`): {epochs}."

@@ -58,7 +58,7 @@ class WeightSearch:
         spec, names = self._group.recipe.weighting, self._group.names
         if not isinstance(spec, Search) or len(names) == 1:
             return self._group
-        if self._group.validation_rows is None:
+        if not self._group.validated:
             raise ParameterError("`validation` must not be None with weighting='search'; the weights are found on it.")
         recipe = self._group.recipe
         epochs = spec.epochs_of(recipe.max_epochs)

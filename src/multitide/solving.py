@@ -50,13 +50,14 @@ class Solution:
         """Solve every head, once more with the chosen strengths on all rows for a refit; return the network."""
         started, group = time.perf_counter(), self._group
         _check_kinds(group.targets)
-        validation = None if group.validation_rows is None else group.validation_rows.index
+        (data,) = group.data
+        validation = None if data.validation is None else data.validation.index
         network = group.make_network().eval()
-        self._solve(network, group.train_rows.index, validation)
+        self._solve(network, data.train.index, validation)
         self.history = self._losses(network, validation, time.perf_counter() - started)
         if group.recipe.training.refit and validation is not None:
             network = group.make_network_on_all_rows().eval()
-            self._solve(network, group.all_rows.index, None)
+            self._solve(network, data.all_rows().train.index, None)
         self.seconds = time.perf_counter() - started
         return [network], [group.names]
 
@@ -79,14 +80,14 @@ class Solution:
 
     def _rows(self, network: Network, rows: np.ndarray) -> Rows:
         """Return the features of some samples, float64, and their labels."""
-        samples = self._group.samples[rows]
+        samples = self._group.data[0].samples[rows]
         return features_of([network], samples).astype(np.float64), samples.y
 
     @torch.no_grad()
     def _losses(self, network: Network, validation: np.ndarray | None, seconds: float) -> list[dict[str, Any]]:
         """Return the rows of a history of one epoch."""
         history = []
-        sides = {"train": self._group.train_rows.index, "validation": validation}
+        sides = {"train": self._group.data[0].train.index, "validation": validation}
         for side, rows in sides.items():
             if rows is None:
                 continue

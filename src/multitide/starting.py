@@ -25,15 +25,12 @@ class Source:
         The saved model's networks, the joint one first.
     answered : list of list of str
         Which tasks each of them answers.
-    channels : tuple of str
-        Names of its channels.
     name : str
         How messages call it.
     """
 
     networks: Sequence[Network]
     answered: Sequence[Sequence[str]]
-    channels: tuple[str, ...]
     name: str
 
     def network_for(self, names: Sequence[str]) -> Network:
@@ -44,7 +41,7 @@ class Source:
         return self.networks[0]
 
 
-def carry_over(source: Source, network: Network, channels: tuple[str, ...]) -> list[str]:
+def carry_over(source: Source, network: Network) -> list[str]:
     """Copy the source's backbone into a fresh network, in place, and return the names of parameters that stay new.
 
     Parameters
@@ -52,10 +49,9 @@ def carry_over(source: Source, network: Network, channels: tuple[str, ...]) -> l
     source : Source
         The saved model.
     network : Network
-        Freshly built, with its own tasks and heads; keeps its heads.
-    channels : tuple of str
-        Names of its channels. Where they are the source's, the source's input layer (imputation, scaling) comes along,
-        since the backbone has learned on its scales; with other channels the new one, fitted to the new data, stays.
+        Freshly built, with its own tasks and heads; keeps its heads. Where its channels are the source's, the source's
+        input layer (imputation, scaling) comes along, since the backbone has learned on its scales; with other
+        channels the new one, fitted to the new data, stays. What several data sets have for themselves stays new.
 
     Returns
     -------
@@ -76,7 +72,7 @@ def carry_over(source: Source, network: Network, channels: tuple[str, ...]) -> l
             f"`training.start` must be a model with the same backbone; nothing of {source.name!r} fits. "
             "Give its `backbone` and `sharing` here too."
         )
-    same_channels = source.channels == channels and _copy_inputs(given.inputs, network.inputs)
+    same_channels = _copy_inputs(given.inputs, network.inputs)
     logger.info(
         "Training starts from %s: %d of %d parameter arrays of the backbone come along%s; heads start new; %s.",
         source.name,
@@ -98,8 +94,10 @@ def _copy_fitting(source: torch.nn.Module, target: torch.nn.Module) -> set[str]:
     return set(fits)
 
 
-def _copy_inputs(source: InputLayer, target: InputLayer) -> bool:
-    """Copy the input layer's buffers if the two do the same."""
+def _copy_inputs(source: torch.nn.Module, target: torch.nn.Module) -> bool:
+    """Copy the input layer's buffers if the two do the same to the same channels, of one data set."""
+    if not (isinstance(source, InputLayer) and isinstance(target, InputLayer)) or source.channels != target.channels:
+        return False
     shapes = [{name: tensor.shape for name, tensor in layer.state_dict().items()} for layer in (source, target)]
     if shapes[0] != shapes[1] or source.spec != target.spec:
         return False

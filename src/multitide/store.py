@@ -18,18 +18,19 @@ from typing import Any
 
 import pandas as pd
 import safetensors.torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 from safetensors import SafetensorError
 from torch import Tensor
 
 from multitide.config import part_to_config
-from multitide.encodings.inputs import InputLayer, Inputs
+from multitide.encodings.inputs import Inputs
 from multitide.encodings.representation import Encoder
 from multitide.encodings.static import StaticLayer
 from multitide.errors import StoreError
 from multitide.group import build_network
-from multitide.model import Answers, Network
+from multitide.model import Answers, Entrance, Network
 from multitide.recipe import PART_PARAMETERS, Recipe, make_part, make_recipe, replace_representation
+from multitide.records import DataRecord, ModelRecord, NetworkRecord, RepresentationRecord
 from multitide.representing import FILE, FOLDER, load_representation, network_shape, save_representation
 from multitide.splits import Splitter
 from multitide.tasks import Task, task_from_config, task_to_config
@@ -38,50 +39,6 @@ from multitide.training import copy_with_state
 SCHEMA = 1
 MODEL_FILE, WEIGHTS_FILE = "model.json", "weights.safetensors"
 VERSIONS = ("multitide", "torch", "numpy", "pandas", "scikit-learn")
-
-
-class NetworkRecord(BaseModel):
-    """One network of a model: its tasks in order, those that it answers, and its static inputs."""
-
-    model_config = ConfigDict(extra="forbid")
-    tasks: list[str]
-    answered: list[str]
-    targets: list[dict[str, Any]]
-    static: dict[str, Any] | None
-
-
-class RepresentationRecord(BaseModel):
-    """What makes the vectors that the networks read."""
-
-    model_config = ConfigDict(extra="forbid")
-    kind: str
-    n_features: int
-    sha256: str
-
-
-class ModelRecord(BaseModel):
-    """What ``model.json`` holds."""
-
-    model_config = ConfigDict(extra="forbid")
-    format: str
-    schema_version: int
-    versions: dict[str, str]
-    estimator: dict[str, Any]
-    tasks: list[dict[str, Any]]
-    channels: list[str]
-    categories: dict[str, list[Any]]
-    n_timepoints: int
-    networks: list[NetworkRecord]
-    seed: int
-    best_epoch: dict[str, int]
-    n_labelled: dict[str, dict[str, int]]
-    seconds: float
-    fingerprint: str
-    reading: dict[str, Any] | None
-    trials: list[dict[str, Any]] = []
-    representation: RepresentationRecord | None = None
-    weights_sha256: str
-    sha256: str = ""
 
 
 @dataclass
@@ -94,9 +51,9 @@ class StoredModel:
         The estimator's constructor parameters.
     tasks, answers : list of Task, Answers
         The declared tasks, and the module that answers them.
-    channels, categories, n_timepoints : tuple of str, dict, int
-        What the training series were.
-    seed, best_epoch, n_labelled, seconds, fingerprint, reading, trials
+    data : list of DataRecord
+        What it has learned from: one data set, or several.
+    seed, best_epoch, n_labelled, seconds, trials
         How it came about; see the estimator's attributes.
     encoder : Encoder or None
         Makes the vectors that the networks read; None: they read the series.
@@ -105,15 +62,11 @@ class StoredModel:
     params: dict[str, Any]
     tasks: list[Task]
     answers: Answers
-    channels: tuple[str, ...]
-    categories: dict[str, tuple[Any, ...]]
-    n_timepoints: int
+    data: list[DataRecord]
     seed: int
     best_epoch: dict[str, int]
     n_labelled: dict[str, dict[str, int]]
     seconds: float
-    fingerprint: str
-    reading: dict[str, Any] | None
     trials: list[dict[str, Any]] = field(default_factory=list)
     encoder: Encoder | None = None
 
@@ -153,15 +106,11 @@ def load_model(folder: Path, transformer: Any = None) -> StoredModel:
         params=params,
         tasks=tasks,
         answers=_rebuild(recipe, record, tasks, weights, folder),
-        channels=tuple(record.channels),
-        categories={name: tuple(values) for name, values in record.categories.items()},
-        n_timepoints=record.n_timepoints,
+        data=record.data,
         seed=record.seed,
         best_epoch=record.best_epoch,
         n_labelled=record.n_labelled,
         seconds=record.seconds,
-        fingerprint=record.fingerprint,
-        reading=record.reading,
         trials=record.trials,
         encoder=encoder,
     )
@@ -234,16 +183,12 @@ def _record(stored: StoredModel, weights_sha256: str, representation: Representa
         versions=installed_versions(),
         estimator={name: _to_json(name, value) for name, value in stored.params.items()},
         tasks=[task_to_config(task) for task in stored.tasks],
-        channels=list(stored.channels),
-        categories={name: list(values) for name, values in stored.categories.items()},
-        n_timepoints=stored.n_timepoints,
+        data=stored.data,
         networks=[_network_record(*pair) for pair in zip(answers.network_list, answers.answered, strict=True)],
         seed=stored.seed,
         best_epoch=stored.best_epoch,
         n_labelled=stored.n_labelled,
         seconds=stored.seconds,
-        fingerprint=stored.fingerprint,
-        reading=stored.reading,
         trials=stored.trials,
         representation=representation,
         weights_sha256=weights_sha256,
@@ -255,7 +200,7 @@ def _save_representation(stored: StoredModel, folder: Path) -> RepresentationRec
     if stored.encoder is None:
         return None
     kind = save_representation(stored.encoder, folder, save_model)
-    n_features = len(stored.answers.network_list[0].inputs.channels)
+    n_features = len(stored.answers.network_list[0].entrances[0].inputs.channels)
     return RepresentationRecord(kind=kind, n_features=n_features, sha256=_representation_hash(folder))
 
 
@@ -284,7 +229,8 @@ def _network_record(network: Network, answered: list[str]) -> NetworkRecord:
         tasks=network.names,
         answered=answered,
         targets=[target.to_config() for target in network.target_list],
-        static=None if network.static is None else network.static.to_config(),
+        data=network.domains,
+        static=[None if e.static is None else e.static.to_config() for e in network.entrances],
     )
 
 
@@ -310,18 +256,17 @@ def _rebuild(
     recipe: Recipe, record: ModelRecord, tasks: list[Task], weights: dict[str, Tensor], folder: Path
 ) -> Answers:
     by_name = {task.name: task for task in tasks}
-    categories = {name: tuple(values) for name, values in record.categories.items()}
     n_features = None if record.representation is None else record.representation.n_features
-    channels, categories, n_timepoints = network_shape(
-        tuple(record.channels), categories, record.n_timepoints, n_features
-    )
+    shapes = {d.name: network_shape(d.channels, d.categories, d.n_timepoints, n_features) for d in record.data}
     networks = []
     for i, entry in enumerate(record.networks):
-        inputs: InputLayer = recipe.inputs.build(channels, categories)
-        static = None if entry.static is None else StaticLayer.from_config(entry.static)
+        entrances = []
+        for name, static in zip(entry.data, entry.static, strict=True):
+            inputs = recipe.inputs.build(*shapes[name][:2])
+            entrances.append(Entrance(name, inputs, None if static is None else StaticLayer.from_config(static)))
         pairs = zip(entry.tasks, entry.targets, strict=True)
         targets = [by_name[name].target_from_config(config) for name, config in pairs]
-        network = build_network(recipe, inputs, static, targets, n_timepoints)
+        network = build_network(recipe, entrances, targets, max(shapes[name][2] for name in entry.data))
         state = {key.removeprefix(f"{i}."): tensor for key, tensor in weights.items() if key.startswith(f"{i}.")}
         try:
             networks.append(copy_with_state(network, state))

@@ -98,11 +98,22 @@ def read_table(
     ParameterError
         If an option is wrong, or a label is given away by a channel.
     """
-    options = {key: value for key, value in locals().items() if key not in ("data", "labels")}
+    return _read(data, labels, {key: value for key, value in locals().items() if key not in ("data", "labels")})
+
+
+def read_present(data: Table, *, labels: Table | None = None, **options: Any) -> Samples:
+    """Read a table as :func:`read_table` does, without the tasks whose column it has not."""
+    return _read(data, labels, options, only_present=True)
+
+
+def _read(data: Table, labels: Table | None, options: dict[str, Any], only_present: bool = False) -> Samples:
     if _is_ts(data):
         return _read_archive(data, options)
     reading = Reading.from_options(**options)
     frame, label_frame, reading = _open(data, labels, reading)
+    if only_present and reading.tasks is not None:
+        columns = {*frame.columns, *(() if label_frame is None else label_frame.columns)}
+        reading = replace(reading, tasks=tuple(task for task in reading.tasks if task.column in columns))
     problems: list[str] = []
     reading = find_categories(frame, resolve_roles(frame, label_frame, reading, problems))
     samples = build_samples(frame, label_frame, reading, problems=problems)

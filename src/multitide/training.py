@@ -17,10 +17,10 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from multitide.balancing.aggregator import AggregatorModule
 from multitide.balancing.weighting import WeightingModule
-from multitide.batches import DeviceSamples, cut, deal
 from multitide.callbacks import Callback
 from multitide.errors import MultitideError
 from multitide.keep import Keeper
+from multitide.mixing import Mixer, Stream
 from multitide.model import Network
 from multitide.part import Part
 from multitide.schedule import Schedule
@@ -47,6 +47,12 @@ class Training(Part):
         Decay of an exponential moving average of the weights, which is then what is validated and kept.
     order : {"label_aware", "shuffle"}, default="label_aware"
         ``label_aware`` spreads each task's labelled rows evenly over an epoch; both draw each row once.
+    mixing : {"size", "equal", "temperature"}, default="size"
+        With several data sets, the share of each in every batch: by its training rows, all alike, or by its rows to the
+        power of 1 / `temperature`. An epoch has as many rows as all data sets together; each data set draws all of
+        its rows before any comes again.
+    temperature : float, default=2.0
+        From 1, which is "size", towards infinity, which is "equal".
     refit : bool, default=False
         Train once more on all rows, those of the validation part too, for the epochs that validation chose. Figures
         that were measured before it stay what they are: those of the first run.
@@ -67,26 +73,12 @@ class Training(Part):
     clip_norm: Annotated[float, Field(gt=0)] | None = 1.0
     averaging: Annotated[float, Field(gt=0, lt=1)] | None = None
     order: Literal["label_aware", "shuffle"] = "label_aware"
+    mixing: Literal["size", "equal", "temperature"] = "size"
+    temperature: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 2.0
     refit: bool = False
     pretrain: tuple[str, ...] = ()
     start: str | None = None
     freeze: Literal["auto", "nothing", "backbone", "gradual"] | Annotated[int, Field(ge=1)] = "auto"
-
-
-@dataclass
-class Rows:
-    """Which samples a side uses, and which of them have which label.
-
-    Attributes
-    ----------
-    index : ndarray of int, shape (n_rows,)
-        Numbers of the samples.
-    measured : ndarray of bool, shape (n_rows, n_tasks)
-        Which of them has a label of which task.
-    """
-
-    index: np.ndarray
-    measured: np.ndarray
 
 
 class Trainer:
@@ -99,10 +91,8 @@ class Trainer:
     ----------
     network : Network
         Already on the device.
-    samples : DeviceSamples
-        All samples of both sides.
-    train, validation : Rows
-        What is learned from, and what the epoch is chosen by (None: the last epoch is kept).
+    streams : sequence of Stream
+        The samples of both sides, of each of the network's data sets.
     weighting : WeightingModule
         From the losses of the tasks in a batch to one number.
     aggregator : AggregatorModule, optional
@@ -131,9 +121,7 @@ class Trainer:
     def __init__(
         self,
         network: Network,
-        samples: DeviceSamples,
-        train: Rows,
-        validation: Rows | None,
+        streams: Sequence[Stream],
         *,
         weighting: WeightingModule,
         aggregator: AggregatorModule | None = None,
@@ -156,9 +144,10 @@ class Trainer:
         self.optimizer = self._make_optimizer(lr, lr_factors or {})
         self.history: list[dict[str, Any]] = []
         self.seconds = 0.0
-        self._samples, self._train, self._validation, self._batch_size = samples, train, validation, batch_size
+        self._streams, self._device = list(streams), streams[0].samples.device
         self._callbacks = list(callbacks)
-        self._generator = np.random.default_rng(seed)
+        train = [stream.train for stream in streams]
+        self._mixer = Mixer(train, batch_size, settings.mixing, settings.temperature, settings.order, seed)
         self._average = self._make_average()
         self._aggregator = aggregator if len(self.names) > 1 else None
         self._at_features = aggregate_at == "features"
@@ -200,26 +189,24 @@ class Trainer:
         self.network.train()
         for module in self.frozen:
             module.eval()
-        order = self.draw_order()
-        bounds = cut(len(order), self._batch_size)
-        # Which task has labels in which batch is known on the host, so that absent tasks can be dropped, not zeroed.
-        counts = np.add.reduceat(self._train.measured[order].astype(np.int64), bounds[:-1], axis=0)
-        rows = torch.from_numpy(self._train.index[order]).to(self._samples.device)
+        drawn = self._mixer.draw()
+        rows = [torch.from_numpy(each).to(self._device) for each in drawn.rows]
         losses = []
-        for i, n_labelled in enumerate(counts):
-            self.set_learning_rate(i / len(counts))
-            losses.append(self.step(rows[bounds[i] : bounds[i + 1]], n_labelled))
-        return self._epoch_means(torch.stack(losses).cpu().numpy(), counts)
+        for i, n_labelled in enumerate(drawn.n_labelled):
+            self.set_learning_rate(i / len(drawn.n_labelled))
+            batch = [each[bounds[i] : bounds[i + 1]] for each, bounds in zip(rows, drawn.bounds, strict=True)]
+            losses.append(self.step(batch, n_labelled))
+        return self._epoch_means(torch.stack(losses).cpu().numpy(), drawn.n_labelled)
 
     # -- one step ---------------------------------------------------------------------------------------------------
 
-    def step(self, rows: Tensor, n_labelled: np.ndarray) -> Tensor:
+    def step(self, rows: Sequence[Tensor], n_labelled: np.ndarray) -> Tensor:
         """Take one optimiser step and return the batch's losses, shape (n_tasks,), still on the device.
 
         Parameters
         ----------
-        rows : Tensor of int64, shape (batch,)
-            Numbers of the samples.
+        rows : sequence of Tensor of int64, each of shape (any,)
+            For each data set the numbers of its samples; one that has none takes no part in the step.
         n_labelled : ndarray of int, shape (n_tasks,)
             Number of labelled rows of each task; tasks with none take no part in the step.
         """
@@ -230,27 +217,36 @@ class Trainer:
         self.backward(losses, features)
         self.update()
         self._tell("on_step_end")
-        zero = torch.zeros((), device=rows.device)
+        zero = torch.zeros((), device=self._device)
         return torch.stack([losses[name].detach() if name in losses else zero for name in self.names])
 
-    def task_losses(self, rows: Tensor, n_labelled: np.ndarray) -> tuple[dict[str, Tensor], list[Tensor]]:
+    def task_losses(self, rows: Sequence[Tensor], n_labelled: np.ndarray) -> tuple[dict[str, Tensor], list[Tensor]]:
         """Return the mean loss of each task that has labels in the batch, and the features that the heads read.
 
         Losses are in units of the trivial loss; an absent task has none.
         """
-        batch = self._samples.gather(rows)
-        features = self.network.features(batch.x, batch.lengths, batch.static)
+        features, coded = self.read(rows)
         if self._at_features:  # a view for each task, so that one pass back finds each task's gradient there
             features = [each.view_as(each) for each in features]
         outputs = self.network.outputs(features)
         losses = {
             name: target.row_loss(output, codes).sum() / int(n)
             for name, target, output, codes, n in zip(
-                self.names, self.network.target_list, outputs, batch.codes, n_labelled, strict=True
+                self.names, self.network.target_list, outputs, coded, n_labelled, strict=True
             )
             if n
         }
         return losses, features
+
+    def read(self, rows: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """Return each task's features and codes for the rows of all data sets, one data set after the other."""
+        features, codes = [], []
+        for i, (stream, numbers) in enumerate(zip(self._streams, rows, strict=True)):
+            if len(numbers):
+                batch = stream.samples.gather(numbers)
+                features.append(self.network.features(batch.x, batch.lengths, batch.static, i))
+                codes.append(batch.codes)
+        return together(features), together(codes)
 
     def backward(self, losses: dict[str, Tensor], features: list[Tensor]) -> None:
         """Send back the gradient of the weighted losses, or the tasks' aggregated ones, and of what ties the tasks."""
@@ -288,27 +284,22 @@ class Trainer:
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
         """Return each task's mean validation loss in units of its trivial loss; empty without validation."""
-        if self._validation is None:
+        sides = [(i, s.samples, s.validation) for i, s in enumerate(self._streams) if s.validation is not None]
+        if not sides:
             return {}
         network = self.evaluated.eval()
-        index = torch.from_numpy(self._validation.index).to(self._samples.device)
-        sums = torch.zeros(len(self.names), dtype=torch.float64, device=self._samples.device)
-        for rows in index.split(VALIDATION_BATCH):
-            batch = self._samples.gather(rows)
-            outputs = network(batch.x, batch.lengths, batch.static)
-            triples = zip(network.target_list, outputs, batch.codes, strict=True)
-            sums += torch.stack([target.row_loss(output, codes).double().sum() for target, output, codes in triples])
-        counts = self._validation.measured.sum(axis=0)
+        sums = torch.zeros(len(self.names), dtype=torch.float64, device=self._device)
+        for i, samples, side in sides:
+            for rows in torch.from_numpy(side.index).to(self._device).split(VALIDATION_BATCH):
+                batch = samples.gather(rows)
+                outputs = network(batch.x, batch.lengths, batch.static, i)
+                triples = zip(network.target_list, outputs, batch.codes, strict=True)
+                sums += torch.stack([target.row_loss(output, code).double().sum() for target, output, code in triples])
+        counts = np.sum([side.measured.sum(axis=0) for _, _, side in sides], axis=0)
         means = sums.cpu().numpy() / np.maximum(counts, 1)
         return {name: float(mean) for name, mean, n in zip(self.names, means, counts, strict=True) if n}
 
     # -- what the steps are made of ---------------------------------------------------------------------------------
-
-    def draw_order(self) -> np.ndarray:
-        """Return the order of this epoch's rows, each of them once."""
-        if self.settings.order == "shuffle":
-            return self._generator.permutation(len(self._train.index))
-        return deal(self._train.measured, self._generator)
 
     def set_learning_rate(self, part_of_epoch: float) -> None:
         """Set the learning rate of every parameter group to its base times the schedule's factor."""
@@ -378,3 +369,12 @@ def copy_with_state(network: Network, state: dict[str, Tensor]) -> Network:
     twin = copy.deepcopy(network)
     twin.load_state_dict(state)
     return twin.eval()
+
+
+def together(parts: Sequence[list[Tensor]]) -> list[Tensor]:
+    """Return each task's tensors of several data sets as one; one tensor for all tasks stays one tensor."""
+    if len(parts) == 1:
+        return parts[0]
+    if all(each is part[0] for part in parts for each in part):
+        return [torch.cat([part[0] for part in parts])] * len(parts[0])
+    return [torch.cat(each) for each in zip(*parts, strict=True)]

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from multitide.cli.show import show_reading
+from multitide.cli.show import show_heading, show_reading
 from multitide.cli.terminal import show_table
 from multitide.estimator import MultiTaskEstimator
+from multitide.records import DataRecord
 from multitide.store import read_record
 from multitide.toml import read_toml
 
@@ -18,12 +19,13 @@ def show_model(run: Path) -> None:
     estimator, record = MultiTaskEstimator.load(run), read_record(run)
     show_table(_tasks(estimator), "Tasks")
     show_table(_networks(estimator), "Networks (sets of weights)")
-    show_reading(record.reading)
+    for data in record.data:
+        if data.name:
+            show_heading(f"Data set {data.name}: {', '.join(data.tasks)}")
+        show_reading(data.reading)
     facts = {
         **_source(run),
-        "channels": len(record.channels),
-        "steps of the longest training sample": record.n_timepoints,
-        "fingerprint of the data": record.fingerprint,
+        **{name: value for data in record.data for name, value in _facts(data).items()},
         "seed": record.seed,
         "seconds in training": round(record.seconds, 1),
         **record.versions,
@@ -31,10 +33,23 @@ def show_model(run: Path) -> None:
     show_table(pd.DataFrame({"fact": list(facts), "value": [str(value) for value in facts.values()]}), "Facts")
 
 
+def _facts(data: DataRecord) -> dict[str, object]:
+    """Return what is known of a data set."""
+    where = f" of {data.name!r}" if data.name else ""
+    return {
+        f"channels{where}": len(data.channels),
+        f"steps of the longest training sample{where}": data.n_timepoints,
+        f"fingerprint of the data{where}": data.fingerprint,
+    }
+
+
 def _source(run: Path) -> dict[str, str]:
     """Return where the data came from, which a run folder knows and a model folder does not."""
     path = run / "config.toml"
-    return {"data": read_toml(path)["data"]["path"]} if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    data = read_toml(path)["data"]
+    return {"data": ", ".join(row["path"] for row in (data if isinstance(data, list) else [data]))}
 
 
 def _tasks(estimator: MultiTaskEstimator) -> pd.DataFrame:

@@ -40,19 +40,17 @@ def check(
     config: Annotated[Path, typer.Argument(help="A configuration (.toml).")],
 ) -> None:
     """Find every problem of a configuration and of its data at once; nothing is trained."""
-    from multitide.cli.run import quietly
-    from multitide.cli.show import show_next, show_reading, show_split, show_tasks
+    from multitide.cli.run import quietly, show_data, split_data
+    from multitide.cli.show import show_next
     from multitide.config import raise_problems
-    from multitide.config_file import config_problems, load_config
-    from multitide.report import how_split
-    from multitide.tasks import describe_tasks
+    from multitide.config_file import config_problems, load_config, read_all
+    from multitide.domains import resolve_domain_tasks
 
     with quietly():
         raise_problems(config_problems(config))
         loaded = load_config(config)
-        samples = loaded.read()
-    splitter = loaded.splitter(samples)
-    show_reading(samples.reading)
-    show_tasks(describe_tasks(loaded.tasks, samples.y))
-    show_split(splitter.split(samples).counts(samples.y), how_split(splitter))
+        given = read_all(loaded)
+        tasks = resolve_domain_tasks(loaded.tasks, given)
+    for name, samples in given.items():
+        show_data(split_data(loaded, name, samples, tasks))
     show_next(("Everything fits", f"multitide fit {config}"))

@@ -5,25 +5,25 @@ from __future__ import annotations
 import logging
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from multitide.cli.show import show_metrics, show_next, show_reading, show_split, show_tasks
+from multitide.cli.show import show_heading, show_metrics, show_next, show_reading, show_split, show_tasks
 from multitide.cli.terminal import say
-from multitide.config_file import Config
+from multitide.config_file import Config, read_all
+from multitide.domains import in_domain, resolve_domain_tasks, tasks_of
 from multitide.errors import DataError, ParameterError, StoreError
-from multitide.report import Report, how_split, write_report
+from multitide.report import MeasuredData, Report, how_split, write_report
 from multitide.store import refuse_existing, write_history
-from multitide.tasks import describe_tasks, resolve_tasks
+from multitide.tasks import Task, describe_tasks
 
 if TYPE_CHECKING:
     from multitide.estimator import MultiTaskEstimator
     from multitide.samples import Samples
-    from multitide.splits import Split
 
 RUNS = Path("runs")
 
@@ -37,41 +37,63 @@ def run(config: Config, output: Path | None, name: str, command: str, *, verbose
     """Do the whole run and return its folder; nothing is trained before all inputs are known to be good."""
     folder = claim(output, name)
     with quietly():
-        samples = config.read()
-    if not samples.y.shape[1]:
-        raise DataError("`tasks` must name a label column; use --label NAME, or [[tasks]] in a configuration.")
-    described = describe_tasks(config.tasks, samples.y)
-    with quietly():
-        tasks = resolve_tasks(config.tasks, samples.y)
-    splitter = config.splitter(samples)
-    split = splitter.split(samples)
-    if not len(split.test):
-        raise ParameterError("`split.test` must be above 0: a run is measured on its test part; got 0.")
-    show_reading(samples.reading)
-    show_tasks(described)
-    show_split(split.counts(samples.y), how_split(splitter))
+        given = read_all(config)
+        if not any(samples.y.shape[1] for samples in given.values()):
+            raise DataError("`tasks` must name a label column; use --label NAME, or [[tasks]] in a configuration.")
+        tasks = resolve_domain_tasks(config.tasks, given)
+    parts = [split_data(config, name, samples, tasks) for name, samples in given.items()]
+    for part in parts:
+        show_data(part)
     estimator = config.make_estimator(tasks=tasks, verbose=int(verbose))
-    fit_sides(estimator, samples, split, own_rule="validation" in config.estimator)
-    metrics = estimator.evaluate(samples[split.test])
-    show_metrics(metrics, f"Test part, {len(split.test)} samples")
+    fit_sides(estimator, parts, own_rule="validation" in config.estimator)
+    test = {part.name: part.test for part in parts}
+    metrics = estimator.evaluate(test)
+    show_metrics(metrics, f"Test part, {sum(map(len, test.values()))} samples")
     estimator.save(folder)
     write_history(estimator.history_, folder)
     (folder / "config.toml").write_text(config.to_toml(), encoding="utf-8")
     metrics.to_parquet(folder / "metrics.parquet")
-    report = Report(command, str(config.data["path"]), described, split.counts(samples.y), splitter, metrics)
-    write_report(report, estimator, samples[split.test], folder)
+    write_report(Report(command, parts, metrics), estimator, folder)
     say(f"\nWritten: [bold]{folder}[/] (model, history, metrics, report.md, config.toml)")
-    second = " --labels LABELS" if "labels" in config.data and samples.static is not None else ""  # it holds statics
-    show_next(("Answer for new data", f"multitide predict {folder} DATA{second} --output predictions.csv"))
+    which = f" --data {shlex.quote(parts[0].name)}" if parts[0].name else ""
+    statics = parts[0].samples.static is not None
+    second = " --labels LABELS" if "labels" in config.tables[parts[0].name].data and statics else ""  # it holds statics
+    show_next(("Answer for new data", f"multitide predict {folder} DATA{second}{which} --output predictions.csv"))
     return folder
 
 
-def fit_sides(estimator: MultiTaskEstimator, samples: Samples, split: Split, *, own_rule: bool) -> None:
-    """Train; the split's validation part chooses the epoch, unless the estimator has a rule of its own for that."""
-    if own_rule or not len(split.validation):
-        estimator.fit(samples[np.union1d(split.train, split.validation)])
-    else:
-        estimator.fit(samples[split.train], validation=samples[split.validation])
+def split_data(config: Config, name: str, samples: Samples, tasks: Sequence[Task]) -> MeasuredData:
+    """Cut a data set as the configuration says."""
+    table = config.tables[name]
+    with in_domain(name):
+        splitter = table.splitter(samples)
+        split = splitter.split(samples)
+        if not len(split.test):
+            raise ParameterError("`split.test` must be above 0: a run is measured on its test part; got 0.")
+    own = tasks_of(samples, tasks)
+    asked = own if name else config.tasks  # a plain run says what was inferred, and why
+    return MeasuredData(name, str(table.data["path"]), samples, describe_tasks(asked, samples.y), splitter, split)
+
+
+def show_data(part: MeasuredData) -> None:
+    """Show how a data set was read and cut."""
+    if part.name:
+        show_heading(f"Data set {part.name}")
+    show_reading(part.samples.reading)
+    show_tasks(part.tasks)
+    show_split(part.counts, how_split(part.splitter))
+
+
+def fit_sides(estimator: MultiTaskEstimator, parts: Sequence[MeasuredData], *, own_rule: bool) -> None:
+    """Train; a split's validation part chooses the epoch, unless the estimator has a rule of its own for that."""
+    held_out = {p.name: p.samples[p.split.validation] for p in parts if len(p.split.validation) and not own_rule}
+    learned = {
+        part.name: part.samples[
+            part.split.train if part.name in held_out else np.union1d(part.split.train, part.split.validation)
+        ]
+        for part in parts
+    }
+    estimator.fit(learned, validation=held_out or None)
 
 
 @contextmanager

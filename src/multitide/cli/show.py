@@ -39,18 +39,25 @@ def show_split(counts: pd.DataFrame, rule: str) -> None:
     show_table(counts.rename_axis("task").reset_index(), f"Labelled samples on each side, split {rule}")
 
 
+def show_heading(text: str) -> None:
+    """Show whose tables follow."""
+    say(f"\n[bold]{escape(text)}[/]")
+
+
 def show_metrics(metrics: pd.DataFrame, title: str) -> None:
     """Show each task's figures next to those of its best constant."""
     better = metrics["value"].gt(metrics["trivial"]).eq(metrics["higher_is_better"]).map({True: "yes", False: "no"})
     same = metrics["value"].map(written).eq(metrics["trivial"].map(written))
+    keys = [name for name in ("data", "task") if name in metrics]
+    repeated = {name: metrics.duplicated(keys[: i + 1]) for i, name in enumerate(keys)}
     shown = pd.DataFrame(
         {
-            "task": metrics["task"].where(~metrics["task"].duplicated(), ""),
+            **{name: metrics[name].where(~repeated[name], "") for name in keys},
             "metric": metrics["metric"],
             "value": metrics["value"],
             "trivial": metrics["trivial"],
             "better": better.mask(same, "same").mask(metrics["value"].isna(), "-"),
-            "labelled": metrics["n_labelled"].where(~metrics["task"].duplicated(), "").astype("str"),
+            "labelled": metrics["n_labelled"].where(~repeated["task"], "").astype("str"),
         }
     )
     show_table(shown, title)

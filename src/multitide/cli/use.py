@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from multitide.estimator import MultiTaskEstimator
+    from multitide.records import DataRecord
     from multitide.samples import Samples
 
 Run = Annotated[Path, typer.Argument(help="A run folder or a model folder.")]
 Data = Annotated[Path, typer.Argument(help="A data file like the one that was learned from.")]
+Name = Annotated[str | None, typer.Option("--data", help="Which of the model's data sets it is, if it has several.")]
 Labels = Annotated[Path | None, typer.Option(help="A second table with the labels, one row a series.")]
 
 
@@ -22,6 +24,7 @@ def evaluate(
     run: Run,
     data: Data,
     labels: Labels = None,
+    name: Name = None,
     output: Annotated[Path | None, typer.Option(help="Write the figures, .csv or .parquet.")] = None,
 ) -> None:
     """Measure every task on labelled data, next to the best constant answer."""
@@ -30,8 +33,8 @@ def evaluate(
 
     if output is not None:
         _check_output(output)
-    estimator, samples = _read(run, data, labels, need_labels=True)
-    metrics = estimator.evaluate(samples)
+    estimator, known, samples = _read(run, data, labels, name, need_labels=True)
+    metrics = estimator.evaluate({known: samples})
     show_metrics(metrics, f"{data.name}, {len(samples)} samples")
     if _learned_from(run, data):
         show_note("The model has learned from this file; report.md of its run has the figures on what was held out.")
@@ -47,13 +50,14 @@ def predict(
     labels: Annotated[
         Path | None, typer.Option(help="The second table, where the model needs static inputs from it.")
     ] = None,
+    name: Name = None,
 ) -> None:
     """Answer every task for every sample: series, time of the sample's last row, answers, class probabilities."""
     from multitide.cli.terminal import say
 
     _check_output(output)
-    estimator, samples = _read(run, data, labels, need_labels=False)
-    table = predictions(estimator, samples)
+    estimator, known, samples = _read(run, data, labels, name, need_labels=False)
+    table = predictions(estimator, samples, known)
     _write(table, output)
     say(f"Written: [bold]{output}[/], {len(table)} rows; columns: {', '.join(map(str, table.columns))}")
 
@@ -65,32 +69,53 @@ def info(run: Run) -> None:
     show_model(run)
 
 
-def predictions(estimator: MultiTaskEstimator, samples: Samples) -> pd.DataFrame:
+def predictions(estimator: MultiTaskEstimator, samples: Samples, data: str = "") -> pd.DataFrame:
     """Return one row a sample: which one it is, every task's answer, and ``p(task=class)`` for every class."""
     import pandas as pd
 
+    answers, shares = estimator.predict({data: samples}), estimator.predict_proba({data: samples})
     which = pd.DataFrame({"series": samples.series})
     if samples.time is not None:
         which["time"] = samples.time
     probabilities = [
         frame.set_axis([f"p({task}={value})" for value in frame.columns], axis=1)
-        for task, frame in estimator.predict_proba(samples).items()
+        for task, frame in shares[data].items()
     ]
-    return pd.concat([which, estimator.predict(samples), *probabilities], axis=1)
+    return pd.concat([which, answers[data], *probabilities], axis=1)
 
 
-def _read(run: Path, data: Path, labels: Path | None, *, need_labels: bool) -> tuple[MultiTaskEstimator, Samples]:
+def _read(
+    run: Path, data: Path, labels: Path | None, name: str | None, *, need_labels: bool
+) -> tuple[MultiTaskEstimator, str, Samples]:
+    """Return the model, which of its data sets is meant ("": it has one, without a name), and the samples."""
     from multitide.errors import ParameterError
     from multitide.estimator import MultiTaskEstimator
     from multitide.tables import read_like
 
     estimator = MultiTaskEstimator.load(run)
-    if not estimator.reading_:
+    seen = _chosen(estimator.stored_.data, name)
+    if not seen.reading:
         raise ParameterError(
             f"`run` must be a model that was fitted on a table; {str(run)!r} was fitted on arrays and knows no columns."
             " Use MultiTaskEstimator.load in Python."
         )
-    return estimator, read_like(estimator.reading_, data, labels=labels, need_labels=need_labels)
+    return estimator, seen.name, read_like(seen.reading, data, labels=labels, need_labels=need_labels)
+
+
+def _chosen(known: list[DataRecord], name: str | None) -> DataRecord:
+    """Return the data set of the model that is asked about."""
+    from multitide.checks import one_of, suggest
+    from multitide.errors import ParameterError
+
+    names = [data.name for data in known]
+    if name is None and len(known) == 1:
+        return known[0]
+    if name in names and name:
+        return known[names.index(name)]
+    if names == [""]:
+        raise ParameterError(f"`--data` must not be given: the model was fitted on one data set; got {name!r}.")
+    got = f"got {name!r}.{suggest(name, names)}" if name else "it is not given."
+    raise ParameterError(f"`--data` must say which data set it is, {one_of(names)}; {got}")
 
 
 def _learned_from(run: Path, data: Path) -> bool:
@@ -98,7 +123,9 @@ def _learned_from(run: Path, data: Path) -> bool:
     from multitide.toml import read_toml
 
     config = run / "config.toml"
-    return config.is_file() and Path(read_toml(config)["data"]["path"]).resolve() == data.resolve()
+    learned = read_toml(config)["data"] if config.is_file() else []
+    tables = learned if isinstance(learned, list) else [learned]
+    return any(Path(table["path"]).resolve() == data.resolve() for table in tables)
 
 
 def _check_output(output: Path) -> None:

@@ -18,12 +18,14 @@ from torch import Tensor
 
 from multitide.backbones import LSTMFCN
 from multitide.checks import suggest
+from multitide.domains import PLAIN
 from multitide.encodings.inputs import Inputs
 from multitide.errors import DataError, StoreError
 from multitide.estimator import MultiTaskEstimator
 from multitide.group import build_network
-from multitide.model import Answers, Network
+from multitide.model import Answers, Entrance, Network
 from multitide.recipe import make_recipe
+from multitide.records import DataRecord
 from multitide.store import StoredModel
 from multitide.tasks import Classification, ClassificationTarget, Regression, RegressionTarget, Target
 
@@ -83,27 +85,23 @@ def load_reference_weights(
     )
     recipe = make_recipe(estimator.get_params(deep=False))
     inputs = recipe.inputs.build(_channel_names(channels, state["conv1.weight"].shape[1]))
-    network = build_network(recipe, inputs, None, targets, N_TIMEPOINTS)
+    network = build_network(recipe, [Entrance(PLAIN, inputs)], targets, N_TIMEPOINTS)
     _fill(network, state, names, path)
     estimator.history_ = estimator.pretrain_history_ = pd.DataFrame()
-    return estimator._take(_stored(estimator, network))
+    return estimator._take(_stored(estimator, network, inputs.channels))
 
 
-def _stored(estimator: MultiTaskEstimator, network: Network) -> StoredModel:
+def _stored(estimator: MultiTaskEstimator, network: Network, channels: tuple[str, ...]) -> StoredModel:
     """Return the record of a model that was not trained here: epoch 0, no labels, no data."""
     return StoredModel(
         params=estimator.get_params(deep=False),
         tasks=[target.task for target in network.target_list],
         answers=Answers([network], [network.names]).eval(),
-        channels=network.inputs.channels,
-        categories={},
-        n_timepoints=N_TIMEPOINTS,
+        data=[DataRecord(tasks=network.names, channels=channels, n_timepoints=N_TIMEPOINTS)],
         seed=0,
         best_epoch=dict.fromkeys(network.names, 0),
         n_labelled={name: {} for name in network.names},
         seconds=0.0,
-        fingerprint="",
-        reading=None,
     )
 
 

@@ -64,12 +64,14 @@ class BackboneEncoder(Encoder):
 
     def __init__(self, model: Any) -> None:
         self.model = _stored(model)
+        if len(self.model.data) > 1:
+            raise ParameterError("`model` must be of one data set to give features; it was fitted on several.")
         networks = {tuple(network.names): network for network in reversed(self.model.answers.network_list)}
         self._networks = list(reversed(networks.values()))  # of each group of tasks the first network, the joint one
 
     def transform(self, samples: Samples) -> np.ndarray:
         """Return the features, float32 (n_samples, n_features)."""
-        check_channels(samples, self.model.channels)
+        check_channels(samples, self.model.data[0].channels)
         if self.model.encoder is not None:
             samples = represent(samples, self.model.encoder)
         return features_of(self._networks, samples)
@@ -87,7 +89,8 @@ def _features(networks: Sequence[Any], samples: Samples) -> np.ndarray:
     lengths = None if samples.equal_lengths else torch.from_numpy(samples.lengths)
     found: dict[int, Tensor] = {}
     for network in networks:
-        static = None if network.static is None else torch.from_numpy(network.static.encode(samples.static))
+        encoded = network.encode_static(samples)
+        static = None if encoded is None else torch.from_numpy(encoded)
         found |= {id(each): each for each in network.eval().features(x, lengths, static)}
     return torch.cat(list(found.values()), dim=1).numpy()
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 from torch import Tensor, nn
 
 from multitide.backbones.backbone import Backbone, BackboneModule, BlockBackbone
 from multitide.errors import ParameterError
+from multitide.sharing.across import Across, Conditioning
 from multitide.sharing.sharing import Sharing, SharingModule, build_blocks, parameters_of, run_blocks
 
 
@@ -24,13 +25,38 @@ class Hard(Sharing):
         See :class:`Sharing`.
     branch : int, default=0
         So many of the backbone's last blocks (and the pooling behind them) each task has for itself.
+    conditioning : {"none", "one_hot", "film"}, default="none"
+        With several data sets, how the heads learn of which one a series is: not at all; by which one it is, joined to
+        the features; or by a scale and a shift of each feature that are the data set's own.
+    width : int, optional
+        With several data sets, the channels to which a convolution of one step brings each; None: as many as the
+        widest has, and no such convolution where all have the same channels.
+
+    Notes
+    -----
+    Several data sets have the body in common, but for batch norm: each has its own statistics and affine [2]_, as it
+    has its own input layer. A task that is on several data sets has one head. The scales and shifts of "film" [3]_ act
+    on the features that the heads read, not inside the body, where batch norm has such already.
 
     References
     ----------
     .. [1] Caruana, "Multitask Learning", Machine Learning 28, 1997. https://doi.org/10.1023/A:1007379606734
+    .. [2] Chang, You, Seo, Kwak and Han, "Domain-specific batch normalization for unsupervised domain adaptation",
+       CVPR 2019. https://arxiv.org/abs/1906.03950
+    .. [3] Perez, Strub, de Vries, Dumoulin and Courville, "FiLM: visual reasoning with a general conditioning layer",
+       AAAI 2018. https://arxiv.org/abs/1709.07871
     """
 
     branch: Annotated[int, Field(ge=0)] = 0
+    conditioning: Conditioning = "none"
+    width: Annotated[int, Field(ge=1)] | None = None
+
+    learns_several: ClassVar[bool] = True
+
+    @property
+    def across(self) -> Across:
+        """How data sets share the backbone."""
+        return Across(self.conditioning, self.width)
 
     @property
     def gradients_meet(self) -> tuple[str, ...]:

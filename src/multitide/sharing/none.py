@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from multitide.backbones.backbone import Backbone
 from multitide.sharing.hard import HardModule
@@ -21,6 +22,8 @@ class NoSharing(Sharing):
     head_units : int, optional
         See :class:`Sharing`.
     """
+
+    learns_several: ClassVar[bool] = True
 
     @property
     def gradients_meet(self) -> tuple[str, ...]:

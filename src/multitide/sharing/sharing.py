@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from multitide.backbones.backbone import Backbone, BackboneModule, BlockBackbone, Flow
 from multitide.errors import ParameterError
 from multitide.part import Part
+from multitide.sharing.across import Across
 
 
 class SharingModule(nn.Module, ABC):
@@ -64,6 +65,13 @@ class Sharing(Part, ABC):
     """
 
     head_units: Annotated[int, Field(ge=1)] | None = None
+
+    learns_several: ClassVar[bool] = False  # whether its tasks may live on different data sets
+
+    @property
+    def across(self) -> Across:
+        """How data sets share what their tasks share."""
+        return Across()
 
     @property
     def gradients_meet(self) -> tuple[str, ...]:
