@@ -257,6 +257,26 @@ def test_a_further_network_has_to_be_worth_something() -> None:
     assert make_grouping(gains / 100, TASKS, AFFINITY).groups == (("a", "b"), ("c", "d"))
 
 
+def test_a_helper_has_to_be_worth_something() -> None:
+    gains = np.full((3, 3), -0.5)
+    gains[1, 0] = 0.005
+    assert make_grouping(gains, TASKS[:3], PAIRS).is_alone
+    gains[1, 0] = 0.05
+    assert make_grouping(gains, TASKS[:3], PAIRS).groups == (("a", "b"), ("b",), ("c",))
+    gains[2, 0] = 0.052  # as good as b, and both together are no better
+    assert make_grouping(gains, TASKS[:3], PAIRS).groups == (("a", "c"), ("b",), ("c",))
+
+
+def test_by_affinity_each_task_counts_in_shares_of_its_own_step() -> None:
+    affinity = np.array([[1.0, 0.0, 0.0], [0.0, 1e-3, 6e-4], [0.0, 4e-4, 1e-3]])
+    grouping = make_grouping(affinity, TASKS[:3], AFFINITY)
+    assert ("b", "c") in [tuple(t for t in group if t != "a") for group in grouping.groups]
+    assert grouping.predicted["b"] == pytest.approx(0.4)
+    assert grouping.predicted["c"] == pytest.approx(0.6)
+    none = make_grouping(np.where(np.eye(3, dtype=bool), 0.0, affinity), TASKS[:3], AFFINITY)
+    assert none.is_alone
+
+
 def test_it_says_when_nothing_is_known_and_survives_its_own_plain_values() -> None:
     blind = make_grouping(np.full((2, 2), np.nan), ["a", "b"], AFFINITY, norms=np.ones(2), cosines=np.eye(2))
     assert blind.groups == (("a",), ("b",))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -139,10 +140,10 @@ def make_grouping(
 ) -> Grouping:
     """Choose the networks that promise most, or as few networks as come close to it for every task.
 
-    A further network has to be worth something to some task: by ``"pairs"`` :data:`MARGIN`, by ``"affinity"``
-    :data:`SHARE`; otherwise noise alone would split tasks up. Fifty et al. have no such rule, and add affinities of
-    different tasks up as they are, so that those whose loss falls fastest decide; here each task's are divided by what
-    a step of its own does.
+    A further network, or helper, has to be worth something to some task: by ``"pairs"`` :data:`MARGIN`, by
+    ``"affinity"`` :data:`SHARE`; otherwise noise alone would split tasks up. Fifty et al. have no such rule, and add
+    affinities of different tasks up as they are, so that those whose loss falls fastest decide; here each task's are
+    divided by what a step of its own does.
 
     Parameters
     ----------
@@ -175,11 +176,21 @@ def _fewest(scores: np.ndarray, worth: float, max_groups: int | None) -> list[tu
     """Return the best networks of all, or the best fewer ones by which no task loses more than `worth`."""
     best = best_networks(scores, max_groups)
     most = _promised(scores, best)
-    for n in range(1, len(best)):
-        fewer = best_networks(scores, n)
-        if (_promised(scores, fewer) >= most - worth).all():
-            return fewer
-    return best
+    candidates = (best_networks(scores, n) for n in range(1, len(best)))
+    chosen = next((few for few in candidates if (_promised(scores, few) >= most - worth).all()), best)
+    return [(_least_company(scores, group, answered, worth), answered) for group, answered in chosen]
+
+
+def _least_company(scores: np.ndarray, group: Tasks, answered: Tasks, worth: float) -> Tasks:
+    """Return the smallest part of a group in which no task that it answers loses more than `worth`."""
+    promised = _promised(scores, [(group, answered)])
+    helpers = [task for task in group if task not in answered]
+    for n in range(len(helpers)):
+        smaller = [tuple(sorted((*answered, *some))) for some in combinations(helpers, n)]
+        best = max(smaller, key=lambda tasks: _promised(scores, [(tasks, answered)]).sum())
+        if (_promised(scores, [(best, answered)]) >= promised - worth).all():
+            return best
+    return group
 
 
 def _promised(scores: np.ndarray, networks: Sequence[tuple[Tasks, Tasks]]) -> np.ndarray:
