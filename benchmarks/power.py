@@ -4,8 +4,8 @@
 
 One large study (alone, one network for all, one for each cause; 60 machines teach, 540 test) gives the true gain of
 every task. Then small studies are drawn from its runs: some of the seeds, some of the held-out machines. Printed for
-each size is the share of verdicts that are right ("helps" where the true gain is above the margin, and so on), that
-cannot tell, and that are wrong. A task whose truth even the large study cannot tell is left out, and named. With
+each size is the share of verdicts that are right ("helps" where the large study says so, and so on), and how many are
+wrong. A task whose truth even the large study cannot tell is left out, and named. With
 --folder the large study is kept and taken up again; --figure draws the right verdicts over the number of seeds.
 """
 
@@ -111,7 +111,9 @@ def main() -> None:
     comparison = large_study(options)
     print(f"{options.seeds} seeds, {comparison.test['group'].nunique()} test machines; {N_DRAWS} small studies each")
     table = measure(comparison, np.random.default_rng(0))
-    print(table.to_string(index=False, formatters=dict.fromkeys(("right", "cannot tell", "wrong"), "{:.0%}".format)))
+    right = table.pivot(index="true gain", columns=["machines", "seeds"], values="right")
+    print(f"share of right verdicts:\n{right.map('{:.0%}'.format).to_string()}")
+    print(f"wrong: {table['wrong'].mean():.1%} of all, at most {table['wrong'].max():.1%}; the others cannot tell")
     if options.figure:
         draw(table, options.figure)
 
