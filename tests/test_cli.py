@@ -437,3 +437,40 @@ def test_warnings_of_ours_are_lines(call: Call, fitted: str) -> None:
     result = call("evaluate", fitted, "data.csv", "--labels", "new.csv")
     assert "Warning: " in result.stderr
     assert "'new'" in result.stderr
+
+
+# -- representations --------------------------------------------------------------------------------------------------
+
+
+def test_represent_writes_a_vector_a_series_and_overwrites_nothing(call: Call, fitted: str) -> None:
+    said = call("represent", "small.toml", "--representation", f"model:{fitted}", "--output", "v.parquet").stdout
+    table = pd.read_parquet("v.parquet")
+    assert "60 rows of" in said
+    assert list(table)[:5] == ["series", "part", "load", "state", "f0"]
+    assert set(table["part"]) == {"train", "validation", "test"}
+    vectors = table.filter(regex=r"^f\d+$").to_numpy()
+    model = MultiTaskEstimator.load(fitted)
+    samples = multitide.load_config("small.toml").read()
+    np.testing.assert_allclose(vectors, multitide.representations.BackboneEncoder(model).transform(samples))
+    refused = call("represent", "small.toml", "--representation", "ts2vec", "--output", "v.parquet", code=2)
+    assert "must not exist yet" in refused.stderr
+
+
+def test_represent_learns_from_the_training_part_of_a_data_file(call: Call) -> None:
+    arguments = ("--series", "run", "--labels", "labels.csv", "--label", "load", "--split", "random")
+    vectors = '[inputs.representation]\nname = "ts2vec"\nn_steps = 2\nn_features = 6\n'
+    Path("tiny.toml").write_text('backbone = "linear"\n' + SMALL.split("[backbone]")[0] + vectors)
+    call("represent", "tiny.toml", "--output", "a.csv")
+    assert len(pd.read_csv("a.csv").filter(regex=r"^f\d+$").columns) == 6
+    call("represent", "data.csv", *arguments, "--representation", "model:nowhere", "--output", "b.csv", code=2)
+    missing = call("represent", "data.csv", *arguments, "--output", "b.csv", code=2)
+    assert "`representation` must be given" in missing.stderr
+    assert not Path("b.csv").exists()
+
+
+def test_fit_reads_vectors(call: Call, fitted: str) -> None:
+    options = ("--representation", f"model:{fitted}", "--quiet")
+    call("fit", "small.toml", *options, "--backbone", "linear", "--output", "linear")
+    call("predict", "linear", "data.csv", "--labels", "labels.csv", "--output", "p.csv")
+    assert len(pd.read_csv("p.csv")) == 60
+    assert "`backbone` must be one for vectors" in call("fit", "small.toml", *options, code=2).stderr

@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
 
+from multitide.representations import LinearHeads, TS2Vec, represent
 from multitide.samples import Samples
 from multitide.splits import Split
-from multitide.study.baselines import BASELINES, Baseline, Boosting, Constant
+from multitide.study.baselines import BASELINES, Baseline, Boosting, Constant, LinearBaseline
 from multitide.study.features import window_features
 from multitide.tasks import Classification, Regression, Target, Task
 from study.fakes import RANDOM, make_study_samples
@@ -108,3 +109,21 @@ def test_every_baseline_is_a_part_that_answers_every_kind_of_task(name: str) -> 
         assert len(decoded) == len(split.test)
         assert isinstance(target.to_frame(decoded), pd.DataFrame)
         assert all(isinstance(value, (int, float)) for value in facts.values())
+
+
+@pytest.mark.parametrize("task", [Classification("state"), Regression("load")])
+def test_linear_heads_on_a_representation_learn_from_the_training_part_only(task: Task) -> None:
+    samples, split, target = made(task, n=120)
+    baseline = LinearBaseline(TS2Vec(n_features=8, hidden_size=8, depth=2, n_steps=3))
+    decoded, facts = baseline.answer(samples, split, target)
+    assert facts == {"n_features": 8}
+    encoder = baseline.representation.fit(samples[split.train])  # type: ignore[union-attr]
+    train, valid, test = (represent(samples[rows], encoder) for rows in (split.train, split.validation, split.test))
+    labelled = train[train.y[task.name].notna().to_numpy()]
+    heads = LinearHeads([task]).fit(labelled.values, labelled.y, validation=(valid.values, valid.y))
+    np.testing.assert_allclose(decoded, heads.decode(test.values)[task.name], rtol=1e-3, atol=1e-4)
+    values = samples.values.copy()
+    steps = samples.starts[split.test[1:], None] + np.arange(samples.n_timepoints)
+    values[steps] = 1e6  # all test series but the first
+    again, _ = baseline.answer(samples.replace(values=values), split, target)
+    np.testing.assert_array_equal(again[0], decoded[0])

@@ -13,6 +13,7 @@ from multitide.cli.demo import demo
 from multitide.cli.fit import fit
 from multitide.cli.methods import methods
 from multitide.cli.prepare import check, init
+from multitide.cli.represent import represent
 from multitide.cli.tune import tune
 from multitide.cli.use import evaluate, info, predict
 from multitide.errors import MultitideError
@@ -66,7 +67,7 @@ def _options(
     pass
 
 
-for command in (demo, init, check, fit, evaluate, predict, compare, tune, info, methods):
+for command in (demo, init, check, fit, evaluate, predict, represent, compare, tune, info, methods):
     app.command()(command)
 
 

@@ -28,6 +28,10 @@ def fit(
     max_epochs: Annotated[int | None, typer.Option(help="Length of a full run.")] = None,
     random_state: Annotated[int | None, typer.Option(help="Seed.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1.")] = None,
+    backbone: Annotated[str | None, typer.Option(help="From series to features; `multitide methods backbone`.")] = None,
+    representation: Annotated[
+        str | None, typer.Option(help="minirocket, ts2vec or model:RUN, before --backbone fc or linear.")
+    ] = None,
     output: Annotated[Path | None, typer.Option(help="The run folder; runs/NAME-001 and so on without it.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
@@ -37,19 +41,26 @@ def fit(
     multitide fit data.csv --label fault --label load --window 48
     """
     from multitide.cli.run import command_line, run
-    from multitide.config_file import load_config
 
     lists = {"channels": channel, "static": static, "ignore": ignore, "time": time}
     single = {"labels": labels, "series": series, "window": window, "stride": stride}
     data = {name: value for name, value in {**lists, **single}.items() if value not in (None, [])}
-    changes = {"max_epochs": max_epochs, "random_state": random_state, "device": device}
-    changes = {name: value for name, value in changes.items() if value is not None}
+    options = {"max_epochs": max_epochs, "random_state": random_state, "device": device, "backbone": backbone}
+    changes: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    config = source_config(source, label, data, split)
+    if representation is not None:
+        changes["inputs"] = {**config.table.get("inputs", {}), "representation": representation}
+    run(config.changed(**changes), output, source.stem, command_line(), verbose=not quiet)
+
+
+def source_config(source: Path, label: list[str] | None, data: dict[str, Any], split: str | None) -> Config:
+    """Return the configuration that a file holds, or that the options of a data file stand for."""
+    from multitide.config_file import load_config
+
     if source.suffix.lower() == ".toml":
         _refuse_data_options(source, label, data, split)
-        config = load_config(source)
-    else:
-        config = _from_options(source, label, data, split)
-    run(config.changed(**changes), output, source.stem, command_line(), verbose=not quiet)
+        return load_config(source)
+    return _config_of_options(source, label, data, split)
 
 
 def _refuse_data_options(source: Path, label: list[str] | None, data: dict[str, Any], split: str | None) -> None:
@@ -61,7 +72,7 @@ def _refuse_data_options(source: Path, label: list[str] | None, data: dict[str, 
         raise ParameterError(f"{options} must be said in the configuration itself, {str(source)!r}.")
 
 
-def _from_options(source: Path, label: list[str] | None, data: dict[str, Any], split: str | None) -> Config:
+def _config_of_options(source: Path, label: list[str] | None, data: dict[str, Any], split: str | None) -> Config:
     """Return the configuration that the options of a data file stand for."""
     from multitide.config import raise_problems
     from multitide.config_file import parse_config

@@ -32,14 +32,14 @@ def evaluate(
     from multitide.cli.terminal import say, show_note
 
     if output is not None:
-        _check_output(output)
+        check_output(output)
     estimator, known, samples = _read(run, data, labels, name, need_labels=True)
     metrics = estimator.evaluate({known: samples})
     show_metrics(metrics, f"{data.name}, {len(samples)} samples")
     if _learned_from(run, data):
         show_note("The model has learned from this file; report.md of its run has the figures on what was held out.")
     if output is not None:
-        _write(metrics, output)
+        write_output(metrics, output)
         say(f"\nWritten: [bold]{output}[/]")
 
 
@@ -55,10 +55,10 @@ def predict(
     """Answer every task for every sample: series, time of the sample's last row, answers, class probabilities."""
     from multitide.cli.terminal import say
 
-    _check_output(output)
+    check_output(output)
     estimator, known, samples = _read(run, data, labels, name, need_labels=False)
     table = predictions(estimator, samples, known)
-    _write(table, output)
+    write_output(table, output)
     say(f"Written: [bold]{output}[/], {len(table)} rows; columns: {', '.join(map(str, table.columns))}")
 
 
@@ -128,7 +128,8 @@ def _learned_from(run: Path, data: Path) -> bool:
     return any(Path(table["path"]).resolve() == data.resolve() for table in tables)
 
 
-def _check_output(output: Path) -> None:
+def check_output(output: Path) -> None:
+    """Raise unless a table can be written there, before any work is done."""
     from multitide.checks import check_choice
     from multitide.errors import StoreError
 
@@ -139,7 +140,8 @@ def _check_output(output: Path) -> None:
         raise StoreError(f"`output` must lie in an existing folder; {str(output.parent)!r} is none.")
 
 
-def _write(table: pd.DataFrame, output: Path) -> None:
+def write_output(table: pd.DataFrame, output: Path) -> None:
+    """Write a table as the file's name says."""
     from multitide.errors import StoreError
 
     try:
