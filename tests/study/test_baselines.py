@@ -119,8 +119,8 @@ def test_linear_heads_on_a_representation_learn_from_the_training_part_only(task
     assert facts == {"n_features": 8}
     encoder = baseline.representation.fit(samples[split.train])  # type: ignore[union-attr]
     train, valid, test = (represent(samples[rows], encoder) for rows in (split.train, split.validation, split.test))
-    labelled = train[train.y[task.name].notna().to_numpy()]
-    heads = LinearHeads([task]).fit(labelled.values, labelled.y, validation=(valid.values, valid.y))
+    labelled = train.y[task.name].notna().to_numpy()
+    heads = LinearHeads([task]).fit(train.values[labelled], train.y[labelled], validation=(valid.values, valid.y))
     np.testing.assert_allclose(decoded, heads.decode(test.values)[task.name], rtol=1e-3, atol=1e-4)
     values = samples.values.copy()
     steps = samples.starts[split.test[1:], None] + np.arange(samples.n_timepoints)
