@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from multitide.plot_study import QUIET, VERDICT_COLORS
 
@@ -32,12 +33,14 @@ def trials(table: pd.DataFrame, ax: Axes) -> Axes:
     """
     done, pruned = (table[table["state"] == state] for state in ("done", "pruned"))
     ax.axhline(done["loss"].iloc[0], color=QUIET, linewidth=1, linestyle="--", label="start")
-    ax.plot(pruned["number"], pruned["loss"], "x", color=QUIET, markersize=5, label="given up")
+    if len(pruned):
+        ax.plot(pruned["number"], pruned["loss"], "x", color=QUIET, markersize=5, label="given up")
     ax.plot(done["number"], done["loss"], "o", color=DONE, markersize=4, label="trained to the end")
     ends = np.append(done["number"].to_numpy(), table["number"].max())
     least = np.minimum.accumulate(np.append(done["loss"].to_numpy(), np.inf))
     ax.step(ends, least, where="post", color=BEST, linewidth=1.8, label="best so far")
     ax.set_xlabel("trial")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_ylabel("validation loss / trivial loss")
     if table["loss"].max() > 5 * max(done["loss"].iloc[0], done["loss"].median()):  # one that ran away hides the rest
         ax.set_yscale("log")

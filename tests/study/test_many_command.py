@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from makers import make_arrays
 from multitide.cli import app
+from multitide.cli.compare_many import names_of
 
 CONFIG = """
 max_epochs = 1
@@ -74,5 +75,10 @@ def test_what_does_not_match_is_said_first(folder: Path) -> None:
     (folder / "two.toml").write_text(CONFIG.format(name="two").replace('["hard"]', '["soft"]'))
     result = call("compare", "one.toml", "two.toml", "--output", "both", code=2)
     assert "same arms everywhere" in result.stderr
-    assert "more than once" in call("compare", "one.toml", "one.toml", "--output", "both", code=2).stderr
+    assert "must have different names" in call("compare", "one.toml", "one.toml", "--output", "both", code=2).stderr
     assert not (folder / "both").exists()
+
+
+def test_data_sets_are_named_after_files_or_folders() -> None:
+    assert names_of([Path("a/one.toml"), Path("a/two.toml")]) == ["one", "two"]
+    assert names_of([Path("a/multitide.toml"), Path("b/multitide.toml")]) == ["a", "b"]

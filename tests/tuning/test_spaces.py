@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -134,3 +136,12 @@ def test_a_wrong_space_is_refused(space: Any, words: str) -> None:
     with pytest.raises(ParameterError) as caught:
         make_space(space)
     assert words in str(caught.value)
+
+
+def test_the_space_of_the_docs_is_one() -> None:
+    text = (Path(__file__).parents[2] / "docs/tuning.md").read_text(encoding="utf-8")
+    table = tomllib.loads(text.split("```toml\n")[1].split("```")[0])["tune"]
+    ranges = {d.name: d.range for d in make_space(table["space"]).dimensions}
+    assert ranges["lr"] == Between(1e-3, 3e-2, log=True)
+    assert ranges["backbone"] == Choices(("gru", "fcn"))
+    assert "training.averaging" in ranges and "training.weight_decay" not in ranges

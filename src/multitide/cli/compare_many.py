@@ -19,10 +19,7 @@ def compare_configs(configs: Sequence[Path], folder: Path, options: dict[str, An
     from multitide.reporting import write_overview
     from multitide.study import compare_many
 
-    names = [path.stem for path in configs]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ParameterError(f"`config` must be files of different names; got {', '.join(twice)} more than once.")
-    loaded = {path.stem: load_config(path) for path in configs}
+    loaded = {name: load_config(path) for name, path in zip(names_of(configs), configs, strict=True)}
     if "label_shares" in options or any("label_shares" in config.compare for config in loaded.values()):
         raise ParameterError("`label_shares` must be left out beside several configurations; got them.")
     with quietly():
@@ -43,6 +40,18 @@ def compare_configs(configs: Sequence[Path], folder: Path, options: dict[str, An
     show_comparisons(found)
     page = write_overview(found, folder, samples=samples, command=command_line())
     say(f"\nWritten: [bold]{page}[/], report.md, results.parquet, and a folder for each data set")
+
+
+def names_of(configs: Sequence[Path]) -> list[str]:
+    """Name the data sets after their files, or after their folders where files are called the same."""
+    from multitide.errors import ParameterError
+
+    candidates = [path.stem for path in configs], [path.resolve().parent.name for path in configs]
+    for names in candidates:
+        if len(set(names)) == len(names):
+            return names
+    wanted = "must have different names, or lie in folders of different names"
+    raise ParameterError(f"`configs` {wanted}; got {candidates[0]}.")
 
 
 def show_comparisons(found: Comparisons) -> None:

@@ -14,6 +14,8 @@ from multitide.reporting.drawing import svg
 from multitide.reporting.pages import make_environment, write_page
 from multitide.tuning import Tuning
 from multitide.tuning.ranges import NOT_SEARCHED
+from multitide.tuning.result import START, TUNED
+from multitide.tuning.spaces import Choices, Range
 
 PAGE, TEXT, TRIALS = "report.html", "report.md", "trials.png"
 
@@ -63,13 +65,13 @@ def page_content(tuning: Tuning, best: str | None, command: str | None) -> dict[
     size = (4.8, 0.8 + 0.26 * len(shares))
     return {
         "title": "Which settings have the least validation loss?",
-        "headlines": [tuning.headline],
+        "headlines": [tuning.headline, _on_test(tuning)],
         "worth": tuning.in_words(),
         "tuning": tuning,
         "trials": tuning.best_trials(10).to_dict("records"),
         "states": pd.Series([trial.state for trial in tuning.trials]).value_counts().to_dict(),
         "metrics": metric_rows(tuning.metrics),
-        "space": [(name, str(plain)) for name, plain in tuning.space.plain.items()],
+        "space": [(d.name, _range(d.range)) for d in tuning.space.dimensions],
         "not_searched": NOT_SEARCHED,
         "failures": [trial for trial in tuning.trials if trial.state == "failed"],
         "figure_of_trials": svg(plot_tuning.trials, tuning.table, label="Validation loss by trial", size=(6.4, 3.2)),
@@ -78,6 +80,19 @@ def page_content(tuning: Tuning, best: str | None, command: str | None) -> dict[
         "best": best,
         "command": command or tuning.facts.get("command"),
     }
+
+
+def _on_test(tuning: Tuning) -> str:
+    losses = tuning.test_losses()
+    tuned = f" {losses[TUNED]:.4f}, that of the start" if TUNED in losses else ""
+    return f"On the test part, which took no part in the choice, its loss is{tuned} {losses[START]:.4f}."
+
+
+def _range(found: Range) -> str:
+    """Write a range for a table."""
+    if isinstance(found, Choices):
+        return ", ".join(map(str, found.values))
+    return f"{found.low:g} to {found.high:g}" + (", by its logarithm" if found.log else "")
 
 
 def metric_rows(metrics: pd.DataFrame) -> list[dict[str, Any]]:

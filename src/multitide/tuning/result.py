@@ -128,8 +128,8 @@ class Tuning:
         if not self.best.number:
             return f"The start: none of {len(self.trials) - 1} other trials had a lower validation loss."
         return (
-            f"Trial {self.best.number} of {len(self.trials)}: validation loss {self.best.loss:.4f}, that of the start "
-            f"{self.trials[0].loss:.4f} (in units of the trivial loss)."
+            f"Trial {self.best.number} is the best of {len(self.trials)}: validation loss {self.best.loss:.4f}, "
+            f"that of the start {self.trials[0].loss:.4f} (in units of the trivial loss)."
         )
 
     def save(self, folder: str | Path) -> Path:
