@@ -24,14 +24,14 @@ FLOORS = {
     "assembly": [
         *("sides", "domains", "recipe", "fitting", "group", "solving", "representing", "searching", "phases"),
         *("freezing", "starting", "predicting", "store", "records", "config", "mixing", "training", "batches"),
-        *("model", "schedule", "keep", "callbacks", "recording", "affinity", "progress"),
+        *("model", "schedule", "keep", "callbacks", "recording", "display", "affinity", "progress"),
     ],
     "parts": ["tasks", "backbones", "sharing", "balancing", "representations", "encodings"],
     "data": [
         *("samples", "tables", "files", "formats", "reading", "roles", "guesses", "columns", "timestamps", "rows"),
         *("resample", "building", "windows", "splits", "strata", "purging", "datasets", "simulate"),
     ],
-    "ground": ["errors", "checks", "part", "toml", "statistics"],
+    "ground": ["errors", "checks", "part", "toml", "statistics", "markup"],
 }
 FORBIDDEN_NAMES = {"utils", "common", "helpers", "base", "util", "helper", "misc"}
 MAY_PRINT = {"cli", "progress"}

@@ -10,9 +10,11 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
+from sklearn.utils import estimator_html_repr
 from sklearn.utils.validation import check_is_fitted
 
 from multitide.callbacks import Callback
+from multitide.display import fitted_html
 from multitide.domains import as_data_sets, check_names, learning_domains, like, plain_or_dict, resolve_domain_tasks
 from multitide.errors import DataError, ParameterError
 from multitide.fitting import check_several, fit_model
@@ -145,6 +147,10 @@ class MultiTaskEstimator(BaseEstimator):
         for name in {key.split("__")[0] for key in params if "__" in key} & set(PART_PARAMETERS):
             setattr(self, name, make_part(name, params.pop(name, getattr(self, name))))
         return super().set_params(**params)
+
+    def _html_repr(self) -> str:
+        """Return what notebooks show: scikit-learn's diagram and, once fitted, what was learned."""
+        return estimator_html_repr(self) + (fitted_html(self.stored_) if hasattr(self, "stored_") else "")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

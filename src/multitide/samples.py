@@ -18,8 +18,10 @@ import numpy as np
 import pandas as pd
 
 from multitide.errors import DataError, MultitideWarning
+from multitide.markup import facts, panel, table
 from multitide.timestamps import parse_time
 
+MOST_SHOWN = 12  # channels, in a notebook
 FLOAT32_MAX = np.finfo(np.float32).max
 
 
@@ -198,6 +200,21 @@ class Samples:
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some attributes replaced."""
         return dataclasses.replace(self, **changes)
+
+    def _repr_html_(self) -> str:
+        """Return what notebooks show: sizes, channels, and how many labels there are."""
+        names = ", ".join(map(str, self.channels[:MOST_SHOWN]))
+        more = len(self.channels) - MOST_SHOWN
+        says = {"channels": f"{names}, and {more} more" if more > 0 else names, "series": len(pd.unique(self.series))}
+        if self.static is not None and self.static.shape[1]:
+            says["static inputs"] = ", ".join(map(str, self.static))
+        counts = ((name, self.y[name].notna().sum(), self.y[name].nunique()) for name in self.y)
+        labels = [
+            {"labels": name, "labelled": f"{n:,}", "missing": f"{len(self) - n:,}", "distinct": f"{distinct:,}"}
+            for name, n, distinct in counts
+        ]
+        size = f"{len(self):,} samples, {self.n_channels} channels, up to {self.n_timepoints} steps"
+        return panel(size, facts(says), table(labels))
 
     def fingerprint(self) -> str:
         """Return a short hash of the series and labels, so that a run can say which data it saw."""

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from multitide.markup import note, panel, table
 from multitide.study import archive
 from multitide.study.conditions import Conditions
 from multitide.study.evidence import Evidence
 from multitide.study.figures import score_runs, summarise
 from multitide.study.gains import gain_rows, mean_gain_rows, metric_gain_rows
 from multitide.study.grouping import Grouping
-from multitide.study.text import gains_in_words, losses_in_words
+from multitide.study.text import gain_table, gain_title, gains_in_words, loss_table, losses_in_words
 from multitide.study.verdicts import MARGIN
 from multitide.tasks import Task
 
@@ -181,6 +182,15 @@ class Comparison:
         advice = [f"{arm}: {grouping.advice}" for arm, grouping in self.groupings.items()]
         conditions = [] if self.conditions is None else [str(self.conditions)]
         return "\n\n".join([gains, *advice, losses_in_words(self.figures), *conditions])
+
+    def _repr_html_(self) -> str:
+        """Return what notebooks show: gains and losses, and whether the conditions of sharing hold."""
+        gains = gain_table(self.gains, self.mean_gains, self.margin).to_dict("records")
+        losses = loss_table(self.figures).reset_index().to_dict("records")
+        advice = [note(f"{arm}: {grouping.advice}") for arm, grouping in self.groupings.items()]
+        caption = "Loss / trivial loss on the test part, mean and spread over seeds"
+        shown = panel(gain_title(self.reference, self.confidence), table(gains), *advice, table(losses, caption))
+        return shown if self.conditions is None else shown + self.conditions._repr_html_()
 
     # -- keeping ------------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from multitide.markup import note, panel, table
 from multitide.study.condition_arms import (
     ALONE,
     RANDOM,
@@ -32,6 +33,7 @@ TITLES = {
     "labels": "Tasks have similar amounts of labels",
     "network": "The network is big enough for all tasks",
 }
+NO_WIDTH = "Not checked: the backbone has no width."
 
 
 @dataclass(frozen=True)
@@ -139,15 +141,20 @@ class Conditions:
         ]
         return pd.DataFrame(rows, columns=["condition", "task", "verdict", "words"])
 
+    def _tables(self) -> dict[str, pd.DataFrame]:
+        """Return the verdicts of each condition by its title: ``task``, ``verdict``, ``because``."""
+        words = self.verdicts.rename(columns={"words": "because"}).replace({"task": {"": "(all)"}})
+        groups = words.groupby("condition", sort=False)
+        return {TITLES[str(name)]: rows[["task", "verdict", "because"]] for name, rows in groups}
+
     def __str__(self) -> str:
-        parts = []
-        for condition, rows in self.verdicts.groupby("condition", sort=False):
-            cells = rows[["task", "verdict", "words"]].rename(columns={"words": "because"})
-            cells["task"] = cells["task"].replace("", "(all)")
-            parts.append(f"{TITLES[str(condition)]}:\n\n{aligned(cells)}")
-        if self.width.empty:
-            parts.append(f"{TITLES['network']}:\n\nNot checked: the backbone has no width.")
-        return "\n\n".join(parts)
+        parts = [f"{title}:\n\n{aligned(rows)}" for title, rows in self._tables().items()]
+        return "\n\n".join([*parts, *([f"{TITLES['network']}:\n\n{NO_WIDTH}"] if self.width.empty else [])])
+
+    def _repr_html_(self) -> str:
+        """Return what notebooks show: whether each condition holds, and why."""
+        parts = [panel(title, table(rows.to_dict("records"))) for title, rows in self._tables().items()]
+        return "".join([*parts, *([panel(TITLES["network"], note(NO_WIDTH))] if self.width.empty else [])])
 
 
 def _columns(evidence: Evidence) -> list[str]:

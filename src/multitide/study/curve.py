@@ -12,10 +12,11 @@ from typing import Any
 import pandas as pd
 
 from multitide.errors import StoreError
+from multitide.markup import note, panel, table
 from multitide.study.archive import write_table
 from multitide.study.comparison import Comparison
 from multitide.study.record import write_atomically
-from multitide.study.text import aligned, listed, verdict_in_words
+from multitide.study.text import aligned, gain_title, listed, verdict_in_words
 
 CURVE, RESULTS, FORMAT = "curve.json", "results.parquet", "multitide label curve"
 WORDS = {
@@ -90,10 +91,14 @@ class LabelCurve:
 
     def __str__(self) -> str:
         first = next(iter(self.comparisons.values()))
-        title = (
-            f"Gain over {first.reference!r} by the share of labels, in units of the trivial loss (+ = better), with "
-        )
-        return f"{title}its {first.confidence:.0%} interval:\n\n{aligned(self.table())}"
+        title = f"By the share of labels: {gain_title(first.reference, first.confidence)}:"
+        return f"{title}\n\n{aligned(self.table())}"
+
+    def _repr_html_(self) -> str:
+        """Return what notebooks show: the gains by the share of labels."""
+        first = next(iter(self.comparisons.values()))
+        title = f"By the share of labels: {gain_title(first.reference, first.confidence)}"
+        return panel(title, table(self.table().to_dict("records")), *(note(line) for line in self.sentences()))
 
     def save(self, folder: str | Path) -> Path:
         """Write each study into a folder of its own, ``results.parquet``, and what :meth:`load` needs.

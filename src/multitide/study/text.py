@@ -13,10 +13,19 @@ def gains_in_words(
     gains: pd.DataFrame, mean_gains: pd.DataFrame, reference: str, margin: float, confidence: float
 ) -> str:
     """Write the gains, one line a task and arm, and the mean gain over tasks."""
+    return f"{gain_title(reference, confidence)}:\n\n{aligned(gain_table(gains, mean_gains, margin))}"
+
+
+def gain_title(reference: str, confidence: float) -> str:
+    """Say what gains are."""
+    return f"Gain over {reference!r}, in units of the trivial loss (+ = better), with its {confidence:.0%} interval"
+
+
+def gain_table(gains: pd.DataFrame, mean_gains: pd.DataFrame, margin: float) -> pd.DataFrame:
+    """Return the gains as text, one row a task and arm, and the mean gain over tasks."""
     if gains["task"].nunique() > 1:
         gains = pd.concat([gains, mean_gains.assign(task="(mean)")], ignore_index=True)
-    title = f"Gain over {reference!r}, in units of the trivial loss (+ = better), with its {confidence:.0%} interval:"
-    return f"{title}\n\n{aligned(pd.DataFrame([_gain_cells(row, margin) for row in gains.to_dict('records')]))}"
+    return pd.DataFrame([_gain_cells(row, margin) for row in gains.to_dict("records")])
 
 
 def losses_in_words(figures: pd.DataFrame) -> str:

@@ -1,0 +1,33 @@
+"""What a fitted model is, for a notebook."""
+
+from __future__ import annotations
+
+from multitide.markup import facts, panel, table
+from multitide.records import DataRecord
+from multitide.store import StoredModel
+
+MOST_CHANNELS = 12
+
+
+def fitted_html(stored: StoredModel) -> str:
+    """Return tasks, sizes and how the model came about, as a piece of HTML."""
+    n_parameters = sum(parameter.numel() for parameter in stored.answers.parameters())
+    rows = [
+        {
+            "task": task.name,
+            "kind": task.kind,
+            "best epoch": stored.best_epoch[task.name],
+            **{f"labels, {side}": f"{n:,}" for side, n in stored.n_labelled[task.name].items()},
+        }
+        for task in stored.tasks
+    ]
+    says = {"parameters": f"{n_parameters:,} in {len(stored.answers.network_list)} network(s)"}
+    says |= {(data.name or "data"): _shape(data) for data in stored.data}
+    says["trained"] = f"{stored.seconds:.1f} s, seed {stored.seed}"
+    return panel("Fitted", table(rows), facts(says))
+
+
+def _shape(data: DataRecord) -> str:
+    more = len(data.channels) - MOST_CHANNELS
+    names = ", ".join(map(str, data.channels[:MOST_CHANNELS])) + (f", and {more} more" if more > 0 else "")
+    return f"{len(data.channels)} channels ({names}), up to {data.n_timepoints} steps"
