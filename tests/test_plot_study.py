@@ -121,6 +121,11 @@ def test_a_matrix_is_colored_by_sign_and_written_in_one_unit(ax: Axes) -> None:
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b", "c"]
 
 
+def test_in_a_matrix_what_does_not_matter_stays_pale(ax: Axes) -> None:
+    plot_study.task_matrix(pd.DataFrame([[0.0, 0.01], [0.0, 0.0]]), ax, full=0.1)
+    assert max(patch.get_alpha() or 0 for patch in ax.patches if patch.get_x() > 0 and patch.get_y() < 0) < 0.1
+
+
 @pytest.mark.parametrize("values", [np.full((2, 2), np.nan), np.zeros((2, 2)), np.full((12, 12), 0.5)])
 def test_a_matrix_of_nothing_or_of_many_is_drawn(values: np.ndarray, ax: Axes) -> None:
     plot_study.task_matrix(pd.DataFrame(values), ax)

@@ -163,7 +163,7 @@ def task_weights(history: pd.DataFrame, ax: Axes) -> Axes:
     return ax
 
 
-def task_matrix(table: pd.DataFrame, ax: Axes) -> Axes:
+def task_matrix(table: pd.DataFrame, ax: Axes, full: float = 0.0) -> Axes:
     """Draw what every task does to every other one: good in one colour, bad in another, the more the fuller.
 
     Parameters
@@ -173,6 +173,9 @@ def task_matrix(table: pd.DataFrame, ax: Axes) -> Axes:
         blank; the diagonal, which says nothing about company, is written and not coloured.
     ax : Axes
         Where to draw. Numbers stand in the cells of a small table, in the unit that the axis names.
+    full : float, default=0
+        The fullest colour is that of the greatest value, or of this one if none is so great: what does not matter is
+        to stay pale.
 
     Returns
     -------
@@ -187,7 +190,7 @@ def task_matrix(table: pd.DataFrame, ax: Axes) -> Axes:
         if np.isnan(value):
             continue
         color = QUIET if i == j else VERDICT_COLORS["helps" if value >= 0 else "hurts"]
-        strength = 0.12 if i == j else 0.7 * abs(value) / most
+        strength = 0.12 if i == j else 0.7 * abs(value) / max(most, full)
         ax.add_patch(Rectangle((j - 0.47, i - 0.47), 0.94, 0.94, facecolor=color, alpha=strength, linewidth=0))
         if n <= MOST_NUMBERS:
             ax.text(j, i, f"{value / 10**exponent:+.2f}", ha="center", va="center", fontsize="small")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 from multitide import plot_study
 from multitide.reporting.drawing import svg
 from multitide.study import Comparison, Grouping
 from multitide.study.grouping import METHODS, PAIRS
+from multitide.study.verdicts import MARGIN
 
 NOTES = {
     PAIRS: "Both are in units of the trivial loss: predicted on the validation part from the networks of two tasks, "
@@ -36,13 +38,14 @@ def grouping_content(comparison: Comparison) -> list[dict[str, Any]]:
 
 def _figures(arm: str, grouping: Grouping) -> list[dict[str, Any]]:
     side = 1.7 + 0.5 * min(len(grouping.tasks), plot_study.MOST_NUMBERS)
-    tables = {"What the row's task does to the column's": grouping.affinity}
+    tables = [("What the row's task does to the column's", grouping.affinity, 5 * MARGIN * (grouping.method == PAIRS))]
     if grouping.cosines is not None:
-        tables["Cosine between the tasks' gradients"] = grouping.cosines
-    return [
-        {"name": name, "svg": svg(plot_study.task_matrix, table, label=f"{name}, {arm}", size=(side + 0.6, side))}
-        for name, table in tables.items()
-    ]
+        tables.append(("Cosine between the tasks' gradients", grouping.cosines, 1.0))
+    figures = []
+    for name, table, full in tables:
+        draw = partial(plot_study.task_matrix, full=full)
+        figures.append({"name": name, "svg": svg(draw, table, label=f"{name}, {arm}", size=(side + 0.6, side))})
+    return figures
 
 
 def _rows(comparison: Comparison, arm: str, grouping: Grouping) -> list[dict[str, Any]]:
