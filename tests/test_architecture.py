@@ -24,7 +24,7 @@ FLOORS = {
     "assembly": [
         *("sides", "domains", "recipe", "fitting", "group", "solving", "representing", "searching", "phases"),
         *("freezing", "starting", "predicting", "store", "records", "config", "mixing", "training", "batches"),
-        *("model", "schedule", "keep", "callbacks", "recording", "display", "affinity", "progress"),
+        *("model", "schedule", "keep", "callbacks", "recording", "display", "affinity", "stacking", "progress"),
     ],
     "parts": ["tasks", "backbones", "sharing", "balancing", "representations", "encodings"],
     "data": [

@@ -89,7 +89,7 @@ class DeviceSamples:
         self._lengths = None if full else torch.from_numpy(samples.lengths).to(device)
         self._steps = torch.arange(self.n_timepoints, device=device)
         self._static = None if static is None else torch.from_numpy(static).to(device)
-        self._codes = [torch.from_numpy(code).to(device) for code in codes]
+        self._codes = _CodeTables(codes, device)
         self.device = device
 
     def gather(self, rows: Tensor) -> Batch:
@@ -103,8 +103,28 @@ class DeviceSamples:
             x=x.transpose(1, 2),
             lengths=lengths,
             static=None if self._static is None else self._static[rows],
-            codes=[code[rows] for code in self._codes],
+            codes=self._codes.gather(rows),
         )
+
+
+class _CodeTables:
+    """The labels of all tasks, those of one type side by side, so that a hundred tasks are gathered at once."""
+
+    def __init__(self, codes: Sequence[np.ndarray], device: torch.device) -> None:
+        alike: dict[object, list[int]] = {}
+        for i, code in enumerate(codes):
+            alike.setdefault((code.dtype, code.shape[1:]), []).append(i)
+        self._tables = [
+            (members, torch.from_numpy(np.stack([codes[i] for i in members], axis=1)).to(device))
+            for members in alike.values()
+        ]
+
+    def gather(self, rows: Tensor) -> list[Tensor]:
+        """Return each task's labels of these samples, in the order of the tasks."""
+        found: dict[int, Tensor] = {}
+        for members, table in self._tables:
+            found |= dict(zip(members, table[rows].unbind(dim=1), strict=True))
+        return [found[i] for i in range(len(found))]
 
 
 def deal(measured: np.ndarray, generator: np.random.Generator) -> np.ndarray:

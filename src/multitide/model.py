@@ -22,6 +22,7 @@ from multitide.sharing.across import (
     split_norms,
 )
 from multitide.sharing.sharing import SharingModule
+from multitide.stacking import STACK_FROM, linear_outputs
 from multitide.tasks.task import Target
 
 
@@ -138,8 +139,15 @@ class Network(nn.Module):
         layer = self.entrances[domain].static
         return np.zeros((len(samples), 0), dtype=np.float32) if layer is None else layer.encode(samples.static)
 
-    def outputs(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """Return each task's raw output, (batch, n_outputs), of its features."""
+    def outputs(self, features: Sequence[Tensor], learning: Sequence[bool] | None = None) -> list[Tensor]:
+        """Return each task's raw output, (batch, n_outputs), of its features.
+
+        `learning` says which heads may get a gradient; the others take no part in the step.
+        """
+        if len(self.heads) >= STACK_FROM and all(each is features[0] for each in features):
+            linear = [head.linear for head in self.heads if isinstance(head, Head) and head.linear is not None]
+            if len(linear) == len(self.heads):
+                return linear_outputs(linear, features[0], learning)
         return [head(each) for head, each in zip(self.heads, features, strict=True)]
 
 
@@ -228,3 +236,9 @@ class Head(nn.Sequential):
             last.weight.zero_()
             last.bias.copy_(target.bias)
         super().__init__(*hidden, last)
+
+    @property
+    def linear(self) -> nn.Linear | None:
+        """The head's one matrix, if it is nothing else."""
+        only = self[0]
+        return only if isinstance(only, nn.Linear) and len(self) == 1 else None

@@ -24,6 +24,7 @@ from multitide.mixing import Mixer, Stream
 from multitide.model import Network
 from multitide.part import Part
 from multitide.schedule import Schedule
+from multitide.stacking import Losses
 
 logger = logging.getLogger("multitide")
 VALIDATION_BATCH = 1024
@@ -144,6 +145,7 @@ class Trainer:
         self.optimizer = self._make_optimizer(lr, lr_factors or {})
         self.history: list[dict[str, Any]] = []
         self.seconds = 0.0
+        self._losses, self._parameters = Losses(network.target_list), list(network.parameters())
         self._streams, self._device = list(streams), streams[0].samples.device
         self._callbacks = list(callbacks)
         train = [stream.train for stream in streams]
@@ -228,15 +230,9 @@ class Trainer:
         features, coded = self.read(rows)
         if self._at_features:  # a view for each task, so that one pass back finds each task's gradient there
             features = [each.view_as(each) for each in features]
-        outputs = self.network.outputs(features)
-        losses = {
-            name: target.row_loss(output, codes).sum() / int(n)
-            for name, target, output, codes, n in zip(
-                self.names, self.network.target_list, outputs, coded, n_labelled, strict=True
-            )
-            if n
-        }
-        return losses, features
+        outputs = self.network.outputs(features, [bool(n) for n in n_labelled])
+        losses = self._losses.means(outputs, coded, n_labelled.tolist())
+        return {self.names[i]: loss for i, loss in losses.items()}, features
 
     def read(self, rows: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         """Return each task's features and codes for the rows of all data sets, one data set after the other."""
@@ -266,7 +262,7 @@ class Trainer:
     def update(self) -> None:
         """Clip the gradient, move the parameters that have one, and follow with the average."""
         if self.settings.clip_norm is not None:
-            nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_norm)
+            nn.utils.clip_grad_norm_(self._parameters, self.settings.clip_norm)
         self.optimizer.step()
         if self._average is not None:
             self._average.update_parameters(self.network)
@@ -293,8 +289,7 @@ class Trainer:
             for rows in torch.from_numpy(side.index).to(self._device).split(VALIDATION_BATCH):
                 batch = samples.gather(rows)
                 outputs = network(batch.x, batch.lengths, batch.static, i)
-                triples = zip(network.target_list, outputs, batch.codes, strict=True)
-                sums += torch.stack([target.row_loss(output, code).double().sum() for target, output, code in triples])
+                sums += self._losses.sums(outputs, batch.codes)
         counts = np.sum([side.measured.sum(axis=0) for _, _, side in sides], axis=0)
         means = sums.cpu().numpy() / np.maximum(counts, 1)
         return {name: float(mean) for name, mean, n in zip(self.names, means, counts, strict=True) if n}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -140,6 +140,11 @@ class ClassificationTarget(Target):
         self.class_weights.copy_(torch.as_tensor(weights))
         self.bias.copy_(torch.as_tensor(np.log(shares)))
         self.trivial_loss.fill_(max(float(-(shares * np.log(shares)).sum()), SMALLEST_TRIVIAL_LOSS))
+
+    @property
+    def alike(self) -> Hashable | None:
+        """Targets with the same settings and number of classes, unless classes have weights, which each learns."""
+        return (self.task.question, self.n_outputs) if self.task.class_weight is None else None
 
     def encode(self, labels: pd.DataFrame) -> np.ndarray:
         """Return the position of each row's class, int64 (n_samples,); -1 without a label or with an unseen one.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -112,6 +113,11 @@ class RegressionTarget(Target):
         best = _best_constant(codes, self.task.loss, self.task.delta)
         self.bias.fill_(best)
         self.trivial_loss.fill_(max(float(self._loss(codes - best).mean()), SMALLEST_TRIVIAL_LOSS))
+
+    @property
+    def alike(self) -> Hashable:
+        """Targets with the same settings: what each has learned stands in its labels, and not in the raw loss."""
+        return self.task.question, self.n_outputs
 
     def encode(self, labels: pd.DataFrame) -> np.ndarray:
         """Return standardised labels, float32 (n_samples,); NaN where nobody measured.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, fields
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -48,6 +49,12 @@ class Task(Part, ABC):
     def columns(self) -> list[str]:
         """The columns of ``y`` that the task owns."""
         return [self.name]
+
+    @property
+    def question(self) -> tuple[str, ...]:
+        """The kind and its settings, without the task's name and the place of its labels."""
+        place = {field.name for field in fields(Task)}
+        return (self.kind, *(repr(getattr(self, field.name)) for field in fields(self) if field.name not in place))
 
     @abstractmethod
     def label_problems(self, labels: pd.DataFrame) -> list[str]:
@@ -100,6 +107,14 @@ class Target(nn.Module, ABC):
     n_outputs: int
     bias: Tensor
     trivial_loss: Tensor
+
+    @property
+    def alike(self) -> Hashable | None:
+        """What other targets must share for `raw_loss` of any of them to be that of all, or None: it is its own alone.
+
+        The rows of targets that are alike are then computed together (see `stacking`).
+        """
+        return None
 
     @abstractmethod
     def encode(self, labels: pd.DataFrame) -> np.ndarray:
