@@ -172,6 +172,12 @@ def test_a_start_that_fails_is_an_error() -> None:
         quick(estimator=start(lr=1e30, training={"clip_norm": None}))
 
 
+def test_a_start_whose_process_dies_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("multitide.tuning.conduct.conduct_trials", lambda *_: iter(()))
+    with pytest.raises(MultitideError, match="its process died"):
+        quick()
+
+
 def test_a_trial_that_lags_is_given_up() -> None:
     def done(number: int, curve: list[float]) -> Trial:
         return Trial(number, {}, {}, "done", min(curve), curve=curve)

@@ -17,7 +17,7 @@ from sklearn.base import clone
 
 from multitide.checks import check_positive_int
 from multitide.config import part_to_config
-from multitide.errors import DataError, ParameterError
+from multitide.errors import DataError, MultitideError, ParameterError
 from multitide.estimator import MultiTaskEstimator
 from multitide.recipe import OPTIONAL, PART_PARAMETERS, make_part, make_recipe
 from multitide.samples import Samples
@@ -127,6 +127,8 @@ def tune(
     listeners = [listener for listener in (progress, TuningBar() if verbose else None) if listener is not None]
     search = Search(space_, start, data, len(specs), found, seed, n_trials or sys.maxsize, seconds)
     _conduct(search, data, n_jobs, None if folder is None else Path(folder), listeners)
+    if 0 not in search.trials:  # its process died
+        raise MultitideError("The start of the search must train; its process died. Try `n_jobs=1`.")
     facts = _facts(samples, cut, specs, n_jobs, search.elapsed)
     tuning = Tuning(search.in_order(), space_, start, pd.DataFrame(), facts)
     tuning = dataclasses.replace(tuning, metrics=_measured(tuning, samples, cut))

@@ -39,6 +39,8 @@ class Search:
 
     Attributes
     ----------
+    trials : dict of int to Trial
+        Finished ones by number.
     ended : bool
         Whether nothing runs any more.
     """
@@ -56,11 +58,11 @@ class Search:
     ) -> None:
         self._space, self._start, self._data, self._n_tasks = space, start, data, n_tasks
         self._seed, self._n_trials, self._seconds = seed, n_trials, seconds
-        self._trials = {number: trial for number, trial in found.items() if number < n_trials}
+        self.trials = {number: trial for number, trial in found.items() if number < n_trials}
         self._params: dict[int, Params] = {number: trial.params for number, trial in found.items()}
         self._running: set[int] = set()
         self._next = 0
-        self._started = time.time() - max((trial.elapsed for trial in self._trials.values()), default=0.0)
+        self._started = time.time() - max((trial.elapsed for trial in self.trials.values()), default=0.0)
         self.ended = False
 
     @property
@@ -70,11 +72,11 @@ class Search:
 
     def in_order(self) -> list[Trial]:
         """Return the finished trials by their numbers; one that ran out of time is missing."""
-        return [self._trials[number] for number in sorted(self._trials)]
+        return [self.trials[number] for number in sorted(self.trials)]
 
     def next_order(self) -> Order | None:
         """Return the next trial; None if it has to wait for others, or if there is none left."""
-        while self._next in self._trials:
+        while self._next in self.trials:
             self._next += 1
         number = self._next
         if number >= self._n_trials or (number and time.time() > self._deadline()) or not self._can_propose(number):
@@ -105,13 +107,13 @@ class Search:
         if trial.state == "failed" and not trial.number:
             raise MultitideError(f"The configuration that the search starts from must train; it failed. {trial.reason}")
         self._running.discard(trial.number)
-        self._trials[trial.number] = trial
+        self.trials[trial.number] = trial
         return trial
 
     def progress(self) -> Progress:
         """Return how far the search is."""
-        states = [trial.state for trial in self._trials.values()]
-        done = [trial.loss for trial in self._trials.values() if trial.state == "done"]
+        states = [trial.state for trial in self.trials.values()]
+        done = [trial.loss for trial in self.trials.values() if trial.state == "done"]
         left = self._deadline() - time.time() if math.isfinite(self._seconds) else math.nan
         share = max(len(states) / self._n_trials, min(1.0, self.elapsed / self._seconds))
         return Progress(
@@ -119,18 +121,18 @@ class Search:
             pruned=states.count("pruned"),
             failed=states.count("failed"),
             running=0 if self.ended else max(1, len(self._running)),
-            start=self._trials[0].loss if 0 in self._trials else math.nan,
+            start=self.trials[0].loss if 0 in self.trials else math.nan,
             best=min(done, default=math.nan),
             share=1.0 if self.ended else share,
             seconds_left=left,
         )
 
     def _can_propose(self, number: int) -> bool:
-        return all(earlier in self._trials for earlier in range(number - AT_ONCE + 1))
+        return all(earlier in self.trials for earlier in range(number - AT_ONCE + 1))
 
     def _known(self, number: int) -> list[Trial]:
         """Return the trials that a trial may learn from: those that are finished before it can begin."""
-        return [self._trials[earlier] for earlier in range(number - AT_ONCE + 1)]
+        return [self.trials[earlier] for earlier in range(number - AT_ONCE + 1)]
 
     def _propose(self, number: int) -> Params | None:
         if not number:
@@ -148,8 +150,8 @@ class Search:
 
     def _deadline(self) -> float:
         """Return when trials end, by ``time.time()``: time is kept for measuring the start and the best."""
-        done = [trial for trial in self._trials.values() if trial.state == "done"]
+        done = [trial for trial in self.trials.values() if trial.state == "done"]
         best = min(done, key=lambda trial: trial.loss, default=None)
-        start = self._trials.get(0)
+        start = self.trials.get(0)
         kept = sum(trial.seconds for trial in (start, best) if trial is not None)
         return self._started + self._seconds - kept
