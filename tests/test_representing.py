@@ -141,6 +141,19 @@ def test_a_loaded_model_answers_raw_series_alike(tmp_path: Path, kind: str, back
     assert not list(tmp_path.rglob("*.pkl"))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("backbone", ["fc", "linear"])
+def test_minirocket_reads_raw_series_with_holes_after_loading(tmp_path: Path, backbone: str) -> None:
+    pytest.importorskip("aeon")
+    samples = make_samples(60, unequal=True)
+    samples.values[::7, 0] = np.nan
+    inputs = Inputs(representation={"name": "minirocket", "n_features": 168})
+    estimator = small(backbone=backbone, inputs=inputs, max_epochs=2).fit(samples)
+    loaded = MultiTaskEstimator.load(estimator.save(tmp_path / "model"))
+    pd.testing.assert_frame_equal(loaded.predict(samples), estimator.predict(samples))
+    assert loaded.model_.network_list[0].heads[0][0].in_features == (168 if backbone == "linear" else 32)
+
+
 def test_a_transformer_of_the_users_is_known_again(tmp_path: Path) -> None:
     samples = make_samples(60)
     folder = fitted(OWN).save(tmp_path / "model")
