@@ -303,6 +303,14 @@ def test_aggregators_meet_where_the_data_sets_do(name: str, at: str) -> None:
     assert np.isfinite(estimator.history_["loss"]).all()
 
 
+def test_a_task_of_one_data_set_is_learned_first() -> None:
+    given = {"rig": make_samples(), "plant": plant()}
+    training = Training(pretrain=("load",), freeze="nothing")
+    estimator = small(max_epochs=1, training=training).fit(given)
+    assert set(estimator.pretrain_history_["task"]) == {"load"}
+    assert set(estimator.history_["task"]) == {"state", "load", "speed"}
+
+
 def test_a_model_of_one_data_set_is_where_several_start() -> None:
     given = {"rig": make_samples(), "plant": plant()}
     start = small().fit(make_samples(seed=5))

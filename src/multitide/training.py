@@ -287,6 +287,8 @@ class Trainer:
         sums = torch.zeros(len(self.names), dtype=torch.float64, device=self._device)
         for i, samples, side in sides:
             for rows in torch.from_numpy(side.index).to(self._device).split(VALIDATION_BATCH):
+                if not len(rows):  # a data set without labels of the tasks that are learned first
+                    continue
                 batch = samples.gather(rows)
                 outputs = network(batch.x, batch.lengths, batch.static, i)
                 sums += self._losses.sums(outputs, batch.codes)

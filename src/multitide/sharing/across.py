@@ -8,9 +8,9 @@ from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from multitide.backbones.convolution import MaskedConv1d
-from multitide.backbones.masked import MaskedBatchNorm1d
 from multitide.encodings.inputs import InputLayer
 from multitide.encodings.static import StaticLayer
 
@@ -51,7 +51,7 @@ class PerDomain(nn.Module):
 def split_norms(module: nn.Module, n_domains: int) -> None:
     """Give every data set a batch norm of its own, statistics and affine, in place (Chang et al. 2019)."""
     for name, child in list(module.named_children()):
-        if isinstance(child, MaskedBatchNorm1d):
+        if isinstance(child, _BatchNorm):
             setattr(module, name, PerDomain(copy.deepcopy(child) for _ in range(n_domains)))
         else:
             split_norms(child, n_domains)
