@@ -1,0 +1,259 @@
+"""Set every sharing, and every weighting and two aggregators with hard sharing, beside a network a task.
+
+    python benchmarks/sharing.py [--only rig ...] [--arms hard pcgrad ...] [--seeds 5] [--budget 55m] [--jobs N]
+
+Data: Beijing (every fourth window, split by time), the hydraulic rig by runs with all labels and with a fifth of those
+that teach and validate, and the simulated rig with a fifth of them, split by machine. Networks are small, and the same
+for every arm of a data set; `compare` gives every arm the same splits, seeds and number of optimiser steps. Nothing is
+chosen by these figures. `none` is the reference. Arms that are no sharing are weightings or aggregators (at the
+parameters) with `hard`; `uniform` is the row `hard`, and `fixed` is left out, since hand-set weights are nobody's here:
+`search` is what finds them, at the price of its trials.
+
+A run is kept as soon as it is finished (--folder, by default runs/sharing), so the same command goes on where it
+stopped. --budget is for the whole command: seeds that do not fit are left for the next one, and a table says how many
+it rests on. --arms takes a part of the arms; the full table needs no run a second time. Writes NAME.md a data set.
+
+Expected: one fit with `hard` took 3.8 s of one core on Beijing, 5.4 s on the hydraulic rig and 6.4 s on the simulated
+one. By counting networks and passes back, not by running it, we expect with 5 seeds 450 s of one core for Beijing,
+1,100 s for each hydraulic study and 1,000 to 1,300 s for the simulated rig: about an hour, half of that on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import logging
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from multitide import (
+    Comparison,
+    MultiTaskEstimator,
+    Samples,
+    Split,
+    Splitter,
+    Training,
+    compare,
+    load_config,
+    rig_truth,
+    simulate_rig,
+)
+from multitide.backbones import CNN1D, FCN, LSTMFCN
+from multitide.balancing import WEIGHTINGS
+from multitide.report import markdown_table
+from multitide.sharing import SHARINGS
+from multitide.study.arms import ALONE
+from multitide.study.cost import parse_budget
+from multitide.study.execution import default_n_jobs
+from multitide.study.hiding import keep_share
+from multitide.study.verdicts import CANNOT_TELL, HELPS
+from multitide.tasks import resolve_tasks
+
+ROOT = Path(__file__).resolve().parents[1]
+HEADLINES = {"classification": "accuracy", "regression": "rmse"}
+AGGREGATORS = ("pcgrad", "upgrad")
+LAST = 60  # seconds below which no further data set is begun
+# Of the labels; with a tenth, 19 validate a task of the simulated rig, and joint training kept its first epoch.
+FEW = 0.2
+
+Case = tuple[Samples, Split, MultiTaskEstimator]
+
+
+# -- what is measured -------------------------------------------------------------------------------------------------
+
+
+def all_arms() -> dict[str, dict[str, Any]]:
+    """Return every arm but the reference: the sharings, then what balances the tasks of `hard`."""
+    arms: dict[str, dict[str, Any]] = {name: {"sharing": name} for name in SHARINGS if name != "none"}
+    balanced = [name for name in WEIGHTINGS if name not in ("uniform", "fixed")]
+    arms |= {name: {"sharing": "hard", "weighting": name} for name in balanced}
+    return arms | {name: {"sharing": "hard", "aggregator": name} for name in AGGREGATORS}
+
+
+def read_config(name: str, **changes: Any) -> tuple[Samples, Splitter, MultiTaskEstimator]:
+    """Return data, rule and a smaller network of a configuration; without its refit, which no arm needs."""
+    config = load_config(ROOT / "configs" / f"{name}.toml")
+    samples = config.read()
+    training = dataclasses.replace(config.estimator.get("training") or Training(), refit=False)
+    return samples, config.splitter(samples), config.make_estimator(**{"training": training, "verbose": 0, **changes})
+
+
+def beijing() -> Case:
+    """Every fourth window."""
+    backbone = LSTMFCN(hidden_size=16, filters=(16, 16, 8))
+    samples, splitter, estimator = read_config("beijing_pm25_honest", backbone=backbone)
+    samples = samples[::4]
+    return samples, splitter.split(samples), estimator
+
+
+def hydraulic() -> Case:
+    """All labels."""
+    backbone = CNN1D(flatten=True, dropout=0.5)
+    samples, splitter, estimator = read_config("hydraulic", backbone=backbone, max_epochs=12)
+    return samples, splitter.split(samples), estimator
+
+
+def with_few_labels(case: Case, share: float) -> Case:
+    """Hide all but a share of each task's labels in the training and the validation part; the test part stays."""
+    samples, split, estimator = case
+    tasks = resolve_tasks(estimator.tasks, samples.y)
+    return samples.replace(y=keep_share(samples, tasks, split, share)), split, estimator
+
+
+def rig() -> Case:
+    """Three related tasks and one that is not; 600 runs of 60 machines teach, those of other machines test."""
+    samples = simulate_rig(2400, n_machines=240, n_timepoints=(24, 36), random_state=0)
+    backbone = FCN(filters=(16, 16, 16), kernel_sizes=(5, 3, 3))
+    estimator = MultiTaskEstimator(backbone=backbone, max_epochs=40, lr=0.01, random_state=0, verbose=0)
+    split = Splitter(by="group", test=0.7, validation=0.3).split(samples)
+    return with_few_labels((samples, split, estimator), FEW)
+
+
+CASES: dict[str, Callable[[], Case]] = {
+    "beijing": beijing,
+    "hydraulic": hydraulic,
+    "hydraulic_few": lambda: with_few_labels(hydraulic(), FEW),
+    "rig": rig,
+}
+
+
+# -- tables -----------------------------------------------------------------------------------------------------------
+
+
+def table(comparison: Comparison) -> pd.DataFrame:
+    """Return a row an arm: for each task its figure and its gain, the mean gain, seconds and parameters of a run.
+
+    A gain is in units of the trivial loss, plus = better than `none`, with its interval over seeds and test groups;
+    the verdict's p value is adjusted for the number of arms.
+    """
+    runs = comparison.runs[comparison.runs["status"] == "done"]
+    spent = runs.groupby(["arm", "seed", "fold"])[["seconds", "n_parameters"]].sum().groupby("arm").mean()
+    rows = []
+    for arm in comparison.arms:
+        row: dict[str, Any] = {"arm": "none" if arm == ALONE else arm}
+        for task in comparison.tasks:
+            metric = HEADLINES[task.kind]
+            row[f"{task.name}: {metric}"] = _figure(comparison, arm, task.name, metric)
+            row[f"{task.name}: gain"] = _gain(comparison.gains, arm=arm, task=task.name)
+        row["mean gain"] = _gain(comparison.mean_gains, arm=arm)
+        known = arm in spent.index
+        row["seconds"] = round(float(spent["seconds"][arm]), 1) if known else None
+        row["parameters"] = f"{spent['n_parameters'][arm]:,.0f}" if known else None
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def truth_table(comparison: Comparison) -> pd.DataFrame:
+    """Return a row a task of the simulated rig: what is known of it, and what was found of every sharing.
+
+    A related task should gain, and the unrelated one should not; whatever cannot be told agrees with neither.
+    """
+    truth, rows = rig_truth(), []
+    for task in comparison.tasks:
+        kin = sorted({name for pair in truth.related if task.name in pair for name in pair} - {task.name})
+        row: dict[str, Any] = {"task": task.name, "related to": ", ".join(kin) or "none"}
+        row["expected"] = HELPS if kin else f"not {HELPS}"
+        for arm in comparison.arms:
+            if arm in SHARINGS:
+                row[arm] = _against_truth(comparison.gains, arm, task.name, bool(kin))
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _against_truth(gains: pd.DataFrame, arm: str, task: str, related: bool) -> str:
+    found = gains[(gains["arm"] == arm) & (gains["task"] == task)]
+    verdict = "failed" if found.empty else str(found["verdict"].iloc[0])
+    if verdict in (CANNOT_TELL, "failed"):
+        return verdict
+    return f"{verdict}: {'as expected' if (verdict == HELPS) == related else 'NOT as expected'}"
+
+
+def _figure(comparison: Comparison, arm: str, task: str, metric: str) -> str | None:
+    figures = comparison.figures
+    found = figures[(figures["arm"] == arm) & (figures["task"] == task) & (figures["metric"] == metric)]
+    return None if found.empty else f"{found['mean'].iloc[0]:.3g} ± {found['sd'].iloc[0]:.2g}"
+
+
+def _gain(gains: pd.DataFrame, **where: str) -> str | None:
+    for column, value in where.items():
+        gains = gains[gains[column] == value]
+    if gains.empty:
+        return None
+    gain, low, high, verdict = gains[["gain", "low", "high", "verdict"]].iloc[0]
+    return f"{gain:+.3f} [{low:+.3f}, {high:+.3f}] {verdict}"
+
+
+def page(name: str, comparison: Comparison, seconds: float) -> str:
+    """Return the table of one data set, and what it rests on, in Markdown."""
+    runs = comparison.runs
+    seeds = runs[runs["status"] == "done"].groupby("arm")["seed"].nunique()
+    open_runs = int((runs["status"] != "done").sum())
+    parts = [
+        f"### {name}",
+        f"{seeds.min() if len(seeds) else 0} seeds, {comparison.test['group'].nunique()} test groups, "
+        f"{open_runs} fits failed or left out; this command took {seconds:.0f} s.",
+        markdown_table(table(comparison)),
+    ]
+    if name == "rig":
+        parts += ["What is known of the rig, beside what was found:", markdown_table(truth_table(comparison))]
+    return "\n\n".join(parts) + "\n"
+
+
+# -- the command ------------------------------------------------------------------------------------------------------
+
+
+def measure(name: str, arms: Mapping[str, Any], options: argparse.Namespace, seconds: float) -> str:
+    """Conduct, or take up, the study of one data set, and return its page."""
+    started = time.perf_counter()
+    samples, split, estimator = CASES[name]()
+    comparison = compare(
+        samples,
+        estimator=estimator,
+        arms=arms,
+        n_seeds=options.seeds,
+        split=split,
+        budget=seconds,
+        n_jobs=options.jobs,
+        folder=options.folder / name,
+    )
+    return page(name, comparison, time.perf_counter() - started)
+
+
+def choose_arms(names: Sequence[str] | None) -> dict[str, Any]:
+    """Return the arms of these names, all without any; the reference is there anyway."""
+    arms = all_arms()
+    unknown = sorted(set(names or ()) - set(arms))
+    if unknown:
+        raise SystemExit(f"`--arms` must be of {', '.join(arms)}; got {', '.join(unknown)}.")
+    return {name: settings for name, settings in arms.items() if not names or name in names}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", choices=CASES, default=list(CASES), metavar="DATASET")
+    parser.add_argument("--arms", nargs="+", help="without the reference, which is always there")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--budget", default="55m", help="of the whole command")
+    parser.add_argument("--jobs", type=int, default=default_n_jobs("cpu"))
+    parser.add_argument("--folder", type=Path, default=ROOT / "runs" / "sharing")
+    options = parser.parse_args()
+    logging.getLogger("multitide").setLevel(logging.ERROR)
+    warnings.simplefilter("ignore")
+    arms, ends = choose_arms(options.arms), time.perf_counter() + parse_budget(options.budget)
+    for name in options.only:
+        left = ends - time.perf_counter()
+        if left < LAST:
+            print(f"{name}: no time is left of --budget; the same command goes on with it.")
+            continue
+        text = measure(name, arms, options, left)
+        (options.folder / f"{name}.md").write_text(text, encoding="utf-8")
+        print(text, flush=True)
+
+
+if __name__ == "__main__":
+    main()
