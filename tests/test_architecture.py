@@ -19,12 +19,16 @@ ROOT = Path(__file__).parents[1]
 
 # From the top of the house to the ground; docs/architecture.md shows the same picture.
 FLOORS = {
-    "surface": ["__main__", "cli", "plot", "plot_ranks", "plot_study", "plot_tuning", "report", "reporting"],
-    "api": ["compat", "config_data", "config_file", "estimator", "methods", "study", "tuning"],
+    "surface": [
+        *("__main__", "cli", "plot", "plot_gradients", "plot_ranks", "plot_study", "plot_tuning", "report"),
+        "reporting",
+    ],
+    "api": ["compat", "config_data", "config_file", "estimator", "gradients", "methods", "study", "tuning"],
     "assembly": [
         *("sides", "domains", "recipe", "fitting", "group", "solving", "representing", "searching", "phases"),
         *("freezing", "starting", "predicting", "store", "records", "config", "mixing", "training", "batches"),
-        *("model", "schedule", "keep", "callbacks", "recording", "display", "affinity", "stacking", "progress"),
+        *("model", "schedule", "keep", "callbacks", "recording", "display", "affinity", "stacking", "health"),
+        "progress",
     ],
     "parts": ["tasks", "backbones", "sharing", "balancing", "representations", "encodings"],
     "data": [

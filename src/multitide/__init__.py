@@ -23,6 +23,7 @@ _PUBLIC = {
         "StoreError",
     ),
     "estimator": ("MultiTaskEstimator",),
+    "gradients": ("GradientFlow", "gradient_flow"),
     "recording": ("GradientRecorder",),
     "reporting": ("write_study_report",),
     "samples": ("Samples",),
@@ -39,8 +40,8 @@ _PUBLIC = {
 }
 # Reached as attributes too: `import multitide as mt; mt.plot.history(...)`.
 _MODULES = (
-    *("backbones", "balancing", "compat", "datasets", "encodings", "methods", "plot", "plot_ranks"),
-    *("plot_study", "plot_tuning", "representations", "sharing"),
+    *("backbones", "balancing", "compat", "datasets", "encodings", "methods", "plot", "plot_gradients"),
+    *("plot_ranks", "plot_study", "plot_tuning", "representations", "sharing"),
 )
 
 _MODULE_OF = {name: module for module, names in _PUBLIC.items() for name in names}

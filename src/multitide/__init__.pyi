@@ -6,6 +6,7 @@ from multitide import datasets as datasets
 from multitide import encodings as encodings
 from multitide import methods as methods
 from multitide import plot as plot
+from multitide import plot_gradients as plot_gradients
 from multitide import plot_ranks as plot_ranks
 from multitide import plot_study as plot_study
 from multitide import plot_tuning as plot_tuning
@@ -24,6 +25,8 @@ from multitide.errors import MultitideWarning as MultitideWarning
 from multitide.errors import ParameterError as ParameterError
 from multitide.errors import StoreError as StoreError
 from multitide.estimator import MultiTaskEstimator as MultiTaskEstimator
+from multitide.gradients import GradientFlow as GradientFlow
+from multitide.gradients import gradient_flow as gradient_flow
 from multitide.recording import GradientRecorder as GradientRecorder
 from multitide.reporting import write_study_report as write_study_report
 from multitide.samples import Samples as Samples

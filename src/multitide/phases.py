@@ -13,6 +13,7 @@ import torch
 from multitide.callbacks import Callback
 from multitide.freezing import Frozen, freeze
 from multitide.group import Group, Labelled
+from multitide.health import GradientHealth
 from multitide.keep import JOINT, Keeper
 from multitide.model import Network
 from multitide.recipe import resolve_batch_size, resolve_device
@@ -134,7 +135,7 @@ class Phases:
             lr=recipe.lr,
             seed=recipe.seed,
             schedule=schedule,
-            callbacks=[*self._callbacks, *frozen.callbacks],
+            callbacks=[*self._callbacks, *frozen.callbacks, GradientHealth()],
             frozen=frozen.modules,
             lr_factors=frozen.lr_factors,
         ).run()

@@ -145,6 +145,7 @@ class Trainer:
         self.optimizer = self._make_optimizer(lr, lr_factors or {})
         self.history: list[dict[str, Any]] = []
         self.seconds = 0.0
+        self.gradient_norm: Tensor | None = None  # before clipping, still on the device
         self._losses, self._parameters = Losses(network.target_list), list(network.parameters())
         self._streams, self._device = list(streams), streams[0].samples.device
         self._callbacks = list(callbacks)
@@ -262,7 +263,7 @@ class Trainer:
     def update(self) -> None:
         """Clip the gradient, move the parameters that have one, and follow with the average."""
         if self.settings.clip_norm is not None:
-            nn.utils.clip_grad_norm_(self._parameters, self.settings.clip_norm)
+            self.gradient_norm = nn.utils.clip_grad_norm_(self._parameters, self.settings.clip_norm)
         self.optimizer.step()
         if self._average is not None:
             self._average.update_parameters(self.network)
