@@ -177,7 +177,8 @@ def shown(table: pd.DataFrame, pair: str) -> str:
     groups = [*wide.groupby(level=["data", "task"], sort=False), (("mean", ""), wide.groupby(level="seed").mean())]
     for (data, task), rows in groups:
         gains = {arm: rows[ALONE] - rows[arm] for arm in arms}
-        cells = [f"{g.mean():+.3f} ± {g.std() / np.sqrt(len(g)):.3f}" for g in gains.values()]
+        spread = {arm: f" ± {g.std() / np.sqrt(len(g)):.3f}" if len(g) > 1 else "" for arm, g in gains.items()}
+        cells = [f"{gain.mean():+.3f}{spread[arm]}" for arm, gain in gains.items()]
         lines.append(f"| {data} | {task} | {rows[ALONE].mean():.3f} | " + " | ".join(cells) + " |")
     seconds = table.drop_duplicates(["arm", "seed", "seconds"]).groupby(["arm", "seed"])["seconds"].sum()
     spent = seconds.groupby(level="arm").mean()

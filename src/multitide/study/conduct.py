@@ -5,11 +5,12 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from multitide.checks import check_fraction
+from multitide.errors import ParameterError
 from multitide.estimator import MultiTaskEstimator
 from multitide.samples import Samples
 from multitide.splits import Split, Splitter
@@ -124,6 +125,11 @@ def compare(
     check_fraction("confidence", confidence)
     check_fraction("margin", margin)
     seconds = parse_budget(budget)
+    if isinstance(samples, Mapping):
+        raise ParameterError(
+            f"`samples` must be of one data set; got {len(samples)}, {', '.join(map(str, samples))}. A fit learns "
+            "several at once; `compare_many` compares the same arms on each of several."
+        )
     specs = resolve_tasks(estimator.tasks if tasks is None else tasks, samples.y)
     names = [task.name for task in specs]
     resolved = resolve_arms(arms, estimator, names, reference)
