@@ -55,7 +55,8 @@ def test_an_estimator_shows_scikit_learns_diagram_and_then_what_it_learned() -> 
     assert "sk-top-container" in text
     assert estimator._repr_html_().endswith(text[text.index('<div class="multitide"') :])
     n_parameters = sum(parameter.numel() for parameter in estimator.model_.parameters())
-    assert f"{n_parameters:,} in 1 network" in page.text
+    assert f"{n_parameters:,} in 1 network, " in page.text
+    assert "weight at the end" not in page.text
     assert NASTY in page.text
     assert '<script>alert("1")' not in text
     assert str(estimator.n_labelled_["load"]["train"]) in page.text

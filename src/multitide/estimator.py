@@ -150,7 +150,8 @@ class MultiTaskEstimator(BaseEstimator):
 
     def _html_repr(self) -> str:
         """Return what notebooks show: scikit-learn's diagram and, once fitted, what was learned."""
-        return estimator_html_repr(self) + (fitted_html(self.stored_) if hasattr(self, "stored_") else "")
+        fitted = fitted_html(self.stored_, self.history_) if hasattr(self, "stored_") else ""
+        return estimator_html_repr(self) + fitted
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -18,6 +18,7 @@ from matplotlib.font_manager import fontManager
 
 from multitide import plot
 from multitide.recipe import make_part
+from multitide.sizes import ending_weights, size_in_words
 from multitide.splits import Split, Splitter
 from multitide.store import installed_versions
 
@@ -159,17 +160,15 @@ def markdown_table(frame: pd.DataFrame) -> str:
 
 
 def _what(report: Report, estimator: MultiTaskEstimator) -> str:
-    pairs = zip(estimator.model_.network_list, estimator.model_.answered, strict=True)
-    answering = [network for network, tasks in pairs if tasks]  # a joint set that is only stored answers nothing
-    n_networks, n_parameters = len(answering), sum(p.numel() for network in answering for p in network.parameters())
+    weights = ", ".join(f"{task} {weight:.4g}" for task, weight in ending_weights(estimator.history_).items())
     return "".join(
         f"- data{f' {data.name!r}' if data.name else ''}: `{data.source}`, {len(seen.channels)} channels, samples of "
         f"up to {seen.n_timepoints} steps; fingerprint of the training and validation part: `{seen.fingerprint}`\n"
         for data, seen in zip(report.data, estimator.stored_.data, strict=True)
     ) + (
-        f"- model: {n_networks} {'network' if n_networks == 1 else 'networks'}, {n_parameters:,} parameters, "
+        f"- parameters: {size_in_words(estimator.model_, estimator.representation_)}; "
         f"trained in {estimator.seconds_:.0f} s"
-    )
+    ) + (f"\n- weights of the tasks' losses in the last epoch: {weights}" if weights else "")
 
 
 def how_split(splitter: Splitter) -> str:

@@ -10,6 +10,7 @@ from multitide.cli.show import show_heading, show_reading
 from multitide.cli.terminal import show_table
 from multitide.estimator import MultiTaskEstimator
 from multitide.records import DataRecord
+from multitide.sizes import ending_weights, size_in_words, size_of, sizes_by_task
 from multitide.store import read_record
 from multitide.toml import read_toml
 
@@ -18,6 +19,7 @@ def show_model(run: Path) -> None:
     """Show tasks, networks, data and versions of a run or model folder."""
     estimator, record = MultiTaskEstimator.load(run), read_record(run)
     show_table(_tasks(estimator), "Tasks")
+    show_table(_parameters(estimator), "Parameters that each task is answered with")
     show_table(_networks(estimator), "Networks (sets of weights)")
     for data in record.data:
         if data.name:
@@ -26,6 +28,7 @@ def show_model(run: Path) -> None:
     facts = {
         **_source(run),
         **{name: value for data in record.data for name, value in _facts(data).items()},
+        "parameters that predict runs": size_in_words(estimator.model_, estimator.representation_),
         "seed": record.seed,
         "seconds in training": round(record.seconds, 1),
         **record.versions,
@@ -53,6 +56,7 @@ def _source(run: Path) -> dict[str, str]:
 
 
 def _tasks(estimator: MultiTaskEstimator) -> pd.DataFrame:
+    weights = ending_weights(estimator.history_)
     rows = [
         {
             "task": task.name,
@@ -60,10 +64,17 @@ def _tasks(estimator: MultiTaskEstimator) -> pd.DataFrame:
             "classes": ", ".join(map(str, estimator.classes_.get(task.name, []))),
             **{f"labelled in {side}": n for side, n in estimator.n_labelled_[task.name].items()},
             "best epoch": estimator.best_epoch_[task.name],
+            **({"weight at the end": weights[task.name]} if task.name in weights else {}),
         }
         for task in estimator.tasks_
     ]
     return pd.DataFrame(rows)
+
+
+def _parameters(estimator: MultiTaskEstimator) -> pd.DataFrame:
+    sizes = sizes_by_task(estimator.model_).loc[[task.name for task in estimator.tasks_]]
+    names = {"shared": "shared with others", "own": "its own", "head": "its head"}
+    return sizes.rename(columns=names).rename_axis("task").reset_index()
 
 
 def _networks(estimator: MultiTaskEstimator) -> pd.DataFrame:
@@ -72,7 +83,8 @@ def _networks(estimator: MultiTaskEstimator) -> pd.DataFrame:
         {
             "network": number,
             "answers": ", ".join(names) if names else "(stored, not used by predict)",
-            "parameters": sum(parameter.numel() for parameter in network.parameters()),
+            "parameters": (size := size_of(network)).total,
+            "shared by several tasks": size.shared,
         }
         for number, (network, names) in enumerate(zip(answers.network_list, answers.answered, strict=True), 1)
     ]

@@ -14,6 +14,11 @@ from multitide.samples import Samples
 class Encoder(ABC):
     """From series to vectors; what a representation becomes when it has seen training series."""
 
+    @property
+    def n_parameters(self) -> int:
+        """How many numbers it has learned by gradient; 0 where it learns otherwise."""
+        return 0
+
     @abstractmethod
     def transform(self, samples: Samples) -> np.ndarray:
         """Return one vector a sample, float32 (n_samples, n_features).

@@ -69,6 +69,13 @@ class BackboneEncoder(Encoder):
         networks = {tuple(network.names): network for network in reversed(self.model.answers.network_list)}
         self._networks = list(reversed(networks.values()))  # of each group of tasks the first network, the joint one
 
+    @property
+    def n_parameters(self) -> int:
+        """How many the model has, without those of its heads, which are not asked."""
+        heads = [parameter.numel() for network in self._networks for parameter in network.heads.parameters()]
+        every = [parameter.numel() for network in self._networks for parameter in network.parameters()]
+        return sum(every) - sum(heads) + (self.model.encoder.n_parameters if self.model.encoder else 0)
+
     def transform(self, samples: Samples) -> np.ndarray:
         """Return the features, float32 (n_samples, n_features)."""
         check_channels(samples, self.model.data[0].channels)

@@ -229,6 +229,11 @@ class TS2VecEncoder(SeriesEncoder):
         """Number of features."""
         return self._n_features
 
+    @property
+    def n_parameters(self) -> int:
+        """How many numbers the network has learned."""
+        return sum(parameter.numel() for parameter in self._network.parameters())
+
     @torch.no_grad()
     def encode(self, x: np.ndarray) -> np.ndarray:
         """Return the maximum over time of the codes, (n, n_features)."""

@@ -131,6 +131,10 @@ class BranchedModule(SharingModule):
         """Return the parameters of the lower blocks, and of the pooling."""
         return parameters_of([self.lower, self.ends])
 
+    def own_parameters(self) -> list[list[nn.Parameter]]:
+        """Return those of each task's own blocks."""
+        return [parameters_of(own) for own in self.own_blocks]
+
     def levels(self) -> list[list[nn.Module]]:
         """Return the shared blocks one by one, then the tasks' own ones of each height together."""
         return [[block] for block in self.lower] + [list(level) for level in zip(*self.own_blocks, strict=True)]

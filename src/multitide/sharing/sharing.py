@@ -47,6 +47,10 @@ class SharingModule(nn.Module, ABC):
     def shared_parameters(self) -> list[nn.Parameter]:
         """Return the parameters that more than one task's loss reaches."""
 
+    def own_parameters(self) -> list[list[nn.Parameter]]:
+        """Return for each of several tasks the parameters that no other task's loss reaches; empty: none has any."""
+        return []
+
     def levels(self) -> list[list[nn.Module]]:
         """Return the blocks of all backbones by their height, lowest first; what freezes works level by level."""
         backbones = [module for module in self.modules() if isinstance(module, BackboneModule)]

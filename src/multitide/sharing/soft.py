@@ -76,6 +76,10 @@ class SoftModule(SharingModule):
         """Return nothing: each loss reaches its own backbone only."""
         return []
 
+    def own_parameters(self) -> list[list[nn.Parameter]]:
+        """Return those of each task's backbone."""
+        return [list(backbone.parameters()) for backbone in self.backbones]
+
 
 @dataclass
 class SoftHard(Soft):
