@@ -34,7 +34,7 @@ _PUBLIC = {
         *("check_conditions", "compare", "compare_many", "group_tasks", "label_curve"),
     ),
     "tables": ("column_roles", "read_like", "read_table"),
-    "tasks": ("Classification", "Regression", "Task", "describe_tasks"),
+    "tasks": ("Classification", "Forecast", "MultiLabel", "Regression", "Task", "describe_tasks"),
     "training": ("Training",),
     "tuning": ("Tuning", "tune"),
 }

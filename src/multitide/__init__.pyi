@@ -48,6 +48,8 @@ from multitide.tables import column_roles as column_roles
 from multitide.tables import read_like as read_like
 from multitide.tables import read_table as read_table
 from multitide.tasks import Classification as Classification
+from multitide.tasks import Forecast as Forecast
+from multitide.tasks import MultiLabel as MultiLabel
 from multitide.tasks import Regression as Regression
 from multitide.tasks import Task as Task
 from multitide.tasks import describe_tasks as describe_tasks

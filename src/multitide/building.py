@@ -17,7 +17,7 @@ from multitide.roles import table_of
 from multitide.rows import Rows, clean_column, drop_incomplete, make_rows, sort_rows
 from multitide.samples import Samples
 from multitide.timestamps import step_text, ticks
-from multitide.windows import Index, cut_windows, find_segments, is_gap, label_windows, usual_step
+from multitide.windows import Index, cut_windows, find_segments, is_gap, label_windows, last_known, usual_step
 
 
 def build_samples(
@@ -218,10 +218,28 @@ def _samples(
         time=None if time is None else time[last],
         begin=None if time is None else time[starts],
         finish=None if time is None else time[np.minimum(last + lead, ends - 1)],
-        extra=_kept(rows, sides, reading.extra, last, whole),
+        extra=_with_last_values(_kept(rows, sides, reading.extra, last, whole), rows, starts, lengths, reading),
         categories=reading.categories,
         reading=reading.to_dict(),
     )
+
+
+def _with_last_values(
+    extra: pd.DataFrame | None, rows: Rows, starts: Index, lengths: Index, reading: Reading
+) -> pd.DataFrame | None:
+    """Add the last value in the window of every column that is forecast: what a forecast has to beat."""
+    found = {}
+    for task in reading.tasks or ():
+        if (
+            task.kind == "forecast"
+            and task.last not in found
+            and pd.api.types.is_numeric_dtype(rows.labels[task.column])
+        ):
+            values = rows.labels[task.column].to_numpy(dtype=np.float64, na_value=np.nan)
+            found[task.last] = last_known(values, starts, lengths)
+    if not found:
+        return extra
+    return pd.DataFrame(found) if extra is None else extra.assign(**found)
 
 
 def _kept(

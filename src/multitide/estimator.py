@@ -267,17 +267,29 @@ class MultiTaskEstimator(BaseEstimator):
         Returns
         -------
         DataFrame, n_samples rows; or a dict of them, where `X` is one
-            One column a task that has labels in the data set: classes as the user wrote them, numbers in the user's
-            units.
+            The columns of ``y`` (one a task, or several) of every task that has labels in the data set: classes as the
+            user wrote them, numbers in the user's units.
         """
         return like(X, {name: self._frame(decoded) for name, _, decoded in self._decode(X, static=static)})
 
     def predict_proba(self, X: Any, *, static: pd.DataFrame | None = None) -> Any:
-        """Return the class probabilities of every classification task, one DataFrame (n_samples, n_classes) a task.
+        """Return probabilities by task: a column a class, or for a multi-label task that of yes, a column a label.
 
         Where `X` is a dict of data sets, so is what is returned.
         """
-        return like(X, {name: self._probabilities(decoded) for name, _, decoded in self._decode(X, static=static)})
+        found = {data: self._tables("probabilities", d) for data, _, d in self._decode(X, static=static)}
+        return like(X, found)
+
+    def predict_quantiles(self, X: Any, *, static: pd.DataFrame | None = None) -> Any:
+        """Return the quantiles, in the user's units and a column a level, of every task with ``loss="quantile"``.
+
+        Where `X` is a dict of data sets, so is what is returned.
+        """
+        return like(X, {data: self._tables("quantiles", d) for data, _, d in self._decode(X, static=static)})
+
+    def decode(self, X: Any, *, static: pd.DataFrame | None = None) -> Any:
+        """Return each task's answers as its target decodes them, by name; where `X` is a dict, one of these."""
+        return like(X, {data: decoded for data, _, decoded in self._decode(X, static=static)})
 
     def evaluate(self, X: Any, y: Any = None, *, static: pd.DataFrame | None = None) -> pd.DataFrame:
         """Measure every task on the rows that have its label, next to the trivial predictor.
@@ -291,11 +303,12 @@ class MultiTaskEstimator(BaseEstimator):
         """
         tables = []
         for name, samples, decoded in self._decode(X, y, static=static):
-            if missing := [task for task in decoded if task not in samples.y]:
+            targets = {task: self.model_.target(task) for task in decoded}
+            columns = [column for target in targets.values() for column in target.task.columns]
+            if missing := [column for column in columns if column not in samples.y]:
                 raise DataError(f"`y` must have a column for every task; {missing} are missing from {list(samples.y)}.")
-            for task, values in decoded.items():
-                target = self.model_.target(task)
-                table = target.metrics(samples.y[target.task.columns], values)
+            for task, target in targets.items():
+                table = target.evaluate(samples, decoded[task])
                 table.insert(0, "task", task)
                 if isinstance(X, Mapping) and name:
                     table.insert(0, "data", name)
@@ -331,9 +344,9 @@ class MultiTaskEstimator(BaseEstimator):
     def _frame(self, decoded: Decoded) -> pd.DataFrame:
         return pd.concat([self.model_.target(name).to_frame(values) for name, values in decoded.items()], axis=1)
 
-    def _probabilities(self, decoded: Decoded) -> dict[str, pd.DataFrame]:
-        classes = {name: values for name, values in self.classes_.items() if name in decoded}
-        return {n: pd.DataFrame(decoded[n], columns=pd.Index(values, name=n)) for n, values in classes.items()}
+    def _tables(self, what: str, decoded: Decoded) -> dict[str, pd.DataFrame]:
+        found = {name: getattr(self.model_.target(name), what)(values) for name, values in decoded.items()}
+        return {name: frame for name, frame in found.items() if frame is not None}
 
     # -- keeping ----------------------------------------------------------------------------------------------------
 

@@ -89,7 +89,10 @@ def find_channels(data: pd.DataFrame, reading: Reading, notes: list[str], why: d
     """Take the columns of numbers that have no other role, and say why the others are left out."""
     if reading.channels is not None:
         return reading
-    free = [c for c in data.columns if c not in {*_taken(reading), *reading.extra, *(reading.time or ())}]
+    # What a forecast asks for lies ahead of the window, so that its past is an input.
+    now = {task.column for task in reading.tasks or () if task.kind != "forecast"}
+    ahead = {task.column for task in reading.tasks or ()} - now
+    free = [c for c in data.columns if c not in {*_taken(reading) - ahead, *reading.extra, *(reading.time or ())}]
     reasons = {column: _reason_against(data, column, reading) for column in free}
     channels = tuple(column for column, reason in reasons.items() if not reason)
     for column, reason in reasons.items():

@@ -113,6 +113,70 @@ def confusion(measured: pd.Series, predicted: pd.Series, ax: Axes) -> Axes:
     return ax
 
 
+def error_by_step(measured: pd.DataFrame, predicted: pd.DataFrame, ax: Axes, last: np.ndarray | None = None) -> Axes:
+    """Draw a forecast's root mean squared error over its steps, beside that of the last value where it is known.
+
+    Parameters
+    ----------
+    measured, predicted : DataFrame, n_samples rows
+        A column a step, in the same units; NaN where nobody measured.
+    ax : Axes
+        Where to draw.
+    last : ndarray, shape (n_samples,), optional
+        The last value before the forecast.
+
+    Returns
+    -------
+    Axes
+        The same.
+    """
+    truth = np.stack([_numbers(measured[column]) for column in measured], axis=1)
+    guesses = {"forecast": np.stack([_numbers(predicted[column]) for column in measured], axis=1)}
+    if last is not None:
+        guesses["last value"] = np.tile(last[:, None], (1, truth.shape[1]))
+    steps = np.arange(1, truth.shape[1] + 1)
+    for (name, guess), style in zip(guesses.items(), ("o-", "s--"), strict=False):
+        known = ~np.isnan(truth) & ~np.isnan(guess)
+        sums = np.where(known, (np.nan_to_num(guess) - np.nan_to_num(truth)) ** 2, 0.0).sum(axis=0)
+        counts = known.sum(axis=0)
+        ax.plot(steps, np.sqrt(np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)), style, label=name)
+    ax.set_xticks(steps[:: max(1, len(steps) // 12)])
+    ax.set(xlabel="step", ylabel="root mean squared error")
+    ax.set_ylim(bottom=0)
+    ax.legend(frameon=False)
+    return ax
+
+
+def right_by_label(measured: pd.DataFrame, predicted: pd.DataFrame, ax: Axes) -> Axes:
+    """Draw, for every label and each of its values, the share of known answers that were found.
+
+    Parameters
+    ----------
+    measured, predicted : DataFrame, n_samples rows
+        A column a label; missing where nobody knows.
+    ax : Axes
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+        The same.
+    """
+    names, shares = [], []
+    for column in measured:
+        known = measured[column].notna().to_numpy()
+        truth, answers = measured[column][known].astype(str), predicted[column][known].astype(str)
+        for value in sorted(truth.unique()):
+            chosen = (truth == value).to_numpy()
+            names.append(f"{column}: {value} ({chosen.sum()})")
+            shares.append(float((answers.to_numpy()[chosen] == value).mean()))
+    ax.barh(range(len(names)), shares, height=0.6)
+    ax.set_yticks(range(len(names)), names)
+    ax.invert_yaxis()
+    ax.set(xlabel="share found", xlim=(0, 1))
+    return ax
+
+
 def _numbers(values: pd.Series) -> np.ndarray:
     return pd.to_numeric(values).to_numpy(dtype=float, na_value=np.nan)
 

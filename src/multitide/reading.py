@@ -29,16 +29,20 @@ class TaskColumn:
     lead: int = 0
     kind: str | None = None
 
+    @property
+    def last(self) -> str:
+        """The column of ``Samples.extra`` with the last value before a forecast."""
+        return f"{self.column}[last]"
+
     @classmethod
-    def from_spec(cls, spec: Any) -> Self:
-        """Take the name of a task, a task, or a dict of these fields."""
+    def from_spec(cls, spec: Any) -> list[Self]:
+        """Take the name of a task, a task, or a dict of these fields; a task may own several columns."""
         if isinstance(spec, Mapping):
-            return cls(**spec)
-        if not hasattr(spec, "name"):
-            return cls(str(spec), str(spec))
-        column = getattr(spec, "column", None) or spec.name
-        kind = getattr(spec, "kind", None)
-        return cls(spec.name, column, getattr(spec, "label_at", "end"), getattr(spec, "lead", 0), kind)
+            return [cls(**spec)]
+        if not hasattr(spec, "label_columns"):
+            name = str(getattr(spec, "name", spec))
+            return [cls(name, name)]
+        return [cls(**place) for place in spec.label_columns()]
 
     def looks_inside(self, window: int | None) -> bool:
         """Whether its label can lie on a row of the window, where a channel of the same column would give it away."""
@@ -91,7 +95,7 @@ class Reading:
                 options[name] = str(options[name])
         lists = {name: _names(options.pop(name, ())) for name in ("static", "ignore", "extra")}
         reading = cls(
-            tasks=None if tasks is None else tuple(TaskColumn.from_spec(t) for t in _listed(tasks)),
+            tasks=None if tasks is None else tuple(c for t in _listed(tasks) for c in TaskColumn.from_spec(t)),
             channels=None if channels is None else _names(channels),
             time=None if time is None else _names(time),
             static=lists["static"],
@@ -114,7 +118,7 @@ class Reading:
             key: tuple(value) if isinstance(value, list) else value for key, value in config.items()
         }
         if fields.get("tasks") is not None:
-            fields["tasks"] = tuple(TaskColumn.from_spec(task) for task in fields["tasks"])
+            fields["tasks"] = tuple(c for task in fields["tasks"] for c in TaskColumn.from_spec(task))
         fields["categories"] = {name: tuple(values) for name, values in (config.get("categories") or {}).items()}
         return cls(**fields)
 
@@ -144,7 +148,7 @@ class Reading:
             problems.append(f"`tasks` must have different names; got {twice} more than once.")
         if self.layout == "vectors" and self.window not in (None, 1):
             problems.append(f'`window` must not be given with layout="vectors"; got {self.window!r}.')
-        if found := "\n".join(problem for problem in problems if problem):
+        if found := "\n".join(dict.fromkeys(problem for problem in problems if problem)):
             raise ParameterError(found)
 
     def _task_problems(self, task: TaskColumn) -> list[str]:
@@ -152,6 +156,8 @@ class Reading:
         found = [_problem(check_choice, f"{task.name}.label_at", task.label_at, LABEL_AT)]
         if isinstance(task.lead, bool) or not isinstance(task.lead, int) or task.lead < 0:
             found.append(f"`{task.name}.lead` must be an int of at least 0; got {task.lead!r}.")
+        elif task.kind == "forecast" and self.window is None:
+            found.append(f"`window` must be given for a forecast of {task.column!r}: a whole series has no later rows.")
         elif task.lead and self.window is None:
             found.append(f"`{task.name}.lead` needs a `window`: a whole series has no later rows; got {task.lead}.")
         if self.channels is not None and task.column in self.channels and task.looks_inside(self.window):

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +22,26 @@ from multitide.recipe import make_part
 from multitide.sizes import ending_weights, size_in_words
 from multitide.splits import Split, Splitter
 from multitide.store import installed_versions
+from multitide.tasks import Forecast
+from multitide.tasks.forecast import last_values
 
 if TYPE_CHECKING:
     from multitide.estimator import MultiTaskEstimator
     from multitide.samples import Samples
 
+# What figures mean that only some kinds of task have.
+EXPLAINED = {
+    "skill": '"persistence_rmse" is the error of the last value as a forecast, and "skill" is 1 - (RMSE / that)^2: '
+    "below 0, repeating the last value forecasts better.",
+    "coverage": '"coverage" is the share of labels between the outermost quantiles, which should be the difference of '
+    'their levels, and "width" the mean distance between these.',
+}
+# How a task's answers are drawn, by its kind.
+FIGURES: dict[str, Callable[..., Any]] = {
+    "classification": plot.confusion,
+    "multi_label": plot.right_by_label,
+    "forecast": plot.error_by_step,
+}
 # Names in Korean, Chinese or Japanese need a font that has them; the first of these that is installed.
 EAST_ASIAN_FONTS = ("NanumGothic", "Malgun Gothic", "Apple SD Gothic Neo", "Noto Sans CJK KR", "Noto Sans CJK JP")
 
@@ -114,7 +130,7 @@ def write_report(report: Report, estimator: MultiTaskEstimator, folder: Path) ->
         "## Figures on the test part",
         markdown_table(report.metrics),
         'Beside each value stands that of the best constant answer of the training labels ("trivial"). "loss" is the '
-        "task's loss in units of that constant's loss: 1 is no better, 0 is perfect.",
+        "task's loss in units of that constant's loss: 1 is no better, 0 is perfect." + _more_figures(report.metrics),
         *(f"![{path.stem}]({path.relative_to(folder).as_posix()})" for path in figures),
         "## Repeat it",
         _repeat(report, estimator),
@@ -134,11 +150,14 @@ def write_figures(report: Report, estimator: MultiTaskEstimator, folder: Path) -
             test = data.test
             predicted = estimator.predict({data.name: test})[data.name]
             for task in estimator.tasks_:
-                if task.name not in predicted:
+                if task.columns[0] not in predicted:
                     continue
-                draw = plot.confusion if task.kind == "classification" else plot.predicted_vs_measured
+                draw = FIGURES.get(task.kind, plot.predicted_vs_measured)
+                columns = task.columns[0] if len(task.columns) == 1 else task.columns
+                if isinstance(task, Forecast):
+                    draw = partial(draw, last=last_values(test, task))
                 name = re.sub(r"[^\w.-]+", "_", "_".join(filter(None, ["test", data.name, task.name])))
-                paths.append(save_figure(draw, [test.y[task.name], predicted[task.name]], folder / f"{name}.png"))
+                paths.append(save_figure(draw, [test.y[columns], predicted[columns]], folder / f"{name}.png"))
     return paths
 
 
@@ -157,6 +176,11 @@ def markdown_table(frame: pd.DataFrame) -> str:
     rows = [list(map(str, frame.columns)), ["---"] * frame.shape[1]]
     rows += [[_cell(value) for value in row] for row in frame.itertuples(index=False, name=None)]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
+
+
+def _more_figures(metrics: pd.DataFrame) -> str:
+    """Explain the figures that only some kinds of task have."""
+    return "".join(f" {text}" for name, text in EXPLAINED.items() if name in set(metrics["metric"]))
 
 
 def _what(report: Report, estimator: MultiTaskEstimator) -> str:
@@ -190,7 +214,7 @@ def _protocol(report: Report, estimator: MultiTaskEstimator) -> str:
         f"The samples were split {split}. The network and its "
         f"scalers saw the training part only, and the validation part chose the epoch.{again} The test part was "
         "read once, for the figures below. "
-        f"Epoch that answers each task (`keep = \"{estimator.keep}\"`): {epochs}."
+        f'Epoch that answers each task (`keep = "{estimator.keep}"`): {epochs}.'
     )
 
 

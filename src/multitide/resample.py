@@ -120,6 +120,7 @@ def _merge(rows: Rows, starts: np.ndarray, reading: Reading, labels_by: str) -> 
         values[:, i] = _last_measured(column, starts) if name in reading.categories else _mean(column, starts)
     group = np.repeat(np.arange(len(starts)), last - starts + 1)
     how = {task.column: HOW.get(task.label_at, labels_by) for task in reading.tasks or ()}
+    how |= {task.column: "mean" for task in reading.tasks or () if task.kind == "forecast"}  # as a channel's value
     labels = pd.DataFrame({c: _merge_labels(rows.labels[c], group, how.get(c, "last")) for c in rows.labels})
     merged = rows.take(last)
     return replace(merged, values=values, labels=labels.set_axis(merged.labels.index), fixed=merged.fixed)

@@ -135,6 +135,19 @@ def label_windows(
     return _mean(labels, starts, stops) if label_at == "mean" else _largest(labels, starts, stops)
 
 
+def last_known(values: np.ndarray, starts: Index, lengths: Index) -> np.ndarray:
+    """Return the last value of each window that is not missing, float64 (n_windows,); NaN where all are.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_rows,)
+    starts, lengths : ndarray of int64, shape (n_windows,)
+    """
+    rows = np.maximum.accumulate(np.where(np.isnan(values), -1, np.arange(len(values))))
+    found = rows[starts + lengths - 1]
+    return np.where(found >= starts, values[found], np.nan)
+
+
 def _take(labels: pd.Series, rows: Index) -> pd.Series:
     """Pick labels by row; -1 is a missing one."""
     array = labels.array

@@ -99,4 +99,6 @@ class Uncertainty(Weighting):
 
     def make(self, names: Sequence[str], kinds: Sequence[str]) -> UncertaintyModule:
         """Return a module with one log-variance a task."""
-        return UncertaintyModule(names, self.lr, self.start, [0.5 if kind == "regression" else 1.0 for kind in kinds])
+        return UncertaintyModule(
+            names, self.lr, self.start, [0.5 if kind in ("regression", "forecast") else 1.0 for kind in kinds]
+        )

@@ -70,7 +70,7 @@ def info(run: Run) -> None:
 
 
 def predictions(estimator: MultiTaskEstimator, samples: Samples, data: str = "") -> pd.DataFrame:
-    """Return one row a sample: which one it is, every task's answer, and ``p(task=class)`` for every class."""
+    """Return one row a sample: which one it is, every answer, ``p(task=class)``, ``p(label)`` and ``q(task=level)``."""
     import pandas as pd
 
     answers, shares = estimator.predict({data: samples}), estimator.predict_proba({data: samples})
@@ -78,10 +78,16 @@ def predictions(estimator: MultiTaskEstimator, samples: Samples, data: str = "")
     if samples.time is not None:
         which["time"] = samples.time
     probabilities = [
-        frame.set_axis([f"p({task}={value})" for value in frame.columns], axis=1)
-        for task, frame in shares[data].items()
+        frame.set_axis(
+            [f"p({name}={value})" if (name := frame.columns.name) else f"p({value})" for value in frame], axis=1
+        )
+        for frame in shares[data].values()
     ]
-    return pd.concat([which, answers[data], *probabilities], axis=1)
+    quantiles = [
+        frame.set_axis([f"q({task}={level:g})" for level in frame.columns], axis=1)
+        for task, frame in estimator.predict_quantiles({data: samples})[data].items()
+    ]
+    return pd.concat([which, answers[data], *probabilities, *quantiles], axis=1)
 
 
 def _read(

@@ -26,8 +26,8 @@ def label_rows(comparison: Comparison) -> list[dict[str, Any]]:
     sides = comparison.counts.groupby("task", sort=False)[["train", "validation", "test"]].mean()
     rows = []
     for task in comparison.tasks:
-        labels = comparison.evidence.protocol.y[task.columns[0]]
-        n_labelled = int(labels.notna().sum())
+        labels = comparison.evidence.protocol.y[task.columns]
+        n_labelled = int(labels.notna().any(axis=1).sum())
         counts = {"labelled": n_labelled, "missing": len(labels) - n_labelled}
         counts |= {str(side): round(float(n)) for side, n in sides.loc[task.columns[0]].items()}
         rows.append({"name": task.name, "kind": task.kind, "counts": counts, "labels": _summary(task, labels)})
@@ -36,7 +36,8 @@ def label_rows(comparison: Comparison) -> list[dict[str, Any]]:
 
 def overlap(comparison: Comparison) -> dict[str, Any]:
     """Return, for every two tasks, how many samples have a label of both, and the share of the row's own labels."""
-    known = comparison.evidence.protocol.y[[task.columns[0] for task in comparison.tasks]].notna().to_numpy(dtype=int)
+    y = comparison.evidence.protocol.y
+    known = np.stack([y[task.columns].notna().any(axis=1) for task in comparison.tasks], axis=1).astype(int)
     counts = known.T @ known
     return {
         "tasks": [task.name for task in comparison.tasks],
@@ -80,21 +81,27 @@ def examples(comparison: Comparison, samples: Samples) -> list[dict[str, Any]]:
     ]
 
 
-def _summary(task: Task, labels: pd.Series) -> str:
+def _summary(task: Task, labels: pd.DataFrame) -> str:
     """Say what the labels are: the commonest classes with their counts, or the range of a number."""
-    seen = labels.dropna()
+    if task.kind == "multi_label":
+        return "; ".join(f"{name} ({_counts(labels[name].dropna())})" for name in labels)
+    seen = labels.stack()
     if task.kind == "classification":
-        counts = seen.astype(str).value_counts()
-        named = ", ".join(f"{name}: {count}" for name, count in counts.iloc[:MOST_NAMED_CLASSES].items())
-        more = len(counts) - MOST_NAMED_CLASSES
-        return f"{named}, and {more} more classes" if more > 0 else named
+        return _counts(labels[task.name].dropna())
     low, middle, high = np.quantile(pd.to_numeric(seen).to_numpy(dtype=float), [0, 0.5, 1])
     return f"{low:.4g} to {high:.4g}, median {middle:.4g}"
 
 
+def _counts(seen: pd.Series) -> str:
+    counts = seen.astype(str).value_counts()
+    named = ", ".join(f"{name}: {count}" for name, count in counts.iloc[:MOST_NAMED_CLASSES].items())
+    more = len(counts) - MOST_NAMED_CLASSES
+    return f"{named}, and {more} more classes" if more > 0 else named
+
+
 def _labels_of(comparison: Comparison, row: int) -> list[tuple[str, str]]:
     labels = comparison.evidence.protocol.y.iloc[row]
-    values = {task.name: labels[task.columns[0]] for task in comparison.tasks}
+    values = {column: labels[column] for task in comparison.tasks for column in task.columns}
     return [(name, "not measured" if pd.isna(value) else _short(value)) for name, value in values.items()]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,11 @@ MOST_CLASSES = 20
 MOST_RUNS = 10
 HIGHEST_LOSS = 3.0  # in units of the trivial loss; a run that diverges leaves the picture
 OTHERS = "(others)"
+# How the answers to a task of several columns are drawn.
+SEVERAL: dict[str, tuple[str, Callable[..., Any]]] = {
+    "forecast": ("Error by step", plot.error_by_step),
+    "multi_label": ("Right answers by label", plot.right_by_label),
+}
 
 
 def task_outcome(comparison: Comparison, task: Task) -> dict[str, Any]:
@@ -132,6 +137,8 @@ def _histories(comparison: Comparison, arm: str, task: str) -> tuple[dict[Any, p
 def _answers(comparison: Comparison, task: Task, arm: str) -> dict[str, Any]:
     """Draw what one run of an arm answered on the test rows that have a label."""
     seed = comparison.evidence.seeds(arm, task.name)[0]
+    if len(task.columns) > 1:
+        return _several_answers(comparison, task, arm, seed)
     answers, probabilities = joined_predictions(comparison, arm, task.name, seed)
     known = answers["label"].notna().to_numpy()
     answers, probabilities = answers[known].reset_index(drop=True), probabilities[known].reset_index(drop=True)
@@ -147,6 +154,22 @@ def _answers(comparison: Comparison, task: Task, arm: str) -> dict[str, Any]:
     few = plot_study.thinned(len(answers))
     drawn = _regression_figures(task.name, arm, measured.iloc[few], predicted.iloc[few], rows[few], by)
     return said | {"n_drawn": len(few), "drawn": drawn}
+
+
+def _several_answers(comparison: Comparison, task: Task, arm: str, seed: int) -> dict[str, Any]:
+    """Draw what one run answered to a task of several columns."""
+    folds = range(len(comparison.evidence.protocol.splits))
+    table = pd.concat([comparison.predictions(arm, task.name, seed, fold) for fold in folds], ignore_index=True)
+    measured, predicted = (
+        table[[f"{word} {column}" for column in task.columns]].set_axis(task.columns, axis=1)
+        for word in ("label", "predicted")
+    )
+    n_labelled = int(measured.notna().any(axis=1).sum())
+    said: dict[str, Any] = {"seed": seed + 1, "n_drawn": n_labelled, "n_labelled": n_labelled}
+    if not n_labelled:
+        return said
+    title, draw = SEVERAL[task.kind]
+    return said | {"drawn": [(title, svg(draw, measured, predicted, label=f"{title} of {task.name}, {arm}"))]}
 
 
 def _regression_figures(

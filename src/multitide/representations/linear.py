@@ -78,6 +78,8 @@ class LinearHeads:
             raise ParameterError(f"`strengths` must be numbers above 0; got {self.strengths!r}.")
         vectors, y = _checked(vectors, y)
         self.tasks_ = resolve_tasks(self.tasks, y)
+        if odd := [task.name for task in self.tasks_ if task.kind not in ("classification", "regression")]:
+            raise ParameterError(f"`tasks` must be classifications or regressions; got others: {odd}. Leave them out.")
         self.targets_ = {task.name: task.fit_target(y[task.columns]) for task in self.tasks_}
         self._scales = Scales.of(vectors)
         scaled = self._scales(vectors)
@@ -103,17 +105,13 @@ class LinearHeads:
 
     def predict_proba(self, vectors: np.ndarray) -> dict[str, pd.DataFrame]:
         """Return the class probabilities of every classification task, one DataFrame (n_samples, n_classes) a task."""
-        decoded = self.decode(vectors)
-        classes = {task.name: self.targets_[task.name] for task in self.tasks_ if task.kind == "classification"}
-        return {
-            name: pd.DataFrame(decoded[name], columns=pd.Index(target.to_config()["classes"], name=name))
-            for name, target in classes.items()
-        }
+        found = {name: self.targets_[name].probabilities(values) for name, values in self.decode(vectors).items()}
+        return {name: frame for name, frame in found.items() if frame is not None}
 
     def evaluate(self, vectors: np.ndarray, y: pd.DataFrame) -> pd.DataFrame:
         """Measure every task on its labelled rows: the table of :meth:`multitide.MultiTaskEstimator.evaluate`."""
         y = _checked(vectors, y)[1]
-        if missing := [task.name for task in self.tasks_ if task.name not in y]:
+        if missing := [column for task in self.tasks_ for column in task.columns if column not in y]:
             raise DataError(f"`y` must have a column for every task; {missing} are missing from {list(y)}.")
         decoded = self.decode(vectors)
         tables = []

@@ -14,13 +14,15 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 
 from multitide.backbones.linear import STRENGTHS, Linear
 from multitide.encodings.inputs import Inputs, NameOrRepresentation
+from multitide.errors import ParameterError
 from multitide.estimator import MultiTaskEstimator
 from multitide.part import Part
 from multitide.recipe import with_representation
 from multitide.samples import Samples
 from multitide.splits import Split
 from multitide.study.features import window_features
-from multitide.tasks import Classification, Target
+from multitide.tasks import Classification, Forecast, Regression, Target
+from multitide.tasks.forecast import last_values
 from multitide.tasks.labels import as_numbers
 
 
@@ -81,6 +83,11 @@ class Boosting(Baseline):
 
     def answer(self, samples: Samples, split: Split, target: Target) -> tuple[np.ndarray, dict[str, Any]]:
         """Boost on the labelled training rows, and stop where the validation loss is least."""
+        if not isinstance(target.task, Classification | Regression) or target.quantiles(target.constant(1)) is not None:
+            raise ParameterError(
+                f"`boosting` must have a classification, or a regression of one number; got the task "
+                f"{target.task.name!r}."
+            )
         labels = samples.y[target.task.columns]
         features = window_features(samples)
         rows = split.train[_labelled(labels, split.train, target)]
@@ -142,12 +149,32 @@ class LinearBaseline(Baseline):
             [target.task], backbone=heads, inputs=inputs, validation=None, device="cpu", random_state=0, verbose=0
         ).fit(samples[split.train], validation=held_out)
         test = samples[split.test]
-        classes = estimator.predict_proba(test)
-        answers = classes[name].to_numpy() if name in classes else estimator.predict(test)[name].to_numpy(dtype=float)
-        return answers, {"n_features": int(estimator.model_.network_list[0].sharing.n_features)}
+        return estimator.decode(test)[name], {"n_features": int(estimator.model_.network_list[0].sharing.n_features)}
 
 
-BASELINES: dict[str, type[Baseline]] = {"constant": Constant, "boosting": Boosting, "linear": LinearBaseline}
+@dataclass
+class Persistence(Baseline):
+    """The last value in the window, for every step of a forecast; the best constant where there is no last value.
+
+    A task that is no forecast is answered by the best constant, too.
+    """
+
+    def answer(self, samples: Samples, split: Split, target: Target) -> tuple[np.ndarray, dict[str, Any]]:
+        """Answer each test row by what was last."""
+        constant = target.constant(len(split.test))
+        last = last_values(samples[split.test], target.task) if isinstance(target.task, Forecast) else None
+        if last is None:
+            return constant, {"n_last": 0}
+        known = ~np.isnan(last)[:, None]
+        return np.where(known, last[:, None], constant), {"n_last": int(known.sum())}
+
+
+BASELINES: dict[str, type[Baseline]] = {
+    "constant": Constant,
+    "boosting": Boosting,
+    "linear": LinearBaseline,
+    "persistence": Persistence,
+}
 
 
 def _labelled(labels: pd.DataFrame, rows: np.ndarray, target: Target) -> np.ndarray:

@@ -155,14 +155,18 @@ class Comparison:
         -------
         DataFrame
             ``row`` (number of the sample), ``label``, ``predicted``, and for a classification a column of
-            probabilities for every class, named by the class.
+            probabilities for every class, named by the class. Of a task that owns several columns, ``label`` and
+            ``predicted`` are those of each column, ``label COLUMN`` and ``predicted COLUMN``.
         """
         protocol = self.evidence.protocol
         spec, target = protocol.task(task), self.evidence.targets[task, fold]
         decoded = self.evidence.answers(arm, task, seed, fold)
         table = pd.DataFrame({"row": protocol.splits[fold].test})
-        table["label"] = protocol.labels(spec, fold)[spec.columns[0]]
-        table["predicted"] = target.to_frame(decoded)[spec.columns[0]]
+        pair = {"label": protocol.labels(spec, fold), "predicted": target.to_frame(decoded)}
+        if len(spec.columns) > 1:
+            return pd.concat([table, *(frame.add_prefix(f"{word} ") for word, frame in pair.items())], axis=1)
+        for word, frame in pair.items():
+            table[word] = frame[spec.columns[0]]
         classes = getattr(target, "classes", [])
         return pd.concat([table, pd.DataFrame(decoded, columns=classes)], axis=1) if len(classes) else table
 

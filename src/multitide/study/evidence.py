@@ -102,7 +102,7 @@ class Evidence:
     def measured(self, arm: str, task: str, seed: int) -> Measured:
         """Return labels and answers of the labelled test rows of each fold."""
         return [
-            (codes[known], self.answers(arm, task, seed, fold)[known])
+            (self.targets[task, fold], codes[known], self.answers(arm, task, seed, fold)[known])
             for fold, (codes, known) in enumerate(self._coded(task))
         ]
 

@@ -140,11 +140,8 @@ def _answer_network(job: Job, samples: Samples, split: Split, targets: dict[str,
     if recorder is not None:
         facts["affinity"] = _affinity(recorder, job.task_names)
     test = samples[split.test]
-    numbers, classes = estimator.predict(test), estimator.predict_proba(test)
-    answers = {
-        name: classes[name].to_numpy() if name in classes else numbers[name].to_numpy(dtype=float) for name in targets
-    }
-    return answers, estimator.history_, facts
+    decoded = estimator.decode(test)
+    return {name: decoded[name] for name in targets}, estimator.history_, facts
 
 
 def _answer_probe(job: Job, samples: Samples, split: Split, targets: dict[str, Target]) -> Answer:
@@ -153,7 +150,7 @@ def _answer_probe(job: Job, samples: Samples, split: Split, targets: dict[str, T
     estimator, facts = _trained(probe.estimator, samples, chosen)
     encoder = BackboneEncoder(estimator)
     sides = [(encoder.transform(samples[rows]), samples.y.iloc[rows]) for rows in (split.train, split.validation)]
-    validated = all(samples.y.iloc[split.validation][task.columns[0]].notna().any() for task in job.tasks)
+    validated = all(samples.y.iloc[split.validation][task.columns].notna().any(axis=None) for task in job.tasks)
     heads = LinearHeads(list(job.tasks), random_state=job.seed)
     heads.fit(*sides[0], validation=sides[1] if validated else None)
     return heads.decode(encoder.transform(samples[split.test])), estimator.history_, facts

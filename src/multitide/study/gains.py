@@ -11,9 +11,9 @@ import pandas as pd
 from multitide.checks import check_choice
 from multitide.statistics import Gain, GainTable, estimate, figure_table, mean_table, row_table
 from multitide.study.evidence import Evidence
-from multitide.study.measures import ROW_MEANS, figure, row_values
+from multitide.study.measures import figure, is_row_mean, row_values
 from multitide.study.verdicts import Verdict, judge
-from multitide.tasks.metrics import CLASSIFICATION, HIGHER_IS_BETTER, REGRESSION
+from multitide.tasks.metrics import HIGHER_IS_BETTER
 
 FAILED = "failed"
 INTERVAL = ["gain", "low", "high", "p", "standard_error", "dof"]
@@ -63,10 +63,9 @@ def metric_gain_rows(evidence: Evidence, metric: str, confidence: float) -> pd.D
         As :func:`gain_rows`, without verdicts, for the tasks that have the metric.
     """
     check_choice("metric", metric, [*HIGHER_IS_BETTER])
-    kinds = {"classification": CLASSIFICATION, "regression": REGRESSION}
     rows = []
     for task in evidence.protocol.tasks:
-        if metric != "loss" and metric not in kinds.get(task.kind, ()):
+        if metric != "loss" and metric not in evidence.targets[task.name, 0].metric_names:
             continue
         for arm in _answering(evidence, task.name):
             table = _metric_table(evidence, arm, task.name, metric)
@@ -144,7 +143,7 @@ def _metric_table(evidence: Evidence, arm: str, task: str, metric: str) -> GainT
     groups, folds = (evidence.protocol.test.loc[evidence.labelled(task), name].to_numpy() for name in ("group", "fold"))
     folds = folds if len(evidence.protocol.splits) > 1 else None
 
-    if metric in ROW_MEANS:
+    if is_row_mean(metric, ours[0]):
         pairs = zip(ours, theirs, strict=True)
         rows = np.stack([sign * (row_values(metric, our) - row_values(metric, their)) for our, their in pairs])
         return row_table(rows, groups, folds, int(evidence.protocol.test["group"].max()) + 1)

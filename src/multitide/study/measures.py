@@ -6,24 +6,27 @@ import numpy as np
 import pandas as pd
 
 from multitide.tasks import Target
-from multitide.tasks.classification import ClassificationTarget
-from multitide.tasks.labels import as_numbers
-from multitide.tasks.metrics import classification_metrics, log_losses, regression_metrics
+from multitide.tasks.metrics import log_losses
 
-# Labels (positions of classes, or numbers) and answers (probabilities, or numbers) of the labelled rows of each fold.
-Measured = list[tuple[np.ndarray, np.ndarray]]
+# Of each fold its target, and labels (positions of classes, or numbers) and answers (probabilities, or numbers) of its
+# labelled rows.
+Measured = list[tuple[Target, np.ndarray, np.ndarray]]
 
-# Figures that are the mean of something that each row has by itself.
+# Figures that are the mean of something that each row has by itself, where a row has one label.
 ROW_MEANS = ("accuracy", "log_loss", "mae")
 
 
 def coded(target: Target, labels: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Return labels as positions of classes or as numbers, and which of them were measured, each (n_rows,)."""
-    if isinstance(target, ClassificationTarget):
-        codes, _ = target.positions(labels)
-        return codes, codes >= 0
-    numbers, _ = as_numbers(labels[target.task.columns[0]])
-    return numbers, ~np.isnan(numbers)
+    """Return labels as `Target.figures` takes them, and which rows have one, (n_rows,)."""
+    truth = target.truth(labels)
+    if truth.ndim > 1:
+        return truth, ~np.isnan(truth).all(axis=1)
+    return truth, truth >= 0 if truth.dtype.kind == "i" else ~np.isnan(truth)
+
+
+def is_row_mean(metric: str, measured: Measured) -> bool:
+    """Say whether a figure is the mean of something that each row has by itself."""
+    return metric in ROW_MEANS and all(truth.ndim == 1 for _, truth, _ in measured)
 
 
 def row_values(metric: str, measured: Measured) -> np.ndarray:
@@ -33,7 +36,7 @@ def row_values(metric: str, measured: Measured) -> np.ndarray:
         "log_loss": log_losses,
         "mae": lambda labels, answers: np.abs(answers - labels),
     }[metric]
-    return np.concatenate([of_fold(labels, answers) for labels, answers in measured])
+    return np.concatenate([of_fold(truth, target.point(answers)) for target, truth, answers in measured])
 
 
 def figure(metric: str, measured: Measured, mask: np.ndarray) -> float:
@@ -42,16 +45,15 @@ def figure(metric: str, measured: Measured, mask: np.ndarray) -> float:
     Parameters
     ----------
     metric : str
-    measured : list of (labels, answers)
+    measured : list of (target, labels, answers)
         One a fold.
     mask : ndarray of bool, shape (n_rows,)
         Which rows count, over all folds.
     """
-    masks = np.split(mask, np.cumsum([len(labels) for labels, _ in measured])[:-1])
+    masks = np.split(mask, np.cumsum([len(truth) for _, truth, _ in measured])[:-1])
     values, weights = [], []
-    for (labels, answers), rows in zip(measured, masks, strict=True):
-        measure = classification_metrics if answers.ndim > 1 else regression_metrics
-        value = measure(labels[rows], answers[rows])[metric]
+    for (target, truth, answers), rows in zip(measured, masks, strict=True):
+        value = target.figures(truth[rows], answers[rows])[metric]
         if not np.isnan(value):
             values.append(value)
             weights.append(rows.sum())

@@ -10,17 +10,28 @@ from multitide.checks import check_choice
 from multitide.errors import ParameterError
 from multitide.part import annotation_problems
 from multitide.tasks.classification import Classification, ClassificationTarget
+from multitide.tasks.forecast import Forecast, ForecastTarget
 from multitide.tasks.kinds import Auto, describe_tasks, infer_kind, infer_tasks, resolve_tasks
+from multitide.tasks.multi_label import MultiLabel, MultiLabelTarget
 from multitide.tasks.regression import Regression, RegressionTarget
 from multitide.tasks.task import Target, Task
 
-TASKS: dict[str, type[Task]] = {"classification": Classification, "regression": Regression}
+TASKS: dict[str, type[Task]] = {
+    "classification": Classification,
+    "regression": Regression,
+    "multi_label": MultiLabel,
+    "forecast": Forecast,
+}
 
 __all__ = [
     "TASKS",
     "Auto",
     "Classification",
     "ClassificationTarget",
+    "Forecast",
+    "ForecastTarget",
+    "MultiLabel",
+    "MultiLabelTarget",
     "Regression",
     "RegressionTarget",
     "Target",
@@ -61,10 +72,14 @@ def task_from_config(config: Mapping[str, Any]) -> Task:
 
 
 def _needed_kinds(values: Mapping[str, Any], name: str) -> list[str]:
-    """Say which kind a parameter belongs to that is given without one."""
+    """Say which kinds a parameter belongs to that is given without one."""
     own = {field.name for field in fields(Auto)}
-    belongs = {field.name: kind for kind, cls in TASKS.items() for field in fields(cls) if field.name not in own}
-    return [f'`{name}.{key}` needs kind = "{belongs[key]}" beside it.' for key in values if key in belongs]
+    belongs: dict[str, list[str]] = {}
+    for kind, cls in TASKS.items():
+        for field in fields(cls):
+            if field.name not in own:
+                belongs.setdefault(field.name, []).append(f'"{kind}"')
+    return [f"`{name}.{key}` needs kind = {' or '.join(belongs[key])} beside it." for key in values if key in belongs]
 
 
 def task_to_config(task: Task) -> dict[str, Any]:

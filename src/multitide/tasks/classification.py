@@ -12,12 +12,19 @@ import pandas as pd
 import torch
 from pydantic import AfterValidator, Field
 from torch import Tensor
-from torch.nn import functional as F
 
 from multitide.checks import suggest
 from multitide.errors import DataError, MultitideWarning
+from multitide.tasks.class_losses import ClassLoss
 from multitide.tasks.labels import Value, distinct_values, shorten, strange_values
-from multitide.tasks.metrics import classification_metrics, log_losses, mean, metric_table
+from multitide.tasks.metrics import (
+    CLASSIFICATION,
+    SMALLEST_PROBABILITY,
+    classification_metrics,
+    log_losses,
+    mean,
+    metric_table,
+)
 from multitide.tasks.task import SMALLEST_TRIVIAL_LOSS, Target, Task
 
 # More classes than this, and more than half as many as there are rows: that is no class but a name or a number.
@@ -34,7 +41,7 @@ def _check_class_weight(value: Any) -> Any:
 
 @dataclass
 class Classification(Task):
-    """Which class is it? Learned by cross-entropy.
+    """Which class is it? Learned by cross-entropy, or by the focal loss.
 
     Parameters
     ----------
@@ -45,11 +52,20 @@ class Classification(Task):
         (1 for those not named). Weights are scaled so that their mean over the labelled training rows is 1.
     n_classes : int, optional
         How many classes the labels must have; labels with more or fewer are refused.
+    loss : {"cross_entropy", "focal"}, default="cross_entropy"
+        The focal loss (Lin et al. 2017) counts rows less that are answered well already: times (1 - p)^gamma.
+    gamma : float, default=2.0
+        How much less; only with the focal loss.
+    label_smoothing : float, default=0.0
+        This share of the target is spread evenly over all classes, so that no answer has to be certain.
     """
 
     label_at: Literal["end", "start", "majority", "any"] = "end"
     class_weight: Annotated[Any, AfterValidator(_check_class_weight)] = None
     n_classes: Annotated[int, Field(ge=2)] | None = None
+    loss: Literal["cross_entropy", "focal"] = "cross_entropy"
+    gamma: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 2.0
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
     kind: ClassVar[str] = "classification"
 
@@ -122,6 +138,7 @@ class ClassificationTarget(Target):
     def __init__(self, task: Classification, classes: Sequence[Value]) -> None:
         super().__init__()
         self.task: Classification = task
+        self.loss = ClassLoss(task.gamma if task.loss == "focal" else 0.0, task.label_smoothing)
         self.classes = list(classes)
         self.n_outputs = len(self.classes)
         for name in ("bias", "class_weights", "frequencies"):
@@ -138,8 +155,9 @@ class ClassificationTarget(Target):
         shares = frequencies * weights
         self.frequencies.copy_(torch.as_tensor(frequencies))
         self.class_weights.copy_(torch.as_tensor(weights))
-        self.bias.copy_(torch.as_tensor(np.log(shares)))
-        self.trivial_loss.fill_(max(float(-(shares * np.log(shares)).sum()), SMALLEST_TRIVIAL_LOSS))
+        best, trivial = self.loss.best(shares)
+        self.bias.copy_(torch.as_tensor(best))
+        self.trivial_loss.fill_(max(trivial, SMALLEST_TRIVIAL_LOSS))
 
     @property
     def alike(self) -> Hashable | None:
@@ -180,8 +198,8 @@ class ClassificationTarget(Target):
         return codes >= 0
 
     def raw_loss(self, output: Tensor, codes: Tensor) -> Tensor:
-        """Return the weighted cross-entropy of each row, shape (batch,), for logits (batch, n_classes)."""
-        return self.class_weights[codes] * F.cross_entropy(output, codes, reduction="none")
+        """Return the weighted loss of each row, shape (batch,), for logits (batch, n_classes)."""
+        return self.class_weights[codes] * self.loss.rows(output, codes)
 
     def forward(self, output: Tensor) -> Tensor:
         """Turn logits into probabilities, shape (batch, n_classes)."""
@@ -192,8 +210,25 @@ class ClassificationTarget(Target):
         likely = pd.Series(self.classes).iloc[decoded.argmax(axis=1)]
         return pd.DataFrame({self.task.name: likely.array})
 
+    def probabilities(self, decoded: np.ndarray) -> pd.DataFrame:
+        """Return a column for every class, named by it."""
+        return pd.DataFrame(decoded, columns=pd.Index(self.classes, name=self.task.name))
+
+    def truth(self, labels: pd.DataFrame) -> np.ndarray:
+        """Return the position of each row's class, as `positions` does."""
+        return self.positions(labels)[0]
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """The figures of `figures`."""
+        return CLASSIFICATION
+
+    def figures(self, truth: np.ndarray, decoded: np.ndarray) -> dict[str, float]:
+        """Compare class probabilities with classes, all measured."""
+        return classification_metrics(truth, decoded)
+
     def row_losses(self, labels: pd.DataFrame, decoded: np.ndarray) -> np.ndarray:
-        """Return each row's weighted cross-entropy in units of the trivial loss; NaN where there is no label."""
+        """Return each row's weighted loss in units of the trivial loss; NaN where there is no label."""
         codes, _ = self.positions(labels)
         labelled = codes >= 0
         losses = np.full(len(codes), np.nan)
@@ -264,9 +299,11 @@ class ClassificationTarget(Target):
         return weights * counts.sum() / (weights * counts).sum()
 
     def _losses(self, codes: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-        """Return weighted log-losses in units of the trivial loss; a class never seen has weight 1."""
+        """Return weighted losses in units of the trivial loss; a class never seen has weight 1."""
         weights = np.append(self.class_weights.cpu().numpy().astype(np.float64), 1.0)
-        return weights[np.minimum(codes, self.n_outputs)] * log_losses(codes, probabilities) / float(self.trivial_loss)
+        true = log_losses(codes, probabilities)
+        losses = self.loss.of_probabilities(true, probabilities, SMALLEST_PROBABILITY)
+        return weights[np.minimum(codes, self.n_outputs)] * losses / float(self.trivial_loss)
 
 
 def _by_type_and_value(value: Value) -> tuple[bool, Any]:

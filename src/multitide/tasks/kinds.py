@@ -111,7 +111,7 @@ def resolve_tasks(tasks: Sequence[str | Task] | None, y: pd.DataFrame) -> list[T
     resolved = _resolve(tasks, y)
     for task, why in resolved:
         if why:
-            change = _change(task, y[task.name])
+            change = _change(task, y[task.columns])
             log.info("`%s` is a %s by its labels (%s).%s", task.name, task.kind, why, change and f" Else: {change}.")
     named = {column for task, _ in resolved for column in task.columns}
     if unused := [column for column in y.columns if column not in named]:
@@ -135,7 +135,7 @@ def describe_tasks(tasks: Sequence[str | Task] | None, y: pd.DataFrame) -> pd.Da
     """
     rows = []
     for task, why in _resolve(tasks, y):
-        labels = y[task.name]
+        labels = y[task.columns]
         n_labelled, values = _summary(task, labels)
         rows.append(
             {
@@ -191,6 +191,9 @@ def _spec_problems(specs: Sequence[Any], y: pd.DataFrame) -> list[str]:
         else:
             problems += [_unknown(column, columns) for column in spec.columns if column not in columns]
             problems += _violations(spec)
+    owned = [column for spec in specs if isinstance(spec, Task) for column in spec.columns]
+    if shared := sorted({column for column in owned if owned.count(column) > 1} - set(names)):
+        problems.append(f"`tasks` must not share columns of `y`; got {shorten(shared)} in two tasks.")
     return problems
 
 
@@ -220,16 +223,24 @@ def _kind_and_reason(labels: pd.Series) -> tuple[str, str]:
     return "regression", f"whole numbers of {n} distinct values"
 
 
-def _summary(task: Task, labels: pd.Series) -> tuple[int, str]:
+def _summary(task: Task, labels: pd.DataFrame) -> tuple[int, str]:
     """Return the number of labelled rows, and the classes with their counts or the range of the numbers."""
-    if isinstance(task, Classification):
-        positions, values = distinct_values(labels)
-        counts = np.bincount(positions[positions >= 0], minlength=len(values))
-        order = np.argsort(-counts, kind="stable")
-        return int(counts.sum()), _shorten_counts([(values[i], int(counts[i])) for i in order])
-    numbers, _ = as_numbers(labels)
-    known = numbers[~np.isnan(numbers)]
-    return len(known), f"{known.min():.6g} ... {known.max():.6g}"
+    if task.kind in ("classification", "multi_label"):
+        positions, written = zip(*(_counted(labels[column]) for column in labels), strict=True)
+        known = np.any([found >= 0 for found in positions], axis=0)
+        pairs = zip(labels, written, strict=True)
+        return int(known.sum()), written[0] if len(written) == 1 else "; ".join(f"{c}: {text}" for c, text in pairs)
+    numbers = np.stack([as_numbers(labels[column])[0] for column in labels])
+    n_labelled = int((~np.isnan(numbers)).any(axis=0).sum())
+    return n_labelled, f"{np.nanmin(numbers):.6g} ... {np.nanmax(numbers):.6g}"
+
+
+def _counted(labels: pd.Series) -> tuple[np.ndarray, str]:
+    """Return the position of each row's class, and the classes with their counts."""
+    positions, values = distinct_values(labels)
+    counts = np.bincount(positions[positions >= 0], minlength=len(values))
+    order = np.argsort(-counts, kind="stable")
+    return positions, _shorten_counts([(values[i], int(counts[i])) for i in order])
 
 
 def _shorten_counts(counts: list[tuple[Any, int]], most: int = 6) -> str:
@@ -239,8 +250,10 @@ def _shorten_counts(counts: list[tuple[Any, int]], most: int = 6) -> str:
     return written + (f" and {rest} more" if rest > 0 else "")
 
 
-def _change(task: Task, labels: pd.Series) -> str:
+def _change(task: Task, labels: pd.DataFrame) -> str:
     """Return the line of a configuration that makes the other kind of the task, where its labels allow one."""
+    if task.kind not in ("classification", "regression"):
+        return ""
     if task.kind == "regression":
         return 'kind = "classification"'
-    return "" if as_numbers(labels)[1] else 'kind = "regression"'
+    return "" if as_numbers(labels[task.name])[1] else 'kind = "regression"'

@@ -6,7 +6,7 @@ Names are scikit-learn's where it has one. Classes are positions: 0 ... n_classe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -23,10 +23,20 @@ HIGHER_IS_BETTER = {
     "mae": False,
     "r2": True,
     "mape": False,
+    "pinball": False,
+    "coverage": True,
+    "width": False,
+    "exact_match": True,
+    "hamming_loss": False,
+    "persistence_rmse": False,
+    "skill": True,
     "loss": False,
 }
 CLASSIFICATION = ("accuracy", "balanced_accuracy", "f1_macro", "roc_auc", "average_precision", "log_loss")
 REGRESSION = ("rmse", "mae", "r2", "mape")
+QUANTILE = ("pinball", "coverage", "width")
+MULTI_LABEL = ("f1_macro", "roc_auc", "average_precision", "exact_match", "hamming_loss", "log_loss")
+FORECAST = ("rmse", "mae", "r2")
 
 # Predictions are float32: nothing nearer to 0 can be told from it. scikit-learn clips float32 there, too.
 SMALLEST_PROBABILITY = float(np.finfo(np.float32).eps)
@@ -96,6 +106,85 @@ def regression_metrics(labels: np.ndarray, predictions: np.ndarray) -> dict[str,
             "r2": sk.r2_score(labels, predictions) if np.ptp(labels) > 0 else np.nan,
             "mape": mape,
         }
+
+
+def quantile_metrics(labels: np.ndarray, predictions: np.ndarray, quantiles: Sequence[float]) -> dict[str, float]:
+    """Measure predicted quantiles, all labels measured.
+
+    Parameters
+    ----------
+    labels : ndarray, shape (n_samples,)
+        In the user's units.
+    predictions : ndarray, shape (n_samples, n_quantiles)
+        In the user's units, ascending.
+    quantiles : sequence of float
+        Their levels.
+
+    Returns
+    -------
+    dict of str to float
+        ``pinball``, the mean over the quantiles; ``coverage``, the share of labels between the outermost quantiles,
+        which should be the difference of their levels; ``width``, the mean distance between these two.
+    """
+    if not len(labels) or not np.isfinite(predictions).all():
+        return dict.fromkeys(QUANTILE, np.nan)
+    low, high = predictions[:, 0], predictions[:, -1]
+    losses = [sk.mean_pinball_loss(labels, predictions[:, i], alpha=level) for i, level in enumerate(quantiles)]
+    inside = (low <= labels) & (labels <= high)
+    return {"pinball": float(np.mean(losses)), "coverage": float(inside.mean()), "width": float((high - low).mean())}
+
+
+def multi_label_metrics(truth: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+    """Compare several yes/no answers a row with their probabilities; what nobody knows counts nowhere.
+
+    Parameters
+    ----------
+    truth : ndarray, shape (n_samples, n_labels)
+        1 for yes, 0 for no, NaN for what nobody knows; every row has at least one answer.
+    probabilities : ndarray, shape (n_samples, n_labels)
+        Of yes.
+
+    Returns
+    -------
+    dict of str to float
+        ``f1_macro`` (of yes), ``roc_auc`` and ``average_precision`` are means over the labels that define them;
+        ``exact_match`` is the share of rows whose known answers are all right, ``hamming_loss`` the share of wrong
+        ones among all known answers, ``log_loss`` their mean.
+    """
+    if not len(truth) or not np.isfinite(probabilities).all():
+        return dict.fromkeys(MULTI_LABEL, np.nan)
+    known = ~np.isnan(truth)
+    said = probabilities > 0.5
+    wrong = known & (said != (truth == 1))
+    columns = [(truth[rows, i] == 1, probabilities[rows, i], said[rows, i]) for i, rows in enumerate(known.T)]
+    ranked = [(yes, p) for yes, p, _ in columns if 0 < yes.sum() < len(yes)]
+    costs = np.where(truth == 1, -np.log(clipped(probabilities)), -np.log(clipped(1 - probabilities)))
+    return {
+        "f1_macro": mean([sk.f1_score(yes, answer) for yes, _, answer in columns if yes.any() or answer.any()]),
+        "roc_auc": mean([sk.roc_auc_score(yes, p) for yes, p in ranked]),
+        "average_precision": mean([sk.average_precision_score(yes, p) for yes, p in ranked]),
+        "exact_match": float((~wrong.any(axis=1)).mean()),
+        "hamming_loss": float(wrong.sum() / known.sum()),
+        "log_loss": float(costs[known].mean()),
+    }
+
+
+def forecast_metrics(truth: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
+    """Compare the next steps with their forecasts, all known steps of all rows alike.
+
+    Parameters
+    ----------
+    truth, predictions : ndarray, shape (n_samples, horizon)
+        In the user's units; NaN in `truth` where nobody measured.
+    """
+    known = ~np.isnan(truth)
+    found = regression_metrics(truth[known], predictions[known])
+    return {name: found[name] for name in FORECAST}
+
+
+def clipped(probabilities: np.ndarray) -> np.ndarray:
+    """Return probabilities as float64, none nearer to 0 than can be told."""
+    return np.clip(probabilities.astype(np.float64), SMALLEST_PROBABILITY, 1.0)
 
 
 def metric_table(

@@ -9,15 +9,21 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 import pandas as pd
 import torch
-from pydantic import Field
-from scipy.optimize import brentq
+from pydantic import AfterValidator, Field
 from torch import Tensor
-from torch.nn import functional as F
 
 from multitide.errors import DataError
 from multitide.tasks.labels import as_numbers, shorten
-from multitide.tasks.metrics import mean, metric_table, regression_metrics
+from multitide.tasks.losses import LOSSES
+from multitide.tasks.metrics import QUANTILE, REGRESSION, mean, metric_table, quantile_metrics, regression_metrics
 from multitide.tasks.task import SMALLEST_TRIVIAL_LOSS, Target, Task
+
+
+def _check_quantiles(levels: tuple[float, ...]) -> tuple[float, ...]:
+    ascending = sorted(set(levels)) == list(levels) and len(levels) > 1
+    if ascending and 0.5 in levels and levels[0] > 0 and levels[-1] < 1:
+        return levels
+    raise ValueError("ascending numbers between 0 and 1, 0.5 and at least one more, e.g. (0.1, 0.5, 0.9)")
 
 
 @dataclass
@@ -28,15 +34,19 @@ class Regression(Task):
     ----------
     name, column, label_at, lead
         See :class:`Task`.
-    loss : {"mse", "mae", "huber"}, default="mse"
-        Squared error, absolute error, or Huber's loss: squared up to `delta`, linear beyond, so that a few far labels
-        do not rule the fit.
+    loss : {"mse", "mae", "huber", "quantile"}, default="mse"
+        Squared error; absolute error; Huber's loss: squared up to `delta`, linear beyond, so that a few far labels
+        do not rule the fit; or the pinball loss of `quantiles`, whose median is the prediction.
     delta : float, default=1.0
         Where Huber's loss turns linear, in standard deviations of the training labels.
+    quantiles : sequence of float, default=(0.1, 0.5, 0.9)
+        What ``loss="quantile"`` learns, ascending; they never cross. The outermost are an interval, whose coverage
+        and width are measured.
     """
 
-    loss: Literal["mse", "mae", "huber"] = "mse"
+    loss: Literal["mse", "mae", "huber", "quantile"] = "mse"
     delta: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    quantiles: Annotated[tuple[float, ...], AfterValidator(_check_quantiles)] = (0.1, 0.5, 0.9)
 
     kind: ClassVar[str] = "regression"
 
@@ -51,7 +61,7 @@ class Regression(Task):
             )
         elif not len(known):
             problem = f"must have a label in some row; got none in {len(labels)} rows. Leave the task out."
-        elif _is_constant(known):
+        elif is_constant(known):
             problem = f"must have labels that differ; got only {known[0]:g} in {len(known)} labelled rows. " + (
                 "Leave the task out, or use rows with other labels."
             )
@@ -97,8 +107,9 @@ class RegressionTarget(Target):
     def __init__(self, task: Regression) -> None:
         super().__init__()
         self.task: Regression = task
-        self.n_outputs = 1
-        self.register_buffer("bias", torch.zeros(1))
+        self.loss = LOSSES[task.loss](task.delta, task.quantiles)
+        self.n_outputs = self.loss.n_outputs
+        self.register_buffer("bias", torch.zeros(self.n_outputs))
         self.register_buffer("trivial_loss", torch.ones(()))
         self.register_buffer("mean", torch.zeros((), dtype=torch.float64))
         self.register_buffer("scale", torch.ones((), dtype=torch.float64))
@@ -110,9 +121,11 @@ class RegressionTarget(Target):
         self.mean.fill_((labels / unit).mean() * unit)
         self.scale.fill_(max((labels / unit).std() * unit, np.finfo(np.float64).tiny))
         codes = self._standardise(labels).astype(np.float32).astype(np.float64)
-        best = _best_constant(codes, self.task.loss, self.task.delta)
-        self.bias.fill_(best)
-        self.trivial_loss.fill_(max(float(self._loss(codes - best).mean()), SMALLEST_TRIVIAL_LOSS))
+        best = self.loss.best(codes, np.ones_like(codes))
+        self.bias.copy_(torch.from_numpy(best))
+        values = self.loss.values(torch.from_numpy(best)[None].expand(len(codes), -1))
+        trivial = float(self.loss.measure(values, torch.from_numpy(codes)).mean())
+        self.trivial_loss.fill_(max(trivial, SMALLEST_TRIVIAL_LOSS))
 
     @property
     def alike(self) -> Hashable:
@@ -134,21 +147,41 @@ class RegressionTarget(Target):
         return ~codes.isnan()
 
     def raw_loss(self, output: Tensor, codes: Tensor) -> Tensor:
-        """Return each row's loss on standardised labels, shape (batch,), for outputs (batch, 1)."""
-        predicted = output[:, 0]
-        if self.task.loss == "mse":
-            return F.mse_loss(predicted, codes, reduction="none")
-        if self.task.loss == "mae":
-            return F.l1_loss(predicted, codes, reduction="none")
-        return F.huber_loss(predicted, codes, reduction="none", delta=self.task.delta)
+        """Return each row's loss on standardised labels, shape (batch,), for outputs (batch, n_outputs)."""
+        return self.loss.measure(self.loss.values(output), codes)
 
     def forward(self, output: Tensor) -> Tensor:
-        """Turn outputs into the user's units, float64 (batch,)."""
-        return output[:, 0].double() * self.scale + self.mean
+        """Turn outputs into the user's units, float64 (batch,); (batch, n_quantiles) where quantiles are asked for."""
+        numbers = self.loss.values(output).double() * self.scale + self.mean
+        return numbers if self.n_outputs > 1 else numbers[:, 0]
+
+    def point(self, decoded: np.ndarray) -> np.ndarray:
+        """Return one number a row: of quantiles the median."""
+        return decoded[:, list(self.task.quantiles).index(0.5)] if decoded.ndim > 1 else decoded
+
+    def quantiles(self, decoded: np.ndarray) -> pd.DataFrame | None:
+        """Return a column for every quantile, named by its level; None where none are asked for."""
+        if self.n_outputs == 1:
+            return None
+        return pd.DataFrame(decoded, columns=pd.Index(self.task.quantiles, name=self.task.name))
 
     def to_frame(self, decoded: np.ndarray) -> pd.DataFrame:
         """Return the predictions as a column."""
-        return pd.DataFrame({self.task.name: decoded})
+        return pd.DataFrame({self.task.name: self.point(decoded)})
+
+    def truth(self, labels: pd.DataFrame) -> np.ndarray:
+        """Return the labels as numbers, float64 (n_samples,); NaN where nobody measured."""
+        return self._numbers(labels)
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """The figures of `figures`."""
+        return REGRESSION if self.n_outputs == 1 else (*REGRESSION, *QUANTILE)
+
+    def figures(self, truth: np.ndarray, decoded: np.ndarray) -> dict[str, float]:
+        """Compare numbers with numbers, all measured."""
+        found = regression_metrics(truth, self.point(decoded))
+        return found if decoded.ndim == 1 else found | quantile_metrics(truth, decoded, self.task.quantiles)
 
     def row_losses(self, labels: pd.DataFrame, decoded: np.ndarray) -> np.ndarray:
         """Return each row's loss in units of the trivial loss; NaN where there is no label."""
@@ -161,7 +194,7 @@ class RegressionTarget(Target):
         ----------
         labels : DataFrame, n_samples rows
             The task's column.
-        decoded : ndarray, shape (n_samples,)
+        decoded : ndarray, shape (n_samples,) or (n_samples, n_quantiles)
             Predictions in the user's units.
 
         Returns
@@ -173,7 +206,7 @@ class RegressionTarget(Target):
         known = ~np.isnan(numbers)
         numbers, decoded = numbers[known], decoded[known].astype(np.float64)
         values, trivial = (
-            regression_metrics(numbers, guess) | {"loss": mean(self._losses(numbers, guess))}
+            self.figures(numbers, guess) | {"loss": mean(self._losses(numbers, guess))}
             for guess in (decoded, self.constant(len(numbers)))
         )
         n_labelled = dict.fromkeys(values, len(numbers)) | {"mape": int(np.count_nonzero(numbers))}
@@ -201,30 +234,13 @@ class RegressionTarget(Target):
         return (values - float(self.mean)) / float(self.scale)
 
     def _losses(self, labels: np.ndarray, decoded: np.ndarray) -> np.ndarray:
-        return self._loss(self._standardise(decoded) - self._standardise(labels)) / float(self.trivial_loss)
-
-    def _loss(self, error: np.ndarray) -> np.ndarray:
-        """Return the raw loss of standardised errors in float64, as `raw_loss` does on tensors."""
-        size, delta = np.abs(error), self.task.delta
-        if self.task.loss == "mse":
-            with np.errstate(over="ignore"):
-                return size**2
-        if self.task.loss == "mae":
-            return size
-        near = np.minimum(size, delta)
-        return near**2 / 2 + delta * (size - near)
+        """Return losses in float64, in units of the trivial one."""
+        values = torch.from_numpy(self._standardise(decoded.astype(np.float64)).reshape(len(labels), self.n_outputs))
+        losses = self.loss.measure(values, torch.from_numpy(self._standardise(labels)))
+        return losses.numpy() / float(self.trivial_loss)
 
 
-def _best_constant(codes: np.ndarray, loss: str, delta: float) -> float:
-    """Return the number with the least mean loss: mean, median, or for Huber's loss where its slope is zero."""
-    if loss == "mse":
-        return float(codes.mean())
-    if loss == "mae":
-        return float(np.median(codes))
-    return float(brentq(lambda c: np.clip(codes - c, -delta, delta).mean(), codes.min(), codes.max()))
-
-
-def _is_constant(values: np.ndarray) -> bool:
+def is_constant(values: np.ndarray) -> bool:
     """Whether labels differ by no more than rounding."""
     low, high = values.min(), values.max()
     return bool(high / 2 - low / 2 <= 4 * np.finfo(np.float64).eps * max(abs(low), abs(high)))

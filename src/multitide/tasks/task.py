@@ -14,6 +14,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from multitide.part import Part
+from multitide.samples import Samples
 
 LabelAt = Literal["end", "start", "mean", "majority", "any"]
 
@@ -55,6 +56,11 @@ class Task(Part, ABC):
         """The kind and its settings, without the task's name and the place of its labels."""
         place = {field.name for field in fields(Task)}
         return (self.kind, *(repr(getattr(self, field.name)) for field in fields(self) if field.name not in place))
+
+    def label_columns(self) -> list[dict[str, Any]]:
+        """Return where each of `columns` comes from: ``name, column, label_at, lead, kind``, one dict each."""
+        place = {"label_at": self.label_at, "lead": self.lead, "kind": self.kind}
+        return [{"name": self.name, "column": self.column or self.name, **place}]
 
     @abstractmethod
     def label_problems(self, labels: pd.DataFrame) -> list[str]:
@@ -118,7 +124,7 @@ class Target(nn.Module, ABC):
 
     @abstractmethod
     def encode(self, labels: pd.DataFrame) -> np.ndarray:
-        """Return the labels as numbers a loss can use, shape (n_samples,); see `measured` for missing ones."""
+        """Return the labels as numbers a loss can use, (n_samples,) or (n_samples, n_columns); see `measured`."""
 
     @abstractmethod
     def measured(self, codes: Tensor) -> Tensor:
@@ -132,7 +138,7 @@ class Target(nn.Module, ABC):
         ----------
         output : Tensor, shape (batch, n_outputs)
             What the head gave.
-        codes : Tensor, shape (batch,)
+        codes : Tensor, shape (batch,) or (batch, n_columns)
             Labels from `encode`, with missing ones already replaced by any measured value.
         """
 
@@ -143,6 +149,31 @@ class Target(nn.Module, ABC):
     @abstractmethod
     def to_frame(self, decoded: np.ndarray) -> pd.DataFrame:
         """Return predictions in the user's own values, one column a column of the task."""
+
+    def probabilities(self, decoded: np.ndarray) -> pd.DataFrame | None:
+        """Return the probabilities of classes, or of yes for every label; None for numbers."""
+        return None
+
+    def quantiles(self, decoded: np.ndarray) -> pd.DataFrame | None:
+        """Return the quantiles of a number, a column a level; None where none are asked for."""
+        return None
+
+    def point(self, decoded: np.ndarray) -> np.ndarray:
+        """Return the prediction itself, where `decoded` says more (quantiles)."""
+        return decoded
+
+    @abstractmethod
+    def truth(self, labels: pd.DataFrame) -> np.ndarray:
+        """Return the labels as `figures` takes them, (n_samples,) or (n_samples, n_columns)."""
+
+    @property
+    @abstractmethod
+    def metric_names(self) -> tuple[str, ...]:
+        """The names of `figures`."""
+
+    @abstractmethod
+    def figures(self, truth: np.ndarray, decoded: np.ndarray) -> dict[str, float]:
+        """Return the figures of merit, without the loss, on rows that all have a label."""
 
     @abstractmethod
     def row_losses(self, labels: pd.DataFrame, decoded: np.ndarray) -> np.ndarray:
@@ -167,6 +198,10 @@ class Target(nn.Module, ABC):
             in training), ``n_labelled``, ``higher_is_better``. The first row is the task's headline figure; "loss" is
             among them, in units of the trivial loss. NaN where a metric is not defined.
         """
+
+    def evaluate(self, samples: Samples, decoded: np.ndarray) -> pd.DataFrame:
+        """Return `metrics` on samples, and whatever else these say (a forecast is set beside the last value)."""
+        return self.metrics(samples.y[self.task.columns], decoded)
 
     @abstractmethod
     def to_config(self) -> dict[str, Any]:
