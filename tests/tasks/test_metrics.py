@@ -7,7 +7,16 @@ from sklearn import metrics as sk
 from sklearn.metrics import get_scorer_names
 
 from multitide.tasks import Classification, Regression
-from multitide.tasks.metrics import CLASSIFICATION, HIGHER_IS_BETTER, REGRESSION, classification_metrics, log_losses
+from multitide.tasks.metrics import (
+    CLASSIFICATION,
+    FORECAST,
+    HIGHER_IS_BETTER,
+    MULTI_LABEL,
+    QUANTILE,
+    REGRESSION,
+    classification_metrics,
+    log_losses,
+)
 
 
 def values_of(table: pd.DataFrame, column: str = "value") -> dict[str, float]:
@@ -110,7 +119,8 @@ def test_first_row_is_the_headline_and_directions_are_known() -> None:
         *REGRESSION,
         "loss",
     ]
-    assert set(HIGHER_IS_BETTER) == {*CLASSIFICATION, *REGRESSION, "loss"}
+    kinds = {*CLASSIFICATION, *REGRESSION, *QUANTILE, *MULTI_LABEL, *FORECAST}
+    assert set(HIGHER_IS_BETTER) == {*kinds, "persistence_rmse", "skill", "loss"}
     assert CLASSIFICATION[0] == "accuracy"
     assert REGRESSION[0] == "rmse"
     scorers = [name for name in HIGHER_IS_BETTER if name in get_scorer_names()]

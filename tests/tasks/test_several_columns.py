@@ -212,6 +212,6 @@ def test_a_study_measures_them_beside_the_last_value(table: pd.DataFrame, tmp_pa
         )
     assert set(found.gains["task"]) == {"load", "objects", "wind"}
     assert found.evidence.fit("last", "load", 0, 0).facts["n_last"] > 0
-    assert found.metric_gains("exact_match")["task"].unique().tolist() == ["objects"]
+    assert found.gains_in("exact_match")["task"].unique().tolist() == ["objects"]
     page = write_study_report(found, found.save(tmp_path / "study"), samples=samples)
     assert "Error by step" in page.read_text()
