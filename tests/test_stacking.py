@@ -15,7 +15,7 @@ from makers import make_arrays, small
 from multitide import Callback, MultiTaskEstimator
 from multitide.samples import Samples
 from multitide.stacking import STACK_FROM, Losses
-from multitide.tasks import Classification, Regression, Task
+from multitide.tasks import Classification, Forecast, MultiLabel, Regression, Task
 from multitide.training import Trainer
 
 N_TASKS = 3 * STACK_FROM + 2  # of each kind more than are computed one by one
@@ -75,17 +75,57 @@ def test_losses_and_gradients_are_those_of_the_tasks_one_by_one(regression: dict
 
 def test_tasks_with_other_settings_are_not_taken_for_alike() -> None:
     y = many_labels()[["t0", "t1", "t3"]]
-    keys = [
+    keys: list[Any] = [
         Regression("t0", loss="mae").fit_target(y[["t0"]]).alike,
         Regression("t0", loss="huber").fit_target(y[["t0"]]).alike,
         Regression("t0", loss="huber", delta=2.0).fit_target(y[["t0"]]).alike,
         Classification("t1").fit_target(y[["t1"]]).alike,
     ]
-    assert len(set(keys)) == 4
+    other = [{"loss": "focal"}, {"loss": "focal", "gamma": 1.0}, {"label_smoothing": 0.1}]
+    keys += [Classification("t1", **settings).fit_target(y[["t1"]]).alike for settings in other]
+    levels = [(0.1, 0.5, 0.9), (0.2, 0.5, 0.8), (0.1, 0.3, 0.5, 0.9)]
+    keys += [Regression("t0", loss="quantile", quantiles=q).fit_target(y[["t0"]]).alike for q in levels]
+    assert len(set(keys)) == 10
     assert Regression("t3", loss="mae", lead=2).fit_target(y[["t3"]]).alike == keys[0]
     assert Classification("t1", class_weight="balanced").fit_target(y[["t1"]]).alike is None
     place = {field.name for field in fields(Task)}
     assert len(Regression("t0").question) == 1 + len([f for f in fields(Regression) if f.name not in place])
+
+
+@pytest.mark.parametrize("settings", [{"loss": "focal"}, {"label_smoothing": 0.2}])
+def test_losses_of_classes_are_those_of_the_tasks_one_by_one(settings: dict[str, Any]) -> None:
+    y = many_labels()
+    names = [name for name in y if name != "lonely" and int(name[1:]) % 3 == 2]
+    check_alike([Classification(name, **settings) for name in names], y)
+
+
+def check_alike(tasks: list[Task], y: pd.DataFrame) -> None:
+    """Check that these tasks are computed together, to the losses that each has by itself."""
+    targets = [task.fit_target(y[task.columns]) for task in tasks]
+    torch.manual_seed(0)
+    outputs = [torch.randn(len(y), target.n_outputs) for target in targets]
+    codes = [torch.from_numpy(target.encode(y[target.task.columns])) for target in targets]
+    losses = Losses(targets)
+    assert [len(stack.members) for stack in losses._stacks] == [len(tasks)]
+    means = losses.means(outputs, codes, [int(t.measured(c).sum()) for t, c in zip(targets, codes, strict=True)])
+    for i, (target, output, code) in enumerate(zip(targets, outputs, codes, strict=True)):
+        torch.testing.assert_close(means[i], target.mean_loss(output, code))
+
+
+def test_tasks_of_several_columns_are_computed_one_by_one() -> None:
+    y = many_labels()
+    numbers = pd.DataFrame({f"f{i}[+{h}]": y["t0"] + i * h for i in range(STACK_FROM) for h in (1, 2)})
+    y = pd.concat([y, numbers], axis=1)
+    tasks: list[Task] = [Forecast(f"f{i}", horizon=2) for i in range(STACK_FROM)]
+    tasks += [MultiLabel(f"m{i}", columns=[f"t{3 * i + 1}", f"t{3 * i + 4}"]) for i in range(STACK_FROM)]
+    targets = [task.fit_target(y[task.columns]) for task in tasks]
+    outputs = [torch.randn(len(y), target.n_outputs) for target in targets]
+    codes = [torch.from_numpy(target.encode(y[target.task.columns])) for target in targets]
+    losses = Losses(targets)
+    assert not losses._stacks
+    expected = [t.row_loss(o, c).double().sum() for t, o, c in zip(targets, outputs, codes, strict=True)]
+    torch.testing.assert_close(losses.sums(outputs, codes), torch.stack(expected))
+    assert torch.stack(expected).isfinite().all()
 
 
 class Heads(Callback):

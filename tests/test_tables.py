@@ -27,6 +27,9 @@ class Spec:
     lead: int = 0
     kind: str = "regression"
 
+    def label_columns(self) -> list[dict[str, Any]]:
+        return [vars(self) | {"column": self.column or self.name}]
+
 
 def hourly(n: int = 12, **columns: Any) -> pd.DataFrame:
     frame = pd.DataFrame({"when": pd.date_range("2024-07-04", periods=n, freq="h"), "x": np.arange(n) * 1.5, "y": 1.0})

@@ -27,7 +27,7 @@ from multitide.samples import Samples
 from multitide.splits import Splitter
 from multitide.starting import Source
 from multitide.store import StoredModel, load_model, read_history, save_model
-from multitide.tasks import Task
+from multitide.tasks import ClassificationTarget, Task
 
 Decoded = dict[str, np.ndarray]
 
@@ -304,8 +304,7 @@ class MultiTaskEstimator(BaseEstimator):
         tables = []
         for name, samples, decoded in self._decode(X, y, static=static):
             targets = {task: self.model_.target(task) for task in decoded}
-            columns = [column for target in targets.values() for column in target.task.columns]
-            if missing := [column for column in columns if column not in samples.y]:
+            if missing := [c for target in targets.values() for c in target.task.columns if c not in samples.y]:
                 raise DataError(f"`y` must have a column for every task; {missing} are missing from {list(samples.y)}.")
             for task, target in targets.items():
                 table = target.evaluate(samples, decoded[task])
@@ -324,8 +323,8 @@ class MultiTaskEstimator(BaseEstimator):
     def classes_(self) -> dict[str, list[Any]]:
         """For each classification task its classes, as the user wrote them."""
         check_is_fitted(self, "model_")
-        targets = {task.name: self.model_.target(task.name) for task in self.tasks_ if task.kind == "classification"}
-        return {name: list(getattr(target, "classes")) for name, target in targets.items()}  # noqa: B009
+        targets = (self.model_.target(task.name) for task in self.tasks_)
+        return {t.task.name: list(t.classes) for t in targets if isinstance(t, ClassificationTarget)}
 
     def _decode(self, X: Any, y: Any = None, *, static: Any = None) -> Iterator[tuple[str, Samples, Decoded]]:
         """Yield for every data set its name, its samples, and what the model makes of them for each of its tasks."""

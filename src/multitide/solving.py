@@ -11,14 +11,13 @@ import pandas as pd
 import torch
 
 from multitide.backbones.linear import Linear
-from multitide.errors import DataError, ParameterError
+from multitide.errors import ParameterError
 from multitide.group import Group
 from multitide.model import Network
 from multitide.representations.features import features_of
-from multitide.representations.line import Line, Scales
+from multitide.representations.line import Line, Scales, check_solvable
 from multitide.representations.linear import choose_line
 from multitide.starting import Source
-from multitide.tasks import ClassificationTarget, RegressionTarget, Target
 
 logger = logging.getLogger("multitide")
 Rows = tuple[np.ndarray, pd.DataFrame]
@@ -49,7 +48,7 @@ class Solution:
     def run(self) -> tuple[list[Network], list[list[str]]]:
         """Solve every head, once more with the chosen strengths on all rows for a refit; return the network."""
         started, group = time.perf_counter(), self._group
-        _check_kinds(group.targets)
+        check_solvable(group.targets)
         (data,) = group.data
         validation = None if data.validation is None else data.validation.index
         network = group.make_network().eval()
@@ -108,10 +107,3 @@ def _fill(head: torch.nn.Module, line: Line) -> None:
     assert isinstance(layer, torch.nn.Linear)
     layer.weight.copy_(torch.from_numpy(line.weights.T))
     layer.bias.copy_(torch.from_numpy(line.bias))
-
-
-def _check_kinds(targets: list[Target]) -> None:
-    """Raise unless every task is a classification or a regression."""
-    others = [t.task.name for t in targets if not isinstance(t, (ClassificationTarget, RegressionTarget))]
-    if others:
-        raise DataError(f"`tasks` must be classifications and regressions for backbone 'linear'; {others} are none.")

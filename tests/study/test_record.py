@@ -22,6 +22,8 @@ def make_fit(key: str = "abc") -> Fit:
         "state": rng.random((6, 3)).astype(np.float32),
         "load": rng.normal(size=6) * 1e9 + 1 / 3,
         "flag": rng.random((6, 2)).astype(np.float32),
+        "level": np.sort(rng.normal(size=(6, 3))),
+        "next": rng.normal(size=(6, 1)),
     }
     facts = {
         "status": "done",
@@ -51,7 +53,8 @@ def test_a_stored_fit_can_be_read_by_anyone(tmp_path: Path) -> None:
     runs = runs_folder(tmp_path)
     write_fit(make_fit(), runs)
     table = pd.read_parquet(runs / "abc" / "predictions.parquet")
-    assert list(table) == ["state=a", "state=b", "state=3", "load", "flag=False", "flag=True"]
+    classes = ["state=a", "state=b", "state=3", "load", "flag=False", "flag=True"]
+    assert list(table) == [*classes, "level=0", "level=1", "level=2", "next=0"]
     assert (runs / "abc" / "run.json").is_file()
     assert not list(runs.glob(".draft-*"))
 

@@ -30,7 +30,8 @@ class Linear(Backbone):
     Notes
     -----
     (batch, n_channels, time) -> (batch, n_channels * time). Classes may be weighted; an absolute error is squared here,
-    and only chooses the strength.
+    a focal or smoothed loss is a cross-entropy, and each only chooses the strength. Quantiles, forecasts and several
+    answers at once are refused.
 
     References
     ----------

@@ -29,7 +29,7 @@ def label_rows(comparison: Comparison) -> list[dict[str, Any]]:
         labels = comparison.evidence.protocol.y[task.columns]
         n_labelled = int(labels.notna().any(axis=1).sum())
         counts = {"labelled": n_labelled, "missing": len(labels) - n_labelled}
-        counts |= {str(side): round(float(n)) for side, n in sides.loc[task.columns[0]].items()}
+        counts |= {str(side): round(float(n)) for side, n in sides.loc[task.name].items()}
         rows.append({"name": task.name, "kind": task.kind, "counts": counts, "labels": _summary(task, labels)})
     return rows
 

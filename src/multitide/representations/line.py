@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from scipy.special import softmax
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from multitide.errors import DataError
+from multitide.errors import DataError, ParameterError
 from multitide.tasks import ClassificationTarget, RegressionTarget, Target
 
 
@@ -71,6 +71,27 @@ class Scales:
         """Return a head of standardised vectors as one of the vectors as they are."""
         weights = line.weights / self.scale[:, None]
         return Line(weights, line.bias - self.center @ weights)
+
+
+def check_solvable(targets: Iterable[Target]) -> None:
+    """Raise unless each target is a number or a class a row: what a ridge or a logistic regression answers.
+
+    Raises
+    ------
+    ParameterError
+        Naming the tasks that are not.
+    """
+    kinds = (ClassificationTarget, RegressionTarget)
+    odd = [
+        f"{target.task.name!r} ({target.task.kind}{', quantiles' if isinstance(target, kinds) else ''})"
+        for target in targets
+        if not isinstance(target, kinds) or (isinstance(target, RegressionTarget) and target.n_outputs > 1)
+    ]
+    if odd:
+        raise ParameterError(
+            f"`tasks` must be classifications, or regressions of one number, for linear heads; got {', '.join(odd)}. "
+            "Leave them out, or train a network."
+        )
 
 
 def lines(vectors: np.ndarray, codes: np.ndarray, target: Target, strengths: Sequence[float]) -> Iterator[Line]:

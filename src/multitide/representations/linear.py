@@ -11,7 +11,7 @@ import torch
 
 from multitide.backbones.linear import STRENGTHS
 from multitide.errors import DataError, ParameterError
-from multitide.representations.line import Line, Scales, lines
+from multitide.representations.line import Line, Scales, check_solvable, lines
 from multitide.tasks import Target, Task, resolve_tasks
 
 SHARE = 0.2  # of the labelled rows chooses where no validation rows are given
@@ -78,9 +78,8 @@ class LinearHeads:
             raise ParameterError(f"`strengths` must be numbers above 0; got {self.strengths!r}.")
         vectors, y = _checked(vectors, y)
         self.tasks_ = resolve_tasks(self.tasks, y)
-        if odd := [task.name for task in self.tasks_ if task.kind not in ("classification", "regression")]:
-            raise ParameterError(f"`tasks` must be classifications or regressions; got others: {odd}. Leave them out.")
         self.targets_ = {task.name: task.fit_target(y[task.columns]) for task in self.tasks_}
+        check_solvable(self.targets_.values())
         self._scales = Scales.of(vectors)
         scaled = self._scales(vectors)
         given = None

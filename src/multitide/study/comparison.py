@@ -20,7 +20,7 @@ from multitide.study.gains import gain_rows, mean_gain_rows, metric_gain_rows
 from multitide.study.grouping import Grouping
 from multitide.study.text import gain_table, gain_title, gains_in_words, loss_table, losses_in_words
 from multitide.study.verdicts import MARGIN
-from multitide.tasks import Task
+from multitide.tasks import Task, labelled
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,9 @@ class Comparison:
     @property
     def counts(self) -> pd.DataFrame:
         """Labelled rows: one row a fold and task, one column a side."""
-        splits = self.evidence.protocol.splits
-        tables = [split.counts(self.evidence.protocol.y).reset_index() for split in splits]
+        protocol = self.evidence.protocol
+        known = labelled(protocol.tasks, protocol.y)
+        tables = [split.counts(known).reset_index() for split in protocol.splits]
         return pd.concat([table.assign(fold=fold) for fold, table in enumerate(tables)], ignore_index=True)
 
     # -- what came out ------------------------------------------------------------------------------------------------

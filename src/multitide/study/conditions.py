@@ -25,6 +25,7 @@ from multitide.study.evidence import Evidence
 from multitide.study.gains import contrast_rows, gain_rows
 from multitide.study.text import aligned
 from multitide.study.verdicts import CANNOT_TELL, HELPS, MARGIN, SAME
+from multitide.tasks import labelled
 
 SIMILAR = 3.0  # a task with so many times the labels of another has more than a similar amount
 MET, NOT_MET = "met", "not met"
@@ -88,7 +89,8 @@ class Conditions:
         of its labelled training rows that have a label of another task too).
         """
         protocol = self.evidence.protocol
-        tables = [_label_counts(protocol.y[_columns(self.evidence)], split) for split in protocol.splits]
+        known = labelled(protocol.tasks, protocol.y)
+        tables = [_label_counts(known, split) for split in protocol.splits]
         table = sum(tables) / len(tables)
         table["times_fewer"] = table["train"].max() / table["train"]
         table["others"] = table["train"].sum() - table["train"]
@@ -157,14 +159,10 @@ class Conditions:
         return "".join([*parts, *([panel(TITLES["network"], note(NO_WIDTH))] if self.width.empty else [])])
 
 
-def _columns(evidence: Evidence) -> list[str]:
-    return [task.columns[0] for task in evidence.protocol.tasks]
-
-
-def _label_counts(y: pd.DataFrame, split: Any) -> pd.DataFrame:
+def _label_counts(labels: pd.DataFrame, split: Any) -> pd.DataFrame:
     """Return one row a task: labelled rows on each side, and what share of the training ones others label too."""
-    counts = split.counts(y)[["train", "validation", "test"]].astype(float)
-    known = y.iloc[split.train].notna().to_numpy()
+    counts = split.counts(labels)[["train", "validation", "test"]].astype(float)
+    known = labels.iloc[split.train].notna().to_numpy()
     several = known.sum(axis=1) > 1
     shared = (known & several[:, None]).sum(axis=0)
     return counts.assign(overlap=shared / np.maximum(known.sum(axis=0), 1))

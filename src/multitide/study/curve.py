@@ -148,8 +148,7 @@ def folder_of(folder: Path, share: float) -> Path:
 
 def _with_share(gains: pd.DataFrame, share: float, comparison: Comparison) -> pd.DataFrame:
     n_train = comparison.counts.groupby("task")["train"].mean()
-    columns = {task.name: task.columns[0] for task in comparison.tasks}
-    table = gains.assign(share=share, n_train=gains["task"].map(columns).map(n_train))
+    table = gains.assign(share=share, n_train=gains["task"].map(n_train))
     return table[["share", "n_train", *gains.columns]]
 
 

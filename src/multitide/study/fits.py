@@ -27,7 +27,7 @@ from multitide.study.baselines import Baseline
 from multitide.study.jobs import Job, teaching_rows, versions
 from multitide.study.probing import Probe
 from multitide.study.protocol import Protocol
-from multitide.tasks import Target
+from multitide.tasks import Target, labelled
 from multitide.tasks.classification import ClassificationTarget
 from multitide.training import Trainer
 
@@ -185,8 +185,8 @@ ANSWERS: dict[type[Any], Callable[..., Answer]] = {Baseline: _answer_baseline, P
 
 
 def _counts(job: Job, protocol: Protocol) -> dict[str, dict[str, int]]:
-    counts = protocol.splits[job.fold].counts(protocol.y)
-    return {task.name: {side: int(n) for side, n in counts.loc[task.columns[0]].items()} for task in job.tasks}
+    counts = protocol.splits[job.fold].counts(labelled(job.tasks, protocol.y))
+    return {task.name: {side: int(n) for side, n in counts.loc[task.name].items()} for task in job.tasks}
 
 
 def _affinity(recorder: AffinityRecorder, names: list[str]) -> dict[str, Any]:

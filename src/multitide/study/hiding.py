@@ -51,7 +51,8 @@ def keep_share(
         What keeps or loses its labels as a whole.
     together : bool, default=False
         Whether the same samples lose the labels of all tasks. Else each task's labels are drawn for themselves, the
-        same share of each class, and at least one of each (two numbers).
+        same share of each class, and at least one of each (two numbers); of several yes/no answers at least one yes
+        and one no each.
     random_state : int, default=0
         Seed of the draw.
 
@@ -72,22 +73,36 @@ def keep_share(
             if together:
                 kept = _first(np.unique(units[rows]), share, rng, least=1)
             else:
-                kept = _kept(units[rows[known]], y.iloc[rows[known]][task.columns[0]], task, share, rng)
+                kept = _kept(units[rows[known]], y.iloc[rows[known]][task.columns], task, share, rng)
             hidden = rows[known & ~np.isin(units[rows], kept)]
             y.iloc[hidden, [y.columns.get_loc(column) for column in task.columns]] = None
     return y
 
 
-def _kept(units: np.ndarray, labels: pd.Series, task: Task, share: float, rng: np.random.Generator) -> np.ndarray:
+def _kept(units: np.ndarray, labels: pd.DataFrame, task: Task, share: float, rng: np.random.Generator) -> np.ndarray:
     """Return the units that keep a task's labels; a unit is of the class of its first label."""
     names, first = np.unique(units, return_index=True)
+    if task.kind == "multi_label":
+        order = rng.permutation(names)
+        pairs = [_first_of_each(units, labels[column], order) for column in labels]
+        return np.concatenate([order[: _n_kept(share, len(order), least=2)], *pairs])
     if task.kind != "classification":
         return _first(names, share, rng, least=2)
-    classes = labels.astype(str).to_numpy()[first]
+    classes = labels[task.columns[0]].astype(str).to_numpy()[first]
     return np.concatenate([names[:0], *(_first(names[classes == c], share, rng, 1) for c in np.unique(classes))])
 
 
 def _first(names: np.ndarray, share: float, rng: np.random.Generator, least: int) -> np.ndarray:
     """Return the first of them in a random order that does not depend on the share."""
-    n_kept = max(least, math.ceil(share * len(names) - 1e-9))
-    return rng.permutation(names)[:n_kept]
+    return rng.permutation(names)[: _n_kept(share, len(names), least)]
+
+
+def _first_of_each(units: np.ndarray, labels: pd.Series, order: np.ndarray) -> np.ndarray:
+    """Return, for each value of a column, the first unit in this order that has it."""
+    known = labels.notna().to_numpy()
+    values = labels[known].astype(str).to_numpy()
+    return np.array([order[np.isin(order, units[known][values == v])][0] for v in np.unique(values)], dtype=order.dtype)
+
+
+def _n_kept(share: float, n: int, least: int) -> int:
+    return max(least, math.ceil(share * n - 1e-9))

@@ -75,7 +75,7 @@ def read_fit(runs: Path, key: str) -> Fit | None:
     try:
         facts: dict[str, Any] = json.loads((folder / FACTS).read_text(encoding="utf-8"))
         table = pd.read_parquet(folder / ANSWERS)
-        answers = {name: _join(table, columns) for name, columns in facts.pop("columns").items()}
+        answers = {name: _join(table, name, columns) for name, columns in facts.pop("columns").items()}
         history = pd.read_parquet(folder / HISTORY)
         return Fit(facts.pop("key"), facts, answers, history)
     except (OSError, ValueError, KeyError) as error:
@@ -92,12 +92,14 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def _columns(fit: Fit, name: str) -> list[str]:
-    """Return the columns of a task's answers: its name, or one for each class."""
-    classes = fit.facts.get("classes", {}).get(name)
-    return [name] if classes is None else [f"{name}={value}" for value in classes]
+    """Return the columns of a task's answers: its name, or one for each class, quantile, label or step."""
+    answers = fit.answers[name]
+    if answers.ndim == 1:
+        return [name]
+    return [f"{name}={value}" for value in fit.facts.get("classes", {}).get(name, range(answers.shape[1]))]
 
 
-def _join(table: pd.DataFrame, columns: list[str]) -> np.ndarray:
-    """Return a task's answers: one column is a number, for a class has at least two probabilities."""
+def _join(table: pd.DataFrame, name: str, columns: list[str]) -> np.ndarray:
+    """Return a task's answers; those of a forecast of one step have one column, and two dimensions."""
     values: np.ndarray = table[columns].to_numpy()
-    return values[:, 0] if len(columns) == 1 else values
+    return values[:, 0] if columns == [name] else values

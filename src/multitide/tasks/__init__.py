@@ -14,7 +14,7 @@ from multitide.tasks.forecast import Forecast, ForecastTarget
 from multitide.tasks.kinds import Auto, describe_tasks, infer_kind, infer_tasks, resolve_tasks
 from multitide.tasks.multi_label import MultiLabel, MultiLabelTarget
 from multitide.tasks.regression import Regression, RegressionTarget
-from multitide.tasks.task import Target, Task
+from multitide.tasks.task import Target, Task, labelled
 
 TASKS: dict[str, type[Task]] = {
     "classification": Classification,
@@ -39,6 +39,7 @@ __all__ = [
     "describe_tasks",
     "infer_kind",
     "infer_tasks",
+    "labelled",
     "resolve_tasks",
     "task_from_config",
     "task_to_config",

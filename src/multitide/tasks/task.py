@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -90,6 +90,12 @@ class Task(Part, ABC):
     @abstractmethod
     def target_from_config(self, config: dict[str, Any]) -> Target:
         """Rebuild a target of this task from `Target.to_config`; ``load_state_dict`` fills its buffers."""
+
+
+def labelled(tasks: Sequence[Task], y: pd.DataFrame) -> pd.DataFrame:
+    """Return a column a task: 1 where any of its columns of ``y`` has a label, NaN where none has."""
+    known = {task.name: np.where(y[task.columns].notna().any(axis=1), 1.0, np.nan) for task in tasks}
+    return pd.DataFrame(known, index=y.index)
 
 
 class Target(nn.Module, ABC):

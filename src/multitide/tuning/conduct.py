@@ -27,7 +27,7 @@ from multitide.study.execution import default_n_jobs
 from multitide.study.fits import quiet, single_thread
 from multitide.study.jobs import versions
 from multitide.study.protocol import make_rule
-from multitide.tasks import Task, resolve_tasks, task_to_config
+from multitide.tasks import Task, labelled, resolve_tasks, task_to_config
 from multitide.tuning.execution import AT_ONCE, conduct_trials
 from multitide.tuning.progress import Listener, TuningBar
 from multitide.tuning.proposals import import_optuna
@@ -229,13 +229,12 @@ def _check_n_jobs(n_jobs: int | None, start: MultiTaskEstimator) -> int:
 
 
 def _facts(samples: Samples, cut: Split, specs: Sequence[Task], n_jobs: int, seconds: float) -> dict[str, Any]:
-    counts = cut.counts(samples.y)
-    labelled = {side: {t.name: int(counts.loc[t.columns[0], side]) for t in specs} for side in counts}
+    counts = cut.counts(labelled(specs, samples.y))
     return {
         "command": shlex.join(sys.argv),
         "versions": versions(),
         "n_samples": len(samples),
-        **{f"n_{side}": found for side, found in labelled.items()},
+        **{f"n_{side}": counts[side].astype(int).to_dict() for side in counts},
         "n_jobs": n_jobs,
         "seconds": seconds,
     }
