@@ -18,7 +18,7 @@ from multitide.display import fitted_html
 from multitide.domains import as_data_sets, check_names, learning_domains, like, plain_or_dict, resolve_domain_tasks
 from multitide.errors import DataError, ParameterError
 from multitide.fitting import check_several, fit_model
-from multitide.predicting import decode
+from multitide.predicting import decode, joined, tables
 from multitide.progress import ProgressBar
 from multitide.recipe import PART_PARAMETERS, make_part, make_recipe, resolve_device
 from multitide.records import data_record
@@ -270,22 +270,21 @@ class MultiTaskEstimator(BaseEstimator):
             The columns of ``y`` (one a task, or several) of every task that has labels in the data set: classes as the
             user wrote them, numbers in the user's units.
         """
-        return like(X, {name: self._frame(decoded) for name, _, decoded in self._decode(X, static=static)})
+        return like(X, {name: joined(self.model_, d) for name, _, d in self._decode(X, static=static)})
 
     def predict_proba(self, X: Any, *, static: pd.DataFrame | None = None) -> Any:
         """Return probabilities by task: a column a class, or for a multi-label task that of yes, a column a label.
 
         Where `X` is a dict of data sets, so is what is returned.
         """
-        found = {data: self._tables("probabilities", d) for data, _, d in self._decode(X, static=static)}
-        return like(X, found)
+        return like(X, {name: tables(self.model_, d, "probabilities") for name, _, d in self._decode(X, static=static)})
 
     def predict_quantiles(self, X: Any, *, static: pd.DataFrame | None = None) -> Any:
         """Return the quantiles, in the user's units and a column a level, of every task with ``loss="quantile"``.
 
         Where `X` is a dict of data sets, so is what is returned.
         """
-        return like(X, {data: self._tables("quantiles", d) for data, _, d in self._decode(X, static=static)})
+        return like(X, {name: tables(self.model_, d, "quantiles") for name, _, d in self._decode(X, static=static)})
 
     def decode(self, X: Any, *, static: pd.DataFrame | None = None) -> Any:
         """Return each task's answers as its target decodes them, by name; where `X` is a dict, one of these."""
@@ -301,7 +300,7 @@ class MultiTaskEstimator(BaseEstimator):
             ``higher_is_better``; each task's headline figure first. "loss" is in units of the trivial loss. Where `X`
             is a dict of data sets, ``data`` comes first: a task is measured on each data set that had its labels.
         """
-        tables = []
+        found = []
         for name, samples, decoded in self._decode(X, y, static=static):
             targets = {task: self.model_.target(task) for task in decoded}
             if missing := [c for target in targets.values() for c in target.task.columns if c not in samples.y]:
@@ -311,8 +310,8 @@ class MultiTaskEstimator(BaseEstimator):
                 table.insert(0, "task", task)
                 if isinstance(X, Mapping) and name:
                     table.insert(0, "data", name)
-                tables.append(table)
-        return pd.concat(tables, ignore_index=True)
+                found.append(table)
+        return pd.concat(found, ignore_index=True)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Return the mean over tasks of 1 - loss / trivial loss on the labelled rows; 0 is the trivial predictor."""
@@ -339,13 +338,6 @@ class MultiTaskEstimator(BaseEstimator):
             seen = known[name]
             decoded = decode(self.model_, samples, seen.channels, seen.n_timepoints, device, encoder, name)
             yield name, samples, {task: decoded[task] for task in seen.tasks}
-
-    def _frame(self, decoded: Decoded) -> pd.DataFrame:
-        return pd.concat([self.model_.target(name).to_frame(values) for name, values in decoded.items()], axis=1)
-
-    def _tables(self, what: str, decoded: Decoded) -> dict[str, pd.DataFrame]:
-        found = {name: getattr(self.model_.target(name), what)(values) for name, values in decoded.items()}
-        return {name: frame for name, frame in found.items() if frame is not None}
 
     # -- keeping ----------------------------------------------------------------------------------------------------
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
+import pandas as pd
 import torch
 
 from multitide.batches import DeviceSamples
@@ -99,3 +102,16 @@ def check_like_training(
             MultitideWarning,
             stacklevel=4,
         )
+
+
+def joined(model: Answers, decoded: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Return decoded answers in the user's own values, the columns of all tasks beside each other."""
+    return pd.concat([model.target(name).to_frame(values) for name, values in decoded.items()], axis=1)
+
+
+def tables(
+    model: Answers, decoded: Mapping[str, np.ndarray], what: Literal["probabilities", "quantiles"]
+) -> dict[str, pd.DataFrame]:
+    """Return what the targets of the tasks that have it make of decoded answers, by task."""
+    found = {name: getattr(model.target(name), what)(values) for name, values in decoded.items()}
+    return {name: table for name, table in found.items() if table is not None}
