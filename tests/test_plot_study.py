@@ -130,3 +130,14 @@ def test_in_a_matrix_what_does_not_matter_stays_pale(ax: Axes) -> None:
 def test_a_matrix_of_nothing_or_of_many_is_drawn(values: np.ndarray, ax: Axes) -> None:
     plot_study.task_matrix(pd.DataFrame(values), ax)
     assert len(ax.texts) == (4 if values.shape == (2, 2) and not np.isnan(values).any() else 0)
+
+
+def test_the_trade_off_has_a_line_a_task_and_the_reference_dashed(ax: Axes) -> None:
+    losses = pd.DataFrame({"alpha": [0.1, 0.1, 0.9, 0.9], "task": ["a", "b"] * 2, "mean": [1.0, 0.2, 0.3, 0.9]})
+    plot_study.alpha_tradeoff(losses.assign(sd=0.1), ax, reference={"a": 0.25})
+    lines = [line for line in ax.get_lines() if line.get_label() in ("a, alone",)]
+    np.testing.assert_allclose(lines[0].get_ydata(), 0.25)
+    assert lines[0].get_linestyle() == "--"
+    drawn = [container[0].get_xydata() for container in ax.containers]
+    np.testing.assert_allclose(drawn, [[[0.1, 1.0], [0.9, 0.3]], [[0.1, 0.2], [0.9, 0.9]]])
+    assert "weight of a" in ax.get_xlabel()

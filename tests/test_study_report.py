@@ -18,6 +18,7 @@ from multitide.errors import DataError, StoreError
 from multitide.reporting import write_study_report
 from multitide.reporting.answers import gain_plot, headlines
 from multitide.reporting.outcomes import confusion_table
+from multitide.reporting.tradeoff import alpha_losses, tradeoff_content
 from multitide.samples import Samples
 from multitide.study import Comparison, compare
 from study.fakes import RANDOM, Quick, make_study_samples
@@ -294,3 +295,22 @@ def test_groups_that_were_found_are_shown_with_what_was_predicted_and_measured(t
 
 def test_a_study_that_looked_for_no_groups_does_not_speak_of_them(page: Page) -> None:
     assert "Which tasks with which" not in page.text
+
+
+def test_arms_that_differ_in_alpha_show_the_trade_off(tmp_path: Path) -> None:
+    arms = {f"{alpha}": {"weighting": {"name": "fixed", "alpha": alpha}} for alpha in (0.8, 0.2, 0.5)}
+    samples = make_samples()
+    found = compare(samples, estimator=small(), arms=arms, split=RANDOM, n_seeds=2, n_jobs=1, verbose=0)
+    losses = alpha_losses(found)
+    assert losses["alpha"].tolist() == [0.2, 0.2, 0.5, 0.5, 0.8, 0.8]
+    figures = found.figures.query("metric == 'loss'").set_index(["arm", "task"])["mean"]
+    for row in losses.itertuples():
+        assert row.mean == figures[row.arm, row.task]
+    page = page_of(found, tmp_path)
+    first, second = (task.name for task in found.tasks)
+    assert f"The weight of {first} against {second}" in page.text
+    assert f"| 0.5 | {figures['0.5', first]:.4g} ±" in (tmp_path / "report.md").read_text(encoding="utf-8")
+
+
+def test_no_trade_off_is_shown_where_alpha_does_not_vary(written: tuple[Path, Comparison, Samples]) -> None:
+    assert tradeoff_content(written[1]) is None

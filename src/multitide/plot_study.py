@@ -309,6 +309,33 @@ def example_series(samples: Samples, number: int, ax: Axes) -> Axes:
     return ax
 
 
+def alpha_tradeoff(losses: pd.DataFrame, ax: Axes, reference: Mapping[str, float] | None = None) -> Axes:
+    """Draw what each of two tasks pays for the weight of the other: its loss over ``alpha``, the weight of the first.
+
+    Parameters
+    ----------
+    losses : DataFrame
+        ``alpha``, ``task``, ``mean`` and ``sd``; see :func:`multitide.reporting.tradeoff.alpha_losses`.
+    ax : Axes
+        Where to draw.
+    reference : mapping of str to float, optional
+        The loss of each task by itself, dashed.
+
+    Returns
+    -------
+    Axes
+        The same.
+    """
+    for number, (task, rows) in enumerate(losses.groupby("task", sort=False)):
+        color = f"C{number}"
+        ax.errorbar(rows["alpha"], rows["mean"], rows["sd"], color=color, marker="o", capsize=3, label=short(task))
+        if reference is not None and task in reference:
+            ax.axhline(reference[str(task)], color=color, linestyle="--", linewidth=1, label=f"{short(task)}, alone")
+    ax.set(xlabel=f"alpha, the weight of {short(losses['task'].iloc[0])}", ylabel="loss / trivial loss")
+    ax.legend()
+    return ax
+
+
 def short(name: Any) -> str:
     """Return a name as a figure has room for it."""
     text = str(name)

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from multitide import plot_study
 from multitide.errors import DataError, StoreError
 from multitide.report import readable_names, save_figure
-from multitide.reporting import answers, data, grouping, outcomes, protocol
+from multitide.reporting import answers, data, grouping, outcomes, protocol, tradeoff
 from multitide.reporting.conditions import condition_sections
 from multitide.reporting.pages import make_environment, markdown, write_page, written
 from multitide.samples import Samples
@@ -87,6 +87,7 @@ def page_content(comparison: Comparison, samples: Samples | None, command: str |
         "plot": answers.gain_plot(comparison),
         "outcomes": [outcomes.task_outcome(comparison, task) for task in comparison.tasks],
         "groupings": grouping.grouping_content(comparison),
+        "tradeoff": tradeoff.tradeoff_content(comparison),
         "weights": outcomes.weights(comparison),
         "conditions": condition_sections(comparison.conditions),
         "labels": data.label_rows(comparison),
