@@ -51,6 +51,36 @@ hidden_size = 4
 filters = [4, 4, 4]
 kernel_sizes = [3, 3, 3]
 """
+KINDS = """
+max_epochs = 1
+random_state = 0
+device = "cpu"
+
+[data]
+path = "hourly.csv"
+time = "hour"
+window = 16
+channels = ["load"]
+
+[split]
+by = "time"
+
+[[tasks]]
+name = "load"
+kind = "forecast"
+horizon = 2
+
+[[tasks]]
+name = "objects"
+kind = "multi_label"
+columns = ["person", "car"]
+
+[[tasks]]
+name = "heat"
+kind = "regression"
+loss = "quantile"
+
+"""
 
 
 @pytest.fixture
@@ -195,6 +225,31 @@ def test_predict_says_when_a_window_ends(call: Call) -> None:
     call("predict", "run", "new.csv", "--output", "answers.csv")
     answers = pd.read_csv("answers.csv", parse_dates=["time"])
     assert answers["time"].tolist() == table["time"][14:20].tolist()
+
+
+def test_forecasts_several_answers_and_quantiles_go_from_a_file_to_answers(call: Call, folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    hours = np.arange(240)
+    table = pd.DataFrame({"hour": hours, "load": np.sin(hours / 4) * 10 + 50 + rng.normal(size=240)}).round(3)
+    table["heat"] = (table["load"] + rng.normal(size=240)).round(3)
+    table["person"] = np.where(table["load"] > 52, "yes", "no")
+    table["car"] = pd.Series(np.where(table["heat"] > 48, "yes", "no")).mask(rng.random(240) < 0.3)
+    table.to_csv("hourly.csv", index=False)
+    (folder / "kinds.toml").write_text(KINDS + SMALL[SMALL.index("[backbone]") :])
+    call("fit", "kinds.toml", "--output", "run", "--quiet")
+    figures = pd.read_parquet("run/metrics.parquet").set_index(["task", "metric"])["value"]
+    assert figures[[("load", "skill"), ("objects", "exact_match"), ("heat", "coverage")]].notna().all()
+    table.drop(columns=["person", "car", "heat"]).head(30).to_csv("new.csv", index=False)
+    call("predict", "run", "new.csv", "--output", "answers.csv")
+    answers = pd.read_csv("answers.csv")
+    assert len(answers) == 30 - 16 + 1
+    numbers = answers[["load[+1]", "load[+2]", "q(heat=0.1)", "heat", "q(heat=0.9)"]]
+    assert np.isfinite(numbers).all(axis=None)
+    assert (answers["q(heat=0.1)"] < answers["heat"]).all() and (answers["heat"] < answers["q(heat=0.9)"]).all()
+    assert set(answers["person"]) | set(answers["car"]) <= {"yes", "no"}
+    samples = multitide.load_config("kinds.toml").read()
+    wanted = MultiTaskEstimator.load("run").predict(samples[np.arange(15)])
+    np.testing.assert_allclose(answers["load[+2]"], wanted["load[+2]"], rtol=1e-5)
 
 
 def test_info_says_what_a_model_is(call: Call, fitted: str) -> None:

@@ -27,6 +27,11 @@ from multitide import (
     read_table,
 )
 from multitide.purging import touches
+from multitide.representations import LinearHeads
+from multitide.splits import Split
+from multitide.study.baselines import BASELINES
+from multitide.study.hiding import keep_share
+from multitide.tasks import labelled
 from multitide.tasks.forecast import last_values
 
 OBJECTS = MultiLabel("objects", columns=["person", "car"])
@@ -146,6 +151,79 @@ def test_figures_are_those_of_scikit_learn(table: pd.DataFrame) -> None:
     assert figures["objects", "hamming_loss"] == pytest.approx(np.nanmean(wrongs.to_numpy()))
     some = wrongs.notna().any(axis=1)
     assert figures["objects", "exact_match"] == pytest.approx((wrongs[some].fillna(0).sum(axis=1) == 0).mean())
+
+
+def test_figures_of_quantiles_are_those_of_scikit_learn() -> None:
+    rng = np.random.default_rng(0)
+    levels = (0.05, 0.5, 0.8)
+    y = pd.DataFrame({"load": np.where(rng.random(80) < 0.3, np.nan, rng.normal(7, 3, 80))})
+    target = Regression("load", loss="quantile", quantiles=levels).fit_target(y)
+    decoded = np.sort(rng.normal(7, 3, (80, 3)), axis=1)
+    known = y["load"].notna().to_numpy()
+    truth, guess = y["load"][known], decoded[known]
+    figures = target.metrics(y, decoded).set_index("metric")["value"]
+    pinball = [sk.mean_pinball_loss(truth, guess[:, i], alpha=level) for i, level in enumerate(levels)]
+    assert figures["pinball"] == pytest.approx(np.mean(pinball))
+    inside = [low <= label <= high for label, (low, _, high) in zip(truth, guess, strict=True)]
+    assert 0 < figures["coverage"] < 1 and figures["coverage"] == pytest.approx(np.mean(inside))
+    assert figures["width"] == pytest.approx(np.mean(guess[:, 2] - guess[:, 0]))
+    assert figures["mae"] == pytest.approx(sk.mean_absolute_error(truth, guess[:, 1]))
+
+
+def shuffled(n: int) -> Split:
+    rows = np.random.default_rng(0).permutation(n)
+    return Split(*(np.sort(side) for side in np.split(rows, [n // 2, 3 * n // 4])))
+
+
+ODD = {
+    "a forecast": NEXT,
+    "several answers": OBJECTS,
+    "quantiles": Regression("noise", loss="quantile"),
+}
+
+
+@pytest.mark.parametrize("task", ODD.values(), ids=list(ODD))
+def test_lines_and_trees_refuse_what_they_do_not_answer(table: pd.DataFrame, task: Any) -> None:
+    samples = read(table, [task], channels=["load"])
+    wanted = rf"`tasks` must be .* numbers?, for linear heads; got '{task.name}'"
+    with pytest.raises(ParameterError, match=wanted):
+        LinearHeads([task]).fit(samples.gather(slice(None)).reshape(len(samples), -1), samples.y)
+    with pytest.raises(ParameterError, match=wanted):
+        small(tasks=[task], backbone="linear").fit(samples)
+    split, target = shuffled(len(samples)), task.fit_target(samples.y[task.columns])
+    with pytest.raises(ParameterError, match=wanted):
+        BASELINES["linear"]().answer(samples, split, target)
+    with pytest.raises(ParameterError, match=rf"`boosting` must have .* got the task '{task.name}'"):
+        BASELINES["boosting"]().answer(samples, split, target)
+
+
+@pytest.mark.parametrize("task", [Classification("wind", loss="focal"), Classification("wind", label_smoothing=0.2)])
+def test_lines_answer_classes_by_their_cross_entropy_whatever_the_loss(table: pd.DataFrame, task: Any) -> None:
+    samples = read(table, [task], channels=["load"])
+    vectors = np.nan_to_num(samples.gather(slice(None)).reshape(len(samples), -1))
+    heads, plain = (
+        LinearHeads([t], strengths=[0.1]).fit(vectors, samples.y) for t in (task, Classification("wind"))
+    )
+    pd.testing.assert_frame_equal(heads.predict_proba(vectors)["wind"], plain.predict_proba(vectors)["wind"])
+
+
+def test_labels_of_several_columns_count_by_task_and_hide_by_answer(table: pd.DataFrame) -> None:
+    y = read(table).y
+    y.loc[y.index[:100], "person"] = None  # the first column alone knows less than the task
+    samples = read(table).replace(y=y)
+    split = shuffled(len(samples))
+    counts = split.counts(labelled(TASKS, y))
+    for task in TASKS:
+        assert counts.loc[task.name, "train"] == y.iloc[split.train][task.columns].notna().any(axis=1).sum()
+    assert counts.loc["objects", "train"] > y.iloc[split.train]["person"].notna().sum()
+    few, more = (keep_share(samples, TASKS, split, share) for share in (0.02, 0.3))
+    for hidden in (few, more):
+        for side in (split.train, split.validation):
+            for column in OBJECTS.columns:
+                assert hidden.iloc[side][column].nunique() == 2
+    assert (few.notna() <= more.notna()).all(axis=None)
+    n_kept = labelled([OBJECTS], more).iloc[split.train].notna().sum().item()
+    assert n_kept == pytest.approx(0.3 * counts.loc["objects", "train"], abs=4)
 
 
 def test_a_forecast_on_arrays_finds_the_last_value_in_the_channel_of_its_name() -> None:
