@@ -49,7 +49,7 @@ def test_every_loss_starts_at_one() -> None:
 
         def on_train_begin(self, trainer: Trainer) -> None:
             trainer._streams = [replace(stream, validation=stream.train) for stream in trainer._streams]
-            self.losses = trainer.validate()
+            self.losses = trainer.validate().losses
 
     seen = FirstLosses()
     X, y = make_arrays()

@@ -79,3 +79,32 @@ def test_many_classes_are_shaded_but_not_written(ax: Axes) -> None:
 def test_a_figure_without_labels_is_refused(draw: object, ax: Axes) -> None:
     with pytest.raises(DataError, match=r"`measured` must have a label in some sample; got none of 'load' in 2"):
         draw(pd.Series([None, None], name="load"), pd.Series([1.0, 2.0]), ax)  # type: ignore[operator]
+
+
+@pytest.fixture
+def epochs() -> pd.DataFrame:
+    """Two epochs, in any order, of two tasks; "b" has no gradient in the first."""
+    rows = [
+        {"epoch": 2, "task": "a", "weight": 0.4, "gradient_norm": 3.0, "cosine(b)": -0.2},
+        {"epoch": 1, "task": "a", "weight": 0.5, "gradient_norm": 2.0},
+        {"epoch": 1, "task": "b", "weight": 0.5, "gradient_norm": np.nan},
+        {"epoch": 2, "task": "b", "weight": 0.6, "gradient_norm": 7.0, "cosine(a)": -0.2},
+    ]
+    train = pd.DataFrame(rows).assign(side="train")
+    return pd.concat([train, train[["epoch", "task", "weight"]].assign(side="validation")], ignore_index=True)
+
+
+def test_what_happened_between_the_tasks_is_drawn_once_a_task_or_pair(epochs: pd.DataFrame) -> None:
+    expected = {
+        plot.weights: {"a": [0.5, 0.4], "b": [0.5, 0.6]},
+        plot.gradient_norms: {"a": [2, 3], "b": [np.nan, 7]},
+        plot.cosines: {"a, b": [np.nan, -0.2]},
+    }
+    for draw, lines in expected.items():
+        ax = Figure().subplots()
+        assert draw(epochs, ax) is ax
+        drawn = {str(line.get_label()): line for line in ax.get_lines() if not str(line.get_label()).startswith("_")}
+        assert list(drawn) == list(lines)
+        for name, values in lines.items():
+            np.testing.assert_array_equal(drawn[name].get_xdata(), [1, 2])
+            np.testing.assert_array_equal(drawn[name].get_ydata(), values)

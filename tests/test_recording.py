@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -77,3 +78,13 @@ def test_runs_are_counted_and_nothing_shared_is_nothing_recorded() -> None:
 def test_every_is_a_positive_int() -> None:
     with pytest.raises(ParameterError, match=r"`every` must be a positive int; got 0"):
         GradientRecorder(every=0)
+
+
+def test_the_configuration_can_ask_for_it_and_training_does_not_notice() -> None:
+    samples, recorder = make_samples(), GradientRecorder(every=2)
+    plain = small(max_epochs=2, lr=0.01).fit(samples, callbacks=[recorder])
+    asked = small(max_epochs=2, lr=0.01, training={"record_gradients": 2}).fit(samples)
+    columns = ["epoch", "task", "side", "loss", "gradient_norm", "cosine(state)", "cosine(load)"]
+    pd.testing.assert_frame_equal(asked.history_[columns], plain.history_[columns])
+    with pytest.raises(ParameterError, match=r"`training.record_gradients` must be greater than or equal to 1; got 0"):
+        small(training={"record_gradients": 0}).fit(samples)

@@ -78,7 +78,8 @@ class MultiTaskEstimator(BaseEstimator):
     model_ : Answers
         The fitted module, from raw arrays to answers in the user's units.
     history_ : DataFrame
-        One row an epoch, task and side: ``loss`` (in units of the trivial loss), ``weight``, ``lr``, ``seconds``.
+        One row an epoch, task and side: ``loss`` (in units of the trivial loss), ``weight``, ``lr``, ``seconds``; on
+        the validation side ``metric`` and ``value`` of the headline figure.
     pretrain_history_ : DataFrame
         The same of the pre-training; empty if there was none.
     trials_ : DataFrame

@@ -17,6 +17,7 @@ from multitide.health import GradientHealth
 from multitide.keep import JOINT, Keeper
 from multitide.model import Network
 from multitide.recipe import resolve_batch_size, resolve_device
+from multitide.recording import GradientRecorder
 from multitide.schedule import Repeat, Schedule
 from multitide.starting import Source, carry_over
 from multitide.training import Trainer, copy_with_state
@@ -122,6 +123,8 @@ class Phases:
         schedule: Schedule | None = None,
     ) -> Trainer:
         group, recipe = self._group, self._recipe
+        every = self._settings.record_gradients
+        recorders = [] if every is None else [GradientRecorder(every)]
         trainer = Trainer(
             network.to(self._device),
             [each.on_device(network, i, self._device) for i, each in enumerate(data)],
@@ -135,7 +138,7 @@ class Phases:
             lr=recipe.lr,
             seed=recipe.seed,
             schedule=schedule,
-            callbacks=[*self._callbacks, *frozen.callbacks, GradientHealth()],
+            callbacks=[*recorders, *self._callbacks, *frozen.callbacks, GradientHealth()],
             frozen=frozen.modules,
             lr_factors=frozen.lr_factors,
         ).run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,6 +43,79 @@ def history(epochs: pd.DataFrame, ax: Axes) -> Axes:
     ax.set(xlabel="epoch", ylabel="loss (1 = best constant)", title="Validation (lines) and training (dashed)")
     ax.legend(frameon=False)
     return ax
+
+
+def weights(epochs: pd.DataFrame, ax: Axes) -> Axes:
+    """Draw the weight of each task's loss over the epochs.
+
+    Parameters
+    ----------
+    epochs : DataFrame
+        ``estimator.history_``: columns ``epoch``, ``task``, ``side``, ``weight``.
+    ax : Axes
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+        The same.
+    """
+    _draw_training(epochs, {str(task): (task, "weight") for task in epochs["task"].unique()}, ax)
+    ax.set(ylabel="weight of the loss", title="Weights")
+    return ax
+
+
+def gradient_norms(epochs: pd.DataFrame, ax: Axes) -> Axes:
+    """Draw the mean norm of each task's gradient at the shared parameters over the epochs, on a logarithmic axis.
+
+    Parameters
+    ----------
+    epochs : DataFrame
+        As for :func:`weights`, with the column ``gradient_norm`` of :class:`multitide.GradientRecorder`.
+    ax : Axes
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+        The same.
+    """
+    _draw_training(epochs, {str(task): (task, "gradient_norm") for task in epochs["task"].unique()}, ax)
+    ax.set(ylabel="norm of the gradient", title="Gradients at the shared parameters", yscale="log")
+    return ax
+
+
+def cosines(epochs: pd.DataFrame, ax: Axes) -> Axes:
+    """Draw the mean cosine between the gradients of every two tasks over the epochs; below 0 they conflict.
+
+    Parameters
+    ----------
+    epochs : DataFrame
+        As for :func:`weights`, with the columns ``cosine(TASK)`` of :class:`multitide.GradientRecorder`.
+    ax : Axes
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+        The same.
+    """
+    pairs = combinations(epochs["task"].unique(), 2)
+    _draw_training(epochs, {f"{task}, {other}": (task, f"cosine({other})") for task, other in pairs}, ax)
+    ax.axhline(0.0, color="0.6", linewidth=0.8, zorder=0)
+    ax.set(ylabel="cosine", ylim=(-1.05, 1.05), title="Angles between the tasks' gradients")
+    return ax
+
+
+def _draw_training(epochs: pd.DataFrame, lines: dict[str, tuple[str, str]], ax: Axes) -> None:
+    """Draw columns of the training rows, each of one task, over the epochs; a task that has none has no line."""
+    train = epochs[epochs["side"] == "train"].sort_values("epoch")
+    for number, (label, (task, column)) in enumerate(lines.items()):
+        rows = train[train["task"] == task]
+        if column in rows and rows[column].notna().any():
+            ax.plot(rows["epoch"], rows[column], ".-", color=f"C{number % 10}", label=label)
+    ax.set_xlabel("epoch")
+    ax.legend(frameon=False, fontsize="small")
 
 
 def predicted_vs_measured(measured: pd.Series, predicted: pd.Series, ax: Axes) -> Axes:

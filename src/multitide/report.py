@@ -26,6 +26,8 @@ from multitide.tasks import Forecast
 from multitide.tasks.forecast import last_values
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from multitide.estimator import MultiTaskEstimator
     from multitide.samples import Samples
 
@@ -145,7 +147,8 @@ def write_figures(report: Report, estimator: MultiTaskEstimator, folder: Path) -
     folder.mkdir()
     paths = []
     with readable_names():
-        paths.append(save_figure(plot.history, [estimator.history_], folder / "history.png"))
+        for name, line in _of_history(estimator.history_).items():
+            paths.append(save_figure(line, [estimator.history_], folder / f"{name}.png"))
         for data in report.data:
             test = data.test
             predicted = estimator.predict({data.name: test})[data.name]
@@ -159,6 +162,18 @@ def write_figures(report: Report, estimator: MultiTaskEstimator, folder: Path) -
                 name = re.sub(r"[^\w.-]+", "_", "_".join(filter(None, ["test", data.name, task.name])))
                 paths.append(save_figure(draw, [test.y[columns], predicted[columns]], folder / f"{name}.png"))
     return paths
+
+
+def _of_history(epochs: pd.DataFrame) -> dict[str, Callable[[pd.DataFrame, Axes], Axes]]:
+    """Return by name what there is to draw of a history: weights that are not all 1, gradients where recorded."""
+    draw: dict[str, Callable[[pd.DataFrame, Axes], Axes]] = {"history": plot.history}
+    if (epochs["weight"] != 1).any():
+        draw["weights"] = plot.weights
+    if "gradient_norm" in epochs and (epochs["gradient_norm"] > 0).any():
+        draw["gradient_norms"] = plot.gradient_norms
+    if epochs.filter(regex=r"^cosine\(").notna().any(axis=None):
+        draw["cosines"] = plot.cosines
+    return draw
 
 
 def _of_all(report: Report, table: Callable[[MeasuredData], pd.DataFrame]) -> pd.DataFrame:

@@ -25,9 +25,9 @@ from multitide.model import Network
 from multitide.part import Part
 from multitide.schedule import Schedule
 from multitide.stacking import Losses
+from multitide.validating import Validation, validate
 
 logger = logging.getLogger("multitide")
-VALIDATION_BATCH = 1024
 
 
 @dataclass
@@ -66,6 +66,11 @@ class Training(Part):
         last n; or "gradual", which starts with the heads and thaws a block at a time from the top, lower blocks at
         lower rates. "auto": nothing, unless there are pre-trained weights; then the depth is chosen on validation
         where there are enough labels, and only the heads learn where there are not.
+    record_gradients : int, optional
+        Sample every so many steps the norms of the tasks' gradients at the shared parameters, and the cosines between
+        them, for the history; see :class:`multitide.GradientRecorder`. A sampled step costs a pass back a task more:
+        with an LSTM 1.8, 2.7 and 4.6 times a plain step for 2, 4 and 8 tasks, so that every tenth costs 8, 17 and 36 %
+        of a run. None: nothing is recorded.
     """
 
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
@@ -80,6 +85,7 @@ class Training(Part):
     pretrain: tuple[str, ...] = ()
     start: str | None = None
     freeze: Literal["auto", "nothing", "backbone", "gradual"] | Annotated[int, Field(ge=1)] = "auto"
+    record_gradients: Annotated[int, Field(ge=1)] | None = None
 
 
 class Trainer:
@@ -179,10 +185,10 @@ class Trainer:
         self._tell("on_epoch_begin")
         started = time.perf_counter()
         train_losses = self.train_epoch()
-        validation_losses = self.validate()
+        validation = self.validate()
         self.weighting.end_epoch(train_losses)
-        improved = self.keeper.offer(self.epoch, validation_losses, self.evaluated)
-        rows = self._history_rows(train_losses, validation_losses, time.perf_counter() - started)
+        improved = self.keeper.offer(self.epoch, validation.losses, self.evaluated)
+        rows = self._history_rows(train_losses, validation, time.perf_counter() - started)
         self.history += rows
         self.stop = self.schedule.finished(self.epoch - 1, improved)
         self._tell("on_epoch_end", rows)
@@ -278,24 +284,9 @@ class Trainer:
         assert isinstance(self._average.module, Network)
         return self._average.module
 
-    @torch.no_grad()
-    def validate(self) -> dict[str, float]:
-        """Return each task's mean validation loss in units of its trivial loss; empty without validation."""
-        sides = [(i, s.samples, s.validation) for i, s in enumerate(self._streams) if s.validation is not None]
-        if not sides:
-            return {}
-        network = self.evaluated.eval()
-        sums = torch.zeros(len(self.names), dtype=torch.float64, device=self._device)
-        for i, samples, side in sides:
-            for rows in torch.from_numpy(side.index).to(self._device).split(VALIDATION_BATCH):
-                if not len(rows):  # a data set without labels of the tasks that are learned first
-                    continue
-                batch = samples.gather(rows)
-                outputs = network(batch.x, batch.lengths, batch.static, i)
-                sums += self._losses.sums(outputs, batch.codes)
-        counts = np.sum([side.measured.sum(axis=0) for _, _, side in sides], axis=0)
-        means = sums.cpu().numpy() / np.maximum(counts, 1)
-        return {name: float(mean) for name, mean, n in zip(self.names, means, counts, strict=True) if n}
+    def validate(self) -> Validation:
+        """Return each task's mean validation loss, in units of its trivial loss, and its headline figure."""
+        return validate(self.evaluated, self._streams, self._losses)
 
     # -- what the steps are made of ---------------------------------------------------------------------------------
 
@@ -346,16 +337,17 @@ class Trainer:
         )
 
     def _history_rows(
-        self, train: dict[str, float], validation: dict[str, float], seconds: float
+        self, train: dict[str, float], validation: Validation, seconds: float
     ) -> list[dict[str, Any]]:
         weights = self.weighting.current()
         lr = self.optimizer.param_groups[0]["lr"]
         shared = {"epoch": self.epoch, "lr": lr, "seconds": seconds}
-        return [
+        rows = [
             shared | {"task": name, "side": side, "loss": loss, "weight": weights.get(name, 1.0)}
-            for side, losses in (("train", train), ("validation", validation))
+            for side, losses in (("train", train), ("validation", validation.losses))
             for name, loss in losses.items()
         ]
+        return [row | (validation.figures.get(row["task"], {}) if row["side"] == "validation" else {}) for row in rows]
 
     def _tell(self, hook: str, *args: Any) -> None:
         for callback in self._callbacks:

@@ -201,6 +201,12 @@ class ClassificationTarget(Target):
         """Return the weighted loss of each row, shape (batch,), for logits (batch, n_classes)."""
         return self.class_weights[codes] * self.loss.rows(output, codes)
 
+    headline: ClassVar[str] = "accuracy"
+
+    def headline_rows(self, output: Tensor, codes: Tensor) -> Tensor:
+        """Return 1 where the most probable class is the right one, else 0, shape (batch,)."""
+        return output.argmax(dim=1) == codes
+
     def forward(self, output: Tensor) -> Tensor:
         """Turn logits into probabilities, shape (batch, n_classes)."""
         return output.softmax(dim=-1)

@@ -150,6 +150,16 @@ class RegressionTarget(Target):
         """Return each row's loss on standardised labels, shape (batch,), for outputs (batch, n_outputs)."""
         return self.loss.measure(self.loss.values(output), codes)
 
+    headline: ClassVar[str] = "rmse"
+
+    def headline_rows(self, output: Tensor, codes: Tensor) -> Tensor:
+        """Return squared errors on standardised labels, shape (batch,)."""
+        return (output[:, 0] - codes).square()
+
+    def headline_of(self, mean: float) -> float:
+        """Return the root of the mean squared error, in the user's units."""
+        return float(np.sqrt(mean) * float(self.scale))
+
     def forward(self, output: Tensor) -> Tensor:
         """Turn outputs into the user's units, float64 (batch,); (batch, n_quantiles) where quantiles are asked for."""
         numbers = self.loss.values(output).double() * self.scale + self.mean

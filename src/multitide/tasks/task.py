@@ -120,6 +120,23 @@ class Target(nn.Module, ABC):
     bias: Tensor
     trivial_loss: Tensor
 
+    # The metric that is measured at every epoch's end, which heads `metrics`; "": none is.
+    headline: ClassVar[str] = ""
+
+    def headline_rows(self, output: Tensor, codes: Tensor) -> Tensor:
+        """Return what the headline figure is made of the mean of, shape (batch,); rows without a label are dropped.
+
+        Parameters
+        ----------
+        output, codes : Tensor
+            As in `raw_loss`, but missing labels are missing.
+        """
+        return output.new_zeros(len(output))
+
+    def headline_of(self, mean: float) -> float:
+        """Return the headline figure of the mean over the labelled rows."""
+        return mean
+
     @property
     def alike(self) -> Hashable | None:
         """What other targets must share for `raw_loss` of any of them to be that of all, or None: it is its own alone.
