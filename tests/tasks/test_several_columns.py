@@ -197,6 +197,13 @@ def test_lines_and_trees_refuse_what_they_do_not_answer(table: pd.DataFrame, tas
         BASELINES["boosting"]().answer(samples, split, target)
 
 
+def test_conditions_refuse_what_their_linear_heads_do_not_answer_before_any_training(table: pd.DataFrame) -> None:
+    samples = read(table)
+    wanted = r"linear heads of `conditions`; got 'load' \(forecast\), 'objects' \(multi_label\)\. Leave them out"
+    with pytest.raises(ParameterError, match=wanted):
+        compare(samples, TASKS, split=shuffled(len(samples)), estimator=small(), conditions=True, n_jobs=1, verbose=0)
+
+
 @pytest.mark.parametrize("task", [Classification("wind", loss="focal"), Classification("wind", label_smoothing=0.2)])
 def test_lines_answer_classes_by_their_cross_entropy_whatever_the_loss(table: pd.DataFrame, task: Any) -> None:
     samples = read(table, [task], channels=["load"])

@@ -73,8 +73,14 @@ class Scales:
         return Line(weights, line.bias - self.center @ weights)
 
 
-def check_solvable(targets: Iterable[Target]) -> None:
+def check_solvable(targets: Iterable[Target], heads: str = "linear heads") -> None:
     """Raise unless each target is a number or a class a row: what a ridge or a logistic regression answers.
+
+    Parameters
+    ----------
+    targets : iterable of Target
+    heads : str
+        What cannot answer the others.
 
     Raises
     ------
@@ -89,7 +95,7 @@ def check_solvable(targets: Iterable[Target]) -> None:
     ]
     if odd:
         raise ParameterError(
-            f"`tasks` must be classifications, or regressions of one number, for linear heads; got {', '.join(odd)}. "
+            f"`tasks` must be classifications, or regressions of one number, for {heads}; got {', '.join(odd)}. "
             "Leave them out, or train a network."
         )
 

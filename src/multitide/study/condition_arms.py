@@ -8,9 +8,11 @@ from typing import Any, cast
 from multitide.errors import ParameterError
 from multitide.estimator import MultiTaskEstimator
 from multitide.recipe import make_part
+from multitide.representations.line import check_solvable
 from multitide.study.arms import ALONE as ALONE_ARM
 from multitide.study.arms import BY_NAME, Arm, resolve_arms, sharing_settings
 from multitide.study.probing import make_probe
+from multitide.study.protocol import Protocol
 
 # No user's arm has such a name, so both can be done in one study.
 _PREFIX = "conditions / "
@@ -47,6 +49,11 @@ def condition_arms(estimator: MultiTaskEstimator, task_names: Sequence[str]) -> 
     alone = cast(MultiTaskEstimator, arms[0].learner)
     sources = {RANDOM: None, **{features_of(task): task for task in task_names}}
     return arms + [Arm(name, make_probe(alone, task), (tuple(task_names),)) for name, task in sources.items()]
+
+
+def check_askable(protocol: Protocol) -> None:
+    """Raise if a task cannot be answered by the linear heads that read features."""
+    check_solvable((protocol.target(task, 0) for task in protocol.tasks), "the linear heads of `conditions`")
 
 
 def features_of(task: str) -> str:

@@ -17,7 +17,7 @@ from multitide.splits import Split, Splitter
 from multitide.study.arms import ALONE, Arm, Arms, resolve_arms
 from multitide.study.carry_out import carry_out, make_means
 from multitide.study.comparison import Comparison
-from multitide.study.condition_arms import condition_arms
+from multitide.study.condition_arms import check_askable, condition_arms
 from multitide.study.conditions import Conditions
 from multitide.study.cost import parse_budget
 from multitide.study.evidence import make_evidence
@@ -136,6 +136,8 @@ def compare(
     asking = condition_arms(estimator, names) if conditions else []
     protocol = make_protocol(samples, specs, split, cv, n_seeds, groups)
     check_seekable(resolved, protocol)
+    if conditions:
+        check_askable(protocol)
     means = make_means(estimator, n_jobs, folder, progress, verbose)
     resolved, groupings, known = settle(resolved, protocol, samples, means, seconds * SHARE_OF_SEEKING)
     seconds -= time.perf_counter() - started
