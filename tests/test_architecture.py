@@ -28,7 +28,7 @@ FLOORS = {
         *("sides", "domains", "recipe", "fitting", "group", "solving", "representing", "searching", "phases"),
         *("freezing", "starting", "predicting", "store", "records", "config", "mixing", "training", "batches"),
         *("model", "schedule", "keep", "callbacks", "recording", "display", "affinity", "stacking", "health"),
-        *("progress", "sizes", "validating"),
+        *("progress", "sizes", "validating", "lookahead"),
     ],
     "parts": ["tasks", "backbones", "sharing", "balancing", "representations", "encodings"],
     "data": [

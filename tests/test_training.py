@@ -166,8 +166,9 @@ def test_an_epoch_equals_a_plain_torch_loop() -> None:
             torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
 
 
-def test_nothing_is_read_from_the_device_within_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
-    trainer = make_trainer(make_samples())
+@pytest.mark.parametrize("weighting", ["uniform", "famo"])
+def test_nothing_is_read_from_the_device_within_an_epoch(weighting: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = make_trainer(make_samples(), weighting)
     step = trainer.step
 
     def forbid(*_: object, **__: object) -> None:

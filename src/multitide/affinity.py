@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
+from multitide.lookahead import LookAhead
 from multitide.recording import GradientRecorder
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ class AffinityRecorder(GradientRecorder):
     def __init__(self, every: int = 10) -> None:
         super().__init__(every)
         self._affinities: list[dict[str, Any]] = []
-        self._again: tuple[Sequence[Tensor], np.ndarray, _Generators] | None = None
+        self._ahead: LookAhead | None = None
 
     @property
     def affinities(self) -> pd.DataFrame:
@@ -77,7 +76,7 @@ class AffinityRecorder(GradientRecorder):
         """Remember what the step draws its dropped units from."""
         super().on_step_begin(trainer, rows, n_labelled)
         if self.is_sampled:
-            self._again = rows, n_labelled, _Generators(rows[0].device)
+            self._ahead = LookAhead(trainer, rows, n_labelled)
 
     def record(
         self,
@@ -88,62 +87,18 @@ class AffinityRecorder(GradientRecorder):
     ) -> None:
         """Note the affinities of this step, beside its norms and cosines."""
         super().record(trainer, losses, shared, gradients)
-        assert self._again is not None
-        rows, n_labelled, generators = self._again
+        assert self._ahead is not None
         now = torch.stack(list(losses.values())).detach()
-        network, rates = _Losses(trainer), _rates(trainer)
+        rates = _rates(trainer)
         for task, gradient in zip(losses, gradients, strict=True):
             ahead = {id(p): p.detach() - rates[id(p)] * g for p, g in zip(shared, gradient, strict=True)}
-            with generators.again():
-                then = network.at(ahead, rows, n_labelled)
+            then = self._ahead.losses(ahead)
             found = (1 - then.double() / now.double()).tolist()
             self._affinities += [
                 self.where(trainer)
                 | {"task": task, "other": other, "affinity": value if np.isfinite(value) else np.nan}
                 for other, value in zip(losses, found, strict=True)
             ]
-
-
-class _Losses(nn.Module):
-    """The losses of a step as a function of the parameters."""
-
-    def __init__(self, trainer: Trainer) -> None:
-        super().__init__()
-        self.network = trainer.network
-        self._trainer = trainer
-
-    def forward(self, rows: Sequence[Tensor], n_labelled: np.ndarray) -> Tensor:
-        losses, _ = self._trainer.task_losses(rows, n_labelled)
-        return torch.stack(list(losses.values()))
-
-    @torch.no_grad()
-    def at(self, parameters: Mapping[int, Tensor], rows: Sequence[Tensor], n_labelled: np.ndarray) -> Tensor:
-        """Return the losses with some parameters, by the ``id`` of those they stand in for, replaced.
-
-        Batch-norm statistics are updated in copies, which are thrown away.
-        """
-        state = {name: parameters[id(p)] for name, p in self.named_parameters() if id(p) in parameters}
-        state |= {name: buffer.clone() for name, buffer in self.named_buffers()}
-        losses: Tensor = functional_call(self, state, (rows, n_labelled))
-        return losses
-
-
-class _Generators:
-    """The states of torch's generators at one moment, to draw the same numbers once more."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._device = device
-        self._cpu = torch.get_rng_state()
-        self._cuda = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
-
-    @contextmanager
-    def again(self) -> Iterator[None]:
-        """Draw from that moment on; afterwards the generators are where they were."""
-        with torch.random.fork_rng(devices=[self._device] if self._cuda is not None else []):
-            torch.set_rng_state(self._cpu)
-            if self._cuda is not None:
-                torch.cuda.set_rng_state(self._cuda, self._device)
-            yield
 
 
 def _rates(trainer: Trainer) -> dict[int, float]:

@@ -20,6 +20,7 @@ from multitide.balancing.weighting import WeightingModule
 from multitide.callbacks import Callback
 from multitide.errors import MultitideError
 from multitide.keep import Keeper
+from multitide.lookahead import LookAhead
 from multitide.mixing import Mixer, Stream
 from multitide.model import Network
 from multitide.part import Part
@@ -220,11 +221,15 @@ class Trainer:
             Number of labelled rows of each task; tasks with none take no part in the step.
         """
         self.optimizer.zero_grad(set_to_none=True)
+        again = LookAhead(self, rows, n_labelled) if self.weighting.needs_second_forward else None
         self._tell("on_step_begin", rows, n_labelled)
         losses, features = self.task_losses(rows, n_labelled)
         self._tell("on_losses", losses)
         self.backward(losses, features)
         self.update()
+        if again is not None:
+            then = dict(zip(losses, again.losses().unbind(), strict=True))
+            self.weighting.after_update({name: loss.detach() for name, loss in losses.items()}, then)
         self._tell("on_step_end")
         zero = torch.zeros((), device=self._device)
         return torch.stack([losses[name].detach() if name in losses else zero for name in self.names])

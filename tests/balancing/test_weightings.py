@@ -17,7 +17,7 @@ NAMES = ["wear", "load", "fault", "leak"]
 KINDS = ["regression", "regression", "classification", "classification"]
 SUBSETS = [subset for n in (1, 2, 3) for subset in combinations(NAMES, n)]
 # Their terms are not added up, so that what one task's loss counts depends on the others: see the formulas' tests.
-NOT_ADDITIVE = {"geometric_mean", "stch", "cosmos", "pbi"}
+NOT_ADDITIVE = {"geometric_mean", "stch", "cosmos", "pbi", "famo"}
 
 
 def make_spec(name: str) -> Weighting:
@@ -203,6 +203,8 @@ def test_weights_that_do_not_fit_the_tasks_are_refused(spec: Weighting, match: s
         ("cosmos", {"strength": -1.0}),
         ("pbi", {"theta": -1.0}),
         ("imtl_l", {"lr": -1.0}),
+        ("famo", {"step_size": 0.0}),
+        ("famo", {"decay": -1.0}),
     ],
 )
 def test_impossible_parameters_are_refused(name: str, parameters: dict[str, float]) -> None:

@@ -17,6 +17,7 @@ from multitide.balancing.aggregators import (
     UPGrad,
 )
 from multitide.balancing.dwa import DWA
+from multitide.balancing.famo import FAMO
 from multitide.balancing.fixed import Fixed
 from multitide.balancing.imtl_l import IMTLL
 from multitide.balancing.mean import Mean
@@ -37,6 +38,7 @@ WEIGHTINGS: dict[str, type[Weighting]] = {
     "mean": Mean,
     "geometric_mean": GeometricMean,
     "imtl_l": IMTLL,
+    "famo": FAMO,
     "stch": STCH,
     "cosmos": COSMOS,
     "pbi": PBI,
@@ -62,6 +64,7 @@ __all__ = [
     "AGGREGATORS",
     "COSMOS",
     "DWA",
+    "FAMO",
     "IMTLG",
     "IMTLL",
     "MGDA",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,9 @@ class WeightingModule(nn.Module, ABC):
     """
 
     last_losses: Tensor
+
+    # Whether `after_update` wants to hear what each step did to the losses: a pass forward more a step.
+    needs_second_forward: ClassVar[bool] = False
 
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__()
@@ -51,6 +54,15 @@ class WeightingModule(nn.Module, ABC):
         """Hear each task's mean training loss of the epoch; a task without labels in it may be left out."""
         for name, loss in mean_losses.items():
             self.last_losses[self._position[name]] = loss
+
+    def after_update(self, before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> None:
+        """Hear what a step has done, if `needs_second_forward`.
+
+        Parameters
+        ----------
+        before, after : mapping of str to Tensor, each of shape ()
+            The losses of the tasks in the batch with the parameters before and after the step, without a graph.
+        """
 
     def current(self) -> dict[str, float]:
         """Return each task's weight: how much the number falls with its loss, at the last epoch's mean losses."""
