@@ -14,15 +14,21 @@ from multitide.recipe import make_part
 PAGE = (Path(__file__).parents[1] / "docs" / "methods.md").read_text(encoding="utf-8")
 
 
-def block(language: str) -> str:
-    """The only block of code in a language."""
-    (code,) = re.findall(rf"```{language}\n(.*?)```", PAGE, flags=re.DOTALL)
+def block(language: str, word: str = "") -> str:
+    """The only block of code in a language that holds a word."""
+    (code,) = (code for code in re.findall(rf"```{language}\n(.*?)```", PAGE, flags=re.DOTALL) if word in code)
     return str(code)
 
 
 def test_the_search_of_the_page_is_the_default_at_50_epochs() -> None:
-    spec = make_part("weighting", tomllib.loads(block("toml"))["weighting"])
+    spec = make_part("weighting", tomllib.loads(block("toml", "[weighting]"))["weighting"])
     assert spec == Search(n_trials=8, epochs=Search().epochs_of(50))
+
+
+def test_the_configuration_of_the_page_records() -> None:
+    training = tomllib.loads(block("toml", "[training]"))["training"]
+    history = small(max_epochs=1, training=training).fit(*make_arrays()).history_
+    assert history.loc[history["side"] == "train", "gradient_norm"].notna().all()
 
 
 def test_the_recorder_of_the_page_records() -> None:
