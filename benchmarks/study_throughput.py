@@ -1,6 +1,6 @@
 """Time one study done in three ways: a fit after another with all threads, with one thread, and a process a core.
 
-    python benchmarks/study_throughput.py [--seeds 4] [--runs 400] [--epochs 4] [--jobs N] [--rounds 1]
+    python benchmarks/study_throughput.py [--seeds 4] [--runs 400] [--epochs 16] [--jobs N] [--rounds 1]
 
 A process a core with one thread each must give the same bits as one process with one thread, and on two cores take at
 most 1 / 1.5 of the time of one process with two threads (which rounds differently: the difference is printed).
@@ -53,7 +53,7 @@ def difference(one: Comparison, other: Comparison) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name, default in (("seeds", 4), ("runs", 400), ("epochs", 4), ("rounds", 1)):
+    for name, default in (("seeds", 4), ("runs", 400), ("epochs", 16), ("rounds", 1)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--jobs", type=int, default=default_n_jobs("cpu"))
     options = parser.parse_args()

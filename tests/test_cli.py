@@ -333,7 +333,10 @@ def test_compare_checks_the_conditions_and_keeps_them(call: Call, folder: Path) 
 
 def test_compare_traces_the_gain_over_shares_of_the_labels(call: Call, folder: Path) -> None:
     options = ("--seeds", "1", "--jobs", "1", "--quiet", "--output", "curve")
-    result = call("compare", "small.toml", "--label-shares", "0.5,1", *options)
+    result = call("compare", "small.toml", "--label-shares", "0.5,1", "--conditions", *options)
+    assert "nan" not in result.stdout  # one seed gives no interval
+    assert "The conditions, with 100% of the labels" in result.stdout
+    assert all(title in result.stdout for title in TITLES.values())
     curve = LabelCurve.load(folder / "curve")
     assert curve.shares == [0.5, 1.0]
     for gain in curve.gains["gain"]:

@@ -99,6 +99,10 @@ def run_curve(config: Config, samples: Samples, folder: Path, options: dict[str,
     first = next(iter(curve.comparisons.values()))
     title = f"Gain over {first.reference!r} by the share of labels (+ is better)"
     show_table(curve.table(), f"{title}, with its {first.confidence:.0%} interval")
+    most = max(curve.comparisons)
+    if (found := curve.comparisons[most].conditions) is not None:
+        say(f"\nThe conditions, with {most:.0%} of the labels; for other shares in their reports:")
+        show_conditions(found)
     for share, comparison in curve.comparisons.items():
         write_study_report(comparison, folder_of(folder, share), samples=samples, command=command_line())
     page = write_curve_report(curve, folder, command=command_line())
@@ -149,7 +153,7 @@ def gain_table(comparison: Comparison) -> pd.DataFrame:
     """Return one row a task and arm, and the mean over tasks where it has a meaning, in words."""
     import pandas as pd
 
-    from multitide.study.text import verdict_in_words
+    from multitide.study.text import interval_in_words, verdict_in_words
 
     gains = comparison.gains
     if len(comparison.tasks) > 1 and len(comparison.mean_gains):
@@ -159,7 +163,7 @@ def gain_table(comparison: Comparison) -> pd.DataFrame:
             "task": gains["task"],
             "arm": gains["arm"],
             "gain": [f"{gain:+.4f}" for gain in gains["gain"]],
-            "interval": [f"{low:+.4f} .. {high:+.4f}" for low, high in zip(gains["low"], gains["high"], strict=True)],
+            "interval": [*map(interval_in_words, gains["low"], gains["high"])],
             "verdict": [verdict_in_words(str(verdict), comparison.margin) for verdict in gains["verdict"]],
             "seeds": gains["n_seeds"],
             "labelled": gains["n_labelled"],

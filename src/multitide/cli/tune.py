@@ -27,7 +27,7 @@ def tune(
 ) -> None:
     """Search for settings on the validation part, and write the best configuration.
 
-    Backbone, sharing, weighting and how to learn; [tune.space] of the configuration says what else, or what not.
+    Backbone, sharing, weighting and how to learn; `tune.space` in the configuration says what else, or what not.
     """
     from multitide.cli.run import claim, quietly
     from multitide.cli.show import show_next, show_tasks

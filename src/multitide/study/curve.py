@@ -16,7 +16,7 @@ from multitide.markup import note, panel, table
 from multitide.study.archive import write_table
 from multitide.study.comparison import Comparison
 from multitide.study.record import write_atomically
-from multitide.study.text import aligned, gain_title, listed, verdict_in_words
+from multitide.study.text import aligned, gain_title, interval_in_words, listed, verdict_in_words
 
 CURVE, RESULTS, FORMAT = "curve.json", "results.parquet", "multitide label curve"
 WORDS = {
@@ -81,7 +81,7 @@ class LabelCurve:
                     "labels": f"{row['share'] * 100:g} %",
                     "in training": f"{row['n_train']:,.0f}",
                     "gain": f"{row['gain']:+.4f}",
-                    "interval": f"{row['low']:+.4f} .. {row['high']:+.4f}",
+                    "interval": interval_in_words(row["low"], row["high"]),
                     "verdict": verdict_in_words(row["verdict"], margin),
                     "seeds": str(row["n_seeds"]),
                 }

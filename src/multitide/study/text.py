@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import pandas as pd
@@ -39,6 +40,11 @@ def verdict_in_words(verdict: str, margin: float) -> str:
     return f"same within {margin:.3g}" if verdict == SAME else verdict
 
 
+def interval_in_words(low: float, high: float) -> str:
+    """Write an interval; one seed or one test group gives none."""
+    return "-" if math.isnan(low) or math.isnan(high) else f"{low:+.4f} .. {high:+.4f}"
+
+
 def listed(names: Sequence[str]) -> str:
     """Write "a, b and c"."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
@@ -47,7 +53,8 @@ def listed(names: Sequence[str]) -> str:
 def loss_table(figures: pd.DataFrame) -> pd.DataFrame:
     """Return mean and spread of the loss as text: one row a task, one column an arm."""
     losses = figures[figures["metric"] == "loss"]
-    cells = losses.assign(cell=[f"{m:.3f} ± {s:.3f}" for m, s in zip(losses["mean"], losses["sd"], strict=True)])
+    pairs = zip(losses["mean"], losses["sd"], strict=True)
+    cells = losses.assign(cell=[f"{mean:.3f}" if math.isnan(sd) else f"{mean:.3f} ± {sd:.3f}" for mean, sd in pairs])
     table = cells.pivot(index="task", columns="arm", values="cell")
     return table.reindex(index=losses["task"].unique(), columns=losses["arm"].unique()).fillna("-")
 
@@ -57,7 +64,7 @@ def _gain_cells(row: dict[str, object], margin: float) -> dict[str, str]:
         "task": str(row["task"]),
         "arm": str(row["arm"]),
         "gain": f"{row['gain']:+.4f}",
-        "interval": f"[{row['low']:+.4f}, {row['high']:+.4f}]",
+        "interval": interval_in_words(float(str(row["low"])), float(str(row["high"]))),
         "verdict": verdict_in_words(str(row["verdict"]), margin),
         "seeds": str(row["n_seeds"]),
         "groups": str(row["n_groups"]),
