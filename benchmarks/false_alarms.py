@@ -1,6 +1,6 @@
 """Count false alarms: how often does a study of two equal arms claim a difference?
 
-    python benchmarks/false_alarms.py [--studies 200] [--seeds 5] [--runs 160] [--machines 40] [--jobs N]
+    python benchmarks/false_alarms.py [--studies 200] [--seeds 5] [--runs 160] [--machines 40] [--first 0] [--jobs N]
 
 Both arms are the same recipe (one small network for all tasks) with disjoint seeds, so that the true gain is zero.
 Every study simulates its own rig: fresh training and test data. Half of the machines are held out, and the interval is
@@ -60,12 +60,12 @@ def p_over_seeds(comparison: Any, task: str) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name, default in (("studies", 200), ("seeds", 5), ("runs", 160), ("machines", 40), ("epochs", 4)):
+    for name, default in (("studies", 200), ("seeds", 5), ("runs", 160), ("machines", 40), ("epochs", 4), ("first", 0)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--jobs", type=int, default=default_n_jobs("cpu"))
     options = parser.parse_args()
     started = time.perf_counter()
-    work = (delayed(study)(number, options) for number in range(options.studies))
+    work = (delayed(study)(number, options) for number in range(options.first, options.first + options.studies))
     gains = pd.concat(Parallel(n_jobs=options.jobs, inner_max_num_threads=1, backend="loky")(work))
     gains["alarm"] = (gains["low"] > 0) | (gains["high"] < 0)
     gains["claim"] = gains["verdict"].isin(["helps", "hurts"])

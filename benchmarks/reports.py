@@ -3,9 +3,10 @@
     python benchmarks/reports.py [rig] [hydraulic] [beijing] [physionet2012] [shares] [--seeds 5] [--folder F]
 
 The networks of the real data are those of ``configs/``, without their refit, which doubles the time; nothing is chosen
-here. ``shares`` is hydraulic with 5, 20, 50 and 100 % of its labels. The rig has few labels, and a truth that its
-verdicts can be checked with. A study lies in a folder of its own, with report.html; one that was interrupted goes on.
-Prints the tables of the page. About half an hour on two cores.
+here for them. The rig has few labels, and a truth that its verdicts can be checked with; its settings were chosen after
+test figures had been seen. ``shares`` is hydraulic with 5, 20, 50 and 100 % of its labels. A study lies in a folder of
+its own, with report.html; one that was interrupted goes on. Prints the tables of the page. About half an hour on two
+cores.
 """
 
 from __future__ import annotations
