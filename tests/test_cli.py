@@ -261,8 +261,10 @@ def test_info_says_what_a_model_is(call: Call, fitted: str) -> None:
 
 def test_a_model_folder_is_as_good_as_a_run_folder(call: Call, fitted: str) -> None:
     MultiTaskEstimator.load(fitted).save("model")
-    call("predict", "model", "data.csv", "--labels", "labels.csv", "--output", "a.csv")
-    call("info", "model")
+    for folder in ("model", fitted):
+        call("predict", folder, "data.csv", "--labels", "labels.csv", "--output", f"{folder}.csv")
+    pd.testing.assert_frame_equal(pd.read_csv("model.csv"), pd.read_csv(f"{fitted}.csv"))
+    assert "load" in call("info", "model").stdout
 
 
 def test_init_writes_a_configuration_that_passes_the_check(call: Call, folder: Path) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from multitide.samples import Samples
     from multitide.study import Comparison
 
+# Chosen so that the truth can be seen in a minute, by looking at the verdicts of four sizes: a show, no evidence.
 N_RUNS, LABEL_SHARE, N_SECONDS = 2400, 0.25, (24, 36)
 CONFIG = """\
 # Written by `multitide demo`: a simulated test rig, and four questions about each of its runs.

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from multitide.study.partition import Tasks, best_networks, group_scores
+from multitide.study.text import listed
 from multitide.study.verdicts import MARGIN
 
 PAIRS, AFFINITY = "pairs", "affinity"
@@ -92,7 +93,7 @@ class Grouping:
         pairs = list(zip(self.groups, self.answers, strict=True))
         said = [_network(group, answered) for group, answered in pairs if len(group) > 1]
         lonely = [group[0] for group in self.groups if len(group) == 1]
-        alone = f"; alone: {_listed(lonely)}" if lonely else ""
+        alone = f"; alone: {listed(lonely)}" if lonely else ""
         return f"One network each for: {'; '.join(said)}{alone}."
 
     def table(self) -> pd.DataFrame:
@@ -217,8 +218,4 @@ def _square(values: np.ndarray, names: Sequence[str]) -> pd.DataFrame:
 
 def _network(group: Sequence[str], answered: Sequence[str]) -> str:
     helpers = [task for task in group if task not in answered]
-    return _listed(answered) + (f" (helped by {_listed(helpers)})" if helpers else "")
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return listed(answered) + (f" (helped by {listed(helpers)})" if helpers else "")
