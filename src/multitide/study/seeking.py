@@ -84,6 +84,7 @@ def settle(
     fewer = replace(protocol, n_seeds=min(protocol.n_seeds, SEEDS))
     for arm in arms:
         if arm.seek is not None:
+            logger.info("%s: first, which tasks to train together; then the study itself.", arm.name)
             groupings[arm.name], fits = seek_groups(arm, fewer, samples, means, budget)
             known |= fits
             logger.info("%s: %s", arm.name, groupings[arm.name].advice)
