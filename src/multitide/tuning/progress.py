@@ -6,11 +6,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rich.console import Console
-from rich.progress import BarColumn, TaskID, TextColumn
-from rich.progress import Progress as Bar
-
 from multitide.study.cost import in_words
+from multitide.study.progress import StateBar
 
 
 @dataclass(frozen=True)
@@ -43,32 +40,14 @@ class Progress:
 Listener = Callable[[Progress], None]
 
 
-class TuningBar:
-    """A bar over a search: trials, the best loss beside that of the start, and the time to the end.
+class TuningBar(StateBar[Progress]):
+    """A bar over a search: trials, the best loss beside that of the start, and the time to the end."""
 
-    Parameters
-    ----------
-    console : rich Console, optional
-        Where to draw; standard error when not given. Nothing is drawn where that is no terminal.
-    """
+    name = "tune"
 
-    def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(stderr=True)
-        self._bar: Bar | None = None
-        self._task = TaskID(0)
-
-    def __call__(self, state: Progress) -> None:
-        """Draw the state."""
-        if not self._console.is_terminal:
-            return
-        if self._bar is None:
-            self._bar = Bar(TextColumn("tune"), BarColumn(), TextColumn("{task.fields[words]}"), console=self._console)
-            self._bar.start()
-            self._task = self._bar.add_task("tune", total=1.0, words="")
-        self._bar.update(self._task, completed=state.share, words=words(state))
-        if not state.running:
-            self._bar.stop()
-            self._bar = None
+    def read(self, state: Progress) -> tuple[float, float, str]:
+        """Show the share of the trials or of the time."""
+        return state.share, 1.0, words(state)
 
 
 def words(state: Progress) -> str:
