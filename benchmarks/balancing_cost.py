@@ -26,13 +26,13 @@ from torch import nn
 
 from multitide import GradientRecorder, MultiTaskEstimator, Samples
 from multitide.balancing import AGGREGATORS, WEIGHTINGS, Fixed
-from multitide.domains import Domain
-from multitide.group import Group
-from multitide.keep import Keeper
+from multitide.fitting.domains import Domain
+from multitide.fitting.group import Group
+from multitide.fitting.recipe import make_recipe
+from multitide.loop.keep import Keeper
+from multitide.loop.training import Trainer
 from multitide.part import Part
-from multitide.recipe import make_recipe
 from multitide.tasks import resolve_tasks
-from multitide.training import Trainer
 
 BATCH_SIZE, LR, N_SAMPLES = 64, 1e-4, 1024
 PLAIN = "uniform"

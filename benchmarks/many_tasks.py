@@ -24,13 +24,13 @@ import torch
 
 from multitide import MultiTaskEstimator, Samples, simulate_rig
 from multitide.backbones import LSTMFCN
-from multitide.domains import Domain
 from multitide.errors import MultitideWarning
-from multitide.group import Group
-from multitide.keep import Keeper
-from multitide.recipe import make_recipe
+from multitide.fitting.domains import Domain
+from multitide.fitting.group import Group
+from multitide.fitting.recipe import make_recipe
+from multitide.loop.keep import Keeper
+from multitide.loop.training import Trainer
 from multitide.tasks import resolve_tasks
-from multitide.training import Trainer
 
 BATCH_SIZE, N_TEST = 64, 1000
 

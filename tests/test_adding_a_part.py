@@ -19,8 +19,8 @@ from multitide import MultiTaskEstimator
 from multitide.backbones import BACKBONES
 from multitide.balancing import WEIGHTINGS
 from multitide.errors import DataError, ParameterError
+from multitide.fitting.recipe import make_recipe
 from multitide.methods import goes_with, methods
-from multitide.recipe import make_recipe
 from multitide.sharing import SHARINGS
 from multitide.tasks import TASKS, task_from_config, task_to_config
 

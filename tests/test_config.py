@@ -18,12 +18,12 @@ from multitide.config_file import Config, config_problems, load_config
 from multitide.encodings import ENCODINGS, PiecewiseLinear
 from multitide.encodings.inputs import Inputs
 from multitide.errors import DataError, ParameterError
-from multitide.recipe import PART_PARAMETERS
+from multitide.fitting.recipe import PART_PARAMETERS
+from multitide.loop.training import Training
 from multitide.sharing import SHARINGS, Hard
 from multitide.splits import Splitter
 from multitide.tasks import Auto, Regression
 from multitide.toml import read_toml, toml_text
-from multitide.training import Training
 
 REGISTRIES = {"encodings": ENCODINGS, "splitter": SPLITTERS, **PART_PARAMETERS}
 EVERY_PART = [(registry, name) for registry, parts in REGISTRIES.items() for name in parts]

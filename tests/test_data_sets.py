@@ -14,22 +14,22 @@ import torch
 from makers import make_arrays, make_samples, small
 from multitide.backbones import BACKBONES
 from multitide.balancing import AGGREGATORS, PCGrad
-from multitide.batches import Rows
-from multitide.domains import Domain
 from multitide.encodings.inputs import Inputs
 from multitide.errors import DataError, ParameterError
 from multitide.estimator import MultiTaskEstimator
-from multitide.group import Group
-from multitide.keep import Keeper
-from multitide.mixing import Mixer, shares
-from multitide.recipe import make_recipe
+from multitide.fitting.domains import Domain
+from multitide.fitting.group import Group
+from multitide.fitting.recipe import make_recipe
+from multitide.loop.batches import Rows
+from multitide.loop.keep import Keeper
+from multitide.loop.mixing import Mixer, shares
+from multitide.loop.training import Trainer, Training
+from multitide.model.store import _record_hash
 from multitide.samples import Samples
 from multitide.sharing import SHARINGS, Hard
 from multitide.sharing.across import PerDomain
-from multitide.store import _record_hash
 from multitide.study import compare
 from multitide.tasks import Regression, resolve_tasks
-from multitide.training import Trainer, Training
 
 CPU = torch.device("cpu")
 CONDITIONINGS = ("none", "one_hot", "film")

@@ -19,14 +19,14 @@ from sklearn.pipeline import Pipeline
 from makers import make_arrays, make_samples, small
 from multitide.backbones import LSTMFCN
 from multitide.balancing import AGGREGATORS, PCGrad
-from multitide.callbacks import Callback
 from multitide.errors import DataError, ParameterError
 from multitide.estimator import MultiTaskEstimator
+from multitide.loop.callbacks import Callback
+from multitide.loop.training import Trainer, Training
 from multitide.samples import Samples
 from multitide.sharing import Hard
 from multitide.splits import Splitter
 from multitide.tasks import Classification, Regression
-from multitide.training import Trainer, Training
 
 
 def test_it_learns_classes_and_numbers_with_missing_labels() -> None:

@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from makers import make_samples, small
 from multitide import GradientFlow, gradient_flow
 from multitide.backbones import LSTM, RNN
-from multitide.callbacks import Callback
 from multitide.gradients import TOTAL
+from multitide.loop.callbacks import Callback
+from multitide.loop.training import Trainer
 from multitide.plot_gradients import flow_by_step
-from multitide.training import Trainer
 
 
 @pytest.mark.parametrize("fitted", [True, False])

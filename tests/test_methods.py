@@ -17,9 +17,9 @@ from multitide.cli import app
 from multitide.cli.methods import TITLES, short
 from multitide.errors import ParameterError
 from multitide.estimator import MultiTaskEstimator
+from multitide.fitting.recipe import PART_PARAMETERS
 from multitide.methods import KINDS, MATCHED, defaults, first_sentence, goes_with, in_words, methods, mismatches, papers
 from multitide.part import Part
-from multitide.recipe import PART_PARAMETERS
 from multitide.sharing import Hard, SoftHard
 
 TABLE = methods()

@@ -9,7 +9,7 @@ from pathlib import Path
 from makers import make_arrays, small
 from multitide import GradientRecorder
 from multitide.balancing import AGGREGATORS, WEIGHTINGS, Search
-from multitide.recipe import make_part
+from multitide.fitting.recipe import make_part
 
 PAGE = (Path(__file__).parents[1] / "docs" / "methods.md").read_text(encoding="utf-8")
 

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 from makers import make_samples, small
+from multitide.loop.training import Training
 from multitide.report import MeasuredData, Report, how_split, markdown_table, write_report
 from multitide.samples import Samples
 from multitide.splits import Splitter
 from multitide.tasks import describe_tasks
-from multitide.training import Training
 
 
 @pytest.fixture

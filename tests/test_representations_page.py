@@ -11,7 +11,7 @@ import pytest
 from makers import small
 from multitide.encodings.inputs import Inputs
 from multitide.errors import ParameterError
-from multitide.recipe import make_recipe
+from multitide.fitting.recipe import make_recipe
 from multitide.representations import REPRESENTATIONS, MiniRocket
 from multitide.study.arms import resolve_arms
 from multitide.study.baselines import LinearBaseline

@@ -10,8 +10,6 @@ __version__ = "0.1.0"
 # Which module holds which public name. A name is imported when it is first used, so that `import multitide` and
 # `multitide --help` need no torch. `__init__.pyi` says the same to type checkers; a test keeps the two equal.
 _PUBLIC = {
-    "affinity": ("AffinityRecorder",),
-    "callbacks": ("Callback",),
     "config_file": ("Config", "config_problems", "load_config"),
     "encodings.inputs": ("Inputs",),
     "errors": (
@@ -24,7 +22,10 @@ _PUBLIC = {
     ),
     "estimator": ("MultiTaskEstimator",),
     "gradients": ("GradientFlow", "gradient_flow"),
-    "recording": ("GradientRecorder",),
+    "loop.affinity": ("AffinityRecorder",),
+    "loop.callbacks": ("Callback",),
+    "loop.recording": ("GradientRecorder",),
+    "loop.training": ("Training",),
     "reporting": ("write_study_report",),
     "samples": ("Samples",),
     "simulate": ("rig_truth", "simulate_rig"),
@@ -35,7 +36,6 @@ _PUBLIC = {
     ),
     "tables": ("column_roles", "read_like", "read_table"),
     "tasks": ("Classification", "Forecast", "MultiLabel", "Regression", "Task", "describe_tasks"),
-    "training": ("Training",),
     "tuning": ("Tuning", "tune"),
 }
 # Reached as attributes too: `import multitide as mt; mt.plot.history(...)`.

@@ -12,8 +12,6 @@ from multitide import plot_study as plot_study
 from multitide import plot_tuning as plot_tuning
 from multitide import representations as representations
 from multitide import sharing as sharing
-from multitide.affinity import AffinityRecorder as AffinityRecorder
-from multitide.callbacks import Callback as Callback
 from multitide.config_file import Config as Config
 from multitide.config_file import config_problems as config_problems
 from multitide.config_file import load_config as load_config
@@ -27,7 +25,10 @@ from multitide.errors import StoreError as StoreError
 from multitide.estimator import MultiTaskEstimator as MultiTaskEstimator
 from multitide.gradients import GradientFlow as GradientFlow
 from multitide.gradients import gradient_flow as gradient_flow
-from multitide.recording import GradientRecorder as GradientRecorder
+from multitide.loop.affinity import AffinityRecorder as AffinityRecorder
+from multitide.loop.callbacks import Callback as Callback
+from multitide.loop.recording import GradientRecorder as GradientRecorder
+from multitide.loop.training import Training as Training
 from multitide.reporting import write_study_report as write_study_report
 from multitide.samples import Samples as Samples
 from multitide.simulate import rig_truth as rig_truth
@@ -53,7 +54,6 @@ from multitide.tasks import MultiLabel as MultiLabel
 from multitide.tasks import Regression as Regression
 from multitide.tasks import Task as Task
 from multitide.tasks import describe_tasks as describe_tasks
-from multitide.training import Training as Training
 from multitide.tuning import Tuning as Tuning
 from multitide.tuning import tune as tune
 

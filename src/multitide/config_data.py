@@ -10,9 +10,9 @@ from typing import Any
 
 from multitide.checks import suggest
 from multitide.config import SPLITTERS, gathering, part_from_config
-from multitide.domains import PLAIN
+from multitide.fitting.domains import PLAIN
+from multitide.fitting.sides import fitting_rule
 from multitide.samples import Samples
-from multitide.sides import fitting_rule
 from multitide.splits import Splitter
 from multitide.tables import read_present, read_table
 from multitide.tasks import Task

@@ -14,11 +14,11 @@ import pandas as pd
 from multitide.checks import suggest
 from multitide.config import SPLITTERS, Registry, gathering, part_from_config, raise_problems
 from multitide.config_data import DataTable, parse_data, parse_several, plain_data
-from multitide.domains import PLAIN, in_domain, labels_of, resolve_domain_tasks
 from multitide.errors import DataError, ParameterError
 from multitide.estimator import MultiTaskEstimator
-from multitide.fitting import check_lengths, check_several
-from multitide.recipe import PART_PARAMETERS, make_recipe
+from multitide.fitting.domains import PLAIN, in_domain, labels_of, resolve_domain_tasks
+from multitide.fitting.fit import check_lengths, check_several
+from multitide.fitting.recipe import PART_PARAMETERS, make_recipe
 from multitide.samples import Samples
 from multitide.splits import Splitter
 from multitide.tasks import Task, task_from_config

@@ -13,20 +13,27 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import estimator_html_repr
 from sklearn.utils.validation import check_is_fitted
 
-from multitide.callbacks import Callback
-from multitide.display import fitted_html
-from multitide.domains import as_data_sets, check_names, learning_domains, like, plain_or_dict, resolve_domain_tasks
 from multitide.errors import DataError, ParameterError
-from multitide.fitting import check_several, fit_model
-from multitide.predicting import decode, joined, tables
-from multitide.progress import ProgressBar
-from multitide.recipe import PART_PARAMETERS, make_part, make_recipe, resolve_device
-from multitide.records import data_record
-from multitide.representing import fit_encoder, vectors_of
+from multitide.fitting.domains import (
+    as_data_sets,
+    check_names,
+    learning_domains,
+    like,
+    plain_or_dict,
+    resolve_domain_tasks,
+)
+from multitide.fitting.fit import check_several, fit_model
+from multitide.fitting.recipe import PART_PARAMETERS, make_part, make_recipe, resolve_device
+from multitide.fitting.starting import Source
+from multitide.loop.callbacks import Callback
+from multitide.loop.progress import ProgressBar
+from multitide.model.display import fitted_html
+from multitide.model.predicting import decode, joined, tables
+from multitide.model.records import data_record
+from multitide.model.representing import fit_encoder, vectors_of
+from multitide.model.store import StoredModel, load_model, read_history, save_model
 from multitide.samples import Samples
 from multitide.splits import Splitter
-from multitide.starting import Source
-from multitide.store import StoredModel, load_model, read_history, save_model
 from multitide.tasks import ClassificationTarget, Task
 
 Decoded = dict[str, np.ndarray]
@@ -43,8 +50,8 @@ class MultiTaskEstimator(BaseEstimator):
         From series to features; ``LSTMFCN(hidden_size=32)`` or its name.
     inputs : Inputs, optional
         How raw series are clipped, imputed, scaled and encoded, inside the model.
-    sharing : {"hard", "none"} or Sharing, default="hard"
-        One backbone for all tasks, or a network a task.
+    sharing : str or Sharing, default="hard"
+        Which parameters tasks have in common: all but the heads ("hard"), none, or in between ("soft", ...).
     weighting : str or Weighting, default="uniform"
         From the tasks' losses, each in units of its trivial loss, to the one that is minimised.
     aggregator : str or Aggregator, optional
@@ -88,10 +95,8 @@ class MultiTaskEstimator(BaseEstimator):
         The epoch that answers each task.
     n_labelled_ : dict of str to dict
         Labelled rows of each task on each side.
-    n_channels_in_, n_timepoints_in_ : int
-        Shape of the training series; with several data sets a dict by their names.
-    channels_ : tuple of str
-        Names of the channels; with several data sets a dict by their names.
+    n_channels_in_, n_timepoints_in_, channels_ : int, int, tuple of str
+        Shape of the training series and names of their channels; with several data sets dicts by their names.
     representation_ : Encoder or None
         What ``inputs.representation`` became on the training part's series.
     seed_ : int

@@ -11,13 +11,13 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from multitide.batches import DeviceSamples
-from multitide.domains import Domain
 from multitide.errors import DataError
 from multitide.estimator import MultiTaskEstimator
-from multitide.group import Group
-from multitide.model import Network
-from multitide.recipe import make_recipe
+from multitide.fitting.domains import Domain
+from multitide.fitting.group import Group
+from multitide.fitting.recipe import make_recipe
+from multitide.loop.batches import DeviceSamples
+from multitide.network.network import Network
 from multitide.samples import Samples
 from multitide.tasks import resolve_tasks
 

@@ -16,10 +16,10 @@ from multitide.checks import check_choice
 from multitide.config import SPLITTERS
 from multitide.encodings import ENCODINGS
 from multitide.errors import ParameterError
+from multitide.fitting.recipe import PART_PARAMETERS, combination_problems, make_part
+from multitide.loop.schedule import SCHEDULES
 from multitide.part import Part
-from multitide.recipe import PART_PARAMETERS, combination_problems, make_part
 from multitide.representations import REPRESENTATIONS
-from multitide.schedule import SCHEDULES
 from multitide.sharing import Sharing
 from multitide.study.baselines import BASELINES
 from multitide.tasks import TASKS

@@ -18,10 +18,10 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 
 from multitide import plot
-from multitide.recipe import make_part
-from multitide.sizes import ending_weights, size_in_words
+from multitide.fitting.recipe import make_part
+from multitide.model.sizes import ending_weights, size_in_words
+from multitide.model.store import installed_versions
 from multitide.splits import Split, Splitter
-from multitide.store import installed_versions
 from multitide.tasks import Forecast
 from multitide.tasks.forecast import last_values
 

@@ -13,8 +13,8 @@ from makers import make_samples, small
 from multitide.backbones import LSTMFCN
 from multitide.balancing import FAMO, WEIGHTINGS
 from multitide.balancing.famo import FAMOModule
-from multitide.callbacks import Callback
-from multitide.training import Trainer
+from multitide.loop.callbacks import Callback
+from multitide.loop.training import Trainer
 
 NAMES = ["wear", "load", "fault"]
 SETS = [[0, 1, 2], [0, 1, 2], [0, 2], [1, 2], [2], [0, 1, 2], [0, 1], [0, 1, 2], [1, 2]]

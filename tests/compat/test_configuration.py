@@ -18,8 +18,8 @@ from multitide.compat import from_reference_config, model_folder
 from multitide.compat.page import PAGES
 from multitide.errors import DataError, MultitideWarning, ParameterError
 from multitide.estimator import MultiTaskEstimator
+from multitide.loop.training import Training
 from multitide.tasks import Classification, Regression
-from multitide.training import Training
 
 NEEDED: dict[str, dict[str, Any]] = {
     "LSTM": {"input_size": 3, "num_classes": 2},

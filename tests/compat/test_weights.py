@@ -18,8 +18,8 @@ from multitide.compat import load_reference_weights
 from multitide.encodings.inputs import Inputs
 from multitide.errors import DataError, StoreError
 from multitide.estimator import MultiTaskEstimator
+from multitide.loop.training import Training
 from multitide.samples import Samples
-from multitide.training import Training
 
 
 def stored(network: nn.Module, folder: Path) -> Path:

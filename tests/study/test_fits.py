@@ -13,12 +13,12 @@ from makers import make_samples
 from multitide.backbones import LSTMFCN
 from multitide.errors import MultitideWarning
 from multitide.estimator import MultiTaskEstimator
+from multitide.loop.training import Trainer
 from multitide.study.arms import resolve_arms
 from multitide.study.fits import Fit, Watch, do, quiet, single_thread
 from multitide.study.jobs import make_job
 from multitide.study.protocol import Protocol, make_protocol
 from multitide.tasks import resolve_tasks
-from multitide.training import Trainer
 from study.fakes import ERRORS, RANDOM, Quick, make_small_protocol
 
 SMALL = LSTMFCN(hidden_size=4, filters=(4, 4, 4), kernel_sizes=(3, 3, 3))

@@ -11,13 +11,13 @@ import pytest
 
 from multitide.backbones import LSTMFCN
 from multitide.errors import DataError, ParameterError
+from multitide.loop.training import Training
 from multitide.splits import Split, Splitter
 from multitide.study.arms import Arm, resolve_arms
 from multitide.study.jobs import Job, make_job, steps_an_epoch, teaching_rows
 from multitide.study.plan import Plan, make_plan
 from multitide.study.protocol import Protocol, make_protocol
 from multitide.tasks import resolve_tasks
-from multitide.training import Training
 from study.fakes import RANDOM, Quick, make_small_protocol, make_study_samples
 
 

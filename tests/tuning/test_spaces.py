@@ -14,8 +14,8 @@ from multitide.backbones import GRU
 from multitide.config import part_to_config
 from multitide.errors import ParameterError
 from multitide.estimator import MultiTaskEstimator
+from multitide.fitting.recipe import PART_PARAMETERS, make_recipe
 from multitide.methods import mismatches
-from multitide.recipe import PART_PARAMETERS, make_recipe
 from multitide.tuning.proposals import propose
 from multitide.tuning.ranges import RANGES
 from multitide.tuning.settings import brief, params_of, problems_of, settings_of, with_settings

@@ -72,8 +72,8 @@ def demo(
     from multitide.cli.show import show_next
     from multitide.cli.terminal import say
     from multitide.config_file import load_config
+    from multitide.model.store import refuse_existing
     from multitide.simulate import simulate_rig
-    from multitide.store import refuse_existing
 
     folder = folder or first_free(Path("multitide-demo"))
     refuse_existing(folder)

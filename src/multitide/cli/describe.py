@@ -9,9 +9,9 @@ import pandas as pd
 from multitide.cli.show import show_heading, show_reading
 from multitide.cli.terminal import show_table
 from multitide.estimator import MultiTaskEstimator
-from multitide.records import DataRecord
-from multitide.sizes import ending_weights, size_in_words, size_of, sizes_by_task
-from multitide.store import read_record
+from multitide.model.records import DataRecord
+from multitide.model.sizes import ending_weights, size_in_words, size_of, sizes_by_task
+from multitide.model.store import read_record
 from multitide.toml import read_toml
 
 

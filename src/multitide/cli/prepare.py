@@ -44,7 +44,7 @@ def check(
     from multitide.cli.show import show_next
     from multitide.config import raise_problems
     from multitide.config_file import config_problems, load_config, read_all
-    from multitide.domains import resolve_domain_tasks
+    from multitide.fitting.domains import resolve_domain_tasks
 
     with quietly():
         raise_problems(config_problems(config))

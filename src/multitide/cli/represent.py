@@ -37,9 +37,9 @@ def represent(
     from multitide.cli.run import quietly
     from multitide.cli.terminal import say
     from multitide.cli.use import check_output, write_output
-    from multitide.recipe import make_part, with_representation
-    from multitide.representing import fit_encoder
-    from multitide.store import load_model
+    from multitide.fitting.recipe import make_part, with_representation
+    from multitide.model.representing import fit_encoder
+    from multitide.model.store import load_model
 
     check_output(output)
     single = {"labels": labels, "series": series, "window": window, "stride": stride}

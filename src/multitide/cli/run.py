@@ -15,10 +15,10 @@ import numpy as np
 from multitide.cli.show import show_heading, show_metrics, show_next, show_reading, show_split, show_tasks
 from multitide.cli.terminal import say
 from multitide.config_file import Config, read_all
-from multitide.domains import in_domain, resolve_domain_tasks, tasks_of
 from multitide.errors import DataError, ParameterError, StoreError
+from multitide.fitting.domains import in_domain, resolve_domain_tasks, tasks_of
+from multitide.model.store import refuse_existing, write_history
 from multitide.report import MeasuredData, Report, how_split, write_report
-from multitide.store import refuse_existing, write_history
 from multitide.tasks import Task, describe_tasks
 
 if TYPE_CHECKING:

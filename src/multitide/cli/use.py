@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from multitide.estimator import MultiTaskEstimator
-    from multitide.records import DataRecord
+    from multitide.model.records import DataRecord
     from multitide.samples import Samples
 
 Run = Annotated[Path, typer.Argument(help="A run folder or a model folder.")]

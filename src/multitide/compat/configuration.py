@@ -18,9 +18,9 @@ from multitide.config import gathering, raise_problems
 from multitide.encodings.inputs import Inputs
 from multitide.errors import MultitideWarning, ParameterError
 from multitide.estimator import MultiTaskEstimator
+from multitide.loop.training import Training
 from multitide.part import annotation_problems
 from multitide.tasks import Classification, Regression, Task
-from multitide.training import Training
 
 logger = logging.getLogger("multitide")
 KEYS = ("model", "best_model_path", "parameter")

@@ -18,15 +18,15 @@ from torch import Tensor
 
 from multitide.backbones import LSTMFCN
 from multitide.checks import suggest
-from multitide.domains import PLAIN
 from multitide.encodings.inputs import Inputs
 from multitide.errors import DataError, StoreError
 from multitide.estimator import MultiTaskEstimator
-from multitide.group import build_network
-from multitide.model import Answers, Entrance, Network
-from multitide.recipe import make_recipe
-from multitide.records import DataRecord
-from multitide.store import StoredModel
+from multitide.fitting.domains import PLAIN
+from multitide.fitting.group import build_network
+from multitide.fitting.recipe import make_recipe
+from multitide.model.records import DataRecord
+from multitide.model.store import StoredModel
+from multitide.network.network import Answers, Entrance, Network
 from multitide.tasks import Classification, ClassificationTarget, Regression, RegressionTarget, Target
 
 State = dict[str, Tensor]

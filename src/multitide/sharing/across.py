@@ -25,7 +25,7 @@ class Across(NamedTuple):
 
 
 class PerDomain(nn.Module):
-    """A module a data set, of which the current one's is called; :class:`multitide.model.Network` says which it is.
+    """A module a data set, of which the current one's is called; the network says which it is.
 
     Parameters
     ----------

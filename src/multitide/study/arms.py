@@ -13,7 +13,7 @@ from multitide.checks import check_positive_int, one_of, suggest
 from multitide.config import gathering, part_from_config, part_to_config, raise_problems
 from multitide.errors import ParameterError
 from multitide.estimator import MultiTaskEstimator
-from multitide.recipe import OPTIONAL, PART_PARAMETERS, make_part, make_recipe
+from multitide.fitting.recipe import OPTIONAL, PART_PARAMETERS, make_part, make_recipe
 from multitide.sharing import SHARINGS, NoSharing
 from multitide.study.baselines import BASELINES, Baseline
 from multitide.study.partition import MOST_TASKS

@@ -16,8 +16,8 @@ from multitide.backbones.linear import STRENGTHS, Linear
 from multitide.encodings.inputs import Inputs, NameOrRepresentation
 from multitide.errors import ParameterError
 from multitide.estimator import MultiTaskEstimator
+from multitide.fitting.recipe import with_representation
 from multitide.part import Part
-from multitide.recipe import with_representation
 from multitide.samples import Samples
 from multitide.splits import Split
 from multitide.study.features import window_features

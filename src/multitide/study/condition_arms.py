@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from multitide.errors import ParameterError
 from multitide.estimator import MultiTaskEstimator
-from multitide.recipe import make_part
+from multitide.fitting.recipe import make_part
 from multitide.representations.line import check_solvable
 from multitide.study.arms import ALONE as ALONE_ARM
 from multitide.study.arms import BY_NAME, Arm, resolve_arms, sharing_settings

@@ -11,14 +11,14 @@ from typing import Any, cast
 
 from sklearn.base import clone
 
-from multitide.callbacks import Callback
 from multitide.errors import ParameterError
 from multitide.estimator import MultiTaskEstimator
+from multitide.loop.callbacks import Callback
+from multitide.loop.training import Trainer
 from multitide.samples import Samples
 from multitide.study.fits import Fit, quiet, single_thread
 from multitide.study.jobs import Job, steps_an_epoch
 from multitide.study.protocol import Protocol
-from multitide.training import Trainer
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 PROBE_SECONDS = 1.5

@@ -17,9 +17,10 @@ import torch
 from sklearn.base import clone
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from multitide.affinity import AffinityRecorder
-from multitide.callbacks import Callback
 from multitide.estimator import MultiTaskEstimator
+from multitide.loop.affinity import AffinityRecorder
+from multitide.loop.callbacks import Callback
+from multitide.loop.training import Trainer
 from multitide.representations import BackboneEncoder, LinearHeads
 from multitide.samples import Samples
 from multitide.splits import Split
@@ -29,7 +30,6 @@ from multitide.study.probing import Probe
 from multitide.study.protocol import Protocol
 from multitide.tasks import Target, labelled
 from multitide.tasks.classification import ClassificationTarget
-from multitide.training import Trainer
 
 
 @dataclass(frozen=True)

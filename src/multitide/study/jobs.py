@@ -13,15 +13,15 @@ from sklearn.base import clone
 
 from multitide.config import part_to_config
 from multitide.estimator import MultiTaskEstimator
-from multitide.recipe import make_part, resolve_batch_size
+from multitide.fitting.recipe import make_part, resolve_batch_size
+from multitide.loop.training import Training
+from multitide.model.store import installed_versions
 from multitide.sharing import SHARINGS, Hard, NoSharing
-from multitide.store import installed_versions
 from multitide.study.arms import Arm
 from multitide.study.baselines import Baseline
 from multitide.study.probing import Probe
 from multitide.study.protocol import Protocol
 from multitide.tasks import Task, task_to_config
-from multitide.training import Training
 
 SCHEMA = 1
 

@@ -12,8 +12,8 @@ import pandas as pd
 
 from multitide.checks import check_positive_int, one_of, suggest
 from multitide.errors import DataError, ParameterError
+from multitide.fitting.sides import fitting_rule
 from multitide.samples import Samples
-from multitide.sides import fitting_rule
 from multitide.splits import Split, Splitter
 from multitide.study.groups import independent_groups
 from multitide.tasks import Target, Task

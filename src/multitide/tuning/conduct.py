@@ -19,7 +19,7 @@ from multitide.checks import check_positive_int
 from multitide.config import part_to_config
 from multitide.errors import DataError, MultitideError, ParameterError
 from multitide.estimator import MultiTaskEstimator
-from multitide.recipe import OPTIONAL, PART_PARAMETERS, make_part, make_recipe
+from multitide.fitting.recipe import OPTIONAL, PART_PARAMETERS, make_part, make_recipe
 from multitide.samples import Samples
 from multitide.splits import Split, Splitter
 from multitide.study.cost import parse_budget

@@ -10,9 +10,9 @@ from sklearn.base import clone
 from multitide.backbones.backbone import Backbone
 from multitide.config import gathering, part_from_config, part_to_config
 from multitide.estimator import MultiTaskEstimator
-from multitide.fitting import check_lengths
+from multitide.fitting.fit import check_lengths
+from multitide.fitting.recipe import OPTIONAL, PART_PARAMETERS, make_part, make_recipe
 from multitide.methods import mismatches
-from multitide.recipe import OPTIONAL, PART_PARAMETERS, make_part, make_recipe
 from multitide.samples import Samples
 from multitide.tuning.spaces import BALANCING, FAMILIES, NUMBERS, TABLES, Params, Space, together
 

@@ -10,8 +10,8 @@ from typing import Any
 from multitide.checks import one_of, suggest
 from multitide.config import gathering, part_from_config, raise_problems
 from multitide.errors import ParameterError
+from multitide.fitting.recipe import PART_PARAMETERS, Recipe
 from multitide.part import annotation_problems
-from multitide.recipe import PART_PARAMETERS, Recipe
 from multitide.sharing import SHARINGS
 from multitide.tuning.ranges import NOT_SEARCHED, RANGES
 

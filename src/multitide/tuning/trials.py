@@ -12,10 +12,10 @@ import numpy as np
 
 from multitide.balancing.search import Search
 from multitide.estimator import MultiTaskEstimator
-from multitide.recipe import make_recipe
+from multitide.fitting.recipe import make_recipe
+from multitide.loop.training import Trainer
 from multitide.samples import Samples
 from multitide.study.fits import Watch, losses_at, quiet, single_thread
-from multitide.training import Trainer
 from multitide.tuning.spaces import Params
 
 WARM_UP = 1 / 3  # of the epochs, before which nothing is given up

@@ -1,0 +1,1 @@
+"""A fitted model: it answers, is saved and loaded, and is shown."""

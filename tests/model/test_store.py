@@ -1,0 +1,112 @@
+"""A saved model predicts the same bits, and what is not a whole model of ours is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from makers import SMALL, make_samples, small
+from multitide.errors import StoreError
+from multitide.estimator import MultiTaskEstimator
+from multitide.fitting.recipe import make_recipe
+from multitide.loop.training import Training
+from multitide.model.store import MODEL_FILE, WEIGHTS_FILE, _record_hash
+from multitide.splits import Splitter
+from multitide.tasks import Classification, Regression
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small(max_epochs=2).fit(make_samples()).save(tmp_path_factory.mktemp("models") / "model")
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"keep": "per_task", "max_epochs": 8, "lr": 0.02},
+        {"sharing": "none"},
+        {"tasks": [Classification("state", class_weight="balanced"), Regression("load", loss="huber")]},
+        {"training": Training(averaging=0.9), "validation": Splitter(by="random", validation=0.3)},
+    ],
+)
+@pytest.mark.parametrize("unequal", [False, True])
+def test_save_then_load_predicts_the_same_bits(params: dict[str, Any], unequal: bool, tmp_path: Path) -> None:
+    samples = make_samples(unequal=unequal)
+    estimator = small(**params).fit(samples)
+    loaded = MultiTaskEstimator.load(estimator.save(tmp_path / "model"))
+    assert (loaded.predict(samples) == estimator.predict(samples)).all(axis=None)
+    assert (loaded.predict_proba(samples)["state"] == estimator.predict_proba(samples)["state"]).all(axis=None)
+    assert loaded.classes_ == estimator.classes_
+    assert make_recipe(loaded.get_params(deep=False)) == make_recipe(estimator.get_params(deep=False))
+    assert loaded.validation == estimator.validation
+    assert loaded.best_epoch_ == estimator.best_epoch_
+    assert [task.get_params() for task in loaded.tasks_] == [task.get_params() for task in estimator.tasks_]
+
+
+def test_a_loaded_model_can_be_saved_again(folder: Path, tmp_path: Path) -> None:
+    again = MultiTaskEstimator.load(folder).save(tmp_path / "again")
+    assert (again / MODEL_FILE).read_text() == (folder / MODEL_FILE).read_text()
+
+
+def test_a_folder_holds_two_files_and_no_pickle(folder: Path) -> None:
+    assert sorted(path.name for path in folder.iterdir()) == [MODEL_FILE, WEIGHTS_FILE]
+    record = json.loads((folder / MODEL_FILE).read_text())
+    assert record["estimator"]["backbone"]["hidden_size"] == SMALL.hidden_size
+    assert record["versions"]["torch"]
+
+
+def test_nothing_is_overwritten(folder: Path) -> None:
+    before = (folder / MODEL_FILE).read_bytes()
+    with pytest.raises(StoreError, match="must not exist yet"):
+        MultiTaskEstimator.load(folder).save(folder)
+    assert (folder / MODEL_FILE).read_bytes() == before
+
+
+def test_a_place_that_cannot_be_written_is_said(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(StoreError, match="must be a place that can be written"):
+        MultiTaskEstimator.load(folder).save(tmp_path / "file" / "model")
+
+
+def damaged(folder: Path, tmp_path: Path, name: str, content: bytes) -> Path:
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for path in folder.iterdir():
+        (copy / path.name).write_bytes(path.read_bytes())
+    (copy / name).write_bytes(content)
+    return copy
+
+
+def test_no_folder_and_damaged_files_are_refused(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="must be a model or run folder"):
+        MultiTaskEstimator.load(tmp_path / "nothing")
+    with pytest.raises(StoreError, match="damaged"):
+        MultiTaskEstimator.load(damaged(folder, tmp_path, MODEL_FILE, b"{"))
+
+
+def test_altered_weights_are_refused(folder: Path, tmp_path: Path) -> None:
+    content = bytearray((folder / WEIGHTS_FILE).read_bytes())
+    content[-3] ^= 1
+    with pytest.raises(StoreError, match="was altered or damaged"):
+        MultiTaskEstimator.load(damaged(folder, tmp_path, WEIGHTS_FILE, bytes(content)))
+
+
+def test_an_altered_record_is_refused(folder: Path, tmp_path: Path) -> None:
+    record = json.loads((folder / MODEL_FILE).read_text())
+    record["data"][0]["channels"].reverse()
+    with pytest.raises(StoreError, match="was altered or damaged"):
+        MultiTaskEstimator.load(damaged(folder, tmp_path, MODEL_FILE, json.dumps(record).encode()))
+
+
+@pytest.mark.parametrize(("change", "message"), [({"schema_version": 9}, "schema"), ({"format": "x"}, "format")])
+def test_newer_and_foreign_records_are_refused(
+    change: dict[str, Any], message: str, folder: Path, tmp_path: Path
+) -> None:
+    record = json.loads((folder / MODEL_FILE).read_text()) | change
+    record["sha256"] = _record_hash(record)
+    with pytest.raises(StoreError, match=message):
+        MultiTaskEstimator.load(damaged(folder, tmp_path, MODEL_FILE, json.dumps(record).encode()))
