@@ -193,6 +193,39 @@ def test_windows_of_a_table(call: Call) -> None:
     assert MultiTaskEstimator.load("runs/one-001").n_timepoints_in_ == 15
 
 
+def test_fit_pre_trains_on_some_tasks_and_starts_from_a_model(call: Call, folder: Path, fitted: str) -> None:
+    call("fit", "small.toml", "--quiet", "--pretrain", "load", "--freeze", "nothing", "--output", "fine")
+    training = MultiTaskEstimator.load("fine").training
+    assert (training.pretrain, training.freeze) == (("load",), "nothing")
+    options = ("--start", fitted, "--freeze", "1", "--max-epochs", "1")
+    result = call("fit", "small.toml", "--quiet", *options, "--output", "moved")
+    assert "Training starts from" in result.stderr
+    written = tomllib.loads((folder / "moved/config.toml").read_text())["training"]
+    assert written == {"start": str(folder / fitted), "freeze": 1}
+    weights = {name: _weights(name) for name in (fitted, "moved")}
+    moved = {name for name, value in weights["moved"].items() if not np.array_equal(value, weights[fitted][name])}
+    learned = [name for name in moved if "running" not in name]
+    assert learned and all("heads." in name or "conv3" in name for name in learned)
+    call("fit", "moved/config.toml", "--quiet", "--output", "again")
+    assert (folder / "again/weights.safetensors").read_bytes() == (folder / "moved/weights.safetensors").read_bytes()
+
+
+def test_options_of_transfer_go_before_the_file_whose_paths_are_its_own(call: Call, folder: Path, fitted: str) -> None:
+    (folder / "deep").mkdir()
+    text = SMALL.replace('"data.csv"', '"../data.csv"').replace('"labels.csv"', '"../labels.csv"')
+    training = '[training]\nstart = "../run"\nweight_decay = 0.1\nfreeze = "backbone"\n'
+    (folder / "deep/moved.toml").write_text(text + training)
+    assert "Everything fits" in call("check", "deep/moved.toml").stdout
+    call("fit", "deep/moved.toml", "--quiet", "--freeze", "gradual", "--max-epochs", "1", "--output", "moved")
+    part = MultiTaskEstimator.load("moved").training
+    assert (part.weight_decay, part.freeze, part.start) == (0.1, "gradual", str(folder / "run"))
+
+
+def _weights(run: str) -> dict[str, np.ndarray]:
+    model = MultiTaskEstimator.load(run).model_
+    return {name: tensor.numpy() for name, tensor in model.state_dict().items()}
+
+
 def test_evaluate_gives_the_estimators_figures(call: Call, fitted: str) -> None:
     result = call("evaluate", fitted, "data.csv", "--labels", "labels.csv", "--output", "figures.csv")
     samples = read_table("data.csv", labels="labels.csv", series="run", static=["size"], tasks=["load", "state"])
@@ -305,6 +338,15 @@ def test_check_tells_every_problem_at_once(call: Call, folder: Path) -> None:
     assert "Traceback" not in result.output
 
 
+def test_fit_and_check_tell_all_that_is_wrong_with_transfer_at_once(call: Call, folder: Path) -> None:
+    (folder / "wrong.toml").write_text(SMALL + '[training]\nstart = "norun"\npretrain = ["laod"]\n')
+    for command in ("check", "fit"):
+        result = call(command, "wrong.toml", code=2)
+        assert "`training.start` must be a model or run folder" in result.stderr
+        assert "Did you mean 'load'?" in result.stderr
+    assert not (folder / "runs").exists()
+
+
 def test_compare_shows_and_keeps_the_gains(call: Call, folder: Path) -> None:
     result = call("compare", "small.toml", "--seeds", "2", "--jobs", "1", "--quiet")
     assert "Gain over 'alone'" in result.stdout
@@ -407,6 +449,11 @@ WRONG = [
     (["fit", "small.toml", "--output", "."], "must not exist yet; '.' does"),
     (["fit", "small.toml", "--output", "data.csv/run"], "`output` must be a place that can be written"),
     (["fit", "smal.toml"], "Did you mean 'small.toml'?"),
+    (["fit", "small.toml", "--pretrain", "laod"], "`training.pretrain` must name tasks, of one of 'load', 'state'"),
+    (["fit", "small.toml", "--start", "norun"], "`training.start` must be a model or run folder with 'model.json'"),
+    (["fit", "small.toml", "--freeze", "backbone"], "`training.freeze` must be 'auto' or 'nothing' where nothing is"),
+    (["fit", "small.toml", "--pretrain", "load", "--freeze", "9"], "must be less than the backbone's 4 blocks; got 9"),
+    (["fit", "small.toml", "--pretrain", "load", "--freeze", "half"], "'gradual', or a valid integer; got 'half'"),
     (["predict", "norun", "data.csv", "--output", "a.csv"], "must be a model or run folder"),
     (["predict", "norun", "data.csv", "--output", "a.xlsx"], "`output` must be one of '.csv', '.parquet'"),
     (["predict", "norun", "data.csv", "--output", "data.csv"], "`output` must not exist yet"),

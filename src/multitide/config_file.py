@@ -17,8 +17,9 @@ from multitide.config_data import DataTable, parse_data, parse_several, plain_da
 from multitide.errors import DataError, ParameterError
 from multitide.estimator import MultiTaskEstimator
 from multitide.fitting.domains import PLAIN, in_domain, labels_of, resolve_domain_tasks
-from multitide.fitting.fit import check_lengths, check_several
+from multitide.fitting.fit import check_lengths
 from multitide.fitting.recipe import PART_PARAMETERS, make_recipe
+from multitide.model.source import find_source
 from multitide.samples import Samples
 from multitide.splits import Splitter
 from multitide.tasks import Task, task_from_config
@@ -148,6 +149,7 @@ def _check_data(config: Config, problems: list[str]) -> None:
     given = read_all(config, problems)
     if len(problems) > n_before:
         return
+    tasks: list[Task] = []
     with gathering(problems):
         tasks = resolve_domain_tasks(config.tasks, given)
         for name, samples in given.items():
@@ -158,8 +160,9 @@ def _check_data(config: Config, problems: list[str]) -> None:
                 task.fit_target(pd.concat([labels_of(s, task) for s in given.values()], ignore_index=True))
     with gathering(problems):
         recipe = make_recipe({**DEFAULTS, **config.estimator})
-        with gathering(problems):
-            check_several(recipe, len(given))
+        if tasks:
+            with gathering(problems):
+                find_source(None, recipe, [task.name for task in tasks], len(given))
         for name, samples in given.items():
             with gathering(problems), in_domain(name):
                 check_lengths(samples, recipe.backbone)
@@ -229,6 +232,7 @@ def parse_config(table: Mapping[str, Any], folder: Path, problems: list[str]) ->
         found += _unknown_arguments(tables["tune"], _said_here(tune), "tune")
         with gathering(found):
             make_space(tables["tune"].get("space"))
+    table = _with_absolute_start(table, folder)
     params = {name: value for name, value in table.items() if name in DEFAULTS and name != "tasks"}
     estimator = _estimator(params, found)
     problems += [_with_place(problem) for problem in found]
@@ -236,6 +240,14 @@ def parse_config(table: Mapping[str, Any], folder: Path, problems: list[str]) ->
     written = [plain_data(row, own.data) for row, own in pairs]
     plain = {**table, "data": written or plain_data(tables["data"], data)}
     return Config(data, tables["split"], tasks, tables["compare"], tables["tune"], estimator, plain, several)
+
+
+def _with_absolute_start(table: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
+    """Return the file's content with the model that training starts from, where there is one, as an absolute path."""
+    training = table.get("training")
+    if not isinstance(training, Mapping) or not isinstance(start := training.get("start"), str) or start == NONE:
+        return table
+    return {**table, "training": {**training, "start": str((folder / start).resolve())}}
 
 
 def _table(value: Any, name: str, problems: list[str]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import estimator_html_repr
 from sklearn.utils.validation import check_is_fitted
 
-from multitide.errors import DataError, ParameterError
+from multitide.errors import DataError
 from multitide.fitting.domains import (
     as_data_sets,
     check_names,
@@ -22,15 +22,15 @@ from multitide.fitting.domains import (
     plain_or_dict,
     resolve_domain_tasks,
 )
-from multitide.fitting.fit import check_several, fit_model
+from multitide.fitting.fit import fit_model
 from multitide.fitting.recipe import PART_PARAMETERS, make_part, make_recipe, resolve_device
-from multitide.fitting.starting import Source
 from multitide.loop.callbacks import Callback
 from multitide.loop.progress import ProgressBar
 from multitide.model.display import fitted_html
 from multitide.model.predicting import decode, joined, tables
 from multitide.model.records import data_record
 from multitide.model.representing import fit_encoder, vectors_of
+from multitide.model.source import find_source
 from multitide.model.store import StoredModel, load_model, read_history, save_model
 from multitide.samples import Samples
 from multitide.splits import Splitter
@@ -220,14 +220,11 @@ class MultiTaskEstimator(BaseEstimator):
         held_out = {} if validation is None else as_data_sets(*pair)
         domains = learning_domains(given, tasks, held_out, self.validation, recipe.seed)
         bar = [ProgressBar()] if self.verbose else []
-        source = _source(start or recipe.training.start)
-        check_several(recipe, len(domains))
+        if isinstance(start, MultiTaskEstimator):
+            check_is_fitted(start, "model_")
+        model = start.stored_ if isinstance(start, MultiTaskEstimator) else start
+        source = find_source(model, recipe, [task.name for task in tasks], len(domains))
         encoder = fit_encoder(recipe.inputs.representation, domains[0].samples[domains[0].train], load_model)
-        if encoder is not None and source is not None:
-            raise ParameterError(
-                "`training.start` must be left out with `inputs.representation`, whose vectors another model has not "
-                "seen. To build on a saved model's features use representation='model:FOLDER'."
-            )
         read = [replace(domain, samples=vectors_of(domain.samples, encoder)) for domain in domains]
         fitted = fit_model(read, tasks, recipe, [*bar, *callbacks], source)
         self.history_, self.pretrain_history_ = pd.DataFrame(fitted.history), pd.DataFrame(fitted.pretrain_history)
@@ -385,15 +382,3 @@ class MultiTaskEstimator(BaseEstimator):
             estimator.set_params(device=device)
         estimator.history_, estimator.pretrain_history_ = read_history(Path(folder)), pd.DataFrame()
         return estimator._take(stored)
-
-
-def _source(start: MultiTaskEstimator | str | Path | None) -> Source | None:
-    """Return where training starts, from a fitted estimator or a folder."""
-    if start is None:
-        return None
-    if isinstance(start, MultiTaskEstimator):
-        check_is_fitted(start, "model_")
-        stored, name = start.stored_, "the given estimator"
-    else:
-        stored, name = load_model(Path(start)), str(start)
-    return Source(stored.answers.network_list, stored.answers.answered, name)

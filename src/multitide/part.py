@@ -8,7 +8,7 @@ speaks scikit-learn's ``get_params`` / ``set_params``, is compared by value, and
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Self, cast
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -68,9 +68,21 @@ def annotation_problems(
     try:
         _adapter(part).validate_python(dict(values))
     except ValidationError as error:
-        details = [d for d in error.errors() if only is None or d["loc"][0] in only]
+        details = _one_a_choice([d for d in error.errors() if only is None or d["loc"][0] in only])
         return list(dict.fromkeys(_sentence(name, detail, [f.name for f in _fields(part)]) for detail in details))
     return []
+
+
+def _one_a_choice(details: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return one error for a field that may hold a word or a number, instead of one for each of them."""
+    words = {d["loc"][0]: d for d in details if len(d["loc"]) > 1 and str(d["loc"][1]).startswith("literal[")}
+    numbers = {d["loc"][0]: d for d in details if d["loc"][0] in words and d is not words[d["loc"][0]]}
+    joined = {
+        field: {**word, "loc": (field,), "msg": f"{word['msg']}, or {_requirement(numbers[field])}"}
+        for field, word in words.items()
+        if field in numbers
+    }
+    return [joined.get(d["loc"][0] if d["loc"] else "", d) for d in details]
 
 
 def _fields(part: object) -> tuple[dataclasses.Field[Any], ...]:
@@ -93,5 +105,9 @@ def _sentence(name: str, detail: Mapping[str, Any], names: list[str]) -> str:
         return f"`{name}` has no parameter {detail['loc'][-1]!r}.{suggest(str(detail['loc'][-1]), names)}"
     if detail["type"].startswith("missing"):
         return f"`{where}` must be given."
-    requirement = str(detail["msg"]).replace("Input should be ", "").replace("Value error, ", "")
-    return f"`{where}` must be {requirement}; got {detail['input']!r}."
+    return f"`{where}` must be {_requirement(detail)}; got {detail['input']!r}."
+
+
+def _requirement(detail: Mapping[str, Any]) -> str:
+    said = str(detail["msg"]).replace("Input should be ", "").replace("Value error, ", "")
+    return said.replace(", unable to parse string as an integer", "")

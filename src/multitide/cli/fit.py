@@ -32,12 +32,18 @@ def fit(
     representation: Annotated[
         str | None, typer.Option(help="minirocket, ts2vec or model:RUN, before --backbone fc or linear.")
     ] = None,
+    pretrain: Annotated[list[str] | None, typer.Option(help="A task to learn first, by itself; once for each.")] = None,
+    start: Annotated[Path | None, typer.Option(help="A run or model folder whose backbone is the start.")] = None,
+    freeze: Annotated[
+        str | None,
+        typer.Option(help="What stays as pre-trained: auto, nothing, backbone, gradual, or N, all but N blocks."),
+    ] = None,
     output: Annotated[Path | None, typer.Option(help="The run folder; runs/NAME-001 and so on without it.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Train one network for all labels of a table, and write a run folder.
 
-    CONFIG.toml says everything. A data file needs at least a label:
+    CONFIG.toml says everything; options go before it. A data file needs at least a label:
     multitide fit data.csv --label fault --label load --window 48
     """
     from multitide.cli.run import command_line, run
@@ -49,8 +55,37 @@ def fit(
     changes: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     config = source_config(source, label, data, split)
     if representation is not None:
-        changes["inputs"] = {**config.table.get("inputs", {}), "representation": representation}
+        changes["inputs"] = _with(config, "inputs", representation=representation)
+    if phases := _phases(pretrain, start, freeze):
+        changes["training"] = _with(config, "training", **phases)
+        check_freeze(changes["training"])
     run(config.changed(**changes), output, source.stem, command_line(), verbose=not quiet)
+
+
+def _with(config: Config, part: str, **settings: Any) -> dict[str, Any]:
+    """Return a table of the configuration with some settings changed."""
+    table = config.table.get(part, {})
+    return {**(table if isinstance(table, dict) else {}), **settings}
+
+
+def _phases(pretrain: list[str] | None, start: Path | None, freeze: str | None) -> dict[str, Any]:
+    """Return what the options say of ``[training]``: pre-training, transfer and what is left of it to learn."""
+    depth = int(freeze) if freeze is not None and freeze.isdecimal() else freeze
+    given = {"pretrain": pretrain or None, "start": None if start is None else str(start.resolve()), "freeze": depth}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def check_freeze(training: dict[str, Any]) -> None:
+    """Raise if a network is to be frozen that has learned nothing yet."""
+    from multitide.errors import ParameterError
+    from multitide.toml import NONE
+
+    pretrained = training.get("pretrain") or training.get("start", NONE) != NONE
+    if not pretrained and training.get("freeze", "auto") not in ("auto", "nothing"):
+        raise ParameterError(
+            "`training.freeze` must be 'auto' or 'nothing' where nothing is pre-trained; "
+            f"got {training['freeze']!r}. Say also --start MODEL or --pretrain TASK."
+        )
 
 
 def source_config(source: Path, label: list[str] | None, data: dict[str, Any], split: str | None) -> Config:

@@ -46,16 +46,11 @@ def freeze(network: Network, depth: str | int, max_epochs: int, fresh: Collectio
     network : Network
         With pre-trained weights.
     depth : {"nothing", "backbone", "gradual"} or int
-        See ``Training.freeze``.
+        See ``Training.freeze``; checked by :func:`check_depth`.
     max_epochs : int
         Length of a full run; "gradual" thaws everything within its first half.
     fresh : collection of str
         Names of parameters that are not pre-trained; blocks that hold any are left to learn.
-
-    Raises
-    ------
-    ParameterError
-        If there are no more blocks than shall learn.
     """
     for parameter in network.parameters():
         parameter.requires_grad_(True)
@@ -70,12 +65,17 @@ def freeze(network: Network, depth: str | int, max_epochs: int, fresh: Collectio
         thaw = GradualThaw(levels, max(1, max_epochs // (2 * len(levels) + 2)))
         return Frozen(_stop([m for level in levels for m in level]), [thaw], thaw.lr_factors())
     assert isinstance(depth, int)
-    if depth >= len(levels):
+    return Frozen(_stop([m for level in levels[:-depth] for m in level]))
+
+
+def check_depth(network: Network, depth: str | int) -> None:
+    """Raise if there are no more blocks than shall learn."""
+    n_blocks = len(network.sharing.levels())
+    if isinstance(depth, int) and depth >= n_blocks:
         raise ParameterError(
-            f"`training.freeze` must be less than the backbone's {len(levels)} blocks; got {depth}. "
+            f"`training.freeze` must be less than the backbone's {n_blocks} blocks; got {depth}. "
             "To freeze nothing use freeze='nothing'."
         )
-    return Frozen(_stop([m for level in levels[:-depth] for m in level]))
 
 
 class GradualThaw(Callback):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from multitide.fitting.freezing import Frozen, freeze
+from multitide.fitting.freezing import Frozen, check_depth, freeze
 from multitide.fitting.group import Group, Labelled
 from multitide.fitting.recipe import resolve_batch_size, resolve_device
 from multitide.fitting.starting import Source, carry_over
@@ -52,7 +52,9 @@ class Phases:
         """Train, and return one network for each distinct chosen epoch, the joint one first, and what each answers."""
         with torch.random.fork_rng(devices=[self._device] if self._device.type == "cuda" else []):
             torch.manual_seed(self._recipe.seed)
-            network, fresh = self._start(self._group.make_network())
+            network = self._group.make_network()
+            check_depth(network, self._settings.freeze)
+            network, fresh = self._start(network)
             trainer, depth = self._fine_tune(network, fresh)
             self.history = trainer.history
             chosen = {key: snapshot.epoch for key, snapshot in trainer.keeper.best.items()}
