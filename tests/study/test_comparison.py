@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from multitide.errors import StoreError
+from multitide.errors import ParameterError, StoreError
 from multitide.samples import Samples
 from multitide.splits import Splitter
 from multitide.study import Comparison, compare
@@ -45,6 +45,19 @@ def test_what_was_saved_is_computed_anew_and_equal(tmp_path: Path, options: dict
     assert found.tasks == saved.tasks
     assert dict(found.facts or {}) == dict(saved.facts or {})
     assert str(found).splitlines()[0] == str(saved).splitlines()[0]
+
+
+def test_judged_against_another_arm_it_is_the_study_that_was_asked_with_that_reference(result: Comparison) -> None:
+    other, asked = result.against("hard"), study(reference="hard", arms=["alone", "hard", "constant"])
+    assert (other.reference, other.arms) == ("hard", asked.arms)
+    for name in ("gains", "mean_gains", "figures"):
+        pd.testing.assert_frame_equal(getattr(other, name), getattr(asked, name))
+    assert list(other.settings) == asked.arms
+    assert result.reference == "alone"
+    there, back = result.gains.set_index(["arm", "task"])["gain"], other.gains.set_index(["arm", "task"])["gain"]
+    np.testing.assert_allclose(back["alone"], -there["hard"])
+    with pytest.raises(ParameterError, match=r"`reference` must be .*got 'hardly'.*Did you mean 'hard'"):
+        result.against("hardly")
 
 
 def test_the_written_tables_are_those_that_are_shown(tmp_path: Path, result: Comparison) -> None:

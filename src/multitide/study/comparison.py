@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from multitide.checks import check_choice
 from multitide.markup import note, panel, table
 from multitide.study import archive
 from multitide.study.conditions import Conditions
@@ -105,6 +106,30 @@ class Comparison:
     def mean_gains(self) -> pd.DataFrame:
         """One row an arm that answers all tasks: the mean gain over tasks, its interval and verdict, the mean rank."""
         return mean_gain_rows(self.evidence, self.margin, self.confidence)
+
+    def against(self, reference: str) -> Comparison:
+        """Return the same runs judged against another arm: gains, intervals and verdicts anew, without a new fit.
+
+        Parameters
+        ----------
+        reference : str
+            One of :attr:`arms`; the former reference becomes an arm like the others.
+
+        Returns
+        -------
+        Comparison
+            As :func:`multitide.compare` would have given with this ``reference``. p values are adjusted for the arms
+            of each of the two comparisons by itself.
+
+        Raises
+        ------
+        ParameterError
+            If the study has no such arm.
+        """
+        check_choice("reference", reference, self.arms)
+        arms = sorted(self.arms, key=lambda arm: arm != reference)
+        settings = {arm: self.settings[arm] for arm in arms}
+        return replace(self, evidence=self.evidence.of(arms), settings=settings)
 
     def gains_in(self, metric: str) -> pd.DataFrame:
         """Return the gains in another figure, signed so that plus is better.
