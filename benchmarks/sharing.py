@@ -11,7 +11,8 @@ parameters) with `hard`; `uniform` is the row `hard`, and `fixed` is left out, s
 
 A run is kept as soon as it is finished (--folder, by default runs/sharing), so the same command goes on where it
 stopped. --budget is for the whole command: seeds that do not fit are left for the next one, and a table says how many
-it rests on. --arms takes a part of the arms; the full table needs no run a second time. Writes NAME.md a data set.
+it rests on. --arms takes a part of the arms; the full table needs no run a second time. Prints the tables of
+docs/sharing.md as they stand there; NAME.md in the folder holds them too, with accuracies and errors.
 
 Expected: five to six minutes a data set on two cores, and about half an hour for the rig with its 20 seeds.
 """
@@ -44,16 +45,18 @@ from multitide import (
 from multitide.backbones import CNN1D, FCN, LSTMFCN
 from multitide.balancing import WEIGHTINGS
 from multitide.report import markdown_table
+from multitide.reporting.answers import MARKS
 from multitide.sharing import SHARINGS
 from multitide.study.arms import ALONE
 from multitide.study.cost import parse_budget
 from multitide.study.execution import default_n_jobs
 from multitide.study.hiding import keep_share
-from multitide.study.verdicts import CANNOT_TELL, HELPS
+from multitide.study.verdicts import CANNOT_TELL, HELPS, HURTS, SAME
 from multitide.tasks import resolve_tasks
 
 ROOT = Path(__file__).resolve().parents[1]
 HEADLINES = {"classification": "accuracy", "regression": "rmse"}
+TOLD = {HELPS: "better ▲", HURTS: "worse ▼", SAME: "the same ="}
 AGGREGATORS = ("pcgrad", "upgrad")
 LAST = 60  # seconds below which no further data set is begun
 # Of the labels; with a tenth, 19 validate a task of the simulated rig, and joint training kept its first epoch.
@@ -118,6 +121,12 @@ def rig() -> Case:
     return with_few_labels((samples, split, estimator), FEW)
 
 
+TITLES = {
+    "beijing": "Beijing, every fourth window, by time",
+    "hydraulic": "Hydraulic test rig by run, all labels",
+    "hydraulic_few": "Hydraulic test rig by run, a fifth of the labels",
+    "rig": "The simulated rig, a fifth of the labels, machines held out",
+}
 CASES: dict[str, Callable[[], Case]] = {
     "beijing": beijing,
     "hydraulic": hydraulic,
@@ -130,26 +139,56 @@ CASES: dict[str, Callable[[], Case]] = {
 
 
 def table(comparison: Comparison) -> pd.DataFrame:
-    """Return a row an arm: for each task its figure and its gain, the mean gain, seconds and parameters of a run.
+    """Return a row an arm: each task's gain and the mean gain, then seconds and parameters of a run, all networks.
 
-    A gain is in units of the trivial loss, plus = better than `none`, with its interval over seeds and test groups;
-    the verdict's p value is adjusted for the number of arms.
+    A gain is in units of the trivial loss, plus = better than the reference, with its interval over seeds and test
+    groups; the mark is its verdict, of p values that are adjusted for the number of arms.
     """
     runs = comparison.runs[comparison.runs["status"] == "done"]
     spent = runs.groupby(["arm", "seed", "fold"])[["seconds", "n_parameters"]].sum().groupby("arm").mean()
     rows = []
     for arm in comparison.arms:
-        row: dict[str, Any] = {"arm": "none" if arm == ALONE else arm}
-        for task in comparison.tasks:
-            metric = HEADLINES[task.kind]
-            row[f"{task.name}: {metric}"] = _figure(comparison, arm, task.name, metric)
-            row[f"{task.name}: gain"] = _gain(comparison.gains, arm=arm, task=task.name)
+        row: dict[str, Any] = {"arm": _written(arm)}
+        row |= {task.name: _gain(comparison.gains, arm=arm, task=task.name) for task in comparison.tasks}
         row["mean gain"] = _gain(comparison.mean_gains, arm=arm)
         known = arm in spent.index
-        row["seconds"] = round(float(spent["seconds"][arm]), 1) if known else None
+        row["seconds"] = f"{spent['seconds'][arm]:.1f}" if known else None
         row["parameters"] = f"{spent['n_parameters'][arm]:,.0f}" if known else None
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def figures_table(comparison: Comparison) -> pd.DataFrame:
+    """Return a row an arm: accuracy or error of each task, mean and spread over seeds."""
+    rows = []
+    for arm in comparison.arms:
+        row: dict[str, Any] = {"arm": _written(arm)}
+        for task in comparison.tasks:
+            metric = HEADLINES[task.kind]
+            row[f"{task.name}: {metric}"] = _figure(comparison, arm, task.name, metric)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def told_table(comparison: Comparison) -> pd.DataFrame:
+    """Return a row a task, and one for the mean: the arms that can be told from the reference, farthest first."""
+    told = []
+    tables = [*comparison.gains.groupby("task", sort=False), ("mean gain", comparison.mean_gains)]
+    for task, gains in tables:
+        row = {"task": task}
+        for verdict, title in TOLD.items():
+            found = gains[gains["verdict"] == verdict].sort_values("gain", ascending=verdict == HURTS)
+            row[title] = ", ".join(_told(*pair) for pair in zip(found["arm"], found["gain"], strict=True)) or None
+        told.append(row | {"cannot be told": int((gains["verdict"] == CANNOT_TELL).sum())})
+    return pd.DataFrame(told)
+
+
+def _told(arm: str, gain: float) -> str:
+    return f"{_written(arm)} {gain:+.3f}"
+
+
+def _written(arm: str) -> str:
+    return "none" if arm == ALONE else arm
 
 
 def truth_table(comparison: Comparison) -> pd.DataFrame:
@@ -189,33 +228,37 @@ def _gain(gains: pd.DataFrame, **where: str) -> str | None:
     if gains.empty:
         return None
     gain, low, high, verdict = gains[["gain", "low", "high", "verdict"]].iloc[0]
-    return f"{gain:+.3f} [{low:+.3f}, {high:+.3f}] {verdict}"
+    return f"{gain:+.3f} [{low:+.3f}, {high:+.3f}] {MARKS[verdict]}"
 
 
-def page(name: str, comparison: Comparison, seconds: float) -> str:
-    """Return the table of one data set, and what it rests on, in Markdown."""
+def page(name: str, comparison: Comparison) -> str:
+    """Return the tables of one data set as the docs show them, in Markdown."""
     runs = comparison.runs
     seeds = runs[runs["status"] == "done"].groupby("arm")["seed"].nunique()
-    open_runs = int((runs["status"] != "done").sum())
+    failed = int((runs["status"] != "done").sum())
     parts = [
-        f"### {name}",
-        f"{seeds.min() if len(seeds) else 0} seeds, {comparison.test['group'].nunique()} test groups, "
-        f"{open_runs} fits failed or left out; this command took {seconds:.0f} s.",
+        f"### {TITLES[name]}",
+        f"{seeds.min() if len(seeds) else 0} seeds, {comparison.test['group'].nunique()} test groups"
+        + (f"; {failed} fits failed or were left out." if failed else "."),
         markdown_table(table(comparison)),
     ]
     if name == "rig":
         parts += ["What is known of the rig, beside what was found:", markdown_table(truth_table(comparison))]
+    if "hard" in comparison.arms:
+        parts += [
+            "What can be told from `hard`, and its gain over it:",
+            markdown_table(told_table(comparison.against("hard"))),
+        ]
     return "\n\n".join(parts) + "\n"
 
 
 # -- the command ------------------------------------------------------------------------------------------------------
 
 
-def measure(name: str, arms: Mapping[str, Any], options: argparse.Namespace, seconds: float) -> str:
-    """Conduct, or take up, the study of one data set, and return its page."""
-    started = time.perf_counter()
+def measure(name: str, arms: Mapping[str, Any], options: argparse.Namespace, seconds: float) -> Comparison:
+    """Conduct, or take up, the study of one data set."""
     samples, split, estimator = CASES[name]()
-    comparison = compare(
+    return compare(
         samples,
         estimator=estimator,
         arms=arms,
@@ -226,7 +269,6 @@ def measure(name: str, arms: Mapping[str, Any], options: argparse.Namespace, sec
         n_jobs=options.jobs,
         folder=options.folder / name,
     )
-    return page(name, comparison, time.perf_counter() - started)
 
 
 def choose_arms(names: Sequence[str] | None) -> dict[str, Any]:
@@ -255,8 +297,10 @@ def main() -> None:
         if left < LAST:
             print(f"{name}: no time is left of --budget; the same command goes on with it.")
             continue
-        text = measure(name, arms, options, left)
-        (options.folder / f"{name}.md").write_text(text, encoding="utf-8")
+        comparison = measure(name, arms, options, left)
+        text = page(name, comparison)
+        figures = markdown_table(figures_table(comparison))
+        (options.folder / f"{name}.md").write_text(f"{text}\n{figures}\n", encoding="utf-8")
         print(text, flush=True)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from multitide.balancing import WEIGHTINGS
 from multitide.sharing import SHARINGS
-from multitide.study import compare
+from multitide.study import Comparison, compare
 from study.fakes import RANDOM, Quick, make_study_samples
 
 PATH = Path(__file__).parents[1] / "benchmarks" / "sharing.py"
@@ -23,20 +23,43 @@ def benchmark() -> dict[str, Any]:
     return runpy.run_path(str(PATH))
 
 
-def test_the_table_says_of_every_arm_what_came_out_and_what_it_took(benchmark: dict[str, Any]) -> None:
-    study = compare(
+@pytest.fixture(scope="module")
+def study() -> Comparison:
+    """The fakes' error on "load" is 6 alone and 3 together; each of them has a network of 8 parameters."""
+    return compare(
         make_study_samples(300), estimator=Quick(), arms=["hard"], n_seeds=5, split=RANDOM, n_jobs=1, verbose=0
     )
+
+
+def test_the_table_says_of_every_arm_what_came_out_and_what_it_took(
+    benchmark: dict[str, Any], study: Comparison
+) -> None:
     table = benchmark["table"](study).set_index("arm")
     assert list(table.index) == ["none", "hard"]
-    assert {"state: accuracy", "load: rmse", "load: gain", "mean gain", "seconds", "parameters"} <= set(table.columns)
-    # The fakes' error on "load" is 6 alone and 3 together; each of them has a network of 8 parameters.
-    assert float(table.loc["none", "load: rmse"].split()[0]) == pytest.approx(6, rel=0.2)
-    assert float(table.loc["hard", "load: rmse"].split()[0]) == pytest.approx(3, rel=0.2)
-    assert table.loc["hard", "load: gain"].endswith("helps")
-    assert pd.isna(table.loc["none", "load: gain"])
+    assert list(table.columns) == ["state", "load", "mean gain", "seconds", "parameters"]
+    found = study.gains.set_index("task").loc["load"]
+    assert table.loc["hard", "load"] == f"{found['gain']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}] ▲"
+    assert pd.isna(table.loc["none", "load"])
     assert list(table["parameters"]) == ["16", "8"]
-    assert "helps" in benchmark["page"]("beijing", study, 1.0)
+    figures = benchmark["figures_table"](study).set_index("arm")
+    assert float(figures.loc["none", "load: rmse"].split()[0]) == pytest.approx(6, rel=0.2)
+    assert float(figures.loc["hard", "load: rmse"].split()[0]) == pytest.approx(3, rel=0.2)
+    assert "state: accuracy" in figures
+
+
+def test_the_page_says_what_can_be_told_from_hard(benchmark: dict[str, Any], study: Comparison) -> None:
+    told = benchmark["told_table"](study.against("hard")).set_index("task")
+    assert list(told.index) == ["state", "load", "mean gain"]
+    gain = study.gains.set_index("task").loc["load", "gain"]
+    assert told.loc["load", "worse ▼"] == f"none {-gain:+.3f}"
+    assert told.loc["load", "better ▲"] is None
+    assert list(told["cannot be told"]) == [int(verdict == "cannot tell") for verdict in _verdicts(study)]
+    page = benchmark["page"]("beijing", study)
+    assert "5 seeds" in page and "from `hard`" in page and f"none {-gain:+.3f}" in page
+
+
+def _verdicts(study: Comparison) -> list[str]:
+    return [*study.gains["verdict"], *study.mean_gains["verdict"]]
 
 
 def test_what_is_known_of_the_rig_stands_beside_what_was_found(benchmark: dict[str, Any]) -> None:
