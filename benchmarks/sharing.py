@@ -109,14 +109,14 @@ def with_few_labels(case: Case, share: float) -> Case:
     return samples.replace(y=keep_share(samples, tasks, split, share)), split, estimator
 
 
-def rig() -> Case:
+def rig(draw: int = 0) -> Case:
     """Three related tasks and one that is not; 60 machines teach and validate, 540 others test, with all labels.
 
     As many runs learn as in power.py, which says what a verdict takes here; only predicting more test runs is dearer.
     """
-    samples = simulate_rig(6000, n_machines=600, n_timepoints=(24, 36), random_state=0)
+    samples = simulate_rig(6000, n_machines=600, n_timepoints=(24, 36), random_state=draw)
     backbone = FCN(filters=(16, 16, 16), kernel_sizes=(5, 3, 3))
-    estimator = MultiTaskEstimator(backbone=backbone, max_epochs=40, lr=0.01, random_state=0, verbose=0)
+    estimator = MultiTaskEstimator(backbone=backbone, max_epochs=40, lr=0.01, random_state=100 * draw, verbose=0)
     split = Splitter(by="group", test=0.9, validation=0.3).split(samples)
     return with_few_labels((samples, split, estimator), FEW)
 
@@ -191,14 +191,19 @@ def _written(arm: str) -> str:
     return "none" if arm == ALONE else arm
 
 
+def relatives(task: str) -> list[str]:
+    """Return the tasks of the simulated rig that share a hidden cause with this one."""
+    return sorted({name for pair in rig_truth().related if task in pair for name in pair} - {task})
+
+
 def truth_table(comparison: Comparison) -> pd.DataFrame:
     """Return a row a task of the simulated rig: what is known of it, and what was found of every sharing.
 
     A related task should gain, and the unrelated one should not; whatever cannot be told agrees with neither.
     """
-    truth, rows = rig_truth(), []
+    rows = []
     for task in comparison.tasks:
-        kin = sorted({name for pair in truth.related if task.name in pair for name in pair} - {task.name})
+        kin = relatives(task.name)
         row: dict[str, Any] = {"task": task.name, "related to": ", ".join(kin) or "none"}
         row["expected"] = HELPS if kin else f"not {HELPS}"
         for arm in comparison.arms:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from scipy import stats
 
 from multitide.balancing import WEIGHTINGS
 from multitide.sharing import SHARINGS
@@ -78,3 +79,27 @@ def test_every_sharing_and_every_weighting_is_an_arm(benchmark: dict[str, Any]) 
     assert set(arms) == (set(SHARINGS) | set(WEIGHTINGS) | {"pcgrad", "upgrad"}) - {"none", "uniform", "fixed"}
     with pytest.raises(SystemExit, match="`--arms` must be of"):
         benchmark["choose_arms"](["softly"])
+
+
+def test_draws_of_the_rig_count_once_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(PATH.parent))
+    draws = runpy.run_path(str(PATH.parent / "rig_draws.py"))
+    gains = pd.DataFrame(
+        {
+            "draw": [1, 2, 3, 4] * 2,
+            "arm": ["hard"] * 4 + ["soft"] * 4,
+            "task": "fault",
+            "gain": [0.1, 0.12, 0.08, 0.1, -0.2, 0.2, 0.1, -0.09],
+        }
+    )
+    found = draws["over_draws"](gains).set_index("arm")
+    expected = stats.ttest_1samp(gains["gain"][:4], 0)
+    interval = expected.confidence_interval()
+    assert found.loc["hard", "p"] == pytest.approx(expected.pvalue)
+    assert (found.loc["hard", "low"], found.loc["hard", "high"]) == pytest.approx((interval.low, interval.high))
+    assert found.loc["hard", "p_holm"] == pytest.approx(2 * expected.pvalue)
+    assert list(found["verdict"]) == ["helps", "cannot tell"]
+    assert list(found["n_up"]) == [4, 2]
+    table = draws["table"](draws["over_draws"](gains))
+    assert table.loc[0, "related to"] == "remaining_life, severity"
+    assert table.loc[0, "hard"].endswith("▲, 4 of 4")
