@@ -323,6 +323,29 @@ def test_init_of_one_table_takes_labels_or_asks_for_them(call: Call, folder: Pat
     assert tomllib.loads((folder / "second.toml").read_text())["tasks"] == [{"name": "state"}]
 
 
+def test_init_writes_the_window_that_is_said_or_proposes_one(call: Call, folder: Path) -> None:
+    def written(*options: str) -> tuple[str, dict[str, Any]]:
+        (folder / "new.toml").unlink(missing_ok=True)
+        call("init", *options, "--output", "new.toml")
+        text = (folder / "new.toml").read_text()
+        return text, tomllib.loads(text)["data"]
+
+    hours = pd.read_csv("one.csv").drop(columns="run").head(600)
+    hours.insert(0, "time", pd.date_range("2024-01-01", periods=600, freq="h"))
+    hours.to_csv("hours.csv", index=False)
+    text, data = written("hours.csv", "--label", "load")
+    assert (data["window"], data["stride"]) == (24, 1)
+    assert "window = 24  # proposed: a day, with a row every 01:00:00" in text
+    assert "Everything fits" in call("check", "new.toml").stdout
+    text, data = written("hours.csv", "--label", "load", "--window", "48", "--stride", "6")
+    assert (data["window"], data["stride"]) == (48, 6)
+    assert "proposed" not in text
+    text, data = written("data.csv", "--labels", "labels.csv")
+    assert "# window = 16  # proposed: as many as the longest series has; without it a sample is a whole s" in text
+    assert "window" not in data
+    assert written("data.csv", "--labels", "labels.csv", "--window", "8")[1]["window"] == 8
+
+
 def test_init_overwrites_nothing(call: Call, folder: Path) -> None:
     before = (folder / "small.toml").read_text()
     result = call("init", "data.csv", "--output", "small.toml", code=2)
@@ -454,6 +477,9 @@ WRONG = [
     (["fit", "small.toml", "--freeze", "backbone"], "`training.freeze` must be 'auto' or 'nothing' where nothing is"),
     (["fit", "small.toml", "--pretrain", "load", "--freeze", "9"], "must be less than the backbone's 4 blocks; got 9"),
     (["fit", "small.toml", "--pretrain", "load", "--freeze", "half"], "'gradual', or a valid integer; got 'half'"),
+    (["init", "data.csv", "--stride", "2"], "`--stride` must come with --window; got 2 alone."),
+    (["init", "one.csv", "--window", "961"], "`window` must not be longer than the longest series; got 961"),
+    (["init", "one.csv", "--window", "0"], "`window` must be a positive int; got 0."),
     (["predict", "norun", "data.csv", "--output", "a.csv"], "must be a model or run folder"),
     (["predict", "norun", "data.csv", "--output", "a.xlsx"], "`output` must be one of '.csv', '.parquet'"),
     (["predict", "norun", "data.csv", "--output", "data.csv"], "`output` must not exist yet"),

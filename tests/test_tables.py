@@ -14,7 +14,7 @@ import pytest
 
 from multitide.errors import DataError, MultitideError, MultitideWarning, ParameterError
 from multitide.samples import Samples
-from multitide.tables import column_roles, read_like, read_table
+from multitide.tables import column_roles, propose_windows, read_like, read_table
 
 
 @dataclass
@@ -681,3 +681,26 @@ def test_one_uncut_series_is_refused_with_the_remedy() -> None:
         read_table(table, tasks=["b"])
     assert len(read_table(table, tasks=["b"], window=5)) == 26
     assert len(read_table(table)) == 1  # without labels there is nothing to learn, only to predict
+
+
+@pytest.mark.parametrize(
+    ("every", "n_rows", "window", "stride"),
+    [
+        ("10ms", 5000, 100, 1),  # a second
+        ("1s", 5000, 60, 1),  # a minute
+        ("10min", 5000, 144, 1),  # a day: an hour has only six rows
+        ("1h", 5000, 24, 1),
+        ("1D", 5000, 28, 1),  # four weeks: a week has only seven
+        ("MS", 500, 12, 1),  # a year
+        ("1h", 200, 20, 1),  # no more than a tenth of all rows
+        ("1s", 250_000, 60, 3),  # no more than 100,000 windows
+        (None, 5000, 24, 1),
+    ],
+)
+def test_a_window_is_proposed_by_the_step_of_time(every: str | None, n_rows: int, window: int, stride: int) -> None:
+    frame = pd.DataFrame({"x": np.arange(n_rows) % 7 * 0.1})
+    if every is not None:
+        frame["time"] = pd.date_range("2024-01-01", periods=n_rows, freq=every)
+    found = propose_windows(frame, column_roles(frame))
+    assert found is not None
+    assert (found.window, found.stride) == (window, stride)

@@ -14,6 +14,7 @@ from multitide.building import build_samples
 from multitide.errors import DataError, ParameterError
 from multitide.files import Dialect, read_frame
 from multitide.formats import read_ts
+from multitide.guesses import WindowProposal, propose_window
 from multitide.reading import Reading, TaskColumn
 from multitide.roles import resolve_roles, without_missing
 from multitide.rows import find_categories
@@ -192,6 +193,38 @@ def column_roles(data: Table, *, labels: Table | None = None, **options: Any) ->
     if problems:
         raise DataError("\n".join(problems))
     return pd.DataFrame(list(reading.columns))
+
+
+def propose_windows(
+    data: Table, roles: pd.DataFrame, window: int | None = None, stride: int | None = None
+) -> WindowProposal | None:
+    """Return the window that was said, or propose one; None where rows are no time steps.
+
+    Parameters
+    ----------
+    data : path or DataFrame
+        As in :func:`read_table`.
+    roles : DataFrame
+        From :func:`column_roles`.
+    window, stride : int, optional
+        What was said; then there is no ``why``.
+
+    Raises
+    ------
+    DataError
+        If no series is as long as the window.
+    """
+    if _is_ts(data):
+        return None
+    frame, _ = read_frame(data)
+    by_role = {str(role): list(rows["column"]) for role, rows in roles[roles["table"] == "data"].groupby("role")}
+    series = by_role.get("series", [None])[0]
+    longest = len(frame) if series is None else int(frame[series].value_counts().max())
+    if window is None:
+        return propose_window(frame, by_role.get("time", []), series)
+    if window > longest:
+        raise DataError(f"`window` must not be longer than the longest series; got {window}, and {longest} rows.")
+    return WindowProposal(window, stride or 1, "")
 
 
 def _open(data: Table, labels: Table | None, reading: Reading) -> tuple[pd.DataFrame, pd.DataFrame | None, Reading]:

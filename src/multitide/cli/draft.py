@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from multitide.guesses import WindowProposal
 from multitide.toml import toml_text
 
 
-def draft_config(data: Path, labels: Path | None, roles: pd.DataFrame, folder: Path) -> tuple[str, bool]:
+def draft_config(
+    data: Path, labels: Path | None, roles: pd.DataFrame, folder: Path, windows: WindowProposal | None
+) -> tuple[str, bool]:
     """Return the text of a configuration, and whether it names any task.
 
     Parameters
@@ -21,6 +24,9 @@ def draft_config(data: Path, labels: Path | None, roles: pd.DataFrame, folder: P
         From :func:`multitide.tables.column_roles`.
     folder : path
         Where the configuration will lie.
+    windows : WindowProposal or None
+        The window that was said or is proposed; None for a table whose rows are no time steps. A proposal is a comment
+        where samples may as well be whole series, of a table that holds several.
     """
     by_role = {role: list(rows["column"]) for role, rows in roles.groupby("role", sort=False)}
     lines = [
@@ -30,6 +36,7 @@ def draft_config(data: Path, labels: Path | None, roles: pd.DataFrame, folder: P
         "random_state = 0",
         "",
         *_data_lines(data, labels, by_role, folder),
+        *_window_lines(windows, by_role),
         "",
         *_split_lines(by_role),
         "",
@@ -51,15 +58,23 @@ def _data_lines(data: Path, labels: Path | None, by_role: dict[str, list[str]], 
             table[option] = found[0] if option == "series" else found
     if ignored := by_role.get("ignored", []):
         table["ignore"] = ignored
-    lines = toml_text({"data": table}).splitlines()
-    if "series" in by_role:
-        return [*lines, "# window = 24      # rows in a sample; without it a sample is a whole series", "# stride = 1"]
-    return [
-        *lines,
-        "window = 24        # rows in a sample: as many as it takes to see what the labels are about",
-        "stride = 1         # rows from one sample's start to the next one's",
-        '# series = "run"  # the column that says which recording a row belongs to, if there are several',
+    return toml_text({"data": table}).splitlines()
+
+
+def _window_lines(windows: WindowProposal | None, by_role: dict[str, list[str]]) -> list[str]:
+    if windows is None:
+        return []
+    proposed, several = bool(windows.why), "series" in by_role
+    mark = "# " if several and proposed else ""
+    whole = "; without it a sample is a whole series" if several else ""
+    about = f"proposed: {windows.why}{whole}" if proposed else f"rows in a sample{whole}"
+    lines = [
+        "# As many rows in a sample as it takes to see what the labels are about, and how many from one to the next:",
+        f"{mark}window = {windows.window}  # {about}",
+        f"{mark}stride = {windows.stride}",
     ]
+    one = '# series = "run"  # the column that says which recording a row belongs to, if there are several'
+    return lines if several else [*lines, one]
 
 
 def _split_lines(by_role: dict[str, list[str]]) -> list[str]:
