@@ -56,7 +56,7 @@ from multitide.tasks import resolve_tasks
 
 ROOT = Path(__file__).resolve().parents[1]
 HEADLINES = {"classification": "accuracy", "regression": "rmse"}
-TOLD = {HELPS: "better ▲", HURTS: "worse ▼", SAME: "the same ="}
+TOLD, MOST_NAMED = {HELPS: "better ▲", HURTS: "worse ▼"}, 6
 AGGREGATORS = ("pcgrad", "upgrad")
 LAST = 60  # seconds below which no further data set is begun
 # Of the labels; with a tenth, 19 validate a task of the simulated rig, and joint training kept its first epoch.
@@ -179,7 +179,9 @@ def told_table(comparison: Comparison) -> pd.DataFrame:
         for verdict, title in TOLD.items():
             found = gains[gains["verdict"] == verdict].sort_values("gain", ascending=verdict == HURTS)
             row[title] = ", ".join(_told(*pair) for pair in zip(found["arm"], found["gain"], strict=True)) or None
-        told.append(row | {"cannot be told": int((gains["verdict"] == CANNOT_TELL).sum())})
+        same = [_written(arm) for arm in gains.loc[gains["verdict"] == SAME, "arm"]]
+        row["the same ="] = ", ".join(same) if 0 < len(same) <= MOST_NAMED else len(same) or None
+        told.append(row | {"cannot be told ?": int((gains["verdict"] == CANNOT_TELL).sum()) or None})
     return pd.DataFrame(told)
 
 
