@@ -1,6 +1,6 @@
 """Does what is known of the simulated rig show on other draws of it? Every sharing beside a network a task.
 
-    python benchmarks/rig_draws.py [--draws 12] [--seeds 3] [--folder F] [--jobs N]
+    python benchmarks/rig_draws.py [--draws 12] [--seeds 3] [--arms hard ...] [--folder F] [--jobs N]
 
 A gain of sharing.py holds for one training part: its interval is over seeds and test machines. With 70 labels a task
 it matters which 70. So here the whole rig is drawn anew: machines, runs, labels, first weights, and the machines that
@@ -39,7 +39,7 @@ def gains_of_draw(draw: int, options: argparse.Namespace) -> pd.DataFrame:
     comparison = compare(
         samples,
         estimator=estimator,
-        arms={name: {"sharing": name} for name in SHARINGS if name != "none"},
+        arms={name: {"sharing": name} for name in options.arms},
         n_seeds=options.seeds,
         split=split,
         n_jobs=options.jobs,
@@ -88,6 +88,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=12)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--arms", nargs="+", choices=[*SHARINGS], default=[name for name in SHARINGS if name != "none"])
     parser.add_argument("--jobs", type=int, default=default_n_jobs("cpu"))
     parser.add_argument("--folder", type=Path, default=ROOT / "runs" / "rig_draws")
     options = parser.parse_args()

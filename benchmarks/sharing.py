@@ -122,16 +122,16 @@ def rig(draw: int = 0) -> Case:
 
 
 TITLES = {
-    "beijing": "Beijing, every fourth window, by time",
-    "hydraulic": "Hydraulic test rig by run, all labels",
-    "hydraulic_few": "Hydraulic test rig by run, a fifth of the labels",
     "rig": "The simulated rig, a fifth of the labels, machines held out",
+    "beijing": "Beijing, every fourth window, by time",
+    "hydraulic_few": "Hydraulic test rig by run, a fifth of the labels",
+    "hydraulic": "Hydraulic test rig by run, all labels",
 }
 CASES: dict[str, Callable[[], Case]] = {
-    "beijing": beijing,
-    "hydraulic": hydraulic,
-    "hydraulic_few": lambda: with_few_labels(hydraulic(), FEW),
     "rig": rig,
+    "beijing": beijing,
+    "hydraulic_few": lambda: with_few_labels(hydraulic(), FEW),
+    "hydraulic": hydraulic,
 }
 
 
@@ -183,6 +183,18 @@ def told_table(comparison: Comparison) -> pd.DataFrame:
         row["the same ="] = ", ".join(same) if 0 < len(same) <= MOST_NAMED else len(same) or None
         told.append(row | {"cannot be told ?": int((gains["verdict"] == CANNOT_TELL).sum()) or None})
     return pd.DataFrame(told)
+
+
+def overview(comparisons: Mapping[str, Comparison]) -> pd.DataFrame:
+    """Return a row an arm and a column a data set: the mean gain, its verdict, and that of the gain over `hard`."""
+    columns = {}
+    for name, comparison in comparisons.items():
+        gains, against = comparison.mean_gains, comparison.against("hard").mean_gains.set_index("arm")["verdict"]
+        columns[TITLES[name]] = {
+            _written(row.arm): f"{row.gain:+.3f} {MARKS[row.verdict]} {MARKS.get(against.get(row.arm), '')}".rstrip()
+            for row in gains.itertuples()
+        }
+    return pd.DataFrame(columns).rename_axis("arm").reset_index()
 
 
 def _told(arm: str, gain: float) -> str:
@@ -299,16 +311,18 @@ def main() -> None:
     logging.getLogger("multitide").setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
     arms, ends = choose_arms(options.arms), time.perf_counter() + parse_budget(options.budget)
+    comparisons: dict[str, Comparison] = {}
     for name in options.only:
         left = ends - time.perf_counter()
         if left < LAST:
             print(f"{name}: no time is left of --budget; the same command goes on with it.")
             continue
-        comparison = measure(name, arms, options, left)
-        text = page(name, comparison)
-        figures = markdown_table(figures_table(comparison))
+        comparisons[name] = measure(name, arms, options, left)
+        text, figures = page(name, comparisons[name]), markdown_table(figures_table(comparisons[name]))
         (options.folder / f"{name}.md").write_text(f"{text}\n{figures}\n", encoding="utf-8")
         print(text, flush=True)
+    if "hard" in arms:
+        print(f"Mean gains; verdicts against `none`, then against `hard`:\n\n{markdown_table(overview(comparisons))}")
 
 
 if __name__ == "__main__":

@@ -61,6 +61,28 @@ def test_the_page_says_what_can_be_told_from_hard(benchmark: dict[str, Any], stu
     assert "5 seeds" in page and "from `hard`" in page and f"none {-gain:+.3f}" in page
 
 
+def test_the_overview_has_a_column_a_data_set_and_both_verdicts(benchmark: dict[str, Any], study: Comparison) -> None:
+    table = benchmark["overview"]({"beijing": study}).set_index("arm")
+    assert list(table.index) == ["hard"]
+    gain, verdict = study.mean_gains[["gain", "verdict"]].iloc[0]
+    assert verdict == "helps"
+    assert list(table.iloc[0]) == [f"{gain:+.3f} ▲"]
+    three = compare(
+        make_study_samples(300),
+        estimator=Quick(),
+        arms={"hard": "hard", "again": {"sharing": "hard", "lr": 0.02}},
+        n_seeds=5,
+        split=RANDOM,
+        n_jobs=1,
+        verbose=0,
+    )
+    cell = benchmark["overview"]({"rig": three}).set_index("arm").loc["again"].iloc[0]
+    assert cell.split()[1:] == [
+        {"helps": "▲", "hurts": "▼", "same": "=", "cannot tell": "?"}[found.set_index("arm").loc["again", "verdict"]]
+        for found in (three.mean_gains, three.against("hard").mean_gains)
+    ]
+
+
 def test_what_is_known_of_the_rig_stands_beside_what_was_found(benchmark: dict[str, Any]) -> None:
     verdicts = {"fault": "helps", "severity": "cannot tell", "remaining_life": "hurts", "operator": "hurts"}
     gains = pd.DataFrame({"arm": "hard", "task": list(verdicts), "verdict": list(verdicts.values())})
