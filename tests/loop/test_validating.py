@@ -11,6 +11,7 @@ import pytest
 from makers import make_samples, small
 from multitide.model.store import read_history, write_history
 from multitide.sharing import SHARINGS
+from multitide.tasks import Classification, Regression, Task
 
 
 @pytest.mark.parametrize("sharing", SHARINGS)
@@ -24,6 +25,24 @@ def test_the_headline_figures_are_those_of_evaluate(sharing: str) -> None:
         row = rows.loc[(epoch, task)]
         assert row["metric"] == headlines.loc[task, "metric"]
         assert row["value"] == pytest.approx(headlines.loc[task, "value"], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "tasks",
+    [
+        [Regression("load", loss="quantile", quantiles=(0.1, 0.3, 0.5, 0.9))],
+        [Regression("load", loss="mae")],
+        [Classification("state", class_weight="balanced")],
+        [Classification("state", loss="focal", label_smoothing=0.1)],
+    ],
+    ids=lambda tasks: tasks[0].question[1:4],
+)
+def test_the_headline_figure_of_every_loss_is_that_of_evaluate(tasks: list[Task]) -> None:
+    validation = make_samples(n=40, seed=1)
+    model = small(tasks=tasks, max_epochs=3, lr=0.02).fit(make_samples(), validation=validation)
+    rows = model.history_[model.history_["side"] == "validation"].set_index("epoch")
+    (epoch,) = model.best_epoch_.values()
+    assert rows.loc[epoch, "value"] == pytest.approx(model.evaluate(validation)["value"].iloc[0], rel=1e-5)
 
 
 def test_many_stacked_tasks_have_theirs_and_the_training_side_has_none(tmp_path: Path) -> None:

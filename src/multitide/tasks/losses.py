@@ -107,9 +107,9 @@ class Pinball(NumberLoss):
 
     def measure(self, values: Tensor, codes: Tensor) -> Tensor:
         """Return the mean pinball loss over the quantiles."""
-        levels = torch.as_tensor(self.quantiles, dtype=values.dtype, device=values.device)
-        error = codes[:, None] - values
-        return torch.maximum(levels * error, (levels - 1) * error).mean(dim=1)
+        # Level by level: a tensor of levels would have to travel to the device at every step.
+        pairs = zip(self.quantiles.tolist(), (codes[:, None] - values).unbind(dim=1), strict=True)
+        return torch.stack([torch.maximum(level * error, (level - 1) * error) for level, error in pairs]).mean(dim=0)
 
     def best(self, codes: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Return the outputs that mean the quantiles of the labels."""

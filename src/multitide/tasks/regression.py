@@ -153,8 +153,8 @@ class RegressionTarget(Target):
     headline: ClassVar[str] = "rmse"
 
     def headline_rows(self, output: Tensor, codes: Tensor) -> Tensor:
-        """Return squared errors on standardised labels, shape (batch,)."""
-        return (output[:, 0] - codes).square()
+        """Return squared errors on standardised labels, shape (batch,); of quantiles those of the median."""
+        return (self.loss.values(output)[:, self._at] - codes).square()
 
     def headline_of(self, mean: float) -> float:
         """Return the root of the mean squared error, in the user's units."""
@@ -167,7 +167,7 @@ class RegressionTarget(Target):
 
     def point(self, decoded: np.ndarray) -> np.ndarray:
         """Return one number a row: of quantiles the median."""
-        return decoded[:, list(self.task.quantiles).index(0.5)] if decoded.ndim > 1 else decoded
+        return decoded[:, self._at] if decoded.ndim > 1 else decoded
 
     def quantiles(self, decoded: np.ndarray) -> pd.DataFrame | None:
         """Return a column for every quantile, named by its level; None where none are asked for."""
@@ -231,6 +231,11 @@ class RegressionTarget(Target):
         """Make an empty target; the buffers are filled by ``load_state_dict``."""
         assert isinstance(task, Regression)
         return cls(task)
+
+    @property
+    def _at(self) -> int:
+        """Which of the outputs is the prediction itself."""
+        return list(self.task.quantiles).index(0.5) if self.n_outputs > 1 else 0
 
     def _numbers(self, labels: pd.DataFrame) -> np.ndarray:
         numbers, refused = as_numbers(labels[self.task.name])
