@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
 from multitide.backbones import LSTMFCN
 from multitide.estimator import MultiTaskEstimator
+from multitide.fitting.domains import Domain
+from multitide.fitting.group import Group
+from multitide.fitting.recipe import make_recipe
+from multitide.loop.callbacks import Callback
+from multitide.loop.keep import Keeper
+from multitide.loop.training import Trainer, Training
 from multitide.samples import Samples
+from multitide.tasks import resolve_tasks
 
 SMALL = LSTMFCN(hidden_size=8, filters=(8, 8, 4), kernel_sizes=(5, 3, 3))
 
@@ -43,3 +52,33 @@ def make_samples(n: int = 96, missing: float = 0.3, seed: int = 0, unequal: bool
         return Samples.from_arrays(X, y)
     lengths = np.random.default_rng(seed).integers(14, 21, size=n)
     return Samples.from_arrays([x[:, :length] for x, length in zip(X, lengths, strict=True)], y)
+
+
+def make_trainer(
+    given: dict[str, Samples], training: Training | None = None, callbacks: Sequence[Callback] = (), **params: Any
+) -> Trainer:
+    """Build a trainer on all samples of some data sets, with heads that let gradients through."""
+    estimator = small(**params)
+    recipe = make_recipe(estimator.get_params(deep=False))
+    tasks = resolve_tasks(estimator.tasks, pd.concat([samples.y for samples in given.values()], ignore_index=True))
+    none = np.array([], dtype=np.int64)
+    group = Group([Domain(name, s, np.arange(len(s)), none) for name, s in given.items()], tasks, recipe)
+    torch.manual_seed(0)
+    network = group.make_network()
+    for head in network.heads:
+        torch.nn.init.normal_(head[-1].weight, std=0.1)  # type: ignore[arg-type]
+    aggregator = recipe.aggregator
+    return Trainer(
+        network,
+        [data.on_device(network, i, torch.device("cpu")) for i, data in enumerate(group.data)],
+        weighting=recipe.weighting.build(group.names, [task.kind for task in tasks]),
+        aggregator=None if aggregator is None else aggregator.build(group.names),
+        aggregate_at="parameters" if aggregator is None else aggregator.at,
+        keeper=Keeper("joint", group.names),
+        settings=training or Training(),
+        max_epochs=3,
+        batch_size=16,
+        lr=0.01,
+        seed=0,
+        callbacks=callbacks,
+    )

@@ -11,17 +11,13 @@ import pandas as pd
 import pytest
 import torch
 
-from makers import make_arrays, make_samples, small
+from makers import make_arrays, make_samples, make_trainer, small
 from multitide.backbones import BACKBONES
 from multitide.balancing import AGGREGATORS, PCGrad
 from multitide.encodings.inputs import Inputs
 from multitide.errors import DataError, ParameterError
 from multitide.estimator import MultiTaskEstimator
-from multitide.fitting.domains import Domain
-from multitide.fitting.group import Group
-from multitide.fitting.recipe import make_recipe
 from multitide.loop.batches import Rows
-from multitide.loop.keep import Keeper
 from multitide.loop.mixing import Mixer, shares
 from multitide.loop.training import Trainer, Training
 from multitide.model.store import _record_hash
@@ -29,7 +25,7 @@ from multitide.samples import Samples
 from multitide.sharing import SHARINGS, Hard
 from multitide.sharing.across import PerDomain
 from multitide.study import compare
-from multitide.tasks import Regression, resolve_tasks
+from multitide.tasks import MultiLabel, Regression
 
 CPU = torch.device("cpu")
 CONDITIONINGS = ("none", "one_hot", "film")
@@ -43,32 +39,6 @@ def plant(n: int = 60, seed: int = 3, unequal: bool = False) -> Samples:
     static = pd.DataFrame({"age": np.linspace(0, 1, n)})
     series = [x[:, :length] for x, length in zip(X, lengths, strict=True)]
     return Samples.from_arrays(series, y, static=static, channels=list("pqrst"))
-
-
-def make_trainer(given: dict[str, Samples], training: Training | None = None, **params: Any) -> Trainer:
-    """Build a trainer on all samples of some data sets, with heads that let gradients through."""
-    recipe = make_recipe(small(**params).get_params(deep=False))
-    tasks = resolve_tasks(None, pd.concat([samples.y for samples in given.values()], ignore_index=True))
-    none = np.array([], dtype=np.int64)
-    group = Group([Domain(name, s, np.arange(len(s)), none) for name, s in given.items()], tasks, recipe)
-    torch.manual_seed(0)
-    network = group.make_network()
-    for head in network.heads:
-        torch.nn.init.normal_(head[-1].weight, std=0.1)  # type: ignore[arg-type]
-    aggregator = recipe.aggregator
-    return Trainer(
-        network,
-        [data.on_device(network, i, CPU) for i, data in enumerate(group.data)],
-        weighting=recipe.weighting.build(group.names),
-        aggregator=None if aggregator is None else aggregator.build(group.names),
-        aggregate_at="parameters" if aggregator is None else aggregator.at,
-        keeper=Keeper("joint", group.names),
-        settings=training or Training(),
-        max_epochs=3,
-        batch_size=16,
-        lr=0.01,
-        seed=0,
-    )
 
 
 def two(**params: Any) -> Trainer:
@@ -383,6 +353,11 @@ def with_labels(samples: Samples, **columns: Any) -> Samples:
             "'load' is a regression in 'a', a classification in 'b'. Declare its kind",
         ),
         ({"a": make_samples(), "b": plant()}, {"tasks": ["load"]}, r"\['b'\] have none of \['load'\]"),
+        (
+            {"a": make_samples(), "b": Samples.from_arrays(*make_arrays(n_timepoints=6))},
+            {},
+            "In the data set 'b': `X` must have at least 9 time steps",
+        ),
     ],
 )
 def test_wrong_data_sets_are_refused(given: Any, params: dict[str, Any], message: str) -> None:
@@ -396,6 +371,21 @@ def test_a_declared_kind_settles_what_labels_say_differently() -> None:
     with pytest.raises(ParameterError, match="'load' is a classification in 'rig', a regression in 'plant'"):
         small().fit(given)
     assert small(tasks=[Regression("load")], max_epochs=1).fit(given).tasks_[0].kind == "regression"
+
+
+def test_a_data_set_with_some_columns_of_a_task_is_refused() -> None:
+    answers = {"hot": [0, 1] * 48, "wet": [1, 1, 0, 0] * 24}
+    rig = with_labels(make_samples(), **answers)
+    half = with_labels(make_samples(seed=1), hot=answers["hot"])
+    tasks = [MultiLabel("weather", columns=["hot", "wet"]), "load"]
+    with pytest.raises(ParameterError, match=r"'b' has some of 'weather', but not \['wet'\]. Add columns of blanks"):
+        small(tasks=tasks).fit({"a": rig, "b": half})
+    blank = with_labels(half, wet=np.nan)
+    estimator = small(tasks=tasks, max_epochs=1).fit({"a": rig, "b": blank, "c": make_samples(seed=2)})
+    assert {name: list(frame) for name, frame in estimator.predict({"b": blank, "c": make_samples()}).items()} == {
+        "b": ["hot", "wet", "load"],
+        "c": ["load"],
+    }
 
 
 def test_labels_beside_data_sets_and_unknown_names_are_refused() -> None:

@@ -176,6 +176,31 @@ def test_ctrl_c_keeps_the_best_so_far(caplog: pytest.LogCaptureFixture) -> None:
     assert "interrupted in epoch 3" in caplog.text
 
 
+class EndRefit(Callback):
+    """Ends the second run, which is the refit, at the beginning of an epoch."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch, self.runs = epoch, 0
+
+    def on_train_begin(self, trainer: Trainer) -> None:
+        self.runs += 1
+
+    def on_epoch_begin(self, trainer: Trainer) -> None:
+        if self.runs == 2 and trainer.epoch == self.epoch:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("epoch", [1, 4])
+def test_ctrl_c_in_a_refit_keeps_what_the_first_run_has_learned(epoch: int, caplog: pytest.LogCaptureFixture) -> None:
+    samples = make_samples()
+    params: dict[str, Any] = {"max_epochs": 6, "lr": 0.02, "keep": "per_task", "random_state": 1}
+    first = small(**params).fit(samples)
+    assert min(first.best_epoch_.values()) < 4 < max(first.best_epoch_.values())  # one must not stand alone
+    estimator = small(training=Training(refit=True), **params).fit(samples, callbacks=[EndRefit(epoch)])
+    pd.testing.assert_frame_equal(estimator.predict(samples), first.predict(samples))
+    assert "The refit was interrupted" in caplog.text
+
+
 def test_callbacks_are_told_of_every_step_and_may_stop() -> None:
     class Count(Callback):
         def __init__(self) -> None:
@@ -281,6 +306,24 @@ def test_other_channels_at_predict_time_are_refused() -> None:
         estimator.predict(X[:, :2])
     with pytest.raises(DataError, match="at least one sample"):
         estimator.predict(Samples.from_arrays(X)[[]])
+
+
+def test_series_too_short_for_the_backbone_are_refused_in_company_too() -> None:
+    estimator = small(max_epochs=1).fit(make_samples(unequal=True))
+    rng = np.random.default_rng(0)
+    short, long = (rng.normal(size=(3, n)) for n in (8, 20))
+    for given in ([short], [short, long]):
+        with pytest.raises(DataError, match=r"at least 9 time steps for the backbone LSTMFCN; got 8\. Use longer"):
+            estimator.predict(given)
+    with pytest.raises(DataError, match=r"backbone CNN1D; the shortest of 2 series has 8 .* a larger `padding`"):
+        small(backbone="cnn1d", tasks=["load"]).fit([short, long], pd.DataFrame({"load": [0.5, 1.0]}), validation=None)
+
+
+def test_validation_samples_without_any_label_are_refused() -> None:
+    unlabelled = make_samples(seed=1)
+    unlabelled = unlabelled.replace(y=unlabelled.y.assign(state=None, load=np.nan))
+    with pytest.raises(DataError, match="`validation` must have a label of some task; got none in 96 rows"):
+        small().fit(make_samples(), validation=unlabelled)
 
 
 def test_a_task_without_labels_on_the_validation_side_is_refused() -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from matplotlib.figure import Figure
 
-from makers import make_samples, small
+from makers import make_arrays, make_samples, small
 from multitide import GradientFlow, gradient_flow
 from multitide.backbones import LSTM, RNN
+from multitide.errors import DataError, ParameterError
 from multitide.gradients import TOTAL
 from multitide.loop.callbacks import Callback
 from multitide.loop.training import Trainer
@@ -51,6 +53,23 @@ def test_a_plain_rnn_forgets_where_an_lstm_does_not_and_it_can_be_drawn() -> Non
     ax = flow_by_step(flow, Figure().subplots())
     assert len(ax.lines) == 3
     assert ax.get_yscale() == "log"
+
+
+def test_labels_may_be_given_beside_samples() -> None:
+    samples = make_samples()
+    beside = gradient_flow(small(), samples.replace(y=samples.y.iloc[::-1].reset_index(drop=True)), samples.y)
+    pd.testing.assert_frame_equal(beside.by_step, gradient_flow(small(), samples).by_step)
+
+
+def test_what_the_flow_is_not_defined_for_is_refused() -> None:
+    samples = make_samples()
+    several = small(max_epochs=1).fit({"a": samples, "b": make_samples(seed=1)})
+    with pytest.raises(DataError, match="`estimator` must be fitted on one data set; got 2, a, b"):
+        gradient_flow(several, samples)
+    with pytest.raises(DataError, match="must have the 3 channels"):
+        gradient_flow(small(max_epochs=1).fit(samples), make_arrays(n_channels=2)[0], samples.y)
+    with pytest.raises(ParameterError, match=r"`inputs\.representation` must be none"):
+        gradient_flow(small(backbone="fc", inputs={"representation": "minirocket"}), samples)
 
 
 class Scaled(Callback):

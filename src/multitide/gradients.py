@@ -11,12 +11,13 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from multitide.errors import DataError
+from multitide.errors import DataError, ParameterError
 from multitide.estimator import MultiTaskEstimator
-from multitide.fitting.domains import Domain
+from multitide.fitting.domains import PLAIN, Domain, as_samples
 from multitide.fitting.group import Group
 from multitide.fitting.recipe import make_recipe
 from multitide.loop.batches import DeviceSamples
+from multitide.model.predicting import check_like_training
 from multitide.network.network import Network
 from multitide.samples import Samples
 from multitide.tasks import resolve_tasks
@@ -64,15 +65,18 @@ def gradient_flow(estimator: MultiTaskEstimator, X: Any, y: Any = None) -> Gradi
     Raises
     ------
     DataError
-        If tasks are answered by several networks.
+        If tasks are answered by several networks, or the model was fitted on several data sets; if the samples are not
+        like those of training.
+    ParameterError
+        If the network reads vectors of a representation, which have no time steps.
 
     References
     ----------
     .. [1] Bengio, Simard, Frasconi, "Learning long-term dependencies with gradient descent is difficult", IEEE
        Transactions on Neural Networks 5, 1994. https://doi.org/10.1109/72.279181
     """
-    samples = X if isinstance(X, Samples) and y is None else Samples.from_arrays(X, y)
-    network = _fitted(estimator) if hasattr(estimator, "model_") else _fresh(estimator, samples)
+    samples = as_samples(X, y)
+    network = _fitted(estimator, samples) if hasattr(estimator, "model_") else _fresh(estimator, samples)
     network = network.cpu().eval()
     inputs, losses = _losses(network, samples)
     parameters = {name: p for name, p in network.named_parameters() if p.requires_grad}
@@ -116,7 +120,13 @@ def _gradients(loss: Tensor, at: Sequence[Tensor]) -> list[Tensor]:
     return list(torch.autograd.grad(loss, at, retain_graph=True, materialize_grads=True))
 
 
-def _fitted(estimator: MultiTaskEstimator) -> Network:
+def _fitted(estimator: MultiTaskEstimator, samples: Samples) -> Network:
+    _refuse_vectors(estimator.representation_)
+    if len(estimator.stored_.data) > 1:
+        names = [data.name for data in estimator.stored_.data]
+        raise DataError(f"`estimator` must be fitted on one data set; got {len(names)}, {', '.join(names)}.")
+    (seen,) = estimator.stored_.data
+    check_like_training(estimator.model_, samples, seen.channels, seen.n_timepoints, seen.name)
     answering = [
         network
         for network, names in zip(estimator.model_.network_list, estimator.model_.answered, strict=True)
@@ -129,13 +139,19 @@ def _fitted(estimator: MultiTaskEstimator) -> Network:
 
 def _fresh(estimator: MultiTaskEstimator, samples: Samples) -> Network:
     recipe = make_recipe(estimator.get_params(deep=False))
+    _refuse_vectors(recipe.inputs.representation)
     rows, none = np.arange(len(samples)), np.array([], dtype=np.int64)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         network = Group(
-            [Domain("", samples, rows, none)], resolve_tasks(estimator.tasks, samples.y), recipe
+            [Domain(PLAIN, samples, rows, none)], resolve_tasks(estimator.tasks, samples.y), recipe
         ).make_network()
         for head in network.heads.modules():
             if isinstance(head, nn.Linear):
                 head.reset_parameters()
     return network
+
+
+def _refuse_vectors(representation: Any) -> None:
+    if representation is not None:
+        raise ParameterError("`inputs.representation` must be none here: its vectors have no time steps.")

@@ -1,4 +1,4 @@
-"""Training steps: missing labels as theorems, and the loop beside a plain torch loop."""
+"""Training steps, beside a plain torch loop; missing labels are in `test_missing_labels`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from makers import SMALL, make_samples
-from multitide.balancing import AGGREGATORS, WEIGHTINGS, AggregatorModule
+from multitide.balancing import AGGREGATORS, AggregatorModule
 from multitide.encodings.inputs import Inputs
 from multitide.errors import MultitideError
 from multitide.fitting.group import build_network
@@ -21,7 +21,7 @@ from multitide.loop.mixing import Stream
 from multitide.loop.training import Trainer, Training
 from multitide.network.network import Entrance
 from multitide.samples import Samples
-from multitide.sharing import SHARINGS, Hard
+from multitide.sharing import Hard
 from multitide.tasks import resolve_tasks
 
 CPU = torch.device("cpu")
@@ -65,50 +65,6 @@ def wake_heads(trainer: Trainer) -> None:
     """Give the heads weights, so that gradients reach the backbone from the first step on."""
     for head in trainer.network.heads:
         torch.nn.init.normal_(head[-1].weight, std=0.1)  # type: ignore[arg-type]
-
-
-def only_state_labelled() -> Samples:
-    samples = make_samples(missing=0)
-    y = samples.y.copy()
-    y.loc[5:, "load"] = np.nan
-    return samples.replace(y=y)
-
-
-@pytest.mark.parametrize("weighting", [name for name in WEIGHTINGS if name != "fixed"])
-def test_an_absent_task_sends_no_gradient_and_its_head_does_not_move(weighting: str) -> None:
-    trainer = make_trainer(only_state_labelled(), weighting)
-    wake_heads(trainer)
-    trainer.network.train()
-    trainer.step([torch.arange(16)], np.array([16, 5]))  # AdamW has momentum for both heads now
-    before = [p.detach().clone() for p in trainer.network.heads[1].parameters()]
-    trainer.step([torch.arange(16, 32)], np.array([16, 0]))
-    after = list(trainer.network.heads[1].parameters())
-    assert all(p.grad is None for p in after)
-    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
-    assert (trainer.network.heads[0][-1].weight.grad != 0).any()  # type: ignore[union-attr, operator]
-
-
-@pytest.mark.parametrize("sharing", [name for name in SHARINGS if name != "none"])
-def test_an_absent_tasks_loss_leaves_the_backbone_with_the_other_tasks_gradient(sharing: str) -> None:
-    samples = only_state_labelled()
-    rows, counts = torch.arange(16, 32), np.array([16, 0])
-    both = make_trainer(samples, sharing=sharing)
-    wake_heads(both)
-    both.network.eval()  # no dropout: the two gradients are of the same function
-    losses, features = both.task_losses([rows], counts)
-    assert list(losses) == ["state"]
-    both.backward(losses, features)
-    gradient = {n: p.grad for n, p in both.network.named_parameters() if p.grad is not None}
-    batch = both._streams[0].samples.gather(rows)
-    output = both.network(batch.x)[0]
-    target = both.network.target_list[0]
-    both.network.zero_grad()
-    (F.cross_entropy(output, batch.codes[0]) / target.trivial_loss).backward()
-    for name, parameter in both.network.named_parameters():
-        if parameter.grad is not None:
-            torch.testing.assert_close(gradient[name], parameter.grad)
-        else:  # what ties the tasks may send a gradient of its own, which is zero while they are equal
-            assert name not in gradient or gradient[name].abs().max() < 1e-6
 
 
 def test_the_loss_of_a_batch_is_the_mean_over_its_labelled_rows() -> None:
@@ -219,8 +175,6 @@ def test_the_small_backbone_is_the_one_that_is_trained() -> None:
 
 # -- aggregators -----------------------------------------------------------------------------------------------------
 
-AT = [("pcgrad", "parameters"), ("pcgrad", "features"), ("upgrad", "parameters"), ("upgrad", "features")]
-
 
 def aggregating(samples: Samples, name: str, at: str, sharing: object = "hard") -> Trainer:
     trainer = make_trainer(samples, sharing=sharing)  # type: ignore[arg-type]
@@ -228,16 +182,6 @@ def aggregating(samples: Samples, name: str, at: str, sharing: object = "hard") 
     trainer._at_features = at == "features"
     wake_heads(trainer)
     return trainer
-
-
-@pytest.mark.parametrize(("name", "at"), AT)
-def test_an_aggregator_leaves_an_absent_tasks_head_alone(name: str, at: str) -> None:
-    trainer = aggregating(only_state_labelled(), name, at)
-    trainer.network.train()
-    trainer.step([torch.arange(16)], np.array([16, 5]))
-    before = [p.detach().clone() for p in trainer.network.heads[1].parameters()]
-    trainer.step([torch.arange(16, 32)], np.array([16, 0]))
-    assert all(torch.equal(a, b) for a, b in zip(before, trainer.network.heads[1].parameters(), strict=True))
 
 
 @pytest.mark.parametrize("at", ["parameters", "features"])

@@ -168,5 +168,15 @@ class Backbone(Part, ABC):
             )
 
 
+def check_shortest(module: nn.Module, n_timepoints: int) -> None:
+    """Raise :class:`DataError` if a series of so many steps is too short for a backbone in this module.
+
+    Padded beside longer series it would be read, and answered from nothing.
+    """
+    for backbone in module.modules():
+        if isinstance(backbone, BlockBackbone):
+            backbone.spec.check_timepoints(n_timepoints)
+
+
 def _times(value: Any, factor: int) -> Any:
     return tuple(each * factor for each in value) if isinstance(value, (tuple, list)) else value * factor

@@ -90,13 +90,14 @@ def resolve_domain_tasks(tasks: Sequence[str | Task] | None, given: Mapping[str,
     Raises
     ------
     ParameterError
-        With every problem of the tasks: one that no data set has, one that is classes here and numbers there.
+        With every problem of the tasks: one that no data set has, one that is classes here and numbers there, one of
+        several columns of which a data set has some.
     DataError
         With every problem of the labels, and every data set without any.
     """
     if len(given) == 1:
         return resolve_tasks(tasks, next(iter(given.values())).y)
-    problems = _kind_problems(tasks, given)
+    problems = _kind_problems(tasks, given) + _halved_tasks(tasks, given)
     if problems:
         raise ParameterError("\n".join(problems))
     resolved = resolve_tasks(tasks, pd.concat([samples.y for samples in given.values()], ignore_index=True))
@@ -208,6 +209,20 @@ def _kind_problems(tasks: Sequence[str | Task] | None, given: Mapping[str, Sampl
                 f"`tasks` must be of one kind in all data sets; by its labels {task!r} is {said}. "
                 "Declare its kind, or give the columns different names."
             )
+    return problems
+
+
+def _halved_tasks(tasks: Sequence[str | Task] | None, given: Mapping[str, Samples]) -> list[str]:
+    """Name the data sets that have some of a task's columns, but not all."""
+    problems = []
+    for task in (task for task in tasks or () if isinstance(task, Task)):
+        for name, samples in given.items():
+            missing = [column for column in task.columns if column not in samples.y]
+            if 0 < len(missing) < len(task.columns):
+                problems.append(
+                    f"`tasks` must have all of their columns in a data set, or none; {name!r} has some of "
+                    f"{task.name!r}, but not {missing}. Add columns of blanks for what nobody knows there."
+                )
     return problems
 
 

@@ -10,7 +10,7 @@ from multitide.backbones.backbone import Backbone
 from multitide.backbones.linear import Linear
 from multitide.checks import one_of, suggest
 from multitide.errors import DataError, ParameterError
-from multitide.fitting.domains import Domain
+from multitide.fitting.domains import Domain, in_domain
 from multitide.fitting.group import Group
 from multitide.fitting.phases import Phases
 from multitide.fitting.recipe import Recipe
@@ -83,7 +83,8 @@ def fit_model(
         If a task has no label, or only one value, in the training rows; if a series is too short for the backbone.
     """
     for domain in domains:
-        check_lengths(domain.samples, recipe.backbone)
+        with in_domain(domain.name):
+            check_lengths(domain.samples, recipe.backbone)
     by_name = {task.name: task for task in tasks}
     check_pretrain(recipe, list(by_name))
     networks: list[Network] = []
@@ -144,7 +145,7 @@ def check_lengths(samples: Samples, backbone: Backbone) -> None:
     shortest, needed = int(samples.lengths.min()), backbone.min_timepoints
     if shortest < needed:
         raise DataError(
-            f"`X` must have at least {needed} time steps for this backbone; the shortest of {len(samples)} series has "
-            f"{shortest} ({samples.n_channels} channels). Use padding='same' or smaller kernels; if `X` is "
+            f"`X` must have at least {needed} time steps for the backbone {type(backbone).__name__}; the shortest of "
+            f"{len(samples)} series has {shortest} ({samples.n_channels} channels). {backbone.too_short} If `X` is "
             "(n_samples, n_timepoints, n_channels), give X.transpose(0, 2, 1)."
         )

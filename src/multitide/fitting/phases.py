@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,7 @@ class Phases:
             chosen = {key: snapshot.epoch for key, snapshot in trainer.keeper.best.items()}
             self.best_epoch = {name: chosen.get(name, chosen[JOINT]) for name in self._group.names}
             if self._settings.refit and self._group.validated:
-                trainer = self._refit(chosen, trainer.schedule.cool_down_at, depth)
+                trainer = self._refit(chosen, trainer.schedule.cool_down_at, depth) or trainer
         return self._chosen_networks(trainer)
 
     def _start(self, network: Network) -> tuple[Network, list[str]]:
@@ -105,8 +106,11 @@ class Phases:
             return ["backbone"]
         return ["backbone", *([1] if len(network.sharing.levels()) > 1 else []), "nothing"]
 
-    def _refit(self, chosen: dict[str, int], cool_down_at: int | None, depth: str | int) -> Trainer:
-        """Repeat the chosen run on the rows of both sides; what was pre-trained is pre-trained as before."""
+    def _refit(self, chosen: dict[str, int], cool_down_at: int | None, depth: str | int) -> Trainer | None:
+        """Repeat the chosen run on the rows of both sides; what was pre-trained is pre-trained as before.
+
+        Of a repeat that Ctrl-C ends before every chosen epoch is there, nothing is returned: the first run stands.
+        """
         torch.manual_seed(self._recipe.seed)
         history = self.pretrain_history
         network, fresh = self._start(self._group.make_network_on_all_rows())
@@ -114,7 +118,13 @@ class Phases:
         frozen = freeze(network, depth, self._recipe.max_epochs, fresh)
         schedule = Repeat(self._settings.schedule, self._recipe.max_epochs, cool_down_at, max(chosen.values()))
         keeper = Keeper(self._recipe.keep, self._group.names, chosen)
-        return self._train(network, [data.all_rows() for data in self._group.data], keeper, frozen, schedule)
+        trainer: Trainer | None = None
+        with suppress(KeyboardInterrupt):  # which the trainer passes on before any of them is there
+            trainer = self._train(network, [data.all_rows() for data in self._group.data], keeper, frozen, schedule)
+        if len(keeper.best) == len(chosen):
+            return trainer
+        logger.warning("The refit was interrupted; what was learned without the validation rows is kept.")
+        return None
 
     def _train(
         self,

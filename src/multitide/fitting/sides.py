@@ -30,7 +30,7 @@ def learning_sides(
     samples : Samples
         What the user wants to learn from.
     tasks : sequence of Task
-        Each must have labels on both sides.
+        Each must have labels on both sides, but for a task that `held_out` does not know: others choose the epoch.
     held_out : Samples or None
         The user's own validation samples; then `rule` is not used.
     rule : float, Splitter or None
@@ -41,13 +41,18 @@ def learning_sides(
     Raises
     ------
     DataError
-        If a task has no label on a side.
+        If a task has no label on a side; with `held_out`, if that has a label of no task.
     """
     columns = [column for task in tasks for column in task.columns]
     if held_out is not None:
         missing = [column for column in columns if column not in held_out.y]
         if missing:
             raise DataError(f"`validation` must have a column for every task; {missing} are missing.")
+        if held_out.y[columns].isna().all(axis=None):
+            raise DataError(
+                f"`validation` must have a label of some task; got none in {len(held_out)} rows. "
+                "Give samples that have one, or validation=None."
+            )
         joined = samples.replace(y=samples.y[columns]).joined(held_out.replace(y=held_out.y[columns]))
         return joined, np.arange(len(samples)), np.arange(len(samples), len(joined))
     if rule is None:
@@ -58,7 +63,8 @@ def learning_sides(
         check_fraction("validation", rule)
     labelled = np.flatnonzero(samples.y[columns].notna().any(axis=1).to_numpy())
     splitter, share = (rule, rule.validation) if isinstance(rule, Splitter) else (fitting_rule(samples, seed), rule)
-    useful = samples[labelled].replace(y=samples.y[columns].iloc[labelled].reset_index(drop=True))
+    known = [column for column in columns if samples.y[column].notna().any()]  # the others are in other data sets
+    useful = samples[labelled].replace(y=samples.y[known].iloc[labelled].reset_index(drop=True))
     train, validation = splitter.hold_out(useful, share)
     check_sides(useful.y, tasks, train, validation)
     return samples, labelled[train], labelled[validation]
@@ -86,7 +92,7 @@ def check_sides(y: pd.DataFrame, tasks: Sequence[Task], train: np.ndarray, valid
         f"Task {task.name!r} must have labels for {side}; got none in {len(rows)} rows."
         for side, rows in (("training", train), ("validation", validation))
         for task in tasks
-        if not y[task.columns].iloc[rows].notna().any(axis=None)
+        if not y.reindex(columns=task.columns).iloc[rows].notna().any(axis=None)
     ]
     if problems:
         remedy = "Give `validation` samples that have them, a Splitter with another rule, or validation=None."

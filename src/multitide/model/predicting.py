@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from multitide.backbones.backbone import check_shortest
 from multitide.encodings.representation import Encoder
 from multitide.errors import DataError, MultitideWarning
 from multitide.loop.batches import DeviceSamples
@@ -51,7 +52,8 @@ def decode(
     Raises
     ------
     DataError
-        If the channels or the static inputs are not those of the training samples.
+        If the channels or the static inputs are not those of the training samples, or a series is too short for the
+        backbone.
     """
     check_like_training(answers, samples, channels, n_timepoints, domain)
     if encoder is None:
@@ -83,7 +85,7 @@ def _joined(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
 def check_like_training(
     answers: Answers, samples: Samples, channels: tuple[str, ...], n_timepoints: int, domain: str = ""
 ) -> None:
-    """Raise unless the samples have the training samples' channels and static inputs."""
+    """Raise unless the samples have the training samples' channels and static inputs, and steps enough."""
     if not len(samples):
         raise DataError("`X` must have at least one sample; got none.")
     if samples.channels != channels:
@@ -96,6 +98,7 @@ def check_like_training(
     entrances = [entrance for network in answers.network_list for entrance in network.entrances]
     if samples.static is None and any(e.static is not None for e in entrances if e.name == domain):
         raise DataError("`static` must be given: the model was fitted with static inputs.")
+    check_shortest(answers, int(samples.lengths.min()))
     if samples.n_timepoints > 4 * n_timepoints:
         warnings.warn(
             f"`X` has series of {samples.n_timepoints} steps; the longest in training had {n_timepoints}.",

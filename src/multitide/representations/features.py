@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from multitide.backbones.backbone import check_shortest
 from multitide.encodings.representation import Encoder, Representation
 from multitide.errors import DataError, ParameterError
 from multitide.representations.represent import represent
@@ -79,6 +80,7 @@ class BackboneEncoder(Encoder):
     def transform(self, samples: Samples) -> np.ndarray:
         """Return the features, float32 (n_samples, n_features)."""
         check_channels(samples, self.model.data[0].channels)
+        check_shortest(self.model.answers, int(samples.lengths.min()))
         if self.model.encoder is not None:
             samples = represent(samples, self.model.encoder)
         return features_of(self._networks, samples)
