@@ -18,6 +18,7 @@ from multitide.encodings.inputs import Inputs
 from multitide.errors import DataError, ParameterError
 from multitide.estimator import MultiTaskEstimator
 from multitide.loop.batches import Rows
+from multitide.loop.callbacks import Callback
 from multitide.loop.mixing import Mixer, shares
 from multitide.loop.training import Trainer, Training
 from multitide.model.store import _record_hash
@@ -280,6 +281,38 @@ def test_a_task_of_one_data_set_is_learned_first() -> None:
     estimator = small(max_epochs=1, training=training).fit(given)
     assert set(estimator.pretrain_history_["task"]) == {"load"}
     assert set(estimator.history_["task"]) == {"state", "load", "speed"}
+
+
+def test_a_data_set_that_was_not_learned_first_learns_its_own_layers_in_a_frozen_backbone() -> None:
+    given = {"rig": make_samples(), "plant": plant()}
+    params: dict[str, Any] = {"max_epochs": 2, "lr": 0.01}
+    training = Training(pretrain=("load",), freeze="backbone")
+    begin: dict[str, torch.Tensor] = {}
+
+    class Begin(Callback):
+        def on_train_begin(self, trainer: Trainer) -> None:
+            begin.update({name: tensor.clone() for name, tensor in trainer.network.state_dict().items()})
+
+    estimator = small(training=training, **params).fit(given, callbacks=[Begin()])
+    now = estimator.model_.network_list[0].state_dict()
+    moved = {name for name, tensor in begin.items() if not torch.equal(tensor, now[name])}
+    body = {name for name in moved if name.startswith("sharing.")}
+    assert body
+    assert all(".norm.each.1." in name for name in body)
+    assert {name.rsplit(".", 1)[1] for name in body} >= {"weight", "bias", "running_mean", "running_var"}
+
+
+def test_what_data_sets_have_for_themselves_comes_along_by_name() -> None:
+    given = {"rig": make_samples(), "plant": plant()}
+    start = small(max_epochs=2, lr=0.01).fit(given)
+    turned = {"plant": given["plant"], "new": make_samples(seed=4), "rig": given["rig"]}
+    training = Training(freeze="backbone")
+    estimator = small(training=training, max_epochs=1).fit(turned, start=start)
+    old, new = (each.model_.network_list[0].sharing.state_dict() for each in (start, estimator))
+    norm = "backbone.blocks.conv2.norm.each.{}.running_mean"
+    assert torch.equal(new[norm.format(0)], old[norm.format(1)])
+    assert torch.equal(new[norm.format(2)], old[norm.format(0)])
+    assert not torch.equal(new[norm.format(1)], old[norm.format(0)])
 
 
 def test_a_model_of_one_data_set_is_where_several_start() -> None:

@@ -15,6 +15,7 @@ from multitide.errors import ParameterError
 from multitide.loop.callbacks import Callback
 from multitide.loop.training import Trainer
 from multitide.network.network import Network
+from multitide.sharing.across import PerDomain
 
 DECAY = 2.6  # the factor between the learning rates of neighbouring blocks in ULMFiT
 
@@ -50,12 +51,13 @@ def freeze(network: Network, depth: str | int, max_epochs: int, fresh: Collectio
     max_epochs : int
         Length of a full run; "gradual" thaws everything within its first half.
     fresh : collection of str
-        Names of parameters that are not pre-trained; blocks that hold any are left to learn.
+        Names of parameters that are not pre-trained; blocks that hold any are left to learn. Where they are a data
+        set's own, the rest of the block is frozen.
     """
     for parameter in network.parameters():
         parameter.requires_grad_(True)
     new = {id(parameter) for name, parameter in network.named_parameters() if name in fresh}
-    levels = [[m for m in level if not any(id(p) in new for p in m.parameters())] for level in network.sharing.levels()]
+    levels = [[part for block in level for part in _known(block, new)] for level in network.sharing.levels()]
     if depth == "nothing":
         return Frozen()
     if depth == "backbone":
@@ -116,6 +118,18 @@ class GradualThaw(Callback):
         for module in level:
             module.requires_grad_(True)
         trainer.frozen = [module for module in trainer.frozen if all(module is not thawed for thawed in level)]
+
+
+def _known(module: nn.Module, new: set[int]) -> list[nn.Module]:
+    """Return what of a block is pre-trained: all, or all that is not a new data set's own; else nothing."""
+    fresh = {id(p) for p in module.parameters()} & new
+    if not fresh:
+        return [module]
+    own = {id(p) for part in module.modules() if isinstance(part, PerDomain) for p in part.parameters()}
+    if not fresh <= own:
+        return []
+    parts = module.each if isinstance(module, PerDomain) else module.children()
+    return [known for part in parts for known in _known(part, new)]
 
 
 def _stop(modules: list[Any]) -> list[nn.Module]:

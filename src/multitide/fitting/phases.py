@@ -65,16 +65,17 @@ class Phases:
         return self._chosen_networks(trainer)
 
     def _start(self, network: Network) -> tuple[Network, list[str]]:
-        """Bring in a saved model's backbone, then pre-train, where asked to; return what of the backbone is new."""
+        """Bring in a saved model's backbone, then pre-train, where asked to; return which parameters are new still."""
         fresh = [] if self._source is None else carry_over(self._source, network)
         if not self._settings.pretrain:
             return network, fresh
         first = np.isin(self._group.names, self._settings.pretrain)
         keeper = Keeper("joint", self._group.names)
-        trainer = self._train(network, [data.only(first) for data in self._group.data], keeper, Frozen())
+        data = [each.only(first) for each in self._group.data]
+        trainer = self._train(network, data, keeper, Frozen())
         self.pretrain_history = trainer.history
         network.load_state_dict(keeper.best[JOINT].state)
-        return network, []
+        return network, network.own_names([i for i, each in enumerate(data) if not len(each.train.index)])
 
     def _fine_tune(self, network: Network, fresh: list[str]) -> tuple[Trainer, str | int]:
         """Train on all tasks at each candidate depth of freezing, and return the best on validation."""

@@ -11,6 +11,7 @@ import torch
 from multitide.encodings.inputs import InputLayer
 from multitide.errors import DataError
 from multitide.network.network import Network
+from multitide.sharing.across import PerDomain
 
 logger = logging.getLogger("multitide")
 
@@ -51,12 +52,13 @@ def carry_over(source: Source, network: Network) -> list[str]:
     network : Network
         Freshly built, with its own tasks and heads; keeps its heads. Where its channels are the source's, the source's
         input layer (imputation, scaling) comes along, since the backbone has learned on its scales; with other
-        channels the new one, fitted to the new data, stays. What several data sets have for themselves stays new.
+        channels the new one, fitted to the new data, stays. Of several data sets the input layers stay new, and batch
+        norms come along where the source has learned a data set of that name.
 
     Returns
     -------
     list of str
-        Parameters of the backbone that have no counterpart of their shape in the source.
+        Parameters of the backbone that have no counterpart in the source, or one of another shape.
 
     Raises
     ------
@@ -64,7 +66,7 @@ def carry_over(source: Source, network: Network) -> list[str]:
         If nothing of the backbone fits: the two are of different kinds.
     """
     given = source.network_for(network.names)
-    fits = _copy_fitting(given.sharing, network.sharing)
+    fits = _copy_fitting(given, network)
     own = [name for name, _ in network.sharing.named_parameters()]
     fresh = [name for name in own if name not in fits]
     if own and len(fresh) == len(own):
@@ -78,20 +80,36 @@ def carry_over(source: Source, network: Network) -> list[str]:
         source.name,
         len(own) - len(fresh),
         len(own),
-        f" ({', '.join(fresh)} differ in shape and start new)" if fresh else "",
+        f" ({', '.join(fresh)} differ in shape or data set and start new)" if fresh else "",
         "inputs are scaled as there" if same_channels else "the channels differ, so inputs are scaled by the new data",
     )
     return [f"sharing.{name}" for name in fresh]
 
 
 @torch.no_grad()
-def _copy_fitting(source: torch.nn.Module, target: torch.nn.Module) -> set[str]:
-    """Copy every tensor that has the same name and shape in both, and return their names."""
-    given = source.state_dict()
-    fits = {name: t for name, t in target.state_dict().items() if name in given and given[name].shape == t.shape}
-    for name, tensor in fits.items():
-        tensor.copy_(given[name])
-    return set(fits)
+def _copy_fitting(source: Network, target: Network) -> set[str]:
+    """Copy every tensor of the backbone that has the same name and shape in both, and return their names."""
+    given, fits = _by_data_set(source), set()
+    for key, (name, tensor) in _by_data_set(target).items():
+        if key in given and given[key][1].shape == tensor.shape:
+            tensor.copy_(given[key][1])
+            fits.add(name)
+    return fits
+
+
+def _by_data_set(network: Network) -> dict[str, tuple[str, torch.Tensor]]:
+    """Return the backbone's tensors with their names, keyed by data set, not by place, where one has its own."""
+    places = {
+        f"{name}.each.{i}": f"{name}.each.{domain!r}"
+        for name, module in network.sharing.named_modules()
+        if isinstance(module, PerDomain)
+        for i, domain in enumerate(network.domains)
+    }
+    found = {}
+    for name, tensor in network.sharing.state_dict().items():
+        module, _, last = name.rpartition(".")
+        found[f"{places.get(module, module)}.{last}"] = name, tensor
+    return found
 
 
 def _copy_inputs(source: torch.nn.Module, target: torch.nn.Module) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,6 +99,11 @@ class Network(nn.Module):
     def target_list(self) -> list[Target]:
         """The targets, as a typed list."""
         return [target for target in self.targets if isinstance(target, Target)]
+
+    def own_names(self, domains: Collection[int]) -> list[str]:
+        """Return the names of the parameters that some data sets have for themselves."""
+        own = {id(p) for switch in self._switches for i in domains for p in switch.each[i].parameters()}
+        return [name for name, parameter in self.named_parameters() if id(parameter) in own]
 
     def features(
         self, x: Tensor, lengths: Tensor | None = None, static: Tensor | None = None, domain: int = 0

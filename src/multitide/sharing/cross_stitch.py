@@ -66,6 +66,11 @@ class CrossStitchModule(SharingModule):
             flows = _mix(flows, before, self.series_mix[i], self.feature_mix[i])
         return [backbone.pool(flow) for backbone, flow in zip(backbones, flows, strict=True)]
 
+    def levels(self) -> list[list[nn.Module]]:
+        """Return the blocks of all backbones by their height, with the mixtures behind them."""
+        mixtures = zip(self.series_mix, self.feature_mix, strict=True)
+        return [[*level, nn.ParameterList(pair)] for level, pair in zip(super().levels(), mixtures, strict=True)]
+
     def shared_parameters(self) -> list[nn.Parameter]:
         """Return all parameters: every loss reaches every backbone."""
         return list(self.parameters())
