@@ -16,8 +16,6 @@ Protocol, written before any test figure was seen:
   package's defaults and no such choice, which favours the candidates.
 - RULE: a candidate is taken into the package if its mean gain over its reference is above 0 on at least two of the four
   data sets and below 0 on none, by the package's verdicts, with p values adjusted (Holm) for the three candidates.
-- For the eye only: `hard` with a hidden layer of 16 units in each head (8 on the hydraulic rig), which is as deep as
-  the networks with experts.
 
 Both phases keep every finished run in --folder (by default runs/further_sharings), so the same command goes on where it
 stopped; --budget is for the whole command, and seeds that do not fit are left for the next one, whatever came out. The
@@ -45,7 +43,7 @@ from further_parts import PLE, MMoE, TraceNorm
 
 from multitide import Comparison, compare
 from multitide.report import markdown_table
-from multitide.sharing import Hard, Sharing
+from multitide.sharing import Sharing
 from multitide.study.cost import parse_budget
 from multitide.study.execution import default_n_jobs
 from multitide.study.groups import MIN_GROUPS
@@ -73,9 +71,8 @@ GRID: dict[str, dict[str, tuple[Sharing, int]]] = {
     },
 }
 REFERENCES = {"mmoe": "hard", "ple": "hard", "trace_norm": "soft"}
-CONTROL = "hard, hidden layer"
 # Rows of a table, each with the arm that it is compared with.
-ROWS = {"hard": "", CONTROL: "hard", "mmoe": "hard", "ple": "hard", "soft": "", "trace_norm": "soft"}
+ROWS = {"hard": "", "mmoe": "hard", "ple": "hard", "soft": "", "trace_norm": "soft"}
 MANY_FEATURES = ("hydraulic", "hydraulic_few")
 CHOICE_SEEDS, FIRST = 2, 1000
 LEVEL = 0.05
@@ -136,7 +133,6 @@ def study(case: str, choice: Mapping[str, str], options: argparse.Namespace, sec
     """Conduct, or take up, the study of a data set; `hard` is its reference."""
     samples, split, estimator = CASES[case]()
     arms: dict[str, Any] = {reference: reference for reference in REFERENCES.values()}
-    arms[CONTROL] = {"sharing": Hard(head_units=8 if case in MANY_FEATURES else 16)}
     arms |= {name: {"sharing": of_size(grid[choice[name]], case)} for name, grid in GRID.items()}
     return compare(
         samples,
