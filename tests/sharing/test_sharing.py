@@ -109,17 +109,31 @@ def test_cross_stitch_with_only_own_activations_is_a_backbone_a_task() -> None:
     assert not torch.allclose(mixed(X)[0], mixed.backbones[0](X))
 
 
-def test_cross_stitch_mixes_series_and_finished_features_linearly() -> None:
-    module = build(CrossStitch(own=0.5), n_tasks=2)
+def mixed(matrix: torch.Tensor, of_tasks: list[torch.Tensor]) -> list[torch.Tensor]:
+    """Return for each task the sum over all tasks of its row of the matrix times theirs, in NumPy and float64."""
+    rows, values = (matrix.detach().double().numpy(), [each.detach().double().numpy() for each in of_tasks])
+    sums = [sum(share * value for share, value in zip(row, values, strict=True)) for row in rows]
+    return [torch.from_numpy(np.asarray(each)).float() for each in sums]
+
+
+def test_cross_stitch_mixes_series_and_finished_features_as_its_matrices_say() -> None:
+    module = build(CrossStitch(), n_tasks=3)
+    for matrix in [*module.series_mix, *module.feature_mix]:
+        nn.init.normal_(matrix)  # no symmetry that would hide whose row is whose
     flows = [backbone.start(X, None) for backbone in module.backbones]
     for i in range(len(module.backbones[0].block_list)):
+        n_before = len(flows[0].features)
         flows = [b.block_list[i](flow) for b, flow in zip(module.backbones, flows, strict=True)]
-        mean_x = (flows[0].x + flows[1].x) / 2
-        new = len(flows[0].features) and i == 0
-        features = tuple((a + b) / 2 for a, b in zip(flows[0].features, flows[1].features, strict=True))
-        flows = [flow._replace(x=mean_x, features=features if new else flow.features) for flow in flows]
-    expected = module.backbones[0].pool(flows[0])
-    torch.testing.assert_close(module(X)[0], expected)
+        series = mixed(module.series_mix[i], [flow.x for flow in flows])
+        finished = range(n_before, len(flows[0].features))
+        new = [mixed(module.feature_mix[i], [flow.features[k] for flow in flows]) for k in finished]
+        flows = [
+            flow._replace(x=series[task], features=(*flow.features[:n_before], *(each[task] for each in new)))
+            for task, flow in enumerate(flows)
+        ]
+    for task, features in enumerate(module(X)):
+        expected = module.backbones[task].pool(flows[task])
+        torch.testing.assert_close(features, expected, rtol=1e-4, atol=1e-5)
 
 
 class NoBlocks(Backbone):

@@ -34,13 +34,15 @@ class DifferenceModule(EncodingModule):
     """Appends differences: (batch, n_channels, time) -> (batch, n_channels + n_chosen, time)."""
 
     gain: Tensor
+    chosen: Tensor
 
     def __init__(self, channels: tuple[str, ...], chosen: list[int]) -> None:
         super().__init__()
         self.names = (*channels, *(f"{channels[i]}_difference" for i in chosen))
         self.sources = (*range(len(channels)), *chosen)
-        self.chosen = chosen if len(chosen) < len(channels) else None
+        self.every = len(chosen) == len(channels)
         self.register_buffer("gain", torch.ones(len(chosen), 1))
+        self.register_buffer("chosen", torch.tensor(chosen, dtype=torch.long), persistent=False)
 
     def fit(self, x: Tensor, measured: Tensor) -> None:
         """Learn the standard deviation of the differences at measured steps."""
@@ -51,6 +53,6 @@ class DifferenceModule(EncodingModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """Append the differences."""
-        chosen = x if self.chosen is None else x[:, self.chosen]
+        chosen = x if self.every else x[:, self.chosen]
         changes = chosen.diff(dim=2, prepend=chosen[:, :, :1])
         return torch.cat([x, changes * self.gain], dim=1)

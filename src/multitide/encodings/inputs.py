@@ -13,6 +13,7 @@ import torch
 from pydantic import Field, PlainValidator
 from torch import Tensor, nn
 
+from multitide.backbones.masked import valid_steps
 from multitide.checks import check_choice
 from multitide.encodings import ENCODINGS
 from multitide.encodings.encoding import Encoding, EncodingModule
@@ -192,7 +193,7 @@ class InputLayer(nn.Module):
         if self.spec.elapsed:
             parts.append(_steps_since(last).to(x.dtype) * self.elapsed_gain)
         encoded = torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
-        return encoded if lengths is None else torch.where(_valid(lengths, x.shape[2]), encoded, 0.0)
+        return encoded if lengths is None else torch.where(valid_steps(lengths, x.shape[2]), encoded, 0.0)
 
     def _complete(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Clip, scale and impute; return also what was measured, and the step of the last measured value or -1."""
@@ -254,7 +255,7 @@ class InputLayer(nn.Module):
                 MultitideWarning,
                 stacklevel=3,
             )
-        self._fit_encodings(x, _valid(torch.from_numpy(used.lengths), x.shape[2]))
+        self._fit_encodings(x, valid_steps(torch.from_numpy(used.lengths), x.shape[2]))
 
     def _check_shape(self, samples: Samples) -> None:
         """Raise unless the samples have the declared number of channels and of steps."""
@@ -323,7 +324,3 @@ def _last_measured_by_count(measured: Tensor, steps: Tensor) -> Tensor:
 
 def _steps_since(last: Tensor) -> Tensor:
     return torch.arange(last.shape[2], device=last.device) - last
-
-
-def _valid(lengths: Tensor, n_timepoints: int) -> Tensor:
-    return (torch.arange(n_timepoints, device=lengths.device) < lengths[:, None])[:, None]

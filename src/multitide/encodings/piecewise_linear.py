@@ -56,20 +56,24 @@ class PiecewiseLinearModule(EncodingModule):
     gain: Tensor
     floor: Tensor
     ceiling: Tensor
+    kept: Tensor
+    chosen: Tensor
 
     def __init__(self, channels: tuple[str, ...], chosen: list[int], n_bins: int, replace: bool) -> None:
         super().__init__()
-        self.kept = [i for i in range(len(channels)) if not (replace and i in chosen)]
-        self.chosen, self.n_bins = chosen, n_bins
+        kept = [i for i in range(len(channels)) if not (replace and i in chosen)]
+        self.n_bins = n_bins
         bins = [f"{channels[i]}_bin{k}" for i in chosen for k in range(n_bins)]
-        self.names = (*(channels[i] for i in self.kept), *bins)
-        self.sources = (*self.kept, *(i for i in chosen for _ in range(n_bins)))
+        self.names = (*(channels[i] for i in kept), *bins)
+        self.sources = (*kept, *(i for i in chosen for _ in range(n_bins)))
         for name in ("low", "gain", "floor", "ceiling"):
             self.register_buffer(name, torch.zeros(len(chosen), n_bins, 1))
+        for name, places in (("kept", kept), ("chosen", chosen)):
+            self.register_buffer(name, torch.tensor(places, dtype=torch.long), persistent=False)
 
     def fit(self, x: Tensor, measured: Tensor) -> None:
         """Put the bins between quantiles of the measured values."""
-        for row, channel in enumerate(self.chosen):
+        for row, channel in enumerate(self.chosen.tolist()):
             values = x[:, channel][measured[:, channel]].double().numpy()
             self._place(row, np.quantile(values, np.linspace(0, 1, self.n_bins + 1)) if len(values) else np.zeros(1))
 
@@ -85,6 +89,6 @@ class PiecewiseLinearModule(EncodingModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """Append the bins."""
-        filled = (x[:, self.chosen, None] - self.low) * self.gain
+        filled = (x[:, self.chosen][:, :, None] - self.low) * self.gain
         bins = torch.minimum(torch.maximum(filled, self.floor), self.ceiling).flatten(1, 2)
-        return torch.cat([x[:, self.kept], bins], dim=1) if self.kept else bins
+        return torch.cat([x[:, self.kept], bins], dim=1) if len(self.kept) else bins

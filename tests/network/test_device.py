@@ -1,0 +1,93 @@
+"""What a step computes stays on the device; tensors of shapes without values stand for those of an accelerator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from makers import make_samples, make_trainer
+from multitide.backbones import BACKBONES
+from multitide.encodings.difference import Difference
+from multitide.encodings.inputs import Inputs
+from multitide.encodings.piecewise_linear import PiecewiseLinear
+from multitide.network.network import Network
+from multitide.network.stacking import Losses
+from multitide.samples import Samples
+from multitide.sharing import SHARINGS, Hard
+from multitide.tasks import Classification, Forecast, MultiLabel, Regression, Task
+
+TASKS: list[Task] = [
+    Classification("state", class_weight="balanced", label_smoothing=0.1),
+    Classification("kind", loss="focal"),
+    Regression("load", loss="quantile"),
+    Regression("wear", loss="huber"),
+    MultiLabel("answers", columns=["hot", "wet"]),
+    Forecast("next", horizon=2),
+]
+EVERYTHING = Inputs(
+    clip=0.01,
+    observed=True,
+    elapsed=True,
+    encodings=(Difference(channels=("1",)), PiecewiseLinear(n_bins=3, channels=("0", "2"), replace=True)),
+)
+CASES: dict[str, dict[str, Any]] = {
+    **{name: {"sharing": name} for name in SHARINGS if name != "none"},
+    **{name: {"backbone": name} for name in BACKBONES if name != "linear"},
+    "hard with a branch": {"sharing": Hard(branch=1)},
+    "all inputs": {"inputs": EVERYTHING},
+}
+
+
+def labelled(unequal: bool) -> Samples:
+    samples, rng = make_samples(n=40, unequal=unequal), np.random.default_rng(0)
+    more = {"kind": list("abcde") * 8, "wear": rng.normal(size=40), "hot": [0, 1] * 20, "wet": [1, 1, 0, 0] * 10}
+    more |= {f"next[+{step}]": rng.normal(size=40) for step in (1, 2)}
+    static = pd.DataFrame({"age": rng.normal(size=40), "site": ["x", "y"] * 20})
+    return samples.replace(y=samples.y.assign(**more), static=static)
+
+
+class Whole(nn.Module):
+    """From a batch to the losses of all tasks and their headline figures: what a step and a validation compute."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor, lengths: Tensor | None, static: Tensor | None, codes: list[Tensor]) -> list[Tensor]:
+        targets = self.network.target_list
+        outputs = self.network.outputs(self.network.features(x, lengths, static))
+        losses = Losses(targets).means(outputs, codes, [1] * len(targets))
+        penalty = self.network.sharing.penalty()
+        figures = [t.headline_rows(o, c) for t, o, c in zip(targets, outputs, codes, strict=True)]
+        decoded = [target(output) for target, output in zip(targets, outputs, strict=True)]
+        return [*losses.values(), *figures, *decoded, *([] if penalty is None else [penalty])]
+
+
+class OnDevice(TorchDispatchMode):
+    """Refuses an operation that reads a tensor of the host, which would have to travel to the device at every step."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None) -> Any:
+        tensors = [each for each in tree_leaves((args, kwargs)) if isinstance(each, Tensor)]
+        assert all(each.device.type == "meta" for each in tensors), f"{func} reads a tensor of the host"
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("unequal", [False, True])
+@pytest.mark.parametrize("case", CASES)
+def test_a_step_needs_nothing_of_the_host(case: str, unequal: bool) -> None:
+    trainer = make_trainer({"": labelled(unequal)}, tasks=TASKS, **CASES[case])
+    batch = trainer._streams[0].samples.gather(torch.arange(12))
+    whole = Whole(trainer.network.train()).to("meta")
+    x, lengths, static = (None if each is None else each.to("meta") for each in (batch.x, batch.lengths, batch.static))
+    codes = [code.to("meta") for code in batch.codes]
+    with OnDevice():
+        results = whole(x, lengths, static, codes)
+    assert len(results) >= 3 * len(TASKS)
