@@ -86,6 +86,12 @@ def test_a_clock_without_a_date_is_seconds() -> None:
     assert parse(pd.to_timedelta([1, 2], unit="min")).tolist() == [60, 120]
 
 
+@pytest.mark.parametrize("text", ["01.02.10 00h", "1/2/10", "10-02-01 13:00", " 01. 02. 10"])
+def test_years_of_two_digits_are_refused_and_not_guessed_row_by_row(text: str) -> None:
+    with pytest.raises(DataError, match=r"`t` must hold years of four digits.* in row 2\. In pandas"):
+        parse(["2024-07-04", text])
+
+
 def test_rows_without_time_are_named() -> None:
     with pytest.raises(DataError, match="`t` must give a time in every row; got none in row 2"):
         parse(["2024-01-01", None, "2024-01-03"])

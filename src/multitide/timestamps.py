@@ -21,6 +21,8 @@ UNITS = {
 }
 YEAR_FIRST = re.compile(r"^(\d{4})\s*[./년-]\s*(\d{1,2})\s*[./월-]\s*(\d{1,2})(?:\s*[.일])?")
 YEAR_LAST = re.compile(r"^(\d{1,2})([./-])(\d{1,2})[./-](\d{4})")
+# 01.02.03 has six readings; a parser takes one of them for some rows and another for others.
+SHORT_YEAR = re.compile(r"^\d{1,2}\s*[./-]\s*\d{1,2}\s*[./-]\s*\d{2}(?!\d)")
 CLOCK = r"\d{1,3}:\d{2}(?::\d{2}(?:\.\d+)?)?"
 NS = "datetime64[ns]"
 
@@ -139,6 +141,12 @@ def _from_text(texts: pd.Series, label: str, notes: list[str]) -> np.ndarray:
         return _naive(pd.Series(pd.to_datetime(texts, format="ISO8601")), label, notes)
     except (ValueError, TypeError):
         pass
+    short = np.flatnonzero(texts.str.strip().str.contains(SHORT_YEAR, na=False))
+    if len(short):
+        raise DataError(
+            f"{label} must hold years of four digits, as 2024-07-04 13:00; got {texts.iloc[short[0]]!r} in "
+            f"{rows_text(short)}. In pandas, pd.to_datetime(column, format=...) says which part is the day."
+        )
     plain, day_after = _normalised(texts, label, notes)
     times = pd.to_datetime(plain, format="ISO8601", errors="coerce", utc=True)
     if times.isna().sum() > texts.isna().sum():
