@@ -320,7 +320,9 @@ def test_init_of_one_table_takes_labels_or_asks_for_them(call: Call, folder: Pat
     assert "No column was said to be a label" in result.stderr
     assert "tasks" not in tomllib.loads((folder / "first.toml").read_text())
     call("init", "one.csv", "--label", "state", "--output", "second.toml")
-    assert tomllib.loads((folder / "second.toml").read_text())["tasks"] == [{"name": "state"}]
+    second = tomllib.loads((folder / "second.toml").read_text())
+    assert second["tasks"] == [{"name": "state"}]
+    assert second["split"]["by"] == "time"  # of one recording random windows would leak, time column or not
 
 
 def test_init_writes_the_window_that_is_said_or_proposes_one(call: Call, folder: Path) -> None:

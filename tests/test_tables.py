@@ -13,7 +13,9 @@ import pandas as pd
 import pytest
 
 from multitide.errors import DataError, MultitideError, MultitideWarning, ParameterError
+from multitide.fitting.sides import fitting_rule
 from multitide.samples import Samples
+from multitide.splits import Splitter
 from multitide.tables import column_roles, propose_windows, read_like, read_table
 
 
@@ -367,8 +369,22 @@ def test_the_hour_may_be_time_and_channel() -> None:
 
 def test_time_can_be_declined() -> None:
     samples = read_table(hourly(), time=(), window=3)
-    assert samples.time is None and samples.begin is None
     assert "when" not in samples.channels
+    assert samples.time is not None and samples.time.dtype == np.int64
+
+
+def test_windows_of_one_recording_without_time_are_held_out_by_row_and_not_at_random() -> None:
+    frame = pd.DataFrame({"x": np.arange(40.0), "y": np.arange(40) % 7 / 2})
+    samples = read_table(frame, tasks=[Spec("y", lead=2)], window=3)
+    assert samples.time is not None and samples.begin is not None and samples.finish is not None
+    assert samples.time[:3].tolist() == [2, 3, 4]  # rows from 0: the last one of each window
+    assert samples.begin[0] == 0 and samples.finish[0] == 4
+    assert fitting_rule(samples, seed=0).by == "time"
+    split = Splitter(by="time").split(samples)
+    assert samples.finish[split.train].max() < samples.begin[split.validation].min()
+
+    several = read_table(frame.assign(run=np.repeat([0, 1], 20)), tasks=["y"], series="run", window=3)
+    assert several.time is None  # rows of two recordings have no order
 
 
 def test_text_channels_become_categories_only_when_listed() -> None:

@@ -205,8 +205,7 @@ def _samples(
     starts, lengths, ends = windows
     last = starts + lengths - 1
     lead = max((task.lead for task in reading.tasks or ()), default=0)
-    time = rows.time
-
+    time = _time(rows, reading)
     return Samples(
         values=rows.values,
         starts=starts,
@@ -222,6 +221,13 @@ def _samples(
         categories=reading.categories,
         reading=reading.to_dict(),
     )
+
+
+def _time(rows: Rows, reading: Reading) -> np.ndarray | None:
+    """Return the rows' time; of one recording without any, which windows cut in its order, the rows' numbers from 0."""
+    if rows.time is None and reading.window is not None and len(rows.ids) == 1:
+        return rows.number
+    return rows.time
 
 
 def _with_last_values(

@@ -78,7 +78,7 @@ def _window_lines(windows: WindowProposal | None, by_role: dict[str, list[str]])
 
 
 def _split_lines(by_role: dict[str, list[str]]) -> list[str]:
-    by = "group" if "series" in by_role else "time" if "time" in by_role else "random"
+    by = "group" if "series" in by_role else "time"  # windows of one recording overlap: random ones would leak
     return ["# How to hold out the test part (and validation, which chooses the epoch): time, group, random or column.",
             "[split]", f'by = "{by}"', "test = 0.2"]
 
