@@ -263,6 +263,19 @@ def test_gains_lie_on_one_line_and_wide_intervals_are_cut() -> None:
     assert zero == 50
 
 
+def test_one_seed_has_gains_without_intervals_and_both_are_said(tmp_path: Path) -> None:
+    found = quick(n_seeds=1)
+    plot = gain_plot(found)
+    drawn = [row for row in plot["rows"] if row["drawn"]]
+    assert len(drawn) == len(plot["rows"]) and not any(row["sure"] for row in drawn)
+    assert all(0 <= row["at"] <= 100 and row["inside"] for row in drawn if row["arm"] == "hard")
+    page = page_of(found, tmp_path)
+    assert "(no interval: it needs several seeds" in page.text
+    assert "\N{EN DASH} to" not in page.text and "nan" not in page.text
+    assert "hard: One backbone for all tasks, one head a task" in page.text
+    assert "alone: A network a task" in page.text
+
+
 def test_confusion_is_counted_as_a_table_and_rare_classes_are_put_together() -> None:
     table = confusion_table(pd.Series([1.0, 2.0, None, 2.0]), pd.Series([1, 1, 1, 2]))
     assert table["classes"] == ["1", "2"]

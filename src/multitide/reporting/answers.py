@@ -11,10 +11,14 @@ import pandas as pd
 from markupsafe import Markup
 from matplotlib.ticker import MaxNLocator
 
+from multitide.methods import first_sentence
+from multitide.sharing import SHARINGS
 from multitide.study import Comparison
 from multitide.study.text import listed, verdict_in_words
 
-INTERVAL = "{gain} of the trivial loss ({confidence} interval {low} to {high})"
+BETWEEN = "({confidence} interval {low} to {high})"
+NO_INTERVAL = "(no interval: it needs several seeds and several test groups)"
+INTERVAL = f"{{gain}} of the trivial loss {BETWEEN}"
 OVER = f"cannot be told: the gain over {{reference}} is {INTERVAL}. {{advice}}"
 SENTENCES = {
     "helps": f"{{arm}} helps {{task}}: the gain over {{reference}} is {INTERVAL}.",
@@ -49,6 +53,17 @@ def _headline(arm: str, gains: pd.DataFrame) -> str:
     return f"{said}; for {tasks['cannot tell']} it cannot be told." if "cannot tell" in tasks else f"{said}."
 
 
+def meanings(comparison: Comparison) -> list[tuple[str, str]]:
+    """Say what the arms are that are ways of sharing: (arm, its first sentence in the documentation)."""
+    flat = {arm: found["settings"].get("sharing") for arm, found in comparison.settings.items()}
+    named = {arm: sharing["name"] for arm, sharing in flat.items() if isinstance(sharing, dict)}
+    return [
+        (arm, first_sentence(SHARINGS[name].__doc__ or ""))
+        for arm, name in named.items()
+        if name in SHARINGS and arm in (name, comparison.reference)
+    ]
+
+
 def is_baseline(comparison: Comparison, arm: str) -> bool:
     """Say whether an arm is no network."""
     return "baseline" in comparison.settings[arm]["settings"]
@@ -74,6 +89,8 @@ def sentence(row: Mapping[str, Any], comparison: Comparison, *, name: Write, num
     """
     arm = name(row["arm"])
     form = (BASELINE_SENTENCES if is_baseline(comparison, row["arm"]) else SENTENCES)[row["verdict"]]
+    if math.isnan(row["low"]) or math.isnan(row["high"]):
+        form = form.replace(BETWEEN, NO_INTERVAL)
     form = Markup(form) if isinstance(arm, Markup) else form
     return form.format(
         arm=arm,
@@ -103,8 +120,8 @@ def gain_plot(comparison: Comparison) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``rows`` (the gains, and the means over tasks of several, with ``at``, ``start``, ``end``, and whether an end is
-        cut off), ``ticks`` (value and place), ``margin`` (start and end).
+        ``rows`` (the gains, and the means over tasks of several, with ``at``; ``start``, ``end`` and whether an end is
+        cut off, if there is an interval, which ``sure`` says), ``ticks`` (value and place), ``margin`` (start and end).
     """
     rows = [row | {"mean": False} for row in comparison.gains.to_dict("records")]
     if len(comparison.tasks) > 1:
@@ -117,10 +134,13 @@ def gain_plot(comparison: Comparison) -> dict[str, Any]:
         return round(50 + 50 * float(np.clip(value / limit, -1, 1)), 2)
 
     for row in rows:
-        row["drawn"] = not any(math.isnan(row[field]) for field in ("gain", "low", "high"))
+        row["drawn"] = not math.isnan(row["gain"])
+        row["sure"] = row["drawn"] and not any(math.isnan(row[field]) for field in ("low", "high"))
         if row["drawn"]:
-            row |= {"at": place(row["gain"]), "start": place(row["low"]), "end": place(row["high"])}
+            row |= {"at": place(row["gain"]), "cut_low": False, "cut_high": False}
             row["inside"] = abs(row["gain"]) <= limit
+        if row["sure"]:
+            row |= {"start": place(row["low"]), "end": place(row["high"])}
             row |= {"cut_low": row["low"] < -limit, "cut_high": row["high"] > limit}
     ticks = [float(value) for value in MaxNLocator(4, symmetric=True).tick_values(-limit, limit) if abs(value) <= limit]
     return {
@@ -133,10 +153,10 @@ def gain_plot(comparison: Comparison) -> dict[str, Any]:
 
 def _limit(rows: pd.DataFrame, margin: float) -> float:
     """Return how far the line reaches: all intervals, unless one is so wide that nothing else could be seen."""
-    drawn = rows.dropna(subset=["gain", "low", "high"]) if len(rows) else rows
+    drawn = rows.dropna(subset=["gain"]) if len(rows) else rows
     if drawn.empty:
         return max(2 * margin, 0.01)
-    ends = drawn[["low", "high"]].abs().max(axis=1)
+    ends = drawn[["low", "gain", "high"]].abs().max(axis=1)
     enough = max(3 * drawn["gain"].abs().max(), 2 * margin, 1.5 * ends.median())
     return 1.05 * float(min(ends.max(), enough)) if ends.max() > 0 else max(2 * margin, 0.01)
 

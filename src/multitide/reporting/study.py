@@ -84,6 +84,7 @@ def page_content(comparison: Comparison, samples: Samples | None, command: str |
         "title": "Should these tasks share a network?",
         "headlines": answers.headlines(comparison),
         "answers": {task: [row for row in said if row["task"] == task] for task in comparison.gains["task"].unique()},
+        "meanings": answers.meanings(comparison),
         "plot": answers.gain_plot(comparison),
         "outcomes": [outcomes.task_outcome(comparison, task) for task in comparison.tasks],
         "groupings": grouping.grouping_content(comparison),
