@@ -163,6 +163,16 @@ def test_a_run_repeats_itself_from_its_own_configuration(call: Call, folder: Pat
     pd.testing.assert_frame_equal(pd.read_parquet("again/metrics.parquet"), pd.read_parquet("run/metrics.parquet"))
 
 
+def test_a_seed_that_nobody_gave_is_written_down(call: Call, folder: Path) -> None:
+    result = call("fit", "one.csv", "--label", "load", "--series", "run", "--max-epochs", "2", "--quiet")
+    seed = tomllib.loads((folder / "runs/one-001/config.toml").read_text())["random_state"]
+    assert seed == MultiTaskEstimator.load("runs/one-001").seed_
+    assert "trained for 2 epochs in" in result.stderr
+    assert "compare" not in result.stdout  # one task has nothing to share
+    taken = call("fit", "one.csv", "--label", "load", "--output", "runs/one-001", code=2)
+    assert "`output` must not exist yet" in taken.stderr
+
+
 def test_options_go_before_the_file_and_into_the_run(call: Call, folder: Path) -> None:
     call("fit", "small.toml", "--output", "run", "--quiet", "--max-epochs", "1", "--random-state", "7")
     assert tomllib.loads((folder / "run/config.toml").read_text())["max_epochs"] == 1

@@ -31,6 +31,18 @@ def test_history_has_a_line_a_task_and_side(ax: Axes) -> None:
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["load", "state"]
 
 
+def test_the_epoch_that_answers_is_marked_on_the_validation_line(ax: Axes) -> None:
+    rows = [
+        {"epoch": epoch, "task": "load", "side": side, "loss": 1 / epoch}
+        for side in ("train", "validation")
+        for epoch in (1, 2, 3)
+    ]
+    plot.history(pd.DataFrame(rows), ax, best={"load": 2})
+    dots = [line.get_xydata().tolist() for line in ax.get_lines() if line.get_marker() == "o"]
+    assert dots == [[[2.0, 0.5]]]
+    assert "dot" in ax.get_title()
+
+
 def test_history_without_validation_still_names_its_tasks(ax: Axes) -> None:
     plot.history(pd.DataFrame({"epoch": [1, 2], "task": "load", "side": "train", "loss": [1.0, 0.5]}), ax)
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["load"]

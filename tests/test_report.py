@@ -40,7 +40,10 @@ def test_a_report_holds_every_figure_and_the_command(samples: Samples, tmp_path:
     for task, metric, value in metrics[["task", "metric", "value"]].itertuples(index=False):
         assert [f"| {task}", metric, f"{value:.4g}"] in [row[:3] for row in rows]
     assert "multitide fit x.toml" in text
-    assert "--random-state 0" in text
+    assert "multitide fit config.toml --output ANOTHER_FOLDER` repeats it" in text
+    assert re.search(r"trained for \d+ epochs in \d+ s", text)
+    assert not re.search(r"\bTrue\b|\bFalse\b|1 is no better", text)
+    assert '"mape" is the mean of |error| / |label|, a share' in text
     assert "split at random (0.2 for the test part)" in text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,11 @@ if TYPE_CHECKING:
 MOST_CLASSES_WRITTEN = 12  # counts in more cells than these squared cannot be read
 
 
-def history(epochs: pd.DataFrame, ax: Axes) -> Axes:
+def history(epochs: pd.DataFrame, ax: Axes, best: Mapping[str, int] | None = None) -> Axes:
     """Draw each task's loss over the epochs: validation as a line, training dashed in the same colour.
+
+    The loss of a constant answer is 1 on the training part by definition; on a validation part that differs from it
+    (a later season, another machine), the same constant may lie above or below 1, and so may what is drawn.
 
     Parameters
     ----------
@@ -25,6 +29,8 @@ def history(epochs: pd.DataFrame, ax: Axes) -> Axes:
         ``estimator.history_``: columns ``epoch``, ``task``, ``side``, ``loss``.
     ax : Axes
         Where to draw.
+    best : dict of str to int, optional
+        ``estimator.best_epoch_``: the epoch that answers each task; marked by a dot.
 
     Returns
     -------
@@ -39,8 +45,13 @@ def history(epochs: pd.DataFrame, ax: Axes) -> Axes:
             if len(losses):
                 ax.plot(losses["epoch"], losses["loss"], style, color=color, label=None if named else str(task))
                 named = True
+            chosen = losses[losses["epoch"] == (best or {}).get(str(task))]
+            if side == "validation" and len(chosen):
+                ax.plot(chosen["epoch"], chosen["loss"], "o", color=color)
     ax.axhline(1.0, color="0.6", linewidth=0.8, zorder=0)
-    ax.set(xlabel="epoch", ylabel="loss (1 = best constant)", title="Validation (lines) and training (dashed)")
+    ax.set(xlabel="epoch", ylabel="loss (1: constant, on the training part)")
+    dot = "; dot: the epoch that answers" if best else ""
+    ax.set_title(f"Line: validation; dashed: training{dot}", fontsize="medium")
     ax.legend(frameon=False)
     return ax
 

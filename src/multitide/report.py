@@ -24,6 +24,7 @@ from multitide.model.store import installed_versions
 from multitide.splits import Split, Splitter
 from multitide.tasks import Forecast
 from multitide.tasks.forecast import last_values
+from multitide.tasks.metrics import better_than_trivial
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 EXPLAINED = {
     "skill": '"persistence_rmse" is the error of the last value as a forecast, and "skill" is 1 - (RMSE / that)^2: '
     "below 0, repeating the last value forecasts better.",
+    "mape": '"mape" is the mean of |error| / |label|, a share: 0.25 is 25 %; labels near 0 make it huge.',
     "coverage": '"coverage" is the share of labels between the outermost quantiles, which should be the difference of '
     'their levels, and "width" the mean distance between these.',
 }
@@ -130,9 +132,11 @@ def write_report(report: Report, estimator: MultiTaskEstimator, folder: Path) ->
         _protocol(report, estimator),
         markdown_table(_of_all(report, lambda data: data.counts.rename_axis("labelled samples").reset_index())),
         "## Figures on the test part",
-        markdown_table(report.metrics),
-        'Beside each value stands that of the best constant answer of the training labels ("trivial"). "loss" is the '
-        "task's loss in units of that constant's loss: 1 is no better, 0 is perfect." + _more_figures(report.metrics),
+        markdown_table(_judged(report.metrics)),
+        'Beside each value stands "trivial", that of the best constant answer of the training labels, and whether the '
+        'value is better. RMSE and MAE are in the units of the label. "loss" is in units of that constant\'s loss on '
+        "the training part: 0 is perfect, and on this part the constant itself is at the value beside it, not at 1."
+        + _more_figures(report.metrics),
         *(f"![{path.stem}]({path.relative_to(folder).as_posix()})" for path in figures),
         "## Repeat it",
         _repeat(report, estimator),
@@ -147,7 +151,7 @@ def write_figures(report: Report, estimator: MultiTaskEstimator, folder: Path) -
     folder.mkdir()
     paths = []
     with readable_names():
-        for name, line in _of_history(estimator.history_).items():
+        for name, line in _of_history(estimator.history_, estimator.best_epoch_).items():
             paths.append(save_figure(line, [estimator.history_], folder / f"{name}.png"))
         for data in report.data:
             test = data.test
@@ -164,9 +168,9 @@ def write_figures(report: Report, estimator: MultiTaskEstimator, folder: Path) -
     return paths
 
 
-def _of_history(epochs: pd.DataFrame) -> dict[str, Callable[[pd.DataFrame, Axes], Axes]]:
+def _of_history(epochs: pd.DataFrame, best: dict[str, int]) -> dict[str, Callable[[pd.DataFrame, Axes], Axes]]:
     """Return by name what there is to draw of a history: weights that are not all 1, gradients where recorded."""
-    draw: dict[str, Callable[[pd.DataFrame, Axes], Axes]] = {"history": plot.history}
+    draw: dict[str, Callable[[pd.DataFrame, Axes], Axes]] = {"history": partial(plot.history, best=best)}
     if (epochs["weight"] != 1).any():
         draw["weights"] = plot.weights
     if "gradient_norm" in epochs and (epochs["gradient_norm"] > 0).any():
@@ -193,6 +197,13 @@ def markdown_table(frame: pd.DataFrame) -> str:
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
 
 
+def _judged(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Return the figures with whether each is better than the constant's, instead of which way is better."""
+    table = metrics.drop(columns="higher_is_better").rename(columns={"n_labelled": "labelled"})
+    table.insert(table.columns.get_loc("trivial") + 1, "better", better_than_trivial(metrics))
+    return table
+
+
 def _more_figures(metrics: pd.DataFrame) -> str:
     """Explain the figures that only some kinds of task have."""
     return "".join(f" {text}" for name, text in EXPLAINED.items() if name in set(metrics["metric"]))
@@ -206,8 +217,20 @@ def _what(report: Report, estimator: MultiTaskEstimator) -> str:
         for data, seen in zip(report.data, estimator.stored_.data, strict=True)
     ) + (
         f"- parameters: {size_in_words(estimator.model_, estimator.representation_)}; "
-        f"trained in {estimator.seconds_:.0f} s"
+        f"{trained_for(estimator)}"
     ) + (f"\n- weights of the tasks' losses in the last epoch: {weights}" if weights else "")
+
+
+def trained_for(estimator: MultiTaskEstimator) -> str:
+    """Return "trained for 39 epochs in 46 s"; heads that are solved have no epochs."""
+    n_epochs = estimator.history_["epoch"].max()
+    epochs = f"for {n_epochs} epochs " if n_epochs > 1 else ""
+    return f"trained {epochs}in {estimator.seconds_:.0f} s"
+
+
+def answering_epochs(estimator: MultiTaskEstimator) -> str:
+    """Return the epoch whose weights answer each task, as "load 24, state 20"."""
+    return ", ".join(f"{task} {epoch}" for task, epoch in estimator.best_epoch_.items())
 
 
 def how_split(splitter: Splitter) -> str:
@@ -222,14 +245,13 @@ def _protocol(report: Report, estimator: MultiTaskEstimator) -> str:
         f"{f'{d.name!r} ' if d.name else ''}{how_split(d.splitter)} ({d.splitter.test:g} for the test part)"
         for d in report.data
     )
-    epochs = ", ".join(f"{task} {epoch}" for task, epoch in estimator.best_epoch_.items())
     refit = make_part("training", estimator.training).get_params()["refit"]
     again = " Then it was trained once more, on both parts, for as many epochs." if refit else ""
     return (
         f"The samples were split {split}. The network and its "
         f"scalers saw the training part only, and the validation part chose the epoch.{again} The test part was "
         "read once, for the figures below. "
-        f'Epoch that answers each task (`keep = "{estimator.keep}"`): {epochs}.'
+        f'Epoch that answers each task (`keep = "{estimator.keep}"`): {answering_epochs(estimator)}.'
     )
 
 
@@ -237,7 +259,7 @@ def _repeat(report: Report, estimator: MultiTaskEstimator) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in installed_versions().items())
     return (
         f"It was made by\n\n```\n{report.command}\n```\n\nand `config.toml` beside this page says all of it: "
-        f"`multitide fit config.toml --random-state {estimator.seed_} --output ANOTHER_FOLDER` repeats it. "
+        f"`multitide fit config.toml --output ANOTHER_FOLDER` repeats it. "
         f"Versions: {versions}."
     )
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from multitide.cli.show import show_heading, show_metrics, show_next, show_reading, show_split, show_tasks
-from multitide.cli.terminal import say
+from multitide.cli.terminal import say, show_note
 from multitide.config_file import Config, read_all
 from multitide.errors import DataError, ParameterError, StoreError
 from multitide.fitting.domains import in_domain, resolve_domain_tasks, tasks_of
 from multitide.model.store import refuse_existing, write_history
-from multitide.report import MeasuredData, Report, how_split, write_report
+from multitide.report import MeasuredData, Report, answering_epochs, how_split, trained_for, write_report
 from multitide.tasks import Task, describe_tasks
 
 if TYPE_CHECKING:
@@ -49,16 +49,20 @@ def run(config: Config, output: Path | None, name: str, command: str, *, verbose
     test = {part.name: part.test for part in parts}
     metrics = estimator.evaluate(test)
     show_metrics(metrics, f"Test part, {sum(map(len, test.values()))} samples")
+    show_note(f"The network was {trained_for(estimator)}; epoch that answers: {answering_epochs(estimator)}.")
     estimator.save(folder)
     write_history(estimator.history_, folder)
-    (folder / "config.toml").write_text(config.to_toml(), encoding="utf-8")
+    (folder / "config.toml").write_text(config.changed(random_state=estimator.seed_).to_toml(), encoding="utf-8")
     metrics.to_parquet(folder / "metrics.parquet")
     write_report(Report(command, parts, metrics), estimator, folder)
     say(f"\nWritten: [bold]{folder}[/] (model, history, metrics, report.md, config.toml)")
     which = f" --data {shlex.quote(parts[0].name)}" if parts[0].name else ""
     statics = parts[0].samples.static is not None
     second = " --labels LABELS" if "labels" in config.tables[parts[0].name].data and statics else ""  # it holds statics
-    show_next(("Answer for new data", f"multitide predict {folder} DATA{second}{which} --output predictions.csv"))
+    lines = [("Answer for new data", f"multitide predict {folder} DATA{second}{which} --output predictions.csv")]
+    if len(tasks) > 1:
+        lines.append(("Does sharing a network help?", f"multitide compare {folder}/config.toml"))
+    show_next(*lines)
     return folder
 
 
@@ -111,7 +115,7 @@ def quietly() -> Iterator[None]:
 def claim(output: Path | None, name: str) -> Path:
     """Return a folder that does not exist yet and can be made, or raise before any work is done."""
     folder = output or next(path for i in range(1, 10**6) if not (path := RUNS / f"{name}-{i:03d}").exists())
-    refuse_existing(folder)
+    refuse_existing(folder, "output")
     parent = next(path for path in folder.resolve().parents if path.exists())
     try:
         probe = parent / f".{folder.name}.tmp"

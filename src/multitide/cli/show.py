@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 from rich.markup import escape
 
-from multitide.cli.terminal import say, show_note, show_table, written
+from multitide.cli.terminal import say, show_note, show_table
 
 ROLES = ("task", "channel", "static", "series", "time", "extra")
 
@@ -46,8 +46,8 @@ def show_heading(text: str) -> None:
 
 def show_metrics(metrics: pd.DataFrame, title: str) -> None:
     """Show each task's figures next to those of its best constant."""
-    better = metrics["value"].gt(metrics["trivial"]).eq(metrics["higher_is_better"]).map({True: "yes", False: "no"})
-    same = metrics["value"].map(written).eq(metrics["trivial"].map(written))
+    from multitide.tasks.metrics import better_than_trivial
+
     keys = [name for name in ("data", "task") if name in metrics]
     repeated = {name: metrics.duplicated(keys[: i + 1]) for i, name in enumerate(keys)}
     shown = pd.DataFrame(
@@ -56,7 +56,7 @@ def show_metrics(metrics: pd.DataFrame, title: str) -> None:
             "metric": metrics["metric"],
             "value": metrics["value"],
             "trivial": metrics["trivial"],
-            "better": better.mask(same, "same").mask(metrics["value"].isna(), "-"),
+            "better": better_than_trivial(metrics),
             "labelled": metrics["n_labelled"].where(~repeated["task"], "").astype("str"),
         }
     )

@@ -158,10 +158,10 @@ def read_history(folder: Path) -> pd.DataFrame:
     return pd.read_json(path, orient="records", lines=True) if path.is_file() else pd.DataFrame()
 
 
-def refuse_existing(folder: Path) -> None:
-    """Raise if there is already something at `folder`, except an empty directory."""
+def refuse_existing(folder: Path, name: str = "folder") -> None:
+    """Raise if there is already something at `folder`, except an empty directory; `name` is what the user calls it."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise StoreError(f"`folder` must not exist yet; {str(folder)!r} does. Choose another name or move it away.")
+        raise StoreError(f"`{name}` must not exist yet; {str(folder)!r} does. Choose another name or move it away.")
 
 
 def installed_versions() -> dict[str, str]:

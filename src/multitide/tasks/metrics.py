@@ -212,3 +212,21 @@ def _one_against_rest(codes: np.ndarray, n_classes: int) -> list[int]:
 def mean(values: np.ndarray | list[float]) -> float:
     """Return the mean, and NaN of nothing."""
     return float(np.mean(values)) if len(values) else float("nan")
+
+
+def better_than_trivial(table: pd.DataFrame) -> pd.Series:
+    """Say of each figure whether it is better than that of the constant answer.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From ``estimator.evaluate``: columns ``value``, ``trivial``, ``higher_is_better``.
+
+    Returns
+    -------
+    Series of str
+        "yes", "no", "same" (in four significant digits), or "-" where there is no value.
+    """
+    better = table["value"].gt(table["trivial"]).eq(table["higher_is_better"]).map({True: "yes", False: "no"})
+    same = table["value"].map("{:.4g}".format).eq(table["trivial"].map("{:.4g}".format))
+    return better.mask(same, "same").mask(table["value"].isna(), "-")
