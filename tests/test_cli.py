@@ -173,6 +173,20 @@ def test_a_seed_that_nobody_gave_is_written_down(call: Call, folder: Path) -> No
     assert "`output` must not exist yet" in taken.stderr
 
 
+def test_classes_that_a_side_lacks_and_wrong_options_are_told_before_training(call: Call, folder: Path) -> None:
+    table = pd.DataFrame({"x": np.arange(150.0), "kind": ["a", "b"] * 75})
+    table.loc[149, "kind"] = "late"
+    table.loc[20, "kind"] = "early"
+    table.to_csv("rare.csv", index=False)
+    options = ("rare.csv", "--label", "kind", "--window", "14", "--quiet")
+    said = call("fit", *options, "--max-epochs", "1").stderr
+    assert "Warning: Task 'kind': no label of class late in training" in said
+    assert "Warning: Task 'kind': no label of class early in the test part" in said
+    refused = call("fit", *options, "--backbone", "lstmfcn", code=2)
+    assert "Did you mean 'lstm_fcn'?" in refused.stderr
+    assert "Columns" not in refused.stdout  # nothing was read before
+
+
 def test_options_go_before_the_file_and_into_the_run(call: Call, folder: Path) -> None:
     call("fit", "small.toml", "--output", "run", "--quiet", "--max-epochs", "1", "--random-state", "7")
     assert tomllib.loads((folder / "run/config.toml").read_text())["max_epochs"] == 1

@@ -373,6 +373,23 @@ def test_time_can_be_declined() -> None:
     assert samples.time is not None and samples.time.dtype == np.int64
 
 
+def test_columns_that_are_missing_are_named_in_one_sentence() -> None:
+    seen = through_json(read_table(hourly(p=1.0, q=2.0, speed=3.0), tasks=["y"], window=3))
+    with pytest.raises(DataError) as caught:
+        read_like(seen, hourly(speeed=3.0).drop(columns="x"), need_labels=False)
+    assert "`channels` must name columns of the table; got 'x', 'p', 'q'.\n" in str(caught.value)
+    assert "`channels` must name columns of the table; got 'speed'. Did you mean 'speeed'?" in str(caught.value)
+
+
+def test_times_that_are_not_read_are_not_called_categories() -> None:
+    frame = pd.DataFrame({"when": [f"{day:02d}.01.10 00h" for day in range(1, 13)], "x": np.arange(12.0), "y": 1.5})
+    samples = read_table(frame, tasks=["y"], window=3)
+    assert samples.reading is not None
+    assert any("`when` looks like times that cannot be read" in note for note in samples.reading["assumed"])
+    with pytest.raises(DataError, match="years of four digits"):
+        read_table(frame, tasks=["y"], window=3, time="when")
+
+
 def test_windows_of_one_recording_without_time_are_held_out_by_row_and_not_at_random() -> None:
     frame = pd.DataFrame({"x": np.arange(40.0), "y": np.arange(40) % 7 / 2})
     samples = read_table(frame, tasks=[Spec("y", lead=2)], window=3)

@@ -148,7 +148,8 @@ def _gaps(rows: Rows, reading: Reading) -> tuple[np.ndarray | None, Reading, str
         return np.zeros(len(rows) - 1, dtype=bool), reading, ""
     gaps = is_gap(numbers, size) & (np.diff(rows.series) == 0)
     n_gaps = int(gaps.sum())
-    note = f"The usual time step is {step_text(size, unit)}; {n_gaps} gaps, which no window crosses."
+    broken = f"{n_gaps} gap{'s' if n_gaps > 1 else ''}, which no window crosses" if n_gaps else "no gaps"
+    note = f"The usual time step is {step_text(size, unit)}; {broken}."
     if 4 * n_gaps > len(gaps):
         note += ' Times are irregular: `every` puts them on a grid, on_gap="ignore" takes rows as they come.'
     other = f" The step is {step_text(here, unit)} here and was {step_text(size, unit)} before." if here != size else ""

@@ -127,12 +127,19 @@ def _reason_against(data: pd.DataFrame, column: str, reading: Reading) -> str:
         return "counts the rows"
     if kind == "number" and reading.series and column != reading.series and _counts_each(data, column, reading.series):
         return "counts the rows of each series"
+    if kind == "text" and _looks_dated(data[column]):
+        return "looks like times that cannot be read for certain (write them as 2024-07-04 13:00)"
     reasons = {
         "text": "is text (list it in `channels` to read it as categories)",
         "time": "holds times",
         "empty": "has no value",
     }
     return reasons.get(kind, "")
+
+
+def _looks_dated(column: pd.Series) -> bool:
+    head = column.dropna().head(20).astype("str")
+    return bool(len(head) and head.str.contains(r"^\s*\d{1,4}\s*[./-]\s*\d{1,2}\s*[./-]\s*\d{1,4}\b").all())
 
 
 def _counts_each(data: pd.DataFrame, column: str, series: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import pandas as pd
@@ -73,11 +73,9 @@ def without_missing(data: pd.DataFrame, labels: pd.DataFrame | None, reading: Re
     here = list(data.columns)
     anywhere = _all_columns(data, labels)
     found = [
-        f"`{role}` must name columns of the table; got {name!r}.{suggest(name, known)}"
+        sentence
         for role, names in {**_claims(reading), "extra": reading.extra}.items()
-        for known in [here if role in ("channels", "time", "series") else anywhere]
-        for name in names
-        if name not in known
+        for sentence in _unknown(role, names, here if role in ("channels", "time", "series") else anywhere)
     ]
     if reading.series and labels is not None and reading.series not in labels.columns:
         found.append(f"`series` must be a column of `labels` too, to join them; got {reading.series!r}.")
@@ -94,6 +92,15 @@ def without_missing(data: pd.DataFrame, labels: pd.DataFrame | None, reading: Re
         extra=tuple(c for c in reading.extra if c in anywhere),
         ignore=tuple(c for c in reading.ignore if c in anywhere),
     )
+
+
+def _unknown(role: str, names: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Return a sentence for every name that is like a column's, and one for all others together."""
+    near = {name: suggest(name, known) for name in names if name not in known}
+    others = ", ".join(repr(name) for name, suggestion in near.items() if not suggestion)
+    got = [(repr(name), suggestion) for name, suggestion in near.items() if suggestion]
+    got += [(others, "")] if others else []
+    return [f"`{role}` must name columns of the table; got {name}.{suggestion}" for name, suggestion in got]
 
 
 def _all_columns(data: pd.DataFrame, labels: pd.DataFrame | None) -> list[str]:

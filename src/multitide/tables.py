@@ -65,6 +65,8 @@ def read_table(
         The column that says which recording a row belongs to; one recording without it.
     time : str or sequence of str, optional
         The column of times, or several: year, month, day, hour, ... Found by looking when not given; ``()`` for none.
+        Dates need years of four digits, and are read day first or month first by the whole column. Windows of one
+        recording without time get the numbers of their last rows, from 0, so that they can be split by time.
     ignore : sequence of str
         Columns to leave out.
     extra : sequence of str

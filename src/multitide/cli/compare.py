@@ -35,7 +35,7 @@ def compare(
     """
     from multitide.cli.compare_many import compare_configs
     from multitide.cli.run import quietly
-    from multitide.cli.show import show_tasks
+    from multitide.cli.show import show_next, show_tasks
     from multitide.config_file import load_config
     from multitide.tasks import describe_tasks
 
@@ -52,7 +52,13 @@ def compare(
         samples = loaded.read()
     show_tasks(describe_tasks(loaded.tasks, samples.y))
     options = {**loaded.compare, **given}
-    (run_curve if "label_shares" in options else run_study)(loaded, samples, folder, given, verbose=not quiet)
+    if "label_shares" in options:
+        run_curve(loaded, samples, folder, given, verbose=not quiet)
+        return
+    comparison = run_study(loaded, samples, folder, given, verbose=not quiet)
+    if comparison.gains["advice"].str.contains("seeds").any():
+        more = max(5, 2 * int(comparison.gains["n_seeds"].max()))
+        show_next(("Go on with more seeds", f"multitide compare {configs[0]} --seeds {more} --output {folder}"))
 
 
 def shares_of(text: str) -> list[float]:

@@ -23,12 +23,16 @@ def fit(
     series: Annotated[str | None, typer.Option(help="The column that says which recording a row belongs to.")] = None,
     time: Annotated[list[str] | None, typer.Option(help="The time column, or several: year, month, ...")] = None,
     window: Annotated[int | None, typer.Option(help="Rows in a sample; without it a sample is a whole series.")] = None,
-    stride: Annotated[int | None, typer.Option(help="Rows from one window's start to the next one's.")] = None,
-    split: Annotated[str | None, typer.Option(help="How to hold out: time, group or random.")] = None,
-    max_epochs: Annotated[int | None, typer.Option(help="Length of a full run.")] = None,
-    random_state: Annotated[int | None, typer.Option(help="Seed.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1.")] = None,
-    backbone: Annotated[str | None, typer.Option(help="From series to features; `multitide methods backbone`.")] = None,
+    stride: Annotated[int | None, typer.Option(help="Rows from one window's start to the next; 1 without it.")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="How to hold out: time, group or random; without it what leaks least.")
+    ] = None,
+    max_epochs: Annotated[int | None, typer.Option(help="Length of a full run; 50 without it.")] = None,
+    random_state: Annotated[int | None, typer.Option(help="Seed; without it one is drawn and written down.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1; auto without it.")] = None,
+    backbone: Annotated[
+        str | None, typer.Option(help="From series to features; lstm_fcn without it; `multitide methods backbone`.")
+    ] = None,
     representation: Annotated[
         str | None, typer.Option(help="minirocket, ts2vec or model:RUN, before --backbone fc or linear.")
     ] = None,

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from multitide.cli.show import show_heading, show_metrics, show_next, show_reading, show_split, show_tasks
-from multitide.cli.terminal import say, show_note
+from multitide.cli.terminal import say, show_note, show_warning
 from multitide.config_file import Config, read_all
 from multitide.errors import DataError, ParameterError, StoreError
 from multitide.fitting.domains import in_domain, resolve_domain_tasks, tasks_of
+from multitide.fitting.recipe import make_recipe
 from multitide.model.store import refuse_existing, write_history
 from multitide.report import MeasuredData, Report, answering_epochs, how_split, trained_for, write_report
 from multitide.tasks import Task, describe_tasks
@@ -36,6 +37,7 @@ def command_line() -> str:
 def run(config: Config, output: Path | None, name: str, command: str, *, verbose: bool) -> Path:
     """Do the whole run and return its folder; nothing is trained before all inputs are known to be good."""
     folder = claim(output, name)
+    make_recipe(config.make_estimator().get_params(deep=False))  # options were not in the file, which was checked
     with quietly():
         given = read_all(config)
         if not any(samples.y.shape[1] for samples in given.values()):
@@ -86,6 +88,30 @@ def show_data(part: MeasuredData) -> None:
     show_reading(part.samples.reading)
     show_tasks(part.tasks)
     show_split(part.counts, how_split(part.splitter))
+    for sentence in one_sided_classes(part):
+        show_warning(sentence)
+
+
+def one_sided_classes(part: MeasuredData) -> list[str]:
+    """Say which classes have no label in training, which no network can learn, or none in the test part."""
+    found = []
+    asked = set(part.tasks.loc[part.tasks["kind"] == "classification", "task"])
+    for task, labels in part.samples.y.items():
+        if task not in asked:
+            continue
+        sides = {side: set(labels.iloc[index].dropna()) for side, index in vars(part.split).items()}
+        unlearned = sorted(set(labels.dropna()) - sides["train"], key=str)
+        unmeasured = sorted(sides["train"] - sides["test"], key=str)
+        if unlearned:
+            found.append(f"Task {task!r}: no label of {_named(unlearned)} in training: it is never answered.")
+        if unmeasured:
+            found.append(f"Task {task!r}: no label of {_named(unmeasured)} in the test part: it is not measured.")
+    return found
+
+
+def _named(classes: Sequence[object]) -> str:
+    shown = ", ".join(str(name) for name in classes[:5])
+    return f"class {shown}" if len(classes) == 1 else f"classes {shown}" + (", ..." if len(classes) > 5 else "")
 
 
 def fit_sides(estimator: MultiTaskEstimator, parts: Sequence[MeasuredData], *, own_rule: bool) -> None:

@@ -38,6 +38,11 @@ def show_note(text: str) -> None:
     console(stderr=True).print(f"[dim]{escape(text)}[/]", soft_wrap=True)
 
 
+def show_warning(text: str) -> None:
+    """Show a line that should not be overlooked."""
+    console(stderr=True).print(f"[yellow]Warning: {escape(text)}[/]", soft_wrap=True)
+
+
 def say(text: str) -> None:
     """Show a line of the result; `text` may hold rich's markup."""
     console().print(text, soft_wrap=True)
