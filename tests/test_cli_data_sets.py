@@ -97,6 +97,8 @@ def test_the_whole_way(call: Call, folder: Path) -> None:
     checked = call("check", "two.toml").stdout
     for words in ("Data set rig", "Data set plant", "speed", "Everything fits"):
         assert words in checked
+    assert checked.count("text of 2 distinct values") == 2  # nobody declared a kind, and each data set says why
+    assert "declared" not in checked
     fitted = call("fit", "two.toml", "--output", "run", "--quiet").stdout
     assert "Test part, 25 samples" in fitted
     assert "predict run DATA --data rig --output" in fitted

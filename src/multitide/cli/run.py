@@ -76,9 +76,10 @@ def split_data(config: Config, name: str, samples: Samples, tasks: Sequence[Task
         split = splitter.split(samples)
         if not len(split.test):
             raise ParameterError("`split.test` must be above 0: a run is measured on its test part; got 0.")
-    own = tasks_of(samples, tasks)
-    asked = own if name else config.tasks  # a plain run says what was inferred, and why
-    return MeasuredData(name, str(table.data["path"]), samples, describe_tasks(asked, samples.y), splitter, split)
+    own = {task.name for task in tasks_of(samples, tasks)}
+    asked = samples.y.columns if config.tasks is None else config.tasks  # as written, so that it says what was inferred
+    described = describe_tasks([task for task in asked if getattr(task, "name", task) in own], samples.y)
+    return MeasuredData(name, str(table.data["path"]), samples, described, splitter, split)
 
 
 def show_data(part: MeasuredData) -> None:
