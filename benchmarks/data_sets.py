@@ -1,201 +1,349 @@
 """Learn two data sets of different shape in one fit, against a fit each, at equal budgets.
 
-    python benchmarks/data_sets.py [rigs] [hydraulic] [--seeds 5] [--epochs 30] [--folder runs/data_sets]
+    python benchmarks/data_sets.py [rigs] [hydraulic] [hydraulic_few] [--seeds 10] [--jobs 2] [--folder runs/data_sets]
+    python benchmarks/data_sets.py --choose    # the validation losses by which network and budget were chosen
 
-`rigs`: 300 runs of the simulated rig, and 80 of another one with six of its sensors under other names and shorter
-runs; all tasks are on both. `hydraulic`: 600 cycles of the hydraulic rig (``../shared/data``) with their five tasks,
-and those 300 simulated runs with their four; no task is on both. Every network, a small FCN, takes the same number of
-optimiser steps: a fit of one data set sees in each step as many of its rows as the joint fit by size. Each seed has
-splits of its own; epochs and the way to share are chosen on the validation part, figures are of the test part, in units
-of the loss of the best constant of the data set's own training labels. Each task of a fit is a line of
-``results.jsonl`` in the folder, so that an interrupted run goes on where it stopped. One thread.
+`rigs`: 300 runs of the simulated rig that teach and validate, and 80 of another one with six of its sensors under other
+names and shorter runs; all tasks are on both. `hydraulic`: every fourth cycle of the hydraulic rig (``../shared/data``)
+with its five tasks, and the 300 simulated runs with their four; no task is on both. `hydraulic_few`: the same cycles
+and the 80 runs.
+
+Every fit of a pair takes the same number of optimiser steps. `alone` sees in each step as many rows of its data set as
+the joint fit by size does; `alone, equal shares` as many as `joint, equal shares` does. Each seed has runs of its own
+(simulated anew) or a split of its own (hydraulic, by run). Networks and budgets were chosen by the validation losses of
+`alone` with seeds that no table has (--choose); the way to share is chosen for each seed on its validation part;
+figures are of the test part, in units of the loss of the best constant of the data set's own training labels.
+
+Each fit or pair of fits is a line a task of ``results.jsonl`` in the folder, so that an interrupted command goes on
+where it stopped. One thread a process. Expected: EXPECTED.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+from scipy import stats
 
-from multitide import MultiTaskEstimator, Regression, Samples, Split, Splitter, Training, load_config, simulate_rig
-from multitide.backbones import FCN
+from multitide import (
+    Inputs,
+    MultiTaskEstimator,
+    Regression,
+    Samples,
+    Split,
+    Splitter,
+    Training,
+    load_config,
+    simulate_rig,
+)
+from multitide.backbones import CNN1D, FCN, LSTMFCN, Backbone
 from multitide.sharing import Hard
+from multitide.study.verdicts import MARGIN, holm
 from multitide.tasks import Target, resolve_tasks
 
 ROOT = Path(__file__).resolve().parents[1]
-BATCH, LR = 32, 3e-3
-ALONE = "alone"
+BATCH = 32
+TEST = 0.25  # of the hydraulic runs
+TEST_RUNS = 400  # simulated ones cost nothing: a test part as noisy as 80 runs would hide what it measures
+SENSORS = ("pressure", "flow", "current", "vibration", "oil_temperature", "trim")
+ALPHA = 0.05
+CHOICE_SEEDS = (100, 101, 102)
+MEAN = "mean of its tasks"
+KEYS = ["pair", "data", "seed"]
+ALONE, ALONE_EQUAL = "alone", "alone, equal shares"
+FILM = "joint, film"
+BEST_ALONE, BEST_JOINT = "chosen alone", "chosen: joint over alone"
+SIZE, EQUAL = Training(patience=None), Training(patience=None, mixing="equal")
 ARMS: dict[str, tuple[Hard, Training]] = {
-    "joint": (Hard(), Training(patience=None)),
-    "joint, film": (Hard(conditioning="film"), Training(patience=None)),
-    "joint, equal shares": (Hard(), Training(patience=None, mixing="equal")),
+    ALONE: (Hard(), SIZE),
+    ALONE_EQUAL: (Hard(), EQUAL),
+    "joint": (Hard(), SIZE),
+    FILM: (Hard(conditioning="film"), SIZE),
+    "joint, equal shares": (Hard(), EQUAL),
 }
-Given = dict[str, Samples]
+OVER = {arm: ALONE for arm in ARMS if arm != ALONE} | {BEST_JOINT: BEST_ALONE}
+Parts = dict[str, tuple[Samples, Split]]
 
 
 # -- the data ---------------------------------------------------------------------------------------------------------
 
 
-def large_rig() -> Samples:
-    return simulate_rig(n_runs=300, random_state=0)
+def simulated(n_runs: int, seed: int, **options: Any) -> tuple[Samples, Split]:
+    """Return runs that nobody saw before, of which so many teach and validate, and how they are divided."""
+    samples = simulate_rig(n_runs=n_runs + TEST_RUNS, random_state=seed, **options)
+    share = TEST_RUNS / len(samples)
+    return samples, Splitter(by="random", test=share, validation=0.25, random_state=seed).split(samples)
 
 
-def rigs() -> Given:
-    other = simulate_rig(n_runs=80, n_timepoints=(40, 60), random_state=1)
-    values, names = np.ascontiguousarray(other.values[:, 1:7]), tuple(f"sensor{i}" for i in range(6))
-    return {"large": large_rig(), "small": other.replace(values=values, channels=names)}
+def large_rig(seed: int) -> tuple[Samples, Split]:
+    return simulated(300, 2 * seed)
 
 
-def hydraulic() -> Given:
-    cycles = load_config(ROOT / "configs" / "hydraulic.toml").read()
-    some = np.linspace(0, len(cycles) - 1, 600).round().astype(int)
-    assert cycles.extra is not None
-    return {"hydraulic": cycles[some].replace(series=cycles.extra["run"].to_numpy()[some]), "rig": large_rig()}
+def small_rig(seed: int) -> tuple[Samples, Split]:
+    """Another rig: fewer runs, shorter ones, and six sensors, one of which (``trim``) the operator moves."""
+    samples, split = simulated(80, 2 * seed + 1, n_timepoints=(40, 60))
+    some = [samples.channels.index(name) for name in SENSORS]
+    names = tuple(f"sensor{i}" for i in range(len(SENSORS)))
+    return samples.replace(values=np.ascontiguousarray(samples.values[:, some]), channels=names), split
 
 
-PAIRS: dict[str, Callable[[], Given]] = {"rigs": rigs, "hydraulic": hydraulic}
+@cache
+def cycles() -> Samples:
+    """Every fourth cycle, so that the command ends soon. A series is a run."""
+    every = load_config(ROOT / "configs" / "hydraulic.toml").read()
+    assert every.extra is not None
+    return every[::4].replace(series=every.extra["run"].to_numpy()[::4])
 
 
-def cut(given: Given, seed: int) -> dict[str, Split]:
-    """Cut whole runs of the hydraulic rig, and simulated ones at random."""
-    rules = {name: "group" if name == "hydraulic" else "random" for name in given}
-    return {
-        name: Splitter(by=rules[name], test=0.25, random_state=seed).split(samples)  # type: ignore[arg-type]
-        for name, samples in given.items()
-    }
+def hydraulic_rig(seed: int) -> tuple[Samples, Split]:
+    splitter = Splitter(by="group", test=TEST, validation=0.25, random_state=seed)
+    return cycles(), splitter.split(cycles())
+
+
+PAIRS: dict[str, dict[str, Callable[[int], tuple[Samples, Split]]]] = {
+    "rigs": {"large": large_rig, "small": small_rig},
+    "hydraulic": {"hydraulic": hydraulic_rig, "rig": large_rig},
+    "hydraulic_few": {"hydraulic": hydraulic_rig, "small": small_rig},
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """A network and its budget."""
+
+    backbone: Backbone
+    encodings: tuple[str, ...]
+    lr: float
+    epochs: int
+
+
+FLAT = CNN1D(flatten=True, dropout=0.5)  # as in configs/hydraulic.toml
+SMALL_FCN = FCN(filters=(32, 32, 32))
+STEPS = ("difference",)
+CANDIDATES = {
+    "fcn, 20 epochs": Setting(SMALL_FCN, (), 3e-3, 20),
+    "fcn, 60 epochs": Setting(SMALL_FCN, (), 3e-3, 60),
+    "fcn, lr 0.01, 60 epochs": Setting(SMALL_FCN, (), 1e-2, 60),
+    "fcn, difference, 60 epochs": Setting(SMALL_FCN, STEPS, 3e-3, 60),
+    "lstm_fcn, difference, 30 epochs": Setting(LSTMFCN(hidden_size=32, filters=(32, 32, 32)), STEPS, 3e-3, 30),
+    "cnn1d flat, difference, 20 epochs": Setting(FLAT, STEPS, 4e-3, 20),
+    "cnn1d flat, difference, 40 epochs": Setting(FLAT, STEPS, 4e-3, 40),
+    "cnn1d flat, difference, lr 0.01, 40 epochs": Setting(FLAT, STEPS, 1e-2, 40),
+    "cnn1d flat, difference, 80 epochs": Setting(FLAT, STEPS, 4e-3, 80),
+}
+CHOSEN = dict.fromkeys(PAIRS, "fcn, difference, 60 epochs")
 
 
 # -- one unit of work -------------------------------------------------------------------------------------------------
 
 
-def measure(given: Given, arm: str, seed: int, epochs: int) -> list[dict[str, Any]]:
+def measure(pair: str, arm: str, seed: int, setting_name: str = "") -> list[dict[str, Any]]:
     """Return a row for each data set and task: what the fit or fits of an arm reach."""
-    splits = cut(given, seed)
-    n_rows = {name: len(split.train) for name, split in splits.items()}
-    groups = [[name] for name in given] if arm == ALONE else [list(given)]
-    sharing, training = ARMS["joint"] if arm == ALONE else ARMS[arm]
+    torch.set_num_threads(1)
+    setting = CANDIDATES[setting_name or CHOSEN[pair]]
+    parts = {name: make(seed) for name, make in PAIRS[pair].items()}
+    apart = arm in (ALONE, ALONE_EQUAL)
     rows: list[dict[str, Any]] = []
-    for names in groups:
-        estimator = MultiTaskEstimator(
-            backbone=FCN(filters=(32, 32, 32)),
-            sharing=sharing,
-            training=training,
-            max_epochs=epochs,
-            batch_size=max(2, round(BATCH * sum(n_rows[name] for name in names) / sum(n_rows.values()))),
-            lr=LR,
-            random_state=seed,
-            device="cpu",
-            verbose=0,
-        )
+    for names in [[name] for name in parts] if apart else [list(parts)]:
+        batch_size, epochs = budget(parts, names, ARMS[arm][1].mixing, setting.epochs)
         started = time.process_time()
-        estimator.fit(
-            {name: given[name][splits[name].train] for name in names},
-            validation={name: given[name][splits[name].validation] for name in names},
-        )
+        estimator = fit({name: parts[name] for name in names}, arm, setting, batch_size, epochs, seed)
         seconds = time.process_time() - started
-        chosen = validation_losses(estimator)
         for name in names:
-            losses = test_losses(estimator, name, given[name], splits[name])
-            rows += [
-                {"data": name, "task": task, "loss": loss, "validation": chosen[task], "seconds": seconds}
-                for task, loss in losses.items()
-            ]
+            samples, split = parts[name]
+            # Seeds of the cycles share rows; those of the simulated rigs have none in common.
+            overlap = len(split.test) / len(split.train) if name == "hydraulic" else 0.0
+            same = {"data": name, "seconds": seconds, "overlap": overlap}
+            validation = losses(estimator, name, samples, split, split.validation)
+            test = losses(estimator, name, samples, split, split.test)
+            rows += [same | {"task": task, "validation": validation[task], "loss": test[task]} for task in test]
     return rows
 
 
-def validation_losses(estimator: MultiTaskEstimator) -> dict[str, float]:
-    """Return each task's validation loss in the epoch that answers it."""
-    history = estimator.history_[estimator.history_["side"] == "validation"]
-    best = history[history["epoch"] == history["task"].map(estimator.best_epoch_)]
-    return dict(zip(best["task"], best["loss"], strict=True))
+def budget(parts: Parts, names: Sequence[str], mixing: str, epochs: int) -> tuple[int, int]:
+    """Return rows a step and epochs: all fits of a pair take as many steps, with the same rows of a data set."""
+    n_rows = {name: len(split.train) for name, (_, split) in parts.items()}
+    total, own = sum(n_rows.values()), sum(n_rows[name] for name in names)
+    share = len(names) / len(parts) if mixing == "equal" else own / total
+    batch_size = max(2, round(BATCH * share))
+    steps = epochs * np.ceil(total / BATCH)
+    return batch_size, max(1, round(steps / np.ceil(own / batch_size)))
 
 
-def test_losses(estimator: MultiTaskEstimator, name: str, samples: Samples, split: Split) -> dict[str, float]:
-    """Return each task's test loss in units of the trivial loss of the data set's own training labels."""
-    train, test = samples[split.train], samples[split.test]
-    numbers, classes = estimator.predict({name: test})[name], estimator.predict_proba({name: test})[name]
-    losses = {}
+def fit(parts: Parts, arm: str, setting: Setting, batch_size: int, epochs: int, seed: int) -> MultiTaskEstimator:
+    sharing, training = ARMS[arm]
+    estimator = MultiTaskEstimator(
+        backbone=setting.backbone,
+        inputs=Inputs(encodings=setting.encodings),
+        sharing=sharing,
+        training=training,
+        max_epochs=epochs,
+        batch_size=batch_size,
+        lr=setting.lr,
+        random_state=seed,
+        device="cpu",
+        verbose=0,
+    )
+    return estimator.fit(
+        {name: samples[split.train] for name, (samples, split) in parts.items()},
+        validation={name: samples[split.validation] for name, (samples, split) in parts.items()},
+    )
+
+
+def losses(
+    estimator: MultiTaskEstimator, name: str, samples: Samples, split: Split, rows: np.ndarray
+) -> dict[str, float]:
+    """Return each task's loss on some rows in units of the trivial loss of the data set's own training labels."""
+    train, some = samples[split.train], samples[rows]
+    numbers, classes = estimator.predict({name: some})[name], estimator.predict_proba({name: some})[name]
+    found = {}
     for task in resolve_tasks([task for task in estimator.tasks_ if task.name in numbers], samples.y):
         target: Target = task.fit_target(train.y[task.columns])
         if isinstance(task, Regression):
             decoded = numbers[task.name].to_numpy(dtype=float)
         else:
             decoded = classes[task.name].reindex(columns=target.classes, fill_value=0.0).to_numpy()
-        losses[task.name] = float(np.nanmean(target.row_losses(test.y[task.columns], decoded)))
-    return losses
+        found[task.name] = float(np.nanmean(target.row_losses(some.y[task.columns], decoded)))
+    return found
 
 
 # -- all of them ------------------------------------------------------------------------------------------------------
 
 
-def results(pairs: list[str], n_seeds: int, epochs: int, folder: Path) -> pd.DataFrame:
+def results(pairs: Sequence[str], n_seeds: int, n_jobs: int, folder: Path) -> pd.DataFrame:
     """Do what is not done yet, and return all rows."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "results.jsonl"
     done = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    keys = {(row["pair"], row["arm"], row["seed"], row["epochs"]) for row in done}
-    for pair in pairs:
-        given = PAIRS[pair]()
-        for seed in range(n_seeds):
-            for arm in [ALONE, *ARMS]:
-                key = {"pair": pair, "arm": arm, "seed": seed, "epochs": epochs}
-                if tuple(key.values()) in keys:
-                    continue
-                rows = [key | row for row in measure(given, arm, seed, epochs)]
-                with path.open("a") as file:
-                    file.write("".join(json.dumps(row) + "\n" for row in rows))
-                done += rows
-                print(f"{pair}, seed {seed}: {arm}", file=sys.stderr)
+    finished = {(row["pair"], row["arm"], row["seed"]) for row in done}
+    wanted = [(pair, arm, seed) for seed in range(n_seeds) for pair in pairs for arm in arms_of(pair)]
+    for (pair, arm, seed), rows in in_parallel([unit for unit in wanted if unit not in finished], n_jobs):
+        done += (new := [{"pair": pair, "arm": arm, "seed": seed} | row for row in rows])
+        with path.open("a") as file:
+            file.write("".join(json.dumps(row) + "\n" for row in new))
+        print(f"{pair}, seed {seed}: {arm}", file=sys.stderr)
     table = pd.DataFrame(done)
-    return table[table["pair"].isin(pairs) & (table["epochs"] == epochs) & (table["seed"] < n_seeds)]
+    return table[table["pair"].isin(pairs) & (table["seed"] < n_seeds)]
 
 
-def with_choice(table: pd.DataFrame) -> pd.DataFrame:
-    """Add for each seed the joint arm with the best mean validation loss, as an arm of its own."""
-    joint = table[table["arm"] != ALONE]
-    means = joint.groupby(["pair", "seed", "arm"])["validation"].mean().unstack()
-    best = means.idxmin(axis=1)
-    keys = list(zip(joint["pair"], joint["seed"], strict=True))
-    chosen = joint[joint["arm"].to_numpy() == best.loc[keys].to_numpy()]
-    return pd.concat([table, chosen.assign(arm="joint, chosen")])
+def arms_of(pair: str) -> list[str]:
+    """Return what is measured of a pair; FiLM only where tasks have a head in common, which its scales could serve."""
+    return [arm for arm in ARMS if arm != FILM or pair == "rigs"]
+
+
+def in_parallel(
+    units: Sequence[tuple[Any, ...]], n_jobs: int
+) -> Iterator[tuple[tuple[Any, ...], list[dict[str, Any]]]]:
+    """Yield each unit, the arguments of `measure`, with its rows as soon as they are there."""
+    with ProcessPoolExecutor(n_jobs, mp_context=get_context("spawn")) as pool:
+        waiting = {pool.submit(measure, *unit): unit for unit in units}
+        for future in as_completed(waiting):
+            yield waiting[future], future.result()
+
+
+def choice(pairs: Sequence[str], n_jobs: int) -> str:
+    """Return the mean validation losses of `alone` for all candidates, with seeds that no table has."""
+    units = [(pair, ALONE, seed, name) for pair in pairs for name in CANDIDATES for seed in CHOICE_SEEDS]
+    found = [row | {"pair": unit[0], "setting": unit[3]} for unit, rows in in_parallel(units, n_jobs) for row in rows]
+    table = pd.DataFrame(found).pivot_table(index="setting", columns=["pair", "data"], values="validation", sort=False)
+    lines = ["| | " + " | ".join(f"{pair}: {data}" for pair, data in table) + " |", "|---" * (table.shape[1] + 1) + "|"]
+    for name, losses_ in table.loc[list(CANDIDATES)].iterrows():
+        lines.append(f"| {name} | " + " | ".join(f"{loss:.3f}" for loss in losses_) + " |")
+    return "\n".join(lines)
+
+
+# -- tables -----------------------------------------------------------------------------------------------------------
+
+
+def with_means(table: pd.DataFrame) -> pd.DataFrame:
+    """Add the mean over the tasks of a data set, and what validation chooses of the fits of both and of the others."""
+    means = table.groupby(["pair", "data", "seed", "arm"], sort=False).mean(numeric_only=True).reset_index()
+    table = pd.concat([table, means.assign(task=MEAN)], ignore_index=True)
+    for name, arms in {BEST_ALONE: (ALONE, ALONE_EQUAL), BEST_JOINT: tuple(set(ARMS) - {ALONE, ALONE_EQUAL})}.items():
+        of_kind = means[means["arm"].isin(arms)]
+        best = of_kind.loc[of_kind.groupby(KEYS)["validation"].idxmin(), [*KEYS, "arm"]]
+        table = pd.concat([table, table.merge(best, on=[*KEYS, "arm"]).assign(arm=name)], ignore_index=True)
+    return table
+
+
+def gains(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each data set, task and arm: the gain, its interval over seeds, and Holm's p.
+
+    Gains are over `alone`, and of what is chosen over what is chosen of the fits apart. Student's t over seeds; where
+    seeds cut the same rows anew, with the variance of Nadeau & Bengio (2003). Tasks and means are a family each.
+    """
+    wide = table.pivot_table(index=["data", "task", "seed"], columns="arm", values="loss", sort=False)
+    overlap = table.groupby("data")["overlap"].mean()
+    rows = []
+    for (data, task), seeds in wide.groupby(level=["data", "task"], sort=False):
+        for arm, other in ((arm, other) for arm, other in OVER.items() if arm in seeds):
+            gain, half, p = interval((seeds[other] - seeds[arm]).to_numpy(), overlap[data])
+            rows.append({"data": data, "task": task, "arm": arm, "gain": gain, "half": half, "p": p})
+    found = pd.DataFrame(rows)
+    found["p_holm"] = found.groupby(found["task"] == MEAN)["p"].transform(holm)
+    return found.set_index(["data", "task", "arm"])
+
+
+def interval(differences: np.ndarray, overlap: float) -> tuple[float, float, float]:
+    """Return mean, half the width of the 95 % interval, and p, of paired differences."""
+    n, mean = len(differences), float(differences.mean())
+    if n < 2:
+        return mean, float("nan"), float("nan")
+    error = float(differences.std(ddof=1)) * np.sqrt(1 / n + overlap)
+    return mean, float(stats.t.ppf(1 - ALPHA / 2, n - 1)) * error, float(2 * stats.t.sf(abs(mean) / error, n - 1))
+
+
+def mark(gain: float, half: float, p: float) -> str:
+    """Return what can be said, in the signs of docs/sharing.md."""
+    if abs(gain) + half < MARGIN:
+        return "="
+    return "?" if not p < ALPHA else "▲" if gain > 0 else "▼"
 
 
 def shown(table: pd.DataFrame, pair: str) -> str:
-    """Return the Markdown table of a pair: the test loss alone, and the gain of each arm with its standard error."""
-    table = table[table["pair"] == pair]
-    wide = table.pivot_table(index=["data", "task", "seed"], columns="arm", values="loss", sort=False)
-    arms = [arm for arm in wide if arm != ALONE]
-    lines = ["| data set | task | alone | " + " | ".join(arms) + " |", "|---|---|---" + "|---" * len(arms) + "|"]
-    groups = [*wide.groupby(level=["data", "task"], sort=False), (("mean", ""), wide.groupby(level="seed").mean())]
-    for (data, task), rows in groups:
-        gains = {arm: rows[ALONE] - rows[arm] for arm in arms}
-        spread = {arm: f" ± {g.std() / np.sqrt(len(g)):.3f}" if len(g) > 1 else "" for arm, g in gains.items()}
-        cells = [f"{gain.mean():+.3f}{spread[arm]}" for arm, gain in gains.items()]
-        lines.append(f"| {data} | {task} | {rows[ALONE].mean():.3f} | " + " | ".join(cells) + " |")
-    seconds = table.drop_duplicates(["arm", "seed", "seconds"]).groupby(["arm", "seed"])["seconds"].sum()
-    spent = seconds.groupby(level="arm").mean()
-    lines.append("| CPU seconds | | " + " | ".join(f"{spent[arm]:.1f}" for arm in [ALONE, *arms]) + " |")
-    return "\n".join(lines)
+    """Return the Markdown table of a pair: the test loss alone, and the gain of each arm with interval and verdict."""
+    table = with_means(table[table["pair"] == pair])
+    over = [arm for arm in OVER if arm in set(table["arm"])]
+    found, alone = gains(table), table[table["arm"] == ALONE].groupby(["data", "task"])["loss"].agg(["mean", "std"])
+    lines = ["| data set | task | alone | " + " | ".join(over) + " |", "|---|---|---" + "|---" * len(over) + "|"]
+    for data, task in found.index.droplevel("arm").unique():
+        cells = []
+        for arm in over:
+            gain, half, _, p = found.loc[(data, task, arm)]
+            cells.append(f"{gain:+.3f} ± {half:.3f} {mark(gain, half, p)}")
+        mean, spread = alone.loc[(data, task)]
+        lines.append(f"| {data} | {task} | {mean:.3f} ± {spread:.3f} | " + " | ".join(cells) + " |")
+    spent = table[table["arm"].isin(ARMS)].drop_duplicates(["arm", "seed", "seconds"])
+    spent = spent.groupby(["arm", "seed"])["seconds"].sum().groupby(level="arm").mean()
+    seconds = [f"{spent[arm]:.0f}" if arm in spent else "" for arm in [ALONE, *over]]
+    return "\n".join([*lines, "| CPU seconds | | " + " | ".join(seconds) + " |"])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pairs", nargs="*", choices=[[], *PAIRS], help="which pairs; all without it")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--choose", action="store_true", help="print validation losses of all candidates instead")
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--folder", type=Path, default=Path("runs/data_sets"))
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
     pairs = arguments.pairs or list(PAIRS)
-    table = with_choice(results(pairs, arguments.seeds, arguments.epochs, arguments.folder))
+    if arguments.choose:
+        print(choice(pairs, arguments.jobs))
+        return
+    table = results(pairs, arguments.seeds, arguments.jobs, arguments.folder)
     for pair in pairs:
         print(f"\n{pair}\n\n{shown(table, pair)}")
 
