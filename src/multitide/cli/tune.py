@@ -43,9 +43,11 @@ def tune(
         samples = loaded.read()
     show_tasks(describe_tasks(loaded.tasks, samples.y))
     run_search(loaded, samples, folder, given, verbose=not quiet)
+    most = given.get("n_trials", loaded.tune.get("n_trials"))
+    more = "--budget 2h" if most is None else f"--budget 2h --trials {2 * most}"  # the smaller of both ends a search
     show_next(
         ("A model with these settings", f"multitide fit {folder / BEST}"),
-        ("More trials", f"multitide tune {config} --output {folder} --budget 2h"),
+        ("More trials", f"multitide tune {config} --output {folder} {more}"),
     )
 
 
