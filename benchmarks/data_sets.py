@@ -222,20 +222,20 @@ def losses(
 # -- all of them ------------------------------------------------------------------------------------------------------
 
 
-def results(pairs: Sequence[str], n_seeds: int, n_jobs: int, folder: Path) -> pd.DataFrame:
-    """Do what is not done yet, and return all rows."""
+def results(pairs: Sequence[str], arms: Sequence[str], n_seeds: int, n_jobs: int, folder: Path) -> pd.DataFrame:
+    """Do what is not done yet, and return the rows of these pairs, arms and seeds."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "results.jsonl"
     done = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     finished = {(row["pair"], row["arm"], row["seed"]) for row in done}
-    wanted = [(pair, arm, seed) for seed in range(n_seeds) for pair in pairs for arm in arms_of(pair)]
+    wanted = [(pair, arm, seed) for seed in range(n_seeds) for pair in pairs for arm in arms_of(pair) if arm in arms]
     for (pair, arm, seed), rows in in_parallel([unit for unit in wanted if unit not in finished], n_jobs):
         done += (new := [{"pair": pair, "arm": arm, "seed": seed} | row for row in rows])
         with path.open("a") as file:
             file.write("".join(json.dumps(row) + "\n" for row in new))
         print(f"{pair}, seed {seed}: {arm}", file=sys.stderr)
     table = pd.DataFrame(done)
-    return table[table["pair"].isin(pairs) & (table["seed"] < n_seeds)]
+    return table[table["pair"].isin(pairs) & table["arm"].isin(arms) & (table["seed"] < n_seeds)]
 
 
 def arms_of(pair: str) -> list[str]:
@@ -271,6 +271,8 @@ def with_means(table: pd.DataFrame) -> pd.DataFrame:
     """Add the mean over the tasks of a data set, and what validation chooses of the fits of both and of the others."""
     means = table.groupby(["pair", "data", "seed", "arm"], sort=False).mean(numeric_only=True).reset_index()
     table = pd.concat([table, means.assign(task=MEAN)], ignore_index=True)
+    if means["arm"].nunique() == 2:  # nothing to choose from
+        return table
     for name, arms in {BEST_ALONE: (ALONE, ALONE_EQUAL), BEST_JOINT: tuple(set(ARMS) - {ALONE, ALONE_EQUAL})}.items():
         of_kind = means[means["arm"].isin(arms)]
         best = of_kind.loc[of_kind.groupby(KEYS)["validation"].idxmin(), [*KEYS, "arm"]]
@@ -335,7 +337,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pairs", nargs="*", choices=[[], *PAIRS], help="which pairs; all without it")
     parser.add_argument("--choose", action="store_true", help="print validation losses of all candidates instead")
-    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS), help="the reference and others")
+    parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--folder", type=Path, default=Path("runs/data_sets"))
     arguments = parser.parse_args()
@@ -343,7 +346,7 @@ def main() -> None:
     if arguments.choose:
         print(choice(pairs, arguments.jobs))
         return
-    table = results(pairs, arguments.seeds, arguments.jobs, arguments.folder)
+    table = results(pairs, arguments.arms, arguments.seeds, arguments.jobs, arguments.folder)
     for pair in pairs:
         print(f"\n{pair}\n\n{shown(table, pair)}")
 
