@@ -25,6 +25,13 @@ def windows(n_rows: int = 50, window: int = 7) -> Samples:
     return Samples(values, starts, np.full(len(starts), window), ("x", "y", "z"), y, np.zeros(len(starts)))
 
 
+def test_samples_print_their_sizes_and_not_their_arrays() -> None:
+    y = pd.DataFrame({"load": [1.0, np.nan, 2.0], "state": ["a", "b", None]})
+    samples = Samples.from_arrays(np.zeros((3, 2, 5)), y)
+    assert repr(samples) == "<Samples: 3 samples, 2 channels, up to 5 steps; labelled: load 2, state 2>"
+    assert repr(samples.replace(y=y[[]])).endswith("labelled: nothing>")
+
+
 def test_arrays_come_back_as_they_went_in() -> None:
     X = RNG.normal(size=(5, 3, 4)).astype(np.float32)
     samples = Samples.from_arrays(X)

@@ -25,7 +25,7 @@ MOST_SHOWN = 12  # channels, in a notebook
 FLOAT32_MAX = np.finfo(np.float32).max
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Samples:
     """Multivariate time series with their labels; what every floor of multitide passes on.
 
@@ -201,6 +201,15 @@ class Samples:
         """Return a copy with some attributes replaced."""
         return dataclasses.replace(self, **changes)
 
+    def __repr__(self) -> str:
+        """Return sizes and how many labels there are; the arrays would fill the screen and say less."""
+        labels = ", ".join(f"{name} {n:,}" for name, n in self.y.notna().sum().items())
+        return f"<Samples: {self._size}; labelled: {labels or 'nothing'}>"
+
+    @property
+    def _size(self) -> str:
+        return f"{len(self):,} samples, {self.n_channels} channels, up to {self.n_timepoints} steps"
+
     def _repr_html_(self) -> str:
         """Return what notebooks show: sizes, channels, and how many labels there are."""
         names = ", ".join(map(str, self.channels[:MOST_SHOWN]))
@@ -213,8 +222,7 @@ class Samples:
             {"labels": name, "labelled": f"{n:,}", "missing": f"{len(self) - n:,}", "distinct": f"{distinct:,}"}
             for name, n, distinct in counts
         ]
-        size = f"{len(self):,} samples, {self.n_channels} channels, up to {self.n_timepoints} steps"
-        return panel(size, facts(says), table(labels))
+        return panel(self._size, facts(says), table(labels))
 
     def fingerprint(self) -> str:
         """Return a short hash of the series and labels, so that a run can say which data it saw."""
