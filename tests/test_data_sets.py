@@ -23,7 +23,7 @@ from multitide.loop.mixing import Mixer, shares
 from multitide.loop.training import Trainer, Training
 from multitide.model.store import _record_hash
 from multitide.samples import Samples
-from multitide.sharing import SHARINGS, Hard
+from multitide.sharing import SHARINGS, Hard, NoSharing, Sharing
 from multitide.sharing.across import PerDomain
 from multitide.study import compare
 from multitide.tasks import MultiLabel, Regression
@@ -220,11 +220,21 @@ def test_every_backbone_learns_data_sets_of_different_shape(name: str) -> None:
     }
 
 
-@pytest.mark.parametrize(("conditioning", "width"), [*zip(CONDITIONINGS, (None, 4, None), strict=True)])
-def test_save_then_load_predicts_the_same_bits(conditioning: str, width: int | None, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "sharing",
+    [
+        Hard(),
+        Hard(conditioning="one_hot", width=4),
+        Hard(conditioning="film"),
+        Hard(conditioning="film", branch=1, head_units=4),
+        NoSharing(),
+    ],
+    ids=str,
+)
+def test_save_then_load_predicts_the_same_bits(sharing: Sharing, tmp_path: Path) -> None:
     given = {"rig": make_samples(), "plant": plant(unequal=True)}
-    sharing = Hard(conditioning=conditioning, width=width)  # type: ignore[arg-type]
-    estimator = small(max_epochs=2, sharing=sharing, training=Training(mixing="equal", refit=True)).fit(given)
+    params: dict[str, Any] = {"max_epochs": 2, "keep": "per_task", "training": Training(mixing="equal", refit=True)}
+    estimator = small(sharing=sharing, **params).fit(given)
     loaded = MultiTaskEstimator.load(estimator.save(tmp_path / "model"))
     assert same_bits(estimator, loaded)
     for name, frame in loaded.predict(given).items():
