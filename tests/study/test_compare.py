@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
 import pytest
@@ -18,9 +18,7 @@ from makers import make_samples
 from multitide.backbones import LSTMFCN
 from multitide.errors import ParameterError, StoreError
 from multitide.estimator import MultiTaskEstimator
-from multitide.study import Comparison, Progress, compare
-from multitide.study import carry_out as carrying_out
-from multitide.study.cost import Pace, signature
+from multitide.study import Comparison, Progress, compare, cost
 from study.fakes import RANDOM, Quick, make_study_samples
 
 SMALL = LSTMFCN(hidden_size=4, filters=(4, 4, 4), kernel_sizes=(3, 3, 3))
@@ -127,26 +125,66 @@ def test_before_it_starts_it_says_what_it_will_do(caplog: pytest.LogCaptureFixtu
     assert "unknown time" not in caplog.text
 
 
-def test_a_budget_leaves_seeds_out_and_says_so(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(carrying_out, "probe", lambda jobs, *_: dict.fromkeys(map(signature, jobs), 10.0))
-    with caplog.at_level(logging.WARNING, logger="multitide"):
-        found = quick(n_seeds=5, budget="100s")
-    assert found.gains["n_seeds"].unique() == [3]
-    assert "`budget` is enough for 3 of 5 seeds" in caplog.text
+class Slow(Quick):
+    """Takes ten seconds of a clock that stands still otherwise."""
+
+    now = 1000.0
+
+    def fit(self, X: Any, y: Any = None, *, callbacks: Any = (), **options: Any) -> Self:
+        if not any(isinstance(callback, cost._Stopwatch) for callback in callbacks):
+            Slow.now += 10.0
+        return super().fit(X, y, callbacks=callbacks, **options)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "perf_counter", lambda: Slow.now)
+
+
+@pytest.mark.parametrize(("budget", "n_seeds"), [(30, 1), (89, 2), (90, 3), (1000, 5)])
+def test_a_budget_leaves_seeds_out_and_says_so(clock: None, tmp_path: Path, budget: int, n_seeds: int) -> None:
+    started = Slow.now
+    found = quick(tmp_path, n_seeds=5, budget=budget, estimator=Slow())
+    assert found.gains["n_seeds"].unique() == [n_seeds]
+    assert Slow.now - started == 30 * n_seeds
+    assert_equal(found, quick(n_seeds=n_seeds, estimator=Slow()))
+    said = "" if n_seeds == 5 else f"The budget left out {5 - n_seeds} of 5 seeds: {15 - 3 * n_seeds} of 15 fits, about"
+    assert found.left_out.startswith(said) and bool(found.left_out) == bool(said)
+    assert Comparison.load(tmp_path).left_out == found.left_out
+    assert found.left_out in str(found)
+    resumed = quick(tmp_path, n_seeds=5, estimator=Slow())
+    assert resumed.left_out == ""
+    assert Slow.now - started == 150 + 30 * n_seeds  # the others, and those of the study beside it
+    assert resumed.gains["n_seeds"].unique() == [5]
+
+
+def test_a_budget_for_part_of_a_seed_leaves_arms_out(clock: None) -> None:
+    arms = {"hard": "hard", "fast": {"lr": 0.1}}
+    found = quick(arms=arms, n_seeds=2, budget=35, estimator=Slow())
+    assert found.arms == ["alone", "hard"]
+    assert found.left_out.startswith("The budget left out 1 of 2 seeds and the arms fast: 5 of 8 fits, about 50 s.")
+
+
+def test_groups_are_sought_within_the_budget(clock: None, tmp_path: Path) -> None:
+    started = Slow.now
+    grouped = {"arms": ["hard", "grouped"], "n_seeds": 2, "estimator": Slow()}
+    found = quick(tmp_path, budget=59, **grouped)  # half of it is too short for the three fits that show the groups
+    assert found.arms == ["alone", "hard"]
+    assert "the arms grouped" in found.left_out
+    assert Slow.now - started <= 59
+    assert quick(tmp_path, **grouped).arms == ["alone", "hard", "grouped"]
+
+
+def test_a_budget_too_small_for_a_comparison_is_refused_and_keeps_what_is_finished(clock: None, tmp_path: Path) -> None:
+    started = Slow.now
+    with pytest.raises(ParameterError, match=r"enough for a seed of 'alone' and of another arm; 2 of 15"):
+        quick(tmp_path, n_seeds=5, budget=20, estimator=Slow())
+    assert Slow.now - started == 20
+    assert quick(tmp_path, n_seeds=1, budget=20, estimator=Slow()).arms == ["alone", "hard"]
 
 
 def test_a_budget_that_is_enough_changes_nothing() -> None:
     assert_equal(quick(budget="1h"), quick())
-
-
-def test_one_seed_is_always_done(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Pace, "seconds", lambda *_: 1e6)
-    with caplog.at_level(logging.WARNING, logger="multitide"):
-        found = quick(n_seeds=3, budget="1s")
-    assert found.gains["n_seeds"].unique() == [1]
-    assert "`budget` is enough for 1 of 3 seeds" in caplog.text
 
 
 # -- arguments --------------------------------------------------------------------------------------------------------

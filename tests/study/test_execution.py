@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from rich.console import Console
@@ -15,8 +16,9 @@ from rich.console import Console
 from multitide.samples import Samples
 from multitide.study import execution
 from multitide.study.arms import resolve_arms
+from multitide.study.cost import Pace, signature
 from multitide.study.execution import Progress, default_n_jobs, execute
-from multitide.study.fits import do
+from multitide.study.fits import Fit, do
 from multitide.study.jobs import Job
 from multitide.study.plan import make_plan
 from multitide.study.progress import StudyBar, words
@@ -64,13 +66,51 @@ def test_done_fits_are_written_at_once_and_failed_ones_are_not(tmp_path: Path) -
     assert there == [0, 1, 2, 2]
 
 
-def test_after_the_deadline_no_further_seed_is_begun(caplog: pytest.LogCaptureFixture) -> None:
+class Clock:
+    """A clock that stands still but for fits: each moves it by what it takes."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, seconds: Callable[[Job], float]) -> None:
+        self.now = 1000.0
+        monkeypatch.setattr(execution.time, "perf_counter", lambda: self.now)
+
+        def work(job: Job, *_: Any) -> Fit:
+            self.now += seconds(job)
+            answers = {task: np.zeros(1) for task in job.task_names}
+            return Fit(job.key, {"status": "done", "seconds": seconds(job)}, answers)
+
+        monkeypatch.setattr(execution, "_work", work)
+
+
+def begun(jobs: dict[str, Job], fits: dict[str, Fit]) -> list[tuple[int, int]]:
+    return [(jobs[key].seed, len(jobs[key].tasks)) for key in fits]
+
+
+def test_no_fit_is_begun_that_is_not_expected_to_end_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     jobs, protocol, samples = work(n_seeds=3)
-    with caplog.at_level(logging.WARNING, logger="multitide"):
-        fits = execute(jobs, protocol, samples, n_jobs=1, seconds=0.0)
-    assert {jobs[key].seed for key in fits} == {0}
-    assert len(fits) == 3
-    assert "seeds from 1 on are left out" in caplog.text
+    clock = Clock(monkeypatch, lambda _: 10.0)
+    budgets = {0: 0, 1: 1, 15: 1, 20: 2, 30: 3, 59: 3, 60: 6, 89: 6, 90: 9, math.inf: 9}
+    for seconds, wanted in budgets.items():
+        started = clock.now
+        fits = execute(jobs, protocol, samples, n_jobs=1, seconds=seconds)
+        assert len(fits) == wanted
+        assert clock.now - started <= max(10, seconds)  # the very first fit is begun as long as there is time
+    assert begun(jobs, fits)[:4] == [(0, 1), (0, 1), (0, 2), (1, 1)]
+
+
+def test_probes_are_corrected_by_what_fits_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs, protocol, samples = work(n_seeds=1)
+    for really, wanted in ((5.0, 3), (40.0, 1)):
+        Clock(monkeypatch, lambda _, really=really: really)  # type: ignore[misc]
+        pace = Pace(dict.fromkeys(map(signature, jobs.values()), 20.0))
+        assert len(execute(jobs, protocol, samples, n_jobs=1, pace=pace, seconds=30)) == wanted
+
+
+def test_the_listener_is_told_that_what_waits_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs, protocol, samples = work()
+    Clock(monkeypatch, lambda _: 10.0)
+    told: list[Progress] = []
+    execute(jobs, protocol, samples, n_jobs=1, seconds=35, listener=told.append)
+    assert (told[-1].done, told[-1].running, told[-1].left) == (3, 0, 0)
 
 
 def test_a_process_that_dies_leaves_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:

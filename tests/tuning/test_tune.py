@@ -18,13 +18,18 @@ from makers import make_samples, small
 from multitide.backbones import FCN
 from multitide.errors import DataError, MissingDependencyError, MultitideError, ParameterError, StoreError
 from multitide.estimator import MultiTaskEstimator
+from multitide.loop.training import Training
 from multitide.reporting import write_tuning_report
 from multitide.samples import Samples
 from multitide.splits import Split, Splitter
 from multitide.tuning import Trial, Tuning, tune
+from multitide.tuning import search as searching
 from multitide.tuning.progress import Progress, words
 from multitide.tuning.proposals import import_optuna
-from multitide.tuning.trials import ceiling
+from multitide.tuning.search import Search
+from multitide.tuning.settings import params_of
+from multitide.tuning.spaces import make_space
+from multitide.tuning.trials import Data, Judge, OutOfTime, ceiling
 
 SPLIT = Splitter(by="random", test=0.3, validation=0.3)
 SPACE = {
@@ -151,6 +156,33 @@ def test_a_budget_ends_a_search_but_not_its_first_trial() -> None:
     assert tuning.settings == {}
     assert "is kept" in tuning.in_words()
     assert set(tuning.metrics["which"]) == {"start"}
+
+
+@pytest.mark.parametrize("refit", [False, True])
+def test_a_trial_leaves_time_to_measure_the_start_and_itself(
+    monkeypatch: pytest.MonkeyPatch, refit: bool
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(searching.time, "time", lambda: now[0])
+    begin, samples = start(training=Training(refit=refit)), make_samples(120)
+    space = make_space(SPACE, 2)
+    data = Data(samples, np.arange(80), np.arange(80, 120))
+    search = Search(space.with_start(params_of(begin, space)), begin, data, 2, {}, 0, 99, 110.0)
+    order = search.next_order()
+    assert order is not None and math.isinf(order.end)
+    now[0] += 10
+    search.finished(Trial(0, order.params, {}, "done", 0.5, seconds=10.0))
+    order = search.next_order()
+    assert order is not None
+    judge = Judge((), order.deadline, order.end, order.again)
+    began = now[0]
+    with pytest.raises(OutOfTime):
+        while True:
+            now[0] += 1
+            judge.on_step_end(None)  # type: ignore[arg-type]
+    took = now[0] - began
+    again = 2 if refit else 1
+    assert now[0] + again * took + again * 10 == pytest.approx(1110, abs=3)  # it, once more, and the start
 
 
 def test_settings_that_fail_stand_beside_the_others() -> None:

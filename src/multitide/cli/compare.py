@@ -19,7 +19,7 @@ def compare(
     configs: Annotated[list[Path], typer.Argument(help="A configuration (.toml), or several: one a data set.")],
     seeds: Annotated[int | None, typer.Option(help="Networks of every arm; 5 without it.")] = None,
     jobs: Annotated[int | None, typer.Option(help="Processes; one a core without it.")] = None,
-    budget: Annotated[str | None, typer.Option(help="Time it may take, as 30m or 2h; seeds are left out.")] = None,
+    budget: Annotated[str | None, typer.Option(help="Time it may take, as 30m or 2h; the rest is left out.")] = None,
     conditions: Annotated[
         bool, typer.Option("--conditions", help="Check also when sharing pays: shared features, labels, width.")
     ] = False,
@@ -89,6 +89,7 @@ def run_study(config: Config, samples: Samples, folder: Path, options: dict[str,
     show_comparison(comparison)
     page = write_study_report(comparison, folder, samples=samples, command=command_line())
     say(f"\nWritten: [bold]{page}[/], and beside it report.md, results.parquet, runs.parquet, and every run")
+    show_left_out(comparison, folder)
     return comparison
 
 
@@ -111,6 +112,7 @@ def run_curve(config: Config, samples: Samples, folder: Path, options: dict[str,
         show_conditions(found)
     for share, comparison in curve.comparisons.items():
         write_study_report(comparison, folder_of(folder, share), samples=samples, command=command_line())
+        show_left_out(comparison, folder_of(folder, share))
     page = write_curve_report(curve, folder, command=command_line())
     say(f"\nWritten: [bold]{page}[/], and beside it report.md, results.parquet, and each share's study with its report")
     return curve
@@ -143,6 +145,14 @@ def show_comparison(comparison: Comparison) -> None:
             show_note(f"{task}, {arm}: {advice}.")
     if comparison.conditions is not None:
         show_conditions(comparison.conditions)
+
+
+def show_left_out(comparison: Comparison, folder: Path) -> None:
+    """Say what a budget left out, and how to go on."""
+    from multitide.cli.terminal import say
+
+    if comparison.left_out:
+        say(f"\n{comparison.left_out} Here: [bold]--output {folder}[/]")
 
 
 def show_conditions(conditions: Conditions) -> None:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 def compare_configs(configs: Sequence[Path], folder: Path, options: dict[str, Any], *, verbose: bool) -> None:
     """Conduct the study of each configuration, and show what holds for each and over all; they lie in one folder."""
+    from rich.markup import escape
+
     from multitide.cli.run import command_line, quietly
     from multitide.cli.terminal import say
     from multitide.config_file import load_config
@@ -40,6 +42,9 @@ def compare_configs(configs: Sequence[Path], folder: Path, options: dict[str, An
     show_comparisons(found)
     page = write_overview(found, folder, samples=samples, command=command_line())
     say(f"\nWritten: [bold]{page}[/], report.md, results.parquet, and a folder for each data set")
+    for name, study in found.studies.items():
+        if study.left_out:
+            say(f"{escape(name)}: {study.left_out}")
 
 
 def names_of(configs: Sequence[Path]) -> list[str]:

@@ -86,4 +86,5 @@ def group_tasks(
     check_seekable([arm], protocol)
     means = make_means(estimator, n_jobs, folder, progress, verbose)
     grouping, _ = seek_groups(arm, protocol, samples, means)
+    assert grouping is not None  # there is no budget
     return grouping

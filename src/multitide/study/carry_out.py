@@ -16,6 +16,7 @@ from multitide.samples import Samples
 from multitide.study.cost import Pace, in_words, probe
 from multitide.study.execution import Listener, default_n_jobs, execute
 from multitide.study.fits import Fit
+from multitide.study.jobs import Job
 from multitide.study.plan import Plan
 from multitide.study.progress import StudyBar
 from multitide.study.protocol import Protocol
@@ -66,7 +67,7 @@ def carry_out(
     budget: float = math.inf,
     known: Mapping[str, Fit] | None = None,
 ) -> tuple[Plan, dict[str, Fit]]:
-    """Do the fits that are not done yet, as far as the budget goes; return what is left of the plan, and all fits.
+    """Do the fits that are not done yet, as far as the budget goes; return what is whole of the plan, and all fits.
 
     Parameters
     ----------
@@ -75,7 +76,7 @@ def carry_out(
     samples : Samples
     means : Means
     budget : float
-        Seconds it may take; the first seed is always done.
+        Seconds it may take; what has begun is finished.
     known : dict of str to Fit, optional
         Fits that were done before, by key.
     """
@@ -85,11 +86,12 @@ def carry_out(
     missing = [job for key, job in plan.jobs.items() if key not in found]
     pace = Pace()
     if missing and (means.listeners or math.isfinite(budget)):
-        pace = Pace(probe(missing, protocol, samples))
-        plan = _fitting_plan(plan, found, pace, means.n_jobs, budget - (time.perf_counter() - started))
-    missing = [job for key, job in plan.jobs.items() if key not in found]
-    _announce(plan, len(plan.jobs) - len(missing), pace.total(missing, means.n_jobs), means.n_jobs)
-    fits = execute(
+        pace = Pace(probe(missing, protocol, samples, budget))
+    for key, fit in found.items():
+        pace.record(plan.jobs[key], fit)
+    left = budget - (time.perf_counter() - started)
+    _announce(plan, missing, pace, means.n_jobs, left)
+    fits = found | execute(
         {job.key: job for job in missing},
         protocol,
         samples,
@@ -98,9 +100,9 @@ def carry_out(
         n_found=len(plan.jobs) - len(missing),
         pace=pace,
         listener=_all(means.listeners),
-        seconds=budget - (time.perf_counter() - started),
+        seconds=left,
     )
-    return plan, {key: fit for key, fit in found.items() if key in plan.jobs} | fits
+    return plan.whole(fits), fits
 
 
 def _found(plan: Plan, runs: Path) -> dict[str, Fit]:
@@ -108,25 +110,16 @@ def _found(plan: Plan, runs: Path) -> dict[str, Fit]:
     return {key: fit for key, fit in fits.items() if fit is not None}
 
 
-def _fitting_plan(plan: Plan, found: dict[str, Fit], pace: Pace, n_jobs: int, budget: float) -> Plan:
-    """Leave seeds out until the rest is expected to fit the budget; one is always left."""
-    n_seeds = 1 + max(seed for _, seed, _ in plan.runs)
-    for n in range(n_seeds, 0, -1):
-        fewer = plan.first_seeds(n)
-        expected = pace.total([job for key, job in fewer.jobs.items() if key not in found], n_jobs)
-        if not expected > budget or n == 1:
-            if n < n_seeds:
-                logger.warning("`budget` is enough for %d of %d seeds.", n, n_seeds)
-            return fewer
-    return plan
-
-
-def _announce(plan: Plan, n_found: int, seconds: float, n_jobs: int) -> None:
-    left = "" if n_found == len(plan.jobs) or math.isnan(seconds) else f", the others take about {in_words(seconds)}"
+def _announce(plan: Plan, missing: Sequence[Job], pace: Pace, n_jobs: int, budget: float) -> None:
+    seconds = pace.total(missing, n_jobs)
+    left = "" if not missing or math.isnan(seconds) else f", the others take about {in_words(seconds)}"
     processes = "one process" if n_jobs == 1 else f"{n_jobs} processes"
+    n_found = len(plan.jobs) - len(missing)
     logger.info(
         "%d runs, %d fits on %s, %d of them already done%s.", len(plan.runs), len(plan.jobs), processes, n_found, left
     )
+    if seconds > budget:
+        logger.warning("`budget` leaves %s; what is not expected to end in time is not begun.", in_words(budget))
 
 
 def _all(listeners: Sequence[Listener]) -> Listener | None:

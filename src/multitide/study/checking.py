@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from multitide.errors import ParameterError
 from multitide.estimator import MultiTaskEstimator
 from multitide.samples import Samples
 from multitide.splits import Split, Splitter
@@ -85,6 +86,7 @@ def check_conditions(
         folder=folder,
         progress=progress,
         verbose=verbose,
-    ).conditions
-    assert found is not None
-    return found
+    )
+    if found.conditions is None:
+        raise ParameterError(f"`budget` must be enough for a seed of every arm that asks; got {budget!r}.")
+    return found.conditions

@@ -85,6 +85,11 @@ class Comparison:
         tables = [split.counts(known).reset_index() for split in protocol.splits]
         return pd.concat([table.assign(fold=fold) for fold, table in enumerate(tables)], ignore_index=True)
 
+    @property
+    def left_out(self) -> str:
+        """What a budget left out, and how to go on, in words; "" if nothing was."""
+        return str((self.facts or {}).get("left_out", ""))
+
     # -- what came out ------------------------------------------------------------------------------------------------
 
     @cached_property
@@ -211,13 +216,15 @@ class Comparison:
         gains = gains_in_words(self.gains, self.mean_gains, self.reference, self.margin, self.confidence)
         advice = [f"{arm}: {grouping.advice}" for arm, grouping in self.groupings.items()]
         conditions = [] if self.conditions is None else [str(self.conditions)]
-        return "\n\n".join([gains, *advice, losses_in_words(self.figures), *conditions])
+        left_out = [self.left_out] if self.left_out else []
+        return "\n\n".join([gains, *advice, losses_in_words(self.figures), *conditions, *left_out])
 
     def _repr_html_(self) -> str:
         """Return what notebooks show: gains and losses, and whether the conditions of sharing hold."""
         gains = gain_table(self.gains, self.mean_gains, self.margin).to_dict("records")
         losses = loss_table(self.figures).reset_index().to_dict("records")
         advice = [note(f"{arm}: {grouping.advice}") for arm, grouping in self.groupings.items()]
+        advice += [note(self.left_out)] if self.left_out else []
         caption = "Loss / trivial loss on the test part, mean and spread over seeds"
         shown = panel(gain_title(self.reference, self.confidence), table(gains), *advice, table(losses, caption))
         return shown if self.conditions is None else shown + self.conditions._repr_html_()

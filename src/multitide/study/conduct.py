@@ -23,6 +23,7 @@ from multitide.study.cost import parse_budget
 from multitide.study.evidence import make_evidence
 from multitide.study.execution import Listener
 from multitide.study.jobs import versions
+from multitide.study.left_out import check_enough, left_out_in_words, what_is_left_out
 from multitide.study.plan import make_plan
 from multitide.study.protocol import Protocol, make_protocol, make_rule
 from multitide.study.seeking import check_seekable, settle
@@ -96,7 +97,9 @@ def compare(
         Whether to check also the conditions under which sharing is said to pay (shared features, similar amounts of
         labels, a network big enough); see :func:`multitide.check_conditions`. It takes about three times as long.
     budget : str or number, optional
-        Time the study may take (``"30m"``, ``"2h"``, or seconds); seeds are left out until it fits.
+        Time the study may take (``"30m"``, ``"2h"``, or seconds). No fit is begun that is not expected to end in time,
+        and no further seed unless all of it is; half of it at most goes into finding groups. What was left out,
+        `left_out` of the result says. A fit that has begun is finished.
     n_jobs : int, optional
         Processes; one a core when not given (a single one where a GPU does the work).
     folder : path, optional
@@ -114,7 +117,7 @@ def compare(
     Raises
     ------
     ParameterError
-        With what is wrong with the arguments.
+        With what is wrong with the arguments; if the budget is too small for one seed of two arms.
     DataError
         With what is wrong with the samples or the split.
     StoreError
@@ -139,17 +142,24 @@ def compare(
     if conditions:
         check_askable(protocol)
     means = make_means(estimator, n_jobs, folder, progress, verbose)
-    resolved, groupings, known = settle(resolved, protocol, samples, means, seconds * SHARE_OF_SEEKING)
+    settled, groupings, known = settle(resolved, protocol, samples, means, seconds * SHARE_OF_SEEKING)
     seconds -= time.perf_counter() - started
-    plan, fits = carry_out(make_plan([*resolved, *asking], protocol), protocol, samples, means, seconds, known)
-    evidence = make_evidence(protocol, plan.runs, fits, _settings([*resolved, *asking]))
-    parts = [(evidence.of([arm.name for arm in some]), _settings(some)) for some in (resolved, asking)]
+    asked = make_plan([*settled, *asking], protocol)
+    plan, fits = carry_out(asked, protocol, samples, means, seconds, known)
+    finished = [arm for arm in settled if arm.name in {name for name, _, _ in plan.runs}]
+    names = [arm.name for arm in resolved]
+    left_out = what_is_left_out(asked, plan, fits, names, means.n_jobs)
+    check_enough(names, [arm.name for arm in finished], left_out, folder is not None)
+    asking = asking if all((arm.name, 0, 0) in plan.runs for arm in asking) else []
+    evidence = make_evidence(protocol, plan.runs, fits, _settings([*finished, *asking]))
+    parts = [(evidence.of([arm.name for arm in some]), _settings(some)) for some in (finished, asking)]
+    facts = _facts(samples, protocol, means.n_jobs, started) | {"split": _rule(samples, split, cv)}
     comparison = Comparison(
         *parts[0],
         margin=margin,
         confidence=confidence,
-        facts=_facts(samples, protocol, means.n_jobs, started) | {"split": _rule(samples, split, cv)},
-        groupings=groupings,
+        facts=facts | {"left_out": left_out_in_words(left_out, conditions and not asking)},
+        groupings={arm.name: groupings[arm.name] for arm in finished if arm.name in groupings},
         conditions=Conditions(*parts[1], margin=margin, confidence=confidence) if asking else None,
     )
     if folder is not None:

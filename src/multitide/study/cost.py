@@ -22,6 +22,7 @@ from multitide.study.protocol import Protocol
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 PROBE_SECONDS = 1.5
+SHARE_OF_PROBES = 0.1  # of a budget, at most
 WARM_UP_STEPS = 3
 
 
@@ -32,7 +33,8 @@ class _Enough(Exception):
 class _Stopwatch(Callback):
     """Times steps for a moment and then ends training."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: float) -> None:
+        self._limit = limit
         self.n_steps, self.started, self.seconds = 0, 0.0, 0.0
 
     def on_step_end(self, trainer: Trainer) -> None:
@@ -43,7 +45,7 @@ class _Stopwatch(Callback):
             self.started = now
         else:
             self.seconds = now - self.started
-            if self.seconds > PROBE_SECONDS:
+            if self.seconds > self._limit:
                 raise _Enough
 
     @property
@@ -55,6 +57,9 @@ class _Stopwatch(Callback):
 
 class Pace:
     """What each job is expected to take: what the like of it took, else what the probe of its arm says.
+
+    A probe counts all epochs, on a processor that it has for itself. Once fits are done, probes are corrected by what
+    the probes of those fits were wrong by.
 
     Parameters
     ----------
@@ -71,11 +76,25 @@ class Pace:
         self._measured.setdefault(signature(job), []).append(float(fit.facts["seconds"]))
 
     def seconds(self, job: Job) -> float:
-        """Return what a job is expected to take; NaN if nobody knows."""
+        """Return what a job is expected to take: what is unknown counts as the mean of what is done, else as NaN."""
         measured = self._measured.get(signature(job))
         if measured:
             return sum(measured) / len(measured)
-        return self._expected.get(signature(job), math.nan)
+        if signature(job) in self._expected:
+            return self._expected[signature(job)] * self._correction()
+        others = [seconds for of_kind in list(self._measured.values()) for seconds in of_kind]
+        return sum(others) / len(others) if others else math.nan
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether any fit is done; before that there are probes only."""
+        return bool(self._measured)
+
+    def _correction(self) -> float:
+        """Return what finished fits took, in units of what their probes said."""
+        both = [name for name in list(self._measured) if name in self._expected]
+        expected = sum(self._expected[name] * len(self._measured[name]) for name in both)
+        return sum(sum(self._measured[name]) for name in both) / expected if expected else 1.0
 
     def total(self, jobs: Iterable[Job], n_jobs: int) -> float:
         """Return what these jobs will take on so many processes; unknown ones count as the mean of the others."""
@@ -91,22 +110,31 @@ def signature(job: Job) -> str:
     return json.dumps([job.settings, job.task_names], sort_keys=True, default=repr)
 
 
-def probe(jobs: Iterable[Job], protocol: Protocol, samples: Samples) -> dict[str, float]:
+def probe(
+    jobs: Iterable[Job], protocol: Protocol, samples: Samples, budget: float = math.inf
+) -> dict[str, float]:
     """Time a few steps of one job of every kind; return the seconds of whole fits by signature.
 
-    It is the time of all epochs: early stopping makes it less.
+    It is the time of all epochs: early stopping makes it less. Of a budget, probes take a tenth at most, beside what it
+    takes to begin them.
     """
     expected: dict[str, float] = {}
     by_settings: dict[str, float] = {}
-    for job in jobs:
+    asked = [job for job in jobs if isinstance(job.learner, MultiTaskEstimator)]
+    limit = min(PROBE_SECONDS, SHARE_OF_PROBES * max(0.0, budget) / max(1, len({_kind(job) for job in asked})))
+    for job in asked:
         if not isinstance(job.learner, MultiTaskEstimator) or signature(job) in expected:
             continue
-        kind = json.dumps(job.settings, sort_keys=True, default=repr)
+        kind = _kind(job)
         if kind not in by_settings:
-            by_settings[kind] = _seconds_a_step(job, protocol, samples)
+            by_settings[kind] = _seconds_a_step(job, protocol, samples, limit)
         n_steps = steps_an_epoch(job.learner, protocol, job.tasks, job.fold) * job.learner.max_epochs
         expected[signature(job)] = by_settings[kind] * n_steps
     return {name: seconds for name, seconds in expected.items() if not math.isnan(seconds)}
+
+
+def _kind(job: Job) -> str:
+    return json.dumps(job.settings, sort_keys=True, default=repr)
 
 
 def parse_budget(budget: str | float | None) -> float:
@@ -141,11 +169,11 @@ def in_words(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _seconds_a_step(job: Job, protocol: Protocol, samples: Samples) -> float:
+def _seconds_a_step(job: Job, protocol: Protocol, samples: Samples, limit: float) -> float:
     """Return the time of an optimiser step; an error is left for the fit itself to report."""
     split = protocol.splits[job.fold]
     estimator = cast(Any, clone(cast(MultiTaskEstimator, job.learner)))
-    watch = _Stopwatch()
+    watch = _Stopwatch(limit)
     held_out = samples[split.validation] if len(split.validation) else None
     if held_out is None:
         estimator.set_params(validation=None)

@@ -81,10 +81,12 @@ def execute(
     listener : callable, optional
         Told of the :class:`Progress` before the first fit and after every one.
     seconds : float
-        After this time no further seed is begun.
+        No fit is begun that is not expected to end within this time, and no further seed unless all of it is; then
+        fits are missing. What has begun is finished.
     """
-    tally = _Tally(list(jobs.values()), n_found, n_jobs, pace or Pace(), listener)
-    waiting = _in_time(list(jobs.values()), time.perf_counter() + seconds)
+    pace = pace or Pace()
+    tally = _Tally(list(jobs.values()), n_found, n_jobs, pace, listener)
+    waiting = _in_time(list(jobs.values()), pace, n_jobs, time.perf_counter() + seconds)
     fits: dict[str, Fit] = {}
     tally.tell()
     workers = _side_by_side if n_jobs > 1 else _one_by_one
@@ -96,6 +98,7 @@ def execute(
         reason = f"a process died ({error}); perhaps memory ran out: fewer processes (`n_jobs`) need less"
         for key in jobs.keys() - fits.keys():
             fits[key] = _died(jobs[key], reason)
+    tally.ended()
     return fits
 
 
@@ -125,6 +128,12 @@ class _Tally:
             logger.warning("A fit of %s failed: %s", ", ".join(job.task_names), fit.facts["reason"])
         self.tell(f"{', '.join(job.task_names)}, seed {job.seed}" + (f", fold {job.fold}" if job.fold else ""))
 
+    def ended(self) -> None:
+        """Tell that what still waits is left out."""
+        if self._waiting:
+            self._waiting = {}
+            self.tell()
+
     def tell(self, latest: str = "") -> None:
         """Tell the listener where things stand."""
         if self._listener is not None:
@@ -136,14 +145,20 @@ class _Tally:
             self._listener(Progress(*counts, seconds, seconds_left, latest))
 
 
-def _in_time(jobs: Sequence[Job], deadline: float) -> Iterator[Job]:
-    """Yield the jobs, and no job of a further seed after the deadline; the first seed is always done."""
-    begun = {job.seed for job in jobs[:1]}
-    for job in jobs:
-        if job.seed not in begun and time.perf_counter() > deadline:
-            logger.warning("The time is up: seeds from %d on are left out.", job.seed)
+def _in_time(jobs: Sequence[Job], pace: Pace, n_jobs: int, deadline: float) -> Iterator[Job]:
+    """Yield the jobs until one, or a further seed as a whole, is not expected to end in time.
+
+    Before anything is measured the first seed goes on till the time is up: probes count all epochs, and most fits have
+    fewer.
+    """
+    for place, job in enumerate(jobs):
+        left = deadline - time.perf_counter()
+        begins = job.seed > 0 and (place == 0 or jobs[place - 1].seed != job.seed)
+        of_seed = [other for other in jobs[place:] if other.seed == job.seed] if begins else [job]
+        too_long = (pace.is_measured or begins) and pace.total(of_seed, n_jobs) > left
+        if left <= 0 or too_long:
+            logger.info("No time is left for more than %d of %d fits.", place, len(jobs))
             return
-        begun.add(job.seed)
         yield job
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from multitide.study.arms import Arm
@@ -28,11 +28,23 @@ class Plan:
     jobs: dict[str, Job]
     runs: dict[RunName, list[str]]
 
-    def first_seeds(self, n_seeds: int) -> Plan:
-        """Return the plan of a study of fewer seeds."""
-        runs = {name: keys for name, keys in self.runs.items() if name[1] < n_seeds}
-        needed = {key for keys in runs.values() for key in keys}
-        return Plan({key: job for key, job in self.jobs.items() if key in needed}, runs)
+    def whole(self, keys: Collection[str]) -> Plan:
+        """Return the plan of the seeds whose fits are all among `keys`; if none is, of the first seed's whole arms."""
+        n_seeds = next((seed for _, seed, _ in self._missing(keys)), None)
+        if n_seeds is None:
+            return self
+        incomplete = {arm for arm, seed, _ in self._missing(keys) if seed == 0}
+        runs = {
+            name: needed
+            for name, needed in self.runs.items()
+            if (name[1] < n_seeds if n_seeds else name[1] == 0 and name[0] not in incomplete)
+        }
+        kept = {key for needed in runs.values() for key in needed}
+        return Plan({key: job for key, job in self.jobs.items() if key in kept}, runs)
+
+    def _missing(self, keys: Collection[str]) -> list[RunName]:
+        """Return the runs that lack a fit, seed after seed."""
+        return [name for name, needed in self.runs.items() if not all(key in keys for key in needed)]
 
 
 def make_plan(arms: Sequence[Arm], protocol: Protocol) -> Plan:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import math
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -57,9 +58,14 @@ def check_seekable(arms: list[Arm], protocol: Protocol) -> None:
 
 
 def seek_groups(
-    arm: Arm, protocol: Protocol, samples: Samples, means: Means, budget: float = math.inf
-) -> tuple[Grouping, dict[str, Fit]]:
-    """Find the groups of an arm; return them, and the fits that were done for it.
+    arm: Arm,
+    protocol: Protocol,
+    samples: Samples,
+    means: Means,
+    budget: float = math.inf,
+    known: Mapping[str, Fit] | None = None,
+) -> tuple[Grouping | None, dict[str, Fit]]:
+    """Find the groups of an arm; return them, None where the budget was too small, and the fits that were done for it.
 
     What was found for the same settings, data and seeds lies beside the runs and is not sought again.
     """
@@ -68,7 +74,10 @@ def seek_groups(
     found = _read(path)
     if found is not None:
         return found, {}
-    plan, fits = carry_out(make_plan(_measured_arms(arm, protocol), protocol), protocol, samples, means, budget)
+    asked = make_plan(_measured_arms(arm, protocol), protocol)
+    plan, fits = carry_out(asked, protocol, samples, means, budget, known)
+    if {name for name, _, _ in plan.runs} != {name for name, _, _ in asked.runs}:
+        return None, fits
     grouping = (_by_pairs if arm.seek.method == PAIRS else _by_affinity)(arm.seek, protocol, plan, fits)
     if path is not None:
         _write(grouping, path)
@@ -78,17 +87,27 @@ def seek_groups(
 def settle(
     arms: list[Arm], protocol: Protocol, samples: Samples, means: Means, budget: float
 ) -> tuple[list[Arm], dict[str, Grouping], dict[str, Fit]]:
-    """Find the groups of all arms that have none yet; return the arms, the groupings by arm, and the fits done."""
+    """Find the groups of all arms that have none yet; return the arms, the groupings by arm, and the fits done.
+
+    An arm whose groups could not be found within the budget is not among them; each gets an equal share of it.
+    """
     groupings: dict[str, Grouping] = {}
     known: dict[str, Fit] = {}
     fewer = replace(protocol, n_seeds=min(protocol.n_seeds, SEEDS))
-    for arm in arms:
-        if arm.seek is not None:
-            logger.info("%s: first, which tasks to train together; then the study itself.", arm.name)
-            groupings[arm.name], fits = seek_groups(arm, fewer, samples, means, budget)
-            known |= fits
-            logger.info("%s: %s", arm.name, groupings[arm.name].advice)
-    return [_with_groups(arm, groupings.get(arm.name)) for arm in arms], groupings, known
+    deadline = time.perf_counter() + budget
+    sought = [arm for arm in arms if arm.seek is not None]
+    for place, arm in enumerate(sought):
+        logger.info("%s: first, which tasks to train together; then the study itself.", arm.name)
+        share = (deadline - time.perf_counter()) / (len(sought) - place)
+        found, fits = seek_groups(arm, fewer, samples, means, share, known)
+        known |= fits
+        if found is None:
+            logger.warning("%s: `budget` is too small to find its groups.", arm.name)
+            continue
+        groupings[arm.name] = found
+        logger.info("%s: %s", arm.name, found.advice)
+    settled = [arm for arm in arms if arm.seek is None or arm.name in groupings]
+    return [_with_groups(arm, groupings.get(arm.name)) for arm in settled], groupings, known
 
 
 def _with_groups(arm: Arm, found: Grouping | None) -> Arm:

@@ -6,9 +6,12 @@ import dataclasses
 import logging
 import math
 import time
+from typing import cast
 
 from multitide.errors import MultitideError
 from multitide.estimator import MultiTaskEstimator
+from multitide.fitting.recipe import make_part
+from multitide.loop.training import Training
 from multitide.tuning.execution import AT_ONCE
 from multitide.tuning.progress import Progress
 from multitide.tuning.proposals import propose
@@ -93,7 +96,9 @@ class Search:
         self._running.add(number)
         self._next += 1
         limit = ceiling(self._known(number), estimator.max_epochs)
-        return Order(number, params, settings, estimator, limit, self._deadline() if number else math.inf)
+        if not number:
+            return Order(number, params, settings, estimator, limit)
+        return Order(number, params, settings, estimator, limit, self._deadline(), self._end(), self._again)
 
     def finished(self, trial: Trial) -> Trial:
         """Take in a trial.
@@ -152,6 +157,15 @@ class Search:
         """Return when trials end, by ``time.time()``: time is kept for measuring the start and the best."""
         done = [trial for trial in self.trials.values() if trial.state == "done"]
         best = min(done, key=lambda trial: trial.loss, default=None)
+        return self._end() - (0.0 if best is None or not best.number else self._again * best.seconds)
+
+    def _end(self) -> float:
+        """Return when the best trial must be measured, so that time is left for measuring the start."""
         start = self.trials.get(0)
-        kept = sum(trial.seconds for trial in (start, best) if trial is not None)
-        return self._started + self._seconds - kept
+        return self._started + self._seconds - (0.0 if start is None else self._again * start.seconds)
+
+    @property
+    def _again(self) -> float:
+        """What measuring a trial takes, in units of the trial: one that is refitted is trained twice."""
+        training = cast(Training, make_part("training", self._start.training))
+        return 2.0 if training.refit else 1.0

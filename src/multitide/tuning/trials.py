@@ -92,6 +92,8 @@ class Order:
     estimator: MultiTaskEstimator
     ceiling: tuple[float, ...] = ()
     deadline: float = math.inf  # by time.time(), which processes have in common
+    end: float = math.inf  # before which the trial must be done, and done once more, should it be measured as the best
+    again: float = 1.0  # what measuring takes, in units of the trial
 
 
 class Pruned(Exception):
@@ -109,13 +111,16 @@ class Judge(Watch):
     ----------
     ceiling : sequence of float
         For each epoch the loss above which a trial is given up.
-    deadline : float
-        By ``time.time()``.
+    deadline, end, again : float
+        As in `Order`.
     """
 
-    def __init__(self, ceiling: Sequence[float], deadline: float) -> None:
+    def __init__(
+        self, ceiling: Sequence[float], deadline: float = math.inf, end: float = math.inf, again: float = 1.0
+    ) -> None:
         super().__init__()
-        self._ceiling, self._deadline = ceiling, deadline
+        self._ceiling, self._deadline, self._end, self._again = ceiling, deadline, end, again
+        self._began = time.time()
         self.curve: list[float] = []
         self.n_parameters = 0
 
@@ -125,7 +130,8 @@ class Judge(Watch):
 
     def on_step_end(self, trainer: Trainer) -> None:
         """Look at the clock."""
-        if time.time() > self._deadline:
+        now = time.time()
+        if now > self._deadline or now + self._again * (now - self._began) > self._end:
             raise OutOfTime
 
     def on_epoch_end(self, trainer: Trainer, rows: list[dict[str, Any]]) -> None:
@@ -160,7 +166,7 @@ def conduct_trial(order: Order, data: Data) -> Trial | None:
     """Train with one thread; None if time ran out, which says nothing about the settings."""
     started = time.perf_counter()
     several = _several_runs(order.estimator)
-    judge = Judge(() if several else order.ceiling, order.deadline)
+    judge = Judge(() if several else order.ceiling, order.deadline, order.end, order.again)
     state, loss, losses, reason = "done", math.nan, dict[str, float](), ""
     try:
         with single_thread(), quiet():
