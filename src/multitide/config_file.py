@@ -25,7 +25,7 @@ from multitide.splits import Splitter
 from multitide.tasks import Task, task_from_config
 from multitide.toml import NONE, read_toml, toml_text
 
-SAID_ELSEWHERE = ("samples", "tasks", "estimator", "split", "folder", "progress", "verbose")
+SAID_ELSEWHERE = ("samples", "tasks", "estimator", "split", "draws", "folder", "progress", "verbose")
 TABLES = ("data", "split", "compare", "tune")  # what is no parameter of the estimator
 REGISTRIES: Mapping[str, Registry] = {**PART_PARAMETERS, "validation": SPLITTERS}
 DEFAULTS: dict[str, Any] = MultiTaskEstimator().get_params(deep=False)

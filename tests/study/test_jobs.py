@@ -49,7 +49,7 @@ def test_a_task_with_few_labels_takes_as_many_steps_as_all_tasks_together() -> N
     together = make_job(arms["hard"], ("state", "load"), protocol, 0, 0)
     alone = make_job(arms["alone"], ("load",), protocol, 0, 0)
     steps = [
-        made.learner.max_epochs * math.ceil(teaching_rows(protocol, made.tasks, 0) / made.learner.batch_size)
+        made.learner.max_epochs * math.ceil(teaching_rows(protocol, made.tasks, 0, 0) / made.learner.batch_size)
         for made in (together, alone)
     ]
     assert together.learner.max_epochs == 20
@@ -205,10 +205,10 @@ def test_an_automatic_batch_size_is_the_one_that_the_fit_will_use() -> None:
     samples.y.loc[np.arange(400) % 4 != 0, "load"] = np.nan
     protocol = make_protocol(samples, resolve_tasks(None, samples.y), RANDOM, None, 1)
     learner = Quick(max_epochs=20, batch_size="auto")
-    rows = {name: teaching_rows(protocol, (protocol.task(name),), 0) for name in ("state", "load")}
+    rows = {name: teaching_rows(protocol, (protocol.task(name),), 0, 0) for name in ("state", "load")}
     sizes = {name: max(8, n // 20) for name, n in rows.items()}
     expected = {name: math.ceil(n / sizes[name]) for name, n in rows.items()}
-    assert {name: steps_an_epoch(learner, protocol, (protocol.task(name),), 0) for name in rows} == expected
+    assert {name: steps_an_epoch(learner, protocol, (protocol.task(name),), 0, 0) for name in rows} == expected
 
 
 def test_a_split_without_labels_is_refused() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -120,6 +120,58 @@ def test_all_labels_give_the_plain_study_and_fewer_the_same_test_rows(traced: tu
     many = curve.gains[curve.gains["share"] == 1.0].set_index("task")
     assert (few["n_labelled"] == many["n_labelled"]).all()
     assert (few["n_train"] / many["n_train"]).to_numpy() == pytest.approx([0.1, 0.1], abs=0.02)
+
+
+def test_every_seed_draws_its_own_labels_the_same_for_all_arms(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[tuple[str, str, int], list[pd.DataFrame]] = {}
+
+    class Seeing(Quick):
+        def fit(self, X: Any, y: Any = None, **options: Any) -> Self:
+            place = (self.sharing, " ".join(task.name for task in self.tasks), self.random_state)
+            seen.setdefault(place, []).append(X.y.notna())
+            return super().fit(X, y, **options)
+
+    label_curve(make_study_samples(300), shares=(0.1, 0.4), estimator=Seeing(random_state=0), **OPTIONS)
+    for seed in (0, 1):
+        few, more = seen["hard", "state load", seed]
+        assert (few <= more).all(axis=None)
+        assert few.sum().sum() < more.sum().sum()
+        for task in ("state", "load"):
+            alone = seen["none", task, seed]
+            assert [table[task].tolist() for table in alone] == [few[task].tolist(), more[task].tolist()]
+    first, second = (seen["hard", "state load", seed][0] for seed in (0, 1))
+    assert not first.equals(second)
+    assert (first.sum() == second.sum()).all()
+
+
+def test_the_spread_includes_which_labels_there_are() -> None:
+    options: dict[str, Any] = {**OPTIONS, "n_seeds": 5}
+    arms = ["hard", "constant"]
+    curve = label_curve(make_study_samples(300), shares=(0.05, 1.0), estimator=Quick(), arms=arms, **options)
+    place = "constant", "load", "loss"  # the best constant knows nothing of a seed but its labels
+    studies = curve.comparisons.items()
+    spread = {share: study.figures.set_index(["arm", "task", "metric"])["sd"] for share, study in studies}
+    assert spread[1.0][place] == 0
+    assert spread[0.05][place] > 0
+
+
+def test_the_first_seed_is_that_of_a_study_with_its_draw_so_that_older_studies_go_on() -> None:
+    samples, tasks = make_study_samples(300), resolve_tasks(None, make_study_samples(300).y)
+    cut = RANDOM.split(samples)
+    options = {**OPTIONS, "split": cut, "estimator": Quick()}
+    plain = compare(samples.replace(y=keep_share(samples, tasks, cut, 0.3)), **options)
+    curve = label_curve(samples, shares=[0.3], **options)
+    keys = [study.evidence.run_keys for study in (plain, curve.comparisons[0.3])]
+    assert keys[0]["hard", 0, 0] == keys[1]["hard", 0, 0]
+    assert keys[0]["hard", 1, 0] != keys[1]["hard", 1, 0]
+
+
+def test_a_draw_with_other_classes_fails_and_says_so() -> None:
+    samples = make_study_samples(200, missing=0)
+    samples.y.loc[RANDOM.split(samples).train[:2], "state"] = "rare"
+    curve = label_curve(samples, shares=[0.5], together=True, estimator=Quick(), **{**OPTIONS, "n_seeds": 4})
+    reasons = curve.comparisons[0.5].runs["reason"]
+    assert reasons.str.contains("The draw of labels must show the classes").any()
 
 
 def test_it_is_read_again_and_goes_on_where_it_was(

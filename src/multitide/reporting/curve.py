@@ -78,9 +78,21 @@ def how_hidden(curve: LabelCurve) -> str:
     drawn = "the same for all tasks" if curve.facts.get("together") else "drawn for each task"
     return (
         f"Labels of the training and of the validation part were hidden at random: {unit[curve.facts['unit']]}, "
-        f"{drawn}; what a smaller share keeps, a larger one keeps too. The labels of the test part all stay. It is one "
-        f"draw (random_state = {curve.facts['random_state']}): intervals are for new networks and new test groups, "
-        "given these labels."
+        f"{drawn}; what a smaller share keeps, a larger one keeps too. The labels of the test part all stay. "
+        f"{_draws(curve)}"
+    )
+
+
+def _draws(curve: LabelCurve) -> str:
+    first, n_draws = curve.facts["random_state"], curve.facts.get("draws", 1)
+    if n_draws > 1:
+        return (
+            f"Each of {n_draws} seeds has a draw of its own, the same for all arms (random_state = {first} to "
+            f"{first + n_draws - 1}): intervals are for new labels, new networks and new test groups."
+        )
+    return (
+        f"It is one draw (random_state = {first}): intervals are for new networks and new test groups, given these "
+        "labels."
     )
 
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from multitide.checks import check_fraction
 from multitide.errors import ParameterError
 from multitide.estimator import MultiTaskEstimator
@@ -48,6 +50,7 @@ def compare(
     confidence: float = 0.95,
     conditions: bool = False,
     budget: str | float | None = None,
+    draws: Sequence[pd.DataFrame] | None = None,
     n_jobs: int | None = None,
     folder: str | Path | None = None,
     progress: Listener | None = None,
@@ -100,6 +103,9 @@ def compare(
         Time the study may take (``"30m"``, ``"2h"``, or seconds). No fit is begun that is not expected to end in time,
         and no further seed unless all of it is; half of it at most goes into finding groups. What was left out,
         `left_out` of the result says. A fit that has begun is finished.
+    draws : list of DataFrame, optional
+        For each seed the labels that its networks see, like ``samples.y``, which is the first of them; those of the
+        test part are the same in all. :func:`multitide.label_curve` makes them.
     n_jobs : int, optional
         Processes; one a core when not given (a single one where a GPU does the work).
     folder : path, optional
@@ -137,7 +143,7 @@ def compare(
     names = [task.name for task in specs]
     resolved = resolve_arms(arms, estimator, names, reference)
     asking = condition_arms(estimator, names) if conditions else []
-    protocol = make_protocol(samples, specs, split, cv, n_seeds, groups)
+    protocol = make_protocol(samples, specs, split, cv, n_seeds, groups, draws)
     check_seekable(resolved, protocol)
     if conditions:
         check_askable(protocol)

@@ -16,7 +16,7 @@ from multitide.estimator import MultiTaskEstimator
 from multitide.loop.callbacks import Callback
 from multitide.loop.training import Trainer
 from multitide.samples import Samples
-from multitide.study.fits import Fit, quiet, single_thread
+from multitide.study.fits import Fit, quiet, seen_by, single_thread
 from multitide.study.jobs import Job, steps_an_epoch
 from multitide.study.protocol import Protocol
 
@@ -128,7 +128,7 @@ def probe(
         kind = _kind(job)
         if kind not in by_settings:
             by_settings[kind] = _seconds_a_step(job, protocol, samples, limit)
-        n_steps = steps_an_epoch(job.learner, protocol, job.tasks, job.fold) * job.learner.max_epochs
+        n_steps = steps_an_epoch(job.learner, protocol, job.tasks, job.seed, job.fold) * job.learner.max_epochs
         expected[signature(job)] = by_settings[kind] * n_steps
     return {name: seconds for name, seconds in expected.items() if not math.isnan(seconds)}
 
@@ -171,7 +171,7 @@ def in_words(seconds: float) -> str:
 
 def _seconds_a_step(job: Job, protocol: Protocol, samples: Samples, limit: float) -> float:
     """Return the time of an optimiser step; an error is left for the fit itself to report."""
-    split = protocol.splits[job.fold]
+    split, samples = protocol.splits[job.fold], seen_by(job, protocol, samples)
     estimator = cast(Any, clone(cast(MultiTaskEstimator, job.learner)))
     watch = _Stopwatch(limit)
     held_out = samples[split.validation] if len(split.validation) else None

@@ -37,7 +37,8 @@ class LabelCurve:
     comparisons : dict of float to Comparison
         For each share of the labels, the least first, the study with so many of them.
     facts : dict
-        ``unit`` that labels were hidden by, whether ``together`` for all tasks, and the ``random_state`` of the draw.
+        ``unit`` that labels were hidden by, whether ``together`` for all tasks, the ``random_state`` of the first draw,
+        and how many ``draws`` there are, one a seed; of older curves it is missing: all seeds saw the first one.
     """
 
     comparisons: Mapping[float, Comparison]

@@ -17,6 +17,7 @@ import torch
 from sklearn.base import clone
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from multitide.errors import DataError
 from multitide.estimator import MultiTaskEstimator
 from multitide.loop.affinity import AffinityRecorder
 from multitide.loop.callbacks import Callback
@@ -87,7 +88,7 @@ def do(job: Job, protocol: Protocol, samples: Samples) -> Fit:
         "seed": job.seed,
         "fold": job.fold,
         "settings": job.settings,
-        "n_rows": teaching_rows(protocol, job.tasks, job.fold),
+        "n_rows": teaching_rows(protocol, job.tasks, job.seed, job.fold),
         "n_labelled": _counts(job, protocol),
         "versions": versions(),
     }
@@ -96,12 +97,32 @@ def do(job: Job, protocol: Protocol, samples: Samples) -> Fit:
     answer = next((answer for kind, answer in ANSWERS.items() if isinstance(job.learner, kind)), _answer_network)
     try:
         with single_thread(), quiet() as heard:
-            answers, history, more = answer(job, samples, protocol.splits[job.fold], targets)
+            seen = seen_by(job, protocol, samples)
+            own = _targets_of_draw(job, protocol, targets)
+            answers, history, more = answer(job, seen, protocol.splits[job.fold], own)
         more |= {"warnings": sorted({str(warning.message) for warning in heard})}
     except Exception as error:  # an arm that fails stands beside the others with its reason
         reason = f"{type(error).__name__}: {error}"
         return Fit(job.key, facts | {"status": "failed", "reason": reason, "seconds": time.perf_counter() - started})
     return Fit(job.key, facts | more | {"seconds": time.perf_counter() - started}, answers, history)
+
+
+def seen_by(job: Job, protocol: Protocol, samples: Samples) -> Samples:
+    """Return the samples with the labels that a job's seed sees."""
+    return samples if protocol.draws is None else samples.replace(y=protocol.seen(job.seed))
+
+
+def _targets_of_draw(job: Job, protocol: Protocol, targets: dict[str, Target]) -> dict[str, Target]:
+    """Return the tasks as the labels that this seed sees show them; raise if these show other classes."""
+    if protocol.draws is None:
+        return targets
+    labels = protocol.seen(job.seed).iloc[protocol.splits[job.fold].train]
+    own = {task.name: task.fit_target(labels[task.columns].reset_index(drop=True)) for task in job.tasks}
+    for name, target in own.items():
+        wanted, found = (list(getattr(each, "classes", [])) for each in (targets[name], target))
+        if found != wanted:
+            raise DataError(f"The draw of labels must show the classes {wanted} of {name!r}; got {found}.")
+    return own
 
 
 @contextmanager
@@ -185,7 +206,7 @@ ANSWERS: dict[type[Any], Callable[..., Answer]] = {Baseline: _answer_baseline, P
 
 
 def _counts(job: Job, protocol: Protocol) -> dict[str, dict[str, int]]:
-    counts = protocol.splits[job.fold].counts(labelled(job.tasks, protocol.y))
+    counts = protocol.splits[job.fold].counts(labelled(job.tasks, protocol.seen(job.seed)))
     return {task.name: {side: int(n) for side, n in counts.loc[task.name].items()} for task in job.tasks}
 
 

@@ -81,7 +81,7 @@ def make_job(arm: Arm, group: tuple[str, ...], protocol: Protocol, seed: int, fo
             settings |= {"sharing": _of_one_task(settings["sharing"]), "aggregator": None}
     if arm.record_every:  # the answers are the same, but such a fit knows more
         settings |= {"record_every": arm.record_every}
-    key = _key(settings, tasks, random_state, protocol.fingerprints[fold])
+    key = _key(settings, tasks, random_state, protocol.fingerprint(seed, fold))
     return Job(learner, tasks, seed, fold, key, settings, arm.record_every)
 
 
@@ -89,12 +89,12 @@ def _ready(
     learner: MultiTaskEstimator, protocol: Protocol, tasks: tuple[Task, ...], seed: int, fold: int
 ) -> MultiTaskEstimator:
     """Return a copy with its tasks, its seed and its budget."""
-    ready = with_budget(learner, protocol, tasks, fold)
+    ready = with_budget(learner, protocol, tasks, seed, fold)
     return ready.set_params(tasks=list(tasks), random_state=(learner.random_state or 0) + seed, verbose=0)
 
 
 def with_budget(
-    learner: MultiTaskEstimator, protocol: Protocol, tasks: tuple[Task, ...], fold: int
+    learner: MultiTaskEstimator, protocol: Protocol, tasks: tuple[Task, ...], seed: int, fold: int
 ) -> MultiTaskEstimator:
     """Return a copy whose epochs and patience make as many optimiser steps as an epoch over all labelled rows would.
 
@@ -102,7 +102,8 @@ def with_budget(
     is due to more steps would be put down to sharing.
     """
     copy = cast(MultiTaskEstimator, clone(learner))
-    longer = steps_an_epoch(copy, protocol, tuple(protocol.tasks), fold) / steps_an_epoch(copy, protocol, tasks, fold)
+    of_all = steps_an_epoch(copy, protocol, tuple(protocol.tasks), seed, fold)
+    longer = of_all / steps_an_epoch(copy, protocol, tasks, seed, fold)
     copy.set_params(max_epochs=max(1, round(copy.max_epochs * longer)))
     patience = _patience(copy)
     if patience is not None and longer != 1:
@@ -110,16 +111,18 @@ def with_budget(
     return copy
 
 
-def steps_an_epoch(learner: MultiTaskEstimator, protocol: Protocol, tasks: tuple[Task, ...], fold: int) -> int:
+def steps_an_epoch(
+    learner: MultiTaskEstimator, protocol: Protocol, tasks: tuple[Task, ...], seed: int, fold: int
+) -> int:
     """Return the number of optimiser steps that an epoch over the labelled rows of these tasks has."""
-    n_rows = teaching_rows(protocol, tasks, fold)
+    n_rows = teaching_rows(protocol, tasks, seed, fold)
     return max(1, math.ceil(n_rows / resolve_batch_size(learner.batch_size, n_rows)))
 
 
-def teaching_rows(protocol: Protocol, tasks: tuple[Task, ...], fold: int) -> int:
+def teaching_rows(protocol: Protocol, tasks: tuple[Task, ...], seed: int, fold: int) -> int:
     """Return the number of training rows that have a label of any of these tasks."""
     columns = [column for task in tasks for column in task.columns]
-    return int(protocol.y.iloc[protocol.splits[fold].train][columns].notna().any(axis=1).sum())
+    return int(protocol.seen(seed).iloc[protocol.splits[fold].train][columns].notna().any(axis=1).sum())
 
 
 @cache

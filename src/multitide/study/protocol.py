@@ -40,6 +40,9 @@ class Protocol:
         follow each other.
     fingerprints : list of str
         For each fold a short hash of the samples and their split.
+    draws : list of DataFrame, optional
+        For each seed the labels that its networks see, where seeds see different ones; those of the first are `y`,
+        which gives all losses their unit.
     """
 
     tasks: list[Task]
@@ -48,6 +51,7 @@ class Protocol:
     n_seeds: int
     test: pd.DataFrame
     fingerprints: list[str]
+    draws: Sequence[pd.DataFrame] | None = None
 
     @property
     def test_to_train(self) -> float:
@@ -58,6 +62,18 @@ class Protocol:
     def task_names(self) -> list[str]:
         """Names of the tasks."""
         return [task.name for task in self.tasks]
+
+    def seen(self, seed: int) -> pd.DataFrame:
+        """Return the labels that a seed's networks see."""
+        return self.y if self.draws is None else self.draws[seed]
+
+    def fingerprint(self, seed: int, fold: int) -> str:
+        """Return a short hash of the samples, their split, and the labels that a seed sees if it sees its own."""
+        known = self.fingerprints[fold]
+        if not seed or self.draws is None:
+            return known
+        rows = pd.util.hash_pandas_object(self.draws[seed].astype("str"), index=False).to_numpy()
+        return hashlib.sha256(known.encode() + rows.tobytes()).hexdigest()[:16]
 
     def task(self, name: str) -> Task:
         """Return a task by its name."""
@@ -79,17 +95,20 @@ def make_protocol(
     cv: int | Splitter | None,
     n_seeds: int,
     groups: str | Sequence[Any] | None = None,
+    draws: Sequence[pd.DataFrame] | None = None,
 ) -> Protocol:
     """Cut the samples and number the test rows' groups; see :func:`multitide.compare`.
 
     Raises
     ------
     ParameterError
-        If `split`, `cv`, `n_seeds` or `groups` are not what they have to be.
+        If `split`, `cv`, `n_seeds`, `groups` or `draws` are not what they have to be.
     DataError
         If the split leaves a task without labels on a side.
     """
     check_positive_int("n_seeds", n_seeds)
+    if draws is not None and (cv is not None or len(draws) < n_seeds):
+        raise ParameterError(f"`draws` must be labels for each of {n_seeds} seeds, without `cv`; got {len(draws)}.")
     y = samples.y[[column for task in tasks for column in task.columns]]
     samples = samples.replace(y=y)
     rule = make_rule(samples, split, cv)
@@ -100,7 +119,8 @@ def make_protocol(
     test = _test_rows(samples if groups is None else samples.replace(series=_groups(samples, groups)), splits)
     data = samples.fingerprint()
     fingerprints = [_fingerprint(data, split) for split in splits]
-    return Protocol(list(tasks), y, splits, n_seeds, test, fingerprints)
+    own = None if draws is None else [draw[list(y)] for draw in draws]
+    return Protocol(list(tasks), y, splits, n_seeds, test, fingerprints, own)
 
 
 def make_rule(samples: Samples, split: Cut, cv: int | Splitter | None) -> Splitter | Split:

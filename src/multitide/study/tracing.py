@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from multitide.checks import check_choice, suggest
+from multitide.checks import check_choice, check_positive_int, suggest
 from multitide.config import raise_problems
 from multitide.errors import DataError, ParameterError
 from multitide.estimator import MultiTaskEstimator
@@ -25,7 +25,9 @@ from multitide.tasks import Task, resolve_tasks
 
 SHARES = (0.05, 0.2, 0.5, 1.0)
 UNITS = ("auto", "sample", "series")
-NOT_OPTIONS = ("samples", "tasks", "estimator", "split", "cv", "groups", "folder", "budget")  # said here, or not at all
+NOT_OPTIONS = (  # said here, or not at all
+    *("samples", "tasks", "estimator", "split", "cv", "groups", "folder", "budget", "draws"),
+)
 
 logger = logging.getLogger("multitide")
 
@@ -49,7 +51,9 @@ def label_curve(
 
     The same study is conducted for each share, with the same seeds on the same test rows. Labels are hidden at random
     in the training and in the validation part, since whoever has few labels has few to choose the epoch by; those of
-    the test part all stay. What a smaller share keeps, a larger one keeps too.
+    the test part all stay. Every seed has a draw of its own, the same for all arms, so that the spread over seeds, and
+    with it the intervals, includes which labels there happened to be. What a smaller share keeps in a draw, a larger
+    one keeps too. Losses have the trivial loss of the first draw as their unit.
 
     Parameters
     ----------
@@ -64,7 +68,7 @@ def label_curve(
         Whether the same samples lose the labels of all tasks. Else each task's labels are drawn for themselves, the
         same share of each class; then few samples have labels of several tasks where shares are small.
     random_state : int, default=0
-        Seed of the draw of labels. Intervals are for new networks and new test groups, given this draw.
+        Seed of the first draw of labels; the next seed's is one more, and so on.
     budget : str or number, optional
         Time that all of it may take; see :func:`multitide.compare`.
     folder : path, optional
@@ -98,14 +102,19 @@ def label_curve(
         groups = rule.column
     cut = rule if isinstance(rule, Split) else rule.split(samples)
     how: dict[str, Any] = {"unit": fitting_unit(samples, cut) if unit == "auto" else unit, "together": together}
-    how["random_state"] = random_state
-    curve = LabelCurve({}, how)
+    n_seeds = options.get("n_seeds", inspect.signature(compare).parameters["n_seeds"].default)
+    check_positive_int("n_seeds", n_seeds)
+    seeds = range(random_state, random_state + n_seeds)
+    facts = how | {"random_state": random_state, "draws": n_seeds}
+    curve = LabelCurve({}, facts)
     for number, share in enumerate(shares):
         logger.info("%g %% of the labels:", share * 100)
         left = (seconds - (time.perf_counter() - started)) / (len(shares) - number)
+        draws = [keep_share(samples, specs, cut, share, random_state=seed, **how) for seed in seeds]
         comparison = _compare_share(
-            samples.replace(y=keep_share(samples, specs, cut, share, **how)),
+            samples.replace(y=draws[0]),
             share,
+            draws=None if share == 1 else draws,
             tasks=specs,
             estimator=estimator,
             split=cut,
@@ -114,7 +123,7 @@ def label_curve(
             folder=None if folder is None else folder_of(Path(folder), share),
             **options,
         )
-        curve = LabelCurve({**curve.comparisons, share: comparison}, how)
+        curve = LabelCurve({**curve.comparisons, share: comparison}, facts)
     if folder is not None:
         curve.save(folder)
     return curve
