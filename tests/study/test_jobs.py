@@ -141,12 +141,16 @@ def test_a_baseline_is_fitted_once_for_all_seeds() -> None:
     assert plan.runs["constant", 0, 0] == plan.runs["constant", 3, 0]
 
 
-def test_fewer_seeds_are_a_part_of_the_plan() -> None:
+def test_what_is_whole_is_a_part_of_the_plan() -> None:
     plan, _ = plan_of(["alone", "hard", "constant"], n_seeds=3)
-    fewer = plan.first_seeds(1)
-    assert {seed for _, seed, _ in fewer.runs} == {0}
-    assert list(fewer.jobs) == [key for key in plan.jobs if key in fewer.jobs]
-    assert len(fewer.jobs) == 5
+    keys = list(plan.jobs)
+    assert plan.whole(keys) is plan
+    for n_done, seeds, arms in ((2, {0}, ["alone"]), (3, {0}, ["alone", "hard"]), (7, {0}, None), (8, {0, 1}, None)):
+        part = plan.whole(keys[:n_done])
+        assert {seed for _, seed, _ in part.runs} == seeds
+        assert list(dict.fromkeys(arm for arm, _, _ in part.runs)) == (arms or ["alone", "hard", "constant"])
+        assert list(part.jobs) == [key for key in keys[:n_done] if key in part.jobs]
+    assert plan.whole([]).runs == plan.whole([]).jobs == {}
 
 
 # -- protocols -------------------------------------------------------------------------------------------
