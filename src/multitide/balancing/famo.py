@@ -31,7 +31,6 @@ class FAMOModule(WeightingModule):
     means: Tensor
     squares: Tensor
     steps: Tensor
-    flags: Tensor
 
     needs_second_forward: ClassVar[bool] = True
 
@@ -41,7 +40,6 @@ class FAMOModule(WeightingModule):
         # Adam in buffers, each task with a count of its own steps: what an absent task has learned does not move.
         for name in ("logits", "means", "squares", "steps"):
             self.register_buffer(name, torch.zeros(len(self.names)))
-        self.register_buffer("flags", torch.tensor([False, True]), persistent=False)
 
     def combine(self, losses: Tensor, present: list[int]) -> Tensor:
         """Return the weighted sum of the losses, shape (); no gradient goes through the weights."""
@@ -60,24 +58,21 @@ class FAMOModule(WeightingModule):
         """
         if len(before) < 2:
             return
-        there = torch.stack([self.flags[int(name in before)] for name in self.names])
-        falls = torch.stack([_fall(before, after, name, self.logits) for name in self.names])
-        shares = torch.softmax(self.logits.masked_fill(~there, -torch.inf), dim=0)
-        gradient = shares * (falls - (shares * falls).sum()) + self.decay * self.logits
-        means = BETAS[0] * self.means + (1 - BETAS[0]) * gradient
-        squares = BETAS[1] * self.squares + (1 - BETAS[1]) * gradient.square()
-        steps = self.steps + 1
+        present = sorted(self._position[name] for name in before)
+        falls = self._logs(before, present) - self._logs(after, present)
+        buffers = (self.logits, self.means, self.squares, self.steps)
+        logits, means, squares, steps = (self.of_present(buffer, present) for buffer in buffers)
+        shares = torch.softmax(logits, dim=0)
+        gradient = shares * (falls - (shares * falls).sum()) + self.decay * logits
+        steps = steps + 1
+        means = means.lerp(gradient, 1 - BETAS[0])
+        squares = squares.lerp(gradient.square(), 1 - BETAS[1])
         moves = means / (1 - BETAS[0] ** steps) / ((squares / (1 - BETAS[1] ** steps)).sqrt() + EPSILON)
-        logits = self.logits - self.step_size * moves
-        for old, new in ((self.logits, logits), (self.means, means), (self.squares, squares), (self.steps, steps)):
-            old.copy_(torch.where(there, new, old))
+        for buffer, values in zip(buffers, (logits - self.step_size * moves, means, squares, steps), strict=True):
+            self.put_present(buffer, present, values)
 
-
-def _fall(before: Mapping[str, Tensor], after: Mapping[str, Tensor], name: str, like: Tensor) -> Tensor:
-    """Return by how much a task's log loss fell; 0 if it is absent."""
-    if name not in before:
-        return like.new_zeros(())
-    return before[name].clamp(min=SMALLEST_LOSS).log() - after[name].clamp(min=SMALLEST_LOSS).log()
+    def _logs(self, losses: Mapping[str, Tensor], present: list[int]) -> Tensor:
+        return torch.stack([losses[self.names[i]] for i in present]).clamp(min=SMALLEST_LOSS).log()
 
 
 @dataclass

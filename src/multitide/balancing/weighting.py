@@ -81,6 +81,14 @@ class WeightingModule(nn.Module, ABC):
         # Views by number: an index tensor would have to travel to the device at every step.
         return values if len(present) == len(values) else torch.stack([values[i] for i in present])
 
+    def put_present(self, buffer: Tensor, present: list[int], values: Tensor) -> None:
+        """Write the values of the present tasks, shape (n_present,), among those of all, shape (n_tasks,)."""
+        if len(present) == len(buffer):
+            buffer.copy_(values)
+        else:
+            for i, value in zip(present, values.unbind(), strict=True):
+                buffer[i] = value
+
 
 class LinearModule(WeightingModule):
     """A weighted sum; a subclass says the weights."""

@@ -6,6 +6,7 @@ import copy
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -223,7 +224,8 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         again = LookAhead(self, rows, n_labelled) if self.weighting.needs_second_forward else None
         self._tell("on_step_begin", rows, n_labelled)
-        losses, features = self.task_losses(rows, n_labelled)
+        with again.same.held() if again is not None else nullcontext():
+            losses, features = self.task_losses(rows, n_labelled)
         self._tell("on_losses", losses)
         self.backward(losses, features)
         self.update()
