@@ -9,12 +9,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from makers import make_samples, small
+from makers import make_arrays, make_samples, small
 from multitide.backbones import LSTMFCN
 from multitide.balancing import FAMO, WEIGHTINGS
 from multitide.balancing.famo import FAMOModule
 from multitide.loop.callbacks import Callback
 from multitide.loop.training import Trainer
+from multitide.samples import Samples
 
 NAMES = ["wear", "load", "fault"]
 SETS = [[0, 1, 2], [0, 1, 2], [0, 2], [1, 2], [2], [0, 1, 2], [0, 1], [0, 1, 2], [1, 2]]
@@ -117,21 +118,25 @@ class Still(Callback):
         self.left.append((norms, torch.get_rng_state()))
 
 
-def fit(weighting: str, callback: Still) -> Still:
+def fit(weighting: str, callback: Still, several: bool = False) -> Still:
     torch.manual_seed(0)
     backbone = LSTMFCN(hidden_size=8, filters=(8, 8, 4), kernel_sizes=(5, 3, 3))
-    small(weighting=weighting, backbone=backbone, max_epochs=1, lr=0.05).fit(make_samples(), callbacks=[callback])
+    samples = make_samples()
+    given = {"one": samples, "other": Samples.from_arrays(*make_arrays(n_channels=5, n_timepoints=30, seed=1))}
+    estimator = small(weighting=weighting, backbone=backbone, max_epochs=1, lr=0.05)
+    estimator.fit(given if several else samples, callbacks=[callback])
     return callback
 
 
-def test_a_step_of_no_length_changes_no_loss_so_that_the_second_pass_is_the_first_ones_twin() -> None:
-    still = fit("famo", Still())
+@pytest.mark.parametrize("several", [False, True])
+def test_a_step_of_no_length_changes_no_loss_so_that_the_second_pass_is_the_first_ones_twin(several: bool) -> None:
+    still = fit("famo", Still(), several)
     assert len(still.heard) == len(still.left) > 5
     for before, after in still.heard:
         assert list(before) == list(after)
         for name, loss in before.items():
             torch.testing.assert_close(after[name], loss, rtol=1e-6, atol=1e-7)
-    moved = fit("famo", Still(still=False))
+    moved = fit("famo", Still(still=False), several)
     assert any(after["load"] != before["load"] for before, after in moved.heard if "load" in before)
 
 

@@ -10,10 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from multitide.balancing.weighting import LinearModule, Weighting
-
-# A loss that was 0 an epoch ago has no rate of change.
-SMALLEST_LOSS = 1e-8
+from multitide.balancing.weighting import SMALLEST_LOSS, LinearModule, Weighting
 
 
 class DWAModule(LinearModule):

@@ -10,9 +10,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from multitide.balancing.weighting import Weighting, WeightingModule
+from multitide.balancing.weighting import SMALLEST_LOSS, Weighting, WeightingModule
 
-SMALLEST_LOSS = 1e-8
 BETAS, EPSILON = (0.9, 0.999), 1e-8  # Adam's
 
 

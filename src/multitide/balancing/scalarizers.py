@@ -18,10 +18,7 @@ from pydantic import Field
 from torch import Tensor
 
 from multitide.balancing.fixed import weights_of
-from multitide.balancing.weighting import Weighting, WeightingModule
-
-# The logarithm of a loss of 0 has no gradient.
-SMALLEST_LOSS = 1e-8
+from multitide.balancing.weighting import SMALLEST_LOSS, Weighting, WeightingModule
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]

@@ -12,6 +12,9 @@ from torch import Tensor, nn
 
 from multitide.part import Part
 
+# Stands in for a smaller loss where one is divided by, or its logarithm is taken.
+SMALLEST_LOSS = 1e-8
+
 
 class WeightingModule(nn.Module, ABC):
     """Combines losses; keeps whatever it learns for the full set of tasks, whichever of them a batch holds.

@@ -20,8 +20,8 @@ from multitide.loop.health import GradientHealth
 from multitide.loop.keep import JOINT, Keeper
 from multitide.loop.recording import GradientRecorder
 from multitide.loop.schedule import Repeat, Schedule
-from multitide.loop.training import Trainer, copy_with_state
-from multitide.network.network import Network
+from multitide.loop.training import Trainer
+from multitide.network.network import Network, copy_with_state
 
 logger = logging.getLogger("multitide")
 ENOUGH_LABELS = 30  # on each side of each task; with fewer, choosing the depth is a lottery, and only heads are trained

@@ -63,7 +63,7 @@ class LookAhead:
 class SamePass:
     """Makes passes forward of a network repeat what the first did apart from its parameters.
 
-    They drop the same units, drawn once: to draw them is a fifth of an LSTM's pass. Whatever else a pass draws
+    They drop the same units, drawn once: to draw them is a sixth of an LSTM's pass. Whatever else a pass draws
     it draws from where the first one drew it, if its generators start where they started then.
 
     Parameters

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class ProgressBar(Callback):
-    """A bar over the epochs with the mean validation loss (in units of the trivial loss) and the best so far.
+    """A bar over the epochs with the mean of the tasks' losses: of validation, or of training where there is none.
 
     Parameters
     ----------

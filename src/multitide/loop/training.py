@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -359,13 +358,6 @@ class Trainer:
     def _tell(self, hook: str, *args: Any) -> None:
         for callback in self._callbacks:
             getattr(callback, hook)(self, *args)
-
-
-def copy_with_state(network: Network, state: dict[str, Tensor]) -> Network:
-    """Return a copy of the network with another set of weights."""
-    twin = copy.deepcopy(network)
-    twin.load_state_dict(state)
-    return twin.eval()
 
 
 def together(parts: Sequence[list[Tensor]]) -> list[Tensor]:

@@ -29,10 +29,9 @@ from multitide.encodings.static import StaticLayer
 from multitide.errors import StoreError
 from multitide.fitting.group import build_network
 from multitide.fitting.recipe import PART_PARAMETERS, Recipe, make_part, make_recipe, replace_representation
-from multitide.loop.training import copy_with_state
 from multitide.model.records import DataRecord, ModelRecord, NetworkRecord, RepresentationRecord
 from multitide.model.representing import FILE, FOLDER, load_representation, network_shape, save_representation
-from multitide.network.network import Answers, Entrance, Network
+from multitide.network.network import Answers, Entrance, Network, copy_with_state
 from multitide.splits import Splitter
 from multitide.tasks import Task, task_from_config, task_to_config
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
@@ -154,6 +155,13 @@ class Network(nn.Module):
             if len(linear) == len(self.heads):
                 return linear_outputs(linear, features[0], learning)
         return [head(each) for head, each in zip(self.heads, features, strict=True)]
+
+
+def copy_with_state(network: Network, state: dict[str, Tensor]) -> Network:
+    """Return a copy of the network with another set of weights, in eval mode."""
+    twin = copy.deepcopy(network)
+    twin.load_state_dict(state)
+    return twin.eval()
 
 
 class Answers(nn.Module):
