@@ -70,7 +70,7 @@ class Training(Part):
     record_gradients : int, optional
         Sample every so many steps the norms of the tasks' gradients at the shared parameters, and the cosines between
         them, for the history; see :class:`multitide.GradientRecorder`. A sampled step costs a pass back a task more:
-        with an LSTM 1.8, 2.7 and 4.6 times a plain step for 2, 4 and 8 tasks, so that every tenth costs 8, 17 and 36 %
+        with an LSTM 2.0, 2.6 and 4.0 times a plain step for 2, 4 and 8 tasks, so that every tenth costs 10, 16 and 30 %
         of a run. None: nothing is recorded.
     """
 
