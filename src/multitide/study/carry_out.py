@@ -119,7 +119,8 @@ def _announce(plan: Plan, missing: Sequence[Job], pace: Pace, n_jobs: int, budge
         "%d runs, %d fits on %s, %d of them already done%s.", len(plan.runs), len(plan.jobs), processes, n_found, left
     )
     if seconds > budget:
-        logger.warning("`budget` leaves %s; what is not expected to end in time is not begun.", in_words(budget))
+        left = in_words(max(0.0, budget))
+        logger.warning("`budget` leaves %s; what is not expected to end in time is not begun.", left)
 
 
 def _all(listeners: Sequence[Listener]) -> Listener | None:
