@@ -8,7 +8,7 @@ test. The mean gain of a draw's seeds counts once; draws are independent, so tha
 and p values are adjusted for the sharings (Holm). Settings are those of sharing.py, whose own draw, 0, is left out. A
 run is kept as soon as it is finished (--folder, by default runs/rig_draws).
 
-Expected: a minute a draw on two cores.
+Expected: with --arms hard a minute a draw on two cores.
 """
 
 from __future__ import annotations
