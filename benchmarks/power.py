@@ -58,7 +58,7 @@ def large_study(options: argparse.Namespace) -> Comparison:
 def drawn(comparison: Comparison, arm: str, task: str, n_seeds: int, n_machines: int, rng: np.random.Generator) -> str:
     """Return the verdict of a small study, drawn from the runs of the large one."""
     evidence = comparison.evidence
-    groups = evidence.protocol.test["group"].to_numpy()
+    groups = evidence.protocol.only.test["group"].to_numpy()
     seeds = rng.choice(evidence.seeds(arm, task), n_seeds, replace=False)
     rows = np.isin(groups, rng.choice(np.unique(groups), n_machines, replace=False))
     differences = [(evidence.losses("alone", task, s) - evidence.losses(arm, task, s))[rows] for s in seeds]

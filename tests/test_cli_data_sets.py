@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from multitide import MultiTaskEstimator, Splitter, config_problems, load_config
+from multitide import Comparison, MultiTaskEstimator, Splitter, config_problems, load_config
 from multitide.cli import app
 from multitide.config_file import read_all
 from multitide.errors import ParameterError
@@ -198,7 +198,34 @@ def test_a_model_of_one_data_set_has_no_name(call: Call, folder: Path) -> None:
     assert MultiTaskEstimator.load("run").channels_ == ("a", "b")
 
 
-def test_compare_is_for_one_data_set(call: Call) -> None:
-    assert "`data` must be one table here; got 2, rig, plant." in call("compare", "two.toml", code=2).stderr
+STUDY = TWO.replace("max_epochs = 2", "max_epochs = 1").replace('mixing = "equal"', "") + """
+[compare]
+n_seeds = 1
+n_jobs = 1
+
+[compare.arms]
+hard = "hard"
+per_data_set = "per_data_set"
+equal = {training__mixing = "equal"}
+"""
+
+
+def test_compare_asks_whether_data_sets_should_be_learned_together(call: Call, folder: Path) -> None:
+    (folder / "study.toml").write_text(STUDY)
+    out = " ".join(call("compare", "study.toml", "--output", "study", "--quiet").stdout.split())
+    for said in ("Data set rig", "Data set plant", "state @ rig", "state @ plant", "per_data_set", "equal"):
+        assert said in out
+    found = Comparison.load("study")
+    assert found.arms == ["alone", "hard", "per_data_set", "equal"]
+    names = [question.name for question in found.questions]
+    assert names == ["state @ rig", "load @ rig", "state @ plant", "speed @ plant"]
+    assert len(found.test.query("data == 'plant'")) == 15  # its own rule holds out 30 %, the file's 20 %
+    assert len(found.test.query("data == 'rig'")) == 10
+    page = (folder / "study" / "report.html").read_text(encoding="utf-8")
+    assert "Should these data sets be learned together?" in page
+    assert "Channels of plant" in page
+    message = call("compare", "study.toml", "--label-shares", "0.5,1", "--output", "curve", code=2).stderr
+    assert "must be of one data set for a curve over shares of labels" in " ".join(message.split())
     with pytest.raises(ParameterError, match="`data` must be one table"):
-        load_config("two.toml").read()
+        load_config("study.toml").read()
+

@@ -25,7 +25,6 @@ from multitide.model.store import _record_hash
 from multitide.samples import Samples
 from multitide.sharing import SHARINGS, Hard, NoSharing, Sharing
 from multitide.sharing.across import PerDomain
-from multitide.study import compare
 from multitide.tasks import MultiLabel, Regression
 
 CPU = torch.device("cpu")
@@ -373,11 +372,6 @@ def test_sharing_that_compares_the_same_series_is_refused(name: str) -> None:
 def test_what_reads_one_data_set_only_is_refused(params: dict[str, Any], message: str) -> None:
     with pytest.raises(ParameterError, match=message):
         small(**params).fit({"rig": make_samples(), "plant": plant()})
-
-
-def test_compare_says_that_it_is_for_one_data_set() -> None:
-    with pytest.raises(ParameterError, match="`samples` must be of one data set; got 2, rig, plant"):
-        compare({"rig": make_samples(), "plant": plant()})  # type: ignore[arg-type]
 
 
 def with_labels(samples: Samples, **columns: Any) -> Samples:

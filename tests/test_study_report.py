@@ -114,7 +114,7 @@ def test_without_conditions_there_is_no_section(tmp_path: Path) -> None:
 def test_labels_are_counted(page: Page, written: tuple[Path, Comparison, Samples]) -> None:
     y = written[2].y
     counts = {(f["data-task"], f["data-field"]): int(f["value"]) for f in page.figures("counts")}
-    split = written[1].evidence.protocol.splits[0]
+    split = written[1].evidence.protocol.only.splits[0]
     for task in y:
         assert counts[task, "labelled"] == y[task].notna().sum()
         assert counts[task, "missing"] == y[task].isna().sum()
@@ -158,7 +158,7 @@ def test_figures_take_their_colors_from_the_page(written: tuple[Path, Comparison
 
 
 def test_the_protocol_is_told(page: Page, written: tuple[Path, Comparison, Samples]) -> None:
-    split = written[1].evidence.protocol.splits[0]
+    split = written[1].evidence.protocol.only.splits[0]
     assert f"{len(split.train)} training, {len(split.validation)} validation and {len(split.test)} test" in page.text
     assert f"by {RANDOM.by}" in page.text
     assert "2 networks of every arm" in page.text

@@ -82,7 +82,7 @@ class Config:
         if self.several:
             raise ParameterError(
                 f"`data` must be one table here; got {len(self.several)}, {', '.join(self.several)}. "
-                "What knows of several is fit, check, evaluate, predict and info."
+                "What knows of several is fit, check, compare, evaluate, predict and info."
             )
         return self.tables[PLAIN]
 

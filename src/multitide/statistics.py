@@ -38,7 +38,7 @@ multiply it by 1 + K n_test / n_train. The variance is the larger of that (K - 1
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
@@ -193,6 +193,12 @@ def mean_table(tables: Sequence[GainTable]) -> GainTable:
         fold_influence=np.mean([table.fold_influence for table in tables], axis=0),
         n_rows=sum(table.n_rows for table in tables),
     )
+
+
+def among_others(table: GainTable, before: int, after: int) -> GainTable:
+    """Return the table with so many groups of others, in which it has no rows, before its own and after them."""
+    influence = np.pad(table.influence, ((0, 0), (before, after)))
+    return replace(table, influence=influence, weights=np.pad(table.weights, (before, after)))
 
 
 def estimate(table: GainTable, *, confidence: float = 0.95, test_to_train: float = 0.0) -> Gain:

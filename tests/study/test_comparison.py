@@ -106,7 +106,7 @@ def test_runs_say_what_they_took_and_chose(result: Comparison) -> None:
 
 def test_effort_says_what_each_arm_saw(result: Comparison) -> None:
     effort = result.effort.set_index(["arm", "task"])
-    y, split = result.evidence.protocol.y, result.evidence.protocol.splits[0]
+    y, split = result.evidence.protocol.only.y, result.evidence.protocol.only.splits[0]
     train = y.iloc[split.train].notna()
     assert effort.loc[("alone", "load"), "n_rows"] == train["load"].sum()
     assert effort.loc[("hard", "load"), "n_rows"] == train.any(axis=1).sum()
@@ -115,10 +115,10 @@ def test_effort_says_what_each_arm_saw(result: Comparison) -> None:
 
 
 def test_counts_and_test_rows_are_there_to_be_drawn(result: Comparison) -> None:
-    split = result.evidence.protocol.splits[0]
+    split = result.evidence.protocol.only.splits[0]
     assert list(result.test["row"]) == list(split.test)
     counts = result.counts.set_index("task")
-    assert counts.loc["load", "test"] == result.evidence.protocol.y["load"].iloc[split.test].notna().sum()
+    assert counts.loc["load", "test"] == result.evidence.protocol.only.y["load"].iloc[split.test].notna().sum()
 
 
 def test_history_joins_the_fits_of_a_run(result: Comparison) -> None:
@@ -153,7 +153,7 @@ def test_a_single_task_has_no_mean() -> None:
         (lambda folder: (folder / "study.json").write_text('{"format": "multitide"}'), r"must be a multitide study"),
         (
             lambda folder: (folder / "study.json").write_text('{"format": "multitide study", "schema_version": 99}'),
-            r"must have schema version 1; got 99",
+            r"must have schema version 1 or 2; got 99",
         ),
         (lambda folder: (folder / "splits.parquet").write_text("x"), r"must hold a whole study; it is damaged"),
         (lambda folder: (folder / "labels.parquet").unlink(), r"must hold a whole study; it is damaged"),

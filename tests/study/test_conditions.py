@@ -59,7 +59,7 @@ def with_errors(errors: Mapping[str, float | Mapping[str, float]], samples: Samp
         for seed in range(N_SEEDS):
             rng, key = np.random.default_rng([number, seed]), f"{arm}-{seed}"
             sizes = error if isinstance(error, Mapping) else dict.fromkeys("ab", error)
-            truth = {name: two_numbers().y[name].to_numpy()[protocol.splits[0].test] for name in "ab"}
+            truth = {name: two_numbers().y[name].to_numpy()[protocol.only.splits[0].test] for name in "ab"}
             answers = {name: values + sizes[name] * rng.normal(size=len(values)) for name, values in truth.items()}
             fits[key], run_keys[arm, seed, 0] = Fit(key, {"status": "done"}, answers), [key]
     return Conditions(Evidence(protocol, run_keys, fits, {arm: ["a", "b"] for arm in errors}), {})
@@ -118,7 +118,7 @@ def test_a_task_with_few_labels_is_named() -> None:
     samples = two_numbers(missing={"b": 0.9})
     found = with_errors(BASE | {features_of("a"): 5.0, features_of("b"): 5.0}, samples)
     labels = found.labels.set_index("task")
-    counts = found.evidence.protocol.splits[0].counts(samples.y)["train"]
+    counts = found.evidence.protocol.only.splits[0].counts(samples.y)["train"]
     assert (labels["train"] == counts).all()
     assert labels.loc["b", "times_fewer"] == pytest.approx(counts["a"] / counts["b"])
     assert labels.loc["b", "others"] == counts["a"]
@@ -190,11 +190,11 @@ def test_asked_for_later_they_train_only_what_is_new_and_change_nothing_else(tmp
 def test_a_random_backbone_keeps_its_weights_and_gets_to_know_the_data() -> None:
     samples = make_samples(90)
     protocol = make_protocol(samples, resolve_tasks(None, samples.y), SPLIT, None, 1)
-    arms = {arm.name: arm for arm in condition_arms(tiny(random_state=3), protocol.task_names)}
+    arms = {arm.name: arm for arm in condition_arms(tiny(random_state=3), protocol.names)}
     job = make_job(arms[RANDOM], ("state", "load"), protocol, 0, 0)
     assert isinstance(job.learner, Probe)
     estimator = job.learner.estimator
-    estimator.fit(samples[protocol.splits[0].train])
+    estimator.fit(samples[protocol.only.splits[0].train])
     torch.manual_seed(3)
     fresh = FCN(filters=(4, 4, 4), kernel_sizes=(3, 3, 3)).build(3, 20).state_dict()
     trained = estimator.model_.networks[0].sharing.backbone.state_dict()
@@ -208,13 +208,13 @@ def test_a_probe_of_the_right_source_reads_what_a_random_one_cannot() -> None:
     samples = make_samples(240, missing=0.0)
     protocol = make_protocol(samples, resolve_tasks(None, samples.y), SPLIT, None, 1)
     estimator = tiny(max_epochs=15, random_state=0)
-    arms = {arm.name: arm for arm in condition_arms(estimator, protocol.task_names)}
+    arms = {arm.name: arm for arm in condition_arms(estimator, protocol.names)}
     losses = {}
     for name in (RANDOM, features_of("load"), features_of("state")):
         fit = do(make_job(arms[name], ("state", "load"), protocol, 0, 0), protocol, samples)
         assert fit.done, fit.facts["reason"]
-        target = protocol.target(protocol.task("load"), 0)
-        losses[name] = np.nanmean(target.row_losses(protocol.labels(target.task, 0), fit.answers["load"]))
+        target = protocol.question("load").target(0)
+        losses[name] = np.nanmean(target.row_losses(protocol.question("load").labels(0), fit.answers["load"]))
     assert losses[features_of("load")] < min(losses[RANDOM], losses[features_of("state")])
 
 

@@ -27,7 +27,7 @@ SMALL = LSTMFCN(hidden_size=4, filters=(4, 4, 4), kernel_sizes=(3, 3, 3))
 
 def jobs_of(n_seeds: int = 2, arms: Any = ("alone", "hard")) -> list[Job]:
     protocol, _ = make_small_protocol(n_seeds=n_seeds)
-    return list(make_plan(resolve_arms(arms, Quick(), protocol.task_names), protocol).jobs.values())
+    return list(make_plan(resolve_arms(arms, Quick(), protocol.names), protocol).jobs.values())
 
 
 def took(job: Job, seconds: float) -> Fit:
@@ -80,7 +80,7 @@ def test_the_probe_times_steps_and_counts_all_epochs(monkeypatch: pytest.MonkeyP
     totals = []
     for epochs in (50, 100):
         estimator = MultiTaskEstimator(backbone=SMALL, max_epochs=epochs, batch_size=8, device="cpu", verbose=0)
-        arms = resolve_arms(["hard", "boosting"], estimator, protocol.task_names)
+        arms = resolve_arms(["hard", "boosting"], estimator, protocol.names)
         jobs = list(make_plan(arms, protocol).jobs.values())
         expected = probe(jobs, protocol, samples)
         assert set(expected) == {signature(job) for job in jobs if isinstance(job.learner, MultiTaskEstimator)}
@@ -90,7 +90,7 @@ def test_the_probe_times_steps_and_counts_all_epochs(monkeypatch: pytest.MonkeyP
 
 def test_the_probe_leaves_errors_to_the_fit() -> None:
     protocol, samples = make_small_protocol()
-    jobs = make_plan(resolve_arms(["hard"], Quick(lr=13), protocol.task_names), protocol).jobs
+    jobs = make_plan(resolve_arms(["hard"], Quick(lr=13), protocol.names), protocol).jobs
     assert probe(jobs.values(), protocol, samples) == {}
 
 

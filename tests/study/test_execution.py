@@ -28,7 +28,7 @@ from study.fakes import Quick, make_small_protocol
 
 def work(arms: Any = ("alone", "hard"), n_seeds: int = 2) -> tuple[dict[str, Job], Protocol, Samples]:
     protocol, samples = make_small_protocol(n_seeds=n_seeds)
-    return make_plan(resolve_arms(arms, Quick(), protocol.task_names), protocol).jobs, protocol, samples
+    return make_plan(resolve_arms(arms, Quick(), protocol.names), protocol).jobs, protocol, samples
 
 
 def test_every_job_becomes_a_fit_and_every_fit_is_told() -> None:

@@ -37,7 +37,7 @@ def row(table: pd.DataFrame, **where: Any) -> pd.Series:
 
 def test_the_true_gain_lies_in_the_interval_and_is_called_a_help(result: Comparison) -> None:
     gain = row(result.gains, task="load", arm="hard")
-    spread = result.evidence.protocol.y["load"].iloc[result.evidence.protocol.splits[0].train].var(ddof=0)
+    spread = result.evidence.protocol.only.y["load"].iloc[result.evidence.protocol.only.splits[0].train].var(ddof=0)
     truth = (ERRORS["none"] ** 2 - ERRORS["hard"] ** 2) / spread
     assert gain["low"] < truth < gain["high"]
     assert gain["high"] - gain["low"] < 0.2
@@ -66,7 +66,7 @@ def test_the_gain_is_the_difference_of_the_losses(result: Comparison) -> None:
 
 def test_rows_without_a_label_do_not_count(result: Comparison) -> None:
     protocol = result.evidence.protocol
-    n_labelled = protocol.y.iloc[protocol.splits[0].test].notna().sum()
+    n_labelled = protocol.only.y.iloc[protocol.only.splits[0].test].notna().sum()
     for gain in result.gains.itertuples():
         assert gain.n_labelled == n_labelled[gain.task]
         assert gain.n_groups == n_labelled[gain.task]  # every sample is a series of its own here

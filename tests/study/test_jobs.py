@@ -22,7 +22,7 @@ from study.fakes import RANDOM, Quick, make_small_protocol, make_study_samples
 
 
 def arms_of(arms: Any, protocol: Protocol, **params: Any) -> dict[str, Arm]:
-    made = resolve_arms(arms, Quick(**params), protocol.task_names)
+    made = resolve_arms(arms, Quick(**params), protocol.names)
     return {arm.name: arm for arm in made}
 
 
@@ -45,11 +45,11 @@ def test_a_task_with_few_labels_takes_as_many_steps_as_all_tasks_together() -> N
     samples.y.loc[np.arange(400) % 10 != 0, "load"] = np.nan
     protocol = make_protocol(samples, resolve_tasks(None, samples.y), RANDOM, None, 1)
     estimator = Quick(max_epochs=20, batch_size=4, training=Training(patience=5))
-    arms = {arm.name: arm for arm in resolve_arms(["hard"], estimator, protocol.task_names)}
+    arms = {arm.name: arm for arm in resolve_arms(["hard"], estimator, protocol.names)}
     together = make_job(arms["hard"], ("state", "load"), protocol, 0, 0)
     alone = make_job(arms["alone"], ("load",), protocol, 0, 0)
     steps = [
-        made.learner.max_epochs * math.ceil(teaching_rows(protocol, made.tasks, 0, 0) / made.learner.batch_size)
+        made.learner.max_epochs * math.ceil(teaching_rows(protocol, made.names, 0, 0) / made.learner.batch_size)
         for made in (together, alone)
     ]
     assert together.learner.max_epochs == 20
@@ -61,7 +61,7 @@ def test_a_task_with_few_labels_takes_as_many_steps_as_all_tasks_together() -> N
 
 def test_with_all_labels_the_budget_is_the_estimators() -> None:
     protocol = make_protocol(s := make_study_samples(100, missing=0), resolve_tasks(None, s.y), RANDOM, None, 1)
-    arm = resolve_arms(["hard"], Quick(max_epochs=7), protocol.task_names)[0]
+    arm = resolve_arms(["hard"], Quick(max_epochs=7), protocol.names)[0]
     made = make_job(arm, ("load",), protocol, 0, 0)
     assert made.learner.max_epochs == 7
     assert made.learner.training is None
@@ -95,7 +95,7 @@ def test_what_decides_the_result_changes_the_key(params: dict[str, Any]) -> None
 
 def test_seed_fold_task_and_data_change_the_key() -> None:
     protocol, samples = make_small_protocol()
-    arm = resolve_arms(["hard"], Quick(), protocol.task_names)[1]
+    arm = resolve_arms(["hard"], Quick(), protocol.names)[1]
     folds = make_protocol(samples, protocol.tasks, RANDOM, 2, 2)
     changed = make_protocol(samples.replace(values=samples.values + 1), protocol.tasks, RANDOM, None, 2)
     jobs = [
@@ -159,7 +159,7 @@ def test_what_is_whole_is_a_part_of_the_plan() -> None:
 def test_the_fitting_rule_cuts_where_none_is_given() -> None:
     samples = make_study_samples(100)
     tasks = resolve_tasks(None, samples.y)
-    split = make_protocol(samples, tasks, None, None, 1).splits[0]
+    split = make_protocol(samples, tasks, None, None, 1).only.splits[0]
     expected = Splitter(by="random").split(samples)
     np.testing.assert_array_equal(split.test, expected.test)
 
@@ -167,28 +167,28 @@ def test_the_fitting_rule_cuts_where_none_is_given() -> None:
 def test_folds_test_every_row_once() -> None:
     samples = make_study_samples(100, n_series=20)
     protocol = make_protocol(samples, resolve_tasks(None, samples.y), Splitter(by="group"), 4, 1)
-    assert sorted(protocol.test["row"]) == list(range(100))
-    assert list(protocol.test["fold"].unique()) == [0, 1, 2, 3]
-    assert protocol.test["group"].nunique() == 20
+    assert sorted(protocol.only.test["row"]) == list(range(100))
+    assert list(protocol.only.test["fold"].unique()) == [0, 1, 2, 3]
+    assert protocol.only.test["group"].nunique() == 20
     assert protocol.test_to_train == pytest.approx(1 / 3, abs=0.02)
 
 
 def test_a_split_of_the_users_own_is_taken_as_it_is() -> None:
     samples = make_study_samples(30)
     split = Split(np.arange(10), np.arange(10, 15), np.arange(15, 30))
-    assert make_protocol(samples, resolve_tasks(None, samples.y), split, None, 1).splits == [split]
+    assert make_protocol(samples, resolve_tasks(None, samples.y), split, None, 1).only.splits == [split]
 
 
 def test_what_a_split_by_group_keeps_whole_is_a_group_of_the_test() -> None:
     samples = make_study_samples(120, n_series=40)
     samples = samples.replace(extra=pd.DataFrame({"plant": np.arange(120) % 12, "odd": np.arange(120)}))
     tasks = resolve_tasks(None, samples.y)
-    by_plant = make_protocol(samples, tasks, Splitter(by="group", column="plant", test=0.5), None, 1).test
+    by_plant = make_protocol(samples, tasks, Splitter(by="group", column="plant", test=0.5), None, 1).only.test
     assert by_plant["group"].nunique() == by_plant["series"].nunique() == 6
-    assert make_protocol(samples, tasks, Splitter(by="group", test=0.5), None, 1).test["group"].nunique() == 20
-    own = make_protocol(samples, tasks, RANDOM, None, 1, groups="plant").test
+    assert make_protocol(samples, tasks, Splitter(by="group", test=0.5), None, 1).only.test["group"].nunique() == 20
+    own = make_protocol(samples, tasks, RANDOM, None, 1, groups="plant").only.test
     assert own["group"].nunique() == (own["row"] % 12).nunique() >= 10
-    assert make_protocol(samples, tasks, RANDOM, None, 1, groups=np.arange(120)).test["group"].nunique() == 48
+    assert make_protocol(samples, tasks, RANDOM, None, 1, groups=np.arange(120)).only.test["group"].nunique() == 48
 
 
 @pytest.mark.parametrize(
@@ -209,10 +209,10 @@ def test_an_automatic_batch_size_is_the_one_that_the_fit_will_use() -> None:
     samples.y.loc[np.arange(400) % 4 != 0, "load"] = np.nan
     protocol = make_protocol(samples, resolve_tasks(None, samples.y), RANDOM, None, 1)
     learner = Quick(max_epochs=20, batch_size="auto")
-    rows = {name: teaching_rows(protocol, (protocol.task(name),), 0, 0) for name in ("state", "load")}
+    rows = {name: teaching_rows(protocol, (name,), 0, 0) for name in ("state", "load")}
     sizes = {name: max(8, n // 20) for name, n in rows.items()}
     expected = {name: math.ceil(n / sizes[name]) for name, n in rows.items()}
-    assert {name: steps_an_epoch(learner, protocol, (protocol.task(name),), 0, 0) for name in rows} == expected
+    assert {name: steps_an_epoch(learner, protocol, (name,), 0, 0) for name in rows} == expected
 
 
 def test_a_split_without_labels_is_refused() -> None:

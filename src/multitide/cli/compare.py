@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from multitide.samples import Samples
     from multitide.study import Comparison, Conditions, LabelCurve
 
+    Data = dict[str, Samples]  # by name; the only one has none
 
 def compare(
     configs: Annotated[list[Path], typer.Argument(help="A configuration (.toml), or several: one a data set.")],
@@ -35,8 +36,9 @@ def compare(
     """
     from multitide.cli.compare_many import compare_configs
     from multitide.cli.run import quietly
-    from multitide.cli.show import show_next, show_tasks
-    from multitide.config_file import load_config
+    from multitide.cli.show import show_heading, show_next, show_tasks
+    from multitide.config_file import load_config, read_all
+    from multitide.fitting.domains import resolve_domain_tasks, tasks_of
     from multitide.tasks import describe_tasks
 
     options = {"n_seeds": seeds, "n_jobs": jobs, "budget": budget}
@@ -49,13 +51,17 @@ def compare(
     loaded = load_config(configs[0])
     folder = study_folder(output, configs[0].stem)
     with quietly():
-        samples = loaded.read()
-    show_tasks(describe_tasks(loaded.tasks, samples.y))
+        data = read_all(loaded)
+    for name, samples in data.items():
+        if name:
+            show_heading(f"Data set {name}")
+        asked = tasks_of(samples, resolve_domain_tasks(loaded.tasks, data)) if name else loaded.tasks
+        show_tasks(describe_tasks(asked, samples.y))
     options = {**loaded.compare, **given}
     if "label_shares" in options:
-        run_curve(loaded, samples, folder, given, verbose=not quiet)
+        run_curve(loaded, data, folder, given, verbose=not quiet)
         return
-    comparison = run_study(loaded, samples, folder, given, verbose=not quiet)
+    comparison = run_study(loaded, data, folder, given, verbose=not quiet)
     if comparison.gains["advice"].str.contains("seeds").any():
         more = max(5, 2 * int(comparison.gains["n_seeds"].max()))
         show_next(("Go on with more seeds", f"multitide compare {configs[0]} --seeds {more} --output {folder}"))
@@ -78,22 +84,22 @@ def study_folder(output: Path | None, name: str) -> Path:
     return output if output is not None and output.exists() else claim(output, f"{name}-compare")
 
 
-def run_study(config: Config, samples: Samples, folder: Path, options: dict[str, Any], *, verbose: bool) -> Comparison:
+def run_study(config: Config, data: Data, folder: Path, options: dict[str, Any], *, verbose: bool) -> Comparison:
     """Conduct the study that a configuration asks for, show it, and return it; it lies in its folder then."""
     from multitide.cli.run import command_line
     from multitide.cli.terminal import say
     from multitide.reporting import write_study_report
     from multitide.study import compare as conduct
 
-    comparison = conduct(samples, folder=folder, **_arguments(config, samples, options, verbose))
+    comparison = conduct(_one_or_all(data), folder=folder, **_arguments(config, data, options, verbose))
     show_comparison(comparison)
-    page = write_study_report(comparison, folder, samples=samples, command=command_line())
+    page = write_study_report(comparison, folder, samples=data, command=command_line())
     say(f"\nWritten: [bold]{page}[/], and beside it report.md, results.parquet, runs.parquet, and every run")
     show_left_out(comparison, folder)
     return comparison
 
 
-def run_curve(config: Config, samples: Samples, folder: Path, options: dict[str, Any], *, verbose: bool) -> LabelCurve:
+def run_curve(config: Config, data: Data, folder: Path, options: dict[str, Any], *, verbose: bool) -> LabelCurve:
     """Conduct the study for each share of the labels, show the gains, and return them; all lies in its folder then."""
     from multitide.cli.run import command_line
     from multitide.cli.terminal import say, show_table
@@ -101,8 +107,8 @@ def run_curve(config: Config, samples: Samples, folder: Path, options: dict[str,
     from multitide.study import label_curve
     from multitide.study.curve import folder_of
 
-    arguments = _arguments(config, samples, options, verbose)
-    curve = label_curve(samples, shares=arguments.pop("label_shares"), folder=folder, **arguments)
+    arguments = _arguments(config, data, options, verbose)
+    curve = label_curve(_one_or_all(data), shares=arguments.pop("label_shares"), folder=folder, **arguments)
     first = next(iter(curve.comparisons.values()))
     title = f"Gain over {first.reference!r} by the share of labels (+ is better)"
     show_table(curve.table(), f"{title}, with its {first.confidence:.0%} interval")
@@ -111,22 +117,28 @@ def run_curve(config: Config, samples: Samples, folder: Path, options: dict[str,
         say(f"\nThe conditions, with {most:.0%} of the labels; for other shares in their reports:")
         show_conditions(found)
     for share, comparison in curve.comparisons.items():
-        write_study_report(comparison, folder_of(folder, share), samples=samples, command=command_line())
+        write_study_report(comparison, folder_of(folder, share), samples=data, command=command_line())
         show_left_out(comparison, folder_of(folder, share))
     page = write_curve_report(curve, folder, command=command_line())
     say(f"\nWritten: [bold]{page}[/], and beside it report.md, results.parquet, and each share's study with its report")
     return curve
 
 
-def _arguments(config: Config, samples: Samples, options: dict[str, Any], verbose: bool) -> dict[str, Any]:
+def _arguments(config: Config, data: Data, options: dict[str, Any], verbose: bool) -> dict[str, Any]:
     """Return what a study is asked, by the configuration and by options, which go before it."""
     from multitide.cli.run import quietly
-    from multitide.tasks import resolve_tasks
+    from multitide.fitting.domains import resolve_domain_tasks
 
     with quietly():
-        tasks = resolve_tasks(config.tasks, samples.y)
-    shared = {"tasks": tasks, "estimator": config.make_estimator(), "split": config.splitter(samples)}
+        tasks = resolve_domain_tasks(config.tasks, data)
+    split = _one_or_all({name: config.tables[name].splitter(samples) for name, samples in data.items()})
+    shared = {"tasks": tasks, "estimator": config.make_estimator(), "split": split}
     return {**shared, **config.compare, **options, "verbose": int(verbose)}
+
+
+def _one_or_all(by_name: dict[str, Any]) -> Any:
+    """Return what belongs to the only data set, which is a study without names, or to each of several."""
+    return by_name if len(by_name) > 1 else next(iter(by_name.values()))
 
 
 def show_comparison(comparison: Comparison) -> None:
@@ -172,7 +184,7 @@ def gain_table(comparison: Comparison) -> pd.DataFrame:
     from multitide.study.text import interval_in_words, verdict_in_words
 
     gains = comparison.gains
-    if len(comparison.tasks) > 1 and len(comparison.mean_gains):
+    if len(comparison.questions) > 1 and len(comparison.mean_gains):
         gains = pd.concat([gains, comparison.mean_gains.assign(task="(mean)")], ignore_index=True)
     return pd.DataFrame(
         {

@@ -71,7 +71,7 @@ def demo(
     from multitide.cli.run import command_line, quietly, run
     from multitide.cli.show import show_next
     from multitide.cli.terminal import say
-    from multitide.config_file import load_config
+    from multitide.config_file import load_config, read_all
     from multitide.model.store import refuse_existing
     from multitide.simulate import simulate_rig
 
@@ -84,8 +84,8 @@ def demo(
     run(loaded, folder / "run", "demo", command_line(), verbose=not quiet)
     say("\nDoes sharing a network help? Every task alone, all four in one network, and as they are related ...")
     with quietly():
-        samples = loaded.read()
-    show_truth(run_study(loaded, samples, folder / "compare", {}, verbose=not quiet))
+        data = read_all(loaded)
+    show_truth(run_study(loaded, data, folder / "compare", {}, verbose=not quiet))
     show_next(
         ("What sharing does, as a page", f"{folder}/compare/report.html"),
         ("The report of the run", f"{folder}/run/report.md"),

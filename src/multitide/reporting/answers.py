@@ -124,7 +124,7 @@ def gain_plot(comparison: Comparison) -> dict[str, Any]:
         cut off, if there is an interval, which ``sure`` says), ``ticks`` (value and place), ``margin`` (start and end).
     """
     rows = [row | {"mean": False} for row in comparison.gains.to_dict("records")]
-    if len(comparison.tasks) > 1:
+    if len(comparison.questions) > 1:
         rows += [row | {"task": "Mean over tasks", "mean": True} for row in comparison.mean_gains.to_dict("records")]
     # How far away a baseline is must not make all else too small to see.
     networks = [row for row in rows if not is_baseline(comparison, row["arm"])]

@@ -52,7 +52,7 @@ def _verdicts(conditions: Conditions, name: str) -> list[dict[str, str]]:
 
 def _features(conditions: Conditions) -> dict[str, Any]:
     """Return a row a task, a column a source: the gain over random features."""
-    names = conditions.evidence.protocol.task_names
+    names = conditions.evidence.protocol.names
     found = {(row["task"], row["source"]): row for row in conditions.features.to_dict("records")}
     return {
         "caption": "Gain over random features (a row a task, a column the features it reads), with its interval",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from multitide import plot_study
 from multitide.reporting.drawing import svg
 from multitide.samples import Samples
 from multitide.study import Comparison
+from multitide.study.cutting import StudyData
+from multitide.study.protocol import Question
 from multitide.tasks import Task
 
 MOST_NAMED_CLASSES = 6
@@ -21,26 +24,41 @@ N_EXAMPLES = 3
 def label_rows(comparison: Comparison) -> list[dict[str, Any]]:
     """Return one entry a task: labelled and missing samples, labelled ones on each side, what the labels are.
 
+    Of several data sets, one entry a task on a data set.
+
     With folds, a side is its mean over the folds.
     """
     sides = comparison.counts.groupby("task", sort=False)[["train", "validation", "test"]].mean()
     rows = []
-    for task in comparison.tasks:
-        labels = comparison.evidence.protocol.y[task.columns]
+    for asked in comparison.questions:
+        labels = asked.y
         n_labelled = int(labels.notna().any(axis=1).sum())
         counts = {"labelled": n_labelled, "missing": len(labels) - n_labelled}
-        counts |= {str(side): round(float(n)) for side, n in sides.loc[task.name].items()}
-        rows.append({"name": task.name, "kind": task.kind, "counts": counts, "labels": _summary(task, labels)})
+        counts |= {str(side): round(float(n)) for side, n in sides.loc[asked.name].items()}
+        row = {"name": asked.name, "kind": asked.task.kind, "counts": counts, "labels": _summary(asked.task, labels)}
+        rows.append(row)
     return rows
 
 
-def overlap(comparison: Comparison) -> dict[str, Any]:
+def data_sets(comparison: Comparison, samples: Mapping[str, Samples]) -> list[dict[str, Any]]:
+    """Return what the page shows of each data set; of those without samples no ``channels`` and no ``examples``."""
+    found = []
+    for data in comparison.evidence.protocol.data:
+        asked = [question for question in comparison.questions if question.data.name == data.name]
+        content: dict[str, Any] = {"name": data.name, "overlap": overlap(asked), "channels": [], "examples": []}
+        if data.name in samples:
+            own = samples[data.name]
+            content |= {"channels": channel_rows(own), "examples": examples(data, own)}
+        found.append(content)
+    return found
+
+
+def overlap(asked: Sequence[Question]) -> dict[str, Any]:
     """Return, for every two tasks, how many samples have a label of both, and the share of the row's own labels."""
-    y = comparison.evidence.protocol.y
-    known = np.stack([y[task.columns].notna().any(axis=1) for task in comparison.tasks], axis=1).astype(int)
+    known = np.stack([question.y.notna().any(axis=1) for question in asked], axis=1).astype(int)
     counts = known.T @ known
     return {
-        "tasks": [task.name for task in comparison.tasks],
+        "tasks": [question.name for question in asked],
         "counts": counts,
         "shares": counts / np.maximum(np.diag(counts)[:, None], 1),
     }
@@ -64,17 +82,17 @@ def channel_rows(samples: Samples) -> list[dict[str, Any]]:
     return rows
 
 
-def examples(comparison: Comparison, samples: Samples) -> list[dict[str, Any]]:
+def examples(data: StudyData, samples: Samples) -> list[dict[str, Any]]:
     """Draw a few test samples with their labels: among those with most labels, evenly spaced."""
-    rows = comparison.test["row"].to_numpy()
-    n_labels = comparison.evidence.protocol.y.iloc[rows].notna().sum(axis=1).to_numpy()
+    rows = data.test["row"].to_numpy()
+    n_labels = data.y.iloc[rows].notna().sum(axis=1).to_numpy()
     rows = rows[n_labels == n_labels.max()]
     n_shown = min(samples.n_channels, plot_study.MOST_CHANNELS)
     size = (3.6, 0.9 + 0.34 * n_shown)
     return [
         {
             "number": int(row),
-            "labels": _labels_of(comparison, int(row)),
+            "labels": _labels_of(data.y.iloc[row]),
             "svg": svg(plot_study.example_series, samples, int(row), label=f"Series of sample {row}", size=size),
         }
         for row in rows[plot_study.thinned(len(rows), N_EXAMPLES)]
@@ -99,10 +117,8 @@ def _counts(seen: pd.Series) -> str:
     return f"{named}, and {more} more classes" if more > 0 else named
 
 
-def _labels_of(comparison: Comparison, row: int) -> list[tuple[str, str]]:
-    labels = comparison.evidence.protocol.y.iloc[row]
-    values = {column: labels[column] for task in comparison.tasks for column in task.columns}
-    return [(name, "not measured" if pd.isna(value) else _short(value)) for name, value in values.items()]
+def _labels_of(labels: pd.Series) -> list[tuple[str, str]]:
+    return [(str(name), "not measured" if pd.isna(value) else _short(value)) for name, value in labels.items()]
 
 
 def _short(value: Any) -> str:

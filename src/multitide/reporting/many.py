@@ -112,7 +112,8 @@ def table_rows(comparisons: Comparisons) -> list[dict[str, Any]]:
 def _study(name: str, comparisons: Comparisons) -> dict[str, Any]:
     study = comparisons.studies[name]
     facts = study.facts or {}
-    counts = {"n_samples": len(study.evidence.protocol.y), "n_test": len(study.test), "n_seeds": _n_seeds(study.gains)}
+    n_samples = sum(len(data.y) for data in study.evidence.protocol.data)
+    counts = {"n_samples": n_samples, "n_test": len(study.test), "n_seeds": _n_seeds(study.gains)}
     return {"name": name, "link": _link(name), "n_tasks": len(study.tasks), "seconds": facts.get("seconds")} | counts
 
 

@@ -14,7 +14,7 @@ from multitide import plot, plot_study
 from multitide.reporting.answers import is_baseline
 from multitide.reporting.drawing import svg
 from multitide.study import Comparison
-from multitide.tasks import Task
+from multitide.study.protocol import Question
 
 MOST_CLASSES = 20
 MOST_RUNS = 10
@@ -27,17 +27,17 @@ SEVERAL: dict[str, tuple[str, Callable[..., Any]]] = {
 }
 
 
-def task_outcome(comparison: Comparison, task: Task) -> dict[str, Any]:
-    """Return what the page shows of one task."""
-    arm = shown_arm(comparison, task.name)
+def task_outcome(comparison: Comparison, asked: Question) -> dict[str, Any]:
+    """Return what the page shows of one task, with several data sets on one of them."""
+    arm = shown_arm(comparison, asked.name)
     return {
-        "name": task.name,
-        "kind": task.kind,
-        "figures": figure_rows(comparison, task.name),
-        "arms": list(comparison.figures.query("task == @task.name")["arm"].unique()),
-        "curves": learning_curves(comparison, task.name),
+        "name": asked.name,
+        "kind": asked.task.kind,
+        "figures": figure_rows(comparison, asked.name),
+        "arms": list(comparison.figures.query("task == @asked.name")["arm"].unique()),
+        "curves": learning_curves(comparison, asked),
         "arm": arm,
-        **({} if arm is None else _answers(comparison, task, arm)),
+        **({} if arm is None else _answers(comparison, asked, arm)),
     }
 
 
@@ -66,9 +66,12 @@ def shown_arm(comparison: Comparison, task: str) -> str | None:
     return min(answering, key=rank, default=None)
 
 
-def learning_curves(comparison: Comparison, task: str) -> list[dict[str, Any]]:
-    """Draw the losses of training and validation, one figure an arm that has epochs."""
-    found = {arm: _histories(comparison, arm, task) for arm in comparison.arms}
+def learning_curves(comparison: Comparison, asked: Question) -> list[dict[str, Any]]:
+    """Draw the losses of training and validation, one figure an arm that has epochs.
+
+    A network that learned a task of several data sets has one curve for it, over the rows of all.
+    """
+    found = {arm: _histories(comparison, arm, asked) for arm in comparison.arms}
     found = {arm: (histories, kept) for arm, (histories, kept) in found.items() if histories}
     # The same height for all arms, so that they can be compared by eye.
     highest = [rows["loss"].max() for histories, _ in found.values() for rows in histories.values()]
@@ -76,7 +79,7 @@ def learning_curves(comparison: Comparison, task: str) -> list[dict[str, Any]]:
     figures = []
     for arm, (histories, kept) in found.items():
         draw = partial(plot_study.learning_curves, kept=kept, top=top)
-        drawn = svg(draw, histories, label=f"Learning curves of {task}, {arm}")
+        drawn = svg(draw, histories, label=f"Learning curves of {asked.name}, {arm}")
         figures.append({"arm": arm, "n_runs": len(histories), "svg": drawn})
     return figures
 
@@ -109,7 +112,7 @@ def confusion_table(measured: pd.Series, predicted: pd.Series) -> dict[str, Any]
 
 def joined_predictions(comparison: Comparison, arm: str, task: str, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the answers of one seed on all test rows, and the probabilities of classes; folds follow each other."""
-    folds = range(len(comparison.evidence.protocol.splits))
+    folds = range(comparison.evidence.protocol.n_folds)
     tables = [comparison.predictions(arm, task, seed, fold) for fold in folds]
     # By place: a class may be called "label".
     answers = pd.concat([table.iloc[:, :3] for table in tables], ignore_index=True)
@@ -122,11 +125,11 @@ def _trivial(found: pd.DataFrame) -> dict[str, Any]:
     return {"trivial": row["trivial"], "trivial_arm": row["arm"]}
 
 
-def _histories(comparison: Comparison, arm: str, task: str) -> tuple[dict[Any, pd.DataFrame], dict[Any, int]]:
+def _histories(comparison: Comparison, arm: str, asked: Question) -> tuple[dict[Any, pd.DataFrame], dict[Any, int]]:
     histories: dict[Any, pd.DataFrame] = {}
     kept: dict[Any, int] = {}
     for run in [name for name in comparison.evidence.run_keys if name[0] == arm][:MOST_RUNS]:
-        fit = comparison.evidence.fit(arm, task, *run[1:])
+        fit, task = comparison.evidence.fit(arm, asked.name, *run[1:]), asked.task.name
         if fit is not None and len(fit.history):
             histories[run] = fit.history[fit.history["task"] == task]
             best: Mapping[str, int] = fit.facts.get("best_epoch") or {}
@@ -134,42 +137,42 @@ def _histories(comparison: Comparison, arm: str, task: str) -> tuple[dict[Any, p
     return histories, kept
 
 
-def _answers(comparison: Comparison, task: Task, arm: str) -> dict[str, Any]:
+def _answers(comparison: Comparison, asked: Question, arm: str) -> dict[str, Any]:
     """Draw what one run of an arm answered on the test rows that have a label."""
-    seed = comparison.evidence.seeds(arm, task.name)[0]
-    if len(task.columns) > 1:
-        return _several_answers(comparison, task, arm, seed)
-    answers, probabilities = joined_predictions(comparison, arm, task.name, seed)
+    name, seed = asked.name, comparison.evidence.seeds(arm, asked.name)[0]
+    if len(asked.task.columns) > 1:
+        return _several_answers(comparison, asked, arm, seed)
+    answers, probabilities = joined_predictions(comparison, arm, name, seed)
     known = answers["label"].notna().to_numpy()
     answers, probabilities = answers[known].reset_index(drop=True), probabilities[known].reset_index(drop=True)
-    measured, predicted = answers["label"].rename(task.name), answers["predicted"]
+    measured, predicted = answers["label"].rename(name), answers["predicted"]
     said: dict[str, Any] = {"seed": seed + 1, "n_drawn": len(answers), "n_labelled": len(answers)}
     if not len(answers):
         return said
     if probabilities.shape[1]:
-        label = f"Reliability of {task.name}, {arm}"
+        label = f"Reliability of {name}, {arm}"
         drawn = [("Reliability", svg(plot_study.reliability, measured, probabilities, label=label))]
         return said | {"confusion": confusion_table(measured, predicted), "drawn": drawn}
-    rows, by = _order(comparison, known)
+    rows, by = _order(asked.data.test[known])
     few = plot_study.thinned(len(answers))
-    drawn = _regression_figures(task.name, arm, measured.iloc[few], predicted.iloc[few], rows[few], by)
+    drawn = _regression_figures(name, arm, measured.iloc[few], predicted.iloc[few], rows[few], by)
     return said | {"n_drawn": len(few), "drawn": drawn}
 
 
-def _several_answers(comparison: Comparison, task: Task, arm: str, seed: int) -> dict[str, Any]:
+def _several_answers(comparison: Comparison, asked: Question, arm: str, seed: int) -> dict[str, Any]:
     """Draw what one run answered to a task of several columns."""
-    folds = range(len(comparison.evidence.protocol.splits))
-    table = pd.concat([comparison.predictions(arm, task.name, seed, fold) for fold in folds], ignore_index=True)
+    folds = range(comparison.evidence.protocol.n_folds)
+    table = pd.concat([comparison.predictions(arm, asked.name, seed, fold) for fold in folds], ignore_index=True)
     measured, predicted = (
-        table[[f"{word} {column}" for column in task.columns]].set_axis(task.columns, axis=1)
+        table[[f"{word} {column}" for column in asked.task.columns]].set_axis(asked.task.columns, axis=1)
         for word in ("label", "predicted")
     )
     n_labelled = int(measured.notna().any(axis=1).sum())
     said: dict[str, Any] = {"seed": seed + 1, "n_drawn": n_labelled, "n_labelled": n_labelled}
     if not n_labelled:
         return said
-    title, draw = SEVERAL[task.kind]
-    return said | {"drawn": [(title, svg(draw, measured, predicted, label=f"{title} of {task.name}, {arm}"))]}
+    title, draw = SEVERAL[asked.task.kind]
+    return said | {"drawn": [(title, svg(draw, measured, predicted, label=f"{title} of {asked.name}, {arm}"))]}
 
 
 def _regression_figures(
@@ -182,9 +185,8 @@ def _regression_figures(
     return [("Predicted against measured", scatter), (f"Residuals over {by}", over)]
 
 
-def _order(comparison: Comparison, known: np.ndarray) -> tuple[np.ndarray, str]:
+def _order(test: pd.DataFrame) -> tuple[np.ndarray, str]:
     """Return when the labelled test rows were, or their numbers where nobody knows."""
-    test = comparison.test[known]
     if "time" in test and test["time"].dtype.kind in "Mif":
         return test["time"].to_numpy(), "time"
     return test["row"].to_numpy(), "the order of the samples"

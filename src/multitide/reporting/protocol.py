@@ -13,6 +13,7 @@ from multitide.reporting.pages import MISSING
 from multitide.splits import Splitter
 from multitide.study import Comparison
 from multitide.study.cost import in_words
+from multitide.study.cutting import StudyData
 
 EFFORT = {
     "n_rows": "training rows",
@@ -27,18 +28,12 @@ EFFORT = {
 def protocol_items(comparison: Comparison) -> list[tuple[str, str]]:
     """Return the terms of the study, each with what it says."""
     protocol, facts = comparison.evidence.protocol, comparison.facts or {}
-    sides = [(len(split.train), len(split.validation), len(split.test)) for split in protocol.splits]
-    train, validation, test = (f"{np.mean(n):,.0f}" for n in zip(*sides, strict=True))
-    mean = f"{len(sides)} folds, on average " if len(sides) > 1 else ""
-    n_groups = comparison.test["group"].nunique()
     took = ""
     if "seconds" in facts:
         processes = "one process" if facts["n_jobs"] == 1 else f"{facts['n_jobs']} processes"
         took = f"{in_words(float(facts['seconds']))} on {processes}"
     items = [
-        ("Samples", f"{facts.get('n_samples', len(protocol.y)):,}" + _shape(facts)),
-        ("Split", f"{_rule(facts)}{mean}{train} training, {validation} validation and {test} test samples"),
-        ("Test groups", f"{n_groups}, of samples that resemble each other; intervals are for new groups"),
+        *(item for data in protocol.data for item in _data_items(data, facts.get("data", {}).get(data.name, facts))),
         ("Seeds", f"{len({seed for _, seed, _ in comparison.evidence.run_keys})} networks of every arm on every split"),
         ("Left out", comparison.left_out),
         ("Reference", f"{comparison.reference}; gains are paired with it, seed by seed and row by row"),
@@ -47,10 +42,26 @@ def protocol_items(comparison: Comparison) -> list[tuple[str, str]]:
         ("Figures", "on the test part, which is read once"),
         ("Verdicts", _verdicts(comparison)),
         ("Took", took),
-        ("Data", f"fingerprint {facts['fingerprint']}" if "fingerprint" in facts else ""),
         ("Versions", ", ".join(f"{name} {version}" for name, version in facts.get("versions", {}).items())),
     ]
     return [(term, says) for term, says in items if says]
+
+
+def _data_items(data: StudyData, facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return how a data set was cut, and what it is known by; its name in every term where there are several."""
+    sides = [(len(split.train), len(split.validation), len(split.test)) for split in data.splits]
+    train, validation, test = (f"{np.mean(n):,.0f}" for n in zip(*sides, strict=True))
+    mean = f"{len(sides)} folds, on average " if len(sides) > 1 else ""
+    items = [
+        ("Samples", f"{facts.get('n_samples', len(data.y)):,}" + _shape(facts)),
+        ("Split", f"{_rule(facts)}{mean}{train} training, {validation} validation and {test} test samples"),
+        (
+            "Test groups",
+            f"{data.test['group'].nunique()}, of samples that resemble each other; intervals are for new groups",
+        ),
+        ("Data", f"fingerprint {facts['fingerprint']}" if "fingerprint" in facts else ""),
+    ]
+    return [(f"{term} of {data.name}" if data.name else term, says) for term, says in items]
 
 
 def effort_rows(comparison: Comparison) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from multitide.reporting.conditions import condition_sections
 from multitide.reporting.pages import make_environment, markdown, write_page, written
 from multitide.samples import Samples
 from multitide.study import Comparison
+from multitide.study.protocol import Given, samples_of
 
 PAGE, TEXT, GAINS = "report.html", "report.md", "gains.png"
 FORMATS = {"gain": "{:+.4f}", "low": "{:+.4f}", "high": "{:+.4f}"}
@@ -26,7 +28,7 @@ logger = logging.getLogger("multitide")
 
 
 def write_study_report(
-    comparison: Comparison, folder: str | Path, *, samples: Samples | None = None, command: str | None = None
+    comparison: Comparison, folder: str | Path, *, samples: Given | None = None, command: str | None = None
 ) -> Path:
     """Write what a study found, how sure that is and how it was found: ``report.html``, ``report.md``, ``gains.png``.
 
@@ -40,7 +42,7 @@ def write_study_report(
         From :func:`multitide.compare` or :meth:`multitide.Comparison.load`.
     folder : path
         Made where it is missing; an earlier report in it is replaced.
-    samples : Samples, optional
+    samples : Samples or dict of Samples, optional
         Those that were compared on; a study does not keep series, and without them ranges and examples are left out.
     command : str, optional
         What repeats the study; the one that it remembers when not given.
@@ -57,11 +59,8 @@ def write_study_report(
     StoreError
         If the folder cannot be written.
     """
-    n_samples = len(comparison.evidence.protocol.y)
-    if samples is not None and len(samples) != n_samples:
-        raise DataError(f"`samples` must be those of the study, {n_samples}; got {len(samples)}.")
     folder = Path(folder)
-    content = page_content(comparison, samples, command)
+    content = page_content(comparison, _of_study(samples, comparison), command)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         gains = comparison.gains.dropna(subset=["low", "high"])
@@ -74,27 +73,42 @@ def write_study_report(
         raise StoreError(f"`folder` must be a place that can be written; got {str(folder)!r} ({error}).") from error
 
 
-def page_content(comparison: Comparison, samples: Samples | None, command: str | None) -> dict[str, Any]:
+def _of_study(samples: Given | None, comparison: Comparison) -> dict[str, Samples]:
+    """Return the samples by data set, or raise if they are not those of the study; empty without them."""
+    if samples is None:
+        return {}
+    found: dict[str, Samples] = {}
+    for each in comparison.evidence.protocol.data:
+        if each.name and (not isinstance(samples, Mapping) or each.name not in samples):
+            raise DataError(f"`samples` must be a dict of all data sets of the study; {each.name!r} is missing.")
+        found[each.name] = own = samples_of(samples, each)
+        if len(own) != len(each.y):
+            of = f" of {each.name!r}" if each.name else ""
+            raise DataError(f"`samples`{of} must be those of the study, {len(each.y)}; got {len(own)}.")
+    return found
+
+
+def page_content(comparison: Comparison, samples: Mapping[str, Samples], command: str | None) -> dict[str, Any]:
     """Return everything that the templates show."""
     rows = comparison.gains.to_dict("records")
     said = [row | {"page": _for_page(row, comparison), "text": _for_text(row, comparison)} for row in rows]
     common, own = protocol.arm_settings(comparison)
+    several = len(comparison.evidence.protocol.data) > 1
     return {
         "comparison": comparison,
-        "title": "Should these tasks share a network?",
+        "title": f"Should these {'data sets be learned together' if several else 'tasks share a network'}?",
         "headlines": answers.headlines(comparison),
         "answers": {task: [row for row in said if row["task"] == task] for task in comparison.gains["task"].unique()},
         "meanings": answers.meanings(comparison),
         "plot": answers.gain_plot(comparison),
-        "outcomes": [outcomes.task_outcome(comparison, task) for task in comparison.tasks],
+        "outcomes": [outcomes.task_outcome(comparison, asked) for asked in comparison.questions],
         "groupings": grouping.grouping_content(comparison),
         "tradeoff": tradeoff.tradeoff_content(comparison),
         "weights": outcomes.weights(comparison),
         "conditions": condition_sections(comparison.conditions),
         "labels": data.label_rows(comparison),
-        "overlap": data.overlap(comparison),
-        "channels": [] if samples is None else data.channel_rows(samples),
-        "examples": [] if samples is None else data.examples(comparison, samples),
+        "several": several,
+        "data_sets": data.data_sets(comparison, samples),
         "protocol": protocol.protocol_items(comparison),
         "effort": protocol.effort_rows(comparison),
         "effort_names": protocol.EFFORT,

@@ -36,11 +36,14 @@ def alpha_losses(comparison: Comparison) -> pd.DataFrame:
 
 
 def tradeoff_content(comparison: Comparison) -> dict[str, Any] | None:
-    """Return the figure, its caption and its table; None where too few arms differ in alpha."""
+    """Return the figure, its caption and its table; None where too few arms differ in alpha, and for several data sets.
+
+    There alpha weighs two tasks, each of them judged on several.
+    """
     losses = alpha_losses(comparison)
-    if losses["alpha"].nunique() < FEWEST:
+    if losses["alpha"].nunique() < FEWEST or len(comparison.questions) != 2:
         return None
-    first, second = (task.name for task in comparison.tasks)
+    first, second = (asked.name for asked in comparison.questions)
     figures = comparison.figures[comparison.figures["metric"] == "loss"]
     reference = figures[figures["arm"] == comparison.reference].set_index("task")["mean"]
     draw = partial(plot_study.alpha_tradeoff, reference=None if reference.empty else reference)

@@ -12,7 +12,7 @@ from multitide.study.arms import sought_arm
 from multitide.study.carry_out import make_means
 from multitide.study.execution import Listener
 from multitide.study.grouping import Grouping
-from multitide.study.protocol import make_protocol
+from multitide.study.protocol import make_protocol, only_samples
 from multitide.study.seeking import SEEDS, check_seekable, seek_groups
 from multitide.tasks import Task, resolve_tasks
 
@@ -79,6 +79,7 @@ def group_tasks(
         If `folder` cannot be written.
     """
     estimator = MultiTaskEstimator() if estimator is None else estimator
+    samples = only_samples(samples, "groups of tasks")
     specs = resolve_tasks(estimator.tasks if tasks is None else tasks, samples.y)
     names = tuple(task.name for task in specs)
     arm = sought_arm("grouped", method, {"max_groups": max_groups}, estimator, names)

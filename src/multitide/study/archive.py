@@ -14,14 +14,16 @@ import pandas as pd
 import pyarrow as pa
 
 from multitide.errors import StoreError
+from multitide.fitting.domains import PLAIN
 from multitide.splits import Split
+from multitide.study.cutting import StudyData
 from multitide.study.evidence import Evidence, make_evidence
 from multitide.study.fits import Fit
 from multitide.study.protocol import Protocol
 from multitide.study.record import read_fit, runs_folder, write_atomically, write_fit
 from multitide.tasks import task_from_config, task_to_config
 
-SCHEMA = 1
+SCHEMA, SCHEMA_OF_SEVERAL = 1, 2  # of a study of one data set, as ever, and of several
 STUDY, LABELS, SPLITS, TEST = "study.json", "labels.parquet", "splits.parquet", "test.parquet"
 FURTHER = ("conditions",)  # runs that a study may hold beside those of its arms
 RESULTS, RUNS = "results.parquet", "runs.parquet"
@@ -57,9 +59,11 @@ def save(
         for fit in (fit for each in (evidence, *also.values()) for fit in each.fits.values()):
             if fit.done and not (stored / fit.key).is_dir():
                 write_fit(fit, stored)
-        write_table(protocol.y, folder / LABELS)
-        write_table(_splits_table(protocol.splits), folder / SPLITS)
-        write_table(protocol.test, folder / TEST)
+        for data, place in zip(protocol.data, _places(len(protocol.data), folder), strict=True):
+            place.mkdir(exist_ok=True)
+            write_table(data.y, place / LABELS)
+            write_table(_splits_table(data.splits), place / SPLITS)
+            write_table(data.test, place / TEST)
         write_table(results, folder / RESULTS)
         write_table(runs, folder / RUNS)
         further = {name: _runs_content(each) | says[name] for name, each in also.items()}
@@ -106,12 +110,14 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
 
 def _content(evidence: Evidence) -> dict[str, Any]:
     protocol = evidence.protocol
+    several = len(protocol.data) > 1
+    data = [{name: getattr(each, name) for name in ("name", "task_names", "fingerprints")} for each in protocol.data]
     return {
         "format": "multitide study",
-        "schema_version": SCHEMA,
+        "schema_version": SCHEMA_OF_SEVERAL if several else SCHEMA,
         "tasks": [task_to_config(task) for task in protocol.tasks],
         "n_seeds": protocol.n_seeds,
-        "fingerprints": protocol.fingerprints,
+        **({"data": data} if several else {"fingerprints": protocol.only.fingerprints}),
         **_runs_content(evidence),
     }
 
@@ -134,25 +140,37 @@ def _read_content(folder: Path) -> dict[str, Any]:
         raise StoreError(f"{str(path)!r} must be readable JSON; it is damaged ({error}).") from error
     if not isinstance(content, dict) or content.get("format") != "multitide study":
         raise StoreError(f"{str(path)!r} must be a multitide study; its format is not 'multitide study'.")
-    if content.get("schema_version") != SCHEMA:
-        version = content.get("schema_version")
-        raise StoreError(
-            f"{str(path)!r} must have schema version {SCHEMA}; got {version}. Update multitide to read it."
-        )
+    if content.get("schema_version") not in (SCHEMA, SCHEMA_OF_SEVERAL):
+        version, known = content.get("schema_version"), f"{SCHEMA} or {SCHEMA_OF_SEVERAL}"
+        raise StoreError(f"{str(path)!r} must have schema version {known}; got {version}. Update multitide to read it.")
     return content
 
 
 def _protocol(content: dict[str, Any], folder: Path) -> Protocol:
-    table = pd.read_parquet(folder / SPLITS)
+    tasks = [task_from_config(task) for task in content["tasks"]]
+    plain = {"name": PLAIN, "task_names": [task.name for task in tasks], "fingerprints": content.get("fingerprints")}
+    described = content.get("data", [plain])
+    places = _places(len(described), folder)
+    data = [_read_data(each, place) for each, place in zip(described, places, strict=True)]
+    return Protocol(tasks, data, content["n_seeds"])
+
+
+def _places(n_data: int, folder: Path) -> list[Path]:
+    """Return where the data sets of a study lie: names may be no names of folders, so several are numbered."""
+    return [folder] if n_data == 1 else [folder / f"data-{number}" for number in range(1, n_data + 1)]
+
+
+def _read_data(described: Mapping[str, Any], place: Path) -> StudyData:
+    table = pd.read_parquet(place / SPLITS)
     folds = [fold for _, fold in table.groupby("fold")]
     splits = [Split(*(fold.loc[fold["side"] == side, "row"].to_numpy() for side in SIDES)) for fold in folds]
-    return Protocol(
-        tasks=[task_from_config(task) for task in content["tasks"]],
-        y=pd.read_parquet(folder / LABELS),
+    return StudyData(
+        name=described["name"],
+        task_names=list(described["task_names"]),
+        y=pd.read_parquet(place / LABELS),
         splits=splits,
-        n_seeds=content["n_seeds"],
-        test=pd.read_parquet(folder / TEST),
-        fingerprints=content["fingerprints"],
+        test=pd.read_parquet(place / TEST),
+        fingerprints=described["fingerprints"],
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from types import MappingProxyType
 from typing import Any, cast
 
 from sklearn.base import clone
@@ -99,7 +100,11 @@ class Arm:
 
 
 def resolve_arms(
-    arms: Arms, estimator: MultiTaskEstimator, task_names: Sequence[str], reference: str = ALONE
+    arms: Arms,
+    estimator: MultiTaskEstimator,
+    task_names: Sequence[str],
+    reference: str = ALONE,
+    divisions: Mapping[str, Groups] = MappingProxyType({}),
 ) -> list[Arm]:
     """Turn what the user wrote into arms, the reference first.
 
@@ -116,8 +121,11 @@ def resolve_arms(
     estimator : MultiTaskEstimator
         What settings change.
     task_names : sequence of str
+        What is asked; of several data sets "task @ data set".
     reference : str
         The arm that others are compared with; ``"alone"`` is added where it is missing.
+    divisions : dict of str to groups
+        Groups that go by a name, as an arm and as ``groups``.
 
     Raises
     ------
@@ -138,18 +146,21 @@ def resolve_arms(
     made = []
     for name, spec in named.items():
         with gathering(problems):
-            made.append(_make_arm(str(name), spec, estimator, tuple(task_names)))
+            made.append(_make_arm(str(name), spec, estimator, tuple(task_names), divisions))
     raise_problems(problems)
     return sorted(made, key=lambda arm: arm.name != reference)
 
 
-def _make_arm(name: str, spec: Any, estimator: MultiTaskEstimator, task_names: tuple[str, ...]) -> Arm:
+def _make_arm(
+    name: str, spec: Any, estimator: MultiTaskEstimator, task_names: tuple[str, ...], divisions: Mapping[str, Groups]
+) -> Arm:
     if isinstance(spec, str):
-        known = [*BY_NAME, *BASELINES, *SETS]
+        by_name = BY_NAME | {part: {"groups": part, **sharing_settings(estimator)} for part in divisions}
+        known = [*by_name, *BASELINES, *SETS]
         if spec not in known:
             wanted = f"{one_of(known)} or a dict"
             raise ParameterError(f"`arms.{name}` must be {wanted}; got {spec!r}.{suggest(spec, known)}")
-        spec = {"baseline": spec} if spec in BASELINES else BY_NAME[spec]
+        spec = {"baseline": spec} if spec in BASELINES else by_name[spec]
     if isinstance(spec, Baseline):
         spec = {"baseline": spec}
     if not isinstance(spec, Mapping):
@@ -158,6 +169,7 @@ def _make_arm(name: str, spec: Any, estimator: MultiTaskEstimator, task_names: t
     if "baseline" in settings:
         return Arm(name, _make_baseline(name, settings), tuple((task,) for task in task_names))
     groups = settings.pop("groups", [task_names])
+    groups = divisions.get(groups, groups) if isinstance(groups, str) else groups
     if isinstance(groups, str):
         return sought_arm(name, groups, settings, estimator, task_names)
     answers = settings.pop("answers", None)

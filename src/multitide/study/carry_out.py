@@ -12,14 +12,13 @@ from typing import Any
 
 from multitide.checks import check_positive_int
 from multitide.estimator import MultiTaskEstimator
-from multitide.samples import Samples
 from multitide.study.cost import Pace, in_words, probe
 from multitide.study.execution import Listener, default_n_jobs, execute
 from multitide.study.fits import Fit
 from multitide.study.jobs import Job
 from multitide.study.plan import Plan
 from multitide.study.progress import StudyBar
-from multitide.study.protocol import Protocol
+from multitide.study.protocol import Given, Protocol
 from multitide.study.record import read_fit, runs_folder
 
 logger = logging.getLogger("multitide")
@@ -62,7 +61,7 @@ def make_means(
 def carry_out(
     plan: Plan,
     protocol: Protocol,
-    samples: Samples,
+    samples: Given,
     means: Means,
     budget: float = math.inf,
     known: Mapping[str, Fit] | None = None,
@@ -73,7 +72,7 @@ def carry_out(
     ----------
     plan : Plan
     protocol : Protocol
-    samples : Samples
+    samples : Samples or dict of Samples
     means : Means
     budget : float
         Seconds it may take; what has begun is finished.

@@ -19,9 +19,10 @@ from multitide.study.evidence import Evidence
 from multitide.study.figures import score_runs, summarise
 from multitide.study.gains import gain_rows, mean_gain_rows, metric_gain_rows
 from multitide.study.grouping import Grouping
+from multitide.study.protocol import Question
 from multitide.study.text import gain_table, gain_title, gains_in_words, loss_table, losses_in_words
 from multitide.study.verdicts import MARGIN
-from multitide.tasks import Task, labelled
+from multitide.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,11 @@ class Comparison:
         return self.evidence.protocol.tasks
 
     @property
+    def questions(self) -> list[Question]:
+        """What is judged by itself, the tasks; with several data sets each task on each one, "task @ data set"."""
+        return self.evidence.protocol.questions
+
+    @property
     def arms(self) -> list[str]:
         """Names of the arms, the reference first."""
         return self.evidence.arm_names
@@ -74,16 +80,26 @@ class Comparison:
 
     @property
     def test(self) -> pd.DataFrame:
-        """One row a test row: ``row`` (number of the sample), ``fold``, ``group``, ``series``, perhaps ``time``."""
-        return self.evidence.protocol.test
+        """One row a test row: ``row`` (number of the sample), ``fold``, ``group``, ``series``, perhaps ``time``.
+
+        With several data sets ``data`` comes first; rows and groups are numbered in each.
+        """
+        data = self.evidence.protocol.data
+        if len(data) == 1:
+            return data[0].test
+        return pd.concat([each.test.assign(data=each.name) for each in data], ignore_index=True)[
+            ["data", *dict.fromkeys(column for each in data for column in each.test)]
+        ]
 
     @property
     def counts(self) -> pd.DataFrame:
-        """Labelled rows: one row a fold and task, one column a side."""
-        protocol = self.evidence.protocol
-        known = labelled(protocol.tasks, protocol.y)
-        tables = [split.counts(known).reset_index() for split in protocol.splits]
-        return pd.concat([table.assign(fold=fold) for fold, table in enumerate(tables)], ignore_index=True)
+        """Labelled rows: one row a fold and question, one column a side."""
+        rows = [
+            {"task": asked.name, **asked.counts(fold), "fold": fold}
+            for fold in range(self.evidence.protocol.n_folds)
+            for asked in self.questions
+        ]
+        return pd.DataFrame(rows)
 
     @property
     def left_out(self) -> str:
@@ -189,15 +205,15 @@ class Comparison:
             probabilities for every class, named by the class. Of a task that owns several columns, ``label`` and
             ``predicted`` are those of each column, ``label COLUMN`` and ``predicted COLUMN``.
         """
-        protocol = self.evidence.protocol
-        spec, target = protocol.task(task), self.evidence.targets[task, fold]
+        asked, target = self.evidence.protocol.question(task), self.evidence.targets[task, fold]
         decoded = self.evidence.answers(arm, task, seed, fold)
-        table = pd.DataFrame({"row": protocol.splits[fold].test})
-        pair = {"label": protocol.labels(spec, fold), "predicted": target.to_frame(decoded)}
-        if len(spec.columns) > 1:
+        table = pd.DataFrame({"row": asked.data.splits[fold].test})
+        pair = {"label": asked.labels(fold), "predicted": target.to_frame(decoded)}
+        columns = asked.task.columns
+        if len(columns) > 1:
             return pd.concat([table, *(frame.add_prefix(f"{word} ") for word, frame in pair.items())], axis=1)
         for word, frame in pair.items():
-            table[word] = frame[spec.columns[0]]
+            table[word] = frame[columns[0]]
         classes = getattr(target, "classes", [])
         return pd.concat([table, pd.DataFrame(decoded, columns=classes)], axis=1) if len(classes) else table
 

@@ -52,7 +52,7 @@ class Comparisons:
         for name, study in self.studies.items():
             found = study.figures[study.figures["metric"] == "loss"]
             table = found.pivot(index="task", columns="arm", values="mean")
-            tables[name] = table.reindex(index=[task.name for task in study.tasks], columns=self.arms)
+            tables[name] = table.reindex(index=[asked.name for asked in study.questions], columns=self.arms)
         return pd.concat(tables, names=["data", "task"]).rename_axis(columns="arm")
 
     @cached_property

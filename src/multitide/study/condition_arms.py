@@ -53,7 +53,7 @@ def condition_arms(estimator: MultiTaskEstimator, task_names: Sequence[str]) -> 
 
 def check_askable(protocol: Protocol) -> None:
     """Raise if a task cannot be answered by the linear heads that read features."""
-    check_solvable((protocol.target(task, 0) for task in protocol.tasks), "the linear heads of `conditions`")
+    check_solvable((question.target(0) for question in protocol.questions), "the linear heads of `conditions`")
 
 
 def features_of(task: str) -> str:

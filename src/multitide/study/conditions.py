@@ -72,7 +72,7 @@ class Conditions:
         in ``Comparison.gains`` (p values adjusted for the sources of a task), and ``reached``: that gain / the gain of
         the task's own features, NaN where these are no better than random ones.
         """
-        sources = [features_of(task) for task in self.evidence.protocol.task_names]
+        sources = [features_of(task) for task in self.evidence.protocol.names]
         table = gain_rows(self.evidence.of([RANDOM, *sources]), self.margin, self.confidence)
         table["source"] = table.pop("arm").map(source_of)
         own = table[table["task"] == table["source"]].set_index("task")
@@ -89,8 +89,8 @@ class Conditions:
         of its labelled training rows that have a label of another task too).
         """
         protocol = self.evidence.protocol
-        known = labelled(protocol.tasks, protocol.y)
-        tables = [_label_counts(known, split) for split in protocol.splits]
+        known = labelled(protocol.tasks, protocol.only.y)
+        tables = [_label_counts(known, split) for split in protocol.only.splits]
         table = sum(tables) / len(tables)
         table["times_fewer"] = table["train"].max() / table["train"]
         table["others"] = table["train"].sum() - table["train"]

@@ -12,8 +12,8 @@ from typing import Any
 import pandas as pd
 
 from multitide.checks import check_fraction
-from multitide.errors import ParameterError
 from multitide.estimator import MultiTaskEstimator
+from multitide.fitting.domains import PLAIN, as_data_sets, resolve_domain_tasks
 from multitide.samples import Samples
 from multitide.splits import Split, Splitter
 from multitide.study.arms import ALONE, Arm, Arms, resolve_arms
@@ -22,30 +22,31 @@ from multitide.study.comparison import Comparison
 from multitide.study.condition_arms import check_askable, condition_arms
 from multitide.study.conditions import Conditions
 from multitide.study.cost import parse_budget
+from multitide.study.cutting import StudyData
 from multitide.study.evidence import make_evidence
 from multitide.study.execution import Listener
 from multitide.study.jobs import versions
 from multitide.study.left_out import check_enough, left_out_in_words, what_is_left_out
-from multitide.study.plan import make_plan
-from multitide.study.protocol import Protocol, make_protocol, make_rule
+from multitide.study.plan import check_learnable, make_plan
+from multitide.study.protocol import Given, Protocol, make_protocol, only_samples, samples_of
 from multitide.study.seeking import check_seekable, settle
 from multitide.study.verdicts import MARGIN
-from multitide.tasks import Task, resolve_tasks
+from multitide.tasks import Task
 
 SHARE_OF_SEEKING = 0.5  # of a budget, for arms whose groups are to be found first
 
 
 def compare(
-    samples: Samples,
+    samples: Samples | Mapping[str, Samples],
     tasks: Sequence[str | Task] | None = None,
     *,
     estimator: MultiTaskEstimator | None = None,
     arms: Arms = (ALONE, "hard"),
     reference: str = ALONE,
     n_seeds: int = 5,
-    split: Splitter | Split | None = None,
-    cv: int | Splitter | None = None,
-    groups: str | Sequence[Any] | None = None,
+    split: Splitter | Split | Mapping[str, Splitter | Split] | None = None,
+    cv: int | Splitter | Mapping[str, int | Splitter] | None = None,
+    groups: str | Sequence[Any] | Mapping[str, Any] | None = None,
     margin: float = MARGIN,
     confidence: float = 0.95,
     conditions: bool = False,
@@ -65,8 +66,12 @@ def compare(
 
     Parameters
     ----------
-    samples : Samples
-        Series with labels; see :func:`multitide.read_table`.
+    samples : Samples or dict of str to Samples
+        Series with labels; see :func:`multitide.read_table`. Several data sets by name are asked whether they should be
+        learned together: a task is judged on each data set that has it, as "task @ data set". Then ``"alone"`` is a
+        network for each of these, ``"hard"`` one for all data sets, ``"per_data_set"`` one for each data set, and
+        ``"per_task"`` one for each task on all data sets that have it; the last two are also what ``groups`` of an arm
+        may be. `split`, `cv` and `groups` may be dicts by name, too.
     tasks : list of Task or str, optional
         The questions; those of the estimator, else every column of ``samples.y``.
     estimator : MultiTaskEstimator, optional
@@ -134,24 +139,20 @@ def compare(
     check_fraction("confidence", confidence)
     check_fraction("margin", margin)
     seconds = parse_budget(budget)
-    if isinstance(samples, Mapping):
-        raise ParameterError(
-            f"`samples` must be of one data set; got {len(samples)}, {', '.join(map(str, samples))}. A fit learns "
-            "several at once; `compare_many` compares the same arms on each of several."
-        )
-    specs = resolve_tasks(estimator.tasks if tasks is None else tasks, samples.y)
-    names = [task.name for task in specs]
-    resolved = resolve_arms(arms, estimator, names, reference)
-    asking = condition_arms(estimator, names) if conditions else []
-    protocol = make_protocol(samples, specs, split, cv, n_seeds, groups, draws)
+    given = {PLAIN: only_samples(samples, "`conditions`")} if conditions else as_data_sets(samples)
+    specs = resolve_domain_tasks(estimator.tasks if tasks is None else tasks, given)
+    protocol = make_protocol(given, specs, split, cv, n_seeds, groups, draws)
+    resolved = resolve_arms(arms, estimator, protocol.names, reference, protocol.divisions)
+    asking = condition_arms(estimator, protocol.names) if conditions else []
+    check_learnable(resolved, protocol)
     check_seekable(resolved, protocol)
     if conditions:
         check_askable(protocol)
     means = make_means(estimator, n_jobs, folder, progress, verbose)
-    settled, groupings, known = settle(resolved, protocol, samples, means, seconds * SHARE_OF_SEEKING)
+    settled, groupings, known = settle(resolved, protocol, given, means, seconds * SHARE_OF_SEEKING)
     seconds -= time.perf_counter() - started
     asked = make_plan([*settled, *asking], protocol)
-    plan, fits = carry_out(asked, protocol, samples, means, seconds, known)
+    plan, fits = carry_out(asked, protocol, given, means, seconds, known)
     finished = [arm for arm in settled if arm.name in {name for name, _, _ in plan.runs}]
     names = [arm.name for arm in resolved]
     left_out = what_is_left_out(asked, plan, fits, names, means.n_jobs)
@@ -159,7 +160,7 @@ def compare(
     asking = asking if all((arm.name, 0, 0) in plan.runs for arm in asking) else []
     evidence = make_evidence(protocol, plan.runs, fits, _settings([*finished, *asking]))
     parts = [(evidence.of([arm.name for arm in some]), _settings(some)) for some in (finished, asking)]
-    facts = _facts(samples, protocol, means.n_jobs, started) | {"split": _rule(samples, split, cv)}
+    facts = _facts(given, protocol, means.n_jobs, started)
     comparison = Comparison(
         *parts[0],
         margin=margin,
@@ -177,22 +178,24 @@ def _settings(arms: Sequence[Arm]) -> dict[str, dict[str, Any]]:
     return {arm.name: arm.description for arm in arms}
 
 
-def _rule(samples: Samples, split: Splitter | Split | None, cv: int | Splitter | None) -> dict[str, Any]:
-    """Return the rule of the study's splits as plain values; nothing of a split that the user had made."""
-    rule = make_rule(samples, split, cv)
-    return {} if isinstance(rule, Split) else rule.get_params()
-
-
-def _facts(samples: Samples, protocol: Protocol, n_jobs: int, started: float) -> dict[str, Any]:
+def _facts(samples: Given, protocol: Protocol, n_jobs: int, started: float) -> dict[str, Any]:
+    of_data = {data.name: _data_facts(samples_of(samples, data), data) for data in protocol.data}
     return {
         "command": shlex.join(sys.argv),
         "versions": versions(),
+        **of_data.get(PLAIN, {"data": of_data}),
+        "n_folds": protocol.n_folds,
+        "n_jobs": n_jobs,
+        "seconds": time.perf_counter() - started,
+    }
+
+
+def _data_facts(samples: Samples, data: StudyData) -> dict[str, Any]:
+    return {
         "fingerprint": samples.fingerprint(),
         "n_samples": len(samples),
         "n_channels": samples.n_channels,
         "n_timepoints": samples.n_timepoints,
         "channels": list(samples.channels),
-        "n_folds": len(protocol.splits),
-        "n_jobs": n_jobs,
-        "seconds": time.perf_counter() - started,
+        "split": {} if data.rule is None else data.rule.get_params(),
     }

@@ -7,18 +7,15 @@ import math
 import re
 import time
 from collections.abc import Iterable
-from typing import Any, cast
-
-from sklearn.base import clone
+from typing import cast
 
 from multitide.errors import ParameterError
 from multitide.estimator import MultiTaskEstimator
 from multitide.loop.callbacks import Callback
 from multitide.loop.training import Trainer
-from multitide.samples import Samples
-from multitide.study.fits import Fit, quiet, seen_by, single_thread
+from multitide.study.fits import Fit, learn, quiet, sides, single_thread
 from multitide.study.jobs import Job, steps_an_epoch
-from multitide.study.protocol import Protocol
+from multitide.study.protocol import Given, Protocol
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 PROBE_SECONDS = 1.5
@@ -107,11 +104,11 @@ class Pace:
 
 def signature(job: Job) -> str:
     """Name what jobs that differ only in seed and fold have in common."""
-    return json.dumps([job.settings, job.task_names], sort_keys=True, default=repr)
+    return json.dumps([job.settings, list(job.names)], sort_keys=True, default=repr)
 
 
 def probe(
-    jobs: Iterable[Job], protocol: Protocol, samples: Samples, budget: float = math.inf
+    jobs: Iterable[Job], protocol: Protocol, samples: Given, budget: float = math.inf
 ) -> dict[str, float]:
     """Time a few steps of one job of every kind; return the seconds of whole fits by signature.
 
@@ -121,20 +118,22 @@ def probe(
     expected: dict[str, float] = {}
     by_settings: dict[str, float] = {}
     asked = [job for job in jobs if isinstance(job.learner, MultiTaskEstimator)]
-    limit = min(PROBE_SECONDS, SHARE_OF_PROBES * max(0.0, budget) / max(1, len({_kind(job) for job in asked})))
+    n_kinds = len({_kind(job, protocol) for job in asked})
+    limit = min(PROBE_SECONDS, SHARE_OF_PROBES * max(0.0, budget) / max(1, n_kinds))
     for job in asked:
         if not isinstance(job.learner, MultiTaskEstimator) or signature(job) in expected:
             continue
-        kind = _kind(job)
+        kind = _kind(job, protocol)
         if kind not in by_settings:
             by_settings[kind] = _seconds_a_step(job, protocol, samples, limit)
-        n_steps = steps_an_epoch(job.learner, protocol, job.tasks, job.seed, job.fold) * job.learner.max_epochs
+        n_steps = steps_an_epoch(job.learner, protocol, job.names, job.seed, job.fold) * job.learner.max_epochs
         expected[signature(job)] = by_settings[kind] * n_steps
     return {name: seconds for name, seconds in expected.items() if not math.isnan(seconds)}
 
 
-def _kind(job: Job) -> str:
-    return json.dumps(job.settings, sort_keys=True, default=repr)
+def _kind(job: Job, protocol: Protocol) -> str:
+    data = [data.name for data, _ in protocol.by_data(job.names)]
+    return json.dumps([job.settings, data], sort_keys=True, default=repr)
 
 
 def parse_budget(budget: str | float | None) -> float:
@@ -169,17 +168,12 @@ def in_words(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _seconds_a_step(job: Job, protocol: Protocol, samples: Samples, limit: float) -> float:
+def _seconds_a_step(job: Job, protocol: Protocol, samples: Given, limit: float) -> float:
     """Return the time of an optimiser step; an error is left for the fit itself to report."""
-    split, samples = protocol.splits[job.fold], seen_by(job, protocol, samples)
-    estimator = cast(Any, clone(cast(MultiTaskEstimator, job.learner)))
     watch = _Stopwatch(limit)
-    held_out = samples[split.validation] if len(split.validation) else None
-    if held_out is None:
-        estimator.set_params(validation=None)
     try:
         with single_thread(), quiet():
-            estimator.fit(samples[split.train], validation=held_out, callbacks=[watch])
+            learn(cast(MultiTaskEstimator, job.learner), sides(job, protocol, samples), [watch])
     except _Enough:
         pass
     except Exception:  # whatever it is, the fit fails with it too, and says so

@@ -28,7 +28,7 @@ class Evidence:
     fits : dict of str to Fit
         By key.
     asked : dict of str to list of str
-        The tasks that each arm is to answer; the reference arm first.
+        The questions that each arm is to answer, tasks where there is one data set; the reference arm first.
     answers_of : dict of str to list of list of str
         For an arm in which a task is learned in several groups: the tasks that each group's fit answers.
     """
@@ -42,9 +42,9 @@ class Evidence:
 
     @cached_property
     def targets(self) -> dict[tuple[str, int], Target]:
-        """Each task as each fold's training rows show it, by task and fold."""
-        folds = range(len(self.protocol.splits))
-        return {(task.name, fold): self.protocol.target(task, fold) for task in self.protocol.tasks for fold in folds}
+        """Each question's task as each fold's training rows show it, by question and fold."""
+        folds = range(self.protocol.n_folds)
+        return {(asked.name, fold): asked.target(fold) for asked in self.protocol.questions for fold in folds}
 
     def of(self, arms: Collection[str]) -> Evidence:
         """Return what belongs to some arms; the first of them is the reference."""
@@ -74,7 +74,7 @@ class Evidence:
     def seeds(self, arm: str, task: str) -> list[int]:
         """Return the seeds for which the arm answers the task on every fold."""
         seeds = dict.fromkeys(seed for _, seed, _ in self.run_keys)
-        folds = range(len(self.protocol.splits))
+        folds = range(self.protocol.n_folds)
         return [seed for seed in seeds if all(self.fit(arm, task, seed, fold) for fold in folds)]
 
     def answers(self, arm: str, task: str, seed: int, fold: int) -> np.ndarray:
@@ -87,11 +87,8 @@ class Evidence:
         """Return each test row's loss in units of its fold's trivial loss, (n_test,); NaN without a label."""
         name = (arm, task, seed)
         if name not in self._known_losses:
-            spec, folds = self.protocol.task(task), range(len(self.protocol.splits))
-            parts = [
-                self.targets[task, fold].row_losses(self.protocol.labels(spec, fold), self.answers(*name, fold))
-                for fold in folds
-            ]
+            asked, folds = self.protocol.question(task), range(self.protocol.n_folds)
+            parts = [self.targets[task, f].row_losses(asked.labels(f), self.answers(*name, f)) for f in folds]
             self._known_losses[name] = np.concatenate(parts)
         return self._known_losses[name]
 
@@ -107,8 +104,8 @@ class Evidence:
         ]
 
     def _coded(self, task: str) -> list[tuple[np.ndarray, np.ndarray]]:
-        spec, folds = self.protocol.task(task), range(len(self.protocol.splits))
-        return [coded(self.targets[task, fold], self.protocol.labels(spec, fold)) for fold in folds]
+        asked, folds = self.protocol.question(task), range(self.protocol.n_folds)
+        return [coded(self.targets[task, fold], asked.labels(fold)) for fold in folds]
 
     def failures(self, arm: str) -> list[str]:
         """Return why fits of an arm failed, each reason once."""

@@ -14,11 +14,10 @@ import torch
 from joblib import Parallel, delayed, parallel_config
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
-from multitide.samples import Samples
 from multitide.study.cost import Pace
 from multitide.study.fits import Fit, do
 from multitide.study.jobs import Job
-from multitide.study.protocol import Protocol
+from multitide.study.protocol import Given, Protocol
 from multitide.study.record import write_fit
 
 logger = logging.getLogger("multitide")
@@ -53,7 +52,7 @@ Listener = Callable[[Progress], None]
 def execute(
     jobs: Mapping[str, Job],
     protocol: Protocol,
-    samples: Samples,
+    samples: Given,
     *,
     n_jobs: int,
     runs: Path | None = None,
@@ -68,7 +67,7 @@ def execute(
     ----------
     jobs : dict of str to Job
     protocol : Protocol
-    samples : Samples
+    samples : Samples or dict of Samples
         All of them.
     n_jobs : int
         Number of processes; the result does not depend on it.
@@ -125,8 +124,8 @@ class _Tally:
         if fit.done:
             self._pace.record(job, fit)
         else:
-            logger.warning("A fit of %s failed: %s", ", ".join(job.task_names), fit.facts["reason"])
-        self.tell(f"{', '.join(job.task_names)}, seed {job.seed}" + (f", fold {job.fold}" if job.fold else ""))
+            logger.warning("A fit of %s failed: %s", ", ".join(job.names), fit.facts["reason"])
+        self.tell(f"{', '.join(job.names)}, seed {job.seed}" + (f", fold {job.fold}" if job.fold else ""))
 
     def ended(self) -> None:
         """Tell that what still waits is left out."""
@@ -163,14 +162,14 @@ def _in_time(jobs: Sequence[Job], pace: Pace, n_jobs: int, deadline: float) -> I
 
 
 def _one_by_one(
-    jobs: Iterator[Job], protocol: Protocol, samples: Samples, runs: Path | None, n_jobs: int
+    jobs: Iterator[Job], protocol: Protocol, samples: Given, runs: Path | None, n_jobs: int
 ) -> Iterator[Fit]:
     for job in jobs:
         yield _work(job, protocol, samples, runs)
 
 
 def _side_by_side(
-    jobs: Iterator[Job], protocol: Protocol, samples: Samples, runs: Path | None, n_jobs: int
+    jobs: Iterator[Job], protocol: Protocol, samples: Given, runs: Path | None, n_jobs: int
 ) -> Iterator[Fit]:
     with parallel_config(backend="loky", n_jobs=n_jobs, inner_max_num_threads=1):
         # "c": large arrays are shared as memory maps that count as writable, without which torch warns.
@@ -178,7 +177,7 @@ def _side_by_side(
         yield from pool(delayed(_work)(job, protocol, samples, runs) for job in jobs)
 
 
-def _work(job: Job, protocol: Protocol, samples: Samples, runs: Path | None) -> Fit:
+def _work(job: Job, protocol: Protocol, samples: Given, runs: Path | None) -> Fit:
     """Do one fit and keep it; the process that did it writes it, so that it survives the others."""
     fit = do(job, protocol, samples)
     if runs is not None and fit.done:
@@ -187,5 +186,5 @@ def _work(job: Job, protocol: Protocol, samples: Samples, runs: Path | None) -> 
 
 
 def _died(job: Job, reason: str) -> Fit:
-    facts = {"status": "failed", "reason": reason, "tasks": job.task_names, "seed": job.seed, "fold": job.fold}
+    facts = {"status": "failed", "reason": reason, "tasks": list(job.names), "seed": job.seed, "fold": job.fold}
     return Fit(job.key, facts | {"settings": job.settings, "seconds": 0.0})

@@ -36,14 +36,14 @@ def score_runs(evidence: Evidence) -> pd.DataFrame:
         constant), ``n_labelled``, ``higher_is_better``; each task's headline figure first.
     """
     tables = [
-        measure(evidence.targets[task.name, fold], labels, evidence.answers(arm, task.name, seed, fold)).assign(
-            arm=arm, task=task.name, seed=seed, fold=fold
+        measure(evidence.targets[asked.name, fold], labels, evidence.answers(arm, asked.name, seed, fold)).assign(
+            arm=arm, task=asked.name, seed=seed, fold=fold
         )
         for arm in evidence.arm_names
-        for task in evidence.protocol.tasks
-        for fold in range(len(evidence.protocol.splits))
-        for labels in (evidence.protocol.labels(task, fold),)
-        for seed in evidence.seeds(arm, task.name)
+        for asked in evidence.protocol.questions
+        for fold in range(evidence.protocol.n_folds)
+        for labels in (asked.labels(fold),)
+        for seed in evidence.seeds(arm, asked.name)
     ]
     return pd.concat(tables, ignore_index=True)[SCORES] if tables else pd.DataFrame(columns=SCORES)
 

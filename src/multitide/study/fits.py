@@ -28,8 +28,8 @@ from multitide.splits import Split
 from multitide.study.baselines import Baseline
 from multitide.study.jobs import Job, teaching_rows, versions
 from multitide.study.probing import Probe
-from multitide.study.protocol import Protocol
-from multitide.tasks import Target, labelled
+from multitide.study.protocol import Given, Protocol, Question, samples_of
+from multitide.tasks import Target
 from multitide.tasks.classification import ClassificationTarget
 
 
@@ -41,12 +41,13 @@ class Fit:
     ----------
     key : str
     facts : dict
-        What is known about it, as plain values: ``status`` ("done" or "failed"), ``reason``, ``tasks``, ``seed``,
-        ``fold``, ``settings``, ``classes`` (of each classification), ``random_state``, ``n_rows`` (training rows that
-        teach), ``n_labelled`` (task x side), ``n_parameters``, ``n_steps``, ``seconds``, ``best_epoch``,
-        ``validation_loss``, ``affinity`` (where it was recorded), ``warnings``, ``versions``.
+        What is known about it, as plain values: ``status`` ("done" or "failed"), ``reason``, ``tasks`` (the questions,
+        "task @ data set" where there are several), ``seed``, ``fold``, ``settings``, ``classes`` (of each
+        classification), ``random_state``, ``n_rows`` (training rows that teach), ``n_labelled`` (question x side),
+        ``n_parameters``, ``n_steps``, ``seconds``, ``best_epoch``, ``validation_loss``, ``affinity`` (where it was
+        recorded), ``warnings``, ``versions``.
     answers : dict of str to ndarray
-        For each task its numbers (n_test,) or probabilities (n_test, n_classes) on the fold's test rows.
+        For each question its numbers (n_test,) or probabilities (n_test, n_classes) on the fold's test rows.
     history : DataFrame
         The training history; empty for a baseline.
     """
@@ -78,28 +79,28 @@ class Watch(Callback):
             raise KeyboardInterrupt
 
 
-def do(job: Job, protocol: Protocol, samples: Samples) -> Fit:
+def do(job: Job, protocol: Protocol, samples: Given) -> Fit:
     """Do a fit with one thread; an error makes it a failed one."""
     started = time.perf_counter()
     facts: dict[str, Any] = {
         "status": "done",
         "reason": "",
-        "tasks": job.task_names,
+        "tasks": list(job.names),
         "seed": job.seed,
         "fold": job.fold,
         "settings": job.settings,
-        "n_rows": teaching_rows(protocol, job.tasks, job.seed, job.fold),
+        "n_rows": teaching_rows(protocol, job.names, job.seed, job.fold),
         "n_labelled": _counts(job, protocol),
         "versions": versions(),
     }
-    targets = {task.name: protocol.target(task, job.fold) for task in job.tasks}
+    targets = {name: protocol.question(name).target(job.fold) for name in job.names}
     facts["classes"] = {name: list(t.classes) for name, t in targets.items() if isinstance(t, ClassificationTarget)}
     answer = next((answer for kind, answer in ANSWERS.items() if isinstance(job.learner, kind)), _answer_network)
     try:
         with single_thread(), quiet() as heard:
-            seen = seen_by(job, protocol, samples)
-            own = _targets_of_draw(job, protocol, targets)
-            answers, history, more = answer(job, seen, protocol.splits[job.fold], own)
+            seen = sides(job, protocol, samples)
+            own = targets if protocol.data[0].draws is None else _targets_of_draw(seen, targets)
+            answers, history, more = answer(job, seen, own)
         more |= {"warnings": sorted({str(warning.message) for warning in heard})}
     except Exception as error:  # an arm that fails stands beside the others with its reason
         reason = f"{type(error).__name__}: {error}"
@@ -107,22 +108,50 @@ def do(job: Job, protocol: Protocol, samples: Samples) -> Fit:
     return Fit(job.key, facts | more | {"seconds": time.perf_counter() - started}, answers, history)
 
 
-def seen_by(job: Job, protocol: Protocol, samples: Samples) -> Samples:
-    """Return the samples with the labels that a job's seed sees."""
-    return samples if protocol.draws is None else samples.replace(y=protocol.seen(job.seed))
+@dataclass(frozen=True)
+class Side:
+    """A data set as a job sees it.
+
+    Attributes
+    ----------
+    name : str
+        Of the data set.
+    questions : list of Question
+        What is learned of it.
+    samples : Samples
+        All of them, with the labels of these questions and no others.
+    split : Split
+    """
+
+    name: str
+    questions: list[Question]
+    samples: Samples
+    split: Split
 
 
-def _targets_of_draw(job: Job, protocol: Protocol, targets: dict[str, Target]) -> dict[str, Target]:
+def sides(job: Job, protocol: Protocol, samples: Given) -> list[Side]:
+    """Return the data sets of a job."""
+    found = []
+    for data, questions in protocol.by_data(job.names):
+        own = samples_of(samples, data)
+        columns = [column for question in questions for column in question.task.columns]
+        y = own.y if data.draws is None else data.seen(job.seed)
+        found.append(Side(data.name, questions, own.replace(y=y[columns]), data.splits[job.fold]))
+    return found
+
+
+def _targets_of_draw(seen: Sequence[Side], targets: dict[str, Target]) -> dict[str, Target]:
     """Return the tasks as the labels that this seed sees show them; raise if these show other classes."""
-    if protocol.draws is None:
-        return targets
-    labels = protocol.seen(job.seed).iloc[protocol.splits[job.fold].train]
-    own = {task.name: task.fit_target(labels[task.columns].reset_index(drop=True)) for task in job.tasks}
+    own: dict[str, Target] = {}
+    for side in seen:
+        for question in side.questions:
+            labels = side.samples.y.iloc[side.split.train][question.task.columns]
+            own[question.name] = question.task.fit_target(labels.reset_index(drop=True))
     for name, target in own.items():
         wanted, found = (list(getattr(each, "classes", [])) for each in (targets[name], target))
         if found != wanted:
             raise DataError(f"The draw of labels must show the classes {wanted} of {name!r}; got {found}.")
-    return own
+    return {name: own[name] for name in targets}
 
 
 @contextmanager
@@ -154,39 +183,47 @@ def quiet() -> Iterator[list[warnings.WarningMessage]]:
 Answer = tuple[dict[str, np.ndarray], pd.DataFrame, dict[str, Any]]
 
 
-def _answer_network(job: Job, samples: Samples, split: Split, targets: dict[str, Target]) -> Answer:
+def _answer_network(job: Job, seen: list[Side], targets: dict[str, Target]) -> Answer:
     recorder = AffinityRecorder(job.record_every) if job.record_every else None
     callbacks = [] if recorder is None else [recorder]
-    estimator, facts = _trained(cast(MultiTaskEstimator, job.learner), samples, split, callbacks)
+    estimator, facts = _trained(cast(MultiTaskEstimator, job.learner), seen, callbacks)
     if recorder is not None:
-        facts["affinity"] = _affinity(recorder, job.task_names)
-    test = samples[split.test]
-    decoded = estimator.decode(test)
-    return {name: decoded[name] for name in targets}, estimator.history_, facts
+        facts["affinity"] = _affinity(recorder, list(job.names))
+    decoded = estimator.decode(_plain({side.name: side.samples[side.split.test] for side in seen}))
+    if len(seen) == 1:
+        return {question.name: decoded[question.task.name] for question in seen[0].questions}, estimator.history_, facts
+    found = {question.name: (side.name, question.task.name) for side in seen for question in side.questions}
+    answers = {name: decoded[data][task] for name, (data, task) in found.items()}
+    for name, target in targets.items():
+        if isinstance(target, ClassificationTarget):
+            answers[name] = _own_classes(answers[name], estimator.classes_[found[name][1]], target)
+    return answers, estimator.history_, facts
 
 
-def _answer_probe(job: Job, samples: Samples, split: Split, targets: dict[str, Target]) -> Answer:
-    probe = cast(Probe, job.learner)
+def _own_classes(probabilities: np.ndarray, classes: list[Any], target: ClassificationTarget) -> np.ndarray:
+    """Return the probabilities of the classes that a data set's own training rows show, (n_test, n_classes)."""
+    return pd.DataFrame(probabilities, columns=classes).reindex(columns=target.classes, fill_value=0.0).to_numpy()
+
+
+def _answer_probe(job: Job, seen: list[Side], targets: dict[str, Target]) -> Answer:
+    (side,), probe = seen, cast(Probe, job.learner)
+    samples, split, tasks = side.samples, side.split, [question.task for question in side.questions]
     chosen = split if probe.source is not None else replace(split, validation=split.validation[:0])
-    estimator, facts = _trained(probe.estimator, samples, chosen)
+    estimator, facts = _trained(probe.estimator, [replace(side, split=chosen)])
     encoder = BackboneEncoder(estimator)
-    sides = [(encoder.transform(samples[rows]), samples.y.iloc[rows]) for rows in (split.train, split.validation)]
-    validated = all(samples.y.iloc[split.validation][task.columns].notna().any(axis=None) for task in job.tasks)
-    heads = LinearHeads(list(job.tasks), random_state=job.seed)
-    heads.fit(*sides[0], validation=sides[1] if validated else None)
+    parts = [(encoder.transform(samples[rows]), samples.y.iloc[rows]) for rows in (split.train, split.validation)]
+    validated = all(samples.y.iloc[split.validation][task.columns].notna().any(axis=None) for task in tasks)
+    heads = LinearHeads(tasks, random_state=job.seed)
+    heads.fit(*parts[0], validation=parts[1] if validated else None)
     return heads.decode(encoder.transform(samples[split.test])), estimator.history_, facts
 
 
 def _trained(
-    learner: MultiTaskEstimator, samples: Samples, split: Split, callbacks: Sequence[Callback] = ()
+    learner: MultiTaskEstimator, seen: Sequence[Side], callbacks: Sequence[Callback] = ()
 ) -> tuple[MultiTaskEstimator, dict[str, Any]]:
     """Return a fitted copy, and what is known about its training."""
-    estimator = cast(MultiTaskEstimator, clone(learner))
     watch = Watch()
-    held_out = samples[split.validation] if len(split.validation) else None
-    if held_out is None:
-        estimator.set_params(validation=None)
-    estimator.fit(samples[split.train], validation=held_out, callbacks=[watch, *callbacks])
+    estimator = learn(learner, seen, [watch, *callbacks])
     return estimator, {
         "random_state": estimator.random_state,
         "n_parameters": sum(parameter.numel() for parameter in estimator.model_.parameters()),
@@ -196,9 +233,24 @@ def _trained(
     }
 
 
-def _answer_baseline(job: Job, samples: Samples, split: Split, targets: dict[str, Target]) -> Answer:
+def learn(learner: MultiTaskEstimator, seen: Sequence[Side], callbacks: Sequence[Callback]) -> MultiTaskEstimator:
+    """Return a copy that has learned from the training parts; the validation parts choose its epoch."""
+    estimator = cast(MultiTaskEstimator, clone(learner))
+    held_out = {side.name: side.samples[side.split.validation] for side in seen if len(side.split.validation)}
+    if len(held_out) < len(seen):
+        estimator.set_params(validation=None)
+    train = {side.name: side.samples[side.split.train] for side in seen}
+    return estimator.fit(_plain(train), validation=_plain(held_out) if held_out else None, callbacks=callbacks)
+
+
+def _plain(parts: dict[str, Samples]) -> Any:
+    """Return what an estimator takes: a data set by itself needs no name."""
+    return parts if len(parts) > 1 else next(iter(parts.values()))
+
+
+def _answer_baseline(job: Job, seen: list[Side], targets: dict[str, Target]) -> Answer:
     (name, target), baseline = next(iter(targets.items())), cast(Baseline, job.learner)
-    decoded, facts = baseline.answer(samples, split, target)
+    decoded, facts = baseline.answer(seen[0].samples, seen[0].split, target)
     return {name: decoded}, pd.DataFrame(), facts
 
 
@@ -206,8 +258,9 @@ ANSWERS: dict[type[Any], Callable[..., Answer]] = {Baseline: _answer_baseline, P
 
 
 def _counts(job: Job, protocol: Protocol) -> dict[str, dict[str, int]]:
-    counts = protocol.splits[job.fold].counts(labelled(job.tasks, protocol.seen(job.seed)))
-    return {task.name: {side: int(n) for side, n in counts.loc[task.name].items()} for task in job.tasks}
+    """Return how many labelled rows of each question are on each side."""
+    counts = {name: protocol.question(name).counts(job.fold, job.seed) for name in job.names}
+    return {name: {str(side): int(n) for side, n in found.items()} for name, found in counts.items()}
 
 
 def _affinity(recorder: AffinityRecorder, names: list[str]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from multitide.checks import check_choice
-from multitide.statistics import Gain, GainTable, estimate, figure_table, mean_table, row_table
+from multitide.statistics import Gain, GainTable, among_others, estimate, figure_table, mean_table, row_table
 from multitide.study.evidence import Evidence
 from multitide.study.measures import figure, is_row_mean, row_values
 from multitide.study.verdicts import Verdict, judge
@@ -34,9 +34,9 @@ def gain_rows(evidence: Evidence, margin: float, confidence: float) -> pd.DataFr
         would settle it), what it rests on, and the parts of its variance.
     """
     rows = []
-    for task in evidence.protocol.task_names:
+    for task in evidence.protocol.names:
         tables = {arm: loss_table(evidence, arm, task) for arm in _answering(evidence, task)}
-        rows += _judged(evidence, tables, margin, confidence, {"task": task})
+        rows += _judged(evidence, tables, margin, confidence, task)
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -48,9 +48,9 @@ def mean_gain_rows(evidence: Evidence, margin: float, confidence: float) -> pd.D
     DataFrame
         One row an arm: the columns of :func:`gain_rows` but ``task``, and ``mean_rank`` (1 = least loss of all arms).
     """
-    arms = _answering(evidence, *evidence.protocol.task_names)
+    arms = _answering(evidence, *evidence.protocol.names)
     tables = {arm: _mean_over_tasks(evidence, arm) for arm in arms}
-    table = pd.DataFrame(_judged(evidence, tables, margin, confidence, {}), columns=COLUMNS[1:])
+    table = pd.DataFrame(_judged(evidence, tables, margin, confidence), columns=COLUMNS[1:])
     return table.assign(mean_rank=table["arm"].map(mean_ranks(evidence)))
 
 
@@ -64,20 +64,20 @@ def metric_gain_rows(evidence: Evidence, metric: str, confidence: float) -> pd.D
     """
     check_choice("metric", metric, [*HIGHER_IS_BETTER])
     rows = []
-    for task in evidence.protocol.tasks:
-        if metric != "loss" and metric not in evidence.targets[task.name, 0].metric_names:
+    for task in evidence.protocol.names:
+        if metric != "loss" and metric not in evidence.targets[task, 0].metric_names:
             continue
-        for arm in _answering(evidence, task.name):
-            table = _metric_table(evidence, arm, task.name, metric)
-            found = None if table is None else _estimate(evidence, table, confidence)
-            rows.append({"task": task.name, "arm": arm} | _numbers(evidence, found))
+        for arm in _answering(evidence, task):
+            table = _metric_table(evidence, arm, task, metric)
+            found = None if table is None else _estimate(evidence, table, confidence, task)
+            rows.append({"task": task, "arm": arm} | _numbers(evidence, found))
     return pd.DataFrame(rows, columns=["task", "arm", *INTERVAL, *COUNTS, *PARTS])
 
 
 def mean_ranks(evidence: Evidence) -> dict[str, float]:
     """Return for every arm its mean rank over the tasks that all arms answer, by mean loss."""
     losses = {}
-    for task in evidence.protocol.task_names:
+    for task in evidence.protocol.names:
         means = {arm: _mean_loss(evidence, arm, task) for arm in evidence.arm_names}
         if not any(np.isnan(list(means.values()))):
             losses[task] = means
@@ -107,9 +107,9 @@ def contrast_rows(
         What the column ``arm`` says.
     """
     rows = []
-    for task in evidence.protocol.task_names:
+    for task in evidence.protocol.names:
         tables = {arm: contrast_table(evidence, task, signs)}
-        rows += _judged(evidence, tables, margin, confidence, {"task": task})
+        rows += _judged(evidence, tables, margin, confidence, task)
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -121,14 +121,21 @@ def contrast_table(
     if not seeds:
         return None
     sums = [sum(sign * evidence.losses(arm, task, seed) for arm, sign in signs.items()) for seed in seeds]
-    test = evidence.protocol.test
-    return row_table(np.stack(sums), test["group"].to_numpy(), _folds(evidence), int(test["group"].max()) + 1)
+    data = evidence.protocol.question(task).data
+    groups, folds = (data.test[name].to_numpy() for name in ("group", "fold"))
+    return row_table(np.stack(sums), groups, folds if evidence.protocol.n_folds > 1 else None, data.n_groups)
 
 
 def _mean_over_tasks(evidence: Evidence, arm: str) -> GainTable | None:
-    seeds = _common_seeds(evidence, [evidence.reference, arm], evidence.protocol.task_names)
-    tables = [loss_table(evidence, arm, task, seeds) for task in evidence.protocol.task_names]
-    return mean_table([table for table in tables if table is not None]) if seeds else None
+    protocol = evidence.protocol
+    seeds = _common_seeds(evidence, [evidence.reference, arm], protocol.names)
+    tables = []
+    for i, data in enumerate(protocol.data):
+        # No group is in two data sets: each has numbers of its own, after those of the data sets before it.
+        before, after = (sum(other.n_groups for other in some) for some in (protocol.data[:i], protocol.data[i + 1 :]))
+        found = [loss_table(evidence, arm, q.name, seeds) for q in protocol.questions if q.data.name == data.name]
+        tables += [among_others(table, before, after) for table in found if table is not None]
+    return mean_table(tables) if seeds else None
 
 
 def _metric_table(evidence: Evidence, arm: str, task: str, metric: str) -> GainTable | None:
@@ -140,13 +147,14 @@ def _metric_table(evidence: Evidence, arm: str, task: str, metric: str) -> GainT
         return None
     sign = 1.0 if HIGHER_IS_BETTER[metric] else -1.0
     ours, theirs = ([evidence.measured(name, task, seed) for seed in seeds] for name in (arm, evidence.reference))
-    groups, folds = (evidence.protocol.test.loc[evidence.labelled(task), name].to_numpy() for name in ("group", "fold"))
-    folds = folds if len(evidence.protocol.splits) > 1 else None
+    data = evidence.protocol.question(task).data
+    groups, folds = (data.test.loc[evidence.labelled(task), name].to_numpy() for name in ("group", "fold"))
+    folds = folds if evidence.protocol.n_folds > 1 else None
 
     if is_row_mean(metric, ours[0]):
         pairs = zip(ours, theirs, strict=True)
         rows = np.stack([sign * (row_values(metric, our) - row_values(metric, their)) for our, their in pairs])
-        return row_table(rows, groups, folds, int(evidence.protocol.test["group"].max()) + 1)
+        return row_table(rows, groups, folds, data.n_groups)
 
     def differences(mask: np.ndarray) -> np.ndarray:
         pairs = zip(ours, theirs, strict=True)
@@ -160,24 +168,27 @@ def _judged(
     tables: dict[str, GainTable | None],
     margin: float,
     confidence: float,
-    names: dict[str, Any],
+    task: str | None = None,
 ) -> list[dict[str, Any]]:
-    gains = {arm: _estimate(evidence, table, confidence) for arm, table in tables.items() if table is not None}
+    gains = {arm: _estimate(evidence, table, confidence, task) for arm, table in tables.items() if table is not None}
     verdicts = dict(zip(gains, judge(list(gains.values()), margin, confidence), strict=True))
+    named = {} if task is None else {"task": task}
     return [
-        names | {"arm": arm} | _numbers(evidence, gains.get(arm)) | _words(evidence, arm, verdicts.get(arm))
+        named | {"arm": arm} | _numbers(evidence, gains.get(arm)) | _words(evidence, arm, verdicts.get(arm))
         for arm in tables
     ]
 
 
-def _estimate(evidence: Evidence, table: GainTable, confidence: float) -> Gain:
-    return estimate(table, confidence=confidence, test_to_train=evidence.protocol.test_to_train)
+def _estimate(evidence: Evidence, table: GainTable, confidence: float, task: str | None) -> Gain:
+    """Return the gain in a task, or the mean gain over all."""
+    cut = evidence.protocol if task is None else evidence.protocol.question(task).data
+    return estimate(table, confidence=confidence, test_to_train=cut.test_to_train)
 
 
 def _numbers(evidence: Evidence, gain: Gain | None) -> dict[str, Any]:
     if gain is None:
         return {name: 0 if name in COUNTS else np.nan for name in [*INTERVAL, *COUNTS, *PARTS]}
-    counts = {"n_folds": len(evidence.protocol.splits), "n_labelled": gain.n_rows}
+    counts = {"n_folds": evidence.protocol.n_folds, "n_labelled": gain.n_rows}
     return {name: getattr(gain, name) for name in [*INTERVAL, *PARTS, "n_seeds", "n_groups"]} | counts
 
 
@@ -197,10 +208,6 @@ def _answering(evidence: Evidence, *tasks: str) -> list[str]:
 def _common_seeds(evidence: Evidence, arms: Sequence[str], tasks: Sequence[str]) -> list[int]:
     sets = [set(evidence.seeds(arm, task)) for arm in arms for task in tasks]
     return sorted(set.intersection(*sets))
-
-
-def _folds(evidence: Evidence) -> np.ndarray | None:
-    return evidence.protocol.test["fold"].to_numpy() if len(evidence.protocol.splits) > 1 else None
 
 
 def _mean_loss(evidence: Evidence, arm: str, task: str) -> float:

@@ -11,8 +11,8 @@ import pandas as pd
 
 from multitide.samples import Samples
 from multitide.splits import Split
+from multitide.study.cutting import learned_rows
 from multitide.study.groups import MIN_GROUPS
-from multitide.study.protocol import learned_rows
 from multitide.tasks import Task
 
 Unit = Literal["sample", "series"]

@@ -1,4 +1,4 @@
-"""One job: a group of tasks to be learned together with one seed on one fold, and the key that names it."""
+"""One job: questions to be learned together with one seed on one fold, and the key that names it."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Job:
     ----------
     learner : MultiTaskEstimator, Baseline or Probe
         Not fitted, with the budget and the seed of this fit.
-    tasks : tuple of Task
-        Learned together.
+    names : tuple of str
+        The questions that are learned together.
     seed : int
         Number of the seed, from 0.
     fold : int
@@ -48,62 +48,55 @@ class Job:
     """
 
     learner: MultiTaskEstimator | Baseline | Probe
-    tasks: tuple[Task, ...]
+    names: tuple[str, ...]
     seed: int
     fold: int
     key: str
     settings: dict[str, Any]
     record_every: int = 0
 
-    @property
-    def task_names(self) -> list[str]:
-        """Names of its tasks."""
-        return [task.name for task in self.tasks]
-
 
 def make_job(arm: Arm, group: tuple[str, ...], protocol: Protocol, seed: int, fold: int) -> Job:
-    """Prepare one fit of an arm: its tasks, its seed, and as many optimiser steps as every other arm may take."""
-    by_name = {task.name: task for task in protocol.tasks}
-    tasks = tuple(by_name[name] for name in group)
+    """Prepare one fit of an arm: its questions, its seed, and as many optimiser steps as every other arm may take."""
     settings = arm.settings
     learner = arm.learner
     random_state = None
     if isinstance(learner, Probe):
-        learned = tuple(by_name[name] for name in learner.learned(group))
-        estimator = _ready(learner.estimator, protocol, learned, seed, fold)
+        estimator = _ready(learner.estimator, protocol, learner.learned(group), seed, fold)
         learner, random_state = replace(learner, estimator=estimator), estimator.random_state
         settings |= {"max_epochs": estimator.max_epochs, "patience": _patience(estimator)}
     elif isinstance(learner, MultiTaskEstimator):
-        learner = _ready(learner, protocol, tasks, seed, fold)
+        learner = _ready(learner, protocol, group, seed, fold)
         random_state = learner.random_state
         settings |= {"max_epochs": learner.max_epochs, "patience": _patience(learner)}
-        if len(tasks) == 1:
+        if len(group) == 1:
             settings |= {"sharing": _of_one_task(settings["sharing"]), "aggregator": None}
     if arm.record_every:  # the answers are the same, but such a fit knows more
         settings |= {"record_every": arm.record_every}
-    key = _key(settings, tasks, random_state, protocol.fingerprint(seed, fold))
-    return Job(learner, tasks, seed, fold, key, settings, arm.record_every)
+    key = _key(settings, protocol, group, random_state, seed, fold)
+    return Job(learner, group, seed, fold, key, settings, arm.record_every)
 
 
 def _ready(
-    learner: MultiTaskEstimator, protocol: Protocol, tasks: tuple[Task, ...], seed: int, fold: int
+    learner: MultiTaskEstimator, protocol: Protocol, names: tuple[str, ...], seed: int, fold: int
 ) -> MultiTaskEstimator:
     """Return a copy with its tasks, its seed and its budget."""
-    ready = with_budget(learner, protocol, tasks, seed, fold)
-    return ready.set_params(tasks=list(tasks), random_state=(learner.random_state or 0) + seed, verbose=0)
+    ready = with_budget(learner, protocol, names, seed, fold)
+    tasks = tasks_of(protocol, names)
+    return ready.set_params(tasks=tasks, random_state=(learner.random_state or 0) + seed, verbose=0)
 
 
 def with_budget(
-    learner: MultiTaskEstimator, protocol: Protocol, tasks: tuple[Task, ...], seed: int, fold: int
+    learner: MultiTaskEstimator, protocol: Protocol, names: tuple[str, ...], seed: int, fold: int
 ) -> MultiTaskEstimator:
     """Return a copy whose epochs and patience make as many optimiser steps as an epoch over all labelled rows would.
 
-    A task alone has fewer rows, so its epochs are shorter; with equally many of them it would be trained less, and what
-    is due to more steps would be put down to sharing.
+    A task alone, or a data set alone, has fewer rows, so its epochs are shorter; with equally many of them it would be
+    trained less, and what is due to more steps would be put down to sharing.
     """
     copy = cast(MultiTaskEstimator, clone(learner))
-    of_all = steps_an_epoch(copy, protocol, tuple(protocol.tasks), seed, fold)
-    longer = of_all / steps_an_epoch(copy, protocol, tasks, seed, fold)
+    of_all = steps_an_epoch(copy, protocol, tuple(protocol.names), seed, fold)
+    longer = of_all / steps_an_epoch(copy, protocol, names, seed, fold)
     copy.set_params(max_epochs=max(1, round(copy.max_epochs * longer)))
     patience = _patience(copy)
     if patience is not None and longer != 1:
@@ -112,17 +105,25 @@ def with_budget(
 
 
 def steps_an_epoch(
-    learner: MultiTaskEstimator, protocol: Protocol, tasks: tuple[Task, ...], seed: int, fold: int
+    learner: MultiTaskEstimator, protocol: Protocol, names: tuple[str, ...], seed: int, fold: int
 ) -> int:
-    """Return the number of optimiser steps that an epoch over the labelled rows of these tasks has."""
-    n_rows = teaching_rows(protocol, tasks, seed, fold)
+    """Return the number of optimiser steps that an epoch over the labelled rows of these questions has."""
+    n_rows = teaching_rows(protocol, names, seed, fold)
     return max(1, math.ceil(n_rows / resolve_batch_size(learner.batch_size, n_rows)))
 
 
-def teaching_rows(protocol: Protocol, tasks: tuple[Task, ...], seed: int, fold: int) -> int:
-    """Return the number of training rows that have a label of any of these tasks."""
-    columns = [column for task in tasks for column in task.columns]
-    return int(protocol.seen(seed).iloc[protocol.splits[fold].train][columns].notna().any(axis=1).sum())
+def teaching_rows(protocol: Protocol, names: tuple[str, ...], seed: int, fold: int) -> int:
+    """Return the number of training rows that have a label of any of these questions, over all data sets."""
+    n_rows = 0
+    for data, questions in protocol.by_data(names):
+        columns = [column for question in questions for column in question.task.columns]
+        n_rows += int(data.seen(seed).iloc[data.splits[fold].train][columns].notna().any(axis=1).sum())
+    return n_rows
+
+
+def tasks_of(protocol: Protocol, names: tuple[str, ...]) -> list[Task]:
+    """Return the tasks of some questions, each once."""
+    return list({question.task.name: question.task for question in map(protocol.question, names)}.values())
 
 
 @cache
@@ -143,11 +144,22 @@ def _patience(learner: MultiTaskEstimator) -> int | None:
     return cast(Training, make_part("training", learner.training)).patience
 
 
-def _key(settings: dict[str, Any], tasks: tuple[Task, ...], random_state: int | None, data: str) -> str:
+def _key(
+    settings: dict[str, Any],
+    protocol: Protocol,
+    group: tuple[str, ...],
+    random_state: int | None,
+    seed: int,
+    fold: int,
+) -> str:
+    asked = [protocol.question(name) for name in group]
+    data: Any = asked[0].data.fingerprint(seed, fold)
+    if len(protocol.data) > 1:  # the same task is another one elsewhere, and the order of data sets decides
+        data = [(question.name, question.data.fingerprint(seed, fold)) for question in asked]
     content = {
         "schema": SCHEMA,
         "settings": settings,
-        "tasks": [task_to_config(task) for task in tasks],
+        "tasks": [task_to_config(task) for task in tasks_of(protocol, group)],
         "random_state": random_state,
         "data": data,
         "versions": versions(),

@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from multitide.checks import one_of
+from multitide.config import gathering, raise_problems
+from multitide.estimator import MultiTaskEstimator
+from multitide.fitting.fit import check_several
+from multitide.fitting.recipe import make_recipe
 from multitide.study.arms import Arm
 from multitide.study.jobs import Job, make_job
 from multitide.study.protocol import Protocol
@@ -47,13 +52,40 @@ class Plan:
         return [name for name, needed in self.runs.items() if not all(key in keys for key in needed)]
 
 
+def check_learnable(arms: Sequence[Arm], protocol: Protocol) -> None:
+    """Raise unless every network of every arm can learn of the data sets that it is to learn of.
+
+    Raises
+    ------
+    ParameterError
+        With every arm that cannot.
+    """
+    problems = [f"`arms.{arm.name}`: {line}" for arm in arms for line in _problems(arm, protocol)]
+    raise_problems(problems)
+
+
+def _problems(arm: Arm, protocol: Protocol) -> list[str]:
+    """Return what keeps an arm from learning of several data sets."""
+    if arm.seek is not None and len(protocol.data) > 1:
+        return [
+            f"`groups` must be lists of questions, or {one_of(protocol.divisions)}, with several data sets; they "
+            f"cannot be found by {arm.seek.method!r}, which is for tasks of the same series."
+        ]
+    n_data = max((len(protocol.by_data(group)) for group in arm.groups), default=1)
+    problems: list[str] = []
+    if n_data > 1 and isinstance(arm.learner, MultiTaskEstimator):
+        with gathering(problems):
+            check_several(make_recipe(arm.learner.get_params(deep=False)), n_data)
+    return [f"{line} With groups='per_data_set' every network learns of one." for line in problems]
+
+
 def make_plan(arms: Sequence[Arm], protocol: Protocol) -> Plan:
     """List the fits of all arms."""
     jobs: dict[str, Job] = {}
     runs: dict[RunName, list[str]] = {}
     for seed in range(protocol.n_seeds):
         for arm in arms:
-            for fold in range(len(protocol.splits)):
+            for fold in range(protocol.n_folds):
                 made = [make_job(arm, group, protocol, seed, fold) for group in arm.groups]
                 runs[arm.name, seed, fold] = [job.key for job in made]
                 jobs |= {job.key: job for job in made if job.key not in jobs}

@@ -1,24 +1,62 @@
-"""What all arms of a study have in common: samples, tasks, splits, seeds and the groups of test rows."""
+"""What all arms of a study have in common: data sets with their splits, tasks, seeds, and what is judged."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from multitide.checks import check_positive_int, one_of, suggest
-from multitide.errors import DataError, ParameterError
-from multitide.fitting.sides import fitting_rule
+from multitide.checks import check_positive_int
+from multitide.errors import ParameterError
+from multitide.fitting.domains import PLAIN, as_data_sets, check_names, in_domain, tasks_of
 from multitide.samples import Samples
-from multitide.splits import Split, Splitter
-from multitide.study.groups import independent_groups
-from multitide.tasks import Target, Task
+from multitide.splits import Splitter
+from multitide.study.cutting import StudyData, cut_data
+from multitide.tasks import Target, Task, labelled
 
-Cut = Splitter | Split | None
+Given = Samples | Mapping[str, Samples]  # what a study is made of: one data set, or several by name
+
+
+@dataclass(frozen=True)
+class Question:
+    """A task on a data set: what is judged by itself.
+
+    Attributes
+    ----------
+    name : str
+        That of the task; with several data sets "task @ data set".
+    task : Task
+    data : StudyData
+    """
+
+    name: str
+    task: Task
+    data: StudyData
+
+    @property
+    def y(self) -> pd.DataFrame:
+        """The task's labels, one row a sample of the data set."""
+        return self.data.y[self.task.columns]
+
+    def target(self, fold: int) -> Target:
+        """Return the task as the data set's training rows show it: every arm's losses are in units of its trivial loss.
+
+        A network that learned of several data sets may know classes that this one never showed; they count as wrong.
+        """
+        return self.task.fit_target(self.y.iloc[self.data.splits[fold].train].reset_index(drop=True))
+
+    def counts(self, fold: int, seed: int = 0) -> pd.Series:
+        """Return how many samples have a label that a seed sees on each side of a fold."""
+        known = labelled([self.task], self.data.seen(seed))
+        return self.data.splits[fold].counts(known).loc[self.task.name]
+
+    def labels(self, fold: int) -> pd.DataFrame:
+        """Return the labels on one fold's test rows."""
+        return self.y.iloc[self.data.splits[fold].test].reset_index(drop=True)
 
 
 @dataclass(frozen=True)
@@ -29,72 +67,72 @@ class Protocol:
     ----------
     tasks : list of Task
         With declared kinds.
-    y : DataFrame, one row a sample
-        The tasks' labels.
-    splits : list of Split
-        One, or one a fold.
+    data : list of StudyData
+        The data sets, most often a single one, whose name is "".
     n_seeds : int
         Number of networks that every arm trains on every split.
-    test : DataFrame, one row a test row
-        ``row`` (number of the sample), ``fold``, ``group``, ``series`` and, where samples have it, ``time``; folds
-        follow each other.
-    fingerprints : list of str
-        For each fold a short hash of the samples and their split.
-    draws : list of DataFrame, optional
-        For each seed the labels that its networks see, where seeds see different ones; those of the first are `y`,
-        which gives all losses their unit.
     """
 
     tasks: list[Task]
-    y: pd.DataFrame
-    splits: list[Split]
+    data: list[StudyData]
     n_seeds: int
-    test: pd.DataFrame
-    fingerprints: list[str]
-    draws: Sequence[pd.DataFrame] | None = None
+
+    @cached_property
+    def questions(self) -> list[Question]:
+        """Every task on every data set that has it, data set by data set."""
+        by_name = {task.name: task for task in self.tasks}
+        return [
+            Question(f"{name} @ {data.name}" if data.name else name, by_name[name], data)
+            for data in self.data
+            for name in data.task_names
+        ]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the questions."""
+        return [question.name for question in self.questions]
+
+    def question(self, name: str) -> Question:
+        """Return a question by its name."""
+        return next(question for question in self.questions if question.name == name)
+
+    def by_data(self, names: Sequence[str]) -> list[tuple[StudyData, list[Question]]]:
+        """Return the data sets of some questions, each with those that are asked of it."""
+        asked = [self.question(name) for name in names]
+        found = [(data, [question for question in asked if question.data.name == data.name]) for data in self.data]
+        return [(data, questions) for data, questions in found if questions]
+
+    @property
+    def only(self) -> StudyData:
+        """The data set of a study that has one."""
+        (data,) = self.data
+        return data
+
+    @property
+    def n_folds(self) -> int:
+        """Number of splits of every data set."""
+        return len(self.data[0].splits)
 
     @property
     def test_to_train(self) -> float:
-        """Rows tested / rows learned from, mean over the folds."""
-        return float(np.mean([len(s.test) / len(learned_rows(s)) for s in self.splits]))
+        """Rows tested / rows learned from, mean over folds and data sets."""
+        return float(np.mean([data.test_to_train for data in self.data]))
 
     @property
-    def task_names(self) -> list[str]:
-        """Names of the tasks."""
-        return [task.name for task in self.tasks]
-
-    def seen(self, seed: int) -> pd.DataFrame:
-        """Return the labels that a seed's networks see."""
-        return self.y if self.draws is None else self.draws[seed]
-
-    def fingerprint(self, seed: int, fold: int) -> str:
-        """Return a short hash of the samples, their split, and the labels that a seed sees if it sees its own."""
-        known = self.fingerprints[fold]
-        if not seed or self.draws is None:
-            return known
-        rows = pd.util.hash_pandas_object(self.draws[seed].astype("str"), index=False).to_numpy()
-        return hashlib.sha256(known.encode() + rows.tobytes()).hexdigest()[:16]
-
-    def task(self, name: str) -> Task:
-        """Return a task by its name."""
-        return next(task for task in self.tasks if task.name == name)
-
-    def target(self, task: Task, fold: int) -> Target:
-        """Return the task as one fold's training rows show it: every arm's losses are in units of its trivial loss."""
-        return task.fit_target(self.y.iloc[self.splits[fold].train][task.columns].reset_index(drop=True))
-
-    def labels(self, task: Task, fold: int) -> pd.DataFrame:
-        """Return a task's labels on one fold's test rows."""
-        return self.y.iloc[self.splits[fold].test][task.columns].reset_index(drop=True)
+    def divisions(self) -> dict[str, tuple[tuple[str, ...], ...]]:
+        """Ways to divide the questions among networks that have a name; none where there is one data set."""
+        if len(self.data) == 1:
+            return {}
+        return {name: _divided(self.questions, key) for name, key in DIVISIONS.items()}
 
 
 def make_protocol(
-    samples: Samples,
+    samples: Given,
     tasks: Sequence[Task],
-    split: Cut,
-    cv: int | Splitter | None,
+    split: Any,
+    cv: Any,
     n_seeds: int,
-    groups: str | Sequence[Any] | None = None,
+    groups: Any = None,
     draws: Sequence[pd.DataFrame] | None = None,
 ) -> Protocol:
     """Cut the samples and number the test rows' groups; see :func:`multitide.compare`.
@@ -109,85 +147,75 @@ def make_protocol(
     check_positive_int("n_seeds", n_seeds)
     if draws is not None and (cv is not None or len(draws) < n_seeds):
         raise ParameterError(f"`draws` must be labels for each of {n_seeds} seeds, without `cv`; got {len(draws)}.")
-    y = samples.y[[column for task in tasks for column in task.columns]]
-    samples = samples.replace(y=y)
-    rule = make_rule(samples, split, cv)
-    splits = [rule] if isinstance(rule, Split) else [rule.split(samples)] if cv is None else rule.folds(samples)
-    _check_labels(y, splits)
-    if groups is None and isinstance(rule, Splitter) and rule.by == "group":
-        groups = rule.column  # what is kept whole by the split is what varies from one test to the next
-    test = _test_rows(samples if groups is None else samples.replace(series=_groups(samples, groups)), splits)
-    data = samples.fingerprint()
-    fingerprints = [_fingerprint(data, split) for split in splits]
-    own = None if draws is None else [draw[list(y)] for draw in draws]
-    return Protocol(list(tasks), y, splits, n_seeds, test, fingerprints, own)
+    given = {PLAIN: only_samples(samples, "`draws`")} if draws is not None else as_data_sets(samples)
+    cuts = [_of_each(what, value, list(given)) for what, value in (("split", split), ("cv", cv), ("groups", groups))]
+    cuts.append(dict.fromkeys(given, draws))
+    data = []
+    for name, each in given.items():
+        with in_domain(name):
+            own = _own_tasks(each, tasks) if len(given) > 1 else tasks
+            data.append(cut_data(name if len(given) > 1 else PLAIN, each, own, *(cut[name] for cut in cuts)))
+    n_folds = {each.name: len(each.splits) for each in data}
+    if len(set(n_folds.values())) > 1:
+        raise ParameterError(f"`cv` must give every data set as many folds as the others have; got {n_folds}.")
+    return Protocol(list(tasks), data, n_seeds)
 
 
-def make_rule(samples: Samples, split: Cut, cv: int | Splitter | None) -> Splitter | Split:
-    """Return the rule of a study's splits, the one that fits the samples where none is given, or the split itself."""
-    if not isinstance(split, Splitter | Split | None):
-        raise ParameterError(f"`split` must be a Splitter, a Split or None; got {split!r}.")
-    if isinstance(split, Split):
-        if cv is not None:
-            raise ParameterError("`split` must be a Splitter or left out beside `cv`; got a Split, which has no folds.")
-        return split
-    rule = split or Splitter(by=fitting_rule(samples, seed=0).by)
-    if cv is None or isinstance(cv, Splitter):
-        return cv or rule
-    if isinstance(cv, bool) or not isinstance(cv, int) or cv < 2:
-        raise ParameterError(f"`cv` must be a number of folds of at least 2, or a Splitter; got {cv!r}.")
-    return replace(rule, n_folds=cv)
+def samples_of(samples: Given, data: StudyData) -> Samples:
+    """Return the samples of a data set of a study."""
+    return samples if isinstance(samples, Samples) else samples[data.name or next(iter(samples))]
 
 
-def _groups(samples: Samples, groups: str | Sequence[Any]) -> np.ndarray:
-    """Return the group of every sample that the user or the split names."""
-    if isinstance(groups, str):
-        names = [] if samples.extra is None else list(samples.extra)
-        if groups not in names:
-            known = f"{one_of(names)}; they are kept by read_table(..., extra=[...])" if names else "and there is none"
-            raise ParameterError(
-                f"`groups` must be an extra column of the samples, {known}; got {groups!r}.{suggest(groups, names)}"
-            )
-        groups = samples.extra[groups].to_numpy()  # type: ignore[index]
-    if len(groups) != len(samples):
-        raise ParameterError(f"`groups` must have an entry for every sample, {len(samples)}; got {len(groups)}.")
-    return np.asarray(groups)
+def only_samples(samples: Given, what: str) -> Samples:
+    """Return the samples of the only data set.
+
+    Parameters
+    ----------
+    samples : Samples or dict of Samples
+    what : str
+        What knows of one only.
+
+    Raises
+    ------
+    ParameterError
+        If there are several.
+    """
+    given = as_data_sets(samples)
+    if len(given) > 1:
+        raise ParameterError(
+            f"`samples` must be of one data set for {what}; got {len(given)}, {', '.join(given)}. "
+            "`compare` takes several, and says whether they should be learned together."
+        )
+    return next(iter(given.values()))
 
 
-def learned_rows(split: Split) -> np.ndarray:
-    """Return the samples that teach or choose the epoch."""
-    return np.concatenate([split.train, split.validation])
+def _of_each(what: str, value: Any, names: Sequence[str]) -> dict[str, Any]:
+    """Return an argument for every data set: what a dict says of it (else None), or the same for all."""
+    if isinstance(value, Mapping):
+        check_names(value, names, what)
+        return {name: value.get(name) for name in names}
+    if len(names) > 1 and not isinstance(value, Splitter | str | int | None):
+        raise ParameterError(
+            f"`{what}` must be a dict with an entry for each of several data sets, where it numbers samples; got "
+            f"{type(value).__name__}."
+        )
+    return dict.fromkeys(names, value)
 
 
-def _test_rows(samples: Samples, splits: Sequence[Split]) -> pd.DataFrame:
-    rows = np.concatenate([split.test for split in splits])
-    new = not any(np.isin(samples.series[s.test], samples.series[learned_rows(s)]).any() for s in splits)
-    table = pd.DataFrame(
-        {
-            "row": rows,
-            "fold": np.repeat(np.arange(len(splits)), [len(split.test) for split in splits]),
-            "group": independent_groups(samples, rows, new_series=new),
-            "series": samples.series[rows],
-        }
-    )
-    return table if samples.time is None else table.assign(time=samples.time[rows])
+def _own_tasks(samples: Samples, tasks: Sequence[Task]) -> list[Task]:
+    """Return the tasks whose columns, and some of whose labels, are in these samples."""
+    return [task for task in tasks_of(samples, tasks) if set(task.columns) <= set(samples.y)]
 
 
-def _check_labels(y: pd.DataFrame, splits: Sequence[Split]) -> None:
-    """Raise if a task cannot be learned or tested; a Splitter has seen to it, a user's own Split has not."""
-    problems = [
-        f"`split` must leave labels of every task on every side; got none of {task!r} in {side}."
-        for split in splits
-        for side, counts in split.counts(y)[["train", "test"]].items()
-        for task, count in counts.items()
-        if count == 0
-    ]
-    if problems:
-        raise DataError("\n".join(dict.fromkeys(problems)))
+def _divided(questions: Sequence[Question], key: Callable[[Question], str]) -> tuple[tuple[str, ...], ...]:
+    """Return the names of the questions, those of one key together."""
+    parts: dict[str, list[str]] = {}
+    for question in questions:
+        parts.setdefault(key(question), []).append(question.name)
+    return tuple(tuple(names) for names in parts.values())
 
 
-def _fingerprint(data: str, split: Split) -> str:
-    digest = hashlib.sha256(data.encode())
-    for side in (split.train, split.validation, split.test):
-        digest.update(b"|" + np.asarray(side, dtype=np.int64).tobytes())
-    return digest.hexdigest()[:16]
+DIVISIONS: dict[str, Callable[[Question], str]] = {
+    "per_data_set": lambda question: question.data.name,
+    "per_task": lambda question: question.task.name,
+}

@@ -49,13 +49,14 @@ def write_fit(fit: Fit, runs: Path) -> None:
         draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=runs))
         columns = {name: _columns(fit, name) for name in fit.answers}
         table = {
-            column: values
+            column: pd.Series(values)
             for name, answers in fit.answers.items()
             for column, values in zip(columns[name], np.atleast_2d(answers.T), strict=True)
         }
-        pd.DataFrame(table).to_parquet(draft / ANSWERS)
+        pd.DataFrame(table).to_parquet(draft / ANSWERS)  # data sets have test parts of their own lengths
         fit.history.to_parquet(draft / HISTORY)
-        content = {"key": fit.key, **fit.facts, "columns": columns}
+        n_rows = {name: len(answers) for name, answers in fit.answers.items()}
+        content = {"key": fit.key, **fit.facts, "columns": columns, "n_answers": n_rows}
         (draft / FACTS).write_text(json.dumps(content, indent=1, ensure_ascii=False, default=repr), encoding="utf-8")
         draft.chmod(0o755)
         os.replace(draft, runs / fit.key)
@@ -75,7 +76,9 @@ def read_fit(runs: Path, key: str) -> Fit | None:
     try:
         facts: dict[str, Any] = json.loads((folder / FACTS).read_text(encoding="utf-8"))
         table = pd.read_parquet(folder / ANSWERS)
-        answers = {name: _join(table, name, columns) for name, columns in facts.pop("columns").items()}
+        n_rows = facts.pop("n_answers", {})  # older ones have none: as many for every task
+        columns = facts.pop("columns")
+        answers = {name: _join(table[: n_rows.get(name)], name, columns[name]) for name in columns}
         history = pd.read_parquet(folder / HISTORY)
         return Fit(facts.pop("key"), facts, answers, history)
     except (OSError, ValueError, KeyError) as error:

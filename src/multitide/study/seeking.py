@@ -17,13 +17,12 @@ from sklearn.base import clone
 
 from multitide.errors import DataError, ParameterError, StoreError
 from multitide.estimator import MultiTaskEstimator
-from multitide.samples import Samples
 from multitide.study.arms import ALONE, BY_NAME, Arm, Seek
 from multitide.study.carry_out import Means, carry_out
 from multitide.study.fits import Fit
 from multitide.study.grouping import AFFINITY, PAIRS, Grouping, make_grouping
 from multitide.study.plan import Plan, make_plan
-from multitide.study.protocol import Protocol
+from multitide.study.protocol import Given, Protocol
 from multitide.study.record import write_atomically
 from multitide.tasks import task_to_config
 
@@ -46,13 +45,13 @@ def check_seekable(arms: list[Arm], protocol: Protocol) -> None:
         If there is no validation part to choose on.
     """
     sought = [arm for arm in arms if arm.seek is not None]
-    if sought and len(protocol.splits) > 1:
+    if sought and protocol.n_folds > 1:
         raise ParameterError(
             f"`cv` must be None with `arms.{sought[0].name}`, whose groups are found on the validation part: samples "
-            f"that choose in one fold are tested in another; got {len(protocol.splits)} folds. Give `groups` as lists."
+            f"that choose in one fold are tested in another; got {protocol.n_folds} folds. Give `groups` as lists."
         )
     if any(arm.seek.method == PAIRS for arm in sought if arm.seek is not None) and not len(
-        protocol.splits[0].validation
+        protocol.only.splits[0].validation
     ):
         raise DataError("`split` must have a validation part for groups to be found on it; it has none.")
 
@@ -60,7 +59,7 @@ def check_seekable(arms: list[Arm], protocol: Protocol) -> None:
 def seek_groups(
     arm: Arm,
     protocol: Protocol,
-    samples: Samples,
+    samples: Given,
     means: Means,
     budget: float = math.inf,
     known: Mapping[str, Fit] | None = None,
@@ -85,7 +84,7 @@ def seek_groups(
 
 
 def settle(
-    arms: list[Arm], protocol: Protocol, samples: Samples, means: Means, budget: float
+    arms: list[Arm], protocol: Protocol, samples: Given, means: Means, budget: float
 ) -> tuple[list[Arm], dict[str, Grouping], dict[str, Fit]]:
     """Find the groups of all arms that have none yet; return the arms, the groupings by arm, and the fits done.
 
@@ -119,7 +118,7 @@ def _with_groups(arm: Arm, found: Grouping | None) -> Arm:
 def _measured_arms(arm: Arm, protocol: Protocol) -> list[Arm]:
     """Return the arms whose fits tell what tasks do to each other."""
     assert arm.seek is not None
-    names = tuple(protocol.task_names)
+    names = tuple(protocol.names)
     if arm.seek.method == AFFINITY:
         return [Arm("shared", arm.learner, (names,), record_every=EVERY)]
     alone = cast(MultiTaskEstimator, clone(arm.learner).set_params(**BY_NAME[ALONE]))
@@ -132,7 +131,7 @@ def _measured_arms(arm: Arm, protocol: Protocol) -> list[Arm]:
 
 def _by_pairs(seek: Seek, protocol: Protocol, plan: Plan, fits: Mapping[str, Fit]) -> Grouping:
     """Read what each task gains on the validation part by the company of each other one."""
-    names = protocol.task_names
+    names = protocol.names
     gains: dict[tuple[int, int], list[float]] = {}
     alone = {seed: _validation_losses(plan, fits, ALONE, seed) for (arm, seed, _) in plan.runs if arm == ALONE}
     for arm, seed, _ in plan.runs:
@@ -149,7 +148,7 @@ def _by_pairs(seek: Seek, protocol: Protocol, plan: Plan, fits: Mapping[str, Fit
 
 def _by_affinity(seek: Seek, protocol: Protocol, plan: Plan, fits: Mapping[str, Fit]) -> Grouping:
     """Average what the shared runs recorded."""
-    names = protocol.task_names
+    names = protocol.names
     seen = [fit.facts["affinity"] for fit in fits.values() if fit.done and fit.key in plan.jobs]
     n = len(names)
     blank = {"affinity": np.full((n, n), np.nan), "cosines": np.full((n, n), np.nan), "norms": np.full(n, np.nan)}
@@ -201,7 +200,7 @@ def _key(arm: Arm, protocol: Protocol) -> str:
         "tasks": [task_to_config(task) for task in protocol.tasks],
         "n_seeds": protocol.n_seeds,
         "random_state": cast(Any, arm.learner).random_state,
-        "data": protocol.fingerprints,
+        "data": protocol.only.fingerprints,
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=repr).encode()).hexdigest()[:16]
 

@@ -19,8 +19,9 @@ from multitide.splits import Split, Splitter
 from multitide.study.conduct import compare
 from multitide.study.cost import parse_budget
 from multitide.study.curve import LabelCurve, folder_of
+from multitide.study.cutting import make_rule
 from multitide.study.hiding import fitting_unit, keep_share
-from multitide.study.protocol import make_rule
+from multitide.study.protocol import only_samples
 from multitide.tasks import Task, resolve_tasks
 
 SHARES = (0.05, 0.2, 0.5, 1.0)
@@ -96,6 +97,7 @@ def label_curve(
     raise_problems([f"`label_curve` has no parameter {n!r}.{suggest(n, known)}" for n in options if n not in known])
     seconds, started = parse_budget(budget), time.perf_counter()
     estimator = MultiTaskEstimator() if estimator is None else estimator
+    samples = only_samples(samples, "a curve over shares of labels")
     specs = resolve_tasks(estimator.tasks if tasks is None else tasks, samples.y)
     rule = make_rule(samples, split, None)
     if groups is None and isinstance(rule, Splitter) and rule.by == "group":

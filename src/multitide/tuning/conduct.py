@@ -23,10 +23,11 @@ from multitide.fitting.recipe import OPTIONAL, PART_PARAMETERS, make_part, make_
 from multitide.samples import Samples
 from multitide.splits import Split, Splitter
 from multitide.study.cost import parse_budget
+from multitide.study.cutting import make_rule
 from multitide.study.execution import default_n_jobs
 from multitide.study.fits import quiet, single_thread
 from multitide.study.jobs import versions
-from multitide.study.protocol import make_rule
+from multitide.study.protocol import only_samples
 from multitide.tasks import Task, labelled, resolve_tasks, task_to_config
 from multitide.tuning.execution import AT_ONCE, conduct_trials
 from multitide.tuning.progress import Listener, TuningBar
@@ -159,6 +160,7 @@ def _start(
     samples: Samples, tasks: Sequence[str | Task] | None, estimator: MultiTaskEstimator | None
 ) -> tuple[MultiTaskEstimator, list[Task]]:
     """Return the configuration that the search starts from, checked, with declared tasks and a seed."""
+    samples = only_samples(samples, "tune")
     estimator = MultiTaskEstimator() if estimator is None else estimator
     make_recipe(estimator.get_params(deep=False))
     specs = resolve_tasks(estimator.tasks if tasks is None else tasks, samples.y)
