@@ -75,14 +75,14 @@ class Clock:
 
         def work(job: Job, *_: Any) -> Fit:
             self.now += seconds(job)
-            answers = {task: np.zeros(1) for task in job.task_names}
+            answers = {task: np.zeros(1) for task in job.names}
             return Fit(job.key, {"status": "done", "seconds": seconds(job)}, answers)
 
         monkeypatch.setattr(execution, "_work", work)
 
 
 def begun(jobs: dict[str, Job], fits: dict[str, Fit]) -> list[tuple[int, int]]:
-    return [(jobs[key].seed, len(jobs[key].tasks)) for key in fits]
+    return [(jobs[key].seed, len(jobs[key].names)) for key in fits]
 
 
 def test_no_fit_is_begun_that_is_not_expected_to_end_in_time(monkeypatch: pytest.MonkeyPatch) -> None:

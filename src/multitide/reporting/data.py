@@ -103,7 +103,7 @@ def _summary(task: Task, labels: pd.DataFrame) -> str:
     """Say what the labels are: the commonest classes with their counts, or the range of a number."""
     if task.kind == "multi_label":
         return "; ".join(f"{name} ({_counts(labels[name].dropna())})" for name in labels)
-    seen = labels.stack()
+    seen = labels.stack().dropna()
     if task.kind == "classification":
         return _counts(labels[task.name].dropna())
     low, middle, high = np.quantile(pd.to_numeric(seen).to_numpy(dtype=float), [0, 0.5, 1])
