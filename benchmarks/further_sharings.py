@@ -18,6 +18,10 @@ Protocol, written before any test figure was seen:
 - RULE: a candidate is taken into the package if its mean gain over its reference is above 0 on at least two of the four
   data sets and below 0 on none, by the package's verdicts, with p values adjusted (Holm) for the three candidates.
 
+- A control, added when these test figures had been seen: trace norm passed the rule against `soft` with its default
+  strength, which nobody had chosen. `soft_chosen` is `soft` with a strength of the same grid, chosen in the same way. A
+  candidate that passes stays in the package only if the rule holds against its control as well.
+
 Both phases keep every finished run in --folder (by default runs/further_sharings), so the same command goes on where it
 stopped; --budget is for the whole command, and seeds that do not fit are left for the next one, whatever came out. The
 runs of `hard` and `soft` may be copied from sharing.py's folder (NAME/runs to test/NAME/runs) instead of being done
@@ -44,7 +48,7 @@ from further_parts import PLE, MMoE
 
 from multitide import Comparison, compare
 from multitide.report import markdown_table
-from multitide.sharing import Sharing, TraceNorm
+from multitide.sharing import Sharing, Soft, TraceNorm
 from multitide.study.cost import parse_budget
 from multitide.study.execution import default_n_jobs
 from multitide.study.groups import MIN_GROUPS
@@ -70,10 +74,19 @@ GRID: dict[str, dict[str, tuple[Sharing, int]]] = {
         "0.01": (TraceNorm(strength=0.01, same_start=False), 0),
         "0.001, same start": (TraceNorm(strength=0.001, same_start=True), 0),
     },
+    "soft_chosen": {
+        "0.0001": (Soft(strength=0.0001), 0),
+        "0.001": (Soft(strength=0.001), 0),
+        "0.01": (Soft(strength=0.01), 0),
+    },
 }
 REFERENCES = {"mmoe": "hard", "ple": "hard", "trace_norm": "soft"}
-# Rows of a table, each with the arm that it is compared with.
-ROWS = {"hard": "", "mmoe": "hard", "ple": "hard", "soft": "", "trace_norm": "soft"}
+CONTROLS = {"trace_norm": "soft_chosen"}
+# Rows of a table: an arm, and the one that it is compared with.
+ROWS = [
+    *(("hard", ""), ("mmoe", "hard"), ("ple", "hard"), ("soft", ""), ("trace_norm", "soft")),
+    *(("soft_chosen", "soft"), ("trace_norm", "soft_chosen")),
+]
 MANY_FEATURES = ("hydraulic", "hydraulic_few")
 CHOICE_SEEDS, FIRST = 2, 1000
 LEVEL = 0.05
@@ -164,11 +177,11 @@ def is_taken(verdicts: Sequence[str]) -> bool:
     return list(verdicts).count(HELPS) >= 2 and HURTS not in verdicts
 
 
-def mean_gains(comparison: Comparison) -> pd.DataFrame:
+def mean_gains(comparison: Comparison, references: Mapping[str, str]) -> pd.DataFrame:
     """Return each candidate's mean gain over its reference, judged together."""
     rows = [
         gains[gains["arm"] == name]
-        for name, reference in REFERENCES.items()
+        for name, reference in references.items()
         for gains in [comparison.against(reference).mean_gains]
     ]
     return judged(pd.concat(rows, ignore_index=True))
@@ -182,13 +195,13 @@ def table(comparison: Comparison, verdicts: pd.DataFrame) -> pd.DataFrame:
     spent = comparison.runs[comparison.runs["status"] == "done"].groupby("arm")[["seconds", "n_parameters"]].mean()
     p = verdicts.set_index("arm")["p_holm"]
     rows = []
-    for arm, reference in ROWS.items():
+    for arm, reference in ROWS:
         found = comparison.against(reference or "hard")
         row: dict[str, Any] = {"arm": arm, "against": reference or "-"}
         for task in comparison.tasks:
             row[task.name] = _gain(found.gains, arm=arm, task=task.name) if reference else "-"
         row["mean gain"] = _gain(found.mean_gains, arm=arm) if reference else "-"
-        row["p (Holm)"] = f"{p[arm]:.2g}" if arm in p.index else "-"
+        row["p (Holm)"] = f"{p[arm]:.2g}" if REFERENCES.get(arm) == reference else "-"
         row["seconds"] = f"{spent['seconds'].get(arm, np.nan):.1f}"
         row["parameters"] = f"{spent['n_parameters'].get(arm, np.nan):,.0f}"
         rows.append(row)
@@ -211,13 +224,14 @@ def page(case: str, comparison: Comparison, verdicts: pd.DataFrame) -> str:
     return f"### {TITLES[case]}\n\n{rests}\n\n{markdown_table(table(comparison, verdicts))}\n"
 
 
-def outcome(verdicts: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return a row a candidate: its verdict on every data set, and what the rule says."""
+def outcome(verdicts: Mapping[str, pd.DataFrame], references: Mapping[str, str]) -> pd.DataFrame:
+    """Return a row a candidate: its mean gain and verdict on every data set, and what the rule says."""
     rows = []
-    for name in GRID:
-        said = {case: str(table.set_index("arm")["verdict"][name]) for case, table in verdicts.items()}
-        taken = "taken" if is_taken([*said.values()]) else "not taken"
-        rows.append({"candidate": name, "against": REFERENCES[name], **said, "rule": taken})
+    for name, reference in references.items():
+        found = {case: table.set_index("arm").loc[name] for case, table in verdicts.items()}
+        said = {case: f"{row['gain']:+.3f} {row['verdict']}" for case, row in found.items()}
+        passes = "passes" if is_taken([str(row["verdict"]) for row in found.values()]) else "does not pass"
+        rows.append({"candidate": name, "against": reference, **said, "rule": passes})
     return pd.DataFrame(rows)
 
 
@@ -234,18 +248,18 @@ def main() -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     logging.getLogger("multitide").setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
-    started, verdicts = time.perf_counter(), {}
+    started, verdicts, controlled = time.perf_counter(), {}, {}
     ends = started + parse_budget(options.budget)
     choice = choose(options)
     print((options.folder / "choice.md").read_text(encoding="utf-8"), flush=True)
     for case in options.only:
         comparison = study(case, choice, options, max(1.0, ends - time.perf_counter()))
-        verdicts[case] = mean_gains(comparison)
+        verdicts[case], controlled[case] = (mean_gains(comparison, over) for over in (REFERENCES, CONTROLS))
         text = page(case, comparison, verdicts[case])
         (options.folder / f"{case}.md").write_text(text, encoding="utf-8")
         print(text, flush=True)
     if set(verdicts) == set(CASES):
-        text = markdown_table(outcome(verdicts))
+        text = markdown_table(pd.concat([outcome(verdicts, REFERENCES), outcome(controlled, CONTROLS)]))
         (options.folder / "outcome.md").write_text(text, encoding="utf-8")
         print(text)
     print(f"This command took {time.perf_counter() - started:.0f} s.")
