@@ -1,4 +1,4 @@
-"""Two further ways of sharing, as experiments: MMoE and PLE, which further_sharings.py measured and did not take.
+"""Three further ways of sharing, as experiments: MMoE, PLE and trace-norm sharing; further_sharings.py measures them.
 
 Importing this module registers them (docs/adding-a-part.md), so that ``sharing="mmoe"`` works in Python and in studies.
 A study's processes import it too when they are handed one of its parts: give them the part, ``MMoE()``, not its name.
@@ -15,11 +15,14 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from multitide.backbones.backbone import Backbone, BackboneModule
-from multitide.sharing import SHARINGS, Sharing, SharingModule
+from multitide.sharing import SHARINGS, Sharing, SharingModule, Soft
 from multitide.sharing.hard import HardModule
 from multitide.sharing.sharing import parameters_of
+from multitide.sharing.soft import SoftModule
 
 PositiveInt = Annotated[int, Field(ge=1)]
+# Added to squared singular values: the norm's gradient stays finite, and of length 0, where one of them is zero.
+SMOOTHING = 1e-12
 
 
 # -- experts and gates ------------------------------------------------------------------------------------------------
@@ -220,5 +223,79 @@ class PLEModule(SharingModule):
         return [parameters_of([top.own[k], top.gates[k], *(layer.gates[k] for layer in below)]) for k in tasks]
 
 
+# -- trace norm -------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class TraceNorm(Soft):
+    """A backbone a task, tied by the trace norm of each layer's weights stacked over tasks (Yang and Hospedales 2017).
+
+    Parameters
+    ----------
+    head_units : int, optional
+        See :class:`multitide.sharing.Sharing`.
+    strength : float, default=0.001
+        Weight of the sum over layers of the trace norms, added to the weighted losses.
+    same_start : bool, default=False
+        Whether all backbones start from the same weights, as with :class:`multitide.sharing.Soft`.
+
+    Notes
+    -----
+    The last-axis flattening (LAF) of the paper: a layer's weights are a matrix (n_tasks, n_weights), whose trace norm
+    is the sum of its singular values; it is least where the tasks' weights span few directions. Biases and batch norms
+    are free, as in the authors' code, which starts each network from random weights of its own (``same_start=False``),
+    says that networks trained alone may be the start, and has strength 0.001. The authors take the gradient ``U V'``
+    of a singular value decomposition; here singular values come from the (n_tasks, n_tasks) Gram matrix in float64,
+    smoothed by 1e-6, so that the gradient is finite where some are zero. The norm shrinks the weights of every task,
+    one without labels in the batch, too.
+
+    References
+    ----------
+    .. [1] Yang and Hospedales, "Trace norm regularised deep multi-task learning", ICLR 2017 workshop.
+       https://arxiv.org/abs/1606.04038
+    """
+
+    strength: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.001
+    same_start: bool = False
+
+    def build(self, backbone: Backbone, n_channels: int, n_timepoints: int, n_tasks: int) -> SharingModule:
+        """Return a module with a backbone a task."""
+        modules = [backbone.build(n_channels, n_timepoints) for _ in range(n_tasks)]
+        if n_tasks == 1:
+            return HardModule(modules[0], 1)
+        for module in modules[1:] if self.same_start else []:
+            module.load_state_dict(modules[0].state_dict())
+        return TraceNormModule(modules, self.strength)
+
+
+class TraceNormModule(SoftModule):
+    """One backbone a task and the trace norm that ties them."""
+
+    def penalty(self) -> Tensor | None:
+        """Return the strength times the sum over layers of the trace norm of the tasks' stacked weights, shape ()."""
+        if not self.strength:
+            return None
+        layers = zip(*(backbone.parameters() for backbone in self.backbones), strict=True)
+        return self.strength * trace_norms([same for same in layers if same[0].ndim > 1]).to(torch.float32)
+
+
+def trace_norms(layers: Sequence[Sequence[Tensor]]) -> Tensor:
+    """Return the sum over layers of the trace norm of the matrix of all tasks' weights, float64 of shape ().
+
+    Parameters
+    ----------
+    layers : sequence of sequence of Tensor
+        For each layer the weights of each task, of one shape.
+    """
+    grams = []
+    for same in layers:
+        rows = torch.stack([weights.flatten() for weights in same]).double()
+        grams.append(rows @ rows.T)
+    # Only eigenvalues: their gradient stays finite where some are equal, that of eigenvectors does not.
+    squares = torch.linalg.eigvalsh(torch.stack(grams)).clamp(min=0)
+    return (squares + SMOOTHING).sqrt().sum()
+
+
 SHARINGS["mmoe"] = MMoE
 SHARINGS["ple"] = PLE
+SHARINGS["trace_norm"] = TraceNorm

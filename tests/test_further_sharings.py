@@ -1,4 +1,4 @@
-"""MMoE and PLE, the experiments beside the sharing benchmark: formulas, owners, missing labels; and the rule."""
+"""MMoE, PLE and trace-norm sharing, the experiments beside the sharing benchmark: formulas, owners, missing labels."""
 
 from __future__ import annotations
 
@@ -27,18 +27,20 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("mmoe", {"n_experts": 3, "n_units": 6}),
     ("ple", {"n_units": 6}),
     ("ple", {"n_own": 2, "n_shared": 2, "n_levels": 3, "n_units": 6}),
+    ("trace_norm", {}),
+    ("trace_norm", {"same_start": True}),
 ]
 each_variant = pytest.mark.parametrize(("name", "settings"), VARIANTS)
 
 
 @pytest.fixture(scope="module")
 def parts() -> Iterator[Any]:
-    """The module of the two; the registry is as it was afterwards."""
+    """The module of the three; the registry is as it was afterwards."""
     before = dict(SHARINGS)
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(FOLDER)
         module = importlib.import_module("further_parts")
-        SHARINGS.update(mmoe=module.MMoE, ple=module.PLE)
+        SHARINGS.update(mmoe=module.MMoE, ple=module.PLE, trace_norm=module.TraceNorm)
         yield module
     SHARINGS.clear()
     SHARINGS.update(before)
@@ -56,7 +58,7 @@ def test_each_gives_every_task_its_features_and_with_one_task_is_the_plain_backb
     module = build(name, settings)
     features = module(X)
     assert [each.shape for each in features] == [(5, module.n_features)] * 3
-    assert not torch.equal(features[0], features[1])
+    assert not torch.equal(features[0], features[1]) or settings.get("same_start")
     torch.manual_seed(0)
     plain = SMALL.build(3, 20).eval()
     alone = build(name, settings, n_tasks=1)
@@ -142,11 +144,63 @@ def test_below_the_top_of_ple_all_tasks_learn_from_a_tasks_experts(parts: Any) -
     assert not any(torch.equal(a, b) for a, b in zip(before, module(X), strict=True))
 
 
+@pytest.mark.parametrize("same_start", [False, True])
+def test_the_tie_is_numpys_nuclear_norm_of_each_layers_stacked_weights(parts: Any, same_start: bool) -> None:
+    module = build("trace_norm", {"strength": 0.5, "same_start": same_start})
+    layers = zip(*(backbone.parameters() for backbone in module.backbones), strict=True)
+    weights = [np.stack([p.detach().double().numpy().ravel() for p in same]) for same in layers if same[0].ndim > 1]
+    expected = sum(np.linalg.norm(matrix, "nuc") for matrix in weights)
+    assert module.penalty().item() == pytest.approx(0.5 * expected, rel=1e-5)
+    rank_one = sum(np.sqrt(3) * np.linalg.norm(matrix[0]) for matrix in weights)
+    assert (expected == pytest.approx(rank_one)) == same_start
+
+
+def test_the_gradient_of_the_trace_norm_is_finite_and_at_most_one_long_where_singular_values_are_zero(
+    parts: Any,
+) -> None:
+    generator = torch.Generator().manual_seed(0)
+    one, far = torch.randn(2, 40, generator=generator)
+    none, near = 0 * one, one + 1e-6 * far
+    for rows in ([one, one, one], [one, none, none], [none, none, none], [one, one, far], [one, near, far]):
+        same = [row.clone().requires_grad_() for row in rows]
+        parts.trace_norms([same]).backward()
+        gradient = torch.stack([row.grad for row in same]).double()
+        assert torch.isfinite(gradient).all()
+        assert torch.linalg.matrix_norm(gradient, 2) <= 1 + 1e-6
+    apart = [torch.randn(40, generator=generator, requires_grad=True) for _ in range(3)]
+    parts.trace_norms([apart]).backward()
+    U, _, Vh = np.linalg.svd(torch.stack(apart).detach().double().numpy(), full_matrices=False)
+    np.testing.assert_allclose(torch.stack([row.grad for row in apart]).numpy(), U @ Vh, atol=1e-6)
+
+
+def test_without_strength_the_networks_are_independent(parts: Any) -> None:
+    module = build("trace_norm", {"strength": 0.0})
+    assert module.penalty() is None
+    torch.manual_seed(0)
+    for backbone, features in zip([SMALL.build(3, 20).eval() for _ in range(3)], module(X), strict=True):
+        torch.testing.assert_close(backbone(X), features)
+    same = build("trace_norm", {"same_start": True})(X)
+    assert torch.equal(same[0], same[2])
+
+
+def test_a_stronger_tie_leaves_the_tasks_weights_fewer_directions(parts: Any) -> None:
+    shares = []
+    for strength in (0.0, 1.0):
+        sharing = parts.TraceNorm(strength=strength)
+        estimator = small(sharing=sharing, max_epochs=8, lr=0.02).fit(make_samples())
+        backbones = estimator.model_.network_list[0].sharing.backbones
+        weights = torch.stack([backbone.blocks["conv2"].convolution.weight.flatten() for backbone in backbones])
+        singular = torch.linalg.svdvals(weights)
+        shares.append((singular[1] / singular[0]).item())
+    assert shares[1] < 0.75 * shares[0]
+
+
 def test_they_are_listed_with_their_papers_and_go_with_what_has_a_meaning(parts: Any) -> None:
     listed = methods().set_index(["kind", "name"])
-    for name, author in (("mmoe", "Ma, Zhao"), ("ple", "Tang, Liu")):
+    for name, author in (("mmoe", "Ma, Zhao"), ("ple", "Tang, Liu"), ("trace_norm", "Yang and Hospedales")):
         assert listed.loc[("sharing", name), "papers"][0].startswith(author)
     assert goes_with("sharing", "mmoe")["aggregator.at"] == ["parameters"]
+    assert goes_with("sharing", "trace_norm")["aggregator"] == []
 
 
 @pytest.mark.parametrize("name", ["mmoe", "ple"])

@@ -206,10 +206,7 @@ def test_unknown_names(kind: str, part: str, match: str) -> None:
         (goes_with("weighting", "dwa"), "no aggregator"),
         (goes_with("sharing", "soft"), "backbone: not linear; no aggregator"),
         (goes_with("sharing", "cross_stitch"), "backbone: not linear; aggregator.at: only parameters"),
-        (
-            goes_with("aggregator", "mgda"),
-            "backbone: not linear; sharing: not soft, trace_norm; weighting: only uniform",
-        ),
+        (goes_with("aggregator", "mgda"), "backbone: not linear; sharing: not soft; weighting: only uniform"),
         ({}, "everything"),
     ],
 )

@@ -5,7 +5,6 @@ from multitide.sharing.hard import Hard
 from multitide.sharing.none import NoSharing
 from multitide.sharing.sharing import Sharing, SharingModule
 from multitide.sharing.soft import Soft, SoftHard
-from multitide.sharing.trace_norm import TraceNorm
 
 SHARINGS: dict[str, type[Sharing]] = {
     "hard": Hard,
@@ -13,17 +12,6 @@ SHARINGS: dict[str, type[Sharing]] = {
     "soft": Soft,
     "soft+hard": SoftHard,
     "cross_stitch": CrossStitch,
-    "trace_norm": TraceNorm,
 }
 
-__all__ = [
-    "SHARINGS",
-    "CrossStitch",
-    "Hard",
-    "NoSharing",
-    "Sharing",
-    "SharingModule",
-    "Soft",
-    "SoftHard",
-    "TraceNorm",
-]
+__all__ = ["SHARINGS", "CrossStitch", "Hard", "NoSharing", "Sharing", "SharingModule", "Soft", "SoftHard"]
