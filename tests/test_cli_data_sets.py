@@ -212,7 +212,12 @@ equal = {training__mixing = "equal"}
 
 def test_compare_asks_whether_data_sets_should_be_learned_together(call: Call, folder: Path) -> None:
     (folder / "study.toml").write_text(STUDY)
-    out = " ".join(call("compare", "study.toml", "--output", "study", "--quiet").stdout.split())
+    result = call("compare", "study.toml", "--output", "study", "--quiet")
+    out = " ".join(result.stdout.split())
+    assert out.count("text of 2 distinct values") == 2  # each data set says why its tasks have their kind, and once
+    assert "declared" not in out
+    assert result.stderr.count("needs at least 5 seeds") == 1  # what all tasks and arms need is said once
+    assert "by its labels" not in result.output  # the tables say it
     for said in ("Data set rig", "Data set plant", "state @ rig", "state @ plant", "per_data_set", "equal"):
         assert said in out
     found = Comparison.load("study")

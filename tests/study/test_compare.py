@@ -162,7 +162,7 @@ def test_a_budget_for_part_of_a_seed_leaves_arms_out(clock: None) -> None:
     arms = {"hard": "hard", "fast": {"lr": 0.1}}
     found = quick(arms=arms, n_seeds=2, budget=35, estimator=Slow())
     assert found.arms == ["alone", "hard"]
-    assert found.left_out.startswith("The budget left out 1 of 2 seeds and the arms fast: 5 of 8 fits, about 50 s.")
+    assert found.left_out.startswith("The budget left out 1 of 2 seeds and the arm fast: 5 of 8 fits, about 50 s.")
 
 
 def test_groups_are_sought_within_the_budget(clock: None, tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_groups_are_sought_within_the_budget(clock: None, tmp_path: Path) -> Non
     grouped = {"arms": ["hard", "grouped"], "n_seeds": 2, "estimator": Slow()}
     found = quick(tmp_path, budget=59, **grouped)  # half of it is too short for the three fits that show the groups
     assert found.arms == ["alone", "hard"]
-    assert "the arms grouped" in found.left_out
+    assert "the arm grouped" in found.left_out
     assert Slow.now - started <= 59
     assert quick(tmp_path, **grouped).arms == ["alone", "hard", "grouped"]
 

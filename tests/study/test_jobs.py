@@ -153,6 +153,12 @@ def test_what_is_whole_is_a_part_of_the_plan() -> None:
     assert plan.whole([]).runs == plan.whole([]).jobs == {}
 
 
+def test_an_arm_that_is_not_begun_takes_no_seeds_from_the_others() -> None:
+    plan, _ = plan_of(["alone", "hard", "constant"], n_seeds=3)
+    before, _ = plan_of(["alone", "constant"], n_seeds=2)
+    assert set(plan.whole(before.jobs).runs) == set(before.runs)
+
+
 # -- protocols -------------------------------------------------------------------------------------------
 
 

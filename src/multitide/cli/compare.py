@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     Data = dict[str, Samples]  # by name; the only one has none
 
+
 def compare(
     configs: Annotated[list[Path], typer.Argument(help="A configuration (.toml), or several: one a data set.")],
     seeds: Annotated[int | None, typer.Option(help="Networks of every arm; 5 without it.")] = None,
@@ -35,11 +36,8 @@ def compare(
     Several configurations with the same arms, one a data set, are compared and ranked over all.
     """
     from multitide.cli.compare_many import compare_configs
-    from multitide.cli.run import quietly
-    from multitide.cli.show import show_heading, show_next, show_tasks
-    from multitide.config_file import load_config, read_all
-    from multitide.fitting.domains import resolve_domain_tasks, tasks_of
-    from multitide.tasks import describe_tasks
+    from multitide.cli.show import show_next
+    from multitide.config_file import load_config
 
     options = {"n_seeds": seeds, "n_jobs": jobs, "budget": budget}
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
@@ -50,13 +48,7 @@ def compare(
         return
     loaded = load_config(configs[0])
     folder = study_folder(output, configs[0].stem)
-    with quietly():
-        data = read_all(loaded)
-    for name, samples in data.items():
-        if name:
-            show_heading(f"Data set {name}")
-        asked = tasks_of(samples, resolve_domain_tasks(loaded.tasks, data)) if name else loaded.tasks
-        show_tasks(describe_tasks(asked, samples.y))
+    data = read_and_show(loaded)
     options = {**loaded.compare, **given}
     if "label_shares" in options:
         run_curve(loaded, data, folder, given, verbose=not quiet)
@@ -65,6 +57,23 @@ def compare(
     if comparison.gains["advice"].str.contains("seeds").any():
         more = max(5, 2 * int(comparison.gains["n_seeds"].max()))
         show_next(("Go on with more seeds", f"multitide compare {configs[0]} --seeds {more} --output {folder}"))
+
+
+def read_and_show(config: Config) -> Data:
+    """Read the data sets of a configuration, and show what the tasks of each were taken for."""
+    from multitide.cli.run import describe_own_tasks, quietly
+    from multitide.cli.show import show_heading, show_tasks
+    from multitide.config_file import read_all
+    from multitide.fitting.domains import resolve_domain_tasks
+
+    with quietly():
+        data = read_all(config)
+        tasks = resolve_domain_tasks(config.tasks, data)
+    for name, samples in data.items():
+        if name:
+            show_heading(f"Data set {name}")
+        show_tasks(describe_own_tasks(config, samples, tasks))
+    return data
 
 
 def shares_of(text: str) -> list[float]:
@@ -152,11 +161,19 @@ def show_comparison(comparison: Comparison) -> None:
     show_table(losses, "Loss / trivial loss on the test part, mean ± spread over seeds")
     for arm, grouping in comparison.groupings.items():
         show_note(f"{arm}: {grouping.advice}")
-    for task, arm, advice in comparison.gains[["task", "arm", "advice"]].itertuples(index=False):
-        if advice:
-            show_note(f"{task}, {arm}: {advice}.")
+    for sentence in advice_in_words(comparison.gains):
+        show_note(sentence)
     if comparison.conditions is not None:
         show_conditions(comparison.conditions)
+
+
+def advice_in_words(gains: pd.DataFrame) -> list[str]:
+    """Say what would settle each gain; once, where all need the same."""
+    if len(gains) > 1 and gains["advice"].nunique() == 1:
+        advice = gains["advice"].iloc[0]
+        return [f"Every task and arm: {advice}."] if advice else []
+    rows = gains[["task", "arm", "advice"]].itertuples(index=False)
+    return [f"{task}, {arm}: {advice}." for task, arm, advice in rows if advice]
 
 
 def show_left_out(comparison: Comparison, folder: Path) -> None:

@@ -23,6 +23,8 @@ from multitide.report import MeasuredData, Report, answering_epochs, how_split, 
 from multitide.tasks import Task, describe_tasks
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from multitide.estimator import MultiTaskEstimator
     from multitide.samples import Samples
 
@@ -76,10 +78,15 @@ def split_data(config: Config, name: str, samples: Samples, tasks: Sequence[Task
         split = splitter.split(samples)
         if not len(split.test):
             raise ParameterError("`split.test` must be above 0: a run is measured on its test part; got 0.")
+    described = describe_own_tasks(config, samples, tasks)
+    return MeasuredData(name, str(table.data["path"]), samples, described, splitter, split)
+
+
+def describe_own_tasks(config: Config, samples: Samples, tasks: Sequence[Task]) -> pd.DataFrame:
+    """Return what each task of a data set was taken for, and why; `tasks` are those of all data sets."""
     own = {task.name for task in tasks_of(samples, tasks)}
     asked = samples.y.columns if config.tasks is None else config.tasks  # as written, so that it says what was inferred
-    described = describe_tasks([task for task in asked if getattr(task, "name", task) in own], samples.y)
-    return MeasuredData(name, str(table.data["path"]), samples, described, splitter, split)
+    return describe_tasks([task for task in asked if getattr(task, "name", task) in own], samples.y)
 
 
 def show_data(part: MeasuredData) -> None:

@@ -69,7 +69,8 @@ def left_out_in_words(left_out: Mapping[str, Any], conditions: bool) -> str:
         return ""
     done, asked = left_out["seeds"]
     parts = [f"{asked - done} of {asked} seeds"] if done < asked else []
-    parts += [f"the arms {listed(left_out['arms'])}"] if left_out["arms"] else []
+    arms = left_out["arms"]
+    parts += [f"the arm{'s' if len(arms) > 1 else ''} {listed(arms)}"] if arms else []
     parts += ["the conditions"] if conditions else []
     missing, n_fits = left_out["fits"]
     rest = f": {missing} of {n_fits} fits, about {in_words(left_out['seconds'])}" if missing else ""

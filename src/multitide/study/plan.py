@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -34,16 +35,13 @@ class Plan:
     runs: dict[RunName, list[str]]
 
     def whole(self, keys: Collection[str]) -> Plan:
-        """Return the plan of the seeds whose fits are all among `keys`; if none is, of the first seed's whole arms."""
-        n_seeds = next((seed for _, seed, _ in self._missing(keys)), None)
-        if n_seeds is None:
+        """Return the plan of the arms whose first seed is among `keys`, with the seeds that all of them have there."""
+        missing = self._missing(keys)
+        if not missing:
             return self
-        incomplete = {arm for arm, seed, _ in self._missing(keys) if seed == 0}
-        runs = {
-            name: needed
-            for name, needed in self.runs.items()
-            if (name[1] < n_seeds if n_seeds else name[1] == 0 and name[0] not in incomplete)
-        }
+        gone = {arm for arm, seed, _ in missing if seed == 0}
+        n_seeds = next((seed for arm, seed, _ in missing if arm not in gone), math.inf)
+        runs = {name: needed for name, needed in self.runs.items() if name[0] not in gone and name[1] < n_seeds}
         kept = {key for needed in runs.values() for key in needed}
         return Plan({key: job for key, job in self.jobs.items() if key in kept}, runs)
 
