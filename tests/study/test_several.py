@@ -15,6 +15,7 @@ from multitide.errors import DataError, ParameterError
 from multitide.estimator import MultiTaskEstimator
 from multitide.loop.training import Training
 from multitide.reporting import write_study_report
+from multitide.reporting.answers import meanings
 from multitide.samples import Samples
 from multitide.sharing import Hard
 from multitide.splits import Split, Splitter
@@ -304,6 +305,13 @@ def test_classes_that_only_the_other_data_set_shows_are_answered_too() -> None:
     assert answers(found, "hard", "state @ rig").shape[1] == 3
     assert answers(found, "hard", "state @ plant").shape[1] == 2
     assert list(found.predictions("hard", "state @ plant").columns[-2:]) == ["high", "low"]
+
+
+def test_the_report_says_what_the_named_arms_are(made: Comparison) -> None:
+    said = dict(meanings(made))
+    assert said["alone"] == "A network for each task on each data set: nothing is shared."
+    assert said["per_data_set"].startswith("A network for each data set")
+    assert said["hard"].startswith("One backbone")
 
 
 def test_the_report_tells_the_data_sets_apart(tmp_path: Path, made: Comparison) -> None:

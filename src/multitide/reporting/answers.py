@@ -33,6 +33,12 @@ BASELINE_SENTENCES = SENTENCES | {
     "hurts": f"{{arm}} does worse on {{task}} than {{reference}}: the gain is {INTERVAL}.",
     "cannot tell": f"Whether {{arm}} does better on {{task}} {OVER}",
 }
+# What the arms are that have a name where there are several data sets.
+OF_SEVERAL = {
+    "alone": "A network for each task on each data set: nothing is shared.",
+    "per_data_set": "A network for each data set: its tasks share it, the data sets share nothing.",
+    "per_task": "A network for each task, on all data sets that have it.",
+}
 MOST_NAMED = 4
 MARKS = {"helps": "▲", "hurts": "▼", "same": "=", "cannot tell": "?", "failed": "\N{MULTIPLICATION SIGN}"}
 Write = Callable[[Any], str]
@@ -54,14 +60,24 @@ def _headline(arm: str, gains: pd.DataFrame) -> str:
 
 
 def meanings(comparison: Comparison) -> list[tuple[str, str]]:
-    """Say what the arms are that are ways of sharing: (arm, its first sentence in the documentation)."""
+    """Say in a sentence what the arms are that go by a name: ways of sharing, and ways to divide several data sets."""
     flat = {arm: found["settings"].get("sharing") for arm, found in comparison.settings.items()}
     named = {arm: sharing["name"] for arm, sharing in flat.items() if isinstance(sharing, dict)}
-    return [
-        (arm, first_sentence(SHARINGS[name].__doc__ or ""))
+    ways = {
+        arm: first_sentence(SHARINGS[name].__doc__ or "")
         for arm, name in named.items()
         if name in SHARINGS and arm in (name, comparison.reference)
-    ]
+    }
+    return list((ways | _meanings_of_several(comparison)).items())
+
+
+def _meanings_of_several(comparison: Comparison) -> dict[str, str]:
+    protocol = comparison.evidence.protocol
+    if len(protocol.data) == 1:
+        return {}
+    known = {"alone": tuple((name,) for name in protocol.names), **protocol.divisions}
+    named = {arm: [list(part) for part in parts] for arm, parts in known.items() if arm in comparison.arms}
+    return {arm: OF_SEVERAL[arm] for arm, groups in named.items() if comparison.settings[arm]["groups"] == groups}
 
 
 def is_baseline(comparison: Comparison, arm: str) -> bool:

@@ -37,7 +37,7 @@ def protocol_items(comparison: Comparison) -> list[tuple[str, str]]:
         ("Seeds", f"{len({seed for _, seed, _ in comparison.evidence.run_keys})} networks of every arm on every split"),
         ("Left out", comparison.left_out),
         ("Reference", f"{comparison.reference}; gains are paired with it, seed by seed and row by row"),
-        ("Budget", "the same number of optimiser steps and the same patience, in steps, for every network"),
+        ("Budget", "the same optimiser steps, to a whole epoch, and the same patience, in steps, for every network"),
         ("Choices", f"on the validation part; {_keep(comparison)}"),
         ("Figures", "on the test part, which is read once"),
         ("Verdicts", _verdicts(comparison)),
