@@ -81,3 +81,9 @@ def test_texts_and_categories() -> None:
 def test_counters(values: list[int], counts: bool) -> None:
     assert is_counter(pd.Series(values)) == counts
     assert not is_counter(pd.Series(values, dtype=float))
+
+
+def test_a_part_cut_from_a_counted_table_is_counted() -> None:
+    assert is_counter(pd.Series(range(1001, 1101)))
+    assert not is_counter(pd.Series(range(1001, 1100)))
+    assert not is_counter(pd.Series(range(1001, 1301, 2)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -46,6 +48,12 @@ def test_the_epoch_that_answers_is_marked_on_the_validation_line(ax: Axes) -> No
 def test_history_without_validation_still_names_its_tasks(ax: Axes) -> None:
     plot.history(pd.DataFrame({"epoch": [1, 2], "task": "load", "side": "train", "loss": [1.0, 0.5]}), ax)
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["load"]
+
+
+@pytest.mark.parametrize("draw", [plot.history, plot.weights])
+def test_few_epochs_are_counted_in_whole_numbers(draw: Callable[[pd.DataFrame, Axes], Axes], ax: Axes) -> None:
+    draw(pd.DataFrame({"epoch": [1, 2, 3, 4], "task": "load", "side": "train", "loss": 0.5, "weight": 1.0}), ax)
+    np.testing.assert_array_equal(np.mod(ax.get_xticks(), 1), 0)
 
 
 def test_only_measured_numbers_are_drawn(ax: Axes) -> None:

@@ -303,6 +303,18 @@ def test_short_series_are_said() -> None:
     assert "1 of 3 series: fewer rows than the window (4), not used" in assumed(samples)
 
 
+def test_gaps_that_take_most_rows_away_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    hours = [hour for hour in range(60) if hour % 6]  # too few gaps to call the times irregular, too many for a window
+    frame = pd.DataFrame({"when": pd.Timestamp("2024-01-01") + pd.to_timedelta(hours, unit="h"), "x": np.sin(hours)})
+    full = pd.DataFrame({"when": pd.date_range("2024-02-01", periods=20, freq="h"), "x": np.arange(20.0) ** 2})
+    assert len(read_table(pd.concat([frame, full], ignore_index=True), time="when", window=8)) == 13
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warning.startswith("Gaps in time leave 50 of 70 rows in no window. `every` puts them on a grid, ")
+    caplog.clear()
+    read_table(pd.concat([frame, full], ignore_index=True), time="when", window=5)
+    assert not [r for r in caplog.records if r.levelname == "WARNING"]
+
+
 # what is assumed
 
 

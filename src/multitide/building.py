@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,6 +19,10 @@ from multitide.rows import Rows, clean_column, drop_incomplete, make_rows, sort_
 from multitide.samples import Samples
 from multitide.timestamps import step_text, ticks
 from multitide.windows import Index, cut_windows, find_segments, is_gap, label_windows, last_known, usual_step
+
+logger = logging.getLogger("multitide")
+
+_IRREGULAR = '`every` puts them on a grid, on_gap="ignore" takes rows as they come.'
 
 
 def build_samples(
@@ -127,11 +132,22 @@ def _windows(rows: Rows, reading: Reading) -> tuple[Index, Index, Index, Reading
     window_starts, segment = cut_windows(starts, lengths, window, reading.stride)
     if not len(segment):
         raise DataError(_too_long(reading, lengths, rows, found))
-    if short := int((lengths < window).sum()):
-        what = "unbroken stretches of rows" if gaps is not None and gaps.any() else "series"
-        reading = reading.noted(f"{short} of {len(lengths)} {what}: fewer rows than the window ({window}), not used.")
+    reading = _note_short(reading, lengths, broken=gaps is not None and bool(gaps.any()))
     sizes = np.full(len(segment), window, dtype=np.int64)
     return window_starts, sizes, (starts + lengths)[segment], reading
+
+
+def _note_short(reading: Reading, lengths: Index, *, broken: bool) -> Reading:
+    """Say what is too short for a window, and warn if gaps take most of the rows away by that."""
+    short = lengths < (reading.window or 0)
+    if not short.any():
+        return reading
+    lost = int(lengths[short].sum())
+    if broken and 2 * lost > lengths.sum():
+        logger.warning("Gaps in time leave %d of %d rows in no window. %s", lost, lengths.sum(), _IRREGULAR)
+    what = "unbroken stretches of rows" if broken else "series"
+    note = f"{short.sum()} of {len(lengths)} {what}: fewer rows than the window ({reading.window}), not used."
+    return reading.noted(note)
 
 
 def _gaps(rows: Rows, reading: Reading) -> tuple[np.ndarray | None, Reading, str]:
@@ -151,7 +167,7 @@ def _gaps(rows: Rows, reading: Reading) -> tuple[np.ndarray | None, Reading, str
     broken = f"{n_gaps} gap{'s' if n_gaps > 1 else ''}, which no window crosses" if n_gaps else "no gaps"
     note = f"The usual time step is {step_text(size, unit)}; {broken}."
     if 4 * n_gaps > len(gaps):
-        note += ' Times are irregular: `every` puts them on a grid, on_gap="ignore" takes rows as they come.'
+        note += f" Times are irregular: {_IRREGULAR}"
     other = f" The step is {step_text(here, unit)} here and was {step_text(size, unit)} before." if here != size else ""
     return gaps, replace(reading.noted(note), step={"size": size, "unit": unit}), other
 

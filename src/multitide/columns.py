@@ -11,6 +11,7 @@ import pandas as pd
 from multitide.files import MISSING
 
 MAX_EXACT = 2**53  # larger floats cannot tell neighbouring whole numbers apart
+MANY_COUNTED = 100  # so many whole numbers in a row, one apart, are no measurement
 Kind = Literal["number", "text", "mixed", "time", "empty"]
 
 
@@ -113,8 +114,9 @@ def nullable(frame: Any) -> Any:
 
 
 def is_counter(column: pd.Series) -> bool:
-    """Whether a column counts the rows: 0, 1, 2, ... or 1, 2, 3, ..."""
+    """Whether a column counts the rows: from 0 or 1, or many rows from anywhere, as in a part of a longer table."""
     if not pd.api.types.is_integer_dtype(column) or column.isna().any() or len(column) < 3:
         return False
     numbers = column.to_numpy(dtype=np.int64)
-    return bool(numbers[0] in (0, 1) and (np.diff(numbers) == 1).all())
+    begins = numbers[0] in (0, 1) or len(numbers) >= MANY_COUNTED
+    return bool(begins and (np.diff(numbers) == 1).all())

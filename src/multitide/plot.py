@@ -49,7 +49,8 @@ def history(epochs: pd.DataFrame, ax: Axes, best: Mapping[str, int] | None = Non
             if side == "validation" and len(chosen):
                 ax.plot(chosen["epoch"], chosen["loss"], "o", color=color)
     ax.axhline(1.0, color="0.6", linewidth=0.8, zorder=0)
-    ax.set(xlabel="epoch", ylabel="loss (1: constant, on the training part)")
+    ax.set_ylabel("loss (1: constant, on the training part)")
+    _count_epochs(ax)
     dot = "; dot: the epoch that answers" if best else ""
     ax.set_title(f"Line: validation; dashed: training{dot}", fontsize="medium")
     ax.legend(frameon=False)
@@ -125,8 +126,14 @@ def _draw_training(epochs: pd.DataFrame, lines: dict[str, tuple[str, str]], ax: 
         rows = train[train["task"] == task]
         if column in rows and rows[column].notna().any():
             ax.plot(rows["epoch"], rows[column], ".-", color=f"C{number % 10}", label=label)
-    ax.set_xlabel("epoch")
+    _count_epochs(ax)
     ax.legend(frameon=False, fontsize="small")
+
+
+def _count_epochs(ax: Axes) -> None:
+    """Label the axis of the epochs, which are whole numbers however few there are."""
+    ax.set_xlabel("epoch")
+    ax.locator_params(axis="x", integer=True)
 
 
 def predicted_vs_measured(measured: pd.Series, predicted: pd.Series, ax: Axes) -> Axes:
