@@ -226,6 +226,10 @@ def test_fit_pre_trains_on_some_tasks_and_starts_from_a_model(call: Call, folder
     assert "Training starts from" in result.stderr
     written = tomllib.loads((folder / "moved/config.toml").read_text())["training"]
     assert written == {"start": str(folder / fitted), "freeze": 1}
+    told = {name: " ".join(call("info", name).stdout.split()) for name in (fitted, "fine", "moved")}
+    assert "learned first │ load" in told["fine"] and "freeze │ nothing" in told["fine"]
+    assert f"training started from │ {folder / fitted}" in told["moved"] and "freeze │ 1" in told["moved"]
+    assert "freeze" not in told[fitted]
     weights = {name: _weights(name) for name in (fitted, "moved")}
     moved = {name for name, value in weights["moved"].items() if not np.array_equal(value, weights[fitted][name])}
     learned = [name for name in moved if "running" not in name]
@@ -497,6 +501,7 @@ WRONG = [
     (["fit", "small.toml", "--label", "state", "--window", "3"], "--label, --window must be said in the configuration"),
     (["fit", "small.toml", "--output", "."], "must not exist yet; '.' does"),
     (["fit", "small.toml", "--output", "data.csv/run"], "`output` must be a place that can be written"),
+    (["tune", "one.csv"], "`config` must be a configuration (.toml); got the data file 'one.csv'. `multitide init"),
     (["fit", "smal.toml"], "Did you mean 'small.toml'?"),
     (["fit", "small.toml", "--pretrain", "laod"], "`training.pretrain` must name tasks, of one of 'load', 'state'"),
     (["fit", "small.toml", "--start", "norun"], "`training.start` must be a model or run folder with 'model.json'"),
@@ -622,6 +627,9 @@ def test_represent_learns_from_the_training_part_of_a_data_file(call: Call) -> N
     call("represent", "tiny.toml", "--output", "a.csv")
     assert len(pd.read_csv("a.csv").filter(regex=r"^f\d+$").columns) == 6
     call("represent", "data.csv", *arguments, "--representation", "model:nowhere", "--output", "b.csv", code=2)
+    unknown = ("--channel", "presure", "--ignore", "rnu", "--representation", "ts2vec", "--output", "b.csv")
+    wrong = call("represent", "data.csv", *arguments, *unknown, code=2).stderr
+    assert "'presure'" in wrong and "'rnu'" in wrong
     missing = call("represent", "data.csv", *arguments, "--output", "b.csv", code=2)
     assert "`representation` must be given" in missing.stderr
     assert not Path("b.csv").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,11 @@ def read_toml(path: str | Path) -> dict[str, Any]:
     if not path.is_file():
         near = suggest(path.name, [p.name for p in path.parent.glob("*.toml")]) if path.parent.is_dir() else ""
         raise ParameterError(f"`config` must be an existing file; got {str(path)!r}.{near}")
+    if path.suffix.lower() in (".csv", ".tsv", ".parquet", ".ts"):
+        raise ParameterError(
+            f"`config` must be a configuration (.toml); got the data file {str(path)!r}. "
+            f"`multitide init {shlex.quote(str(path))}` writes one to start from."
+        )
     try:
         return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

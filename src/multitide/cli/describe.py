@@ -29,6 +29,7 @@ def show_model(run: Path) -> None:
         **_source(run),
         **{name: value for data in record.data for name, value in _facts(data).items()},
         "parameters that predict runs": size_in_words(estimator.model_, estimator.representation_),
+        **_beginnings(record.estimator.get("training")),
         "seed": record.seed,
         "seconds in training": round(record.seconds, 1),
         **record.versions,
@@ -53,6 +54,17 @@ def _source(run: Path) -> dict[str, str]:
         return {}
     data = read_toml(path)["data"]
     return {"data": ", ".join(row["path"] for row in (data if isinstance(data, list) else [data]))}
+
+
+def _beginnings(training: object) -> dict[str, object]:
+    """Return what training began with, where that was not chance: a saved model, or tasks that were learned first."""
+    asked = training if isinstance(training, dict) else {}
+    begun: dict[str, object] = {}
+    if asked.get("start"):
+        begun["training started from"] = asked["start"]
+    if asked.get("pretrain"):
+        begun["learned first"] = ", ".join(asked["pretrain"])
+    return begun | ({"freeze": asked["freeze"]} if begun and "freeze" in asked else {})
 
 
 def _tasks(estimator: MultiTaskEstimator) -> pd.DataFrame:

@@ -23,6 +23,10 @@ def represent(
     ] = None,
     label: Annotated[list[str] | None, typer.Option(help="A label column, to come along; once for each.")] = None,
     labels: Annotated[Path | None, typer.Option(help="A second table with the labels, one row a series.")] = None,
+    channel: Annotated[
+        list[str] | None, typer.Option(help="An input column; without it all numbers that are no label are.")
+    ] = None,
+    ignore: Annotated[list[str] | None, typer.Option(help="A column to leave out.")] = None,
     series: Annotated[str | None, typer.Option(help="The column that says which recording a row belongs to.")] = None,
     time: Annotated[list[str] | None, typer.Option(help="The time column, or several: year, month, ...")] = None,
     window: Annotated[int | None, typer.Option(help="Rows in a sample; without it a sample is a whole series.")] = None,
@@ -43,7 +47,8 @@ def represent(
 
     check_output(output)
     single = {"labels": labels, "series": series, "window": window, "stride": stride}
-    data = {name: value for name, value in {"time": time, **single}.items() if value not in (None, [])}
+    lists = {"channels": channel, "ignore": ignore, "time": time}
+    data = {name: value for name, value in {**lists, **single}.items() if value not in (None, [])}
     config = source_config(source, label, data, split)
     if representation is not None:
         inputs = {**config.table.get("inputs", {}), "representation": representation}
