@@ -339,6 +339,7 @@ def test_the_report_tells_the_data_sets_apart(tmp_path: Path, made: Comparison) 
         ({"arms": ["cross_stitch"]}, r"`arms.cross_stitch`: `sharing` must be one of"),
         ({"arms": ["grouped"]}, r"`arms.grouped`: `groups` must be lists of questions, or one of 'per_data_set'"),
         ({"arms": {"a": {"groups": "affinity"}}}, r"`arms.a`: `groups` must be lists"),
+        ({"arms": {"a": {"groups": "per_dataset"}}}, r"or one of 'per_data_set', 'per_task'; got .*Did you mean"),
         ({"arms": {"a": {"groups": [["state"]]}}}, r"must name tasks, one of 'state @ rig'.*got 'state'"),
         ({"arms": ["per_dataset"]}, r"got 'per_dataset'. Did you mean 'per_data_set'"),
         ({"conditions": True}, r"`samples` must be of one data set for `conditions`; got 2, rig, plant"),

@@ -168,8 +168,7 @@ def _make_arm(
     settings = dict(spec)
     if "baseline" in settings:
         return Arm(name, _make_baseline(name, settings), tuple((task,) for task in task_names))
-    groups = settings.pop("groups", [task_names])
-    groups = divisions.get(groups, groups) if isinstance(groups, str) else groups
+    groups = _named_groups(name, settings.pop("groups", [task_names]), divisions)
     if isinstance(groups, str):
         return sought_arm(name, groups, settings, estimator, task_names)
     answers = settings.pop("answers", None)
@@ -185,6 +184,16 @@ def _make_arm(
     pairs = [(part, answered) for part, answered in pairs if answered]
     trained, answered = (tuple(column) for column in zip(*pairs, strict=True))
     return Arm(name, learner, trained, None if answered == trained else answered)
+
+
+def _named_groups(name: str, groups: Any, divisions: Mapping[str, Groups]) -> Any:
+    """Return the groups that a name stands for; lists, and ways to find groups, as they are."""
+    if not isinstance(groups, str) or not divisions:
+        return groups
+    if groups not in (*divisions, *METHODS):
+        wanted = f"lists of questions, or {one_of(divisions)}"
+        raise ParameterError(f"`arms.{name}.groups` must be {wanted}; got {groups!r}.{suggest(groups, divisions)}")
+    return divisions.get(groups, groups)
 
 
 def sought_arm(

@@ -112,7 +112,7 @@ def _arms(name: str, given: Any) -> list[str]:
     """Return the names of the arms that a study will have."""
     where = f"`data[{name!r}]`"
     if not isinstance(given, Mapping) or not isinstance(given.get("samples"), Samples):
-        wanted = "a Comparison or arguments of compare with `samples`"
+        wanted = "a Comparison or arguments of compare with the `samples` of one data set"
         raise ParameterError(f"{where} must be {wanted}; got {_shown(given)}.")
     known = [argument for argument in inspect.signature(compare).parameters if argument not in OF_ALL]
     raise_problems([f"{where} has no argument {key!r}.{_home(key, known)}" for key in given if key not in known])
