@@ -50,7 +50,8 @@ def table(rows: Iterable[Mapping[str, Any]], caption: str = "") -> str:
     quiet = "font-weight: 600; opacity: .75"
     head = "".join(f'<th style="{_cell(right[name])}{quiet}">{escape(name)}</th>' for name in right)
     body = "".join(f"<tr>{''.join(_td(name, row[name], right[name]) for name in right)}</tr>" for row in rows)
-    above = f'<caption style="text-align: left; opacity: .75; caption-side: top">{escape(caption)}</caption>'
+    quieter = "text-align: left; opacity: .75; caption-side: top; white-space: nowrap"
+    above = f'<caption style="{quieter}">{escape(caption)}</caption>'
     style = "border-collapse: collapse; margin: .3em 0 .8em; color: inherit; background: none; border: 0"
     opening = f'<table style="{style}">{above if caption else ""}<thead><tr style="border-bottom: {_RULE}">'
     return f"{opening}{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -133,7 +133,7 @@ def _draw_training(epochs: pd.DataFrame, lines: dict[str, tuple[str, str]], ax: 
 def _count_epochs(ax: Axes) -> None:
     """Label the axis of the epochs, which are whole numbers however few there are."""
     ax.set_xlabel("epoch")
-    ax.locator_params(axis="x", integer=True)
+    ax.locator_params(axis="x", integer=True, min_n_ticks=1)
 
 
 def predicted_vs_measured(measured: pd.Series, predicted: pd.Series, ax: Axes) -> Axes:

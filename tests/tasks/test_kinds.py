@@ -171,6 +171,11 @@ def test_wrong_label_tables_are_refused(y: pd.DataFrame, match: str) -> None:
         infer_tasks(y)
 
 
+def test_a_task_without_labels_is_told_where_labels_go() -> None:
+    with pytest.raises(ParameterError, match=r"columns of `y`, which has none; got 'load'. Give `y` to Samples"):
+        resolve_tasks(["load"], pd.DataFrame(index=range(3)))
+
+
 @pytest.mark.parametrize(
     ("labels", "match"),
     [

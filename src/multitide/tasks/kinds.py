@@ -198,6 +198,8 @@ def _spec_problems(specs: Sequence[Any], y: pd.DataFrame) -> list[str]:
 
 
 def _unknown(column: str, columns: list[str]) -> str:
+    if not columns:
+        return f"`tasks` must name columns of `y`, which has none; got {column!r}. Give `y` to Samples.from_arrays."
     return f"`tasks` must name columns of `y`, {one_of(columns)}; got {column!r}.{suggest(column, columns)}"
 
 
