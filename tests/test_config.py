@@ -199,6 +199,8 @@ def test_without_a_split_the_rule_fits_the_samples(folder: Path) -> None:
         (("max_epochs = 2", "max_epochs = 0"), r"`max_epochs` must be greater than or equal to 1; got 0."),
         (('[data]\npath = "data.csv"', 'data = "data.csv"\n[dat]'), r"`data` must be a table, \[data\]; got 'data.csv"),
         (("[[tasks]]", "[tasks]"), r"TOML"),
+        (("[split]", '[tune]\nbudget = "1x"\n[split]'), r"`tune.budget` must be a time such as .*; got '1x'"),
+        (("[split]", "[compare]\nbudget = 0\n[split]"), r"`compare.budget` must be a time such as .*; got 0"),
         (("lr = 0.01", "lr = "), r"run.toml' must be TOML in UTF-8; Invalid value \(at line 3"),
     ],
 )

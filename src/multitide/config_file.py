@@ -232,6 +232,7 @@ def parse_config(table: Mapping[str, Any], folder: Path, problems: list[str]) ->
         found += _unknown_arguments(tables["tune"], _said_here(tune), "tune")
         with gathering(found):
             make_space(tables["tune"].get("space"))
+    found += [problem for name in ("compare", "tune") for problem in _wrong_budget(tables[name], name)]
     table = _with_absolute_start(table, folder)
     params = {name: value for name, value in table.items() if name in DEFAULTS and name != "tasks"}
     estimator = _estimator(params, found)
@@ -240,6 +241,18 @@ def parse_config(table: Mapping[str, Any], folder: Path, problems: list[str]) ->
     written = [plain_data(row, own.data) for row, own in pairs]
     plain = {**table, "data": written or plain_data(tables["data"], data)}
     return Config(data, tables["split"], tasks, tables["compare"], tables["tune"], estimator, plain, several)
+
+
+def _wrong_budget(table: Mapping[str, Any], name: str) -> list[str]:
+    """Say if a table's budget is no time, before data are read."""
+    if table.get("budget", NONE) == NONE:
+        return []
+    from multitide.study.cost import parse_budget
+
+    problems: list[str] = []
+    with gathering(problems):
+        parse_budget(table["budget"])
+    return [problem.replace("`budget`", f"`{name}.budget`") for problem in problems]
 
 
 def _with_absolute_start(table: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
