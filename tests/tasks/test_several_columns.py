@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn import metrics as sk
 
 from makers import small
@@ -300,3 +301,13 @@ def test_a_study_measures_them_beside_the_last_value(table: pd.DataFrame, tmp_pa
     assert found.gains_in("exact_match")["task"].unique().tolist() == ["objects"]
     page = write_study_report(found, found.save(tmp_path / "study"), samples=samples)
     assert "Error by step" in page.read_text()
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e300])
+def test_very_small_and_very_large_forecasts_neither_vanish_nor_overflow(size: float) -> None:
+    values = size * np.random.default_rng(0).normal(size=(60, 3))
+    labels = pd.DataFrame(values, columns=pd.Index(NEXT.columns))
+    target = NEXT.fit_target(labels)
+    codes = target.encode(labels)
+    assert codes.std() == pytest.approx(1, rel=1e-5)
+    np.testing.assert_allclose(target(torch.from_numpy(codes)).numpy(), values, rtol=1e-5, atol=1e-6 * size)

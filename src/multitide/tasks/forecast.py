@@ -18,6 +18,7 @@ from multitide.tasks.losses import LOSSES
 from multitide.tasks.metrics import FORECAST, forecast_metrics
 from multitide.tasks.regression import is_constant
 from multitide.tasks.several import SeveralTarget, cell_weights
+from multitide.tasks.standardised import StandardisedTarget
 from multitide.tasks.task import SMALLEST_TRIVIAL_LOSS, Task
 from multitide.windows import last_known
 
@@ -107,34 +108,20 @@ class Forecast(Task):
         return ForecastTarget.from_config(self, config)
 
 
-class ForecastTarget(SeveralTarget):
-    """Standardised steps: one mean and scale for all, as they are one quantity.
-
-    Attributes
-    ----------
-    mean, scale : Tensor of float64, shape ()
-        Mean and standard deviation of all known labels, in the user's units.
-    """
-
-    mean: Tensor
-    scale: Tensor
+class ForecastTarget(StandardisedTarget, SeveralTarget):
+    """A number a step: one mean and scale for all steps, as they are one quantity."""
 
     def __init__(self, task: Forecast) -> None:
         super().__init__()
         self.task: Forecast = task
         self.loss = LOSSES[task.loss](task.delta)
-        self.n_outputs = task.horizon
-        self.register_buffer("bias", torch.zeros(self.n_outputs))
-        self.register_buffer("trivial_loss", torch.ones(()))
-        self.register_buffer("mean", torch.zeros((), dtype=torch.float64))
-        self.register_buffer("scale", torch.ones((), dtype=torch.float64))
+        self.hold(task.horizon)
 
     def learn(self, truth: np.ndarray) -> None:
         """Fill the buffers from the labels of the training rows, float64 (n, horizon), NaN where nobody measured."""
-        known, weights = truth[~np.isnan(truth)], cell_weights(truth)
-        self.mean.fill_(known.mean())
-        self.scale.fill_(max(known.std(), np.finfo(np.float64).tiny))
-        codes = self._standardise(truth).astype(np.float32).astype(np.float64)
+        weights = cell_weights(truth)
+        self.settle(truth[~np.isnan(truth)])
+        codes = self.standardise(truth).astype(np.float32).astype(np.float64)
         best = np.zeros(self.n_outputs)  # the mean, for a step that no training row knows
         for step, rows in enumerate((weights > 0).T):
             if rows.any():
@@ -145,7 +132,7 @@ class ForecastTarget(SeveralTarget):
 
     def encode(self, labels: pd.DataFrame) -> np.ndarray:
         """Return standardised labels, float32 (n_samples, horizon); NaN where nobody measured."""
-        return self._standardise(self.truth(labels)).astype(np.float32)
+        return self.standardise(self.truth(labels)).astype(np.float32)
 
     def truth(self, labels: pd.DataFrame) -> np.ndarray:
         """Return the labels as numbers, float64 (n_samples, horizon); NaN where nobody measured.
@@ -168,7 +155,7 @@ class ForecastTarget(SeveralTarget):
 
     def decoded_cells(self, truth: np.ndarray, decoded: np.ndarray) -> np.ndarray:
         """Return the loss of every step, from numbers in the user's units."""
-        return self._measure(self._standardise(decoded.astype(np.float64)), self._standardise(truth))
+        return self._measure(self.standardise(decoded.astype(np.float64)), self.standardise(truth))
 
     def forward(self, output: Tensor) -> Tensor:
         """Turn outputs into the user's units, float64 (batch, horizon)."""
@@ -219,19 +206,6 @@ class ForecastTarget(SeveralTarget):
             }
         )
         return pd.concat([table, more], ignore_index=True)
-
-    def to_config(self) -> dict[str, Any]:
-        """Return nothing: the buffers hold it all."""
-        return {}
-
-    @classmethod
-    def from_config(cls, task: Task, config: dict[str, Any]) -> ForecastTarget:
-        """Make an empty target; the buffers are filled by ``load_state_dict``."""
-        assert isinstance(task, Forecast)
-        return cls(task)
-
-    def _standardise(self, values: np.ndarray) -> np.ndarray:
-        return (values - float(self.mean)) / float(self.scale)
 
     def _measure(self, values: np.ndarray, codes: np.ndarray) -> np.ndarray:
         return self.cells(torch.from_numpy(values), torch.from_numpy(codes)).numpy()

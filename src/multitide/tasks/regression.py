@@ -16,7 +16,8 @@ from multitide.errors import DataError
 from multitide.tasks.labels import as_numbers, shorten
 from multitide.tasks.losses import LOSSES
 from multitide.tasks.metrics import QUANTILE, REGRESSION, mean, metric_table, quantile_metrics, regression_metrics
-from multitide.tasks.task import SMALLEST_TRIVIAL_LOSS, Target, Task
+from multitide.tasks.standardised import StandardisedTarget
+from multitide.tasks.task import SMALLEST_TRIVIAL_LOSS, Task
 
 
 def _check_quantiles(levels: tuple[float, ...]) -> tuple[float, ...]:
@@ -92,35 +93,19 @@ class Regression(Task):
         return RegressionTarget.from_config(self, config)
 
 
-class RegressionTarget(Target):
-    """Standardised labels; mean and scale are float64, so that 1e9 + 0.5 is not 1e9.
-
-    Attributes
-    ----------
-    mean, scale : Tensor of float64, shape ()
-        Mean and standard deviation of the labelled training rows, in the user's units.
-    """
-
-    mean: Tensor
-    scale: Tensor
+class RegressionTarget(StandardisedTarget):
+    """A number a row."""
 
     def __init__(self, task: Regression) -> None:
         super().__init__()
         self.task: Regression = task
         self.loss = LOSSES[task.loss](task.delta, task.quantiles)
-        self.n_outputs = self.loss.n_outputs
-        self.register_buffer("bias", torch.zeros(self.n_outputs))
-        self.register_buffer("trivial_loss", torch.ones(()))
-        self.register_buffer("mean", torch.zeros((), dtype=torch.float64))
-        self.register_buffer("scale", torch.ones((), dtype=torch.float64))
+        self.hold(self.loss.n_outputs)
 
     def learn(self, labels: np.ndarray) -> None:
         """Fill the buffers from the labels of the training rows, float64 (n_labelled,), not all equal."""
-        # In units of the largest one, so that neither a sum nor a square leaves the range of float64.
-        unit = np.abs(labels).max()
-        self.mean.fill_((labels / unit).mean() * unit)
-        self.scale.fill_(max((labels / unit).std() * unit, np.finfo(np.float64).tiny))
-        codes = self._standardise(labels).astype(np.float32).astype(np.float64)
+        self.settle(labels)
+        codes = self.standardise(labels).astype(np.float32).astype(np.float64)
         best = self.loss.best(codes, np.ones_like(codes))
         self.bias.copy_(torch.from_numpy(best))
         values = self.loss.values(torch.from_numpy(best)[None].expand(len(codes), -1))
@@ -140,7 +125,7 @@ class RegressionTarget(Target):
         DataError
             If a label is no finite number.
         """
-        return self._standardise(self._numbers(labels)).astype(np.float32)
+        return self.standardise(self._numbers(labels)).astype(np.float32)
 
     def measured(self, codes: Tensor) -> Tensor:
         """Return which rows have a label, bool (batch,)."""
@@ -222,16 +207,6 @@ class RegressionTarget(Target):
         n_labelled = dict.fromkeys(values, len(numbers)) | {"mape": int(np.count_nonzero(numbers))}
         return metric_table(values, trivial, n_labelled)
 
-    def to_config(self) -> dict[str, Any]:
-        """Return nothing: the buffers hold it all."""
-        return {}
-
-    @classmethod
-    def from_config(cls, task: Task, config: dict[str, Any]) -> RegressionTarget:
-        """Make an empty target; the buffers are filled by ``load_state_dict``."""
-        assert isinstance(task, Regression)
-        return cls(task)
-
     @property
     def _at(self) -> int:
         """Which of the outputs is the prediction itself."""
@@ -245,13 +220,10 @@ class RegressionTarget(Target):
             )
         return numbers
 
-    def _standardise(self, values: np.ndarray) -> np.ndarray:
-        return (values - float(self.mean)) / float(self.scale)
-
     def _losses(self, labels: np.ndarray, decoded: np.ndarray) -> np.ndarray:
         """Return losses in float64, in units of the trivial one."""
-        values = torch.from_numpy(self._standardise(decoded.astype(np.float64)).reshape(len(labels), self.n_outputs))
-        losses = self.loss.measure(values, torch.from_numpy(self._standardise(labels)))
+        values = torch.from_numpy(self.standardise(decoded.astype(np.float64)).reshape(len(labels), self.n_outputs))
+        losses = self.loss.measure(values, torch.from_numpy(self.standardise(labels)))
         return losses.numpy() / float(self.trivial_loss)
 
 
