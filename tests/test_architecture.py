@@ -109,11 +109,18 @@ def test_imports_only_go_down() -> None:
     assert not upward
 
 
-def test_imports_have_no_cycle() -> None:
+def cycle(arrows: dict[str, set[str]]) -> list[str]:
+    """The nodes of a cycle, its first one at both ends; empty without any."""
     try:
-        TopologicalSorter(graph(for_types=False)).prepare()
+        TopologicalSorter(arrows).prepare()
     except CycleError as error:
-        pytest.fail(" -> ".join(error.args[1]))
+        return list(error.args[1])
+    return []
+
+
+def test_imports_have_no_cycle() -> None:
+    assert cycle({"a": {"b"}, "b": {"a"}})  # one would be seen
+    assert cycle(graph(for_types=False)) == []
 
 
 def test_rooms_have_no_cycle() -> None:
@@ -123,10 +130,7 @@ def test_rooms_have_no_cycle() -> None:
         room = module.split(".")[0]
         rooms.setdefault(room, set()).update({other.split(".")[0] for other in others if other} - {room})
     del rooms[""]
-    try:
-        TopologicalSorter(rooms).prepare()
-    except CycleError as error:
-        pytest.fail(" -> ".join(error.args[1]))
+    assert cycle(rooms) == []
 
 
 def test_the_picture_in_the_docs_is_this_one() -> None:

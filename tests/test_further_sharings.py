@@ -205,7 +205,12 @@ def test_they_are_listed_with_their_papers_and_go_with_what_has_a_meaning(parts:
 
 @pytest.mark.parametrize("name", ["mmoe", "ple"])
 def test_they_train_with_an_aggregator(parts: Any, name: str) -> None:
-    small(sharing=name, aggregator="pcgrad", max_epochs=1).fit(make_samples())
+    summed, combined = (
+        small(sharing=name, aggregator=aggregator, max_epochs=2).fit(make_samples()).history_["loss"].to_numpy()
+        for aggregator in (None, "pcgrad")
+    )
+    assert np.isfinite(combined).all()
+    assert not np.array_equal(summed, combined)  # the gradients have met
 
 
 # -- the rule ---------------------------------------------------------------------------------------------------------

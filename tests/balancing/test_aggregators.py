@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from multitide.balancing import AGGREGATORS, MGDA, Aggregator, AggregatorModule, ExcessMTL, FairGrad, PCGrad
 from multitide.errors import MissingDependencyError, MultitideError, ParameterError
+from multitide.part import annotation_problems
 
 NAMES = ["wear", "load", "fault", "leak"]
 SUBSETS = [subset for n in (2, 3, 4) for subset in combinations(range(4), n)]
@@ -198,7 +199,9 @@ def test_impossible_parameters_are_refused(spec: Aggregator, match: str) -> None
 
 
 def test_defaults_are_valid(name: str) -> None:
-    AGGREGATORS[name]().check("aggregator")
+    spec = AGGREGATORS[name]()
+    assert annotation_problems(type(spec), spec.get_params(deep=False), "aggregator") == []
+    spec.check("aggregator")
 
 
 class Toy(nn.Module):

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from multitide.balancing import WEIGHTINGS, Fixed, Weighting, WeightingModule
 from multitide.errors import ParameterError
+from multitide.part import annotation_problems
 
 NAMES = ["wear", "load", "fault", "leak"]
 KINDS = ["regression", "regression", "classification", "classification"]
@@ -49,7 +50,9 @@ def module(name: str) -> WeightingModule:
 
 
 def test_defaults_are_valid(name: str) -> None:
-    make_spec(name).check("weighting")
+    spec = make_spec(name)
+    assert annotation_problems(type(spec), spec.get_params(deep=False), "weighting") == []
+    spec.check("weighting")
 
 
 def test_gradients_are_finite_and_everyone_gets_one(module: WeightingModule) -> None:

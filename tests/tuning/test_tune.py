@@ -134,7 +134,9 @@ def test_a_killed_process_loses_only_what_ran(found: tuple[Path, Tuning], tmp_pa
 
 @pytest.mark.slow
 def test_the_number_of_processes_decides_nothing(found: tuple[Path, Tuning]) -> None:
-    same(quick(n_jobs=2), found[1])
+    two = quick(n_jobs=2)
+    same(two, found[1])
+    assert len(two.table) == 10
 
 
 def test_a_folder_holds_one_search(found: tuple[Path, Tuning], tmp_path: Path) -> None:
