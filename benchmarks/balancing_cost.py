@@ -25,14 +25,14 @@ import torch
 from torch import nn
 
 from multitide import GradientRecorder, MultiTaskEstimator, Samples
+from multitide._part import Part
 from multitide.balancing import AGGREGATORS, WEIGHTINGS, Fixed
-from multitide.fitting.domains import Domain
-from multitide.fitting.group import Group
-from multitide.fitting.recipe import make_recipe
-from multitide.loop.keep import Keeper
-from multitide.loop.training import Trainer
-from multitide.part import Part
+from multitide.fitting._data_sets import Domain
+from multitide.fitting._recipe import make_recipe
+from multitide.fitting._task_group import Group
 from multitide.tasks import resolve_tasks
+from multitide.training._best_weights import Keeper
+from multitide.training._trainer import Trainer
 
 BATCH_SIZE, LR, N_SAMPLES = 64, 1e-4, 1024
 PLAIN = "uniform"

@@ -36,7 +36,7 @@ from multitide import Config, Inputs, MultiTaskEstimator, Samples, Split, load_c
 from multitide.backbones import FC, FCN
 from multitide.balancing import Fixed
 from multitide.encodings import PiecewiseLinear
-from multitide.network.network import Answers
+from multitide.network._network import Answers
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 WIND, DUST = "cbwd", "pm2.5"

@@ -51,7 +51,7 @@ from multitide import (
 )
 from multitide.backbones import CNN1D, FCN, LSTMFCN, Backbone
 from multitide.sharing import Hard
-from multitide.study.verdicts import MARGIN, holm
+from multitide.study.results._verdicts import MARGIN, holm
 from multitide.tasks import Target, resolve_tasks
 
 ROOT = Path(__file__).resolve().parents[1]

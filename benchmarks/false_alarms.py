@@ -24,7 +24,7 @@ from scipy import stats
 from multitide import MultiTaskEstimator, Splitter, simulate_rig
 from multitide.backbones import FCN
 from multitide.study import compare
-from multitide.study.execution import default_n_jobs
+from multitide.study.runs._workers import default_n_jobs
 
 ARMS = {"one": {"sharing": "hard"}, "other": {"sharing": "hard", "random_state": 10_000}}
 GOAL = (0.02, 0.09)

@@ -1,4 +1,4 @@
-"""Measure the fingerprints by which `multitide.datasets` knows the published tables, and compare them.
+"""Measure the fingerprints by which `multitide.data.datasets` knows the published tables, and compare them.
 
     python benchmarks/fingerprints.py [FOLDER]
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from multitide.datasets import SOURCES, differences, fingerprint
+from multitide.data.datasets import SOURCES, differences, fingerprint
 
 FOLDER = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parents[2] / "shared" / "data"
 PLACES = {"beijing_pm25": FOLDER / "beijing_pm25.csv", "hydraulic": FOLDER / "hydraulic"}

@@ -14,11 +14,11 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from multitide.backbones.backbone import Backbone, BackboneModule
+from multitide.backbones._backbone import Backbone, BackboneModule
 from multitide.sharing import SHARINGS, Sharing, SharingModule, Soft
-from multitide.sharing.hard import HardModule
-from multitide.sharing.sharing import parameters_of
-from multitide.sharing.soft import SoftModule
+from multitide.sharing._hard import HardModule
+from multitide.sharing._sharing import parameters_of
+from multitide.sharing._soft import SoftModule
 
 PositiveInt = Annotated[int, Field(ge=1)]
 # Added to squared singular values: the norm's gradient stays finite, and of length 0, where one of them is zero.

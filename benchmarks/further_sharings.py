@@ -45,12 +45,12 @@ import pandas as pd
 from further_parts import PLE, MMoE, TraceNorm
 
 from multitide import Comparison, compare
-from multitide.report import markdown_table
+from multitide.reports._run import markdown_table
 from multitide.sharing import Sharing, Soft
-from multitide.study.cost import parse_budget
-from multitide.study.execution import default_n_jobs
-from multitide.study.groups import MIN_GROUPS
-from multitide.study.verdicts import CANNOT_TELL, HELPS, HURTS, MARGIN, MIN_RUNS, SAME, holm
+from multitide.study.design._test_groups import MIN_GROUPS
+from multitide.study.results._verdicts import CANNOT_TELL, HELPS, HURTS, MARGIN, MIN_RUNS, SAME, holm
+from multitide.study.runs._timing import parse_budget
+from multitide.study.runs._workers import default_n_jobs
 from sharing import CASES, GROUPS, N_SEEDS, ROOT, SEEDS, TITLES
 
 # Settings of each candidate: the part, and the units of an expert on the hydraulic rig.

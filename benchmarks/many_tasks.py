@@ -25,12 +25,12 @@ import torch
 from multitide import MultiTaskEstimator, Samples, simulate_rig
 from multitide.backbones import LSTMFCN
 from multitide.errors import MultitideWarning
-from multitide.fitting.domains import Domain
-from multitide.fitting.group import Group
-from multitide.fitting.recipe import make_recipe
-from multitide.loop.keep import Keeper
-from multitide.loop.training import Trainer
+from multitide.fitting._data_sets import Domain
+from multitide.fitting._recipe import make_recipe
+from multitide.fitting._task_group import Group
 from multitide.tasks import resolve_tasks
+from multitide.training._best_weights import Keeper
+from multitide.training._trainer import Trainer
 
 BATCH_SIZE, N_TEST = 64, 1000
 

@@ -27,7 +27,7 @@ from sklearn import ensemble, metrics
 from threadpoolctl import threadpool_limits
 
 from multitide import Classification, Config, Samples, Split, Splitter, load_config
-from multitide.study.features import window_features
+from multitide.study.design._window_features import window_features
 
 ROOT = Path(__file__).resolve().parents[1]
 RANKED = "death"  # the task that is measured by how it ranks: its answers are probabilities

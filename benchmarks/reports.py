@@ -22,9 +22,9 @@ import pandas as pd
 
 from multitide import MultiTaskEstimator, Samples, Splitter, Training, load_config, rig_truth, simulate_rig
 from multitide.backbones import FCN
-from multitide.reporting import write_curve_report, write_study_report
+from multitide.reports import write_curve_report, write_study_report
 from multitide.study import Comparison, compare, label_curve
-from multitide.study.execution import default_n_jobs
+from multitide.study.runs._workers import default_n_jobs
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = {"hydraulic": "hydraulic", "beijing": "beijing_pm25_honest", "physionet2012": "physionet2012"}

@@ -23,11 +23,11 @@ import pandas as pd
 from scipy import stats
 
 from multitide import compare
-from multitide.report import markdown_table
-from multitide.reporting.answers import MARKS
+from multitide.reports._run import markdown_table
+from multitide.reports.study._sentences import MARKS
 from multitide.sharing import SHARINGS
-from multitide.study.execution import default_n_jobs
-from multitide.study.verdicts import CANNOT_TELL, HELPS, HURTS, holm
+from multitide.study.results._verdicts import CANNOT_TELL, HELPS, HURTS, holm
+from multitide.study.runs._workers import default_n_jobs
 from sharing import ROOT, relatives, rig
 
 LEVEL = 0.05

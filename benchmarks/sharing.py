@@ -44,14 +44,14 @@ from multitide import (
 )
 from multitide.backbones import CNN1D, FCN, LSTMFCN
 from multitide.balancing import WEIGHTINGS
-from multitide.report import markdown_table
-from multitide.reporting.answers import MARKS
+from multitide.reports._run import markdown_table
+from multitide.reports.study._sentences import MARKS
 from multitide.sharing import SHARINGS
-from multitide.study.arms import ALONE
-from multitide.study.cost import parse_budget
-from multitide.study.execution import default_n_jobs
-from multitide.study.hiding import keep_share
-from multitide.study.verdicts import CANNOT_TELL, HELPS, HURTS, SAME
+from multitide.study.design._arms import ALONE
+from multitide.study.design._hidden_labels import keep_share
+from multitide.study.results._verdicts import CANNOT_TELL, HELPS, HURTS, SAME
+from multitide.study.runs._timing import parse_budget
+from multitide.study.runs._workers import default_n_jobs
 from multitide.tasks import resolve_tasks
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -20,7 +20,7 @@ import torch
 
 from multitide import MultiTaskEstimator, Splitter, simulate_rig
 from multitide.study import Comparison, compare, fits
-from multitide.study.execution import default_n_jobs
+from multitide.study.runs._workers import default_n_jobs
 
 GOAL = 1.5
 

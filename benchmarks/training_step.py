@@ -31,7 +31,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from multitide import Callback, MultiTaskEstimator, Samples
-from multitide.datasets import load_beijing_pm25
+from multitide.data.datasets import load_beijing_pm25
 
 BATCH_SIZE, LR, CLIP_NORM = 64, 1e-4, 1.0
 N_SAMPLES = 33_387

@@ -19,9 +19,9 @@ import torch
 from matplotlib.figure import Figure
 
 from multitide import MultiTaskEstimator, gradient_flow
+from multitide._gradient_flow import GradientFlow
 from multitide.backbones import LSTM, RNN
-from multitide.gradients import GradientFlow
-from multitide.plot_gradients import flow_by_step
+from multitide.plot._gradients import flow_by_step
 
 HIDDEN, CHANNELS, SERIES = 64, 4, 128
 

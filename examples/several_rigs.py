@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import multitide as mt
-from multitide.cli.demo import as_tables
+from multitide.cli._demo import as_tables
 
 N_RUNS = 240
 CONFIG = """\

@@ -9,16 +9,17 @@ import numpy as np
 import pandas as pd
 import torch
 
+from multitide._estimator import MultiTaskEstimator
 from multitide.backbones import LSTMFCN
-from multitide.estimator import MultiTaskEstimator
-from multitide.fitting.domains import Domain
-from multitide.fitting.group import Group
-from multitide.fitting.recipe import make_recipe
-from multitide.loop.callbacks import Callback
-from multitide.loop.keep import Keeper
-from multitide.loop.training import Trainer, Training
-from multitide.samples import Samples
+from multitide.data._samples import Samples
+from multitide.fitting._data_sets import Domain
+from multitide.fitting._recipe import make_recipe
+from multitide.fitting._task_group import Group
 from multitide.tasks import resolve_tasks
+from multitide.training._best_weights import Keeper
+from multitide.training._callbacks import Callback
+from multitide.training._settings import Training
+from multitide.training._trainer import Trainer
 
 SMALL = LSTMFCN(hidden_size=8, filters=(8, 8, 4), kernel_sizes=(5, 3, 3))
 

@@ -19,21 +19,15 @@ ROOT = Path(__file__).parents[1]
 
 # From the top of the house to the ground; docs/architecture.md shows the same picture.
 FLOORS = {
-    "surface": [
-        *("__main__", "cli", "plot", "plot_gradients", "plot_ranks", "plot_study", "plot_tuning", "report"),
-        "reporting",
-    ],
-    "api": ["compat", "config_data", "config_file", "estimator", "gradients", "methods", "study", "tuning"],
-    "assembly": ["model", "fitting", "loop", "network", "config"],
-    "parts": ["tasks", "backbones", "sharing", "balancing", "representations", "encodings"],
-    "data": [
-        *("samples", "tables", "files", "formats", "reading", "roles", "guesses", "columns", "timestamps", "rows"),
-        *("resample", "building", "windows", "splits", "strata", "purging", "datasets", "simulate"),
-    ],
-    "ground": ["errors", "checks", "part", "toml", "statistics", "markup"],
+    "surface": ["__main__", "cli", "plot", "reports"],
+    "api": ["_estimator", "_gradient_flow", "compat", "config", "methods", "study", "tuning"],
+    "assembly": ["_registries", "fitting", "model", "network", "training"],
+    "parts": ["backbones", "balancing", "encodings", "representations", "sharing", "tasks"],
+    "data": ["data"],
+    "ground": ["_checks", "_notebook", "_part", "_toml", "errors"],
 }
 FORBIDDEN_NAMES = {"utils", "common", "helpers", "base", "util", "helper", "misc"}
-MAY_PRINT = {"cli", "loop.progress"}
+MAY_PRINT = {"cli", "training._progress_bar"}
 HEAVY = ("torch", "numpy", "pandas", "sklearn", "scipy", "matplotlib", "pyarrow")
 
 
@@ -123,14 +117,37 @@ def test_imports_have_no_cycle() -> None:
     assert cycle(graph(for_types=False)) == []
 
 
-def test_rooms_have_no_cycle() -> None:
+@pytest.mark.parametrize("depth", [1, 2])
+def test_rooms_have_no_cycle(depth: int) -> None:
     """A package sees another only one way, so that each can be read after those below it."""
     rooms: dict[str, set[str]] = {}
     for module, others in graph(for_types=False).items():
-        room = module.split(".")[0]
-        rooms.setdefault(room, set()).update({other.split(".")[0] for other in others if other} - {room})
+        room = room_of(module, depth)
+        rooms.setdefault(room, set()).update(room_of(other, depth) for other in others if other)
+        rooms[room].discard(room)
     del rooms[""]
     assert cycle(rooms) == []
+
+
+def room_of(module: str, depth: int) -> str:
+    """`study.design._arms` lies in `study`, and there in `study.design`."""
+    return ".".join(module.split(".")[:depth])
+
+
+def is_private(module: str) -> bool:
+    return module.split(".")[-1].startswith("_")
+
+
+def test_modules_are_private_but_for_those_that_users_import() -> None:
+    packages = {dotted(path) for path in PACKAGE.rglob("__init__.py")}
+    public = {module for module in MODULES if not is_private(module)} - packages
+    assert public == {"errors", "methods", "data.datasets"}
+
+
+@pytest.mark.parametrize("name", [name for name in multitide.__all__ if name[0].islower()])
+def test_a_public_function_lives_in_a_file_of_its_name(name: str) -> None:
+    home = getattr(multitide, name).__module__
+    assert home.split(".")[-1] == f"_{name}"
 
 
 def test_the_picture_in_the_docs_is_this_one() -> None:

@@ -17,16 +17,17 @@ from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_sp
 from sklearn.pipeline import Pipeline
 
 from makers import make_arrays, make_samples, small
+from multitide._estimator import MultiTaskEstimator
 from multitide.backbones import LSTMFCN
 from multitide.balancing import AGGREGATORS, PCGrad
+from multitide.data._samples import Samples
+from multitide.data._splits import Splitter
 from multitide.errors import DataError, ParameterError
-from multitide.estimator import MultiTaskEstimator
-from multitide.loop.callbacks import Callback
-from multitide.loop.training import Trainer, Training
-from multitide.samples import Samples
 from multitide.sharing import Hard
-from multitide.splits import Splitter
 from multitide.tasks import Classification, Regression
+from multitide.training._callbacks import Callback
+from multitide.training._settings import Training
+from multitide.training._trainer import Trainer
 
 
 def test_it_learns_classes_and_numbers_with_missing_labels() -> None:

@@ -12,14 +12,14 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from multitide._estimator import MultiTaskEstimator
+from multitide._part import Part
 from multitide.balancing import AGGREGATORS, WEIGHTINGS, Fixed, PCGrad, Search
 from multitide.cli import app
-from multitide.cli.methods import TITLES, short
+from multitide.cli._methods import TITLES, short
 from multitide.errors import ParameterError
-from multitide.estimator import MultiTaskEstimator
-from multitide.fitting.recipe import PART_PARAMETERS
+from multitide.fitting._recipe import PART_PARAMETERS
 from multitide.methods import KINDS, MATCHED, defaults, first_sentence, goes_with, in_words, methods, mismatches, papers
-from multitide.part import Part
 from multitide.sharing import Hard, SoftHard
 
 TABLE = methods()

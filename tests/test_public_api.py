@@ -53,12 +53,14 @@ def test_the_stub_says_what_the_package_says() -> None:
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    assert stubbed == {**multitide._MODULE_OF, **dict.fromkeys(multitide._MODULES, "")}
+    modules = {name: path.rpartition(".")[0] for name, path in multitide._MODULES.items()}
+    assert stubbed == {**multitide._MODULE_OF, **modules}
 
 
 @pytest.mark.parametrize("name", multitide._MODULES)
 def test_a_module_is_an_attribute(name: str) -> None:
-    assert getattr(multitide, name) is importlib.import_module(f"multitide.{name}")
+    module = importlib.import_module(f"multitide.{multitide._MODULES[name]}")
+    assert getattr(multitide, name) is module
 
 
 def test_dir_lists_the_public_names_before_they_are_used() -> None:

@@ -10,8 +10,14 @@ __version__ = "0.1.0"
 # Which module holds which public name. A name is imported when it is first used, so that `import multitide` and
 # `multitide --help` need no torch. `__init__.pyi` says the same to type checkers; a test keeps the two equal.
 _PUBLIC = {
-    "config_file": ("Config", "config_problems", "load_config"),
-    "encodings.inputs": ("Inputs",),
+    "_estimator": ("MultiTaskEstimator",),
+    "_gradient_flow": ("GradientFlow", "gradient_flow"),
+    "config": ("Config", "config_problems", "load_config"),
+    "data": (
+        *("Samples", "Split", "Splitter", "column_roles", "read_like", "read_table"),
+        *("rig_truth", "simulate_rig"),
+    ),
+    "encodings._inputs": ("Inputs",),
     "errors": (
         "DataError",
         "MissingDependencyError",
@@ -20,29 +26,27 @@ _PUBLIC = {
         "ParameterError",
         "StoreError",
     ),
-    "estimator": ("MultiTaskEstimator",),
-    "gradients": ("GradientFlow", "gradient_flow"),
-    "loop.affinity": ("AffinityRecorder",),
-    "loop.callbacks": ("Callback",),
-    "loop.recording": ("GradientRecorder",),
-    "loop.training": ("Training",),
-    "reporting": ("write_study_report",),
-    "samples": ("Samples",),
-    "simulate": ("rig_truth", "simulate_rig"),
-    "splits": ("Split", "Splitter"),
+    "reports": ("write_study_report",),
     "study": (
         *("Comparison", "Comparisons", "Conditions", "Grouping", "LabelCurve"),
         *("check_conditions", "compare", "compare_many", "group_tasks", "label_curve"),
     ),
-    "tables": ("column_roles", "read_like", "read_table"),
     "tasks": ("Classification", "Forecast", "MultiLabel", "Regression", "Task", "describe_tasks"),
+    "training": ("AffinityRecorder", "Callback", "GradientRecorder", "Training"),
     "tuning": ("Tuning", "tune"),
 }
-# Reached as attributes too: `import multitide as mt; mt.plot.history(...)`.
-_MODULES = (
-    *("backbones", "balancing", "compat", "datasets", "encodings", "methods", "plot", "plot_gradients"),
-    *("plot_ranks", "plot_study", "plot_tuning", "representations", "sharing"),
-)
+# Reached as attributes too: `import multitide as mt; mt.plot.history(...)`. The path says where each one lies.
+_MODULES = {
+    "backbones": "backbones",
+    "balancing": "balancing",
+    "compat": "compat",
+    "datasets": "data.datasets",
+    "encodings": "encodings",
+    "methods": "methods",
+    "plot": "plot",
+    "representations": "representations",
+    "sharing": "sharing",
+}
 
 _MODULE_OF = {name: module for module, names in _PUBLIC.items() for name in names}
 
@@ -51,7 +55,7 @@ __all__ = sorted(_MODULE_OF)
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{name}")
+        return importlib.import_module(f"{__name__}.{_MODULES[name]}")
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)

@@ -11,18 +11,18 @@ from typing import Any
 import pandas as pd
 import torch
 
-from multitide.backbones.backbone import Backbone
-from multitide.checks import check_choice
-from multitide.config import SPLITTERS
+from multitide._checks import check_choice
+from multitide._part import Part
+from multitide._registries import SPLITTERS
+from multitide.backbones._backbone import Backbone
 from multitide.encodings import ENCODINGS
 from multitide.errors import ParameterError
-from multitide.fitting.recipe import PART_PARAMETERS, combination_problems, make_part
-from multitide.loop.schedule import SCHEDULES
-from multitide.part import Part
+from multitide.fitting._recipe import PART_PARAMETERS, combination_problems, make_part
 from multitide.representations import REPRESENTATIONS
 from multitide.sharing import Sharing
-from multitide.study.baselines import BASELINES
+from multitide.study.design._baselines import BASELINES
 from multitide.tasks import TASKS
+from multitide.training._schedule import SCHEDULES
 
 # The parts of a kind, by the word for the kind.
 KINDS: dict[str, Mapping[str, type[Part] | Callable[..., Any]]] = {

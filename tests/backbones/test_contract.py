@@ -25,7 +25,7 @@ from multitide.backbones import (
     InceptionTime,
     Linear,
 )
-from multitide.backbones.convolution import MeanPooling
+from multitide.backbones._convolution import MeanPooling
 from multitide.errors import DataError, ParameterError
 
 N_CHANNELS, N_TIMEPOINTS = 3, 24

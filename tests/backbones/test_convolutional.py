@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from multitide.backbones import CNN1D, FC, BlockBackbone, InceptionTime
-from multitide.backbones.flatten import flatten_steps
+from multitide.backbones._flatten import flatten_steps
 from multitide.errors import DataError
 
 

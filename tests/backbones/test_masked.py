@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from multitide.backbones.convolution import MaskedConv1d
-from multitide.backbones.masked import (
+from multitide.backbones._convolution import MaskedConv1d
+from multitide.backbones._masked import (
     MaskedBatchNorm1d,
     SqueezeExcite,
     last_step,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from multitide.backbones import GRU, LSTM, RNN, BlockBackbone, Flow
-from multitide.backbones.recurrent import Recurrent
+from multitide.backbones._recurrent import Recurrent
 
 SPECS = [RNN, LSTM, GRU]
 every_spec = pytest.mark.parametrize("kind", SPECS)

@@ -15,9 +15,9 @@ import torchjd.aggregation as jd
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from multitide._part import annotation_problems
 from multitide.balancing import AGGREGATORS, MGDA, Aggregator, AggregatorModule, ExcessMTL, FairGrad, PCGrad
 from multitide.errors import MissingDependencyError, MultitideError, ParameterError
-from multitide.part import annotation_problems
 
 NAMES = ["wear", "load", "fault", "leak"]
 SUBSETS = [subset for n in (2, 3, 4) for subset in combinations(range(4), n)]

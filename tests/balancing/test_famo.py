@@ -12,10 +12,10 @@ from torch import Tensor
 from makers import make_arrays, make_samples, small
 from multitide.backbones import LSTMFCN
 from multitide.balancing import FAMO, WEIGHTINGS
-from multitide.balancing.famo import FAMOModule
-from multitide.loop.callbacks import Callback
-from multitide.loop.training import Trainer
-from multitide.samples import Samples
+from multitide.balancing._famo import FAMOModule
+from multitide.data._samples import Samples
+from multitide.training._callbacks import Callback
+from multitide.training._trainer import Trainer
 
 NAMES = ["wear", "load", "fault"]
 SETS = [[0, 1, 2], [0, 1, 2], [0, 2], [1, 2], [2], [0, 1, 2], [0, 1], [0, 1, 2], [1, 2]]

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from multitide._part import annotation_problems
 from multitide.balancing import WEIGHTINGS, Fixed, Weighting, WeightingModule
 from multitide.errors import ParameterError
-from multitide.part import annotation_problems
 
 NAMES = ["wear", "load", "fault", "leak"]
 KINDS = ["regression", "regression", "classification", "classification"]

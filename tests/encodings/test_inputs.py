@@ -12,11 +12,11 @@ import torch
 from sklearn.preprocessing import RobustScaler, StandardScaler
 from torch import Tensor
 
+from multitide.data._samples import Samples
 from multitide.encodings import ENCODINGS, Difference, PiecewiseLinear
-from multitide.encodings import inputs as inputs_module
-from multitide.encodings.inputs import InputLayer, Inputs
+from multitide.encodings import _inputs as inputs_module
+from multitide.encodings._inputs import InputLayer, Inputs
 from multitide.errors import MultitideWarning, ParameterError
-from multitide.samples import Samples
 
 CHANNELS = ("a", "b", "c")
 CATEGORIES = {"c": ("dry", "wet", "snow")}

@@ -10,7 +10,7 @@ import pytest
 import torch
 from sklearn.preprocessing import RobustScaler, StandardScaler
 
-from multitide.encodings.static import StaticInputs, StaticLayer
+from multitide.encodings._static import StaticInputs, StaticLayer
 from multitide.errors import DataError, MultitideWarning, ParameterError
 
 FRAME = pd.DataFrame(

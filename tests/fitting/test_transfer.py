@@ -11,10 +11,11 @@ import pytest
 import torch
 
 from makers import make_arrays, make_samples, small
+from multitide.data._samples import Samples
 from multitide.errors import DataError, ParameterError
-from multitide.loop.callbacks import Callback
-from multitide.loop.training import Trainer, Training
-from multitide.samples import Samples
+from multitide.training._callbacks import Callback
+from multitide.training._settings import Training
+from multitide.training._trainer import Trainer
 
 
 class States(Callback):

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from makers import make_samples, small
-from multitide.encodings.inputs import Inputs
-from multitide.model.display import fitted_html
-from multitide.model.sizes import ending_weights, size_in_words, size_of, sizes_by_task
-from multitide.network.network import Network
+from multitide.encodings._inputs import Inputs
+from multitide.model._notebook_view import fitted_html
+from multitide.model._sizes import ending_weights, size_in_words, size_of, sizes_by_task
+from multitide.network._network import Network
 from multitide.representations import ModelFeatures
 from multitide.sharing import SHARINGS, Hard
 

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from makers import SMALL, make_samples, small
+from multitide._estimator import MultiTaskEstimator
+from multitide.data._splits import Splitter
 from multitide.errors import StoreError
-from multitide.estimator import MultiTaskEstimator
-from multitide.fitting.recipe import make_recipe
-from multitide.loop.training import Training
-from multitide.model.store import MODEL_FILE, WEIGHTS_FILE, _record_hash
-from multitide.splits import Splitter
+from multitide.fitting._recipe import make_recipe
+from multitide.model._store import MODEL_FILE, WEIGHTS_FILE, _record_hash
 from multitide.tasks import Classification, Regression
+from multitide.training._settings import Training
 
 
 @pytest.fixture(scope="module")

@@ -15,12 +15,12 @@ from torch.utils._pytree import tree_leaves
 
 from makers import make_samples, make_trainer
 from multitide.backbones import BACKBONES
-from multitide.encodings.difference import Difference
-from multitide.encodings.inputs import Inputs
-from multitide.encodings.piecewise_linear import PiecewiseLinear
-from multitide.network.network import Network
-from multitide.network.stacking import Losses
-from multitide.samples import Samples
+from multitide.data._samples import Samples
+from multitide.encodings._difference import Difference
+from multitide.encodings._inputs import Inputs
+from multitide.encodings._piecewise_linear import PiecewiseLinear
+from multitide.network._network import Network
+from multitide.network._stacking import Losses
 from multitide.sharing import SHARINGS, Hard
 from multitide.tasks import Classification, Forecast, MultiLabel, Regression, Task
 

@@ -13,10 +13,10 @@ import torch
 
 from makers import make_arrays, small
 from multitide import Callback, MultiTaskEstimator
-from multitide.loop.training import Trainer
-from multitide.network.stacking import STACK_FROM, Losses
-from multitide.samples import Samples
+from multitide.data._samples import Samples
+from multitide.network._stacking import STACK_FROM, Losses
 from multitide.tasks import Classification, Forecast, MultiLabel, Regression, Task
+from multitide.training._trainer import Trainer
 
 N_TASKS = 3 * STACK_FROM + 2  # of each kind more than are computed one by one
 LOSSES = get_args(get_type_hints(Regression)["loss"])
@@ -146,8 +146,8 @@ class Heads(Callback):
 def test_training_is_that_of_the_heads_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     samples, settings = many_samples(), {"max_epochs": 2, "batch_size": 8, "lr": 0.01, "sharing": "hard"}
     together = small(**settings).fit(samples)
-    monkeypatch.setattr("multitide.network.network.STACK_FROM", 1000)
-    monkeypatch.setattr("multitide.network.stacking.STACK_FROM", 1000)
+    monkeypatch.setattr("multitide.network._network.STACK_FROM", 1000)
+    monkeypatch.setattr("multitide.network._stacking.STACK_FROM", 1000)
     apart = small(**settings).fit(samples)
     np.testing.assert_allclose(together.history_["loss"], apart.history_["loss"], rtol=1e-3)
     numbers = [name for name in samples.y if name != "lonely" and int(name[1:]) % 3 == 0]

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from makers import make_samples
+from multitide.data._samples import Samples
 from multitide.errors import DataError, MissingDependencyError, ParameterError, StoreError
 from multitide.representations import MiniRocket, load_encoder, represent, save_encoder
-from multitide.samples import Samples
 
 SMALL = MiniRocket(n_features=168)
 needs_aeon = pytest.mark.slow  # seconds to import, and minutes to compile where it has never run

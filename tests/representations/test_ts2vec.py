@@ -11,7 +11,7 @@ import torch
 from makers import make_samples
 from multitide.errors import DataError, ParameterError, StoreError
 from multitide.representations import LinearHeads, TS2Vec, load_encoder, save_encoder
-from multitide.representations.ts2vec import DilatedEncoder, contrast, hierarchical_loss, two_crops
+from multitide.representations._ts2vec import DilatedEncoder, contrast, hierarchical_loss, two_crops
 
 SMALL = TS2Vec(n_features=12, hidden_size=8, depth=3, n_steps=4, batch_size=8)
 

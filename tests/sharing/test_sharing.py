@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from makers import SMALL, make_samples, small
-from multitide.backbones.backbone import Backbone, BackboneModule
+from multitide._estimator import MultiTaskEstimator
+from multitide.backbones._backbone import Backbone, BackboneModule
 from multitide.errors import ParameterError
-from multitide.estimator import MultiTaskEstimator
 from multitide.sharing import SHARINGS, CrossStitch, Hard, Soft, SoftHard
 
 X = torch.randn(5, 3, 20, generator=torch.Generator().manual_seed(0))

@@ -14,12 +14,13 @@ from typing import Any, Self
 import pandas as pd
 import pytest
 
+from fakes import RANDOM, Quick, make_study_samples
 from makers import make_samples
+from multitide._estimator import MultiTaskEstimator
 from multitide.backbones import LSTMFCN
 from multitide.errors import ParameterError, StoreError
-from multitide.estimator import MultiTaskEstimator
-from multitide.study import Comparison, Progress, compare, cost
-from study.fakes import RANDOM, Quick, make_study_samples
+from multitide.study import Comparison, Progress, compare
+from multitide.study.runs import _timing as cost
 
 SMALL = LSTMFCN(hidden_size=4, filters=(4, 4, 4), kernel_sizes=(3, 3, 3))
 TESTS = Path(__file__).parents[1]

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fakes import RANDOM, Quick, make_study_samples
+from multitide.data._samples import Samples
+from multitide.data._splits import Splitter
 from multitide.errors import ParameterError, StoreError
-from multitide.samples import Samples
-from multitide.splits import Splitter
 from multitide.study import Comparison, compare
-from study.fakes import RANDOM, Quick, make_study_samples
 
 TABLES = ("gains", "mean_gains", "figures", "scores", "runs", "effort", "counts", "test")
 

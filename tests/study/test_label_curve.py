@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fakes import RANDOM, Quick, make_study_samples
+from multitide.data._samples import Samples
+from multitide.data._splits import Split
 from multitide.errors import DataError, ParameterError, StoreError
-from multitide.reporting import write_curve_report
-from multitide.samples import Samples
-from multitide.splits import Split
+from multitide.reports import write_curve_report
 from multitide.study import LabelCurve, compare, label_curve
-from multitide.study.hiding import fitting_unit, keep_share
+from multitide.study.design._hidden_labels import fitting_unit, keep_share
 from multitide.tasks import resolve_tasks
-from study.fakes import RANDOM, Quick, make_study_samples
 
 OPTIONS: dict[str, Any] = {"split": RANDOM, "n_seeds": 2, "n_jobs": 1, "verbose": 0}
 

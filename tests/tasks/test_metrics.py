@@ -7,7 +7,7 @@ from sklearn import metrics as sk
 from sklearn.metrics import get_scorer_names
 
 from multitide.tasks import Classification, Regression
-from multitide.tasks.metrics import (
+from multitide.tasks._metrics import (
     CLASSIFICATION,
     FORECAST,
     HIGHER_IS_BETTER,

@@ -27,13 +27,13 @@ from multitide import (
     read_like,
     read_table,
 )
-from multitide.purging import touches
+from multitide.data._purging import touches
+from multitide.data._splits import Split
 from multitide.representations import LinearHeads
-from multitide.splits import Split
-from multitide.study.baselines import BASELINES
-from multitide.study.hiding import keep_share
+from multitide.study.design._baselines import BASELINES
+from multitide.study.design._hidden_labels import keep_share
 from multitide.tasks import labelled
-from multitide.tasks.forecast import last_values
+from multitide.tasks._forecast import last_values
 
 OBJECTS = MultiLabel("objects", columns=["person", "car"])
 NEXT = Forecast("load", horizon=3)

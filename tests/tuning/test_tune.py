@@ -15,21 +15,21 @@ import pandas as pd
 import pytest
 
 from makers import make_samples, small
+from multitide._estimator import MultiTaskEstimator
 from multitide.backbones import FCN
+from multitide.data._samples import Samples
+from multitide.data._splits import Split, Splitter
 from multitide.errors import DataError, MissingDependencyError, MultitideError, ParameterError, StoreError
-from multitide.estimator import MultiTaskEstimator
-from multitide.loop.training import Training
-from multitide.reporting import write_tuning_report
-from multitide.samples import Samples
-from multitide.splits import Split, Splitter
+from multitide.reports import write_tuning_report
+from multitide.training._settings import Training
 from multitide.tuning import Trial, Tuning, tune
-from multitide.tuning import search as searching
-from multitide.tuning.progress import Progress, words
-from multitide.tuning.proposals import import_optuna
-from multitide.tuning.search import Search
-from multitide.tuning.settings import params_of
-from multitide.tuning.spaces import make_space
-from multitide.tuning.trials import Data, Judge, OutOfTime, ceiling
+from multitide.tuning import _search as searching
+from multitide.tuning._progress_bar import Progress, words
+from multitide.tuning._sampler import import_optuna
+from multitide.tuning._search import Search
+from multitide.tuning._settings import params_of
+from multitide.tuning._space import make_space
+from multitide.tuning._trials import Data, Judge, OutOfTime, ceiling
 
 SPLIT = Splitter(by="random", test=0.3, validation=0.3)
 SPACE = {
@@ -207,7 +207,7 @@ def test_a_start_that_fails_is_an_error() -> None:
 
 
 def test_a_start_whose_process_dies_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("multitide.tuning.conduct.conduct_trials", lambda *_: iter(()))
+    monkeypatch.setattr("multitide.tuning._tune.conduct_trials", lambda *_: iter(()))
     with pytest.raises(MultitideError, match="its process died"):
         quick()
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from multitide.backbones.backbone import Backbone, BackboneModule, Block, BlockBackbone, Flow, Pooling
-from multitide.backbones.cnn1d import CNN1D
-from multitide.backbones.fc import FC
-from multitide.backbones.fcn import FCN
-from multitide.backbones.gru import GRU
-from multitide.backbones.inception_time import InceptionTime
-from multitide.backbones.linear import Linear
-from multitide.backbones.lstm import LSTM
-from multitide.backbones.lstm_fcn import LSTMFCN
-from multitide.backbones.rnn import RNN
+from multitide.backbones._backbone import Backbone, BackboneModule, Block, BlockBackbone, Flow, Pooling
+from multitide.backbones._cnn1d import CNN1D
+from multitide.backbones._fc import FC
+from multitide.backbones._fcn import FCN
+from multitide.backbones._gru import GRU
+from multitide.backbones._inception_time import InceptionTime
+from multitide.backbones._linear import Linear
+from multitide.backbones._lstm import LSTM
+from multitide.backbones._lstm_fcn import LSTMFCN
+from multitide.backbones._rnn import RNN
 
 BACKBONES: dict[str, type[Backbone]] = {
     "lstm_fcn": LSTMFCN,

@@ -1,7 +1,7 @@
 """Balancing the tasks: weightings of their losses and aggregators of their gradients, by name."""
 
-from multitide.balancing.aggregator import Aggregator, AggregatorModule
-from multitide.balancing.aggregators import (
+from multitide.balancing._aggregator import Aggregator, AggregatorModule
+from multitide.balancing._aggregators import (
     IMTLG,
     MGDA,
     AlignedMTL,
@@ -16,17 +16,17 @@ from multitide.balancing.aggregators import (
     PCGrad,
     UPGrad,
 )
-from multitide.balancing.dwa import DWA
-from multitide.balancing.famo import FAMO
-from multitide.balancing.fixed import Fixed
-from multitide.balancing.imtl_l import IMTLL
-from multitide.balancing.mean import Mean
-from multitide.balancing.random import Random
-from multitide.balancing.scalarizers import COSMOS, PBI, STCH, GeometricMean
-from multitide.balancing.search import Search
-from multitide.balancing.uncertainty import Uncertainty
-from multitide.balancing.uniform import Uniform
-from multitide.balancing.weighting import Weighting, WeightingModule
+from multitide.balancing._dwa import DWA
+from multitide.balancing._famo import FAMO
+from multitide.balancing._fixed import Fixed
+from multitide.balancing._imtl_l import IMTLL
+from multitide.balancing._mean import Mean
+from multitide.balancing._random import Random
+from multitide.balancing._scalarizers import COSMOS, PBI, STCH, GeometricMean
+from multitide.balancing._search import Search
+from multitide.balancing._uncertainty import Uncertainty
+from multitide.balancing._uniform import Uniform
+from multitide.balancing._weighting import Weighting, WeightingModule
 
 WEIGHTINGS: dict[str, type[Weighting]] = {
     "uniform": Uniform,

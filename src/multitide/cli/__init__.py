@@ -8,14 +8,17 @@ import typer
 from typer.core import TyperGroup
 
 import multitide
-from multitide.cli.compare import compare
-from multitide.cli.demo import demo
-from multitide.cli.fit import fit
-from multitide.cli.methods import methods
-from multitide.cli.prepare import check, init
-from multitide.cli.represent import represent
-from multitide.cli.tune import tune
-from multitide.cli.use import evaluate, info, predict
+from multitide.cli._check import check
+from multitide.cli._compare import compare
+from multitide.cli._demo import demo
+from multitide.cli._evaluate import evaluate
+from multitide.cli._fit import fit
+from multitide.cli._info import info
+from multitide.cli._init import init
+from multitide.cli._methods import methods
+from multitide.cli._predict import predict
+from multitide.cli._represent import represent
+from multitide.cli._tune import tune
 from multitide.errors import MultitideError
 
 
@@ -29,7 +32,7 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the subcommand, with messages of ours shown on standard error."""
-        from multitide.cli.terminal import messages_shown, show_error
+        from multitide.cli._terminal import messages_shown, show_error
 
         with messages_shown():
             try:

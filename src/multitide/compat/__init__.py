@@ -6,7 +6,8 @@ its README. ``docs/reference-system.md`` sets every line of it beside what stand
 
 from __future__ import annotations
 
-from multitide.compat.configuration import from_reference_config, model_folder
-from multitide.compat.weights import load_reference_weights
+from multitide.compat._from_reference_config import from_reference_config
+from multitide.compat._load_reference_weights import load_reference_weights
+from multitide.compat._model_folder import model_folder
 
 __all__ = ["from_reference_config", "load_reference_weights", "model_folder"]

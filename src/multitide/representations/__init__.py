@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from multitide.encodings.representation import Encoder, Representation
-from multitide.representations.features import BackboneEncoder, ModelFeatures, Transformed
-from multitide.representations.linear import LinearHeads
-from multitide.representations.minirocket import MiniRocket
-from multitide.representations.represent import represent
-from multitide.representations.storing import load_encoder, save_encoder
-from multitide.representations.ts2vec import TS2Vec
+from multitide.encodings._representation import Encoder, Representation
+from multitide.representations._features import BackboneEncoder, ModelFeatures, Transformed
+from multitide.representations._linear import LinearHeads
+from multitide.representations._load_encoder import load_encoder
+from multitide.representations._minirocket import MiniRocket
+from multitide.representations._represent import represent
+from multitide.representations._save_encoder import save_encoder
+from multitide.representations._ts2vec import TS2Vec
 
 REPRESENTATIONS: dict[str, type[Representation]] = {
     "minirocket": MiniRocket,

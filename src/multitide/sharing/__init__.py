@@ -1,10 +1,10 @@
 """Ways of sharing parameters between tasks, by name."""
 
-from multitide.sharing.cross_stitch import CrossStitch
-from multitide.sharing.hard import Hard
-from multitide.sharing.none import NoSharing
-from multitide.sharing.sharing import Sharing, SharingModule
-from multitide.sharing.soft import Soft, SoftHard
+from multitide.sharing._cross_stitch import CrossStitch
+from multitide.sharing._hard import Hard
+from multitide.sharing._none import NoSharing
+from multitide.sharing._sharing import Sharing, SharingModule
+from multitide.sharing._soft import Soft, SoftHard
 
 SHARINGS: dict[str, type[Sharing]] = {
     "hard": Hard,

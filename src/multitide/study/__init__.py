@@ -1,18 +1,16 @@
 """The study: should these tasks share a network? Answered for your own data."""
 
-from multitide.study.advising import group_tasks
-from multitide.study.arms import Arm
-from multitide.study.baselines import BASELINES, Boosting, Constant
-from multitide.study.checking import check_conditions
-from multitide.study.comparison import Comparison
-from multitide.study.comparisons import Comparisons
-from multitide.study.conditions import Conditions
-from multitide.study.conduct import compare
-from multitide.study.curve import LabelCurve
-from multitide.study.execution import Progress
-from multitide.study.grouping import Grouping
-from multitide.study.many import compare_many
-from multitide.study.tracing import label_curve
+from multitide.study._check_conditions import check_conditions
+from multitide.study._compare import compare
+from multitide.study._compare_many import Comparisons, compare_many
+from multitide.study._comparison import Comparison
+from multitide.study._group_tasks import group_tasks
+from multitide.study._label_curve import LabelCurve, label_curve
+from multitide.study.conditions._conditions import Conditions
+from multitide.study.design._arms import Arm
+from multitide.study.design._baselines import BASELINES, Boosting, Constant
+from multitide.study.grouping._grouping import Grouping
+from multitide.study.runs._workers import Progress
 
 __all__ = [
     "BASELINES",

@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from multitide.checks import check_choice
+from multitide._checks import check_choice
+from multitide._part import annotation_problems
 from multitide.errors import ParameterError
-from multitide.part import annotation_problems
-from multitide.tasks.classification import Classification, ClassificationTarget
-from multitide.tasks.forecast import Forecast, ForecastTarget
-from multitide.tasks.kinds import Auto, describe_tasks, infer_kind, infer_tasks, resolve_tasks
-from multitide.tasks.multi_label import MultiLabel, MultiLabelTarget
-from multitide.tasks.regression import Regression, RegressionTarget
-from multitide.tasks.task import Target, Task, labelled
+from multitide.tasks._classification import Classification, ClassificationTarget
+from multitide.tasks._describe_tasks import describe_tasks
+from multitide.tasks._forecast import Forecast, ForecastTarget
+from multitide.tasks._kinds import Auto, infer_kind, infer_tasks, resolve_tasks
+from multitide.tasks._multi_label import MultiLabel, MultiLabelTarget
+from multitide.tasks._regression import Regression, RegressionTarget
+from multitide.tasks._task import Target, Task, labelled
 
 TASKS: dict[str, type[Task]] = {
     "classification": Classification,

@@ -1,9 +1,9 @@
 """The search for settings, on the validation part only."""
 
-from multitide.tuning.conduct import tune
-from multitide.tuning.progress import Progress
-from multitide.tuning.result import Tuning
-from multitide.tuning.spaces import make_space
-from multitide.tuning.trials import Trial
+from multitide.tuning._progress_bar import Progress
+from multitide.tuning._result import Tuning
+from multitide.tuning._space import make_space
+from multitide.tuning._trials import Trial
+from multitide.tuning._tune import tune
 
 __all__ = ["Progress", "Trial", "Tuning", "make_space", "tune"]

@@ -1,0 +1,55 @@
+"""Checks at the public door: each raises with the name, the value and the remedy, or returns nothing."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from multitide.errors import MultitideError, ParameterError
+
+
+def suggest(name: str, choices: Iterable[str]) -> str:
+    """Return " Did you mean 'x'?" for a near miss, and "" otherwise."""
+    lowered = {str(choice).lower(): str(choice) for choice in choices}
+    near = difflib.get_close_matches(str(name).lower(), lowered, n=1)
+    return f" Did you mean {lowered[near[0]]!r}?" if near else ""
+
+
+def one_of(choices: Iterable[str]) -> str:
+    """Return "one of 'a', 'b'"."""
+    return "one of " + ", ".join(repr(str(choice)) for choice in choices)
+
+
+def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
+    """Raise unless `value` is among `choices`."""
+    choices = list(choices)
+    if value not in choices:
+        raise ParameterError(f"`{name}` must be {one_of(choices)}; got {value!r}.{suggest(str(value), choices)}")
+
+
+def check_positive_int(name: str, value: object) -> None:
+    """Raise unless `value` is an int of at least 1."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ParameterError(f"`{name}` must be a positive int; got {value!r}.")
+
+
+def check_fraction(name: str, value: object) -> None:
+    """Raise unless 0 < `value` < 1."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1:
+        raise ParameterError(f"`{name}` must be a number between 0 and 1, both excluded; got {value!r}.")
+
+
+@contextmanager
+def gathering(problems: list[str]) -> Iterator[None]:
+    """Add the message of an error of ours to `problems`, line by line, instead of raising it."""
+    try:
+        yield
+    except MultitideError as error:
+        problems += [line for line in str(error).splitlines() if line not in problems]
+
+
+def raise_problems(problems: Sequence[str]) -> None:
+    """Raise one :class:`ParameterError` with all problems, or nothing."""
+    if problems:
+        raise ParameterError("\n".join(problems))

@@ -1,0 +1,146 @@
+"""Parts from plain values and back: what TOML, JSON and a string mean.
+
+A part is a string (``"lstm_fcn"``), a table (``{name = "lstm_fcn", num_layers = 2}``) or a :class:`Part`; the three are
+the same thing. (Tasks have names of their own; see :func:`multitide.tasks.task_from_config`.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args, get_type_hints
+
+import numpy as np
+
+from multitide._checks import check_choice, gathering, one_of, raise_problems
+from multitide._part import Part, annotation_problems
+from multitide._toml import NONE
+from multitide.backbones import BACKBONES
+from multitide.balancing import WEIGHTINGS
+from multitide.data._splits import Splitter
+from multitide.encodings import ENCODINGS
+from multitide.errors import ParameterError
+from multitide.representations import REPRESENTATIONS
+from multitide.sharing import SHARINGS
+
+Registry = Mapping[str, type[Part]]
+
+# A registry with one entry needs no name: `[inputs]` can only be inputs.
+SPLITTERS: Registry = {"splitter": Splitter}
+REGISTRIES: tuple[Registry, ...] = (BACKBONES, SHARINGS, WEIGHTINGS, ENCODINGS, REPRESENTATIONS, SPLITTERS)
+
+
+def part_from_config(registry: Registry, spec: Any, where: str) -> Part:
+    """Make a part of what a user wrote.
+
+    Parameters
+    ----------
+    registry : dict of str to class
+        The parts to choose from. With a single one its name may be left out of a table.
+    spec : str, mapping or Part
+        A name; a table with the name and parameters (lists are tuples, ``"none"`` is None where that is allowed,
+        tables are parts of their own); or the part itself, which is returned as it is.
+    where : str
+        How messages call it, e.g. ``"backbone"``.
+
+    Raises
+    ------
+    ParameterError
+        With every problem of the part.
+    """
+    if isinstance(spec, Part):
+        if not isinstance(spec, family := _family(next(iter(registry.values())))):
+            raise ParameterError(f"`{where}` must be a {family.__name__}; got {spec!r}.")
+        return spec
+    if isinstance(spec, str):
+        check_choice(where, spec, registry)
+        spec = {"name": spec}
+    if not isinstance(spec, Mapping):
+        raise ParameterError(f"`{where}` must be a name ({one_of(registry)}), a table or a part; got {spec!r}.")
+    values = dict(spec)
+    if "name" not in values and len(registry) > 1:
+        raise ParameterError(f"`{where}.name` must be {one_of(registry)}; it is not given.")
+    name = values.pop("name", next(iter(registry)))
+    check_choice(f"{where}.name", name, registry)
+    return _make(registry[name], values, where)
+
+
+def part_to_config(registry: Registry, spec: Any) -> dict[str, Any]:
+    """Return a part as plain JSON values, every parameter included; `part_from_config` reads it back.
+
+    Parameters
+    ----------
+    registry : dict of str to class
+        Where its class has a name.
+    spec : str, mapping or Part
+        As in `part_from_config`.
+
+    Raises
+    ------
+    ParameterError
+        If its class has no name in the registry, or a parameter is no plain value.
+    """
+    part = part_from_config(registry, spec, "name")
+    names = {registered: name for name, registered in registry.items()}
+    if type(part) not in names:
+        kind = type(part).__name__
+        raise ParameterError(
+            f"`{kind}` must have a name to be written down; add it to the registry of its kind, "
+            f"as in multitide.backbones.BACKBONES['my_backbone'] = {kind}."
+        )
+    values = {name: _plain(value, name) for name, value in part.get_params(deep=False).items()}
+    return {"name": names[type(part)], **values}
+
+
+def _make(part: type[Part], values: dict[str, Any], where: str) -> Part:
+    problems: list[str] = []
+    hints = get_type_hints(part, include_extras=True)
+    made: dict[str, Any] = {}
+    for name, value in values.items():
+        with gathering(problems):
+            made[name] = _field_value(hints.get(name), value, f"{where}.{name}")
+    raise_problems([*problems, *annotation_problems(part, made, where)])
+    return part(**made)
+
+
+def _field_value(hint: Any, value: Any, where: str) -> Any:
+    """Return what a part's field holds for a plain value."""
+    kinds = list(_flat(hint))
+    if value == NONE and type(None) in kinds:
+        return None
+    if isinstance(value, list):
+        return tuple(_field_value(hint, inner, where) for inner in value)
+    families = tuple(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Part))
+    if isinstance(value, Mapping) and families:
+        return part_from_config(_registered_under(*families), value, where)
+    return value
+
+
+def _plain(value: Any, where: str) -> Any:
+    """Return a parameter's value as plain JSON values: parts as tables, tuples as lists, NumPy's as Python's."""
+    if isinstance(value, Part):
+        return part_to_config(_registered_under(_family(type(value))), value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner, f"{where}.{key}") for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner, where) for inner in value]
+    value = value.item() if isinstance(value, np.generic) else value
+    if value is not None and not isinstance(value, (bool, int, float, str)):
+        raise ParameterError(f"`{where}` must be a plain value or a part to be written down; got {value!r}.")
+    return value
+
+
+def _registered_under(*families: type[Part]) -> Registry:
+    """Return every registered part of these kinds, by name."""
+    return {n: p for registry in REGISTRIES for n, p in registry.items() if issubclass(p, families)}
+
+
+def _flat(hint: Any) -> Iterator[Any]:
+    """Yield a type hint and every type inside it."""
+    yield hint
+    for inner in get_args(hint):
+        yield from _flat(inner)
+
+
+def _family(part: type[Part]) -> type[Part]:
+    """Return what all parts of a kind have in common: the parent right below `Part`."""
+    return [parent for parent in part.__mro__ if issubclass(parent, Part) and parent is not Part][-1]

@@ -1,0 +1,127 @@
+"""InceptionTime: convolutions of several lengths side by side, with residual connections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from multitide.backbones._backbone import Backbone, Block, BlockBackbone, Flow, PositiveInt
+from multitide.backbones._convolution import MaskedConv1d, MeanPooling
+from multitide.backbones._masked import MaskedBatchNorm1d, valid_steps, zero_invalid
+from multitide.errors import ParameterError
+
+
+@dataclass
+class InceptionTime(Backbone):
+    """One network of InceptionTime (Ismail Fawaz et al. 2020).
+
+    Parameters
+    ----------
+    n_filters : int, default=32
+        Filters of each convolution of a module.
+    kernel_sizes : tuple of int, default=(40, 20, 10)
+        Kernels side by side in each module.
+    bottleneck : int, default=32
+        Channels to which a module's input is reduced before the long convolutions.
+    n_blocks : int, default=2
+        Blocks; each is three modules and a connection around them.
+
+    Notes
+    -----
+    (batch, n_channels, time) -> (batch, n_filters * (number of kernels + 1)); a series keeps its length, so that any
+    length can be read. The paper averages five such networks: train five seeds for that.
+
+    References
+    ----------
+    .. [1] Ismail Fawaz et al., "InceptionTime: finding AlexNet for time series classification", Data Mining and
+       Knowledge Discovery 34, 2020. https://arxiv.org/abs/1909.04939
+    """
+
+    n_filters: PositiveInt = 32
+    kernel_sizes: tuple[PositiveInt, ...] = (40, 20, 10)
+    bottleneck: PositiveInt = 32
+    n_blocks: PositiveInt = 2
+
+    widths: ClassVar[tuple[str, ...]] = ("n_filters", "bottleneck")
+
+    def check(self, name: str = "") -> None:
+        """Raise :class:`ParameterError` that lists every parameter outside its annotation."""
+        super().check(name)
+        if not self.kernel_sizes:
+            where = f"{name or type(self).__name__}.kernel_sizes"
+            raise ParameterError(f"`{where}` must have at least one kernel; got {self.kernel_sizes}.")
+
+    def build(self, n_channels: int, n_timepoints: int) -> BlockBackbone:
+        """Return a freshly initialised module."""
+        n_features = self.n_filters * (len(self.kernel_sizes) + 1)
+        blocks: dict[str, Block] = {}
+        for i in range(self.n_blocks):
+            blocks[f"block{i + 1}"] = InceptionBlock(n_features if i else n_channels, n_features, self)
+        return BlockBackbone(blocks, MeanPooling(), n_features, self)
+
+
+class InceptionBlock(Block):
+    """Three inception modules with a connection around them.
+
+    Parameters
+    ----------
+    n_inputs, n_features : int
+        Channels in and out.
+    spec : InceptionTime
+        Its parameters.
+    """
+
+    def __init__(self, n_inputs: int, n_features: int, spec: InceptionTime) -> None:
+        super().__init__()
+        self.inceptions = nn.ModuleList(InceptionModule(n, spec) for n in (n_inputs, n_features, n_features))
+        self.shortcut = MaskedConv1d(n_inputs, n_features, 1, bias=False)
+        self.norm = MaskedBatchNorm1d(n_features)
+
+    def forward(self, flow: Flow) -> Flow:
+        """Return the flow with ``x`` of shape (batch, n_features, time)."""
+        x = flow.x
+        for inception in self.inceptions:
+            x = inception(x, flow.lengths)
+        shortcut = self.norm(self.shortcut(flow.x), flow.lengths)
+        return flow._replace(x=(x + shortcut).relu())
+
+
+class InceptionModule(nn.Module):
+    """Convolutions of several lengths and a maximum of neighbours, side by side; batch norm and ReLU.
+
+    Parameters
+    ----------
+    n_inputs : int
+        Channels in; a single one is not reduced first.
+    spec : InceptionTime
+        Its parameters.
+    """
+
+    def __init__(self, n_inputs: int, spec: InceptionTime) -> None:
+        super().__init__()
+        reduced = spec.bottleneck if n_inputs > 1 else 1
+        self.bottleneck = MaskedConv1d(n_inputs, reduced, 1, bias=False) if n_inputs > 1 else nn.Identity()
+        self.convolutions = nn.ModuleList(
+            MaskedConv1d(reduced, spec.n_filters, kernel, "same", bias=False) for kernel in spec.kernel_sizes
+        )
+        self.after_maximum = MaskedConv1d(n_inputs, spec.n_filters, 1, bias=False)
+        self.norm = MaskedBatchNorm1d(spec.n_filters * (len(spec.kernel_sizes) + 1))
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Return a module's output: (batch, n_inputs, time) -> (batch, n_filters * (n_kernels + 1), time)."""
+        reduced = self.bottleneck(zero_invalid(x, lengths))
+        outputs = [convolution(reduced) for convolution in self.convolutions]
+        outputs.append(self.after_maximum(_neighbour_maximum(x, lengths)))
+        return self.norm(torch.cat(outputs, dim=1), lengths).relu()
+
+
+def _neighbour_maximum(x: Tensor, lengths: Tensor | None) -> Tensor:
+    """Return the maximum of each valid step and its valid neighbours, and 0 at the other steps."""
+    if lengths is None:
+        return F.max_pool1d(x, 3, stride=1, padding=1)
+    lowest = torch.where(valid_steps(lengths, x.shape[2]), x, -torch.inf)
+    return zero_invalid(F.max_pool1d(lowest, 3, stride=1, padding=1), lengths)

@@ -1,0 +1,74 @@
+"""``multitide methods``: every part by name, with its paper and what it goes with."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TITLES = {
+    "task": "Kinds of tasks: [[tasks]] kind",
+    "inputs": "Inputs",
+    "encoding": "Encodings of channels: [inputs] encodings",
+    "representation": "Representations, a vector of each series for fc or linear: [inputs] representation",
+    "backbone": "Backbones, from series to features",
+    "sharing": "Sharing, which parameters tasks have in common",
+    "weighting": "Weightings, from the tasks' losses to one",
+    "aggregator": "Aggregators, from the tasks' gradients to one update, instead of a weighting",
+    "training": "Training",
+    "schedule": "Schedules of the learning rate: [training] schedule",
+    "validation": "Validation, what chooses the epoch",
+    "baseline": "Baselines of a comparison: [compare] baselines",
+}
+
+
+def methods(
+    kind: Annotated[str | None, typer.Argument(help="Only parts of this kind: backbone, sharing, weighting...")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a part.")] = False,
+) -> None:
+    """List every part by name: what it does, its parameters, its paper, and what goes with what."""
+    from multitide._checks import check_choice
+    from multitide.methods import methods as all_methods
+
+    if kind is not None:
+        check_choice("kind", kind, TITLES)
+    table = all_methods()
+    chosen = table if kind is None else table[table["kind"] == kind]
+    if as_json:
+        typer.echo(json.dumps(chosen.to_dict("records"), ensure_ascii=False, indent=1))
+    else:
+        _show(chosen)
+
+
+def _show(table: pd.DataFrame) -> None:
+    import pandas as pd
+
+    from multitide.cli._terminal import show_note, show_table
+    from multitide.methods import in_words
+
+    for kind, parts in table.groupby("kind", sort=False):
+        shown = pd.DataFrame({"name": parts["name"], "what": parts["what"]})
+        shown["parameters"] = parts["parameters"].map(_written)
+        if parts["goes_with"].map(bool).any():
+            shown["goes with"] = parts["goes_with"].map(in_words)
+        if parts["papers"].map(bool).any():
+            shown["paper"] = parts["papers"].map(lambda papers: "\n".join(map(short, papers)))
+        show_table(shown, TITLES[kind])
+    show_note("What goes with a part is said where it is not everything. Whole references: --json.")
+
+
+def short(paper: str) -> str:
+    """Shorten a reference to authors, year and address."""
+    authors = paper.partition(', "')[0].replace(", et al.", " et al.")
+    years = re.findall(r"\b(?:19|20)\d\d\b", paper.partition("http")[0])
+    address = re.search(r"https?://\S+", paper)
+    return " ".join([authors, *years[-1:], *([address[0].removeprefix("https://")] if address else [])])
+
+
+def _written(parameters: dict[str, object]) -> str:
+    return "\n".join(f"{name} = {value!r}" if value != "(required)" else name for name, value in parameters.items())

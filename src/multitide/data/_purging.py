@@ -1,0 +1,54 @@
+"""What leaks from one part of a split to another: spans of time that touch, and rows that are shared."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+
+from multitide.data._samples import Samples
+from multitide.errors import DataError, MultitideWarning
+
+Index = NDArray[np.int64]
+
+
+def time_of(samples: Samples) -> np.ndarray:
+    """Return the time stamps of the samples, or refuse with the remedy."""
+    if samples.time is None:
+        raise DataError(
+            "`split` by time must have the time of every sample; got samples without. "
+            'Name the column of times (`time`), or split by="group" or by="random".'
+        )
+    return samples.time
+
+
+def purged(samples: Samples, keep: Index, held: Index) -> Index:
+    """Return the samples of `keep` whose span of time touches that of no held-out sample."""
+    time = time_of(samples)
+    begin = time if samples.begin is None else samples.begin
+    finish = time if samples.finish is None else samples.finish
+    return keep[~touches(begin[keep], finish[keep], begin[held], finish[held])]
+
+
+def touches(begin: np.ndarray, finish: np.ndarray, other_begin: np.ndarray, other_finish: np.ndarray) -> np.ndarray:
+    """Return which closed intervals meet any of the others."""
+    if not len(other_begin):
+        return np.zeros(len(begin), dtype=bool)
+    order = np.argsort(other_begin, kind="stable")
+    furthest = np.maximum.accumulate(other_finish[order])
+    place = np.searchsorted(other_begin[order], finish, side="right") - 1  # the last one that begins in time
+    return (place >= 0) & (furthest[np.maximum(place, 0)] >= begin)
+
+
+def warn_of_overlap(samples: Samples, part: Index, others: Index, by: str) -> None:
+    """Warn if samples of one part are made of the same rows as samples of another."""
+    last = samples.starts + samples.lengths - 1
+    shared = touches(samples.starts[part], last[part], samples.starts[others], last[others])
+    if shared.any():
+        warnings.warn(
+            f"{int(shared.sum())} of {len(part)} samples share rows with samples of another part of the split by {by}: "
+            'figures will be too good. Split by="time" (purged) or by="group", or take `stride` >= `window`.',
+            MultitideWarning,
+            stacklevel=4,
+        )

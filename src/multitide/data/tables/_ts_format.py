@@ -1,0 +1,180 @@
+"""The archive's ``.ts`` files, read exactly: labels keep their case, lengths may differ, ``?`` is missing.
+
+One file holds one label a series. Time stamps, which the format allows as ``(time,value)``, must lie on an even grid;
+anything else is refused rather than guessed.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from multitide.data._samples import Samples
+from multitide.errors import DataError
+
+MISSING_VALUES = ("?", "", "nan", "na")
+OUTSIDE_BRACKETS = re.compile(r":(?![^(]*\))")  # a colon inside (12:30,1.5) belongs to the time
+STAMPED = re.compile(r"\(\s*([^()]*)\s*,\s*([^(),]*)\s*\)")
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What the lines before ``@data`` say."""
+
+    label: str | None = None  # "class", "target" or None
+    time_stamps: bool = False
+    n_channels: int | None = None
+
+
+def read_ts(path: str | Path, *, task: str = "label") -> Samples:
+    """Read a ``.ts`` file of the time series archive (timeseriesclassification.com).
+
+    Parameters
+    ----------
+    path : path
+        The file; ``.ts.gz`` too.
+    task : str
+        Name of the task that the file's class or target becomes.
+
+    Returns
+    -------
+    Samples
+        One sample a case; ``samples.y`` has the one column `task` (text for classes, numbers for targets), or none if
+        the file holds no labels. Channels are called "0", "1", ...
+
+    Raises
+    ------
+    DataError
+        With the line, if a value is no number, a case has another number of channels, or time stamps are uneven.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"`path` must be an existing .ts file; got {str(path)!r}.")
+    lines = _lines(path)
+    header = _read_header(lines, path)
+    blocks: list[np.ndarray] = []
+    labels: list[str] = []
+    for number, line in lines:
+        parts = OUTSIDE_BRACKETS.split(line)
+        if header.label:
+            labels.append(parts.pop().strip())
+        blocks.append(_case(parts, header, f"line {number} of {path.name!r}"))
+        _check_width(blocks, header, f"line {number} of {path.name!r}")
+    if not blocks:
+        raise DataError(f"{path.name!r} must hold at least one case after @data; got none.")
+    return Samples.from_arrays(blocks, _y(labels, header, task, path))
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the lines that are neither blank nor comments, with their numbers."""
+    raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = raw.decode("latin-1")
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip() and not line.lstrip().startswith(("#", "%")):
+            yield number, line.strip()
+
+
+def _read_header(lines: Iterator[tuple[int, str]], path: Path) -> _Header:
+    found: dict[str, list[str]] = {}
+    for number, line in lines:
+        if not line.startswith("@"):
+            raise DataError(f"{path.name!r} must begin with @ lines up to @data; got {line[:40]!r} in line {number}.")
+        key, *words = line[1:].split()
+        if key.lower() == "data":
+            break
+        found[key.lower()] = words
+    else:
+        raise DataError(f"{path.name!r} must have a line @data; found none.")
+    label = next((kind for kind in ("class", "target") if _is_true(found.get(f"{kind}label"))), None)
+    dimensions = found.get("dimensions") or found.get("dimension")
+    univariate = 1 if _is_true(found.get("univariate")) else None
+    n_channels = int(dimensions[0]) if dimensions and dimensions[0].isdigit() else univariate
+    return _Header(label, _is_true(found.get("timestamps")), n_channels)
+
+
+def _is_true(words: list[str] | None) -> bool:
+    return bool(words) and str((words or [""])[0]).lower() == "true"
+
+
+def _case(parts: list[str], header: _Header, where: str) -> np.ndarray:
+    """Return one case, (n_channels, n_timepoints); a shorter channel is missing at its end."""
+    read = _stamped if header.time_stamps else _plain
+    channels = [read(part, where) for part in parts]
+    block = np.full((len(channels), max((len(c) for c in channels), default=0)), np.nan)
+    for row, channel in zip(block, channels, strict=True):
+        row[: len(channel)] = channel
+    if 0 in block.shape:
+        raise DataError(f"A case must have at least one value; got none in {where}.")
+    return block
+
+
+def _check_width(blocks: list[np.ndarray], header: _Header, where: str) -> None:
+    expected = header.n_channels or len(blocks[0])
+    if len(blocks[-1]) != expected:
+        raise DataError(f"Every case must have {expected} channels; got {len(blocks[-1])} in {where}.")
+
+
+def _plain(text: str, where: str) -> np.ndarray:
+    if "(" in text:
+        raise DataError(f"Values must have no brackets unless the header says @timeStamps true; got some in {where}.")
+    return np.array([_number(value, where) for value in text.split(",")])
+
+
+def _number(text: str, where: str) -> float:
+    text = text.strip()
+    if text.lower() in MISSING_VALUES:
+        return float("nan")
+    try:
+        return float(text)
+    except ValueError:
+        raise DataError(f"Values must be numbers or ?; got {text!r} in {where}.") from None
+
+
+def _stamped(text: str, where: str) -> np.ndarray:
+    """Return the values of (time,value) pairs on the even grid that their times lie on."""
+    pairs = STAMPED.findall(text)
+    if not pairs or STAMPED.sub("", text).replace(",", "").strip():
+        raise DataError(f"With @timeStamps true a channel must be (time,value),...; got something else in {where}.")
+    times = _times([time for time, _ in pairs], where)
+    steps = np.diff(times)
+    if (steps <= 0).any():
+        raise DataError(f"Time stamps must grow; got some that do not in {where}.")
+    places = (times - times[0]) / steps.min() if len(steps) else np.zeros(1)
+    if not np.allclose(places, np.round(places), atol=1e-6):
+        raise DataError(
+            f"Time stamps must lie on an even grid; got uneven ones in {where}. "
+            "Write the data as a long table and read it with `every`."
+        )
+    values = np.full(round(places[-1]) + 1, np.nan)
+    values[np.round(places).astype(int)] = [_number(value, where) for _, value in pairs]
+    return values
+
+
+def _times(texts: list[str], where: str) -> np.ndarray:
+    try:
+        return np.array([float(text) for text in texts])
+    except ValueError:
+        times = pd.to_datetime(pd.Series(texts), format="ISO8601", errors="coerce")
+    if times.isna().any():
+        raise DataError(f"Time stamps must be numbers or dates such as 2024-07-04 13:00; got others in {where}.")
+    return times.to_numpy(dtype="datetime64[ns]").astype(np.int64) / 1e9
+
+
+def _y(labels: list[str], header: _Header, task: str, path: Path) -> pd.DataFrame | None:
+    if header.label is None:
+        return None
+    texts = pd.Series(labels, dtype="str")
+    texts = texts.mask(texts.str.lower().isin(MISSING_VALUES))
+    if header.label == "class":
+        return pd.DataFrame({task: texts})
+    numbers = [_number(str(label), f"the targets of {path.name!r}") for label in labels]
+    return pd.DataFrame({task: numbers})

@@ -1,0 +1,52 @@
+"""Figures: each a function of a result and a Matplotlib Axes."""
+
+from __future__ import annotations
+
+from multitide.plot._gradients import flow_by_step
+from multitide.plot._ranks import mean_ranks
+from multitide.plot._run import (
+    confusion,
+    cosines,
+    error_by_step,
+    gradient_norms,
+    history,
+    predicted_vs_measured,
+    right_by_label,
+    weights,
+)
+from multitide.plot._study import (
+    alpha_tradeoff,
+    example_series,
+    gains_by_share,
+    learning_curves,
+    reliability,
+    residuals,
+    task_matrix,
+    task_weights,
+    verdict_gains,
+)
+from multitide.plot._tuning import importances, trials
+
+__all__ = [
+    "alpha_tradeoff",
+    "confusion",
+    "cosines",
+    "error_by_step",
+    "example_series",
+    "flow_by_step",
+    "gains_by_share",
+    "gradient_norms",
+    "history",
+    "importances",
+    "learning_curves",
+    "mean_ranks",
+    "predicted_vs_measured",
+    "reliability",
+    "residuals",
+    "right_by_label",
+    "task_matrix",
+    "task_weights",
+    "trials",
+    "verdict_gains",
+    "weights",
+]

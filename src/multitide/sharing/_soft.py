@@ -1,0 +1,121 @@
+"""Soft sharing: a backbone a task, tied by the distance between their parameters; or only their upper blocks."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from multitide.backbones._backbone import Backbone, BackboneModule, BlockBackbone
+from multitide.sharing._hard import BranchedModule, HardModule, check_cut
+from multitide.sharing._sharing import Sharing, SharingModule, build_blocks, distance
+
+
+@dataclass
+class Soft(Sharing):
+    """A backbone a task, tied by the squared L2 distance between their parameters (Duong et al. 2015).
+
+    Parameters
+    ----------
+    head_units : int, optional
+        See :class:`Sharing`.
+    strength : float, default=0.01
+        Weight of the mean over pairs of tasks of the squared distance, added to the weighted losses (which are in
+        units of their trivial losses).
+
+    Notes
+    -----
+    All backbones start from the same weights: distances between networks that started apart would compare features
+    that have nothing to do with each other. The paper ties two parsers, one of them trained before; here all are
+    trained together, as in the symmetric form that Ruder (2017) describes.
+
+    References
+    ----------
+    .. [1] Duong, Cohn, Bird and Cook, "Low resource dependency parsing: cross-lingual parameter sharing in a neural
+       network parser", ACL 2015. https://aclanthology.org/P15-2139
+    .. [2] Ruder, "An overview of multi-task learning in deep neural networks", 2017. https://arxiv.org/abs/1706.05098
+    """
+
+    strength: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.01
+
+    @property
+    def gradients_meet(self) -> tuple[str, ...]:
+        """Nowhere: each loss reaches its own backbone only."""
+        return ()
+
+    def build(self, backbone: Backbone, n_channels: int, n_timepoints: int, n_tasks: int) -> SharingModule:
+        """Return a module with a backbone a task."""
+        first = backbone.build(n_channels, n_timepoints)
+        if n_tasks == 1:
+            return HardModule(first, 1)
+        return SoftModule([first, *(copy.deepcopy(first) for _ in range(n_tasks - 1))], self.strength)
+
+
+class SoftModule(SharingModule):
+    """One backbone a task and what ties them."""
+
+    def __init__(self, backbones: Sequence[BackboneModule], strength: float) -> None:
+        super().__init__()
+        self.backbones, self.strength = nn.ModuleList(backbones), strength
+        self.n_features = backbones[0].n_features
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> list[Tensor]:
+        """Return each task's own features, each of shape (batch, n_features)."""
+        return [backbone(x, lengths) for backbone in self.backbones]
+
+    def penalty(self) -> Tensor | None:
+        """Return the strength times the mean squared distance between two tasks' parameters."""
+        backbones = [backbone for backbone in self.backbones if isinstance(backbone, BackboneModule)]
+        return self.strength * distance(backbones) if self.strength else None
+
+    def shared_parameters(self) -> list[nn.Parameter]:
+        """Return nothing: each loss reaches its own backbone only."""
+        return []
+
+    def own_parameters(self) -> list[list[nn.Parameter]]:
+        """Return those of each task's backbone."""
+        return [list(backbone.parameters()) for backbone in self.backbones]
+
+
+@dataclass
+class SoftHard(Soft):
+    """Lower blocks shared by all tasks, the last ones a copy a task, tied by their distance.
+
+    Parameters
+    ----------
+    head_units, strength
+        See :class:`Soft`.
+    branch : int, default=1
+        So many of the backbone's last blocks each task has for itself.
+    """
+
+    branch: Annotated[int, Field(ge=1)] = 1
+
+    @property
+    def gradients_meet(self) -> tuple[str, ...]:
+        """At the lower blocks."""
+        return ("parameters",)
+
+    def build(self, backbone: Backbone, n_channels: int, n_timepoints: int, n_tasks: int) -> SharingModule:
+        """Return a module whose lower blocks are shared and whose upper ones are tied."""
+        module = build_blocks(backbone, n_channels, n_timepoints, "soft+hard")
+        check_cut("branch", self.branch, module)
+        if n_tasks == 1:
+            return HardModule(module, 1)
+        return TiedBranches(module, self.branch, n_tasks, self.strength)
+
+
+class TiedBranches(BranchedModule):
+    """Branches tied by the distance between their parameters."""
+
+    def __init__(self, backbone: BlockBackbone, n_own: int, n_tasks: int, strength: float) -> None:
+        super().__init__(backbone, n_own, n_tasks)
+        self.strength = strength
+
+    def penalty(self) -> Tensor | None:
+        """Return the strength times the mean squared distance between two tasks' own blocks."""
+        return self.strength * distance(self.own_blocks) if self.strength else None

@@ -1,0 +1,1 @@
+"""The conditions under which sharing is said to help."""

@@ -1,0 +1,1 @@
+"""What a study compares: arms, baselines, splits and test groups."""

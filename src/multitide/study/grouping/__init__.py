@@ -1,0 +1,1 @@
+"""Which tasks to train together: affinities, partitions and the search."""

@@ -1,0 +1,1 @@
+"""What a study found: scores, gains, their statistics and verdicts."""

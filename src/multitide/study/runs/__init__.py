@@ -1,0 +1,1 @@
+"""How a study runs: the plan, the fits, the workers, and the fits on disk."""

@@ -1,0 +1,277 @@
+"""A string, a table and a part are the same thing; and configuration files say everything, mistakes included."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from multitide._registries import SPLITTERS, part_from_config, part_to_config
+from multitide._toml import read_toml, toml_text
+from multitide.backbones import BACKBONES, FCN, LSTMFCN
+from multitide.balancing import WEIGHTINGS
+from multitide.config._config import Config
+from multitide.config._config_problems import config_problems
+from multitide.config._load_config import load_config
+from multitide.data._splits import Splitter
+from multitide.encodings import ENCODINGS, PiecewiseLinear
+from multitide.encodings._inputs import Inputs
+from multitide.errors import DataError, ParameterError
+from multitide.fitting._recipe import PART_PARAMETERS
+from multitide.sharing import SHARINGS, Hard
+from multitide.tasks import Auto, Regression
+from multitide.training._settings import Training
+
+REGISTRIES = {"encodings": ENCODINGS, "splitter": SPLITTERS, **PART_PARAMETERS}
+EVERY_PART = [(registry, name) for registry, parts in REGISTRIES.items() for name in parts]
+
+
+@pytest.mark.parametrize(("registry", "name"), EVERY_PART)
+def test_every_part_survives_the_journey_through_json(registry: str, name: str) -> None:
+    part = part_from_config(REGISTRIES[registry], name, registry)
+    assert type(part) is REGISTRIES[registry][name]
+    written = json.loads(json.dumps(part_to_config(REGISTRIES[registry], part)))
+    assert written["name"] == name
+    assert part_from_config(REGISTRIES[registry], written, registry) == part
+
+
+def test_a_string_a_table_and_a_part_are_the_same() -> None:
+    table = {"name": "lstm_fcn", "num_layers": 2}
+    assert part_from_config(BACKBONES, table, "backbone") == LSTMFCN(num_layers=2)
+    assert part_from_config(BACKBONES, "lstm_fcn", "backbone") == LSTMFCN()
+    part = FCN()
+    assert part_from_config(BACKBONES, part, "backbone") is part
+
+
+def test_parts_inside_parts_and_lists_become_what_python_would_hold() -> None:
+    table = {"encodings": ["difference", {"name": "piecewise_linear", "n_bins": 4}], "clip": "none", "scale": "none"}
+    made = part_from_config(PART_PARAMETERS["inputs"], table, "inputs")
+    assert made == Inputs(encodings=("difference", PiecewiseLinear(n_bins=4)), clip=None, scale="none")
+    written = part_to_config(PART_PARAMETERS["inputs"], made)
+    assert written["encodings"][0] == "difference"
+    assert written["encodings"][1]["n_bins"] == 4
+    assert part_from_config(PART_PARAMETERS["inputs"], json.loads(json.dumps(written)), "inputs") == made
+
+
+def test_numpy_numbers_are_written_as_pythons() -> None:
+    written = part_to_config({"training": Training}, Training(weight_decay=np.float64(0.5)))
+    assert type(written["weight_decay"]) is float
+
+
+@pytest.mark.parametrize(
+    ("registry", "spec", "message"),
+    [
+        (BACKBONES, "lstm_fnc", r"`x` must be one of .*; got 'lstm_fnc'. Did you mean 'lstm_fcn'\?"),
+        (BACKBONES, {"name": "lstm_fnc"}, r"`x.name` must be one of .* Did you mean 'lstm_fcn'\?"),
+        (BACKBONES, {"num_layers": 2}, r"`x.name` must be one of 'lstm_fcn', .*; it is not given."),
+        (BACKBONES, 3, r"`x` must be a name \(one of .*\), a table or a part; got 3."),
+        (BACKBONES, Hard(), r"`x` must be a Backbone; got Hard\(.*\)."),
+        (BACKBONES, {"name": "lstm_fcn", "num_layer": 2}, r"`x` has no parameter 'num_layer'. Did you mean"),
+        (WEIGHTINGS, {"name": "fixed", "alpha": 2}, r"`x.alpha.*` must be .*less than or equal to 1; got 2."),
+    ],
+)
+def test_a_wrong_part_is_told(registry: Any, spec: Any, message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
+        part_from_config(registry, spec, "x")
+
+
+def test_all_problems_of_a_part_are_told_at_once() -> None:
+    table = {"encodings": [{"name": "diference"}], "impute": "linear", "scale": "minmax"}
+    with pytest.raises(ParameterError) as caught:
+        part_from_config(PART_PARAMETERS["inputs"], table, "inputs")
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 3
+    assert "Did you mean 'difference'?" in lines[0]
+
+
+def test_a_part_without_a_name_cannot_be_written() -> None:
+    class Mine(Hard):
+        pass
+
+    with pytest.raises(ParameterError, match=r"`Mine` must have a name to be written down; add it to the registry"):
+        part_to_config(SHARINGS, Mine())
+    with pytest.raises(ParameterError, match=r"`weight_decay` must be a plain value or a part"):
+        part_to_config({"training": Training}, Training(weight_decay=object()))  # type: ignore[arg-type]
+
+
+# -- files ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a table of 40 short runs and one of their labels."""
+    rng = np.random.default_rng(0)
+    runs, steps = 40, 16
+    series = rng.normal(size=(runs, steps, 2)).round(3)
+    long = pd.DataFrame(series.reshape(-1, 2), columns=["a", "b"])
+    long.insert(0, "run", np.repeat(np.arange(runs), steps))
+    long.to_csv(tmp_path / "data.csv", index=False)
+    load = series[:, :, 0].mean(axis=1).round(4)
+    labels = pd.DataFrame({"run": np.arange(runs), "load": load, "state": np.where(load > 0, "high", "low")})
+    labels.to_csv(tmp_path / "labels.csv", index=False)
+    return tmp_path
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "run.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+WHOLE = """
+max_epochs = 2
+lr = 0.01
+validation = "none"
+sharing = "none"
+
+[data]
+path = "data.csv"
+labels = "labels.csv"
+series = "run"
+
+[split]
+by = "random"
+test = 0.25
+
+[[tasks]]
+name = "load"
+kind = "regression"
+loss = "mae"
+
+[[tasks]]
+name = "state"
+
+[backbone]
+name = "fcn"
+
+[inputs]
+encodings = ["difference"]
+
+[training]
+patience = "none"
+"""
+
+
+def test_a_file_says_everything(folder: Path) -> None:
+    config = load_config(write(folder, WHOLE))
+    assert config.data["path"] == (folder / "data.csv").resolve()
+    assert config.tasks == [Regression("load", loss="mae"), Auto("state")]
+    estimator = config.make_estimator(verbose=0)
+    assert estimator.get_params(deep=False)["backbone"] == FCN()
+    assert estimator.inputs == Inputs(encodings=("difference",))
+    assert estimator.training == Training(patience=None)
+    assert (estimator.sharing, estimator.validation, estimator.max_epochs) == ("none", None, 2)
+    samples = config.read()
+    assert samples.shape == (40, 2, 16)
+    assert list(samples.y) == ["load", "state"]
+    assert config.splitter(samples) == Splitter(by="random", test=0.25)
+
+
+def test_a_file_written_again_says_the_same_from_any_folder(folder: Path, tmp_path_factory: Any) -> None:
+    config = load_config(write(folder, WHOLE)).changed(random_state=3)
+    again = load_config(write(tmp_path_factory.mktemp("elsewhere"), config.to_toml()))
+    assert again == config
+    assert again.estimator["random_state"] == 3
+
+
+def test_without_a_split_the_rule_fits_the_samples(folder: Path) -> None:
+    config = load_config(write(folder, '[data]\npath = "data.csv"\nseries = "run"\nwindow = 4\n'))
+    assert config.splitter(config.read()).by == "group"
+    config = load_config(write(folder, '[data]\npath = "data.csv"\nseries = "run"\n[split]\ntest = 0.5\n'))
+    assert config.splitter(config.read()) == Splitter(by="random", test=0.5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (('path = "data.csv"', ""), r"`data.path` must be given"),
+        (("series =", "serie ="), r"`data` has no parameter 'serie'. Did you mean 'series'\?"),
+        (("test = 0.25", "test = 2"), r"`split.test` must be less than 1; got 2."),
+        (("max_epochs", "max_epoch"), r"`max_epoch` must be a table .* Did you mean 'max_epochs'\?"),
+        (("max_epochs", "refit"), r"`refit` must be a table .* none of that name. `refit` belongs in \[training\]"),
+        (("[split]", "[splits]"), r"`splits` must be a table .* Did you mean 'split'\?"),
+        (("[split]", "[split]\nmax_epochs = 3"), r"`split` has no parameter 'max_epochs'. .* above the first"),
+        (('"fcn"', '"inception"'), r"`backbone.name` must be one of .* Did you mean 'inception_time'\?"),
+        (('kind = "regression"', 'kind = "regresion"'), r"`tasks.load.kind` must be .* Did you mean 'regression'\?"),
+        (("max_epochs = 2", "max_epochs = 0"), r"`max_epochs` must be greater than or equal to 1; got 0."),
+        (('[data]\npath = "data.csv"', 'data = "data.csv"\n[dat]'), r"`data` must be a table, \[data\]; got 'data.csv"),
+        (("[[tasks]]", "[tasks]"), r"TOML"),
+        (("[split]", '[tune]\nbudget = "1x"\n[split]'), r"`tune.budget` must be a time such as .*; got '1x'"),
+        (("[split]", "[compare]\nbudget = 0\n[split]"), r"`compare.budget` must be a time such as .*; got 0"),
+        (("lr = 0.01", "lr = "), r"run.toml' must be TOML in UTF-8; Invalid value \(at line 3"),
+    ],
+)
+def test_a_mistake_in_a_file_is_told(folder: Path, change: tuple[str, str], message: str) -> None:
+    assert change[0] in WHOLE
+    with pytest.raises(ParameterError, match=message):
+        load_config(write(folder, WHOLE.replace(*change)))
+
+
+def test_tasks_must_be_a_list(folder: Path) -> None:
+    with pytest.raises(ParameterError, match=r"`tasks` must be tables, .*; got 3."):
+        load_config(write(folder, 'tasks = 3\n[data]\npath = "data.csv"'))
+
+
+def test_a_file_that_is_not_there_gets_a_suggestion(folder: Path) -> None:
+    write(folder, WHOLE)
+    with pytest.raises(ParameterError, match=r"`config` must be an existing .*runn.toml'. Did you mean 'run.toml'"):
+        load_config(folder / "runn.toml")
+
+
+def test_a_right_configuration_has_no_problems(folder: Path) -> None:
+    assert config_problems(write(folder, WHOLE)) == []
+
+
+def test_problems_of_configuration_and_data_come_together(folder: Path) -> None:
+    labels = pd.read_csv(folder / "labels.csv")
+    labels.assign(state="same").to_csv(folder / "labels.csv", index=False)
+    problems = config_problems(write(folder, WHOLE.replace("max_epochs", "max_epoch").replace("lr = 0.01", "lr = -1")))
+    assert [problem.split(" must")[0] for problem in problems] == ["`max_epoch`", "`lr`", "`state`"]
+
+
+def test_a_backbone_that_is_too_long_for_the_data_is_a_problem(folder: Path) -> None:
+    problems = config_problems(write(folder, WHOLE.replace('series = "run"', 'series = "run"\nwindow = 3\nstride = 3')))
+    assert [problem for problem in problems if "at least 14 time steps" in problem] == problems != []
+
+
+def test_data_that_cannot_be_read_are_a_problem(folder: Path) -> None:
+    (problem,) = config_problems(write(folder, WHOLE.replace('"data.csv"', '"dat.csv"')))
+    assert "Did you mean 'data.csv'?" in problem
+    with pytest.raises(DataError, match=r"must be an existing file"):
+        load_config(folder / "run.toml").read()
+
+
+def test_config_is_made_in_python_too(folder: Path) -> None:
+    config = Config(data={"path": folder / "data.csv", "labels": folder / "labels.csv", "series": "run"})
+    assert len(config.read()) == 40
+
+
+# -- TOML -------------------------------------------------------------------------------------------------------------
+
+
+def test_toml_that_is_written_reads_as_it_was() -> None:
+    table = {
+        "a": 1,
+        "b": 1e-05,
+        "c": True,
+        'quoted "name" \\ 온도': "line\nbreak \x7f 온도",
+        "empty": [],
+        "section": {"list": ["x", 2.5], "inner": {"deep": {"er": 1}}, "mixed key": False},
+        "rows": [{"name": "one", "weights": {"leak 1": 5.0}}, {"name": "two"}],
+    }
+    assert tomllib.loads(toml_text(table)) == table
+
+
+def test_toml_has_no_null() -> None:
+    assert tomllib.loads(toml_text({"x": None})) == {"x": "none"}
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    path = tmp_path / "a.toml"
+    path.write_bytes(b"\xef\xbb\xbfx = 1\n")
+    assert read_toml(path) == {"x": 1}

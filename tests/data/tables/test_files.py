@@ -1,0 +1,126 @@
+"""Table files as loggers, spreadsheets and Korean systems write them."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from multitide.data.tables._files import Dialect, read_frame
+from multitide.errors import DataError
+
+TEXT = "시각,온도,state\n2024.07.04 13:00,1.5,양호\n2024.07.04 14:00,-,불량\n2024.07.04 15:00, NA,양호\n"
+
+
+def write(path: Path, text: str, encoding: str = "utf-8") -> Path:
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp949", "euc-kr", "utf-16"])
+def test_encodings_are_found(tmp_path: Path, encoding: str) -> None:
+    frame, notes = read_frame(write(tmp_path / "a.csv", TEXT, encoding))
+    assert list(frame) == ["시각", "온도", "state"]
+    assert frame["온도"].isna().tolist() == [False, True, True]
+    assert frame["state"].tolist() == ["양호", "불량", "양호"]
+    assert bool(notes) == (encoding in ("cp949", "euc-kr"))
+
+
+def test_western_spreadsheets(tmp_path: Path) -> None:
+    text = "Zeit;Größe\n2024-01-01;1,5\n2024-01-02;-2,25\n"
+    frame, notes = read_frame(write(tmp_path / "a.csv", text, "cp1252"), Dialect(encoding="cp1252"))
+    assert frame["Größe"].tolist() == [1.5, -2.25]
+    assert [note for note in notes if "decimal comma" in note] and [note for note in notes if "';'" in note]
+
+
+def test_a_late_byte_decides_the_encoding(tmp_path: Path) -> None:
+    rows = "".join(f"{i},1\n" for i in range(300_000))
+    frame, notes = read_frame(write(tmp_path / "a.csv", "a,b\n" + rows + "온도,1\n", "cp949"))
+    assert "cp949" in notes[0]
+    assert frame["a"].iloc[-1] == "온도"
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_separators_are_found(tmp_path: Path, separator: str) -> None:
+    text = TEXT.replace(",", separator)
+    frame, _ = read_frame(write(tmp_path / "a.txt", text))
+    assert frame.shape == (3, 3)
+
+
+def test_a_decimal_point_beside_semicolons_stays_one(tmp_path: Path) -> None:
+    frame, _ = read_frame(write(tmp_path / "a.csv", 'a;b;c\n1.5;"1,2";x\n'))
+    assert frame["a"].tolist() == [1.5]
+    assert frame["b"].tolist() == ["1,2"]
+
+
+def test_what_the_user_says_wins(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", 'a,b\n"1,5","2,5"\n')
+    assert read_frame(path, Dialect(decimal=","))[0]["a"].tolist() == [1.5]
+    assert list(read_frame(path, Dialect(separator=";"))[0]) == ["a,b"]
+
+
+def test_compressed_and_parquet_are_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv.gz"
+    path.write_bytes(gzip.compress(TEXT.encode("cp949")))
+    expected, _ = read_frame(path)
+    expected.to_parquet(tmp_path / "a.parquet")
+    pd.testing.assert_frame_equal(read_frame(tmp_path / "a.parquet")[0], expected)
+
+
+def test_an_index_with_a_meaning_becomes_columns(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": [1, 2]}, index=pd.date_range("2024", periods=2))
+    assert list(read_frame(frame)[0]) == ["time", "x"]
+    frame = frame.set_axis(pd.MultiIndex.from_tuples([("a", 1), ("a", 2)], names=["machine", "step"]))
+    assert list(read_frame(frame)[0]) == ["machine", "step", "x"]
+    assert list(read_frame(frame.reset_index(drop=True))[0]) == ["x"]
+    frame.to_parquet(tmp_path / "a.parquet")
+    assert list(read_frame(tmp_path / "a.parquet")[0]) == ["machine", "step", "x"]
+
+
+def test_blank_rows_at_the_end_are_left_out(tmp_path: Path) -> None:
+    frame, notes = read_frame(write(tmp_path / "a.csv", "a,b\n1,2\n,\n3,4\n,\n , -\n"))
+    assert len(frame) == 3
+    assert "ends with 2 blank rows" in notes[0]
+
+
+def test_names_lose_their_blanks_and_missing_ones_get_one(tmp_path: Path) -> None:
+    frame, _ = read_frame(write(tmp_path / "a.csv", " a , b,\n1,2,\n"))
+    assert list(frame) == ["a", "b", "Unnamed: 2"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.csv", "", "got an empty file"),
+        ("a.csv", "a,b\n", "`data` must have at least one row"),
+        ("a.csv", "a,b,a\n1,2,3\n", r"different column names; got \['a'\]"),
+        ("a.csv", "a,b\n1,2,3\n4,5,6\n", "a column name for every field"),
+        ("a.csv", "a,b\n1,2\n4,5,6\n", "must be a readable csv file; got: .*line 3"),
+        ("a.xlsx", "x", "Save the sheet as CSV"),
+        ("a.json", "x", r"must be a .csv, .tsv or .txt"),
+        ("a.parquet", "x", "must be a readable parquet file"),
+    ],
+)
+def test_unreadable_files_are_refused(tmp_path: Path, name: str, text: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read_frame(write(tmp_path / name, text))
+
+
+def test_a_missing_file_names_a_near_one(tmp_path: Path) -> None:
+    write(tmp_path / "plant.csv", "a\n1\n")
+    with pytest.raises(DataError, match=r"must be an existing file; got .*plnt.csv'.*Did you mean 'plant.csv'"):
+        read_frame(tmp_path / "plnt.csv")
+    with pytest.raises(DataError, match="`labels` must be an existing file"):
+        read_frame(tmp_path / "nowhere" / "plnt.csv", name="labels")
+    with pytest.raises(DataError, match="must be a path or a DataFrame; got int"):
+        read_frame(3)
+
+
+def test_unknown_and_wrong_encodings_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", TEXT, "cp949")
+    with pytest.raises(DataError, match="`encoding` must be an encoding that Python knows; got 'utf-9'"):
+        read_frame(path, Dialect(encoding="utf-9"))
+    with pytest.raises(DataError, match="must be a readable csv file; got: 'utf-8' codec"):
+        read_frame(path, Dialect(encoding="utf-8"))

@@ -1,0 +1,92 @@
+"""The report of a run says what was asked, how it was measured, and what came out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from makers import make_samples, small
+from multitide.data._samples import Samples
+from multitide.data._splits import Splitter
+from multitide.reports._run import MeasuredData, Report, how_split, markdown_table, write_report
+from multitide.tasks import describe_tasks
+from multitide.training._settings import Training
+
+
+@pytest.fixture
+def samples() -> Samples:
+    return make_samples()
+
+
+def written(samples: Samples, folder: Path, **params: object) -> tuple[str, pd.DataFrame]:
+    splitter = Splitter(by="random")
+    split = splitter.split(samples)
+    estimator = small(**params).fit(samples[split.train], validation=samples[split.validation])
+    metrics = estimator.evaluate(samples[split.test])
+    described = describe_tasks(None, samples.y)
+    data = MeasuredData("", "x.csv", samples, described, splitter, split)
+    report = Report("multitide fit x.toml", [data], metrics)
+    folder.mkdir()
+    path = write_report(report, estimator, folder)
+    return path.read_text(encoding="utf-8"), metrics
+
+
+def test_a_report_holds_every_figure_and_the_command(samples: Samples, tmp_path: Path) -> None:
+    text, metrics = written(samples, tmp_path / "run")
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith(("| state |", "| load |"))]
+    for task, metric, value in metrics[["task", "metric", "value"]].itertuples(index=False):
+        assert [f"| {task}", metric, f"{value:.4g}"] in [row[:3] for row in rows]
+    assert "multitide fit x.toml" in text
+    assert "multitide fit config.toml --output ANOTHER_FOLDER` repeats it" in text
+    assert re.search(r"trained for \d+ epochs in \d+ s", text)
+    assert not re.search(r"\bTrue\b|\bFalse\b|1 is no better", text)
+    assert '"mape" is the mean of |error| / |label|, a share' in text
+    assert "split at random (0.2 for the test part)" in text
+
+
+def test_the_figures_of_a_report_are_there(samples: Samples, tmp_path: Path) -> None:
+    y = samples.y.rename(columns={"state": "상태 / state", "load": "load"})
+    text, _ = written(samples.replace(y=y), tmp_path / "run")
+    linked = re.findall(r"!\[.*?\]\((.*?)\)", text)
+    assert len(linked) == 3
+    for name in linked:
+        assert (tmp_path / "run" / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_refit_and_epochs_of_its_own_are_told(samples: Samples, tmp_path: Path) -> None:
+    text, _ = written(samples, tmp_path / "run", training=Training(refit=True), keep="per_task")
+    assert "trained once more, on both parts" in text
+    assert 'keep = "per_task"' in text
+
+
+@pytest.mark.parametrize(
+    ("splitter", "words"),
+    [
+        (Splitter(by="random"), "at random"),
+        (Splitter(by="time"), "by time"),
+        (Splitter(by="group", column="machine"), "by group `machine`"),
+    ],
+)
+def test_a_split_is_told_in_words(splitter: Splitter, words: str) -> None:
+    assert how_split(splitter) == words
+
+
+def test_a_table_in_markdown_keeps_its_columns() -> None:
+    frame = pd.DataFrame({"a|b": [1.23456, None], "c": ["x|y", "z"], "n": [1, 2]})
+    assert markdown_table(frame) == ("| a\\|b | c | n |\n| --- | --- | --- |\n| 1.235 | x\\|y | 1 |\n| - | z | 2 |")
+
+
+def test_weights_and_gradients_are_drawn_where_there_are_some(samples: Samples, tmp_path: Path) -> None:
+    history = ["history"]
+    for name, params, expected in (
+        ("plain", {}, history),
+        ("weighted", {"weighting": "dwa", "max_epochs": 4}, [*history, "weights"]),
+        ("recorded", {"training": Training(record_gradients=2)}, [*history, "gradient_norms", "cosines"]),
+        ("apart", {"training": Training(record_gradients=2), "sharing": "none"}, history),
+    ):
+        text, _ = written(samples, tmp_path / name, **params)
+        figures = [figure for figure in re.findall(r"!\[(.*?)\]", text) if not figure.startswith("test_")]
+        assert figures == expected, name

@@ -1,0 +1,308 @@
+"""The report of a study shows the figures that it keeps, whatever the names, and needs nothing but itself."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fakes import RANDOM, Quick, make_study_samples
+from makers import make_samples, small
+from multitide.backbones import FCN
+from multitide.data._samples import Samples
+from multitide.errors import DataError, StoreError
+from multitide.reports import write_study_report
+from multitide.reports.study._sentences import gain_plot, headlines
+from multitide.reports.study._tasks import confusion_table
+from multitide.reports.study._tradeoff import alpha_losses, tradeoff_content
+from multitide.study import Comparison, compare
+from pages import NASTY, Page
+
+
+def quick(samples: Samples | None = None, **options: Any) -> Comparison:
+    samples = make_study_samples(200) if samples is None else samples
+    defaults: dict[str, Any] = {"split": RANDOM, "n_seeds": 2, "n_jobs": 1, "verbose": 0, "arms": ["hard", "constant"]}
+    return compare(samples, estimator=Quick(), **(defaults | options))
+
+
+def page_of(comparison: Comparison, folder: Path, **options: Any) -> Page:
+    return Page(write_study_report(comparison, folder, **options).read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Comparison, Samples]:
+    """A study of real networks whose task and arm have names that a page has to escape."""
+    samples = make_samples()
+    samples = samples.replace(y=samples.y.rename(columns={"state": NASTY}))
+    backbone = FCN(filters=(4, 4, 4), kernel_sizes=(3, 3, 3))
+    estimator = small(backbone=backbone, max_epochs=2, weighting="uncertainty")
+    arms = {"<b>hard</b>": "hard"}
+    options: dict[str, Any] = {"n_seeds": 2, "n_jobs": 1, "verbose": 0, "split": RANDOM}
+    found = compare(samples, estimator=estimator, arms=arms, conditions=True, **options)
+    folder = found.save(tmp_path_factory.mktemp("study"))
+    write_study_report(found, folder, samples=samples, command='multitide compare "<x>.toml"')
+    return folder, found, samples
+
+
+@pytest.fixture(scope="module")
+def page(written: tuple[Path, Comparison, Samples]) -> Page:
+    return Page((written[0] / "report.html").read_text(encoding="utf-8"))
+
+
+def test_every_figure_is_the_one_in_the_table(page: Page, written: tuple[Path, Comparison, Samples]) -> None:
+    table = pd.read_parquet(written[0] / "results.parquet").set_index(["arm", "task", "metric"])
+    shown = page.figures("results")
+    for attrs in shown:
+        where = (attrs["data-arm"], attrs["data-task"], attrs["data-metric"])
+        np.testing.assert_array_equal(float(attrs["value"]), table.loc[where, attrs["data-field"]])
+    places = {(f["data-arm"], f["data-task"], f["data-metric"], f["data-field"]) for f in shown}
+    for where, row in table.iterrows():
+        assert (*where, "mean") in places
+        for field in ("gain", "low", "high", "p_holm"):
+            assert ((*where, field) in places) == pd.notna(row["verdict"])
+
+
+def test_the_means_over_tasks_are_shown(page: Page, written: tuple[Path, Comparison, Samples]) -> None:
+    means = written[1].mean_gains.set_index("arm")
+    shown = page.figures("mean_gains")
+    assert {attrs["data-field"] for attrs in shown} == {"gain", "low", "high"}
+    for attrs in shown:
+        assert float(attrs["value"]) == means.loc[attrs["data-arm"], attrs["data-field"]]
+
+
+def test_the_conditions_of_sharing_are_shown_in_their_words(
+    page: Page, written: tuple[Path, Comparison, Samples]
+) -> None:
+    conditions = written[1].conditions
+    assert conditions is not None
+    for words in conditions.verdicts["words"]:
+        assert words[1:] in page.text
+    for table in (conditions.features, conditions.width):
+        assert all(f"{gain:+.3f}" in page.text for gain in table["gain"])
+
+
+def test_without_conditions_there_is_no_section(tmp_path: Path) -> None:
+    assert "conditions" not in {attrs.get("id") for _, attrs in page_of(quick(), tmp_path).tags}
+
+
+def test_labels_are_counted(page: Page, written: tuple[Path, Comparison, Samples]) -> None:
+    y = written[2].y
+    counts = {(f["data-task"], f["data-field"]): int(f["value"]) for f in page.figures("counts")}
+    split = written[1].evidence.protocol.only.splits[0]
+    for task in y:
+        assert counts[task, "labelled"] == y[task].notna().sum()
+        assert counts[task, "missing"] == y[task].isna().sum()
+        assert counts[task, "test"] == y[task].iloc[split.test].notna().sum()
+    both = {(f["data-task"], f["data-other"]): int(f["value"]) for f in page.figures("overlap")}
+    assert both[NASTY, "load"] == both["load", NASTY] == y.notna().all(axis=1).sum()
+
+
+def test_names_are_text_and_nothing_else(page: Page) -> None:
+    tags = Counter(tag for tag, _ in page.tags)
+    assert not tags["script"]
+    assert NASTY in page.text
+    assert "<b>hard</b>" in page.text
+    assert 'multitide compare "<x>.toml"' in page.text
+
+
+def test_the_page_needs_nothing_else(page: Page, written: tuple[Path, Comparison, Samples]) -> None:
+    links = [attrs.get(name) for _, attrs in page.tags for name in ("href", "src", "xlink:href") if name in attrs]
+    assert links
+    assert all(link.startswith(("#", "data:")) for link in links if link is not None)
+    text = (written[0] / "report.html").read_text(encoding="utf-8")
+    assert not re.findall(r"https?:|@import|<script\b", text)
+    assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", text))
+
+
+def test_links_and_ids_of_figures_are_whole(page: Page) -> None:
+    ids = Counter(attrs["id"] for _, attrs in page.tags if "id" in attrs)
+    assert not [name for name, count in ids.items() if count > 1]
+    used = {attrs["href"][1:] for _, attrs in page.tags if attrs.get("href", "").startswith("#")}
+    assert used <= set(ids)
+
+
+def test_figures_take_their_colors_from_the_page(written: tuple[Path, Comparison, Samples]) -> None:
+    text = (written[0] / "report.html").read_text(encoding="utf-8")
+    figures = re.findall(r'<svg class="figure".*?</svg>', text, flags=re.DOTALL)
+    # Learning curves (task x arm), reliability, scatter and residuals, weights of the shared network, examples.
+    assert len(figures) == 4 + 1 + 2 + 1 + 3
+    for figure in figures:
+        assert "var(--ink)" in figure
+        assert not re.findall(r"(?:fill|stroke): #", figure)
+
+
+def test_the_protocol_is_told(page: Page, written: tuple[Path, Comparison, Samples]) -> None:
+    split = written[1].evidence.protocol.only.splits[0]
+    assert f"{len(split.train)} training, {len(split.validation)} validation and {len(split.test)} test" in page.text
+    assert f"by {RANDOM.by}" in page.text
+    assert "2 networks of every arm" in page.text
+    assert "keep = 'joint'" in page.text
+    assert str((written[1].facts or {})["fingerprint"]) in page.text
+    assert "weighting.name = uncertainty" in page.text
+    for n_parameters in written[1].effort["n_parameters"]:
+        assert f"{n_parameters:,.0f}" in page.text
+
+
+def test_markdown_says_the_same(written: tuple[Path, Comparison, Samples]) -> None:
+    text = (written[0] / "report.md").read_text(encoding="utf-8")
+    assert "<script" not in text
+    assert "&lt;script&gt;" in text
+    for row in written[1].gains.itertuples():
+        assert f"{row.gain:+.4f} | {row.low:+.4f} | {row.high:+.4f}" in text
+    for row in written[1].figures.itertuples():
+        assert f"{row.mean:.4g} ± {row.sd:.4g}" in text
+    widths = [line.count(" |") for line in text.splitlines() if line.startswith("|")]
+    assert min(widths) > 1
+    assert (written[0] / "gains.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_same_study_gives_the_same_page(written: tuple[Path, Comparison, Samples], tmp_path: Path) -> None:
+    folder, _, samples = written
+    found = Comparison.load(folder)
+    path = write_study_report(found, tmp_path / "new", samples=samples, command='multitide compare "<x>.toml"')
+    assert path.read_bytes() == (folder / "report.html").read_bytes()
+
+
+def test_a_failed_arm_stands_beside_the_others(tmp_path: Path) -> None:
+    found = quick(arms={"hard": "hard", "broken": {"lr": 13.0}})
+    page = page_of(found, tmp_path)
+    assert "broken gives no answer for load; the reasons stand under" in page.text
+    assert "RuntimeError: the network caught fire" in page.text
+    assert "“broken” failed on state and load." in page.text
+
+
+def test_a_study_in_which_everything_failed_says_why(tmp_path: Path) -> None:
+    class Broken(Quick):
+        def fit(self, *_: Any, **__: Any) -> Any:
+            raise RuntimeError("no fuel")
+
+    samples = make_study_samples(100)
+    found = compare(samples, estimator=Broken(), split=RANDOM, n_seeds=1, n_jobs=1, verbose=0)
+    page = page_of(found, tmp_path, samples=samples)
+    assert "RuntimeError: no fuel" in page.text
+    assert "No arm answers this task" in page.text
+    assert not (tmp_path / "gains.png").exists()
+
+
+def test_folds_are_joined(tmp_path: Path) -> None:
+    samples = make_study_samples(120)
+    page = page_of(quick(samples, cv=3, n_seeds=1), tmp_path, samples=samples)
+    assert "3 folds, on average" in page.text
+    assert f"seed 1, {samples.y['load'].notna().sum()} labelled samples" in page.text
+
+
+def test_one_task_has_no_overlap_and_no_mean(tmp_path: Path) -> None:
+    page = page_of(quick(tasks=["load"], arms=["constant"]), tmp_path)
+    assert not page.figures("overlap")
+    assert not page.figures("mean_gains")
+
+
+def test_without_series_the_page_says_so(tmp_path: Path) -> None:
+    assert "A study does not keep its series" in page_of(quick(), tmp_path).text
+
+
+def test_other_samples_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"`samples` must be those of the study, 200; got 10"):
+        write_study_report(quick(), tmp_path, samples=make_study_samples(200)[:10])
+
+
+def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=r"`folder` must be a place that can be written"):
+        write_study_report(quick(), tmp_path / "file")
+
+
+def test_sentences_say_the_verdict_and_what_would_settle_it(tmp_path: Path) -> None:
+    found = quick(n_seeds=5, arms={"hard": "hard", "again": {"sharing": "none"}, "constant": "constant"})
+    text = page_of(found, tmp_path).text
+    assert "hard helps load: the gain over alone is +" in text
+    assert "load is the same with again and with alone, within 0.01" in text
+    assert "constant does worse on load than alone" in text
+    assert any(line.startswith("“hard” helps load") for line in headlines(found))
+    assert "“again” makes no difference to state and load." in headlines(found)
+    assert not any("constant" in line for line in headlines(found))
+
+
+def test_gains_lie_on_one_line_and_wide_intervals_are_cut() -> None:
+    plot = gain_plot(quick(n_seeds=5))
+    drawn = [row for row in plot["rows"] if row["drawn"]]
+    assert {row["arm"] for row in drawn} == {"hard", "constant"}
+    for row in drawn:
+        assert 0 <= row["start"] <= row["at"] <= row["end"] <= 100
+        assert (row["at"] > 50) == (row["gain"] > 0)
+        assert row["inside"] or row["arm"] == "constant"
+    assert plot["cut"]
+    (left, right), zero = plot["margin"], dict(plot["ticks"])[0.0]
+    assert left + right == pytest.approx(100)
+    assert zero == 50
+
+
+def test_one_seed_has_gains_without_intervals_and_both_are_said(tmp_path: Path) -> None:
+    found = quick(n_seeds=1)
+    plot = gain_plot(found)
+    drawn = [row for row in plot["rows"] if row["drawn"]]
+    assert len(drawn) == len(plot["rows"]) and not any(row["sure"] for row in drawn)
+    assert all(0 <= row["at"] <= 100 and row["inside"] for row in drawn if row["arm"] == "hard")
+    page = page_of(found, tmp_path)
+    assert "(no interval: it needs several seeds" in page.text
+    assert "\N{EN DASH} to" not in page.text and "nan" not in page.text
+    assert "hard: One backbone for all tasks, one head a task" in page.text
+    assert "alone: A network a task" in page.text
+
+
+def test_confusion_is_counted_as_a_table_and_rare_classes_are_put_together() -> None:
+    table = confusion_table(pd.Series([1.0, 2.0, None, 2.0]), pd.Series([1, 1, 1, 2]))
+    assert table["classes"] == ["1", "2"]
+    np.testing.assert_array_equal(table["counts"], [[1, 0], [1, 1]])
+    np.testing.assert_allclose(table["shares"], [[1, 0], [0.5, 0.5]])
+    many = pd.Series([f"c{number}" for number in range(50)])
+    table = confusion_table(many, many)
+    assert len(table["classes"]) == 20
+    assert table["classes"][-1] == "(others)"
+    assert table["counts"].sum() == 50
+
+
+# -- which tasks with which -------------------------------------------------------------------------------------------
+
+
+def test_groups_that_were_found_are_shown_with_what_was_predicted_and_measured(tmp_path: Path) -> None:
+    found = quick(arms=["hard", "grouped"])
+    grouping = found.groupings["grouped"]
+    page = page_of(found, tmp_path)
+    assert "Which tasks with which" in page.text
+    assert grouping.advice in page.text
+    shown = {(row["data-task"], row["data-field"]): float(row["value"]) for row in page.figures("groupings")}
+    for task in ("state", "load"):
+        assert shown[task, "predicted"] == grouping.predicted[task]
+        assert shown[task, "together"] == grouping.together[task]
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert f"### grouped: {grouping.advice}" in text
+    assert f"| {grouping.affinity.loc['state', 'load']:+.3g} |" in text
+
+
+def test_a_study_that_looked_for_no_groups_does_not_speak_of_them(page: Page) -> None:
+    assert "Which tasks with which" not in page.text
+
+
+def test_arms_that_differ_in_alpha_show_the_trade_off(tmp_path: Path) -> None:
+    arms = {f"{alpha}": {"weighting": {"name": "fixed", "alpha": alpha}} for alpha in (0.8, 0.2, 0.5)}
+    samples = make_samples()
+    found = compare(samples, estimator=small(), arms=arms, split=RANDOM, n_seeds=2, n_jobs=1, verbose=0)
+    losses = alpha_losses(found)
+    assert losses["alpha"].tolist() == [0.2, 0.2, 0.5, 0.5, 0.8, 0.8]
+    figures = found.figures.query("metric == 'loss'").set_index(["arm", "task"])["mean"]
+    for row in losses.itertuples():
+        assert row.mean == figures[row.arm, row.task]
+    page = page_of(found, tmp_path)
+    first, second = (task.name for task in found.tasks)
+    assert f"The weight of {first} against {second}" in page.text
+    assert f"| 0.5 | {figures['0.5', first]:.4g} ±" in (tmp_path / "report.md").read_text(encoding="utf-8")
+
+
+def test_no_trade_off_is_shown_where_alpha_does_not_vary(written: tuple[Path, Comparison, Samples]) -> None:
+    assert tradeoff_content(written[1]) is None

@@ -1,0 +1,148 @@
+"""Doing the fits: all of them, whatever fails, and told of as they are done."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+from rich.console import Console
+
+from fakes import Quick, make_small_protocol
+from multitide.data._samples import Samples
+from multitide.study.design._arms import resolve_arms
+from multitide.study.design._protocol import Protocol
+from multitide.study.runs import _workers as execution
+from multitide.study.runs._fits import Fit, do
+from multitide.study.runs._jobs import Job
+from multitide.study.runs._plan import make_plan
+from multitide.study.runs._progress_bar import StudyBar, words
+from multitide.study.runs._timing import Pace, signature
+from multitide.study.runs._workers import Progress, default_n_jobs, execute
+
+
+def work(arms: Any = ("alone", "hard"), n_seeds: int = 2) -> tuple[dict[str, Job], Protocol, Samples]:
+    protocol, samples = make_small_protocol(n_seeds=n_seeds)
+    return make_plan(resolve_arms(arms, Quick(), protocol.names), protocol).jobs, protocol, samples
+
+
+def test_every_job_becomes_a_fit_and_every_fit_is_told() -> None:
+    jobs, protocol, samples = work()
+    told: list[Progress] = []
+    fits = execute(jobs, protocol, samples, n_jobs=1, n_found=3, listener=told.append)
+    assert fits.keys() == jobs.keys()
+    assert all(fit.done for fit in fits.values())
+    assert [state.done for state in told] == [3, 4, 5, 6, 7, 8, 9]
+    assert [state.running + state.left for state in told] == [6, 5, 4, 3, 2, 1, 0]
+    assert [state.running for state in told] == [1] * 6 + [0]
+    assert math.isnan(told[0].seconds_left)
+    assert told[1].seconds_left > 0
+    assert told[-1].seconds_left == 0
+    assert told[1].latest == "state, seed 0"
+    assert told[-1].seconds >= told[0].seconds
+
+
+def test_a_failed_fit_does_not_stop_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    jobs, protocol, samples = work({"hard": "hard", "broken": {"lr": 13.0}})
+    told: list[Progress] = []
+    with caplog.at_level(logging.WARNING, logger="multitide"):
+        fits = execute(jobs, protocol, samples, n_jobs=1, listener=told.append)
+    assert len(fits) == len(jobs) == 8
+    assert sum(not fit.done for fit in fits.values()) == told[-1].failed == 2
+    assert "A fit of state, load failed: RuntimeError: the network caught fire" in caplog.text
+
+
+def test_done_fits_are_written_at_once_and_failed_ones_are_not(tmp_path: Path) -> None:
+    jobs, protocol, samples = work({"broken": {"lr": 13.0}}, n_seeds=1)
+    there: list[int] = []
+    execute(
+        jobs, protocol, samples, n_jobs=1, runs=tmp_path, listener=lambda _: there.append(len(list(tmp_path.iterdir())))
+    )
+    assert there == [0, 1, 2, 2]
+
+
+class Clock:
+    """A clock that stands still but for fits: each moves it by what it takes."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, seconds: Callable[[Job], float]) -> None:
+        self.now = 1000.0
+        monkeypatch.setattr(execution.time, "perf_counter", lambda: self.now)
+
+        def work(job: Job, *_: Any) -> Fit:
+            self.now += seconds(job)
+            answers = {task: np.zeros(1) for task in job.names}
+            return Fit(job.key, {"status": "done", "seconds": seconds(job)}, answers)
+
+        monkeypatch.setattr(execution, "_work", work)
+
+
+def begun(jobs: dict[str, Job], fits: dict[str, Fit]) -> list[tuple[int, int]]:
+    return [(jobs[key].seed, len(jobs[key].names)) for key in fits]
+
+
+def test_no_fit_is_begun_that_is_not_expected_to_end_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs, protocol, samples = work(n_seeds=3)
+    clock = Clock(monkeypatch, lambda _: 10.0)
+    budgets = {0: 0, 1: 1, 15: 1, 20: 2, 30: 3, 59: 3, 60: 6, 89: 6, 90: 9, math.inf: 9}
+    for seconds, wanted in budgets.items():
+        started = clock.now
+        fits = execute(jobs, protocol, samples, n_jobs=1, seconds=seconds)
+        assert len(fits) == wanted
+        assert clock.now - started <= max(10, seconds)  # the very first fit is begun as long as there is time
+    assert begun(jobs, fits)[:4] == [(0, 1), (0, 1), (0, 2), (1, 1)]
+
+
+def test_probes_are_corrected_by_what_fits_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs, protocol, samples = work(n_seeds=1)
+    for really, wanted in ((5.0, 3), (40.0, 1)):
+        Clock(monkeypatch, lambda _, really=really: really)  # type: ignore[misc]
+        pace = Pace(dict.fromkeys(map(signature, jobs.values()), 20.0))
+        assert len(execute(jobs, protocol, samples, n_jobs=1, pace=pace, seconds=30)) == wanted
+
+
+def test_the_listener_is_told_that_what_waits_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs, protocol, samples = work()
+    Clock(monkeypatch, lambda _: 10.0)
+    told: list[Progress] = []
+    execute(jobs, protocol, samples, n_jobs=1, seconds=35, listener=told.append)
+    assert (told[-1].done, told[-1].running, told[-1].left) == (3, 0, 0)
+
+
+def test_a_process_that_dies_leaves_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs, protocol, samples = work()
+
+    def dying(waiting: Iterator[Job], *_: Any) -> Iterator[Any]:
+        yield do(next(waiting), protocol, samples)
+        raise TerminatedWorkerError("killed by signal 9")
+
+    monkeypatch.setattr(execution, "_side_by_side", dying)
+    fits = execute(jobs, protocol, samples, n_jobs=2)
+    assert fits.keys() == jobs.keys()
+    assert sum(fit.done for fit in fits.values()) == 1
+    assert any("a process died (killed by signal 9)" in fit.facts["reason"] for fit in fits.values())
+
+
+def test_one_process_a_core_and_a_single_one_on_a_gpu() -> None:
+    assert default_n_jobs("cpu") >= 1
+    assert default_n_jobs("cuda:1") == 1
+
+
+def test_the_bar_draws_on_a_terminal_only() -> None:
+    states = [Progress(0, 2, 4, 0, 0.0, 600.0), Progress(5, 1, 0, 1, 50.0, 10.0), Progress(6, 0, 0, 1, 60.0, 0.0)]
+    for terminal in (True, False):
+        console = Console(force_terminal=terminal, width=100, file=open("/dev/null", "w"), record=True)  # noqa: SIM115
+        bar = StudyBar(console)
+        for state in states:
+            bar(state)
+        assert ("6/6" in console.export_text()) == terminal
+        console.file.close()
+
+
+def test_words_say_where_things_stand() -> None:
+    assert words(Progress(3, 2, 5, 1, 9.0, 600.0)) == "2 running, 5 left, 1 failed, about 10 min to go"
+    assert words(Progress(3, 0, 0, 0, 9.0, 0.0)) == "finished"

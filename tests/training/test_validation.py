@@ -1,0 +1,66 @@
+"""What stands in the history of the validation side is what `evaluate` says of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from makers import make_samples, small
+from multitide.model._store import read_history, write_history
+from multitide.sharing import SHARINGS
+from multitide.tasks import Classification, Regression, Task
+
+
+@pytest.mark.parametrize("sharing", SHARINGS)
+def test_the_headline_figures_are_those_of_evaluate(sharing: str) -> None:
+    train, validation = make_samples(), make_samples(n=40, seed=1)
+    model = small(sharing=sharing, max_epochs=2, lr=0.01).fit(train, validation=validation)
+    table = model.evaluate(validation)
+    headlines = table.groupby("task", sort=False).first()
+    rows = model.history_[model.history_["side"] == "validation"].set_index(["epoch", "task"])
+    for task, epoch in model.best_epoch_.items():
+        row = rows.loc[(epoch, task)]
+        assert row["metric"] == headlines.loc[task, "metric"]
+        assert row["value"] == pytest.approx(headlines.loc[task, "value"], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "tasks",
+    [
+        [Regression("load", loss="quantile", quantiles=(0.1, 0.3, 0.5, 0.9))],
+        [Regression("load", loss="mae")],
+        [Classification("state", class_weight="balanced")],
+        [Classification("state", loss="focal", label_smoothing=0.1)],
+    ],
+    ids=lambda tasks: tasks[0].question[1:4],
+)
+def test_the_headline_figure_of_every_loss_is_that_of_evaluate(tasks: list[Task]) -> None:
+    validation = make_samples(n=40, seed=1)
+    model = small(tasks=tasks, max_epochs=3, lr=0.02).fit(make_samples(), validation=validation)
+    rows = model.history_[model.history_["side"] == "validation"].set_index("epoch")
+    (epoch,) = model.best_epoch_.values()
+    assert rows.loc[epoch, "value"] == pytest.approx(model.evaluate(validation)["value"].iloc[0], rel=1e-5)
+
+
+def test_many_stacked_tasks_have_theirs_and_the_training_side_has_none(tmp_path: Path) -> None:
+    samples = make_samples()
+    y = pd.DataFrame({f"load{i}": samples.y["load"] * 10**i for i in range(9)})
+    model = small(max_epochs=1).fit(samples.replace(y=y))
+    history = model.history_
+    assert history.loc[history["side"] == "train", ["metric", "value"]].isna().all(axis=None)
+    values = history.loc[history["side"] == "validation", "value"].to_numpy()
+    np.testing.assert_allclose(values / values[0], 10.0 ** np.arange(9), rtol=1e-3)
+    write_history(history, tmp_path)
+    np.testing.assert_allclose(read_history(tmp_path)["value"].dropna(), values, rtol=1e-6)
+
+
+def test_a_task_without_labels_on_the_validation_side_has_none() -> None:
+    validation = make_samples(n=40, seed=1)
+    validation = validation.replace(y=validation.y.assign(load=np.nan))
+    history = small(max_epochs=1).fit(make_samples(), validation=validation).history_
+    assert history.loc[history["side"] == "validation", ["task", "metric"]].to_numpy().tolist() == [
+        ["state", "accuracy"]
+    ]
