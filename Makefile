@@ -10,13 +10,14 @@ demo: .venv/.installed
 	$(BIN)/multitide demo
 
 test: .venv/.installed-dev
-	$(BIN)/python -m pytest -q -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -q -n auto -m "not slow" $(ARGS)
 
 test-all: .venv/.installed-dev
-	$(BIN)/python -m pytest -q $(ARGS)
+	$(BIN)/python -m pytest -q -n auto $(ARGS)
 
 check: .venv/.installed-dev
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 # The timings, minutes each. `make bench BENCH=benchmarks/beijing.py` runs another one; those that train take longer.

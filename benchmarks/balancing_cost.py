@@ -1,15 +1,17 @@
 """Time a training step with every weighting and aggregator against the plain sum of the losses, for 2, 4 and 8 tasks.
 
-    python benchmarks/balancing_cost.py [--rounds 9] [--steps 4] [--tasks 2 4 8] [--only upgrad pcgrad]
+    python benchmarks/balancing_cost.py [--rounds 9] [--steps 4] [--tasks 2 4 8] [--only upgrad
+    pcgrad]
 
-Data: random windows of 24 steps x 4 channels, half of the tasks with classes, half with numbers, all labels there.
-Network: the LSTM backbone with its defaults and linear heads; batches of 64, one thread. Steps are our Trainer's, from
-the gathering of the batch to the optimiser. In each round every method takes a few steps right beside as many with the
-plain sum, before and after by turns; a figure is the median over rounds of the ratio of the two, with the quartiles.
+Data: random windows of 24 steps x 4 channels, half of the tasks with classes, half with numbers,
+all labels there. Network: the LSTM backbone with its defaults and linear heads; batches of 64, one
+thread. Steps are our Trainer's, from the gathering of the batch to the optimiser. In each round
+every method takes a few steps right beside as many with the plain sum, before and after by turns; a
+figure is the median over rounds of the ratio of the two, with the quartiles.
 
-CPU time is the steadier figure where other processes want the same cores; wall time is what a user waits for.
-`search` trains with `fixed`; what it costs is the number of its trials. The last row is the plain sum with
-`GradientRecorder(every=1)`; what is over 1 is divided by n with `every=n`.
+CPU time is the steadier figure where other processes want the same cores; wall time is what a user
+waits for. `search` trains with `fixed`; what it costs is the number of its trials. The last row is
+the plain sum with `GradientRecorder(every=1)`; what is over 1 is divided by n with `every=n`.
 """
 
 from __future__ import annotations
@@ -43,10 +45,18 @@ RECORDED = "sum, recorded"
 
 def all_methods() -> dict[str, dict[str, Part | str]]:
     """Return by name what the estimator is given; with `RECORDED` every step's gradients are recorded, too."""
-    weightings = {name: Fixed(weights={}) if name == "fixed" else name for name in WEIGHTINGS if name != "search"}
-    found: dict[str, dict[str, Part | str]] = {name: {"weighting": part} for name, part in weightings.items()}
+    weightings = {
+        name: Fixed(weights={}) if name == "fixed" else name
+        for name in WEIGHTINGS
+        if name != "search"
+    }
+    found: dict[str, dict[str, Part | str]] = {
+        name: {"weighting": part} for name, part in weightings.items()
+    }
     for at in ("features", "parameters"):
-        found |= {f"{name} at {at}": {"aggregator": part(at=at)} for name, part in AGGREGATORS.items()}
+        found |= {
+            f"{name} at {at}": {"aggregator": part(at=at)} for name, part in AGGREGATORS.items()
+        }
     return found | {RECORDED: {}}
 
 
@@ -63,19 +73,28 @@ def make_samples(n_tasks: int) -> Samples:
     """Return windows of random numbers with complete labels."""
     rng = np.random.default_rng(0)
     columns = {
-        f"task{i}": rng.choice(list("abcd"), N_SAMPLES) if i % 2 else rng.normal(size=N_SAMPLES) for i in range(n_tasks)
+        f"task{i}": rng.choice(list("abcd"), N_SAMPLES) if i % 2 else rng.normal(size=N_SAMPLES)
+        for i in range(n_tasks)
     }
     return Samples.from_arrays(rng.normal(size=(N_SAMPLES, 4, 24)), pd.DataFrame(columns))
 
 
-def make_steps(n_tasks: int, chosen: dict[str, dict[str, Part | str]]) -> dict[str, Callable[[int], None]]:
+def make_steps(
+    n_tasks: int, chosen: dict[str, dict[str, Part | str]]
+) -> dict[str, Callable[[int], None]]:
     """Return for every method a function that takes so many training steps; all start from the same network."""
     samples = make_samples(n_tasks)
     tasks, network, steps = resolve_tasks(None, samples.y), None, {}
     for name, parts in chosen.items():
-        estimator = MultiTaskEstimator(backbone="lstm", device="cpu", random_state=0, lr=LR, **parts)  # type: ignore[arg-type]
+        estimator = MultiTaskEstimator(
+            backbone="lstm", device="cpu", random_state=0, lr=LR, **parts
+        )  # type: ignore[arg-type]
         recipe = make_recipe(estimator.get_params(deep=False))
-        group = Group([Domain("", samples, np.arange(len(samples)), np.array([], dtype=np.int64))], tasks, recipe)
+        group = Group(
+            [Domain("", samples, np.arange(len(samples)), np.array([], dtype=np.int64))],
+            tasks,
+            recipe,
+        )
         if network is None:
             network = awake(group.make_network())
         trainer = Trainer(
@@ -128,7 +147,9 @@ def spent(take: Callable[[int], None], n_steps: int) -> np.ndarray:
     return np.array([time.perf_counter(), time.process_time()]) - before
 
 
-def ratios(steps: dict[str, Callable[[int], None]], n_rounds: int, n_steps: int) -> dict[str, np.ndarray]:
+def ratios(
+    steps: dict[str, Callable[[int], None]], n_rounds: int, n_steps: int
+) -> dict[str, np.ndarray]:
     """Return for each method the ratios of its wall and CPU time to the plain sum's, (n_rounds, 2)."""
     plain, found = steps[PLAIN], {name: [] for name in steps}
     for take in steps.values():
@@ -148,7 +169,9 @@ def column(found: dict[str, np.ndarray], n_tasks: int) -> dict[str, list[str]]:
         low, high = np.quantile(rows[:, 1], [0.25, 0.75])
         limit = goal(name, n_tasks)
         mark = "*" if limit is not None and cpu > limit else " "
-        for key, text in zip(columns, (f"{cpu:.2f}{mark}", f"{low:.2f}-{high:.2f}", f"{wall:.2f}"), strict=True):
+        for key, text in zip(
+            columns, (f"{cpu:.2f}{mark}", f"{low:.2f}-{high:.2f}", f"{wall:.2f}"), strict=True
+        ):
             columns[key].append(text)
     return columns
 
@@ -158,14 +181,20 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--steps", type=int, default=4, help="steps of each method in a round")
     parser.add_argument("--tasks", type=int, nargs="+", default=[2, 4, 8])
-    parser.add_argument("--only", nargs="+", help="names of methods, as they are printed or their first word")
+    parser.add_argument(
+        "--only", nargs="+", help="names of methods, as they are printed or their first word"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     chosen = all_methods()
     if options.only:
         kept = {PLAIN, *options.only}
-        chosen = {name: parts for name, parts in chosen.items() if {name, name.split(" ")[0]} & kept}
-    print(f"time of a step / time of a step with the plain sum, {options.rounds} rounds of {options.steps} steps")
+        chosen = {
+            name: parts for name, parts in chosen.items() if {name, name.split(" ")[0]} & kept
+        }
+    print(
+        f"time of a step / time of a step with the plain sum, {options.rounds} rounds of {options.steps} steps"
+    )
     tables = []
     for n_tasks in options.tasks:
         found = ratios(make_steps(n_tasks, chosen), options.rounds, options.steps)

@@ -1,14 +1,17 @@
 """Beijing: one network for wind and PM2.5 beside gradient boosting on the same windows, and what each choice is worth.
 
-    python benchmarks/beijing.py [ablation] [refit] [reference] [honest] [--seeds 5] [--ablation-seeds 2]
+    python benchmarks/beijing.py [ablation] [refit] [reference] [honest] [--seeds 5]
+    [--ablation-seeds 2]
 
-``ablation`` changes one thing at a time in ``configs/beijing_pm25.toml`` and measures the validation part. ``refit``
-asks whether to train once more with the rows that chose the epoch: the validation part plays the test part, and the end
-of the training part chooses. Neither reads the test part. ``reference`` measures that file's network on the test part,
-in the reference system's protocol; ``honest`` that of ``configs/beijing_pm25_honest.toml``: rows without PM2.5 are
-kept, no window crosses a gap. Neither chooses anything. Each fit is a line of ``results.jsonl`` in ``runs/beijing``
-(``--folder``), so that an interrupted run goes on where it stopped; other settings are measured anew. ``--known``
-trains nothing and prints what is there. One thread. Prints the tables of docs/beijing.md; progress goes to stderr.
+``ablation`` changes one thing at a time in ``configs/beijing_pm25.toml`` and measures the
+validation part. ``refit`` asks whether to train once more with the rows that chose the epoch: the
+validation part plays the test part, and the end of the training part chooses. Neither reads the
+test part. ``reference`` measures that file's network on the test part, in the reference system's
+protocol; ``honest`` that of ``configs/beijing_pm25_honest.toml``: rows without PM2.5 are kept, no
+window crosses a gap. Neither chooses anything. Each fit is a line of ``results.jsonl`` in
+``runs/beijing`` (``--folder``), so that an interrupted run goes on where it stopped; other settings
+are measured anew. ``--known`` trains nothing and prints what is there. One thread. Prints the
+tables of docs/beijing.md; progress goes to stderr.
 """
 
 from __future__ import annotations
@@ -42,7 +45,8 @@ CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 WIND, DUST = "cbwd", "pm2.5"
 Figures = dict[str, float]
 
-# The reference system's LSTM-FCN as its authors' code gave it, from ../shared/data/README.md; not measured here.
+# The reference system's LSTM-FCN as its authors' code gave it, from ../shared/data/README.md; not
+# measured here.
 PUBLISHED = {"the reference system's LSTM-FCN (published)": {"accuracy": 0.657, "r2": -0.007}}
 
 
@@ -92,7 +96,9 @@ class Case:
         """Return the case in which the validation part is the test part, and the end of the training part chooses."""
         train, splitter = self.split.train, self.config.splitter(self.samples)
         keep, held_out = splitter.hold_out(self.samples[train], splitter.validation)
-        return Case(self.config, self.samples, Split(train[keep], train[held_out], self.split.validation))
+        return Case(
+            self.config, self.samples, Split(train[keep], train[held_out], self.split.validation)
+        )
 
     @property
     def both(self) -> np.ndarray:
@@ -103,7 +109,9 @@ class Case:
         return clone(self.config.make_estimator(verbose=0)).set_params(**params)
 
     def fit(self, estimator: MultiTaskEstimator) -> MultiTaskEstimator:
-        return estimator.fit(self.samples[self.split.train], validation=self.samples[self.split.validation])
+        return estimator.fit(
+            self.samples[self.split.train], validation=self.samples[self.split.validation]
+        )
 
 
 class Results:
@@ -113,9 +121,13 @@ class Results:
         self.file, self.only_known = folder / "results.jsonl", only_known
         folder.mkdir(parents=True, exist_ok=True)
         lines = self.file.read_text().splitlines() if self.file.exists() else []
-        self.known: dict[str, dict[str, Figures]] = {line["key"]: line["figures"] for line in map(json.loads, lines)}
+        self.known: dict[str, dict[str, Figures]] = {
+            line["key"]: line["figures"] for line in map(json.loads, lines)
+        }
 
-    def get(self, name: str, settings: Any, fit: Callable[..., dict[str, Figures]], *args: Any) -> dict[str, Figures]:
+    def get(
+        self, name: str, settings: Any, fit: Callable[..., dict[str, Figures]], *args: Any
+    ) -> dict[str, Figures]:
         """Return the figures of each arm of ``fit(*args)``, from the file where they are known; none if only those."""
         key = f"{name} / {hashlib.sha256(str(settings).encode()).hexdigest()[:8]}"
         if key not in self.known and not self.only_known:
@@ -126,13 +138,15 @@ class Results:
             print(f"{key}: {time.process_time() - started:.0f} s", file=sys.stderr, flush=True)
         return self.known.get(key, {})
 
-    def network(self, name: str, measure: Callable[..., dict[str, Figures]], case: Case, **params: Any) -> Any:
+    def network(
+        self, name: str, measure: Callable[..., dict[str, Figures]], case: Case, **params: Any
+    ) -> Any:
         """Return the figures of each arm of the configured network with these parameters."""
         estimator = case.make(**params)
         return self.get(name, estimator.get_params(deep=False), measure, estimator, case)
 
 
-# -- what is measured -------------------------------------------------------------------------------------------------
+# -- what is measured ------------------------------------------------------------------------------
 
 
 def figures(estimator: MultiTaskEstimator, samples: Samples) -> Figures:
@@ -150,7 +164,8 @@ def figures(estimator: MultiTaskEstimator, samples: Samples) -> Figures:
 def joint(estimator: MultiTaskEstimator) -> MultiTaskEstimator:
     """Return the estimator with the joint set of weights, which ``keep="per_task"`` always stores too, first.
 
-    It is the one that ``keep="joint"`` keeps as long as no patience ends training, which looks at what is kept.
+    It is the one that ``keep="joint"`` keeps as long as no patience ends training, which looks at
+    what is kept.
     """
     twin = copy.copy(estimator)
     network = estimator.model_.network_list[0]
@@ -182,10 +197,17 @@ def window_numbers(samples: Samples) -> np.ndarray:
 def boosted(samples: Samples, learned: np.ndarray, measured: np.ndarray) -> dict[str, Figures]:
     """Boost each label on its labelled rows."""
     features, y = window_numbers(samples), samples.y
-    rows = {task: [side[y[task].notna().to_numpy()[side]] for side in (learned, measured)] for task in (WIND, DUST)}
+    rows = {
+        task: [side[y[task].notna().to_numpy()[side]] for side in (learned, measured)]
+        for task in (WIND, DUST)
+    }
     (wind, wind_rows), (dust, dust_rows) = rows[WIND], rows[DUST]
-    classes = HistGradientBoostingClassifier(max_iter=200, random_state=0).fit(features[wind], y[WIND].iloc[wind])
-    numbers = HistGradientBoostingRegressor(max_iter=200, random_state=0).fit(features[dust], y[DUST].iloc[dust])
+    classes = HistGradientBoostingClassifier(max_iter=200, random_state=0).fit(
+        features[wind], y[WIND].iloc[wind]
+    )
+    numbers = HistGradientBoostingRegressor(max_iter=200, random_state=0).fit(
+        features[dust], y[DUST].iloc[dust]
+    )
     shares, level = y[WIND].iloc[wind].value_counts(normalize=True), y[DUST].iloc[dust].mean()
     answers, truth = numbers.predict(features[dust_rows]), y[DUST].iloc[dust_rows]
     given = classes.predict_proba(features[wind_rows])
@@ -194,7 +216,9 @@ def boosted(samples: Samples, learned: np.ndarray, measured: np.ndarray) -> dict
         "accuracy": accuracy_score(y[WIND].iloc[wind_rows], classes.predict(features[wind_rows])),
         "r2": r2_score(truth, answers),
         "wind_loss": log_loss(y[WIND].iloc[wind_rows], given, labels=classes.classes_) / entropy,
-        "dust_loss": float(((truth - answers) ** 2).mean() / ((y[DUST].iloc[dust] - level) ** 2).mean()),
+        "dust_loss": float(
+            ((truth - answers) ** 2).mean() / ((y[DUST].iloc[dust] - level) ** 2).mean()
+        ),
     }
     trivial = {
         "accuracy": float((y[WIND].iloc[wind_rows] == shares.idxmax()).mean()),
@@ -203,7 +227,7 @@ def boosted(samples: Samples, learned: np.ndarray, measured: np.ndarray) -> dict
     return {"boosting": {name: float(value) for name, value in figures.items()}, "trivial": trivial}
 
 
-# -- the three parts --------------------------------------------------------------------------------------------------
+# -- the three parts -------------------------------------------------------------------------------
 
 
 def ablation(results: Results, n_seeds: int) -> None:
@@ -226,23 +250,51 @@ def ablation(results: Results, n_seeds: int) -> None:
 
 
 def on_test(
-    results: Results, name: str, case: Case, n_seeds: int, *, alone: bool, published: Mapping[str, Figures]
+    results: Results,
+    name: str,
+    case: Case,
+    n_seeds: int,
+    *,
+    alone: bool,
+    published: Mapping[str, Figures],
 ) -> None:
     """Print what the configured network does on the test part, beside boosting."""
-    rows: dict[str, list[Figures]] = {key: [value] for key, value in published.items()} | {"best constant": []}
-    for what, learned in (("training rows", case.split.train), ("training and validation rows", case.both)):
-        found = results.get(f"{name} / boosting {what}", "", boosted, case.samples, learned, case.split.test)
+    rows: dict[str, list[Figures]] = {key: [value] for key, value in published.items()} | {
+        "best constant": []
+    }
+    for what, learned in (
+        ("training rows", case.split.train),
+        ("training and validation rows", case.both),
+    ):
+        found = results.get(
+            f"{name} / boosting {what}", "", boosted, case.samples, learned, case.split.test
+        )
         for arm, values in found.items():
-            rows["best constant" if arm == "trivial" else f"gradient boosting a label, {what}"] = [values]
+            rows["best constant" if arm == "trivial" else f"gradient boosting a label, {what}"] = [
+                values
+            ]
     for refit, sharing in ((False, "hard"), (True, "hard"), *([(True, "none")] if alone else [])):
         for seed in range(n_seeds):
-            params = {"random_state": seed, "keep": "per_task", "sharing": sharing, "training__refit": refit}
-            for arm, values in results.network(f"{name} / network / {seed}", tested, case, **params).items():
-                rows.setdefault(f"{ARMS[arm]}, {'refit' if refit else 'training rows'}", []).append(values)
+            params = {
+                "random_state": seed,
+                "keep": "per_task",
+                "sharing": sharing,
+                "training__refit": refit,
+            }
+            for arm, values in results.network(
+                f"{name} / network / {seed}", tested, case, **params
+            ).items():
+                rows.setdefault(f"{ARMS[arm]}, {'refit' if refit else 'training rows'}", []).append(
+                    values
+                )
     print(f"\n{name}: {len(case.split.test)} windows; networks: mean (range)\n")
     print(case.split.counts(case.samples.y).to_string(), "\n")
     table = {
-        row: [spread(found, "accuracy"), spread(found, "r2"), "" if row in published else str(len(found))]
+        row: [
+            spread(found, "accuracy"),
+            spread(found, "r2"),
+            "" if row in published else str(len(found)),
+        ]
         for row, found in rows.items()
         if found
     }
@@ -256,7 +308,11 @@ COLUMNS = {
     "r2": "PM2.5 R2",
     "epoch": "epoch",
 }
-ARMS = {"joint": "one network, joint", "per_task": "one network, per_task", "none": "a network a task"}
+ARMS = {
+    "joint": "one network, joint",
+    "per_task": "one network, per_task",
+    "none": "a network a task",
+}
 
 
 def mean_row(found: list[Figures]) -> list[str]:
@@ -271,7 +327,9 @@ def mean_row(found: list[Figures]) -> list[str]:
 
 def spread(found: list[Figures], name: str) -> str:
     values = [each[name] for each in found]
-    return f"{np.mean(values):.3f}" + (f" ({min(values):.3f} to {max(values):.3f})" if len(values) > 1 else "")
+    return f"{np.mean(values):.3f}" + (
+        f" ({min(values):.3f} to {max(values):.3f})" if len(values) > 1 else ""
+    )
 
 
 def print_table(columns: list[str], rows: Mapping[str, list[str]]) -> None:
@@ -282,8 +340,15 @@ def print_table(columns: list[str], rows: Mapping[str, list[str]]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", default=[], help="ablation, refit, reference, honest; all of them without")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "parts",
+        nargs="*",
+        default=[],
+        help="ablation, refit, reference, honest; all of them without",
+    )
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--ablation-seeds", type=int, default=2)
     parser.add_argument("--folder", type=Path, default=Path("runs/beijing"))
@@ -302,7 +367,14 @@ def main() -> None:
             case = Case.load(reference).before_test()
             on_test(results, "before the test part", case, options.seeds, alone=False, published={})
         if "reference" in parts:
-            on_test(results, reference, Case.load(reference), options.seeds, alone=True, published=PUBLISHED)
+            on_test(
+                results,
+                reference,
+                Case.load(reference),
+                options.seeds,
+                alone=True,
+                published=PUBLISHED,
+            )
         if "honest" in parts:
             on_test(results, honest, Case.load(honest), options.seeds, alone=True, published={})
 

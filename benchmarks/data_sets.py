@@ -1,22 +1,25 @@
 """Learn two data sets of different shape in one fit, against a fit each, at equal budgets.
 
-    python benchmarks/data_sets.py [rigs] [hydraulic] [hydraulic_few] [--arms ...] [--seeds 5] [--folder runs/data_sets]
-    python benchmarks/data_sets.py --choose    # the validation losses by which network and budget were chosen
+    python benchmarks/data_sets.py [rigs] [hydraulic] [hydraulic_few] [--arms ...] [--seeds 5]
+    [--folder runs/data_sets] python benchmarks/data_sets.py --choose    # the validation losses by
+    which network and budget were chosen
 
-`rigs`: 300 runs of the simulated rig that teach and validate, and 80 of another one with six of its sensors under other
-names and shorter runs; all tasks are on both. `hydraulic`: every fourth cycle of the hydraulic rig (``../shared/data``)
-with its five tasks, and the 300 simulated runs with their four; no task is on both. `hydraulic_few`: the same cycles
-and the 80 runs.
+`rigs`: 300 runs of the simulated rig that teach and validate, and 80 of another one with six of its
+sensors under other names and shorter runs; all tasks are on both. `hydraulic`: every fourth cycle
+of the hydraulic rig (``../shared/data``) with its five tasks, and the 300 simulated runs with their
+four; no task is on both. `hydraulic_few`: the same cycles and the 80 runs.
 
-Every fit of a pair takes the same number of optimiser steps. `alone` sees in each step as many rows of its data set as
-the joint fit by size does; `alone, equal shares` as many as `joint, equal shares` does. Each seed has runs of its own
-(simulated anew) or a split of its own (hydraulic, by run). Networks and budgets were chosen by the validation losses of
-`alone` with seeds that no table has (--choose; then with every second cycle). The way to share is chosen for each seed
-on its validation part; figures are of the test part, in units of the loss of the best constant of the data set's own
-training labels.
+Every fit of a pair takes the same number of optimiser steps. `alone` sees in each step as many rows
+of its data set as the joint fit by size does; `alone, equal shares` as many as `joint, equal
+shares` does. Each seed has runs of its own (simulated anew) or a split of its own (hydraulic, by
+run). Networks and budgets were chosen by the validation losses of `alone` with seeds that no table
+has (--choose; then with every second cycle). The way to share is chosen for each seed on its
+validation part; figures are of the test part, in units of the loss of the best constant of the data
+set's own training labels.
 
-Each fit or pair of fits is a line a task of ``results.jsonl`` in the folder, so that an interrupted command goes on
-where it stopped. One thread a process. Expected: about ten minutes on two idle cores (14 minutes of CPU).
+Each fit or pair of fits is a line a task of ``results.jsonl`` in the folder, so that an interrupted
+command goes on where it stopped. One thread a process. Expected: about ten minutes on two idle
+cores (14 minutes of CPU).
 """
 
 from __future__ import annotations
@@ -57,7 +60,9 @@ from multitide.tasks import Target, resolve_tasks
 ROOT = Path(__file__).resolve().parents[1]
 BATCH = 32
 TEST = 0.25  # of the hydraulic runs
-TEST_RUNS = 400  # simulated ones cost nothing: a test part as noisy as 80 runs would hide what it measures
+TEST_RUNS = (
+    400  # simulated ones cost nothing: a test part as noisy as 80 runs would hide what it measures
+)
 SENSORS = ("pressure", "flow", "current", "vibration", "oil_temperature", "trim")
 ALPHA = 0.05
 CHOICE_SEEDS = (100, 101, 102)
@@ -78,14 +83,16 @@ OVER = {arm: ALONE for arm in ARMS if arm != ALONE} | {BEST_JOINT: BEST_ALONE}
 Parts = dict[str, tuple[Samples, Split]]
 
 
-# -- the data ---------------------------------------------------------------------------------------------------------
+# -- the data --------------------------------------------------------------------------------------
 
 
 def simulated(n_runs: int, seed: int, **options: Any) -> tuple[Samples, Split]:
     """Return runs that nobody saw before, of which so many teach and validate, and how they are divided."""
     samples = simulate_rig(n_runs=n_runs + TEST_RUNS, random_state=seed, **options)
     share = TEST_RUNS / len(samples)
-    return samples, Splitter(by="random", test=share, validation=0.25, random_state=seed).split(samples)
+    return samples, Splitter(by="random", test=share, validation=0.25, random_state=seed).split(
+        samples
+    )
 
 
 def large_rig(seed: int) -> tuple[Samples, Split]:
@@ -97,7 +104,9 @@ def small_rig(seed: int) -> tuple[Samples, Split]:
     samples, split = simulated(80, 2 * seed + 1, n_timepoints=(40, 60))
     some = [samples.channels.index(name) for name in SENSORS]
     names = tuple(f"sensor{i}" for i in range(len(SENSORS)))
-    return samples.replace(values=np.ascontiguousarray(samples.values[:, some]), channels=names), split
+    return samples.replace(
+        values=np.ascontiguousarray(samples.values[:, some]), channels=names
+    ), split
 
 
 @cache
@@ -138,7 +147,9 @@ CANDIDATES = {
     "fcn, 60 epochs": Setting(SMALL_FCN, (), 3e-3, 60),
     "fcn, lr 0.01, 60 epochs": Setting(SMALL_FCN, (), 1e-2, 60),
     "fcn, difference, 60 epochs": Setting(SMALL_FCN, STEPS, 3e-3, 60),
-    "lstm_fcn, difference, 30 epochs": Setting(LSTMFCN(hidden_size=32, filters=(32, 32, 32)), STEPS, 3e-3, 30),
+    "lstm_fcn, difference, 30 epochs": Setting(
+        LSTMFCN(hidden_size=32, filters=(32, 32, 32)), STEPS, 3e-3, 30
+    ),
     "cnn1d flat, difference, 20 epochs": Setting(FLAT, STEPS, 4e-3, 20),
     "cnn1d flat, difference, 40 epochs": Setting(FLAT, STEPS, 4e-3, 40),
     "cnn1d flat, difference, lr 0.01, 40 epochs": Setting(FLAT, STEPS, 1e-2, 40),
@@ -147,7 +158,7 @@ CANDIDATES = {
 CHOSEN = dict.fromkeys(PAIRS, "fcn, difference, 60 epochs")
 
 
-# -- one unit of work -------------------------------------------------------------------------------------------------
+# -- one unit of work ------------------------------------------------------------------------------
 
 
 def measure(pair: str, arm: str, seed: int, setting_name: str = "") -> list[dict[str, Any]]:
@@ -160,7 +171,9 @@ def measure(pair: str, arm: str, seed: int, setting_name: str = "") -> list[dict
     for names in [[name] for name in parts] if apart else [list(parts)]:
         batch_size, epochs = budget(parts, names, ARMS[arm][1].mixing, setting.epochs)
         started = time.process_time()
-        estimator = fit({name: parts[name] for name in names}, arm, setting, batch_size, epochs, seed)
+        estimator = fit(
+            {name: parts[name] for name in names}, arm, setting, batch_size, epochs, seed
+        )
         seconds = time.process_time() - started
         for name in names:
             samples, split = parts[name]
@@ -169,7 +182,10 @@ def measure(pair: str, arm: str, seed: int, setting_name: str = "") -> list[dict
             same = {"data": name, "seconds": seconds, "overlap": overlap}
             validation = losses(estimator, name, samples, split, split.validation)
             test = losses(estimator, name, samples, split, split.test)
-            rows += [same | {"task": task, "validation": validation[task], "loss": test[task]} for task in test]
+            rows += [
+                same | {"task": task, "validation": validation[task], "loss": test[task]}
+                for task in test
+            ]
     return rows
 
 
@@ -183,7 +199,9 @@ def budget(parts: Parts, names: Sequence[str], mixing: str, epochs: int) -> tupl
     return batch_size, max(1, round(steps / np.ceil(own / batch_size)))
 
 
-def fit(parts: Parts, arm: str, setting: Setting, batch_size: int, epochs: int, seed: int) -> MultiTaskEstimator:
+def fit(
+    parts: Parts, arm: str, setting: Setting, batch_size: int, epochs: int, seed: int
+) -> MultiTaskEstimator:
     sharing, training = ARMS[arm]
     estimator = MultiTaskEstimator(
         backbone=setting.backbone,
@@ -208,9 +226,14 @@ def losses(
 ) -> dict[str, float]:
     """Return each task's loss on some rows in units of the trivial loss of the data set's own training labels."""
     train, some = samples[split.train], samples[rows]
-    numbers, classes = estimator.predict({name: some})[name], estimator.predict_proba({name: some})[name]
+    numbers, classes = (
+        estimator.predict({name: some})[name],
+        estimator.predict_proba({name: some})[name],
+    )
     found = {}
-    for task in resolve_tasks([task for task in estimator.tasks_ if task.name in numbers], samples.y):
+    for task in resolve_tasks(
+        [task for task in estimator.tasks_ if task.name in numbers], samples.y
+    ):
         target: Target = task.fit_target(train.y[task.columns])
         if isinstance(task, Regression):
             decoded = numbers[task.name].to_numpy(dtype=float)
@@ -220,17 +243,27 @@ def losses(
     return found
 
 
-# -- all of them ------------------------------------------------------------------------------------------------------
+# -- all of them -----------------------------------------------------------------------------------
 
 
-def results(pairs: Sequence[str], arms: Sequence[str], n_seeds: int, n_jobs: int, folder: Path) -> pd.DataFrame:
+def results(
+    pairs: Sequence[str], arms: Sequence[str], n_seeds: int, n_jobs: int, folder: Path
+) -> pd.DataFrame:
     """Do what is not done yet, and return the rows of these pairs, arms and seeds."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "results.jsonl"
     done = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     finished = {(row["pair"], row["arm"], row["seed"]) for row in done}
-    wanted = [(pair, arm, seed) for seed in range(n_seeds) for pair in pairs for arm in arms_of(pair) if arm in arms]
-    for (pair, arm, seed), rows in in_parallel([unit for unit in wanted if unit not in finished], n_jobs):
+    wanted = [
+        (pair, arm, seed)
+        for seed in range(n_seeds)
+        for pair in pairs
+        for arm in arms_of(pair)
+        if arm in arms
+    ]
+    for (pair, arm, seed), rows in in_parallel(
+        [unit for unit in wanted if unit not in finished], n_jobs
+    ):
         done += (new := [{"pair": pair, "arm": arm, "seed": seed} | row for row in rows])
         with path.open("a") as file:
             file.write("".join(json.dumps(row) + "\n" for row in new))
@@ -256,44 +289,69 @@ def in_parallel(
 
 def choice(pairs: Sequence[str], n_jobs: int) -> str:
     """Return the mean validation losses of `alone` for all candidates, with seeds that no table has."""
-    units = [(pair, ALONE, seed, name) for pair in pairs for name in CANDIDATES for seed in CHOICE_SEEDS]
-    found = [row | {"pair": unit[0], "setting": unit[3]} for unit, rows in in_parallel(units, n_jobs) for row in rows]
-    table = pd.DataFrame(found).pivot_table(index="setting", columns=["pair", "data"], values="validation", sort=False)
-    lines = ["| | " + " | ".join(f"{pair}: {data}" for pair, data in table) + " |", "|---" * (table.shape[1] + 1) + "|"]
+    units = [
+        (pair, ALONE, seed, name) for pair in pairs for name in CANDIDATES for seed in CHOICE_SEEDS
+    ]
+    found = [
+        row | {"pair": unit[0], "setting": unit[3]}
+        for unit, rows in in_parallel(units, n_jobs)
+        for row in rows
+    ]
+    table = pd.DataFrame(found).pivot_table(
+        index="setting", columns=["pair", "data"], values="validation", sort=False
+    )
+    lines = [
+        "| | " + " | ".join(f"{pair}: {data}" for pair, data in table) + " |",
+        "|---" * (table.shape[1] + 1) + "|",
+    ]
     for name, losses_ in table.loc[list(CANDIDATES)].iterrows():
         lines.append(f"| {name} | " + " | ".join(f"{loss:.3f}" for loss in losses_) + " |")
     return "\n".join(lines)
 
 
-# -- tables -----------------------------------------------------------------------------------------------------------
+# -- tables ----------------------------------------------------------------------------------------
 
 
 def with_means(table: pd.DataFrame) -> pd.DataFrame:
     """Add the mean over the tasks of a data set, and what validation chooses of the fits of both and of the others."""
-    means = table.groupby(["pair", "data", "seed", "arm"], sort=False).mean(numeric_only=True).reset_index()
+    means = (
+        table.groupby(["pair", "data", "seed", "arm"], sort=False)
+        .mean(numeric_only=True)
+        .reset_index()
+    )
     table = pd.concat([table, means.assign(task=MEAN)], ignore_index=True)
     if means["arm"].nunique() == 2:  # nothing to choose from
         return table
-    for name, arms in {BEST_ALONE: (ALONE, ALONE_EQUAL), BEST_JOINT: tuple(set(ARMS) - {ALONE, ALONE_EQUAL})}.items():
+    for name, arms in {
+        BEST_ALONE: (ALONE, ALONE_EQUAL),
+        BEST_JOINT: tuple(set(ARMS) - {ALONE, ALONE_EQUAL}),
+    }.items():
         of_kind = means[means["arm"].isin(arms)]
         best = of_kind.loc[of_kind.groupby(KEYS)["validation"].idxmin(), [*KEYS, "arm"]]
-        table = pd.concat([table, table.merge(best, on=[*KEYS, "arm"]).assign(arm=name)], ignore_index=True)
+        table = pd.concat(
+            [table, table.merge(best, on=[*KEYS, "arm"]).assign(arm=name)], ignore_index=True
+        )
     return table
 
 
 def gains(table: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each data set, task and arm: the gain, its interval over seeds, and Holm's p.
 
-    Gains are over `alone`, and of what is chosen over what is chosen of the fits apart. Student's t over seeds; where
-    seeds cut the same rows anew, with the variance of Nadeau & Bengio (2003). Tasks and means are a family each.
+    Gains are over `alone`, and of what is chosen over what is chosen of the fits apart. Student's t
+    over seeds; where seeds cut the same rows anew, with the variance of Nadeau & Bengio (2003).
+    Tasks and means are a family each.
     """
-    wide = table.pivot_table(index=["data", "task", "seed"], columns="arm", values="loss", sort=False)
+    wide = table.pivot_table(
+        index=["data", "task", "seed"], columns="arm", values="loss", sort=False
+    )
     overlap = table.groupby("data")["overlap"].mean()
     rows = []
     for (data, task), seeds in wide.groupby(level=["data", "task"], sort=False):
         for arm, other in ((arm, other) for arm, other in OVER.items() if arm in seeds):
             gain, half, p = interval((seeds[other] - seeds[arm]).to_numpy(), overlap[data])
-            rows.append({"data": data, "task": task, "arm": arm, "gain": gain, "half": half, "p": p})
+            rows.append(
+                {"data": data, "task": task, "arm": arm, "gain": gain, "half": half, "p": p}
+            )
     found = pd.DataFrame(rows)
     found["p_holm"] = found.groupby(found["task"] == MEAN)["p"].transform(holm)
     return found.set_index(["data", "task", "arm"])
@@ -305,7 +363,11 @@ def interval(differences: np.ndarray, overlap: float) -> tuple[float, float, flo
     if n < 2:
         return mean, float("nan"), float("nan")
     error = float(differences.std(ddof=1)) * np.sqrt(1 / n + overlap)
-    return mean, float(stats.t.ppf(1 - ALPHA / 2, n - 1)) * error, float(2 * stats.t.sf(abs(mean) / error, n - 1))
+    return (
+        mean,
+        float(stats.t.ppf(1 - ALPHA / 2, n - 1)) * error,
+        float(2 * stats.t.sf(abs(mean) / error, n - 1)),
+    )
 
 
 def mark(gain: float, half: float, p: float) -> str:
@@ -319,8 +381,14 @@ def shown(table: pd.DataFrame, pair: str) -> str:
     """Return the Markdown table of a pair: the test loss alone, and the gain of each arm with interval and verdict."""
     table = with_means(table[table["pair"] == pair])
     over = [arm for arm in OVER if arm in set(table["arm"])]
-    found, alone = gains(table), table[table["arm"] == ALONE].groupby(["data", "task"])["loss"].agg(["mean", "std"])
-    lines = ["| data set | task | alone | " + " | ".join(over) + " |", "|---|---|---" + "|---" * len(over) + "|"]
+    found, alone = (
+        gains(table),
+        table[table["arm"] == ALONE].groupby(["data", "task"])["loss"].agg(["mean", "std"]),
+    )
+    lines = [
+        "| data set | task | alone | " + " | ".join(over) + " |",
+        "|---|---|---" + "|---" * len(over) + "|",
+    ]
     for data, task in found.index.droplevel("arm").unique():
         cells = []
         for arm in over:
@@ -335,10 +403,18 @@ def shown(table: pd.DataFrame, pair: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pairs", nargs="*", choices=[[], *PAIRS], help="which pairs; all without it")
-    parser.add_argument("--choose", action="store_true", help="print validation losses of all candidates instead")
-    parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS), help="the reference and others")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "pairs", nargs="*", choices=[[], *PAIRS], help="which pairs; all without it"
+    )
+    parser.add_argument(
+        "--choose", action="store_true", help="print validation losses of all candidates instead"
+    )
+    parser.add_argument(
+        "--arms", nargs="+", choices=ARMS, default=list(ARMS), help="the reference and others"
+    )
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--folder", type=Path, default=Path("runs/data_sets"))

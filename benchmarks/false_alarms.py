@@ -1,11 +1,13 @@
 """Count false alarms: how often does a study of two equal arms claim a difference?
 
-    python benchmarks/false_alarms.py [--studies 200] [--seeds 5] [--runs 160] [--machines 40] [--first 0] [--jobs N]
+    python benchmarks/false_alarms.py [--studies 200] [--seeds 5] [--runs 160] [--machines 40]
+    [--first 0] [--jobs N]
 
-Both arms are the same recipe (one small network for all tasks) with disjoint seeds, so that the true gain is zero.
-Every study simulates its own rig: fresh training and test data. Half of the machines are held out, and the interval is
-for new machines. The share of 95 % intervals that miss zero should be 2-9 %; verdicts ("helps", "hurts") should be as
-rare. The last column is what a t-test over seeds alone, on the very same runs, would have claimed.
+Both arms are the same recipe (one small network for all tasks) with disjoint seeds, so that the
+true gain is zero. Every study simulates its own rig: fresh training and test data. Half of the
+machines are held out, and the interval is for new machines. The share of 95 % intervals that miss
+zero should be 2-9 %; verdicts ("helps", "hurts") should be as rare. The last column is what a
+t-test over seeds alone, on the very same runs, would have claimed.
 """
 
 from __future__ import annotations
@@ -34,11 +36,16 @@ def study(number: int, options: argparse.Namespace) -> pd.DataFrame:
     """Return the gains of one study of two equal arms."""
     logging.getLogger("multitide").setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
-    samples = simulate_rig(options.runs, n_machines=options.machines, n_timepoints=(16, 24), random_state=number)
+    samples = simulate_rig(
+        options.runs, n_machines=options.machines, n_timepoints=(16, 24), random_state=number
+    )
     comparison = compare(
         samples,
         estimator=MultiTaskEstimator(
-            backbone=FCN(filters=(8, 8, 8), kernel_sizes=(5, 3, 3)), max_epochs=options.epochs, lr=0.01, batch_size=16
+            backbone=FCN(filters=(8, 8, 8), kernel_sizes=(5, 3, 3)),
+            max_epochs=options.epochs,
+            lr=0.01,
+            batch_size=16,
         ),
         arms=ARMS,
         reference="one",
@@ -54,18 +61,31 @@ def study(number: int, options: argparse.Namespace) -> pd.DataFrame:
 def p_over_seeds(comparison: Any, task: str) -> float:
     """Return the p value of a t-test over the seeds' losses, as if the test rows were all there are."""
     evidence = comparison.evidence
-    one, other = ([np.nanmean(evidence.losses(arm, task, s)) for s in evidence.seeds(arm, task)] for arm in ARMS)
+    one, other = (
+        [np.nanmean(evidence.losses(arm, task, s)) for s in evidence.seeds(arm, task)]
+        for arm in ARMS
+    )
     return float(stats.ttest_ind(one, other).pvalue)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name, default in (("studies", 200), ("seeds", 5), ("runs", 160), ("machines", 40), ("epochs", 4), ("first", 0)):
+    for name, default in (
+        ("studies", 200),
+        ("seeds", 5),
+        ("runs", 160),
+        ("machines", 40),
+        ("epochs", 4),
+        ("first", 0),
+    ):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--jobs", type=int, default=default_n_jobs("cpu"))
     options = parser.parse_args()
     started = time.perf_counter()
-    work = (delayed(study)(number, options) for number in range(options.first, options.first + options.studies))
+    work = (
+        delayed(study)(number, options)
+        for number in range(options.first, options.first + options.studies)
+    )
     gains = pd.concat(Parallel(n_jobs=options.jobs, inner_max_num_threads=1, backend="loky")(work))
     gains["alarm"] = (gains["low"] > 0) | (gains["high"] < 0)
     gains["claim"] = gains["verdict"].isin(["helps", "hurts"])

@@ -2,9 +2,9 @@
 
     python benchmarks/fingerprints.py [FOLDER]
 
-FOLDER holds ``beijing_pm25.csv`` and ``hydraulic/`` (the publisher's files or the tables made of them);
-``../shared/data`` beside the repository when not given. Prints what the module stores: sums, and numbers of missing
-values.
+FOLDER holds ``beijing_pm25.csv`` and ``hydraulic/`` (the publisher's files or the tables made of
+them); ``../shared/data`` beside the repository when not given. Prints what the module stores: sums,
+and numbers of missing values.
 """
 
 from __future__ import annotations
@@ -14,7 +14,11 @@ from pathlib import Path
 
 from multitide.data.datasets import SOURCES, differences, fingerprint
 
-FOLDER = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parents[2] / "shared" / "data"
+FOLDER = (
+    Path(sys.argv[1])
+    if len(sys.argv) > 1
+    else Path(__file__).resolve().parents[2] / "shared" / "data"
+)
 PLACES = {"beijing_pm25": FOLDER / "beijing_pm25.csv", "hydraulic": FOLDER / "hydraulic"}
 
 
@@ -27,8 +31,14 @@ def main() -> None:
             found = fingerprint(frame)
             different = list(differences(found, SOURCES[name].fingerprints[table]))
             print(f"{name} / {table}: {frame.shape[0]} rows, {frame.shape[1]} columns")
-            print("   ", ", ".join(f'"{column}": {total:.15g}' for column, (_, total) in found.items()))
-            print("    missing:", {column: len(frame) - n for column, (n, _) in found.items() if n < len(frame)})
+            print(
+                "   ",
+                ", ".join(f'"{column}": {total:.15g}' for column, (_, total) in found.items()),
+            )
+            print(
+                "    missing:",
+                {column: len(frame) - n for column, (n, _) in found.items() if n < len(frame)},
+            )
             print("    as stored" if not different else "    DIFFERS: " + "\n    ".join(different))
 
 

@@ -1,7 +1,8 @@
 """Three further ways of sharing, as experiments: MMoE, PLE and trace-norm sharing; further_sharings.py measures them.
 
-Importing this module registers them (docs/adding-a-part.md), so that ``sharing="mmoe"`` works in Python and in studies.
-A study's processes import it too when they are handed one of its parts: give them the part, ``MMoE()``, not its name.
+Importing this module registers them (docs/adding-a-part.md), so that ``sharing="mmoe"`` works in
+Python and in studies. A study's processes import it too when they are handed one of its parts: give
+them the part, ``MMoE()``, not its name.
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ from multitide.sharing._sharing import parameters_of
 from multitide.sharing._soft import SoftModule
 
 PositiveInt = Annotated[int, Field(ge=1)]
-# Added to squared singular values: the norm's gradient stays finite, and of length 0, where one of them is zero.
+# Added to squared singular values: the norm's gradient stays finite, and of length 0, where one of
+# them is zero.
 SMOOTHING = 1e-12
 
 
-# -- experts and gates ------------------------------------------------------------------------------------------------
+# -- experts and gates -----------------------------------------------------------------------------
 
 
 class Expert(nn.Sequential):
@@ -74,28 +76,37 @@ class MMoE(Sharing):
 
     Notes
     -----
-    In the paper experts and gates read the input itself; here, the pooled features of one shared backbone, since a gate
-    on a series would need a fixed length, and experts that are whole backbones would cost as much as a network a task.
+    In the paper experts and gates read the input itself; here, the pooled features of one shared
+    backbone, since a gate on a series would need a fixed length, and experts that are whole
+    backbones would cost as much as a network a task.
 
     References
     ----------
-    .. [1] Ma, Zhao, Yi, Chen, Hong and Chi, "Modeling task relationships in multi-task learning with multi-gate
-       mixture-of-experts", KDD 2018. https://doi.org/10.1145/3219819.3220007
+    .. [1] Ma, Zhao, Yi, Chen, Hong and Chi, "Modeling task relationships in multi-task learning
+       with multi-gate mixture-of-experts", KDD 2018. https://doi.org/10.1145/3219819.3220007
     """
 
     n_experts: PositiveInt = 4
     n_units: PositiveInt = 16
 
-    def build(self, backbone: Backbone, n_channels: int, n_timepoints: int, n_tasks: int) -> SharingModule:
+    def build(
+        self, backbone: Backbone, n_channels: int, n_timepoints: int, n_tasks: int
+    ) -> SharingModule:
         """Return a module with one backbone, experts on its features and a gate a task."""
         module = backbone.build(n_channels, n_timepoints)
-        return HardModule(module, 1) if n_tasks == 1 else MMoEModule(module, self.n_experts, self.n_units, n_tasks)
+        return (
+            HardModule(module, 1)
+            if n_tasks == 1
+            else MMoEModule(module, self.n_experts, self.n_units, n_tasks)
+        )
 
 
 class MMoEModule(SharingModule):
     """One backbone, experts that all tasks share, a gate a task."""
 
-    def __init__(self, backbone: BackboneModule, n_experts: int, n_units: int, n_tasks: int) -> None:
+    def __init__(
+        self, backbone: BackboneModule, n_experts: int, n_units: int, n_tasks: int
+    ) -> None:
         super().__init__()
         self.backbone, self.n_features = backbone, n_units
         self.experts = make_experts(n_experts, backbone.n_features, n_units)
@@ -116,7 +127,7 @@ class MMoEModule(SharingModule):
         return [list(gate.parameters()) for gate in self.gates]
 
 
-# -- progressive extraction -------------------------------------------------------------------------------------------
+# -- progressive extraction ------------------------------------------------------------------------
 
 
 @dataclass
@@ -138,13 +149,14 @@ class PLE(Sharing):
 
     Notes
     -----
-    As with :class:`MMoE`, experts read the features of one shared backbone and not the input. Below the top level a
-    task's experts are heard by the shared gate, too, and so learn from every task.
+    As with :class:`MMoE`, experts read the features of one shared backbone and not the input. Below
+    the top level a task's experts are heard by the shared gate, too, and so learn from every task.
 
     References
     ----------
-    .. [1] Tang, Liu, Zhao and Gong, "Progressive layered extraction (PLE): a novel multi-task learning (MTL) model for
-       personalized recommendations", RecSys 2020. https://doi.org/10.1145/3383313.3412236
+    .. [1] Tang, Liu, Zhao and Gong, "Progressive layered extraction (PLE): a novel multi-task
+       learning (MTL) model for personalized recommendations", RecSys 2020.
+       https://doi.org/10.1145/3383313.3412236
     """
 
     n_own: PositiveInt = 1
@@ -152,7 +164,9 @@ class PLE(Sharing):
     n_levels: PositiveInt = 1
     n_units: PositiveInt = 16
 
-    def build(self, backbone: Backbone, n_channels: int, n_timepoints: int, n_tasks: int) -> SharingModule:
+    def build(
+        self, backbone: Backbone, n_channels: int, n_timepoints: int, n_tasks: int
+    ) -> SharingModule:
         """Return a module with one backbone and extraction layers on its features."""
         module = backbone.build(n_channels, n_timepoints)
         return HardModule(module, 1) if n_tasks == 1 else PLEModule(module, self, n_tasks)
@@ -163,16 +177,24 @@ class Extraction(nn.Module):
 
     def __init__(self, n_features: int, spec: PLE, n_tasks: int, top: bool) -> None:
         super().__init__()
-        self.own = nn.ModuleList(make_experts(spec.n_own, n_features, spec.n_units) for _ in range(n_tasks))
+        self.own = nn.ModuleList(
+            make_experts(spec.n_own, n_features, spec.n_units) for _ in range(n_tasks)
+        )
         self.shared = make_experts(spec.n_shared, n_features, spec.n_units)
-        self.gates = nn.ModuleList(Gate(n_features, spec.n_own + spec.n_shared) for _ in range(n_tasks))
+        self.gates = nn.ModuleList(
+            Gate(n_features, spec.n_own + spec.n_shared) for _ in range(n_tasks)
+        )
         self.shared_gate = None if top else Gate(n_features, n_tasks * spec.n_own + spec.n_shared)
 
     def forward(self, own: Sequence[Tensor], shared: Tensor) -> tuple[list[Tensor], Tensor]:
         """Return each task's features and the shared ones of the next level, each of shape (batch, n_units)."""
         common = ask(self.shared, shared)
-        apart = [ask(experts, features) for experts, features in zip(self.own_experts, own, strict=True)]
-        mixed = [gate(x, [*mine, *common]) for gate, x, mine in zip(self.gates, own, apart, strict=True)]
+        apart = [
+            ask(experts, features) for experts, features in zip(self.own_experts, own, strict=True)
+        ]
+        mixed = [
+            gate(x, [*mine, *common]) for gate, x, mine in zip(self.gates, own, apart, strict=True)
+        ]
         if self.shared_gate is None:
             return mixed, shared
         everyone = [answer for mine in apart for answer in mine]
@@ -192,7 +214,8 @@ class PLEModule(SharingModule):
         self.backbone, self.n_features = backbone, spec.n_units
         widths = [backbone.n_features] + [spec.n_units] * (spec.n_levels - 1)
         self.extractions = nn.ModuleList(
-            Extraction(width, spec, n_tasks, top=i == len(widths) - 1) for i, width in enumerate(widths)
+            Extraction(width, spec, n_tasks, top=i == len(widths) - 1)
+            for i, width in enumerate(widths)
         )
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> list[Tensor]:
@@ -220,10 +243,13 @@ class PLEModule(SharingModule):
         """
         top, below = self.layers[-1], self.layers[-2:-1]
         tasks = range(len(top.gates))
-        return [parameters_of([top.own[k], top.gates[k], *(layer.gates[k] for layer in below)]) for k in tasks]
+        return [
+            parameters_of([top.own[k], top.gates[k], *(layer.gates[k] for layer in below)])
+            for k in tasks
+        ]
 
 
-# -- trace norm -------------------------------------------------------------------------------------------------------
+# -- trace norm ------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -241,24 +267,27 @@ class TraceNorm(Soft):
 
     Notes
     -----
-    The last-axis flattening (LAF) of the paper: a layer's weights are a matrix (n_tasks, n_weights), whose trace norm
-    is the sum of its singular values; it is least where the tasks' weights span few directions. Biases and batch norms
-    are free, as in the authors' code, which starts each network from random weights of its own (``same_start=False``),
-    says that networks trained alone may be the start, and has strength 0.001. The authors take the gradient ``U V'``
-    of a singular value decomposition; here singular values come from the (n_tasks, n_tasks) Gram matrix in float64,
-    smoothed by 1e-6, so that the gradient is finite where some are zero. The norm shrinks the weights of every task,
-    one without labels in the batch, too.
+    The last-axis flattening (LAF) of the paper: a layer's weights are a matrix (n_tasks,
+    n_weights), whose trace norm is the sum of its singular values; it is least where the tasks'
+    weights span few directions. Biases and batch norms are free, as in the authors' code, which
+    starts each network from random weights of its own (``same_start=False``), says that networks
+    trained alone may be the start, and has strength 0.001. The authors take the gradient ``U V'``
+    of a singular value decomposition; here singular values come from the (n_tasks, n_tasks) Gram
+    matrix in float64, smoothed by 1e-6, so that the gradient is finite where some are zero. The
+    norm shrinks the weights of every task, one without labels in the batch, too.
 
     References
     ----------
-    .. [1] Yang and Hospedales, "Trace norm regularised deep multi-task learning", ICLR 2017 workshop.
-       https://arxiv.org/abs/1606.04038
+    .. [1] Yang and Hospedales, "Trace norm regularised deep multi-task learning", ICLR 2017
+       workshop. https://arxiv.org/abs/1606.04038
     """
 
     strength: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.001
     same_start: bool = False
 
-    def build(self, backbone: Backbone, n_channels: int, n_timepoints: int, n_tasks: int) -> SharingModule:
+    def build(
+        self, backbone: Backbone, n_channels: int, n_timepoints: int, n_tasks: int
+    ) -> SharingModule:
         """Return a module with a backbone a task."""
         modules = [backbone.build(n_channels, n_timepoints) for _ in range(n_tasks)]
         if n_tasks == 1:
@@ -276,7 +305,9 @@ class TraceNormModule(SoftModule):
         if not self.strength:
             return None
         layers = zip(*(backbone.parameters() for backbone in self.backbones), strict=True)
-        return self.strength * trace_norms([same for same in layers if same[0].ndim > 1]).to(torch.float32)
+        return self.strength * trace_norms([same for same in layers if same[0].ndim > 1]).to(
+            torch.float32
+        )
 
 
 def trace_norms(layers: Sequence[Sequence[Tensor]]) -> Tensor:
@@ -291,7 +322,8 @@ def trace_norms(layers: Sequence[Sequence[Tensor]]) -> Tensor:
     for same in layers:
         rows = torch.stack([weights.flatten() for weights in same]).double()
         grams.append(rows @ rows.T)
-    # Only eigenvalues: their gradient stays finite where some are equal, that of eigenvectors does not.
+    # Only eigenvalues: their gradient stays finite where some are equal, that of eigenvectors does
+    # not.
     squares = torch.linalg.eigvalsh(torch.stack(grams)).clamp(min=0)
     return (squares + SMOOTHING).sqrt().sum()
 

@@ -4,26 +4,32 @@
 
 Protocol, written before any test figure was seen:
 
-- Data, networks, budgets, splits and seeds are those of sharing.py (its CASES and SEEDS: 5, and 20 on the rig).
-- Candidates are those of further_parts.py. MMoE and PLE are compared with `hard`, which they are beside their experts;
-  trace norm with `soft`, which also has a backbone a task.
-- Sizes: experts have 16 units, and 4 on the hydraulic rig, whose backbone gives 832 features, so that no network
-  with experts has more than 2.2 times the parameters of `hard`. With 4 units the validation losses there were 0.49,
-  those of `hard` about 0.28; so "wider" settings were added to GRID (MMoE 16 units, still within 2.2 times; PLE 8,
-  2.8 times), when validation losses had been seen and no test figure of a candidate.
-- One setting a candidate, for all data sets, as a package would have it: the one of GRID with the least mean of the
-  validation losses over the four data sets, with two seeds of their own (1000 and 1001). The references have the
-  package's defaults and no such choice, which favours the candidates.
-- RULE: a candidate is taken into the package if its mean gain over its reference is above 0 on at least two of the four
-  data sets and below 0 on none, by the package's verdicts, with p values adjusted (Holm) for the three candidates.
-- A control, added when these test figures had been seen: trace norm passed the rule against `soft` with its default
-  strength, which nobody had chosen. `soft_chosen` is `soft` with a strength of the same grid, chosen in the same way. A
-  candidate that passes is taken only if the rule holds against its control as well.
+- Data, networks, budgets, splits and seeds are those of sharing.py (its CASES and SEEDS: 5, and 20
+  on the rig).
+- Candidates are those of further_parts.py. MMoE and PLE are compared with `hard`, which they are
+  beside their experts; trace norm with `soft`, which also has a backbone a task.
+- Sizes: experts have 16 units, and 4 on the hydraulic rig, whose backbone gives 832 features, so
+  that no network with experts has more than 2.2 times the parameters of `hard`. With 4 units the
+  validation losses there were 0.49, those of `hard` about 0.28; so "wider" settings were added to
+  GRID (MMoE 16 units, still within 2.2 times; PLE 8, 2.8 times), when validation losses had been
+  seen and no test figure of a candidate.
+- One setting a candidate, for all data sets, as a package would have it: the one of GRID with the
+  least mean of the validation losses over the four data sets, with two seeds of their own (1000 and
+  1001). The references have the package's defaults and no such choice, which favours the
+  candidates.
+- RULE: a candidate is taken into the package if its mean gain over its reference is above 0 on at
+  least two of the four data sets and below 0 on none, by the package's verdicts, with p values
+  adjusted (Holm) for the three candidates.
+- A control, added when these test figures had been seen: trace norm passed the rule against `soft`
+  with its default strength, which nobody had chosen. `soft_chosen` is `soft` with a strength of the
+  same grid, chosen in the same way. A candidate that passes is taken only if the rule holds against
+  its control as well.
 
-Both phases keep every finished run in --folder (by default runs/further_sharings), so the same command goes on where it
-stopped; --budget is for the whole command, and seeds that do not fit are left for the next one, whatever came out. The
-runs of `hard` and `soft` may be copied from sharing.py's folder (NAME/runs to test/NAME/runs) instead of being done
-again: a run is named by all that decides it. Writes choice.md and NAME.md a data set.
+Both phases keep every finished run in --folder (by default runs/further_sharings), so the same
+command goes on where it stopped; --budget is for the whole command, and seeds that do not fit are
+left for the next one, whatever came out. The runs of `hard` and `soft` may be copied from
+sharing.py's folder (NAME/runs to test/NAME/runs) instead of being done again: a run is named by all
+that decides it. Writes choice.md and NAME.md a data set.
 
 Expected: about 25 minutes on two cores.
 """
@@ -48,7 +54,15 @@ from multitide import Comparison, compare
 from multitide.reports._run import markdown_table
 from multitide.sharing import Sharing, Soft
 from multitide.study.design._test_groups import MIN_GROUPS
-from multitide.study.results._verdicts import CANNOT_TELL, HELPS, HURTS, MARGIN, MIN_RUNS, SAME, holm
+from multitide.study.results._verdicts import (
+    CANNOT_TELL,
+    HELPS,
+    HURTS,
+    MARGIN,
+    MIN_RUNS,
+    SAME,
+    holm,
+)
 from multitide.study.runs._timing import parse_budget
 from multitide.study.runs._workers import default_n_jobs
 from sharing import CASES, GROUPS, N_SEEDS, ROOT, SEEDS, TITLES
@@ -90,7 +104,7 @@ CHOICE_SEEDS, FIRST = 2, 1000
 LEVEL = 0.05
 
 
-# -- choosing, on validation ------------------------------------------------------------------------------------------
+# -- choosing, on validation -----------------------------------------------------------------------
 
 
 def of_size(setting: tuple[Sharing, int], case: str) -> Sharing:
@@ -102,7 +116,9 @@ def of_size(setting: tuple[Sharing, int], case: str) -> Sharing:
 def validation_losses(case: str, options: argparse.Namespace) -> pd.Series:
     """Return for every setting of every candidate the mean validation loss over tasks and seeds; NaN: it failed."""
     samples, split, estimator = CASES[case]()
-    settings = {(name, label): of_size(grid[label], case) for name, grid in GRID.items() for label in grid}
+    settings = {
+        (name, label): of_size(grid[label], case) for name, grid in GRID.items() for label in grid
+    }
     comparison = compare(
         samples,
         estimator=estimator.set_params(random_state=FIRST),
@@ -114,7 +130,9 @@ def validation_losses(case: str, options: argparse.Namespace) -> pd.Series:
         n_jobs=options.jobs,
         folder=options.folder / "choice" / case,
     )
-    losses = comparison.runs.pivot(index="arm", columns="seed", values="validation_loss").mean(axis=1, skipna=False)
+    losses = comparison.runs.pivot(index="arm", columns="seed", values="validation_loss").mean(
+        axis=1, skipna=False
+    )
     found = {place: losses["{}: {}".format(*place)] for place in settings}
     return pd.Series(found).rename(case)
 
@@ -138,10 +156,12 @@ def choose(options: argparse.Namespace) -> dict[str, str]:
     return dict(json.loads(kept.read_text(encoding="utf-8")))
 
 
-# -- testing, once ----------------------------------------------------------------------------------------------------
+# -- testing, once ---------------------------------------------------------------------------------
 
 
-def study(case: str, choice: Mapping[str, str], options: argparse.Namespace, seconds: float) -> Comparison:
+def study(
+    case: str, choice: Mapping[str, str], options: argparse.Namespace, seconds: float
+) -> Comparison:
     """Conduct, or take up, the study of a data set; `hard` is its reference."""
     samples, split, estimator = CASES[case]()
     arms: dict[str, Any] = {reference: reference for reference in REFERENCES.values()}
@@ -163,7 +183,11 @@ def study(case: str, choice: Mapping[str, str], options: argparse.Namespace, sec
 def judged(gains: pd.DataFrame) -> pd.DataFrame:
     """Return mean gains with the package's verdicts, p values adjusted for the three candidates."""
     p = holm(gains["p"])
-    told = (gains["n_seeds"] * gains["n_folds"] >= MIN_RUNS) & (gains["n_groups"] >= MIN_GROUPS) & ~np.isnan(p)
+    told = (
+        (gains["n_seeds"] * gains["n_folds"] >= MIN_RUNS)
+        & (gains["n_groups"] >= MIN_GROUPS)
+        & ~np.isnan(p)
+    )
     same = gains[["low", "high"]].abs().max(axis=1) < MARGIN
     sided = np.where(gains["gain"] > 0, HELPS, HURTS)
     verdict = np.select([~told, same, p < LEVEL], [CANNOT_TELL, SAME, sided], CANNOT_TELL)
@@ -185,12 +209,16 @@ def mean_gains(comparison: Comparison, references: Mapping[str, str]) -> pd.Data
     return judged(pd.concat(rows, ignore_index=True))
 
 
-# -- tables -----------------------------------------------------------------------------------------------------------
+# -- tables ----------------------------------------------------------------------------------------
 
 
 def table(comparison: Comparison, verdicts: pd.DataFrame) -> pd.DataFrame:
     """Return a row an arm: gains over its reference with their 95 % intervals, p, seconds and parameters."""
-    spent = comparison.runs[comparison.runs["status"] == "done"].groupby("arm")[["seconds", "n_parameters"]].mean()
+    spent = (
+        comparison.runs[comparison.runs["status"] == "done"]
+        .groupby("arm")[["seconds", "n_parameters"]]
+        .mean()
+    )
     p = verdicts.set_index("arm")["p_holm"]
     rows = []
     for arm, reference in ROWS:
@@ -209,7 +237,11 @@ def table(comparison: Comparison, verdicts: pd.DataFrame) -> pd.DataFrame:
 def _gain(gains: pd.DataFrame, **where: str) -> str:
     for column, value in where.items():
         gains = gains[gains[column] == value]
-    return "-" if gains.empty else "{:+.3f} [{:+.3f}, {:+.3f}]".format(*gains[["gain", "low", "high"]].iloc[0])
+    return (
+        "-"
+        if gains.empty
+        else "{:+.3f} [{:+.3f}, {:+.3f}]".format(*gains[["gain", "low", "high"]].iloc[0])
+    )
 
 
 def page(case: str, comparison: Comparison, verdicts: pd.DataFrame) -> str:
@@ -228,12 +260,16 @@ def outcome(verdicts: Mapping[str, pd.DataFrame], references: Mapping[str, str])
     for name, reference in references.items():
         found = {case: table.set_index("arm").loc[name] for case, table in verdicts.items()}
         said = {case: f"{row['gain']:+.3f} {row['verdict']}" for case, row in found.items()}
-        passes = "passes" if is_taken([str(row["verdict"]) for row in found.values()]) else "does not pass"
+        passes = (
+            "passes"
+            if is_taken([str(row["verdict"]) for row in found.values()])
+            else "does not pass"
+        )
         rows.append({"candidate": name, "against": reference, **said, "rule": passes})
     return pd.DataFrame(rows)
 
 
-# -- the command ------------------------------------------------------------------------------------------------------
+# -- the command -----------------------------------------------------------------------------------
 
 
 def main() -> None:
@@ -252,12 +288,16 @@ def main() -> None:
     print((options.folder / "choice.md").read_text(encoding="utf-8"), flush=True)
     for case in options.only:
         comparison = study(case, choice, options, max(1.0, ends - time.perf_counter()))
-        verdicts[case], controlled[case] = (mean_gains(comparison, over) for over in (REFERENCES, CONTROLS))
+        verdicts[case], controlled[case] = (
+            mean_gains(comparison, over) for over in (REFERENCES, CONTROLS)
+        )
         text = page(case, comparison, verdicts[case])
         (options.folder / f"{case}.md").write_text(text, encoding="utf-8")
         print(text, flush=True)
     if set(verdicts) == set(CASES):
-        text = markdown_table(pd.concat([outcome(verdicts, REFERENCES), outcome(controlled, CONTROLS)]))
+        text = markdown_table(
+            pd.concat([outcome(verdicts, REFERENCES), outcome(controlled, CONTROLS)])
+        )
         (options.folder / "outcome.md").write_text(text, encoding="utf-8")
         print(text)
     print(f"This command took {time.perf_counter() - started:.0f} s.")

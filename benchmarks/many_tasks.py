@@ -1,15 +1,17 @@
 """One network for a hundred tasks on the simulated rig: a step's time, and quality and time against a network each.
 
-    python benchmarks/many_tasks.py [--tasks 100] [--labels 1000] [--runs 4000] [--rounds 15] [--alone 5] [--epochs 10]
+    python benchmarks/many_tasks.py [--tasks 100] [--labels 1000] [--runs 4000] [--rounds 15]
+    [--alone 5] [--epochs 10]
 
-Tasks: of the rig's severity and remaining life, each task asks another mixture of the two (half of the tasks: the
-number; the other half: whether it exceeds a threshold of its own), so that all are related and no two are the same. Of
-`--runs` training runs each task has `--labels` labels, drawn at random for each; 1,000 further runs are the test part,
-with all labels.
+Tasks: of the rig's severity and remaining life, each task asks another mixture of the two (half of
+the tasks: the number; the other half: whether it exceeds a threshold of its own), so that all are
+related and no two are the same. Of `--runs` training runs each task has `--labels` labels, drawn at
+random for each; 1,000 further runs are the test part, with all labels.
 
-First table: seconds of a training step of one network with 2 tasks and with all, interleaved, medians, one thread.
-Second table: the mean test loss (1 = best constant) and the seconds of training of one network for all tasks, and of a
-network for each of the first `--alone` tasks; all train for so many epochs of their own labelled rows.
+First table: seconds of a training step of one network with 2 tasks and with all, interleaved,
+medians, one thread. Second table: the mean test loss (1 = best constant) and the seconds of
+training of one network for all tasks, and of a network for each of the first `--alone` tasks; all
+train for so many epochs of their own labelled rows.
 """
 
 from __future__ import annotations
@@ -60,14 +62,22 @@ def make_data(n_tasks: int, n_labels: int, n_runs: int) -> tuple[Samples, Sample
 
 def estimator(**params: object) -> MultiTaskEstimator:
     """Return the estimator that everything here trains with."""
-    settings = {"backbone": LSTMFCN(), "batch_size": BATCH_SIZE, "validation": None, "device": "cpu", "lr": 1e-3}
+    settings = {
+        "backbone": LSTMFCN(),
+        "batch_size": BATCH_SIZE,
+        "validation": None,
+        "device": "cpu",
+        "lr": 1e-3,
+    }
     return MultiTaskEstimator(**{"random_state": 0, "verbose": 0, **settings, **params})  # type: ignore[arg-type]
 
 
 def make_trainer(samples: Samples) -> Trainer:
     """Return a trainer of one network for all tasks of the samples."""
     recipe, tasks = make_recipe(estimator().get_params(deep=False)), resolve_tasks(None, samples.y)
-    group = Group([Domain("", samples, np.arange(len(samples)), np.array([], dtype=np.int64))], tasks, recipe)
+    group = Group(
+        [Domain("", samples, np.arange(len(samples)), np.array([], dtype=np.int64))], tasks, recipe
+    )
     network = group.make_network().train()
     return Trainer(
         network,
@@ -92,13 +102,17 @@ def step_times(train: Samples, counts: list[int], n_rounds: int, n_steps: int = 
             batches = [np.arange(i * BATCH_SIZE, (i + 1) * BATCH_SIZE) for i in range(n_steps)]
             before = now()
             for batch in batches:
-                trainer.step([torch.from_numpy(rows.index[batch])], rows.measured[batch].sum(axis=0))
+                trainer.step(
+                    [torch.from_numpy(rows.index[batch])], rows.measured[batch].sum(axis=0)
+                )
             if turn:  # the first round warms up
                 spent[n].append((now() - before) / n_steps * 1e3)
     rounds = {n: np.array(rows) for n, rows in spent.items()}
     ratios = {n: np.median(rows / rounds[counts[0]], axis=0) for n, rows in rounds.items()}
     table = {n: [*np.median(rounds[n], axis=0), *ratios[n]] for n in counts}
-    return pd.DataFrame.from_dict(table, orient="index", columns=["wall ms", "cpu ms", "wall ratio", "cpu ratio"])
+    return pd.DataFrame.from_dict(
+        table, orient="index", columns=["wall ms", "cpu ms", "wall ratio", "cpu ratio"]
+    )
 
 
 def now() -> np.ndarray:
@@ -106,7 +120,9 @@ def now() -> np.ndarray:
     return np.array([time.perf_counter(), time.process_time()])
 
 
-def fitted(train: Samples, test: Samples, names: list[str], n_epochs: int) -> tuple[pd.Series, float]:
+def fitted(
+    train: Samples, test: Samples, names: list[str], n_epochs: int
+) -> tuple[pd.Series, float]:
     """Return each task's test loss, and the CPU seconds of training one network for these tasks."""
     y = train.y[names]
     labelled = np.flatnonzero(y.notna().any(axis=1))
@@ -127,8 +143,12 @@ def main() -> None:
     torch.set_num_threads(1)
     warnings.simplefilter("ignore", MultitideWarning)
     train, test = make_data(options.tasks, options.labels, options.runs)
-    print(f"{options.tasks} tasks with {options.labels} labels each, {options.runs} runs of {train.shape[1:]}")
-    print(step_times(train, [2, options.tasks], options.rounds).round(2).to_string(), "\n", flush=True)
+    print(
+        f"{options.tasks} tasks with {options.labels} labels each, {options.runs} runs of {train.shape[1:]}"
+    )
+    print(
+        step_times(train, [2, options.tasks], options.rounds).round(2).to_string(), "\n", flush=True
+    )
     names = list(train.y)
     together, seconds = fitted(train, test, names, options.epochs)
     some = names[: options.alone]
@@ -136,14 +156,19 @@ def main() -> None:
     each = float(np.mean([spent for _, spent in alone]))
     table = pd.DataFrame(
         {
-            f"test loss of {len(some)} tasks": [together[some].mean(), np.mean([loss.iloc[0] for loss, _ in alone])],
+            f"test loss of {len(some)} tasks": [
+                together[some].mean(),
+                np.mean([loss.iloc[0] for loss, _ in alone]),
+            ],
             "cpu s, one network": [seconds, each],
             f"cpu s, {len(names)} tasks": [seconds, each * len(names)],
         },
         index=["one network for all", "a network each"],
     )
     print(table.round(3).to_string())
-    print(f"one network: mean test loss over all {len(names)} tasks {together.mean():.3f}, worst {together.max():.3f}")
+    print(
+        f"one network: mean test loss over all {len(names)} tasks {together.mean():.3f}, worst {together.max():.3f}"
+    )
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 """Measure power: how many seeds and test machines does a verdict need, on a rig whose true gain is known?
 
-    python benchmarks/power.py [--seeds 50] [--runs 6000] [--machines 600] [--folder F] [--jobs N] [--figure power.svg]
+    python benchmarks/power.py [--seeds 50] [--runs 6000] [--machines 600] [--folder F] [--jobs N]
+    [--figure power.svg]
 
-One large study (alone, one network for all, one for each cause; 60 machines teach, 540 test) gives the true gain of
-every task. Then small studies are drawn from its runs: some of the seeds, some of the held-out machines. Printed for
-each size is the share of verdicts that are right ("helps" where the large study says so, and so on), and how many are
-wrong. A task whose truth even the large study cannot tell is left out, and named. With
---folder the large study is kept and taken up again; --figure draws the right verdicts over the number of seeds.
+One large study (alone, one network for all, one for each cause; 60 machines teach, 540 test) gives
+the true gain of every task. Then small studies are drawn from its runs: some of the seeds, some of
+the held-out machines. Printed for each size is the share of verdicts that are right ("helps" where
+the large study says so, and so on), and how many are wrong. A task whose truth even the large study
+cannot tell is left out, and named. With --folder the large study is kept and taken up again;
+--figure draws the right verdicts over the number of seeds.
 """
 
 from __future__ import annotations
@@ -30,7 +32,10 @@ from multitide.study.results._verdicts import CANNOT_TELL, judge
 from multitide.study.runs._workers import default_n_jobs
 
 SEEDS, MACHINES, N_DRAWS = (5, 8, 12, 20), (40, 120, 360), 200
-ARMS = {"hard": "hard", "by_cause": {"groups": [["fault", "severity", "remaining_life"], ["operator"]]}}
+ARMS = {
+    "hard": "hard",
+    "by_cause": {"groups": [["fault", "severity", "remaining_life"], ["operator"]]},
+}
 
 
 def large_study(options: argparse.Namespace) -> Comparison:
@@ -45,7 +50,10 @@ def large_study(options: argparse.Namespace) -> Comparison:
     return compare(
         samples,
         estimator=MultiTaskEstimator(
-            backbone=FCN(filters=(16, 16, 16), kernel_sizes=(5, 3, 3)), max_epochs=40, lr=0.01, device="cpu"
+            backbone=FCN(filters=(16, 16, 16), kernel_sizes=(5, 3, 3)),
+            max_epochs=40,
+            lr=0.01,
+            device="cpu",
         ),
         arms=ARMS,
         n_seeds=options.seeds,
@@ -55,13 +63,22 @@ def large_study(options: argparse.Namespace) -> Comparison:
     )
 
 
-def drawn(comparison: Comparison, arm: str, task: str, n_seeds: int, n_machines: int, rng: np.random.Generator) -> str:
+def drawn(
+    comparison: Comparison,
+    arm: str,
+    task: str,
+    n_seeds: int,
+    n_machines: int,
+    rng: np.random.Generator,
+) -> str:
     """Return the verdict of a small study, drawn from the runs of the large one."""
     evidence = comparison.evidence
     groups = evidence.protocol.only.test["group"].to_numpy()
     seeds = rng.choice(evidence.seeds(arm, task), n_seeds, replace=False)
     rows = np.isin(groups, rng.choice(np.unique(groups), n_machines, replace=False))
-    differences = [(evidence.losses("alone", task, s) - evidence.losses(arm, task, s))[rows] for s in seeds]
+    differences = [
+        (evidence.losses("alone", task, s) - evidence.losses(arm, task, s))[rows] for s in seeds
+    ]
     return judge([estimate(row_table(np.stack(differences), groups[rows]))])[0].verdict
 
 
@@ -79,21 +96,34 @@ def measure(comparison: Comparison, rng: np.random.Generator) -> pd.DataFrame:
             continue
         for n_machines in MACHINES:
             for n_seeds in (n for n in SEEDS if n <= gain["n_seeds"]):
-                found = [drawn(comparison, arm, task, n_seeds, n_machines, rng) for _ in range(N_DRAWS)]
-                right, open_ = (float(np.mean([f == verdict for f in found])) for verdict in (truth, CANNOT_TELL))
+                found = [
+                    drawn(comparison, arm, task, n_seeds, n_machines, rng) for _ in range(N_DRAWS)
+                ]
+                right, open_ = (
+                    float(np.mean([f == verdict for f in found]))
+                    for verdict in (truth, CANNOT_TELL)
+                )
                 rows.append((name, n_machines, n_seeds, right, open_, max(0.0, 1 - right - open_)))
-    return pd.DataFrame(rows, columns=["true gain", "machines", "seeds", "right", "cannot tell", "wrong"])
+    return pd.DataFrame(
+        rows, columns=["true gain", "machines", "seeds", "right", "cannot tell", "wrong"]
+    )
 
 
 def draw(table: pd.DataFrame, path: str) -> None:
     """Draw the share of right verdicts over the number of seeds, a panel a number of test machines."""
-    figure, panels = plt.subplots(1, len(MACHINES), figsize=(11, 3.6), sharey=True, layout="constrained")
+    figure, panels = plt.subplots(
+        1, len(MACHINES), figsize=(11, 3.6), sharey=True, layout="constrained"
+    )
     for panel, (n_machines, part) in zip(panels, table.groupby("machines"), strict=True):
         for name, curve in part.groupby("true gain", sort=False):
             panel.plot(curve["seeds"], curve["right"], marker="o", label=name)
-        panel.set(title=f"{n_machines} test machines", xlabel="seeds", xticks=SEEDS, ylim=(-0.03, 1.03))
+        panel.set(
+            title=f"{n_machines} test machines", xlabel="seeds", xticks=SEEDS, ylim=(-0.03, 1.03)
+        )
     panels[0].set_ylabel("share of right verdicts")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
+    figure.legend(
+        *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8
+    )
     figure.savefig(path, dpi=120)
 
 
@@ -109,11 +139,15 @@ def main() -> None:
     logging.getLogger("multitide").setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
     comparison = large_study(options)
-    print(f"{options.seeds} seeds, {comparison.test['group'].nunique()} test machines; {N_DRAWS} small studies each")
+    print(
+        f"{options.seeds} seeds, {comparison.test['group'].nunique()} test machines; {N_DRAWS} small studies each"
+    )
     table = measure(comparison, np.random.default_rng(0))
     right = table.pivot(index="true gain", columns=["machines", "seeds"], values="right")
     print(f"share of right verdicts:\n{right.map('{:.0%}'.format).to_string()}")
-    print(f"wrong: {table['wrong'].mean():.1%} of all, at most {table['wrong'].max():.1%}; the others cannot tell")
+    print(
+        f"wrong: {table['wrong'].mean():.1%} of all, at most {table['wrong'].max():.1%}; the others cannot tell"
+    )
     if options.figure:
         draw(table, options.figure)
 

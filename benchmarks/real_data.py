@@ -1,10 +1,12 @@
 """Measure the configurations of three real data sets beside published figures, and beside trees on the same splits.
 
-    python benchmarks/real_data.py [hydraulic] [phalanx] [physionet2012] [--seeds 3] [--folder runs/real_data]
+    python benchmarks/real_data.py [hydraulic] [phalanx] [physionet2012] [--seeds 3] [--folder
+    runs/real_data]
 
-Every network is the one of ``configs/NAME.toml``; nothing is chosen here. Each fit's answers on its test rows are a
-line of ``results.jsonl`` in the folder, so that an interrupted run goes on where it stopped; another configuration is
-measured anew. One thread. Prints the tables of docs/real-data.md; how far it is goes to standard error.
+Every network is the one of ``configs/NAME.toml``; nothing is chosen here. Each fit's answers on its
+test rows are a line of ``results.jsonl`` in the folder, so that an interrupted run goes on where it
+stopped; another configuration is measured anew. One thread. Prints the tables of docs/real-data.md;
+how far it is goes to standard error.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ Answers = dict[str, np.ndarray]
 Fit = Callable[[], Answers]
 
 
-# -- what is measured -------------------------------------------------------------------------------------------------
+# -- what is measured ------------------------------------------------------------------------------
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,12 +82,21 @@ class Results:
         """Return the answers of the configured network, one a seed."""
         said = hashlib.sha256(config.to_toml().encode()).hexdigest()[:8]
         key = f"{case.name} / network {said}"
-        return [self.get(f"{key} / seed {seed}", lambda s=seed: train(case, config, s)) for seed in self.seeds]
+        return [
+            self.get(f"{key} / seed {seed}", lambda s=seed: train(case, config, s))
+            for seed in self.seeds
+        ]
 
-    def trees(self, case: Case, config: Config, family: str, inputs: str, features: np.ndarray) -> list[Answers]:
+    def trees(
+        self, case: Case, config: Config, family: str, inputs: str, features: np.ndarray
+    ) -> list[Answers]:
         """Return the answers of a forest or of boosting on these features, a model a task."""
         grow = FAMILIES[family]
-        return [self.get(f"{case.name} / {family} / {inputs}", lambda: grow_all(case, config, grow, features))]
+        return [
+            self.get(
+                f"{case.name} / {family} / {inputs}", lambda: grow_all(case, config, grow, features)
+            )
+        ]
 
 
 def train(case: Case, config: Config, seed: int) -> Answers:
@@ -99,7 +110,7 @@ def train(case: Case, config: Config, seed: int) -> Answers:
     return {task: answers[task].to_numpy(dtype=float)[rows] for task, rows in case.test.items()}
 
 
-# -- trees ------------------------------------------------------------------------------------------------------------
+# -- trees -----------------------------------------------------------------------------------------
 
 
 def grow_all(case: Case, config: Config, grow: Callable[..., Any], features: np.ndarray) -> Answers:
@@ -110,8 +121,14 @@ def grow_all(case: Case, config: Config, grow: Callable[..., Any], features: np.
             y = case.samples.y[task.name].to_numpy(dtype=float, na_value=np.nan)
             sides = [rows[~np.isnan(y[rows])] for rows in (case.train, case.validation)]
             useful = features[:, varying(features[sides[0]])]
-            model = grow(useful, y, *sides, "Classifier" if isinstance(task, Classification) else "Regressor")
-            answer = (lambda x, m=model: m.predict_proba(x)[:, 1]) if task.name == RANKED else model.predict
+            model = grow(
+                useful, y, *sides, "Classifier" if isinstance(task, Classification) else "Regressor"
+            )
+            answer = (
+                (lambda x, m=model: m.predict_proba(x)[:, 1])
+                if task.name == RANKED
+                else model.predict
+            )
             answers[task.name] = answer(useful[case.test[task.name]])
     return answers
 
@@ -123,23 +140,36 @@ def varying(x: np.ndarray) -> np.ndarray:
         return np.nanmin(x, axis=0) < np.nanmax(x, axis=0)
 
 
-def grow_forest(x: np.ndarray, y: np.ndarray, train: np.ndarray, validation: np.ndarray, kind: str) -> Any:
+def grow_forest(
+    x: np.ndarray, y: np.ndarray, train: np.ndarray, validation: np.ndarray, kind: str
+) -> Any:
     """Return ExtraTrees on all rows that may teach."""
     rows = np.concatenate([train, validation])
-    return getattr(ensemble, f"ExtraTrees{kind}")(300, random_state=0, n_jobs=1).fit(x[rows], y[rows])
+    return getattr(ensemble, f"ExtraTrees{kind}")(300, random_state=0, n_jobs=1).fit(
+        x[rows], y[rows]
+    )
 
 
-def boost(x: np.ndarray, y: np.ndarray, train: np.ndarray, validation: np.ndarray, kind: str) -> Any:
+def boost(
+    x: np.ndarray, y: np.ndarray, train: np.ndarray, validation: np.ndarray, kind: str
+) -> Any:
     """Return boosting on all rows that may teach, with as many trees as were best for the validation part."""
-    make, fixed = getattr(ensemble, f"HistGradientBoosting{kind}"), {"early_stopping": False, "random_state": 0}
+    make, fixed = (
+        getattr(ensemble, f"HistGradientBoosting{kind}"),
+        {"early_stopping": False, "random_state": 0},
+    )
     first = make(max_iter=300, learning_rate=0.05, **fixed).fit(x[train], y[train])
     if kind == "Classifier":
         stages, known = first.staged_predict_proba(x[validation]), y[validation]
         losses = [metrics.log_loss(known, stage, labels=first.classes_) for stage in stages]
     else:
-        losses = [np.square(stage - y[validation]).mean() for stage in first.staged_predict(x[validation])]
+        losses = [
+            np.square(stage - y[validation]).mean() for stage in first.staged_predict(x[validation])
+        ]
     rows = np.concatenate([train, validation])
-    return make(max_iter=int(np.argmin(losses)) + 1, learning_rate=0.05, **fixed).fit(x[rows], y[rows])
+    return make(max_iter=int(np.argmin(losses)) + 1, learning_rate=0.05, **fixed).fit(
+        x[rows], y[rows]
+    )
 
 
 FAMILIES = {"ExtraTrees": grow_forest, "HistGradientBoosting": boost}
@@ -153,15 +183,20 @@ def values_and_steps(samples: Samples) -> np.ndarray:
 
 def summaries(samples: Samples) -> np.ndarray:
     """Return statistics of each channel, and how often it was measured."""
-    return np.concatenate([window_features(samples), (~np.isnan(samples.gather(slice(None)))).sum(axis=2)], axis=1)
+    return np.concatenate(
+        [window_features(samples), (~np.isnan(samples.gather(slice(None)))).sum(axis=2)], axis=1
+    )
 
 
-# -- tables -----------------------------------------------------------------------------------------------------------
+# -- tables ----------------------------------------------------------------------------------------
 
 
 def accuracies(cases: Sequence[Case], runs: Sequence[Sequence[Answers]]) -> list[str]:
     """Return a cell a task, over the test rows of all cases; `runs` holds for each case the answers of each seed."""
-    return [spread([accuracy(cases, answers, task) for answers in zip(*runs, strict=True)]) for task in cases[0].test]
+    return [
+        spread([accuracy(cases, answers, task) for answers in zip(*runs, strict=True)])
+        for task in cases[0].test
+    ]
 
 
 def accuracy(cases: Sequence[Case], answers: Sequence[Answers], task: str) -> float:
@@ -174,7 +209,9 @@ def constant(cases: Sequence[Case]) -> list[str]:
     runs = []
     for case in cases:
         likely = case.samples.y.iloc[case.learned].mode().iloc[0]
-        runs.append([{task: np.repeat(likely[task], len(rows)) for task, rows in case.test.items()}])
+        runs.append(
+            [{task: np.repeat(likely[task], len(rows)) for task, rows in case.test.items()}]
+        )
     return accuracies(cases, runs)
 
 
@@ -190,9 +227,10 @@ def show(title: str, columns: Sequence[str], rows: Mapping[str, Sequence[str]]) 
     print("\n".join(f"| {' | '.join([name, *cells])} |" for name, cells in rows.items()) + "\n")
 
 
-# -- the three data sets ----------------------------------------------------------------------------------------------
+# -- the three data sets ---------------------------------------------------------------------------
 
-# Other people's figures, from the data's own notes: the protocol is the same only where the text says so.
+# Other people's figures, from the data's own notes: the protocol is the same only where the text
+# says so.
 PUBLISHED = {
     "hydraulic by run": {"ExtraTrees a task (published)": [".957", ".478", ".999", ".812", ".850"]},
     "hydraulic at random": {
@@ -208,7 +246,13 @@ PUBLISHED = {
     },
     "physionet2012": {
         "mean predictor, tested on set b (published)": ["-", "-", "13.15", "5.22", "4.12"],
-        "boosting a task on summaries, tested on set b (published)": [".851", ".502", "12.36", "2.55", "1.68"],
+        "boosting a task on summaries, tested on set b (published)": [
+            ".851",
+            ".502",
+            "12.36",
+            "2.55",
+            "1.68",
+        ],
     },
 }
 
@@ -224,8 +268,12 @@ def hydraulic(results: Results) -> None:
     """Five folds of runs, and a random tenth."""
     config, samples, tasks = read("hydraulic")
     folds = config.splitter(samples).folds(samples)
-    by_run = [whole_case(f"hydraulic, fold {i}", samples, split) for i, split in enumerate(folds, start=1)]
-    at_random = [whole_case("hydraulic, random", samples, Splitter(by="random", test=0.1).split(samples))]
+    by_run = [
+        whole_case(f"hydraulic, fold {i}", samples, split) for i, split in enumerate(folds, start=1)
+    ]
+    at_random = [
+        whole_case("hydraulic, random", samples, Splitter(by="random", test=0.1).split(samples))
+    ]
     every = dataclasses.replace(config, data={**config.data, "channels": None}).read()
     features = {
         "statistics of 17 sensors": window_features(every),
@@ -270,22 +318,37 @@ def phalanx(results: Results) -> None:
     sides = samples.extra.set_axis(tasks, axis=1)
     test = {task: np.flatnonzero(sides[task] == "test") for task in tasks}
     joint = archive_case("joint", samples, (sides != "test").all(axis=1), test)
-    alone = [archive_case(task, samples, sides[task] == "train", {task: test[task]}) for task in tasks]
+    alone = [
+        archive_case(task, samples, sides[task] == "train", {task: test[task]}) for task in tasks
+    ]
     features = window_features(samples)
     rows = {"most frequent class": constant([joint])}
     for part, cases in {"the 514 series": [joint], "its training part": alone}.items():
-        counts = [int(case.samples.y[task].iloc[case.learned].notna().sum()) for case in cases for task in case.test]
+        counts = [
+            int(case.samples.y[task].iloc[case.learned].notna().sum())
+            for case in cases
+            for task in case.test
+        ]
         where = f"{part} ({'/'.join(map(str, counts))} labels)"
         for family in FAMILIES:
-            grown = [results.trees(case, config, family, "statistics, values, steps", features) for case in cases]
+            grown = [
+                results.trees(case, config, family, "statistics, values, steps", features)
+                for case in cases
+            ]
             rows[f"{family} a task, {where}"] = each(cases, grown)
         networks = [results.network(case, config) for case in cases]
         name = "one network" if len(cases) == 1 else "a network a task"
         rows[f"{name}, {where}, {len(results.seeds)} seeds"] = each(cases, networks)
-    show("Phalanx, the archive's test part of each task: accuracy", tasks, PUBLISHED["phalanx"] | rows)
+    show(
+        "Phalanx, the archive's test part of each task: accuracy",
+        tasks,
+        PUBLISHED["phalanx"] | rows,
+    )
 
 
-def archive_case(name: str, samples: Samples, learned: pd.Series, test: dict[str, np.ndarray]) -> Case:
+def archive_case(
+    name: str, samples: Samples, learned: pd.Series, test: dict[str, np.ndarray]
+) -> Case:
     """Return a case with its own test part for each task; the validation part is drawn from the learned rows."""
     rows, rule = np.flatnonzero(learned), Splitter(by="random")
     train, validation = rule.hold_out(samples[rows], rule.validation)
@@ -294,7 +357,11 @@ def archive_case(name: str, samples: Samples, learned: pd.Series, test: dict[str
 
 def each(cases: Sequence[Case], runs: Sequence[Sequence[Answers]]) -> list[str]:
     """Return the cells of one case after the other."""
-    return [cell for case, answers in zip(cases, runs, strict=True) for cell in accuracies([case], [answers])]
+    return [
+        cell
+        for case, answers in zip(cases, runs, strict=True)
+        for cell in accuracies([case], [answers])
+    ]
 
 
 def physionet2012(results: Results) -> None:
@@ -304,12 +371,22 @@ def physionet2012(results: Results) -> None:
     test = {task: split.test[samples.y[task].iloc[split.test].notna()] for task in tasks}
     case = Case("physionet2012", samples, split.train, split.validation, test)
     means = samples.y.iloc[case.learned].astype(float).mean()
-    rows = {"mean predictor": outcomes(case, [{task: np.repeat(means[task], len(test[task])) for task in tasks}])}
+    rows = {
+        "mean predictor": outcomes(
+            case, [{task: np.repeat(means[task], len(test[task])) for task in tasks}]
+        )
+    }
     for family in FAMILIES:
         answers = results.trees(case, config, family, "summaries", summaries(samples))
         rows[f"{family} a task on summaries"] = outcomes(case, answers)
     rows[f"one network, {len(results.seeds)} seeds"] = outcomes(case, results.network(case, config))
-    columns = ["death AUROC", "death average precision", "length of stay RMSE", "SAPS RMSE", "SOFA RMSE"]
+    columns = [
+        "death AUROC",
+        "death average precision",
+        "length of stay RMSE",
+        "SAPS RMSE",
+        "SOFA RMSE",
+    ]
     show("PhysioNet 2012, random 20 % test of set a", columns, PUBLISHED["physionet2012"] | rows)
 
 
@@ -331,9 +408,13 @@ STUDIES = {"hydraulic": hydraulic, "phalanx": phalanx, "physionet2012": physione
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure three real data sets.")
-    parser.add_argument("names", nargs="*", choices=[[], *STUDIES], metavar="NAME", help=", ".join(STUDIES))
+    parser.add_argument(
+        "names", nargs="*", choices=[[], *STUDIES], metavar="NAME", help=", ".join(STUDIES)
+    )
     parser.add_argument("--seeds", type=int, default=3, help="networks of each configuration")
-    parser.add_argument("--folder", type=Path, default=ROOT / "runs" / "real_data", help="where answers are kept")
+    parser.add_argument(
+        "--folder", type=Path, default=ROOT / "runs" / "real_data", help="where answers are kept"
+    )
     arguments = parser.parse_args()
     if not (ROOT.parent / "shared" / "data").exists():
         parser.exit(message="Skipped: the data are not there (see the paths in configs/).\n")

@@ -1,12 +1,13 @@
 """Conduct the studies of docs/what-we-learned.md, and write a report of each: which tasks gain by sharing a network?
 
-    python benchmarks/reports.py [rig] [hydraulic] [beijing] [physionet2012] [shares] [--seeds 5] [--folder F]
+    python benchmarks/reports.py [rig] [hydraulic] [beijing] [physionet2012] [shares] [--seeds 5]
+    [--folder F]
 
-The networks of the real data are those of ``configs/``, without their refit, which doubles the time; nothing is chosen
-here for them. The rig has few labels, and a truth that its verdicts can be checked with; its settings were chosen after
-test figures had been seen. ``shares`` is hydraulic with 5, 20, 50 and 100 % of its labels. A study lies in a folder of
-its own, with report.html; one that was interrupted goes on. Prints the tables of the page. About half an hour on two
-cores.
+The networks of the real data are those of ``configs/``, without their refit, which doubles the
+time; nothing is chosen here for them. The rig has few labels, and a truth that its verdicts can be
+checked with; its settings were chosen after test figures had been seen. ``shares`` is hydraulic
+with 5, 20, 50 and 100 % of its labels. A study lies in a folder of its own, with report.html; one
+that was interrupted goes on. Prints the tables of the page. About half an hour on two cores.
 """
 
 from __future__ import annotations
@@ -20,16 +21,33 @@ from typing import Any
 
 import pandas as pd
 
-from multitide import MultiTaskEstimator, Samples, Splitter, Training, load_config, rig_truth, simulate_rig
+from multitide import (
+    MultiTaskEstimator,
+    Samples,
+    Splitter,
+    Training,
+    load_config,
+    rig_truth,
+    simulate_rig,
+)
 from multitide.backbones import FCN
 from multitide.reports import write_curve_report, write_study_report
 from multitide.study import Comparison, compare, label_curve
 from multitide.study.runs._workers import default_n_jobs
 
 ROOT = Path(__file__).resolve().parents[1]
-CONFIGS = {"hydraulic": "hydraulic", "beijing": "beijing_pm25_honest", "physionet2012": "physionet2012"}
+CONFIGS = {
+    "hydraulic": "hydraulic",
+    "beijing": "beijing_pm25_honest",
+    "physionet2012": "physionet2012",
+}
 SHARES = "shares"
-ARMS = {"hard": "hard", "per_task": {"keep": "per_task"}, "boosting": "boosting", "constant": "constant"}
+ARMS = {
+    "hard": "hard",
+    "per_task": {"keep": "per_task"},
+    "boosting": "boosting",
+    "constant": "constant",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,10 +62,19 @@ class Study:
 
 def make_rig() -> Study:
     """A rig with a label on one run of five for each task; the arm by cause shares as the truth would have it."""
-    samples = simulate_rig(2000, n_machines=500, n_timepoints=(24, 36), label_share=0.2, random_state=0)
-    estimator = MultiTaskEstimator(backbone=FCN(filters=(16, 16, 16), kernel_sizes=(5, 3, 3)), max_epochs=40, lr=0.01)
+    samples = simulate_rig(
+        2000, n_machines=500, n_timepoints=(24, 36), label_share=0.2, random_state=0
+    )
+    estimator = MultiTaskEstimator(
+        backbone=FCN(filters=(16, 16, 16), kernel_sizes=(5, 3, 3)), max_epochs=40, lr=0.01
+    )
     by_cause = {"groups": [["fault", "severity", "remaining_life"], ["operator"]]}
-    return Study(samples, estimator, Splitter(by="group", test=0.7, validation=0.3), {**ARMS, "by_cause": by_cause})
+    return Study(
+        samples,
+        estimator,
+        Splitter(by="group", test=0.7, validation=0.3),
+        {**ARMS, "by_cause": by_cause},
+    )
 
 
 def make_real(name: str) -> Study:
@@ -72,7 +99,10 @@ def conduct(study: Study, folder: Path, options: argparse.Namespace) -> Comparis
         verbose=0,
     )
     command = f"python benchmarks/reports.py {folder.name}"
-    print(f"written: {write_study_report(comparison, folder, samples=study.samples, command=command)}", flush=True)
+    print(
+        f"written: {write_study_report(comparison, folder, samples=study.samples, command=command)}",
+        flush=True,
+    )
     return comparison
 
 
@@ -85,9 +115,15 @@ def gain_table(comparison: Comparison) -> pd.DataFrame:
             "task": gains["task"],
             "arm": gains["arm"],
             "loss alone": [f"{losses[task, comparison.reference]:.3f}" for task in gains["task"]],
-            "loss": [f"{losses[task, arm]:.3f}" for task, arm in zip(gains["task"], gains["arm"], strict=True)],
+            "loss": [
+                f"{losses[task, arm]:.3f}"
+                for task, arm in zip(gains["task"], gains["arm"], strict=True)
+            ],
             "gain": gains["gain"].map("{:+.3f}".format),
-            "interval": [f"{low:+.3f} .. {high:+.3f}" for low, high in zip(gains["low"], gains["high"], strict=True)],
+            "interval": [
+                f"{low:+.3f} .. {high:+.3f}"
+                for low, high in zip(gains["low"], gains["high"], strict=True)
+            ],
             "verdict": gains["verdict"],
         }
     )
@@ -107,7 +143,10 @@ def trace(options: argparse.Namespace) -> None:
         folder=folder,
         verbose=0,
     )
-    print(f"written: {write_curve_report(curve, folder, command=f'python benchmarks/reports.py {SHARES}')}", flush=True)
+    print(
+        f"written: {write_curve_report(curve, folder, command=f'python benchmarks/reports.py {SHARES}')}",
+        flush=True,
+    )
     for share, comparison in curve.comparisons.items():
         show(f"hydraulic, {share:.0%} of the labels", comparison)
 
@@ -116,15 +155,19 @@ def show(name: str, comparison: Comparison) -> None:
     """Print a study as a table of Markdown."""
     groups = comparison.test["group"].nunique()
     n_test = len(comparison.test)
-    print(f"\n**{name}: {comparison.evidence.protocol.n_seeds} seeds, {n_test:,} test samples in {groups} groups**\n")
+    print(
+        f"\n**{name}: {comparison.evidence.protocol.n_seeds} seeds, {n_test:,} test samples in {groups} groups**\n"
+    )
     table = gain_table(comparison)
     print("| " + " | ".join(table) + " |")
     print("|" + "---|" * len(table.columns))
     for row in table.itertuples(index=False):
         print("| " + " | ".join(row) + " |")
     if name == "rig":
-        print(f"\ntruth: {', '.join(' and '.join(pair) for pair in rig_truth().related)} share a hidden cause; "
-              f"{', '.join(rig_truth().unrelated)} shares none with any other task")
+        print(
+            f"\ntruth: {', '.join(' and '.join(pair) for pair in rig_truth().related)} share a hidden cause; "
+            f"{', '.join(rig_truth().unrelated)} shares none with any other task"
+        )
 
 
 def main() -> None:
@@ -143,7 +186,12 @@ def main() -> None:
         if name == SHARES:
             trace(options)
             continue
-        show(name, conduct(make_rig() if name == "rig" else make_real(name), options.folder / name, options))
+        show(
+            name,
+            conduct(
+                make_rig() if name == "rig" else make_real(name), options.folder / name, options
+            ),
+        )
 
 
 if __name__ == "__main__":

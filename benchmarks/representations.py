@@ -1,11 +1,13 @@
 """Set representations with a linear head or with fc beside the end-to-end network, on three real data sets.
 
-    python benchmarks/representations.py [phalanx] [hydraulic] [beijing] [--seeds 3] [--folder runs/representations]
+    python benchmarks/representations.py [phalanx] [hydraulic] [beijing] [--seeds 3] [--folder
+    runs/representations]
 
-The end-to-end networks are those of ``configs/``, without their refit; representations have their defaults, but for
-fewer features on Beijing, and fc is trained as long as the network. Nothing is chosen here. On Beijing every sixth
-window is taken. A data set is a study in a folder of its own; one that was interrupted goes on. The seconds are of the
-processor, for one fit of all tasks on one thread, representation included, compiling excluded. Prints a table.
+The end-to-end networks are those of ``configs/``, without their refit; representations have their
+defaults, but for fewer features on Beijing, and fc is trained as long as the network. Nothing is
+chosen here. On Beijing every sixth window is taken. A data set is a study in a folder of its own;
+one that was interrupted goes on. The seconds are of the processor, for one fit of all tasks on one
+thread, representation included, compiling excluded. Prints a table.
 """
 
 from __future__ import annotations
@@ -49,12 +51,20 @@ def read(name: str) -> tuple[Samples, Split, MultiTaskEstimator]:
     config = load_config(ROOT / "configs" / f"{CONFIGS[name]}.toml")
     samples = config.read()[:: STRIDE.get(name, 1)]
     training = dataclasses.replace(config.estimator.get("training") or Training(), refit=False)
-    return samples, config.splitter(samples).split(samples), config.make_estimator(training=training, verbose=0)
+    return (
+        samples,
+        config.splitter(samples).split(samples),
+        config.make_estimator(training=training, verbose=0),
+    )
 
 
-def seconds_of(estimator: MultiTaskEstimator, samples: Samples, split: Split, settings: dict[str, Any]) -> float:
+def seconds_of(
+    estimator: MultiTaskEstimator, samples: Samples, split: Split, settings: dict[str, Any]
+) -> float:
     """Processor seconds of one fit of all tasks."""
-    estimator = MultiTaskEstimator(**estimator.get_params(deep=False)).set_params(**settings, random_state=0)
+    estimator = MultiTaskEstimator(**estimator.get_params(deep=False)).set_params(
+        **settings, random_state=0
+    )
     train, validation = samples[split.train], samples[split.validation]
     with single_thread():
         started = time.process_time()
@@ -67,8 +77,15 @@ def conduct(name: str, folder: Path, n_seeds: int) -> pd.DataFrame:
     samples, split, estimator = read(name)
     arms = arms_of(name)
     MiniRocket(n_features=84).fit(samples[:20]).transform(samples[:20])  # compiles
-    options: dict[str, Any] = {"split": split, "n_seeds": n_seeds, "n_jobs": 1, "folder": folder / name}
-    study = compare(samples, estimator.tasks, estimator=estimator, arms=arms, reference=NETWORK, **options)
+    options: dict[str, Any] = {
+        "split": split,
+        "n_seeds": n_seeds,
+        "n_jobs": 1,
+        "folder": folder / name,
+    }
+    study = compare(
+        samples, estimator.tasks, estimator=estimator, arms=arms, reference=NETWORK, **options
+    )
     file = folder / f"{name}-seconds.json"
     seconds: dict[str, float] = json.loads(file.read_text()) if file.exists() else {}
     for arm, settings in arms.items():
@@ -87,7 +104,10 @@ def table_of(study: Comparison, seconds: dict[str, float]) -> pd.DataFrame:
         found = {f"{task} ({m})": figures.loc[arm, task, m] for task, m in headlines.items()}
         rows[arm] = {name: f"{row['mean']:.3f} ± {row['sd']:.3f}" for name, row in found.items()}
         rows[arm] |= {"seconds": f"{seconds[arm]:.0f}"}
-    constant = {f"{task} ({m})": f"{figures.loc[NETWORK, task, m]['trivial']:.3f}" for task, m in headlines.items()}
+    constant = {
+        f"{task} ({m})": f"{figures.loc[NETWORK, task, m]['trivial']:.3f}"
+        for task, m in headlines.items()
+    }
     rows["best constant"] = constant | {"seconds": ""}
     return pd.DataFrame.from_dict(rows, orient="index")
 
@@ -95,21 +115,30 @@ def table_of(study: Comparison, seconds: dict[str, float]) -> pd.DataFrame:
 def markdown(table: pd.DataFrame) -> str:
     """The table for the page."""
     lines = ["| | " + " | ".join(table.columns) + " |", "|---" * (len(table.columns) + 1) + "|"]
-    lines += [f"| {name} | " + " | ".join(row) + " |" for name, row in zip(table.index, table.to_numpy(), strict=True)]
+    lines += [
+        f"| {name} | " + " | ".join(row) + " |"
+        for name, row in zip(table.index, table.to_numpy(), strict=True)
+    ]
     return "\n".join(lines)
 
 
 def main() -> None:
     """Print a table a data set."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", default=list(CONFIGS), metavar="NAME", help=", ".join(CONFIGS))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "names", nargs="*", default=list(CONFIGS), metavar="NAME", help=", ".join(CONFIGS)
+    )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--folder", type=Path, default=ROOT / "runs" / "representations")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     warnings.simplefilter("ignore")
     for name in options.names:
-        print(f"\n**{name}**\n\n{markdown(conduct(name, options.folder, options.seeds))}", flush=True)
+        print(
+            f"\n**{name}**\n\n{markdown(conduct(name, options.folder, options.seeds))}", flush=True
+        )
 
 
 if __name__ == "__main__":

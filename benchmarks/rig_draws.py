@@ -1,12 +1,14 @@
 """Does what is known of the simulated rig show on other draws of it? Every sharing beside a network a task.
 
-    python benchmarks/rig_draws.py [--draws 12] [--seeds 3] [--arms hard ...] [--folder F] [--jobs N]
+    python benchmarks/rig_draws.py [--draws 12] [--seeds 3] [--arms hard ...] [--folder F] [--jobs
+    N]
 
-A gain of sharing.py holds for one training part: its interval is over seeds and test machines. With 70 labels a task
-it matters which 70. So here the whole rig is drawn anew: machines, runs, labels, first weights, and the machines that
-test. The mean gain of a draw's seeds counts once; draws are independent, so that intervals are Student's over draws,
-and p values are adjusted for the sharings (Holm). Settings are those of sharing.py, whose own draw, 0, is left out. A
-run is kept as soon as it is finished (--folder, by default runs/rig_draws).
+A gain of sharing.py holds for one training part: its interval is over seeds and test machines. With
+70 labels a task it matters which 70. So here the whole rig is drawn anew: machines, runs, labels,
+first weights, and the machines that test. The mean gain of a draw's seeds counts once; draws are
+independent, so that intervals are Student's over draws, and p values are adjusted for the sharings
+(Holm). Settings are those of sharing.py, whose own draw, 0, is left out. A run is kept as soon as
+it is finished (--folder, by default runs/rig_draws).
 
 Expected: with --arms hard a minute a draw on two cores.
 """
@@ -88,13 +90,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=12)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--arms", nargs="+", choices=[*SHARINGS], default=[name for name in SHARINGS if name != "none"])
+    parser.add_argument(
+        "--arms",
+        nargs="+",
+        choices=[*SHARINGS],
+        default=[name for name in SHARINGS if name != "none"],
+    )
     parser.add_argument("--jobs", type=int, default=default_n_jobs("cpu"))
     parser.add_argument("--folder", type=Path, default=ROOT / "runs" / "rig_draws")
     options = parser.parse_args()
     logging.getLogger("multitide").setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
-    gains = pd.concat([gains_of_draw(draw, options) for draw in range(1, options.draws + 1)], ignore_index=True)
+    gains = pd.concat(
+        [gains_of_draw(draw, options) for draw in range(1, options.draws + 1)], ignore_index=True
+    )
     options.folder.mkdir(parents=True, exist_ok=True)
     gains.to_csv(options.folder / "gains.csv", index=False)
     print(

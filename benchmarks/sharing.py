@@ -1,20 +1,24 @@
 """Set every sharing, and every weighting and two aggregators with hard sharing, beside a network a task.
 
-    python benchmarks/sharing.py [--only rig ...] [--arms hard pcgrad ...] [--seeds S] [--budget 55m] [--jobs N]
+    python benchmarks/sharing.py [--only rig ...] [--arms hard pcgrad ...] [--seeds S] [--budget
+    55m] [--jobs N]
 
-Data: Beijing (every fourth window, split by time), the hydraulic rig by runs with all labels and with a fifth of those
-that teach and validate, and the simulated rig with a fifth of them, split by machine. Networks are small, and the same
-for every arm of a data set; `compare` gives every arm the same splits, seeds and number of optimiser steps. Nothing is
-chosen by these figures. `none` is the reference. Arms that are no sharing are weightings or aggregators (at the
-parameters) with `hard`; `uniform` is the row `hard`, and `fixed` is left out, since hand-set weights are nobody's here:
+Data: Beijing (every fourth window, split by time), the hydraulic rig by runs with all labels and
+with a fifth of those that teach and validate, and the simulated rig with a fifth of them, split by
+machine. Networks are small, and the same for every arm of a data set; `compare` gives every arm the
+same splits, seeds and number of optimiser steps. Nothing is chosen by these figures. `none` is the
+reference. Arms that are no sharing are weightings or aggregators (at the parameters) with `hard`;
+`uniform` is the row `hard`, and `fixed` is left out, since hand-set weights are nobody's here:
 `search` is what finds them, at the price of its trials.
 
-A run is kept as soon as it is finished (--folder, by default runs/sharing), so the same command goes on where it
-stopped. --budget is for the whole command: seeds that do not fit are left for the next one, and a table says how many
-it rests on. --arms takes a part of the arms; the full table needs no run a second time. Prints the tables of
-docs/sharing.md as they stand there; NAME.md in the folder holds them too, with accuracies and errors.
+A run is kept as soon as it is finished (--folder, by default runs/sharing), so the same command
+goes on where it stopped. --budget is for the whole command: seeds that do not fit are left for the
+next one, and a table says how many it rests on. --arms takes a part of the arms; the full table
+needs no run a second time. Prints the tables of docs/sharing.md as they stand there; NAME.md in the
+folder holds them too, with accuracies and errors.
 
-Expected: five to six minutes a data set on two cores, and about half an hour for the rig with its 20 seeds.
+Expected: five to six minutes a data set on two cores, and about half an hour for the rig with its
+20 seeds.
 """
 
 from __future__ import annotations
@@ -59,21 +63,28 @@ HEADLINES = {"classification": "accuracy", "regression": "rmse"}
 TOLD, MOST_NAMED = {HELPS: "better ▲", HURTS: "worse ▼"}, 6
 AGGREGATORS = ("pcgrad", "upgrad")
 LAST = 60  # seconds below which no further data set is begun
-# Of the labels; with a tenth, 19 validate a task of the simulated rig, and joint training kept its first epoch.
+# Of the labels; with a tenth, 19 validate a task of the simulated rig, and joint training kept its
+# first epoch.
 FEW = 0.2
 
 Case = tuple[Samples, Split, MultiTaskEstimator]
-# 20 on the rig, where truth is known: with 5, seeds were most of a gain's variance and nothing could be told of it.
+# 20 on the rig, where truth is known: with 5, seeds were most of a gain's variance and nothing
+# could be told of it.
 N_SEEDS, SEEDS = 5, {"rig": 20}
-GROUPS = {"hydraulic": "run", "hydraulic_few": "run"}  # what intervals are for; without it series or blocks of time
+GROUPS = {
+    "hydraulic": "run",
+    "hydraulic_few": "run",
+}  # what intervals are for; without it series or blocks of time
 
 
-# -- what is measured -------------------------------------------------------------------------------------------------
+# -- what is measured ------------------------------------------------------------------------------
 
 
 def all_arms() -> dict[str, dict[str, Any]]:
     """Return every arm but the reference: the sharings, then what balances the tasks of `hard`."""
-    arms: dict[str, dict[str, Any]] = {name: {"sharing": name} for name in SHARINGS if name != "none"}
+    arms: dict[str, dict[str, Any]] = {
+        name: {"sharing": name} for name in SHARINGS if name != "none"
+    }
     balanced = [name for name in WEIGHTINGS if name not in ("uniform", "fixed")]
     arms |= {name: {"sharing": "hard", "weighting": name} for name in balanced}
     return arms | {name: {"sharing": "hard", "aggregator": name} for name in AGGREGATORS}
@@ -84,7 +95,11 @@ def read_config(name: str, **changes: Any) -> tuple[Samples, Splitter, MultiTask
     config = load_config(ROOT / "configs" / f"{name}.toml")
     samples = config.read()
     training = dataclasses.replace(config.estimator.get("training") or Training(), refit=False)
-    return samples, config.splitter(samples), config.make_estimator(**{"training": training, "verbose": 0, **changes})
+    return (
+        samples,
+        config.splitter(samples),
+        config.make_estimator(**{"training": training, "verbose": 0, **changes}),
+    )
 
 
 def beijing() -> Case:
@@ -112,11 +127,14 @@ def with_few_labels(case: Case, share: float) -> Case:
 def rig(draw: int = 0) -> Case:
     """Three related tasks and one that is not; 60 machines teach and validate, 540 others test, with all labels.
 
-    As many runs learn as in power.py, which says what a verdict takes here; only predicting more test runs is dearer.
+    As many runs learn as in power.py, which says what a verdict takes here; only predicting more
+    test runs is dearer.
     """
     samples = simulate_rig(6000, n_machines=600, n_timepoints=(24, 36), random_state=draw)
     backbone = FCN(filters=(16, 16, 16), kernel_sizes=(5, 3, 3))
-    estimator = MultiTaskEstimator(backbone=backbone, max_epochs=40, lr=0.01, random_state=100 * draw, verbose=0)
+    estimator = MultiTaskEstimator(
+        backbone=backbone, max_epochs=40, lr=0.01, random_state=100 * draw, verbose=0
+    )
     split = Splitter(by="group", test=0.9, validation=0.3).split(samples)
     return with_few_labels((samples, split, estimator), FEW)
 
@@ -135,21 +153,29 @@ CASES: dict[str, Callable[[], Case]] = {
 }
 
 
-# -- tables -----------------------------------------------------------------------------------------------------------
+# -- tables ----------------------------------------------------------------------------------------
 
 
 def table(comparison: Comparison) -> pd.DataFrame:
     """Return a row an arm: each task's gain and the mean gain, then seconds and parameters of a run, all networks.
 
-    A gain is in units of the trivial loss, plus = better than the reference, with its interval over seeds and test
-    groups; the mark is its verdict, of p values that are adjusted for the number of arms.
+    A gain is in units of the trivial loss, plus = better than the reference, with its interval over
+    seeds and test groups; the mark is its verdict, of p values that are adjusted for the number of
+    arms.
     """
     runs = comparison.runs[comparison.runs["status"] == "done"]
-    spent = runs.groupby(["arm", "seed", "fold"])[["seconds", "n_parameters"]].sum().groupby("arm").mean()
+    spent = (
+        runs.groupby(["arm", "seed", "fold"])[["seconds", "n_parameters"]]
+        .sum()
+        .groupby("arm")
+        .mean()
+    )
     rows = []
     for arm in comparison.arms:
         row: dict[str, Any] = {"arm": _written(arm)}
-        row |= {task.name: _gain(comparison.gains, arm=arm, task=task.name) for task in comparison.tasks}
+        row |= {
+            task.name: _gain(comparison.gains, arm=arm, task=task.name) for task in comparison.tasks
+        }
         row["mean gain"] = _gain(comparison.mean_gains, arm=arm)
         known = arm in spent.index
         row["seconds"] = f"{spent['seconds'][arm]:.1f}" if known else None
@@ -177,11 +203,18 @@ def told_table(comparison: Comparison) -> pd.DataFrame:
     for task, gains in tables:
         row = {"task": task}
         for verdict, title in TOLD.items():
-            found = gains[gains["verdict"] == verdict].sort_values("gain", ascending=verdict == HURTS)
-            row[title] = ", ".join(_told(*pair) for pair in zip(found["arm"], found["gain"], strict=True)) or None
+            found = gains[gains["verdict"] == verdict].sort_values(
+                "gain", ascending=verdict == HURTS
+            )
+            row[title] = (
+                ", ".join(_told(*pair) for pair in zip(found["arm"], found["gain"], strict=True))
+                or None
+            )
         same = [_written(arm) for arm in gains.loc[gains["verdict"] == SAME, "arm"]]
         row["the same ="] = ", ".join(same) if 0 < len(same) <= MOST_NAMED else len(same) or None
-        told.append(row | {"cannot be told ?": int((gains["verdict"] == CANNOT_TELL).sum()) or None})
+        told.append(
+            row | {"cannot be told ?": int((gains["verdict"] == CANNOT_TELL).sum()) or None}
+        )
     return pd.DataFrame(told)
 
 
@@ -189,9 +222,14 @@ def overview(comparisons: Mapping[str, Comparison]) -> pd.DataFrame:
     """Return a row an arm and a column a data set: the mean gain, its verdict, and that of the gain over `hard`."""
     columns = {}
     for name, comparison in comparisons.items():
-        gains, against = comparison.mean_gains, comparison.against("hard").mean_gains.set_index("arm")["verdict"]
+        gains, against = (
+            comparison.mean_gains,
+            comparison.against("hard").mean_gains.set_index("arm")["verdict"],
+        )
         columns[TITLES[name]] = {
-            _written(row.arm): f"{row.gain:+.3f} {MARKS[row.verdict]} {MARKS.get(against.get(row.arm), '')}".rstrip()
+            _written(
+                row.arm
+            ): f"{row.gain:+.3f} {MARKS[row.verdict]} {MARKS.get(against.get(row.arm), '')}".rstrip()
             for row in gains.itertuples()
         }
     return pd.DataFrame(columns).rename_axis("arm").reset_index()
@@ -213,7 +251,8 @@ def relatives(task: str) -> list[str]:
 def truth_table(comparison: Comparison) -> pd.DataFrame:
     """Return a row a task of the simulated rig: what is known of it, and what was found of every sharing.
 
-    A related task should gain, and the unrelated one should not; whatever cannot be told agrees with neither.
+    A related task should gain, and the unrelated one should not; whatever cannot be told agrees
+    with neither.
     """
     rows = []
     for task in comparison.tasks:
@@ -237,7 +276,9 @@ def _against_truth(gains: pd.DataFrame, arm: str, task: str, related: bool) -> s
 
 def _figure(comparison: Comparison, arm: str, task: str, metric: str) -> str | None:
     figures = comparison.figures
-    found = figures[(figures["arm"] == arm) & (figures["task"] == task) & (figures["metric"] == metric)]
+    found = figures[
+        (figures["arm"] == arm) & (figures["task"] == task) & (figures["metric"] == metric)
+    ]
     return None if found.empty else f"{found['mean'].iloc[0]:.3g} ± {found['sd'].iloc[0]:.2g}"
 
 
@@ -262,7 +303,10 @@ def page(name: str, comparison: Comparison) -> str:
         markdown_table(table(comparison)),
     ]
     if name == "rig":
-        parts += ["What is known of the rig, beside what was found:", markdown_table(truth_table(comparison))]
+        parts += [
+            "What is known of the rig, beside what was found:",
+            markdown_table(truth_table(comparison)),
+        ]
     if "hard" in comparison.arms:
         parts += [
             "What can be told from `hard`, and its gain over it:",
@@ -271,10 +315,12 @@ def page(name: str, comparison: Comparison) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-# -- the command ------------------------------------------------------------------------------------------------------
+# -- the command -----------------------------------------------------------------------------------
 
 
-def measure(name: str, arms: Mapping[str, Any], options: argparse.Namespace, seconds: float) -> Comparison:
+def measure(
+    name: str, arms: Mapping[str, Any], options: argparse.Namespace, seconds: float
+) -> Comparison:
     """Conduct, or take up, the study of one data set."""
     samples, split, estimator = CASES[name]()
     return compare(
@@ -303,7 +349,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=CASES, default=list(CASES), metavar="DATASET")
     parser.add_argument("--arms", nargs="+", help="without the reference, which is always there")
-    parser.add_argument("--seeds", type=int, help=f"of every data set; by default {N_SEEDS}, but 20 of the rig")
+    parser.add_argument(
+        "--seeds", type=int, help=f"of every data set; by default {N_SEEDS}, but 20 of the rig"
+    )
     parser.add_argument("--budget", default="55m", help="of the whole command")
     parser.add_argument("--jobs", type=int, default=default_n_jobs("cpu"))
     parser.add_argument("--folder", type=Path, default=ROOT / "runs" / "sharing")
@@ -318,11 +366,16 @@ def main() -> None:
             print(f"{name}: no time is left of --budget; the same command goes on with it.")
             continue
         comparisons[name] = measure(name, arms, options, left)
-        text, figures = page(name, comparisons[name]), markdown_table(figures_table(comparisons[name]))
+        text, figures = (
+            page(name, comparisons[name]),
+            markdown_table(figures_table(comparisons[name])),
+        )
         (options.folder / f"{name}.md").write_text(f"{text}\n{figures}\n", encoding="utf-8")
         print(text, flush=True)
     if "hard" in arms:
-        print(f"Mean gains; verdicts against `none`, then against `hard`:\n\n{markdown_table(overview(comparisons))}")
+        print(
+            f"Mean gains; verdicts against `none`, then against `hard`:\n\n{markdown_table(overview(comparisons))}"
+        )
 
 
 if __name__ == "__main__":

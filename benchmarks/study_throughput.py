@@ -1,9 +1,11 @@
 """Time one study done in three ways: a fit after another with all threads, with one thread, and a process a core.
 
-    python benchmarks/study_throughput.py [--seeds 4] [--runs 400] [--epochs 16] [--jobs N] [--rounds 1]
+    python benchmarks/study_throughput.py [--seeds 4] [--runs 400] [--epochs 16] [--jobs N]
+    [--rounds 1]
 
-A process a core with one thread each must give the same bits as one process with one thread, and on two cores take at
-most 1 / 1.5 of the time of one process with two threads (which rounds differently: the difference is printed).
+A process a core with one thread each must give the same bits as one process with one thread, and on
+two cores take at most 1 / 1.5 of the time of one process with two threads (which rounds
+differently: the difference is printed).
 """
 
 from __future__ import annotations
@@ -76,10 +78,14 @@ def main() -> None:
     print(f"one after another, 1 thread   {medians['one']:7.1f} s")
     print(f"a process a core, 1 thread    {medians['processes']:7.1f} s")
     ratio = medians["threads"] / medians["processes"]
-    print(f"ratio of the first to the last: {ratio:.2f} (goal >= {GOAL}: {'reached' if ratio >= GOAL else 'MISSED'})")
+    print(
+        f"ratio of the first to the last: {ratio:.2f} (goal >= {GOAL}: {'reached' if ratio >= GOAL else 'MISSED'})"
+    )
     same = difference(one, processes) == 0
     print(f"processes and one thread: {'the same bits' if same else 'DIFFERENT'}")
-    print(f"processes and {options.jobs} threads: answers differ by at most {difference(threads, processes):.1e}")
+    print(
+        f"processes and {options.jobs} threads: answers differ by at most {difference(threads, processes):.1e}"
+    )
 
 
 if __name__ == "__main__":

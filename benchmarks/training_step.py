@@ -2,14 +2,16 @@
 
     python benchmarks/training_step.py [--threads 1] [--rounds 5] [--samples N] [--bare]
 
-Data: Beijing PM2.5 as windows of 24 hours x 4 channels (33,387 of them, from ``../shared/data`` where present, else
-random numbers of that shape), two complete tasks. Network: LSTM-FCN, AdamW (fused), gradients clipped, no validation.
-Everyone trains a copy of the very module that our estimator built, on the same standardised labels. In each round each
-trains one epoch, in an order that rotates; figures are medians of rounds. The goal: at most 1.05 times the fastest.
+Data: Beijing PM2.5 as windows of 24 hours x 4 channels (33,387 of them, from ``../shared/data``
+where present, else random numbers of that shape), two complete tasks. Network: LSTM-FCN, AdamW
+(fused), gradients clipped, no validation. Everyone trains a copy of the very module that our
+estimator built, on the same standardised labels. In each round each trains one epoch, in an order
+that rotates; figures are medians of rounds. The goal: at most 1.05 times the fastest.
 
-Wall time says what a user waits for; CPU time is the steadier figure where other processes want the same cores (with
-one thread; with more it counts the threads that wait, too). ``--bare`` gives the peers pre-scaled arrays and a network
-without our input layer (scaling, imputing), which no user of raw arrays could run.
+Wall time says what a user waits for; CPU time is the steadier figure where other processes want the
+same cores (with one thread; with more it counts the threads that wait, too). ``--bare`` gives the
+peers pre-scaled arrays and a network without our input layer (scaling, imputing), which no user of
+raw arrays could run.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ GOAL = 1.05
 BEIJING = Path(__file__).resolve().parents[2] / "shared" / "data" / "beijing_pm25.csv"
 
 
-# -- the same for everyone --------------------------------------------------------------------------------------------
+# -- the same for everyone -------------------------------------------------------------------------
 
 
 def make_samples(n_samples: int) -> tuple[Samples, str]:
@@ -48,7 +50,9 @@ def make_samples(n_samples: int) -> tuple[Samples, str]:
         samples = load_beijing_pm25(BEIJING, missing_rows="drop", on_gap="ignore")
         return samples[:n_samples], "Beijing PM2.5"
     rng = np.random.default_rng(0)
-    y = pd.DataFrame({"cbwd": rng.choice(list("abcd"), n_samples), "pm2.5": rng.normal(size=n_samples)})
+    y = pd.DataFrame(
+        {"cbwd": rng.choice(list("abcd"), n_samples), "pm2.5": rng.normal(size=n_samples)}
+    )
     return Samples.from_arrays(rng.normal(size=(n_samples, 4, 24)), y), "random numbers"
 
 
@@ -80,7 +84,11 @@ def adamw(network: nn.Module) -> torch.optim.Optimizer:
     return torch.optim.AdamW(network.parameters(), lr=LR, weight_decay=0.01, fused=True)
 
 
-def step(network: nn.Module, optimizer: torch.optim.Optimizer, batch: tuple[Tensor, tuple[Tensor, Tensor]]) -> Tensor:
+def step(
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    batch: tuple[Tensor, tuple[Tensor, Tensor]],
+) -> Tensor:
     optimizer.zero_grad()
     loss = TwoTaskLoss()(network(batch[0]), batch[1])
     loss.backward()
@@ -89,7 +97,7 @@ def step(network: nn.Module, optimizer: torch.optim.Optimizer, batch: tuple[Tens
     return loss.detach()
 
 
-# -- the peers: from a network and tensors to a function that trains one epoch ----------------------------------------
+# -- the peers: from a network and tensors to a function that trains one epoch ---------------------
 
 
 def plain_loop(network: nn.Module, x: Tensor, codes: tuple[Tensor, Tensor]) -> Callable[[], None]:
@@ -108,7 +116,10 @@ def plain_loop(network: nn.Module, x: Tensor, codes: tuple[Tensor, Tensor]) -> C
 
 def loader_loop(network: nn.Module, x: Tensor, codes: tuple[Tensor, Tensor]) -> Callable[[], None]:
     """The loop of the tutorials: a DataLoader, and the loss read in every step."""
-    optimizer, loader = adamw(network), DataLoader(TensorDataset(x, *codes), BATCH_SIZE, shuffle=True)
+    optimizer, loader = (
+        adamw(network),
+        DataLoader(TensorDataset(x, *codes), BATCH_SIZE, shuffle=True),
+    )
 
     def epoch() -> None:
         network.train()
@@ -155,7 +166,9 @@ def skorch_net(network: nn.Module, x: Tensor, codes: tuple[Tensor, Tensor]) -> C
     return lambda: net.partial_fit(pairs, None)
 
 
-def lightning_trainer(network: nn.Module, x: Tensor, codes: tuple[Tensor, Tensor]) -> Callable[[], np.ndarray]:
+def lightning_trainer(
+    network: nn.Module, x: Tensor, codes: tuple[Tensor, Tensor]
+) -> Callable[[], np.ndarray]:
     """Lightning's Trainer with logger, bar, checkpoints and summary off; returns its own time of the epoch."""
     import lightning
 
@@ -172,7 +185,9 @@ def lightning_trainer(network: nn.Module, x: Tensor, codes: tuple[Tensor, Tensor
         def configure_optimizers(self) -> torch.optim.Optimizer:
             return adamw(self.network)
 
-    off = dict.fromkeys(("logger", "enable_progress_bar", "enable_checkpointing", "enable_model_summary"), False)
+    off = dict.fromkeys(
+        ("logger", "enable_progress_bar", "enable_checkpointing", "enable_model_summary"), False
+    )
     loader, module = DataLoader(TensorDataset(x, *codes), BATCH_SIZE, shuffle=True), Module()
 
     class Clock(lightning.Callback):
@@ -204,7 +219,7 @@ PEERS = {
 OURS = "multitide"
 
 
-# -- the measurement --------------------------------------------------------------------------------------------------
+# -- the measurement -------------------------------------------------------------------------------
 
 
 def now() -> np.ndarray:
@@ -223,7 +238,10 @@ class Interleaved(Callback):
     def on_train_begin(self, trainer: Any) -> None:
         x = torch.from_numpy(np.ascontiguousarray(self.samples.gather(slice(None))))
         targets = trainer.network.target_list
-        codes = tuple(torch.from_numpy(target.encode(self.samples.y[target.task.columns])) for target in targets)
+        codes = tuple(
+            torch.from_numpy(target.encode(self.samples.y[target.task.columns]))
+            for target in targets
+        )
         if self.bare:
             with torch.no_grad():
                 x = trainer.network.inputs(x)
@@ -232,7 +250,9 @@ class Interleaved(Callback):
             try:
                 self.peers[name] = make(Bare(network) if self.bare else network, x, codes)
             except ImportError as error:
-                print(f"{name}: skipped, {error.name} is not installed (pip install 'multitide[bench]')")
+                print(
+                    f"{name}: skipped, {error.name} is not installed (pip install 'multitide[bench]')"
+                )
 
     def on_epoch_begin(self, trainer: Any) -> None:
         self.begin = now()
@@ -254,7 +274,9 @@ class Interleaved(Callback):
         wall, cpu = (pd.DataFrame(self.seconds).map(lambda both, i=i: both[i]) for i in (0, 1))
         fastest = wall.median().idxmin()
         rounds = wall.div(wall[fastest], axis=0)
-        table = pd.DataFrame({"wall s": wall.median(), "ratio": wall.median() / wall.median().min()})
+        table = pd.DataFrame(
+            {"wall s": wall.median(), "ratio": wall.median() / wall.median().min()}
+        )
         table["lower"], table["upper"] = rounds.quantile(0.25), rounds.quantile(0.75)
         table["cpu s"], table["cpu ratio"] = cpu.median(), cpu.median() / cpu.median().min()
         return table.sort_values("ratio").round(3)
@@ -265,11 +287,15 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--samples", type=int, default=N_SAMPLES)
-    parser.add_argument("--bare", action="store_true", help="peers without our input layer, on scaled arrays")
+    parser.add_argument(
+        "--bare", action="store_true", help="peers without our input layer, on scaled arrays"
+    )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     samples, source = make_samples(options.samples)
-    print(f"{samples.shape} from {source}, batch {BATCH_SIZE}, {options.threads} thread(s), {options.rounds} rounds")
+    print(
+        f"{samples.shape} from {source}, batch {BATCH_SIZE}, {options.threads} thread(s), {options.rounds} rounds"
+    )
     interleaved = Interleaved(samples, options.bare)
     MultiTaskEstimator(
         ["cbwd", "pm2.5"],
@@ -284,7 +310,9 @@ def main() -> None:
     table = interleaved.table()
     print(table.to_string())
     ratio = table.loc[OURS, "ratio"]
-    print(f"ours / fastest: {ratio:.3f} wall, {table.loc[OURS, 'cpu ratio']:.3f} cpu (goal: at most {GOAL})")
+    print(
+        f"ours / fastest: {ratio:.3f} wall, {table.loc[OURS, 'cpu ratio']:.3f} cpu (goal: at most {GOAL})"
+    )
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """Draw how much of a gradient arrives at each time step of an RNN with sigmoid, an RNN with tanh, and an LSTM.
 
-    python benchmarks/vanishing_gradients.py [--steps 60] [--out docs/figures/vanishing_gradients.svg]
+    python benchmarks/vanishing_gradients.py [--steps 60] [--out
+    docs/figures/vanishing_gradients.svg]
 
-The tanh RNN and the LSTM are ours, fresh, and measured by `gradient_flow`: one layer of 64 units, one direction, random
-series of 4 channels, a number as the task. The sigmoid RNN, which nobody should train and which is no backbone, is
-written out in torch with weights drawn as torch draws the others'. Norms are divided by that of the last step.
+The tanh RNN and the LSTM are ours, fresh, and measured by `gradient_flow`: one layer of 64 units,
+one direction, random series of 4 channels, a number as the task. The sigmoid RNN, which nobody
+should train and which is no backbone, is written out in torch with weights drawn as torch draws the
+others'. Norms are divided by that of the last step.
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ def sigmoid_rnn(x: torch.Tensor) -> np.ndarray:
     """Return the norm of the gradient at each step of a squared error on the last state's mixture."""
     torch.manual_seed(0)
     bound = 1 / math.sqrt(HIDDEN)
-    inward, again, out = (torch.empty(HIDDEN, n).uniform_(-bound, bound) for n in (CHANNELS, HIDDEN, 1))
+    inward, again, out = (
+        torch.empty(HIDDEN, n).uniform_(-bound, bound) for n in (CHANNELS, HIDDEN, 1)
+    )
     x = x.clone().requires_grad_()
     state = torch.zeros(len(x), HIDDEN)
     for step in range(x.shape[2]):

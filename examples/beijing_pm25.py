@@ -2,8 +2,9 @@
 
     python examples/beijing_pm25.py [path/to/beijing_pm25.csv]
 
-Reads ../shared/data where it lies there; else downloads the table once. A few minutes on one core. The settings are
-those of configs/beijing_pm25.toml; what each of them is worth, and how the figures compare: docs/beijing.md.
+Reads ../shared/data where it lies there; else downloads the table once. A few minutes on one core.
+The settings are those of configs/beijing_pm25.toml; what each of them is worth, and how the figures
+compare: docs/beijing.md.
 """
 
 from __future__ import annotations

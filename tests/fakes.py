@@ -14,7 +14,8 @@ from multitide.data._splits import Splitter
 from multitide.study.design._protocol import Protocol, make_protocol
 from multitide.tasks import resolve_tasks
 
-# Standard deviation of the error on "load" (whose own is 10): sharing helps it; "state" does not care.
+# Standard deviation of the error on "load" (whose own is 10): sharing helps it; "state" does not
+# care.
 ERRORS = {"none": 6.0, "hard": 3.0}
 RANDOM = Splitter(by="random", test=0.4, validation=0.2)
 
@@ -22,7 +23,9 @@ RANDOM = Splitter(by="random", test=0.4, validation=0.2)
 class Quick(MultiTaskEstimator):
     """Answers each task from the series, which hold the truth, with an error that depends on sharing and seed."""
 
-    def fit(self, X: Any, y: Any = None, *, validation: Any = None, callbacks: Any = (), **_: Any) -> Self:
+    def fit(
+        self, X: Any, y: Any = None, *, validation: Any = None, callbacks: Any = (), **_: Any
+    ) -> Self:
         if self.lr == 13:
             raise RuntimeError("the network caught fire")
         self.tasks_ = self.tasks
@@ -31,7 +34,10 @@ class Quick(MultiTaskEstimator):
         self.seen_ = (len(X), None if validation is None else len(validation))
         self.best_epoch_ = dict.fromkeys(names, 2)
         rows = [
-            (epoch, name, side, 1 / epoch) for epoch in (1, 2) for name in names for side in ("train", "validation")
+            (epoch, name, side, 1 / epoch)
+            for epoch in (1, 2)
+            for name in names
+            for side in ("train", "validation")
         ]
         self.history_ = pd.DataFrame(rows, columns=["epoch", "task", "side", "loss"])
         for callback in callbacks:
@@ -59,12 +65,16 @@ class Quick(MultiTaskEstimator):
         return {"state": pd.DataFrame({"high": high, "low": 1 - high})} if "state" in names else {}
 
 
-def make_study_samples(n: int = 300, missing: float = 0.2, seed: int = 0, n_series: int | None = None) -> Samples:
+def make_study_samples(
+    n: int = 300, missing: float = 0.2, seed: int = 0, n_series: int | None = None
+) -> Samples:
     """Series of 4 equal steps: the class is the sign of channel 0, the number 100 + 10 times channel 1."""
     rng = np.random.default_rng(seed)
     level = rng.normal(size=(n, 2))
     X = np.repeat(level[:, :, None], 4, axis=2).astype(np.float32)
-    y = pd.DataFrame({"state": np.where(level[:, 0] > 0, "high", "low"), "load": 100 + 10 * level[:, 1]})
+    y = pd.DataFrame(
+        {"state": np.where(level[:, 0] > 0, "high", "low"), "load": 100 + 10 * level[:, 1]}
+    )
     for column in y:
         y[column] = y[column].mask(rng.random(n) < missing)
     series = None if n_series is None else np.arange(n) % n_series

@@ -26,7 +26,13 @@ SMALL = LSTMFCN(hidden_size=8, filters=(8, 8, 4), kernel_sizes=(5, 3, 3))
 
 def small(**params: Any) -> MultiTaskEstimator:
     """Return an estimator that trains in a second; `params` override its settings."""
-    defaults: dict[str, Any] = {"backbone": SMALL, "max_epochs": 4, "random_state": 0, "verbose": 0, "device": "cpu"}
+    defaults: dict[str, Any] = {
+        "backbone": SMALL,
+        "max_epochs": 4,
+        "random_state": 0,
+        "verbose": 0,
+        "device": "cpu",
+    }
     return MultiTaskEstimator(**(defaults | params))
 
 
@@ -35,18 +41,23 @@ def make_arrays(
 ) -> tuple[np.ndarray, pd.DataFrame]:
     """Return X (n, n_channels, n_timepoints) and y with a class of text and a number, each missing in places.
 
-    The class is the sign of the first channel's mean, the number 100 + 10 times the second channel's mean.
+    The class is the sign of the first channel's mean, the number 100 + 10 times the second
+    channel's mean.
     """
     rng = np.random.default_rng(seed)
     level = rng.normal(size=(n, n_channels, 1))
     X = (level + 0.3 * rng.normal(size=(n, n_channels, n_timepoints))).astype(np.float32)
-    y = pd.DataFrame({"state": np.where(level[:, 0, 0] > 0, "high", "low"), "load": 100 + 10 * level[:, 1, 0]})
+    y = pd.DataFrame(
+        {"state": np.where(level[:, 0, 0] > 0, "high", "low"), "load": 100 + 10 * level[:, 1, 0]}
+    )
     for column in y:
         y[column] = y[column].mask(rng.random(n) < missing)
     return X, y
 
 
-def make_samples(n: int = 96, missing: float = 0.3, seed: int = 0, unequal: bool = False) -> Samples:
+def make_samples(
+    n: int = 96, missing: float = 0.3, seed: int = 0, unequal: bool = False
+) -> Samples:
     """Return the arrays of `make_arrays` as samples; with `unequal`, series of 14 to 20 steps."""
     X, y = make_arrays(n, missing=missing, seed=seed)
     if not unequal:
@@ -56,14 +67,21 @@ def make_samples(n: int = 96, missing: float = 0.3, seed: int = 0, unequal: bool
 
 
 def make_trainer(
-    given: dict[str, Samples], training: Training | None = None, callbacks: Sequence[Callback] = (), **params: Any
+    given: dict[str, Samples],
+    training: Training | None = None,
+    callbacks: Sequence[Callback] = (),
+    **params: Any,
 ) -> Trainer:
     """Build a trainer on all samples of some data sets, with heads that let gradients through."""
     estimator = small(**params)
     recipe = make_recipe(estimator.get_params(deep=False))
-    tasks = resolve_tasks(estimator.tasks, pd.concat([samples.y for samples in given.values()], ignore_index=True))
+    tasks = resolve_tasks(
+        estimator.tasks, pd.concat([samples.y for samples in given.values()], ignore_index=True)
+    )
     none = np.array([], dtype=np.int64)
-    group = Group([Domain(name, s, np.arange(len(s)), none) for name, s in given.items()], tasks, recipe)
+    group = Group(
+        [Domain(name, s, np.arange(len(s)), none) for name, s in given.items()], tasks, recipe
+    )
     torch.manual_seed(0)
     network = group.make_network()
     for head in network.heads:

@@ -49,7 +49,9 @@ def test_every_loss_starts_at_one() -> None:
         losses: dict[str, float] = {}  # noqa: RUF012
 
         def on_train_begin(self, trainer: Trainer) -> None:
-            trainer._streams = [replace(stream, validation=stream.train) for stream in trainer._streams]
+            trainer._streams = [
+                replace(stream, validation=stream.train) for stream in trainer._streams
+            ]
             self.losses = trainer.validate().losses
 
     seen = FirstLosses()
@@ -61,7 +63,9 @@ def test_every_loss_starts_at_one() -> None:
 
 def test_same_seed_same_bits_and_another_seed_others() -> None:
     samples = make_samples()
-    first, again, other = (small(random_state=seed).fit(samples).predict(samples)["load"] for seed in (0, 0, 1))
+    first, again, other = (
+        small(random_state=seed).fit(samples).predict(samples)["load"] for seed in (0, 0, 1)
+    )
     assert (first == again).all()
     assert (first != other).any()
 
@@ -81,10 +85,15 @@ def test_fitting_leaves_torchs_generator_and_the_data_alone() -> None:
 def test_sharing_none_is_a_fit_a_task() -> None:
     samples = make_samples()
     apart = small(sharing="none", validation=None).fit(samples)
-    together = apart.predict_proba(samples)["state"].to_numpy(), apart.predict(samples)["load"].to_numpy()
+    together = (
+        apart.predict_proba(samples)["state"].to_numpy(),
+        apart.predict(samples)["load"].to_numpy(),
+    )
     alone_state = small(tasks=["state"], validation=None).fit(samples)
     alone_load = small(tasks=["load"], validation=None).fit(samples)
-    np.testing.assert_array_equal(together[0], alone_state.predict_proba(samples)["state"].to_numpy())
+    np.testing.assert_array_equal(
+        together[0], alone_state.predict_proba(samples)["state"].to_numpy()
+    )
     np.testing.assert_array_equal(together[1], alone_load.predict(samples)["load"].to_numpy())
 
 
@@ -95,8 +104,13 @@ def test_keep_per_task_answers_each_task_by_its_own_best_epoch_and_stores_the_jo
     validation = rows.pivot_table(index="epoch", columns="task", values="loss")
     assert estimator.best_epoch_ == validation.idxmin().to_dict()
     joint = small(keep="joint", max_epochs=12, lr=0.02).fit(samples)
-    assert joint.best_epoch_["state"] == joint.best_epoch_["load"] == validation.mean(axis=1).idxmin()
-    stored, expected = estimator.model_.network_list[0].state_dict(), joint.model_.network_list[0].state_dict()
+    assert (
+        joint.best_epoch_["state"] == joint.best_epoch_["load"] == validation.mean(axis=1).idxmin()
+    )
+    stored, expected = (
+        estimator.model_.network_list[0].state_dict(),
+        joint.model_.network_list[0].state_dict(),
+    )
     assert all(torch.equal(stored[name], expected[name]) for name in expected)
 
 
@@ -109,9 +123,14 @@ def test_early_stopping_and_the_best_epoch_agree_with_the_history() -> None:
 
 def test_refit_repeats_the_chosen_number_of_epochs_on_all_rows() -> None:
     samples = make_samples(n=80)
-    first, refitted = small(max_epochs=6).fit(samples), small(max_epochs=6, training=Training(refit=True)).fit(samples)
+    first, refitted = (
+        small(max_epochs=6).fit(samples),
+        small(max_epochs=6, training=Training(refit=True)).fit(samples),
+    )
     assert refitted.best_epoch_ == first.best_epoch_
-    pd.testing.assert_frame_equal(refitted.history_.drop(columns="seconds"), first.history_.drop(columns="seconds"))
+    pd.testing.assert_frame_equal(
+        refitted.history_.drop(columns="seconds"), first.history_.drop(columns="seconds")
+    )
     assert (refitted.predict(samples)["load"] != first.predict(samples)["load"]).any()
 
 
@@ -192,12 +211,18 @@ class EndRefit(Callback):
 
 
 @pytest.mark.parametrize("epoch", [1, 4])
-def test_ctrl_c_in_a_refit_keeps_what_the_first_run_has_learned(epoch: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_ctrl_c_in_a_refit_keeps_what_the_first_run_has_learned(
+    epoch: int, caplog: pytest.LogCaptureFixture
+) -> None:
     samples = make_samples()
     params: dict[str, Any] = {"max_epochs": 6, "lr": 0.02, "keep": "per_task", "random_state": 1}
     first = small(**params).fit(samples)
-    assert min(first.best_epoch_.values()) < 4 < max(first.best_epoch_.values())  # one must not stand alone
-    estimator = small(training=Training(refit=True), **params).fit(samples, callbacks=[EndRefit(epoch)])
+    assert (
+        min(first.best_epoch_.values()) < 4 < max(first.best_epoch_.values())
+    )  # one must not stand alone
+    estimator = small(training=Training(refit=True), **params).fit(
+        samples, callbacks=[EndRefit(epoch)]
+    )
     pd.testing.assert_frame_equal(estimator.predict(samples), first.predict(samples))
     assert "The refit was interrupted" in caplog.text
 
@@ -231,15 +256,20 @@ def test_verbose_0_is_silent(capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr() == ("", "")
 
 
-# -- scikit-learn ----------------------------------------------------------------------------------------------------
+# -- scikit-learn ----------------------------------------------------------------------------------
 
 
 def test_clone_and_nested_parameters() -> None:
-    estimator = small(tasks=[Classification("state"), Regression("load", loss="mae")], training=Training(patience=3))
+    estimator = small(
+        tasks=[Classification("state"), Regression("load", loss="mae")],
+        training=Training(patience=3),
+    )
     twin = clone(estimator)
     assert twin.get_params(deep=False) == estimator.get_params(deep=False)
     assert twin.backbone is not estimator.backbone
-    named = MultiTaskEstimator().set_params(backbone__hidden_size=16, training__patience=None, lr=0.1)
+    named = MultiTaskEstimator().set_params(
+        backbone__hidden_size=16, training__patience=None, lr=0.1
+    )
     assert named.backbone == LSTMFCN(hidden_size=16)
     assert named.training == Training(patience=None)
     assert named.lr == 0.1
@@ -254,7 +284,9 @@ def test_train_test_split_and_cross_val_score_and_grid_search_and_pipeline() -> 
     train_X, test_X, train_y, test_y = train_test_split(X, y, random_state=0)
     assert np.isfinite(small().fit(train_X, train_y).score(test_X, test_y))
     assert np.isfinite(cross_val_score(small(), X, y, cv=2)).all()
-    search = GridSearchCV(small(max_epochs=1), {"backbone__hidden_size": [4, 8], "lr": [0.01]}, cv=2).fit(X, y)
+    search = GridSearchCV(
+        small(max_epochs=1), {"backbone__hidden_size": [4, 8], "lr": [0.01]}, cv=2
+    ).fit(X, y)
     assert search.best_params_["backbone__hidden_size"] in {4, 8}
     assert Pipeline([("model", small())]).fit(X, y).predict(X).shape == (80, 2)
 
@@ -270,15 +302,23 @@ def test_pickle_and_not_fitted() -> None:
         _ = clone(estimator).classes_
 
 
-# -- wrong input -----------------------------------------------------------------------------------------------------
+# -- wrong input -----------------------------------------------------------------------------------
 
 
 def test_all_wrong_parameters_are_named_at_once() -> None:
-    wrong = MultiTaskEstimator(backbone="lstm_fnc", max_epochs=0, lr=-1, keep="best", training=Training(clip_norm=0))
+    wrong = MultiTaskEstimator(
+        backbone="lstm_fnc", max_epochs=0, lr=-1, keep="best", training=Training(clip_norm=0)
+    )
     with pytest.raises(ParameterError) as caught:
         wrong.fit(*make_arrays())
     message = str(caught.value)
-    for part in ("Did you mean 'lstm_fcn'?", "`max_epochs`", "`lr`", "`keep`", "`training.clip_norm`"):
+    for part in (
+        "Did you mean 'lstm_fcn'?",
+        "`max_epochs`",
+        "`lr`",
+        "`keep`",
+        "`training.clip_norm`",
+    ):
         assert part in message
 
 
@@ -314,16 +354,24 @@ def test_series_too_short_for_the_backbone_are_refused_in_company_too() -> None:
     rng = np.random.default_rng(0)
     short, long = (rng.normal(size=(3, n)) for n in (8, 20))
     for given in ([short], [short, long]):
-        with pytest.raises(DataError, match=r"at least 9 time steps for the backbone LSTMFCN; got 8\. Use longer"):
+        with pytest.raises(
+            DataError, match=r"at least 9 time steps for the backbone LSTMFCN; got 8\. Use longer"
+        ):
             estimator.predict(given)
-    with pytest.raises(DataError, match=r"backbone CNN1D; the shortest of 2 series has 8 .* a larger `padding`"):
-        small(backbone="cnn1d", tasks=["load"]).fit([short, long], pd.DataFrame({"load": [0.5, 1.0]}), validation=None)
+    with pytest.raises(
+        DataError, match=r"backbone CNN1D; the shortest of 2 series has 8 .* a larger `padding`"
+    ):
+        small(backbone="cnn1d", tasks=["load"]).fit(
+            [short, long], pd.DataFrame({"load": [0.5, 1.0]}), validation=None
+        )
 
 
 def test_validation_samples_without_any_label_are_refused() -> None:
     unlabelled = make_samples(seed=1)
     unlabelled = unlabelled.replace(y=unlabelled.y.assign(state=None, load=np.nan))
-    with pytest.raises(DataError, match="`validation` must have a label of some task; got none in 96 rows"):
+    with pytest.raises(
+        DataError, match="`validation` must have a label of some task; got none in 96 rows"
+    ):
         small().fit(make_samples(), validation=unlabelled)
 
 
@@ -338,9 +386,15 @@ def test_a_task_without_labels_on_the_validation_side_is_refused() -> None:
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"aggregator": "pcgrad", "weighting": "dwa"}, "`weighting` must be 'uniform' beside an aggregator"),
+        (
+            {"aggregator": "pcgrad", "weighting": "dwa"},
+            "`weighting` must be 'uniform' beside an aggregator",
+        ),
         ({"aggregator": "pcgrad", "sharing": "soft"}, "gradients meet nowhere"),
-        ({"aggregator": PCGrad(at="features"), "sharing": Hard(branch=1)}, "`aggregator.at` must be one of"),
+        (
+            {"aggregator": PCGrad(at="features"), "sharing": Hard(branch=1)},
+            "`aggregator.at` must be one of",
+        ),
         ({"aggregator": "pcgard"}, "Did you mean 'pcgrad'?"),
     ],
 )
@@ -351,7 +405,9 @@ def test_parts_without_a_meaning_together_are_refused(params: dict[str, Any], me
 
 @pytest.mark.parametrize("name", AGGREGATORS)
 def test_every_aggregator_trains_with_missing_labels(name: str) -> None:
-    estimator = small(aggregator=AGGREGATORS[name](at="features"), max_epochs=2).fit(make_samples(missing=0.6))
+    estimator = small(aggregator=AGGREGATORS[name](at="features"), max_epochs=2).fit(
+        make_samples(missing=0.6)
+    )
     assert np.isfinite(estimator.history_["loss"]).all()
 
 

@@ -23,7 +23,9 @@ from multitide.training._trainer import Trainer
 @pytest.mark.parametrize("fitted", [True, False])
 def test_norms_are_those_of_a_pass_back_by_hand(fitted: bool) -> None:
     samples = make_samples(missing=0)
-    estimator = small(backbone=LSTM(hidden_size=4, num_layers=1), inputs={"scale": "none"}, max_epochs=2, lr=0.05)
+    estimator = small(
+        backbone=LSTM(hidden_size=4, num_layers=1), inputs={"scale": "none"}, max_epochs=2, lr=0.05
+    )
     if fitted:
         estimator.fit(samples)
     flow = gradient_flow(estimator, samples)
@@ -42,12 +44,16 @@ def test_norms_are_those_of_a_pass_back_by_hand(fitted: bool) -> None:
     np.testing.assert_allclose(flow.by_step["load"], x.grad.norm(dim=(0, 1)), rtol=1e-4)
     for name, parameter in network.named_parameters():
         if parameter.grad is not None:
-            assert flow.by_layer.loc[name, "load"] == pytest.approx(float(parameter.grad.norm()), rel=1e-4, abs=1e-9)
+            assert flow.by_layer.loc[name, "load"] == pytest.approx(
+                float(parameter.grad.norm()), rel=1e-4, abs=1e-9
+            )
 
 
 def test_a_plain_rnn_forgets_where_an_lstm_does_not_and_it_can_be_drawn() -> None:
     samples = make_samples(missing=0.3, unequal=True)
-    flow: GradientFlow = gradient_flow(small(backbone=RNN(num_layers=1, bidirectional=False)), samples)
+    flow: GradientFlow = gradient_flow(
+        small(backbone=RNN(num_layers=1, bidirectional=False)), samples
+    )
     ends = flow.by_step[TOTAL]
     assert ends.iloc[0] < ends.iloc[12]
     ax = flow_by_step(flow, Figure().subplots())
@@ -57,7 +63,9 @@ def test_a_plain_rnn_forgets_where_an_lstm_does_not_and_it_can_be_drawn() -> Non
 
 def test_labels_may_be_given_beside_samples() -> None:
     samples = make_samples()
-    beside = gradient_flow(small(), samples.replace(y=samples.y.iloc[::-1].reset_index(drop=True)), samples.y)
+    beside = gradient_flow(
+        small(), samples.replace(y=samples.y.iloc[::-1].reset_index(drop=True)), samples.y
+    )
     pd.testing.assert_frame_equal(beside.by_step, gradient_flow(small(), samples).by_step)
 
 

@@ -19,7 +19,17 @@ from multitide.cli import app
 from multitide.cli._methods import TITLES, short
 from multitide.errors import ParameterError
 from multitide.fitting._recipe import PART_PARAMETERS
-from multitide.methods import KINDS, MATCHED, defaults, first_sentence, goes_with, in_words, methods, mismatches, papers
+from multitide.methods import (
+    KINDS,
+    MATCHED,
+    defaults,
+    first_sentence,
+    goes_with,
+    in_words,
+    methods,
+    mismatches,
+    papers,
+)
 from multitide.sharing import Hard, SoftHard
 
 TABLE = methods()
@@ -33,7 +43,7 @@ def row_of(kind: str, name: str) -> dict[str, Any]:
     return row
 
 
-# -- what it says of each part ----------------------------------------------------------------------------------------
+# -- what it says of each part ---------------------------------------------------------------------
 
 
 def test_every_registered_part_is_listed_once() -> None:
@@ -55,7 +65,9 @@ def test_papers_are_whole_references() -> None:
     assert len(every) > 30
     for paper in every:
         assert re.search(r'^[A-Z].*, ".*", .*\b(19|20)\d\d.*https://\S+$', paper), paper
-    assert {kind for kind, listed in zip(TABLE["kind"], TABLE["papers"], strict=True) if listed} >= set(MATCHED)
+    assert {
+        kind for kind, listed in zip(TABLE["kind"], TABLE["papers"], strict=True) if listed
+    } >= set(MATCHED)
     assert all(TABLE.loc[TABLE["kind"] == "aggregator", "papers"].map(bool))
 
 
@@ -63,8 +75,9 @@ def test_parameters_are_those_of_the_constructor_with_their_defaults() -> None:
     for kind, registry in PART_PARAMETERS.items():
         for name, part in registry.items():
             assert row_of(kind, name)["parameters"] == part().get_params(deep=False)
-    assert row_of("task", "regression")["parameters"] | {"loss": "mse", "name": "(required)"} == (
-        row_of("task", "regression")["parameters"]
+    assert (
+        row_of("task", "regression")["parameters"] | {"loss": "mse", "name": "(required)"}
+        == (row_of("task", "regression")["parameters"])
     )
     assert defaults(len) == {}
 
@@ -73,7 +86,10 @@ def test_parameters_are_those_of_the_constructor_with_their_defaults() -> None:
     ("doc", "sentence"),
     [
         ("One thing [1]_.\n\nMore.", "One thing."),
-        ("Of several\nlines (Duong et al. 2015). And more.", "Of several lines (Duong et al. 2015)."),
+        (
+            "Of several\nlines (Duong et al. 2015). And more.",
+            "Of several lines (Duong et al. 2015).",
+        ),
         ("By :func:`there` and `here`. Then.", "By `there` and `here`."),
     ],
 )
@@ -88,7 +104,7 @@ def test_papers_of_a_docstring() -> None:
     assert papers("A.") == []
 
 
-# -- what goes with what, against reality -----------------------------------------------------------------------------
+# -- what goes with what, against reality ----------------------------------------------------------
 
 
 def fit(**parts: Any) -> None:
@@ -97,7 +113,13 @@ def fit(**parts: Any) -> None:
     y = pd.DataFrame({"state": list("abcd") * 4, "load": rng.normal(size=16)})
     y.loc[:2, "load"] = np.nan
     X = rng.normal(size=(16, 2, 14))
-    settings: dict[str, Any] = {"max_epochs": 1, "batch_size": 16, "validation": None, "device": "cpu", "verbose": 0}
+    settings: dict[str, Any] = {
+        "max_epochs": 1,
+        "batch_size": 16,
+        "validation": None,
+        "device": "cpu",
+        "verbose": 0,
+    }
     settings |= {kind: SPECS.get(str(part), part) for kind, part in parts.items()}
     if settings.get("weighting") == SPECS["search"]:
         settings["validation"] = 0.3
@@ -123,7 +145,9 @@ def test_backbones_and_sharings(backbone: str, sharing: str) -> None:
     assert said == (backbone in row_of("sharing", sharing)["goes_with"]["backbone"])
     # What goes with everything comes along in turn.
     turn = pairs("backbone", "sharing").index((backbone, sharing))
-    check(said, backbone=backbone, sharing=sharing, weighting=list(WEIGHTINGS)[turn % len(WEIGHTINGS)])
+    check(
+        said, backbone=backbone, sharing=sharing, weighting=list(WEIGHTINGS)[turn % len(WEIGHTINGS)]
+    )
 
 
 @pytest.mark.parametrize(("sharing", "aggregator"), pairs("sharing", "aggregator"))
@@ -149,7 +173,9 @@ def test_one_weighting_or_one_aggregator(weighting: str) -> None:
     assert said == (list(AGGREGATORS) if weighting == "uniform" else [])
     fit(weighting=weighting, backbone="fc")
     for aggregator in AGGREGATORS:
-        assert (weighting in row_of("aggregator", aggregator)["goes_with"]["weighting"]) == (aggregator in said)
+        assert (weighting in row_of("aggregator", aggregator)["goes_with"]["weighting"]) == (
+            aggregator in said
+        )
         check(aggregator in said, weighting=weighting, aggregator=aggregator, backbone="fc")
 
 
@@ -195,7 +221,7 @@ def test_unknown_names(kind: str, part: str, match: str) -> None:
         goes_with(kind, part)
 
 
-# -- the command ------------------------------------------------------------------------------------------------------
+# -- the command -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -205,8 +231,14 @@ def test_unknown_names(kind: str, part: str, match: str) -> None:
         (goes_with("backbone", "fc"), "sharing: not soft+hard"),
         (goes_with("weighting", "dwa"), "no aggregator"),
         (goes_with("sharing", "soft"), "backbone: not linear; no aggregator"),
-        (goes_with("sharing", "cross_stitch"), "backbone: not linear; aggregator.at: only parameters"),
-        (goes_with("aggregator", "mgda"), "backbone: not linear; sharing: not soft; weighting: only uniform"),
+        (
+            goes_with("sharing", "cross_stitch"),
+            "backbone: not linear; aggregator.at: only parameters",
+        ),
+        (
+            goes_with("aggregator", "mgda"),
+            "backbone: not linear; sharing: not soft; weighting: only uniform",
+        ),
         ({}, "everything"),
     ],
 )
@@ -218,7 +250,9 @@ def test_the_command_prints_every_part() -> None:
     done = CliRunner().invoke(app, ["methods"])
     assert done.exit_code == 0
     printed = [line.split("│")[0].strip() for line in done.stdout.splitlines()]
-    assert [name for name in printed if name in {name for _, name in ROWS}] == [name for _, name in ROWS]
+    assert [name for name in printed if name in {name for _, name in ROWS}] == [
+        name for _, name in ROWS
+    ]
 
 
 def test_the_command_prints_one_kind_as_json() -> None:

@@ -27,7 +27,9 @@ def nasty_samples() -> Samples:
 
 def shown(thing: Any) -> Page:
     text = thing._repr_html_()
-    assert not re.findall(r"https?:|@import|<script\b|\burl\(", text.replace("https://scikit-learn.org", ""))
+    assert not re.findall(
+        r"https?:|@import|<script\b|\burl\(", text.replace("https://scikit-learn.org", "")
+    )
     return Page(text)
 
 
@@ -65,7 +67,13 @@ def test_an_estimator_shows_scikit_learns_diagram_and_then_what_it_learned() -> 
 
 
 def test_a_comparison_shows_gains_losses_and_conditions() -> None:
-    found = compare(nasty_samples(), estimator=small(max_epochs=1), arms={NASTY: "hard"}, conditions=True, **OPTIONS)
+    found = compare(
+        nasty_samples(),
+        estimator=small(max_epochs=1),
+        arms={NASTY: "hard"},
+        conditions=True,
+        **OPTIONS,
+    )
     page = shown(found)
     assert "script" not in {tag for tag, _ in page.tags}
     assert NASTY in page.text
@@ -85,7 +93,9 @@ def test_a_curve_shows_its_gains() -> None:
         assert f"{gain:+.4f}" in page.text
 
 
-@pytest.mark.parametrize(("value", "sign"), [("helps", "▲"), ("same within 0.01", "="), ("not met", "▼"), ("met", "▲")])
+@pytest.mark.parametrize(
+    ("value", "sign"), [("helps", "▲"), ("same within 0.01", "="), ("not met", "▼"), ("met", "▲")]
+)
 def test_verdicts_have_a_sign_beside_their_color(value: str, sign: str) -> None:
     text = table([{"verdict": value}])
     assert f"{sign} {value}" in text

@@ -84,7 +84,11 @@ def test_the_constraints_fit_what_the_package_needs() -> None:
     from packaging.requirements import Requirement
 
     root = Path(__file__).parents[1]
-    lines = (line for line in (root / "constraints.txt").read_text().splitlines() if not line.startswith("#"))
+    lines = (
+        line
+        for line in (root / "constraints.txt").read_text().splitlines()
+        if not line.startswith("#")
+    )
     pins = dict(line.split("==") for line in lines)
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
     extras = [need for group in project["optional-dependencies"].values() for need in group]

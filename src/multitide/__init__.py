@@ -7,8 +7,9 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-# Which module holds which public name. A name is imported when it is first used, so that `import multitide` and
-# `multitide --help` need no torch. `__init__.pyi` says the same to type checkers; a test keeps the two equal.
+# Which module holds which public name. A name is imported when it is first used, so that `import
+# multitide` and `multitide --help` need no torch. `__init__.pyi` says the same to type checkers; a
+# test keeps the two equal.
 _PUBLIC = {
     "_estimator": ("MultiTaskEstimator",),
     "_gradient_flow": ("GradientFlow", "gradient_flow"),
@@ -35,7 +36,8 @@ _PUBLIC = {
     "training": ("AffinityRecorder", "Callback", "GradientRecorder", "Training"),
     "tuning": ("Tuning", "tune"),
 }
-# Reached as attributes too: `import multitide as mt; mt.plot.history(...)`. The path says where each one lies.
+# Reached as attributes too: `import multitide as mt; mt.plot.history(...)`. The path says where
+# each one lies.
 _MODULES = {
     "backbones": "backbones",
     "balancing": "balancing",

@@ -25,7 +25,9 @@ def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
     """Raise unless `value` is among `choices`."""
     choices = list(choices)
     if value not in choices:
-        raise ParameterError(f"`{name}` must be {one_of(choices)}; got {value!r}.{suggest(str(value), choices)}")
+        raise ParameterError(
+            f"`{name}` must be {one_of(choices)}; got {value!r}.{suggest(str(value), choices)}"
+        )
 
 
 def check_positive_int(name: str, value: object) -> None:
@@ -37,7 +39,9 @@ def check_positive_int(name: str, value: object) -> None:
 def check_fraction(name: str, value: object) -> None:
     """Raise unless 0 < `value` < 1."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1:
-        raise ParameterError(f"`{name}` must be a number between 0 and 1, both excluded; got {value!r}.")
+        raise ParameterError(
+            f"`{name}` must be a number between 0 and 1, both excluded; got {value!r}."
+        )
 
 
 @contextmanager

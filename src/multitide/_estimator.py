@@ -45,30 +45,35 @@ class MultiTaskEstimator(BaseEstimator):
     Parameters
     ----------
     tasks : list of Task or str, optional
-        The questions. A name is a column of ``y`` whose kind is inferred; None: every column of ``y``.
+        The questions. A name is a column of ``y`` whose kind is inferred; None: every column of
+        ``y``.
     backbone : str or Backbone, default="lstm_fcn"
         From series to features; ``LSTMFCN(hidden_size=32)`` or its name.
     inputs : Inputs, optional
         How raw series are clipped, imputed, scaled and encoded, inside the model.
     sharing : str or Sharing, default="hard"
-        Which parameters tasks have in common: all but the heads ("hard"), none, or in between ("soft", ...).
+        Which parameters tasks have in common: all but the heads ("hard"), none, or in between
+        ("soft", ...).
     weighting : str or Weighting, default="uniform"
         From the tasks' losses, each in units of its trivial loss, to the one that is minimised.
     aggregator : str or Aggregator, optional
         From the tasks' gradients to one update ("pcgrad", "upgrad", ...), instead of a weighting.
     keep : {"joint", "per_task"}, default="joint"
-        One set of weights, from the epoch with the best mean validation loss, or each task's best epoch too.
+        One set of weights, from the epoch with the best mean validation loss, or each task's best
+        epoch too.
     max_epochs : int, default=50
         Length of a full run.
     batch_size : int or "auto", default="auto"
-        Samples a step; "auto" is 64 or, for few rows, so many that an epoch has about 20 steps, at least 8.
+        Samples a step; "auto" is 64 or, for few rows, so many that an epoch has about 20 steps, at
+        least 8.
     lr : float, default=0.001
         The highest learning rate of the schedule.
     training : Training, optional
         The rest of training: weight decay, schedule, patience, clipping, averaging, order, refit.
     validation : float, Splitter or None, default=0.15
-        What chooses the epoch. A share is cut by time where the samples are windows of few series with time stamps,
-        by series where they are windows of many, else at random; None: no validation, the last epoch is kept.
+        What chooses the epoch. A share is cut by time where the samples are windows of few series
+        with time stamps, by series where they are windows of many, else at random; None: no
+        validation, the last epoch is kept.
     device : str, default="auto"
         "auto" (CUDA if there is one), "cpu", "cuda", "cuda:1".
     random_state : int, optional
@@ -85,8 +90,8 @@ class MultiTaskEstimator(BaseEstimator):
     model_ : Answers
         The fitted module, from raw arrays to answers in the user's units.
     history_ : DataFrame
-        One row an epoch, task and side: ``loss`` (in units of the trivial loss), ``weight``, ``lr``, ``seconds``; on
-        the validation side ``metric`` and ``value`` of the headline figure.
+        One row an epoch, task and side: ``loss`` (in units of the trivial loss), ``weight``,
+        ``lr``, ``seconds``; on the validation side ``metric`` and ``value`` of the headline figure.
     pretrain_history_ : DataFrame
         The same of the pre-training; empty if there was none.
     trials_ : DataFrame
@@ -96,7 +101,8 @@ class MultiTaskEstimator(BaseEstimator):
     n_labelled_ : dict of str to dict
         Labelled rows of each task on each side.
     n_channels_in_, n_timepoints_in_, channels_ : int, int, tuple of str
-        Shape of the training series and names of their channels; with several data sets dicts by their names.
+        Shape of the training series and names of their channels; with several data sets dicts by
+        their names.
     representation_ : Encoder or None
         What ``inputs.representation`` became on the training part's series.
     seed_ : int
@@ -146,7 +152,7 @@ class MultiTaskEstimator(BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    # -- scikit-learn -----------------------------------------------------------------------------------------------
+    # -- scikit-learn ------------------------------------------------------------------------------
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters; ``backbone__num_layers`` reaches into a part, also one that is given by its name."""
@@ -167,7 +173,7 @@ class MultiTaskEstimator(BaseEstimator):
         tags.target_tags.multi_output = True
         return tags
 
-    # -- learning ---------------------------------------------------------------------------------------------------
+    # -- learning ----------------------------------------------------------------------------------
 
     def fit(
         self,
@@ -186,18 +192,21 @@ class MultiTaskEstimator(BaseEstimator):
         Parameters
         ----------
         X : Samples, or array of shape (n_samples, n_channels, n_timepoints), or list of (n_channels, n_timepoints_i)
-            The series; NaN is a value that nobody measured. Or several data sets, a dict of Samples by name, whose
-            channels, lengths and tasks may differ: a column of labels that several have is one task.
+            The series; NaN is a value that nobody measured. Or several data sets, a dict of Samples
+            by name, whose channels, lengths and tasks may differ: a column of labels that several
+            have is one task.
         y : DataFrame, n_samples rows
-            One column a task; NaN, None and blanks are labels that nobody measured. Not with `Samples`.
+            One column a task; NaN, None and blanks are labels that nobody measured. Not with
+            `Samples`.
         static, groups, time : optional
             As `static`, `series` and `time` of :meth:`Samples.from_arrays`.
         validation : Samples or (X, y), optional
-            Chooses the epoch, instead of a part of the training samples; with several data sets a dict by name, which
-            may leave some out.
+            Chooses the epoch, instead of a part of the training samples; with several data sets a
+            dict by name, which may leave some out.
         start : MultiTaskEstimator or path, optional
-            A fitted model, or its folder, whose backbone is where training starts, instead of ``training.start``; its
-            heads are dropped. See ``training.freeze`` for what stays as it is.
+            A fitted model, or its folder, whose backbone is where training starts, instead of
+            ``training.start``; its heads are dropped. See ``training.freeze`` for what stays as it
+            is.
         callbacks : sequence of Callback
             Told of every step.
 
@@ -224,10 +233,15 @@ class MultiTaskEstimator(BaseEstimator):
             check_is_fitted(start, "model_")
         model = start.stored_ if isinstance(start, MultiTaskEstimator) else start
         source = find_source(model, recipe, [task.name for task in tasks], len(domains))
-        encoder = fit_encoder(recipe.inputs.representation, domains[0].samples[domains[0].train], load_model)
+        encoder = fit_encoder(
+            recipe.inputs.representation, domains[0].samples[domains[0].train], load_model
+        )
         read = [replace(domain, samples=vectors_of(domain.samples, encoder)) for domain in domains]
         fitted = fit_model(read, tasks, recipe, [*bar, *callbacks], source)
-        self.history_, self.pretrain_history_ = pd.DataFrame(fitted.history), pd.DataFrame(fitted.pretrain_history)
+        self.history_, self.pretrain_history_ = (
+            pd.DataFrame(fitted.history),
+            pd.DataFrame(fitted.pretrain_history),
+        )
         return self._take(
             StoredModel(
                 params=self.get_params(deep=False),
@@ -247,15 +261,21 @@ class MultiTaskEstimator(BaseEstimator):
         """Become fitted with what was learned, now or in an earlier session."""
         self.stored_ = stored
         self.tasks_, self.model_, self.seed_ = stored.tasks, stored.answers, stored.seed
-        self.best_epoch_, self.n_labelled_, self.seconds_ = stored.best_epoch, stored.n_labelled, stored.seconds
+        self.best_epoch_, self.n_labelled_, self.seconds_ = (
+            stored.best_epoch,
+            stored.n_labelled,
+            stored.seconds,
+        )
         self.trials_, self.representation_ = pd.DataFrame(stored.trials), stored.encoder
         self.channels_ = plain_or_dict({data.name: data.channels for data in stored.data})
         self.reading_ = plain_or_dict({data.name: data.reading for data in stored.data})
         self.n_channels_in_ = plain_or_dict({data.name: len(data.channels) for data in stored.data})
-        self.n_timepoints_in_ = plain_or_dict({data.name: data.n_timepoints for data in stored.data})
+        self.n_timepoints_in_ = plain_or_dict(
+            {data.name: data.n_timepoints for data in stored.data}
+        )
         return self
 
-    # -- answering --------------------------------------------------------------------------------------------------
+    # -- answering ---------------------------------------------------------------------------------
 
     def predict(self, X: Any, *, static: pd.DataFrame | None = None) -> Any:
         """Answer every task for every sample.
@@ -263,51 +283,73 @@ class MultiTaskEstimator(BaseEstimator):
         Parameters
         ----------
         X : Samples or array, shape (n_samples, n_channels, n_timepoints), or dict of Samples
-            The series, raw; of a model that was fitted on several data sets, a dict with one or more of them.
+            The series, raw; of a model that was fitted on several data sets, a dict with one or
+            more of them.
         static : DataFrame, optional
             Static inputs, when `X` is an array and the model was fitted with some.
 
         Returns
         -------
         DataFrame, n_samples rows; or a dict of them, where `X` is one
-            The columns of ``y`` (one a task, or several) of every task that has labels in the data set: classes as the
-            user wrote them, numbers in the user's units.
+            The columns of ``y`` (one a task, or several) of every task that has labels in the data
+            set: classes as the user wrote them, numbers in the user's units.
         """
-        return like(X, {name: joined(self.model_, d) for name, _, d in self._decode(X, static=static)})
+        return like(
+            X, {name: joined(self.model_, d) for name, _, d in self._decode(X, static=static)}
+        )
 
     def predict_proba(self, X: Any, *, static: pd.DataFrame | None = None) -> Any:
         """Return probabilities by task: a column a class, or for a multi-label task that of yes, a column a label.
 
         Where `X` is a dict of data sets, so is what is returned.
         """
-        return like(X, {name: tables(self.model_, d, "probabilities") for name, _, d in self._decode(X, static=static)})
+        return like(
+            X,
+            {
+                name: tables(self.model_, d, "probabilities")
+                for name, _, d in self._decode(X, static=static)
+            },
+        )
 
     def predict_quantiles(self, X: Any, *, static: pd.DataFrame | None = None) -> Any:
         """Return the quantiles, in the user's units and a column a level, of every task with ``loss="quantile"``.
 
         Where `X` is a dict of data sets, so is what is returned.
         """
-        return like(X, {name: tables(self.model_, d, "quantiles") for name, _, d in self._decode(X, static=static)})
+        return like(
+            X,
+            {
+                name: tables(self.model_, d, "quantiles")
+                for name, _, d in self._decode(X, static=static)
+            },
+        )
 
     def decode(self, X: Any, *, static: pd.DataFrame | None = None) -> Any:
         """Return each task's answers as its target decodes them, by name; where `X` is a dict, one of these."""
         return like(X, {data: decoded for data, _, decoded in self._decode(X, static=static)})
 
-    def evaluate(self, X: Any, y: Any = None, *, static: pd.DataFrame | None = None) -> pd.DataFrame:
+    def evaluate(
+        self, X: Any, y: Any = None, *, static: pd.DataFrame | None = None
+    ) -> pd.DataFrame:
         """Measure every task on the rows that have its label, next to the trivial predictor.
 
         Returns
         -------
         DataFrame
-            Columns ``task``, ``metric``, ``value``, ``trivial`` (the best training constant's figure), ``n_labelled``,
-            ``higher_is_better``; each task's headline figure first. "loss" is in units of the trivial loss. Where `X`
-            is a dict of data sets, ``data`` comes first: a task is measured on each data set that had its labels.
+            Columns ``task``, ``metric``, ``value``, ``trivial`` (the best training constant's
+            figure), ``n_labelled``, ``higher_is_better``; each task's headline figure first. "loss"
+            is in units of the trivial loss. Where `X` is a dict of data sets, ``data`` comes first:
+            a task is measured on each data set that had its labels.
         """
         found = []
         for name, samples, decoded in self._decode(X, y, static=static):
             targets = {task: self.model_.target(task) for task in decoded}
-            if missing := [c for target in targets.values() for c in target.task.columns if c not in samples.y]:
-                raise DataError(f"`y` must have a column for every task; {missing} are missing from {list(samples.y)}.")
+            if missing := [
+                c for target in targets.values() for c in target.task.columns if c not in samples.y
+            ]:
+                raise DataError(
+                    f"`y` must have a column for every task; {missing} are missing from {list(samples.y)}."
+                )
             for task, target in targets.items():
                 table = target.evaluate(samples, decoded[task])
                 table.insert(0, "task", task)
@@ -319,16 +361,22 @@ class MultiTaskEstimator(BaseEstimator):
     def score(self, X: Any, y: Any = None) -> float:
         """Return the mean over tasks of 1 - loss / trivial loss on the labelled rows; 0 is the trivial predictor."""
         table = self.evaluate(X, y)
-        return float(np.nanmean(1 - table.loc[table["metric"] == "loss", "value"].to_numpy(dtype=float)))
+        return float(
+            np.nanmean(1 - table.loc[table["metric"] == "loss", "value"].to_numpy(dtype=float))
+        )
 
     @property
     def classes_(self) -> dict[str, list[Any]]:
         """For each classification task its classes, as the user wrote them."""
         check_is_fitted(self, "model_")
         targets = (self.model_.target(task.name) for task in self.tasks_)
-        return {t.task.name: list(t.classes) for t in targets if isinstance(t, ClassificationTarget)}
+        return {
+            t.task.name: list(t.classes) for t in targets if isinstance(t, ClassificationTarget)
+        }
 
-    def _decode(self, X: Any, y: Any = None, *, static: Any = None) -> Iterator[tuple[str, Samples, Decoded]]:
+    def _decode(
+        self, X: Any, y: Any = None, *, static: Any = None
+    ) -> Iterator[tuple[str, Samples, Decoded]]:
         """Yield for every data set its name, its samples, and what the model makes of them for each of its tasks."""
         check_is_fitted(self, "model_")
         given = as_data_sets(X, y, static=static)
@@ -339,10 +387,12 @@ class MultiTaskEstimator(BaseEstimator):
         device, encoder = resolve_device(self.device), self.representation_
         for name, samples in given.items():
             seen = known[name]
-            decoded = decode(self.model_, samples, seen.channels, seen.n_timepoints, device, encoder, name)
+            decoded = decode(
+                self.model_, samples, seen.channels, seen.n_timepoints, device, encoder, name
+            )
             yield name, samples, {task: decoded[task] for task in seen.tasks}
 
-    # -- keeping ----------------------------------------------------------------------------------------------------
+    # -- keeping -----------------------------------------------------------------------------------
 
     def save(self, folder: str | Path) -> Path:
         """Write the model as a folder: ``model.json`` and ``weights.safetensors``, atomically.
@@ -356,7 +406,9 @@ class MultiTaskEstimator(BaseEstimator):
         return save_model(self.stored_, Path(folder))
 
     @classmethod
-    def load(cls, folder: str | Path, *, device: str | None = None, representation: Any = None) -> Self:
+    def load(
+        cls, folder: str | Path, *, device: str | None = None, representation: Any = None
+    ) -> Self:
         """Read a model folder or a run folder; no pickle is ever read.
 
         Parameters
@@ -366,8 +418,8 @@ class MultiTaskEstimator(BaseEstimator):
         device : str, optional
             Instead of the one that it was fitted with.
         representation : object, optional
-            The fitted transformer, if the model reads vectors of one of your own: that is not stored, but what it
-            makes of some training series is, and must be the same.
+            The fitted transformer, if the model reads vectors of one of your own: that is not
+            stored, but what it makes of some training series is, and must be the same.
 
         Raises
         ------

@@ -32,10 +32,11 @@ class GradientFlow:
     Attributes
     ----------
     by_step : DataFrame, step x task
-        Norm of the gradient with respect to the encoded input of each time step, over samples and channels. The last
-        column, ``sum of losses``, is that of the tasks' plain sum.
+        Norm of the gradient with respect to the encoded input of each time step, over samples and
+        channels. The last column, ``sum of losses``, is that of the tasks' plain sum.
     by_layer : DataFrame, parameter x task
-        Norm of the gradient with respect to each parameter, in the order of the network, by its name.
+        Norm of the gradient with respect to each parameter, in the order of the network, by its
+        name.
     """
 
     by_step: pd.DataFrame
@@ -50,9 +51,9 @@ def gradient_flow(estimator: MultiTaskEstimator, X: Any, y: Any = None) -> Gradi
     Parameters
     ----------
     estimator : MultiTaskEstimator
-        Fitted: its network that answers the tasks. Not fitted: a fresh network from its parameters and its
-        ``random_state``, whose heads have random weights (in training they start at zero, and pass
-        nothing back at first).
+        Fitted: its network that answers the tasks. Not fitted: a fresh network from its parameters
+        and its ``random_state``, whose heads have random weights (in training they start at zero,
+        and pass nothing back at first).
     X : Samples or array, shape (n_samples, n_channels, n_timepoints)
         A batch of series of one data set, all of which go through the network at once.
     y : DataFrame, optional
@@ -65,18 +66,20 @@ def gradient_flow(estimator: MultiTaskEstimator, X: Any, y: Any = None) -> Gradi
     Raises
     ------
     DataError
-        If tasks are answered by several networks, or the model was fitted on several data sets; if the samples are not
-        like those of training.
+        If tasks are answered by several networks, or the model was fitted on several data sets; if
+        the samples are not like those of training.
     ParameterError
         If the network reads vectors of a representation, which have no time steps.
 
     References
     ----------
-    .. [1] Bengio, Simard, Frasconi, "Learning long-term dependencies with gradient descent is difficult", IEEE
-       Transactions on Neural Networks 5, 1994. https://doi.org/10.1109/72.279181
+    .. [1] Bengio, Simard, Frasconi, "Learning long-term dependencies with gradient descent is
+       difficult", IEEE Transactions on Neural Networks 5, 1994. https://doi.org/10.1109/72.279181
     """
     samples = as_samples(X, y)
-    network = _fitted(estimator, samples) if hasattr(estimator, "model_") else _fresh(estimator, samples)
+    network = (
+        _fitted(estimator, samples) if hasattr(estimator, "model_") else _fresh(estimator, samples)
+    )
     network = network.cpu().eval()
     inputs, losses = _losses(network, samples)
     parameters = {name: p for name, p in network.named_parameters() if p.requires_grad}
@@ -124,16 +127,22 @@ def _fitted(estimator: MultiTaskEstimator, samples: Samples) -> Network:
     _refuse_vectors(estimator.representation_)
     if len(estimator.stored_.data) > 1:
         names = [data.name for data in estimator.stored_.data]
-        raise DataError(f"`estimator` must be fitted on one data set; got {len(names)}, {', '.join(names)}.")
+        raise DataError(
+            f"`estimator` must be fitted on one data set; got {len(names)}, {', '.join(names)}."
+        )
     (seen,) = estimator.stored_.data
     check_like_training(estimator.model_, samples, seen.channels, seen.n_timepoints, seen.name)
     answering = [
         network
-        for network, names in zip(estimator.model_.network_list, estimator.model_.answered, strict=True)
+        for network, names in zip(
+            estimator.model_.network_list, estimator.model_.answered, strict=True
+        )
         if len(names) == len(estimator.tasks_)
     ]
     if not answering:
-        raise DataError("`estimator` must answer all tasks with one network; use sharing='hard' and keep='joint'.")
+        raise DataError(
+            "`estimator` must answer all tasks with one network; use sharing='hard' and keep='joint'."
+        )
     return answering[0]
 
 
@@ -154,4 +163,6 @@ def _fresh(estimator: MultiTaskEstimator, samples: Samples) -> Network:
 
 def _refuse_vectors(representation: Any) -> None:
     if representation is not None:
-        raise ParameterError("`inputs.representation` must be none here: its vectors have no time steps.")
+        raise ParameterError(
+            "`inputs.representation` must be none here: its vectors have no time steps."
+        )

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
-# Of a middling lightness, so that they can be read on white and on black; a sign says the same without colour.
+# Of a middling lightness, so that they can be read on white and on black; a sign says the same
+# without colour.
 VERDICTS = {
     "helps": ("▲", "#189069"),
     "hurts": ("▼", "#d65440"),
@@ -49,7 +50,9 @@ def table(rows: Iterable[Mapping[str, Any]], caption: str = "") -> str:
     right = {name: all(_is_number(row[name]) for row in rows) for name in rows[0]}
     quiet = "font-weight: 600; opacity: .75"
     head = "".join(f'<th style="{_cell(right[name])}{quiet}">{escape(name)}</th>' for name in right)
-    body = "".join(f"<tr>{''.join(_td(name, row[name], right[name]) for name in right)}</tr>" for row in rows)
+    body = "".join(
+        f"<tr>{''.join(_td(name, row[name], right[name]) for name in right)}</tr>" for row in rows
+    )
     quieter = "text-align: left; opacity: .75; caption-side: top; white-space: nowrap"
     above = f'<caption style="{quieter}">{escape(caption)}</caption>'
     style = "border-collapse: collapse; margin: .3em 0 .8em; color: inherit; background: none; border: 0"
@@ -70,7 +73,9 @@ def facts(pairs: Mapping[str, Any]) -> str:
 def _td(name: str, value: Any, right: bool) -> str:
     text = str(value)
     style = _cell(right, wraps=len(text) > WIDE)
-    verdict = next((verdict for verdict in VERDICTS if name == "verdict" and text.startswith(verdict)), None)
+    verdict = next(
+        (verdict for verdict in VERDICTS if name == "verdict" and text.startswith(verdict)), None
+    )
     if verdict is None:
         return f'<td style="{style}">{escape(text)}</td>'
     sign, color = VERDICTS[verdict]

@@ -1,8 +1,9 @@
 """A part: a small dataclass of parameters that a user names in Python, in TOML or in a parameter search.
 
-``LSTMFCN(num_layers=2)``, ``[backbone] name = "lstm_fcn"`` and ``backbone__num_layers`` are the same thing, so a part
-speaks scikit-learn's ``get_params`` / ``set_params``, is compared by value, and checks itself from its annotations:
-``num_layers: Annotated[int, Field(ge=1)] = 1`` is the whole declaration of a constraint and of its message.
+``LSTMFCN(num_layers=2)``, ``[backbone] name = "lstm_fcn"`` and ``backbone__num_layers`` are the
+same thing, so a part speaks scikit-learn's ``get_params`` / ``set_params``, is compared by value,
+and checks itself from its annotations: ``num_layers: Annotated[int, Field(ge=1)] = 1`` is the whole
+declaration of a constraint and of its message.
 """
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ class Part:
         for key, value in params.items():
             name, _, inner = key.partition("__")
             if name not in names:
-                raise ParameterError(f"`{type(self).__name__}` has no parameter {name!r}.{suggest(name, names)}")
+                raise ParameterError(
+                    f"`{type(self).__name__}` has no parameter {name!r}.{suggest(name, names)}"
+                )
             if inner:
                 getattr(self, name).set_params(**{inner: value})
             else:
@@ -56,7 +59,9 @@ class Part:
         name : str
             How messages call this part, e.g. ``"backbone"``; the class name when empty.
         """
-        problems = annotation_problems(type(self), self.get_params(deep=False), name or type(self).__name__)
+        problems = annotation_problems(
+            type(self), self.get_params(deep=False), name or type(self).__name__
+        )
         if problems:
             raise ParameterError("\n".join(problems))
 
@@ -69,14 +74,24 @@ def annotation_problems(
         _adapter(part).validate_python(dict(values))
     except ValidationError as error:
         details = _one_a_choice([d for d in error.errors() if only is None or d["loc"][0] in only])
-        return list(dict.fromkeys(_sentence(name, detail, [f.name for f in _fields(part)]) for detail in details))
+        return list(
+            dict.fromkeys(
+                _sentence(name, detail, [f.name for f in _fields(part)]) for detail in details
+            )
+        )
     return []
 
 
 def _one_a_choice(details: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return one error for a field that may hold a word or a number, instead of one for each of them."""
-    words = {d["loc"][0]: d for d in details if len(d["loc"]) > 1 and str(d["loc"][1]).startswith("literal[")}
-    numbers = {d["loc"][0]: d for d in details if d["loc"][0] in words and d is not words[d["loc"][0]]}
+    words = {
+        d["loc"][0]: d
+        for d in details
+        if len(d["loc"]) > 1 and str(d["loc"][1]).startswith("literal[")
+    }
+    numbers = {
+        d["loc"][0]: d for d in details if d["loc"][0] in words and d is not words[d["loc"][0]]
+    }
     joined = {
         field: {**word, "loc": (field,), "msg": f"{word['msg']}, or {_requirement(numbers[field])}"}
         for field, word in words.items()

@@ -1,7 +1,8 @@
 """Parts from plain values and back: what TOML, JSON and a string mean.
 
-A part is a string (``"lstm_fcn"``), a table (``{name = "lstm_fcn", num_layers = 2}``) or a :class:`Part`; the three are
-the same thing. (Tasks have names of their own; see :func:`multitide.tasks.task_from_config`.)
+A part is a string (``"lstm_fcn"``), a table (``{name = "lstm_fcn", num_layers = 2}``) or a
+:class:`Part`; the three are the same thing. (Tasks have names of their own; see
+:func:`multitide.tasks.task_from_config`.)
 """
 
 from __future__ import annotations
@@ -26,7 +27,14 @@ Registry = Mapping[str, type[Part]]
 
 # A registry with one entry needs no name: `[inputs]` can only be inputs.
 SPLITTERS: Registry = {"splitter": Splitter}
-REGISTRIES: tuple[Registry, ...] = (BACKBONES, SHARINGS, WEIGHTINGS, ENCODINGS, REPRESENTATIONS, SPLITTERS)
+REGISTRIES: tuple[Registry, ...] = (
+    BACKBONES,
+    SHARINGS,
+    WEIGHTINGS,
+    ENCODINGS,
+    REPRESENTATIONS,
+    SPLITTERS,
+)
 
 
 def part_from_config(registry: Registry, spec: Any, where: str) -> Part:
@@ -37,8 +45,9 @@ def part_from_config(registry: Registry, spec: Any, where: str) -> Part:
     registry : dict of str to class
         The parts to choose from. With a single one its name may be left out of a table.
     spec : str, mapping or Part
-        A name; a table with the name and parameters (lists are tuples, ``"none"`` is None where that is allowed,
-        tables are parts of their own); or the part itself, which is returned as it is.
+        A name; a table with the name and parameters (lists are tuples, ``"none"`` is None where
+        that is allowed, tables are parts of their own); or the part itself, which is returned as it
+        is.
     where : str
         How messages call it, e.g. ``"backbone"``.
 
@@ -55,7 +64,9 @@ def part_from_config(registry: Registry, spec: Any, where: str) -> Part:
         check_choice(where, spec, registry)
         spec = {"name": spec}
     if not isinstance(spec, Mapping):
-        raise ParameterError(f"`{where}` must be a name ({one_of(registry)}), a table or a part; got {spec!r}.")
+        raise ParameterError(
+            f"`{where}` must be a name ({one_of(registry)}), a table or a part; got {spec!r}."
+        )
     values = dict(spec)
     if "name" not in values and len(registry) > 1:
         raise ParameterError(f"`{where}.name` must be {one_of(registry)}; it is not given.")
@@ -125,7 +136,9 @@ def _plain(value: Any, where: str) -> Any:
         return [_plain(inner, where) for inner in value]
     value = value.item() if isinstance(value, np.generic) else value
     if value is not None and not isinstance(value, (bool, int, float, str)):
-        raise ParameterError(f"`{where}` must be a plain value or a part to be written down; got {value!r}.")
+        raise ParameterError(
+            f"`{where}` must be a plain value or a part to be written down; got {value!r}."
+        )
     return value
 
 
@@ -143,4 +156,6 @@ def _flat(hint: Any) -> Iterator[Any]:
 
 def _family(part: type[Part]) -> type[Part]:
     """Return what all parts of a kind have in common: the parent right below `Part`."""
-    return [parent for parent in part.__mro__ if issubclass(parent, Part) and parent is not Part][-1]
+    return [parent for parent in part.__mro__ if issubclass(parent, Part) and parent is not Part][
+        -1
+    ]

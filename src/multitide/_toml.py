@@ -20,7 +20,11 @@ def read_toml(path: str | Path) -> dict[str, Any]:
     """Read a TOML file, or raise :class:`ParameterError` with the line that is wrong."""
     path = Path(path)
     if not path.is_file():
-        near = suggest(path.name, [p.name for p in path.parent.glob("*.toml")]) if path.parent.is_dir() else ""
+        near = (
+            suggest(path.name, [p.name for p in path.parent.glob("*.toml")])
+            if path.parent.is_dir()
+            else ""
+        )
         raise ParameterError(f"`config` must be an existing file; got {str(path)!r}.{near}")
     if path.suffix.lower() in (".csv", ".tsv", ".parquet", ".ts"):
         raise ParameterError(
@@ -35,14 +39,20 @@ def read_toml(path: str | Path) -> dict[str, Any]:
 
 def toml_text(table: Mapping[str, Any]) -> str:
     """Write plain values as TOML: what is no table first, then tables, then lists of tables."""
-    lines = [f"{_key(key)} = {_value(value)}" for key, value in table.items() if not _is_block(value)]
+    lines = [
+        f"{_key(key)} = {_value(value)}" for key, value in table.items() if not _is_block(value)
+    ]
     for key, value in table.items():
         if isinstance(value, Mapping):
             lines += ["", f"[{_key(key)}]", *(f"{_key(k)} = {_value(v)}" for k, v in value.items())]
     for key, value in table.items():
         if _is_block(value) and not isinstance(value, Mapping):
             for row in value:
-                lines += ["", f"[[{_key(key)}]]", *(f"{_key(k)} = {_value(v)}" for k, v in row.items())]
+                lines += [
+                    "",
+                    f"[[{_key(key)}]]",
+                    *(f"{_key(k)} = {_value(v)}" for k, v in row.items()),
+                ]
     return "\n".join(lines).lstrip("\n") + "\n"
 
 

@@ -8,7 +8,8 @@
 
     MultitideWarning              a UserWarning
 
-Every message has one form: ``name`` must be REQUIREMENT; got VALUE. Then the remedy, where one is known.
+Every message has one form: ``name`` must be REQUIREMENT; got VALUE. Then the remedy, where one is
+known.
 """
 
 

@@ -39,7 +39,8 @@ KINDS: dict[str, Mapping[str, type[Part] | Callable[..., Any]]] = {
     "validation": SPLITTERS,
     "baseline": BASELINES,
 }
-# Kinds of which one part may have no meaning beside a part of another; all others go with everything.
+# Kinds of which one part may have no meaning beside a part of another; all others go with
+# everything.
 MATCHED = ("backbone", "sharing", "weighting", "aggregator")
 PLACES = ("parameters", "features")
 REQUIRED = "(required)"
@@ -54,8 +55,9 @@ def methods() -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``kind``; ``name``, as configurations name it; ``what`` it does, a sentence; ``papers``, a list of references;
-        ``parameters``, a dict of defaults; ``goes_with``, from :func:`goes_with` (empty: it goes with everything).
+        ``kind``; ``name``, as configurations name it; ``what`` it does, a sentence; ``papers``, a
+        list of references; ``parameters``, a dict of defaults; ``goes_with``, from
+        :func:`goes_with` (empty: it goes with everything).
     """
     rows = []
     for kind, registry in KINDS.items():
@@ -80,8 +82,8 @@ def goes_with(kind: str, part: Given) -> dict[str, list[str]]:
     Returns
     -------
     dict of str to list of str
-        Names by kind; for a sharing that goes with aggregators also ``"aggregator.at"``, the places where they can
-        combine the gradients.
+        Names by kind; for a sharing that goes with aggregators also ``"aggregator.at"``, the places
+        where they can combine the gradients.
 
     Raises
     ------
@@ -92,11 +94,17 @@ def goes_with(kind: str, part: Given) -> dict[str, list[str]]:
     mine = {kind: make_part(kind, part)}
     found = {}
     for other in MATCHED:
-        if other != kind:  # to build a network is slow, and only these two decide whether it can be built
+        if (
+            other != kind
+        ):  # to build a network is slow, and only these two decide whether it can be built
             reasons = mismatches if {kind, other} == {"backbone", "sharing"} else _rule_problems
-            found[other] = [name for name in PART_PARAMETERS[other] if not reasons(**mine, **{other: name})]
+            found[other] = [
+                name for name in PART_PARAMETERS[other] if not reasons(**mine, **{other: name})
+            ]
     if kind == "sharing" and found["aggregator"]:
-        found["aggregator.at"] = [at for at in PLACES if not _rule_problems(**mine, aggregator=_aggregator(at))]
+        found["aggregator.at"] = [
+            at for at in PLACES if not _rule_problems(**mine, aggregator=_aggregator(at))
+        ]
     return found
 
 
@@ -108,8 +116,8 @@ def mismatches(**given: Given) -> list[str]:
     Parameters
     ----------
     **given
-        Of ``backbone``, ``sharing``, ``weighting`` and ``aggregator`` those that matter, as the estimator takes them;
-        the others are the estimator's defaults.
+        Of ``backbone``, ``sharing``, ``weighting`` and ``aggregator`` those that matter, as the
+        estimator takes them; the others are the estimator's defaults.
 
     Raises
     ------
@@ -125,7 +133,9 @@ def mismatches(**given: Given) -> list[str]:
 
 def first_sentence(doc: str) -> str:
     """Return the first sentence of a docstring in one line, without marks of references and roles."""
-    paragraph = re.sub(r" ?\[\d+\]_|:\w+:(?=`)", "", doc.strip().split("\n\n")[0]).replace("\n", " ")
+    paragraph = re.sub(r" ?\[\d+\]_|:\w+:(?=`)", "", doc.strip().split("\n\n")[0]).replace(
+        "\n", " "
+    )
     return re.split(r"(?<=[a-z0-9)\]\"`]\.) (?=[A-Z`])", paragraph)[0]
 
 
@@ -168,8 +178,14 @@ def _default(field: dataclasses.Field[Any]) -> Any:
 
 def _rule_problems(**given: Given) -> list[str]:
     """Return what can be said without building anything."""
-    chosen: dict[str, Given] = {"sharing": "hard", "weighting": "uniform", "aggregator": None} | given
-    return combination_problems({k: None if part is None else make_part(k, part) for k, part in chosen.items()})
+    chosen: dict[str, Given] = {
+        "sharing": "hard",
+        "weighting": "uniform",
+        "aggregator": None,
+    } | given
+    return combination_problems(
+        {k: None if part is None else make_part(k, part) for k, part in chosen.items()}
+    )
 
 
 def _aggregator(at: str) -> dict[str, str]:

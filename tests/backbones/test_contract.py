@@ -63,13 +63,17 @@ SPECS: dict[str, Backbone] = {
     "fc": FC(),
     "fc, no bias": FC(bias=False, hidden_size=9),
     "inception_time": InceptionTime(),
-    "inception_time, short": InceptionTime(kernel_sizes=(5, 2), n_filters=4, bottleneck=3, n_blocks=1),
+    "inception_time, short": InceptionTime(
+        kernel_sizes=(5, 2), n_filters=4, bottleneck=3, n_blocks=1
+    ),
     "a user's": UserBackbone(),
 }
 SHUFFLED = LSTMFCN(shuffle=True, hidden_size=8)
 LINEAR = Linear()  # the one that has nothing to learn
 every_spec = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS.keys())
-every_spec_shuffled_too = pytest.mark.parametrize("spec", [*SPECS.values(), SHUFFLED], ids=[*SPECS, "shuffled"])
+every_spec_shuffled_too = pytest.mark.parametrize(
+    "spec", [*SPECS.values(), SHUFFLED], ids=[*SPECS, "shuffled"]
+)
 with_linear = pytest.mark.parametrize("spec", [*SPECS.values(), LINEAR], ids=[*SPECS, "linear"])
 
 
@@ -97,7 +101,9 @@ def padded(x: Tensor, lengths: Tensor, filling: float) -> Tensor:
 
 
 def test_every_registered_backbone_is_tested_here() -> None:
-    assert {type(spec) for spec in [*SPECS.values(), LINEAR]} - {UserBackbone} == set(BACKBONES.values())
+    assert {type(spec) for spec in [*SPECS.values(), LINEAR]} - {UserBackbone} == set(
+        BACKBONES.values()
+    )
 
 
 @with_linear
@@ -123,7 +129,9 @@ def test_features_are_those_of_the_series_alone(spec: Backbone) -> None:
 @with_linear
 def test_full_lengths_are_no_lengths(spec: Backbone) -> None:
     module, x = built(spec), series(4)
-    torch.testing.assert_close(module(x, torch.full((4,), N_TIMEPOINTS)), module(x), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(
+        module(x, torch.full((4,), N_TIMEPOINTS)), module(x), rtol=1e-6, atol=1e-6
+    )
 
 
 @every_spec
@@ -138,21 +146,29 @@ def test_training_never_sees_the_padding(spec: Backbone) -> None:
         gradients = {f"grad {name}": p.grad for name, p in module.named_parameters()}
         results.append({"features": features.detach(), **module.state_dict(), **gradients})
     for name in results[0]:
-        torch.testing.assert_close(results[0][name], results[1][name], rtol=1e-9, atol=1e-9, msg=name)
+        torch.testing.assert_close(
+            results[0][name], results[1][name], rtol=1e-9, atol=1e-9, msg=name
+        )
 
 
 @every_spec_shuffled_too
 def test_gradient_reaches_every_parameter(spec: Backbone) -> None:
     module = built(spec)
     (module(series(8)) * torch.randn(module.n_features)).sum().backward()
-    unreached = [name for name, p in module.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    unreached = [
+        name
+        for name, p in module.named_parameters()
+        if p.grad is None or not p.grad.abs().sum() > 0
+    ]
     assert not unreached
 
 
 @every_spec
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("n", [1, 4])
-def test_constant_and_shortest_series_give_finite_numbers(spec: Backbone, training: bool, n: int) -> None:
+def test_constant_and_shortest_series_give_finite_numbers(
+    spec: Backbone, training: bool, n: int
+) -> None:
     module = built(spec).train(training)
     shortest = torch.full((n,), spec.min_timepoints)
     for x, lengths in (
@@ -170,8 +186,14 @@ def test_constant_and_shortest_series_give_finite_numbers(spec: Backbone, traini
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        (LSTMFCN(), r"at least 14 time steps for the backbone LSTMFCN; got 13\. Use longer series, padding='same'"),
-        (FCN(kernel_sizes=(3, 3), filters=(4, 4)), r"at least 5 time steps for the backbone FCN; got 4\."),
+        (
+            LSTMFCN(),
+            r"at least 14 time steps for the backbone LSTMFCN; got 13\. Use longer series, padding='same'",
+        ),
+        (
+            FCN(kernel_sizes=(3, 3), filters=(4, 4)),
+            r"at least 5 time steps for the backbone FCN; got 4\.",
+        ),
         (CNN1D(), r"at least 10 time steps for the backbone CNN1D; got 9\. .*larger `padding`"),
         (CNN1D(stride=2, padding=1), r"at least 11 time steps .*; got 10\."),
     ],
@@ -179,7 +201,10 @@ def test_constant_and_shortest_series_give_finite_numbers(spec: Backbone, traini
 def test_too_short_series_are_refused_with_the_remedy(spec: Backbone, message: str) -> None:
     module, enough = built(spec), spec.min_timepoints
     assert module(series(2, enough)).isfinite().all()
-    for attempt in (lambda: module(series(2, enough - 1)), lambda: spec.build(N_CHANNELS, enough - 1)):
+    for attempt in (
+        lambda: module(series(2, enough - 1)),
+        lambda: spec.build(N_CHANNELS, enough - 1),
+    ):
         with pytest.raises(DataError, match=message):
             attempt()
 
@@ -202,10 +227,14 @@ def test_state_dict_holds_everything(spec: Backbone) -> None:
 
 @with_linear
 def test_forward_reads_nothing_back_to_the_host(spec: Backbone) -> None:
-    # A tensor on the meta device has a shape and no values: what runs there decides by shapes alone.
+    # A tensor on the meta device has a shape and no values: what runs there decides by shapes
+    # alone.
     module = spec.build(N_CHANNELS, N_TIMEPOINTS).to("meta")
     for lengths in (None, torch.full((4,), 20, device="meta")):
-        assert module(torch.empty(4, N_CHANNELS, N_TIMEPOINTS, device="meta"), lengths).shape == (4, module.n_features)
+        assert module(torch.empty(4, N_CHANNELS, N_TIMEPOINTS, device="meta"), lengths).shape == (
+            4,
+            module.n_features,
+        )
 
 
 @every_spec_shuffled_too
@@ -217,7 +246,9 @@ def test_blocks_one_by_one_are_the_backbone(spec: Backbone) -> None:
         flow = block(flow)
     assert torch.equal(module.pool(flow), module(x))
     in_blocks = [p for block in module.block_list for p in block.parameters()]
-    assert len(in_blocks) == len(list(module.parameters())), "a parameter outside the blocks cannot be shared by block"
+    assert len(in_blocks) == len(list(module.parameters())), (
+        "a parameter outside the blocks cannot be shared by block"
+    )
 
 
 def test_the_built_module_keeps_its_own_spec() -> None:
@@ -231,21 +262,39 @@ def test_the_built_module_keeps_its_own_spec() -> None:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        (LSTMFCN(hidden_size=0), r"`backbone.hidden_size` must be greater than or equal to 1; got 0\."),
-        (LSTMFCN(lstm_dropout=1.5), r"`backbone.lstm_dropout` must be less than or equal to 1; got 1\.5\."),
-        (LSTMFCN(filters=(8, 8)), r"`backbone.kernel_sizes` must have one kernel for each of the filters \(8, 8\)"),
+        (
+            LSTMFCN(hidden_size=0),
+            r"`backbone.hidden_size` must be greater than or equal to 1; got 0\.",
+        ),
+        (
+            LSTMFCN(lstm_dropout=1.5),
+            r"`backbone.lstm_dropout` must be less than or equal to 1; got 1\.5\.",
+        ),
+        (
+            LSTMFCN(filters=(8, 8)),
+            r"`backbone.kernel_sizes` must have one kernel for each of the filters \(8, 8\)",
+        ),
         (
             FCN(filters=(), kernel_sizes=()),
             r"`backbone.kernel_sizes` must have .* at least one; got \(\)",
         ),
         (FCN(padding="full"), r"`backbone.padding` must be 'valid' or 'same'; got 'full'\."),
-        (FCN(filters=(8, 0, 4)), r"`backbone.filters.1` must be greater than or equal to 1; got 0\."),
-        (RNN(nonlinearity="sigmoid"), r"`backbone.nonlinearity` must be 'tanh' or 'relu'; got 'sigmoid'\."),
+        (
+            FCN(filters=(8, 0, 4)),
+            r"`backbone.filters.1` must be greater than or equal to 1; got 0\.",
+        ),
+        (
+            RNN(nonlinearity="sigmoid"),
+            r"`backbone.nonlinearity` must be 'tanh' or 'relu'; got 'sigmoid'\.",
+        ),
         (LSTM(num_layers=0), r"`backbone.num_layers` must be greater than or equal to 1; got 0\."),
         (GRU(dropout=-0.1), r"`backbone.dropout` must be greater than or equal to 0; got -0\.1\."),
         (CNN1D(padding=-1), r"`backbone.padding` must be greater than or equal to 0; got -1\."),
         (FC(bias="maybe"), r"`backbone.bias` must be a valid boolean.*; got 'maybe'\."),
-        (InceptionTime(kernel_sizes=()), r"`backbone.kernel_sizes` must have at least one kernel; got \(\)\."),
+        (
+            InceptionTime(kernel_sizes=()),
+            r"`backbone.kernel_sizes` must have at least one kernel; got \(\)\.",
+        ),
     ],
 )
 def test_check_names_what_is_wrong(spec: Backbone, message: str) -> None:
@@ -272,4 +321,6 @@ def test_a_wider_backbone_has_more_parameters_and_is_otherwise_the_same(spec: Ba
 
 def test_every_registered_backbone_can_be_made_wider() -> None:
     solved = ["linear"]  # it has no units
-    assert [name for name, kind in BACKBONES.items() if not kind.widths and list(kind().get_params())] == solved
+    assert [
+        name for name, kind in BACKBONES.items() if not kind.widths and list(kind().get_params())
+    ] == solved

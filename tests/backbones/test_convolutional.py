@@ -24,11 +24,19 @@ def test_cnn1d_is_two_convolutions_each_with_a_mean_of_pairs(flatten: bool) -> N
     module = CNN1D(flatten=flatten).build(3, 24).eval()
     one, two = (module.get_submodule(f"blocks.conv{i}.convolution") for i in (1, 2))
     assert isinstance(one, nn.Conv1d) and isinstance(two, nn.Conv1d)
-    assert (one.out_channels, two.out_channels, two.kernel_size, two.stride, two.padding) == (32, 64, (3,), (1,), (0,))
+    assert (one.out_channels, two.out_channels, two.kernel_size, two.stride, two.padding) == (
+        32,
+        64,
+        (3,),
+        (1,),
+        (0,),
+    )
     x = torch.randn(5, 3, 24)
     x1 = F.relu(F.conv1d(x, one.weight, one.bias))
     x1 = (x1[:, :, 0::2] + x1[:, :, 1::2]) / 2  # 22 -> 11
-    x2 = F.relu(F.conv1d(x1, two.weight, two.bias))[:, :, :8]  # 9, of which the last has no neighbour
+    x2 = F.relu(F.conv1d(x1, two.weight, two.bias))[
+        :, :, :8
+    ]  # 9, of which the last has no neighbour
     x2 = (x2[:, :, 0::2] + x2[:, :, 1::2]) / 2
     expected = x2.flatten(1) if flatten else x2.mean(2)
     assert module.n_features == expected.shape[1] == (256 if flatten else 64)
@@ -41,14 +49,18 @@ def test_fc_is_one_hidden_layer_on_vectors() -> None:
     linear = module.get_submodule("blocks.hidden.linear")
     assert isinstance(linear, nn.Linear) and linear.weight.shape == (32, 10)
     x = torch.randn(4, 10)
-    torch.testing.assert_close(module(x[:, :, None]), (x @ linear.weight.T + linear.bias).clamp(min=0))
+    torch.testing.assert_close(
+        module(x[:, :, None]), (x @ linear.weight.T + linear.bias).clamp(min=0)
+    )
     assert FC(bias=False).build(10, 1).get_submodule("blocks.hidden.linear").bias is None
 
 
 @pytest.mark.parametrize("spec", [FC(), CNN1D(flatten=True)], ids=["fc", "cnn1d"])
 def test_vectors_have_a_longest_series(spec: FC | CNN1D) -> None:
     module = spec.build(2, 20)
-    with pytest.raises(DataError, match=r"at most \d+ time steps here, as in training.*; got \d+\. Cut the series"):
+    with pytest.raises(
+        DataError, match=r"at most \d+ time steps here, as in training.*; got \d+\. Cut the series"
+    ):
         module(torch.zeros(1, 2, 24))
 
 
@@ -71,7 +83,9 @@ def inception_by_hand(module: BlockBackbone, x: Tensor) -> Tensor:
             inception = f"{block}.inceptions.{i}"
             reduced = x
             if x.shape[1] > 1:
-                reduced = torch.einsum("oi,bit->bot", state[f"{inception}.bottleneck.weight"][:, :, 0], x)
+                reduced = torch.einsum(
+                    "oi,bit->bot", state[f"{inception}.bottleneck.weight"][:, :, 0], x
+                )
             outputs = []
             for j, kernel in enumerate((40, 20, 10)):
                 wide = F.pad(reduced, ((kernel - 1) // 2, kernel // 2))

@@ -50,7 +50,8 @@ def reference_and_ours(n_channels: int = 4) -> tuple[ReferenceNetwork, BackboneM
         reference(torch.randn(32, n_channels, 24) * 3 + 1)  # running statistics that matter
     ours = LSTMFCN().build(n_channels, 24)
     state = {
-        f"{NAMES[name.rsplit('.', 1)[0]]}.{name.rsplit('.', 1)[1]}": t for name, t in reference.state_dict().items()
+        f"{NAMES[name.rsplit('.', 1)[0]]}.{name.rsplit('.', 1)[1]}": t
+        for name, t in reference.state_dict().items()
     }
     ours.load_state_dict(state)
     return reference, ours
@@ -75,7 +76,9 @@ def test_it_trains_like_the_reference_network() -> None:
     for name, parameter in reference.named_parameters():
         layer, _, tensor = name.rpartition(".")
         assert parameter.grad is not None
-        torch.testing.assert_close(gradients[f"{NAMES[layer]}.{tensor}"].grad, parameter.grad, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(
+            gradients[f"{NAMES[layer]}.{tensor}"].grad, parameter.grad, rtol=1e-4, atol=1e-5
+        )
     for name, buffer in reference.named_buffers():
         layer, _, tensor = name.rpartition(".")
         torch.testing.assert_close(ours.get_buffer(f"{NAMES[layer]}.{tensor}"), buffer)
@@ -86,13 +89,17 @@ def test_tensor_shapes_are_those_of_the_reference() -> None:
     assert shapes["blocks.lstm.lstm.weight_ih_l0"] == (256, 4)
     assert shapes["blocks.conv1.convolution.weight"] == (128, 4, 8)
     assert shapes["blocks.conv1.squeeze.squeeze.weight"] == (8, 128)
-    assert sum(torch.Size(shape).numel() for shape in shapes.values()) == 115_397 - (4 + 1) * 81  # without its heads
+    assert (
+        sum(torch.Size(shape).numel() for shape in shapes.values()) == 115_397 - (4 + 1) * 81
+    )  # without its heads
 
 
 def test_fcn_is_the_same_without_the_lstm() -> None:
     _, both = reference_and_ours()
     alone = FCN().build(4, 24).eval()
-    alone.load_state_dict({n: t for n, t in both.state_dict().items() if not n.startswith("blocks.lstm")})
+    alone.load_state_dict(
+        {n: t for n, t in both.state_dict().items() if not n.startswith("blocks.lstm")}
+    )
     x = torch.randn(3, 4, 24)
     assert torch.equal(alone(x), both.eval()(x)[:, 64:])
 
@@ -112,7 +119,9 @@ def test_dropout_falls_where_it_is_declared() -> None:
 
 
 def test_layers_follow_the_parameters() -> None:
-    module = LSTMFCN(num_layers=2, hidden_size=6, filters=(8, 4), kernel_sizes=(4, 2), squeeze=None).build(3, 24)
+    module = LSTMFCN(
+        num_layers=2, hidden_size=6, filters=(8, 4), kernel_sizes=(4, 2), squeeze=None
+    ).build(3, 24)
     assert isinstance(module, BlockBackbone)
     assert list(module.blocks) == ["lstm", "conv1", "conv2"]
     names = {name for name, _ in module.named_parameters()}
@@ -137,8 +146,16 @@ def test_shuffle_lets_the_lstm_read_channels_as_steps() -> None:
 @pytest.mark.parametrize(
     ("steps", "lengths", "message"),
     [
-        (20, None, r"must have 24 time steps in every series.* with shuffle=True; got 20\. Use shuffle=False\."),
-        (24, torch.tensor([20, 24]), r"24 time steps in every series.*; got series of unequal length\."),
+        (
+            20,
+            None,
+            r"must have 24 time steps in every series.* with shuffle=True; got 20\. Use shuffle=False\.",
+        ),
+        (
+            24,
+            torch.tensor([20, 24]),
+            r"24 time steps in every series.*; got series of unequal length\.",
+        ),
     ],
 )
 def test_shuffle_needs_equal_lengths(steps: int, lengths: Tensor | None, message: str) -> None:

@@ -40,7 +40,9 @@ def test_invalid_steps_are_replaced_even_if_infinite() -> None:
 
 def test_mean_and_last_step_are_those_of_each_series() -> None:
     x = batch()
-    torch.testing.assert_close(mean_over_time(x, LENGTHS), torch.stack([series.mean(1) for series in rows(x)]))
+    torch.testing.assert_close(
+        mean_over_time(x, LENGTHS), torch.stack([series.mean(1) for series in rows(x)])
+    )
     assert torch.equal(last_step(x, LENGTHS), torch.stack([series[:, -1] for series in rows(x)]))
     assert torch.equal(last_step(x, None), x[:, :, -1])
 
@@ -65,7 +67,9 @@ def test_batch_norm_counts_valid_steps_only() -> None:
     nn.init.normal_(ours.bias)
     plain.load_state_dict(ours.state_dict())
     x = batch(100.0).requires_grad_()
-    compact = torch.cat([series.T for series in rows(x.detach())]).requires_grad_()  # (n_valid, channels)
+    compact = torch.cat(
+        [series.T for series in rows(x.detach())]
+    ).requires_grad_()  # (n_valid, channels)
     weights = torch.randn(4, dtype=torch.float64)
     normalised, expected = ours(x, LENGTHS), plain(compact)
     torch.testing.assert_close(torch.cat([series.T for series in rows(normalised)]), expected)
@@ -101,21 +105,28 @@ def test_squeeze_excite_is_the_formula_and_has_no_biases() -> None:
     }
     for series, scaled in zip(rows(x), rows(layer(x, LENGTHS)), strict=True):
         hidden = (layer.squeeze.weight @ series.mean(1)).clamp(min=0)
-        torch.testing.assert_close(scaled, series / (1 + torch.exp(-layer.excite.weight @ hidden))[:, None])
+        torch.testing.assert_close(
+            scaled, series / (1 + torch.exp(-layer.excite.weight @ hidden))[:, None]
+        )
     assert SqueezeExcite(8, 16).squeeze.out_features == 1
 
 
 @pytest.mark.parametrize(
-    ("padding", "stride"), [("same", 1), *((p, stride) for p in ("valid", 0, 1, 3) for stride in (1, 2, 3))]
+    ("padding", "stride"),
+    [("same", 1), *((p, stride) for p in ("valid", 0, 1, 3) for stride in (1, 2, 3))],
 )
 @pytest.mark.parametrize("kernel", [1, 2, 3, 4])
-def test_convolution_is_torchs_on_each_series_alone(padding: str | int, kernel: int, stride: int) -> None:
+def test_convolution_is_torchs_on_each_series_alone(
+    padding: str | int, kernel: int, stride: int
+) -> None:
     torch.manual_seed(0)
     ours = MaskedConv1d(4, 2, kernel, padding, stride).double()  # type: ignore[arg-type]
     got, lengths = ours(batch(100.0), LENGTHS), ours.output_lengths(LENGTHS)
     assert lengths is not None and ours.output_lengths(None) is None
     for i, series in enumerate(rows(batch())):
-        before, after = ((kernel - 1) // 2, kernel // 2) if padding == "same" else (ours.padding[0],) * 2
+        before, after = (
+            ((kernel - 1) // 2, kernel // 2) if padding == "same" else (ours.padding[0],) * 2
+        )
         wide = nn.functional.pad(series, (before, after))
         n_steps = max(0, (wide.shape[1] - kernel) // stride + 1)
         assert int(lengths[i]) == n_steps == ours.output_steps(series.shape[1])

@@ -13,14 +13,20 @@ from multitide.backbones._recurrent import Recurrent
 
 SPECS = [RNN, LSTM, GRU]
 every_spec = pytest.mark.parametrize("kind", SPECS)
-every_stack = pytest.mark.parametrize(("num_layers", "bidirectional"), [(1, False), (2, False), (1, True), (3, True)])
+every_stack = pytest.mark.parametrize(
+    ("num_layers", "bidirectional"), [(1, False), (2, False), (1, True), (3, True)]
+)
 
 
 def pair(spec: Recurrent, n_channels: int) -> tuple[nn.RNNBase, BlockBackbone]:
     """Torch's module and ours, with the same weights."""
     torch.manual_seed(0)
     theirs: Any = getattr(nn, type(spec).__name__)(
-        n_channels, spec.hidden_size, spec.num_layers, bidirectional=spec.bidirectional, batch_first=True
+        n_channels,
+        spec.hidden_size,
+        spec.num_layers,
+        bidirectional=spec.bidirectional,
+        batch_first=True,
     )
     ours = spec.build(n_channels, 35).eval()
     state = {}
@@ -42,14 +48,20 @@ def run_blocks(module: BlockBackbone, x: Tensor, lengths: Tensor | None = None) 
 
 @every_spec
 @every_stack
-def test_states_and_features_are_torchs(kind: type[Recurrent], num_layers: int, bidirectional: bool) -> None:
+def test_states_and_features_are_torchs(
+    kind: type[Recurrent], num_layers: int, bidirectional: bool
+) -> None:
     theirs, ours = pair(kind(num_layers, hidden_size=6, bidirectional=bidirectional), 4)
     x = torch.randn(5, 4, 35)
     output, hidden = theirs(x.transpose(1, 2))
     hidden = hidden[0] if isinstance(hidden, tuple) else hidden
-    torch.testing.assert_close(run_blocks(ours, x)[-1].x, output.transpose(1, 2), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(
+        run_blocks(ours, x)[-1].x, output.transpose(1, 2), rtol=1e-6, atol=1e-6
+    )
     n_directions = 2 if bidirectional else 1
-    torch.testing.assert_close(ours(x), torch.hstack(list(hidden[-n_directions:])), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(
+        ours(x), torch.hstack(list(hidden[-n_directions:])), rtol=1e-6, atol=1e-6
+    )
 
 
 @every_spec
@@ -59,7 +71,9 @@ def test_unequal_lengths_are_torchs_packed_sequences(
 ) -> None:
     theirs, ours = pair(kind(num_layers, hidden_size=6, bidirectional=bidirectional), 4)
     x, lengths = torch.randn(4, 4, 35), torch.tensor([35, 1, 12, 2])
-    packed = nn.utils.rnn.pack_padded_sequence(x.transpose(1, 2), lengths, batch_first=True, enforce_sorted=False)
+    packed = nn.utils.rnn.pack_padded_sequence(
+        x.transpose(1, 2), lengths, batch_first=True, enforce_sorted=False
+    )
     hidden = theirs(packed)[1]
     hidden = hidden[0] if isinstance(hidden, tuple) else hidden
     expected = torch.hstack(list(hidden[-(2 if bidirectional else 1) :]))
@@ -77,14 +91,19 @@ def test_unequal_lengths_are_torchs_packed_sequences(
 def test_documented_lstm_shapes(
     num_layers: int, bidirectional: bool, output: tuple[int, ...], states: tuple[int, ...]
 ) -> None:
-    # The shapes of an introduction to torch's LSTM that users of the reference system learn from: a batch of 1, 35
-    # steps, 10 channels, 20 units. Theirs are (batch, time, channels); ours are (batch, channels, time).
-    module = LSTM(num_layers=num_layers, hidden_size=20, bidirectional=bidirectional, dropout=0.0).build(10, 35)
+    # The shapes of an introduction to torch's LSTM that users of the reference system learn from: a
+    # batch of 1, 35 steps, 10 channels, 20 units. Theirs are (batch, time, channels); ours are
+    # (batch, channels, time).
+    module = LSTM(
+        num_layers=num_layers, hidden_size=20, bidirectional=bidirectional, dropout=0.0
+    ).build(10, 35)
     flows = run_blocks(module, torch.zeros(1, 10, 35))
     assert tuple(flows[-1].x.transpose(1, 2).shape) == output
     ends = []
     for block, flow in zip(module.block_list, flows, strict=False):
-        ends += [cell(flow.x.transpose(1, 2))[1] for cell in block.get_submodule("cells").children()]
+        ends += [
+            cell(flow.x.transpose(1, 2))[1] for cell in block.get_submodule("cells").children()
+        ]
     hidden, cell_state = (torch.cat([end[i] for end in ends]) for i in range(2))
     assert tuple(hidden.shape) == tuple(cell_state.shape) == states
     assert module.n_features == output[-1]

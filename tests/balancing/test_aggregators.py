@@ -16,7 +16,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from multitide._part import annotation_problems
-from multitide.balancing import AGGREGATORS, MGDA, Aggregator, AggregatorModule, ExcessMTL, FairGrad, PCGrad
+from multitide.balancing import (
+    AGGREGATORS,
+    MGDA,
+    Aggregator,
+    AggregatorModule,
+    ExcessMTL,
+    FairGrad,
+    PCGrad,
+)
 from multitide.errors import MissingDependencyError, MultitideError, ParameterError
 
 NAMES = ["wear", "load", "fault", "leak"]
@@ -32,7 +40,9 @@ NEEDS = {
 
 def make_spec(name: str) -> Aggregator:
     for package in NEEDS.get(name, []):
-        pytest.importorskip(package, reason=f'{package} is not installed; pip install "multitide[balancing]"')
+        pytest.importorskip(
+            package, reason=f'{package} is not installed; pip install "multitide[balancing]"'
+        )
     return AGGREGATORS[name]()
 
 
@@ -104,7 +114,9 @@ def test_a_gradient_of_zeros_is_that_of_an_absent_task(name: str) -> None:
     torch.manual_seed(0)
     update = make_spec(name).build(NAMES).combine(rows, NAMES)
     torch.manual_seed(0)
-    assert torch.equal(update, make_spec(name).build(NAMES).combine(rows[[0, 2, 3]], ["wear", "fault", "leak"]))
+    assert torch.equal(
+        update, make_spec(name).build(NAMES).combine(rows[[0, 2, 3]], ["wear", "fault", "leak"])
+    )
 
 
 def test_no_gradient_at_all_is_no_update(module: AggregatorModule) -> None:
@@ -123,7 +135,9 @@ def test_with_one_task_every_aggregator_is_plain_training(name: str) -> None:
 
 
 @pytest.mark.parametrize("factor", [1e-9, 1e-4, 1e4])
-@pytest.mark.parametrize("case", [n for n, spec in AGGREGATORS.items() if spec().degree is not None])
+@pytest.mark.parametrize(
+    "case", [n for n, spec in AGGREGATORS.items() if spec().degree is not None]
+)
 def test_length_of_the_gradients_does_not_change_the_direction(case: str, factor: float) -> None:
     spec = make_spec(case)
     assert spec.degree is not None
@@ -157,7 +171,9 @@ def test_pcgrad_of_two_is_its_formula_in_float64() -> None:
     a, b = rows.double().numpy()
     assert a @ b < 0
     expected = a - (a @ b) / (b @ b) * b + b - (a @ b) / (a @ a) * a
-    np.testing.assert_allclose(PCGrad().build(NAMES).combine(rows, NAMES[:2]).numpy(), expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        PCGrad().build(NAMES).combine(rows, NAMES[:2]).numpy(), expected, rtol=1e-5, atol=1e-5
+    )
 
 
 def test_mgda_of_two_is_the_shortest_vector_between_them() -> None:
@@ -168,17 +184,25 @@ def test_mgda_of_two_is_the_shortest_vector_between_them() -> None:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_a_gradient_that_is_not_finite_is_refused_by_name(module: AggregatorModule, value: float) -> None:
+def test_a_gradient_that_is_not_finite_is_refused_by_name(
+    module: AggregatorModule, value: float
+) -> None:
     rows = jacobian(0)
     rows[2, 5] = value
-    with pytest.raises(MultitideError, match=r"gradients of the tasks must be finite; .*'fault': (nan|inf)"):
+    with pytest.raises(
+        MultitideError, match=r"gradients of the tasks must be finite; .*'fault': (nan|inf)"
+    ):
         module.combine(rows, NAMES)
 
 
 @pytest.mark.parametrize("case", NEEDS)
-def test_a_missing_package_is_told_before_training(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_told_before_training(
+    case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     find = importlib.util.find_spec
-    monkeypatch.setattr("torchjd._mixins.find_spec", lambda n: None if n in NEEDS[case] else find(n))
+    monkeypatch.setattr(
+        "torchjd._mixins.find_spec", lambda n: None if n in NEEDS[case] else find(n)
+    )
     with pytest.raises(MissingDependencyError, match=r'pip install "multitide\[balancing\]"'):
         AGGREGATORS[case]().build(NAMES)
     AGGREGATORS[case]().build(["only"])
@@ -190,7 +214,10 @@ def test_a_missing_package_is_told_before_training(case: str, monkeypatch: pytes
         (PCGrad(at="heads"), r"`aggregator.at` must be 'parameters' or 'features'; got 'heads'"),  # type: ignore[arg-type]
         (MGDA(epsilon=0.0), r"`aggregator.epsilon` must be greater than 0"),
         (FairGrad(alpha=-1.0), r"`aggregator.alpha` must be greater than or equal to 0"),
-        (ExcessMTL(n_warmup_steps=-1), r"`aggregator.n_warmup_steps` must be greater than or equal to 0"),
+        (
+            ExcessMTL(n_warmup_steps=-1),
+            r"`aggregator.n_warmup_steps` must be greater than or equal to 0",
+        ),
     ],
 )
 def test_impossible_parameters_are_refused(spec: Aggregator, match: str) -> None:
@@ -220,7 +247,8 @@ class Toy(nn.Module):
 
     def losses(self, features: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
         return {
-            name: F.mse_loss(self.heads[name](features), torch.full((8, 1), float(i))) for i, name in enumerate(names)
+            name: F.mse_loss(self.heads[name](features), torch.full((8, 1), float(i)))
+            for i, name in enumerate(names)
         }
 
     def shared(self) -> list[Tensor]:
@@ -230,7 +258,9 @@ class Toy(nn.Module):
 X = torch.randn(8, 5, generator=torch.Generator().manual_seed(0))
 
 
-def run(toy: Toy, module: AggregatorModule, at: str, present: Iterable[str] = NAMES) -> dict[str, Tensor | None]:
+def run(
+    toy: Toy, module: AggregatorModule, at: str, present: Iterable[str] = NAMES
+) -> dict[str, Tensor | None]:
     features, own = toy.features(X), list(toy.heads.parameters())
     if at == "features":
         views = {name: features.view_as(features) for name in present}
@@ -282,10 +312,15 @@ def test_backward_combines_where_it_is_told_to(name: str, at: str) -> None:
     torch.manual_seed(0)
     found = run(toy, spec.build(NAMES), at)
     if at == "features":
-        expected = torch.autograd.grad(features, list(toy.body.parameters()), update.view_as(features))
+        expected = torch.autograd.grad(
+            features, list(toy.body.parameters()), update.view_as(features)
+        )
     else:
         sizes = [parameter.numel() for parameter in toy.body.parameters()]
-        expected = tuple(piece.view_as(p) for piece, p in zip(update.split(sizes), toy.body.parameters(), strict=True))
+        expected = tuple(
+            piece.view_as(p)
+            for piece, p in zip(update.split(sizes), toy.body.parameters(), strict=True)
+        )
     for (key, _), gradient in zip(toy.body.named_parameters(), expected, strict=True):
         torch.testing.assert_close(found[f"body.{key}"], gradient)
     for key, gradient in plain(Toy()).items():

@@ -48,14 +48,19 @@ def test_weights_and_logits_are_the_papers_also_where_tasks_are_absent() -> None
     for present, (before, after) in zip(SETS * 5, draws(45), strict=True):
         z = np.exp(w[present]) / np.exp(w[present]).sum()
         c = 1 / (z / before[present]).sum()
-        np.testing.assert_allclose(weights_of(module, as_dict(before, present)), c * z / before[present], rtol=1e-10)
+        np.testing.assert_allclose(
+            weights_of(module, as_dict(before, present)), c * z / before[present], rtol=1e-10
+        )
         if len(present) > 1:
             jacobian = np.diag(z) - np.outer(z, z)
             g = jacobian @ (np.log(before[present]) - np.log(after[present])) + 0.02 * w[present]
             t[present] += 1
             m[present] = 0.9 * m[present] + 0.1 * g
             v[present] = 0.999 * v[present] + 0.001 * g**2
-            m_hat, v_hat = m[present] / (1 - 0.9 ** t[present]), v[present] / (1 - 0.999 ** t[present])
+            m_hat, v_hat = (
+                m[present] / (1 - 0.9 ** t[present]),
+                v[present] / (1 - 0.999 ** t[present]),
+            )
             w[present] -= 0.1 * m_hat / (np.sqrt(v_hat) + 1e-8)
         module.after_update(as_dict(before, present), as_dict(after, present))
         np.testing.assert_allclose(module.logits, w, rtol=1e-9, atol=1e-12)
@@ -114,7 +119,9 @@ class Still(Callback):
         trainer.weighting.after_update = hear  # type: ignore[method-assign]
 
     def on_step_end(self, trainer: Trainer) -> None:
-        norms = {name: b.clone() for name, b in trainer.network.named_buffers() if "running" in name}
+        norms = {
+            name: b.clone() for name, b in trainer.network.named_buffers() if "running" in name
+        }
         self.left.append((norms, torch.get_rng_state()))
 
 
@@ -122,14 +129,19 @@ def fit(weighting: str, callback: Still, several: bool = False) -> Still:
     torch.manual_seed(0)
     backbone = LSTMFCN(hidden_size=8, filters=(8, 8, 4), kernel_sizes=(5, 3, 3))
     samples = make_samples()
-    given = {"one": samples, "other": Samples.from_arrays(*make_arrays(n_channels=5, n_timepoints=30, seed=1))}
+    given = {
+        "one": samples,
+        "other": Samples.from_arrays(*make_arrays(n_channels=5, n_timepoints=30, seed=1)),
+    }
     estimator = small(weighting=weighting, backbone=backbone, max_epochs=1, lr=0.05)
     estimator.fit(given if several else samples, callbacks=[callback])
     return callback
 
 
 @pytest.mark.parametrize("several", [False, True])
-def test_a_step_of_no_length_changes_no_loss_so_that_the_second_pass_is_the_first_ones_twin(several: bool) -> None:
+def test_a_step_of_no_length_changes_no_loss_so_that_the_second_pass_is_the_first_ones_twin(
+    several: bool,
+) -> None:
     still = fit("famo", Still(), several)
     assert len(still.heard) == len(still.left) > 5
     for before, after in still.heard:

@@ -11,7 +11,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchjd import scalarization as jd
 
-from multitide.balancing import COSMOS, DWA, IMTLL, PBI, STCH, WEIGHTINGS, Fixed, Random, Uncertainty, Weighting
+from multitide.balancing import (
+    COSMOS,
+    DWA,
+    IMTLL,
+    PBI,
+    STCH,
+    WEIGHTINGS,
+    Fixed,
+    Random,
+    Uncertainty,
+    Weighting,
+)
 
 NAMES = ["a", "b", "c", "d"]
 PREFERENCE = {"a": 1.0, "b": 3.0, "c": 0.5, "d": 1.5}
@@ -27,13 +38,16 @@ def as_dict(losses: Tensor, present: list[int] | None = None) -> dict[str, Tenso
     return {NAMES[i]: losses[i] for i in (range(4) if present is None else present)}
 
 
-def value_and_gradient(function: Callable[[Tensor], Tensor], losses: Tensor) -> tuple[Tensor, Tensor]:
+def value_and_gradient(
+    function: Callable[[Tensor], Tensor], losses: Tensor
+) -> tuple[Tensor, Tensor]:
     losses = losses.clone().requires_grad_()
     value = function(losses)
     return value.detach(), torch.autograd.grad(value, losses)[0]
 
 
-# The reference of the scalarizers, in their own words; the middle column is TorchJD's on complete batches.
+# The reference of the scalarizers, in their own words; the middle column is TorchJD's on complete
+# batches.
 CASES: dict[str, tuple[Weighting, Callable[[], jd.Scalarizer], Callable[[Array, Array], float]]] = {
     "uniform": (WEIGHTINGS["uniform"](), jd.Sum, lambda x, r: x.sum()),
     "mean": (WEIGHTINGS["mean"](), jd.Mean, lambda x, r: x.sum() / 4),
@@ -52,7 +66,11 @@ CASES: dict[str, tuple[Weighting, Callable[[], jd.Scalarizer], Callable[[Array, 
         lambda: jd.STCH(0.3, torch.tensor(R).float()),
         lambda x, r: 0.3 * np.log(np.exp(r * x / 0.3).sum()),
     ),
-    "stch, default": (STCH(), lambda: jd.STCH(0.1), lambda x, r: 0.1 * np.log(np.exp(x / 4 / 0.1).sum())),
+    "stch, default": (
+        STCH(),
+        lambda: jd.STCH(0.1),
+        lambda x, r: 0.1 * np.log(np.exp(x / 4 / 0.1).sum()),
+    ),
     "cosmos": (
         COSMOS(preference=PREFERENCE, strength=2.0),
         lambda: jd.COSMOS(2.0, torch.tensor(R).float()),
@@ -62,7 +80,8 @@ CASES: dict[str, tuple[Weighting, Callable[[], jd.Scalarizer], Callable[[Array, 
         PBI(preference=PREFERENCE, theta=2.0),
         lambda: jd.PBI(2.0, torch.tensor(R).float()),
         lambda x, r: (
-            (r @ x + 2 * np.linalg.norm(x * np.linalg.norm(r) - (r @ x) * r / np.linalg.norm(r))) / np.linalg.norm(R)
+            (r @ x + 2 * np.linalg.norm(x * np.linalg.norm(r) - (r @ x) * r / np.linalg.norm(r)))
+            / np.linalg.norm(R)
         ),
     ),
     "imtl_l": (IMTLL(), lambda: jd.IMTLL(4), lambda x, r: x.sum()),
@@ -82,11 +101,15 @@ def test_complete_batches_are_torchjds(case: str, seed: int) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("present", [[0, 1, 2, 3], [0, 2], [3], [1, 2, 3]], ids=str)
-def test_values_are_those_of_the_formula_without_the_absent_terms(case: str, present: list[int]) -> None:
+def test_values_are_those_of_the_formula_without_the_absent_terms(
+    case: str, present: list[int]
+) -> None:
     spec, _, formula = CASES[case]
     losses = draw(0)
     expected = formula(losses.double().numpy()[present], R[present])
-    assert spec.build(NAMES)(as_dict(losses, present)).item() == pytest.approx(expected, rel=1e-5, abs=2e-6)
+    assert spec.build(NAMES)(as_dict(losses, present)).item() == pytest.approx(
+        expected, rel=1e-5, abs=2e-6
+    )
 
 
 def test_alpha_weighs_two_tasks() -> None:
@@ -99,7 +122,12 @@ def test_alpha_weighs_two_tasks() -> None:
 
 
 def test_tasks_without_a_weight_have_one() -> None:
-    assert Fixed(weights={"b": 4.0}).build(NAMES).current() == {"a": 1.0, "b": 4.0, "c": 1.0, "d": 1.0}
+    assert Fixed(weights={"b": 4.0}).build(NAMES).current() == {
+        "a": 1.0,
+        "b": 4.0,
+        "c": 1.0,
+        "d": 1.0,
+    }
 
 
 @pytest.mark.parametrize("present", [[0, 1, 2, 3], [1, 3]], ids=str)
@@ -136,7 +164,8 @@ def test_uncertainty_finds_its_optimum() -> None:
         optimizer.zero_grad(set_to_none=True)
         module(as_dict(losses)).backward()
         optimizer.step()
-    # The slope in s is zero at exp(s) = 2 L for classes and at exp(s) = L for numbers, so that every w L is 1/2.
+    # The slope in s is zero at exp(s) = 2 L for classes and at exp(s) = L for numbers, so that
+    # every w L is 1/2.
     weighted = np.array(list(module.current().values())) * losses.numpy()
     np.testing.assert_allclose(weighted, 0.5, rtol=1e-2)
 
@@ -167,16 +196,22 @@ def test_dwa_is_the_softmax_of_the_rates() -> None:
         assert module.current() == pytest.approx(dict.fromkeys(NAMES, 1.0))
         module.end_epoch(dict(zip(NAMES, losses.tolist(), strict=True)))
     rates = np.exp(last / before / 2)
-    assert module.current() == pytest.approx(dict(zip(NAMES, 4 * rates / rates.sum(), strict=True)), rel=1e-5)
+    assert module.current() == pytest.approx(
+        dict(zip(NAMES, 4 * rates / rates.sum(), strict=True)), rel=1e-5
+    )
 
 
 def test_dwa_keeps_the_rate_of_a_task_without_labels_in_an_epoch() -> None:
     module = DWA().build(["a", "b"])
     module.end_epoch({"a": 1.0, "b": 1.0})
     module.end_epoch({"a": 0.5})
-    assert module.current() == pytest.approx({"a": 2 / (1 + np.exp(0.25)), "b": 2 / (1 + np.exp(-0.25))}, rel=1e-5)
+    assert module.current() == pytest.approx(
+        {"a": 2 / (1 + np.exp(0.25)), "b": 2 / (1 + np.exp(-0.25))}, rel=1e-5
+    )
     module.end_epoch({"a": 0.5, "b": 0.5})
-    assert module.current() == pytest.approx({"a": 2 / (1 + np.exp(-0.25)), "b": 2 / (1 + np.exp(0.25))}, rel=1e-5)
+    assert module.current() == pytest.approx(
+        {"a": 2 / (1 + np.exp(-0.25)), "b": 2 / (1 + np.exp(0.25))}, rel=1e-5
+    )
 
 
 def test_random_draws_torchjds_weights_from_the_same_seed() -> None:

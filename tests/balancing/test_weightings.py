@@ -17,7 +17,8 @@ from multitide.errors import ParameterError
 NAMES = ["wear", "load", "fault", "leak"]
 KINDS = ["regression", "regression", "classification", "classification"]
 SUBSETS = [subset for n in (1, 2, 3) for subset in combinations(NAMES, n)]
-# Their terms are not added up, so that what one task's loss counts depends on the others: see the formulas' tests.
+# Their terms are not added up, so that what one task's loss counts depends on the others: see the
+# formulas' tests.
 NOT_ADDITIVE = {"geometric_mean", "stch", "cosmos", "pbi", "famo"}
 
 
@@ -68,7 +69,9 @@ def test_gradients_are_finite_and_everyone_gets_one(module: WeightingModule) -> 
 def test_an_absent_task_gets_no_gradient_and_its_state_does_not_move(
     module: WeightingModule, present: tuple[str, ...]
 ) -> None:
-    optimizer = torch.optim.AdamW([{"params": []}, *module.parameter_groups(0.1)], lr=0.1, weight_decay=0.1)
+    optimizer = torch.optim.AdamW(
+        [{"params": []}, *module.parameter_groups(0.1)], lr=0.1, weight_decay=0.1
+    )
     before = [parameter.clone() for parameter in module.parameters()]
     for _ in range(3):  # a momentum of the full batches before must not move it either
         optimizer.zero_grad(set_to_none=True)
@@ -83,7 +86,9 @@ def test_an_absent_task_gets_no_gradient_and_its_state_does_not_move(
 
 @pytest.mark.parametrize("additive", [name for name in WEIGHTINGS if name not in NOT_ADDITIVE])
 @pytest.mark.parametrize("present", SUBSETS, ids="+".join)
-def test_present_tasks_keep_the_weights_of_the_full_set(additive: str, present: tuple[str, ...]) -> None:
+def test_present_tasks_keep_the_weights_of_the_full_set(
+    additive: str, present: tuple[str, ...]
+) -> None:
     def gradients(names: tuple[str, ...]) -> dict[str, float]:
         torch.manual_seed(0)
         module = make_spec(additive).build(NAMES, KINDS)
@@ -100,7 +105,9 @@ def test_present_tasks_keep_the_weights_of_the_full_set(additive: str, present: 
 def test_order_of_the_losses_does_not_matter(name: str) -> None:
     def total(names: list[str]) -> Tensor:
         torch.manual_seed(0)
-        return make_spec(name).build(NAMES, KINDS)(make_losses({name: VALUES[name] for name in names}))
+        return make_spec(name).build(NAMES, KINDS)(
+            make_losses({name: VALUES[name] for name in names})
+        )
 
     assert torch.equal(total(NAMES), total(NAMES[::-1]))
 
@@ -177,13 +184,25 @@ def test_parameters_move_with_the_module(module: WeightingModule) -> None:
 @pytest.mark.parametrize(
     ("spec", "match"),
     [
-        (Fixed(), r"`weighting` must have either `weights` or, for two tasks, `alpha`; got weights=None, alpha=None"),
+        (
+            Fixed(),
+            r"`weighting` must have either `weights` or, for two tasks, `alpha`; got weights=None, alpha=None",
+        ),
         (Fixed(weights={}, alpha=0.5), r"`weighting` must have either `weights` or"),
-        (Fixed(weights={"wear": -1.0}), r"`weighting.weights.wear` must be greater than or equal to 0; got -1"),
+        (
+            Fixed(weights={"wear": -1.0}),
+            r"`weighting.weights.wear` must be greater than or equal to 0; got -1",
+        ),
         (Fixed(weights={"wear": 0.0}), r"`weighting.weights` must have a weight above 0; got"),
-        (Fixed(weights={"waer": 1.0}), r"`weighting.weights` must name tasks, .*; got 'waer'. Did you mean 'wear'"),
+        (
+            Fixed(weights={"waer": 1.0}),
+            r"`weighting.weights` must name tasks, .*; got 'waer'. Did you mean 'wear'",
+        ),
         (Fixed(alpha=1.5), r"`weighting.alpha` must be less than or equal to 1; got 1.5"),
-        (Fixed(alpha=0.5), r'`weighting.alpha` must be used with two tasks; got 4. Use weights=\{"wear": 1.0, '),
+        (
+            Fixed(alpha=0.5),
+            r'`weighting.alpha` must be used with two tasks; got 4. Use weights=\{"wear": 1.0, ',
+        ),
         (
             WEIGHTINGS["stch"](preference={"waer": 1.0}),
             r"`weighting.preference` must name tasks, .*Did you mean 'wear'",
@@ -211,5 +230,7 @@ def test_weights_that_do_not_fit_the_tasks_are_refused(spec: Weighting, match: s
     ],
 )
 def test_impossible_parameters_are_refused(name: str, parameters: dict[str, float]) -> None:
-    with pytest.raises(ParameterError, match=f"`weighting.{next(iter(parameters))}` must be greater than"):
+    with pytest.raises(
+        ParameterError, match=f"`weighting.{next(iter(parameters))}` must be greater than"
+    ):
         WEIGHTINGS[name](**parameters).check("weighting")

@@ -72,18 +72,26 @@ def test_shared_and_own_parameters_are_what_the_tasks_gradients_say(
 ) -> None:
     module = build(name, settings)
     below = list(module.parameters())
-    gradients = [torch.autograd.grad(f.sum(), below, retain_graph=True, allow_unused=True) for f in module(X)]
-    owners = [[task for task in range(3) if gradients[task][i] is not None] for i in range(len(below))]
+    gradients = [
+        torch.autograd.grad(f.sum(), below, retain_graph=True, allow_unused=True) for f in module(X)
+    ]
+    owners = [
+        [task for task in range(3) if gradients[task][i] is not None] for i in range(len(below))
+    ]
     assert {id(p) for p, whose in zip(below, owners, strict=True) if len(whose) > 1} == {
         id(p) for p in module.shared_parameters()
     }
     for task, own in enumerate(module.own_parameters()):
         assert own
-        assert {id(p) for p in own} == {id(p) for p, whose in zip(below, owners, strict=True) if whose == [task]}
+        assert {id(p) for p in own} == {
+            id(p) for p, whose in zip(below, owners, strict=True) if whose == [task]
+        }
 
 
 @each_variant
-def test_an_absent_task_sends_no_gradient_to_what_is_its_own(parts: Any, name: str, settings: dict[str, Any]) -> None:
+def test_an_absent_task_sends_no_gradient_to_what_is_its_own(
+    parts: Any, name: str, settings: dict[str, Any]
+) -> None:
     samples = make_samples(missing=0)
     estimator = small(sharing=SHARINGS[name](**settings), max_epochs=1).fit(samples)
     network = estimator.model_.network_list[0].train()
@@ -117,7 +125,10 @@ def test_gates_sum_to_one_and_mix_what_the_experts_say(parts: Any) -> None:
         torch.testing.assert_close(shares.sum(dim=1), torch.ones(5))
         logits = (features @ gate.linear.weight.T).detach().double().numpy()
         expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-        answers = [torch.relu(features @ e[0].weight.T + e[0].bias).detach().double().numpy() for e in module.experts]
+        answers = [
+            torch.relu(features @ e[0].weight.T + e[0].bias).detach().double().numpy()
+            for e in module.experts
+        ]
         expected = sum(expected[:, [i]] * answer for i, answer in enumerate(answers))
         np.testing.assert_allclose(mixed.detach().numpy(), expected, atol=1e-6)
 
@@ -145,10 +156,16 @@ def test_below_the_top_of_ple_all_tasks_learn_from_a_tasks_experts(parts: Any) -
 
 
 @pytest.mark.parametrize("same_start", [False, True])
-def test_the_tie_is_numpys_nuclear_norm_of_each_layers_stacked_weights(parts: Any, same_start: bool) -> None:
+def test_the_tie_is_numpys_nuclear_norm_of_each_layers_stacked_weights(
+    parts: Any, same_start: bool
+) -> None:
     module = build("trace_norm", {"strength": 0.5, "same_start": same_start})
     layers = zip(*(backbone.parameters() for backbone in module.backbones), strict=True)
-    weights = [np.stack([p.detach().double().numpy().ravel() for p in same]) for same in layers if same[0].ndim > 1]
+    weights = [
+        np.stack([p.detach().double().numpy().ravel() for p in same])
+        for same in layers
+        if same[0].ndim > 1
+    ]
     expected = sum(np.linalg.norm(matrix, "nuc") for matrix in weights)
     assert module.penalty().item() == pytest.approx(0.5 * expected, rel=1e-5)
     rank_one = sum(np.sqrt(3) * np.linalg.norm(matrix[0]) for matrix in weights)
@@ -161,7 +178,13 @@ def test_the_gradient_of_the_trace_norm_is_finite_and_at_most_one_long_where_sin
     generator = torch.Generator().manual_seed(0)
     one, far = torch.randn(2, 40, generator=generator)
     none, near = 0 * one, one + 1e-6 * far
-    for rows in ([one, one, one], [one, none, none], [none, none, none], [one, one, far], [one, near, far]):
+    for rows in (
+        [one, one, one],
+        [one, none, none],
+        [none, none, none],
+        [one, one, far],
+        [one, near, far],
+    ):
         same = [row.clone().requires_grad_() for row in rows]
         parts.trace_norms([same]).backward()
         gradient = torch.stack([row.grad for row in same]).double()
@@ -177,7 +200,9 @@ def test_without_strength_the_networks_are_independent(parts: Any) -> None:
     module = build("trace_norm", {"strength": 0.0})
     assert module.penalty() is None
     torch.manual_seed(0)
-    for backbone, features in zip([SMALL.build(3, 20).eval() for _ in range(3)], module(X), strict=True):
+    for backbone, features in zip(
+        [SMALL.build(3, 20).eval() for _ in range(3)], module(X), strict=True
+    ):
         torch.testing.assert_close(backbone(X), features)
     same = build("trace_norm", {"same_start": True})(X)
     assert torch.equal(same[0], same[2])
@@ -189,7 +214,9 @@ def test_a_stronger_tie_leaves_the_tasks_weights_fewer_directions(parts: Any) ->
         sharing = parts.TraceNorm(strength=strength)
         estimator = small(sharing=sharing, max_epochs=8, lr=0.02).fit(make_samples())
         backbones = estimator.model_.network_list[0].sharing.backbones
-        weights = torch.stack([backbone.blocks["conv2"].convolution.weight.flatten() for backbone in backbones])
+        weights = torch.stack(
+            [backbone.blocks["conv2"].convolution.weight.flatten() for backbone in backbones]
+        )
         singular = torch.linalg.svdvals(weights)
         shares.append((singular[1] / singular[0]).item())
     assert shares[1] < 0.75 * shares[0]
@@ -197,7 +224,11 @@ def test_a_stronger_tie_leaves_the_tasks_weights_fewer_directions(parts: Any) ->
 
 def test_they_are_listed_with_their_papers_and_go_with_what_has_a_meaning(parts: Any) -> None:
     listed = methods().set_index(["kind", "name"])
-    for name, author in (("mmoe", "Ma, Zhao"), ("ple", "Tang, Liu"), ("trace_norm", "Yang and Hospedales")):
+    for name, author in (
+        ("mmoe", "Ma, Zhao"),
+        ("ple", "Tang, Liu"),
+        ("trace_norm", "Yang and Hospedales"),
+    ):
         assert listed.loc[("sharing", name), "papers"][0].startswith(author)
     assert goes_with("sharing", "mmoe")["aggregator.at"] == ["parameters"]
     assert goes_with("sharing", "trace_norm")["aggregator"] == []
@@ -206,14 +237,17 @@ def test_they_are_listed_with_their_papers_and_go_with_what_has_a_meaning(parts:
 @pytest.mark.parametrize("name", ["mmoe", "ple"])
 def test_they_train_with_an_aggregator(parts: Any, name: str) -> None:
     summed, combined = (
-        small(sharing=name, aggregator=aggregator, max_epochs=2).fit(make_samples()).history_["loss"].to_numpy()
+        small(sharing=name, aggregator=aggregator, max_epochs=2)
+        .fit(make_samples())
+        .history_["loss"]
+        .to_numpy()
         for aggregator in (None, "pcgrad")
     )
     assert np.isfinite(combined).all()
     assert not np.array_equal(summed, combined)  # the gradients have met
 
 
-# -- the rule ---------------------------------------------------------------------------------------------------------
+# -- the rule --------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -234,10 +268,14 @@ def test_the_rule_wants_two_data_sets_above_and_none_below(benchmark: Any) -> No
 
 
 def test_verdicts_are_adjusted_for_the_three_candidates(benchmark: Any) -> None:
-    gains = pd.DataFrame({"arm": ["mmoe", "ple", "trace_norm"], "gain": [0.1, -0.1, 0.1], "p": [0.02, 0.02, 0.01]})
+    gains = pd.DataFrame(
+        {"arm": ["mmoe", "ple", "trace_norm"], "gain": [0.1, -0.1, 0.1], "p": [0.02, 0.02, 0.01]}
+    )
     gains = gains.assign(low=0.02, high=0.2, n_seeds=5, n_folds=1, n_groups=30)
     judged = benchmark.judged(gains).set_index("arm")
-    assert judged["p_holm"].to_dict() == pytest.approx({"mmoe": 0.04, "ple": 0.04, "trace_norm": 0.03})
+    assert judged["p_holm"].to_dict() == pytest.approx(
+        {"mmoe": 0.04, "ple": 0.04, "trace_norm": 0.03}
+    )
     assert judged["verdict"].to_dict() == {"mmoe": "helps", "ple": "hurts", "trace_norm": "helps"}
     assert set(benchmark.judged(gains.assign(p=0.04))["verdict"]) == {"cannot tell"}
     assert set(benchmark.judged(gains.assign(low=-0.001, high=0.002))["verdict"]) == {"same"}
@@ -245,7 +283,9 @@ def test_verdicts_are_adjusted_for_the_three_candidates(benchmark: Any) -> None:
 
 
 def test_the_choice_falls_on_the_least_validation_loss_over_all_data_sets(benchmark: Any) -> None:
-    losses = pd.DataFrame({"a": [0.5, 0.5], "b": [0.2, 0.7], "c": [0.1, np.nan]}, index=["rig", "beijing"])
+    losses = pd.DataFrame(
+        {"a": [0.5, 0.5], "b": [0.2, 0.7], "c": [0.1, np.nan]}, index=["rig", "beijing"]
+    )
     assert benchmark.chosen(losses) == "b"  # "c" failed on one of them
 
 

@@ -24,7 +24,9 @@ from multitide.study import Comparison, LabelCurve
 from multitide.study.conditions._conditions import TITLES
 
 Call = Callable[..., Any]
-demo = importlib.import_module("multitide.cli._demo")  # `multitide.cli._demo` itself is the function
+demo = importlib.import_module(
+    "multitide.cli._demo"
+)  # `multitide.cli._demo` itself is the function
 SMALL = """
 max_epochs = 2
 random_state = 0
@@ -129,18 +131,32 @@ def test_the_version_is_told(call: Call) -> None:
 
 
 def test_python_m_is_the_command() -> None:
-    done = subprocess.run([sys.executable, "-m", "multitide", "--version"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "multitide", "--version"], capture_output=True, text=True, check=True
+    )
     assert multitide.__version__ in done.stdout
 
 
 def test_fit_tells_what_it_does_and_writes_a_run_folder(call: Call, folder: Path) -> None:
     result = call("fit", "small.toml", "--quiet")
-    for words in ("Columns", "Tasks", "Labelled samples on each side", "Test part, 12 sam", "Written: runs/small-001"):
+    for words in (
+        "Columns",
+        "Tasks",
+        "Labelled samples on each side",
+        "Test part, 12 sam",
+        "Written: runs/small-001",
+    ):
         assert words in result.stdout
     run = folder / "runs" / "small-001"
     names = {path.name for path in run.iterdir()}
     model = {"model.json", "weights.safetensors"}
-    assert names == model | {"history.jsonl", "metrics.parquet", "report.md", "config.toml", "figures"}
+    assert names == model | {
+        "history.jsonl",
+        "metrics.parquet",
+        "report.md",
+        "config.toml",
+        "figures",
+    }
     estimator = MultiTaskEstimator.load(run)
     assert [task.name for task in estimator.tasks_] == ["load", "state"]
     assert len(estimator.history_) == 2 * 2 * 2
@@ -157,14 +173,22 @@ def test_fit_measures_the_test_part_and_nothing_else(call: Call, folder: Path, f
     assert labelled == samples.y.iloc[split.train].notna().sum().to_dict()
 
 
-def test_a_run_repeats_itself_from_its_own_configuration(call: Call, folder: Path, fitted: str) -> None:
+def test_a_run_repeats_itself_from_its_own_configuration(
+    call: Call, folder: Path, fitted: str
+) -> None:
     call("fit", f"{fitted}/config.toml", "--output", "again", "--quiet")
-    assert (folder / "again/weights.safetensors").read_bytes() == (folder / "run/weights.safetensors").read_bytes()
-    pd.testing.assert_frame_equal(pd.read_parquet("again/metrics.parquet"), pd.read_parquet("run/metrics.parquet"))
+    assert (folder / "again/weights.safetensors").read_bytes() == (
+        folder / "run/weights.safetensors"
+    ).read_bytes()
+    pd.testing.assert_frame_equal(
+        pd.read_parquet("again/metrics.parquet"), pd.read_parquet("run/metrics.parquet")
+    )
 
 
 def test_a_seed_that_nobody_gave_is_written_down(call: Call, folder: Path) -> None:
-    result = call("fit", "one.csv", "--label", "load", "--series", "run", "--max-epochs", "2", "--quiet")
+    result = call(
+        "fit", "one.csv", "--label", "load", "--series", "run", "--max-epochs", "2", "--quiet"
+    )
     seed = tomllib.loads((folder / "runs/one-001/config.toml").read_text())["random_state"]
     assert seed == MultiTaskEstimator.load("runs/one-001").seed_
     assert "trained for 2 epochs in" in result.stderr
@@ -173,7 +197,9 @@ def test_a_seed_that_nobody_gave_is_written_down(call: Call, folder: Path) -> No
     assert "`output` must not exist yet" in taken.stderr
 
 
-def test_classes_that_a_side_lacks_and_wrong_options_are_told_before_training(call: Call, folder: Path) -> None:
+def test_classes_that_a_side_lacks_and_wrong_options_are_told_before_training(
+    call: Call, folder: Path
+) -> None:
     table = pd.DataFrame({"x": np.arange(150.0), "kind": ["a", "b"] * 75})
     table.loc[149, "kind"] = "late"
     table.loc[20, "kind"] = "early"
@@ -188,7 +214,17 @@ def test_classes_that_a_side_lacks_and_wrong_options_are_told_before_training(ca
 
 
 def test_options_go_before_the_file_and_into_the_run(call: Call, folder: Path) -> None:
-    call("fit", "small.toml", "--output", "run", "--quiet", "--max-epochs", "1", "--random-state", "7")
+    call(
+        "fit",
+        "small.toml",
+        "--output",
+        "run",
+        "--quiet",
+        "--max-epochs",
+        "1",
+        "--random-state",
+        "7",
+    )
     assert tomllib.loads((folder / "run/config.toml").read_text())["max_epochs"] == 1
     assert MultiTaskEstimator.load("run").seed_ == 7
 
@@ -200,7 +236,17 @@ def test_runs_are_numbered(call: Call, folder: Path) -> None:
 
 
 def test_a_table_needs_no_configuration(call: Call, folder: Path) -> None:
-    options = ["--series", "run", "--static", "size", "--max-epochs", "1", "--quiet", "--random-state", "0"]
+    options = [
+        "--series",
+        "run",
+        "--static",
+        "size",
+        "--max-epochs",
+        "1",
+        "--quiet",
+        "--random-state",
+        "0",
+    ]
     result = call("fit", "one.csv", "--label", "state", "--label", "load", *options)
     assert "numbers that are not whole" in result.stdout
     assert 'kind = "classification"' in result.stdout
@@ -213,12 +259,36 @@ def test_a_table_needs_no_configuration(call: Call, folder: Path) -> None:
 
 
 def test_windows_of_a_table(call: Call) -> None:
-    call("fit", "one.csv", "--label", "state", "--series", "run", "--window", "15", "--max-epochs", "1", "--quiet")
+    call(
+        "fit",
+        "one.csv",
+        "--label",
+        "state",
+        "--series",
+        "run",
+        "--window",
+        "15",
+        "--max-epochs",
+        "1",
+        "--quiet",
+    )
     assert MultiTaskEstimator.load("runs/one-001").n_timepoints_in_ == 15
 
 
-def test_fit_pre_trains_on_some_tasks_and_starts_from_a_model(call: Call, folder: Path, fitted: str) -> None:
-    call("fit", "small.toml", "--quiet", "--pretrain", "load", "--freeze", "nothing", "--output", "fine")
+def test_fit_pre_trains_on_some_tasks_and_starts_from_a_model(
+    call: Call, folder: Path, fitted: str
+) -> None:
+    call(
+        "fit",
+        "small.toml",
+        "--quiet",
+        "--pretrain",
+        "load",
+        "--freeze",
+        "nothing",
+        "--output",
+        "fine",
+    )
     training = MultiTaskEstimator.load("fine").training
     assert (training.pretrain, training.freeze) == (("load",), "nothing")
     options = ("--start", fitted, "--freeze", "1", "--max-epochs", "1")
@@ -228,23 +298,44 @@ def test_fit_pre_trains_on_some_tasks_and_starts_from_a_model(call: Call, folder
     assert written == {"start": str(folder / fitted), "freeze": 1}
     told = {name: " ".join(call("info", name).stdout.split()) for name in (fitted, "fine", "moved")}
     assert "learned first │ load" in told["fine"] and "freeze │ nothing" in told["fine"]
-    assert f"training started from │ {folder / fitted}" in told["moved"] and "freeze │ 1" in told["moved"]
+    assert (
+        f"training started from │ {folder / fitted}" in told["moved"]
+        and "freeze │ 1" in told["moved"]
+    )
     assert "freeze" not in told[fitted]
     weights = {name: _weights(name) for name in (fitted, "moved")}
-    moved = {name for name, value in weights["moved"].items() if not np.array_equal(value, weights[fitted][name])}
+    moved = {
+        name
+        for name, value in weights["moved"].items()
+        if not np.array_equal(value, weights[fitted][name])
+    }
     learned = [name for name in moved if "running" not in name]
     assert learned and all("heads." in name or "conv3" in name for name in learned)
     call("fit", "moved/config.toml", "--quiet", "--output", "again")
-    assert (folder / "again/weights.safetensors").read_bytes() == (folder / "moved/weights.safetensors").read_bytes()
+    assert (folder / "again/weights.safetensors").read_bytes() == (
+        folder / "moved/weights.safetensors"
+    ).read_bytes()
 
 
-def test_options_of_transfer_go_before_the_file_whose_paths_are_its_own(call: Call, folder: Path, fitted: str) -> None:
+def test_options_of_transfer_go_before_the_file_whose_paths_are_its_own(
+    call: Call, folder: Path, fitted: str
+) -> None:
     (folder / "deep").mkdir()
     text = SMALL.replace('"data.csv"', '"../data.csv"').replace('"labels.csv"', '"../labels.csv"')
     training = '[training]\nstart = "../run"\nweight_decay = 0.1\nfreeze = "backbone"\n'
     (folder / "deep/moved.toml").write_text(text + training)
     assert "Everything fits" in call("check", "deep/moved.toml").stdout
-    call("fit", "deep/moved.toml", "--quiet", "--freeze", "gradual", "--max-epochs", "1", "--output", "moved")
+    call(
+        "fit",
+        "deep/moved.toml",
+        "--quiet",
+        "--freeze",
+        "gradual",
+        "--max-epochs",
+        "1",
+        "--output",
+        "moved",
+    )
     part = MultiTaskEstimator.load("moved").training
     assert (part.weight_decay, part.freeze, part.start) == (0.1, "gradual", str(folder / "run"))
 
@@ -255,8 +346,12 @@ def _weights(run: str) -> dict[str, np.ndarray]:
 
 
 def test_evaluate_gives_the_estimators_figures(call: Call, fitted: str) -> None:
-    result = call("evaluate", fitted, "data.csv", "--labels", "labels.csv", "--output", "figures.csv")
-    samples = read_table("data.csv", labels="labels.csv", series="run", static=["size"], tasks=["load", "state"])
+    result = call(
+        "evaluate", fitted, "data.csv", "--labels", "labels.csv", "--output", "figures.csv"
+    )
+    samples = read_table(
+        "data.csv", labels="labels.csv", series="run", static=["size"], tasks=["load", "state"]
+    )
     wanted = MultiTaskEstimator.load(fitted).evaluate(samples)
     pd.testing.assert_frame_equal(pd.read_csv("figures.csv"), wanted, check_dtype=False)
     assert f"{wanted['value'][0]:.4g}" in result.stdout
@@ -272,15 +367,29 @@ def test_predict_says_which_row_is_which(call: Call, fitted: str, name: str) -> 
     assert list(table) == ["series", "load", "state", "p(state=high)", "p(state=low)"]
     assert table["series"].tolist() == list(range(60))
     np.testing.assert_allclose(table[["p(state=high)", "p(state=low)"]].sum(axis=1), 1, atol=1e-6)
-    samples = read_table("data.csv", labels="labels.csv", series="run", static=["size"], tasks=["load", "state"])
-    np.testing.assert_allclose(table["load"], MultiTaskEstimator.load(fitted).predict(samples)["load"], rtol=1e-5)
+    samples = read_table(
+        "data.csv", labels="labels.csv", series="run", static=["size"], tasks=["load", "state"]
+    )
+    np.testing.assert_allclose(
+        table["load"], MultiTaskEstimator.load(fitted).predict(samples)["load"], rtol=1e-5
+    )
 
 
 def test_predict_says_when_a_window_ends(call: Call) -> None:
     table = pd.read_csv("one.csv").drop(columns="run").head(200)
     table.insert(0, "time", pd.date_range("2024-01-01", periods=200, freq="h"))
     table.to_csv("timed.csv", index=False)
-    options = ["--window", "15", "--split", "time", "--max-epochs", "1", "--quiet", "--output", "run"]
+    options = [
+        "--window",
+        "15",
+        "--split",
+        "time",
+        "--max-epochs",
+        "1",
+        "--quiet",
+        "--output",
+        "run",
+    ]
     call("fit", "timed.csv", "--label", "load", *options)
     table.drop(columns=["load"]).head(20).to_csv("new.csv", index=False)
     call("predict", "run", "new.csv", "--output", "answers.csv")
@@ -288,10 +397,14 @@ def test_predict_says_when_a_window_ends(call: Call) -> None:
     assert answers["time"].tolist() == table["time"][14:20].tolist()
 
 
-def test_forecasts_several_answers_and_quantiles_go_from_a_file_to_answers(call: Call, folder: Path) -> None:
+def test_forecasts_several_answers_and_quantiles_go_from_a_file_to_answers(
+    call: Call, folder: Path
+) -> None:
     rng = np.random.default_rng(0)
     hours = np.arange(240)
-    table = pd.DataFrame({"hour": hours, "load": np.sin(hours / 4) * 10 + 50 + rng.normal(size=240)}).round(3)
+    table = pd.DataFrame(
+        {"hour": hours, "load": np.sin(hours / 4) * 10 + 50 + rng.normal(size=240)}
+    ).round(3)
     table["heat"] = (table["load"] + rng.normal(size=240)).round(3)
     table["person"] = np.where(table["load"] > 52, "yes", "no")
     table["car"] = pd.Series(np.where(table["heat"] > 48, "yes", "no")).mask(rng.random(240) < 0.3)
@@ -299,14 +412,18 @@ def test_forecasts_several_answers_and_quantiles_go_from_a_file_to_answers(call:
     (folder / "kinds.toml").write_text(KINDS + SMALL[SMALL.index("[backbone]") :])
     call("fit", "kinds.toml", "--output", "run", "--quiet")
     figures = pd.read_parquet("run/metrics.parquet").set_index(["task", "metric"])["value"]
-    assert figures[[("load", "skill"), ("objects", "exact_match"), ("heat", "coverage")]].notna().all()
+    assert (
+        figures[[("load", "skill"), ("objects", "exact_match"), ("heat", "coverage")]].notna().all()
+    )
     table.drop(columns=["person", "car", "heat"]).head(30).to_csv("new.csv", index=False)
     call("predict", "run", "new.csv", "--output", "answers.csv")
     answers = pd.read_csv("answers.csv")
     assert len(answers) == 30 - 16 + 1
     numbers = answers[["load[+1]", "load[+2]", "q(heat=0.1)", "heat", "q(heat=0.9)"]]
     assert np.isfinite(numbers).all(axis=None)
-    assert (answers["q(heat=0.1)"] < answers["heat"]).all() and (answers["heat"] < answers["q(heat=0.9)"]).all()
+    assert (answers["q(heat=0.1)"] < answers["heat"]).all() and (
+        answers["heat"] < answers["q(heat=0.9)"]
+    ).all()
     assert set(answers["person"]) | set(answers["car"]) <= {"yes", "no"}
     samples = multitide.load_config("kinds.toml").read()
     wanted = MultiTaskEstimator.load("run").predict(samples[np.arange(15)])
@@ -315,8 +432,18 @@ def test_forecasts_several_answers_and_quantiles_go_from_a_file_to_answers(call:
 
 def test_info_says_what_a_model_is(call: Call, fitted: str) -> None:
     output = call("info", fitted).stdout
-    parameters = sum(parameter.numel() for parameter in MultiTaskEstimator.load(fitted).model_.parameters())
-    for fact in ("load", "high, low", str(parameters), "torch", "fingerprint", "channel", "data.csv"):
+    parameters = sum(
+        parameter.numel() for parameter in MultiTaskEstimator.load(fitted).model_.parameters()
+    )
+    for fact in (
+        "load",
+        "high, low",
+        str(parameters),
+        "torch",
+        "fingerprint",
+        "channel",
+        "data.csv",
+    ):
         assert fact in output
 
 
@@ -350,7 +477,9 @@ def test_init_of_one_table_takes_labels_or_asks_for_them(call: Call, folder: Pat
     call("init", "one.csv", "--label", "state", "--output", "second.toml")
     second = tomllib.loads((folder / "second.toml").read_text())
     assert second["tasks"] == [{"name": "state"}]
-    assert second["split"]["by"] == "time"  # of one recording random windows would leak, time column or not
+    assert (
+        second["split"]["by"] == "time"
+    )  # of one recording random windows would leak, time column or not
 
 
 def test_init_writes_the_window_that_is_said_or_proposes_one(call: Call, folder: Path) -> None:
@@ -371,7 +500,10 @@ def test_init_writes_the_window_that_is_said_or_proposes_one(call: Call, folder:
     assert (data["window"], data["stride"]) == (48, 6)
     assert "proposed" not in text
     text, data = written("data.csv", "--labels", "labels.csv")
-    assert "# window = 16  # proposed: as many as the longest series has; without it a sample is a whole s" in text
+    assert (
+        "# window = 16  # proposed: as many as the longest series has; without it a sample is a whole s"
+        in text
+    )
     assert "window" not in data
     assert written("data.csv", "--labels", "labels.csv", "--window", "8")[1]["window"] == 8
 
@@ -384,14 +516,18 @@ def test_init_overwrites_nothing(call: Call, folder: Path) -> None:
 
 
 def test_check_tells_every_problem_at_once(call: Call, folder: Path) -> None:
-    (folder / "wrong.toml").write_text(SMALL.replace("max_epochs", "max_epoch").replace('"random"', '"tme"'))
+    (folder / "wrong.toml").write_text(
+        SMALL.replace("max_epochs", "max_epoch").replace('"random"', '"tme"')
+    )
     result = call("check", "wrong.toml", code=2)
     assert "Did you mean 'max_epochs'?" in result.stderr
     assert "`split.by`" in result.stderr
     assert "Traceback" not in result.output
 
 
-def test_fit_and_check_tell_all_that_is_wrong_with_transfer_at_once(call: Call, folder: Path) -> None:
+def test_fit_and_check_tell_all_that_is_wrong_with_transfer_at_once(
+    call: Call, folder: Path
+) -> None:
     (folder / "wrong.toml").write_text(SMALL + '[training]\nstart = "norun"\npretrain = ["laod"]\n')
     for command in ("check", "fit"):
         result = call(command, "wrong.toml", code=2)
@@ -415,7 +551,16 @@ def test_compare_shows_and_keeps_the_gains(call: Call, folder: Path) -> None:
 
 def test_compare_checks_the_conditions_and_keeps_them(call: Call, folder: Path) -> None:
     result = call(
-        "compare", "small.toml", "--seeds", "1", "--jobs", "1", "--quiet", "--conditions", "--output", "study"
+        "compare",
+        "small.toml",
+        "--seeds",
+        "1",
+        "--jobs",
+        "1",
+        "--quiet",
+        "--conditions",
+        "--output",
+        "study",
     )
     conditions = Comparison.load(folder / "study").conditions
     assert conditions is not None
@@ -423,7 +568,9 @@ def test_compare_checks_the_conditions_and_keeps_them(call: Call, folder: Path) 
         assert title in result.stdout
         for name in ("report.html", "report.md"):
             assert title in (folder / "study" / name).read_text()
-    (folder / "asking.toml").write_text(SMALL + "[compare]\nconditions = true\nn_seeds = 1\nn_jobs = 1\n")
+    (folder / "asking.toml").write_text(
+        SMALL + "[compare]\nconditions = true\nn_seeds = 1\nn_jobs = 1\n"
+    )
     again = call("compare", "asking.toml", "--quiet", "--output", "study")
     assert "9 fits on one process, 9 of them already done" in again.stderr
 
@@ -448,7 +595,9 @@ def test_compare_traces_the_gain_over_shares_of_the_labels(call: Call, folder: P
 
 def test_a_study_goes_on_where_it_was(call: Call, folder: Path) -> None:
     for _ in range(2):
-        result = call("compare", "small.toml", "--seeds", "1", "--jobs", "1", "--quiet", "--output", "study")
+        result = call(
+            "compare", "small.toml", "--seeds", "1", "--jobs", "1", "--quiet", "--output", "study"
+        )
     assert "2 runs, 3 fits on one process, 3 of them already done." in result.stderr
 
 
@@ -479,7 +628,9 @@ def test_the_demos_tables_hold_what_was_simulated(tmp_path: Path) -> None:
 def test_the_demo_trains_compares_and_tells_the_truth(
     call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quick = demo.CONFIG.replace("max_epochs = 40", "max_epochs = 1").replace("n_seeds = 5", "n_seeds = 1\nn_jobs = 1")
+    quick = demo.CONFIG.replace("max_epochs = 40", "max_epochs = 1").replace(
+        "n_seeds = 5", "n_seeds = 1\nn_jobs = 1"
+    )
     monkeypatch.setattr(demo, "CONFIG", quick)
     monkeypatch.setattr(demo, "N_RUNS", 200)
     (folder / "multitide-demo").mkdir()
@@ -495,32 +646,76 @@ WRONG = [
     (["fit", "nothing.csv", "--label", "x"], "`data` must be an existing file"),
     (["fit", "one.csv", "--label", "stat", "--series", "run"], "Did you mean 'state'?"),
     (["fit", "one.csv", "--series", "run"], "`tasks` must name a label column; use --label NAME"),
-    (["fit", "one.csv", "--label", "state", "--series", "run", "--window", "99"], "`window` must not be longer"),
-    (["fit", "one.csv", "--label", "state", "--series", "run", "--max-epochs", "0"], "`max_epochs` must be greater"),
-    (["fit", "one.csv", "--label", "state", "--series", "run", "--split", "tme"], "`split.by` must be"),
-    (["fit", "small.toml", "--label", "state", "--window", "3"], "--label, --window must be said in the configuration"),
+    (
+        ["fit", "one.csv", "--label", "state", "--series", "run", "--window", "99"],
+        "`window` must not be longer",
+    ),
+    (
+        ["fit", "one.csv", "--label", "state", "--series", "run", "--max-epochs", "0"],
+        "`max_epochs` must be greater",
+    ),
+    (
+        ["fit", "one.csv", "--label", "state", "--series", "run", "--split", "tme"],
+        "`split.by` must be",
+    ),
+    (
+        ["fit", "small.toml", "--label", "state", "--window", "3"],
+        "--label, --window must be said in the configuration",
+    ),
     (["fit", "small.toml", "--output", "."], "must not exist yet; '.' does"),
-    (["fit", "small.toml", "--output", "data.csv/run"], "`output` must be a place that can be written"),
-    (["tune", "one.csv"], "`config` must be a configuration (.toml); got the data file 'one.csv'. `multitide init"),
+    (
+        ["fit", "small.toml", "--output", "data.csv/run"],
+        "`output` must be a place that can be written",
+    ),
+    (
+        ["tune", "one.csv"],
+        "`config` must be a configuration (.toml); got the data file 'one.csv'. `multitide init",
+    ),
     (["fit", "smal.toml"], "Did you mean 'small.toml'?"),
-    (["fit", "small.toml", "--pretrain", "laod"], "`training.pretrain` must name tasks, of one of 'load', 'state'"),
-    (["fit", "small.toml", "--start", "norun"], "`training.start` must be a model or run folder with 'model.json'"),
-    (["fit", "small.toml", "--freeze", "backbone"], "`training.freeze` must be 'auto' or 'nothing' where nothing is"),
-    (["fit", "small.toml", "--pretrain", "load", "--freeze", "9"], "must be less than the backbone's 4 blocks; got 9"),
-    (["fit", "small.toml", "--pretrain", "load", "--freeze", "half"], "'gradual', or a valid integer; got 'half'"),
+    (
+        ["fit", "small.toml", "--pretrain", "laod"],
+        "`training.pretrain` must name tasks, of one of 'load', 'state'",
+    ),
+    (
+        ["fit", "small.toml", "--start", "norun"],
+        "`training.start` must be a model or run folder with 'model.json'",
+    ),
+    (
+        ["fit", "small.toml", "--freeze", "backbone"],
+        "`training.freeze` must be 'auto' or 'nothing' where nothing is",
+    ),
+    (
+        ["fit", "small.toml", "--pretrain", "load", "--freeze", "9"],
+        "must be less than the backbone's 4 blocks; got 9",
+    ),
+    (
+        ["fit", "small.toml", "--pretrain", "load", "--freeze", "half"],
+        "'gradual', or a valid integer; got 'half'",
+    ),
     (["init", "data.csv", "--stride", "2"], "`--stride` must come with --window; got 2 alone."),
-    (["init", "one.csv", "--window", "961"], "`window` must not be longer than the longest series; got 961"),
+    (
+        ["init", "one.csv", "--window", "961"],
+        "`window` must not be longer than the longest series; got 961",
+    ),
     (["init", "one.csv", "--window", "0"], "`window` must be a positive int; got 0."),
     (["predict", "norun", "data.csv", "--output", "a.csv"], "must be a model or run folder"),
-    (["predict", "norun", "data.csv", "--output", "a.xlsx"], "`output` must be one of '.csv', '.parquet'"),
+    (
+        ["predict", "norun", "data.csv", "--output", "a.xlsx"],
+        "`output` must be one of '.csv', '.parquet'",
+    ),
     (["predict", "norun", "data.csv", "--output", "data.csv"], "`output` must not exist yet"),
-    (["predict", "norun", "data.csv", "--output", "no/a.csv"], "`output` must lie in an existing folder"),
+    (
+        ["predict", "norun", "data.csv", "--output", "no/a.csv"],
+        "`output` must lie in an existing folder",
+    ),
     (["info", "norun"], "must be a model or run folder"),
 ]
 
 
 @pytest.mark.parametrize(("arguments", "message"), WRONG)
-def test_wrong_input_gets_one_message(call: Call, folder: Path, arguments: list[str], message: str) -> None:
+def test_wrong_input_gets_one_message(
+    call: Call, folder: Path, arguments: list[str], message: str
+) -> None:
     before = sorted(path.name for path in folder.iterdir())
     result = call(*arguments, code=2)
     assert message in " ".join(result.stderr.split())
@@ -557,7 +752,18 @@ def test_wrong_data_get_one_message_before_training(
     call: Call, folder: Path, columns: dict[str, Any], message: str
 ) -> None:
     spoil(folder, **columns)
-    options = ["--label", "state", "--label", "load", "--window", "15", "--channel", "a", "--channel", "b"]
+    options = [
+        "--label",
+        "state",
+        "--label",
+        "load",
+        "--window",
+        "15",
+        "--channel",
+        "a",
+        "--channel",
+        "b",
+    ]
     series = [] if "time" in columns else ["--series", "run"]
     result = call("fit", "one.csv", *options, *series, "--quiet", code=2)
     assert message in result.stderr
@@ -578,7 +784,9 @@ def test_a_damaged_model_is_refused(call: Call, folder: Path, fitted: str) -> No
 
 def test_other_channels_at_predict_time(call: Call, fitted: str) -> None:
     pd.read_csv("data.csv").rename(columns={"b": "c"}).to_csv("other.csv", index=False)
-    result = call("predict", fitted, "other.csv", "--labels", "labels.csv", "--output", "a.csv", code=2)
+    result = call(
+        "predict", fitted, "other.csv", "--labels", "labels.csv", "--output", "a.csv", code=2
+    )
     assert "'b'" in result.stderr
 
 
@@ -586,7 +794,10 @@ def test_a_model_of_arrays_knows_no_columns(call: Call) -> None:
     from makers import make_samples, small
 
     small(max_epochs=1).fit(make_samples()).save("arrays")
-    assert "fitted on arrays" in call("predict", "arrays", "data.csv", "--output", "a.csv", code=2).stderr
+    assert (
+        "fitted on arrays"
+        in call("predict", "arrays", "data.csv", "--output", "a.csv", code=2).stderr
+    )
 
 
 def test_debug_shows_where_an_error_came_from(folder: Path) -> None:
@@ -603,11 +814,13 @@ def test_warnings_of_ours_are_lines(call: Call, fitted: str) -> None:
     assert "'new'" in result.stderr
 
 
-# -- representations --------------------------------------------------------------------------------------------------
+# -- representations -------------------------------------------------------------------------------
 
 
 def test_represent_writes_a_vector_a_series_and_overwrites_nothing(call: Call, fitted: str) -> None:
-    said = call("represent", "small.toml", "--representation", f"model:{fitted}", "--output", "v.parquet").stdout
+    said = call(
+        "represent", "small.toml", "--representation", f"model:{fitted}", "--output", "v.parquet"
+    ).stdout
     table = pd.read_parquet("v.parquet")
     assert "60 rows of" in said
     assert list(table)[:5] == ["series", "part", "load", "state", "f0"]
@@ -615,19 +828,50 @@ def test_represent_writes_a_vector_a_series_and_overwrites_nothing(call: Call, f
     vectors = table.filter(regex=r"^f\d+$").to_numpy()
     model = MultiTaskEstimator.load(fitted)
     samples = multitide.load_config("small.toml").read()
-    np.testing.assert_allclose(vectors, multitide.representations.BackboneEncoder(model).transform(samples))
-    refused = call("represent", "small.toml", "--representation", "ts2vec", "--output", "v.parquet", code=2)
+    np.testing.assert_allclose(
+        vectors, multitide.representations.BackboneEncoder(model).transform(samples)
+    )
+    refused = call(
+        "represent", "small.toml", "--representation", "ts2vec", "--output", "v.parquet", code=2
+    )
     assert "must not exist yet" in refused.stderr
 
 
 def test_represent_learns_from_the_training_part_of_a_data_file(call: Call) -> None:
-    arguments = ("--series", "run", "--labels", "labels.csv", "--label", "load", "--split", "random")
+    arguments = (
+        "--series",
+        "run",
+        "--labels",
+        "labels.csv",
+        "--label",
+        "load",
+        "--split",
+        "random",
+    )
     vectors = '[inputs.representation]\nname = "ts2vec"\nn_steps = 2\nn_features = 6\n'
     Path("tiny.toml").write_text('backbone = "linear"\n' + SMALL.split("[backbone]")[0] + vectors)
     call("represent", "tiny.toml", "--output", "a.csv")
     assert len(pd.read_csv("a.csv").filter(regex=r"^f\d+$").columns) == 6
-    call("represent", "data.csv", *arguments, "--representation", "model:nowhere", "--output", "b.csv", code=2)
-    unknown = ("--channel", "presure", "--ignore", "rnu", "--representation", "ts2vec", "--output", "b.csv")
+    call(
+        "represent",
+        "data.csv",
+        *arguments,
+        "--representation",
+        "model:nowhere",
+        "--output",
+        "b.csv",
+        code=2,
+    )
+    unknown = (
+        "--channel",
+        "presure",
+        "--ignore",
+        "rnu",
+        "--representation",
+        "ts2vec",
+        "--output",
+        "b.csv",
+    )
     wrong = call("represent", "data.csv", *arguments, *unknown, code=2).stderr
     assert "'presure'" in wrong and "'rnu'" in wrong
     missing = call("represent", "data.csv", *arguments, "--output", "b.csv", code=2)
@@ -640,4 +884,6 @@ def test_fit_reads_vectors(call: Call, fitted: str) -> None:
     call("fit", "small.toml", *options, "--backbone", "linear", "--output", "linear")
     call("predict", "linear", "data.csv", "--labels", "labels.csv", "--output", "p.csv")
     assert len(pd.read_csv("p.csv")) == 60
-    assert "`backbone` must be one for vectors" in call("fit", "small.toml", *options, code=2).stderr
+    assert (
+        "`backbone` must be one for vectors" in call("fit", "small.toml", *options, code=2).stderr
+    )

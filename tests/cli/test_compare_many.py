@@ -66,7 +66,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_several_configurations_make_one_overview(folder: Path) -> None:
     shown = call("compare", "one.toml", "two.toml", "--output", "both", "--quiet").stdout
     assert "2 data sets are too few for a test" in " ".join(shown.split())
-    for name in ("report.html", "report.md", "results.parquet", "one/report.html", "two/report.html", "two/study.json"):
+    for name in (
+        "report.html",
+        "report.md",
+        "results.parquet",
+        "one/report.html",
+        "two/report.html",
+        "two/study.json",
+    ):
         assert (folder / "both" / name).is_file()
     assert set(pd.read_parquet("both/results.parquet")["data"]) == {"one", "two"}
 
@@ -75,7 +82,10 @@ def test_what_does_not_match_is_said_first(folder: Path) -> None:
     (folder / "two.toml").write_text(CONFIG.format(name="two").replace('["hard"]', '["soft"]'))
     result = call("compare", "one.toml", "two.toml", "--output", "both", code=2)
     assert "same arms everywhere" in result.stderr
-    assert "must have different names" in call("compare", "one.toml", "one.toml", "--output", "both", code=2).stderr
+    assert (
+        "must have different names"
+        in call("compare", "one.toml", "one.toml", "--output", "both", code=2).stderr
+    )
     assert not (folder / "both").exists()
 
 

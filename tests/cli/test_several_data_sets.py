@@ -64,7 +64,9 @@ mixing = "equal"
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory: two tables of different channels and lengths, which have the task `state` in common."""
-    for seed, (name, channels, steps, own) in enumerate([("rig", "ab", 16, "load"), ("plant", "pqr", 24, "speed")]):
+    for seed, (name, channels, steps, own) in enumerate(
+        [("rig", "ab", 16, "load"), ("plant", "pqr", 24, "speed")]
+    ):
         rng = np.random.default_rng(seed)
         level = rng.normal(size=(50, 1, len(channels)))
         series = (level + 0.3 * rng.normal(size=(50, steps, len(channels)))).round(3)
@@ -97,24 +99,40 @@ def test_the_whole_way(call: Call, folder: Path) -> None:
     checked = call("check", "two.toml").stdout
     for words in ("Data set rig", "Data set plant", "speed", "Everything fits"):
         assert words in checked
-    assert checked.count("text of 2 distinct values") == 2  # nobody declared a kind, and each data set says why
+    assert (
+        checked.count("text of 2 distinct values") == 2
+    )  # nobody declared a kind, and each data set says why
     assert "declared" not in checked
     fitted = call("fit", "two.toml", "--output", "run", "--quiet").stdout
     assert "Test part, 25 samples" in fitted
     assert "predict run DATA --data rig --output" in fitted
     figures = {path.name for path in (folder / "run" / "figures").iterdir()}
-    tests = {"test_rig_state.png", "test_rig_load.png", "test_plant_state.png", "test_plant_speed.png"}
+    tests = {
+        "test_rig_state.png",
+        "test_rig_load.png",
+        "test_plant_state.png",
+        "test_plant_speed.png",
+    }
     assert figures == {"history.png"} | tests
     report = (folder / "run" / "report.md").read_text()
-    assert "'rig' at random (0.2 for the test part); 'plant' at random (0.3 for the test part)" in report
-    written = call("evaluate", "run", "plant.csv", "--labels", "plant_labels.csv", "--data", "plant").stdout
+    assert (
+        "'rig' at random (0.2 for the test part); 'plant' at random (0.3 for the test part)"
+        in report
+    )
+    written = call(
+        "evaluate", "run", "plant.csv", "--labels", "plant_labels.csv", "--data", "plant"
+    ).stdout
     assert "speed" in written
     assert "load" not in written
     call("predict", "run", "rig.csv", "--data", "rig", "--output", "rig_answers.csv")
     answers = pd.read_csv("rig_answers.csv")
     assert list(answers) == ["series", "state", "load", "p(state=high)", "p(state=low)"]
     told = call("info", "run").stdout
-    for words in ("Data set rig: state, load", "Data set plant: state, speed", "channels of 'plant'"):
+    for words in (
+        "Data set rig: state, load",
+        "Data set plant: state, speed",
+        "channels of 'plant'",
+    ):
         assert words in told
 
 
@@ -125,7 +143,10 @@ def test_the_run_is_the_fit_of_a_dict_and_repeats_itself(call: Call, folder: Pat
     pd.testing.assert_frame_equal(*frames)
     config = load_config("two.toml")
     given = read_all(config)
-    splits = {name: config.tables[name].splitter(samples).split(samples) for name, samples in given.items()}
+    splits = {
+        name: config.tables[name].splitter(samples).split(samples)
+        for name, samples in given.items()
+    }
     estimator = config.make_estimator(verbose=0).fit(
         {name: samples[splits[name].train] for name, samples in given.items()},
         validation={name: samples[splits[name].validation] for name, samples in given.items()},
@@ -133,7 +154,10 @@ def test_the_run_is_the_fit_of_a_dict_and_repeats_itself(call: Call, folder: Pat
     test = {name: samples[splits[name].test] for name, samples in given.items()}
     pd.testing.assert_frame_equal(estimator.evaluate(test), frames[0])
     assert list(frames[0]["data"].unique()) == ["rig", "plant"]
-    assert tomllib.loads((folder / "run" / "config.toml").read_text())["data"][1]["split"]["test"] == 0.3
+    assert (
+        tomllib.loads((folder / "run" / "config.toml").read_text())["data"][1]["split"]["test"]
+        == 0.3
+    )
 
 
 def test_each_table_has_the_tasks_whose_column_it_has_and_its_own_rule(folder: Path) -> None:
@@ -144,7 +168,9 @@ def test_each_table_has_the_tasks_whose_column_it_has_and_its_own_rule(folder: P
         "plant": ["state", "speed"],
     }
     assert config.tables["rig"].splitter(given["rig"]) == Splitter(by="random")
-    assert config.tables["plant"].splitter(given["plant"]) == Splitter(by="random", test=0.3, random_state=1)
+    assert config.tables["plant"].splitter(given["plant"]) == Splitter(
+        by="random", test=0.3, random_state=1
+    )
 
 
 def test_a_table_may_say_which_tasks_it_has(folder: Path) -> None:
@@ -157,48 +183,109 @@ def test_a_table_may_say_which_tasks_it_has(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('name = "rig"\n', "", "In [[data]] number 1: `data.name` must be a text, and given where there are several"),
-        ('name = "plant"', 'name = "rig"', "In [[data]] 'rig': `data.name` must be another for each data set"),
+        (
+            'name = "rig"\n',
+            "",
+            "In [[data]] number 1: `data.name` must be a text, and given where there are several",
+        ),
+        (
+            'name = "plant"',
+            'name = "rig"',
+            "In [[data]] 'rig': `data.name` must be another for each data set",
+        ),
         ('path = "rig.csv"', "", "In [[data]] 'rig': `data.path` must be given"),
-        ('path = "rig.csv"', 'path = "rg.csv"', "In the data set 'rig': `data` must be an existing file"),
-        ("series =", "serie =", "In [[data]] 'rig': `data` has no parameter 'serie'. Did you mean 'series'?"),
+        (
+            'path = "rig.csv"',
+            'path = "rg.csv"',
+            "In the data set 'rig': `data` must be an existing file",
+        ),
+        (
+            "series =",
+            "serie =",
+            "In [[data]] 'rig': `data` has no parameter 'serie'. Did you mean 'series'?",
+        ),
         ("test = 0.3", "tst = 0.3", "In [[data]] 'plant': `data.split` has no parameter 'tst'."),
-        ('series = "run"', 'series = "run"\ntasks = ["lod"]', "`data.tasks` must name tasks of the file; got 'lod'."),
-        ('name = "speed"', 'name = "sped"', "`tasks` must have their columns in some data set; 'sped' is in none."),
-        ('conditioning = "film"', 'conditioning = "flim"', "`sharing.conditioning` must be 'none', 'one_hot' or"),
-        ('mixing = "equal"', 'mixing = "same"', "`training.mixing` must be 'size', 'equal' or 'temperature'"),
-        ('name = "hard"\nconditioning = "film"', 'name = "soft"', "`sharing` must be one of 'hard', 'none' with"),
-        ("kernel_sizes = [3, 3, 3]", "kernel_sizes = [30, 3, 3]", "In the data set 'plant': `X` must have at least"),
+        (
+            'series = "run"',
+            'series = "run"\ntasks = ["lod"]',
+            "`data.tasks` must name tasks of the file; got 'lod'.",
+        ),
+        (
+            'name = "speed"',
+            'name = "sped"',
+            "`tasks` must have their columns in some data set; 'sped' is in none.",
+        ),
+        (
+            'conditioning = "film"',
+            'conditioning = "flim"',
+            "`sharing.conditioning` must be 'none', 'one_hot' or",
+        ),
+        (
+            'mixing = "equal"',
+            'mixing = "same"',
+            "`training.mixing` must be 'size', 'equal' or 'temperature'",
+        ),
+        (
+            'name = "hard"\nconditioning = "film"',
+            'name = "soft"',
+            "`sharing` must be one of 'hard', 'none' with",
+        ),
+        (
+            "kernel_sizes = [3, 3, 3]",
+            "kernel_sizes = [30, 3, 3]",
+            "In the data set 'plant': `X` must have at least",
+        ),
     ],
 )
 def test_check_says_what_is_wrong_and_where(folder: Path, old: str, new: str, message: str) -> None:
     assert old in TWO
     (folder / "two.toml").write_text(TWO.replace(old, new))
-    assert any(message in problem for problem in config_problems("two.toml")), config_problems("two.toml")
+    assert any(message in problem for problem in config_problems("two.toml")), config_problems(
+        "two.toml"
+    )
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["rig.csv"], "`--data` must say which data set it is, one of 'rig', 'plant'; it is not given."),
+        (
+            ["rig.csv"],
+            "`--data` must say which data set it is, one of 'rig', 'plant'; it is not given.",
+        ),
         (["rig.csv", "--data", "plnt"], "got 'plnt'. Did you mean 'plant'?"),
         (["rig.csv", "--data", "plant"], "'p'"),
     ],
 )
-def test_a_model_of_several_must_be_told_which_it_is(call: Call, arguments: list[str], message: str) -> None:
+def test_a_model_of_several_must_be_told_which_it_is(
+    call: Call, arguments: list[str], message: str
+) -> None:
     call("fit", "two.toml", "--output", "run", "--quiet")
     stderr = call("predict", "run", *arguments, "--output", "p.csv", code=2).stderr
     assert message in " ".join(stderr.split())
 
 
 def test_a_model_of_one_data_set_has_no_name(call: Call, folder: Path) -> None:
-    call("fit", "rig.csv", "--series", "run", "--label", "load", "--max-epochs", "1", "--output", "run", "--quiet")
+    call(
+        "fit",
+        "rig.csv",
+        "--series",
+        "run",
+        "--label",
+        "load",
+        "--max-epochs",
+        "1",
+        "--output",
+        "run",
+        "--quiet",
+    )
     message = call("evaluate", "run", "rig.csv", "--data", "rig", code=2).stderr
     assert "the model was fitted on one data set" in " ".join(message.split())
     assert MultiTaskEstimator.load("run").channels_ == ("a", "b")
 
 
-STUDY = TWO.replace("max_epochs = 2", "max_epochs = 1").replace('mixing = "equal"', "") + """
+STUDY = (
+    TWO.replace("max_epochs = 2", "max_epochs = 1").replace('mixing = "equal"', "")
+    + """
 [compare]
 n_seeds = 1
 n_jobs = 1
@@ -208,29 +295,46 @@ hard = "hard"
 per_data_set = "per_data_set"
 equal = {training__mixing = "equal"}
 """
+)
 
 
-def test_compare_asks_whether_data_sets_should_be_learned_together(call: Call, folder: Path) -> None:
+def test_compare_asks_whether_data_sets_should_be_learned_together(
+    call: Call, folder: Path
+) -> None:
     (folder / "study.toml").write_text(STUDY)
     result = call("compare", "study.toml", "--output", "study", "--quiet")
     out = " ".join(result.stdout.split())
-    assert out.count("text of 2 distinct values") == 2  # each data set says why its tasks have their kind, and once
+    assert (
+        out.count("text of 2 distinct values") == 2
+    )  # each data set says why its tasks have their kind, and once
     assert "declared" not in out
-    assert result.stderr.count("needs at least 5 seeds") == 1  # what all tasks and arms need is said once
+    assert (
+        result.stderr.count("needs at least 5 seeds") == 1
+    )  # what all tasks and arms need is said once
     assert "by its labels" not in result.output  # the tables say it
-    for said in ("Data set rig", "Data set plant", "state @ rig", "state @ plant", "per_data_set", "equal"):
+    for said in (
+        "Data set rig",
+        "Data set plant",
+        "state @ rig",
+        "state @ plant",
+        "per_data_set",
+        "equal",
+    ):
         assert said in out
     found = Comparison.load("study")
     assert found.arms == ["alone", "hard", "per_data_set", "equal"]
     names = [question.name for question in found.questions]
     assert names == ["state @ rig", "load @ rig", "state @ plant", "speed @ plant"]
-    assert len(found.test.query("data == 'plant'")) == 15  # its own rule holds out 30 %, the file's 20 %
+    assert (
+        len(found.test.query("data == 'plant'")) == 15
+    )  # its own rule holds out 30 %, the file's 20 %
     assert len(found.test.query("data == 'rig'")) == 10
     page = (folder / "study" / "report.html").read_text(encoding="utf-8")
     assert "Should these data sets be learned together?" in page
     assert "Channels of plant" in page
-    message = call("compare", "study.toml", "--label-shares", "0.5,1", "--output", "curve", code=2).stderr
+    message = call(
+        "compare", "study.toml", "--label-shares", "0.5,1", "--output", "curve", code=2
+    ).stderr
     assert "must be of one data set for a curve over shares of labels" in " ".join(message.split())
     with pytest.raises(ParameterError, match="`data` must be one table"):
         load_config("study.toml").read()
-

@@ -65,7 +65,9 @@ def call(*arguments: str, code: int = 0) -> Any:
 def test_the_best_configuration_is_fitted_unchanged(folder: Path) -> None:
     shown = call("tune", "small.toml", "--output", "search", "--quiet").stdout
     assert "validation loss" in shown and "multitide fit search/best.toml" in shown
-    assert "--output search --budget 2h --trials 8" in shown  # a longer budget alone would not go beyond `n_trials`
+    assert (
+        "--output search --budget 2h --trials 8" in shown
+    )  # a longer budget alone would not go beyond `n_trials`
     for name in ("best.toml", "report.html", "report.md", "trials.parquet", "metrics.parquet"):
         assert (folder / "search" / name).is_file()
     best = tomllib.loads((folder / "search/best.toml").read_text())
@@ -86,12 +88,17 @@ def test_the_best_configuration_is_fitted_unchanged(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (("n_trials = 4", "n_trial = 4"), "`tune` has no parameter 'n_trial'. Did you mean 'n_trials'?"),
+        (
+            ("n_trials = 4", "n_trial = 4"),
+            "`tune` has no parameter 'n_trial'. Did you mean 'n_trials'?",
+        ),
         (("backbone = false", "backbone = 3"), "`tune.space.backbone` must be a list of names"),
         (("max_epochs = 2", "max_epochs = 2\nvalidation = 0.2"), "[split] validation = 0.15"),
     ],
 )
-def test_what_is_wrong_is_said_before_anything_is_trained(folder: Path, change: tuple[str, str], words: str) -> None:
+def test_what_is_wrong_is_said_before_anything_is_trained(
+    folder: Path, change: tuple[str, str], words: str
+) -> None:
     (folder / "small.toml").write_text(CONFIG.replace(*change))
     result = call("tune", "small.toml", "--output", "search", code=2)
     assert words in result.stderr.replace("\n", " ")

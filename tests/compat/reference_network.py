@@ -11,7 +11,10 @@ class SqueezeExcite(nn.Module):
     def __init__(self, n_channels: int) -> None:
         super().__init__()
         hidden = n_channels // 16
-        first, second = nn.Linear(n_channels, hidden, bias=False), nn.Linear(hidden, n_channels, bias=False)
+        first, second = (
+            nn.Linear(n_channels, hidden, bias=False),
+            nn.Linear(hidden, n_channels, bias=False),
+        )
         self.fc = nn.Sequential(first, nn.ReLU(), second, nn.Sigmoid())
 
     def forward(self, x: Tensor) -> Tensor:
@@ -21,12 +24,18 @@ class SqueezeExcite(nn.Module):
 class ReferenceNetwork(nn.Module):
     """Heads by name, e.g. ``{"fc_1": 4, "fc_2": 1}``."""
 
-    def __init__(self, n_channels: int, heads: dict[str, int], num_layers: int = 1, filters: int = 128) -> None:
+    def __init__(
+        self, n_channels: int, heads: dict[str, int], num_layers: int = 1, filters: int = 128
+    ) -> None:
         super().__init__()
         self.lstm = nn.LSTM(n_channels, 64, num_layers, batch_first=True)
         self.conv1, self.conv2 = nn.Conv1d(n_channels, filters, 8), nn.Conv1d(filters, filters, 5)
         self.conv3 = nn.Conv1d(filters, 16, 3)
-        self.bn1, self.bn2, self.bn3 = nn.BatchNorm1d(filters), nn.BatchNorm1d(filters), nn.BatchNorm1d(16)
+        self.bn1, self.bn2, self.bn3 = (
+            nn.BatchNorm1d(filters),
+            nn.BatchNorm1d(filters),
+            nn.BatchNorm1d(16),
+        )
         self.se1, self.se2 = SqueezeExcite(filters), SqueezeExcite(filters)
         self.head_names = list(heads)
         for name, n_outputs in heads.items():
@@ -43,7 +52,10 @@ class ReferenceNetwork(nn.Module):
 
 
 def trained_like(
-    n_channels: int = 4, heads: dict[str, int] | None = None, num_layers: int = 1, filters: int = 128
+    n_channels: int = 4,
+    heads: dict[str, int] | None = None,
+    num_layers: int = 1,
+    filters: int = 128,
 ) -> ReferenceNetwork:
     """A network in eval mode, no tensor of which has the value it is born with."""
     torch.manual_seed(0)

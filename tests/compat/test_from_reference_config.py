@@ -34,8 +34,12 @@ NEEDED: dict[str, dict[str, Any]] = {
 BACKBONES_OF_THE_PAGE = {
     "LSTM": LSTM(num_layers=2, hidden_size=64, dropout=0.1, bidirectional=True),
     "GRU": GRU(num_layers=2, hidden_size=64, dropout=0.1, bidirectional=True),
-    "CNN_1D": CNN1D(output_channels=64, kernel_size=3, stride=1, padding=0, dropout=0.1, flatten=True),
-    "1D CNN": CNN1D(output_channels=64, kernel_size=3, stride=1, padding=0, dropout=0.1, flatten=True),
+    "CNN_1D": CNN1D(
+        output_channels=64, kernel_size=3, stride=1, padding=0, dropout=0.1, flatten=True
+    ),
+    "1D CNN": CNN1D(
+        output_channels=64, kernel_size=3, stride=1, padding=0, dropout=0.1, flatten=True
+    ),
     "LSTM_FCNs_reg": LSTMFCN(num_layers=2, lstm_dropout=0.1, conv_dropout=0.1),
     "LSTM_FCNs_cls": LSTMFCN(num_layers=2, lstm_dropout=0.1, conv_dropout=0.1),
     "LSTM_FCNs_multi": LSTMFCN(num_layers=1, lstm_dropout=0.4, conv_dropout=0.1),
@@ -70,10 +74,16 @@ CASES = [(model, field.name) for model in PAGES for field in fields(PAGES[model]
 
 
 def config(model: str, **parameter: Any) -> dict[str, Any]:
-    return {"model": model, "best_model_path": "./ckpt/best.pt", "parameter": NEEDED[model] | parameter}
+    return {
+        "model": model,
+        "best_model_path": "./ckpt/best.pt",
+        "parameter": NEEDED[model] | parameter,
+    }
 
 
-def data(n_classes: int = 2, n: int = 48, n_timepoints: int = 20) -> tuple[np.ndarray, pd.DataFrame]:
+def data(
+    n_classes: int = 2, n: int = 48, n_timepoints: int = 20
+) -> tuple[np.ndarray, pd.DataFrame]:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(n, 3, n_timepoints))
     y = pd.DataFrame({"class": np.arange(n) % n_classes, "number": X.mean(axis=(1, 2)) * 100})
@@ -90,21 +100,49 @@ def test_the_defaults_are_those_of_the_page(model: str) -> None:
     assert estimator.weighting == (Fixed(alpha=0.5) if multi else "uniform")
     assert estimator.device == ("cuda" if torch.cuda.is_available() else "cpu")
     assert estimator.training == Training(
-        weight_decay=0, schedule="constant", patience=None, clip_norm=None, order="shuffle", freeze="nothing"
+        weight_decay=0,
+        schedule="constant",
+        patience=None,
+        clip_norm=None,
+        order="shuffle",
+        freeze="nothing",
     )
 
 
 @pytest.mark.parametrize(("model", "name"), CASES)
-def test_every_hyperparameter_changes_the_estimator_or_is_checked_against_the_data(model: str, name: str) -> None:
-    other = {"input_size": 4, "num_classes": 3, "num_classes_1": 3, "num_classes_2": 3, "seq_len": 21, "padding": 1}
-    other |= {"num_layers": 3, "hidden_size": 8, "output_channels": 8, "kernel_size": 5, "stride": 2, "freeze": True}
-    other |= {"dropout": 0.3, "lstm_drop_out": 0.3, "fc_drop_out": 0.3, "bidirectional": False, "bias": False}
+def test_every_hyperparameter_changes_the_estimator_or_is_checked_against_the_data(
+    model: str, name: str
+) -> None:
+    other = {
+        "input_size": 4,
+        "num_classes": 3,
+        "num_classes_1": 3,
+        "num_classes_2": 3,
+        "seq_len": 21,
+        "padding": 1,
+    }
+    other |= {
+        "num_layers": 3,
+        "hidden_size": 8,
+        "output_channels": 8,
+        "kernel_size": 5,
+        "stride": 2,
+        "freeze": True,
+    }
+    other |= {
+        "dropout": 0.3,
+        "lstm_drop_out": 0.3,
+        "fc_drop_out": 0.3,
+        "bidirectional": False,
+        "bias": False,
+    }
     other |= {"num_epochs": 3, "batch_size": 8, "lr": 0.01, "alpha": 0.2}
     if (model, name) == ("LSTM_FCNs_reg", "num_classes") or name == "device":
         return  # one value is allowed; the device has tests of its own
     changed = from_reference_config(config(model, **{name: other[name]}))
     parts = [
-        {**e.get_params(deep=False), "inputs": vars(e.inputs)} for e in (changed, from_reference_config(config(model)))
+        {**e.get_params(deep=False), "inputs": vars(e.inputs)}
+        for e in (changed, from_reference_config(config(model)))
     ]
     assert parts[0] != parts[1]
 
@@ -112,13 +150,24 @@ def test_every_hyperparameter_changes_the_estimator_or_is_checked_against_the_da
 @pytest.mark.parametrize(("model", "name"), CASES)
 def test_every_range_of_the_page_is_kept(model: str, name: str) -> None:
     for value in OUTSIDE[name]:
-        with pytest.raises(ParameterError, match=rf"`parameter\.{name}` must be .*; got {re.escape(repr(value))}\."):
+        with pytest.raises(
+            ParameterError, match=rf"`parameter\.{name}` must be .*; got {re.escape(repr(value))}\."
+        ):
             from_reference_config(config(model, **{name: value}))
 
 
 def test_the_ends_of_the_ranges_are_inside() -> None:
-    lowest = {"num_layers": 1, "lstm_drop_out": 0, "fc_drop_out": 1, "num_epochs": 1, "batch_size": 1, "lr": 0.1}
-    assert from_reference_config(config("LSTM_FCNs_multi", **lowest, alpha=0)).weighting == Fixed(alpha=0)
+    lowest = {
+        "num_layers": 1,
+        "lstm_drop_out": 0,
+        "fc_drop_out": 1,
+        "num_epochs": 1,
+        "batch_size": 1,
+        "lr": 0.1,
+    }
+    assert from_reference_config(config("LSTM_FCNs_multi", **lowest, alpha=0)).weighting == Fixed(
+        alpha=0
+    )
     assert from_reference_config(config("LSTM_FCNs_multi", alpha=1)).weighting == Fixed(alpha=1)
 
 
@@ -134,12 +183,18 @@ def test_what_has_no_default_must_be_given(model: str, name: str) -> None:
 
 
 def test_all_problems_come_in_one_message() -> None:
-    wrong = config("LSTM", num_layer=2, dropout=2, lr=1) | {"best_modle_path": "x", "best_model_path": ""}
+    wrong = config("LSTM", num_layer=2, dropout=2, lr=1) | {
+        "best_modle_path": "x",
+        "best_model_path": "",
+    }
     with pytest.raises(ParameterError) as caught:
         from_reference_config(wrong, tasks=["a", "b"])
     lines = str(caught.value).splitlines()
     assert len(lines) == 6
-    for part in ("'best_modle_path'. Did you mean 'best_model_path'?", "'num_layer'. Did you mean 'num_layers'?"):
+    for part in (
+        "'best_modle_path'. Did you mean 'best_model_path'?",
+        "'num_layer'. Did you mean 'num_layers'?",
+    ):
         assert any(part in line for line in lines)
     for name in ("parameter.dropout", "parameter.lr", "best_model_path", "tasks"):
         assert any(line.startswith(f"`{name}` must be") for line in lines)
@@ -196,7 +251,8 @@ def test_names_of_the_label_columns() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "folder"), [("./ckpt/lstm.pt", "ckpt/lstm"), ("ckpt/lstm", "ckpt/lstm"), (Path("a/b.v2.pth"), "a/b.v2")]
+    ("path", "folder"),
+    [("./ckpt/lstm.pt", "ckpt/lstm"), ("ckpt/lstm", "ckpt/lstm"), (Path("a/b.v2.pth"), "a/b.v2")],
 )
 def test_the_model_folder(path: Any, folder: str) -> None:
     assert model_folder({"best_model_path": path}) == Path(folder)
@@ -240,27 +296,41 @@ def test_every_model_of_the_page_learns(model: str) -> None:
         ("LSTM_FCNs_multi", {"num_classes_1": 5}, "`class` must have 5 classes"),
     ],
 )
-def test_what_the_page_says_of_the_data_is_checked_at_fit(model: str, wrong: dict[str, Any], message: str) -> None:
+def test_what_the_page_says_of_the_data_is_checked_at_fit(
+    model: str, wrong: dict[str, Any], message: str
+) -> None:
     estimator = from_reference_config(config(model, **SMALL, **wrong)).set_params(verbose=0)
     with pytest.raises(DataError, match=message):
         estimator.fit(*data())
 
 
 def test_single_first_then_both_with_the_backbone_frozen(tmp_path: Path) -> None:
-    single = config("LSTM_FCNs_reg", **SMALL, num_layers=1) | {"best_model_path": tmp_path / "reg.pt"}
+    single = config("LSTM_FCNs_reg", **SMALL, num_layers=1) | {
+        "best_model_path": tmp_path / "reg.pt"
+    }
     X, y = data()
     first = from_reference_config(single).set_params(verbose=0, random_state=0).fit(X, y)
     first.save(model_folder(single))
-    multi = from_reference_config(config("LSTM_FCNs_multi", **SMALL, freeze=True)).set_params(verbose=0, random_state=1)
+    multi = from_reference_config(config("LSTM_FCNs_multi", **SMALL, freeze=True)).set_params(
+        verbose=0, random_state=1
+    )
     multi.fit(X, y, start=model_folder(single))
     before, after = (e.model_.network_list[0].state_dict() for e in (first, multi))
     for name, tensor in before.items():
         if name.startswith(("sharing.", "inputs.")):
             assert torch.equal(tensor, after[name]), name
-    assert any(after[name].abs().sum() > 0 for name in after if name.startswith("heads") and name.endswith("weight"))
+    assert any(
+        after[name].abs().sum() > 0
+        for name in after
+        if name.startswith("heads") and name.endswith("weight")
+    )
 
 
 def test_it_is_saved_with_what_it_demands_of_the_data(tmp_path: Path) -> None:
     estimator = from_reference_config(config("CNN_1D", **SMALL)).set_params(verbose=0).fit(*data())
     again = MultiTaskEstimator.load(estimator.save(tmp_path / "model"))
-    assert (again.inputs.n_channels, again.inputs.n_timepoints, again.tasks[0].n_classes) == (3, 20, 2)
+    assert (again.inputs.n_channels, again.inputs.n_timepoints, again.tasks[0].n_classes) == (
+        3,
+        20,
+        2,
+    )

@@ -28,7 +28,11 @@ def stored(network: nn.Module, folder: Path) -> Path:
 
 
 def raw_series(n: int = 7, n_channels: int = 4, n_timepoints: int = 24) -> np.ndarray:
-    return np.random.default_rng(0).normal(50, 30, size=(n, n_channels, n_timepoints)).astype(np.float32)
+    return (
+        np.random.default_rng(0)
+        .normal(50, 30, size=(n, n_channels, n_timepoints))
+        .astype(np.float32)
+    )
 
 
 @torch.no_grad()
@@ -46,7 +50,9 @@ def test_predictions_are_those_of_the_plain_network(
     log_probabilities, numbers = reference_outputs(network, X)
     predicted = estimator.predict(X)
     np.testing.assert_allclose(predicted["number"], numbers[:, 0], rtol=1e-6)
-    np.testing.assert_allclose(estimator.predict_proba(X)["class"], np.exp(log_probabilities), rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(
+        estimator.predict_proba(X)["class"], np.exp(log_probabilities), rtol=1e-6, atol=1e-7
+    )
     assert predicted["class"].tolist() == log_probabilities.argmax(axis=1).tolist()
 
 
@@ -68,10 +74,15 @@ def test_names_and_classes_are_the_users(tmp_path: Path) -> None:
     network = trained_like()
     classes = ["spring", "summer", "autumn", "winter"]
     estimator = load_reference_weights(
-        stored(network, tmp_path), classes=classes, tasks=("season", "pm25"), channels=["dew", "temp", "pres", "wind"]
+        stored(network, tmp_path),
+        classes=classes,
+        tasks=("season", "pm25"),
+        channels=["dew", "temp", "pres", "wind"],
     )
     expected = reference_outputs(network, raw_series())[0].argmax(axis=1)
-    predicted = estimator.predict(Samples.from_arrays(raw_series(), channels=["dew", "temp", "pres", "wind"]))
+    predicted = estimator.predict(
+        Samples.from_arrays(raw_series(), channels=["dew", "temp", "pres", "wind"])
+    )
     assert list(predicted) == ["season", "pm25"]
     assert predicted["season"].tolist() == [classes[i] for i in expected]
     assert estimator.channels_ == ("dew", "temp", "pres", "wind")
@@ -94,11 +105,18 @@ def test_training_can_start_from_it_and_its_frozen_backbone_stays(tmp_path: Path
     X = raw_series(40)
     y = pd.DataFrame({"load": X.mean(axis=(1, 2))})
     estimator = MultiTaskEstimator(
-        backbone=LSTMFCN(), inputs=Inputs(scale="none"), training=Training(freeze="backbone"), max_epochs=1, verbose=0
+        backbone=LSTMFCN(),
+        inputs=Inputs(scale="none"),
+        training=Training(freeze="backbone"),
+        max_epochs=1,
+        verbose=0,
     ).fit(X, y, start=start)
     state = estimator.model_.network_list[0].state_dict()
     torch.testing.assert_close(
-        state["sharing.backbone.blocks.conv2.convolution.weight"], network.conv2.weight.data, rtol=0, atol=0
+        state["sharing.backbone.blocks.conv2.convolution.weight"],
+        network.conv2.weight.data,
+        rtol=0,
+        atol=0,
     )
 
 
@@ -108,7 +126,10 @@ def test_everything_that_does_not_fit_is_in_one_message(tmp_path: Path) -> None:
     state["lstm.weight_ih_l0_reverse"] = torch.zeros(256, 4)
     state["conv3.weight"] = torch.zeros(16)
     torch.save(state, tmp_path / "odd.pt")
-    with pytest.raises(StoreError, match=r"running_var is missing; .*l0_reverse is not known.*conv3.weight must have"):
+    with pytest.raises(
+        StoreError,
+        match=r"running_var is missing; .*l0_reverse is not known.*conv3.weight must have",
+    ):
         load_reference_weights(tmp_path / "odd.pt")
 
 
@@ -116,13 +137,17 @@ def test_a_wrong_shape_is_named_with_the_right_one(tmp_path: Path) -> None:
     state = trained_like().state_dict()
     state["fc_2.weight"] = torch.zeros(1, 81)
     torch.save(state, tmp_path / "odd.pt")
-    with pytest.raises(StoreError, match=r"fc_2.weight must have shape \(1, 80\), and has \(1, 81\)"):
+    with pytest.raises(
+        StoreError, match=r"fc_2.weight must have shape \(1, 80\), and has \(1, 81\)"
+    ):
         load_reference_weights(tmp_path / "odd.pt")
 
 
 def test_another_network_is_refused(tmp_path: Path) -> None:
     torch.save(nn.Linear(3, 2).state_dict(), tmp_path / "linear.pt")
-    with pytest.raises(StoreError, match=r"conv1.weight is missing.*there must be a head.*weight is not known"):
+    with pytest.raises(
+        StoreError, match=r"conv1.weight is missing.*there must be a head.*weight is not known"
+    ):
         load_reference_weights(tmp_path / "linear.pt")
 
 

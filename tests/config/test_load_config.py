@@ -49,13 +49,22 @@ def test_a_string_a_table_and_a_part_are_the_same() -> None:
 
 
 def test_parts_inside_parts_and_lists_become_what_python_would_hold() -> None:
-    table = {"encodings": ["difference", {"name": "piecewise_linear", "n_bins": 4}], "clip": "none", "scale": "none"}
+    table = {
+        "encodings": ["difference", {"name": "piecewise_linear", "n_bins": 4}],
+        "clip": "none",
+        "scale": "none",
+    }
     made = part_from_config(PART_PARAMETERS["inputs"], table, "inputs")
-    assert made == Inputs(encodings=("difference", PiecewiseLinear(n_bins=4)), clip=None, scale="none")
+    assert made == Inputs(
+        encodings=("difference", PiecewiseLinear(n_bins=4)), clip=None, scale="none"
+    )
     written = part_to_config(PART_PARAMETERS["inputs"], made)
     assert written["encodings"][0] == "difference"
     assert written["encodings"][1]["n_bins"] == 4
-    assert part_from_config(PART_PARAMETERS["inputs"], json.loads(json.dumps(written)), "inputs") == made
+    assert (
+        part_from_config(PART_PARAMETERS["inputs"], json.loads(json.dumps(written)), "inputs")
+        == made
+    )
 
 
 def test_numpy_numbers_are_written_as_pythons() -> None:
@@ -66,13 +75,25 @@ def test_numpy_numbers_are_written_as_pythons() -> None:
 @pytest.mark.parametrize(
     ("registry", "spec", "message"),
     [
-        (BACKBONES, "lstm_fnc", r"`x` must be one of .*; got 'lstm_fnc'. Did you mean 'lstm_fcn'\?"),
+        (
+            BACKBONES,
+            "lstm_fnc",
+            r"`x` must be one of .*; got 'lstm_fnc'. Did you mean 'lstm_fcn'\?",
+        ),
         (BACKBONES, {"name": "lstm_fnc"}, r"`x.name` must be one of .* Did you mean 'lstm_fcn'\?"),
         (BACKBONES, {"num_layers": 2}, r"`x.name` must be one of 'lstm_fcn', .*; it is not given."),
         (BACKBONES, 3, r"`x` must be a name \(one of .*\), a table or a part; got 3."),
         (BACKBONES, Hard(), r"`x` must be a Backbone; got Hard\(.*\)."),
-        (BACKBONES, {"name": "lstm_fcn", "num_layer": 2}, r"`x` has no parameter 'num_layer'. Did you mean"),
-        (WEIGHTINGS, {"name": "fixed", "alpha": 2}, r"`x.alpha.*` must be .*less than or equal to 1; got 2."),
+        (
+            BACKBONES,
+            {"name": "lstm_fcn", "num_layer": 2},
+            r"`x` has no parameter 'num_layer'. Did you mean",
+        ),
+        (
+            WEIGHTINGS,
+            {"name": "fixed", "alpha": 2},
+            r"`x.alpha.*` must be .*less than or equal to 1; got 2.",
+        ),
     ],
 )
 def test_a_wrong_part_is_told(registry: Any, spec: Any, message: str) -> None:
@@ -93,13 +114,15 @@ def test_a_part_without_a_name_cannot_be_written() -> None:
     class Mine(Hard):
         pass
 
-    with pytest.raises(ParameterError, match=r"`Mine` must have a name to be written down; add it to the registry"):
+    with pytest.raises(
+        ParameterError, match=r"`Mine` must have a name to be written down; add it to the registry"
+    ):
         part_to_config(SHARINGS, Mine())
     with pytest.raises(ParameterError, match=r"`weight_decay` must be a plain value or a part"):
         part_to_config({"training": Training}, Training(weight_decay=object()))  # type: ignore[arg-type]
 
 
-# -- files ------------------------------------------------------------------------------------------------------------
+# -- files -----------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -112,7 +135,9 @@ def folder(tmp_path: Path) -> Path:
     long.insert(0, "run", np.repeat(np.arange(runs), steps))
     long.to_csv(tmp_path / "data.csv", index=False)
     load = series[:, :, 0].mean(axis=1).round(4)
-    labels = pd.DataFrame({"run": np.arange(runs), "load": load, "state": np.where(load > 0, "high", "low")})
+    labels = pd.DataFrame(
+        {"run": np.arange(runs), "load": load, "state": np.where(load > 0, "high", "low")}
+    )
     labels.to_csv(tmp_path / "labels.csv", index=False)
     return tmp_path
 
@@ -172,7 +197,9 @@ def test_a_file_says_everything(folder: Path) -> None:
     assert config.splitter(samples) == Splitter(by="random", test=0.25)
 
 
-def test_a_file_written_again_says_the_same_from_any_folder(folder: Path, tmp_path_factory: Any) -> None:
+def test_a_file_written_again_says_the_same_from_any_folder(
+    folder: Path, tmp_path_factory: Any
+) -> None:
     config = load_config(write(folder, WHOLE)).changed(random_state=3)
     again = load_config(write(tmp_path_factory.mktemp("elsewhere"), config.to_toml()))
     assert again == config
@@ -182,7 +209,9 @@ def test_a_file_written_again_says_the_same_from_any_folder(folder: Path, tmp_pa
 def test_without_a_split_the_rule_fits_the_samples(folder: Path) -> None:
     config = load_config(write(folder, '[data]\npath = "data.csv"\nseries = "run"\nwindow = 4\n'))
     assert config.splitter(config.read()).by == "group"
-    config = load_config(write(folder, '[data]\npath = "data.csv"\nseries = "run"\n[split]\ntest = 0.5\n'))
+    config = load_config(
+        write(folder, '[data]\npath = "data.csv"\nseries = "run"\n[split]\ntest = 0.5\n')
+    )
     assert config.splitter(config.read()) == Splitter(by="random", test=0.5)
 
 
@@ -192,17 +221,44 @@ def test_without_a_split_the_rule_fits_the_samples(folder: Path) -> None:
         (('path = "data.csv"', ""), r"`data.path` must be given"),
         (("series =", "serie ="), r"`data` has no parameter 'serie'. Did you mean 'series'\?"),
         (("test = 0.25", "test = 2"), r"`split.test` must be less than 1; got 2."),
-        (("max_epochs", "max_epoch"), r"`max_epoch` must be a table .* Did you mean 'max_epochs'\?"),
-        (("max_epochs", "refit"), r"`refit` must be a table .* none of that name. `refit` belongs in \[training\]"),
+        (
+            ("max_epochs", "max_epoch"),
+            r"`max_epoch` must be a table .* Did you mean 'max_epochs'\?",
+        ),
+        (
+            ("max_epochs", "refit"),
+            r"`refit` must be a table .* none of that name. `refit` belongs in \[training\]",
+        ),
         (("[split]", "[splits]"), r"`splits` must be a table .* Did you mean 'split'\?"),
-        (("[split]", "[split]\nmax_epochs = 3"), r"`split` has no parameter 'max_epochs'. .* above the first"),
-        (('"fcn"', '"inception"'), r"`backbone.name` must be one of .* Did you mean 'inception_time'\?"),
-        (('kind = "regression"', 'kind = "regresion"'), r"`tasks.load.kind` must be .* Did you mean 'regression'\?"),
-        (("max_epochs = 2", "max_epochs = 0"), r"`max_epochs` must be greater than or equal to 1; got 0."),
-        (('[data]\npath = "data.csv"', 'data = "data.csv"\n[dat]'), r"`data` must be a table, \[data\]; got 'data.csv"),
+        (
+            ("[split]", "[split]\nmax_epochs = 3"),
+            r"`split` has no parameter 'max_epochs'. .* above the first",
+        ),
+        (
+            ('"fcn"', '"inception"'),
+            r"`backbone.name` must be one of .* Did you mean 'inception_time'\?",
+        ),
+        (
+            ('kind = "regression"', 'kind = "regresion"'),
+            r"`tasks.load.kind` must be .* Did you mean 'regression'\?",
+        ),
+        (
+            ("max_epochs = 2", "max_epochs = 0"),
+            r"`max_epochs` must be greater than or equal to 1; got 0.",
+        ),
+        (
+            ('[data]\npath = "data.csv"', 'data = "data.csv"\n[dat]'),
+            r"`data` must be a table, \[data\]; got 'data.csv",
+        ),
         (("[[tasks]]", "[tasks]"), r"TOML"),
-        (("[split]", '[tune]\nbudget = "1x"\n[split]'), r"`tune.budget` must be a time such as .*; got '1x'"),
-        (("[split]", "[compare]\nbudget = 0\n[split]"), r"`compare.budget` must be a time such as .*; got 0"),
+        (
+            ("[split]", '[tune]\nbudget = "1x"\n[split]'),
+            r"`tune.budget` must be a time such as .*; got '1x'",
+        ),
+        (
+            ("[split]", "[compare]\nbudget = 0\n[split]"),
+            r"`compare.budget` must be a time such as .*; got 0",
+        ),
         (("lr = 0.01", "lr = "), r"run.toml' must be TOML in UTF-8; Invalid value \(at line 3"),
     ],
 )
@@ -219,7 +275,9 @@ def test_tasks_must_be_a_list(folder: Path) -> None:
 
 def test_a_file_that_is_not_there_gets_a_suggestion(folder: Path) -> None:
     write(folder, WHOLE)
-    with pytest.raises(ParameterError, match=r"`config` must be an existing .*runn.toml'. Did you mean 'run.toml'"):
+    with pytest.raises(
+        ParameterError, match=r"`config` must be an existing .*runn.toml'. Did you mean 'run.toml'"
+    ):
         load_config(folder / "runn.toml")
 
 
@@ -230,13 +288,19 @@ def test_a_right_configuration_has_no_problems(folder: Path) -> None:
 def test_problems_of_configuration_and_data_come_together(folder: Path) -> None:
     labels = pd.read_csv(folder / "labels.csv")
     labels.assign(state="same").to_csv(folder / "labels.csv", index=False)
-    problems = config_problems(write(folder, WHOLE.replace("max_epochs", "max_epoch").replace("lr = 0.01", "lr = -1")))
+    problems = config_problems(
+        write(folder, WHOLE.replace("max_epochs", "max_epoch").replace("lr = 0.01", "lr = -1"))
+    )
     assert [problem.split(" must")[0] for problem in problems] == ["`max_epoch`", "`lr`", "`state`"]
 
 
 def test_a_backbone_that_is_too_long_for_the_data_is_a_problem(folder: Path) -> None:
-    problems = config_problems(write(folder, WHOLE.replace('series = "run"', 'series = "run"\nwindow = 3\nstride = 3')))
-    assert [problem for problem in problems if "at least 14 time steps" in problem] == problems != []
+    problems = config_problems(
+        write(folder, WHOLE.replace('series = "run"', 'series = "run"\nwindow = 3\nstride = 3'))
+    )
+    assert (
+        [problem for problem in problems if "at least 14 time steps" in problem] == problems != []
+    )
 
 
 def test_data_that_cannot_be_read_are_a_problem(folder: Path) -> None:
@@ -247,11 +311,13 @@ def test_data_that_cannot_be_read_are_a_problem(folder: Path) -> None:
 
 
 def test_config_is_made_in_python_too(folder: Path) -> None:
-    config = Config(data={"path": folder / "data.csv", "labels": folder / "labels.csv", "series": "run"})
+    config = Config(
+        data={"path": folder / "data.csv", "labels": folder / "labels.csv", "series": "run"}
+    )
     assert len(config.read()) == 40
 
 
-# -- TOML -------------------------------------------------------------------------------------------------------------
+# -- TOML ------------------------------------------------------------------------------------------
 
 
 def test_toml_that_is_written_reads_as_it_was() -> None:

@@ -26,7 +26,9 @@ def test_the_real_data_sets_have_a_configuration() -> None:
 def test_it_can_be_read_without_its_data(path: Path) -> None:
     config = load_config(path)
     assert config.make_estimator(verbose=0).tasks
-    assert not Path(config.data["path"]).is_relative_to(path.parents[1]), "real data are not part of the repository"
+    assert not Path(config.data["path"]).is_relative_to(path.parents[1]), (
+        "real data are not part of the repository"
+    )
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=NAMES)
@@ -40,7 +42,9 @@ def test_hydraulic_keeps_runs_whole_and_tests_each_cycle_once(shared_data: Path)
     run = samples.extra["run"].to_numpy()
     folds = config.splitter(samples).folds(samples)
     assert len(folds) == 5
-    np.testing.assert_array_equal(np.sort(np.concatenate([fold.test for fold in folds])), np.arange(len(samples)))
+    np.testing.assert_array_equal(
+        np.sort(np.concatenate([fold.test for fold in folds])), np.arange(len(samples))
+    )
     for fold in folds:
         sides = [set(run[rows]) for rows in (fold.train, fold.validation, fold.test)]
         assert sum(map(len, sides)) == len(set.union(*sides)) == 194
@@ -55,9 +59,13 @@ def test_phalanx_tests_the_archives_part_of_the_outlines(shared_data: Path) -> N
     assert int((samples.extra != "test").all(axis=1).sum()) == 514
 
 
-def test_physionet2012_tests_the_random_fifth_that_is_stratified_by_death(shared_data: Path) -> None:
+def test_physionet2012_tests_the_random_fifth_that_is_stratified_by_death(
+    shared_data: Path,
+) -> None:
     config = load_config(named("physionet2012"))
     samples = config.read()
     rows = np.arange(len(samples))
-    _, test = train_test_split(rows, test_size=0.2, stratify=samples.y["death"].astype(int), random_state=0)
+    _, test = train_test_split(
+        rows, test_size=0.2, stratify=samples.y["death"].astype(int), random_state=0
+    )
     np.testing.assert_array_equal(config.splitter(samples).split(samples).test, np.sort(test))

@@ -21,15 +21,26 @@ import pytest
 
 import multitide
 from multitide import datasets
-from multitide.data.datasets import CONDITIONS, SENSORS, fingerprint, load_beijing_pm25, load_hydraulic
+from multitide.data.datasets import (
+    CONDITIONS,
+    SENSORS,
+    fingerprint,
+    load_beijing_pm25,
+    load_hydraulic,
+)
 from multitide.data.tables._read_like import read_like
 from multitide.errors import DataError
 
 N_CYCLES = 7
-PROFILE = np.array([[3, 100, 0, 130, 1]] * 3 + [[3, 100, 0, 130, 0]] + [[3, 90, 0, 130, 0]] * 2 + [[3, 100, 0, 130, 1]])
+PROFILE = np.array(
+    [[3, 100, 0, 130, 1]] * 3
+    + [[3, 100, 0, 130, 0]]
+    + [[3, 90, 0, 130, 0]] * 2
+    + [[3, 100, 0, 130, 1]]
+)
 
 
-# -- small archives in the publishers' layout -------------------------------------------------------------------------
+# -- small archives in the publishers' layout ------------------------------------------------------
 
 
 def beijing_table(n_hours: int = 60) -> pd.DataFrame:
@@ -45,7 +56,10 @@ def beijing_table(n_hours: int = 60) -> pd.DataFrame:
         }
     )
     table["pm2.5"] = np.where(np.arange(n_hours) < 24, np.nan, rng.integers(1, 300, n_hours))
-    table["DEWP"], table["TEMP"] = rng.integers(-30, 10, n_hours), rng.integers(-10, 20, n_hours).astype(float)
+    table["DEWP"], table["TEMP"] = (
+        rng.integers(-30, 10, n_hours),
+        rng.integers(-10, 20, n_hours).astype(float),
+    )
     table["PRES"] = rng.integers(1000, 1030, n_hours).astype(float)
     table["cbwd"] = rng.choice(["NW", "cv", "NE", "SE"], n_hours)
     table["Iws"] = rng.uniform(0, 50, n_hours).round(2)
@@ -54,19 +68,26 @@ def beijing_table(n_hours: int = 60) -> pd.DataFrame:
 
 def raw_signals() -> dict[str, np.ndarray]:
     rng = np.random.default_rng(1)
-    return {name: rng.uniform(0, 200, (N_CYCLES, 60 * rate)).round(3) for name, rate in SENSORS.items()}
+    return {
+        name: rng.uniform(0, 200, (N_CYCLES, 60 * rate)).round(3) for name, rate in SENSORS.items()
+    }
 
 
 def tabbed(rows: np.ndarray) -> str:
     return "\n".join(
-        "\t".join(f"{value:g}" if value == int(value) else f"{value:.3f}" for value in row) for row in rows
+        "\t".join(f"{value:g}" if value == int(value) else f"{value:.3f}" for value in row)
+        for row in rows
     )
 
 
 @cache
 def hydraulic_files() -> dict[str, str]:
     files = {f"{name}.txt": tabbed(rows) for name, rows in raw_signals().items()}
-    return files | {"profile.txt": tabbed(PROFILE), "description.txt": "not a table", "documentation.txt": "nor this"}
+    return files | {
+        "profile.txt": tabbed(PROFILE),
+        "description.txt": "not a table",
+        "documentation.txt": "nor this",
+    }
 
 
 def write_zip(place: Path, files: dict[str, str], folder: str = "") -> Path:
@@ -81,7 +102,7 @@ def beijing_zip(place: Path) -> Path:
     return write_zip(place, {"PRSA_data_2010.1.1-2014.12.31.csv": text})
 
 
-# -- a publisher at home ----------------------------------------------------------------------------------------------
+# -- a publisher at home ---------------------------------------------------------------------------
 
 
 class Publisher:
@@ -97,7 +118,9 @@ class Publisher:
                 publisher.asked.append(self.path)
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
-        self.thread = Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        self.thread = Thread(
+            target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+        )
         self.thread.start()
 
     def url(self, name: str) -> str:
@@ -126,8 +149,14 @@ def redirect(monkeypatch: pytest.MonkeyPatch) -> Redirect:
     def redirect(name: str, url: str, place: Path | None = None) -> None:
         """Let a data set come from `url`; with `place`, its fingerprint is the one of the archive there."""
         source = datasets.SOURCES[name]
-        marks = source.fingerprints if place is None else {k: fingerprint(t) for k, t in source.read(place).items()}
-        monkeypatch.setitem(datasets.SOURCES, name, dataclasses.replace(source, url=url, fingerprints=marks))
+        marks = (
+            source.fingerprints
+            if place is None
+            else {k: fingerprint(t) for k, t in source.read(place).items()}
+        )
+        monkeypatch.setitem(
+            datasets.SOURCES, name, dataclasses.replace(source, url=url, fingerprints=marks)
+        )
 
     return redirect
 
@@ -140,14 +169,19 @@ def test_the_archive_is_downloaded_once(
     level = pooch.get_logger().level
     samples = load_beijing_pm25(cache=tmp_path / "cache", window=12)
     assert samples.shape == (49, 4, 12)
-    assert load_beijing_pm25(cache=tmp_path / "cache", window=12).fingerprint() == samples.fingerprint()
+    assert (
+        load_beijing_pm25(cache=tmp_path / "cache", window=12).fingerprint()
+        == samples.fingerprint()
+    )
     assert load_beijing_pm25(place, window=12).fingerprint() == samples.fingerprint()
     assert len(publisher.asked) == 1
     assert pooch.get_logger().level == level
     assert capfd.readouterr() == ("", "")
 
 
-def test_the_hydraulic_archive_comes_the_same_way(publisher: Publisher, redirect: Redirect, tmp_path: Path) -> None:
+def test_the_hydraulic_archive_comes_the_same_way(
+    publisher: Publisher, redirect: Redirect, tmp_path: Path
+) -> None:
     place = write_zip(publisher.folder / "rig.zip", hydraulic_files())
     redirect("hydraulic", publisher.url("rig.zip"), place)
     assert load_hydraulic(cache=tmp_path).shape == (N_CYCLES, 17, 60)
@@ -167,7 +201,9 @@ def test_another_table_than_the_published_one_is_refused_and_not_kept(
     assert len(load_beijing_pm25(cache=tmp_path / "cache", verify=False)) == 37
 
 
-def test_a_broken_download_is_refused_and_not_kept(publisher: Publisher, redirect: Redirect, tmp_path: Path) -> None:
+def test_a_broken_download_is_refused_and_not_kept(
+    publisher: Publisher, redirect: Redirect, tmp_path: Path
+) -> None:
     place = beijing_zip(publisher.folder / "pm.zip")
     place.write_bytes(place.read_bytes()[:500])
     redirect("beijing_pm25", publisher.url("pm.zip"))
@@ -180,31 +216,52 @@ def test_without_a_network_the_message_names_the_remedy(
     publisher: Publisher, redirect: Redirect, tmp_path: Path
 ) -> None:
     redirect("hydraulic", publisher.url("absent.zip"))
-    with pytest.raises(DataError, match=r"(?s)`path` must be given where http://127.*404.*load_hydraulic\(path="):
+    with pytest.raises(
+        DataError, match=r"(?s)`path` must be given where http://127.*404.*load_hydraulic\(path="
+    ):
         load_hydraulic(cache=tmp_path)
     redirect("beijing_pm25", "http://127.0.0.1:9/pm.zip")  # nobody listens at the discard port
-    with pytest.raises(DataError, match=r"(?s)`path` must be given where .*ConnectionError.*load_beijing_pm25\(path="):
+    with pytest.raises(
+        DataError,
+        match=r"(?s)`path` must be given where .*ConnectionError.*load_beijing_pm25\(path=",
+    ):
         load_beijing_pm25(cache=tmp_path)
 
 
 def test_no_other_module_opens_a_connection() -> None:
-    doors = {"pooch", "requests", "urllib", "http", "socket", "ftplib", "asyncio", "httpx", "aiohttp"}
+    doors = {
+        "pooch",
+        "requests",
+        "urllib",
+        "http",
+        "socket",
+        "ftplib",
+        "asyncio",
+        "httpx",
+        "aiohttp",
+    }
     found = set()
     for file in Path(multitide.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             names += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
-            found |= {file.name for name in names if name.split(".")[0] in doors and name != "urllib.parse"}
+            found |= {
+                file.name
+                for name in names
+                if name.split(".")[0] in doors and name != "urllib.parse"
+            }
     assert found == {"datasets.py"}
 
 
-# -- reading ----------------------------------------------------------------------------------------------------------
+# -- reading ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("folder", ["", "inner/"])
 def test_hydraulic_signals_become_one_second_means_and_runs(tmp_path: Path, folder: str) -> None:
     signals = raw_signals()
-    samples = load_hydraulic(write_zip(tmp_path / "rig.zip", hydraulic_files(), folder), verify=False)
+    samples = load_hydraulic(
+        write_zip(tmp_path / "rig.zip", hydraulic_files(), folder), verify=False
+    )
     assert samples.channels == tuple(SENSORS)
     x = samples.gather(slice(None))
     for place, (name, rate) in enumerate(SENSORS.items()):
@@ -230,7 +287,10 @@ def test_every_layout_of_a_copy_reads_alike(tmp_path: Path) -> None:
     made.mkdir()
     tables["series"].to_parquet(made / "series.parquet")
     tables["labels"].to_csv(made / "labels.csv", index=False)
-    prints = {load_hydraulic(p, verify=False).fingerprint() for p in (zipped, tmp_path / "outer.zip", tmp_path, made)}
+    prints = {
+        load_hydraulic(p, verify=False).fingerprint()
+        for p in (zipped, tmp_path / "outer.zip", tmp_path, made)
+    }
     assert len(prints) == 1
 
 
@@ -246,19 +306,25 @@ def test_rows_without_a_measurement_keep_their_wind(tmp_path: Path) -> None:
     samples = load_beijing_pm25(beijing_zip(tmp_path / "pm.zip"), window=3, verify=False)
     assert samples.y["cbwd"].notna().all()
     assert samples.y["pm2.5"].isna().sum() == 22
-    dropped = load_beijing_pm25(tmp_path / "pm.zip", window=3, verify=False, missing_rows="drop", channels=["Ir"])
+    dropped = load_beijing_pm25(
+        tmp_path / "pm.zip", window=3, verify=False, missing_rows="drop", channels=["Ir"]
+    )
     assert dropped.shape == (34, 1, 3)
 
 
 def test_a_new_table_is_read_like_the_data_set(tmp_path: Path) -> None:
     samples = load_beijing_pm25(beijing_zip(tmp_path / "pm.zip"), window=6, verify=False)
     assert samples.reading is not None
-    again = read_like(samples.reading, beijing_table().drop(columns=["pm2.5", "cbwd", "Is"]), need_labels=False)
+    again = read_like(
+        samples.reading, beijing_table().drop(columns=["pm2.5", "cbwd", "Is"]), need_labels=False
+    )
     np.testing.assert_array_equal(again.values, samples.values)
     rig = load_hydraulic(write_zip(tmp_path / "rig.zip", hydraulic_files()), verify=False)
     assert rig.reading is not None
     series = datasets.SOURCES["hydraulic"].read(tmp_path / "rig.zip")["series"]
-    np.testing.assert_array_equal(read_like(rig.reading, series, need_labels=False).values, rig.values)
+    np.testing.assert_array_equal(
+        read_like(rig.reading, series, need_labels=False).values, rig.values
+    )
 
 
 def test_all_that_a_copy_lacks_is_named(tmp_path: Path) -> None:
@@ -268,7 +334,9 @@ def test_all_that_a_copy_lacks_is_named(tmp_path: Path) -> None:
         load_hydraulic(write_zip(tmp_path / "rig.zip", some))
     with pytest.raises(DataError, match="must hold a CSV file"):
         load_beijing_pm25(tmp_path / "rig.zip")
-    with pytest.raises(DataError, match=r"`path` must be a file or folder that exists; got '.*absent.zip'"):
+    with pytest.raises(
+        DataError, match=r"`path` must be a file or folder that exists; got '.*absent.zip'"
+    ):
         load_hydraulic(tmp_path / "absent.zip")
 
 
@@ -285,7 +353,9 @@ def test_all_that_a_copy_lacks_is_named(tmp_path: Path) -> None:
         ("profile.txt", tabbed(PROFILE[:, :4]), "`profile.txt` must have 5 columns; got 4"),
     ],
 )
-def test_a_text_of_another_shape_is_refused(tmp_path: Path, file: str, text: str, message: str) -> None:
+def test_a_text_of_another_shape_is_refused(
+    tmp_path: Path, file: str, text: str, message: str
+) -> None:
     files = hydraulic_files() | {file: text}
     with pytest.raises(DataError, match=message):
         load_hydraulic(write_zip(tmp_path / "rig.zip", files))
@@ -297,7 +367,7 @@ def test_a_file_that_is_no_table_is_refused(tmp_path: Path) -> None:
         load_beijing_pm25(tmp_path / "beijing.csv")
 
 
-# -- fingerprints -----------------------------------------------------------------------------------------------------
+# -- fingerprints ----------------------------------------------------------------------------------
 
 
 def test_a_fingerprint_sees_counts_values_and_texts() -> None:
@@ -305,7 +375,11 @@ def test_a_fingerprint_sees_counts_values_and_texts() -> None:
     marks = fingerprint(table)
     assert marks["a"] == (2, 3.0)
     assert marks["b"][0] == 2
-    for changed in (table.assign(a=[1.0, 2.1, np.nan]), table.assign(b=["x", "z", None]), table.head(1)):
+    for changed in (
+        table.assign(a=[1.0, 2.1, np.nan]),
+        table.assign(b=["x", "z", None]),
+        table.head(1),
+    ):
         assert list(datasets.differences(fingerprint(changed), marks))
     assert not list(datasets.differences(fingerprint(table.astype({"a": "float32"})), marks))
     assert list(datasets.differences(fingerprint(table[["b", "a"]]), marks)) == [
@@ -313,14 +387,15 @@ def test_a_fingerprint_sees_counts_values_and_texts() -> None:
     ]
 
 
-# -- real copies ------------------------------------------------------------------------------------------------------
+# -- real copies -----------------------------------------------------------------------------------
 
 
 def test_the_real_beijing_table_passes_and_has_its_known_figures(shared_data: Path) -> None:
     samples = load_beijing_pm25(shared_data / "beijing_pm25.csv")
     assert samples.shape == (43824 - 23, 4, 24)
     assert load_beijing_pm25(shared_data, window=1).y["pm2.5"].isna().sum() == 2067
-    # The protocol of the reference system: rows with any missing value dropped, windows that ignore the gaps.
+    # The protocol of the reference system: rows with any missing value dropped, windows that ignore
+    # the gaps.
     dropped = load_beijing_pm25(shared_data, missing_rows="drop", on_gap="ignore")
     assert len(dropped) == 41_734
 
@@ -341,12 +416,17 @@ def test_real_cycles_in_the_publishers_layout_give_the_same_tables(shared_data: 
     real = datasets.SOURCES["hydraulic"].read(shared_data / "hydraulic")
     n = 5
     rows = real["series"].head(60 * n)
-    signals = {name: rows[name].to_numpy(dtype=float).reshape(n, 60).repeat(rate, 1) for name, rate in SENSORS.items()}
+    signals = {
+        name: rows[name].to_numpy(dtype=float).reshape(n, 60).repeat(rate, 1)
+        for name, rate in SENSORS.items()
+    }
     files = {f"{name}.txt": io.StringIO() for name in SENSORS}
     for name, signal in signals.items():
         np.savetxt(files[f"{name}.txt"], signal, delimiter="\t", fmt="%.9g")
     texts = {name: file.getvalue().encode() for name, file in files.items()}
-    made = datasets._long_table({name: datasets._numbers(texts[f"{name}.txt"], name) for name in SENSORS})
+    made = datasets._long_table(
+        {name: datasets._numbers(texts[f"{name}.txt"], name) for name in SENSORS}
+    )
     pd.testing.assert_frame_equal(made, rows, rtol=1e-6)
     labels = datasets._labels_of(real["labels"][list(CONDITIONS)].to_numpy(dtype=float))
     pd.testing.assert_frame_equal(labels, real["labels"])
@@ -356,5 +436,7 @@ def test_an_altered_copy_is_found_out(shared_data: Path, tmp_path: Path) -> None
     table = pd.read_csv(shared_data / "beijing_pm25.csv")
     table.loc[[7, 8], ["TEMP", "cbwd"]] = [[99.0, "SE"], [99.0, "SE"]]
     table.to_csv(tmp_path / "beijing.csv", index=False)
-    with pytest.raises(DataError, match=r"(?s)'TEMP' sum to 545544.*'cbwd' sum to.*`verify=False` reads"):
+    with pytest.raises(
+        DataError, match=r"(?s)'TEMP' sum to 545544.*'cbwd' sum to.*`verify=False` reads"
+    ):
         load_beijing_pm25(tmp_path / "beijing.csv")

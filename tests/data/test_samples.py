@@ -22,13 +22,18 @@ def windows(n_rows: int = 50, window: int = 7) -> Samples:
     values = RNG.normal(size=(n_rows, 3)).astype(np.float32)
     starts = np.arange(n_rows - window + 1)
     y = pd.DataFrame({"a": starts})
-    return Samples(values, starts, np.full(len(starts), window), ("x", "y", "z"), y, np.zeros(len(starts)))
+    return Samples(
+        values, starts, np.full(len(starts), window), ("x", "y", "z"), y, np.zeros(len(starts))
+    )
 
 
 def test_samples_print_their_sizes_and_not_their_arrays() -> None:
     y = pd.DataFrame({"load": [1.0, np.nan, 2.0], "state": ["a", "b", None]})
     samples = Samples.from_arrays(np.zeros((3, 2, 5)), y)
-    assert repr(samples) == "<Samples: 3 samples, 2 channels, up to 5 steps; labelled: load 2, state 2>"
+    assert (
+        repr(samples)
+        == "<Samples: 3 samples, 2 channels, up to 5 steps; labelled: load 2, state 2>"
+    )
     assert repr(samples.replace(y=y[[]])).endswith("labelled: nothing>")
 
 
@@ -79,7 +84,9 @@ def test_one_sample_is_a_part_of_one() -> None:
 
 def test_samples_survive_train_test_split() -> None:
     samples = windows()
-    X_train, X_test, y_train, y_test = train_test_split(samples.X, samples.y, test_size=0.25, random_state=0)
+    X_train, X_test, y_train, y_test = train_test_split(
+        samples.X, samples.y, test_size=0.25, random_state=0
+    )
     assert X_train.shape == (33, 3, 7)
     np.testing.assert_array_equal(X_test, samples.gather(y_test["a"].to_numpy()))
     assert len(y_train) == 33
@@ -88,7 +95,9 @@ def test_samples_survive_train_test_split() -> None:
 def test_optional_attributes_follow_the_index() -> None:
     X = RNG.normal(size=(4, 1, 5))
     static = pd.DataFrame({"age": [1, 2, 3, 4]}, index=list("abcd"))
-    samples = Samples.from_arrays(X, static=static, series=list("ppqq"), time=pd.date_range("2024", periods=4))
+    samples = Samples.from_arrays(
+        X, static=static, series=list("ppqq"), time=pd.date_range("2024", periods=4)
+    )
     part = samples[[3, 0]]
     assert part.static is not None
     assert part.static["age"].tolist() == [4, 1]
@@ -125,7 +134,10 @@ def test_frames_get_names_of_text() -> None:
 @pytest.mark.parametrize(
     ("X", "message"),
     [
-        (np.zeros((3, 4)), r"must have shape \(n_samples, n_channels, n_timepoints\).*X\[:, None, :\]"),
+        (
+            np.zeros((3, 4)),
+            r"must have shape \(n_samples, n_channels, n_timepoints\).*X\[:, None, :\]",
+        ),
         (np.zeros((0, 2, 3)), "must not be empty"),
         ([np.zeros((2, 3)), np.zeros((3, 3))], "same number of channels"),
         (np.full((1, 1, 2), "a"), "must hold numbers"),
@@ -140,7 +152,9 @@ def test_wrong_arrays_are_refused(X: object, message: str) -> None:
 
 def test_all_problems_are_told_at_once() -> None:
     with pytest.raises(DataError) as error:
-        Samples.from_arrays(np.zeros((3, 2, 4)), pd.DataFrame({"a": [1]}), series=[1, 2], channels=["u", "u"])
+        Samples.from_arrays(
+            np.zeros((3, 2, 4)), pd.DataFrame({"a": [1]}), series=[1, 2], channels=["u", "u"]
+        )
     message = str(error.value)
     assert "`y` must have one row per sample; got 1 rows" in message
     assert "`series` must have one row per sample; got 2" in message

@@ -23,7 +23,9 @@ def timed(n_rows: int = 300, n_series: int = 1, lead: int = 0, seed: int = 0) ->
     rng = np.random.default_rng(seed)
     starts = np.concatenate([np.arange(n_rows - WINDOW + 1) + i * n_rows for i in range(n_series)])
     step = starts % n_rows
-    y = pd.DataFrame({"state": rng.choice(["a", "b"], len(starts)), "load": rng.normal(size=len(starts))})
+    y = pd.DataFrame(
+        {"state": rng.choice(["a", "b"], len(starts)), "load": rng.normal(size=len(starts))}
+    )
     y.loc[rng.random(len(y)) < 0.3, "load"] = np.nan
     samples = Samples(
         values=np.zeros((n_rows * n_series, 1), np.float32),
@@ -41,7 +43,9 @@ def timed(n_rows: int = 300, n_series: int = 1, lead: int = 0, seed: int = 0) ->
 
 def grouped(n: int = 200, n_groups: int = 20, seed: int = 0) -> Samples:
     rng = np.random.default_rng(seed)
-    y = pd.DataFrame({"state": rng.choice(["a", "b", "c"], n, p=[0.6, 0.3, 0.1]), "load": rng.normal(size=n)})
+    y = pd.DataFrame(
+        {"state": rng.choice(["a", "b", "c"], n, p=[0.6, 0.3, 0.1]), "load": rng.normal(size=n)}
+    )
     samples = Samples.from_arrays(np.zeros((n, 1, 3)), y, series=rng.integers(0, n_groups, n))
     return samples.replace(extra=pd.DataFrame({"run": [f"run {i % n_groups}" for i in range(n)]}))
 
@@ -79,7 +83,9 @@ def test_folds_by_time_are_blocks_that_cover_everything() -> None:
     samples = timed()
     folds = Splitter(n_folds=5).folds(samples)
     assert samples.time is not None
-    np.testing.assert_array_equal(np.sort(np.concatenate([fold.test for fold in folds])), np.arange(len(samples)))
+    np.testing.assert_array_equal(
+        np.sort(np.concatenate([fold.test for fold in folds])), np.arange(len(samples))
+    )
     for fold in folds:
         block = np.sort(samples.time[fold.test])
         assert (np.diff(block) == 1).all()
@@ -107,7 +113,9 @@ def test_a_group_is_kept_whole(column: str | None) -> None:
         sides = [set(groups[part]) for part in (split.train, split.validation, split.test)]
         assert all(sides)
         assert not sides[0] & sides[1] and not sides[0] & sides[2] and not sides[1] & sides[2]
-        assert sum(len(part) for part in (split.train, split.validation, split.test)) == len(samples)
+        assert sum(len(part) for part in (split.train, split.validation, split.test)) == len(
+            samples
+        )
 
 
 def test_groups_are_held_out_in_proportion() -> None:
@@ -121,8 +129,12 @@ def test_groups_are_held_out_in_proportion() -> None:
 
 def test_a_task_measured_in_few_groups_is_on_both_sides() -> None:
     n_groups = 10
-    y = pd.DataFrame({"rare": np.where(np.isin(np.arange(100) // 10, [2, 7]), 1.5, np.nan), "all": 2.5})
-    samples = Samples.from_arrays(np.zeros((100, 1, 2)), y, series=np.repeat(np.arange(n_groups), 10))
+    y = pd.DataFrame(
+        {"rare": np.where(np.isin(np.arange(100) // 10, [2, 7]), 1.5, np.nan), "all": 2.5}
+    )
+    samples = Samples.from_arrays(
+        np.zeros((100, 1, 2)), y, series=np.repeat(np.arange(n_groups), 10)
+    )
     for seed in range(5):
         keep, held = Splitter(by="group", random_state=seed).hold_out(samples, 0.2)
         assert y["rare"].iloc[keep].notna().any() and y["rare"].iloc[held].notna().any()
@@ -133,7 +145,9 @@ def test_folds_by_group_are_those_of_scikit_learn(column: str | None) -> None:
     samples = grouped()
     groups = samples.series if column is None else samples.extra["run"].to_numpy()  # type: ignore[index]
     expected = GroupKFold(4).split(samples.starts, groups=groups)
-    for fold, (_, test) in zip(Splitter(by="group", column=column, n_folds=4).folds(samples), expected, strict=True):
+    for fold, (_, test) in zip(
+        Splitter(by="group", column=column, n_folds=4).folds(samples), expected, strict=True
+    ):
         np.testing.assert_array_equal(fold.test, test)
 
 
@@ -143,20 +157,26 @@ def test_a_random_split_keeps_the_classes_in_proportion() -> None:
     assert (len(split.train), len(split.validation), len(split.test)) == (240, 60, 100)
     for part in (split.train, split.validation, split.test):
         shares = samples.y["state"].iloc[part].value_counts(normalize=True)
-        np.testing.assert_allclose(shares, samples.y["state"].value_counts(normalize=True), atol=0.02)
+        np.testing.assert_allclose(
+            shares, samples.y["state"].value_counts(normalize=True), atol=0.02
+        )
 
 
 def test_random_folds_partition_and_depend_only_on_the_seed() -> None:
     samples = grouped()
     folds = Splitter(by="random", random_state=3).folds(samples)
     again = Splitter(by="random", random_state=3).folds(samples)
-    np.testing.assert_array_equal(np.sort(np.concatenate([fold.test for fold in folds])), np.arange(200))
+    np.testing.assert_array_equal(
+        np.sort(np.concatenate([fold.test for fold in folds])), np.arange(200)
+    )
     assert all(np.array_equal(a.train, b.train) for a, b in zip(folds, again, strict=True))
     other = Splitter(by="random", random_state=4).folds(samples)
     assert not np.array_equal(folds[0].test, other[0].test)
 
 
-def test_strata_fall_back_to_the_rarest_class_task_and_then_to_none(caplog: pytest.LogCaptureFixture) -> None:
+def test_strata_fall_back_to_the_rarest_class_task_and_then_to_none(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     y = pd.DataFrame({"a": [0, 0, 0, 1, 1, 1], "b": [0, 0, 1, 0, 0, 1]})
     codes, note = strata(y.iloc[[0, 1, 3, 4, 0, 3]], at_least=2, n_parts=6)
     assert codes is not None and note == "" and len(set(codes)) == 2
@@ -249,9 +269,17 @@ def test_no_test_part_on_request() -> None:
 @pytest.mark.parametrize(
     ("splitter", "error", "message"),
     [
-        (Splitter(by="time"), DataError, "must have the time of every sample.*Name the column of times"),
+        (
+            Splitter(by="time"),
+            DataError,
+            "must have the time of every sample.*Name the column of times",
+        ),
         (Splitter(by="column"), ParameterError, "`split.column` must be given"),
-        (Splitter(by="column", column="rum"), DataError, "got 'rum', and they have.*Did you mean 'run'"),
+        (
+            Splitter(by="column", column="rum"),
+            DataError,
+            "got 'rum', and they have.*Did you mean 'run'",
+        ),
         (Splitter(by="column", column="run"), DataError, 'must hold "train", "test"'),
         (Splitter(by="tim"), ParameterError, "`split.by` must be"),  # type: ignore[arg-type]
         (Splitter(test=1.5), ParameterError, "`split.test` must be less than 1; got 1.5"),
@@ -271,7 +299,9 @@ def test_too_many_folds_and_too_few_groups_are_refused() -> None:
     with pytest.raises(DataError, match="at least two samples to divide; got 1"):
         Splitter(by="random").split(grouped()[:1])
     with pytest.raises(DataError, match="must number the folds"):
-        Splitter(by="column", column="run").folds(one.replace(extra=pd.DataFrame({"run": ["train", "test"] * 100})))
+        Splitter(by="column", column="run").folds(
+            one.replace(extra=pd.DataFrame({"run": ["train", "test"] * 100}))
+        )
 
 
 def test_series_that_all_run_at_once_cannot_be_split_by_time() -> None:

@@ -88,7 +88,9 @@ def test_a_clock_without_a_date_is_seconds() -> None:
 
 @pytest.mark.parametrize("text", ["01.02.10 00h", "1/2/10", "10-02-01 13:00", " 01. 02. 10"])
 def test_years_of_two_digits_are_refused_and_not_guessed_row_by_row(text: str) -> None:
-    with pytest.raises(DataError, match=r"`t` must hold years of four digits.* in row 2\. In pandas"):
+    with pytest.raises(
+        DataError, match=r"`t` must hold years of four digits.* in row 2\. In pandas"
+    ):
         parse(["2024-07-04", text])
 
 
@@ -121,4 +123,9 @@ def test_steps_are_told_as_people_say_them() -> None:
 
 
 def test_units_by_name() -> None:
-    assert [unit_of(name) for name in ("Year", "시", "MIN", "pressure")] == ["year", "hour", "minute", None]
+    assert [unit_of(name) for name in ("Year", "시", "MIN", "pressure")] == [
+        "year",
+        "hour",
+        "minute",
+        None,
+    ]

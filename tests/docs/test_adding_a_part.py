@@ -27,7 +27,12 @@ from multitide.tasks import TASKS, task_from_config, task_to_config
 PAGE = (Path(__file__).parents[2] / "docs" / "adding-a-part.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
 REGISTRIES: list[dict[str, Any]] = [BACKBONES, TASKS, WEIGHTINGS, SHARINGS]
-ADDED = {"backbone": "gated_cnn", "task": "count", "weighting": "worst_first", "sharing": "corrected"}
+ADDED = {
+    "backbone": "gated_cnn",
+    "task": "count",
+    "weighting": "worst_first",
+    "sharing": "corrected",
+}
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +59,9 @@ def test_each_part_is_one_line_in_its_registry(page: dict[str, Any]) -> None:
     assert listed.loc[("weighting", "worst_first"), "parameters"] == {"power": 1.0}
 
 
-def test_the_model_of_the_page_learns_and_is_saved_and_loaded(page: dict[str, Any], tmp_path: Path) -> None:
+def test_the_model_of_the_page_learns_and_is_saved_and_loaded(
+    page: dict[str, Any], tmp_path: Path
+) -> None:
     model: MultiTaskEstimator = page["model"]
     assert model.score(page["X"], page["y"]) > 0.2
     loaded = MultiTaskEstimator.load(model.save(tmp_path / "model"))
@@ -63,20 +70,26 @@ def test_the_model_of_the_page_learns_and_is_saved_and_loaded(page: dict[str, An
 
 
 def test_parameters_are_checked_by_their_annotations(page: dict[str, Any]) -> None:
-    with pytest.raises(ParameterError, match=r"`backbone.n_filters` must be greater than or equal to 1; got 0"):
+    with pytest.raises(
+        ParameterError, match=r"`backbone.n_filters` must be greater than or equal to 1; got 0"
+    ):
         MultiTaskEstimator(backbone={"name": "gated_cnn", "n_filters": 0}).fit(page["X"], page["y"])
     with pytest.raises(ParameterError, match="Did you mean 'worst_first'"):
         MultiTaskEstimator(weighting="worst_frist").fit(page["X"], page["y"])
 
 
-def test_the_backbone_goes_with_every_sharing_and_reads_padded_series_as_if_alone(page: dict[str, Any]) -> None:
+def test_the_backbone_goes_with_every_sharing_and_reads_padded_series_as_if_alone(
+    page: dict[str, Any],
+) -> None:
     assert goes_with("backbone", "gated_cnn")["sharing"] == list(SHARINGS)
     torch.manual_seed(0)
     module = page["GatedCNN"]().build(2, 20).eval()
     x = torch.randn(3, 2, 20)
     lengths = torch.tensor([20, 11, 6])
     for i, length in enumerate(lengths):
-        torch.testing.assert_close(module(x, lengths)[i], module(x[i : i + 1, :, :length])[0], rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(
+            module(x, lengths)[i], module(x[i : i + 1, :, :length])[0], rtol=1e-5, atol=1e-6
+        )
 
 
 def test_the_counts_loss_is_scikit_learns_deviance_and_starts_at_1(page: dict[str, Any]) -> None:
@@ -103,7 +116,9 @@ def test_negative_counts_are_refused(page: dict[str, Any]) -> None:
         page["Count"]("drops").fit_target(pd.DataFrame({"drops": [1.0, -2.0]}))
 
 
-def test_the_weighting_drops_an_absent_tasks_term_and_keeps_the_others_weights(page: dict[str, Any]) -> None:
+def test_the_weighting_drops_an_absent_tasks_term_and_keeps_the_others_weights(
+    page: dict[str, Any],
+) -> None:
     module = page["WorstFirst"](power=2.0).build(["a", "b"])
     module.end_epoch({"a": 1.0, "b": 3.0})
     assert module.current() == pytest.approx({"a": 2 * 1 / 10, "b": 2 * 9 / 10})

@@ -16,7 +16,11 @@ PAGE = (Path(__file__).parents[2] / "docs" / "methods.md").read_text(encoding="u
 
 def block(language: str, word: str = "") -> str:
     """The only block of code in a language that holds a word."""
-    (code,) = (code for code in re.findall(rf"```{language}\n(.*?)```", PAGE, flags=re.DOTALL) if word in code)
+    (code,) = (
+        code
+        for code in re.findall(rf"```{language}\n(.*?)```", PAGE, flags=re.DOTALL)
+        if word in code
+    )
     return str(code)
 
 
@@ -41,4 +45,6 @@ def test_the_recorder_of_the_page_records() -> None:
 def test_the_table_has_a_row_for_every_method() -> None:
     rows = [line.split("  ")[0] for line in PAGE.splitlines()]
     assert {name for name in WEIGHTINGS if name != "search"} <= set(rows)
-    assert {f"{name} at {at}" for name in AGGREGATORS for at in ("features", "parameters")} <= set(rows)
+    assert {f"{name} at {at}" for name in AGGREGATORS for at in ("features", "parameters")} <= set(
+        rows
+    )

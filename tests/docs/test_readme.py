@@ -26,10 +26,18 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """`data.csv` in the working directory, as the README's examples suppose it."""
     rng = np.random.default_rng(0)
     hours = pd.date_range("2024-01-01", periods=700, freq="h")
-    frame = pd.DataFrame({"No": np.arange(700), "temperature": rng.normal(size=700), "vibration": rng.normal(size=700)})
+    frame = pd.DataFrame(
+        {
+            "No": np.arange(700),
+            "temperature": rng.normal(size=700),
+            "vibration": rng.normal(size=700),
+        }
+    )
     for part in ("year", "month", "day", "hour"):
         frame[part] = getattr(hours, part)
-    frame["load"] = frame["temperature"].rolling(3, min_periods=1).mean().mask(rng.random(700) < 0.1)
+    frame["load"] = (
+        frame["temperature"].rolling(3, min_periods=1).mean().mask(rng.random(700) < 0.1)
+    )
     frame["fault"] = np.where(frame["vibration"] > 0, "leak", "none")
     frame.to_csv(tmp_path / "data.csv", index=False)
     monkeypatch.chdir(tmp_path)

@@ -17,7 +17,9 @@ MULTI = "LSTM_FCNs_multi"
 
 def rows() -> list[list[str]]:
     table = PAGE.split("## Names, defaults, ranges")[1].split("\n\n")[2]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]
+    ]
 
 
 def models_of(cell: str) -> list[str]:
@@ -56,7 +58,9 @@ def test_every_test_that_is_named_is_there(named: str) -> None:
 def test_every_capability_has_a_test_or_is_not_there_yet() -> None:
     tables = PAGE.split("## The README")[1]
     lines = [
-        line for line in tables.splitlines() if line.startswith("| ") and not line.startswith(("| line", "| capab"))
+        line
+        for line in tables.splitlines()
+        if line.startswith("| ") and not line.startswith(("| line", "| capab"))
     ]
     assert lines
     for line in lines:

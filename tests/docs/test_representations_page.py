@@ -21,7 +21,9 @@ PYTHON = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
 TOML = [tomllib.loads(code) for code in re.findall(r"```toml\n(.*?)```", PAGE, flags=re.DOTALL)]
 
 
-def test_the_call_of_the_page_learns_and_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_call_of_the_page_learns_and_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     (code,) = PYTHON
     exec(code.replace('"ts2vec"', '{"name": "ts2vec", "n_steps": 2}'), {})
@@ -31,8 +33,13 @@ def test_the_call_of_the_page_learns_and_is_loaded(tmp_path: Path, monkeypatch: 
 def test_the_tables_of_the_page_are_read() -> None:
     single, study = TOML
     estimator = small(backbone=single["backbone"], inputs=single["inputs"])
-    assert make_recipe(estimator.get_params(deep=False)).inputs == Inputs(representation=MiniRocket(n_features=5000))
-    arms = {arm.name: arm for arm in resolve_arms(study["compare"]["arms"], small(), ["state"], "end_to_end")}
+    assert make_recipe(estimator.get_params(deep=False)).inputs == Inputs(
+        representation=MiniRocket(n_features=5000)
+    )
+    arms = {
+        arm.name: arm
+        for arm in resolve_arms(study["compare"]["arms"], small(), ["state"], "end_to_end")
+    }
     assert arms["ridge"].learner == LinearBaseline("minirocket")
     assert arms["fc"].settings["inputs"]["representation"]["n_features"] == 5000
 
@@ -42,6 +49,9 @@ def test_every_representation_has_a_row() -> None:
 
 
 def test_what_a_study_may_be_given_is_checked_before_it_begins() -> None:
-    for arm in ({"baseline": "linear", "representation": "minirockt"}, {"backbone": "linear", "sharing": "soft"}):
+    for arm in (
+        {"baseline": "linear", "representation": "minirockt"},
+        {"backbone": "linear", "sharing": "soft"},
+    ):
         with pytest.raises(ParameterError, match=r"must be"):
             resolve_arms({"end_to_end": "hard", "wrong": arm}, small(), ["state"], "end_to_end")

@@ -21,8 +21,13 @@ def test_the_code_of_the_page_runs() -> None:
 
 def test_the_configuration_of_the_page_is_one() -> None:
     (code,) = re.findall(r"```toml\n(.*?)```", PAGE, flags=re.DOTALL)
-    assert [task_from_config(task).kind for task in tomllib.loads(code)["tasks"]] == ["forecast", "multi_label"]
+    assert [task_from_config(task).kind for task in tomllib.loads(code)["tasks"]] == [
+        "forecast",
+        "multi_label",
+    ]
 
 
 def test_every_kind_has_a_section() -> None:
-    assert {cls.__name__ for cls in TASKS.values()} <= set(re.findall(r"^## `(\w+)`", PAGE, flags=re.MULTILINE))
+    assert {cls.__name__ for cls in TASKS.values()} <= set(
+        re.findall(r"^## `(\w+)`", PAGE, flags=re.MULTILINE)
+    )

@@ -23,7 +23,9 @@ every_spec = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS.keys())
 def data(n: int = 40, seed: int = 0) -> tuple[Tensor, Tensor]:
     """Series with a skewed channel, and what of them was measured."""
     rng = np.random.default_rng(seed)
-    x = np.stack([rng.normal(size=(n, 9)), rng.lognormal(0, 2, (n, 9)), rng.integers(0, 3, (n, 9))], axis=1)
+    x = np.stack(
+        [rng.normal(size=(n, 9)), rng.lognormal(0, 2, (n, 9)), rng.integers(0, 3, (n, 9))], axis=1
+    )
     return torch.from_numpy(x.astype(np.float32)), torch.from_numpy(rng.random((n, 3, 9)) < 0.8)
 
 
@@ -70,7 +72,9 @@ def test_difference_is_numpys_over_its_deviation() -> None:
     assert (got[:, 3:, 0] == 0).all()
     for i in range(3):
         deviation = changes[:, i][measured[:, i, 1:].numpy()].std()
-        np.testing.assert_allclose(got[:, 3 + i, 1:], changes[:, i] / deviation, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(
+            got[:, 3 + i, 1:], changes[:, i] / deviation, rtol=1e-5, atol=1e-6
+        )
 
 
 def test_difference_of_a_constant_channel_is_zero() -> None:
@@ -109,15 +113,18 @@ def test_piecewise_linear_is_the_papers_formula(n_bins: int) -> None:
 
 @pytest.mark.parametrize("n_bins", [1, 4, 20])
 def test_bins_add_up_to_the_value(n_bins: int) -> None:
-    # The lowest edge plus the filled width of every bin is the value itself, also outside of the training range and
-    # where quantiles coincide (channel c has three values for up to twenty bins).
+    # The lowest edge plus the filled width of every bin is the value itself, also outside of the
+    # training range and where quantiles coincide (channel c has three values for up to twenty
+    # bins).
     x, measured = data()
     module = fitted(PiecewiseLinear(n_bins=n_bins, replace=True), x, measured)
     state = module.state_dict()
     widths = torch.where(state["gain"] > 0, 1 / state["gain"], 0.0)
     for values in (x, x * 3 - 5):
         filled = module(values).unflatten(1, (3, n_bins))
-        torch.testing.assert_close(state["low"][:, 0] + (filled * widths).sum(2), values, rtol=1e-3, atol=1e-3)
+        torch.testing.assert_close(
+            state["low"][:, 0] + (filled * widths).sum(2), values, rtol=1e-3, atol=1e-3
+        )
 
 
 def test_coinciding_quantiles_make_one_bin_and_the_rest_give_zero() -> None:

@@ -37,7 +37,10 @@ every_spec = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS.keys())
 
 
 def make_samples(
-    lengths: tuple[int, ...] = (9, 4, 12, 7), missing: float = 0.3, seed: int = 0, categories: bool = True
+    lengths: tuple[int, ...] = (9, 4, 12, 7),
+    missing: float = 0.3,
+    seed: int = 0,
+    categories: bool = True,
 ) -> Samples:
     rng = np.random.default_rng(seed)
     blocks = []
@@ -61,7 +64,11 @@ def tensors(samples: Samples) -> tuple[Tensor, Tensor]:
 
 def complete(n: int = 30, seed: int = 0) -> tuple[np.ndarray, Samples]:
     """Equal series without holes, as an array and as samples."""
-    X = np.random.default_rng(seed).gamma(2.0, [[[3.0], [0.2], [1.0]]], size=(n, 3, 8)).astype(np.float32)
+    X = (
+        np.random.default_rng(seed)
+        .gamma(2.0, [[[3.0], [0.2], [1.0]]], size=(n, 3, 8))
+        .astype(np.float32)
+    )
     return X, Samples.from_arrays(X, channels=CHANNELS)
 
 
@@ -79,12 +86,16 @@ def test_scale_is_scikit_learns(scale: Any, scaler: Any) -> None:
     flat = X.transpose(0, 2, 1).reshape(-1, 3).astype(np.float64)
     expected = flat if scaler is None else scaler.fit_transform(flat)
     got = fitted(Inputs(scale=scale), samples)(torch.from_numpy(X)).numpy()
-    np.testing.assert_allclose(got.transpose(0, 2, 1).reshape(-1, 3), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        got.transpose(0, 2, 1).reshape(-1, 3), expected, rtol=1e-5, atol=1e-6
+    )
 
 
 def test_nothing_to_do_gives_the_raw_series_bit_by_bit() -> None:
     X, samples = complete()
-    assert torch.equal(fitted(Inputs(scale="none"), samples)(torch.from_numpy(X)), torch.from_numpy(X))
+    assert torch.equal(
+        fitted(Inputs(scale="none"), samples)(torch.from_numpy(X)), torch.from_numpy(X)
+    )
 
 
 def test_statistics_are_those_of_measured_valid_values() -> None:
@@ -95,7 +106,9 @@ def test_statistics_are_those_of_measured_valid_values() -> None:
     for i in range(3):
         values = measured_values(samples, i)
         expected = (x[:, i].double() - values.mean()) / values.std()
-        torch.testing.assert_close(got[:, i].double(), expected.nan_to_num(0.0), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(
+            got[:, i].double(), expected.nan_to_num(0.0), rtol=1e-4, atol=1e-5
+        )
 
 
 def test_ffill_is_pandas_ffill_then_the_mean() -> None:
@@ -131,7 +144,9 @@ def test_clip_sets_impossible_values_to_quantiles() -> None:
         np.testing.assert_allclose(got[:, i], X[:, i].clip(low, high), rtol=1e-6)
     assert got[:, 0].max() < 30
     scaled = fitted(Inputs(clip=0.01), samples)(torch.from_numpy(X))
-    assert float(scaled.std(correction=0, dim=(0, 2))[0]) == pytest.approx(1.0, abs=1e-4)  # of what is left
+    assert float(scaled.std(correction=0, dim=(0, 2))[0]) == pytest.approx(
+        1.0, abs=1e-4
+    )  # of what is left
 
 
 def test_constant_channel_is_divided_by_one() -> None:
@@ -147,7 +162,9 @@ def test_robust_scale_of_a_channel_mostly_constant_is_its_deviation() -> None:
     X, _ = complete()
     X[:, 0] = 0.0
     X[0, 0, 0] = 10.0
-    got = fitted(Inputs(scale="robust"), Samples.from_arrays(X, channels=CHANNELS))(torch.from_numpy(X))
+    got = fitted(Inputs(scale="robust"), Samples.from_arrays(X, channels=CHANNELS))(
+        torch.from_numpy(X)
+    )
     assert float(got[0, 0, 0]) == pytest.approx(10 / X[:, 0].std(), rel=1e-5)
 
 
@@ -156,8 +173,12 @@ def test_a_channel_never_measured_becomes_zero_and_is_named(impute: Any) -> None
     X, _ = complete()
     X[:, 1] = np.nan
     samples = Samples.from_arrays(X, channels=CHANNELS)
-    layer = Inputs(impute=impute, encodings=("difference", "piecewise_linear"), elapsed=True).build(CHANNELS)
-    with pytest.warns(MultitideWarning, match=r"channels \['b'\] have no measured value in the training samples"):
+    layer = Inputs(impute=impute, encodings=("difference", "piecewise_linear"), elapsed=True).build(
+        CHANNELS
+    )
+    with pytest.warns(
+        MultitideWarning, match=r"channels \['b'\] have no measured value in the training samples"
+    ):
         layer.fit(samples)
     later = torch.from_numpy(np.nan_to_num(X, nan=7.0))
     for x in (torch.from_numpy(X), later):
@@ -175,7 +196,9 @@ def test_a_second_fit_forgets_the_first() -> None:
         twice.fit(Samples.from_arrays(empty, channels=CHANNELS))
     assert (twice(torch.from_numpy(X))[:, 0] == 0).all()
     twice.fit(samples)
-    assert torch.equal(twice(torch.from_numpy(X)), fitted(Inputs(impute="zero"), samples)(torch.from_numpy(X)))
+    assert torch.equal(
+        twice(torch.from_numpy(X)), fitted(Inputs(impute="zero"), samples)(torch.from_numpy(X))
+    )
 
 
 def test_observed_and_elapsed_follow_the_holes() -> None:
@@ -192,9 +215,13 @@ def test_observed_and_elapsed_follow_the_holes() -> None:
 
 def test_elapsed_steps_after_a_series_end_do_not_count() -> None:
     nan = np.nan
-    samples = Samples.from_arrays([np.array([[1.0, nan, 2.0, nan, nan]]), np.array([[3.0]])], channels=["a"])
+    samples = Samples.from_arrays(
+        [np.array([[1.0, nan, 2.0, nan, nan]]), np.array([[3.0]])], channels=["a"]
+    )
     got = fitted(Inputs(elapsed=True), samples)(*tensors(samples))
-    np.testing.assert_allclose(got[0, 1], np.array([0, 1, 0, 1, 2]) / np.std([0, 1, 0, 1, 2, 0]), rtol=1e-6)
+    np.testing.assert_allclose(
+        got[0, 1], np.array([0, 1, 0, 1, 2]) / np.std([0, 1, 0, 1, 2, 0]), rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize("impute", ["ffill", "mean", "zero"])
@@ -228,7 +255,9 @@ def test_series_are_encoded_alone_and_causally(spec: Inputs) -> None:
     samples = make_samples()
     x, lengths = tensors(samples)
     layer = fitted(spec, samples)
-    together = layer(x.nan_to_num(1e6).where(torch.arange(12) >= lengths[:, None, None], x), lengths)
+    together = layer(
+        x.nan_to_num(1e6).where(torch.arange(12) >= lengths[:, None, None], x), lengths
+    )
     for i, length in enumerate(lengths):
         torch.testing.assert_close(together[i : i + 1, :, :length], layer(x[i : i + 1, :, :length]))
         # What comes later changes nothing, so nothing leaks back from a label's future.
@@ -240,7 +269,9 @@ def test_state_dict_fits_a_fresh_layer(spec: Inputs) -> None:
     samples = make_samples()
     x, lengths = tensors(samples)
     layer, fresh = fitted(spec, samples), spec.build(samples.channels, samples.categories)
-    assert {n: t.shape for n, t in fresh.state_dict().items()} == {n: t.shape for n, t in layer.state_dict().items()}
+    assert {n: t.shape for n, t in fresh.state_dict().items()} == {
+        n: t.shape for n, t in layer.state_dict().items()
+    }
     assert not torch.equal(fresh(x, lengths), layer(x, lengths)) or spec.scale == "none"
     fresh.load_state_dict(layer.state_dict())
     assert torch.equal(fresh(x, lengths), layer(x, lengths))
@@ -252,14 +283,19 @@ def test_forward_reads_nothing_back_to_the_host(spec: Inputs) -> None:
     samples = make_samples()
     layer = spec.build(samples.channels, samples.categories).to("meta")
     for lengths in (None, torch.full((4,), 5, device="meta")):
-        assert layer(torch.empty(4, 3, 12, device="meta"), lengths).shape == (4, layer.n_channels, 12)
+        assert layer(torch.empty(4, 3, 12, device="meta"), lengths).shape == (
+            4,
+            layer.n_channels,
+            12,
+        )
 
 
 def test_last_measured_is_the_same_while_exporting(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     measured = torch.rand(4, 3, 15) < torch.tensor([0.0, 0.3, 1.0])[:, None]
     expected = [
-        [max((s for s in range(t + 1) if row[s]), default=-1) for t in range(15)] for row in measured.flatten(0, 1)
+        [max((s for s in range(t + 1) if row[s]), default=-1) for t in range(15)]
+        for row in measured.flatten(0, 1)
     ]
     assert inputs_module.last_measured(measured).flatten(0, 1).tolist() == expected
     monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
@@ -278,9 +314,19 @@ def test_many_samples_are_thinned_evenly(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_encodings_feed_each_other_and_leave_other_channels_alone() -> None:
     samples = make_samples()
-    spec = Inputs(observed=True, encodings=("difference", PiecewiseLinear(n_bins=2, channels=("a_difference",))))
+    spec = Inputs(
+        observed=True,
+        encodings=("difference", PiecewiseLinear(n_bins=2, channels=("a_difference",))),
+    )
     layer, plain = fitted(spec, samples), fitted(replace(spec, encodings=()), samples)
-    assert layer.names[:6] == ("a", "b", "a_difference", "b_difference", "a_difference_bin0", "a_difference_bin1")
+    assert layer.names[:6] == (
+        "a",
+        "b",
+        "a_difference",
+        "b_difference",
+        "a_difference_bin0",
+        "a_difference_bin1",
+    )
     assert layer.names[6:] == plain.names[2:]
     x, lengths = tensors(samples)
     shared = [layer.names.index(name) for name in plain.names]
@@ -297,11 +343,23 @@ def test_the_spec_can_change_after_the_layer_is_built() -> None:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        (Inputs(impute="median"), r"`inputs.impute` must be 'ffill', 'mean' or 'zero'; got 'median'\."),  # type: ignore[arg-type]
-        (Inputs(scale="minmax"), r"`inputs.scale` must be 'standard', 'robust' or 'none'; got 'minmax'\."),  # type: ignore[arg-type]
+        (
+            Inputs(impute="median"),
+            r"`inputs.impute` must be 'ffill', 'mean' or 'zero'; got 'median'\.",
+        ),  # type: ignore[arg-type]
+        (
+            Inputs(scale="minmax"),
+            r"`inputs.scale` must be 'standard', 'robust' or 'none'; got 'minmax'\.",
+        ),  # type: ignore[arg-type]
         (Inputs(clip=0.5), r"`inputs.clip` must be less than 0\.5; got 0\.5\."),
-        (Inputs(encodings=("diference",)), r"`inputs.encodings.0` must be one of .*; got 'diference'\. Did you mean"),
-        (Inputs(encodings=("difference", 3)), r"`inputs.encodings.1` must be a name or an Encoding; got 3\."),  # type: ignore[arg-type]
+        (
+            Inputs(encodings=("diference",)),
+            r"`inputs.encodings.0` must be one of .*; got 'diference'\. Did you mean",
+        ),
+        (
+            Inputs(encodings=("difference", 3)),
+            r"`inputs.encodings.1` must be a name or an Encoding; got 3\.",
+        ),  # type: ignore[arg-type]
         (
             Inputs(encodings=(PiecewiseLinear(n_bins=0),)),
             r"`inputs.encodings.0.n_bins` must be greater than or equal to 1; got 0\.",
@@ -317,6 +375,7 @@ def test_check_names_what_is_wrong(spec: Inputs, message: str) -> None:
 def test_an_encoding_of_an_unknown_channel_is_refused(kind: Any) -> None:
     spec = Inputs(encodings=(kind(channels=("a", "bb")),))
     with pytest.raises(
-        ParameterError, match=r"channels` must each be one of 'a', 'b', 'c'; got 'bb'\. Did you mean 'b'"
+        ParameterError,
+        match=r"channels` must each be one of 'a', 'b', 'c'; got 'bb'\. Did you mean 'b'",
     ):
         spec.build(CHANNELS)

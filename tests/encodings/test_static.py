@@ -43,7 +43,8 @@ def test_numbers_then_missing_then_categories() -> None:
     assert got[:, 2].tolist() == [0, 0, 1, 0], "age is missing once"
     assert (got[:, 3] == 0).all(), "beds are never missing"
     known = pd.concat(
-        [FRAME["ward"] == c for c in ("er", "icu")] + [FRAME["alive"] == c for c in (False, True)], axis=1
+        [FRAME["ward"] == c for c in ("er", "icu")] + [FRAME["alive"] == c for c in (False, True)],
+        axis=1,
     )
     assert (got[:, 4:8] == known).all(axis=None)
     assert got[:, 8:].tolist() == [[0, 1], [1, 0], [0, 1], [0, 0]]
@@ -61,7 +62,9 @@ def test_missing_number_is_the_training_mean_in_any_scale() -> None:
     for scale in ("standard", "robust", "none"):
         layer = fitted(scale=scale)
         filled = FRAME.assign(age=FRAME["age"].fillna(50.0))
-        np.testing.assert_allclose(features(layer, FRAME)[:, :2], features(layer, filled)[:, :2], atol=1e-6)
+        np.testing.assert_allclose(
+            features(layer, FRAME)[:, :2], features(layer, filled)[:, :2], atol=1e-6
+        )
 
 
 def test_an_indicator_that_training_never_saw_stays_zero() -> None:
@@ -78,7 +81,9 @@ def test_column_order_and_other_columns_do_not_matter() -> None:
 
 def test_unseen_category_warns_and_counts_as_missing() -> None:
     layer, other = fitted(), FRAME.assign(ward=["icu", "lab", "er", None])
-    with pytest.warns(MultitideWarning, match=r"`static.ward` has categories that training had not: \['lab'\]"):
+    with pytest.warns(
+        MultitideWarning, match=r"`static.ward` has categories that training had not: \['lab'\]"
+    ):
         raw = layer.encode(other)
     assert np.isnan(raw[[1, 3], 1]).all()
     np.testing.assert_array_equal(raw[[0, 2]], layer.encode(FRAME)[[0, 2]])
@@ -115,13 +120,19 @@ def test_a_missing_column_is_named() -> None:
 
 
 def test_text_among_numbers_is_refused() -> None:
-    with pytest.raises(DataError, match=r"`static.age` must hold numbers, as in training; got 'old'"):
+    with pytest.raises(
+        DataError, match=r"`static.age` must hold numbers, as in training; got 'old'"
+    ):
         fitted().encode(FRAME.assign(age=["30", "old", "20", "10"]))
 
 
 def test_dates_and_lists_are_refused_together() -> None:
-    frame = pd.DataFrame({"born": pd.to_datetime(["2020-01-01"]), "beds": [1], "notes": [["a", "b"]]})
-    with pytest.raises(DataError, match=r"`static.born` must hold numbers, text or booleans; got datetime64") as caught:
+    frame = pd.DataFrame(
+        {"born": pd.to_datetime(["2020-01-01"]), "beds": [1], "notes": [["a", "b"]]}
+    )
+    with pytest.raises(
+        DataError, match=r"`static.born` must hold numbers, text or booleans; got datetime64"
+    ) as caught:
         StaticInputs().build(frame)
     assert "`static.notes`" in str(caught.value)
 
@@ -132,5 +143,7 @@ def test_numbers_kept_as_objects_are_numbers() -> None:
 
 
 def test_check_names_what_is_wrong() -> None:
-    with pytest.raises(ParameterError, match=r"`static.scale` must be 'standard', 'robust' or 'none'; got 'log'"):
+    with pytest.raises(
+        ParameterError, match=r"`static.scale` must be 'standard', 'robust' or 'none'; got 'log'"
+    ):
         StaticInputs(scale="log").check("static")  # type: ignore[arg-type]

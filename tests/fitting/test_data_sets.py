@@ -57,20 +57,26 @@ def counts(trainer: Trainer, rows: list[torch.Tensor]) -> np.ndarray:
 
 def same_bits(a: MultiTaskEstimator, b: MultiTaskEstimator) -> bool:
     first, second = a.model_.state_dict(), b.model_.state_dict()
-    return list(first) == list(second) and all(torch.equal(first[name], second[name]) for name in first)
+    return list(first) == list(second) and all(
+        torch.equal(first[name], second[name]) for name in first
+    )
 
 
-# -- one is the case of one -------------------------------------------------------------------------------------------
+# -- one is the case of one ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("sharing", ["hard", "none", Hard(conditioning="film", width=7)])
 def test_a_dict_of_one_data_set_is_the_plain_fit(sharing: Any) -> None:
     samples = make_samples()
-    plain, named = (small(max_epochs=2, sharing=sharing).fit(given) for given in (samples, {"rig": samples}))
+    plain, named = (
+        small(max_epochs=2, sharing=sharing).fit(given) for given in (samples, {"rig": samples})
+    )
     assert same_bits(plain, named)
     pd.testing.assert_frame_equal(plain.predict(samples), named.predict({"rig": samples})["rig"])
     pd.testing.assert_frame_equal(plain.predict(samples), named.predict(samples))
-    pd.testing.assert_frame_equal(plain.history_.drop(columns="seconds"), named.history_.drop(columns="seconds"))
+    pd.testing.assert_frame_equal(
+        plain.history_.drop(columns="seconds"), named.history_.drop(columns="seconds")
+    )
 
 
 def test_without_sharing_each_data_set_is_a_fit_of_its_own() -> None:
@@ -82,11 +88,13 @@ def test_without_sharing_each_data_set_is_a_fit_of_its_own() -> None:
     assert both.best_epoch_["load"] == alone.best_epoch_["load"]
 
 
-# -- what a step sees -------------------------------------------------------------------------------------------------
+# -- what a step sees ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("conditioning", CONDITIONINGS)
-def test_an_absent_data_set_sends_no_gradient_and_its_own_layers_do_not_move(conditioning: str) -> None:
+def test_an_absent_data_set_sends_no_gradient_and_its_own_layers_do_not_move(
+    conditioning: str,
+) -> None:
     trainer = two(sharing=Hard(conditioning=conditioning))  # type: ignore[arg-type]
     trainer.network.train()
     present = [torch.arange(8), torch.arange(8)]
@@ -127,15 +135,23 @@ def test_every_data_set_has_batch_norms_of_its_own_and_one_body() -> None:
     trainer.network.train()
     rows = [torch.arange(8), torch.arange(0)]
     trainer.step(rows, counts(trainer, rows))
-    seen = {name: t.item() for name, t in trainer.network.state_dict().items() if name.endswith("batches_tracked")}
+    seen = {
+        name: t.item()
+        for name, t in trainer.network.state_dict().items()
+        if name.endswith("batches_tracked")
+    }
     assert {".each.0." in name: value for name, value in seen.items()} == {True: 1, False: 0}
 
 
 @pytest.mark.parametrize("at", ["parameters", "features"])
-def test_a_plain_sum_of_gradients_is_the_plain_loss(at: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plain_sum_of_gradients_is_the_plain_loss(
+    at: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plain, summed = two(), two(aggregator=PCGrad(at=at))  # type: ignore[arg-type]
     assert summed._aggregator is not None
-    monkeypatch.setattr(summed._aggregator, "combine", lambda jacobian, present: jacobian.sum(dim=0))
+    monkeypatch.setattr(
+        summed._aggregator, "combine", lambda jacobian, present: jacobian.sum(dim=0)
+    )
     rows = [torch.arange(16), torch.arange(16)]
     for trainer in (plain, summed):
         trainer.network.eval()
@@ -154,7 +170,16 @@ def test_nothing_is_read_from_the_device_within_an_epoch(monkeypatch: pytest.Mon
 
     def guarded(*args: Any) -> torch.Tensor:
         with monkeypatch.context() as patch:
-            for name in ("item", "tolist", "numpy", "cpu", "__bool__", "__float__", "__int__", "nonzero"):
+            for name in (
+                "item",
+                "tolist",
+                "numpy",
+                "cpu",
+                "__bool__",
+                "__float__",
+                "__int__",
+                "nonzero",
+            ):
                 patch.setattr(torch.Tensor, name, forbid)
             return step(*args)
 
@@ -163,7 +188,7 @@ def test_nothing_is_read_from_the_device_within_an_epoch(monkeypatch: pytest.Mon
     assert {row["task"] for row in trainer.history} == {"state", "load", "speed"}
 
 
-# -- mixing -----------------------------------------------------------------------------------------------------------
+# -- mixing ----------------------------------------------------------------------------------------
 
 
 def rows_of(n: int) -> Rows:
@@ -199,7 +224,9 @@ def test_equal_shares_draw_each_row_once_before_any_comes_again() -> None:
     assert all(sorted(part) == list(range(20)) for part in small_.reshape(15, 20))
 
 
-@pytest.mark.parametrize(("sizes", "batch_size"), [([1, 1], 1), ([3, 1], 2), ([200, 1], 8), ([5, 0], 2), ([2, 2], 64)])
+@pytest.mark.parametrize(
+    ("sizes", "batch_size"), [([1, 1], 1), ([3, 1], 2), ([200, 1], 8), ([5, 0], 2), ([2, 2], 64)]
+)
 @pytest.mark.parametrize("mixing", ["size", "equal", "temperature"])
 def test_no_step_is_empty(sizes: list[int], batch_size: int, mixing: str) -> None:
     drawn = Mixer([rows_of(n) for n in sizes], batch_size, mixing, 2.0, "shuffle", seed=0).draw()
@@ -207,7 +234,7 @@ def test_no_step_is_empty(sizes: list[int], batch_size: int, mixing: str) -> Non
     assert [len(rows) > 0 for rows in drawn.rows] == [n > 0 for n in sizes]
 
 
-# -- the whole way ----------------------------------------------------------------------------------------------------
+# -- the whole way ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", [name for name in BACKBONES if name != "linear"])
@@ -233,13 +260,19 @@ def test_every_backbone_learns_data_sets_of_different_shape(name: str) -> None:
 )
 def test_save_then_load_predicts_the_same_bits(sharing: Sharing, tmp_path: Path) -> None:
     given = {"rig": make_samples(), "plant": plant(unequal=True)}
-    params: dict[str, Any] = {"max_epochs": 2, "keep": "per_task", "training": Training(mixing="equal", refit=True)}
+    params: dict[str, Any] = {
+        "max_epochs": 2,
+        "keep": "per_task",
+        "training": Training(mixing="equal", refit=True),
+    }
     estimator = small(sharing=sharing, **params).fit(given)
     loaded = MultiTaskEstimator.load(estimator.save(tmp_path / "model"))
     assert same_bits(estimator, loaded)
     for name, frame in loaded.predict(given).items():
         pd.testing.assert_frame_equal(frame, estimator.predict(given)[name])
-    assert loaded.channels_ == estimator.channels_ == {"rig": ("0", "1", "2"), "plant": tuple("pqrst")}
+    assert (
+        loaded.channels_ == estimator.channels_ == {"rig": ("0", "1", "2"), "plant": tuple("pqrst")}
+    )
 
 
 def test_predictions_of_a_data_set_need_no_other_and_no_batch_mate() -> None:
@@ -255,11 +288,18 @@ def test_predictions_of_a_data_set_need_no_other_and_no_batch_mate() -> None:
 
 def test_it_learns_and_measures_each_data_set() -> None:
     given = {"rig": make_samples(n=120), "plant": plant(n=120)}
-    estimator = small(max_epochs=12, lr=0.02, batch_size=24, training=Training(mixing="temperature")).fit(given)
+    estimator = small(
+        max_epochs=12, lr=0.02, batch_size=24, training=Training(mixing="temperature")
+    ).fit(given)
     table = estimator.evaluate(given)
     assert list(table.columns[:2]) == ["data", "task"]
     losses = table[table["metric"] == "loss"].set_index(["data", "task"])["value"]
-    assert set(losses.index) == {("rig", "state"), ("rig", "load"), ("plant", "state"), ("plant", "speed")}
+    assert set(losses.index) == {
+        ("rig", "state"),
+        ("rig", "load"),
+        ("plant", "state"),
+        ("plant", "speed"),
+    }
     assert losses.max() < 0.8
     assert estimator.score(given) > 0.2
     assert estimator.n_labelled_["state"]["train"] > estimator.n_labelled_["speed"]["train"]
@@ -273,7 +313,10 @@ def test_data_sets_of_the_same_channels_are_not_projected() -> None:
 def test_own_validation_samples_choose_the_epoch() -> None:
     given = {"rig": make_samples(), "plant": plant()}
     estimator = small(max_epochs=1).fit(given, validation={"rig": make_samples(n=30, seed=9)})
-    assert estimator.n_labelled_["load"]["validation"] == make_samples(n=30, seed=9).y["load"].notna().sum()
+    assert (
+        estimator.n_labelled_["load"]["validation"]
+        == make_samples(n=30, seed=9).y["load"].notna().sum()
+    )
     assert 0 < estimator.n_labelled_["speed"]["validation"] < 20
 
 
@@ -281,7 +324,9 @@ def test_own_validation_samples_choose_the_epoch() -> None:
 @pytest.mark.parametrize("at", ["parameters", "features"])
 def test_aggregators_meet_where_the_data_sets_do(name: str, at: str) -> None:
     aggregator = AGGREGATORS[name](at=at)  # type: ignore[arg-type]
-    estimator = small(max_epochs=2, aggregator=aggregator).fit({"rig": make_samples(), "plant": plant()})
+    estimator = small(max_epochs=2, aggregator=aggregator).fit(
+        {"rig": make_samples(), "plant": plant()}
+    )
     assert np.isfinite(estimator.history_["loss"]).all()
 
 
@@ -301,7 +346,9 @@ def test_a_data_set_that_was_not_learned_first_learns_its_own_layers_in_a_frozen
 
     class Begin(Callback):
         def on_train_begin(self, trainer: Trainer) -> None:
-            begin.update({name: tensor.clone() for name, tensor in trainer.network.state_dict().items()})
+            begin.update(
+                {name: tensor.clone() for name, tensor in trainer.network.state_dict().items()}
+            )
 
     estimator = small(training=training, **params).fit(given, callbacks=[Begin()])
     now = estimator.model_.network_list[0].state_dict()
@@ -309,7 +356,12 @@ def test_a_data_set_that_was_not_learned_first_learns_its_own_layers_in_a_frozen
     body = {name for name in moved if name.startswith("sharing.")}
     assert body
     assert all(".norm.each.1." in name for name in body)
-    assert {name.rsplit(".", 1)[1] for name in body} >= {"weight", "bias", "running_mean", "running_var"}
+    assert {name.rsplit(".", 1)[1] for name in body} >= {
+        "weight",
+        "bias",
+        "running_mean",
+        "running_var",
+    }
 
 
 def test_what_data_sets_have_for_themselves_comes_along_by_name() -> None:
@@ -328,7 +380,9 @@ def test_what_data_sets_have_for_themselves_comes_along_by_name() -> None:
 def test_a_model_of_one_data_set_is_where_several_start() -> None:
     given = {"rig": make_samples(), "plant": plant()}
     start = small().fit(make_samples(seed=5))
-    estimator = small(training=Training(freeze="nothing"), max_epochs=1, lr=1e-9).fit(given, start=start)
+    estimator = small(training=Training(freeze="nothing"), max_epochs=1, lr=1e-9).fit(
+        given, start=start
+    )
     name = "networks.0.sharing.backbone.blocks.conv2.convolution.weight"
     torch.testing.assert_close(estimator.model_.state_dict()[name], start.model_.state_dict()[name])
 
@@ -354,12 +408,16 @@ def test_the_page_runs_as_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith("['fault', 'wear']")
 
 
-# -- wrong input ------------------------------------------------------------------------------------------------------
+# -- wrong input -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [name for name, sharing in SHARINGS.items() if not sharing.learns_several])
+@pytest.mark.parametrize(
+    "name", [name for name, sharing in SHARINGS.items() if not sharing.learns_several]
+)
 def test_sharing_that_compares_the_same_series_is_refused(name: str) -> None:
-    with pytest.raises(ParameterError, match=r"`sharing` must be one of 'hard', 'none' with several data sets"):
+    with pytest.raises(
+        ParameterError, match=r"`sharing` must be one of 'hard', 'none' with several data sets"
+    ):
         small(sharing=name).fit({"rig": make_samples(), "plant": plant()})
 
 
@@ -367,7 +425,10 @@ def test_sharing_that_compares_the_same_series_is_refused(name: str) -> None:
     ("params", "message"),
     [
         ({"backbone": "linear"}, "`backbone` must not be 'linear' with several data sets"),
-        ({"backbone": "fc", "inputs": Inputs(representation="minirocket")}, "`inputs.representation` must be none"),
+        (
+            {"backbone": "fc", "inputs": Inputs(representation="minirocket")},
+            "`inputs.representation` must be none",
+        ),
     ],
 )
 def test_what_reads_one_data_set_only_is_refused(params: dict[str, Any], message: str) -> None:
@@ -384,13 +445,21 @@ def with_labels(samples: Samples, **columns: Any) -> Samples:
     [
         ({}, {}, "must have a name, a text, for every data set"),
         ({3: make_samples()}, {}, "must have a name, a text, for every data set"),
-        ({"a": make_samples(), "b": plant()}, {"tasks": ["state", "sped"]}, "'sped'. Did you mean 'speed'"),
+        (
+            {"a": make_samples(), "b": plant()},
+            {"tasks": ["state", "sped"]},
+            "'sped'. Did you mean 'speed'",
+        ),
         (
             {"a": make_samples(), "b": with_labels(plant(), load=["x", "y"] * 30)},
             {},
             "'load' is a regression in 'a', a classification in 'b'. Declare its kind",
         ),
-        ({"a": make_samples(), "b": plant()}, {"tasks": ["load"]}, r"\['b'\] have none of \['load'\]"),
+        (
+            {"a": make_samples(), "b": plant()},
+            {"tasks": ["load"]},
+            r"\['b'\] have none of \['load'\]",
+        ),
         (
             {"a": make_samples(), "b": Samples.from_arrays(*make_arrays(n_timepoints=6))},
             {},
@@ -404,9 +473,13 @@ def test_wrong_data_sets_are_refused(given: Any, params: dict[str, Any], message
 
 
 def test_a_declared_kind_settles_what_labels_say_differently() -> None:
-    rig = with_labels(make_samples(), load=make_samples().y["load"].round() % 7)  # whole numbers: classes, by the look
+    rig = with_labels(
+        make_samples(), load=make_samples().y["load"].round() % 7
+    )  # whole numbers: classes, by the look
     given = {"rig": rig, "plant": with_labels(plant(), load=np.linspace(0.5, 6, 60))}
-    with pytest.raises(ParameterError, match="'load' is a classification in 'rig', a regression in 'plant'"):
+    with pytest.raises(
+        ParameterError, match="'load' is a classification in 'rig', a regression in 'plant'"
+    ):
         small().fit(given)
     assert small(tasks=[Regression("load")], max_epochs=1).fit(given).tasks_[0].kind == "regression"
 
@@ -416,11 +489,18 @@ def test_a_data_set_with_some_columns_of_a_task_is_refused() -> None:
     rig = with_labels(make_samples(), **answers)
     half = with_labels(make_samples(seed=1), hot=answers["hot"])
     tasks = [MultiLabel("weather", columns=["hot", "wet"]), "load"]
-    with pytest.raises(ParameterError, match=r"'b' has some of 'weather', but not \['wet'\]. Add columns of blanks"):
+    with pytest.raises(
+        ParameterError, match=r"'b' has some of 'weather', but not \['wet'\]. Add columns of blanks"
+    ):
         small(tasks=tasks).fit({"a": rig, "b": half})
     blank = with_labels(half, wet=np.nan)
-    estimator = small(tasks=tasks, max_epochs=1).fit({"a": rig, "b": blank, "c": make_samples(seed=2)})
-    assert {name: list(frame) for name, frame in estimator.predict({"b": blank, "c": make_samples()}).items()} == {
+    estimator = small(tasks=tasks, max_epochs=1).fit(
+        {"a": rig, "b": blank, "c": make_samples(seed=2)}
+    )
+    assert {
+        name: list(frame)
+        for name, frame in estimator.predict({"b": blank, "c": make_samples()}).items()
+    } == {
         "b": ["hot", "wet", "load"],
         "c": ["load"],
     }
@@ -430,10 +510,14 @@ def test_labels_beside_data_sets_and_unknown_names_are_refused() -> None:
     given = {"rig": make_samples(), "plant": plant()}
     with pytest.raises(DataError, match="`y` must not be given with several data sets"):
         small().fit(given, make_samples().y)
-    with pytest.raises(ParameterError, match=r"`validation` must be .* got 'plnt'. Did you mean 'plant'"):
+    with pytest.raises(
+        ParameterError, match=r"`validation` must be .* got 'plnt'. Did you mean 'plant'"
+    ):
         small().fit(given, validation={"plnt": plant()})
     estimator = small(max_epochs=1).fit(given)
-    with pytest.raises(ParameterError, match=r"`X` must be a dict of data sets of the fit, .*; got no dict"):
+    with pytest.raises(
+        ParameterError, match=r"`X` must be a dict of data sets of the fit, .*; got no dict"
+    ):
         estimator.predict(make_samples())
     with pytest.raises(ParameterError, match=r"got 'rg'\. Did you mean 'rig'"):
         estimator.predict({"rg": make_samples()})
@@ -446,5 +530,8 @@ def test_labels_beside_data_sets_and_unknown_names_are_refused() -> None:
 def test_a_problem_says_which_data_set_has_it() -> None:
     other = plant()
     few = with_labels(other, speed=other.y["speed"].where(other.y["speed"].notna().cumsum() <= 2))
-    with pytest.raises(DataError, match="In the data set 'plant': `split` by random must leave labels of every task"):
+    with pytest.raises(
+        DataError,
+        match="In the data set 'plant': `split` by random must leave labels of every task",
+    ):
         small(tasks=["state", Regression("speed")]).fit({"rig": make_samples(), "plant": few})

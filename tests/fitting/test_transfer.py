@@ -30,14 +30,20 @@ class States(Callback):
         self.begin.append({k: v.clone() for k, v in trainer.network.state_dict().items()})
 
     def on_epoch_end(self, trainer: Trainer, rows: list[dict[str, Any]]) -> None:
-        self.tasks.append({row["task"] for row in rows if row["side"] == "train" and row["loss"] > 0})
+        self.tasks.append(
+            {row["task"] for row in rows if row["side"] == "train" and row["loss"] > 0}
+        )
 
     def on_train_end(self, trainer: Trainer) -> None:
         self.end.append({k: v.clone() for k, v in trainer.network.state_dict().items()})
 
 
 def moved(states: States, run: int = -1) -> set[str]:
-    return {name for name, value in states.begin[run].items() if not torch.equal(value, states.end[run][name])}
+    return {
+        name
+        for name, value in states.begin[run].items()
+        if not torch.equal(value, states.end[run][name])
+    }
 
 
 @pytest.mark.parametrize("sharing", ["hard", "soft", "soft+hard", "cross_stitch"])
@@ -53,7 +59,9 @@ def test_a_frozen_backbone_does_not_move_nor_do_its_batch_norm_statistics(sharin
 @pytest.mark.parametrize("sharing", ["hard", "soft", "soft+hard", "cross_stitch"])
 def test_all_but_the_last_blocks_stay(sharing: str) -> None:
     states = States()
-    small(sharing=sharing, training=Training(freeze=1), lr=0.01).fit(make_samples(), callbacks=[states])
+    small(sharing=sharing, training=Training(freeze=1), lr=0.01).fit(
+        make_samples(), callbacks=[states]
+    )
     names = moved(states)
     last = "upper" if sharing == "soft+hard" else "conv3"
     assert all(name.startswith("heads.") or last in name or "mix.3" in name for name in names)
@@ -82,7 +90,12 @@ def test_gradual_thawing_goes_from_the_top_at_lower_and_lower_rates() -> None:
     assert thawed[2:4] == [["conv3"]] * 2
     assert thawed[4:6] == [["conv2", "conv3"]] * 2
     assert thawed[8] == ["conv1", "conv2", "conv3", "lstm"]
-    rates = {block: rate for name, rate in watch.rates.items() for block in ("conv3", "conv2", "lstm") if block in name}
+    rates = {
+        block: rate
+        for name, rate in watch.rates.items()
+        for block in ("conv3", "conv2", "lstm")
+        if block in name
+    }
     assert rates["conv3"] == pytest.approx(0.01 / 2.6)
     assert rates["conv2"] == pytest.approx(0.01 / 2.6**2)
     assert rates["lstm"] == pytest.approx(0.01 / 2.6**4)
@@ -90,7 +103,9 @@ def test_gradual_thawing_goes_from_the_top_at_lower_and_lower_rates() -> None:
 
 def test_pre_training_learns_only_its_tasks_and_fine_tuning_keeps_their_heads() -> None:
     states = States()
-    estimator = small(max_epochs=3, training=Training(pretrain=("load",), freeze="nothing"), lr=0.01)
+    estimator = small(
+        max_epochs=3, training=Training(pretrain=("load",), freeze="nothing"), lr=0.01
+    )
     estimator.fit(make_samples(), callbacks=[states])
     assert states.tasks[:3] == [{"load"}] * 3
     assert states.tasks[3:] == [{"state", "load"}] * 3
@@ -102,7 +117,9 @@ def test_pre_training_learns_only_its_tasks_and_fine_tuning_keeps_their_heads() 
     assert estimator.history_["epoch"].max() == 3
 
 
-def test_the_depth_is_chosen_on_validation_when_there_are_enough_labels(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_depth_is_chosen_on_validation_when_there_are_enough_labels(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     with caplog.at_level(logging.INFO, logger="multitide"):
         estimator = small(max_epochs=2, validation=0.5, training=Training(pretrain=("load",)))
         estimator.fit(make_samples(n=200))
@@ -112,32 +129,46 @@ def test_the_depth_is_chosen_on_validation_when_there_are_enough_labels(caplog: 
         assert "Only the heads are trained" in caplog.text
 
 
-def test_transfer_carries_the_backbone_and_its_scales_over_and_starts_new_heads(tmp_path: Path) -> None:
+def test_transfer_carries_the_backbone_and_its_scales_over_and_starts_new_heads(
+    tmp_path: Path,
+) -> None:
     source = small(max_epochs=3, lr=0.01).fit(make_samples())
     states = States()
     X, y = make_arrays(seed=5)
     new = Samples.from_arrays(X * 3, y[["load"]].rename(columns={"load": "other"}))
     folder = source.save(tmp_path / "source")
-    estimator = small(training=Training(freeze="backbone"), max_epochs=2).fit(new, start=folder, callbacks=[states])
+    estimator = small(training=Training(freeze="backbone"), max_epochs=2).fit(
+        new, start=folder, callbacks=[states]
+    )
     given = source.model_.network_list[0].state_dict()
     carried = {name for name in given if name.startswith(("sharing.", "inputs."))}
     assert carried
     assert all(torch.equal(states.begin[0][name], given[name]) for name in carried)
     assert not states.begin[0]["heads.0.0.weight"].any()
-    in_config = small(training=Training(freeze="backbone", start=str(folder)), max_epochs=2).fit(new)
+    in_config = small(training=Training(freeze="backbone", start=str(folder)), max_epochs=2).fit(
+        new
+    )
     assert (in_config.predict(new) == estimator.predict(new)).all(axis=None)
-    assert (small(training=Training(freeze="backbone"), max_epochs=2).fit(new, start=source).predict(new)
-            == estimator.predict(new)).all(axis=None)
+    assert (
+        small(training=Training(freeze="backbone"), max_epochs=2)
+        .fit(new, start=source)
+        .predict(new)
+        == estimator.predict(new)
+    ).all(axis=None)
 
 
-def test_other_channels_and_other_classes_are_handled_and_said(caplog: pytest.LogCaptureFixture) -> None:
+def test_other_channels_and_other_classes_are_handled_and_said(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     source = small(max_epochs=1).fit(make_samples())
     X, _ = make_arrays(n=60, n_channels=5, seed=3)
     kinds = np.array(["a", "b", "c", "d"])[np.arange(60) % 4]
     new = Samples.from_arrays(X, make_arrays(n=60, seed=3)[1].assign(state=kinds))
     states = States()
     with caplog.at_level(logging.INFO, logger="multitide"):
-        estimator = small(training=Training(freeze="backbone")).fit(new, start=source, callbacks=[states])
+        estimator = small(training=Training(freeze="backbone")).fit(
+            new, start=source, callbacks=[states]
+        )
     assert "differ in shape or data set and start new" in caplog.text
     assert "the channels differ" in caplog.text
     assert estimator.classes_["state"] == ["a", "b", "c", "d"]

@@ -31,7 +31,9 @@ def chosen_weights(trials: pd.DataFrame) -> dict[str, float]:
 
 def test_candidates_are_equal_weights_and_then_points_of_the_simplex() -> None:
     names = ["a", "b", "c", "d"]
-    tried = [list((spec.weights or {}).values()) for spec in Search(n_trials=400).candidates(names, 0)]
+    tried = [
+        list((spec.weights or {}).values()) for spec in Search(n_trials=400).candidates(names, 0)
+    ]
     assert tried[0] == [1.0] * 4
     assert len(tried) == 400
     np.testing.assert_allclose(np.sum(tried, axis=1), 4)
@@ -47,7 +49,9 @@ def test_a_seed_of_its_own_draws_the_same_weights_whatever_the_estimators() -> N
     assert Search().candidates(["a", "b"], 0) != Search().candidates(["a", "b"], 1)
 
 
-@pytest.mark.parametrize(("spec", "epochs"), [(Search(), 6), (Search(n_trials=100), 1), (Search(epochs=9), 9)])
+@pytest.mark.parametrize(
+    ("spec", "epochs"), [(Search(), 6), (Search(n_trials=100), 1), (Search(epochs=9), 9)]
+)
 def test_without_epochs_the_search_costs_as_much_as_one_full_run(spec: Search, epochs: int) -> None:
     assert spec.epochs_of(50) == epochs
 
@@ -60,7 +64,9 @@ def test_the_model_is_that_of_the_best_trials_weights_set_by_hand(sharing: str) 
     means = trials.groupby("trial")["loss"].mean()
     assert trials.groupby("trial")["mean_loss"].first().to_list() == pytest.approx(means.to_list())
     assert trials.loc[trials["chosen"], "trial"].unique().tolist() == [means.idxmin()]
-    by_hand = small(sharing=sharing, weighting=Fixed(weights=chosen_weights(trials)), max_epochs=2).fit(samples)
+    by_hand = small(
+        sharing=sharing, weighting=Fixed(weights=chosen_weights(trials)), max_epochs=2
+    ).fit(samples)
     assert (estimator.predict(samples) == by_hand.predict(samples)).all(axis=None)
     assert estimator.history_["weight"].to_list() == by_hand.history_["weight"].to_list()
 
@@ -69,7 +75,9 @@ def test_a_trial_is_a_short_fit_with_those_weights() -> None:
     trials = searched(Search(n_trials=2, epochs=3)).trials_
     assert trials["epochs"].unique().tolist() == [3]
     second = trials[trials["trial"] == 2].set_index("task")
-    alone = small(weighting=Fixed(weights=second["weight"].to_dict()), max_epochs=3).fit(make_samples())
+    alone = small(weighting=Fixed(weights=second["weight"].to_dict()), max_epochs=3).fit(
+        make_samples()
+    )
     rows = alone.history_[alone.history_["side"] == "validation"].groupby("epoch")["loss"].mean()
     assert second["mean_loss"].iloc[0] == pytest.approx(rows.min())
 
@@ -77,9 +85,9 @@ def test_a_trial_is_a_short_fit_with_those_weights() -> None:
 def test_same_seed_same_trials_and_another_seed_others() -> None:
     first = searched()
     pd.testing.assert_frame_equal(first.trials_, searched().trials_)
-    assert chosen_weights(searched(random_state=1).trials_[lambda t: t["trial"] == 2].assign(chosen=True)) != (
-        chosen_weights(first.trials_[lambda t: t["trial"] == 2].assign(chosen=True))
-    )
+    assert chosen_weights(
+        searched(random_state=1).trials_[lambda t: t["trial"] == 2].assign(chosen=True)
+    ) != (chosen_weights(first.trials_[lambda t: t["trial"] == 2].assign(chosen=True)))
 
 
 class Epochs(Callback):
@@ -93,10 +101,14 @@ class Epochs(Callback):
 def test_with_one_task_a_network_it_is_plain_training(n_tasks: int, sharing: str) -> None:
     X, y = make_arrays()
     y, epochs = y.iloc[:, :n_tasks], Epochs()
-    estimator = small(weighting="search", sharing=sharing, max_epochs=2).fit(X, y, callbacks=[epochs])
+    estimator = small(weighting="search", sharing=sharing, max_epochs=2).fit(
+        X, y, callbacks=[epochs]
+    )
     assert epochs.n == 2 * n_tasks
     assert estimator.trials_.empty
-    assert (estimator.predict(X) == small(sharing=sharing, max_epochs=2).fit(X, y).predict(X)).all(axis=None)
+    assert (estimator.predict(X) == small(sharing=sharing, max_epochs=2).fit(X, y).predict(X)).all(
+        axis=None
+    )
 
 
 def test_everything_that_is_trained_is_told_and_counted() -> None:
@@ -117,7 +129,9 @@ def test_it_goes_with_the_ways_of_training(training: Training) -> None:
     assert weights == pytest.approx(chosen_weights(estimator.trials_))
 
 
-def test_what_was_tried_is_stored_with_the_model_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_was_tried_is_stored_with_the_model_and_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level(logging.INFO, logger="multitide"):
         estimator = searched()
     assert "Trial 3: weights {'state': " in caplog.text
@@ -141,13 +155,17 @@ def test_only_validation_rows_choose() -> None:
 
 
 def test_without_validation_there_is_nothing_to_search_by() -> None:
-    with pytest.raises(ParameterError, match=r"`validation` must not be None with weighting='search'"):
+    with pytest.raises(
+        ParameterError, match=r"`validation` must not be None with weighting='search'"
+    ):
         searched(validation=None)
 
 
 @pytest.mark.parametrize("parameter", ["n_trials", "epochs"])
 def test_a_budget_is_at_least_one(parameter: str) -> None:
-    with pytest.raises(ParameterError, match=f"`weighting.{parameter}` must be greater than or equal to 1; got 0"):
+    with pytest.raises(
+        ParameterError, match=f"`weighting.{parameter}` must be greater than or equal to 1; got 0"
+    ):
         searched(Search(**{parameter: 0}))
 
 

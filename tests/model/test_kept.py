@@ -10,7 +10,9 @@ import pytest
 from makers import make_arrays, make_samples
 from multitide import MultiTaskEstimator, Samples
 
-KEPT = Path(__file__).parent / "kept"  # written at commit 97f4715, before the package was laid out anew
+KEPT = (
+    Path(__file__).parent / "kept"
+)  # written at commit 97f4715, before the package was laid out anew
 
 
 def samples_of_one() -> Samples:
@@ -33,7 +35,9 @@ def joined(probabilities: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def assert_kept(name: str, predictions: pd.DataFrame, probabilities: dict[str, pd.DataFrame]) -> None:
+def assert_kept(
+    name: str, predictions: pd.DataFrame, probabilities: dict[str, pd.DataFrame]
+) -> None:
     known = pd.read_parquet(KEPT / f"{name}_predictions.parquet")
     pd.testing.assert_frame_equal(predictions, known, check_exact=True)
     known = pd.read_parquet(KEPT / f"{name}_probabilities.parquet")

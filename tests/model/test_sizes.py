@@ -18,7 +18,10 @@ from multitide.sharing import SHARINGS, Hard
 
 VARIANTS: dict[str, Any] = {name: spec() for name, spec in SHARINGS.items()}
 VARIANTS |= {f"{name}, head_units": spec(head_units=6) for name, spec in SHARINGS.items()}
-VARIANTS |= {"hard, branch": Hard(branch=1), "hard, branch, head_units": Hard(branch=2, head_units=6)}
+VARIANTS |= {
+    "hard, branch": Hard(branch=1),
+    "hard, branch, head_units": Hard(branch=2, head_units=6),
+}
 
 
 @pytest.mark.parametrize("keep", ["joint", "per_task"])
@@ -44,8 +47,13 @@ def reached(network: Network, n_tasks: int) -> tuple[int, dict[str, int]]:
             parameter.copy_(torch.rand_like(parameter))
     outputs = network(torch.randn(4, 3, 20))
     below = list(network.sharing.parameters())
-    gradients = [torch.autograd.grad(o.sum(), below, retain_graph=True, allow_unused=True) for o in outputs]
-    owners = [[task for task in range(n_tasks) if gradients[task][i] is not None] for i in range(len(below))]
+    gradients = [
+        torch.autograd.grad(o.sum(), below, retain_graph=True, allow_unused=True) for o in outputs
+    ]
+    owners = [
+        [task for task in range(n_tasks) if gradients[task][i] is not None]
+        for i in range(len(below))
+    ]
     own = {
         name: sum(p.numel() for p, whose in zip(below, owners, strict=True) if whose == [task])
         for task, name in enumerate(network.names)
@@ -75,7 +83,9 @@ def test_what_a_representation_has_learned_is_counted_too() -> None:
     first = small(max_epochs=1).fit(samples)
     (network,) = first.model_.network_list
     below = size_of(network).shared
-    estimator = small(backbone="linear", inputs=Inputs(representation=ModelFeatures(first))).fit(samples)
+    estimator = small(backbone="linear", inputs=Inputs(representation=ModelFeatures(first))).fit(
+        samples
+    )
     heads = sizes_by_task(estimator.model_)["head"].sum()
     words = size_in_words(estimator.model_, estimator.representation_)
     assert words == (
@@ -92,7 +102,9 @@ def test_a_set_that_is_only_stored_is_not_counted() -> None:
 
 def test_the_weights_that_training_ended_with() -> None:
     estimator = small(weighting="uncertainty", max_epochs=3, lr=0.02).fit(make_samples())
-    last = estimator.history_[(estimator.history_["epoch"] == 3) & (estimator.history_["side"] == "train")]
+    last = estimator.history_[
+        (estimator.history_["epoch"] == 3) & (estimator.history_["side"] == "train")
+    ]
     weights = ending_weights(estimator.history_)
     assert weights == dict(zip(last["task"], last["weight"], strict=True))
     text = fitted_html(estimator.stored_, estimator.history_)

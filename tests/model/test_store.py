@@ -29,22 +29,35 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {},
         {"keep": "per_task", "max_epochs": 8, "lr": 0.02},
         {"sharing": "none"},
-        {"tasks": [Classification("state", class_weight="balanced"), Regression("load", loss="huber")]},
+        {
+            "tasks": [
+                Classification("state", class_weight="balanced"),
+                Regression("load", loss="huber"),
+            ]
+        },
         {"training": Training(averaging=0.9), "validation": Splitter(by="random", validation=0.3)},
     ],
 )
 @pytest.mark.parametrize("unequal", [False, True])
-def test_save_then_load_predicts_the_same_bits(params: dict[str, Any], unequal: bool, tmp_path: Path) -> None:
+def test_save_then_load_predicts_the_same_bits(
+    params: dict[str, Any], unequal: bool, tmp_path: Path
+) -> None:
     samples = make_samples(unequal=unequal)
     estimator = small(**params).fit(samples)
     loaded = MultiTaskEstimator.load(estimator.save(tmp_path / "model"))
     assert (loaded.predict(samples) == estimator.predict(samples)).all(axis=None)
-    assert (loaded.predict_proba(samples)["state"] == estimator.predict_proba(samples)["state"]).all(axis=None)
+    assert (
+        loaded.predict_proba(samples)["state"] == estimator.predict_proba(samples)["state"]
+    ).all(axis=None)
     assert loaded.classes_ == estimator.classes_
-    assert make_recipe(loaded.get_params(deep=False)) == make_recipe(estimator.get_params(deep=False))
+    assert make_recipe(loaded.get_params(deep=False)) == make_recipe(
+        estimator.get_params(deep=False)
+    )
     assert loaded.validation == estimator.validation
     assert loaded.best_epoch_ == estimator.best_epoch_
-    assert [task.get_params() for task in loaded.tasks_] == [task.get_params() for task in estimator.tasks_]
+    assert [task.get_params() for task in loaded.tasks_] == [
+        task.get_params() for task in estimator.tasks_
+    ]
 
 
 def test_a_loaded_model_can_be_saved_again(folder: Path, tmp_path: Path) -> None:
@@ -102,7 +115,9 @@ def test_an_altered_record_is_refused(folder: Path, tmp_path: Path) -> None:
         MultiTaskEstimator.load(damaged(folder, tmp_path, MODEL_FILE, json.dumps(record).encode()))
 
 
-@pytest.mark.parametrize(("change", "message"), [({"schema_version": 9}, "schema"), ({"format": "x"}, "format")])
+@pytest.mark.parametrize(
+    ("change", "message"), [({"schema_version": 9}, "schema"), ({"format": "x"}, "format")]
+)
 def test_newer_and_foreign_records_are_refused(
     change: dict[str, Any], message: str, folder: Path, tmp_path: Path
 ) -> None:

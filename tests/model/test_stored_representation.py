@@ -22,10 +22,12 @@ OWN = Transformed(PCA(4, random_state=0), flat=True)
 
 
 def fitted(representation: Any, backbone: Any = "linear", **params: Any) -> MultiTaskEstimator:
-    return small(backbone=backbone, inputs=Inputs(representation=representation), **params).fit(make_samples(60))
+    return small(backbone=backbone, inputs=Inputs(representation=representation), **params).fit(
+        make_samples(60)
+    )
 
 
-# -- what is learned, and from which rows ------------------------------------------------------------------------------
+# -- what is learned, and from which rows ----------------------------------------------------------
 
 
 @pytest.mark.parametrize("backbone", ["fc", "linear"])
@@ -33,10 +35,14 @@ def fitted(representation: Any, backbone: Any = "linear", **params: Any) -> Mult
 def test_it_learns_from_the_training_rows_only(representation: Any, backbone: str) -> None:
     samples = make_samples(60)
     train, rest = samples[:40], samples[40:]
-    poisoned = rest.replace(values=np.where(np.arange(len(rest.values))[:, None] < 40 * 20, rest.values, 1e6))
+    poisoned = rest.replace(
+        values=np.where(np.arange(len(rest.values))[:, None] < 40 * 20, rest.values, 1e6)
+    )
     models = []
     for held_out in (rest, poisoned.replace(y=rest.y)):
-        estimator = small(backbone=backbone, inputs=Inputs(representation=representation), max_epochs=1)
+        estimator = small(
+            backbone=backbone, inputs=Inputs(representation=representation), max_epochs=1
+        )
         models.append(estimator.fit(train, validation=held_out))
     vectors = [model.representation_.transform(train) for model in models]
     np.testing.assert_array_equal(*vectors)
@@ -69,14 +75,16 @@ def test_vectors_are_standardised_in_the_models_buffers() -> None:
     np.testing.assert_allclose(scaled.std(dim=0, correction=0), 1, atol=1e-4)
 
 
-# -- linear heads ------------------------------------------------------------------------------------------------------
+# -- linear heads ----------------------------------------------------------------------------------
 
 
 def test_the_linear_backbone_is_linear_heads_on_the_vectors() -> None:
     samples = make_samples(90)
     train, valid, test = samples[:50], samples[50:70], samples[70:]
     train = train[train.y.notna().any(axis=1).to_numpy()]
-    estimator = small(backbone="linear", inputs=Inputs(representation=OWN)).fit(train, validation=valid)
+    estimator = small(backbone="linear", inputs=Inputs(representation=OWN)).fit(
+        train, validation=valid
+    )
     sides = [represent(side, estimator.representation_).values for side in (train, valid, test)]
     heads = LinearHeads().fit(sides[0], train.y, validation=(sides[1], valid.y))
     found, expected = estimator.predict(test), heads.predict(sides[2])
@@ -89,7 +97,10 @@ def test_the_linear_backbone_is_linear_heads_on_the_vectors() -> None:
     table = estimator.evaluate(valid).set_index(["metric", "task"])["value"]
     for task in ("state", "load"):
         assert losses["validation", task] == pytest.approx(table["loss", task], rel=1e-4)
-    assert set(estimator.history_["epoch"]) == {1} and estimator.best_epoch_ == {"state": 1, "load": 1}
+    assert set(estimator.history_["epoch"]) == {1} and estimator.best_epoch_ == {
+        "state": 1,
+        "load": 1,
+    }
 
 
 def test_a_refit_keeps_the_strengths_and_learns_from_both_sides() -> None:
@@ -98,15 +109,23 @@ def test_a_refit_keeps_the_strengths_and_learns_from_both_sides() -> None:
     kwargs: dict[str, Any] = {"validation": samples[50:70]}
     first = small(backbone=spec).fit(samples[:50], **kwargs)
     again = small(backbone=spec, training=Training(refit=True)).fit(samples[:50], **kwargs)
-    pd.testing.assert_frame_equal(first.history_.drop(columns="seconds"), again.history_.drop(columns="seconds"))
+    pd.testing.assert_frame_equal(
+        first.history_.drop(columns="seconds"), again.history_.drop(columns="seconds")
+    )
     assert not first.predict(samples).equals(again.predict(samples))
 
 
 @pytest.mark.parametrize("sharing", ["hard", "none"])
 def test_linear_heads_do_not_meet(sharing: str) -> None:
     samples = make_samples(60)
-    alone = small(tasks=["load"], backbone="linear", validation=None).fit(samples).predict(samples)["load"]
-    both = small(backbone="linear", sharing=sharing, weighting="uncertainty", validation=None).fit(samples)
+    alone = (
+        small(tasks=["load"], backbone="linear", validation=None)
+        .fit(samples)
+        .predict(samples)["load"]
+    )
+    both = small(backbone="linear", sharing=sharing, weighting="uncertainty", validation=None).fit(
+        samples
+    )
     np.testing.assert_allclose(both.predict(samples)["load"], alone, rtol=1e-3)
 
 
@@ -117,7 +136,7 @@ def test_a_task_without_validation_labels_is_learned() -> None:
     assert estimator.evaluate(samples)["value"].notna().all()
 
 
-# -- keeping -----------------------------------------------------------------------------------------------------------
+# -- keeping ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("backbone", ["fc", "linear"])
@@ -126,11 +145,15 @@ def test_a_loaded_model_answers_raw_series_alike(tmp_path: Path, kind: str, back
     samples = make_samples(60)
     source = small(max_epochs=1).fit(samples) if "model" in kind else None
     if kind == "model of a model":
-        source = small(backbone="fc", inputs=Inputs(representation=ModelFeatures(source)), max_epochs=1).fit(samples)
+        source = small(
+            backbone="fc", inputs=Inputs(representation=ModelFeatures(source)), max_epochs=1
+        ).fit(samples)
     if kind == "model":
         source.save(tmp_path / "source")
     specs: dict[str, Any] = {"ts2vec": SHORT, "own": OWN, "model": f"model:{tmp_path / 'source'}"}
-    estimator = fitted(specs.get(kind, ModelFeatures(source) if source else None), backbone, max_epochs=1)
+    estimator = fitted(
+        specs.get(kind, ModelFeatures(source) if source else None), backbone, max_epochs=1
+    )
     folder = estimator.save(tmp_path / "model")
     own = estimator.representation_.transformer if kind == "own" else None
     loaded = MultiTaskEstimator.load(folder, representation=own)
@@ -143,7 +166,9 @@ def test_a_loaded_model_answers_raw_series_alike(tmp_path: Path, kind: str, back
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backbone", ["fc", "linear"])
-def test_minirocket_reads_raw_series_with_holes_after_loading(tmp_path: Path, backbone: str) -> None:
+def test_minirocket_reads_raw_series_with_holes_after_loading(
+    tmp_path: Path, backbone: str
+) -> None:
     pytest.importorskip("aeon")
     samples = make_samples(60, unequal=True)
     samples.values[::7, 0] = np.nan
@@ -151,14 +176,18 @@ def test_minirocket_reads_raw_series_with_holes_after_loading(tmp_path: Path, ba
     estimator = small(backbone=backbone, inputs=inputs, max_epochs=2).fit(samples)
     loaded = MultiTaskEstimator.load(estimator.save(tmp_path / "model"))
     pd.testing.assert_frame_equal(loaded.predict(samples), estimator.predict(samples))
-    assert loaded.model_.network_list[0].heads[0][0].in_features == (168 if backbone == "linear" else 32)
+    assert loaded.model_.network_list[0].heads[0][0].in_features == (
+        168 if backbone == "linear" else 32
+    )
 
 
 def test_a_transformer_of_the_users_is_known_again(tmp_path: Path) -> None:
     samples = make_samples(60)
     folder = fitted(OWN).save(tmp_path / "model")
     flat = samples.gather(slice(None)).reshape(60, -1)
-    with pytest.raises(ParameterError, match=r"`representation` must be given: .* vectors of a PCA of your own"):
+    with pytest.raises(
+        ParameterError, match=r"`representation` must be given: .* vectors of a PCA of your own"
+    ):
         MultiTaskEstimator.load(folder)
     for transformer, message in (
         (PCA(4).fit(flat[::-1][:30] * 2), "of stored series it makes vectors that differ by up to"),
@@ -194,24 +223,54 @@ def test_unequal_lengths_and_static_inputs_come_along(tmp_path: Path) -> None:
     assert alone[0] == pytest.approx(together["load"][7], rel=1e-4)
 
 
-# -- what is refused ---------------------------------------------------------------------------------------------------
+# -- what is refused -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"inputs": Inputs(representation="minirockt")}, r"`inputs.representation` must be one of .*'minirocket'\?"),
-        ({"inputs": Inputs(representation=3)}, r"`inputs.representation` must be a name or a Representation .*; got 3"),
-        ({"inputs": Inputs(representation=TS2Vec(n_steps=0))}, r"`inputs.representation.n_steps` must be greater"),
-        ({"inputs": Inputs(representation=ModelFeatures(3))}, r"`inputs.representation.model` must be the folder"),
-        ({"inputs": Inputs(representation="ts2vec"), "backbone": "gru"}, r"`backbone` must be one for vectors, .*GRU"),
-        ({"inputs": Inputs(representation="ts2vec", n_channels=3)}, r"`inputs.n_channels` .* must be left out"),
+        (
+            {"inputs": Inputs(representation="minirockt")},
+            r"`inputs.representation` must be one of .*'minirocket'\?",
+        ),
+        (
+            {"inputs": Inputs(representation=3)},
+            r"`inputs.representation` must be a name or a Representation .*; got 3",
+        ),
+        (
+            {"inputs": Inputs(representation=TS2Vec(n_steps=0))},
+            r"`inputs.representation.n_steps` must be greater",
+        ),
+        (
+            {"inputs": Inputs(representation=ModelFeatures(3))},
+            r"`inputs.representation.model` must be the folder",
+        ),
+        (
+            {"inputs": Inputs(representation="ts2vec"), "backbone": "gru"},
+            r"`backbone` must be one for vectors, .*GRU",
+        ),
+        (
+            {"inputs": Inputs(representation="ts2vec", n_channels=3)},
+            r"`inputs.n_channels` .* must be left out",
+        ),
         ({"backbone": "linear", "sharing": "soft"}, r"`sharing` must be 'hard' or 'none'"),
-        ({"backbone": "linear", "aggregator": "pcgrad"}, r"`aggregator` must be None with backbone 'linear'"),
+        (
+            {"backbone": "linear", "aggregator": "pcgrad"},
+            r"`aggregator` must be None with backbone 'linear'",
+        ),
         ({"backbone": Linear(strengths=())}, r"`backbone.strengths` must"),
-        ({"backbone": Linear(strengths=(1.0, 0.0))}, r"`backbone.strengths.1` must be greater than 0"),
-        ({"backbone": "linear", "training": Training(pretrain=("load",))}, r"`training.start` and `pretrain` must be"),
-        ({"inputs": Inputs(representation="model:nowhere")}, r"`folder` must be a model or run folder"),
+        (
+            {"backbone": Linear(strengths=(1.0, 0.0))},
+            r"`backbone.strengths.1` must be greater than 0",
+        ),
+        (
+            {"backbone": "linear", "training": Training(pretrain=("load",))},
+            r"`training.start` and `pretrain` must be",
+        ),
+        (
+            {"inputs": Inputs(representation="model:nowhere")},
+            r"`folder` must be a model or run folder",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_said_before_training(params: dict[str, Any], message: str) -> None:
@@ -221,8 +280,12 @@ def test_what_makes_no_sense_is_said_before_training(params: dict[str, Any], mes
 
 def test_no_start_beside_a_representation(tmp_path: Path) -> None:
     source = small(backbone="fc", max_epochs=1).fit(make_samples(30))
-    with pytest.raises(ParameterError, match=r"`training.start` must be left out with `inputs.representation`"):
-        small(backbone="fc", inputs=Inputs(representation=SHORT)).fit(make_samples(30), start=source)
+    with pytest.raises(
+        ParameterError, match=r"`training.start` must be left out with `inputs.representation`"
+    ):
+        small(backbone="fc", inputs=Inputs(representation=SHORT)).fit(
+            make_samples(30), start=source
+        )
 
 
 def test_channels_of_other_series_are_refused() -> None:

@@ -36,7 +36,10 @@ EVERYTHING = Inputs(
     clip=0.01,
     observed=True,
     elapsed=True,
-    encodings=(Difference(channels=("1",)), PiecewiseLinear(n_bins=3, channels=("0", "2"), replace=True)),
+    encodings=(
+        Difference(channels=("1",)),
+        PiecewiseLinear(n_bins=3, channels=("0", "2"), replace=True),
+    ),
 )
 CASES: dict[str, dict[str, Any]] = {
     **{name: {"sharing": name} for name in SHARINGS if name != "none"},
@@ -48,7 +51,12 @@ CASES: dict[str, dict[str, Any]] = {
 
 def labelled(unequal: bool) -> Samples:
     samples, rng = make_samples(n=40, unequal=unequal), np.random.default_rng(0)
-    more = {"kind": list("abcde") * 8, "wear": rng.normal(size=40), "hot": [0, 1] * 20, "wet": [1, 1, 0, 0] * 10}
+    more = {
+        "kind": list("abcde") * 8,
+        "wear": rng.normal(size=40),
+        "hot": [0, 1] * 20,
+        "wet": [1, 1, 0, 0] * 10,
+    }
     more |= {f"next[+{step}]": rng.normal(size=40) for step in (1, 2)}
     static = pd.DataFrame({"age": rng.normal(size=40), "site": ["x", "y"] * 20})
     return samples.replace(y=samples.y.assign(**more), static=static)
@@ -61,7 +69,9 @@ class Whole(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, x: Tensor, lengths: Tensor | None, static: Tensor | None, codes: list[Tensor]) -> list[Tensor]:
+    def forward(
+        self, x: Tensor, lengths: Tensor | None, static: Tensor | None, codes: list[Tensor]
+    ) -> list[Tensor]:
         targets = self.network.target_list
         outputs = self.network.outputs(self.network.features(x, lengths, static))
         losses = Losses(targets).means(outputs, codes, [1] * len(targets))
@@ -74,9 +84,13 @@ class Whole(nn.Module):
 class OnDevice(TorchDispatchMode):
     """Refuses an operation that reads a tensor of the host, which would have to travel to the device at every step."""
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
+    ) -> Any:
         tensors = [each for each in tree_leaves((args, kwargs)) if isinstance(each, Tensor)]
-        assert all(each.device.type == "meta" for each in tensors), f"{func} reads a tensor of the host"
+        assert all(each.device.type == "meta" for each in tensors), (
+            f"{func} reads a tensor of the host"
+        )
         return func(*args, **(kwargs or {}))
 
 
@@ -86,7 +100,9 @@ def test_a_step_needs_nothing_of_the_host(case: str, unequal: bool) -> None:
     trainer = make_trainer({"": labelled(unequal)}, tasks=TASKS, **CASES[case])
     batch = trainer._streams[0].samples.gather(torch.arange(12))
     whole = Whole(trainer.network.train()).to("meta")
-    x, lengths, static = (None if each is None else each.to("meta") for each in (batch.x, batch.lengths, batch.static))
+    x, lengths, static = (
+        None if each is None else each.to("meta") for each in (batch.x, batch.lengths, batch.static)
+    )
     codes = [code.to("meta") for code in batch.codes]
     with OnDevice():
         results = whole(x, lengths, static, codes)

@@ -28,7 +28,9 @@ def many_labels(n: int = 64, missing: float = 0.4) -> pd.DataFrame:
     y: dict[str, Any] = {}
     for i in range(N_TASKS):
         kind = i % 3
-        labels = rng.normal(i, 1 + i, n) if kind == 0 else rng.integers(0, 1 + kind, n).astype(float)
+        labels = (
+            rng.normal(i, 1 + i, n) if kind == 0 else rng.integers(0, 1 + kind, n).astype(float)
+        )
         y[f"t{i}"] = np.where(rng.random(n) < missing, np.nan, labels)
     y["lonely"] = rng.choice(list("abcd"), n)
     return pd.DataFrame(y)
@@ -36,7 +38,9 @@ def many_labels(n: int = 64, missing: float = 0.4) -> pd.DataFrame:
 
 def many_tasks(y: pd.DataFrame, **regression: Any) -> list[Task]:
     return [
-        Regression(name, **regression) if name != "lonely" and int(name[1:]) % 3 == 0 else Classification(name)
+        Regression(name, **regression)
+        if name != "lonely" and int(name[1:]) % 3 == 0
+        else Classification(name)
         for name in y
     ]
 
@@ -45,7 +49,9 @@ def many_samples() -> Samples:
     return Samples.from_arrays(make_arrays(n=64)[0], many_labels())
 
 
-@pytest.mark.parametrize("regression", [{"loss": loss} for loss in LOSSES] + [{"loss": "huber", "delta": 0.3}])
+@pytest.mark.parametrize(
+    "regression", [{"loss": loss} for loss in LOSSES] + [{"loss": "huber", "delta": 0.3}]
+)
 def test_losses_and_gradients_are_those_of_the_tasks_one_by_one(regression: dict[str, Any]) -> None:
     y = many_labels()
     targets = [task.fit_target(y[[task.name]]) for task in many_tasks(y, **regression)]
@@ -69,7 +75,9 @@ def test_losses_and_gradients_are_those_of_the_tasks_one_by_one(regression: dict
             torch.testing.assert_close(output.grad, twin.grad)
         else:
             assert output.grad is None or not output.grad.any()
-    expected = [t.row_loss(o, c).double().sum() for t, o, c in zip(targets, outputs, codes, strict=True)]
+    expected = [
+        t.row_loss(o, c).double().sum() for t, o, c in zip(targets, outputs, codes, strict=True)
+    ]
     torch.testing.assert_close(losses.sums(outputs, codes), torch.stack(expected))
 
 
@@ -84,12 +92,16 @@ def test_tasks_with_other_settings_are_not_taken_for_alike() -> None:
     other = [{"loss": "focal"}, {"loss": "focal", "gamma": 1.0}, {"label_smoothing": 0.1}]
     keys += [Classification("t1", **settings).fit_target(y[["t1"]]).alike for settings in other]
     levels = [(0.1, 0.5, 0.9), (0.2, 0.5, 0.8), (0.1, 0.3, 0.5, 0.9)]
-    keys += [Regression("t0", loss="quantile", quantiles=q).fit_target(y[["t0"]]).alike for q in levels]
+    keys += [
+        Regression("t0", loss="quantile", quantiles=q).fit_target(y[["t0"]]).alike for q in levels
+    ]
     assert len(set(keys)) == 10
     assert Regression("t3", loss="mae", lead=2).fit_target(y[["t3"]]).alike == keys[0]
     assert Classification("t1", class_weight="balanced").fit_target(y[["t1"]]).alike is None
     place = {field.name for field in fields(Task)}
-    assert len(Regression("t0").question) == 1 + len([f for f in fields(Regression) if f.name not in place])
+    assert len(Regression("t0").question) == 1 + len(
+        [f for f in fields(Regression) if f.name not in place]
+    )
 
 
 @pytest.mark.parametrize("settings", [{"loss": "focal"}, {"label_smoothing": 0.2}])
@@ -107,23 +119,31 @@ def check_alike(tasks: list[Task], y: pd.DataFrame) -> None:
     codes = [torch.from_numpy(target.encode(y[target.task.columns])) for target in targets]
     losses = Losses(targets)
     assert [len(stack.members) for stack in losses._stacks] == [len(tasks)]
-    means = losses.means(outputs, codes, [int(t.measured(c).sum()) for t, c in zip(targets, codes, strict=True)])
+    means = losses.means(
+        outputs, codes, [int(t.measured(c).sum()) for t, c in zip(targets, codes, strict=True)]
+    )
     for i, (target, output, code) in enumerate(zip(targets, outputs, codes, strict=True)):
         torch.testing.assert_close(means[i], target.mean_loss(output, code))
 
 
 def test_tasks_of_several_columns_are_computed_one_by_one() -> None:
     y = many_labels()
-    numbers = pd.DataFrame({f"f{i}[+{h}]": y["t0"] + i * h for i in range(STACK_FROM) for h in (1, 2)})
+    numbers = pd.DataFrame(
+        {f"f{i}[+{h}]": y["t0"] + i * h for i in range(STACK_FROM) for h in (1, 2)}
+    )
     y = pd.concat([y, numbers], axis=1)
     tasks: list[Task] = [Forecast(f"f{i}", horizon=2) for i in range(STACK_FROM)]
-    tasks += [MultiLabel(f"m{i}", columns=[f"t{3 * i + 1}", f"t{3 * i + 4}"]) for i in range(STACK_FROM)]
+    tasks += [
+        MultiLabel(f"m{i}", columns=[f"t{3 * i + 1}", f"t{3 * i + 4}"]) for i in range(STACK_FROM)
+    ]
     targets = [task.fit_target(y[task.columns]) for task in tasks]
     outputs = [torch.randn(len(y), target.n_outputs) for target in targets]
     codes = [torch.from_numpy(target.encode(y[target.task.columns])) for target in targets]
     losses = Losses(targets)
     assert not losses._stacks
-    expected = [t.row_loss(o, c).double().sum() for t, o, c in zip(targets, outputs, codes, strict=True)]
+    expected = [
+        t.row_loss(o, c).double().sum() for t, o, c in zip(targets, outputs, codes, strict=True)
+    ]
     torch.testing.assert_close(losses.sums(outputs, codes), torch.stack(expected))
     assert torch.stack(expected).isfinite().all()
 
@@ -140,11 +160,16 @@ class Heads(Callback):
 
     def on_step_end(self, trainer: Trainer) -> None:
         heads = trainer.network.heads
-        self.weights.append([torch.cat([p.detach().flatten() for p in head.parameters()]) for head in heads])
+        self.weights.append(
+            [torch.cat([p.detach().flatten() for p in head.parameters()]) for head in heads]
+        )
 
 
 def test_training_is_that_of_the_heads_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    samples, settings = many_samples(), {"max_epochs": 2, "batch_size": 8, "lr": 0.01, "sharing": "hard"}
+    samples, settings = (
+        many_samples(),
+        {"max_epochs": 2, "batch_size": 8, "lr": 0.01, "sharing": "hard"},
+    )
     together = small(**settings).fit(samples)
     monkeypatch.setattr("multitide.network._network.STACK_FROM", 1000)
     monkeypatch.setattr("multitide.network._stacking.STACK_FROM", 1000)
@@ -171,5 +196,7 @@ def test_stored_models_hold_each_head_by_itself(tmp_path: Any) -> None:
     samples = many_samples()
     estimator = small(max_epochs=1).fit(samples)
     estimator.save(tmp_path / "model")
-    assert (MultiTaskEstimator.load(tmp_path / "model").predict(samples) == estimator.predict(samples)).all(axis=None)
+    assert (
+        MultiTaskEstimator.load(tmp_path / "model").predict(samples) == estimator.predict(samples)
+    ).all(axis=None)
     assert any(name.endswith("heads.12.0.weight") for name in estimator.model_.state_dict())

@@ -46,7 +46,9 @@ def test_the_epoch_that_answers_is_marked_on_the_validation_line(ax: Axes) -> No
 
 
 def test_history_without_validation_still_names_its_tasks(ax: Axes) -> None:
-    plot.history(pd.DataFrame({"epoch": [1, 2], "task": "load", "side": "train", "loss": [1.0, 0.5]}), ax)
+    plot.history(
+        pd.DataFrame({"epoch": [1, 2], "task": "load", "side": "train", "loss": [1.0, 0.5]}), ax
+    )
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["load"]
 
 
@@ -56,7 +58,12 @@ def test_few_epochs_are_counted_in_whole_numbers(
     draw: Callable[[pd.DataFrame, Axes], Axes], n_epochs: int, ax: Axes
 ) -> None:
     epochs = np.arange(n_epochs) + 1
-    draw(pd.DataFrame({"epoch": epochs, "task": "load", "side": "train", "loss": 0.5, "weight": 1.0}), ax)
+    draw(
+        pd.DataFrame(
+            {"epoch": epochs, "task": "load", "side": "train", "loss": 0.5, "weight": 1.0}
+        ),
+        ax,
+    )
     np.testing.assert_array_equal(np.mod(ax.get_xticks(), 1), 0)
 
 
@@ -69,7 +76,9 @@ def test_only_measured_numbers_are_drawn(ax: Axes) -> None:
 
 
 def test_nullable_integers_are_numbers(ax: Axes) -> None:
-    plot.predicted_vs_measured(pd.Series([1, None, 3], dtype="Int64", name="n"), pd.Series([1.0, 2.0, 3.0]), ax)
+    plot.predicted_vs_measured(
+        pd.Series([1, None, 3], dtype="Int64", name="n"), pd.Series([1.0, 2.0, 3.0]), ax
+    )
     np.testing.assert_allclose(ax.collections[0].get_offsets(), [[1, 1], [3, 3]])
 
 
@@ -101,7 +110,9 @@ def test_many_classes_are_shaded_but_not_written(ax: Axes) -> None:
 
 @pytest.mark.parametrize("draw", [plot.confusion, plot.predicted_vs_measured])
 def test_a_figure_without_labels_is_refused(draw: object, ax: Axes) -> None:
-    with pytest.raises(DataError, match=r"`measured` must have a label in some sample; got none of 'load' in 2"):
+    with pytest.raises(
+        DataError, match=r"`measured` must have a label in some sample; got none of 'load' in 2"
+    ):
         draw(pd.Series([None, None], name="load"), pd.Series([1.0, 2.0]), ax)  # type: ignore[operator]
 
 
@@ -115,7 +126,9 @@ def epochs() -> pd.DataFrame:
         {"epoch": 2, "task": "b", "weight": 0.6, "gradient_norm": 7.0, "cosine(a)": -0.2},
     ]
     train = pd.DataFrame(rows).assign(side="train")
-    return pd.concat([train, train[["epoch", "task", "weight"]].assign(side="validation")], ignore_index=True)
+    return pd.concat(
+        [train, train[["epoch", "task", "weight"]].assign(side="validation")], ignore_index=True
+    )
 
 
 def test_what_happened_between_the_tasks_is_drawn_once_a_task_or_pair(epochs: pd.DataFrame) -> None:
@@ -127,7 +140,11 @@ def test_what_happened_between_the_tasks_is_drawn_once_a_task_or_pair(epochs: pd
     for draw, lines in expected.items():
         ax = Figure().subplots()
         assert draw(epochs, ax) is ax
-        drawn = {str(line.get_label()): line for line in ax.get_lines() if not str(line.get_label()).startswith("_")}
+        drawn = {
+            str(line.get_label()): line
+            for line in ax.get_lines()
+            if not str(line.get_label()).startswith("_")
+        }
         assert list(drawn) == list(lines)
         for name, values in lines.items():
             np.testing.assert_array_equal(drawn[name].get_xdata(), [1, 2])

@@ -21,7 +21,9 @@ def ax() -> Axes:
 
 
 def test_gains_have_the_color_of_their_verdict(ax: Axes) -> None:
-    table = pd.DataFrame({"task": ["a", "b"], "arm": "hard", "gain": [0.1, -0.2], "low": [0.05, -0.3]})
+    table = pd.DataFrame(
+        {"task": ["a", "b"], "arm": "hard", "gain": [0.1, -0.2], "low": [0.05, -0.3]}
+    )
     table = table.assign(high=[0.2, -0.1], verdict=["helps", "hurts"])
     plot.verdict_gains(table, ax, margin=0.01)
     lines = ax.get_lines()
@@ -33,7 +35,13 @@ def test_gains_have_the_color_of_their_verdict(ax: Axes) -> None:
 
 
 def test_learning_curves_have_two_lines_a_run_and_a_dot(ax: Axes) -> None:
-    rows = pd.DataFrame({"epoch": [1, 2, 1, 2], "side": ["train"] * 2 + ["validation"] * 2, "loss": [1, 0.5, 1, 0.7]})
+    rows = pd.DataFrame(
+        {
+            "epoch": [1, 2, 1, 2],
+            "side": ["train"] * 2 + ["validation"] * 2,
+            "loss": [1, 0.5, 1, 0.7],
+        }
+    )
     plot.learning_curves({"run": rows}, ax, kept={"run": 2}, top=1.5)
     train, validation, dot, _ = ax.get_lines()
     np.testing.assert_allclose(train.get_xydata(), [[1, 1], [2, 0.5]])
@@ -43,7 +51,9 @@ def test_learning_curves_have_two_lines_a_run_and_a_dot(ax: Axes) -> None:
 
 
 def test_weights_have_a_line_a_task(ax: Axes) -> None:
-    history = pd.DataFrame({"epoch": [1, 1, 2, 2], "task": ["a", "b"] * 2, "weight": [1.0, 2.0, 3.0, 4.0]})
+    history = pd.DataFrame(
+        {"epoch": [1, 1, 2, 2], "task": ["a", "b"] * 2, "weight": [1.0, 2.0, 3.0, 4.0]}
+    )
     plot.task_weights(history, ax)
     np.testing.assert_allclose([line.get_ydata() for line in ax.get_lines()], [[1, 3], [2, 4]])
 
@@ -74,7 +84,9 @@ def test_residuals_over_dates_have_few_ticks(ax: Axes) -> None:
 
 
 def test_a_series_is_drawn_channel_by_channel_without_padding(ax: Axes) -> None:
-    samples = Samples.from_arrays([np.array([[0.0, 1, 2], [5, 5, 5]]), np.zeros((2, 9))], channels=["up", "flat"])
+    samples = Samples.from_arrays(
+        [np.array([[0.0, 1, 2], [5, 5, 5]]), np.zeros((2, 9))], channels=["up", "flat"]
+    )
     plot.example_series(samples, 0, ax)
     up, flat = ax.get_lines()
     np.testing.assert_allclose(up.get_xydata(), [[0, 0.6], [1, 1.0], [2, 1.4]])
@@ -99,7 +111,9 @@ def test_thinned_points_are_spaced_evenly(n: int) -> None:
 @pytest.mark.parametrize("kind", ["reliability", "residuals"])
 def test_a_figure_without_labels_is_refused(kind: str, ax: Axes) -> None:
     nothing = pd.Series([None, None], name="load")
-    with pytest.raises(DataError, match=r"`measured` must have a label in some sample; got none of 'load' in 2"):
+    with pytest.raises(
+        DataError, match=r"`measured` must have a label in some sample; got none of 'load' in 2"
+    ):
         if kind == "reliability":
             plot.reliability(nothing, pd.DataFrame({"a": [0.5, 0.5], "b": [0.5, 0.5]}), ax)
         else:
@@ -124,17 +138,28 @@ def test_a_matrix_is_colored_by_sign_and_written_in_one_unit(ax: Axes) -> None:
 
 def test_in_a_matrix_what_does_not_matter_stays_pale(ax: Axes) -> None:
     plot.task_matrix(pd.DataFrame([[0.0, 0.01], [0.0, 0.0]]), ax, full=0.1)
-    assert max(patch.get_alpha() or 0 for patch in ax.patches if patch.get_x() > 0 and patch.get_y() < 0) < 0.1
+    assert (
+        max(
+            patch.get_alpha() or 0
+            for patch in ax.patches
+            if patch.get_x() > 0 and patch.get_y() < 0
+        )
+        < 0.1
+    )
 
 
-@pytest.mark.parametrize("values", [np.full((2, 2), np.nan), np.zeros((2, 2)), np.full((12, 12), 0.5)])
+@pytest.mark.parametrize(
+    "values", [np.full((2, 2), np.nan), np.zeros((2, 2)), np.full((12, 12), 0.5)]
+)
 def test_a_matrix_of_nothing_or_of_many_is_drawn(values: np.ndarray, ax: Axes) -> None:
     plot.task_matrix(pd.DataFrame(values), ax)
     assert len(ax.texts) == (4 if values.shape == (2, 2) and not np.isnan(values).any() else 0)
 
 
 def test_the_trade_off_has_a_line_a_task_and_the_reference_dashed(ax: Axes) -> None:
-    losses = pd.DataFrame({"alpha": [0.1, 0.1, 0.9, 0.9], "task": ["a", "b"] * 2, "mean": [1.0, 0.2, 0.3, 0.9]})
+    losses = pd.DataFrame(
+        {"alpha": [0.1, 0.1, 0.9, 0.9], "task": ["a", "b"] * 2, "mean": [1.0, 0.2, 0.3, 0.9]}
+    )
     plot.alpha_tradeoff(losses.assign(sd=0.1), ax, reference={"a": 0.25})
     lines = [line for line in ax.get_lines() if line.get_label() in ("a, alone",)]
     np.testing.assert_allclose(lines[0].get_ydata(), 0.25)

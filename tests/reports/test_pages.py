@@ -19,8 +19,20 @@ from multitide.study import compare
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage", "--hide-scrollbars"),
+    *(
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-sync",
+    ),
+    *(
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-dev-shm-usage",
+        "--hide-scrollbars",
+    ),
     *("--enable-logging=stderr", "--v=0"),
 )
 LONG = "a_task_whose_name_is_much_longer_than_a_phone_is_wide_and_has_no_place_to_break"
@@ -57,10 +69,14 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     arms = {"hard": "hard", LONG: {"lr": 13.0}, "constant": "constant"}
     found = compare(samples, estimator=Quick(), arms=arms, **options)
     folder = found.save(tmp_path_factory.mktemp("study"))
-    return write_study_report(found, folder, samples=samples, command=f"multitide compare {LONG}.toml")
+    return write_study_report(
+        found, folder, samples=samples, command=f"multitide compare {LONG}.toml"
+    )
 
 
-def test_a_browser_shows_the_kept_figures_and_complains_of_nothing(browser: Browser, page: Path) -> None:
+def test_a_browser_shows_the_kept_figures_and_complains_of_nothing(
+    browser: Browser, page: Path
+) -> None:
     dom, console = browser(page, "--dump-dom")
     assert console == []
     table = pd.read_parquet(page.parent / "results.parquet").set_index(["arm", "task", "metric"])
@@ -69,22 +85,27 @@ def test_a_browser_shows_the_kept_figures_and_complains_of_nothing(browser: Brow
     for text in shown:
         found = dict(re.findall(r'([\w-]+)="([^"]*)"', text))
         where = tuple(html.unescape(found[f"data-{name}"]) for name in ("arm", "task", "metric"))
-        assert float(found["value"]) == pytest.approx(table.loc[where, found["data-field"]], rel=0, abs=0, nan_ok=True)
+        assert float(found["value"]) == pytest.approx(
+            table.loc[where, found["data-field"]], rel=0, abs=0, nan_ok=True
+        )
 
 
-def test_what_the_page_forbids_itself_would_be_seen(browser: Browser, page: Path, tmp_path: Path) -> None:
+def test_what_the_page_forbids_itself_would_be_seen(
+    browser: Browser, page: Path, tmp_path: Path
+) -> None:
     broken = tmp_path / "broken.html"
-    broken.write_text(page.read_text().replace("</main>", '<img src="https://example.invalid/x.png"></main>'))
+    broken.write_text(
+        page.read_text().replace("</main>", '<img src="https://example.invalid/x.png"></main>')
+    )
     _, console = browser(broken, "--dump-dom")
     assert any("Content Security Policy" in line for line in console)
 
 
 def test_nothing_is_wider_than_a_phone(browser: Browser, page: Path, tmp_path: Path) -> None:
     frame = tmp_path / "phone.html"
-    # A window cannot be as narrow as a phone; a frame can, and a style sheet takes it for the screen.
-    measure = (
-        "const d = this.contentDocument.documentElement; document.title = `wide ${d.scrollWidth} ${d.clientWidth}`"
-    )
+    # A window cannot be as narrow as a phone; a frame can, and a style sheet takes it for the
+    # screen.
+    measure = "const d = this.contentDocument.documentElement; document.title = `wide ${d.scrollWidth} ${d.clientWidth}`"
     inside = html.escape(page.read_text(), quote=True)
     frame.write_text(
         '<!DOCTYPE html><html><head><meta charset="utf-8"></head><body><iframe style="width: 390px; height: 800px; '
@@ -101,7 +122,12 @@ def test_the_page_follows_the_readers_scheme(
     browser: Browser, page: Path, tmp_path: Path, scheme: int, dark: bool
 ) -> None:
     picture = tmp_path / "page.png"
-    browser(page, f"--blink-settings=preferredColorScheme={scheme}", "--window-size=800,600", f"--screenshot={picture}")
+    browser(
+        page,
+        f"--blink-settings=preferredColorScheme={scheme}",
+        "--window-size=800,600",
+        f"--screenshot={picture}",
+    )
     assert (imread(picture)[..., :3].mean() < 0.5) == dark
 
 

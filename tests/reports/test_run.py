@@ -36,7 +36,11 @@ def written(samples: Samples, folder: Path, **params: object) -> tuple[str, pd.D
 
 def test_a_report_holds_every_figure_and_the_command(samples: Samples, tmp_path: Path) -> None:
     text, metrics = written(samples, tmp_path / "run")
-    rows = [line.split(" | ") for line in text.splitlines() if line.startswith(("| state |", "| load |"))]
+    rows = [
+        line.split(" | ")
+        for line in text.splitlines()
+        if line.startswith(("| state |", "| load |"))
+    ]
     for task, metric, value in metrics[["task", "metric", "value"]].itertuples(index=False):
         assert [f"| {task}", metric, f"{value:.4g}"] in [row[:3] for row in rows]
     assert "multitide fit x.toml" in text
@@ -76,17 +80,27 @@ def test_a_split_is_told_in_words(splitter: Splitter, words: str) -> None:
 
 def test_a_table_in_markdown_keeps_its_columns() -> None:
     frame = pd.DataFrame({"a|b": [1.23456, None], "c": ["x|y", "z"], "n": [1, 2]})
-    assert markdown_table(frame) == ("| a\\|b | c | n |\n| --- | --- | --- |\n| 1.235 | x\\|y | 1 |\n| - | z | 2 |")
+    assert markdown_table(frame) == (
+        "| a\\|b | c | n |\n| --- | --- | --- |\n| 1.235 | x\\|y | 1 |\n| - | z | 2 |"
+    )
 
 
-def test_weights_and_gradients_are_drawn_where_there_are_some(samples: Samples, tmp_path: Path) -> None:
+def test_weights_and_gradients_are_drawn_where_there_are_some(
+    samples: Samples, tmp_path: Path
+) -> None:
     history = ["history"]
     for name, params, expected in (
         ("plain", {}, history),
         ("weighted", {"weighting": "dwa", "max_epochs": 4}, [*history, "weights"]),
-        ("recorded", {"training": Training(record_gradients=2)}, [*history, "gradient_norms", "cosines"]),
+        (
+            "recorded",
+            {"training": Training(record_gradients=2)},
+            [*history, "gradient_norms", "cosines"],
+        ),
         ("apart", {"training": Training(record_gradients=2), "sharing": "none"}, history),
     ):
         text, _ = written(samples, tmp_path / name, **params)
-        figures = [figure for figure in re.findall(r"!\[(.*?)\]", text) if not figure.startswith("test_")]
+        figures = [
+            figure for figure in re.findall(r"!\[(.*?)\]", text) if not figure.startswith("test_")
+        ]
         assert figures == expected, name

@@ -26,7 +26,13 @@ from pages import NASTY, Page
 
 def quick(samples: Samples | None = None, **options: Any) -> Comparison:
     samples = make_study_samples(200) if samples is None else samples
-    defaults: dict[str, Any] = {"split": RANDOM, "n_seeds": 2, "n_jobs": 1, "verbose": 0, "arms": ["hard", "constant"]}
+    defaults: dict[str, Any] = {
+        "split": RANDOM,
+        "n_seeds": 2,
+        "n_jobs": 1,
+        "verbose": 0,
+        "arms": ["hard", "constant"],
+    }
     return compare(samples, estimator=Quick(), **(defaults | options))
 
 
@@ -54,7 +60,9 @@ def page(written: tuple[Path, Comparison, Samples]) -> Page:
     return Page((written[0] / "report.html").read_text(encoding="utf-8"))
 
 
-def test_every_figure_is_the_one_in_the_table(page: Page, written: tuple[Path, Comparison, Samples]) -> None:
+def test_every_figure_is_the_one_in_the_table(
+    page: Page, written: tuple[Path, Comparison, Samples]
+) -> None:
     table = pd.read_parquet(written[0] / "results.parquet").set_index(["arm", "task", "metric"])
     shown = page.figures("results")
     for attrs in shown:
@@ -67,7 +75,9 @@ def test_every_figure_is_the_one_in_the_table(page: Page, written: tuple[Path, C
             assert ((*where, field) in places) == pd.notna(row["verdict"])
 
 
-def test_the_means_over_tasks_are_shown(page: Page, written: tuple[Path, Comparison, Samples]) -> None:
+def test_the_means_over_tasks_are_shown(
+    page: Page, written: tuple[Path, Comparison, Samples]
+) -> None:
     means = written[1].mean_gains.set_index("arm")
     shown = page.figures("mean_gains")
     assert {attrs["data-field"] for attrs in shown} == {"gain", "low", "high"}
@@ -111,7 +121,12 @@ def test_names_are_text_and_nothing_else(page: Page) -> None:
 
 
 def test_the_page_needs_nothing_else(page: Page, written: tuple[Path, Comparison, Samples]) -> None:
-    links = [attrs.get(name) for _, attrs in page.tags for name in ("href", "src", "xlink:href") if name in attrs]
+    links = [
+        attrs.get(name)
+        for _, attrs in page.tags
+        for name in ("href", "src", "xlink:href")
+        if name in attrs
+    ]
     assert links
     assert all(link.startswith(("#", "data:")) for link in links if link is not None)
     text = (written[0] / "report.html").read_text(encoding="utf-8")
@@ -129,7 +144,8 @@ def test_links_and_ids_of_figures_are_whole(page: Page) -> None:
 def test_figures_take_their_colors_from_the_page(written: tuple[Path, Comparison, Samples]) -> None:
     text = (written[0] / "report.html").read_text(encoding="utf-8")
     figures = re.findall(r'<svg class="figure".*?</svg>', text, flags=re.DOTALL)
-    # Learning curves (task x arm), reliability, scatter and residuals, weights of the shared network, examples.
+    # Learning curves (task x arm), reliability, scatter and residuals, weights of the shared
+    # network, examples.
     assert len(figures) == 4 + 1 + 2 + 1 + 3
     for figure in figures:
         assert "var(--ink)" in figure
@@ -138,7 +154,10 @@ def test_figures_take_their_colors_from_the_page(written: tuple[Path, Comparison
 
 def test_the_protocol_is_told(page: Page, written: tuple[Path, Comparison, Samples]) -> None:
     split = written[1].evidence.protocol.only.splits[0]
-    assert f"{len(split.train)} training, {len(split.validation)} validation and {len(split.test)} test" in page.text
+    assert (
+        f"{len(split.train)} training, {len(split.validation)} validation and {len(split.test)} test"
+        in page.text
+    )
     assert f"by {RANDOM.by}" in page.text
     assert "2 networks of every arm" in page.text
     assert "keep = 'joint'" in page.text
@@ -161,10 +180,14 @@ def test_markdown_says_the_same(written: tuple[Path, Comparison, Samples]) -> No
     assert (written[0] / "gains.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_same_study_gives_the_same_page(written: tuple[Path, Comparison, Samples], tmp_path: Path) -> None:
+def test_the_same_study_gives_the_same_page(
+    written: tuple[Path, Comparison, Samples], tmp_path: Path
+) -> None:
     folder, _, samples = written
     found = Comparison.load(folder)
-    path = write_study_report(found, tmp_path / "new", samples=samples, command='multitide compare "<x>.toml"')
+    path = write_study_report(
+        found, tmp_path / "new", samples=samples, command='multitide compare "<x>.toml"'
+    )
     assert path.read_bytes() == (folder / "report.html").read_bytes()
 
 
@@ -218,7 +241,9 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 
 
 def test_sentences_say_the_verdict_and_what_would_settle_it(tmp_path: Path) -> None:
-    found = quick(n_seeds=5, arms={"hard": "hard", "again": {"sharing": "none"}, "constant": "constant"})
+    found = quick(
+        n_seeds=5, arms={"hard": "hard", "again": {"sharing": "none"}, "constant": "constant"}
+    )
     text = page_of(found, tmp_path).text
     assert "hard helps load: the gain over alone is +" in text
     assert "load is the same with again and with alone, within 0.01" in text
@@ -267,16 +292,21 @@ def test_confusion_is_counted_as_a_table_and_rare_classes_are_put_together() -> 
     assert table["counts"].sum() == 50
 
 
-# -- which tasks with which -------------------------------------------------------------------------------------------
+# -- which tasks with which ------------------------------------------------------------------------
 
 
-def test_groups_that_were_found_are_shown_with_what_was_predicted_and_measured(tmp_path: Path) -> None:
+def test_groups_that_were_found_are_shown_with_what_was_predicted_and_measured(
+    tmp_path: Path,
+) -> None:
     found = quick(arms=["hard", "grouped"])
     grouping = found.groupings["grouped"]
     page = page_of(found, tmp_path)
     assert "Which tasks with which" in page.text
     assert grouping.advice in page.text
-    shown = {(row["data-task"], row["data-field"]): float(row["value"]) for row in page.figures("groupings")}
+    shown = {
+        (row["data-task"], row["data-field"]): float(row["value"])
+        for row in page.figures("groupings")
+    }
     for task in ("state", "load"):
         assert shown[task, "predicted"] == grouping.predicted[task]
         assert shown[task, "together"] == grouping.together[task]
@@ -290,9 +320,13 @@ def test_a_study_that_looked_for_no_groups_does_not_speak_of_them(page: Page) ->
 
 
 def test_arms_that_differ_in_alpha_show_the_trade_off(tmp_path: Path) -> None:
-    arms = {f"{alpha}": {"weighting": {"name": "fixed", "alpha": alpha}} for alpha in (0.8, 0.2, 0.5)}
+    arms = {
+        f"{alpha}": {"weighting": {"name": "fixed", "alpha": alpha}} for alpha in (0.8, 0.2, 0.5)
+    }
     samples = make_samples()
-    found = compare(samples, estimator=small(), arms=arms, split=RANDOM, n_seeds=2, n_jobs=1, verbose=0)
+    found = compare(
+        samples, estimator=small(), arms=arms, split=RANDOM, n_seeds=2, n_jobs=1, verbose=0
+    )
     losses = alpha_losses(found)
     assert losses["alpha"].tolist() == [0.2, 0.2, 0.5, 0.5, 0.8, 0.8]
     figures = found.figures.query("metric == 'loss'").set_index(["arm", "task"])["mean"]
@@ -301,8 +335,12 @@ def test_arms_that_differ_in_alpha_show_the_trade_off(tmp_path: Path) -> None:
     page = page_of(found, tmp_path)
     first, second = (task.name for task in found.tasks)
     assert f"The weight of {first} against {second}" in page.text
-    assert f"| 0.5 | {figures['0.5', first]:.4g} ±" in (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert f"| 0.5 | {figures['0.5', first]:.4g} ±" in (tmp_path / "report.md").read_text(
+        encoding="utf-8"
+    )
 
 
-def test_no_trade_off_is_shown_where_alpha_does_not_vary(written: tuple[Path, Comparison, Samples]) -> None:
+def test_no_trade_off_is_shown_where_alpha_does_not_vary(
+    written: tuple[Path, Comparison, Samples],
+) -> None:
     assert tradeoff_content(written[1]) is None

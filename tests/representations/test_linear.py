@@ -13,13 +13,17 @@ from multitide.representations import LinearHeads, represent
 from multitide.tasks import Classification, Regression
 
 
-def make_vectors(n: int = 80, n_features: int = 12, seed: int = 0) -> tuple[np.ndarray, pd.DataFrame]:
+def make_vectors(
+    n: int = 80, n_features: int = 12, seed: int = 0
+) -> tuple[np.ndarray, pd.DataFrame]:
     """Vectors with a class of three and a number, each missing in places; both are nearly linear in the vectors."""
     rng = np.random.default_rng(seed)
     vectors = rng.normal(5, 3, size=(n, n_features))
     noise = rng.normal(size=(n, 2))
     place = (vectors[:, 0] - 5) / 3 + 0.3 * noise[:, 0]
-    y = pd.DataFrame({"kind": np.digitize(place, [-0.5, 0.5]), "size": 40 + 7 * vectors[:, 1] + noise[:, 1]})
+    y = pd.DataFrame(
+        {"kind": np.digitize(place, [-0.5, 0.5]), "size": 40 + 7 * vectors[:, 1] + noise[:, 1]}
+    )
     y["kind"] = y["kind"].map({0: "low", 1: "mid", 2: "high"}).mask(rng.random(n) < 0.3)
     y["size"] = y["size"].mask(rng.random(n) < 0.3)
     return vectors, y
@@ -77,7 +81,11 @@ def test_the_strength_is_the_best_on_the_given_validation_rows() -> None:
     for task in ("kind", "size"):
         losses = {}
         for strength in strengths:
-            table = LinearHeads([task], strengths=[strength]).fit(*train, validation=valid).evaluate(*valid)
+            table = (
+                LinearHeads([task], strengths=[strength])
+                .fit(*train, validation=valid)
+                .evaluate(*valid)
+            )
             losses[strength] = table.set_index("metric")["value"]["loss"]
         assert heads.strengths_[task] == min(losses, key=lambda strength: losses[strength])
 
@@ -117,7 +125,13 @@ def test_a_class_that_only_the_choosing_rows_have_is_survived() -> None:
     vectors, y = make_vectors(30)
     y["kind"] = np.where(np.arange(30) == 3, "rare", "usual")
     for seed in range(8):
-        assert LinearHeads(["kind"], random_state=seed).fit(vectors, y).predict(vectors).notna().all(axis=None)
+        assert (
+            LinearHeads(["kind"], random_state=seed)
+            .fit(vectors, y)
+            .predict(vectors)
+            .notna()
+            .all(axis=None)
+        )
 
 
 def test_wrong_input_is_refused() -> None:

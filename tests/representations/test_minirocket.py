@@ -51,7 +51,9 @@ def test_features_are_aeons(n_channels: int) -> None:
     expected = aeon.MiniRocket(n_kernels=168, random_state=0).fit_transform(scaled)
     assert features.dtype == np.float32
     assert features.shape == (12, 168)
-    np.testing.assert_allclose(features, expected, atol=0.04)  # one step of thirty may lie on a bias
+    np.testing.assert_allclose(
+        features, expected, atol=0.04
+    )  # one step of thirty may lie on a bias
 
 
 @needs_aeon
@@ -72,9 +74,15 @@ def test_holes_and_short_series_are_filled() -> None:
     values[::3, 0] = np.nan
     assert np.isfinite(encoder.transform(samples.replace(values=values))).all()
     short = Samples.from_arrays(samples.gather(slice(None))[:, :, :5])
-    held = np.pad(short.gather(slice(None)), ((0, 0), (0, 0), (0, 15)), mode="edge")[:, :, : encoder.n_spanned]
-    np.testing.assert_array_equal(encoder.transform(short), encoder.transform(Samples.from_arrays(held)))
-    with pytest.raises(DataError, match="at least 9 time steps for MiniRocket; the longest series has 5"):
+    held = np.pad(short.gather(slice(None)), ((0, 0), (0, 0), (0, 15)), mode="edge")[
+        :, :, : encoder.n_spanned
+    ]
+    np.testing.assert_array_equal(
+        encoder.transform(short), encoder.transform(Samples.from_arrays(held))
+    )
+    with pytest.raises(
+        DataError, match="at least 9 time steps for MiniRocket; the longest series has 5"
+    ):
         SMALL.fit(short)
     with pytest.raises(DataError, match="must have the channels of the training series"):
         encoder.transform(Samples.from_arrays(np.zeros((2, 2, 20))))

@@ -11,7 +11,13 @@ from sklearn.decomposition import PCA
 
 from makers import make_samples, small
 from multitide.errors import DataError, ParameterError, StoreError
-from multitide.representations import BackboneEncoder, Transformed, load_encoder, represent, save_encoder
+from multitide.representations import (
+    BackboneEncoder,
+    Transformed,
+    load_encoder,
+    represent,
+    save_encoder,
+)
 
 
 def test_vectors_become_samples_of_one_step_that_a_network_learns() -> None:
@@ -52,13 +58,17 @@ def test_features_of_a_model_are_what_its_heads_read(sharing: str, n_features: i
         output = features @ state["0.weight"].numpy().T + state["0.bias"].numpy()
         target = network.target_list[place]
         expected = estimator.predict(samples)["load"]
-        np.testing.assert_allclose(output[:, 0] * float(target.scale) + float(target.mean), expected, rtol=1e-5)
+        np.testing.assert_allclose(
+            output[:, 0] * float(target.scale) + float(target.mean), expected, rtol=1e-5
+        )
 
 
 def test_features_of_a_series_are_its_own_whatever_its_batch_mates() -> None:
     samples = make_samples(20, unequal=True)
     encoder = BackboneEncoder(small(max_epochs=1).fit(samples))
-    np.testing.assert_allclose(encoder.transform(samples[[3]])[0], encoder.transform(samples)[3], atol=1e-6)
+    np.testing.assert_allclose(
+        encoder.transform(samples[[3]])[0], encoder.transform(samples)[3], atol=1e-6
+    )
 
 
 def test_a_transformer_of_scikit_learn() -> None:

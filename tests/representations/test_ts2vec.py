@@ -28,7 +28,9 @@ def paper_loss(first: np.ndarray, second: np.ndarray) -> float:
                 temporal += [own[i, t] @ own[i, s] for s in range(n_steps) if s != t]
                 instance = [own[i, t] @ other[j, t] for j in range(n)]
                 instance += [own[i, t] @ own[j, t] for j in range(n) if j != i]
-                total -= 2 * positive - np.logaddexp.reduce(temporal) - np.logaddexp.reduce(instance)
+                total -= (
+                    2 * positive - np.logaddexp.reduce(temporal) - np.logaddexp.reduce(instance)
+                )
     return total / (4 * n * n_steps)
 
 
@@ -89,7 +91,9 @@ def test_training_lowers_the_loss() -> None:
     x = torch.from_numpy(np.ascontiguousarray(samples.gather(slice(None))))
     losses = []
     for n_steps in (1, 60):
-        encoder = TS2Vec(n_features=12, hidden_size=8, depth=3, n_steps=n_steps, lr=0.01).fit(samples)
+        encoder = TS2Vec(n_features=12, hidden_size=8, depth=3, n_steps=n_steps, lr=0.01).fit(
+            samples
+        )
         torch.manual_seed(0)
         network = encoder._network.train()
         x_in = encoder.layer(x)

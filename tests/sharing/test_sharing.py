@@ -57,7 +57,11 @@ def test_the_gradient_of_a_task_reaches_what_it_shares_and_no_other_task(name: s
     module(X)[1].square().sum().backward()
     shared = {id(parameter) for parameter in module.shared_parameters()}
     reached = {id(p) for p in module.parameters() if p.grad is not None and p.grad.any()}
-    assert all(id(p) in reached for p in module.shared_parameters() if p.ndim > 1 and name != "cross_stitch")
+    assert all(
+        id(p) in reached
+        for p in module.shared_parameters()
+        if p.ndim > 1 and name != "cross_stitch"
+    )
     others = [p for p in module.parameters() if id(p) not in shared]
     assert sum(id(p) in reached for p in others) <= max(1, len(others) // 3)
 
@@ -86,7 +90,9 @@ def test_the_tie_is_the_mean_squared_distance_over_pairs(sharing: Soft) -> None:
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.add_(torch.randn_like(parameter))
-    vectors = [nn.utils.parameters_to_vector(part.parameters()).detach().double().numpy() for part in parts]
+    vectors = [
+        nn.utils.parameters_to_vector(part.parameters()).detach().double().numpy() for part in parts
+    ]
     pairs = [np.square(vectors[i] - vectors[j]).sum() for i, j in ((0, 1), (0, 2), (1, 2))]
     assert module.penalty().item() == pytest.approx(0.5 * np.mean(pairs), rel=1e-5)
 
@@ -94,7 +100,9 @@ def test_the_tie_is_the_mean_squared_distance_over_pairs(sharing: Soft) -> None:
 def test_a_stronger_tie_keeps_the_backbones_closer() -> None:
     distances = []
     for strength in (0.0, 10.0):
-        estimator = small(sharing=Soft(strength=strength), max_epochs=5, lr=0.01).fit(make_samples())
+        estimator = small(sharing=Soft(strength=strength), max_epochs=5, lr=0.01).fit(
+            make_samples()
+        )
         backbones = estimator.model_.network_list[0].sharing.backbones
         vectors = [nn.utils.parameters_to_vector(b.parameters()) for b in backbones]
         distances.append((vectors[0] - vectors[1]).norm().item())
@@ -111,7 +119,10 @@ def test_cross_stitch_with_only_own_activations_is_a_backbone_a_task() -> None:
 
 def mixed(matrix: torch.Tensor, of_tasks: list[torch.Tensor]) -> list[torch.Tensor]:
     """Return for each task the sum over all tasks of its row of the matrix times theirs, in NumPy and float64."""
-    rows, values = (matrix.detach().double().numpy(), [each.detach().double().numpy() for each in of_tasks])
+    rows, values = (
+        matrix.detach().double().numpy(),
+        [each.detach().double().numpy() for each in of_tasks],
+    )
     sums = [sum(share * value for share, value in zip(row, values, strict=True)) for row in rows]
     return [torch.from_numpy(np.asarray(each)).float() for each in sums]
 
@@ -128,7 +139,9 @@ def test_cross_stitch_mixes_series_and_finished_features_as_its_matrices_say() -
         finished = range(n_before, len(flows[0].features))
         new = [mixed(module.feature_mix[i], [flow.features[k] for flow in flows]) for k in finished]
         flows = [
-            flow._replace(x=series[task], features=(*flow.features[:n_before], *(each[task] for each in new)))
+            flow._replace(
+                x=series[task], features=(*flow.features[:n_before], *(each[task] for each in new))
+            )
             for task, flow in enumerate(flows)
         ]
     for task, features in enumerate(module(X)):
@@ -157,5 +170,7 @@ def test_a_backbone_without_blocks_is_refused_where_blocks_are_needed(sharing: A
 
 @pytest.mark.parametrize("sharing", [SoftHard(branch=4), Hard(branch=9)])
 def test_a_branch_must_leave_something_to_share(sharing: Any) -> None:
-    with pytest.raises(ParameterError, match=r"`sharing.branch` must be less than the backbone's 4 blocks"):
+    with pytest.raises(
+        ParameterError, match=r"`sharing.branch` must be less than the backbone's 4 blocks"
+    ):
         sharing.build(SMALL, 3, 20, 2)

@@ -50,7 +50,9 @@ def two_numbers(n: int = 900, missing: Mapping[str, float] | None = None) -> Sam
     return Samples.from_arrays(rng.normal(size=(n, 1, 4)).astype(np.float32), y)
 
 
-def with_errors(errors: Mapping[str, float | Mapping[str, float]], samples: Samples | None = None) -> Conditions:
+def with_errors(
+    errors: Mapping[str, float | Mapping[str, float]], samples: Samples | None = None
+) -> Conditions:
     """Conditions whose arms answer with the truth plus noise of a known size; by task, where they differ."""
     samples = two_numbers() if samples is None else samples
     protocol = make_protocol(samples, resolve_tasks(None, samples.y), SPLIT, None, N_SEEDS)
@@ -59,8 +61,14 @@ def with_errors(errors: Mapping[str, float | Mapping[str, float]], samples: Samp
         for seed in range(N_SEEDS):
             rng, key = np.random.default_rng([number, seed]), f"{arm}-{seed}"
             sizes = error if isinstance(error, Mapping) else dict.fromkeys("ab", error)
-            truth = {name: two_numbers().y[name].to_numpy()[protocol.only.splits[0].test] for name in "ab"}
-            answers = {name: values + sizes[name] * rng.normal(size=len(values)) for name, values in truth.items()}
+            truth = {
+                name: two_numbers().y[name].to_numpy()[protocol.only.splits[0].test]
+                for name in "ab"
+            }
+            answers = {
+                name: values + sizes[name] * rng.normal(size=len(values))
+                for name, values in truth.items()
+            }
             fits[key], run_keys[arm, seed, 0] = Fit(key, {"status": "done"}, answers), [key]
     return Conditions(Evidence(protocol, run_keys, fits, {arm: ["a", "b"] for arm in errors}), {})
 
@@ -71,7 +79,7 @@ def only(table: pd.DataFrame, **where: Any) -> pd.Series:
     return found.iloc[0]
 
 
-# -- known answers ----------------------------------------------------------------------------------------------------
+# -- known answers ---------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +89,9 @@ def known() -> Conditions:
     return with_errors(BASE | features | {WIDE_TOGETHER: {"a": 1.0, "b": 4.0}})
 
 
-def test_features_are_measured_against_random_ones_and_against_the_tasks_own(known: Conditions) -> None:
+def test_features_are_measured_against_random_ones_and_against_the_tasks_own(
+    known: Conditions,
+) -> None:
     found = only(known.features, task="a", source="b")
     assert found["verdict"] == "helps"
     assert found["low"] < (36 - 20) / 100 < found["high"]
@@ -102,7 +112,10 @@ def test_the_change_by_width_is_the_difference_of_two_gains(known: Conditions) -
 def test_verdicts_say_which_condition_is_met_for_which_task(known: Conditions) -> None:
     verdicts = known.verdicts
     assert only(verdicts, condition="features", task="a")["verdict"] == "met"
-    assert "features of b are better than random ones" in only(verdicts, condition="features", task="a")["words"]
+    assert (
+        "features of b are better than random ones"
+        in only(verdicts, condition="features", task="a")["words"]
+    )
     assert only(verdicts, condition="features", task="b")["verdict"] in ("not met", "cannot tell")
     assert only(verdicts, condition="network", task="a")["verdict"] == "not met"
     assert only(verdicts, condition="labels", task="")["verdict"] == "met"
@@ -111,7 +124,10 @@ def test_verdicts_say_which_condition_is_met_for_which_task(known: Conditions) -
 
 def test_features_that_are_no_better_do_not_meet_the_condition() -> None:
     same = dict.fromkeys([RANDOM, features_of("a"), features_of("b")], 0.5)
-    assert only(with_errors(BASE | same).verdicts, condition="features", task="a")["verdict"] == "not met"
+    assert (
+        only(with_errors(BASE | same).verdicts, condition="features", task="a")["verdict"]
+        == "not met"
+    )
 
 
 def test_a_task_with_few_labels_is_named() -> None:
@@ -137,13 +153,14 @@ def test_without_a_width_the_network_is_not_checked() -> None:
     assert "the backbone has no width" in str(found)
 
 
-# -- real networks ----------------------------------------------------------------------------------------------------
+# -- real networks ---------------------------------------------------------------------------------
 
 
 def tiny(**params: Any) -> MultiTaskEstimator:
     backbone = FCN(filters=(4, 4, 4), kernel_sizes=(3, 3, 3))
     return MultiTaskEstimator(
-        backbone=backbone, **({"max_epochs": 2, "batch_size": 16, "lr": 0.01, "device": "cpu"} | params)
+        backbone=backbone,
+        **({"max_epochs": 2, "batch_size": 16, "lr": 0.01, "device": "cpu"} | params),
     )
 
 
@@ -173,11 +190,18 @@ def test_they_survive_saving(kept: tuple[Conditions, Path]) -> None:
     assert loaded.settings.keys() == found.settings.keys()
 
 
-def test_asked_for_later_they_train_only_what_is_new_and_change_nothing_else(tmp_path: Path) -> None:
+def test_asked_for_later_they_train_only_what_is_new_and_change_nothing_else(
+    tmp_path: Path,
+) -> None:
     told: list[Any] = []
     plain = compare(make_samples(90), estimator=tiny(), folder=tmp_path, **OPTIONS)
     more = compare(
-        make_samples(90), estimator=tiny(), folder=tmp_path, conditions=True, progress=told.append, **OPTIONS
+        make_samples(90),
+        estimator=tiny(),
+        folder=tmp_path,
+        conditions=True,
+        progress=told.append,
+        **OPTIONS,
     )
     assert plain.conditions is None
     assert (told[0].done, told[0].running + told[0].left) == (6, 2 * (2 + 1 + 1 + 2))
@@ -214,7 +238,9 @@ def test_a_probe_of_the_right_source_reads_what_a_random_one_cannot() -> None:
         fit = do(make_job(arms[name], ("state", "load"), protocol, 0, 0), protocol, samples)
         assert fit.done, fit.facts["reason"]
         target = protocol.question("load").target(0)
-        losses[name] = np.nanmean(target.row_losses(protocol.question("load").labels(0), fit.answers["load"]))
+        losses[name] = np.nanmean(
+            target.row_losses(protocol.question("load").labels(0), fit.answers["load"])
+        )
     assert losses[features_of("load")] < min(losses[RANDOM], losses[features_of("state")])
 
 
@@ -227,7 +253,9 @@ def test_what_fails_is_told_apart_from_what_is_not_known() -> None:
 
 
 def test_one_task_has_nothing_to_share() -> None:
-    with pytest.raises(ParameterError, match=r"`conditions` must be asked of at least two tasks; got \['load'\]"):
+    with pytest.raises(
+        ParameterError, match=r"`conditions` must be asked of at least two tasks; got \['load'\]"
+    ):
         check_conditions(make_samples(90), ["load"], estimator=tiny(), **OPTIONS)
 
 

@@ -28,13 +28,27 @@ TESTS = Path(__file__).parents[1]
 
 def real(folder: Path | None = None, **options: Any) -> Comparison:
     """A study of tiny networks."""
-    estimator = MultiTaskEstimator(backbone=SMALL, max_epochs=2, batch_size=16, lr=0.01, device="cpu")
-    defaults: dict[str, Any] = {"arms": ["hard", "boosting"], "n_seeds": 2, "split": RANDOM, "n_jobs": 1, "verbose": 0}
+    estimator = MultiTaskEstimator(
+        backbone=SMALL, max_epochs=2, batch_size=16, lr=0.01, device="cpu"
+    )
+    defaults: dict[str, Any] = {
+        "arms": ["hard", "boosting"],
+        "n_seeds": 2,
+        "split": RANDOM,
+        "n_jobs": 1,
+        "verbose": 0,
+    }
     return compare(make_samples(90), estimator=estimator, folder=folder, **(defaults | options))
 
 
 def quick(folder: Path | None = None, **options: Any) -> Comparison:
-    defaults: dict[str, Any] = {"n_seeds": 2, "split": RANDOM, "n_jobs": 1, "verbose": 0, "estimator": Quick()}
+    defaults: dict[str, Any] = {
+        "n_seeds": 2,
+        "split": RANDOM,
+        "n_jobs": 1,
+        "verbose": 0,
+        "estimator": Quick(),
+    }
     return compare(make_study_samples(120), folder=folder, **(defaults | options))
 
 
@@ -99,7 +113,9 @@ real(Path({folder!r}))
 
 @pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_killed_in_the_middle_and_started_again_it_ends_as_if_undisturbed(tmp_path: Path, n_jobs: int) -> None:
+def test_killed_in_the_middle_and_started_again_it_ends_as_if_undisturbed(
+    tmp_path: Path, n_jobs: int
+) -> None:
     script = SCRIPT.replace("Path({folder!r})", f"Path({{folder!r}}), n_jobs={n_jobs}")
     code = script.format(tests=str(TESTS), folder=str(tmp_path))
     process = subprocess.Popen([sys.executable, "-c", code])
@@ -116,7 +132,7 @@ def test_killed_in_the_middle_and_started_again_it_ends_as_if_undisturbed(tmp_pa
     assert_equal(Comparison.load(tmp_path), resumed)
 
 
-# -- budgets and messages ---------------------------------------------------------------------------------------------
+# -- budgets and messages --------------------------------------------------------------------------
 
 
 def test_before_it_starts_it_says_what_it_will_do(caplog: pytest.LogCaptureFixture) -> None:
@@ -143,13 +159,19 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("budget", "n_seeds"), [(30, 1), (89, 2), (90, 3), (1000, 5)])
-def test_a_budget_leaves_seeds_out_and_says_so(clock: None, tmp_path: Path, budget: int, n_seeds: int) -> None:
+def test_a_budget_leaves_seeds_out_and_says_so(
+    clock: None, tmp_path: Path, budget: int, n_seeds: int
+) -> None:
     started = Slow.now
     found = quick(tmp_path, n_seeds=5, budget=budget, estimator=Slow())
     assert found.gains["n_seeds"].unique() == [n_seeds]
     assert Slow.now - started == 30 * n_seeds
     assert_equal(found, quick(n_seeds=n_seeds, estimator=Slow()))
-    said = "" if n_seeds == 5 else f"The budget left out {5 - n_seeds} of 5 seeds: {15 - 3 * n_seeds} of 15 fits, about"
+    said = (
+        ""
+        if n_seeds == 5
+        else f"The budget left out {5 - n_seeds} of 5 seeds: {15 - 3 * n_seeds} of 15 fits, about"
+    )
     assert found.left_out.startswith(said) and bool(found.left_out) == bool(said)
     assert Comparison.load(tmp_path).left_out == found.left_out
     assert found.left_out in str(found)
@@ -163,22 +185,30 @@ def test_a_budget_for_part_of_a_seed_leaves_arms_out(clock: None) -> None:
     arms = {"hard": "hard", "fast": {"lr": 0.1}}
     found = quick(arms=arms, n_seeds=2, budget=35, estimator=Slow())
     assert found.arms == ["alone", "hard"]
-    assert found.left_out.startswith("The budget left out 1 of 2 seeds and the arm fast: 5 of 8 fits, about 50 s.")
+    assert found.left_out.startswith(
+        "The budget left out 1 of 2 seeds and the arm fast: 5 of 8 fits, about 50 s."
+    )
 
 
 def test_groups_are_sought_within_the_budget(clock: None, tmp_path: Path) -> None:
     started = Slow.now
     grouped = {"arms": ["hard", "grouped"], "n_seeds": 2, "estimator": Slow()}
-    found = quick(tmp_path, budget=59, **grouped)  # half of it is too short for the three fits that show the groups
+    found = quick(
+        tmp_path, budget=59, **grouped
+    )  # half of it is too short for the three fits that show the groups
     assert found.arms == ["alone", "hard"]
     assert "the arm grouped" in found.left_out
     assert Slow.now - started <= 59
     assert quick(tmp_path, **grouped).arms == ["alone", "hard", "grouped"]
 
 
-def test_a_budget_too_small_for_a_comparison_is_refused_and_keeps_what_is_finished(clock: None, tmp_path: Path) -> None:
+def test_a_budget_too_small_for_a_comparison_is_refused_and_keeps_what_is_finished(
+    clock: None, tmp_path: Path
+) -> None:
     started = Slow.now
-    with pytest.raises(ParameterError, match=r"enough for a seed of 'alone' and of another arm; 2 of 15"):
+    with pytest.raises(
+        ParameterError, match=r"enough for a seed of 'alone' and of another arm; 2 of 15"
+    ):
         quick(tmp_path, n_seeds=5, budget=20, estimator=Slow())
     assert Slow.now - started == 20
     assert quick(tmp_path, n_seeds=1, budget=20, estimator=Slow()).arms == ["alone", "hard"]
@@ -188,13 +218,15 @@ def test_a_budget_that_is_enough_changes_nothing() -> None:
     assert_equal(quick(budget="1h"), quick())
 
 
-# -- arguments --------------------------------------------------------------------------------------------------------
+# -- arguments -------------------------------------------------------------------------------------
 
 
 def test_tasks_come_from_the_call_the_estimator_or_the_labels() -> None:
     assert [task.name for task in quick().tasks] == ["state", "load"]
     assert [task.name for task in quick(estimator=Quick(tasks=["load"])).tasks] == ["load"]
-    assert [task.name for task in quick(tasks=["state"], estimator=Quick(tasks=["load"])).tasks] == ["state"]
+    assert [
+        task.name for task in quick(tasks=["state"], estimator=Quick(tasks=["load"])).tasks
+    ] == ["state"]
 
 
 def test_the_estimator_is_not_touched() -> None:

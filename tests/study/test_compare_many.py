@@ -20,12 +20,20 @@ ARMS = ["hard", "constant"]
 
 
 def given(seed: int = 0, **options: Any) -> dict[str, Any]:
-    defaults: dict[str, Any] = {"split": RANDOM, "n_seeds": 2, "n_jobs": 1, "arms": ARMS, "estimator": Quick()}
+    defaults: dict[str, Any] = {
+        "split": RANDOM,
+        "n_seeds": 2,
+        "n_jobs": 1,
+        "arms": ARMS,
+        "estimator": Quick(),
+    }
     return {"samples": make_study_samples(120, seed=seed)} | defaults | options
 
 
 def several(n: int, folder: Path | None = None) -> Comparisons:
-    return compare_many({f"set {number}": given(number) for number in range(n)}, folder=folder, verbose=0)
+    return compare_many(
+        {f"set {number}": given(number) for number in range(n)}, folder=folder, verbose=0
+    )
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +78,8 @@ def test_what_six_data_sets_tell(six: Comparisons) -> None:
     assert found.test.told and found.test.p < 0.05
     words = found.in_words()
     assert "the arms differ" in words
-    # Six data sets allow p = 0.03125, which three pairs make 0.09: nothing can be told two by two, and that is said.
+    # Six data sets allow p = 0.03125, which three pairs make 0.09: nothing can be told two by two,
+    # and that is said.
     assert "With so few none could: the least p that they allow is 0.0938" in words
 
 
@@ -94,7 +103,9 @@ def test_runs_that_lie_there_are_not_repeated(three: tuple[Path, Comparisons]) -
     pd.testing.assert_frame_equal(again.losses, three[1].losses)
 
 
-def test_studies_that_were_made_before_are_taken_as_they_are(three: tuple[Path, Comparisons]) -> None:
+def test_studies_that_were_made_before_are_taken_as_they_are(
+    three: tuple[Path, Comparisons],
+) -> None:
     found = compare_many({"old": three[1].studies["set 0"], "new": given(1)}, verbose=0)
     assert found.studies["old"] is three[1].studies["set 0"]
     assert len(found.losses) == 4
@@ -102,16 +113,22 @@ def test_studies_that_were_made_before_are_taken_as_they_are(three: tuple[Path, 
 
 def test_an_arm_that_failed_has_no_rank() -> None:
     arms = {"hard": "hard", "hot": {"sharing": "hard", "lr": 13}}
-    found = compare_many({name: given(seed, arms=arms) for seed, name in enumerate("ab")}, verbose=0)
+    found = compare_many(
+        {name: given(seed, arms=arms) for seed, name in enumerate("ab")}, verbose=0
+    )
     assert found.losses["hot"].isna().all()
     assert found.in_words() == "No task is answered by all arms, so that there are no ranks."
-    assert all(row["cells"]["hot"]["mark"] == "\N{MULTIPLICATION SIGN}" for row in table_rows(found))
+    assert all(
+        row["cells"]["hot"]["mark"] == "\N{MULTIPLICATION SIGN}" for row in table_rows(found)
+    )
 
 
 def test_the_overview_leads_to_each_report(three: tuple[Path, Comparisons]) -> None:
     folder, found = three
     samples = {f"set {number}": make_study_samples(120, seed=number) for number in range(3)}
-    page = write_overview(found, folder, samples=samples, command="multitide compare <b>.toml").read_text("utf-8")
+    page = write_overview(
+        found, folder, samples=samples, command="multitide compare <b>.toml"
+    ).read_text("utf-8")
     assert "&lt;b&gt;.toml" in page and "<script" not in page
     for name in found.studies:
         assert f'href="set%20{name[-1]}/report.html"' in page
@@ -120,7 +137,9 @@ def test_the_overview_leads_to_each_report(three: tuple[Path, Comparisons]) -> N
         for arm, loss in losses.items():
             where = f'data-set="{data}" data-task="{task}" data-arm="{arm}" data-field="loss"'
             assert f'<data value="{loss}" data-table="results" {where}>' in page
-    assert (folder / "ranks.png").is_file() and "too few" in (folder / "report.md").read_text("utf-8")
+    assert (folder / "ranks.png").is_file() and "too few" in (folder / "report.md").read_text(
+        "utf-8"
+    )
 
 
 def test_six_data_sets_have_a_critical_difference_on_the_page(six: Comparisons) -> None:
@@ -132,16 +151,27 @@ def test_six_data_sets_have_a_critical_difference_on_the_page(six: Comparisons) 
     ("data", "words"),
     [
         ({"a": given()}, "must be a dict of two data sets or more; got ['a']"),
-        ({"a": given(), "b": given(arms=["soft"])}, "the reference first; 'a' has ['alone', 'hard', 'constant'], 'b'"),
+        (
+            {"a": given(), "b": given(arms=["soft"])},
+            "the reference first; 'a' has ['alone', 'hard', 'constant'], 'b'",
+        ),
         ({"a": given(), "b": given(reference="hard")}, "`data` must have the same arms everywhere"),
         ({"a": given(), "b/c": given()}, "names that can be folders; got 'b/c'"),
-        ({"a": given(), "b": {"arms": ARMS}}, "`data['b']` must be a Comparison or arguments of compare"),
+        (
+            {"a": given(), "b": {"arms": ARMS}},
+            "`data['b']` must be a Comparison or arguments of compare",
+        ),
         ({"a": given(), "b": given(n_seed=3)}, "has no argument 'n_seed'. Did you mean 'n_seeds'?"),
         ({"a": given(), "b": given(budget="1m")}, "Give `budget` to compare_many, once for all."),
-        ({"a": given(arms=["hart"]), "b": given(arms=["sofd"])}, "`data['b']`: `arms.sofd` must be"),
+        (
+            {"a": given(arms=["hart"]), "b": given(arms=["sofd"])},
+            "`data['b']`: `arms.sofd` must be",
+        ),
     ],
 )
-def test_what_is_wrong_is_said_before_the_first_study(data: dict[str, Any], words: str, tmp_path: Path) -> None:
+def test_what_is_wrong_is_said_before_the_first_study(
+    data: dict[str, Any], words: str, tmp_path: Path
+) -> None:
     with pytest.raises(ParameterError) as caught:
         compare_many(data, folder=tmp_path / "studies", verbose=0)
     assert words in str(caught.value)

@@ -21,7 +21,13 @@ TABLES = ("gains", "mean_gains", "figures", "scores", "runs", "effort", "counts"
 
 def study(samples: Samples | None = None, **options: Any) -> Comparison:
     samples = make_study_samples(200) if samples is None else samples
-    defaults: dict[str, Any] = {"split": RANDOM, "n_seeds": 2, "n_jobs": 1, "verbose": 0, "arms": ["hard", "constant"]}
+    defaults: dict[str, Any] = {
+        "split": RANDOM,
+        "n_seeds": 2,
+        "n_jobs": 1,
+        "verbose": 0,
+        "arms": ["hard", "constant"],
+    }
     return compare(samples, estimator=Quick(), **(defaults | options))
 
 
@@ -30,7 +36,9 @@ def result() -> Comparison:
     return study()
 
 
-@pytest.mark.parametrize("options", [{}, {"cv": 3, "n_seeds": 1}, {"arms": {"hard": "hard", "broken": {"lr": 13.0}}}])
+@pytest.mark.parametrize(
+    "options", [{}, {"cv": 3, "n_seeds": 1}, {"arms": {"hard": "hard", "broken": {"lr": 13.0}}}]
+)
 def test_what_was_saved_is_computed_anew_and_equal(tmp_path: Path, options: dict[str, Any]) -> None:
     times = np.datetime64("2024-01-01") + np.arange(200).astype("timedelta64[h]")
     samples = make_study_samples(200).replace(time=times, begin=times, finish=times)
@@ -47,16 +55,26 @@ def test_what_was_saved_is_computed_anew_and_equal(tmp_path: Path, options: dict
     assert str(found).splitlines()[0] == str(saved).splitlines()[0]
 
 
-def test_judged_against_another_arm_it_is_the_study_that_was_asked_with_that_reference(result: Comparison) -> None:
-    other, asked = result.against("hard"), study(reference="hard", arms=["alone", "hard", "constant"])
+def test_judged_against_another_arm_it_is_the_study_that_was_asked_with_that_reference(
+    result: Comparison,
+) -> None:
+    other, asked = (
+        result.against("hard"),
+        study(reference="hard", arms=["alone", "hard", "constant"]),
+    )
     assert (other.reference, other.arms) == ("hard", asked.arms)
     for name in ("gains", "mean_gains", "figures"):
         pd.testing.assert_frame_equal(getattr(other, name), getattr(asked, name))
     assert list(other.settings) == asked.arms
     assert result.reference == "alone"
-    there, back = result.gains.set_index(["arm", "task"])["gain"], other.gains.set_index(["arm", "task"])["gain"]
+    there, back = (
+        result.gains.set_index(["arm", "task"])["gain"],
+        other.gains.set_index(["arm", "task"])["gain"],
+    )
     np.testing.assert_allclose(back["alone"], -there["hard"])
-    with pytest.raises(ParameterError, match=r"`reference` must be .*got 'hardly'.*Did you mean 'hard'"):
+    with pytest.raises(
+        ParameterError, match=r"`reference` must be .*got 'hardly'.*Did you mean 'hard'"
+    ):
         result.against("hardly")
 
 
@@ -64,10 +82,16 @@ def test_the_written_tables_are_those_that_are_shown(tmp_path: Path, result: Com
     result.save(tmp_path)
     table = pd.read_parquet(tmp_path / "results.parquet").set_index(["arm", "task", "metric"])
     for row in result.figures.itertuples():
-        assert table.loc[(row.arm, row.task, row.metric), "mean"] == pytest.approx(row.mean, nan_ok=True)
+        assert table.loc[(row.arm, row.task, row.metric), "mean"] == pytest.approx(
+            row.mean, nan_ok=True
+        )
     for row in result.gains.itertuples():
         written = table.loc[(row.arm, row.task, "loss")]
-        assert (written["gain"], written["verdict"], written["low"]) == (row.gain, row.verdict, row.low)
+        assert (written["gain"], written["verdict"], written["low"]) == (
+            row.gain,
+            row.verdict,
+            row.low,
+        )
     runs = pd.read_parquet(tmp_path / "runs.parquet")
     assert len(runs) == len(result.runs)
     assert json.loads((tmp_path / "study.json").read_text())["margin"] == 0.01
@@ -87,7 +111,9 @@ def test_labels_of_several_types_survive_as_text(tmp_path: Path) -> None:
 
     class Mixed(Quick):
         def predict_proba(self, X: Samples, **_: Any) -> dict[str, pd.DataFrame]:
-            return {name: table[["low", "high"]] for name, table in super().predict_proba(X).items()}
+            return {
+                name: table[["low", "high"]] for name, table in super().predict_proba(X).items()
+            }
 
     saved = compare(samples, estimator=Mixed(), split=RANDOM, n_seeds=2, n_jobs=1, verbose=0)
     saved.save(tmp_path)
@@ -118,7 +144,10 @@ def test_counts_and_test_rows_are_there_to_be_drawn(result: Comparison) -> None:
     split = result.evidence.protocol.only.splits[0]
     assert list(result.test["row"]) == list(split.test)
     counts = result.counts.set_index("task")
-    assert counts.loc["load", "test"] == result.evidence.protocol.only.y["load"].iloc[split.test].notna().sum()
+    assert (
+        counts.loc["load", "test"]
+        == result.evidence.protocol.only.y["load"].iloc[split.test].notna().sum()
+    )
 
 
 def test_history_joins_the_fits_of_a_run(result: Comparison) -> None:
@@ -131,7 +160,10 @@ def test_text_says_the_gain_the_interval_and_the_verdict() -> None:
     line = next(line for line in text.splitlines() if line.startswith("load"))
     assert "helps" in line
     assert "+" in line
-    assert "Gain over 'alone', in units of the trivial loss (+ = better), with its 95% interval" in text
+    assert (
+        "Gain over 'alone', in units of the trivial loss (+ = better), with its 95% interval"
+        in text
+    )
     assert "(mean)" in text
     assert "±" in text
 
@@ -149,17 +181,33 @@ def test_a_single_task_has_no_mean() -> None:
     ("damage", "message"),
     [
         (lambda folder: (folder / "study.json").unlink(), r"must be a study with 'study\.json'"),
-        (lambda folder: (folder / "study.json").write_text("{"), r"must be readable JSON; it is damaged"),
-        (lambda folder: (folder / "study.json").write_text('{"format": "multitide"}'), r"must be a multitide study"),
         (
-            lambda folder: (folder / "study.json").write_text('{"format": "multitide study", "schema_version": 99}'),
+            lambda folder: (folder / "study.json").write_text("{"),
+            r"must be readable JSON; it is damaged",
+        ),
+        (
+            lambda folder: (folder / "study.json").write_text('{"format": "multitide"}'),
+            r"must be a multitide study",
+        ),
+        (
+            lambda folder: (folder / "study.json").write_text(
+                '{"format": "multitide study", "schema_version": 99}'
+            ),
             r"must have schema version 1 or 2; got 99",
         ),
-        (lambda folder: (folder / "splits.parquet").write_text("x"), r"must hold a whole study; it is damaged"),
-        (lambda folder: (folder / "labels.parquet").unlink(), r"must hold a whole study; it is damaged"),
+        (
+            lambda folder: (folder / "splits.parquet").write_text("x"),
+            r"must hold a whole study; it is damaged",
+        ),
+        (
+            lambda folder: (folder / "labels.parquet").unlink(),
+            r"must hold a whole study; it is damaged",
+        ),
     ],
 )
-def test_a_damaged_study_is_refused(tmp_path: Path, result: Comparison, damage: Any, message: str) -> None:
+def test_a_damaged_study_is_refused(
+    tmp_path: Path, result: Comparison, damage: Any, message: str
+) -> None:
     result.save(tmp_path)
     damage(tmp_path)
     with pytest.raises(StoreError, match=message):
@@ -173,5 +221,7 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path, result: Compa
 
 
 def test_groups_of_a_study_by_group_are_its_series() -> None:
-    found = study(make_study_samples(200, n_series=25), split=Splitter(by="group", test=0.4, validation=0.2))
+    found = study(
+        make_study_samples(200, n_series=25), split=Splitter(by="group", test=0.4, validation=0.2)
+    )
     assert (found.gains["n_groups"] == found.test["series"].nunique()).all()

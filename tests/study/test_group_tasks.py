@@ -23,7 +23,8 @@ from multitide.study.grouping._grouping import AFFINITY, PAIRS, make_grouping
 
 TINY = FCN(filters=(4, 4, 4), kernel_sizes=(3, 3, 3))
 TASKS = ["a", "b", "c", "d"]
-# What company does to a task on validation: a and b help each other, c is harmed by all, d does not care.
+# What company does to a task on validation: a and b help each other, c is harmed by all, d does not
+# care.
 EFFECTS = {("a", "b"): 0.2, ("b", "a"): 0.1, ("a", "c"): -0.3, ("b", "c"): -0.3, ("d", "c"): -0.3}
 
 
@@ -34,8 +35,13 @@ class Company(Quick):
         super().fit(X, y, **more)
         names = [task.name for task in self.tasks]
         noise = 0.001 * np.random.default_rng([self.random_state, len(names)]).normal()
-        losses = {n: 0.5 + noise - np.mean([EFFECTS.get((o, n), 0) for o in names if o != n] or [0]) for n in names}
-        losses = {n: 0.9 if self.lr == 0.7 and len(names) > 1 else loss for n, loss in losses.items()}
+        losses = {
+            n: 0.5 + noise - np.mean([EFFECTS.get((o, n), 0) for o in names if o != n] or [0])
+            for n in names
+        }
+        losses = {
+            n: 0.9 if self.lr == 0.7 and len(names) > 1 else loss for n, loss in losses.items()
+        }
         valid = self.history_["side"] == "validation"
         self.history_.loc[valid, "loss"] = self.history_.loc[valid, "task"].map(losses)
         if self.lr == 0.3 and set(names) == {"a", "b"}:
@@ -51,20 +57,34 @@ class Company(Quick):
 
 def four_tasks(n: int = 80) -> Samples:
     rng = np.random.default_rng(0)
-    return Samples.from_arrays(rng.normal(size=(n, 2, 4)), pd.DataFrame(rng.normal(size=(n, 4)), columns=TASKS))
+    return Samples.from_arrays(
+        rng.normal(size=(n, 2, 4)), pd.DataFrame(rng.normal(size=(n, 4)), columns=TASKS)
+    )
 
 
 def found(folder: Path | None = None, **options: Any) -> Grouping:
-    defaults: dict[str, Any] = {"estimator": Company(), "split": RANDOM, "n_jobs": 1, "verbose": 0, "n_seeds": 2}
+    defaults: dict[str, Any] = {
+        "estimator": Company(),
+        "split": RANDOM,
+        "n_jobs": 1,
+        "verbose": 0,
+        "n_seeds": 2,
+    }
     return group_tasks(four_tasks(), folder=folder, **(defaults | options))
 
 
 def study(folder: Path | None = None, **options: Any) -> Comparison:
-    defaults: dict[str, Any] = {"estimator": Company(), "split": RANDOM, "n_jobs": 1, "verbose": 0, "n_seeds": 2}
+    defaults: dict[str, Any] = {
+        "estimator": Company(),
+        "split": RANDOM,
+        "n_jobs": 1,
+        "verbose": 0,
+        "n_seeds": 2,
+    }
     return compare(four_tasks(), folder=folder, **(defaults | options))
 
 
-# -- measured in pairs ------------------------------------------------------------------------------------------------
+# -- measured in pairs -----------------------------------------------------------------------------
 
 
 def test_pairs_tell_what_each_task_does_to_each_other_one() -> None:
@@ -101,7 +121,9 @@ def test_the_choice_does_not_read_the_test_part(monkeypatch: pytest.MonkeyPatch)
     truth = found()
     rng = np.random.default_rng(1)
     monkeypatch.setattr(
-        Company, "predict", lambda self, X: pd.DataFrame({t.name: rng.normal(size=len(X)) for t in self.tasks})
+        Company,
+        "predict",
+        lambda self, X: pd.DataFrame({t.name: rng.normal(size=len(X)) for t in self.tasks}),
     )
     pd.testing.assert_frame_equal(found().affinity, truth.affinity, check_exact=True)
 
@@ -113,7 +135,9 @@ def test_a_pair_that_failed_is_unknown_and_never_put_together() -> None:
 
 
 def test_a_task_may_help_where_it_is_not_answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    effects = dict.fromkeys(combinations(TASKS, 2), -0.5) | {pair[::-1]: -0.5 for pair in combinations(TASKS, 2)}
+    effects = dict.fromkeys(combinations(TASKS, 2), -0.5) | {
+        pair[::-1]: -0.5 for pair in combinations(TASKS, 2)
+    }
     monkeypatch.setattr(f"{__name__}.EFFECTS", effects | {("b", "a"): 0.3})
     grouping = found()
     assert grouping.groups == (("a", "b"), ("b",), ("c",), ("d",))
@@ -130,7 +154,7 @@ def fit_tasks(comparison: Comparison, arm: str, task: str) -> list[str]:
     return list(fit.facts["tasks"])
 
 
-# -- measured by looking ahead ----------------------------------------------------------------------------------------
+# -- measured by looking ahead ---------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -139,21 +163,34 @@ def twins() -> Samples:
     rng = np.random.default_rng(0)
     level = rng.normal(size=(200, 2, 1))
     X = (level + 0.2 * rng.normal(size=(200, 2, 12))).astype(np.float32)
-    y = pd.DataFrame({"a": level[:, 0, 0], "noise": rng.normal(size=200), "twin": 5 + 3 * level[:, 0, 0]})
+    y = pd.DataFrame(
+        {"a": level[:, 0, 0], "noise": rng.normal(size=200), "twin": 5 + 3 * level[:, 0, 0]}
+    )
     return Samples.from_arrays(X, y)
 
 
 @pytest.fixture(scope="module")
-def looked_ahead(twins: Samples, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Comparison]:
+def looked_ahead(
+    twins: Samples, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Comparison]:
     folder = tmp_path_factory.mktemp("study")
     estimator = small(backbone=TINY, max_epochs=5, lr=0.01)
     arms = {"hard": "hard", "mine": {"groups": "affinity"}}
     return folder, compare(
-        twins, estimator=estimator, arms=arms, n_seeds=2, split=RANDOM, n_jobs=1, verbose=0, folder=folder
+        twins,
+        estimator=estimator,
+        arms=arms,
+        n_seeds=2,
+        split=RANDOM,
+        n_jobs=1,
+        verbose=0,
+        folder=folder,
     )
 
 
-def test_one_shared_run_tells_related_tasks_from_unrelated_ones(looked_ahead: tuple[Path, Comparison]) -> None:
+def test_one_shared_run_tells_related_tasks_from_unrelated_ones(
+    looked_ahead: tuple[Path, Comparison],
+) -> None:
     grouping = looked_ahead[1].groupings["mine"]
     assert grouping.method == AFFINITY
     assert grouping.affinity.loc["a", "twin"] > 3 * abs(grouping.affinity.loc["noise", "twin"])
@@ -164,10 +201,14 @@ def test_one_shared_run_tells_related_tasks_from_unrelated_ones(looked_ahead: tu
     assert any({"a", "twin"} <= set(group) for group in grouping.groups)
 
 
-def test_the_run_that_looks_ahead_answers_as_the_shared_arm_does(looked_ahead: tuple[Path, Comparison]) -> None:
+def test_the_run_that_looks_ahead_answers_as_the_shared_arm_does(
+    looked_ahead: tuple[Path, Comparison],
+) -> None:
     folder, comparison = looked_ahead
     recorded = [
-        path for path in (folder / "runs").iterdir() if "affinity" in json.loads((path / "run.json").read_text())
+        path
+        for path in (folder / "runs").iterdir()
+        if "affinity" in json.loads((path / "run.json").read_text())
     ]
     assert len(recorded) == 2
     for path in recorded:
@@ -179,10 +220,12 @@ def test_the_run_that_looks_ahead_answers_as_the_shared_arm_does(looked_ahead: t
         assert (kept["a"].to_numpy() == fit.answers["a"]).all()
 
 
-# -- in a study -------------------------------------------------------------------------------------------------------
+# -- in a study ------------------------------------------------------------------------------------
 
 
-def test_the_groups_that_are_found_are_trained_and_compared(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_groups_that_are_found_are_trained_and_compared(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     with caplog.at_level(logging.INFO, logger="multitide"):
         comparison = study(arms=["alone", "hard", "grouped"])
     grouping = comparison.groupings["grouped"]
@@ -192,7 +235,9 @@ def test_the_groups_that_are_found_are_trained_and_compared(caplog: pytest.LogCa
     assert grouping.n_seeds == 2
 
 
-def test_what_was_found_is_kept_and_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_found_is_kept_and_found_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = study(tmp_path, arms=["grouped"])
     n_runs = len(list((tmp_path / "runs").iterdir()))
     told: list[Progress] = []
@@ -245,7 +290,7 @@ def test_each_task_is_answered_by_the_network_that_is_said_to(tmp_path: Path) ->
     assert sorted(comparison.gains["task"]) == TASKS
 
 
-# -- the advice by itself ---------------------------------------------------------------------------------------------
+# -- the advice by itself --------------------------------------------------------------------------
 
 
 def test_a_further_network_has_to_be_worth_something() -> None:
@@ -278,7 +323,9 @@ def test_by_affinity_each_task_counts_in_shares_of_its_own_step() -> None:
 
 
 def test_it_says_when_nothing_is_known_and_survives_its_own_plain_values() -> None:
-    blind = make_grouping(np.full((2, 2), np.nan), ["a", "b"], AFFINITY, norms=np.ones(2), cosines=np.eye(2))
+    blind = make_grouping(
+        np.full((2, 2), np.nan), ["a", "b"], AFFINITY, norms=np.ones(2), cosines=np.eye(2)
+    )
     assert blind.groups == (("a",), ("b",))
     assert blind.advice.startswith("Nothing could be measured")
     again = Grouping.from_config(json.loads(json.dumps(blind.to_config())))
@@ -288,17 +335,33 @@ def test_it_says_when_nothing_is_known_and_survives_its_own_plain_values() -> No
     assert "a" in str(blind)
 
 
-# -- arguments --------------------------------------------------------------------------------------------------------
+# -- arguments -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"method": "magic"}, ParameterError, r"`arms.grouped.groups` must be lists of task names or how to find them"),
-        ({"max_groups": 0}, ParameterError, r"`arms.grouped.max_groups` must be a positive int; got 0"),
+        (
+            {"method": "magic"},
+            ParameterError,
+            r"`arms.grouped.groups` must be lists of task names or how to find them",
+        ),
+        (
+            {"max_groups": 0},
+            ParameterError,
+            r"`arms.grouped.max_groups` must be a positive int; got 0",
+        ),
         ({"tasks": ["a"]}, ParameterError, r"must be found among 2 to 16 tasks; got 1"),
-        ({"estimator": Company(sharing="soft"), "method": "affinity"}, ParameterError, r"must have shared parameters"),
-        ({"split": Splitter(by="random", validation=0.0)}, DataError, r"`split` must have a validation part"),
+        (
+            {"estimator": Company(sharing="soft"), "method": "affinity"},
+            ParameterError,
+            r"must have shared parameters",
+        ),
+        (
+            {"split": Splitter(by="random", validation=0.0)},
+            DataError,
+            r"`split` must have a validation part",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_done(

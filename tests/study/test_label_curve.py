@@ -23,12 +23,14 @@ from multitide.tasks import resolve_tasks
 OPTIONS: dict[str, Any] = {"split": RANDOM, "n_seeds": 2, "n_jobs": 1, "verbose": 0}
 
 
-def kept(samples: Samples, share: float, split: Split | None = None, **options: Any) -> pd.DataFrame:
+def kept(
+    samples: Samples, share: float, split: Split | None = None, **options: Any
+) -> pd.DataFrame:
     split = RANDOM.split(samples) if split is None else split
     return keep_share(samples, resolve_tasks(None, samples.y), split, share, **options)
 
 
-# -- hiding -----------------------------------------------------------------------------------------------------------
+# -- hiding ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("side", ["train", "validation"])
@@ -68,7 +70,9 @@ def test_rare_classes_keep_a_label() -> None:
 def test_tasks_lose_their_labels_apart_or_together() -> None:
     samples = make_study_samples(400, missing=0)
     train = RANDOM.split(samples).train
-    apart, together = (kept(samples, 0.3, together=how).iloc[train].notna() for how in (False, True))
+    apart, together = (
+        kept(samples, 0.3, together=how).iloc[train].notna() for how in (False, True)
+    )
     assert (together["state"] == together["load"]).all()
     both = apart.all(axis=1).mean()
     assert both == pytest.approx(0.09, abs=0.05)
@@ -78,7 +82,9 @@ def test_whole_series_lose_their_labels() -> None:
     samples = make_study_samples(400, missing=0, n_series=40)
     series = samples.series
     split = Split(
-        np.flatnonzero(series < 20), np.flatnonzero((series >= 20) & (series < 30)), np.flatnonzero(series >= 30)
+        np.flatnonzero(series < 20),
+        np.flatnonzero((series >= 20) & (series < 30)),
+        np.flatnonzero(series >= 30),
     )
     assert fitting_unit(samples, split) == "series"
     after = kept(samples, 0.25, split, unit="series")
@@ -99,17 +105,21 @@ def test_another_seed_draws_other_labels() -> None:
     assert not kept(samples, 0.2).equals(kept(samples, 0.2, random_state=1))
 
 
-# -- the curve --------------------------------------------------------------------------------------------------------
+# -- the curve -------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def traced(tmp_path_factory: pytest.TempPathFactory) -> tuple[LabelCurve, Path]:
     folder = tmp_path_factory.mktemp("curve")
-    curve = label_curve(make_study_samples(300), shares=(1.0, 0.1), estimator=Quick(), folder=folder, **OPTIONS)
+    curve = label_curve(
+        make_study_samples(300), shares=(1.0, 0.1), estimator=Quick(), folder=folder, **OPTIONS
+    )
     return curve, folder
 
 
-def test_all_labels_give_the_plain_study_and_fewer_the_same_test_rows(traced: tuple[LabelCurve, Path]) -> None:
+def test_all_labels_give_the_plain_study_and_fewer_the_same_test_rows(
+    traced: tuple[LabelCurve, Path],
+) -> None:
     curve, _ = traced
     plain = compare(make_study_samples(300), estimator=Quick(), **OPTIONS)
     assert curve.shares == [0.1, 1.0]
@@ -122,7 +132,9 @@ def test_all_labels_give_the_plain_study_and_fewer_the_same_test_rows(traced: tu
     assert (few["n_train"] / many["n_train"]).to_numpy() == pytest.approx([0.1, 0.1], abs=0.02)
 
 
-def test_every_seed_draws_its_own_labels_the_same_for_all_arms(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_seed_draws_its_own_labels_the_same_for_all_arms(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     seen: dict[tuple[str, str, int], list[pd.DataFrame]] = {}
 
     class Seeing(Quick):
@@ -131,14 +143,19 @@ def test_every_seed_draws_its_own_labels_the_same_for_all_arms(monkeypatch: pyte
             seen.setdefault(place, []).append(X.y.notna())
             return super().fit(X, y, **options)
 
-    label_curve(make_study_samples(300), shares=(0.1, 0.4), estimator=Seeing(random_state=0), **OPTIONS)
+    label_curve(
+        make_study_samples(300), shares=(0.1, 0.4), estimator=Seeing(random_state=0), **OPTIONS
+    )
     for seed in (0, 1):
         few, more = seen["hard", "state load", seed]
         assert (few <= more).all(axis=None)
         assert few.sum().sum() < more.sum().sum()
         for task in ("state", "load"):
             alone = seen["none", task, seed]
-            assert [table[task].tolist() for table in alone] == [few[task].tolist(), more[task].tolist()]
+            assert [table[task].tolist() for table in alone] == [
+                few[task].tolist(),
+                more[task].tolist(),
+            ]
     first, second = (seen["hard", "state load", seed][0] for seed in (0, 1))
     assert not first.equals(second)
     assert (first.sum() == second.sum()).all()
@@ -147,10 +164,14 @@ def test_every_seed_draws_its_own_labels_the_same_for_all_arms(monkeypatch: pyte
 def test_the_spread_includes_which_labels_there_are() -> None:
     options: dict[str, Any] = {**OPTIONS, "n_seeds": 5}
     arms = ["hard", "constant"]
-    curve = label_curve(make_study_samples(300), shares=(0.05, 1.0), estimator=Quick(), arms=arms, **options)
+    curve = label_curve(
+        make_study_samples(300), shares=(0.05, 1.0), estimator=Quick(), arms=arms, **options
+    )
     place = "constant", "load", "loss"  # the best constant knows nothing of a seed but its labels
     studies = curve.comparisons.items()
-    spread = {share: study.figures.set_index(["arm", "task", "metric"])["sd"] for share, study in studies}
+    spread = {
+        share: study.figures.set_index(["arm", "task", "metric"])["sd"] for share, study in studies
+    }
     assert spread[1.0][place] == 0
     assert spread[0.05][place] > 0
 
@@ -169,7 +190,9 @@ def test_the_first_seed_is_that_of_a_study_with_its_draw_so_that_older_studies_g
 def test_a_draw_with_other_classes_fails_and_says_so() -> None:
     samples = make_study_samples(200, missing=0)
     samples.y.loc[RANDOM.split(samples).train[:2], "state"] = "rare"
-    curve = label_curve(samples, shares=[0.5], together=True, estimator=Quick(), **{**OPTIONS, "n_seeds": 4})
+    curve = label_curve(
+        samples, shares=[0.5], together=True, estimator=Quick(), **{**OPTIONS, "n_seeds": 4}
+    )
     reasons = curve.comparisons[0.5].runs["reason"]
     assert reasons.str.contains("The draw of labels must show the classes").any()
 
@@ -180,13 +203,17 @@ def test_it_is_read_again_and_goes_on_where_it_was(
     curve, folder = traced
     pd.testing.assert_frame_equal(LabelCurve.load(folder).gains, curve.gains, check_exact=True)
     with caplog.at_level(logging.INFO, logger="multitide"):
-        label_curve(make_study_samples(300), shares=(0.1, 1.0), estimator=Quick(), folder=folder, **OPTIONS)
+        label_curve(
+            make_study_samples(300), shares=(0.1, 1.0), estimator=Quick(), folder=folder, **OPTIONS
+        )
     assert caplog.text.count("6 already done") + caplog.text.count("6 of them already done") == 2
     kept_table = pd.read_parquet(folder / "results.parquet")
     assert (kept_table["gain"] == curve.gains["gain"]).all()
 
 
-def test_it_says_with_how_many_labels_what_is_so(traced: tuple[LabelCurve, Path], tmp_path: Path) -> None:
+def test_it_says_with_how_many_labels_what_is_so(
+    traced: tuple[LabelCurve, Path], tmp_path: Path
+) -> None:
     curve, _ = traced
     assert "“hard”, load: with 10 % and 100 % of the labels it cannot be told." in curve.sentences()
     page = write_curve_report(curve, tmp_path, command="multitide <compare>").read_text()

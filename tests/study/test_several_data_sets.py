@@ -46,7 +46,10 @@ def plant(n: int = 70, seed: int = 3) -> Samples:
 def apart() -> dict[str, Samples]:
     """Return two data sets that have no task in common."""
     other = plant()
-    return {"rig": make_samples(80), "plant": other.replace(y=other.y.rename(columns={"state": "mood"}))}
+    return {
+        "rig": make_samples(80),
+        "plant": other.replace(y=other.y.rename(columns={"state": "mood"})),
+    }
 
 
 def two() -> dict[str, Samples]:
@@ -74,20 +77,28 @@ def answers(found: Comparison, arm: str, name: str, seed: int = 0) -> np.ndarray
     return found.evidence.answers(arm, name, seed, 0)
 
 
-def plan_of(given: dict[str, Samples], arms: Any = ("hard", "per_data_set"), **params: Any) -> tuple[Any, Protocol]:
-    tasks = resolve_tasks(None, pd.concat([samples.y for samples in given.values()], ignore_index=True))
+def plan_of(
+    given: dict[str, Samples], arms: Any = ("hard", "per_data_set"), **params: Any
+) -> tuple[Any, Protocol]:
+    tasks = resolve_tasks(
+        None, pd.concat([samples.y for samples in given.values()], ignore_index=True)
+    )
     protocol = make_protocol(given, tasks, RANDOM, None, 1)
     made = resolve_arms(arms, tiny(**params), protocol.names, divisions=protocol.divisions)
     return make_plan(made, protocol), protocol
 
 
-# -- one is the case of one -------------------------------------------------------------------------------------------
+# -- one is the case of one ------------------------------------------------------------------------
 
 
 def test_a_dict_of_one_data_set_is_the_plain_study() -> None:
     samples = make_samples(80)
-    plain, named = (study(given, arms=["hard", "constant"]) for given in (samples, {"rig": samples}))
-    assert list(plain.evidence.fits) == list(named.evidence.fits)  # the same keys: one can go on with the other's runs
+    plain, named = (
+        study(given, arms=["hard", "constant"]) for given in (samples, {"rig": samples})
+    )
+    assert list(plain.evidence.fits) == list(
+        named.evidence.fits
+    )  # the same keys: one can go on with the other's runs
     pd.testing.assert_frame_equal(plain.gains, named.gains, check_exact=True)
     pd.testing.assert_frame_equal(plain.figures, named.figures, check_exact=True)
     pd.testing.assert_frame_equal(plain.test, named.test)
@@ -97,17 +108,25 @@ def test_a_dict_of_one_data_set_is_the_plain_study() -> None:
 
 def test_a_network_for_each_data_set_is_that_of_a_study_of_it_alone() -> None:
     given = apart()
-    both = study(given, arms=["hard", "per_data_set"], estimator=tiny(training=Training(patience=None)))
+    both = study(
+        given, arms=["hard", "per_data_set"], estimator=tiny(training=Training(patience=None))
+    )
     for name, samples in given.items():
         asked = [question for question in both.questions if question.data.name == name]
         fit = both.evidence.fit("per_data_set", asked[0].name, 0, 0)
         assert fit is not None
         epochs = fit.facts["settings"]["max_epochs"]  # as many as make the steps of all rows
-        own = study(samples, arms=["hard"], estimator=tiny(max_epochs=epochs, training=Training(patience=None)))
+        own = study(
+            samples,
+            arms=["hard"],
+            estimator=tiny(max_epochs=epochs, training=Training(patience=None)),
+        )
         for question in asked:
             for seed in range(2):
                 theirs = answers(own, "hard", question.task.name, seed)
-                np.testing.assert_array_equal(answers(both, "per_data_set", question.name, seed), theirs)
+                np.testing.assert_array_equal(
+                    answers(both, "per_data_set", question.name, seed), theirs
+                )
 
 
 def test_a_task_alone_is_that_of_a_study_of_its_data_set() -> None:
@@ -115,13 +134,19 @@ def test_a_task_alone_is_that_of_a_study_of_its_data_set() -> None:
     both = study(given, arms=["hard"], estimator=tiny(training=Training(patience=None)))
     fit = both.evidence.fit("alone", "speed @ plant", 1, 0)
     assert fit is not None
-    estimator = tiny(max_epochs=fit.facts["settings"]["max_epochs"], training=Training(patience=None))
-    split = both.questions[-1].data.splits[0]  # one by random keeps the shares of the classes of all tasks asked
-    own = study(given["plant"], tasks=["speed"], arms=["constant"], estimator=estimator, split=split)
+    estimator = tiny(
+        max_epochs=fit.facts["settings"]["max_epochs"], training=Training(patience=None)
+    )
+    split = both.questions[-1].data.splits[
+        0
+    ]  # one by random keeps the shares of the classes of all tasks asked
+    own = study(
+        given["plant"], tasks=["speed"], arms=["constant"], estimator=estimator, split=split
+    )
     np.testing.assert_array_equal(fit.answers["speed @ plant"], answers(own, "alone", "speed", 1))
 
 
-# -- what is asked, and of whom ---------------------------------------------------------------------------------------
+# -- what is asked, and of whom --------------------------------------------------------------------
 
 
 def test_every_task_is_judged_on_every_data_set_that_has_it(made: Comparison) -> None:
@@ -132,23 +157,38 @@ def test_every_task_is_judged_on_every_data_set_that_has_it(made: Comparison) ->
     assert set(made.gains["arm"]) == {"hard", "per_data_set", "per_task", "film", "constant"}
     assert [task.name for task in made.tasks] == ["state", "load", "speed"]
     n_networks = {arm: len(spec["groups"]) for arm, spec in made.settings.items()}
-    assert n_networks == {"alone": 4, "hard": 1, "per_data_set": 2, "per_task": 3, "film": 1, "constant": 4}
+    assert n_networks == {
+        "alone": 4,
+        "hard": 1,
+        "per_data_set": 2,
+        "per_task": 3,
+        "film": 1,
+        "constant": 4,
+    }
     assert made.settings["per_task"]["groups"][0] == ["state @ rig", "state @ plant"]
     assert (made.runs["status"] == "done").all()
 
 
 def test_losses_are_in_units_of_the_data_sets_own_trivial_loss(made: Comparison) -> None:
-    given, scores = two(), made.scores[made.scores["metric"] == "loss"].set_index(["arm", "task"]).sort_index()
+    given, scores = (
+        two(),
+        made.scores[made.scores["metric"] == "loss"].set_index(["arm", "task"]).sort_index(),
+    )
     for question in made.questions:
         split, y = question.data.splits[0], given[question.data.name].y
-        train, test = (y[[question.task.name]].iloc[rows].reset_index(drop=True) for rows in (split.train, split.test))
+        train, test = (
+            y[[question.task.name]].iloc[rows].reset_index(drop=True)
+            for rows in (split.train, split.test)
+        )
         target = question.task.fit_target(train)
         constant = target.constant(len(test))
         np.testing.assert_array_equal(answers(made, "constant", question.name), constant)
         loss = np.nanmean(target.row_losses(test, answers(made, "hard", question.name)))
         assert scores.loc[("hard", question.name), "value"].iloc[0] == pytest.approx(loss)
         trivial = np.nanmean(target.row_losses(train, target.constant(len(train))))
-        assert trivial == pytest.approx(1, rel=0.02)  # of the own training labels, not of those of both
+        assert trivial == pytest.approx(
+            1, rel=0.02
+        )  # of the own training labels, not of those of both
 
 
 def test_each_data_set_has_its_own_test_rows_and_groups(made: Comparison) -> None:
@@ -168,7 +208,9 @@ def test_each_data_set_has_its_own_test_rows_and_groups(made: Comparison) -> Non
     )
 
 
-def test_an_interval_is_that_of_the_data_set_and_the_mean_counts_the_groups_of_all(made: Comparison) -> None:
+def test_an_interval_is_that_of_the_data_set_and_the_mean_counts_the_groups_of_all(
+    made: Comparison,
+) -> None:
     names = made.evidence.protocol.names
     tables = {name: loss_table(made.evidence, "hard", name) for name in names}
     for name, table in tables.items():
@@ -178,19 +220,28 @@ def test_an_interval_is_that_of_the_data_set_and_the_mean_counts_the_groups_of_a
         assert (row["gain"], row["low"], row["n_groups"]) == (found.gain, found.low, found.n_groups)
     mean = made.mean_gains.set_index("arm").loc["hard"]
     assert mean["gain"] == pytest.approx(made.gains.query("arm == 'hard'")["gain"].mean())
-    used = {name: set(np.flatnonzero(table.weights)) for name, table in tables.items() if table is not None}
+    used = {
+        name: set(np.flatnonzero(table.weights))
+        for name, table in tables.items()
+        if table is not None
+    }
     assert mean["n_groups"] == sum(
         len(used[f"state @ {d}"] | used[o])
         for d, o in zip(("rig", "plant"), ("load @ rig", "speed @ plant"), strict=True)
     )
     # Groups of different data sets are independent: variances of the halves of a mean add up.
-    halves = [sum(tables[n].influence.mean(axis=0) for n in pair) / 4 for pair in (names[:2], names[2:])]
+    halves = [
+        sum(tables[n].influence.mean(axis=0) for n in pair) / 4 for pair in (names[:2], names[2:])
+    ]
     assert mean["group_part"] == pytest.approx(sum(float(np.sum(half**2)) for half in halves))
 
 
 def test_all_networks_take_the_same_number_of_steps() -> None:
     plan, protocol = plan_of(two(), max_epochs=20, batch_size=4, training=Training(patience=5))
-    n_steps = [job.learner.max_epochs * -(-teaching_rows(protocol, job.names, 0, 0) // 4) for job in plan.jobs.values()]
+    n_steps = [
+        job.learner.max_epochs * -(-teaching_rows(protocol, job.names, 0, 0) // 4)
+        for job in plan.jobs.values()
+    ]
     assert n_steps[-3:] == pytest.approx([n_steps[-3]] * 3, rel=0.05)
     assert n_steps == pytest.approx([n_steps[-3]] * len(n_steps), rel=0.05)
     both = plan.jobs[plan.runs["hard", 0, 0][0]]
@@ -198,12 +249,17 @@ def test_all_networks_take_the_same_number_of_steps() -> None:
 
 
 def test_the_steps_that_are_taken_are_those_that_were_counted() -> None:
-    found = study(two(), arms=["hard", "per_data_set"], n_seeds=1, estimator=tiny(training=Training(patience=None)))
+    found = study(
+        two(),
+        arms=["hard", "per_data_set"],
+        n_seeds=1,
+        estimator=tiny(training=Training(patience=None)),
+    )
     taken = found.runs.groupby("arm")["n_steps"].agg(["min", "max"])
     assert taken["max"].max() <= 1.15 * taken["min"].min()
 
 
-# -- nothing leaks ----------------------------------------------------------------------------------------------------
+# -- nothing leaks ---------------------------------------------------------------------------------
 
 
 class Spy(MultiTaskEstimator):
@@ -220,7 +276,9 @@ class Spy(MultiTaskEstimator):
 
 
 def stamped(samples: Samples, first: int) -> Samples:
-    return samples.replace(static=pd.DataFrame({"stamp": np.arange(first, first + len(samples), dtype=float)}))
+    return samples.replace(
+        static=pd.DataFrame({"stamp": np.arange(first, first + len(samples), dtype=float)})
+    )
 
 
 def test_a_test_part_never_reaches_training() -> None:
@@ -230,16 +288,23 @@ def test_a_test_part_never_reaches_training() -> None:
     found = study(given, arms=["hard", "per_data_set", "per_task"], estimator=estimator, n_seeds=1)
     assert (found.runs["status"] == "done").all()
     held = {q.data.name: q.data.splits[0] for q in found.questions}
-    test = {given[name].static["stamp"].iloc[row] for name, split in held.items() for row in split.test}
-    assert len(Spy.seen) == 2 * len(found.evidence.fits) == 2 * (4 + 1 + 2 + 1)  # `load` by itself is `load` alone
+    test = {
+        given[name].static["stamp"].iloc[row] for name, split in held.items() for row in split.test
+    }
+    assert (
+        len(Spy.seen) == 2 * len(found.evidence.fits) == 2 * (4 + 1 + 2 + 1)
+    )  # `load` by itself is `load` alone
     for what, stamps, columns in Spy.seen:
         for name, found_stamps in stamps.items():
             assert not found_stamps & test
             sides = {n: set(given[n].static["stamp"].iloc[getattr(held[n], what)]) for n in given}
             assert found_stamps in ([sides[name]] if name else list(sides.values()))
             assert len(columns[name]) <= 2
-    # A group learns of no labels but its own: with `per_task`, `state` of both, and neither `load` nor `speed`.
-    assert ("train", {"rig": ["state"], "plant": ["state"]}) in [(what, columns) for what, _, columns in Spy.seen]
+    # A group learns of no labels but its own: with `per_task`, `state` of both, and neither `load`
+    # nor `speed`.
+    assert ("train", {"rig": ["state"], "plant": ["state"]}) in [
+        (what, columns) for what, _, columns in Spy.seen
+    ]
 
 
 def test_other_tests_labels_change_no_answer() -> None:
@@ -250,24 +315,33 @@ def test_other_tests_labels_change_no_answer() -> None:
     changed = given | {"plant": given["plant"].replace(y=y)}
     first, second = (
         study(each, arms=["hard"], n_seeds=1, split={"plant": s, "rig": RANDOM})
-        for each, s in ((given, RANDOM.split(given["plant"])), (changed, RANDOM.split(given["plant"])))
+        for each, s in (
+            (given, RANDOM.split(given["plant"])),
+            (changed, RANDOM.split(given["plant"])),
+        )
     )
     for name in first.evidence.protocol.names:
         np.testing.assert_array_equal(answers(first, "hard", name), answers(second, "hard", name))
     assert first.gains["gain"].tolist() != second.gains["gain"].tolist()
 
 
-# -- kept, resumed, shown ---------------------------------------------------------------------------------------------
+# -- kept, resumed, shown --------------------------------------------------------------------------
 
 
 def test_it_is_kept_and_read_and_gone_on_with(tmp_path: Path, made: Comparison) -> None:
-    options: dict[str, Any] = {"arms": ["hard", "per_data_set"], "n_seeds": 1, "folder": tmp_path / "study"}
+    options: dict[str, Any] = {
+        "arms": ["hard", "per_data_set"],
+        "n_seeds": 1,
+        "folder": tmp_path / "study",
+    }
     first = study(two(), **options)
     read = Comparison.load(tmp_path / "study")
     pd.testing.assert_frame_equal(read.gains, first.gains)
     pd.testing.assert_frame_equal(read.test, first.test)
     pd.testing.assert_frame_equal(read.counts, first.counts)
-    assert [question.name for question in read.questions] == [question.name for question in first.questions]
+    assert [question.name for question in read.questions] == [
+        question.name for question in first.questions
+    ]
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "study" / "runs").iterdir()}
     more = study(two(), **options | {"n_seeds": 2})
     assert {path: path.stat().st_mtime_ns for path in before} == before
@@ -282,18 +356,24 @@ def test_folds_are_those_of_every_data_set() -> None:
     for name, samples in two().items():
         assert sorted(test.loc[test["data"] == name, "row"]) == list(range(len(samples)))
     assert (found.gains["n_folds"] == 2).all()
-    with pytest.raises(ParameterError, match=r"`cv` must give every data set as many folds.*'rig': 2, 'plant': 3"):
+    with pytest.raises(
+        ParameterError, match=r"`cv` must give every data set as many folds.*'rig': 2, 'plant': 3"
+    ):
         study(two(), cv={"rig": 2, "plant": 3})
 
 
 def test_each_data_set_is_split_by_its_own_rule() -> None:
     groups = np.arange(80) // 4
     rig = make_samples(80).replace(series=groups)
-    found = study({"rig": rig, "plant": plant()}, split={"rig": Splitter(by="group", test=0.25)}, n_seeds=1)
+    found = study(
+        {"rig": rig, "plant": plant()}, split={"rig": Splitter(by="group", test=0.25)}, n_seeds=1
+    )
     by_group, at_random = found.evidence.protocol.data
     assert not set(groups[by_group.splits[0].test]) & set(groups[by_group.splits[0].train])
     assert by_group.test["group"].nunique() == 5
-    np.testing.assert_array_equal(at_random.splits[0].test, Splitter(by="random").split(plant()).test)
+    np.testing.assert_array_equal(
+        at_random.splits[0].test, Splitter(by="random").split(plant()).test
+    )
     assert found.facts["data"]["rig"]["split"]["by"] == "group"
 
 
@@ -317,7 +397,12 @@ def test_the_report_says_what_the_named_arms_are(made: Comparison) -> None:
 def test_the_report_tells_the_data_sets_apart(tmp_path: Path, made: Comparison) -> None:
     page = write_study_report(made, tmp_path, samples=two()).read_text(encoding="utf-8")
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
-    for said in ("Should these data sets be learned together?", "speed @ plant", "Split of rig", "Split of plant"):
+    for said in (
+        "Should these data sets be learned together?",
+        "speed @ plant",
+        "Split of rig",
+        "Split of plant",
+    ):
         assert said in page
         assert said in text
     for said in ("Channels of rig", "Channels of plant", "Which labels come together of plant"):
@@ -325,27 +410,50 @@ def test_the_report_tells_the_data_sets_apart(tmp_path: Path, made: Comparison) 
     assert "state @ rig" in str(made)
     assert "speed @ plant" in made._repr_html_()
     write_study_report(Comparison.load(made.save(tmp_path / "study")), tmp_path / "study")
-    with pytest.raises(DataError, match=r"`samples` must be a dict of all data sets of the study; 'rig' is missing"):
+    with pytest.raises(
+        DataError, match=r"`samples` must be a dict of all data sets of the study; 'rig' is missing"
+    ):
         write_study_report(made, tmp_path, samples=make_samples())
 
 
-# -- what has no meaning ----------------------------------------------------------------------------------------------
+# -- what has no meaning ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"arms": ["soft"]}, r"`arms.soft`: `sharing` must be one of 'hard', 'none' with several.*per_data_set"),
+        (
+            {"arms": ["soft"]},
+            r"`arms.soft`: `sharing` must be one of 'hard', 'none' with several.*per_data_set",
+        ),
         ({"arms": ["cross_stitch"]}, r"`arms.cross_stitch`: `sharing` must be one of"),
-        ({"arms": ["grouped"]}, r"`arms.grouped`: `groups` must be lists of questions, or one of 'per_data_set'"),
+        (
+            {"arms": ["grouped"]},
+            r"`arms.grouped`: `groups` must be lists of questions, or one of 'per_data_set'",
+        ),
         ({"arms": {"a": {"groups": "affinity"}}}, r"`arms.a`: `groups` must be lists"),
-        ({"arms": {"a": {"groups": "per_dataset"}}}, r"or one of 'per_data_set', 'per_task'; got .*Did you mean"),
-        ({"arms": {"a": {"groups": [["state"]]}}}, r"must name tasks, one of 'state @ rig'.*got 'state'"),
+        (
+            {"arms": {"a": {"groups": "per_dataset"}}},
+            r"or one of 'per_data_set', 'per_task'; got .*Did you mean",
+        ),
+        (
+            {"arms": {"a": {"groups": [["state"]]}}},
+            r"must name tasks, one of 'state @ rig'.*got 'state'",
+        ),
         ({"arms": ["per_dataset"]}, r"got 'per_dataset'. Did you mean 'per_data_set'"),
-        ({"conditions": True}, r"`samples` must be of one data set for `conditions`; got 2, rig, plant"),
-        ({"split": Split(*(np.arange(30),) * 3)}, r"`split` must be a dict with an entry for each of several data"),
+        (
+            {"conditions": True},
+            r"`samples` must be of one data set for `conditions`; got 2, rig, plant",
+        ),
+        (
+            {"split": Split(*(np.arange(30),) * 3)},
+            r"`split` must be a dict with an entry for each of several data",
+        ),
         ({"groups": list(range(80))}, r"`groups` must be a dict with an entry for each"),
-        ({"split": {"rg": RANDOM}}, r"`split` must be a dict of data sets of the fit.*Did you mean 'rig'"),
+        (
+            {"split": {"rg": RANDOM}},
+            r"`split` must be a dict of data sets of the fit.*Did you mean 'rig'",
+        ),
         ({"split": {"rig": "time"}}, r"In the data set 'rig': `split` must be a Splitter"),
     ],
 )
@@ -366,11 +474,15 @@ def test_soft_sharing_within_each_data_set_has_a_meaning() -> None:
 
 
 def test_names_of_divisions_are_for_several_data_sets() -> None:
-    with pytest.raises(ParameterError, match=r"`arms.per_data_set` must be one of.*got 'per_data_set'"):
+    with pytest.raises(
+        ParameterError, match=r"`arms.per_data_set` must be one of.*got 'per_data_set'"
+    ):
         study(make_samples(80), arms=["per_data_set"])
 
 
 @pytest.mark.parametrize("asked", [check_conditions, label_curve, group_tasks, tune])
 def test_other_studies_are_of_one_data_set(asked: Any) -> None:
-    with pytest.raises(ParameterError, match=r"`samples` must be of one data set for .*; got 2, rig, plant"):
+    with pytest.raises(
+        ParameterError, match=r"`samples` must be of one data set for .*; got 2, rig, plant"
+    ):
         asked(two())

@@ -39,7 +39,9 @@ def fit(labels: pd.DataFrame, **parameters: object) -> ClassificationTarget:
         (frame(2**53 - 1, 2**53 - 2, 2**53 - 1), [2**53 - 2, 2**53 - 1]),
     ],
 )
-def test_classes_keep_the_values_that_the_user_wrote(labels: pd.DataFrame, classes: list[object]) -> None:
+def test_classes_keep_the_values_that_the_user_wrote(
+    labels: pd.DataFrame, classes: list[object]
+) -> None:
     target = fit(labels)
     assert target.classes == classes
     assert [type(value) for value in target.classes] == [type(value) for value in classes]
@@ -48,7 +50,9 @@ def test_classes_keep_the_values_that_the_user_wrote(labels: pd.DataFrame, class
     assert [type(value) for value in config["classes"]] == [type(value) for value in classes]
 
 
-@pytest.mark.parametrize("values", [["b", "a", "c"], [30, 1, 7], [True, False, True], [0.5, 1.0, 2.5]])
+@pytest.mark.parametrize(
+    "values", [["b", "a", "c"], [30, 1, 7], [True, False, True], [0.5, 1.0, 2.5]]
+)
 def test_codes_decode_to_the_labels(values: list[object]) -> None:
     labels = frame(*values)
     target = fit(labels)
@@ -65,7 +69,13 @@ def test_order_of_rows_does_not_change_the_classes() -> None:
 
 def test_missing_labels_are_minus_one() -> None:
     target = fit(frame("a", "b"))
-    assert target.encode(frame("b", None, "", np.nan, "a", dtype="object")).tolist() == [1, -1, -1, -1, 0]
+    assert target.encode(frame("b", None, "", np.nan, "a", dtype="object")).tolist() == [
+        1,
+        -1,
+        -1,
+        -1,
+        0,
+    ]
     assert target.encode(pd.DataFrame({"fault": [np.nan, np.nan]})).tolist() == [-1, -1]
 
 
@@ -100,25 +110,35 @@ def test_weights_of_classes_written_as_text_are_found() -> None:
 
 
 def test_weight_of_an_unknown_class_is_refused() -> None:
-    with pytest.raises(DataError, match=r"`fault.class_weight` must name classes .*got 'leek'. Did you mean 'leak'"):
+    with pytest.raises(
+        DataError, match=r"`fault.class_weight` must name classes .*got 'leek'. Did you mean 'leak'"
+    ):
         fit(frame("leak", "none"), class_weight={"leek": 2.0})
 
 
-@pytest.mark.parametrize("bad", ["balance", {"a": 0.0}, {"a": -1}, {"a": True}, {"a": float("inf")}, 3, {"a": "b"}])
+@pytest.mark.parametrize(
+    "bad", ["balance", {"a": 0.0}, {"a": -1}, {"a": True}, {"a": float("inf")}, 3, {"a": "b"}]
+)
 def test_impossible_class_weights_are_refused(bad: object) -> None:
-    with pytest.raises(ParameterError, match=r'`fault.class_weight` must be None, "balanced" or a weight above 0'):
+    with pytest.raises(
+        ParameterError, match=r'`fault.class_weight` must be None, "balanced" or a weight above 0'
+    ):
         Classification("fault", class_weight=bad).check("fault")
 
 
 def test_mean_of_classes_is_refused() -> None:
-    with pytest.raises(ParameterError, match=r"`fault.label_at` must be 'end', 'start', 'majority' or 'any'"):
+    with pytest.raises(
+        ParameterError, match=r"`fault.label_at` must be 'end', 'start', 'majority' or 'any'"
+    ):
         Classification("fault", label_at="mean").check("fault")  # type: ignore[arg-type]
 
 
 def test_unseen_class_teaches_nothing_warns_and_counts_as_wrong() -> None:
     target = fit(frame("a", "b", "b"))
     labels = frame("b", "odd", "b", None)
-    with pytest.warns(MultitideWarning, match=r"`fault` has classes that training has not seen: 'odd'"):
+    with pytest.warns(
+        MultitideWarning, match=r"`fault` has classes that training has not seen: 'odd'"
+    ):
         assert target.encode(labels).tolist() == [1, -1, 1, -1]
     certain = np.tile([0.0, 1.0], (4, 1))
     with pytest.warns(MultitideWarning, match="'odd'") as caught:
@@ -126,7 +146,11 @@ def test_unseen_class_teaches_nothing_warns_and_counts_as_wrong() -> None:
     assert len(caught) == 1
     assert table.loc["accuracy", "value"] == pytest.approx(2 / 3)
     assert table.loc["balanced_accuracy", "value"] == pytest.approx(1 / 2)
-    assert table.loc["n_labelled"].eq(3).all() if "n_labelled" in table.index else (table["n_labelled"] == 3).all()
+    assert (
+        table.loc["n_labelled"].eq(3).all()
+        if "n_labelled" in table.index
+        else (table["n_labelled"] == 3).all()
+    )
     assert table.loc["log_loss", "value"] == pytest.approx(-np.log(np.finfo(np.float32).eps) / 3)
     losses = target.row_losses(labels, certain)
     assert losses[1] > 10
@@ -135,18 +159,34 @@ def test_unseen_class_teaches_nothing_warns_and_counts_as_wrong() -> None:
 
 
 def test_predictions_have_the_dtype_of_the_classes() -> None:
-    for labels, dtype in [(frame(1, np.nan, 5), "int64"), (frame(True, False), "bool"), (frame("a", "b"), "str")]:
+    for labels, dtype in [
+        (frame(1, np.nan, 5), "int64"),
+        (frame(True, False), "bool"),
+        (frame("a", "b"), "str"),
+    ]:
         assert str(fit(labels).to_frame(np.eye(2))["fault"].dtype) == dtype
 
 
 @pytest.mark.parametrize(
     ("labels", "match"),
     [
-        (frame("a", "a", None), r"`fault` must have at least two classes; got only 'a' in 2 labelled rows. Leave"),
-        (frame(None, np.nan, dtype="object"), r"`fault` must have a label in some row; got none in 2 rows. Leave"),
+        (
+            frame("a", "a", None),
+            r"`fault` must have at least two classes; got only 'a' in 2 labelled rows. Leave",
+        ),
+        (
+            frame(None, np.nan, dtype="object"),
+            r"`fault` must have a label in some row; got none in 2 rows. Leave",
+        ),
         (frame(1.0, np.inf), r"`fault` must hold text, booleans or finite numbers; got inf"),
-        (frame(pd.Timestamp("2020-01-01"), pd.Timestamp("2021-01-01")), r"`fault` must hold text, .* got Timestamp"),
-        (frame(*np.linspace(0, 1, 40)), r"`fault` must have classes that repeat; got 40 different labels in 40 rows"),
+        (
+            frame(pd.Timestamp("2020-01-01"), pd.Timestamp("2021-01-01")),
+            r"`fault` must hold text, .* got Timestamp",
+        ),
+        (
+            frame(*np.linspace(0, 1, 40)),
+            r"`fault` must have classes that repeat; got 40 different labels in 40 rows",
+        ),
     ],
 )
 def test_labels_that_are_no_classes_are_refused(labels: pd.DataFrame, match: str) -> None:

@@ -56,12 +56,16 @@ def test_a_missing_label_does_not_turn_classes_into_numbers(seed: int) -> None:
 
 
 def test_every_column_becomes_a_task() -> None:
-    assert [(task.name, task.kind) for task in infer_tasks(Y)] == [(name, kind) for name, (_, kind) in COLUMNS.items()]
+    assert [(task.name, task.kind) for task in infer_tasks(Y)] == [
+        (name, kind) for name, (_, kind) in COLUMNS.items()
+    ]
 
 
 def test_declared_tasks_stay_as_they_are_and_names_get_a_kind() -> None:
     declared = Regression("few whole", loss="mae", lead=3)
-    tasks = resolve_tasks([declared, "text", Auto("ten whole", column="other", label_at="start", lead=2)], Y)
+    tasks = resolve_tasks(
+        [declared, "text", Auto("ten whole", column="other", label_at="start", lead=2)], Y
+    )
     assert tasks[0] is declared
     assert tasks[1:] == [
         Classification("text"),
@@ -71,14 +75,19 @@ def test_declared_tasks_stay_as_they_are_and_names_get_a_kind() -> None:
 
 def test_a_mean_of_an_undeclared_task_is_a_number() -> None:
     for name in ("few whole", "boolean"):
-        assert resolve_tasks([Auto(name, label_at="mean")], Y) == [Regression(name, label_at="mean")]
+        assert resolve_tasks([Auto(name, label_at="mean")], Y) == [
+            Regression(name, label_at="mean")
+        ]
     with pytest.raises(DataError, match=r"`text` must hold finite numbers; got 'a', 'b'"):
         resolve_tasks([Auto("text", label_at="mean")], Y)
 
 
 def test_what_was_inferred_and_left_out_is_said(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger="multitide"):
-        resolve_tasks(["text", "fractions", Regression("few whole")], Y[["text", "fractions", "few whole", "boolean"]])
+        resolve_tasks(
+            ["text", "fractions", Regression("few whole")],
+            Y[["text", "fractions", "few whole", "boolean"]],
+        )
     assert caplog.messages == [
         "`text` is a classification by its labels (text of 2 distinct values).",
         '`fractions` is a regression by its labels (numbers that are not whole). Else: kind = "classification".',
@@ -131,17 +140,26 @@ def test_description_says_what_why_and_how_to_change_it() -> None:
 
 def test_many_classes_are_described_by_the_most_frequent() -> None:
     y = pd.DataFrame({"state": list("abcdefgh") * 5 + ["h"]})
-    assert describe_tasks(None, y)["values"][0] == "h (6), a (5), b (5), c (5), d (5), e (5) and 2 more"
+    assert (
+        describe_tasks(None, y)["values"][0]
+        == "h (6), a (5), b (5), c (5), d (5), e (5) and 2 more"
+    )
 
 
 @pytest.mark.parametrize(
     ("spec", "match"),
     [
-        (["txt"], r"`tasks` must name columns of `y`, one of 'text', .*; got 'txt'. Did you mean 'text'\?"),
+        (
+            ["txt"],
+            r"`tasks` must name columns of `y`, one of 'text', .*; got 'txt'. Did you mean 'text'\?",
+        ),
         (["text", Regression("text")], r"`tasks` must have names that differ; got 'text' twice"),
         ([], r"`tasks` must name at least one column of `y`; got none"),
         ([3], r"`tasks` must hold names or tasks such as Regression\('load'\); got 3"),
-        ([Regression("text", lead=-1)], r"`tasks.text.lead` must be greater than or equal to 0; got -1"),
+        (
+            [Regression("text", lead=-1)],
+            r"`tasks.text.lead` must be greater than or equal to 0; got -1",
+        ),
     ],
 )
 def test_wrong_tasks_are_refused(spec: Any, match: str) -> None:
@@ -154,15 +172,28 @@ def test_all_problems_come_in_one_message() -> None:
         resolve_tasks(["txt", Regression("few whole", loss="mse", delta=-1), "boolen"], Y)
     assert len(str(parameters.value).splitlines()) == 3
     with pytest.raises(DataError) as data:
-        resolve_tasks([Regression("text"), Classification("constant"), "empty"], Y.assign(constant=1, empty=np.nan))
-    assert [line.split()[0] for line in str(data.value).splitlines()] == ["`text`", "`constant`", "`empty`"]
+        resolve_tasks(
+            [Regression("text"), Classification("constant"), "empty"],
+            Y.assign(constant=1, empty=np.nan),
+        )
+    assert [line.split()[0] for line in str(data.value).splitlines()] == [
+        "`text`",
+        "`constant`",
+        "`empty`",
+    ]
 
 
 @pytest.mark.parametrize(
     ("y", "match"),
     [
-        (pd.DataFrame({0: [1.5, 2]}), r"`y` must have text as column names; got 0. Use y.rename\(columns=str\)"),
-        (pd.DataFrame([[1.5, 2]], columns=["a", "a"]), r"`y` must have each column once; got 'a' more than once"),
+        (
+            pd.DataFrame({0: [1.5, 2]}),
+            r"`y` must have text as column names; got 0. Use y.rename\(columns=str\)",
+        ),
+        (
+            pd.DataFrame([[1.5, 2]], columns=["a", "a"]),
+            r"`y` must have each column once; got 'a' more than once",
+        ),
         (pd.DataFrame(), r"`tasks` must name at least one column of `y`; got none"),
     ],
 )
@@ -172,16 +203,24 @@ def test_wrong_label_tables_are_refused(y: pd.DataFrame, match: str) -> None:
 
 
 def test_a_task_without_labels_is_told_where_labels_go() -> None:
-    with pytest.raises(ParameterError, match=r"columns of `y`, which has none; got 'load'. Give `y` to Samples"):
+    with pytest.raises(
+        ParameterError, match=r"columns of `y`, which has none; got 'load'. Give `y` to Samples"
+    ):
         resolve_tasks(["load"], pd.DataFrame(index=range(3)))
 
 
 @pytest.mark.parametrize(
     ("labels", "match"),
     [
-        (pd.Series([None, np.nan], dtype="object"), r"`labels` must have a label in some row; got none in 2 rows"),
+        (
+            pd.Series([None, np.nan], dtype="object"),
+            r"`labels` must have a label in some row; got none in 2 rows",
+        ),
         (pd.Series([1.0, np.inf]), r"`labels` must hold text, booleans or finite numbers; got inf"),
-        (pd.Series(pd.to_datetime(["2020-01-01", "2021-01-01"])), r"`labels` must hold text, .*got Timestamp"),
+        (
+            pd.Series(pd.to_datetime(["2020-01-01", "2021-01-01"])),
+            r"`labels` must hold text, .*got Timestamp",
+        ),
     ],
 )
 def test_labels_without_a_kind_are_refused(labels: pd.Series, match: str) -> None:
@@ -190,7 +229,9 @@ def test_labels_without_a_kind_are_refused(labels: pd.Series, match: str) -> Non
 
 
 def test_an_undeclared_task_cannot_learn() -> None:
-    with pytest.raises(ParameterError, match=r"`a.kind` must be known before it learns; call `resolve_tasks` first"):
+    with pytest.raises(
+        ParameterError, match=r"`a.kind` must be known before it learns; call `resolve_tasks` first"
+    ):
         Auto("a").fit_target(pd.DataFrame({"a": [1, 2]}))
 
 
@@ -221,13 +262,22 @@ def test_a_configuration_says_no_more_than_it_has_to() -> None:
     ("config", "match"),
     [
         ({"kind": "regression"}, r"`tasks.\?.name` must be given"),
-        ({"name": "a", "kind": "regresion"}, r"`tasks.a.kind` must be one of .*'regresion'. Did you mean 'regression'"),
-        ({"name": "a", "kind": "regression", "los": "mae"}, r"`tasks.a` has no parameter 'los'. Did you mean 'loss'"),
+        (
+            {"name": "a", "kind": "regresion"},
+            r"`tasks.a.kind` must be one of .*'regresion'. Did you mean 'regression'",
+        ),
+        (
+            {"name": "a", "kind": "regression", "los": "mae"},
+            r"`tasks.a` has no parameter 'los'. Did you mean 'loss'",
+        ),
         (
             {"name": "a", "loss": "mae"},
             r"(?s)`tasks.a` has no parameter 'loss'.*`tasks.a.loss` needs kind = .*\"regression\"",
         ),
-        ({"name": "a", "lead": -1, "label_at": "middle"}, r"(?s)`tasks.a.label_at` must be .*`tasks.a.lead` must be"),
+        (
+            {"name": "a", "lead": -1, "label_at": "middle"},
+            r"(?s)`tasks.a.label_at` must be .*`tasks.a.lead` must be",
+        ),
     ],
 )
 def test_wrong_configurations_are_refused(config: dict[str, Any], match: str) -> None:

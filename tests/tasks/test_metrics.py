@@ -29,7 +29,9 @@ def probabilities(n: int, n_classes: int, seed: int) -> np.ndarray:
 
 @pytest.mark.parametrize("n_classes", [2, 4])
 @pytest.mark.parametrize("seed", range(5))
-def test_classification_metrics_are_scikit_learns_on_the_labelled_rows(n_classes: int, seed: int) -> None:
+def test_classification_metrics_are_scikit_learns_on_the_labelled_rows(
+    n_classes: int, seed: int
+) -> None:
     rng = np.random.default_rng(seed)
     truth = rng.integers(n_classes, size=200)
     truth[:n_classes] = range(n_classes)
@@ -54,7 +56,9 @@ def test_classification_metrics_are_scikit_learns_on_the_labelled_rows(n_classes
     }
     table = target.metrics(labels, guess)
     found = values_of(table)
-    assert found.pop("loss") == pytest.approx(expected["log_loss"] / float(target.trivial_loss), rel=1e-5)
+    assert found.pop("loss") == pytest.approx(
+        expected["log_loss"] / float(target.trivial_loss), rel=1e-5
+    )
     assert found == pytest.approx(expected, rel=1e-5)
     assert (table["n_labelled"] == (~missing).sum()).all()
 
@@ -70,7 +74,9 @@ def test_regression_metrics_are_scikit_learns_on_the_labelled_rows(seed: int) ->
     table = Regression("y", loss="mae").fit_target(labels).metrics(labels, guess)
     known, p = truth[~missing], guess[~missing]
     found = values_of(table)
-    assert found.pop("loss") == pytest.approx(np.abs(known - p).mean() / np.abs(known - np.median(known)).mean())
+    assert found.pop("loss") == pytest.approx(
+        np.abs(known - p).mean() / np.abs(known - np.median(known)).mean()
+    )
     assert found == pytest.approx(
         {
             "rmse": sk.root_mean_squared_error(known, p),
@@ -104,7 +110,9 @@ def test_one_class_on_a_side_leaves_rankings_undefined(n_classes: int) -> None:
 def test_ranking_of_several_classes_is_the_mean_over_those_present() -> None:
     codes, p = np.array([0, 0, 2, 2, 0]), probabilities(5, 3, 1)
     found = classification_metrics(codes, p)
-    assert found["roc_auc"] == pytest.approx(np.mean([sk.roc_auc_score(codes == c, p[:, c]) for c in (0, 2)]))
+    assert found["roc_auc"] == pytest.approx(
+        np.mean([sk.roc_auc_score(codes == c, p[:, c]) for c in (0, 2)])
+    )
 
 
 def test_certain_and_wrong_has_a_finite_log_loss() -> None:
@@ -115,7 +123,9 @@ def test_certain_and_wrong_has_a_finite_log_loss() -> None:
 
 def test_first_row_is_the_headline_and_directions_are_known() -> None:
     labels = pd.DataFrame({"y": [0.5, 1.0, 1.5]})
-    assert list(Regression("y").fit_target(labels).metrics(labels, labels["y"].to_numpy())["metric"]) == [
+    assert list(
+        Regression("y").fit_target(labels).metrics(labels, labels["y"].to_numpy())["metric"]
+    ) == [
         *REGRESSION,
         "loss",
     ]
@@ -124,5 +134,12 @@ def test_first_row_is_the_headline_and_directions_are_known() -> None:
     assert CLASSIFICATION[0] == "accuracy"
     assert REGRESSION[0] == "rmse"
     scorers = [name for name in HIGHER_IS_BETTER if name in get_scorer_names()]
-    assert scorers == ["accuracy", "balanced_accuracy", "f1_macro", "roc_auc", "average_precision", "r2"]
+    assert scorers == [
+        "accuracy",
+        "balanced_accuracy",
+        "f1_macro",
+        "roc_auc",
+        "average_precision",
+        "r2",
+    ]
     assert all(HIGHER_IS_BETTER[name] for name in scorers)

@@ -49,7 +49,9 @@ def test_very_small_and_very_large_labels_neither_vanish_nor_overflow(size: floa
     target = fit(frame(*values))
     codes = target.encode(frame(*values))
     assert codes.std() == pytest.approx(1, rel=1e-5)
-    np.testing.assert_allclose(target(torch.from_numpy(codes)[:, None]).numpy(), values, rtol=1e-5, atol=1e-6 * size)
+    np.testing.assert_allclose(
+        target(torch.from_numpy(codes)[:, None]).numpy(), values, rtol=1e-5, atol=1e-6 * size
+    )
 
 
 @pytest.mark.parametrize("delta", [0.01, 0.5, 1.0, 50.0])
@@ -62,7 +64,9 @@ def test_best_constant_of_hubers_loss_is_where_a_minimiser_finds_it(delta: float
         size = np.abs(codes - constant)
         return float(np.where(size <= delta, size**2 / 2, delta * (size - delta / 2)).mean())
 
-    best = minimize_scalar(mean_loss, bounds=(codes.min(), codes.max()), method="bounded", options={"xatol": 1e-9})
+    best = minimize_scalar(
+        mean_loss, bounds=(codes.min(), codes.max()), method="bounded", options={"xatol": 1e-9}
+    )
     assert float(target.bias) == pytest.approx(best.x, abs=1e-3 if delta < 0.1 else 1e-5)
     assert float(target.trivial_loss) == pytest.approx(best.fun, rel=1e-5)
 
@@ -70,7 +74,9 @@ def test_best_constant_of_hubers_loss_is_where_a_minimiser_finds_it(delta: float
 def test_best_constants_are_mean_and_median_in_the_users_units() -> None:
     values = np.random.default_rng(2).lognormal(size=301)
     assert fit(frame(*values)).constant(2) == pytest.approx(np.full(2, values.mean()), rel=1e-6)
-    assert fit(frame(*values), loss="mae").constant(1)[0] == pytest.approx(np.median(values), rel=1e-6)
+    assert fit(frame(*values), loss="mae").constant(1)[0] == pytest.approx(
+        np.median(values), rel=1e-6
+    )
 
 
 def test_losses_do_not_depend_on_the_units() -> None:
@@ -79,7 +85,9 @@ def test_losses_do_not_depend_on_the_units() -> None:
     for loss in ("mse", "mae", "huber"):
         here, there = fit(frame(*values), loss=loss), fit(frame(*(1e6 - 1e4 * values)), loss=loss)
         one = here.mean_loss(output, torch.from_numpy(here.encode(frame(*values))))
-        other = there.mean_loss(-output, torch.from_numpy(there.encode(frame(*(1e6 - 1e4 * values)))))
+        other = there.mean_loss(
+            -output, torch.from_numpy(there.encode(frame(*(1e6 - 1e4 * values))))
+        )
         torch.testing.assert_close(one, other)
 
 
@@ -89,12 +97,17 @@ def test_losses_do_not_depend_on_the_units() -> None:
         (frame(1, 2, 4), [1, 2, 4]),
         (frame(True, False, True), [1, 0, 1]),
         (frame(1, None, 4, dtype="Int64"), [1, np.nan, 4]),
-        (frame(1.5, "", "2.5", None, Decimal("0.25"), dtype="object"), [1.5, np.nan, 2.5, np.nan, 0.25]),
+        (
+            frame(1.5, "", "2.5", None, Decimal("0.25"), dtype="object"),
+            [1.5, np.nan, 2.5, np.nan, 0.25],
+        ),
         (frame("1", " ", "2.5e3"), [1, np.nan, 2500]),
         (frame(1, 2, 1, dtype="category"), [1, 2, 1]),
     ],
 )
-def test_numbers_are_read_however_they_are_stored(labels: pd.DataFrame, numbers: list[float]) -> None:
+def test_numbers_are_read_however_they_are_stored(
+    labels: pd.DataFrame, numbers: list[float]
+) -> None:
     target = fit(labels)
     decoded = target(torch.from_numpy(target.encode(labels))[:, None]).numpy()
     np.testing.assert_allclose(decoded, numbers, rtol=1e-6, atol=1e-6)
@@ -110,11 +123,23 @@ def test_numbers_are_read_however_they_are_stored(labels: pd.DataFrame, numbers:
         (frame(0.1 + 0.2, 0.3), r"`load` must have labels that differ; got only 0.3 in 2"),
         (frame(0.0, 0.0), r"`load` must have labels that differ; got only 0 in 2"),
         (frame(3.0, None), r"`load` must have labels that differ; got only 3 in 1"),
-        (frame(np.nan, np.nan), r"`load` must have a label in some row; got none in 2 rows. Leave the task out"),
-        (frame(1.0, np.inf, 2.0), r"`load` must hold finite numbers; got inf. Blank what nobody measured"),
-        (frame("abc", "1.5"), r"`load` must hold finite numbers; got 'abc'. Blank .* or declare .* classification"),
+        (
+            frame(np.nan, np.nan),
+            r"`load` must have a label in some row; got none in 2 rows. Leave the task out",
+        ),
+        (
+            frame(1.0, np.inf, 2.0),
+            r"`load` must hold finite numbers; got inf. Blank what nobody measured",
+        ),
+        (
+            frame("abc", "1.5"),
+            r"`load` must hold finite numbers; got 'abc'. Blank .* or declare .* classification",
+        ),
         (frame(*"abcdefg"), r"got 'a', 'b', 'c', 'd', 'e' and 2 more"),
-        (frame(pd.Timestamp("2020-01-01"), pd.Timestamp("2021-01-01")), r"must hold finite numbers; got Timestamp"),
+        (
+            frame(pd.Timestamp("2020-01-01"), pd.Timestamp("2021-01-01")),
+            r"must hold finite numbers; got Timestamp",
+        ),
     ],
 )
 def test_labels_that_are_no_numbers_are_refused(labels: pd.DataFrame, match: str) -> None:
@@ -130,7 +155,9 @@ def test_text_is_refused_at_evaluation_too() -> None:
         target.metrics(frame(np.inf, 2.0), np.zeros(2))
 
 
-@pytest.mark.parametrize("parameters", [{"loss": "rmse"}, {"delta": 0}, {"delta": -1.0}, {"delta": float("inf")}])
+@pytest.mark.parametrize(
+    "parameters", [{"loss": "rmse"}, {"delta": 0}, {"delta": -1.0}, {"delta": float("inf")}]
+)
 def test_impossible_parameters_are_refused(parameters: dict[str, object]) -> None:
     with pytest.raises(ParameterError, match=f"`load.{next(iter(parameters))}` must be"):
         Regression("load", **parameters).check("load")  # type: ignore[arg-type]

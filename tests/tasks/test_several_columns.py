@@ -44,7 +44,9 @@ TASKS = [NEXT, OBJECTS, Classification("wind")]
 def table() -> pd.DataFrame:
     """Two series of 150 hours, the first with a gap; labels missing in places."""
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame({"machine": np.repeat(["a", "b"], 150), "time": np.tile(np.arange(150), 2)})
+    frame = pd.DataFrame(
+        {"machine": np.repeat(["a", "b"], 150), "time": np.tile(np.arange(150), 2)}
+    )
     frame.loc[60:149, "time"] += 5
     frame["load"] = np.sin(np.arange(300) / 4) * 10 + 50 + rng.normal(size=300)
     frame["noise"] = rng.normal(size=300)
@@ -61,12 +63,16 @@ def read(table: pd.DataFrame, tasks: Any = TASKS, **options: Any) -> Samples:
     return read_table(table, tasks=tasks, series="machine", time="time", window=12, **options)
 
 
-def test_a_forecast_makes_its_labels_from_the_column_which_may_be_a_channel(table: pd.DataFrame) -> None:
+def test_a_forecast_makes_its_labels_from_the_column_which_may_be_a_channel(
+    table: pd.DataFrame,
+) -> None:
     samples = read(table)
     assert list(samples.y) == ["load[+1]", "load[+2]", "load[+3]", "person", "car", "wind"]
     assert samples.channels == ("load", "noise")  # its past is an input
     values = table["load"].to_numpy()
-    segment = np.repeat([0, 1, 2], [60, 90, 150])  # no label lies across the gap or in the next series
+    segment = np.repeat(
+        [0, 1, 2], [60, 90, 150]
+    )  # no label lies across the gap or in the next series
     for i, (start, length) in enumerate(zip(samples.starts, samples.lengths, strict=True)):
         end = start + length - 1
         for step in (1, 2, 3):
@@ -88,19 +94,25 @@ def test_a_lead_moves_all_steps(table: pd.DataFrame) -> None:
 def test_splits_by_time_are_purged_by_window_and_horizon(table: pd.DataFrame) -> None:
     samples = read(table[table["machine"] == "b"].drop(columns="machine").assign(machine="b"))
     split = Splitter(by="time", test=0.3, validation=0.2).split(samples)
-    span = {side: (samples.starts[i], samples.starts[i] + 11 + 3) for side, i in vars(split).items()}
+    span = {
+        side: (samples.starts[i], samples.starts[i] + 11 + 3) for side, i in vars(split).items()
+    }
     assert not touches(*span["train"], *span["test"]).any()
     assert not touches(*span["train"], *span["validation"]).any()
 
 
 def test_a_forecast_needs_a_window(table: pd.DataFrame) -> None:
-    with pytest.raises(ParameterError, match=r"`window` must be given for a forecast of 'load'") as error:
+    with pytest.raises(
+        ParameterError, match=r"`window` must be given for a forecast of 'load'"
+    ) as error:
         read_table(table, tasks=[NEXT], series="machine", time="time")
     assert str(error.value).count("\n") == 0
 
 
 @pytest.mark.parametrize("keep", ["joint", "per_task"])
-def test_all_kinds_learn_beside_each_other_and_survive_saving(table: pd.DataFrame, tmp_path: Path, keep: str) -> None:
+def test_all_kinds_learn_beside_each_other_and_survive_saving(
+    table: pd.DataFrame, tmp_path: Path, keep: str
+) -> None:
     tasks = [*TASKS, Regression("level", loss="quantile")]
     samples = read(table.assign(level=table["noise"] * 100), tasks)
     estimator = small(tasks=tasks, keep=keep, max_epochs=2).fit(samples)
@@ -120,7 +132,9 @@ def test_all_kinds_learn_beside_each_other_and_survive_saving(table: pd.DataFram
     found = MultiTaskEstimator.load(estimator.save(tmp_path / "model"))
     pd.testing.assert_frame_equal(found.predict(samples), predicted)
     pd.testing.assert_frame_equal(found.evaluate(samples), estimator.evaluate(samples))
-    again = read_like(found.reading_, table.drop(columns=["person", "car", "wind"]), need_labels=False)
+    again = read_like(
+        found.reading_, table.drop(columns=["person", "car", "wind"]), need_labels=False
+    )
     pd.testing.assert_frame_equal(found.predict(again), predicted)
     assert again.y["person"].isna().all()
 
@@ -132,11 +146,15 @@ def test_figures_are_those_of_scikit_learn(table: pd.DataFrame) -> None:
     predicted, p = estimator.predict(samples), estimator.predict_proba(samples)["objects"]
     truth, guess = samples.y[NEXT.columns].to_numpy(), predicted[NEXT.columns].to_numpy()
     known = ~np.isnan(truth)
-    assert figures["load", "rmse"] == pytest.approx(sk.root_mean_squared_error(truth[known], guess[known]))
+    assert figures["load", "rmse"] == pytest.approx(
+        sk.root_mean_squared_error(truth[known], guess[known])
+    )
     last = np.tile(samples.extra["load[last]"].to_numpy()[:, None], (1, 3))
     naive = sk.mean_squared_error(truth[known], last[known])
     assert figures["load", "persistence_rmse"] == pytest.approx(np.sqrt(naive))
-    assert figures["load", "skill"] == pytest.approx(1 - sk.mean_squared_error(truth[known], guess[known]) / naive)
+    assert figures["load", "skill"] == pytest.approx(
+        1 - sk.mean_squared_error(truth[known], guess[known]) / naive
+    )
     scores: dict[str, list[float]] = {"f1_macro": [], "roc_auc": [], "average_precision": []}
     wrong = []
     for column, yes in (("person", "yes"), ("car", True)):
@@ -151,7 +169,9 @@ def test_figures_are_those_of_scikit_learn(table: pd.DataFrame) -> None:
     wrongs = pd.concat(wrong, axis=1).astype(float)
     assert figures["objects", "hamming_loss"] == pytest.approx(np.nanmean(wrongs.to_numpy()))
     some = wrongs.notna().any(axis=1)
-    assert figures["objects", "exact_match"] == pytest.approx((wrongs[some].fillna(0).sum(axis=1) == 0).mean())
+    assert figures["objects", "exact_match"] == pytest.approx(
+        (wrongs[some].fillna(0).sum(axis=1) == 0).mean()
+    )
 
 
 def test_figures_of_quantiles_are_those_of_scikit_learn() -> None:
@@ -163,7 +183,9 @@ def test_figures_of_quantiles_are_those_of_scikit_learn() -> None:
     known = y["load"].notna().to_numpy()
     truth, guess = y["load"][known], decoded[known]
     figures = target.metrics(y, decoded).set_index("metric")["value"]
-    pinball = [sk.mean_pinball_loss(truth, guess[:, i], alpha=level) for i, level in enumerate(levels)]
+    pinball = [
+        sk.mean_pinball_loss(truth, guess[:, i], alpha=level) for i, level in enumerate(levels)
+    ]
     assert figures["pinball"] == pytest.approx(np.mean(pinball))
     inside = [low <= label <= high for label, (low, _, high) in zip(truth, guess, strict=True)]
     assert 0 < figures["coverage"] < 1 and figures["coverage"] == pytest.approx(np.mean(inside))
@@ -194,25 +216,44 @@ def test_lines_and_trees_refuse_what_they_do_not_answer(table: pd.DataFrame, tas
     split, target = shuffled(len(samples)), task.fit_target(samples.y[task.columns])
     with pytest.raises(ParameterError, match=wanted):
         BASELINES["linear"]().answer(samples, split, target)
-    with pytest.raises(ParameterError, match=rf"`boosting` must have .* got the task '{task.name}'"):
+    with pytest.raises(
+        ParameterError, match=rf"`boosting` must have .* got the task '{task.name}'"
+    ):
         BASELINES["boosting"]().answer(samples, split, target)
 
 
-def test_conditions_refuse_what_their_linear_heads_do_not_answer_before_any_training(table: pd.DataFrame) -> None:
+def test_conditions_refuse_what_their_linear_heads_do_not_answer_before_any_training(
+    table: pd.DataFrame,
+) -> None:
     samples = read(table)
     wanted = r"linear heads of `conditions`; got 'load' \(forecast\), 'objects' \(multi_label\)\. Leave them out"
     with pytest.raises(ParameterError, match=wanted):
-        compare(samples, TASKS, split=shuffled(len(samples)), estimator=small(), conditions=True, n_jobs=1, verbose=0)
+        compare(
+            samples,
+            TASKS,
+            split=shuffled(len(samples)),
+            estimator=small(),
+            conditions=True,
+            n_jobs=1,
+            verbose=0,
+        )
 
 
-@pytest.mark.parametrize("task", [Classification("wind", loss="focal"), Classification("wind", label_smoothing=0.2)])
-def test_lines_answer_classes_by_their_cross_entropy_whatever_the_loss(table: pd.DataFrame, task: Any) -> None:
+@pytest.mark.parametrize(
+    "task", [Classification("wind", loss="focal"), Classification("wind", label_smoothing=0.2)]
+)
+def test_lines_answer_classes_by_their_cross_entropy_whatever_the_loss(
+    table: pd.DataFrame, task: Any
+) -> None:
     samples = read(table, [task], channels=["load"])
     vectors = np.nan_to_num(samples.gather(slice(None)).reshape(len(samples), -1))
     heads, plain = (
-        LinearHeads([t], strengths=[0.1]).fit(vectors, samples.y) for t in (task, Classification("wind"))
+        LinearHeads([t], strengths=[0.1]).fit(vectors, samples.y)
+        for t in (task, Classification("wind"))
     )
-    pd.testing.assert_frame_equal(heads.predict_proba(vectors)["wind"], plain.predict_proba(vectors)["wind"])
+    pd.testing.assert_frame_equal(
+        heads.predict_proba(vectors)["wind"], plain.predict_proba(vectors)["wind"]
+    )
 
 
 def test_labels_of_several_columns_count_by_task_and_hide_by_answer(table: pd.DataFrame) -> None:
@@ -222,7 +263,10 @@ def test_labels_of_several_columns_count_by_task_and_hide_by_answer(table: pd.Da
     split = shuffled(len(samples))
     counts = split.counts(labelled(TASKS, y))
     for task in TASKS:
-        assert counts.loc[task.name, "train"] == y.iloc[split.train][task.columns].notna().any(axis=1).sum()
+        assert (
+            counts.loc[task.name, "train"]
+            == y.iloc[split.train][task.columns].notna().any(axis=1).sum()
+        )
     assert counts.loc["objects", "train"] > y.iloc[split.train]["person"].notna().sum()
     few, more = (keep_share(samples, TASKS, split, share) for share in (0.02, 0.3))
     for hidden in (few, more):
@@ -240,12 +284,20 @@ def test_a_forecast_on_arrays_finds_the_last_value_in_the_channel_of_its_name() 
     y = pd.DataFrame({"load[+1]": [6.0, 12.0, 18.0, 24.0]})
     task = Forecast("load")
     assert last_values(Samples.from_arrays(X, y), task) is None
-    assert last_values(Samples.from_arrays(X, y, channels=["noise", "load"]), task).tolist() == [5, 10, 17, 23]  # type: ignore[union-attr]
+    assert last_values(Samples.from_arrays(X, y, channels=["noise", "load"]), task).tolist() == [
+        5,
+        10,
+        17,
+        23,
+    ]  # type: ignore[union-attr]
 
 
 def test_answers_other_than_yes_and_no_are_refused() -> None:
     y = pd.DataFrame({"person": ["yes", "no", None], "car": ["y", "n", "maybe"]})
-    with pytest.raises(DataError, match=r"`objects`: `car` must hold two answers, yes and no; got 'y', 'n', 'maybe'"):
+    with pytest.raises(
+        DataError,
+        match=r"`objects`: `car` must hold two answers, yes and no; got 'y', 'n', 'maybe'",
+    ):
         OBJECTS.fit_target(y)
     target = OBJECTS.fit_target(y.replace("maybe", None))
     with pytest.raises(DataError, match=r"`objects`: `car` must hold 'n' or 'y'; got 'maybe'"):
@@ -261,11 +313,23 @@ def test_the_value_that_means_yes_can_be_named() -> None:
 @pytest.mark.parametrize(
     ("task", "match"),
     [
-        (MultiLabel("objects"), r"`objects.columns` must be a list of at least two different columns"),
-        (MultiLabel("objects", columns=["a", "a"]), r"`objects.columns` must be a list of at least two different"),
+        (
+            MultiLabel("objects"),
+            r"`objects.columns` must be a list of at least two different columns",
+        ),
+        (
+            MultiLabel("objects", columns=["a", "a"]),
+            r"`objects.columns` must be a list of at least two different",
+        ),
         (Forecast("load", horizon=0), r"`load.horizon` must be greater than or equal to 1; got 0"),
-        (Regression("load", quantiles=(0.9, 0.5)), r"`load.quantiles` must be ascending numbers between 0 and 1, 0.5"),
-        (Classification("wind", label_smoothing=1.0), r"`wind.label_smoothing` must be less than 1; got 1"),
+        (
+            Regression("load", quantiles=(0.9, 0.5)),
+            r"`load.quantiles` must be ascending numbers between 0 and 1, 0.5",
+        ),
+        (
+            Classification("wind", label_smoothing=1.0),
+            r"`wind.label_smoothing` must be less than 1; got 1",
+        ),
     ],
 )
 def test_wrong_parameters_are_refused(task: Any, match: str) -> None:
@@ -275,7 +339,9 @@ def test_wrong_parameters_are_refused(task: Any, match: str) -> None:
 
 def test_tasks_do_not_share_columns(table: pd.DataFrame) -> None:
     samples = read(table)
-    with pytest.raises(ParameterError, match=r"`tasks` must not share columns of `y`; got 'person' in two tasks"):
+    with pytest.raises(
+        ParameterError, match=r"`tasks` must not share columns of `y`; got 'person' in two tasks"
+    ):
         describe_tasks([OBJECTS, MultiLabel("others", columns=["person", "wind"])], samples.y)
 
 
@@ -294,7 +360,14 @@ def test_a_study_measures_them_beside_the_last_value(table: pd.DataFrame, tmp_pa
     split = Splitter(by="random", test=0.3, validation=0.2)
     with pytest.warns(match="share rows"):
         found = compare(
-            samples, TASKS, arms=arms, estimator=small(max_epochs=1), split=split, n_seeds=1, n_jobs=1, verbose=0
+            samples,
+            TASKS,
+            arms=arms,
+            estimator=small(max_epochs=1),
+            split=split,
+            n_seeds=1,
+            n_jobs=1,
+            verbose=0,
         )
     assert set(found.gains["task"]) == {"load", "objects", "wind"}
     assert found.evidence.fit("last", "load", 0, 0).facts["n_last"] > 0
@@ -310,4 +383,6 @@ def test_very_small_and_very_large_forecasts_neither_vanish_nor_overflow(size: f
     target = NEXT.fit_target(labels)
     codes = target.encode(labels)
     assert codes.std() == pytest.approx(1, rel=1e-5)
-    np.testing.assert_allclose(target(torch.from_numpy(codes)).numpy(), values, rtol=1e-5, atol=1e-6 * size)
+    np.testing.assert_allclose(
+        target(torch.from_numpy(codes)).numpy(), values, rtol=1e-5, atol=1e-6 * size
+    )

@@ -85,7 +85,10 @@ def expected_row_losses(target: Target, output: Tensor, codes: Tensor) -> Tensor
         cells = [expected_cells(task, output[i], codes[i]) for i in range(len(codes))]
         losses = torch.stack([each.mean() for each in cells])
     elif isinstance(task, Classification):
-        q = F.one_hot(codes, output.shape[1]) * (1 - task.label_smoothing) + task.label_smoothing / output.shape[1]
+        q = (
+            F.one_hot(codes, output.shape[1]) * (1 - task.label_smoothing)
+            + task.label_smoothing / output.shape[1]
+        )
         p = output.softmax(dim=1)
         gamma = task.gamma if task.loss == "focal" else 0
         losses = -(q * (1 - p) ** gamma * p.log()).sum(dim=1) * target.class_weights[codes]
@@ -93,7 +96,13 @@ def expected_row_losses(target: Target, output: Tensor, codes: Tensor) -> Tensor
         values = [output[:, 0], output[:, 0] + F.softplus(output[:, 1])]
         values.append(values[1] + F.softplus(output[:, 2]))
         errors = [codes - value for value in values]
-        losses = sum(torch.where(e > 0, q * e, (q - 1) * e) for q, e in zip(task.quantiles, errors, strict=True)) / 3
+        losses = (
+            sum(
+                torch.where(e > 0, q * e, (q - 1) * e)
+                for q, e in zip(task.quantiles, errors, strict=True)
+            )
+            / 3
+        )
     elif task.loss == "mse":
         losses = (output[:, 0] - codes) ** 2
     elif task.loss == "mae":
@@ -137,7 +146,9 @@ def test_masked_loss_is_that_of_the_labelled_rows_alone(task: Task, seed: int) -
     labelled = torch.from_numpy(known(labels))
     assert torch.equal(target.measured(codes), labelled)
 
-    output = torch.randn(40, target.n_outputs, generator=torch.Generator().manual_seed(seed), requires_grad=True)
+    output = torch.randn(
+        40, target.n_outputs, generator=torch.Generator().manual_seed(seed), requires_grad=True
+    )
     loss = target.mean_loss(output, codes)
     (gradient,) = torch.autograd.grad(loss, output)
     alone = output[labelled].detach().requires_grad_()
@@ -190,7 +201,8 @@ def test_gradient_at_the_best_constant_is_zero(task: Task) -> None:
     bias = target.bias.clone().requires_grad_()
     target.mean_loss(bias.expand(301, -1), torch.from_numpy(target.encode(labels))).backward()
     assert bias.grad is not None
-    # The median of an odd number of labels is one of them, where the slope of |x| may be anything within 1/n.
+    # The median of an odd number of labels is one of them, where the slope of |x| may be anything
+    # within 1/n.
     steep = getattr(task, "loss", "") in ("mae", "quantile")
     bound = 2 / 301 / float(target.trivial_loss) if steep else 1e-5
     assert bias.grad.abs().max() <= bound
@@ -217,15 +229,20 @@ def test_saved_and_rebuilt_targets_predict_alike(target: Target) -> None:
     assert torch.equal(rebuilt(output), target(output))
     labels = make_labels(target.task, 30, seed=3)
     assert np.array_equal(rebuilt.encode(labels), target.encode(labels), equal_nan=True)
-    pd.testing.assert_frame_equal(rebuilt.to_frame(rebuilt(output).numpy()), target.to_frame(target(output).numpy()))
     pd.testing.assert_frame_equal(
-        rebuilt.metrics(labels, rebuilt(output).numpy()), target.metrics(labels, target(output).numpy())
+        rebuilt.to_frame(rebuilt(output).numpy()), target.to_frame(target(output).numpy())
+    )
+    pd.testing.assert_frame_equal(
+        rebuilt.metrics(labels, rebuilt(output).numpy()),
+        target.metrics(labels, target(output).numpy()),
     )
 
 
 def test_metrics_have_the_loss_and_the_trivial_predictor(target: Target) -> None:
     labels = make_labels(target.task, 200, seed=0)
-    table = target.metrics(labels, target(torch.randn(200, target.n_outputs)).numpy()).set_index("metric")
+    table = target.metrics(labels, target(torch.randn(200, target.n_outputs)).numpy()).set_index(
+        "metric"
+    )
     assert list(table.columns) == ["value", "trivial", "n_labelled", "higher_is_better"]
     assert table.loc["loss", "trivial"] == pytest.approx(1, abs=1e-5)
     assert (table["n_labelled"] == known(labels).sum()).all()
@@ -237,11 +254,17 @@ def test_metrics_have_the_loss_and_the_trivial_predictor(target: Target) -> None
 def test_metrics_of_almost_nothing_are_nan_not_errors(target: Target, n_labelled: int) -> None:
     labels = make_labels(target.task, 6, seed=0, missing=0)
     labels.iloc[n_labelled:] = None
-    table = target.metrics(labels, target(torch.randn(6, target.n_outputs)).numpy()).set_index("metric")
+    table = target.metrics(labels, target(torch.randn(6, target.n_outputs)).numpy()).set_index(
+        "metric"
+    )
     assert (table["n_labelled"] == n_labelled).all()
     assert table["value"].isna().all() == (n_labelled == 0)
-    several_numbers = ["r2"] if isinstance(target.task, Forecast) else []  # the steps of one row differ
-    for undefined in table.index.intersection(["r2", "roc_auc", "average_precision"]).difference(several_numbers):
+    several_numbers = (
+        ["r2"] if isinstance(target.task, Forecast) else []
+    )  # the steps of one row differ
+    for undefined in table.index.intersection(["r2", "roc_auc", "average_precision"]).difference(
+        several_numbers
+    ):
         assert np.isnan(table.loc[undefined, "value"])
 
 

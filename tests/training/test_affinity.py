@@ -28,7 +28,9 @@ class ByHand(Callback):
     def __init__(self) -> None:
         self.rows: list[dict[tuple[str, str], float]] = []
 
-    def on_step_begin(self, trainer: Trainer, rows: Sequence[Tensor], n_labelled: np.ndarray) -> None:
+    def on_step_begin(
+        self, trainer: Trainer, rows: Sequence[Tensor], n_labelled: np.ndarray
+    ) -> None:
         self.again = (copy.deepcopy(trainer.network), torch.get_rng_state(), rows, n_labelled)
 
     def on_losses(self, trainer: Trainer, losses: Any) -> None:
@@ -41,7 +43,9 @@ class ByHand(Callback):
             gradients = torch.autograd.grad(loss, shared, retain_graph=True, materialize_grads=True)
             trainer.network = copy.deepcopy(before)
             with torch.no_grad():
-                for p, g in zip(trainer.network.sharing.shared_parameters(), gradients, strict=True):
+                for p, g in zip(
+                    trainer.network.sharing.shared_parameters(), gradients, strict=True
+                ):
                     p -= lr * g
                 torch.set_rng_state(state)
                 then, _ = trainer.task_losses(rows, n_labelled)
@@ -51,10 +55,16 @@ class ByHand(Callback):
         torch.set_rng_state(after)
 
 
-@pytest.mark.parametrize("params", [{}, {"sharing": "soft+hard"}, {"sharing": "cross_stitch"}, {"backbone": TINY}])
-def test_affinity_is_the_papers_formula_on_the_steps_own_batch_and_dropout(params: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "params", [{}, {"sharing": "soft+hard"}, {"sharing": "cross_stitch"}, {"backbone": TINY}]
+)
+def test_affinity_is_the_papers_formula_on_the_steps_own_batch_and_dropout(
+    params: dict[str, Any],
+) -> None:
     recorder, by_hand = AffinityRecorder(every=3), ByHand()
-    small(**({"max_epochs": 2, "lr": 0.05} | params)).fit(make_samples(), callbacks=[recorder, by_hand])
+    small(**({"max_epochs": 2, "lr": 0.05} | params)).fit(
+        make_samples(), callbacks=[recorder, by_hand]
+    )
     found = recorder.affinities
     assert sorted(set(found["step"])) == list(range(1, len(by_hand.rows) + 1, 3))
     for row in found.to_dict("records"):
@@ -64,7 +74,9 @@ def test_affinity_is_the_papers_formula_on_the_steps_own_batch_and_dropout(param
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-def test_a_step_of_no_length_changes_no_loss_by_a_bit(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_of_no_length_changes_no_loss_by_a_bit(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """So masks are those of the step, and the pass forward is the same one, in every backbone."""
     still = lambda trainer: dict.fromkeys(map(id, parameters(trainer)), 0.0)  # noqa: E731
     monkeypatch.setattr("multitide.training._affinity._rates", still)
@@ -80,12 +92,15 @@ def parameters(trainer: Trainer) -> list[torch.nn.Parameter]:
 
 
 @pytest.mark.parametrize(
-    "params", [{}, {"weighting": "uncertainty"}, {"aggregator": "pcgrad"}, {"training": {"averaging": 0.9}}]
+    "params",
+    [{}, {"weighting": "uncertainty"}, {"aggregator": "pcgrad"}, {"training": {"averaging": 0.9}}],
 )
 def test_training_does_not_notice(params: dict[str, Any]) -> None:
     samples = make_samples()
     plain = small(max_epochs=2, lr=0.01, **params).fit(samples)
-    watched = small(max_epochs=2, lr=0.01, **params).fit(samples, callbacks=[AffinityRecorder(every=1)])
+    watched = small(max_epochs=2, lr=0.01, **params).fit(
+        samples, callbacks=[AffinityRecorder(every=1)]
+    )
     assert plain.history_["loss"].to_list() == watched.history_["loss"].to_list()
     states = plain.model_.state_dict(), watched.model_.state_dict()
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
@@ -97,7 +112,9 @@ def test_tasks_without_labels_in_a_batch_neither_step_nor_are_measured() -> None
     y.loc[24:, "load"] = np.nan
     y.loc[:23, "state"] = None
     recorder = AffinityRecorder(every=1)
-    small(max_epochs=1, batch_size=4, validation=None).fit(samples.replace(y=y), callbacks=[recorder])
+    small(max_epochs=1, batch_size=4, validation=None).fit(
+        samples.replace(y=y), callbacks=[recorder]
+    )
     per_step = recorder.affinities.groupby("step")
     for _, rows in per_step:
         tasks = set(rows["task"])
@@ -126,7 +143,9 @@ def test_related_tasks_help_each_other_and_opposed_ones_do_not() -> None:
     rng = np.random.default_rng(0)
     level = rng.normal(size=(160, 2, 1))
     X = (level + 0.2 * rng.normal(size=(160, 2, 12))).astype(np.float32)
-    y = pd.DataFrame({"a": level[:, 0, 0], "twin": 5 + 3 * level[:, 0, 0], "noise": rng.normal(size=160)})
+    y = pd.DataFrame(
+        {"a": level[:, 0, 0], "twin": 5 + 3 * level[:, 0, 0], "noise": rng.normal(size=160)}
+    )
     recorder = AffinityRecorder(every=2)
     samples = Samples.from_arrays(X, y)
     small(backbone=TINY, max_epochs=6, lr=0.01, validation=None).fit(samples, callbacks=[recorder])

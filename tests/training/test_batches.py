@@ -16,7 +16,12 @@ def overlapping_windows(n_rows: int = 50, window: int = 7) -> Samples:
     values = np.random.default_rng(0).normal(size=(1, 3, n_rows)).astype(np.float32)
     whole = Samples.from_arrays(values)
     starts = np.arange(n_rows - window + 1)
-    return whole.replace(starts=starts, lengths=np.full(len(starts), window), series=starts, y=whole.y.reindex(starts))
+    return whole.replace(
+        starts=starts,
+        lengths=np.full(len(starts), window),
+        series=starts,
+        y=whole.y.reindex(starts),
+    )
 
 
 def test_a_batch_of_windows_equals_a_naive_loop() -> None:
@@ -74,7 +79,9 @@ def test_orders_differ_between_epochs() -> None:
     assert (deal(measured, generator) != deal(measured, generator)).any()
 
 
-@pytest.mark.parametrize(("n_rows", "batch_size"), [(65, 64), (64, 64), (1, 64), (129, 64), (1000, 7)])
+@pytest.mark.parametrize(
+    ("n_rows", "batch_size"), [(65, 64), (64, 64), (1, 64), (129, 64), (1000, 7)]
+)
 def test_batches_are_of_nearly_equal_size(n_rows: int, batch_size: int) -> None:
     sizes = np.diff(cut(n_rows, number_of_batches(n_rows, batch_size)))
     assert sizes.sum() == n_rows

@@ -35,7 +35,9 @@ def test_norms_and_cosines_are_those_of_the_steps_gradients(sharing: str) -> Non
     norms, cosines = recorder.norms, recorder.cosines
     assert sorted(set(norms["step"])) == list(range(1, len(by_hand.rows) + 1, 3))
     for _, task, step, norm in norms[["run", "task", "step", "norm"]].itertuples(index=False):
-        assert norm == pytest.approx(np.linalg.norm(by_hand.rows[step - 1][task]), rel=1e-4, abs=1e-9)
+        assert norm == pytest.approx(
+            np.linalg.norm(by_hand.rows[step - 1][task]), rel=1e-4, abs=1e-9
+        )
     assert (cosines[["task", "other"]] == ["state", "load"]).all(axis=None)
     for step, cosine in cosines[["step", "cosine"]].itertuples(index=False):
         a, b = by_hand.rows[step - 1].values()
@@ -44,11 +46,15 @@ def test_norms_and_cosines_are_those_of_the_steps_gradients(sharing: str) -> Non
     assert cosines["cosine"].notna().any()
 
 
-@pytest.mark.parametrize("params", [{}, {"weighting": "uncertainty"}, {"aggregator": "pcgrad"}, {"sharing": "soft"}])
+@pytest.mark.parametrize(
+    "params", [{}, {"weighting": "uncertainty"}, {"aggregator": "pcgrad"}, {"sharing": "soft"}]
+)
 def test_training_does_not_notice(params: dict[str, str]) -> None:
     samples = make_samples()
     plain = small(max_epochs=2, lr=0.01, **params).fit(samples)
-    watched = small(max_epochs=2, lr=0.01, **params).fit(samples, callbacks=[GradientRecorder(every=1)])
+    watched = small(max_epochs=2, lr=0.01, **params).fit(
+        samples, callbacks=[GradientRecorder(every=1)]
+    )
     assert (plain.predict(samples) == watched.predict(samples)).all(axis=None)
     assert plain.history_["loss"].to_list() == watched.history_["loss"].to_list()
 
@@ -86,5 +92,8 @@ def test_the_configuration_can_ask_for_it_and_training_does_not_notice() -> None
     asked = small(max_epochs=2, lr=0.01, training={"record_gradients": 2}).fit(samples)
     columns = ["epoch", "task", "side", "loss", "gradient_norm", "cosine(state)", "cosine(load)"]
     pd.testing.assert_frame_equal(asked.history_[columns], plain.history_[columns])
-    with pytest.raises(ParameterError, match=r"`training.record_gradients` must be greater than or equal to 1; got 0"):
+    with pytest.raises(
+        ParameterError,
+        match=r"`training.record_gradients` must be greater than or equal to 1; got 0",
+    ):
         small(training={"record_gradients": 0}).fit(samples)

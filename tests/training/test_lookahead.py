@@ -49,7 +49,9 @@ def passes(network: Noisy, n: int, held: bool) -> tuple[list[Tensor], list[Tenso
     return found, left
 
 
-def test_every_pass_is_the_layers_own_to_the_last_bit_and_leaves_the_generator_where_they_do() -> None:
+def test_every_pass_is_the_layers_own_to_the_last_bit_and_leaves_the_generator_where_they_do() -> (
+    None
+):
     network = Noisy()
     (own, *_), (state, *_) = passes(network, 1, held=False)
     found, left = passes(network, 3, held=True)
@@ -63,13 +65,18 @@ def test_every_pass_is_the_layers_own_to_the_last_bit_and_leaves_the_generator_w
 def test_units_are_drawn_and_fixed_modules_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = []
     dropout = torch.nn.functional.dropout
-    monkeypatch.setattr("torch.nn.functional.dropout", lambda *args, **more: drawn.append(1) or dropout(*args, **more))
+    monkeypatch.setattr(
+        "torch.nn.functional.dropout",
+        lambda *args, **more: drawn.append(1) or dropout(*args, **more),
+    )
     network = Noisy()
     passes(network, 3, held=True)
     assert len(drawn) == 3 and network.fixed.calls == 1
 
 
-def test_layers_are_themselves_again_also_after_an_error_and_drop_nothing_where_they_would_not() -> None:
+def test_layers_are_themselves_again_also_after_an_error_and_drop_nothing_where_they_would_not() -> (
+    None
+):
     network = Noisy()
     same = SamePass(network)
     with pytest.raises(RuntimeError, match="size"), same.held():

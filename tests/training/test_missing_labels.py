@@ -26,7 +26,10 @@ CASES: dict[str, dict[str, Any]] = {
     **{name: {"sharing": name} for name in SHARINGS if name != "none"},
     "hard with a branch": {"sharing": Hard(branch=1)},
     "hard with hidden units": {"sharing": Hard(head_units=5)},
-    **{name: {"weighting": Fixed(weights={"load": 2.0}) if name == "fixed" else name} for name in WEIGHTINGS},
+    **{
+        name: {"weighting": Fixed(weights={"load": 2.0}) if name == "fixed" else name}
+        for name in WEIGHTINGS
+    },
     **{
         f"{name} at {at}": {"aggregator": kind(at=at)}  # type: ignore[arg-type]
         for name, kind in AGGREGATORS.items()
@@ -76,12 +79,18 @@ class Step:
         at = network.names.index(ABSENT)
         mine = [*network.heads[at].parameters()]
         mine += (network.sharing.own_parameters() or [[]] * len(network.names))[at]
-        return {name: p for name, p in network.named_parameters() if any(p is each for each in mine)}
+        return {
+            name: p for name, p in network.named_parameters() if any(p is each for each in mine)
+        }
 
 
 def memory(trainer: Trainer) -> dict[str, dict[str, Tensor]]:
     state = trainer.optimizer.state
-    return {n: {k: v.clone() for k, v in state[p].items()} for n, p in trainer.network.named_parameters() if p in state}
+    return {
+        n: {k: v.clone() for k, v in state[p].items()}
+        for n, p in trainer.network.named_parameters()
+        if p in state
+    }
 
 
 def ties(trainer: Trainer) -> dict[str, Tensor]:
@@ -130,15 +139,23 @@ def test_an_absent_task_gives_exactly_no_gradient(case: str) -> None:
     assert own
     for name, gradient in step.gradients().items():
         if name in own:  # but for what ties it to the others, which no label has a part in
-            assert gradient is None if name not in step.tie else torch.equal(gradient, step.tie[name])
+            assert (
+                gradient is None if name not in step.tie else torch.equal(gradient, step.tie[name])
+            )
         else:
             same = other.gradients()[name]
             assert gradient is same is None or torch.equal(gradient, same)  # type: ignore[arg-type]
-    others = [gradient for name, gradient in step.gradients().items() if name not in own and gradient is not None]
+    others = [
+        gradient
+        for name, gradient in step.gradients().items()
+        if name not in own and gradient is not None
+    ]
     assert sum(bool(gradient.any()) for gradient in others) > len(others) / 2
 
 
-@pytest.mark.parametrize("case", [case for case, given in CASES.items() if "sharing" in given or case == "uniform"])
+@pytest.mark.parametrize(
+    "case", [case for case, given in CASES.items() if "sharing" in given or case == "uniform"]
+)
 def test_the_plain_sum_is_over_the_labelled_rows_of_the_present_tasks(case: str) -> None:
     samples = lacking()
     trainer = make_trainer({"": samples}, **CASES[case])
@@ -162,7 +179,9 @@ def test_the_plain_sum_is_over_the_labelled_rows_of_the_present_tasks(case: str)
 
 
 @pytest.mark.parametrize("case", [case for case, given in CASES.items() if "weighting" in given])
-def test_a_weighting_hears_of_the_present_tasks_only(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_weighting_hears_of_the_present_tasks_only(
+    case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     trainer = make_trainer({"": lacking()}, **CASES[case])
     heard: list[list[str]] = []
     combine = trainer.weighting.combine
@@ -189,10 +208,14 @@ def test_the_head_of_an_absent_task_and_the_optimisers_memory_of_it_do_not_move(
     step = stepped(case)
     after, now = memory(step.trainer), dict(step.trainer.network.named_parameters())
     for name in step.own():
-        assert torch.equal(step.before[name], now[name]) == (name not in step.tie or not step.tie[name].any())
+        assert torch.equal(step.before[name], now[name]) == (
+            name not in step.tie or not step.tie[name].any()
+        )
         if name not in step.tie:
             assert step.memory[name]
-            assert all(torch.equal(value, after[name][key]) for key, value in step.memory[name].items())
+            assert all(
+                torch.equal(value, after[name][key]) for key, value in step.memory[name].items()
+            )
     assert not torch.equal(step.before["heads.0.0.weight"], now["heads.0.0.weight"])
 
 
@@ -205,7 +228,9 @@ def test_no_nan_reaches_a_gradient_and_an_epoch_draws_each_row_once(case: str) -
             self.drawn += rows[0].tolist()
 
         def on_step_end(self, trainer: Trainer) -> None:
-            assert all(p.grad is None or p.grad.isfinite().all() for p in trainer.network.parameters())
+            assert all(
+                p.grad is None or p.grad.isfinite().all() for p in trainer.network.parameters()
+            )
 
     stepped(case)  # skips what is not installed
     trainer = make_trainer({"": lacking()}, callbacks=[Watch()], **CASES[case])

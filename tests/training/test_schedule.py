@@ -31,7 +31,8 @@ def test_one_cycle_equals_torch() -> None:
     )
     ours = Schedule("one_cycle", 100, patience=None)
     for step in range(100):
-        # torch counts the warm-up as pct_start * total - 1 steps, one less than ours: compare at the same share.
+        # torch counts the warm-up as pct_start * total - 1 steps, one less than ours: compare at
+        # the same share.
         share = step / 19 * 20 if step < 19 else 20 + (step - 19) / 81 * 80
         assert ours.factor(share) == pytest.approx(optimizer.param_groups[0]["lr"], abs=0.02)
         optimizer.step()
@@ -48,7 +49,9 @@ def test_a_full_run_ends_with_max_epochs(name: str) -> None:
 def test_patience_starts_a_cool_down_to_zero_and_then_ends() -> None:
     schedule = Schedule("constant", 100, patience=3)
     ends = [schedule.finished(epoch, improved=epoch <= 4) for epoch in range(18)]
-    assert schedule.cool_down_at == 8  # the last improvement was in epoch 4, epochs 5, 6 and 7 had none
+    assert (
+        schedule.cool_down_at == 8
+    )  # the last improvement was in epoch 4, epochs 5, 6 and 7 had none
     assert ends.index(True) == 8 + schedule.cool_down_epochs - 1
     assert schedule.factor(7.9) == 1
     assert schedule.factor(8 + schedule.cool_down_epochs) == pytest.approx(0, abs=1e-12)

@@ -94,13 +94,18 @@ def test_nan_labels_never_reach_a_gradient() -> None:
             counts = samples.y.notna().to_numpy()[rows].sum(axis=0)
             if counts.sum():
                 trainer.step([torch.from_numpy(rows)], counts)
-                assert all(p.grad is None or p.grad.isfinite().all() for p in trainer.network.parameters())
+                assert all(
+                    p.grad is None or p.grad.isfinite().all() for p in trainer.network.parameters()
+                )
 
 
 def test_an_epoch_equals_a_plain_torch_loop() -> None:
     samples = make_samples(missing=0)
     settings = Training(clip_norm=None, schedule="constant", weight_decay=0.0, order="shuffle")
-    ours, plain = make_trainer(samples, training=settings, batch_size=8), make_trainer(samples, batch_size=8)
+    ours, plain = (
+        make_trainer(samples, training=settings, batch_size=8),
+        make_trainer(samples, batch_size=8),
+    )
     torch.manual_seed(1)
     ours.run_epoch()
 
@@ -118,13 +123,19 @@ def test_an_epoch_equals_a_plain_torch_loop() -> None:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    for (name, a), b in zip(ours.network.named_parameters(), plain.network.parameters(), strict=True):
-        if not name.endswith("convolution.bias"):  # before batch norm its gradient is rounding, which Adam blows up
+    for (name, a), b in zip(
+        ours.network.named_parameters(), plain.network.parameters(), strict=True
+    ):
+        if not name.endswith(
+            "convolution.bias"
+        ):  # before batch norm its gradient is rounding, which Adam blows up
             torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("weighting", ["uniform", "famo"])
-def test_nothing_is_read_from_the_device_within_an_epoch(weighting: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_read_from_the_device_within_an_epoch(
+    weighting: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     trainer = make_trainer(make_samples(), weighting)
     step = trainer.step
 
@@ -133,7 +144,16 @@ def test_nothing_is_read_from_the_device_within_an_epoch(weighting: str, monkeyp
 
     def guarded(*args: object) -> torch.Tensor:
         with monkeypatch.context() as patch:
-            for name in ("item", "tolist", "numpy", "cpu", "__bool__", "__float__", "__int__", "nonzero"):
+            for name in (
+                "item",
+                "tolist",
+                "numpy",
+                "cpu",
+                "__bool__",
+                "__float__",
+                "__int__",
+                "nonzero",
+            ):
                 patch.setattr(torch.Tensor, name, forbid)
             return step(*args)  # type: ignore[arg-type]
 
@@ -144,7 +164,9 @@ def test_nothing_is_read_from_the_device_within_an_epoch(weighting: str, monkeyp
 
 def test_weight_decay_spares_biases_and_batch_norm() -> None:
     trainer = make_trainer(make_samples(), training=Training(weight_decay=0.1))
-    decayed = {id(p) for g in trainer.optimizer.param_groups if g["weight_decay"] for p in g["params"]}
+    decayed = {
+        id(p) for g in trainer.optimizer.param_groups if g["weight_decay"] for p in g["params"]
+    }
     for name, parameter in trainer.network.named_parameters():
         assert (id(parameter) in decayed) == (parameter.ndim > 1), name
 
@@ -171,10 +193,13 @@ def test_a_diverging_loss_names_task_epoch_and_remedy() -> None:
 
 
 def test_the_small_backbone_is_the_one_that_is_trained() -> None:
-    assert make_trainer(make_samples()).network.sharing.n_features == SMALL.hidden_size + SMALL.filters[-1]
+    assert (
+        make_trainer(make_samples()).network.sharing.n_features
+        == SMALL.hidden_size + SMALL.filters[-1]
+    )
 
 
-# -- aggregators -----------------------------------------------------------------------------------------------------
+# -- aggregators -----------------------------------------------------------------------------------
 
 
 def aggregating(samples: Samples, name: str, at: str, sharing: object = "hard") -> Trainer:
@@ -202,7 +227,9 @@ def test_a_plain_sum_of_gradients_is_the_plain_loss(at: str, sharing: object) ->
         trainer._aggregator = aggregator
         trainer.network.eval()
         trainer.backward(*trainer.task_losses([rows], counts))
-        gradients.append({n: p.grad for n, p in trainer.network.named_parameters() if p.grad is not None})
+        gradients.append(
+            {n: p.grad for n, p in trainer.network.named_parameters() if p.grad is not None}
+        )
     assert list(gradients[0]) == list(gradients[1])
     for name, gradient in gradients[0].items():
         torch.testing.assert_close(gradients[1][name], gradient, atol=1e-6, rtol=1e-4)
@@ -216,7 +243,9 @@ def test_pcgrad_at_the_shared_parameters_is_the_papers_formula() -> None:
     rows_of_j = []
     for name in trainer.names:
         losses, _ = trainer.task_losses([rows], counts)
-        rows_of_j.append(torch.cat([g.flatten() for g in torch.autograd.grad(losses[name], shared)]).double())
+        rows_of_j.append(
+            torch.cat([g.flatten() for g in torch.autograd.grad(losses[name], shared)]).double()
+        )
     a, b = rows_of_j
     dot = a @ b
     expected = a + b if dot >= 0 else a - dot / (b @ b) * b + b - dot / (a @ a) * a

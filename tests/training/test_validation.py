@@ -42,7 +42,9 @@ def test_the_headline_figure_of_every_loss_is_that_of_evaluate(tasks: list[Task]
     model = small(tasks=tasks, max_epochs=3, lr=0.02).fit(make_samples(), validation=validation)
     rows = model.history_[model.history_["side"] == "validation"].set_index("epoch")
     (epoch,) = model.best_epoch_.values()
-    assert rows.loc[epoch, "value"] == pytest.approx(model.evaluate(validation)["value"].iloc[0], rel=1e-5)
+    assert rows.loc[epoch, "value"] == pytest.approx(
+        model.evaluate(validation)["value"].iloc[0], rel=1e-5
+    )
 
 
 def test_many_stacked_tasks_have_theirs_and_the_training_side_has_none(tmp_path: Path) -> None:

@@ -35,7 +35,9 @@ def drawn(space: Space, start: MultiTaskEstimator, n: int = 40) -> list[Params]:
 
 def test_every_default_range_is_one_that_its_part_takes() -> None:
     space = make_space(None)  # it checks every choice and both ends of every range
-    assert {"lr", "batch_size", "backbone", "sharing", "balancing"} < {d.name for d in space.dimensions}
+    assert {"lr", "batch_size", "backbone", "sharing", "balancing"} < {
+        d.name for d in space.dimensions
+    }
     for family in ("backbone", "sharing", "weighting", "aggregator"):
         assert set(RANGES[family]) <= set(PART_PARAMETERS[family])
 
@@ -46,11 +48,15 @@ def test_what_is_drawn_can_be_trained() -> None:
     for params in drawn(space, start):
         estimator = with_settings(start, settings_of(params, start))
         make_recipe(estimator.get_params(deep=False))
-        assert not mismatches(**{name: getattr(estimator, name) for name in ("backbone", "sharing", "aggregator")})
+        assert not mismatches(
+            **{name: getattr(estimator, name) for name in ("backbone", "sharing", "aggregator")}
+        )
 
 
 def test_the_start_is_in_the_space_and_comes_back_as_it_was() -> None:
-    start = small(backbone=GRU(hidden_size=7, dropout=0.05), lr=0.2, aggregator="cagrad", sharing="soft+hard")
+    start = small(
+        backbone=GRU(hidden_size=7, dropout=0.05), lr=0.2, aggregator="cagrad", sharing="soft+hard"
+    )
     space = make_space(None)
     params = params_of(start, space)
     wide = space.with_start(params)
@@ -62,14 +68,24 @@ def test_the_start_is_in_the_space_and_comes_back_as_it_was() -> None:
     again = with_settings(start, settings_of(params, start))
     for name in ("backbone", "sharing", "weighting", "aggregator", "training"):
         registry, values = PART_PARAMETERS[name], (getattr(start, name), getattr(again, name))
-        assert len({str(part_to_config(registry, name if value is None else value)) for value in values}) == 1
+        assert (
+            len(
+                {
+                    str(part_to_config(registry, name if value is None else value))
+                    for value in values
+                }
+            )
+            == 1
+        )
 
 
 def test_a_part_keeps_what_the_user_set_and_the_search_does_not() -> None:
     start = small(backbone=GRU(bidirectional=False))
     settings = settings_of({"backbone": "gru", "backbone.gru.hidden_size": 32}, start)
     assert settings["backbone"]["bidirectional"] is False
-    assert brief(settings) == {"backbone": {"name": "gru", "hidden_size": 32, "bidirectional": False}}
+    assert brief(settings) == {
+        "backbone": {"name": "gru", "hidden_size": 32, "bidirectional": False}
+    }
     assert "bidirectional" not in brief(settings_of({"backbone": "lstm"}, start))["backbone"]
 
 
@@ -103,7 +119,10 @@ def test_choices_may_be_lists() -> None:
 
 
 def test_false_leaves_a_parameter_as_it_is() -> None:
-    names = {d.name for d in make_space({"backbone": False, "training": {"weight_decay": False}}).dimensions}
+    names = {
+        d.name
+        for d in make_space({"backbone": False, "training": {"weight_decay": False}}).dimensions
+    }
     assert not {name for name in names if name.startswith(("backbone", "training"))}
 
 
@@ -118,12 +137,21 @@ def test_the_draw_depends_on_seed_and_number_alone() -> None:
 @pytest.mark.parametrize(
     ("space", "words"),
     [
-        ({"keep": ["joint"]}, "`tune.space.keep` must be left out: each task's own best epoch always looks better"),
+        (
+            {"keep": ["joint"]},
+            "`tune.space.keep` must be left out: each task's own best epoch always looks better",
+        ),
         ({"training": {"refit": [True]}}, "`tune.space.training.refit` must be left out"),
         ({"backbon": ["fcn"]}, "got 'backbon'. Did you mean 'backbone'?"),
         ({"backbone": ["lstm_fnc"]}, "got 'lstm_fnc'. Did you mean 'lstm_fcn'?"),
-        ({"backbone": {"fcn": {"filter": [1]}}}, "`tune.space.backbone.fcn` has no parameter 'filter'"),
-        ({"backbone": {"gru": {"hidden_size": [0, 8]}}}, "hidden_size` must be greater than or equal to 1"),
+        (
+            {"backbone": {"fcn": {"filter": [1]}}},
+            "`tune.space.backbone.fcn` has no parameter 'filter'",
+        ),
+        (
+            {"backbone": {"gru": {"hidden_size": [0, 8]}}},
+            "hidden_size` must be greater than or equal to 1",
+        ),
         ({"lr": {"low": 0.1, "high": 0.01}}, "`tune.space.lr` must be a list of choices or {low"),
         ({"lr": [-1.0]}, "`tune.space.lr` must be greater than 0"),
         ({"lr": 0.1}, "`tune.space.lr` must be a list of choices"),

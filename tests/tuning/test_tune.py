@@ -19,7 +19,13 @@ from multitide._estimator import MultiTaskEstimator
 from multitide.backbones import FCN
 from multitide.data._samples import Samples
 from multitide.data._splits import Split, Splitter
-from multitide.errors import DataError, MissingDependencyError, MultitideError, ParameterError, StoreError
+from multitide.errors import (
+    DataError,
+    MissingDependencyError,
+    MultitideError,
+    ParameterError,
+    StoreError,
+)
 from multitide.reports import write_tuning_report
 from multitide.training._settings import Training
 from multitide.tuning import Trial, Tuning, tune
@@ -42,13 +48,25 @@ SPACE = {
 
 
 def start(**params: Any) -> MultiTaskEstimator:
-    return small(**({"backbone": FCN(filters=(4, 4, 4), kernel_sizes=(3, 3, 3)), "max_epochs": 3} | params))
+    return small(
+        **({"backbone": FCN(filters=(4, 4, 4), kernel_sizes=(3, 3, 3)), "max_epochs": 3} | params)
+    )
 
 
 def quick(samples: Samples | None = None, **options: Any) -> Tuning:
     samples = make_samples(120) if samples is None else samples
-    defaults: dict[str, Any] = {"split": SPLIT, "space": SPACE, "n_trials": 10, "n_jobs": 1, "budget": None}
-    return tune(samples, estimator=options.pop("estimator", start()), **(defaults | {"verbose": 0} | options))
+    defaults: dict[str, Any] = {
+        "split": SPLIT,
+        "space": SPACE,
+        "n_trials": 10,
+        "n_jobs": 1,
+        "budget": None,
+    }
+    return tune(
+        samples,
+        estimator=options.pop("estimator", start()),
+        **(defaults | {"verbose": 0} | options),
+    )
 
 
 def same(one: Tuning, other: Tuning) -> None:
@@ -83,7 +101,9 @@ def test_the_best_settings_give_the_best_loss_again(found: tuple[Path, Tuning]) 
     samples, tuning = make_samples(120), found[1]
     cut = SPLIT.split(samples)
     fitted = start(**tuning.settings).fit(samples[cut.train], validation=samples[cut.validation])
-    history = fitted.history_[fitted.history_["side"] == "validation"].set_index(["task", "epoch"])["loss"]
+    history = fitted.history_[fitted.history_["side"] == "validation"].set_index(["task", "epoch"])[
+        "loss"
+    ]
     losses = [history[task, epoch] for task, epoch in fitted.best_epoch_.items()]
     assert math.isclose(tuning.best.loss, float(np.mean(losses)), rel_tol=1e-6)
     wanted = fitted.evaluate(samples[cut.test])
@@ -102,13 +122,19 @@ def test_the_test_part_is_not_read_before_the_end(found: tuple[Path, Tuning]) ->
     y.loc[cut.test, "state"] = "high"
     poisoned = quick(samples.replace(values=values, y=y), split=cut)
     timing = ["seconds", "elapsed"]
-    pd.testing.assert_frame_equal(poisoned.table.drop(columns=timing), found[1].table.drop(columns=timing))
+    pd.testing.assert_frame_equal(
+        poisoned.table.drop(columns=timing), found[1].table.drop(columns=timing)
+    )
     assert poisoned.test_losses() != found[1].test_losses()
 
 
-def test_a_search_goes_on_as_if_it_had_not_been_killed(found: tuple[Path, Tuning], tmp_path: Path) -> None:
+def test_a_search_goes_on_as_if_it_had_not_been_killed(
+    found: tuple[Path, Tuning], tmp_path: Path
+) -> None:
     quick(folder=tmp_path / "search", n_trials=6)
-    (tmp_path / "search/trials/0003.json").unlink()  # it ran when the process was killed, while later ones were done
+    (
+        tmp_path / "search/trials/0003.json"
+    ).unlink()  # it ran when the process was killed, while later ones were done
     (tmp_path / "search/trials/0004.json").write_text("{")
     before = (tmp_path / "search/trials/0005.json").stat().st_mtime_ns
     again = quick(folder=tmp_path / "search")
@@ -184,11 +210,19 @@ def test_a_trial_leaves_time_to_measure_the_start_and_itself(
             judge.on_step_end(None)  # type: ignore[arg-type]
     took = now[0] - began
     again = 2 if refit else 1
-    assert now[0] + again * took + again * 10 == pytest.approx(1110, abs=3)  # it, once more, and the start
+    assert now[0] + again * took + again * 10 == pytest.approx(
+        1110, abs=3
+    )  # it, once more, and the start
 
 
 def test_settings_that_fail_stand_beside_the_others() -> None:
-    space: dict[str, Any] = {**SPACE, "lr": [1e-3, 1e30], "backbone": False, "sharing": False, "weighting": False}
+    space: dict[str, Any] = {
+        **SPACE,
+        "lr": [1e-3, 1e30],
+        "backbone": False,
+        "sharing": False,
+        "weighting": False,
+    }
     tuning = quick(space=space, estimator=start(training={"clip_norm": None}))
     failed = [trial for trial in tuning.trials if trial.state == "failed"]
     assert failed and all(trial.params["lr"] == 1e30 for trial in failed)
@@ -197,8 +231,12 @@ def test_settings_that_fail_stand_beside_the_others() -> None:
 
 
 def test_a_small_space_ends_by_itself() -> None:
-    space = dict.fromkeys(("lr", "training", "backbone", "sharing", "weighting", "aggregator"), False)
-    assert len(quick(space={**space, "batch_size": [16, 32]}, n_trials=50).trials) == 3  # and "auto"
+    space = dict.fromkeys(
+        ("lr", "training", "backbone", "sharing", "weighting", "aggregator"), False
+    )
+    assert (
+        len(quick(space={**space, "batch_size": [16, 32]}, n_trials=50).trials) == 3
+    )  # and "auto"
 
 
 def test_a_start_that_fails_is_an_error() -> None:
@@ -219,12 +257,20 @@ def test_a_trial_that_lags_is_given_up() -> None:
     curves = [[1.0, 0.8, 0.9], [1.0, 0.6, 0.4], [0.9, 0.5], [1.2, 1.1, 1.0], [1.0, 0.7, 0.6]]
     trials = [done(number, curve) for number, curve in enumerate(curves)]
     assert ceiling(trials[:4], 3) == ()
-    assert ceiling([*trials, Trial(5, {}, {}, "pruned", 9.0, curve=[9.0])], 3) == (math.inf, 0.7, 0.6)
+    assert ceiling([*trials, Trial(5, {}, {}, "pruned", 9.0, curve=[9.0])], 3) == (
+        math.inf,
+        0.7,
+        0.6,
+    )
 
 
 def test_lagging_trials_of_a_search_end_early() -> None:
     space: dict[str, Any] = dict.fromkeys(("batch_size", "training", "backbone", "sharing"), False)
-    space |= {"weighting": False, "aggregator": False, "lr": {"low": 1e-6, "high": 1e-2, "log": True}}
+    space |= {
+        "weighting": False,
+        "aggregator": False,
+        "lr": {"low": 1e-6, "high": 1e-2, "log": True},
+    }
     tuning = quick(make_samples(60), space=space, n_trials=16, estimator=start(max_epochs=4))
     pruned = [trial for trial in tuning.trials if trial.state == "pruned"]
     assert pruned
@@ -263,12 +309,16 @@ def test_progress_is_told(found: tuple[Path, Tuning]) -> None:
     quick(n_trials=3, progress=states.append)
     assert [state.done for state in states] == [0, 1, 2, 3, 3]
     assert states[-1].share == 1 and states[-1].running == 0
-    assert words(states[1]).startswith(f"1 done, 1 running, best {states[1].best:.4f} (start {states[1].start:.4f})")
+    assert words(states[1]).startswith(
+        f"1 done, 1 running, best {states[1].best:.4f} (start {states[1].start:.4f})"
+    )
 
 
 def test_the_report_shows_the_trials(found: tuple[Path, Tuning]) -> None:
     folder, tuning = found
-    page = write_tuning_report(tuning, folder, best="best.toml", command="multitide tune <x>.toml").read_text("utf-8")
+    page = write_tuning_report(
+        tuning, folder, best="best.toml", command="multitide tune <x>.toml"
+    ).read_text("utf-8")
     for name in ("report.md", "trials.png", "trials.parquet", "metrics.parquet"):
         assert (folder / name).is_file()
     assert "&lt;x&gt;.toml" in page and "best.toml" in page and "<script" not in page

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from multitide.backbones._backbone import Backbone, BackboneModule, Block, BlockBackbone, Flow, Pooling
+from multitide.backbones._backbone import (
+    Backbone,
+    BackboneModule,
+    Block,
+    BlockBackbone,
+    Flow,
+    Pooling,
+)
 from multitide.backbones._cnn1d import CNN1D
 from multitide.backbones._fc import FC
 from multitide.backbones._fcn import FCN

@@ -1,8 +1,9 @@
 """What every backbone is: a spec with parameters that builds a module from series to features.
 
-Most backbones are a chain of named blocks and a pooling, and say so by building a :class:`BlockBackbone`; then ways of
-sharing can cut the chain (branch before the last block), tie it block by block (cross-stitch), or freeze its lower
-blocks, whatever the backbone. A backbone that is no chain subclasses :class:`BackboneModule` itself.
+Most backbones are a chain of named blocks and a pooling, and say so by building a
+:class:`BlockBackbone`; then ways of sharing can cut the chain (branch before the last block), tie
+it block by block (cross-stitch), or freeze its lower blocks, whatever the backbone. A backbone that
+is no chain subclasses :class:`BackboneModule` itself.
 """
 
 from __future__ import annotations
@@ -63,7 +64,8 @@ class Flow(NamedTuple):
     lengths : Tensor or None, shape (batch,)
         Its valid steps (a convolution without padding shortens them).
     features : tuple of Tensor, each of shape (batch, any)
-        Features that are already finished (an LSTM beside the convolutions); the pooling puts them first.
+        Features that are already finished (an LSTM beside the convolutions); the pooling puts them
+        first.
     """
 
     x: Tensor
@@ -102,7 +104,9 @@ class BlockBackbone(BackboneModule):
         The spec that builds it; it knows how short a series may be.
     """
 
-    def __init__(self, blocks: Mapping[str, Block], pooling: Pooling, n_features: int, spec: Backbone) -> None:
+    def __init__(
+        self, blocks: Mapping[str, Block], pooling: Pooling, n_features: int, spec: Backbone
+    ) -> None:
         super().__init__()
         self.blocks, self.pooling = nn.ModuleDict(dict(blocks)), pooling
         self.n_features, self.spec = n_features, copy.copy(spec)
@@ -133,9 +137,15 @@ class BlockBackbone(BackboneModule):
 class Backbone(Part, ABC):
     """Spec of a backbone; its dataclass fields are its parameters."""
 
-    reads_vectors: ClassVar[bool] = False  # whether it is made for series of one step, those of a representation
-    too_short: ClassVar[str] = "Use longer series."  # what to do about series shorter than `min_timepoints`
-    widths: ClassVar[tuple[str, ...]] = ()  # fields that count units; a study makes a network wider by them
+    reads_vectors: ClassVar[bool] = (
+        False  # whether it is made for series of one step, those of a representation
+    )
+    too_short: ClassVar[str] = (
+        "Use longer series."  # what to do about series shorter than `min_timepoints`
+    )
+    widths: ClassVar[
+        tuple[str, ...]
+    ] = ()  # fields that count units; a study makes a network wider by them
 
     @abstractmethod
     def build(self, n_channels: int, n_timepoints: int) -> BackboneModule:
@@ -146,7 +156,8 @@ class Backbone(Part, ABC):
         n_channels : int
             Number of channels after the input layer.
         n_timepoints : int
-            Number of steps of the longest training series; only backbones that need a fixed length use it.
+            Number of steps of the longest training series; only backbones that need a fixed length
+            use it.
         """
 
     def wider(self, factor: int = 2) -> Self:
@@ -179,4 +190,8 @@ def check_shortest(module: nn.Module, n_timepoints: int) -> None:
 
 
 def _times(value: Any, factor: int) -> Any:
-    return tuple(each * factor for each in value) if isinstance(value, (tuple, list)) else value * factor
+    return (
+        tuple(each * factor for each in value)
+        if isinstance(value, (tuple, list))
+        else value * factor
+    )

@@ -9,7 +9,15 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from multitide.backbones._backbone import Backbone, Block, BlockBackbone, Flow, Pooling, PositiveInt, Probability
+from multitide.backbones._backbone import (
+    Backbone,
+    Block,
+    BlockBackbone,
+    Flow,
+    Pooling,
+    PositiveInt,
+    Probability,
+)
 from multitide.backbones._convolution import MaskedConv1d, MeanPooling
 from multitide.backbones._flatten import flatten_steps
 
@@ -29,19 +37,21 @@ class CNN1D(Backbone):
     hidden_channels : int, default=32
         Filters of the first convolution.
     flatten : bool, default=False
-        Whether the features are all steps that are left, in their order, instead of their mean. Knows *when*
-        something happened; needs a fixed longest series, and a shorter one is filled up with zeros.
+        Whether the features are all steps that are left, in their order, instead of their mean.
+        Knows *when* something happened; needs a fixed longest series, and a shorter one is filled
+        up with zeros.
 
     Notes
     -----
-    (batch, n_channels, time) -> (batch, output_channels), or as many for each step that is left with `flatten`. Each
-    convolution is followed by a ReLU and a mean over pairs of neighbouring steps. The reference system (its page names
-    all parameters but `hidden_channels`) always flattens, so it reads one length only.
+    (batch, n_channels, time) -> (batch, output_channels), or as many for each step that is left
+    with `flatten`. Each convolution is followed by a ReLU and a mean over pairs of neighbouring
+    steps. The reference system (its page names all parameters but `hidden_channels`) always
+    flattens, so it reads one length only.
 
     References
     ----------
-    .. [1] LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document recognition", Proceedings
-       of the IEEE 86, 1998. https://doi.org/10.1109/5.726791
+    .. [1] LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document
+       recognition", Proceedings of the IEEE 86, 1998. https://doi.org/10.1109/5.726791
     """
 
     output_channels: PositiveInt = 64
@@ -52,7 +62,9 @@ class CNN1D(Backbone):
     hidden_channels: PositiveInt = 32
     flatten: bool = False
 
-    too_short: ClassVar[str] = "Use longer series, a larger `padding`, a smaller `stride` or a smaller `kernel_size`."
+    too_short: ClassVar[str] = (
+        "Use longer series, a larger `padding`, a smaller `stride` or a smaller `kernel_size`."
+    )
     widths: ClassVar[tuple[str, ...]] = ("output_channels", "hidden_channels")
 
     @property
@@ -60,7 +72,9 @@ class CNN1D(Backbone):
         """The shortest series of which a step is left: 10 by default."""
         needed = 1
         for _ in range(2):
-            needed = max(1, (POOLED * needed - 1) * self.stride + self.kernel_size - 2 * self.padding)
+            needed = max(
+                1, (POOLED * needed - 1) * self.stride + self.kernel_size - 2 * self.padding
+            )
         return needed
 
     def build(self, n_channels: int, n_timepoints: int) -> BlockBackbone:
@@ -73,7 +87,9 @@ class CNN1D(Backbone):
             n_steps = layer.output_steps(n_steps)
         blocks: dict[str, Block] = {f"conv{i}": layer for i, layer in enumerate(layers, start=1)}
         pooling = DroppedPooling(n_steps if self.flatten else None, self.dropout)
-        return BlockBackbone(blocks, pooling, self.output_channels * (n_steps if self.flatten else 1), self)
+        return BlockBackbone(
+            blocks, pooling, self.output_channels * (n_steps if self.flatten else 1), self
+        )
 
     def _convolution(self, n_inputs: int, n_outputs: int) -> MaskedConv1d:
         return MaskedConv1d(n_inputs, n_outputs, self.kernel_size, self.padding, self.stride)

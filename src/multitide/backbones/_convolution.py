@@ -8,7 +8,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from multitide.backbones._backbone import Block, Flow, Pooling
-from multitide.backbones._masked import MaskedBatchNorm1d, SqueezeExcite, mean_over_time, zero_invalid
+from multitide.backbones._masked import (
+    MaskedBatchNorm1d,
+    SqueezeExcite,
+    mean_over_time,
+    zero_invalid,
+)
 
 Padding = Literal["valid", "same"]
 
@@ -21,8 +26,8 @@ class MaskedConv1d(nn.Conv1d):
     n_inputs, n_outputs, kernel_size : int
         Channels in, channels out, steps of the kernel.
     padding : {"valid", "same"} or int
-        No zeros around the series; as many as keep its length (an even kernel takes the odd one at the end, as torch
-        does); or that many on either side.
+        No zeros around the series; as many as keep its length (an even kernel takes the odd one at
+        the end, as torch does); or that many on either side.
     stride : int, default=1
         Steps between outputs; 1 with "same".
     bias : bool, default=True
@@ -38,7 +43,13 @@ class MaskedConv1d(nn.Conv1d):
         stride: int = 1,
         bias: bool = True,
     ) -> None:
-        before = padding if isinstance(padding, int) else (kernel_size - 1) // 2 if padding == "same" else 0
+        before = (
+            padding
+            if isinstance(padding, int)
+            else (kernel_size - 1) // 2
+            if padding == "same"
+            else 0
+        )
         super().__init__(n_inputs, n_outputs, kernel_size, stride=stride, padding=before, bias=bias)
         self.extra = (kernel_size - 1) % 2 if padding == "same" else 0
         self.n_zeros = 2 * before + self.extra
@@ -53,11 +64,16 @@ class MaskedConv1d(nn.Conv1d):
         """Return the valid steps of the output, at least 0 each."""
         if lengths is None or (self.n_zeros == self.kernel_size[0] - 1 and self.stride[0] == 1):
             return lengths
-        return (lengths + (self.n_zeros - self.kernel_size[0] + self.stride[0])).clamp(min=0) // self.stride[0]
+        return (lengths + (self.n_zeros - self.kernel_size[0] + self.stride[0])).clamp(
+            min=0
+        ) // self.stride[0]
 
     def output_steps(self, n_timepoints: int) -> int:
         """Return how many steps the output has for so many steps in."""
-        return max(0, n_timepoints + self.n_zeros - self.kernel_size[0] + self.stride[0]) // self.stride[0]
+        return (
+            max(0, n_timepoints + self.n_zeros - self.kernel_size[0] + self.stride[0])
+            // self.stride[0]
+        )
 
 
 class ConvBlock(Block):
@@ -73,7 +89,9 @@ class ConvBlock(Block):
         Reduction of the squeeze-excite; None: there is none.
     """
 
-    def __init__(self, convolution: MaskedConv1d, dropout: float, squeeze: int | None = None) -> None:
+    def __init__(
+        self, convolution: MaskedConv1d, dropout: float, squeeze: int | None = None
+    ) -> None:
         super().__init__()
         self.convolution = convolution
         self.norm = MaskedBatchNorm1d(convolution.out_channels)

@@ -7,7 +7,14 @@ from typing import ClassVar
 
 from torch import nn
 
-from multitide.backbones._backbone import Backbone, Block, BlockBackbone, Flow, PositiveInt, Probability
+from multitide.backbones._backbone import (
+    Backbone,
+    Block,
+    BlockBackbone,
+    Flow,
+    PositiveInt,
+    Probability,
+)
 from multitide.backbones._convolution import MeanPooling
 from multitide.backbones._flatten import flatten_steps
 
@@ -16,8 +23,8 @@ from multitide.backbones._flatten import flatten_steps
 class FC(Backbone):
     """A multi-layer perceptron with one hidden layer (Rumelhart et al. 1986), for vectors (N, D).
 
-    Vectors are series of one step: ``X[:, :, None]``. Longer series are flattened; shorter ones than the longest of
-    training are filled up with zeros.
+    Vectors are series of one step: ``X[:, :, None]``. Longer series are flattened; shorter ones
+    than the longest of training are filled up with zeros.
 
     Parameters
     ----------
@@ -30,13 +37,14 @@ class FC(Backbone):
 
     Notes
     -----
-    (batch, n_channels, time) -> (batch, hidden_size), through a ReLU. The reference system's FC is this layer and a
-    linear head, whose bias its `bias` switches off too; heads here always have one.
+    (batch, n_channels, time) -> (batch, hidden_size), through a ReLU. The reference system's FC is
+    this layer and a linear head, whose bias its `bias` switches off too; heads here always have
+    one.
 
     References
     ----------
-    .. [1] Rumelhart, Hinton and Williams, "Learning representations by back-propagating errors", Nature 323, 1986.
-       https://doi.org/10.1038/323533a0
+    .. [1] Rumelhart, Hinton and Williams, "Learning representations by back-propagating errors",
+       Nature 323, 1986. https://doi.org/10.1038/323533a0
     """
 
     reads_vectors: ClassVar[bool] = True

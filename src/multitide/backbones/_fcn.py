@@ -19,8 +19,8 @@ class FCN(Backbone):
     filters, kernel_sizes : tuple of int, default=(128, 128, 16), (8, 5, 3)
         Output channels and kernel of each convolution.
     padding : {"valid", "same"}, default="valid"
-        "valid": a series loses ``kernel - 1`` steps in each convolution; "same": it keeps its length, so that series
-        of any length can be read.
+        "valid": a series loses ``kernel - 1`` steps in each convolution; "same": it keeps its
+        length, so that series of any length can be read.
     conv_dropout : float, default=0.1
         Share of values dropped after each convolution in training.
     squeeze : int or None, default=16
@@ -28,13 +28,13 @@ class FCN(Backbone):
 
     Notes
     -----
-    (batch, n_channels, time) -> (batch, filters[-1]). The paper has 128, 256 and 128 filters, "same" padding, and
-    neither dropout nor squeeze-excite.
+    (batch, n_channels, time) -> (batch, filters[-1]). The paper has 128, 256 and 128 filters,
+    "same" padding, and neither dropout nor squeeze-excite.
 
     References
     ----------
-    .. [1] Wang, Yan and Oates, "Time series classification from scratch with deep neural networks: a strong
-       baseline", IJCNN 2017. https://arxiv.org/abs/1611.06455
+    .. [1] Wang, Yan and Oates, "Time series classification from scratch with deep neural networks:
+       a strong baseline", IJCNN 2017. https://arxiv.org/abs/1611.06455
     """
 
     filters: tuple[PositiveInt, ...] = (128, 128, 16)
@@ -68,7 +68,9 @@ class FCN(Backbone):
     def convolutions(self, n_channels: int) -> dict[str, Block]:
         """Return freshly initialised convolution blocks for series of so many channels, by name."""
         blocks: dict[str, Block] = {}
-        for i, (filters, kernel) in enumerate(zip(self.filters, self.kernel_sizes, strict=True), start=1):
+        for i, (filters, kernel) in enumerate(
+            zip(self.filters, self.kernel_sizes, strict=True), start=1
+        ):
             squeeze = self.squeeze if i < len(self.filters) else None
             convolution = MaskedConv1d(n_channels, filters, kernel, self.padding)
             blocks[f"conv{i}"] = ConvBlock(convolution, self.conv_dropout, squeeze)

@@ -24,8 +24,8 @@ class GRU(Recurrent):
 
     References
     ----------
-    .. [1] Cho et al., "Learning phrase representations using RNN encoder-decoder for statistical machine
-       translation", EMNLP 2014. https://arxiv.org/abs/1406.1078
+    .. [1] Cho et al., "Learning phrase representations using RNN encoder-decoder for statistical
+       machine translation", EMNLP 2014. https://arxiv.org/abs/1406.1078
     """
 
     def cell(self, n_inputs: int) -> nn.GRU:

@@ -32,13 +32,14 @@ class InceptionTime(Backbone):
 
     Notes
     -----
-    (batch, n_channels, time) -> (batch, n_filters * (number of kernels + 1)); a series keeps its length, so that any
-    length can be read. The paper averages five such networks: train five seeds for that.
+    (batch, n_channels, time) -> (batch, n_filters * (number of kernels + 1)); a series keeps its
+    length, so that any length can be read. The paper averages five such networks: train five seeds
+    for that.
 
     References
     ----------
-    .. [1] Ismail Fawaz et al., "InceptionTime: finding AlexNet for time series classification", Data Mining and
-       Knowledge Discovery 34, 2020. https://arxiv.org/abs/1909.04939
+    .. [1] Ismail Fawaz et al., "InceptionTime: finding AlexNet for time series classification",
+       Data Mining and Knowledge Discovery 34, 2020. https://arxiv.org/abs/1909.04939
     """
 
     n_filters: PositiveInt = 32
@@ -53,14 +54,18 @@ class InceptionTime(Backbone):
         super().check(name)
         if not self.kernel_sizes:
             where = f"{name or type(self).__name__}.kernel_sizes"
-            raise ParameterError(f"`{where}` must have at least one kernel; got {self.kernel_sizes}.")
+            raise ParameterError(
+                f"`{where}` must have at least one kernel; got {self.kernel_sizes}."
+            )
 
     def build(self, n_channels: int, n_timepoints: int) -> BlockBackbone:
         """Return a freshly initialised module."""
         n_features = self.n_filters * (len(self.kernel_sizes) + 1)
         blocks: dict[str, Block] = {}
         for i in range(self.n_blocks):
-            blocks[f"block{i + 1}"] = InceptionBlock(n_features if i else n_channels, n_features, self)
+            blocks[f"block{i + 1}"] = InceptionBlock(
+                n_features if i else n_channels, n_features, self
+            )
         return BlockBackbone(blocks, MeanPooling(), n_features, self)
 
 
@@ -77,7 +82,9 @@ class InceptionBlock(Block):
 
     def __init__(self, n_inputs: int, n_features: int, spec: InceptionTime) -> None:
         super().__init__()
-        self.inceptions = nn.ModuleList(InceptionModule(n, spec) for n in (n_inputs, n_features, n_features))
+        self.inceptions = nn.ModuleList(
+            InceptionModule(n, spec) for n in (n_inputs, n_features, n_features)
+        )
         self.shortcut = MaskedConv1d(n_inputs, n_features, 1, bias=False)
         self.norm = MaskedBatchNorm1d(n_features)
 
@@ -104,9 +111,12 @@ class InceptionModule(nn.Module):
     def __init__(self, n_inputs: int, spec: InceptionTime) -> None:
         super().__init__()
         reduced = spec.bottleneck if n_inputs > 1 else 1
-        self.bottleneck = MaskedConv1d(n_inputs, reduced, 1, bias=False) if n_inputs > 1 else nn.Identity()
+        self.bottleneck = (
+            MaskedConv1d(n_inputs, reduced, 1, bias=False) if n_inputs > 1 else nn.Identity()
+        )
         self.convolutions = nn.ModuleList(
-            MaskedConv1d(reduced, spec.n_filters, kernel, "same", bias=False) for kernel in spec.kernel_sizes
+            MaskedConv1d(reduced, spec.n_filters, kernel, "same", bias=False)
+            for kernel in spec.kernel_sizes
         )
         self.after_maximum = MaskedConv1d(n_inputs, spec.n_filters, 1, bias=False)
         self.norm = MaskedBatchNorm1d(spec.n_filters * (len(spec.kernel_sizes) + 1))

@@ -18,9 +18,10 @@ STRENGTHS = tuple(10.0**power for power in range(3, -7, -1))
 class Linear(Backbone):
     """Linear heads on the vectors themselves: ridge regression and logistic regression, one a task; no training loop.
 
-    Fast, and hard to beat behind a representation. Series are flattened. Each task's head is fitted to its labelled
-    rows with the strength of its L2 penalty that has the least loss on validation rows (without validation, on a fifth
-    of the training rows). Tasks do not meet, so sharing and weightings change nothing, nor do epochs and rates.
+    Fast, and hard to beat behind a representation. Series are flattened. Each task's head is fitted
+    to its labelled rows with the strength of its L2 penalty that has the least loss on validation
+    rows (without validation, on a fifth of the training rows). Tasks do not meet, so sharing and
+    weightings change nothing, nor do epochs and rates.
 
     Parameters
     ----------
@@ -29,14 +30,14 @@ class Linear(Backbone):
 
     Notes
     -----
-    (batch, n_channels, time) -> (batch, n_channels * time). Classes may be weighted; an absolute error is squared here,
-    a focal or smoothed loss is a cross-entropy, and each only chooses the strength. Quantiles, forecasts and several
-    answers at once are refused.
+    (batch, n_channels, time) -> (batch, n_channels * time). Classes may be weighted; an absolute
+    error is squared here, a focal or smoothed loss is a cross-entropy, and each only chooses the
+    strength. Quantiles, forecasts and several answers at once are refused.
 
     References
     ----------
-    .. [1] Hoerl and Kennard, "Ridge regression: biased estimation for nonorthogonal problems", Technometrics 12, 1970.
-       https://doi.org/10.1080/00401706.1970.10488634
+    .. [1] Hoerl and Kennard, "Ridge regression: biased estimation for nonorthogonal problems",
+       Technometrics 12, 1970. https://doi.org/10.1080/00401706.1970.10488634
     """
 
     reads_vectors: ClassVar[bool] = True

@@ -26,7 +26,8 @@ class LSTM(Recurrent):
     ----------
     .. [1] Hochreiter and Schmidhuber, "Long short-term memory", Neural Computation 9, 1997.
        https://doi.org/10.1162/neco.1997.9.8.1735
-    .. [2] Gers, Schmidhuber and Cummins, "Learning to forget: continual prediction with LSTM", Neural Computation 12,
+    .. [2] Gers, Schmidhuber and Cummins, "Learning to forget: continual prediction with LSTM",
+      Neural Computation 12,
        2000. https://doi.org/10.1162/089976600300015015
     """
 

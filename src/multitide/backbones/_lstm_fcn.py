@@ -29,22 +29,23 @@ class LSTMFCN(FCN):
     lstm_dropout : float, default=0.4
         Share of the LSTM's features dropped in training.
     shuffle : bool, default=False
-        The paper's dimension shuffle: the LSTM reads one channel a step, with all time steps as its inputs. Much
-        faster for long series of few channels; needs series of equal length.
+        The paper's dimension shuffle: the LSTM reads one channel a step, with all time steps as its
+        inputs. Much faster for long series of few channels; needs series of equal length.
 
     Notes
     -----
-    (batch, n_channels, time) -> (batch, hidden_size + filters[-1]), the LSTM's features first. The papers have 128,
-    256 and 128 filters, "same" padding, a dropout of 0.8 after the LSTM and none after convolutions, always shuffle,
-    and tune the LSTM's size for each data set. The defaults here are those of the reference system
-    (KUDataMultitasklearning), which declares a dropout after the LSTM too, but never applies it.
+    (batch, n_channels, time) -> (batch, hidden_size + filters[-1]), the LSTM's features first. The
+    papers have 128, 256 and 128 filters, "same" padding, a dropout of 0.8 after the LSTM and none
+    after convolutions, always shuffle, and tune the LSTM's size for each data set. The defaults
+    here are those of the reference system (KUDataMultitasklearning), which declares a dropout after
+    the LSTM too, but never applies it.
 
     References
     ----------
-    .. [1] Karim, Majumdar, Darabi and Chen, "LSTM fully convolutional networks for time series classification",
-       IEEE Access 6, 2017. https://arxiv.org/abs/1709.05206
-    .. [2] Karim, Majumdar, Darabi and Harford, "Multivariate LSTM-FCNs for time series classification", Neural
-       Networks 116, 2019. https://arxiv.org/abs/1801.04503
+    .. [1] Karim, Majumdar, Darabi and Chen, "LSTM fully convolutional networks for time series
+       classification", IEEE Access 6, 2017. https://arxiv.org/abs/1709.05206
+    .. [2] Karim, Majumdar, Darabi and Harford, "Multivariate LSTM-FCNs for time series
+       classification", Neural Networks 116, 2019. https://arxiv.org/abs/1801.04503
     """
 
     hidden_size: PositiveInt = 64
@@ -58,9 +59,16 @@ class LSTMFCN(FCN):
         """Return a freshly initialised module with ``hidden_size + filters[-1]`` features."""
         self.check_timepoints(n_timepoints)
         kind = ShuffledLSTM if self.shuffle else LastStateLSTM
-        lstm = kind(n_timepoints if self.shuffle else n_channels, self.hidden_size, self.num_layers, self.lstm_dropout)
+        lstm = kind(
+            n_timepoints if self.shuffle else n_channels,
+            self.hidden_size,
+            self.num_layers,
+            self.lstm_dropout,
+        )
         n_features = self.hidden_size + self.filters[-1]
-        return BlockBackbone({"lstm": lstm, **self.convolutions(n_channels)}, MeanPooling(), n_features, self)
+        return BlockBackbone(
+            {"lstm": lstm, **self.convolutions(n_channels)}, MeanPooling(), n_features, self
+        )
 
 
 class LastStateLSTM(Block):
@@ -81,7 +89,9 @@ class LastStateLSTM(Block):
 
     def forward(self, flow: Flow) -> Flow:
         """Return the flow with features of shape (batch, hidden_size) more."""
-        return flow._replace(features=(*flow.features, self.dropout(self.last_state(flow.x, flow.lengths))))
+        return flow._replace(
+            features=(*flow.features, self.dropout(self.last_state(flow.x, flow.lengths)))
+        )
 
     def last_state(self, x: Tensor, lengths: Tensor | None) -> Tensor:
         """Return the top layer's state at each series' last valid step, shape (batch, hidden_size)."""

@@ -1,8 +1,8 @@
 """Layers that know where each series ends, so that padding and batch mates never change a series' features.
 
-Every layer takes ``lengths`` (batch,), the number of valid steps of each series, or None where all steps are valid;
-None is the fast path and costs what the plain torch layer costs. Invalid steps may hold anything, also infinite
-values: they are replaced, never multiplied by zero.
+Every layer takes ``lengths`` (batch,), the number of valid steps of each series, or None where all
+steps are valid; None is the fast path and costs what the plain torch layer costs. Invalid steps may
+hold anything, also infinite values: they are replaced, never multiplied by zero.
 """
 
 from __future__ import annotations
@@ -49,15 +49,17 @@ def reverse_valid(x: Tensor, lengths: Tensor | None) -> Tensor:
 class MaskedBatchNorm1d(nn.BatchNorm1d):
     """Batch normalisation whose mean and variance count valid steps only (Ioffe & Szegedy 2015).
 
-    A batch of a single value has no variance: it is normalised by the running statistics, and leaves them alone
-    (torch raises there).
+    A batch of a single value has no variance: it is normalised by the running statistics, and
+    leaves them alone (torch raises there).
     """
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Normalise each channel: (batch, channels, time) -> (batch, channels, time)."""
         if self.training and x.shape[0] * x.shape[2] > 1:
             return super().forward(x) if lengths is None else self._normalise_valid(x, lengths)
-        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+        return F.batch_norm(
+            x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+        )
 
     def _normalise_valid(self, x: Tensor, lengths: Tensor) -> Tensor:
         valid = valid_steps(lengths, x.shape[2])

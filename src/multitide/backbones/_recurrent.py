@@ -9,7 +9,15 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from multitide.backbones._backbone import Backbone, Block, BlockBackbone, Flow, Pooling, PositiveInt, Probability
+from multitide.backbones._backbone import (
+    Backbone,
+    Block,
+    BlockBackbone,
+    Flow,
+    Pooling,
+    PositiveInt,
+    Probability,
+)
 from multitide.backbones._masked import last_step, reverse_valid
 
 
@@ -24,16 +32,17 @@ class Recurrent(Backbone):
     hidden_size : int, default=64
         Units of a layer in each direction.
     dropout : float, default=0.1
-        Share of values dropped in training: between layers, and of the features (torch leaves out the latter, so that
-        one layer would have none).
+        Share of values dropped in training: between layers, and of the features (torch leaves out
+        the latter, so that one layer would have none).
     bidirectional : bool, default=True
         Whether a second set of units reads each series from its last valid step back to its first.
 
     Notes
     -----
-    (batch, n_channels, time) -> (batch, hidden_size), or twice as many when bidirectional: the forward state at the
-    last valid step, then the backward state at the first, each of which has read the whole series. (The reference
-    system reads both at the last step, where the backward one has seen a single value.)
+    (batch, n_channels, time) -> (batch, hidden_size), or twice as many when bidirectional: the
+    forward state at the last valid step, then the backward state at the first, each of which has
+    read the whole series. (The reference system reads both at the last step, where the backward one
+    has seen a single value.)
     """
 
     num_layers: PositiveInt = 2
@@ -55,7 +64,9 @@ class Recurrent(Backbone):
             n_inputs = n_directions * self.hidden_size if i else n_channels
             cells = [self.cell(n_inputs) for _ in range(n_directions)]
             blocks[f"layer{i + 1}"] = RecurrentLayer(cells, self.dropout if i else 0.0)
-        return BlockBackbone(blocks, EndStates(n_directions, self.dropout), n_directions * self.hidden_size, self)
+        return BlockBackbone(
+            blocks, EndStates(n_directions, self.dropout), n_directions * self.hidden_size, self
+        )
 
 
 class RecurrentLayer(Block):

@@ -14,7 +14,8 @@ from multitide.backbones._recurrent import Recurrent
 class RNN(Recurrent):
     """Plain recurrent network (Elman 1990), here of several layers and in both directions.
 
-    It forgets within a few dozen steps, as its gradient shrinks or grows with each of them; prefer an LSTM or a GRU.
+    It forgets within a few dozen steps, as its gradient shrinks or grows with each of them; prefer
+    an LSTM or a GRU.
 
     Parameters
     ----------

@@ -28,13 +28,16 @@ class AggregatorModule(nn.Module):
         See :attr:`Aggregator.degree`.
     """
 
-    def __init__(self, names: Sequence[str], make: Callable[[int], nn.Module], degree: float | None) -> None:
+    def __init__(
+        self, names: Sequence[str], make: Callable[[int], nn.Module], degree: float | None
+    ) -> None:
         super().__init__()
         self.names = list(names)
         self._make = make
         self._degree = degree
-        # What an aggregator remembers of gradients (GradVac, Nash-MTL, ExcessMTL) it remembers by position, so that
-        # each set of tasks has an aggregator of its own: an absent task moves no state, and none is read as another's.
+        # What an aggregator remembers of gradients (GradVac, Nash-MTL, ExcessMTL) it remembers by
+        # position, so that each set of tasks has an aggregator of its own: an absent task moves no
+        # state, and none is read as another's.
         self._aggregators: dict[tuple[str, ...], nn.Module] = {}
 
     @torch.no_grad()
@@ -46,8 +49,9 @@ class AggregatorModule(nn.Module):
         jacobian : Tensor, shape (n_present, n_params)
             One task's gradient a row.
         present : sequence of str
-            Which tasks these are. A gradient of zeros is that of an absent task: it would stop MGDA and CAGrad, and a
-            network whose heads start with zero weights has nothing else at its first step.
+            Which tasks these are. A gradient of zeros is that of an absent task: it would stop MGDA
+            and CAGrad, and a network whose heads start with zero weights has nothing else at its
+            first step.
 
         Raises
         ------
@@ -63,14 +67,17 @@ class AggregatorModule(nn.Module):
         rows = [i for i, norm in enumerate(norms) if norm > 0]
         if len(rows) < 2:
             return jacobian.sum(dim=0)
-        # TorchJD's solvers are made for gradients of about 1 (UPGrad takes 1e-4 for nothing); ours may be of any size.
+        # TorchJD's solvers are made for gradients of about 1 (UPGrad takes 1e-4 for nothing); ours
+        # may be of any size.
         scale, degree = (1.0, 1.0) if self._degree is None else (max(norms), self._degree)
         some = jacobian if len(rows) == len(norms) else jacobian[rows]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # solvers speak of their own internals, at every step
             return scale**degree * self._aggregator(tuple(present[i] for i in rows))(some / scale)
 
-    def backward(self, losses: Mapping[str, Tensor], shared: Sequence[Tensor], own: Sequence[Tensor]) -> None:
+    def backward(
+        self, losses: Mapping[str, Tensor], shared: Sequence[Tensor], own: Sequence[Tensor]
+    ) -> None:
         """Send the losses back: combined at `shared`, each task's own gradient at `own`; a pass back a task.
 
         Parameters
@@ -78,16 +85,20 @@ class AggregatorModule(nn.Module):
         losses : mapping of str to Tensor, each of shape ()
             Mean losses of the tasks that have labels in the batch; at least one.
         shared : sequence of Tensor
-            The shared parameters, where the tasks' gradients meet. Those that no present loss reaches keep no
-            gradient.
+            The shared parameters, where the tasks' gradients meet. Those that no present loss
+            reaches keep no gradient.
         own : sequence of Tensor
             All other parameters; they get the sum of the losses' gradients.
         """
-        shared, own = ([tensor for tensor in tensors if tensor.requires_grad] for tensors in (shared, own))
+        shared, own = (
+            [tensor for tensor in tensors if tensor.requires_grad] for tensors in (shared, own)
+        )
         rows: list[tuple[Tensor | None, ...]] = []
         for i, loss in enumerate(losses.values()):
             more = i + 1 < len(losses)
-            rows.append(torch.autograd.grad(loss, [*shared, *own], retain_graph=more, allow_unused=True))
+            rows.append(
+                torch.autograd.grad(loss, [*shared, *own], retain_graph=more, allow_unused=True)
+            )
         _add_gradients(own, [row[len(shared) :] for row in rows])
         reached = [i for i in range(len(shared)) if any(row[i] is not None for row in rows)]
         if not reached:  # all that is shared is frozen
@@ -95,9 +106,13 @@ class AggregatorModule(nn.Module):
         met = [shared[i] for i in reached]
         jacobian = torch.stack([_flatten([row[i] for i in reached], met) for row in rows])
         pieces = self.combine(jacobian, list(losses)).split([tensor.numel() for tensor in met])
-        torch.autograd.backward(met, [piece.view_as(tensor) for piece, tensor in zip(pieces, met, strict=True)])
+        torch.autograd.backward(
+            met, [piece.view_as(tensor) for piece, tensor in zip(pieces, met, strict=True)]
+        )
 
-    def backward_at_views(self, losses: Mapping[str, Tensor], views: Sequence[Tensor], own: Sequence[Tensor]) -> None:
+    def backward_at_views(
+        self, losses: Mapping[str, Tensor], views: Sequence[Tensor], own: Sequence[Tensor]
+    ) -> None:
         """Send the losses back, combined at the features: as :meth:`backward`, in a single pass through the heads.
 
         Parameters
@@ -105,12 +120,14 @@ class AggregatorModule(nn.Module):
         losses : mapping of str to Tensor, each of shape ()
             As in :meth:`backward`.
         views : sequence of Tensor, one a loss
-            Views of the same features, each read by the head of one task, so that the gradient of the sum of the losses
-            at a view is that of the task's own loss.
+            Views of the same features, each read by the head of one task, so that the gradient of
+            the sum of the losses at a view is that of the task's own loss.
         own : sequence of Tensor
             Parameters of the heads.
         """
-        met, own = ([tensor for tensor in tensors if tensor.requires_grad] for tensors in (views, own))
+        met, own = (
+            [tensor for tensor in tensors if tensor.requires_grad] for tensors in (views, own)
+        )
         total = torch.stack(list(losses.values())).sum()
         gradients = torch.autograd.grad(total, [*met, *own], allow_unused=True)
         _add_gradients(own, [gradients[len(met) :]])
@@ -131,9 +148,9 @@ class Aggregator(Part):
     Parameters
     ----------
     at : {"parameters", "features"}, default="parameters"
-        Where the tasks' gradients are combined: at the shared parameters, as the papers do, at the price of a backward
-        pass a task; or at the features that all heads read, at nearly no price, where what the method promises holds
-        for features only.
+        Where the tasks' gradients are combined: at the shared parameters, as the papers do, at the
+        price of a backward pass a task; or at the features that all heads read, at nearly no price,
+        where what the method promises holds for features only.
     """
 
     at: Literal["parameters", "features"] = field(default="parameters", kw_only=True)
@@ -160,7 +177,9 @@ class Aggregator(Part):
 
     def make(self, n_rows: int) -> nn.Module:
         """Return TorchJD's aggregator for a Jacobian of so many rows."""
-        aggregators = importlib.import_module("torchjd.aggregation")  # it takes a second: only when one is used
+        aggregators = importlib.import_module(
+            "torchjd.aggregation"
+        )  # it takes a second: only when one is used
         try:
             return getattr(aggregators, self.torchjd)(**self.parameters(n_rows))
         except ImportError as error:

@@ -1,7 +1,8 @@
 """TorchJD's aggregators that mean something for tasks: for each its parameters and its paper.
 
-Left out: Mean, Sum, Random and Constant are weightings, at the price of a single backward pass; Krum and TrimmedMean
-defend against hostile senders; PCD needs its first task in every batch; MoDo and SDMGrad need two batches a step.
+Left out: Mean, Sum, Random and Constant are weightings, at the price of a single backward pass;
+Krum and TrimmedMean defend against hostile senders; PCD needs its first task in every batch; MoDo
+and SDMGrad need two batches a step.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ class PCGrad(Aggregator):
 
     References
     ----------
-    .. [1] Yu et al., "Gradient Surgery for Multi-Task Learning", NeurIPS 2020. https://arxiv.org/abs/2001.06782
+    .. [1] Yu et al., "Gradient Surgery for Multi-Task Learning", NeurIPS 2020.
+      https://arxiv.org/abs/2001.06782
     """
 
     torchjd: ClassVar[str] = "PCGrad"
@@ -37,7 +39,8 @@ class UPGrad(Aggregator):
 
     References
     ----------
-    .. [1] Quinton, Rey, "Jacobian Descent for Multi-Objective Optimization", 2024. https://arxiv.org/abs/2406.16232
+    .. [1] Quinton, Rey, "Jacobian Descent for Multi-Objective Optimization", 2024.
+      https://arxiv.org/abs/2406.16232
     """
 
     torchjd: ClassVar[str] = "UPGrad"
@@ -99,8 +102,8 @@ class MGDA(Aggregator):
 
     References
     ----------
-    .. [1] Desideri, "Multiple-gradient descent algorithm (MGDA) for multiobjective optimization", Comptes Rendus
-       Mathematique 350, 2012. https://doi.org/10.1016/j.crma.2012.03.014
+    .. [1] Desideri, "Multiple-gradient descent algorithm (MGDA) for multiobjective optimization",
+       Comptes Rendus Mathematique 350, 2012. https://doi.org/10.1016/j.crma.2012.03.014
     .. [2] Sener, Koltun, "Multi-Task Learning as Multi-Objective Optimization", NeurIPS 2018.
        https://arxiv.org/abs/1810.04650
     """
@@ -117,7 +120,8 @@ class IMTLG(Aggregator):
 
     References
     ----------
-    .. [1] Liu et al., "Towards Impartial Multi-task Learning", ICLR 2021. https://openreview.net/forum?id=IMPnRXEWpvr
+    .. [1] Liu et al., "Towards Impartial Multi-task Learning", ICLR 2021.
+      https://openreview.net/forum?id=IMPnRXEWpvr
     """
 
     torchjd: ClassVar[str] = "IMTLG"
@@ -149,7 +153,8 @@ class AlignedMTL(Aggregator):
 class NashMTL(Aggregator):
     """The outcome of a bargain between the tasks [1]_.
 
-    Needs the extra ``balancing``. Its weights do not depend on the gradients' lengths, and it is slow.
+    Needs the extra ``balancing``. Its weights do not depend on the gradients' lengths, and it is
+    slow.
 
     Parameters
     ----------
@@ -164,7 +169,8 @@ class NashMTL(Aggregator):
 
     References
     ----------
-    .. [1] Navon et al., "Multi-Task Learning as a Bargaining Game", ICML 2022. https://arxiv.org/abs/2202.01017
+    .. [1] Navon et al., "Multi-Task Learning as a Bargaining Game", ICML 2022.
+      https://arxiv.org/abs/2202.01017
     """
 
     max_norm: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
@@ -192,12 +198,13 @@ class FairGrad(Aggregator):
     at
         See :class:`Aggregator`.
     alpha : float, default=1.0
-        Kind of fairness: 0 is the mean gradient, 1 the bargain of Nash, and the larger, the more the worst-off task
-        counts.
+        Kind of fairness: 0 is the mean gradient, 1 the bargain of Nash, and the larger, the more
+        the worst-off task counts.
 
     References
     ----------
-    .. [1] Ban, Ji, "Fair Resource Allocation in Multi-Task Learning", ICML 2024. https://arxiv.org/abs/2402.15638
+    .. [1] Ban, Ji, "Fair Resource Allocation in Multi-Task Learning", ICML 2024.
+      https://arxiv.org/abs/2402.15638
     """
 
     alpha: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
@@ -225,8 +232,8 @@ class GradVac(Aggregator):
 
     References
     ----------
-    .. [1] Wang et al., "Gradient Vaccine: Investigating and Improving Multi-task Optimization in Massively Multilingual
-       Models", ICLR 2021. https://arxiv.org/abs/2010.05874
+    .. [1] Wang et al., "Gradient Vaccine: Investigating and Improving Multi-task Optimization in
+       Massively Multilingual Models", ICLR 2021. https://arxiv.org/abs/2010.05874
     """
 
     beta: Annotated[float, Field(ge=0, le=1)] = 0.5
@@ -240,8 +247,8 @@ class GradDrop(Aggregator):
 
     References
     ----------
-    .. [1] Chen et al., "Just Pick a Sign: Optimizing Deep Multitask Models with Gradient Sign Dropout", NeurIPS 2020.
-       https://arxiv.org/abs/2010.06808
+    .. [1] Chen et al., "Just Pick a Sign: Optimizing Deep Multitask Models with Gradient Sign
+       Dropout", NeurIPS 2020. https://arxiv.org/abs/2010.06808
     """
 
     torchjd: ClassVar[str] = "GradDrop"
@@ -253,8 +260,8 @@ class ConFIG(Aggregator):
 
     References
     ----------
-    .. [1] Liu, Chu, Thuerey, "ConFIG: Towards Conflict-free Training of Physics Informed Neural Networks", ICLR 2025.
-       https://arxiv.org/abs/2408.11104
+    .. [1] Liu, Chu, Thuerey, "ConFIG: Towards Conflict-free Training of Physics Informed Neural
+       Networks", ICLR 2025. https://arxiv.org/abs/2408.11104
     """
 
     torchjd: ClassVar[str] = "ConFIG"
@@ -264,7 +271,8 @@ class ConFIG(Aggregator):
 class ExcessMTL(Aggregator):
     """Weighs tasks by how far each is from the best that it could reach [1]_.
 
-    Weights are remembered by the set of tasks that a batch holds, and so are sums of squares the size of the Jacobian.
+    Weights are remembered by the set of tasks that a batch holds, and so are sums of squares the
+    size of the Jacobian.
 
     Parameters
     ----------
@@ -277,7 +285,8 @@ class ExcessMTL(Aggregator):
 
     References
     ----------
-    .. [1] He et al., "Robust Multi-Task Learning with Excess Risks", ICML 2024. https://arxiv.org/abs/2402.02009
+    .. [1] He et al., "Robust Multi-Task Learning with Excess Risks", ICML 2024.
+      https://arxiv.org/abs/2402.02009
     """
 
     robust_step_size: Positive = 1.0

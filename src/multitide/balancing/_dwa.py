@@ -50,9 +50,9 @@ class DWAModule(LinearModule):
 class DWA(Weighting):
     """Dynamic weight average: a loss that falls slowly gets more weight [1]_.
 
-    ``weight = n_tasks * softmax(rate / temperature)``, where the rate is a task's mean training loss of the last epoch
-    over that of the one before; all weights are 1 in the first two epochs. Other than in the paper, the averages are
-    over labelled rows.
+    ``weight = n_tasks * softmax(rate / temperature)``, where the rate is a task's mean training
+    loss of the last epoch over that of the one before; all weights are 1 in the first two epochs.
+    Other than in the paper, the averages are over labelled rows.
 
     Parameters
     ----------

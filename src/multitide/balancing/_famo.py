@@ -36,7 +36,8 @@ class FAMOModule(WeightingModule):
     def __init__(self, names: Sequence[str], step_size: float, decay: float) -> None:
         super().__init__(names)
         self.step_size, self.decay = step_size, decay
-        # Adam in buffers, each task with a count of its own steps: what an absent task has learned does not move.
+        # Adam in buffers, each task with a count of its own steps: what an absent task has learned
+        # does not move.
         for name in ("logits", "means", "squares", "steps"):
             self.register_buffer(name, torch.zeros(len(self.names)))
 
@@ -66,8 +67,12 @@ class FAMOModule(WeightingModule):
         steps = steps + 1
         means = means.lerp(gradient, 1 - BETAS[0])
         squares = squares.lerp(gradient.square(), 1 - BETAS[1])
-        moves = means / (1 - BETAS[0] ** steps) / ((squares / (1 - BETAS[1] ** steps)).sqrt() + EPSILON)
-        for buffer, values in zip(buffers, (logits - self.step_size * moves, means, squares, steps), strict=True):
+        moves = (
+            means / (1 - BETAS[0] ** steps) / ((squares / (1 - BETAS[1] ** steps)).sqrt() + EPSILON)
+        )
+        for buffer, values in zip(
+            buffers, (logits - self.step_size * moves, means, squares, steps), strict=True
+        ):
             self.put_present(buffer, present, values)
 
     def _logs(self, losses: Mapping[str, Tensor], present: list[int]) -> Tensor:
@@ -78,13 +83,14 @@ class FAMOModule(WeightingModule):
 class FAMO(Weighting):
     """Fast adaptive multitask optimisation: weights under which the logs of all losses fall at the same rate [1]_.
 
-    The weights are ``c * z / loss`` with ``z = softmax(logits)``; they add up to 1. After every step the losses of the
-    same batch are measured again, in a second pass forward, and Adam moves the logits against what fell more. That
-    pass drops the units that the step dropped, so that the difference is the step's alone, and leaves the running
-    statistics of batch norm as they are; in the authors' code it is one more training pass.
+    The weights are ``c * z / loss`` with ``z = softmax(logits)``; they add up to 1. After every
+    step the losses of the same batch are measured again, in a second pass forward, and Adam moves
+    the logits against what fell more. That pass drops the units that the step dropped, so that the
+    difference is the step's alone, and leaves the running statistics of batch norm as they are; in
+    the authors' code it is one more training pass.
 
-    Where labels are missing, the tasks in the batch share what they have: z is their softmax, and only their logits
-    move, each with its own moments; where one is alone, none does.
+    Where labels are missing, the tasks in the batch share what they have: z is their softmax, and
+    only their logits move, each with its own moments; where one is alone, none does.
 
     Parameters
     ----------

@@ -22,8 +22,8 @@ class Fixed(Weighting):
     weights : dict of str to float, optional
         Weight of each task by its name, 0 or more; 1 for tasks not named.
     alpha : float in [0, 1], optional
-        For two tasks: ``alpha`` times the loss of the first plus ``1 - alpha`` times that of the second. Give either
-        this or `weights`.
+        For two tasks: ``alpha`` times the loss of the first plus ``1 - alpha`` times that of the
+        second. Give either this or `weights`.
     """
 
     weights: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] | None = None
@@ -35,9 +35,13 @@ class Fixed(Weighting):
         name = name or type(self).__name__
         if (self.weights is None) == (self.alpha is None):
             got = f"weights={self.weights!r}, alpha={self.alpha!r}"
-            raise ParameterError(f"`{name}` must have either `weights` or, for two tasks, `alpha`; got {got}.")
+            raise ParameterError(
+                f"`{name}` must have either `weights` or, for two tasks, `alpha`; got {got}."
+            )
         if self.weights is not None and self.weights and not any(self.weights.values()):
-            raise ParameterError(f"`{name}.weights` must have a weight above 0; got {self.weights!r}.")
+            raise ParameterError(
+                f"`{name}.weights` must have a weight above 0; got {self.weights!r}."
+            )
 
     def make(self, names: Sequence[str], kinds: Sequence[str]) -> ConstantModule:
         """Return a sum with these weights.

@@ -27,9 +27,9 @@ class IMTLLModule(LearnedModule):
 class IMTLL(Weighting):
     """Impartial multi-task learning by losses: scales learned so that all scaled losses become 1 [1]_.
 
-    It is twice `uncertainty` for numbers, with -s in place of s, and shares its danger: a loss that can become small
-    takes over from one that cannot. Other than in the paper, s stays within +-10, and both terms of a task that is
-    absent from the batch are left out.
+    It is twice `uncertainty` for numbers, with -s in place of s, and shares its danger: a loss that
+    can become small takes over from one that cannot. Other than in the paper, s stays within +-10,
+    and both terms of a task that is absent from the batch are left out.
 
     Parameters
     ----------
@@ -38,7 +38,8 @@ class IMTLL(Weighting):
 
     References
     ----------
-    .. [1] Liu et al., "Towards Impartial Multi-task Learning", ICLR 2021. https://openreview.net/forum?id=IMPnRXEWpvr
+    .. [1] Liu et al., "Towards Impartial Multi-task Learning", ICLR 2021.
+      https://openreview.net/forum?id=IMPnRXEWpvr
     """
 
     lr: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None

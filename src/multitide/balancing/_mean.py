@@ -12,7 +12,8 @@ from multitide.balancing._weighting import ConstantModule, Weighting
 class Mean(Weighting):
     """The mean of the losses: as `uniform`, but the step does not grow with the number of tasks.
 
-    It is over all tasks, so that a loss counts alike whether or not the others have labels in the batch.
+    It is over all tasks, so that a loss counts alike whether or not the others have labels in the
+    batch.
     """
 
     def make(self, names: Sequence[str], kinds: Sequence[str]) -> ConstantModule:

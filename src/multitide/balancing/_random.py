@@ -21,7 +21,8 @@ class RandomModule(LinearModule):
     names : sequence of str
         All tasks.
     seed : int
-        Of its own generator: what else draws random numbers does not change the weights, nor they that.
+        Of its own generator: what else draws random numbers does not change the weights, nor they
+        that.
     """
 
     drawn: Tensor
@@ -29,7 +30,9 @@ class RandomModule(LinearModule):
     def __init__(self, names: Sequence[str], seed: int) -> None:
         super().__init__(names)
         self._generator = torch.Generator().manual_seed(seed)
-        self.register_buffer("drawn", torch.full((len(self.names),), 1 / len(self.names)), persistent=False)
+        self.register_buffer(
+            "drawn", torch.full((len(self.names),), 1 / len(self.names)), persistent=False
+        )
 
     def weights(self) -> Tensor:
         """Draw weights whose sum is 1, for all tasks, also those that the batch does not hold."""
@@ -55,8 +58,8 @@ class Random(Weighting):
 
     References
     ----------
-    .. [1] Lin, Ye, Zhang, Tsang, "Reasonable Effectiveness of Random Weighting: A Litmus Test for Multi-Task
-       Learning", TMLR 2022. https://arxiv.org/abs/2111.10603
+    .. [1] Lin, Ye, Zhang, Tsang, "Reasonable Effectiveness of Random Weighting: A Litmus Test for
+       Multi-Task Learning", TMLR 2022. https://arxiv.org/abs/2111.10603
     """
 
     random_state: Annotated[int, Field(ge=0, lt=2**63)] | None = None

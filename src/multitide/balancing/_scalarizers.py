@@ -1,7 +1,8 @@
 """Weightings by a preference that are no plain sum: an adapter to TorchJD's scalarizers, and a few lines for each.
 
-TorchJD takes losses by position, and fails or changes its meaning when one of them is absent. Here each scalarizer is
-given the present losses with the preference that they have in the full set of tasks, which sums to 1 over that set.
+TorchJD takes losses by position, and fails or changes its meaning when one of them is absent. Here
+each scalarizer is given the present losses with the preference that they have in the full set of
+tasks, which sums to 1 over that set.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ class ScalarizerModule(WeightingModule):
 
     def combine(self, losses: Tensor, present: list[int]) -> Tensor:
         """Return the scalarizer's value, shape ()."""
-        return self.spec.scalarize(losses, self.of_present(self.preference, present), self.preference)
+        return self.spec.scalarize(
+            losses, self.of_present(self.preference, present), self.preference
+        )
 
 
 @dataclass
@@ -64,7 +67,9 @@ class Scalarizer(Weighting):
 
     def make(self, names: Sequence[str], kinds: Sequence[str]) -> ScalarizerModule:
         """Return a module with this preference."""
-        return ScalarizerModule(names, self, weights_of(names, self.preference or {}, "weighting.preference"))
+        return ScalarizerModule(
+            names, self, weights_of(names, self.preference or {}, "weighting.preference")
+        )
 
     @abstractmethod
     def scalarize(self, losses: Tensor, preference: Tensor, whole: Tensor) -> Tensor:
@@ -83,18 +88,19 @@ class Scalarizer(Weighting):
 class GeometricMean(Scalarizer):
     """The geometric mean of the losses, so that relative progress counts [1]_.
 
-    A loss that can become small takes over from one that cannot, such as the cross-entropy of noisy classes. An absent
-    task's factor is left out; with a `preference`, factors are raised to it.
+    A loss that can become small takes over from one that cannot, such as the cross-entropy of noisy
+    classes. An absent task's factor is left out; with a `preference`, factors are raised to it.
 
     References
     ----------
-    .. [1] Chennupati et al., "MultiNet++: Multi-Stream Feature Aggregation and Geometric Loss Strategy for Multi-Task
-       Learning", CVPR Workshops 2019. https://arxiv.org/abs/1904.08492
+    .. [1] Chennupati et al., "MultiNet++: Multi-Stream Feature Aggregation and Geometric Loss
+       Strategy for Multi-Task Learning", CVPR Workshops 2019. https://arxiv.org/abs/1904.08492
     """
 
     def scalarize(self, losses: Tensor, preference: Tensor, whole: Tensor) -> Tensor:
         """Return the product of the losses, each to the power of its preference."""
-        # Not TorchJD's: it knows no preference, and asks the device at every step whether a loss is negative.
+        # Not TorchJD's: it knows no preference, and asks the device at every step whether a loss is
+        # negative.
         return torch.exp((preference * losses.clamp(min=SMALLEST_LOSS).log()).sum())
 
 
@@ -111,8 +117,8 @@ class STCH(Scalarizer):
 
     References
     ----------
-    .. [1] Lin et al., "Smooth Tchebycheff Scalarization for Multi-Objective Optimization", ICML 2024.
-       https://arxiv.org/abs/2402.19078
+    .. [1] Lin et al., "Smooth Tchebycheff Scalarization for Multi-Objective Optimization", ICML
+       2024. https://arxiv.org/abs/2402.19078
     """
 
     mu: Positive = 0.1
@@ -137,8 +143,8 @@ class COSMOS(Scalarizer):
 
     References
     ----------
-    .. [1] Ruchte, Grabocka, "Scalable Pareto Front Approximation for Deep Multi-Objective Learning", ICDM 2021.
-       https://arxiv.org/abs/2103.13392
+    .. [1] Ruchte, Grabocka, "Scalable Pareto Front Approximation for Deep Multi-Objective
+       Learning", ICDM 2021. https://arxiv.org/abs/2103.13392
     """
 
     strength: NotNegative = 1.0
@@ -161,15 +167,16 @@ class PBI(Scalarizer):
 
     References
     ----------
-    .. [1] Zhang, Li, "MOEA/D: A Multiobjective Evolutionary Algorithm Based on Decomposition", IEEE Transactions on
-       Evolutionary Computation 11, 2007. https://doi.org/10.1109/TEVC.2007.892759
+    .. [1] Zhang, Li, "MOEA/D: A Multiobjective Evolutionary Algorithm Based on Decomposition", IEEE
+       Transactions on Evolutionary Computation 11, 2007. https://doi.org/10.1109/TEVC.2007.892759
     """
 
     theta: NotNegative = 5.0
 
     def scalarize(self, losses: Tensor, preference: Tensor, whole: Tensor) -> Tensor:
         """Return the length along the preference plus `theta` times the distance from it."""
-        # TorchJD takes the direction among the present tasks; the ratio gives each its weight in the full set back.
+        # TorchJD takes the direction among the present tasks; the ratio gives each its weight in
+        # the full set back.
         return _torchjd().PBI(self.theta, preference)(losses) * (preference.norm() / whole.norm())
 
 

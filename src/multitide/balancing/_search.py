@@ -17,28 +17,29 @@ from multitide.balancing._weighting import ConstantModule, Weighting
 class Search(Weighting):
     """Fixed weights found on validation: short runs with random ones, then a whole run with the best [1]_ [2]_.
 
-    The first trial has equal weights, the others weights drawn evenly from the simplex; all sum to the number of tasks
-    and start from the same network. The lowest mean over tasks of the validation loss, in units of the trivial loss,
-    wins; ties go to the earlier trial, so that equal weights stay unless something is better. A trial is a whole fit
-    in small, with its own schedule, and with pre-training where there is one. What was tried is in the estimator's
-    ``trials_``. The papers search on a grid; with many tasks random points cover the simplex better.
+    The first trial has equal weights, the others weights drawn evenly from the simplex; all sum to
+    the number of tasks and start from the same network. The lowest mean over tasks of the
+    validation loss, in units of the trivial loss, wins; ties go to the earlier trial, so that equal
+    weights stay unless something is better. A trial is a whole fit in small, with its own schedule,
+    and with pre-training where there is one. What was tried is in the estimator's ``trials_``. The
+    papers search on a grid; with many tasks random points cover the simplex better.
 
     Parameters
     ----------
     n_trials : int, default=8
         Number of weightings tried.
     epochs : int, optional
-        Epochs of each trial; when not given ``max_epochs / n_trials``, at least 1, so that the search costs as much as
-        one full run.
+        Epochs of each trial; when not given ``max_epochs / n_trials``, at least 1, so that the
+        search costs as much as one full run.
     random_state : int, optional
         Seed of the weights; the estimator's when not given.
 
     References
     ----------
-    .. [1] Xin et al., "Do Current Multi-Task Optimization Methods in Deep Learning Even Help?", NeurIPS 2022.
-       https://arxiv.org/abs/2209.11379
-    .. [2] Kurin et al., "In Defense of the Unitary Scalarization for Deep Multi-Task Learning", NeurIPS 2022.
-       https://arxiv.org/abs/2201.04122
+    .. [1] Xin et al., "Do Current Multi-Task Optimization Methods in Deep Learning Even Help?",
+       NeurIPS 2022. https://arxiv.org/abs/2209.11379
+    .. [2] Kurin et al., "In Defense of the Unitary Scalarization for Deep Multi-Task Learning",
+       NeurIPS 2022. https://arxiv.org/abs/2201.04122
     """
 
     n_trials: Annotated[int, Field(ge=1)] = 8

@@ -32,8 +32,8 @@ class LearnedModule(WeightingModule):
     def __init__(self, names: Sequence[str], lr: float | None, start: float) -> None:
         super().__init__(names)
         self.lr = lr
-        # One parameter a task, not one vector: an absent task then has no gradient at all, and AdamW, which moves
-        # whatever has one (even of zero), leaves it where it is.
+        # One parameter a task, not one vector: an absent task then has no gradient at all, and
+        # AdamW, which moves whatever has one (even of zero), leaves it where it is.
         self.logs = nn.ParameterList([nn.Parameter(torch.tensor(float(start))) for _ in names])
 
     def learned(self, present: list[int]) -> Tensor:
@@ -63,7 +63,9 @@ class UncertaintyModule(LearnedModule):
 
     factors: Tensor
 
-    def __init__(self, names: Sequence[str], lr: float | None, start: float, factors: Sequence[float]) -> None:
+    def __init__(
+        self, names: Sequence[str], lr: float | None, start: float, factors: Sequence[float]
+    ) -> None:
         super().__init__(names, lr, start)
         self.register_buffer("factors", torch.tensor(factors))
 
@@ -78,20 +80,22 @@ class Uncertainty(Weighting):
     """Weights learned with the network, as if each loss were a likelihood of unknown noise [1]_.
 
     With the log-variance s, a task with classes adds ``exp(-s) * loss + s / 2``, one with numbers
-    ``exp(-s) * loss / 2 + s / 2``. Losses are in units of the trivial loss, so that the best start is near 0. Other
-    than in the paper, s stays within +-10, and both terms of a task that is absent from the batch are left out.
+    ``exp(-s) * loss / 2 + s / 2``. Losses are in units of the trivial loss, so that the best start
+    is near 0. Other than in the paper, s stays within +-10, and both terms of a task that is absent
+    from the batch are left out.
 
     Parameters
     ----------
     lr : float, optional
-        Learning rate of s; ten times the network's when not given. At the network's own it hardly moves.
+        Learning rate of s; ten times the network's when not given. At the network's own it hardly
+        moves.
     start : float, default=0.0
         Where s starts.
 
     References
     ----------
-    .. [1] Kendall, Gal, Cipolla, "Multi-Task Learning Using Uncertainty to Weigh Losses for Scene Geometry and
-       Semantics", CVPR 2018. https://arxiv.org/abs/1705.07115
+    .. [1] Kendall, Gal, Cipolla, "Multi-Task Learning Using Uncertainty to Weigh Losses for Scene
+       Geometry and Semantics", CVPR 2018. https://arxiv.org/abs/1705.07115
     """
 
     lr: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
@@ -100,5 +104,8 @@ class Uncertainty(Weighting):
     def make(self, names: Sequence[str], kinds: Sequence[str]) -> UncertaintyModule:
         """Return a module with one log-variance a task."""
         return UncertaintyModule(
-            names, self.lr, self.start, [0.5 if kind in ("regression", "forecast") else 1.0 for kind in kinds]
+            names,
+            self.lr,
+            self.start,
+            [0.5 if kind in ("regression", "forecast") else 1.0 for kind in kinds],
         )

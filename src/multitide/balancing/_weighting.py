@@ -27,7 +27,8 @@ class WeightingModule(nn.Module, ABC):
 
     last_losses: Tensor
 
-    # Whether `after_update` wants to hear what each step did to the losses: a pass forward more a step.
+    # Whether `after_update` wants to hear what each step did to the losses: a pass forward more a
+    # step.
     needs_second_forward: ClassVar[bool] = False
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -43,8 +44,9 @@ class WeightingModule(nn.Module, ABC):
         Parameters
         ----------
         losses : mapping of str to Tensor, each of shape ()
-            Mean losses, in units of the trivial loss, of the tasks that have labels in the batch; at least one. The
-            term of an absent task is dropped, and the others keep the weights that they have in the full set.
+            Mean losses, in units of the trivial loss, of the tasks that have labels in the batch;
+            at least one. The term of an absent task is dropped, and the others keep the weights
+            that they have in the full set.
         """
         present = sorted(self._position[name] for name in losses)
         return self.combine(torch.stack([losses[self.names[i]] for i in present]), present)
@@ -64,7 +66,8 @@ class WeightingModule(nn.Module, ABC):
         Parameters
         ----------
         before, after : mapping of str to Tensor, each of shape ()
-            The losses of the tasks in the batch with the parameters before and after the step, without a graph.
+            The losses of the tasks in the batch with the parameters before and after the step,
+            without a graph.
         """
 
     def current(self) -> dict[str, float]:

@@ -21,10 +21,15 @@ Run = Annotated[Path, typer.Argument(help="A run folder or a model folder.")]
 Data = Annotated[Path, typer.Argument(help="A data file like the one that was learned from.")]
 
 
-Name = Annotated[str | None, typer.Option("--data", help="Which of the model's data sets it is, if it has several.")]
+Name = Annotated[
+    str | None,
+    typer.Option("--data", help="Which of the model's data sets it is, if it has several."),
+]
 
 
-Labels = Annotated[Path | None, typer.Option(help="A second table with the labels, one row a series.")]
+Labels = Annotated[
+    Path | None, typer.Option(help="A second table with the labels, one row a series.")
+]
 
 
 def read_model_and_data(
@@ -42,7 +47,11 @@ def read_model_and_data(
             f"`run` must be a model that was fitted on a table; {str(run)!r} was fitted on arrays and knows no columns."
             " Use MultiTaskEstimator.load in Python."
         )
-    return estimator, seen.name, read_like(seen.reading, data, labels=labels, need_labels=need_labels)
+    return (
+        estimator,
+        seen.name,
+        read_like(seen.reading, data, labels=labels, need_labels=need_labels),
+    )
 
 
 def _chosen(known: list[DataRecord], name: str | None) -> DataRecord:
@@ -56,7 +65,9 @@ def _chosen(known: list[DataRecord], name: str | None) -> DataRecord:
     if name in names and name:
         return known[names.index(name)]
     if names == [""]:
-        raise ParameterError(f"`--data` must not be given: the model was fitted on one data set; got {name!r}.")
+        raise ParameterError(
+            f"`--data` must not be given: the model was fitted on one data set; got {name!r}."
+        )
     got = f"got {name!r}.{suggest(name, names)}" if name else "it is not given."
     raise ParameterError(f"`--data` must say which data set it is, {one_of(names)}; {got}")
 
@@ -68,9 +79,13 @@ def check_output(output: Path) -> None:
 
     check_choice("output", output.suffix.lower(), (".csv", ".parquet"))
     if output.exists():
-        raise StoreError(f"`output` must not exist yet; {str(output)!r} does. Choose another name with --output.")
+        raise StoreError(
+            f"`output` must not exist yet; {str(output)!r} does. Choose another name with --output."
+        )
     if not output.parent.is_dir():
-        raise StoreError(f"`output` must lie in an existing folder; {str(output.parent)!r} is none.")
+        raise StoreError(
+            f"`output` must lie in an existing folder; {str(output.parent)!r} is none."
+        )
 
 
 def write_output(table: pd.DataFrame, output: Path) -> None:
@@ -83,4 +98,6 @@ def write_output(table: pd.DataFrame, output: Path) -> None:
         else:
             table.to_parquet(output, index=False)
     except OSError as error:
-        raise StoreError(f"`output` must be a place that can be written; got {str(output)!r} ({error}).") from error
+        raise StoreError(
+            f"`output` must be a place that can be written; got {str(output)!r} ({error})."
+        ) from error

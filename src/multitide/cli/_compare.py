@@ -19,17 +19,29 @@ if TYPE_CHECKING:
 
 
 def compare(
-    configs: Annotated[list[Path], typer.Argument(help="A configuration (.toml), or several: one a data set.")],
+    configs: Annotated[
+        list[Path], typer.Argument(help="A configuration (.toml), or several: one a data set.")
+    ],
     seeds: Annotated[int | None, typer.Option(help="Networks of every arm; 5 without it.")] = None,
     jobs: Annotated[int | None, typer.Option(help="Processes; one a core without it.")] = None,
-    budget: Annotated[str | None, typer.Option(help="Time it may take, as 30m or 2h; the rest is left out.")] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="Time it may take, as 30m or 2h; the rest is left out.")
+    ] = None,
     conditions: Annotated[
-        bool, typer.Option("--conditions", help="Check also when sharing pays: shared features, labels, width.")
+        bool,
+        typer.Option(
+            "--conditions", help="Check also when sharing pays: shared features, labels, width."
+        ),
     ] = False,
     label_shares: Annotated[
-        str | None, typer.Option(help="Shares of the labels, as 0.05,0.2,1: the study with so many of them each.")
+        str | None,
+        typer.Option(
+            help="Shares of the labels, as 0.05,0.2,1: the study with so many of them each."
+        ),
     ] = None,
-    output: Annotated[Path | None, typer.Option(help="The study's folder; one that exists already is resumed.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="The study's folder; one that exists already is resumed.")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Train every task alone and all of them in one network, several times, and say which gains by sharing.
@@ -56,7 +68,12 @@ def compare(
     comparison = run_study(loaded, data, folder, given, verbose=not quiet)
     if comparison.gains["advice"].str.contains("seeds").any():
         more = max(5, 2 * int(comparison.gains["n_seeds"].max()))
-        show_next(("Go on with more seeds", f"multitide compare {configs[0]} --seeds {more} --output {folder}"))
+        show_next(
+            (
+                "Go on with more seeds",
+                f"multitide compare {configs[0]} --seeds {more} --output {folder}",
+            )
+        )
 
 
 def read_and_show(config: Config) -> Data:
@@ -83,7 +100,9 @@ def shares_of(text: str) -> list[float]:
     try:
         return [float(part) for part in text.split(",")]
     except ValueError as error:
-        raise ParameterError(f"`--label-shares` must be numbers such as 0.05,0.2,1; got {text!r}.") from error
+        raise ParameterError(
+            f"`--label-shares` must be numbers such as 0.05,0.2,1; got {text!r}."
+        ) from error
 
 
 def study_folder(output: Path | None, name: str) -> Path:
@@ -93,22 +112,30 @@ def study_folder(output: Path | None, name: str) -> Path:
     return output if output is not None and output.exists() else claim(output, f"{name}-compare")
 
 
-def run_study(config: Config, data: Data, folder: Path, options: dict[str, Any], *, verbose: bool) -> Comparison:
+def run_study(
+    config: Config, data: Data, folder: Path, options: dict[str, Any], *, verbose: bool
+) -> Comparison:
     """Conduct the study that a configuration asks for, show it, and return it; it lies in its folder then."""
     from multitide.cli._run import command_line
     from multitide.cli._terminal import say
     from multitide.reports import write_study_report
     from multitide.study import compare as conduct
 
-    comparison = conduct(_one_or_all(data), folder=folder, **_arguments(config, data, options, verbose))
+    comparison = conduct(
+        _one_or_all(data), folder=folder, **_arguments(config, data, options, verbose)
+    )
     show_comparison(comparison)
     page = write_study_report(comparison, folder, samples=data, command=command_line())
-    say(f"\nWritten: [bold]{page}[/], and beside it report.md, results.parquet, runs.parquet, and every run")
+    say(
+        f"\nWritten: [bold]{page}[/], and beside it report.md, results.parquet, runs.parquet, and every run"
+    )
     show_left_out(comparison, folder)
     return comparison
 
 
-def run_curve(config: Config, data: Data, folder: Path, options: dict[str, Any], *, verbose: bool) -> LabelCurve:
+def run_curve(
+    config: Config, data: Data, folder: Path, options: dict[str, Any], *, verbose: bool
+) -> LabelCurve:
     """Conduct the study for each share of the labels, show the gains, and return them; all lies in its folder then."""
     from multitide.cli._run import command_line
     from multitide.cli._terminal import say, show_table
@@ -117,7 +144,9 @@ def run_curve(config: Config, data: Data, folder: Path, options: dict[str, Any],
     from multitide.study._label_curve import folder_of
 
     arguments = _arguments(config, data, options, verbose)
-    curve = label_curve(_one_or_all(data), shares=arguments.pop("label_shares"), folder=folder, **arguments)
+    curve = label_curve(
+        _one_or_all(data), shares=arguments.pop("label_shares"), folder=folder, **arguments
+    )
     first = next(iter(curve.comparisons.values()))
     title = f"Gain over {first.reference!r} by the share of labels (+ is better)"
     show_table(curve.table(), f"{title}, with its {first.confidence:.0%} interval")
@@ -126,21 +155,29 @@ def run_curve(config: Config, data: Data, folder: Path, options: dict[str, Any],
         say(f"\nThe conditions, with {most:.0%} of the labels; for other shares in their reports:")
         show_conditions(found)
     for share, comparison in curve.comparisons.items():
-        write_study_report(comparison, folder_of(folder, share), samples=data, command=command_line())
+        write_study_report(
+            comparison, folder_of(folder, share), samples=data, command=command_line()
+        )
         show_left_out(comparison, folder_of(folder, share))
     page = write_curve_report(curve, folder, command=command_line())
-    say(f"\nWritten: [bold]{page}[/], and beside it report.md, results.parquet, and each share's study with its report")
+    say(
+        f"\nWritten: [bold]{page}[/], and beside it report.md, results.parquet, and each share's study with its report"
+    )
     return curve
 
 
-def _arguments(config: Config, data: Data, options: dict[str, Any], verbose: bool) -> dict[str, Any]:
+def _arguments(
+    config: Config, data: Data, options: dict[str, Any], verbose: bool
+) -> dict[str, Any]:
     """Return what a study is asked, by the configuration and by options, which go before it."""
     from multitide.cli._run import quietly
     from multitide.fitting._data_sets import resolve_domain_tasks
 
     with quietly():
         tasks = resolve_domain_tasks(config.tasks, data)
-    split = _one_or_all({name: config.tables[name].splitter(samples) for name, samples in data.items()})
+    split = _one_or_all(
+        {name: config.tables[name].splitter(samples) for name, samples in data.items()}
+    )
     shared = {"tasks": tasks, "estimator": config.make_estimator(), "split": split}
     return {**shared, **config.compare, **options, "verbose": int(verbose)}
 
@@ -155,7 +192,9 @@ def show_comparison(comparison: Comparison) -> None:
     from multitide.cli._terminal import show_note, show_table
     from multitide.study.results._words import loss_table
 
-    title = f"Gain over {comparison.reference!r}: less loss, in units of the trivial loss (+ is better)"
+    title = (
+        f"Gain over {comparison.reference!r}: less loss, in units of the trivial loss (+ is better)"
+    )
     show_table(gain_table(comparison), f"{title}, with its {comparison.confidence:.0%} interval")
     losses = loss_table(comparison.figures).reset_index()
     show_table(losses, "Loss / trivial loss on the test part, mean ± spread over seeds")
@@ -209,7 +248,9 @@ def gain_table(comparison: Comparison) -> pd.DataFrame:
             "arm": gains["arm"],
             "gain": [f"{gain:+.4f}" for gain in gains["gain"]],
             "interval": [*map(interval_in_words, gains["low"], gains["high"])],
-            "verdict": [verdict_in_words(str(verdict), comparison.margin) for verdict in gains["verdict"]],
+            "verdict": [
+                verdict_in_words(str(verdict), comparison.margin) for verdict in gains["verdict"]
+            ],
             "seeds": gains["n_seeds"],
             "labelled": gains["n_labelled"],
             "test groups": gains["n_groups"],
@@ -217,7 +258,9 @@ def gain_table(comparison: Comparison) -> pd.DataFrame:
     )
 
 
-def compare_configs(configs: Sequence[Path], folder: Path, options: dict[str, Any], *, verbose: bool) -> None:
+def compare_configs(
+    configs: Sequence[Path], folder: Path, options: dict[str, Any], *, verbose: bool
+) -> None:
     """Conduct the study of each configuration, and show what holds for each and over all; they lie in one folder."""
     from rich.markup import escape
 
@@ -228,9 +271,15 @@ def compare_configs(configs: Sequence[Path], folder: Path, options: dict[str, An
     from multitide.reports import write_overview
     from multitide.study import compare_many
 
-    loaded = {name: load_config(path) for name, path in zip(names_of(configs), configs, strict=True)}
-    if "label_shares" in options or any("label_shares" in config.compare for config in loaded.values()):
-        raise ParameterError("`label_shares` must be left out beside several configurations; got them.")
+    loaded = {
+        name: load_config(path) for name, path in zip(names_of(configs), configs, strict=True)
+    }
+    if "label_shares" in options or any(
+        "label_shares" in config.compare for config in loaded.values()
+    ):
+        raise ParameterError(
+            "`label_shares` must be left out beside several configurations; got them."
+        )
     with quietly():
         samples = {name: config.read() for name, config in loaded.items()}
     budget = options.pop("budget", None)
@@ -270,9 +319,17 @@ def show_comparisons(found: Comparisons) -> None:
     """Show gains, losses, ranks, tests and what they tell."""
     from multitide.cli._terminal import say, show_table
 
-    gains = found.gains[["data", "task", "arm", "gain", "low", "high", "verdict", "n_seeds", "n_groups"]]
-    show_table(gains, f"Gain over {found.reference!r}: less loss, in units of the trivial loss (+ is better)")
-    show_table(found.losses.reset_index().rename_axis(columns=None), "Loss / trivial loss on the test parts")
+    gains = found.gains[
+        ["data", "task", "arm", "gain", "low", "high", "verdict", "n_seeds", "n_groups"]
+    ]
+    show_table(
+        gains,
+        f"Gain over {found.reference!r}: less loss, in units of the trivial loss (+ is better)",
+    )
+    show_table(
+        found.losses.reset_index().rename_axis(columns=None),
+        "Loss / trivial loss on the test parts",
+    )
     show_table(found.standing, "Arms by mean rank over data sets and tasks (1 = least loss)")
     show_table(found.pairs, "Two by two over data sets; a plus: the first has less loss")
     say(f"\n{found.in_words()}")

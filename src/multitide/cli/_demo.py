@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from multitide.data._samples import Samples
     from multitide.study import Comparison
 
-# Chosen so that the truth can be seen in a minute, by looking at the verdicts of four sizes: a show, no evidence.
+# Chosen so that the truth can be seen in a minute, by looking at the verdicts of four sizes: a
+# show, no evidence.
 N_RUNS, LABEL_SHARE, N_SECONDS = 2400, 0.25, (24, 36)
 CONFIG = """\
 # Written by `multitide demo`: a simulated test rig, and four questions about each of its runs.
@@ -62,7 +63,8 @@ by_cause = {groups = [["fault", "severity", "remaining_life"], ["operator"]]}
 
 def demo(
     folder: Annotated[
-        Path | None, typer.Option(help="Where to write; multitide-demo, or with a number if that exists.")
+        Path | None,
+        typer.Option(help="Where to write; multitide-demo, or with a number if that exists."),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
@@ -79,10 +81,14 @@ def demo(
     refuse_existing(folder)
     rig = simulate_rig(N_RUNS, n_timepoints=N_SECONDS, label_share=LABEL_SHARE, random_state=0)
     config = write_data(rig, folder)
-    say(f"A simulated test rig: [bold]{folder}/rig.csv[/], [bold]labels.csv[/]; what to do: [bold]{config}[/]")
+    say(
+        f"A simulated test rig: [bold]{folder}/rig.csv[/], [bold]labels.csv[/]; what to do: [bold]{config}[/]"
+    )
     loaded = load_config(config)
     run(loaded, folder / "run", "demo", command_line(), verbose=not quiet)
-    say("\nDoes sharing a network help? Every task alone, all four in one network, and as they are related ...")
+    say(
+        "\nDoes sharing a network help? Every task alone, all four in one network, and as they are related ..."
+    )
     with quietly():
         data = read_all(loaded)
     show_truth(run_study(loaded, data, folder / "compare", {}, verbose=not quiet))
@@ -111,7 +117,9 @@ def write_data(samples: Samples, folder: Path) -> Path:
         labels.to_csv(folder / "labels.csv", index=False)
         (folder / "multitide.toml").write_text(CONFIG, encoding="utf-8")
     except OSError as error:
-        raise StoreError(f"`folder` must be a place that can be written; got {str(folder)!r} ({error}).") from error
+        raise StoreError(
+            f"`folder` must be a place that can be written; got {str(folder)!r} ({error})."
+        ) from error
     return folder / "multitide.toml"
 
 
@@ -121,13 +129,17 @@ def as_tables(samples: Samples) -> tuple[pd.DataFrame, pd.DataFrame]:
     import pandas as pd
 
     runs = np.arange(1, len(samples) + 1)
-    rows = np.concatenate([start + np.arange(n) for start, n in zip(samples.starts, samples.lengths, strict=True)])
+    rows = np.concatenate(
+        [start + np.arange(n) for start, n in zip(samples.starts, samples.lengths, strict=True)]
+    )
     seconds = np.concatenate([np.arange(n) for n in samples.lengths]).astype("timedelta64[s]")
     series = pd.DataFrame(samples.values[rows], columns=list(samples.channels)).round(3)
     assert samples.begin is not None
     series.insert(0, "time", np.repeat(samples.begin, samples.lengths) + seconds)
     series.insert(0, "run", np.repeat(runs, samples.lengths))
-    labels = pd.concat([pd.DataFrame({"run": runs, "machine": samples.series}), samples.static, samples.y], axis=1)
+    labels = pd.concat(
+        [pd.DataFrame({"run": runs, "machine": samples.series}), samples.static, samples.y], axis=1
+    )
     return series, labels
 
 
@@ -137,10 +149,21 @@ def show_truth(comparison: Comparison) -> None:
     from multitide.data._rig_truth import rig_truth
 
     truth = rig_truth()
-    gains = comparison.gains.assign(found=lambda g: g["verdict"] + " (" + g["gain"].map("{:+.3f}".format) + ")")
-    table = gains.pivot(index="task", columns="arm", values="found").reindex(columns=comparison.arms[1:])
+    gains = comparison.gains.assign(
+        found=lambda g: g["verdict"] + " (" + g["gain"].map("{:+.3f}".format) + ")"
+    )
+    table = gains.pivot(index="task", columns="arm", values="found").reindex(
+        columns=comparison.arms[1:]
+    )
     table = table.reindex([task.name for task in comparison.tasks]).fillna("as alone")
-    causes = [", ".join(other for pair in truth.related if task in pair for other in pair if other != task)
-              for task in table.index]
+    causes = [
+        ", ".join(
+            other for pair in truth.related if task in pair for other in pair if other != task
+        )
+        for task in table.index
+    ]
     table["truth: shares its hidden cause with"] = [cause or "no other task" for cause in causes]
-    show_table(table.rename_axis(columns=None).reset_index(), "Found, and true: what sharing does to each task")
+    show_table(
+        table.rename_axis(columns=None).reset_index(),
+        "Found, and true: what sharing does to each task",
+    )

@@ -41,7 +41,10 @@ def show_model(run: Path) -> None:
         "seconds in training": round(record.seconds, 1),
         **record.versions,
     }
-    show_table(pd.DataFrame({"fact": list(facts), "value": [str(value) for value in facts.values()]}), "Facts")
+    show_table(
+        pd.DataFrame({"fact": list(facts), "value": [str(value) for value in facts.values()]}),
+        "Facts",
+    )
 
 
 def _facts(data: DataRecord) -> dict[str, object]:
@@ -105,6 +108,8 @@ def _networks(estimator: MultiTaskEstimator) -> pd.DataFrame:
             "parameters": (size := size_of(network)).total,
             "shared by several tasks": size.shared,
         }
-        for number, (network, names) in enumerate(zip(answers.network_list, answers.answered, strict=True), 1)
+        for number, (network, names) in enumerate(
+            zip(answers.network_list, answers.answered, strict=True), 1
+        )
     ]
     return pd.DataFrame(rows)

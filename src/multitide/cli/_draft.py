@@ -12,7 +12,11 @@ from multitide.data.tables._inference import WindowProposal
 
 
 def draft_config(
-    data: Path, labels: Path | None, roles: pd.DataFrame, folder: Path, windows: WindowProposal | None
+    data: Path,
+    labels: Path | None,
+    roles: pd.DataFrame,
+    folder: Path,
+    windows: WindowProposal | None,
 ) -> tuple[str, bool]:
     """Return the text of a configuration, and whether it names any task.
 
@@ -25,8 +29,9 @@ def draft_config(
     folder : path
         Where the configuration will lie.
     windows : WindowProposal or None
-        The window that was said or is proposed; None for a table whose rows are no time steps. A proposal is a comment
-        where samples may as well be whole series, of a table that holds several.
+        The window that was said or is proposed; None for a table whose rows are no time steps. A
+        proposal is a comment where samples may as well be whole series, of a table that holds
+        several.
     """
     by_role = {role: list(rows["column"]) for role, rows in roles.groupby("role", sort=False)}
     lines = [
@@ -48,11 +53,18 @@ def draft_config(
     return "\n".join(lines) + "\n", bool(by_role.get("task"))
 
 
-def _data_lines(data: Path, labels: Path | None, by_role: dict[str, list[str]], folder: Path) -> list[str]:
+def _data_lines(
+    data: Path, labels: Path | None, by_role: dict[str, list[str]], folder: Path
+) -> list[str]:
     table: dict[str, object] = {"path": _relative(data, folder)}
     if labels is not None:
         table["labels"] = _relative(labels, folder)
-    for role, option in (("series", "series"), ("time", "time"), ("channel", "channels"), ("static", "static")):
+    for role, option in (
+        ("series", "series"),
+        ("time", "time"),
+        ("channel", "channels"),
+        ("static", "static"),
+    ):
         found = by_role.get(role, [])
         if found:
             table[option] = found[0] if option == "series" else found
@@ -78,9 +90,15 @@ def _window_lines(windows: WindowProposal | None, by_role: dict[str, list[str]])
 
 
 def _split_lines(by_role: dict[str, list[str]]) -> list[str]:
-    by = "group" if "series" in by_role else "time"  # windows of one recording overlap: random ones would leak
-    return ["# How to hold out the test part (and validation, which chooses the epoch): time, group, random or column.",
-            "[split]", f'by = "{by}"', "test = 0.2"]
+    by = (
+        "group" if "series" in by_role else "time"
+    )  # windows of one recording overlap: random ones would leak
+    return [
+        "# How to hold out the test part (and validation, which chooses the epoch): time, group, random or column.",
+        "[split]",
+        f'by = "{by}"',
+        "test = 0.2",
+    ]
 
 
 def _task_lines(by_role: dict[str, list[str]]) -> list[str]:

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from multitide.cli._arguments import Data, Labels, Name, Run, check_output, read_model_and_data, write_output
+from multitide.cli._arguments import (
+    Data,
+    Labels,
+    Name,
+    Run,
+    check_output,
+    read_model_and_data,
+    write_output,
+)
 
 
 def evaluate(
@@ -15,7 +23,9 @@ def evaluate(
     data: Data,
     labels: Labels = None,
     name: Name = None,
-    output: Annotated[Path | None, typer.Option(help="Write the figures, .csv or .parquet.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Write the figures, .csv or .parquet.")
+    ] = None,
 ) -> None:
     """Measure every task on labelled data, next to the best constant answer."""
     from multitide.cli._show import show_metrics
@@ -27,7 +37,9 @@ def evaluate(
     metrics = estimator.evaluate({known: samples})
     show_metrics(metrics, f"{data.name}, {len(samples)} samples")
     if _learned_from(run, data):
-        show_note("The model has learned from this file; report.md of its run has the figures on what was held out.")
+        show_note(
+            "The model has learned from this file; report.md of its run has the figures on what was held out."
+        )
     if output is not None:
         write_output(metrics, output)
         say(f"\nWritten: [bold]{output}[/]")

@@ -28,7 +28,9 @@ TITLES = {
 
 
 def methods(
-    kind: Annotated[str | None, typer.Argument(help="Only parts of this kind: backbone, sharing, weighting...")] = None,
+    kind: Annotated[
+        str | None, typer.Argument(help="Only parts of this kind: backbone, sharing, weighting...")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a part.")] = False,
 ) -> None:
     """List every part by name: what it does, its parameters, its paper, and what goes with what."""
@@ -67,8 +69,13 @@ def short(paper: str) -> str:
     authors = paper.partition(', "')[0].replace(", et al.", " et al.")
     years = re.findall(r"\b(?:19|20)\d\d\b", paper.partition("http")[0])
     address = re.search(r"https?://\S+", paper)
-    return " ".join([authors, *years[-1:], *([address[0].removeprefix("https://")] if address else [])])
+    return " ".join(
+        [authors, *years[-1:], *([address[0].removeprefix("https://")] if address else [])]
+    )
 
 
 def _written(parameters: dict[str, object]) -> str:
-    return "\n".join(f"{name} = {value!r}" if value != "(required)" else name for name, value in parameters.items())
+    return "\n".join(
+        f"{name} = {value!r}" if value != "(required)" else name
+        for name, value in parameters.items()
+    )

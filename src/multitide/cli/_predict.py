@@ -12,7 +12,14 @@ if TYPE_CHECKING:
 
     from multitide._estimator import MultiTaskEstimator
     from multitide.data._samples import Samples
-from multitide.cli._arguments import Data, Name, Run, check_output, read_model_and_data, write_output
+from multitide.cli._arguments import (
+    Data,
+    Name,
+    Run,
+    check_output,
+    read_model_and_data,
+    write_output,
+)
 
 
 def predict(
@@ -20,7 +27,8 @@ def predict(
     data: Data,
     output: Annotated[Path, typer.Option(help="Write the predictions, .csv or .parquet.")],
     labels: Annotated[
-        Path | None, typer.Option(help="The second table, where the model needs static inputs from it.")
+        Path | None,
+        typer.Option(help="The second table, where the model needs static inputs from it."),
     ] = None,
     name: Name = None,
 ) -> None:
@@ -31,9 +39,9 @@ def predict(
     estimator, known, samples = read_model_and_data(run, data, labels, name, need_labels=False)
     table = predictions(estimator, samples, known)
     write_output(table, output)
-    say(f"Written: [bold]{output}[/], {len(table)} rows; columns: {', '.join(map(str, table.columns))}")
-
-
+    say(
+        f"Written: [bold]{output}[/], {len(table)} rows; columns: {', '.join(map(str, table.columns))}"
+    )
 
 
 def predictions(estimator: MultiTaskEstimator, samples: Samples, data: str = "") -> pd.DataFrame:
@@ -46,7 +54,11 @@ def predictions(estimator: MultiTaskEstimator, samples: Samples, data: str = "")
         which["time"] = samples.time
     probabilities = [
         frame.set_axis(
-            [f"p({name}={value})" if (name := frame.columns.name) else f"p({value})" for value in frame], axis=1
+            [
+                f"p({name}={value})" if (name := frame.columns.name) else f"p({value})"
+                for value in frame
+            ],
+            axis=1,
         )
         for frame in shares[data].values()
     ]
@@ -55,13 +67,3 @@ def predictions(estimator: MultiTaskEstimator, samples: Samples, data: str = "")
         for task, frame in estimator.predict_quantiles({data: samples})[data].items()
     ]
     return pd.concat([which, answers[data], *probabilities, *quantiles], axis=1)
-
-
-
-
-
-
-
-
-
-

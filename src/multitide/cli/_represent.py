@@ -16,22 +16,40 @@ if TYPE_CHECKING:
 
 
 def represent(
-    source: Annotated[Path, typer.Argument(help="A configuration (.toml) or a data file (.csv, .parquet, .ts).")],
+    source: Annotated[
+        Path, typer.Argument(help="A configuration (.toml) or a data file (.csv, .parquet, .ts).")
+    ],
     output: Annotated[Path, typer.Option(help="Write the vectors, .parquet or .csv.")],
     representation: Annotated[
-        str | None, typer.Option(help="minirocket, ts2vec or model:RUN; without it the configuration's.")
+        str | None,
+        typer.Option(help="minirocket, ts2vec or model:RUN; without it the configuration's."),
     ] = None,
-    label: Annotated[list[str] | None, typer.Option(help="A label column, to come along; once for each.")] = None,
-    labels: Annotated[Path | None, typer.Option(help="A second table with the labels, one row a series.")] = None,
+    label: Annotated[
+        list[str] | None, typer.Option(help="A label column, to come along; once for each.")
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="A second table with the labels, one row a series.")
+    ] = None,
     channel: Annotated[
-        list[str] | None, typer.Option(help="An input column; without it all numbers that are no label are.")
+        list[str] | None,
+        typer.Option(help="An input column; without it all numbers that are no label are."),
     ] = None,
     ignore: Annotated[list[str] | None, typer.Option(help="A column to leave out.")] = None,
-    series: Annotated[str | None, typer.Option(help="The column that says which recording a row belongs to.")] = None,
-    time: Annotated[list[str] | None, typer.Option(help="The time column, or several: year, month, ...")] = None,
-    window: Annotated[int | None, typer.Option(help="Rows in a sample; without it a sample is a whole series.")] = None,
-    stride: Annotated[int | None, typer.Option(help="Rows from one window's start to the next one's.")] = None,
-    split: Annotated[str | None, typer.Option(help="How to hold out: time, group or random.")] = None,
+    series: Annotated[
+        str | None, typer.Option(help="The column that says which recording a row belongs to.")
+    ] = None,
+    time: Annotated[
+        list[str] | None, typer.Option(help="The time column, or several: year, month, ...")
+    ] = None,
+    window: Annotated[
+        int | None, typer.Option(help="Rows in a sample; without it a sample is a whole series.")
+    ] = None,
+    stride: Annotated[
+        int | None, typer.Option(help="Rows from one window's start to the next one's.")
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="How to hold out: time, group or random.")
+    ] = None,
 ) -> None:
     """Write one vector a sample: series, time, part of the split, labels, and the entries f0, f1, ...
 
@@ -53,7 +71,11 @@ def represent(
     if representation is not None:
         inputs = {**config.table.get("inputs", {}), "representation": representation}
         config = config.changed(inputs=inputs)
-    spec = getattr(with_representation(make_part("inputs", config.estimator.get("inputs"))), "representation", None)
+    spec = getattr(
+        with_representation(make_part("inputs", config.estimator.get("inputs"))),
+        "representation",
+        None,
+    )
     with quietly():
         samples = config.read()
     parts = config.splitter(samples).split(samples)
@@ -88,5 +110,7 @@ def _given(spec: object) -> object:
 
     if spec is None:
         names = ", ".join(REPRESENTATIONS)
-        raise ParameterError(f"`representation` must be given, --representation NAME, of {names}; it is not.")
+        raise ParameterError(
+            f"`representation` must be given, --representation NAME, of {names}; it is not."
+        )
     return spec

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from multitide.cli._show import show_heading, show_metrics, show_next, show_reading, show_split, show_tasks
+from multitide.cli._show import (
+    show_heading,
+    show_metrics,
+    show_next,
+    show_reading,
+    show_split,
+    show_tasks,
+)
 from multitide.cli._terminal import say, show_note, show_warning
 from multitide.config._config import Config
 from multitide.config._load_config import read_all
@@ -20,7 +27,14 @@ from multitide.errors import DataError, ParameterError, StoreError
 from multitide.fitting._data_sets import in_domain, resolve_domain_tasks, tasks_of
 from multitide.fitting._recipe import make_recipe
 from multitide.model._store import refuse_existing, write_history
-from multitide.reports._run import MeasuredData, Report, answering_epochs, how_split, trained_for, write_report
+from multitide.reports._run import (
+    MeasuredData,
+    Report,
+    answering_epochs,
+    how_split,
+    trained_for,
+    write_report,
+)
 from multitide.tasks import Task, describe_tasks
 
 if TYPE_CHECKING:
@@ -40,11 +54,15 @@ def command_line() -> str:
 def run(config: Config, output: Path | None, name: str, command: str, *, verbose: bool) -> Path:
     """Do the whole run and return its folder; nothing is trained before all inputs are known to be good."""
     folder = claim(output, name)
-    make_recipe(config.make_estimator().get_params(deep=False))  # options were not in the file, which was checked
+    make_recipe(
+        config.make_estimator().get_params(deep=False)
+    )  # options were not in the file, which was checked
     with quietly():
         given = read_all(config)
         if not any(samples.y.shape[1] for samples in given.values()):
-            raise DataError("`tasks` must name a label column; use --label NAME, or [[tasks]] in a configuration.")
+            raise DataError(
+                "`tasks` must name a label column; use --label NAME, or [[tasks]] in a configuration."
+            )
         tasks = resolve_domain_tasks(config.tasks, given)
     parts = [split_data(config, name, samples, tasks) for name, samples in given.items()]
     for part in parts:
@@ -54,17 +72,28 @@ def run(config: Config, output: Path | None, name: str, command: str, *, verbose
     test = {part.name: part.test for part in parts}
     metrics = estimator.evaluate(test)
     show_metrics(metrics, f"Test part, {sum(map(len, test.values()))} samples")
-    show_note(f"The network was {trained_for(estimator)}; epoch that answers: {answering_epochs(estimator)}.")
+    show_note(
+        f"The network was {trained_for(estimator)}; epoch that answers: {answering_epochs(estimator)}."
+    )
     estimator.save(folder)
     write_history(estimator.history_, folder)
-    (folder / "config.toml").write_text(config.changed(random_state=estimator.seed_).to_toml(), encoding="utf-8")
+    (folder / "config.toml").write_text(
+        config.changed(random_state=estimator.seed_).to_toml(), encoding="utf-8"
+    )
     metrics.to_parquet(folder / "metrics.parquet")
     write_report(Report(command, parts, metrics), estimator, folder)
     say(f"\nWritten: [bold]{folder}[/] (model, history, metrics, report.md, config.toml)")
     which = f" --data {shlex.quote(parts[0].name)}" if parts[0].name else ""
     statics = parts[0].samples.static is not None
-    second = " --labels LABELS" if "labels" in config.tables[parts[0].name].data and statics else ""  # it holds statics
-    lines = [("Answer for new data", f"multitide predict {folder} DATA{second}{which} --output predictions.csv")]
+    second = (
+        " --labels LABELS" if "labels" in config.tables[parts[0].name].data and statics else ""
+    )  # it holds statics
+    lines = [
+        (
+            "Answer for new data",
+            f"multitide predict {folder} DATA{second}{which} --output predictions.csv",
+        )
+    ]
     if len(tasks) > 1:
         lines.append(("Does sharing a network help?", f"multitide compare {folder}/config.toml"))
     show_next(*lines)
@@ -78,7 +107,9 @@ def split_data(config: Config, name: str, samples: Samples, tasks: Sequence[Task
         splitter = table.splitter(samples)
         split = splitter.split(samples)
         if not len(split.test):
-            raise ParameterError("`split.test` must be above 0: a run is measured on its test part; got 0.")
+            raise ParameterError(
+                "`split.test` must be above 0: a run is measured on its test part; got 0."
+            )
     described = describe_own_tasks(config, samples, tasks)
     return MeasuredData(name, str(table.data["path"]), samples, described, splitter, split)
 
@@ -86,7 +117,9 @@ def split_data(config: Config, name: str, samples: Samples, tasks: Sequence[Task
 def describe_own_tasks(config: Config, samples: Samples, tasks: Sequence[Task]) -> pd.DataFrame:
     """Return what each task of a data set was taken for, and why; `tasks` are those of all data sets."""
     own = {task.name for task in tasks_of(samples, tasks)}
-    asked = samples.y.columns if config.tasks is None else config.tasks  # as written, so that it says what was inferred
+    asked = (
+        samples.y.columns if config.tasks is None else config.tasks
+    )  # as written, so that it says what was inferred
     return describe_tasks([task for task in asked if getattr(task, "name", task) in own], samples.y)
 
 
@@ -112,23 +145,39 @@ def one_sided_classes(part: MeasuredData) -> list[str]:
         unlearned = sorted(set(labels.dropna()) - sides["train"], key=str)
         unmeasured = sorted(sides["train"] - sides["test"], key=str)
         if unlearned:
-            found.append(f"Task {task!r}: no label of {_named(unlearned)} in training: it is never answered.")
+            found.append(
+                f"Task {task!r}: no label of {_named(unlearned)} in training: it is never answered."
+            )
         if unmeasured:
-            found.append(f"Task {task!r}: no label of {_named(unmeasured)} in the test part: it is not measured.")
+            found.append(
+                f"Task {task!r}: no label of {_named(unmeasured)} in the test part: it is not measured."
+            )
     return found
 
 
 def _named(classes: Sequence[object]) -> str:
     shown = ", ".join(str(name) for name in classes[:5])
-    return f"class {shown}" if len(classes) == 1 else f"classes {shown}" + (", ..." if len(classes) > 5 else "")
+    return (
+        f"class {shown}"
+        if len(classes) == 1
+        else f"classes {shown}" + (", ..." if len(classes) > 5 else "")
+    )
 
 
-def fit_sides(estimator: MultiTaskEstimator, parts: Sequence[MeasuredData], *, own_rule: bool) -> None:
+def fit_sides(
+    estimator: MultiTaskEstimator, parts: Sequence[MeasuredData], *, own_rule: bool
+) -> None:
     """Train; a split's validation part chooses the epoch, unless the estimator has a rule of its own for that."""
-    held_out = {p.name: p.samples[p.split.validation] for p in parts if len(p.split.validation) and not own_rule}
+    held_out = {
+        p.name: p.samples[p.split.validation]
+        for p in parts
+        if len(p.split.validation) and not own_rule
+    }
     learned = {
         part.name: part.samples[
-            part.split.train if part.name in held_out else np.union1d(part.split.train, part.split.validation)
+            part.split.train
+            if part.name in held_out
+            else np.union1d(part.split.train, part.split.validation)
         ]
         for part in parts
     }
@@ -149,7 +198,9 @@ def quietly() -> Iterator[None]:
 
 def claim(output: Path | None, name: str) -> Path:
     """Return a folder that does not exist yet and can be made, or raise before any work is done."""
-    folder = output or next(path for i in range(1, 10**6) if not (path := RUNS / f"{name}-{i:03d}").exists())
+    folder = output or next(
+        path for i in range(1, 10**6) if not (path := RUNS / f"{name}-{i:03d}").exists()
+    )
     refuse_existing(folder, "output")
     parent = next(path for path in folder.resolve().parents if path.exists())
     try:
@@ -157,5 +208,7 @@ def claim(output: Path | None, name: str) -> Path:
         probe.mkdir()
         probe.rmdir()
     except OSError as error:
-        raise StoreError(f"`output` must be a place that can be written; got {str(folder)!r} ({error}).") from error
+        raise StoreError(
+            f"`output` must be a place that can be written; got {str(folder)!r} ({error})."
+        ) from error
     return folder

@@ -18,8 +18,12 @@ def show_reading(reading: dict[str, Any] | None) -> None:
         return
     columns = pd.DataFrame(reading["columns"])
     order = {role: place for place, role in enumerate(ROLES)}
-    groups = columns.groupby(["role", "table", "why"], sort=False)["column"].agg(", ".join).reset_index()
-    groups = groups.sort_values("role", key=lambda roles: roles.map(lambda role: order.get(role.split(" ")[0], 9)))
+    groups = (
+        columns.groupby(["role", "table", "why"], sort=False)["column"].agg(", ".join).reset_index()
+    )
+    groups = groups.sort_values(
+        "role", key=lambda roles: roles.map(lambda role: order.get(role.split(" ")[0], 9))
+    )
     shown = groups[["role", "column", *(["table"] if groups["table"].nunique() > 1 else []), "why"]]
     show_table(shown.drop(columns="why") if not shown["why"].any() else shown, "Columns")
     for sentence in reading["assumed"]:
@@ -36,7 +40,9 @@ def show_tasks(described: pd.DataFrame) -> None:
 
 def show_split(counts: pd.DataFrame, rule: str) -> None:
     """Show how many labelled rows each task has on each side."""
-    show_table(counts.rename_axis("task").reset_index(), f"Labelled samples on each side, split {rule}")
+    show_table(
+        counts.rename_axis("task").reset_index(), f"Labelled samples on each side, split {rule}"
+    )
 
 
 def show_heading(text: str) -> None:
@@ -61,7 +67,9 @@ def show_metrics(metrics: pd.DataFrame, title: str) -> None:
         }
     )
     show_table(shown, title)
-    show_note('"trivial" is the best constant answer of the training labels; "loss" is in units of its loss.')
+    show_note(
+        '"trivial" is the best constant answer of the training labels; "loss" is in units of its loss.'
+    )
 
 
 def show_next(*lines: tuple[str, str]) -> None:
@@ -69,5 +77,3 @@ def show_next(*lines: tuple[str, str]) -> None:
     say("")
     for what, command in lines:
         say(f"{escape(what)}:  [bold]{escape(command)}[/]")
-
-

@@ -16,8 +16,12 @@ BEST = "best.toml"
 
 
 def tune(
-    config: Annotated[Path, typer.Argument(help="A configuration (.toml); it is where the search starts.")],
-    budget: Annotated[str | None, typer.Option(help="Time for all of it, as 30m or 2h; 30m without it.")] = None,
+    config: Annotated[
+        Path, typer.Argument(help="A configuration (.toml); it is where the search starts.")
+    ],
+    budget: Annotated[
+        str | None, typer.Option(help="Time for all of it, as 30m or 2h; 30m without it.")
+    ] = None,
     trials: Annotated[int | None, typer.Option(help="The most trials, the start included.")] = None,
     jobs: Annotated[int | None, typer.Option(help="Processes; one a core without it.")] = None,
     output: Annotated[
@@ -27,7 +31,8 @@ def tune(
 ) -> None:
     """Search for settings on the validation part, and write the best configuration.
 
-    Backbone, sharing, weighting and how to learn; `tune.space` in the configuration says what else, or what not.
+    Backbone, sharing, weighting and how to learn; `tune.space` in the configuration says what else,
+    or what not.
     """
     from multitide.cli._run import claim, quietly
     from multitide.cli._show import show_next, show_tasks
@@ -38,20 +43,26 @@ def tune(
     given = {name: value for name, value in options.items() if value is not None}
     loaded = load_config(config)
     _refuse_own_rule(loaded)
-    folder = output if output is not None and output.exists() else claim(output, f"{config.stem}-tune")
+    folder = (
+        output if output is not None and output.exists() else claim(output, f"{config.stem}-tune")
+    )
     with quietly():
         samples = loaded.read()
     show_tasks(describe_tasks(loaded.tasks, samples.y))
     run_search(loaded, samples, folder, given, verbose=not quiet)
     most = given.get("n_trials", loaded.tune.get("n_trials"))
-    more = "--budget 2h" if most is None else f"--budget 2h --trials {2 * most}"  # the smaller of both ends a search
+    more = (
+        "--budget 2h" if most is None else f"--budget 2h --trials {2 * most}"
+    )  # the smaller of both ends a search
     show_next(
         ("A model with these settings", f"multitide fit {folder / BEST}"),
         ("More trials", f"multitide tune {config} --output {folder} {more}"),
     )
 
 
-def run_search(config: Config, samples: Samples, folder: Path, options: dict[str, Any], *, verbose: bool) -> Tuning:
+def run_search(
+    config: Config, samples: Samples, folder: Path, options: dict[str, Any], *, verbose: bool
+) -> Tuning:
     """Conduct the search that a configuration asks for, show it, and return it; it lies in its folder then."""
     from multitide.cli._run import command_line, quietly
     from multitide.cli._terminal import say
@@ -61,13 +72,20 @@ def run_search(config: Config, samples: Samples, folder: Path, options: dict[str
 
     with quietly():
         tasks = resolve_tasks(config.tasks, samples.y)
-    arguments = {"split": config.splitter(samples), **config.tune, **options, "verbose": int(verbose)}
+    arguments = {
+        "split": config.splitter(samples),
+        **config.tune,
+        **options,
+        "verbose": int(verbose),
+    }
     tuning = conduct(samples, tasks, estimator=config.make_estimator(), folder=folder, **arguments)
     show_tuning(tuning)
     best = config.changed(**tuning.settings)
     (folder / BEST).write_text(f"# {tuning.headline}\n{best.to_toml()}", encoding="utf-8")
     page = write_tuning_report(tuning, folder, best=BEST, command=command_line())
-    say(f"\nWritten: [bold]{folder / BEST}[/], [bold]{page}[/], report.md, trials.parquet, metrics.parquet")
+    say(
+        f"\nWritten: [bold]{folder / BEST}[/], [bold]{page}[/], report.md, trials.parquet, metrics.parquet"
+    )
     return tuning
 
 
@@ -81,10 +99,14 @@ def show_tuning(tuning: Tuning) -> None:
     title = "Best trials by validation loss / trivial loss, mean over tasks; trial 0 is the start"
     show_table(tuning.best_trials(), title)
     if tuning.importances:
-        shares = pd.DataFrame({"setting": list(tuning.importances), "share": [*tuning.importances.values()]})
+        shares = pd.DataFrame(
+            {"setting": list(tuning.importances), "share": [*tuning.importances.values()]}
+        )
         show_table(shares, "Share of the loss's variance over trials that a setting explains")
     figures = pd.DataFrame(metric_rows(tuning.metrics))
-    short = figures[~figures["task"].duplicated() | (figures["metric"] == "loss")]  # each task's headline, and its loss
+    short = figures[
+        ~figures["task"].duplicated() | (figures["metric"] == "loss")
+    ]  # each task's headline, and its loss
     show_table(short, "Test part: one network each, measured once after the search")
     say(f"\n{tuning.in_words()}")
 

@@ -1,7 +1,8 @@
 """What the reference system's users bring along: its configurations and its weights.
 
-The reference system is KUDataMultitasklearning (https://github.com/ClustProject/KUDataMultitasklearning); "the page" is
-its README. ``docs/reference-system.md`` sets every line of it beside what stands for it here.
+The reference system is KUDataMultitasklearning
+(https://github.com/ClustProject/KUDataMultitasklearning); "the page" is its README.
+``docs/reference-system.md`` sets every line of it beside what stands for it here.
 """
 
 from __future__ import annotations

@@ -27,12 +27,22 @@ from multitide.fitting._task_group import build_network
 from multitide.model._schema import DataRecord
 from multitide.model._store import StoredModel
 from multitide.network._network import Answers, Entrance, Network
-from multitide.tasks import Classification, ClassificationTarget, Regression, RegressionTarget, Target
+from multitide.tasks import (
+    Classification,
+    ClassificationTarget,
+    Regression,
+    RegressionTarget,
+    Target,
+)
 
 State = dict[str, Tensor]
 Classes = Sequence[Any] | Mapping[str, Sequence[Any]]
 HEADS = ("fc", "fc_1", "fc_2")
-SHAPING = ("lstm.weight_ih_l0", "lstm.weight_hh_l0", "se1.fc.0.weight")  # with the convolutions' they tell all sizes
+SHAPING = (
+    "lstm.weight_ih_l0",
+    "lstm.weight_hh_l0",
+    "se1.fc.0.weight",
+)  # with the convolutions' they tell all sizes
 N_TIMEPOINTS = 720  # what the reference's network declares, and never uses
 
 
@@ -45,32 +55,36 @@ def load_reference_weights(
 ) -> MultiTaskEstimator:
     """Read a network that the reference system has trained (LSTM_FCNs, with one head or two) as a fitted estimator.
 
-    It predicts what that network computes: raw inputs are not scaled, classes are told by their index unless `classes`
-    names them, numbers are as they are. It can be saved, and be where training starts: ``fit(X, y, start=estimator)``;
-    give that estimator ``inputs=Inputs(scale="none")`` then, since the backbone has learned on raw inputs.
+    It predicts what that network computes: raw inputs are not scaled, classes are told by their
+    index unless `classes` names them, numbers are as they are. It can be saved, and be where
+    training starts: ``fit(X, y, start=estimator)``; give that estimator
+    ``inputs=Inputs(scale="none")`` then, since the backbone has learned on raw inputs.
 
     Parameters
     ----------
     path : path
         A state dict that ``torch.save`` wrote.
     classes : sequence, or mapping of task to sequence, optional
-        The classes in the order of the head's outputs, as the user writes them; 0, 1, ... when not given.
+        The classes in the order of the head's outputs, as the user writes them; 0, 1, ... when not
+        given.
     tasks : sequence of str, default=("class", "number")
-        Names of the tasks, ``fc_1`` first. For a network of one head either its one name, or two, of which a
-        classification gets the first and a regression the second.
+        Names of the tasks, ``fc_1`` first. For a network of one head either its one name, or two,
+        of which a classification gets the first and a regression the second.
     channels : sequence of str, optional
         Names of the channels; "0", "1", ... when not given.
 
     Returns
     -------
     MultiTaskEstimator
-        Fitted. What training knew and the file does not say is set by convention: classes are equally frequent, numbers
-        have a mean of 0 and a scale of 1; losses and the trivial predictor of ``evaluate`` rest on these.
+        Fitted. What training knew and the file does not say is set by convention: classes are
+        equally frequent, numbers have a mean of 0 and a scale of 1; losses and the trivial
+        predictor of ``evaluate`` rest on these.
 
     Raises
     ------
     StoreError
-        If the file cannot be read as weights, or tensors are missing, unknown or of a wrong shape; all are named.
+        If the file cannot be read as weights, or tensors are missing, unknown or of a wrong shape;
+        all are named.
     DataError
         If `classes`, `tasks` or `channels` do not fit the network.
     """
@@ -81,7 +95,10 @@ def load_reference_weights(
     n_outputs = [state[f"{head}.weight"].shape[0] for head in heads]
     targets = _targets(_task_names(tasks, n_outputs), n_outputs, classes)
     estimator = MultiTaskEstimator(
-        [target.task for target in targets], backbone=_backbone(state), inputs=Inputs(scale="none"), verbose=0
+        [target.task for target in targets],
+        backbone=_backbone(state),
+        inputs=Inputs(scale="none"),
+        verbose=0,
     )
     recipe = make_recipe(estimator.get_params(deep=False))
     inputs = recipe.inputs.build(_channel_names(channels, state["conv1.weight"].shape[1]))
@@ -91,7 +108,9 @@ def load_reference_weights(
     return estimator._take(_stored(estimator, network, inputs.channels))
 
 
-def _stored(estimator: MultiTaskEstimator, network: Network, channels: tuple[str, ...]) -> StoredModel:
+def _stored(
+    estimator: MultiTaskEstimator, network: Network, channels: tuple[str, ...]
+) -> StoredModel:
     """Return the record of a model that was not trained here: epoch 0, no labels, no data."""
     return StoredModel(
         params=estimator.get_params(deep=False),
@@ -109,20 +128,36 @@ def _read(path: Path) -> State:
     if not path.is_file():
         raise StoreError(f"`path` must be a file of weights; there is none at {str(path)!r}.")
     try:
-        with warnings.catch_warnings(action="ignore"):  # torch warns of strange pickles before it refuses them
+        with warnings.catch_warnings(
+            action="ignore"
+        ):  # torch warns of strange pickles before it refuses them
             state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # of any kind: on a file that is no checkpoint torch's reader stumbles anywhere
+    except (
+        Exception
+    ) as error:  # of any kind: on a file that is no checkpoint torch's reader stumbles anywhere
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise StoreError(f"{str(path)!r} must hold nothing but weights; it cannot be read so ({first}).") from error
-    if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
-        raise StoreError(f"{str(path)!r} must hold a state dict, names and tensors; got a {type(state).__name__}.")
+        raise StoreError(
+            f"{str(path)!r} must hold nothing but weights; it cannot be read so ({first})."
+        ) from error
+    if not isinstance(state, dict) or not all(
+        isinstance(tensor, Tensor) for tensor in state.values()
+    ):
+        raise StoreError(
+            f"{str(path)!r} must hold a state dict, names and tensors; got a {type(state).__name__}."
+        )
     return dict(state)
 
 
 def _our_names(state: State, heads: Sequence[str]) -> dict[str, str]:
     """Return what each tensor that has to be there is called here, by its name there."""
-    n_layers = max(1, sum(re.fullmatch(r"lstm\.weight_ih_l\d+", name) is not None for name in state))
-    lstm = [f"{part}_l{i}" for i in range(n_layers) for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+    n_layers = max(
+        1, sum(re.fullmatch(r"lstm\.weight_ih_l\d+", name) is not None for name in state)
+    )
+    lstm = [
+        f"{part}_l{i}"
+        for i in range(n_layers)
+        for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    ]
     norm = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
     blocks = {f"lstm.{name}": f"lstm.lstm.{name}" for name in lstm}
     for i in (1, 2, 3):
@@ -132,15 +167,25 @@ def _our_names(state: State, heads: Sequence[str]) -> dict[str, str]:
         blocks[f"se{i}.fc.0.weight"] = f"conv{i}.squeeze.squeeze.weight"
         blocks[f"se{i}.fc.2.weight"] = f"conv{i}.squeeze.excite.weight"
     ours = {theirs: f"sharing.backbone.blocks.{name}" for theirs, name in blocks.items()}
-    return ours | {f"{head}.{n}": f"heads.{i}.0.{n}" for i, head in enumerate(heads) for n in ("weight", "bias")}
+    return ours | {
+        f"{head}.{n}": f"heads.{i}.0.{n}"
+        for i, head in enumerate(heads)
+        for n in ("weight", "bias")
+    }
 
 
-def _check_names(state: State, names: Mapping[str, str], heads: Sequence[str], path: str | Path) -> None:
+def _check_names(
+    state: State, names: Mapping[str, str], heads: Sequence[str], path: str | Path
+) -> None:
     """Raise unless the tensors are those of the reference's network, with as many axes as theirs."""
     problems = [f"{name} is missing" for name in names if name not in state]
     if heads not in (["fc"], ["fc_1"], ["fc_1", "fc_2"]):
-        problems.append(f"there must be a head fc, or fc_1, or fc_1 and fc_2, and there is {heads or 'none'}")
-    problems += [f"{name} is not known.{suggest(str(name), names)}" for name in state if name not in names]
+        problems.append(
+            f"there must be a head fc, or fc_1, or fc_1 and fc_2, and there is {heads or 'none'}"
+        )
+    problems += [
+        f"{name} is not known.{suggest(str(name), names)}" for name in state if name not in names
+    ]
     axes = {**dict.fromkeys((f"conv{i}.weight" for i in (1, 2, 3)), 3), **dict.fromkeys(SHAPING, 2)}
     axes |= {f"{head}.weight": 2 for head in heads}
     problems += [
@@ -182,11 +227,15 @@ def _task_names(tasks: Sequence[str], n_outputs: Sequence[int]) -> list[str]:
     if len(n_outputs) == 1 and len(names) == 2:
         names = names[1:] if n_outputs[0] == 1 else names[:1]
     if len(names) != len(n_outputs) or len(set(names)) != len(names):
-        raise DataError(f"`tasks` must be {len(n_outputs)} different names, one a head; got {tasks!r}.")
+        raise DataError(
+            f"`tasks` must be {len(n_outputs)} different names, one a head; got {tasks!r}."
+        )
     return names
 
 
-def _targets(names: Sequence[str], n_outputs: Sequence[int], classes: Classes | None) -> list[Target]:
+def _targets(
+    names: Sequence[str], n_outputs: Sequence[int], classes: Classes | None
+) -> list[Target]:
     """Return a target a head; nothing is known of the labels it has learned from."""
     kinds = {name: n for name, n in zip(names, n_outputs, strict=True) if n > 1}
     named = _classes_by_task(classes, list(kinds))
@@ -197,7 +246,9 @@ def _targets(names: Sequence[str], n_outputs: Sequence[int], classes: Classes | 
             continue
         values = named.get(name, list(range(n)))
         if len(values) != n or len(set(values)) != n:
-            raise DataError(f"`classes` must be {n} different ones for {name!r}, one an output; got {values!r}.")
+            raise DataError(
+                f"`classes` must be {n} different ones for {name!r}, one an output; got {values!r}."
+            )
         target = ClassificationTarget(Classification(name), values)
         target.learn(np.ones(n))
         targets.append(target)
@@ -209,10 +260,14 @@ def _classes_by_task(classes: Classes | None, names: Sequence[str]) -> dict[str,
         return {}
     if not isinstance(classes, Mapping):
         if len(names) != 1 or isinstance(classes, str):
-            raise DataError(f"`classes` must be a list for one task, a mapping for several ({list(names)}).")
+            raise DataError(
+                f"`classes` must be a list for one task, a mapping for several ({list(names)})."
+            )
         return {names[0]: list(classes)}
     if unknown := [name for name in classes if name not in names]:
-        raise DataError(f"`classes` must name classification tasks, of {list(names)}; got {unknown}.")
+        raise DataError(
+            f"`classes` must name classification tasks, of {list(names)}; got {unknown}."
+        )
     return {name: list(values) for name, values in classes.items()}
 
 

@@ -12,7 +12,8 @@ from multitide.errors import ParameterError
 def model_folder(config: Mapping[str, Any]) -> Path:
     """Return the folder that stands for a configuration's ``best_model_path``: its path without ``.pt``.
 
-    ``estimator.save(model_folder(config))`` writes it, and ``fit(X, y, start=model_folder(config))`` reads it.
+    ``estimator.save(model_folder(config))`` writes it, and ``fit(X, y,
+    start=model_folder(config))`` reads it.
 
     Parameters
     ----------
@@ -26,5 +27,7 @@ def model_folder(config: Mapping[str, Any]) -> Path:
     """
     path = config.get("best_model_path")
     if not isinstance(path, (str, Path)) or not Path(path).name:
-        raise ParameterError(f"`best_model_path` must be a path such as './ckpt/lstm.pt'; got {path!r}.")
+        raise ParameterError(
+            f"`best_model_path` must be a path such as './ckpt/lstm.pt'; got {path!r}."
+        )
     return Path(path).with_suffix("") if Path(path).suffix in (".pt", ".pth") else Path(path)

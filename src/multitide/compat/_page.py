@@ -97,7 +97,14 @@ class CNNPage(SingleTask):
 
     def backbone(self) -> Backbone:
         """Return a CNN1D that flattens, as the reference's does."""
-        return CNN1D(self.output_channels, self.kernel_size, self.stride, self.padding, self.dropout, flatten=True)
+        return CNN1D(
+            self.output_channels,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.dropout,
+            flatten=True,
+        )
 
 
 @dataclass(kw_only=True)
@@ -111,7 +118,11 @@ class LSTMFCNPage(SingleTask):
 
     def backbone(self) -> Backbone:
         """Return an LSTM-FCN; the page's "FC dropout" acts after each convolution, there and here."""
-        return LSTMFCN(num_layers=self.num_layers, lstm_dropout=self.lstm_drop_out, conv_dropout=self.fc_drop_out)
+        return LSTMFCN(
+            num_layers=self.num_layers,
+            lstm_dropout=self.lstm_drop_out,
+            conv_dropout=self.fc_drop_out,
+        )
 
 
 @dataclass(kw_only=True)
@@ -144,7 +155,11 @@ class MultiPage(Page):
 
     def backbone(self) -> Backbone:
         """Return an LSTM-FCN."""
-        return LSTMFCN(num_layers=self.num_layers, lstm_dropout=self.lstm_drop_out, conv_dropout=self.fc_drop_out)
+        return LSTMFCN(
+            num_layers=self.num_layers,
+            lstm_dropout=self.lstm_drop_out,
+            conv_dropout=self.fc_drop_out,
+        )
 
     def class_counts(self) -> Sequence[int]:
         """Return the number of classes of both tasks."""

@@ -28,7 +28,8 @@ class Config:
     tasks : list of str or Task, or None
         The tasks; None: every label column.
     compare : dict
-        Arguments of :func:`multitide.compare`, and ``label_shares``, the shares of :func:`multitide.label_curve`.
+        Arguments of :func:`multitide.compare`, and ``label_shares``, the shares of
+        :func:`multitide.label_curve`.
     tune : dict
         Arguments of :func:`multitide.tune`.
     estimator : dict

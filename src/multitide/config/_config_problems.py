@@ -48,7 +48,9 @@ def _check_data(config: Config, problems: list[str]) -> None:
                 config.tables[name].splitter(samples).split(samples)
         for task in tasks:
             with gathering(problems):
-                task.fit_target(pd.concat([labels_of(s, task) for s in given.values()], ignore_index=True))
+                task.fit_target(
+                    pd.concat([labels_of(s, task) for s in given.values()], ignore_index=True)
+                )
     with gathering(problems):
         recipe = make_recipe({**DEFAULTS, **config.estimator})
         if tasks:

@@ -61,10 +61,23 @@ def parse_data(values: Mapping[str, Any], folder: Path, problems: list[str]) -> 
     """Return the arguments of `read_table` in a ``[data]``, paths absolute, and add what is wrong to `problems`."""
     if "path" not in values:
         problems.append('`data.path` must be given: [data] path = "measurements.csv".')
-    known = ["path", *(name for name in inspect.signature(read_table).parameters if name not in ("data", "tasks"))]
-    problems += [f"`data` has no parameter {name!r}.{suggest(name, known)}" for name in values if name not in known]
+    known = [
+        "path",
+        *(
+            name
+            for name in inspect.signature(read_table).parameters
+            if name not in ("data", "tasks")
+        ),
+    ]
+    problems += [
+        f"`data` has no parameter {name!r}.{suggest(name, known)}"
+        for name in values
+        if name not in known
+    ]
     data = {name: None if value == NONE else value for name, value in values.items()}
-    found = {name: value for name, value in data.items() if name in PATHS and isinstance(value, str)}
+    found = {
+        name: value for name, value in data.items() if name in PATHS and isinstance(value, str)
+    }
     return data | {name: (folder / value).resolve() for name, value in found.items()}
 
 
@@ -80,8 +93,9 @@ def parse_several(
     Parameters
     ----------
     rows : sequence of dict
-        The tables: ``name``, the arguments of `read_table`, and where wanted ``tasks``, the names of those that it has
-        (without it, all whose column it has), and ``split``, instead of the file's.
+        The tables: ``name``, the arguments of `read_table`, and where wanted ``tasks``, the names
+        of those that it has (without it, all whose column it has), and ``split``, instead of the
+        file's.
     folder : path
         What paths are relative to.
     split, tasks
@@ -93,19 +107,29 @@ def parse_several(
     for number, row in enumerate(rows, start=1):
         own = {key: value for key, value in row.items() if key in OWN}
         wrong: list[str] = []
-        data = parse_data({key: value for key, value in row.items() if key not in OWN}, folder, wrong)
+        data = parse_data(
+            {key: value for key, value in row.items() if key not in OWN}, folder, wrong
+        )
         rule = own.get("split", split)
         with gathering(wrong):
             part_from_config(SPLITTERS, own.get("split", {}), "data.split")
         name = own.get("name", PLAIN)
-        called = f"[[data]] {name!r}" if isinstance(name, str) and name.strip() else f"[[data]] number {number}"
+        called = (
+            f"[[data]] {name!r}"
+            if isinstance(name, str) and name.strip()
+            else f"[[data]] number {number}"
+        )
         if called.endswith(str(number)):
-            wrong.append(f"`data.name` must be a text, and given where there are several data sets; got {name!r}.")
+            wrong.append(
+                f"`data.name` must be a text, and given where there are several data sets; got {name!r}."
+            )
         elif name in found:
             wrong.append(f"`data.name` must be another for each data set; got {name!r} twice.")
         mine = _own_tasks(own.get("tasks"), tasks, wrong)
         problems += [f"In {called}: {problem}" for problem in wrong]
-        found[name if name not in found else f"{name} {number}"] = DataTable(data, rule, mine, "tasks" not in own)
+        found[name if name not in found else f"{name} {number}"] = DataTable(
+            data, rule, mine, "tasks" not in own
+        )
     return found
 
 

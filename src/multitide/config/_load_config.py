@@ -20,12 +20,19 @@ from multitide.fitting._data_sets import in_domain
 from multitide.fitting._recipe import PART_PARAMETERS, make_recipe
 from multitide.tasks import Task, task_from_config
 
-SAID_ELSEWHERE = ("samples", "tasks", "estimator", "split", "draws", "folder", "progress", "verbose")
+SAID_ELSEWHERE = (
+    "samples",
+    "tasks",
+    "estimator",
+    "split",
+    "draws",
+    "folder",
+    "progress",
+    "verbose",
+)
 TABLES = ("data", "split", "compare", "tune")  # what is no parameter of the estimator
 REGISTRIES: Mapping[str, Registry] = {**PART_PARAMETERS, "validation": SPLITTERS}
 DEFAULTS: dict[str, Any] = MultiTaskEstimator().get_params(deep=False)
-
-
 
 
 def load_config(path: str | Path) -> Config:
@@ -34,11 +41,12 @@ def load_config(path: str | Path) -> Config:
     Parameters
     ----------
     path : path
-        TOML: ``[data]`` holds the arguments of :func:`read_table`, with the file as ``path``; ``[split]`` the
-        parameters of :class:`Splitter`; ``[[tasks]]`` a task each; ``[compare]`` the arguments of :func:`compare`
-        (and ``label_shares``: see :func:`label_curve`), ``[tune]`` those of :func:`tune`; all else the constructor's
-        parameters of :class:`MultiTaskEstimator`, parts as tables. Paths are relative to the file. Several data sets
-        are a ``[[data]]`` each, with a ``name`` and, where it has its own, ``split``.
+        TOML: ``[data]`` holds the arguments of :func:`read_table`, with the file as ``path``;
+        ``[split]`` the parameters of :class:`Splitter`; ``[[tasks]]`` a task each; ``[compare]``
+        the arguments of :func:`compare` (and ``label_shares``: see :func:`label_curve`), ``[tune]``
+        those of :func:`tune`; all else the constructor's parameters of :class:`MultiTaskEstimator`,
+        parts as tables. Paths are relative to the file. Several data sets are a ``[[data]]`` each,
+        with a ``name`` and, where it has its own, ``split``.
 
     Returns
     -------
@@ -53,10 +61,6 @@ def load_config(path: str | Path) -> Config:
     config = parse_config(read_toml(path), Path(path).parent, problems)
     raise_problems(problems)
     return config
-
-
-
-
 
 
 def read_all(config: Config, problems: list[str] | None = None) -> dict[str, Samples]:
@@ -76,7 +80,11 @@ def read_all(config: Config, problems: list[str] | None = None) -> dict[str, Sam
 def _nowhere(tasks: Iterable[str | Task], tables: Iterable[Samples]) -> list[str]:
     """Name the tasks whose column no table has."""
     there = {name for samples in tables for name in samples.y}
-    columns = [column["column"] for samples in tables for column in (samples.reading or {"columns": ()})["columns"]]
+    columns = [
+        column["column"]
+        for samples in tables
+        for column in (samples.reading or {"columns": ()})["columns"]
+    ]
     asked = {task if isinstance(task, str) else task.name: task for task in tasks}
     return [
         f"`tasks` must have their columns in some data set; {name!r} is in none.{suggest(name, columns)}"
@@ -107,7 +115,10 @@ def parse_config(table: Mapping[str, Any], folder: Path, problems: list[str]) ->
     ]
     rows = table.get("data", {})
     many = isinstance(rows, list) and bool(rows) and all(isinstance(row, Mapping) for row in rows)
-    tables = {name: {} if many and name == "data" else _table(table.get(name, {}), name, found) for name in TABLES}
+    tables = {
+        name: {} if many and name == "data" else _table(table.get(name, {}), name, found)
+        for name in TABLES
+    }
     tasks = _tasks(table.get("tasks"), found)
     data = {} if many else parse_data(tables["data"], folder, found)
     several = parse_several(rows, folder, tables["split"], tasks, found) if many else {}
@@ -116,14 +127,18 @@ def parse_config(table: Mapping[str, Any], folder: Path, problems: list[str]) ->
     if tables["compare"]:
         from multitide.study import compare
 
-        found += _unknown_arguments(tables["compare"], [*_said_here(compare), "label_shares"], "compare")
+        found += _unknown_arguments(
+            tables["compare"], [*_said_here(compare), "label_shares"], "compare"
+        )
     if tables["tune"]:
         from multitide.tuning import make_space, tune
 
         found += _unknown_arguments(tables["tune"], _said_here(tune), "tune")
         with gathering(found):
             make_space(tables["tune"].get("space"))
-    found += [problem for name in ("compare", "tune") for problem in _wrong_budget(tables[name], name)]
+    found += [
+        problem for name in ("compare", "tune") for problem in _wrong_budget(tables[name], name)
+    ]
     table = _with_absolute_start(table, folder)
     params = {name: value for name, value in table.items() if name in DEFAULTS and name != "tasks"}
     estimator = _estimator(params, found)
@@ -131,7 +146,9 @@ def parse_config(table: Mapping[str, Any], folder: Path, problems: list[str]) ->
     pairs = zip(rows, several.values(), strict=True) if several else ()
     written = [plain_data(row, own.data) for row, own in pairs]
     plain = {**table, "data": written or plain_data(tables["data"], data)}
-    return Config(data, tables["split"], tasks, tables["compare"], tables["tune"], estimator, plain, several)
+    return Config(
+        data, tables["split"], tasks, tables["compare"], tables["tune"], estimator, plain, several
+    )
 
 
 def _wrong_budget(table: Mapping[str, Any], name: str) -> list[str]:
@@ -149,7 +166,11 @@ def _wrong_budget(table: Mapping[str, Any], name: str) -> list[str]:
 def _with_absolute_start(table: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
     """Return the file's content with the model that training starts from, where there is one, as an absolute path."""
     training = table.get("training")
-    if not isinstance(training, Mapping) or not isinstance(start := training.get("start"), str) or start == NONE:
+    if (
+        not isinstance(training, Mapping)
+        or not isinstance(start := training.get("start"), str)
+        or start == NONE
+    ):
         return table
     return {**table, "training": {**training, "start": str((folder / start).resolve())}}
 
@@ -165,7 +186,9 @@ def _tasks(values: Any, problems: list[str]) -> list[str | Task] | None:
     if values is None:
         return None
     if not isinstance(values, list) or not values:
-        problems.append(f'`tasks` must be tables, [[tasks]] name = "load", or a list of names; got {values!r}.')
+        problems.append(
+            f'`tasks` must be tables, [[tasks]] name = "load", or a list of names; got {values!r}.'
+        )
         return None
     tasks: list[str | Task] = []
     for value in values:
@@ -201,13 +224,19 @@ def _said_here(function: Any) -> list[str]:
 
 
 def _unknown_arguments(values: Mapping[str, Any], known: list[str], where: str) -> list[str]:
-    return [f"`{where}` has no parameter {name!r}.{suggest(name, known)}" for name in values if name not in known]
+    return [
+        f"`{where}` has no parameter {name!r}.{suggest(name, known)}"
+        for name in values
+        if name not in known
+    ]
 
 
 def _home(name: str) -> str:
     """Say where a parameter belongs that only a part has."""
     parts = {where: registry.values() for where, registry in PART_PARAMETERS.items()}
-    homes = [where for where, kinds in parts.items() if any(name in _arguments(part) for part in kinds)]
+    homes = [
+        where for where, kinds in parts.items() if any(name in _arguments(part) for part in kinds)
+    ]
     return f" `{name}` belongs in [{homes[0]}]." if homes else ""
 
 

@@ -31,13 +31,17 @@ def purged(samples: Samples, keep: Index, held: Index) -> Index:
     return keep[~touches(begin[keep], finish[keep], begin[held], finish[held])]
 
 
-def touches(begin: np.ndarray, finish: np.ndarray, other_begin: np.ndarray, other_finish: np.ndarray) -> np.ndarray:
+def touches(
+    begin: np.ndarray, finish: np.ndarray, other_begin: np.ndarray, other_finish: np.ndarray
+) -> np.ndarray:
     """Return which closed intervals meet any of the others."""
     if not len(other_begin):
         return np.zeros(len(begin), dtype=bool)
     order = np.argsort(other_begin, kind="stable")
     furthest = np.maximum.accumulate(other_finish[order])
-    place = np.searchsorted(other_begin[order], finish, side="right") - 1  # the last one that begins in time
+    place = (
+        np.searchsorted(other_begin[order], finish, side="right") - 1
+    )  # the last one that begins in time
     return (place >= 0) & (furthest[np.maximum(place, 0)] >= begin)
 
 

@@ -22,7 +22,8 @@ class Truth:
     unrelated : tuple of str
         Tasks that share no hidden state with any other task.
     correlation : DataFrame, task x task
-        Correlation of the hidden states behind the tasks (for ``fault``: of the wear of the worst component).
+        Correlation of the hidden states behind the tasks (for ``fault``: of the wear of the worst
+        component).
     """
 
     related: tuple[tuple[str, str], ...]

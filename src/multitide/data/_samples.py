@@ -1,8 +1,8 @@
 """The one noun of the data floor: samples, as a view of long tables of numbers.
 
-Every recording lies in one long array ``values`` (n_rows, n_channels), and a sample is a start and a length in it. So
-a million overlapping windows cost two integers each, and equal windows, whole series and series of unequal length are
-one thing.
+Every recording lies in one long array ``values`` (n_rows, n_channels), and a sample is a start and
+a length in it. So a million overlapping windows cost two integers each, and equal windows, whole
+series and series of unequal length are one thing.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ FLOAT32_MAX = np.finfo(np.float32).max
 class Samples:
     """Multivariate time series with their labels; what every floor of multitide passes on.
 
-    Make one with :func:`multitide.read_table` or :meth:`Samples.from_arrays`. ``samples[index]`` is a part of it (an
-    int array, a bool mask or a slice), without a copy of the series.
+    Make one with :func:`multitide.read_table` or :meth:`Samples.from_arrays`. ``samples[index]`` is
+    a part of it (an int array, a bool mask or a slice), without a copy of the series.
 
     Attributes
     ----------
@@ -49,7 +49,8 @@ class Samples:
     time : ndarray or None, shape (n_samples,)
         Time stamp of each sample's last step.
     begin, finish : ndarray or None, shape (n_samples,)
-        First and last time stamp that a sample touches, its labels' leads included; splits by time purge with them.
+        First and last time stamp that a sample touches, its labels' leads included; splits by time
+        purge with them.
     extra : DataFrame or None
         Other columns kept for each sample (the one that a split by column reads).
     categories : dict of str to tuple
@@ -88,7 +89,8 @@ class Samples:
         Parameters
         ----------
         X : array, shape (n_samples, n_channels, n_timepoints), or list of arrays (n_channels, n_timepoints_i)
-            The series; NaN is a value that nobody measured. A list may hold series of unequal length.
+            The series; NaN is a value that nobody measured. A list may hold series of unequal
+            length.
         y : DataFrame, n_samples rows, optional
             One column a task.
         static : DataFrame, n_samples rows, optional
@@ -108,10 +110,18 @@ class Samples:
         blocks = _as_blocks(X)
         lengths = np.array([block.shape[1] for block in blocks], dtype=np.int64)
         n_channels = blocks[0].shape[0]
-        names = tuple(str(c) for c in channels) if channels is not None else tuple(map(str, range(n_channels)))
+        names = (
+            tuple(str(c) for c in channels)
+            if channels is not None
+            else tuple(map(str, range(n_channels)))
+        )
         _check_arrays(blocks, names, y, static, series, time)
         values = np.concatenate([np.asarray(block, dtype=np.float32).T for block in blocks])
-        stamps = None if time is None else parse_time(pd.DataFrame({"time": np.asarray(time)}), ["time"])[0]
+        stamps = (
+            None
+            if time is None
+            else parse_time(pd.DataFrame({"time": np.asarray(time)}), ["time"])[0]
+        )
         _warn_of_order(blocks)
         return cls(
             values=np.ascontiguousarray(values),
@@ -182,7 +192,9 @@ class Samples:
             If the channels differ.
         """
         if self.channels != other.channels or self.categories != other.categories:
-            raise DataError(f"`channels` must be {list(self.channels)} in both; got {list(other.channels)}.")
+            raise DataError(
+                f"`channels` must be {list(self.channels)} in both; got {list(other.channels)}."
+            )
         same = self.values is other.values
         shift = 0 if same else len(self.values)
         changes: dict[str, Any] = {
@@ -194,7 +206,11 @@ class Samples:
             changes[name] = None if any(array is None for array in pair) else np.concatenate(pair)
         for name in ("y", "static", "extra"):
             frames = [getattr(self, name), getattr(other, name)]
-            changes[name] = None if any(frame is None for frame in frames) else pd.concat(frames, ignore_index=True)
+            changes[name] = (
+                None
+                if any(frame is None for frame in frames)
+                else pd.concat(frames, ignore_index=True)
+            )
         return dataclasses.replace(self, **changes)
 
     def replace(self, **changes: Any) -> Self:
@@ -214,12 +230,20 @@ class Samples:
         """Return what notebooks show: sizes, channels, and how many labels there are."""
         names = ", ".join(map(str, self.channels[:MOST_SHOWN]))
         more = len(self.channels) - MOST_SHOWN
-        says = {"channels": f"{names}, and {more} more" if more > 0 else names, "series": len(pd.unique(self.series))}
+        says = {
+            "channels": f"{names}, and {more} more" if more > 0 else names,
+            "series": len(pd.unique(self.series)),
+        }
         if self.static is not None and self.static.shape[1]:
             says["static inputs"] = ", ".join(map(str, self.static))
         counts = ((name, self.y[name].notna().sum(), self.y[name].nunique()) for name in self.y)
         labels = [
-            {"labels": name, "labelled": f"{n:,}", "missing": f"{len(self) - n:,}", "distinct": f"{distinct:,}"}
+            {
+                "labels": name,
+                "labelled": f"{n:,}",
+                "missing": f"{len(self) - n:,}",
+                "distinct": f"{distinct:,}",
+            }
             for name, n, distinct in counts
         ]
         return panel(self._size, facts(says), table(labels))
@@ -257,7 +281,13 @@ class SeriesView:
         rows, rest = (index[0], index[1:]) if isinstance(index, tuple) else (index, ())
         block = self._samples.gather(rows)
         block = block[0] if np.ndim(np.arange(len(self))[rows]) == 0 else block
-        return block[(slice(None), *rest)] if rest and block.ndim == 3 else block[rest] if rest else block
+        return (
+            block[(slice(None), *rest)]
+            if rest and block.ndim == 3
+            else block[rest]
+            if rest
+            else block
+        )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return self._samples.gather(slice(None)).astype(dtype or self.dtype, copy=False)
@@ -272,7 +302,9 @@ def _named(frame: Any) -> pd.DataFrame:
 def _warn_of_order(blocks: list[np.ndarray]) -> None:
     """Warn if the axes look like (n_samples, n_timepoints, n_channels)."""
     n_channels, n_timepoints = blocks[0].shape
-    if n_channels > 2 * n_timepoints > 2 and all(block.shape == blocks[0].shape for block in blocks):
+    if n_channels > 2 * n_timepoints > 2 and all(
+        block.shape == blocks[0].shape for block in blocks
+    ):
         warnings.warn(
             f"`X` must have shape (n_samples, n_channels, n_timepoints); got {n_channels} channels of only "
             f"{n_timepoints} time points. If these are the other way round, use X.transpose(0, 2, 1).",
@@ -289,11 +321,17 @@ def _as_blocks(X: Any) -> list[np.ndarray]:
         blocks = [np.asarray(block) for block in X]
         if len({block.shape[0] for block in blocks}) > 1:
             found = sorted({block.shape[0] for block in blocks})
-            raise DataError(f"`X` must have the same number of channels in every series; got {found}.")
+            raise DataError(
+                f"`X` must have the same number of channels in every series; got {found}."
+            )
         return blocks
     array = np.asarray(X)
     if array.ndim != 3:
-        hint = " For one channel use X[:, None, :]; for vectors use X[:, :, None]." if array.ndim == 2 else ""
+        hint = (
+            " For one channel use X[:, None, :]; for vectors use X[:, :, None]."
+            if array.ndim == 2
+            else ""
+        )
         raise DataError(
             "`X` must have shape (n_samples, n_channels, n_timepoints); "
             f"got a {array.ndim}-D array of shape {array.shape}.{hint}"
@@ -314,7 +352,11 @@ def _check_arrays(
     """Raise one error that lists every problem of the arrays."""
     problems = []
     if len(channels) != blocks[0].shape[0]:
-        swapped = " Its axes look swapped: use X.transpose(0, 2, 1)." if len(channels) == blocks[0].shape[1] else ""
+        swapped = (
+            " Its axes look swapped: use X.transpose(0, 2, 1)."
+            if len(channels) == blocks[0].shape[1]
+            else ""
+        )
         problems.append(
             f"`channels` must name all {blocks[0].shape[0]} channels of `X`; got {len(channels)} names.{swapped}"
         )
@@ -322,11 +364,15 @@ def _check_arrays(
         problems.append(f"`channels` must differ from each other; got {list(channels)}.")
     for name, rows in (("y", y), ("static", static), ("series", series), ("time", time)):
         if rows is not None and len(rows) != len(blocks):
-            problems.append(f"`{name}` must have one row per sample; got {len(rows)} rows for {len(blocks)} samples.")
+            problems.append(
+                f"`{name}` must have one row per sample; got {len(rows)} rows for {len(blocks)} samples."
+            )
     if any(block.dtype.kind not in "fiub" for block in blocks):
         strange = next(block.dtype for block in blocks if block.dtype.kind not in "fiub")
         problems.append(f"`X` must hold numbers; got dtype {strange}.")
     elif n_infinite := sum(int((np.abs(block) > FLOAT32_MAX).sum()) for block in blocks):
-        problems.append(f"`X` must be finite or NaN; got {n_infinite} infinite values. NaN is what nobody measured.")
+        problems.append(
+            f"`X` must be finite or NaN; got {n_infinite} infinite values. NaN is what nobody measured."
+        )
     if problems:
         raise DataError("\n".join(problems))

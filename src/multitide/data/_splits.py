@@ -25,7 +25,13 @@ logger = logging.getLogger("multitide")
 
 Index = NDArray[np.int64]
 Rule = Literal["time", "group", "random", "column"]
-SIDES = {"train": "train", "training": "train", "validation": "validation", "valid": "validation", "val": "validation"}
+SIDES = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+}
 SIDES |= {"dev": "validation", "test": "test", "testing": "test"}
 REMEDIES = {
     "time": 'Label more of that period, or split by="group" or by="random".',
@@ -68,9 +74,10 @@ class Splitter(Part):
     Parameters
     ----------
     by : {"time", "group", "random", "column"}
-        "time" holds out the last samples and purges: no training sample shares a time stamp (leads included) with a
-        held-out one. "group" keeps a series, or all samples with one value of `column`, on one side. "random" draws,
-        stratified by the class labels where they allow it. "column" reads train, validation and test from `column`.
+        "time" holds out the last samples and purges: no training sample shares a time stamp (leads
+        included) with a held-out one. "group" keeps a series, or all samples with one value of
+        `column`, on one side. "random" draws, stratified by the class labels where they allow it.
+        "column" reads train, validation and test from `column`.
     test : float
         Held-out share of the samples.
     validation : float
@@ -109,8 +116,9 @@ class Splitter(Part):
     def folds(self, samples: Samples) -> list[Split]:
         """Return `n_folds` splits, each with another fold as its test part.
 
-        Folds by time are blocks, purged on both sides; by group they are scikit-learn's ``GroupKFold``; by column each
-        of its values is a fold. The validation part is cut from the rest by the same rule.
+        Folds by time are blocks, purged on both sides; by group they are scikit-learn's
+        ``GroupKFold``; by column each of its values is a fold. The validation part is cut from the
+        rest by the same rule.
         """
         self.check("split")
         splits = []
@@ -169,7 +177,9 @@ class Splitter(Part):
         if not fraction:
             return index, index[:0]
         if len(index) < 2:
-            raise DataError(f"`split` must have at least two samples to divide; got {len(index)}. {FEW}")
+            raise DataError(
+                f"`split` must have at least two samples to divide; got {len(index)}. {FEW}"
+            )
         rules = {"time": self._by_time, "group": self._by_group, "random": self._by_chance}
         keep, held = rules[self.by](samples, index, fraction)
         return np.sort(keep), np.sort(held)
@@ -185,17 +195,23 @@ class Splitter(Part):
     def _by_group(self, samples: Samples, index: Index, fraction: float) -> tuple[Index, Index]:
         codes, names = pd.factorize(self._groups(samples)[index])
         if len(names) < 2:
-            raise DataError(f"`split` by group must have at least two groups to divide; got {list(names)}.")
+            raise DataError(
+                f"`split` by group must have at least two groups to divide; got {list(names)}."
+            )
         chosen = choose_groups(codes, samples.y.iloc[index], fraction, self.random_state)
         held = np.isin(codes, chosen)
         return index[~held], index[held]
 
     def _by_chance(self, samples: Samples, index: Index, fraction: float) -> tuple[Index, Index]:
         n_held = min(_n_held(len(index), fraction), len(index) - 1)
-        classes, note = strata(samples.y.iloc[index], at_least=2, n_parts=min(n_held, len(index) - n_held))
+        classes, note = strata(
+            samples.y.iloc[index], at_least=2, n_parts=min(n_held, len(index) - n_held)
+        )
         if note:
             logger.info(note)
-        keep, held = train_test_split(index, test_size=n_held, stratify=classes, random_state=self.random_state)
+        keep, held = train_test_split(
+            index, test_size=n_held, stratify=classes, random_state=self.random_state
+        )
         return keep, held
 
     def _test_folds(self, samples: Samples) -> Iterator[Index]:
@@ -204,13 +220,17 @@ class Splitter(Part):
         n_units = len(pd.unique(self._groups(samples))) if self.by == "group" else len(samples)
         if n_units < self.n_folds and self.by != "column":
             most = f"{n_units} {'groups' if self.by == 'group' else 'samples'}"
-            raise ParameterError(f"`split.n_folds` must be at most as many as there are, {most}; got {self.n_folds}.")
+            raise ParameterError(
+                f"`split.n_folds` must be at most as many as there are, {most}; got {self.n_folds}."
+            )
         if self.by == "time":
             order = np.argsort(time_of(samples), kind="stable")
             yield from (np.sort(block) for block in np.array_split(order, self.n_folds))
         elif self.by == "group":
             groups = pd.factorize(self._groups(samples), sort=True)[0]
-            yield from (test for _, test in GroupKFold(self.n_folds).split(everything, groups=groups))
+            yield from (
+                test for _, test in GroupKFold(self.n_folds).split(everything, groups=groups)
+            )
         elif self.by == "random":
             yield from self._random_folds(samples)
         else:
@@ -221,7 +241,9 @@ class Splitter(Part):
         classes, note = strata(samples.y, at_least=self.n_folds, n_parts=len(samples))
         if note:
             logger.info(note)
-        folds: Callable[..., KFold | StratifiedKFold] = KFold if classes is None else StratifiedKFold
+        folds: Callable[..., KFold | StratifiedKFold] = (
+            KFold if classes is None else StratifiedKFold
+        )
         splitter = folds(self.n_folds, shuffle=True, random_state=self.random_state)
         yield from (test for _, test in splitter.split(np.arange(len(samples)), classes))
 
@@ -261,14 +283,20 @@ def _n_held(n_samples: int, fraction: float) -> int:
 
 def _sides(values: np.ndarray) -> tuple[Index, Index, Index]:
     """Return train, validation and test as a column of words says."""
-    words = pd.Series(values).astype("object").map(lambda word: SIDES.get(str(word).strip().lower()))
+    words = (
+        pd.Series(values).astype("object").map(lambda word: SIDES.get(str(word).strip().lower()))
+    )
     if unused := int(words.isna().sum()):
         other = sorted({str(value) for value in values[words.isna()]})[:5]
         logger.info(f"{unused} samples are in no part of the split: {other}.")
-    train, validation, test = (np.flatnonzero(words == side) for side in ("train", "validation", "test"))
+    train, validation, test = (
+        np.flatnonzero(words == side) for side in ("train", "validation", "test")
+    )
     if not len(train) or not len(test):
         found = sorted(set(map(str, values)))[:5]
-        raise DataError(f'`split.column` must hold "train", "test" and perhaps "validation"; got {found}.')
+        raise DataError(
+            f'`split.column` must hold "train", "test" and perhaps "validation"; got {found}.'
+        )
     return train, validation, test
 
 

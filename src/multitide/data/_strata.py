@@ -39,7 +39,8 @@ def strata(y: pd.DataFrame, at_least: int, n_parts: int) -> tuple[NDArray[np.int
     Returns
     -------
     codes : ndarray of int64, shape (n_rows,), or None
-        The combination of all class tasks; if that is too fine, the task with the rarest class; or nothing.
+        The combination of all class tasks; if that is too fine, the task with the rarest class; or
+        nothing.
     note : str
     """
     names = class_columns(y)
@@ -59,8 +60,13 @@ def strata(y: pd.DataFrame, at_least: int, n_parts: int) -> tuple[NDArray[np.int
     for name in rarest:
         if fits(codes[name].to_numpy()):
             what = f"by {name!r} alone" if len(names) > 1 else f"by {name!r}"
-            return codes[name].to_numpy(dtype=np.int64), f"The classes are too few to stratify by all tasks: {what}."
-    return None, f"The random split is not stratified: some classes of {names} have fewer than {at_least} rows."
+            return codes[name].to_numpy(
+                dtype=np.int64
+            ), f"The classes are too few to stratify by all tasks: {what}."
+    return (
+        None,
+        f"The random split is not stratified: some classes of {names} have fewer than {at_least} rows.",
+    )
 
 
 def choose_groups(
@@ -68,9 +74,9 @@ def choose_groups(
 ) -> NDArray[np.int64]:
     """Draw whole groups to hold out, so that samples, labels and classes are held out in proportion.
 
-    Of a fixed number of random orders of the groups, each cut where its samples come closest to `fraction`, the one
-    with the fewest tasks or classes missing on a side, and then with shares (of samples, of the labels of a task, of
-    a class) closest to `fraction`.
+    Of a fixed number of random orders of the groups, each cut where its samples come closest to
+    `fraction`, the one with the fewest tasks or classes missing on a side, and then with shares (of
+    samples, of the labels of a task, of a class) closest to `fraction`.
 
     Parameters
     ----------

@@ -40,7 +40,8 @@ def parse_time(frame: pd.DataFrame, columns: Sequence[str]) -> tuple[np.ndarray,
     frame : DataFrame
         The table.
     columns : sequence of str
-        One column of times or numbers; or year, month, day and so on; or several texts to be joined (date and time).
+        One column of times or numbers; or year, month, day and so on; or several texts to be joined
+        (date and time).
 
     Returns
     -------
@@ -96,10 +97,16 @@ def _naive(times: pd.Series, label: str, notes: list[str]) -> np.ndarray:
 
 def _assembled(frame: pd.DataFrame, columns: Sequence[str], label: str) -> np.ndarray:
     """Return times from columns of year, month, day, ...; hour 24 is the next day's first."""
-    parts = {str(unit_of(column)): pd.to_numeric(frame[column], errors="coerce") for column in columns}
+    parts = {
+        str(unit_of(column)): pd.to_numeric(frame[column], errors="coerce") for column in columns
+    }
     if missing := [unit for unit in ("year", "month", "day") if unit not in parts]:
-        raise DataError(f"`time` must hold year, month and day when it has several columns; got {label}, no {missing}.")
-    date = pd.to_datetime({unit: parts[unit] for unit in ("year", "month", "day")}, errors="coerce").astype(NS)
+        raise DataError(
+            f"`time` must hold year, month and day when it has several columns; got {label}, no {missing}."
+        )
+    date = pd.to_datetime(
+        {unit: parts[unit] for unit in ("year", "month", "day")}, errors="coerce"
+    ).astype(NS)
     for unit in ("hour", "minute", "second"):
         if unit in parts:
             date = date + pd.to_timedelta(parts[unit], unit=unit[0] if unit != "minute" else "min")
@@ -116,12 +123,16 @@ def _from_digits(column: pd.Series, label: str, notes: list[str]) -> np.ndarray:
         whole = (numbers % 1 == 0).all() and (days >= 19000101).all() and (days <= 21001231).all()
         if not whole:
             continue
-        date = pd.to_datetime(pd.Series(days).astype("int64").astype("str"), format="%Y%m%d", errors="coerce")
+        date = pd.to_datetime(
+            pd.Series(days).astype("int64").astype("str"), format="%Y%m%d", errors="coerce"
+        )
         if date.notna().all():
             notes.append(f"{label} was read as dates written in {n_digits} digits.")
             clock = (numbers % scale) * 10.0 ** (14 - n_digits)
             seconds = clock // 10000 * 3600 + clock // 100 % 100 * 60 + clock % 100
-            found: np.ndarray = (date.astype(NS) + pd.to_timedelta(seconds, unit="s")).to_numpy(dtype=NS)
+            found: np.ndarray = (date.astype(NS) + pd.to_timedelta(seconds, unit="s")).to_numpy(
+                dtype=NS
+            )
             return found
     if pd.api.types.is_integer_dtype(column) and not column.isna().any():
         integers: np.ndarray = column.to_numpy(dtype=np.int64)
@@ -135,7 +146,9 @@ def _from_text(texts: pd.Series, label: str, notes: list[str]) -> np.ndarray:
     if len(measured) and measured.str.fullmatch(CLOCK).all():
         notes.append(f"{label} holds clock times without a date: read as seconds.")
         full = measured.where(measured.str.count(":") == 2, measured + ":00")
-        seconds: np.ndarray = pd.to_timedelta(full).dt.total_seconds().reindex(texts.index).to_numpy()
+        seconds: np.ndarray = (
+            pd.to_timedelta(full).dt.total_seconds().reindex(texts.index).to_numpy()
+        )
         return seconds
     try:
         return _naive(pd.Series(pd.to_datetime(texts, format="ISO8601")), label, notes)
@@ -150,7 +163,9 @@ def _from_text(texts: pd.Series, label: str, notes: list[str]) -> np.ndarray:
     plain, day_after = _normalised(texts, label, notes)
     times = pd.to_datetime(plain, format="ISO8601", errors="coerce", utc=True)
     if times.isna().sum() > texts.isna().sum():
-        times = times.fillna(pd.to_datetime(plain[times.isna()], format="mixed", errors="coerce", utc=True))
+        times = times.fillna(
+            pd.to_datetime(plain[times.isna()], format="mixed", errors="coerce", utc=True)
+        )
     bad = np.flatnonzero(times.isna() & texts.notna())
     if len(bad):
         raise DataError(
@@ -164,7 +179,9 @@ def _from_text(texts: pd.Series, label: str, notes: list[str]) -> np.ndarray:
 
 def _normalised(texts: pd.Series, label: str, notes: list[str]) -> tuple[pd.Series, pd.Series]:
     """Return texts with ISO dates in front, and a day to add where the clock says 24."""
-    plain = texts.str.strip().str.replace(YEAR_FIRST, lambda m: f"{m[1]}-{m[2]:0>2}-{m[3]:0>2}", regex=True)
+    plain = texts.str.strip().str.replace(
+        YEAR_FIRST, lambda m: f"{m[1]}-{m[2]:0>2}-{m[3]:0>2}", regex=True
+    )
     last = plain.str.extract(YEAR_LAST)
     if last[0].notna().any():
         first, second = (pd.to_numeric(last[i]) for i in (0, 2))
@@ -172,7 +189,9 @@ def _normalised(texts: pd.Series, label: str, notes: list[str]) -> tuple[pd.Seri
         order = "day.month.year" if day_first else "month/day/year"
         notes.append(f"{label} was read as {order}.")
         day, month = (1, 3) if day_first else (3, 1)
-        plain = plain.str.replace(YEAR_LAST, lambda m: f"{m[4]}-{m[month]:0>2}-{m[day]:0>2}", regex=True)
+        plain = plain.str.replace(
+            YEAR_LAST, lambda m: f"{m[4]}-{m[month]:0>2}-{m[day]:0>2}", regex=True
+        )
     for korean, english in (("오전", "AM"), ("오후", "PM")):
         plain = plain.str.replace(rf"\s+{korean}\s*(.*)$", rf" \1 {english}", regex=True)
     plain = plain.str.replace(r"^(\S+)\s+(\d):", r"\1 0\2:", regex=True)

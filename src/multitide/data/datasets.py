@@ -1,8 +1,9 @@
 """Public data sets, ready to fit: fetched once from their publishers, or read from a path, and checked either way.
 
-This is the only module that opens a connection. The publishers' own archives could not be tried where this was written:
-their addresses and file names are as published, the fingerprints were measured on copies of the same tables
-(``benchmarks/fingerprints.py`` measures them again). Where an archive has changed, ``path=`` reads a copy of yours.
+This is the only module that opens a connection. The publishers' own archives could not be tried
+where this was written: their addresses and file names are as published, the fingerprints were
+measured on copies of the same tables (``benchmarks/fingerprints.py`` measures them again). Where an
+archive has changed, ``path=`` reads a copy of yours.
 """
 
 from __future__ import annotations
@@ -50,17 +51,18 @@ def load_beijing_pm25(
 ) -> Samples:
     """Load five years of hourly weather and fine dust in Beijing, cut into windows.
 
-    Tasks: ``cbwd``, the wind's direction (4 classes), and ``pm2.5``, particles of the US embassy's monitor (ug/m3,
-    missing in 2,067 hours), both at the window's last hour. Channels: dew point (``DEWP``, degrees C), temperature
-    (``TEMP``, degrees C), pressure (``PRES``, hPa), cumulated wind speed (``Iws``, m/s); ``Is`` and ``Ir``, cumulated
-    hours of snow and rain, on request. Liang et al., "Assessing Beijing's PM2.5 pollution", Proc. R. Soc. A 471 (2015);
-    UCI Machine Learning Repository 381, CC BY 4.0.
+    Tasks: ``cbwd``, the wind's direction (4 classes), and ``pm2.5``, particles of the US embassy's
+    monitor (ug/m3, missing in 2,067 hours), both at the window's last hour. Channels: dew point
+    (``DEWP``, degrees C), temperature (``TEMP``, degrees C), pressure (``PRES``, hPa), cumulated
+    wind speed (``Iws``, m/s); ``Is`` and ``Ir``, cumulated hours of snow and rain, on request.
+    Liang et al., "Assessing Beijing's PM2.5 pollution", Proc. R. Soc. A 471 (2015); UCI Machine
+    Learning Repository 381, CC BY 4.0.
 
     Parameters
     ----------
     path : str or Path, optional
-        A CSV file, the publisher's zip, or a folder that holds the CSV. Without it, the zip is downloaded once.
-        The publisher's own file could not be tried where this was written.
+        A CSV file, the publisher's zip, or a folder that holds the CSV. Without it, the zip is
+        downloaded once. The publisher's own file could not be tried where this was written.
     window, stride : int, default=24 and 1
         Hours in a sample, and from one sample's start to the next one's.
     verify : bool, default=True
@@ -68,7 +70,8 @@ def load_beijing_pm25(
     cache : str or Path, optional
         Folder for the download; the user's cache folder when not given.
     **options
-        Any other option of :func:`multitide.read_table`, such as ``channels=...`` or ``missing_rows="drop"``.
+        Any other option of :func:`multitide.read_table`, such as ``channels=...`` or
+        ``missing_rows="drop"``.
 
     Returns
     -------
@@ -78,7 +81,8 @@ def load_beijing_pm25(
     Raises
     ------
     DataError
-        If the file cannot be reached or read, or is not the published table; the message has the remedy.
+        If the file cannot be reached or read, or is not the published table; the message has the
+        remedy.
     """
     (table,) = _load(SOURCES["beijing_pm25"], path, cache, verify).values()
     defaults = {
@@ -90,24 +94,29 @@ def load_beijing_pm25(
 
 
 def load_hydraulic(
-    path: str | Path | None = None, *, verify: bool = True, cache: str | Path | None = None, **options: Any
+    path: str | Path | None = None,
+    *,
+    verify: bool = True,
+    cache: str | Path | None = None,
+    **options: Any,
 ) -> Samples:
     """Load load cycles of a hydraulic test rig whose components were worn on purpose.
 
-    Tasks, all classes: ``cooler`` (3, 20, 100: % efficiency), ``valve`` (73, 80, 90, 100: % switching), ``pump``
-    (0, 1, 2: leakage), ``accumulator`` (90, 100, 115, 130: bar), ``stable`` (0: conditions were stable, 1: perhaps not
-    yet). Channels: pressures ``PS1`` to ``PS6`` (bar), motor power ``EPS1`` (W), flows ``FS1``, ``FS2`` (L/min),
-    temperatures ``TS1`` to ``TS4`` (degrees C), vibration ``VS1`` (mm/s), cooling efficiency ``CE`` (%), cooling power
-    ``CP`` (kW), efficiency factor ``SE`` (%), all at 1 Hz (signals of 10 and 100 Hz as one-second means). Helwig et
-    al., "Condition monitoring of a complex hydraulic system using multivariate statistics", I2MTC 2015; UCI Machine
-    Learning Repository 447, CC BY 4.0.
+    Tasks, all classes: ``cooler`` (3, 20, 100: % efficiency), ``valve`` (73, 80, 90, 100: %
+    switching), ``pump`` (0, 1, 2: leakage), ``accumulator`` (90, 100, 115, 130: bar), ``stable``
+    (0: conditions were stable, 1: perhaps not yet). Channels: pressures ``PS1`` to ``PS6`` (bar),
+    motor power ``EPS1`` (W), flows ``FS1``, ``FS2`` (L/min), temperatures ``TS1`` to ``TS4``
+    (degrees C), vibration ``VS1`` (mm/s), cooling efficiency ``CE`` (%), cooling power ``CP`` (kW),
+    efficiency factor ``SE`` (%), all at 1 Hz (signals of 10 and 100 Hz as one-second means). Helwig
+    et al., "Condition monitoring of a complex hydraulic system using multivariate statistics",
+    I2MTC 2015; UCI Machine Learning Repository 447, CC BY 4.0.
 
     Parameters
     ----------
     path : str or Path, optional
-        The publisher's zip, the folder of its text files, or a folder with ``series.parquet`` and ``labels.csv``.
-        Without it, the zip (73 MB) is downloaded once. The publisher's own file could not be tried where this was
-        written.
+        The publisher's zip, the folder of its text files, or a folder with ``series.parquet`` and
+        ``labels.csv``. Without it, the zip (73 MB) is downloaded once. The publisher's own file
+        could not be tried where this was written.
     verify : bool, default=True
         Compare shapes, columns and sums with those of the published tables.
     cache : str or Path, optional
@@ -118,21 +127,30 @@ def load_hydraulic(
     Returns
     -------
     Samples
-        X of shape (2205, 17, 60), a sample a cycle. ``series`` is the run (consecutive cycles of one condition), so
-        that a split by group keeps runs whole: cycles of one run are near copies, and a random split puts them on both
-        sides. ``time`` counts cycles; ``extra`` holds ``cycle`` and ``run``.
+        X of shape (2205, 17, 60), a sample a cycle. ``series`` is the run (consecutive cycles of
+        one condition), so that a split by group keeps runs whole: cycles of one run are near
+        copies, and a random split puts them on both sides. ``time`` counts cycles; ``extra`` holds
+        ``cycle`` and ``run``.
 
     Raises
     ------
     DataError
-        If the files cannot be reached or read, or are not the published tables; the message has the remedy.
+        If the files cannot be reached or read, or are not the published tables; the message has the
+        remedy.
     """
     tables = _load(SOURCES["hydraulic"], path, cache, verify)
-    defaults = {"tasks": list(CONDITIONS), "series": "cycle", "time": (), "ignore": ["second", "run"]}
+    defaults = {
+        "tasks": list(CONDITIONS),
+        "series": "cycle",
+        "time": (),
+        "ignore": ["second", "run"],
+    }
     samples = read_table(tables["series"], labels=tables["labels"], **{**defaults, **options})
     cycle = np.asarray(samples.series)
     run = tables["labels"].set_index("cycle")["run"].loc[cycle].to_numpy()
-    extra = (pd.DataFrame() if samples.extra is None else samples.extra).assign(cycle=cycle, run=run)
+    extra = (pd.DataFrame() if samples.extra is None else samples.extra).assign(
+        cycle=cycle, run=run
+    )
     return samples.replace(series=run, time=cycle, begin=cycle, finish=cycle, extra=extra)
 
 
@@ -198,7 +216,9 @@ def _download(source: Source, cache: Any) -> Path:
     own.setLevel(logging.WARNING)  # it writes to the terminal by itself
     try:
         fetch = pooch.HTTPDownloader(timeout=TIMEOUT)
-        return Path(pooch.retrieve(source.url, None, fname=source.file, path=folder, downloader=fetch))
+        return Path(
+            pooch.retrieve(source.url, None, fname=source.file, path=folder, downloader=fetch)
+        )
     except OSError as error:  # requests' errors are OSErrors too
         raise DataError(
             f"`path` must be given where {source.url} cannot be fetched into {folder}; got {type(error).__name__}: "
@@ -217,11 +237,15 @@ def _check_fingerprints(source: Source, tables: Mapping[str, pd.DataFrame], plac
     ]
     if problems:
         more = [f"... and {len(problems) - 8} more."] if len(problems) > 8 else []
-        remedy = f"`verify=False` reads {str(place)!r} all the same; {source.url} is the published file."
+        remedy = (
+            f"`verify=False` reads {str(place)!r} all the same; {source.url} is the published file."
+        )
         raise DataError("\n".join([*problems[:8], *more, remedy]))
 
 
-def differences(found: Mapping[str, tuple[int, float]], known: Mapping[str, tuple[int, float]]) -> Iterator[str]:
+def differences(
+    found: Mapping[str, tuple[int, float]], known: Mapping[str, tuple[int, float]]
+) -> Iterator[str]:
     """Yield one sentence for every difference between two fingerprints of a table."""
     if list(found) != list(known):
         yield f"must have the columns {list(known)}; got {list(found)}."
@@ -234,7 +258,7 @@ def differences(found: Mapping[str, tuple[int, float]], known: Mapping[str, tupl
             yield f"must have {column!r} sum to {total}; got {sum_found}."
 
 
-# -- from files to tables ---------------------------------------------------------------------------------------------
+# -- from files to tables --------------------------------------------------------------------------
 
 
 @contextmanager
@@ -247,14 +271,20 @@ def _members(place: Path) -> Iterator[dict[str, Callable[[], bytes]]]:
             with zipfile.ZipFile(place) as archive:
                 yield _unzipped(archive)
         except (zipfile.BadZipFile, zlib.error) as error:
-            raise DataError(f"`path` must be a whole zip file; got {str(place)!r}: {error}.") from error
+            raise DataError(
+                f"`path` must be a whole zip file; got {str(place)!r}: {error}."
+            ) from error
     else:
         yield {place.name: place.read_bytes}
 
 
 def _unzipped(archive: zipfile.ZipFile) -> dict[str, Callable[[], bytes]]:
-    names = [name for name in archive.namelist() if not name.endswith("/") and "__MACOSX" not in name]
-    members: dict[str, Callable[[], bytes]] = {PurePosixPath(name).name: partial(archive.read, name) for name in names}
+    names = [
+        name for name in archive.namelist() if not name.endswith("/") and "__MACOSX" not in name
+    ]
+    members: dict[str, Callable[[], bytes]] = {
+        PurePosixPath(name).name: partial(archive.read, name) for name in names
+    }
     for name in [name for name in members if name.lower().endswith(".zip")]:
         members |= _unzipped(zipfile.ZipFile(io.BytesIO(members.pop(name)())))
     return members
@@ -264,9 +294,13 @@ def _read_beijing(place: Path) -> dict[str, pd.DataFrame]:
     """Return the one table of the data set."""
     with _members(place) as members:
         patterns = ("prsa*.csv", "*beijing*.csv", "*.csv")
-        by_rank = [name for pattern in patterns for name in members if fnmatch(name.lower(), pattern)]
+        by_rank = [
+            name for pattern in patterns for name in members if fnmatch(name.lower(), pattern)
+        ]
         if not by_rank:
-            raise DataError(f"`path` must hold a CSV file; got {str(place)!r} with {sorted(members)[:10]}.")
+            raise DataError(
+                f"`path` must hold a CSV file; got {str(place)!r} with {sorted(members)[:10]}."
+            )
         return {"table": _csv(members[by_rank[0]](), by_rank[0])}
 
 
@@ -285,7 +319,9 @@ def _read_hydraulic(place: Path) -> dict[str, pd.DataFrame]:
             return {"series": series, "labels": _csv(members["labels.csv"](), "labels.csv")}
         wanted = [*SENSORS, "profile"]
         if missing := [f"{name}.txt" for name in wanted if f"{name}.txt" not in members]:
-            raise DataError(f"`path` must hold the publisher's text files; {str(place)!r} lacks {missing}.")
+            raise DataError(
+                f"`path` must hold the publisher's text files; {str(place)!r} lacks {missing}."
+            )
         arrays = {name: _numbers(members[f"{name}.txt"](), name) for name in wanted}
     profile = arrays.pop("profile")
     _check_shapes(arrays, profile)
@@ -311,7 +347,9 @@ def _check_shapes(arrays: Mapping[str, np.ndarray], profile: np.ndarray) -> None
         if len(rows) != len(profile)
     ]
     if profile.shape[1] != len(CONDITIONS):
-        problems.append(f"`profile.txt` must have {len(CONDITIONS)} columns; got {profile.shape[1]}.")
+        problems.append(
+            f"`profile.txt` must have {len(CONDITIONS)} columns; got {profile.shape[1]}."
+        )
     if problems:
         raise DataError("\n".join(problems))
 
@@ -320,7 +358,9 @@ def _long_table(arrays: Mapping[str, np.ndarray]) -> pd.DataFrame:
     n_cycles = len(next(iter(arrays.values())))
     cycle, second = np.divmod(np.arange(n_cycles * SECONDS), SECONDS)
     columns = {name: rows.ravel().astype(np.float32) for name, rows in arrays.items()}
-    return pd.DataFrame({"cycle": cycle.astype(np.int32), "second": second.astype(np.int16), **columns})
+    return pd.DataFrame(
+        {"cycle": cycle.astype(np.int32), "second": second.astype(np.int16), **columns}
+    )
 
 
 def _labels_of(profile: np.ndarray) -> pd.DataFrame:
@@ -331,7 +371,7 @@ def _labels_of(profile: np.ndarray) -> pd.DataFrame:
     return labels.assign(run=np.concatenate([[0], np.cumsum(changes)]))
 
 
-# -- what was published: `python benchmarks/fingerprints.py` measures the sums again ----------------------------------
+# -- what was published: `python benchmarks/fingerprints.py` measures the sums again ---------------
 
 _BEIJING_SUMS = {
     "No": 960293400, "year": 88173888, "month": 285888, "day": 689256, "hour": 503976, "pm2.5": 4117792, "DEWP": 79639,

@@ -14,8 +14,8 @@ from multitide.encodings._encoding import Encoding, EncodingModule, positions
 class Difference(Encoding):
     """Adds to each channel how much it changed since the step before, in units of its usual change.
 
-    The difference is taken inside the window: the first step has none, and gets 0. It is divided by its standard
-    deviation on the training series and not centred, so that 0 means no change.
+    The difference is taken inside the window: the first step has none, and gets 0. It is divided by
+    its standard deviation on the training series and not centred, so that 0 means no change.
 
     Parameters
     ----------

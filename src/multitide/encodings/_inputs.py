@@ -34,7 +34,9 @@ def _name_or_encoding(value: Any) -> Any:
 
 def _name_or_representation(value: Any) -> Any:
     if not isinstance(value, (str, Mapping, Representation)):
-        raise ValueError("a name or a Representation (a transformer of your own: Transformed(transformer))")
+        raise ValueError(
+            "a name or a Representation (a transformer of your own: Transformed(transformer))"
+        )
     return value
 
 
@@ -46,38 +48,41 @@ NameOrRepresentation = Annotated[str | Representation, PlainValidator(_name_or_r
 class Inputs(Part):
     """How raw channels become what the backbone reads; everything is learned from the training series.
 
-    The steps run in this order: clip, scale, impute, encode. Categories are imputed by "ffill" or not at all, and
-    become one 0/1 channel each (all 0 where the category is missing).
+    The steps run in this order: clip, scale, impute, encode. Categories are imputed by "ffill" or
+    not at all, and become one 0/1 channel each (all 0 where the category is missing).
 
     Parameters
     ----------
     impute : {"ffill", "mean", "zero"}, default="ffill"
-        What stands in for a value that nobody measured: the last one of the window (and the training mean before the
-        first), the training mean, or 0 in the channel's own units.
+        What stands in for a value that nobody measured: the last one of the window (and the
+        training mean before the first), the training mean, or 0 in the channel's own units.
     scale : {"standard", "robust", "none"}, default="standard"
-        Subtract the mean and divide by the standard deviation; or the median and the interquartile range (over 1.349,
-        which makes the two agree for normal values); or nothing. A constant channel is divided by 1.
+        Subtract the mean and divide by the standard deviation; or the median and the interquartile
+        range (over 1.349, which makes the two agree for normal values); or nothing. A constant
+        channel is divided by 1.
     clip : float, optional
-        A share of the training values, e.g. 0.001: values below this quantile or above its mirror image are set to
-        it. For sensors that sometimes report what cannot be.
+        A share of the training values, e.g. 0.001: values below this quantile or above its mirror
+        image are set to it. For sensors that sometimes report what cannot be.
     observed : bool, default=False
         Add a 0/1 channel for each channel: was it measured?
     elapsed : bool, default=False
-        Add a channel for each channel: steps since it was last measured (since before the window's start, if it was
-        not yet), divided by their standard deviation.
+        Add a channel for each channel: steps since it was last measured (since before the window's
+        start, if it was not yet), divided by their standard deviation.
     encodings : tuple of str or Encoding, default=()
         Encodings of the numeric channels, each fed by the one before; see ``ENCODINGS``.
     n_channels, n_timepoints : int, optional
-        How many raw channels, and steps of each series, the training samples must have; others are refused.
+        How many raw channels, and steps of each series, the training samples must have; others are
+        refused.
     representation : str or Representation, optional
-        Makes a vector of each series before all else, "minirocket" or ``TS2Vec(n_steps=500)``; fitted to the training
-        part's series and saved with the model. The steps above are then those of the vectors, and the backbone is one
-        for vectors, "fc" or "linear". ``"model:FOLDER"`` gives the features of a saved model.
+        Makes a vector of each series before all else, "minirocket" or ``TS2Vec(n_steps=500)``;
+        fitted to the training part's series and saved with the model. The steps above are then
+        those of the vectors, and the backbone is one for vectors, "fc" or "linear".
+        ``"model:FOLDER"`` gives the features of a saved model.
 
     Notes
     -----
-    Means and deviations are those of measured values only, so that the scale of a rarely measured channel does not
-    shrink with its holes.
+    Means and deviations are those of measured values only, so that the scale of a rarely measured
+    channel does not shrink with its holes.
     """
 
     impute: Literal["ffill", "mean", "zero"] = "ffill"
@@ -101,7 +106,9 @@ class Inputs(Part):
             else:
                 encoding.check(where)
 
-    def build(self, channels: Sequence[str], categories: Mapping[str, Sequence[Any]] | None = None) -> InputLayer:
+    def build(
+        self, channels: Sequence[str], categories: Mapping[str, Sequence[Any]] | None = None
+    ) -> InputLayer:
         """Return a layer for these channels; fit it, or load its state.
 
         Parameters
@@ -129,7 +136,8 @@ class InputLayer(nn.Module):
     Attributes
     ----------
     names : tuple of str
-        Names of the channels that it gives: numeric ones with their encodings, one a category, observed, elapsed.
+        Names of the channels that it gives: numeric ones with their encodings, one a category,
+        observed, elapsed.
     """
 
     low: Tensor
@@ -142,10 +150,16 @@ class InputLayer(nn.Module):
     category_channel: Tensor
     category_code: Tensor
 
-    def __init__(self, spec: Inputs, channels: tuple[str, ...], categories: Mapping[str, Sequence[Any]]) -> None:
+    def __init__(
+        self, spec: Inputs, channels: tuple[str, ...], categories: Mapping[str, Sequence[Any]]
+    ) -> None:
         super().__init__()
         self.spec, self.channels = copy.deepcopy(spec), channels
-        codes = [(i, code) for i, name in enumerate(channels) for code in range(len(categories.get(name, ())))]
+        codes = [
+            (i, code)
+            for i, name in enumerate(channels)
+            for code in range(len(categories.get(name, ())))
+        ]
         self.n_categories = len(codes)
         self._add_buffers(torch.tensor([channel in categories for channel in channels]), codes)
         names = tuple(name for name in channels if name not in categories)
@@ -193,7 +207,11 @@ class InputLayer(nn.Module):
         if self.spec.elapsed:
             parts.append(_steps_since(last).to(x.dtype) * self.elapsed_gain)
         encoded = torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
-        return encoded if lengths is None else torch.where(valid_steps(lengths, x.shape[2]), encoded, 0.0)
+        return (
+            encoded
+            if lengths is None
+            else torch.where(valid_steps(lengths, x.shape[2]), encoded, 0.0)
+        )
 
     def _complete(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Clip, scale and impute; return also what was measured, and the step of the last measured value or -1."""
@@ -217,7 +235,9 @@ class InputLayer(nn.Module):
         self.register_buffer("high", column + torch.inf)
         self.register_buffer("center", column.clone())
         self.register_buffer("gain", column + 1)
-        self.register_buffer("fill", torch.where(is_category[:, None], -1.0, column))  # no category has code -1
+        self.register_buffer(
+            "fill", torch.where(is_category[:, None], -1.0, column)
+        )  # no category has code -1
         self.register_buffer("elapsed_gain", column + 1)
         pairs = torch.tensor(codes, dtype=torch.long).reshape(-1, 2)
         self.register_buffer("numeric", (~is_category).nonzero()[:, 0], persistent=False)
@@ -265,7 +285,10 @@ class InputLayer(nn.Module):
                 f"`X` must have {self.spec.n_channels} channels, as `inputs.n_channels` says; got "
                 f"{samples.n_channels}: {', '.join(samples.channels)}."
             )
-        if self.spec.n_timepoints is not None and not (samples.lengths == self.spec.n_timepoints).all():
+        if (
+            self.spec.n_timepoints is not None
+            and not (samples.lengths == self.spec.n_timepoints).all()
+        ):
             shortest, longest = samples.lengths.min(), samples.lengths.max()
             found = f"{longest}" if shortest == longest else f"{shortest} to {longest}"
             problems.append(

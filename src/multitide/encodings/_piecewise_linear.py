@@ -17,13 +17,15 @@ from multitide.encodings._encoding import Encoding, EncodingModule, positions
 class PiecewiseLinear(Encoding):
     """Spreads each channel over bins between its training quantiles (Gorishniy et al. 2022).
 
-    A bin gives 0 for values below it, 1 for values above it, and the share in between; the first and the last bin go
-    on linearly outside of the training range. So a network can bend where the data are, also for skewed channels.
+    A bin gives 0 for values below it, 1 for values above it, and the share in between; the first
+    and the last bin go on linearly outside of the training range. So a network can bend where the
+    data are, also for skewed channels.
 
     Parameters
     ----------
     n_bins : int, default=8
-        Bins a channel. Where quantiles coincide (many equal values) their bins are one, and the bins left over give 0.
+        Bins a channel. Where quantiles coincide (many equal values) their bins are one, and the
+        bins left over give 0.
     channels : tuple of str, optional
         Which channels; all of them when not given.
     replace : bool, default=False
@@ -31,11 +33,13 @@ class PiecewiseLinear(Encoding):
 
     Notes
     -----
-    The paper encodes the columns of tables; here each time step of a channel is encoded, with the same bins.
+    The paper encodes the columns of tables; here each time step of a channel is encoded, with the
+    same bins.
 
     References
     ----------
-    .. [1] Gorishniy, Rubachev and Babenko, "On embeddings for numerical features in tabular deep learning", NeurIPS
+    .. [1] Gorishniy, Rubachev and Babenko, "On embeddings for numerical features in tabular deep
+      learning", NeurIPS
        2022. https://arxiv.org/abs/2203.05556
     """
 
@@ -59,7 +63,9 @@ class PiecewiseLinearModule(EncodingModule):
     kept: Tensor
     chosen: Tensor
 
-    def __init__(self, channels: tuple[str, ...], chosen: list[int], n_bins: int, replace: bool) -> None:
+    def __init__(
+        self, channels: tuple[str, ...], chosen: list[int], n_bins: int, replace: bool
+    ) -> None:
         super().__init__()
         kept = [i for i in range(len(channels)) if not (replace and i in chosen)]
         self.n_bins = n_bins
@@ -75,7 +81,12 @@ class PiecewiseLinearModule(EncodingModule):
         """Put the bins between quantiles of the measured values."""
         for row, channel in enumerate(self.chosen.tolist()):
             values = x[:, channel][measured[:, channel]].double().numpy()
-            self._place(row, np.quantile(values, np.linspace(0, 1, self.n_bins + 1)) if len(values) else np.zeros(1))
+            self._place(
+                row,
+                np.quantile(values, np.linspace(0, 1, self.n_bins + 1))
+                if len(values)
+                else np.zeros(1),
+            )
 
     def _place(self, row: int, quantiles: np.ndarray) -> None:
         edges = torch.from_numpy(np.unique(quantiles.astype(np.float32)))

@@ -26,7 +26,8 @@ class Encoder(ABC):
         Parameters
         ----------
         samples : Samples
-            Raw series with the channels of the training series; of any length, NaN where nobody measured.
+            Raw series with the channels of the training series; of any length, NaN where nobody
+            measured.
 
         Raises
         ------

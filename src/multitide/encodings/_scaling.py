@@ -19,8 +19,9 @@ def center_and_scale(values: np.ndarray, scale: Scale) -> tuple[float, float]:
     values : ndarray of float64, shape (n_values,)
         Measured values, at least one.
     scale : {"standard", "robust", "none"}
-        Mean and standard deviation; median and interquartile range over 1.349, which is the standard deviation of
-        normal values (where half of the values are equal, the standard deviation itself); or 0 and 1.
+        Mean and standard deviation; median and interquartile range over 1.349, which is the
+        standard deviation of normal values (where half of the values are equal, the standard
+        deviation itself); or 0 and 1.
     """
     if scale == "none":
         return 0.0, 1.0

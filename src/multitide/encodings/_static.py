@@ -21,9 +21,10 @@ from multitide.errors import DataError, MultitideWarning
 class StaticInputs(Part):
     """How static inputs become features.
 
-    Numbers are scaled, the training mean stands in for missing ones, and a 0/1 feature says where it does (it stays 0
-    if no training value was missing). Text, booleans and pandas categories become one 0/1 feature a category, all 0
-    where the value is missing or was not there in training.
+    Numbers are scaled, the training mean stands in for missing ones, and a 0/1 feature says where
+    it does (it stays 0 if no training value was missing). Text, booleans and pandas categories
+    become one 0/1 feature a category, all 0 where the value is missing or was not there in
+    training.
 
     Parameters
     ----------
@@ -62,12 +63,20 @@ class StaticLayer(nn.Module):
     category_column: Tensor
     category_code: Tensor
 
-    def __init__(self, categories: Mapping[str, Sequence[Any] | None], scale: Scale = "standard") -> None:
+    def __init__(
+        self, categories: Mapping[str, Sequence[Any] | None], scale: Scale = "standard"
+    ) -> None:
         super().__init__()
-        self.categories = {name: None if known is None else list(known) for name, known in categories.items()}
+        self.categories = {
+            name: None if known is None else list(known) for name, known in categories.items()
+        }
         self.scale: Scale = scale
         numbers = [i for i, known in enumerate(self.categories.values()) if known is None]
-        pairs = [(i, code) for i, known in enumerate(self.categories.values()) for code in range(len(known or ()))]
+        pairs = [
+            (i, code)
+            for i, known in enumerate(self.categories.values())
+            for code in range(len(known or ()))
+        ]
         codes = torch.tensor(pairs, dtype=torch.long).reshape(-1, 2)
         self.n_features = 2 * len(numbers) + len(pairs)
         for name in ("center", "fill", "indicator"):
@@ -118,7 +127,11 @@ class StaticLayer(nn.Module):
             if measured.any():
                 values = raw[measured, column].astype(np.float64)
                 center, scale = center_and_scale(values, self.scale)
-                self.center[row], self.gain[row], self.fill[row] = center, 1 / scale, (values.mean() - center) / scale
+                self.center[row], self.gain[row], self.fill[row] = (
+                    center,
+                    1 / scale,
+                    (values.mean() - center) / scale,
+                )
 
     def encode(self, frame: pd.DataFrame) -> np.ndarray:
         """Return static inputs as numbers, on the host.
@@ -145,9 +158,15 @@ class StaticLayer(nn.Module):
         """
         missing = [name for name in self.categories if name not in frame.columns]
         if missing:
-            raise DataError(f"`static` must have the columns {list(self.categories)}; {missing} are not there.")
+            raise DataError(
+                f"`static` must have the columns {list(self.categories)}; {missing} are not there."
+            )
         columns = [_encode_column(frame[name], known) for name, known in self.categories.items()]
-        return np.stack(columns, axis=1).astype(np.float32) if columns else np.empty((len(frame), 0), np.float32)
+        return (
+            np.stack(columns, axis=1).astype(np.float32)
+            if columns
+            else np.empty((len(frame), 0), np.float32)
+        )
 
     def forward(self, raw: Tensor) -> Tensor:
         """Return features without NaN: (batch, n_columns) -> (batch, n_features).
@@ -158,7 +177,9 @@ class StaticLayer(nn.Module):
         missing = numbers.isnan()
         scaled = torch.where(missing, self.fill, (numbers - self.center) * self.gain)
         categories = raw[:, self.category_column] == self.category_code
-        return torch.cat([scaled, missing.to(raw.dtype) * self.indicator, categories.to(raw.dtype)], dim=1)
+        return torch.cat(
+            [scaled, missing.to(raw.dtype) * self.indicator, categories.to(raw.dtype)], dim=1
+        )
 
     def to_config(self) -> dict[str, Any]:
         """Return what the buffers do not hold, as plain JSON values."""
@@ -174,13 +195,18 @@ def _categories(column: pd.Series) -> list[Any] | None:
     """Return a column's categories, sorted by how they are written, or None for a column of numbers."""
     if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype):
         return None
-    values = [value.item() if isinstance(value, np.generic) else value for value in column.dropna().astype(object)]
+    values = [
+        value.item() if isinstance(value, np.generic) else value
+        for value in column.dropna().astype(object)
+    ]
     if not all(isinstance(value, (str, bool, int, float)) for value in values):
         raise DataError(
             f"`static.{column.name}` must hold numbers, text or booleans; got {column.dtype}. Turn dates into numbers."
         )
     only_numbers = not any(isinstance(value, (str, bool)) for value in values)
-    return None if column.dtype == object and values and only_numbers else sorted(set(values), key=str)
+    return (
+        None if column.dtype == object and values and only_numbers else sorted(set(values), key=str)
+    )
 
 
 def _encode_column(column: pd.Series, known: Sequence[Any] | None) -> np.ndarray:
@@ -189,7 +215,9 @@ def _encode_column(column: pd.Series, known: Sequence[Any] | None) -> np.ndarray
         numbers = pd.to_numeric(column, errors="coerce")
         bad = column[numbers.isna() & column.notna()]
         if len(bad):
-            raise DataError(f"`static.{column.name}` must hold numbers, as in training; got {bad.iloc[0]!r}.")
+            raise DataError(
+                f"`static.{column.name}` must hold numbers, as in training; got {bad.iloc[0]!r}."
+            )
         return numbers.to_numpy(dtype=np.float64, na_value=np.nan)
     codes = {value: code for code, value in enumerate(known)}
     unseen = [value for value in pd.unique(column.dropna()) if value not in codes]

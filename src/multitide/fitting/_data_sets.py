@@ -72,12 +72,16 @@ def learning_domains(
     domains = []
     for name, samples in given.items():
         with in_domain(name):
-            sides = learning_sides(samples, tasks_of(samples, tasks), held_out.get(name), rule, seed)
+            sides = learning_sides(
+                samples, tasks_of(samples, tasks), held_out.get(name), rule, seed
+            )
             domains.append(Domain(name, *sides))
     return domains
 
 
-def resolve_domain_tasks(tasks: Sequence[str | Task] | None, given: Mapping[str, Samples]) -> list[Task]:
+def resolve_domain_tasks(
+    tasks: Sequence[str | Task] | None, given: Mapping[str, Samples]
+) -> list[Task]:
     """Turn what the user wrote into declared tasks; a column that several data sets have is one task.
 
     Parameters
@@ -90,8 +94,8 @@ def resolve_domain_tasks(tasks: Sequence[str | Task] | None, given: Mapping[str,
     Raises
     ------
     ParameterError
-        With every problem of the tasks: one that no data set has, one that is classes here and numbers there, one of
-        several columns of which a data set has some.
+        With every problem of the tasks: one that no data set has, one that is classes here and
+        numbers there, one of several columns of which a data set has some.
     DataError
         With every problem of the labels, and every data set without any.
     """
@@ -100,7 +104,9 @@ def resolve_domain_tasks(tasks: Sequence[str | Task] | None, given: Mapping[str,
     problems = _kind_problems(tasks, given) + _halved_tasks(tasks, given)
     if problems:
         raise ParameterError("\n".join(problems))
-    resolved = resolve_tasks(tasks, pd.concat([samples.y for samples in given.values()], ignore_index=True))
+    resolved = resolve_tasks(
+        tasks, pd.concat([samples.y for samples in given.values()], ignore_index=True)
+    )
     idle = [name for name, samples in given.items() if not tasks_of(samples, resolved)]
     if idle:
         raise DataError(
@@ -116,13 +122,19 @@ def tasks_of(samples: Samples, tasks: Sequence[Task]) -> list[Task]:
 
 def labels_of(samples: Samples, task: Task) -> pd.DataFrame:
     """Return the task's columns; all missing where the samples have none of that name."""
-    return samples.y[task.columns] if set(task.columns) <= set(samples.y) else samples.y.reindex(columns=task.columns)
+    return (
+        samples.y[task.columns]
+        if set(task.columns) <= set(samples.y)
+        else samples.y.reindex(columns=task.columns)
+    )
 
 
 def check_names(given: Mapping[str, Any], known: Sequence[str], what: str) -> None:
     """Raise unless all names of data sets are known."""
-    asked = f"`{what}` must be a dict of data sets of the fit, {one_of(known)}" if list(known) != [PLAIN] else (
-        f"`{what}` must be of the one data set of the fit, which has no name"
+    asked = (
+        f"`{what}` must be a dict of data sets of the fit, {one_of(known)}"
+        if list(known) != [PLAIN]
+        else (f"`{what}` must be of the one data set of the fit, which has no name")
     )
     problems = [
         f"{asked}; got {repr(name) if name else 'no dict'}.{suggest(name, known) if name else ''}"
@@ -151,12 +163,17 @@ def as_data_sets(X: Any, y: Any = None, **rest: Any) -> dict[str, Samples]:
     if not isinstance(X, Mapping):
         return {PLAIN: as_samples(X, y, **rest)}
     beside = [name for name, value in {"y": y, **rest}.items() if value is not None]
-    problems = [f"`{name}` must not be given with several data sets; each has its own." for name in beside]
+    problems = [
+        f"`{name}` must not be given with several data sets; each has its own." for name in beside
+    ]
     if list(X) != [PLAIN] and not (X and all(isinstance(name, str) and name.strip() for name in X)):
         problems.append(f"`X` must have a name, a text, for every data set; got {list(X)}.")
     if problems:
         raise DataError("\n".join(problems))
-    return {name: as_samples(*(given if isinstance(given, tuple) else (given,))) for name, given in X.items()}
+    return {
+        name: as_samples(*(given if isinstance(given, tuple) else (given,)))
+        for name, given in X.items()
+    }
 
 
 def plain_or_dict(by_name: Mapping[str, Any]) -> Any:
@@ -183,12 +200,18 @@ def as_samples(
             return X.replace(y=pd.DataFrame(y).reset_index(drop=True))
         return X
     if isinstance(X, (str, Path)):
-        raise DataError(f"`X` must be Samples or an array; got the path {str(X)!r}. Use multitide.read_table(path).")
+        raise DataError(
+            f"`X` must be Samples or an array; got the path {str(X)!r}. Use multitide.read_table(path)."
+        )
     labels = None if y is None else pd.DataFrame(y)
     if labels is not None:
         labels.columns = [str(column) for column in labels.columns]
     return Samples.from_arrays(
-        np.asarray(X) if isinstance(X, SeriesView) else X, labels, static=static, series=groups, time=time
+        np.asarray(X) if isinstance(X, SeriesView) else X,
+        labels,
+        static=static,
+        series=groups,
+        time=time,
     )
 
 
@@ -202,7 +225,11 @@ def _kind_problems(tasks: Sequence[str | Task] | None, given: Mapping[str, Sampl
     ]
     problems = []
     for task in asked:
-        kinds = {name: infer_kind(s.y[task]) for name, s in given.items() if task in s.y and s.y[task].notna().any()}
+        kinds = {
+            name: infer_kind(s.y[task])
+            for name, s in given.items()
+            if task in s.y and s.y[task].notna().any()
+        }
         if len(set(kinds.values())) > 1:
             said = ", ".join(f"a {kind} in {name!r}" for name, kind in kinds.items())
             problems.append(

@@ -80,7 +80,8 @@ def fit_model(
     Raises
     ------
     DataError
-        If a task has no label, or only one value, in the training rows; if a series is too short for the backbone.
+        If a task has no label, or only one value, in the training rows; if a series is too short
+        for the backbone.
     """
     for domain in domains:
         with in_domain(domain.name):
@@ -120,9 +121,13 @@ def check_several(recipe: Recipe, n_domains: int) -> None:
             "what they make of the same series."
         )
     if recipe.inputs.representation is not None:
-        problems.append("`inputs.representation` must be none with several data sets: a body reads their series.")
+        problems.append(
+            "`inputs.representation` must be none with several data sets: a body reads their series."
+        )
     if isinstance(recipe.backbone, Linear):
-        problems.append("`backbone` must not be 'linear' with several data sets, which would have nothing in common.")
+        problems.append(
+            "`backbone` must not be 'linear' with several data sets, which would have nothing in common."
+        )
     if problems:
         raise ParameterError("\n".join(problems))
 
@@ -135,7 +140,9 @@ def check_pretrain(recipe: Recipe, names: list[str]) -> None:
         if name not in names
     ]
     if recipe.training.pretrain and len(recipe.sharing.groups(names)) > 1:
-        problems.append(f"`training.pretrain` must be empty with {recipe.sharing!r}, which shares nothing.")
+        problems.append(
+            f"`training.pretrain` must be empty with {recipe.sharing!r}, which shares nothing."
+        )
     if problems:
         raise ParameterError("\n".join(problems))
 

@@ -1,6 +1,7 @@
 """Freezing: which blocks of a pre-trained network stay as they are while the rest goes on learning.
 
-Frozen means frozen: no gradient, no weight decay, no dropout, and batch-norm statistics that do not follow.
+Frozen means frozen: no gradient, no weight decay, no dropout, and batch-norm statistics that do not
+follow.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ class Frozen:
     lr_factors: dict[int, float] = field(default_factory=dict)
 
 
-def freeze(network: Network, depth: str | int, max_epochs: int, fresh: Collection[str] = ()) -> Frozen:
+def freeze(
+    network: Network, depth: str | int, max_epochs: int, fresh: Collection[str] = ()
+) -> Frozen:
     """Freeze a part of a network in place.
 
     Parameters
@@ -51,17 +54,22 @@ def freeze(network: Network, depth: str | int, max_epochs: int, fresh: Collectio
     max_epochs : int
         Length of a full run; "gradual" thaws everything within its first half.
     fresh : collection of str
-        Names of parameters that are not pre-trained; blocks that hold any are left to learn. Where they are a data
-        set's own, the rest of the block is frozen.
+        Names of parameters that are not pre-trained; blocks that hold any are left to learn. Where
+        they are a data set's own, the rest of the block is frozen.
     """
     for parameter in network.parameters():
         parameter.requires_grad_(True)
     new = {id(parameter) for name, parameter in network.named_parameters() if name in fresh}
-    levels = [[part for block in level for part in _known(block, new)] for level in network.sharing.levels()]
+    levels = [
+        [part for block in level for part in _known(block, new)]
+        for level in network.sharing.levels()
+    ]
     if depth == "nothing":
         return Frozen()
     if depth == "backbone":
-        modules: list[nn.Module] = [m for level in levels for m in level] if new else [network.sharing]
+        modules: list[nn.Module] = (
+            [m for level in levels for m in level] if new else [network.sharing]
+        )
         return Frozen(_stop(modules))
     if depth == "gradual":
         thaw = GradualThaw(levels, max(1, max_epochs // (2 * len(levels) + 2)))
@@ -92,8 +100,8 @@ class GradualThaw(Callback):
 
     References
     ----------
-    .. [1] Howard and Ruder, "Universal language model fine-tuning for text classification", ACL 2018.
-       https://arxiv.org/abs/1801.06146
+    .. [1] Howard and Ruder, "Universal language model fine-tuning for text classification", ACL
+       2018. https://arxiv.org/abs/1801.06146
     """
 
     def __init__(self, levels: list[list[nn.Module]], every: int) -> None:
@@ -117,7 +125,9 @@ class GradualThaw(Callback):
         level = self._levels[-n_thawed]
         for module in level:
             module.requires_grad_(True)
-        trainer.frozen = [module for module in trainer.frozen if all(module is not thawed for thawed in level)]
+        trainer.frozen = [
+            module for module in trainer.frozen if all(module is not thawed for thawed in level)
+        ]
 
 
 def _known(module: nn.Module, new: set[int]) -> list[nn.Module]:
@@ -125,7 +135,9 @@ def _known(module: nn.Module, new: set[int]) -> list[nn.Module]:
     fresh = {id(p) for p in module.parameters()} & new
     if not fresh:
         return [module]
-    own = {id(p) for part in module.modules() if isinstance(part, PerDomain) for p in part.parameters()}
+    own = {
+        id(p) for part in module.modules() if isinstance(part, PerDomain) for p in part.parameters()
+    }
     if not fresh <= own:
         return []
     parts = module.each if isinstance(module, PerDomain) else module.children()

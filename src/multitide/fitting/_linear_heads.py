@@ -36,7 +36,9 @@ class Solution:
 
     def __init__(self, group: Group, source: Source | None) -> None:
         if source is not None or group.recipe.training.pretrain:
-            raise ParameterError("`training.start` and `pretrain` must be left out with 'linear': it has no backbone.")
+            raise ParameterError(
+                "`training.start` and `pretrain` must be left out with 'linear': it has no backbone."
+            )
         spec = group.recipe.backbone
         assert isinstance(spec, Linear)
         self._group, self._strengths = group, dict.fromkeys(group.names, spec.strengths)
@@ -75,7 +77,12 @@ class Solution:
             _fill(head, scales.unscaled(line))
             self._strengths[name] = (strength,)
             if len(strengths) > 1:
-                logger.info("%s: the penalty %g has the least loss of %d strengths.", name, strength, len(strengths))
+                logger.info(
+                    "%s: the penalty %g has the least loss of %d strengths.",
+                    name,
+                    strength,
+                    len(strengths),
+                )
 
     def _rows(self, network: Network, rows: np.ndarray) -> Rows:
         """Return the features of some samples, float64, and their labels."""
@@ -83,7 +90,9 @@ class Solution:
         return features_of([network], samples).astype(np.float64), samples.y
 
     @torch.no_grad()
-    def _losses(self, network: Network, validation: np.ndarray | None, seconds: float) -> list[dict[str, Any]]:
+    def _losses(
+        self, network: Network, validation: np.ndarray | None, seconds: float
+    ) -> list[dict[str, Any]]:
         """Return the rows of a history of one epoch."""
         history = []
         sides = {"train": self._group.data[0].train.index, "validation": validation}
@@ -91,11 +100,19 @@ class Solution:
             if rows is None:
                 continue
             vectors, y = self._rows(network, rows)
-            outputs = network.outputs([torch.from_numpy(vectors.astype(np.float32))] * len(network.target_list))
+            outputs = network.outputs(
+                [torch.from_numpy(vectors.astype(np.float32))] * len(network.target_list)
+            )
             for target, output in zip(network.target_list, outputs, strict=True):
                 losses = target.row_losses(y[target.task.columns], target(output).numpy())
                 if not np.isnan(losses).all():
-                    row = {"epoch": 1, "lr": 0.0, "seconds": seconds, "task": target.task.name, "side": side}
+                    row = {
+                        "epoch": 1,
+                        "lr": 0.0,
+                        "seconds": seconds,
+                        "task": target.task.name,
+                        "side": side,
+                    }
                     history.append(row | {"loss": float(np.nanmean(losses)), "weight": 1.0})
         return history
 

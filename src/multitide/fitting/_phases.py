@@ -75,7 +75,9 @@ class Phases:
         trainer = self._train(network, data, keeper, Frozen())
         self.pretrain_history = trainer.history
         network.load_state_dict(keeper.best[JOINT].state)
-        return network, network.own_names([i for i, each in enumerate(data) if not len(each.train.index)])
+        return network, network.own_names(
+            [i for i, each in enumerate(data) if not len(each.train.index)]
+        )
 
     def _fine_tune(self, network: Network, fresh: list[str]) -> tuple[Trainer, str | int]:
         """Train on all tasks at each candidate depth of freezing, and return the best on validation."""
@@ -91,7 +93,9 @@ class Phases:
                 best = loss, trainer, depth
         assert best is not None
         if len(depths) > 1:
-            logger.info("freeze=%r has the lowest validation loss, %.4f, of %s.", best[2], best[0], depths)
+            logger.info(
+                "freeze=%r has the lowest validation loss, %.4f, of %s.", best[2], best[0], depths
+            )
         return best[1], best[2]
 
     def _depths(self, network: Network) -> list[str | int]:
@@ -103,28 +107,40 @@ class Phases:
             return ["nothing"]
         fewest = min(min(sides.values()) for sides in self._group.n_labelled().values())
         if not self._group.validated or fewest < ENOUGH_LABELS:
-            logger.info("Only the heads are trained: a task has %d labels on a side, or nothing validates.", fewest)
+            logger.info(
+                "Only the heads are trained: a task has %d labels on a side, or nothing validates.",
+                fewest,
+            )
             return ["backbone"]
         return ["backbone", *([1] if len(network.sharing.levels()) > 1 else []), "nothing"]
 
-    def _refit(self, chosen: dict[str, int], cool_down_at: int | None, depth: str | int) -> Trainer | None:
+    def _refit(
+        self, chosen: dict[str, int], cool_down_at: int | None, depth: str | int
+    ) -> Trainer | None:
         """Repeat the chosen run on the rows of both sides; what was pre-trained is pre-trained as before.
 
-        Of a repeat that Ctrl-C ends before every chosen epoch is there, nothing is returned: the first run stands.
+        Of a repeat that Ctrl-C ends before every chosen epoch is there, nothing is returned: the
+        first run stands.
         """
         torch.manual_seed(self._recipe.seed)
         history = self.pretrain_history
         network, fresh = self._start(self._group.make_network_on_all_rows())
         self.pretrain_history = history or self.pretrain_history
         frozen = freeze(network, depth, self._recipe.max_epochs, fresh)
-        schedule = Repeat(self._settings.schedule, self._recipe.max_epochs, cool_down_at, max(chosen.values()))
+        schedule = Repeat(
+            self._settings.schedule, self._recipe.max_epochs, cool_down_at, max(chosen.values())
+        )
         keeper = Keeper(self._recipe.keep, self._group.names, chosen)
         trainer: Trainer | None = None
         with suppress(KeyboardInterrupt):  # which the trainer passes on before any of them is there
-            trainer = self._train(network, [data.all_rows() for data in self._group.data], keeper, frozen, schedule)
+            trainer = self._train(
+                network, [data.all_rows() for data in self._group.data], keeper, frozen, schedule
+            )
         if len(keeper.best) == len(chosen):
             return trainer
-        logger.warning("The refit was interrupted; what was learned without the validation rows is kept.")
+        logger.warning(
+            "The refit was interrupted; what was learned without the validation rows is kept."
+        )
         return None
 
     def _train(
@@ -141,13 +157,17 @@ class Phases:
         trainer = Trainer(
             network.to(self._device),
             [each.on_device(network, i, self._device) for i, each in enumerate(data)],
-            weighting=recipe.weighting.build(group.names, [task.kind for task in group.tasks]).to(self._device),
+            weighting=recipe.weighting.build(group.names, [task.kind for task in group.tasks]).to(
+                self._device
+            ),
             aggregator=None if recipe.aggregator is None else recipe.aggregator.build(group.names),
             aggregate_at="parameters" if recipe.aggregator is None else recipe.aggregator.at,
             keeper=keeper,
             settings=recipe.training,
             max_epochs=recipe.max_epochs,
-            batch_size=resolve_batch_size(recipe.batch_size, sum(len(each.train.index) for each in data)),
+            batch_size=resolve_batch_size(
+                recipe.batch_size, sum(len(each.train.index) for each in data)
+            ),
             lr=recipe.lr,
             seed=recipe.seed,
             schedule=schedule,
@@ -160,7 +180,12 @@ class Phases:
 
     def _chosen_networks(self, trainer: Trainer) -> tuple[list[Network], list[list[str]]]:
         best = trainer.keeper.best
-        epochs = {best[JOINT].epoch: best[JOINT].state} | {s.epoch: s.state for key, s in best.items() if key != JOINT}
+        epochs = {best[JOINT].epoch: best[JOINT].state} | {
+            s.epoch: s.state for key, s in best.items() if key != JOINT
+        }
         networks = [copy_with_state(trainer.network, state) for state in epochs.values()]
-        answered = [[name for name in self._group.names if self.best_epoch[name] == epoch] for epoch in epochs]
+        answered = [
+            [name for name in self._group.names if self.best_epoch[name] == epoch]
+            for epoch in epochs
+        ]
         return networks, answered

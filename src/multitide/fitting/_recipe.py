@@ -109,9 +109,13 @@ def combination_problems(parts: Mapping[str, Part | None]) -> list[str]:
         )
     places = sharing.gradients_meet
     if not places:
-        problems.append(f"`aggregator` must be None with {sharing!r}: the tasks' gradients meet nowhere.")
+        problems.append(
+            f"`aggregator` must be None with {sharing!r}: the tasks' gradients meet nowhere."
+        )
     elif aggregator.at not in places:
-        problems.append(f"`aggregator.at` must be {one_of(places)} with {sharing!r}; got {aggregator.at!r}.")
+        problems.append(
+            f"`aggregator.at` must be {one_of(places)} with {sharing!r}; got {aggregator.at!r}."
+        )
     return problems
 
 
@@ -119,19 +123,29 @@ def vector_problems(parts: Mapping[str, Part | None]) -> list[str]:
     """Return what does not go with vectors in the place of series, or with linear heads."""
     backbone, inputs, sharing = parts.get("backbone"), parts.get("inputs"), parts["sharing"]
     problems = []
-    if isinstance(inputs, Inputs) and inputs.representation is not None and isinstance(backbone, Backbone):
+    if (
+        isinstance(inputs, Inputs)
+        and inputs.representation is not None
+        and isinstance(backbone, Backbone)
+    ):
         if not backbone.reads_vectors:
             problems.append(
                 "`backbone` must be one for vectors, 'fc' or 'linear', with `inputs.representation`; got "
                 f"{type(backbone).__name__}. (A backbone of your own sets `reads_vectors = True`.)"
             )
         if inputs.n_channels is not None or inputs.n_timepoints is not None:
-            problems.append("`inputs.n_channels` and `n_timepoints` must be left out with `inputs.representation`.")
+            problems.append(
+                "`inputs.n_channels` and `n_timepoints` must be left out with `inputs.representation`."
+            )
     if isinstance(backbone, Linear):
         if not isinstance(sharing, (Hard, NoSharing)) or sharing.head_units is not None:
-            problems.append(f"`sharing` must be 'hard' or 'none', without `head_units`, for 'linear'; got {sharing!r}.")
+            problems.append(
+                f"`sharing` must be 'hard' or 'none', without `head_units`, for 'linear'; got {sharing!r}."
+            )
         if parts["aggregator"] is not None:
-            problems.append("`aggregator` must be None with backbone 'linear': the tasks' gradients meet nowhere.")
+            problems.append(
+                "`aggregator` must be None with backbone 'linear': the tasks' gradients meet nowhere."
+            )
     return problems
 
 
@@ -142,7 +156,9 @@ def with_representation(inputs: Part | None) -> Part | None:
     spec: Any = inputs.representation
     name, colon, rest = spec.partition(":") if isinstance(spec, str) else (spec, "", "")
     where = "inputs.representation"
-    part: Any = part_from_config(REPRESENTATIONS, {"name": name, "model": rest} if colon else spec, where)
+    part: Any = part_from_config(
+        REPRESENTATIONS, {"name": name, "model": rest} if colon else spec, where
+    )
     part.check(where)
     return dataclasses.replace(inputs, representation=part)
 
@@ -173,5 +189,7 @@ def resolve_device(name: str) -> torch.device:
     except RuntimeError as error:
         raise ParameterError(f"`device` must be 'auto', 'cpu' or 'cuda'; got {name!r}.") from error
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise ParameterError(f"`device` must be one of this machine; got {name!r}, and CUDA is not there. Use 'auto'.")
+        raise ParameterError(
+            f"`device` must be one of this machine; got {name!r}, and CUDA is not there. Use 'auto'."
+        )
     return device

@@ -31,7 +31,8 @@ class Labelled:
     samples : Samples
         Of both sides.
     codes : list of ndarray, each of shape (n_samples,)
-        Labels of each task as its target encodes them; of a task that the data set has not, all missing.
+        Labels of each task as its target encodes them; of a task that the data set has not, all
+        missing.
     train, validation : Rows
         The rows of each side that have a label of any task; None: there is no such side.
     """
@@ -45,14 +46,18 @@ class Labelled:
     def on_device(self, network: Network, domain: int, device: torch.device) -> Stream:
         """Return what a trainer reads of the data set."""
         static = network.encode_static(self.samples, domain)
-        return Stream(DeviceSamples(self.samples, self.codes, static, device), self.train, self.validation)
+        return Stream(
+            DeviceSamples(self.samples, self.codes, static, device), self.train, self.validation
+        )
 
     def all_rows(self) -> Labelled:
         """Return the data set with the rows of both sides for training, and none for validation."""
         if self.validation is None:
             return self
         sides = (self.train, self.validation)
-        rows = Rows(np.concatenate([s.index for s in sides]), np.concatenate([s.measured for s in sides]))
+        rows = Rows(
+            np.concatenate([s.index for s in sides]), np.concatenate([s.measured for s in sides])
+        )
         return replace(self, train=rows, validation=None)
 
     def only(self, tasks: np.ndarray) -> Labelled:
@@ -83,7 +88,9 @@ class Group:
         self.recipe, self.tasks = recipe, list(tasks)
         self.names = [task.name for task in tasks]
         self.targets = [task.fit_target(_training_labels(domains, task)) for task in tasks]
-        self.data = [data for domain in domains if len((data := self._labelled(domain)).train.index)]
+        self.data = [
+            data for domain in domains if len((data := self._labelled(domain)).train.index)
+        ]
 
     @property
     def validated(self) -> bool:
@@ -94,9 +101,17 @@ class Group:
         """Return the number of labelled rows of each task on each side, in all data sets."""
         sides = {"train": [data.train for data in self.data]}
         if self.validated:
-            sides["validation"] = [data.validation for data in self.data if data.validation is not None]
-        counts = {side: np.sum([rows.measured.sum(axis=0) for rows in each], axis=0) for side, each in sides.items()}
-        return {name: {side: int(n[i]) for side, n in counts.items()} for i, name in enumerate(self.names)}
+            sides["validation"] = [
+                data.validation for data in self.data if data.validation is not None
+            ]
+        counts = {
+            side: np.sum([rows.measured.sum(axis=0) for rows in each], axis=0)
+            for side, each in sides.items()
+        }
+        return {
+            name: {side: int(n[i]) for side, n in counts.items()}
+            for i, name in enumerate(self.names)
+        }
 
     def make_network(self) -> Network:
         """Build a network whose preprocessing has seen the training rows only."""
@@ -109,7 +124,9 @@ class Group:
     def _network(self, data: Sequence[Labelled]) -> Network:
         entrances = [self._entrance(each) for each in data]
         targets = [copy.deepcopy(target) for target in self.targets]
-        return build_network(self.recipe, entrances, targets, max(each.samples.n_timepoints for each in data))
+        return build_network(
+            self.recipe, entrances, targets, max(each.samples.n_timepoints for each in data)
+        )
 
     def _entrance(self, data: Labelled) -> Entrance:
         """Fit the input layers of a data set to its training rows."""
@@ -126,10 +143,20 @@ class Group:
         """Return a data set with its rows that have a label of any task of the group."""
         codes = [target.encode(labels_of(domain.samples, target.task)) for target in self.targets]
         pairs = zip(self.targets, codes, strict=True)
-        measured = np.stack([t.measured(torch.from_numpy(code)).numpy() for t, code in pairs], axis=1)
+        measured = np.stack(
+            [t.measured(torch.from_numpy(code)).numpy() for t, code in pairs], axis=1
+        )
         some = np.ones(len(self.targets), dtype=bool)
-        train, validation = (_only(Rows(rows, measured[rows]), some) for rows in (domain.train, domain.validation))
-        return Labelled(domain.name, domain.samples, codes, train, validation if len(domain.validation) else None)
+        train, validation = (
+            _only(Rows(rows, measured[rows]), some) for rows in (domain.train, domain.validation)
+        )
+        return Labelled(
+            domain.name,
+            domain.samples,
+            codes,
+            train,
+            validation if len(domain.validation) else None,
+        )
 
 
 def build_network(
@@ -150,7 +177,9 @@ def _training_labels(domains: Sequence[Domain], task: Task) -> pd.DataFrame:
     """Return the task's labels in the training rows of all data sets that have such columns."""
     own = [domain for domain in domains if set(task.columns) <= set(domain.samples.y)]
     parts = [domain.samples.y.iloc[domain.train][task.columns] for domain in own]
-    return parts[0].reset_index(drop=True) if len(parts) == 1 else pd.concat(parts, ignore_index=True)
+    return (
+        parts[0].reset_index(drop=True) if len(parts) == 1 else pd.concat(parts, ignore_index=True)
+    )
 
 
 def _only(rows: Rows, tasks: np.ndarray) -> Rows:

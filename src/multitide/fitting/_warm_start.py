@@ -50,10 +50,11 @@ def carry_over(source: Source, network: Network) -> list[str]:
     source : Source
         The saved model.
     network : Network
-        Freshly built, with its own tasks and heads; keeps its heads. Where its channels are the source's, the source's
-        input layer (imputation, scaling) comes along, since the backbone has learned on its scales; with other
-        channels the new one, fitted to the new data, stays. Of several data sets the input layers stay new, and batch
-        norms come along where the source has learned a data set of that name.
+        Freshly built, with its own tasks and heads; keeps its heads. Where its channels are the
+        source's, the source's input layer (imputation, scaling) comes along, since the backbone has
+        learned on its scales; with other channels the new one, fitted to the new data, stays. Of
+        several data sets the input layers stay new, and batch norms come along where the source has
+        learned a data set of that name.
 
     Returns
     -------
@@ -81,7 +82,9 @@ def carry_over(source: Source, network: Network) -> list[str]:
         len(own) - len(fresh),
         len(own),
         f" ({', '.join(fresh)} differ in shape or data set and start new)" if fresh else "",
-        "inputs are scaled as there" if same_channels else "the channels differ, so inputs are scaled by the new data",
+        "inputs are scaled as there"
+        if same_channels
+        else "the channels differ, so inputs are scaled by the new data",
     )
     return [f"sharing.{name}" for name in fresh]
 
@@ -114,9 +117,15 @@ def _by_data_set(network: Network) -> dict[str, tuple[str, torch.Tensor]]:
 
 def _copy_inputs(source: torch.nn.Module, target: torch.nn.Module) -> bool:
     """Copy the input layer's buffers if the two do the same to the same channels, of one data set."""
-    if not (isinstance(source, InputLayer) and isinstance(target, InputLayer)) or source.channels != target.channels:
+    if (
+        not (isinstance(source, InputLayer) and isinstance(target, InputLayer))
+        or source.channels != target.channels
+    ):
         return False
-    shapes = [{name: tensor.shape for name, tensor in layer.state_dict().items()} for layer in (source, target)]
+    shapes = [
+        {name: tensor.shape for name, tensor in layer.state_dict().items()}
+        for layer in (source, target)
+    ]
     if shapes[0] != shapes[1] or source.spec != target.spec:
         return False
     target.load_state_dict(source.state_dict())

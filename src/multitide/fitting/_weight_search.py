@@ -27,7 +27,8 @@ class WeightSearch:
     Parameters
     ----------
     group : Group
-        The group's data; its recipe may hold any weighting, and nothing is tried unless it is :class:`Search`.
+        The group's data; its recipe may hold any weighting, and nothing is tried unless it is
+        :class:`Search`.
     callbacks : sequence of Callback
         Told of every step of every trial.
     source : Source or None
@@ -36,8 +37,9 @@ class WeightSearch:
     Attributes
     ----------
     trials : list of dict
-        One row a trial and task: ``trial`` (from 1), ``task``, ``weight``, ``loss`` (on validation, in units of the
-        trivial loss, at the trial's best epoch), ``mean_loss``, ``epochs``, ``chosen``.
+        One row a trial and task: ``trial`` (from 1), ``task``, ``weight``, ``loss`` (on validation,
+        in units of the trivial loss, at the trial's best epoch), ``mean_loss``, ``epochs``,
+        ``chosen``.
     seconds : float
         Time in training.
     """
@@ -59,16 +61,23 @@ class WeightSearch:
         if not isinstance(spec, Search) or len(names) == 1:
             return self._group
         if not self._group.validated:
-            raise ParameterError("`validation` must not be None with weighting='search'; the weights are found on it.")
+            raise ParameterError(
+                "`validation` must not be None with weighting='search'; the weights are found on it."
+            )
         recipe = self._group.recipe
         epochs = spec.epochs_of(recipe.max_epochs)
         logger.info("Weights are searched for in %d trials of %d epochs.", spec.n_trials, epochs)
         candidates = spec.candidates(names, recipe.seed)
-        losses = [self._try(number, weighting, epochs) for number, weighting in enumerate(candidates, start=1)]
+        losses = [
+            self._try(number, weighting, epochs)
+            for number, weighting in enumerate(candidates, start=1)
+        ]
         best = int(np.argmin(np.nan_to_num(losses, nan=np.inf)))
         for row in self.trials:
             row["chosen"] = row["trial"] == best + 1
-        logger.info("Trial %d has the lowest validation loss; its weights are trained in full.", best + 1)
+        logger.info(
+            "Trial %d has the lowest validation loss; its weights are trained in full.", best + 1
+        )
         return self._with(candidates[best])
 
     def _try(self, number: int, weighting: Fixed, epochs: int) -> float:
@@ -87,7 +96,13 @@ class WeightSearch:
         weights = weighting.weights or {}
         shared = {"mean_loss": mean, "epochs": epochs}
         self.trials += [
-            {"trial": number, "task": name, "weight": weights[name], "loss": losses.get(name), **shared}
+            {
+                "trial": number,
+                "task": name,
+                "weight": weights[name],
+                "loss": losses.get(name),
+                **shared,
+            }
             for name in self._group.names
         ]
         logger.info("Trial %d: weights %s, validation loss %.4f.", number, _rounded(weights), mean)

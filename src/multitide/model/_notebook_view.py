@@ -34,5 +34,7 @@ def fitted_html(stored: StoredModel, history: pd.DataFrame) -> str:
 
 def _shape(data: DataRecord) -> str:
     more = len(data.channels) - MOST_CHANNELS
-    names = ", ".join(map(str, data.channels[:MOST_CHANNELS])) + (f", and {more} more" if more > 0 else "")
+    names = ", ".join(map(str, data.channels[:MOST_CHANNELS])) + (
+        f", and {more} more" if more > 0 else ""
+    )
     return f"{len(data.channels)} channels ({names}), up to {data.n_timepoints} steps"

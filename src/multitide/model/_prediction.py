@@ -52,8 +52,8 @@ def decode(
     Raises
     ------
     DataError
-        If the channels or the static inputs are not those of the training samples, or a series is too short for the
-        backbone.
+        If the channels or the static inputs are not those of the training samples, or a series is
+        too short for the backbone.
     """
     check_like_training(answers, samples, channels, n_timepoints, domain)
     if encoder is None:
@@ -63,16 +63,22 @@ def decode(
     return _joined([_decode(answers, part, device, domain) for part in vectors])
 
 
-def _decode(answers: Answers, samples: Samples, device: torch.device, domain: str) -> dict[str, np.ndarray]:
+def _decode(
+    answers: Answers, samples: Samples, device: torch.device, domain: str
+) -> dict[str, np.ndarray]:
     answers = answers.to(device).eval()
     networks = [network for network, _ in answers.answering(domain)]
-    statics = [network.encode_static(samples, network.domains.index(domain)) for network in networks]
+    statics = [
+        network.encode_static(samples, network.domains.index(domain)) for network in networks
+    ]
     on_device = [None if s is None else torch.from_numpy(s).to(device) for s in statics]
     table = DeviceSamples(samples, [], None, device)
     parts: list[dict[str, np.ndarray]] = []
     for rows in torch.arange(len(samples), device=device).split(BATCH):
         batch = table.gather(rows)
-        decoded = answers(batch.x, batch.lengths, [None if s is None else s[rows] for s in on_device], domain)
+        decoded = answers(
+            batch.x, batch.lengths, [None if s is None else s[rows] for s in on_device], domain
+        )
         parts.append({name: values.cpu().numpy() for name, values in decoded.items()})
     answers.cpu()
     return _joined(parts)
@@ -83,7 +89,11 @@ def _joined(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
 
 
 def check_like_training(
-    answers: Answers, samples: Samples, channels: tuple[str, ...], n_timepoints: int, domain: str = ""
+    answers: Answers,
+    samples: Samples,
+    channels: tuple[str, ...],
+    n_timepoints: int,
+    domain: str = "",
 ) -> None:
     """Raise unless the samples have the training samples' channels and static inputs, and steps enough."""
     if not len(samples):
@@ -109,7 +119,9 @@ def check_like_training(
 
 def joined(model: Answers, decoded: Mapping[str, np.ndarray]) -> pd.DataFrame:
     """Return decoded answers in the user's own values, the columns of all tasks beside each other."""
-    return pd.concat([model.target(name).to_frame(values) for name, values in decoded.items()], axis=1)
+    return pd.concat(
+        [model.target(name).to_frame(values) for name, values in decoded.items()], axis=1
+    )
 
 
 def tables(

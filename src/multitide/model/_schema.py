@@ -50,7 +50,11 @@ class NetworkRecord(BaseModel):
     @classmethod
     def _of_one(cls, content: dict[str, Any]) -> dict[str, Any]:
         """Read a record from before there could be several data sets."""
-        return content if "data" in content else content | {"data": [PLAIN], "static": [content.get("static")]}
+        return (
+            content
+            if "data" in content
+            else content | {"data": [PLAIN], "static": [content.get("static")]}
+        )
 
 
 class RepresentationRecord(BaseModel):
@@ -91,7 +95,9 @@ class ModelRecord(BaseModel):
         of_data = set(DataRecord.model_fields) - {"name", "tasks"}
         only = {name: value for name, value in content.items() if name in of_data}
         only["tasks"] = [task.get("name") for task in content.get("tasks", [])]
-        return {name: value for name, value in content.items() if name not in of_data} | {"data": [only]}
+        return {name: value for name, value in content.items() if name not in of_data} | {
+            "data": [only]
+        }
 
 
 def data_record(domain: Domain, tasks: Sequence[Task]) -> DataRecord:

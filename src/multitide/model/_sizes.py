@@ -21,8 +21,8 @@ class Size:
     total : int
         All of them, those that a fine-tuning has frozen too.
     shared : int
-        Those of more than one task: shared blocks, mixtures, what data sets have for themselves. What merely ties
-        tasks (soft sharing) makes nothing shared.
+        Those of more than one task: shared blocks, mixtures, what data sets have for themselves.
+        What merely ties tasks (soft sharing) makes nothing shared.
     own, heads : dict of str to int
         For each task those that it has for itself, below its head and in it.
     """
@@ -36,7 +36,10 @@ class Size:
 def size_of(network: Network) -> Size:
     """Count the parameters of a network; with a single task nothing is shared."""
     total = count(network.parameters())
-    heads = {name: count(head.parameters()) for name, head in zip(network.names, network.heads, strict=True)}
+    heads = {
+        name: count(head.parameters())
+        for name, head in zip(network.names, network.heads, strict=True)
+    }
     if len(network.names) == 1:
         (only,) = network.names
         return Size(total, 0, {only: total - heads[only]}, heads)
@@ -51,10 +54,13 @@ def sizes_by_task(answers: Answers) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Indexed by task: ``shared`` (of the network that answers it, with other tasks), ``own`` (below its head),
-        ``head``.
+        Indexed by task: ``shared`` (of the network that answers it, with other tasks), ``own``
+        (below its head), ``head``.
     """
-    pairs = [(size_of(network), names) for network, names in zip(answers.network_list, answers.answered, strict=True)]
+    pairs = [
+        (size_of(network), names)
+        for network, names in zip(answers.network_list, answers.answered, strict=True)
+    ]
     rows = {
         name: {"shared": size.shared, "own": size.own[name], "head": size.heads[name]}
         for size, names in pairs
@@ -66,7 +72,8 @@ def sizes_by_task(answers: Answers) -> pd.DataFrame:
 def size_in_words(answers: Answers, encoder: Encoder | None = None) -> str:
     """Say in a line how many parameters ``predict`` runs, and how many of them several tasks share.
 
-    A joint set of weights that is only stored does not count; what a representation has learned does.
+    A joint set of weights that is only stored does not count; what a representation has learned
+    does.
     """
     pairs = zip(answers.network_list, answers.answered, strict=True)
     sizes = [size_of(network) for network, names in pairs if names]
@@ -94,5 +101,7 @@ def ending_weights(history: pd.DataFrame) -> dict[str, float]:
         return {}
     rows = history[history["side"] == "train"]
     last = rows.loc[rows.groupby("task", sort=False)["epoch"].idxmax()]
-    weights = {str(task): float(weight) for task, weight in zip(last["task"], last["weight"], strict=True)}
+    weights = {
+        str(task): float(weight) for task, weight in zip(last["task"], last["weight"], strict=True)
+    }
     return {} if all(weight == 1 for weight in weights.values()) else weights

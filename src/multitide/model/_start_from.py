@@ -32,8 +32,8 @@ def find_source(
     Raises
     ------
     ParameterError
-        One sentence for everything that is in the way: a task to pre-train on that is none, a folder that holds no
-        model, a part that knows of one data set only.
+        One sentence for everything that is in the way: a task to pre-train on that is none, a
+        folder that holds no model, a part that knows of one data set only.
     """
     problems: list[str] = []
     source = None

@@ -1,7 +1,8 @@
 """Saving and loading: a model is a folder of ``model.json`` and ``weights.safetensors``; no pickle is ever read.
 
-``model.json`` says everything but the weights, its own schema version, and the hash of both files, so that a folder
-that was damaged, altered by hand or written by a newer multitide is refused instead of half understood.
+``model.json`` says everything but the weights, its own schema version, and the hash of both files,
+so that a folder that was damaged, altered by hand or written by a newer multitide is refused
+instead of half understood.
 """
 
 from __future__ import annotations
@@ -28,10 +29,22 @@ from multitide.encodings._inputs import Inputs
 from multitide.encodings._representation import Encoder
 from multitide.encodings._static import StaticLayer
 from multitide.errors import StoreError
-from multitide.fitting._recipe import PART_PARAMETERS, Recipe, make_part, make_recipe, replace_representation
+from multitide.fitting._recipe import (
+    PART_PARAMETERS,
+    Recipe,
+    make_part,
+    make_recipe,
+    replace_representation,
+)
 from multitide.fitting._task_group import build_network
 from multitide.model._schema import DataRecord, ModelRecord, NetworkRecord, RepresentationRecord
-from multitide.model._stored_representation import FILE, FOLDER, load_representation, network_shape, save_representation
+from multitide.model._stored_representation import (
+    FILE,
+    FOLDER,
+    load_representation,
+    network_shape,
+    save_representation,
+)
 from multitide.network._network import Answers, Entrance, Network, copy_with_state
 from multitide.tasks import Task, task_from_config, task_to_config
 
@@ -80,11 +93,15 @@ def save_model(stored: StoredModel, folder: Path) -> Path:
         safetensors.torch.save_file(_weights(stored.answers), draft / WEIGHTS_FILE)
         representation = _save_representation(stored, draft)
         record = _record(stored, _sha256((draft / WEIGHTS_FILE).read_bytes()), representation)
-        (draft / MODEL_FILE).write_text(json.dumps(record, indent=1, ensure_ascii=False), encoding="utf-8")
+        (draft / MODEL_FILE).write_text(
+            json.dumps(record, indent=1, ensure_ascii=False), encoding="utf-8"
+        )
         draft.chmod(0o755)
         os.replace(draft, folder)
     except OSError as error:
-        raise StoreError(f"`folder` must be a place that can be written; got {str(folder)!r} ({error}).") from error
+        raise StoreError(
+            f"`folder` must be a place that can be written; got {str(folder)!r} ({error})."
+        ) from error
     finally:
         if draft is not None:
             shutil.rmtree(draft, ignore_errors=True)
@@ -98,7 +115,9 @@ def load_model(folder: Path, transformer: Any = None) -> StoredModel:
     params = {name: _from_json(name, value) for name, value in record.estimator.items()}
     encoder = None
     if record.representation is not None:
-        params["inputs"], encoder = _load_representation(record.representation, folder, params["inputs"], transformer)
+        params["inputs"], encoder = _load_representation(
+            record.representation, folder, params["inputs"], transformer
+        )
     tasks = [task_from_config(config) for config in record.tasks]
     recipe = make_recipe(params | {"device": "auto"})
     return StoredModel(
@@ -121,15 +140,20 @@ def read_record(folder: Path) -> ModelRecord:
     Raises
     ------
     StoreError
-        If it is not there, is damaged or altered, or has a schema version that this multitide does not know.
+        If it is not there, is damaged or altered, or has a schema version that this multitide does
+        not know.
     """
     path = folder / MODEL_FILE
     if not path.is_file():
-        raise StoreError(f"`folder` must be a model or run folder with {MODEL_FILE!r}; got {str(folder)!r}.")
+        raise StoreError(
+            f"`folder` must be a model or run folder with {MODEL_FILE!r}; got {str(folder)!r}."
+        )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
-        raise StoreError(f"{str(path)!r} must be readable JSON; it is damaged ({error}).") from error
+        raise StoreError(
+            f"{str(path)!r} must be readable JSON; it is damaged ({error})."
+        ) from error
     if not isinstance(content, dict) or content.get("format") != "multitide":
         raise StoreError(f"{str(path)!r} must be a multitide model; its format is not 'multitide'.")
     if content.get("schema_version") != SCHEMA:
@@ -139,7 +163,9 @@ def read_record(folder: Path) -> ModelRecord:
             f"multitide {wrote}, this is {version('multitide')}). Install that version to read it."
         )
     if content.get("sha256") != _record_hash(content):
-        raise StoreError(f"{str(path)!r} was altered or damaged after it was written: its hash does not fit.")
+        raise StoreError(
+            f"{str(path)!r} was altered or damaged after it was written: its hash does not fit."
+        )
     try:
         return ModelRecord.model_validate(content)
     except ValidationError as error:
@@ -160,7 +186,9 @@ def read_history(folder: Path) -> pd.DataFrame:
 def refuse_existing(folder: Path, name: str = "folder") -> None:
     """Raise if there is already something at `folder`, except an empty directory; `name` is what the user calls it."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise StoreError(f"`{name}` must not exist yet; {str(folder)!r} does. Choose another name or move it away.")
+        raise StoreError(
+            f"`{name}` must not exist yet; {str(folder)!r} does. Choose another name or move it away."
+        )
 
 
 def installed_versions() -> dict[str, str]:
@@ -174,7 +202,9 @@ def installed_versions() -> dict[str, str]:
     return found
 
 
-def _record(stored: StoredModel, weights_sha256: str, representation: RepresentationRecord | None) -> dict[str, Any]:
+def _record(
+    stored: StoredModel, weights_sha256: str, representation: RepresentationRecord | None
+) -> dict[str, Any]:
     answers = stored.answers
     record = ModelRecord(
         format="multitide",
@@ -183,7 +213,10 @@ def _record(stored: StoredModel, weights_sha256: str, representation: Representa
         estimator={name: _to_json(name, value) for name, value in stored.params.items()},
         tasks=[task_to_config(task) for task in stored.tasks],
         data=stored.data,
-        networks=[_network_record(*pair) for pair in zip(answers.network_list, answers.answered, strict=True)],
+        networks=[
+            _network_record(*pair)
+            for pair in zip(answers.network_list, answers.answered, strict=True)
+        ],
         seed=stored.seed,
         best_epoch=stored.best_epoch,
         n_labelled=stored.n_labelled,
@@ -200,7 +233,9 @@ def _save_representation(stored: StoredModel, folder: Path) -> RepresentationRec
         return None
     kind = save_representation(stored.encoder, folder, save_model)
     n_features = len(stored.answers.network_list[0].entrances[0].inputs.channels)
-    return RepresentationRecord(kind=kind, n_features=n_features, sha256=_representation_hash(folder))
+    return RepresentationRecord(
+        kind=kind, n_features=n_features, sha256=_representation_hash(folder)
+    )
 
 
 def _load_representation(
@@ -210,9 +245,13 @@ def _load_representation(
     try:
         found = _representation_hash(folder)
     except OSError as error:
-        raise StoreError(f"{str(folder)!r} must hold the model's representation; it does not ({error}).") from error
+        raise StoreError(
+            f"{str(folder)!r} must hold the model's representation; it does not ({error})."
+        ) from error
     if found != record.sha256:
-        raise StoreError(f"The representation in {str(folder)!r} was altered or damaged after it was written.")
+        raise StoreError(
+            f"The representation in {str(folder)!r} was altered or damaged after it was written."
+        )
     spec, encoder = load_representation(record.kind, folder, transformer, load_model)
     return replace_representation(inputs, spec), encoder
 
@@ -234,7 +273,9 @@ def _network_record(network: Network, answered: list[str]) -> NetworkRecord:
 
 
 def _weights(answers: Answers) -> dict[str, Tensor]:
-    return {name: tensor.contiguous().clone() for name, tensor in answers.networks.state_dict().items()}
+    return {
+        name: tensor.contiguous().clone() for name, tensor in answers.networks.state_dict().items()
+    }
 
 
 def _read_weights(folder: Path, record: ModelRecord) -> dict[str, Tensor]:
@@ -242,9 +283,13 @@ def _read_weights(folder: Path, record: ModelRecord) -> dict[str, Tensor]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise StoreError(f"`folder` must have {WEIGHTS_FILE!r}; {str(folder)!r} has none ({error}).") from error
+        raise StoreError(
+            f"`folder` must have {WEIGHTS_FILE!r}; {str(folder)!r} has none ({error})."
+        ) from error
     if _sha256(content) != record.weights_sha256:
-        raise StoreError(f"{str(path)!r} was altered or damaged after it was written: its hash does not fit.")
+        raise StoreError(
+            f"{str(path)!r} was altered or damaged after it was written: its hash does not fit."
+        )
     try:
         return safetensors.torch.load(content)
     except SafetensorError as error:
@@ -256,28 +301,45 @@ def _rebuild(
 ) -> Answers:
     by_name = {task.name: task for task in tasks}
     n_features = None if record.representation is None else record.representation.n_features
-    shapes = {d.name: network_shape(d.channels, d.categories, d.n_timepoints, n_features) for d in record.data}
+    shapes = {
+        d.name: network_shape(d.channels, d.categories, d.n_timepoints, n_features)
+        for d in record.data
+    }
     networks = []
     for i, entry in enumerate(record.networks):
         entrances = []
         for name, static in zip(entry.data, entry.static, strict=True):
             inputs = recipe.inputs.build(*shapes[name][:2])
-            entrances.append(Entrance(name, inputs, None if static is None else StaticLayer.from_config(static)))
+            entrances.append(
+                Entrance(name, inputs, None if static is None else StaticLayer.from_config(static))
+            )
         pairs = zip(entry.tasks, entry.targets, strict=True)
         targets = [by_name[name].target_from_config(config) for name, config in pairs]
-        network = build_network(recipe, entrances, targets, max(shapes[name][2] for name in entry.data))
-        state = {key.removeprefix(f"{i}."): tensor for key, tensor in weights.items() if key.startswith(f"{i}.")}
+        network = build_network(
+            recipe, entrances, targets, max(shapes[name][2] for name in entry.data)
+        )
+        state = {
+            key.removeprefix(f"{i}."): tensor
+            for key, tensor in weights.items()
+            if key.startswith(f"{i}.")
+        }
         try:
             networks.append(copy_with_state(network, state))
         except RuntimeError as error:
-            raise StoreError(f"The weights in {str(folder)!r} do not fit the model of its record: {error}") from error
+            raise StoreError(
+                f"The weights in {str(folder)!r} do not fit the model of its record: {error}"
+            ) from error
     return Answers(networks, [entry.answered for entry in record.networks]).eval()
 
 
 def _to_json(name: str, value: Any) -> Any:
     """Return a constructor parameter as plain JSON; what cannot be one (validation samples) becomes None."""
     if name == "tasks":
-        return None if value is None else [task if isinstance(task, str) else task_to_config(task) for task in value]
+        return (
+            None
+            if value is None
+            else [task if isinstance(task, str) else task_to_config(task) for task in value]
+        )
     if isinstance(value, Splitter):
         return value.get_params()
     if name == "inputs" and value is not None:

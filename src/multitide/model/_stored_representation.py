@@ -10,7 +10,14 @@ import numpy as np
 
 from multitide.data._samples import Samples
 from multitide.encodings._representation import Encoder, Representation
-from multitide.representations import BackboneEncoder, ModelFeatures, Transformed, load_encoder, represent, save_encoder
+from multitide.representations import (
+    BackboneEncoder,
+    ModelFeatures,
+    Transformed,
+    load_encoder,
+    represent,
+    save_encoder,
+)
 from multitide.representations._features import TransformedEncoder
 from multitide.representations._probing import encoder_of, save_probe
 from multitide.representations._represent import entry_names
@@ -51,13 +58,22 @@ def chunks(samples: Samples, n_features: int) -> list[np.ndarray]:
 
 
 def network_shape(
-    channels: tuple[str, ...], categories: dict[str, tuple[Any, ...]], n_timepoints: int, n_features: int | None
+    channels: tuple[str, ...],
+    categories: dict[str, tuple[Any, ...]],
+    n_timepoints: int,
+    n_features: int | None,
 ) -> tuple[tuple[str, ...], dict[str, tuple[Any, ...]], int]:
     """Return channels, categories and steps of what the network reads, for raw series and the entries of a vector."""
-    return (channels, categories, n_timepoints) if n_features is None else (entry_names(n_features), {}, 1)
+    return (
+        (channels, categories, n_timepoints)
+        if n_features is None
+        else (entry_names(n_features), {}, 1)
+    )
 
 
-def save_representation(encoder: Encoder, folder: Path, save_model: Callable[[Any, Path], Any]) -> str:
+def save_representation(
+    encoder: Encoder, folder: Path, save_model: Callable[[Any, Path], Any]
+) -> str:
     """Write an encoder into a model's folder, and return its kind."""
     if isinstance(encoder, BackboneEncoder):
         save_model(encoder.model, folder / FOLDER)

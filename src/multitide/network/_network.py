@@ -54,7 +54,8 @@ class Network(nn.Module):
     entrances : sequence of Entrance
         One a data set. With several, each has its own batch norms in the backbone, too.
     make_sharing : callable
-        From the number of encoded channels to the module from encoded series to one feature vector a task.
+        From the number of encoded channels to the module from encoded series to one feature vector
+        a task.
     targets : sequence of Target
         The group's tasks, fitted to the training labels.
     head_units : int, optional
@@ -67,7 +68,8 @@ class Network(nn.Module):
     domains : list of str
         Names of the data sets.
     inputs, static, sharing, conditioning, heads : Module
-        What a series goes through. With several data sets, what each has for itself is a :class:`PerDomain`.
+        What a series goes through. With several data sets, what each has for itself is a
+        :class:`PerDomain`.
     """
 
     def __init__(
@@ -80,7 +82,9 @@ class Network(nn.Module):
     ) -> None:
         super().__init__()
         self.entrances, self.domains = tuple(entrances), [entrance.name for entrance in entrances]
-        self.inputs, n_channels = common_inputs([entrance.inputs for entrance in entrances], across.width)
+        self.inputs, n_channels = common_inputs(
+            [entrance.inputs for entrance in entrances], across.width
+        )
         self.static, n_static = common_static([entrance.static for entrance in entrances])
         self.sharing = make_sharing(n_channels)
         if len(entrances) > 1:
@@ -103,11 +107,17 @@ class Network(nn.Module):
 
     def own_names(self, domains: Collection[int]) -> list[str]:
         """Return the names of the parameters that some data sets have for themselves."""
-        own = {id(p) for switch in self._switches for i in domains for p in switch.each[i].parameters()}
+        own = {
+            id(p) for switch in self._switches for i in domains for p in switch.each[i].parameters()
+        }
         return [name for name, parameter in self.named_parameters() if id(parameter) in own]
 
     def features(
-        self, x: Tensor, lengths: Tensor | None = None, static: Tensor | None = None, domain: int = 0
+        self,
+        x: Tensor,
+        lengths: Tensor | None = None,
+        static: Tensor | None = None,
+        domain: int = 0,
     ) -> list[Tensor]:
         """Return what each task's head reads, each of shape (batch, n_features)."""
         for switch in self._switches:
@@ -121,7 +131,11 @@ class Network(nn.Module):
         return list(features)
 
     def forward(
-        self, x: Tensor, lengths: Tensor | None = None, static: Tensor | None = None, domain: int = 0
+        self,
+        x: Tensor,
+        lengths: Tensor | None = None,
+        static: Tensor | None = None,
+        domain: int = 0,
     ) -> list[Tensor]:
         """Return each task's raw output, (batch, n_outputs): logits, or numbers in standard units.
 
@@ -143,15 +157,25 @@ class Network(nn.Module):
         if self.static is None:
             return None
         layer = self.entrances[domain].static
-        return np.zeros((len(samples), 0), dtype=np.float32) if layer is None else layer.encode(samples.static)
+        return (
+            np.zeros((len(samples), 0), dtype=np.float32)
+            if layer is None
+            else layer.encode(samples.static)
+        )
 
-    def outputs(self, features: Sequence[Tensor], learning: Sequence[bool] | None = None) -> list[Tensor]:
+    def outputs(
+        self, features: Sequence[Tensor], learning: Sequence[bool] | None = None
+    ) -> list[Tensor]:
         """Return each task's raw output, (batch, n_outputs), of its features.
 
         `learning` says which heads may get a gradient; the others take no part in the step.
         """
         if len(self.heads) >= STACK_FROM and all(each is features[0] for each in features):
-            linear = [head.linear for head in self.heads if isinstance(head, Head) and head.linear is not None]
+            linear = [
+                head.linear
+                for head in self.heads
+                if isinstance(head, Head) and head.linear is not None
+            ]
             if len(linear) == len(self.heads):
                 return linear_outputs(linear, features[0], learning)
         return [head(each) for head, each in zip(self.heads, features, strict=True)]
@@ -167,8 +191,9 @@ def copy_with_state(network: Network, state: dict[str, Tensor]) -> Network:
 class Answers(nn.Module):
     """What ``predict`` runs: networks, each with the tasks that it answers, decoded to the user's own units.
 
-    With hard sharing and ``keep="joint"`` it is one network that answers every task; with ``keep="per_task"`` one
-    network for each distinct best epoch; with ``sharing="none"`` one a task.
+    With hard sharing and ``keep="joint"`` it is one network that answers every task; with
+    ``keep="per_task"`` one network for each distinct best epoch; with ``sharing="none"`` one a
+    task.
 
     Parameters
     ----------
@@ -205,7 +230,9 @@ class Answers(nn.Module):
         """
         decoded: dict[str, Tensor] = {}
         for i, (network, names) in enumerate(self.answering(domain)):
-            outputs = network(x, lengths, None if statics is None else statics[i], network.domains.index(domain))
+            outputs = network(
+                x, lengths, None if statics is None else statics[i], network.domains.index(domain)
+            )
             for target, output in zip(network.target_list, outputs, strict=True):
                 if target.task.name in names:
                     decoded[target.task.name] = target(output)

@@ -1,8 +1,9 @@
 """Many tasks at once: linear heads as one matrix, and the losses of tasks of one kind as one.
 
-A hundred small matrices and losses cost a hundred times the calls of one, whatever their size. Each task keeps its own
-parameters, in the state dict and in the optimiser; they are joined for the pass forward alone. So a task without labels
-in a batch has no gradient, and neither its head nor the optimiser's memory of it moves.
+A hundred small matrices and losses cost a hundred times the calls of one, whatever their size. Each
+task keeps its own parameters, in the state dict and in the optimiser; they are joined for the pass
+forward alone. So a task without labels in a batch has no gradient, and neither its head nor the
+optimiser's memory of it moves.
 """
 
 from __future__ import annotations
@@ -60,11 +61,17 @@ class Losses:
         for i, target in enumerate(self._targets):
             if target.alike is not None:
                 alike.setdefault(target.alike, []).append(i)
-        self._stacks = [_Stack(members, self._targets) for members in alike.values() if len(members) >= STACK_FROM]
+        self._stacks = [
+            _Stack(members, self._targets)
+            for members in alike.values()
+            if len(members) >= STACK_FROM
+        ]
         stacked = {i for stack in self._stacks for i in stack.members}
         self._single = [i for i in range(len(self._targets)) if i not in stacked]
 
-    def means(self, outputs: Sequence[Tensor], codes: Sequence[Tensor], n_labelled: Sequence[int]) -> dict[int, Tensor]:
+    def means(
+        self, outputs: Sequence[Tensor], codes: Sequence[Tensor], n_labelled: Sequence[int]
+    ) -> dict[int, Tensor]:
         """Return the mean loss of each task with labels in the batch, by its position and in that order.
 
         Parameters
@@ -79,17 +86,24 @@ class Losses:
         found: dict[int, Tensor] = {}
         for i in self._single:
             if n_labelled[i]:
-                found[i] = self._targets[i].row_loss(outputs[i], codes[i]).sum() / int(n_labelled[i])
+                found[i] = self._targets[i].row_loss(outputs[i], codes[i]).sum() / int(
+                    n_labelled[i]
+                )
         for stack in self._stacks:
             losses, measured = stack.row_losses(outputs, codes)
-            # Counted where the labels are: a row of counts would have to travel to the device at every step.
+            # Counted where the labels are: a row of counts would have to travel to the device at
+            # every step.
             means = (losses.sum(dim=0) / measured.sum(dim=0).clamp(min=1)).unbind()
-            found |= {i: mean for i, mean in zip(stack.members, means, strict=True) if n_labelled[i]}
+            found |= {
+                i: mean for i, mean in zip(stack.members, means, strict=True) if n_labelled[i]
+            }
         return {i: found[i] for i in sorted(found)}
 
     def sums(self, outputs: Sequence[Tensor], codes: Sequence[Tensor]) -> Tensor:
         """Return each task's loss summed over its labelled rows, float64 (n_tasks,)."""
-        found = {i: self._targets[i].row_loss(outputs[i], codes[i]).double().sum() for i in self._single}
+        found = {
+            i: self._targets[i].row_loss(outputs[i], codes[i]).double().sum() for i in self._single
+        }
         for stack in self._stacks:
             sums = stack.row_losses(outputs, codes)[0].double().sum(dim=0).unbind()
             found |= dict(zip(stack.members, sums, strict=True))
@@ -103,7 +117,9 @@ class _Stack:
         self.members, self._target = members, targets[members[0]]
         self._trivial = torch.stack([targets[i].trivial_loss for i in members])
 
-    def row_losses(self, outputs: Sequence[Tensor], codes: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    def row_losses(
+        self, outputs: Sequence[Tensor], codes: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor]:
         """Return losses, 0 where there is no label, and which rows have one, both of shape (batch, n_members)."""
         joined = torch.stack([codes[i] for i in self.members], dim=1)
         rows = torch.stack([outputs[i] for i in self.members], dim=1).flatten(0, 1)

@@ -39,9 +39,17 @@ def mean_ranks(standing: pd.DataFrame, test: RankTest, ax: Axes) -> Axes:
     places = np.arange(len(standing))[::-1]
     if np.isfinite(test.critical_difference):
         half = test.critical_difference / 2
-        ax.hlines(places, standing["mean_rank_data"] - half, standing["mean_rank_data"] + half, color=DATA, linewidth=2)
+        ax.hlines(
+            places,
+            standing["mean_rank_data"] - half,
+            standing["mean_rank_data"] + half,
+            color=DATA,
+            linewidth=2,
+        )
     ax.plot(standing["mean_rank"], places, "|", color=TASKS, markersize=12, label="over tasks")
-    ax.plot(standing["mean_rank_data"], places, "o", color=DATA, markersize=6, label="over data sets")
+    ax.plot(
+        standing["mean_rank_data"], places, "o", color=DATA, markersize=6, label="over data sets"
+    )
     ax.set_yticks(places, [short(arm) for arm in standing["arm"]])
     ax.set_ylim(-0.6, len(standing) - 0.4)
     ax.set_xlabel("mean rank (1 = least loss)")

@@ -20,8 +20,9 @@ MOST_CLASSES_WRITTEN = 12  # counts in more cells than these squared cannot be r
 def history(epochs: pd.DataFrame, ax: Axes, best: Mapping[str, int] | None = None) -> Axes:
     """Draw each task's loss over the epochs: validation as a line, training dashed in the same colour.
 
-    The loss of a constant answer is 1 on the training part by definition; on a validation part that differs from it
-    (a later season, another machine), the same constant may lie above or below 1, and so may what is drawn.
+    The loss of a constant answer is 1 on the training part by definition; on a validation part that
+    differs from it (a later season, another machine), the same constant may lie above or below 1,
+    and so may what is drawn.
 
     Parameters
     ----------
@@ -43,7 +44,13 @@ def history(epochs: pd.DataFrame, ax: Axes, best: Mapping[str, int] | None = Non
         for side, style in (("validation", "-"), ("train", "--")):
             losses = rows[rows["side"] == side].sort_values("epoch")
             if len(losses):
-                ax.plot(losses["epoch"], losses["loss"], style, color=color, label=None if named else str(task))
+                ax.plot(
+                    losses["epoch"],
+                    losses["loss"],
+                    style,
+                    color=color,
+                    label=None if named else str(task),
+                )
                 named = True
             chosen = losses[losses["epoch"] == (best or {}).get(str(task))]
             if side == "validation" and len(chosen):
@@ -83,7 +90,8 @@ def gradient_norms(epochs: pd.DataFrame, ax: Axes) -> Axes:
     Parameters
     ----------
     epochs : DataFrame
-        As for :func:`weights`, with the column ``gradient_norm`` of :class:`multitide.GradientRecorder`.
+        As for :func:`weights`, with the column ``gradient_norm`` of
+        :class:`multitide.GradientRecorder`.
     ax : Axes
         Where to draw.
 
@@ -92,7 +100,9 @@ def gradient_norms(epochs: pd.DataFrame, ax: Axes) -> Axes:
     Axes
         The same.
     """
-    _draw_training(epochs, {str(task): (task, "gradient_norm") for task in epochs["task"].unique()}, ax)
+    _draw_training(
+        epochs, {str(task): (task, "gradient_norm") for task in epochs["task"].unique()}, ax
+    )
     ax.set(ylabel="norm of the gradient", title="Gradients at the shared parameters", yscale="log")
     return ax
 
@@ -103,7 +113,8 @@ def cosines(epochs: pd.DataFrame, ax: Axes) -> Axes:
     Parameters
     ----------
     epochs : DataFrame
-        As for :func:`weights`, with the columns ``cosine(TASK)`` of :class:`multitide.GradientRecorder`.
+        As for :func:`weights`, with the columns ``cosine(TASK)`` of
+        :class:`multitide.GradientRecorder`.
     ax : Axes
         Where to draw.
 
@@ -113,7 +124,9 @@ def cosines(epochs: pd.DataFrame, ax: Axes) -> Axes:
         The same.
     """
     pairs = combinations(epochs["task"].unique(), 2)
-    _draw_training(epochs, {f"{task}, {other}": (task, f"cosine({other})") for task, other in pairs}, ax)
+    _draw_training(
+        epochs, {f"{task}, {other}": (task, f"cosine({other})") for task, other in pairs}, ax
+    )
     ax.axhline(0.0, color="0.6", linewidth=0.8, zorder=0)
     ax.set(ylabel="cosine", ylim=(-1.05, 1.05), title="Angles between the tasks' gradients")
     return ax
@@ -188,9 +201,15 @@ def confusion(measured: pd.Series, predicted: pd.Series, ax: Axes) -> Axes:
     """
     known = measured.notna().to_numpy()
     _need_labels(known, measured)
-    pairs = pd.DataFrame({"true": measured.to_numpy()[known], "answer": predicted.to_numpy()[known]}, dtype=object)
-    classes = sorted(set(pairs["true"]) | set(pairs["answer"]), key=lambda value: (isinstance(value, str), value))
-    table = pd.crosstab(pairs["true"], pairs["answer"]).reindex(index=classes, columns=classes, fill_value=0)
+    pairs = pd.DataFrame(
+        {"true": measured.to_numpy()[known], "answer": predicted.to_numpy()[known]}, dtype=object
+    )
+    classes = sorted(
+        set(pairs["true"]) | set(pairs["answer"]), key=lambda value: (isinstance(value, str), value)
+    )
+    table = pd.crosstab(pairs["true"], pairs["answer"]).reindex(
+        index=classes, columns=classes, fill_value=0
+    )
     counts = table.to_numpy()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -205,7 +224,9 @@ def confusion(measured: pd.Series, predicted: pd.Series, ax: Axes) -> Axes:
     return ax
 
 
-def error_by_step(measured: pd.DataFrame, predicted: pd.DataFrame, ax: Axes, last: np.ndarray | None = None) -> Axes:
+def error_by_step(
+    measured: pd.DataFrame, predicted: pd.DataFrame, ax: Axes, last: np.ndarray | None = None
+) -> Axes:
     """Draw a forecast's root mean squared error over its steps, beside that of the last value where it is known.
 
     Parameters
@@ -231,7 +252,12 @@ def error_by_step(measured: pd.DataFrame, predicted: pd.DataFrame, ax: Axes, las
         known = ~np.isnan(truth) & ~np.isnan(guess)
         sums = np.where(known, (np.nan_to_num(guess) - np.nan_to_num(truth)) ** 2, 0.0).sum(axis=0)
         counts = known.sum(axis=0)
-        ax.plot(steps, np.sqrt(np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)), style, label=name)
+        ax.plot(
+            steps,
+            np.sqrt(np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)),
+            style,
+            label=name,
+        )
     ax.set_xticks(steps[:: max(1, len(steps) // 12)])
     ax.set(xlabel="step", ylabel="root mean squared error")
     ax.set_ylim(bottom=0)
@@ -275,4 +301,6 @@ def _numbers(values: pd.Series) -> np.ndarray:
 
 def _need_labels(known: np.ndarray, measured: pd.Series) -> None:
     if not known.any():
-        raise DataError(f"`measured` must have a label in some sample; got none of {measured.name!r} in {len(known)}.")
+        raise DataError(
+            f"`measured` must have a label in some sample; got none of {measured.name!r} in {len(known)}."
+        )

@@ -54,7 +54,13 @@ def verdict_gains(gains: pd.DataFrame, ax: Axes, margin: float = 0.0) -> Axes:
     several = gains["arm"].nunique() > 1
     for place, row in zip(range(len(gains))[::-1], gains.to_dict("records"), strict=True):
         color = VERDICT_COLORS[row["verdict"]]
-        ax.plot([row["low"], row["high"]], [place, place], color=color, linewidth=2.5, solid_capstyle="round")
+        ax.plot(
+            [row["low"], row["high"]],
+            [place, place],
+            color=color,
+            linewidth=2.5,
+            solid_capstyle="round",
+        )
         ax.plot(row["gain"], place, "o", color=color)
     names = [
         f"{short(task)} · {short(arm)}" if several else short(task)
@@ -73,7 +79,8 @@ def gains_by_share(gains: pd.DataFrame, ax: Axes, margin: float = 0.0) -> Axes:
     Parameters
     ----------
     gains : DataFrame
-        The rows of one task of ``curve.gains``: ``share``, ``arm``, ``gain``, ``low``, ``high``, ``verdict``.
+        The rows of one task of ``curve.gains``: ``share``, ``arm``, ``gain``, ``low``, ``high``,
+        ``verdict``.
     ax : Axes
         Where to draw; the axis of shares is logarithmic.
     margin : float, default=0
@@ -87,10 +94,18 @@ def gains_by_share(gains: pd.DataFrame, ax: Axes, margin: float = 0.0) -> Axes:
     arms = list(gains["arm"].unique())
     for place, arm in enumerate(arms):
         rows = gains[gains["arm"] == arm].sort_values("share")
-        shares = rows["share"].to_numpy() * 1.04 ** (place - (len(arms) - 1) / 2)  # beside each other, not on top
+        shares = rows["share"].to_numpy() * 1.04 ** (
+            place - (len(arms) - 1) / 2
+        )  # beside each other, not on top
         ax.plot(shares, rows["gain"], color=f"C{place}", linewidth=1, label=short(arm), zorder=1)
         ax.vlines(shares, rows["low"], rows["high"], color=f"C{place}", linewidth=2)
-        ax.scatter(shares, rows["gain"], s=26, c=[VERDICT_COLORS[verdict] for verdict in rows["verdict"]], zorder=3)
+        ax.scatter(
+            shares,
+            rows["gain"],
+            s=26,
+            c=[VERDICT_COLORS[verdict] for verdict in rows["verdict"]],
+            zorder=3,
+        )
     ax.axhspan(-margin, margin, color=QUIET, alpha=0.2, linewidth=0, zorder=0)
     ax.axhline(0.0, color=QUIET, linewidth=1, zorder=0)
     found = sorted(gains["share"].unique())
@@ -169,13 +184,14 @@ def task_matrix(table: pd.DataFrame, ax: Axes, full: float = 0.0) -> Axes:
     Parameters
     ----------
     table : DataFrame, task x task
-        ``grouping.affinity`` or ``grouping.cosines``: the row's task, and what it does to the column's. NaN stays
-        blank; the diagonal, which says nothing about company, is written and not coloured.
+        ``grouping.affinity`` or ``grouping.cosines``: the row's task, and what it does to the
+        column's. NaN stays blank; the diagonal, which says nothing about company, is written and
+        not coloured.
     ax : Axes
         Where to draw. Numbers stand in the cells of a small table, in the unit that the axis names.
     full : float, default=0
-        The fullest colour is that of the greatest value, or of this one if none is so great: what does not matter is
-        to stay pale.
+        The fullest colour is that of the greatest value, or of this one if none is so great: what
+        does not matter is to stay pale.
 
     Returns
     -------
@@ -191,23 +207,36 @@ def task_matrix(table: pd.DataFrame, ax: Axes, full: float = 0.0) -> Axes:
             continue
         color = QUIET if i == j else VERDICT_COLORS["helps" if value >= 0 else "hurts"]
         strength = 0.12 if i == j else 0.7 * abs(value) / max(most, full)
-        ax.add_patch(Rectangle((j - 0.47, i - 0.47), 0.94, 0.94, facecolor=color, alpha=strength, linewidth=0))
+        ax.add_patch(
+            Rectangle(
+                (j - 0.47, i - 0.47), 0.94, 0.94, facecolor=color, alpha=strength, linewidth=0
+            )
+        )
         if n <= MOST_NUMBERS:
-            ax.text(j, i, f"{value / 10**exponent:+.2f}", ha="center", va="center", fontsize="small")
+            ax.text(
+                j, i, f"{value / 10**exponent:+.2f}", ha="center", va="center", fontsize="small"
+            )
     names = [short(name) for name in table.index]
-    ax.set_xticks(range(n), [short(name) for name in table.columns], rotation=30 if n > 2 else 0, ha="right")
+    ax.set_xticks(
+        range(n), [short(name) for name in table.columns], rotation=30 if n > 2 else 0, ha="right"
+    )
     ax.set_yticks(range(n), names)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    ax.set(xlim=(-0.5, n - 0.5), ylim=(n - 0.5, -0.5), xlabel=f"in units of 1e{exponent}" if exponent else "")
+    ax.set(
+        xlim=(-0.5, n - 0.5),
+        ylim=(n - 0.5, -0.5),
+        xlabel=f"in units of 1e{exponent}" if exponent else "",
+    )
     return ax
 
 
 def reliability(measured: pd.Series, probabilities: pd.DataFrame, ax: Axes) -> Axes:
     """Draw how often it was so against how probable it was said to be; on the diagonal, probabilities can be believed.
 
-    Of two classes it is the second one's probability; of more, that of the class which was predicted. Rows are cut
-    into up to ten groups of equal size by that probability, and drawn with a standard error of their share.
+    Of two classes it is the second one's probability; of more, that of the class which was
+    predicted. Rows are cut into up to ten groups of equal size by that probability, and drawn with
+    a standard error of their share.
 
     Parameters
     ----------
@@ -232,14 +261,28 @@ def reliability(measured: pd.Series, probabilities: pd.DataFrame, ax: Axes) -> A
     _need_labels(known, measured)
     said, classes = probabilities.to_numpy(dtype=float)[known], list(probabilities.columns)
     chosen = np.ones(len(said), dtype=int) if len(classes) == 2 else said.argmax(axis=1)
-    so = np.array([label == classes[place] for label, place in zip(measured[known], chosen, strict=True)], dtype=float)
+    so = np.array(
+        [label == classes[place] for label, place in zip(measured[known], chosen, strict=True)],
+        dtype=float,
+    )
     said = said[np.arange(len(said)), chosen]
     parts = np.array_split(np.argsort(said, kind="stable"), int(np.clip(len(said) // 10, 1, 10)))
     shares = np.array([so[part].mean() for part in parts])
     errors = np.sqrt(shares * (1 - shares) / [len(part) for part in parts])
     ax.plot([0, 1], [0, 1], color=QUIET, linewidth=0.8, zorder=0)
-    ax.errorbar([said[part].mean() for part in parts], shares, yerr=errors, fmt="o-", markersize=4, linewidth=1)
-    what = f"probability of {short(classes[1])}" if len(classes) == 2 else "probability of the predicted class"
+    ax.errorbar(
+        [said[part].mean() for part in parts],
+        shares,
+        yerr=errors,
+        fmt="o-",
+        markersize=4,
+        linewidth=1,
+    )
+    what = (
+        f"probability of {short(classes[1])}"
+        if len(classes) == 2
+        else "probability of the predicted class"
+    )
     ax.set(xlabel=what, ylabel="share that was so", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
     return ax
 
@@ -266,7 +309,10 @@ def residuals(order: np.ndarray, measured: pd.Series, predicted: pd.Series, ax: 
     DataError
         If no sample has a label.
     """
-    labels, answers = (pd.to_numeric(values).to_numpy(dtype=float, na_value=np.nan) for values in (measured, predicted))
+    labels, answers = (
+        pd.to_numeric(values).to_numpy(dtype=float, na_value=np.nan)
+        for values in (measured, predicted)
+    )
     known = ~np.isnan(labels)
     _need_labels(known, measured)
     ax.axhline(0.0, color=QUIET, linewidth=0.8, zorder=0)
@@ -309,13 +355,16 @@ def example_series(samples: Samples, number: int, ax: Axes) -> Axes:
     return ax
 
 
-def alpha_tradeoff(losses: pd.DataFrame, ax: Axes, reference: Mapping[str, float] | None = None) -> Axes:
+def alpha_tradeoff(
+    losses: pd.DataFrame, ax: Axes, reference: Mapping[str, float] | None = None
+) -> Axes:
     """Draw what each of two tasks pays for the weight of the other: its loss over ``alpha``, the weight of the first.
 
     Parameters
     ----------
     losses : DataFrame
-        ``alpha``, ``task``, ``mean`` and ``sd``; see :func:`multitide.reports.study._tradeoff.alpha_losses`.
+        ``alpha``, ``task``, ``mean`` and ``sd``; see
+        :func:`multitide.reports.study._tradeoff.alpha_losses`.
     ax : Axes
         Where to draw.
     reference : mapping of str to float, optional
@@ -328,10 +377,26 @@ def alpha_tradeoff(losses: pd.DataFrame, ax: Axes, reference: Mapping[str, float
     """
     for number, (task, rows) in enumerate(losses.groupby("task", sort=False)):
         color = f"C{number}"
-        ax.errorbar(rows["alpha"], rows["mean"], rows["sd"], color=color, marker="o", capsize=3, label=short(task))
+        ax.errorbar(
+            rows["alpha"],
+            rows["mean"],
+            rows["sd"],
+            color=color,
+            marker="o",
+            capsize=3,
+            label=short(task),
+        )
         if reference is not None and task in reference:
-            ax.axhline(reference[str(task)], color=color, linestyle="--", linewidth=1, label=f"{short(task)}, alone")
-    ax.set(xlabel=f"alpha, the weight of {short(losses['task'].iloc[0])}", ylabel="loss / trivial loss")
+            ax.axhline(
+                reference[str(task)],
+                color=color,
+                linestyle="--",
+                linewidth=1,
+                label=f"{short(task)}, alone",
+            )
+    ax.set(
+        xlabel=f"alpha, the weight of {short(losses['task'].iloc[0])}", ylabel="loss / trivial loss"
+    )
     ax.legend()
     return ax
 
@@ -349,4 +414,6 @@ def thinned(n: int, most: int = MOST_POINTS) -> np.ndarray:
 
 def _need_labels(known: np.ndarray, measured: pd.Series) -> None:
     if not known.any():
-        raise DataError(f"`measured` must have a label in some sample; got none of {measured.name!r} in {len(known)}.")
+        raise DataError(
+            f"`measured` must have a label in some sample; got none of {measured.name!r} in {len(known)}."
+        )

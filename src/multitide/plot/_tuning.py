@@ -42,7 +42,9 @@ def trials(table: pd.DataFrame, ax: Axes) -> Axes:
     ax.set_xlabel("trial")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_ylabel("validation loss / trivial loss")
-    if table["loss"].max() > 5 * max(done["loss"].iloc[0], done["loss"].median()):  # one that ran away hides the rest
+    if table["loss"].max() > 5 * max(
+        done["loss"].iloc[0], done["loss"].median()
+    ):  # one that ran away hides the rest
         ax.set_yscale("log")
     ax.legend(frameon=False, fontsize="small")
     return ax

@@ -46,8 +46,15 @@ FIGURES: dict[str, Callable[..., Any]] = {
     "multi_label": plot.right_by_label,
     "forecast": plot.error_by_step,
 }
-# Names in Korean, Chinese or Japanese need a font that has them; the first of these that is installed.
-EAST_ASIAN_FONTS = ("NanumGothic", "Malgun Gothic", "Apple SD Gothic Neo", "Noto Sans CJK KR", "Noto Sans CJK JP")
+# Names in Korean, Chinese or Japanese need a font that has them; the first of these that is
+# installed.
+EAST_ASIAN_FONTS = (
+    "NanumGothic",
+    "Malgun Gothic",
+    "Apple SD Gothic Neo",
+    "Noto Sans CJK KR",
+    "Noto Sans CJK JP",
+)
 
 
 @dataclass(frozen=True)
@@ -127,10 +134,14 @@ def write_report(report: Report, estimator: MultiTaskEstimator, folder: Path) ->
         f"# {folder.name}",
         _what(report, estimator),
         "## Tasks",
-        markdown_table(_of_all(report, lambda data: data.tasks.drop(columns=["declared", "to_change"]))),
+        markdown_table(
+            _of_all(report, lambda data: data.tasks.drop(columns=["declared", "to_change"]))
+        ),
         "## Protocol",
         _protocol(report, estimator),
-        markdown_table(_of_all(report, lambda data: data.counts.rename_axis("labelled samples").reset_index())),
+        markdown_table(
+            _of_all(report, lambda data: data.counts.rename_axis("labelled samples").reset_index())
+        ),
         "## Figures on the test part",
         markdown_table(_judged(report.metrics)),
         'Beside each value stands "trivial", that of the best constant answer of the training labels, and whether the '
@@ -163,14 +174,22 @@ def write_figures(report: Report, estimator: MultiTaskEstimator, folder: Path) -
                 columns = task.columns[0] if len(task.columns) == 1 else task.columns
                 if isinstance(task, Forecast):
                     draw = partial(draw, last=last_values(test, task))
-                name = re.sub(r"[^\w.-]+", "_", "_".join(filter(None, ["test", data.name, task.name])))
-                paths.append(save_figure(draw, [test.y[columns], predicted[columns]], folder / f"{name}.png"))
+                name = re.sub(
+                    r"[^\w.-]+", "_", "_".join(filter(None, ["test", data.name, task.name]))
+                )
+                paths.append(
+                    save_figure(draw, [test.y[columns], predicted[columns]], folder / f"{name}.png")
+                )
     return paths
 
 
-def _of_history(epochs: pd.DataFrame, best: dict[str, int]) -> dict[str, Callable[[pd.DataFrame, Axes], Axes]]:
+def _of_history(
+    epochs: pd.DataFrame, best: dict[str, int]
+) -> dict[str, Callable[[pd.DataFrame, Axes], Axes]]:
     """Return by name what there is to draw of a history: weights that are not all 1, gradients where recorded."""
-    draw: dict[str, Callable[[pd.DataFrame, Axes], Axes]] = {"history": partial(plot.history, best=best)}
+    draw: dict[str, Callable[[pd.DataFrame, Axes], Axes]] = {
+        "history": partial(plot.history, best=best)
+    }
     if (epochs["weight"] != 1).any():
         draw["weights"] = plot.weights
     if "gradient_norm" in epochs and (epochs["gradient_norm"] > 0).any():
@@ -194,7 +213,9 @@ def markdown_table(frame: pd.DataFrame) -> str:
     """Return a DataFrame as a table in Markdown: four significant digits, a dash for what is missing."""
     rows = [list(map(str, frame.columns)), ["---"] * frame.shape[1]]
     rows += [[_cell(value) for value in row] for row in frame.itertuples(index=False, name=None)]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows
+    )
 
 
 def _judged(metrics: pd.DataFrame) -> pd.DataFrame:
@@ -210,15 +231,21 @@ def _more_figures(metrics: pd.DataFrame) -> str:
 
 
 def _what(report: Report, estimator: MultiTaskEstimator) -> str:
-    weights = ", ".join(f"{task} {weight:.4g}" for task, weight in ending_weights(estimator.history_).items())
-    return "".join(
-        f"- data{f' {data.name!r}' if data.name else ''}: `{data.source}`, {len(seen.channels)} channels, samples of "
-        f"up to {seen.n_timepoints} steps; fingerprint of the training and validation part: `{seen.fingerprint}`\n"
-        for data, seen in zip(report.data, estimator.stored_.data, strict=True)
-    ) + (
-        f"- parameters: {size_in_words(estimator.model_, estimator.representation_)}; "
-        f"{trained_for(estimator)}"
-    ) + (f"\n- weights of the tasks' losses in the last epoch: {weights}" if weights else "")
+    weights = ", ".join(
+        f"{task} {weight:.4g}" for task, weight in ending_weights(estimator.history_).items()
+    )
+    return (
+        "".join(
+            f"- data{f' {data.name!r}' if data.name else ''}: `{data.source}`, {len(seen.channels)} channels, samples of "
+            f"up to {seen.n_timepoints} steps; fingerprint of the training and validation part: `{seen.fingerprint}`\n"
+            for data, seen in zip(report.data, estimator.stored_.data, strict=True)
+        )
+        + (
+            f"- parameters: {size_in_words(estimator.model_, estimator.representation_)}; "
+            f"{trained_for(estimator)}"
+        )
+        + (f"\n- weights of the tasks' losses in the last epoch: {weights}" if weights else "")
+    )
 
 
 def trained_for(estimator: MultiTaskEstimator) -> str:

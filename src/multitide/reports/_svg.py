@@ -19,8 +19,8 @@ from multitide.plot._study import QUIET, VERDICT_COLORS
 
 INK = "#1c2430"
 SERIES = ("#2f6fb0", "#b8632a", "#4b8a4b", "#8a5aa8", "#a88a1f", "#3f8f98", "#b04a78", "#6b6f76")
-# What each colour of a figure is called in the page's style sheet. "0.6" is what `multitide.plot` draws its lines of
-# reference with.
+# What each colour of a figure is called in the page's style sheet. "0.6" is what `multitide.plot`
+# draws its lines of reference with.
 VARIABLES = {INK: "--ink", QUIET: "--quiet", "#999999": "--quiet"}
 VARIABLES |= {color: f"--{verdict.replace(' ', '-')}" for verdict, color in VERDICT_COLORS.items()}
 VARIABLES |= {color: f"--series-{number}" for number, color in enumerate(SERIES, start=1)}
@@ -37,7 +37,9 @@ STYLE: dict[str, Any] = {
 }
 
 
-def svg(draw: Callable[..., Any], *arguments: Any, label: str, size: tuple[float, float] = (3.6, 2.7)) -> Markup:
+def svg(
+    draw: Callable[..., Any], *arguments: Any, label: str, size: tuple[float, float] = (3.6, 2.7)
+) -> Markup:
     """Draw a figure as a piece of HTML.
 
     Parameters
@@ -49,7 +51,8 @@ def svg(draw: Callable[..., Any], *arguments: Any, label: str, size: tuple[float
     label : str
         What the figure shows, for those who cannot see it.
     size : (float, float)
-        In inches; a page shows it no wider than this, so that its letters keep their size on a phone.
+        In inches; a page shows it no wider than this, so that its letters keep their size on a
+        phone.
     """
     with _style():
         figure = Figure(figsize=size, layout="constrained")
@@ -66,7 +69,9 @@ def svg(draw: Callable[..., Any], *arguments: Any, label: str, size: tuple[float
 def _style() -> Iterator[None]:
     style = STYLE | {"axes.prop_cycle": cycler(color=SERIES), "svg.hashsalt": "multitide"}
     with rc_context(cast(Any, style)), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")  # the page's own fonts may have it
+        warnings.filterwarnings(
+            "ignore", message="Glyph .* missing from"
+        )  # the page's own fonts may have it
         yield
 
 

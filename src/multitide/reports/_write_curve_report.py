@@ -16,7 +16,9 @@ from multitide.study.results._words import listed
 PAGE, TEXT = "report.html", "report.md"
 
 
-def write_curve_report(curve: LabelCurve, folder: str | Path, *, command: str | None = None) -> Path:
+def write_curve_report(
+    curve: LabelCurve, folder: str | Path, *, command: str | None = None
+) -> Path:
     """Write with what share of the labels sharing pays: ``report.html`` and ``report.md``.
 
     Parameters
@@ -24,8 +26,8 @@ def write_curve_report(curve: LabelCurve, folder: str | Path, *, command: str | 
     curve : LabelCurve
         From :func:`multitide.label_curve`.
     folder : path
-        Made where it is missing; an earlier report in it is replaced. Reports of the single studies, if there are any,
-        lie below it, and are linked.
+        Made where it is missing; an earlier report in it is replaced. Reports of the single
+        studies, if there are any, lie below it, and are linked.
     command : str, optional
         What repeats it.
 
@@ -48,7 +50,9 @@ def write_curve_report(curve: LabelCurve, folder: str | Path, *, command: str | 
         write_page(environment.get_template("curve.md.j2").render(content), folder / TEXT)
         return write_page(environment.get_template("curve.html.j2").render(content), folder / PAGE)
     except OSError as error:
-        raise StoreError(f"`folder` must be a place that can be written; got {str(folder)!r} ({error}).") from error
+        raise StoreError(
+            f"`folder` must be a place that can be written; got {str(folder)!r} ({error})."
+        ) from error
 
 
 def page_content(curve: LabelCurve, folder: Path, command: str | None) -> dict[str, Any]:
@@ -74,7 +78,10 @@ def page_content(curve: LabelCurve, folder: Path, command: str | None) -> dict[s
 
 def how_hidden(curve: LabelCurve) -> str:
     """Say which labels were hidden."""
-    unit = {"series": "whole series keep or lose their labels", "sample": "single samples keep or lose their labels"}
+    unit = {
+        "series": "whole series keep or lose their labels",
+        "sample": "single samples keep or lose their labels",
+    }
     drawn = "the same for all tasks" if curve.facts.get("together") else "drawn for each task"
     return (
         f"Labels of the training and of the validation part were hidden at random: {unit[curve.facts['unit']]}, "

@@ -64,11 +64,15 @@ def write_overview(
         folder.mkdir(parents=True, exist_ok=True)
         if len(comparisons.ranks):
             with readable_names():
-                save_figure(plot.mean_ranks, [comparisons.standing, comparisons.test], folder / RANKS)
+                save_figure(
+                    plot.mean_ranks, [comparisons.standing, comparisons.test], folder / RANKS
+                )
         write_page(environment.get_template("many.md.j2").render(content), folder / TEXT)
         return write_page(environment.get_template("many.html.j2").render(content), folder / PAGE)
     except OSError as error:
-        raise StoreError(f"`folder` must be a place that can be written; got {str(folder)!r} ({error}).") from error
+        raise StoreError(
+            f"`folder` must be a place that can be written; got {str(folder)!r} ({error})."
+        ) from error
 
 
 def page_content(comparisons: Comparisons, command: str | None) -> dict[str, Any]:
@@ -114,7 +118,12 @@ def _study(name: str, comparisons: Comparisons) -> dict[str, Any]:
     facts = study.facts or {}
     n_samples = sum(len(data.y) for data in study.evidence.protocol.data)
     counts = {"n_samples": n_samples, "n_test": len(study.test), "n_seeds": _n_seeds(study.gains)}
-    return {"name": name, "link": _link(name), "n_tasks": len(study.tasks), "seconds": facts.get("seconds")} | counts
+    return {
+        "name": name,
+        "link": _link(name),
+        "n_tasks": len(study.tasks),
+        "seconds": facts.get("seconds"),
+    } | counts
 
 
 def _n_seeds(gains: pd.DataFrame) -> str:
@@ -127,4 +136,10 @@ def _link(name: str) -> str:
 
 
 def _figure(comparisons: Comparisons, size: tuple[float, float]) -> Any:
-    return svg(plot.mean_ranks, comparisons.standing, comparisons.test, label="Mean ranks of the arms", size=size)
+    return svg(
+        plot.mean_ranks,
+        comparisons.standing,
+        comparisons.test,
+        label="Mean ranks of the arms",
+        size=size,
+    )

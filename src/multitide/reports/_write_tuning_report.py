@@ -56,7 +56,9 @@ def write_tuning_report(
         write_page(environment.get_template("tuning.md.j2").render(content), folder / TEXT)
         return write_page(environment.get_template("tuning.html.j2").render(content), folder / PAGE)
     except OSError as error:
-        raise StoreError(f"`folder` must be a place that can be written; got {str(folder)!r} ({error}).") from error
+        raise StoreError(
+            f"`folder` must be a place that can be written; got {str(folder)!r} ({error})."
+        ) from error
 
 
 def page_content(tuning: Tuning, best: str | None, command: str | None) -> dict[str, Any]:
@@ -74,9 +76,13 @@ def page_content(tuning: Tuning, best: str | None, command: str | None) -> dict[
         "space": [(d.name, _range(d.range)) for d in tuning.space.dimensions],
         "not_searched": NOT_SEARCHED,
         "failures": [trial for trial in tuning.trials if trial.state == "failed"],
-        "figure_of_trials": svg(plot.trials, tuning.table, label="Validation loss by trial", size=(6.4, 3.2)),
+        "figure_of_trials": svg(
+            plot.trials, tuning.table, label="Validation loss by trial", size=(6.4, 3.2)
+        ),
         "shares": shares,
-        "figure_of_shares": svg(plot.importances, shares, label="Importances", size=size) if shares else None,
+        "figure_of_shares": svg(plot.importances, shares, label="Importances", size=size)
+        if shares
+        else None,
         "best": best,
         "command": command or tuning.facts.get("command"),
     }

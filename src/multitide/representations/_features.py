@@ -32,7 +32,8 @@ class ModelFeatures(Representation):
     Parameters
     ----------
     model : path or MultiTaskEstimator
-        The folder of a saved model, or a fitted estimator. It is saved with the model that reads its features.
+        The folder of a saved model, or a fitted estimator. It is saved with the model that reads
+        its features.
     """
 
     model: Any
@@ -41,12 +42,16 @@ class ModelFeatures(Representation):
         """Raise :class:`ParameterError` if there is neither a folder nor a fitted model."""
         if not isinstance(self.model, (str, Path)) and not hasattr(_stored(self.model), "answers"):
             where = f"{name or 'ModelFeatures'}.model"
-            raise ParameterError(f"`{where}` must be the folder of a model, or a fitted estimator; got {self.model!r}.")
+            raise ParameterError(
+                f"`{where}` must be the folder of a model, or a fitted estimator; got {self.model!r}."
+            )
 
     def fit(self, samples: Samples) -> BackboneEncoder:
         """Return the model's features; nothing is learned."""
         if isinstance(self.model, (str, Path)):
-            raise ParameterError("`model` must be a fitted estimator here: MultiTaskEstimator.load(folder).")
+            raise ParameterError(
+                "`model` must be a fitted estimator here: MultiTaskEstimator.load(folder)."
+            )
         self.check()
         return BackboneEncoder(self.model)
 
@@ -59,23 +64,37 @@ class BackboneEncoder(Encoder):
     Parameters
     ----------
     model : MultiTaskEstimator
-        Fitted. Of a model with weights of several epochs the joint set is asked; where tasks have backbones of their
-        own, their features are joined.
+        Fitted. Of a model with weights of several epochs the joint set is asked; where tasks have
+        backbones of their own, their features are joined.
     """
 
     def __init__(self, model: Any) -> None:
         self.model = _stored(model)
         if len(self.model.data) > 1:
-            raise ParameterError("`model` must be of one data set to give features; it was fitted on several.")
-        networks = {tuple(network.names): network for network in reversed(self.model.answers.network_list)}
-        self._networks = list(reversed(networks.values()))  # of each group of tasks the first network, the joint one
+            raise ParameterError(
+                "`model` must be of one data set to give features; it was fitted on several."
+            )
+        networks = {
+            tuple(network.names): network for network in reversed(self.model.answers.network_list)
+        }
+        self._networks = list(
+            reversed(networks.values())
+        )  # of each group of tasks the first network, the joint one
 
     @property
     def n_parameters(self) -> int:
         """How many the model has, without those of its heads, which are not asked."""
-        heads = [parameter.numel() for network in self._networks for parameter in network.heads.parameters()]
-        every = [parameter.numel() for network in self._networks for parameter in network.parameters()]
-        return sum(every) - sum(heads) + (self.model.encoder.n_parameters if self.model.encoder else 0)
+        heads = [
+            parameter.numel()
+            for network in self._networks
+            for parameter in network.heads.parameters()
+        ]
+        every = [
+            parameter.numel() for network in self._networks for parameter in network.parameters()
+        ]
+        return (
+            sum(every) - sum(heads) + (self.model.encoder.n_parameters if self.model.encoder else 0)
+        )
 
     def transform(self, samples: Samples) -> np.ndarray:
         """Return the features, float32 (n_samples, n_features)."""
@@ -113,15 +132,16 @@ def _stored(model: Any) -> Any:
 class Transformed(Representation):
     """Vectors of a transformer of the user's, as scikit-learn's are: ``fit(X)`` and ``transform(X)``.
 
-    It is not stored: keep the fitted one, ``estimator.representation_.transformer``, and give it to ``load``.
+    It is not stored: keep the fitted one, ``estimator.representation_.transformer``, and give it to
+    ``load``.
 
     Parameters
     ----------
     transformer : object
         It is copied, and the copy fitted.
     flat : bool, default=False
-        Whether it reads tables: X is (n_samples, n_channels * n_timepoints) then, else (n_samples, n_channels,
-        n_timepoints).
+        Whether it reads tables: X is (n_samples, n_channels * n_timepoints) then, else (n_samples,
+        n_channels, n_timepoints).
     """
 
     transformer: Any
@@ -131,7 +151,9 @@ class Transformed(Representation):
         """Fit a copy of the transformer to training series."""
         missing = [name for name in ("fit", "transform") if not hasattr(self.transformer, name)]
         if missing:
-            raise ParameterError(f"`transformer` must have `fit` and `transform`; got {self.transformer!r}.")
+            raise ParameterError(
+                f"`transformer` must have `fit` and `transform`; got {self.transformer!r}."
+            )
         own = copy.deepcopy(self.transformer)
         encoder = TransformedEncoder(own, self.flat, samples[:N_PROBE], samples.n_timepoints)
         encoder.transformer.fit(encoder.table(samples))
@@ -160,7 +182,9 @@ class TransformedEncoder(Encoder):
         """Return what the transformer makes of the raw series, float32 (n_samples, n_features)."""
         vectors = np.asarray(self.transformer.transform(self.table(samples)), dtype=np.float32)
         if vectors.ndim != 2 or len(vectors) != len(samples):
-            raise DataError(f"`transformer` must give {len(samples)} vectors; got an array of shape {vectors.shape}.")
+            raise DataError(
+                f"`transformer` must give {len(samples)} vectors; got an array of shape {vectors.shape}."
+            )
         return vectors
 
     def table(self, samples: Samples) -> np.ndarray:

@@ -64,7 +64,9 @@ class Scales:
     def __call__(self, vectors: np.ndarray) -> np.ndarray:
         """Return standardised vectors; a missing entry is 0, the mean."""
         if vectors.shape[1] != len(self.center):
-            raise DataError(f"`vectors` must have {len(self.center)} entries, as in training; got {vectors.shape[1]}.")
+            raise DataError(
+                f"`vectors` must have {len(self.center)} entries, as in training; got {vectors.shape[1]}."
+            )
         return np.nan_to_num((vectors - self.center) / self.scale, nan=0.0)
 
     def unscaled(self, line: Line) -> Line:
@@ -91,7 +93,8 @@ def check_solvable(targets: Iterable[Target], heads: str = "linear heads") -> No
     odd = [
         f"{target.task.name!r} ({target.task.kind}{', quantiles' if isinstance(target, kinds) else ''})"
         for target in targets
-        if not isinstance(target, kinds) or (isinstance(target, RegressionTarget) and target.n_outputs > 1)
+        if not isinstance(target, kinds)
+        or (isinstance(target, RegressionTarget) and target.n_outputs > 1)
     ]
     if odd:
         raise ParameterError(
@@ -100,7 +103,9 @@ def check_solvable(targets: Iterable[Target], heads: str = "linear heads") -> No
         )
 
 
-def lines(vectors: np.ndarray, codes: np.ndarray, target: Target, strengths: Sequence[float]) -> Iterator[Line]:
+def lines(
+    vectors: np.ndarray, codes: np.ndarray, target: Target, strengths: Sequence[float]
+) -> Iterator[Line]:
     """Yield the head for each strength, as many as there are; strong ones first are faster.
 
     Parameters
@@ -116,8 +121,8 @@ def lines(vectors: np.ndarray, codes: np.ndarray, target: Target, strengths: Seq
 
     Notes
     -----
-    An L2 penalty does not change when the vectors are rotated, so all heads are fitted on at most min(n, n_features)
-    principal components.
+    An L2 penalty does not change when the vectors are rotated, so all heads are fitted on at most
+    min(n, n_features) principal components.
     """
     center = vectors.mean(axis=0)
     scores, back = _components(vectors - center)
@@ -154,11 +159,18 @@ def _logistic(
     row_weights = target.class_weights.numpy().astype(np.float64)[codes]
     model = LogisticRegression(warm_start=True, max_iter=500)
     for strength in strengths:
-        weights, bias = np.zeros((scores.shape[1], target.n_outputs)), np.full(target.n_outputs, -np.inf)
+        weights, bias = (
+            np.zeros((scores.shape[1], target.n_outputs)),
+            np.full(target.n_outputs, -np.inf),
+        )
         bias[present] = 0.0
         if len(present) > 1 and scores.shape[1]:
-            with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):  # a weak penalty stops early
-                model.set_params(C=1 / (strength * len(codes))).fit(scores, codes, sample_weight=row_weights)
+            with warnings.catch_warnings(
+                action="ignore", category=ConvergenceWarning
+            ):  # a weak penalty stops early
+                model.set_params(C=1 / (strength * len(codes))).fit(
+                    scores, codes, sample_weight=row_weights
+                )
             rows = present[1:] if len(present) == 2 else present
             weights[:, rows], bias[rows] = model.coef_.T, model.intercept_
         yield weights, bias

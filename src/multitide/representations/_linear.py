@@ -20,9 +20,10 @@ SHARE = 0.2  # of the labelled rows chooses where no validation rows are given
 class LinearHeads:
     """A linear head a task on vectors: ridge for numbers, logistic regression for classes.
 
-    Vectors are standardised by the training rows; entries that are missing become the mean. Each head learns from its
-    task's labelled rows, and its L2 penalty has the strength whose loss on validation rows is least. A head minimises
-    the squared error or the (class-weighted) cross-entropy; the task's own loss chooses the strength.
+    Vectors are standardised by the training rows; entries that are missing become the mean. Each
+    head learns from its task's labelled rows, and its L2 penalty has the strength whose loss on
+    validation rows is least. A head minimises the squared error or the (class-weighted)
+    cross-entropy; the task's own loss chooses the strength.
 
     Parameters
     ----------
@@ -53,7 +54,11 @@ class LinearHeads:
         self.tasks, self.strengths, self.random_state = tasks, strengths, random_state
 
     def fit(
-        self, vectors: np.ndarray, y: pd.DataFrame, *, validation: tuple[np.ndarray, pd.DataFrame] | None = None
+        self,
+        vectors: np.ndarray,
+        y: pd.DataFrame,
+        *,
+        validation: tuple[np.ndarray, pd.DataFrame] | None = None,
     ) -> Self:
         """Learn every task from the rows that have its label.
 
@@ -64,8 +69,9 @@ class LinearHeads:
         y : DataFrame, n_samples rows
             One column a task.
         validation : (vectors, y), optional
-            Chooses the strengths. Else a random fifth of each task's labelled rows does, and the head learns again
-            from all of them; give validation rows where rows resemble each other, as windows do.
+            Chooses the strengths. Else a random fifth of each task's labelled rows does, and the
+            head learns again from all of them; give validation rows where rows resemble each other,
+            as windows do.
 
         Raises
         ------
@@ -92,7 +98,9 @@ class LinearHeads:
             held_out = None if given is None else (given[0], given[1][columns])
             if held_out is not None and not len(_labelled(target, held_out[1])[1]):
                 raise DataError(f"Task {name!r} must have labels for validation; got none.")
-            chosen[name] = choose_line(target, scaled, y[columns], held_out, self.strengths, self.random_state)
+            chosen[name] = choose_line(
+                target, scaled, y[columns], held_out, self.strengths, self.random_state
+            )
         self.strengths_ = {name: strength for name, (strength, _) in chosen.items()}
         self._lines = {name: line for name, (_, line) in chosen.items()}
         return self
@@ -100,18 +108,27 @@ class LinearHeads:
     def predict(self, vectors: np.ndarray) -> pd.DataFrame:
         """Answer every task for every vector: one column a task, in the user's own values."""
         decoded = self.decode(vectors)
-        return pd.concat([self.targets_[name].to_frame(values) for name, values in decoded.items()], axis=1)
+        return pd.concat(
+            [self.targets_[name].to_frame(values) for name, values in decoded.items()], axis=1
+        )
 
     def predict_proba(self, vectors: np.ndarray) -> dict[str, pd.DataFrame]:
         """Return the class probabilities of every classification task, one DataFrame (n_samples, n_classes) a task."""
-        found = {name: self.targets_[name].probabilities(values) for name, values in self.decode(vectors).items()}
+        found = {
+            name: self.targets_[name].probabilities(values)
+            for name, values in self.decode(vectors).items()
+        }
         return {name: frame for name, frame in found.items() if frame is not None}
 
     def evaluate(self, vectors: np.ndarray, y: pd.DataFrame) -> pd.DataFrame:
         """Measure every task on its labelled rows: the table of :meth:`multitide.MultiTaskEstimator.evaluate`."""
         y = _checked(vectors, y)[1]
-        if missing := [column for task in self.tasks_ for column in task.columns if column not in y]:
-            raise DataError(f"`y` must have a column for every task; {missing} are missing from {list(y)}.")
+        if missing := [
+            column for task in self.tasks_ for column in task.columns if column not in y
+        ]:
+            raise DataError(
+                f"`y` must have a column for every task; {missing} are missing from {list(y)}."
+            )
         decoded = self.decode(vectors)
         tables = []
         for task in self.tasks_:
@@ -125,7 +142,9 @@ class LinearHeads:
         if not hasattr(self, "_lines"):
             raise ParameterError("`fit` must be called before heads can answer.")
         scaled = self._scales(_checked(vectors)[0])
-        return {name: line.decode(scaled, self.targets_[name]) for name, line in self._lines.items()}
+        return {
+            name: line.decode(scaled, self.targets_[name]) for name, line in self._lines.items()
+        }
 
 
 def choose_line(
@@ -147,18 +166,24 @@ def choose_line(
     labels : DataFrame, n rows
         The task's columns.
     validation : (vectors, labels) or None
-        None, or no label among them: a random fifth of the labelled rows chooses, and the head learns from all.
+        None, or no label among them: a random fifth of the labelled rows chooses, and the head
+        learns from all.
     strengths, random_state
         As in :class:`LinearHeads`.
     """
     codes, rows = _labelled(target, labels)
-    valid = np.array([], dtype=np.int64) if validation is None else _labelled(target, validation[1])[1]
+    valid = (
+        np.array([], dtype=np.int64) if validation is None else _labelled(target, validation[1])[1]
+    )
     if validation is not None and len(valid):
         learning, choosing = rows, (validation[0][valid], validation[1].iloc[valid])
     else:
         order = np.random.default_rng(random_state).permutation(rows)
         n_choosing = max(1, round(SHARE * len(order)))
-        learning, choosing = order[n_choosing:], (vectors[order[:n_choosing]], labels.iloc[order[:n_choosing]])
+        learning, choosing = (
+            order[n_choosing:],
+            (vectors[order[:n_choosing]], labels.iloc[order[:n_choosing]]),
+        )
     strengths = sorted(strengths, reverse=True)
     if len(strengths) == 1:
         return strengths[0], next(lines(vectors[rows], codes[rows], target, strengths))
@@ -185,7 +210,11 @@ def _checked(vectors: Any, y: Any = None) -> tuple[np.ndarray, pd.DataFrame]:
             f"`vectors` must be finite or NaN, of shape (n_samples, n_features); got shape {vectors.shape}"
             + (", with infinite values." if np.isinf(vectors).any() else ".")
         )
-    labels = pd.DataFrame(y, index=None if y is not None else range(len(vectors))).reset_index(drop=True)
+    labels = pd.DataFrame(y, index=None if y is not None else range(len(vectors))).reset_index(
+        drop=True
+    )
     if len(labels) != len(vectors):
-        raise DataError(f"`y` must have one row a vector; got {len(labels)} rows for {len(vectors)} vectors.")
+        raise DataError(
+            f"`y` must have one row a vector; got {len(labels)} rows for {len(vectors)} vectors."
+        )
     return vectors, labels

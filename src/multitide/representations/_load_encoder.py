@@ -29,13 +29,23 @@ def load_encoder(path: str | Path) -> SeriesEncoder:
             record = json.loads((file.metadata() or {}).get(KEY, "null"))
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, ValueError) as error:
-        raise StoreError(f"`path` must be a stored representation; {str(path)!r} cannot be read ({error}).") from error
-    if not isinstance(record, dict) or record.get("schema_version") != SCHEMA or record.get("name") not in STORED:
-        raise StoreError(f"{str(path)!r} must hold a representation that this multitide knows; it does not.")
+        raise StoreError(
+            f"`path` must be a stored representation; {str(path)!r} cannot be read ({error})."
+        ) from error
+    if (
+        not isinstance(record, dict)
+        or record.get("schema_version") != SCHEMA
+        or record.get("name") not in STORED
+    ):
+        raise StoreError(
+            f"{str(path)!r} must hold a representation that this multitide knows; it does not."
+        )
     try:
         return _restore(record, arrays)
     except (KeyError, TypeError, RuntimeError, MultitideError) as error:
-        raise StoreError(f"{str(path)!r} must hold a whole representation; it does not ({error}).") from error
+        raise StoreError(
+            f"{str(path)!r} must hold a whole representation; it does not ({error})."
+        ) from error
 
 
 def _restore(record: dict[str, Any], arrays: dict[str, np.ndarray]) -> SeriesEncoder:
@@ -43,9 +53,19 @@ def _restore(record: dict[str, Any], arrays: dict[str, np.ndarray]) -> SeriesEnc
     spec: Any = make(**record["parameters"])
     spec.check()
     categories = {channel: tuple(values) for channel, values in record["categories"].items()}
-    layer = Inputs(impute=spec.impute, scale=spec.scale).build(tuple(record["channels"]), categories)
-    layer.load_state_dict(
-        {n.removeprefix(LAYER): torch.from_numpy(a) for n, a in arrays.items() if n.startswith(LAYER)}
+    layer = Inputs(impute=spec.impute, scale=spec.scale).build(
+        tuple(record["channels"]), categories
     )
-    learned = {name.removeprefix(LEARNED): array for name, array in arrays.items() if name.startswith(LEARNED)}
+    layer.load_state_dict(
+        {
+            n.removeprefix(LAYER): torch.from_numpy(a)
+            for n, a in arrays.items()
+            if n.startswith(LAYER)
+        }
+    )
+    learned = {
+        name.removeprefix(LEARNED): array
+        for name, array in arrays.items()
+        if name.startswith(LEARNED)
+    }
     return kind.restore(spec, layer.eval(), categories, learned)

@@ -21,15 +21,22 @@ from multitide.representations._representation import SeriesEncoder, complete_se
 
 KERNEL = 9  # steps of a kernel, undilated
 MAX_FIT_SAMPLES = 4096  # each bias is a quantile of one series; more of them change nothing
-NAMES = ("n_channels_per_kernel", "channel_indices", "dilations", "n_features_per_dilation", "biases")
+NAMES = (
+    "n_channels_per_kernel",
+    "channel_indices",
+    "dilations",
+    "n_features_per_dilation",
+    "biases",
+)
 
 
 @dataclass
 class MiniRocket(Representation):
     """MiniRocket (Dempster et al. 2021): thousands of features in one pass, without training; a strong baseline.
 
-    Needs the extra ``representations``. Each feature is the share of time that a convolution of the series, with one
-    of 84 fixed kernels at some dilation over some channels, is above a bias drawn from the training series.
+    Needs the extra ``representations``. Each feature is the share of time that a convolution of the
+    series, with one of 84 fixed kernels at some dilation over some channels, is above a bias drawn
+    from the training series.
 
     Parameters
     ----------
@@ -38,22 +45,23 @@ class MiniRocket(Representation):
     max_dilations : int, default=32
         Most dilations a kernel.
     length : int, optional
-        Steps that the longest kernel spans; the shortest training series when not given. A sample that is shorter is
-        filled up with its last values.
+        Steps that the longest kernel spans; the shortest training series when not given. A sample
+        that is shorter is filled up with its last values.
     impute, scale
-        As in :class:`multitide.encodings._inputs.Inputs`: convolutions sum over channels, so channels need one scale.
+        As in :class:`multitide.encodings._inputs.Inputs`: convolutions sum over channels, so
+        channels need one scale.
     random_state : int, default=0
         Of the channels and biases.
 
     Notes
     -----
-    (n_samples, n_channels, time) -> (n_samples, n_features). The paper reads one length. Here series of any length
-    are read as they are: a feature is a mean over time.
+    (n_samples, n_channels, time) -> (n_samples, n_features). The paper reads one length. Here
+    series of any length are read as they are: a feature is a mean over time.
 
     References
     ----------
-    .. [1] Dempster, Schmidt and Webb, "MiniRocket: a very fast (almost) deterministic transform for time series
-       classification", KDD 2021. https://arxiv.org/abs/2012.08791
+    .. [1] Dempster, Schmidt and Webb, "MiniRocket: a very fast (almost) deterministic transform for
+       time series classification", KDD 2021. https://arxiv.org/abs/2012.08791
     """
 
     n_features: Annotated[int, Field(ge=84)] = 10_000
@@ -82,12 +90,20 @@ class MiniRocket(Representation):
             )
         layer = fit_layer(samples, self.impute, self.scale)
         length = self.length or max(KERNEL, int(samples.lengths.min()))
-        chosen = np.linspace(0, len(samples) - 1, min(len(samples), MAX_FIT_SAMPLES)).astype(np.int64)
-        cut = [at_least(x, length)[:, :, -length:] for _, x in complete_series(samples[chosen], layer)]
-        model = minirocket.MiniRocket(self.n_features, self.max_dilations, random_state=self.random_state)
+        chosen = np.linspace(0, len(samples) - 1, min(len(samples), MAX_FIT_SAMPLES)).astype(
+            np.int64
+        )
+        cut = [
+            at_least(x, length)[:, :, -length:] for _, x in complete_series(samples[chosen], layer)
+        ]
+        model = minirocket.MiniRocket(
+            self.n_features, self.max_dilations, random_state=self.random_state
+        )
         with undisturbed():
             model.fit(np.concatenate(cut))
-        return MiniRocketEncoder(self, layer, samples.categories, dict(zip(NAMES, model.parameters, strict=True)))
+        return MiniRocketEncoder(
+            self, layer, samples.categories, dict(zip(NAMES, model.parameters, strict=True))
+        )
 
 
 class MiniRocketEncoder(SeriesEncoder):
@@ -98,11 +114,16 @@ class MiniRocketEncoder(SeriesEncoder):
     spec, layer, categories
         See :class:`SeriesEncoder`.
     learned : mapping of str to ndarray
-        Dilations with the number of features of each, the channels of each kernel, and a bias a feature.
+        Dilations with the number of features of each, the channels of each kernel, and a bias a
+        feature.
     """
 
     def __init__(
-        self, spec: MiniRocket, layer: InputLayer, categories: Mapping[str, Any], learned: Mapping[str, np.ndarray]
+        self,
+        spec: MiniRocket,
+        layer: InputLayer,
+        categories: Mapping[str, Any],
+        learned: Mapping[str, np.ndarray],
     ) -> None:
         super().__init__(spec, layer, categories)
         self._learned = {name: np.ascontiguousarray(learned[name]) for name in NAMES}
@@ -122,7 +143,9 @@ class MiniRocketEncoder(SeriesEncoder):
         with undisturbed():
             model = import_minirocket().MiniRocket(n_jobs=1)
             model.parameters, model._n_jobs = tuple(self._learned.values()), 1
-            return model._transform(at_least(x, self.n_spanned))  # aeon's `transform` refuses what it has not fitted
+            return model._transform(
+                at_least(x, self.n_spanned)
+            )  # aeon's `transform` refuses what it has not fitted
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return channels, dilations and biases."""
@@ -130,7 +153,11 @@ class MiniRocketEncoder(SeriesEncoder):
 
     @classmethod
     def restore(
-        cls, spec: Any, layer: InputLayer, categories: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+        cls,
+        spec: Any,
+        layer: InputLayer,
+        categories: Mapping[str, Any],
+        arrays: Mapping[str, np.ndarray],
     ) -> MiniRocketEncoder:
         """Rebuild the encoder from its arrays."""
         return cls(spec, layer, categories, arrays)
@@ -139,7 +166,11 @@ class MiniRocketEncoder(SeriesEncoder):
 def at_least(x: np.ndarray, length: int) -> np.ndarray:
     """Return series of at least so many steps, shorter ones filled up with their last values."""
     missing = length - x.shape[2]
-    return np.pad(x, ((0, 0), (0, 0), (0, missing)), mode="edge") if missing > 0 else np.ascontiguousarray(x)
+    return (
+        np.pad(x, ((0, 0), (0, 0), (0, missing)), mode="edge")
+        if missing > 0
+        else np.ascontiguousarray(x)
+    )
 
 
 def import_minirocket() -> ModuleType:

@@ -22,8 +22,17 @@ def save_probe(encoder: TransformedEncoder, path: Path) -> None:
     """Write some raw training series, their vectors, and what else is needed but the transformer itself."""
     probe = encoder.probe
     kind = type(encoder.transformer).__name__
-    record = {"transformer": kind, "flat": encoder.flat, "channels": list(probe.channels), "n_steps": encoder.n_steps}
-    arrays = {"lengths": probe.lengths, "series": probe.gather(slice(None)), "vectors": encoder.transform(probe)}
+    record = {
+        "transformer": kind,
+        "flat": encoder.flat,
+        "channels": list(probe.channels),
+        "n_steps": encoder.n_steps,
+    }
+    arrays = {
+        "lengths": probe.lengths,
+        "series": probe.gather(slice(None)),
+        "vectors": encoder.transform(probe),
+    }
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     safetensors.numpy.save_file(arrays, path, metadata={KEY: json.dumps(record)})
 
@@ -48,9 +57,13 @@ def encoder_of(transformer: Any, path: Path) -> TransformedEncoder:
     try:
         with safe_open(str(path), framework="numpy") as file:
             record = json.loads(file.metadata()[KEY])
-            lengths, series, expected = (file.get_tensor(name) for name in ("lengths", "series", "vectors"))
+            lengths, series, expected = (
+                file.get_tensor(name) for name in ("lengths", "series", "vectors")
+            )
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{str(path)!r} must hold a whole probe; it cannot be read ({error}).") from error
+        raise StoreError(
+            f"{str(path)!r} must hold a whole probe; it cannot be read ({error})."
+        ) from error
     if transformer is None:
         raise ParameterError(
             f"`representation` must be given: this model reads vectors of a {record['transformer']} of your own, which "

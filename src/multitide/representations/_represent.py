@@ -19,20 +19,29 @@ def represent(samples: Samples, encoder: Encoder | np.ndarray) -> Samples:
     samples : Samples
         Raw series.
     encoder : Encoder or ndarray of shape (n_samples, n_features)
-        A fitted representation, ``MiniRocket().fit(samples[split.train])``, or vectors that come from elsewhere.
+        A fitted representation, ``MiniRocket().fit(samples[split.train])``, or vectors that come
+        from elsewhere.
 
     Returns
     -------
     Samples
-        One step each, with channels "f0", "f1", ...; `values` is the array of vectors, float32 (n_samples, n_features).
+        One step each, with channels "f0", "f1", ...; `values` is the array of vectors, float32
+        (n_samples, n_features).
 
     Raises
     ------
     DataError
         If there is not one vector a sample, or a vector has infinite entries.
     """
-    vectors = np.asarray(encoder.transform(samples) if isinstance(encoder, Encoder) else encoder, dtype=np.float32)
-    if vectors.ndim != 2 or len(vectors) != len(samples) or not vectors.shape[1] or np.isinf(vectors).any():
+    vectors = np.asarray(
+        encoder.transform(samples) if isinstance(encoder, Encoder) else encoder, dtype=np.float32
+    )
+    if (
+        vectors.ndim != 2
+        or len(vectors) != len(samples)
+        or not vectors.shape[1]
+        or np.isinf(vectors).any()
+    ):
         raise DataError(
             f"`encoder` must give {len(samples)} vectors of finite numbers; got shape {vectors.shape}"
             + (", with infinite values." if np.isinf(vectors).any() else ".")

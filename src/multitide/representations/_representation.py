@@ -33,7 +33,9 @@ class SeriesEncoder(Encoder):
         For a channel of categories, its categories.
     """
 
-    def __init__(self, spec: Representation, layer: InputLayer, categories: Mapping[str, Any]) -> None:
+    def __init__(
+        self, spec: Representation, layer: InputLayer, categories: Mapping[str, Any]
+    ) -> None:
         self.spec, self.layer, self.categories = spec, layer, dict(categories)
 
     @property
@@ -57,7 +59,11 @@ class SeriesEncoder(Encoder):
     @classmethod
     @abstractmethod
     def restore(
-        cls, spec: Any, layer: InputLayer, categories: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+        cls,
+        spec: Any,
+        layer: InputLayer,
+        categories: Mapping[str, Any],
+        arrays: Mapping[str, np.ndarray],
     ) -> SeriesEncoder:
         """Rebuild an encoder from what `arrays` gave."""
 

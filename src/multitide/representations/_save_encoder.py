@@ -31,7 +31,8 @@ def save_encoder(encoder: Encoder, path: str | Path) -> Path:
     Raises
     ------
     ParameterError
-        If it is of a kind that is not stored: the features of a model (save the model), a transformer of the user's.
+        If it is of a kind that is not stored: the features of a model (save the model), a
+        transformer of the user's.
     StoreError
         If `path` exists, or cannot be written.
     """
@@ -42,19 +43,27 @@ def save_encoder(encoder: Encoder, path: str | Path) -> Path:
             f"`encoder` must be one of {', '.join(STORED)} to be stored; got {type(encoder).__name__}."
         )
     if path.exists():
-        raise StoreError(f"`path` must not exist yet; {str(path)!r} does. Choose another name or move it away.")
-    arrays = {LEARNED + name: np.ascontiguousarray(array) for name, array in encoder.arrays().items()}
-    arrays |= {LAYER + name: tensor.numpy().copy() for name, tensor in encoder.layer.state_dict().items()}
+        raise StoreError(
+            f"`path` must not exist yet; {str(path)!r} does. Choose another name or move it away."
+        )
+    arrays = {
+        LEARNED + name: np.ascontiguousarray(array) for name, array in encoder.arrays().items()
+    }
+    arrays |= {
+        LAYER + name: tensor.numpy().copy() for name, tensor in encoder.layer.state_dict().items()
+    }
     draft = path.with_name(f".{path.name}.draft")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        safetensors.numpy.save_file(arrays, draft, metadata={KEY: json.dumps(_record(encoder, names[0]))})
+        safetensors.numpy.save_file(
+            arrays, draft, metadata={KEY: json.dumps(_record(encoder, names[0]))}
+        )
         os.replace(draft, path)
     except OSError as error:
-        raise StoreError(f"`path` must be a place that can be written; got {str(path)!r} ({error}).") from error
+        raise StoreError(
+            f"`path` must be a place that can be written; got {str(path)!r} ({error})."
+        ) from error
     return path
-
-
 
 
 def _record(encoder: SeriesEncoder, name: str) -> dict[str, Any]:
@@ -66,5 +75,3 @@ def _record(encoder: SeriesEncoder, name: str) -> dict[str, Any]:
         "channels": list(encoder.channels),
         "categories": {channel: list(values) for channel, values in encoder.categories.items()},
     }
-
-

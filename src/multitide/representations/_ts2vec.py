@@ -26,9 +26,10 @@ PositiveInt = Annotated[int, Field(ge=1)]
 class TS2Vec(Representation):
     """TS2Vec (Yue et al. 2022): dilated convolutions, trained without labels by contrasting crops of series.
 
-    Two overlapping crops of a series are encoded with random steps hidden. At each step of the overlap, and at each
-    coarser time scale, the two codes shall resemble each other more than those of other series (instance-wise) and of
-    other steps (temporal). A series' vector is the maximum of its steps' codes.
+    Two overlapping crops of a series are encoded with random steps hidden. At each step of the
+    overlap, and at each coarser time scale, the two codes shall resemble each other more than those
+    of other series (instance-wise) and of other steps (temporal). A series' vector is the maximum
+    of its steps' codes.
 
     Parameters
     ----------
@@ -51,9 +52,9 @@ class TS2Vec(Representation):
 
     Notes
     -----
-    (n_samples, n_channels, time) -> (n_samples, n_features), for any length. Unlike the authors' code, the weights are
-    not averaged over training, steps that nobody measured are imputed instead of hidden, and a batch of series of
-    unequal length is cut to its shortest.
+    (n_samples, n_channels, time) -> (n_samples, n_features), for any length. Unlike the authors'
+    code, the weights are not averaged over training, steps that nobody measured are imputed instead
+    of hidden, and a batch of series of unequal length is cut to its shortest.
 
     References
     ----------
@@ -83,11 +84,15 @@ class TS2Vec(Representation):
         self.check()
         samples = samples[samples.lengths >= 2]
         if len(samples) < 2:
-            raise DataError(f"`X` must have at least two series of two time steps for TS2Vec; got {len(samples)}.")
+            raise DataError(
+                f"`X` must have at least two series of two time steps for TS2Vec; got {len(samples)}."
+            )
         layer = fit_layer(samples, self.impute, self.scale)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.random_state)
-            network = DilatedEncoder(layer.n_channels, self.hidden_size, self.n_features, self.depth)
+            network = DilatedEncoder(
+                layer.n_channels, self.hidden_size, self.n_features, self.depth
+            )
             self._train(network.train(), layer, samples)
         return TS2VecEncoder(self, layer, samples.categories, network.eval())
 
@@ -96,9 +101,13 @@ class TS2Vec(Representation):
         optimizer = torch.optim.AdamW(network.parameters(), lr=self.lr)
         for _ in range(self.n_steps):
             rows = generator.choice(len(samples), min(self.batch_size, len(samples)), replace=False)
-            first, second, overlap = two_crops(self._batch(layer, samples[rows], generator), generator)
+            first, second, overlap = two_crops(
+                self._batch(layer, samples[rows], generator), generator
+            )
             optimizer.zero_grad()
-            hierarchical_loss(network(first)[:, :, -overlap:], network(second)[:, :, :overlap]).backward()
+            hierarchical_loss(
+                network(first)[:, :, -overlap:], network(second)[:, :, :overlap]
+            ).backward()
             optimizer.step()
 
     @torch.no_grad()
@@ -146,7 +155,9 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.first = nn.Conv1d(n_inputs, n_outputs, 3, padding=dilation, dilation=dilation)
         self.second = nn.Conv1d(n_outputs, n_outputs, 3, padding=dilation, dilation=dilation)
-        self.shortcut = nn.Conv1d(n_inputs, n_outputs, 1) if n_inputs != n_outputs else nn.Identity()
+        self.shortcut = (
+            nn.Conv1d(n_inputs, n_outputs, 1) if n_inputs != n_outputs else nn.Identity()
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (batch, n_outputs, time)."""
@@ -161,9 +172,16 @@ def two_crops(x: Tensor, generator: np.random.Generator) -> tuple[Tensor, Tensor
     n_steps = x.shape[2]
     overlap = int(generator.integers(2, n_steps + 1))
     left = int(generator.integers(n_steps - overlap + 1))
-    start, end = int(generator.integers(left + 1)), int(generator.integers(left + overlap, n_steps + 1))
+    start, end = (
+        int(generator.integers(left + 1)),
+        int(generator.integers(left + overlap, n_steps + 1)),
+    )
     moved = generator.integers(n_steps - (end - start) + 1, size=len(x))
-    return take(x, moved, left + overlap - start), take(x, moved + left - start, end - left), overlap
+    return (
+        take(x, moved, left + overlap - start),
+        take(x, moved + left - start, end - left),
+        overlap,
+    )
 
 
 def take(x: Tensor, starts: np.ndarray, length: int) -> Tensor:
@@ -219,7 +237,13 @@ class TS2VecEncoder(SeriesEncoder):
         In eval mode.
     """
 
-    def __init__(self, spec: TS2Vec, layer: InputLayer, categories: Mapping[str, Any], network: DilatedEncoder) -> None:
+    def __init__(
+        self,
+        spec: TS2Vec,
+        layer: InputLayer,
+        categories: Mapping[str, Any],
+        network: DilatedEncoder,
+    ) -> None:
         super().__init__(spec, layer, categories)
         self._network = network
         self._n_features = spec.n_features
@@ -246,7 +270,11 @@ class TS2VecEncoder(SeriesEncoder):
 
     @classmethod
     def restore(
-        cls, spec: Any, layer: InputLayer, categories: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+        cls,
+        spec: Any,
+        layer: InputLayer,
+        categories: Mapping[str, Any],
+        arrays: Mapping[str, np.ndarray],
     ) -> TS2VecEncoder:
         """Rebuild the encoder from its weights."""
         network = DilatedEncoder(layer.n_channels, spec.hidden_size, spec.n_features, spec.depth)

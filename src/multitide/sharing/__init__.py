@@ -14,4 +14,13 @@ SHARINGS: dict[str, type[Sharing]] = {
     "cross_stitch": CrossStitch,
 }
 
-__all__ = ["SHARINGS", "CrossStitch", "Hard", "NoSharing", "Sharing", "SharingModule", "Soft", "SoftHard"]
+__all__ = [
+    "SHARINGS",
+    "CrossStitch",
+    "Hard",
+    "NoSharing",
+    "Sharing",
+    "SharingModule",
+    "Soft",
+    "SoftHard",
+]

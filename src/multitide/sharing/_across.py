@@ -35,7 +35,8 @@ class PerDomain(nn.Module):
     Attributes
     ----------
     current : int
-        Which data set the next series are of. A number and no tensor, so that no step waits for the device.
+        Which data set the next series are of. A number and no tensor, so that no step waits for the
+        device.
     """
 
     def __init__(self, modules: Iterable[nn.Module]) -> None:
@@ -127,13 +128,16 @@ class OneHot(nn.Module):
 class FiLM(nn.Module):
     """Scales and shifts each feature by a data set's own numbers (Perez et al. 2018); at the start it changes nothing.
 
-    In the paper a network computes the numbers from what conditions; from the identity of a data set, one-hot, that is
-    a table with a row a data set, which each holds for itself here.
+    In the paper a network computes the numbers from what conditions; from the identity of a data
+    set, one-hot, that is a table with a row a data set, which each holds for itself here.
     """
 
     def __init__(self, n_features: int) -> None:
         super().__init__()
-        self.scale, self.shift = nn.Parameter(torch.ones(n_features)), nn.Parameter(torch.zeros(n_features))
+        self.scale, self.shift = (
+            nn.Parameter(torch.ones(n_features)),
+            nn.Parameter(torch.zeros(n_features)),
+        )
 
     def forward(self, features: Tensor) -> Tensor:
         """Return modulated features, (batch, n_features)."""
@@ -143,8 +147,8 @@ class FiLM(nn.Module):
 def common_inputs(layers: Sequence[InputLayer], width: int | None) -> tuple[nn.Module, int]:
     """Return the input layers of all data sets as one module, and how many channels it gives.
 
-    Data sets whose encoded channels have the same names are read alike; else each is projected, to `width` channels or
-    to as many as the widest has. A `width` that is given always projects.
+    Data sets whose encoded channels have the same names are read alike; else each is projected, to
+    `width` channels or to as many as the widest has. A `width` that is given always projects.
     """
     if len(layers) == 1:
         return layers[0], layers[0].n_channels
@@ -164,7 +168,9 @@ def common_static(layers: Sequence[StaticLayer | None]) -> tuple[nn.Module | Non
     return PerDomain(ProjectedStatic(layer, width) for layer in layers), width
 
 
-def conditioned(conditioning: Conditioning, n_domains: int, n_features: int) -> tuple[PerDomain | None, int]:
+def conditioned(
+    conditioning: Conditioning, n_domains: int, n_features: int
+) -> tuple[PerDomain | None, int]:
     """Return what tells the heads which data set they read, None where nothing does, and the features they get."""
     if n_domains == 1 or conditioning == "none":
         return None, n_features

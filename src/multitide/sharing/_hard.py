@@ -12,7 +12,13 @@ from torch import Tensor, nn
 from multitide.backbones._backbone import Backbone, BackboneModule, BlockBackbone
 from multitide.errors import ParameterError
 from multitide.sharing._across import Across, Conditioning
-from multitide.sharing._sharing import Sharing, SharingModule, build_blocks, parameters_of, run_blocks
+from multitide.sharing._sharing import (
+    Sharing,
+    SharingModule,
+    build_blocks,
+    parameters_of,
+    run_blocks,
+)
 
 
 @dataclass
@@ -24,27 +30,31 @@ class Hard(Sharing):
     head_units : int, optional
         See :class:`Sharing`.
     branch : int, default=0
-        So many of the backbone's last blocks (and the pooling behind them) each task has for itself.
+        So many of the backbone's last blocks (and the pooling behind them) each task has for
+        itself.
     conditioning : {"none", "one_hot", "film"}, default="none"
-        With several data sets, how the heads learn of which one a series is: not at all; by which one it is, joined to
-        the features; or by a scale and a shift of each feature that are the data set's own.
+        With several data sets, how the heads learn of which one a series is: not at all; by which
+        one it is, joined to the features; or by a scale and a shift of each feature that are the
+        data set's own.
     width : int, optional
-        With several data sets, the channels to which a convolution of one step brings each; None: as many as the
-        widest has, and no such convolution where all have the same channels.
+        With several data sets, the channels to which a convolution of one step brings each; None:
+        as many as the widest has, and no such convolution where all have the same channels.
 
     Notes
     -----
-    Several data sets have the body in common, but for batch norm: each has its own statistics and affine [2]_, as it
-    has its own input layer. A task that is on several data sets has one head. The scales and shifts of "film" [3]_ act
-    on the features that the heads read, not inside the body, where batch norm has such already.
+    Several data sets have the body in common, but for batch norm: each has its own statistics and
+    affine [2]_, as it has its own input layer. A task that is on several data sets has one head.
+    The scales and shifts of "film" [3]_ act on the features that the heads read, not inside the
+    body, where batch norm has such already.
 
     References
     ----------
-    .. [1] Caruana, "Multitask Learning", Machine Learning 28, 1997. https://doi.org/10.1023/A:1007379606734
-    .. [2] Chang, You, Seo, Kwak and Han, "Domain-specific batch normalization for unsupervised domain adaptation",
-       CVPR 2019. https://arxiv.org/abs/1906.03950
-    .. [3] Perez, Strub, de Vries, Dumoulin and Courville, "FiLM: visual reasoning with a general conditioning layer",
-       AAAI 2018. https://arxiv.org/abs/1709.07871
+    .. [1] Caruana, "Multitask Learning", Machine Learning 28, 1997.
+      https://doi.org/10.1023/A:1007379606734
+    .. [2] Chang, You, Seo, Kwak and Han, "Domain-specific batch normalization for unsupervised
+       domain adaptation", CVPR 2019. https://arxiv.org/abs/1906.03950
+    .. [3] Perez, Strub, de Vries, Dumoulin and Courville, "FiLM: visual reasoning with a general
+       conditioning layer", AAAI 2018. https://arxiv.org/abs/1709.07871
     """
 
     branch: Annotated[int, Field(ge=0)] = 0
@@ -63,7 +73,9 @@ class Hard(Sharing):
         """Where an aggregator can combine the tasks' gradients; branches have no features in common."""
         return ("parameters",) if self.branch else ("parameters", "features")
 
-    def build(self, backbone: Backbone, n_channels: int, n_timepoints: int, n_tasks: int) -> SharingModule:
+    def build(
+        self, backbone: Backbone, n_channels: int, n_timepoints: int, n_tasks: int
+    ) -> SharingModule:
         """Return a module with a single backbone, or with one that branches.
 
         Raises
@@ -111,7 +123,9 @@ class BranchedModule(SharingModule):
         super().__init__()
         blocks = backbone.block_list
         self.lower = nn.ModuleList(blocks[:-n_own])
-        self.upper = nn.ModuleList(nn.ModuleList(copy.deepcopy(blocks[-n_own:])) for _ in range(n_tasks))
+        self.upper = nn.ModuleList(
+            nn.ModuleList(copy.deepcopy(blocks[-n_own:])) for _ in range(n_tasks)
+        )
         self.n_features = backbone.n_features
         # Starting and pooling are those of the backbone, whose blocks would be registered twice.
         backbone.blocks = nn.ModuleDict()
@@ -137,7 +151,9 @@ class BranchedModule(SharingModule):
 
     def levels(self) -> list[list[nn.Module]]:
         """Return the shared blocks one by one, then the tasks' own ones of each height together."""
-        return [[block] for block in self.lower] + [list(level) for level in zip(*self.own_blocks, strict=True)]
+        return [[block] for block in self.lower] + [
+            list(level) for level in zip(*self.own_blocks, strict=True)
+        ]
 
 
 def check_cut(name: str, n_own: int, backbone: BlockBackbone) -> None:

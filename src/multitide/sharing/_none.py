@@ -14,8 +14,8 @@ from multitide.sharing._sharing import Sharing, SharingModule
 class NoSharing(Sharing):
     """A network a task, each trained apart on its own labelled rows, with its own schedule and its own best epoch.
 
-    It is what a user without multitide does, one fit a task with the same seed, and therefore the arm ``alone`` that
-    a study compares with.
+    It is what a user without multitide does, one fit a task with the same seed, and therefore the
+    arm ``alone`` that a study compares with.
 
     Parameters
     ----------
@@ -34,6 +34,8 @@ class NoSharing(Sharing):
         """Return every task by itself."""
         return [[name] for name in names]
 
-    def build(self, backbone: Backbone, n_channels: int, n_timepoints: int, n_tasks: int) -> SharingModule:
+    def build(
+        self, backbone: Backbone, n_channels: int, n_timepoints: int, n_tasks: int
+    ) -> SharingModule:
         """Return a module with a single backbone."""
         return HardModule(backbone.build(n_channels, n_timepoints), n_tasks)

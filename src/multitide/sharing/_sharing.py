@@ -87,11 +87,15 @@ class Sharing(Part, ABC):
         return [names]
 
     @abstractmethod
-    def build(self, backbone: Backbone, n_channels: int, n_timepoints: int, n_tasks: int) -> SharingModule:
+    def build(
+        self, backbone: Backbone, n_channels: int, n_timepoints: int, n_tasks: int
+    ) -> SharingModule:
         """Return a freshly initialised module for one group of `n_tasks` tasks."""
 
 
-def build_blocks(backbone: Backbone, n_channels: int, n_timepoints: int, sharing: str) -> BlockBackbone:
+def build_blocks(
+    backbone: Backbone, n_channels: int, n_timepoints: int, sharing: str
+) -> BlockBackbone:
     """Build a backbone that gives its blocks, or say that this one does not."""
     module = backbone.build(n_channels, n_timepoints)
     if not isinstance(module, BlockBackbone):
@@ -117,8 +121,8 @@ def parameters_of(modules: Iterable[nn.Module]) -> list[nn.Parameter]:
 def distance(modules: list[BackboneModule] | list[nn.ModuleList]) -> Tensor:
     """Return the mean over pairs of modules of the squared L2 distance between their parameters, shape ().
 
-    It is computed from the distances to the mean: the sum over pairs of ``|a_i - a_j|^2`` is n times the sum of
-    ``|a_i - mean|^2``, so n modules cost n passes instead of n squared.
+    It is computed from the distances to the mean: the sum over pairs of ``|a_i - a_j|^2`` is n
+    times the sum of ``|a_i - mean|^2``, so n modules cost n passes instead of n squared.
     """
     n = len(modules)
     total: Tensor | None = None

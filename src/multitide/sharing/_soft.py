@@ -24,20 +24,22 @@ class Soft(Sharing):
     head_units : int, optional
         See :class:`Sharing`.
     strength : float, default=0.01
-        Weight of the mean over pairs of tasks of the squared distance, added to the weighted losses (which are in
-        units of their trivial losses).
+        Weight of the mean over pairs of tasks of the squared distance, added to the weighted losses
+        (which are in units of their trivial losses).
 
     Notes
     -----
-    All backbones start from the same weights: distances between networks that started apart would compare features
-    that have nothing to do with each other. The paper ties two parsers, one of them trained before; here all are
-    trained together, as in the symmetric form that Ruder (2017) describes.
+    All backbones start from the same weights: distances between networks that started apart would
+    compare features that have nothing to do with each other. The paper ties two parsers, one of
+    them trained before; here all are trained together, as in the symmetric form that Ruder (2017)
+    describes.
 
     References
     ----------
-    .. [1] Duong, Cohn, Bird and Cook, "Low resource dependency parsing: cross-lingual parameter sharing in a neural
-       network parser", ACL 2015. https://aclanthology.org/P15-2139
-    .. [2] Ruder, "An overview of multi-task learning in deep neural networks", 2017. https://arxiv.org/abs/1706.05098
+    .. [1] Duong, Cohn, Bird and Cook, "Low resource dependency parsing: cross-lingual parameter
+       sharing in a neural network parser", ACL 2015. https://aclanthology.org/P15-2139
+    .. [2] Ruder, "An overview of multi-task learning in deep neural networks", 2017.
+      https://arxiv.org/abs/1706.05098
     """
 
     strength: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.01
@@ -47,12 +49,16 @@ class Soft(Sharing):
         """Nowhere: each loss reaches its own backbone only."""
         return ()
 
-    def build(self, backbone: Backbone, n_channels: int, n_timepoints: int, n_tasks: int) -> SharingModule:
+    def build(
+        self, backbone: Backbone, n_channels: int, n_timepoints: int, n_tasks: int
+    ) -> SharingModule:
         """Return a module with a backbone a task."""
         first = backbone.build(n_channels, n_timepoints)
         if n_tasks == 1:
             return HardModule(first, 1)
-        return SoftModule([first, *(copy.deepcopy(first) for _ in range(n_tasks - 1))], self.strength)
+        return SoftModule(
+            [first, *(copy.deepcopy(first) for _ in range(n_tasks - 1))], self.strength
+        )
 
 
 class SoftModule(SharingModule):
@@ -69,7 +75,9 @@ class SoftModule(SharingModule):
 
     def penalty(self) -> Tensor | None:
         """Return the strength times the mean squared distance between two tasks' parameters."""
-        backbones = [backbone for backbone in self.backbones if isinstance(backbone, BackboneModule)]
+        backbones = [
+            backbone for backbone in self.backbones if isinstance(backbone, BackboneModule)
+        ]
         return self.strength * distance(backbones) if self.strength else None
 
     def shared_parameters(self) -> list[nn.Parameter]:
@@ -100,7 +108,9 @@ class SoftHard(Soft):
         """At the lower blocks."""
         return ("parameters",)
 
-    def build(self, backbone: Backbone, n_channels: int, n_timepoints: int, n_tasks: int) -> SharingModule:
+    def build(
+        self, backbone: Backbone, n_channels: int, n_timepoints: int, n_tasks: int
+    ) -> SharingModule:
         """Return a module whose lower blocks are shared and whose upper ones are tied."""
         module = build_blocks(backbone, n_channels, n_timepoints, "soft+hard")
         check_cut("branch", self.branch, module)

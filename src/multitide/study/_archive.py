@@ -52,7 +52,8 @@ def save(
     results, runs : DataFrame
         For others to read; nothing is computed from them.
     also : dict of str to Evidence
-        Further runs of the same protocol; what `says` has under such a name, a dict, is kept with them.
+        Further runs of the same protocol; what `says` has under such a name, a dict, is kept with
+        them.
     """
     stored, protocol = runs_folder(folder), evidence.protocol
     try:
@@ -67,10 +68,14 @@ def save(
         write_table(results, folder / RESULTS)
         write_table(runs, folder / RUNS)
         further = {name: _runs_content(each) | says[name] for name, each in also.items()}
-        text = json.dumps(_content(evidence) | says | further, indent=1, ensure_ascii=False, default=repr)
+        text = json.dumps(
+            _content(evidence) | says | further, indent=1, ensure_ascii=False, default=repr
+        )
         write_atomically(folder / STUDY, text)
     except OSError as error:
-        raise StoreError(f"`folder` must be a place that can be written; got {str(folder)!r} ({error}).") from error
+        raise StoreError(
+            f"`folder` must be a place that can be written; got {str(folder)!r} ({error})."
+        ) from error
     return folder
 
 
@@ -79,19 +84,28 @@ def load(folder: Path) -> dict[str, Any]:
     content = _read_content(folder)
     try:
         protocol = _protocol(content, folder)
-        further = {name: _runs(content[name], protocol, folder) for name in FURTHER if name in content}
+        further = {
+            name: _runs(content[name], protocol, folder) for name in FURTHER if name in content
+        }
         shared = {name: content[name] for name in ("margin", "confidence", "facts")}
         shared["groupings"] = content.get("groupings", {})  # older studies have none
         return _runs(content, protocol, folder) | shared | further
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{str(folder)!r} must hold a whole study; it is damaged ({error!r}).") from error
+        raise StoreError(
+            f"{str(folder)!r} must hold a whole study; it is damaged ({error!r})."
+        ) from error
 
 
 def _runs(content: dict[str, Any], protocol: Protocol, folder: Path) -> dict[str, Any]:
     """Return runs with their answers, and the settings of their arms."""
     run_keys = {(arm, seed, fold): keys for arm, seed, fold, keys in content["runs"]}
     fits: dict[str, Fit | None] = {key: Fit(key, facts) for key, facts in content["failed"].items()}
-    fits |= {key: read_fit(folder / "runs", key) for keys in run_keys.values() for key in keys if key not in fits}
+    fits |= {
+        key: read_fit(folder / "runs", key)
+        for keys in run_keys.values()
+        for key in keys
+        if key not in fits
+    }
     known = {key: fit for key, fit in fits.items() if fit is not None}
     settings = content["settings"]
     return {"evidence": make_evidence(protocol, run_keys, known, settings), "settings": settings}
@@ -111,7 +125,10 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
 def _content(evidence: Evidence) -> dict[str, Any]:
     protocol = evidence.protocol
     several = len(protocol.data) > 1
-    data = [{name: getattr(each, name) for name in ("name", "task_names", "fingerprints")} for each in protocol.data]
+    data = [
+        {name: getattr(each, name) for name in ("name", "task_names", "fingerprints")}
+        for each in protocol.data
+    ]
     return {
         "format": "multitide study",
         "schema_version": SCHEMA_OF_SEVERAL if several else SCHEMA,
@@ -125,7 +142,8 @@ def _content(evidence: Evidence) -> dict[str, Any]:
 def _runs_content(evidence: Evidence) -> dict[str, Any]:
     return {
         "runs": [[*name, keys] for name, keys in evidence.run_keys.items()],
-        # Their reasons are to be read here; they are not kept as runs, so that they are tried again.
+        # Their reasons are to be read here; they are not kept as runs, so that they are tried
+        # again.
         "failed": {key: fit.facts for key, fit in evidence.fits.items() if not fit.done},
     }
 
@@ -137,18 +155,28 @@ def _read_content(folder: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise StoreError(f"{str(path)!r} must be readable JSON; it is damaged ({error}).") from error
+        raise StoreError(
+            f"{str(path)!r} must be readable JSON; it is damaged ({error})."
+        ) from error
     if not isinstance(content, dict) or content.get("format") != "multitide study":
-        raise StoreError(f"{str(path)!r} must be a multitide study; its format is not 'multitide study'.")
+        raise StoreError(
+            f"{str(path)!r} must be a multitide study; its format is not 'multitide study'."
+        )
     if content.get("schema_version") not in (SCHEMA, SCHEMA_OF_SEVERAL):
         version, known = content.get("schema_version"), f"{SCHEMA} or {SCHEMA_OF_SEVERAL}"
-        raise StoreError(f"{str(path)!r} must have schema version {known}; got {version}. Update multitide to read it.")
+        raise StoreError(
+            f"{str(path)!r} must have schema version {known}; got {version}. Update multitide to read it."
+        )
     return content
 
 
 def _protocol(content: dict[str, Any], folder: Path) -> Protocol:
     tasks = [task_from_config(task) for task in content["tasks"]]
-    plain = {"name": PLAIN, "task_names": [task.name for task in tasks], "fingerprints": content.get("fingerprints")}
+    plain = {
+        "name": PLAIN,
+        "task_names": [task.name for task in tasks],
+        "fingerprints": content.get("fingerprints"),
+    }
     described = content.get("data", [plain])
     places = _places(len(described), folder)
     data = [_read_data(each, place) for each, place in zip(described, places, strict=True)]
@@ -157,13 +185,18 @@ def _protocol(content: dict[str, Any], folder: Path) -> Protocol:
 
 def _places(n_data: int, folder: Path) -> list[Path]:
     """Return where the data sets of a study lie: names may be no names of folders, so several are numbered."""
-    return [folder] if n_data == 1 else [folder / f"data-{number}" for number in range(1, n_data + 1)]
+    return (
+        [folder] if n_data == 1 else [folder / f"data-{number}" for number in range(1, n_data + 1)]
+    )
 
 
 def _read_data(described: Mapping[str, Any], place: Path) -> StudyData:
     table = pd.read_parquet(place / SPLITS)
     folds = [fold for _, fold in table.groupby("fold")]
-    splits = [Split(*(fold.loc[fold["side"] == side, "row"].to_numpy() for side in SIDES)) for fold in folds]
+    splits = [
+        Split(*(fold.loc[fold["side"] == side, "row"].to_numpy() for side in SIDES))
+        for fold in folds
+    ]
     return StudyData(
         name=described["name"],
         task_names=list(described["task_names"]),
@@ -177,7 +210,13 @@ def _read_data(described: Mapping[str, Any], place: Path) -> StudyData:
 def _splits_table(splits: list[Split]) -> pd.DataFrame:
     return pd.concat(
         [
-            pd.DataFrame({"fold": fold, "side": side, "row": np.asarray(getattr(split, side), dtype=np.int64)})
+            pd.DataFrame(
+                {
+                    "fold": fold,
+                    "side": side,
+                    "row": np.asarray(getattr(split, side), dtype=np.int64),
+                }
+            )
             for fold, split in enumerate(splits)
             for side in SIDES
         ],

@@ -37,18 +37,21 @@ def check_conditions(
 ) -> Conditions:
     """Check on one's own data the conditions under which tasks are said to gain by sharing a network.
 
-    Sharing is said to pay where tasks share low-level features, where they have similar amounts of labels, and where
-    the network is big enough for all of them. Each is asked as a small study with the statistics of
-    :func:`multitide.compare`, which does the same beside its own arms with ``conditions=True``.
+    Sharing is said to pay where tasks share low-level features, where they have similar amounts of
+    labels, and where the network is big enough for all of them. Each is asked as a small study with
+    the statistics of :func:`multitide.compare`, which does the same beside its own arms with
+    ``conditions=True``.
 
     Parameters
     ----------
-    samples, tasks, n_seeds, split, cv, groups, margin, confidence, budget, n_jobs, progress, verbose
+    samples, tasks, n_seeds, split, cv, groups, margin, confidence, budget, n_jobs, progress,
+    verbose
         As in :func:`multitide.compare`.
     estimator : MultiTaskEstimator, optional
         The network that is asked about; hard sharing if its own sharing is "none".
     folder : path, optional
-        Where runs are kept as they are finished; ``Comparison.load(folder).conditions`` reads the result again.
+        Where runs are kept as they are finished; ``Comparison.load(folder).conditions`` reads the
+        result again.
 
     Returns
     -------
@@ -88,5 +91,7 @@ def check_conditions(
         verbose=verbose,
     )
     if found.conditions is None:
-        raise ParameterError(f"`budget` must be enough for a seed of every arm that asks; got {budget!r}.")
+        raise ParameterError(
+            f"`budget` must be enough for a seed of every arm that asks; got {budget!r}."
+        )
     return found.conditions

@@ -21,7 +21,13 @@ from multitide.study._left_out import check_enough, left_out_in_words, what_is_l
 from multitide.study.conditions._arms import check_askable, condition_arms
 from multitide.study.conditions._conditions import Conditions
 from multitide.study.design._arms import ALONE, Arm, Arms, resolve_arms
-from multitide.study.design._protocol import Given, Protocol, make_protocol, only_samples, samples_of
+from multitide.study.design._protocol import (
+    Given,
+    Protocol,
+    make_protocol,
+    only_samples,
+    samples_of,
+)
 from multitide.study.design._study_data import StudyData
 from multitide.study.grouping._search import check_seekable, settle
 from multitide.study.results._evidence import make_evidence
@@ -59,62 +65,69 @@ def compare(
 ) -> Comparison:
     """Train the tasks alone and together, several times, and say which of them gains by it.
 
-    All arms have the same splits, seeds, number of optimiser steps, patience and way of choosing the epoch: a task
-    alone draws its batches from its own labelled rows, and so has shorter epochs and more of them. Choices fall on the
-    validation part, figures on the test part. The same samples and seeds give the same result, bit by bit, however
-    many processes work.
+    All arms have the same splits, seeds, number of optimiser steps, patience and way of choosing
+    the epoch: a task alone draws its batches from its own labelled rows, and so has shorter epochs
+    and more of them. Choices fall on the validation part, figures on the test part. The same
+    samples and seeds give the same result, bit by bit, however many processes work.
 
     Parameters
     ----------
     samples : Samples or dict of str to Samples
-        Series with labels; see :func:`multitide.read_table`. Several data sets by name are asked whether they should be
-        learned together: a task is judged on each data set that has it, as "task @ data set". Then ``"alone"`` is a
-        network for each of these, ``"hard"`` one for all data sets, ``"per_data_set"`` one for each data set, and
-        ``"per_task"`` one for each task on all data sets that have it; the last two are also what ``groups`` of an arm
-        may be. `split`, `cv` and `groups` may be dicts by name, too.
+        Series with labels; see :func:`multitide.read_table`. Several data sets by name are asked
+        whether they should be learned together: a task is judged on each data set that has it, as
+        "task @ data set". Then ``"alone"`` is a network for each of these, ``"hard"`` one for all
+        data sets, ``"per_data_set"`` one for each data set, and ``"per_task"`` one for each task on
+        all data sets that have it; the last two are also what ``groups`` of an arm may be. `split`,
+        `cv` and `groups` may be dicts by name, too.
     tasks : list of Task or str, optional
         The questions; those of the estimator, else every column of ``samples.y``.
     estimator : MultiTaskEstimator, optional
-        Its parameters hold for every arm; ``random_state`` is the first seed. Its ``validation`` is not used: the split
-        says what chooses the epoch.
+        Its parameters hold for every arm; ``random_state`` is the first seed. Its ``validation`` is
+        not used: the split says what chooses the epoch.
     arms : list of str, or dict of str to settings, default=("alone", "hard")
-        Names: ``"alone"`` (a network a task), a way of sharing such as ``"hard"``, ``"constant"`` (the best constant),
-        ``"boosting"`` (gradient boosting a task), ``"grouped"`` (groups that are found first, without the test part;
-        see :func:`multitide.group_tasks`), ``"pairs"`` (an arm for every two tasks), ``"leave_one_out"`` (an arm for
-        all tasks but one; what an arm leaves out it does not answer). In a dict, a name of your own with parameters of
-        the estimator (``{"wide": {"backbone__hidden_size": 128}}``), with ``groups`` for tasks that share a network
-        (``{"pair": {"groups": [["a", "b"], ["c"]]}}``) or how to find them (``{"two": {"groups": "affinity",
-        "max_groups": 2}}``, or "pairs", or "auto"), or with a baseline and its parameters
-        (``{"slow": {"baseline": "boosting", "learning_rate": 0.03}}``).
+        Names: ``"alone"`` (a network a task), a way of sharing such as ``"hard"``, ``"constant"``
+        (the best constant), ``"boosting"`` (gradient boosting a task), ``"grouped"`` (groups that
+        are found first, without the test part; see :func:`multitide.group_tasks`), ``"pairs"`` (an
+        arm for every two tasks), ``"leave_one_out"`` (an arm for all tasks but one; what an arm
+        leaves out it does not answer). In a dict, a name of your own with parameters of the
+        estimator (``{"wide": {"backbone__hidden_size": 128}}``), with ``groups`` for tasks that
+        share a network (``{"pair": {"groups": [["a", "b"], ["c"]]}}``) or how to find them
+        (``{"two": {"groups": "affinity", "max_groups": 2}}``, or "pairs", or "auto"), or with a
+        baseline and its parameters (``{"slow": {"baseline": "boosting", "learning_rate": 0.03}}``).
     reference : str, default="alone"
         The arm that the others are compared with; ``"alone"`` is added where it is missing.
     n_seeds : int, default=5
         Networks of every arm on every split; with fewer than 5 seeds x folds no verdict is given.
     split : Splitter or Split, optional
-        What is learned from, what chooses the epoch, and what is tested; without it, the rule that fits the samples.
+        What is learned from, what chooses the epoch, and what is tested; without it, the rule that
+        fits the samples.
     cv : int or Splitter, optional
         Folds instead of one split.
     groups : str or sequence, optional
-        Which samples belong together, as a column of ``samples.extra`` or an entry a sample: intervals are for new
-        groups. Without it what a split by group keeps whole, else the series, else blocks of time.
+        Which samples belong together, as a column of ``samples.extra`` or an entry a sample:
+        intervals are for new groups. Without it what a split by group keeps whole, else the series,
+        else blocks of time.
     margin : float, default=0.01
         Gains smaller than this, in units of the trivial loss, count as none.
     confidence : float, default=0.95
         Coverage of the intervals.
     conditions : bool, default=False
-        Whether to check also the conditions under which sharing is said to pay (shared features, similar amounts of
-        labels, a network big enough); see :func:`multitide.check_conditions`. It takes about three times as long.
+        Whether to check also the conditions under which sharing is said to pay (shared features,
+        similar amounts of labels, a network big enough); see :func:`multitide.check_conditions`. It
+        takes about three times as long.
     budget : str or number, optional
-        Time the study may take (``"30m"``, ``"2h"``, or seconds). No fit is begun that is not expected to end in time,
-        and no further seed unless all of it is; half of it at most goes into finding groups. What was left out,
-        `left_out` of the result says. A fit that has begun is finished.
+        Time the study may take (``"30m"``, ``"2h"``, or seconds). No fit is begun that is not
+        expected to end in time, and no further seed unless all of it is; half of it at most goes
+        into finding groups. What was left out, `left_out` of the result says. A fit that has begun
+        is finished.
     draws : list of DataFrame, optional
-        For each seed the labels that its networks see, like ``samples.y``, which is the first of them; those of the
-        test part are the same in all. :func:`multitide.label_curve` makes them.
+        For each seed the labels that its networks see, like ``samples.y``, which is the first of
+        them; those of the test part are the same in all. :func:`multitide.label_curve` makes them.
     n_jobs : int, optional
         Processes; one a core when not given (a single one where a GPU does the work).
     folder : path, optional
-        Where runs are kept as they are finished, and the study at its end. Runs found there are not repeated.
+        Where runs are kept as they are finished, and the study at its end. Runs found there are not
+        repeated.
     progress : callable, optional
         Told of the :class:`multitide.study.Progress` before the first fit and after every one.
     verbose : int, default=1
@@ -123,7 +136,8 @@ def compare(
     Returns
     -------
     Comparison
-        Print it, or read its ``gains``, ``figures`` and ``runs``; ``conditions`` if these were asked for.
+        Print it, or read its ``gains``, ``figures`` and ``runs``; ``conditions`` if these were
+        asked for.
 
     Raises
     ------
@@ -159,7 +173,9 @@ def compare(
     check_enough(names, [arm.name for arm in finished], left_out, folder is not None)
     asking = asking if all((arm.name, 0, 0) in plan.runs for arm in asking) else []
     evidence = make_evidence(protocol, plan.runs, fits, _settings([*finished, *asking]))
-    parts = [(evidence.of([arm.name for arm in some]), _settings(some)) for some in (finished, asking)]
+    parts = [
+        (evidence.of([arm.name for arm in some]), _settings(some)) for some in (finished, asking)
+    ]
     facts = _facts(given, protocol, means.n_jobs, started)
     comparison = Comparison(
         *parts[0],

@@ -47,13 +47,14 @@ def compare_many(
     Parameters
     ----------
     data : dict of str to dict or Comparison
-        By name of the data set, which is also that of its folder: the arguments of :func:`multitide.compare`
-        (``{"samples": samples, "arms": [...], "n_seeds": 5}``), or a study that was made before. All must have arms of
-        the same names, with the same reference.
+        By name of the data set, which is also that of its folder: the arguments of
+        :func:`multitide.compare` (``{"samples": samples, "arms": [...], "n_seeds": 5}``), or a
+        study that was made before. All must have arms of the same names, with the same reference.
     confidence : float, default=0.95
         Of the tests over data sets; a study's intervals have their own.
     budget : str or number, optional
-        Time for all studies; each gets an equal share of what is left, and leaves out seeds until it fits.
+        Time for all studies; each gets an equal share of what is left, and leaves out seeds until
+        it fits.
     folder : path, optional
         Where studies are kept, each in a folder of its name. Runs found there are not repeated.
     verbose : int, default=1
@@ -120,16 +121,28 @@ def _arms(name: str, given: Any) -> list[str]:
     if not isinstance(given, Mapping) or not isinstance(given.get("samples"), Samples):
         wanted = "a Comparison or arguments of compare with the `samples` of one data set"
         raise ParameterError(f"{where} must be {wanted}; got {_shown(given)}.")
-    known = [argument for argument in inspect.signature(compare).parameters if argument not in OF_ALL]
-    raise_problems([f"{where} has no argument {key!r}.{_home(key, known)}" for key in given if key not in known])
+    known = [
+        argument for argument in inspect.signature(compare).parameters if argument not in OF_ALL
+    ]
+    raise_problems(
+        [
+            f"{where} has no argument {key!r}.{_home(key, known)}"
+            for key in given
+            if key not in known
+        ]
+    )
     estimator = given.get("estimator") or MultiTaskEstimator()
     tasks = given.get("tasks")
     try:
         specs = resolve_tasks(estimator.tasks if tasks is None else tasks, given["samples"].y)
         names = [task.name for task in specs]
-        made = resolve_arms(given.get("arms", (ALONE, "hard")), estimator, names, given.get("reference", ALONE))
+        made = resolve_arms(
+            given.get("arms", (ALONE, "hard")), estimator, names, given.get("reference", ALONE)
+        )
     except ParameterError as error:
-        raise ParameterError("\n".join(f"{where}: {line}" for line in str(error).splitlines())) from error
+        raise ParameterError(
+            "\n".join(f"{where}: {line}" for line in str(error).splitlines())
+        ) from error
     return [arm.name for arm in made]
 
 
@@ -179,7 +192,9 @@ class Comparisons:
         for name, study in self.studies.items():
             found = study.figures[study.figures["metric"] == "loss"]
             table = found.pivot(index="task", columns="arm", values="mean")
-            tables[name] = table.reindex(index=[asked.name for asked in study.questions], columns=self.arms)
+            tables[name] = table.reindex(
+                index=[asked.name for asked in study.questions], columns=self.arms
+            )
         return pd.concat(tables, names=["data", "task"]).rename_axis(columns="arm")
 
     @cached_property
@@ -197,12 +212,15 @@ class Comparisons:
     def standing(self) -> pd.DataFrame:
         """One row an arm, best first.
 
-        ``mean_rank`` over data sets and tasks, ``mean_rank_data`` over data sets (by mean loss over tasks; what is
-        tested), ``mean_loss`` over data sets, ``first`` (number of tasks on which it has the least loss), and of the
-        tasks' verdicts against the reference how many are ``helps``, ``hurts``, ``same``, ``cannot_tell``.
+        ``mean_rank`` over data sets and tasks, ``mean_rank_data`` over data sets (by mean loss over
+        tasks; what is tested), ``mean_loss`` over data sets, ``first`` (number of tasks on which it
+        has the least loss), and of the tasks' verdicts against the reference how many are
+        ``helps``, ``hurts``, ``same``, ``cannot_tell``.
         """
         verdicts = self.gains.groupby(["arm", "verdict"]).size().unstack(fill_value=0)
-        verdicts = verdicts.reindex(index=self.arms, columns=["helps", "hurts", "same", "cannot tell"], fill_value=0)
+        verdicts = verdicts.reindex(
+            index=self.arms, columns=["helps", "hurts", "same", "cannot tell"], fill_value=0
+        )
         table = pd.DataFrame(
             {
                 "mean_rank": self.ranks.mean(),
@@ -250,13 +268,21 @@ class Comparisons:
         parts = [said]
         if self.test.told:
             differ = "differ" if self.test.p < 1 - self.confidence else "cannot be told apart"
-            parts.append(f"Over data sets the arms {differ} (Friedman with Iman and Davenport, p = {self.test.p:.3g}).")
+            parts.append(
+                f"Over data sets the arms {differ} (Friedman with Iman and Davenport, p = {self.test.p:.3g})."
+            )
         clear = self.pairs[self.pairs["p_holm"] < 1 - self.confidence]
         for row in clear.to_dict("records"):
-            arm, other = (row["arm"], row["other"]) if row["difference"] > 0 else (row["other"], row["arm"])
-            parts.append(f"“{arm}” has less loss than “{other}” (signed ranks, p = {row['p_holm']:.3g} after Holm).")
+            arm, other = (
+                (row["arm"], row["other"]) if row["difference"] > 0 else (row["other"], row["arm"])
+            )
+            parts.append(
+                f"“{arm}” has less loss than “{other}” (signed ranks, p = {row['p_holm']:.3g} after Holm)."
+            )
         if clear.empty:
-            parts.append(f"No two arms differ by their signed ranks over {n_data} data sets.{self._least_p(n_data)}")
+            parts.append(
+                f"No two arms differ by their signed ranks over {n_data} data sets.{self._least_p(n_data)}"
+            )
         return " ".join(parts)
 
     def _least_p(self, n_data: int) -> str:
@@ -268,9 +294,11 @@ class Comparisons:
     def __str__(self) -> str:
         losses = self.losses.to_string(float_format="{:.3f}".format)
         standing = self.standing.to_string(index=False, float_format="{:.3f}".format)
-        return f"Loss / trivial loss on the test parts:\n\n{losses}\n\n{standing}\n\n{self.in_words()}"
+        return (
+            f"Loss / trivial loss on the test parts:\n\n{losses}\n\n{standing}\n\n{self.in_words()}"
+        )
 
-    # -- keeping ------------------------------------------------------------------------------------------------------
+    # -- keeping -----------------------------------------------------------------------------------
 
     def save(self, folder: str | Path) -> Path:
         """Write each study into a folder of its name, and ``results.parquet`` beside them.
@@ -290,7 +318,9 @@ class Comparisons:
             content["confidence"] = self.confidence
             write_atomically(folder / CONTENT, json.dumps(content, indent=1, ensure_ascii=False))
         except OSError as error:
-            raise StoreError(f"`folder` must be a place that can be written; got {str(folder)!r} ({error}).") from error
+            raise StoreError(
+                f"`folder` must be a place that can be written; got {str(folder)!r} ({error})."
+            ) from error
         return folder
 
     @classmethod
@@ -306,7 +336,9 @@ class Comparisons:
         try:
             content = json.loads((folder / CONTENT).read_text(encoding="utf-8"))
             if content["format"] != FORMAT or content["schema_version"] != SCHEMA:
-                raise ValueError(f"format {content['format']!r}, version {content['schema_version']!r}")
+                raise ValueError(
+                    f"format {content['format']!r}, version {content['schema_version']!r}"
+                )
             names, confidence = list(content["data"]), float(content["confidence"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             wanted = f"must hold several studies ({CONTENT})"

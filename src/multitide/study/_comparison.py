@@ -21,7 +21,13 @@ from multitide.study.results._evidence import Evidence
 from multitide.study.results._gains import gain_rows, mean_gain_rows, metric_gain_rows
 from multitide.study.results._scores import score_runs, summarise
 from multitide.study.results._verdicts import MARGIN
-from multitide.study.results._words import gain_table, gain_title, gains_in_words, loss_table, losses_in_words
+from multitide.study.results._words import (
+    gain_table,
+    gain_title,
+    gains_in_words,
+    loss_table,
+    losses_in_words,
+)
 from multitide.tasks import Task
 
 
@@ -34,14 +40,15 @@ class Comparison:
     evidence : Evidence
         Protocol, runs and their answers; everything else is computed from it.
     settings : dict of str to dict
-        For each arm, the reference first, its ``groups`` of tasks and its ``settings`` as plain values.
+        For each arm, the reference first, its ``groups`` of tasks and its ``settings`` as plain
+        values.
     margin : float
         Gains smaller than this do not matter, in units of the trivial loss.
     confidence : float
         Coverage of the intervals.
     facts : dict
-        ``command`` that was typed, ``versions``, ``fingerprint`` of the data, ``n_samples``, ``seconds``, ``n_jobs``
-        and the like.
+        ``command`` that was typed, ``versions``, ``fingerprint`` of the data, ``n_samples``,
+        ``seconds``, ``n_jobs`` and the like.
     groupings : dict of str to Grouping
         For each arm whose groups were found: what they were found by.
     conditions : Conditions or None
@@ -56,7 +63,7 @@ class Comparison:
     groupings: Mapping[str, Grouping] = field(default_factory=dict)
     conditions: Conditions | None = None
 
-    # -- what was asked -----------------------------------------------------------------------------------------------
+    # -- what was asked ----------------------------------------------------------------------------
 
     @property
     def tasks(self) -> list[Task]:
@@ -106,7 +113,7 @@ class Comparison:
         """What a budget left out, and how to go on, in words; "" if nothing was."""
         return str((self.facts or {}).get("left_out", ""))
 
-    # -- what came out ------------------------------------------------------------------------------------------------
+    # -- what came out -----------------------------------------------------------------------------
 
     @cached_property
     def scores(self) -> pd.DataFrame:
@@ -139,8 +146,8 @@ class Comparison:
         Returns
         -------
         Comparison
-            As :func:`multitide.compare` would have given with this ``reference``. p values are adjusted for the arms
-            of each of the two comparisons by itself.
+            As :func:`multitide.compare` would have given with this ``reference``. p values are
+            adjusted for the arms of each of the two comparisons by itself.
 
         Raises
         ------
@@ -158,8 +165,8 @@ class Comparison:
         Parameters
         ----------
         metric : str
-            ``"accuracy"``, ``"rmse"``, ``"r2"``, ... Figures that are no mean over rows take the group part of their
-            variance from a jackknife, which measures each of them many times.
+            ``"accuracy"``, ``"rmse"``, ``"r2"``, ... Figures that are no mean over rows take the
+            group part of their variance from a jackknife, which measures each of them many times.
         """
         return metric_gain_rows(self.evidence, metric, self.confidence)
 
@@ -171,7 +178,9 @@ class Comparison:
             for key in keys:
                 fit = self.evidence.fits.get(key)
                 facts: Mapping[str, Any] = {"status": "not run"} if fit is None else fit.facts
-                rows.append({"arm": arm, "seed": seed, "fold": fold, "key": key} | _run_facts(facts))
+                rows.append(
+                    {"arm": arm, "seed": seed, "fold": fold, "key": key} | _run_facts(facts)
+                )
         return pd.DataFrame(rows)
 
     @cached_property
@@ -186,7 +195,14 @@ class Comparison:
         ]
         for side in ("train", "validation"):
             fits[f"n_labelled_{side}"] = [count[side] for count in found]
-        numbers = ["n_rows", "n_labelled_train", "n_labelled_validation", "n_parameters", "n_steps", "seconds"]
+        numbers = [
+            "n_rows",
+            "n_labelled_train",
+            "n_labelled_validation",
+            "n_parameters",
+            "n_steps",
+            "seconds",
+        ]
         table = fits.groupby(["arm", "tasks"], sort=False)[numbers].mean().reset_index()
         return table.rename(columns={"tasks": "task"})
 
@@ -201,9 +217,10 @@ class Comparison:
         Returns
         -------
         DataFrame
-            ``row`` (number of the sample), ``label``, ``predicted``, and for a classification a column of
-            probabilities for every class, named by the class. Of a task that owns several columns, ``label`` and
-            ``predicted`` are those of each column, ``label COLUMN`` and ``predicted COLUMN``.
+            ``row`` (number of the sample), ``label``, ``predicted``, and for a classification a
+            column of probabilities for every class, named by the class. Of a task that owns several
+            columns, ``label`` and ``predicted`` are those of each column, ``label COLUMN`` and
+            ``predicted COLUMN``.
         """
         asked, target = self.evidence.protocol.question(task), self.evidence.targets[task, fold]
         decoded = self.evidence.answers(arm, task, seed, fold)
@@ -211,11 +228,17 @@ class Comparison:
         pair = {"label": asked.labels(fold), "predicted": target.to_frame(decoded)}
         columns = asked.task.columns
         if len(columns) > 1:
-            return pd.concat([table, *(frame.add_prefix(f"{word} ") for word, frame in pair.items())], axis=1)
+            return pd.concat(
+                [table, *(frame.add_prefix(f"{word} ") for word, frame in pair.items())], axis=1
+            )
         for word, frame in pair.items():
             table[word] = frame[columns[0]]
         classes = getattr(target, "classes", [])
-        return pd.concat([table, pd.DataFrame(decoded, columns=classes)], axis=1) if len(classes) else table
+        return (
+            pd.concat([table, pd.DataFrame(decoded, columns=classes)], axis=1)
+            if len(classes)
+            else table
+        )
 
     def history(self, arm: str, seed: int = 0, fold: int = 0) -> pd.DataFrame:
         """Return the training history of one run, all its fits one below the other."""
@@ -225,11 +248,15 @@ class Comparison:
 
     def results(self) -> pd.DataFrame:
         """Return figures and gains in one table: one row an arm, task and metric; gains stand at the loss."""
-        gains = self.gains.drop(columns=["n_seeds", "n_labelled"]).assign(metric="loss", margin=self.margin)
+        gains = self.gains.drop(columns=["n_seeds", "n_labelled"]).assign(
+            metric="loss", margin=self.margin
+        )
         return self.figures.merge(gains, how="outer", on=["arm", "task", "metric"], sort=False)
 
     def __str__(self) -> str:
-        gains = gains_in_words(self.gains, self.mean_gains, self.reference, self.margin, self.confidence)
+        gains = gains_in_words(
+            self.gains, self.mean_gains, self.reference, self.margin, self.confidence
+        )
         advice = [f"{arm}: {grouping.advice}" for arm, grouping in self.groupings.items()]
         conditions = [] if self.conditions is None else [str(self.conditions)]
         left_out = [self.left_out] if self.left_out else []
@@ -242,10 +269,15 @@ class Comparison:
         advice = [note(f"{arm}: {grouping.advice}") for arm, grouping in self.groupings.items()]
         advice += [note(self.left_out)] if self.left_out else []
         caption = "Loss / trivial loss on the test part, mean and spread over seeds"
-        shown = panel(gain_title(self.reference, self.confidence), table(gains), *advice, table(losses, caption))
+        shown = panel(
+            gain_title(self.reference, self.confidence),
+            table(gains),
+            *advice,
+            table(losses, caption),
+        )
         return shown if self.conditions is None else shown + self.conditions._repr_html_()
 
-    # -- keeping ------------------------------------------------------------------------------------------------------
+    # -- keeping -----------------------------------------------------------------------------------
 
     def save(self, folder: str | Path) -> Path:
         """Write the study: its runs, ``results.parquet``, ``runs.parquet``, and what :meth:`load` needs.
@@ -258,7 +290,11 @@ class Comparison:
         says = {name: getattr(self, name) for name in ("settings", "margin", "confidence", "facts")}
         says["groupings"] = {arm: grouping.to_config() for arm, grouping in self.groupings.items()}
         asked = {} if self.conditions is None else {"conditions": self.conditions.evidence}
-        says |= {name: {"settings": self.conditions.settings} for name in asked if self.conditions is not None}
+        says |= {
+            name: {"settings": self.conditions.settings}
+            for name in asked
+            if self.conditions is not None
+        }
         return archive.save(Path(folder), self.evidence, says, self.results(), self.runs, asked)
 
     @classmethod
@@ -268,10 +304,13 @@ class Comparison:
         Raises
         ------
         StoreError
-            If the folder holds no study, or one that is damaged or was written by a newer multitide.
+            If the folder holds no study, or one that is damaged or was written by a newer
+            multitide.
         """
         content = archive.load(Path(folder))
-        content["groupings"] = {arm: Grouping.from_config(plain) for arm, plain in content["groupings"].items()}
+        content["groupings"] = {
+            arm: Grouping.from_config(plain) for arm, plain in content["groupings"].items()
+        }
         shared = {name: content[name] for name in ("margin", "confidence")}
         asked = content.pop("conditions", None)
         return cls(**content, conditions=None if asked is None else Conditions(**asked, **shared))
@@ -279,7 +318,17 @@ class Comparison:
 
 def _run_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a table of runs says of a fit."""
-    plain = ("status", "reason", "tasks", "seconds", "random_state", "n_rows", "n_parameters", "n_steps", "n_trees")
+    plain = (
+        "status",
+        "reason",
+        "tasks",
+        "seconds",
+        "random_state",
+        "n_rows",
+        "n_parameters",
+        "n_steps",
+        "n_trees",
+    )
     losses = facts.get("validation_loss") or {}
     return {name: facts.get(name) for name in plain} | {
         "best_epoch": facts.get("best_epoch"),

@@ -33,8 +33,9 @@ def group_tasks(
 ) -> Grouping:
     """Measure what the tasks do to each other, and find the groups that promise most if each is one network.
 
-    The test part is never read. What comes out is a promise and no proof: ``compare(samples, arms=["hard",
-    "grouped"])`` asks the same and then trains the groups, and says whether the promise is kept.
+    The test part is never read. What comes out is a promise and no proof: ``compare(samples,
+    arms=["hard", "grouped"])`` asks the same and then trains the groups, and says whether the
+    promise is kept.
 
     Parameters
     ----------
@@ -45,12 +46,14 @@ def group_tasks(
     estimator : MultiTaskEstimator, optional
         How networks are trained; one that shares nothing shares ``"hard"`` here.
     split : Splitter or Split, optional
-        What is learned from, what chooses, and what is set aside; without it, the rule that fits the samples.
+        What is learned from, what chooses, and what is set aside; without it, the rule that fits
+        the samples.
     method : {"auto", "pairs", "affinity"}, default="auto"
-        ``"pairs"`` trains every two tasks together and every task alone, and looks at the validation part: n (n + 1) /
-        2 networks a seed for n tasks (Standley et al. 2020). ``"affinity"`` trains all tasks in one network and looks
-        ahead along every task's gradient at every tenth step: one network a seed (Fifty et al. 2021), which is judged
-        on training batches. ``"auto"``: pairs for up to five tasks, and where no parameters are shared.
+        ``"pairs"`` trains every two tasks together and every task alone, and looks at the
+        validation part: n (n + 1) / 2 networks a seed for n tasks (Standley et al. 2020).
+        ``"affinity"`` trains all tasks in one network and looks ahead along every task's gradient
+        at every tenth step: one network a seed (Fifty et al. 2021), which is judged on training
+        batches. ``"auto"``: pairs for up to five tasks, and where no parameters are shared.
     max_groups : int, optional
         The most networks that the groups may be.
     n_seeds : int, default=3

@@ -27,7 +27,13 @@ from multitide.study._comparison import Comparison
 from multitide.study.design._hidden_labels import fitting_unit, keep_share
 from multitide.study.design._protocol import only_samples
 from multitide.study.design._study_data import make_rule
-from multitide.study.results._words import aligned, gain_title, interval_in_words, listed, verdict_in_words
+from multitide.study.results._words import (
+    aligned,
+    gain_title,
+    interval_in_words,
+    listed,
+    verdict_in_words,
+)
 from multitide.study.runs._fit_store import write_atomically
 from multitide.study.runs._timing import parse_budget
 from multitide.tasks import Task, resolve_tasks
@@ -58,11 +64,12 @@ def label_curve(
 ) -> LabelCurve:
     """Compare the arms with few labels and with more of them, to see where sharing pays.
 
-    The same study is conducted for each share, with the same seeds on the same test rows. Labels are hidden at random
-    in the training and in the validation part, since whoever has few labels has few to choose the epoch by; those of
-    the test part all stay. Every seed has a draw of its own, the same for all arms, so that the spread over seeds, and
-    with it the intervals, includes which labels there happened to be. What a smaller share keeps in a draw, a larger
-    one keeps too. Losses have the trivial loss of the first draw as their unit.
+    The same study is conducted for each share, with the same seeds on the same test rows. Labels
+    are hidden at random in the training and in the validation part, since whoever has few labels
+    has few to choose the epoch by; those of the test part all stay. Every seed has a draw of its
+    own, the same for all arms, so that the spread over seeds, and with it the intervals, includes
+    which labels there happened to be. What a smaller share keeps in a draw, a larger one keeps too.
+    Losses have the trivial loss of the first draw as their unit.
 
     Parameters
     ----------
@@ -71,19 +78,22 @@ def label_curve(
     shares : sequence of float, default=(0.05, 0.2, 0.5, 1.0)
         Of the labels, above 0, at most 1.
     unit : {"auto", "sample", "series"}, default="auto"
-        What keeps or loses its labels as a whole: windows of one series resemble each other. "auto": series, where at
-        least 10 series of several samples teach; else samples.
+        What keeps or loses its labels as a whole: windows of one series resemble each other.
+        "auto": series, where at least 10 series of several samples teach; else samples.
     together : bool, default=False
-        Whether the same samples lose the labels of all tasks. Else each task's labels are drawn for themselves, the
-        same share of each class; then few samples have labels of several tasks where shares are small.
+        Whether the same samples lose the labels of all tasks. Else each task's labels are drawn for
+        themselves, the same share of each class; then few samples have labels of several tasks
+        where shares are small.
     random_state : int, default=0
         Seed of the first draw of labels; the next seed's is one more, and so on.
     budget : str or number, optional
         Time that all of it may take; see :func:`multitide.compare`.
     folder : path, optional
-        Where each share's study is kept in a folder of its own; what is found there is not repeated.
+        Where each share's study is kept in a folder of its own; what is found there is not
+        repeated.
     **options
-        Other arguments of :func:`multitide.compare`: ``arms``, ``n_seeds``, ``margin``, ``n_jobs``, ...
+        Other arguments of :func:`multitide.compare`: ``arms``, ``n_seeds``, ``margin``, ``n_jobs``,
+        ...
 
     Returns
     -------
@@ -102,7 +112,13 @@ def label_curve(
     shares = check_shares(shares)
     check_choice("unit", unit, UNITS)
     known = [name for name in inspect.signature(compare).parameters if name not in NOT_OPTIONS]
-    raise_problems([f"`label_curve` has no parameter {n!r}.{suggest(n, known)}" for n in options if n not in known])
+    raise_problems(
+        [
+            f"`label_curve` has no parameter {n!r}.{suggest(n, known)}"
+            for n in options
+            if n not in known
+        ]
+    )
     seconds, started = parse_budget(budget), time.perf_counter()
     estimator = MultiTaskEstimator() if estimator is None else estimator
     samples = only_samples(samples, "a curve over shares of labels")
@@ -111,7 +127,10 @@ def label_curve(
     if groups is None and isinstance(rule, Splitter) and rule.by == "group":
         groups = rule.column
     cut = rule if isinstance(rule, Split) else rule.split(samples)
-    how: dict[str, Any] = {"unit": fitting_unit(samples, cut) if unit == "auto" else unit, "together": together}
+    how: dict[str, Any] = {
+        "unit": fitting_unit(samples, cut) if unit == "auto" else unit,
+        "together": together,
+    }
     n_seeds = options.get("n_seeds", inspect.signature(compare).parameters["n_seeds"].default)
     check_positive_int("n_seeds", n_seeds)
     seeds = range(random_state, random_state + n_seeds)
@@ -141,7 +160,11 @@ def label_curve(
 
 def check_shares(shares: Sequence[float]) -> list[float]:
     """Return the shares, the least first, or refuse them."""
-    right = not isinstance(shares, str) and len(shares) and all(isinstance(s, (int, float)) for s in shares)
+    right = (
+        not isinstance(shares, str)
+        and len(shares)
+        and all(isinstance(s, (int, float)) for s in shares)
+    )
     if not right or not all(0 < share <= 1 for share in shares):
         raise ParameterError(f"`shares` must be numbers above 0 and at most 1; got {shares!r}.")
     return sorted({float(share) for share in shares})
@@ -151,7 +174,9 @@ def _compare_share(samples: Samples, share: float, **options: Any) -> Any:
     try:
         return compare(samples, **options)
     except DataError as error:
-        raise DataError(f"With {share * 100:g} % of the labels: {error} Use larger `shares`.") from error
+        raise DataError(
+            f"With {share * 100:g} % of the labels: {error} Use larger `shares`."
+        ) from error
 
 
 CURVE, RESULTS, FORMAT = "curve.json", "results.parquet", "multitide label curve"
@@ -175,8 +200,9 @@ class LabelCurve:
     comparisons : dict of float to Comparison
         For each share of the labels, the least first, the study with so many of them.
     facts : dict
-        ``unit`` that labels were hidden by, whether ``together`` for all tasks, the ``random_state`` of the first draw,
-        and how many ``draws`` there are, one a seed; of older curves it is missing: all seeds saw the first one.
+        ``unit`` that labels were hidden by, whether ``together`` for all tasks, the
+        ``random_state`` of the first draw, and how many ``draws`` there are, one a seed; of older
+        curves it is missing: all seeds saw the first one.
     """
 
     comparisons: Mapping[float, Comparison]
@@ -191,9 +217,13 @@ class LabelCurve:
     def gains(self) -> pd.DataFrame:
         """One row a share, task and arm: ``share``, ``n_train`` (labels that teach), and as ``Comparison.gains``.
 
-        Gains are in units of the trivial loss of their own share: of the best constant that so few labels give.
+        Gains are in units of the trivial loss of their own share: of the best constant that so few
+        labels give.
         """
-        return pd.concat([_with_share(c.gains, share, c) for share, c in self.comparisons.items()], ignore_index=True)
+        return pd.concat(
+            [_with_share(c.gains, share, c) for share, c in self.comparisons.items()],
+            ignore_index=True,
+        )
 
     @cached_property
     def mean_gains(self) -> pd.DataFrame:
@@ -205,13 +235,16 @@ class LabelCurve:
     def sentences(self) -> list[str]:
         """Say for each task and arm with what share of the labels it helps, hurts, ..."""
         return [
-            f"“{arm}”, {task}: {_told(rows)}." for (task, arm), rows in self.gains.groupby(["task", "arm"], sort=False)
+            f"“{arm}”, {task}: {_told(rows)}."
+            for (task, arm), rows in self.gains.groupby(["task", "arm"], sort=False)
         ]
 
     def table(self) -> pd.DataFrame:
         """Return the gains in words: one row a task, arm and share."""
         margin = next(iter(self.comparisons.values())).margin
-        rows = self.gains.sort_values("share", kind="stable").sort_values(["task", "arm"], kind="stable", key=_order)
+        rows = self.gains.sort_values("share", kind="stable").sort_values(
+            ["task", "arm"], kind="stable", key=_order
+        )
         return pd.DataFrame(
             [
                 {
@@ -237,7 +270,11 @@ class LabelCurve:
         """Return what notebooks show: the gains by the share of labels."""
         first = next(iter(self.comparisons.values()))
         title = f"By the share of labels: {gain_title(first.reference, first.confidence)}"
-        return panel(title, table(self.table().to_dict("records")), *(note(line) for line in self.sentences()))
+        return panel(
+            title,
+            table(self.table().to_dict("records")),
+            *(note(line) for line in self.sentences()),
+        )
 
     def save(self, folder: str | Path) -> Path:
         """Write each study into a folder of its own, ``results.parquet``, and what :meth:`load` needs.
@@ -250,12 +287,19 @@ class LabelCurve:
         folder = Path(folder)
         for share, comparison in self.comparisons.items():
             comparison.save(folder_of(folder, share))
-        content = {"format": FORMAT, "schema_version": 1, "shares": self.shares, "facts": dict(self.facts)}
+        content = {
+            "format": FORMAT,
+            "schema_version": 1,
+            "shares": self.shares,
+            "facts": dict(self.facts),
+        }
         try:
             write_table(self.gains, folder / RESULTS)
             write_atomically(folder / CURVE, json.dumps(content, indent=1, ensure_ascii=False))
         except OSError as error:
-            raise StoreError(f"`folder` must be a place that can be written; got {str(folder)!r} ({error}).") from error
+            raise StoreError(
+                f"`folder` must be a place that can be written; got {str(folder)!r} ({error})."
+            ) from error
         return folder
 
     @classmethod
@@ -265,19 +309,24 @@ class LabelCurve:
         Raises
         ------
         StoreError
-            If the folder holds no curve, or one that is damaged or was written by a newer multitide.
+            If the folder holds no curve, or one that is damaged or was written by a newer
+            multitide.
         """
         path = Path(folder) / CURVE
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             if content["format"] != FORMAT or content["schema_version"] != 1:
-                raise ValueError(f"its format is {content['format']!r}, {content['schema_version']!r}")
+                raise ValueError(
+                    f"its format is {content['format']!r}, {content['schema_version']!r}"
+                )
             shares, facts = [float(share) for share in content["shares"]], content["facts"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StoreError(
                 f"`folder` must be a label curve with {CURVE!r}; got {str(folder)!r} ({error})."
             ) from error
-        return cls({share: Comparison.load(folder_of(Path(folder), share)) for share in shares}, facts)
+        return cls(
+            {share: Comparison.load(folder_of(Path(folder), share)) for share in shares}, facts
+        )
 
 
 def folder_of(folder: Path, share: float) -> Path:

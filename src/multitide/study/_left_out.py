@@ -42,13 +42,19 @@ def what_is_left_out(
     }
 
 
-def check_enough(arms: Sequence[str], compared: Sequence[str], left_out: Mapping[str, Any], kept: bool) -> None:
+def check_enough(
+    arms: Sequence[str], compared: Sequence[str], left_out: Mapping[str, Any], kept: bool
+) -> None:
     """Raise if the time was not enough for a comparison: the reference, which is the first, and another arm."""
     if arms[0] in compared and len(compared) >= min(2, len(arms)):
         return
     missing, n_fits = left_out["fits"]
     others = [arm for arm in arms if arm not in compared]
-    goes_on = "with the same `folder` the next call goes on from what is finished" if kept else "nothing is kept"
+    goes_on = (
+        "with the same `folder` the next call goes on from what is finished"
+        if kept
+        else "nothing is kept"
+    )
     raise ParameterError(
         f"`budget` must be enough for a seed of {arms[0]!r} and of another arm; {n_fits - missing} of {n_fits} fits "
         f"were done, and left out was {listed(others)}. Give a larger one, or fewer arms or epochs; {goes_on}."

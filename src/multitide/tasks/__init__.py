@@ -81,11 +81,17 @@ def _needed_kinds(values: Mapping[str, Any], name: str) -> list[str]:
         for field in fields(cls):
             if field.name not in own:
                 belongs.setdefault(field.name, []).append(f'"{kind}"')
-    return [f"`{name}.{key}` needs kind = {' or '.join(belongs[key])} beside it." for key in values if key in belongs]
+    return [
+        f"`{name}.{key}` needs kind = {' or '.join(belongs[key])} beside it."
+        for key in values
+        if key in belongs
+    ]
 
 
 def task_to_config(task: Task) -> dict[str, Any]:
     """Write a task as plain values: its name, its kind unless that is read from the labels, and what is no default."""
     kind = {} if isinstance(task, Auto) else {"kind": task.kind}
-    changed = {f.name: getattr(task, f.name) for f in fields(task) if getattr(task, f.name) != f.default}
+    changed = {
+        f.name: getattr(task, f.name) for f in fields(task) if getattr(task, f.name) != f.default
+    }
     return {"name": task.name, **kind, **changed}

@@ -18,9 +18,10 @@ SMALLEST_REST = 1e-12
 class ClassLoss:
     """The sum over classes c of q_c (1 - p_c)^gamma (-log p_c), for the probabilities p and a target q.
 
-    q is 1 - label_smoothing at the true class, plus label_smoothing / n_classes everywhere (Szegedy et al. 2016 [2]_).
-    With gamma = 0 this is the cross-entropy; with gamma > 0 the focal loss (Lin et al. 2017 [1]_), under which rows
-    that are answered well count less. The paper's alpha is the task's class weight.
+    q is 1 - label_smoothing at the true class, plus label_smoothing / n_classes everywhere (Szegedy
+    et al. 2016 [2]_). With gamma = 0 this is the cross-entropy; with gamma > 0 the focal loss (Lin
+    et al. 2017 [1]_), under which rows that are answered well count less. The paper's alpha is the
+    task's class weight.
 
     Parameters
     ----------
@@ -31,7 +32,8 @@ class ClassLoss:
 
     References
     ----------
-    .. [1] Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017. https://arxiv.org/abs/1708.02002
+    .. [1] Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017.
+      https://arxiv.org/abs/1708.02002
     .. [2] Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", CVPR 2016.
        https://arxiv.org/abs/1512.00567
     """
@@ -45,7 +47,9 @@ class ClassLoss:
         true = costs.gather(1, codes[:, None])[:, 0]
         return (1 - self.label_smoothing) * true + self.label_smoothing * costs.mean(dim=1)
 
-    def of_probabilities(self, log_losses: np.ndarray, probabilities: np.ndarray, smallest: float) -> np.ndarray:
+    def of_probabilities(
+        self, log_losses: np.ndarray, probabilities: np.ndarray, smallest: float
+    ) -> np.ndarray:
         """Return each row's loss, float64 (n,), as `rows` does.
 
         Parameters
@@ -57,7 +61,9 @@ class ClassLoss:
             Probabilities below it count as it.
         """
         logs = np.log(np.clip(probabilities.astype(np.float64), smallest, 1.0))
-        true, costs = (self._costs(torch.from_numpy(found)).numpy() for found in (-log_losses, logs))
+        true, costs = (
+            self._costs(torch.from_numpy(found)).numpy() for found in (-log_losses, logs)
+        )
         return (1 - self.label_smoothing) * true + self.label_smoothing * costs.mean(axis=1)
 
     def best(self, shares: np.ndarray) -> tuple[np.ndarray, float]:
@@ -77,7 +83,9 @@ class ClassLoss:
                 logs = log_softmax(found)
                 value = float((target * rest**self.gamma * -logs).sum())
                 # The slope of each class's cost by its log-probability, through the softmax.
-                slopes = target * (self.gamma * rest ** (self.gamma - 1) * (1 - rest) * logs - rest**self.gamma)
+                slopes = target * (
+                    self.gamma * rest ** (self.gamma - 1) * (1 - rest) * logs - rest**self.gamma
+                )
                 return value, slopes - softmax(found) * slopes.sum()
 
             logits = minimize(cost, logits, jac=True, method="BFGS", options={"gtol": 1e-9}).x

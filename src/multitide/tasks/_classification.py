@@ -27,13 +27,17 @@ from multitide.tasks._metrics import (
 )
 from multitide.tasks._task import SMALLEST_TRIVIAL_LOSS, Target, Task
 
-# More classes than this, and more than half as many as there are rows: that is no class but a name or a number.
+# More classes than this, and more than half as many as there are rows: that is no class but a name
+# or a number.
 _MANY_CLASSES = 10
 
 
 def _check_class_weight(value: Any) -> Any:
     weights = value.values() if isinstance(value, dict) else ()
-    positive = all(isinstance(w, (int, float)) and not isinstance(w, bool) and 0 < w < float("inf") for w in weights)
+    positive = all(
+        isinstance(w, (int, float)) and not isinstance(w, bool) and 0 < w < float("inf")
+        for w in weights
+    )
     if value is None or value == "balanced" or (isinstance(value, dict) and positive):
         return value
     raise ValueError('None, "balanced" or a weight above 0 for some classes, e.g. {"leak": 5.0}')
@@ -48,16 +52,19 @@ class Classification(Task):
     name, column, label_at, lead
         See :class:`Task`; a mean of classes means nothing.
     class_weight : None, "balanced" or dict, default=None
-        How much a row counts by its class: all alike, each class as much as any other, or a weight for some classes
-        (1 for those not named). Weights are scaled so that their mean over the labelled training rows is 1.
+        How much a row counts by its class: all alike, each class as much as any other, or a weight
+        for some classes (1 for those not named). Weights are scaled so that their mean over the
+        labelled training rows is 1.
     n_classes : int, optional
         How many classes the labels must have; labels with more or fewer are refused.
     loss : {"cross_entropy", "focal"}, default="cross_entropy"
-        The focal loss (Lin et al. 2017) counts rows less that are answered well already: times (1 - p)^gamma.
+        The focal loss (Lin et al. 2017) counts rows less that are answered well already: times (1 -
+        p)^gamma.
     gamma : float, default=2.0
         How much less; only with the focal loss.
     label_smoothing : float, default=0.0
-        This share of the target is spread evenly over all classes, so that no answer has to be certain.
+        This share of the target is spread evenly over all classes, so that no answer has to be
+        certain.
     """
 
     label_at: Literal["end", "start", "majority", "any"] = "end"
@@ -79,16 +86,23 @@ class Classification(Task):
         elif not values:
             problem = f"must have a label in some row; got none in {len(labels)} rows. Leave the task out."
         elif len(values) == 1:
-            problem = f"must have at least two classes; got only {values[0]!r} in {n_labelled} labelled rows. " + (
-                "Leave the task out, or use rows with other labels."
+            problem = (
+                f"must have at least two classes; got only {values[0]!r} in {n_labelled} labelled rows. "
+                + ("Leave the task out, or use rows with other labels.")
             )
         elif len(values) > max(_MANY_CLASSES, n_labelled / 2):
-            problem = f"must have classes that repeat; got {len(values)} different labels in {n_labelled} rows. " + (
-                "Leave the column out if it is a name; declare the task as a regression if it is a number."
+            problem = (
+                f"must have classes that repeat; got {len(values)} different labels in {n_labelled} rows. "
+                + (
+                    "Leave the column out if it is a name; declare the task as a regression if it is a number."
+                )
             )
         elif self.n_classes is not None and len(values) != self.n_classes:
-            problem = f"must have {self.n_classes} classes, as `n_classes` says; got {len(values)} in {n_labelled} " + (
-                f"labelled rows: {shorten(values)}. Change or leave out `n_classes`, or use rows with all classes."
+            problem = (
+                f"must have {self.n_classes} classes, as `n_classes` says; got {len(values)} in {n_labelled} "
+                + (
+                    f"labelled rows: {shorten(values)}. Change or leave out `n_classes`, or use rows with all classes."
+                )
             )
         return [f"`{self.name}` {problem}"] if problem else []
 
@@ -103,7 +117,8 @@ class Classification(Task):
         Raises
         ------
         DataError
-            If fewer than two classes have a label, or `class_weight` names a class that is not there.
+            If fewer than two classes have a label, or `class_weight` names a class that is not
+            there.
         """
         if problems := self.label_problems(labels):
             raise DataError("\n".join(problems))
@@ -128,8 +143,9 @@ class ClassificationTarget(Target):
     class_weights : Tensor, shape (n_classes,)
         Weight of a row by its class; their mean over the labelled training rows is 1.
     frequencies : Tensor, shape (n_classes,)
-        Share of each class among the labelled training rows. With the most frequent class they are the trivial
-        predictor that metrics are compared with (for ``loss`` it is the best constant of the weighted loss).
+        Share of each class among the labelled training rows. With the most frequent class they are
+        the trivial predictor that metrics are compared with (for ``loss`` it is the best constant
+        of the weighted loss).
     """
 
     class_weights: Tensor
@@ -145,7 +161,8 @@ class ClassificationTarget(Target):
             self.register_buffer(name, torch.ones(self.n_outputs))
         self.register_buffer("trivial_loss", torch.ones(()))
         self._position = {value: i for i, value in enumerate(self.classes)}
-        # A second table may have read the classes 1, 2, ... as text, or a configuration file may write them so.
+        # A second table may have read the classes 1, 2, ... as text, or a configuration file may
+        # write them so.
         self._position_by_text = {str(value): i for i, value in enumerate(self.classes)}
 
     def learn(self, counts: np.ndarray) -> None:
@@ -182,7 +199,8 @@ class ClassificationTarget(Target):
         Returns
         -------
         codes : ndarray of int64, shape (n_samples,)
-            -1 without a label; n_classes, n_classes + 1, ... for classes that training has not seen.
+            -1 without a label; n_classes, n_classes + 1, ... for classes that training has not
+            seen.
         unseen : list
             Those classes.
         """
@@ -254,14 +272,17 @@ class ClassificationTarget(Target):
         Warns
         -----
         MultitideWarning
-            Naming the classes that training has not seen; every prediction for them counts as wrong.
+            Naming the classes that training has not seen; every prediction for them counts as
+            wrong.
         """
         codes, unseen = self.positions(labels)
         self._warn(unseen)
         labelled = codes >= 0
         codes, decoded = codes[labelled], decoded[labelled]
         frequencies = np.tile(self.frequencies.cpu().numpy(), (len(codes), 1))
-        values = classification_metrics(codes, decoded) | {"loss": mean(self._losses(codes, decoded))}
+        values = classification_metrics(codes, decoded) | {
+            "loss": mean(self._losses(codes, decoded))
+        }
         trivial = classification_metrics(codes, frequencies)
         trivial |= {"loss": mean(self._losses(codes, self.constant(len(codes))))}
         return metric_table(values, trivial, dict.fromkeys(values, len(codes)))

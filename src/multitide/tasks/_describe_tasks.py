@@ -24,8 +24,9 @@ def describe_tasks(tasks: Sequence[str | Task] | None, y: pd.DataFrame) -> pd.Da
     Returns
     -------
     DataFrame
-        One row a task: ``task``, ``kind``, ``declared`` (bool), ``why``, ``n_labelled``, ``n_samples``, ``values``
-        (classes with their counts, or the range), ``to_change`` (the line of a configuration).
+        One row a task: ``task``, ``kind``, ``declared`` (bool), ``why``, ``n_labelled``,
+        ``n_samples``, ``values`` (classes with their counts, or the range), ``to_change`` (the line
+        of a configuration).
     """
     rows = []
     for task, why in _resolve(tasks, y):
@@ -52,7 +53,9 @@ def _summary(task: Task, labels: pd.DataFrame) -> tuple[int, str]:
         positions, written = zip(*(_counted(labels[column]) for column in labels), strict=True)
         known = np.any([found >= 0 for found in positions], axis=0)
         pairs = zip(labels, written, strict=True)
-        return int(known.sum()), written[0] if len(written) == 1 else "; ".join(f"{c}: {text}" for c, text in pairs)
+        return int(known.sum()), written[0] if len(written) == 1 else "; ".join(
+            f"{c}: {text}" for c, text in pairs
+        )
     numbers = np.stack([as_numbers(labels[column])[0] for column in labels])
     n_labelled = int((~np.isnan(numbers)).any(axis=0).sum())
     return n_labelled, f"{np.nanmin(numbers):.6g} ... {np.nanmax(numbers):.6g}"
@@ -71,5 +74,3 @@ def _shorten_counts(counts: list[tuple[Any, int]], most: int = 6) -> str:
     rest = len(counts) - most
     written = ", ".join(f"{value} ({count})" for value, count in counts[:most])
     return written + (f" and {rest} more" if rest > 0 else "")
-
-

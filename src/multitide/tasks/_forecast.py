@@ -28,9 +28,10 @@ class Forecast(Task):
     """How does it go on? The next steps of a number after the window, all at once.
 
     ``Forecast("load", horizon=6)`` owns the columns ``load[+1]`` ... ``load[+6]`` of ``y``, which
-    :func:`multitide.read_table` makes of the column ``load``; a step beyond the series or a gap is missing. That column
-    may be a channel too, as the labels lie ahead of the window. The trivial predictor is the best constant of each
-    step; where the last value before the forecast is known, it is compared with, too.
+    :func:`multitide.read_table` makes of the column ``load``; a step beyond the series or a gap is
+    missing. That column may be a channel too, as the labels lie ahead of the window. The trivial
+    predictor is the best constant of each step; where the last value before the forecast is known,
+    it is compared with, too.
 
     Parameters
     ----------
@@ -39,7 +40,8 @@ class Forecast(Task):
     horizon : int, default=1
         How many steps.
     lead : int, default=0
-        The first step is this many steps later than the one after the window, so the columns begin at [+lead + 1].
+        The first step is this many steps later than the one after the window, so the columns begin
+        at [+lead + 1].
     loss : {"mse", "mae", "huber"}, default="mse"
         Of each step, as in :class:`Regression`; a row's loss is the mean over its known steps.
     delta : float, default=1.0
@@ -82,7 +84,9 @@ class Forecast(Task):
         known = known[~np.isnan(known)]
         problem = ""
         if refused:
-            problem = f"must hold finite numbers; got {shorten(refused)}. Blank what nobody measured."
+            problem = (
+                f"must hold finite numbers; got {shorten(refused)}. Blank what nobody measured."
+            )
         elif not len(known):
             problem = f"must have a label in some row; got none in {len(labels)} rows. Leave the task out."
         elif is_constant(known):
@@ -128,7 +132,9 @@ class ForecastTarget(StandardisedTarget, SeveralTarget):
                 best[step] = self.loss.best(codes[rows, step], weights[rows, step])[0]
         self.bias.copy_(torch.from_numpy(best))
         losses = self._measure(np.tile(best, (len(codes), 1)), np.nan_to_num(codes))
-        self.trivial_loss.fill_(max(float((weights * losses).sum() / weights.sum()), SMALLEST_TRIVIAL_LOSS))
+        self.trivial_loss.fill_(
+            max(float((weights * losses).sum() / weights.sum()), SMALLEST_TRIVIAL_LOSS)
+        )
 
     def encode(self, labels: pd.DataFrame) -> np.ndarray:
         """Return standardised labels, float32 (n_samples, horizon); NaN where nobody measured."""
@@ -177,13 +183,14 @@ class ForecastTarget(StandardisedTarget, SeveralTarget):
     def evaluate(self, samples: Samples, decoded: np.ndarray) -> pd.DataFrame:
         """Return `metrics`, and the figures of the last value as a forecast (persistence) where it is known.
 
-        ``persistence_rmse`` is the last value's, at both `value` and `trivial`; ``skill`` is 1 - (RMSE / RMSE of the
-        last value)^2 on the rows where it is known: above 0 is better than it (Murphy 1988 [1]_).
+        ``persistence_rmse`` is the last value's, at both `value` and `trivial`; ``skill`` is 1 -
+        (RMSE / RMSE of the last value)^2 on the rows where it is known: above 0 is better than it
+        (Murphy 1988 [1]_).
 
         References
         ----------
-        .. [1] Murphy, "Skill Scores Based on the Mean Square Error and Their Relationships to the Correlation
-           Coefficient", Monthly Weather Review 116 (1988).
+        .. [1] Murphy, "Skill Scores Based on the Mean Square Error and Their Relationships to the
+           Correlation Coefficient", Monthly Weather Review 116 (1988).
         """
         table = super().evaluate(samples, decoded)
         last = last_values(samples, self.task)

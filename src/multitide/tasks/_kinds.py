@@ -32,14 +32,20 @@ class Auto(Task):
         """Say what keeps a kind from being read."""
         _, values = distinct_values(labels[self.name])
         if not values:
-            return [f"`{self.name}` must have a label in some row; got none in {len(labels)} rows. Leave the task out."]
+            return [
+                f"`{self.name}` must have a label in some row; got none in {len(labels)} rows. Leave the task out."
+            ]
         if strange := strange_values(values):
-            return [f"`{self.name}` must hold text, booleans or finite numbers; got {shorten(strange)}. Replace them."]
+            return [
+                f"`{self.name}` must hold text, booleans or finite numbers; got {shorten(strange)}. Replace them."
+            ]
         return []
 
     def fit_target(self, labels: pd.DataFrame) -> NoReturn:
         """Refuse: the kind must be known first."""
-        raise ParameterError(f"`{self.name}.kind` must be known before it learns; call `resolve_tasks` first.")
+        raise ParameterError(
+            f"`{self.name}.kind` must be known before it learns; call `resolve_tasks` first."
+        )
 
     def target_from_config(self, config: dict[str, Any]) -> NoReturn:
         """Refuse: a task of no kind has no target."""
@@ -57,8 +63,8 @@ class Auto(Task):
 def infer_kind(labels: pd.Series) -> str:
     """Say which kind of task a column of labels is.
 
-    Text, booleans and whole numbers of at most 10 distinct values are classes; all else are numbers. A missing label
-    changes nothing, although pandas makes floats of whole numbers then.
+    Text, booleans and whole numbers of at most 10 distinct values are classes; all else are
+    numbers. A missing label changes nothing, although pandas makes floats of whole numbers then.
 
     Parameters
     ----------
@@ -90,7 +96,8 @@ def infer_tasks(y: pd.DataFrame) -> list[Task]:
 def resolve_tasks(tasks: Sequence[str | Task] | None, y: pd.DataFrame) -> list[Task]:
     """Turn what the user wrote into declared tasks, checked against the labels.
 
-    What was inferred or left out is said by the logger "multitide"; :func:`describe_tasks` has it as a table.
+    What was inferred or left out is said by the logger "multitide"; :func:`describe_tasks` has it
+    as a table.
 
     Parameters
     ----------
@@ -102,8 +109,8 @@ def resolve_tasks(tasks: Sequence[str | Task] | None, y: pd.DataFrame) -> list[T
     Raises
     ------
     ParameterError
-        With every problem of the tasks themselves: an unknown column (with a "did you mean"), a name given twice, a
-        parameter outside its range.
+        With every problem of the tasks themselves: an unknown column (with a "did you mean"), a
+        name given twice, a parameter outside its range.
     DataError
         With every problem of the labels.
     """
@@ -111,18 +118,25 @@ def resolve_tasks(tasks: Sequence[str | Task] | None, y: pd.DataFrame) -> list[T
     for task, why in resolved:
         if why:
             change = _change(task, y[task.columns])
-            log.info("`%s` is a %s by its labels (%s).%s", task.name, task.kind, why, change and f" Else: {change}.")
+            log.info(
+                "`%s` is a %s by its labels (%s).%s",
+                task.name,
+                task.kind,
+                why,
+                change and f" Else: {change}.",
+            )
     named = {column for task, _ in resolved for column in task.columns}
     if unused := [column for column in y.columns if column not in named]:
         log.info("Columns of `y` that no task names are left out: %s.", shorten(unused, 20))
     return [task for task, _ in resolved]
 
 
-
-
 def _resolve(tasks: Sequence[str | Task] | None, y: pd.DataFrame) -> list[tuple[Task, str]]:
     """Return each declared task with the reason for its kind, "" where the user declared it."""
-    specs = [Auto(task) if isinstance(task, str) else task for task in (y.columns if tasks is None else tasks)]
+    specs = [
+        Auto(task) if isinstance(task, str) else task
+        for task in (y.columns if tasks is None else tasks)
+    ]
     if problems := _spec_problems(specs, y):
         raise ParameterError("\n".join(problems))
     problems, resolved = [], []
@@ -145,7 +159,9 @@ def _spec_problems(specs: Sequence[Any], y: pd.DataFrame) -> list[str]:
         return ["`tasks` must name at least one column of `y`; got none."]
     problems = []
     if odd := [column for column in columns if not isinstance(column, str)]:
-        problems.append(f"`y` must have text as column names; got {shorten(odd)}. Use y.rename(columns=str).")
+        problems.append(
+            f"`y` must have text as column names; got {shorten(odd)}. Use y.rename(columns=str)."
+        )
     if twice := sorted({column for column in columns if columns.count(column) > 1}, key=str):
         problems.append(f"`y` must have each column once; got {shorten(twice)} more than once.")
     if problems:
@@ -153,15 +169,21 @@ def _spec_problems(specs: Sequence[Any], y: pd.DataFrame) -> list[str]:
     names = [getattr(spec, "name", None) for spec in specs]
     for i, (spec, name) in enumerate(zip(specs, names, strict=True)):
         if not isinstance(spec, Task):
-            problems.append(f"`tasks` must hold names or tasks such as Regression('load'); got {spec!r}.")
+            problems.append(
+                f"`tasks` must hold names or tasks such as Regression('load'); got {spec!r}."
+            )
         elif name in names[:i]:
             problems.append(f"`tasks` must have names that differ; got {name!r} twice.")
         else:
-            problems += [_unknown(column, columns) for column in spec.columns if column not in columns]
+            problems += [
+                _unknown(column, columns) for column in spec.columns if column not in columns
+            ]
             problems += _violations(spec)
     owned = [column for spec in specs if isinstance(spec, Task) for column in spec.columns]
     if shared := sorted({column for column in owned if owned.count(column) > 1} - set(names)):
-        problems.append(f"`tasks` must not share columns of `y`; got {shorten(shared)} in two tasks.")
+        problems.append(
+            f"`tasks` must not share columns of `y`; got {shorten(shared)} in two tasks."
+        )
     return problems
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-# One label as a user wrote it. JSON keeps all four apart, which is why classes are stored as they are.
+# One label as a user wrote it. JSON keeps all four apart, which is why classes are stored as they
+# are.
 Value = bool | int | float | str
 
 # Beyond it a float no longer says which whole number was meant.
@@ -19,8 +20,9 @@ _LARGEST_WHOLE = 2**53
 def distinct_values(labels: pd.Series) -> tuple[np.ndarray, list[Any]]:
     """Find the distinct labels of a column and who has which.
 
-    Whole floats become ints (pandas makes floats of ints as soon as one is missing), unless some number of the column
-    is not whole; booleans among numbers become numbers; NaN, None, NaT and blank text are no labels.
+    Whole floats become ints (pandas makes floats of ints as soon as one is missing), unless some
+    number of the column is not whole; booleans among numbers become numbers; NaN, None, NaT and
+    blank text are no labels.
 
     Parameters
     ----------
@@ -47,7 +49,11 @@ def distinct_values(labels: pd.Series) -> tuple[np.ndarray, list[Any]]:
 
 def strange_values(values: list[Any]) -> list[Any]:
     """Return the values that are no label at all: dates, lists, infinities."""
-    return [v for v in values if not isinstance(v, (bool, int, float, str)) or (isinstance(v, float) and math.isinf(v))]
+    return [
+        v
+        for v in values
+        if not isinstance(v, (bool, int, float, str)) or (isinstance(v, float) and math.isinf(v))
+    ]
 
 
 def as_numbers(labels: pd.Series) -> tuple[np.ndarray, list[Any]]:
@@ -71,14 +77,18 @@ def as_numbers(labels: pd.Series) -> tuple[np.ndarray, list[Any]]:
         return np.where(infinite, np.nan, plain), np.unique(plain[infinite]).tolist()
     positions, values = distinct_values(labels)
     parsed = np.array([*map(_to_float, values), np.nan])
-    refused = [value for value, number in zip(values, parsed[:-1], strict=True) if not np.isfinite(number)]
+    refused = [
+        value for value, number in zip(values, parsed[:-1], strict=True) if not np.isfinite(number)
+    ]
     return np.where(np.isfinite(parsed), parsed, np.nan)[positions], refused
 
 
 def shorten(values: list[Any], most: int = 5) -> str:
     """Write a list of values for a message: the first few, then how many more."""
     rest = len(values) - most
-    return ", ".join(repr(value) for value in values[:most]) + (f" and {rest} more" if rest > 0 else "")
+    return ", ".join(repr(value) for value in values[:most]) + (
+        f" and {rest} more" if rest > 0 else ""
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -89,12 +89,13 @@ class Huber(NumberLoss):
 class Pinball(NumberLoss):
     """The pinball loss of several quantiles, their mean (Koenker and Bassett 1978 [1]_).
 
-    The first output is the lowest quantile; each further one is, through a softplus, the distance to the next. So
-    quantiles never cross, whatever the network says.
+    The first output is the lowest quantile; each further one is, through a softplus, the distance
+    to the next. So quantiles never cross, whatever the network says.
 
     References
     ----------
-    .. [1] Koenker and Bassett, "Regression Quantiles", Econometrica 46 (1978). https://doi.org/10.2307/1913643
+    .. [1] Koenker and Bassett, "Regression Quantiles", Econometrica 46 (1978).
+      https://doi.org/10.2307/1913643
     """
 
     def __init__(self, delta: float = 1.0, quantiles: Sequence[float] = (0.5,)) -> None:
@@ -109,7 +110,9 @@ class Pinball(NumberLoss):
         """Return the mean pinball loss over the quantiles."""
         # Level by level: a tensor of levels would have to travel to the device at every step.
         pairs = zip(self.quantiles.tolist(), (codes[:, None] - values).unbind(dim=1), strict=True)
-        return torch.stack([torch.maximum(level * error, (level - 1) * error) for level, error in pairs]).mean(dim=0)
+        return torch.stack(
+            [torch.maximum(level * error, (level - 1) * error) for level, error in pairs]
+        ).mean(dim=0)
 
     def best(self, codes: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Return the outputs that mean the quantiles of the labels."""
@@ -118,7 +121,12 @@ class Pinball(NumberLoss):
         return np.append(found[:1], steps + np.log(-np.expm1(-steps)))  # the inverse of softplus
 
 
-LOSSES: dict[str, type[NumberLoss]] = {"mse": Squared, "mae": Absolute, "huber": Huber, "quantile": Pinball}
+LOSSES: dict[str, type[NumberLoss]] = {
+    "mse": Squared,
+    "mae": Absolute,
+    "huber": Huber,
+    "quantile": Pinball,
+}
 
 
 def weighted_quantile(values: np.ndarray, weights: np.ndarray, level: float) -> float:

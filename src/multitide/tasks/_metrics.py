@@ -1,7 +1,8 @@
 """Figures of merit of one task on its labelled rows; a figure that the rows do not define is NaN, never an error.
 
-Names are scikit-learn's where it has one. Classes are positions: 0 ... n_classes - 1 are those of the training rows
-(the columns of the probabilities), larger ones were never seen there, so that they count as wrong.
+Names are scikit-learn's where it has one. Classes are positions: 0 ... n_classes - 1 are those of
+the training rows (the columns of the probabilities), larger ones were never seen there, so that
+they count as wrong.
 """
 
 from __future__ import annotations
@@ -32,13 +33,28 @@ HIGHER_IS_BETTER = {
     "skill": True,
     "loss": False,
 }
-CLASSIFICATION = ("accuracy", "balanced_accuracy", "f1_macro", "roc_auc", "average_precision", "log_loss")
+CLASSIFICATION = (
+    "accuracy",
+    "balanced_accuracy",
+    "f1_macro",
+    "roc_auc",
+    "average_precision",
+    "log_loss",
+)
 REGRESSION = ("rmse", "mae", "r2", "mape")
 QUANTILE = ("pinball", "coverage", "width")
-MULTI_LABEL = ("f1_macro", "roc_auc", "average_precision", "exact_match", "hamming_loss", "log_loss")
+MULTI_LABEL = (
+    "f1_macro",
+    "roc_auc",
+    "average_precision",
+    "exact_match",
+    "hamming_loss",
+    "log_loss",
+)
 FORECAST = ("rmse", "mae", "r2")
 
-# Predictions are float32: nothing nearer to 0 can be told from it. scikit-learn clips float32 there, too.
+# Predictions are float32: nothing nearer to 0 can be told from it. scikit-learn clips float32
+# there, too.
 SMALLEST_PROBABILITY = float(np.finfo(np.float32).eps)
 
 
@@ -55,8 +71,8 @@ def classification_metrics(codes: np.ndarray, probabilities: np.ndarray) -> dict
     Returns
     -------
     dict of str to float
-        ``roc_auc`` and ``average_precision`` speak of the second class of two, and are means over the classes present
-        (one against the rest) when there are more.
+        ``roc_auc`` and ``average_precision`` speak of the second class of two, and are means over
+        the classes present (one against the rest) when there are more.
     """
     if not len(codes) or not np.isfinite(probabilities).all():
         return dict.fromkeys(CLASSIFICATION, np.nan)
@@ -64,13 +80,16 @@ def classification_metrics(codes: np.ndarray, probabilities: np.ndarray) -> dict
     ranked = _one_against_rest(codes, probabilities.shape[1])
     return {
         "accuracy": sk.accuracy_score(codes, predicted),
-        # The mean recall over the classes that are there; scikit-learn's own function warns about the others.
+        # The mean recall over the classes that are there; scikit-learn's own function warns about
+        # the others.
         "balanced_accuracy": sk.recall_score(
             codes, predicted, labels=np.unique(codes), average="macro", zero_division=0.0
         ),
         "f1_macro": sk.f1_score(codes, predicted, average="macro", zero_division=0.0),
         "roc_auc": mean([sk.roc_auc_score(codes == c, probabilities[:, c]) for c in ranked]),
-        "average_precision": mean([sk.average_precision_score(codes == c, probabilities[:, c]) for c in ranked]),
+        "average_precision": mean(
+            [sk.average_precision_score(codes == c, probabilities[:, c]) for c in ranked]
+        ),
         "log_loss": float(log_losses(codes, probabilities).mean()),
     }
 
@@ -78,7 +97,11 @@ def classification_metrics(codes: np.ndarray, probabilities: np.ndarray) -> dict
 def log_losses(codes: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """Return minus the log of the probability that each row's true class was given, float64 (n_samples,)."""
     known = codes < probabilities.shape[1]
-    true = np.where(known, np.take_along_axis(probabilities, np.where(known, codes, 0)[:, None], axis=1)[:, 0], 0.0)
+    true = np.where(
+        known,
+        np.take_along_axis(probabilities, np.where(known, codes, 0)[:, None], axis=1)[:, 0],
+        0.0,
+    )
     return -np.log(np.clip(true.astype(np.float64), SMALLEST_PROBABILITY, 1.0))
 
 
@@ -93,13 +116,20 @@ def regression_metrics(labels: np.ndarray, predictions: np.ndarray) -> dict[str,
     Returns
     -------
     dict of str to float
-        ``mape`` is a fraction, over the rows whose label is not zero; ``r2`` needs two different labels.
+        ``mape`` is a fraction, over the rows whose label is not zero; ``r2`` needs two different
+        labels.
     """
     if not len(labels) or not np.isfinite(predictions).all():
         return dict.fromkeys(REGRESSION, np.nan)
     nonzero = labels != 0
-    mape = sk.mean_absolute_percentage_error(labels[nonzero], predictions[nonzero]) if nonzero.any() else np.nan
-    with np.errstate(over="ignore"):  # a prediction that is absurdly far away has an infinite error, and that is that
+    mape = (
+        sk.mean_absolute_percentage_error(labels[nonzero], predictions[nonzero])
+        if nonzero.any()
+        else np.nan
+    )
+    with np.errstate(
+        over="ignore"
+    ):  # a prediction that is absurdly far away has an infinite error, and that is that
         return {
             "rmse": sk.root_mean_squared_error(labels, predictions),
             "mae": sk.mean_absolute_error(labels, predictions),
@@ -108,7 +138,9 @@ def regression_metrics(labels: np.ndarray, predictions: np.ndarray) -> dict[str,
         }
 
 
-def quantile_metrics(labels: np.ndarray, predictions: np.ndarray, quantiles: Sequence[float]) -> dict[str, float]:
+def quantile_metrics(
+    labels: np.ndarray, predictions: np.ndarray, quantiles: Sequence[float]
+) -> dict[str, float]:
     """Measure predicted quantiles, all labels measured.
 
     Parameters
@@ -123,15 +155,23 @@ def quantile_metrics(labels: np.ndarray, predictions: np.ndarray, quantiles: Seq
     Returns
     -------
     dict of str to float
-        ``pinball``, the mean over the quantiles; ``coverage``, the share of labels between the outermost quantiles,
-        which should be the difference of their levels; ``width``, the mean distance between these two.
+        ``pinball``, the mean over the quantiles; ``coverage``, the share of labels between the
+        outermost quantiles, which should be the difference of their levels; ``width``, the mean
+        distance between these two.
     """
     if not len(labels) or not np.isfinite(predictions).all():
         return dict.fromkeys(QUANTILE, np.nan)
     low, high = predictions[:, 0], predictions[:, -1]
-    losses = [sk.mean_pinball_loss(labels, predictions[:, i], alpha=level) for i, level in enumerate(quantiles)]
+    losses = [
+        sk.mean_pinball_loss(labels, predictions[:, i], alpha=level)
+        for i, level in enumerate(quantiles)
+    ]
     inside = (low <= labels) & (labels <= high)
-    return {"pinball": float(np.mean(losses)), "coverage": float(inside.mean()), "width": float((high - low).mean())}
+    return {
+        "pinball": float(np.mean(losses)),
+        "coverage": float(inside.mean()),
+        "width": float((high - low).mean()),
+    }
 
 
 def multi_label_metrics(truth: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
@@ -147,20 +187,27 @@ def multi_label_metrics(truth: np.ndarray, probabilities: np.ndarray) -> dict[st
     Returns
     -------
     dict of str to float
-        ``f1_macro`` (of yes), ``roc_auc`` and ``average_precision`` are means over the labels that define them;
-        ``exact_match`` is the share of rows whose known answers are all right, ``hamming_loss`` the share of wrong
-        ones among all known answers, ``log_loss`` their mean.
+        ``f1_macro`` (of yes), ``roc_auc`` and ``average_precision`` are means over the labels that
+        define them; ``exact_match`` is the share of rows whose known answers are all right,
+        ``hamming_loss`` the share of wrong ones among all known answers, ``log_loss`` their mean.
     """
     if not len(truth) or not np.isfinite(probabilities).all():
         return dict.fromkeys(MULTI_LABEL, np.nan)
     known = ~np.isnan(truth)
     said = probabilities > 0.5
     wrong = known & (said != (truth == 1))
-    columns = [(truth[rows, i] == 1, probabilities[rows, i], said[rows, i]) for i, rows in enumerate(known.T)]
+    columns = [
+        (truth[rows, i] == 1, probabilities[rows, i], said[rows, i])
+        for i, rows in enumerate(known.T)
+    ]
     ranked = [(yes, p) for yes, p, _ in columns if 0 < yes.sum() < len(yes)]
-    costs = np.where(truth == 1, -np.log(clipped(probabilities)), -np.log(clipped(1 - probabilities)))
+    costs = np.where(
+        truth == 1, -np.log(clipped(probabilities)), -np.log(clipped(1 - probabilities))
+    )
     return {
-        "f1_macro": mean([sk.f1_score(yes, answer) for yes, _, answer in columns if yes.any() or answer.any()]),
+        "f1_macro": mean(
+            [sk.f1_score(yes, answer) for yes, _, answer in columns if yes.any() or answer.any()]
+        ),
         "roc_auc": mean([sk.roc_auc_score(yes, p) for yes, p in ranked]),
         "average_precision": mean([sk.average_precision_score(yes, p) for yes, p in ranked]),
         "exact_match": float((~wrong.any(axis=1)).mean()),
@@ -227,6 +274,11 @@ def better_than_trivial(table: pd.DataFrame) -> pd.Series:
     Series of str
         "yes", "no", "same" (in four significant digits), or "-" where there is no value.
     """
-    better = table["value"].gt(table["trivial"]).eq(table["higher_is_better"]).map({True: "yes", False: "no"})
+    better = (
+        table["value"]
+        .gt(table["trivial"])
+        .eq(table["higher_is_better"])
+        .map({True: "yes", False: "no"})
+    )
     same = table["value"].map("{:.4g}".format).eq(table["trivial"].map("{:.4g}".format))
     return better.mask(same, "same").mask(table["value"].isna(), "-")

@@ -31,17 +31,19 @@ def _check_columns(columns: list[str]) -> list[str]:
 class MultiLabel(Task):
     """Which of these are so? Several yes/no answers at once, learned by the binary cross-entropy.
 
-    A row counts where at least one answer is known, and its loss is the mean over its known answers. A label is
-    answered yes where its probability is above 0.5.
+    A row counts where at least one answer is known, and its loss is the mean over its known
+    answers. A label is answered yes where its probability is above 0.5.
 
     Parameters
     ----------
     name, label_at, lead
         See :class:`Task`. The name is the task's; its columns have their own.
     columns : list of str
-        The columns of ``y``, and of the table; each holds two values: booleans, 0 and 1, "no" and "yes", ...
+        The columns of ``y``, and of the table; each holds two values: booleans, 0 and 1, "no" and
+        "yes", ...
     yes : bool, int, float or str, optional
-        The value that means yes, in every column; the second in order when not given (True, 1, "yes").
+        The value that means yes, in every column; the second in order when not given (True, 1,
+        "yes").
     """
 
     column: None = None
@@ -62,8 +64,15 @@ class MultiLabel(Task):
 
     def label_problems(self, labels: pd.DataFrame) -> list[str]:
         """Say which columns do not hold two answers."""
-        problems = [self._column_problem(column, distinct_values(labels[column])[1]) for column in self.columns]
-        return [f"`{self.name}`: `{column}` {p}" for column, p in zip(self.columns, problems, strict=True) if p]
+        problems = [
+            self._column_problem(column, distinct_values(labels[column])[1])
+            for column in self.columns
+        ]
+        return [
+            f"`{self.name}`: `{column}` {p}"
+            for column, p in zip(self.columns, problems, strict=True)
+            if p
+        ]
 
     def _column_problem(self, column: str, values: list[Any]) -> str:
         if strange := strange_values(values):
@@ -92,7 +101,10 @@ class MultiLabel(Task):
     def _answers(self, labels: pd.Series) -> list[Value]:
         """Return the values that mean no and yes."""
         _, values = distinct_values(labels)
-        return sorted(values, key=lambda v: (self.yes is not None and str(v) == str(self.yes), isinstance(v, str), v))
+        return sorted(
+            values,
+            key=lambda v: (self.yes is not None and str(v) == str(self.yes), isinstance(v, str), v),
+        )
 
     def target_from_config(self, config: dict[str, Any]) -> MultiLabelTarget:
         """Rebuild a target from what `to_config` gave."""
@@ -138,7 +150,9 @@ class MultiLabelTarget(SeveralTarget):
             If a column holds another value than the two of training.
         """
         pairs = zip(self.task.columns, self.answers, strict=True)
-        return np.stack([self._column(labels[column], column, answers) for column, answers in pairs], axis=1)
+        return np.stack(
+            [self._column(labels[column], column, answers) for column, answers in pairs], axis=1
+        )
 
     def _column(self, labels: pd.Series, column: str, answers: list[Value]) -> np.ndarray:
         positions, values = distinct_values(labels)
@@ -167,7 +181,9 @@ class MultiLabelTarget(SeveralTarget):
         """Return a column for every label, in the user's own values."""
         said = (decoded > 0.5).astype(int)
         pairs = zip(self.task.columns, self.answers, said.T, strict=True)
-        return pd.DataFrame({column: pd.Series(answers).iloc[which].array for column, answers, which in pairs})
+        return pd.DataFrame(
+            {column: pd.Series(answers).iloc[which].array for column, answers, which in pairs}
+        )
 
     def probabilities(self, decoded: np.ndarray) -> pd.DataFrame:
         """Return the probability of yes, a column a label."""

@@ -15,7 +15,14 @@ from torch import Tensor
 from multitide.errors import DataError
 from multitide.tasks._labels import as_numbers, shorten
 from multitide.tasks._losses import LOSSES
-from multitide.tasks._metrics import QUANTILE, REGRESSION, mean, metric_table, quantile_metrics, regression_metrics
+from multitide.tasks._metrics import (
+    QUANTILE,
+    REGRESSION,
+    mean,
+    metric_table,
+    quantile_metrics,
+    regression_metrics,
+)
 from multitide.tasks._standardised import StandardisedTarget
 from multitide.tasks._task import SMALLEST_TRIVIAL_LOSS, Task
 
@@ -24,7 +31,9 @@ def _check_quantiles(levels: tuple[float, ...]) -> tuple[float, ...]:
     ascending = sorted(set(levels)) == list(levels) and len(levels) > 1
     if ascending and 0.5 in levels and levels[0] > 0 and levels[-1] < 1:
         return levels
-    raise ValueError("ascending numbers between 0 and 1, 0.5 and at least one more, e.g. (0.1, 0.5, 0.9)")
+    raise ValueError(
+        "ascending numbers between 0 and 1, 0.5 and at least one more, e.g. (0.1, 0.5, 0.9)"
+    )
 
 
 @dataclass
@@ -36,13 +45,14 @@ class Regression(Task):
     name, column, label_at, lead
         See :class:`Task`.
     loss : {"mse", "mae", "huber", "quantile"}, default="mse"
-        Squared error; absolute error; Huber's loss: squared up to `delta`, linear beyond, so that a few far labels
-        do not rule the fit; or the pinball loss of `quantiles`, whose median is the prediction.
+        Squared error; absolute error; Huber's loss: squared up to `delta`, linear beyond, so that a
+        few far labels do not rule the fit; or the pinball loss of `quantiles`, whose median is the
+        prediction.
     delta : float, default=1.0
         Where Huber's loss turns linear, in standard deviations of the training labels.
     quantiles : sequence of float, default=(0.1, 0.5, 0.9)
-        What ``loss="quantile"`` learns, ascending; they never cross. The outermost are an interval, whose coverage
-        and width are measured.
+        What ``loss="quantile"`` learns, ascending; they never cross. The outermost are an interval,
+        whose coverage and width are measured.
     """
 
     loss: Literal["mse", "mae", "huber", "quantile"] = "mse"
@@ -57,14 +67,16 @@ class Regression(Task):
         known = numbers[~np.isnan(numbers)]
         problem = ""
         if refused:
-            problem = f"must hold finite numbers; got {shorten(refused)}. Blank what nobody measured, " + (
-                "or declare the task as a classification."
+            problem = (
+                f"must hold finite numbers; got {shorten(refused)}. Blank what nobody measured, "
+                + ("or declare the task as a classification.")
             )
         elif not len(known):
             problem = f"must have a label in some row; got none in {len(labels)} rows. Leave the task out."
         elif is_constant(known):
-            problem = f"must have labels that differ; got only {known[0]:g} in {len(known)} labelled rows. " + (
-                "Leave the task out, or use rows with other labels."
+            problem = (
+                f"must have labels that differ; got only {known[0]:g} in {len(known)} labelled rows. "
+                + ("Leave the task out, or use rows with other labels.")
             )
         return [f"`{self.name}` {problem}"] if problem else []
 
@@ -176,7 +188,11 @@ class RegressionTarget(StandardisedTarget):
     def figures(self, truth: np.ndarray, decoded: np.ndarray) -> dict[str, float]:
         """Compare numbers with numbers, all measured."""
         found = regression_metrics(truth, self.point(decoded))
-        return found if decoded.ndim == 1 else found | quantile_metrics(truth, decoded, self.task.quantiles)
+        return (
+            found
+            if decoded.ndim == 1
+            else found | quantile_metrics(truth, decoded, self.task.quantiles)
+        )
 
     def row_losses(self, labels: pd.DataFrame, decoded: np.ndarray) -> np.ndarray:
         """Return each row's loss in units of the trivial loss; NaN where there is no label."""
@@ -195,7 +211,8 @@ class RegressionTarget(StandardisedTarget):
         Returns
         -------
         DataFrame
-            As :meth:`Target.metrics`; ``n_labelled`` of ``mape`` counts the rows whose label is not zero.
+            As :meth:`Target.metrics`; ``n_labelled`` of ``mape`` counts the rows whose label is not
+            zero.
         """
         numbers = self._numbers(labels)
         known = ~np.isnan(numbers)
@@ -222,7 +239,9 @@ class RegressionTarget(StandardisedTarget):
 
     def _losses(self, labels: np.ndarray, decoded: np.ndarray) -> np.ndarray:
         """Return losses in float64, in units of the trivial one."""
-        values = torch.from_numpy(self.standardise(decoded.astype(np.float64)).reshape(len(labels), self.n_outputs))
+        values = torch.from_numpy(
+            self.standardise(decoded.astype(np.float64)).reshape(len(labels), self.n_outputs)
+        )
         losses = self.loss.measure(values, torch.from_numpy(self.standardise(labels)))
         return losses.numpy() / float(self.trivial_loss)
 

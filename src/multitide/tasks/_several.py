@@ -16,9 +16,9 @@ from multitide.tasks._task import Target
 class SeveralTarget(Target):
     """A target of several labels a row.
 
-    A row counts where at least one of its labels is known, and counts once: its loss is the mean over its known labels.
-    So a row with one known label of six weighs as much as a row with all six. Codes are float32 (n, n_columns), NaN
-    where nobody knows.
+    A row counts where at least one of its labels is known, and counts once: its loss is the mean
+    over its known labels. So a row with one known label of six weighs as much as a row with all
+    six. Codes are float32 (n, n_columns), NaN where nobody knows.
     """
 
     def measured(self, codes: Tensor) -> Tensor:

@@ -33,7 +33,8 @@ class StandardisedTarget(Target):
 
     def settle(self, labels: np.ndarray) -> None:
         """Take mean and scale from labels, float64 of shape (n_labelled,), not all equal."""
-        # In units of the largest one, so that neither a sum nor a square leaves the range of float64.
+        # In units of the largest one, so that neither a sum nor a square leaves the range of
+        # float64.
         unit = np.abs(labels).max()
         self.mean.fill_((labels / unit).mean() * unit)
         self.scale.fill_(max((labels / unit).std() * unit, np.finfo(np.float64).tiny))

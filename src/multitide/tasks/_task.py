@@ -35,8 +35,9 @@ class Task(Part, ABC):
     label_at : {"end", "start", "mean", "majority", "any"}, default="end"
         Which step of a window gives its label, or how the steps' labels become one.
     lead : int, default=0
-        The label lies this many steps after the window's end (after its start for ``label_at="start"``; for
-        ``"mean"``, ``"majority"`` and ``"any"`` the whole window is moved).
+        The label lies this many steps after the window's end (after its start for
+        ``label_at="start"``; for ``"mean"``, ``"majority"`` and ``"any"`` the whole window is
+        moved).
     """
 
     name: str
@@ -55,7 +56,10 @@ class Task(Part, ABC):
     def question(self) -> tuple[str, ...]:
         """The kind and its settings, without the task's name and the place of its labels."""
         place = {field.name for field in fields(Task)}
-        return (self.kind, *(repr(getattr(self, field.name)) for field in fields(self) if field.name not in place))
+        return (
+            self.kind,
+            *(repr(getattr(self, field.name)) for field in fields(self) if field.name not in place),
+        )
 
     def label_columns(self) -> list[dict[str, Any]]:
         """Return where each of `columns` comes from: ``name, column, label_at, lead, kind``, one dict each."""
@@ -79,7 +83,8 @@ class Task(Part, ABC):
         Parameters
         ----------
         labels : DataFrame
-            The task's columns of the training rows; NaN, None and blanks are labels that nobody measured.
+            The task's columns of the training rows; NaN, None and blanks are labels that nobody
+            measured.
 
         Raises
         ------
@@ -94,14 +99,17 @@ class Task(Part, ABC):
 
 def labelled(tasks: Sequence[Task], y: pd.DataFrame) -> pd.DataFrame:
     """Return a column a task: 1 where any of its columns of ``y`` has a label, NaN where none has."""
-    known = {task.name: np.where(y[task.columns].notna().any(axis=1), 1.0, np.nan) for task in tasks}
+    known = {
+        task.name: np.where(y[task.columns].notna().any(axis=1), 1.0, np.nan) for task in tasks
+    }
     return pd.DataFrame(known, index=y.index)
 
 
 class Target(nn.Module, ABC):
     """A task that has seen its training labels: codes labels, measures losses, and decodes a head's outputs.
 
-    It is a module, so that what it learned is saved, exported and moved to a device with the network.
+    It is a module, so that what it learned is saved, exported and moved to a device with the
+    network.
 
     Attributes
     ----------
@@ -112,7 +120,8 @@ class Target(nn.Module, ABC):
     bias : Tensor, shape (n_outputs,)
         The outputs of the best constant predictor: a new head starts there, with zero weights.
     trivial_loss : Tensor, shape ()
-        The mean raw loss of that constant on the labelled training rows; losses are reported in units of it.
+        The mean raw loss of that constant on the labelled training rows; losses are reported in
+        units of it.
     """
 
     task: Task
@@ -217,9 +226,10 @@ class Target(nn.Module, ABC):
         Returns
         -------
         DataFrame
-            Columns ``metric``, ``value``, ``trivial`` (the same metric of the trivial predictor: a constant learned
-            in training), ``n_labelled``, ``higher_is_better``. The first row is the task's headline figure; "loss" is
-            among them, in units of the trivial loss. NaN where a metric is not defined.
+            Columns ``metric``, ``value``, ``trivial`` (the same metric of the trivial predictor: a
+            constant learned in training), ``n_labelled``, ``higher_is_better``. The first row is
+            the task's headline figure; "loss" is among them, in units of the trivial loss. NaN
+            where a metric is not defined.
         """
 
     def evaluate(self, samples: Samples, decoded: np.ndarray) -> pd.DataFrame:
@@ -238,7 +248,8 @@ class Target(nn.Module, ABC):
     def fill_missing(self, codes: Tensor) -> Tensor:
         """Return `codes` with missing labels replaced by a harmless one, *before* any loss is computed.
 
-        ``where`` on a loss that is already NaN still sends NaN gradients back, so the target has to be mended first.
+        ``where`` on a loss that is already NaN still sends NaN gradients back, so the target has to
+        be mended first.
         """
         return torch.where(self.measured(codes), codes, torch.zeros_like(codes))
 

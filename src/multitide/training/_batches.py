@@ -53,7 +53,8 @@ class Rows:
 class DeviceSamples:
     """Samples held on a device as one long tensor, from which any batch is one gather.
 
-    Overlapping windows are rows of a strided view, so a million of them take the memory of the table.
+    Overlapping windows are rows of a strided view, so a million of them take the memory of the
+    table.
 
     Parameters
     ----------
@@ -77,12 +78,17 @@ class DeviceSamples:
         device: torch.device,
         n_timepoints: int | None = None,
     ) -> None:
-        self.n_channels, self.n_timepoints = samples.n_channels, n_timepoints or samples.n_timepoints
-        # Room behind the last row, so that a short series at the end of the table has a whole row of the view too.
+        self.n_channels, self.n_timepoints = (
+            samples.n_channels,
+            n_timepoints or samples.n_timepoints,
+        )
+        # Room behind the last row, so that a short series at the end of the table has a whole row
+        # of the view too.
         room = np.full((self.n_timepoints, self.n_channels), np.nan, dtype=np.float32)
         table = torch.from_numpy(np.concatenate([samples.values, room])).to(device)
         self._rows = table.as_strided(
-            (len(table) - self.n_timepoints + 1, self.n_timepoints * self.n_channels), (self.n_channels, 1)
+            (len(table) - self.n_timepoints + 1, self.n_timepoints * self.n_channels),
+            (self.n_channels, 1),
         )
         self._starts = torch.from_numpy(samples.starts).to(device)
         full = bool((samples.lengths == self.n_timepoints).all())
@@ -94,7 +100,9 @@ class DeviceSamples:
 
     def gather(self, rows: Tensor) -> Batch:
         """Return the batch of these sample numbers (int64 on the device)."""
-        x = self._rows.index_select(0, self._starts[rows]).view(-1, self.n_timepoints, self.n_channels)
+        x = self._rows.index_select(0, self._starts[rows]).view(
+            -1, self.n_timepoints, self.n_channels
+        )
         lengths = None
         if self._lengths is not None:
             lengths = self._lengths[rows]
@@ -130,9 +138,10 @@ class _CodeTables:
 def deal(measured: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """Return an order of the rows in which each pattern of labels is spread evenly; nothing is drawn twice.
 
-    One permutation is dealt: within a pattern of measured labels the rows come in random order, and the j-th of m gets
-    the place (j + u) / m of the epoch, u uniform in [0, 1). So each task's labelled rows are spread evenly over the
-    batches, and with complete labels the order is a plain permutation.
+    One permutation is dealt: within a pattern of measured labels the rows come in random order, and
+    the j-th of m gets the place (j + u) / m of the epoch, u uniform in [0, 1). So each task's
+    labelled rows are spread evenly over the batches, and with complete labels the order is a plain
+    permutation.
 
     Parameters
     ----------

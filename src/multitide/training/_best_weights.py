@@ -34,8 +34,8 @@ class Snapshot:
 class Keeper:
     """Keeps the best epoch of all tasks together, and of each task apart when asked to.
 
-    The joint choice is the lowest mean of the tasks' validation losses in units of their trivial losses; ties go to
-    the earlier epoch. Without validation the last epoch is kept.
+    The joint choice is the lowest mean of the tasks' validation losses in units of their trivial
+    losses; ties go to the earlier epoch. Without validation the last epoch is kept.
 
     Parameters
     ----------
@@ -56,10 +56,14 @@ class Keeper:
         """Keep this epoch's weights where they are the best so far, and tell whether they were for any choice."""
         measured = [loss for loss in losses.values() if not np.isnan(loss)]
         values = {JOINT: float(np.mean(measured)) if measured else float("nan"), **losses}
-        chosen = [key for key in self._keys if self._better(key, epoch, values.get(key, float("nan")))]
+        chosen = [
+            key for key in self._keys if self._better(key, epoch, values.get(key, float("nan")))
+        ]
         if chosen:
             state = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
-            self.best |= {key: Snapshot(epoch, values.get(key, float("nan")), state) for key in chosen}
+            self.best |= {
+                key: Snapshot(epoch, values.get(key, float("nan")), state) for key in chosen
+            }
         return bool(chosen)
 
     def _better(self, key: str, epoch: int, value: float) -> bool:
@@ -67,4 +71,6 @@ class Keeper:
             return epoch == self._epochs[key]
         if key not in self.best or (np.isnan(value) and np.isnan(self.best[key].loss)):
             return True
-        return value < self.best[key].loss or bool(np.isnan(self.best[key].loss) and not np.isnan(value))
+        return value < self.best[key].loss or bool(
+            np.isnan(self.best[key].loss) and not np.isnan(value)
+        )

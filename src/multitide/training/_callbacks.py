@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 class Callback:
     """Parent of callbacks; every hook gets the trainer, whose public attributes may be read.
 
-    With ``sharing="none"`` each task's network is trained by a trainer of its own, one after the other.
+    With ``sharing="none"`` each task's network is trained by a trainer of its own, one after the
+    other.
     """
 
     def on_train_begin(self, trainer: Trainer) -> None:
@@ -24,7 +25,9 @@ class Callback:
     def on_epoch_begin(self, trainer: Trainer) -> None:
         """Before the first step of an epoch; ``trainer.epoch`` counts from 1."""
 
-    def on_step_begin(self, trainer: Trainer, rows: Sequence[Tensor], n_labelled: np.ndarray) -> None:
+    def on_step_begin(
+        self, trainer: Trainer, rows: Sequence[Tensor], n_labelled: np.ndarray
+    ) -> None:
         """Before the step's pass forward; the arguments are those of ``trainer.step`` and ``trainer.task_losses``."""
 
     def on_losses(self, trainer: Trainer, losses: Mapping[str, Tensor]) -> None:

@@ -21,9 +21,10 @@ VANISHING = 1e-6  # norm in the lowest block, as a share of that in the heads
 class GradientHealth(Callback):
     """Warns, once a run, where gradients vanish or explode; every training has one.
 
-    Norms are gathered on the device and read at the end of an epoch, so that no step waits. A gradient explodes where
-    the median norm of an epoch's steps is over 1000, before it is clipped; it vanishes where the lowest block gets less
-    than a millionth of what the heads get, at an epoch's last step.
+    Norms are gathered on the device and read at the end of an epoch, so that no step waits. A
+    gradient explodes where the median norm of an epoch's steps is over 1000, before it is clipped;
+    it vanishes where the lowest block gets less than a millionth of what the heads get, at an
+    epoch's last step.
     """
 
     def __init__(self) -> None:
@@ -51,10 +52,14 @@ def _problem(trainer: Trainer, norms: list[Tensor]) -> str:
         [(~gathered.isfinite()).sum().to(heads), gathered.nanmedian(), lowest, heads]
     ).tolist()
     if n_broken:
-        return f"the gradient was not finite in {n_broken:.0f} steps; a lower `lr` usually mends it."
+        return (
+            f"the gradient was not finite in {n_broken:.0f} steps; a lower `lr` usually mends it."
+        )
     if median > EXPLODING:
         return f"gradients explode (median norm {median:.2g}); lower `lr`, or use LSTM or GRU instead of RNN."
-    frozen = not any(p.requires_grad for m in trainer.network.sharing.levels()[0] for p in m.parameters())
+    frozen = not any(
+        p.requires_grad for m in trainer.network.sharing.levels()[0] for p in m.parameters()
+    )
     if not frozen and top > 0 and low < VANISHING * top:
         return (
             f"gradients vanish: the lowest block gets a norm of {low:.2g}, the heads {top:.2g}. Use LSTM or GRU "

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 class GradientRecorder(Callback):
     """Samples each task's gradient at the shared parameters: its norm, and its cosine with every other task's.
 
-    The gradients are those of the step itself, of the losses in units of their trivial losses, before any weighting. A
-    negative cosine says that a step for one task alone would undo some of the other's. Recording changes nothing in
-    training. It costs a pass back for each task in the batch, and the wait for its result, on one step of `every`;
-    nothing on the others. Where no parameters are shared (``sharing="none"``, ``"soft"``) nothing is recorded.
+    The gradients are those of the step itself, of the losses in units of their trivial losses,
+    before any weighting. A negative cosine says that a step for one task alone would undo some of
+    the other's. Recording changes nothing in training. It costs a pass back for each task in the
+    batch, and the wait for its result, on one step of `every`; nothing on the others. Where no
+    parameters are shared (``sharing="none"``, ``"soft"``) nothing is recorded.
 
     Parameters
     ----------
@@ -34,15 +35,16 @@ class GradientRecorder(Callback):
     Attributes
     ----------
     norms : DataFrame
-        One row a sampled step and task: ``run`` (from 1; pre-training, trials and refits are runs of their own),
-        ``epoch``, ``step`` (from 1, within the run), ``task``, ``norm``.
+        One row a sampled step and task: ``run`` (from 1; pre-training, trials and refits are runs
+        of their own), ``epoch``, ``step`` (from 1, within the run), ``task``, ``norm``.
     cosines : DataFrame
-        One row a sampled step and pair of tasks, ordered as the tasks are: ``run``, ``epoch``, ``step``, ``task``,
-        ``other``, ``cosine`` (NaN where a gradient is zero).
+        One row a sampled step and pair of tasks, ordered as the tasks are: ``run``, ``epoch``,
+        ``step``, ``task``, ``other``, ``cosine`` (NaN where a gradient is zero).
 
     Notes
     -----
-    Each epoch's means stand in the training rows of the history too, as ``gradient_norm`` and ``cosine(OTHER)``.
+    Each epoch's means stand in the training rows of the history too, as ``gradient_norm`` and
+    ``cosine(OTHER)``.
     """
 
     def __init__(self, every: int = 50) -> None:
@@ -60,7 +62,9 @@ class GradientRecorder(Callback):
     @property
     def cosines(self) -> pd.DataFrame:
         """The cosines so far."""
-        return pd.DataFrame(self._cosines, columns=["run", "epoch", "step", "task", "other", "cosine"])
+        return pd.DataFrame(
+            self._cosines, columns=["run", "epoch", "step", "task", "other", "cosine"]
+        )
 
     @property
     def is_sampled(self) -> bool:
@@ -75,7 +79,9 @@ class GradientRecorder(Callback):
         """Begin a new run."""
         self._run, self._step = self._run + 1, 0
 
-    def on_step_begin(self, trainer: Trainer, rows: Sequence[Tensor], n_labelled: np.ndarray) -> None:
+    def on_step_begin(
+        self, trainer: Trainer, rows: Sequence[Tensor], n_labelled: np.ndarray
+    ) -> None:
         """Count."""
         self._step += 1
 
@@ -106,11 +112,15 @@ class GradientRecorder(Callback):
         gradients : list of list of Tensor
             For each task in the batch one tensor a parameter.
         """
-        rows = torch.stack([torch.cat([part.flatten() for part in gradient]) for gradient in gradients])
+        rows = torch.stack(
+            [torch.cat([part.flatten() for part in gradient]) for gradient in gradients]
+        )
         norms = torch.linalg.vector_norm(rows, dim=1)
         products, lengths = (rows @ rows.T).tolist(), norms.tolist()
         where = self.where(trainer)
-        self._norms += [where | {"task": t, "norm": length} for t, length in zip(losses, lengths, strict=True)]
+        self._norms += [
+            where | {"task": t, "norm": length} for t, length in zip(losses, lengths, strict=True)
+        ]
         for (i, task), (j, other) in combinations(enumerate(losses), 2):
             size = lengths[i] * lengths[j]
             cosine = products[i][j] / size if size else float("nan")
@@ -118,7 +128,9 @@ class GradientRecorder(Callback):
 
     def on_epoch_end(self, trainer: Trainer, rows: list[dict[str, Any]]) -> None:
         """Write the epoch's means into the rows of the history."""
-        norms, cosines = ([r for r in found if self._is_of(r, trainer)] for found in (self._norms, self._cosines))
+        norms, cosines = (
+            [r for r in found if self._is_of(r, trainer)] for found in (self._norms, self._cosines)
+        )
         for row in rows:
             if row["side"] != "train":
                 continue
@@ -126,7 +138,9 @@ class GradientRecorder(Callback):
             for other in trainer.names:
                 if other != row["task"]:
                     pair = {row["task"], other}
-                    row[f"cosine({other})"] = _mean([r["cosine"] for r in cosines if {r["task"], r["other"]} == pair])
+                    row[f"cosine({other})"] = _mean(
+                        [r["cosine"] for r in cosines if {r["task"], r["other"]} == pair]
+                    )
 
     def _is_of(self, row: Mapping[str, Any], trainer: Trainer) -> bool:
         return bool(row["run"] == self._run and row["epoch"] == trainer.epoch)

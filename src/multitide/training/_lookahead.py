@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class LookAhead:
     """Measures the losses of a step's batch once more, with the units dropped that the step itself drops.
 
-    Batch norm takes the batch's statistics, as in the step; its running statistics are updated in copies, which are
-    thrown away, and torch's generators go on from where they were.
+    Batch norm takes the batch's statistics, as in the step; its running statistics are updated in
+    copies, which are thrown away, and torch's generators go on from where they were.
 
     Parameters
     ----------
@@ -52,24 +52,32 @@ class LookAhead:
             By the ``id`` of the parameters that they stand in for; the others are as they are now.
         """
         ahead = parameters or {}
-        state = {name: ahead[id(p)] for name, p in self._losses.named_parameters() if id(p) in ahead} if ahead else {}
+        state = (
+            {name: ahead[id(p)] for name, p in self._losses.named_parameters() if id(p) in ahead}
+            if ahead
+            else {}
+        )
         state |= {name: buffer.clone() for name, buffer in self._losses.moving_buffers()}
         with self._generators.again(), self.same.held():
             # Looking for parameters of two names costs more than all else here; buffers have one.
-            losses: Tensor = functional_call(self._losses, state, self._batch, tie_weights=bool(ahead))
+            losses: Tensor = functional_call(
+                self._losses, state, self._batch, tie_weights=bool(ahead)
+            )
         return losses
 
 
 class SamePass:
     """Makes passes forward of a network repeat what the first did apart from its parameters.
 
-    They drop the same units, drawn once: to draw them is a sixth of an LSTM's pass. Whatever else a pass draws
-    it draws from where the first one drew it, if its generators start where they started then.
+    They drop the same units, drawn once: to draw them is a sixth of an LSTM's pass. Whatever else a
+    pass draws it draws from where the first one drew it, if its generators start where they started
+    then.
 
     Parameters
     ----------
     network : Module
-        Its layers of the class ``torch.nn.Dropout``; other random layers are left to the generators.
+        Its layers of the class ``torch.nn.Dropout``; other random layers are left to the
+        generators.
     fixed : sequence of Module
         What has no parameters, and reads the same in every pass: its answers are kept.
     """
@@ -77,7 +85,8 @@ class SamePass:
     def __init__(self, network: nn.Module, fixed: Sequence[nn.Module] = ()) -> None:
         self._ways: list[tuple[nn.Module, _Way]] = [(each, self._answer) for each in fixed]
         self._ways += [(each, self._drop) for each in network.modules() if type(each) is nn.Dropout]
-        # In the order of the calls: answers, or what dropout multiplied by; and where the generators were after it.
+        # In the order of the calls: answers, or what dropout multiplied by; and where the
+        # generators were after it.
         self._kept: list[tuple[Tensor, _Generators]] = []
         self._again: Iterator[tuple[Tensor, _Generators]] | None = None
 
@@ -97,7 +106,9 @@ class SamePass:
         """Drop as the layer itself does, to the last bit."""
         if not (isinstance(layer, nn.Dropout) and layer.training and layer.p):
             return x
-        return x * self._once(lambda: F.dropout(torch.ones_like(x), layer.p, training=True, inplace=True), x.device)
+        return x * self._once(
+            lambda: F.dropout(torch.ones_like(x), layer.p, training=True, inplace=True), x.device
+        )
 
     def _answer(self, module: nn.Module, x: Tensor, *args: Any) -> Tensor:
         return self._once(lambda: type(module).forward(module, x, *args), x.device)
@@ -111,7 +122,9 @@ class SamePass:
         return found
 
 
-_Way = Callable[..., Tensor]  # how a module answers while a pass is held: from itself and its arguments
+_Way = Callable[
+    ..., Tensor
+]  # how a module answers while a pass is held: from itself and its arguments
 
 
 class _Losses(nn.Module):

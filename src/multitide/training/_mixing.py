@@ -60,7 +60,8 @@ def shares(sizes: Sequence[int] | np.ndarray, mixing: str, temperature: float) -
 
     References
     ----------
-    .. [1] Arivazhagan et al., "Massively multilingual neural machine translation in the wild: findings and challenges",
+    .. [1] Arivazhagan et al., "Massively multilingual neural machine translation in the wild:
+      findings and challenges",
        2019. https://arxiv.org/abs/1907.05019
     """
     n_rows = np.asarray(sizes, dtype=np.float64)
@@ -72,9 +73,9 @@ def shares(sizes: Sequence[int] | np.ndarray, mixing: str, temperature: float) -
 class Mixer:
     """Draws epochs: as many rows as all data sets have together, of which each has its share in every step.
 
-    A data set gives its rows in passes: each row once, in a fresh order, before any of them comes again. With
-    ``mixing="size"`` a pass is an epoch; else the passes of a data set that gives fewer rows than it has go on in the
-    next epoch, and those of one that gives more begin anew within it.
+    A data set gives its rows in passes: each row once, in a fresh order, before any of them comes
+    again. With ``mixing="size"`` a pass is an epoch; else the passes of a data set that gives fewer
+    rows than it has go on in the next epoch, and those of one that gives more begin anew within it.
 
     Parameters
     ----------
@@ -91,13 +92,23 @@ class Mixer:
     """
 
     def __init__(
-        self, rows: Sequence[Rows], batch_size: int, mixing: str, temperature: float, order: str, seed: int
+        self,
+        rows: Sequence[Rows],
+        batch_size: int,
+        mixing: str,
+        temperature: float,
+        order: str,
+        seed: int,
     ) -> None:
         self._rows, self._order = list(rows), order
         self._generator = np.random.default_rng(seed)
         self._left = [np.array([], dtype=np.int64) for _ in rows]
         sizes = np.array([len(each.index) for each in rows])
-        self._n_drawn = np.rint(sizes.sum() * shares(sizes, mixing, temperature)).astype(int).clip(min=sizes > 0)
+        self._n_drawn = (
+            np.rint(sizes.sum() * shares(sizes, mixing, temperature))
+            .astype(int)
+            .clip(min=sizes > 0)
+        )
         n_steps = number_of_batches(int(self._n_drawn.sum()), batch_size)
         self._n_steps = min(n_steps, int(self._n_drawn.max()))  # no step without a row
 
@@ -105,8 +116,12 @@ class Mixer:
         """Return the next epoch."""
         orders = [self._take(i, n) for i, n in enumerate(self._n_drawn)]
         bounds = np.stack([cut(len(order), self._n_steps) for order in orders])
-        # Which task has labels in which batch is known on the host, so that absent tasks can be dropped, not zeroed.
-        totals = [np.cumsum(rows.measured[order], axis=0) for rows, order in zip(self._rows, orders, strict=True)]
+        # Which task has labels in which batch is known on the host, so that absent tasks can be
+        # dropped, not zeroed.
+        totals = [
+            np.cumsum(rows.measured[order], axis=0)
+            for rows, order in zip(self._rows, orders, strict=True)
+        ]
         counts = [_differences(total, bounds[i]) for i, total in enumerate(totals)]
         taken = [rows.index[order] for rows, order in zip(self._rows, orders, strict=True)]
         return Drawn(taken, bounds, np.sum(counts, axis=0))

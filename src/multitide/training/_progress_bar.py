@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from multitide.training._callbacks import Callback
 
@@ -33,11 +40,17 @@ class ProgressBar(Callback):
             return
         columns = ("[bold]{task.description}", "{task.fields[figures]}")
         self._progress = Progress(
-            TextColumn(columns[0]), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn(columns[1]),
+            TextColumn(columns[0]),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn(columns[1]),
             console=self._console,
         )
         self._progress.start()
-        self._bar = self._progress.add_task(", ".join(trainer.names), total=trainer.max_epochs, figures="")
+        self._bar = self._progress.add_task(
+            ", ".join(trainer.names), total=trainer.max_epochs, figures=""
+        )
 
     def on_epoch_end(self, trainer: Trainer, rows: list[dict[str, Any]]) -> None:
         """Move on by one epoch."""

@@ -1,7 +1,8 @@
 """The learning rate over training, and the early stop that lives with it.
 
-A schedule is a factor on the learning rate. When patience runs out, training does not break off at a high rate: the
-rate is annealed to zero over a short cool-down first, so that an early stop ends as a full run does.
+A schedule is a factor on the learning rate. When patience runs out, training does not break off at
+a high rate: the rate is annealed to zero over a short cool-down first, so that an early stop ends
+as a full run does.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ def one_cycle(progress: float, warm_up: float = 0.2) -> float:
 
     References
     ----------
-    .. [1] Smith and Topin, "Super-convergence: very fast training of neural networks using large learning rates",
-       SPIE 2019. https://arxiv.org/abs/1708.07120
+    .. [1] Smith and Topin, "Super-convergence: very fast training of neural networks using large
+       learning rates", SPIE 2019. https://arxiv.org/abs/1708.07120
     """
     if progress < warm_up:
         return 1 / 25 + (1 - 1 / 25) * (1 - math.cos(math.pi * progress / warm_up)) / 2
@@ -60,10 +61,13 @@ class Schedule:
     patience : int or None
         Epochs without an improvement after which the cool-down starts; None: never.
     cool_down_at : int, optional
-        Start the cool-down before this epoch whatever is measured (a refit repeats the first run's curve).
+        Start the cool-down before this epoch whatever is measured (a refit repeats the first run's
+        curve).
     """
 
-    def __init__(self, name: str, max_epochs: int, patience: int | None, cool_down_at: int | None = None) -> None:
+    def __init__(
+        self, name: str, max_epochs: int, patience: int | None, cool_down_at: int | None = None
+    ) -> None:
         self._curve, self._max_epochs, self._patience = SCHEDULES[name], max_epochs, patience
         self.cool_down_at = cool_down_at
         self._last_improvement = -1
@@ -84,7 +88,11 @@ class Schedule:
         """Tell whether training ends after this epoch; `improved`: whether validation has just found a better one."""
         if improved:
             self._last_improvement = epoch
-        if self.cool_down_at is None and self._patience and epoch - self._last_improvement >= self._patience:
+        if (
+            self.cool_down_at is None
+            and self._patience
+            and epoch - self._last_improvement >= self._patience
+        ):
             self.cool_down_at = epoch + 1
         end = self._max_epochs
         if self.cool_down_at is not None:
@@ -103,7 +111,9 @@ class Repeat(Schedule):
         Counted from 1.
     """
 
-    def __init__(self, name: str, max_epochs: int, cool_down_at: int | None, last_epoch: int) -> None:
+    def __init__(
+        self, name: str, max_epochs: int, cool_down_at: int | None, last_epoch: int
+    ) -> None:
         super().__init__(name, max_epochs, None, cool_down_at)
         self._last_epoch = last_epoch
 

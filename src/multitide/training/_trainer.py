@@ -29,13 +29,12 @@ from multitide.training._validation import Validation, validate
 logger = logging.getLogger("multitide")
 
 
-
-
 class Trainer:
     """Trains one network on one group of tasks.
 
-    Its public attributes may be read by callbacks: ``network``, ``names``, ``weighting``, ``optimizer``, ``epoch``
-    (from 1), ``max_epochs``, ``history``, ``keeper``, and ``stop``, which may be set.
+    Its public attributes may be read by callbacks: ``network``, ``names``, ``weighting``,
+    ``optimizer``, ``epoch`` (from 1), ``max_epochs``, ``history``, ``keeper``, and ``stop``, which
+    may be set.
 
     Parameters
     ----------
@@ -62,8 +61,8 @@ class Trainer:
     callbacks : sequence of Callback
         Told of every step.
     frozen : sequence of Module
-        Stay in eval mode, so that their batch-norm statistics stay what they are and nothing is dropped in them; the
-        caller has switched their gradients off.
+        Stay in eval mode, so that their batch-norm statistics stay what they are and nothing is
+        dropped in them; the caller has switched their gradients off.
     lr_factors : mapping of int to float, optional
         By the ``id`` of a parameter, the factor on its learning rate; 1 where there is none.
     """
@@ -87,7 +86,12 @@ class Trainer:
         frozen: Sequence[nn.Module] = (),
         lr_factors: Mapping[int, float] | None = None,
     ) -> None:
-        self.network, self.weighting, self.keeper, self.settings = network, weighting, keeper, settings
+        self.network, self.weighting, self.keeper, self.settings = (
+            network,
+            weighting,
+            keeper,
+            settings,
+        )
         self.names, self.max_epochs, self.stop, self.epoch = network.names, max_epochs, False, 0
         self.schedule = schedule or Schedule(settings.schedule, max_epochs, settings.patience)
         self.frozen = list(frozen)
@@ -99,12 +103,14 @@ class Trainer:
         self._streams, self._device = list(streams), streams[0].samples.device
         self._callbacks = list(callbacks)
         train = [stream.train for stream in streams]
-        self._mixer = Mixer(train, batch_size, settings.mixing, settings.temperature, settings.order, seed)
+        self._mixer = Mixer(
+            train, batch_size, settings.mixing, settings.temperature, settings.order, seed
+        )
         self._average = self._make_average()
         self._aggregator = aggregator if len(self.names) > 1 else None
         self._at_features = aggregate_at == "features"
 
-    # -- the run ----------------------------------------------------------------------------------------------------
+    # -- the run -----------------------------------------------------------------------------------
 
     def run(self) -> Trainer:
         """Train until the schedule or a callback ends it; Ctrl-C keeps the best epoch so far."""
@@ -117,7 +123,9 @@ class Trainer:
         except KeyboardInterrupt:
             if not self.keeper.best:
                 raise
-            logger.warning("Training was interrupted in epoch %d; the best epoch so far is kept.", self.epoch)
+            logger.warning(
+                "Training was interrupted in epoch %d; the best epoch so far is kept.", self.epoch
+            )
         finally:
             self._tell("on_train_end")
         self.seconds = time.perf_counter() - started
@@ -146,11 +154,14 @@ class Trainer:
         losses = []
         for i, n_labelled in enumerate(drawn.n_labelled):
             self.set_learning_rate(i / len(drawn.n_labelled))
-            batch = [each[bounds[i] : bounds[i + 1]] for each, bounds in zip(rows, drawn.bounds, strict=True)]
+            batch = [
+                each[bounds[i] : bounds[i + 1]]
+                for each, bounds in zip(rows, drawn.bounds, strict=True)
+            ]
             losses.append(self.step(batch, n_labelled))
         return self._epoch_means(torch.stack(losses).cpu().numpy(), drawn.n_labelled)
 
-    # -- one step ---------------------------------------------------------------------------------------------------
+    # -- one step ----------------------------------------------------------------------------------
 
     def step(self, rows: Sequence[Tensor], n_labelled: np.ndarray) -> Tensor:
         """Take one optimiser step and return the batch's losses, shape (n_tasks,), still on the device.
@@ -158,7 +169,8 @@ class Trainer:
         Parameters
         ----------
         rows : sequence of Tensor of int64, each of shape (any,)
-            For each data set the numbers of its samples; one that has none takes no part in the step.
+            For each data set the numbers of its samples; one that has none takes no part in the
+            step.
         n_labelled : ndarray of int, shape (n_tasks,)
             Number of labelled rows of each task; tasks with none take no part in the step.
         """
@@ -172,18 +184,26 @@ class Trainer:
         self.update()
         if again is not None:
             then = dict(zip(losses, again.losses().unbind(), strict=True))
-            self.weighting.after_update({name: loss.detach() for name, loss in losses.items()}, then)
+            self.weighting.after_update(
+                {name: loss.detach() for name, loss in losses.items()}, then
+            )
         self._tell("on_step_end")
         zero = torch.zeros((), device=self._device)
-        return torch.stack([losses[name].detach() if name in losses else zero for name in self.names])
+        return torch.stack(
+            [losses[name].detach() if name in losses else zero for name in self.names]
+        )
 
-    def task_losses(self, rows: Sequence[Tensor], n_labelled: np.ndarray) -> tuple[dict[str, Tensor], list[Tensor]]:
+    def task_losses(
+        self, rows: Sequence[Tensor], n_labelled: np.ndarray
+    ) -> tuple[dict[str, Tensor], list[Tensor]]:
         """Return the mean loss of each task that has labels in the batch, and the features that the heads read.
 
         Losses are in units of the trivial loss; an absent task has none.
         """
         features, coded = self.read(rows)
-        if self._at_features:  # a view for each task, so that one pass back finds each task's gradient there
+        if (
+            self._at_features
+        ):  # a view for each task, so that one pass back finds each task's gradient there
             features = [each.view_as(each) for each in features]
         outputs = self.network.outputs(features, [bool(n) for n in n_labelled])
         losses = self._losses.means(outputs, coded, n_labelled.tolist())
@@ -207,10 +227,14 @@ class Trainer:
             (total if penalty is None else total + penalty).backward()
             return
         if self._at_features:
-            views = [each for name, each in zip(self.names, features, strict=True) if name in losses]
+            views = [
+                each for name, each in zip(self.names, features, strict=True) if name in losses
+            ]
             self._aggregator.backward_at_views(losses, views, self._own_parameters())
         else:
-            self._aggregator.backward(losses, self.network.sharing.shared_parameters(), self._own_parameters())
+            self._aggregator.backward(
+                losses, self.network.sharing.shared_parameters(), self._own_parameters()
+            )
         if penalty is not None:
             penalty.backward()
 
@@ -222,7 +246,7 @@ class Trainer:
         if self._average is not None:
             self._average.update_parameters(self.network)
 
-    # -- validation -------------------------------------------------------------------------------------------------
+    # -- validation --------------------------------------------------------------------------------
 
     @property
     def evaluated(self) -> Network:
@@ -236,7 +260,7 @@ class Trainer:
         """Return each task's mean validation loss, in units of its trivial loss, and its headline figure."""
         return validate(self.evaluated, self._streams, self._losses)
 
-    # -- what the steps are made of ---------------------------------------------------------------------------------
+    # -- what the steps are made of ----------------------------------------------------------------
 
     def set_learning_rate(self, part_of_epoch: float) -> None:
         """Set the learning rate of every parameter group to its base times the schedule's factor."""
@@ -256,12 +280,17 @@ class Trainer:
         groups: dict[tuple[float, float], list[nn.Parameter]] = {}
         for parameter in self.network.parameters():
             decay = self.settings.weight_decay if parameter.ndim > 1 else 0.0
-            groups.setdefault((lr * lr_factors.get(id(parameter), 1.0), decay), []).append(parameter)
+            groups.setdefault((lr * lr_factors.get(id(parameter), 1.0), decay), []).append(
+                parameter
+            )
         listed: list[dict[str, Any]] = [
-            {"params": parameters, "lr": rate, "weight_decay": decay} for (rate, decay), parameters in groups.items()
+            {"params": parameters, "lr": rate, "weight_decay": decay}
+            for (rate, decay), parameters in groups.items()
         ]
         listed += self.weighting.parameter_groups(lr)
-        return torch.optim.AdamW([group | {"base_lr": group["lr"]} for group in listed], lr=lr, fused=True)
+        return torch.optim.AdamW(
+            [group | {"base_lr": group["lr"]} for group in listed], lr=lr, fused=True
+        )
 
     def _make_average(self) -> AveragedModel | None:
         if self.settings.averaging is None:
@@ -274,11 +303,17 @@ class Trainer:
             self._refuse(int(broken[0]), losses[broken[0]])
         labelled = counts.sum(axis=0)
         means = (losses.astype(np.float64) * counts).sum(axis=0) / np.maximum(labelled, 1)
-        return {name: mean for name, mean, n in zip(self.names, means.tolist(), labelled, strict=True) if n}
+        return {
+            name: mean
+            for name, mean, n in zip(self.names, means.tolist(), labelled, strict=True)
+            if n
+        }
 
     def _refuse(self, step: int, losses: np.ndarray) -> None:
         """Name the first step at which a loss was not finite, and the tasks whose loss it was."""
-        names = [name for name, loss in zip(self.names, losses, strict=True) if not np.isfinite(loss)]
+        names = [
+            name for name, loss in zip(self.names, losses, strict=True) if not np.isfinite(loss)
+        ]
         raise MultitideError(
             f"The training loss must be finite; got {losses} for {self.names} in step {step + 1} of epoch {self.epoch} "
             f"(not finite: {names}). A lower `lr` or a `clip_norm` usually mends it; so does `inputs.clip`."
@@ -295,7 +330,10 @@ class Trainer:
             for side, losses in (("train", train), ("validation", validation.losses))
             for name, loss in losses.items()
         ]
-        return [row | (validation.figures.get(row["task"], {}) if row["side"] == "validation" else {}) for row in rows]
+        return [
+            row | (validation.figures.get(row["task"], {}) if row["side"] == "validation" else {})
+            for row in rows
+        ]
 
     def _tell(self, hook: str, *args: Any) -> None:
         for callback in self._callbacks:

@@ -25,7 +25,8 @@ class Validation(NamedTuple):
     losses : dict of str to float
         Each task's mean loss over its labelled rows, in units of the trivial loss.
     figures : dict of str to dict
-        For each task whose target has one: ``metric``, the name of its headline figure, and ``value``.
+        For each task whose target has one: ``metric``, the name of its headline figure, and
+        ``value``.
     """
 
     losses: dict[str, float]
@@ -36,10 +37,13 @@ class Validation(NamedTuple):
 def validate(network: Network, streams: Sequence[Stream], losses: Losses) -> Validation:
     """Measure a network on the validation side of all data sets; the host reads at the end.
 
-    The headline figures cost a few operations a task, on the outputs that the losses need anyway. They are those of
-    ``evaluate`` on these rows, but for classes that training has not seen: here these are no labels.
+    The headline figures cost a few operations a task, on the outputs that the losses need anyway.
+    They are those of ``evaluate`` on these rows, but for classes that training has not seen: here
+    these are no labels.
     """
-    sides = [(i, s.samples, s.validation) for i, s in enumerate(streams) if s.validation is not None]
+    sides = [
+        (i, s.samples, s.validation) for i, s in enumerate(streams) if s.validation is not None
+    ]
     if not sides:
         return Validation({}, {})
     network.eval()
@@ -51,7 +55,9 @@ def validate(network: Network, streams: Sequence[Stream], losses: Losses) -> Val
                 continue
             batch = samples.gather(rows)
             outputs = network(batch.x, batch.lengths, batch.static, i)
-            sums += torch.stack([losses.sums(outputs, batch.codes), _headlines(targets, outputs, batch.codes)])
+            sums += torch.stack(
+                [losses.sums(outputs, batch.codes), _headlines(targets, outputs, batch.codes)]
+            )
     counts = np.sum([side.measured.sum(axis=0) for _, _, side in sides], axis=0)
     means = (sums.cpu().numpy() / np.maximum(counts, 1)).T.tolist()
     known = [(target, *mean) for target, mean, n in zip(targets, means, counts, strict=True) if n]
@@ -65,11 +71,15 @@ def validate(network: Network, streams: Sequence[Stream], losses: Losses) -> Val
     )
 
 
-def _headlines(targets: Sequence[Target], outputs: Sequence[Tensor], codes: Sequence[Tensor]) -> Tensor:
+def _headlines(
+    targets: Sequence[Target], outputs: Sequence[Tensor], codes: Sequence[Tensor]
+) -> Tensor:
     """Return what each task's headline figure is the mean of, summed over its labelled rows, float64 (n_tasks,)."""
     return torch.stack(
         [
-            torch.where(target.measured(code), target.headline_rows(output, code).double(), 0.0).sum()
+            torch.where(
+                target.measured(code), target.headline_rows(output, code).double(), 0.0
+            ).sum()
             for target, output, code in zip(targets, outputs, codes, strict=True)
         ]
     )

@@ -13,8 +13,8 @@ from multitide.tuning._trials import Data, Order, Trial, conduct_trial
 
 logger = logging.getLogger("multitide")
 
-# A trial knows the trials before the last so many, and so many may run at once. What it is then does not depend on the
-# number of processes, nor on which of them is quick.
+# A trial knows the trials before the last so many, and so many may run at once. What it is then
+# does not depend on the number of processes, nor on which of them is quick.
 AT_ONCE = 8
 
 _DATA: list[Data] = []  # of a worker process
@@ -26,7 +26,8 @@ def conduct_trials(orders: Orders, data: Data, n_jobs: int) -> Iterator[Trial | 
     Parameters
     ----------
     orders : callable
-        Returns the next order, None if nothing can be ordered before another trial is finished (or at all).
+        Returns the next order, None if nothing can be ordered before another trial is finished (or
+        at all).
     data : Data
     n_jobs : int
         Number of processes.
@@ -35,7 +36,9 @@ def conduct_trials(orders: Orders, data: Data, n_jobs: int) -> Iterator[Trial | 
         while (order := orders()) is not None:
             yield conduct_trial(order, data)
         return
-    with ProcessPoolExecutor(n_jobs, initializer=_receive, initargs=(data,), env={"OMP_NUM_THREADS": "1"}) as pool:
+    with ProcessPoolExecutor(
+        n_jobs, initializer=_receive, initargs=(data,), env={"OMP_NUM_THREADS": "1"}
+    ) as pool:
         running: set[Future[Trial | None]] = set()
         try:
             while True:
@@ -47,7 +50,10 @@ def conduct_trials(orders: Orders, data: Data, n_jobs: int) -> Iterator[Trial | 
                 for future in sorted(finished, key=id):
                     yield future.result()
         except BrokenProcessPool as error:
-            logger.warning("A process died (%s); perhaps memory ran out: fewer processes (`n_jobs`) need less.", error)
+            logger.warning(
+                "A process died (%s); perhaps memory ran out: fewer processes (`n_jobs`) need less.",
+                error,
+            )
         finally:
             for future in running:
                 future.cancel()

@@ -1,8 +1,8 @@
 """What is searched by default: ranges as plain values, as ``[tune.space]`` of a configuration holds them.
 
-A list holds choices, a table with ``low`` and ``high`` a range. Where there are parts to choose from (backbone,
-sharing, weighting, aggregator), a table holds those to try, each with the ranges of its parameters. What costs much and
-seldom wins is left out; a configuration can name it.
+A list holds choices, a table with ``low`` and ``high`` a range. Where there are parts to choose
+from (backbone, sharing, weighting, aggregator), a table holds those to try, each with the ranges of
+its parameters. What costs much and seldom wins is left out; a configuration can name it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,11 @@ RANGES: dict[str, Any] = {
         "lstm_fcn": {"filters": WIDTHS, "hidden_size": [16, 32, 64], "conv_dropout": DROPOUTS},
         "fcn": {"filters": WIDTHS, "conv_dropout": DROPOUTS},
         "gru": RECURRENT,
-        "cnn1d": {"output_channels": [32, 64], "hidden_channels": [16, 32, 64], "dropout": DROPOUTS},
+        "cnn1d": {
+            "output_channels": [32, 64],
+            "hidden_channels": [16, 32, 64],
+            "dropout": DROPOUTS,
+        },
         "inception_time": {"n_filters": [8, 16, 32], "n_blocks": [1, 2]},
     },
     "sharing": {

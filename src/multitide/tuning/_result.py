@@ -36,11 +36,12 @@ class Tuning:
     start : MultiTaskEstimator
         The configuration that the search started from, not fitted.
     metrics : DataFrame
-        Figures of the test part of the start and of the best trial, each measured once: ``which`` ("start", "tuned"),
-        and the columns of :meth:`MultiTaskEstimator.evaluate`. Only the start, if nothing was better.
+        Figures of the test part of the start and of the best trial, each measured once: ``which``
+        ("start", "tuned"), and the columns of :meth:`MultiTaskEstimator.evaluate`. Only the start,
+        if nothing was better.
     facts : dict
-        ``n_validation`` and ``n_test`` (labelled rows of each task), ``seconds``, ``n_jobs``, ``command``, ``seed``
-        and the like.
+        ``n_validation`` and ``n_test`` (labelled rows of each task), ``seconds``, ``n_jobs``,
+        ``command``, ``seed`` and the like.
     """
 
     trials: list[Trial]
@@ -70,7 +71,9 @@ class Tuning:
         rows = []
         for trial in self.trials:
             facts = {name: getattr(trial, name) for name in _COLUMNS}
-            rows.append(facts | {d.name: _cell(trial.params.get(d.name)) for d in self.space.dimensions})
+            rows.append(
+                facts | {d.name: _cell(trial.params.get(d.name)) for d in self.space.dimensions}
+            )
         return pd.DataFrame(rows)
 
     @cached_property
@@ -81,7 +84,10 @@ class Tuning:
     def best_trials(self, n: int = 10) -> pd.DataFrame:
         """Return the best finished trials, best first, with their gain over the start."""
         start = self.trials[0]
-        done = sorted((t for t in self.trials if t.state == "done"), key=lambda trial: (trial.loss, trial.number))
+        done = sorted(
+            (t for t in self.trials if t.state == "done"),
+            key=lambda trial: (trial.loss, trial.number),
+        )
         return pd.DataFrame(
             [
                 {
@@ -100,7 +106,10 @@ class Tuning:
     def test_losses(self) -> dict[str, float]:
         """Return the mean over tasks of the test loss, in units of the trivial loss, of the start and of the tuned."""
         losses = self.metrics[self.metrics["metric"] == "loss"]
-        return {str(which): float(found["value"].mean()) for which, found in losses.groupby("which", sort=False)}
+        return {
+            str(which): float(found["value"].mean())
+            for which, found in losses.groupby("which", sort=False)
+        }
 
     def in_words(self) -> str:
         """Say what the search is worth, and what it is not."""
@@ -146,19 +155,29 @@ class Tuning:
             write_table(self.table, folder / "trials.parquet")
             write_table(self.metrics, folder / "metrics.parquet")
         except OSError as error:
-            raise StoreError(f"`folder` must be a place that can be written; got {str(folder)!r} ({error}).") from error
+            raise StoreError(
+                f"`folder` must be a place that can be written; got {str(folder)!r} ({error})."
+            ) from error
         return folder
 
     def __str__(self) -> str:
         return f"{self.best_trials().to_string(index=False)}\n\n{self.in_words()}"
 
 
-_COLUMNS = [f.name for f in dataclasses.fields(Trial) if f.name not in ("params", "settings", "losses", "curve")]
+_COLUMNS = [
+    f.name
+    for f in dataclasses.fields(Trial)
+    if f.name not in ("params", "settings", "losses", "curve")
+]
 
 
 def changes(trial: Trial, start: Trial) -> str:
     """Say where a trial's values differ from the start's."""
-    kept = {name: value for name, value in trial.params.items() if start.params.get(name, _ABSENT) != value}
+    kept = {
+        name: value
+        for name, value in trial.params.items()
+        if start.params.get(name, _ABSENT) != value
+    }
     return ", ".join(f"{name} = {_short(value)}" for name, value in kept.items()) or "nothing"
 
 

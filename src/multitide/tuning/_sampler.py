@@ -28,8 +28,8 @@ def propose(
 ) -> Params | None:
     """Draw the values of a trial with a tree-structured Parzen estimator [1]_, [2]_.
 
-    It depends on nothing but its arguments, so that a search that was killed goes on as if it had not been. What is
-    not worth a trial is drawn again.
+    It depends on nothing but its arguments, so that a search that was killed goes on as if it had
+    not been. What is not worth a trial is drawn again.
 
     Parameters
     ----------
@@ -50,9 +50,10 @@ def propose(
 
     References
     ----------
-    .. [1] Bergstra, Bardenet, Bengio and Kégl, "Algorithms for hyper-parameter optimization", NeurIPS 2011.
-    .. [2] Akiba, Sano, Yanase, Ohta and Koyama, "Optuna: a next-generation hyperparameter optimization framework",
-       KDD 2019. https://arxiv.org/abs/1907.10902
+    .. [1] Bergstra, Bardenet, Bengio and Kégl, "Algorithms for hyper-parameter optimization",
+      NeurIPS 2011.
+    .. [2] Akiba, Sano, Yanase, Ohta and Koyama, "Optuna: a next-generation hyperparameter
+       optimization framework", KDD 2019. https://arxiv.org/abs/1907.10902
     """
     for attempt in range(MOST_DRAWS):
         drawn = _draw(space, known, waiting, _seed(seed, number, attempt))
@@ -68,7 +69,8 @@ def importances(space: Space, trials: Sequence[Trial]) -> dict[str, float]:
 
     References
     ----------
-    .. [1] Hutter, Hoos and Leyton-Brown, "An efficient approach for assessing hyperparameter importance", ICML 2014.
+    .. [1] Hutter, Hoos and Leyton-Brown, "An efficient approach for assessing hyperparameter
+      importance", ICML 2014.
     """
     optuna = import_optuna()
     done = [trial for trial in trials if trial.state == "done"]
@@ -115,24 +117,36 @@ def _quiet() -> Iterator[None]:
 def _suggest(asked: Any, dimension: Dimension) -> Any:
     found = dimension.range
     if isinstance(found, Choices):
-        return json.loads(asked.suggest_categorical(dimension.name, [json.dumps(value) for value in found.values]))
+        return json.loads(
+            asked.suggest_categorical(dimension.name, [json.dumps(value) for value in found.values])
+        )
     if found.whole:
         return asked.suggest_int(dimension.name, int(found.low), int(found.high), log=found.log)
     drawn = asked.suggest_float(dimension.name, found.low, found.high, log=found.log)
-    return min(max(float(f"{drawn:.3g}"), found.low), found.high)  # more digits than that decide nothing
+    return min(
+        max(float(f"{drawn:.3g}"), found.low), found.high
+    )  # more digits than that decide nothing
 
 
-def _study(optuna: Any, space: Space, known: Sequence[Trial], waiting: Sequence[Params], seed: int) -> Any:
+def _study(
+    optuna: Any, space: Space, known: Sequence[Trial], waiting: Sequence[Params], seed: int
+) -> Any:
     """Return a study in memory that remembers these trials."""
-    sampler = optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
+    sampler = optuna.samplers.TPESampler(
+        seed=seed, multivariate=True, group=True, constant_liar=True
+    )
     study = optuna.create_study(sampler=sampler)
     states = optuna.trial.TrialState
     finished = [(trial.params, trial) for trial in known if trial.state in ("done", "pruned")]
     for params, trial in [*finished, *((params, None) for params in waiting)]:
         inside = space.expressible(params)
-        ranges = {d.name: _distribution(optuna, d.range) for d in space.dimensions if d.name in inside}
+        ranges = {
+            d.name: _distribution(optuna, d.range) for d in space.dimensions if d.name in inside
+        }
         values = {
-            name: json.dumps(value) if isinstance(ranges[name], optuna.distributions.CategoricalDistribution) else value
+            name: json.dumps(value)
+            if isinstance(ranges[name], optuna.distributions.CategoricalDistribution)
+            else value
             for name, value in inside.items()
         }
         facts: dict[str, Any] = {"params": values, "distributions": ranges, "state": states.RUNNING}
@@ -140,7 +154,11 @@ def _study(optuna: Any, space: Space, known: Sequence[Trial], waiting: Sequence[
             facts |= {"state": states.COMPLETE, "value": trial.loss}
         elif trial is not None and not math.isnan(trial.loss):
             # The sampler ranks pruned trials by how far they came, then by their loss there.
-            facts |= {"state": states.PRUNED, "value": None, "intermediate_values": {trial.n_epochs: trial.loss}}
+            facts |= {
+                "state": states.PRUNED,
+                "value": None,
+                "intermediate_values": {trial.n_epochs: trial.loss},
+            }
         study.add_trial(optuna.trial.create_trial(**facts))
     return study
 

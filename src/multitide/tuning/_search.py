@@ -65,7 +65,9 @@ class Search:
         self._params: dict[int, Params] = {number: trial.params for number, trial in found.items()}
         self._running: set[int] = set()
         self._next = 0
-        self._started = time.time() - max((trial.elapsed for trial in self.trials.values()), default=0.0)
+        self._started = time.time() - max(
+            (trial.elapsed for trial in self.trials.values()), default=0.0
+        )
         self.ended = False
 
     @property
@@ -82,7 +84,11 @@ class Search:
         while self._next in self.trials:
             self._next += 1
         number = self._next
-        if number >= self._n_trials or (number and time.time() > self._deadline()) or not self._can_propose(number):
+        if (
+            number >= self._n_trials
+            or (number and time.time() > self._deadline())
+            or not self._can_propose(number)
+        ):
             return None
         params = self._propose(number)
         if params is None:
@@ -91,14 +97,18 @@ class Search:
             return None
         settings = settings_of(params, self._start)
         estimator = with_settings(self._start, settings)
-        estimator.set_params(training__refit=False)  # no validation part is left that would judge it
+        estimator.set_params(
+            training__refit=False
+        )  # no validation part is left that would judge it
         self._params[number] = params
         self._running.add(number)
         self._next += 1
         limit = ceiling(self._known(number), estimator.max_epochs)
         if not number:
             return Order(number, params, settings, estimator, limit)
-        return Order(number, params, settings, estimator, limit, self._deadline(), self._end(), self._again)
+        return Order(
+            number, params, settings, estimator, limit, self._deadline(), self._end(), self._again
+        )
 
     def finished(self, trial: Trial) -> Trial:
         """Take in a trial.
@@ -110,7 +120,9 @@ class Search:
         """
         trial = dataclasses.replace(trial, elapsed=self.elapsed)
         if trial.state == "failed" and not trial.number:
-            raise MultitideError(f"The configuration that the search starts from must train; it failed. {trial.reason}")
+            raise MultitideError(
+                f"The configuration that the search starts from must train; it failed. {trial.reason}"
+            )
         self._running.discard(trial.number)
         self.trials[trial.number] = trial
         return trial
@@ -157,12 +169,16 @@ class Search:
         """Return when trials end, by ``time.time()``: time is kept for measuring the start and the best."""
         done = [trial for trial in self.trials.values() if trial.state == "done"]
         best = min(done, key=lambda trial: trial.loss, default=None)
-        return self._end() - (0.0 if best is None or not best.number else self._again * best.seconds)
+        return self._end() - (
+            0.0 if best is None or not best.number else self._again * best.seconds
+        )
 
     def _end(self) -> float:
         """Return when the best trial must be measured, so that time is left for measuring the start."""
         start = self.trials.get(0)
-        return self._started + self._seconds - (0.0 if start is None else self._again * start.seconds)
+        return (
+            self._started + self._seconds - (0.0 if start is None else self._again * start.seconds)
+        )
 
     @property
     def _again(self) -> float:

@@ -30,10 +30,14 @@ def params_of(estimator: MultiTaskEstimator, space: Space) -> Params:
     for name in (name for name in FAMILIES if plain.get(name) is not None):
         part = plain[name]["name"]
         if name in ("weighting", "aggregator"):
-            found[BALANCING] = f"{name}.{part}"  # an aggregator, where there is one, comes last and wins
+            found[BALANCING] = (
+                f"{name}.{part}"  # an aggregator, where there is one, comes last and wins
+            )
         else:
             found[name] = part
-        found |= {f"{name}.{part}.{key}": value for key, value in plain[name].items() if key != "name"}
+        found |= {
+            f"{name}.{part}.{key}": value for key, value in plain[name].items() if key != "name"
+        }
     names = {d.name for d in space.dimensions}
     return {name: value for name, value in found.items() if name in names}
 
@@ -41,12 +45,16 @@ def params_of(estimator: MultiTaskEstimator, space: Space) -> Params:
 def settings_of(params: Params, start: MultiTaskEstimator) -> dict[str, Any]:
     """Return the estimator's parameters that these values stand for, as plain values.
 
-    Parts are tables with all of their parameters. What is not searched is as in `start`, also the parameters of a part
-    of the same name.
+    Parts are tables with all of their parameters. What is not searched is as in `start`, also the
+    parameters of a part of the same name.
     """
     settings: dict[str, Any] = {name: params[name] for name in NUMBERS if name in params}
     for name in TABLES:
-        drawn = {key.split(".", 1)[1]: value for key, value in params.items() if key.startswith(f"{name}.")}
+        drawn = {
+            key.split(".", 1)[1]: value
+            for key, value in params.items()
+            if key.startswith(f"{name}.")
+        }
         if drawn:
             settings[name] = _part(name, _registered(name, start), drawn, start)
     for name in ("backbone", "sharing"):
@@ -64,7 +72,9 @@ def with_settings(start: MultiTaskEstimator, settings: Mapping[str, Any]) -> Mul
     """Return a copy of an estimator with these parameters, parts made of their tables."""
     estimator = cast(MultiTaskEstimator, clone(start))
     made = {
-        name: part_from_config(PART_PARAMETERS[name], value, name) if isinstance(value, Mapping) else value
+        name: part_from_config(PART_PARAMETERS[name], value, name)
+        if isinstance(value, Mapping)
+        else value
         for name, value in settings.items()
     }
     return estimator.set_params(**made)
@@ -84,14 +94,19 @@ def problems_of(estimator: MultiTaskEstimator, samples: Samples, n_tasks: int) -
 
 def brief(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings for a file: of each part its name and what differs from its defaults."""
-    return {name: _brief(name, value) if isinstance(value, Mapping) else value for name, value in settings.items()}
+    return {
+        name: _brief(name, value) if isinstance(value, Mapping) else value
+        for name, value in settings.items()
+    }
 
 
 def _brief(name: str, table: Mapping[str, Any]) -> dict[str, Any]:
     registry = PART_PARAMETERS[name]
     default = part_to_config(registry, {"name": table["name"]})
     named = {"name": table["name"]} if len(registry) > 1 else {}
-    return named | {key: value for key, value in table.items() if key != "name" and value != default[key]}
+    return named | {
+        key: value for key, value in table.items() if key != "name" and value != default[key]
+    }
 
 
 def _plain(estimator: MultiTaskEstimator, searched: set[str]) -> dict[str, Any]:
@@ -102,7 +117,11 @@ def _plain(estimator: MultiTaskEstimator, searched: set[str]) -> dict[str, Any]:
     for name in [*TABLES, *FAMILIES]:
         if name in wanted:
             missing = params[name] is None and name in OPTIONAL
-            plain[name] = None if missing else part_to_config(PART_PARAMETERS[name], make_part(name, params[name]))
+            plain[name] = (
+                None
+                if missing
+                else part_to_config(PART_PARAMETERS[name], make_part(name, params[name]))
+            )
     return plain
 
 
@@ -112,13 +131,19 @@ def _registered(name: str, start: MultiTaskEstimator) -> str:
 
 def _of(params: Params, family: str, part: str) -> Params:
     prefix = f"{family}.{part}."
-    return {key.removeprefix(prefix): value for key, value in params.items() if key.startswith(prefix)}
+    return {
+        key.removeprefix(prefix): value for key, value in params.items() if key.startswith(prefix)
+    }
 
 
 def _part(family: str, name: str, drawn: Params, start: MultiTaskEstimator) -> dict[str, Any]:
     """Return a part as a table: that of the start if it has the same name, with the drawn values."""
     registry, own = PART_PARAMETERS[family], getattr(start, family)
     base: dict[str, Any] = {"name": name}
-    if own is not None and isinstance(part := make_part(family, own), registry[name]) and type(part) is registry[name]:
+    if (
+        own is not None
+        and isinstance(part := make_part(family, own), registry[name])
+        and type(part) is registry[name]
+    ):
         base = part_to_config(registry, part)
     return part_to_config(registry, base | drawn)

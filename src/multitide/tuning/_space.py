@@ -85,8 +85,9 @@ class Dimension:
     Attributes
     ----------
     name : str
-        ``"lr"``, ``"training.weight_decay"``, ``"backbone"``, ``"backbone.gru.hidden_size"``; ``"balancing"`` is the
-        choice of a weighting (``"weighting.uniform"``) or an aggregator (``"aggregator.pcgrad"``).
+        ``"lr"``, ``"training.weight_decay"``, ``"backbone"``, ``"backbone.gru.hidden_size"``;
+        ``"balancing"`` is the choice of a weighting (``"weighting.uniform"``) or an aggregator
+        (``"aggregator.pcgrad"``).
     range : Choices or Between
     on : (str, value), optional
         The choice beside which it counts.
@@ -109,13 +110,19 @@ class Space:
         for dimension in self.dimensions:
             if dimension.on is None or params.get(dimension.on[0]) == dimension.on[1]:
                 params[dimension.name] = take(dimension)
-        return params if together(params) else {k: v for k, v in params.items() if k.split(".")[0] not in WEIGHING}
+        return (
+            params
+            if together(params)
+            else {k: v for k, v in params.items() if k.split(".")[0] not in WEIGHING}
+        )
 
     def with_start(self, start: Params) -> Space:
         """Return a space that holds these values too, where a range can."""
         return Space(
             tuple(
-                Dimension(d.name, d.range.with_value(start[d.name]) if d.name in start else d.range, d.on)
+                Dimension(
+                    d.name, d.range.with_value(start[d.name]) if d.name in start else d.range, d.on
+                )
                 for d in self.dimensions
             )
         )
@@ -137,7 +144,9 @@ class Space:
 
 def together(params: Params) -> bool:
     """Return whether tasks are trained together; where each has a network of its own, there is nothing to weigh."""
-    return "sharing" not in params or len(SHARINGS[params["sharing"]]().groups(["one", "other"])) == 1
+    return (
+        "sharing" not in params or len(SHARINGS[params["sharing"]]().groups(["one", "other"])) == 1
+    )
 
 
 def make_space(overrides: Mapping[str, Any] | None, n_tasks: int = 2) -> Space:
@@ -146,8 +155,9 @@ def make_space(overrides: Mapping[str, Any] | None, n_tasks: int = 2) -> Space:
     Parameters
     ----------
     overrides : mapping, optional
-        As `multitide.tuning._ranges.RANGES`. What is named replaces its default; ``False`` leaves a parameter as it is;
-        a list of names gives each part its default ranges, a table those that it holds.
+        As `multitide.tuning._ranges.RANGES`. What is named replaces its default; ``False`` leaves a
+        parameter as it is; a list of names gives each part its default ranges, a table those that
+        it holds.
     n_tasks : int
         With a single task nothing is shared or weighed.
 
@@ -170,7 +180,9 @@ def make_space(overrides: Mapping[str, Any] | None, n_tasks: int = 2) -> Space:
     raise_problems(problems)
     space = Space(_joined(dimensions))
     if not space.dimensions:
-        raise ParameterError(f"`{WHERE}` must leave something to search; got {dict(overrides or {})!r}.")
+        raise ParameterError(
+            f"`{WHERE}` must leave something to search; got {dict(overrides or {})!r}."
+        )
     return space
 
 
@@ -180,7 +192,9 @@ def _merged(overrides: dict[str, Any], problems: list[str]) -> dict[str, Any]:
         if name in NOT_SEARCHED:
             problems.append(f"`{WHERE}.{name}` must be left out: {NOT_SEARCHED[name]}.")
         elif name not in known:
-            problems.append(f"`{WHERE}` must hold {one_of(known)}; got {name!r}.{suggest(name, known)}")
+            problems.append(
+                f"`{WHERE}` must hold {one_of(known)}; got {name!r}.{suggest(name, known)}"
+            )
     merged = RANGES | {name: value for name, value in overrides.items() if name in known}
     for name in TABLES:
         if isinstance(merged.get(name), Mapping):
@@ -190,7 +204,9 @@ def _merged(overrides: dict[str, Any], problems: list[str]) -> dict[str, Any]:
 
 def _number(name: str, value: Any) -> list[Dimension]:
     made = _range(f"{WHERE}.{name}", value)
-    raise_problems([p for v in _ends(made) for p in annotation_problems(Recipe, {name: v}, WHERE, only=[name])])
+    raise_problems(
+        [p for v in _ends(made) for p in annotation_problems(Recipe, {name: v}, WHERE, only=[name])]
+    )
     return [Dimension(name, made)]
 
 
@@ -207,7 +223,7 @@ def _family(name: str, value: Any) -> list[Dimension]:
     if isinstance(value, (list, tuple)):
         value = {str(part): RANGES[name].get(part, {}) for part in value}
     if not isinstance(value, Mapping) or not value:
-        wanted = 'a list of names, a table ({gru = {hidden_size = [32, 64]}}) or false'
+        wanted = "a list of names, a table ({gru = {hidden_size = [32, 64]}}) or false"
         raise ParameterError(f"`{WHERE}.{name}` must be {wanted}; got {value!r}.")
     registry, problems = PART_PARAMETERS[name], list[str]()
     choice = SHARED_NAMES.get(name, name)
@@ -218,7 +234,9 @@ def _family(name: str, value: Any) -> list[Dimension]:
             wanted = f"{one_of(registry)}; got {part!r}.{suggest(str(part), registry)}"
             problems.append(f"`{WHERE}.{name}` must hold {wanted}")
         elif not isinstance(inner, Mapping):
-            problems.append(f"`{WHERE}.{name}.{part}` must be a table of ranges, {{}} for none; got {inner!r}.")
+            problems.append(
+                f"`{WHERE}.{name}.{part}` must be a table of ranges, {{}} for none; got {inner!r}."
+            )
         else:
             on = (choice, f"{name}.{part}" if choice == BALANCING else str(part))
             with gathering(problems):
@@ -245,10 +263,14 @@ def _parameters(
 
 def _range(where: str, value: Any) -> Range:
     if isinstance(value, (list, tuple)) and value:
-        return Choices(tuple(json.loads(json.dumps(list(value)))))  # tuples as lists, as a file writes them
+        return Choices(
+            tuple(json.loads(json.dumps(list(value))))
+        )  # tuples as lists, as a file writes them
     if isinstance(value, Mapping) and {"low", "high"} <= set(value) <= {"low", "high", "log"}:
         low, high, log = value["low"], value["high"], value.get("log", False)
-        numbers = all(isinstance(end, (int, float)) and not isinstance(end, bool) for end in (low, high))
+        numbers = all(
+            isinstance(end, (int, float)) and not isinstance(end, bool) for end in (low, high)
+        )
         if numbers and low < high and isinstance(log, bool) and (low > 0 or not log):
             return Between(low, high, log)
     wanted = "a list of choices or {low = 0.001, high = 0.1, log = true} with low < high, above 0 for a logarithm"
@@ -264,7 +286,13 @@ def _joined(dimensions: list[Dimension]) -> tuple[Dimension, ...]:
     joined: dict[str, Dimension] = {}
     for dimension in sorted(dimensions, key=lambda d: d.on is not None):
         found = joined.get(dimension.name)
-        if found is not None and isinstance(found.range, Choices) and isinstance(dimension.range, Choices):
-            dimension = Dimension(dimension.name, Choices(found.range.values + dimension.range.values))
+        if (
+            found is not None
+            and isinstance(found.range, Choices)
+            and isinstance(dimension.range, Choices)
+        ):
+            dimension = Dimension(
+                dimension.name, Choices(found.range.values + dimension.range.values)
+            )
         joined[dimension.name] = dimension
     return tuple(joined.values())

@@ -38,7 +38,9 @@ def open_folder(folder: Path, identity: dict[str, Any]) -> None:
     if path.is_file():
         found = _read(path)
         if found.get("format") != FORMAT or found.get("schema_version") != SCHEMA:
-            raise StoreError(f"{str(path)!r} must be a {FORMAT} of schema version {SCHEMA}; it is something else.")
+            raise StoreError(
+                f"{str(path)!r} must be a {FORMAT} of schema version {SCHEMA}; it is something else."
+            )
         stored = found.get("identity", {})
         other = [name for name in identity if stored.get(name) != identity[name]]
         if other:
@@ -47,13 +49,17 @@ def open_folder(folder: Path, identity: dict[str, Any]) -> None:
             )
         return
     if folder.is_dir() and any(folder.iterdir()):
-        raise StoreError(f"`folder` must be new or hold a search ({SEARCH}); got {str(folder)!r}, which is not empty.")
+        raise StoreError(
+            f"`folder` must be new or hold a search ({SEARCH}); got {str(folder)!r}, which is not empty."
+        )
     try:
         (folder / TRIALS).mkdir(parents=True, exist_ok=True)
         content = {"format": FORMAT, "schema_version": SCHEMA, "identity": identity}
         write_atomically(path, json.dumps(content, indent=1, ensure_ascii=False))
     except OSError as error:
-        raise StoreError(f"`folder` must be a place that can be written; got {str(folder)!r} ({error}).") from error
+        raise StoreError(
+            f"`folder` must be a place that can be written; got {str(folder)!r} ({error})."
+        ) from error
 
 
 def write_trial(trial: Trial, folder: Path) -> None:
@@ -63,7 +69,9 @@ def write_trial(trial: Trial, folder: Path) -> None:
         text = json.dumps(dataclasses.asdict(trial), indent=1, ensure_ascii=False)
         write_atomically(folder / TRIALS / f"{trial.number:04d}.json", text)
     except OSError as error:
-        raise StoreError(f"`folder` must be a place that can be written; got {str(folder)!r} ({error}).") from error
+        raise StoreError(
+            f"`folder` must be a place that can be written; got {str(folder)!r} ({error})."
+        ) from error
 
 
 def read_trials(folder: Path) -> dict[int, Trial]:
@@ -82,5 +90,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise StoreError(f"{str(path)!r} must be readable JSON; it is damaged ({error}).") from error
+        raise StoreError(
+            f"{str(path)!r} must be readable JSON; it is damaged ({error})."
+        ) from error
     return content if isinstance(content, dict) else {}

@@ -36,8 +36,8 @@ class Trial:
         The estimator's parameters that these stand for, as plain values.
     state : {"done", "pruned", "failed"}
     loss : float
-        Mean validation loss over tasks at the epochs that answer, in units of the trivial loss; of a pruned trial the
-        least until then, of a failed one NaN.
+        Mean validation loss over tasks at the epochs that answer, in units of the trivial loss; of
+        a pruned trial the least until then, of a failed one NaN.
     losses : dict of str to float
         The same of each task; empty unless done.
     curve : list of float
@@ -92,7 +92,9 @@ class Order:
     estimator: MultiTaskEstimator
     ceiling: tuple[float, ...] = ()
     deadline: float = math.inf  # by time.time(), which processes have in common
-    end: float = math.inf  # before which the trial must be done, and done once more, should it be measured as the best
+    end: float = (
+        math.inf
+    )  # before which the trial must be done, and done once more, should it be measured as the best
     again: float = 1.0  # what measuring takes, in units of the trial
 
 
@@ -116,7 +118,11 @@ class Judge(Watch):
     """
 
     def __init__(
-        self, ceiling: Sequence[float], deadline: float = math.inf, end: float = math.inf, again: float = 1.0
+        self,
+        ceiling: Sequence[float],
+        deadline: float = math.inf,
+        end: float = math.inf,
+        again: float = 1.0,
     ) -> None:
         super().__init__()
         self._ceiling, self._deadline, self._end, self._again = ceiling, deadline, end, again
@@ -139,24 +145,35 @@ class Judge(Watch):
         losses = [row["loss"] for row in rows if row["side"] == "validation"]
         self.curve.append(float(np.mean(losses)))
         best, epoch = min(self.curve), len(self.curve)
-        if epoch <= len(self._ceiling) and epoch < trainer.max_epochs and best > self._ceiling[epoch - 1]:
+        if (
+            epoch <= len(self._ceiling)
+            and epoch < trainer.max_epochs
+            and best > self._ceiling[epoch - 1]
+        ):
             raise Pruned
 
 
 def ceiling(trials: Sequence[Trial], max_epochs: int) -> tuple[float, ...]:
     """Return for each epoch the loss above which a trial is given up: the median of what others had reached by then.
 
-    The median stopping rule [1]_ on the least loss so far, after a third of the epochs and five finished trials.
+    The median stopping rule [1]_ on the least loss so far, after a third of the epochs and five
+    finished trials.
 
     References
     ----------
-    .. [1] Golovin, Solnik, Moitra, Kochanski, Karro and Sculley, "Google Vizier: a service for black-box optimization",
-       KDD 2017. https://doi.org/10.1145/3097983.3098043
+    .. [1] Golovin, Solnik, Moitra, Kochanski, Karro and Sculley, "Google Vizier: a service for
+       black-box optimization", KDD 2017. https://doi.org/10.1145/3097983.3098043
     """
-    curves = [np.minimum.accumulate(trial.curve) for trial in trials if trial.state == "done" and trial.curve]
+    curves = [
+        np.minimum.accumulate(trial.curve)
+        for trial in trials
+        if trial.state == "done" and trial.curve
+    ]
     if len(curves) < ENOUGH:
         return ()
-    reached = [[curve[min(epoch, len(curve) - 1)] for curve in curves] for epoch in range(max_epochs)]
+    reached = [
+        [curve[min(epoch, len(curve) - 1)] for curve in curves] for epoch in range(max_epochs)
+    ]
     medians = np.median(reached, axis=1)
     medians[: math.ceil(max_epochs * WARM_UP)] = np.inf
     return tuple(float(value) for value in medians)
@@ -171,7 +188,9 @@ def conduct_trial(order: Order, data: Data) -> Trial | None:
     try:
         with single_thread(), quiet():
             fitted = order.estimator.fit(
-                data.samples[data.train], validation=data.samples[data.validation], callbacks=[judge]
+                data.samples[data.train],
+                validation=data.samples[data.validation],
+                callbacks=[judge],
             )
         losses = losses_at(fitted.history_, fitted.best_epoch_)
         loss = float(np.mean(list(losses.values())))
@@ -202,5 +221,7 @@ def _several_runs(estimator: MultiTaskEstimator) -> bool:
     """Return whether several networks are trained one after the other, none of which tells how the whole will do."""
     recipe = make_recipe(estimator.get_params(deep=False))
     names = [task if isinstance(task, str) else task.name for task in estimator.tasks or ()]
-    phases = isinstance(recipe.weighting, Search) or recipe.training.pretrain or recipe.training.start
+    phases = (
+        isinstance(recipe.weighting, Search) or recipe.training.pretrain or recipe.training.start
+    )
     return len(recipe.sharing.groups(names)) > 1 or bool(phases)

@@ -58,11 +58,12 @@ def tune(
 ) -> Tuning:
     """Search for settings with a low validation loss: backbone, sharing, weighting and how to learn.
 
-    Every trial learns from the training part, and is judged by the mean validation loss over tasks, in units of the
-    trivial loss; trials that lag are given up. The estimator as it is given is trial 0, so that the result is never
-    worse on validation. The test part is not touched before the end, where the start and the best trial are measured
-    on it once. The same samples and seed give the same trials in the same order, however many processes work and
-    however often the search was killed and begun again; a budget in time decides only how many there are.
+    Every trial learns from the training part, and is judged by the mean validation loss over tasks,
+    in units of the trivial loss; trials that lag are given up. The estimator as it is given is
+    trial 0, so that the result is never worse on validation. The test part is not touched before
+    the end, where the start and the best trial are measured on it once. The same samples and seed
+    give the same trials in the same order, however many processes work and however often the search
+    was killed and begun again; a budget in time decides only how many there are.
 
     Parameters
     ----------
@@ -71,16 +72,18 @@ def tune(
     tasks : list of Task or str, optional
         The questions; those of the estimator, else every column of ``samples.y``.
     estimator : MultiTaskEstimator, optional
-        Where the search starts, and what it leaves as it is. ``random_state`` is the seed of every trial and of the
-        search. Its ``validation`` is not used: the split says what chooses.
+        Where the search starts, and what it leaves as it is. ``random_state`` is the seed of every
+        trial and of the search. Its ``validation`` is not used: the split says what chooses.
     split : Splitter or Split, optional
         Training, validation and test part; without it, the rule that fits the samples.
     space : dict, optional
-        What to search, beside the default ranges: a list of choices, ``{"low": 1e-4, "high": 0.1, "log": True}``, or
-        ``False`` for what stays as it is; parts as ``{"backbone": ["fcn", "gru"]}`` (with default ranges) or
-        ``{"backbone": {"gru": {"hidden_size": [32, 64]}}}``. The start's own values are always in it.
+        What to search, beside the default ranges: a list of choices, ``{"low": 1e-4, "high": 0.1,
+        "log": True}``, or ``False`` for what stays as it is; parts as ``{"backbone": ["fcn",
+        "gru"]}`` (with default ranges) or ``{"backbone": {"gru": {"hidden_size": [32, 64]}}}``. The
+        start's own values are always in it.
     budget : str, number or None, default="30m"
-        Time for all of it (``"30m"``, ``"2h"``, or seconds), what earlier sessions took in `folder` included.
+        Time for all of it (``"30m"``, ``"2h"``, or seconds), what earlier sessions took in `folder`
+        included.
     n_trials : int, optional
         The most trials, the start and those of earlier sessions included.
     n_jobs : int, optional
@@ -113,9 +116,13 @@ def tune(
     if n_trials is not None:
         check_positive_int("n_trials", n_trials)
     if n_trials is None and math.isinf(seconds):
-        raise ParameterError("`n_trials` or `budget` must be given; a search without either has no end.")
+        raise ParameterError(
+            "`n_trials` or `budget` must be given; a search without either has no end."
+        )
     start, specs = _start(samples, tasks, estimator)
-    cut, data = _cut(samples.replace(y=samples.y[[c for task in specs for c in task.columns]]), split)
+    cut, data = _cut(
+        samples.replace(y=samples.y[[c for task in specs for c in task.columns]]), split
+    )
     space_ = make_space(space, len(specs))
     space_ = space_.with_start(params_of(start, space_))
     seed = int(start.random_state or 0)
@@ -125,11 +132,17 @@ def tune(
         open_folder(Path(folder), identity)
         found = read_trials(Path(folder))
     n_jobs = _check_n_jobs(n_jobs, start)
-    listeners = [listener for listener in (progress, TuningBar() if verbose else None) if listener is not None]
+    listeners = [
+        listener
+        for listener in (progress, TuningBar() if verbose else None)
+        if listener is not None
+    ]
     search = Search(space_, start, data, len(specs), found, seed, n_trials or sys.maxsize, seconds)
     _conduct(search, data, n_jobs, None if folder is None else Path(folder), listeners)
     if 0 not in search.trials:  # its process died
-        raise MultitideError("The start of the search must train; its process died. Try `n_jobs=1`.")
+        raise MultitideError(
+            "The start of the search must train; its process died. Try `n_jobs=1`."
+        )
     facts = _facts(samples, cut, specs, n_jobs, search.elapsed)
     tuning = Tuning(search.in_order(), space_, start, pd.DataFrame(), facts)
     tuning = dataclasses.replace(tuning, metrics=_measured(tuning, samples, cut))
@@ -138,7 +151,9 @@ def tune(
     return tuning
 
 
-def _conduct(search: Search, data: Data, n_jobs: int, folder: Path | None, listeners: Sequence[Listener]) -> None:
+def _conduct(
+    search: Search, data: Data, n_jobs: int, folder: Path | None, listeners: Sequence[Listener]
+) -> None:
     def tell() -> None:
         for listener in listeners:
             listener(search.progress())
@@ -188,10 +203,14 @@ def _cut(samples: Samples, split: Splitter | Split | None) -> tuple[Split, Data]
     return cut, Data(learned, np.arange(n_train), np.arange(n_train, len(learned)))
 
 
-def _identity(samples: Samples, cut: Split, specs: Sequence[Task], start: MultiTaskEstimator) -> dict[str, Any]:
+def _identity(
+    samples: Samples, cut: Split, specs: Sequence[Task], start: MultiTaskEstimator
+) -> dict[str, Any]:
     """Return what decides the trials, apart from space and seed."""
     left_out = ("tasks", "validation", "verbose", "random_state", "device")
-    params = {name: value for name, value in start.get_params(deep=False).items() if name not in left_out}
+    params = {
+        name: value for name, value in start.get_params(deep=False).items() if name not in left_out
+    }
     return {
         "data": samples.fingerprint(),
         "split": [np.asarray(side).tolist() for side in (cut.train, cut.validation, cut.test)],
@@ -230,7 +249,9 @@ def _check_n_jobs(n_jobs: int | None, start: MultiTaskEstimator) -> int:
     return min(AT_ONCE, n_jobs)
 
 
-def _facts(samples: Samples, cut: Split, specs: Sequence[Task], n_jobs: int, seconds: float) -> dict[str, Any]:
+def _facts(
+    samples: Samples, cut: Split, specs: Sequence[Task], n_jobs: int, seconds: float
+) -> dict[str, Any]:
     counts = cut.counts(labelled(specs, samples.y))
     return {
         "command": shlex.join(sys.argv),

@@ -8,7 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from multitide.data.tables._columns import as_labels, as_numbers, as_texts, categories_of, is_counter, kind_of
+from multitide.data.tables._columns import (
+    as_labels,
+    as_numbers,
+    as_texts,
+    categories_of,
+    is_counter,
+    kind_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -71,12 +78,21 @@ def test_texts_and_categories() -> None:
     assert as_texts(pd.Series([1.0, 2.5])).tolist() == ["1.0", "2.5"]
     assert as_texts(pd.Series([1.0, 2.0, None])).fillna("-").tolist() == ["1", "2", "-"]
     assert categories_of(pd.Series(["b", "a", None, "b"])) == ("a", "b")
-    assert categories_of(pd.Series(pd.Categorical(["low"], categories=["low", "high"]))) == ("low", "high")
+    assert categories_of(pd.Series(pd.Categorical(["low"], categories=["low", "high"]))) == (
+        "low",
+        "high",
+    )
 
 
 @pytest.mark.parametrize(
     ("values", "counts"),
-    [([1, 2, 3], True), ([0, 1, 2, 3], True), ([20, 21, 22], False), ([1, 2, 4], False), ([1, 2], False)],
+    [
+        ([1, 2, 3], True),
+        ([0, 1, 2, 3], True),
+        ([20, 21, 22], False),
+        ([1, 2, 4], False),
+        ([1, 2], False),
+    ],
 )
 def test_counters(values: list[int], counts: bool) -> None:
     assert is_counter(pd.Series(values)) == counts

@@ -32,7 +32,9 @@ def test_western_spreadsheets(tmp_path: Path) -> None:
     text = "Zeit;Größe\n2024-01-01;1,5\n2024-01-02;-2,25\n"
     frame, notes = read_frame(write(tmp_path / "a.csv", text, "cp1252"), Dialect(encoding="cp1252"))
     assert frame["Größe"].tolist() == [1.5, -2.25]
-    assert [note for note in notes if "decimal comma" in note] and [note for note in notes if "';'" in note]
+    assert [note for note in notes if "decimal comma" in note] and [
+        note for note in notes if "';'" in note
+    ]
 
 
 def test_a_late_byte_decides_the_encoding(tmp_path: Path) -> None:
@@ -72,7 +74,9 @@ def test_compressed_and_parquet_are_the_same(tmp_path: Path) -> None:
 def test_an_index_with_a_meaning_becomes_columns(tmp_path: Path) -> None:
     frame = pd.DataFrame({"x": [1, 2]}, index=pd.date_range("2024", periods=2))
     assert list(read_frame(frame)[0]) == ["time", "x"]
-    frame = frame.set_axis(pd.MultiIndex.from_tuples([("a", 1), ("a", 2)], names=["machine", "step"]))
+    frame = frame.set_axis(
+        pd.MultiIndex.from_tuples([("a", 1), ("a", 2)], names=["machine", "step"])
+    )
     assert list(read_frame(frame)[0]) == ["machine", "step", "x"]
     assert list(read_frame(frame.reset_index(drop=True))[0]) == ["x"]
     frame.to_parquet(tmp_path / "a.parquet")
@@ -110,7 +114,9 @@ def test_unreadable_files_are_refused(tmp_path: Path, name: str, text: str, mess
 
 def test_a_missing_file_names_a_near_one(tmp_path: Path) -> None:
     write(tmp_path / "plant.csv", "a\n1\n")
-    with pytest.raises(DataError, match=r"must be an existing file; got .*plnt.csv'.*Did you mean 'plant.csv'"):
+    with pytest.raises(
+        DataError, match=r"must be an existing file; got .*plnt.csv'.*Did you mean 'plant.csv'"
+    ):
         read_frame(tmp_path / "plnt.csv")
     with pytest.raises(DataError, match="`labels` must be an existing file"):
         read_frame(tmp_path / "nowhere" / "plnt.csv", name="labels")
@@ -120,7 +126,9 @@ def test_a_missing_file_names_a_near_one(tmp_path: Path) -> None:
 
 def test_unknown_and_wrong_encodings_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", TEXT, "cp949")
-    with pytest.raises(DataError, match="`encoding` must be an encoding that Python knows; got 'utf-9'"):
+    with pytest.raises(
+        DataError, match="`encoding` must be an encoding that Python knows; got 'utf-9'"
+    ):
         read_frame(path, Dialect(encoding="utf-9"))
     with pytest.raises(DataError, match="must be a readable csv file; got: 'utf-8' codec"):
         read_frame(path, Dialect(encoding="utf-8"))

@@ -36,7 +36,13 @@ class Spec:
 
 
 def hourly(n: int = 12, **columns: Any) -> pd.DataFrame:
-    frame = pd.DataFrame({"when": pd.date_range("2024-07-04", periods=n, freq="h"), "x": np.arange(n) * 1.5, "y": 1.0})
+    frame = pd.DataFrame(
+        {
+            "when": pd.date_range("2024-07-04", periods=n, freq="h"),
+            "x": np.arange(n) * 1.5,
+            "y": 1.0,
+        }
+    )
     frame["state"] = np.where(np.arange(n) % 3 == 0, "a", "b")
     return frame.assign(**columns)
 
@@ -45,10 +51,15 @@ def machines(lengths: tuple[int, ...] = (5, 3, 4)) -> tuple[pd.DataFrame, pd.Dat
     """A long table of unequal series and its label table, whose rows are in another order."""
     names = [f"m{i}" for i in range(len(lengths))]
     data = pd.DataFrame(
-        {"machine": np.repeat(names, lengths), "second": np.concatenate([np.arange(n) for n in lengths])}
+        {
+            "machine": np.repeat(names, lengths),
+            "second": np.concatenate([np.arange(n) for n in lengths]),
+        }
     )
     data["p"] = np.arange(len(data)) / 2
-    labels = pd.DataFrame({"machine": names, "fault": [3, None, 20], "age": [1.0, 2.0, None], "run": [7, 7, 8]})
+    labels = pd.DataFrame(
+        {"machine": names, "fault": [3, None, 20], "age": [1.0, 2.0, None], "run": [7, 7, 8]}
+    )
     return data, labels.iloc[::-1].reset_index(drop=True)
 
 
@@ -71,7 +82,9 @@ def test_windows_of_a_table_equal_slices_of_it() -> None:
     assert samples.channels == ("x", "y")
     assert samples.shape == (5, 2, 4)
     for i, start in enumerate(range(0, 9, 2)):
-        np.testing.assert_allclose(samples.gather(i)[0], frame[["x", "y"]].iloc[start : start + 4].T)
+        np.testing.assert_allclose(
+            samples.gather(i)[0], frame[["x", "y"]].iloc[start : start + 4].T
+        )
         assert samples.y["state"][i] == frame["state"][start + 3]
     assert samples.time is not None and samples.begin is not None and samples.finish is not None
     assert samples.time.tolist() == frame["when"].to_numpy("datetime64[ns]")[3:12:2].tolist()
@@ -82,7 +95,13 @@ def test_windows_of_a_table_equal_slices_of_it() -> None:
 def test_no_window_gives_one_sample_a_series() -> None:
     data, labels = machines()
     samples = read_table(
-        data, labels=labels, series="machine", time="second", tasks=["fault"], static=["age"], extra="run"
+        data,
+        labels=labels,
+        series="machine",
+        time="second",
+        tasks=["fault"],
+        static=["age"],
+        extra="run",
     )
     assert samples.lengths.tolist() == [5, 3, 4]
     assert samples.series.tolist() == ["m0", "m1", "m2"]
@@ -120,7 +139,9 @@ def test_tasks_may_come_from_both_tables() -> None:
 
 def test_labels_stay_as_the_user_wrote_them(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
-    path.write_text("x,cooler,flag,word,share\n1,3,True,a,0.5\n2,20,,,1.0\n3,,False,b,\n4,100,True,None,2.0\n")
+    path.write_text(
+        "x,cooler,flag,word,share\n1,3,True,a,0.5\n2,20,,,1.0\n3,,False,b,\n4,100,True,None,2.0\n"
+    )
     y = read_table(path, tasks=["cooler", "flag", "word", "share"], window=1, channels="x").y
     assert y["cooler"].tolist() == [3, 20, pd.NA, 100]
     assert y["flag"].tolist() == [True, pd.NA, False, True]
@@ -154,7 +175,9 @@ def test_windows_without_any_label_are_kept() -> None:
 
 
 def test_a_table_of_vectors_is_one_sample_a_row() -> None:
-    frame = pd.DataFrame({"id": [1, 2, 3], "u": [0.5, 1.5, np.nan], "v": [1, 2, 3.5], "grade": ["a", None, "b"]})
+    frame = pd.DataFrame(
+        {"id": [1, 2, 3], "u": [0.5, 1.5, np.nan], "v": [1, 2, 3.5], "grade": ["a", None, "b"]}
+    )
     samples = read_table(frame, tasks=["grade"], layout="vectors")
     assert samples.shape == (3, 2, 1)
     np.testing.assert_array_equal(samples.gather([0, 1, 2])[:, :, 0], frame[["u", "v"]])
@@ -164,12 +187,16 @@ def test_a_table_of_vectors_is_one_sample_a_row() -> None:
 def test_columns_by_pattern() -> None:
     data, labels = machines()
     labels = labels.rename(columns={"age": "static_age"}).assign(static_size=1)
-    samples = read_table(data, labels=labels, static="static_*", tasks="fault", ignore="run", time="second")
+    samples = read_table(
+        data, labels=labels, static="static_*", tasks="fault", ignore="run", time="second"
+    )
     assert samples.static is not None
     assert list(samples.static) == ["static_age", "static_size"]
 
 
-def naive(frame: pd.DataFrame, window: int, stride: int, lead: int, on_gap: str) -> list[tuple[Any, ...]]:
+def naive(
+    frame: pd.DataFrame, window: int, stride: int, lead: int, on_gap: str
+) -> list[tuple[Any, ...]]:
     """Series, window end, channel values and label of every window, by loops over rows."""
     found = []
     for series in frame["s"].unique():
@@ -259,17 +286,26 @@ def test_interleaved_series_are_put_together() -> None:
     data, labels = machines()
     shuffled = data.sort_values("second", kind="stable")
     for time in ("second", ()):
-        samples = read_table(shuffled, labels=labels, time=time, window=3, tasks=["fault"], channels="p")
-        expected = read_table(data, labels=labels, time=time, window=3, tasks=["fault"], channels="p")
+        samples = read_table(
+            shuffled, labels=labels, time=time, window=3, tasks=["fault"], channels="p"
+        )
+        expected = read_table(
+            data, labels=labels, time=time, window=3, tasks=["fault"], channels="p"
+        )
         got = {s: samples.gather(samples.series == s)[0, 0].tolist() for s in ("m0", "m1", "m2")}
-        assert got == {s: expected.gather(expected.series == s)[0, 0].tolist() for s in ("m0", "m1", "m2")}
+        assert got == {
+            s: expected.gather(expected.series == s)[0, 0].tolist() for s in ("m0", "m1", "m2")
+        }
         assert "sorted" not in assumed(samples)
 
 
 @pytest.mark.parametrize(("how", "expected"), [("first", 1.0), ("last", 5.0), ("mean", 3.0)])
 def test_repeated_time_stamps(how: Any, expected: float) -> None:
     frame = pd.DataFrame(
-        {"when": pd.to_datetime(["2024-10-27 02:00"] * 2 + ["2024-10-27 03:00"]), "x": [1.0, 5.0, 9.0]}
+        {
+            "when": pd.to_datetime(["2024-10-27 02:00"] * 2 + ["2024-10-27 03:00"]),
+            "x": [1.0, 5.0, 9.0],
+        }
     )
     with pytest.raises(DataError) as error:
         read_table(frame, window=1)
@@ -291,7 +327,9 @@ def test_repeated_time_stamps_name_their_series() -> None:
 
 
 def test_monthly_rows_have_no_gaps() -> None:
-    frame = pd.DataFrame({"month": pd.date_range("2020-01", periods=30, freq="MS"), "x": np.arange(30.0) ** 2})
+    frame = pd.DataFrame(
+        {"month": pd.date_range("2020-01", periods=30, freq="MS"), "x": np.arange(30.0) ** 2}
+    )
     samples = read_table(frame, window=6)
     assert len(samples) == 25
     assert samples.reading is not None
@@ -306,12 +344,20 @@ def test_short_series_are_said() -> None:
 
 
 def test_gaps_that_take_most_rows_away_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
-    hours = [hour for hour in range(60) if hour % 6]  # too few gaps to call the times irregular, too many for a window
-    frame = pd.DataFrame({"when": pd.Timestamp("2024-01-01") + pd.to_timedelta(hours, unit="h"), "x": np.sin(hours)})
-    full = pd.DataFrame({"when": pd.date_range("2024-02-01", periods=20, freq="h"), "x": np.arange(20.0) ** 2})
+    hours = [
+        hour for hour in range(60) if hour % 6
+    ]  # too few gaps to call the times irregular, too many for a window
+    frame = pd.DataFrame(
+        {"when": pd.Timestamp("2024-01-01") + pd.to_timedelta(hours, unit="h"), "x": np.sin(hours)}
+    )
+    full = pd.DataFrame(
+        {"when": pd.date_range("2024-02-01", periods=20, freq="h"), "x": np.arange(20.0) ** 2}
+    )
     assert len(read_table(pd.concat([frame, full], ignore_index=True), time="when", window=8)) == 13
     (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert warning.startswith("Gaps in time leave 50 of 70 rows in no window. `every` puts them on a grid, ")
+    assert warning.startswith(
+        "Gaps in time leave 50 of 70 rows in no window. `every` puts them on a grid, "
+    )
     caplog.clear()
     read_table(pd.concat([frame, full], ignore_index=True), time="when", window=5)
     assert not [r for r in caplog.records if r.levelname == "WARNING"]
@@ -392,14 +438,20 @@ def test_columns_that_are_missing_are_named_in_one_sentence() -> None:
     with pytest.raises(DataError) as caught:
         read_like(seen, hourly(speeed=3.0).drop(columns="x"), need_labels=False)
     assert "`channels` must name columns of the table; got 'x', 'p', 'q'.\n" in str(caught.value)
-    assert "`channels` must name columns of the table; got 'speed'. Did you mean 'speeed'?" in str(caught.value)
+    assert "`channels` must name columns of the table; got 'speed'. Did you mean 'speeed'?" in str(
+        caught.value
+    )
 
 
 def test_times_that_are_not_read_are_not_called_categories() -> None:
-    frame = pd.DataFrame({"when": [f"{day:02d}.01.10 00h" for day in range(1, 13)], "x": np.arange(12.0), "y": 1.5})
+    frame = pd.DataFrame(
+        {"when": [f"{day:02d}.01.10 00h" for day in range(1, 13)], "x": np.arange(12.0), "y": 1.5}
+    )
     samples = read_table(frame, tasks=["y"], window=3)
     assert samples.reading is not None
-    assert any("`when` looks like times that cannot be read" in note for note in samples.reading["assumed"])
+    assert any(
+        "`when` looks like times that cannot be read" in note for note in samples.reading["assumed"]
+    )
     with pytest.raises(DataError, match="years of four digits"):
         read_table(frame, tasks=["y"], window=3, time="when")
 
@@ -414,7 +466,9 @@ def test_windows_of_one_recording_without_time_are_held_out_by_row_and_not_at_ra
     split = Splitter(by="time").split(samples)
     assert samples.finish[split.train].max() < samples.begin[split.validation].min()
 
-    several = read_table(frame.assign(run=np.repeat([0, 1], 20)), tasks=["y"], series="run", window=3)
+    several = read_table(
+        frame.assign(run=np.repeat([0, 1], 20)), tasks=["y"], series="run", window=3
+    )
     assert several.time is None  # rows of two recordings have no order
 
 
@@ -423,7 +477,9 @@ def test_text_channels_become_categories_only_when_listed() -> None:
     samples = read_table(frame, channels=["x", "mode"], window=3)
     assert samples.categories == {"mode": ("high", "low")}
     np.testing.assert_array_equal(samples.gather(0)[0, 1], [1, 0, np.nan])
-    with pytest.warns(MultitideWarning, match=r"`mode` has categories that were not there.*\['off'\]"):
+    with pytest.warns(
+        MultitideWarning, match=r"`mode` has categories that were not there.*\['off'\]"
+    ):
         again = read_like(through_json(samples), frame.assign(mode=["off", "high", "low"] * 4))
     np.testing.assert_array_equal(again.gather(0)[0, 1], [np.nan, 0, 1])
     with pytest.raises(DataError, match="`x` must hold numbers; got text in rows 1, 2, 3"):
@@ -451,7 +507,9 @@ def test_joins_survive_ids_of_another_type() -> None:
 
 def test_series_without_labels_are_missing() -> None:
     data, labels = machines()
-    samples = read_table(data, labels=labels[labels["machine"] != "m0"], series="machine", tasks="fault")
+    samples = read_table(
+        data, labels=labels[labels["machine"] != "m0"], series="machine", tasks="fault"
+    )
     assert samples.y["fault"].isna().tolist() == [True, True, False]
     assert "1 of 3 series: no row in `labels`" in assumed(samples)
 
@@ -461,7 +519,9 @@ def test_series_without_labels_are_missing() -> None:
 
 def test_read_like_reads_alike() -> None:
     data, labels = machines()
-    samples = read_table(data, labels=labels, tasks=["fault"], static="age", extra="run", time="second", window=2)
+    samples = read_table(
+        data, labels=labels, tasks=["fault"], static="age", extra="run", time="second", window=2
+    )
     again = read_like(through_json(samples), data, labels=labels)
     assert again.fingerprint() == samples.fingerprint()
     assert again.reading is not None and samples.reading is not None
@@ -477,7 +537,8 @@ def test_read_like_without_labels() -> None:
     assert list(new.y) == ["fault"]
     assert new.y["fault"].isna().all()
     with pytest.raises(
-        DataError, match=r"`tasks` must name columns of the table; got 'fault'.*\n.*\n.*give it as `labels`"
+        DataError,
+        match=r"`tasks` must name columns of the table; got 'fault'.*\n.*\n.*give it as `labels`",
     ):
         read_like(through_json(samples), data)
 
@@ -492,7 +553,9 @@ def test_read_like_keeps_rows_that_only_miss_a_label() -> None:
 def test_read_like_ignores_what_was_not_there() -> None:
     frame = hourly()
     samples = read_table(frame, tasks=["state"], window=2)
-    again = read_like(through_json(samples), frame.assign(new=5.0)[["new", "y", "x", "state", "when"]])
+    again = read_like(
+        through_json(samples), frame.assign(new=5.0)[["new", "y", "x", "state", "when"]]
+    )
     assert again.fingerprint() == samples.fingerprint()
 
 
@@ -507,9 +570,14 @@ def test_read_like_knows_the_usual_step() -> None:
 
 def test_read_like_refuses_what_it_does_not_know() -> None:
     reading = through_json(read_table(hourly(), window=3))
-    with pytest.raises(ParameterError, match=r"only what this version of multitide knows; got \['colour'\]"):
+    with pytest.raises(
+        ParameterError, match=r"only what this version of multitide knows; got \['colour'\]"
+    ):
         read_like(reading | {"colour": 1}, hourly())
-    with pytest.raises(DataError, match=r"`channels` must name columns of the table; got 'x'.\n.*columns are `when`"):
+    with pytest.raises(
+        DataError,
+        match=r"`channels` must name columns of the table; got 'x'.\n.*columns are `when`",
+    ):
         read_like(reading, hourly().drop(columns="x"))
 
 
@@ -519,23 +587,55 @@ def test_read_like_refuses_what_it_does_not_know() -> None:
 @pytest.mark.parametrize(
     ("change", "options", "message"),
     [
-        ({}, {"tasks": ["stat"]}, "`tasks` must name columns of the table; got 'stat'. Did you mean 'state'[?]"),
+        (
+            {},
+            {"tasks": ["stat"]},
+            "`tasks` must name columns of the table; got 'stat'. Did you mean 'state'[?]",
+        ),
         ({}, {"channels": ["X"]}, "got 'X'. Did you mean 'x'[?]"),
         ({}, {"time": "whem"}, "`time` must name columns.*'when'"),
-        ({"x": ["1", "2", "bad", *"456789abc"]}, {}, r"`x` must hold numbers; got text in rows 3, 10, 11, 12: 'bad'"),
+        (
+            {"x": ["1", "2", "bad", *"456789abc"]},
+            {},
+            r"`x` must hold numbers; got text in rows 3, 10, 11, 12: 'bad'",
+        ),
         ({"x": ["1,5"] * 12}, {}, 'If the comma is a decimal one, say decimal=","'),
-        ({"x": ["1,5"] * 12}, {"channels": ["x"]}, 'If the comma is a decimal one, say decimal=","'),
+        (
+            {"x": ["1,5"] * 12},
+            {"channels": ["x"]},
+            'If the comma is a decimal one, say decimal=","',
+        ),
         (
             {"x": [np.inf, *range(10), -np.inf]},
             {},
             "`x` must be finite or missing; got 2 infinite values in rows 1, 12",
         ),
-        ({"y": [np.inf] * 12}, {"tasks": ["y"]}, "`y` must be finite or missing; got 12 infinite values"),
-        ({"state": None}, {"tasks": ["state"]}, r"must have labels; got none in any of the 10 samples for \['state'\]"),
-        ({}, {"window": 13}, "must not be longer than every series; got 13, and the longest has 12 rows"),
+        (
+            {"y": [np.inf] * 12},
+            {"tasks": ["y"]},
+            "`y` must be finite or missing; got 12 infinite values",
+        ),
+        (
+            {"state": None},
+            {"tasks": ["state"]},
+            r"must have labels; got none in any of the 10 samples for \['state'\]",
+        ),
+        (
+            {},
+            {"window": 13},
+            "must not be longer than every series; got 13, and the longest has 12 rows",
+        ),
         ({}, {"tasks": ["when"], "time": ()}, "`when` must hold numbers or classes; got times"),
-        ({}, {"channels": ["when"], "time": ()}, "`when` must hold numbers or categories to be a channel; got times"),
-        ({"s": ["a", None] * 6}, {"series": "s"}, "`s` must name a series in every row; got none in rows 2, 4, 6"),
+        (
+            {},
+            {"channels": ["when"], "time": ()},
+            "`when` must hold numbers or categories to be a channel; got times",
+        ),
+        (
+            {"s": ["a", None] * 6},
+            {"series": "s"},
+            "`s` must name a series in every row; got none in rows 2, 4, 6",
+        ),
         ({"when": "soon"}, {"time": "when"}, "`when` must hold times such as"),
         (
             {"x": "word", "y": "word"},
@@ -544,7 +644,9 @@ def test_read_like_refuses_what_it_does_not_know() -> None:
         ),
     ],
 )
-def test_wrong_tables_are_refused(change: dict[str, Any], options: dict[str, Any], message: str) -> None:
+def test_wrong_tables_are_refused(
+    change: dict[str, Any], options: dict[str, Any], message: str
+) -> None:
     with pytest.raises(DataError, match=message):
         read_table(hourly(**change), **{"window": 3, **options})
 
@@ -552,19 +654,28 @@ def test_wrong_tables_are_refused(change: dict[str, Any], options: dict[str, Any
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"tasks": ["x"], "channels": ["x"]}, "`channels` must not hold the label of task 'x'.*`lead`"),
+        (
+            {"tasks": ["x"], "channels": ["x"]},
+            "`channels` must not hold the label of task 'x'.*`lead`",
+        ),
         (
             {"tasks": [Spec("x", lead=2, label_at="mean")], "channels": ["x"]},
             "`channels` must not hold the label of task 'x'",
         ),
         ({"tasks": [Spec("x", lead=-1)]}, "`x.lead` must be an int of at least 0; got -1"),
         ({"tasks": [Spec("x", lead=2)], "window": None}, "`x.lead` needs a `window`"),
-        ({"tasks": [Spec("x", label_at="and")]}, "`x.label_at` must be one of .*got 'and'. Did you mean 'end'"),
+        (
+            {"tasks": [Spec("x", label_at="and")]},
+            "`x.label_at` must be one of .*got 'and'. Did you mean 'end'",
+        ),
         ({"tasks": ["x", Spec("x", "y")]}, r"must have different names; got \['x'\]"),
         ({"channels": []}, "`channels` must name at least one column; got none"),
         ({"window": 0}, "`window` must be a positive int; got 0"),
         ({"stride": -1}, "`stride` must be a positive int; got -1"),
-        ({"on_gap": "brake"}, "`on_gap` must be one of 'break', 'ignore'; got 'brake'. Did you mean 'break'"),
+        (
+            {"on_gap": "brake"},
+            "`on_gap` must be one of 'break', 'ignore'; got 'brake'. Did you mean 'break'",
+        ),
         ({"missing_rows": "skip"}, "`missing_rows` must be one of 'keep', 'drop'"),
         ({"layout": "vectors", "window": 3}, "`window` must not be given with layout"),
         ({"every": "1h", "time": ()}, "`every` needs a `time` column"),
@@ -578,12 +689,16 @@ def test_wrong_options_are_refused(options: dict[str, Any], message: str) -> Non
 
 
 def test_a_label_far_enough_ahead_may_be_a_channel() -> None:
-    samples = read_table(hourly(), tasks=[Spec("x", lead=1), Spec("m", "x", "mean", 3)], channels=["x"], window=3)
+    samples = read_table(
+        hourly(), tasks=[Spec("x", lead=1), Spec("m", "x", "mean", 3)], channels=["x"], window=3
+    )
     assert samples.y["x"].fillna(-1).tolist()[:2] == [4.5, 6.0]
 
 
 def test_two_roles_are_refused() -> None:
-    with pytest.raises(MultitideError, match=r"`channels` and `static` must not share a column; got \['x'\]"):
+    with pytest.raises(
+        MultitideError, match=r"`channels` and `static` must not share a column; got \['x'\]"
+    ):
         read_table(hourly(), channels=["x"], static=["x"], window=3)
 
 
@@ -592,21 +707,36 @@ def test_all_problems_are_told_at_once() -> None:
     with pytest.raises(DataError) as error:
         read_table(frame, tasks=["stat"], static=["ages"], window=3)
     message = str(error.value)
-    for part in ("got 'stat'", "got 'ages'", "`x` must hold numbers; got text in row 2: 'bad'", "`y` must be finite"):
+    for part in (
+        "got 'stat'",
+        "got 'ages'",
+        "`x` must hold numbers; got text in row 2: 'bad'",
+        "`y` must be finite",
+    ):
         assert part in message
 
 
 def test_wrong_label_tables_are_refused() -> None:
     data, labels = machines()
-    with pytest.raises(DataError, match=r"`labels` must have one row a series; got several for machine \['m0'\]"):
-        read_table(data, labels=pd.concat([labels, labels.tail(1)]), series="machine", tasks="fault")
+    with pytest.raises(
+        DataError, match=r"`labels` must have one row a series; got several for machine \['m0'\]"
+    ):
+        read_table(
+            data, labels=pd.concat([labels, labels.tail(1)]), series="machine", tasks="fault"
+        )
     with pytest.raises(DataError, match="got none in common"):
-        read_table(data, labels=labels.assign(machine=["u", "v", "w"]), series="machine", tasks="fault")
+        read_table(
+            data, labels=labels.assign(machine=["u", "v", "w"]), series="machine", tasks="fault"
+        )
     with pytest.raises(ParameterError, match="`series` must name the column that joins"):
         read_table(data, labels=labels.rename(columns={"machine": "unit"}), tasks="fault")
     with pytest.raises(DataError, match="`series` must be a column of `labels` too"):
-        read_table(data, labels=labels.rename(columns={"machine": "unit"}), series="machine", tasks="fault")
-    with pytest.raises(ParameterError, match=r"`fault.lead` must be 0, as its label is one a series"):
+        read_table(
+            data, labels=labels.rename(columns={"machine": "unit"}), series="machine", tasks="fault"
+        )
+    with pytest.raises(
+        ParameterError, match=r"`fault.lead` must be 0, as its label is one a series"
+    ):
         read_table(data, labels=labels, series="machine", tasks=[Spec("fault", lead=1)], window=2)
 
 
@@ -616,12 +746,19 @@ def test_a_regression_label_with_a_few_words_is_an_error_and_a_class_is_not() ->
     with pytest.raises(DataError, match="`load` must hold numbers; got text in row 31: 'error'"):
         read_table(frame, tasks=["load"], window=1)
     frame = pd.DataFrame({"x": 1.0, "grade": ["1", "2", "3", "A"] * 5})
-    assert read_table(frame, tasks=["grade"], window=1).y["grade"].tolist()[:4] == ["1", "2", "3", "A"]
+    assert read_table(frame, tasks=["grade"], window=1).y["grade"].tolist()[:4] == [
+        "1",
+        "2",
+        "3",
+        "A",
+    ]
 
 
 def test_a_window_between_gaps_names_the_way_out() -> None:
     frame = hourly(20).drop(index=[8])
-    with pytest.raises(DataError, match=r'stretch has 11 rows. With on_gap="ignore" the longest series has 19'):
+    with pytest.raises(
+        DataError, match=r'stretch has 11 rows. With on_gap="ignore" the longest series has 19'
+    ):
         read_table(frame, window=15)
 
 
@@ -630,7 +767,10 @@ def test_a_window_between_gaps_names_the_way_out() -> None:
 
 def test_a_korean_file(tmp_path: Path) -> None:
     path = tmp_path / "관측.csv"
-    rows = [f"2024.07.04 {hour:02}:00,{20 + hour},{'맑음' if hour % 2 else '비'}" for hour in range(1, 25)]
+    rows = [
+        f"2024.07.04 {hour:02}:00,{20 + hour},{'맑음' if hour % 2 else '비'}"
+        for hour in range(1, 25)
+    ]
     path.write_bytes("\r\n".join(["일시,기온(°C),날씨", *rows]).encode("cp949"))
     samples = read_table(path, tasks=["날씨"], window=3)
     assert samples.channels == ("기온(°C)",)
@@ -642,7 +782,9 @@ def test_a_korean_file(tmp_path: Path) -> None:
 
 def test_a_spreadsheet_with_decimal_commas(tmp_path: Path) -> None:
     path = tmp_path / "export.csv"
-    path.write_text("Datum;Druck;Zustand\n" + "".join(f"{d:02}.07.2024;{d},5;{d % 2}\n" for d in range(1, 29)))
+    path.write_text(
+        "Datum;Druck;Zustand\n" + "".join(f"{d:02}.07.2024;{d},5;{d % 2}\n" for d in range(1, 29))
+    )
     samples = read_table(path, tasks=["Zustand"], window=2)
     assert samples.gather(0)[0, 0].tolist() == [1.5, 2.5]
     assert len(samples) == 27
@@ -680,7 +822,11 @@ def test_beijing_keeping_rows_without_a_label(shared_data: Path) -> None:
 def test_hydraulic(shared_data: Path) -> None:
     folder = shared_data / "hydraulic"
     samples = read_table(
-        folder / "series.parquet", labels=folder / "labels.csv", series="cycle", time="second", extra=["run"]
+        folder / "series.parquet",
+        labels=folder / "labels.csv",
+        series="cycle",
+        time="second",
+        extra=["run"],
     )
     assert samples.shape == (2205, 17, 60)
     assert samples.equal_lengths
@@ -701,7 +847,12 @@ def test_physionet(shared_data: Path) -> None:
         static=["static_*"],
     )
     assert samples.shape == (4000, 37, 48)
-    assert samples.y.isna().sum().to_dict() == {"death": 0, "length_of_stay": 60, "saps": 190, "sofa": 144}
+    assert samples.y.isna().sum().to_dict() == {
+        "death": 0,
+        "length_of_stay": 60,
+        "saps": 190,
+        "sofa": 144,
+    }
     assert samples.static is not None and samples.static.shape == (4000, 4)
     assert np.isnan(samples.values).mean() == pytest.approx(0.81, abs=0.01)
 
@@ -724,7 +875,9 @@ def test_phalanx(shared_data: Path) -> None:
 
 def test_one_uncut_series_is_refused_with_the_remedy() -> None:
     table = pd.DataFrame({"a": np.arange(30.0), "b": [0, 1] * 15})
-    with pytest.raises(DataError, match="`window` must be given: the table is one series of 30 rows"):
+    with pytest.raises(
+        DataError, match="`window` must be given: the table is one series of 30 rows"
+    ):
         read_table(table, tasks=["b"])
     assert len(read_table(table, tasks=["b"], window=5)) == 26
     assert len(read_table(table)) == 1  # without labels there is nothing to learn, only to predict
@@ -744,7 +897,9 @@ def test_one_uncut_series_is_refused_with_the_remedy() -> None:
         (None, 5000, 24, 1),
     ],
 )
-def test_a_window_is_proposed_by_the_step_of_time(every: str | None, n_rows: int, window: int, stride: int) -> None:
+def test_a_window_is_proposed_by_the_step_of_time(
+    every: str | None, n_rows: int, window: int, stride: int
+) -> None:
     frame = pd.DataFrame({"x": np.arange(n_rows) % 7 * 0.1})
     if every is not None:
         frame["time"] = pd.date_range("2024-01-01", periods=n_rows, freq=every)

@@ -38,7 +38,10 @@ def test_channels_are_the_means_of_their_bins(seed: int) -> None:
         expected = part.set_index("when")["x"].resample("1h", origin="epoch").mean()
         np.testing.assert_allclose(grid(samples, name), expected, rtol=1e-5, atol=1e-6)
         assert samples.time is not None
-        assert samples.time[samples.series == name].tolist() == expected.index.to_numpy("datetime64[ns]").tolist()
+        assert (
+            samples.time[samples.series == name].tolist()
+            == expected.index.to_numpy("datetime64[ns]").tolist()
+        )
 
 
 def test_labels_are_the_last_the_largest_or_the_mean() -> None:
@@ -61,7 +64,9 @@ def test_labels_are_the_last_the_largest_or_the_mean() -> None:
 def test_the_mean_of_a_label() -> None:
     frame = irregular()
     task = {"name": "load", "column": "load", "label_at": "mean"}
-    y = read_table(frame, tasks=[task], series="machine", channels=["x"], every="2h", window=1).y["load"]
+    y = read_table(frame, tasks=[task], series="machine", channels=["x"], every="2h", window=1).y[
+        "load"
+    ]
     expected = frame.groupby(["machine", frame["when"].dt.floor("2h")])["load"].mean()
     np.testing.assert_allclose(y.dropna(), expected.dropna())
 
@@ -69,7 +74,9 @@ def test_the_mean_of_a_label() -> None:
 def test_empty_bins_are_missing_and_no_gap() -> None:
     frame = irregular()
     frame = frame[(frame["when"] < "2024-07-04 05:00") | (frame["when"] >= "2024-07-04 09:00")]
-    samples = read_table(frame, tasks=["mode"], series="machine", channels=["x"], every="1h", window=4)
+    samples = read_table(
+        frame, tasks=["mode"], series="machine", channels=["x"], every="1h", window=4
+    )
     of_u = samples[samples.series == "u"]
     assert of_u.time is not None
     assert (np.diff(of_u.time) == np.timedelta64(1, "h")).all()
@@ -81,14 +88,23 @@ def test_empty_bins_are_missing_and_no_gap() -> None:
 def test_categories_take_the_last_of_the_bin() -> None:
     frame = irregular()
     samples = read_table(frame, series="machine", channels=["mode"], every="1h", window=1)
-    expected = frame[frame["machine"] == "u"].set_index("when")["mode"].resample("1h", origin="epoch").last()
+    expected = (
+        frame[frame["machine"] == "u"]
+        .set_index("when")["mode"]
+        .resample("1h", origin="epoch")
+        .last()
+    )
     codes = expected.map({"off": 0.0, "on": 1.0}).to_numpy(dtype=float)
     np.testing.assert_array_equal(grid(samples, "u"), codes)
 
 
 def test_numbers_as_time_and_static_and_extra_columns() -> None:
-    frame = pd.DataFrame({"t": [0.0, 0.1, 0.3, 0.9, 1.0], "x": [1.0, 2, 3, 4, 5], "size": 7, "run": "r"})
-    samples = read_table(frame, time="t", channels=["x"], static="size", extra="run", every=0.3, window=1)
+    frame = pd.DataFrame(
+        {"t": [0.0, 0.1, 0.3, 0.9, 1.0], "x": [1.0, 2, 3, 4, 5], "size": 7, "run": "r"}
+    )
+    samples = read_table(
+        frame, time="t", channels=["x"], static="size", extra="run", every=0.3, window=1
+    )
     np.testing.assert_allclose(samples.gather(slice(None))[:, 0, 0], [1.5, 3, np.nan, 4.5])
     assert samples.static is not None and samples.extra is not None
     assert samples.static["size"].tolist() == [7] * 4
@@ -102,7 +118,12 @@ def test_numbers_as_time_and_static_and_extra_columns() -> None:
 @pytest.mark.parametrize("how", ["first", "last", "mean"])
 def test_duplicates_in_many_columns(how: Any) -> None:
     frame = pd.DataFrame(
-        {"t": [0, 0, 1, 2, 2, 2], "x": [1, 3, 5, 7, 8, 12], "state": list("abcdef"), "load": [1, 2, 3, 4, 5, 9]}
+        {
+            "t": [0, 0, 1, 2, 2, 2],
+            "x": [1, 3, 5, 7, 8, 12],
+            "state": list("abcdef"),
+            "load": [1, 2, 3, 4, 5, 9],
+        }
     )
     samples = read_table(frame, tasks=["state", "load"], time="t", duplicates=how, window=1)
     x = {"first": [1, 5, 7], "last": [3, 5, 12], "mean": [2, 5, 9]}

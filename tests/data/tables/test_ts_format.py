@@ -17,8 +17,19 @@ from multitide.errors import DataError, ParameterError
 HEADER = "# a comment\n@problemName Toy\n@timeStamps {stamps}\n@univariate {uni}\n{more}@data\n"
 
 
-def write(path: Path, lines: str, label: str = "class", uni: bool = True, stamps: bool = False, more: str = "") -> Path:
-    more += {"class": "@classLabel true Walk RUN\n", "target": "@targetLabel true\n", "": "@classLabel false\n"}[label]
+def write(
+    path: Path,
+    lines: str,
+    label: str = "class",
+    uni: bool = True,
+    stamps: bool = False,
+    more: str = "",
+) -> Path:
+    more += {
+        "class": "@classLabel true Walk RUN\n",
+        "target": "@targetLabel true\n",
+        "": "@classLabel false\n",
+    }[label]
     header = HEADER.format(stamps=str(stamps).lower(), uni=str(uni).lower(), more=more)
     path.write_text(header + lines)
     return path
@@ -34,20 +45,28 @@ def test_labels_keep_their_case_and_lengths_differ(tmp_path: Path) -> None:
 
 
 def test_several_channels(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.ts", "1,2:3,4:Walk\n5,6,7:8:RUN\n", uni=False, more="@dimensions 2\n")
+    path = write(
+        tmp_path / "a.ts", "1,2:3,4:Walk\n5,6,7:8:RUN\n", uni=False, more="@dimensions 2\n"
+    )
     samples = read_ts(path)
     assert samples.shape == (2, 2, 3)
     np.testing.assert_array_equal(samples.gather(1)[0], [[5, 6, 7], [8, np.nan, np.nan]])
 
 
 def test_targets_are_numbers_and_labels_may_be_absent(tmp_path: Path) -> None:
-    assert read_ts(write(tmp_path / "a.ts", "1,2:0.5\n3,4:?\n", "target")).y["label"].isna().tolist() == [False, True]
+    assert read_ts(write(tmp_path / "a.ts", "1,2:0.5\n3,4:?\n", "target")).y[
+        "label"
+    ].isna().tolist() == [False, True]
     assert read_ts(write(tmp_path / "b.ts", "1,2\n3,4\n", "")).y.shape == (2, 0)
 
 
-@pytest.mark.parametrize("times", [("0", "1", "2"), ("2024-01-01 00:00:00", "2024-01-01 06:00", "2024-01-01T12:00")])
+@pytest.mark.parametrize(
+    "times", [("0", "1", "2"), ("2024-01-01 00:00:00", "2024-01-01 06:00", "2024-01-01T12:00")]
+)
 def test_time_stamps_keep_signs_and_integers(tmp_path: Path, times: tuple[str, ...]) -> None:
-    pairs = ",".join(f"({time},{value})" for time, value in zip(times, ["-1.5", "2", "?"], strict=True))
+    pairs = ",".join(
+        f"({time},{value})" for time, value in zip(times, ["-1.5", "2", "?"], strict=True)
+    )
     samples = read_ts(write(tmp_path / "a.ts", f"{pairs}:Walk\n", stamps=True))
     np.testing.assert_array_equal(samples.gather(0)[0, 0], np.float32([-1.5, 2, np.nan]))
     assert samples.y["label"].tolist() == ["Walk"]
@@ -71,14 +90,18 @@ def test_a_skipped_time_stamp_is_a_missing_value(tmp_path: Path) -> None:
         ("", False, "at least one case after @data"),
     ],
 )
-def test_wrong_files_are_refused_with_the_line(tmp_path: Path, lines: str, stamps: bool, message: str) -> None:
+def test_wrong_files_are_refused_with_the_line(
+    tmp_path: Path, lines: str, stamps: bool, message: str
+) -> None:
     with pytest.raises(DataError, match=message):
         read_ts(write(tmp_path / "a.ts", lines, stamps=stamps))
 
 
 def test_a_file_without_header_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.ts").write_text("1,2,3\n")
-    with pytest.raises(DataError, match="must begin with @ lines up to @data; got '1,2,3' in line 1"):
+    with pytest.raises(
+        DataError, match="must begin with @ lines up to @data; got '1,2,3' in line 1"
+    ):
         read_ts(tmp_path / "a.ts")
     (tmp_path / "a.ts").write_text("@problemName x\n")
     with pytest.raises(DataError, match="must have a line @data"):

@@ -6,7 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from multitide.data.tables._windows import cut_windows, find_segments, is_gap, label_windows, usual_step
+from multitide.data.tables._windows import (
+    cut_windows,
+    find_segments,
+    is_gap,
+    label_windows,
+    usual_step,
+)
 from multitide.errors import DataError
 
 SEEDS = range(8)
@@ -62,7 +68,9 @@ def test_a_series_is_never_crossed_even_without_gaps() -> None:
     assert [part.tolist() for part in find_segments(np.empty(0, np.int64))] == [[], []]
 
 
-def label_by_loop(labels: list[float], start: int, window: int, end: int, label_at: str, lead: int) -> float:
+def label_by_loop(
+    labels: list[float], start: int, window: int, end: int, label_at: str, lead: int
+) -> float:
     first, stop = start + lead, start + window + lead
     if label_at in ("end", "start"):
         row = stop - 1 if label_at == "end" else first
@@ -98,7 +106,9 @@ def test_labels_equal_a_loop(seed: int, label_at: str, lead: int) -> None:
     assert np.isnan(expected).any() or label_at not in ("end", "start")
 
 
-def whole_table(labels: list[object], label_at: str, lead: int = 0, window: int = 3) -> list[object]:
+def whole_table(
+    labels: list[object], label_at: str, lead: int = 0, window: int = 3
+) -> list[object]:
     rows = pd.Series(labels)
     starts, _ = cut_windows(np.array([0]), np.array([len(rows)]), window, 1)
     ends = np.full(len(starts), len(rows))
@@ -114,7 +124,11 @@ def test_text_labels_keep_their_words() -> None:
 
 def test_whole_numbers_stay_whole_beyond_the_end() -> None:
     assert whole_table([3, 20, 100, 3], "end", lead=1) == [3, None]
-    assert all(isinstance(label, int) for label in whole_table([3, 20, 100, 3], "end", lead=1) if label is not None)
+    assert all(
+        isinstance(label, int)
+        for label in whole_table([3, 20, 100, 3], "end", lead=1)
+        if label is not None
+    )
 
 
 def test_any_of_booleans_is_a_boolean() -> None:

@@ -17,7 +17,9 @@ from multitide.study.design._baselines import Boosting, Constant
 TASKS = ("state", "load", "life")
 
 
-def resolve(arms: Arms, estimator: MultiTaskEstimator | None = None, reference: str = "alone") -> dict[str, Arm]:
+def resolve(
+    arms: Arms, estimator: MultiTaskEstimator | None = None, reference: str = "alone"
+) -> dict[str, Arm]:
     found = resolve_arms(arms, estimator or MultiTaskEstimator(), TASKS, reference)
     return {arm.name: arm for arm in found}
 
@@ -43,7 +45,11 @@ def test_every_way_of_sharing_is_an_arm_by_its_name(name: str) -> None:
 def test_settings_reach_into_the_parts_of_a_copy() -> None:
     estimator = MultiTaskEstimator(backbone=LSTMFCN(), lr=0.1)
     arms = resolve(
-        {"wide": {"backbone__hidden_size": 99, "lr": 0.2}, "wider": {"backbone__filters": [9, 8, 7]}}, estimator
+        {
+            "wide": {"backbone__hidden_size": 99, "lr": 0.2},
+            "wider": {"backbone__filters": [9, 8, 7]},
+        },
+        estimator,
     )
     assert arms["wide"].learner.backbone.hidden_size == 99
     assert arms["wide"].learner.lr == 0.2
@@ -58,13 +64,18 @@ def test_settings_take_parts_as_a_configuration_writes_them() -> None:
 
 
 def test_groups_of_tasks_are_learned_together_and_may_leave_tasks_out() -> None:
-    arms = resolve({"pair": {"groups": [["state", "load"], ["life"]]}, "two": {"groups": [["load", "life"]]}})
+    arms = resolve(
+        {"pair": {"groups": [["state", "load"], ["life"]]}, "two": {"groups": [["load", "life"]]}}
+    )
     assert arms["pair"].groups == (("state", "load"), ("life",))
     assert arms["two"].task_names == ["load", "life"]
 
 
 def test_groups_without_sharing_are_single_tasks() -> None:
-    assert resolve({"x": {"groups": [["state", "load"]], "sharing": "none"}})["x"].groups == (("state",), ("load",))
+    assert resolve({"x": {"groups": [["state", "load"]], "sharing": "none"}})["x"].groups == (
+        ("state",),
+        ("load",),
+    )
 
 
 def test_baselines_come_by_name_as_parts_and_with_parameters() -> None:
@@ -105,13 +116,28 @@ def test_settings_are_plain_and_leave_out_what_decides_nothing() -> None:
         ({"x": {"bakbone": 1}}, r"`arms\.x` has no setting 'bakbone'\. Did you mean 'backbone'\?"),
         ({"x": {"backbone__hiden_size": 1}}, r"`arms\.x`: .*no parameter 'hiden_size'"),
         ({"x": {"lr": -1.0}}, r"`arms\.x`: `lr` must be greater than 0; got -1\.0"),
-        ({"x": {"groups": [["stat"]]}}, r"`arms\.x\.groups` must name tasks, .*got 'stat'\. Did you mean 'state'\?"),
-        ({"x": {"groups": [["load"], ["load"]]}}, r"`arms\.x\.groups` must name a task once; got 'load' twice"),
-        ({"x": {"groups": ["load"]}}, r"`arms\.x\.groups` must be lists of task names; got \['load'\]"),
+        (
+            {"x": {"groups": [["stat"]]}},
+            r"`arms\.x\.groups` must name tasks, .*got 'stat'\. Did you mean 'state'\?",
+        ),
+        (
+            {"x": {"groups": [["load"], ["load"]]}},
+            r"`arms\.x\.groups` must name a task once; got 'load' twice",
+        ),
+        (
+            {"x": {"groups": ["load"]}},
+            r"`arms\.x\.groups` must be lists of task names; got \['load'\]",
+        ),
         ({"x": {"groups": []}}, r"`arms\.x\.groups` must be lists of task names"),
         ({"x": 3}, r"`arms\.x` must be a name, a baseline or a dict of settings; got 3"),
-        ({"x": {"baseline": "boostin"}}, r"`arms\.x\.?n?a?m?e?` must be one of .*Did you mean 'boosting'"),
-        ({"x": {"baseline": "boosting", "max_iter": 0}}, r"`arms\.x\.max_iter` must be greater than or equal to 1"),
+        (
+            {"x": {"baseline": "boostin"}},
+            r"`arms\.x\.?n?a?m?e?` must be one of .*Did you mean 'boosting'",
+        ),
+        (
+            {"x": {"baseline": "boosting", "max_iter": 0}},
+            r"`arms\.x\.max_iter` must be greater than or equal to 1",
+        ),
         ({"x": {"baseline": "boosting", "trees": 5}}, r"`arms\.x` has no parameter 'trees'"),
     ],
 )
@@ -128,12 +154,13 @@ def test_all_problems_come_at_once() -> None:
 
 def test_an_unknown_reference_is_refused() -> None:
     with pytest.raises(
-        ParameterError, match=r"`reference` must be one of 'hard', 'x'; got 'hrad'\. Did you mean 'hard'"
+        ParameterError,
+        match=r"`reference` must be one of 'hard', 'x'; got 'hrad'\. Did you mean 'hard'",
     ):
         resolve({"hard": "hard", "x": "constant"}, reference="hrad")
 
 
-# -- several arms by one name, and groups that are to be found --------------------------------------------------------
+# -- several arms by one name, and groups that are to be found -------------------------------------
 
 
 def test_pairs_are_an_arm_for_every_two_tasks() -> None:
@@ -156,7 +183,9 @@ def test_what_shares_nothing_shares_in_pairs() -> None:
 
 
 def test_groups_may_be_left_to_be_found() -> None:
-    arms = resolve({"grouped": "grouped", "few": {"groups": "affinity", "max_groups": 2, "lr": 0.1}})
+    arms = resolve(
+        {"grouped": "grouped", "few": {"groups": "affinity", "max_groups": 2, "lr": 0.1}}
+    )
     assert arms["grouped"].seek == Seek("pairs", None)
     assert arms["few"].seek == Seek("affinity", 2)
     assert arms["few"].learner.lr == 0.1
@@ -177,12 +206,32 @@ def test_a_task_may_be_in_several_groups_if_it_is_said_which_answers() -> None:
 @pytest.mark.parametrize(
     ("arms", "names", "message"),
     [
-        ({"x": {"groups": [["a", "b"]], "answers": [["a"], ["b"]]}}, ["a", "b"], r"`arms.x.answers` must name some"),
-        ({"x": {"groups": [["a", "b"]], "answers": [["c"]]}}, ["a", "b", "c"], r"`arms.x.answers` must name some"),
-        ({"x": {"groups": [["a"], ["a"]], "answers": [["a"], ["a"]]}}, ["a", "b"], r"answers` must name a task once"),
-        ({"x": {"groups": [["a", "a"]], "answers": [["a"]]}}, ["a", "b"], r"groups` must name a task once"),
+        (
+            {"x": {"groups": [["a", "b"]], "answers": [["a"], ["b"]]}},
+            ["a", "b"],
+            r"`arms.x.answers` must name some",
+        ),
+        (
+            {"x": {"groups": [["a", "b"]], "answers": [["c"]]}},
+            ["a", "b", "c"],
+            r"`arms.x.answers` must name some",
+        ),
+        (
+            {"x": {"groups": [["a"], ["a"]], "answers": [["a"], ["a"]]}},
+            ["a", "b"],
+            r"answers` must name a task once",
+        ),
+        (
+            {"x": {"groups": [["a", "a"]], "answers": [["a"]]}},
+            ["a", "b"],
+            r"groups` must name a task once",
+        ),
         (["leave_one_out"], ["a", "b"], r"must not hold 'leave_one_out' with 2 tasks"),
-        ({"pairs": "pairs", "a+b": "hard"}, ["a", "b", "c"], r"`arms` must have different names; got 'a\+b' twice"),
+        (
+            {"pairs": "pairs", "a+b": "hard"},
+            ["a", "b", "c"],
+            r"`arms` must have different names; got 'a\+b' twice",
+        ),
         (["paris"], ["a", "b"], r"Did you mean 'pairs'"),
         ({"x": {"groups": "affinty"}}, ["a", "b"], r"Did you mean 'affinity'"),
         (["grouped"], ["a"], r"`arms.grouped.groups` must be found among 2 to 16 tasks; got 1"),

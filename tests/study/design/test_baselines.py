@@ -13,7 +13,13 @@ from fakes import RANDOM, make_study_samples
 from multitide.data._samples import Samples
 from multitide.data._splits import Split
 from multitide.representations import LinearHeads, TS2Vec, represent
-from multitide.study.design._baselines import BASELINES, Baseline, Boosting, Constant, LinearBaseline
+from multitide.study.design._baselines import (
+    BASELINES,
+    Baseline,
+    Boosting,
+    Constant,
+    LinearBaseline,
+)
 from multitide.study.design._window_features import window_features
 from multitide.tasks import Classification, Regression, Target, Task
 
@@ -31,7 +37,9 @@ def loss(samples: Samples, split: Split, target: Target, decoded: np.ndarray) ->
     return float(np.nanmean(target.row_losses(labels, decoded)))
 
 
-@pytest.mark.parametrize("task", [Classification("state"), Regression("load"), Regression("load", loss="mae")])
+@pytest.mark.parametrize(
+    "task", [Classification("state"), Regression("load"), Regression("load", loss="mae")]
+)
 def test_the_constant_costs_about_the_trivial_loss_and_boosting_far_less(task: Task) -> None:
     samples, split, target = made(task)
     constant, _ = Constant().answer(samples, split, target)
@@ -51,7 +59,9 @@ def test_boosting_sees_labelled_training_rows_only_and_stops_where_validation_is
     model = HistGradientBoostingRegressor(max_iter=30, early_stopping=False, random_state=0)
     model.fit(features[rows], load[rows])
     held_out = split.validation[~np.isnan(load[split.validation])]
-    errors = [((stage - load[held_out]) ** 2).mean() for stage in model.staged_predict(features[held_out])]
+    errors = [
+        ((stage - load[held_out]) ** 2).mean() for stage in model.staged_predict(features[held_out])
+    ]
     best = int(np.argmin(errors))
     assert facts["n_trees"] == best + 1
     np.testing.assert_array_equal(decoded, list(model.staged_predict(features[split.test]))[best])
@@ -88,12 +98,16 @@ def test_blank_text_is_no_label() -> None:
     blank = samples.replace(y=samples.y.fillna(" "))
     target = Classification("state").fit_target(blank.y.iloc[split.train])
     expected = Classification("state").fit_target(samples.y.iloc[split.train])
-    np.testing.assert_array_equal(FEW.answer(blank, split, target)[0], FEW.answer(samples, split, expected)[0])
+    np.testing.assert_array_equal(
+        FEW.answer(blank, split, target)[0], FEW.answer(samples, split, expected)[0]
+    )
 
 
 def test_channels_without_any_value_do_no_harm() -> None:
     samples, split, target = made(Regression("load"))
-    values = np.column_stack([samples.values, np.full(len(samples.values), np.nan, dtype=np.float32)])
+    values = np.column_stack(
+        [samples.values, np.full(len(samples.values), np.nan, dtype=np.float32)]
+    )
     wider = samples.replace(values=values, channels=(*samples.channels, "dead"))
     assert loss(samples, split, target, FEW.answer(wider, split, target)[0]) < 0.5
 
@@ -118,9 +132,13 @@ def test_linear_heads_on_a_representation_learn_from_the_training_part_only(task
     decoded, facts = baseline.answer(samples, split, target)
     assert facts == {"n_features": 8}
     encoder = baseline.representation.fit(samples[split.train])  # type: ignore[union-attr]
-    train, valid, test = (represent(samples[rows], encoder) for rows in (split.train, split.validation, split.test))
+    train, valid, test = (
+        represent(samples[rows], encoder) for rows in (split.train, split.validation, split.test)
+    )
     labelled = train.y[task.name].notna().to_numpy()
-    heads = LinearHeads([task]).fit(train.values[labelled], train.y[labelled], validation=(valid.values, valid.y))
+    heads = LinearHeads([task]).fit(
+        train.values[labelled], train.y[labelled], validation=(valid.values, valid.y)
+    )
     np.testing.assert_allclose(decoded, heads.decode(test.values)[task.name], rtol=1e-3, atol=1e-4)
     values = samples.values.copy()
     steps = samples.starts[split.test[1:], None] + np.arange(samples.n_timepoints)

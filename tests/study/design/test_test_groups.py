@@ -10,7 +10,9 @@ from multitide.data._samples import Samples
 from multitide.study.design._test_groups import MAX_BLOCKS, independent_groups
 
 
-def windows(n: int = 200, length: int = 10, n_series: int = 1, stamps: str = "date", lead: int = 0) -> Samples:
+def windows(
+    n: int = 200, length: int = 10, n_series: int = 1, stamps: str = "date", lead: int = 0
+) -> Samples:
     """Windows of `length` steps, stride 1, dealt to series in turns."""
     rows = n + length
     starts = np.arange(n)
@@ -54,7 +56,9 @@ def test_series_without_a_name_are_a_group() -> None:
 
 @pytest.mark.parametrize("stamps", ["date", "number", "none"])
 @pytest.mark.parametrize("n_series", [1, 3])
-def test_few_known_series_are_cut_into_blocks_of_time_at_least_a_window_long(stamps: str, n_series: int) -> None:
+def test_few_known_series_are_cut_into_blocks_of_time_at_least_a_window_long(
+    stamps: str, n_series: int
+) -> None:
     groups = independent_groups(windows(stamps=stamps, n_series=n_series), np.arange(200))
     assert (np.diff(groups) >= 0).all()
     sizes = np.bincount(groups)
@@ -82,12 +86,16 @@ def test_windows_without_a_span_take_their_length_from_their_stamps() -> None:
 
 def test_text_as_time_is_taken_in_its_order() -> None:
     stamps = [f"2024-{month:02d}-{day:02d}" for month in range(1, 9) for day in range(1, 26)]
-    samples = Samples.from_arrays(np.zeros((200, 1, 2)), series=np.zeros(200, dtype=int), time=stamps)
+    samples = Samples.from_arrays(
+        np.zeros((200, 1, 2)), series=np.zeros(200, dtype=int), time=stamps
+    )
     groups = independent_groups(samples, np.arange(200))
     assert len(set(groups)) == 30
     assert (np.diff(groups) >= 0).all()
 
 
 def test_a_single_moment_is_one_group() -> None:
-    samples = Samples.from_arrays(np.zeros((5, 1, 2)), series=np.zeros(5, dtype=int), time=np.zeros(5))
+    samples = Samples.from_arrays(
+        np.zeros((5, 1, 2)), series=np.zeros(5, dtype=int), time=np.zeros(5)
+    )
     assert set(independent_groups(samples, np.arange(5))) == {0}

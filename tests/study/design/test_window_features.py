@@ -17,8 +17,22 @@ def arrays(n_timepoints: int = 12) -> np.ndarray:
 def test_statistics_and_steps_of_whole_windows() -> None:
     X = arrays()
     steps = np.diff(X, axis=2)
-    expected = [X.mean(2), X.std(2), X.min(2), X.max(2), X[:, :, 0], X[:, :, -1], X[:, :, -1] - X[:, :, 0]]
-    expected += [np.abs(steps).mean(2), steps.std(2), np.abs(steps).max(2), X.reshape(5, -1), steps.reshape(5, -1)]
+    expected = [
+        X.mean(2),
+        X.std(2),
+        X.min(2),
+        X.max(2),
+        X[:, :, 0],
+        X[:, :, -1],
+        X[:, :, -1] - X[:, :, 0],
+    ]
+    expected += [
+        np.abs(steps).mean(2),
+        steps.std(2),
+        np.abs(steps).max(2),
+        X.reshape(5, -1),
+        steps.reshape(5, -1),
+    ]
     found = window_features(Samples.from_arrays(X))
     assert found == pytest.approx(np.concatenate(expected, axis=1), abs=1e-6)
 
@@ -29,7 +43,15 @@ def test_what_nobody_measured_is_left_out_and_nothing_at_all_is_nan() -> None:
     X[1, 2] = np.nan
     found = window_features(Samples.from_arrays(X))[:, :21].reshape(5, 7, 3)
     known = X[0, 0, [1, 2, 3, 4, 6, 7, 8, 9, 10]]
-    expected = [known.mean(), known.std(), known.min(), known.max(), known[0], known[-1], known[-1] - known[0]]
+    expected = [
+        known.mean(),
+        known.std(),
+        known.min(),
+        known.max(),
+        known[0],
+        known[-1],
+        known[-1] - known[0],
+    ]
     assert found[0, :, 0] == pytest.approx(np.array(expected), abs=1e-6)
     assert np.isnan(found[1, :, 2]).all()
     assert not np.isnan(found[2:]).any()
@@ -47,7 +69,9 @@ def test_series_of_unequal_length_end_at_their_own_last_step() -> None:
 def test_long_windows_are_not_flattened() -> None:
     n = MAX_FLAT // 3 + 1
     assert window_features(Samples.from_arrays(arrays(n))).shape[1] == 30
-    assert window_features(Samples.from_arrays(arrays(n - 1))).shape[1] == 30 + 3 * (n - 1) + 3 * (n - 2)
+    assert window_features(Samples.from_arrays(arrays(n - 1))).shape[1] == 30 + 3 * (n - 1) + 3 * (
+        n - 2
+    )
 
 
 def test_a_single_step_has_no_steps() -> None:
@@ -59,4 +83,6 @@ def test_a_single_step_has_no_steps() -> None:
 def test_static_inputs_are_appended_categories_as_codes() -> None:
     static = pd.DataFrame({"age": [1.0, np.nan, 3, 4, 5], "make": ["a", "b", None, "a", "b"]})
     found = window_features(Samples.from_arrays(arrays(), static=static))[:, -2:]
-    np.testing.assert_array_equal(found, np.array([[1, 0], [np.nan, 1], [3, np.nan], [4, 0], [5, 1]], dtype=float))
+    np.testing.assert_array_equal(
+        found, np.array([[1, 0], [np.nan, 1], [3, np.nan], [4, 0], [5, 1]], dtype=float)
+    )

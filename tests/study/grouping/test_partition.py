@@ -26,7 +26,9 @@ def partitions(tasks: list[int]) -> Iterator[list[tuple[int, ...]]]:
 
 
 def total(scores: np.ndarray, groups: list[tuple[int, ...]]) -> float:
-    return float(sum(scores[sum(1 << t for t in group), task] for group in groups for task in group))
+    return float(
+        sum(scores[sum(1 << t for t in group), task] for group in groups for task in group)
+    )
 
 
 @pytest.mark.parametrize("max_groups", [None, 1, 2, 3])
@@ -39,7 +41,9 @@ def test_it_is_the_best_of_all(n: int, max_groups: int | None) -> None:
             assert sorted(task for group in found for task in group) == list(range(n))
             assert len(found) <= (max_groups or n)
             assert [group[0] for group in found] == sorted(group[0] for group in found)
-            best = max(total(scores, p) for p in partitions(list(range(n))) if len(p) <= (max_groups or n))
+            best = max(
+                total(scores, p) for p in partitions(list(range(n))) if len(p) <= (max_groups or n)
+            )
             assert total(scores, found) == pytest.approx(best, abs=1e-9)
 
 
@@ -47,7 +51,9 @@ SIZES = [(1, None), (2, None), (3, None), (4, None), (5, 3), (6, 2), (7, 1), (7,
 
 
 @pytest.mark.parametrize(("n", "max_groups"), SIZES)
-def test_networks_are_the_best_of_all_even_where_tasks_only_help(n: int, max_groups: int | None) -> None:
+def test_networks_are_the_best_of_all_even_where_tasks_only_help(
+    n: int, max_groups: int | None
+) -> None:
     """Every choice of so many groups of any tasks; each task is answered by the one that is best for it."""
     rng = np.random.default_rng(n)
     for scores in (rng.normal(size=(1 << n, n)), group_scores(rng.normal(size=(n, n)))):
@@ -55,7 +61,9 @@ def test_networks_are_the_best_of_all_even_where_tasks_only_help(n: int, max_gro
         assert len(found) <= (max_groups or n)
         assert sorted(task for _, answered in found for task in answered) == list(range(n))
         assert all(set(answered) <= set(group) for group, answered in found)
-        gained = sum(scores[sum(1 << t for t in group), list(answered)].sum() for group, answered in found)
+        gained = sum(
+            scores[sum(1 << t for t in group), list(answered)].sum() for group, answered in found
+        )
         offered = np.where(np.arange(1 << n)[:, None] >> np.arange(n) & 1, scores, -np.inf)
         choices = combinations(range(1, 1 << n), min(max_groups or n, (1 << n) - 1))
         best = max(offered[list(groups)].max(axis=0).sum() for groups in choices)
@@ -70,7 +78,16 @@ def test_helpers_are_only_taken_where_they_help() -> None:
 
 
 def test_all_partitions_are_tried() -> None:
-    assert [len(list(partitions(list(range(n))))) for n in range(8)] == [1, 1, 2, 5, 15, 52, 203, 877]
+    assert [len(list(partitions(list(range(n))))) for n in range(8)] == [
+        1,
+        1,
+        2,
+        5,
+        15,
+        52,
+        203,
+        877,
+    ]
 
 
 def test_a_group_is_scored_by_the_mean_of_what_the_others_do() -> None:

@@ -21,7 +21,9 @@ ARMS = ["alone", "hard", "constant"]
 def study(samples: Samples | None = None, arms: Any = ARMS, **options: Any) -> Comparison:
     samples = make_study_samples(600, missing=0.2) if samples is None else samples
     defaults: dict[str, Any] = {"split": RANDOM, "n_seeds": 6, "n_jobs": 1, "verbose": 0}
-    return compare(samples, estimator=options.pop("estimator", Quick()), arms=arms, **(defaults | options))
+    return compare(
+        samples, estimator=options.pop("estimator", Quick()), arms=arms, **(defaults | options)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +39,11 @@ def row(table: pd.DataFrame, **where: Any) -> pd.Series:
 
 def test_the_true_gain_lies_in_the_interval_and_is_called_a_help(result: Comparison) -> None:
     gain = row(result.gains, task="load", arm="hard")
-    spread = result.evidence.protocol.only.y["load"].iloc[result.evidence.protocol.only.splits[0].train].var(ddof=0)
+    spread = (
+        result.evidence.protocol.only.y["load"]
+        .iloc[result.evidence.protocol.only.splits[0].train]
+        .var(ddof=0)
+    )
     truth = (ERRORS["none"] ** 2 - ERRORS["hard"] ** 2) / spread
     assert gain["low"] < truth < gain["high"]
     assert gain["high"] - gain["low"] < 0.2
@@ -79,9 +85,13 @@ def test_figures_are_those_of_scikit_learn_on_the_predictions(result: Comparison
     figure = row(result.figures, arm="hard", task="load", metric="rmse")
     assert figure["mean"] == pytest.approx(np.mean(errors))
     assert figure["sd"] == pytest.approx(np.std(errors, ddof=1))
-    labelled = [result.predictions("alone", "state", seed).dropna(subset="label") for seed in range(6)]
+    labelled = [
+        result.predictions("alone", "state", seed).dropna(subset="label") for seed in range(6)
+    ]
     hits = [accuracy_score(seed["label"], seed["predicted"]) for seed in labelled]
-    assert row(result.figures, arm="alone", task="state", metric="accuracy")["mean"] == pytest.approx(np.mean(hits))
+    assert row(result.figures, arm="alone", task="state", metric="accuracy")[
+        "mean"
+    ] == pytest.approx(np.mean(hits))
     assert list(labelled[0].columns) == ["row", "label", "predicted", "high", "low"]
 
 
@@ -96,7 +106,10 @@ def test_the_trivial_figure_is_that_of_the_constant_arm(result: Comparison) -> N
 
 def test_swapping_arms_turns_the_sign_round(result: Comparison) -> None:
     other = study(arms=["alone", "hard"], reference="hard")
-    there, back = row(result.gains, task="load", arm="hard"), row(other.gains, task="load", arm="alone")
+    there, back = (
+        row(result.gains, task="load", arm="hard"),
+        row(other.gains, task="load", arm="alone"),
+    )
     for name, opposite in (("gain", "gain"), ("low", "high"), ("high", "low")):
         assert back[name] == pytest.approx(-there[opposite])
     assert back["verdict"] == "hurts"
@@ -124,13 +137,19 @@ def test_labels_in_other_units_change_no_gain(result: Comparison) -> None:
 
 def test_the_mean_gain_is_the_mean_and_ranks_count_from_the_best(result: Comparison) -> None:
     mean = row(result.mean_gains, arm="hard")
-    assert mean["gain"] == pytest.approx(result.gains.loc[result.gains["arm"] == "hard", "gain"].mean())
+    assert mean["gain"] == pytest.approx(
+        result.gains.loc[result.gains["arm"] == "hard", "gain"].mean()
+    )
     assert mean["low"] < mean["gain"] < mean["high"]
     assert row(result.mean_gains, arm="constant")["mean_rank"] == 3
 
 
-@pytest.mark.parametrize(("metric", "task"), [("rmse", "load"), ("r2", "load"), ("mae", "load"), ("accuracy", "state")])
-def test_gains_in_other_figures_are_signed_so_that_plus_is_better(result: Comparison, metric: str, task: str) -> None:
+@pytest.mark.parametrize(
+    ("metric", "task"), [("rmse", "load"), ("r2", "load"), ("mae", "load"), ("accuracy", "state")]
+)
+def test_gains_in_other_figures_are_signed_so_that_plus_is_better(
+    result: Comparison, metric: str, task: str
+) -> None:
     gains = result.gains_in(metric)
     assert list(gains["task"].unique()) == [task]
     gain = row(gains, task=task, arm="hard")
@@ -148,18 +167,23 @@ def test_the_jackknife_of_r2_is_near_what_fresh_data_show(result: Comparison) ->
     for seed in range(40):
         rng = np.random.default_rng(seed)
         truth = rng.normal(size=190) * 10
-        alone, hard = (np.mean([r2_score(truth, truth + rng.normal(size=190) * sd) for _ in range(6)]) for sd in (6, 3))
+        alone, hard = (
+            np.mean([r2_score(truth, truth + rng.normal(size=190) * sd) for _ in range(6)])
+            for sd in (6, 3)
+        )
         fresh.append(hard - alone)
     gain = row(result.gains_in("r2"), task="load", arm="hard")
     assert gain["standard_error"] == pytest.approx(np.std(fresh), rel=0.6)
 
 
 def test_an_unknown_figure_is_refused(result: Comparison) -> None:
-    with pytest.raises(ParameterError, match=r"`metric` must be one of .*got 'rsme'\. Did you mean 'rmse'\?"):
+    with pytest.raises(
+        ParameterError, match=r"`metric` must be one of .*got 'rsme'\. Did you mean 'rmse'\?"
+    ):
         result.gains_in("rsme")
 
 
-# -- folds -----------------------------------------------------------------------------------------------------------
+# -- folds -----------------------------------------------------------------------------------------
 
 
 def test_folds_join_by_their_labelled_rows_and_widen_the_interval() -> None:
@@ -171,7 +195,9 @@ def test_folds_join_by_their_labelled_rows_and_widen_the_interval() -> None:
     assert gain["fold_part"] > 0
     assert gain["verdict"] == "helps"
     losses = np.concatenate([found.evidence.losses("alone", "load", seed) for seed in (0, 1)])
-    assert row(found.figures, arm="alone", task="load", metric="loss")["mean"] == pytest.approx(np.nanmean(losses))
+    assert row(found.figures, arm="alone", task="load", metric="loss")["mean"] == pytest.approx(
+        np.nanmean(losses)
+    )
     r2 = row(found.gains_in("r2"), task="load", arm="hard")
     assert (r2["gain"] > 0) and (r2["fold_part"] > 0)
     accuracy = row(found.gains_in("accuracy"), task="state", arm="hard")
@@ -189,7 +215,7 @@ def test_a_figure_that_one_fold_does_not_define_is_joined_from_the_others() -> N
     assert np.isfinite(loss["mean"])
 
 
-# -- failures --------------------------------------------------------------------------------------------------------
+# -- failures --------------------------------------------------------------------------------------
 
 
 def test_a_failed_arm_stands_beside_the_others_with_its_reason() -> None:

@@ -8,7 +8,14 @@ from scipy import stats
 
 from multitide.errors import DataError
 from multitide.study.results import _statistics as statistics
-from multitide.study.results._statistics import GainTable, estimate, figure_table, mean_table, row_table, total_variance
+from multitide.study.results._statistics import (
+    GainTable,
+    estimate,
+    figure_table,
+    mean_table,
+    row_table,
+    total_variance,
+)
 
 N_STUDIES = 1000
 
@@ -37,7 +44,9 @@ def crossed(
     return rows + generator.normal(size=shape) + generator.normal(size=shape[1])
 
 
-def share_missing_zero(n_seeds: int, n_groups: int, sd: tuple[float, float, float], unequal: bool = False) -> float:
+def share_missing_zero(
+    n_seeds: int, n_groups: int, sd: tuple[float, float, float], unequal: bool = False
+) -> float:
     generator, misses = rng(), 0
     for _ in range(N_STUDIES):
         sizes = generator.integers(1, 20, n_groups) if unequal else np.full(n_groups, 4)
@@ -58,7 +67,9 @@ def test_interval_of_95_percent_misses_the_truth_in_2_to_9_percent(
 
 @pytest.mark.parametrize("n_groups", [10, 20, 100])
 def test_interval_keeps_its_promise_where_only_the_interaction_varies(n_groups: int) -> None:
-    assert 0.012 <= share_missing_zero(5, n_groups, (0, 0, 3)) <= 0.06  # all three parts then estimate the same
+    assert (
+        0.012 <= share_missing_zero(5, n_groups, (0, 0, 3)) <= 0.06
+    )  # all three parts then estimate the same
 
 
 def test_redrawing_rows_inside_each_seed_would_have_missed_far_more() -> None:
@@ -74,7 +85,9 @@ def test_redrawing_rows_inside_each_seed_would_have_missed_far_more() -> None:
 
 @pytest.mark.parametrize("fold_sd", [0.0, 0.5, 2.0])
 @pytest.mark.parametrize(("n_seeds", "n_folds"), [(1, 5), (5, 5), (1, 10)])
-def test_interval_over_folds_misses_the_truth_in_at_most_9_percent(n_seeds: int, n_folds: int, fold_sd: float) -> None:
+def test_interval_over_folds_misses_the_truth_in_at_most_9_percent(
+    n_seeds: int, n_folds: int, fold_sd: float
+) -> None:
     generator, misses = rng(2), 0
     for _ in range(N_STUDIES):
         sizes = generator.integers(1, 10, 40)
@@ -113,9 +126,15 @@ def test_parts_equal_the_mean_squares_of_a_two_way_layout() -> None:
     rows, columns = table.mean(axis=1), table.mean(axis=0)
     cells = n_seeds * n_groups
     residuals = table - rows[:, None] - columns + table.mean()
-    assert gain.seed_part * cells == pytest.approx(n_groups * np.sum((rows - rows.mean()) ** 2) / (n_seeds - 1))
-    assert gain.group_part * cells == pytest.approx(n_seeds * np.sum((columns - table.mean()) ** 2) / (n_groups - 1))
-    assert gain.residual_part * cells == pytest.approx(np.sum(residuals**2) / (n_seeds - 1) / (n_groups - 1))
+    assert gain.seed_part * cells == pytest.approx(
+        n_groups * np.sum((rows - rows.mean()) ** 2) / (n_seeds - 1)
+    )
+    assert gain.group_part * cells == pytest.approx(
+        n_seeds * np.sum((columns - table.mean()) ** 2) / (n_groups - 1)
+    )
+    assert gain.residual_part * cells == pytest.approx(
+        np.sum(residuals**2) / (n_seeds - 1) / (n_groups - 1)
+    )
     expected = gain.seed_part + gain.group_part - gain.residual_part
     assert gain.standard_error**2 == pytest.approx(max(expected, gain.residual_part))
 
@@ -133,7 +152,9 @@ def test_a_single_seed_over_folds_is_the_corrected_t_test_of_nadeau_and_bengio()
 def test_folds_that_vary_little_never_narrow_the_interval() -> None:
     groups, folds = np.arange(40), np.arange(40) % 4
     differences = crossed(rng(), 5, np.ones(40, dtype=int), (1, 1, 0))
-    differences = differences - np.stack([differences[:, folds == k].mean() for k in range(4)])[folds]
+    differences = (
+        differences - np.stack([differences[:, folds == k].mean() for k in range(4)])[folds]
+    )
     with_folds = estimate(row_table(differences, groups, folds), test_to_train=0.3)
     assert with_folds.standard_error == estimate(row_table(differences, groups)).standard_error
 
@@ -189,11 +210,15 @@ def test_a_constant_difference_is_certain() -> None:
 
 
 def test_no_labelled_row_is_an_error() -> None:
-    with pytest.raises(DataError, match="`differences` must have at least one labelled test row; got none"):
+    with pytest.raises(
+        DataError, match="`differences` must have at least one labelled test row; got none"
+    ):
         row_table(np.full((5, 3), np.nan), np.arange(3))
 
 
-def test_variance_never_falls_below_the_residual_part_and_has_its_degrees_of_freedom_there() -> None:
+def test_variance_never_falls_below_the_residual_part_and_has_its_degrees_of_freedom_there() -> (
+    None
+):
     assert total_variance(1.0, 2.0, 5.0, 4, 9) == (5.0, 36)
     assert total_variance(3.0, 2.0, 1.0, 4, 9)[0] == 4.0
 
@@ -202,7 +227,9 @@ def test_swapping_the_arms_flips_the_sign_and_nothing_else() -> None:
     differences = crossed(rng(3), 5, np.full(20, 3), (1, 1, 1)) + 0.4
     there = estimate(row_table(differences, np.repeat(np.arange(20), 3)))
     back = estimate(row_table(-differences, np.repeat(np.arange(20), 3)))
-    assert (back.gain, back.low, back.high, back.p) == pytest.approx((-there.gain, -there.high, -there.low, there.p))
+    assert (back.gain, back.low, back.high, back.p) == pytest.approx(
+        (-there.gain, -there.high, -there.low, there.p)
+    )
 
 
 def test_jackknife_of_a_mean_is_the_table_of_rows() -> None:
@@ -219,14 +246,18 @@ def test_jackknife_of_a_mean_is_the_table_of_rows() -> None:
 
 def test_jackknife_merges_many_groups() -> None:
     differences = rng().normal(size=(3, 300))
-    table = figure_table(lambda mask: differences[:, mask].mean(axis=1), np.arange(300), max_groups=20)
+    table = figure_table(
+        lambda mask: differences[:, mask].mean(axis=1), np.arange(300), max_groups=20
+    )
     assert table.n_groups == 20
     assert table.figures == pytest.approx(differences.mean(axis=1))
 
 
 def auc(truth: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """The share of pairs in right order, (...,), for scores (..., n_rows)."""
-    return (scores[..., truth == 1][..., :, None] > scores[..., truth == 0][..., None, :]).mean(axis=(-2, -1))
+    return (scores[..., truth == 1][..., :, None] > scores[..., truth == 0][..., None, :]).mean(
+        axis=(-2, -1)
+    )
 
 
 def test_jackknife_interval_of_a_difference_of_auc_misses_zero_in_2_to_9_percent() -> None:
@@ -235,9 +266,15 @@ def test_jackknife_interval_of_a_difference_of_auc_misses_zero_in_2_to_9_percent
     for _ in range(n_studies):
         truth = generator.integers(0, 2, 75)
         common = truth + generator.normal(size=15)[groups] + generator.normal(size=75)
-        scores = common + generator.normal(0, 0.7, (2, 5, 75)) + generator.normal(0, 0.7, (2, 1, 15))[..., groups]
+        scores = (
+            common
+            + generator.normal(0, 0.7, (2, 5, 75))
+            + generator.normal(0, 0.7, (2, 1, 15))[..., groups]
+        )
 
-        def difference(mask: np.ndarray, truth: np.ndarray = truth, scores: np.ndarray = scores) -> np.ndarray:
+        def difference(
+            mask: np.ndarray, truth: np.ndarray = truth, scores: np.ndarray = scores
+        ) -> np.ndarray:
             return np.subtract(*auc(truth[mask], scores[..., mask]))
 
         gain = estimate(figure_table(difference, groups))

@@ -12,16 +12,21 @@ from multitide.study.results._statistics import Gain, estimate, row_table
 from multitide.study.results._verdicts import CANNOT_TELL, HELPS, HURTS, SAME, holm, judge
 
 
-def gain_of(mean: float, seed_sd: float = 0.01, group_sd: float = 0.01, n_seeds: int = 5, n_groups: int = 30) -> Gain:
+def gain_of(
+    mean: float, seed_sd: float = 0.01, group_sd: float = 0.01, n_seeds: int = 5, n_groups: int = 30
+) -> Gain:
     """A gain whose seeds and groups have exactly these standard deviations."""
     seeds, groups = (np.resize([1.0, -1.0], n) for n in (n_seeds, n_groups))
-    seeds, groups = ((x - x.mean()) / max(x.std(ddof=1), 1e-12) if len(x) > 1 else x * 0 for x in (seeds, groups))
+    seeds, groups = (
+        (x - x.mean()) / max(x.std(ddof=1), 1e-12) if len(x) > 1 else x * 0 for x in (seeds, groups)
+    )
     table = mean + seed_sd * seeds[:, None] + group_sd * groups
     return estimate(row_table(table, np.arange(n_groups)))
 
 
 @pytest.mark.parametrize(
-    ("mean", "verdict"), [(0.2, HELPS), (-0.2, HURTS), (0.0, SAME), (0.004, SAME), (0.012, CANNOT_TELL)]
+    ("mean", "verdict"),
+    [(0.2, HELPS), (-0.2, HURTS), (0.0, SAME), (0.004, SAME), (0.012, CANNOT_TELL)],
 )
 def test_the_interval_decides(mean: float, verdict: str) -> None:
     sd = 0.002 if verdict == SAME else 0.02
@@ -109,7 +114,10 @@ def test_where_groups_are_what_varies_it_asks_for_labels_and_not_for_seeds() -> 
     assert verdict.verdict == CANNOT_TELL
     assert np.isnan(verdict.more_seeds)
     assert "labelled test rows (now 30)" in verdict.advice
-    assert judge([gain_of(0.02, 0.001, 0.1, n_groups=int(verdict.more_labels * 1.1))])[0].verdict == HELPS
+    assert (
+        judge([gain_of(0.02, 0.001, 0.1, n_groups=int(verdict.more_labels * 1.1))])[0].verdict
+        == HELPS
+    )
 
 
 def test_what_nothing_would_settle_is_said() -> None:

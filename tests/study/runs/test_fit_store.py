@@ -12,7 +12,13 @@ import pandas as pd
 import pytest
 
 from multitide.errors import StoreError
-from multitide.study.runs._fit_store import ABANDONED_AFTER, read_fit, runs_folder, write_atomically, write_fit
+from multitide.study.runs._fit_store import (
+    ABANDONED_AFTER,
+    read_fit,
+    runs_folder,
+    write_atomically,
+    write_fit,
+)
 from multitide.study.runs._fits import Fit
 
 
@@ -73,7 +79,9 @@ def test_a_fit_that_is_not_there_is_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["run.json", "predictions.parquet", "history.parquet"])
 @pytest.mark.parametrize("damage", ["cut", "gone"])
-def test_a_damaged_fit_is_done_again(tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, damage: str) -> None:
+def test_a_damaged_fit_is_done_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, damage: str
+) -> None:
     runs = runs_folder(tmp_path)
     write_fit(make_fit(), runs)
     path = runs / "abc" / name
@@ -108,7 +116,9 @@ def test_drafts_of_a_killed_process_are_swept_and_fresh_ones_left(tmp_path: Path
 
 def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match=r"`folder` must be a place that can be written; got .*file"):
+    with pytest.raises(
+        StoreError, match=r"`folder` must be a place that can be written; got .*file"
+    ):
         runs_folder(tmp_path / "file" / "study")
     with pytest.raises(StoreError, match=r"`folder` must be a place that can be written"):
         write_fit(make_fit(), runs_folder(tmp_path) / "abc" / "no")

@@ -26,7 +26,9 @@ SMALL = LSTMFCN(hidden_size=4, filters=(4, 4, 4), kernel_sizes=(3, 3, 3))
 
 def fit_of(name: str, group: tuple[str, ...], **params: object) -> tuple[Fit, Protocol]:
     protocol, samples = make_small_protocol()
-    arms = {arm.name: arm for arm in resolve_arms(["hard", "constant"], Quick(**params), protocol.names)}
+    arms = {
+        arm.name: arm for arm in resolve_arms(["hard", "constant"], Quick(**params), protocol.names)
+    }
     return do(make_job(arms[name], group, protocol, 1, 0), protocol, samples), protocol
 
 
@@ -37,9 +39,17 @@ def test_it_holds_answers_for_the_test_part_and_what_it_saw() -> None:
     assert fit.answers["state"].shape == (n_test, 2)
     assert fit.answers["load"].shape == (n_test,)
     facts = fit.facts
-    assert (facts["tasks"], facts["seed"], facts["fold"], facts["random_state"]) == (["state", "load"], 1, 0, 1)
+    assert (facts["tasks"], facts["seed"], facts["fold"], facts["random_state"]) == (
+        ["state", "load"],
+        1,
+        0,
+        1,
+    )
     assert facts["n_rows"] == protocol.only.y.iloc[split.train].notna().any(axis=1).sum()
-    assert facts["n_labelled"]["load"]["validation"] == protocol.only.y["load"].iloc[split.validation].notna().sum()
+    assert (
+        facts["n_labelled"]["load"]["validation"]
+        == protocol.only.y["load"].iloc[split.validation].notna().sum()
+    )
     assert (facts["n_parameters"], facts["n_steps"]) == (8, 1)
     assert facts["validation_loss"] == {"state": 0.5, "load": 0.5}
     assert facts["classes"] == {"state": ["high", "low"]}
@@ -53,7 +63,10 @@ def test_a_baseline_is_a_fit_too() -> None:
     assert fit.done
     assert len(set(fit.answers["load"])) == 1
     assert fit.history.empty
-    assert fit.facts["n_rows"] == protocol.only.y["load"].iloc[protocol.only.splits[0].train].notna().sum()
+    assert (
+        fit.facts["n_rows"]
+        == protocol.only.y["load"].iloc[protocol.only.splits[0].train].notna().sum()
+    )
 
 
 def test_an_error_becomes_a_reason() -> None:
@@ -86,7 +99,9 @@ def test_alone_is_what_a_user_gets_who_fits_each_task_without_sharing() -> None:
     """One fit of the estimator with sharing="none" and one fit a task give the same bits: the study hides nothing."""
     samples = make_samples(80, missing=0)
     protocol = make_protocol(samples, resolve_tasks(None, samples.y), RANDOM, None, 1)
-    estimator = MultiTaskEstimator(backbone=SMALL, max_epochs=2, random_state=3, device="cpu", verbose=0)
+    estimator = MultiTaskEstimator(
+        backbone=SMALL, max_epochs=2, random_state=3, device="cpu", verbose=0
+    )
     arm = resolve_arms(["hard"], estimator, protocol.names)[0]
     split = protocol.only.splits[0]
     whole = MultiTaskEstimator(**(estimator.get_params(deep=False) | {"sharing": "none"}))
@@ -107,7 +122,9 @@ def test_a_task_that_shares_with_itself_is_alone_and_known_to_be() -> None:
     samples = make_samples(60)
     protocol = make_protocol(samples, resolve_tasks(None, samples.y), RANDOM, None, 1)
     estimator = MultiTaskEstimator(backbone=SMALL, max_epochs=1, device="cpu", verbose=0)
-    alone, itself = resolve_arms({"itself": {"groups": [["load"], ["state"]]}}, estimator, protocol.names)
+    alone, itself = resolve_arms(
+        {"itself": {"groups": [["load"], ["state"]]}}, estimator, protocol.names
+    )
     jobs = [make_job(arm, ("load",), protocol, 0, 0) for arm in (alone, itself)]
     assert jobs[0].key == jobs[1].key
     assert [job.learner.sharing for job in jobs] == ["none", "hard"]
@@ -117,7 +134,9 @@ def test_a_task_that_shares_with_itself_is_alone_and_known_to_be() -> None:
 
 def test_without_a_validation_part_the_last_epoch_is_kept() -> None:
     samples = make_samples(60)
-    protocol = make_protocol(samples, resolve_tasks(None, samples.y), type(RANDOM)(by="random", validation=0), None, 1)
+    protocol = make_protocol(
+        samples, resolve_tasks(None, samples.y), type(RANDOM)(by="random", validation=0), None, 1
+    )
     estimator = MultiTaskEstimator(backbone=SMALL, max_epochs=2, device="cpu", verbose=0)
     arm = resolve_arms(["hard"], estimator, protocol.names)[1]
     fit = do(make_job(arm, ("state", "load"), protocol, 0, 0), protocol, samples)

@@ -37,7 +37,7 @@ def job(arms: Any = ("hard",), name: str = "hard", seed: int = 0, **params: Any)
     return make_job(arm, arm.groups[0], protocol, seed, 0)
 
 
-# -- budget ----------------------------------------------------------------------------------------------
+# -- budget ----------------------------------------------------------------------------------------
 
 
 def test_a_task_with_few_labels_takes_as_many_steps_as_all_tasks_together() -> None:
@@ -49,18 +49,23 @@ def test_a_task_with_few_labels_takes_as_many_steps_as_all_tasks_together() -> N
     together = make_job(arms["hard"], ("state", "load"), protocol, 0, 0)
     alone = make_job(arms["alone"], ("load",), protocol, 0, 0)
     steps = [
-        made.learner.max_epochs * math.ceil(teaching_rows(protocol, made.names, 0, 0) / made.learner.batch_size)
+        made.learner.max_epochs
+        * math.ceil(teaching_rows(protocol, made.names, 0, 0) / made.learner.batch_size)
         for made in (together, alone)
     ]
     assert together.learner.max_epochs == 20
     assert alone.learner.max_epochs > 100
     assert steps[1] == pytest.approx(steps[0], rel=0.02)
-    assert alone.learner.training.patience / 5 == pytest.approx(alone.learner.max_epochs / 20, rel=0.1)
+    assert alone.learner.training.patience / 5 == pytest.approx(
+        alone.learner.max_epochs / 20, rel=0.1
+    )
     assert estimator.training.patience == 5
 
 
 def test_with_all_labels_the_budget_is_the_estimators() -> None:
-    protocol = make_protocol(s := make_study_samples(100, missing=0), resolve_tasks(None, s.y), RANDOM, None, 1)
+    protocol = make_protocol(
+        s := make_study_samples(100, missing=0), resolve_tasks(None, s.y), RANDOM, None, 1
+    )
     arm = resolve_arms(["hard"], Quick(max_epochs=7), protocol.names)[0]
     made = make_job(arm, ("load",), protocol, 0, 0)
     assert made.learner.max_epochs == 7
@@ -77,7 +82,7 @@ def test_seeds_count_up_from_the_estimators() -> None:
     assert job({"other": {"random_state": 1000}}, "other", seed=2).learner.random_state == 1002
 
 
-# -- keys ------------------------------------------------------------------------------------------------
+# -- keys ------------------------------------------------------------------------------------------
 
 
 def test_the_same_job_has_the_same_key_again() -> None:
@@ -87,7 +92,13 @@ def test_the_same_job_has_the_same_key_again() -> None:
 
 @pytest.mark.parametrize(
     "params",
-    [{"lr": 0.5}, {"batch_size": 8}, {"backbone": LSTMFCN(hidden_size=3)}, {"random_state": 5}, {"keep": "per_task"}],
+    [
+        {"lr": 0.5},
+        {"batch_size": 8},
+        {"backbone": LSTMFCN(hidden_size=3)},
+        {"random_state": 5},
+        {"keep": "per_task"},
+    ],
 )
 def test_what_decides_the_result_changes_the_key(params: dict[str, Any]) -> None:
     assert job(**params).key != job().key
@@ -97,7 +108,9 @@ def test_seed_fold_task_and_data_change_the_key() -> None:
     protocol, samples = make_small_protocol()
     arm = resolve_arms(["hard"], Quick(), protocol.names)[1]
     folds = make_protocol(samples, protocol.tasks, RANDOM, 2, 2)
-    changed = make_protocol(samples.replace(values=samples.values + 1), protocol.tasks, RANDOM, None, 2)
+    changed = make_protocol(
+        samples.replace(values=samples.values + 1), protocol.tasks, RANDOM, None, 2
+    )
     jobs = [
         make_job(arm, ("state", "load"), protocol, 0, 0),
         make_job(arm, ("state", "load"), protocol, 1, 0),
@@ -117,7 +130,7 @@ def test_a_backbone_of_the_users_own_can_be_told_apart() -> None:
     assert one != other
 
 
-# -- plans -----------------------------------------------------------------------------------------------
+# -- plans -----------------------------------------------------------------------------------------
 
 
 def test_a_plan_has_every_arm_with_every_seed_on_every_fold() -> None:
@@ -129,7 +142,9 @@ def test_a_plan_has_every_arm_with_every_seed_on_every_fold() -> None:
 
 
 def test_arms_share_the_fits_that_they_have_in_common() -> None:
-    plan, _ = plan_of({"hard": "hard", "same": {"sharing": "hard"}, "apart": {"groups": [["state"], ["load"]]}})
+    plan, _ = plan_of(
+        {"hard": "hard", "same": {"sharing": "hard"}, "apart": {"groups": [["state"], ["load"]]}}
+    )
     assert len(plan.jobs) == 6
     assert plan.runs["hard", 0, 0] == plan.runs["same", 0, 0]
     assert plan.runs["alone", 1, 0] == plan.runs["apart", 1, 0]
@@ -145,10 +160,17 @@ def test_what_is_whole_is_a_part_of_the_plan() -> None:
     plan, _ = plan_of(["alone", "hard", "constant"], n_seeds=3)
     keys = list(plan.jobs)
     assert plan.whole(keys) is plan
-    for n_done, seeds, arms in ((2, {0}, ["alone"]), (3, {0}, ["alone", "hard"]), (7, {0}, None), (8, {0, 1}, None)):
+    for n_done, seeds, arms in (
+        (2, {0}, ["alone"]),
+        (3, {0}, ["alone", "hard"]),
+        (7, {0}, None),
+        (8, {0, 1}, None),
+    ):
         part = plan.whole(keys[:n_done])
         assert {seed for _, seed, _ in part.runs} == seeds
-        assert list(dict.fromkeys(arm for arm, _, _ in part.runs)) == (arms or ["alone", "hard", "constant"])
+        assert list(dict.fromkeys(arm for arm, _, _ in part.runs)) == (
+            arms or ["alone", "hard", "constant"]
+        )
         assert list(part.jobs) == [key for key in keys[:n_done] if key in part.jobs]
     assert plan.whole([]).runs == plan.whole([]).jobs == {}
 
@@ -159,7 +181,7 @@ def test_an_arm_that_is_not_begun_takes_no_seeds_from_the_others() -> None:
     assert set(plan.whole(before.jobs).runs) == set(before.runs)
 
 
-# -- protocols -------------------------------------------------------------------------------------------
+# -- protocols -------------------------------------------------------------------------------------
 
 
 def test_the_fitting_rule_cuts_where_none_is_given() -> None:
@@ -182,25 +204,44 @@ def test_folds_test_every_row_once() -> None:
 def test_a_split_of_the_users_own_is_taken_as_it_is() -> None:
     samples = make_study_samples(30)
     split = Split(np.arange(10), np.arange(10, 15), np.arange(15, 30))
-    assert make_protocol(samples, resolve_tasks(None, samples.y), split, None, 1).only.splits == [split]
+    assert make_protocol(samples, resolve_tasks(None, samples.y), split, None, 1).only.splits == [
+        split
+    ]
 
 
 def test_what_a_split_by_group_keeps_whole_is_a_group_of_the_test() -> None:
     samples = make_study_samples(120, n_series=40)
-    samples = samples.replace(extra=pd.DataFrame({"plant": np.arange(120) % 12, "odd": np.arange(120)}))
+    samples = samples.replace(
+        extra=pd.DataFrame({"plant": np.arange(120) % 12, "odd": np.arange(120)})
+    )
     tasks = resolve_tasks(None, samples.y)
-    by_plant = make_protocol(samples, tasks, Splitter(by="group", column="plant", test=0.5), None, 1).only.test
+    by_plant = make_protocol(
+        samples, tasks, Splitter(by="group", column="plant", test=0.5), None, 1
+    ).only.test
     assert by_plant["group"].nunique() == by_plant["series"].nunique() == 6
-    assert make_protocol(samples, tasks, Splitter(by="group", test=0.5), None, 1).only.test["group"].nunique() == 20
+    assert (
+        make_protocol(samples, tasks, Splitter(by="group", test=0.5), None, 1)
+        .only.test["group"]
+        .nunique()
+        == 20
+    )
     own = make_protocol(samples, tasks, RANDOM, None, 1, groups="plant").only.test
     assert own["group"].nunique() == (own["row"] % 12).nunique() >= 10
-    assert make_protocol(samples, tasks, RANDOM, None, 1, groups=np.arange(120)).only.test["group"].nunique() == 48
+    assert (
+        make_protocol(samples, tasks, RANDOM, None, 1, groups=np.arange(120))
+        .only.test["group"]
+        .nunique()
+        == 48
+    )
 
 
 @pytest.mark.parametrize(
     ("groups", "message"),
     [
-        ("plnt", r"`groups` must be an extra column of the samples, one of 'plant'.*got 'plnt'\. Did you mean 'plant'"),
+        (
+            "plnt",
+            r"`groups` must be an extra column of the samples, one of 'plant'.*got 'plnt'\. Did you mean 'plant'",
+        ),
         ([1, 2], r"`groups` must have an entry for every sample, 30; got 2"),
     ],
 )
@@ -236,10 +277,17 @@ def test_a_split_without_labels_is_refused() -> None:
         ({"cv": 1}, r"`cv` must be a number of folds of at least 2, or a Splitter; got 1"),
         ({"cv": True}, r"`cv` must be a number of folds"),
         ({"n_seeds": 0}, r"`n_seeds` must be a positive int; got 0"),
-        ({"split": Split(*(np.arange(3),) * 3), "cv": 2}, r"`split` must be a Splitter or left out beside `cv`"),
+        (
+            {"split": Split(*(np.arange(3),) * 3), "cv": 2},
+            r"`split` must be a Splitter or left out beside `cv`",
+        ),
     ],
 )
 def test_wrong_arguments_are_refused(options: dict[str, Any], message: str) -> None:
     samples = make_study_samples(30)
     with pytest.raises(ParameterError, match=message):
-        make_protocol(samples, resolve_tasks(None, samples.y), **({"split": None, "cv": None, "n_seeds": 1} | options))
+        make_protocol(
+            samples,
+            resolve_tasks(None, samples.y),
+            **({"split": None, "cv": None, "n_seeds": 1} | options),
+        )

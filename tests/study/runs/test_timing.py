@@ -35,7 +35,8 @@ def took(job: Job, seconds: float) -> Fit:
 
 
 @pytest.mark.parametrize(
-    ("budget", "seconds"), [("90s", 90), ("30m", 1800), ("1.5h", 5400), (" 2 h ", 7200), (12, 12), (None, math.inf)]
+    ("budget", "seconds"),
+    [("90s", 90), ("30m", 1800), ("1.5h", 5400), (" 2 h ", 7200), (12, 12), (None, math.inf)],
 )
 def test_budgets_are_times(budget: Any, seconds: float) -> None:
     assert parse_budget(budget) == seconds
@@ -43,7 +44,9 @@ def test_budgets_are_times(budget: Any, seconds: float) -> None:
 
 @pytest.mark.parametrize("budget", ["", "30", "m", "30 minutes", "-3m", 0, -1, "0m", True])
 def test_what_is_no_time_is_refused(budget: Any) -> None:
-    with pytest.raises(ParameterError, match=r'`budget` must be a time such as "90s", "30m" or "2h"; got'):
+    with pytest.raises(
+        ParameterError, match=r'`budget` must be a time such as "90s", "30m" or "2h"; got'
+    ):
         parse_budget(budget)
 
 
@@ -79,11 +82,15 @@ def test_the_probe_times_steps_and_counts_all_epochs(monkeypatch: pytest.MonkeyP
     protocol = make_protocol(samples, resolve_tasks(None, samples.y), RANDOM, None, 1)
     totals = []
     for epochs in (50, 100):
-        estimator = MultiTaskEstimator(backbone=SMALL, max_epochs=epochs, batch_size=8, device="cpu", verbose=0)
+        estimator = MultiTaskEstimator(
+            backbone=SMALL, max_epochs=epochs, batch_size=8, device="cpu", verbose=0
+        )
         arms = resolve_arms(["hard", "boosting"], estimator, protocol.names)
         jobs = list(make_plan(arms, protocol).jobs.values())
         expected = probe(jobs, protocol, samples)
-        assert set(expected) == {signature(job) for job in jobs if isinstance(job.learner, MultiTaskEstimator)}
+        assert set(expected) == {
+            signature(job) for job in jobs if isinstance(job.learner, MultiTaskEstimator)
+        }
         totals.append(sum(expected.values()))
     assert all(0.05 < total < 600 for total in totals)
 
@@ -96,7 +103,14 @@ def test_the_probe_leaves_errors_to_the_fit() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(3.4, "3 s"), (89, "89 s"), (90, "2 min"), (3000, "50 min"), (9000, "2.5 h"), (np.nan, "an unknown time")],
+    [
+        (3.4, "3 s"),
+        (89, "89 s"),
+        (90, "2 min"),
+        (3000, "50 min"),
+        (9000, "2.5 h"),
+        (np.nan, "an unknown time"),
+    ],
 )
 def test_times_are_written_for_people(seconds: float, words: str) -> None:
     assert in_words(seconds) == words

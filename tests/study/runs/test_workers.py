@@ -26,7 +26,9 @@ from multitide.study.runs._timing import Pace, signature
 from multitide.study.runs._workers import Progress, default_n_jobs, execute
 
 
-def work(arms: Any = ("alone", "hard"), n_seeds: int = 2) -> tuple[dict[str, Job], Protocol, Samples]:
+def work(
+    arms: Any = ("alone", "hard"), n_seeds: int = 2
+) -> tuple[dict[str, Job], Protocol, Samples]:
     protocol, samples = make_small_protocol(n_seeds=n_seeds)
     return make_plan(resolve_arms(arms, Quick(), protocol.names), protocol).jobs, protocol, samples
 
@@ -61,7 +63,12 @@ def test_done_fits_are_written_at_once_and_failed_ones_are_not(tmp_path: Path) -
     jobs, protocol, samples = work({"broken": {"lr": 13.0}}, n_seeds=1)
     there: list[int] = []
     execute(
-        jobs, protocol, samples, n_jobs=1, runs=tmp_path, listener=lambda _: there.append(len(list(tmp_path.iterdir())))
+        jobs,
+        protocol,
+        samples,
+        n_jobs=1,
+        runs=tmp_path,
+        listener=lambda _: there.append(len(list(tmp_path.iterdir()))),
     )
     assert there == [0, 1, 2, 2]
 
@@ -85,7 +92,9 @@ def begun(jobs: dict[str, Job], fits: dict[str, Fit]) -> list[tuple[int, int]]:
     return [(jobs[key].seed, len(jobs[key].names)) for key in fits]
 
 
-def test_no_fit_is_begun_that_is_not_expected_to_end_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_fit_is_begun_that_is_not_expected_to_end_in_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     jobs, protocol, samples = work(n_seeds=3)
     clock = Clock(monkeypatch, lambda _: 10.0)
     budgets = {0: 0, 1: 1, 15: 1, 20: 2, 30: 3, 59: 3, 60: 6, 89: 6, 90: 9, math.inf: 9}
@@ -93,7 +102,9 @@ def test_no_fit_is_begun_that_is_not_expected_to_end_in_time(monkeypatch: pytest
         started = clock.now
         fits = execute(jobs, protocol, samples, n_jobs=1, seconds=seconds)
         assert len(fits) == wanted
-        assert clock.now - started <= max(10, seconds)  # the very first fit is begun as long as there is time
+        assert clock.now - started <= max(
+            10, seconds
+        )  # the very first fit is begun as long as there is time
     assert begun(jobs, fits)[:4] == [(0, 1), (0, 1), (0, 2), (1, 1)]
 
 
@@ -124,7 +135,9 @@ def test_a_process_that_dies_leaves_a_reason(monkeypatch: pytest.MonkeyPatch) ->
     fits = execute(jobs, protocol, samples, n_jobs=2)
     assert fits.keys() == jobs.keys()
     assert sum(fit.done for fit in fits.values()) == 1
-    assert any("a process died (killed by signal 9)" in fit.facts["reason"] for fit in fits.values())
+    assert any(
+        "a process died (killed by signal 9)" in fit.facts["reason"] for fit in fits.values()
+    )
 
 
 def test_one_process_a_core_and_a_single_one_on_a_gpu() -> None:
@@ -133,9 +146,15 @@ def test_one_process_a_core_and_a_single_one_on_a_gpu() -> None:
 
 
 def test_the_bar_draws_on_a_terminal_only() -> None:
-    states = [Progress(0, 2, 4, 0, 0.0, 600.0), Progress(5, 1, 0, 1, 50.0, 10.0), Progress(6, 0, 0, 1, 60.0, 0.0)]
+    states = [
+        Progress(0, 2, 4, 0, 0.0, 600.0),
+        Progress(5, 1, 0, 1, 50.0, 10.0),
+        Progress(6, 0, 0, 1, 60.0, 0.0),
+    ]
     for terminal in (True, False):
-        console = Console(force_terminal=terminal, width=100, file=open("/dev/null", "w"), record=True)  # noqa: SIM115
+        console = Console(
+            force_terminal=terminal, width=100, file=open("/dev/null", "w"), record=True
+        )
         bar = StudyBar(console)
         for state in states:
             bar(state)
@@ -144,5 +163,7 @@ def test_the_bar_draws_on_a_terminal_only() -> None:
 
 
 def test_words_say_where_things_stand() -> None:
-    assert words(Progress(3, 2, 5, 1, 9.0, 600.0)) == "2 running, 5 left, 1 failed, about 10 min to go"
+    assert (
+        words(Progress(3, 2, 5, 1, 9.0, 600.0)) == "2 running, 5 left, 1 failed, about 10 min to go"
+    )
     assert words(Progress(3, 0, 0, 0, 9.0, 0.0)) == "finished"

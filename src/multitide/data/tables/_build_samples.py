@@ -97,16 +97,25 @@ def _by_series(
     places = np.full(len(ids), -1)
     if keys.duplicated().any():
         twice = list(dict.fromkeys(keys[keys.duplicated()]))[:5]
-        problems.append(f"`labels` must have one row a series; got several for {reading.series} {twice}.")
+        problems.append(
+            f"`labels` must have one row a series; got several for {reading.series} {twice}."
+        )
     else:
         places = pd.Index(keys).get_indexer(wanted)
         if (places < 0).all():
             some = f"{reading.series} {list(wanted[:3])} in the data, {list(keys[:3])} in `labels`"
-            problems.append(f"`labels` must have rows for the series of the data; got none in common: {some}.")
-    columns = [c for c in dict.fromkeys(_columns(reading)) if c in labels.columns and c != reading.series]
+            problems.append(
+                f"`labels` must have rows for the series of the data; got none in common: {some}."
+            )
+    columns = [
+        c for c in dict.fromkeys(_columns(reading)) if c in labels.columns and c != reading.series
+    ]
     cleaned = {column: clean_column(labels[column], reading, problems) for column in columns}
     frame = pd.DataFrame(
-        {c: pd.api.extensions.take(nullable(v).array, places, allow_fill=True) for c, v in cleaned.items()}
+        {
+            c: pd.api.extensions.take(nullable(v).array, places, allow_fill=True)
+            for c, v in cleaned.items()
+        }
     )
     if unlabelled := int((places < 0).sum()):
         reading = reading.noted(f"{unlabelled} of {len(ids)} series: no row in `labels`.")
@@ -121,7 +130,9 @@ def _fill_static(rows: Rows, reading: Reading) -> Rows:
     groups = rows.fixed[columns].groupby(rows.series)
     counts = groups.nunique().max()
     if changing := [column for column in columns if counts[column] > 1]:
-        raise DataError(f"`static` must hold columns that are constant within a series; got {changing}.")
+        raise DataError(
+            f"`static` must hold columns that are constant within a series; got {changing}."
+        )
     first = groups.first().iloc[rows.series].set_axis(rows.fixed.index)
     return replace(rows, fixed=rows.fixed.assign(**{column: first[column] for column in columns}))
 
@@ -152,7 +163,9 @@ def _note_short(reading: Reading, lengths: Index, *, broken: bool) -> Reading:
         return reading
     lost = int(lengths[short].sum())
     if broken and 2 * lost > lengths.sum():
-        logger.warning("Gaps in time leave %d of %d rows in no window. %s", lost, lengths.sum(), _IRREGULAR)
+        logger.warning(
+            "Gaps in time leave %d of %d rows in no window. %s", lost, lengths.sum(), _IRREGULAR
+        )
     what = "unbroken stretches of rows" if broken else "series"
     note = f"{short.sum()} of {len(lengths)} {what}: fewer rows than the window ({reading.window}), not used."
     return reading.noted(note)
@@ -172,11 +185,17 @@ def _gaps(rows: Rows, reading: Reading) -> tuple[np.ndarray | None, Reading, str
         return np.zeros(len(rows) - 1, dtype=bool), reading, ""
     gaps = is_gap(numbers, size) & (np.diff(rows.series) == 0)
     n_gaps = int(gaps.sum())
-    broken = f"{n_gaps} gap{'s' if n_gaps > 1 else ''}, which no window crosses" if n_gaps else "no gaps"
+    broken = (
+        f"{n_gaps} gap{'s' if n_gaps > 1 else ''}, which no window crosses" if n_gaps else "no gaps"
+    )
     note = f"The usual time step is {step_text(size, unit)}; {broken}."
     if 4 * n_gaps > len(gaps):
         note += f" Times are irregular: {_IRREGULAR}"
-    other = f" The step is {step_text(here, unit)} here and was {step_text(size, unit)} before." if here != size else ""
+    other = (
+        f" The step is {step_text(here, unit)} here and was {step_text(size, unit)} before."
+        if here != size
+        else ""
+    )
     return gaps, replace(reading.noted(note), step={"size": size, "unit": unit}), other
 
 
@@ -193,14 +212,21 @@ def _too_long(reading: Reading, lengths: Index, rows: Rows, found: str) -> str:
 
 
 def _labels(
-    rows: Rows, sides: pd.DataFrame | None, starts: Index, lengths: Index, ends: Index, reading: Reading
+    rows: Rows,
+    sides: pd.DataFrame | None,
+    starts: Index,
+    lengths: Index,
+    ends: Index,
+    reading: Reading,
 ) -> pd.DataFrame:
     """Return y: one column a task, one row a sample."""
     y = {}
     for task in reading.tasks or ():
         if sides is not None and task.column in sides:
             if task.lead:
-                raise ParameterError(f"`{task.name}.lead` must be 0, as its label is one a series; got {task.lead}.")
+                raise ParameterError(
+                    f"`{task.name}.lead` must be 0, as its label is one a series; got {task.lead}."
+                )
             labels = pd.Series(sides[task.column].array.take(rows.series[starts]))
         else:
             labels = _row_labels(rows.labels[task.column], task, starts, lengths, ends)
@@ -208,7 +234,9 @@ def _labels(
     return pd.DataFrame(y, index=pd.RangeIndex(len(starts)))
 
 
-def _row_labels(labels: pd.Series, task: TaskColumn, starts: Index, lengths: Index, ends: Index) -> pd.Series:
+def _row_labels(
+    labels: pd.Series, task: TaskColumn, starts: Index, lengths: Index, ends: Index
+) -> pd.Series:
     try:
         return label_windows(labels, starts, lengths, ends, task.label_at, task.lead)  # type: ignore[arg-type]
     except DataError as error:
@@ -220,11 +248,17 @@ def _check_labelled(y: pd.DataFrame, reading: Reading) -> None:
     if empty:
         leads = [task.name for task in reading.tasks or () if task.lead and task.name in empty]
         remedy = f" The `lead` of {leads} may be longer than the series." if leads else ""
-        raise DataError(f"`tasks` must have labels; got none in any of the {len(y)} samples for {empty}.{remedy}")
+        raise DataError(
+            f"`tasks` must have labels; got none in any of the {len(y)} samples for {empty}.{remedy}"
+        )
 
 
 def _samples(
-    rows: Rows, sides: pd.DataFrame | None, y: pd.DataFrame, windows: tuple[Index, Index, Index], reading: Reading
+    rows: Rows,
+    sides: pd.DataFrame | None,
+    y: pd.DataFrame,
+    windows: tuple[Index, Index, Index],
+    reading: Reading,
 ) -> Samples:
     """Put everything together."""
     starts, lengths, ends = windows
@@ -242,7 +276,9 @@ def _samples(
         time=None if time is None else time[last],
         begin=None if time is None else time[starts],
         finish=None if time is None else time[np.minimum(last + lead, ends - 1)],
-        extra=_with_last_values(_kept(rows, sides, reading.extra, last, whole), rows, starts, lengths, reading),
+        extra=_with_last_values(
+            _kept(rows, sides, reading.extra, last, whole), rows, starts, lengths, reading
+        ),
         categories=reading.categories,
         reading=reading.to_dict(),
     )
@@ -287,7 +323,11 @@ def _kept(
             return sides[name].array[rows.series[places]]
         return rows.fixed[name].array[places]
 
-    return pd.DataFrame({name: convert(pd.Series(column(name))) for name in columns}) if columns else None
+    return (
+        pd.DataFrame({name: convert(pd.Series(column(name))) for name in columns})
+        if columns
+        else None
+    )
 
 
 def _plain(column: pd.Series) -> pd.Series:

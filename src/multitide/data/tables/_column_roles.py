@@ -29,7 +29,8 @@ def column_roles(data: Table, *, labels: Table | None = None, **options: Any) ->
     Returns
     -------
     DataFrame
-        One row a column: ``column``, ``table`` ("data" or "labels"), ``role``, ``why`` it was left out.
+        One row a column: ``column``, ``table`` ("data" or "labels"), ``role``, ``why`` it was left
+        out.
     """
     if _is_ts(data):
         return pd.DataFrame(list(_archive_columns(read_ts(data))))
@@ -63,11 +64,16 @@ def propose_windows(
     if _is_ts(data):
         return None
     frame, _ = read_frame(data)
-    by_role = {str(role): list(rows["column"]) for role, rows in roles[roles["table"] == "data"].groupby("role")}
+    by_role = {
+        str(role): list(rows["column"])
+        for role, rows in roles[roles["table"] == "data"].groupby("role")
+    }
     series = by_role.get("series", [None])[0]
     longest = len(frame) if series is None else int(frame[series].value_counts().max())
     if window is None:
         return propose_window(frame, by_role.get("time", []), series)
     if window > longest:
-        raise DataError(f"`window` must not be longer than the longest series; got {window}, and {longest} rows.")
+        raise DataError(
+            f"`window` must not be longer than the longest series; got {window}, and {longest} rows."
+        )
     return WindowProposal(window, stride or 1, "")

@@ -58,10 +58,17 @@ def _distinct_texts(column: pd.Series) -> tuple[np.ndarray, pd.Series]:
     Text is slow, and columns of it hold few distinct values.
     """
     try:
-        codes, values = pd.factorize(whole(column) if pd.api.types.is_float_dtype(column) else column)
+        codes, values = pd.factorize(
+            whole(column) if pd.api.types.is_float_dtype(column) else column
+        )
     except TypeError:  # lists and the like
         codes, values = pd.factorize(column.map(str, na_action="ignore"))
-    texts = pd.Series(np.asarray(values, dtype=object), dtype="object").map(str).astype("str").str.strip()
+    texts = (
+        pd.Series(np.asarray(values, dtype=object), dtype="object")
+        .map(str)
+        .astype("str")
+        .str.strip()
+    )
     return codes, texts.mask(texts.isin(MISSING))
 
 
@@ -87,9 +94,18 @@ def as_labels(column: pd.Series) -> pd.Series:
         column = column.astype(column.cat.categories.dtype)
     if not pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
         column = column.astype("object").infer_objects()
-        if pd.api.types.infer_dtype(column, skipna=True) in ("boolean", "integer", "floating", "mixed-integer-float"):
+        if pd.api.types.infer_dtype(column, skipna=True) in (
+            "boolean",
+            "integer",
+            "floating",
+            "mixed-integer-float",
+        ):
             column = column.convert_dtypes()
-        elif pd.api.types.infer_dtype(column, skipna=True) not in ("datetime64", "datetime", "timedelta"):
+        elif pd.api.types.infer_dtype(column, skipna=True) not in (
+            "datetime64",
+            "datetime",
+            "timedelta",
+        ):
             column = as_texts(column)
     return whole(column)
 
@@ -104,7 +120,11 @@ def whole(column: pd.Series) -> pd.Series:
     missing = np.isnan(numbers)
     largest = np.abs(numbers[~missing]).max(initial=0)
     if missing.all() or largest > MAX_EXACT or not (np.mod(numbers[~missing], 1) == 0).all():
-        return column if pd.api.types.is_integer_dtype(column) else pd.Series(numbers, index=column.index)
+        return (
+            column
+            if pd.api.types.is_integer_dtype(column)
+            else pd.Series(numbers, index=column.index)
+        )
     return column.astype("Int64" if missing.any() else "int64")
 
 

@@ -18,9 +18,28 @@ import pandas as pd
 from multitide._checks import suggest
 from multitide.errors import DataError
 
-ENCODINGS = ("utf-8-sig", "cp949", "cp1252")  # cp949 contains euc-kr; cp1252 is what western spreadsheets write
+ENCODINGS = (
+    "utf-8-sig",
+    "cp949",
+    "cp1252",
+)  # cp949 contains euc-kr; cp1252 is what western spreadsheets write
 SEPARATORS = (",", ";", "\t", "|")
-MISSING = ("", "-", "--", "NA", "N/A", "n/a", "nan", "NaN", "null", "NULL", "Null", "#N/A", "<NA>", "?")
+MISSING = (
+    "",
+    "-",
+    "--",
+    "NA",
+    "N/A",
+    "n/a",
+    "nan",
+    "NaN",
+    "null",
+    "NULL",
+    "Null",
+    "#N/A",
+    "<NA>",
+    "?",
+)
 SNIFF_CHARS = 1 << 16
 CSV_SUFFIXES = (".csv", ".tsv", ".txt", ".tab")
 PARQUET_SUFFIXES = (".parquet", ".pq")
@@ -35,14 +54,16 @@ class Dialect:
     separator: str | None = None
 
 
-def read_frame(data: Any, dialect: Dialect | None = None, name: str = "data") -> tuple[pd.DataFrame, list[str]]:
+def read_frame(
+    data: Any, dialect: Dialect | None = None, name: str = "data"
+) -> tuple[pd.DataFrame, list[str]]:
     """Return a table as a DataFrame with text column names, and what was assumed about the file.
 
     Parameters
     ----------
     data : path or DataFrame
-        CSV, TSV (also ``.gz``), Parquet, or a table that is already there (its index becomes columns if it has names
-        or is a time).
+        CSV, TSV (also ``.gz``), Parquet, or a table that is already there (its index becomes
+        columns if it has names or is a time).
     dialect : Dialect, optional
         How a text file is written, as far as the user said it.
     name : str
@@ -51,7 +72,8 @@ def read_frame(data: Any, dialect: Dialect | None = None, name: str = "data") ->
     Raises
     ------
     DataError
-        If the file is missing, of an unknown kind, not readable, empty, or two of its columns have one name.
+        If the file is missing, of an unknown kind, not readable, empty, or two of its columns have
+        one name.
     """
     notes: list[str] = []
     if isinstance(data, pd.DataFrame):
@@ -81,16 +103,22 @@ def _existing(data: Any, name: str) -> Path:
     try:
         path = Path(data)
     except TypeError:
-        raise DataError(f"`{name}` must be a path or a DataFrame; got {type(data).__name__}.") from None
+        raise DataError(
+            f"`{name}` must be a path or a DataFrame; got {type(data).__name__}."
+        ) from None
     if path.is_file():
         return path
-    near = suggest(path.name, [p.name for p in path.parent.iterdir()]) if path.parent.is_dir() else ""
+    near = (
+        suggest(path.name, [p.name for p in path.parent.iterdir()]) if path.parent.is_dir() else ""
+    )
     raise DataError(f"`{name}` must be an existing file; got {str(path)!r}.{near}")
 
 
 def _read_file(path: Path, dialect: Dialect) -> tuple[pd.DataFrame, list[str]]:
     suffixes = [suffix.lower() for suffix in path.suffixes]
-    suffix = suffixes[-2] if suffixes[-1:] == [".gz"] and len(suffixes) > 1 else "".join(suffixes[-1:])
+    suffix = (
+        suffixes[-2] if suffixes[-1:] == [".gz"] and len(suffixes) > 1 else "".join(suffixes[-1:])
+    )
     try:
         if suffix in PARQUET_SUFFIXES:
             return _with_index(pd.read_parquet(path)), []
@@ -99,29 +127,43 @@ def _read_file(path: Path, dialect: Dialect) -> tuple[pd.DataFrame, list[str]]:
     except (OSError, ValueError) as error:  # pandas' and pyarrow's own errors are among these
         if isinstance(error, DataError):
             raise
-        raise DataError(f"{path.name!r} must be a readable {suffix[1:]} file; got: {error}") from error
-    remedy = " Save the sheet as CSV, or pass pd.read_excel(...)." if suffix.startswith(".xls") else ""
-    raise DataError(f"`data` must be a .csv, .tsv or .txt (also .gz), .parquet or .ts file; got {path.name!r}.{remedy}")
+        raise DataError(
+            f"{path.name!r} must be a readable {suffix[1:]} file; got: {error}"
+        ) from error
+    remedy = (
+        " Save the sheet as CSV, or pass pd.read_excel(...)." if suffix.startswith(".xls") else ""
+    )
+    raise DataError(
+        f"`data` must be a .csv, .tsv or .txt (also .gz), .parquet or .ts file; got {path.name!r}.{remedy}"
+    )
 
 
 def _read_csv(path: Path, asked: Dialect) -> tuple[pd.DataFrame, list[str]]:
     found = sniff(path, asked)
     with warnings.catch_warnings():
-        warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header would be cut
+        warnings.simplefilter(
+            "error", pd.errors.ParserWarning
+        )  # rows longer than the header would be cut
         try:
             frame = _parse_csv(path, found)
         except pd.errors.ParserWarning:
-            raise DataError(f"{path.name!r} must have a column name for every field; got rows with more.") from None
+            raise DataError(
+                f"{path.name!r} must have a column name for every field; got rows with more."
+            ) from None
     notes = []
     if n_blank := _trailing_blanks(frame):
         frame = frame.iloc[:-n_blank]
         notes.append(f"`{path.name}` ends with {n_blank} blank rows: left out.")
     if asked.encoding is None and found.encoding not in ("utf-8-sig", "utf-16"):
-        notes.append(f"`{path.name}` is not UTF-8: read as {found.encoding} (`encoding` changes this).")
+        notes.append(
+            f"`{path.name}` is not UTF-8: read as {found.encoding} (`encoding` changes this)."
+        )
     if asked.decimal is None and found.decimal == ",":
         notes.append(f"`{path.name}` writes numbers with a decimal comma (`decimal` changes this).")
     if asked.separator is None and found.separator != ",":
-        notes.append(f"`{path.name}` separates columns by {found.separator!r} (`separator` changes this).")
+        notes.append(
+            f"`{path.name}` separates columns by {found.separator!r} (`separator` changes this)."
+        )
     return frame, notes
 
 
@@ -153,12 +195,16 @@ def sniff(path: Path, asked: Dialect) -> Dialect:
     try:
         codecs.lookup(encoding)
     except LookupError:
-        raise DataError(f"`encoding` must be an encoding that Python knows; got {encoding!r}.") from None
+        raise DataError(
+            f"`encoding` must be an encoding that Python knows; got {encoding!r}."
+        ) from None
     with _open_text(path, encoding) as file:
         text = file.read(SNIFF_CHARS)
     lines = [line for line in text.splitlines()[:200] if line.strip()]
     if not lines:
-        raise DataError(f"{path.name!r} must have a header and at least one row; got an empty file.")
+        raise DataError(
+            f"{path.name!r} must have a header and at least one row; got an empty file."
+        )
     separator = asked.separator or _separator(lines)
     decimal = asked.decimal or _decimal(lines[1:], separator)
     return replace(asked, encoding=encoding, separator=separator, decimal=decimal)
@@ -169,7 +215,9 @@ def _open(path: Path) -> IO[bytes]:
 
 
 def _open_text(path: Path, encoding: str) -> io.TextIOWrapper:
-    return io.TextIOWrapper(_open(path), encoding=encoding, newline="")  # newlines are the csv module's to read
+    return io.TextIOWrapper(
+        _open(path), encoding=encoding, newline=""
+    )  # newlines are the csv module's to read
 
 
 def _encoding(path: Path) -> str:
@@ -187,7 +235,9 @@ def _encoding(path: Path) -> str:
             return encoding
         except UnicodeDecodeError:
             continue
-    raise DataError(f"{path.name!r} must be text in one of {list(ENCODINGS)}; name the right one with `encoding`.")
+    raise DataError(
+        f"{path.name!r} must be text in one of {list(ENCODINGS)}; name the right one with `encoding`."
+    )
 
 
 def _separator(lines: list[str]) -> str:

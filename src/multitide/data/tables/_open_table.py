@@ -21,7 +21,9 @@ Table: TypeAlias = "str | Path | pd.DataFrame"
 Names: TypeAlias = "str | Sequence[str]"
 
 
-def _open(data: Table, labels: Table | None, reading: Reading) -> tuple[pd.DataFrame, pd.DataFrame | None, Reading]:
+def _open(
+    data: Table, labels: Table | None, reading: Reading
+) -> tuple[pd.DataFrame, pd.DataFrame | None, Reading]:
     dialect = Dialect(reading.encoding, reading.decimal, reading.separator)
     frame, notes = read_frame(data, dialect, "data")
     label_frame = None

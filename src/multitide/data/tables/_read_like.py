@@ -16,7 +16,11 @@ from multitide.data.tables._ts_format import read_ts
 
 
 def read_like(
-    reading: Mapping[str, Any], data: Table, *, labels: Table | None = None, need_labels: bool = True
+    reading: Mapping[str, Any],
+    data: Table,
+    *,
+    labels: Table | None = None,
+    need_labels: bool = True,
 ) -> Samples:
     """Read another table the way ``samples.reading`` says an earlier one was read.
 
@@ -27,7 +31,8 @@ def read_like(
     data, labels : path or DataFrame
         As in :func:`read_table`.
     need_labels : bool
-        Without it label columns may be absent (``y`` is then missing there), and no row is dropped for its labels.
+        Without it label columns may be absent (``y`` is then missing there), and no row is dropped
+        for its labels.
 
     Returns
     -------
@@ -41,7 +46,9 @@ def read_like(
     """
     known = replace(Reading.from_dict(reading), assumed=())
     if _is_ts(data):
-        return _checked_archive(read_ts(data, task=known.tasks[0].name if known.tasks else "label"), known)
+        return _checked_archive(
+            read_ts(data, task=known.tasks[0].name if known.tasks else "label"), known
+        )
     frame, label_frame, known = _open(data, labels, known)
     columns = [*frame.columns, *(() if label_frame is None else label_frame.columns)]
     present = tuple(task for task in known.tasks or () if need_labels or task.column in columns)
@@ -50,15 +57,13 @@ def read_like(
     problems: list[str] = []
     found = without_missing(frame, label_frame, found, problems)
     if problems and labels is None and any(column["table"] == "labels" for column in known.columns):
-        problems.append("Some columns were in a second table with one row a series: give it as `labels` (--labels).")
-    samples = _told(build_samples(frame, label_frame, found, need_labels=need_labels, problems=problems))
+        problems.append(
+            "Some columns were in a second table with one row a series: give it as `labels` (--labels)."
+        )
+    samples = _told(
+        build_samples(frame, label_frame, found, need_labels=need_labels, problems=problems)
+    )
     y = samples.y.reindex(columns=[task.name for task in known.tasks or ()])
-    return samples.replace(y=y, reading=replace(known, assumed=tuple((samples.reading or {})["assumed"])).to_dict())
-
-
-
-
-
-
-
-
+    return samples.replace(
+        y=y, reading=replace(known, assumed=tuple((samples.reading or {})["assumed"])).to_dict()
+    )

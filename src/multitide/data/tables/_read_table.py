@@ -45,26 +45,31 @@ def read_table(
     tasks : sequence of str or tasks, optional
         The label columns. Without it, all other columns of `labels`, or none.
     channels : sequence of str, optional
-        The measured inputs; text becomes categories. Without it, every column of numbers that has no other role.
-        In `channels`, `static`, `ignore` and `extra` a pattern such as ``"static_*"`` stands for all that match.
+        The measured inputs; text becomes categories. Without it, every column of numbers that has
+        no other role. In `channels`, `static`, `ignore` and `extra` a pattern such as
+        ``"static_*"`` stands for all that match.
     static : sequence of str
         Inputs that hold for a whole series.
     series : str, optional
         The column that says which recording a row belongs to; one recording without it.
     time : str or sequence of str, optional
-        The column of times, or several: year, month, day, hour, ... Found by looking when not given; ``()`` for none.
-        Dates need years of four digits, and are read day first or month first by the whole column. Windows of one
-        recording without time get the numbers of their last rows, from 0, so that they can be split by time.
+        The column of times, or several: year, month, day, hour, ... Found by looking when not
+        given; ``()`` for none. Dates need years of four digits, and are read day first or month
+        first by the whole column. Windows of one recording without time get the numbers of their
+        last rows, from 0, so that they can be split by time.
     ignore : sequence of str
         Columns to leave out.
     extra : sequence of str
         Columns to keep for each sample beside the inputs (for a split by column).
     labels : path or DataFrame, optional
-        A second table with one row a series, joined by `series`; it may hold tasks, static and extra columns.
+        A second table with one row a series, joined by `series`; it may hold tasks, static and
+        extra columns.
     window, stride : int
-        Rows in a sample, and rows from one sample's start to the next one's. Without `window` a sample is a series.
+        Rows in a sample, and rows from one sample's start to the next one's. Without `window` a
+        sample is a series.
     on_gap : {"break", "ignore"}
-        Whether windows end where the time step differs from the usual one. They never cross from series to series.
+        Whether windows end where the time step differs from the usual one. They never cross from
+        series to series.
     every : str or number, optional
         Put the rows on a regular grid first, e.g. ``"1h"``: the means of the rows in each bin.
     missing_rows : {"keep", "drop"}
@@ -79,17 +84,22 @@ def read_table(
     Returns
     -------
     Samples
-        ``samples.y`` has a column a task; ``samples.reading`` says how the table was read and what was assumed.
+        ``samples.y`` has a column a task; ``samples.reading`` says how the table was read and what
+        was assumed.
 
     Raises
     ------
     DataError
-        If a file or column is missing, a channel holds text or infinite values, time stamps repeat, no window fits, or
-        a task has no label; with every problem that could be found.
+        If a file or column is missing, a channel holds text or infinite values, time stamps repeat,
+        no window fits, or a task has no label; with every problem that could be found.
     ParameterError
         If an option is wrong, or a label is given away by a channel.
     """
-    return _read(data, labels, {key: value for key, value in locals().items() if key not in ("data", "labels")})
+    return _read(
+        data,
+        labels,
+        {key: value for key, value in locals().items() if key not in ("data", "labels")},
+    )
 
 
 def read_present(data: Table, *, labels: Table | None = None, **options: Any) -> Samples:
@@ -97,36 +107,20 @@ def read_present(data: Table, *, labels: Table | None = None, **options: Any) ->
     return _read(data, labels, options, only_present=True)
 
 
-def _read(data: Table, labels: Table | None, options: dict[str, Any], only_present: bool = False) -> Samples:
+def _read(
+    data: Table, labels: Table | None, options: dict[str, Any], only_present: bool = False
+) -> Samples:
     if _is_ts(data):
         return _read_archive(data, options)
     reading = Reading.from_options(**options)
     frame, label_frame, reading = _open(data, labels, reading)
     if only_present and reading.tasks is not None:
         columns = {*frame.columns, *(() if label_frame is None else label_frame.columns)}
-        reading = replace(reading, tasks=tuple(task for task in reading.tasks if task.column in columns))
+        reading = replace(
+            reading, tasks=tuple(task for task in reading.tasks if task.column in columns)
+        )
     problems: list[str] = []
     reading = find_categories(frame, resolve_roles(frame, label_frame, reading, problems))
     samples = build_samples(frame, label_frame, reading, problems=problems)
     _refuse_single_sample(samples, reading)
     return _told(samples)
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-

@@ -58,7 +58,8 @@ class Reading:
     categories : dict of str to tuple
         The categories of each channel of categories, in the order of their codes.
     step : dict or None
-        The usual time step, ``{"size": 3600.0, "unit": "seconds"}``; unit "months" or "1" (plain numbers) too.
+        The usual time step, ``{"size": 3600.0, "unit": "seconds"}``; unit "months" or "1" (plain
+        numbers) too.
     columns : tuple of dict
         The role of every column and why it has it: ``column, table, role, why``.
     assumed : tuple of str
@@ -88,14 +89,18 @@ class Reading:
     assumed: tuple[str, ...] = ()
 
     @classmethod
-    def from_options(cls, *, tasks: Any = None, channels: Any = None, time: Any = None, **options: Any) -> Self:
+    def from_options(
+        cls, *, tasks: Any = None, channels: Any = None, time: Any = None, **options: Any
+    ) -> Self:
         """Check what the user asked for and make it uniform (names in tuples)."""
         for name in ("series", "every"):  # an int column name, a Timedelta: texts in JSON
             if options.get(name) is not None and not isinstance(options[name], (str, int, float)):
                 options[name] = str(options[name])
         lists = {name: _names(options.pop(name, ())) for name in ("static", "ignore", "extra")}
         reading = cls(
-            tasks=None if tasks is None else tuple(c for t in _listed(tasks) for c in TaskColumn.from_spec(t)),
+            tasks=None
+            if tasks is None
+            else tuple(c for t in _listed(tasks) for c in TaskColumn.from_spec(t)),
             channels=None if channels is None else _names(channels),
             time=None if time is None else _names(time),
             static=lists["static"],
@@ -104,7 +109,9 @@ class Reading:
             **options,
         )
         if reading.channels == ():
-            raise ParameterError("`channels` must name at least one column; got none. Leave it out to have them found.")
+            raise ParameterError(
+                "`channels` must name at least one column; got none. Leave it out to have them found."
+            )
         reading.check()
         return reading
 
@@ -113,19 +120,27 @@ class Reading:
         """Rebuild a reading from :meth:`to_dict`, also after a journey through JSON."""
         known = {field.name for field in dataclasses.fields(cls)}
         if unknown := sorted(set(config) - known):
-            raise ParameterError(f"`reading` must hold only what this version of multitide knows; got {unknown}.")
+            raise ParameterError(
+                f"`reading` must hold only what this version of multitide knows; got {unknown}."
+            )
         fields: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in config.items()
         }
         if fields.get("tasks") is not None:
-            fields["tasks"] = tuple(c for task in fields["tasks"] for c in TaskColumn.from_spec(task))
-        fields["categories"] = {name: tuple(values) for name, values in (config.get("categories") or {}).items()}
+            fields["tasks"] = tuple(
+                c for task in fields["tasks"] for c in TaskColumn.from_spec(task)
+            )
+        fields["categories"] = {
+            name: tuple(values) for name, values in (config.get("categories") or {}).items()
+        }
         return cls(**fields)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
         config: dict[str, Any] = dataclasses.asdict(self)
-        plain = {key: list(value) if isinstance(value, tuple) else value for key, value in config.items()}
+        plain = {
+            key: list(value) if isinstance(value, tuple) else value for key, value in config.items()
+        }
         plain["categories"] = {name: list(values) for name, values in self.categories.items()}
         return plain
 
@@ -147,7 +162,9 @@ class Reading:
         if twice := sorted({name for name in names if names.count(name) > 1}):
             problems.append(f"`tasks` must have different names; got {twice} more than once.")
         if self.layout == "vectors" and self.window not in (None, 1):
-            problems.append(f'`window` must not be given with layout="vectors"; got {self.window!r}.')
+            problems.append(
+                f'`window` must not be given with layout="vectors"; got {self.window!r}.'
+            )
         if found := "\n".join(dict.fromkeys(problem for problem in problems if problem)):
             raise ParameterError(found)
 
@@ -157,10 +174,18 @@ class Reading:
         if isinstance(task.lead, bool) or not isinstance(task.lead, int) or task.lead < 0:
             found.append(f"`{task.name}.lead` must be an int of at least 0; got {task.lead!r}.")
         elif task.kind == "forecast" and self.window is None:
-            found.append(f"`window` must be given for a forecast of {task.column!r}: a whole series has no later rows.")
+            found.append(
+                f"`window` must be given for a forecast of {task.column!r}: a whole series has no later rows."
+            )
         elif task.lead and self.window is None:
-            found.append(f"`{task.name}.lead` needs a `window`: a whole series has no later rows; got {task.lead}.")
-        if self.channels is not None and task.column in self.channels and task.looks_inside(self.window):
+            found.append(
+                f"`{task.name}.lead` needs a `window`: a whole series has no later rows; got {task.lead}."
+            )
+        if (
+            self.channels is not None
+            and task.column in self.channels
+            and task.looks_inside(self.window)
+        ):
             found.append(
                 f"`channels` must not hold the label of task {task.name!r} on the rows it asks about; "
                 f"got {task.column!r}. Remove it from `channels`, or ask for a later label with `lead`."

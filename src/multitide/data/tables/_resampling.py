@@ -16,8 +16,13 @@ from multitide.errors import DataError, ParameterError
 
 MAX_GROWTH = 1000  # a finer grid than this is a slip of the unit, and would fill the memory
 DAYLIGHT = " Daylight saving time is a likely cause (an hour that comes twice in autumn): write times in UTC."
-SEVERAL = " If the table holds several recordings, name the column that tells them apart with `series`."
-HOW = {"any": "max", "mean": "mean"}  # label_at -> how labels in one bin become one; else the last of them
+SEVERAL = (
+    " If the table holds several recordings, name the column that tells them apart with `series`."
+)
+HOW = {
+    "any": "max",
+    "mean": "mean",
+}  # label_at -> how labels in one bin become one; else the last of them
 
 
 def merge_duplicates(rows: Rows, reading: Reading) -> tuple[Rows, Reading]:
@@ -26,27 +31,37 @@ def merge_duplicates(rows: Rows, reading: Reading) -> tuple[Rows, Reading]:
     Raises
     ------
     DataError
-        If nothing was asked and there are such rows; with the stamps, the likely cause and the option that helps.
+        If nothing was asked and there are such rows; with the stamps, the likely cause and the
+        option that helps.
     """
     if rows.time is None:
         return rows, reading
-    first = np.concatenate([[True], (np.diff(rows.series) != 0) | (rows.time[1:] != rows.time[:-1])])
+    first = np.concatenate(
+        [[True], (np.diff(rows.series) != 0) | (rows.time[1:] != rows.time[:-1])]
+    )
     if first.all():
         return rows, reading
     if reading.duplicates is None:
         raise DataError(_duplicate_message(rows, reading, np.flatnonzero(~first)))
     starts = np.flatnonzero(first)
-    note = f"{(~first).sum()} rows repeat a time stamp of their series: took the {reading.duplicates}."
+    note = (
+        f"{(~first).sum()} rows repeat a time stamp of their series: took the {reading.duplicates}."
+    )
     reading = reading.noted(note)
     if reading.duplicates == "mean":
         return _merge(rows, starts, reading, "mean"), reading
-    return rows.take(starts if reading.duplicates == "first" else np.append(starts[1:], len(rows)) - 1), reading
+    return rows.take(
+        starts if reading.duplicates == "first" else np.append(starts[1:], len(rows)) - 1
+    ), reading
 
 
 def _duplicate_message(rows: Rows, reading: Reading, repeated: np.ndarray) -> str:
     times = np.asarray(rows.time)
     one = reading.series is None
-    stamps = [_stamp(times[i]) if one else f"{_stamp(times[i])} (series {rows.ids[rows.series[i]]})" for i in repeated]
+    stamps = [
+        _stamp(times[i]) if one else f"{_stamp(times[i])} (series {rows.ids[rows.series[i]]})"
+        for i in repeated
+    ]
     shown = ", ".join(list(dict.fromkeys(stamps))[:5])
     cause = DAYLIGHT if times.dtype.kind == "M" else ""
     return (
@@ -62,8 +77,9 @@ def _stamp(time: Any) -> str:
 def resample(rows: Rows, reading: Reading) -> tuple[Rows, Reading]:
     """Put every series on a regular grid: one row a bin of `every`, stamped with the bin's start.
 
-    Channels are averaged over the bin (categories: the last), labels are the bin's last (its largest for
-    ``label_at="any"``, its mean for ``"mean"``); a bin without rows is a row of missing values.
+    Channels are averaged over the bin (categories: the last), labels are the bin's last (its
+    largest for ``label_at="any"``, its mean for ``"mean"``); a bin without rows is a row of missing
+    values.
 
     Raises
     ------
@@ -75,7 +91,9 @@ def resample(rows: Rows, reading: Reading) -> tuple[Rows, Reading]:
     if rows.time is None:
         raise ParameterError(f"`every` needs a `time` column; got {reading.every!r} and no time.")
     bins, stamp = _bins(rows.time, reading.every)
-    starts = np.flatnonzero(np.concatenate([[True], (np.diff(rows.series) != 0) | (np.diff(bins) != 0)]))
+    starts = np.flatnonzero(
+        np.concatenate([[True], (np.diff(rows.series) != 0) | (np.diff(bins) != 0)])
+    )
     merged = replace(_merge(rows, starts, reading, "last"), time=None)
     bins = bins[starts]
     ends = np.append(np.flatnonzero(np.diff(merged.series)), len(starts) - 1)
@@ -103,11 +121,17 @@ def _bins(time: np.ndarray, every: str | float) -> tuple[np.ndarray, Any]:
         except ValueError:
             step = None
         if step is None or step <= pd.Timedelta(0):
-            raise ParameterError(f'`every` must be a length of time such as "1h", "10min" or "1D"; got {every!r}.')
+            raise ParameterError(
+                f'`every` must be a length of time such as "1h", "10min" or "1D"; got {every!r}.'
+            )
         size = step.value
-        return time.astype("datetime64[ns]").astype(np.int64) // size, lambda b: (b * size).astype("datetime64[ns]")
+        return time.astype("datetime64[ns]").astype(np.int64) // size, lambda b: (b * size).astype(
+            "datetime64[ns]"
+        )
     if isinstance(every, (str, bool)) or not every > 0:
-        raise ParameterError(f"`every` must be a positive number, as `time` holds numbers; got {every!r}.")
+        raise ParameterError(
+            f"`every` must be a positive number, as `time` holds numbers; got {every!r}."
+        )
     return np.floor(time / every + 1e-9).astype(np.int64), lambda b: b * every
 
 
@@ -117,13 +141,21 @@ def _merge(rows: Rows, starts: np.ndarray, reading: Reading, labels_by: str) -> 
     last = np.append(starts[1:], len(rows)) - 1
     for i, name in enumerate(reading.channels or ()):
         column = rows.values[:, i]
-        values[:, i] = _last_measured(column, starts) if name in reading.categories else _mean(column, starts)
+        values[:, i] = (
+            _last_measured(column, starts) if name in reading.categories else _mean(column, starts)
+        )
     group = np.repeat(np.arange(len(starts)), last - starts + 1)
     how = {task.column: HOW.get(task.label_at, labels_by) for task in reading.tasks or ()}
-    how |= {task.column: "mean" for task in reading.tasks or () if task.kind == "forecast"}  # as a channel's value
-    labels = pd.DataFrame({c: _merge_labels(rows.labels[c], group, how.get(c, "last")) for c in rows.labels})
+    how |= {
+        task.column: "mean" for task in reading.tasks or () if task.kind == "forecast"
+    }  # as a channel's value
+    labels = pd.DataFrame(
+        {c: _merge_labels(rows.labels[c], group, how.get(c, "last")) for c in rows.labels}
+    )
     merged = rows.take(last)
-    return replace(merged, values=values, labels=labels.set_axis(merged.labels.index), fixed=merged.fixed)
+    return replace(
+        merged, values=values, labels=labels.set_axis(merged.labels.index), fixed=merged.fixed
+    )
 
 
 def _mean(column: np.ndarray, starts: np.ndarray) -> np.ndarray:
@@ -151,6 +183,9 @@ def _spread(rows: Rows, where: np.ndarray, series: np.ndarray) -> Rows:
     """Put rows at the places `where` of a longer table; the other rows are missing (static and extra: filled)."""
     values = np.full((len(series), rows.values.shape[1]), np.nan, dtype=np.float32)
     values[where] = rows.values
-    labels, fixed = (nullable(frame).set_axis(where).reindex(range(len(series))) for frame in (rows.labels, rows.fixed))
+    labels, fixed = (
+        nullable(frame).set_axis(where).reindex(range(len(series)))
+        for frame in (rows.labels, rows.fixed)
+    )
     fixed = fixed.groupby(series).ffill() if len(fixed.columns) else fixed
     return replace(rows, values=values, labels=labels, fixed=fixed, series=series)

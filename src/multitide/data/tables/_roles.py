@@ -9,7 +9,13 @@ from dataclasses import replace
 import pandas as pd
 
 from multitide._checks import suggest
-from multitide.data.tables._inference import find_channels, find_series, find_tasks, find_time, listed
+from multitide.data.tables._inference import (
+    find_channels,
+    find_series,
+    find_tasks,
+    find_time,
+    listed,
+)
 from multitide.data.tables._reading import Reading
 from multitide.errors import DataError
 
@@ -17,7 +23,9 @@ EXCLUSIVE = ("channels", "tasks", "static", "series", "time", "ignore")
 MAY_SHARE = ({"channels", "tasks"}, {"channels", "time"})  # a later label; the hour as an input
 
 
-def resolve_roles(data: pd.DataFrame, labels: pd.DataFrame | None, reading: Reading, problems: list[str]) -> Reading:
+def resolve_roles(
+    data: pd.DataFrame, labels: pd.DataFrame | None, reading: Reading, problems: list[str]
+) -> Reading:
     """Give every column of both tables its role.
 
     Parameters
@@ -29,7 +37,8 @@ def resolve_roles(data: pd.DataFrame, labels: pd.DataFrame | None, reading: Read
     reading : Reading
         What the user asked for.
     problems : list of str
-        Columns that do not exist or were given two roles are added here, and taken out of the reading.
+        Columns that do not exist or were given two roles are added here, and taken out of the
+        reading.
 
     Returns
     -------
@@ -52,17 +61,27 @@ def resolve_roles(data: pd.DataFrame, labels: pd.DataFrame | None, reading: Read
     reading.check()
     _check_conflicts(reading, problems)
     columns = tuple(_described(data, labels, reading, why))
-    if unread := [c["column"] for c in columns if c["table"] == "labels" and c["role"] == "ignored" and not c["why"]]:
+    if unread := [
+        c["column"]
+        for c in columns
+        if c["table"] == "labels" and c["role"] == "ignored" and not c["why"]
+    ]:
         notes.append(f"{listed(unread)} of `labels` not used.")
     return replace(reading.noted(*notes), columns=columns)
 
 
 def table_of(column: str, labels: pd.DataFrame | None, reading: Reading) -> str:
     """Say which table a task, static or extra column is read from: `labels`, where it has the column."""
-    return "labels" if labels is not None and column in labels.columns and column != reading.series else "data"
+    return (
+        "labels"
+        if labels is not None and column in labels.columns and column != reading.series
+        else "data"
+    )
 
 
-def without_missing(data: pd.DataFrame, labels: pd.DataFrame | None, reading: Reading, problems: list[str]) -> Reading:
+def without_missing(
+    data: pd.DataFrame, labels: pd.DataFrame | None, reading: Reading, problems: list[str]
+) -> Reading:
     """Take columns that do not exist out of the reading, and add a sentence for each to `problems`.
 
     Raises
@@ -75,10 +94,14 @@ def without_missing(data: pd.DataFrame, labels: pd.DataFrame | None, reading: Re
     found = [
         sentence
         for role, names in {**_claims(reading), "extra": reading.extra}.items()
-        for sentence in _unknown(role, names, here if role in ("channels", "time", "series") else anywhere)
+        for sentence in _unknown(
+            role, names, here if role in ("channels", "time", "series") else anywhere
+        )
     ]
     if reading.series and labels is not None and reading.series not in labels.columns:
-        found.append(f"`series` must be a column of `labels` too, to join them; got {reading.series!r}.")
+        found.append(
+            f"`series` must be a column of `labels` too, to join them; got {reading.series!r}."
+        )
     if found:
         found.append(f"The columns are {listed(anywhere)}.")
     if any(sentence.startswith(("`series`", "`time`")) for sentence in found):
@@ -86,8 +109,12 @@ def without_missing(data: pd.DataFrame, labels: pd.DataFrame | None, reading: Re
     problems += found
     return replace(
         reading,
-        channels=None if reading.channels is None else tuple(c for c in reading.channels if c in here),
-        tasks=None if reading.tasks is None else tuple(t for t in reading.tasks if t.column in anywhere),
+        channels=None
+        if reading.channels is None
+        else tuple(c for c in reading.channels if c in here),
+        tasks=None
+        if reading.tasks is None
+        else tuple(t for t in reading.tasks if t.column in anywhere),
         static=tuple(c for c in reading.static if c in anywhere),
         extra=tuple(c for c in reading.extra if c in anywhere),
         ignore=tuple(c for c in reading.ignore if c in anywhere),
@@ -100,7 +127,10 @@ def _unknown(role: str, names: Sequence[str], known: Sequence[str]) -> list[str]
     others = ", ".join(repr(name) for name, suggestion in near.items() if not suggestion)
     got = [(repr(name), suggestion) for name, suggestion in near.items() if suggestion]
     got += [(others, "")] if others else []
-    return [f"`{role}` must name columns of the table; got {name}.{suggestion}" for name, suggestion in got]
+    return [
+        f"`{role}` must name columns of the table; got {name}.{suggestion}"
+        for name, suggestion in got
+    ]
 
 
 def _all_columns(data: pd.DataFrame, labels: pd.DataFrame | None) -> list[str]:
@@ -113,7 +143,9 @@ def _expand(data: pd.DataFrame, labels: pd.DataFrame | None, reading: Reading) -
     anywhere = _all_columns(data, labels)
 
     def expand(names: tuple[str, ...], known: list[str]) -> tuple[str, ...]:
-        found = [fnmatch.filter(known, n) or [n] if "*" in n and n not in known else [n] for n in names]
+        found = [
+            fnmatch.filter(known, n) or [n] if "*" in n and n not in known else [n] for n in names
+        ]
         return tuple(dict.fromkeys(name for names in found for name in names))
 
     return replace(
@@ -148,7 +180,10 @@ def _check_conflicts(reading: Reading, problems: list[str]) -> None:
 
 
 def _described(
-    data: pd.DataFrame, labels: pd.DataFrame | None, reading: Reading, why: dict[tuple[str, str], str]
+    data: pd.DataFrame,
+    labels: pd.DataFrame | None,
+    reading: Reading,
+    why: dict[tuple[str, str], str],
 ) -> Iterable[dict[str, str]]:
     """Yield column, table, role and why, for every column of both tables."""
     titles = {"channels": "channel", "tasks": "task", "ignore": "ignored"}
@@ -156,7 +191,11 @@ def _described(
     for table, frame in (("data", data), ("labels", labels)):
         for column in [] if frame is None else frame.columns:
             roles = [titles.get(role, role) for role, names in claims.items() if column in names]
-            here = table == "data" or column == reading.series or set(roles) & {"task", "static", "extra", "ignored"}
+            here = (
+                table == "data"
+                or column == reading.series
+                or set(roles) & {"task", "static", "extra", "ignored"}
+            )
             if table == "data" and table_of(column, labels, reading) == "labels":
                 roles = [role for role in roles if role in ("channel", "time", "series")]
             reason = why.get((table, column), "`ignore`" if column in reading.ignore else "")

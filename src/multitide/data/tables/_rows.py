@@ -78,12 +78,15 @@ def make_rows(
     columns : sequence of str
         The tasks', static and extra columns that come from this table.
     problems : list of str
-        What is wrong is added here: text among numbers, infinite values, rows without series or time.
+        What is wrong is added here: text among numbers, infinite values, rows without series or
+        time.
     """
     time: np.ndarray | None = None
     notes: list[str] = []
     values = _channels(data, reading, problems)
-    kept = {column: clean_column(data[column], reading, problems) for column in dict.fromkeys(columns)}
+    kept = {
+        column: clean_column(data[column], reading, problems) for column in dict.fromkeys(columns)
+    }
     codes, ids = _series(data, reading, problems)
     if reading.time:
         try:
@@ -92,19 +95,36 @@ def make_rows(
             problems.append(str(error))
     tasks = {task.column for task in reading.tasks or ()}
     labels, fixed = (
-        pd.DataFrame({name: column for name, column in kept.items() if (name in names) == wanted}, index=data.index)
+        pd.DataFrame(
+            {name: column for name, column in kept.items() if (name in names) == wanted},
+            index=data.index,
+        )
         for names, wanted in ((tasks, True), (tasks - {*reading.static, *reading.extra}, False))
     )
     number = pd.Series(codes).groupby(codes).cumcount().to_numpy()
-    rows = Rows(values, labels.reset_index(drop=True), fixed.reset_index(drop=True), codes, ids, time, number)
+    rows = Rows(
+        values,
+        labels.reset_index(drop=True),
+        fixed.reset_index(drop=True),
+        codes,
+        ids,
+        time,
+        number,
+    )
     return rows, reading.noted(*notes)
 
 
 def find_categories(data: pd.DataFrame, reading: Reading) -> Reading:
     """Learn the categories of the channels that hold text."""
-    names = [name for name in reading.channels or () if kind_of(data[name], reading.decimal or ".") == "text"]
+    names = [
+        name
+        for name in reading.channels or ()
+        if kind_of(data[name], reading.decimal or ".") == "text"
+    ]
     found = {name: categories_of(data[name]) for name in names}
-    notes = [f"`{name}` is text: read as {len(values)} categories." for name, values in found.items()]
+    notes = [
+        f"`{name}` is text: read as {len(values)} categories." for name, values in found.items()
+    ]
     return replace(reading.noted(*notes), categories=found)
 
 
@@ -121,7 +141,11 @@ def clean_column(column: pd.Series, reading: Reading, problems: list[str]) -> pd
         is_many = len(np.unique(numbers[~np.isnan(numbers)])) > MAX_NUMERALS
         if len(bad) and is_many and len(bad) < 0.1 * column.notna().sum():
             problems.append(_text_problem(column, bad, reading.decimal))
-        elif not len(bad) and (is_many or reading.decimal == ",") and not pd.api.types.is_numeric_dtype(column):
+        elif (
+            not len(bad)
+            and (is_many or reading.decimal == ",")
+            and not pd.api.types.is_numeric_dtype(column)
+        ):
             column = pd.Series(numbers, index=column.index)
         if not len(bad):
             _check_finite(name, numbers, problems)
@@ -175,17 +199,23 @@ def _text_problem(column: pd.Series, bad: np.ndarray, decimal: str | None) -> st
     found = list(dict.fromkeys(str(value) for value in column.iloc[bad[:20]]))[:3]
     remedy = "Mend or blank these cells, or name the column in `ignore`."
     if decimal != "," and any(DECIMAL_COMMA.fullmatch(value.strip()) for value in found):
-        remedy = 'If the comma is a decimal one, say decimal=","; if it parts thousands, take it out.'
+        remedy = (
+            'If the comma is a decimal one, say decimal=","; if it parts thousands, take it out.'
+        )
     shown = ", ".join(repr(value) for value in found)
     return f"`{column.name}` must hold numbers; got text in {rows_text(bad)}: {shown}. {remedy}"
 
 
-def _series(data: pd.DataFrame, reading: Reading, problems: list[str]) -> tuple[np.ndarray, np.ndarray]:
+def _series(
+    data: pd.DataFrame, reading: Reading, problems: list[str]
+) -> tuple[np.ndarray, np.ndarray]:
     if reading.series is None:
         return np.zeros(len(data), dtype=np.int64), np.zeros(1, dtype=np.int64)
     codes, ids = pd.factorize(data[reading.series])
     if (missing := np.flatnonzero(codes < 0)).size:
-        problems.append(f"`{reading.series}` must name a series in every row; got none in {rows_text(missing)}.")
+        problems.append(
+            f"`{reading.series}` must name a series in every row; got none in {rows_text(missing)}."
+        )
     return codes.astype(np.int64), np.asarray(ids)
 
 
@@ -208,6 +238,8 @@ def drop_incomplete(rows: Rows, reading: Reading, columns: list[str]) -> tuple[R
     if keep.all():
         return rows, reading
     if not keep.any():
-        raise DataError('`missing_rows` must leave some rows; got "drop", and every row misses a channel or a label.')
+        raise DataError(
+            '`missing_rows` must leave some rows; got "drop", and every row misses a channel or a label.'
+        )
     note = f"{(~keep).sum()} of {len(rows)} rows miss a channel or a label: dropped."
     return rows.take(np.flatnonzero(keep)), reading.noted(note)

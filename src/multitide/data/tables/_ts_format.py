@@ -1,7 +1,7 @@
 """The archive's ``.ts`` files, read exactly: labels keep their case, lengths may differ, ``?`` is missing.
 
-One file holds one label a series. Time stamps, which the format allows as ``(time,value)``, must lie on an even grid;
-anything else is refused rather than guessed.
+One file holds one label a series. Time stamps, which the format allows as ``(time,value)``, must
+lie on an even grid; anything else is refused rather than guessed.
 """
 
 from __future__ import annotations
@@ -45,13 +45,14 @@ def read_ts(path: str | Path, *, task: str = "label") -> Samples:
     Returns
     -------
     Samples
-        One sample a case; ``samples.y`` has the one column `task` (text for classes, numbers for targets), or none if
-        the file holds no labels. Channels are called "0", "1", ...
+        One sample a case; ``samples.y`` has the one column `task` (text for classes, numbers for
+        targets), or none if the file holds no labels. Channels are called "0", "1", ...
 
     Raises
     ------
     DataError
-        With the line, if a value is no number, a case has another number of channels, or time stamps are uneven.
+        With the line, if a value is no number, a case has another number of channels, or time
+        stamps are uneven.
     """
     path = Path(path)
     if not path.is_file():
@@ -87,14 +88,18 @@ def _read_header(lines: Iterator[tuple[int, str]], path: Path) -> _Header:
     found: dict[str, list[str]] = {}
     for number, line in lines:
         if not line.startswith("@"):
-            raise DataError(f"{path.name!r} must begin with @ lines up to @data; got {line[:40]!r} in line {number}.")
+            raise DataError(
+                f"{path.name!r} must begin with @ lines up to @data; got {line[:40]!r} in line {number}."
+            )
         key, *words = line[1:].split()
         if key.lower() == "data":
             break
         found[key.lower()] = words
     else:
         raise DataError(f"{path.name!r} must have a line @data; found none.")
-    label = next((kind for kind in ("class", "target") if _is_true(found.get(f"{kind}label"))), None)
+    label = next(
+        (kind for kind in ("class", "target") if _is_true(found.get(f"{kind}label"))), None
+    )
     dimensions = found.get("dimensions") or found.get("dimension")
     univariate = 1 if _is_true(found.get("univariate")) else None
     n_channels = int(dimensions[0]) if dimensions and dimensions[0].isdigit() else univariate
@@ -120,12 +125,16 @@ def _case(parts: list[str], header: _Header, where: str) -> np.ndarray:
 def _check_width(blocks: list[np.ndarray], header: _Header, where: str) -> None:
     expected = header.n_channels or len(blocks[0])
     if len(blocks[-1]) != expected:
-        raise DataError(f"Every case must have {expected} channels; got {len(blocks[-1])} in {where}.")
+        raise DataError(
+            f"Every case must have {expected} channels; got {len(blocks[-1])} in {where}."
+        )
 
 
 def _plain(text: str, where: str) -> np.ndarray:
     if "(" in text:
-        raise DataError(f"Values must have no brackets unless the header says @timeStamps true; got some in {where}.")
+        raise DataError(
+            f"Values must have no brackets unless the header says @timeStamps true; got some in {where}."
+        )
     return np.array([_number(value, where) for value in text.split(",")])
 
 
@@ -143,7 +152,9 @@ def _stamped(text: str, where: str) -> np.ndarray:
     """Return the values of (time,value) pairs on the even grid that their times lie on."""
     pairs = STAMPED.findall(text)
     if not pairs or STAMPED.sub("", text).replace(",", "").strip():
-        raise DataError(f"With @timeStamps true a channel must be (time,value),...; got something else in {where}.")
+        raise DataError(
+            f"With @timeStamps true a channel must be (time,value),...; got something else in {where}."
+        )
     times = _times([time for time, _ in pairs], where)
     steps = np.diff(times)
     if (steps <= 0).any():
@@ -165,7 +176,9 @@ def _times(texts: list[str], where: str) -> np.ndarray:
     except ValueError:
         times = pd.to_datetime(pd.Series(texts), format="ISO8601", errors="coerce")
     if times.isna().any():
-        raise DataError(f"Time stamps must be numbers or dates such as 2024-07-04 13:00; got others in {where}.")
+        raise DataError(
+            f"Time stamps must be numbers or dates such as 2024-07-04 13:00; got others in {where}."
+        )
     return times.to_numpy(dtype="datetime64[ns]").astype(np.int64) / 1e9
 
 

@@ -1,7 +1,7 @@
 """Windows as pairs of integers: where recordings break, where windows start in them, and which label each one has.
 
-Nothing here copies a series: a million windows are two int64 arrays. All functions take the rows of a table that is
-already in order (series after series, each in time).
+Nothing here copies a series: a million windows are two int64 arrays. All functions take the rows of
+a table that is already in order (series after series, each in time).
 """
 
 from __future__ import annotations
@@ -94,7 +94,12 @@ def cut_windows(starts: Index, lengths: Index, window: int, stride: int) -> tupl
 
 
 def label_windows(
-    labels: pd.Series, starts: Index, lengths: Index, ends: Index, label_at: LabelAt = "end", lead: int = 0
+    labels: pd.Series,
+    starts: Index,
+    lengths: Index,
+    ends: Index,
+    label_at: LabelAt = "end",
+    lead: int = 0,
 ) -> pd.Series:
     """Return one label a window, from labels that stand at every row.
 
@@ -105,10 +110,12 @@ def label_windows(
     starts, lengths : ndarray of int64, shape (n_windows,)
         The windows.
     ends : ndarray of int64, shape (n_windows,)
-        One past the last row of each window's segment: a label from beyond it would lie across a gap, so it is missing.
+        One past the last row of each window's segment: a label from beyond it would lie across a
+        gap, so it is missing.
     label_at : {"end", "start", "mean", "majority", "any"}
-        The label of the window's last or first row, or the mean, the most common (ties: the smallest) or the largest
-        label of its rows; ``"any"`` is for labels that are true, or above zero, when something happened.
+        The label of the window's last or first row, or the mean, the most common (ties: the
+        smallest) or the largest label of its rows; ``"any"`` is for labels that are true, or above
+        zero, when something happened.
     lead : int
         All of this so many rows later.
 
@@ -131,7 +138,9 @@ def label_windows(
     if label_at == "majority":
         return _majority(labels, starts, stops)
     if not pd.api.types.is_numeric_dtype(labels):
-        raise DataError(f'`label_at` must be "end", "start" or "majority" for text labels; got {label_at!r}.')
+        raise DataError(
+            f'`label_at` must be "end", "start" or "majority" for text labels; got {label_at!r}.'
+        )
     return _mean(labels, starts, stops) if label_at == "mean" else _largest(labels, starts, stops)
 
 
@@ -182,7 +191,9 @@ def _majority(labels: pd.Series, starts: Index, stops: Index) -> pd.Series:
     return _take(pd.Series(classes), best)
 
 
-def _reduce(function: np.ufunc, values: np.ndarray, starts: Index, stops: Index, empty: float) -> np.ndarray:
+def _reduce(
+    function: np.ufunc, values: np.ndarray, starts: Index, stops: Index, empty: float
+) -> np.ndarray:
     """Return function.reduce(values[start:stop]) for every pair; exact, whatever the overlap (no running sums)."""
     padded = np.append(values, np.asarray(empty, dtype=values.dtype))
     pairs = np.column_stack([starts, stops]).ravel()

@@ -56,7 +56,9 @@ def _features(conditions: Conditions) -> dict[str, Any]:
     return {
         "caption": "Gain over random features (a row a task, a column the features it reads), with its interval",
         "columns": ["task", *(f"features of {name}" for name in names)],
-        "rows": [[task, *(interval_words(found[task, source]) for source in names)] for task in names],
+        "rows": [
+            [task, *(interval_words(found[task, source]) for source in names)] for task in names
+        ],
     }
 
 
@@ -72,7 +74,13 @@ def _labels(conditions: Conditions) -> dict[str, Any]:
         "caption": "Labelled rows",
         "columns": ["task", *columns.values()],
         "rows": [
-            [row["task"], *(f"{row[name]:.0%}" if name == "overlap" else f"{row[name]:,.0f}" for name in columns)]
+            [
+                row["task"],
+                *(
+                    f"{row[name]:.0%}" if name == "overlap" else f"{row[name]:,.0f}"
+                    for name in columns
+                ),
+            ]
             for row in conditions.labels.to_dict("records")
         ],
     }

@@ -36,7 +36,12 @@ def label_rows(comparison: Comparison) -> list[dict[str, Any]]:
         n_labelled = int(labels.notna().any(axis=1).sum())
         counts = {"labelled": n_labelled, "missing": len(labels) - n_labelled}
         counts |= {str(side): round(float(n)) for side, n in sides.loc[asked.name].items()}
-        row = {"name": asked.name, "kind": asked.task.kind, "counts": counts, "labels": _summary(asked.task, labels)}
+        row = {
+            "name": asked.name,
+            "kind": asked.task.kind,
+            "counts": counts,
+            "labels": _summary(asked.task, labels),
+        }
         rows.append(row)
     return rows
 
@@ -46,7 +51,12 @@ def data_sets(comparison: Comparison, samples: Mapping[str, Samples]) -> list[di
     found = []
     for data in comparison.evidence.protocol.data:
         asked = [question for question in comparison.questions if question.data.name == data.name]
-        content: dict[str, Any] = {"name": data.name, "overlap": overlap(asked), "channels": [], "examples": []}
+        content: dict[str, Any] = {
+            "name": data.name,
+            "overlap": overlap(asked),
+            "channels": [],
+            "examples": [],
+        }
         if data.name in samples:
             own = samples[data.name]
             content |= {"channels": channel_rows(own), "examples": examples(data, own)}
@@ -94,7 +104,9 @@ def examples(data: StudyData, samples: Samples) -> list[dict[str, Any]]:
         {
             "number": int(row),
             "labels": _labels_of(data.y.iloc[row]),
-            "svg": svg(plot.example_series, samples, int(row), label=f"Series of sample {row}", size=size),
+            "svg": svg(
+                plot.example_series, samples, int(row), label=f"Series of sample {row}", size=size
+            ),
         }
         for row in rows[thinned(len(rows), N_EXAMPLES)]
     ]
@@ -113,13 +125,18 @@ def _summary(task: Task, labels: pd.DataFrame) -> str:
 
 def _counts(seen: pd.Series) -> str:
     counts = seen.astype(str).value_counts()
-    named = ", ".join(f"{name}: {count}" for name, count in counts.iloc[:MOST_NAMED_CLASSES].items())
+    named = ", ".join(
+        f"{name}: {count}" for name, count in counts.iloc[:MOST_NAMED_CLASSES].items()
+    )
     more = len(counts) - MOST_NAMED_CLASSES
     return f"{named}, and {more} more classes" if more > 0 else named
 
 
 def _labels_of(labels: pd.Series) -> list[tuple[str, str]]:
-    return [(str(name), "not measured" if pd.isna(value) else _short(value)) for name, value in labels.items()]
+    return [
+        (str(name), "not measured" if pd.isna(value) else _short(value))
+        for name, value in labels.items()
+    ]
 
 
 def _short(value: Any) -> str:

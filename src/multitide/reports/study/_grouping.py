@@ -39,13 +39,21 @@ def grouping_content(comparison: Comparison) -> list[dict[str, Any]]:
 
 def _figures(arm: str, grouping: Grouping) -> list[dict[str, Any]]:
     side = 1.7 + 0.5 * min(len(grouping.tasks), MOST_NUMBERS)
-    tables = [("What the row's task does to the column's", grouping.affinity, 5 * MARGIN * (grouping.method == PAIRS))]
+    tables = [
+        (
+            "What the row's task does to the column's",
+            grouping.affinity,
+            5 * MARGIN * (grouping.method == PAIRS),
+        )
+    ]
     if grouping.cosines is not None:
         tables.append(("Cosine between the tasks' gradients", grouping.cosines, 1.0))
     figures = []
     for name, table, full in tables:
         draw = partial(plot.task_matrix, full=full)
-        figures.append({"name": name, "svg": svg(draw, table, label=f"{name}, {arm}", size=(side + 0.6, side))})
+        figures.append(
+            {"name": name, "svg": svg(draw, table, label=f"{name}, {arm}", size=(side + 0.6, side))}
+        )
     return figures
 
 
@@ -55,7 +63,12 @@ def _rows(comparison: Comparison, arm: str, grouping: Grouping) -> list[dict[str
     rows = []
     for row in grouping.table().to_dict("records"):
         known = row["task"] in gains.index
-        measured = {str(name): value for name, value in gains.loc[row["task"]].items()} if known else None
+        measured = (
+            {str(name): value for name, value in gains.loc[row["task"]].items()} if known else None
+        )
         drawn = measured is not None and not math.isnan(measured["gain"])
-        rows.append({str(name): value for name, value in row.items()} | {"measured": measured if drawn else None})
+        rows.append(
+            {str(name): value for name, value in row.items()}
+            | {"measured": measured if drawn else None}
+        )
     return rows

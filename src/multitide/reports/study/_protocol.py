@@ -33,16 +33,32 @@ def protocol_items(comparison: Comparison) -> list[tuple[str, str]]:
         processes = "one process" if facts["n_jobs"] == 1 else f"{facts['n_jobs']} processes"
         took = f"{in_words(float(facts['seconds']))} on {processes}"
     items = [
-        *(item for data in protocol.data for item in _data_items(data, facts.get("data", {}).get(data.name, facts))),
-        ("Seeds", f"{len({seed for _, seed, _ in comparison.evidence.run_keys})} networks of every arm on every split"),
+        *(
+            item
+            for data in protocol.data
+            for item in _data_items(data, facts.get("data", {}).get(data.name, facts))
+        ),
+        (
+            "Seeds",
+            f"{len({seed for _, seed, _ in comparison.evidence.run_keys})} networks of every arm on every split",
+        ),
         ("Left out", comparison.left_out),
-        ("Reference", f"{comparison.reference}; gains are paired with it, seed by seed and row by row"),
-        ("Budget", "the same optimiser steps, to a whole epoch, and the same patience, in steps, for every network"),
+        (
+            "Reference",
+            f"{comparison.reference}; gains are paired with it, seed by seed and row by row",
+        ),
+        (
+            "Budget",
+            "the same optimiser steps, to a whole epoch, and the same patience, in steps, for every network",
+        ),
         ("Choices", f"on the validation part; {_keep(comparison)}"),
         ("Figures", "on the test part, which is read once"),
         ("Verdicts", _verdicts(comparison)),
         ("Took", took),
-        ("Versions", ", ".join(f"{name} {version}" for name, version in facts.get("versions", {}).items())),
+        (
+            "Versions",
+            ", ".join(f"{name} {version}" for name, version in facts.get("versions", {}).items()),
+        ),
     ]
     return [(term, says) for term, says in items if says]
 
@@ -54,7 +70,10 @@ def _data_items(data: StudyData, facts: Mapping[str, Any]) -> list[tuple[str, st
     mean = f"{len(sides)} folds, on average " if len(sides) > 1 else ""
     items = [
         ("Samples", f"{facts.get('n_samples', len(data.y)):,}" + _shape(facts)),
-        ("Split", f"{_rule(facts)}{mean}{train} training, {validation} validation and {test} test samples"),
+        (
+            "Split",
+            f"{_rule(facts)}{mean}{train} training, {validation} validation and {test} test samples",
+        ),
         (
             "Test groups",
             f"{data.test['group'].nunique()}, of samples that resemble each other; intervals are for new groups",
@@ -66,7 +85,9 @@ def _data_items(data: StudyData, facts: Mapping[str, Any]) -> list[tuple[str, st
 
 def effort_rows(comparison: Comparison) -> list[dict[str, Any]]:
     """Return one entry an arm and task: what its fits saw and took, mean over seeds and folds."""
-    return [row | {"groups": _group_of(comparison, row)} for row in comparison.effort.to_dict("records")]
+    return [
+        row | {"groups": _group_of(comparison, row)} for row in comparison.effort.to_dict("records")
+    ]
 
 
 def arm_settings(comparison: Comparison) -> tuple[dict[str, str], list[dict[str, Any]]]:
@@ -82,7 +103,9 @@ def arm_settings(comparison: Comparison) -> tuple[dict[str, str], list[dict[str,
         {
             "arm": arm,
             "groups": _groups_in_words(comparison.settings[arm]),
-            "settings": {name: value for name, value in settings.items() if common.get(name) != value},
+            "settings": {
+                name: value for name, value in settings.items() if common.get(name) != value
+            },
         }
         for arm, settings in flat.items()
     ]
@@ -104,7 +127,9 @@ def failures(comparison: Comparison) -> list[dict[str, Any]]:
 
 def heard(comparison: Comparison) -> list[str]:
     """Return what the fits warned of, each once."""
-    said = [text for fit in comparison.evidence.fits.values() for text in fit.facts.get("warnings", ())]
+    said = [
+        text for fit in comparison.evidence.fits.values() for text in fit.facts.get("warnings", ())
+    ]
     return list(dict.fromkeys(said))
 
 
@@ -114,7 +139,9 @@ def _rule(facts: Mapping[str, Any]) -> str:
     if not rule:
         return ""
     usual = Splitter().get_params()
-    own = [f"{name} = {value}" for name, value in rule.items() if name != "by" and value != usual[name]]
+    own = [
+        f"{name} = {value}" for name, value in rule.items() if name != "by" and value != usual[name]
+    ]
     return f"by {', '.join([str(rule['by']), *own])}; "
 
 
@@ -127,7 +154,11 @@ def _shape(facts: Mapping[str, Any]) -> str:
 def _keep(comparison: Comparison) -> str:
     kinds = [comparison.settings[arm]["settings"].get("keep") for arm in comparison.arms]
     kinds = list(dict.fromkeys(kind for kind in kinds if kind is not None))
-    return f"keep = {' or '.join(map(repr, kinds))} chooses the epoch" if kinds else "no arm has epochs"
+    return (
+        f"keep = {' or '.join(map(repr, kinds))} chooses the epoch"
+        if kinds
+        else "no arm has epochs"
+    )
 
 
 def _verdicts(comparison: Comparison) -> str:
@@ -162,7 +193,9 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         if isinstance(value, Mapping):
             flat |= _flat(value, f"{prefix}{name}.")
         else:
-            flat[prefix + name] = value if isinstance(value, str) else json.dumps(value, default=repr)
+            flat[prefix + name] = (
+                value if isinstance(value, str) else json.dumps(value, default=repr)
+            )
     return flat
 
 

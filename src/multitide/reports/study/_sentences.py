@@ -40,23 +40,43 @@ OF_SEVERAL = {
     "per_task": "A network for each task, on all data sets that have it.",
 }
 MOST_NAMED = 4
-MARKS = {"helps": "▲", "hurts": "▼", "same": "=", "cannot tell": "?", "failed": "\N{MULTIPLICATION SIGN}"}
+MARKS = {
+    "helps": "▲",
+    "hurts": "▼",
+    "same": "=",
+    "cannot tell": "?",
+    "failed": "\N{MULTIPLICATION SIGN}",
+}
 Write = Callable[[Any], str]
 
 
 def headlines(comparison: Comparison) -> list[str]:
     """Return the whole answer in a sentence for every arm that is a network: which tasks it helps, hurts, ..."""
-    networks = comparison.gains[[not is_baseline(comparison, arm) for arm in comparison.gains["arm"]]]
+    networks = comparison.gains[
+        [not is_baseline(comparison, arm) for arm in comparison.gains["arm"]]
+    ]
     return [_headline(str(arm), gains) for arm, gains in networks.groupby("arm", sort=False)]
 
 
 def _headline(arm: str, gains: pd.DataFrame) -> str:
-    tasks = {str(verdict): _tasks(found["task"]) for verdict, found in gains.groupby("verdict", sort=False)}
+    tasks = {
+        str(verdict): _tasks(found["task"])
+        for verdict, found in gains.groupby("verdict", sort=False)
+    }
     if list(tasks) == ["cannot tell"]:
         return f"Whether “{arm}” helps {tasks['cannot tell']} cannot be told from this study."
-    told = {"helps": "helps", "hurts": "hurts", "same": "makes no difference to", "failed": "failed on"}
+    told = {
+        "helps": "helps",
+        "hurts": "hurts",
+        "same": "makes no difference to",
+        "failed": "failed on",
+    }
     said = f"“{arm}” {listed([f'{words} {tasks[verdict]}' for verdict, words in told.items() if verdict in tasks])}"
-    return f"{said}; for {tasks['cannot tell']} it cannot be told." if "cannot tell" in tasks else f"{said}."
+    return (
+        f"{said}; for {tasks['cannot tell']} it cannot be told."
+        if "cannot tell" in tasks
+        else f"{said}."
+    )
 
 
 def meanings(comparison: Comparison) -> list[tuple[str, str]]:
@@ -76,8 +96,16 @@ def _meanings_of_several(comparison: Comparison) -> dict[str, str]:
     if len(protocol.data) == 1:
         return {}
     known = {"alone": tuple((name,) for name in protocol.names), **protocol.divisions}
-    named = {arm: [list(part) for part in parts] for arm, parts in known.items() if arm in comparison.arms}
-    return {arm: OF_SEVERAL[arm] for arm, groups in named.items() if comparison.settings[arm]["groups"] == groups}
+    named = {
+        arm: [list(part) for part in parts]
+        for arm, parts in known.items()
+        if arm in comparison.arms
+    }
+    return {
+        arm: OF_SEVERAL[arm]
+        for arm, groups in named.items()
+        if comparison.settings[arm]["groups"] == groups
+    }
 
 
 def is_baseline(comparison: Comparison, arm: str) -> bool:
@@ -104,7 +132,9 @@ def sentence(row: Mapping[str, Any], comparison: Comparison, *, name: Write, num
         Markup, if that is what `name` writes.
     """
     arm = name(row["arm"])
-    form = (BASELINE_SENTENCES if is_baseline(comparison, row["arm"]) else SENTENCES)[row["verdict"]]
+    form = (BASELINE_SENTENCES if is_baseline(comparison, row["arm"]) else SENTENCES)[
+        row["verdict"]
+    ]
     if math.isnan(row["low"]) or math.isnan(row["high"]):
         form = form.replace(BETWEEN, NO_INTERVAL)
     form = Markup(form) if isinstance(arm, Markup) else form
@@ -136,12 +166,16 @@ def gain_plot(comparison: Comparison) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``rows`` (the gains, and the means over tasks of several, with ``at``; ``start``, ``end`` and whether an end is
-        cut off, if there is an interval, which ``sure`` says), ``ticks`` (value and place), ``margin`` (start and end).
+        ``rows`` (the gains, and the means over tasks of several, with ``at``; ``start``, ``end``
+        and whether an end is cut off, if there is an interval, which ``sure`` says), ``ticks``
+        (value and place), ``margin`` (start and end).
     """
     rows = [row | {"mean": False} for row in comparison.gains.to_dict("records")]
     if len(comparison.questions) > 1:
-        rows += [row | {"task": "Mean over tasks", "mean": True} for row in comparison.mean_gains.to_dict("records")]
+        rows += [
+            row | {"task": "Mean over tasks", "mean": True}
+            for row in comparison.mean_gains.to_dict("records")
+        ]
     # How far away a baseline is must not make all else too small to see.
     networks = [row for row in rows if not is_baseline(comparison, row["arm"])]
     limit = _limit(pd.DataFrame(networks or rows), comparison.margin)
@@ -158,7 +192,11 @@ def gain_plot(comparison: Comparison) -> dict[str, Any]:
         if row["sure"]:
             row |= {"start": place(row["low"]), "end": place(row["high"])}
             row |= {"cut_low": row["low"] < -limit, "cut_high": row["high"] > limit}
-    ticks = [float(value) for value in MaxNLocator(4, symmetric=True).tick_values(-limit, limit) if abs(value) <= limit]
+    ticks = [
+        float(value)
+        for value in MaxNLocator(4, symmetric=True).tick_values(-limit, limit)
+        if abs(value) <= limit
+    ]
     return {
         "rows": rows,
         "ticks": [(0.0 if abs(value) < 1e-12 else value, place(value)) for value in ticks],
@@ -179,4 +217,6 @@ def _limit(rows: pd.DataFrame, margin: float) -> float:
 
 def _tasks(names: pd.Series) -> str:
     """Name a few tasks; count many."""
-    return listed([str(name) for name in names]) if len(names) <= MOST_NAMED else f"{len(names)} tasks"
+    return (
+        listed([str(name) for name in names]) if len(names) <= MOST_NAMED else f"{len(names)} tasks"
+    )

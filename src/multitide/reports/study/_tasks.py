@@ -50,8 +50,18 @@ def figure_rows(comparison: Comparison, task: str) -> list[dict[str, Any]]:
         higher = bool(found["higher_is_better"].iloc[0])
         best = found["mean"].max() if higher else found["mean"].min()
         differ = found["mean"].nunique() > 1
-        cells = {row["arm"]: row | {"best": differ and row["mean"] == best} for row in found.to_dict("records")}
-        rows.append({"metric": metric, "better": "higher" if higher else "lower", "cells": cells, **_trivial(found)})
+        cells = {
+            row["arm"]: row | {"best": differ and row["mean"] == best}
+            for row in found.to_dict("records")
+        }
+        rows.append(
+            {
+                "metric": metric,
+                "better": "higher" if higher else "lower",
+                "cells": cells,
+                **_trivial(found),
+            }
+        )
     return rows
 
 
@@ -106,18 +116,28 @@ def confusion_table(measured: pd.Series, predicted: pd.Series) -> dict[str, Any]
         common = set(counts.index[: MOST_CLASSES - 1])
         true, answer = (values.where(values.isin(common), OTHERS) for values in (true, answer))
     classes = sorted(set(true) | set(answer), key=_as_ordered)
-    table = pd.crosstab(true.to_numpy(), answer.to_numpy()).reindex(index=classes, columns=classes, fill_value=0)
+    table = pd.crosstab(true.to_numpy(), answer.to_numpy()).reindex(
+        index=classes, columns=classes, fill_value=0
+    )
     values = table.to_numpy()
-    return {"classes": classes, "counts": values, "shares": values / np.maximum(values.sum(axis=1, keepdims=True), 1)}
+    return {
+        "classes": classes,
+        "counts": values,
+        "shares": values / np.maximum(values.sum(axis=1, keepdims=True), 1),
+    }
 
 
-def joined_predictions(comparison: Comparison, arm: str, task: str, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def joined_predictions(
+    comparison: Comparison, arm: str, task: str, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the answers of one seed on all test rows, and the probabilities of classes; folds follow each other."""
     folds = range(comparison.evidence.protocol.n_folds)
     tables = [comparison.predictions(arm, task, seed, fold) for fold in folds]
     # By place: a class may be called "label".
     answers = pd.concat([table.iloc[:, :3] for table in tables], ignore_index=True)
-    probabilities = pd.concat([table.iloc[:, 3:] for table in tables], ignore_index=True).fillna(0.0)
+    probabilities = pd.concat([table.iloc[:, 3:] for table in tables], ignore_index=True).fillna(
+        0.0
+    )
     return answers, probabilities
 
 
@@ -126,7 +146,9 @@ def _trivial(found: pd.DataFrame) -> dict[str, Any]:
     return {"trivial": row["trivial"], "trivial_arm": row["arm"]}
 
 
-def _histories(comparison: Comparison, arm: str, asked: Question) -> tuple[dict[Any, pd.DataFrame], dict[Any, int]]:
+def _histories(
+    comparison: Comparison, arm: str, asked: Question
+) -> tuple[dict[Any, pd.DataFrame], dict[Any, int]]:
     histories: dict[Any, pd.DataFrame] = {}
     kept: dict[Any, int] = {}
     for run in [name for name in comparison.evidence.run_keys if name[0] == arm][:MOST_RUNS]:
@@ -145,7 +167,10 @@ def _answers(comparison: Comparison, asked: Question, arm: str) -> dict[str, Any
         return _several_answers(comparison, asked, arm, seed)
     answers, probabilities = joined_predictions(comparison, arm, name, seed)
     known = answers["label"].notna().to_numpy()
-    answers, probabilities = answers[known].reset_index(drop=True), probabilities[known].reset_index(drop=True)
+    answers, probabilities = (
+        answers[known].reset_index(drop=True),
+        probabilities[known].reset_index(drop=True),
+    )
     measured, predicted = answers["label"].rename(name), answers["predicted"]
     said: dict[str, Any] = {"seed": seed + 1, "n_drawn": len(answers), "n_labelled": len(answers)}
     if not len(answers):
@@ -160,12 +185,18 @@ def _answers(comparison: Comparison, asked: Question, arm: str) -> dict[str, Any
     return said | {"n_drawn": len(few), "drawn": drawn}
 
 
-def _several_answers(comparison: Comparison, asked: Question, arm: str, seed: int) -> dict[str, Any]:
+def _several_answers(
+    comparison: Comparison, asked: Question, arm: str, seed: int
+) -> dict[str, Any]:
     """Draw what one run answered to a task of several columns."""
     folds = range(comparison.evidence.protocol.n_folds)
-    table = pd.concat([comparison.predictions(arm, asked.name, seed, fold) for fold in folds], ignore_index=True)
+    table = pd.concat(
+        [comparison.predictions(arm, asked.name, seed, fold) for fold in folds], ignore_index=True
+    )
     measured, predicted = (
-        table[[f"{word} {column}" for column in asked.task.columns]].set_axis(asked.task.columns, axis=1)
+        table[[f"{word} {column}" for column in asked.task.columns]].set_axis(
+            asked.task.columns, axis=1
+        )
         for word in ("label", "predicted")
     )
     n_labelled = int(measured.notna().any(axis=1).sum())
@@ -173,16 +204,23 @@ def _several_answers(comparison: Comparison, asked: Question, arm: str, seed: in
     if not n_labelled:
         return said
     title, draw = SEVERAL[asked.task.kind]
-    return said | {"drawn": [(title, svg(draw, measured, predicted, label=f"{title} of {asked.name}, {arm}"))]}
+    return said | {
+        "drawn": [(title, svg(draw, measured, predicted, label=f"{title} of {asked.name}, {arm}"))]
+    }
 
 
 def _regression_figures(
     task: str, arm: str, measured: pd.Series, predicted: pd.Series, order: np.ndarray, by: str
 ) -> list[tuple[str, Markup]]:
     scatter = svg(
-        plot.predicted_vs_measured, measured.rename(""), predicted, label=f"{task}, {arm}: predicted and measured"
+        plot.predicted_vs_measured,
+        measured.rename(""),
+        predicted,
+        label=f"{task}, {arm}: predicted and measured",
     )
-    over = svg(plot.residuals, order, measured, predicted, label=f"{task}, {arm}: residuals over {by}")
+    over = svg(
+        plot.residuals, order, measured, predicted, label=f"{task}, {arm}: residuals over {by}"
+    )
     return [("Predicted against measured", scatter), (f"Residuals over {by}", over)]
 
 

@@ -26,13 +26,15 @@ def alpha_losses(comparison: Comparison) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a weight and task: ``alpha``, ``arm``, ``task``, ``mean`` and ``sd`` over seeds of the test loss, in
-        units of the trivial loss. Empty where no arm has an alpha.
+        One row a weight and task: ``alpha``, ``arm``, ``task``, ``mean`` and ``sd`` over seeds of
+        the test loss, in units of the trivial loss. Empty where no arm has an alpha.
     """
     alphas = {arm: _alpha(comparison.settings[arm]["settings"]) for arm in comparison.arms}
     losses = comparison.figures[comparison.figures["metric"] == "loss"]
     table = losses.assign(alpha=losses["arm"].map(alphas).astype(float)).dropna(subset="alpha")
-    return table.sort_values("alpha", kind="stable")[["alpha", "arm", "task", "mean", "sd"]].reset_index(drop=True)
+    return table.sort_values("alpha", kind="stable")[
+        ["alpha", "arm", "task", "mean", "sd"]
+    ].reset_index(drop=True)
 
 
 def tradeoff_content(comparison: Comparison) -> dict[str, Any] | None:
@@ -52,7 +54,12 @@ def tradeoff_content(comparison: Comparison) -> dict[str, Any] | None:
         for alpha, group in losses.groupby("alpha", sort=True)
     ]
     label = f"Loss of {first} and {second} over alpha"
-    return {"first": first, "second": second, "rows": rows, "svg": svg(draw, losses, label=label, size=(6, 3.4))}
+    return {
+        "first": first,
+        "second": second,
+        "rows": rows,
+        "svg": svg(draw, losses, label=label, size=(6, 3.4)),
+    }
 
 
 def _alpha(settings: Mapping[str, Any]) -> float | None:

@@ -33,13 +33,17 @@ logger = logging.getLogger("multitide")
 
 
 def write_study_report(
-    comparison: Comparison, folder: str | Path, *, samples: Given | None = None, command: str | None = None
+    comparison: Comparison,
+    folder: str | Path,
+    *,
+    samples: Given | None = None,
+    command: str | None = None,
 ) -> Path:
     """Write what a study found, how sure that is and how it was found: ``report.html``, ``report.md``, ``gains.png``.
 
-    The page is one file without scripts; it opens no connection, follows the reader's light or dark mode, and can be
-    read on a phone and printed. Every figure in it stands in an element ``<data value="...">`` whose attributes say
-    where it is found in ``results.parquet``.
+    The page is one file without scripts; it opens no connection, follows the reader's light or dark
+    mode, and can be read on a phone and printed. Every figure in it stands in an element ``<data
+    value="...">`` whose attributes say where it is found in ``results.parquet``.
 
     Parameters
     ----------
@@ -48,7 +52,8 @@ def write_study_report(
     folder : path
         Made where it is missing; an earlier report in it is replaced.
     samples : Samples or dict of Samples, optional
-        Those that were compared on; a study does not keep series, and without them ranges and examples are left out.
+        Those that were compared on; a study does not keep series, and without them ranges and
+        examples are left out.
     command : str, optional
         What repeats the study; the one that it remembers when not given.
 
@@ -71,11 +76,20 @@ def write_study_report(
         gains = comparison.gains.dropna(subset=["low", "high"])
         if len(gains):
             with readable_names():
-                save_figure(partial(plot.verdict_gains, margin=comparison.margin), [gains], folder / GAINS)
-        write_page(_environment().get_template("report.md.j2").render(content, drawn=bool(len(gains))), folder / TEXT)
-        return write_page(_environment().get_template("report.html.j2").render(content), folder / PAGE)
+                save_figure(
+                    partial(plot.verdict_gains, margin=comparison.margin), [gains], folder / GAINS
+                )
+        write_page(
+            _environment().get_template("report.md.j2").render(content, drawn=bool(len(gains))),
+            folder / TEXT,
+        )
+        return write_page(
+            _environment().get_template("report.html.j2").render(content), folder / PAGE
+        )
     except OSError as error:
-        raise StoreError(f"`folder` must be a place that can be written; got {str(folder)!r} ({error}).") from error
+        raise StoreError(
+            f"`folder` must be a place that can be written; got {str(folder)!r} ({error})."
+        ) from error
 
 
 def _of_study(samples: Given | None, comparison: Comparison) -> dict[str, Samples]:
@@ -85,25 +99,37 @@ def _of_study(samples: Given | None, comparison: Comparison) -> dict[str, Sample
     found: dict[str, Samples] = {}
     for each in comparison.evidence.protocol.data:
         if each.name and (not isinstance(samples, Mapping) or each.name not in samples):
-            raise DataError(f"`samples` must be a dict of all data sets of the study; {each.name!r} is missing.")
+            raise DataError(
+                f"`samples` must be a dict of all data sets of the study; {each.name!r} is missing."
+            )
         found[each.name] = own = samples_of(samples, each)
         if len(own) != len(each.y):
             of = f" of {each.name!r}" if each.name else ""
-            raise DataError(f"`samples`{of} must be those of the study, {len(each.y)}; got {len(own)}.")
+            raise DataError(
+                f"`samples`{of} must be those of the study, {len(each.y)}; got {len(own)}."
+            )
     return found
 
 
-def page_content(comparison: Comparison, samples: Mapping[str, Samples], command: str | None) -> dict[str, Any]:
+def page_content(
+    comparison: Comparison, samples: Mapping[str, Samples], command: str | None
+) -> dict[str, Any]:
     """Return everything that the templates show."""
     rows = comparison.gains.to_dict("records")
-    said = [row | {"page": _for_page(row, comparison), "text": _for_text(row, comparison)} for row in rows]
+    said = [
+        row | {"page": _for_page(row, comparison), "text": _for_text(row, comparison)}
+        for row in rows
+    ]
     common, own = protocol.arm_settings(comparison)
     several = len(comparison.evidence.protocol.data) > 1
     return {
         "comparison": comparison,
         "title": f"Should these {'data sets be learned together' if several else 'tasks share a network'}?",
         "headlines": sentences.headlines(comparison),
-        "answers": {task: [row for row in said if row["task"] == task] for task in comparison.gains["task"].unique()},
+        "answers": {
+            task: [row for row in said if row["task"] == task]
+            for task in comparison.gains["task"].unique()
+        },
         "meanings": sentences.meanings(comparison),
         "plot": sentences.gain_plot(comparison),
         "outcomes": [tasks.task_outcome(comparison, asked) for asked in comparison.questions],
@@ -125,15 +151,26 @@ def page_content(comparison: Comparison, samples: Mapping[str, Samples], command
     }
 
 
-def figure_element(row: dict[str, Any], field: str, shown: str | None = None, metric: str = "loss") -> Markup:
+def figure_element(
+    row: dict[str, Any], field: str, shown: str | None = None, metric: str = "loss"
+) -> Markup:
     """Write a figure as an element that says where it stands in ``results.parquet``."""
     value = float(row[field])
     if shown is None:
         shown = written(value, FORMATS.get(field, "{:.4g}"))
     table = "mean_gains" if row.get("mean") is True else "results"
-    where = {"table": table, "arm": row["arm"], "task": row["task"], "metric": row.get("metric", metric)}
-    attributes = Markup(" ").join(Markup('data-{}="{}"').format(name, text) for name, text in where.items())
-    return Markup('<data value="{}" {} data-field="{}">{}</data>').format(repr(value), attributes, field, shown)
+    where = {
+        "table": table,
+        "arm": row["arm"],
+        "task": row["task"],
+        "metric": row.get("metric", metric),
+    }
+    attributes = Markup(" ").join(
+        Markup('data-{}="{}"').format(name, text) for name, text in where.items()
+    )
+    return Markup('<data value="{}" {} data-field="{}">{}</data>').format(
+        repr(value), attributes, field, shown
+    )
 
 
 def _for_page(row: dict[str, Any], comparison: Comparison) -> str:
@@ -159,5 +196,8 @@ def _for_text(row: dict[str, Any], comparison: Comparison) -> str:
 def _environment() -> Environment:
     environment = make_environment()
     environment.globals |= {"figure": figure_element, "verdict_words": sentences.verdict_words}
-    environment.filters |= {"effort": protocol.shown, "tiny": lambda value: written(value, "{:+.3g}")}
+    environment.filters |= {
+        "effort": protocol.shown,
+        "tiny": lambda value: written(value, "{:+.3g}"),
+    }
     return environment

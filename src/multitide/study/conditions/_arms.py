@@ -38,7 +38,9 @@ def condition_arms(estimator: MultiTaskEstimator, task_names: Sequence[str]) -> 
         If there is only one task, or the settings cannot be trained.
     """
     if len(task_names) < 2:
-        raise ParameterError(f"`conditions` must be asked of at least two tasks; got {list(task_names)}.")
+        raise ParameterError(
+            f"`conditions` must be asked of at least two tasks; got {list(task_names)}."
+        )
     together = sharing_settings(estimator)
     networks: dict[str, dict[str, Any]] = {ALONE: BY_NAME[ALONE_ARM], TOGETHER: together}
     backbone = cast(Any, make_part("backbone", estimator.backbone))
@@ -48,12 +50,16 @@ def condition_arms(estimator: MultiTaskEstimator, task_names: Sequence[str]) -> 
     arms = resolve_arms(networks, estimator, task_names, reference=ALONE)
     alone = cast(MultiTaskEstimator, arms[0].learner)
     sources = {RANDOM: None, **{features_of(task): task for task in task_names}}
-    return arms + [Arm(name, make_probe(alone, task), (tuple(task_names),)) for name, task in sources.items()]
+    return arms + [
+        Arm(name, make_probe(alone, task), (tuple(task_names),)) for name, task in sources.items()
+    ]
 
 
 def check_askable(protocol: Protocol) -> None:
     """Raise if a task cannot be answered by the linear heads that read features."""
-    check_solvable((question.target(0) for question in protocol.questions), "the linear heads of `conditions`")
+    check_solvable(
+        (question.target(0) for question in protocol.questions), "the linear heads of `conditions`"
+    )
 
 
 def features_of(task: str) -> str:

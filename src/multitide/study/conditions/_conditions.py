@@ -40,11 +40,12 @@ NO_WIDTH = "Not checked: the backbone has no width."
 class Conditions:
     """Whether three conditions hold under which sharing is said to pay; made by :func:`multitide.check_conditions`.
 
-    - **Shared low-level features**: a network that learned *another* task is frozen, and a linear head reads its
-      features; does it answer the task better than a head on a random network's features, and how near does it come
-      to the task's own?
+    - **Shared low-level features**: a network that learned *another* task is frozen, and a linear
+      head reads its features; does it answer the task better than a head on a random network's
+      features, and how near does it come to the task's own?
     - **Similar amounts of labels**: labelled training rows of each task.
-    - **A network big enough**: does the gain of sharing change when every layer has twice the units?
+    - **A network big enough**: does the gain of sharing change when every layer has twice the
+      units?
 
     They explain a gain or its absence; whether sharing pays is what the gain itself says.
 
@@ -67,9 +68,10 @@ class Conditions:
     def features(self) -> pd.DataFrame:
         """What features of each source are worth to each task, over random ones.
 
-        One row a task and source: ``task``, ``source``, the gain over random features with its interval and verdict as
-        in ``Comparison.gains`` (p values adjusted for the sources of a task), and ``reached``: that gain / the gain of
-        the task's own features, NaN where these are no better than random ones.
+        One row a task and source: ``task``, ``source``, the gain over random features with its
+        interval and verdict as in ``Comparison.gains`` (p values adjusted for the sources of a
+        task), and ``reached``: that gain / the gain of the task's own features, NaN where these are
+        no better than random ones.
         """
         sources = [features_of(task) for task in self.evidence.protocol.names]
         table = gain_rows(self.evidence.of([RANDOM, *sources]), self.margin, self.confidence)
@@ -83,9 +85,10 @@ class Conditions:
     def labels(self) -> pd.DataFrame:
         """Labels of each task, means over folds.
 
-        One row a task: ``train``, ``validation`` and ``test`` (labelled rows), ``times_fewer`` (those of the task with
-        most training labels / its own), ``others`` (training labels of all other tasks together), ``overlap`` (share
-        of its labelled training rows that have a label of another task too).
+        One row a task: ``train``, ``validation`` and ``test`` (labelled rows), ``times_fewer``
+        (those of the task with most training labels / its own), ``others`` (training labels of all
+        other tasks together), ``overlap`` (share of its labelled training rows that have a label of
+        another task too).
         """
         protocol = self.evidence.protocol
         known = labelled(protocol.tasks, protocol.only.y)
@@ -94,24 +97,33 @@ class Conditions:
         table["times_fewer"] = table["train"].max() / table["train"]
         table["others"] = table["train"].sum() - table["train"]
         return (
-            table[["train", "validation", "test", "times_fewer", "others", "overlap"]].rename_axis("task").reset_index()
+            table[["train", "validation", "test", "times_fewer", "others", "overlap"]]
+            .rename_axis("task")
+            .reset_index()
         )
 
     @cached_property
     def width(self) -> pd.DataFrame:
         """What twice the width changes about the gain of sharing; empty where the backbone has no width.
 
-        One row a task: ``before`` and ``wide`` (the gain of sharing in the network as it is and in the wider one),
-        ``gain`` (the second less the first, paired) with its interval and verdict as in ``Comparison.gains``.
+        One row a task: ``before`` and ``wide`` (the gain of sharing in the network as it is and in
+        the wider one), ``gain`` (the second less the first, paired) with its interval and verdict
+        as in ``Comparison.gains``.
         """
         if WIDE_TOGETHER not in self.evidence.asked:
-            return pd.DataFrame(columns=["task", "before", "wide", "gain", "low", "high", "verdict", "advice"])
+            return pd.DataFrame(
+                columns=["task", "before", "wide", "gain", "low", "high", "verdict", "advice"]
+            )
         signs = {WIDE_ALONE: 1.0, WIDE_TOGETHER: -1.0, ALONE: -1.0, TOGETHER: 1.0}
-        table = contrast_rows(self.evidence, signs, self.margin, self.confidence, WIDE_TOGETHER).drop(columns="arm")
+        table = contrast_rows(
+            self.evidence, signs, self.margin, self.confidence, WIDE_TOGETHER
+        ).drop(columns="arm")
         for place, (name, pair) in enumerate(
             {"before": [ALONE, TOGETHER], "wide": [WIDE_ALONE, WIDE_TOGETHER]}.items()
         ):
-            gains = gain_rows(self.evidence.of(pair), self.margin, self.confidence).set_index("task")["gain"]
+            gains = gain_rows(self.evidence.of(pair), self.margin, self.confidence).set_index(
+                "task"
+            )["gain"]
             table.insert(1 + place, name, table["task"].map(gains))
         return table
 
@@ -119,18 +131,31 @@ class Conditions:
     def verdicts(self) -> pd.DataFrame:
         """Whether each condition holds: ``condition``, ``task`` ("" for all), ``verdict``, ``words``.
 
-        The verdict is "met", "not met" or "cannot tell". Features: met if those of another task are better than random
-        ones, not met if those of all others are no better. Labels: met if no task has more than three times those of
-        another. Network: met if a wider one gains no more by sharing, not met if it does.
+        The verdict is "met", "not met" or "cannot tell". Features: met if those of another task are
+        better than random ones, not met if those of all others are no better. Labels: met if no
+        task has more than three times those of another. Network: met if a wider one gains no more
+        by sharing, not met if it does.
         """
         rows = [
-            {"condition": "features", "task": task, "verdict": _of_features(found), "words": features_words(found)}
+            {
+                "condition": "features",
+                "task": task,
+                "verdict": _of_features(found),
+                "words": features_words(found),
+            }
             for task, rows in self.features.groupby("task", sort=False)
             for found in (rows[rows["source"] != task],)
         ]
         most = float(self.labels["times_fewer"].max())
         verdict = MET if most <= SIMILAR else NOT_MET
-        rows += [{"condition": "labels", "task": "", "verdict": verdict, "words": labels_words(self.labels, SIMILAR)}]
+        rows += [
+            {
+                "condition": "labels",
+                "task": "",
+                "verdict": verdict,
+                "words": labels_words(self.labels, SIMILAR),
+            }
+        ]
         rows += [
             {
                 "condition": "network",
@@ -150,12 +175,18 @@ class Conditions:
 
     def __str__(self) -> str:
         parts = [f"{title}:\n\n{aligned(rows)}" for title, rows in self._tables().items()]
-        return "\n\n".join([*parts, *([f"{TITLES['network']}:\n\n{NO_WIDTH}"] if self.width.empty else [])])
+        return "\n\n".join(
+            [*parts, *([f"{TITLES['network']}:\n\n{NO_WIDTH}"] if self.width.empty else [])]
+        )
 
     def _repr_html_(self) -> str:
         """Return what notebooks show: whether each condition holds, and why."""
-        parts = [panel(title, table(rows.to_dict("records"))) for title, rows in self._tables().items()]
-        return "".join([*parts, *([panel(TITLES["network"], note(NO_WIDTH))] if self.width.empty else [])])
+        parts = [
+            panel(title, table(rows.to_dict("records"))) for title, rows in self._tables().items()
+        ]
+        return "".join(
+            [*parts, *([panel(TITLES["network"], note(NO_WIDTH))] if self.width.empty else [])]
+        )
 
 
 def _label_counts(labels: pd.DataFrame, split: Any) -> pd.DataFrame:
@@ -214,16 +245,24 @@ def _source_words(row: Mapping[str, Any]) -> str:
 def labels_words(labels: pd.DataFrame, similar: float) -> str:
     """Say how many labels tasks have, who has fewest, and how far labels come together."""
     counts = ", ".join(f"{row['task']} {row['train']:,.0f}" for row in labels.to_dict("records"))
-    few, most = (labels.loc[labels["train"].map(which).idxmax()] for which in (lambda n: -n, lambda n: n))
+    few, most = (
+        labels.loc[labels["train"].map(which).idxmax()] for which in (lambda n: -n, lambda n: n)
+    )
     said = f"labelled training rows: {counts}."
     if float(few["times_fewer"]) > similar:
         said += (
             f" {most['task']} has {few['times_fewer']:.1f} times those of {few['task']}: the one with few may gain by "
-            "the others (they have {:,.0f} together), the others have little to gain by it.".format(few["others"])
+            "the others (they have {:,.0f} together), the others have little to gain by it.".format(
+                few["others"]
+            )
         )
     else:
-        said += f" None has more than {max(float(few['times_fewer']), 1):.2g} times those of another."
-    shares = ", ".join(f"{row['overlap']:.0%} of {row['task']}" for row in labels.to_dict("records"))
+        said += (
+            f" None has more than {max(float(few['times_fewer']), 1):.2g} times those of another."
+        )
+    shares = ", ".join(
+        f"{row['overlap']:.0%} of {row['task']}" for row in labels.to_dict("records")
+    )
     return f"{said} Rows that another task labels too: {shares}."
 
 
@@ -232,7 +271,9 @@ def width_words(row: Mapping[str, Any]) -> str:
     said = CHANGES[row["verdict"]]
     if np.isnan(row["gain"]):
         return f"{said} ({row['advice']})."
-    return f"{said} (from {row['before']:+.3f} to {row['wide']:+.3f}; change {interval_words(row)})."
+    return (
+        f"{said} (from {row['before']:+.3f} to {row['wide']:+.3f}; change {interval_words(row)})."
+    )
 
 
 def interval_words(row: Mapping[str, Any]) -> str:

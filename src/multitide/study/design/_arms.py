@@ -24,7 +24,8 @@ MOST_TASKS = 16  # every subset of the tasks is scored; of 16 there are 65,535
 Arms = Sequence[str] | Mapping[str, Any]
 Groups = tuple[tuple[str, ...], ...]
 
-# What a user may call an arm without saying more; `alone` is a network a task, where no gradients meet.
+# What a user may call an arm without saying more; `alone` is a network a task, where no gradients
+# meet.
 BY_NAME: dict[str, dict[str, Any]] = {ALONE: {"sharing": "none", "aggregator": None}}
 BY_NAME |= {name: {"sharing": name} for name in SHARINGS if name != "none"}
 BY_NAME["grouped"] = {"groups": "auto"}
@@ -62,7 +63,8 @@ class Arm:
     learner : MultiTaskEstimator, Baseline or Probe
         Not fitted; its parameters are the arm's.
     groups : tuple of tuples of str
-        Which tasks are learned together; each group is a fit of its own. A task in no group is not answered.
+        Which tasks are learned together; each group is a fit of its own. A task in no group is not
+        answered.
     answers : tuple of tuples of str or None
         Which tasks each group answers, where a task is in several of them; None: all of its tasks.
     seek : Seek or None
@@ -86,8 +88,14 @@ class Arm:
     @property
     def description(self) -> dict[str, Any]:
         """Groups, what they answer where that is not the same, and settings, as plain JSON values."""
-        answers = {} if self.answers is None else {"answers": [list(tasks) for tasks in self.answers]}
-        return {"groups": [list(group) for group in self.groups], **answers, "settings": self.settings}
+        answers = (
+            {} if self.answers is None else {"answers": [list(tasks) for tasks in self.answers]}
+        )
+        return {
+            "groups": [list(group) for group in self.groups],
+            **answers,
+            "settings": self.settings,
+        }
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -111,13 +119,14 @@ def resolve_arms(
     Parameters
     ----------
     arms : sequence of str, or dict of str to settings
-        A name is ``"alone"``, a way of sharing (``"hard"``), a baseline (``"constant"``, ``"boosting"``),
-        ``"grouped"`` (groups that are found on the validation part), or, for several arms at once, ``"pairs"`` or
-        ``"leave_one_out"``. In a dict, settings are such a name, a baseline part, or a dict of parameters of the
-        estimator (``{"lr": 0.01, "backbone__num_layers": 2}``), with ``groups`` (lists of task names, or how to find
-        them: "auto", "pairs", "affinity", with ``max_groups``) for tasks that are learned together, ``answers`` (for
-        each group the tasks that it answers, where tasks are in several) and ``baseline`` for a baseline with
-        parameters.
+        A name is ``"alone"``, a way of sharing (``"hard"``), a baseline (``"constant"``,
+        ``"boosting"``), ``"grouped"`` (groups that are found on the validation part), or, for
+        several arms at once, ``"pairs"`` or ``"leave_one_out"``. In a dict, settings are such a
+        name, a baseline part, or a dict of parameters of the estimator (``{"lr": 0.01,
+        "backbone__num_layers": 2}``), with ``groups`` (lists of task names, or how to find them:
+        "auto", "pairs", "affinity", with ``max_groups``) for tasks that are learned together,
+        ``answers`` (for each group the tasks that it answers, where tasks are in several) and
+        ``baseline`` for a baseline with parameters.
     estimator : MultiTaskEstimator
         What settings change.
     task_names : sequence of str
@@ -140,7 +149,9 @@ def resolve_arms(
     named = _expanded(named, estimator, tuple(task_names))
     problems: list[str] = []
     if reference not in named:
-        problems.append(f"`reference` must be {one_of(named)}; got {reference!r}.{suggest(reference, named)}")
+        problems.append(
+            f"`reference` must be {one_of(named)}; got {reference!r}.{suggest(reference, named)}"
+        )
     if len(named) < 2:
         problems.append(f"`arms` must hold an arm beside {reference!r}; got none.")
     made = []
@@ -152,19 +163,29 @@ def resolve_arms(
 
 
 def _make_arm(
-    name: str, spec: Any, estimator: MultiTaskEstimator, task_names: tuple[str, ...], divisions: Mapping[str, Groups]
+    name: str,
+    spec: Any,
+    estimator: MultiTaskEstimator,
+    task_names: tuple[str, ...],
+    divisions: Mapping[str, Groups],
 ) -> Arm:
     if isinstance(spec, str):
-        by_name = BY_NAME | {part: {"groups": part, **sharing_settings(estimator)} for part in divisions}
+        by_name = BY_NAME | {
+            part: {"groups": part, **sharing_settings(estimator)} for part in divisions
+        }
         known = [*by_name, *BASELINES, *SETS]
         if spec not in known:
             wanted = f"{one_of(known)} or a dict"
-            raise ParameterError(f"`arms.{name}` must be {wanted}; got {spec!r}.{suggest(spec, known)}")
+            raise ParameterError(
+                f"`arms.{name}` must be {wanted}; got {spec!r}.{suggest(spec, known)}"
+            )
         spec = {"baseline": spec} if spec in BASELINES else by_name[spec]
     if isinstance(spec, Baseline):
         spec = {"baseline": spec}
     if not isinstance(spec, Mapping):
-        raise ParameterError(f"`arms.{name}` must be a name, a baseline or a dict of settings; got {spec!r}.")
+        raise ParameterError(
+            f"`arms.{name}` must be a name, a baseline or a dict of settings; got {spec!r}."
+        )
     settings = dict(spec)
     if "baseline" in settings:
         return Arm(name, _make_baseline(name, settings), tuple((task,) for task in task_names))
@@ -192,17 +213,25 @@ def _named_groups(name: str, groups: Any, divisions: Mapping[str, Groups]) -> An
         return groups
     if groups not in (*divisions, *METHODS):
         wanted = f"lists of questions, or {one_of(divisions)}"
-        raise ParameterError(f"`arms.{name}.groups` must be {wanted}; got {groups!r}.{suggest(groups, divisions)}")
+        raise ParameterError(
+            f"`arms.{name}.groups` must be {wanted}; got {groups!r}.{suggest(groups, divisions)}"
+        )
     return divisions.get(groups, groups)
 
 
 def sought_arm(
-    name: str, method: str, settings: dict[str, Any], estimator: MultiTaskEstimator, task_names: tuple[str, ...]
+    name: str,
+    method: str,
+    settings: dict[str, Any],
+    estimator: MultiTaskEstimator,
+    task_names: tuple[str, ...],
 ) -> Arm:
     """Return an arm whose groups are not known yet."""
     if method not in METHODS:
         wanted = f"lists of task names or how to find them, {one_of(METHODS)}"
-        raise ParameterError(f"`arms.{name}.groups` must be {wanted}; got {method!r}.{suggest(method, METHODS)}")
+        raise ParameterError(
+            f"`arms.{name}.groups` must be {wanted}; got {method!r}.{suggest(method, METHODS)}"
+        )
     if not 2 <= len(task_names) <= MOST_TASKS:
         raise ParameterError(
             f"`arms.{name}.groups` must be found among 2 to {MOST_TASKS} tasks; got {len(task_names)}. Give lists."
@@ -219,21 +248,31 @@ def sought_arm(
         )
     by_pairs = len(task_names) <= FEW_TASKS or not sharing.gradients_meet
     return Arm(
-        name, learner, (), seek=Seek(method if method != "auto" else "pairs" if by_pairs else "affinity", max_groups)
+        name,
+        learner,
+        (),
+        seek=Seek(method if method != "auto" else "pairs" if by_pairs else "affinity", max_groups),
     )
 
 
-def _expanded(named: Mapping[str, Any], estimator: MultiTaskEstimator, task_names: tuple[str, ...]) -> dict[str, Any]:
+def _expanded(
+    named: Mapping[str, Any], estimator: MultiTaskEstimator, task_names: tuple[str, ...]
+) -> dict[str, Any]:
     """Put the arms that a name of several arms stands for in its place."""
     found: list[tuple[str, Any]] = []
     for name, spec in named.items():
         if isinstance(spec, str) and spec in SETS:
             sharing = sharing_settings(estimator)
-            found += [(label, {"groups": [group], **sharing}) for label, group in SETS[spec](task_names).items()]
+            found += [
+                (label, {"groups": [group], **sharing})
+                for label, group in SETS[spec](task_names).items()
+            ]
         else:
             found.append((name, spec))
     names = [name for name, _ in found]
-    raise_problems([f"`arms` must have different names; got {name!r} twice." for name in _repeated(names)])
+    raise_problems(
+        [f"`arms` must have different names; got {name!r} twice." for name in _repeated(names)]
+    )
     return dict(found)
 
 
@@ -245,8 +284,12 @@ def _pairs(task_names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
 def _leave_one_out(task_names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     """Return all tasks but one, for each one."""
     if len(task_names) < 3:
-        raise ParameterError(f"`arms` must not hold 'leave_one_out' with {len(task_names)} tasks; it needs 3 or more.")
-    return {f"without {name}": tuple(task for task in task_names if task != name) for name in task_names}
+        raise ParameterError(
+            f"`arms` must not hold 'leave_one_out' with {len(task_names)} tasks; it needs 3 or more."
+        )
+    return {
+        f"without {name}": tuple(task for task in task_names if task != name) for name in task_names
+    }
 
 
 SETS: dict[str, Callable[[tuple[str, ...]], dict[str, tuple[str, ...]]]] = {
@@ -257,7 +300,11 @@ SETS: dict[str, Callable[[tuple[str, ...]], dict[str, tuple[str, ...]]]] = {
 
 def sharing_settings(estimator: MultiTaskEstimator) -> dict[str, Any]:
     """Return what makes the estimator's network a shared one: nothing, if it is one already."""
-    return {"sharing": "hard"} if isinstance(make_part("sharing", estimator.sharing), NoSharing) else {}
+    return (
+        {"sharing": "hard"}
+        if isinstance(make_part("sharing", estimator.sharing), NoSharing)
+        else {}
+    )
 
 
 def _repeated(names: list[str]) -> list[str]:
@@ -274,8 +321,12 @@ def _make_baseline(name: str, settings: dict[str, Any]) -> Baseline:
     return part
 
 
-def _with_settings(name: str, estimator: MultiTaskEstimator, settings: dict[str, Any]) -> MultiTaskEstimator:
-    known = [n for n in estimator.get_params(deep=False) if n not in ("tasks", "validation", "verbose")]
+def _with_settings(
+    name: str, estimator: MultiTaskEstimator, settings: dict[str, Any]
+) -> MultiTaskEstimator:
+    known = [
+        n for n in estimator.get_params(deep=False) if n not in ("tasks", "validation", "verbose")
+    ]
     problems = [
         f"`arms.{name}` has no setting {key!r}.{suggest(key.split('__')[0], [*known, 'groups', 'baseline'])}"
         for key in settings
@@ -307,7 +358,11 @@ def _check_groups(name: str, groups: Any, task_names: tuple[str, ...], answers: 
     ]
     # In several groups a task is only where `answers` says which of them answers it.
     judged = [found] if answers is None else [(group,) for group in found]
-    twice = [task for groups in judged for task in _repeated([task for group in groups for task in group])]
+    twice = [
+        task
+        for groups in judged
+        for task in _repeated([task for group in groups for task in group])
+    ]
     problems += [f"{where} a task once; got {task!r} twice." for task in twice]
     raise_problems(problems)
     return found
@@ -317,17 +372,23 @@ def _check_answers(name: str, answers: Any, groups: Groups) -> Groups | None:
     if answers is None:
         return None
     found = _lists(f"arms.{name}.answers", answers)
-    if len(found) != len(groups) or any(set(tasks) - set(group) for tasks, group in zip(found, groups, strict=True)):
+    if len(found) != len(groups) or any(
+        set(tasks) - set(group) for tasks, group in zip(found, groups, strict=True)
+    ):
         raise ParameterError(
             f"`arms.{name}.answers` must name some of each group's tasks; got {answers!r} of {groups!r}."
         )
     twice = _repeated([task for tasks in found for task in tasks])
-    raise_problems([f"`arms.{name}.answers` must name a task once; got {task!r} twice." for task in twice])
+    raise_problems(
+        [f"`arms.{name}.answers` must name a task once; got {task!r} twice." for task in twice]
+    )
     return found
 
 
 def _lists(name: str, value: Any) -> Groups:
-    lists = isinstance(value, (list, tuple)) and all(isinstance(group, (list, tuple)) and group for group in value)
+    lists = isinstance(value, (list, tuple)) and all(
+        isinstance(group, (list, tuple)) and group for group in value
+    )
     if not lists or not value:
         raise ParameterError(f"`{name}` must be lists of task names; got {value!r}.")
     return tuple(tuple(group) for group in value)

@@ -31,13 +31,16 @@ class Baseline(Part, ABC):
     """Parent of learners that answer one task at a time, from its own labelled rows, the same for every seed."""
 
     @abstractmethod
-    def answer(self, samples: Samples, split: Split, target: Target) -> tuple[np.ndarray, dict[str, Any]]:
+    def answer(
+        self, samples: Samples, split: Split, target: Target
+    ) -> tuple[np.ndarray, dict[str, Any]]:
         """Learn from the training part and answer the test part.
 
         Parameters
         ----------
         samples : Samples
-            All samples; only those of the split's training part teach, those of its validation part choose.
+            All samples; only those of the split's training part teach, those of its validation part
+            choose.
         split : Split
         target : Target
             The task on the labelled training rows.
@@ -55,7 +58,9 @@ class Baseline(Part, ABC):
 class Constant(Baseline):
     """The best constant of the training labels; its loss is about 1 by definition."""
 
-    def answer(self, samples: Samples, split: Split, target: Target) -> tuple[np.ndarray, dict[str, Any]]:
+    def answer(
+        self, samples: Samples, split: Split, target: Target
+    ) -> tuple[np.ndarray, dict[str, Any]]:
         """Answer every test row alike."""
         return target.constant(len(split.test)), {}
 
@@ -81,9 +86,14 @@ class Boosting(Baseline):
     max_leaf_nodes: Annotated[int, Field(ge=2)] = 31
     min_samples_leaf: Annotated[int, Field(ge=1)] = 20
 
-    def answer(self, samples: Samples, split: Split, target: Target) -> tuple[np.ndarray, dict[str, Any]]:
+    def answer(
+        self, samples: Samples, split: Split, target: Target
+    ) -> tuple[np.ndarray, dict[str, Any]]:
         """Boost on the labelled training rows, and stop where the validation loss is least."""
-        if not isinstance(target.task, Classification | Regression) or target.quantiles(target.constant(1)) is not None:
+        if (
+            not isinstance(target.task, Classification | Regression)
+            or target.quantiles(target.constant(1)) is not None
+        ):
             raise ParameterError(
                 f"`boosting` must have a classification, or a regression of one number; got the task "
                 f"{target.task.name!r}."
@@ -91,7 +101,9 @@ class Boosting(Baseline):
         labels = samples.y[target.task.columns]
         features = window_features(samples)
         rows = split.train[_labelled(labels, split.train, target)]
-        features = features[:, ~np.isnan(features[rows]).all(axis=0)]  # scikit-learn cannot cut a column of nothing
+        features = features[
+            :, ~np.isnan(features[rows]).all(axis=0)
+        ]  # scikit-learn cannot cut a column of nothing
         model = self._fit(features[rows], labels.iloc[rows], target)
         n_trees = self._choose(model, features, labels, split, target)
         stages = _stages(model, features[split.test], target)
@@ -103,18 +115,25 @@ class Boosting(Baseline):
         if isinstance(target.task, Classification):
             codes = target.encode(labels.reset_index(drop=True))
             weights = target.class_weights.numpy()[codes]  # type: ignore[operator]
-            return HistGradientBoostingClassifier(**shared).fit(features, codes, sample_weight=weights)
+            return HistGradientBoostingClassifier(**shared).fit(
+                features, codes, sample_weight=weights
+            )
         loss = "absolute_error" if target.task.loss == "mae" else "squared_error"  # type: ignore[attr-defined]
         numbers, _ = as_numbers(labels[target.task.name])
         return HistGradientBoostingRegressor(loss=loss, **shared).fit(features, numbers)
 
-    def _choose(self, model: Any, features: np.ndarray, labels: pd.DataFrame, split: Split, target: Target) -> int:
+    def _choose(
+        self, model: Any, features: np.ndarray, labels: pd.DataFrame, split: Split, target: Target
+    ) -> int:
         """Return the number of trees with the least validation loss; all of them without validation labels."""
         rows = split.validation[_labelled(labels, split.validation, target)]
         if not len(rows):
             return self.max_iter
         known = labels.iloc[rows].reset_index(drop=True)
-        losses = [target.row_losses(known, decoded).mean() for decoded in _stages(model, features[rows], target)]
+        losses = [
+            target.row_losses(known, decoded).mean()
+            for decoded in _stages(model, features[rows], target)
+        ]
         return int(np.argmin(losses)) + 1
 
 
@@ -122,7 +141,8 @@ class Boosting(Baseline):
 class LinearBaseline(Baseline):
     """Ridge or logistic regression a task, on the vectors of a representation or on the flattened series.
 
-    It is ``MultiTaskEstimator(backbone="linear")`` for one task at a time; static inputs come along.
+    It is ``MultiTaskEstimator(backbone="linear")`` for one task at a time; static inputs come
+    along.
 
     Parameters
     ----------
@@ -140,16 +160,29 @@ class LinearBaseline(Baseline):
         super().check(name)
         with_representation(Inputs(representation=self.representation))
 
-    def answer(self, samples: Samples, split: Split, target: Target) -> tuple[np.ndarray, dict[str, Any]]:
+    def answer(
+        self, samples: Samples, split: Split, target: Target
+    ) -> tuple[np.ndarray, dict[str, Any]]:
         """Fit the representation to the training part's series, and the head to its labelled rows."""
         heads = Linear(strengths=self.strengths)
         inputs = Inputs(representation=self.representation)
-        name, held_out = target.task.name, samples[split.validation] if len(split.validation) else None
+        name, held_out = (
+            target.task.name,
+            samples[split.validation] if len(split.validation) else None,
+        )
         estimator = MultiTaskEstimator(
-            [target.task], backbone=heads, inputs=inputs, validation=None, device="cpu", random_state=0, verbose=0
+            [target.task],
+            backbone=heads,
+            inputs=inputs,
+            validation=None,
+            device="cpu",
+            random_state=0,
+            verbose=0,
         ).fit(samples[split.train], validation=held_out)
         test = samples[split.test]
-        return estimator.decode(test)[name], {"n_features": int(estimator.model_.network_list[0].sharing.n_features)}
+        return estimator.decode(test)[name], {
+            "n_features": int(estimator.model_.network_list[0].sharing.n_features)
+        }
 
 
 @dataclass
@@ -159,10 +192,16 @@ class Persistence(Baseline):
     A task that is no forecast is answered by the best constant, too.
     """
 
-    def answer(self, samples: Samples, split: Split, target: Target) -> tuple[np.ndarray, dict[str, Any]]:
+    def answer(
+        self, samples: Samples, split: Split, target: Target
+    ) -> tuple[np.ndarray, dict[str, Any]]:
         """Answer each test row by what was last."""
         constant = target.constant(len(split.test))
-        last = last_values(samples[split.test], target.task) if isinstance(target.task, Forecast) else None
+        last = (
+            last_values(samples[split.test], target.task)
+            if isinstance(target.task, Forecast)
+            else None
+        )
         if last is None:
             return constant, {"n_last": 0}
         known = ~np.isnan(last)[:, None]

@@ -21,7 +21,8 @@ Unit = Literal["sample", "series"]
 def fitting_unit(samples: Samples, split: Split) -> Unit:
     """Return what labels come in: series, where many series of several samples teach, else single samples.
 
-    Windows of one series resemble each other: with every second of them labelled, hardly anything would be hidden.
+    Windows of one series resemble each other: with every second of them labelled, hardly anything
+    would be hidden.
     """
     n_series = len(np.unique(samples.series[learned_rows(split)]))
     return "series" if MIN_GROUPS <= n_series < len(learned_rows(split)) else "sample"
@@ -46,13 +47,14 @@ def keep_share(
     split : Split
         Test labels all stay; so do those of no side.
     share : float
-        Of the labels of each side, above 0, at most 1. What a smaller share keeps, a larger one keeps too.
+        Of the labels of each side, above 0, at most 1. What a smaller share keeps, a larger one
+        keeps too.
     unit : {"sample", "series"}, default="sample"
         What keeps or loses its labels as a whole.
     together : bool, default=False
-        Whether the same samples lose the labels of all tasks. Else each task's labels are drawn for themselves, the
-        same share of each class, and at least one of each (two numbers); of several yes/no answers at least one yes
-        and one no each.
+        Whether the same samples lose the labels of all tasks. Else each task's labels are drawn for
+        themselves, the same share of each class, and at least one of each (two numbers); of several
+        yes/no answers at least one yes and one no each.
     random_state : int, default=0
         Seed of the draw.
 
@@ -64,7 +66,11 @@ def keep_share(
     y = samples.y.copy()
     if share == 1:
         return y
-    units = pd.factorize(pd.Series(samples.series), use_na_sentinel=False)[0] if unit == "series" else np.arange(len(y))
+    units = (
+        pd.factorize(pd.Series(samples.series), use_na_sentinel=False)[0]
+        if unit == "series"
+        else np.arange(len(y))
+    )
     columns = [task.columns for task in tasks]
     for side, rows in enumerate((split.train, split.validation)):
         for number, task in enumerate(tasks):
@@ -73,13 +79,17 @@ def keep_share(
             if together:
                 kept = _first(np.unique(units[rows]), share, rng, least=1)
             else:
-                kept = _kept(units[rows[known]], y.iloc[rows[known]][task.columns], task, share, rng)
+                kept = _kept(
+                    units[rows[known]], y.iloc[rows[known]][task.columns], task, share, rng
+                )
             hidden = rows[known & ~np.isin(units[rows], kept)]
             y.iloc[hidden, [y.columns.get_loc(column) for column in task.columns]] = None
     return y
 
 
-def _kept(units: np.ndarray, labels: pd.DataFrame, task: Task, share: float, rng: np.random.Generator) -> np.ndarray:
+def _kept(
+    units: np.ndarray, labels: pd.DataFrame, task: Task, share: float, rng: np.random.Generator
+) -> np.ndarray:
     """Return the units that keep a task's labels; a unit is of the class of its first label."""
     names, first = np.unique(units, return_index=True)
     if task.kind == "multi_label":
@@ -89,7 +99,9 @@ def _kept(units: np.ndarray, labels: pd.DataFrame, task: Task, share: float, rng
     if task.kind != "classification":
         return _first(names, share, rng, least=2)
     classes = labels[task.columns[0]].astype(str).to_numpy()[first]
-    return np.concatenate([names[:0], *(_first(names[classes == c], share, rng, 1) for c in np.unique(classes))])
+    return np.concatenate(
+        [names[:0], *(_first(names[classes == c], share, rng, 1) for c in np.unique(classes))]
+    )
 
 
 def _first(names: np.ndarray, share: float, rng: np.random.Generator, least: int) -> np.ndarray:
@@ -101,7 +113,10 @@ def _first_of_each(units: np.ndarray, labels: pd.Series, order: np.ndarray) -> n
     """Return, for each value of a column, the first unit in this order that has it."""
     known = labels.notna().to_numpy()
     values = labels[known].astype(str).to_numpy()
-    return np.array([order[np.isin(order, units[known][values == v])][0] for v in np.unique(values)], dtype=order.dtype)
+    return np.array(
+        [order[np.isin(order, units[known][values == v])][0] for v in np.unique(values)],
+        dtype=order.dtype,
+    )
 
 
 def _n_kept(share: float, n: int, least: int) -> int:

@@ -17,22 +17,24 @@ NO_RATE = 1e-30  # times any gradient it is lost in a weight's rounding, so that
 class Probe:
     """Asks what one task's features know about every task (a linear probe, Alain and Bengio 2017 [1]_).
 
-    A network learns the source by itself, as in the arm ``alone``, and is frozen. A linear head for every task then
-    reads its features: heads are fitted to the end, on standardised features, with a penalty that validation chooses,
-    so that neither the scale of features nor the number of steps decides.
+    A network learns the source by itself, as in the arm ``alone``, and is frozen. A linear head for
+    every task then reads its features: heads are fitted to the end, on standardised features, with
+    a penalty that validation chooses, so that neither the scale of features nor the number of steps
+    decides.
 
     Parameters
     ----------
     estimator : MultiTaskEstimator
         The network of a task alone; not fitted.
     source : str or None
-        The task that it learns. None: nothing, its weights stay as they were drawn; its batch norm gets to know the
-        data all the same, since features that are not normalised would be a straw man.
+        The task that it learns. None: nothing, its weights stay as they were drawn; its batch norm
+        gets to know the data all the same, since features that are not normalised would be a straw
+        man.
 
     References
     ----------
-    .. [1] Alain and Bengio, "Understanding intermediate layers using linear classifier probes", ICLR workshop 2017.
-       https://arxiv.org/abs/1610.01644
+    .. [1] Alain and Bengio, "Understanding intermediate layers using linear classifier probes",
+       ICLR workshop 2017. https://arxiv.org/abs/1610.01644
     """
 
     estimator: MultiTaskEstimator

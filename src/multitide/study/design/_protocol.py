@@ -45,9 +45,12 @@ class Question:
     def target(self, fold: int) -> Target:
         """Return the task as the data set's training rows show it: every arm's losses are in units of its trivial loss.
 
-        A network that learned of several data sets may know classes that this one never showed; they count as wrong.
+        A network that learned of several data sets may know classes that this one never showed;
+        they count as wrong.
         """
-        return self.task.fit_target(self.y.iloc[self.data.splits[fold].train].reset_index(drop=True))
+        return self.task.fit_target(
+            self.y.iloc[self.data.splits[fold].train].reset_index(drop=True)
+        )
 
     def counts(self, fold: int, seed: int = 0) -> pd.Series:
         """Return how many samples have a label that a seed sees on each side of a fold."""
@@ -99,7 +102,10 @@ class Protocol:
     def by_data(self, names: Sequence[str]) -> list[tuple[StudyData, list[Question]]]:
         """Return the data sets of some questions, each with those that are asked of it."""
         asked = [self.question(name) for name in names]
-        found = [(data, [question for question in asked if question.data.name == data.name]) for data in self.data]
+        found = [
+            (data, [question for question in asked if question.data.name == data.name])
+            for data in self.data
+        ]
         return [(data, questions) for data, questions in found if questions]
 
     @property
@@ -146,18 +152,29 @@ def make_protocol(
     """
     check_positive_int("n_seeds", n_seeds)
     if draws is not None and (cv is not None or len(draws) < n_seeds):
-        raise ParameterError(f"`draws` must be labels for each of {n_seeds} seeds, without `cv`; got {len(draws)}.")
-    given = {PLAIN: only_samples(samples, "`draws`")} if draws is not None else as_data_sets(samples)
-    cuts = [_of_each(what, value, list(given)) for what, value in (("split", split), ("cv", cv), ("groups", groups))]
+        raise ParameterError(
+            f"`draws` must be labels for each of {n_seeds} seeds, without `cv`; got {len(draws)}."
+        )
+    given = (
+        {PLAIN: only_samples(samples, "`draws`")} if draws is not None else as_data_sets(samples)
+    )
+    cuts = [
+        _of_each(what, value, list(given))
+        for what, value in (("split", split), ("cv", cv), ("groups", groups))
+    ]
     cuts.append(dict.fromkeys(given, draws))
     data = []
     for name, each in given.items():
         with in_domain(name):
             own = _own_tasks(each, tasks) if len(given) > 1 else tasks
-            data.append(cut_data(name if len(given) > 1 else PLAIN, each, own, *(cut[name] for cut in cuts)))
+            data.append(
+                cut_data(name if len(given) > 1 else PLAIN, each, own, *(cut[name] for cut in cuts))
+            )
     n_folds = {each.name: len(each.splits) for each in data}
     if len(set(n_folds.values())) > 1:
-        raise ParameterError(f"`cv` must give every data set as many folds as the others have; got {n_folds}.")
+        raise ParameterError(
+            f"`cv` must give every data set as many folds as the others have; got {n_folds}."
+        )
     return Protocol(list(tasks), data, n_seeds)
 
 
@@ -207,7 +224,9 @@ def _own_tasks(samples: Samples, tasks: Sequence[Task]) -> list[Task]:
     return [task for task in tasks_of(samples, tasks) if set(task.columns) <= set(samples.y)]
 
 
-def _divided(questions: Sequence[Question], key: Callable[[Question], str]) -> tuple[tuple[str, ...], ...]:
+def _divided(
+    questions: Sequence[Question], key: Callable[[Question], str]
+) -> tuple[tuple[str, ...], ...]:
     """Return the names of the questions, those of one key together."""
     parts: dict[str, list[str]] = {}
     for question in questions:

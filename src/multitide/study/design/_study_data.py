@@ -36,13 +36,13 @@ class StudyData:
     splits : list of Split
         One, or one a fold.
     test : DataFrame, one row a test row
-        ``row`` (number of the sample), ``fold``, ``group``, ``series`` and, where samples have it, ``time``; folds
-        follow each other.
+        ``row`` (number of the sample), ``fold``, ``group``, ``series`` and, where samples have it,
+        ``time``; folds follow each other.
     fingerprints : list of str
         For each fold a short hash of the samples and their split.
     draws : list of DataFrame, optional
-        For each seed the labels that its networks see, where seeds see different ones; those of the first are `y`,
-        which gives all losses their unit.
+        For each seed the labels that its networks see, where seeds see different ones; those of the
+        first are `y`, which gives all losses their unit.
     rule : Splitter or None
         What cut it; None where the user did, or a study was read.
     """
@@ -100,16 +100,35 @@ def cut_data(
     y = samples.y[[column for task in tasks for column in task.columns]]
     samples = samples.replace(y=y)
     rule = make_rule(samples, split, cv)
-    splits = [rule] if isinstance(rule, Split) else [rule.split(samples)] if cv is None else rule.folds(samples)
+    splits = (
+        [rule]
+        if isinstance(rule, Split)
+        else [rule.split(samples)]
+        if cv is None
+        else rule.folds(samples)
+    )
     _check_labels(y, splits)
     if groups is None and isinstance(rule, Splitter) and rule.by == "group":
-        groups = rule.column  # what is kept whole by the split is what varies from one test to the next
-    test = _test_rows(samples if groups is None else samples.replace(series=_groups(samples, groups)), splits)
+        groups = (
+            rule.column
+        )  # what is kept whole by the split is what varies from one test to the next
+    test = _test_rows(
+        samples if groups is None else samples.replace(series=_groups(samples, groups)), splits
+    )
     data = samples.fingerprint()
     fingerprints = [_fingerprint(data, split) for split in splits]
     own = None if draws is None else [draw[list(y)] for draw in draws]
     names = [task.name for task in tasks]
-    return StudyData(name, names, y, splits, test, fingerprints, own, rule if isinstance(rule, Splitter) else None)
+    return StudyData(
+        name,
+        names,
+        y,
+        splits,
+        test,
+        fingerprints,
+        own,
+        rule if isinstance(rule, Splitter) else None,
+    )
 
 
 def make_rule(samples: Samples, split: Cut, cv: int | Splitter | None) -> Splitter | Split:
@@ -118,13 +137,17 @@ def make_rule(samples: Samples, split: Cut, cv: int | Splitter | None) -> Splitt
         raise ParameterError(f"`split` must be a Splitter, a Split or None; got {split!r}.")
     if isinstance(split, Split):
         if cv is not None:
-            raise ParameterError("`split` must be a Splitter or left out beside `cv`; got a Split, which has no folds.")
+            raise ParameterError(
+                "`split` must be a Splitter or left out beside `cv`; got a Split, which has no folds."
+            )
         return split
     rule = split or Splitter(by=fitting_rule(samples, seed=0).by)
     if cv is None or isinstance(cv, Splitter):
         return cv or rule
     if isinstance(cv, bool) or not isinstance(cv, int) or cv < 2:
-        raise ParameterError(f"`cv` must be a number of folds of at least 2, or a Splitter; got {cv!r}.")
+        raise ParameterError(
+            f"`cv` must be a number of folds of at least 2, or a Splitter; got {cv!r}."
+        )
     return replace(rule, n_folds=cv)
 
 
@@ -133,13 +156,19 @@ def _groups(samples: Samples, groups: str | Sequence[Any]) -> np.ndarray:
     if isinstance(groups, str):
         names = [] if samples.extra is None else list(samples.extra)
         if groups not in names:
-            known = f"{one_of(names)}; they are kept by read_table(..., extra=[...])" if names else "and there is none"
+            known = (
+                f"{one_of(names)}; they are kept by read_table(..., extra=[...])"
+                if names
+                else "and there is none"
+            )
             raise ParameterError(
                 f"`groups` must be an extra column of the samples, {known}; got {groups!r}.{suggest(groups, names)}"
             )
         groups = samples.extra[groups].to_numpy()  # type: ignore[index]
     if len(groups) != len(samples):
-        raise ParameterError(f"`groups` must have an entry for every sample, {len(samples)}; got {len(groups)}.")
+        raise ParameterError(
+            f"`groups` must have an entry for every sample, {len(samples)}; got {len(groups)}."
+        )
     return np.asarray(groups)
 
 
@@ -150,7 +179,9 @@ def learned_rows(split: Split) -> np.ndarray:
 
 def _test_rows(samples: Samples, splits: Sequence[Split]) -> pd.DataFrame:
     rows = np.concatenate([split.test for split in splits])
-    new = not any(np.isin(samples.series[s.test], samples.series[learned_rows(s)]).any() for s in splits)
+    new = not any(
+        np.isin(samples.series[s.test], samples.series[learned_rows(s)]).any() for s in splits
+    )
     table = pd.DataFrame(
         {
             "row": rows,

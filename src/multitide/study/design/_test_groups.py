@@ -11,13 +11,15 @@ MIN_GROUPS = 10
 MAX_BLOCKS = 30
 
 
-def independent_groups(samples: Samples, test: np.ndarray, *, new_series: bool = False) -> np.ndarray:
+def independent_groups(
+    samples: Samples, test: np.ndarray, *, new_series: bool = False
+) -> np.ndarray:
     """Say which test rows belong together.
 
-    A group is a series (a run, a patient, a machine). Where the test rows come from fewer than 10 series that were
-    seen in training, the question is about their future, and a group is a block of time: at least one window with its
-    leads long, the same for all series, and at most 30 of them, since longer blocks depend less on each other and more
-    of them would hardly narrow an interval.
+    A group is a series (a run, a patient, a machine). Where the test rows come from fewer than 10
+    series that were seen in training, the question is about their future, and a group is a block of
+    time: at least one window with its leads long, the same for all series, and at most 30 of them,
+    since longer blocks depend less on each other and more of them would hardly narrow an interval.
 
     Parameters
     ----------
@@ -26,7 +28,8 @@ def independent_groups(samples: Samples, test: np.ndarray, *, new_series: bool =
     test : ndarray of int, shape (n_test,)
         Numbers of the test samples.
     new_series : bool, default=False
-        Whether no series of the test part was seen in training; then series are groups however few they are.
+        Whether no series of the test part was seen in training; then series are groups however few
+        they are.
 
     Returns
     -------
@@ -42,10 +45,14 @@ def independent_groups(samples: Samples, test: np.ndarray, *, new_series: bool =
 def _places(samples: Samples, test: np.ndarray) -> tuple[np.ndarray, float]:
     """Return where each test row lies on a line (time, else its place in the table), and the length of a window."""
     if samples.finish is None:
-        return (samples.starts + samples.lengths)[test].astype(float), float(samples.lengths[test].max())
+        return (samples.starts + samples.lengths)[test].astype(float), float(
+            samples.lengths[test].max()
+        )
     begin, finish = (_as_float(stamps[test]) for stamps in (samples.begin, samples.finish))  # type: ignore[index]
     window = float((finish - begin).max())
-    if window == 0:  # arrays cut by the user, with one stamp each: their stamps are at least a step apart
+    if (
+        window == 0
+    ):  # arrays cut by the user, with one stamp each: their stamps are at least a step apart
         apart = np.diff(np.unique(finish))
         window = float(np.median(apart)) * samples.n_timepoints if len(apart) else 0.0
     return finish, window

@@ -20,10 +20,11 @@ def window_features(samples: Samples) -> np.ndarray:
     Returns
     -------
     ndarray of float32, shape (n_samples, n_features)
-        For each channel mean, standard deviation, least, largest, first, last value and last - first, and the mean
-        size, standard deviation and largest size of its steps; all values and all steps themselves where windows are
-        equally long and have at most 400 values; then the static inputs, categories as codes. What nobody measured is
-        left out of the statistics; NaN where nothing is left.
+        For each channel mean, standard deviation, least, largest, first, last value and last -
+        first, and the mean size, standard deviation and largest size of its steps; all values and
+        all steps themselves where windows are equally long and have at most 400 values; then the
+        static inputs, categories as codes. What nobody measured is left out of the statistics; NaN
+        where nothing is left.
     """
     series = samples.gather(slice(None))
     steps = np.diff(series, axis=2)
@@ -51,7 +52,10 @@ def _step_statistics(steps: np.ndarray) -> np.ndarray:
     if not steps.shape[2]:
         return np.empty((len(steps), 0))
     size = np.abs(steps)
-    return np.concatenate([_mean_and_spread(size)[0], _mean_and_spread(steps)[1], np.fmax.reduce(size, axis=2)], axis=1)
+    return np.concatenate(
+        [_mean_and_spread(size)[0], _mean_and_spread(steps)[1], np.fmax.reduce(size, axis=2)],
+        axis=1,
+    )
 
 
 def _mean_and_spread(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -59,7 +63,9 @@ def _mean_and_spread(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     known = ~np.isnan(values)
     counts = known.sum(axis=2)
     with np.errstate(invalid="ignore"):
-        mean = np.where(known, values, 0).sum(axis=2, dtype=np.float64) / np.where(counts, counts, np.nan)
+        mean = np.where(known, values, 0).sum(axis=2, dtype=np.float64) / np.where(
+            counts, counts, np.nan
+        )
         centred = np.where(known, values - mean[:, :, None], 0)
         spread = np.sqrt((centred**2).sum(axis=2) / np.where(counts, counts, np.nan))
     return mean, spread

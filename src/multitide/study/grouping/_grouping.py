@@ -15,7 +15,9 @@ from multitide.study.results._verdicts import MARGIN
 from multitide.study.results._words import listed
 
 PAIRS, AFFINITY = "pairs", "affinity"
-SHARE = 0.05  # of what a step of its own does for a task, that a further network must be worth to it
+SHARE = (
+    0.05  # of what a step of its own does for a task, that a further network must be worth to it
+)
 METHODS = {
     PAIRS: "pairs of tasks, trained together and alone: what each gains on the validation part, in units of its "
     "trivial loss",
@@ -34,15 +36,16 @@ class Grouping:
     answers : tuple of tuples of str
         For each group the tasks that its network answers; each task is answered once.
     affinity : DataFrame, task x task
-        What the task of the row does to the task of the column. By ``"pairs"``: what the column's task gains on the
-        validation part by being trained with the row's instead of alone, in units of its trivial loss. By
-        ``"affinity"``: the mean look-ahead affinity, see :class:`multitide.AffinityRecorder`. NaN: unknown.
+        What the task of the row does to the task of the column. By ``"pairs"``: what the column's
+        task gains on the validation part by being trained with the row's instead of alone, in units
+        of its trivial loss. By ``"affinity"``: the mean look-ahead affinity, see
+        :class:`multitide.AffinityRecorder`. NaN: unknown.
     method : {"pairs", "affinity"}
         How it was measured.
     predicted : Series
-        What each task is to gain in its group over being alone: the mean over the group's other tasks of what they do
-        to it (Standley et al. 2020; Fifty et al. 2021); 0 alone. By ``"affinity"`` in shares of what a step for the
-        task itself does.
+        What each task is to gain in its group over being alone: the mean over the group's other
+        tasks of what they do to it (Standley et al. 2020; Fifty et al. 2021); 0 alone. By
+        ``"affinity"`` in shares of what a step for the task itself does.
     together : Series
         The same if all tasks share one network.
     max_groups : int or None
@@ -85,11 +88,17 @@ class Grouping:
     def advice(self) -> str:
         """The groups in a sentence."""
         if self.affinity.isna().all(axis=None):
-            return "Nothing could be measured of what the tasks do to each other; each is left alone."
+            return (
+                "Nothing could be measured of what the tasks do to each other; each is left alone."
+            )
         if self.is_alone:
-            return "Every task is best left alone: no group promises any of them a gain that matters."
+            return (
+                "Every task is best left alone: no group promises any of them a gain that matters."
+            )
         if self.is_together:
-            return "All tasks are best put into one network: no division promises more that matters."
+            return (
+                "All tasks are best put into one network: no division promises more that matters."
+            )
         pairs = list(zip(self.groups, self.answers, strict=True))
         said = [_network(group, answered) for group, answered in pairs if len(group) > 1]
         lonely = [group[0] for group in self.groups if len(group) == 1]
@@ -98,13 +107,21 @@ class Grouping:
 
     def table(self) -> pd.DataFrame:
         """Return one row a task: ``group``, and what it is ``predicted`` to gain there and all ``together``."""
-        group_of = {t: group for group, answered in zip(self.groups, self.answers, strict=True) for t in answered}
+        group_of = {
+            t: group
+            for group, answered in zip(self.groups, self.answers, strict=True)
+            for t in answered
+        }
         columns = {"group": [" + ".join(group_of[task]) for task in self.tasks]}
         numbers = {"predicted": self.predicted.to_numpy(), "together": self.together.to_numpy()}
         return pd.DataFrame({"task": self.tasks, **columns, **numbers})
 
     def __str__(self) -> str:
-        parts = [self.advice, f"Measured by {METHODS[self.method]}.", self.affinity.round(5).to_string()]
+        parts = [
+            self.advice,
+            f"Measured by {METHODS[self.method]}.",
+            self.affinity.round(5).to_string(),
+        ]
         return "\n\n".join([*parts, self.table().to_string(index=False)])
 
     def to_config(self) -> dict[str, Any]:
@@ -113,8 +130,13 @@ class Grouping:
         rows = {name: getattr(self, name) for name in ("predicted", "together", "norms")}
         plain = {name: getattr(self, name) for name in ("method", "max_groups", "n_seeds")}
         plain |= {"tasks": self.tasks}
-        plain |= {name: [list(tasks) for tasks in getattr(self, name)] for name in ("groups", "answers")}
-        return plain | {name: None if t is None else t.to_numpy().tolist() for name, t in (tables | rows).items()}
+        plain |= {
+            name: [list(tasks) for tasks in getattr(self, name)] for name in ("groups", "answers")
+        }
+        return plain | {
+            name: None if t is None else t.to_numpy().tolist()
+            for name, t in (tables | rows).items()
+        }
 
     @classmethod
     def from_config(cls, content: Mapping[str, Any]) -> Grouping:
@@ -122,10 +144,20 @@ class Grouping:
         names = content["tasks"]
         plain = {name: content[name] for name in ("method", "max_groups", "n_seeds")}
         for name in ("affinity", "cosines"):
-            plain[name] = None if content[name] is None else _square(np.array(content[name], dtype=float), names)
+            plain[name] = (
+                None
+                if content[name] is None
+                else _square(np.array(content[name], dtype=float), names)
+            )
         for name in ("predicted", "together", "norms"):
-            plain[name] = None if content[name] is None else pd.Series(content[name], index=names, dtype=float)
-        groups, answers = (tuple(tuple(tasks) for tasks in content[name]) for name in ("groups", "answers"))
+            plain[name] = (
+                None
+                if content[name] is None
+                else pd.Series(content[name], index=names, dtype=float)
+            )
+        groups, answers = (
+            tuple(tuple(tasks) for tasks in content[name]) for name in ("groups", "answers")
+        )
         return cls(groups=groups, answers=answers, **plain)
 
 
@@ -141,10 +173,11 @@ def make_grouping(
 ) -> Grouping:
     """Choose the networks that promise most, or as few networks as come close to it for every task.
 
-    A further network, or helper, has to be worth something to some task: by ``"pairs"`` :data:`MARGIN`, by
-    ``"affinity"`` :data:`SHARE`; otherwise noise alone would split tasks up. Fifty et al. have no such rule, and add
-    affinities of different tasks up as they are, so that those whose loss falls fastest decide; here each task's are
-    divided by what a step of its own does.
+    A further network, or helper, has to be worth something to some task: by ``"pairs"``
+    :data:`MARGIN`, by ``"affinity"`` :data:`SHARE`; otherwise noise alone would split tasks up.
+    Fifty et al. have no such rule, and add affinities of different tasks up as they are, so that
+    those whose loss falls fastest decide; here each task's are divided by what a step of its own
+    does.
 
     Parameters
     ----------
@@ -178,8 +211,12 @@ def _fewest(scores: np.ndarray, worth: float, max_groups: int | None) -> list[tu
     best = best_networks(scores, max_groups)
     most = _promised(scores, best)
     candidates = (best_networks(scores, n) for n in range(1, len(best)))
-    chosen = next((few for few in candidates if (_promised(scores, few) >= most - worth).all()), best)
-    return [(_least_company(scores, group, answered, worth), answered) for group, answered in chosen]
+    chosen = next(
+        (few for few in candidates if (_promised(scores, few) >= most - worth).all()), best
+    )
+    return [
+        (_least_company(scores, group, answered, worth), answered) for group, answered in chosen
+    ]
 
 
 def _least_company(scores: np.ndarray, group: Tasks, answered: Tasks, worth: float) -> Tasks:

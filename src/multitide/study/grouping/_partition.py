@@ -20,14 +20,14 @@ def group_scores(pairs: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     pairs : ndarray, shape (n_tasks, n_tasks)
-        What task i does to task j at [i, j]; NaN: unknown, so that the two are never put together. The diagonal is not
-        read.
+        What task i does to task j at [i, j]; NaN: unknown, so that the two are never put together.
+        The diagonal is not read.
 
     Returns
     -------
     ndarray, shape (2 ** n_tasks, n_tasks)
-        For each group, as the number whose bits are its tasks, the gain of each of its tasks: 0 alone, -inf where two
-        must not meet; and 0 for tasks that are not in it.
+        For each group, as the number whose bits are its tasks, the gain of each of its tasks: 0
+        alone, -inf where two must not meet; and 0 for tasks that are not in it.
 
     Raises
     ------
@@ -36,7 +36,9 @@ def group_scores(pairs: np.ndarray) -> np.ndarray:
     """
     n = len(pairs)
     if n > MOST_TASKS:
-        raise ParameterError(f"`tasks` must be at most {MOST_TASKS} to be grouped; got {n}. Give the others groups.")
+        raise ParameterError(
+            f"`tasks` must be at most {MOST_TASKS} to be grouped; got {n}. Give the others groups."
+        )
     effects = np.where(np.isnan(pairs), -np.inf, pairs)
     members = _members(n)
     sizes = members.sum(axis=1)
@@ -46,16 +48,18 @@ def group_scores(pairs: np.ndarray) -> np.ndarray:
         others[:, task] = False
         # A matrix product would make NaN of 0 * -inf.
         sums = sum(np.where(others[:, i], effects[i, task], 0.0) for i in range(n) if i != task)
-        scores[:, task] = np.where(members[:, task] & (sizes > 1), sums / np.maximum(sizes - 1, 1), 0.0)
+        scores[:, task] = np.where(
+            members[:, task] & (sizes > 1), sums / np.maximum(sizes - 1, 1), 0.0
+        )
     return scores
 
 
 def best_networks(scores: np.ndarray, max_groups: int | None = None) -> list[tuple[Tasks, Tasks]]:
     """Choose at most `max_groups` groups so that the sum of what all tasks gain, each in one of them, is greatest.
 
-    A group is trained as one network, which answers one or more of its tasks; the others only help, and are answered
-    by another network, or by none of these if that is worse for them. So it is in Standley et al.; where they bound
-    the computation, this bounds the number of networks.
+    A group is trained as one network, which answers one or more of its tasks; the others only help,
+    and are answered by another network, or by none of these if that is worse for them. So it is in
+    Standley et al.; where they bound the computation, this bounds the number of networks.
 
     Parameters
     ----------
@@ -67,7 +71,8 @@ def best_networks(scores: np.ndarray, max_groups: int | None = None) -> list[tup
     Returns
     -------
     list of (trained, answered)
-        Tuples of task numbers, `answered` among `trained`; each task is answered once. By the first task answered.
+        Tuples of task numbers, `answered` among `trained`; each task is answered once. By the first
+        task answered.
     """
     trained = _best_company(scores)
     members = _members(scores.shape[1])
@@ -89,7 +94,8 @@ def best_partition(scores: np.ndarray, max_groups: int | None = None) -> list[Ta
     Returns
     -------
     list of tuple of int
-        Groups of task numbers, by their first task. Of equally good ones, those with larger groups first.
+        Groups of task numbers, by their first task. Of equally good ones, those with larger groups
+        first.
     """
     return _Search(scores, scores.shape[1] if max_groups is None else max_groups).run()
 
@@ -97,8 +103,9 @@ def best_partition(scores: np.ndarray, max_groups: int | None = None) -> list[Ta
 class _Search:
     """Branch and bound over regrets: how far each task of a group stays behind the best that any group offers it.
 
-    Regrets are never negative and add up, so a partial partition with as much regret as the best whole one is given
-    up. So is one that covers the same tasks as an earlier one, with no less regret and no fewer groups.
+    Regrets are never negative and add up, so a partial partition with as much regret as the best
+    whole one is given up. So is one that covers the same tasks as an earlier one, with no less
+    regret and no fewer groups.
     """
 
     def __init__(self, scores: np.ndarray, max_groups: int) -> None:
@@ -108,7 +115,8 @@ class _Search:
         order = np.lexsort((-_members(n).sum(axis=1), self._regrets))
         order = order[order > 0]
         lowest = np.log2(order & -order).astype(int)
-        # Groups by their first task, least regret first: the first task without a group is always the one to place.
+        # Groups by their first task, least regret first: the first task without a group is always
+        # the one to place.
         self._by_first = [order[lowest == task].tolist() for task in range(n)]
         self._regret_list = self._regrets.tolist()
         self._best: tuple[float, list[int]] = (np.inf, [])
@@ -161,7 +169,9 @@ def _best_company(scores: np.ndarray) -> np.ndarray:
             if not answered >> task & 1:
                 larger = np.concatenate([larger, larger | 1 << task])
         totals = scores[larger][:, _tasks(answered)].sum(axis=1)
-        best[answered] = larger[np.flatnonzero(totals >= totals.max() - TIE)[0]]  # the first one has least helpers
+        best[answered] = larger[
+            np.flatnonzero(totals >= totals.max() - TIE)[0]
+        ]  # the first one has least helpers
     return best
 
 

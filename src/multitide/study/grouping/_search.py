@@ -53,7 +53,9 @@ def check_seekable(arms: list[Arm], protocol: Protocol) -> None:
     if any(arm.seek.method == PAIRS for arm in sought if arm.seek is not None) and not len(
         protocol.only.splits[0].validation
     ):
-        raise DataError("`split` must have a validation part for groups to be found on it; it has none.")
+        raise DataError(
+            "`split` must have a validation part for groups to be found on it; it has none."
+        )
 
 
 def seek_groups(
@@ -66,10 +68,13 @@ def seek_groups(
 ) -> tuple[Grouping | None, dict[str, Fit]]:
     """Find the groups of an arm; return them, None where the budget was too small, and the fits that were done for it.
 
-    What was found for the same settings, data and seeds lies beside the runs and is not sought again.
+    What was found for the same settings, data and seeds lies beside the runs and is not sought
+    again.
     """
     assert arm.seek is not None
-    path = None if means.runs is None else means.runs.parent / FOLDER / f"{_key(arm, protocol)}.json"
+    path = (
+        None if means.runs is None else means.runs.parent / FOLDER / f"{_key(arm, protocol)}.json"
+    )
     found = _read(path)
     if found is not None:
         return found, {}
@@ -77,7 +82,9 @@ def seek_groups(
     plan, fits = carry_out(asked, protocol, samples, means, budget, known)
     if {name for name, _, _ in plan.runs} != {name for name, _, _ in asked.runs}:
         return None, fits
-    grouping = (_by_pairs if arm.seek.method == PAIRS else _by_affinity)(arm.seek, protocol, plan, fits)
+    grouping = (_by_pairs if arm.seek.method == PAIRS else _by_affinity)(
+        arm.seek, protocol, plan, fits
+    )
     if path is not None:
         _write(grouping, path)
     return grouping, fits
@@ -88,7 +95,8 @@ def settle(
 ) -> tuple[list[Arm], dict[str, Grouping], dict[str, Fit]]:
     """Find the groups of all arms that have none yet; return the arms, the groupings by arm, and the fits done.
 
-    An arm whose groups could not be found within the budget is not among them; each gets an equal share of it.
+    An arm whose groups could not be found within the budget is not among them; each gets an equal
+    share of it.
     """
     groupings: dict[str, Grouping] = {}
     known: dict[str, Fit] = {}
@@ -112,7 +120,9 @@ def settle(
 def _with_groups(arm: Arm, found: Grouping | None) -> Arm:
     if found is None:
         return arm
-    return replace(arm, groups=found.groups, answers=None if found.answers == found.groups else found.answers)
+    return replace(
+        arm, groups=found.groups, answers=None if found.answers == found.groups else found.answers
+    )
 
 
 def _measured_arms(arm: Arm, protocol: Protocol) -> list[Arm]:
@@ -133,9 +143,15 @@ def _by_pairs(seek: Seek, protocol: Protocol, plan: Plan, fits: Mapping[str, Fit
     """Read what each task gains on the validation part by the company of each other one."""
     names = protocol.names
     gains: dict[tuple[int, int], list[float]] = {}
-    alone = {seed: _validation_losses(plan, fits, ALONE, seed) for (arm, seed, _) in plan.runs if arm == ALONE}
+    alone = {
+        seed: _validation_losses(plan, fits, ALONE, seed)
+        for (arm, seed, _) in plan.runs
+        if arm == ALONE
+    }
     for arm, seed, _ in plan.runs:
-        for task, loss in ({} if arm == ALONE else _validation_losses(plan, fits, arm, seed)).items():
+        for task, loss in (
+            {} if arm == ALONE else _validation_losses(plan, fits, arm, seed)
+        ).items():
             (other,) = (name for name in _tasks_of(plan, fits, arm, seed) if name != task)
             place = names.index(other), names.index(task)
             gains.setdefault(place, []).append(alone[seed].get(task, np.nan) - loss)
@@ -151,8 +167,14 @@ def _by_affinity(seek: Seek, protocol: Protocol, plan: Plan, fits: Mapping[str, 
     names = protocol.names
     seen = [fit.facts["affinity"] for fit in fits.values() if fit.done and fit.key in plan.jobs]
     n = len(names)
-    blank = {"affinity": np.full((n, n), np.nan), "cosines": np.full((n, n), np.nan), "norms": np.full(n, np.nan)}
-    means = {name: _stacked_mean([run[name] for run in seen]) if seen else blank[name] for name in blank}
+    blank = {
+        "affinity": np.full((n, n), np.nan),
+        "cosines": np.full((n, n), np.nan),
+        "norms": np.full(n, np.nan),
+    }
+    means = {
+        name: _stacked_mean([run[name] for run in seen]) if seen else blank[name] for name in blank
+    }
     return make_grouping(
         means["affinity"],
         names,
@@ -164,7 +186,9 @@ def _by_affinity(seek: Seek, protocol: Protocol, plan: Plan, fits: Mapping[str, 
     )
 
 
-def _validation_losses(plan: Plan, fits: Mapping[str, Fit], arm: str, seed: int) -> dict[str, float]:
+def _validation_losses(
+    plan: Plan, fits: Mapping[str, Fit], arm: str, seed: int
+) -> dict[str, float]:
     losses: dict[str, float] = {}
     for key in plan.runs[arm, seed, 0]:
         if key in fits and fits[key].done:
@@ -202,7 +226,9 @@ def _key(arm: Arm, protocol: Protocol) -> str:
         "random_state": cast(Any, arm.learner).random_state,
         "data": protocol.only.fingerprints,
     }
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=repr).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=repr).encode()).hexdigest()[
+        :16
+    ]
 
 
 def _read(path: Path | None) -> Grouping | None:
@@ -220,4 +246,6 @@ def _write(grouping: Grouping, path: Path) -> None:
         path.parent.mkdir(exist_ok=True)
         write_atomically(path, json.dumps(grouping.to_config(), indent=1, ensure_ascii=False))
     except OSError as error:
-        raise StoreError(f"`folder` must be a place that can be written; {path.parent} is not ({error}).") from error
+        raise StoreError(
+            f"`folder` must be a place that can be written; {path.parent} is not ({error})."
+        ) from error

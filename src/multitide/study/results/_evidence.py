@@ -29,9 +29,11 @@ class Evidence:
     fits : dict of str to Fit
         By key.
     asked : dict of str to list of str
-        The questions that each arm is to answer, tasks where there is one data set; the reference arm first.
+        The questions that each arm is to answer, tasks where there is one data set; the reference
+        arm first.
     answers_of : dict of str to list of list of str
-        For an arm in which a task is learned in several groups: the tasks that each group's fit answers.
+        For an arm in which a task is learned in several groups: the tasks that each group's fit
+        answers.
     """
 
     protocol: Protocol
@@ -45,14 +47,20 @@ class Evidence:
     def targets(self) -> dict[tuple[str, int], Target]:
         """Each question's task as each fold's training rows show it, by question and fold."""
         folds = range(self.protocol.n_folds)
-        return {(asked.name, fold): asked.target(fold) for asked in self.protocol.questions for fold in folds}
+        return {
+            (asked.name, fold): asked.target(fold)
+            for asked in self.protocol.questions
+            for fold in folds
+        }
 
     def of(self, arms: Collection[str]) -> Evidence:
         """Return what belongs to some arms; the first of them is the reference."""
         run_keys = {name: keys for name, keys in self.run_keys.items() if name[0] in arms}
         needed = {key for keys in run_keys.values() for key in keys}
         fits = {key: fit for key, fit in self.fits.items() if key in needed}
-        return replace(self, run_keys=run_keys, fits=fits, asked={arm: self.asked[arm] for arm in arms})
+        return replace(
+            self, run_keys=run_keys, fits=fits, asked={arm: self.asked[arm] for arm in arms}
+        )
 
     @property
     def arm_names(self) -> list[str]:
@@ -68,7 +76,9 @@ class Evidence:
         """Return the fit that answers a task, or None where it is missing or failed, or the arm leaves the task out."""
         keys = self.run_keys.get((arm, seed, fold), [])
         if arm in self.answers_of:
-            keys = [key for key, tasks in zip(keys, self.answers_of[arm], strict=True) if task in tasks]
+            keys = [
+                key for key, tasks in zip(keys, self.answers_of[arm], strict=True) if task in tasks
+            ]
         found = (self.fits.get(key) for key in keys)
         return next((fit for fit in found if fit is not None and task in fit.answers), None)
 
@@ -89,7 +99,10 @@ class Evidence:
         name = (arm, task, seed)
         if name not in self._known_losses:
             asked, folds = self.protocol.question(task), range(self.protocol.n_folds)
-            parts = [self.targets[task, f].row_losses(asked.labels(f), self.answers(*name, f)) for f in folds]
+            parts = [
+                self.targets[task, f].row_losses(asked.labels(f), self.answers(*name, f))
+                for f in folds
+            ]
             self._known_losses[name] = np.concatenate(parts)
         return self._known_losses[name]
 
@@ -110,7 +123,9 @@ class Evidence:
 
     def failures(self, arm: str) -> list[str]:
         """Return why fits of an arm failed, each reason once."""
-        keys = {key: None for (name, _, _), keys in self.run_keys.items() if name == arm for key in keys}
+        keys = {
+            key: None for (name, _, _), keys in self.run_keys.items() if name == arm for key in keys
+        }
         fits = [self.fits[key] for key in keys if key in self.fits]
         return list(dict.fromkeys(str(fit.facts["reason"]) for fit in fits if not fit.done))
 
@@ -123,12 +138,15 @@ def make_evidence(
 ) -> Evidence:
     """Gather the evidence of arms that are described as in ``comparison.settings``."""
     answers_of = {arm: spec["answers"] for arm, spec in settings.items() if "answers" in spec}
-    asked = {arm: [t for group in answers_of.get(arm, spec["groups"]) for t in group] for arm, spec in settings.items()}
+    asked = {
+        arm: [t for group in answers_of.get(arm, spec["groups"]) for t in group]
+        for arm, spec in settings.items()
+    }
     return Evidence(protocol, run_keys, fits, asked, answers_of)
 
 
-# Of each fold its target, and labels (positions of classes, or numbers) and answers (probabilities, or numbers) of its
-# labelled rows.
+# Of each fold its target, and labels (positions of classes, or numbers) and answers (probabilities,
+# or numbers) of its labelled rows.
 Measured = list[tuple[Target, np.ndarray, np.ndarray]]
 
 
@@ -156,7 +174,9 @@ def row_values(metric: str, measured: Measured) -> np.ndarray:
         "log_loss": log_losses,
         "mae": lambda labels, answers: np.abs(answers - labels),
     }[metric]
-    return np.concatenate([of_fold(truth, target.point(answers)) for target, truth, answers in measured])
+    return np.concatenate(
+        [of_fold(truth, target.point(answers)) for target, truth, answers in measured]
+    )
 
 
 def figure(metric: str, measured: Measured, mask: np.ndarray) -> float:

@@ -36,9 +36,10 @@ def gain_rows(evidence: Evidence, margin: float, confidence: float) -> pd.DataFr
     Returns
     -------
     DataFrame
-        One row a task and arm: ``gain``, ``low``, ``high``, ``p``, ``p_holm`` (adjusted for the arms), ``verdict``
-        ("helps", "hurts", "same", "cannot tell", or "failed"), ``more_seeds``, ``more_labels`` and ``advice`` (what
-        would settle it), what it rests on, and the parts of its variance.
+        One row a task and arm: ``gain``, ``low``, ``high``, ``p``, ``p_holm`` (adjusted for the
+        arms), ``verdict`` ("helps", "hurts", "same", "cannot tell", or "failed"), ``more_seeds``,
+        ``more_labels`` and ``advice`` (what would settle it), what it rests on, and the parts of
+        its variance.
     """
     rows = []
     for task in evidence.protocol.names:
@@ -53,7 +54,8 @@ def mean_gain_rows(evidence: Evidence, margin: float, confidence: float) -> pd.D
     Returns
     -------
     DataFrame
-        One row an arm: the columns of :func:`gain_rows` but ``task``, and ``mean_rank`` (1 = least loss of all arms).
+        One row an arm: the columns of :func:`gain_rows` but ``task``, and ``mean_rank`` (1 = least
+        loss of all arms).
     """
     arms = _answering(evidence, *evidence.protocol.names)
     tables = {arm: _mean_over_tasks(evidence, arm) for arm in arms}
@@ -93,7 +95,9 @@ def mean_ranks(evidence: Evidence) -> dict[str, float]:
     return {str(arm): float(rank) for arm, rank in pd.DataFrame(losses).rank().mean(axis=1).items()}
 
 
-def loss_table(evidence: Evidence, arm: str, task: str, seeds: Sequence[int] | None = None) -> GainTable | None:
+def loss_table(
+    evidence: Evidence, arm: str, task: str, seeds: Sequence[int] | None = None
+) -> GainTable | None:
     """Return the table of paired differences in loss; None if the two arms have no seed in common."""
     return contrast_table(evidence, task, {evidence.reference: 1.0, arm: -1.0}, seeds)
 
@@ -127,10 +131,15 @@ def contrast_table(
     seeds = _common_seeds(evidence, list(signs), [task]) if seeds is None else seeds
     if not seeds:
         return None
-    sums = [sum(sign * evidence.losses(arm, task, seed) for arm, sign in signs.items()) for seed in seeds]
+    sums = [
+        sum(sign * evidence.losses(arm, task, seed) for arm, sign in signs.items())
+        for seed in seeds
+    ]
     data = evidence.protocol.question(task).data
     groups, folds = (data.test[name].to_numpy() for name in ("group", "fold"))
-    return row_table(np.stack(sums), groups, folds if evidence.protocol.n_folds > 1 else None, data.n_groups)
+    return row_table(
+        np.stack(sums), groups, folds if evidence.protocol.n_folds > 1 else None, data.n_groups
+    )
 
 
 def _mean_over_tasks(evidence: Evidence, arm: str) -> GainTable | None:
@@ -138,9 +147,17 @@ def _mean_over_tasks(evidence: Evidence, arm: str) -> GainTable | None:
     seeds = _common_seeds(evidence, [evidence.reference, arm], protocol.names)
     tables = []
     for i, data in enumerate(protocol.data):
-        # No group is in two data sets: each has numbers of its own, after those of the data sets before it.
-        before, after = (sum(other.n_groups for other in some) for some in (protocol.data[:i], protocol.data[i + 1 :]))
-        found = [loss_table(evidence, arm, q.name, seeds) for q in protocol.questions if q.data.name == data.name]
+        # No group is in two data sets: each has numbers of its own, after those of the data sets
+        # before it.
+        before, after = (
+            sum(other.n_groups for other in some)
+            for some in (protocol.data[:i], protocol.data[i + 1 :])
+        )
+        found = [
+            loss_table(evidence, arm, q.name, seeds)
+            for q in protocol.questions
+            if q.data.name == data.name
+        ]
         tables += [among_others(table, before, after) for table in found if table is not None]
     return mean_table(tables) if seeds else None
 
@@ -153,19 +170,31 @@ def _metric_table(evidence: Evidence, arm: str, task: str, metric: str) -> GainT
     if not seeds:
         return None
     sign = 1.0 if HIGHER_IS_BETTER[metric] else -1.0
-    ours, theirs = ([evidence.measured(name, task, seed) for seed in seeds] for name in (arm, evidence.reference))
+    ours, theirs = (
+        [evidence.measured(name, task, seed) for seed in seeds]
+        for name in (arm, evidence.reference)
+    )
     data = evidence.protocol.question(task).data
-    groups, folds = (data.test.loc[evidence.labelled(task), name].to_numpy() for name in ("group", "fold"))
+    groups, folds = (
+        data.test.loc[evidence.labelled(task), name].to_numpy() for name in ("group", "fold")
+    )
     folds = folds if evidence.protocol.n_folds > 1 else None
 
     if is_row_mean(metric, ours[0]):
         pairs = zip(ours, theirs, strict=True)
-        rows = np.stack([sign * (row_values(metric, our) - row_values(metric, their)) for our, their in pairs])
+        rows = np.stack(
+            [sign * (row_values(metric, our) - row_values(metric, their)) for our, their in pairs]
+        )
         return row_table(rows, groups, folds, data.n_groups)
 
     def differences(mask: np.ndarray) -> np.ndarray:
         pairs = zip(ours, theirs, strict=True)
-        return np.array([sign * (figure(metric, our, mask) - figure(metric, their, mask)) for our, their in pairs])
+        return np.array(
+            [
+                sign * (figure(metric, our, mask) - figure(metric, their, mask))
+                for our, their in pairs
+            ]
+        )
 
     return figure_table(differences, groups, folds)
 
@@ -177,11 +206,18 @@ def _judged(
     confidence: float,
     task: str | None = None,
 ) -> list[dict[str, Any]]:
-    gains = {arm: _estimate(evidence, table, confidence, task) for arm, table in tables.items() if table is not None}
+    gains = {
+        arm: _estimate(evidence, table, confidence, task)
+        for arm, table in tables.items()
+        if table is not None
+    }
     verdicts = dict(zip(gains, judge(list(gains.values()), margin, confidence), strict=True))
     named = {} if task is None else {"task": task}
     return [
-        named | {"arm": arm} | _numbers(evidence, gains.get(arm)) | _words(evidence, arm, verdicts.get(arm))
+        named
+        | {"arm": arm}
+        | _numbers(evidence, gains.get(arm))
+        | _words(evidence, arm, verdicts.get(arm))
         for arm in tables
     ]
 
@@ -196,7 +232,9 @@ def _numbers(evidence: Evidence, gain: Gain | None) -> dict[str, Any]:
     if gain is None:
         return {name: 0 if name in COUNTS else np.nan for name in [*INTERVAL, *COUNTS, *PARTS]}
     counts = {"n_folds": evidence.protocol.n_folds, "n_labelled": gain.n_rows}
-    return {name: getattr(gain, name) for name in [*INTERVAL, *PARTS, "n_seeds", "n_groups"]} | counts
+    return {
+        name: getattr(gain, name) for name in [*INTERVAL, *PARTS, "n_seeds", "n_groups"]
+    } | counts
 
 
 def _words(evidence: Evidence, arm: str, verdict: Verdict | None) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from scipy import stats
 
 from multitide.study.results._verdicts import holm
 
-# With fewer data sets a test of ranks has hardly any power; the signed ranks of five cannot give p < 0.0625.
+# With fewer data sets a test of ranks has hardly any power; the signed ranks of five cannot give p
+# < 0.0625.
 MIN_DATA = 5
 PAIRS = ["arm", "other", "wins", "losses", "difference", "p", "p_holm"]
 
@@ -24,7 +25,8 @@ class RankTest:
     ----------
     n_data, n_arms : int
     chi2 : float
-        Friedman's statistic [1]_, with ties corrected for; NaN with fewer than three arms or `MIN_DATA` data sets.
+        Friedman's statistic [1]_, with ties corrected for; NaN with fewer than three arms or
+        `MIN_DATA` data sets.
     f, p : float
         The correction of Iman and Davenport [2]_, which Demšar [3]_ advises, and its p value.
     critical_difference : float
@@ -34,10 +36,10 @@ class RankTest:
 
     References
     ----------
-    .. [1] Friedman, "The use of ranks to avoid the assumption of normality implicit in the analysis of variance",
-       JASA 32, 1937. https://doi.org/10.1080/01621459.1937.10503522
-    .. [2] Iman and Davenport, "Approximations of the critical region of the Friedman statistic", Communications in
-       Statistics 9, 1980. https://doi.org/10.1080/03610928008827904
+    .. [1] Friedman, "The use of ranks to avoid the assumption of normality implicit in the analysis
+       of variance", JASA 32, 1937. https://doi.org/10.1080/01621459.1937.10503522
+    .. [2] Iman and Davenport, "Approximations of the critical region of the Friedman statistic",
+       Communications in Statistics 9, 1980. https://doi.org/10.1080/03610928008827904
     .. [3] Demšar, "Statistical comparisons of classifiers over multiple data sets", JMLR 7, 2006.
        https://jmlr.org/papers/v7/demsar06a.html
     """
@@ -62,12 +64,14 @@ def rank_test(losses: pd.DataFrame, confidence: float = 0.95) -> RankTest:
     Parameters
     ----------
     losses : DataFrame, n_data x n_arms
-        One loss a data set and arm, none missing; less is better. Rows are what is independent of each other: data
-        sets, not tasks.
+        One loss a data set and arm, none missing; less is better. Rows are what is independent of
+        each other: data sets, not tasks.
     confidence : float, default=0.95
     """
     n, k = losses.shape
-    if n < MIN_DATA or k < 3 or losses.nunique(axis=1).max() == 1:  # without a difference there is nothing to test
+    if (
+        n < MIN_DATA or k < 3 or losses.nunique(axis=1).max() == 1
+    ):  # without a difference there is nothing to test
         return RankTest(n, k, np.nan, np.nan, np.nan, np.nan, confidence)
     chi2 = float(stats.friedmanchisquare(*losses.to_numpy().T).statistic)
     rest = n * (k - 1) - chi2
@@ -88,9 +92,9 @@ def pair_tests(losses: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a pair: ``arm``, ``other``, ``wins`` and ``losses`` of the arm, the median ``difference`` (loss of the
-        other - loss of the arm, plus = the arm is better), ``p`` and ``p_holm`` (NaN with fewer than `MIN_DATA` data
-        sets).
+        One row a pair: ``arm``, ``other``, ``wins`` and ``losses`` of the arm, the median
+        ``difference`` (loss of the other - loss of the arm, plus = the arm is better), ``p`` and
+        ``p_holm`` (NaN with fewer than `MIN_DATA` data sets).
     """
     rows = []
     for arm, other in combinations(losses.columns, 2):

@@ -12,7 +12,17 @@ from multitide.errors import MultitideWarning
 from multitide.study.results._evidence import Evidence
 from multitide.tasks import Target
 
-SCORES = ["arm", "task", "metric", "seed", "fold", "value", "trivial", "n_labelled", "higher_is_better"]
+SCORES = [
+    "arm",
+    "task",
+    "metric",
+    "seed",
+    "fold",
+    "value",
+    "trivial",
+    "n_labelled",
+    "higher_is_better",
+]
 FIGURES = [
     "arm",
     "task",
@@ -32,13 +42,16 @@ def score_runs(evidence: Evidence) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row an arm, task, seed, fold and metric: ``value``, ``trivial`` (the same figure of the best training
-        constant), ``n_labelled``, ``higher_is_better``; each task's headline figure first.
+        One row an arm, task, seed, fold and metric: ``value``, ``trivial`` (the same figure of the
+        best training constant), ``n_labelled``, ``higher_is_better``; each task's headline figure
+        first.
     """
     tables = [
-        measure(evidence.targets[asked.name, fold], labels, evidence.answers(arm, asked.name, seed, fold)).assign(
-            arm=arm, task=asked.name, seed=seed, fold=fold
-        )
+        measure(
+            evidence.targets[asked.name, fold],
+            labels,
+            evidence.answers(arm, asked.name, seed, fold),
+        ).assign(arm=arm, task=asked.name, seed=seed, fold=fold)
         for arm in evidence.arm_names
         for asked in evidence.protocol.questions
         for fold in range(evidence.protocol.n_folds)
@@ -54,8 +67,8 @@ def summarise(scores: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row an arm, task and metric: ``mean`` and ``sd`` over seeds, ``trivial``, ``n_labelled`` test rows,
-        ``n_seeds``, ``higher_is_better``.
+        One row an arm, task and metric: ``mean`` and ``sd`` over seeds, ``trivial``, ``n_labelled``
+        test rows, ``n_seeds``, ``higher_is_better``.
     """
     rows: list[dict[str, Any]] = []
     for (arm, task, metric), found in scores.groupby(["arm", "task", "metric"], sort=False):

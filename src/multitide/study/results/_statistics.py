@@ -1,38 +1,44 @@
 r"""Gains with honest intervals: seeds and test groups are crossed, not nested.
 
-Two arms are trained with seeds s = 1..S and tested on the same rows, which fall into groups g = 1..G (series, runs or
-blocks of time). Rows of one group resemble each other, and *every* seed is tested on the *same* groups: drawing a
-luckier test would lift all seeds at once, and averaging over seeds does not average that luck away.
+Two arms are trained with seeds s = 1..S and tested on the same rows, which fall into groups g =
+1..G (series, runs or blocks of time). Rows of one group resemble each other, and *every* seed is
+tested on the *same* groups: drawing a luckier test would lift all seeds at once, and averaging over
+seeds does not average that luck away.
 
-**Estimate.** Let D[s, g] be the mean paired difference on the labelled rows of group g, and w[g] = n[g] / n their
-share. The gain of seed s is the mean over rows, d[s] = sum_g w[g] D[s, g], a ratio of sums (a group with more labels
-counts for more), and the gain is the mean of d[s].
+**Estimate.** Let D[s, g] be the mean paired difference on the labelled rows of group g, and w[g] =
+n[g] / n their share. The gain of seed s is the mean over rows, d[s] = sum_g w[g] D[s, g], a ratio
+of sums (a group with more labels counts for more), and the gain is the mean of d[s].
 
 **Variance.** With D[s, g] = mu + a[s] + b[g] + e[s, g],
 
     Var(gain) = var(a) / S  +  sum_g w[g]^2 var(b)  +  sum_g w[g]^2 var(e) / S.
 
-A group pulls on the gain of seed s by I[s, g] = w[g] (D[s, g] - d[s]) / sqrt(1 - w[g]), and sum_g I[s, g]^2 estimates
-the variance of d[s] over groups: the root makes up for d[s] being fitted to the same groups (exactly where a group's
-variance goes as 1 / n[g]; with equal groups the sum is the familiar s^2 / G). Then
+A group pulls on the gain of seed s by I[s, g] = w[g] (D[s, g] - d[s]) / sqrt(1 - w[g]), and sum_g
+I[s, g]^2 estimates the variance of d[s] over groups: the root makes up for d[s] being fitted to the
+same groups (exactly where a group's variance goes as 1 / n[g]; with equal groups the sum is the
+familiar s^2 / G). Then
 
     seed part      A = var_s(d[s]) / S                             expects (seeds)  + (residual)
     group part     B = sum_g (mean_s I[s, g])^2                    expects (groups) + (residual)
     residual part  E = sum_sg (I[s, g] - mean_s I)^2 / (S (S-1))   expects (residual)
 
-and A + B - E is unbiased. By chance it can fall below E, which the variance never does, so we take max(A + B - E, E).
-(max(A + B - E, A, B) is safe, too, but where neither seeds nor groups matter it misses the truth in only 1 % of the
-studies, not in 5 %: it takes the luckiest of three estimates of one thing. This guard misses it in 2-5 %.)
+and A + B - E is unbiased. By chance it can fall below E, which the variance never does, so we take
+max(A + B - E, E). (max(A + B - E, A, B) is safe, too, but where neither seeds nor groups matter it
+misses the truth in only 1 % of the studies, not in 5 %: it takes the luckiest of three estimates of
+one thing. This guard misses it in 2-5 %.)
 
-**Interval.** mean +- t with Satterthwaite's degrees of freedom, V^2 / (A^2/(S-1) + B^2/(G'-1) + E^2/((S-1)(G'-1))),
-where G' = 1 / sum_g w[g]^2 is the effective number of groups; where the guard gives E, with those of E.
+**Interval.** mean +- t with Satterthwaite's degrees of freedom, V^2 / (A^2/(S-1) + B^2/(G'-1) +
+E^2/((S-1)(G'-1))), where G' = 1 / sum_g w[g]^2 is the effective number of groups; where the guard
+gives E, with those of E.
 
-**Figures that are no row means** (AUC, R2, F1): I[s, g] = sqrt(1 - w[g]) (d[s] - d[s] without group g), the delete-one
--group jackknife; for a mean over rows this is the I[s, g] above, to the last digit.
+**Figures that are no row means** (AUC, R2, F1): I[s, g] = sqrt(1 - w[g]) (d[s] - d[s] without group
+g), the delete-one -group jackknife; for a mean over rows this is the I[s, g] above, to the last
+digit.
 
-**Folds.** Every row is tested once, by networks whose training sets overlap. Folds are one more clustering of the rows,
-with influences I[k] of the seeds' mean; sum_k I[k]^2 is the naive variance over folds, and Nadeau & Bengio (2003)
-multiply it by 1 + K n_test / n_train. The variance is the larger of that (K - 1 degrees of freedom) and the above.
+**Folds.** Every row is tested once, by networks whose training sets overlap. Folds are one more
+clustering of the rows, with influences I[k] of the seeds' mean; sum_k I[k]^2 is the naive variance
+over folds, and Nadeau & Bengio (2003) multiply it by 1 + K n_test / n_train. The variance is the
+larger of that (K - 1 degrees of freedom) and the above.
 """
 
 from __future__ import annotations
@@ -57,7 +63,8 @@ class GainTable:
     figures : ndarray, shape (n_seeds,)
         The gain of every seed.
     influence : ndarray, shape (n_seeds, n_groups)
-        How far each group pulls each seed's gain; the squares of a row sum to its variance over groups.
+        How far each group pulls each seed's gain; the squares of a row sum to its variance over
+        groups.
     weights : ndarray, shape (n_groups,)
         Share of the labelled rows that lie in each group; groups without labels have 0.
     fold_influence : ndarray, shape (n_folds,)
@@ -90,8 +97,9 @@ class Gain:
     Attributes
     ----------
     gain, low, high, p : float
-        The mean difference (plus = better), its interval, and the two-sided p value of "no difference". The last
-        three are NaN where one seed or one group leaves nothing to estimate a variance from.
+        The mean difference (plus = better), its interval, and the two-sided p value of "no
+        difference". The last three are NaN where one seed or one group leaves nothing to estimate a
+        variance from.
     standard_error, dof : float
         Root of the variance, and its degrees of freedom.
     seed_part, group_part, residual_part, fold_part : float
@@ -121,7 +129,10 @@ class Gain:
 
 
 def row_table(
-    differences: np.ndarray, groups: np.ndarray, folds: np.ndarray | None = None, n_groups: int | None = None
+    differences: np.ndarray,
+    groups: np.ndarray,
+    folds: np.ndarray | None = None,
+    n_groups: int | None = None,
 ) -> GainTable:
     """Make the table of a figure that is a mean over rows (a loss, an accuracy, an absolute error).
 
@@ -166,11 +177,13 @@ def figure_table(
     Parameters
     ----------
     figure : callable
-        Takes a bool mask over the rows and returns the signed differences on them, shape (n_seeds,).
+        Takes a bool mask over the rows and returns the signed differences on them, shape
+        (n_seeds,).
     groups, folds : ndarray of int, shape (n_rows,)
         Group and fold of each (labelled) row.
     max_groups : int
-        More groups than this are merged into this many, which costs degrees of freedom and saves time.
+        More groups than this are merged into this many, which costs degrees of freedom and saves
+        time.
     """
     codes = np.unique(np.asarray(groups), return_inverse=True)[1] % max_groups
     whole = figure(np.ones(len(codes), dtype=bool))
@@ -217,7 +230,11 @@ def estimate(table: GainTable, *, confidence: float = 0.95, test_to_train: float
     seed_dof = float(n_seeds - 1)
     group_dof = max(1.0, 1 / float(np.sum(table.weights**2)) - 1)
     variance, dof = total_variance(seed, group, residual, seed_dof, group_dof)
-    fold = (1 + n_folds * test_to_train) * float(np.sum(table.fold_influence**2)) if n_folds > 1 else 0.0
+    fold = (
+        (1 + n_folds * test_to_train) * float(np.sum(table.fold_influence**2))
+        if n_folds > 1
+        else 0.0
+    )
     if n_folds > 1 and not variance > fold:
         variance, dof = fold, n_folds - 1.0
     gain, error = float(table.figures.mean()), float(np.sqrt(variance))
@@ -266,7 +283,9 @@ def _parts(table: GainTable) -> tuple[float, float, float]:
     return float(table.figures.var(ddof=1)) / n_seeds, group, residual
 
 
-def _row_influence(rows: np.ndarray, codes: np.ndarray, n_codes: int) -> tuple[np.ndarray, np.ndarray]:
+def _row_influence(
+    rows: np.ndarray, codes: np.ndarray, n_codes: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Return how far each cluster of rows pulls each seed's mean, (n_seeds, n_codes), and the clusters' shares."""
     counts = np.bincount(codes, minlength=n_codes)
     centred = rows - rows.mean(axis=1, keepdims=True)

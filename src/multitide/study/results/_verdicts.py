@@ -28,8 +28,8 @@ class Verdict:
     p_holm : float
         The p value, adjusted for the number of arms.
     more_seeds : float
-        Number of seeds in all that would settle it, were the figures to stay what they are; NaN if it is settled or no
-        number of seeds would.
+        Number of seeds in all that would settle it, were the figures to stay what they are; NaN if
+        it is settled or no number of seeds would.
     more_labels : float
         Number of labelled test rows in all that would, with the present seeds; NaN likewise.
     advice : str
@@ -58,13 +58,16 @@ def judge(gains: Sequence[Gain], margin: float = MARGIN, confidence: float = 0.9
     Returns
     -------
     list of Verdict
-        A gain counts as one if its p value, adjusted for the number of arms (Holm 1979), is below 1 - `confidence`,
-        and as none if its interval lies within the margin, be it clear of zero or not. With fewer than 5 seeds x folds
-        or 10 test groups nothing is told.
+        A gain counts as one if its p value, adjusted for the number of arms (Holm 1979), is below 1
+        - `confidence`, and as none if its interval lies within the margin, be it clear of zero or
+        not. With fewer than 5 seeds x folds or 10 test groups nothing is told.
     """
     adjusted = holm([gain.p for gain in gains])
     alpha = (1 - confidence) / max(1, int(np.isfinite(adjusted).sum()))
-    return [_judge_one(gain, float(p), margin, confidence, alpha) for gain, p in zip(gains, adjusted, strict=True)]
+    return [
+        _judge_one(gain, float(p), margin, confidence, alpha)
+        for gain, p in zip(gains, adjusted, strict=True)
+    ]
 
 
 def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -80,14 +83,17 @@ def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
 def _judge_one(gain: Gain, p: float, margin: float, confidence: float, alpha: float) -> Verdict:
     if lacks := _lacks(gain):
         seeds = float(MIN_RUNS) if gain.n_runs < MIN_RUNS else float("nan")
-        return Verdict(CANNOT_TELL, p, more_seeds=seeds, advice=f"needs at least {' and '.join(lacks)}")
+        return Verdict(
+            CANNOT_TELL, p, more_seeds=seeds, advice=f"needs at least {' and '.join(lacks)}"
+        )
     if np.isnan(gain.p):
         return Verdict(CANNOT_TELL, p, advice="its variance cannot be estimated")
     if max(abs(gain.low), abs(gain.high)) < margin:
         return Verdict(SAME, p)
     if p < 1 - confidence:
         return Verdict(HELPS if gain.gain > 0 else HURTS, p)
-    # What is left to reach: an interval clear of zero, or one within the margin, whichever asks for less.
+    # What is left to reach: an interval clear of zero, or one within the margin, whichever asks for
+    # less.
     size = abs(gain.gain)
     target, level = (size, alpha) if size > margin - size else (margin - size, 1 - confidence)
     seeds, labels = _seeds_needed(gain, target, level), _labels_needed(gain, target, level)
@@ -140,7 +146,9 @@ def _labels_needed(gain: Gain, target: float, alpha: float) -> float:
 def _half_width(gain: Gain, more_seeds: float, more_groups: float, alpha: float) -> float:
     """Return the half width of the interval with so many times the seeds and groups, all else equal."""
     n_seeds = round(gain.n_seeds * more_seeds)
-    if gain.n_seeds < 2:  # then only folds gave a variance, and nothing tells seeds and groups apart
+    if (
+        gain.n_seeds < 2
+    ):  # then only folds gave a variance, and nothing tells seeds and groups apart
         return float("inf")
     residual = gain.residual_part / more_seeds / more_groups
     seed = max(gain.seed_part - gain.residual_part, 0) / more_seeds + residual

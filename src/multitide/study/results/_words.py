@@ -14,7 +14,9 @@ def gains_in_words(
     gains: pd.DataFrame, mean_gains: pd.DataFrame, reference: str, margin: float, confidence: float
 ) -> str:
     """Write the gains, one line a task and arm, and the mean gain over tasks."""
-    return f"{gain_title(reference, confidence)}:\n\n{aligned(gain_table(gains, mean_gains, margin))}"
+    return (
+        f"{gain_title(reference, confidence)}:\n\n{aligned(gain_table(gains, mean_gains, margin))}"
+    )
 
 
 def gain_title(reference: str, confidence: float) -> str:
@@ -54,7 +56,9 @@ def loss_table(figures: pd.DataFrame) -> pd.DataFrame:
     """Return mean and spread of the loss as text: one row a task, one column an arm."""
     losses = figures[figures["metric"] == "loss"]
     pairs = zip(losses["mean"], losses["sd"], strict=True)
-    cells = losses.assign(cell=[f"{mean:.3f}" if math.isnan(sd) else f"{mean:.3f} ± {sd:.3f}" for mean, sd in pairs])
+    cells = losses.assign(
+        cell=[f"{mean:.3f}" if math.isnan(sd) else f"{mean:.3f} ± {sd:.3f}" for mean, sd in pairs]
+    )
     table = cells.pivot(index="task", columns="arm", values="cell")
     return table.reindex(index=losses["task"].unique(), columns=losses["arm"].unique()).fillna("-")
 
@@ -78,4 +82,7 @@ def aligned(table: pd.DataFrame) -> str:
     columns = [[str(name), *map(str, table[name])] for name in table.columns]
     widths = [max(map(len, column)) for column in columns]
     lines = zip(*columns, strict=True)
-    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+    return "\n".join(
+        "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )

@@ -34,11 +34,15 @@ def runs_folder(folder: Path) -> Path:
     runs = folder / "runs"
     try:
         runs.mkdir(parents=True, exist_ok=True)
-        for draft in runs.glob(".draft-*"):  # left by a process that was killed in the middle of writing
+        for draft in runs.glob(
+            ".draft-*"
+        ):  # left by a process that was killed in the middle of writing
             if time.time() - draft.stat().st_mtime > ABANDONED_AFTER:
                 shutil.rmtree(draft, ignore_errors=True)
     except OSError as error:
-        raise StoreError(f"`folder` must be a place that can be written; got {str(folder)!r} ({error}).") from error
+        raise StoreError(
+            f"`folder` must be a place that can be written; got {str(folder)!r} ({error})."
+        ) from error
     return runs
 
 
@@ -53,16 +57,22 @@ def write_fit(fit: Fit, runs: Path) -> None:
             for name, answers in fit.answers.items()
             for column, values in zip(columns[name], np.atleast_2d(answers.T), strict=True)
         }
-        pd.DataFrame(table).to_parquet(draft / ANSWERS)  # data sets have test parts of their own lengths
+        pd.DataFrame(table).to_parquet(
+            draft / ANSWERS
+        )  # data sets have test parts of their own lengths
         fit.history.to_parquet(draft / HISTORY)
         n_rows = {name: len(answers) for name, answers in fit.answers.items()}
         content = {"key": fit.key, **fit.facts, "columns": columns, "n_answers": n_rows}
-        (draft / FACTS).write_text(json.dumps(content, indent=1, ensure_ascii=False, default=repr), encoding="utf-8")
+        (draft / FACTS).write_text(
+            json.dumps(content, indent=1, ensure_ascii=False, default=repr), encoding="utf-8"
+        )
         draft.chmod(0o755)
         os.replace(draft, runs / fit.key)
     except OSError as error:
         if not (runs / fit.key / FACTS).is_file():
-            raise StoreError(f"`folder` must be a place that can be written; {runs} is not ({error}).") from error
+            raise StoreError(
+                f"`folder` must be a place that can be written; {runs} is not ({error})."
+            ) from error
     finally:
         if draft is not None:
             shutil.rmtree(draft, ignore_errors=True)
@@ -99,7 +109,10 @@ def _columns(fit: Fit, name: str) -> list[str]:
     answers = fit.answers[name]
     if answers.ndim == 1:
         return [name]
-    return [f"{name}={value}" for value in fit.facts.get("classes", {}).get(name, range(answers.shape[1]))]
+    return [
+        f"{name}={value}"
+        for value in fit.facts.get("classes", {}).get(name, range(answers.shape[1]))
+    ]
 
 
 def _join(table: pd.DataFrame, name: str, columns: list[str]) -> np.ndarray:

@@ -41,13 +41,15 @@ class Fit:
     ----------
     key : str
     facts : dict
-        What is known about it, as plain values: ``status`` ("done" or "failed"), ``reason``, ``tasks`` (the questions,
-        "task @ data set" where there are several), ``seed``, ``fold``, ``settings``, ``classes`` (of each
-        classification), ``random_state``, ``n_rows`` (training rows that teach), ``n_labelled`` (question x side),
-        ``n_parameters``, ``n_steps``, ``seconds``, ``best_epoch``, ``validation_loss``, ``affinity`` (where it was
-        recorded), ``warnings``, ``versions``.
+        What is known about it, as plain values: ``status`` ("done" or "failed"), ``reason``,
+        ``tasks`` (the questions, "task @ data set" where there are several), ``seed``, ``fold``,
+        ``settings``, ``classes`` (of each classification), ``random_state``, ``n_rows`` (training
+        rows that teach), ``n_labelled`` (question x side), ``n_parameters``, ``n_steps``,
+        ``seconds``, ``best_epoch``, ``validation_loss``, ``affinity`` (where it was recorded),
+        ``warnings``, ``versions``.
     answers : dict of str to ndarray
-        For each question its numbers (n_test,) or probabilities (n_test, n_classes) on the fold's test rows.
+        For each question its numbers (n_test,) or probabilities (n_test, n_classes) on the fold's
+        test rows.
     history : DataFrame
         The training history; empty for a baseline.
     """
@@ -94,8 +96,13 @@ def do(job: Job, protocol: Protocol, samples: Given) -> Fit:
         "versions": versions(),
     }
     targets = {name: protocol.question(name).target(job.fold) for name in job.names}
-    facts["classes"] = {name: list(t.classes) for name, t in targets.items() if isinstance(t, ClassificationTarget)}
-    answer = next((answer for kind, answer in ANSWERS.items() if isinstance(job.learner, kind)), _answer_network)
+    facts["classes"] = {
+        name: list(t.classes) for name, t in targets.items() if isinstance(t, ClassificationTarget)
+    }
+    answer = next(
+        (answer for kind, answer in ANSWERS.items() if isinstance(job.learner, kind)),
+        _answer_network,
+    )
     try:
         with single_thread(), quiet() as heard:
             seen = sides(job, protocol, samples)
@@ -104,7 +111,11 @@ def do(job: Job, protocol: Protocol, samples: Given) -> Fit:
         more |= {"warnings": sorted({str(warning.message) for warning in heard})}
     except Exception as error:  # an arm that fails stands beside the others with its reason
         reason = f"{type(error).__name__}: {error}"
-        return Fit(job.key, facts | {"status": "failed", "reason": reason, "seconds": time.perf_counter() - started})
+        return Fit(
+            job.key,
+            facts
+            | {"status": "failed", "reason": reason, "seconds": time.perf_counter() - started},
+        )
     return Fit(job.key, facts | more | {"seconds": time.perf_counter() - started}, answers, history)
 
 
@@ -150,7 +161,9 @@ def _targets_of_draw(seen: Sequence[Side], targets: dict[str, Target]) -> dict[s
     for name, target in own.items():
         wanted, found = (list(getattr(each, "classes", [])) for each in (targets[name], target))
         if found != wanted:
-            raise DataError(f"The draw of labels must show the classes {wanted} of {name!r}; got {found}.")
+            raise DataError(
+                f"The draw of labels must show the classes {wanted} of {name!r}; got {found}."
+            )
     return {name: own[name] for name in targets}
 
 
@@ -191,8 +204,16 @@ def _answer_network(job: Job, seen: list[Side], targets: dict[str, Target]) -> A
         facts["affinity"] = _affinity(recorder, list(job.names))
     decoded = estimator.decode(_plain({side.name: side.samples[side.split.test] for side in seen}))
     if len(seen) == 1:
-        return {question.name: decoded[question.task.name] for question in seen[0].questions}, estimator.history_, facts
-    found = {question.name: (side.name, question.task.name) for side in seen for question in side.questions}
+        return (
+            {question.name: decoded[question.task.name] for question in seen[0].questions},
+            estimator.history_,
+            facts,
+        )
+    found = {
+        question.name: (side.name, question.task.name)
+        for side in seen
+        for question in side.questions
+    }
     answers = {name: decoded[data][task] for name, (data, task) in found.items()}
     for name, target in targets.items():
         if isinstance(target, ClassificationTarget):
@@ -200,9 +221,15 @@ def _answer_network(job: Job, seen: list[Side], targets: dict[str, Target]) -> A
     return answers, estimator.history_, facts
 
 
-def _own_classes(probabilities: np.ndarray, classes: list[Any], target: ClassificationTarget) -> np.ndarray:
+def _own_classes(
+    probabilities: np.ndarray, classes: list[Any], target: ClassificationTarget
+) -> np.ndarray:
     """Return the probabilities of the classes that a data set's own training rows show, (n_test, n_classes)."""
-    return pd.DataFrame(probabilities, columns=classes).reindex(columns=target.classes, fill_value=0.0).to_numpy()
+    return (
+        pd.DataFrame(probabilities, columns=classes)
+        .reindex(columns=target.classes, fill_value=0.0)
+        .to_numpy()
+    )
 
 
 def _answer_probe(job: Job, seen: list[Side], targets: dict[str, Target]) -> Answer:
@@ -211,8 +238,13 @@ def _answer_probe(job: Job, seen: list[Side], targets: dict[str, Target]) -> Ans
     chosen = split if probe.source is not None else replace(split, validation=split.validation[:0])
     estimator, facts = _trained(probe.estimator, [replace(side, split=chosen)])
     encoder = BackboneEncoder(estimator)
-    parts = [(encoder.transform(samples[rows]), samples.y.iloc[rows]) for rows in (split.train, split.validation)]
-    validated = all(samples.y.iloc[split.validation][task.columns].notna().any(axis=None) for task in tasks)
+    parts = [
+        (encoder.transform(samples[rows]), samples.y.iloc[rows])
+        for rows in (split.train, split.validation)
+    ]
+    validated = all(
+        samples.y.iloc[split.validation][task.columns].notna().any(axis=None) for task in tasks
+    )
     heads = LinearHeads(tasks, random_state=job.seed)
     heads.fit(*parts[0], validation=parts[1] if validated else None)
     return heads.decode(encoder.transform(samples[split.test])), estimator.history_, facts
@@ -233,14 +265,22 @@ def _trained(
     }
 
 
-def learn(learner: MultiTaskEstimator, seen: Sequence[Side], callbacks: Sequence[Callback]) -> MultiTaskEstimator:
+def learn(
+    learner: MultiTaskEstimator, seen: Sequence[Side], callbacks: Sequence[Callback]
+) -> MultiTaskEstimator:
     """Return a copy that has learned from the training parts; the validation parts choose its epoch."""
     estimator = cast(MultiTaskEstimator, clone(learner))
-    held_out = {side.name: side.samples[side.split.validation] for side in seen if len(side.split.validation)}
+    held_out = {
+        side.name: side.samples[side.split.validation]
+        for side in seen
+        if len(side.split.validation)
+    }
     if len(held_out) < len(seen):
         estimator.set_params(validation=None)
     train = {side.name: side.samples[side.split.train] for side in seen}
-    return estimator.fit(_plain(train), validation=_plain(held_out) if held_out else None, callbacks=callbacks)
+    return estimator.fit(
+        _plain(train), validation=_plain(held_out) if held_out else None, callbacks=callbacks
+    )
 
 
 def _plain(parts: dict[str, Samples]) -> Any:
@@ -260,7 +300,9 @@ ANSWERS: dict[type[Any], Callable[..., Answer]] = {Baseline: _answer_baseline, P
 def _counts(job: Job, protocol: Protocol) -> dict[str, dict[str, int]]:
     """Return how many labelled rows of each question are on each side."""
     counts = {name: protocol.question(name).counts(job.fold, job.seed) for name in job.names}
-    return {name: {str(side): int(n) for side, n in found.items()} for name, found in counts.items()}
+    return {
+        name: {str(side): int(n) for side, n in found.items()} for name, found in counts.items()
+    }
 
 
 def _affinity(recorder: AffinityRecorder, names: list[str]) -> dict[str, Any]:
@@ -276,4 +318,8 @@ def _affinity(recorder: AffinityRecorder, names: list[str]) -> dict[str, Any]:
 def losses_at(history: pd.DataFrame, best_epoch: dict[str, int]) -> dict[str, float]:
     """Return each task's validation loss at the epoch that answers it; empty without validation."""
     rows = history[history["side"] == "validation"].set_index(["task", "epoch"])["loss"]
-    return {name: float(rows[name, epoch]) for name, epoch in best_epoch.items() if (name, epoch) in rows.index}
+    return {
+        name: float(rows[name, epoch])
+        for name, epoch in best_epoch.items()
+        if (name, epoch) in rows.index
+    }

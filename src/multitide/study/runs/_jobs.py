@@ -91,8 +91,8 @@ def with_budget(
 ) -> MultiTaskEstimator:
     """Return a copy whose epochs and patience make as many optimiser steps as an epoch over all labelled rows would.
 
-    A task alone, or a data set alone, has fewer rows, so its epochs are shorter; with equally many of them it would be
-    trained less, and what is due to more steps would be put down to sharing.
+    A task alone, or a data set alone, has fewer rows, so its epochs are shorter; with equally many
+    of them it would be trained less, and what is due to more steps would be put down to sharing.
     """
     copy = cast(MultiTaskEstimator, clone(learner))
     of_all = steps_an_epoch(copy, protocol, tuple(protocol.names), seed, fold)
@@ -117,13 +117,17 @@ def teaching_rows(protocol: Protocol, names: tuple[str, ...], seed: int, fold: i
     n_rows = 0
     for data, questions in protocol.by_data(names):
         columns = [column for question in questions for column in question.task.columns]
-        n_rows += int(data.seen(seed).iloc[data.splits[fold].train][columns].notna().any(axis=1).sum())
+        n_rows += int(
+            data.seen(seed).iloc[data.splits[fold].train][columns].notna().any(axis=1).sum()
+        )
     return n_rows
 
 
 def tasks_of(protocol: Protocol, names: tuple[str, ...]) -> list[Task]:
     """Return the tasks of some questions, each once."""
-    return list({question.task.name: question.task for question in map(protocol.question, names)}.values())
+    return list(
+        {question.task.name: question.task for question in map(protocol.question, names)}.values()
+    )
 
 
 @cache
@@ -136,7 +140,10 @@ def _of_one_task(sharing: Any) -> Any:
     """Return how a single task is learned, so that hard sharing with itself is known to be none."""
     if not isinstance(sharing, dict) or sharing["name"] != "hard":
         return sharing
-    plain, none = (part_to_config(SHARINGS, kind(head_units=sharing["head_units"])) for kind in (Hard, NoSharing))
+    plain, none = (
+        part_to_config(SHARINGS, kind(head_units=sharing["head_units"]))
+        for kind in (Hard, NoSharing)
+    )
     return none if sharing == plain else sharing
 
 
@@ -154,7 +161,9 @@ def _key(
 ) -> str:
     asked = [protocol.question(name) for name in group]
     data: Any = asked[0].data.fingerprint(seed, fold)
-    if len(protocol.data) > 1:  # the same task is another one elsewhere, and the order of data sets decides
+    if (
+        len(protocol.data) > 1
+    ):  # the same task is another one elsewhere, and the order of data sets decides
         data = [(question.name, question.data.fingerprint(seed, fold)) for question in asked]
     content = {
         "schema": SCHEMA,
@@ -164,4 +173,6 @@ def _key(
         "data": data,
         "versions": versions(),
     }
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=repr).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=repr).encode()).hexdigest()[
+        :16
+    ]

@@ -24,10 +24,11 @@ class Plan:
     Attributes
     ----------
     jobs : dict of str to Job
-        By key, one seed after the other, so that what is finished when time runs out is a whole study of fewer seeds.
+        By key, one seed after the other, so that what is finished when time runs out is a whole
+        study of fewer seeds.
     runs : dict of (arm, seed, fold) to list of str
-        The keys of the fits that answer each run: one a group of tasks. Arms may share fits (a task alone is the same
-        in every arm that leaves it alone).
+        The keys of the fits that answer each run: one a group of tasks. Arms may share fits (a task
+        alone is the same in every arm that leaves it alone).
     """
 
     jobs: dict[str, Job]
@@ -40,13 +41,19 @@ class Plan:
             return self
         gone = {arm for arm, seed, _ in missing if seed == 0}
         n_seeds = next((seed for arm, seed, _ in missing if arm not in gone), math.inf)
-        runs = {name: needed for name, needed in self.runs.items() if name[0] not in gone and name[1] < n_seeds}
+        runs = {
+            name: needed
+            for name, needed in self.runs.items()
+            if name[0] not in gone and name[1] < n_seeds
+        }
         kept = {key for needed in runs.values() for key in needed}
         return Plan({key: job for key, job in self.jobs.items() if key in kept}, runs)
 
     def _missing(self, keys: Collection[str]) -> list[RunName]:
         """Return the runs that lack a fit, seed after seed."""
-        return [name for name, needed in self.runs.items() if not all(key in keys for key in needed)]
+        return [
+            name for name, needed in self.runs.items() if not all(key in keys for key in needed)
+        ]
 
 
 def check_learnable(arms: Sequence[Arm], protocol: Protocol) -> None:

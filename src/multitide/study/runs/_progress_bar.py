@@ -37,7 +37,12 @@ class StateBar(ABC, Generic[State]):
             return
         done, total, said = self.read(state)
         if self._bar is None:
-            columns = [TextColumn(self.name), BarColumn(), *self.counts(), TextColumn("{task.fields[words]}")]
+            columns = [
+                TextColumn(self.name),
+                BarColumn(),
+                *self.counts(),
+                TextColumn("{task.fields[words]}"),
+            ]
             self._bar = Bar(*columns, console=self._console)
             self._bar.start()
             self._task = self._bar.add_task(self.name, total=total, words="")

@@ -54,7 +54,9 @@ def make_means(
     if n_jobs is None:
         n_jobs = default_n_jobs(estimator.device)
     check_positive_int("n_jobs", n_jobs)
-    listeners = [listener for listener in (progress, StudyBar() if verbose else None) if listener is not None]
+    listeners = [
+        listener for listener in (progress, StudyBar() if verbose else None) if listener is not None
+    ]
     return Means(n_jobs, None if folder is None else runs_folder(Path(folder)), listeners)
 
 
@@ -111,15 +113,24 @@ def _found(plan: Plan, runs: Path) -> dict[str, Fit]:
 
 def _announce(plan: Plan, missing: Sequence[Job], pace: Pace, n_jobs: int, budget: float) -> None:
     seconds = pace.total(missing, n_jobs)
-    left = "" if not missing or math.isnan(seconds) else f", the others take about {in_words(seconds)}"
+    left = (
+        "" if not missing or math.isnan(seconds) else f", the others take about {in_words(seconds)}"
+    )
     processes = "one process" if n_jobs == 1 else f"{n_jobs} processes"
     n_found = len(plan.jobs) - len(missing)
     logger.info(
-        "%d runs, %d fits on %s, %d of them already done%s.", len(plan.runs), len(plan.jobs), processes, n_found, left
+        "%d runs, %d fits on %s, %d of them already done%s.",
+        len(plan.runs),
+        len(plan.jobs),
+        processes,
+        n_found,
+        left,
     )
     if seconds > budget:
         left = in_words(max(0.0, budget))
-        logger.warning("`budget` leaves %s; what is not expected to end in time is not begun.", left)
+        logger.warning(
+            "`budget` leaves %s; what is not expected to end in time is not begun.", left
+        )
 
 
 def _all(listeners: Sequence[Listener]) -> Listener | None:

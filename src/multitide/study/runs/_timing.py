@@ -55,8 +55,8 @@ class _Stopwatch(Callback):
 class Pace:
     """What each job is expected to take: what the like of it took, else what the probe of its arm says.
 
-    A probe counts all epochs, on a processor that it has for itself. Once fits are done, probes are corrected by what
-    the probes of those fits were wrong by.
+    A probe counts all epochs, on a processor that it has for itself. Once fits are done, probes are
+    corrected by what the probes of those fits were wrong by.
 
     Parameters
     ----------
@@ -112,8 +112,8 @@ def probe(
 ) -> dict[str, float]:
     """Time a few steps of one job of every kind; return the seconds of whole fits by signature.
 
-    It is the time of all epochs: early stopping makes it less. Of a budget, probes take a tenth at most, beside what it
-    takes to begin them.
+    It is the time of all epochs: early stopping makes it less. Of a budget, probes take a tenth at
+    most, beside what it takes to begin them.
     """
     expected: dict[str, float] = {}
     by_settings: dict[str, float] = {}
@@ -126,7 +126,10 @@ def probe(
         kind = _kind(job, protocol)
         if kind not in by_settings:
             by_settings[kind] = _seconds_a_step(job, protocol, samples, limit)
-        n_steps = steps_an_epoch(job.learner, protocol, job.names, job.seed, job.fold) * job.learner.max_epochs
+        n_steps = (
+            steps_an_epoch(job.learner, protocol, job.names, job.seed, job.fold)
+            * job.learner.max_epochs
+        )
         expected[signature(job)] = by_settings[kind] * n_steps
     return {name: seconds for name, seconds in expected.items() if not math.isnan(seconds)}
 
@@ -155,7 +158,9 @@ def parse_budget(budget: str | float | None) -> float:
         return float(budget)
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smh])\s*", str(budget))
     if found is None or isinstance(budget, bool) or float(found[1]) <= 0:
-        raise ParameterError(f'`budget` must be a time such as "90s", "30m" or "2h"; got {budget!r}.')
+        raise ParameterError(
+            f'`budget` must be a time such as "90s", "30m" or "2h"; got {budget!r}.'
+        )
     return float(found[1]) * UNITS[found[2]]
 
 

@@ -30,7 +30,8 @@ class Progress:
     Attributes
     ----------
     done, running, left, failed : int
-        Numbers of fits; `done` counts those found finished and the failed ones, `left` those that nobody works on.
+        Numbers of fits; `done` counts those found finished and the failed ones, `left` those that
+        nobody works on.
     seconds, seconds_left : float
         Since the start, and to the end as far as is known (NaN).
     latest : str
@@ -80,8 +81,8 @@ def execute(
     listener : callable, optional
         Told of the :class:`Progress` before the first fit and after every one.
     seconds : float
-        No fit is begun that is not expected to end within this time, and no further seed unless all of it is; then
-        fits are missing. What has begun is finished.
+        No fit is begun that is not expected to end within this time, and no further seed unless all
+        of it is; then fits are missing. What has begun is finished.
     """
     pace = pace or Pace()
     tally = _Tally(list(jobs.values()), n_found, n_jobs, pace, listener)
@@ -104,13 +105,21 @@ def execute(
 def default_n_jobs(device: str) -> int:
     """Return one process a core that this process may use; a single one where a GPU does the work."""
     on_gpu = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
-    return 1 if on_gpu else len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return (
+        1
+        if on_gpu
+        else len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count() or 1
+    )
 
 
 class _Tally:
     """Counts fits and tells the listener."""
 
-    def __init__(self, jobs: Sequence[Job], n_found: int, n_jobs: int, pace: Pace, listener: Listener | None) -> None:
+    def __init__(
+        self, jobs: Sequence[Job], n_found: int, n_jobs: int, pace: Pace, listener: Listener | None
+    ) -> None:
         self._waiting = {job.key: job for job in jobs}
         self._n_done, self._n_failed, self._n_jobs = n_found, 0, n_jobs
         self._pace, self._listener = pace, listener
@@ -125,7 +134,9 @@ class _Tally:
             self._pace.record(job, fit)
         else:
             logger.warning("A fit of %s failed: %s", ", ".join(job.names), fit.facts["reason"])
-        self.tell(f"{', '.join(job.names)}, seed {job.seed}" + (f", fold {job.fold}" if job.fold else ""))
+        self.tell(
+            f"{', '.join(job.names)}, seed {job.seed}" + (f", fold {job.fold}" if job.fold else "")
+        )
 
     def ended(self) -> None:
         """Tell that what still waits is left out."""
@@ -147,8 +158,8 @@ class _Tally:
 def _in_time(jobs: Sequence[Job], pace: Pace, n_jobs: int, deadline: float) -> Iterator[Job]:
     """Yield the jobs until one, or a further seed as a whole, is not expected to end in time.
 
-    Before anything is measured the first seed goes on till the time is up: probes count all epochs, and most fits have
-    fewer.
+    Before anything is measured the first seed goes on till the time is up: probes count all epochs,
+    and most fits have fewer.
     """
     for place, job in enumerate(jobs):
         left = deadline - time.perf_counter()
@@ -172,8 +183,11 @@ def _side_by_side(
     jobs: Iterator[Job], protocol: Protocol, samples: Given, runs: Path | None, n_jobs: int
 ) -> Iterator[Fit]:
     with parallel_config(backend="loky", n_jobs=n_jobs, inner_max_num_threads=1):
-        # "c": large arrays are shared as memory maps that count as writable, without which torch warns.
-        pool = Parallel(return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1, mmap_mode="c")
+        # "c": large arrays are shared as memory maps that count as writable, without which torch
+        # warns.
+        pool = Parallel(
+            return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1, mmap_mode="c"
+        )
         yield from pool(delayed(_work)(job, protocol, samples, runs) for job in jobs)
 
 
@@ -186,5 +200,11 @@ def _work(job: Job, protocol: Protocol, samples: Given, runs: Path | None) -> Fi
 
 
 def _died(job: Job, reason: str) -> Fit:
-    facts = {"status": "failed", "reason": reason, "tasks": list(job.names), "seed": job.seed, "fold": job.fold}
+    facts = {
+        "status": "failed",
+        "reason": reason,
+        "tasks": list(job.names),
+        "seed": job.seed,
+        "fold": job.fold,
+    }
     return Fit(job.key, facts | {"settings": job.settings, "seconds": 0.0})
