@@ -24,7 +24,7 @@ FLOORS = {
     "assembly": ["_registries", "fitting", "model", "network", "training"],
     "parts": ["backbones", "balancing", "encodings", "representations", "sharing", "tasks"],
     "data": ["data"],
-    "ground": ["_checks", "_notebook", "_part", "_toml", "errors"],
+    "ground": ["_checks", "_notebook", "_part", "_result_folder", "_toml", "errors"],
 }
 FORBIDDEN_NAMES = {"utils", "common", "helpers", "base", "util", "helper", "misc"}
 MAY_PRINT = {"cli", "training._progress_bar"}

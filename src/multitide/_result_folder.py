@@ -1,0 +1,163 @@
+"""Result folders: whole or not at all, versioned, and with one message where a place is not writable.
+
+Models, runs, studies and searches are folders. What every one of them needs when it is written or
+read back stands here; what a folder holds is up to the module that owns its kind.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from multitide.errors import StoreError
+
+
+def refuse_existing(folder: Path, name: str = "folder") -> None:
+    """Raise unless `folder` is free: absent, or an empty directory.
+
+    Parameters
+    ----------
+    folder : path
+        Where something is about to be written.
+    name : str, default="folder"
+        The parameter or option that named it.
+
+    Raises
+    ------
+    StoreError
+        If there is a file, or a directory that holds anything.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise StoreError(
+            f"`{name}` must not exist yet; {str(folder)!r} does. "
+            "Choose another name or move it away."
+        )
+
+
+@contextmanager
+def writable(place: Path, name: str = "folder") -> Iterator[None]:
+    """Turn an error of the file system into the one message about a place that is not writable.
+
+    Parameters
+    ----------
+    place : path
+        What is written inside the block.
+    name : str, default="folder"
+        The parameter or option that named it.
+
+    Raises
+    ------
+    StoreError
+        In place of any OSError, such as a full disk or a missing permission.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"`{name}` must be a place that can be written; got {str(place)!r} ({error})."
+        ) from error
+
+
+def write_file(path: Path, content: str | bytes) -> None:
+    """Write a file so that readers find the old content or the new one, never a part of it.
+
+    Parameters
+    ----------
+    path : path
+        In a folder that exists; an earlier file is replaced.
+    content : str or bytes
+        Text is written as UTF-8.
+    """
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    handle, draft = tempfile.mkstemp(prefix=".draft-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.chmod(draft, 0o644)
+        os.replace(draft, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(draft)
+        raise
+
+
+@contextmanager
+def new_folder(folder: Path, name: str = "folder") -> Iterator[Path]:
+    """Give the block a draft folder, which becomes `folder` if the block ends without an error.
+
+    Parameters
+    ----------
+    folder : path
+        Must be free; see :func:`refuse_existing`. Parents are made.
+    name : str, default="folder"
+        The parameter or option that named it.
+
+    Yields
+    ------
+    path
+        The draft, beside `folder`. It is removed after an error.
+
+    Raises
+    ------
+    StoreError
+        If `folder` is not free or cannot be written.
+    """
+    refuse_existing(folder, name)
+    with writable(folder, name):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name[:100]}-", dir=folder.parent))
+        try:
+            yield draft
+            draft.chmod(0o755)
+            os.replace(draft, folder)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+def read_record(path: Path, kind: str, schemas: Collection[int], remedy: str) -> dict[str, Any]:
+    """Read the JSON record that says what a result folder is, and check its format and version.
+
+    Parameters
+    ----------
+    path : path
+        Of the record, such as ``study.json``.
+    kind : str
+        The ``format`` that it must have, such as ``"multitide study"``.
+    schemas : collection of int
+        The schema versions that this version of multitide reads.
+    remedy : str
+        What to do about another version, as a sentence: ``"Run `multitide compare` again."``
+
+    Returns
+    -------
+    dict
+        The record, with text keys; nothing else in it is checked.
+
+    Raises
+    ------
+    StoreError
+        If the record is absent, damaged, of another format, or of another version.
+    """
+    if not path.is_file():
+        folder = str(path.parent)
+        raise StoreError(f"`folder` must be a {kind} with {path.name!r}; got {folder!r}.")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        message = f"{str(path)!r} must be readable JSON; it is damaged ({error})."
+        raise StoreError(message) from error
+    if not isinstance(content, dict) or content.get("format") != kind:
+        raise StoreError(f"{str(path)!r} must be a {kind}; its format is not {kind!r}.")
+    version = content.get("schema_version")
+    if version not in schemas:
+        known = " or ".join(map(str, sorted(schemas)))
+        raise StoreError(
+            f"{str(path)!r} must have schema version {known}; got {version!r}. {remedy}"
+        )
+    return content

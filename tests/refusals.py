@@ -1,0 +1,30 @@
+"""Assert that something is refused with the name, the value and the remedy, whatever the sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from multitide.errors import MultitideError
+
+
+@contextmanager
+def refused(*parts: object, error: type[MultitideError] = MultitideError) -> Iterator[None]:
+    """Expect an error whose message contains every part.
+
+    Parameters
+    ----------
+    *parts
+        The name of the parameter as in the message (``"`stride`"``), the value, a word of the
+        remedy. Each must appear in the message; the words between them are free.
+    error : type, default=MultitideError
+        What is raised.
+    """
+    assert parts, "say what the message must contain"
+    with pytest.raises(error) as raised:
+        yield
+    message = str(raised.value)
+    missing = [part for part in parts if str(part) not in message]
+    assert not missing, f"{missing} not in {message!r}"
