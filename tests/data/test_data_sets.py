@@ -18,7 +18,7 @@ def test_samples_are_one_data_set_without_a_name() -> None:
     assert not data.named
     assert len(data) == 1
     assert data.only("this") is samples
-    assert data.like_input({name: 1 for name in data}) == 1
+    assert data.like_input(dict.fromkeys(data, 1)) == 1
 
 
 @pytest.mark.parametrize("names", [["a"], ["a", "b"]])
@@ -26,7 +26,7 @@ def test_a_dict_has_names_and_gives_a_dict(names: list[str]) -> None:
     data = DataSets({name: make_samples(n=4) for name in names})
     assert data.named
     assert list(data) == names
-    assert data.like_input({name: 1 for name in data}) == dict.fromkeys(names, 1)
+    assert data.like_input(dict.fromkeys(data, 1)) == dict.fromkeys(names, 1)
 
 
 def test_only_refuses_several() -> None:
