@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Iterator
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -152,9 +153,7 @@ def test_the_bar_draws_on_a_terminal_only() -> None:
         Progress(6, 0, 0, 1, 60.0, 0.0),
     ]
     for terminal in (True, False):
-        console = Console(
-            force_terminal=terminal, width=100, file=open("/dev/null", "w"), record=True
-        )
+        console = Console(force_terminal=terminal, width=100, file=StringIO(), record=True)
         bar = StudyBar(console)
         for state in states:
             bar(state)
