@@ -134,26 +134,6 @@ def test_a_pair_that_failed_is_unknown_and_never_put_together() -> None:
     assert not any({"a", "b"} <= set(group) for group in grouping.groups)
 
 
-def test_a_task_may_help_where_it_is_not_answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    effects = dict.fromkeys(combinations(TASKS, 2), -0.5) | {
-        pair[::-1]: -0.5 for pair in combinations(TASKS, 2)
-    }
-    monkeypatch.setattr(f"{__name__}.EFFECTS", effects | {("b", "a"): 0.3})
-    grouping = found()
-    assert grouping.groups == (("a", "b"), ("b",), ("c",), ("d",))
-    assert grouping.answers == (("a",), ("b",), ("c",), ("d",))
-    assert grouping.advice == "One network each for: a (helped by b); alone: b, c and d."
-    comparison = study(arms=["grouped"])
-    assert comparison.settings["grouped"]["answers"] == [["a"], ["b"], ["c"], ["d"]]
-    assert [fit_tasks(comparison, "grouped", task) for task in "ab"] == [["a", "b"], ["b"]]
-
-
-def fit_tasks(comparison: Comparison, arm: str, task: str) -> list[str]:
-    fit = comparison.evidence.fit(arm, task, 0, 0)
-    assert fit is not None
-    return list(fit.facts["tasks"])
-
-
 # -- measured by looking ahead ---------------------------------------------------------------------
 
 
@@ -278,16 +258,6 @@ def test_a_study_without_groupings_is_read(tmp_path: Path) -> None:
     del content["groupings"]
     (tmp_path / "study.json").write_text(json.dumps(content))
     assert Comparison.load(tmp_path).groupings == {}
-
-
-def test_each_task_is_answered_by_the_network_that_is_said_to(tmp_path: Path) -> None:
-    arm = {"groups": [["a", "b"], ["b", "c", "d"]], "answers": [["a"], ["b", "c", "d"]]}
-    study(tmp_path, arms={"mine": arm})
-    comparison = Comparison.load(tmp_path)
-    assert [fit_tasks(comparison, "mine", task) for task in "ab"] == [["a", "b"], ["b", "c", "d"]]
-    effort = comparison.effort.query("arm == 'mine'")
-    assert sorted(effort["task"]) == TASKS
-    assert sorted(comparison.gains["task"]) == TASKS
 
 
 # -- the advice by itself --------------------------------------------------------------------------

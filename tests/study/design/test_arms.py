@@ -193,36 +193,16 @@ def test_groups_may_be_left_to_be_found() -> None:
     assert many[1].seek == Seek("affinity", None)
 
 
-def test_a_task_may_be_in_several_groups_if_it_is_said_which_answers() -> None:
-    groups, answers = [["state", "load"], ["load", "life"]], [["state"], ["load", "life"]]
-    arm = resolve({"x": {"groups": groups, "answers": answers}})["x"]
-    assert arm.groups == (("state", "load"), ("load", "life"))
-    assert arm.task_names == ["state", "load", "life"]
-    alone = resolve({"x": {"groups": groups, "answers": answers, "sharing": "none"}})["x"]
-    assert alone.groups == (("state",), ("load",), ("life",))
-    assert alone.answers is None
-
-
 @pytest.mark.parametrize(
     ("arms", "names", "message"),
     [
         (
-            {"x": {"groups": [["a", "b"]], "answers": [["a"], ["b"]]}},
+            {"x": {"groups": [["a"], ["a"]]}},
             ["a", "b"],
-            r"`arms.x.answers` must name some",
+            r"groups` must name a task once",
         ),
         (
-            {"x": {"groups": [["a", "b"]], "answers": [["c"]]}},
-            ["a", "b", "c"],
-            r"`arms.x.answers` must name some",
-        ),
-        (
-            {"x": {"groups": [["a"], ["a"]], "answers": [["a"], ["a"]]}},
-            ["a", "b"],
-            r"answers` must name a task once",
-        ),
-        (
-            {"x": {"groups": [["a", "a"]], "answers": [["a"]]}},
+            {"x": {"groups": [["a", "a"]]}},
             ["a", "b"],
             r"groups` must name a task once",
         ),

@@ -65,8 +65,6 @@ class Arm:
     groups : tuple of tuples of str
         Which tasks are learned together; each group is a fit of its own. A task in no group is not
         answered.
-    answers : tuple of tuples of str or None
-        Which tasks each group answers, where a task is in several of them; None: all of its tasks.
     seek : Seek or None
         How its groups are to be found, if they are not given.
     record_every : int
@@ -76,26 +74,18 @@ class Arm:
     name: str
     learner: MultiTaskEstimator | Baseline | Probe
     groups: Groups
-    answers: Groups | None = None
     seek: Seek | None = None
     record_every: int = 0
 
     @property
     def task_names(self) -> list[str]:
         """The tasks that it answers."""
-        return [name for group in (self.answers or self.groups) for name in group]
+        return [name for group in self.groups for name in group]
 
     @property
     def description(self) -> dict[str, Any]:
-        """Groups, what they answer where that is not the same, and settings, as plain JSON values."""
-        answers = (
-            {} if self.answers is None else {"answers": [list(tasks) for tasks in self.answers]}
-        )
-        return {
-            "groups": [list(group) for group in self.groups],
-            **answers,
-            "settings": self.settings,
-        }
+        """Its groups and settings, as plain JSON values."""
+        return {"groups": [list(group) for group in self.groups], "settings": self.settings}
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -125,7 +115,7 @@ def resolve_arms(
         name, a baseline part, or a dict of parameters of the estimator (``{"lr": 0.01,
         "backbone__num_layers": 2}``), with ``groups`` (lists of task names, or how to find them:
         "auto", "pairs", "affinity", with ``max_groups``) for tasks that are learned together,
-        ``answers`` (for each group the tasks that it answers, where tasks are in several) and
+        and
         ``baseline`` for a baseline with parameters.
     estimator : MultiTaskEstimator
         What settings change.
@@ -192,19 +182,13 @@ def _make_arm(
     groups = _named_groups(name, settings.pop("groups", [task_names]), divisions)
     if isinstance(groups, str):
         return sought_arm(name, groups, settings, estimator, task_names)
-    answers = settings.pop("answers", None)
-    groups = _check_groups(name, groups, task_names, answers)
-    answers = _check_answers(name, answers, groups)
+    checked = _check_groups(name, groups, task_names)
     learner = _with_settings(name, estimator, settings)
     sharing = cast(Any, make_part("sharing", learner.sharing))
-    pairs = [
-        (tuple(part), tuple(task for task in answered if task in part))
-        for group, answered in zip(groups, answers or groups, strict=True)
-        for part in sharing.groups(list(group))
-    ]
-    pairs = [(part, answered) for part, answered in pairs if answered]
-    trained, answered = (tuple(column) for column in zip(*pairs, strict=True))
-    return Arm(name, learner, trained, None if answered == trained else answered)
+    trained: list[tuple[str, ...]] = []
+    for group in checked:
+        trained += [tuple(part) for part in sharing.groups(list(group))]
+    return Arm(name, learner, tuple(trained))
 
 
 def _named_groups(name: str, groups: Any, divisions: Mapping[str, Groups]) -> Any:
@@ -348,40 +332,17 @@ def _tupled(key: str, value: Any) -> Any:
     return tuple(value) if isinstance(value, list) and "__" in key else value
 
 
-def _check_groups(name: str, groups: Any, task_names: tuple[str, ...], answers: Any) -> Groups:
+def _check_groups(name: str, groups: Any, task_names: tuple[str, ...]) -> Groups:
     where = f"`arms.{name}.groups` must name"
     found = _lists(f"arms.{name}.groups", groups)
+    named = [task for group in found for task in group]
     problems = [
         f"{where} tasks, {one_of(task_names)}; got {task!r}.{suggest(str(task), task_names)}"
-        for task in dict.fromkeys(task for group in found for task in group)
+        for task in dict.fromkeys(named)
         if task not in task_names
     ]
-    # In several groups a task is only where `answers` says which of them answers it.
-    judged = [found] if answers is None else [(group,) for group in found]
-    twice = [
-        task
-        for groups in judged
-        for task in _repeated([task for group in groups for task in group])
-    ]
-    problems += [f"{where} a task once; got {task!r} twice." for task in twice]
+    problems += [f"{where} a task once; got {task!r} twice." for task in _repeated(named)]
     raise_problems(problems)
-    return found
-
-
-def _check_answers(name: str, answers: Any, groups: Groups) -> Groups | None:
-    if answers is None:
-        return None
-    found = _lists(f"arms.{name}.answers", answers)
-    if len(found) != len(groups) or any(
-        set(tasks) - set(group) for tasks, group in zip(found, groups, strict=True)
-    ):
-        raise ParameterError(
-            f"`arms.{name}.answers` must name some of each group's tasks; got {answers!r} of {groups!r}."
-        )
-    twice = _repeated([task for tasks in found for task in tasks])
-    raise_problems(
-        [f"`arms.{name}.answers` must name a task once; got {task!r} twice." for task in twice]
-    )
     return found
 
 

@@ -120,9 +120,7 @@ def settle(
 def _with_groups(arm: Arm, found: Grouping | None) -> Arm:
     if found is None:
         return arm
-    return replace(
-        arm, groups=found.groups, answers=None if found.answers == found.groups else found.answers
-    )
+    return replace(arm, groups=found.answers)
 
 
 def _measured_arms(arm: Arm, protocol: Protocol) -> list[Arm]:
