@@ -1,9 +1,9 @@
-# `make demo`, `make test`, `make check`, `make bench`, `make test-all`: each sets up what it needs in .venv.
+# Each target sets up what it needs in .venv.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test test-all check bench clean
+.PHONY: demo test test-all check bench house clean
 .DELETE_ON_ERROR:
 
 demo: .venv/.installed
@@ -25,6 +25,10 @@ BENCH ?= benchmarks/training_step.py benchmarks/balancing_cost.py benchmarks/stu
 bench: .venv/.installed-bench
 	set -e; for script in $(BENCH); do echo "== $$script"; $(BIN)/python "$$script"; done
 
+# How readable the package is, side by side with packages that are known for it.
+house: .venv/.installed-house
+	$(BIN)/python tools/house.py
+
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache
 
@@ -44,4 +48,8 @@ clean:
 
 .venv/.installed-bench: .venv/.installed
 	$(PIP) --editable ".[bench]"
+	touch $@
+
+.venv/.installed-house: .venv/.installed-dev tools/anchors.txt
+	$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --upgrade --target .venv/anchors --requirement tools/anchors.txt
 	touch $@
