@@ -11,7 +11,7 @@ protocol; ``honest`` that of ``configs/beijing_pm25_honest.toml``: rows without 
 window crosses a gap. Neither chooses anything. Each fit is a line of ``results.jsonl`` in
 ``runs/beijing`` (``--folder``), so that an interrupted run goes on where it stopped; other settings
 are measured anew. ``--known`` trains nothing and prints what is there. One thread. Prints the
-tables of docs/beijing.md; progress goes to stderr.
+tables of docs/results/beijing.md; progress goes to stderr.
 """
 
 from __future__ import annotations

@@ -371,7 +371,7 @@ def interval(differences: np.ndarray, overlap: float) -> tuple[float, float, flo
 
 
 def mark(gain: float, half: float, p: float) -> str:
-    """Return what can be said, in the signs of docs/sharing.md."""
+    """Return what can be said, in the signs of docs/results/sharing.md."""
     if abs(gain) + half < MARGIN:
         return "="
     return "?" if not p < ALPHA else "▲" if gain > 0 else "▼"

@@ -5,7 +5,7 @@
 
 Every network is the one of ``configs/NAME.toml``; nothing is chosen here. Each fit's answers on its
 test rows are a line of ``results.jsonl`` in the folder, so that an interrupted run goes on where it
-stopped; another configuration is measured anew. One thread. Prints the tables of docs/real-data.md;
+stopped; another configuration is measured anew. One thread. Prints the tables of docs/results/real-data.md;
 how far it is goes to standard error.
 """
 

@@ -1,4 +1,4 @@
-"""Conduct the studies of docs/what-we-learned.md, and write a report of each: which tasks gain by sharing a network?
+"""Conduct the studies of docs/results/what-we-learned.md, and write a report of each: which tasks gain by sharing a network?
 
     python benchmarks/reports.py [rig] [hydraulic] [beijing] [physionet2012] [shares] [--seeds 5]
     [--folder F]

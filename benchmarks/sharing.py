@@ -14,7 +14,7 @@ reference. Arms that are no sharing are weightings or aggregators (at the parame
 A run is kept as soon as it is finished (--folder, by default runs/sharing), so the same command
 goes on where it stopped. --budget is for the whole command: seeds that do not fit are left for the
 next one, and a table says how many it rests on. --arms takes a part of the arms; the full table
-needs no run a second time. Prints the tables of docs/sharing.md as they stand there; NAME.md in the
+needs no run a second time. Prints the tables of docs/results/sharing.md as they stand there; NAME.md in the
 folder holds them too, with accuracies and errors.
 
 Expected: five to six minutes a data set on two cores, and about half an hour for the rig with its

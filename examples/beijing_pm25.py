@@ -4,7 +4,7 @@
 
 Reads ../shared/data where it lies there; else downloads the table once. A few minutes on one core.
 The settings are those of configs/beijing_pm25.toml; what each of them is worth, and how the figures
-compare: docs/beijing.md.
+compare: docs/results/beijing.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The house stands as `docs/architecture.md` draws it: imports only go down, and nobody prints out of turn."""
+"""The house stands as `docs/internals/architecture.md` draws it: imports only go down, and nobody prints out of turn."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import multitide
 PACKAGE = Path(multitide.__file__).parent
 ROOT = Path(__file__).parents[1]
 
-# From the top of the house to the ground; docs/architecture.md shows the same picture.
+# From the top of the house to the ground; docs/internals/architecture.md shows the same picture.
 FLOORS = {
     "surface": ["__main__", "cli", "plot", "reports"],
     "api": ["_estimator", "_gradient_flow", "compat", "config", "methods", "study", "tuning"],
@@ -158,7 +158,7 @@ def test_a_public_function_lives_in_a_file_of_its_name(name: str) -> None:
 
 
 def test_the_picture_in_the_docs_is_this_one() -> None:
-    picture = (ROOT / "docs" / "architecture.md").read_text().split("```")[1]
+    picture = (ROOT / "docs" / "internals" / "architecture.md").read_text().split("```")[1]
     drawn: dict[str, list[str]] = {}
     for line in picture.strip().splitlines():
         words = line.replace("·", " ").replace("/", " ").split()

@@ -24,7 +24,9 @@ from multitide.methods import goes_with, methods
 from multitide.sharing import SHARINGS
 from multitide.tasks import TASKS, task_from_config, task_to_config
 
-PAGE = (Path(__file__).parents[2] / "docs" / "adding-a-part.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "internals" / "adding-a-part.md").read_text(
+    encoding="utf-8"
+)
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
 REGISTRIES: list[dict[str, Any]] = [BACKBONES, TASKS, WEIGHTINGS, SHARINGS]
 ADDED = {

@@ -11,7 +11,7 @@ from multitide import GradientRecorder
 from multitide.balancing import AGGREGATORS, WEIGHTINGS, Search
 from multitide.fitting._recipe import make_part
 
-PAGE = (Path(__file__).parents[2] / "docs" / "methods.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "guide" / "methods.md").read_text(encoding="utf-8")
 
 
 def block(language: str, word: str = "") -> str:

@@ -1,4 +1,4 @@
-"""`docs/reference-system.md` tells the truth: its defaults are the code's, and every test that it names is there."""
+"""`docs/guide/reference-system.md` tells the truth: its defaults are the code's, and every test that it names is there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from multitide.compat._page import PAGES
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "reference-system.md").read_text()
+PAGE = (ROOT / "docs" / "guide" / "reference-system.md").read_text()
 MULTI = "LSTM_FCNs_multi"
 
 

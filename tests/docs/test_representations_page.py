@@ -16,7 +16,9 @@ from multitide.representations import REPRESENTATIONS, MiniRocket
 from multitide.study.design._arms import resolve_arms
 from multitide.study.design._baselines import LinearBaseline
 
-PAGE = (Path(__file__).parents[2] / "docs" / "representations.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "guide" / "representations.md").read_text(
+    encoding="utf-8"
+)
 PYTHON = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
 TOML = [tomllib.loads(code) for code in re.findall(r"```toml\n(.*?)```", PAGE, flags=re.DOTALL)]
 

@@ -1,4 +1,4 @@
-"""What docs/tasks.md shows, works."""
+"""What docs/guide/tasks.md shows, works."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from multitide.tasks import TASKS, task_from_config
 
-PAGE = (Path(__file__).parents[2] / "docs" / "tasks.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "guide" / "tasks.md").read_text(encoding="utf-8")
 
 
 def test_the_code_of_the_page_runs() -> None:

@@ -403,7 +403,9 @@ def test_a_model_from_before_there_were_several_data_sets_still_loads(tmp_path: 
 
 
 def test_the_page_runs_as_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "data-sets.md").read_text()
+    page = (
+        Path(__file__).parents[2] / "docs" / "guide" / "several-data-sets-in-one-fit.md"
+    ).read_text()
     exec(page.split("```python\n")[1].split("```")[0], {})
     assert capsys.readouterr().out.startswith("['fault', 'wear']")
 

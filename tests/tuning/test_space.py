@@ -167,7 +167,7 @@ def test_a_wrong_space_is_refused(space: Any, words: str) -> None:
 
 
 def test_the_space_of_the_docs_is_one() -> None:
-    text = (Path(__file__).parents[2] / "docs/tuning.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[2] / "docs/guide/tuning.md").read_text(encoding="utf-8")
     table = tomllib.loads(text.split("```toml\n")[1].split("```")[0])["tune"]
     ranges = {d.name: d.range for d in make_space(table["space"]).dimensions}
     assert ranges["lr"] == Between(1e-3, 3e-2, log=True)

@@ -2,7 +2,7 @@
 
 The reference system is KUDataMultitasklearning
 (https://github.com/ClustProject/KUDataMultitasklearning); "the page" is its README.
-``docs/reference-system.md`` sets every line of it beside what stands for it here.
+``docs/guide/reference-system.md`` sets every line of it beside what stands for it here.
 """
 
 from __future__ import annotations
