@@ -18,7 +18,7 @@ _PUBLIC = {
         *("Samples", "Split", "Splitter", "column_roles", "read_like", "read_table"),
         *("rig_truth", "simulate_rig"),
     ),
-    "encodings._inputs": ("Inputs",),
+    "encodings": ("Inputs",),
     "errors": (
         "DataError",
         "MissingDependencyError",

@@ -22,7 +22,7 @@ from multitide.data import read_like as read_like
 from multitide.data import read_table as read_table
 from multitide.data import rig_truth as rig_truth
 from multitide.data import simulate_rig as simulate_rig
-from multitide.encodings._inputs import Inputs as Inputs
+from multitide.encodings import Inputs as Inputs
 from multitide.errors import DataError as DataError
 from multitide.errors import MissingDependencyError as MissingDependencyError
 from multitide.errors import MultitideError as MultitideError

@@ -17,11 +17,13 @@ from multitide._checks import check_choice
 from multitide._part import Part
 from multitide.backbones._masked import valid_steps
 from multitide.data._samples import Samples
-from multitide.encodings import ENCODINGS
 from multitide.encodings._encoding import Encoding, EncodingModule
+from multitide.encodings._registry import ENCODINGS
 from multitide.encodings._representation import Representation
 from multitide.encodings._scaling import Scale, center_and_scale
 from multitide.errors import DataError, MultitideWarning
+
+Impute = Literal["ffill", "mean", "zero"]
 
 MAX_FIT_VALUES = 10_000_000  # statistics of more values cost seconds and change nothing
 
@@ -85,7 +87,7 @@ class Inputs(Part):
     channel does not shrink with its holes.
     """
 
-    impute: Literal["ffill", "mean", "zero"] = "ffill"
+    impute: Impute = "ffill"
     scale: Scale = "standard"
     clip: Annotated[float, Field(gt=0, lt=0.5)] | None = None
     observed: bool = False
@@ -107,7 +109,7 @@ class Inputs(Part):
                 encoding.check(where)
 
     def build(
-        self, channels: Sequence[str], categories: Mapping[str, Sequence[Any]] | None = None
+        self, channels: Sequence[str], categories: Mapping[str, Sequence[object]] | None = None
     ) -> InputLayer:
         """Return a layer for these channels; fit it, or load its state.
 
@@ -151,7 +153,7 @@ class InputLayer(nn.Module):
     category_code: Tensor
 
     def __init__(
-        self, spec: Inputs, channels: tuple[str, ...], categories: Mapping[str, Sequence[Any]]
+        self, spec: Inputs, channels: tuple[str, ...], categories: Mapping[str, Sequence[object]]
     ) -> None:
         super().__init__()
         self.spec, self.channels = copy.deepcopy(spec), channels

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,60 +12,67 @@ from safetensors import SafetensorError, safe_open
 
 from multitide.encodings._inputs import Inputs
 from multitide.errors import MultitideError, StoreError
+from multitide.representations._encoder_format import (
+    LAYER_PREFIX,
+    LEARNED_PREFIX,
+    RECORD_KEY,
+    SCHEMA_VERSION,
+    STORABLE,
+    EncoderRecord,
+)
 from multitide.representations._representation import SeriesEncoder
-from multitide.representations._save_encoder import KEY, LAYER, LEARNED, SCHEMA, STORED
 
 
 def load_encoder(path: str | Path) -> SeriesEncoder:
-    """Read an encoder that `save_encoder` wrote.
+    """Read an encoder that `save_encoder` wrote. No pickle is read.
 
     Raises
     ------
     StoreError
-        If there is none, it is damaged, or it was written by a newer multitide.
+        If the file is missing or damaged, or a newer multitide wrote it.
     """
     try:
         with safe_open(str(path), framework="numpy") as file:
-            record = json.loads((file.metadata() or {}).get(KEY, "null"))
+            record = json.loads((file.metadata() or {}).get(RECORD_KEY, "null"))
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, ValueError) as error:
         raise StoreError(
             f"`path` must be a stored representation; {str(path)!r} cannot be read ({error})."
         ) from error
-    if (
-        not isinstance(record, dict)
-        or record.get("schema_version") != SCHEMA
-        or record.get("name") not in STORED
-    ):
+    if not _is_supported(record):
         raise StoreError(
-            f"{str(path)!r} must hold a representation that this multitide knows; it does not."
+            f"{str(path)!r} must hold a representation that this version of multitide can read; "
+            "it does not."
         )
     try:
         return _restore(record, arrays)
     except (KeyError, TypeError, RuntimeError, MultitideError) as error:
         raise StoreError(
-            f"{str(path)!r} must hold a whole representation; it does not ({error})."
+            f"{str(path)!r} must hold a complete representation; it does not ({error})."
         ) from error
 
 
-def _restore(record: dict[str, Any], arrays: dict[str, np.ndarray]) -> SeriesEncoder:
-    make, kind = STORED[record["name"]]
-    spec: Any = make(**record["parameters"])
+def _is_supported(record: object) -> bool:
+    if not isinstance(record, dict):
+        return False
+    return record.get("schema_version") == SCHEMA_VERSION and record.get("name") in STORABLE
+
+
+def _restore(record: EncoderRecord, arrays: Mapping[str, np.ndarray]) -> SeriesEncoder:
+    spec = STORABLE[record["name"]](**record["parameters"])
     spec.check()
     categories = {channel: tuple(values) for channel, values in record["categories"].items()}
-    layer = Inputs(impute=spec.impute, scale=spec.scale).build(
-        tuple(record["channels"]), categories
-    )
-    layer.load_state_dict(
-        {
-            n.removeprefix(LAYER): torch.from_numpy(a)
-            for n, a in arrays.items()
-            if n.startswith(LAYER)
-        }
-    )
-    learned = {
-        name.removeprefix(LEARNED): array
-        for name, array in arrays.items()
-        if name.startswith(LEARNED)
-    }
-    return kind.restore(spec, layer.eval(), categories, learned)
+    inputs = Inputs(impute=spec.impute, scale=spec.scale)
+    layer = inputs.build(record["channels"], categories)
+    state = _with_prefix(arrays, LAYER_PREFIX)
+    layer.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
+    return spec.restore(layer.eval(), categories, _with_prefix(arrays, LEARNED_PREFIX))
+
+
+def _with_prefix(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    """Return the arrays whose names start with `prefix`, which is removed."""
+    found = {}
+    for name, array in arrays.items():
+        if name.startswith(prefix):
+            found[name.removeprefix(prefix)] = array
+    return found

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 import numpy as np
 import torch
 from pydantic import Field
 
 from multitide.data._samples import Samples
-from multitide.encodings._inputs import InputLayer
-from multitide.encodings._representation import Representation
+from multitide.encodings._inputs import Impute, InputLayer
 from multitide.encodings._scaling import Scale
 from multitide.errors import DataError, MissingDependencyError
-from multitide.representations._representation import SeriesEncoder, complete_series, fit_layer
+from multitide.representations._representation import (
+    SeriesEncoder,
+    SeriesRepresentation,
+    complete_series,
+    fit_layer,
+)
 
 KERNEL = 9  # steps of a kernel, undilated
 MAX_FIT_SAMPLES = 4096  # each bias is a quantile of one series; more of them change nothing
@@ -31,7 +35,7 @@ NAMES = (
 
 
 @dataclass
-class MiniRocket(Representation):
+class MiniRocket(SeriesRepresentation):
     """MiniRocket (Dempster et al. 2021): thousands of features in one pass, without training; a strong baseline.
 
     Needs the extra ``representations``. Each feature is the share of time that a convolution of the
@@ -67,7 +71,7 @@ class MiniRocket(Representation):
     n_features: Annotated[int, Field(ge=84)] = 10_000
     max_dilations: Annotated[int, Field(ge=1)] = 32
     length: Annotated[int, Field(ge=KERNEL)] | None = None
-    impute: Literal["ffill", "mean", "zero"] = "ffill"
+    impute: Impute = "ffill"
     scale: Scale = "standard"
     random_state: Annotated[int, Field(ge=0, lt=2**31)] = 0
 
@@ -105,6 +109,15 @@ class MiniRocket(Representation):
             self, layer, samples.categories, dict(zip(NAMES, model.parameters, strict=True))
         )
 
+    def restore(
+        self,
+        layer: InputLayer,
+        categories: Mapping[str, Sequence[object]],
+        arrays: Mapping[str, np.ndarray],
+    ) -> MiniRocketEncoder:
+        """Rebuild an encoder from its arrays."""
+        return MiniRocketEncoder(self, layer, categories, arrays)
+
 
 class MiniRocketEncoder(SeriesEncoder):
     """MiniRocket with its channels and biases.
@@ -122,7 +135,7 @@ class MiniRocketEncoder(SeriesEncoder):
         self,
         spec: MiniRocket,
         layer: InputLayer,
-        categories: Mapping[str, Any],
+        categories: Mapping[str, Sequence[object]],
         learned: Mapping[str, np.ndarray],
     ) -> None:
         super().__init__(spec, layer, categories)
@@ -150,17 +163,6 @@ class MiniRocketEncoder(SeriesEncoder):
     def arrays(self) -> dict[str, np.ndarray]:
         """Return channels, dilations and biases."""
         return dict(self._learned)
-
-    @classmethod
-    def restore(
-        cls,
-        spec: Any,
-        layer: InputLayer,
-        categories: Mapping[str, Any],
-        arrays: Mapping[str, np.ndarray],
-    ) -> MiniRocketEncoder:
-        """Rebuild the encoder from its arrays."""
-        return cls(spec, layer, categories, arrays)
 
 
 def at_least(x: np.ndarray, length: int) -> np.ndarray:

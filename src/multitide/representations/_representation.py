@@ -1,42 +1,75 @@
-"""What representations of our own have in common: they read complete series, and are stored as their arrays."""
+"""What MiniRocket and TS2Vec share: they read complete series and are stored as their arrays."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Iterator, Mapping
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
 
 from multitide.data._samples import Samples
-from multitide.encodings._inputs import InputLayer, Inputs
+from multitide.encodings._inputs import Impute, InputLayer, Inputs
 from multitide.encodings._representation import Encoder, Representation
 from multitide.encodings._scaling import Scale
 from multitide.errors import DataError
 
-BATCH_VALUES = 4_000_000  # values that are worked on at a time
+BATCH_VALUES = 4_000_000  # number of values per batch
 
 
-class SeriesEncoder(Encoder):
-    """Parent of encoders that read complete series: imputes and scales, then works length by length.
+class SeriesRepresentation(Representation, ABC):
+    """Parent of representations that read complete series and can be stored.
 
-    So a sample's vector is that of the sample alone, whatever the lengths of the others.
+    Subclasses are dataclasses with the fields `impute` and `scale`.
+    """
+
+    impute: Impute
+    scale: Scale
+
+    @abstractmethod
+    def restore(
+        self,
+        layer: InputLayer,
+        categories: Mapping[str, Sequence[object]],
+        arrays: Mapping[str, np.ndarray],
+    ) -> SeriesEncoder:
+        """Rebuild an encoder from what `SeriesEncoder.arrays` returned.
+
+        Parameters
+        ----------
+        layer : InputLayer
+            With its buffers filled, in eval mode.
+        categories : mapping
+            For each categorical channel, its categories.
+        arrays : mapping of str to ndarray
+            What the encoder has learned.
+        """
+
+
+class SeriesEncoder(Encoder, ABC):
+    """Parent of encoders that impute and scale series, then encode those of equal length together.
+
+    The vector of a sample depends on that sample alone, whatever the lengths of the others.
 
     Parameters
     ----------
-    spec : Representation
-        What it was made from.
+    spec : SeriesRepresentation
+        The parameters that it was fitted with.
     layer : InputLayer
-        Imputes and scales; fitted, or filled by `restore`.
+        Imputes and scales; already fitted.
     categories : mapping
-        For a channel of categories, its categories.
+        For each categorical channel, its categories.
     """
 
     def __init__(
-        self, spec: Representation, layer: InputLayer, categories: Mapping[str, Any]
+        self,
+        spec: SeriesRepresentation,
+        layer: InputLayer,
+        categories: Mapping[str, Sequence[object]],
     ) -> None:
-        self.spec, self.layer, self.categories = spec, layer, dict(categories)
+        self.spec = spec
+        self.layer = layer
+        self.categories = dict(categories)
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -50,25 +83,23 @@ class SeriesEncoder(Encoder):
 
     @abstractmethod
     def encode(self, x: np.ndarray) -> np.ndarray:
-        """Return the vectors, (n, n_features), of complete series of one length, float32 (n, channels, time)."""
+        """Return the vectors of complete series of equal length.
+
+        Parameters
+        ----------
+        x : ndarray of float32, shape (n, n_channels, time)
+
+        Returns
+        -------
+        ndarray, shape (n, n_features)
+        """
 
     @abstractmethod
     def arrays(self) -> dict[str, np.ndarray]:
-        """Return what it has learned; with the input layer's buffers they are all that is stored."""
-
-    @classmethod
-    @abstractmethod
-    def restore(
-        cls,
-        spec: Any,
-        layer: InputLayer,
-        categories: Mapping[str, Any],
-        arrays: Mapping[str, np.ndarray],
-    ) -> SeriesEncoder:
-        """Rebuild an encoder from what `arrays` gave."""
+        """Return what it has learned, apart from the buffers of the input layer."""
 
     def transform(self, samples: Samples) -> np.ndarray:
-        """Return one vector a sample, float32 (n_samples, n_features)."""
+        """Return one vector per sample, float32 (n_samples, n_features)."""
         check_channels(samples, self.channels)
         vectors = np.empty((len(samples), self.n_features), dtype=np.float32)
         for rows, x in complete_series(samples, self.layer):
@@ -77,7 +108,7 @@ class SeriesEncoder(Encoder):
 
 
 def check_channels(samples: Samples, channels: tuple[str, ...]) -> None:
-    """Raise unless the samples have these channels, in this order."""
+    """Raise unless the samples have exactly these channels, in this order."""
     if samples.channels != channels:
         raise DataError(
             f"`X` must have the channels of the training series, {list(channels)}, in this order; "
@@ -85,19 +116,28 @@ def check_channels(samples: Samples, channels: tuple[str, ...]) -> None:
         )
 
 
-def fit_layer(samples: Samples, impute: str, scale: Scale) -> InputLayer:
-    """Return an input layer that has seen these training series."""
-    layer = Inputs(impute=impute, scale=scale).build(samples.channels, samples.categories)  # type: ignore[arg-type]
+def fit_layer(samples: Samples, impute: Impute, scale: Scale) -> InputLayer:
+    """Return an input layer fitted to these training series."""
+    layer = Inputs(impute=impute, scale=scale).build(samples.channels, samples.categories)
     layer.fit(samples)
     return layer.eval()
 
 
 @torch.no_grad()
 def complete_series(samples: Samples, layer: InputLayer) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield numbers of samples of one length, and their imputed and scaled series (n, n_channels, time), float32."""
+    """Yield batches of imputed and scaled series; all series of a batch have the same length.
+
+    Yields
+    ------
+    rows : ndarray of int
+        Positions of the series in `samples`.
+    x : ndarray of float32, shape (n, n_channels, time)
+        The series.
+    """
     for length in np.unique(samples.lengths):
         rows = np.flatnonzero(samples.lengths == length)
-        n_batches = max(1, -(-len(rows) * layer.n_channels * int(length) // BATCH_VALUES))
-        for part in np.array_split(rows, min(n_batches, len(rows))):
-            raw = torch.from_numpy(np.ascontiguousarray(samples[part].gather(slice(None))))
-            yield part, layer(raw).numpy()
+        n_values = len(rows) * layer.n_channels * int(length)
+        n_batches = max(1, -(-n_values // BATCH_VALUES))
+        for batch in np.array_split(rows, min(n_batches, len(rows))):
+            raw = torch.from_numpy(np.ascontiguousarray(samples[batch].gather(slice(None))))
+            yield batch, layer(raw).numpy()

@@ -1,77 +1,89 @@
-"""Encoders as one file of arrays; no pickle is ever read."""
+"""Write an encoder to one file of arrays."""
 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import safetensors.numpy
 
-from multitide.encodings._representation import Encoder, Representation
-from multitide.errors import ParameterError, StoreError
-from multitide.representations._minirocket import MiniRocket, MiniRocketEncoder
+from multitide._result_folder import refuse_existing, writable, write_file
+from multitide.encodings._representation import Encoder
+from multitide.errors import ParameterError
+from multitide.representations._encoder_format import (
+    LAYER_PREFIX,
+    LEARNED_PREFIX,
+    RECORD_KEY,
+    SCHEMA_VERSION,
+    STORABLE,
+    EncoderRecord,
+)
 from multitide.representations._representation import SeriesEncoder
-from multitide.representations._ts2vec import TS2Vec, TS2VecEncoder
-
-STORED: dict[str, tuple[type[Representation], type[SeriesEncoder]]] = {
-    "minirocket": (MiniRocket, MiniRocketEncoder),
-    "ts2vec": (TS2Vec, TS2VecEncoder),
-}
-KEY = "multitide.representation"
-SCHEMA = 1
-LAYER, LEARNED = "inputs.", "learned."
 
 
 def save_encoder(encoder: Encoder, path: str | Path) -> Path:
-    """Write an encoder as a new safetensors file, atomically.
+    """Write an encoder to a new safetensors file, atomically.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        A fitted MiniRocket or TS2Vec.
+    path : str or Path
+        Must not exist yet; missing parent folders are created.
+
+    Returns
+    -------
+    Path
+        `path`.
 
     Raises
     ------
     ParameterError
-        If it is of a kind that is not stored: the features of a model (save the model), a
-        transformer of the user's.
+        If this kind of encoder cannot be stored: for the features of a model, save the model; your
+        own transformers are not stored.
     StoreError
-        If `path` exists, or cannot be written.
+        If `path` exists or cannot be written.
     """
     path = Path(path)
-    names = [name for name, (_, kind) in STORED.items() if type(encoder) is kind]
-    if not names or not isinstance(encoder, SeriesEncoder):
-        raise ParameterError(
-            f"`encoder` must be one of {', '.join(STORED)} to be stored; got {type(encoder).__name__}."
-        )
-    if path.exists():
-        raise StoreError(
-            f"`path` must not exist yet; {str(path)!r} does. Choose another name or move it away."
-        )
-    arrays = {
-        LEARNED + name: np.ascontiguousarray(array) for name, array in encoder.arrays().items()
-    }
-    arrays |= {
-        LAYER + name: tensor.numpy().copy() for name, tensor in encoder.layer.state_dict().items()
-    }
-    draft = path.with_name(f".{path.name}.draft")
-    try:
+    if not isinstance(encoder, SeriesEncoder):
+        raise _not_storable(encoder)
+    record = _record(encoder)
+    refuse_existing(path, "path")
+    content = safetensors.numpy.save(_arrays(encoder), {RECORD_KEY: json.dumps(record)})
+    with writable(path, "path"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        safetensors.numpy.save_file(
-            arrays, draft, metadata={KEY: json.dumps(_record(encoder, names[0]))}
-        )
-        os.replace(draft, path)
-    except OSError as error:
-        raise StoreError(
-            f"`path` must be a place that can be written; got {str(path)!r} ({error})."
-        ) from error
+        write_file(path, content)
     return path
 
 
-def _record(encoder: SeriesEncoder, name: str) -> dict[str, Any]:
-    """Return what is no array, as plain values."""
+def _record(encoder: SeriesEncoder) -> EncoderRecord:
     return {
-        "schema_version": SCHEMA,
-        "name": name,
+        "schema_version": SCHEMA_VERSION,
+        "name": _stored_name(encoder),
         "parameters": encoder.spec.get_params(deep=False),
         "channels": list(encoder.channels),
         "categories": {channel: list(values) for channel, values in encoder.categories.items()},
     }
+
+
+def _stored_name(encoder: SeriesEncoder) -> str:
+    for name, kind in STORABLE.items():
+        if type(encoder.spec) is kind:
+            return name
+    raise _not_storable(encoder)
+
+
+def _not_storable(encoder: Encoder) -> ParameterError:
+    storable = ", ".join(STORABLE)
+    got = type(encoder).__name__
+    return ParameterError(f"`encoder` must be one of {storable} to be stored; got {got}.")
+
+
+def _arrays(encoder: SeriesEncoder) -> dict[str, np.ndarray]:
+    arrays = {}
+    for name, array in encoder.arrays().items():
+        arrays[LEARNED_PREFIX + name] = np.ascontiguousarray(array)
+    for name, tensor in encoder.layer.state_dict().items():
+        arrays[LAYER_PREFIX + name] = tensor.numpy().copy()
+    return arrays

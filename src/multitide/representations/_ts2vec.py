@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -13,17 +13,20 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from multitide.data._samples import Samples
-from multitide.encodings._inputs import InputLayer
-from multitide.encodings._representation import Representation
+from multitide.encodings._inputs import Impute, InputLayer
 from multitide.encodings._scaling import Scale
 from multitide.errors import DataError
-from multitide.representations._representation import SeriesEncoder, fit_layer
+from multitide.representations._representation import (
+    SeriesEncoder,
+    SeriesRepresentation,
+    fit_layer,
+)
 
 PositiveInt = Annotated[int, Field(ge=1)]
 
 
 @dataclass
-class TS2Vec(Representation):
+class TS2Vec(SeriesRepresentation):
     """TS2Vec (Yue et al. 2022): dilated convolutions, trained without labels by contrasting crops of series.
 
     Two overlapping crops of a series are encoded with random steps hidden. At each step of the
@@ -69,7 +72,7 @@ class TS2Vec(Representation):
     batch_size: Annotated[int, Field(ge=2)] = 16
     lr: Annotated[float, Field(gt=0)] = 0.001
     max_length: Annotated[int, Field(ge=2)] = 3000
-    impute: Literal["ffill", "mean", "zero"] = "ffill"
+    impute: Impute = "ffill"
     scale: Scale = "standard"
     random_state: Annotated[int, Field(ge=0, lt=2**31)] = 0
 
@@ -95,6 +98,17 @@ class TS2Vec(Representation):
             )
             self._train(network.train(), layer, samples)
         return TS2VecEncoder(self, layer, samples.categories, network.eval())
+
+    def restore(
+        self,
+        layer: InputLayer,
+        categories: Mapping[str, Sequence[object]],
+        arrays: Mapping[str, np.ndarray],
+    ) -> TS2VecEncoder:
+        """Rebuild an encoder from the weights of its network."""
+        network = DilatedEncoder(layer.n_channels, self.hidden_size, self.n_features, self.depth)
+        network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
+        return TS2VecEncoder(self, layer, categories, network.eval())
 
     def _train(self, network: DilatedEncoder, layer: InputLayer, samples: Samples) -> None:
         generator = np.random.default_rng(self.random_state)
@@ -241,7 +255,7 @@ class TS2VecEncoder(SeriesEncoder):
         self,
         spec: TS2Vec,
         layer: InputLayer,
-        categories: Mapping[str, Any],
+        categories: Mapping[str, Sequence[object]],
         network: DilatedEncoder,
     ) -> None:
         super().__init__(spec, layer, categories)
@@ -267,16 +281,3 @@ class TS2VecEncoder(SeriesEncoder):
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the network's weights."""
         return {name: tensor.numpy().copy() for name, tensor in self._network.state_dict().items()}
-
-    @classmethod
-    def restore(
-        cls,
-        spec: Any,
-        layer: InputLayer,
-        categories: Mapping[str, Any],
-        arrays: Mapping[str, np.ndarray],
-    ) -> TS2VecEncoder:
-        """Rebuild the encoder from its weights."""
-        network = DilatedEncoder(layer.n_channels, spec.hidden_size, spec.n_features, spec.depth)
-        network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
-        return cls(spec, layer, categories, network.eval())
