@@ -21,6 +21,13 @@ def one_of(choices: Iterable[str]) -> str:
     return "one of " + ", ".join(repr(str(choice)) for choice in choices)
 
 
+def listed(names: Sequence[str]) -> str:
+    """Return "a, b and c"."""
+    if len(names) == 1:
+        return names[0]
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
 def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
     """Raise unless `value` is among `choices`."""
     choices = list(choices)

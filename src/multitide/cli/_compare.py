@@ -190,13 +190,13 @@ def _one_or_all(by_name: dict[str, Any]) -> Any:
 def show_comparison(comparison: Comparison) -> None:
     """Show gains with their intervals and verdicts, and the losses that they come from."""
     from multitide.cli._terminal import show_note, show_table
-    from multitide.study.results._words import loss_table
+    from multitide.study.results._tables import loss_table
 
     title = (
         f"Gain over {comparison.reference!r}: less loss, in units of the trivial loss (+ is better)"
     )
     show_table(gain_table(comparison), f"{title}, with its {comparison.confidence:.0%} interval")
-    losses = loss_table(comparison.figures).reset_index()
+    losses = loss_table(comparison.figures)
     show_table(losses, "Loss / trivial loss on the test part, mean ± spread over seeds")
     for arm, grouping in comparison.groupings.items():
         show_note(f"{arm}: {grouping.advice}")
@@ -237,7 +237,7 @@ def gain_table(comparison: Comparison) -> pd.DataFrame:
     """Return one row a task and arm, and the mean over tasks where it has a meaning, in words."""
     import pandas as pd
 
-    from multitide.study.results._words import interval_in_words, verdict_in_words
+    from multitide.study.results._tables import interval_in_words, verdict_in_words
 
     gains = comparison.gains
     if len(comparison.questions) > 1 and len(comparison.mean_gains):

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from multitide import plot
+from multitide._checks import listed
 from multitide.errors import StoreError
 from multitide.reports._pages import make_environment, write_page
 from multitide.reports._svg import svg
 from multitide.reports.study._sentences import verdict_words
 from multitide.study._label_curve import LabelCurve, folder_of
-from multitide.study.results._words import listed
 
 PAGE, TEXT = "report.html", "report.md"
 

@@ -25,6 +25,12 @@ from multitide.study._compare import compare
 from multitide.study._comparison import Comparison
 from multitide.study.design._arms import ALONE, resolve_arms
 from multitide.study.results._ranks import MIN_DATA, RankTest, pair_tests, rank_test
+from multitide.study.results._tables import (
+    MEAN_LOSS_TITLE,
+    aligned,
+    loss_table_by_data_set,
+    standing_table,
+)
 from multitide.study.runs._fit_store import write_atomically
 from multitide.study.runs._timing import parse_budget
 from multitide.tasks import resolve_tasks
@@ -292,11 +298,9 @@ class Comparisons:
         return f" With so few none could: the least p that they allow is {min(least, 1):.3g}."
 
     def __str__(self) -> str:
-        losses = self.losses.to_string(float_format="{:.3f}".format)
-        standing = self.standing.to_string(index=False, float_format="{:.3f}".format)
-        return (
-            f"Loss / trivial loss on the test parts:\n\n{losses}\n\n{standing}\n\n{self.in_words()}"
-        )
+        losses = aligned(loss_table_by_data_set(self.losses))
+        standing = aligned(standing_table(self.standing))
+        return f"{MEAN_LOSS_TITLE}:\n\n{losses}\n\n{standing}\n\n{self.in_words()}"
 
     # -- keeping -----------------------------------------------------------------------------------
 

@@ -20,14 +20,15 @@ from multitide.study.grouping._grouping import Grouping
 from multitide.study.results._evidence import Evidence
 from multitide.study.results._gains import gain_rows, mean_gain_rows, metric_gain_rows
 from multitide.study.results._scores import score_runs, summarise
-from multitide.study.results._verdicts import MARGIN
-from multitide.study.results._words import (
+from multitide.study.results._tables import (
+    LOSS_TITLE,
+    advice_sentences,
+    aligned,
     gain_table,
     gain_title,
-    gains_in_words,
     loss_table,
-    losses_in_words,
 )
+from multitide.study.results._verdicts import MARGIN
 from multitide.tasks import Task
 
 
@@ -254,28 +255,32 @@ class Comparison:
         return self.figures.merge(gains, how="outer", on=["arm", "task", "metric"], sort=False)
 
     def __str__(self) -> str:
-        gains = gains_in_words(
-            self.gains, self.mean_gains, self.reference, self.margin, self.confidence
-        )
-        advice = [f"{arm}: {grouping.advice}" for arm, grouping in self.groupings.items()]
-        conditions = [] if self.conditions is None else [str(self.conditions)]
-        left_out = [self.left_out] if self.left_out else []
-        return "\n\n".join([gains, *advice, losses_in_words(self.figures), *conditions, *left_out])
+        gains = gain_table(self.gains, self.mean_gains, self.margin)
+        parts = [f"{gain_title(self.reference, self.confidence)}:", aligned(gains)]
+        if notes := self._notes():
+            parts.append("\n".join(notes))
+        parts += [f"{LOSS_TITLE}:", aligned(loss_table(self.figures))]
+        if self.conditions is not None:
+            parts.append(str(self.conditions))
+        if self.left_out:
+            parts.append(self.left_out)
+        return "\n\n".join(parts)
 
     def _repr_html_(self) -> str:
-        """Return what notebooks show: gains and losses, and whether the conditions of sharing hold."""
+        """Return what notebooks show: the same tables and sentences as ``print``."""
         gains = gain_table(self.gains, self.mean_gains, self.margin).to_dict("records")
-        losses = loss_table(self.figures).reset_index().to_dict("records")
-        advice = [note(f"{arm}: {grouping.advice}") for arm, grouping in self.groupings.items()]
-        advice += [note(self.left_out)] if self.left_out else []
-        caption = "Loss / trivial loss on the test part, mean and spread over seeds"
-        shown = panel(
-            gain_title(self.reference, self.confidence),
-            table(gains),
-            *advice,
-            table(losses, caption),
-        )
-        return shown if self.conditions is None else shown + self.conditions._repr_html_()
+        losses = loss_table(self.figures).to_dict("records")
+        notes = [*self._notes(), self.left_out] if self.left_out else self._notes()
+        title = gain_title(self.reference, self.confidence)
+        shown = panel(title, table(gains), *map(note, notes), table(losses, LOSS_TITLE))
+        if self.conditions is None:
+            return shown
+        return shown + self.conditions._repr_html_()
+
+    def _notes(self) -> list[str]:
+        """Return what would give a verdict, and which groups were found."""
+        groups = [f"{arm}: {grouping.advice}" for arm, grouping in self.groupings.items()]
+        return advice_sentences(self.gains) + groups
 
     # -- keeping -----------------------------------------------------------------------------------
 

@@ -15,7 +15,13 @@ from typing import Any
 
 import pandas as pd
 
-from multitide._checks import check_choice, check_positive_int, raise_problems, suggest
+from multitide._checks import (
+    check_choice,
+    check_positive_int,
+    listed,
+    raise_problems,
+    suggest,
+)
 from multitide._estimator import MultiTaskEstimator
 from multitide._notebook import note, panel, table
 from multitide.data._samples import Samples
@@ -27,13 +33,7 @@ from multitide.study._comparison import Comparison
 from multitide.study.design._hidden_labels import fitting_unit, keep_share
 from multitide.study.design._protocol import only_samples
 from multitide.study.design._study_data import make_rule
-from multitide.study.results._words import (
-    aligned,
-    gain_title,
-    interval_in_words,
-    listed,
-    verdict_in_words,
-)
+from multitide.study.results._tables import aligned, curve_table, gain_title
 from multitide.study.runs._fit_store import write_atomically
 from multitide.study.runs._timing import parse_budget
 from multitide.tasks import Task, resolve_tasks
@@ -240,41 +240,24 @@ class LabelCurve:
         ]
 
     def table(self) -> pd.DataFrame:
-        """Return the gains in words: one row a task, arm and share."""
-        margin = next(iter(self.comparisons.values())).margin
-        rows = self.gains.sort_values("share", kind="stable").sort_values(
-            ["task", "arm"], kind="stable", key=_order
-        )
-        return pd.DataFrame(
-            [
-                {
-                    "task": str(row["task"]),
-                    "arm": str(row["arm"]),
-                    "labels": f"{row['share'] * 100:g} %",
-                    "in training": f"{row['n_train']:,.0f}",
-                    "gain": f"{row['gain']:+.4f}",
-                    "interval": interval_in_words(row["low"], row["high"]),
-                    "verdict": verdict_in_words(row["verdict"], margin),
-                    "seeds": str(row["n_seeds"]),
-                }
-                for row in rows.to_dict("records")
-            ]
-        )
+        """Return the gains as text: one row per task, arm and share."""
+        return curve_table(self.gains, self._first.margin)
+
+    @property
+    def _first(self) -> Comparison:
+        return next(iter(self.comparisons.values()))
+
+    @property
+    def _title(self) -> str:
+        return f"{gain_title(self._first.reference, self._first.confidence)}, by label share"
 
     def __str__(self) -> str:
-        first = next(iter(self.comparisons.values()))
-        title = f"By the share of labels: {gain_title(first.reference, first.confidence)}:"
-        return f"{title}\n\n{aligned(self.table())}"
+        return f"{self._title}:\n\n{aligned(self.table())}"
 
     def _repr_html_(self) -> str:
         """Return what notebooks show: the gains by the share of labels."""
-        first = next(iter(self.comparisons.values()))
-        title = f"By the share of labels: {gain_title(first.reference, first.confidence)}"
-        return panel(
-            title,
-            table(self.table().to_dict("records")),
-            *(note(line) for line in self.sentences()),
-        )
+        rows = self.table().to_dict("records")
+        return panel(self._title, table(rows), *map(note, self.sentences()))
 
     def save(self, folder: str | Path) -> Path:
         """Write each study into a folder of its own, ``results.parquet``, and what :meth:`load` needs.
@@ -346,8 +329,3 @@ def _told(rows: pd.DataFrame) -> str:
         shares = listed([f"{share * 100:g} %" for share in found["share"]])
         parts.append(f"with {shares} of the labels it {WORDS[str(verdict)]}")
     return "; ".join(parts)
-
-
-def _order(names: pd.Series) -> pd.Series:
-    """Return the number of each name, in the order in which they first come."""
-    return pd.Series(pd.factorize(names)[0], index=names.index)

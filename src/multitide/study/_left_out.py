@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from multitide._checks import listed
 from multitide.errors import ParameterError
-from multitide.study.results._words import listed
 from multitide.study.runs._fits import Fit
 from multitide.study.runs._plan import Plan
 from multitide.study.runs._timing import in_words

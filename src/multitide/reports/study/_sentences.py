@@ -11,10 +11,11 @@ import pandas as pd
 from markupsafe import Markup
 from matplotlib.ticker import MaxNLocator
 
+from multitide._checks import listed
 from multitide.methods import first_sentence
 from multitide.sharing import SHARINGS
 from multitide.study import Comparison
-from multitide.study.results._words import listed, verdict_in_words
+from multitide.study.results._tables import verdict_in_words
 
 BETWEEN = "({confidence} interval {low} to {high})"
 NO_INTERVAL = "(no interval: it needs several seeds and several test groups)"

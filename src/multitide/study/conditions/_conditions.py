@@ -22,8 +22,8 @@ from multitide.study.conditions._arms import (
 )
 from multitide.study.results._evidence import Evidence
 from multitide.study.results._gains import contrast_rows, gain_rows
+from multitide.study.results._tables import aligned
 from multitide.study.results._verdicts import CANNOT_TELL, HELPS, MARGIN, SAME
-from multitide.study.results._words import aligned
 from multitide.tasks import labelled
 
 SIMILAR = 3.0  # a task with so many times the labels of another has more than a similar amount
@@ -167,14 +167,14 @@ class Conditions:
         ]
         return pd.DataFrame(rows, columns=["condition", "task", "verdict", "words"])
 
-    def _tables(self) -> dict[str, pd.DataFrame]:
-        """Return the verdicts of each condition by its title: ``task``, ``verdict``, ``because``."""
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Return the verdicts as text, by the title of the condition: ``task``, ``verdict``, ``because``."""
         words = self.verdicts.rename(columns={"words": "because"}).replace({"task": {"": "(all)"}})
         groups = words.groupby("condition", sort=False)
         return {TITLES[str(name)]: rows[["task", "verdict", "because"]] for name, rows in groups}
 
     def __str__(self) -> str:
-        parts = [f"{title}:\n\n{aligned(rows)}" for title, rows in self._tables().items()]
+        parts = [f"{title}:\n\n{aligned(rows)}" for title, rows in self.tables().items()]
         return "\n\n".join(
             [*parts, *([f"{TITLES['network']}:\n\n{NO_WIDTH}"] if self.width.empty else [])]
         )
@@ -182,7 +182,7 @@ class Conditions:
     def _repr_html_(self) -> str:
         """Return what notebooks show: whether each condition holds, and why."""
         parts = [
-            panel(title, table(rows.to_dict("records"))) for title, rows in self._tables().items()
+            panel(title, table(rows.to_dict("records"))) for title, rows in self.tables().items()
         ]
         return "".join(
             [*parts, *([panel(TITLES["network"], note(NO_WIDTH))] if self.width.empty else [])]

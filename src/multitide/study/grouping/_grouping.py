@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from multitide._checks import listed
 from multitide.study.grouping._partition import Tasks, best_networks, group_scores
 from multitide.study.results._verdicts import MARGIN
-from multitide.study.results._words import listed
 
 PAIRS, AFFINITY = "pairs", "affinity"
 SHARE = (
