@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import importlib
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 import torch
 from sklearn.metrics import mean_poisson_deviance
 
+from documents import blocks
 from multitide import MultiTaskEstimator
 from multitide.backbones import BACKBONES
 from multitide.balancing import WEIGHTINGS
@@ -24,10 +24,7 @@ from multitide.methods import goes_with, methods
 from multitide.sharing import SHARINGS
 from multitide.tasks import TASKS, task_from_config, task_to_config
 
-PAGE = (Path(__file__).parents[2] / "docs" / "internals" / "adding-a-part.md").read_text(
-    encoding="utf-8"
-)
-BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+BLOCKS = blocks("internals/adding-a-part", "python")
 REGISTRIES: list[dict[str, Any]] = [BACKBONES, TASKS, WEIGHTINGS, SHARINGS]
 ADDED = {
     "backbone": "gated_cnn",

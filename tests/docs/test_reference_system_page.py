@@ -1,17 +1,14 @@
-"""`docs/guide/reference-system.md` tells the truth: its defaults are the code's, and every test that it names is there."""
+"""The hyperparameters and defaults of docs/guide/reference-system.md are those of the code."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import MISSING, fields
-from pathlib import Path
 
-import pytest
-
+from documents import page
 from multitide.compat._page import PAGES
 
-ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "guide" / "reference-system.md").read_text()
+PAGE = page("guide/reference-system")
 MULTI = "LSTM_FCNs_multi"
 
 
@@ -29,7 +26,7 @@ def models_of(cell: str) -> list[str]:
     return [MULTI if name == "multi" else name for name in cell.split(", ")]
 
 
-def told() -> dict[tuple[str, str], str]:
+def defaults_of_the_page() -> dict[tuple[str, str], str]:
     return {
         (model, name): default
         for models, names, _, default, _ in rows()
@@ -46,23 +43,4 @@ def test_the_table_has_every_hyperparameter_of_every_model_with_its_default() ->
         if model != "1D CNN"
         for field in fields(page)
     }
-    assert told() == coded
-
-
-@pytest.mark.parametrize("named", sorted(set(re.findall(r"`([\w/]+\.py::\w+)`", PAGE))))
-def test_every_test_that_is_named_is_there(named: str) -> None:
-    file, _, name = named.partition("::")
-    assert f"def {name}(" in (ROOT / "tests" / file).read_text()
-
-
-def test_every_capability_has_a_test_or_is_not_there_yet() -> None:
-    tables = PAGE.split("## The README")[1]
-    lines = [
-        line
-        for line in tables.splitlines()
-        if line.startswith("| ") and not line.startswith(("| line", "| capab"))
-    ]
-    assert lines
-    for line in lines:
-        last = line.strip("|").split("|")[-1].strip()
-        assert last == "not yet" or "::test_" in last, line
+    assert defaults_of_the_page() == coded

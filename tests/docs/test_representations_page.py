@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
-from pathlib import Path
 
 import pytest
 
+from documents import blocks, page
 from makers import small
 from multitide.encodings._inputs import Inputs
 from multitide.errors import ParameterError
@@ -16,20 +15,8 @@ from multitide.representations import REPRESENTATIONS, MiniRocket
 from multitide.study.design._arms import resolve_arms
 from multitide.study.design._baselines import LinearBaseline
 
-PAGE = (Path(__file__).parents[2] / "docs" / "guide" / "representations.md").read_text(
-    encoding="utf-8"
-)
-PYTHON = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
-TOML = [tomllib.loads(code) for code in re.findall(r"```toml\n(.*?)```", PAGE, flags=re.DOTALL)]
-
-
-def test_the_call_of_the_page_learns_and_is_loaded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (code,) = PYTHON
-    exec(code.replace('"ts2vec"', '{"name": "ts2vec", "n_steps": 2}'), {})
-    assert (tmp_path / "rig-model" / "representation.safetensors").is_file()
+PAGE = page("guide/representations")
+TOML = [tomllib.loads(code) for code in blocks("guide/representations", "toml")]
 
 
 def test_the_tables_of_the_page_are_read() -> None:
