@@ -10,11 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args, get_type_hints
 
-import numpy as np
-
 from multitide._checks import check_choice, gathering, one_of, raise_problems
 from multitide._part import Part, annotation_problems
-from multitide._toml import NONE
+from multitide._toml import NONE, plain_value
 from multitide.backbones import BACKBONES
 from multitide.balancing import WEIGHTINGS
 from multitide.data._splits import Splitter
@@ -102,6 +100,11 @@ def part_to_config(registry: Registry, spec: Any) -> dict[str, Any]:
     return {"name": names[type(part)], **values}
 
 
+def part_table(part: Part) -> dict[str, Any]:
+    """Return a part as plain JSON values; its class must be in the registry of its kind."""
+    return part_to_config(_registered_under(_family(type(part))), part)
+
+
 def _make(part: type[Part], values: dict[str, Any], where: str) -> Part:
     problems: list[str] = []
     hints = get_type_hints(part, include_extras=True)
@@ -129,17 +132,12 @@ def _field_value(hint: Any, value: Any, where: str) -> Any:
 def _plain(value: Any, where: str) -> Any:
     """Return a parameter's value as plain JSON values: parts as tables, tuples as lists, NumPy's as Python's."""
     if isinstance(value, Part):
-        return part_to_config(_registered_under(_family(type(value))), value)
+        return part_table(value)
     if isinstance(value, Mapping):
         return {str(key): _plain(inner, f"{where}.{key}") for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(inner, where) for inner in value]
-    value = value.item() if isinstance(value, np.generic) else value
-    if value is not None and not isinstance(value, (bool, int, float, str)):
-        raise ParameterError(
-            f"`{where}` must be a plain value or a part to be written down; got {value!r}."
-        )
-    return value
+    return plain_value(value, where)
 
 
 def _registered_under(*families: type[Part]) -> Registry:

@@ -1,35 +1,42 @@
-"""TOML files: read with the place of a mistake, and written."""
+"""TOML files: read with the place of a mistake, and written from any value that Python users pass."""
 
 from __future__ import annotations
 
-import json
-import re
+import datetime
+import enum
 import shlex
 import tomllib
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping, Set
+from pathlib import Path, PurePath
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+import tomli_w
 
 from multitide._checks import suggest
 from multitide.errors import ParameterError
 
 NONE = "none"  # TOML has no null
 
+PlainValue: TypeAlias = (
+    "bool | int | float | str | datetime.date | datetime.time"
+    " | list[PlainValue] | dict[str, PlainValue] | None"
+)
 
+
+# Any: the file may hold anything; who reads a value checks it.
 def read_toml(path: str | Path) -> dict[str, Any]:
     """Read a TOML file, or raise :class:`ParameterError` with the line that is wrong."""
     path = Path(path)
     if not path.is_file():
-        near = (
-            suggest(path.name, [p.name for p in path.parent.glob("*.toml")])
-            if path.parent.is_dir()
-            else ""
+        raise ParameterError(
+            f"`config` must be an existing file; got {str(path)!r}.{_similar_file(path)}"
         )
-        raise ParameterError(f"`config` must be an existing file; got {str(path)!r}.{near}")
     if path.suffix.lower() in (".csv", ".tsv", ".parquet", ".ts"):
         raise ParameterError(
             f"`config` must be a configuration (.toml); got the data file {str(path)!r}. "
-            f"`multitide init {shlex.quote(str(path))}` writes one to start from."
+            f"Create a configuration with: multitide init {shlex.quote(str(path))}"
         )
     try:
         return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
@@ -37,42 +44,111 @@ def read_toml(path: str | Path) -> dict[str, Any]:
         raise ParameterError(f"{str(path)!r} must be TOML in UTF-8; {error}.") from error
 
 
-def toml_text(table: Mapping[str, Any]) -> str:
-    """Write plain values as TOML: what is no table first, then tables, then lists of tables."""
-    lines = [
-        f"{_key(key)} = {_value(value)}" for key, value in table.items() if not _is_block(value)
-    ]
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            lines += ["", f"[{_key(key)}]", *(f"{_key(k)} = {_value(v)}" for k, v in value.items())]
-    for key, value in table.items():
-        if _is_block(value) and not isinstance(value, Mapping):
-            for row in value:
-                lines += [
-                    "",
-                    f"[[{_key(key)}]]",
-                    *(f"{_key(k)} = {_value(v)}" for k, v in row.items()),
-                ]
-    return "\n".join(lines).lstrip("\n") + "\n"
+def toml_text(table: Mapping[str, object]) -> str:
+    """Write a table as TOML.
+
+    Parameters
+    ----------
+    table : mapping of str to object
+        Values as :func:`plain_value` takes them. None becomes the text ``"none"``.
+
+    Raises
+    ------
+    ParameterError
+        If a value cannot be written, with its place in the table.
+    """
+    plain = {str(key): _without_none(plain_value(table[key], str(key))) for key in table}
+    return tomli_w.dumps(plain)
 
 
-def _is_block(value: Any) -> bool:
-    return isinstance(value, Mapping) or (
-        isinstance(value, list) and bool(value) and all(isinstance(row, Mapping) for row in value)
+def plain_value(value: object, name: str) -> PlainValue:
+    """Return the plain Python value that files hold in place of `value`.
+
+    Parameters
+    ----------
+    value : object
+        A plain value; a NumPy or pandas scalar, array or Index; a date; a time span; a path; an
+        enum; or a mapping, sequence or set of these.
+    name : str
+        The parameter, for the message.
+
+    Returns
+    -------
+    plain value
+        Arrays, sequences and sets become lists; paths and time spans become text; missing values
+        become None.
+
+    Raises
+    ------
+    ParameterError
+        If no plain value stands for `value`.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain_value(value[key], f"{name}.{key}") for key in value}
+    if isinstance(value, (np.ndarray, pd.Series, pd.Index)) and value.ndim:
+        value = list(value)
+    if isinstance(value, Set):
+        value = sorted(value, key=str)
+    if isinstance(value, (list, tuple, range)):
+        return [plain_value(inner, name) for inner in value]
+    return _plain_scalar(value, name)
+
+
+def _plain_scalar(value: object, name: str) -> PlainValue:
+    if isinstance(value, enum.Enum):
+        return plain_value(value.value, name)
+    if isinstance(value, np.ndarray):  # of no dimension
+        value = value[()]
+    if value is None or value is pd.NA or value is pd.NaT:
+        return None
+    if isinstance(value, (np.datetime64, np.timedelta64)):
+        return _plain_numpy_time(value, name)
+    if isinstance(value, PurePath):
+        return str(value)
+    if isinstance(value, datetime.timedelta):
+        return str(pd.Timedelta(value))
+    if isinstance(value, pd.Timestamp):
+        return value.to_pydatetime(warn=False)
+    if isinstance(value, (datetime.date, datetime.time)):
+        return value
+    return _plain_number_or_text(value, name)
+
+
+def _plain_numpy_time(value: np.datetime64 | np.timedelta64, name: str) -> PlainValue:
+    if np.isnat(value):
+        return None
+    if isinstance(value, np.datetime64):
+        return _plain_scalar(pd.Timestamp(value), name)
+    return _plain_scalar(pd.Timedelta(value), name)
+
+
+def _plain_number_or_text(value: object, name: str) -> PlainValue:
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    if isinstance(value, (float, np.floating)):
+        return float(value)
+    if isinstance(value, str):
+        return str(value)
+    raise ParameterError(
+        f"`{name}` must be a number, a text, a date, a path, or a table or list of these "
+        f"to be written to a file; got {value!r}."
     )
 
 
-def _key(key: str) -> str:
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _value(key)
-
-
-def _value(value: Any) -> str:
+def _without_none(value: PlainValue) -> PlainValue:
+    """Return the value with the word for None that configurations use."""
     if value is None:
-        return f'"{NONE}"'
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_key(str(k))} = {_value(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(_value(inner) for inner in value) + "]"
-    if isinstance(value, (bool, str)):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    return repr(value)
+        return NONE
+    if isinstance(value, dict):
+        return {key: _without_none(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_without_none(inner) for inner in value]
+    return value
+
+
+def _similar_file(path: Path) -> str:
+    if not path.parent.is_dir():
+        return ""
+    return suggest(path.name, [file.name for file in path.parent.glob("*.toml")])

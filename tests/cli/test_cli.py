@@ -669,7 +669,7 @@ WRONG = [
     ),
     (
         ["tune", "one.csv"],
-        "`config` must be a configuration (.toml); got the data file 'one.csv'. `multitide init",
+        "`config` must be a configuration (.toml); got the data file 'one.csv'.",
     ),
     (["fit", "smal.toml"], "Did you mean 'small.toml'?"),
     (

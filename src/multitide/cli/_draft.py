@@ -105,7 +105,10 @@ def _task_lines(by_role: dict[str, list[str]]) -> list[str]:
     about = '# A task a label column; kind = "regression" or "classification" where the values do not say it right.'
     tasks = by_role.get("task", [])
     if tasks:
-        return [about, *toml_text({"tasks": [{"name": name} for name in tasks]}).splitlines()]
+        lines = [about]
+        for name in tasks:
+            lines += ["[[tasks]]", *toml_text({"name": name}).splitlines(), ""]
+        return lines[:-1]
     return [about, "# [[tasks]]", '# name = "a label column"']
 
 

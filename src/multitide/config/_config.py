@@ -8,6 +8,7 @@ from typing import Any
 from multitide._estimator import MultiTaskEstimator
 from multitide._toml import toml_text
 from multitide.config._data_section import DataTable
+from multitide.config._plain_config import plain_config
 from multitide.data._samples import Samples
 from multitide.data._splits import Splitter
 from multitide.errors import ParameterError
@@ -81,4 +82,4 @@ class Config:
 
     def to_toml(self) -> str:
         """Write everything as TOML; :func:`load_config` reads it back, from any folder."""
-        return toml_text(self.table)
+        return toml_text(plain_config(self.table))

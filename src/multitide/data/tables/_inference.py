@@ -30,7 +30,7 @@ UNKNOWN_WINDOW = 24  # where rows have no times
 MOST_WINDOWS = 100_000  # that are proposed; with more the stride grows
 
 
-def listed(names: Iterable[str]) -> str:
+def name_columns(names: Iterable[str]) -> str:
     """Return "`a`, `b`, ... (12 columns)"."""
     names = list(names)
     shown = ", ".join(f"`{name}`" for name in names[:8])
@@ -50,7 +50,7 @@ def find_series(
     ]
     if len(shared) != 1:
         found = (
-            f"{listed(shared)} could be it"
+            f"{name_columns(shared)} could be it"
             if shared
             else "the tables share no column that could be it"
         )
@@ -101,7 +101,7 @@ def find_time(data: pd.DataFrame, reading: Reading, notes: list[str]) -> Reading
         )
     if parts:
         notes.append(
-            f"{listed(parts)} {'is' if len(parts) == 1 else 'are'} the time (`time` changes this)."
+            f"{name_columns(parts)} {'is' if len(parts) == 1 else 'are'} the time (`time` changes this)."
         )
     elif reading.layout == "long":
         notes.append(
@@ -138,7 +138,7 @@ def find_tasks(labels: pd.DataFrame | None, reading: Reading, notes: list[str]) 
     )
     if rest:
         notes.append(
-            f"All other columns of `labels` are tasks: {listed(rest)} (`tasks` changes this)."
+            f"All other columns of `labels` are tasks: {name_columns(rest)} (`tasks` changes this)."
         )
     return replace(reading, tasks=tuple(TaskColumn(column, column) for column in rest))
 
@@ -171,7 +171,7 @@ def find_channels(
         raise DataError(
             f"`channels` must name at least one column; found none by looking: {found}."
         )
-    notes.append(f"{listed(channels)} {'is a channel' if len(channels) == 1 else 'are channels'}.")
+    notes.append(f"{name_columns(channels)} {'is a channel' if len(channels) == 1 else 'are channels'}.")
     return replace(reading, channels=channels)
 
 

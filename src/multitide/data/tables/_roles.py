@@ -14,7 +14,7 @@ from multitide.data.tables._inference import (
     find_series,
     find_tasks,
     find_time,
-    listed,
+    name_columns,
 )
 from multitide.data.tables._reading import Reading
 from multitide.errors import DataError
@@ -66,7 +66,7 @@ def resolve_roles(
         for c in columns
         if c["table"] == "labels" and c["role"] == "ignored" and not c["why"]
     ]:
-        notes.append(f"{listed(unread)} of `labels` not used.")
+        notes.append(f"{name_columns(unread)} of `labels` not used.")
     return replace(reading.noted(*notes), columns=columns)
 
 
@@ -103,7 +103,7 @@ def without_missing(
             f"`series` must be a column of `labels` too, to join them; got {reading.series!r}."
         )
     if found:
-        found.append(f"The columns are {listed(anywhere)}.")
+        found.append(f"The columns are {name_columns(anywhere)}.")
     if any(sentence.startswith(("`series`", "`time`")) for sentence in found):
         raise DataError("\n".join([*problems, *found]))
     problems += found
