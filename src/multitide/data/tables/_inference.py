@@ -171,7 +171,9 @@ def find_channels(
         raise DataError(
             f"`channels` must name at least one column; found none by looking: {found}."
         )
-    notes.append(f"{name_columns(channels)} {'is a channel' if len(channels) == 1 else 'are channels'}.")
+    notes.append(
+        f"{name_columns(channels)} {'is a channel' if len(channels) == 1 else 'are channels'}."
+    )
     return replace(reading, channels=channels)
 
 
