@@ -501,7 +501,7 @@ def test_init_writes_the_window_that_is_said_or_proposes_one(call: Call, folder:
     assert "proposed" not in text
     text, data = written("data.csv", "--labels", "labels.csv")
     assert (
-        "# window = 16  # proposed: as many as the longest series has; without it a sample is a whole s"
+        "# window = 16  # proposed: the length of the longest series; without it a sample is a whole s"
         in text
     )
     assert "window" not in data
@@ -695,7 +695,7 @@ WRONG = [
     (["init", "data.csv", "--stride", "2"], "`--stride` must come with --window; got 2 alone."),
     (
         ["init", "one.csv", "--window", "961"],
-        "`window` must not be longer than the longest series; got 961",
+        "`window` must not be longer than the longest series (960 rows); got 961",
     ),
     (["init", "one.csv", "--window", "0"], "`window` must be a positive int; got 0."),
     (["predict", "norun", "data.csv", "--output", "a.csv"], "must be a model or run folder"),

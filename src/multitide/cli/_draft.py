@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from multitide._toml import toml_text
-from multitide.data.tables._inference import WindowProposal
+from multitide.data.tables._propose_window import WindowProposal
 
 
 def draft_config(

@@ -30,7 +30,7 @@ def init(
     from multitide.cli._draft import draft_config
     from multitide.cli._show import show_next
     from multitide.cli._terminal import say, show_note, show_table
-    from multitide.data.tables._column_roles import column_roles, propose_windows
+    from multitide.data.tables._inspect_table import inspect_table
     from multitide.errors import ParameterError, StoreError
 
     if stride is not None and window is None:
@@ -39,13 +39,10 @@ def init(
         raise StoreError(
             f"`output` must not exist yet; {str(output)!r} does. Choose another name with --output."
         )
-    said = {
-        name: value for name, value in (("window", window), ("stride", stride)) if value is not None
-    }
-    roles = column_roles(data, labels=labels, **({"tasks": label} if label else {}), **said)
-    show_table(roles, f"Columns of {data.name}")
-    windows = propose_windows(data, roles, **said)
-    text, chosen = draft_config(data, labels, roles, output.parent, windows)
+    found = inspect_table(data, labels=labels, tasks=label or None, window=window, stride=stride)
+    show_table(found.roles, f"Columns of {data.name}")
+    windows = found.windows
+    text, chosen = draft_config(data, labels, found.roles, output.parent, windows)
     try:
         output.write_text(text, encoding="utf-8")
     except OSError as error:
@@ -56,7 +53,7 @@ def init(
         show_note(
             "No column was said to be a label: write their names into [[tasks]] before you go on."
         )
-    if windows is not None and windows.why and "series" not in set(roles["role"]):
+    if windows is not None and windows.why and "series" not in set(found.roles["role"]):
         show_note(
             f"A window of {windows.window} rows is a proposal ({windows.why}); --window or the file changes it."
         )

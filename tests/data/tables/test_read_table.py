@@ -14,7 +14,8 @@ import pytest
 
 from multitide.data._samples import Samples
 from multitide.data._splits import Splitter
-from multitide.data.tables._column_roles import column_roles, propose_windows
+from multitide.data.tables._column_roles import column_roles
+from multitide.data.tables._inspect_table import inspect_table
 from multitide.data.tables._read_like import read_like
 from multitide.data.tables._read_table import read_table
 from multitide.errors import DataError, MultitideError, MultitideWarning, ParameterError
@@ -903,6 +904,6 @@ def test_a_window_is_proposed_by_the_step_of_time(
     frame = pd.DataFrame({"x": np.arange(n_rows) % 7 * 0.1})
     if every is not None:
         frame["time"] = pd.date_range("2024-01-01", periods=n_rows, freq=every)
-    found = propose_windows(frame, column_roles(frame))
+    found = inspect_table(frame).windows
     assert found is not None
     assert (found.window, found.stride) == (window, stride)

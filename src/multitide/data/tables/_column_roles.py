@@ -7,8 +7,6 @@ from typing import Any
 import pandas as pd
 
 from multitide.data.tables._archive import _archive_columns
-from multitide.data.tables._files import read_frame
-from multitide.data.tables._inference import WindowProposal, propose_window
 from multitide.data.tables._open_table import Table, _is_ts, _open
 from multitide.data.tables._reading import Reading
 from multitide.data.tables._roles import resolve_roles
@@ -40,40 +38,3 @@ def column_roles(data: Table, *, labels: Table | None = None, **options: Any) ->
     if problems:
         raise DataError("\n".join(problems))
     return pd.DataFrame(list(reading.columns))
-
-
-def propose_windows(
-    data: Table, roles: pd.DataFrame, window: int | None = None, stride: int | None = None
-) -> WindowProposal | None:
-    """Return the window that was said, or propose one; None where rows are no time steps.
-
-    Parameters
-    ----------
-    data : path or DataFrame
-        As in :func:`read_table`.
-    roles : DataFrame
-        From :func:`column_roles`.
-    window, stride : int, optional
-        What was said; then there is no ``why``.
-
-    Raises
-    ------
-    DataError
-        If no series is as long as the window.
-    """
-    if _is_ts(data):
-        return None
-    frame, _ = read_frame(data)
-    by_role = {
-        str(role): list(rows["column"])
-        for role, rows in roles[roles["table"] == "data"].groupby("role")
-    }
-    series = by_role.get("series", [None])[0]
-    longest = len(frame) if series is None else int(frame[series].value_counts().max())
-    if window is None:
-        return propose_window(frame, by_role.get("time", []), series)
-    if window > longest:
-        raise DataError(
-            f"`window` must not be longer than the longest series; got {window}, and {longest} rows."
-        )
-    return WindowProposal(window, stride or 1, "")

@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from multitide.data._timestamps import UNITS, parse_time, step_text, ticks, unit_of
+from multitide.data._timestamps import UNITS, parse_time, unit_of
 from multitide.data.tables._columns import is_counter, kind_of
 from multitide.data.tables._reading import Reading, TaskColumn
-from multitide.data.tables._windows import usual_step
 from multitide.errors import DataError, ParameterError
 
 TIME_NAMES = ("time", "timestamp", "datetime", "date", "date_time", "일시", "시간", "날짜")
-
-PERIODS = {  # what people and machines repeat, in seconds
-    "a second": 1,
-    "a minute": 60,
-    "an hour": 3600,
-    "a day": 86400,
-    "a week": 7 * 86400,
-    "four weeks": 28 * 86400,
-    "a year": 365 * 86400,
-}
-FEWEST_ROWS = 12  # of a period, for a network to see its shape
-UNKNOWN_WINDOW = 24  # where rows have no times
-MOST_WINDOWS = 100_000  # that are proposed; with more the stride grows
 
 
 def name_columns(names: Iterable[str]) -> str:
@@ -215,66 +201,3 @@ def _counts_each(data: pd.DataFrame, column: str, series: str) -> bool:
     return bool(
         same.any() and np.isin(begins, (0, 1)).all() and (np.diff(numbers)[same] == 1).all()
     )
-
-
-@dataclass(frozen=True)
-class WindowProposal:
-    """A window for rows that no one has cut yet.
-
-    Attributes
-    ----------
-    window, stride : int
-        Rows in a sample, and rows from one sample's start to the next one's.
-    why : str
-        What it stands on.
-    """
-
-    window: int
-    stride: int
-    why: str
-
-
-def propose_window(data: pd.DataFrame, time: list[str], series: str | None) -> WindowProposal:
-    """Propose a window by the usual step between rows: the shortest period of the clock with a dozen rows or more.
-
-    It is a place to start from: how many rows it takes to see what a label is about, nobody can
-    tell by looking.
-
-    Parameters
-    ----------
-    data : DataFrame
-        One row a time step.
-    time : list of str
-        The columns that give the time; none: the rows have no times.
-    series : str or None
-        The column that says which recording a row belongs to.
-    """
-    codes = pd.factorize(data[series])[0] if series else np.zeros(len(data), dtype=np.int64)
-    window, why = _of_period(data, time, codes)
-    longest = int(np.bincount(codes[codes >= 0], minlength=1).max())
-    most = longest if series else max(1, longest // 10)
-    if window > most:
-        window, why = most, "as many as the longest series has" if series else "a tenth of all rows"
-    n_windows = max(1, len(data) - window)
-    return WindowProposal(window, min(window, -(-n_windows // MOST_WINDOWS)), why)
-
-
-def _of_period(data: pd.DataFrame, time: list[str], codes: np.ndarray) -> tuple[int, str]:
-    """Return the rows of a period, and which it is."""
-    unknown = UNKNOWN_WINDOW, "a guess: nothing says how far rows are apart"
-    try:
-        numbers, unit = ticks(parse_time(data, time)[0]) if time else (np.zeros(len(data)), "1")
-    except DataError:  # reading the table says what is wrong with its times
-        return unknown
-    order = np.lexsort((numbers, codes))
-    step = usual_step(numbers[order], codes[order])
-    if unit == "months" and step:
-        return max(2, round(12 / step)), f"a year, with a row every {step_text(step, unit)}"
-    if unit != "seconds" or not step:
-        return unknown
-    found = next(
-        ((name, size) for name, size in PERIODS.items() if size >= FEWEST_ROWS * step), None
-    )
-    if found is None:
-        return unknown
-    return round(found[1] / step), f"{found[0]}, with a row every {step_text(step, unit)}"

@@ -1,0 +1,82 @@
+"""What a table holds, from a single read: the roles of its columns and a window for its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from multitide.data.tables._archive import _archive_columns
+from multitide.data.tables._open_table import Table, _is_ts, _open
+from multitide.data.tables._propose_window import WindowProposal, propose_window
+from multitide.data.tables._reading import Reading
+from multitide.data.tables._roles import resolve_roles
+from multitide.data.tables._ts_format import read_ts
+from multitide.errors import DataError
+
+
+@dataclass(frozen=True)
+class TableInspection:
+    """What :func:`inspect_table` found.
+
+    Attributes
+    ----------
+    roles : DataFrame
+        One row per column, as :func:`column_roles` returns it.
+    windows : WindowProposal or None
+        The window that was given, or a proposal; None if rows are not time steps.
+    """
+
+    roles: pd.DataFrame
+    windows: WindowProposal | None
+
+
+def inspect_table(
+    data: Table,
+    *,
+    labels: Table | None = None,
+    tasks: Sequence[str] | None = None,
+    window: int | None = None,
+    stride: int | None = None,
+) -> TableInspection:
+    """Read a table once, and return the roles of its columns and a window for its rows.
+
+    Parameters
+    ----------
+    data, labels, tasks, window, stride
+        As in :func:`read_table`.
+
+    Raises
+    ------
+    DataError
+        If the table cannot be read, or no series is as long as `window`.
+    ParameterError
+        If an argument is wrong.
+    """
+    if _is_ts(data):
+        roles = pd.DataFrame(list(_archive_columns(read_ts(data))))
+        return TableInspection(roles, None)
+    given = Reading.from_options(tasks=tasks, window=window, stride=stride or 1)
+    frame, label_frame, reading = _open(data, labels, given)
+    problems: list[str] = []
+    reading = resolve_roles(frame, label_frame, reading, problems)
+    if problems:
+        raise DataError("\n".join(problems))
+    roles = pd.DataFrame(list(reading.columns))
+    if window is None:
+        windows = propose_window(frame, reading.time or (), reading.series)
+    else:
+        _check_fits(window, frame, reading.series)
+        windows = WindowProposal(window, stride or 1, "")
+    return TableInspection(roles, windows)
+
+
+def _check_fits(window: int, frame: pd.DataFrame, series: str | None) -> None:
+    longest = len(frame)
+    if series is not None:
+        longest = int(frame[series].value_counts().max())
+    if window > longest:
+        raise DataError(
+            f"`window` must not be longer than the longest series ({longest} rows); got {window}."
+        )
