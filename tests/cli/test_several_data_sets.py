@@ -330,7 +330,7 @@ def test_compare_asks_whether_data_sets_should_be_learned_together(
     )  # its own rule holds out 30 %, the file's 20 %
     assert len(found.test.query("data == 'rig'")) == 10
     page = (folder / "study" / "report.html").read_text(encoding="utf-8")
-    assert "Should these data sets be learned together?" in page
+    assert "Should these data sets share a network?" in page
     assert "Channels of plant" in page
     message = call(
         "compare", "study.toml", "--label-shares", "0.5,1", "--output", "curve", code=2

@@ -7,11 +7,13 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import cbook
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from multitide import plot
 from multitide.errors import DataError
+from refusals import refused
 
 
 @pytest.fixture
@@ -110,9 +112,7 @@ def test_many_classes_are_shaded_but_not_written(ax: Axes) -> None:
 
 @pytest.mark.parametrize("draw", [plot.confusion, plot.predicted_vs_measured])
 def test_a_figure_without_labels_is_refused(draw: object, ax: Axes) -> None:
-    with pytest.raises(
-        DataError, match=r"`measured` must have a label in some sample; got none of 'load' in 2"
-    ):
+    with refused("`measured`", "2 samples of 'load'", error=DataError):
         draw(pd.Series([None, None], name="load"), pd.Series([1.0, 2.0]), ax)  # type: ignore[operator]
 
 
@@ -149,3 +149,12 @@ def test_what_happened_between_the_tasks_is_drawn_once_a_task_or_pair(epochs: pd
         for name, values in lines.items():
             np.testing.assert_array_equal(drawn[name].get_xdata(), [1, 2])
             np.testing.assert_array_equal(drawn[name].get_ydata(), values)
+
+
+@pytest.mark.parametrize("name", ["$x$", "_x"])
+def test_names_are_written_as_they_are(epochs: pd.DataFrame, name: str, ax: Axes) -> None:
+    plot.weights(epochs.replace({"task": {"a": name}}), ax)
+    ax.figure.draw_without_rendering()
+    text = ax.get_legend().get_texts()[0]
+    assert text.get_text().strip("\N{ZERO WIDTH SPACE}").replace("\\$", "$") == name
+    assert not cbook.is_math_text(text.get_text())

@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from multitide import plot
 from multitide.data._samples import Samples
 from multitide.errors import DataError
-from multitide.plot._study import MOST_POINTS, QUIET, VERDICT_COLORS, thinned
+from multitide.plot._style import MAX_POINTS, QUIET, VERDICT_COLORS, thinned
+from refusals import refused
 
 
 @pytest.fixture
@@ -102,7 +103,7 @@ def test_a_channel_that_nobody_measured_is_empty(ax: Axes) -> None:
 @pytest.mark.parametrize("n", [1, 600, 601, 10000])
 def test_thinned_points_are_spaced_evenly(n: int) -> None:
     few = thinned(n)
-    assert len(few) == min(n, MOST_POINTS)
+    assert len(few) == min(n, MAX_POINTS)
     assert few[0] == 0
     assert few[-1] == n - 1
     assert np.ptp(np.diff(few)) <= 1 if n > 1 else True
@@ -111,9 +112,7 @@ def test_thinned_points_are_spaced_evenly(n: int) -> None:
 @pytest.mark.parametrize("kind", ["reliability", "residuals"])
 def test_a_figure_without_labels_is_refused(kind: str, ax: Axes) -> None:
     nothing = pd.Series([None, None], name="load")
-    with pytest.raises(
-        DataError, match=r"`measured` must have a label in some sample; got none of 'load' in 2"
-    ):
+    with refused("`measured`", "2 samples of 'load'", error=DataError):
         if kind == "reliability":
             plot.reliability(nothing, pd.DataFrame({"a": [0.5, 0.5], "b": [0.5, 0.5]}), ax)
         else:
@@ -154,16 +153,3 @@ def test_in_a_matrix_what_does_not_matter_stays_pale(ax: Axes) -> None:
 def test_a_matrix_of_nothing_or_of_many_is_drawn(values: np.ndarray, ax: Axes) -> None:
     plot.task_matrix(pd.DataFrame(values), ax)
     assert len(ax.texts) == (4 if values.shape == (2, 2) and not np.isnan(values).any() else 0)
-
-
-def test_the_trade_off_has_a_line_a_task_and_the_reference_dashed(ax: Axes) -> None:
-    losses = pd.DataFrame(
-        {"alpha": [0.1, 0.1, 0.9, 0.9], "task": ["a", "b"] * 2, "mean": [1.0, 0.2, 0.3, 0.9]}
-    )
-    plot.alpha_tradeoff(losses.assign(sd=0.1), ax, reference={"a": 0.25})
-    lines = [line for line in ax.get_lines() if line.get_label() in ("a, alone",)]
-    np.testing.assert_allclose(lines[0].get_ydata(), 0.25)
-    assert lines[0].get_linestyle() == "--"
-    drawn = [container[0].get_xydata() for container in ax.containers]
-    np.testing.assert_allclose(drawn, [[[0.1, 1.0], [0.9, 0.3]], [[0.1, 0.2], [0.9, 0.9]]])
-    assert "weight of a" in ax.get_xlabel()

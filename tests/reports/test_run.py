@@ -11,7 +11,8 @@ import pytest
 from makers import make_samples, small
 from multitide.data._samples import Samples
 from multitide.data._splits import Splitter
-from multitide.reports._run import MeasuredData, Report, how_split, markdown_table, write_report
+from multitide.reports._pages import markdown_table
+from multitide.reports._run import MeasuredData, Report, how_split, write_report
 from multitide.tasks import describe_tasks
 from multitide.training._settings import Training
 

@@ -16,12 +16,15 @@ from makers import make_samples, small
 from multitide.backbones import FCN
 from multitide.data._samples import Samples
 from multitide.errors import DataError, StoreError
+from multitide.methods import first_sentence
 from multitide.reports import write_study_report
-from multitide.reports.study._sentences import gain_plot, headlines
+from multitide.reports.study._gain_chart import gain_chart
+from multitide.reports.study._sentences import headlines, next_steps
 from multitide.reports.study._tasks import confusion_table
-from multitide.reports.study._tradeoff import alpha_losses, tradeoff_content
+from multitide.sharing import SHARINGS
 from multitide.study import Comparison, compare
 from pages import NASTY, Page
+from refusals import refused
 
 
 def quick(samples: Samples | None = None, **options: Any) -> Comparison:
@@ -159,7 +162,7 @@ def test_the_protocol_is_told(page: Page, written: tuple[Path, Comparison, Sampl
         in page.text
     )
     assert f"by {RANDOM.by}" in page.text
-    assert "2 networks of every arm" in page.text
+    assert "2 networks per arm" in page.text
     assert "keep = 'joint'" in page.text
     assert str((written[1].facts or {})["fingerprint"]) in page.text
     assert "weighting.name = uncertainty" in page.text
@@ -172,7 +175,7 @@ def test_markdown_says_the_same(written: tuple[Path, Comparison, Samples]) -> No
     assert "<script" not in text
     assert "&lt;script&gt;" in text
     for row in written[1].gains.itertuples():
-        assert f"{row.gain:+.4f} | {row.low:+.4f} | {row.high:+.4f}" in text
+        assert f"{row.gain:+.4f} | {row.low:+.4f} to {row.high:+.4f}" in text
     for row in written[1].figures.itertuples():
         assert f"{row.mean:.4g} ± {row.sd:.4g}" in text
     widths = [line.count(" |") for line in text.splitlines() if line.startswith("|")]
@@ -194,7 +197,7 @@ def test_the_same_study_gives_the_same_page(
 def test_a_failed_arm_stands_beside_the_others(tmp_path: Path) -> None:
     found = quick(arms={"hard": "hard", "broken": {"lr": 13.0}})
     page = page_of(found, tmp_path)
-    assert "broken gives no answer for load; the reasons stand under" in page.text
+    assert "broken has no result for load; see" in page.text
     assert "RuntimeError: the network caught fire" in page.text
     assert "“broken” failed on state and load." in page.text
 
@@ -208,7 +211,7 @@ def test_a_study_in_which_everything_failed_says_why(tmp_path: Path) -> None:
     found = compare(samples, estimator=Broken(), split=RANDOM, n_seeds=1, n_jobs=1, verbose=0)
     page = page_of(found, tmp_path, samples=samples)
     assert "RuntimeError: no fuel" in page.text
-    assert "No arm answers this task" in page.text
+    assert "No arm has a result for this task" in page.text
     assert not (tmp_path / "gains.png").exists()
 
 
@@ -226,17 +229,17 @@ def test_one_task_has_no_overlap_and_no_mean(tmp_path: Path) -> None:
 
 
 def test_without_series_the_page_says_so(tmp_path: Path) -> None:
-    assert "A study does not keep its series" in page_of(quick(), tmp_path).text
+    assert "A study does not store its series" in page_of(quick(), tmp_path).text
 
 
 def test_other_samples_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"`samples` must be those of the study, 200; got 10"):
+    with refused("`samples`", 200, "got 10", error=DataError):
         write_study_report(quick(), tmp_path, samples=make_study_samples(200)[:10])
 
 
 def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match=r"`folder` must be a place that can be written"):
+    with refused("`folder`", tmp_path / "file", error=StoreError):
         write_study_report(quick(), tmp_path / "file")
 
 
@@ -246,50 +249,75 @@ def test_sentences_say_the_verdict_and_what_would_settle_it(tmp_path: Path) -> N
     )
     text = page_of(found, tmp_path).text
     assert "hard helps load: the gain over alone is +" in text
-    assert "load is the same with again and with alone, within 0.01" in text
-    assert "constant does worse on load than alone" in text
+    assert "again makes no difference to load" in text
+    assert "within the margin of 0.01" in text
+    assert "constant is worse than alone on load" in text
     assert any(line.startswith("“hard” helps load") for line in headlines(found))
     assert "“again” makes no difference to state and load." in headlines(found)
     assert not any("constant" in line for line in headlines(found))
 
 
+def test_the_first_screen_says_what_to_do_next(tmp_path: Path) -> None:
+    found = quick(
+        n_seeds=5, arms={"hard": "hard", "again": {"sharing": "none"}, "constant": "constant"}
+    )
+    steps = dict(next_steps(found))
+    assert list(steps) == ["state", "load"]
+    assert "Use “hard”" in steps["load"]
+    same = quick(n_seeds=5, arms={"again": {"sharing": "none"}})
+    assert all("equally good" in words for words in dict(next_steps(same)).values())
+    few = dict(next_steps(quick()))
+    assert "It needs at least 5 seeds" in few["load"]
+    page = page_of(found, tmp_path)
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    for words in ("with “alone”, each trained with 5 seeds", steps["load"]):
+        assert words in page.text
+        assert words in text
+
+
 def test_gains_lie_on_one_line_and_wide_intervals_are_cut() -> None:
-    plot = gain_plot(quick(n_seeds=5))
-    drawn = [row for row in plot["rows"] if row["drawn"]]
-    assert {row["arm"] for row in drawn} == {"hard", "constant"}
+    chart = gain_chart(quick(n_seeds=5))
+    drawn = [row for row in chart.rows if row.has_gain]
+    assert {row.gain["arm"] for row in drawn} == {"hard", "constant"}
     for row in drawn:
-        assert 0 <= row["start"] <= row["at"] <= row["end"] <= 100
-        assert (row["at"] > 50) == (row["gain"] > 0)
-        assert row["inside"] or row["arm"] == "constant"
-    assert plot["cut"]
-    (left, right), zero = plot["margin"], dict(plot["ticks"])[0.0]
-    assert left + right == pytest.approx(100)
-    assert zero == 50
+        assert row.interval is not None
+        start, end = row.interval
+        assert 0 <= start <= end <= 100
+        if row.point is None:
+            assert row.gain["arm"] == "constant"
+        else:
+            assert start <= row.point <= end
+            assert (row.point > 50) == (row.gain["gain"] > 0)
+    assert chart.is_cut
+    assert sum(chart.margin) == pytest.approx(100)
+    assert dict(chart.ticks)[0.0] == 50
 
 
 def test_one_seed_has_gains_without_intervals_and_both_are_said(tmp_path: Path) -> None:
     found = quick(n_seeds=1)
-    plot = gain_plot(found)
-    drawn = [row for row in plot["rows"] if row["drawn"]]
-    assert len(drawn) == len(plot["rows"]) and not any(row["sure"] for row in drawn)
-    assert all(0 <= row["at"] <= 100 and row["inside"] for row in drawn if row["arm"] == "hard")
+    chart = gain_chart(found)
+    assert all(row.has_gain and row.interval is None for row in chart.rows)
+    assert chart.lacks_interval
+    points = [row.point for row in chart.rows if row.gain["arm"] == "hard"]
+    assert all(point is not None and 0 <= point <= 100 for point in points)
     page = page_of(found, tmp_path)
-    assert "(no interval: it needs several seeds" in page.text
-    assert "\N{EN DASH} to" not in page.text and "nan" not in page.text
-    assert "hard: One backbone for all tasks, one head a task" in page.text
-    assert "alone: A network a task" in page.text
+    assert "(no interval: that needs several seeds" in page.text
+    assert "- to" not in page.text
+    assert "nan" not in page.text
+    for sharing in ("hard", "none"):
+        assert first_sentence(SHARINGS[sharing].__doc__ or "") in page.text
 
 
 def test_confusion_is_counted_as_a_table_and_rare_classes_are_put_together() -> None:
     table = confusion_table(pd.Series([1.0, 2.0, None, 2.0]), pd.Series([1, 1, 1, 2]))
-    assert table["classes"] == ["1", "2"]
-    np.testing.assert_array_equal(table["counts"], [[1, 0], [1, 1]])
-    np.testing.assert_allclose(table["shares"], [[1, 0], [0.5, 0.5]])
+    assert table.classes == ["1", "2"]
+    np.testing.assert_array_equal(table.counts, [[1, 0], [1, 1]])
+    np.testing.assert_allclose(table.shares, [[1, 0], [0.5, 0.5]])
     many = pd.Series([f"c{number}" for number in range(50)])
     table = confusion_table(many, many)
-    assert len(table["classes"]) == 20
-    assert table["classes"][-1] == "(others)"
-    assert table["counts"].sum() == 50
+    assert len(table.classes) == 20
+    assert table.classes[-1] == "(others)"
+    assert table.counts.sum() == 50
 
 
 # -- which tasks with which ------------------------------------------------------------------------
@@ -301,7 +329,7 @@ def test_groups_that_were_found_are_shown_with_what_was_predicted_and_measured(
     found = quick(arms=["hard", "grouped"])
     grouping = found.groupings["grouped"]
     page = page_of(found, tmp_path)
-    assert "Which tasks with which" in page.text
+    assert "Groups of tasks" in page.text
     assert grouping.advice in page.text
     shown = {
         (row["data-task"], row["data-field"]): float(row["value"])
@@ -316,31 +344,4 @@ def test_groups_that_were_found_are_shown_with_what_was_predicted_and_measured(
 
 
 def test_a_study_that_looked_for_no_groups_does_not_speak_of_them(page: Page) -> None:
-    assert "Which tasks with which" not in page.text
-
-
-def test_arms_that_differ_in_alpha_show_the_trade_off(tmp_path: Path) -> None:
-    arms = {
-        f"{alpha}": {"weighting": {"name": "fixed", "alpha": alpha}} for alpha in (0.8, 0.2, 0.5)
-    }
-    samples = make_samples()
-    found = compare(
-        samples, estimator=small(), arms=arms, split=RANDOM, n_seeds=2, n_jobs=1, verbose=0
-    )
-    losses = alpha_losses(found)
-    assert losses["alpha"].tolist() == [0.2, 0.2, 0.5, 0.5, 0.8, 0.8]
-    figures = found.figures.query("metric == 'loss'").set_index(["arm", "task"])["mean"]
-    for row in losses.itertuples():
-        assert row.mean == figures[row.arm, row.task]
-    page = page_of(found, tmp_path)
-    first, second = (task.name for task in found.tasks)
-    assert f"The weight of {first} against {second}" in page.text
-    assert f"| 0.5 | {figures['0.5', first]:.4g} ±" in (tmp_path / "report.md").read_text(
-        encoding="utf-8"
-    )
-
-
-def test_no_trade_off_is_shown_where_alpha_does_not_vary(
-    written: tuple[Path, Comparison, Samples],
-) -> None:
-    assert tradeoff_content(written[1]) is None
+    assert "Groups of tasks" not in page.text

@@ -389,8 +389,8 @@ def test_classes_that_only_the_other_data_set_shows_are_answered_too() -> None:
 
 def test_the_report_says_what_the_named_arms_are(made: Comparison) -> None:
     said = dict(meanings(made))
-    assert said["alone"] == "A network for each task on each data set: nothing is shared."
-    assert said["per_data_set"].startswith("A network for each data set")
+    assert said["alone"] == "One network per task and data set: nothing is shared."
+    assert said["per_data_set"].startswith("One network per data set")
     assert said["hard"].startswith("One backbone")
 
 
@@ -398,14 +398,14 @@ def test_the_report_tells_the_data_sets_apart(tmp_path: Path, made: Comparison) 
     page = write_study_report(made, tmp_path, samples=two()).read_text(encoding="utf-8")
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
     for said in (
-        "Should these data sets be learned together?",
+        "Should these data sets share a network?",
         "speed @ plant",
         "Split of rig",
         "Split of plant",
     ):
         assert said in page
         assert said in text
-    for said in ("Channels of rig", "Channels of plant", "Which labels come together of plant"):
+    for said in ("Channels of rig", "Channels of plant", "Overlap of the labels of plant"):
         assert said in page
     assert "state @ rig" in str(made)
     assert "speed @ plant" in made._repr_html_()

@@ -15,7 +15,6 @@ from multitide.plot._run import (
     weights,
 )
 from multitide.plot._study import (
-    alpha_tradeoff,
     example_series,
     gains_by_share,
     learning_curves,
@@ -28,7 +27,6 @@ from multitide.plot._study import (
 from multitide.plot._tuning import importances, trials
 
 __all__ = [
-    "alpha_tradeoff",
     "confusion",
     "cosines",
     "error_by_step",

@@ -1,8 +1,10 @@
-"""Figures of gradients: each a function of a result and the Axes to draw it on."""
+"""Figures of gradients: each takes a result and the Axes to draw on."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from multitide.plot._style import short, use_log_scale
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,15 +20,16 @@ def flow_by_step(flow: GradientFlow, ax: Axes) -> Axes:
     flow : GradientFlow
         From :func:`multitide.gradient_flow`.
     ax : Axes
-        Where to draw; steps whose gradient is zero have no point.
+        Where to draw. Steps whose gradient is zero have no point.
 
     Returns
     -------
     Axes
-        The same.
+        `ax`.
     """
     for task, norms in flow.by_step.items():
-        ax.plot(norms.index, norms.where(norms > 0), label=str(task))
-    ax.set(yscale="log", xlabel="time step", ylabel="norm of the gradient at the input")
+        ax.plot(norms.index, norms.where(norms > 0), label=short(task))
+    use_log_scale(ax)
+    ax.set(xlabel="time step", ylabel="norm of the gradient at the input")
     ax.legend(frameon=False, fontsize="small")
     return ax

@@ -1,4 +1,4 @@
-"""Figures: each a function of a result and the Axes to draw it on."""
+"""Figures of a training run: each takes a result and the Axes to draw on."""
 
 from __future__ import annotations
 
@@ -9,20 +9,27 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from multitide.errors import DataError
+from multitide.plot._style import (
+    check_labels,
+    count_epochs,
+    draw_losses,
+    numbers,
+    short,
+    use_log_scale,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MOST_CLASSES_WRITTEN = 12  # counts in more cells than these squared cannot be read
+MAX_CLASSES_WITH_COUNTS = 12  # counts in more cells than these squared are too small to read
 
 
 def history(epochs: pd.DataFrame, ax: Axes, best: Mapping[str, int] | None = None) -> Axes:
-    """Draw each task's loss over the epochs: validation as a line, training dashed in the same colour.
+    """Draw each task's loss over the epochs: solid for validation, dashed for training.
 
-    The loss of a constant answer is 1 on the training part by definition; on a validation part that
-    differs from it (a later season, another machine), the same constant may lie above or below 1,
-    and so may what is drawn.
+    The loss of the constant predictor is 1 on the training set by definition. On a validation set
+    with another distribution (a later season, another machine), the same constant may lie above or
+    below 1, and so may the curves.
 
     Parameters
     ----------
@@ -31,35 +38,31 @@ def history(epochs: pd.DataFrame, ax: Axes, best: Mapping[str, int] | None = Non
     ax : Axes
         Where to draw.
     best : dict of str to int, optional
-        ``estimator.best_epoch_``: the epoch that answers each task; marked by a dot.
+        ``estimator.best_epoch_``: the epoch whose weights each task uses; marked by a dot.
 
     Returns
     -------
     Axes
-        The same.
+        `ax`.
     """
+    best = best or {}
     for number, (task, rows) in enumerate(epochs.groupby("task", sort=False)):
         color = f"C{number % 10}"
-        named = False
-        for side, style in (("validation", "-"), ("train", "--")):
-            losses = rows[rows["side"] == side].sort_values("epoch")
-            if len(losses):
-                ax.plot(
-                    losses["epoch"],
-                    losses["loss"],
-                    style,
-                    color=color,
-                    label=None if named else str(task),
-                )
-                named = True
-            chosen = losses[losses["epoch"] == (best or {}).get(str(task))]
-            if side == "validation" and len(chosen):
-                ax.plot(chosen["epoch"], chosen["loss"], "o", color=color)
+        label: str | None = short(task)
+        validation = draw_losses(rows, ax, side="validation", style="-", color=color, label=label)
+        if len(validation):
+            label = None  # the legend names a task once
+        draw_losses(rows, ax, side="train", style="--", color=color, label=label)
+        chosen = validation[validation["epoch"] == best.get(str(task))]
+        if len(chosen):
+            ax.plot(chosen["epoch"], chosen["loss"], "o", color=color)
     ax.axhline(1.0, color="0.6", linewidth=0.8, zorder=0)
-    ax.set_ylabel("loss (1: constant, on the training part)")
-    _count_epochs(ax)
-    dot = "; dot: the epoch that answers" if best else ""
-    ax.set_title(f"Line: validation; dashed: training{dot}", fontsize="medium")
+    ax.set_ylabel("loss (1 = constant predictor)")
+    count_epochs(ax)
+    title = "Solid: validation; dashed: training"
+    if best:
+        title += "; dot: the epoch kept"
+    ax.set_title(title, fontsize="medium")
     ax.legend(frameon=False)
     return ax
 
@@ -77,38 +80,37 @@ def weights(epochs: pd.DataFrame, ax: Axes) -> Axes:
     Returns
     -------
     Axes
-        The same.
+        `ax`.
     """
-    _draw_training(epochs, {str(task): (task, "weight") for task in epochs["task"].unique()}, ax)
-    ax.set(ylabel="weight of the loss", title="Weights")
+    _draw_column(epochs, "weight", ax)
+    ax.set(ylabel="weight of the loss", title="Loss weights")
     return ax
 
 
 def gradient_norms(epochs: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw the mean norm of each task's gradient at the shared parameters over the epochs, on a logarithmic axis.
+    """Draw the mean norm of each task's gradient over the epochs, on a logarithmic axis.
 
     Parameters
     ----------
     epochs : DataFrame
         As for :func:`weights`, with the column ``gradient_norm`` of
-        :class:`multitide.GradientRecorder`.
+        :class:`multitide.GradientRecorder`: the gradient at the shared parameters.
     ax : Axes
         Where to draw.
 
     Returns
     -------
     Axes
-        The same.
+        `ax`.
     """
-    _draw_training(
-        epochs, {str(task): (task, "gradient_norm") for task in epochs["task"].unique()}, ax
-    )
-    ax.set(ylabel="norm of the gradient", title="Gradients at the shared parameters", yscale="log")
+    _draw_column(epochs, "gradient_norm", ax)
+    use_log_scale(ax)
+    ax.set(ylabel="norm of the gradient", title="Gradients at the shared parameters")
     return ax
 
 
 def cosines(epochs: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw the mean cosine between the gradients of every two tasks over the epochs; below 0 they conflict.
+    """Draw the mean cosine between every two tasks' gradients; below 0 the tasks conflict.
 
     Parameters
     ----------
@@ -121,78 +123,79 @@ def cosines(epochs: pd.DataFrame, ax: Axes) -> Axes:
     Returns
     -------
     Axes
-        The same.
+        `ax`.
     """
-    pairs = combinations(epochs["task"].unique(), 2)
-    _draw_training(
-        epochs, {f"{task}, {other}": (task, f"cosine({other})") for task, other in pairs}, ax
-    )
+    lines = []
+    for task, other in combinations(epochs["task"].unique(), 2):
+        lines.append((f"{short(task)}, {short(other)}", task, f"cosine({other})"))
+    _draw_training(epochs, lines, ax)
     ax.axhline(0.0, color="0.6", linewidth=0.8, zorder=0)
-    ax.set(ylabel="cosine", ylim=(-1.05, 1.05), title="Angles between the tasks' gradients")
+    ax.set(ylabel="cosine", ylim=(-1.05, 1.05), title="Cosine between the tasks' gradients")
     return ax
 
 
-def _draw_training(epochs: pd.DataFrame, lines: dict[str, tuple[str, str]], ax: Axes) -> None:
-    """Draw columns of the training rows, each of one task, over the epochs; a task that has none has no line."""
+def _draw_column(epochs: pd.DataFrame, column: str, ax: Axes) -> None:
+    lines = [(short(task), task, column) for task in epochs["task"].unique()]
+    _draw_training(epochs, lines, ax)
+
+
+def _draw_training(epochs: pd.DataFrame, lines: list[tuple[str, str, str]], ax: Axes) -> None:
+    """Draw lines (label, task, column) of the training rows over the epochs; skip empty ones."""
     train = epochs[epochs["side"] == "train"].sort_values("epoch")
-    for number, (label, (task, column)) in enumerate(lines.items()):
+    for number, (label, task, column) in enumerate(lines):
         rows = train[train["task"] == task]
         if column in rows and rows[column].notna().any():
             ax.plot(rows["epoch"], rows[column], ".-", color=f"C{number % 10}", label=label)
-    _count_epochs(ax)
+    count_epochs(ax)
     ax.legend(frameon=False, fontsize="small")
 
 
-def _count_epochs(ax: Axes) -> None:
-    """Label the axis of the epochs, which are whole numbers however few there are."""
-    ax.set_xlabel("epoch")
-    ax.locator_params(axis="x", integer=True, min_n_ticks=1)
-
-
 def predicted_vs_measured(measured: pd.Series, predicted: pd.Series, ax: Axes) -> Axes:
-    """Draw a number's predictions against its labels, where there is one.
+    """Draw a regression task's predictions against its labels, for the samples that have one.
 
     Parameters
     ----------
     measured, predicted : Series, n_samples entries
-        Labels (NaN: nobody measured) and predictions, in the same units.
+        Labels (NaN for missing labels) and predictions, in the same units.
     ax : Axes
         Where to draw.
 
     Returns
     -------
     Axes
-        The same.
+        `ax`.
 
     Raises
     ------
     DataError
         If no sample has a label.
     """
-    labels, answers = _numbers(measured), _numbers(predicted)
+    labels = numbers(measured)
     known = ~np.isnan(labels)
-    _need_labels(known, measured)
-    ends = [np.nanmin([labels[known], answers[known]]), np.nanmax([labels[known], answers[known]])]
+    check_labels(known, measured)
+    labels, guesses = labels[known], numbers(predicted)[known]
+    both = [labels, guesses]
+    ends = [np.nanmin(both), np.nanmax(both)]
     ax.plot(ends, ends, color="0.6", linewidth=0.8, zorder=0)
-    ax.scatter(labels[known], answers[known], s=8, alpha=0.4, edgecolors="none")
-    ax.set(xlabel="measured", ylabel="predicted", title=str(measured.name))
+    ax.scatter(labels, guesses, s=8, alpha=0.4, edgecolors="none")
+    ax.set(xlabel="measured", ylabel="predicted", title=_title(measured))
     return ax
 
 
 def confusion(measured: pd.Series, predicted: pd.Series, ax: Axes) -> Axes:
-    """Draw how often each class was taken for each: a row a true class, shaded by its share, with counts.
+    """Draw the confusion matrix: one row per true class, shaded by its share, with counts.
 
     Parameters
     ----------
     measured, predicted : Series, n_samples entries
-        Labels (missing: nobody measured) and predictions.
+        Labels (missing ones are left out) and predictions.
     ax : Axes
         Where to draw.
 
     Returns
     -------
     Axes
-        The same.
+        `ax`.
 
     Raises
     ------
@@ -200,39 +203,39 @@ def confusion(measured: pd.Series, predicted: pd.Series, ax: Axes) -> Axes:
         If no sample has a label.
     """
     known = measured.notna().to_numpy()
-    _need_labels(known, measured)
-    pairs = pd.DataFrame(
-        {"true": measured.to_numpy()[known], "answer": predicted.to_numpy()[known]}, dtype=object
-    )
-    classes = sorted(
-        set(pairs["true"]) | set(pairs["answer"]), key=lambda value: (isinstance(value, str), value)
-    )
-    table = pd.crosstab(pairs["true"], pairs["answer"]).reindex(
-        index=classes, columns=classes, fill_value=0
-    )
+    check_labels(known, measured)
+    true = measured.to_numpy(dtype=object)[known]
+    guessed = predicted.to_numpy(dtype=object)[known]
+    classes = sorted({*true, *guessed}, key=_numbers_first)
+    table = pd.crosstab(true, guessed).reindex(index=classes, columns=classes, fill_value=0)
     counts = table.to_numpy()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    if len(classes) <= MOST_CLASSES_WRITTEN:
-        for (row, column), count in np.ndenumerate(counts):
-            color = "white" if shares[row, column] > 0.5 else "black"
-            ax.text(column, row, str(count), ha="center", va="center", color=color)
-    places, names = range(len(classes)), [str(value) for value in classes]
+    if len(classes) <= MAX_CLASSES_WITH_COUNTS:
+        _write_counts(counts, shares, ax)
+    places = range(len(classes))
+    names = [short(value) for value in classes]
     ax.set_xticks(places, names, rotation=45, ha="right")
     ax.set_yticks(places, names)
-    ax.set(xlabel="predicted", ylabel="measured", title=str(measured.name))
+    ax.set(xlabel="predicted", ylabel="measured", title=_title(measured))
     return ax
+
+
+def _write_counts(counts: np.ndarray, shares: np.ndarray, ax: Axes) -> None:
+    for (row, column), count in np.ndenumerate(counts):
+        color = "white" if shares[row, column] > 0.5 else "black"
+        ax.text(column, row, str(count), ha="center", va="center", color=color)
 
 
 def error_by_step(
     measured: pd.DataFrame, predicted: pd.DataFrame, ax: Axes, last: np.ndarray | None = None
 ) -> Axes:
-    """Draw a forecast's root mean squared error over its steps, beside that of the last value where it is known.
+    """Draw a forecast's root mean squared error per step, and that of the last value as a forecast.
 
     Parameters
     ----------
     measured, predicted : DataFrame, n_samples rows
-        A column a step, in the same units; NaN where nobody measured.
+        One column per step, in the same units; NaN for missing labels.
     ax : Axes
         Where to draw.
     last : ndarray, shape (n_samples,), optional
@@ -241,23 +244,15 @@ def error_by_step(
     Returns
     -------
     Axes
-        The same.
+        `ax`.
     """
-    truth = np.stack([_numbers(measured[column]) for column in measured], axis=1)
-    guesses = {"forecast": np.stack([_numbers(predicted[column]) for column in measured], axis=1)}
-    if last is not None:
-        guesses["last value"] = np.tile(last[:, None], (1, truth.shape[1]))
+    truth = _matrix(measured, measured.columns)
     steps = np.arange(1, truth.shape[1] + 1)
-    for (name, guess), style in zip(guesses.items(), ("o-", "s--"), strict=False):
-        known = ~np.isnan(truth) & ~np.isnan(guess)
-        sums = np.where(known, (np.nan_to_num(guess) - np.nan_to_num(truth)) ** 2, 0.0).sum(axis=0)
-        counts = known.sum(axis=0)
-        ax.plot(
-            steps,
-            np.sqrt(np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)),
-            style,
-            label=name,
-        )
+    errors = _errors_by_column(truth, _matrix(predicted, measured.columns))
+    ax.plot(steps, errors, "o-", label="forecast")
+    if last is not None:
+        repeated = np.broadcast_to(last[:, None], truth.shape)
+        ax.plot(steps, _errors_by_column(truth, repeated), "s--", label="last value")
     ax.set_xticks(steps[:: max(1, len(steps) // 12)])
     ax.set(xlabel="step", ylabel="root mean squared error")
     ax.set_ylim(bottom=0)
@@ -265,42 +260,54 @@ def error_by_step(
     return ax
 
 
+def _matrix(frame: pd.DataFrame, columns: pd.Index) -> np.ndarray:
+    return np.stack([numbers(frame[column]) for column in columns], axis=1)
+
+
+def _errors_by_column(truth: np.ndarray, guess: np.ndarray) -> np.ndarray:
+    """Return the root mean squared error per column over the known entries; NaN without any."""
+    known = ~np.isnan(truth) & ~np.isnan(guess)
+    squares = np.square(np.nan_to_num(guess) - np.nan_to_num(truth))
+    sums = np.where(known, squares, 0.0).sum(axis=0)
+    counts = known.sum(axis=0)
+    return np.sqrt(np.where(counts > 0, sums / np.maximum(counts, 1), np.nan))
+
+
 def right_by_label(measured: pd.DataFrame, predicted: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw, for every label and each of its values, the share of known answers that were found.
+    """Draw the share of correct predictions (the recall) for each label and each of its values.
 
     Parameters
     ----------
     measured, predicted : DataFrame, n_samples rows
-        A column a label; missing where nobody knows.
+        One column per label; missing labels are left out.
     ax : Axes
         Where to draw.
 
     Returns
     -------
     Axes
-        The same.
+        `ax`.
     """
-    names, shares = [], []
+    names: list[str] = []
+    shares: list[float] = []
     for column in measured:
         known = measured[column].notna().to_numpy()
-        truth, answers = measured[column][known].astype(str), predicted[column][known].astype(str)
-        for value in sorted(truth.unique()):
-            chosen = (truth == value).to_numpy()
-            names.append(f"{column}: {value} ({chosen.sum()})")
-            shares.append(float((answers.to_numpy()[chosen] == value).mean()))
+        truth = measured[column][known].astype(str).to_numpy()
+        guesses = predicted[column][known].astype(str).to_numpy()
+        for value in np.unique(truth):
+            chosen = truth == value
+            names.append(f"{short(column)}: {short(value)} ({chosen.sum()})")
+            shares.append(float((guesses[chosen] == value).mean()))
     ax.barh(range(len(names)), shares, height=0.6)
     ax.set_yticks(range(len(names)), names)
     ax.invert_yaxis()
-    ax.set(xlabel="share found", xlim=(0, 1))
+    ax.set(xlabel="share predicted correctly", xlim=(0, 1))
     return ax
 
 
-def _numbers(values: pd.Series) -> np.ndarray:
-    return pd.to_numeric(values).to_numpy(dtype=float, na_value=np.nan)
+def _numbers_first(value: object) -> tuple[bool, object]:
+    return isinstance(value, str), value
 
 
-def _need_labels(known: np.ndarray, measured: pd.Series) -> None:
-    if not known.any():
-        raise DataError(
-            f"`measured` must have a label in some sample; got none of {measured.name!r} in {len(known)}."
-        )
+def _title(measured: pd.Series) -> str:
+    return short(measured.name, max_letters=60)

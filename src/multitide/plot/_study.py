@@ -1,9 +1,10 @@
-"""Figures of a study: each a function of a result and the Axes to draw it on."""
+"""Figures of a study: each takes a result and the Axes to draw on."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Hashable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -11,31 +12,29 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from multitide.errors import DataError
+from multitide.plot._style import (
+    QUIET,
+    VERDICT_COLORS,
+    check_labels,
+    draw_losses,
+    numbers,
+    short,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from multitide.data._samples import Samples
 
-# One colour a verdict, the same in the report's page (templates/report.css).
-VERDICT_COLORS = {
-    "helps": "#0f8560",
-    "hurts": "#c0432f",
-    "same": "#3a6fb5",
-    "cannot tell": "#8b7340",
-    "failed": "#6e7684",
-}
-QUIET = "#9aa1ab"
-MOST_POINTS = 600  # drawn in one figure; more make a page heavy and show no more
-MOST_CHANNELS = 8
-MOST_STEPS = 400
-MOST_LETTERS = 20
-MOST_NUMBERS = 8  # tasks of a matrix whose cells have room for numbers
+MAX_CHANNELS = 8
+MAX_STEPS = 400
+MAX_TASKS_WITH_NUMBERS = 8  # the cells of a larger matrix have no room for numbers
+MAX_BINS = 10
+SAMPLES_PER_BIN = 10
 
 
 def verdict_gains(gains: pd.DataFrame, ax: Axes, margin: float = 0.0) -> Axes:
-    """Draw every gain with its interval in the colour of its verdict; right of the line, sharing is better.
+    """Draw each gain with its interval in the colour of its verdict; right of the line is better.
 
     Parameters
     ----------
@@ -44,37 +43,31 @@ def verdict_gains(gains: pd.DataFrame, ax: Axes, margin: float = 0.0) -> Axes:
     ax : Axes
         Where to draw.
     margin : float, default=0
-        Gains within it count as none; shaded.
+        Smaller gains count as no difference; the band is shaded.
 
     Returns
     -------
     Axes
-        The same.
+        `ax`.
     """
-    several = gains["arm"].nunique() > 1
-    for place, row in zip(range(len(gains))[::-1], gains.to_dict("records"), strict=True):
-        color = VERDICT_COLORS[row["verdict"]]
-        ax.plot(
-            [row["low"], row["high"]],
-            [place, place],
-            color=color,
-            linewidth=2.5,
-            solid_capstyle="round",
-        )
-        ax.plot(row["gain"], place, "o", color=color)
-    names = [
-        f"{short(task)} · {short(arm)}" if several else short(task)
-        for task, arm in zip(gains["task"], gains["arm"], strict=True)
-    ]
+    places = range(len(gains))[::-1]
+    for place, row in zip(places, gains.itertuples(), strict=True):
+        color = VERDICT_COLORS[row.verdict]
+        ends = [row.low, row.high]
+        ax.plot(ends, [place, place], color=color, linewidth=2.5, solid_capstyle="round")
+        ax.plot(row.gain, place, "o", color=color)
+    names = gains["task"].map(short)
+    if gains["arm"].nunique() > 1:
+        names = names + " · " + gains["arm"].map(short)
     ax.axvspan(-margin, margin, color=QUIET, alpha=0.2, linewidth=0, zorder=0)
     ax.axvline(0.0, color=QUIET, linewidth=1, zorder=0)
-    ax.set_yticks(range(len(gains))[::-1], names)
+    ax.set_yticks(places, names.tolist())
     ax.set(xlabel="gain (loss / trivial loss; + = better)", ylim=(-0.6, max(len(gains), 1) - 0.4))
     return ax
 
 
 def gains_by_share(gains: pd.DataFrame, ax: Axes, margin: float = 0.0) -> Axes:
-    """Draw one task's gains over the share of labels, a line an arm with its intervals, dots coloured by verdict.
+    """Draw one task's gains over the share of labels: one line per arm, dots coloured by verdict.
 
     Parameters
     ----------
@@ -84,33 +77,28 @@ def gains_by_share(gains: pd.DataFrame, ax: Axes, margin: float = 0.0) -> Axes:
     ax : Axes
         Where to draw; the axis of shares is logarithmic.
     margin : float, default=0
-        Gains within it count as none; shaded.
+        Smaller gains count as no difference; the band is shaded.
 
     Returns
     -------
     Axes
-        The same.
+        `ax`.
     """
     arms = list(gains["arm"].unique())
     for place, arm in enumerate(arms):
         rows = gains[gains["arm"] == arm].sort_values("share")
-        shares = rows["share"].to_numpy() * 1.04 ** (
-            place - (len(arms) - 1) / 2
-        )  # beside each other, not on top
-        ax.plot(shares, rows["gain"], color=f"C{place}", linewidth=1, label=short(arm), zorder=1)
-        ax.vlines(shares, rows["low"], rows["high"], color=f"C{place}", linewidth=2)
-        ax.scatter(
-            shares,
-            rows["gain"],
-            s=26,
-            c=[VERDICT_COLORS[verdict] for verdict in rows["verdict"]],
-            zorder=3,
-        )
+        # A small shift keeps the arms' intervals apart.
+        shares = rows["share"].to_numpy() * 1.04 ** (place - (len(arms) - 1) / 2)
+        color = f"C{place}"
+        dots = rows["verdict"].map(VERDICT_COLORS).tolist()
+        ax.plot(shares, rows["gain"], color=color, linewidth=1, label=short(arm), zorder=1)
+        ax.vlines(shares, rows["low"], rows["high"], color=color, linewidth=2)
+        ax.scatter(shares, rows["gain"], s=26, c=dots, zorder=3)
     ax.axhspan(-margin, margin, color=QUIET, alpha=0.2, linewidth=0, zorder=0)
     ax.axhline(0.0, color=QUIET, linewidth=1, zorder=0)
-    found = sorted(gains["share"].unique())
+    shares = sorted(gains["share"].unique())
     ax.set_xscale("log")
-    ax.set_xticks(found, [f"{share * 100:g} %" for share in found])
+    ax.set_xticks(shares, [f"{share * 100:g} %" for share in shares])
     ax.set_xticks([], minor=True)
     ax.set(xlabel="labels", ylabel="gain (+ = better)")
     if len(arms) > 1:
@@ -119,44 +107,46 @@ def gains_by_share(gains: pd.DataFrame, ax: Axes, margin: float = 0.0) -> Axes:
 
 
 def learning_curves(
-    histories: Mapping[Any, pd.DataFrame],
+    histories: Mapping[Hashable, pd.DataFrame],
     ax: Axes,
-    kept: Mapping[Any, int] | None = None,
+    kept: Mapping[Hashable, int] | None = None,
     top: float | None = None,
 ) -> Axes:
-    """Draw one task's losses over the epochs for every run of one arm, with a dot at the epoch that answers.
+    """Draw one task's losses over the epochs for every run of one arm.
 
     Parameters
     ----------
     histories : dict of run to DataFrame
         For each run the rows of one task: ``epoch``, ``side``, ``loss``.
     ax : Axes
-        Where to draw; validation as lines, training dashed.
+        Where to draw: validation as solid lines, training dashed.
     kept : dict of run to int, optional
-        The epoch that answers.
+        The epoch whose weights are kept; marked by a dot.
     top : float, optional
-        Where the axis ends.
+        Where the axis of losses ends.
 
     Returns
     -------
     Axes
-        The same.
+        `ax`.
     """
+    kept = kept or {}
     for run, rows in histories.items():
-        for side, style, color in (("train", "--", QUIET), ("validation", "-", "C0")):
-            losses = rows[rows["side"] == side].sort_values("epoch")
-            ax.plot(losses["epoch"], losses["loss"], style, color=color, linewidth=1.2, alpha=0.8)
-            best = losses[losses["epoch"] == (kept or {}).get(run)]
-            if side == "validation" and len(best):
-                ax.plot(best["epoch"], best["loss"], "o", color=color, markersize=4)
+        # Many runs lie on top of each other: thin, and a little transparent.
+        draw = partial(draw_losses, rows, ax, linewidth=1.2, alpha=0.8)
+        draw(side="train", style="--", color=QUIET)
+        validation = draw(side="validation", style="-", color="C0")
+        chosen = validation[validation["epoch"] == kept.get(run)]
+        if len(chosen):
+            ax.plot(chosen["epoch"], chosen["loss"], "o", color="C0", markersize=4)
     ax.axhline(1.0, color=QUIET, linewidth=0.8, zorder=0)
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    ax.set(xlabel="epoch", ylabel="loss (1 = best constant)", ylim=(0, top))
+    ax.set(xlabel="epoch", ylabel="loss (1 = constant)", ylim=(0, top))
     return ax
 
 
 def task_weights(history: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw the weight that each task's loss had over the epochs of one run.
+    """Draw the weight of each task's loss over the epochs of one run.
 
     Parameters
     ----------
@@ -168,89 +158,87 @@ def task_weights(history: pd.DataFrame, ax: Axes) -> Axes:
     Returns
     -------
     Axes
-        The same.
+        `ax`.
     """
     for task, rows in history.groupby("task", sort=False):
-        epochs = rows.groupby("epoch")["weight"].first()
-        ax.plot(epochs.index, epochs, label=short(task))
+        by_epoch = rows.groupby("epoch")["weight"].first()
+        ax.plot(by_epoch.index, by_epoch, label=short(task))
     ax.set(xlabel="epoch", ylabel="weight of the loss", ylim=(0, None))
     ax.legend(frameon=False, fontsize="small")
     return ax
 
 
 def task_matrix(table: pd.DataFrame, ax: Axes, full: float = 0.0) -> Axes:
-    """Draw what every task does to every other one: good in one colour, bad in another, the more the fuller.
+    """Draw the effect of every task on every other one: one colour for good, another for bad.
 
     Parameters
     ----------
     table : DataFrame, task x task
-        ``grouping.affinity`` or ``grouping.cosines``: the row's task, and what it does to the
-        column's. NaN stays blank; the diagonal, which says nothing about company, is written and
-        not coloured.
+        ``grouping.affinity`` or ``grouping.cosines``: the effect of the row's task on the
+        column's. NaN stays blank. The diagonal is written but not coloured: it says nothing about
+        other tasks.
     ax : Axes
-        Where to draw. Numbers stand in the cells of a small table, in the unit that the axis names.
+        Where to draw. The cells of a small table contain numbers, in the unit that the axis names.
     full : float, default=0
-        The fullest colour is that of the greatest value, or of this one if none is so great: what
-        does not matter is to stay pale.
+        The largest absolute value has the strongest colour. If it is below `full`, `full` has:
+        effects too small to matter stay pale.
 
     Returns
     -------
     Axes
-        The same.
+        `ax`.
     """
-    values, n = table.to_numpy(dtype=float), len(table)
-    others = np.abs(values[~np.eye(n, dtype=bool) & ~np.isnan(values)])
-    most = float(others.max()) if others.size and others.max() > 0 else 1.0
-    exponent = 0 if most >= 0.1 else 3 * int(np.floor(np.log10(most) / 3))
-    for (i, j), value in np.ndenumerate(values):
+    values = table.to_numpy(dtype=float)
+    n = len(table)
+    off_diagonal = ~np.eye(n, dtype=bool)
+    largest = np.nanmax(np.abs(values), where=off_diagonal & ~np.isnan(values), initial=0.0)
+    largest = float(largest) or 1.0
+    exponent = 0
+    if largest < 0.1:
+        exponent = 3 * int(np.floor(np.log10(largest) / 3))
+    for (row, column), value in np.ndenumerate(values):
         if np.isnan(value):
             continue
-        color = QUIET if i == j else VERDICT_COLORS["helps" if value >= 0 else "hurts"]
-        strength = 0.12 if i == j else 0.7 * abs(value) / max(most, full)
-        ax.add_patch(
-            Rectangle(
-                (j - 0.47, i - 0.47), 0.94, 0.94, facecolor=color, alpha=strength, linewidth=0
-            )
-        )
-        if n <= MOST_NUMBERS:
-            ax.text(
-                j, i, f"{value / 10**exponent:+.2f}", ha="center", va="center", fontsize="small"
-            )
-    names = [short(name) for name in table.index]
-    ax.set_xticks(
-        range(n), [short(name) for name in table.columns], rotation=30 if n > 2 else 0, ha="right"
-    )
-    ax.set_yticks(range(n), names)
+        strength = 0.7 * abs(value) / max(largest, full)
+        color = VERDICT_COLORS["helps" if value >= 0 else "hurts"]
+        if row == column:
+            strength, color = 0.12, QUIET
+        corner = (column - 0.47, row - 0.47)
+        ax.add_patch(Rectangle(corner, 0.94, 0.94, facecolor=color, alpha=strength, linewidth=0))
+        if n <= MAX_TASKS_WITH_NUMBERS:
+            text = f"{value / 10**exponent:+.2f}"
+            ax.text(column, row, text, ha="center", va="center", fontsize="small")
+    rotation = 30 if n > 2 else 0
+    ax.set_xticks(range(n), [short(name) for name in table.columns], rotation=rotation, ha="right")
+    ax.set_yticks(range(n), [short(name) for name in table.index])
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    ax.set(
-        xlim=(-0.5, n - 0.5),
-        ylim=(n - 0.5, -0.5),
-        xlabel=f"in units of 1e{exponent}" if exponent else "",
-    )
+    ax.set(xlim=(-0.5, n - 0.5), ylim=(n - 0.5, -0.5))
+    if exponent:
+        ax.set_xlabel(f"in units of 1e{exponent}")
     return ax
 
 
 def reliability(measured: pd.Series, probabilities: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw how often it was so against how probable it was said to be; on the diagonal, probabilities can be believed.
+    """Draw a reliability diagram: observed frequency against predicted probability.
 
-    Of two classes it is the second one's probability; of more, that of the class which was
-    predicted. Rows are cut into up to ten groups of equal size by that probability, and drawn with
-    a standard error of their share.
+    On the diagonal, probabilities are well calibrated. With two classes it shows the probability of
+    the second one; with more, that of the predicted class. Samples are sorted by that probability
+    into up to ten bins of equal size; bars are the standard error of the frequency.
 
     Parameters
     ----------
     measured : Series, n_samples entries
-        Labels; missing where nobody measured.
+        Labels; missing ones are left out.
     probabilities : DataFrame, n_samples rows
-        A column a class.
+        One column per class.
     ax : Axes
         Where to draw.
 
     Returns
     -------
     Axes
-        The same.
+        `ax`.
 
     Raises
     ------
@@ -258,33 +246,32 @@ def reliability(measured: pd.Series, probabilities: pd.DataFrame, ax: Axes) -> A
         If no sample has a label.
     """
     known = measured.notna().to_numpy()
-    _need_labels(known, measured)
-    said, classes = probabilities.to_numpy(dtype=float)[known], list(probabilities.columns)
-    chosen = np.ones(len(said), dtype=int) if len(classes) == 2 else said.argmax(axis=1)
-    so = np.array(
-        [label == classes[place] for label, place in zip(measured[known], chosen, strict=True)],
-        dtype=float,
-    )
-    said = said[np.arange(len(said)), chosen]
-    parts = np.array_split(np.argsort(said, kind="stable"), int(np.clip(len(said) // 10, 1, 10)))
-    shares = np.array([so[part].mean() for part in parts])
-    errors = np.sqrt(shares * (1 - shares) / [len(part) for part in parts])
+    check_labels(known, measured)
+    classes = list(probabilities.columns)
+    table = probabilities.to_numpy(dtype=float)[known]
+    if len(classes) == 2:
+        chosen = np.ones(len(table), dtype=int)
+        xlabel = f"probability of {short(classes[1])}"
+    else:
+        chosen = table.argmax(axis=1)
+        xlabel = "probability of the predicted class"
+    predicted = table[np.arange(len(table)), chosen]
+    correct = _correct(measured[known], classes, chosen)
+    n_bins = int(np.clip(len(predicted) // SAMPLES_PER_BIN, 1, MAX_BINS))
+    bins = np.array_split(np.argsort(predicted, kind="stable"), n_bins)
+    means = np.array([predicted[rows].mean() for rows in bins])
+    shares = np.array([correct[rows].mean() for rows in bins])
+    errors = np.sqrt(shares * (1 - shares) / [len(rows) for rows in bins])
     ax.plot([0, 1], [0, 1], color=QUIET, linewidth=0.8, zorder=0)
-    ax.errorbar(
-        [said[part].mean() for part in parts],
-        shares,
-        yerr=errors,
-        fmt="o-",
-        markersize=4,
-        linewidth=1,
-    )
-    what = (
-        f"probability of {short(classes[1])}"
-        if len(classes) == 2
-        else "probability of the predicted class"
-    )
-    ax.set(xlabel=what, ylabel="share that was so", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
+    ax.errorbar(means, shares, yerr=errors, fmt="o-", markersize=4, linewidth=1)
+    ax.set(xlabel=xlabel, ylabel="observed frequency", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
     return ax
+
+
+def _correct(labels: pd.Series, classes: Sequence[object], chosen: np.ndarray) -> np.ndarray:
+    """Return 1.0 where a label is the class at its place in `classes`, else 0.0."""
+    pairs = zip(labels, chosen, strict=True)
+    return np.array([label == classes[place] for label, place in pairs], dtype=float)
 
 
 def residuals(order: np.ndarray, measured: pd.Series, predicted: pd.Series, ax: Axes) -> Axes:
@@ -295,28 +282,26 @@ def residuals(order: np.ndarray, measured: pd.Series, predicted: pd.Series, ax: 
     order : ndarray, shape (n_samples,)
         Time stamps or numbers.
     measured, predicted : Series, n_samples entries
-        Labels (NaN: nobody measured) and predictions, in the same units.
+        Labels (NaN for missing labels) and predictions, in the same units.
     ax : Axes
         Where to draw.
 
     Returns
     -------
     Axes
-        The same.
+        `ax`.
 
     Raises
     ------
     DataError
         If no sample has a label.
     """
-    labels, answers = (
-        pd.to_numeric(values).to_numpy(dtype=float, na_value=np.nan)
-        for values in (measured, predicted)
-    )
+    labels = numbers(measured)
     known = ~np.isnan(labels)
-    _need_labels(known, measured)
+    check_labels(known, measured)
+    errors = numbers(predicted) - labels
     ax.axhline(0.0, color=QUIET, linewidth=0.8, zorder=0)
-    ax.scatter(order[known], (answers - labels)[known], s=8, alpha=0.5, edgecolors="none")
+    ax.scatter(order[known], errors[known], s=8, alpha=0.5, edgecolors="none")
     if order.dtype.kind == "M":
         locator = AutoDateLocator(maxticks=5)
         ax.xaxis.set_major_locator(locator)
@@ -326,94 +311,37 @@ def residuals(order: np.ndarray, measured: pd.Series, predicted: pd.Series, ax: 
 
 
 def example_series(samples: Samples, number: int, ax: Axes) -> Axes:
-    """Draw the channels of one sample above each other, each between its own least and greatest value.
+    """Draw the channels of one sample above each other, each scaled to its own range.
 
     Parameters
     ----------
     samples : Samples
+        The data set.
     number : int
         Which sample.
     ax : Axes
-        Where to draw; the first channels, if there are many.
+        Where to draw. Of many channels, only the first ones are drawn.
 
     Returns
     -------
     Axes
-        The same.
+        `ax`.
     """
-    series = samples.gather([number])[0, :MOST_CHANNELS, : int(samples.lengths[number])]
-    steps = np.arange(0, series.shape[1], max(1, -(-series.shape[1] // MOST_STEPS)))
-    names = samples.channels[: len(series)]
+    series = samples.gather([number])[0, :MAX_CHANNELS, : int(samples.lengths[number])]
+    stride = max(1, -(-series.shape[1] // MAX_STEPS))
+    steps = np.arange(0, series.shape[1], stride)
+    names = [short(name) for name in samples.channels[: len(series)]]
     places = np.arange(len(names))[::-1]
     for place, values in zip(places, series, strict=True):
-        seen = values[np.isfinite(values)]
-        low, high = (seen.min(), seen.max()) if len(seen) else (0.0, 1.0)
-        shape = (values[steps] - low) / (high - low) if high > low else values[steps] * 0 + 0.5
-        ax.plot(steps, place + 0.8 * (shape - 0.5), color="C0", linewidth=1)
-    ax.set_yticks(places, [short(name) for name in names])
+        ax.plot(steps, place + 0.8 * _centred(values)[steps], color="C0", linewidth=1)
+    ax.set_yticks(places, names)
     ax.set(xlabel="step", ylim=(-0.7, len(names) - 0.3))
     return ax
 
 
-def alpha_tradeoff(
-    losses: pd.DataFrame, ax: Axes, reference: Mapping[str, float] | None = None
-) -> Axes:
-    """Draw what each of two tasks pays for the weight of the other: its loss over ``alpha``, the weight of the first.
-
-    Parameters
-    ----------
-    losses : DataFrame
-        ``alpha``, ``task``, ``mean`` and ``sd``; see
-        :func:`multitide.reports.study._tradeoff.alpha_losses`.
-    ax : Axes
-        Where to draw.
-    reference : mapping of str to float, optional
-        The loss of each task by itself, dashed.
-
-    Returns
-    -------
-    Axes
-        The same.
-    """
-    for number, (task, rows) in enumerate(losses.groupby("task", sort=False)):
-        color = f"C{number}"
-        ax.errorbar(
-            rows["alpha"],
-            rows["mean"],
-            rows["sd"],
-            color=color,
-            marker="o",
-            capsize=3,
-            label=short(task),
-        )
-        if reference is not None and task in reference:
-            ax.axhline(
-                reference[str(task)],
-                color=color,
-                linestyle="--",
-                linewidth=1,
-                label=f"{short(task)}, alone",
-            )
-    ax.set(
-        xlabel=f"alpha, the weight of {short(losses['task'].iloc[0])}", ylabel="loss / trivial loss"
-    )
-    ax.legend()
-    return ax
-
-
-def short(name: Any) -> str:
-    """Return a name as a figure has room for it."""
-    text = str(name)
-    return text if len(text) <= MOST_LETTERS else f"{text[: MOST_LETTERS - 1]}…"
-
-
-def thinned(n: int, most: int = MOST_POINTS) -> np.ndarray:
-    """Return which of `n` points to draw so that a figure stays light: all, or evenly spaced ones."""
-    return np.arange(n) if n <= most else np.linspace(0, n - 1, most).round().astype(int)
-
-
-def _need_labels(known: np.ndarray, measured: pd.Series) -> None:
-    if not known.any():
-        raise DataError(
-            f"`measured` must have a label in some sample; got none of {measured.name!r} in {len(known)}."
-        )
+def _centred(values: np.ndarray) -> np.ndarray:
+    """Scale a channel to -0.5 .. 0.5; a constant one is 0, missing values stay NaN."""
+    finite = values[np.isfinite(values)]
+    if not len(finite) or finite.max() <= finite.min():
+        return values * 0
+    return (values - finite.min()) / (finite.max() - finite.min()) - 0.5

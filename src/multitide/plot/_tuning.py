@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from multitide.plot._study import QUIET, VERDICT_COLORS
+from multitide.plot._style import QUIET, VERDICT_COLORS, use_log_scale
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +45,7 @@ def trials(table: pd.DataFrame, ax: Axes) -> Axes:
     if table["loss"].max() > 5 * max(
         done["loss"].iloc[0], done["loss"].median()
     ):  # one that ran away hides the rest
-        ax.set_yscale("log")
+        use_log_scale(ax)
     ax.legend(frameon=False, fontsize="small")
     return ax
 

@@ -1,50 +1,116 @@
-"""What all pages have in common: how templates are read, names escaped, numbers written and files replaced."""
+"""What all pages share: templates, the escaping of names, numbers as text, and Markdown tables."""
 
 from __future__ import annotations
 
 import html
 import math
-import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-MISSING = "\N{EN DASH}"
+from multitide._result_folder import write_file
+from multitide.study.results._tables import MISSING
+
+# A row of a pandas table: a dict whose values have the types of the columns.
+Row: TypeAlias = Mapping[str, Any]
+# What a template shows, by the name that it uses.
+Content: TypeAlias = dict[str, object]
 
 
 def make_environment() -> Environment:
-    """Return what reads the templates beside this module."""
+    """Return the Jinja environment that renders the templates of this package."""
     environment = Environment(
         loader=PackageLoader("multitide.reports"),
-        autoescape=lambda name: name is not None and name.endswith(".html.j2"),
+        autoescape=_is_html,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
     environment.globals["isnan"] = math.isnan
-    environment.filters |= {"md": markdown, "percent": lambda share: f"{share:.0%}"}
-    environment.filters["sig"] = lambda value: written(value, "{:.4g}")
-    environment.filters["signed"] = lambda value: written(value, "{:+.4f}")
+    environment.filters |= {
+        "md": markdown,
+        "md_table": markdown_table,
+        "percent": "{:.0%}".format,
+        "sig": significant,
+        "signed": signed,
+    }
     return environment
 
 
-def markdown(text: Any) -> str:
-    """Escape what Markdown would take for its own; a name may hold anything."""
-    escaped = html.escape(str(text), quote=False).replace("\n", " ")
-    return re.sub(r"([\\`*\[\]|])", r"\\\1", escaped)
+def _is_html(template: str | None) -> bool:
+    return template is not None and template.endswith(".html.j2")
+
+
+def markdown(text: object) -> str:
+    """Escape the characters that Markdown and HTML give a meaning to; names come from users."""
+    escaped = html.escape(str(text), quote=False)
+    escaped = re.sub(r"\s", " ", escaped)
+    return re.sub(r"([\\`*\[\]|]|(?<!\w)_|_(?!\w))", r"\\\1", escaped)
+
+
+def markdown_table(frame: pd.DataFrame) -> str:
+    """Return a DataFrame as a Markdown table.
+
+    Floats have four significant digits, missing values are a dash, and all text is escaped.
+    """
+    lines = [[markdown(name) for name in frame.columns], ["---"] * frame.shape[1]]
+    for row in frame.itertuples(index=False, name=None):
+        lines.append([markdown(cell(value)) for value in row])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def cell(value: object) -> str:
+    """Return a table cell as text."""
+    if isinstance(value, float):  # np.float64 is one
+        return significant(value)
+    if value is None or value is pd.NA or value is pd.NaT:
+        return MISSING
+    return str(value)
+
+
+def significant(value: float | None) -> str:
+    """Write a number with four significant digits."""
+    return written(value, "{:.4g}")
+
+
+def signed(value: float | None) -> str:
+    """Write a number with its sign and four decimals."""
+    return written(value, "{:+.4f}")
 
 
 def written(value: float | None, form: str) -> str:
-    """Write a number; what is missing is a dash."""
-    return MISSING if value is None or math.isnan(value) else form.format(value)
+    """Write a number in a form such as ``"{:.4g}"``; a missing one is a dash."""
+    if value is None or math.isnan(value):
+        return MISSING
+    return form.format(value)
 
 
-def write_page(text: str, path: Path) -> Path:
-    """Write a file at once or not at all; an earlier one is replaced."""
-    draft = path.with_name(f".{path.name}.draft")
-    draft.write_text(text, encoding="utf-8")
-    os.replace(draft, path)
-    return path
+def write_pages(
+    folder: Path,
+    content: Content,
+    templates: Mapping[str, str],
+    *,
+    environment: Environment | None = None,
+) -> None:
+    """Render templates into files of a folder.
+
+    Parameters
+    ----------
+    folder : path
+        Exists already.
+    content : dict
+        What the templates show.
+    templates : dict of str to str
+        For each file its template.
+    environment : Environment, optional
+        With filters and functions of its own; :func:`make_environment` by default.
+    """
+    environment = environment or make_environment()
+    for name, template in templates.items():
+        text = environment.get_template(template).render(content)
+        write_file(folder / name, text)

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import re
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
-from matplotlib import rc_context
-from matplotlib.figure import Figure
-from matplotlib.font_manager import fontManager
 
 from multitide import plot
 from multitide.data._splits import Split, Splitter
 from multitide.fitting._recipe import make_part
 from multitide.model._sizes import ending_weights, size_in_words
 from multitide.model._store import installed_versions
+from multitide.reports._figures import Draw, file_names, save_figure
+from multitide.reports._pages import markdown_table
 from multitide.tasks import Forecast
 from multitide.tasks._forecast import last_values
 from multitide.tasks._metrics import better_than_trivial
@@ -46,15 +41,6 @@ FIGURES: dict[str, Callable[..., Any]] = {
     "multi_label": plot.right_by_label,
     "forecast": plot.error_by_step,
 }
-# Names in Korean, Chinese or Japanese need a font that has them; the first of these that is
-# installed.
-EAST_ASIAN_FONTS = (
-    "NanumGothic",
-    "Malgun Gothic",
-    "Apple SD Gothic Neo",
-    "Noto Sans CJK KR",
-    "Noto Sans CJK JP",
-)
 
 
 @dataclass(frozen=True)
@@ -160,27 +146,26 @@ def write_report(report: Report, estimator: MultiTaskEstimator, folder: Path) ->
 def write_figures(report: Report, estimator: MultiTaskEstimator, folder: Path) -> list[Path]:
     """Write the history, and for every task its predictions against its labels on the test part, as PNG files."""
     folder.mkdir()
+    figures: list[tuple[str, Draw]] = []
+    for name, line in _of_history(estimator.history_, estimator.best_epoch_).items():
+        figures.append((name, partial(line, estimator.history_)))
+    for data in report.data:
+        test = data.test
+        predicted = estimator.predict({data.name: test})[data.name]
+        for task in estimator.tasks_:
+            if task.columns[0] not in predicted:
+                continue
+            draw = FIGURES.get(task.kind, plot.predicted_vs_measured)
+            columns = task.columns[0] if len(task.columns) == 1 else task.columns
+            if isinstance(task, Forecast):
+                draw = partial(draw, last=last_values(test, task))
+            name = "_".join(filter(None, ["test", data.name, task.name]))
+            figures.append((name, partial(draw, test.y[columns], predicted[columns])))
     paths = []
-    with readable_names():
-        for name, line in _of_history(estimator.history_, estimator.best_epoch_).items():
-            paths.append(save_figure(line, [estimator.history_], folder / f"{name}.png"))
-        for data in report.data:
-            test = data.test
-            predicted = estimator.predict({data.name: test})[data.name]
-            for task in estimator.tasks_:
-                if task.columns[0] not in predicted:
-                    continue
-                draw = FIGURES.get(task.kind, plot.predicted_vs_measured)
-                columns = task.columns[0] if len(task.columns) == 1 else task.columns
-                if isinstance(task, Forecast):
-                    draw = partial(draw, last=last_values(test, task))
-                name = re.sub(
-                    r"[^\w.-]+", "_", "_".join(filter(None, ["test", data.name, task.name]))
-                )
-                paths.append(
-                    save_figure(draw, [test.y[columns], predicted[columns]], folder / f"{name}.png")
-                )
-    return paths
+    unique = file_names([name for name, _ in figures])
+    for name, (_, draw) in zip(unique, figures, strict=True):
+        paths.append(save_figure(draw, folder / f"{name}.png"))
+    return [path for path in paths if path is not None]
 
 
 def _of_history(
@@ -207,15 +192,6 @@ def _of_all(report: Report, table: Callable[[MeasuredData], pd.DataFrame]) -> pd
     if names.any():
         joined.insert(0, "data", names)
     return joined
-
-
-def markdown_table(frame: pd.DataFrame) -> str:
-    """Return a DataFrame as a table in Markdown: four significant digits, a dash for what is missing."""
-    rows = [list(map(str, frame.columns)), ["---"] * frame.shape[1]]
-    rows += [[_cell(value) for value in row] for row in frame.itertuples(index=False, name=None)]
-    return "\n".join(
-        "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows
-    )
 
 
 def _judged(metrics: pd.DataFrame) -> pd.DataFrame:
@@ -289,27 +265,3 @@ def _repeat(report: Report, estimator: MultiTaskEstimator) -> str:
         f"`multitide fit config.toml --output ANOTHER_FOLDER` repeats it. "
         f"Versions: {versions}."
     )
-
-
-def _cell(value: Any) -> str:
-    if value is None or value != value:
-        return "-"
-    return f"{value:.4g}" if isinstance(value, (float, np.floating)) else str(value)
-
-
-def save_figure(draw: Any, arguments: list[Any], path: Path) -> Path:
-    """Write a figure of :mod:`multitide.plot` as a PNG file."""
-    figure = Figure(figsize=(5.5, 4), layout="constrained")
-    draw(*arguments, figure.subplots())
-    figure.savefig(path, dpi=120)
-    return path
-
-
-@contextmanager
-def readable_names() -> Iterator[None]:
-    """Draw names as they are written, East Asian ones where a font is installed, without a warning where none is."""
-    installed = {font.name for font in fontManager.ttflist}
-    fonts = ["DejaVu Sans", *(font for font in EAST_ASIAN_FONTS if font in installed)]
-    with rc_context({"font.family": fonts, "text.parse_math": False}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        yield

@@ -1,96 +1,127 @@
-"""From a figure to a piece of a page: an SVG that takes its colours from the page, so that dark mode is dark."""
+"""Figures as inline SVG that takes its colours from the page, so that dark mode is dark."""
 
 from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any
 
 from cycler import cycler
 from markupsafe import Markup, escape
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from multitide.plot._study import QUIET, VERDICT_COLORS
+from multitide.plot._style import QUIET, VERDICT_COLORS
+
+if TYPE_CHECKING:
+    from multitide.reports._figures import Draw
 
 INK = "#1c2430"
 SERIES = ("#2f6fb0", "#b8632a", "#4b8a4b", "#8a5aa8", "#a88a1f", "#3f8f98", "#b04a78", "#6b6f76")
-# What each colour of a figure is called in the page's style sheet. "0.6" is what `multitide.plot`
-# draws its lines of reference with.
-VARIABLES = {INK: "--ink", QUIET: "--quiet", "#999999": "--quiet"}
-VARIABLES |= {color: f"--{verdict.replace(' ', '-')}" for verdict, color in VERDICT_COLORS.items()}
-VARIABLES |= {color: f"--series-{number}" for number, color in enumerate(SERIES, start=1)}
-STYLE: dict[str, Any] = {
-    "svg.fonttype": "none",  # text stays text: it is found, copied, and set in the page's own font
-    "text.parse_math": False,  # a name may hold dollars
+# The variable of the page's style sheet for each colour of a figure.
+VARIABLES = {
+    INK: "--ink",
+    QUIET: "--quiet",
+    "#999999": "--quiet",  # "0.6", the reference lines of `multitide.plot`
+}
+for verdict, verdict_color in VERDICT_COLORS.items():
+    VARIABLES[verdict_color] = f"--{verdict.replace(' ', '-')}"
+for number, series_color in enumerate(SERIES, start=1):
+    VARIABLES[series_color] = f"--series-{number}"
+
+# `rc_context` types its parameter as a mapping of literal names, which cannot be built up.
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",  # text stays text: searchable, copyable, in the page's own font
+    "svg.hashsalt": "multitide",
+    "text.parse_math": False,  # names may contain dollar signs
     "font.family": "DejaVu Sans",
     "font.size": 9,
+    "axes.prop_cycle": cycler(color=SERIES),
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.linewidth": 0.6,
-    **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor"), INK),
-    **dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), QUIET),
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "axes.edgecolor": QUIET,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
 }
 
+logger = logging.getLogger("multitide")
 
-def svg(
-    draw: Callable[..., Any], *arguments: Any, label: str, size: tuple[float, float] = (3.6, 2.7)
-) -> Markup:
-    """Draw a figure as a piece of HTML.
+
+def svg(draw: Draw, *, label: str, size: tuple[float, float] = (3.6, 2.7)) -> Markup:
+    """Draw a figure as inline SVG.
 
     Parameters
     ----------
     draw : callable
-        A figure: a function of results and, last, an Axes.
-    *arguments
-        The results.
+        Draws on the Axes that it is given: a function of :mod:`multitide.plot` with its results.
     label : str
-        What the figure shows, for those who cannot see it.
+        What the figure shows, for screen readers.
     size : (float, float)
-        In inches; a page shows it no wider than this, so that its letters keep their size on a
-        phone.
+        Width and height in inches. A page shows it no wider than this, so that its text keeps its
+        size on a phone.
+
+    Returns
+    -------
+    Markup
+        The figure, or a sentence that it could not be drawn: a figure is not worth a report.
     """
+    try:
+        text = _draw(draw, size)
+    except Exception as error:
+        logger.warning("The figure %r could not be drawn (%s).", label, error)
+        return Markup('<p class="note">{} could not be drawn ({}).</p>').format(label, error)
+    return Markup(_for_page(text, label))  # matplotlib has escaped all names
+
+
+def _draw(draw: Draw, size: tuple[float, float]) -> str:
+    stream = io.StringIO()
     with _style():
         figure = Figure(figsize=size, layout="constrained")
-        draw(*arguments, figure.subplots())
+        draw(figure.subplots())
         figure.patch.set_alpha(0)
         for ax in figure.axes:
             ax.patch.set_alpha(0)
-        stream = io.StringIO()
         figure.savefig(stream, format="svg", metadata={"Date": None})
-    return Markup(_for_page(stream.getvalue(), label))  # matplotlib has escaped what it wrote
+    return stream.getvalue()
 
 
 @contextmanager
 def _style() -> Iterator[None]:
-    style = STYLE | {"axes.prop_cycle": cycler(color=SERIES), "svg.hashsalt": "multitide"}
-    with rc_context(cast(Any, style)), warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", message="Glyph .* missing from"
-        )  # the page's own fonts may have it
+    with rc_context(STYLE), warnings.catch_warnings():
+        # The reader's fonts may have the glyphs that DejaVu Sans lacks.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
         yield
 
 
 def _for_page(text: str, label: str) -> str:
-    """Leave out what only a file of its own needs, and give every id and colour its name in the page."""
+    """Remove what only a separate file needs, and make ids unique and colours variable."""
     text = text[text.index("<svg") :]
     text = re.sub(r"<(metadata|style)\b.*?</\1>", "", text, flags=re.DOTALL)
     mark = "f" + hashlib.sha256((label + text).encode()).hexdigest()[:10]
-    text = re.sub(r"<[^>]*>", lambda tag: _tag(tag[0], mark), text)  # never the text between tags
+    # Only tags are changed, never the text between them.
+    text = re.sub(r"<[^>]*>", lambda tag: _rewrite_tag(tag[0], mark), text)
     box = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', text)
-    assert box is not None
+    if box is None:
+        raise ValueError("Matplotlib wrote an SVG without a viewBox")
+    width = float(box[1]) * 4 / 3  # points to CSS pixels
     opening = (
         f'<svg class="figure" role="img" aria-label="{escape(label)}" {box[0]} '
-        f'style="max-width: {float(box[1]) * 4 / 3:.0f}px">'
+        f'style="max-width: {width:.0f}px">'
     )
     return re.sub(r"\s*\n\s*", "\n", opening + text[text.index(">") + 1 :])
 
 
-def _tag(tag: str, mark: str) -> str:
+def _rewrite_tag(tag: str, mark: str) -> str:
     tag = re.sub(r'^<g id="[^"]*"', "<g", tag)
     tag = re.sub(r'\bid="([^"]*)"', rf'id="{mark}-\1"', tag)
     tag = re.sub(r'xlink:href="#([^"]*)"', rf'href="#{mark}-\1"', tag)
@@ -100,4 +131,6 @@ def _tag(tag: str, mark: str) -> str:
 
 
 def _variable(color: str) -> str:
-    return f"var({VARIABLES[color]})" if color in VARIABLES else color
+    if color in VARIABLES:
+        return f"var({VARIABLES[color]})"
+    return color

@@ -1,35 +1,52 @@
-"""The report of a label curve: gains over the share of labels, as a page and in Markdown."""
+"""The report of a label curve: gains by label share, as a page and in Markdown."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
 
 from multitide import plot
-from multitide._checks import listed
-from multitide.errors import StoreError
-from multitide.reports._pages import make_environment, write_page
+from multitide._result_folder import writable
+from multitide.reports._pages import Content, Row, make_environment, write_pages
 from multitide.reports._svg import svg
 from multitide.reports.study._sentences import verdict_words
 from multitide.study._label_curve import LabelCurve, folder_of
+from multitide.study.results._tables import gain_title, share_in_words
 
 PAGE, TEXT = "report.html", "report.md"
+UNITS = {
+    "series": "whole series keep or lose their labels",
+    "sample": "single samples keep or lose their labels",
+}
+
+
+@dataclass(frozen=True)
+class TaskSection:
+    """The gains of one task, and their figure if there is anything to draw."""
+
+    name: str
+    rows: list[Row]
+    svg: Markup | None
 
 
 def write_curve_report(
     curve: LabelCurve, folder: str | Path, *, command: str | None = None
 ) -> Path:
-    """Write with what share of the labels sharing pays: ``report.html`` and ``report.md``.
+    """Write the report of a label curve: ``report.html`` and ``report.md``.
 
     Parameters
     ----------
     curve : LabelCurve
         From :func:`multitide.label_curve`.
     folder : path
-        Made where it is missing; an earlier report in it is replaced. Reports of the single
-        studies, if there are any, lie below it, and are linked.
+        Created if needed; an earlier report in it is replaced. If it contains the folders of the
+        single studies with their reports, they are linked.
     command : str, optional
-        What repeats it.
+        The command that repeats it. Default: the one that the studies have stored.
 
     Returns
     -------
@@ -45,48 +62,41 @@ def write_curve_report(
     content = page_content(curve, folder, command)
     environment = make_environment()
     environment.globals["verdict_words"] = verdict_words
-    try:
+    with writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        write_page(environment.get_template("curve.md.j2").render(content), folder / TEXT)
-        return write_page(environment.get_template("curve.html.j2").render(content), folder / PAGE)
-    except OSError as error:
-        raise StoreError(
-            f"`folder` must be a place that can be written; got {str(folder)!r} ({error})."
-        ) from error
+        templates = {TEXT: "curve.md.j2", PAGE: "curve.html.j2"}
+        write_pages(folder, content, templates, environment=environment)
+    return folder / PAGE
 
 
-def page_content(curve: LabelCurve, folder: Path, command: str | None) -> dict[str, Any]:
+def page_content(curve: LabelCurve, folder: Path, command: str | None) -> Content:
     """Return everything that the templates show."""
     first = next(iter(curve.comparisons.values()))
+    studies = []
+    for share in curve.shares:
+        if (folder_of(folder, share) / PAGE).is_file():
+            studies.append((share_in_words(share), f"{folder_of(Path(), share)}/{PAGE}"))
     return {
-        "title": "With how many labels does sharing pay?",
+        "title": "How many labels does sharing need to pay off?",
         "headlines": curve.sentences(),
-        "tasks": [_task(curve, task.name, first.margin) for task in first.tasks],
+        "gain_title": gain_title(first.reference, first.confidence),
+        "gains": curve.table(),
+        "tasks": [_task(curve.gains, task.name, first.margin) for task in first.tasks],
         "margin": first.margin,
         "reference": first.reference,
-        "confidence": first.confidence,
-        "shares": listed([f"{share * 100:g} %" for share in curve.shares]),
         "how": how_hidden(curve),
-        "studies": [
-            (f"{share * 100:g} %", f"{folder_of(Path(), share)}/{PAGE}")
-            for share in curve.shares
-            if (folder_of(folder, share) / PAGE).is_file()
-        ],
+        "studies": studies,
         "command": command or (first.facts or {}).get("command"),
     }
 
 
 def how_hidden(curve: LabelCurve) -> str:
     """Say which labels were hidden."""
-    unit = {
-        "series": "whole series keep or lose their labels",
-        "sample": "single samples keep or lose their labels",
-    }
-    drawn = "the same for all tasks" if curve.facts.get("together") else "drawn for each task"
+    drawn = "the same for all tasks" if curve.facts.get("together") else "drawn per task"
     return (
-        f"Labels of the training and of the validation part were hidden at random: {unit[curve.facts['unit']]}, "
-        f"{drawn}; what a smaller share keeps, a larger one keeps too. The labels of the test part all stay. "
-        f"{_draws(curve)}"
+        "Labels of the training and validation sets were hidden at random: "
+        f"{UNITS[curve.facts['unit']]}, {drawn}. A larger share keeps every label that a smaller "
+        f"one keeps. The test set keeps all of its labels. {_draws(curve)}"
     )
 
 
@@ -94,25 +104,22 @@ def _draws(curve: LabelCurve) -> str:
     first, n_draws = curve.facts["random_state"], curve.facts.get("draws", 1)
     if n_draws > 1:
         return (
-            f"Each of {n_draws} seeds has a draw of its own, the same for all arms (random_state = {first} to "
-            f"{first + n_draws - 1}): intervals are for new labels, new networks and new test groups."
+            f"Each of {n_draws} seeds has its own draw of labels, the same for all arms "
+            f"(random_state = {first} to {first + n_draws - 1}), so intervals hold for new labels, "
+            "new networks and new test groups."
         )
     return (
-        f"It is one draw (random_state = {first}): intervals are for new networks and new test groups, given these "
-        "labels."
+        f"There is a single draw of labels (random_state = {first}), so intervals hold for new "
+        "networks and new test groups, given these labels."
     )
 
 
-def _task(curve: LabelCurve, task: str, margin: float) -> dict[str, Any]:
-    gains = curve.gains[curve.gains["task"] == task]
+def _task(gains: pd.DataFrame, task: str, margin: float) -> TaskSection:
+    gains = gains[gains["task"] == task]
+    rows = gains.sort_values(["arm", "share"], kind="stable").to_dict("records")
     drawn = gains.dropna(subset=["gain", "low", "high"])
-    label = f"Gain for {task} by the share of labels"
-    return {
-        "name": task,
-        "rows": gains.sort_values(["arm", "share"], kind="stable").to_dict("records"),
-        "svg": svg(_draw, drawn, margin, label=label, size=(5.4, 3.0)) if len(drawn) else "",
-    }
-
-
-def _draw(gains: Any, margin: float, ax: Any) -> Any:
-    return plot.gains_by_share(gains, ax, margin)
+    if drawn.empty:
+        return TaskSection(task, rows, None)
+    draw = partial(plot.gains_by_share, drawn, margin=margin)
+    figure = svg(draw, label=f"Gain for {task} by label share", size=(5.4, 3.0))
+    return TaskSection(task, rows, figure)

@@ -1,28 +1,55 @@
-"""The report of several studies: one overview, which leads to the report of each."""
+"""The report of several studies: an overview with links to the report of each."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import pandas as pd
 
 from multitide import plot
+from multitide._result_folder import writable
 from multitide.data._samples import Samples
-from multitide.errors import StoreError
-from multitide.reports._pages import make_environment, write_page
-from multitide.reports._run import readable_names, save_figure
+from multitide.reports._figures import save_figure
+from multitide.reports._pages import Content, write_pages
 from multitide.reports._svg import svg
 from multitide.reports.study._sentences import MARKS
 from multitide.reports.study._write_study_report import PAGE as STUDY_PAGE
 from multitide.reports.study._write_study_report import write_study_report
 from multitide.study import Comparisons
 from multitide.study.results._ranks import MIN_DATA
+from multitide.study.results._tables import MISSING, pair_table, standing_table
 
 PAGE, TEXT, RANKS = "report.html", "report.md", "ranks.png"
+
+
+@dataclass(frozen=True)
+class LossCell:
+    """The loss of an arm on a task: whether it is the lowest, its verdict and the verdict's sign."""
+
+    loss: float
+    is_best: bool
+    verdict: str
+    mark: str
+
+    @property
+    def text(self) -> str:
+        """The loss as text."""
+        return MISSING if math.isnan(self.loss) else f"{self.loss:.3f}"
+
+
+@dataclass(frozen=True)
+class LossRow:
+    """The losses of all arms on one task of one data set, and the link to its report."""
+
+    data: str
+    task: str
+    link: str
+    cells: dict[str, LossCell]
 
 
 def write_overview(
@@ -32,18 +59,21 @@ def write_overview(
     samples: Mapping[str, Samples] | None = None,
     command: str | None = None,
 ) -> Path:
-    """Write ``report.html``, ``report.md`` and ``ranks.png``, and the report of each study in a folder of its name.
+    """Write an overview of several studies, and the report of each in a subfolder of its name.
+
+    The overview consists of ``report.html``, ``report.md`` and ``ranks.png``.
 
     Parameters
     ----------
     comparisons : Comparisons
         From :func:`multitide.compare_many` or :meth:`multitide.Comparisons.load`.
     folder : path
-        Made where it is missing; earlier reports in it are replaced.
+        Created if needed; earlier reports in it are replaced.
     samples : dict of str to Samples, optional
-        What was compared on, by data set; see :func:`multitide.reports.write_study_report`.
+        The samples of each data set; without them the studies' reports have no channel ranges and
+        no example series.
     command : str, optional
-        What repeats the studies.
+        The command that repeats it all.
 
     Returns
     -------
@@ -52,94 +82,96 @@ def write_overview(
 
     Raises
     ------
+    DataError
+        If `samples` are not those of the studies.
     StoreError
         If the folder cannot be written.
     """
     folder = Path(folder)
+    samples = samples or {}
     for name, study in comparisons.studies.items():
-        write_study_report(study, folder / name, samples=(samples or {}).get(name), command=command)
+        write_study_report(study, folder / name, samples=samples.get(name), command=command)
     content = page_content(comparisons, command)
-    environment = make_environment()
-    try:
+    with writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
         if len(comparisons.ranks):
-            with readable_names():
-                save_figure(
-                    plot.mean_ranks, [comparisons.standing, comparisons.test], folder / RANKS
-                )
-        write_page(environment.get_template("many.md.j2").render(content), folder / TEXT)
-        return write_page(environment.get_template("many.html.j2").render(content), folder / PAGE)
-    except OSError as error:
-        raise StoreError(
-            f"`folder` must be a place that can be written; got {str(folder)!r} ({error})."
-        ) from error
+            draw = partial(plot.mean_ranks, comparisons.standing, comparisons.test)
+            save_figure(draw, folder / RANKS)
+        write_pages(folder, content, {TEXT: "many.md.j2", PAGE: "many.html.j2"})
+    return folder / PAGE
 
 
-def page_content(comparisons: Comparisons, command: str | None) -> dict[str, Any]:
+def page_content(comparisons: Comparisons, command: str | None) -> Content:
     """Return everything that the templates show."""
-    size = (4.8, 1.1 + 0.3 * len(comparisons.arms))
-    drawn = len(comparisons.ranks) > 0
+    rows = loss_rows(comparisons)
+    figure = None
+    if len(comparisons.ranks):
+        draw = partial(plot.mean_ranks, comparisons.standing, comparisons.test)
+        size = (4.8, 1.1 + 0.3 * len(comparisons.arms))
+        figure = svg(draw, label="Mean ranks of the arms", size=size)
     return {
         "title": "The same arms on several data sets",
         "headlines": [comparisons.in_words()],
         "arms": comparisons.arms,
         "reference": comparisons.reference,
-        "rows": table_rows(comparisons),
-        "standing": comparisons.standing.to_dict("records"),
-        "pairs": comparisons.pairs.to_dict("records"),
+        "rows": rows,
+        "losses": _loss_table(rows),
+        "standing": standing_table(comparisons.standing),
+        "standing_rows": comparisons.standing.to_dict("records"),
+        "pairs": pair_table(comparisons.pairs),
         "test": comparisons.test,
-        "figure": _figure(comparisons, size) if drawn else None,
-        "studies": [_study(name, comparisons) for name in comparisons.studies],
+        "figure": figure,
+        "studies": _studies(comparisons),
         "min_data": MIN_DATA,
         "command": command,
     }
 
 
-def table_rows(comparisons: Comparisons) -> list[dict[str, Any]]:
-    """Return one entry a data set and task: each arm's loss, whether it is the least, and its verdict's sign."""
+def loss_rows(comparisons: Comparisons) -> list[LossRow]:
+    """Return the losses of all arms, one row per data set and task."""
     verdicts = comparisons.gains.set_index(["data", "task", "arm"])["verdict"]
     rows = []
     for (data, task), losses in comparisons.losses.iterrows():
-        cells = {
-            arm: {
-                "loss": float(loss),
-                "best": not math.isnan(loss) and loss == losses.min(),
-                "mark": MARKS.get(str(verdicts.get((data, task, arm))), ""),
-                "verdict": str(verdicts.get((data, task, arm), "")),
-            }
-            for arm, loss in losses.items()
-        }
-        rows.append({"data": data, "task": task, "cells": cells, "link": _link(str(data))})
+        cells = {}
+        for arm, loss in losses.items():
+            verdict = str(verdicts.get((data, task, arm), ""))
+            is_best = bool(loss == losses.min())
+            cells[arm] = LossCell(float(loss), is_best, verdict, MARKS.get(verdict, ""))
+        rows.append(LossRow(data, task, _link(data), cells))
     return rows
 
 
-def _study(name: str, comparisons: Comparisons) -> dict[str, Any]:
-    study = comparisons.studies[name]
-    facts = study.facts or {}
-    n_samples = sum(len(data.y) for data in study.evidence.protocol.data)
-    counts = {"n_samples": n_samples, "n_test": len(study.test), "n_seeds": _n_seeds(study.gains)}
-    return {
-        "name": name,
-        "link": _link(name),
-        "n_tasks": len(study.tasks),
-        "seconds": facts.get("seconds"),
-    } | counts
+def _loss_table(rows: list[LossRow]) -> pd.DataFrame:
+    """Return the losses as text, with the signs of the verdicts."""
+    table = []
+    for row in rows:
+        cells = {"data set": row.data, "task": row.task}
+        for arm, cell in row.cells.items():
+            cells[arm] = f"{cell.text} {cell.mark}".rstrip()
+        table.append(cells)
+    return pd.DataFrame(table)
+
+
+def _studies(comparisons: Comparisons) -> list[tuple[str, pd.Series]]:
+    """Return (link, row of text) for each study."""
+    found = []
+    for name, study in comparisons.studies.items():
+        n_samples = sum(len(data.y) for data in study.evidence.protocol.data)
+        row = {
+            "data set": name,
+            "tasks": len(study.tasks),
+            "samples": n_samples,
+            "test samples": len(study.test),
+            "seeds": _n_seeds(study.gains),
+        }
+        found.append((_link(name), pd.Series(row)))
+    return found
 
 
 def _n_seeds(gains: pd.DataFrame) -> str:
-    least, most = int(gains["n_seeds"].min()), int(gains["n_seeds"].max())
-    return str(most) if least == most else f"{least} to {most}"
+    fewest, most = int(gains["n_seeds"].min()), int(gains["n_seeds"].max())
+    return str(most) if fewest == most else f"{fewest} to {most}"
 
 
 def _link(name: str) -> str:
     return f"{quote(name)}/{STUDY_PAGE}"
-
-
-def _figure(comparisons: Comparisons, size: tuple[float, float]) -> Any:
-    return svg(
-        plot.mean_ranks,
-        comparisons.standing,
-        comparisons.test,
-        label="Mean ranks of the arms",
-        size=size,
-    )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from multitide import plot
-from multitide.errors import StoreError
-from multitide.reports._pages import make_environment, write_page
-from multitide.reports._run import readable_names, save_figure
+from multitide._result_folder import writable, write_file
+from multitide.reports._figures import save_figure
+from multitide.reports._pages import make_environment
 from multitide.reports._svg import svg
 from multitide.tuning import Tuning
 from multitide.tuning._ranges import NOT_SEARCHED
@@ -48,17 +49,13 @@ def write_tuning_report(
     """
     folder = Path(folder)
     content = page_content(tuning, best, command)
-    try:
+    with writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with readable_names():
-            save_figure(plot.trials, [tuning.table], folder / TRIALS)
+        save_figure(partial(plot.trials, tuning.table), folder / TRIALS)
         environment = make_environment()
-        write_page(environment.get_template("tuning.md.j2").render(content), folder / TEXT)
-        return write_page(environment.get_template("tuning.html.j2").render(content), folder / PAGE)
-    except OSError as error:
-        raise StoreError(
-            f"`folder` must be a place that can be written; got {str(folder)!r} ({error})."
-        ) from error
+        write_file(folder / TEXT, environment.get_template("tuning.md.j2").render(content))
+        write_file(folder / PAGE, environment.get_template("tuning.html.j2").render(content))
+    return folder / PAGE
 
 
 def page_content(tuning: Tuning, best: str | None, command: str | None) -> dict[str, Any]:
@@ -77,10 +74,10 @@ def page_content(tuning: Tuning, best: str | None, command: str | None) -> dict[
         "not_searched": NOT_SEARCHED,
         "failures": [trial for trial in tuning.trials if trial.state == "failed"],
         "figure_of_trials": svg(
-            plot.trials, tuning.table, label="Validation loss by trial", size=(6.4, 3.2)
+            partial(plot.trials, tuning.table), label="Validation loss by trial", size=(6.4, 3.2)
         ),
         "shares": shares,
-        "figure_of_shares": svg(plot.importances, shares, label="Importances", size=size)
+        "figure_of_shares": svg(partial(plot.importances, shares), label="Importances", size=size)
         if shares
         else None,
         "best": best,

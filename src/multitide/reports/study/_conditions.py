@@ -1,101 +1,114 @@
-"""Whether the conditions of sharing hold, as the page and the Markdown show it."""
+"""The conditions under which sharing pays, as the page and the Markdown show them."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
+import pandas as pd
+
+from multitide.reports._pages import Row
 from multitide.study import Conditions
 from multitide.study.conditions._conditions import MET, NOT_MET, SIMILAR, TITLES, interval_words
 
-# Signs and colours are those of the verdicts on gains, for what is good and bad is the same.
+# The class of the style sheet and the sign: met is good like "helps", not met bad like "hurts".
 MARKS = {MET: ("helps", "▲"), NOT_MET: ("hurts", "▼")}
 WHY = {
-    "features": "A network learned one task by itself and was frozen; a linear head reads its features for another "
-    "task, and is compared with a head on the features of a network whose weights are random.",
-    "labels": f"Similar means here: no task has more than {SIMILAR:g} times the labelled training rows of another.",
-    "network": "Every layer with twice the units, alone and together: does sharing gain more in the wider network?",
+    "features": "Each task's features come from a network trained on that task alone and then "
+    "frozen. A linear head reads them for another task, and is compared with a head on the "
+    "features of a network with random weights.",
+    "labels": f"Similar means that no task has more than {SIMILAR:g} times as many labelled "
+    "training rows as another.",
+    "network": "Every layer has twice as many units, both alone and together. Does sharing gain "
+    "more in the wider network?",
 }
+NO_WIDTH = "Not checked: the backbone has no width parameter."
 
 
-def condition_sections(conditions: Conditions | None) -> list[dict[str, Any]]:
-    """Return one entry a condition: title, how it was checked, verdicts in words, and a table; empty for None."""
+@dataclass(frozen=True)
+class ConditionVerdict:
+    """Whether a condition holds for a task; ``task`` is "" if it concerns all."""
+
+    task: str
+    css_class: str
+    verdict: str
+    words: str
+
+
+@dataclass(frozen=True)
+class ConditionSection:
+    """A condition: how it was checked, its verdicts in words, and a table of text."""
+
+    title: str
+    why: str
+    verdicts: list[ConditionVerdict]
+    caption: str
+    table: pd.DataFrame
+
+
+def condition_sections(conditions: Conditions | None) -> list[ConditionSection]:
+    """Return a section per condition; none if they were not checked."""
     if conditions is None:
         return []
-    tables = {"features": _features, "labels": _labels, "network": _width}
-    return [
-        {
-            "title": title,
-            "why": WHY[name]
-            if name != "network" or len(conditions.width)
-            else "Not checked: the backbone has no width.",
-            "verdicts": _verdicts(conditions, name),
-            "table": tables[name](conditions),
-        }
-        for name, title in TITLES.items()
-    ]
+    tables = {
+        "features": _features(conditions),
+        "labels": _labels(conditions),
+        "network": _width(conditions),
+    }
+    sections = []
+    for name, title in TITLES.items():
+        why = WHY[name]
+        if name == "network" and conditions.width.empty:
+            why = NO_WIDTH
+        caption, table = tables[name]
+        verdicts = _verdicts(conditions, name)
+        sections.append(ConditionSection(title, why, verdicts, caption, table))
+    return sections
 
 
-def _verdicts(conditions: Conditions, name: str) -> list[dict[str, str]]:
-    found = conditions.verdicts[conditions.verdicts["condition"] == name].to_dict("records")
-    signs = [MARKS.get(row["verdict"], ("cannot-tell", "?")) for row in found]
-    return [
-        {
-            "task": row["task"],
-            "class": sign[0],
-            "verdict": f"{sign[1]} {row['verdict']}",
-            "words": _sentence(row["words"]),
-        }
-        for row, sign in zip(found, signs, strict=True)
-    ]
+def _verdicts(conditions: Conditions, name: str) -> list[ConditionVerdict]:
+    rows = conditions.verdicts[conditions.verdicts["condition"] == name]
+    found = []
+    for row in rows.itertuples():
+        css_class, sign = MARKS.get(row.verdict, ("cannot-tell", "?"))
+        words = row.words[:1].upper() + row.words[1:]
+        found.append(ConditionVerdict(row.task, css_class, f"{sign} {row.verdict}", words))
+    return found
 
 
-def _features(conditions: Conditions) -> dict[str, Any]:
-    """Return a row a task, a column a source: the gain over random features."""
+def _features(conditions: Conditions) -> tuple[str, pd.DataFrame]:
     names = conditions.evidence.protocol.names
-    found = {(row["task"], row["source"]): row for row in conditions.features.to_dict("records")}
-    return {
-        "caption": "Gain over random features (a row a task, a column the features it reads), with its interval",
-        "columns": ["task", *(f"features of {name}" for name in names)],
-        "rows": [
-            [task, *(interval_words(found[task, source]) for source in names)] for task in names
-        ],
-    }
+    cells: dict[tuple[str, str], str] = {}
+    for row in conditions.features.to_dict("records"):
+        cells[row["task"], row["source"]] = interval_words(row)
+    table = {"task": names}
+    for source in names:
+        table[f"features of {source}"] = [cells[task, source] for task in names]
+    caption = "Gain over random features, by task (rows) and source of the features (columns)"
+    return caption, pd.DataFrame(table)
 
 
-def _labels(conditions: Conditions) -> dict[str, Any]:
+def _labels(conditions: Conditions) -> tuple[str, pd.DataFrame]:
     columns = {
-        "train": "training",
-        "validation": "validation",
-        "test": "test",
-        "others": "training, other tasks",
-        "overlap": "of them with another label too",
+        "train": "training set",
+        "validation": "validation set",
+        "test": "test set",
+        "others": "training set, other tasks",
+        "overlap": "share with another label too",
     }
-    return {
-        "caption": "Labelled rows",
-        "columns": ["task", *columns.values()],
-        "rows": [
-            [
-                row["task"],
-                *(
-                    f"{row[name]:.0%}" if name == "overlap" else f"{row[name]:,.0f}"
-                    for name in columns
-                ),
-            ]
-            for row in conditions.labels.to_dict("records")
-        ],
+    labels = conditions.labels
+    table = {"task": labels["task"]}
+    for name, title in columns.items():
+        form = "{:.0%}" if name == "overlap" else "{:,.0f}"
+        table[title] = labels[name].map(form.format)
+    return "Labelled rows", pd.DataFrame(table)
+
+
+def _width(conditions: Conditions) -> tuple[str, pd.DataFrame]:
+    rows: list[Row] = conditions.width.to_dict("records")
+    table = {
+        "task": [row["task"] for row in rows],
+        "as it is": [f"{row['before']:+.3f}" for row in rows],
+        "twice as wide": [f"{row['wide']:+.3f}" for row in rows],
+        "change, with interval": [interval_words(row) for row in rows],
     }
-
-
-def _width(conditions: Conditions) -> dict[str, Any]:
-    return {
-        "caption": "Gain of sharing, in units of the trivial loss",
-        "columns": ["task", "as it is", "twice as wide", "change, with its interval"],
-        "rows": [
-            [row["task"], f"{row['before']:+.3f}", f"{row['wide']:+.3f}", interval_words(row)]
-            for row in conditions.width.to_dict("records")
-        ],
-    }
-
-
-def _sentence(words: str) -> str:
-    return words[:1].upper() + words[1:]
+    return "Gain of sharing, in units of the trivial loss", pd.DataFrame(table)

@@ -1,143 +1,188 @@
-"""What the data of a study are: labels and their gaps, how tasks' labels overlap, channels, a few series."""
+"""The data of a study: labels and missing ones, their overlap, channels, and example series."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
+from markupsafe import Markup
 
 from multitide import plot
 from multitide.data._samples import Samples
-from multitide.plot._study import MOST_CHANNELS, thinned
+from multitide.plot._study import MAX_CHANNELS
+from multitide.plot._style import thinned
+from multitide.reports._pages import significant
 from multitide.reports._svg import svg
 from multitide.study import Comparison
 from multitide.study.design._protocol import Question
 from multitide.study.design._study_data import StudyData
+from multitide.study.results._tables import MISSING
 from multitide.tasks import Task
 
-MOST_NAMED_CLASSES = 6
-MOST_ROWS = 200_000  # of a long table, for quantiles
+MAX_NAMED_CLASSES = 6
+MAX_ROWS = 200_000  # of a long table, for quantiles
 N_EXAMPLES = 3
+QUANTILES = {"minimum": 0.0, "1 %": 0.01, "median": 0.5, "99 %": 0.99, "maximum": 1.0}
 
 
-def label_rows(comparison: Comparison) -> list[dict[str, Any]]:
-    """Return one entry a task: labelled and missing samples, labelled ones on each side, what the labels are.
+@dataclass(frozen=True)
+class LabelRow:
+    """The labels of one task: number of samples by kind and set, and what the labels are."""
 
-    Of several data sets, one entry a task on a data set.
+    name: str
+    counts: dict[str, int]
+    labels: str
 
-    With folds, a side is its mean over the folds.
+
+@dataclass(frozen=True)
+class Overlap:
+    """For every two tasks: samples labelled for both, and their share of the row's labelled ones."""
+
+    tasks: list[str]
+    counts: np.ndarray
+    shares: np.ndarray
+
+
+@dataclass(frozen=True)
+class Example:
+    """A test sample: its number, its labels as text, and the drawn series."""
+
+    number: int
+    labels: str
+    svg: Markup
+
+
+@dataclass(frozen=True)
+class DataSection:
+    """What the page shows of one data set; `channels` is None without its samples."""
+
+    name: str
+    overlap: Overlap
+    channels: pd.DataFrame | None
+    examples: list[Example]
+
+
+def label_rows(comparison: Comparison) -> list[LabelRow]:
+    """Return the number of labels of each task, with several data sets of each task on each.
+
+    The counts have the keys ``labelled``, ``missing``, ``train``, ``validation`` and ``test``; with
+    folds, the latter three are means over the folds.
     """
-    sides = comparison.counts.groupby("task", sort=False)[["train", "validation", "test"]].mean()
+    by_task = comparison.counts.groupby("task", sort=False)
+    means = by_task[["train", "validation", "test"]].mean()
     rows = []
     for asked in comparison.questions:
         labels = asked.y
         n_labelled = int(labels.notna().any(axis=1).sum())
         counts = {"labelled": n_labelled, "missing": len(labels) - n_labelled}
-        counts |= {str(side): round(float(n)) for side, n in sides.loc[asked.name].items()}
-        row = {
-            "name": asked.name,
-            "kind": asked.task.kind,
-            "counts": counts,
-            "labels": _summary(asked.task, labels),
-        }
-        rows.append(row)
+        for side, mean in means.loc[asked.name].items():
+            counts[str(side)] = round(float(mean))
+        rows.append(LabelRow(asked.name, counts, _summary(asked.task, labels)))
     return rows
 
 
-def data_sets(comparison: Comparison, samples: Mapping[str, Samples]) -> list[dict[str, Any]]:
-    """Return what the page shows of each data set; of those without samples no ``channels`` and no ``examples``."""
-    found = []
+def label_table(rows: Sequence[LabelRow]) -> pd.DataFrame:
+    """Return the labels of all tasks as text."""
+    titles = {"train": "training", "validation": "validation", "test": "test"}
+    table = []
+    for row in rows:
+        counts = {titles.get(name, name): f"{count:,}" for name, count in row.counts.items()}
+        table.append({"task": row.name} | counts | {"labels": row.labels})
+    return pd.DataFrame(table)
+
+
+def data_sets(comparison: Comparison, samples: Mapping[str, Samples]) -> list[DataSection]:
+    """Return what the page shows of each data set."""
+    sections = []
     for data in comparison.evidence.protocol.data:
-        asked = [question for question in comparison.questions if question.data.name == data.name]
-        content: dict[str, Any] = {
-            "name": data.name,
-            "overlap": overlap(asked),
-            "channels": [],
-            "examples": [],
-        }
+        questions = [asked for asked in comparison.questions if asked.data.name == data.name]
+        channels, drawn = None, []
         if data.name in samples:
             own = samples[data.name]
-            content |= {"channels": channel_rows(own), "examples": examples(data, own)}
-        found.append(content)
-    return found
+            channels, drawn = channel_table(own), examples(data, own)
+        sections.append(DataSection(data.name, overlap(questions), channels, drawn))
+    return sections
 
 
-def overlap(asked: Sequence[Question]) -> dict[str, Any]:
-    """Return, for every two tasks, how many samples have a label of both, and the share of the row's own labels."""
-    known = np.stack([question.y.notna().any(axis=1) for question in asked], axis=1).astype(int)
-    counts = known.T @ known
-    return {
-        "tasks": [question.name for question in asked],
-        "counts": counts,
-        "shares": counts / np.maximum(np.diag(counts)[:, None], 1),
-    }
+def overlap(questions: Sequence[Question]) -> Overlap:
+    """Count for every two tasks the samples that have a label of both."""
+    known = [asked.y.notna().any(axis=1) for asked in questions]
+    matrix = np.stack(known, axis=1).astype(int)
+    counts = matrix.T @ matrix
+    shares = counts / np.maximum(np.diag(counts)[:, None], 1)
+    return Overlap([asked.name for asked in questions], counts, shares)
 
 
-def channel_rows(samples: Samples) -> list[dict[str, Any]]:
-    """Return one entry a channel: its range, median and missing share, or its number of categories."""
-    values = samples.values[:: max(1, -(-len(samples.values) // MOST_ROWS))]
+def channel_table(samples: Samples) -> pd.DataFrame:
+    """Return as text the range of each channel, or its number of categories."""
+    stride = max(1, -(-len(samples.values) // MAX_ROWS))
+    values = samples.values[::stride]
     rows = []
     for name, column in zip(samples.channels, values.T, strict=True):
-        seen = column[np.isfinite(column)].astype(float)
-        places = np.quantile(seen, [0, 0.01, 0.5, 0.99, 1]) if len(seen) else np.full(5, np.nan)
-        rows.append(
-            {
-                "name": name,
-                "quantiles": [float(value) for value in places],
-                "missing": 1 - len(seen) / max(len(column), 1),
-                "n_categories": len(samples.categories.get(name, ())),
-            }
-        )
-    return rows
+        finite = column[np.isfinite(column)].astype(float)
+        row = {"channel": str(name), "kind": "number"}
+        if name in samples.categories:
+            row["kind"] = f"{len(samples.categories[name])} categories"
+            row |= dict.fromkeys(QUANTILES, MISSING)
+        else:
+            row |= _quantiles(finite)
+        row["missing"] = f"{1 - len(finite) / max(len(column), 1):.1%}"
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
-def examples(data: StudyData, samples: Samples) -> list[dict[str, Any]]:
-    """Draw a few test samples with their labels: among those with most labels, evenly spaced."""
+def _quantiles(values: np.ndarray) -> dict[str, str]:
+    if not len(values):
+        return dict.fromkeys(QUANTILES, MISSING)
+    found = np.quantile(values, list(QUANTILES.values()))
+    return {name: significant(float(value)) for name, value in zip(QUANTILES, found, strict=True)}
+
+
+def examples(data: StudyData, samples: Samples) -> list[Example]:
+    """Draw a few test samples, evenly spaced among those with the most labels."""
     rows = data.test["row"].to_numpy()
     n_labels = data.y.iloc[rows].notna().sum(axis=1).to_numpy()
     rows = rows[n_labels == n_labels.max()]
-    n_shown = min(samples.n_channels, MOST_CHANNELS)
-    size = (3.6, 0.9 + 0.34 * n_shown)
-    return [
-        {
-            "number": int(row),
-            "labels": _labels_of(data.y.iloc[row]),
-            "svg": svg(
-                plot.example_series, samples, int(row), label=f"Series of sample {row}", size=size
-            ),
-        }
-        for row in rows[thinned(len(rows), N_EXAMPLES)]
-    ]
+    size = (3.6, 0.9 + 0.34 * min(samples.n_channels, MAX_CHANNELS))
+    found = []
+    for row in rows[thinned(len(rows), N_EXAMPLES)]:
+        draw = partial(plot.example_series, samples, int(row))
+        drawn = svg(draw, label=f"Series of sample {row}", size=size)
+        found.append(Example(int(row), _labels_in_words(data.y.iloc[row]), drawn))
+    return found
 
 
 def _summary(task: Task, labels: pd.DataFrame) -> str:
-    """Say what the labels are: the commonest classes with their counts, or the range of a number."""
+    """Return the most frequent classes with their counts, or the range of a number."""
     if task.kind == "multi_label":
         return "; ".join(f"{name} ({_counts(labels[name].dropna())})" for name in labels)
-    seen = labels.stack().dropna()
     if task.kind == "classification":
         return _counts(labels[task.name].dropna())
-    low, middle, high = np.quantile(pd.to_numeric(seen).to_numpy(dtype=float), [0, 0.5, 1])
+    values = pd.to_numeric(labels.stack().dropna()).to_numpy(dtype=float)
+    low, middle, high = np.quantile(values, [0, 0.5, 1])
     return f"{low:.4g} to {high:.4g}, median {middle:.4g}"
 
 
-def _counts(seen: pd.Series) -> str:
-    counts = seen.astype(str).value_counts()
-    named = ", ".join(
-        f"{name}: {count}" for name, count in counts.iloc[:MOST_NAMED_CLASSES].items()
-    )
-    more = len(counts) - MOST_NAMED_CLASSES
-    return f"{named}, and {more} more classes" if more > 0 else named
+def _counts(labels: pd.Series) -> str:
+    counts = labels.astype(str).value_counts()
+    frequent = counts.iloc[:MAX_NAMED_CLASSES]
+    words = ", ".join(f"{name}: {count}" for name, count in frequent.items())
+    n_more = len(counts) - len(frequent)
+    if n_more:
+        words += f", and {n_more} more classes"
+    return words
 
 
-def _labels_of(labels: pd.Series) -> list[tuple[str, str]]:
-    return [
-        (str(name), "not measured" if pd.isna(value) else _short(value))
-        for name, value in labels.items()
-    ]
-
-
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, (float, np.floating)) else str(value)
+def _labels_in_words(labels: pd.Series) -> str:
+    words = []
+    for name, value in labels.items():
+        if pd.isna(value):
+            words.append(f"{name} missing")
+        elif isinstance(value, float):
+            words.append(f"{name} {value:.4g}")
+        else:
+            words.append(f"{name} {value}")
+    return ", ".join(words)

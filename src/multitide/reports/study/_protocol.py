@@ -1,21 +1,24 @@
-"""How a study was made: split, seeds, budget, what each arm saw and took, what failed, and how to repeat it."""
+"""How a study was made: split, seeds, budget, settings and cost of each arm, and what failed."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from multitide.data._splits import Splitter
-from multitide.reports._pages import MISSING
+from multitide.reports._pages import Row
 from multitide.study import Comparison
 from multitide.study.design._study_data import StudyData
+from multitide.study.results._tables import MISSING
 from multitide.study.runs._timing import in_words
 
 EFFORT = {
+    "arm": "arm",
+    "task": "task",
     "n_rows": "training rows",
     "n_labelled_train": "labels in training",
     "n_labelled_validation": "labels in validation",
@@ -25,182 +28,193 @@ EFFORT = {
 }
 
 
+@dataclass(frozen=True)
+class ArmSettings:
+    """What makes an arm: its groups of tasks, and the settings that not all networks share."""
+
+    arm: str
+    groups: list[str]
+    settings: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """How many fits of an arm failed or were not run, for one reason."""
+
+    arm: str
+    reason: str
+    n_failed: int
+    n_fits: int
+
+
 def protocol_items(comparison: Comparison) -> list[tuple[str, str]]:
-    """Return the terms of the study, each with what it says."""
-    protocol, facts = comparison.evidence.protocol, comparison.facts or {}
-    took = ""
-    if "seconds" in facts:
-        processes = "one process" if facts["n_jobs"] == 1 else f"{facts['n_jobs']} processes"
-        took = f"{in_words(float(facts['seconds']))} on {processes}"
-    items = [
-        *(
-            item
-            for data in protocol.data
-            for item in _data_items(data, facts.get("data", {}).get(data.name, facts))
-        ),
-        (
-            "Seeds",
-            f"{len({seed for _, seed, _ in comparison.evidence.run_keys})} networks of every arm on every split",
-        ),
-        ("Left out", comparison.left_out),
+    """Return (term, description) pairs."""
+    facts = comparison.facts or {}
+    seeds = {seed for _, seed, _ in comparison.evidence.run_keys}
+    versions = facts.get("versions", {})
+    items = []
+    for data in comparison.evidence.protocol.data:
+        items += _data_items(data, facts.get("data", {}).get(data.name, facts))
+    items += [
+        ("Seeds", f"{len(seeds)} networks per arm and split"),
+        ("Skipped", comparison.left_out),
         (
             "Reference",
-            f"{comparison.reference}; gains are paired with it, seed by seed and row by row",
+            f"{comparison.reference}; gains are paired with it by seed and test sample",
         ),
         (
             "Budget",
-            "the same optimiser steps, to a whole epoch, and the same patience, in steps, for every network",
+            "the same number of optimiser steps, rounded up to a whole epoch, and the same "
+            "patience in steps for every network",
         ),
-        ("Choices", f"on the validation part; {_keep(comparison)}"),
-        ("Figures", "on the test part, which is read once"),
+        ("Model selection", f"on the validation set; {_keep(comparison)}"),
+        ("Figures", "on the test set, which is used only once"),
         ("Verdicts", _verdicts(comparison)),
-        ("Took", took),
-        (
-            "Versions",
-            ", ".join(f"{name} {version}" for name, version in facts.get("versions", {}).items()),
-        ),
+        ("Duration", _duration(facts)),
+        ("Versions", ", ".join(f"{name} {version}" for name, version in versions.items())),
     ]
-    return [(term, says) for term, says in items if says]
+    return [(term, words) for term, words in items if words]
 
 
-def _data_items(data: StudyData, facts: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return how a data set was cut, and what it is known by; its name in every term where there are several."""
-    sides = [(len(split.train), len(split.validation), len(split.test)) for split in data.splits]
-    train, validation, test = (f"{np.mean(n):,.0f}" for n in zip(*sides, strict=True))
-    mean = f"{len(sides)} folds, on average " if len(sides) > 1 else ""
+def _data_items(data: StudyData, facts: Row) -> list[tuple[str, str]]:
+    """Return how a data set was split; with several data sets each term names it."""
+    sizes = [(len(split.train), len(split.validation), len(split.test)) for split in data.splits]
+    train, validation, test = np.mean(sizes, axis=0)
+    mean = f"{len(sizes)} folds, on average " if len(sizes) > 1 else ""
+    n_groups = data.test["group"].nunique()
     items = [
-        ("Samples", f"{facts.get('n_samples', len(data.y)):,}" + _shape(facts)),
+        ("Samples", f"{facts.get('n_samples', len(data.y)):,}{_shape(facts)}"),
         (
             "Split",
-            f"{_rule(facts)}{mean}{train} training, {validation} validation and {test} test samples",
+            f"{_rule(facts)}{mean}{train:,.0f} training, {validation:,.0f} validation and "
+            f"{test:,.0f} test samples",
         ),
         (
             "Test groups",
-            f"{data.test['group'].nunique()}, of samples that resemble each other; intervals are for new groups",
+            f"{n_groups} groups of correlated test samples; intervals hold for new groups",
         ),
-        ("Data", f"fingerprint {facts['fingerprint']}" if "fingerprint" in facts else ""),
     ]
-    return [(f"{term} of {data.name}" if data.name else term, says) for term, says in items]
+    if "fingerprint" in facts:
+        items.append(("Data", f"fingerprint {facts['fingerprint']}"))
+    if not data.name:
+        return items
+    return [(f"{term} of {data.name}", words) for term, words in items]
 
 
-def effort_rows(comparison: Comparison) -> list[dict[str, Any]]:
-    """Return one entry an arm and task: what its fits saw and took, mean over seeds and folds."""
-    return [
-        row | {"groups": _group_of(comparison, row)} for row in comparison.effort.to_dict("records")
-    ]
+def _duration(facts: Row) -> str:
+    if "seconds" not in facts:
+        return ""
+    n_jobs = facts["n_jobs"]
+    processes = "one process" if n_jobs == 1 else f"{n_jobs} processes"
+    return f"{in_words(float(facts['seconds']))} on {processes}"
 
 
-def arm_settings(comparison: Comparison) -> tuple[dict[str, str], list[dict[str, Any]]]:
-    """Return the settings that all networks share, and for each arm those that it has for itself."""
-    flat = {arm: _flat(comparison.settings[arm]["settings"]) for arm in comparison.arms}
+def effort_table(comparison: Comparison) -> pd.DataFrame:
+    """Return as text what each network had and cost: one row per arm and task."""
+    effort = comparison.effort
+    table = {title: effort[name] for name, title in EFFORT.items()}
+    for title in list(EFFORT.values())[2:]:
+        table[title] = table[title].map(_count)
+    return pd.DataFrame(table)
+
+
+def _count(number: float) -> str:
+    """Return a mean count as text: whole if it is large."""
+    if pd.isna(number):
+        return MISSING
+    if number >= 100 or float(number).is_integer():
+        return f"{number:,.0f}"
+    return f"{number:.1f}"
+
+
+def arm_settings(comparison: Comparison) -> tuple[dict[str, str], list[ArmSettings]]:
+    """Return the settings that all networks share, and for each arm its own."""
+    flat = {arm: _flat(spec["settings"]) for arm, spec in comparison.settings.items()}
     networks = [settings for settings in flat.values() if "baseline.name" not in settings]
-    common = {
-        name: value
-        for name, value in (networks[0] if networks else {}).items()
-        if all(settings.get(name) == value for settings in networks)
-    }
-    own = [
-        {
-            "arm": arm,
-            "groups": _groups_in_words(comparison.settings[arm]),
-            "settings": {
-                name: value for name, value in settings.items() if common.get(name) != value
-            },
-        }
-        for arm, settings in flat.items()
-    ]
+    common = _in_common(networks)
+    own = []
+    for arm, settings in flat.items():
+        groups = [", ".join(tasks) for tasks in comparison.settings[arm]["groups"]]
+        differ = {name: text for name, text in settings.items() if common.get(name) != text}
+        own.append(ArmSettings(arm, groups, differ))
     return common, own
 
 
-def failures(comparison: Comparison) -> list[dict[str, Any]]:
-    """Return one entry an arm and reason: how many of its fits failed or were not done, and why."""
+def _in_common(networks: list[dict[str, str]]) -> dict[str, str]:
+    common = dict(networks[0]) if networks else {}
+    for settings in networks:
+        common = {name: text for name, text in common.items() if settings.get(name) == text}
+    return common
+
+
+def failures(comparison: Comparison) -> list[Failure]:
+    """Return how many fits of each arm failed or were not run, and why."""
     runs = comparison.runs
     wrong = runs[runs["status"] != "done"]
-    wrong = wrong.assign(reason=wrong["reason"].where(wrong["reason"].notna(), "not done"))
-    found = wrong.groupby(["arm", "reason"], sort=False).size()
+    wrong = wrong.assign(reason=wrong["reason"].fillna("not run"))
     n_fits = runs.groupby("arm").size()
-    return [
-        {"arm": arm, "reason": reason, "n_failed": int(n), "n_fits": int(n_fits[arm])}
-        for (arm, reason), n in found.items()
-    ]
+    found = []
+    for (arm, reason), n_failed in wrong.groupby(["arm", "reason"], sort=False).size().items():
+        found.append(Failure(arm, reason, int(n_failed), int(n_fits[arm])))
+    return found
 
 
-def heard(comparison: Comparison) -> list[str]:
-    """Return what the fits warned of, each once."""
-    said = [
-        text for fit in comparison.evidence.fits.values() for text in fit.facts.get("warnings", ())
-    ]
-    return list(dict.fromkeys(said))
+def fit_warnings(comparison: Comparison) -> list[str]:
+    """Return the warnings of the fits, each once."""
+    found: dict[str, None] = {}
+    for fit in comparison.evidence.fits.values():
+        found |= dict.fromkeys(fit.facts.get("warnings", ()))
+    return list(found)
 
 
-def _rule(facts: Mapping[str, Any]) -> str:
-    """Return the rule of the split, "by group, column = run; ": what differs from the rule's defaults."""
+def _rule(facts: Row) -> str:
+    """Return the rule of the split with its non-default settings: "by group, column = run; "."""
     rule = facts.get("split")
     if not rule:
         return ""
-    usual = Splitter().get_params()
-    own = [
-        f"{name} = {value}" for name, value in rule.items() if name != "by" and value != usual[name]
-    ]
-    return f"by {', '.join([str(rule['by']), *own])}; "
+    defaults = Splitter().get_params()
+    words = [str(rule["by"])]
+    for name, value in rule.items():
+        if name != "by" and value != defaults[name]:
+            words.append(f"{name} = {value}")
+    return f"by {', '.join(words)}; "
 
 
-def _shape(facts: Mapping[str, Any]) -> str:
+def _shape(facts: Row) -> str:
     if "n_channels" not in facts:
         return ""
-    return f", {facts['n_channels']} channels, up to {facts['n_timepoints']} steps"
+    return f", {facts['n_channels']} channels, up to {facts['n_timepoints']} time steps"
 
 
 def _keep(comparison: Comparison) -> str:
-    kinds = [comparison.settings[arm]["settings"].get("keep") for arm in comparison.arms]
-    kinds = list(dict.fromkeys(kind for kind in kinds if kind is not None))
-    return (
-        f"keep = {' or '.join(map(repr, kinds))} chooses the epoch"
-        if kinds
-        else "no arm has epochs"
-    )
+    kinds: dict[str, None] = {}
+    for arm in comparison.arms:
+        keep = comparison.settings[arm]["settings"].get("keep")
+        if keep is not None:
+            kinds[repr(keep)] = None
+    if not kinds:
+        return "no arm is trained in epochs"
+    return f"keep = {' or '.join(kinds)} selects the epoch"
 
 
 def _verdicts(comparison: Comparison) -> str:
     n_arms = len(comparison.arms) - 1
     holm = f", p values adjusted for {n_arms} arms (Holm)" if n_arms > 1 else ""
     return (
-        f"{comparison.confidence:.0%} intervals over seeds and test groups, crossed{holm}; the margin is "
-        f"{comparison.margin:.3g} of the trivial loss; fewer than 5 seeds x folds or 10 test groups: cannot tell"
+        f"{comparison.confidence:.0%} intervals over seeds and test groups, crossed{holm}; the "
+        f"margin is {comparison.margin:.3g} of the trivial loss; below 5 seeds x folds or 10 test "
+        "groups the verdict is “cannot tell”"
     )
 
 
-def _group_of(comparison: Comparison, row: Mapping[str, Any]) -> str:
-    """Return the tasks that are learned with this one."""
-    spec = comparison.settings[row["arm"]]
-    pairs = zip(spec["groups"], spec.get("answers", spec["groups"]), strict=True)
-    return ", ".join(next((group for group, answered in pairs if row["task"] in answered), []))
-
-
-def _groups_in_words(spec: Mapping[str, Any]) -> list[str]:
-    """Return each group's tasks, and which of them it answers where that is not all."""
-    pairs = zip(spec["groups"], spec.get("answers", spec["groups"]), strict=True)
-    return [
-        ", ".join(group) + (f" (answers {', '.join(answered)})" if group != answered else "")
-        for group, answered in pairs
-    ]
-
-
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+def _flat(settings: Mapping[str, object], prefix: str = "") -> dict[str, str]:
     """Return nested settings as "backbone.filters": "[32, 32]"."""
     flat: dict[str, str] = {}
     for name, value in settings.items():
         if isinstance(value, Mapping):
             flat |= _flat(value, f"{prefix}{name}.")
+        elif isinstance(value, str):
+            flat[prefix + name] = value
         else:
-            flat[prefix + name] = (
-                value if isinstance(value, str) else json.dumps(value, default=repr)
-            )
+            flat[prefix + name] = json.dumps(value, default=repr)
     return flat
-
-
-def shown(value: Any) -> str:
-    """Return a number of the effort table: whole where it is large, a dash where there is none."""
-    if pd.isna(value):
-        return MISSING
-    return f"{value:,.0f}" if value >= 100 or float(value).is_integer() else f"{value:.1f}"

@@ -1,46 +1,60 @@
-"""The answers of a study in sentences, for a page and for Markdown, and where its gains lie on a line."""
+"""The results of a study in sentences: the answer, what was compared, and what to do next."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
-import numpy as np
 import pandas as pd
 from markupsafe import Markup
-from matplotlib.ticker import MaxNLocator
 
 from multitide._checks import listed
 from multitide.methods import first_sentence
+from multitide.reports._pages import Row
 from multitide.sharing import SHARINGS
-from multitide.study import Comparison
+from multitide.study import BASELINES, Comparison
 from multitide.study.results._tables import verdict_in_words
 
-BETWEEN = "({confidence} interval {low} to {high})"
-NO_INTERVAL = "(no interval: it needs several seeds and several test groups)"
-INTERVAL = f"{{gain}} of the trivial loss {BETWEEN}"
-OVER = f"cannot be told: the gain over {{reference}} is {INTERVAL}. {{advice}}"
+# A sentence is text for Markdown and `Markup` for HTML, whichever the writer of names returns.
+Write: TypeAlias = Callable[[str], str]
+
+INTERVAL = "({confidence} interval {low} to {high})"
+NO_INTERVAL = "(no interval: that needs several seeds and several test groups)"
 SENTENCES = {
-    "helps": f"{{arm}} helps {{task}}: the gain over {{reference}} is {INTERVAL}.",
-    "hurts": f"{{arm}} hurts {{task}}: the gain over {{reference}} is {INTERVAL}.",
-    "same": f"{{task}} is the same with {{arm}} and with {{reference}}, within {{margin}}: the gain is {INTERVAL}.",
-    "cannot tell": f"Whether {{arm}} helps {{task}} {OVER}",
-    "failed": "{arm} gives no answer for {task}; the reasons stand under “What failed”.",
+    "helps": f"{{arm}} helps {{task}}: the gain over {{reference}} is {{gain}} {INTERVAL}.",
+    "hurts": f"{{arm}} hurts {{task}}: the gain over {{reference}} is {{gain}} {INTERVAL}.",
+    "same": (
+        "{arm} makes no difference to {task}: the gain over {reference} is "
+        f"{{gain}} {INTERVAL}, within the margin of {{margin}}."
+    ),
+    "cannot tell": (
+        "It is unclear whether {arm} helps {task}: the gain over {reference} is "
+        f"{{gain}} {INTERVAL}. {{advice}}"
+    ),
+    "failed": "{arm} has no result for {task}; see “What failed”.",
 }
-# What is no network neither helps nor hurts.
 BASELINE_SENTENCES = SENTENCES | {
-    "helps": f"{{arm}} does better on {{task}} than {{reference}}: the gain is {INTERVAL}.",
-    "hurts": f"{{arm}} does worse on {{task}} than {{reference}}: the gain is {INTERVAL}.",
-    "cannot tell": f"Whether {{arm}} does better on {{task}} {OVER}",
+    "helps": f"{{arm}} is better than {{reference}} on {{task}}: the gain is {{gain}} {INTERVAL}.",
+    "hurts": f"{{arm}} is worse than {{reference}} on {{task}}: the gain is {{gain}} {INTERVAL}.",
+    "cannot tell": (
+        "It is unclear whether {arm} is better than {reference} on {task}: the gain is "
+        f"{{gain}} {INTERVAL}. {{advice}}"
+    ),
 }
-# What the arms are that have a name where there are several data sets.
-OF_SEVERAL = {
-    "alone": "A network for each task on each data set: nothing is shared.",
-    "per_data_set": "A network for each data set: its tasks share it, the data sets share nothing.",
-    "per_task": "A network for each task, on all data sets that have it.",
+HEADLINES = {
+    "helps": "helps",
+    "hurts": "hurts",
+    "same": "makes no difference to",
+    "failed": "failed on",
 }
-MOST_NAMED = 4
+# The arms with a name of their own in a study of several data sets.
+SEVERAL_DATA_SETS = {
+    "alone": "One network per task and data set: nothing is shared.",
+    "per_data_set": "One network per data set, shared by its tasks.",
+    "per_task": "One network per task, shared by all data sets that have it.",
+}
+MAX_NAMED_TASKS = 4
 MARKS = {
     "helps": "▲",
     "hurts": "▼",
@@ -48,48 +62,65 @@ MARKS = {
     "cannot tell": "?",
     "failed": "\N{MULTIPLICATION SIGN}",
 }
-Write = Callable[[Any], str]
 
 
 def headlines(comparison: Comparison) -> list[str]:
-    """Return the whole answer in a sentence for every arm that is a network: which tasks it helps, hurts, ..."""
-    networks = comparison.gains[
-        [not is_baseline(comparison, arm) for arm in comparison.gains["arm"]]
-    ]
-    return [_headline(str(arm), gains) for arm, gains in networks.groupby("arm", sort=False)]
+    """Return the answer: one sentence per network arm, with the tasks it helps, hurts, ..."""
+    networks = comparison.gains[~_are_baselines(comparison)]
+    by_arm = networks.groupby("arm", sort=False)
+    return [_headline(str(arm), gains) for arm, gains in by_arm]
 
 
 def _headline(arm: str, gains: pd.DataFrame) -> str:
-    tasks = {
-        str(verdict): _tasks(found["task"])
-        for verdict, found in gains.groupby("verdict", sort=False)
-    }
+    tasks = {}
+    for verdict, found in gains.groupby("verdict", sort=False):
+        tasks[str(verdict)] = _named(found["task"])
     if list(tasks) == ["cannot tell"]:
-        return f"Whether “{arm}” helps {tasks['cannot tell']} cannot be told from this study."
-    told = {
-        "helps": "helps",
-        "hurts": "hurts",
-        "same": "makes no difference to",
-        "failed": "failed on",
-    }
-    said = f"“{arm}” {listed([f'{words} {tasks[verdict]}' for verdict, words in told.items() if verdict in tasks])}"
+        return f"This study cannot tell whether “{arm}” helps {tasks['cannot tell']}."
+    parts = []
+    for verdict, words in HEADLINES.items():
+        if verdict in tasks:
+            parts.append(f"{words} {tasks[verdict]}")
+    headline = f"“{arm}” {listed(parts)}"
+    if "cannot tell" in tasks:
+        headline += f"; for {tasks['cannot tell']} the study cannot tell"
+    return f"{headline}."
+
+
+def _named(tasks: Iterable[str]) -> str:
+    """Name a few tasks; count many."""
+    names = [str(name) for name in tasks]
+    if len(names) <= MAX_NAMED_TASKS:
+        return listed(names)
+    return f"{len(names)} tasks"
+
+
+def compared(comparison: Comparison) -> str:
+    """Say in a sentence what was compared with what, how often and on which samples."""
+    names = [f"“{arm}”" for arm in comparison.arms if arm != comparison.reference]
+    seeds = {seed for _, seed, _ in comparison.evidence.run_keys}
+    n_seeds = f"{len(seeds)} seeds" if len(seeds) > 1 else "one seed"
+    n_folds = comparison.evidence.protocol.n_folds
+    folds = f" and {n_folds} folds" if n_folds > 1 else ""
     return (
-        f"{said}; for {tasks['cannot tell']} it cannot be told."
-        if "cannot tell" in tasks
-        else f"{said}."
+        f"Compared: {listed(names)} with “{comparison.reference}”, each trained with "
+        f"{n_seeds}{folds}, on the same {len(comparison.test):,} test samples."
     )
 
 
 def meanings(comparison: Comparison) -> list[tuple[str, str]]:
-    """Say in a sentence what the arms are that go by a name: ways of sharing, and ways to divide several data sets."""
-    flat = {arm: found["settings"].get("sharing") for arm, found in comparison.settings.items()}
-    named = {arm: sharing["name"] for arm, sharing in flat.items() if isinstance(sharing, dict)}
-    ways = {
-        arm: first_sentence(SHARINGS[name].__doc__ or "")
-        for arm, name in named.items()
-        if name in SHARINGS and arm in (name, comparison.reference)
-    }
-    return list((ways | _meanings_of_several(comparison)).items())
+    """Return (arm, sentence) for the arms whose name means something to multitide."""
+    found = {}
+    for arm, spec in comparison.settings.items():
+        settings = spec["settings"]
+        sharing, baseline = settings.get("sharing"), settings.get("baseline")
+        if isinstance(baseline, dict) and baseline["name"] == arm in BASELINES:
+            found[arm] = first_sentence(BASELINES[arm].__doc__ or "")
+        elif isinstance(sharing, dict) and sharing["name"] in SHARINGS:
+            name = sharing["name"]
+            if arm in (name, comparison.reference):
+                found[arm] = first_sentence(SHARINGS[name].__doc__ or "")
+    return list((found | _meanings_of_several(comparison)).items())
 
 
 def _meanings_of_several(comparison: Comparison) -> dict[str, str]:
@@ -97,48 +128,91 @@ def _meanings_of_several(comparison: Comparison) -> dict[str, str]:
     if len(protocol.data) == 1:
         return {}
     known = {"alone": tuple((name,) for name in protocol.names), **protocol.divisions}
-    named = {
-        arm: [list(part) for part in parts]
-        for arm, parts in known.items()
-        if arm in comparison.arms
-    }
-    return {
-        arm: OF_SEVERAL[arm]
-        for arm, groups in named.items()
-        if comparison.settings[arm]["groups"] == groups
-    }
+    found = {}
+    for arm, divided in known.items():
+        groups = [list(tasks) for tasks in divided]
+        if arm in comparison.arms and comparison.settings[arm]["groups"] == groups:
+            found[arm] = SEVERAL_DATA_SETS[arm]
+    return found
+
+
+def next_steps(comparison: Comparison) -> list[tuple[str, str]]:
+    """Return (task, sentence): what to do about each task."""
+    found = []
+    is_baseline = _are_baselines(comparison)
+    for name in comparison.evidence.protocol.names:
+        of_task = comparison.gains["task"] == name
+        networks = comparison.gains[of_task & ~is_baseline]
+        steps = [_step(networks, comparison.reference), _best_baseline(comparison, name)]
+        found.append((name, " ".join(step for step in steps if step)))
+    return [(name, words) for name, words in found if words]
+
+
+def _step(networks: pd.DataFrame, reference: str) -> str:
+    verdicts = {}
+    for verdict, rows in networks.groupby("verdict", sort=False):
+        verdicts[str(verdict)] = rows.sort_values("gain", ascending=False, kind="stable")
+    if "helps" in verdicts:
+        return f"Use “{verdicts['helps']['arm'].iloc[0]}”: it is better than “{reference}”."
+    if "cannot tell" in verdicts:
+        row = verdicts["cannot tell"].iloc[0]
+        return f"Not decided for “{row['arm']}”. {advice(row['advice'])}"
+    if "same" in verdicts:
+        arm = verdicts["same"]["arm"].iloc[0]
+        return f"“{arm}” and “{reference}” are equally good; use whichever is cheaper."
+    if "hurts" in verdicts:
+        return f"Stay with “{reference}”."
+    return ""
+
+
+def _best_baseline(comparison: Comparison, task: str) -> str:
+    """Say so if a baseline has a lower test loss than every network."""
+    figures = comparison.figures
+    losses = figures[(figures["task"] == task) & (figures["metric"] == "loss")]
+    if losses["mean"].isna().all():
+        return ""
+    best = str(losses.loc[losses["mean"].idxmin(), "arm"])
+    if not is_baseline(comparison, best):
+        return ""
+    return f"“{best}”, which is not a neural network, has the lowest test loss of all arms."
 
 
 def is_baseline(comparison: Comparison, arm: str) -> bool:
-    """Say whether an arm is no network."""
+    """Return whether an arm is a baseline and not a network."""
     return "baseline" in comparison.settings[arm]["settings"]
 
 
-def sentence(row: Mapping[str, Any], comparison: Comparison, *, name: Write, number: Write) -> str:
-    """Say one gain and its verdict.
+def _are_baselines(comparison: Comparison) -> pd.Series:
+    arms = comparison.gains["arm"]
+    return arms.map(lambda arm: is_baseline(comparison, arm)).astype(bool)
+
+
+def sentence(row: Row, comparison: Comparison, *, name: Write, number: Write) -> str:
+    """Return a sentence about one gain and its verdict.
 
     Parameters
     ----------
     row : dict
         A row of ``comparison.gains``.
     comparison : Comparison
+        The study.
     name : callable
-        Writes the name of a task or arm.
+        Writes the name of a task or an arm.
     number : callable
-        Writes one of "gain", "low" and "high" of this row.
+        Writes "gain", "low" or "high" of this row.
 
     Returns
     -------
     str
-        Markup, if that is what `name` writes.
+        `Markup` if `name` returns it.
     """
-    arm = name(row["arm"])
-    form = (BASELINE_SENTENCES if is_baseline(comparison, row["arm"]) else SENTENCES)[
-        row["verdict"]
-    ]
+    forms = BASELINE_SENTENCES if is_baseline(comparison, row["arm"]) else SENTENCES
+    form = forms[row["verdict"]]
     if math.isnan(row["low"]) or math.isnan(row["high"]):
-        form = form.replace(BETWEEN, NO_INTERVAL)
-    form = Markup(form) if isinstance(arm, Markup) else form
+        form = form.replace(INTERVAL, NO_INTERVAL)
+    arm = name(row["arm"])
+    if isinstance(arm, Markup):
+        form = Markup(form)
     return form.format(
         arm=arm,
         task=name(row["task"]),
@@ -146,78 +220,24 @@ def sentence(row: Mapping[str, Any], comparison: Comparison, *, name: Write, num
         margin=f"{comparison.margin:.3g}",
         confidence=f"{comparison.confidence:.0%}",
         advice=advice(row["advice"]),
-        **{field: number(field) for field in ("gain", "low", "high")},
+        gain=number("gain"),
+        low=number("low"),
+        high=number("high"),
     )
 
 
 def advice(words: str) -> str:
-    """Turn the verdict's advice into a sentence."""
-    words = f"It {words}" if words.startswith("needs") else words[:1].upper() + words[1:]
-    return words if words.endswith((".", "?", "!")) or not words else f"{words}."
+    """Return the advice of a verdict as a sentence."""
+    if not words:
+        return ""
+    if words.startswith("needs"):
+        words = f"It {words}"
+    words = words[:1].upper() + words[1:]
+    if words.endswith((".", "?", "!")):
+        return words
+    return f"{words}."
 
 
 def verdict_words(verdict: str, margin: float) -> str:
     """Return a verdict with its sign."""
     return f"{MARKS[verdict]} {verdict_in_words(verdict, margin)}"
-
-
-def gain_plot(comparison: Comparison) -> dict[str, Any]:
-    """Return where gains, intervals, margin and ticks lie on a common line, in percent of its length.
-
-    Returns
-    -------
-    dict
-        ``rows`` (the gains, and the means over tasks of several, with ``at``; ``start``, ``end``
-        and whether an end is cut off, if there is an interval, which ``sure`` says), ``ticks``
-        (value and place), ``margin`` (start and end).
-    """
-    rows = [row | {"mean": False} for row in comparison.gains.to_dict("records")]
-    if len(comparison.questions) > 1:
-        rows += [
-            row | {"task": "Mean over tasks", "mean": True}
-            for row in comparison.mean_gains.to_dict("records")
-        ]
-    # How far away a baseline is must not make all else too small to see.
-    networks = [row for row in rows if not is_baseline(comparison, row["arm"])]
-    limit = _limit(pd.DataFrame(networks or rows), comparison.margin)
-
-    def place(value: float) -> float:
-        return round(50 + 50 * float(np.clip(value / limit, -1, 1)), 2)
-
-    for row in rows:
-        row["drawn"] = not math.isnan(row["gain"])
-        row["sure"] = row["drawn"] and not any(math.isnan(row[field]) for field in ("low", "high"))
-        if row["drawn"]:
-            row |= {"at": place(row["gain"]), "cut_low": False, "cut_high": False}
-            row["inside"] = abs(row["gain"]) <= limit
-        if row["sure"]:
-            row |= {"start": place(row["low"]), "end": place(row["high"])}
-            row |= {"cut_low": row["low"] < -limit, "cut_high": row["high"] > limit}
-    ticks = [
-        float(value)
-        for value in MaxNLocator(4, symmetric=True).tick_values(-limit, limit)
-        if abs(value) <= limit
-    ]
-    return {
-        "rows": rows,
-        "ticks": [(0.0 if abs(value) < 1e-12 else value, place(value)) for value in ticks],
-        "margin": (place(-comparison.margin), place(comparison.margin)),
-        "cut": any(row.get("cut_low") or row.get("cut_high") for row in rows),
-    }
-
-
-def _limit(rows: pd.DataFrame, margin: float) -> float:
-    """Return how far the line reaches: all intervals, unless one is so wide that nothing else could be seen."""
-    drawn = rows.dropna(subset=["gain"]) if len(rows) else rows
-    if drawn.empty:
-        return max(2 * margin, 0.01)
-    ends = drawn[["low", "gain", "high"]].abs().max(axis=1)
-    enough = max(3 * drawn["gain"].abs().max(), 2 * margin, 1.5 * ends.median())
-    return 1.05 * float(min(ends.max(), enough)) if ends.max() > 0 else max(2 * margin, 0.01)
-
-
-def _tasks(names: pd.Series) -> str:
-    """Name a few tasks; count many."""
-    return (
-        listed([str(name) for name in names]) if len(names) <= MOST_NAMED else f"{len(names)} tasks"
-    )

@@ -1,244 +1,345 @@
-"""Task by task: figures beside the trivial predictor, learning curves, and what the shared network answered."""
+"""Task by task: figures of all arms, learning curves, and the predictions of one arm."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
 from multitide import plot
-from multitide.plot._study import thinned
+from multitide.plot._style import thinned
+from multitide.reports._pages import Row, significant
 from multitide.reports._svg import svg
 from multitide.reports.study._sentences import is_baseline
 from multitide.study import Comparison
 from multitide.study.design._protocol import Question
+from multitide.study.results._tables import MISSING
 
-MOST_CLASSES = 20
-MOST_RUNS = 10
-HIGHEST_LOSS = 3.0  # in units of the trivial loss; a run that diverges leaves the picture
+MAX_CLASSES = 20
+MAX_RUNS = 10
+MAX_LOSS = 3.0  # in units of the trivial loss; a run that diverges leaves the figure
 OTHERS = "(others)"
-# How the answers to a task of several columns are drawn.
-SEVERAL: dict[str, tuple[str, Callable[..., Any]]] = {
+# The figure of a task with several columns: its title and how to draw it.
+SEVERAL_COLUMNS: dict[str, tuple[str, Callable[..., object]]] = {
     "forecast": ("Error by step", plot.error_by_step),
-    "multi_label": ("Right answers by label", plot.right_by_label),
+    "multi_label": ("Correct predictions by label", plot.right_by_label),
 }
 
 
-def task_outcome(comparison: Comparison, asked: Question) -> dict[str, Any]:
-    """Return what the page shows of one task, with several data sets on one of them."""
+@dataclass(frozen=True)
+class MetricRow:
+    """One metric of a task.
+
+    Attributes
+    ----------
+    metric, better : str
+        Its name, and "higher" or "lower".
+    cells : dict of str to dict
+        For each arm its row of ``comparison.figures``, and whether it is the ``best``.
+    trivial : dict
+        The row that holds the constant predictor's figure as ``trivial``.
+    """
+
+    metric: str
+    better: str
+    cells: dict[str, Row]
+    trivial: Row
+
+
+@dataclass(frozen=True)
+class Curves:
+    """The learning curves of one arm."""
+
+    arm: str
+    n_runs: int
+    svg: Markup
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Predicted classes per true class; rare classes of many are combined."""
+
+    classes: list[str]
+    counts: np.ndarray
+    shares: np.ndarray
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What one run of an arm predicted on the labelled test samples.
+
+    Attributes
+    ----------
+    arm : str
+        The arm.
+    seed : int
+        The number of the seed, from 1.
+    n_labelled, n_drawn : int
+        Number of labelled test samples, and of those that the figures show.
+    confusion : Confusion or None
+        Of a classification.
+    figures : list of (str, Markup)
+        Titles and figures.
+    """
+
+    arm: str
+    seed: int
+    n_labelled: int
+    n_drawn: int
+    confusion: Confusion | None = None
+    figures: list[tuple[str, Markup]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the page shows of one task, with several data sets of a task on one of them."""
+
+    name: str
+    kind: str
+    arms: list[str]
+    metrics: list[MetricRow]
+    curves: list[Curves]
+    predictions: Predictions | None
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The metrics as text: one row per metric, one column per arm."""
+        rows = []
+        for metric in self.metrics:
+            row = {"metric": metric.metric}
+            for arm in self.arms:
+                row[arm] = _mean_and_sd(metric.cells.get(arm))
+            row["trivial"] = significant(metric.trivial["trivial"])
+            row["better is"] = metric.better
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+
+def _mean_and_sd(row: Row | None) -> str:
+    if row is None:
+        return MISSING
+    if math.isnan(row["sd"]):
+        return significant(row["mean"])
+    return f"{significant(row['mean'])} ± {significant(row['sd'])}"
+
+
+def task_outcome(comparison: Comparison, asked: Question) -> Outcome:
+    """Return what the page shows of one task."""
+    figures = comparison.figures
+    arms = list(figures.loc[figures["task"] == asked.name, "arm"].unique())
     arm = shown_arm(comparison, asked.name)
-    return {
-        "name": asked.name,
-        "kind": asked.task.kind,
-        "figures": figure_rows(comparison, asked.name),
-        "arms": list(comparison.figures.query("task == @asked.name")["arm"].unique()),
-        "curves": learning_curves(comparison, asked),
-        "arm": arm,
-        **({} if arm is None else _answers(comparison, asked, arm)),
-    }
+    return Outcome(
+        name=asked.name,
+        kind=asked.task.kind,
+        arms=arms,
+        metrics=metric_rows(comparison, asked.name),
+        curves=learning_curves(comparison, asked),
+        predictions=None if arm is None else _predictions(comparison, asked, arm),
+    )
 
 
-def figure_rows(comparison: Comparison, task: str) -> list[dict[str, Any]]:
-    """Return one entry a metric: the figure of every arm, the best of them marked, and the trivial predictor's."""
+def metric_rows(comparison: Comparison, task: str) -> list[MetricRow]:
+    """Return the figures of a task, metric by metric, the best of each marked."""
     figures = comparison.figures
     rows = []
     for metric, found in figures[figures["task"] == task].groupby("metric", sort=False):
         higher = bool(found["higher_is_better"].iloc[0])
         best = found["mean"].max() if higher else found["mean"].min()
         differ = found["mean"].nunique() > 1
-        cells = {
-            row["arm"]: row | {"best": differ and row["mean"] == best}
-            for row in found.to_dict("records")
-        }
-        rows.append(
-            {
-                "metric": metric,
-                "better": "higher" if higher else "lower",
-                "cells": cells,
-                **_trivial(found),
-            }
-        )
+        cells = {}
+        for row in found.to_dict("records"):
+            cells[row["arm"]] = row | {"best": differ and row["mean"] == best}
+        trivial = found.iloc[0].to_dict()
+        rows.append(MetricRow(metric, "higher" if higher else "lower", cells, trivial))
     return rows
 
 
 def shown_arm(comparison: Comparison, task: str) -> str | None:
-    """Return the arm whose answers are drawn: the first that shares a network, else the first network, else any."""
-    answering = [arm for arm in comparison.arms if comparison.evidence.seeds(arm, task)]
+    """Return the arm whose predictions are drawn: one that shares a network, if there is any."""
 
     def rank(arm: str) -> int:
+        if is_baseline(comparison, arm):
+            return 2
         groups = comparison.settings[arm]["groups"]
         shares = any(task in group and len(group) > 1 for group in groups)
-        return 2 if is_baseline(comparison, arm) else 0 if shares else 1
+        return 0 if shares else 1
 
-    return min(answering, key=rank, default=None)
+    candidates = [arm for arm in comparison.arms if comparison.evidence.seeds(arm, task)]
+    return min(candidates, key=rank, default=None)
 
 
-def learning_curves(comparison: Comparison, asked: Question) -> list[dict[str, Any]]:
-    """Draw the losses of training and validation, one figure an arm that has epochs.
+def learning_curves(comparison: Comparison, asked: Question) -> list[Curves]:
+    """Draw the losses of training and validation, one figure per arm that has epochs.
 
-    A network that learned a task of several data sets has one curve for it, over the rows of all.
+    A network trained on several data sets has one curve per task, over the samples of all.
     """
-    found = {arm: _histories(comparison, arm, asked) for arm in comparison.arms}
-    found = {arm: (histories, kept) for arm, (histories, kept) in found.items() if histories}
-    # The same height for all arms, so that they can be compared by eye.
-    highest = [rows["loss"].max() for histories, _ in found.values() for rows in histories.values()]
-    top = 1.05 * min(float(np.nanmax(highest)), HIGHEST_LOSS) if highest else None
-    figures = []
-    for arm, (histories, kept) in found.items():
-        draw = partial(plot.learning_curves, kept=kept, top=top)
-        drawn = svg(draw, histories, label=f"Learning curves of {asked.name}, {arm}")
-        figures.append({"arm": arm, "n_runs": len(histories), "svg": drawn})
-    return figures
-
-
-def weights(comparison: Comparison) -> list[dict[str, Any]]:
-    """Draw the weights of the losses of each arm that changes them, for its first run."""
-    figures = []
+    histories = {}
     for arm in comparison.arms:
-        runs = [name for name in comparison.evidence.run_keys if name[0] == arm]
-        history = comparison.history(*runs[0]) if runs else pd.DataFrame()
-        if "weight" in history and history["weight"].nunique() > 1:
-            drawn = svg(plot.task_weights, history, label=f"Weights of the losses, {arm}")
-            figures.append({"arm": arm, "svg": drawn})
-    return figures
+        of_arm = _histories(comparison, arm, asked)
+        if of_arm:
+            histories[arm] = of_arm
+    top = _highest_loss(histories)
+    found = []
+    for arm, of_arm in histories.items():
+        kept = _kept_epochs(comparison, arm, asked)
+        draw = partial(plot.learning_curves, of_arm, kept=kept, top=top)
+        drawn = svg(draw, label=f"Learning curves of {asked.name}, {arm}")
+        found.append(Curves(arm, len(of_arm), drawn))
+    return found
 
 
-def confusion_table(measured: pd.Series, predicted: pd.Series) -> dict[str, Any]:
-    """Return counts and shares of predicted classes, a row a true class; rare classes of many are put together."""
-    known = measured.notna().to_numpy()
-    true, answer = measured[known].map(_as_written), predicted[known].map(_as_written)
-    counts = pd.concat([true, answer]).value_counts()
-    if len(counts) > MOST_CLASSES:
-        common = set(counts.index[: MOST_CLASSES - 1])
-        true, answer = (values.where(values.isin(common), OTHERS) for values in (true, answer))
-    classes = sorted(set(true) | set(answer), key=_as_ordered)
-    table = pd.crosstab(true.to_numpy(), answer.to_numpy()).reindex(
-        index=classes, columns=classes, fill_value=0
-    )
-    values = table.to_numpy()
-    return {
-        "classes": classes,
-        "counts": values,
-        "shares": values / np.maximum(values.sum(axis=1, keepdims=True), 1),
-    }
+def _highest_loss(histories: Mapping[str, Mapping[Hashable, pd.DataFrame]]) -> float | None:
+    """Return where the axis ends: the same for all arms, so that they can be compared by eye."""
+    highest = []
+    for of_arm in histories.values():
+        highest += [rows["loss"].max() for rows in of_arm.values()]
+    if not highest:
+        return None
+    return 1.05 * min(float(np.nanmax(highest)), MAX_LOSS)
 
 
-def joined_predictions(
-    comparison: Comparison, arm: str, task: str, seed: int
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the answers of one seed on all test rows, and the probabilities of classes; folds follow each other."""
-    folds = range(comparison.evidence.protocol.n_folds)
-    tables = [comparison.predictions(arm, task, seed, fold) for fold in folds]
-    # By place: a class may be called "label".
-    answers = pd.concat([table.iloc[:, :3] for table in tables], ignore_index=True)
-    probabilities = pd.concat([table.iloc[:, 3:] for table in tables], ignore_index=True).fillna(
-        0.0
-    )
-    return answers, probabilities
+def _first_runs(comparison: Comparison, arm: str) -> list[tuple[str, int, int]]:
+    return [run for run in comparison.evidence.run_keys if run[0] == arm][:MAX_RUNS]
 
 
-def _trivial(found: pd.DataFrame) -> dict[str, Any]:
-    row = found.iloc[0]
-    return {"trivial": row["trivial"], "trivial_arm": row["arm"]}
-
-
-def _histories(
-    comparison: Comparison, arm: str, asked: Question
-) -> tuple[dict[Any, pd.DataFrame], dict[Any, int]]:
-    histories: dict[Any, pd.DataFrame] = {}
-    kept: dict[Any, int] = {}
-    for run in [name for name in comparison.evidence.run_keys if name[0] == arm][:MOST_RUNS]:
-        fit, task = comparison.evidence.fit(arm, asked.name, *run[1:]), asked.task.name
+def _histories(comparison: Comparison, arm: str, asked: Question) -> dict[Hashable, pd.DataFrame]:
+    """Return for each of the first runs the history of the task's network."""
+    histories: dict[Hashable, pd.DataFrame] = {}
+    for run in _first_runs(comparison, arm):
+        _, seed, fold = run
+        fit = comparison.evidence.fit(arm, asked.name, seed, fold)
         if fit is not None and len(fit.history):
-            histories[run] = fit.history[fit.history["task"] == task]
-            best: Mapping[str, int] = fit.facts.get("best_epoch") or {}
-            kept |= {run: best[task]} if task in best else {}
-    return histories, kept
+            histories[run] = fit.history[fit.history["task"] == asked.task.name]
+    return histories
 
 
-def _answers(comparison: Comparison, asked: Question, arm: str) -> dict[str, Any]:
-    """Draw what one run of an arm answered on the test rows that have a label."""
-    name, seed = asked.name, comparison.evidence.seeds(arm, asked.name)[0]
+def _kept_epochs(comparison: Comparison, arm: str, asked: Question) -> dict[Hashable, int]:
+    """Return for each of the first runs the epoch whose weights were kept."""
+    kept: dict[Hashable, int] = {}
+    for run in _first_runs(comparison, arm):
+        _, seed, fold = run
+        fit = comparison.evidence.fit(arm, asked.name, seed, fold)
+        if fit is not None:
+            best = fit.facts.get("best_epoch") or {}
+            if asked.task.name in best:
+                kept[run] = best[asked.task.name]
+    return kept
+
+
+def weights(comparison: Comparison) -> list[tuple[str, Markup]]:
+    """Draw the loss weights of the first run of each arm that changes them."""
+    found = []
+    for arm in comparison.arms:
+        runs = _first_runs(comparison, arm)
+        if not runs:
+            continue
+        history = comparison.history(*runs[0])
+        if "weight" in history and history["weight"].nunique() > 1:
+            draw = partial(plot.task_weights, history)
+            found.append((arm, svg(draw, label=f"Loss weights, {arm}")))
+    return found
+
+
+def confusion_table(measured: pd.Series, predicted: pd.Series) -> Confusion:
+    """Count the predicted classes of each true class; combine rare classes of many."""
+    known = measured.notna().to_numpy()
+    true, guessed = measured[known].map(_class_name), predicted[known].map(_class_name)
+    frequent = pd.concat([true, guessed]).value_counts().index
+    if len(frequent) > MAX_CLASSES:
+        shown = set(frequent[: MAX_CLASSES - 1])
+        true = true.where(true.isin(shown), OTHERS)
+        guessed = guessed.where(guessed.isin(shown), OTHERS)
+    classes = sorted({*true, *guessed}, key=_class_order)
+    table = pd.crosstab(true.to_numpy(), guessed.to_numpy())
+    counts = table.reindex(index=classes, columns=classes, fill_value=0).to_numpy()
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return Confusion(classes, counts, shares)
+
+
+def _predictions(comparison: Comparison, asked: Question, arm: str) -> Predictions:
+    """Draw what one run of an arm predicted on the labelled test samples."""
+    seed = comparison.evidence.seeds(arm, asked.name)[0]
     if len(asked.task.columns) > 1:
-        return _several_answers(comparison, asked, arm, seed)
-    answers, probabilities = joined_predictions(comparison, arm, name, seed)
-    known = answers["label"].notna().to_numpy()
-    answers, probabilities = (
-        answers[known].reset_index(drop=True),
-        probabilities[known].reset_index(drop=True),
-    )
-    measured, predicted = answers["label"].rename(name), answers["predicted"]
-    said: dict[str, Any] = {"seed": seed + 1, "n_drawn": len(answers), "n_labelled": len(answers)}
-    if not len(answers):
-        return said
-    if probabilities.shape[1]:
-        label = f"Reliability of {name}, {arm}"
-        drawn = [("Reliability", svg(plot.reliability, measured, probabilities, label=label))]
-        return said | {"confusion": confusion_table(measured, predicted), "drawn": drawn}
-    rows, by = _order(asked.data.test[known])
-    few = thinned(len(answers))
-    drawn = _regression_figures(name, arm, measured.iloc[few], predicted.iloc[few], rows[few], by)
-    return said | {"n_drawn": len(few), "drawn": drawn}
-
-
-def _several_answers(
-    comparison: Comparison, asked: Question, arm: str, seed: int
-) -> dict[str, Any]:
-    """Draw what one run answered to a task of several columns."""
-    folds = range(comparison.evidence.protocol.n_folds)
-    table = pd.concat(
-        [comparison.predictions(arm, asked.name, seed, fold) for fold in folds], ignore_index=True
-    )
-    measured, predicted = (
-        table[[f"{word} {column}" for column in asked.task.columns]].set_axis(
-            asked.task.columns, axis=1
-        )
-        for word in ("label", "predicted")
-    )
-    n_labelled = int(measured.notna().any(axis=1).sum())
-    said: dict[str, Any] = {"seed": seed + 1, "n_drawn": n_labelled, "n_labelled": n_labelled}
+        return _of_several_columns(comparison, asked, arm, seed)
+    tables = _by_fold(comparison, arm, asked.name, seed)
+    # By position: a class may be called "label".
+    pairs = pd.concat([table.iloc[:, 1:3] for table in tables], ignore_index=True)
+    probabilities = pd.concat([table.iloc[:, 3:] for table in tables], ignore_index=True)
+    known = pairs["label"].notna().to_numpy()
+    n_labelled = int(known.sum())
     if not n_labelled:
-        return said
-    title, draw = SEVERAL[asked.task.kind]
-    return said | {
-        "drawn": [(title, svg(draw, measured, predicted, label=f"{title} of {asked.name}, {arm}"))]
-    }
+        return Predictions(arm, seed + 1, 0, 0)
+    pairs = pairs[known].reset_index(drop=True)
+    labels, predicted = pairs["label"].rename(asked.name), pairs["predicted"]
+    probabilities = probabilities[known].reset_index(drop=True).fillna(0.0)
+    if probabilities.shape[1]:
+        draw = partial(plot.reliability, labels, probabilities)
+        figures = [("Reliability", svg(draw, label=f"Reliability of {asked.name}, {arm}"))]
+        confusion = confusion_table(labels, predicted)
+        return Predictions(arm, seed + 1, n_labelled, n_labelled, confusion, figures)
+    few = thinned(n_labelled)
+    order, order_name = _order(asked.data.test[known])
+    labels, predicted = labels.iloc[few], predicted.iloc[few]
+    what = f"{asked.name}, {arm}"
+    figures = _regression_figures(labels, predicted, order[few], order_name, what)
+    return Predictions(arm, seed + 1, n_labelled, len(few), figures=figures)
+
+
+def _of_several_columns(
+    comparison: Comparison, asked: Question, arm: str, seed: int
+) -> Predictions:
+    columns = asked.task.columns
+    table = pd.concat(_by_fold(comparison, arm, asked.name, seed), ignore_index=True)
+    labels = table[[f"label {column}" for column in columns]].set_axis(columns, axis=1)
+    predicted = table[[f"predicted {column}" for column in columns]].set_axis(columns, axis=1)
+    n_labelled = int(labels.notna().any(axis=1).sum())
+    figures = []
+    if n_labelled:
+        title, draw = SEVERAL_COLUMNS[asked.task.kind]
+        drawn = svg(partial(draw, labels, predicted), label=f"{title} of {asked.name}, {arm}")
+        figures.append((title, drawn))
+    return Predictions(arm, seed + 1, n_labelled, n_labelled, figures=figures)
+
+
+def _by_fold(comparison: Comparison, arm: str, task: str, seed: int) -> list[pd.DataFrame]:
+    """Return the predictions of one seed on the test samples of each fold."""
+    folds = range(comparison.evidence.protocol.n_folds)
+    return [comparison.predictions(arm, task, seed, fold) for fold in folds]
 
 
 def _regression_figures(
-    task: str, arm: str, measured: pd.Series, predicted: pd.Series, order: np.ndarray, by: str
+    labels: pd.Series, predicted: pd.Series, order: np.ndarray, order_name: str, what: str
 ) -> list[tuple[str, Markup]]:
-    scatter = svg(
-        plot.predicted_vs_measured,
-        measured.rename(""),
-        predicted,
-        label=f"{task}, {arm}: predicted and measured",
-    )
-    over = svg(
-        plot.residuals, order, measured, predicted, label=f"{task}, {arm}: residuals over {by}"
-    )
-    return [("Predicted against measured", scatter), (f"Residuals over {by}", over)]
+    scatter = partial(plot.predicted_vs_measured, labels.rename(""), predicted)
+    over = partial(plot.residuals, order, labels, predicted)
+    return [
+        ("Predicted against measured", svg(scatter, label=f"{what}: predicted and measured")),
+        (f"Residuals over {order_name}", svg(over, label=f"{what}: residuals over {order_name}")),
+    ]
 
 
 def _order(test: pd.DataFrame) -> tuple[np.ndarray, str]:
-    """Return when the labelled test rows were, or their numbers where nobody knows."""
+    """Return the time of the test rows, or their numbers if it is unknown."""
     if "time" in test and test["time"].dtype.kind in "Mif":
         return test["time"].to_numpy(), "time"
     return test["row"].to_numpy(), "the order of the samples"
 
 
-def _as_ordered(name: str) -> tuple[bool, float, str]:
-    """Put numbers as numbers before text, and what was put together at the end."""
+def _class_order(name: str) -> tuple[bool, float, str]:
+    """Sort numbers before text, and the combined classes last."""
     try:
         return False, float(name), name
     except ValueError:
         return True, float(name == OTHERS), name
 
 
-def _as_written(value: Any) -> str:
-    """Return a class as text: a column of whole numbers with gaps holds 1.0 where the user wrote 1."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+def _class_name(value: object) -> str:
+    """Return a class as text: integers with gaps are stored as 1.0 where the user wrote 1."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)

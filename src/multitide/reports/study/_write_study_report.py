@@ -1,35 +1,43 @@
-"""The report of a study: one page that needs nothing else, and the same answers in Markdown."""
+"""The report of a study: one HTML page that needs no other file, and the same in Markdown."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
 
+import pandas as pd
 from jinja2 import Environment
 from markupsafe import Markup
 
 from multitide import plot
+from multitide._result_folder import writable
 from multitide.data._samples import Samples
-from multitide.errors import DataError, StoreError
-from multitide.reports._pages import make_environment, markdown, write_page, written
-from multitide.reports._run import readable_names, save_figure
+from multitide.errors import DataError
+from multitide.reports._figures import save_figure
+from multitide.reports._pages import (
+    Content,
+    Row,
+    make_environment,
+    markdown,
+    signed,
+    significant,
+    write_pages,
+    written,
+)
 from multitide.reports.study import _data as data
 from multitide.reports.study import _grouping as grouping
 from multitide.reports.study import _protocol as protocol
 from multitide.reports.study import _sentences as sentences
 from multitide.reports.study import _tasks as tasks
-from multitide.reports.study import _tradeoff as tradeoff
 from multitide.reports.study._conditions import condition_sections
+from multitide.reports.study._gain_chart import gain_chart
 from multitide.study import Comparison
 from multitide.study.design._protocol import Given, samples_of
+from multitide.study.results._tables import gain_table, gain_title
 
 PAGE, TEXT, GAINS = "report.html", "report.md", "gains.png"
-FORMATS = {"gain": "{:+.4f}", "low": "{:+.4f}", "high": "{:+.4f}"}
-
-logger = logging.getLogger("multitide")
+SIGNED = ("gain", "low", "high")
 
 
 def write_study_report(
@@ -39,23 +47,24 @@ def write_study_report(
     samples: Given | None = None,
     command: str | None = None,
 ) -> Path:
-    """Write what a study found, how sure that is and how it was found: ``report.html``, ``report.md``, ``gains.png``.
+    """Write the report of a study: ``report.html``, ``report.md`` and ``gains.png``.
 
-    The page is one file without scripts; it opens no connection, follows the reader's light or dark
-    mode, and can be read on a phone and printed. Every figure in it stands in an element ``<data
-    value="...">`` whose attributes say where it is found in ``results.parquet``.
+    It says what was found, how sure that is, and how it was found. The page is one file without
+    scripts; it opens no connection, follows the reader's light or dark mode, and can be read on a
+    phone and printed. Every figure in it is in an element ``<data value="...">`` whose attributes
+    say where to find it in ``results.parquet``.
 
     Parameters
     ----------
     comparison : Comparison
         From :func:`multitide.compare` or :meth:`multitide.Comparison.load`.
     folder : path
-        Made where it is missing; an earlier report in it is replaced.
+        Created if needed; an earlier report in it is replaced.
     samples : Samples or dict of Samples, optional
-        Those that were compared on; a study does not keep series, and without them ranges and
-        examples are left out.
+        The samples of the study. A study does not store its series: without them the page has no
+        channel ranges and no example series.
     command : str, optional
-        What repeats the study; the one that it remembers when not given.
+        The command that repeats the study. Default: the one that the study has stored.
 
     Returns
     -------
@@ -70,30 +79,26 @@ def write_study_report(
         If the folder cannot be written.
     """
     folder = Path(folder)
-    content = page_content(comparison, _of_study(samples, comparison), command)
-    try:
+    content = page_content(comparison, _samples_by_name(samples, comparison), command)
+    with writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        gains = comparison.gains.dropna(subset=["low", "high"])
-        if len(gains):
-            with readable_names():
-                save_figure(
-                    partial(plot.verdict_gains, margin=comparison.margin), [gains], folder / GAINS
-                )
-        write_page(
-            _environment().get_template("report.md.j2").render(content, drawn=bool(len(gains))),
-            folder / TEXT,
-        )
-        return write_page(
-            _environment().get_template("report.html.j2").render(content), folder / PAGE
-        )
-    except OSError as error:
-        raise StoreError(
-            f"`folder` must be a place that can be written; got {str(folder)!r} ({error})."
-        ) from error
+        content["has_gains_figure"] = _save_gains(comparison, folder / GAINS)
+        templates = {TEXT: "report.md.j2", PAGE: "report.html.j2"}
+        write_pages(folder, content, templates, environment=_environment())
+    return folder / PAGE
 
 
-def _of_study(samples: Given | None, comparison: Comparison) -> dict[str, Samples]:
-    """Return the samples by data set, or raise if they are not those of the study; empty without them."""
+def _save_gains(comparison: Comparison, path: Path) -> bool:
+    """Draw the gains that have an interval; return whether there is a figure."""
+    gains = comparison.gains.dropna(subset=["low", "high"])
+    if gains.empty:
+        return False
+    draw = partial(plot.verdict_gains, gains, margin=comparison.margin)
+    return save_figure(draw, path) is not None
+
+
+def _samples_by_name(samples: Given | None, comparison: Comparison) -> dict[str, Samples]:
+    """Return the samples by data set, empty without them; raise unless they are the study's."""
     if samples is None:
         return {}
     found: dict[str, Samples] = {}
@@ -102,102 +107,114 @@ def _of_study(samples: Given | None, comparison: Comparison) -> dict[str, Sample
             raise DataError(
                 f"`samples` must be a dict of all data sets of the study; {each.name!r} is missing."
             )
-        found[each.name] = own = samples_of(samples, each)
+        own = samples_of(samples, each)
         if len(own) != len(each.y):
             of = f" of {each.name!r}" if each.name else ""
             raise DataError(
-                f"`samples`{of} must be those of the study, {len(each.y)}; got {len(own)}."
+                f"`samples`{of} must be the {len(each.y)} samples of the study; got {len(own)}. "
+                "Pass the samples that `compare` was called with."
             )
+        found[each.name] = own
     return found
 
 
 def page_content(
     comparison: Comparison, samples: Mapping[str, Samples], command: str | None
-) -> dict[str, Any]:
+) -> Content:
     """Return everything that the templates show."""
-    rows = comparison.gains.to_dict("records")
-    said = [
-        row | {"page": _for_page(row, comparison), "text": _for_text(row, comparison)}
-        for row in rows
-    ]
-    common, own = protocol.arm_settings(comparison)
     several = len(comparison.evidence.protocol.data) > 1
+    common, own = protocol.arm_settings(comparison)
+    labels = data.label_rows(comparison)
     return {
         "comparison": comparison,
-        "title": f"Should these {'data sets be learned together' if several else 'tasks share a network'}?",
+        "title": f"Should these {'data sets' if several else 'tasks'} share a network?",
         "headlines": sentences.headlines(comparison),
-        "answers": {
-            task: [row for row in said if row["task"] == task]
-            for task in comparison.gains["task"].unique()
-        },
+        "compared": sentences.compared(comparison),
         "meanings": sentences.meanings(comparison),
-        "plot": sentences.gain_plot(comparison),
+        "next_steps": sentences.next_steps(comparison),
+        "gain_title": gain_title(comparison.reference, comparison.confidence),
+        "gains": _gain_table(comparison),
+        "chart": gain_chart(comparison),
+        "answers": _answers(comparison),
         "outcomes": [tasks.task_outcome(comparison, asked) for asked in comparison.questions],
         "groupings": grouping.grouping_content(comparison),
-        "tradeoff": tradeoff.tradeoff_content(comparison),
         "weights": tasks.weights(comparison),
         "conditions": condition_sections(comparison.conditions),
-        "labels": data.label_rows(comparison),
+        "labels": labels,
+        "label_table": data.label_table(labels),
         "several": several,
         "data_sets": data.data_sets(comparison, samples),
         "protocol": protocol.protocol_items(comparison),
-        "effort": protocol.effort_rows(comparison),
-        "effort_names": protocol.EFFORT,
+        "effort": protocol.effort_table(comparison),
         "common_settings": common,
         "own_settings": own,
         "failures": protocol.failures(comparison),
-        "warnings": protocol.heard(comparison),
+        "warnings": protocol.fit_warnings(comparison),
         "command": command or (comparison.facts or {}).get("command"),
     }
 
 
+def _gain_table(comparison: Comparison) -> pd.DataFrame:
+    gains, means = comparison.gains, comparison.mean_gains
+    return gain_table(gains, means, comparison.margin, p_values=True)
+
+
+def _answers(comparison: Comparison) -> dict[str, list[Row]]:
+    """Return the gains by task, each with its sentence for the page and for Markdown."""
+    found: dict[str, list[Row]] = {}
+    for row in comparison.gains.to_dict("records"):
+        words = {"page": _for_page(row, comparison), "text": _for_text(row, comparison)}
+        found.setdefault(row["task"], []).append(row | words)
+    return found
+
+
 def figure_element(
-    row: dict[str, Any], field: str, shown: str | None = None, metric: str = "loss"
+    row: Row, field: str, shown: str | None = None, *, metric: str = "loss", table: str = "results"
 ) -> Markup:
-    """Write a figure as an element that says where it stands in ``results.parquet``."""
+    """Return a figure as an element that says where to find it in ``results.parquet``."""
     value = float(row[field])
     if shown is None:
-        shown = written(value, FORMATS.get(field, "{:.4g}"))
-    table = "mean_gains" if row.get("mean") is True else "results"
+        shown = signed(value) if field in SIGNED else significant(value)
     where = {
         "table": table,
         "arm": row["arm"],
         "task": row["task"],
         "metric": row.get("metric", metric),
+        "field": field,
     }
-    attributes = Markup(" ").join(
-        Markup('data-{}="{}"').format(name, text) for name, text in where.items()
-    )
-    return Markup('<data value="{}" {} data-field="{}">{}</data>').format(
-        repr(value), attributes, field, shown
+    attributes = [Markup('data-{}="{}"').format(name, text) for name, text in where.items()]
+    return Markup('<data value="{}" {}>{}</data>').format(
+        repr(value), Markup(" ").join(attributes), shown
     )
 
 
-def _for_page(row: dict[str, Any], comparison: Comparison) -> str:
+def _for_page(row: Row, comparison: Comparison) -> str:
     return sentences.sentence(
         row,
         comparison,
-        name=lambda name: Markup("<b>{}</b>").format(name),
+        name=Markup("<b>{}</b>").format,
         number=partial(figure_element, row),
     )
 
 
-def _for_text(row: dict[str, Any], comparison: Comparison) -> str:
-    said = {**row, "advice": markdown(row["advice"])}
-    return sentences.sentence(
-        said,
-        comparison,
-        name=lambda name: f"**{markdown(name)}**",
-        number=lambda field: written(row[field], FORMATS[field]),
-    )
+def _for_text(row: Row, comparison: Comparison) -> str:
+    def name(text: str) -> str:
+        return f"**{markdown(text)}**"
+
+    def number(field: str) -> str:
+        return signed(row[field])
+
+    escaped = {**row, "advice": markdown(row["advice"])}
+    return sentences.sentence(escaped, comparison, name=name, number=number)
 
 
 @cache
 def _environment() -> Environment:
     environment = make_environment()
     environment.globals |= {"figure": figure_element, "verdict_words": sentences.verdict_words}
-    environment.filters |= {
-        "effort": protocol.shown,
-        "tiny": lambda value: written(value, "{:+.3g}"),
-    }
+    environment.filters["tiny"] = _tiny
     return environment
+
+
+def _tiny(value: float) -> str:
+    return written(value, "{:+.3g}")

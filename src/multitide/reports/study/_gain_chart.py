@@ -1,0 +1,122 @@
+"""Where the gains of a study lie on a common line, for the chart that the page draws without scripts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import MaxNLocator
+
+from multitide.reports._pages import Row
+from multitide.reports.study._sentences import is_baseline
+from multitide.study import Comparison
+from multitide.study.results._tables import MEAN
+
+
+@dataclass(frozen=True)
+class ChartRow:
+    """One gain in the chart; places are in percent of the line's length.
+
+    Attributes
+    ----------
+    gain : dict
+        The row of ``comparison.gains`` or ``comparison.mean_gains``.
+    is_mean : bool
+        Whether it is the mean over tasks.
+    point : float or None
+        The place of the gain; None without a gain, or if it lies beyond the chart.
+    interval : (float, float) or None
+        The places of its ends; None without an interval.
+    cut_low, cut_high : bool
+        Whether the interval goes on beyond the chart.
+    """
+
+    gain: Row
+    is_mean: bool
+    point: float | None
+    interval: tuple[float, float] | None
+    cut_low: bool = False
+    cut_high: bool = False
+
+    @property
+    def has_gain(self) -> bool:
+        """Whether there is a gain at all."""
+        return not math.isnan(self.gain["gain"])
+
+
+@dataclass(frozen=True)
+class Chart:
+    """The gains of a study on a common line.
+
+    Attributes
+    ----------
+    rows : list of ChartRow
+        The gains, and the means over tasks if there are several tasks.
+    ticks : list of (float, float)
+        Values and their places.
+    margin : (float, float)
+        The places of the ends of the margin.
+    """
+
+    rows: list[ChartRow]
+    ticks: list[tuple[float, float]]
+    margin: tuple[float, float]
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether some interval goes on beyond the chart."""
+        return any(row.cut_low or row.cut_high for row in self.rows)
+
+    @property
+    def lacks_interval(self) -> bool:
+        """Whether some gain has no interval."""
+        return any(row.has_gain and row.interval is None for row in self.rows)
+
+
+def gain_chart(comparison: Comparison) -> Chart:
+    """Place gains, intervals, margin and ticks on a common line."""
+    gains = comparison.gains
+    # A baseline that is far off must not make everything else too small to see.
+    networks = gains[[not is_baseline(comparison, arm) for arm in gains["arm"]]]
+    limit = _limit(networks if len(networks) else gains, comparison.margin)
+    rows = [_chart_row(row, limit, is_mean=False) for row in gains.to_dict("records")]
+    if len(comparison.questions) > 1:
+        for row in comparison.mean_gains.assign(task=MEAN).to_dict("records"):
+            rows.append(_chart_row(row, limit, is_mean=True))
+    ticks = []
+    for value in MaxNLocator(4, symmetric=True).tick_values(-limit, limit):
+        if abs(value) <= limit:
+            rounded = 0.0 if abs(value) < 1e-12 else float(value)
+            ticks.append((rounded, _place(value, limit)))
+    margin = (_place(-comparison.margin, limit), _place(comparison.margin, limit))
+    return Chart(rows, ticks, margin)
+
+
+def _chart_row(row: Row, limit: float, *, is_mean: bool) -> ChartRow:
+    gain, low, high = row["gain"], row["low"], row["high"]
+    point = None
+    if abs(gain) <= limit:  # False for NaN
+        point = _place(gain, limit)
+    if np.isnan([gain, low, high]).any():
+        return ChartRow(row, is_mean, point, None)
+    interval = (_place(low, limit), _place(high, limit))
+    return ChartRow(row, is_mean, point, interval, low < -limit, high > limit)
+
+
+def _place(value: float, limit: float) -> float:
+    return round(50 + 50 * float(np.clip(value / limit, -1, 1)), 2)
+
+
+def _limit(gains: pd.DataFrame, margin: float) -> float:
+    """Return how far the line reaches: to the end of all intervals, unless one is far too wide."""
+    least = max(2 * margin, 0.01)
+    drawn = gains.dropna(subset=["gain"])
+    if drawn.empty:
+        return least
+    ends = drawn[["low", "gain", "high"]].abs().max(axis=1)
+    if ends.max() == 0:
+        return least
+    enough = max(3 * drawn["gain"].abs().max(), 2 * margin, 1.5 * ends.median())
+    return 1.05 * float(min(ends.max(), enough))
