@@ -13,9 +13,13 @@ import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 from multitide.errors import StoreError
+
+Record = TypeVar("Record", bound=BaseModel)
 
 
 def refuse_existing(folder: Path, name: str = "folder") -> None:
@@ -161,3 +165,30 @@ def read_record(path: Path, kind: str, schemas: Collection[int], remedy: str) ->
             f"{str(path)!r} must have schema version {known}; got {version!r}. {remedy}"
         )
     return content
+
+
+def validated(content: object, model: type[Record], path: Path) -> Record:
+    """Check what :func:`read_record` returned against the model of its kind.
+
+    Parameters
+    ----------
+    content : object
+        Plain values.
+    model : pydantic model
+    path : path
+        Of the file that they come from.
+
+    Raises
+    ------
+    StoreError
+        With the file and the first value that is wrong.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        problem = f"{place}: {first['msg']}" if place else first["msg"]
+        raise StoreError(
+            f"{str(path)!r} must be as multitide wrote it; it is damaged ({problem})."
+        ) from error

@@ -63,7 +63,7 @@ def test_ranks_are_over_data_sets_and_tasks(three: tuple[Path, Comparisons]) -> 
 
 
 def test_three_data_sets_are_too_few_to_test(three: tuple[Path, Comparisons]) -> None:
-    assert not three[1].test.told
+    assert not three[1].test.is_conclusive
     assert three[1].pairs["p"].isna().all()
     assert "3 data sets are too few for a test" in three[1].in_words()
 
@@ -75,7 +75,7 @@ def six() -> Comparisons:
 
 def test_what_six_data_sets_tell(six: Comparisons) -> None:
     found = six
-    assert found.test.told and found.test.p < 0.05
+    assert found.test.is_conclusive and found.test.p < 0.05
     words = found.in_words()
     assert "the arms differ" in words
     # Six data sets allow p = 0.03125, which three pairs make 0.09: nothing can be told two by two,

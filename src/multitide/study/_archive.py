@@ -18,7 +18,7 @@ from multitide.errors import StoreError
 from multitide.fitting._data_sets import PLAIN
 from multitide.study.design._protocol import Protocol
 from multitide.study.design._study_data import StudyData
-from multitide.study.results._evidence import Evidence, make_evidence
+from multitide.study.results._evidence import Evidence
 from multitide.study.runs._fit_store import read_fit, runs_folder, write_atomically, write_fit
 from multitide.study.runs._fits import Fit
 from multitide.tasks import task_from_config, task_to_config
@@ -108,7 +108,11 @@ def _runs(content: dict[str, Any], protocol: Protocol, folder: Path) -> dict[str
     }
     known = {key: fit for key, fit in fits.items() if fit is not None}
     settings = content["settings"]
-    return {"evidence": make_evidence(protocol, run_keys, known, settings), "settings": settings}
+    tasks_of = {
+        arm: [task for group in described["groups"] for task in group]
+        for arm, described in settings.items()
+    }
+    return {"evidence": Evidence(protocol, run_keys, known, tasks_of), "settings": settings}
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:

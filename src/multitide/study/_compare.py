@@ -29,8 +29,8 @@ from multitide.study.design._protocol import (
     samples_of,
 )
 from multitide.study.design._study_data import StudyData
-from multitide.study.grouping._search import check_seekable, settle
-from multitide.study.results._evidence import make_evidence
+from multitide.study.grouping._search import check_seekable, find_all_groups
+from multitide.study.results._evidence import Evidence
 from multitide.study.results._verdicts import MARGIN
 from multitide.study.runs._jobs import versions
 from multitide.study.runs._plan import check_learnable, make_plan
@@ -163,7 +163,8 @@ def compare(
     if conditions:
         check_askable(protocol)
     means = make_means(estimator, n_jobs, folder, progress, verbose)
-    settled, groupings, known = settle(resolved, protocol, given, means, seconds * SHARE_OF_SEEKING)
+    found = find_all_groups(resolved, protocol, given, means, seconds * SHARE_OF_SEEKING)
+    settled, groupings, known = found.arms, found.groupings, found.fits
     seconds -= time.perf_counter() - started
     asked = make_plan([*settled, *asking], protocol)
     plan, fits = carry_out(asked, protocol, given, means, seconds, known)
@@ -172,7 +173,8 @@ def compare(
     left_out = what_is_left_out(asked, plan, fits, names, means.n_jobs)
     check_enough(names, [arm.name for arm in finished], left_out, folder is not None)
     asking = asking if all((arm.name, 0, 0) in plan.runs for arm in asking) else []
-    evidence = make_evidence(protocol, plan.runs, fits, _settings([*finished, *asking]))
+    tasks_of = {arm.name: arm.task_names for arm in [*finished, *asking]}
+    evidence = Evidence(protocol, plan.runs, fits, tasks_of)
     parts = [
         (evidence.of([arm.name for arm in some]), _settings(some)) for some in (finished, asking)
     ]

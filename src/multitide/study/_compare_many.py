@@ -272,7 +272,7 @@ class Comparisons:
             few = f"{n_data} data set{'s are' if n_data != 1 else ' is'} too few for a test"
             return f"{said} {few}: the ranks describe these and tell nothing about others; {MIN_DATA} or more would."
         parts = [said]
-        if self.test.told:
+        if self.test.is_conclusive:
             differ = "differ" if self.test.p < 1 - self.confidence else "cannot be told apart"
             parts.append(
                 f"Over data sets the arms {differ} (Friedman with Iman and Davenport, p = {self.test.p:.3g})."

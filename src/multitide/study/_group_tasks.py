@@ -11,7 +11,7 @@ from multitide.data._splits import Split, Splitter
 from multitide.study.design._arms import sought_arm
 from multitide.study.design._protocol import make_protocol, only_samples
 from multitide.study.grouping._grouping import Grouping
-from multitide.study.grouping._search import SEEDS, check_seekable, seek_groups
+from multitide.study.grouping._search import SEEDS, check_seekable, find_groups
 from multitide.study.runs._run_plan import make_means
 from multitide.study.runs._workers import Listener
 from multitide.tasks import Task, resolve_tasks
@@ -89,6 +89,6 @@ def group_tasks(
     protocol = make_protocol(samples, specs, split, None, n_seeds)
     check_seekable([arm], protocol)
     means = make_means(estimator, n_jobs, folder, progress, verbose)
-    grouping, _ = seek_groups(arm, protocol, samples, means)
+    grouping, _ = find_groups(arm, protocol, samples, means)
     assert grouping is not None  # there is no budget
     return grouping

@@ -82,7 +82,7 @@ def test_the_example_of_the_paper() -> None:
     ranks = LOSSES.rank(axis=1).mean()
     np.testing.assert_allclose(ranks, [3.143, 2.000, 2.893, 1.964], atol=1e-3)
     found = rank_test(LOSSES)
-    assert found.told
+    assert found.is_conclusive
     # 9.28 in the paper, which does not correct for its ties: one of all four arms, three of two.
     uncorrected = 12 * 14 / (4 * 5) * ((ranks**2).sum() - 4 * 25 / 4)
     assert math.isclose(uncorrected, 9.28, abs_tol=0.01)
@@ -107,16 +107,16 @@ def test_pairs_are_adjusted_for_their_number() -> None:
 
 
 def test_few_data_sets_are_not_tested() -> None:
-    assert not rank_test(LOSSES.head(4)).told
+    assert not rank_test(LOSSES.head(4)).is_conclusive
     assert math.isnan(rank_test(LOSSES.head(4)).critical_difference)
     assert pair_tests(LOSSES.head(4))["p"].isna().all()
-    assert not rank_test(LOSSES.iloc[:, :2]).told  # two arms: the signed ranks do it
+    assert not rank_test(LOSSES.iloc[:, :2]).is_conclusive  # two arms: the signed ranks do it
 
 
 def test_arms_that_are_all_the_same() -> None:
     same = pd.DataFrame(np.ones((6, 3)), columns=list("abc")) + np.arange(6)[:, None]
     assert pair_tests(same)["p"].isna().all()
-    assert not rank_test(same).told
+    assert not rank_test(same).is_conclusive
 
 
 def test_one_order_everywhere() -> None:

@@ -11,8 +11,8 @@ from multitide.study.results import _statistics as statistics
 from multitide.study.results._statistics import (
     GainTable,
     estimate,
-    figure_table,
     mean_table,
+    metric_table,
     row_table,
     total_variance,
 )
@@ -163,11 +163,11 @@ def test_groups_weigh_by_their_labelled_rows() -> None:
     groups = np.array([0, 0, 0, 1, 2, 2])
     differences = np.array([[1.0, 2, 3, 10, np.nan, 4], [2, 2, 2, 8, np.nan, 0]])
     table = row_table(differences, groups)
-    assert table.figures == pytest.approx([20 / 5, 14 / 5])
+    assert table.gains == pytest.approx([20 / 5, 14 / 5])
     assert table.weights == pytest.approx([3 / 5, 1 / 5, 1 / 5])
     assert (table.n_rows, table.n_groups) == (5, 3)
     means = np.array([[2.0, 10, 4], [2, 8, 0]])
-    expected = table.weights * (means - table.figures[:, None]) / np.sqrt(1 - table.weights)
+    expected = table.weights * (means - table.gains[:, None]) / np.sqrt(1 - table.weights)
     assert table.influence == pytest.approx(expected)
 
 
@@ -238,19 +238,19 @@ def test_jackknife_of_a_mean_is_the_table_of_rows() -> None:
     folds = groups % 5
     differences = crossed(rng(5), 4, sizes, (1, 1, 1))
     rows = row_table(differences, groups, folds)
-    jackknife = figure_table(lambda mask: differences[:, mask].mean(axis=1), groups, folds)
-    assert jackknife.figures == pytest.approx(rows.figures)
+    jackknife = metric_table(lambda mask: differences[:, mask].mean(axis=1), groups, folds)
+    assert jackknife.gains == pytest.approx(rows.gains)
     assert jackknife.influence == pytest.approx(rows.influence, abs=1e-12)
     assert jackknife.fold_influence == pytest.approx(rows.fold_influence, abs=1e-12)
 
 
 def test_jackknife_merges_many_groups() -> None:
     differences = rng().normal(size=(3, 300))
-    table = figure_table(
+    table = metric_table(
         lambda mask: differences[:, mask].mean(axis=1), np.arange(300), max_groups=20
     )
     assert table.n_groups == 20
-    assert table.figures == pytest.approx(differences.mean(axis=1))
+    assert table.gains == pytest.approx(differences.mean(axis=1))
 
 
 def auc(truth: np.ndarray, scores: np.ndarray) -> np.ndarray:
@@ -277,7 +277,7 @@ def test_jackknife_interval_of_a_difference_of_auc_misses_zero_in_2_to_9_percent
         ) -> np.ndarray:
             return np.subtract(*auc(truth[mask], scores[..., mask]))
 
-        gain = estimate(figure_table(difference, groups))
+        gain = estimate(metric_table(difference, groups))
         misses += not gain.low <= 0 <= gain.high
     assert 0.02 <= misses / n_studies <= 0.09
 
@@ -287,7 +287,7 @@ def test_mean_over_tasks_is_the_gain_of_the_mean_row_where_all_rows_are_labelled
     one, other = rng(7).normal(size=(2, 5, 80))
     joint = mean_table([row_table(task, groups, folds) for task in (one, other)])
     expected = row_table((one + other) / 2, groups, folds)
-    for name in ("figures", "influence", "weights", "fold_influence"):
+    for name in ("gains", "influence", "weights", "fold_influence"):
         assert getattr(joint, name) == pytest.approx(getattr(expected, name)), name
     assert joint.n_rows == 160
 
@@ -297,7 +297,7 @@ def test_mean_over_tasks_lines_up_groups_that_hold_labels_of_one_task_only() -> 
     other = row_table(rng().normal(size=(5, 8)), np.arange(12, 20), n_groups=20)
     joint = mean_table([one, other])
     assert joint.n_groups == 20
-    assert joint.figures == pytest.approx((one.figures + other.figures) / 2)
+    assert joint.gains == pytest.approx((one.gains + other.gains) / 2)
 
 
 def test_confidence_widens_the_interval() -> None:

@@ -106,7 +106,7 @@ def test_the_seeds_that_it_asks_for_settle_it(mean: float) -> None:
     )
     assert enough == (HELPS if mean == 0.02 else SAME)
     assert fewer == CANNOT_TELL
-    assert f"about {int(verdict.more_seeds)} seeds (now 5) would settle it" in verdict.advice
+    assert f"about {int(verdict.more_seeds)} seeds (now 5) would give a verdict" in verdict.advice
 
 
 def test_where_groups_are_what_varies_it_asks_for_labels_and_not_for_seeds() -> None:
@@ -124,4 +124,4 @@ def test_what_nothing_would_settle_is_said() -> None:
     verdict = judge([gain_of(0.005, seed_sd=2.0, group_sd=5.0)])[0]
     assert np.isnan(verdict.more_seeds)
     assert np.isnan(verdict.more_labels)
-    assert "would settle it alone" in verdict.advice
+    assert "would give a verdict" in verdict.advice

@@ -14,7 +14,8 @@ from multitide.plot._study import MAX_TASKS_WITH_NUMBERS
 from multitide.reports._pages import Row
 from multitide.reports._svg import svg
 from multitide.study import Comparison, Grouping
-from multitide.study.grouping._grouping import METHODS, PAIRS
+from multitide.study.grouping._grouping import METHODS
+from multitide.study.grouping._grouping_record import PAIRS
 from multitide.study.results._tables import MISSING, gain_in_words, interval_in_words
 from multitide.study.results._verdicts import MARGIN
 

@@ -110,7 +110,7 @@ class Conditions:
         the wider one), ``gain`` (the second less the first, paired) with its interval and verdict
         as in ``Comparison.gains``.
         """
-        if WIDE_TOGETHER not in self.evidence.asked:
+        if WIDE_TOGETHER not in self.evidence.tasks_of:
             return pd.DataFrame(
                 columns=["task", "before", "wide", "gain", "low", "high", "verdict", "advice"]
             )

@@ -1,4 +1,7 @@
-"""Finding groups of tasks: what is trained for it, and what is read from it, never from the test part."""
+"""Finding the groups of tasks: which networks are trained for it, and what is read from them.
+
+The test set is never read.
+"""
 
 from __future__ import annotations
 
@@ -7,58 +10,80 @@ import json
 import logging
 import math
 import time
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from sklearn.base import clone
 
 from multitide._estimator import MultiTaskEstimator
+from multitide._result_folder import read_record, validated, writable, write_file
 from multitide.errors import DataError, ParameterError, StoreError
 from multitide.study.design._arms import ALONE, BY_NAME, Arm, Seek
 from multitide.study.design._protocol import Given, Protocol
-from multitide.study.grouping._grouping import AFFINITY, PAIRS, Grouping, make_grouping
-from multitide.study.runs._fit_store import write_atomically
+from multitide.study.grouping._grouping import Grouping, make_grouping
+from multitide.study.grouping._grouping_record import AFFINITY, PAIRS, GroupingRecord
 from multitide.study.runs._fits import Fit
-from multitide.study.runs._plan import Plan, make_plan
+from multitide.study.runs._plan import Plan, RunName, make_plan
 from multitide.study.runs._run_plan import Means, carry_out
 from multitide.tasks import task_to_config
 
-SEEDS = 3  # networks of every kind that groups are found by
-EVERY = 10  # steps from one look ahead to the next, as in the paper
+SEEDS = 3  # default number of networks of each kind
+EVERY = 10  # steps from one look-ahead to the next, as in the paper
 FOLDER = "groupings"
-SCHEMA = 1
+FORMAT, SCHEMA = "multitide grouping", 2
 
 logger = logging.getLogger("multitide")
 
 
-def check_seekable(arms: list[Arm], protocol: Protocol) -> None:
-    """Raise if groups are to be found where they cannot be found honestly.
+@dataclass(frozen=True)
+class FoundGroups:
+    """What :func:`find_all_groups` returns.
+
+    Attributes
+    ----------
+    arms : list of Arm
+        All arms with their groups, without those whose groups were not found within the budget.
+    groupings : dict of str to Grouping
+        By arm, those that were found.
+    fits : dict of str to Fit
+        What was trained for it, by key.
+    """
+
+    arms: list[Arm]
+    groupings: dict[str, Grouping] = field(default_factory=dict)
+    fits: dict[str, Fit] = field(default_factory=dict)
+
+
+def check_seekable(arms: Sequence[Arm], protocol: Protocol) -> None:
+    """Raise if groups cannot be found without reading test samples.
 
     Raises
     ------
     ParameterError
-        With folds, for what chooses in one fold is tested in another.
+        With folds, because the validation samples of one fold are tested in another.
     DataError
-        If there is no validation part to choose on.
+        If there is no validation set.
     """
     sought = [arm for arm in arms if arm.seek is not None]
     if sought and protocol.n_folds > 1:
         raise ParameterError(
-            f"`cv` must be None with `arms.{sought[0].name}`, whose groups are found on the validation part: samples "
-            f"that choose in one fold are tested in another; got {protocol.n_folds} folds. Give `groups` as lists."
+            f"`cv` must be None with `arms.{sought[0].name}`, whose groups are found on the "
+            "validation set, because validation samples of one fold are tested in another; "
+            f"got {protocol.n_folds} folds. Give `groups` as lists."
         )
-    if any(arm.seek.method == PAIRS for arm in sought if arm.seek is not None) and not len(
-        protocol.only.splits[0].validation
-    ):
-        raise DataError(
-            "`split` must have a validation part for groups to be found on it; it has none."
-        )
+    for arm in sought:
+        by_pairs = arm.seek is not None and arm.seek.method == PAIRS
+        if by_pairs and not len(protocol.only.splits[0].validation):
+            raise DataError(
+                "`split` must have a validation set for groups to be found on it; it is empty."
+            )
 
 
-def seek_groups(
+def find_groups(
     arm: Arm,
     protocol: Protocol,
     samples: Given,
@@ -66,184 +91,200 @@ def seek_groups(
     budget: float = math.inf,
     known: Mapping[str, Fit] | None = None,
 ) -> tuple[Grouping | None, dict[str, Fit]]:
-    """Find the groups of an arm; return them, None where the budget was too small, and the fits that were done for it.
+    """Find the groups of an arm.
 
-    What was found for the same settings, data and seeds lies beside the runs and is not sought
-    again.
+    A grouping that was found before for the same settings, data and seeds is read from the folder
+    of the study.
+
+    Returns
+    -------
+    grouping : Grouping or None
+        None if the budget was too small.
+    fits : dict of str to Fit
+        What was trained for it, by key.
     """
-    assert arm.seek is not None
-    path = (
-        None if means.runs is None else means.runs.parent / FOLDER / f"{_key(arm, protocol)}.json"
-    )
-    found = _read(path)
+    seek = _seek_of(arm)
+    path = _path_of(arm, protocol, means)
+    found = None if path is None else _read(path)
     if found is not None:
         return found, {}
-    asked = make_plan(_measured_arms(arm, protocol), protocol)
-    plan, fits = carry_out(asked, protocol, samples, means, budget, known)
-    if {name for name, _, _ in plan.runs} != {name for name, _, _ in asked.runs}:
+    wanted = make_plan(_arms_to_measure(arm, protocol), protocol)
+    plan, fits = carry_out(wanted, protocol, samples, means, budget, known)
+    if _arm_names(plan) != _arm_names(wanted):
         return None, fits
-    grouping = (_by_pairs if arm.seek.method == PAIRS else _by_affinity)(
-        arm.seek, protocol, plan, fits
-    )
+    if seek.method == PAIRS:
+        grouping = _from_pairs(seek, protocol, plan, fits)
+    else:
+        grouping = _from_affinities(seek, protocol, plan, fits)
     if path is not None:
         _write(grouping, path)
     return grouping, fits
 
 
-def settle(
-    arms: list[Arm], protocol: Protocol, samples: Given, means: Means, budget: float
-) -> tuple[list[Arm], dict[str, Grouping], dict[str, Fit]]:
-    """Find the groups of all arms that have none yet; return the arms, the groupings by arm, and the fits done.
-
-    An arm whose groups could not be found within the budget is not among them; each gets an equal
-    share of it.
-    """
-    groupings: dict[str, Grouping] = {}
-    known: dict[str, Fit] = {}
-    fewer = replace(protocol, n_seeds=min(protocol.n_seeds, SEEDS))
+def find_all_groups(
+    arms: Sequence[Arm], protocol: Protocol, samples: Given, means: Means, budget: float
+) -> FoundGroups:
+    """Find the groups of all arms that have none yet; each gets an equal share of the budget."""
+    result = FoundGroups([])
+    fewer_seeds = replace(protocol, n_seeds=min(protocol.n_seeds, SEEDS))
     deadline = time.perf_counter() + budget
-    sought = [arm for arm in arms if arm.seek is not None]
-    for place, arm in enumerate(sought):
-        logger.info("%s: first, which tasks to train together; then the study itself.", arm.name)
-        share = (deadline - time.perf_counter()) / (len(sought) - place)
-        found, fits = seek_groups(arm, fewer, samples, means, share, known)
-        known |= fits
+    n_left = sum(arm.seek is not None for arm in arms)
+    for arm in arms:
+        if arm.seek is None:
+            result.arms.append(arm)
+            continue
+        logger.info("%s: first finds the groups of tasks, then the study starts.", arm.name)
+        share = (deadline - time.perf_counter()) / n_left
+        n_left -= 1
+        found, fits = find_groups(arm, fewer_seeds, samples, means, share, result.fits)
+        result.fits.update(fits)
         if found is None:
             logger.warning("%s: `budget` is too small to find its groups.", arm.name)
             continue
-        groupings[arm.name] = found
+        result.groupings[arm.name] = found
+        result.arms.append(replace(arm, groups=found.groups))
         logger.info("%s: %s", arm.name, found.advice)
-    settled = [arm for arm in arms if arm.seek is None or arm.name in groupings]
-    return [_with_groups(arm, groupings.get(arm.name)) for arm in settled], groupings, known
+    return result
 
 
-def _with_groups(arm: Arm, found: Grouping | None) -> Arm:
-    if found is None:
-        return arm
-    return replace(arm, groups=found.answers)
+def _seek_of(arm: Arm) -> Seek:
+    if arm.seek is None:
+        raise TypeError(f"{arm.name!r} has groups already")
+    return arm.seek
 
 
-def _measured_arms(arm: Arm, protocol: Protocol) -> list[Arm]:
-    """Return the arms whose fits tell what tasks do to each other."""
-    assert arm.seek is not None
+def _arm_names(plan: Plan) -> set[str]:
+    return {arm for arm, _, _ in plan.runs}
+
+
+def _arms_to_measure(arm: Arm, protocol: Protocol) -> list[Arm]:
+    """Return the arms whose fits show the effects of tasks on each other."""
     names = tuple(protocol.names)
-    if arm.seek.method == AFFINITY:
+    if _seek_of(arm).method == AFFINITY:
         return [Arm("shared", arm.learner, (names,), record_every=EVERY)]
     alone = cast(MultiTaskEstimator, clone(arm.learner).set_params(**BY_NAME[ALONE]))
-    pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
-    return [
-        Arm(ALONE, alone, tuple((name,) for name in names)),
-        *[Arm(f"{a}+{b}", arm.learner, ((a, b),)) for a, b in pairs],
-    ]
+    arms = [Arm(ALONE, alone, tuple((name,) for name in names))]
+    for pair in combinations(names, 2):
+        arms.append(Arm("+".join(pair), arm.learner, (pair,)))
+    return arms
 
 
-def _by_pairs(seek: Seek, protocol: Protocol, plan: Plan, fits: Mapping[str, Fit]) -> Grouping:
-    """Read what each task gains on the validation part by the company of each other one."""
-    names = protocol.names
+def _from_pairs(seek: Seek, protocol: Protocol, plan: Plan, fits: Mapping[str, Fit]) -> Grouping:
+    """Compare each task's validation loss in each pair with that of the task alone."""
+    places = {name: place for place, name in enumerate(protocol.names)}
     gains: dict[tuple[int, int], list[float]] = {}
-    alone = {
-        seed: _validation_losses(plan, fits, ALONE, seed)
-        for (arm, seed, _) in plan.runs
-        if arm == ALONE
-    }
-    for arm, seed, _ in plan.runs:
-        for task, loss in (
-            {} if arm == ALONE else _validation_losses(plan, fits, arm, seed)
-        ).items():
-            (other,) = (name for name in _tasks_of(plan, fits, arm, seed) if name != task)
-            place = names.index(other), names.index(task)
-            gains.setdefault(place, []).append(alone[seed].get(task, np.nan) - loss)
-    matrix = np.full((len(names), len(names)), np.nan)
+    for run in plan.runs:
+        arm, seed, fold = run
+        if arm == ALONE:
+            continue
+        alone = _validation_losses((ALONE, seed, fold), plan, fits)
+        losses = _validation_losses(run, plan, fits)
+        for task, other in _both_orders(_tasks_of(run, plan, fits)):
+            if task in losses:
+                gain = alone.get(task, math.nan) - losses[task]
+                gains.setdefault((places[other], places[task]), []).append(gain)
+    matrix = np.full((len(places), len(places)), np.nan)
     for place, values in gains.items():
-        matrix[place] = _mean(values)
-    n_seeds = max(map(len, gains.values()), default=0)
-    return make_grouping(matrix, names, PAIRS, max_groups=seek.max_groups, n_seeds=n_seeds)
-
-
-def _by_affinity(seek: Seek, protocol: Protocol, plan: Plan, fits: Mapping[str, Fit]) -> Grouping:
-    """Average what the shared runs recorded."""
-    names = protocol.names
-    seen = [fit.facts["affinity"] for fit in fits.values() if fit.done and fit.key in plan.jobs]
-    n = len(names)
-    blank = {
-        "affinity": np.full((n, n), np.nan),
-        "cosines": np.full((n, n), np.nan),
-        "norms": np.full(n, np.nan),
-    }
-    means = {
-        name: _stacked_mean([run[name] for run in seen]) if seen else blank[name] for name in blank
-    }
+        matrix[place] = _mean_of_known(values)
     return make_grouping(
-        means["affinity"],
-        names,
-        AFFINITY,
+        matrix,
+        protocol.names,
+        PAIRS,
         max_groups=seek.max_groups,
-        n_seeds=len(seen),
-        cosines=means["cosines"],
-        norms=means["norms"],
+        n_seeds=max(map(len, gains.values()), default=0),
     )
 
 
-def _validation_losses(
-    plan: Plan, fits: Mapping[str, Fit], arm: str, seed: int
-) -> dict[str, float]:
+def _from_affinities(
+    seek: Seek, protocol: Protocol, plan: Plan, fits: Mapping[str, Fit]
+) -> Grouping:
+    """Average what the shared runs recorded."""
+    names = protocol.names
+    records = [fit.facts["affinity"] for fit in fits.values() if fit.done and fit.key in plan.jobs]
+    n = len(names)
+    return make_grouping(
+        _mean_table([record["affinity"] for record in records], (n, n)),
+        names,
+        AFFINITY,
+        max_groups=seek.max_groups,
+        n_seeds=len(records),
+        cosines=_mean_table([record["cosines"] for record in records], (n, n)),
+        norms=_mean_table([record["norms"] for record in records], (n,)),
+    )
+
+
+def _validation_losses(run: RunName, plan: Plan, fits: Mapping[str, Fit]) -> dict[str, float]:
     losses: dict[str, float] = {}
-    for key in plan.runs[arm, seed, 0]:
+    for key in plan.runs[run]:
         if key in fits and fits[key].done:
             losses |= fits[key].facts["validation_loss"]
     return losses
 
 
-def _tasks_of(plan: Plan, fits: Mapping[str, Fit], arm: str, seed: int) -> list[str]:
-    (key,) = plan.runs[arm, seed, 0]
-    return list(fits[key].facts["tasks"])
+def _tasks_of(run: RunName, plan: Plan, fits: Mapping[str, Fit]) -> list[str]:
+    """Return the tasks of a run with one fit; none if it is missing."""
+    (key,) = plan.runs[run]
+    return list(fits[key].facts["tasks"]) if key in fits else []
 
 
-def _mean(values: list[float]) -> float:
+def _both_orders(pair: Sequence[str]) -> Iterable[tuple[str, str]]:
+    return zip(pair, reversed(pair), strict=True)
+
+
+def _mean_of_known(values: Sequence[float]) -> float:
     known = [value for value in values if not math.isnan(value)]
     return sum(known) / len(known) if known else math.nan
 
 
-def _stacked_mean(tables: list[Any]) -> np.ndarray:
+def _mean_table(tables: Sequence[Sequence[object]], shape: tuple[int, ...]) -> np.ndarray:
+    """Return the mean of tables without their missing values; NaN where there are none."""
+    if not tables:
+        return np.full(shape, np.nan)
     stacked = np.array(tables, dtype=float)
     known = ~np.isnan(stacked)
     with np.errstate(invalid="ignore"):
         return np.where(known, stacked, 0.0).sum(axis=0) / known.sum(axis=0)
 
 
+# -- keeping ---------------------------------------------------------------------------------------
+
+
+def _path_of(arm: Arm, protocol: Protocol, means: Means) -> Path | None:
+    if means.runs is None:
+        return None
+    return means.runs.parent / FOLDER / f"{_key(arm, protocol)}.json"
+
+
 def _key(arm: Arm, protocol: Protocol) -> str:
-    """Name what decides a grouping."""
-    assert arm.seek is not None
+    """Return a hash of everything that decides a grouping."""
+    seek = _seek_of(arm)
     content = {
         "schema": SCHEMA,
         "settings": arm.settings,
-        "method": arm.seek.method,
-        "max_groups": arm.seek.max_groups,
+        "method": seek.method,
+        "max_groups": seek.max_groups,
         "tasks": [task_to_config(task) for task in protocol.tasks],
         "n_seeds": protocol.n_seeds,
-        "random_state": cast(Any, arm.learner).random_state,
+        "random_state": cast(MultiTaskEstimator, arm.learner).random_state,
         "data": protocol.only.fingerprints,
     }
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=repr).encode()).hexdigest()[
-        :16
-    ]
+    text = json.dumps(content, sort_keys=True, default=repr)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _read(path: Path | None) -> Grouping | None:
-    if path is None or not path.is_file():
+def _read(path: Path) -> Grouping | None:
+    if not path.is_file():
         return None
     try:
-        return Grouping.from_config(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError) as error:
-        logger.warning("The groups in %s cannot be read (%s); they are sought again.", path, error)
+        content = read_record(path, FORMAT, {SCHEMA}, "Run `multitide compare` again.")
+        return Grouping.from_config(validated(content["grouping"], GroupingRecord, path))
+    except (StoreError, KeyError) as error:
+        logger.warning("The groups are searched again, because they cannot be read: %s", error)
         return None
 
 
 def _write(grouping: Grouping, path: Path) -> None:
-    try:
+    content = {"format": FORMAT, "schema_version": SCHEMA, "grouping": grouping.to_config()}
+    with writable(path.parent):
         path.parent.mkdir(exist_ok=True)
-        write_atomically(path, json.dumps(grouping.to_config(), indent=1, ensure_ascii=False))
-    except OSError as error:
-        raise StoreError(
-            f"`folder` must be a place that can be written; {path.parent} is not ({error})."
-        ) from error
+        write_file(path, json.dumps(content, indent=1, ensure_ascii=False))

@@ -1,22 +1,28 @@
-"""Gains: the signed difference to the reference arm, plus = better, with intervals and verdicts."""
+"""Gains: how much less loss than the reference arm, with intervals and verdicts; + is better."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from multitide._checks import check_choice
-from multitide.study.results._evidence import Evidence, figure, is_row_mean, row_values
+from multitide.study.design._study_data import StudyData
+from multitide.study.results._evidence import Evidence
+from multitide.study.results._metric_values import (
+    FoldAnswers,
+    is_row_mean,
+    metric_value,
+    row_values,
+)
 from multitide.study.results._statistics import (
     Gain,
     GainTable,
-    among_others,
+    among_other_groups,
     estimate,
-    figure_table,
     mean_table,
+    metric_table,
     row_table,
 )
 from multitide.study.results._verdicts import Verdict, judge
@@ -28,6 +34,10 @@ COUNTS = ["n_seeds", "n_folds", "n_groups", "n_labelled"]
 PARTS = ["seed_part", "group_part", "residual_part", "fold_part"]
 VERDICT = ["p_holm", "verdict", "more_seeds", "more_labels", "advice"]
 COLUMNS = ["task", "arm", *INTERVAL, *VERDICT, *COUNTS, *PARTS]
+METRIC_COLUMNS = ["task", "arm", *INTERVAL, *COUNTS, *PARTS]
+
+Row = dict[str, object]
+Tables = Mapping[str, GainTable | None]  # by arm; None if it has no seed in common with the others
 
 
 def gain_rows(evidence: Evidence, margin: float, confidence: float) -> pd.DataFrame:
@@ -36,35 +46,39 @@ def gain_rows(evidence: Evidence, margin: float, confidence: float) -> pd.DataFr
     Returns
     -------
     DataFrame
-        One row a task and arm: ``gain``, ``low``, ``high``, ``p``, ``p_holm`` (adjusted for the
-        arms), ``verdict`` ("helps", "hurts", "same", "cannot tell", or "failed"), ``more_seeds``,
-        ``more_labels`` and ``advice`` (what would settle it), what it rests on, and the parts of
-        its variance.
+        One row per task and arm: ``gain``, ``low``, ``high``, ``p``, ``p_holm`` (adjusted for the
+        number of arms), ``verdict`` ("helps", "hurts", "same", "cannot tell" or "failed"),
+        ``more_seeds``, ``more_labels`` and ``advice`` (what would give a verdict), the counts that
+        it is based on, and the parts of its variance.
     """
     rows = []
     for task in evidence.protocol.names:
-        tables = {arm: loss_table(evidence, arm, task) for arm in _answering(evidence, task)}
-        rows += _judged(evidence, tables, margin, confidence, task)
+        tables = {arm: loss_table(evidence, arm, task) for arm in _compared_arms(evidence, [task])}
+        for row in _judged_rows(evidence, tables, margin, confidence, task):
+            rows.append({"task": task} | row)
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def mean_gain_rows(evidence: Evidence, margin: float, confidence: float) -> pd.DataFrame:
-    """Compare every arm that answers all tasks with the reference by the mean gain over tasks, and by mean rank.
+    """Compare every arm that has all tasks with the reference by the mean gain over tasks.
 
     Returns
     -------
     DataFrame
-        One row an arm: the columns of :func:`gain_rows` but ``task``, and ``mean_rank`` (1 = least
-        loss of all arms).
+        One row per arm: the columns of :func:`gain_rows` without ``task``, and ``mean_rank`` (1 is
+        the least loss of all arms).
     """
-    arms = _answering(evidence, *evidence.protocol.names)
+    arms = _compared_arms(evidence, evidence.protocol.names)
     tables = {arm: _mean_over_tasks(evidence, arm) for arm in arms}
-    table = pd.DataFrame(_judged(evidence, tables, margin, confidence), columns=COLUMNS[1:])
+    rows = _judged_rows(evidence, tables, margin, confidence)
+    table = pd.DataFrame(rows, columns=COLUMNS[1:])
     return table.assign(mean_rank=table["arm"].map(mean_ranks(evidence)))
 
 
 def metric_gain_rows(evidence: Evidence, metric: str, confidence: float) -> pd.DataFrame:
-    """Compare every arm with the reference by any figure; what is no mean over rows takes the jackknife.
+    """Compare every arm with the reference by any metric.
+
+    Metrics that are no mean over samples take the jackknife.
 
     Returns
     -------
@@ -72,19 +86,19 @@ def metric_gain_rows(evidence: Evidence, metric: str, confidence: float) -> pd.D
         As :func:`gain_rows`, without verdicts, for the tasks that have the metric.
     """
     check_choice("metric", metric, [*HIGHER_IS_BETTER])
-    rows = []
+    rows: list[Row] = []
     for task in evidence.protocol.names:
         if metric != "loss" and metric not in evidence.targets[task, 0].metric_names:
             continue
-        for arm in _answering(evidence, task):
-            table = _metric_table(evidence, arm, task, metric)
-            found = None if table is None else _estimate(evidence, table, confidence, task)
-            rows.append({"task": task, "arm": arm} | _numbers(evidence, found))
-    return pd.DataFrame(rows, columns=["task", "arm", *INTERVAL, *COUNTS, *PARTS])
+        for arm in _compared_arms(evidence, [task]):
+            table = _metric_differences(evidence, arm, task, metric)
+            gain = None if table is None else _estimate(evidence, table, confidence, task)
+            rows.append({"task": task, "arm": arm} | _numbers(evidence, gain))
+    return pd.DataFrame(rows, columns=METRIC_COLUMNS)
 
 
 def mean_ranks(evidence: Evidence) -> dict[str, float]:
-    """Return for every arm its mean rank over the tasks that all arms answer, by mean loss."""
+    """Return the mean rank of every arm over the tasks that all arms predict, by mean loss."""
     losses = {}
     for task in evidence.protocol.names:
         means = {arm: _mean_loss(evidence, arm, task) for arm in evidence.arm_names}
@@ -92,13 +106,14 @@ def mean_ranks(evidence: Evidence) -> dict[str, float]:
             losses[task] = means
     if not losses:
         return {}
-    return {str(arm): float(rank) for arm, rank in pd.DataFrame(losses).rank().mean(axis=1).items()}
+    ranks = pd.DataFrame(losses).rank().mean(axis=1)
+    return {str(arm): float(rank) for arm, rank in ranks.items()}
 
 
 def loss_table(
     evidence: Evidence, arm: str, task: str, seeds: Sequence[int] | None = None
 ) -> GainTable | None:
-    """Return the table of paired differences in loss; None if the two arms have no seed in common."""
+    """Return the paired differences in loss; None if the two arms have no seed in common."""
     return contrast_table(evidence, task, {evidence.reference: 1.0, arm: -1.0}, seeds)
 
 
@@ -115,144 +130,154 @@ def contrast_rows(
     margin, confidence : float
         As in :func:`multitide.compare`.
     arm : str
-        What the column ``arm`` says.
+        What the column ``arm`` contains.
     """
     rows = []
     for task in evidence.protocol.names:
         tables = {arm: contrast_table(evidence, task, signs)}
-        rows += _judged(evidence, tables, margin, confidence, task)
+        for row in _judged_rows(evidence, tables, margin, confidence, task):
+            rows.append({"task": task} | row)
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def contrast_table(
     evidence: Evidence, task: str, signs: Mapping[str, float], seeds: Sequence[int] | None = None
 ) -> GainTable | None:
-    """Return the table of a signed sum of paired losses; None if the arms have no seed in common."""
-    seeds = _common_seeds(evidence, list(signs), [task]) if seeds is None else seeds
+    """Return a signed sum of paired losses; None if the arms have no seed in common."""
+    if seeds is None:
+        seeds = _common_seeds(evidence, list(signs), [task])
     if not seeds:
         return None
-    sums = [
-        sum(sign * evidence.losses(arm, task, seed) for arm, sign in signs.items())
-        for seed in seeds
-    ]
+    sums = []
+    for seed in seeds:
+        losses = [sign * evidence.losses(arm, task, seed) for arm, sign in signs.items()]
+        sums.append(sum(losses))
     data = evidence.protocol.question(task).data
-    groups, folds = (data.test[name].to_numpy() for name in ("group", "fold"))
-    return row_table(
-        np.stack(sums), groups, folds if evidence.protocol.n_folds > 1 else None, data.n_groups
-    )
+    groups, folds = _groups_and_folds(evidence, data)
+    return row_table(np.stack(sums), groups, folds, data.n_groups)
 
 
 def _mean_over_tasks(evidence: Evidence, arm: str) -> GainTable | None:
     protocol = evidence.protocol
     seeds = _common_seeds(evidence, [evidence.reference, arm], protocol.names)
+    if not seeds:
+        return None
+    # Different data sets have different groups, so each data set's groups are numbered after those
+    # of the data sets before it.
+    n_before = 0
+    n_after = sum(data.n_groups for data in protocol.data)
     tables = []
-    for i, data in enumerate(protocol.data):
-        # No group is in two data sets: each has numbers of its own, after those of the data sets
-        # before it.
-        before, after = (
-            sum(other.n_groups for other in some)
-            for some in (protocol.data[:i], protocol.data[i + 1 :])
-        )
-        found = [
-            loss_table(evidence, arm, q.name, seeds)
-            for q in protocol.questions
-            if q.data.name == data.name
-        ]
-        tables += [among_others(table, before, after) for table in found if table is not None]
-    return mean_table(tables) if seeds else None
+    for data in protocol.data:
+        n_after -= data.n_groups
+        for question in protocol.questions:
+            if question.data.name != data.name:
+                continue
+            table = loss_table(evidence, arm, question.name, seeds)
+            if table is not None:
+                tables.append(among_other_groups(table, n_before, n_after))
+        n_before += data.n_groups
+    return mean_table(tables)
 
 
-def _metric_table(evidence: Evidence, arm: str, task: str, metric: str) -> GainTable | None:
-    """Return the table of paired differences of a figure, signed so that plus is better."""
+def _metric_differences(evidence: Evidence, arm: str, task: str, metric: str) -> GainTable | None:
+    """Return the paired differences of a metric, signed so that + is better."""
     if metric == "loss":
         return loss_table(evidence, arm, task)
     seeds = _common_seeds(evidence, [evidence.reference, arm], [task])
     if not seeds:
         return None
     sign = 1.0 if HIGHER_IS_BETTER[metric] else -1.0
-    ours, theirs = (
-        [evidence.measured(name, task, seed) for seed in seeds]
-        for name in (arm, evidence.reference)
-    )
+    pairs = []
+    for seed in seeds:
+        reference = evidence.measured(evidence.reference, task, seed)
+        pairs.append((evidence.measured(arm, task, seed), reference))
     data = evidence.protocol.question(task).data
-    groups, folds = (
-        data.test.loc[evidence.labelled(task), name].to_numpy() for name in ("group", "fold")
-    )
-    folds = folds if evidence.protocol.n_folds > 1 else None
+    groups, folds = _groups_and_folds(evidence, data, evidence.labelled(task))
 
-    if is_row_mean(metric, ours[0]):
-        pairs = zip(ours, theirs, strict=True)
-        rows = np.stack(
-            [sign * (row_values(metric, our) - row_values(metric, their)) for our, their in pairs]
-        )
-        return row_table(rows, groups, folds, data.n_groups)
+    if is_row_mean(metric, pairs[0][0]):
+        rows = [sign * (row_values(metric, a) - row_values(metric, b)) for a, b in pairs]
+        return row_table(np.stack(rows), groups, folds, data.n_groups)
 
     def differences(mask: np.ndarray) -> np.ndarray:
-        pairs = zip(ours, theirs, strict=True)
-        return np.array(
-            [
-                sign * (figure(metric, our, mask) - figure(metric, their, mask))
-                for our, their in pairs
-            ]
-        )
+        return np.array([sign * _difference(metric, a, b, mask) for a, b in pairs])
 
-    return figure_table(differences, groups, folds)
+    return metric_table(differences, groups, folds)
 
 
-def _judged(
+def _difference(
+    metric: str, arm: Sequence[FoldAnswers], reference: Sequence[FoldAnswers], mask: np.ndarray
+) -> float:
+    return metric_value(metric, arm, mask) - metric_value(metric, reference, mask)
+
+
+def _groups_and_folds(
+    evidence: Evidence, data: StudyData, rows: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the group and the fold of the test samples; no folds with a single split."""
+    test = data.test if rows is None else data.test[rows]
+    folds = test["fold"].to_numpy() if evidence.protocol.n_folds > 1 else None
+    return test["group"].to_numpy(), folds
+
+
+def _judged_rows(
     evidence: Evidence,
-    tables: dict[str, GainTable | None],
+    tables: Tables,
     margin: float,
     confidence: float,
     task: str | None = None,
-) -> list[dict[str, Any]]:
-    gains = {
-        arm: _estimate(evidence, table, confidence, task)
-        for arm, table in tables.items()
-        if table is not None
-    }
+) -> list[Row]:
+    """Return the gain and the verdict of each arm on one task, or on the mean over tasks."""
+    gains = {}
+    for arm, table in tables.items():
+        if table is not None:
+            gains[arm] = _estimate(evidence, table, confidence, task)
     verdicts = dict(zip(gains, judge(list(gains.values()), margin, confidence), strict=True))
-    named = {} if task is None else {"task": task}
-    return [
-        named
-        | {"arm": arm}
-        | _numbers(evidence, gains.get(arm))
-        | _words(evidence, arm, verdicts.get(arm))
-        for arm in tables
-    ]
+    rows = []
+    for arm in tables:
+        numbers = _numbers(evidence, gains.get(arm))
+        rows.append({"arm": arm} | numbers | _verdict_cells(evidence, arm, verdicts.get(arm)))
+    return rows
 
 
 def _estimate(evidence: Evidence, table: GainTable, confidence: float, task: str | None) -> Gain:
-    """Return the gain in a task, or the mean gain over all."""
-    cut = evidence.protocol if task is None else evidence.protocol.question(task).data
-    return estimate(table, confidence=confidence, test_to_train=cut.test_to_train)
+    """Return the gain on one task, or the mean gain over all."""
+    if task is None:
+        test_to_train = evidence.protocol.test_to_train
+    else:
+        test_to_train = evidence.protocol.question(task).data.test_to_train
+    return estimate(table, confidence=confidence, test_to_train=test_to_train)
 
 
-def _numbers(evidence: Evidence, gain: Gain | None) -> dict[str, Any]:
+def _numbers(evidence: Evidence, gain: Gain | None) -> Row:
     if gain is None:
-        return {name: 0 if name in COUNTS else np.nan for name in [*INTERVAL, *COUNTS, *PARTS]}
-    counts = {"n_folds": evidence.protocol.n_folds, "n_labelled": gain.n_rows}
-    return {
-        name: getattr(gain, name) for name in [*INTERVAL, *PARTS, "n_seeds", "n_groups"]
-    } | counts
+        missing: Row = dict.fromkeys([*INTERVAL, *PARTS], np.nan)
+        return missing | dict.fromkeys(COUNTS, 0)
+    names = [*INTERVAL, *PARTS, "n_seeds", "n_groups"]
+    row: Row = {name: getattr(gain, name) for name in names}
+    return row | {"n_folds": evidence.protocol.n_folds, "n_labelled": gain.n_rows}
 
 
-def _words(evidence: Evidence, arm: str, verdict: Verdict | None) -> dict[str, Any]:
+def _verdict_cells(evidence: Evidence, arm: str, verdict: Verdict | None) -> Row:
     if verdict is not None:
         return {name: getattr(verdict, name) for name in VERDICT}
     reasons = evidence.failures(arm) or evidence.failures(evidence.reference) or ["not run"]
-    nothing = dict.fromkeys(("p_holm", "more_seeds", "more_labels"), np.nan)
-    return nothing | {"verdict": FAILED, "advice": "; ".join(reasons)}
+    row: Row = dict.fromkeys(("p_holm", "more_seeds", "more_labels"), np.nan)
+    return row | {"verdict": FAILED, "advice": "; ".join(reasons)}
 
 
-def _answering(evidence: Evidence, *tasks: str) -> list[str]:
-    """Return the arms beside the reference that are asked all these tasks, failed ones too."""
-    return [arm for arm in evidence.arm_names[1:] if set(tasks) <= set(evidence.asked[arm])]
+def _compared_arms(evidence: Evidence, tasks: Sequence[str]) -> list[str]:
+    """Return the arms other than the reference that have all these tasks, failed ones too."""
+    others = evidence.arm_names[1:]
+    return [arm for arm in others if set(tasks) <= set(evidence.tasks_of[arm])]
 
 
 def _common_seeds(evidence: Evidence, arms: Sequence[str], tasks: Sequence[str]) -> list[int]:
-    sets = [set(evidence.seeds(arm, task)) for arm in arms for task in tasks]
-    return sorted(set.intersection(*sets))
+    common: set[int] | None = None
+    for arm in arms:
+        for task in tasks:
+            seeds = set(evidence.seeds(arm, task))
+            common = seeds if common is None else common & seeds
+    return sorted(common or ())
 
 
 def _mean_loss(evidence: Evidence, arm: str, task: str) -> float:

@@ -1,4 +1,4 @@
-"""Several arms on several data sets: ranks, whether they differ at all, and which of them do."""
+"""Ranks of arms over several data sets, and whether they differ."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from scipy import stats
 
 from multitide.study.results._verdicts import holm
 
-# With fewer data sets a test of ranks has hardly any power; the signed ranks of five cannot give p
-# < 0.0625.
+# With fewer data sets a test of ranks has hardly any power: five signed ranks give p >= 0.0625.
 MIN_DATA = 5
 PAIRS = ["arm", "other", "wins", "losses", "difference", "p", "p_holm"]
 
@@ -25,12 +24,12 @@ class RankTest:
     ----------
     n_data, n_arms : int
     chi2 : float
-        Friedman's statistic [1]_, with ties corrected for; NaN with fewer than three arms or
-        `MIN_DATA` data sets.
+        Friedman's statistic [1]_, corrected for ties; NaN with fewer than three arms or `MIN_DATA`
+        data sets.
     f, p : float
-        The correction of Iman and Davenport [2]_, which Demšar [3]_ advises, and its p value.
+        The correction of Iman and Davenport [2]_, recommended by Demšar [3]_, and its p value.
     critical_difference : float
-        Mean ranks that differ by more than this differ (Nemenyi's test [3]_).
+        The smallest significant difference of two mean ranks (Nemenyi's test [3]_).
     confidence : float
         Of the critical difference.
 
@@ -53,8 +52,8 @@ class RankTest:
     confidence: float
 
     @property
-    def told(self) -> bool:
-        """Whether there were data sets and arms enough for the test."""
+    def is_conclusive(self) -> bool:
+        """Whether there were enough data sets and arms for the test."""
         return bool(np.isfinite(self.p))
 
 
@@ -64,44 +63,50 @@ def rank_test(losses: pd.DataFrame, confidence: float = 0.95) -> RankTest:
     Parameters
     ----------
     losses : DataFrame, n_data x n_arms
-        One loss a data set and arm, none missing; less is better. Rows are what is independent of
-        each other: data sets, not tasks.
+        One loss per data set and arm, none missing; less is better. Rows must be independent of each
+        other: data sets, not tasks.
     confidence : float, default=0.95
     """
     n, k = losses.shape
-    if (
-        n < MIN_DATA or k < 3 or losses.nunique(axis=1).max() == 1
-    ):  # without a difference there is nothing to test
+    all_equal = losses.nunique(axis=1).max() == 1
+    if n < MIN_DATA or k < 3 or all_equal:
         return RankTest(n, k, np.nan, np.nan, np.nan, np.nan, confidence)
     chi2 = float(stats.friedmanchisquare(*losses.to_numpy().T).statistic)
     rest = n * (k - 1) - chi2
-    f = (n - 1) * chi2 / rest if rest > 1e-12 else np.inf
-    p = float(stats.f.sf(f, k - 1, (k - 1) * (n - 1))) if np.isfinite(f) else 0.0
+    if rest > 1e-12:
+        f = (n - 1) * chi2 / rest
+        p = float(stats.f.sf(f, k - 1, (k - 1) * (n - 1)))
+    else:
+        f, p = np.inf, 0.0
     return RankTest(n, k, chi2, float(f), p, critical_difference(n, k, confidence), confidence)
 
 
 def critical_difference(n_data: int, n_arms: int, confidence: float = 0.95) -> float:
-    """Return by how much two mean ranks must differ to differ (Nemenyi's test, as in Demšar 2006)."""
+    """Return the smallest significant difference of two mean ranks (Nemenyi; Demšar 2006)."""
     q = float(stats.studentized_range.ppf(confidence, n_arms, np.inf)) / np.sqrt(2)
     return q * float(np.sqrt(n_arms * (n_arms + 1) / (6 * n_data)))
 
 
 def pair_tests(losses: pd.DataFrame) -> pd.DataFrame:
-    """Compare every two arms by Wilcoxon's signed ranks over data sets, adjusted for the number of pairs (Holm 1979).
+    """Compare every two arms by Wilcoxon's signed ranks over data sets.
 
     Returns
     -------
     DataFrame
-        One row a pair: ``arm``, ``other``, ``wins`` and ``losses`` of the arm, the median
-        ``difference`` (loss of the other - loss of the arm, plus = the arm is better), ``p`` and
-        ``p_holm`` (NaN with fewer than `MIN_DATA` data sets).
+        One row per pair: ``arm``, ``other``, ``wins`` and ``losses`` of the arm, the median
+        ``difference`` (loss of the other - loss of the arm; + if the arm is better), ``p``, and
+        ``p_holm``, adjusted for the number of pairs (Holm 1979). Both p values are NaN with fewer
+        than `MIN_DATA` data sets.
     """
     rows = []
     for arm, other in combinations(losses.columns, 2):
         gains = (losses[other] - losses[arm]).to_numpy()
-        enough = len(gains) >= MIN_DATA and bool(np.any(gains))
-        p = float(stats.wilcoxon(gains, zero_method="zsplit").pvalue) if enough else np.nan
+        difference = p = np.nan
+        if len(gains):
+            difference = float(np.median(gains))
+        if len(gains) >= MIN_DATA and np.any(gains):
+            p = float(stats.wilcoxon(gains, zero_method="zsplit").pvalue)
         wins, lost = int((gains > 0).sum()), int((gains < 0).sum())
-        rows.append([arm, other, wins, lost, float(np.median(gains)) if len(gains) else np.nan, p])
+        rows.append([arm, other, wins, lost, difference, p])
     table = pd.DataFrame(rows, columns=PAIRS[:-1])
     return table.assign(p_holm=holm(table["p"].to_numpy()))

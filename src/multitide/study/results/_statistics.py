@@ -1,9 +1,9 @@
-r"""Gains with honest intervals: seeds and test groups are crossed, not nested.
+r"""Intervals of gains: seeds and test groups are crossed, not nested.
 
 Two arms are trained with seeds s = 1..S and tested on the same rows, which fall into groups g =
 1..G (series, runs or blocks of time). Rows of one group resemble each other, and *every* seed is
-tested on the *same* groups: drawing a luckier test would lift all seeds at once, and averaging over
-seeds does not average that luck away.
+tested on the *same* groups. A lucky test set lifts all seeds at once, so averaging over seeds does
+not average this luck away.
 
 **Estimate.** Let D[s, g] be the mean paired difference on the labelled rows of group g, and w[g] =
 n[g] / n their share. The gain of seed s is the mean over rows, d[s] = sum_g w[g] D[s, g], a ratio
@@ -13,32 +13,32 @@ of sums (a group with more labels counts for more), and the gain is the mean of 
 
     Var(gain) = var(a) / S  +  sum_g w[g]^2 var(b)  +  sum_g w[g]^2 var(e) / S.
 
-A group pulls on the gain of seed s by I[s, g] = w[g] (D[s, g] - d[s]) / sqrt(1 - w[g]), and sum_g
-I[s, g]^2 estimates the variance of d[s] over groups: the root makes up for d[s] being fitted to the
-same groups (exactly where a group's variance goes as 1 / n[g]; with equal groups the sum is the
-familiar s^2 / G). Then
+The influence of a group on the gain of seed s is I[s, g] = w[g] (D[s, g] - d[s]) / sqrt(1 - w[g]),
+and sum_g I[s, g]^2 estimates the variance of d[s] over groups. The root corrects for d[s] being
+fitted to the same groups (exactly if a group's variance is proportional to 1 / n[g]; with equal
+groups the sum is the familiar s^2 / G). Then
 
     seed part      A = var_s(d[s]) / S                             expects (seeds)  + (residual)
     group part     B = sum_g (mean_s I[s, g])^2                    expects (groups) + (residual)
     residual part  E = sum_sg (I[s, g] - mean_s I)^2 / (S (S-1))   expects (residual)
 
 and A + B - E is unbiased. By chance it can fall below E, which the variance never does, so we take
-max(A + B - E, E). (max(A + B - E, A, B) is safe, too, but where neither seeds nor groups matter it
-misses the truth in only 1 % of the studies, not in 5 %: it takes the luckiest of three estimates of
-one thing. This guard misses it in 2-5 %.)
+max(A + B - E, E). (max(A + B - E, A, B) is also safe. But if neither seeds nor groups matter, its
+intervals miss the true gain in only 1 % of the studies and not in 5 %, because it takes the largest
+of three estimates of one quantity. With the guard used here they miss it in 2-5 %.)
 
 **Interval.** mean +- t with Satterthwaite's degrees of freedom, V^2 / (A^2/(S-1) + B^2/(G'-1) +
-E^2/((S-1)(G'-1))), where G' = 1 / sum_g w[g]^2 is the effective number of groups; where the guard
-gives E, with those of E.
+E^2/((S-1)(G'-1))), where G' = 1 / sum_g w[g]^2 is the effective number of groups. If the guard
+gives E, the degrees of freedom are those of E.
 
-**Figures that are no row means** (AUC, R2, F1): I[s, g] = sqrt(1 - w[g]) (d[s] - d[s] without group
-g), the delete-one -group jackknife; for a mean over rows this is the I[s, g] above, to the last
-digit.
+**Metrics that are not means over rows** (AUC, R2, F1): I[s, g] = sqrt(1 - w[g]) (d[s] - d[s] without
+group g), the delete-one-group jackknife. For a mean over rows this equals the I[s, g] above, to the
+last digit.
 
-**Folds.** Every row is tested once, by networks whose training sets overlap. Folds are one more
-clustering of the rows, with influences I[k] of the seeds' mean; sum_k I[k]^2 is the naive variance
-over folds, and Nadeau & Bengio (2003) multiply it by 1 + K n_test / n_train. The variance is the
-larger of that (K - 1 degrees of freedom) and the above.
+**Folds.** Each row is tested once, by networks whose training sets overlap. Folds are another
+clustering of the rows, with influences I[k] on the mean over seeds. sum_k I[k]^2 is the naive
+variance over folds, and Nadeau & Bengio (2003) multiply it by 1 + K n_test / n_train. The variance
+is the larger of that (K - 1 degrees of freedom) and the above.
 """
 
 from __future__ import annotations
@@ -60,20 +60,20 @@ class GainTable:
 
     Attributes
     ----------
-    figures : ndarray, shape (n_seeds,)
+    gains : ndarray, shape (n_seeds,)
         The gain of every seed.
     influence : ndarray, shape (n_seeds, n_groups)
-        How far each group pulls each seed's gain; the squares of a row sum to its variance over
-        groups.
+        The influence of each group on each seed's gain; the squares of a row sum to the variance of
+        that gain over groups.
     weights : ndarray, shape (n_groups,)
-        Share of the labelled rows that lie in each group; groups without labels have 0.
+        Fraction of the labelled rows in each group; 0 for groups without labels.
     fold_influence : ndarray, shape (n_folds,)
-        The same over folds, for the mean of the seeds; empty with a single split.
+        The influence of each fold on the mean over seeds; empty with a single split.
     n_rows : int
         Number of labelled test rows.
     """
 
-    figures: np.ndarray
+    gains: np.ndarray
     influence: np.ndarray
     weights: np.ndarray
     fold_influence: np.ndarray
@@ -81,33 +81,33 @@ class GainTable:
 
     @property
     def n_groups(self) -> int:
-        """Number of groups that hold a labelled row."""
+        """Number of groups with a labelled row."""
         return int((self.weights > 0).sum())
 
     @property
     def n_runs(self) -> int:
         """Number of trained pairs: seeds x folds."""
-        return len(self.figures) * max(1, len(self.fold_influence))
+        return len(self.gains) * max(1, len(self.fold_influence))
 
 
 @dataclass(frozen=True)
 class Gain:
-    """A gain with its interval, and the parts of its variance (see the module's text).
+    """A gain with its interval, and the parts of its variance (see the module docstring).
 
     Attributes
     ----------
     gain, low, high, p : float
-        The mean difference (plus = better), its interval, and the two-sided p value of "no
-        difference". The last three are NaN where one seed or one group leaves nothing to estimate a
-        variance from.
+        The mean difference (+ is better), its interval, and the two-sided p value of "no
+        difference". The last three are NaN if the variance cannot be estimated, because there is
+        only one seed or one group.
     standard_error, dof : float
-        Root of the variance, and its degrees of freedom.
+        Square root of the variance, and its degrees of freedom.
     seed_part, group_part, residual_part, fold_part : float
         Parts of the variance; `fold_part` is 0 with a single split.
     seed_dof, group_dof : float
         Degrees of freedom of the two parts.
     n_seeds, n_groups, n_rows, n_runs : int
-        What it rests on; `n_runs` counts seeds x folds.
+        What the gain is estimated from; `n_runs` counts seeds x folds.
     """
 
     gain: float
@@ -134,18 +134,18 @@ def row_table(
     folds: np.ndarray | None = None,
     n_groups: int | None = None,
 ) -> GainTable:
-    """Make the table of a figure that is a mean over rows (a loss, an accuracy, an absolute error).
+    """Make the table of a metric that is a mean over rows (a loss, an accuracy, an absolute error).
 
     Parameters
     ----------
     differences : ndarray, shape (n_seeds, n_rows)
-        Signed paired differences, plus = better; NaN where a row has no label.
+        Signed paired differences, + is better; NaN without a label.
     groups : ndarray of int, shape (n_rows,)
         Group of each row, 0, 1, ...
     folds : ndarray of int, shape (n_rows,), optional
-        The fold that tested each row.
+        The fold in which each row is tested.
     n_groups : int, optional
-        Number of groups when some hold no row, so that tables of several tasks line up.
+        Number of groups if some have no row, so that the tables of several tasks line up.
 
     Raises
     ------
@@ -156,51 +156,54 @@ def row_table(
     labelled = ~np.isnan(differences).any(axis=0)
     if not labelled.any():
         raise DataError("`differences` must have at least one labelled test row; got none.")
-    n_groups = int(np.max(groups)) + 1 if n_groups is None else n_groups
-    rows, groups = differences[:, labelled], np.asarray(groups)[labelled]
-    influence, weights = _row_influence(rows, groups, n_groups)
+    if n_groups is None:
+        n_groups = int(np.max(groups)) + 1
+    rows = differences[:, labelled]
+    influence, weights = _row_influence(rows, np.asarray(groups)[labelled], n_groups)
     by_fold = np.empty((1, 0))
     if folds is not None:
         codes = np.unique(np.asarray(folds)[labelled], return_inverse=True)[1]
-        by_fold = _row_influence(rows.mean(axis=0, keepdims=True), codes, int(codes.max()) + 1)[0]
+        mean_over_seeds = rows.mean(axis=0, keepdims=True)
+        by_fold, _ = _row_influence(mean_over_seeds, codes, int(codes.max()) + 1)
     return GainTable(rows.mean(axis=1), influence, weights, by_fold[0], rows.shape[1])
 
 
-def figure_table(
-    figure: Callable[[np.ndarray], np.ndarray],
+def metric_table(
+    metric: Callable[[np.ndarray], np.ndarray],
     groups: np.ndarray,
     folds: np.ndarray | None = None,
     max_groups: int = MAX_JACKKNIFE_GROUPS,
 ) -> GainTable:
-    """Make the table of any figure by leaving out one group after another.
+    """Make the table of any metric by leaving out one group after another.
 
     Parameters
     ----------
-    figure : callable
+    metric : callable
         Takes a bool mask over the rows and returns the signed differences on them, shape
         (n_seeds,).
     groups, folds : ndarray of int, shape (n_rows,)
         Group and fold of each (labelled) row.
     max_groups : int
-        More groups than this are merged into this many, which costs degrees of freedom and saves
-        time.
+        More groups than this are merged into this many. This saves time and costs degrees of
+        freedom.
     """
     codes = np.unique(np.asarray(groups), return_inverse=True)[1] % max_groups
-    whole = figure(np.ones(len(codes), dtype=bool))
-    influence, weights = _jackknife(figure, whole, codes)
+    whole = metric(np.ones(len(codes), dtype=bool))
+    influence, weights = _jackknife(metric, whole, codes)
     by_fold = np.empty((1, 0))
     if folds is not None:
-        by_fold, _ = _jackknife(figure, whole, np.unique(folds, return_inverse=True)[1])
+        by_fold, _ = _jackknife(metric, whole, np.unique(folds, return_inverse=True)[1])
     return GainTable(whole, influence, weights, by_fold.mean(axis=0), len(codes))
 
 
 def mean_table(tables: Sequence[GainTable]) -> GainTable:
-    """Return the table of the mean gain over tasks; all tables number seeds, groups and folds alike.
+    """Return the table of the mean gain over tasks.
 
-    A group pulls on a mean of gains by the mean of its pulls, whatever the tasks have in common.
+    All tables number seeds, groups and folds alike. The influence of a group on a mean of gains is
+    the mean of its influences, also if the tasks are correlated.
     """
     return GainTable(
-        figures=np.mean([table.figures for table in tables], axis=0),
+        gains=np.mean([table.gains for table in tables], axis=0),
         influence=np.mean([table.influence for table in tables], axis=0),
         weights=np.mean([table.weights for table in tables], axis=0),
         fold_influence=np.mean([table.fold_influence for table in tables], axis=0),
@@ -208,10 +211,11 @@ def mean_table(tables: Sequence[GainTable]) -> GainTable:
     )
 
 
-def among_others(table: GainTable, before: int, after: int) -> GainTable:
-    """Return the table with so many groups of others, in which it has no rows, before its own and after them."""
-    influence = np.pad(table.influence, ((0, 0), (before, after)))
-    return replace(table, influence=influence, weights=np.pad(table.weights, (before, after)))
+def among_other_groups(table: GainTable, n_before: int, n_after: int) -> GainTable:
+    """Return the table with further groups, without rows, before and after its own."""
+    padding = (n_before, n_after)
+    influence = np.pad(table.influence, ((0, 0), padding))
+    return replace(table, influence=influence, weights=np.pad(table.weights, padding))
 
 
 def estimate(table: GainTable, *, confidence: float = 0.95, test_to_train: float = 0.0) -> Gain:
@@ -223,21 +227,19 @@ def estimate(table: GainTable, *, confidence: float = 0.95, test_to_train: float
     confidence : float, default=0.95
         Coverage of the interval.
     test_to_train : float, default=0
-        Rows tested / rows trained on in a fold; only read where the table has folds.
+        Number of test rows / number of training rows of a fold; only used with folds.
     """
-    n_seeds, n_folds = len(table.figures), len(table.fold_influence)
+    n_seeds, n_folds = len(table.gains), len(table.fold_influence)
     seed, group, residual = _parts(table)
     seed_dof = float(n_seeds - 1)
     group_dof = max(1.0, 1 / float(np.sum(table.weights**2)) - 1)
     variance, dof = total_variance(seed, group, residual, seed_dof, group_dof)
-    fold = (
-        (1 + n_folds * test_to_train) * float(np.sum(table.fold_influence**2))
-        if n_folds > 1
-        else 0.0
-    )
-    if n_folds > 1 and not variance > fold:
-        variance, dof = fold, n_folds - 1.0
-    gain, error = float(table.figures.mean()), float(np.sqrt(variance))
+    fold = 0.0
+    if n_folds > 1:
+        fold = (1 + n_folds * test_to_train) * float(np.sum(table.fold_influence**2))
+        if not variance > fold:  # also if the variance is NaN
+            variance, dof = fold, n_folds - 1.0
+    gain, error = float(table.gains.mean()), float(np.sqrt(variance))
     half = float(stats.t.ppf(0.5 + confidence / 2, dof)) * error
     return Gain(
         gain=gain,
@@ -262,51 +264,53 @@ def estimate(table: GainTable, *, confidence: float = 0.95, test_to_train: float
 def total_variance(
     seed: float, group: float, residual: float, seed_dof: float, group_dof: float
 ) -> tuple[float, float]:
-    """Join the parts: return the variance of the gain and its degrees of freedom (Satterthwaite 1946)."""
+    """Return the variance of the gain and its degrees of freedom (Satterthwaite 1946)."""
     variance = seed + group - residual
     if np.isnan([seed, group]).any() or seed_dof < 1:
         return float("nan"), float("nan")
     if variance < residual:
         return residual, seed_dof * group_dof
     spread = seed**2 / seed_dof + group**2 / group_dof + residual**2 / (seed_dof * group_dof)
-    return variance, max(1.0, variance**2 / spread) if spread > 0 else seed_dof
+    if spread > 0:
+        return variance, max(1.0, variance**2 / spread)
+    return variance, seed_dof
 
 
 def _parts(table: GainTable) -> tuple[float, float, float]:
-    """Return the seed, group and residual parts; NaN where one seed or one group gives no estimate."""
-    n_seeds = len(table.figures)
+    """Return the seed, group and residual parts; NaN with a single seed or group."""
+    n_seeds = len(table.gains)
     mean = table.influence.mean(axis=0)
     group = float(np.sum(mean**2)) if table.n_groups > 1 else float("nan")
     if n_seeds < 2:
         return float("nan"), group, 0.0
     residual = float(np.sum((table.influence - mean) ** 2)) / (n_seeds * (n_seeds - 1))
-    return float(table.figures.var(ddof=1)) / n_seeds, group, residual
+    return float(table.gains.var(ddof=1)) / n_seeds, group, residual
 
 
 def _row_influence(
     rows: np.ndarray, codes: np.ndarray, n_codes: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return how far each cluster of rows pulls each seed's mean, (n_seeds, n_codes), and the clusters' shares."""
+    """Return each cluster's influence on each seed's mean, (n_seeds, n_codes), and its weight."""
     counts = np.bincount(codes, minlength=n_codes)
     centred = rows - rows.mean(axis=1, keepdims=True)
     sums = np.stack([np.bincount(codes, weights=row, minlength=n_codes) for row in centred])
     weights = counts / counts.sum()
-    alone = weights == 1  # a single cluster has no influence that could be told from the mean
+    alone = weights == 1  # the influence of a single cluster cannot be distinguished from the mean
     return sums / counts.sum() / np.sqrt(np.where(alone, 1, 1 - weights)), weights
 
 
 def _jackknife(
-    figure: Callable[[np.ndarray], np.ndarray], whole: np.ndarray, codes: np.ndarray
+    metric: Callable[[np.ndarray], np.ndarray], whole: np.ndarray, codes: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the influences of clusters, (n_seeds, n_codes), by leaving each out, and the clusters' shares."""
+    """Return each cluster's influence, (n_seeds, n_codes), by leaving it out, and its weight."""
     weights = np.bincount(codes) / len(codes)
     if len(weights) == 1:
         return np.zeros((len(whole), 1)), weights
-    without = np.stack([figure(codes != code) for code in range(len(weights))], axis=1)
+    without = np.stack([metric(codes != code) for code in range(len(weights))], axis=1)
     return np.sqrt(1 - weights) * (whole[:, None] - without), weights
 
 
 def _p_value(gain: float, error: float, dof: float) -> float:
-    if error == 0:  # arms that agree, or differ, in every row and seed
+    if error == 0:  # the difference is the same in all rows and seeds
         return 1.0 if gain == 0 else 0.0
     return float(2 * stats.t.sf(abs(gain) / error, dof))

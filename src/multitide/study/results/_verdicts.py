@@ -1,4 +1,4 @@
-"""From gains to verdicts: what can be said, and what it would take to say more."""
+"""From gains to verdicts, and what a verdict would take where there is none."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ HELPS, HURTS, SAME, CANNOT_TELL = "helps", "hurts", "same", "cannot tell"
 
 @dataclass(frozen=True)
 class Verdict:
-    """What can be said about an arm on a task.
+    """The verdict on one arm and task.
 
     Attributes
     ----------
     verdict : {"helps", "hurts", "same", "cannot tell"}
-        "same" means: the whole interval lies within the margin.
+        "same": the whole interval lies within the margin.
     p_holm : float
         The p value, adjusted for the number of arms.
     more_seeds : float
-        Number of seeds in all that would settle it, were the figures to stay what they are; NaN if
-        it is settled or no number of seeds would.
+        Total number of seeds that would give a verdict if gain and variance stayed the same. NaN if
+        there is a verdict, or if no number of seeds would give one.
     more_labels : float
-        Number of labelled test rows in all that would, with the present seeds; NaN likewise.
+        Total number of labelled test rows that would give a verdict with the present seeds; NaN
+        likewise.
     advice : str
-        The same in words; "" if it is settled.
+        The same in words; "" if there is a verdict.
     """
 
     verdict: str
@@ -44,23 +45,23 @@ class Verdict:
 
 
 def judge(gains: Sequence[Gain], margin: float = MARGIN, confidence: float = 0.95) -> list[Verdict]:
-    """Give the verdicts on all arms of one task.
+    """Return the verdicts on all arms of one task.
 
     Parameters
     ----------
     gains : sequence of Gain
-        One an arm, in units of the trivial loss.
+        One per arm, in units of the trivial loss.
     margin : float, default=0.01
-        Gains smaller than this do not matter: 1 % of the trivial loss.
+        Smaller gains do not matter. The default is 1 % of the trivial loss.
     confidence : float, default=0.95
-        As the intervals'.
+        That of the intervals.
 
     Returns
     -------
     list of Verdict
-        A gain counts as one if its p value, adjusted for the number of arms (Holm 1979), is below 1
-        - `confidence`, and as none if its interval lies within the margin, be it clear of zero or
-        not. With fewer than 5 seeds x folds or 10 test groups nothing is told.
+        "same" if the interval lies within the margin, even if it excludes zero; else "helps" or
+        "hurts" if the p value, adjusted for the number of arms (Holm 1979), is below 1 -
+        `confidence`. Below 5 seeds x folds or 10 test groups the verdict is "cannot tell".
     """
     adjusted = holm([gain.p for gain in gains])
     alpha = (1 - confidence) / max(1, int(np.isfinite(adjusted).sum()))
@@ -71,7 +72,7 @@ def judge(gains: Sequence[Gain], margin: float = MARGIN, confidence: float = 0.9
 
 
 def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Return p values adjusted for their number (Holm 1979); NaN stay NaN and do not count."""
+    """Return p values adjusted for their number (Holm 1979); NaN stays NaN and does not count."""
     p = np.asarray(p, dtype=float)
     adjusted = np.full(p.shape, np.nan)
     known = np.flatnonzero(~np.isnan(p))
@@ -82,21 +83,24 @@ def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
 
 def _judge_one(gain: Gain, p: float, margin: float, confidence: float, alpha: float) -> Verdict:
     if lacks := _lacks(gain):
-        seeds = float(MIN_RUNS) if gain.n_runs < MIN_RUNS else float("nan")
-        return Verdict(
-            CANNOT_TELL, p, more_seeds=seeds, advice=f"needs at least {' and '.join(lacks)}"
-        )
+        advice = f"needs at least {' and '.join(lacks)}"
+        if gain.n_runs < MIN_RUNS:
+            return Verdict(CANNOT_TELL, p, more_seeds=float(MIN_RUNS), advice=advice)
+        return Verdict(CANNOT_TELL, p, advice=advice)
     if np.isnan(gain.p):
         return Verdict(CANNOT_TELL, p, advice="its variance cannot be estimated")
     if max(abs(gain.low), abs(gain.high)) < margin:
         return Verdict(SAME, p)
     if p < 1 - confidence:
         return Verdict(HELPS if gain.gain > 0 else HURTS, p)
-    # What is left to reach: an interval clear of zero, or one within the margin, whichever asks for
-    # less.
+    # A verdict takes an interval that excludes zero, or one within the margin. Aim at the easier.
     size = abs(gain.gain)
-    target, level = (size, alpha) if size > margin - size else (margin - size, 1 - confidence)
-    seeds, labels = _seeds_needed(gain, target, level), _labels_needed(gain, target, level)
+    if size > margin - size:
+        half_width, level = size, alpha
+    else:
+        half_width, level = margin - size, 1 - confidence
+    seeds = _seeds_needed(gain, half_width, level)
+    labels = _labels_needed(gain, half_width, level)
     return Verdict(CANNOT_TELL, p, seeds, labels, _advice(gain, seeds, labels))
 
 
@@ -116,18 +120,18 @@ def _advice(gain: Gain, seeds: float, labels: float) -> str:
     if not np.isnan(labels):
         offers.append(f"about {_round(labels)} labelled test rows (now {gain.n_rows})")
     if offers:
-        return " or ".join(offers) + " would settle it"
-    return f"neither {MOST_SEEDS} seeds nor {MOST_LABELS} times the labels would settle it alone"
+        return " or ".join(offers) + " would give a verdict"
+    return f"neither {MOST_SEEDS} seeds nor {MOST_LABELS} times the labels would give a verdict"
 
 
 def _round(number: float) -> int:
-    """Round up to two digits: more would claim too much."""
+    """Round up to two significant digits, because the estimate is not more exact."""
     unit = 10.0 ** max(0, int(np.log10(number)) - 1)
     return int(np.ceil(number / unit) * unit)
 
 
 def _seeds_needed(gain: Gain, target: float, alpha: float) -> float:
-    """Return the smallest number of seeds whose interval would be narrower than `target` on either side."""
+    """Return the smallest number of seeds with an interval of a half width below `target`."""
     for n_seeds in range(gain.n_seeds + 1, MOST_SEEDS + 1):
         if _half_width(gain, n_seeds / gain.n_seeds, 1.0, alpha) < target:
             return float(n_seeds)
@@ -135,20 +139,17 @@ def _seeds_needed(gain: Gain, target: float, alpha: float) -> float:
 
 
 def _labels_needed(gain: Gain, target: float, alpha: float) -> float:
-    """Return the number of labelled test rows that would do, in groups of the present size."""
-    factors = np.geomspace(1.05, MOST_LABELS, 200)
-    for factor in factors:
+    """Return the number of labelled test rows for the same, in groups of the present size."""
+    for factor in np.geomspace(1.05, MOST_LABELS, 200):
         if _half_width(gain, 1.0, float(factor), alpha) < target:
             return float(np.ceil(gain.n_rows * factor))
     return float("nan")
 
 
 def _half_width(gain: Gain, more_seeds: float, more_groups: float, alpha: float) -> float:
-    """Return the half width of the interval with so many times the seeds and groups, all else equal."""
+    """Return the half width of the interval if seeds and groups were multiplied by these factors."""
     n_seeds = round(gain.n_seeds * more_seeds)
-    if (
-        gain.n_seeds < 2
-    ):  # then only folds gave a variance, and nothing tells seeds and groups apart
+    if gain.n_seeds < 2:  # the variance is that of folds, not divided into seeds and groups
         return float("inf")
     residual = gain.residual_part / more_seeds / more_groups
     seed = max(gain.seed_part - gain.residual_part, 0) / more_seeds + residual

@@ -1,0 +1,86 @@
+"""Metrics of the labelled test samples of one run, on all of them or on some."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from multitide.tasks import Target
+from multitide.tasks._metrics import log_losses
+
+# Metrics that are the mean of one value per sample, for tasks with one label per sample.
+ROW_MEANS = ("accuracy", "log_loss", "mae")
+
+
+@dataclass(frozen=True)
+class FoldAnswers:
+    """The labelled test samples of one fold.
+
+    Attributes
+    ----------
+    target : Target
+        Fitted to the training labels of the fold.
+    labels : ndarray
+        Positions of classes, or numbers.
+    answers : ndarray
+        Probabilities of classes, or numbers.
+    """
+
+    target: Target
+    labels: np.ndarray
+    answers: np.ndarray
+
+
+def encode_labels(target: Target, labels: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels as `Target.figures` takes them, and which samples have one, bool (n_rows,)."""
+    encoded = target.truth(labels)
+    if encoded.ndim > 1:
+        return encoded, ~np.isnan(encoded).all(axis=1)
+    if encoded.dtype.kind == "i":
+        return encoded, encoded >= 0
+    return encoded, ~np.isnan(encoded)
+
+
+def is_row_mean(metric: str, folds: Sequence[FoldAnswers]) -> bool:
+    """Return whether a metric is the mean of one value per sample."""
+    return metric in ROW_MEANS and all(fold.labels.ndim == 1 for fold in folds)
+
+
+def row_values(metric: str, folds: Sequence[FoldAnswers]) -> np.ndarray:
+    """Return the value of each sample whose mean is a metric of `ROW_MEANS`, (n_rows,)."""
+    parts = []
+    for fold in folds:
+        answers = fold.target.point(fold.answers)
+        if metric == "accuracy":
+            values = (answers.argmax(axis=1) == fold.labels).astype(float)
+        elif metric == "log_loss":
+            values = log_losses(fold.labels, answers)
+        else:
+            values = np.abs(answers - fold.labels)
+        parts.append(values)
+    return np.concatenate(parts)
+
+
+def metric_value(metric: str, folds: Sequence[FoldAnswers], mask: np.ndarray) -> float:
+    """Return a metric of some samples: the mean over folds, weighted by their number of samples.
+
+    Folds in which the metric is undefined are left out.
+
+    Parameters
+    ----------
+    metric : str
+    folds : sequence of FoldAnswers
+    mask : ndarray of bool, shape (n_rows,)
+        Which samples count, over all folds.
+    """
+    ends = np.cumsum([len(fold.labels) for fold in folds])
+    values, weights = [], []
+    for fold, rows in zip(folds, np.split(mask, ends[:-1]), strict=True):
+        value = fold.target.figures(fold.labels[rows], fold.answers[rows])[metric]
+        if not np.isnan(value):
+            values.append(value)
+            weights.append(rows.sum())
+    return float(np.average(values, weights=weights)) if values else float("nan")
