@@ -92,7 +92,6 @@ def make_trainer(
         [data.on_device(network, i, torch.device("cpu")) for i, data in enumerate(group.data)],
         weighting=recipe.weighting.build(group.names, [task.kind for task in tasks]),
         aggregator=None if aggregator is None else aggregator.build(group.names),
-        aggregate_at="parameters" if aggregator is None else aggregator.at,
         keeper=Keeper("joint", group.names),
         settings=training or Training(),
         max_epochs=3,

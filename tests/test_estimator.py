@@ -19,7 +19,7 @@ from sklearn.pipeline import Pipeline
 from makers import make_arrays, make_samples, small
 from multitide._estimator import MultiTaskEstimator
 from multitide.backbones import LSTMFCN
-from multitide.balancing import AGGREGATORS, PCGrad
+from multitide.balancing import AGGREGATORS
 from multitide.data._samples import Samples
 from multitide.data._splits import Splitter
 from multitide.errors import DataError, ParameterError
@@ -392,7 +392,7 @@ def test_a_task_without_labels_on_the_validation_side_is_refused() -> None:
         ),
         ({"aggregator": "pcgrad", "sharing": "soft"}, "gradients meet nowhere"),
         (
-            {"aggregator": PCGrad(at="features"), "sharing": Hard(branch=1)},
+            {"aggregator": AGGREGATORS["pcgrad"](at="features"), "sharing": Hard(branch=1)},
             "`aggregator.at` must be one of",
         ),
         ({"aggregator": "pcgard"}, "Did you mean 'pcgrad'?"),

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from multitide._estimator import MultiTaskEstimator
 from multitide._part import Part
-from multitide.balancing import AGGREGATORS, WEIGHTINGS, Fixed, PCGrad, Search
+from multitide.balancing import AGGREGATORS, WEIGHTINGS, Fixed, Search
 from multitide.cli import app
 from multitide.cli._methods import TITLES, short
 from multitide.errors import ParameterError
@@ -163,8 +163,8 @@ def test_sharings_and_aggregators(sharing: str, aggregator: str) -> None:
 @pytest.mark.parametrize("sharing", PART_PARAMETERS["sharing"])
 def test_sharings_and_the_place_of_an_aggregator(sharing: str, at: Any) -> None:
     said = at in row_of("sharing", sharing)["goes_with"].get("aggregator.at", [])
-    assert said == (sharing in goes_with("aggregator", PCGrad(at=at))["sharing"])
-    check(said, sharing=sharing, aggregator=PCGrad(at=at), backbone="gru")
+    assert said == (sharing in goes_with("aggregator", AGGREGATORS["pcgrad"](at=at))["sharing"])
+    check(said, sharing=sharing, aggregator=AGGREGATORS["pcgrad"](at=at), backbone="gru")
 
 
 @pytest.mark.parametrize("weighting", WEIGHTINGS)

@@ -59,8 +59,7 @@ def part_from_config(registry: Registry, spec: Any, where: str) -> Part:
             raise ParameterError(f"`{where}` must be a {family.__name__}; got {spec!r}.")
         return spec
     if isinstance(spec, str):
-        check_choice(where, spec, registry)
-        spec = {"name": spec}
+        return _make(_part_class(registry, spec, where), {}, where)
     if not isinstance(spec, Mapping):
         raise ParameterError(
             f"`{where}` must be a name ({one_of(registry)}), a table or a part; got {spec!r}."
@@ -69,8 +68,7 @@ def part_from_config(registry: Registry, spec: Any, where: str) -> Part:
     if "name" not in values and len(registry) > 1:
         raise ParameterError(f"`{where}.name` must be {one_of(registry)}; it is not given.")
     name = values.pop("name", next(iter(registry)))
-    check_choice(f"{where}.name", name, registry)
-    return _make(registry[name], values, where)
+    return _make(_part_class(registry, name, f"{where}.name"), values, where)
 
 
 def part_to_config(registry: Registry, spec: Any) -> dict[str, Any]:
@@ -103,6 +101,14 @@ def part_to_config(registry: Registry, spec: Any) -> dict[str, Any]:
 def part_table(part: Part) -> dict[str, Any]:
     """Return a part as plain JSON values; its class must be in the registry of its kind."""
     return part_to_config(_registered_under(_family(type(part))), part)
+
+
+def _part_class(registry: Registry, name: object, where: str) -> type[Part]:
+    try:
+        return registry[str(name)]  # a registry may find more names than it lists
+    except KeyError:
+        check_choice(where, name, registry)
+        raise
 
 
 def _make(part: type[Part], values: dict[str, Any], where: str) -> Part:

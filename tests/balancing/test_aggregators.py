@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
+import pickle
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import combinations
 from typing import Any
 
@@ -16,16 +18,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from multitide._part import annotation_problems
-from multitide.balancing import (
-    AGGREGATORS,
-    MGDA,
-    Aggregator,
-    AggregatorModule,
-    ExcessMTL,
-    FairGrad,
-    PCGrad,
-)
+from multitide._registries import part_from_config, part_to_config
+from multitide.balancing import AGGREGATORS, Aggregator, AggregatorModule, TorchJDAggregator
 from multitide.errors import MissingDependencyError, MultitideError, ParameterError
+from refusals import refused
 
 NAMES = ["wear", "load", "fault", "leak"]
 SUBSETS = [subset for n in (2, 3, 4) for subset in combinations(range(4), n)]
@@ -150,7 +146,7 @@ def test_length_of_the_gradients_does_not_change_the_direction(case: str, factor
 
 @pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0, 2.0])
 def test_fairgrads_degree_is_that_of_torchjds(alpha: float) -> None:
-    spec = FairGrad(alpha=alpha)
+    spec = AGGREGATORS["fairgrad"](alpha=alpha)  # type: ignore[call-arg]
     one, two = (theirs(spec, 4)(factor * jacobian(7)) for factor in (1.0, 2.0))
     torch.testing.assert_close(two, 2**spec.degree * one, rtol=1e-3, atol=1e-3)
 
@@ -159,7 +155,7 @@ def test_fairgrads_degree_is_that_of_torchjds(alpha: float) -> None:
 @pytest.mark.parametrize("n_rows", [2, 3, 4])
 def test_upgrad_and_mgda_point_against_no_task(seed: int, n_rows: int) -> None:
     rows = jacobian(seed, n_rows, n_params=3) / 1000
-    for spec in (make_spec("upgrad"), MGDA()):
+    for spec in (make_spec("upgrad"), AGGREGATORS["mgda"]()):
         update = spec.build(NAMES).combine(rows, NAMES[:n_rows])
         lengths = torch.linalg.vector_norm(rows, dim=1) * torch.linalg.vector_norm(update)
         assert ((rows @ update) / lengths.clamp(min=1e-12)).min() > -0.05
@@ -172,14 +168,17 @@ def test_pcgrad_of_two_is_its_formula_in_float64() -> None:
     assert a @ b < 0
     expected = a - (a @ b) / (b @ b) * b + b - (a @ b) / (a @ a) * a
     np.testing.assert_allclose(
-        PCGrad().build(NAMES).combine(rows, NAMES[:2]).numpy(), expected, rtol=1e-5, atol=1e-5
+        AGGREGATORS["pcgrad"]().build(NAMES).combine(rows, NAMES[:2]).numpy(),
+        expected,
+        rtol=1e-5,
+        atol=1e-5,
     )
 
 
 def test_mgda_of_two_is_the_shortest_vector_between_them() -> None:
     a, b = jacobian(4, 2, 5).double().numpy()
     share = np.clip((b - a) @ b / ((b - a) @ (b - a)), 0, 1)
-    update = MGDA().build(NAMES).combine(jacobian(4, 2, 5), NAMES[:2])
+    update = AGGREGATORS["mgda"]().build(NAMES).combine(jacobian(4, 2, 5), NAMES[:2])
     np.testing.assert_allclose(update.numpy(), share * a + (1 - share) * b, rtol=1e-4, atol=1e-5)
 
 
@@ -209,20 +208,96 @@ def test_a_missing_package_is_told_before_training(
 
 
 @pytest.mark.parametrize(
-    ("spec", "match"),
+    ("name", "parameter", "value", "remedy"),
     [
-        (PCGrad(at="heads"), r"`aggregator.at` must be 'parameters' or 'features'; got 'heads'"),  # type: ignore[arg-type]
-        (MGDA(epsilon=0.0), r"`aggregator.epsilon` must be greater than 0"),
-        (FairGrad(alpha=-1.0), r"`aggregator.alpha` must be greater than or equal to 0"),
-        (
-            ExcessMTL(n_warmup_steps=-1),
-            r"`aggregator.n_warmup_steps` must be greater than or equal to 0",
-        ),
+        ("pcgrad", "at", "heads", "'parameters' or 'features'"),
+        ("cagrad", "c", -1.0, "greater than or equal to 0"),
+        ("mgda", "epsilon", 0.0, "greater than 0"),
+        ("aligned_mtl", "scale_mode", "max", "'min', 'median' or 'rmse'"),
+        ("fairgrad", "alpha", -1.0, "greater than or equal to 0"),
+        ("gradvac", "beta", 1.5, "less than or equal to 1"),
+        ("excess_mtl", "n_warmup_steps", -1, "greater than or equal to 0"),
+    ],
+    indirect=["name"],
+)
+def test_impossible_parameters_are_refused(
+    name: str, parameter: str, value: object, remedy: str
+) -> None:
+    spec = AGGREGATORS[name](**{parameter: value})  # type: ignore[arg-type]
+    with refused(f"`aggregator.{parameter}`", value, remedy, error=ParameterError):
+        spec.check("aggregator")
+
+
+# -- aggregators of TorchJD that are not in the table ----------------------------------------------
+
+
+@pytest.fixture
+def found() -> Iterator[None]:
+    """Forget what a test looks up."""
+    listed = dict(AGGREGATORS)
+    yield
+    for name in set(AGGREGATORS) - set(listed):
+        del AGGREGATORS[name]
+
+
+@pytest.mark.usefixtures("found")
+@pytest.mark.parametrize("name", ["TrimmedMean", "trimmed_mean", "TRIMMED_MEAN"])
+def test_others_are_found_whatever_the_case_of_their_name(name: str) -> None:
+    spec = part_from_config(AGGREGATORS, {"name": name, "trim_number": 1}, "aggregator")
+    assert isinstance(spec, TorchJDAggregator)
+    update = spec.build(NAMES).combine(jacobian(0), NAMES)
+    torch.testing.assert_close(update, jd.TrimmedMean(1)(jacobian(0)))
+    config = {"name": "trimmed_mean", "at": "parameters", "trim_number": 1}
+    assert part_to_config(AGGREGATORS, spec) == config
+    assert part_from_config(AGGREGATORS, config, "aggregator") == spec
+
+
+def test_listed_names_are_found_whatever_their_case() -> None:
+    assert AGGREGATORS["UPGrad"] is AGGREGATORS["upgrad"]
+    assert AGGREGATORS["imtlg"] is AGGREGATORS["imtl_g"]
+
+
+@pytest.mark.usefixtures("found")
+@pytest.mark.parametrize(
+    ("config", "parts"),
+    [
+        ({"name": "trimmed_mean"}, ["`aggregator.trim_number`", "must be given"]),
+        ({"name": "pcd", "taus": 1}, ["`aggregator`", "'taus'", "'tau'"]),
+        ({"name": "cagrad", "d": 1}, ["`aggregator`", "'d'"]),
+        ({"name": "krum", "n_byzantine": "one"}, ["`aggregator.n_byzantine`", "'one'", "integer"]),
+        ({"name": "pcgard"}, ["`aggregator.name`", "'pcgard'", "'pcgrad'"]),
+        ({"name": "KrumWeighting"}, ["`aggregator.name`", "'KrumWeighting'"]),
+        ({"name": "constant"}, ["`aggregator.name`", "'constant'"]),  # needs a tensor
+        ({"name": "Aggregator"}, ["`aggregator.name`", "'Aggregator'"]),
+        ({"name": 3}, ["`aggregator.name`", 3]),
     ],
 )
-def test_impossible_parameters_are_refused(spec: Aggregator, match: str) -> None:
-    with pytest.raises(ParameterError, match=match):
-        spec.check("aggregator")
+def test_what_no_aggregator_takes_is_refused(config: dict[str, object], parts: list[str]) -> None:
+    with refused(*parts, error=ParameterError):
+        part_from_config(AGGREGATORS, config, "aggregator")
+
+
+@pytest.mark.usefixtures("found")
+def test_what_torchjd_refuses_is_refused_before_training() -> None:
+    spec = AGGREGATORS["trimmed_mean"](trim_number=-1)  # type: ignore[call-arg]
+    with refused("`aggregator`", "trim_number=-1", "non-negative", error=ParameterError):
+        spec.build(NAMES)
+
+
+@pytest.mark.usefixtures("found")
+def test_too_few_gradients_for_an_aggregator_are_refused() -> None:
+    module = AGGREGATORS["krum"](n_byzantine=1).build(NAMES)  # type: ignore[call-arg]
+    module.combine(jacobian(0), NAMES)
+    with refused("`aggregator`", "Krum", "3 tasks"):
+        module.combine(jacobian(0, 3), NAMES[:3])
+
+
+@pytest.mark.usefixtures("found")
+@pytest.mark.parametrize("case", [{"name": "cagrad", "c": 0.4}, {"name": "krum", "n_byzantine": 1}])
+def test_specs_survive_pickle_and_clone(case: dict[str, object]) -> None:
+    spec = part_from_config(AGGREGATORS, {**case, "at": "features"}, "aggregator")
+    assert pickle.loads(pickle.dumps(spec)) == copy.deepcopy(spec) == spec
+    assert spec.set_params(at="parameters").get_params()["at"] == "parameters"
 
 
 def test_defaults_are_valid(name: str) -> None:

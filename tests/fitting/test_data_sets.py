@@ -14,7 +14,7 @@ import torch
 from makers import make_arrays, make_samples, make_trainer, small
 from multitide._estimator import MultiTaskEstimator
 from multitide.backbones import BACKBONES
-from multitide.balancing import AGGREGATORS, PCGrad
+from multitide.balancing import AGGREGATORS
 from multitide.data._samples import Samples
 from multitide.encodings._inputs import Inputs
 from multitide.errors import DataError, ParameterError
@@ -147,7 +147,7 @@ def test_every_data_set_has_batch_norms_of_its_own_and_one_body() -> None:
 def test_a_plain_sum_of_gradients_is_the_plain_loss(
     at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain, summed = two(), two(aggregator=PCGrad(at=at))  # type: ignore[arg-type]
+    plain, summed = two(), two(aggregator=AGGREGATORS["pcgrad"](at=at))  # type: ignore[arg-type]
     assert summed._aggregator is not None
     monkeypatch.setattr(
         summed._aggregator, "combine", lambda jacobian, present: jacobian.sum(dim=0)

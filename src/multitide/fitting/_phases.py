@@ -161,7 +161,6 @@ class Phases:
                 self._device
             ),
             aggregator=None if recipe.aggregator is None else recipe.aggregator.build(group.names),
-            aggregate_at="parameters" if recipe.aggregator is None else recipe.aggregator.at,
             keeper=keeper,
             settings=recipe.training,
             max_epochs=recipe.max_epochs,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from multitide.network._network import Network
 from multitide.network._stacking import Losses
 from multitide.training._best_weights import Keeper
 from multitide.training._callbacks import Callback
-from multitide.training._lookahead import LookAhead
+from multitide.training._lookahead import SecondForward
 from multitide.training._mixing import Mixer, Stream
 from multitide.training._schedule import Schedule
 from multitide.training._settings import Training
@@ -46,8 +45,6 @@ class Trainer:
         From the losses of the tasks in a batch to one number.
     aggregator : AggregatorModule, optional
         From the gradients of the tasks in a batch to one update, instead of the weighting.
-    aggregate_at : {"parameters", "features"}, default="parameters"
-        Where the aggregator combines them.
     keeper : Keeper
         Chooses the weights that survive.
     settings : Training
@@ -74,7 +71,6 @@ class Trainer:
         *,
         weighting: WeightingModule,
         aggregator: AggregatorModule | None = None,
-        aggregate_at: str = "parameters",
         keeper: Keeper,
         settings: Training,
         max_epochs: int,
@@ -102,13 +98,15 @@ class Trainer:
         self._losses, self._parameters = Losses(network.target_list), list(network.parameters())
         self._streams, self._device = list(streams), streams[0].samples.device
         self._callbacks = list(callbacks)
+        if weighting.needs_second_forward:
+            self._callbacks.insert(0, SecondForward())
         train = [stream.train for stream in streams]
         self._mixer = Mixer(
             train, batch_size, settings.mixing, settings.temperature, settings.order, seed
         )
         self._average = self._make_average()
         self._aggregator = aggregator if len(self.names) > 1 else None
-        self._at_features = aggregate_at == "features"
+        self._at_features = aggregator is not None and aggregator.at == "features"
 
     # -- the run -----------------------------------------------------------------------------------
 
@@ -175,18 +173,11 @@ class Trainer:
             Number of labelled rows of each task; tasks with none take no part in the step.
         """
         self.optimizer.zero_grad(set_to_none=True)
-        again = LookAhead(self, rows, n_labelled) if self.weighting.needs_second_forward else None
         self._tell("on_step_begin", rows, n_labelled)
-        with again.same.held() if again is not None else nullcontext():
-            losses, features = self.task_losses(rows, n_labelled)
+        losses, features = self.task_losses(rows, n_labelled)
         self._tell("on_losses", losses)
         self.backward(losses, features)
         self.update()
-        if again is not None:
-            then = dict(zip(losses, again.losses().unbind(), strict=True))
-            self.weighting.after_update(
-                {name: loss.detach() for name, loss in losses.items()}, then
-            )
         self._tell("on_step_end")
         zero = torch.zeros((), device=self._device)
         return torch.stack(

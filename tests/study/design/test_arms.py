@@ -8,7 +8,7 @@ import pytest
 
 from multitide._estimator import MultiTaskEstimator
 from multitide.backbones import LSTMFCN
-from multitide.balancing import PCGrad
+from multitide.balancing import AGGREGATORS
 from multitide.errors import ParameterError
 from multitide.sharing import SHARINGS
 from multitide.study.design._arms import Arm, Arms, Seek, resolve_arms
@@ -94,10 +94,10 @@ def test_baselines_come_by_name_as_parts_and_with_parameters() -> None:
 
 
 def test_alone_needs_no_aggregator() -> None:
-    estimator = MultiTaskEstimator(aggregator=PCGrad())
+    estimator = MultiTaskEstimator(aggregator=AGGREGATORS["pcgrad"]())
     arms = resolve(["hard"], estimator)
     assert arms["alone"].learner.aggregator is None
-    assert arms["hard"].learner.aggregator == PCGrad()
+    assert arms["hard"].learner.aggregator == AGGREGATORS["pcgrad"]()
 
 
 def test_settings_are_plain_and_leave_out_what_decides_nothing() -> None:
