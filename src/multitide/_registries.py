@@ -14,7 +14,7 @@ from multitide._checks import check_choice, gathering, one_of, raise_problems
 from multitide._part import Part, annotation_problems
 from multitide._toml import NONE, plain_value
 from multitide.backbones import BACKBONES
-from multitide.balancing import WEIGHTINGS
+from multitide.balancing import AGGREGATORS, WEIGHTINGS
 from multitide.data._splits import Splitter
 from multitide.encodings import ENCODINGS
 from multitide.errors import ParameterError
@@ -29,6 +29,7 @@ REGISTRIES: tuple[Registry, ...] = (
     BACKBONES,
     SHARINGS,
     WEIGHTINGS,
+    AGGREGATORS,
     ENCODINGS,
     REPRESENTATIONS,
     SPLITTERS,

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from multitide._part import annotation_problems
-from multitide._registries import part_from_config, part_to_config
+from multitide._registries import part_from_config, part_table, part_to_config
 from multitide.balancing import AGGREGATORS, Aggregator, AggregatorModule, TorchJDAggregator
 from multitide.errors import MissingDependencyError, MultitideError, ParameterError
 from refusals import refused
@@ -297,6 +297,7 @@ def test_too_few_gradients_for_an_aggregator_are_refused() -> None:
 def test_specs_survive_pickle_and_clone(case: dict[str, object]) -> None:
     spec = part_from_config(AGGREGATORS, {**case, "at": "features"}, "aggregator")
     assert pickle.loads(pickle.dumps(spec)) == copy.deepcopy(spec) == spec
+    assert part_table(spec) == {**case, **spec.get_params()}
     assert spec.set_params(at="parameters").get_params()["at"] == "parameters"
 
 
