@@ -18,5 +18,5 @@ def test_the_bar_is_drawn_on_a_terminal_and_nowhere_else(terminal: bool) -> None
     bar = TuningBar(Console(file=screen, force_terminal=terminal, width=120))
     for state in STATES:
         bar(state)
-    assert ("4 done, 1 given up, best 0.4000 (start 0.9000)" in screen.getvalue()) == terminal
+    assert ("4 done, 1 pruned, best 0.4000 (start 0.9000)" in screen.getvalue()) == terminal
     assert bool(screen.getvalue()) == terminal

@@ -1,12 +1,16 @@
-"""A search never reads the test part, never ends worse than its start, and goes on where it was killed."""
+"""A search never reads the test set, never ends worse than its start, and can be resumed."""
 
 from __future__ import annotations
 
 import json
 import math
+import os
+import signal
 import subprocess
 import sys
+import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +34,14 @@ from multitide.reports import write_tuning_report
 from multitide.training._settings import Training
 from multitide.tuning import Trial, Tuning, tune
 from multitide.tuning import _search as searching
+from multitide.tuning._journal import JOURNAL, open_folder
+from multitide.tuning._make_space import make_space
 from multitide.tuning._progress_bar import Progress, words
-from multitide.tuning._sampler import import_optuna
-from multitide.tuning._search import Search
+from multitide.tuning._sampler import require_optuna
+from multitide.tuning._search import Plan, Search
 from multitide.tuning._settings import params_of
-from multitide.tuning._space import make_space
-from multitide.tuning._trials import Data, Judge, OutOfTime, ceiling
+from multitide.tuning._trials import Data, Judge, Stopped, pruning_ceiling
+from refusals import refused
 
 SPLIT = Splitter(by="random", test=0.3, validation=0.3)
 SPACE = {
@@ -128,53 +134,150 @@ def test_the_test_part_is_not_read_before_the_end(found: tuple[Path, Tuning]) ->
     assert poisoned.test_losses() != found[1].test_losses()
 
 
-def test_a_search_goes_on_as_if_it_had_not_been_killed(
+def test_a_resumed_search_has_the_trials_of_an_uninterrupted_one(
     found: tuple[Path, Tuning], tmp_path: Path
 ) -> None:
-    quick(folder=tmp_path / "search", n_trials=6)
-    (
-        tmp_path / "search/trials/0003.json"
-    ).unlink()  # it ran when the process was killed, while later ones were done
-    (tmp_path / "search/trials/0004.json").write_text("{")
-    before = (tmp_path / "search/trials/0005.json").stat().st_mtime_ns
-    again = quick(folder=tmp_path / "search")
-    same(again, found[1])
-    assert (tmp_path / "search/trials/0005.json").stat().st_mtime_ns == before
+    folder = tmp_path / "search"
+    quick(folder=folder, n_trials=6)
+    before = (folder / JOURNAL).read_bytes()
+    same(quick(folder=folder), found[1])
+    assert (folder / JOURNAL).read_bytes().startswith(before)
+    content = (folder / JOURNAL).read_bytes()
+    same(quick(folder=folder), found[1])
+    assert (folder / JOURNAL).read_bytes() == content
 
 
-@pytest.mark.slow
-def test_a_killed_process_loses_only_what_ran(found: tuple[Path, Tuning], tmp_path: Path) -> None:
-    code = (
-        f"import sys; sys.path[:0] = {[str(Path(__file__).parents[1]), str(Path(__file__).parent)]!r}\n"
-        f"from test_tune import quick\nfrom pathlib import Path\nquick(folder=Path({str(tmp_path / 'search')!r}))\n"
-    )
-    process = subprocess.Popen([sys.executable, "-c", code])
-    deadline = time.time() + 60
-    while time.time() < deadline and not (tmp_path / "search/trials/0002.json").exists():
-        time.sleep(0.05)
-    process.kill()
-    process.wait()
-    assert 3 <= len(list((tmp_path / "search/trials").glob("*.json"))) < 10
+def test_a_smaller_number_of_trials_shows_the_first(found: tuple[Path, Tuning]) -> None:
+    fewer = quick(folder=found[0], n_trials=4)
+    assert [trial.number for trial in fewer.trials] == [0, 1, 2, 3]
+    assert fewer.trials == found[1].trials[:4]
+    quick(folder=found[0])  # other tests read the tables of all
+
+
+def test_an_interrupted_trial_is_tried_again(
+    found: tuple[Path, Tuning], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    def interrupt(self: Judge, trainer: Any) -> None:
+        seen.append(1)
+        if len(seen) == 30:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Judge, "on_step_end", interrupt)
+        quick(folder=tmp_path / "search")
     same(quick(folder=tmp_path / "search"), found[1])
 
 
+def start_search(folder: Path, **options: Any) -> subprocess.Popen[bytes]:
+    paths = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
+    code = (
+        f"import sys\nsys.path[:0] = {paths!r}\n"
+        "from pathlib import Path\nfrom test_tune import quick\n"
+        f"quick(folder=Path({str(folder)!r}), **{options!r})\n"
+    )
+    return subprocess.Popen([sys.executable, "-c", code])
+
+
+def finished(folder: Path) -> int:
+    path = folder / JOURNAL
+    return path.read_bytes().count(b'"result":') if path.exists() else 0
+
+
+def wait_until(condition: Any, seconds: float = 600) -> None:
+    deadline = time.time() + seconds
+    while not condition():
+        assert time.time() < deadline
+        time.sleep(0.02)
+
+
+def owners(folder: Path) -> set[int]:
+    """The processes that work in a folder."""
+    return {int(path.name.split("-")[0]) for path in (folder / ".processes").glob("*.lock")}
+
+
 @pytest.mark.slow
-def test_the_number_of_processes_decides_nothing(found: tuple[Path, Tuning]) -> None:
-    two = quick(n_jobs=2)
-    same(two, found[1])
-    assert len(two.table) == 10
+def test_a_killed_process_loses_only_the_trial_it_ran(
+    found: tuple[Path, Tuning], tmp_path: Path
+) -> None:
+    folder = tmp_path / "search"
+    process = start_search(folder)
+    wait_until(lambda: finished(folder) >= 3)
+    process.kill()
+    process.wait()
+    assert 3 <= finished(folder) < 10
+    same(quick(folder=folder), found[1])
+
+
+@pytest.mark.slow
+def test_two_processes_find_as_many_trials() -> None:
+    states: list[Progress] = []
+    tuning = quick(n_jobs=2, progress=states.append)
+    check_whole(tuning)
+    assert states[0].done == 0 and states[-1].running == 0
+    assert states[-1].done + states[-1].pruned + states[-1].failed == 10
+
+
+def check_whole(tuning: Tuning) -> None:
+    assert [trial.number for trial in tuning.trials] == list(range(10))
+    assert {trial.state for trial in tuning.trials} <= {"done", "pruned"}
+    assert len({json.dumps(trial.params) for trial in tuning.trials}) == 10
+    assert tuning.best.loss <= tuning.trials[0].loss
+
+
+@pytest.mark.slow
+def test_the_others_do_the_trial_of_a_killed_worker(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "search"
+
+    def kill_one() -> None:
+        wait_until(lambda: finished(folder) >= 2 and len(owners(folder)) == 2)
+        os.kill(min(owners(folder)), signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    tuning = quick(folder=folder, n_jobs=2)
+    killer.join()
+    check_whole(tuning)
+    assert "A process died" in caplog.text
+
+
+@pytest.mark.slow
+def test_two_searches_share_a_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "search"
+    other = start_search(folder)
+    wait_until(lambda: finished(folder) >= 1)
+    tuning = quick(folder=folder)
+    assert other.wait() == 0
+    check_whole(quick(folder=folder))
+    assert {trial.number for trial in tuning.trials} <= set(range(10))
+    content = (folder / JOURNAL).read_bytes()
+    assert content.count(b'"result":') == 10
+
+
+@pytest.mark.slow
+def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    folder = tmp_path / "search"
+    process = start_search(folder, n_jobs=2, n_trials=500)
+    wait_until(lambda: finished(folder) >= 2 and len(owners(folder)) == 2)
+    process.kill()
+    process.wait()
+    wait_until(lambda: not owners(folder))
+    check_whole(quick(folder=folder))
 
 
 def test_a_folder_holds_one_search(found: tuple[Path, Tuning], tmp_path: Path) -> None:
     folder = found[0]
-    with pytest.raises(StoreError, match="differs in start"):
+    with refused("`folder`", "differs in start", error=StoreError):
         quick(folder=folder, estimator=start(max_epochs=2))
-    with pytest.raises(StoreError, match="differs in space"):
+    with refused("`folder`", "differs in space", error=StoreError):
         quick(folder=folder, space={**SPACE, "lr": False})
-    with pytest.raises(StoreError, match="differs in data"):
+    with refused("`folder`", "differs in data", error=StoreError):
         quick(make_samples(120, seed=1), folder=folder)
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(StoreError, match="not empty"):
+    with refused("`folder`", "not empty", error=StoreError):
         quick(folder=tmp_path)
 
 
@@ -188,31 +291,38 @@ def test_a_budget_ends_a_search_but_not_its_first_trial() -> None:
 
 @pytest.mark.parametrize("refit", [False, True])
 def test_a_trial_leaves_time_to_measure_the_start_and_itself(
-    monkeypatch: pytest.MonkeyPatch, refit: bool
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, refit: bool
 ) -> None:
     now = [1000.0]
     monkeypatch.setattr(searching.time, "time", lambda: now[0])
+    began: list[float] = []
+
+    def run(trial: Trial, estimator: Any, data: Any, limits: Any) -> Trial | None:
+        if not trial.number:
+            assert math.isinf(limits.end) and math.isinf(limits.deadline)
+            now[0] += 10
+            return replace(trial, state="done", loss=0.5, seconds=10.0)
+        began.append(now[0])
+        judge = Judge(limits)
+        with pytest.raises(Stopped):
+            while True:
+                now[0] += 1
+                judge.on_step_end(None)  # type: ignore[arg-type]
+        return None
+
+    monkeypatch.setattr(searching, "run_trial", run)
     begin, samples = start(training=Training(refit=refit)), make_samples(120)
     space = make_space(SPACE, 2)
+    space = space.with_start(params_of(begin, space))
     data = Data(samples, np.arange(80), np.arange(80, 120))
-    search = Search(space.with_start(params_of(begin, space)), begin, data, 2, {}, 0, 99, 110.0)
-    order = search.next_order()
-    assert order is not None and math.isinf(order.end)
-    now[0] += 10
-    search.finished(Trial(0, order.params, {}, "done", 0.5, seconds=10.0))
-    order = search.next_order()
-    assert order is not None
-    judge = Judge((), order.deadline, order.end, order.again)
-    began = now[0]
-    with pytest.raises(OutOfTime):
-        while True:
-            now[0] += 1
-            judge.on_step_end(None)  # type: ignore[arg-type]
-    took = now[0] - began
+    open_folder(tmp_path, {})
+    search = Search(Plan(tmp_path, space, begin, data, 2, 0, 2, 110.0))
+    search.resume()
+    assert [trial.number for trial in search.work()] == [0]
     again = 2 if refit else 1
-    assert now[0] + again * took + again * 10 == pytest.approx(
-        1110, abs=3
-    )  # it, once more, and the start
+    took = now[0] - began[0]
+    # The trial, measuring it, and measuring the start end with the budget.
+    assert now[0] + again * took + again * 10 == pytest.approx(1110, abs=3)
 
 
 def test_settings_that_fail_stand_beside_the_others() -> None:
@@ -239,29 +349,27 @@ def test_a_small_space_ends_by_itself() -> None:
     )  # and "auto"
 
 
-def test_a_start_that_fails_is_an_error() -> None:
-    with pytest.raises(MultitideError, match="must train; it failed"):
-        quick(estimator=start(lr=1e30, training={"clip_norm": None}))
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_a_start_that_fails_is_an_error(n_jobs: int) -> None:
+    with refused("start", "must train", error=MultitideError):
+        quick(estimator=start(lr=1e30, training={"clip_norm": None}), n_jobs=n_jobs)
 
 
 def test_a_start_whose_process_dies_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("multitide.tuning._tune.conduct_trials", lambda *_: iter(()))
-    with pytest.raises(MultitideError, match="its process died"):
+    monkeypatch.setattr(searching, "run_search", lambda *_: iter(()))
+    with refused("its process died", "`n_jobs=1`", error=MultitideError):
         quick()
 
 
-def test_a_trial_that_lags_is_given_up() -> None:
+def test_trials_that_lag_behind_the_median_are_pruned() -> None:
     def done(number: int, curve: list[float]) -> Trial:
         return Trial(number, {}, {}, "done", min(curve), curve=curve)
 
     curves = [[1.0, 0.8, 0.9], [1.0, 0.6, 0.4], [0.9, 0.5], [1.2, 1.1, 1.0], [1.0, 0.7, 0.6]]
     trials = [done(number, curve) for number, curve in enumerate(curves)]
-    assert ceiling(trials[:4], 3) == ()
-    assert ceiling([*trials, Trial(5, {}, {}, "pruned", 9.0, curve=[9.0])], 3) == (
-        math.inf,
-        0.7,
-        0.6,
-    )
+    assert pruning_ceiling(trials[:4], 3) == ()
+    pruned = Trial(5, {}, {}, "pruned", 9.0, curve=[9.0])
+    assert pruning_ceiling([*trials, pruned], 3) == (math.inf, 0.7, 0.6)
 
 
 def test_lagging_trials_of_a_search_end_early() -> None:
@@ -301,7 +409,7 @@ def test_there_must_be_something_to_choose_by() -> None:
 def test_without_optuna_there_is_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(MissingDependencyError, match=r'pip install "multitide\[tune\]"'):
-        import_optuna()
+        require_optuna()
 
 
 def test_progress_is_told(found: tuple[Path, Tuning]) -> None:

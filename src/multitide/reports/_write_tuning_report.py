@@ -14,7 +14,7 @@ from multitide.reports._figures import save_figure
 from multitide.reports._pages import make_environment
 from multitide.reports._svg import svg
 from multitide.tuning import Tuning
-from multitide.tuning._ranges import NOT_SEARCHED
+from multitide.tuning._make_space import NOT_SEARCHED
 from multitide.tuning._result import START, TUNED
 from multitide.tuning._space import Choices, Range
 

@@ -1,10 +1,11 @@
-"""How far a search is, and its bar on a terminal; silent everywhere else."""
+"""The progress of a search, and its bar on a terminal."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from multitide.study.runs._progress_bar import StateBar
 from multitide.study.runs._timing import in_words
@@ -12,17 +13,18 @@ from multitide.study.runs._timing import in_words
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a search is.
+    """The progress of a search.
 
     Attributes
     ----------
     done, pruned, failed : int
-        Numbers of finished trials: trained to their end, given up, and failed.
+        Number of finished trials that were trained to the end, pruned, and failed.
     running : int
+        Number of trials that are being trained.
     start, best : float
-        Validation loss of the start and the least so far; NaN until known.
+        Validation loss of the start, and the lowest so far; NaN until known.
     share : float
-        Of the trials or of the time, whichever is nearer its end.
+        Fraction of the trials or of the time that is used, whichever is larger.
     seconds_left : float
         At most; NaN without a budget.
     """
@@ -37,25 +39,26 @@ class Progress:
     seconds_left: float
 
 
-Listener = Callable[[Progress], None]
+Listener: TypeAlias = Callable[[Progress], None]
 
 
 class TuningBar(StateBar[Progress]):
-    """A bar over a search: trials, the best loss beside that of the start, and the time to the end."""
+    """A bar with the number of trials, the best loss, and the time to the end."""
 
     name = "tune"
 
     def read(self, state: Progress) -> tuple[float, float, str]:
-        """Show the share of the trials or of the time."""
+        """Show the fraction of the trials or of the time."""
         return state.share, 1.0, words(state)
 
 
 def words(state: Progress) -> str:
-    """Say where things stand."""
-    counts = {"given up": state.pruned, "failed": state.failed, "running": state.running}
-    parts = [f"{state.done} done", *(f"{n} {what}" for what, n in counts.items() if n)]
+    """Describe the progress in one line."""
+    parts = [f"{state.done} done"]
+    counts = {"pruned": state.pruned, "failed": state.failed, "running": state.running}
+    parts += [f"{count} {name}" for name, count in counts.items() if count]
     if not math.isnan(state.best):
         parts.append(f"best {state.best:.4f} (start {state.start:.4f})")
     if state.running and not math.isnan(state.seconds_left):
-        parts.append(f"at most {in_words(max(state.seconds_left, 0))} to go")
+        parts.append(f"at most {in_words(max(state.seconds_left, 0))} left")
     return ", ".join(parts)

@@ -1,176 +1,170 @@
-"""What to try next: Optuna's sampler as a function of the trials that are known and of a seed."""
+"""Optuna's sampler: which values to try next, and which settings mattered.
+
+Optuna is an optional dependency, so it is imported inside the functions.
+"""
 
 from __future__ import annotations
 
 import json
-import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from multitide.errors import MissingDependencyError
-from multitide.tuning._space import Between, Choices, Dimension, Params, Range, Space
+from multitide.tuning._space import Between, Choices, Dimension, Params, Space
 from multitide.tuning._trials import Trial
 
-MOST_DRAWS = 200
+if TYPE_CHECKING:
+    from optuna import Trial as OptunaTrial
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import FrozenTrial
+
+MAX_DRAWS = 200
+MIN_TRIALS_FOR_IMPORTANCES = 10
 
 
-def propose(
-    space: Space,
-    known: Sequence[Trial],
-    waiting: Sequence[Params],
-    fits: Callable[[Params], bool],
-    seed: int,
-    number: int,
-) -> Params | None:
-    """Draw the values of a trial with a tree-structured Parzen estimator [1]_, [2]_.
-
-    It depends on nothing but its arguments, so that a search that was killed goes on as if it had
-    not been. What is not worth a trial is drawn again.
-
-    Parameters
-    ----------
-    space : Space
-    known : sequence of Trial
-        Finished; the first ten are drawn at random.
-    waiting : sequence of Params
-        What is being tried now; the sampler keeps away from it.
-    fits : callable
-        Says whether values are worth a trial.
-    seed, number : int
-        Of the search, and of this trial.
-
-    Returns
-    -------
-    dict or None
-        None if of many draws none was worth a trial.
-
-    References
-    ----------
-    .. [1] Bergstra, Bardenet, Bengio and Kégl, "Algorithms for hyper-parameter optimization",
-      NeurIPS 2011.
-    .. [2] Akiba, Sano, Yanase, Ohta and Koyama, "Optuna: a next-generation hyperparameter
-       optimization framework", KDD 2019. https://arxiv.org/abs/1907.10902
-    """
-    for attempt in range(MOST_DRAWS):
-        drawn = _draw(space, known, waiting, _seed(seed, number, attempt))
-        if fits(drawn):
-            return drawn
-    return None
-
-
-def importances(space: Space, trials: Sequence[Trial]) -> dict[str, float]:
-    """Return the share of the loss's variance that each dimension explains (functional ANOVA [1]_), largest first.
-
-    Only dimensions that count in every finished trial; empty with fewer than ten of those.
-
-    References
-    ----------
-    .. [1] Hutter, Hoos and Leyton-Brown, "An efficient approach for assessing hyperparameter
-      importance", ICML 2014.
-    """
-    optuna = import_optuna()
-    done = [trial for trial in trials if trial.state == "done"]
-    if len(done) < 10 or np.ptp([trial.loss for trial in done]) == 0:
-        return {}
-    with _quiet():
-        study = _study(optuna, space, done, [], 0)
-        evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
-        found = optuna.importance.get_param_importances(study, evaluator=evaluator)
-    return {name: float(share) for name, share in found.items()}
-
-
-def import_optuna() -> Any:
-    """Return Optuna, or say how it is installed."""
+def require_optuna() -> None:
+    """Raise :class:`MissingDependencyError` unless Optuna is installed."""
     try:
-        import optuna
+        import optuna  # noqa: F401
     except ImportError as error:
         raise MissingDependencyError(
             'Tuning needs optuna, which is not installed. pip install "multitide[tune]"'
         ) from error
-    return optuna
-
-
-def _draw(space: Space, known: Sequence[Trial], waiting: Sequence[Params], seed: int) -> Params:
-    with _quiet():
-        asked = _study(import_optuna(), space, known, waiting, seed).ask()
-        return space.draw(lambda dimension: _suggest(asked, dimension))
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Optuna from saying that a study in memory was made and that a setting is experimental."""
-    optuna = import_optuna()
+def quiet_optuna() -> Iterator[None]:
+    """Hide Optuna's notes about new studies and experimental options."""
+    import optuna
+
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             yield
     finally:
         optuna.logging.set_verbosity(before)
 
 
-def _suggest(asked: Any, dimension: Dimension) -> Any:
-    found = dimension.range
-    if isinstance(found, Choices):
-        return json.loads(
-            asked.suggest_categorical(dimension.name, [json.dumps(value) for value in found.values])
+def propose(
+    space: Space, known: Sequence[FrozenTrial], accept: Callable[[Params], bool], seed: int
+) -> Params | None:
+    """Draw the values of a trial with a tree-structured Parzen estimator [1]_, [2]_.
+
+    Parameters
+    ----------
+    space : Space
+    known : sequence of FrozenTrial
+        Finished and running trials. The first ten are drawn at random, and the sampler keeps away
+        from the values of running ones.
+    accept : callable
+        Returns whether values are worth a trial; otherwise others are drawn.
+    seed : int
+
+    Returns
+    -------
+    dict or None
+        None if none of many draws was accepted.
+
+    References
+    ----------
+    .. [1] Bergstra, Bardenet, Bengio and Kégl, "Algorithms for hyper-parameter optimization",
+       NeurIPS 2011.
+    .. [2] Akiba, Sano, Yanase, Ohta and Koyama, "Optuna: a next-generation hyperparameter
+       optimization framework", KDD 2019. https://arxiv.org/abs/1907.10902
+    """
+    import optuna
+
+    with quiet_optuna():
+        sampler = optuna.samplers.TPESampler(
+            seed=seed, multivariate=True, group=True, constant_liar=True
         )
-    if found.whole:
-        return asked.suggest_int(dimension.name, int(found.low), int(found.high), log=found.log)
-    drawn = asked.suggest_float(dimension.name, found.low, found.high, log=found.log)
-    return min(
-        max(float(f"{drawn:.3g}"), found.low), found.high
-    )  # more digits than that decide nothing
+        # A study in memory, so that rejected draws leave no trace in the journal.
+        study = optuna.create_study(sampler=sampler)
+        study.add_trials(known)
+        for _ in range(MAX_DRAWS):
+            drawn = study.ask()
+            params = space.draw(partial(_suggest, drawn))
+            if accept(params):
+                return params
+            study.tell(drawn, state=optuna.trial.TrialState.FAIL)
+    return None
 
 
-def _study(
-    optuna: Any, space: Space, known: Sequence[Trial], waiting: Sequence[Params], seed: int
-) -> Any:
-    """Return a study in memory that remembers these trials."""
-    sampler = optuna.samplers.TPESampler(
-        seed=seed, multivariate=True, group=True, constant_liar=True
-    )
-    study = optuna.create_study(sampler=sampler)
-    states = optuna.trial.TrialState
-    finished = [(trial.params, trial) for trial in known if trial.state in ("done", "pruned")]
-    for params, trial in [*finished, *((params, None) for params in waiting)]:
-        inside = space.expressible(params)
-        ranges = {
-            d.name: _distribution(optuna, d.range) for d in space.dimensions if d.name in inside
-        }
-        values = {
-            name: json.dumps(value)
-            if isinstance(ranges[name], optuna.distributions.CategoricalDistribution)
-            else value
-            for name, value in inside.items()
-        }
-        facts: dict[str, Any] = {"params": values, "distributions": ranges, "state": states.RUNNING}
-        if trial is not None and trial.state == "done":
-            facts |= {"state": states.COMPLETE, "value": trial.loss}
-        elif trial is not None and not math.isnan(trial.loss):
-            # The sampler ranks pruned trials by how far they came, then by their loss there.
-            facts |= {
-                "state": states.PRUNED,
-                "value": None,
-                "intermediate_values": {trial.n_epochs: trial.loss},
-            }
-        study.add_trial(optuna.trial.create_trial(**facts))
-    return study
+def importances(space: Space, trials: Sequence[Trial]) -> dict[str, float]:
+    """Return the share of the loss's variance that each dimension explains, largest first.
+
+    It is a functional ANOVA [1]_ over the dimensions that every finished trial has; empty with
+    fewer than ten finished trials.
+
+    References
+    ----------
+    .. [1] Hutter, Hoos and Leyton-Brown, "An efficient approach for assessing hyperparameter
+       importance", ICML 2014.
+    """
+    require_optuna()
+    import optuna
+
+    done = [trial for trial in trials if trial.state == "done"]
+    losses = [trial.loss for trial in done]
+    if len(done) < MIN_TRIALS_FOR_IMPORTANCES or np.ptp(losses) == 0:
+        return {}
+    with quiet_optuna():
+        study = optuna.create_study()
+        for trial in done:
+            values, ranges = encode(space, trial.params)
+            study.add_trial(
+                optuna.trial.create_trial(value=trial.loss, params=values, distributions=ranges)
+            )
+        evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+        found = optuna.importance.get_param_importances(study, evaluator=evaluator)
+    return {name: float(share) for name, share in found.items()}
 
 
-def _distribution(optuna: Any, found: Range) -> Any:
-    kinds = optuna.distributions
+def encode(space: Space, params: Params) -> tuple[dict[str, object], dict[str, BaseDistribution]]:
+    """Return the values that lie in the space as Optuna keeps them, and their distributions."""
+    values: dict[str, object] = {}
+    distributions = {}
+    for name, value in space.expressible(params).items():
+        found = space.ranges[name]
+        values[name] = json.dumps(value) if isinstance(found, Choices) else value
+        distributions[name] = _distribution(found)
+    return values, distributions
+
+
+def decode(space: Space, values: Params) -> Params:
+    """Return the values that :func:`encode` has written; KeyError if a name is unknown."""
+    params: Params = {}
+    for name, value in values.items():
+        is_choice = isinstance(space.ranges[name], Choices)
+        params[name] = json.loads(value) if is_choice else value
+    return params
+
+
+def _suggest(trial: OptunaTrial, dimension: Dimension) -> object:
+    name, found = dimension.name, dimension.range
     if isinstance(found, Choices):
-        return kinds.CategoricalDistribution([json.dumps(value) for value in found.values])
-    assert isinstance(found, Between)
-    kind = kinds.IntDistribution if found.whole else kinds.FloatDistribution
-    return kind(found.low, found.high, log=found.log)
+        # Optuna takes no lists as choices, so each value is written as JSON.
+        written = [json.dumps(value) for value in found.values]
+        return json.loads(trial.suggest_categorical(name, written))
+    if found.whole:
+        return trial.suggest_int(name, int(found.low), int(found.high), log=found.log)
+    drawn = trial.suggest_float(name, found.low, found.high, log=found.log)
+    rounded = float(f"{drawn:.3g}")  # further digits do not matter
+    return min(max(rounded, found.low), found.high)
 
 
-def _seed(*numbers: int) -> int:
-    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
+def _distribution(found: Choices | Between) -> BaseDistribution:
+    from optuna import distributions
+
+    if isinstance(found, Choices):
+        return distributions.CategoricalDistribution([json.dumps(value) for value in found.values])
+    if found.whole:
+        return distributions.IntDistribution(int(found.low), int(found.high), log=found.log)
+    return distributions.FloatDistribution(found.low, found.high, log=found.log)

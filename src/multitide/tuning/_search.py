@@ -1,187 +1,263 @@
-"""A search as it stands: what is finished, what runs, and what comes next."""
+"""A search under way: each process takes the next trial, trains it and writes the result."""
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import math
+import os
 import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import cast
 
+import numpy as np
+from joblib.externals.loky import ProcessPoolExecutor
+from joblib.externals.loky.process_executor import BrokenProcessPool
+
 from multitide._estimator import MultiTaskEstimator
-from multitide.errors import MultitideError
+from multitide.errors import MultitideError, StoreError
 from multitide.fitting._recipe import make_part
 from multitide.training._settings import Training
-from multitide.tuning._execution import AT_ONCE
+from multitide.tuning._journal import Journal
 from multitide.tuning._progress_bar import Progress
 from multitide.tuning._sampler import propose
-from multitide.tuning._settings import params_of, problems_of, settings_of, with_settings
+from multitide.tuning._settings import problems_of, settings_of, with_settings
 from multitide.tuning._space import Params, Space
-from multitide.tuning._trials import Data, Order, Trial, ceiling
+from multitide.tuning._trials import Data, Limits, Trial, pruning_ceiling, run_trial
+
+POLL_SECONDS = 0.5
 
 logger = logging.getLogger("multitide")
 
 
-class Search:
-    """Hands out trials and takes in their results.
-
-    Parameters
-    ----------
-    space : Space
-    start : MultiTaskEstimator
-        Trial 0.
-    data : Data
-    n_tasks : int
-    found : dict of int to Trial
-        What was finished in earlier sessions, by number.
-    seed : int
-    n_trials : int
-        The most in all.
-    seconds : float
-        The most in all, those of earlier sessions included.
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a process needs to know about a search.
 
     Attributes
     ----------
-    trials : dict of int to Trial
-        Finished ones by number.
-    ended : bool
-        Whether nothing runs any more.
+    folder : path
+        See :func:`multitide.tuning._journal.open_folder`.
+    space : Space
+    start : MultiTaskEstimator
+        The configuration of trial 0.
+    data : Data
+    n_tasks : int
+    seed : int
+    n_trials : int
+        The maximum number of trials, over all sessions.
+    seconds : float
+        The budget, over all sessions.
+    began : float
+        When the search began, by ``time.time()``, without the time between its sessions.
     """
 
-    def __init__(
-        self,
-        space: Space,
-        start: MultiTaskEstimator,
-        data: Data,
-        n_tasks: int,
-        found: dict[int, Trial],
-        seed: int,
-        n_trials: int,
-        seconds: float,
-    ) -> None:
-        self._space, self._start, self._data, self._n_tasks = space, start, data, n_tasks
-        self._seed, self._n_trials, self._seconds = seed, n_trials, seconds
-        self.trials = {number: trial for number, trial in found.items() if number < n_trials}
-        self._params: dict[int, Params] = {number: trial.params for number, trial in found.items()}
-        self._running: set[int] = set()
-        self._next = 0
-        self._started = time.time() - max(
-            (trial.elapsed for trial in self.trials.values()), default=0.0
-        )
-        self.ended = False
+    folder: Path
+    space: Space
+    start: MultiTaskEstimator
+    data: Data
+    n_tasks: int
+    seed: int
+    n_trials: int
+    seconds: float
+    began: float = 0.0
+
+    @property
+    def cost_to_measure(self) -> float:
+        """The time that measuring takes, in units of a trial; a refit doubles it."""
+        training = cast(Training, make_part("training", self.start.training))
+        return 2.0 if training.refit else 1.0
+
+
+class Search:
+    """A search as one process sees it."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self._journal = Journal(plan.folder, plan.space, plan.start)
+
+    def resume(self) -> None:
+        """Begin a session: continue the clock of earlier sessions, and their stopped trials."""
+        self._journal.requeue_stopped()
+        elapsed = [trial.elapsed for trial in self.finished()]
+        self.plan = replace(self.plan, began=time.time() - max(elapsed, default=0.0))
 
     @property
     def elapsed(self) -> float:
-        """Seconds that the search took, in all its sessions."""
-        return time.time() - self._started
+        """Seconds that the search has taken, over all sessions."""
+        return time.time() - self.plan.began
 
-    def in_order(self) -> list[Trial]:
-        """Return the finished trials by their numbers; one that ran out of time is missing."""
-        return [self.trials[number] for number in sorted(self.trials)]
+    def finished(self) -> list[Trial]:
+        """Return the finished trials by their numbers."""
+        trials = self._trials().values()
+        return [trial for trial in trials if trial.finished]
 
-    def next_order(self) -> Order | None:
-        """Return the next trial; None if it has to wait for others, or if there is none left."""
-        while self._next in self.trials:
-            self._next += 1
-        number = self._next
-        if (
-            number >= self._n_trials
-            or (number and time.time() > self._deadline())
-            or not self._can_propose(number)
-        ):
-            return None
-        params = self._propose(number)
-        if params is None:
-            logger.info("Nothing is left to try after %d trials: the space is small.", number)
-            self._n_trials = number
-            return None
-        settings = settings_of(params, self._start)
-        estimator = with_settings(self._start, settings)
-        estimator.set_params(
-            training__refit=False
-        )  # no validation part is left that would judge it
-        self._params[number] = params
-        self._running.add(number)
-        self._next += 1
-        limit = ceiling(self._known(number), estimator.max_epochs)
-        if not number:
-            return Order(number, params, settings, estimator, limit)
-        return Order(
-            number, params, settings, estimator, limit, self._deadline(), self._end(), self._again
-        )
+    def work(self, parent: int | None = None) -> Iterator[Trial]:
+        """Do trials until none is left or time is up, and yield each that is finished.
 
-    def finished(self, trial: Trial) -> Trial:
-        """Take in a trial.
+        Parameters
+        ----------
+        parent : int, optional
+            The process whose end ends the work.
 
         Raises
         ------
         MultitideError
-            If it is the start itself that failed.
+            If the start of the search fails.
         """
-        trial = dataclasses.replace(trial, elapsed=self.elapsed)
-        if trial.state == "failed" and not trial.number:
-            raise MultitideError(
-                f"The configuration that the search starts from must train; it failed. {trial.reason}"
-            )
-        self._running.discard(trial.number)
-        self.trials[trial.number] = trial
-        return trial
+        with self._journal.joined():
+            while (trial := self._take()) is not None:
+                finished = self._run(trial, parent)
+                if finished is not None:
+                    yield finished
+                if parent is not None and parent != os.getppid():
+                    return
 
-    def progress(self) -> Progress:
+    def progress(self, ended: bool = False) -> Progress:
         """Return how far the search is."""
-        states = [trial.state for trial in self.trials.values()]
-        done = [trial.loss for trial in self.trials.values() if trial.state == "done"]
-        left = self._deadline() - time.time() if math.isfinite(self._seconds) else math.nan
-        share = max(len(states) / self._n_trials, min(1.0, self.elapsed / self._seconds))
+        states = [trial.state for trial in self._trials().values()]
+        finished = self.finished()
+        done = [trial.loss for trial in finished if trial.state == "done"]
+        starts = [trial.loss for trial in finished if not trial.number]
+        used = max(len(finished) / self.plan.n_trials, self.elapsed / self.plan.seconds)
+        seconds_left = math.nan
+        if math.isfinite(self.plan.seconds):
+            seconds_left = self._deadline(self._trials()) - time.time()
         return Progress(
             done=states.count("done"),
             pruned=states.count("pruned"),
             failed=states.count("failed"),
-            running=0 if self.ended else max(1, len(self._running)),
-            start=self.trials[0].loss if 0 in self.trials else math.nan,
+            running=0 if ended else max(1, states.count("running")),
+            start=starts[0] if starts else math.nan,
             best=min(done, default=math.nan),
-            share=1.0 if self.ended else share,
-            seconds_left=left,
+            share=1.0 if ended else min(1.0, used),
+            seconds_left=seconds_left,
         )
 
-    def _can_propose(self, number: int) -> bool:
-        return all(earlier in self.trials for earlier in range(number - AT_ONCE + 1))
+    def _trials(self) -> dict[int, Trial]:
+        trials = self._journal.trials()
+        return {number: trials[number] for number in trials if number < self.plan.n_trials}
 
-    def _known(self, number: int) -> list[Trial]:
-        """Return the trials that a trial may learn from: those that are finished before it can begin."""
-        return [self.trials[earlier] for earlier in range(number - AT_ONCE + 1)]
+    def _take(self) -> Trial | None:
+        """Return the next trial; None if there is none, or no time for it."""
+        with self._journal.locked():
+            self._journal.requeue_dead()
+            trials = self._trials()
+            waiting = self._journal.next_waiting()
+            number = len(trials) if waiting is None else waiting
+            is_late = number > 0 and time.time() > self._deadline(trials)
+            if number >= self.plan.n_trials or is_late:
+                return None
+            if waiting is None:
+                params = self._propose(number, trials)
+                if params is None:
+                    logger.info("All settings of the space have been tried (%d trials).", number)
+                    return None
+                self._journal.add(number, params)
+            return self._journal.take()
 
-    def _propose(self, number: int) -> Params | None:
-        if not number:
-            return params_of(self._start, self._space)
-        tried = [self._params[earlier] for earlier in range(number)]
-        waiting = tried[max(0, number - AT_ONCE + 1) :]
+    def _propose(self, number: int, trials: Mapping[int, Trial]) -> Params | None:
+        tried = [trial.params for trial in trials.values()]
+        start, data, n_tasks = self.plan.start, self.plan.data, self.plan.n_tasks
 
-        def worth_it(params: Params) -> bool:
+        def accept(params: Params) -> bool:
             if params in tried:
                 return False
-            estimator = with_settings(self._start, settings_of(params, self._start))
-            return not problems_of(estimator, self._data.samples, self._n_tasks)
+            estimator = with_settings(start, settings_of(params, start))
+            return not problems_of(estimator, data.samples, n_tasks)
 
-        return propose(self._space, self._known(number), waiting, worth_it, self._seed, number)
+        seed = int(np.random.SeedSequence([self.plan.seed, number]).generate_state(1)[0])
+        return propose(self.plan.space, self._journal.known(), accept, seed)
 
-    def _deadline(self) -> float:
-        """Return when trials end, by ``time.time()``: time is kept for measuring the start and the best."""
-        done = [trial for trial in self.trials.values() if trial.state == "done"]
+    def _run(self, trial: Trial, parent: int | None) -> Trial | None:
+        """Train a trial and write its result; None if it was stopped."""
+        estimator = with_settings(self.plan.start, trial.settings)
+        # A refit leaves no validation set to judge the trial on.
+        estimator.set_params(training__refit=False)
+        limits = self._limits(trial, estimator.max_epochs, parent)
+        try:
+            finished = run_trial(trial, estimator, self.plan.data, limits)
+        except BaseException:
+            with suppress(StoreError):  # the trial is found without its process later
+                self._journal.stop(trial)
+            raise
+        if finished is None:
+            self._journal.stop(trial)
+            return None
+        finished = replace(finished, elapsed=self.elapsed)
+        self._journal.finish(finished)
+        if finished.state == "failed" and not finished.number:
+            raise MultitideError(
+                "The configuration that the search starts from must train; it failed. "
+                f"{finished.reason}"
+            )
+        return finished
+
+    def _limits(self, trial: Trial, max_epochs: int, parent: int | None) -> Limits:
+        """Return the limits of a trial; the start always trains to its end."""
+        if not trial.number:
+            return Limits(parent=parent)
+        trials = self._trials()
+        return Limits(
+            pruning_ceiling(list(trials.values()), max_epochs),
+            self._deadline(trials),
+            self._end(trials),
+            self.plan.cost_to_measure,
+            parent,
+        )
+
+    def _deadline(self, trials: Mapping[int, Trial]) -> float:
+        """Return when trials must end, to leave time to measure the start and the best."""
+        done = [trial for trial in trials.values() if trial.state == "done"]
         best = min(done, key=lambda trial: trial.loss, default=None)
-        return self._end() - (
-            0.0 if best is None or not best.number else self._again * best.seconds
-        )
+        end = self._end(trials)
+        if best is None or not best.number:
+            return end
+        return end - self.plan.cost_to_measure * best.seconds
 
-    def _end(self) -> float:
-        """Return when the best trial must be measured, so that time is left for measuring the start."""
-        start = self.trials.get(0)
-        return (
-            self._started + self._seconds - (0.0 if start is None else self._again * start.seconds)
-        )
+    def _end(self, trials: Mapping[int, Trial]) -> float:
+        """Return when the best trial must be measured, to leave time to measure the start."""
+        end = self.plan.began + self.plan.seconds
+        if 0 in trials:
+            end -= self.plan.cost_to_measure * trials[0].seconds
+        return end
 
-    @property
-    def _again(self) -> float:
-        """What measuring a trial takes, in units of the trial: one that is refitted is trained twice."""
-        training = cast(Training, make_part("training", self._start.training))
-        return 2.0 if training.refit else 1.0
+
+def run_search(search: Search, n_jobs: int) -> Iterator[None]:
+    """Do the trials of a search in `n_jobs` processes, and yield whenever some are finished."""
+    n_jobs = min(n_jobs, search.plan.n_trials - len(search.finished()))
+    if n_jobs <= 1:
+        for _ in search.work():
+            yield
+        return
+    with ExitStack() as pools:
+        # One pool per process, so that the death of one leaves the others alone.
+        running = {_start_process(search.plan, pools) for _ in range(n_jobs)}
+        n_finished = len(search.finished())
+        while running:
+            ended, running = wait(running, POLL_SECONDS, FIRST_COMPLETED)
+            for future in ended:
+                try:
+                    future.result()
+                except BrokenProcessPool as error:
+                    logger.warning(
+                        "A process died (%s). If memory ran out, use fewer processes (`n_jobs`).",
+                        error,
+                    )
+            if n_finished != (n_finished := len(search.finished())):
+                yield
+
+
+def _start_process(plan: Plan, pools: ExitStack) -> Future[None]:
+    pool = ProcessPoolExecutor(1, env={"OMP_NUM_THREADS": "1"})
+    pools.callback(pool.shutdown, kill_workers=True)
+    future: Future[None] = pool.submit(_work, plan, os.getpid())
+    return future
+
+
+def _work(plan: Plan, parent: int) -> None:
+    for _ in Search(plan).work(parent):
+        pass

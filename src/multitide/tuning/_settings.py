@@ -1,9 +1,9 @@
-"""Between a search's values and an estimator's parameters, both ways."""
+"""Convert between the values of a search and the parameters of an estimator."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from sklearn.base import clone
 
@@ -15,135 +15,137 @@ from multitide.data._samples import Samples
 from multitide.fitting._fit_model import check_lengths
 from multitide.fitting._recipe import OPTIONAL, PART_PARAMETERS, make_part, make_recipe
 from multitide.methods import mismatches
-from multitide.tuning._space import BALANCING, FAMILIES, NUMBERS, TABLES, Params, Space, together
+from multitide.tuning._space import (
+    BALANCING,
+    FAMILIES,
+    NUMBERS,
+    TABLES,
+    Params,
+    Space,
+    trained_together,
+)
 
-UNWEIGHED = {"weighting": {"name": "uniform"}, "aggregator": None}
+# Parameters of the estimator as plain values: parts are tables, as a configuration writes them.
+Settings: TypeAlias = dict[str, Any]
+UNWEIGHTED: Settings = {"weighting": {"name": "uniform"}, "aggregator": None}
 
 
 def params_of(estimator: MultiTaskEstimator, space: Space) -> Params:
-    """Return where an estimator lies in a space: the value of each dimension that counts for it."""
-    searched = {d.name.split(".")[0] for d in space.dimensions}
-    plain = _plain(estimator, searched)
-    found: Params = {name: plain[name] for name in NUMBERS if name in searched}
-    for name in (name for name in TABLES if name in plain):
-        found |= {f"{name}.{key}": value for key, value in plain[name].items()}
-    for name in (name for name in FAMILIES if plain.get(name) is not None):
-        part = plain[name]["name"]
-        if name in ("weighting", "aggregator"):
-            found[BALANCING] = (
-                f"{name}.{part}"  # an aggregator, where there is one, comes last and wins
-            )
-        else:
-            found[name] = part
-        found |= {
-            f"{name}.{part}.{key}": value for key, value in plain[name].items() if key != "name"
-        }
-    names = {d.name for d in space.dimensions}
-    return {name: value for name, value in found.items() if name in names}
+    """Return the estimator's value in each dimension that applies to it."""
+    searched = {dimension.name.split(".")[0] for dimension in space.dimensions}
+    if BALANCING in searched:
+        searched |= {"weighting", "aggregator"}
+    found: Params = {name: getattr(estimator, name) for name in NUMBERS}
+    for name in (*TABLES, *FAMILIES):
+        is_given = name not in OPTIONAL or getattr(estimator, name) is not None
+        if name in searched and is_given:
+            # The aggregator comes last and so replaces the weighting where there are both.
+            found |= _values_of(name, estimator)
+    return {name: value for name, value in found.items() if name in space.ranges}
 
 
-def settings_of(params: Params, start: MultiTaskEstimator) -> dict[str, Any]:
-    """Return the estimator's parameters that these values stand for, as plain values.
+def _values_of(name: str, estimator: MultiTaskEstimator) -> Params:
+    """Return a part's values by dimension: its name, if there is a choice, and its parameters."""
+    table = _as_table(name, estimator)
+    part = table.pop("name", name)
+    found, prefix = dict[str, Any](), f"{name}.{part}"
+    if name in TABLES:
+        prefix = name
+    elif name in ("weighting", "aggregator"):
+        found[BALANCING] = f"{name}.{part}"
+    else:
+        found[name] = part
+    for key, value in table.items():
+        found[f"{prefix}.{key}"] = value
+    return found
 
-    Parts are tables with all of their parameters. What is not searched is as in `start`, also the
-    parameters of a part of the same name.
+
+def settings_of(params: Params, start: MultiTaskEstimator) -> Settings:
+    """Return the parameters of the estimator that these values stand for.
+
+    A part is a table with all of its parameters. Parameters that are not searched are those of
+    `start`, also inside a part of the same name.
     """
-    settings: dict[str, Any] = {name: params[name] for name in NUMBERS if name in params}
+    settings: Settings = {name: params[name] for name in NUMBERS if name in params}
     for name in TABLES:
-        drawn = {
-            key.split(".", 1)[1]: value
-            for key, value in params.items()
-            if key.startswith(f"{name}.")
-        }
+        drawn = _below(f"{name}.", params)
         if drawn:
-            settings[name] = _part(name, _registered(name, start), drawn, start)
+            part = str(_as_table(name, start)["name"])
+            settings[name] = _part(name, part, drawn, start)
     for name in ("backbone", "sharing"):
         if name in params:
-            settings[name] = _part(name, params[name], _of(params, name, params[name]), start)
+            part = params[name]
+            settings[name] = _part(name, part, _below(f"{name}.{part}.", params), start)
     if BALANCING in params:
         family, part = params[BALANCING].split(".", 1)
-        settings |= UNWEIGHED | {family: _part(family, part, _of(params, family, part), start)}
-    elif not together(params):
-        settings |= UNWEIGHED
+        made = _part(family, part, _below(f"{family}.{part}.", params), start)
+        settings |= {**UNWEIGHTED, family: made}
+    elif not trained_together(params):
+        settings |= UNWEIGHTED
     return settings
 
 
-def with_settings(start: MultiTaskEstimator, settings: Mapping[str, Any]) -> MultiTaskEstimator:
-    """Return a copy of an estimator with these parameters, parts made of their tables."""
+def with_settings(start: MultiTaskEstimator, settings: Mapping[str, object]) -> MultiTaskEstimator:
+    """Return a copy of an estimator with these parameters; tables become parts."""
     estimator = cast(MultiTaskEstimator, clone(start))
-    made = {
-        name: part_from_config(PART_PARAMETERS[name], value, name)
-        if isinstance(value, Mapping)
-        else value
-        for name, value in settings.items()
-    }
-    return estimator.set_params(**made)
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            value = part_from_config(PART_PARAMETERS[name], value, name)
+        estimator.set_params(**{name: value})
+    return estimator
 
 
 def problems_of(estimator: MultiTaskEstimator, samples: Samples, n_tasks: int) -> list[str]:
-    """Return why these parts cannot be trained together on these samples; empty where they can."""
+    """Return why the parts cannot be trained together on these samples; empty if they can."""
     problems: list[str] = []
     with gathering(problems):
         make_recipe(estimator.get_params(deep=False))
         check_lengths(samples, cast(Backbone, make_part("backbone", estimator.backbone)))
         if n_tasks > 1:
-            names = ("backbone", "sharing", "weighting", "aggregator")
-            problems += mismatches(**{name: getattr(estimator, name) for name in names})
+            problems += mismatches(
+                backbone=estimator.backbone,
+                sharing=estimator.sharing,
+                weighting=estimator.weighting,
+                aggregator=estimator.aggregator,
+            )
     return problems
 
 
-def brief(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings for a file: of each part its name and what differs from its defaults."""
-    return {
-        name: _brief(name, value) if isinstance(value, Mapping) else value
-        for name, value in settings.items()
-    }
+def brief(settings: Mapping[str, object]) -> Settings:
+    """Return settings for a file: of each part, its name and what differs from its defaults."""
+    shortened = {}
+    for name, value in settings.items():
+        shortened[name] = _brief(name, value) if isinstance(value, Mapping) else value
+    return shortened
 
 
-def _brief(name: str, table: Mapping[str, Any]) -> dict[str, Any]:
+def _brief(name: str, table: Mapping[str, object]) -> dict[str, object]:
     registry = PART_PARAMETERS[name]
     default = part_to_config(registry, {"name": table["name"]})
-    named = {"name": table["name"]} if len(registry) > 1 else {}
-    return named | {
-        key: value for key, value in table.items() if key != "name" and value != default[key]
-    }
+    kept = {}
+    for key, value in table.items():
+        is_needed = len(registry) > 1 if key == "name" else value != default[key]
+        if is_needed:
+            kept[key] = value
+    return kept
 
 
-def _plain(estimator: MultiTaskEstimator, searched: set[str]) -> dict[str, Any]:
-    """Return the parameters that are searched as plain values."""
-    wanted = searched | ({"weighting", "aggregator"} if BALANCING in searched else set())
-    params = estimator.get_params(deep=False)
-    plain: dict[str, Any] = {name: params[name] for name in NUMBERS}
-    for name in [*TABLES, *FAMILIES]:
-        if name in wanted:
-            missing = params[name] is None and name in OPTIONAL
-            plain[name] = (
-                None
-                if missing
-                else part_to_config(PART_PARAMETERS[name], make_part(name, params[name]))
-            )
-    return plain
+def _as_table(name: str, estimator: MultiTaskEstimator) -> Settings:
+    return part_to_config(PART_PARAMETERS[name], make_part(name, getattr(estimator, name)))
 
 
-def _registered(name: str, start: MultiTaskEstimator) -> str:
-    return str(part_to_config(PART_PARAMETERS[name], make_part(name, getattr(start, name)))["name"])
+def _below(prefix: str, params: Params) -> Params:
+    found = {}
+    for name, value in params.items():
+        if name.startswith(prefix):
+            found[name.removeprefix(prefix)] = value
+    return found
 
 
-def _of(params: Params, family: str, part: str) -> Params:
-    prefix = f"{family}.{part}."
-    return {
-        key.removeprefix(prefix): value for key, value in params.items() if key.startswith(prefix)
-    }
-
-
-def _part(family: str, name: str, drawn: Params, start: MultiTaskEstimator) -> dict[str, Any]:
-    """Return a part as a table: that of the start if it has the same name, with the drawn values."""
+def _part(family: str, name: str, drawn: Params, start: MultiTaskEstimator) -> Settings:
+    """Return a part as a table: the start's, if it has the same name, with the drawn values."""
     registry, own = PART_PARAMETERS[family], getattr(start, family)
-    base: dict[str, Any] = {"name": name}
-    if (
-        own is not None
-        and isinstance(part := make_part(family, own), registry[name])
-        and type(part) is registry[name]
-    ):
-        base = part_to_config(registry, part)
-    return part_to_config(registry, base | drawn)
+    table: Settings = {"name": name}
+    if own is not None and type(part := make_part(family, own)) is registry[name]:
+        table = part_to_config(registry, part)
+    return part_to_config(registry, table | drawn)

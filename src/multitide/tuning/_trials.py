@@ -1,52 +1,54 @@
-"""One trial: settings trained once on the training part, judged on the validation part, given up where it lags."""
+"""A trial: settings trained once on the training set and judged on the validation set."""
 
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import numpy as np
 
 from multitide._estimator import MultiTaskEstimator
-from multitide.balancing._search import Search
+from multitide.balancing._search import Search as WeightSearch
 from multitide.data._samples import Samples
 from multitide.fitting._recipe import make_recipe
 from multitide.study.runs._fits import Watch, losses_at, quiet, single_thread
 from multitide.training._trainer import Trainer
 from multitide.tuning._space import Params
 
-WARM_UP = 1 / 3  # of the epochs, before which nothing is given up
-ENOUGH = 5  # finished trials, before which nothing is given up
+MIN_TRIALS_TO_PRUNE = 5
+NEVER_PRUNED = 1 / 3  # of the epochs
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What was tried and what came of it.
+    """One set of settings and its result.
 
     Attributes
     ----------
     number : int
-        From 0, which is the configuration that the search started from.
+        Counted from 0, which is the configuration that the search started from.
     params : dict
         The searched values by dimension.
     settings : dict
-        The estimator's parameters that these stand for, as plain values.
+        The parameters of the estimator that these values stand for, as plain values.
     state : {"done", "pruned", "failed"}
+        During a search also "waiting", "running" and "stopped".
     loss : float
-        Mean validation loss over tasks at the epochs that answer, in units of the trivial loss; of
-        a pruned trial the least until then, of a failed one NaN.
+        Mean validation loss over tasks at the epochs that are kept, in units of the trivial loss.
+        For a pruned trial, the lowest loss until then; for a failed one, NaN.
     losses : dict of str to float
-        The same of each task; empty unless done.
+        The loss per task; empty unless done.
     curve : list of float
-        The mean validation loss after each epoch; empty where tasks have networks of their own.
+        The mean validation loss after each epoch; empty if tasks have networks of their own.
     n_epochs, n_parameters : int
     seconds : float
-        It took.
+        Training time.
     elapsed : float
-        Seconds the search had taken at its end, in all its sessions.
+        Seconds from the start of the search to the end of the trial, over all sessions.
     reason : str
         Why it failed.
     """
@@ -54,8 +56,8 @@ class Trial:
     number: int
     params: Params
     settings: dict[str, Any]
-    state: str
-    loss: float
+    state: Literal["waiting", "running", "stopped", "done", "pruned", "failed"]
+    loss: float = math.nan
     losses: dict[str, float] = field(default_factory=dict)
     curve: list[float] = field(default_factory=list)
     n_epochs: int = 0
@@ -64,17 +66,21 @@ class Trial:
     elapsed: float = 0.0
     reason: str = ""
 
+    @property
+    def finished(self) -> bool:
+        """Whether there is a result."""
+        return self.state in ("done", "pruned", "failed")
+
 
 @dataclass(frozen=True)
 class Data:
-    """What trials may see: samples of which some teach and some choose; no test rows among them.
+    """The samples that trials see: training and validation set, without the test set.
 
     Attributes
     ----------
     samples : Samples
-        Those of both parts only.
     train, validation : ndarray of int
-        Numbers of them.
+        Their rows.
     """
 
     samples: Samples
@@ -83,49 +89,44 @@ class Data:
 
 
 @dataclass(frozen=True)
-class Order:
-    """What a process is asked to try."""
+class Limits:
+    """When a trial ends early. Times are those of ``time.time()``, which processes share.
 
-    number: int
-    params: Params
-    settings: dict[str, Any]
-    estimator: MultiTaskEstimator
+    Attributes
+    ----------
+    ceiling : tuple of float
+        For each epoch, the loss above which the trial is pruned.
+    deadline : float
+        When the trial must end.
+    end : float
+        When the trial must be measured on the test set, in case it is the best.
+    cost_to_measure : float
+        The time that measuring takes, in units of the time that the trial takes.
+    parent : int, optional
+        The process whose end stops the trial.
+    """
+
     ceiling: tuple[float, ...] = ()
-    deadline: float = math.inf  # by time.time(), which processes have in common
-    end: float = (
-        math.inf
-    )  # before which the trial must be done, and done once more, should it be measured as the best
-    again: float = 1.0  # what measuring takes, in units of the trial
+    deadline: float = math.inf
+    end: float = math.inf
+    cost_to_measure: float = 1.0
+    parent: int | None = None
 
 
 class Pruned(Exception):
-    """The trial lags behind."""
+    """The trial lags behind the others."""
 
 
-class OutOfTime(Exception):
-    """The budget is spent."""
+class Stopped(Exception):
+    """There is no time left for the trial."""
 
 
 class Judge(Watch):
-    """Follows the mean validation loss over epochs and gives up a trial that lags behind, or when time is up.
+    """Record the validation loss, and end a trial that reaches its limits."""
 
-    Parameters
-    ----------
-    ceiling : sequence of float
-        For each epoch the loss above which a trial is given up.
-    deadline, end, again : float
-        As in `Order`.
-    """
-
-    def __init__(
-        self,
-        ceiling: Sequence[float],
-        deadline: float = math.inf,
-        end: float = math.inf,
-        again: float = 1.0,
-    ) -> None:
+    def __init__(self, limits: Limits) -> None:
         super().__init__()
-        self._ceiling, self._deadline, self._end, self._again = ceiling, deadline, end, again
+        self._limits = limits
         self._began = time.time()
         self.curve: list[float] = []
         self.n_parameters = 0
@@ -135,93 +136,90 @@ class Judge(Watch):
         self.n_parameters += sum(parameter.numel() for parameter in trainer.network.parameters())
 
     def on_step_end(self, trainer: Trainer) -> None:
-        """Look at the clock."""
-        now = time.time()
-        if now > self._deadline or now + self._again * (now - self._began) > self._end:
-            raise OutOfTime
+        """Stop when time is up, or when the process that started this one has ended."""
+        limits, now = self._limits, time.time()
+        measured = now + limits.cost_to_measure * (now - self._began)
+        if now > limits.deadline or measured > limits.end:
+            raise Stopped
+        if limits.parent is not None and limits.parent != os.getppid():
+            raise Stopped
 
     def on_epoch_end(self, trainer: Trainer, rows: list[dict[str, Any]]) -> None:
-        """Take note of the loss; where the tasks have networks of their own, it says nothing about the whole."""
+        """Record the loss, and prune. Rows are those of ``Callback``."""
         losses = [row["loss"] for row in rows if row["side"] == "validation"]
         self.curve.append(float(np.mean(losses)))
-        best, epoch = min(self.curve), len(self.curve)
-        if (
-            epoch <= len(self._ceiling)
-            and epoch < trainer.max_epochs
-            and best > self._ceiling[epoch - 1]
-        ):
+        epoch, ceiling = len(self.curve), self._limits.ceiling
+        can_prune = epoch <= len(ceiling) and epoch < trainer.max_epochs
+        if can_prune and min(self.curve) > ceiling[epoch - 1]:
             raise Pruned
 
 
-def ceiling(trials: Sequence[Trial], max_epochs: int) -> tuple[float, ...]:
-    """Return for each epoch the loss above which a trial is given up: the median of what others had reached by then.
+def pruning_ceiling(trials: Sequence[Trial], max_epochs: int) -> tuple[float, ...]:
+    """Return, for each epoch, the loss above which a trial is pruned.
 
-    The median stopping rule [1]_ on the least loss so far, after a third of the epochs and five
-    finished trials.
+    It is the median of the lowest losses that other trials had reached by then (the median stopping
+    rule [1]_), after a third of the epochs and five finished trials.
 
     References
     ----------
     .. [1] Golovin, Solnik, Moitra, Kochanski, Karro and Sculley, "Google Vizier: a service for
        black-box optimization", KDD 2017. https://doi.org/10.1145/3097983.3098043
     """
-    curves = [
-        np.minimum.accumulate(trial.curve)
-        for trial in trials
-        if trial.state == "done" and trial.curve
-    ]
-    if len(curves) < ENOUGH:
+    reached = []
+    for trial in trials:
+        if trial.state == "done" and trial.curve:
+            lowest = np.minimum.accumulate(trial.curve)[:max_epochs]
+            reached.append(np.pad(lowest, (0, max_epochs - len(lowest)), mode="edge"))
+    if len(reached) < MIN_TRIALS_TO_PRUNE:
         return ()
-    reached = [
-        [curve[min(epoch, len(curve) - 1)] for curve in curves] for epoch in range(max_epochs)
-    ]
-    medians = np.median(reached, axis=1)
-    medians[: math.ceil(max_epochs * WARM_UP)] = np.inf
-    return tuple(float(value) for value in medians)
+    medians = np.median(reached, axis=0)
+    medians[: math.ceil(max_epochs * NEVER_PRUNED)] = np.inf
+    return tuple(float(median) for median in medians)
 
 
-def conduct_trial(order: Order, data: Data) -> Trial | None:
-    """Train with one thread; None if time ran out, which says nothing about the settings."""
+def run_trial(
+    trial: Trial, estimator: MultiTaskEstimator, data: Data, limits: Limits
+) -> Trial | None:
+    """Train with one thread and return the trial with its result; None if it was stopped."""
     started = time.perf_counter()
-    several = _several_runs(order.estimator)
-    judge = Judge(() if several else order.ceiling, order.deadline, order.end, order.again)
-    state, loss, losses, reason = "done", math.nan, dict[str, float](), ""
+    several = trains_several_networks(estimator)
+    if several:
+        limits = replace(limits, ceiling=())
+    judge = Judge(limits)
+    result = trial
     try:
         with single_thread(), quiet():
-            fitted = order.estimator.fit(
+            fitted = estimator.fit(
                 data.samples[data.train],
                 validation=data.samples[data.validation],
                 callbacks=[judge],
             )
         losses = losses_at(fitted.history_, fitted.best_epoch_)
         loss = float(np.mean(list(losses.values())))
-    except OutOfTime:
+        result = replace(trial, state="done", loss=loss, losses=losses)
+    except Stopped:
         return None
     except Pruned:
-        state, loss = "pruned", min(judge.curve)
-    except Exception as error:  # settings that fail stand beside the others with the reason
-        state, reason = "failed", f"{type(error).__name__}: {error}"
-    if state == "done" and math.isnan(loss):
-        state, reason = "failed", "its validation loss is not a number"
-    return Trial(
-        order.number,
-        order.params,
-        order.settings,
-        state,
-        loss,
-        losses,
-        [] if several else judge.curve,
-        len(judge.curve),
-        judge.n_parameters,
-        time.perf_counter() - started,
-        reason=reason,
+        result = replace(trial, state="pruned", loss=min(judge.curve))
+    except Exception as error:  # settings that fail are listed with the reason
+        result = replace(trial, state="failed", reason=f"{type(error).__name__}: {error}")
+    if result.state == "done" and math.isnan(result.loss):
+        result = replace(result, state="failed", reason="its validation loss is not a number")
+    return replace(
+        result,
+        curve=[] if several else judge.curve,
+        n_epochs=len(judge.curve),
+        n_parameters=judge.n_parameters,
+        seconds=time.perf_counter() - started,
     )
 
 
-def _several_runs(estimator: MultiTaskEstimator) -> bool:
-    """Return whether several networks are trained one after the other, none of which tells how the whole will do."""
+def trains_several_networks(estimator: MultiTaskEstimator) -> bool:
+    """Return whether several networks are trained in turn, so that no curve can be judged."""
     recipe = make_recipe(estimator.get_params(deep=False))
+    if isinstance(recipe.weighting, WeightSearch):
+        return True
+    if recipe.training.pretrain or recipe.training.start:
+        return True
     names = [task if isinstance(task, str) else task.name for task in estimator.tasks or ()]
-    phases = (
-        isinstance(recipe.weighting, Search) or recipe.training.pretrain or recipe.training.start
-    )
-    return len(recipe.sharing.groups(names)) > 1 or bool(phases)
+    return len(recipe.sharing.groups(names)) > 1

@@ -1,0 +1,362 @@
+"""A search on disk: its record, and an Optuna study whose journal survives kills and full disks.
+
+Optuna appends a line to the journal per change. A process that is killed, or a disk that is full,
+can leave a part of a line; anything appended to it would make the file unreadable. So each append
+first cuts such a part off. A killed process also leaves trials that run forever. So each process
+holds a lock on a file of its own for as long as it takes part, and trials whose owner holds no lock
+are tried again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import optuna
+from filelock import FileLock, Timeout
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.trial import FrozenTrial, TrialState, create_trial
+from pydantic import TypeAdapter
+
+from multitide._estimator import MultiTaskEstimator
+from multitide._result_folder import read_record, writable, write_file
+from multitide.errors import StoreError
+from multitide.tuning._sampler import decode, encode, quiet_optuna
+from multitide.tuning._settings import params_of, settings_of
+from multitide.tuning._space import Params, Space
+from multitide.tuning._trials import Trial
+
+SCHEMA = 2
+FORMAT = "multitide search"
+RECORD, JOURNAL, LOCK, PROCESSES = "search.json", "journal.jsonl", ".lock", ".processes"
+STUDY = "search"
+# User attributes of Optuna's trials.
+NUMBER, ATTEMPT, OWNER, RESULT = "number", "attempt", "owner", "result"
+RESULT_FIELDS = (
+    "state",
+    "loss",
+    "losses",
+    "curve",
+    "n_epochs",
+    "n_parameters",
+    "seconds",
+    "elapsed",
+    "reason",
+)
+MAX_ATTEMPTS = 3
+
+_TRIAL = TypeAdapter(Trial)
+_TOLD = {"done": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
+
+
+def open_folder(folder: Path, identity: Mapping[str, object]) -> None:
+    """Make the folder of a search, or check that it holds this search.
+
+    Parameters
+    ----------
+    folder : path
+    identity : dict
+        Everything that decides the trials: data, split, tasks, start, space, seed, versions.
+
+    Raises
+    ------
+    StoreError
+        If the folder holds another search or anything else, or cannot be written.
+    """
+    identity = json.loads(json.dumps(identity, default=repr))
+    path = folder / RECORD
+    if not path.is_file() and _holds_files(folder):
+        raise StoreError(
+            f"`folder` must be new or hold a search ({RECORD}); got {str(folder)!r}, which is not "
+            "empty."
+        )
+    with writable(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / LOCK):
+            if not path.is_file():
+                record = {"format": FORMAT, "schema_version": SCHEMA, "identity": identity}
+                write_file(path, json.dumps(record, indent=1, ensure_ascii=False))
+    remedy = "Run `multitide tune` again, with a new folder as `--output`."
+    stored = read_record(path, FORMAT, [SCHEMA], remedy).get("identity")
+    if not isinstance(stored, dict):
+        raise StoreError(f"{str(path)!r} must hold the identity of a search; it is damaged.")
+    other = [name for name in identity if stored.get(name) != identity[name]]
+    if other:
+        raise StoreError(
+            f"`folder` must be new or hold the same search; that in {str(folder)!r} differs in "
+            f"{', '.join(other)}."
+        )
+
+
+def _holds_files(folder: Path) -> bool:
+    # Hidden files may be those of a process that is making the folder at this moment.
+    return folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir())
+
+
+class Journal:
+    """The trials of a search, shared by all processes that work in its folder.
+
+    Parameters
+    ----------
+    folder : path
+        See :func:`open_folder`.
+    space : Space
+    start : MultiTaskEstimator
+        The configuration that the search starts from.
+
+    Raises
+    ------
+    StoreError
+        If the journal is damaged, or cannot be written.
+    """
+
+    def __init__(self, folder: Path, space: Space, start: MultiTaskEstimator) -> None:
+        self._folder, self._space, self._start = folder, space, start
+        self._start_params = params_of(start, space)
+        self._lock = _Lock(folder / LOCK)
+        self._owner = f"{os.getpid()}-{time.time_ns()}"
+        self._running: dict[int, optuna.Trial] = {}
+        self._read: dict[int, Trial] = {}
+        with self.locked(), self._checking(), quiet_optuna():
+            backend = _Backend(folder / JOURNAL, self._lock)
+            storage = optuna.storages.JournalStorage(backend)
+            try:
+                self._study = optuna.load_study(study_name=STUDY, storage=storage)
+            except KeyError:
+                self._study = optuna.create_study(study_name=STUDY, storage=storage)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep all other processes from the journal."""
+        with writable(self._folder):
+            self._lock.acquire()
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    @contextmanager
+    def joined(self) -> Iterator[None]:
+        """Let the other processes know that this one is alive, until the block ends."""
+        lock = FileLock(self._owner_file(self._owner))
+        with writable(self._folder):
+            (self._folder / PROCESSES).mkdir(exist_ok=True)
+            lock.acquire()
+        try:
+            yield
+        finally:
+            self._owner_file(self._owner).unlink(missing_ok=True)
+            lock.release()
+
+    def trials(self) -> dict[int, Trial]:
+        """Return the trials by number, each as it stands."""
+        with self._checking():
+            found = self._study.get_trials(deepcopy=False)
+            # A trial that is tried again has the number of the one before, and replaces it.
+            trials = {_number(frozen): self._trial(frozen) for frozen in found}
+        return dict(sorted(trials.items()))
+
+    def known(self) -> list[FrozenTrial]:
+        """Return the trials that a sampler learns from, by number: finished and running ones."""
+        states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
+        return sorted(self._study.get_trials(deepcopy=False, states=states), key=_number)
+
+    def next_waiting(self) -> int | None:
+        """Return the number of the trial that :meth:`take` takes; None if none is waiting."""
+        waiting = self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+        return _number(waiting[0]) if waiting else None
+
+    def add(self, number: int, params: Params, attempt: int = 0) -> None:
+        """Add a trial that waits for a process."""
+        values, distributions = encode(self._space, params)
+        attributes = {NUMBER: number, ATTEMPT: attempt}
+        self._add(TrialState.WAITING, attributes, values, distributions)
+
+    def take(self) -> Trial:
+        """Take the next waiting trial; it runs in this process."""
+        with self.locked():
+            asked = self._study.ask()
+            asked.set_user_attr(OWNER, self._owner)
+        number = int(asked.user_attrs[NUMBER])
+        self._running[number] = asked
+        return self.trials()[number]
+
+    def finish(self, trial: Trial) -> None:
+        """Write the result of a trial of this process."""
+        asked = self._running[trial.number]
+        with self.locked():
+            if trial.state == "pruned":
+                asked.report(trial.loss, trial.n_epochs)
+            asked.set_user_attr(RESULT, {name: getattr(trial, name) for name in RESULT_FIELDS})
+            value = trial.loss if trial.state == "done" else None
+            self._study.tell(asked, value, _TOLD[trial.state])
+
+    def stop(self, trial: Trial) -> None:
+        """Write that a trial of this process has ended without a result."""
+        self._study.tell(self._running[trial.number], state=TrialState.FAIL)
+
+    def requeue_stopped(self) -> None:
+        """Let trials that were stopped in earlier sessions wait again, and a start that failed."""
+        with self.locked():
+            trials = self.trials()
+            for number, trial in trials.items():
+                if trial.state == "stopped" or (trial.state == "failed" and not number):
+                    self.add(number, trial.params)
+            if 0 not in trials:
+                self.add(0, self._start_params)
+
+    def requeue_dead(self) -> None:
+        """Let trials whose process is gone wait again; after a few attempts they have failed."""
+        with self.locked():
+            for frozen in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+                if self._is_alive(frozen.user_attrs.get(OWNER)):
+                    continue
+                # The copy comes first: a kill between the two steps must not lose the trial.
+                if not self._has_copy(frozen):
+                    self._try_again(frozen)
+                self._study.tell(frozen.number, state=TrialState.FAIL)
+
+    def _try_again(self, frozen: FrozenTrial) -> None:
+        attempt = int(frozen.user_attrs[ATTEMPT]) + 1
+        attributes: dict[str, Any] = {NUMBER: _number(frozen), ATTEMPT: attempt}
+        if attempt < MAX_ATTEMPTS:
+            self._add(TrialState.WAITING, attributes, frozen.params, frozen.distributions)
+            return
+        reason = f"its process died in each of {attempt} attempts; perhaps memory ran out"
+        failed = Trial(_number(frozen), {}, {}, "failed", reason=reason)
+        attributes[RESULT] = {name: getattr(failed, name) for name in RESULT_FIELDS}
+        self._add(TrialState.FAIL, attributes, frozen.params, frozen.distributions)
+
+    def _add(
+        self,
+        state: TrialState,
+        attributes: dict[str, Any],  # as in Optuna
+        values: dict[str, Any],
+        distributions: Mapping[str, optuna.distributions.BaseDistribution],
+    ) -> None:
+        self._study.add_trial(
+            create_trial(
+                state=state,
+                params=values,
+                distributions=dict(distributions),
+                user_attrs=attributes,
+            )
+        )
+
+    def _has_copy(self, frozen: FrozenTrial) -> bool:
+        later = self._study.get_trials(deepcopy=False)[frozen.number + 1 :]
+        return any(_number(other) == _number(frozen) for other in later)
+
+    def _owner_file(self, owner: str) -> Path:
+        return self._folder / PROCESSES / f"{owner}.lock"
+
+    def _is_alive(self, owner: object) -> bool:
+        if owner == self._owner:
+            return True
+        path = self._owner_file(str(owner))
+        if not path.exists():
+            return False
+        lock = FileLock(path)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            return True
+        path.unlink(missing_ok=True)
+        lock.release()
+        return False
+
+    def _trial(self, frozen: FrozenTrial) -> Trial:
+        """Return a trial that was read back, checked."""
+        if frozen.number in self._read:
+            return self._read[frozen.number]
+        number = _number(frozen)
+        params = decode(self._space, frozen.params)
+        if self._space.expressible(params) != params:
+            raise ValueError(f"trial {number} has values outside the space")
+        if number == 0:
+            params = self._start_params
+        settings = settings_of(params, self._start)
+        if RESULT in frozen.user_attrs and frozen.state.is_finished():
+            result = dict(frozen.user_attrs[RESULT])
+        elif frozen.state in (TrialState.WAITING, TrialState.RUNNING):
+            result = {"state": frozen.state.name.lower()}
+        elif frozen.state == TrialState.FAIL:
+            result = {"state": "stopped"}
+        else:
+            raise ValueError(f"trial {number} has no result")
+        known = {"number": number, "params": params, "settings": settings}
+        trial = _TRIAL.validate_python({**result, **known})
+        if frozen.state.is_finished():
+            self._read[frozen.number] = trial
+        return trial
+
+    @contextmanager
+    def _checking(self) -> Iterator[None]:
+        """Turn what a damaged journal raises into one error."""
+        try:
+            yield
+        except (ValueError, KeyError, TypeError, LookupError, AssertionError) as error:
+            path = str(self._folder / JOURNAL)
+            raise StoreError(
+                f"{path!r} must be the journal of a search; it is damaged ({error!r}). "
+                "Run `multitide tune` again, with a new folder as `--output`."
+            ) from error
+
+
+def _number(frozen: FrozenTrial) -> int:
+    return int(frozen.user_attrs[NUMBER])
+
+
+class _Lock(JournalFileOpenLock):
+    """A lock that a process may take several times, and that the system frees when it is killed.
+
+    Optuna's locks stay behind when a process is killed, and hold up the others for 30 seconds.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
+        self._lock = FileLock(path)
+
+    def acquire(self) -> bool:
+        self._lock.acquire()
+        return True
+
+    def release(self) -> None:
+        self._lock.release()
+
+
+class _Backend(JournalFileBackend):
+    """Optuna's journal, cut back to whole lines before and after whatever goes wrong."""
+
+    def __init__(self, path: Path, lock: _Lock) -> None:
+        super().__init__(str(path), lock)
+        self._path, self._own_lock = path, lock
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        with writable(self._path.parent):
+            self._own_lock.acquire()
+            try:
+                cut_torn_line(self._path)
+                try:
+                    super().append_logs(logs)
+                except OSError:
+                    cut_torn_line(self._path)
+                    raise
+            finally:
+                self._own_lock.release()
+
+
+def cut_torn_line(path: Path) -> None:
+    """Cut off what follows the last line break of a file."""
+    with open(path, "rb+") as file:
+        if not file.seek(0, os.SEEK_END):
+            return
+        file.seek(-1, os.SEEK_END)
+        if file.read(1) != b"\n":
+            file.seek(0)
+            file.truncate(file.read().rfind(b"\n") + 1)
