@@ -1,4 +1,4 @@
-"""Time a training step with every weighting and aggregator against the plain sum of the losses, for 2, 4 and 8 tasks.
+"""Time a training step with every weighting and aggregator, relative to the plain sum.
 
     python benchmarks/balancing_cost.py [--rounds 9] [--steps 4] [--tasks 2 4 8] [--only upgrad
     pcgrad]
@@ -44,7 +44,7 @@ RECORDED = "sum, recorded"
 
 
 def all_methods() -> dict[str, dict[str, Part | str]]:
-    """Return by name what the estimator is given; with `RECORDED` every step's gradients are recorded, too."""
+    """Return the parameters of the estimator by name; `RECORDED` records all gradients."""
     weightings = {
         name: Fixed(weights={}) if name == "fixed" else name
         for name in WEIGHTINGS
@@ -82,7 +82,7 @@ def make_samples(n_tasks: int) -> Samples:
 def make_steps(
     n_tasks: int, chosen: dict[str, dict[str, Part | str]]
 ) -> dict[str, Callable[[int], None]]:
-    """Return for every method a function that takes so many training steps; all start from the same network."""
+    """Return per method a function that takes n training steps; all start from one network."""
     samples = make_samples(n_tasks)
     tasks, network, steps = resolve_tasks(None, samples.y), None, {}
     for name, parts in chosen.items():
@@ -115,7 +115,7 @@ def make_steps(
 
 
 def awake(network: nn.Module) -> nn.Module:
-    """Give heads weights: while they are zero, no gradient reaches the features, and nothing has to be combined."""
+    """Give the heads weights: with zero weights no gradient reaches the features."""
     torch.manual_seed(0)
     for name, parameter in network.named_parameters():
         if name.startswith("heads") and parameter.ndim > 1:
@@ -149,7 +149,7 @@ def spent(take: Callable[[int], None], n_steps: int) -> np.ndarray:
 def ratios(
     steps: dict[str, Callable[[int], None]], n_rounds: int, n_steps: int
 ) -> dict[str, np.ndarray]:
-    """Return for each method the ratios of its wall and CPU time to the plain sum's, (n_rounds, 2)."""
+    """Return per method the ratios of its wall and CPU time to the plain sum, (n_rounds, 2)."""
     plain, found = steps[PLAIN], {name: [] for name in steps}
     for take in steps.values():
         take(2)  # warms up
@@ -192,14 +192,16 @@ def main() -> None:
             name: parts for name, parts in chosen.items() if {name, name.split(" ")[0]} & kept
         }
     print(
-        f"time of a step / time of a step with the plain sum, {options.rounds} rounds of {options.steps} steps"
+        "time of a step / time of a step with the plain sum, "
+        f"{options.rounds} rounds of {options.steps} steps"
     )
     tables = []
     for n_tasks in options.tasks:
         found = ratios(make_steps(n_tasks, chosen), options.rounds, options.steps)
         tables.append(pd.DataFrame(column(found, n_tasks), index=list(found)))
     print(pd.concat(tables, axis=1).to_string())
-    goals = "weightings 1.05, FAMO 1.45; PCGrad, UPGrad at the features 1.10, at the parameters 1 + 0.7 (K - 1)"
+    goals = "weightings 1.05, FAMO 1.45; PCGrad, UPGrad at the features 1.10, "
+    goals += "at the parameters 1 + 0.7 (K - 1)"
     print(f"* over our goal: {goals}")
 
 

@@ -1,4 +1,4 @@
-"""Beijing: one network for wind and PM2.5 beside gradient boosting on the same windows, and what each choice is worth.
+"""Beijing: one network for wind and PM2.5, compared with gradient boosting.
 
     python benchmarks/beijing.py [ablation] [refit] [reference] [honest] [--seeds 5]
     [--ablation-seeds 2]
@@ -93,7 +93,7 @@ class Case:
         return cls(config, samples, config.splitter(samples).split(samples))
 
     def before_test(self) -> Case:
-        """Return the case in which the validation part is the test part, and the end of the training part chooses."""
+        """Return the case that tests on the validation set and chooses on the end of training."""
         train, splitter = self.split.train, self.config.splitter(self.samples)
         keep, held_out = splitter.hold_out(self.samples[train], splitter.validation)
         return Case(
@@ -128,7 +128,7 @@ class Results:
     def get(
         self, name: str, settings: Any, fit: Callable[..., dict[str, Figures]], *args: Any
     ) -> dict[str, Figures]:
-        """Return the figures of each arm of ``fit(*args)``, from the file where they are known; none if only those."""
+        """Return the metrics of each arm of ``fit(*args)``, from the file if they are known."""
         key = f"{name} / {hashlib.sha256(str(settings).encode()).hexdigest()[:8]}"
         if key not in self.known and not self.only_known:
             started = time.process_time()
@@ -162,7 +162,7 @@ def figures(estimator: MultiTaskEstimator, samples: Samples) -> Figures:
 
 
 def joint(estimator: MultiTaskEstimator) -> MultiTaskEstimator:
-    """Return the estimator with the joint set of weights, which ``keep="per_task"`` always stores too, first.
+    """Return the estimator with its joint weights first; ``keep="per_task"`` stores them too.
 
     It is the one that ``keep="joint"`` keeps as long as no patience ends training, which looks at
     what is kept.
@@ -188,7 +188,7 @@ def tested(estimator: MultiTaskEstimator, case: Case) -> dict[str, Figures]:
 
 
 def window_numbers(samples: Samples) -> np.ndarray:
-    """Return what boosting reads: all values, all steps, and each channel's mean, deviation and last - first."""
+    """Return the input of boosting: values, steps, and mean, deviation and change per channel."""
     x = samples.gather(slice(None))
     flat = [x.reshape(len(x), -1), np.diff(x, axis=2).reshape(len(x), -1)]
     return np.concatenate([*flat, x.mean(axis=2), x.std(axis=2), x[:, :, -1] - x[:, :, 0]], axis=1)

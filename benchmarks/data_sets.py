@@ -87,7 +87,7 @@ Parts = dict[str, tuple[Samples, Split]]
 
 
 def simulated(n_runs: int, seed: int, **options: Any) -> tuple[Samples, Split]:
-    """Return runs that nobody saw before, of which so many teach and validate, and how they are divided."""
+    """Return new runs, of which n are for training and validation, and their split."""
     samples = simulate_rig(n_runs=n_runs + TEST_RUNS, random_state=seed, **options)
     share = TEST_RUNS / len(samples)
     return samples, Splitter(by="random", test=share, validation=0.25, random_state=seed).split(
@@ -100,7 +100,7 @@ def large_rig(seed: int) -> tuple[Samples, Split]:
 
 
 def small_rig(seed: int) -> tuple[Samples, Split]:
-    """Another rig: fewer runs, shorter ones, and six sensors, one of which (``trim``) the operator moves."""
+    """Another rig: fewer and shorter runs, six sensors, one (``trim``) moved by the operator."""
     samples, split = simulated(80, 2 * seed + 1, n_timepoints=(40, 60))
     some = [samples.channels.index(name) for name in SENSORS]
     names = tuple(f"sensor{i}" for i in range(len(SENSORS)))
@@ -190,7 +190,7 @@ def measure(pair: str, arm: str, seed: int, setting_name: str = "") -> list[dict
 
 
 def budget(parts: Parts, names: Sequence[str], mixing: str, epochs: int) -> tuple[int, int]:
-    """Return rows a step and epochs: all fits of a pair take as many steps, with the same rows of a data set."""
+    """Return rows per step and epochs, so that all fits of a pair take the same steps."""
     n_rows = {name: len(split.train) for name, (_, split) in parts.items()}
     total, own = sum(n_rows.values()), sum(n_rows[name] for name in names)
     share = len(names) / len(parts) if mixing == "equal" else own / total
@@ -224,7 +224,7 @@ def fit(
 def losses(
     estimator: MultiTaskEstimator, name: str, samples: Samples, split: Split, rows: np.ndarray
 ) -> dict[str, float]:
-    """Return each task's loss on some rows in units of the trivial loss of the data set's own training labels."""
+    """Return the loss per task in units of the trivial loss of the data set's own labels."""
     train, some = samples[split.train], samples[rows]
     numbers, classes = (
         estimator.predict({name: some})[name],
@@ -273,7 +273,7 @@ def results(
 
 
 def arms_of(pair: str) -> list[str]:
-    """Return what is measured of a pair; FiLM only where tasks have a head in common, which its scales could serve."""
+    """Return the arms of a pair; FiLM only where the data sets have tasks in common."""
     return [arm for arm in ARMS if arm != FILM or pair == "rigs"]
 
 
@@ -288,7 +288,7 @@ def in_parallel(
 
 
 def choice(pairs: Sequence[str], n_jobs: int) -> str:
-    """Return the mean validation losses of `alone` for all candidates, with seeds that no table has."""
+    """Return the mean validation losses of `alone` per candidate, with seeds of its own."""
     units = [
         (pair, ALONE, seed, name) for pair in pairs for name in CANDIDATES for seed in CHOICE_SEEDS
     ]
@@ -313,7 +313,7 @@ def choice(pairs: Sequence[str], n_jobs: int) -> str:
 
 
 def with_means(table: pd.DataFrame) -> pd.DataFrame:
-    """Add the mean over the tasks of a data set, and what validation chooses of the fits of both and of the others."""
+    """Add the mean over the tasks of a data set, and the fits that validation chooses."""
     means = (
         table.groupby(["pair", "data", "seed", "arm"], sort=False)
         .mean(numeric_only=True)
@@ -335,7 +335,7 @@ def with_means(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def gains(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each data set, task and arm: the gain, its interval over seeds, and Holm's p.
+    """Return one row per data set, task and arm: the gain, its interval, and Holm's p.
 
     Gains are over `alone`, and of what is chosen over what is chosen of the fits apart. Student's t
     over seeds; where seeds cut the same rows anew, with the variance of Nadeau & Bengio (2003).
@@ -378,7 +378,7 @@ def mark(gain: float, half: float, p: float) -> str:
 
 
 def shown(table: pd.DataFrame, pair: str) -> str:
-    """Return the Markdown table of a pair: the test loss alone, and the gain of each arm with interval and verdict."""
+    """Return the Markdown table of a pair: the test loss alone, and the gain of each arm."""
     table = with_means(table[table["pair"] == pair])
     over = [arm for arm in OVER if arm in set(table["arm"])]
     found, alone = (

@@ -59,7 +59,7 @@ def study(number: int, options: argparse.Namespace) -> pd.DataFrame:
 
 
 def p_over_seeds(comparison: Any, task: str) -> float:
-    """Return the p value of a t-test over the seeds' losses, as if the test rows were all there are."""
+    """Return the p value of a t-test over seeds, which ignores the choice of test rows."""
     evidence = comparison.evidence
     one, other = (
         [np.nanmean(evidence.losses(arm, task, s)) for s in evidence.seeds(arm, task)]
@@ -100,7 +100,8 @@ def main() -> None:
     low, high = stats.binomtest(int(gains["alarm"].sum()), n).proportion_ci()
     inside = "as it should be" if GOAL[0] <= share <= GOAL[1] else "OUTSIDE"
     print(
-        f"all: {share:.1%} of {n} intervals miss zero ({low:.1%} to {high:.1%}, tasks counted as independent); "
+        f"all: {share:.1%} of {n} intervals miss zero "
+        f"({low:.1%} to {high:.1%}, tasks counted as independent); "
         f"goal {GOAL[0]:.0%} to {GOAL[1]:.0%}: {inside}"
     )
 

@@ -1,4 +1,4 @@
-"""Measure the fingerprints by which `multitide.data.datasets` knows the published tables, and compare them.
+"""Compute the fingerprints of the published tables, and compare them with the stored ones.
 
     python benchmarks/fingerprints.py [FOLDER]
 

@@ -1,4 +1,4 @@
-"""One network for a hundred tasks on the simulated rig: a step's time, and quality and time against a network each.
+"""One network for a hundred tasks on the simulated rig, against one network per task.
 
     python benchmarks/many_tasks.py [--tasks 100] [--labels 1000] [--runs 4000] [--rounds 15]
     [--alone 5] [--epochs 10]
@@ -38,7 +38,7 @@ BATCH_SIZE, N_TEST = 64, 1000
 
 
 def make_labels(runs: pd.DataFrame, n_tasks: int) -> pd.DataFrame:
-    """Return a mixture of the rig's hidden quantities a task: numbers and yes/no answers by turns."""
+    """Return per task a mixture of hidden quantities: numbers and yes/no labels in turn."""
     rng = np.random.default_rng(0)
     causes = ((runs - runs.mean()) / runs.std()).to_numpy()
     y = {}
@@ -93,7 +93,7 @@ def make_trainer(samples: Samples) -> Trainer:
 
 
 def step_times(train: Samples, counts: list[int], n_rounds: int, n_steps: int = 5) -> pd.DataFrame:
-    """Return milliseconds of a step by number of tasks, medians of interleaved rounds, and ratios to the first."""
+    """Return milliseconds per step by number of tasks, as medians, with ratios to the first."""
     trainers = {n: make_trainer(train.replace(y=train.y.iloc[:, :n])) for n in counts}
     spent: dict[int, list[np.ndarray]] = {n: [] for n in counts}
     for turn in range(n_rounds + 1):
@@ -144,7 +144,8 @@ def main() -> None:
     warnings.simplefilter("ignore", MultitideWarning)
     train, test = make_data(options.tasks, options.labels, options.runs)
     print(
-        f"{options.tasks} tasks with {options.labels} labels each, {options.runs} runs of {train.shape[1:]}"
+        f"{options.tasks} tasks with {options.labels} labels each, "
+        f"{options.runs} runs of {train.shape[1:]}"
     )
     print(
         step_times(train, [2, options.tasks], options.rounds).round(2).to_string(), "\n", flush=True
@@ -167,7 +168,8 @@ def main() -> None:
     )
     print(table.round(3).to_string())
     print(
-        f"one network: mean test loss over all {len(names)} tasks {together.mean():.3f}, worst {together.max():.3f}"
+        f"one network: mean test loss over all {len(names)} tasks {together.mean():.3f}, "
+        f"worst {together.max():.3f}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Measure power: how many seeds and test machines does a verdict need, on a rig whose true gain is known?
+"""Measure power: how many seeds and test machines does a verdict need?
 
     python benchmarks/power.py [--seeds 50] [--runs 6000] [--machines 600] [--folder F] [--jobs N]
     [--figure power.svg]
@@ -83,7 +83,7 @@ def drawn(
 
 
 def measure(comparison: Comparison, rng: np.random.Generator) -> pd.DataFrame:
-    """Return one row a task, arm and size of a small study: the shares of right, open and wrong verdicts."""
+    """Return one row per task, arm and size: the shares of right, open and wrong verdicts."""
     rows = []
     for gain in comparison.gains.to_dict("records"):
         arm, task, truth = gain["arm"], gain["task"], gain["verdict"]
@@ -110,7 +110,7 @@ def measure(comparison: Comparison, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, path: str) -> None:
-    """Draw the share of right verdicts over the number of seeds, a panel a number of test machines."""
+    """Draw the share of right verdicts over seeds, one panel per number of machines."""
     figure, panels = plt.subplots(
         1, len(MACHINES), figsize=(11, 3.6), sharey=True, layout="constrained"
     )
@@ -140,13 +140,15 @@ def main() -> None:
     warnings.simplefilter("ignore")
     comparison = large_study(options)
     print(
-        f"{options.seeds} seeds, {comparison.test['group'].nunique()} test machines; {N_DRAWS} small studies each"
+        f"{options.seeds} seeds, {comparison.test['group'].nunique()} test machines; "
+        f"{N_DRAWS} small studies each"
     )
     table = measure(comparison, np.random.default_rng(0))
     right = table.pivot(index="true gain", columns=["machines", "seeds"], values="right")
     print(f"share of right verdicts:\n{right.map('{:.0%}'.format).to_string()}")
     print(
-        f"wrong: {table['wrong'].mean():.1%} of all, at most {table['wrong'].max():.1%}; the others cannot tell"
+        f"wrong: {table['wrong'].mean():.1%} of all, at most {table['wrong'].max():.1%}; "
+        "the others cannot tell"
     )
     if options.figure:
         draw(table, options.figure)

@@ -1,11 +1,12 @@
-"""Measure the configurations of three real data sets beside published figures, and beside trees on the same splits.
+"""Compare networks with trees and published figures on three real data sets.
 
     python benchmarks/real_data.py [hydraulic] [phalanx] [physionet2012] [--seeds 3] [--folder
     runs/real_data]
 
 Every network is the one of ``configs/NAME.toml``; nothing is chosen here. Each fit's answers on its
 test rows are a line of ``results.jsonl`` in the folder, so that an interrupted run goes on where it
-stopped; another configuration is measured anew. One thread. Prints the tables of docs/results/real-data.md;
+stopped; another configuration is measured anew. One thread. Prints the tables of
+docs/results/real-data.md;
 how far it is goes to standard error.
 """
 
@@ -134,7 +135,7 @@ def grow_all(case: Case, config: Config, grow: Callable[..., Any], features: np.
 
 
 def varying(x: np.ndarray) -> np.ndarray:
-    """Return which features have two values or more; boosting cannot bin one that is constant or never measured."""
+    """Return the features with two values or more; boosting cannot bin the others."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of columns without any value
         return np.nanmin(x, axis=0) < np.nanmax(x, axis=0)
@@ -153,7 +154,7 @@ def grow_forest(
 def boost(
     x: np.ndarray, y: np.ndarray, train: np.ndarray, validation: np.ndarray, kind: str
 ) -> Any:
-    """Return boosting on all rows that may teach, with as many trees as were best for the validation part."""
+    """Return boosting on training and validation rows, with the best number of trees."""
     make, fixed = (
         getattr(ensemble, f"HistGradientBoosting{kind}"),
         {"early_stopping": False, "random_state": 0},
@@ -192,7 +193,7 @@ def summaries(samples: Samples) -> np.ndarray:
 
 
 def accuracies(cases: Sequence[Case], runs: Sequence[Sequence[Answers]]) -> list[str]:
-    """Return a cell a task, over the test rows of all cases; `runs` holds for each case the answers of each seed."""
+    """Return one cell per task over the test rows of all cases; `runs` has seeds per case."""
     return [
         spread([accuracy(cases, answers, task) for answers in zip(*runs, strict=True)])
         for task in cases[0].test
@@ -300,7 +301,7 @@ def whole_case(name: str, samples: Samples, split: Split) -> Case:
 def hydraulic_rows(
     cases: Sequence[Case], results: Results, config: Config, features: Mapping[str, np.ndarray]
 ) -> tuple[dict[str, list[str]], list[list[Answers]], list[list[Answers]]]:
-    """Return the measured rows of a table, and the answers of the last trees and of the networks for each case."""
+    """Return the rows of a table, and the predictions of trees and networks per case."""
     rows = {"most frequent class": constant(cases)}
     grown: list[list[Answers]] = []
     for label, x in features.items():
@@ -312,7 +313,7 @@ def hydraulic_rows(
 
 
 def phalanx(results: Results) -> None:
-    """The archive's test part of each task: jointly learned from what no task tests, and from its own training part."""
+    """The archive's test set per task: trained jointly, and on its own training set."""
     config, samples, tasks = read("phalanx")
     assert samples.extra is not None
     sides = samples.extra.set_axis(tasks, axis=1)
@@ -349,7 +350,7 @@ def phalanx(results: Results) -> None:
 def archive_case(
     name: str, samples: Samples, learned: pd.Series, test: dict[str, np.ndarray]
 ) -> Case:
-    """Return a case with its own test part for each task; the validation part is drawn from the learned rows."""
+    """Return a case with a test set per task; validation is drawn from the training rows."""
     rows, rule = np.flatnonzero(learned), Splitter(by="random")
     train, validation = rule.hold_out(samples[rows], rule.validation)
     return Case(f"phalanx, {name}", samples, rows[train], rows[validation], test)

@@ -1,4 +1,4 @@
-"""Conduct the studies of docs/results/what-we-learned.md, and write a report of each: which tasks gain by sharing a network?
+"""Run the studies of docs/results/what-we-learned.md, and write a report of each.
 
     python benchmarks/reports.py [rig] [hydraulic] [beijing] [physionet2012] [shares] [--seeds 5]
     [--folder F]
@@ -61,7 +61,7 @@ class Study:
 
 
 def make_rig() -> Study:
-    """A rig with a label on one run of five for each task; the arm by cause shares as the truth would have it."""
+    """A rig with a label on one run in five per task; the arm by_cause groups by the truth."""
     samples = simulate_rig(
         2000, n_machines=500, n_timepoints=(24, 36), label_share=0.2, random_state=0
     )
@@ -99,10 +99,8 @@ def conduct(study: Study, folder: Path, options: argparse.Namespace) -> Comparis
         verbose=0,
     )
     command = f"python benchmarks/reports.py {folder.name}"
-    print(
-        f"written: {write_study_report(comparison, folder, samples=study.samples, command=command)}",
-        flush=True,
-    )
+    page = write_study_report(comparison, folder, samples=study.samples, command=command)
+    print(f"written: {page}", flush=True)
     return comparison
 
 
@@ -143,10 +141,8 @@ def trace(options: argparse.Namespace) -> None:
         folder=folder,
         verbose=0,
     )
-    print(
-        f"written: {write_curve_report(curve, folder, command=f'python benchmarks/reports.py {SHARES}')}",
-        flush=True,
-    )
+    page = write_curve_report(curve, folder, command=f"python benchmarks/reports.py {SHARES}")
+    print(f"written: {page}", flush=True)
     for share, comparison in curve.comparisons.items():
         show(f"hydraulic, {share:.0%} of the labels", comparison)
 
@@ -156,7 +152,8 @@ def show(name: str, comparison: Comparison) -> None:
     groups = comparison.test["group"].nunique()
     n_test = len(comparison.test)
     print(
-        f"\n**{name}: {comparison.evidence.protocol.n_seeds} seeds, {n_test:,} test samples in {groups} groups**\n"
+        f"\n**{name}: {comparison.evidence.protocol.n_seeds} seeds, "
+        f"{n_test:,} test samples in {groups} groups**\n"
     )
     table = gain_table(comparison)
     print("| " + " | ".join(table) + " |")
@@ -164,8 +161,9 @@ def show(name: str, comparison: Comparison) -> None:
     for row in table.itertuples(index=False):
         print("| " + " | ".join(row) + " |")
     if name == "rig":
+        related = ", ".join(" and ".join(pair) for pair in rig_truth().related)
         print(
-            f"\ntruth: {', '.join(' and '.join(pair) for pair in rig_truth().related)} share a hidden cause; "
+            f"\ntruth: {related} share a hidden cause; "
             f"{', '.join(rig_truth().unrelated)} shares none with any other task"
         )
 

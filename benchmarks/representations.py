@@ -1,4 +1,4 @@
-"""Set representations with a linear head or with fc beside the end-to-end network, on three real data sets.
+"""Compare representations with an end-to-end network on three real data sets.
 
     python benchmarks/representations.py [phalanx] [hydraulic] [beijing] [--seeds 3] [--folder
     runs/representations]
@@ -35,7 +35,7 @@ NETWORK = "end to end"
 
 
 def arms_of(name: str) -> dict[str, dict[str, Any]]:
-    """The network as configured, and each representation in front of each reader; vectors are only standardised."""
+    """The network as configured, and each representation with each kind of head."""
     minirocket = {"name": "minirocket", "n_features": N_FEATURES.get(name, 10_000)}
     plain = {"inputs__encodings": ()}
     readers = {"linear": {"backbone": "linear"}, "fc": {"backbone": "fc"}}

@@ -1,4 +1,4 @@
-"""Does what is known of the simulated rig show on other draws of it? Every sharing beside a network a task.
+"""Does the truth about the simulated rig show on other draws of it, for every sharing?
 
     python benchmarks/rig_draws.py [--draws 12] [--seeds 3] [--arms hard ...] [--folder F] [--jobs
     N]
@@ -51,7 +51,7 @@ def gains_of_draw(draw: int, options: argparse.Namespace) -> pd.DataFrame:
 
 
 def over_draws(gains: pd.DataFrame) -> pd.DataFrame:
-    """Return a row an arm and task: mean gain over draws, its interval and verdict, and how many draws gain."""
+    """Return one row per arm and task: mean gain over draws, interval, verdict, and count."""
     rows = []
     for (task, arm), found in gains.groupby(["task", "arm"], sort=False):
         values = found["gain"].to_numpy()
@@ -73,7 +73,7 @@ def over_draws(gains: pd.DataFrame) -> pd.DataFrame:
 
 
 def table(summary: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a task: what it is related to, and each sharing's gain, interval, verdict and draws that gain."""
+    """Return one row per task: its related tasks, and the gain of each way of sharing."""
     rows = []
     for task, found in summary.groupby("task", sort=False):
         row = {"task": task, "related to": ", ".join(relatives(str(task))) or "none"}
@@ -107,7 +107,8 @@ def main() -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     gains.to_csv(options.folder / "gains.csv", index=False)
     print(
-        f"{options.draws} draws of {options.seeds} seeds each; mean gain, interval over draws, how many draws gain:\n"
+        f"{options.draws} draws of {options.seeds} seeds each; "
+        "mean gain, interval over draws, how many draws gain:\n"
     )
     print(markdown_table(table(over_draws(gains))))
 

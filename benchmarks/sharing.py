@@ -1,4 +1,4 @@
-"""Set every sharing, and every weighting and two aggregators with hard sharing, beside a network a task.
+"""Compare every sharing, every weighting and two aggregators with one network per task.
 
     python benchmarks/sharing.py [--only rig ...] [--arms hard pcgrad ...] [--seeds S] [--budget
     55m] [--jobs N]
@@ -14,7 +14,7 @@ reference. Arms that are no sharing are weightings or aggregators (at the parame
 A run is kept as soon as it is finished (--folder, by default runs/sharing), so the same command
 goes on where it stopped. --budget is for the whole command: seeds that do not fit are left for the
 next one, and a table says how many it rests on. --arms takes a part of the arms; the full table
-needs no run a second time. Prints the tables of docs/results/sharing.md as they stand there; NAME.md in the
+needs no run a second time. Prints all tables in Markdown; NAME.md in the
 folder holds them too, with accuracies and errors.
 
 Expected: five to six minutes a data set on two cores, and about half an hour for the rig with its
@@ -91,7 +91,7 @@ def all_arms() -> dict[str, dict[str, Any]]:
 
 
 def read_config(name: str, **changes: Any) -> tuple[Samples, Splitter, MultiTaskEstimator]:
-    """Return data, rule and a smaller network of a configuration; without its refit, which no arm needs."""
+    """Return the data, the split and a smaller network of a configuration, without refit."""
     config = load_config(ROOT / "configs" / f"{name}.toml")
     samples = config.read()
     training = dataclasses.replace(config.estimator.get("training") or Training(), refit=False)
@@ -118,14 +118,14 @@ def hydraulic() -> Case:
 
 
 def with_few_labels(case: Case, share: float) -> Case:
-    """Hide all but a share of each task's labels in the training and the validation part; the test part stays."""
+    """Hide all but a fraction of the training and validation labels of each task."""
     samples, split, estimator = case
     tasks = resolve_tasks(estimator.tasks, samples.y)
     return samples.replace(y=keep_share(samples, tasks, split, share)), split, estimator
 
 
 def rig(draw: int = 0) -> Case:
-    """Three related tasks and one that is not; 60 machines teach and validate, 540 others test, with all labels.
+    """Three related tasks and one unrelated; 60 machines for training, 540 for the test.
 
     As many runs learn as in power.py, which says what a verdict takes here; only predicting more
     test runs is dearer.
@@ -157,7 +157,7 @@ CASES: dict[str, Callable[[], Case]] = {
 
 
 def table(comparison: Comparison) -> pd.DataFrame:
-    """Return a row an arm: each task's gain and the mean gain, then seconds and parameters of a run, all networks.
+    """Return one row per arm: the gain per task and the mean, seconds, parameters.
 
     A gain is in units of the trivial loss, plus = better than the reference, with its interval over
     seeds and test groups; the mark is its verdict, of p values that are adjusted for the number of
@@ -197,7 +197,7 @@ def figures_table(comparison: Comparison) -> pd.DataFrame:
 
 
 def told_table(comparison: Comparison) -> pd.DataFrame:
-    """Return a row a task, and one for the mean: the arms that can be told from the reference, farthest first."""
+    """Return one row per task and for the mean: the arms that differ from the reference."""
     told = []
     tables = [*comparison.gains.groupby("task", sort=False), ("mean gain", comparison.mean_gains)]
     for task, gains in tables:
@@ -219,19 +219,18 @@ def told_table(comparison: Comparison) -> pd.DataFrame:
 
 
 def overview(comparisons: Mapping[str, Comparison]) -> pd.DataFrame:
-    """Return a row an arm and a column a data set: the mean gain, its verdict, and that of the gain over `hard`."""
+    """Return one row per arm, one column per data set: the mean gain and two verdicts."""
     columns = {}
     for name, comparison in comparisons.items():
         gains, against = (
             comparison.mean_gains,
             comparison.against("hard").mean_gains.set_index("arm")["verdict"],
         )
-        columns[TITLES[name]] = {
-            _written(
-                row.arm
-            ): f"{row.gain:+.3f} {MARKS[row.verdict]} {MARKS.get(against.get(row.arm), '')}".rstrip()
-            for row in gains.itertuples()
-        }
+        cells = {}
+        for row in gains.itertuples():
+            marks = f"{MARKS[row.verdict]} {MARKS.get(against.get(row.arm), '')}"
+            cells[_written(row.arm)] = f"{row.gain:+.3f} {marks}".rstrip()
+        columns[TITLES[name]] = cells
     return pd.DataFrame(columns).rename_axis("arm").reset_index()
 
 
@@ -249,7 +248,7 @@ def relatives(task: str) -> list[str]:
 
 
 def truth_table(comparison: Comparison) -> pd.DataFrame:
-    """Return a row a task of the simulated rig: what is known of it, and what was found of every sharing.
+    """Return one row per task of the simulated rig: the truth, and the finding per sharing.
 
     A related task should gain, and the unrelated one should not; whatever cannot be told agrees
     with neither.
@@ -298,7 +297,8 @@ def page(name: str, comparison: Comparison) -> str:
     failed = int((runs["status"] != "done").sum())
     parts = [
         f"### {TITLES[name]}",
-        f"{seeds.min() if len(seeds) else 0} seeds, {comparison.test['group'].nunique()} test groups"
+        f"{seeds.min() if len(seeds) else 0} seeds, "
+        f"{comparison.test['group'].nunique()} test groups"
         + (f"; {failed} fits failed or were left out." if failed else "."),
         markdown_table(table(comparison)),
     ]
@@ -374,7 +374,8 @@ def main() -> None:
         print(text, flush=True)
     if "hard" in arms:
         print(
-            f"Mean gains; verdicts against `none`, then against `hard`:\n\n{markdown_table(overview(comparisons))}"
+            "Mean gains; verdicts against `none`, then against `hard`:\n\n"
+            f"{markdown_table(overview(comparisons))}"
         )
 
 

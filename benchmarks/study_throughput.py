@@ -1,4 +1,4 @@
-"""Time one study done in three ways: a fit after another with all threads, with one thread, and a process a core.
+"""Time one study run in three ways: in sequence with all threads or one, and in parallel.
 
     python benchmarks/study_throughput.py [--seeds 4] [--runs 400] [--epochs 16] [--jobs N]
     [--rounds 1]
@@ -79,12 +79,14 @@ def main() -> None:
     print(f"a process a core, 1 thread    {medians['processes']:7.1f} s")
     ratio = medians["threads"] / medians["processes"]
     print(
-        f"ratio of the first to the last: {ratio:.2f} (goal >= {GOAL}: {'reached' if ratio >= GOAL else 'MISSED'})"
+        f"ratio of the first to the last: {ratio:.2f} "
+        f"(goal >= {GOAL}: {'reached' if ratio >= GOAL else 'MISSED'})"
     )
     same = difference(one, processes) == 0
     print(f"processes and one thread: {'the same bits' if same else 'DIFFERENT'}")
     print(
-        f"processes and {options.jobs} threads: answers differ by at most {difference(threads, processes):.1e}"
+        f"processes and {options.jobs} threads: "
+        f"answers differ by at most {difference(threads, processes):.1e}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Time an epoch of ours against a plain torch loop, skorch and Lightning: same network, data, batch size and threads.
+"""Time an epoch against a plain torch loop, skorch and Lightning on the same network.
 
     python benchmarks/training_step.py [--threads 1] [--rounds 5] [--samples N] [--bare]
 
@@ -57,7 +57,7 @@ def make_samples(n_samples: int) -> tuple[Samples, str]:
 
 
 class TwoTaskLoss(nn.Module):
-    """Cross-entropy plus squared error of standardised labels, as a user with complete labels would write it."""
+    """Cross-entropy plus squared error of standardised labels, for complete labels."""
 
     def forward(self, outputs: list[Tensor], codes: tuple[Tensor, Tensor]) -> Tensor:
         return F.cross_entropy(outputs[0], codes[0]) + F.mse_loss(outputs[1][:, 0], codes[1])
@@ -169,7 +169,7 @@ def skorch_net(network: nn.Module, x: Tensor, codes: tuple[Tensor, Tensor]) -> C
 def lightning_trainer(
     network: nn.Module, x: Tensor, codes: tuple[Tensor, Tensor]
 ) -> Callable[[], np.ndarray]:
-    """Lightning's Trainer with logger, bar, checkpoints and summary off; returns its own time of the epoch."""
+    """Lightning's Trainer without logger, bar and checkpoints; returns its time per epoch."""
     import lightning
 
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
@@ -251,7 +251,8 @@ class Interleaved(Callback):
                 self.peers[name] = make(Bare(network) if self.bare else network, x, codes)
             except ImportError as error:
                 print(
-                    f"{name}: skipped, {error.name} is not installed (pip install 'multitide[bench]')"
+                    f"{name}: skipped, {error.name} is not installed "
+                    "(pip install 'multitide[bench]')"
                 )
 
     def on_epoch_begin(self, trainer: Any) -> None:
@@ -270,7 +271,7 @@ class Interleaved(Callback):
                 self.seconds.setdefault(name, []).append(seconds)
 
     def table(self) -> pd.DataFrame:
-        """Medians of rounds, their ratio to the fastest, and the quartiles of the rounds' own ratios to it."""
+        """Medians of rounds, their ratio to the fastest, and the quartiles of these ratios."""
         wall, cpu = (pd.DataFrame(self.seconds).map(lambda both, i=i: both[i]) for i in (0, 1))
         fastest = wall.median().idxmin()
         rounds = wall.div(wall[fastest], axis=0)
@@ -294,7 +295,8 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     samples, source = make_samples(options.samples)
     print(
-        f"{samples.shape} from {source}, batch {BATCH_SIZE}, {options.threads} thread(s), {options.rounds} rounds"
+        f"{samples.shape} from {source}, batch {BATCH_SIZE}, "
+        f"{options.threads} thread(s), {options.rounds} rounds"
     )
     interleaved = Interleaved(samples, options.bare)
     MultiTaskEstimator(
@@ -311,7 +313,8 @@ def main() -> None:
     print(table.to_string())
     ratio = table.loc[OURS, "ratio"]
     print(
-        f"ours / fastest: {ratio:.3f} wall, {table.loc[OURS, 'cpu ratio']:.3f} cpu (goal: at most {GOAL})"
+        f"ours / fastest: {ratio:.3f} wall, {table.loc[OURS, 'cpu ratio']:.3f} cpu "
+        f"(goal: at most {GOAL})"
     )
 
 

@@ -1,4 +1,4 @@
-"""Draw how much of a gradient arrives at each time step of an RNN with sigmoid, an RNN with tanh, and an LSTM.
+"""Draw how much of the gradient reaches each time step: sigmoid RNN, tanh RNN, LSTM.
 
     python benchmarks/vanishing_gradients.py [--steps 60] [--out
     docs/figures/vanishing_gradients.svg]
@@ -29,7 +29,7 @@ HIDDEN, CHANNELS, SERIES = 64, 4, 128
 
 
 def sigmoid_rnn(x: torch.Tensor) -> np.ndarray:
-    """Return the norm of the gradient at each step of a squared error on the last state's mixture."""
+    """Return the gradient norm at each step, for a squared error on the last state."""
     torch.manual_seed(0)
     bound = 1 / math.sqrt(HIDDEN)
     inward, again, out = (

@@ -20,7 +20,7 @@ NEARBY = Path(__file__).resolve().parents[2] / "shared" / "data" / "beijing_pm25
 
 
 def make_estimator() -> mt.MultiTaskEstimator:
-    """One network for both tasks; bins of the cumulated wind speed, as it breaks off where the wind turns."""
+    """One network for both tasks; bins of the cumulated wind speed, which drops at each turn."""
     bins = PiecewiseLinear(n_bins=16, channels=("Iws", "Iws_difference"))
     return mt.MultiTaskEstimator(
         backbone=LSTMFCN(hidden_size=64, filters=(32, 32, 16), conv_dropout=0.3),

@@ -1,4 +1,4 @@
-"""Three simulated test rigs with a configuration each, to try `multitide tune` and a study of several data sets on.
+"""Three simulated test rigs, each with a configuration, to try tune and compare on.
 
 python examples/several_rigs.py rigs
 multitide tune rigs/mill.toml --output search

@@ -1,4 +1,4 @@
-"""A stand-in for networks: it answers with the truth plus noise of a known size, so that the true gain is known."""
+"""A stand-in for networks that predicts the truth plus noise, so that gains are known."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RANDOM = Splitter(by="random", test=0.4, validation=0.2)
 
 
 class Quick(MultiTaskEstimator):
-    """Answers each task from the series, which hold the truth, with an error that depends on sharing and seed."""
+    """Predicts each task from the series, with an error that depends on sharing and seed."""
 
     def fit(
         self, X: Any, y: Any = None, *, validation: Any = None, callbacks: Any = (), **_: Any
@@ -68,7 +68,7 @@ class Quick(MultiTaskEstimator):
 def make_study_samples(
     n: int = 300, missing: float = 0.2, seed: int = 0, n_series: int | None = None
 ) -> Samples:
-    """Series of 4 equal steps: the class is the sign of channel 0, the number 100 + 10 times channel 1."""
+    """Series of 4 equal steps: the class is the sign of channel 0, the number 100 + 10 x channel 1."""
     rng = np.random.default_rng(seed)
     level = rng.normal(size=(n, 2))
     X = np.repeat(level[:, :, None], 4, axis=2).astype(np.float32)

@@ -39,7 +39,7 @@ def small(**params: Any) -> MultiTaskEstimator:
 def make_arrays(
     n: int = 96, n_channels: int = 3, n_timepoints: int = 20, missing: float = 0.3, seed: int = 0
 ) -> tuple[np.ndarray, pd.DataFrame]:
-    """Return X (n, n_channels, n_timepoints) and y with a class of text and a number, each missing in places.
+    """Return X (n, n_channels, n_timepoints) and y with a text class and a number, some missing.
 
     The class is the sign of the first channel's mean, the number 100 + 10 times the second
     channel's mean.

@@ -1,4 +1,4 @@
-"""Assert that something is refused with the name, the value and the remedy, whatever the sentence."""
+"""Assert that an error names the parameter, the value and the remedy, in any words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The house stands as `docs/internals/architecture.md` draws it: imports only go down, and nobody prints out of turn."""
+"""The package is as docs/internals/architecture.md draws it: imports only go down."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def tree(module: str) -> ast.Module:
 
 
 def imported(module: str, for_types: bool) -> Iterator[str]:
-    """The modules of the package that `module` imports anywhere, also inside functions; if asked, for types too."""
+    """Yield the modules that `module` imports, also inside functions, and for types if asked."""
     only_types = {
         inner
         for node in ast.walk(tree(module))

@@ -1,4 +1,4 @@
-"""The estimator: scikit-learn's contract, missing labels, and what each way of training promises."""
+"""The estimator: scikit-learn's contract, missing labels, and the ways of training."""
 
 from __future__ import annotations
 

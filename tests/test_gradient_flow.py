@@ -1,4 +1,4 @@
-"""Gradient flow and gradient health: right norms, for fitted and fresh networks; warnings where they are due, once."""
+"""Gradient flow and gradient health: right norms, and one warning where one is due."""
 
 from __future__ import annotations
 

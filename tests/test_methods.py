@@ -1,4 +1,4 @@
-"""The list of methods says what is there, and what it says to go together does; everything else is refused."""
+"""The list of methods is complete; what it lists as compatible trains, the rest is refused."""
 
 from __future__ import annotations
 
@@ -98,7 +98,8 @@ def test_first_sentence(doc: str, sentence: str) -> None:
 
 
 def test_papers_of_a_docstring() -> None:
-    doc = 'A.\n\nReferences\n----------\n.. [1] One, "Two", 2001.\n   https://a\n.. [2] Three, "Four", 2002.\n'
+    doc = 'A.\n\nReferences\n----------\n.. [1] One, "Two", 2001.\n   https://a\n'
+    doc += '.. [2] Three, "Four", 2002.\n'
     assert papers(doc) == ['One, "Two", 2001. https://a', 'Three, "Four", 2002.']
     assert papers(doc + "\nExamples\n--------\n>>> 1\n") == papers(doc)
     assert papers("A.") == []

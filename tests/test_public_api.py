@@ -1,4 +1,4 @@
-"""The public surface is `multitide.__all__`: flat, sorted, documented, and the same for type checkers."""
+"""The public surface is `multitide.__all__`: flat, sorted, documented, typed."""
 
 from __future__ import annotations
 
@@ -64,7 +64,8 @@ def test_a_module_is_an_attribute(name: str) -> None:
 
 
 def test_dir_lists_the_public_names_before_they_are_used() -> None:
-    code = "import sys, multitide; print(set(multitide.__all__) <= set(dir(multitide)), 'torch' in sys.modules)"
+    code = "import sys, multitide\n"
+    code += "print(set(multitide.__all__) <= set(dir(multitide)), 'torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", "False"]
 

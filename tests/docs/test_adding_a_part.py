@@ -1,4 +1,4 @@
-"""The page on adding a part: its code runs as it stands, and what it adds keeps the contracts of its kind."""
+"""The page on adding a part: its code runs, and its parts fulfil the contracts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ADDED = {
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """What the page's code leaves behind when it is imported; the registries are as they were afterwards."""
+    """The names that the code of the page defines; the registries are restored afterwards."""
     before = [dict(registry) for registry in REGISTRIES]
     folder = tmp_path_factory.mktemp("own")
     (folder / "page_of_parts.py").write_text("\n".join(BLOCKS), encoding="utf-8")

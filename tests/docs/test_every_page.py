@@ -34,7 +34,14 @@ SHORTER = {
     '    "pump": mt.Comparison.load("earlier/pump"),': "    # a study from before",
     '"pump": mt.Comparison.load("earlier/pump"),': "",
 }
-DATA = '\n[data]\npath = "data.csv"\nwindow = 24\nstride = 4\ntime = ["year", "month", "day", "hour"]\nignore = ["No"]\n'
+DATA = """
+[data]
+path = "data.csv"
+window = 24
+stride = 4
+time = ["year", "month", "day", "hour"]
+ignore = ["No"]
+"""
 TASKS = '\n[[tasks]]\nname = "fault"\n\n[[tasks]]\nname = "load"\n\n[[tasks]]\nname = "operator"\n'
 
 
