@@ -68,7 +68,7 @@ class Quick(MultiTaskEstimator):
 def make_study_samples(
     n: int = 300, missing: float = 0.2, seed: int = 0, n_series: int | None = None
 ) -> Samples:
-    """Series of 4 equal steps: the class is the sign of channel 0, the number 100 + 10 x channel 1."""
+    """Series of 4 equal steps: the class is the sign of channel 0, the number from channel 1."""
     rng = np.random.default_rng(seed)
     level = rng.normal(size=(n, 2))
     X = np.repeat(level[:, :, None], 4, axis=2).astype(np.float32)
