@@ -1,13 +1,12 @@
-"""What notebooks show: small pieces of HTML that need nothing else, escaped, readable on light and on dark ground."""
+"""HTML for notebooks: it needs no style sheet, all text is escaped, and it suits light and dark."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from html import escape
-from typing import Any
 
-# Of a middling lightness, so that they can be read on white and on black; a sign says the same
-# without colour.
+# Colours of medium lightness are readable on white and on black. The sign says the same without
+# colour.
 VERDICTS = {
     "helps": ("▲", "#189069"),
     "hurts": ("▼", "#d65440"),
@@ -17,76 +16,95 @@ VERDICTS = {
     "met": ("▲", "#189069"),
     "not met": ("▼", "#d65440"),
 }
-_RULE = "1px solid rgba(128, 128, 128, .35)"
-_CELL = "padding: .25em .9em .25em 0; text-align: {}; vertical-align: baseline; white-space: {}; background: none; "
-_FRAME = "color: inherit; background: none; font-size: .9em; line-height: 1.45; overflow-x: auto; margin: .3em 0"
-WIDE = 40  # characters; a cell with more may wrap
+WRAP_FROM = 40  # letters; a longer cell may wrap
+
+PLAIN = "color: inherit; background: none"
+FRAME = f"{PLAIN}; font-size: .9em; line-height: 1.45; overflow-x: auto; margin: .3em 0"
+TABLE = f"border-collapse: collapse; border: 0; {PLAIN}"
+CELL = "padding: .25em .9em .25em 0; vertical-align: baseline; background: none"
+CAPTION = "text-align: left; opacity: .75; caption-side: top; white-space: nowrap"
+RULE = "border-bottom: 1px solid rgba(128, 128, 128, .35)"
+QUIET = "opacity: .75"
 
 
 def panel(title: str, *parts: str) -> str:
-    """Return pieces below each other under a title; `parts` are HTML, the title is text."""
-    head = f'<div style="font-weight: 600; margin: .2em 0 .4em">{escape(title)}</div>'
-    return f'<div class="multitide" style="{_FRAME}">{head}{"".join(parts)}</div>'
+    """Return pieces of HTML below each other under a title, which is text."""
+    heading = _tag("div", escape(title), "font-weight: 600; margin: .2em 0 .4em")
+    return f'<div class="multitide" style="{FRAME}">{heading}{"".join(parts)}</div>'
 
 
 def note(text: str) -> str:
     """Return a line of quieter text."""
-    return f'<div style="opacity: .75; margin: .2em 0; max-width: 60em">{escape(text)}</div>'
+    return _tag("div", escape(text), f"{QUIET}; margin: .2em 0; max-width: 60em")
 
 
-def table(rows: Iterable[Mapping[str, Any]], caption: str = "") -> str:
-    """Return rows as a table, one column a key of the first row; numbers to the right, verdicts in their colour.
+def table(rows: Iterable[Mapping[str, object]], caption: str = "") -> str:
+    """Return rows as a table: numbers on the right, verdicts in their colour.
 
     Parameters
     ----------
     rows : iterable of dict
-        Every value is text, or is written as such; all of it is escaped.
+        The columns are the keys of the first row. All values are escaped.
     caption : str
         Above the table.
+
+    Returns
+    -------
+    str
+        HTML; "" without rows.
     """
     rows = list(rows)
     if not rows:
         return ""
-    right = {name: all(_is_number(row[name]) for row in rows) for name in rows[0]}
-    quiet = "font-weight: 600; opacity: .75"
-    head = "".join(f'<th style="{_cell(right[name])}{quiet}">{escape(name)}</th>' for name in right)
-    body = "".join(
-        f"<tr>{''.join(_td(name, row[name], right[name]) for name in right)}</tr>" for row in rows
-    )
-    quieter = "text-align: left; opacity: .75; caption-side: top; white-space: nowrap"
-    above = f'<caption style="{quieter}">{escape(caption)}</caption>'
-    style = "border-collapse: collapse; margin: .3em 0 .8em; color: inherit; background: none; border: 0"
-    opening = f'<table style="{style}">{above if caption else ""}<thead><tr style="border-bottom: {_RULE}">'
-    return f"{opening}{head}</tr></thead><tbody>{body}</tbody></table>"
+    numeric = {}
+    head = ""
+    for name in rows[0]:
+        is_numeric = numeric[name] = all(_is_number(row[name]) for row in rows)
+        head += _tag("th", escape(name), f"{_cell_style(is_numeric)}; font-weight: 600; {QUIET}")
+    body = ""
+    for row in rows:
+        cells = [_cell(name, row[name], is_numeric) for name, is_numeric in numeric.items()]
+        body += _tag("tr", "".join(cells))
+    content = ""
+    if caption:
+        content += _tag("caption", escape(caption), CAPTION)
+    content += _tag("thead", _tag("tr", head, RULE)) + _tag("tbody", body)
+    return _tag("table", content, f"{TABLE}; margin: .3em 0 .8em")
 
 
-def facts(pairs: Mapping[str, Any]) -> str:
-    """Return terms with what they say, a line each."""
-    left, right = f"{_cell(right=False)}opacity: .75", _cell(right=False, wraps=True)
-    lines = "".join(
-        f'<tr><td style="{left}">{escape(term)}</td><td style="{right}">{escape(str(says))}</td></tr>'
-        for term, says in pairs.items()
-    )
-    return f'<table style="border-collapse: collapse; color: inherit; background: none; border: 0">{lines}</table>'
+def facts(pairs: Mapping[str, object]) -> str:
+    """Return terms with their descriptions, one per line."""
+    lines = ""
+    for term, description in pairs.items():
+        left = _tag("td", escape(term), f"{_cell_style(False)}; {QUIET}")
+        right = _tag("td", escape(str(description)), _cell_style(False, wraps=True))
+        lines += _tag("tr", left + right)
+    return _tag("table", lines, TABLE)
 
 
-def _td(name: str, value: Any, right: bool) -> str:
+def _tag(name: str, content: str, style: str = "") -> str:
+    attribute = f' style="{style}"' if style else ""
+    return f"<{name}{attribute}>{content}</{name}>"
+
+
+def _cell(column: str, value: object, is_numeric: bool) -> str:
     text = str(value)
-    style = _cell(right, wraps=len(text) > WIDE)
-    verdict = next(
-        (verdict for verdict in VERDICTS if name == "verdict" and text.startswith(verdict)), None
-    )
-    if verdict is None:
-        return f'<td style="{style}">{escape(text)}</td>'
-    sign, color = VERDICTS[verdict]
-    return f'<td style="{style}color: {color}; font-weight: 600">{sign} {escape(text)}</td>'
+    style = _cell_style(is_numeric, wraps=len(text) > WRAP_FROM)
+    if column == "verdict":
+        for verdict, (sign, color) in VERDICTS.items():
+            if text.startswith(verdict):
+                style += f"; color: {color}; font-weight: 600"
+                return _tag("td", f"{sign} {escape(text)}", style)
+    return _tag("td", escape(text), style)
 
 
-def _cell(right: bool, wraps: bool = False) -> str:
-    return _CELL.format("right" if right else "left", "normal" if wraps else "nowrap")
+def _cell_style(is_numeric: bool, wraps: bool = False) -> str:
+    align = "right" if is_numeric else "left"
+    wrapping = "normal" if wraps else "nowrap"
+    return f"{CELL}; text-align: {align}; white-space: {wrapping}"
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     try:
         float(str(value).replace(",", "").rstrip(" %"))
     except ValueError:

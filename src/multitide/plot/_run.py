@@ -270,7 +270,8 @@ def _errors_by_column(truth: np.ndarray, guess: np.ndarray) -> np.ndarray:
     squares = np.square(np.nan_to_num(guess) - np.nan_to_num(truth))
     sums = np.where(known, squares, 0.0).sum(axis=0)
     counts = known.sum(axis=0)
-    return np.sqrt(np.where(counts > 0, sums / np.maximum(counts, 1), np.nan))
+    means = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+    return np.asarray(np.sqrt(means))
 
 
 def right_by_label(measured: pd.DataFrame, predicted: pd.DataFrame, ax: Axes) -> Axes:

@@ -196,18 +196,9 @@ def task_matrix(table: pd.DataFrame, ax: Axes, full: float = 0.0) -> Axes:
     exponent = 0
     if largest < 0.1:
         exponent = 3 * int(np.floor(np.log10(largest) / 3))
-    for (row, column), value in np.ndenumerate(values):
-        if np.isnan(value):
-            continue
-        strength = 0.7 * abs(value) / max(largest, full)
-        color = VERDICT_COLORS["helps" if value >= 0 else "hurts"]
-        if row == column:
-            strength, color = 0.12, QUIET
-        corner = (column - 0.47, row - 0.47)
-        ax.add_patch(Rectangle(corner, 0.94, 0.94, facecolor=color, alpha=strength, linewidth=0))
-        if n <= MAX_TASKS_WITH_NUMBERS:
-            text = f"{value / 10**exponent:+.2f}"
-            ax.text(column, row, text, ha="center", va="center", fontsize="small")
+    _color_cells(values, ax, strongest=max(largest, full))
+    if n <= MAX_TASKS_WITH_NUMBERS:
+        _write_cells(values / 10**exponent, ax)
     rotation = 30 if n > 2 else 0
     ax.set_xticks(range(n), [short(name) for name in table.columns], rotation=rotation, ha="right")
     ax.set_yticks(range(n), [short(name) for name in table.index])
@@ -217,6 +208,24 @@ def task_matrix(table: pd.DataFrame, ax: Axes, full: float = 0.0) -> Axes:
     if exponent:
         ax.set_xlabel(f"in units of 1e{exponent}")
     return ax
+
+
+def _color_cells(values: np.ndarray, ax: Axes, strongest: float) -> None:
+    for (row, column), value in np.ndenumerate(values):
+        if np.isnan(value):
+            continue
+        color = VERDICT_COLORS["helps" if value >= 0 else "hurts"]
+        strength = 0.7 * abs(value) / strongest
+        if row == column:
+            color, strength = QUIET, 0.12
+        corner = (column - 0.47, row - 0.47)
+        ax.add_patch(Rectangle(corner, 0.94, 0.94, facecolor=color, alpha=strength, linewidth=0))
+
+
+def _write_cells(values: np.ndarray, ax: Axes) -> None:
+    for (row, column), value in np.ndenumerate(values):
+        if not np.isnan(value):
+            ax.text(column, row, f"{value:+.2f}", ha="center", va="center", fontsize="small")
 
 
 def reliability(measured: pd.Series, probabilities: pd.DataFrame, ax: Axes) -> Axes:
@@ -303,9 +312,11 @@ def residuals(order: np.ndarray, measured: pd.Series, predicted: pd.Series, ax: 
     ax.axhline(0.0, color=QUIET, linewidth=0.8, zorder=0)
     ax.scatter(order[known], errors[known], s=8, alpha=0.5, edgecolors="none")
     if order.dtype.kind == "M":
-        locator = AutoDateLocator(maxticks=5)
+        # Matplotlib's date classes have no types.
+        locator = AutoDateLocator(maxticks=5)  # type: ignore[no-untyped-call,unused-ignore]
         ax.xaxis.set_major_locator(locator)
-        ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+        formatter = ConciseDateFormatter(locator)  # type: ignore[no-untyped-call,unused-ignore]
+        ax.xaxis.set_major_formatter(formatter)
     ax.set(ylabel="predicted - measured")
     return ax
 
@@ -342,6 +353,6 @@ def example_series(samples: Samples, number: int, ax: Axes) -> Axes:
 def _centred(values: np.ndarray) -> np.ndarray:
     """Scale a channel to -0.5 .. 0.5; a constant one is 0, missing values stay NaN."""
     finite = values[np.isfinite(values)]
-    if not len(finite) or finite.max() <= finite.min():
-        return values * 0
-    return (values - finite.min()) / (finite.max() - finite.min()) - 0.5
+    if not len(finite) or np.ptp(finite) == 0:
+        return np.where(np.isfinite(values), 0.0, np.nan)
+    return np.asarray((values - finite.min()) / np.ptp(finite) - 0.5)

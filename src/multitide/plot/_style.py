@@ -47,12 +47,13 @@ def thinned(n: int, max_points: int = MAX_POINTS) -> np.ndarray:
     """Return which of `n` points to draw: all of them, or `max_points` evenly spaced ones."""
     if n <= max_points:
         return np.arange(n)
-    return np.linspace(0, n - 1, max_points).round().astype(int)
+    return np.rint(np.linspace(0, n - 1, max_points)).astype(int)
 
 
 def numbers(values: pd.Series) -> np.ndarray:
     """Return a column as floats; NaN for missing values."""
-    return pd.to_numeric(values).to_numpy(dtype=float, na_value=np.nan)
+    floats: np.ndarray = pd.to_numeric(values).to_numpy(dtype=float, na_value=np.nan)
+    return floats
 
 
 def check_labels(known: np.ndarray, measured: pd.Series) -> None:

@@ -1,4 +1,4 @@
-"""Pages for readers: reports of a study, of several, of a search, each one file for a browser, and in Markdown."""
+"""Reports of studies, label curves and searches, each as one HTML page and in Markdown."""
 
 from multitide.reports._write_curve_report import write_curve_report
 from multitide.reports._write_overview import write_overview

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -66,8 +67,8 @@ def markdown_table(frame: pd.DataFrame) -> str:
 
 def cell(value: object) -> str:
     """Return a table cell as text."""
-    if isinstance(value, float):  # np.float64 is one
-        return significant(value)
+    if isinstance(value, float | np.floating):
+        return significant(float(value))
     if value is None or value is pd.NA or value is pd.NaT:
         return MISSING
     return str(value)

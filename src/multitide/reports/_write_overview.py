@@ -29,7 +29,7 @@ PAGE, TEXT, RANKS = "report.html", "report.md", "ranks.png"
 
 @dataclass(frozen=True)
 class LossCell:
-    """The loss of an arm on a task: whether it is the lowest, its verdict and the verdict's sign."""
+    """The loss of an arm on a task, whether it is the lowest, its verdict and that one's sign."""
 
     loss: float
     is_best: bool

@@ -39,7 +39,7 @@ class LabelRow:
 
 @dataclass(frozen=True)
 class Overlap:
-    """For every two tasks: samples labelled for both, and their share of the row's labelled ones."""
+    """For every two tasks the samples with both labels, and their share of the row task's labels."""
 
     tasks: list[str]
     counts: np.ndarray

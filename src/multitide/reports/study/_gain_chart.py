@@ -1,4 +1,4 @@
-"""Where the gains of a study lie on a common line, for the chart that the page draws without scripts."""
+"""The chart of gains: where each gain and its interval lie on a common line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Groups of tasks that were found by measuring: effects on each other, predicted and measured gains."""
+"""Groups of tasks found by measuring: effects on each other, predicted and measured gains."""
 
 from __future__ import annotations
 
