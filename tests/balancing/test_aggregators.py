@@ -1,12 +1,10 @@
-"""What holds for every aggregator; a new one is tested by being listed in AGGREGATORS."""
+"""Properties of every aggregator in AGGREGATORS."""
 
 from __future__ import annotations
 
-import copy
 import importlib.util
-import pickle
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import combinations
 from typing import Any
 
@@ -18,9 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from multitide._part import annotation_problems
-from multitide._registries import part_from_config, part_table, part_to_config
-from multitide.balancing import AGGREGATORS, Aggregator, AggregatorModule, TorchJDAggregator
-from multitide.errors import MissingDependencyError, MultitideError, ParameterError
+from multitide.balancing import AGGREGATORS, Aggregator, AggregatorModule
+from multitide.errors import MissingDependencyError, ParameterError
 from refusals import refused
 
 NAMES = ["wear", "load", "fault", "leak"]
@@ -53,7 +50,7 @@ def theirs(spec: Aggregator, n_rows: int) -> nn.Module:
 
 
 class Quiet(nn.Module):
-    """TorchJD without what its solvers say of their own internals."""
+    """TorchJD's aggregator without the warnings of its solvers."""
 
     def __init__(self, aggregator: nn.Module) -> None:
         super().__init__()
@@ -93,7 +90,7 @@ def test_present_rows_are_combined_as_torchjd_combines_them(
 
 
 @pytest.mark.parametrize("stateful", STATEFUL)
-def test_what_is_remembered_of_complete_batches_is_what_torchjd_remembers(stateful: str) -> None:
+def test_the_state_of_complete_batches_is_that_of_torchjd(stateful: str) -> None:
     module, reference = make_spec(stateful).build(NAMES), theirs(make_spec(stateful), 4)
     for step in range(5):
         # A batch without one of the tasks comes between and leaves no trace.
@@ -104,7 +101,7 @@ def test_what_is_remembered_of_complete_batches_is_what_torchjd_remembers(statef
         torch.testing.assert_close(update, reference(jacobian(step)), rtol=1e-5, atol=1e-5)
 
 
-def test_a_gradient_of_zeros_is_that_of_an_absent_task(name: str) -> None:
+def test_a_gradient_of_zeros_counts_as_a_missing_task(name: str) -> None:
     rows = jacobian(3)
     rows[1] = 0
     torch.manual_seed(0)
@@ -188,14 +185,12 @@ def test_a_gradient_that_is_not_finite_is_refused_by_name(
 ) -> None:
     rows = jacobian(0)
     rows[2, 5] = value
-    with pytest.raises(
-        MultitideError, match=r"gradients of the tasks must be finite; .*'fault': (nan|inf)"
-    ):
+    with refused("gradients", "finite", f"'fault': {value}", "`lr`"):
         module.combine(rows, NAMES)
 
 
 @pytest.mark.parametrize("case", NEEDS)
-def test_a_missing_package_is_told_before_training(
+def test_a_missing_package_is_reported_before_training(
     case: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     find = importlib.util.find_spec
@@ -228,79 +223,6 @@ def test_impossible_parameters_are_refused(
         spec.check("aggregator")
 
 
-# -- aggregators of TorchJD that are not in the table ----------------------------------------------
-
-
-@pytest.fixture
-def found() -> Iterator[None]:
-    """Forget what a test looks up."""
-    listed = dict(AGGREGATORS)
-    yield
-    for name in set(AGGREGATORS) - set(listed):
-        del AGGREGATORS[name]
-
-
-@pytest.mark.usefixtures("found")
-@pytest.mark.parametrize("name", ["TrimmedMean", "trimmed_mean", "TRIMMED_MEAN"])
-def test_others_are_found_whatever_the_case_of_their_name(name: str) -> None:
-    spec = part_from_config(AGGREGATORS, {"name": name, "trim_number": 1}, "aggregator")
-    assert isinstance(spec, TorchJDAggregator)
-    update = spec.build(NAMES).combine(jacobian(0), NAMES)
-    torch.testing.assert_close(update, jd.TrimmedMean(1)(jacobian(0)))
-    config = {"name": "trimmed_mean", "at": "parameters", "trim_number": 1}
-    assert part_to_config(AGGREGATORS, spec) == config
-    assert part_from_config(AGGREGATORS, config, "aggregator") == spec
-
-
-def test_listed_names_are_found_whatever_their_case() -> None:
-    assert AGGREGATORS["UPGrad"] is AGGREGATORS["upgrad"]
-    assert AGGREGATORS["imtlg"] is AGGREGATORS["imtl_g"]
-
-
-@pytest.mark.usefixtures("found")
-@pytest.mark.parametrize(
-    ("config", "parts"),
-    [
-        ({"name": "trimmed_mean"}, ["`aggregator.trim_number`", "must be given"]),
-        ({"name": "pcd", "taus": 1}, ["`aggregator`", "'taus'", "'tau'"]),
-        ({"name": "cagrad", "d": 1}, ["`aggregator`", "'d'"]),
-        ({"name": "krum", "n_byzantine": "one"}, ["`aggregator.n_byzantine`", "'one'", "integer"]),
-        ({"name": "pcgard"}, ["`aggregator.name`", "'pcgard'", "'pcgrad'"]),
-        ({"name": "KrumWeighting"}, ["`aggregator.name`", "'KrumWeighting'"]),
-        ({"name": "constant"}, ["`aggregator.name`", "'constant'"]),  # needs a tensor
-        ({"name": "Aggregator"}, ["`aggregator.name`", "'Aggregator'"]),
-        ({"name": 3}, ["`aggregator.name`", 3]),
-    ],
-)
-def test_what_no_aggregator_takes_is_refused(config: dict[str, object], parts: list[str]) -> None:
-    with refused(*parts, error=ParameterError):
-        part_from_config(AGGREGATORS, config, "aggregator")
-
-
-@pytest.mark.usefixtures("found")
-def test_what_torchjd_refuses_is_refused_before_training() -> None:
-    spec = AGGREGATORS["trimmed_mean"](trim_number=-1)  # type: ignore[call-arg]
-    with refused("`aggregator`", "trim_number=-1", "non-negative", error=ParameterError):
-        spec.build(NAMES)
-
-
-@pytest.mark.usefixtures("found")
-def test_too_few_gradients_for_an_aggregator_are_refused() -> None:
-    module = AGGREGATORS["krum"](n_byzantine=1).build(NAMES)  # type: ignore[call-arg]
-    module.combine(jacobian(0), NAMES)
-    with refused("`aggregator`", "Krum", "3 tasks"):
-        module.combine(jacobian(0, 3), NAMES[:3])
-
-
-@pytest.mark.usefixtures("found")
-@pytest.mark.parametrize("case", [{"name": "cagrad", "c": 0.4}, {"name": "krum", "n_byzantine": 1}])
-def test_specs_survive_pickle_and_clone(case: dict[str, object]) -> None:
-    spec = part_from_config(AGGREGATORS, {**case, "at": "features"}, "aggregator")
-    assert pickle.loads(pickle.dumps(spec)) == copy.deepcopy(spec) == spec
-    assert part_table(spec) == {**case, **spec.get_params()}
-    assert spec.set_params(at="parameters").get_params()["at"] == "parameters"
-
-
 def test_defaults_are_valid(name: str) -> None:
     spec = AGGREGATORS[name]()
     assert annotation_problems(type(spec), spec.get_params(deep=False), "aggregator") == []
@@ -308,7 +230,7 @@ def test_defaults_are_valid(name: str) -> None:
 
 
 class Toy(nn.Module):
-    """A shared body, of which one part is frozen and one unused, and a head a task."""
+    """A shared body with a frozen and an unused layer, and a head per task."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -340,7 +262,7 @@ def run(
     features, own = toy.features(X), list(toy.heads.parameters())
     if at == "features":
         views = {name: features.view_as(features) for name in present}
-        losses = {name: loss for name in views for loss in [toy.losses(views[name], present)[name]]}
+        losses = {name: toy.losses(views[name], present)[name] for name in views}
         module.backward_at_views(losses, list(views.values()), own)
     else:
         module.backward(toy.losses(features, present), toy.shared(), own)
@@ -373,18 +295,16 @@ def test_the_sum_of_the_gradients_is_the_gradient_of_the_sum(at: str, present: l
 
 
 @pytest.mark.parametrize("at", ["features", "parameters"])
-def test_backward_combines_where_it_is_told_to(name: str, at: str) -> None:
+def test_backward_combines_at_the_given_place(name: str, at: str) -> None:
     toy, spec = Toy(), make_spec(name)
     features = toy.features(X)
     where = [features] if at == "features" else list(toy.body.parameters())
-    rows = torch.stack(
-        [
-            torch.cat([g.flatten() for g in torch.autograd.grad(loss, where, retain_graph=True)])
-            for loss in toy.losses(features, NAMES).values()
-        ]
-    )
+    rows = []
+    for loss in toy.losses(features, NAMES).values():
+        gradients = torch.autograd.grad(loss, where, retain_graph=True)
+        rows.append(torch.cat([gradient.flatten() for gradient in gradients]))
     torch.manual_seed(0)
-    update = spec.build(NAMES).combine(rows, NAMES)
+    update = spec.build(NAMES).combine(torch.stack(rows), NAMES)
     torch.manual_seed(0)
     found = run(toy, spec.build(NAMES), at)
     if at == "features":

@@ -1,4 +1,4 @@
-"""FAMO against its formulas in float64, its authors' way with torch's Adam, and in the trainer."""
+"""FAMO against its formulas in float64, against torch's Adam, and in the trainer."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def draws(n: int) -> list[tuple[np.ndarray, np.ndarray]]:
     return [(before := rng.uniform(0.1, 2, 3), before * rng.uniform(0.7, 1.1, 3)) for _ in range(n)]
 
 
-def test_weights_and_logits_are_the_papers_also_where_tasks_are_absent() -> None:
+def test_weights_and_logits_follow_the_paper_with_missing_tasks() -> None:
     module = make(step_size=0.1, decay=0.02)
     w, m, v, t = np.zeros(3), np.zeros(3), np.zeros(3), np.zeros(3)
     for present, (before, after) in zip(SETS * 5, draws(45), strict=True):
@@ -79,7 +79,7 @@ def test_on_complete_batches_it_is_torchs_adam_on_the_softmaxs_jacobian() -> Non
 
 
 @pytest.mark.parametrize("present", [[0], [1], [0, 1], [1, 2]])
-def test_what_an_absent_task_has_learned_does_not_move(present: list[int]) -> None:
+def test_the_state_of_a_missing_task_does_not_change(present: list[int]) -> None:
     module = make()
     for before, after in draws(5):
         module.after_update(as_dict(before, [0, 1, 2]), as_dict(after, [0, 1, 2]))
@@ -101,10 +101,14 @@ def test_present_tasks_keep_their_weights_in_proportion() -> None:
 
 
 class Still(Callback):
-    """Takes steps of length zero, and gathers what the weighting hears of them, and what they leave behind."""
+    """Records the losses that the weighting receives, and the state after each step.
+
+    If `still`, all steps have length zero.
+    """
 
     def __init__(self, still: bool = True) -> None:
-        self.still, self.heard, self.left = still, [], []
+        self.still = still
+        self.received, self.left = [], []
 
     def on_train_begin(self, trainer: Trainer) -> None:
         after_update = trainer.weighting.after_update
@@ -112,11 +116,11 @@ class Still(Callback):
             for group in trainer.optimizer.param_groups:
                 group["base_lr"] = 0.0
 
-        def hear(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> None:
-            self.heard.append((dict(before), dict(after)))
+        def record(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> None:
+            self.received.append((dict(before), dict(after)))
             after_update(before, after)
 
-        trainer.weighting.after_update = hear  # type: ignore[method-assign]
+        trainer.weighting.after_update = record  # type: ignore[method-assign]
 
     def on_step_end(self, trainer: Trainer) -> None:
         norms = {
@@ -139,29 +143,29 @@ def fit(weighting: str, callback: Still, several: bool = False) -> Still:
 
 
 @pytest.mark.parametrize("several", [False, True])
-def test_a_step_of_no_length_changes_no_loss_so_that_the_second_pass_is_the_first_ones_twin(
-    several: bool,
-) -> None:
+def test_the_second_pass_repeats_the_first_if_the_step_has_length_zero(several: bool) -> None:
     still = fit("famo", Still(), several)
-    assert len(still.heard) == len(still.left) > 5
-    for before, after in still.heard:
+    assert len(still.received) == len(still.left) > 5
+    for before, after in still.received:
         assert list(before) == list(after)
         for name, loss in before.items():
             torch.testing.assert_close(after[name], loss, rtol=1e-6, atol=1e-7)
     moved = fit("famo", Still(still=False), several)
-    assert any(after["load"] != before["load"] for before, after in moved.heard if "load" in before)
+    assert any(
+        after["load"] != before["load"] for before, after in moved.received if "load" in before
+    )
 
 
-def test_the_second_pass_leaves_batch_norm_and_generators_as_they_are() -> None:
+def test_the_second_pass_changes_neither_batch_norm_nor_generators() -> None:
     plain, famo = fit("uniform", Still()), fit("famo", Still())
-    assert plain.heard == []
+    assert plain.received == []
     for (norms, state), (others, other_state) in zip(plain.left, famo.left, strict=True):
         assert norms
         assert all(torch.equal(norms[name], others[name]) for name in norms)
         assert torch.equal(state, other_state)
 
 
-def test_no_other_weighting_pays_for_a_second_pass() -> None:
+def test_no_other_weighting_needs_a_second_pass() -> None:
     others = [spec for name, spec in WEIGHTINGS.items() if name not in ("famo", "fixed", "search")]
     assert not any(_needs(spec().build(NAMES)) for spec in others)
     assert not _needs(FAMO().build(["alone"]))

@@ -85,16 +85,8 @@ class AggregatorModule(nn.Module):
         if len(rows) < len(norms):
             jacobian = jacobian[rows]
         aggregator = self._aggregator(tuple(present[i] for i in rows))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # solvers warn of their own internals at every step
-            try:
-                update: Tensor = aggregator(jacobian / scale)
-            except ValueError as error:  # Krum, for one, needs a minimum number of rows
-                raise MultitideError(
-                    f"`aggregator` must combine the gradients of {len(rows)} tasks; got "
-                    f"{type(aggregator).__name__}. {error}"
-                ) from error
-        return scale**degree * update
+        factor: float = scale**degree
+        return factor * _aggregate(aggregator, jacobian / scale)
 
     def backward(
         self, losses: Mapping[str, Tensor], shared: Sequence[Tensor], own: Sequence[Tensor]
@@ -111,22 +103,18 @@ class AggregatorModule(nn.Module):
         own : sequence of Tensor
             All other parameters; they get the sum of the losses' gradients.
         """
-        shared = [tensor for tensor in shared if tensor.requires_grad]
-        own = [tensor for tensor in own if tensor.requires_grad]
-        rows: list[tuple[Tensor | None, ...]] = []
-        for i, loss in enumerate(losses.values()):
-            more = i + 1 < len(losses)
-            rows.append(
-                torch.autograd.grad(loss, [*shared, *own], retain_graph=more, allow_unused=True)
-            )
+        shared, own = _trained(shared), _trained(own)
+        rows = _gradients(list(losses.values()), [*shared, *own])
         _add_gradients(own, [row[len(shared) :] for row in rows])
-        columns = [i for i in range(len(shared)) if _reached(rows, i)]
+        columns = [i for i in range(len(shared)) if _is_reached(rows, i)]
         if not columns:  # everything shared is frozen
             return
         shared = [shared[i] for i in columns]
-        flat = [_flatten([row[i] for i in columns], shared) for row in rows]
+        flat = []
+        for row in rows:
+            flat.append(_flatten([row[i] for i in columns], shared))
         update = self.combine(torch.stack(flat), list(losses))
-        pieces = update.split([tensor.numel() for tensor in shared])
+        pieces = torch.split(update, [tensor.numel() for tensor in shared])
         gradients = [piece.view_as(tensor) for piece, tensor in zip(pieces, shared, strict=True)]
         torch.autograd.backward(shared, gradients)
 
@@ -145,8 +133,7 @@ class AggregatorModule(nn.Module):
         own : sequence of Tensor
             Parameters of the heads.
         """
-        views = [tensor for tensor in views if tensor.requires_grad]
-        own = [tensor for tensor in own if tensor.requires_grad]
+        views, own = _trained(views), _trained(own)
         total = torch.stack(list(losses.values())).sum()
         gradients = torch.autograd.grad(total, [*views, *own], allow_unused=True)
         _add_gradients(own, [gradients[len(views) :]])
@@ -178,7 +165,7 @@ class Aggregator(Part, ABC):
 
     @property
     def degree(self) -> float | None:
-        """The update for gradients c times as long is c ** degree times as long; None: it is not."""
+        """Gradients c times as long give an update c ** degree times as long, unless it is None."""
         return 1.0
 
     def build(self, names: Sequence[str]) -> AggregatorModule:
@@ -202,7 +189,35 @@ def _is_finite(value: float) -> bool:
     return value < float("inf")
 
 
-def _reached(rows: Sequence[Sequence[Tensor | None]], column: int) -> bool:
+def _aggregate(aggregator: nn.Module, jacobian: Tensor) -> Tensor:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # solvers warn of their own internals at every step
+        try:
+            update: Tensor = aggregator(jacobian)
+        except ValueError as error:  # Krum, for example, needs a minimum number of rows
+            raise MultitideError(
+                f"`aggregator` must combine the gradients of {len(jacobian)} tasks; got "
+                f"{type(aggregator).__name__}. {error}"
+            ) from error
+    return update
+
+
+def _trained(tensors: Sequence[Tensor]) -> list[Tensor]:
+    return [tensor for tensor in tensors if tensor.requires_grad]
+
+
+def _gradients(
+    losses: Sequence[Tensor], tensors: Sequence[Tensor]
+) -> list[tuple[Tensor | None, ...]]:
+    """Return the gradients of each loss, and free the graph with the last of them."""
+    rows: list[tuple[Tensor | None, ...]] = []
+    for i, loss in enumerate(losses):
+        more = i + 1 < len(losses)
+        rows.append(torch.autograd.grad(loss, tensors, retain_graph=more, allow_unused=True))
+    return rows
+
+
+def _is_reached(rows: Sequence[Sequence[Tensor | None]], column: int) -> bool:
     return any(row[column] is not None for row in rows)
 
 

@@ -1,4 +1,4 @@
-"""Weights by how fast each loss falls from epoch to epoch."""
+"""Weights that follow how fast each loss falls from epoch to epoch."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ class DWAModule(LinearModule):
     def __init__(self, names: Sequence[str], temperature: float) -> None:
         super().__init__(names)
         self.temperature = temperature
-        # The losses of the last epoch but one, and of the last; NaN before there are any.
+        # The mean losses of the last two epochs, the older one first; NaN until they are known.
         self.register_buffer("history", torch.full((2, len(self.names)), torch.nan))
 
     def weights(self) -> Tensor:
-        """Return weights whose sum is the number of tasks."""
+        """Return the weights, shape (n_tasks,); their sum is the number of tasks."""
         rates = self.history[1] / self.history[0].clamp(min=SMALLEST_LOSS)
         shares = torch.softmax(torch.nan_to_num(rates, nan=1.0) / self.temperature, dim=0)
         return len(self.names) * shares
 
     def end_epoch(self, mean_losses: Mapping[str, float]) -> None:
-        """Remember each task's mean training loss; what a task without one had stays."""
+        """Store the mean training losses; a task without one keeps its last two."""
         super().end_epoch(mean_losses)
         for name, loss in mean_losses.items():
             column = self.history[:, self._position[name]]
@@ -50,14 +50,18 @@ class DWAModule(LinearModule):
 class DWA(Weighting):
     """Dynamic weight average: a loss that falls slowly gets more weight [1]_.
 
-    ``weight = n_tasks * softmax(rate / temperature)``, where the rate is a task's mean training
-    loss of the last epoch over that of the one before; all weights are 1 in the first two epochs.
-    Other than in the paper, the averages are over labelled rows.
+    In epoch t, with the mean training losses L of K tasks and the temperature T::
+
+        rate_k = L_k(t - 1) / L_k(t - 2)
+        weight_k = K * exp(rate_k / T) / sum_j(exp(rate_j / T))
+
+    All weights are 1 in the first two epochs. Unlike in the paper, the means are over labelled
+    rows only.
 
     Parameters
     ----------
     temperature : float, default=2.0
-        The larger, the more alike the weights.
+        The larger, the more equal the weights.
 
     References
     ----------

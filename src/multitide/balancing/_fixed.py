@@ -8,29 +8,29 @@ from typing import Annotated
 
 from pydantic import Field
 
-from multitide._checks import one_of, suggest
+from multitide._checks import one_of, raise_problems, suggest
 from multitide.balancing._weighting import ConstantModule, Weighting
 from multitide.errors import ParameterError
 
 
 @dataclass
 class Fixed(Weighting):
-    """Weights set by hand; they mean what they say, since every loss is in units of its trivial loss.
+    """Weights set by hand; they are comparable, as all losses are in units of the trivial loss.
 
     Parameters
     ----------
     weights : dict of str to float, optional
-        Weight of each task by its name, 0 or more; 1 for tasks not named.
+        Weight of each task by its name, 0 or more; tasks that are not listed have 1.
     alpha : float in [0, 1], optional
-        For two tasks: ``alpha`` times the loss of the first plus ``1 - alpha`` times that of the
-        second. Give either this or `weights`.
+        For two tasks: the objective is ``alpha`` times the loss of the first plus ``1 - alpha``
+        times that of the second. Give either this or `weights`.
     """
 
     weights: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] | None = None
     alpha: Annotated[float, Field(ge=0, le=1)] | None = None
 
     def check(self, name: str = "") -> None:
-        """Raise if a weight is negative, or not exactly one of the two ways is used."""
+        """Raise unless exactly one of `weights` and `alpha` is given, and is valid."""
         super().check(name)
         name = name or type(self).__name__
         if (self.weights is None) == (self.alpha is None):
@@ -49,41 +49,42 @@ class Fixed(Weighting):
         Raises
         ------
         ParameterError
-            If `weights` names a task that is not there, or `alpha` is used for more than two tasks.
+            If `weights` names an unknown task, or `alpha` is used with more than two tasks.
         """
         self.check("weighting")
-        if self.alpha is not None:
-            if len(names) != 2:
-                example = ", ".join(f'"{name}": 1.0' for name in names)
-                raise ParameterError(
-                    f"`weighting.alpha` must be used with two tasks; got {len(names)}. Use weights={{{example}}}."
-                )
-            return ConstantModule(names, [self.alpha, 1 - self.alpha])
-        return ConstantModule(names, weights_of(names, self.weights or {}, "weighting.weights"))
+        if self.alpha is None:
+            weights = weights_of(names, self.weights or {}, "weighting.weights")
+            return ConstantModule(names, weights)
+        if len(names) != 2:
+            example = ", ".join(f'"{name}": 1.0' for name in names)
+            raise ParameterError(
+                f"`weighting.alpha` must be used with two tasks; got {len(names)}. "
+                f"Use weights={{{example}}}."
+            )
+        return ConstantModule(names, [self.alpha, 1 - self.alpha])
 
 
 def weights_of(names: Sequence[str], given: Mapping[str, float], where: str) -> list[float]:
-    """Return the weight of every task, 1 where none is given.
+    """Return the weight of every task.
 
     Parameters
     ----------
     names : sequence of str
         All tasks.
     given : mapping of str to float
-        Weights by task.
+        Weights by task; the others have 1.
     where : str
-        How messages call the mapping.
+        The name of the mapping in error messages.
 
     Raises
     ------
     ParameterError
-        If a weight is given for a task that is not there.
+        If a weight is given for an unknown task.
     """
-    problems = [
-        f"`{where}` must name tasks, {one_of(names)}; got {name!r}.{suggest(name, names)}"
-        for name in given
-        if name not in names
-    ]
-    if problems:
-        raise ParameterError("\n".join(problems))
+    problems = []
+    for name in given:
+        if name not in names:
+            problem = f"`{where}` must name tasks, {one_of(names)}; got {name!r}."
+            problems.append(problem + suggest(name, names))
+    raise_problems(problems)
     return [float(given.get(name, 1.0)) for name in names]

@@ -15,7 +15,7 @@ from multitide.balancing._weighting import Weighting
 
 
 class IMTLLModule(LearnedModule):
-    """The sum of ``exp(s) * loss - s``, with ``s`` learned."""
+    """The sum of ``exp(s) * loss - s``, with a trained ``s`` per task."""
 
     def combine(self, losses: Tensor, present: list[int]) -> Tensor:
         """Return the sum over the present tasks, shape ()."""
@@ -25,16 +25,17 @@ class IMTLLModule(LearnedModule):
 
 @dataclass
 class IMTLL(Weighting):
-    """Impartial multi-task learning by losses: scales learned so that all scaled losses become 1 [1]_.
+    """Impartial multi-task learning by losses: learns scales that make every scaled loss 1 [1]_.
 
-    It is twice `uncertainty` for numbers, with -s in place of s, and shares its danger: a loss that
-    can become small takes over from one that cannot. Other than in the paper, s stays within +-10,
-    and both terms of a task that is absent from the batch are left out.
+    Each task adds ``exp(s) * loss - s`` with a trained s. This is twice `uncertainty` for
+    regression, with -s for s, and has the same weakness: a loss that can become small dominates one
+    that cannot. Unlike in the paper, s stays within +-10, and both terms of a task that is missing
+    in the batch are left out.
 
     Parameters
     ----------
     lr : float, optional
-        Learning rate of s; ten times the network's when not given.
+        Learning rate of s. Default: ten times the network's.
 
     References
     ----------
@@ -45,5 +46,5 @@ class IMTLL(Weighting):
     lr: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
     def make(self, names: Sequence[str], kinds: Sequence[str]) -> IMTLLModule:
-        """Return a module with one scale a task, all 1."""
+        """Return a module with one scale per task, all 1."""
         return IMTLLModule(names, self.lr, 0.0)

@@ -1,4 +1,4 @@
-"""Random weights, the litmus test of weightings."""
+"""Random weights, a baseline for weightings."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class RandomModule(LinearModule):
     names : sequence of str
         All tasks.
     seed : int
-        Of its own generator: what else draws random numbers does not change the weights, nor they
-        that.
+        Seed of the module's own generator. Its draws and those of torch's generator do not affect
+        each other.
     """
 
     drawn: Tensor
@@ -35,7 +35,7 @@ class RandomModule(LinearModule):
         )
 
     def weights(self) -> Tensor:
-        """Draw weights whose sum is 1, for all tasks, also those that the batch does not hold."""
+        """Draw weights for all tasks, shape (n_tasks,); their sum is 1."""
         drawn = torch.softmax(torch.randn(len(self.names), generator=self._generator), dim=0)
         self.drawn = drawn.to(self.drawn.device)
         return self.drawn
@@ -47,14 +47,14 @@ class RandomModule(LinearModule):
 
 @dataclass
 class Random(Weighting):
-    """Weights drawn anew at every step, the softmax of normal numbers [1]_.
+    """Draws weights at every step, as the softmax of standard normal numbers [1]_.
 
-    What a special optimiser cannot beat, it has not solved.
+    A baseline that every elaborate weighting should beat.
 
     Parameters
     ----------
     random_state : int, optional
-        Seed of the weights; drawn from torch's generator, which `fit` seeds, when not given.
+        Seed of the weights. Default: drawn from torch's generator, which `fit` seeds.
 
     References
     ----------
@@ -65,6 +65,8 @@ class Random(Weighting):
     random_state: Annotated[int, Field(ge=0, lt=2**63)] | None = None
 
     def make(self, names: Sequence[str], kinds: Sequence[str]) -> RandomModule:
-        """Return a module with a generator of its own."""
-        drawn = int(torch.randint(2**62, ())) if self.random_state is None else self.random_state
-        return RandomModule(names, drawn)
+        """Return a module with its own generator."""
+        seed = self.random_state
+        if seed is None:
+            seed = int(torch.randint(2**62, ()))
+        return RandomModule(names, seed)

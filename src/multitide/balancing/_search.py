@@ -1,4 +1,4 @@
-"""Fixed weights found on validation."""
+"""Fixed weights chosen on the validation set."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from multitide.balancing._weighting import ConstantModule, Weighting
 
 @dataclass
 class Search(Weighting):
-    """Fixed weights found on validation: short runs with random ones, then a whole run with the best [1]_ [2]_.
+    """Fixed weights chosen on the validation set in short trials [1]_ [2]_.
 
-    The first trial has equal weights, the others weights drawn evenly from the simplex; all sum to
-    the number of tasks and start from the same network. The lowest mean over tasks of the
-    validation loss, in units of the trivial loss, wins; ties go to the earlier trial, so that equal
-    weights stay unless something is better. A trial is a whole fit in small, with its own schedule,
-    and with pre-training where there is one. What was tried is in the estimator's ``trials_``. The
-    papers search on a grid; with many tasks random points cover the simplex better.
+    The first trial has equal weights. The others have weights that are uniform on the simplex. All
+    weights sum to the number of tasks, and all trials start from the same network. The trial with
+    the lowest mean validation loss over the tasks, in units of the trivial loss, wins; ties go to
+    the earlier trial, so that equal weights win unless another trial is better. Each trial is a
+    complete short fit with its own schedule, and with pre-training if there is any. The
+    estimator's ``trials_`` lists them. The papers search on a grid; with many tasks, random points
+    cover the simplex better.
 
     Parameters
     ----------
     n_trials : int, default=8
-        Number of weightings tried.
+        Number of trials.
     epochs : int, optional
-        Epochs of each trial; when not given ``max_epochs / n_trials``, at least 1, so that the
-        search costs as much as one full run.
+        Epochs per trial. Default: ``max_epochs / n_trials``, at least 1, so that the search costs
+        as much as one full run.
     random_state : int, optional
-        Seed of the weights; the estimator's when not given.
+        Seed of the weights. Default: the estimator's.
 
     References
     ----------
@@ -47,24 +48,26 @@ class Search(Weighting):
     random_state: Annotated[int, Field(ge=0, lt=2**63)] | None = None
 
     def candidates(self, names: Sequence[str], seed: int) -> list[Fixed]:
-        """Return what to try: equal weights, then random ones.
+        """Return the weightings to try: equal weights, then random ones.
 
         Parameters
         ----------
         names : sequence of str
             All tasks that are trained together.
         seed : int
-            Used where there is no `random_state`.
+            The seed if `random_state` is None.
         """
-        generator = np.random.default_rng(seed if self.random_state is None else self.random_state)
+        if self.random_state is not None:
+            seed = self.random_state
+        generator = np.random.default_rng(seed)
         drawn = len(names) * generator.dirichlet(np.ones(len(names)), size=self.n_trials - 1)
         rows = np.concatenate([np.ones((1, len(names))), drawn])
         return [Fixed(weights=dict(zip(names, row, strict=True))) for row in rows.tolist()]
 
     def epochs_of(self, max_epochs: int) -> int:
-        """Return the epochs of a trial, for a full run of so many."""
+        """Return the epochs of a trial, given those of a full run."""
         return self.epochs or max(1, max_epochs // self.n_trials)
 
     def make(self, names: Sequence[str], kinds: Sequence[str]) -> ConstantModule:
-        """Return a plain sum; the search puts :class:`Fixed` weights in its place before anything is trained."""
+        """Return a plain sum; the search trains with :class:`Fixed` weights instead."""
         return ConstantModule(names, [1.0] * len(names))

@@ -10,9 +10,10 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from types import ModuleType
-from typing import Annotated, Any, ClassVar, Literal, get_args, get_type_hints
+from typing import Annotated, ClassVar, Literal, get_args, get_type_hints
 
 from pydantic import Field
 from torch import nn
@@ -119,8 +120,9 @@ def _plain_parameters(torchjd: type[nn.Module]) -> dict[str, Parameter]:
     return found
 
 
-def _restore(torchjd: str, values: dict[str, Any]) -> Aggregator:
-    return AGGREGATORS[torchjd](**values)
+def _restore(torchjd: str, values: dict[str, object]) -> Aggregator:
+    make: Callable[..., Aggregator] = AGGREGATORS[torchjd]
+    return make(**values)
 
 
 def _adapt(torchjd: str, what: str, *papers: str, **parameters: Parameter) -> type[Aggregator]:
@@ -193,7 +195,8 @@ AGGREGATORS = Aggregators(
     fairgrad=_adapt(
         "FairGrad",
         "Shares progress fairly between the tasks, as networks share bandwidth. "
-        "With `alpha` 0 it gives the mean gradient; the larger, the more the worst-off task counts.",
+        "With `alpha` 0 it gives the mean gradient; the larger it is, the more the worst-off task "
+        "counts.",
         'Ban, Ji, "Fair Resource Allocation in Multi-Task Learning", ICML 2024. '
         "https://arxiv.org/abs/2402.15638",
         alpha=(NotNegative, 1.0),

@@ -1,94 +1,109 @@
-"""What every weighting is: from the losses of the tasks in a batch to the one number that is minimised."""
+"""The base of every weighting: from the losses of the tasks in a batch to the objective."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from multitide._part import Part
 
-# Stands in for a smaller loss where one is divided by, or its logarithm is taken.
+# Replaces smaller losses in divisions and logarithms.
 SMALLEST_LOSS = 1e-8
 
 
 class WeightingModule(nn.Module, ABC):
-    """Combines losses; keeps whatever it learns for the full set of tasks, whichever of them a batch holds.
+    """Combines losses; its state covers all tasks, whichever of them a batch holds.
 
     Parameters
     ----------
     names : sequence of str
-        All tasks; two or more, since with one there is nothing to weigh (see :class:`Weighting`).
+        All tasks, two or more; with a single task there is nothing to weight (see
+        :class:`Weighting`).
     """
 
     last_losses: Tensor
 
-    # Whether `after_update` wants to hear what each step did to the losses: a pass forward more a
-    # step.
+    # Whether `after_update` needs the losses after each step, which costs a second forward pass.
     needs_second_forward: ClassVar[bool] = False
 
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__()
         self.names = list(names)
         self._position = {name: i for i, name in enumerate(self.names)}
-        # Losses are in units of the trivial loss, so that they all start at 1.
+        # In units of the trivial loss, all losses start at about 1.
         self.register_buffer("last_losses", torch.ones(len(self.names)), persistent=False)
 
     def forward(self, losses: Mapping[str, Tensor]) -> Tensor:
-        """Return the number to minimise, shape ().
+        """Return the objective, shape ().
 
         Parameters
         ----------
         losses : mapping of str to Tensor, each of shape ()
             Mean losses, in units of the trivial loss, of the tasks that have labels in the batch;
-            at least one. The term of an absent task is dropped, and the others keep the weights
-            that they have in the full set.
+            at least one. The terms of missing tasks are dropped, and the other tasks keep the
+            weights that they have in the full set.
         """
         present = sorted(self._position[name] for name in losses)
         return self.combine(torch.stack([losses[self.names[i]] for i in present]), present)
 
     @abstractmethod
     def combine(self, losses: Tensor, present: list[int]) -> Tensor:
-        """Return the number to minimise, shape (), for losses (n_present,) of the tasks at these positions."""
+        """Return the objective, shape (), of the tasks at these positions.
+
+        Parameters
+        ----------
+        losses : Tensor, shape (n_present,)
+            Their losses.
+        present : list of int
+            Their positions in `names`.
+        """
 
     def end_epoch(self, mean_losses: Mapping[str, float]) -> None:
-        """Hear each task's mean training loss of the epoch; a task without labels in it may be left out."""
+        """Receive the mean training loss of each task; tasks without labels may be left out."""
         for name, loss in mean_losses.items():
             self.last_losses[self._position[name]] = loss
 
     def after_update(self, before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> None:
-        """Hear what a step has done, if `needs_second_forward`.
+        """Receive what a step did to the losses, if `needs_second_forward` is True.
 
         Parameters
         ----------
         before, after : mapping of str to Tensor, each of shape ()
-            The losses of the tasks in the batch with the parameters before and after the step,
-            without a graph.
+            The losses of the tasks in the batch before and after the step, without a graph.
         """
 
     def current(self) -> dict[str, float]:
-        """Return each task's weight: how much the number falls with its loss, at the last epoch's mean losses."""
+        """Return the weight of each task: the slope of the objective at the last mean losses."""
         losses = self.last_losses.clone().requires_grad_()
         with torch.enable_grad():
             total = self.combine(losses, list(range(len(self.names))))
         (slopes,) = torch.autograd.grad(total, losses)
         return dict(zip(self.names, slopes.tolist(), strict=True))
 
-    def parameter_groups(self, base_lr: float) -> list[dict[str, Any]]:
-        """Return groups for the optimiser, if anything here is learned by gradient; `base_lr` is the network's."""
+    def parameter_groups(self, base_lr: float) -> list[dict[str, object]]:
+        """Return the optimiser's parameter groups, if any parameter here is trained.
+
+        Parameters
+        ----------
+        base_lr : float
+            The network's learning rate.
+        """
         return []
 
     def of_present(self, values: Tensor, present: list[int]) -> Tensor:
-        """Return the values of the present tasks, shape (n_present,), of those of all, shape (n_tasks,)."""
-        # Views by number: an index tensor would have to travel to the device at every step.
-        return values if len(present) == len(values) else torch.stack([values[i] for i in present])
+        """Return the values of the present tasks: shape (n_tasks,) -> (n_present,)."""
+        if len(present) == len(values):
+            return values
+        # An index tensor would have to be copied to the device at every step.
+        return torch.stack([values[i] for i in present])
 
     def put_present(self, buffer: Tensor, present: list[int], values: Tensor) -> None:
-        """Write the values of the present tasks, shape (n_present,), among those of all, shape (n_tasks,)."""
+        """Write `values` of the present tasks, shape (n_present,), to a buffer of all tasks."""
         if len(present) == len(buffer):
             buffer.copy_(values)
         else:
@@ -97,11 +112,11 @@ class WeightingModule(nn.Module, ABC):
 
 
 class LinearModule(WeightingModule):
-    """A weighted sum; a subclass says the weights."""
+    """A weighted sum of the losses; subclasses define the weights."""
 
     @abstractmethod
     def weights(self) -> Tensor:
-        """Return the weights for the full set of tasks, shape (n_tasks,)."""
+        """Return the weights of all tasks, shape (n_tasks,)."""
 
     def combine(self, losses: Tensor, present: list[int]) -> Tensor:
         """Return the weighted sum of the losses, shape ()."""
@@ -109,7 +124,7 @@ class LinearModule(WeightingModule):
 
 
 class ConstantModule(LinearModule):
-    """A sum with weights that stay as they are.
+    """A sum with constant weights.
 
     Parameters
     ----------
@@ -126,7 +141,7 @@ class ConstantModule(LinearModule):
         self.register_buffer("constants", torch.tensor(weights, dtype=torch.float32))
 
     def weights(self) -> Tensor:
-        """Return the constants."""
+        """Return the constant weights, shape (n_tasks,)."""
         return self.constants
 
 
@@ -142,7 +157,8 @@ class Weighting(Part, ABC):
         names : sequence of str
             All tasks that are trained together.
         kinds : sequence of str, optional
-            The kind of each task, for weightings that treat numbers otherwise than classes.
+            The kind of each task, for weightings that treat regression differently from
+            classification. Default: all are classification.
 
         Raises
         ------
@@ -151,7 +167,9 @@ class Weighting(Part, ABC):
         """
         if len(names) < 2:
             return ConstantModule(names, [1.0] * len(names))
-        return self.make(names, ["classification"] * len(names) if kinds is None else kinds)
+        if kinds is None:
+            kinds = ["classification"] * len(names)
+        return self.make(names, kinds)
 
     @abstractmethod
     def make(self, names: Sequence[str], kinds: Sequence[str]) -> WeightingModule:
