@@ -24,7 +24,7 @@ import pandas as pd
 
 from multitide import Comparison, MultiTaskEstimator, Samples, Split, Training, compare, load_config
 from multitide.representations import MiniRocket
-from multitide.study.runs._fits import single_thread
+from multitide.study.runs._training import single_thread
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = {"phalanx": "phalanx", "hydraulic": "hydraulic", "beijing": "beijing_pm25_honest"}

@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 
 from multitide._estimator import MultiTaskEstimator
+from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._splits import Splitter
 from multitide.study.design._protocol import Protocol, make_protocol
@@ -43,6 +44,10 @@ class Quick(MultiTaskEstimator):
         for callback in callbacks:
             callback.on_step_end(None)
         return self
+
+    @property
+    def classes_(self) -> dict[str, list[str]]:
+        return {"state": ["high", "low"]}
 
     def _noise(self, X: Samples, salt: int) -> np.ndarray:
         rng = np.random.default_rng([self.random_state, salt, list(ERRORS).index(self.sharing)])
@@ -81,6 +86,10 @@ def make_study_samples(
     return Samples.from_arrays(X, y, series=series)
 
 
-def make_small_protocol(n: int = 120, n_seeds: int = 2, **options: Any) -> tuple[Protocol, Samples]:
+def make_small_protocol(
+    n: int = 120, n_seeds: int = 2, **options: Any
+) -> tuple[Protocol, DataSets]:
     samples = make_study_samples(n, **options)
-    return make_protocol(samples, resolve_tasks(None, samples.y), RANDOM, None, n_seeds), samples
+    data_sets = DataSets(samples)
+    tasks = resolve_tasks(None, samples.y)
+    return make_protocol(data_sets, tasks, RANDOM, None, n_seeds), data_sets

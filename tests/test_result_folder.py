@@ -11,6 +11,7 @@ from multitide._result_folder import (
     new_folder,
     read_record,
     refuse_existing,
+    replaced_folder,
     writable,
     write_file,
 )
@@ -48,6 +49,23 @@ def test_an_empty_folder_may_be_filled(tmp_path: Path) -> None:
     with new_folder(tmp_path / "run") as draft:
         (draft / "a.txt").touch()
     assert (tmp_path / "run" / "a.txt").exists()
+
+
+def test_an_earlier_folder_is_replaced_whole(tmp_path: Path) -> None:
+    for name in ("old.txt", "new.txt"):
+        with replaced_folder(tmp_path / "run") as draft:
+            (draft / name).touch()
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["new.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_an_earlier_folder_stays_after_an_error(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "old.txt").touch()
+    with pytest.raises(ZeroDivisionError), replaced_folder(tmp_path / "run"):
+        raise ZeroDivisionError
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["old.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
 def test_a_file_is_replaced_at_once(tmp_path: Path) -> None:

@@ -113,15 +113,57 @@ def new_folder(folder: Path, name: str = "folder") -> Iterator[Path]:
         If `folder` is not free or cannot be written.
     """
     refuse_existing(folder, name)
-    with writable(folder, name):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name[:100]}-", dir=folder.parent))
-        try:
-            yield draft
-            draft.chmod(0o755)
+    with writable(folder, name), _draft_of(folder) as draft:
+        yield draft
+        os.replace(draft, folder)
+
+
+@contextmanager
+def replaced_folder(folder: Path, name: str = "folder") -> Iterator[Path]:
+    """Like :func:`new_folder`, but an earlier `folder` is replaced if the block succeeds.
+
+    Parameters
+    ----------
+    folder : path
+        One of ours; it is removed once the draft is complete. Parents are made.
+    name : str, default="folder"
+        The parameter or option that named it.
+
+    Yields
+    ------
+    path
+        The draft, beside `folder`. It is removed after an error.
+
+    Raises
+    ------
+    StoreError
+        If `folder` cannot be written.
+    """
+    with writable(folder, name), _draft_of(folder) as draft:
+        yield draft
+        if not folder.exists():
             os.replace(draft, folder)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
+            return
+        with _draft_of(folder) as aside:
+            earlier = aside / folder.name
+            os.replace(folder, earlier)
+            try:
+                os.replace(draft, folder)
+            except OSError:
+                os.replace(earlier, folder)
+                raise
+
+
+@contextmanager
+def _draft_of(folder: Path) -> Iterator[Path]:
+    """Give the block an empty hidden folder beside `folder`, and remove what is left of it."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name[:100]}-", dir=folder.parent))
+    try:
+        draft.chmod(0o755)
+        yield draft
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def read_record(path: Path, kind: str, schemas: Collection[int], remedy: str) -> dict[str, Any]:

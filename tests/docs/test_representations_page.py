@@ -12,8 +12,8 @@ from multitide.encodings._inputs import Inputs
 from multitide.errors import ParameterError
 from multitide.fitting._recipe import make_recipe
 from multitide.representations import REPRESENTATIONS, MiniRocket
-from multitide.study.design._arms import resolve_arms
 from multitide.study.design._baselines import LinearBaseline
+from multitide.study.design._resolve_arms import resolve_arms
 
 PAGE = page("guide/representations")
 TOML = [tomllib.loads(code) for code in blocks("guide/representations", "toml")]

@@ -18,6 +18,7 @@ from fakes import Quick
 from makers import make_samples
 from multitide._estimator import MultiTaskEstimator
 from multitide.backbones import FCN
+from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.errors import ParameterError
 from multitide.study import Comparison, Conditions, check_conditions, compare
@@ -33,8 +34,9 @@ from multitide.study.conditions._arms import (
 from multitide.study.design._probes import Probe
 from multitide.study.design._protocol import make_protocol
 from multitide.study.results._evidence import Evidence
-from multitide.study.runs._fits import Fit, do
+from multitide.study.runs._fits import Fit
 from multitide.study.runs._jobs import make_job
+from multitide.study.runs._run_job import run_job
 from multitide.tasks import resolve_tasks
 
 N_SEEDS = 6
@@ -55,7 +57,9 @@ def with_errors(
 ) -> Conditions:
     """Conditions whose arms answer with the truth plus noise of a known size; by task, where they differ."""
     samples = two_numbers() if samples is None else samples
-    protocol = make_protocol(samples, resolve_tasks(None, samples.y), SPLIT, None, N_SEEDS)
+    protocol = make_protocol(
+        DataSets(samples), resolve_tasks(None, samples.y), SPLIT, None, N_SEEDS
+    )
     fits, run_keys = {}, {}
     for number, (arm, error) in enumerate(errors.items()):
         for seed in range(N_SEEDS):
@@ -213,7 +217,7 @@ def test_asked_for_later_they_train_only_what_is_new_and_change_nothing_else(
 
 def test_a_random_backbone_keeps_its_weights_and_gets_to_know_the_data() -> None:
     samples = make_samples(90)
-    protocol = make_protocol(samples, resolve_tasks(None, samples.y), SPLIT, None, 1)
+    protocol = make_protocol(DataSets(samples), resolve_tasks(None, samples.y), SPLIT, None, 1)
     arms = {arm.name: arm for arm in condition_arms(tiny(random_state=3), protocol.names)}
     job = make_job(arms[RANDOM], ("state", "load"), protocol, 0, 0)
     assert isinstance(job.learner, Probe)
@@ -230,12 +234,14 @@ def test_a_random_backbone_keeps_its_weights_and_gets_to_know_the_data() -> None
 def test_a_probe_of_the_right_source_reads_what_a_random_one_cannot() -> None:
     """One quick fit each: "load" is the mean of a channel among noise, which its own network has found."""
     samples = make_samples(240, missing=0.0)
-    protocol = make_protocol(samples, resolve_tasks(None, samples.y), SPLIT, None, 1)
+    protocol = make_protocol(DataSets(samples), resolve_tasks(None, samples.y), SPLIT, None, 1)
     estimator = tiny(max_epochs=15, random_state=0)
     arms = {arm.name: arm for arm in condition_arms(estimator, protocol.names)}
     losses = {}
     for name in (RANDOM, features_of("load"), features_of("state")):
-        fit = do(make_job(arms[name], ("state", "load"), protocol, 0, 0), protocol, samples)
+        fit = run_job(
+            make_job(arms[name], ("state", "load"), protocol, 0, 0), protocol, DataSets(samples)
+        )
         assert fit.done, fit.facts["reason"]
         target = protocol.question("load").target(0)
         losses[name] = np.nanmean(

@@ -194,7 +194,7 @@ def test_a_draw_with_other_classes_fails_and_says_so() -> None:
         samples, shares=[0.5], together=True, estimator=Quick(), **{**OPTIONS, "n_seeds": 4}
     )
     reasons = curve.comparisons[0.5].runs["reason"]
-    assert reasons.str.contains("The draw of labels must show the classes").any()
+    assert reasons.str.contains("The labels of every seed must have the classes").any()
 
 
 def test_it_is_read_again_and_goes_on_where_it_was(

@@ -13,13 +13,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from multitide._result_folder import write_file
+from multitide.data._data_sets import DataSets
 from multitide.data._splits import Split
 from multitide.errors import StoreError
-from multitide.fitting._data_sets import PLAIN
 from multitide.study.design._protocol import Protocol
 from multitide.study.design._study_data import StudyData
 from multitide.study.results._evidence import Evidence
-from multitide.study.runs._fit_store import read_fit, runs_folder, write_atomically, write_fit
+from multitide.study.runs._fit_store import read_fit, runs_folder, write_fit
 from multitide.study.runs._fits import Fit
 from multitide.tasks import task_from_config, task_to_config
 
@@ -71,7 +72,7 @@ def save(
         text = json.dumps(
             _content(evidence) | says | further, indent=1, ensure_ascii=False, default=repr
         )
-        write_atomically(folder / STUDY, text)
+        write_file(folder / STUDY, text)
     except OSError as error:
         raise StoreError(
             f"`folder` must be a place that can be written; got {str(folder)!r} ({error})."
@@ -177,7 +178,7 @@ def _read_content(folder: Path) -> dict[str, Any]:
 def _protocol(content: dict[str, Any], folder: Path) -> Protocol:
     tasks = [task_from_config(task) for task in content["tasks"]]
     plain = {
-        "name": PLAIN,
+        "name": DataSets.UNNAMED,
         "task_names": [task.name for task in tasks],
         "fingerprints": content.get("fingerprints"),
     }

@@ -13,28 +13,27 @@ import pandas as pd
 
 from multitide._checks import check_fraction
 from multitide._estimator import MultiTaskEstimator
+from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._splits import Split, Splitter
-from multitide.fitting._data_sets import PLAIN, as_data_sets, resolve_domain_tasks
+from multitide.fitting._data_sets import resolve_domain_tasks
 from multitide.study._comparison import Comparison
 from multitide.study._left_out import check_enough, left_out_in_words, what_is_left_out
 from multitide.study.conditions._arms import check_askable, condition_arms
 from multitide.study.conditions._conditions import Conditions
-from multitide.study.design._arms import ALONE, Arm, Arms, resolve_arms
+from multitide.study.design._arms import ALONE, Arm, Arms
 from multitide.study.design._protocol import (
-    Given,
     Protocol,
     make_protocol,
-    only_samples,
-    samples_of,
 )
+from multitide.study.design._resolve_arms import resolve_arms
 from multitide.study.design._study_data import StudyData
 from multitide.study.grouping._search import check_seekable, find_all_groups
 from multitide.study.results._evidence import Evidence
 from multitide.study.results._verdicts import MARGIN
 from multitide.study.runs._jobs import versions
-from multitide.study.runs._plan import check_learnable, make_plan
-from multitide.study.runs._run_plan import carry_out, make_means
+from multitide.study.runs._plan import check_trainable, make_plan
+from multitide.study.runs._run_plan import make_run_resources, run_plan
 from multitide.study.runs._timing import parse_budget
 from multitide.study.runs._workers import Listener
 from multitide.tasks import Task
@@ -153,24 +152,26 @@ def compare(
     check_fraction("confidence", confidence)
     check_fraction("margin", margin)
     seconds = parse_budget(budget)
-    given = {PLAIN: only_samples(samples, "`conditions`")} if conditions else as_data_sets(samples)
+    given = DataSets(samples)
+    if conditions:
+        given = DataSets(given.only("`conditions`"))
     specs = resolve_domain_tasks(estimator.tasks if tasks is None else tasks, given)
     protocol = make_protocol(given, specs, split, cv, n_seeds, groups, draws)
     resolved = resolve_arms(arms, estimator, protocol.names, reference, protocol.divisions)
     asking = condition_arms(estimator, protocol.names) if conditions else []
-    check_learnable(resolved, protocol)
+    check_trainable(resolved, protocol)
     check_seekable(resolved, protocol)
     if conditions:
         check_askable(protocol)
-    means = make_means(estimator, n_jobs, folder, progress, verbose)
-    found = find_all_groups(resolved, protocol, given, means, seconds * SHARE_OF_SEEKING)
+    resources = make_run_resources(estimator, n_jobs, folder, progress, verbose)
+    found = find_all_groups(resolved, protocol, given, resources, seconds * SHARE_OF_SEEKING)
     settled, groupings, known = found.arms, found.groupings, found.fits
     seconds -= time.perf_counter() - started
     asked = make_plan([*settled, *asking], protocol)
-    plan, fits = carry_out(asked, protocol, given, means, seconds, known)
+    plan, fits = run_plan(asked, protocol, given, resources, seconds, known)
     finished = [arm for arm in settled if arm.name in {name for name, _, _ in plan.runs}]
     names = [arm.name for arm in resolved]
-    left_out = what_is_left_out(asked, plan, fits, names, means.n_jobs)
+    left_out = what_is_left_out(asked, plan, fits, names, resources.n_jobs)
     check_enough(names, [arm.name for arm in finished], left_out, folder is not None)
     asking = asking if all((arm.name, 0, 0) in plan.runs for arm in asking) else []
     tasks_of = {arm.name: arm.task_names for arm in [*finished, *asking]}
@@ -178,7 +179,7 @@ def compare(
     parts = [
         (evidence.of([arm.name for arm in some]), _settings(some)) for some in (finished, asking)
     ]
-    facts = _facts(given, protocol, means.n_jobs, started)
+    facts = _facts(given, protocol, resources.n_jobs, started)
     comparison = Comparison(
         *parts[0],
         margin=margin,
@@ -196,12 +197,12 @@ def _settings(arms: Sequence[Arm]) -> dict[str, dict[str, Any]]:
     return {arm.name: arm.description for arm in arms}
 
 
-def _facts(samples: Given, protocol: Protocol, n_jobs: int, started: float) -> dict[str, Any]:
-    of_data = {data.name: _data_facts(samples_of(samples, data), data) for data in protocol.data}
+def _facts(data_sets: DataSets, protocol: Protocol, n_jobs: int, started: float) -> dict[str, Any]:
+    of_data = {data.name: _data_facts(data_sets[data.name], data) for data in protocol.data}
     return {
         "command": shlex.join(sys.argv),
         "versions": versions(),
-        **of_data.get(PLAIN, {"data": of_data}),
+        **(of_data[protocol.only.name] if len(of_data) == 1 else {"data": of_data}),
         "n_folds": protocol.n_folds,
         "n_jobs": n_jobs,
         "seconds": time.perf_counter() - started,

@@ -18,12 +18,14 @@ import pandas as pd
 
 from multitide._checks import check_fraction, gathering, raise_problems, suggest
 from multitide._estimator import MultiTaskEstimator
+from multitide._result_folder import write_file
 from multitide.data._samples import Samples
 from multitide.errors import ParameterError, StoreError
 from multitide.study._archive import write_table
 from multitide.study._compare import compare
 from multitide.study._comparison import Comparison
-from multitide.study.design._arms import ALONE, resolve_arms
+from multitide.study.design._arms import ALONE
+from multitide.study.design._resolve_arms import resolve_arms
 from multitide.study.results._ranks import MIN_DATA, RankTest, pair_tests, rank_test
 from multitide.study.results._tables import (
     MEAN_LOSS_TITLE,
@@ -31,7 +33,6 @@ from multitide.study.results._tables import (
     loss_table_by_data_set,
     standing_table,
 )
-from multitide.study.runs._fit_store import write_atomically
 from multitide.study.runs._timing import parse_budget
 from multitide.tasks import resolve_tasks
 
@@ -320,7 +321,7 @@ class Comparisons:
             write_table(self.results(), folder / RESULTS)
             content = {"format": FORMAT, "schema_version": SCHEMA, "data": [*self.studies]}
             content["confidence"] = self.confidence
-            write_atomically(folder / CONTENT, json.dumps(content, indent=1, ensure_ascii=False))
+            write_file(folder / CONTENT, json.dumps(content, indent=1, ensure_ascii=False))
         except OSError as error:
             raise StoreError(
                 f"`folder` must be a place that can be written; got {str(folder)!r} ({error})."

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from multitide._estimator import MultiTaskEstimator
+from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._splits import Split, Splitter
-from multitide.study.design._arms import sought_arm
-from multitide.study.design._protocol import make_protocol, only_samples
+from multitide.study.design._protocol import make_protocol
+from multitide.study.design._resolve_arms import make_seeking_arm
 from multitide.study.grouping._grouping import Grouping
 from multitide.study.grouping._search import SEEDS, check_seekable, find_groups
-from multitide.study.runs._run_plan import make_means
+from multitide.study.runs._run_plan import make_run_resources
 from multitide.study.runs._workers import Listener
 from multitide.tasks import Task, resolve_tasks
 
@@ -82,13 +83,14 @@ def group_tasks(
         If `folder` cannot be written.
     """
     estimator = MultiTaskEstimator() if estimator is None else estimator
-    samples = only_samples(samples, "groups of tasks")
-    specs = resolve_tasks(estimator.tasks if tasks is None else tasks, samples.y)
+    data_sets = DataSets(samples)
+    labels = data_sets.only("`samples` of `group_tasks`").y
+    specs = resolve_tasks(estimator.tasks if tasks is None else tasks, labels)
     names = tuple(task.name for task in specs)
-    arm = sought_arm("grouped", method, {"max_groups": max_groups}, estimator, names)
-    protocol = make_protocol(samples, specs, split, None, n_seeds)
+    arm = make_seeking_arm("grouped", method, {"max_groups": max_groups}, estimator, names)
+    protocol = make_protocol(data_sets, specs, split, None, n_seeds)
     check_seekable([arm], protocol)
-    means = make_means(estimator, n_jobs, folder, progress, verbose)
-    grouping, _ = find_groups(arm, protocol, samples, means)
+    resources = make_run_resources(estimator, n_jobs, folder, progress, verbose)
+    grouping, _ = find_groups(arm, protocol, data_sets, resources)
     assert grouping is not None  # there is no budget
     return grouping

@@ -24,6 +24,8 @@ from multitide._checks import (
 )
 from multitide._estimator import MultiTaskEstimator
 from multitide._notebook import note, panel, table
+from multitide._result_folder import write_file
+from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._splits import Split, Splitter
 from multitide.errors import DataError, ParameterError, StoreError
@@ -31,10 +33,8 @@ from multitide.study._archive import write_table
 from multitide.study._compare import compare
 from multitide.study._comparison import Comparison
 from multitide.study.design._hidden_labels import fitting_unit, keep_share
-from multitide.study.design._protocol import only_samples
 from multitide.study.design._study_data import make_rule
 from multitide.study.results._tables import aligned, curve_table, gain_title
-from multitide.study.runs._fit_store import write_atomically
 from multitide.study.runs._timing import parse_budget
 from multitide.tasks import Task, resolve_tasks
 
@@ -121,7 +121,7 @@ def label_curve(
     )
     seconds, started = parse_budget(budget), time.perf_counter()
     estimator = MultiTaskEstimator() if estimator is None else estimator
-    samples = only_samples(samples, "a curve over shares of labels")
+    samples = DataSets(samples).only("`samples` of `label_curve`")
     specs = resolve_tasks(estimator.tasks if tasks is None else tasks, samples.y)
     rule = make_rule(samples, split, None)
     if groups is None and isinstance(rule, Splitter) and rule.by == "group":
@@ -278,7 +278,7 @@ class LabelCurve:
         }
         try:
             write_table(self.gains, folder / RESULTS)
-            write_atomically(folder / CURVE, json.dumps(content, indent=1, ensure_ascii=False))
+            write_file(folder / CURVE, json.dumps(content, indent=1, ensure_ascii=False))
         except OSError as error:
             raise StoreError(
                 f"`folder` must be a place that can be written; got {str(folder)!r} ({error})."

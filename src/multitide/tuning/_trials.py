@@ -15,7 +15,7 @@ from multitide._estimator import MultiTaskEstimator
 from multitide.balancing._search import Search as WeightSearch
 from multitide.data._samples import Samples
 from multitide.fitting._recipe import make_recipe
-from multitide.study.runs._fits import Watch, losses_at, quiet, single_thread
+from multitide.study.runs._training import StepCounter, losses_at, quiet, single_thread
 from multitide.training._trainer import Trainer
 from multitide.tuning._space import Params
 
@@ -121,7 +121,7 @@ class Stopped(Exception):
     """There is no time left for the trial."""
 
 
-class Judge(Watch):
+class Judge(StepCounter):
     """Record the validation loss, and end a trial that reaches its limits."""
 
     def __init__(self, limits: Limits) -> None:

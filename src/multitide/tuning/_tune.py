@@ -19,15 +19,15 @@ from sklearn.base import clone
 from multitide._checks import check_positive_int
 from multitide._estimator import MultiTaskEstimator
 from multitide._registries import part_to_config
+from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._splits import Split, Splitter
 from multitide.errors import DataError, MultitideError, ParameterError
 from multitide.fitting._recipe import OPTIONAL, PART_PARAMETERS, make_part, make_recipe
-from multitide.study.design._protocol import only_samples
 from multitide.study.design._study_data import make_rule
-from multitide.study.runs._fits import quiet, single_thread
 from multitide.study.runs._jobs import versions
 from multitide.study.runs._timing import parse_budget
+from multitide.study.runs._training import quiet, single_thread
 from multitide.study.runs._workers import default_n_jobs
 from multitide.tasks import Task, labelled, resolve_tasks, task_to_config
 from multitide.tuning._make_space import make_space
@@ -193,7 +193,7 @@ def _start(
     samples: Samples, tasks: Sequence[str | Task] | None, estimator: MultiTaskEstimator | None
 ) -> tuple[MultiTaskEstimator, list[Task]]:
     """Return the checked start of the search, with declared tasks and a seed, and the tasks."""
-    samples = only_samples(samples, "tune")
+    samples = DataSets(samples).only("`samples` of `tune`")
     estimator = MultiTaskEstimator() if estimator is None else estimator
     make_recipe(estimator.get_params(deep=False))
     specs = resolve_tasks(estimator.tasks if tasks is None else tasks, samples.y)

@@ -11,8 +11,10 @@ from multitide.backbones import LSTMFCN
 from multitide.balancing import AGGREGATORS
 from multitide.errors import ParameterError
 from multitide.sharing import SHARINGS
-from multitide.study.design._arms import Arm, Arms, Seek, resolve_arms
+from multitide.study.design._arms import Arm, Arms, Seek
 from multitide.study.design._baselines import Boosting, Constant
+from multitide.study.design._resolve_arms import resolve_arms
+from refusals import refused
 
 TASKS = ("state", "load", "life")
 
@@ -108,41 +110,34 @@ def test_settings_are_plain_and_leave_out_what_decides_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arms", "message"),
+    ("arms", "parts"),
     [
-        (["hrad"], r"`arms\.hrad` must be one of .* or a dict; got 'hrad'\. Did you mean 'hard'\?"),
-        ("hard", r"`arms` must be a list of names or a dict of settings; got 'hard'"),
-        (["alone"], r"`arms` must hold an arm beside 'alone'; got none"),
-        ({"x": {"bakbone": 1}}, r"`arms\.x` has no setting 'bakbone'\. Did you mean 'backbone'\?"),
-        ({"x": {"backbone__hiden_size": 1}}, r"`arms\.x`: .*no parameter 'hiden_size'"),
-        ({"x": {"lr": -1.0}}, r"`arms\.x`: `lr` must be greater than 0; got -1\.0"),
+        (["hrad"], ["`arms.hrad`", "one of", "'hrad'", "Did you mean 'hard'?"]),
+        ("hard", ["`arms`", "a list of names or a dict of settings", "'hard'"]),
+        (["alone"], ["`arms`", "'alone'", "got none"]),
+        ({"x": {"bakbone": 1}}, ["`arms.x`", "'bakbone'", "Did you mean 'backbone'?"]),
+        ({"x": {"backbone__hiden_size": 1}}, ["`arms.x`", "no parameter 'hiden_size'"]),
+        ({"x": {"lr": -1.0}}, ["`arms.x`", "`lr`", "greater than 0", "-1.0"]),
         (
             {"x": {"groups": [["stat"]]}},
-            r"`arms\.x\.groups` must name tasks, .*got 'stat'\. Did you mean 'state'\?",
+            ["`arms.x.groups`", "'stat'", "Did you mean 'state'?"],
         ),
-        (
-            {"x": {"groups": [["load"], ["load"]]}},
-            r"`arms\.x\.groups` must name a task once; got 'load' twice",
-        ),
-        (
-            {"x": {"groups": ["load"]}},
-            r"`arms\.x\.groups` must be lists of task names; got \['load'\]",
-        ),
-        ({"x": {"groups": []}}, r"`arms\.x\.groups` must be lists of task names"),
-        ({"x": 3}, r"`arms\.x` must be a name, a baseline or a dict of settings; got 3"),
-        (
-            {"x": {"baseline": "boostin"}},
-            r"`arms\.x\.?n?a?m?e?` must be one of .*Did you mean 'boosting'",
-        ),
+        ({"x": {"groups": [["load"], ["load"]]}}, ["`arms.x.groups`", "once", "'load' twice"]),
+        ({"x": {"groups": [["load", "load"]]}}, ["`arms.x.groups`", "once", "'load' twice"]),
+        ({"x": {"groups": ["load"]}}, ["`arms.x.groups`", "lists of task names", "['load']"]),
+        ({"x": {"groups": []}}, ["`arms.x.groups`", "lists of task names", "[]"]),
+        ({"x": {"groups": [[]]}}, ["`arms.x.groups`", "lists of task names", "[[]]"]),
+        ({"x": 3}, ["`arms.x`", "a name, a baseline or a dict of settings", "3"]),
+        ({"x": {"baseline": "boostin"}}, ["`arms.x", "one of", "Did you mean 'boosting'"]),
         (
             {"x": {"baseline": "boosting", "max_iter": 0}},
-            r"`arms\.x\.max_iter` must be greater than or equal to 1",
+            ["`arms.x.max_iter`", "greater than or equal to 1"],
         ),
-        ({"x": {"baseline": "boosting", "trees": 5}}, r"`arms\.x` has no parameter 'trees'"),
+        ({"x": {"baseline": "boosting", "trees": 5}}, ["`arms.x`", "no parameter 'trees'"]),
     ],
 )
-def test_what_is_wrong_is_said(arms: Any, message: str) -> None:
-    with pytest.raises(ParameterError, match=message):
+def test_wrong_arms_are_refused(arms: Any, parts: list[str]) -> None:
+    with refused(*parts, error=ParameterError):
         resolve(arms)
 
 
@@ -153,10 +148,8 @@ def test_all_problems_come_at_once() -> None:
 
 
 def test_an_unknown_reference_is_refused() -> None:
-    with pytest.raises(
-        ParameterError,
-        match=r"`reference` must be one of 'hard', 'x'; got 'hrad'\. Did you mean 'hard'",
-    ):
+    parts = ["`reference`", "'hard', 'x'", "'hrad'", "Did you mean 'hard'"]
+    with refused(*parts, error=ParameterError):
         resolve({"hard": "hard", "x": "constant"}, reference="hrad")
 
 
@@ -194,29 +187,17 @@ def test_groups_may_be_left_to_be_found() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arms", "names", "message"),
+    ("arms", "names", "parts"),
     [
-        (
-            {"x": {"groups": [["a"], ["a"]]}},
-            ["a", "b"],
-            r"groups` must name a task once",
-        ),
-        (
-            {"x": {"groups": [["a", "a"]]}},
-            ["a", "b"],
-            r"groups` must name a task once",
-        ),
-        (["leave_one_out"], ["a", "b"], r"must not hold 'leave_one_out' with 2 tasks"),
-        (
-            {"pairs": "pairs", "a+b": "hard"},
-            ["a", "b", "c"],
-            r"`arms` must have different names; got 'a\+b' twice",
-        ),
-        (["paris"], ["a", "b"], r"Did you mean 'pairs'"),
-        ({"x": {"groups": "affinty"}}, ["a", "b"], r"Did you mean 'affinity'"),
-        (["grouped"], ["a"], r"`arms.grouped.groups` must be found among 2 to 16 tasks; got 1"),
+        (["leave_one_out"], ["a", "b"], ["`arms`", "'leave_one_out'", "3 or more"]),
+        ({"pairs": "pairs", "a+b": "hard"}, ["a", "b", "c"], ["`arms`", "'a+b' twice"]),
+        (["paris"], ["a", "b"], ["'paris'", "Did you mean 'pairs'"]),
+        ({"x": {"groups": "affinty"}}, ["a", "b"], ["'affinty'", "Did you mean 'affinity'"]),
+        (["grouped"], ["a"], ["`arms.grouped.groups`", "2 to 16 tasks", "with 1 task"]),
     ],
 )
-def test_what_cannot_be_expanded_is_refused(arms: Arms, names: list[str], message: str) -> None:
-    with pytest.raises(ParameterError, match=message):
+def test_arms_that_cannot_be_expanded_are_refused(
+    arms: Arms, names: list[str], parts: list[str]
+) -> None:
+    with refused(*parts, error=ParameterError):
         resolve_arms(arms, MultiTaskEstimator(), names)

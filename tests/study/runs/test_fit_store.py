@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,10 +19,10 @@ from multitide.study.runs._fit_store import (
     ABANDONED_AFTER,
     read_fit,
     runs_folder,
-    write_atomically,
     write_fit,
 )
 from multitide.study.runs._fits import Fit
+from refusals import refused
 
 
 def make_fit(key: str = "abc") -> Fit:
@@ -35,6 +38,10 @@ def make_fit(key: str = "abc") -> Fit:
         "status": "done",
         "reason": "",
         "tasks": list(answers),
+        "seed": 0,
+        "fold": 0,
+        "settings": {},
+        "n_labelled": {},
         "classes": {"state": ["a", "b", 3], "flag": [False, True]},
         "seconds": 1.5,
         "best_epoch": {"load": 3},
@@ -62,13 +69,13 @@ def test_a_stored_fit_can_be_read_by_anyone(tmp_path: Path) -> None:
     classes = ["state=a", "state=b", "state=3", "load", "flag=False", "flag=True"]
     assert list(table) == [*classes, "level=0", "level=1", "level=2", "next=0"]
     assert (runs / "abc" / "run.json").is_file()
-    assert not list(runs.glob(".draft-*"))
+    assert [path.name for path in runs.iterdir()] == ["abc"]
 
 
 def test_an_empty_history_is_kept_too(tmp_path: Path) -> None:
     runs = runs_folder(tmp_path)
-    write_fit(Fit("x", {"status": "done"}, {"load": np.zeros(2)}), runs)
-    found = read_fit(runs, "x")
+    write_fit(replace(make_fit(), history=pd.DataFrame()), runs)
+    found = read_fit(runs, "abc")
     assert found is not None
     assert found.history.empty
 
@@ -77,9 +84,24 @@ def test_a_fit_that_is_not_there_is_none(tmp_path: Path) -> None:
     assert read_fit(runs_folder(tmp_path), "abc") is None
 
 
+@pytest.mark.parametrize("key", ["../mine", "/tmp/mine", "", ".", "abc/..", "ABC", "a" * 65, 12])
+def test_a_key_that_leads_elsewhere_is_refused(tmp_path: Path, key: Any) -> None:
+    runs = runs_folder(tmp_path)
+    with refused(repr(key), "key", error=StoreError):
+        read_fit(runs, key)
+    with refused(repr(key), "key", error=StoreError):
+        write_fit(make_fit(key), runs)
+    assert list(tmp_path.iterdir()) == [runs]
+    assert list(runs.iterdir()) == []
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
 @pytest.mark.parametrize("name", ["run.json", "predictions.parquet", "history.parquet"])
 @pytest.mark.parametrize("damage", ["cut", "gone"])
-def test_a_damaged_fit_is_done_again(
+def test_a_damaged_fit_is_left_until_it_is_written_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, damage: str
 ) -> None:
     runs = runs_folder(tmp_path)
@@ -89,11 +111,47 @@ def test_a_damaged_fit_is_done_again(
         path.write_bytes(path.read_bytes()[:20])
     else:
         path.unlink()
+    before = contents(runs / "abc")
     with caplog.at_level(logging.WARNING):
         assert read_fit(runs, "abc") is None
     assert "cannot be read" in caplog.text
+    assert contents(runs / "abc") == before
     write_fit(make_fit(), runs)
     assert read_fit(runs, "abc") is not None
+    assert [path.name for path in runs.iterdir()] == ["abc"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"key": "../../mine"},
+        {"key": "abd"},
+        {"status": "failed"},
+        {"seconds": "long"},
+        {"columns": {"load": "load"}},
+        {"columns": {"load": ["lod"]}},
+        {"n_answers": {}},
+        {"n_answers": {"load": 7}},
+        {"tasks": None},
+        {"validation_loss": {"load": "low"}},
+    ],
+)
+def test_a_fit_with_other_facts_than_expected_is_damaged(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    runs = runs_folder(tmp_path)
+    write_fit(make_fit(), runs)
+    path = runs / "abc" / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    assert read_fit(runs, "abc") is None
+
+
+@pytest.mark.parametrize("text", ["[]", "null", "[" * 100_000])
+def test_a_fit_whose_facts_are_something_else_is_damaged(tmp_path: Path, text: str) -> None:
+    runs = runs_folder(tmp_path)
+    write_fit(make_fit(), runs)
+    (runs / "abc" / "run.json").write_text(text)
+    assert read_fit(runs, "abc") is None
 
 
 def test_the_first_to_write_a_fit_wins(tmp_path: Path) -> None:
@@ -107,25 +165,16 @@ def test_the_first_to_write_a_fit_wins(tmp_path: Path) -> None:
 
 def test_drafts_of_a_killed_process_are_swept_and_fresh_ones_left(tmp_path: Path) -> None:
     runs = runs_folder(tmp_path)
-    for name, age in (("old", ABANDONED_AFTER + 60), ("new", 0)):
-        (runs / f".draft-{name}").mkdir()
-        os.utime(runs / f".draft-{name}", (time.time() - age,) * 2)
+    for name, age in ((".abc-old", 60), (".abc-new", -60), (".mine", 60), ("abc", 60)):
+        (runs / name).mkdir()
+        os.utime(runs / name, (time.time() - ABANDONED_AFTER - age,) * 2)
     runs_folder(tmp_path)
-    assert [path.name for path in runs.iterdir()] == [".draft-new"]
+    assert {path.name for path in runs.iterdir()} == {".abc-new", ".mine", "abc"}
 
 
 def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(
-        StoreError, match=r"`folder` must be a place that can be written; got .*file"
-    ):
+    with refused("`folder`", tmp_path / "file" / "study", "written", error=StoreError):
         runs_folder(tmp_path / "file" / "study")
-    with pytest.raises(StoreError, match=r"`folder` must be a place that can be written"):
-        write_fit(make_fit(), runs_folder(tmp_path) / "abc" / "no")
-
-
-def test_text_is_written_at_once(tmp_path: Path) -> None:
-    write_atomically(tmp_path / "a.json", "one")
-    write_atomically(tmp_path / "a.json", "two")
-    assert (tmp_path / "a.json").read_text() == "two"
-    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+    with refused("`folder`", tmp_path / "file", "written", error=StoreError):
+        write_fit(make_fit(), tmp_path / "file")

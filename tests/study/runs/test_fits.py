@@ -13,11 +13,14 @@ from fakes import ERRORS, RANDOM, Quick, make_small_protocol
 from makers import make_samples
 from multitide._estimator import MultiTaskEstimator
 from multitide.backbones import LSTMFCN
+from multitide.data._data_sets import DataSets
 from multitide.errors import MultitideWarning
-from multitide.study.design._arms import resolve_arms
 from multitide.study.design._protocol import Protocol, make_protocol
-from multitide.study.runs._fits import Fit, Watch, do, quiet, single_thread
+from multitide.study.design._resolve_arms import resolve_arms
+from multitide.study.runs._fits import Fit
 from multitide.study.runs._jobs import make_job
+from multitide.study.runs._run_job import run_job
+from multitide.study.runs._training import StepCounter, quiet, single_thread
 from multitide.tasks import resolve_tasks
 from multitide.training._trainer import Trainer
 
@@ -29,7 +32,9 @@ def fit_of(name: str, group: tuple[str, ...], **params: object) -> tuple[Fit, Pr
     arms = {
         arm.name: arm for arm in resolve_arms(["hard", "constant"], Quick(**params), protocol.names)
     }
-    return do(make_job(arms[name], group, protocol, 1, 0), protocol, samples), protocol
+    return run_job(
+        make_job(arms[name], group, protocol, 1, 0), protocol, DataSets(samples)
+    ), protocol
 
 
 def test_it_holds_answers_for_the_test_part_and_what_it_saw() -> None:
@@ -98,7 +103,7 @@ def test_warnings_are_kept_as_facts_and_nothing_is_logged(caplog: pytest.LogCapt
 def test_alone_is_what_a_user_gets_who_fits_each_task_without_sharing() -> None:
     """One fit of the estimator with sharing="none" and one fit a task give the same bits: the study hides nothing."""
     samples = make_samples(80, missing=0)
-    protocol = make_protocol(samples, resolve_tasks(None, samples.y), RANDOM, None, 1)
+    protocol = make_protocol(DataSets(samples), resolve_tasks(None, samples.y), RANDOM, None, 1)
     estimator = MultiTaskEstimator(
         backbone=SMALL, max_epochs=2, random_state=3, device="cpu", verbose=0
     )
@@ -108,7 +113,7 @@ def test_alone_is_what_a_user_gets_who_fits_each_task_without_sharing() -> None:
     with single_thread():
         whole.fit(samples[split.train], validation=samples[split.validation])
     for group in arm.groups:
-        fit = do(make_job(arm, group, protocol, 0, 0), protocol, samples)
+        fit = run_job(make_job(arm, group, protocol, 0, 0), protocol, DataSets(samples))
         if group == ("load",):
             expected = whole.predict(samples[split.test])["load"].to_numpy()
         else:
@@ -120,7 +125,7 @@ def test_alone_is_what_a_user_gets_who_fits_each_task_without_sharing() -> None:
 
 def test_a_task_that_shares_with_itself_is_alone_and_known_to_be() -> None:
     samples = make_samples(60)
-    protocol = make_protocol(samples, resolve_tasks(None, samples.y), RANDOM, None, 1)
+    protocol = make_protocol(DataSets(samples), resolve_tasks(None, samples.y), RANDOM, None, 1)
     estimator = MultiTaskEstimator(backbone=SMALL, max_epochs=1, device="cpu", verbose=0)
     alone, itself = resolve_arms(
         {"itself": {"groups": [["load"], ["state"]]}}, estimator, protocol.names
@@ -128,25 +133,29 @@ def test_a_task_that_shares_with_itself_is_alone_and_known_to_be() -> None:
     jobs = [make_job(arm, ("load",), protocol, 0, 0) for arm in (alone, itself)]
     assert jobs[0].key == jobs[1].key
     assert [job.learner.sharing for job in jobs] == ["none", "hard"]
-    answers = [do(job, protocol, samples).answers["load"] for job in jobs]
+    answers = [run_job(job, protocol, DataSets(samples)).answers["load"] for job in jobs]
     np.testing.assert_array_equal(*answers)
 
 
 def test_without_a_validation_part_the_last_epoch_is_kept() -> None:
     samples = make_samples(60)
     protocol = make_protocol(
-        samples, resolve_tasks(None, samples.y), type(RANDOM)(by="random", validation=0), None, 1
+        DataSets(samples),
+        resolve_tasks(None, samples.y),
+        type(RANDOM)(by="random", validation=0),
+        None,
+        1,
     )
     estimator = MultiTaskEstimator(backbone=SMALL, max_epochs=2, device="cpu", verbose=0)
     arm = resolve_arms(["hard"], estimator, protocol.names)[1]
-    fit = do(make_job(arm, ("state", "load"), protocol, 0, 0), protocol, samples)
+    fit = run_job(make_job(arm, ("state", "load"), protocol, 0, 0), protocol, DataSets(samples))
     assert fit.done, fit.facts["reason"]
     assert fit.facts["best_epoch"] == {"state": 2, "load": 2}
     assert fit.facts["validation_loss"] == {}
 
 
 def test_ctrl_c_ends_the_study_and_not_one_fit_only() -> None:
-    class Interrupt(Watch):
+    class Interrupt(StepCounter):
         def on_epoch_begin(self, trainer: Trainer) -> None:
             if trainer.epoch == 2:
                 raise KeyboardInterrupt

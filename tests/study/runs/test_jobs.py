@@ -6,16 +6,15 @@ import math
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from fakes import RANDOM, Quick, make_small_protocol, make_study_samples
 from multitide.backbones import LSTMFCN
-from multitide.data._splits import Split, Splitter
-from multitide.errors import DataError, ParameterError
-from multitide.study.design._arms import Arm, resolve_arms
+from multitide.data._data_sets import DataSets
+from multitide.study.design._arms import Arm
 from multitide.study.design._protocol import Protocol, make_protocol
-from multitide.study.runs._jobs import Job, make_job, steps_an_epoch, teaching_rows
+from multitide.study.design._resolve_arms import resolve_arms
+from multitide.study.runs._jobs import Job, make_job, n_training_rows, steps_per_epoch
 from multitide.study.runs._plan import Plan, make_plan
 from multitide.tasks import resolve_tasks
 from multitide.training._settings import Training
@@ -43,14 +42,14 @@ def job(arms: Any = ("hard",), name: str = "hard", seed: int = 0, **params: Any)
 def test_a_task_with_few_labels_takes_as_many_steps_as_all_tasks_together() -> None:
     samples = make_study_samples(400, missing=0)
     samples.y.loc[np.arange(400) % 10 != 0, "load"] = np.nan
-    protocol = make_protocol(samples, resolve_tasks(None, samples.y), RANDOM, None, 1)
+    protocol = make_protocol(DataSets(samples), resolve_tasks(None, samples.y), RANDOM, None, 1)
     estimator = Quick(max_epochs=20, batch_size=4, training=Training(patience=5))
     arms = {arm.name: arm for arm in resolve_arms(["hard"], estimator, protocol.names)}
     together = make_job(arms["hard"], ("state", "load"), protocol, 0, 0)
     alone = make_job(arms["alone"], ("load",), protocol, 0, 0)
     steps = [
         made.learner.max_epochs
-        * math.ceil(teaching_rows(protocol, made.names, 0, 0) / made.learner.batch_size)
+        * math.ceil(n_training_rows(protocol, made.names, 0, 0) / made.learner.batch_size)
         for made in (together, alone)
     ]
     assert together.learner.max_epochs == 20
@@ -64,7 +63,7 @@ def test_a_task_with_few_labels_takes_as_many_steps_as_all_tasks_together() -> N
 
 def test_with_all_labels_the_budget_is_the_estimators() -> None:
     protocol = make_protocol(
-        s := make_study_samples(100, missing=0), resolve_tasks(None, s.y), RANDOM, None, 1
+        DataSets(s := make_study_samples(100, missing=0)), resolve_tasks(None, s.y), RANDOM, None, 1
     )
     arm = resolve_arms(["hard"], Quick(max_epochs=7), protocol.names)[0]
     made = make_job(arm, ("load",), protocol, 0, 0)
@@ -80,6 +79,17 @@ def test_seeds_count_up_from_the_estimators() -> None:
     assert [job(seed=seed).learner.random_state for seed in (0, 1)] == [0, 1]
     assert [job(seed=seed, random_state=40).learner.random_state for seed in (0, 1)] == [40, 41]
     assert job({"other": {"random_state": 1000}}, "other", seed=2).learner.random_state == 1002
+
+
+def test_an_automatic_batch_size_is_the_one_that_the_fit_will_use() -> None:
+    samples = make_study_samples(400, missing=0)
+    samples.y.loc[np.arange(400) % 4 != 0, "load"] = np.nan
+    protocol = make_protocol(DataSets(samples), resolve_tasks(None, samples.y), RANDOM, None, 1)
+    learner = Quick(max_epochs=20, batch_size="auto")
+    rows = {name: n_training_rows(protocol, (name,), 0, 0) for name in ("state", "load")}
+    sizes = {name: max(8, n // 20) for name, n in rows.items()}
+    expected = {name: math.ceil(n / sizes[name]) for name, n in rows.items()}
+    assert {name: steps_per_epoch(learner, protocol, (name,), 0, 0) for name in rows} == expected
 
 
 # -- keys ------------------------------------------------------------------------------------------
@@ -105,12 +115,12 @@ def test_what_decides_the_result_changes_the_key(params: dict[str, Any]) -> None
 
 
 def test_seed_fold_task_and_data_change_the_key() -> None:
-    protocol, samples = make_small_protocol()
+    protocol, data_sets = make_small_protocol()
     arm = resolve_arms(["hard"], Quick(), protocol.names)[1]
-    folds = make_protocol(samples, protocol.tasks, RANDOM, 2, 2)
-    changed = make_protocol(
-        samples.replace(values=samples.values + 1), protocol.tasks, RANDOM, None, 2
-    )
+    folds = make_protocol(data_sets, protocol.tasks, RANDOM, 2, 2)
+    samples = data_sets.only("this")
+    changed_sets = DataSets(samples.replace(values=samples.values + 1))
+    changed = make_protocol(changed_sets, protocol.tasks, RANDOM, None, 2)
     jobs = [
         make_job(arm, ("state", "load"), protocol, 0, 0),
         make_job(arm, ("state", "load"), protocol, 1, 0),
@@ -159,135 +169,23 @@ def test_a_baseline_is_fitted_once_for_all_seeds() -> None:
 def test_what_is_whole_is_a_part_of_the_plan() -> None:
     plan, _ = plan_of(["alone", "hard", "constant"], n_seeds=3)
     keys = list(plan.jobs)
-    assert plan.whole(keys) is plan
+    assert plan.complete_part(keys) is plan
     for n_done, seeds, arms in (
         (2, {0}, ["alone"]),
         (3, {0}, ["alone", "hard"]),
         (7, {0}, None),
         (8, {0, 1}, None),
     ):
-        part = plan.whole(keys[:n_done])
+        part = plan.complete_part(keys[:n_done])
         assert {seed for _, seed, _ in part.runs} == seeds
         assert list(dict.fromkeys(arm for arm, _, _ in part.runs)) == (
             arms or ["alone", "hard", "constant"]
         )
         assert list(part.jobs) == [key for key in keys[:n_done] if key in part.jobs]
-    assert plan.whole([]).runs == plan.whole([]).jobs == {}
+    assert plan.complete_part([]).runs == plan.complete_part([]).jobs == {}
 
 
 def test_an_arm_that_is_not_begun_takes_no_seeds_from_the_others() -> None:
     plan, _ = plan_of(["alone", "hard", "constant"], n_seeds=3)
     before, _ = plan_of(["alone", "constant"], n_seeds=2)
-    assert set(plan.whole(before.jobs).runs) == set(before.runs)
-
-
-# -- protocols -------------------------------------------------------------------------------------
-
-
-def test_the_fitting_rule_cuts_where_none_is_given() -> None:
-    samples = make_study_samples(100)
-    tasks = resolve_tasks(None, samples.y)
-    split = make_protocol(samples, tasks, None, None, 1).only.splits[0]
-    expected = Splitter(by="random").split(samples)
-    np.testing.assert_array_equal(split.test, expected.test)
-
-
-def test_folds_test_every_row_once() -> None:
-    samples = make_study_samples(100, n_series=20)
-    protocol = make_protocol(samples, resolve_tasks(None, samples.y), Splitter(by="group"), 4, 1)
-    assert sorted(protocol.only.test["row"]) == list(range(100))
-    assert list(protocol.only.test["fold"].unique()) == [0, 1, 2, 3]
-    assert protocol.only.test["group"].nunique() == 20
-    assert protocol.test_to_train == pytest.approx(1 / 3, abs=0.02)
-
-
-def test_a_split_of_the_users_own_is_taken_as_it_is() -> None:
-    samples = make_study_samples(30)
-    split = Split(np.arange(10), np.arange(10, 15), np.arange(15, 30))
-    assert make_protocol(samples, resolve_tasks(None, samples.y), split, None, 1).only.splits == [
-        split
-    ]
-
-
-def test_what_a_split_by_group_keeps_whole_is_a_group_of_the_test() -> None:
-    samples = make_study_samples(120, n_series=40)
-    samples = samples.replace(
-        extra=pd.DataFrame({"plant": np.arange(120) % 12, "odd": np.arange(120)})
-    )
-    tasks = resolve_tasks(None, samples.y)
-    by_plant = make_protocol(
-        samples, tasks, Splitter(by="group", column="plant", test=0.5), None, 1
-    ).only.test
-    assert by_plant["group"].nunique() == by_plant["series"].nunique() == 6
-    assert (
-        make_protocol(samples, tasks, Splitter(by="group", test=0.5), None, 1)
-        .only.test["group"]
-        .nunique()
-        == 20
-    )
-    own = make_protocol(samples, tasks, RANDOM, None, 1, groups="plant").only.test
-    assert own["group"].nunique() == (own["row"] % 12).nunique() >= 10
-    assert (
-        make_protocol(samples, tasks, RANDOM, None, 1, groups=np.arange(120))
-        .only.test["group"]
-        .nunique()
-        == 48
-    )
-
-
-@pytest.mark.parametrize(
-    ("groups", "message"),
-    [
-        (
-            "plnt",
-            r"`groups` must be an extra column of the samples, one of 'plant'.*got 'plnt'\. Did you mean 'plant'",
-        ),
-        ([1, 2], r"`groups` must have an entry for every sample, 30; got 2"),
-    ],
-)
-def test_wrong_groups_are_refused(groups: Any, message: str) -> None:
-    samples = make_study_samples(30).replace(extra=pd.DataFrame({"plant": np.arange(30)}))
-    with pytest.raises(ParameterError, match=message):
-        make_protocol(samples, resolve_tasks(None, samples.y), RANDOM, None, 1, groups=groups)
-
-
-def test_an_automatic_batch_size_is_the_one_that_the_fit_will_use() -> None:
-    samples = make_study_samples(400, missing=0)
-    samples.y.loc[np.arange(400) % 4 != 0, "load"] = np.nan
-    protocol = make_protocol(samples, resolve_tasks(None, samples.y), RANDOM, None, 1)
-    learner = Quick(max_epochs=20, batch_size="auto")
-    rows = {name: teaching_rows(protocol, (name,), 0, 0) for name in ("state", "load")}
-    sizes = {name: max(8, n // 20) for name, n in rows.items()}
-    expected = {name: math.ceil(n / sizes[name]) for name, n in rows.items()}
-    assert {name: steps_an_epoch(learner, protocol, (name,), 0, 0) for name in rows} == expected
-
-
-def test_a_split_without_labels_is_refused() -> None:
-    samples = make_study_samples(30, missing=0)
-    samples.y.loc[15:, "load"] = np.nan
-    split = Split(np.arange(10), np.arange(10, 15), np.arange(15, 30))
-    with pytest.raises(DataError, match=r"every task on every side; got none of 'load' in test"):
-        make_protocol(samples, resolve_tasks(None, samples.y), split, None, 1)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"split": "time"}, r"`split` must be a Splitter, a Split or None; got 'time'"),
-        ({"cv": 1}, r"`cv` must be a number of folds of at least 2, or a Splitter; got 1"),
-        ({"cv": True}, r"`cv` must be a number of folds"),
-        ({"n_seeds": 0}, r"`n_seeds` must be a positive int; got 0"),
-        (
-            {"split": Split(*(np.arange(3),) * 3), "cv": 2},
-            r"`split` must be a Splitter or left out beside `cv`",
-        ),
-    ],
-)
-def test_wrong_arguments_are_refused(options: dict[str, Any], message: str) -> None:
-    samples = make_study_samples(30)
-    with pytest.raises(ParameterError, match=message):
-        make_protocol(
-            samples,
-            resolve_tasks(None, samples.y),
-            **({"split": None, "cv": None, "n_seeds": 1} | options),
-        )
+    assert set(plan.complete_part(before.jobs).runs) == set(before.runs)

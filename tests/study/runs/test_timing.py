@@ -12,9 +12,10 @@ from fakes import RANDOM, Quick, make_small_protocol
 from makers import make_samples
 from multitide._estimator import MultiTaskEstimator
 from multitide.backbones import LSTMFCN
+from multitide.data._data_sets import DataSets
 from multitide.errors import ParameterError
-from multitide.study.design._arms import resolve_arms
 from multitide.study.design._protocol import make_protocol
+from multitide.study.design._resolve_arms import resolve_arms
 from multitide.study.runs import _timing as cost
 from multitide.study.runs._fits import Fit
 from multitide.study.runs._jobs import Job
@@ -79,7 +80,7 @@ def test_unknown_jobs_count_as_the_mean_of_the_others() -> None:
 def test_the_probe_times_steps_and_counts_all_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cost, "PROBE_SECONDS", 0.02)
     samples = make_samples(300)
-    protocol = make_protocol(samples, resolve_tasks(None, samples.y), RANDOM, None, 1)
+    protocol = make_protocol(DataSets(samples), resolve_tasks(None, samples.y), RANDOM, None, 1)
     totals = []
     for epochs in (50, 100):
         estimator = MultiTaskEstimator(
@@ -87,7 +88,7 @@ def test_the_probe_times_steps_and_counts_all_epochs(monkeypatch: pytest.MonkeyP
         )
         arms = resolve_arms(["hard", "boosting"], estimator, protocol.names)
         jobs = list(make_plan(arms, protocol).jobs.values())
-        expected = probe(jobs, protocol, samples)
+        expected = probe(jobs, protocol, DataSets(samples))
         assert set(expected) == {
             signature(job) for job in jobs if isinstance(job.learner, MultiTaskEstimator)
         }

@@ -15,21 +15,22 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from rich.console import Console
 
 from fakes import Quick, make_small_protocol
-from multitide.data._samples import Samples
-from multitide.study.design._arms import resolve_arms
+from multitide.data._data_sets import DataSets
 from multitide.study.design._protocol import Protocol
+from multitide.study.design._resolve_arms import resolve_arms
 from multitide.study.runs import _workers as execution
-from multitide.study.runs._fits import Fit, do
+from multitide.study.runs._fits import Fit
 from multitide.study.runs._jobs import Job
 from multitide.study.runs._plan import make_plan
-from multitide.study.runs._progress_bar import StudyBar, words
+from multitide.study.runs._progress_bar import StudyBar, progress_in_words
+from multitide.study.runs._run_job import run_job
 from multitide.study.runs._timing import Pace, signature
 from multitide.study.runs._workers import Progress, default_n_jobs, execute
 
 
 def work(
     arms: Any = ("alone", "hard"), n_seeds: int = 2
-) -> tuple[dict[str, Job], Protocol, Samples]:
+) -> tuple[dict[str, Job], Protocol, DataSets]:
     protocol, samples = make_small_protocol(n_seeds=n_seeds)
     return make_plan(resolve_arms(arms, Quick(), protocol.names), protocol).jobs, protocol, samples
 
@@ -86,7 +87,7 @@ class Clock:
             answers = {task: np.zeros(1) for task in job.names}
             return Fit(job.key, {"status": "done", "seconds": seconds(job)}, answers)
 
-        monkeypatch.setattr(execution, "_work", work)
+        monkeypatch.setattr(execution, "_run_and_store", work)
 
 
 def begun(jobs: dict[str, Job], fits: dict[str, Fit]) -> list[tuple[int, int]]:
@@ -129,10 +130,10 @@ def test_a_process_that_dies_leaves_a_reason(monkeypatch: pytest.MonkeyPatch) ->
     jobs, protocol, samples = work()
 
     def dying(waiting: Iterator[Job], *_: Any) -> Iterator[Any]:
-        yield do(next(waiting), protocol, samples)
+        yield run_job(next(waiting), protocol, samples)
         raise TerminatedWorkerError("killed by signal 9")
 
-    monkeypatch.setattr(execution, "_side_by_side", dying)
+    monkeypatch.setattr(execution, "_run_in_processes", dying)
     fits = execute(jobs, protocol, samples, n_jobs=2)
     assert fits.keys() == jobs.keys()
     assert sum(fit.done for fit in fits.values()) == 1
@@ -163,6 +164,7 @@ def test_the_bar_draws_on_a_terminal_only() -> None:
 
 def test_words_say_where_things_stand() -> None:
     assert (
-        words(Progress(3, 2, 5, 1, 9.0, 600.0)) == "2 running, 5 left, 1 failed, about 10 min to go"
+        progress_in_words(Progress(3, 2, 5, 1, 9.0, 600.0))
+        == "2 running, 5 left, 1 failed, about 10 min to go"
     )
-    assert words(Progress(3, 0, 0, 0, 9.0, 0.0)) == "finished"
+    assert progress_in_words(Progress(3, 0, 0, 0, 9.0, 0.0)) == "finished"

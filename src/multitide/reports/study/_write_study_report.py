@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from multitide import plot
 from multitide._result_folder import writable
+from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.errors import DataError
 from multitide.reports._figures import save_figure
@@ -33,7 +34,6 @@ from multitide.reports.study import _tasks as tasks
 from multitide.reports.study._conditions import condition_sections
 from multitide.reports.study._gain_chart import gain_chart
 from multitide.study import Comparison
-from multitide.study.design._protocol import Given, samples_of
 from multitide.study.results._tables import gain_table, gain_title
 
 PAGE, TEXT, GAINS = "report.html", "report.md", "gains.png"
@@ -44,7 +44,7 @@ def write_study_report(
     comparison: Comparison,
     folder: str | Path,
     *,
-    samples: Given | None = None,
+    samples: Samples | Mapping[str, Samples] | None = None,
     command: str | None = None,
 ) -> Path:
     """Write the report of a study: ``report.html``, ``report.md`` and ``gains.png``.
@@ -97,17 +97,24 @@ def _save_gains(comparison: Comparison, path: Path) -> bool:
     return save_figure(draw, path) is not None
 
 
-def _samples_by_name(samples: Given | None, comparison: Comparison) -> dict[str, Samples]:
+def _samples_by_name(
+    samples: Samples | Mapping[str, Samples] | None, comparison: Comparison
+) -> dict[str, Samples]:
     """Return the samples by data set, empty without them; raise unless they are the study's."""
     if samples is None:
         return {}
+    given = DataSets(samples)
+    data = comparison.evidence.protocol.data
     found: dict[str, Samples] = {}
-    for each in comparison.evidence.protocol.data:
-        if each.name and (not isinstance(samples, Mapping) or each.name not in samples):
+    for each in data:
+        if len(data) == 1:
+            own = given.only("`samples`")
+        elif each.name in given:
+            own = given[each.name]
+        else:
             raise DataError(
                 f"`samples` must be a dict of all data sets of the study; {each.name!r} is missing."
             )
-        own = samples_of(samples, each)
         if len(own) != len(each.y):
             of = f" of {each.name!r}" if each.name else ""
             raise DataError(

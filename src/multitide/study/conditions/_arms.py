@@ -10,9 +10,10 @@ from multitide.errors import ParameterError
 from multitide.fitting._recipe import make_part
 from multitide.representations._line import check_solvable
 from multitide.study.design._arms import ALONE as ALONE_ARM
-from multitide.study.design._arms import BY_NAME, Arm, resolve_arms, sharing_settings
+from multitide.study.design._arms import BY_NAME, Arm, sharing_settings
 from multitide.study.design._probes import make_probe
 from multitide.study.design._protocol import Protocol
+from multitide.study.design._resolve_arms import resolve_arms
 
 # No user's arm has such a name, so both can be done in one study.
 _PREFIX = "conditions / "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,24 @@ from multitide.tasks._forecast import last_values
 from multitide.tasks._labels import as_numbers
 
 
+class BaselineFacts(TypedDict, total=False):
+    """What a baseline reports of its fit.
+
+    Attributes
+    ----------
+    n_features : int
+        Number of features that it reads.
+    n_trees : int
+        Number of trees that the validation set chose.
+    n_last : int
+        Number of test rows that have a last value.
+    """
+
+    n_features: int
+    n_trees: int
+    n_last: int
+
+
 @dataclass
 class Baseline(Part, ABC):
     """Parent of learners that answer one task at a time, from its own labelled rows, the same for every seed."""
@@ -33,7 +51,7 @@ class Baseline(Part, ABC):
     @abstractmethod
     def answer(
         self, samples: Samples, split: Split, target: Target
-    ) -> tuple[np.ndarray, dict[str, Any]]:
+    ) -> tuple[np.ndarray, BaselineFacts]:
         """Learn from the training part and answer the test part.
 
         Parameters
@@ -49,8 +67,7 @@ class Baseline(Part, ABC):
         -------
         decoded : ndarray, shape (n_test,) or (n_test, n_classes)
             Numbers in the user's units, or probabilities.
-        facts : dict
-            What was chosen, as plain values.
+        facts : BaselineFacts
         """
 
 
@@ -60,7 +77,7 @@ class Constant(Baseline):
 
     def answer(
         self, samples: Samples, split: Split, target: Target
-    ) -> tuple[np.ndarray, dict[str, Any]]:
+    ) -> tuple[np.ndarray, BaselineFacts]:
         """Answer every test row alike."""
         return target.constant(len(split.test)), {}
 
@@ -88,7 +105,7 @@ class Boosting(Baseline):
 
     def answer(
         self, samples: Samples, split: Split, target: Target
-    ) -> tuple[np.ndarray, dict[str, Any]]:
+    ) -> tuple[np.ndarray, BaselineFacts]:
         """Boost on the labelled training rows, and stop where the validation loss is least."""
         if (
             not isinstance(target.task, Classification | Regression)
@@ -162,7 +179,7 @@ class LinearBaseline(Baseline):
 
     def answer(
         self, samples: Samples, split: Split, target: Target
-    ) -> tuple[np.ndarray, dict[str, Any]]:
+    ) -> tuple[np.ndarray, BaselineFacts]:
         """Fit the representation to the training part's series, and the head to its labelled rows."""
         heads = Linear(strengths=self.strengths)
         inputs = Inputs(representation=self.representation)
@@ -194,7 +211,7 @@ class Persistence(Baseline):
 
     def answer(
         self, samples: Samples, split: Split, target: Target
-    ) -> tuple[np.ndarray, dict[str, Any]]:
+    ) -> tuple[np.ndarray, BaselineFacts]:
         """Answer each test row by what was last."""
         constant = target.constant(len(split.test))
         last = (

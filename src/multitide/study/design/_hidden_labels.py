@@ -11,7 +11,7 @@ import pandas as pd
 
 from multitide.data._samples import Samples
 from multitide.data._splits import Split
-from multitide.study.design._study_data import learned_rows
+from multitide.study.design._study_data import development_rows
 from multitide.study.design._test_groups import MIN_GROUPS
 from multitide.tasks import Task
 
@@ -24,8 +24,8 @@ def fitting_unit(samples: Samples, split: Split) -> Unit:
     Windows of one series resemble each other: with every second of them labelled, hardly anything
     would be hidden.
     """
-    n_series = len(np.unique(samples.series[learned_rows(split)]))
-    return "series" if MIN_GROUPS <= n_series < len(learned_rows(split)) else "sample"
+    n_series = len(np.unique(samples.series[development_rows(split)]))
+    return "series" if MIN_GROUPS <= n_series < len(development_rows(split)) else "sample"
 
 
 def keep_share(

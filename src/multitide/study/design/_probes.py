@@ -40,8 +40,8 @@ class Probe:
     estimator: MultiTaskEstimator
     source: str | None
 
-    def learned(self, task_names: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the tasks whose rows the network sees: the source, or all of them where it learns nothing."""
+    def trained_on(self, task_names: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the tasks whose rows the network sees: the source, or all tasks without one."""
         return task_names if self.source is None else (self.source,)
 
 

@@ -1,34 +1,41 @@
-"""What all arms of a study have in common: data sets with their splits, tasks, seeds, and what is judged."""
+"""What all arms of a study share: the data sets with their splits, the tasks and the seeds."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
 from multitide._checks import check_positive_int
+from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._splits import Splitter
 from multitide.errors import ParameterError
-from multitide.fitting._data_sets import PLAIN, as_data_sets, check_names, in_domain, tasks_of
-from multitide.study.design._study_data import StudyData, cut_data
+from multitide.fitting._data_sets import check_names, in_domain, tasks_of
+from multitide.study.design._study_data import (
+    Folds,
+    SplitRule,
+    StudyData,
+    TestGroups,
+    split_data,
+)
 from multitide.tasks import Target, Task, labelled
 
-Given = Samples | Mapping[str, Samples]  # what a study is made of: one data set, or several by name
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
 class Question:
-    """A task on a data set: what is judged by itself.
+    """A task on one data set, which a study judges on its own.
 
     Attributes
     ----------
     name : str
-        That of the task; with several data sets "task @ data set".
+        The name of the task; with several data sets "task @ data set".
     task : Task
     data : StudyData
     """
@@ -39,39 +46,39 @@ class Question:
 
     @property
     def y(self) -> pd.DataFrame:
-        """The task's labels, one row a sample of the data set."""
+        """The task's labels, one row per sample of the data set."""
         return self.data.y[self.task.columns]
 
     def target(self, fold: int) -> Target:
-        """Return the task as the data set's training rows show it: every arm's losses are in units of its trivial loss.
+        """Return the task fitted to the training labels of this data set.
 
-        A network that learned of several data sets may know classes that this one never showed;
-        they count as wrong.
+        Its trivial loss (that of the best constant) is the unit of every arm's losses. A network
+        that was trained on several data sets may know classes that this one does not have; their
+        probabilities count as wrong.
         """
-        return self.task.fit_target(
-            self.y.iloc[self.data.splits[fold].train].reset_index(drop=True)
-        )
+        training = self.y.iloc[self.data.splits[fold].train]
+        return self.task.fit_target(training.reset_index(drop=True))
 
     def counts(self, fold: int, seed: int = 0) -> pd.Series:
-        """Return how many samples have a label that a seed sees on each side of a fold."""
-        known = labelled([self.task], self.data.seen(seed))
+        """Return the number of labelled samples in each set of a fold, as a seed sees them."""
+        known = labelled([self.task], self.data.labels_for(seed))
         return self.data.splits[fold].counts(known).loc[self.task.name]
 
     def labels(self, fold: int) -> pd.DataFrame:
-        """Return the labels on one fold's test rows."""
+        """Return the labels of one fold's test rows."""
         return self.y.iloc[self.data.splits[fold].test].reset_index(drop=True)
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """What is asked, of which samples, and how it is measured; the same for every arm.
+    """The data sets, tasks and seeds of a study; the same for every arm.
 
     Attributes
     ----------
     tasks : list of Task
         With declared kinds.
     data : list of StudyData
-        The data sets, most often a single one, whose name is "".
+        The data sets, often only one.
     n_seeds : int
         Number of networks that every arm trains on every split.
     """
@@ -82,13 +89,15 @@ class Protocol:
 
     @cached_property
     def questions(self) -> list[Question]:
-        """Every task on every data set that has it, data set by data set."""
-        by_name = {task.name: task for task in self.tasks}
-        return [
-            Question(f"{name} @ {data.name}" if data.name else name, by_name[name], data)
-            for data in self.data
-            for name in data.task_names
-        ]
+        """Every task on every data set that has it, ordered by data set."""
+        several = len(self.data) > 1
+        tasks = {task.name: task for task in self.tasks}
+        found = []
+        for data in self.data:
+            for task_name in data.task_names:
+                name = f"{task_name} @ {data.name}" if several else task_name
+                found.append(Question(name, tasks[task_name], data))
+        return found
 
     @property
     def names(self) -> list[str]:
@@ -100,13 +109,14 @@ class Protocol:
         return next(question for question in self.questions if question.name == name)
 
     def by_data(self, names: Sequence[str]) -> list[tuple[StudyData, list[Question]]]:
-        """Return the data sets of some questions, each with those that are asked of it."""
-        asked = [self.question(name) for name in names]
-        found = [
-            (data, [question for question in asked if question.data.name == data.name])
-            for data in self.data
-        ]
-        return [(data, questions) for data, questions in found if questions]
+        """Return the data sets of the named questions, each with its questions."""
+        questions = [self.question(name) for name in names]
+        found = []
+        for data in self.data:
+            own = [question for question in questions if question.data.name == data.name]
+            if own:
+                found.append((data, own))
+        return found
 
     @property
     def only(self) -> StudyData:
@@ -121,120 +131,88 @@ class Protocol:
 
     @property
     def test_to_train(self) -> float:
-        """Rows tested / rows learned from, mean over folds and data sets."""
+        """Number of test rows / number of development rows, mean over folds and data sets."""
         return float(np.mean([data.test_to_train for data in self.data]))
 
     @property
     def divisions(self) -> dict[str, tuple[tuple[str, ...], ...]]:
-        """Ways to divide the questions among networks that have a name; none where there is one data set."""
+        """Named ways to divide the questions among networks; none with one data set."""
         if len(self.data) == 1:
             return {}
-        return {name: _divided(self.questions, key) for name, key in DIVISIONS.items()}
+        return {
+            "per_data_set": self._divide(lambda question: question.data.name),
+            "per_task": self._divide(lambda question: question.task.name),
+        }
+
+    def _divide(self, key: Callable[[Question], str]) -> tuple[tuple[str, ...], ...]:
+        """Return the names of the questions, grouped by a key."""
+        groups: dict[str, list[str]] = {}
+        for question in self.questions:
+            groups.setdefault(key(question), []).append(question.name)
+        return tuple(tuple(names) for names in groups.values())
 
 
 def make_protocol(
-    samples: Given,
+    data_sets: DataSets,
     tasks: Sequence[Task],
-    split: Any,
-    cv: Any,
+    split: SplitRule | Mapping[str, SplitRule],
+    cv: Folds | Mapping[str, Folds],
     n_seeds: int,
-    groups: Any = None,
+    groups: TestGroups | Mapping[str, TestGroups] = None,
     draws: Sequence[pd.DataFrame] | None = None,
 ) -> Protocol:
-    """Cut the samples and number the test rows' groups; see :func:`multitide.compare`.
+    """Split the data sets and group their test rows; see :func:`multitide.compare`.
 
     Raises
     ------
     ParameterError
-        If `split`, `cv`, `n_seeds`, `groups` or `draws` are not what they have to be.
+        If `split`, `cv`, `n_seeds`, `groups` or `draws` are invalid.
     DataError
-        If the split leaves a task without labels on a side.
+        If a task has no labels in a training or test set.
     """
     check_positive_int("n_seeds", n_seeds)
-    if draws is not None and (cv is not None or len(draws) < n_seeds):
-        raise ParameterError(
-            f"`draws` must be labels for each of {n_seeds} seeds, without `cv`; got {len(draws)}."
-        )
-    given = (
-        {PLAIN: only_samples(samples, "`draws`")} if draws is not None else as_data_sets(samples)
-    )
-    cuts = [
-        _of_each(what, value, list(given))
-        for what, value in (("split", split), ("cv", cv), ("groups", groups))
-    ]
-    cuts.append(dict.fromkeys(given, draws))
-    data = []
-    for name, each in given.items():
-        with in_domain(name):
-            own = _own_tasks(each, tasks) if len(given) > 1 else tasks
-            data.append(
-                cut_data(name if len(given) > 1 else PLAIN, each, own, *(cut[name] for cut in cuts))
+    if draws is not None:
+        data_sets.only("`draws`")
+        if cv is not None or len(draws) < n_seeds:
+            raise ParameterError(
+                f"`draws` must be labels for each of {n_seeds} seeds, without `cv`; "
+                f"got {len(draws)}."
             )
+    names = list(data_sets)
+    split_of: dict[str, SplitRule] = _by_data_set("split", split, names)
+    cv_of: dict[str, Folds] = _by_data_set("cv", cv, names)
+    groups_of: dict[str, TestGroups] = _by_data_set("groups", groups, names)
+    data = []
+    for name, samples in data_sets.items():
+        with in_domain(name):
+            own = _own_tasks(samples, tasks)
+            made = split_data(
+                name, samples, own, split_of[name], cv_of[name], groups_of[name], draws
+            )
+            data.append(made)
     n_folds = {each.name: len(each.splits) for each in data}
     if len(set(n_folds.values())) > 1:
         raise ParameterError(
-            f"`cv` must give every data set as many folds as the others have; got {n_folds}."
+            f"`cv` must give every data set the same number of folds; got {n_folds}."
         )
     return Protocol(list(tasks), data, n_seeds)
 
 
-def samples_of(samples: Given, data: StudyData) -> Samples:
-    """Return the samples of a data set of a study."""
-    return samples if isinstance(samples, Samples) else samples[data.name or next(iter(samples))]
-
-
-def only_samples(samples: Given, what: str) -> Samples:
-    """Return the samples of the only data set.
-
-    Parameters
-    ----------
-    samples : Samples or dict of Samples
-    what : str
-        What knows of one only.
-
-    Raises
-    ------
-    ParameterError
-        If there are several.
-    """
-    given = as_data_sets(samples)
-    if len(given) > 1:
-        raise ParameterError(
-            f"`samples` must be of one data set for {what}; got {len(given)}, {', '.join(given)}. "
-            "`compare` takes several, and says whether they should be learned together."
-        )
-    return next(iter(given.values()))
-
-
-def _of_each(what: str, value: Any, names: Sequence[str]) -> dict[str, Any]:
-    """Return an argument for every data set: what a dict says of it (else None), or the same for all."""
+def _by_data_set(
+    parameter: str, value: Value | Mapping[str, Value], names: Sequence[str]
+) -> dict[str, Value | None]:
+    """Return an argument for every data set: its entry in a dict, or one value for all."""
     if isinstance(value, Mapping):
-        check_names(value, names, what)
+        check_names(value, names, parameter)
         return {name: value.get(name) for name in names}
     if len(names) > 1 and not isinstance(value, Splitter | str | int | None):
         raise ParameterError(
-            f"`{what}` must be a dict with an entry for each of several data sets, where it numbers samples; got "
-            f"{type(value).__name__}."
+            f"`{parameter}` must be a dict with an entry per data set if it lists samples and "
+            f"there are several data sets; got {type(value).__name__}."
         )
     return dict.fromkeys(names, value)
 
 
 def _own_tasks(samples: Samples, tasks: Sequence[Task]) -> list[Task]:
-    """Return the tasks whose columns, and some of whose labels, are in these samples."""
+    """Return the tasks that these samples have all columns and some labels of."""
     return [task for task in tasks_of(samples, tasks) if set(task.columns) <= set(samples.y)]
-
-
-def _divided(
-    questions: Sequence[Question], key: Callable[[Question], str]
-) -> tuple[tuple[str, ...], ...]:
-    """Return the names of the questions, those of one key together."""
-    parts: dict[str, list[str]] = {}
-    for question in questions:
-        parts.setdefault(key(question), []).append(question.name)
-    return tuple(tuple(names) for names in parts.values())
-
-
-DIVISIONS: dict[str, Callable[[Question], str]] = {
-    "per_data_set": lambda question: question.data.name,
-    "per_task": lambda question: question.task.name,
-}

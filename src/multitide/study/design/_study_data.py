@@ -1,11 +1,11 @@
-"""One data set of a study: how it is cut, its labels, and the groups of its test rows."""
+"""One data set of a study: its labels, its splits and the groups of its test rows."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,10 @@ from multitide.fitting._validation_split import fitting_rule
 from multitide.study.design._test_groups import independent_groups
 from multitide.tasks import Task
 
-Cut = Splitter | Split | None
+# What the arguments `split`, `cv` and `groups` of `multitide.compare` are for one data set.
+SplitRule: TypeAlias = "Splitter | Split | None"
+Folds: TypeAlias = "int | Splitter | None"
+TestGroups: TypeAlias = "str | Sequence[object] | np.ndarray | None"
 
 
 @dataclass(frozen=True)
@@ -28,23 +31,23 @@ class StudyData:
     Attributes
     ----------
     name : str
-        As the user calls it; "" if it is the only one.
+        As the user calls it; "" if the user gave no name.
     task_names : list of str
-        The tasks that are asked of it.
-    y : DataFrame, one row a sample
+        The tasks that it has labels of.
+    y : DataFrame, one row per sample
         Their labels.
     splits : list of Split
-        One, or one a fold.
-    test : DataFrame, one row a test row
-        ``row`` (number of the sample), ``fold``, ``group``, ``series`` and, where samples have it,
-        ``time``; folds follow each other.
+        One, or one per fold.
+    test : DataFrame, one row per test row
+        ``row`` (number of the sample), ``fold``, ``group``, ``series`` and, if samples have it,
+        ``time``; ordered by fold.
     fingerprints : list of str
         For each fold a short hash of the samples and their split.
     draws : list of DataFrame, optional
-        For each seed the labels that its networks see, where seeds see different ones; those of the
-        first are `y`, which gives all losses their unit.
+        For each seed the labels that its networks see, if they differ between seeds. The first are
+        `y`, which defines the unit of all losses.
     rule : Splitter or None
-        What cut it; None where the user did, or a study was read.
+        The rule that made the splits; None if the user gave a split, or the study was loaded.
     """
 
     name: str
@@ -58,92 +61,92 @@ class StudyData:
 
     @property
     def test_to_train(self) -> float:
-        """Rows tested / rows learned from, mean over the folds."""
-        return float(np.mean([len(s.test) / len(learned_rows(s)) for s in self.splits]))
-
-    def seen(self, seed: int) -> pd.DataFrame:
-        """Return the labels that a seed's networks see."""
-        return self.y if self.draws is None else self.draws[seed]
-
-    def fingerprint(self, seed: int, fold: int) -> str:
-        """Return a short hash of the samples, their split, and the labels that a seed sees if it sees its own."""
-        known = self.fingerprints[fold]
-        if not seed or self.draws is None:
-            return known
-        rows = pd.util.hash_pandas_object(self.draws[seed].astype("str"), index=False).to_numpy()
-        return hashlib.sha256(known.encode() + rows.tobytes()).hexdigest()[:16]
+        """Number of test rows / number of development rows, mean over folds."""
+        ratios = [len(split.test) / len(development_rows(split)) for split in self.splits]
+        return float(np.mean(ratios))
 
     @property
     def n_groups(self) -> int:
         """Number of groups of test rows."""
         return int(self.test["group"].max()) + 1
 
+    def labels_for(self, seed: int) -> pd.DataFrame:
+        """Return the labels that the networks of a seed see."""
+        return self.y if self.draws is None else self.draws[seed]
 
-def cut_data(
+    def fingerprint(self, seed: int, fold: int) -> str:
+        """Return a short hash of the samples, their split, and the labels of the seed."""
+        known = self.fingerprints[fold]
+        if seed == 0 or self.draws is None:
+            return known
+        labels = self.draws[seed].astype("str")
+        rows = pd.util.hash_pandas_object(labels, index=False).to_numpy()
+        return hashlib.sha256(known.encode() + rows.tobytes()).hexdigest()[:16]
+
+
+def split_data(
     name: str,
     samples: Samples,
     tasks: Sequence[Task],
-    split: Cut,
-    cv: int | Splitter | None,
-    groups: str | Sequence[Any] | None,
+    split: SplitRule,
+    cv: Folds,
+    groups: TestGroups,
     draws: Sequence[pd.DataFrame] | None = None,
 ) -> StudyData:
-    """Cut the samples of one data set, and number its test rows' groups; see :func:`multitide.compare`.
+    """Split the samples of one data set and group its test rows; see :func:`multitide.compare`.
 
     Raises
     ------
     ParameterError
-        If `split`, `cv` or `groups` are not what they have to be.
+        If `split`, `cv` or `groups` are invalid.
     DataError
-        If the split leaves a task without labels on a side.
+        If a task has no labels in a training or test set.
     """
-    y = samples.y[[column for task in tasks for column in task.columns]]
-    samples = samples.replace(y=y)
+    columns = [column for task in tasks for column in task.columns]
+    samples = samples.replace(y=samples.y[columns])
     rule = make_rule(samples, split, cv)
-    splits = (
-        [rule]
-        if isinstance(rule, Split)
-        else [rule.split(samples)]
-        if cv is None
-        else rule.folds(samples)
-    )
-    _check_labels(y, splits)
-    if groups is None and isinstance(rule, Splitter) and rule.by == "group":
-        groups = (
-            rule.column
-        )  # what is kept whole by the split is what varies from one test to the next
-    test = _test_rows(
-        samples if groups is None else samples.replace(series=_groups(samples, groups)), splits
-    )
-    data = samples.fingerprint()
-    fingerprints = [_fingerprint(data, split) for split in splits]
-    own = None if draws is None else [draw[list(y)] for draw in draws]
-    names = [task.name for task in tasks]
+    splits = _make_splits(samples, rule, cv)
+    _check_labels(samples.y, splits)
+    if groups is None:
+        groups = group_column(rule)
+    grouped = samples
+    if groups is not None:
+        grouped = samples.replace(series=_group_of_each_sample(samples, groups))
+    own_draws = None
+    if draws is not None:
+        own_draws = [draw[columns] for draw in draws]
+    fingerprint = samples.fingerprint()
     return StudyData(
-        name,
-        names,
-        y,
-        splits,
-        test,
-        fingerprints,
-        own,
-        rule if isinstance(rule, Splitter) else None,
+        name=name,
+        task_names=[task.name for task in tasks],
+        y=samples.y,
+        splits=splits,
+        test=_test_rows(grouped, splits),
+        fingerprints=[_split_fingerprint(fingerprint, each) for each in splits],
+        draws=own_draws,
+        rule=rule if isinstance(rule, Splitter) else None,
     )
 
 
-def make_rule(samples: Samples, split: Cut, cv: int | Splitter | None) -> Splitter | Split:
-    """Return the rule of a study's splits, the one that fits the samples where none is given, or the split itself."""
+def make_rule(samples: Samples, split: SplitRule, cv: Folds) -> Splitter | Split:
+    """Return the rule that makes a study's splits, or the split if the user gave one.
+
+    Without `split` and `cv`, the rule is the one that suits the samples.
+    """
     if not isinstance(split, Splitter | Split | None):
         raise ParameterError(f"`split` must be a Splitter, a Split or None; got {split!r}.")
     if isinstance(split, Split):
         if cv is not None:
             raise ParameterError(
-                "`split` must be a Splitter or left out beside `cv`; got a Split, which has no folds."
+                "`split` must be a Splitter or None together with `cv`; "
+                "got a Split, which has no folds."
             )
         return split
+    if isinstance(cv, Splitter):
+        return cv
     rule = split or Splitter(by=fitting_rule(samples, seed=0).by)
-    if cv is None or isinstance(cv, Splitter):
-        return cv or rule
+    if cv is None:
+        return rule
     if isinstance(cv, bool) or not isinstance(cv, int) or cv < 2:
         raise ParameterError(
             f"`cv` must be a number of folds of at least 2, or a Splitter; got {cv!r}."
@@ -151,63 +154,98 @@ def make_rule(samples: Samples, split: Cut, cv: int | Splitter | None) -> Splitt
     return replace(rule, n_folds=cv)
 
 
-def _groups(samples: Samples, groups: str | Sequence[Any]) -> np.ndarray:
-    """Return the group of every sample that the user or the split names."""
+def group_column(rule: Splitter | Split) -> str | None:
+    """Return the column that defines the groups of a split by group; None for other splits.
+
+    Such a split keeps groups whole, so that test rows vary by these groups.
+    """
+    if isinstance(rule, Splitter) and rule.by == "group":
+        return rule.column
+    return None
+
+
+def development_rows(split: Split) -> np.ndarray:
+    """Return the samples of the training and validation sets."""
+    return np.concatenate([split.train, split.validation])
+
+
+def _make_splits(samples: Samples, rule: Splitter | Split, cv: Folds) -> list[Split]:
+    if isinstance(rule, Split):
+        return [rule]
+    if cv is None:
+        return [rule.split(samples)]
+    return rule.folds(samples)
+
+
+def _group_of_each_sample(
+    samples: Samples, groups: str | Sequence[object] | np.ndarray
+) -> np.ndarray:
     if isinstance(groups, str):
-        names = [] if samples.extra is None else list(samples.extra)
-        if groups not in names:
-            known = (
-                f"{one_of(names)}; they are kept by read_table(..., extra=[...])"
-                if names
-                else "and there is none"
-            )
-            raise ParameterError(
-                f"`groups` must be an extra column of the samples, {known}; got {groups!r}.{suggest(groups, names)}"
-            )
-        groups = samples.extra[groups].to_numpy()  # type: ignore[index]
+        return _extra_column(samples, groups)
     if len(groups) != len(samples):
         raise ParameterError(
-            f"`groups` must have an entry for every sample, {len(samples)}; got {len(groups)}."
+            f"`groups` must have one entry per sample, {len(samples)}; got {len(groups)}."
         )
     return np.asarray(groups)
 
 
-def learned_rows(split: Split) -> np.ndarray:
-    """Return the samples that teach or choose the epoch."""
-    return np.concatenate([split.train, split.validation])
+def _extra_column(samples: Samples, name: str) -> np.ndarray:
+    if samples.extra is None or name not in samples.extra:
+        names = [] if samples.extra is None else list(samples.extra)
+        known = one_of(names) if names else "of which there are none"
+        raise ParameterError(
+            f"`groups` must be an extra column of the samples, {known}; got {name!r}. "
+            f"Keep columns with read_table(..., extra=[...]).{suggest(name, names)}"
+        )
+    return samples.extra[name].to_numpy()
 
 
 def _test_rows(samples: Samples, splits: Sequence[Split]) -> pd.DataFrame:
+    """Return the table ``StudyData.test``; the series of `samples` are the groups."""
     rows = np.concatenate([split.test for split in splits])
-    new = not any(
-        np.isin(samples.series[s.test], samples.series[learned_rows(s)]).any() for s in splits
-    )
+    n_rows = [len(split.test) for split in splits]
     table = pd.DataFrame(
         {
             "row": rows,
-            "fold": np.repeat(np.arange(len(splits)), [len(split.test) for split in splits]),
-            "group": independent_groups(samples, rows, new_series=new),
+            "fold": np.repeat(np.arange(len(splits)), n_rows),
+            "group": independent_groups(
+                samples, rows, new_series=_tests_new_series(samples, splits)
+            ),
             "series": samples.series[rows],
         }
     )
-    return table if samples.time is None else table.assign(time=samples.time[rows])
+    if samples.time is None:
+        return table
+    return table.assign(time=samples.time[rows])
+
+
+def _tests_new_series(samples: Samples, splits: Sequence[Split]) -> bool:
+    """Say whether no test set shares a series with its training or validation set."""
+    for split in splits:
+        known = samples.series[development_rows(split)]
+        if np.isin(samples.series[split.test], known).any():
+            return False
+    return True
 
 
 def _check_labels(y: pd.DataFrame, splits: Sequence[Split]) -> None:
-    """Raise if a task cannot be learned or tested; a Splitter has seen to it, a user's own Split has not."""
-    problems = [
-        f"`split` must leave labels of every task on every side; got none of {task!r} in {side}."
-        for split in splits
-        for side, counts in split.counts(y)[["train", "test"]].items()
-        for task, count in counts.items()
-        if count == 0
-    ]
+    """Raise if a task has no labels in a set; a Splitter has checked it, a user's Split has not."""
+    problems: list[str] = []
+    for split in splits:
+        counts = split.counts(y)
+        for side in ("train", "test"):
+            missing = counts.index[counts[side] == 0]
+            problems += [
+                f"`split` must leave labels of every task in every set; got none of {task!r} in "
+                f"{side}."
+                for task in missing
+            ]
     if problems:
         raise DataError("\n".join(dict.fromkeys(problems)))
 
 
-def _fingerprint(data: str, split: Split) -> str:
-    digest = hashlib.sha256(data.encode())
-    for side in (split.train, split.validation, split.test):
-        digest.update(b"|" + np.asarray(side, dtype=np.int64).tobytes())
+def _split_fingerprint(samples_fingerprint: str, split: Split) -> str:
+    digest = hashlib.sha256(samples_fingerprint.encode())
+    for rows in (split.train, split.validation, split.test):
+        digest.update(b"|" + np.asarray(rows, dtype=np.int64).tobytes())
     return digest.hexdigest()[:16]

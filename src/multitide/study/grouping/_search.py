@@ -21,14 +21,15 @@ from sklearn.base import clone
 
 from multitide._estimator import MultiTaskEstimator
 from multitide._result_folder import read_record, validated, writable, write_file
+from multitide.data._data_sets import DataSets
 from multitide.errors import DataError, ParameterError, StoreError
 from multitide.study.design._arms import ALONE, BY_NAME, Arm, Seek
-from multitide.study.design._protocol import Given, Protocol
+from multitide.study.design._protocol import Protocol
 from multitide.study.grouping._grouping import Grouping, make_grouping
 from multitide.study.grouping._grouping_record import AFFINITY, PAIRS, GroupingRecord
 from multitide.study.runs._fits import Fit
 from multitide.study.runs._plan import Plan, RunName, make_plan
-from multitide.study.runs._run_plan import Means, carry_out
+from multitide.study.runs._run_plan import RunResources, run_plan
 from multitide.tasks import task_to_config
 
 SEEDS = 3  # default number of networks of each kind
@@ -86,8 +87,8 @@ def check_seekable(arms: Sequence[Arm], protocol: Protocol) -> None:
 def find_groups(
     arm: Arm,
     protocol: Protocol,
-    samples: Given,
-    means: Means,
+    data_sets: DataSets,
+    resources: RunResources,
     budget: float = math.inf,
     known: Mapping[str, Fit] | None = None,
 ) -> tuple[Grouping | None, dict[str, Fit]]:
@@ -104,12 +105,12 @@ def find_groups(
         What was trained for it, by key.
     """
     seek = _seek_of(arm)
-    path = _path_of(arm, protocol, means)
+    path = _path_of(arm, protocol, resources)
     found = None if path is None else _read(path)
     if found is not None:
         return found, {}
     wanted = make_plan(_arms_to_measure(arm, protocol), protocol)
-    plan, fits = carry_out(wanted, protocol, samples, means, budget, known)
+    plan, fits = run_plan(wanted, protocol, data_sets, resources, budget, known)
     if _arm_names(plan) != _arm_names(wanted):
         return None, fits
     if seek.method == PAIRS:
@@ -122,7 +123,11 @@ def find_groups(
 
 
 def find_all_groups(
-    arms: Sequence[Arm], protocol: Protocol, samples: Given, means: Means, budget: float
+    arms: Sequence[Arm],
+    protocol: Protocol,
+    data_sets: DataSets,
+    resources: RunResources,
+    budget: float,
 ) -> FoundGroups:
     """Find the groups of all arms that have none yet; each gets an equal share of the budget."""
     result = FoundGroups([])
@@ -136,7 +141,7 @@ def find_all_groups(
         logger.info("%s: first finds the groups of tasks, then the study starts.", arm.name)
         share = (deadline - time.perf_counter()) / n_left
         n_left -= 1
-        found, fits = find_groups(arm, fewer_seeds, samples, means, share, result.fits)
+        found, fits = find_groups(arm, fewer_seeds, data_sets, resources, share, result.fits)
         result.fits.update(fits)
         if found is None:
             logger.warning("%s: `budget` is too small to find its groups.", arm.name)
@@ -249,10 +254,10 @@ def _mean_table(tables: Sequence[Sequence[object]], shape: tuple[int, ...]) -> n
 # -- keeping ---------------------------------------------------------------------------------------
 
 
-def _path_of(arm: Arm, protocol: Protocol, means: Means) -> Path | None:
-    if means.runs is None:
+def _path_of(arm: Arm, protocol: Protocol, resources: RunResources) -> Path | None:
+    if resources.runs is None:
         return None
-    return means.runs.parent / FOLDER / f"{_key(arm, protocol)}.json"
+    return resources.runs.parent / FOLDER / f"{_key(arm, protocol)}.json"
 
 
 def _key(arm: Arm, protocol: Protocol) -> str:

@@ -1,30 +1,56 @@
-"""Fits on disk: a folder each, named by its key, written at once or not at all."""
+"""Fits on disk: one folder per fit, named by its key, and written whole or not at all."""
 
 from __future__ import annotations
 
 import json
 import logging
-import os
+import re
 import shutil
-import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+from pydantic import BaseModel, NonNegativeInt
 
+from multitide._result_folder import replaced_folder, writable
 from multitide.errors import StoreError
 from multitide.study.runs._fits import Fit
 
-FACTS, ANSWERS, HISTORY = "run.json", "predictions.parquet", "history.parquet"
+FACTS = "run.json"
+ANSWERS = "predictions.parquet"
+HISTORY = "history.parquet"
+KEY = re.compile(r"[0-9a-f]{1,64}")
+DRAFT = re.compile(r"\.[0-9a-f]{1,64}-.+")
 ABANDONED_AFTER = 3600.0  # seconds
+DAMAGED = (OSError, ValueError, KeyError, TypeError, RecursionError, pa.ArrowException)
 
 logger = logging.getLogger("multitide")
 
 
+class _Record(BaseModel):
+    """What ``run.json`` must contain; it contains all facts of the fit too."""
+
+    key: str
+    status: Literal["done"]
+    tasks: list[str]
+    seed: int
+    fold: int
+    seconds: float
+    settings: dict[str, Any]
+    n_labelled: dict[str, dict[str, int]]
+    columns: dict[str, list[str]]
+    n_answers: dict[str, NonNegativeInt]
+    best_epoch: dict[str, int] | None = None
+    validation_loss: dict[str, float] = {}
+    affinity: dict[str, list[Any]] = {}
+    classes: dict[str, list[Any]] = {}
+
+
 def runs_folder(folder: Path) -> Path:
-    """Return where the fits of a study lie, and make it.
+    """Make the folder of a study's fits, and remove drafts of killed processes from it.
 
     Raises
     ------
@@ -32,90 +58,108 @@ def runs_folder(folder: Path) -> Path:
         If it cannot be written.
     """
     runs = folder / "runs"
-    try:
+    with writable(folder):
         runs.mkdir(parents=True, exist_ok=True)
-        for draft in runs.glob(
-            ".draft-*"
-        ):  # left by a process that was killed in the middle of writing
-            if time.time() - draft.stat().st_mtime > ABANDONED_AFTER:
-                shutil.rmtree(draft, ignore_errors=True)
-    except OSError as error:
-        raise StoreError(
-            f"`folder` must be a place that can be written; got {str(folder)!r} ({error})."
-        ) from error
+        for path in runs.iterdir():
+            if DRAFT.fullmatch(path.name) and _age(path) > ABANDONED_AFTER:
+                shutil.rmtree(path, ignore_errors=True)
     return runs
 
 
 def write_fit(fit: Fit, runs: Path) -> None:
-    """Write a fit; where another process has written it already, that one stays."""
-    draft = None
-    try:
-        draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=runs))
-        columns = {name: _columns(fit, name) for name in fit.answers}
-        table = {
-            column: pd.Series(values)
-            for name, answers in fit.answers.items()
-            for column, values in zip(columns[name], np.atleast_2d(answers.T), strict=True)
-        }
-        pd.DataFrame(table).to_parquet(
-            draft / ANSWERS
-        )  # data sets have test parts of their own lengths
+    """Write a fit; an earlier one with its key stays unless it is damaged.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be written.
+    """
+    folder = _folder_of(fit.key, runs)
+    if folder.is_dir() and _is_readable(folder):
+        return
+    with replaced_folder(folder) as draft:
+        columns = {question: _columns(fit, question) for question in fit.answers}
+        n_answers = {question: len(values) for question, values in fit.answers.items()}
+        record = {"key": fit.key, **fit.facts, "columns": columns, "n_answers": n_answers}
+        text = json.dumps(record, indent=1, ensure_ascii=False, default=repr)
+        _answer_table(fit, columns).to_parquet(draft / ANSWERS)
         fit.history.to_parquet(draft / HISTORY)
-        n_rows = {name: len(answers) for name, answers in fit.answers.items()}
-        content = {"key": fit.key, **fit.facts, "columns": columns, "n_answers": n_rows}
-        (draft / FACTS).write_text(
-            json.dumps(content, indent=1, ensure_ascii=False, default=repr), encoding="utf-8"
-        )
-        draft.chmod(0o755)
-        os.replace(draft, runs / fit.key)
-    except OSError as error:
-        if not (runs / fit.key / FACTS).is_file():
-            raise StoreError(
-                f"`folder` must be a place that can be written; {runs} is not ({error})."
-            ) from error
-    finally:
-        if draft is not None:
-            shutil.rmtree(draft, ignore_errors=True)
+        (draft / FACTS).write_text(text, encoding="utf-8")
 
 
 def read_fit(runs: Path, key: str) -> Fit | None:
-    """Read a fit; None if it is not there, or damaged (then it is removed, to be done again)."""
-    folder = runs / key
+    """Read a fit; None if it is absent, or damaged, so that it has to be run again.
+
+    Raises
+    ------
+    StoreError
+        If `key` cannot be the key of a fit.
+    """
+    folder = _folder_of(key, runs)
     if not folder.is_dir():
         return None
     try:
-        facts: dict[str, Any] = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-        table = pd.read_parquet(folder / ANSWERS)
-        n_rows = facts.pop("n_answers", {})  # older ones have none: as many for every task
-        columns = facts.pop("columns")
-        answers = {name: _join(table[: n_rows.get(name)], name, columns[name]) for name in columns}
-        history = pd.read_parquet(folder / HISTORY)
-        return Fit(facts.pop("key"), facts, answers, history)
-    except (OSError, ValueError, KeyError) as error:
-        logger.warning("The run in %s cannot be read (%s); it is done again.", folder, error)
-        shutil.rmtree(folder, ignore_errors=True)
+        return _read(folder)
+    except DAMAGED as error:
+        logger.warning("The run in %s cannot be read (%s); it is run again.", folder, error)
         return None
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text file at once or not at all."""
-    draft = path.with_name(f".{path.name}.draft")
-    draft.write_text(text, encoding="utf-8")
-    os.replace(draft, path)
+def _folder_of(key: str, runs: Path) -> Path:
+    """Return a fit's folder; keys in stored files must not lead anywhere else."""
+    if not isinstance(key, str) or not KEY.fullmatch(key):
+        raise StoreError(f"The key of a run must be a hexadecimal number; got {key!r}.")
+    return runs / key
 
 
-def _columns(fit: Fit, name: str) -> list[str]:
-    """Return the columns of a task's answers: its name, or one for each class, quantile, label or step."""
-    answers = fit.answers[name]
+def _age(path: Path) -> float:
+    return time.time() - path.stat().st_mtime
+
+
+def _is_readable(folder: Path) -> bool:
+    try:
+        _read(folder)
+    except DAMAGED:
+        return False
+    return True
+
+
+def _read(folder: Path) -> Fit:
+    facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+    record = _Record.model_validate(facts)
+    if record.key != folder.name:
+        raise ValueError(f"its key is {record.key!r}")
+    table = pd.read_parquet(folder / ANSWERS)
+    answers = {}
+    for question, columns in record.columns.items():
+        # Data sets have test sets of different lengths; columns are padded to the longest.
+        values = table[columns].to_numpy()[: record.n_answers[question]]
+        if len(values) < record.n_answers[question]:
+            raise ValueError(f"it has {len(values)} answers of {question!r}")
+        is_vector = columns == [question]
+        answers[question] = values[:, 0] if is_vector else values
+    history = pd.read_parquet(folder / HISTORY)
+    for name in ("key", "columns", "n_answers"):
+        del facts[name]
+    return Fit(record.key, facts, answers, history)
+
+
+def _answer_table(fit: Fit, columns: dict[str, list[str]]) -> pd.DataFrame:
+    table = {}
+    for question, answers in fit.answers.items():
+        for column, values in zip(columns[question], np.atleast_2d(answers.T), strict=True):
+            table[column] = pd.Series(values)
+    return pd.DataFrame(table)
+
+
+def _columns(fit: Fit, question: str) -> list[str]:
+    """Return the columns of a question's answers.
+
+    One named like the question if answers are a vector, else one per class, quantile, label or
+    step.
+    """
+    answers = fit.answers[question]
     if answers.ndim == 1:
-        return [name]
-    return [
-        f"{name}={value}"
-        for value in fit.facts.get("classes", {}).get(name, range(answers.shape[1]))
-    ]
-
-
-def _join(table: pd.DataFrame, name: str, columns: list[str]) -> np.ndarray:
-    """Return a task's answers; those of a forecast of one step have one column, and two dimensions."""
-    values: np.ndarray = table[columns].to_numpy()
-    return values[:, 0] if columns == [name] else values
+        return [question]
+    values = fit.facts.get("classes", {}).get(question, range(answers.shape[1]))
+    return [f"{question}={value}" for value in values]

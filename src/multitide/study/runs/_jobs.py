@@ -1,4 +1,4 @@
-"""One job: questions to be learned together with one seed on one fold, and the key that names it."""
+"""Jobs: questions that one learner is trained on together, with one seed on one fold."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ from multitide._registries import part_to_config
 from multitide.fitting._recipe import make_part, resolve_batch_size
 from multitide.model._store import installed_versions
 from multitide.sharing import SHARINGS, Hard, NoSharing
-from multitide.study.design._arms import Arm
+from multitide.study.design._arms import Arm, Settings
 from multitide.study.design._baselines import Baseline
 from multitide.study.design._probes import Probe
 from multitide.study.design._protocol import Protocol
 from multitide.tasks import Task, task_to_config
 from multitide.training._settings import Training
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
 class Job:
-    """A fit that is to be done.
+    """A fit that is to be run.
 
     Attributes
     ----------
     learner : MultiTaskEstimator, Baseline or Probe
-        Not fitted, with the budget and the seed of this fit.
+        Not fitted, with the number of epochs and the seed of this fit.
     names : tuple of str
-        The questions that are learned together.
+        The questions that it is trained on together.
     seed : int
         Number of the seed, from 0.
     fold : int
     key : str
-        A hash of everything that decides the result: two jobs of one key are one fit.
+        A hash of everything that decides the result: two jobs with the same key are one fit.
     settings : dict
         The learner as plain values.
     record_every : int
-        Steps from one record of the tasks' affinity to the next; 0: none is kept.
+        Number of steps between two records of the tasks' affinity; 0 records nothing.
     """
 
     learner: MultiTaskEstimator | Baseline | Probe
@@ -52,127 +52,128 @@ class Job:
     seed: int
     fold: int
     key: str
-    settings: dict[str, Any]
+    settings: Settings
     record_every: int = 0
 
 
 def make_job(arm: Arm, group: tuple[str, ...], protocol: Protocol, seed: int, fold: int) -> Job:
-    """Prepare one fit of an arm: its questions, its seed, and as many optimiser steps as every other arm may take."""
+    """Prepare one fit of an arm, with as many optimiser steps as every other arm may take."""
     settings = arm.settings
     learner = arm.learner
     random_state = None
     if isinstance(learner, Probe):
-        estimator = _ready(learner.estimator, protocol, learner.learned(group), seed, fold)
-        learner, random_state = replace(learner, estimator=estimator), estimator.random_state
-        settings |= {"max_epochs": estimator.max_epochs, "patience": _patience(estimator)}
+        estimator = _prepare(learner.estimator, protocol, learner.trained_on(group), seed, fold)
+        learner = replace(learner, estimator=estimator)
+        random_state = estimator.random_state
+        settings |= _length(estimator)
     elif isinstance(learner, MultiTaskEstimator):
-        learner = _ready(learner, protocol, group, seed, fold)
+        learner = _prepare(learner, protocol, group, seed, fold)
         random_state = learner.random_state
-        settings |= {"max_epochs": learner.max_epochs, "patience": _patience(learner)}
+        settings |= _length(learner)
         if len(group) == 1:
             settings |= {"sharing": _of_one_task(settings["sharing"]), "aggregator": None}
-    if arm.record_every:  # the answers are the same, but such a fit knows more
+    if arm.record_every:
+        # The answers are the same, but only such a fit contains the affinities.
         settings |= {"record_every": arm.record_every}
     key = _key(settings, protocol, group, random_state, seed, fold)
     return Job(learner, group, seed, fold, key, settings, arm.record_every)
 
 
-def _ready(
+def with_equal_steps(
     learner: MultiTaskEstimator, protocol: Protocol, names: tuple[str, ...], seed: int, fold: int
 ) -> MultiTaskEstimator:
-    """Return a copy with its tasks, its seed and its budget."""
-    ready = with_budget(learner, protocol, names, seed, fold)
-    tasks = tasks_of(protocol, names)
-    return ready.set_params(tasks=tasks, random_state=(learner.random_state or 0) + seed, verbose=0)
+    """Return a copy that may take as many optimiser steps as a network for all questions.
 
-
-def with_budget(
-    learner: MultiTaskEstimator, protocol: Protocol, names: tuple[str, ...], seed: int, fold: int
-) -> MultiTaskEstimator:
-    """Return a copy whose epochs and patience make as many optimiser steps as an epoch over all labelled rows would.
-
-    A task alone, or a data set alone, has fewer rows, so its epochs are shorter; with equally many
-    of them it would be trained less, and what is due to more steps would be put down to sharing.
+    A single task, or a single data set, has fewer rows and therefore shorter epochs. With the same
+    number of epochs it would be trained less, and the effect would be attributed to sharing. So its
+    maximum number of epochs and its patience grow by the same factor.
     """
-    copy = cast(MultiTaskEstimator, clone(learner))
-    of_all = steps_an_epoch(copy, protocol, tuple(protocol.names), seed, fold)
-    longer = of_all / steps_an_epoch(copy, protocol, names, seed, fold)
-    copy.set_params(max_epochs=max(1, round(copy.max_epochs * longer)))
+    copy: MultiTaskEstimator = clone(learner)
+    all_steps = steps_per_epoch(copy, protocol, tuple(protocol.names), seed, fold)
+    factor = all_steps / steps_per_epoch(copy, protocol, names, seed, fold)
+    copy.set_params(max_epochs=max(1, round(copy.max_epochs * factor)))
     patience = _patience(copy)
-    if patience is not None and longer != 1:
-        copy.set_params(training__patience=max(1, round(patience * longer)))
+    if patience is not None and factor != 1:
+        copy.set_params(training__patience=max(1, round(patience * factor)))
     return copy
 
 
-def steps_an_epoch(
+def steps_per_epoch(
     learner: MultiTaskEstimator, protocol: Protocol, names: tuple[str, ...], seed: int, fold: int
 ) -> int:
-    """Return the number of optimiser steps that an epoch over the labelled rows of these questions has."""
-    n_rows = teaching_rows(protocol, names, seed, fold)
+    """Return the number of optimiser steps per epoch over the labelled rows of these questions."""
+    n_rows = n_training_rows(protocol, names, seed, fold)
     return max(1, math.ceil(n_rows / resolve_batch_size(learner.batch_size, n_rows)))
 
 
-def teaching_rows(protocol: Protocol, names: tuple[str, ...], seed: int, fold: int) -> int:
-    """Return the number of training rows that have a label of any of these questions, over all data sets."""
+def n_training_rows(protocol: Protocol, names: tuple[str, ...], seed: int, fold: int) -> int:
+    """Return the number of training rows with a label of any of these questions."""
     n_rows = 0
     for data, questions in protocol.by_data(names):
         columns = [column for question in questions for column in question.task.columns]
-        n_rows += int(
-            data.seen(seed).iloc[data.splits[fold].train][columns].notna().any(axis=1).sum()
-        )
+        labels = data.labels_for(seed).iloc[data.splits[fold].train][columns]
+        n_rows += int(labels.notna().any(axis=1).sum())
     return n_rows
 
 
 def tasks_of(protocol: Protocol, names: tuple[str, ...]) -> list[Task]:
     """Return the tasks of some questions, each once."""
-    return list(
-        {question.task.name: question.task for question in map(protocol.question, names)}.values()
-    )
+    questions = [protocol.question(name) for name in names]
+    tasks = {question.task.name: question.task for question in questions}
+    return list(tasks.values())
 
 
 @cache
 def versions() -> dict[str, str]:
-    """Return the versions of the packages that decide a result; looking them up takes a while."""
+    """Return the versions of the packages that affect results; looking them up is slow."""
     return installed_versions()
 
 
-def _of_one_task(sharing: Any) -> Any:
-    """Return how a single task is learned, so that hard sharing with itself is known to be none."""
-    if not isinstance(sharing, dict) or sharing["name"] != "hard":
-        return sharing
-    plain, none = (
-        part_to_config(SHARINGS, kind(head_units=sharing["head_units"]))
-        for kind in (Hard, NoSharing)
-    )
-    return none if sharing == plain else sharing
+def _prepare(
+    learner: MultiTaskEstimator, protocol: Protocol, names: tuple[str, ...], seed: int, fold: int
+) -> MultiTaskEstimator:
+    """Return a copy with its tasks, its seed and its number of epochs."""
+    copy = with_equal_steps(learner, protocol, names, seed, fold)
+    first_seed = learner.random_state or 0
+    copy.set_params(tasks=tasks_of(protocol, names), random_state=first_seed + seed, verbose=0)
+    return copy
+
+
+def _length(learner: MultiTaskEstimator) -> Settings:
+    return {"max_epochs": learner.max_epochs, "patience": _patience(learner)}
 
 
 def _patience(learner: MultiTaskEstimator) -> int | None:
     return cast(Training, make_part("training", learner.training)).patience
 
 
+def _of_one_task(sharing: Any) -> Any:  # a plain value of the settings
+    """Return the sharing of a single task: hard sharing with no other task is none."""
+    if not isinstance(sharing, dict) or sharing["name"] != "hard":
+        return sharing
+    head_units = sharing["head_units"]
+    if sharing != part_to_config(SHARINGS, Hard(head_units=head_units)):
+        return sharing
+    return part_to_config(SHARINGS, NoSharing(head_units=head_units))
+
+
 def _key(
-    settings: dict[str, Any],
+    settings: Settings,
     protocol: Protocol,
     group: tuple[str, ...],
     random_state: int | None,
     seed: int,
     fold: int,
 ) -> str:
-    asked = [protocol.question(name) for name in group]
-    data: Any = asked[0].data.fingerprint(seed, fold)
-    if (
-        len(protocol.data) > 1
-    ):  # the same task is another one elsewhere, and the order of data sets decides
-        data = [(question.name, question.data.fingerprint(seed, fold)) for question in asked]
+    questions = [protocol.question(name) for name in group]
     content = {
         "schema": SCHEMA,
         "settings": settings,
         "tasks": [task_to_config(task) for task in tasks_of(protocol, group)],
         "random_state": random_state,
-        "data": data,
+        # With names, since the same task differs between data sets, and their order matters.
+        "data": [[each.name, each.data.fingerprint(seed, fold)] for each in questions],
         "versions": versions(),
     }
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=repr).encode()).hexdigest()[
-        :16
-    ]
+    text = json.dumps(content, sort_keys=True, default=repr)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

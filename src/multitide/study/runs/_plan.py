@@ -1,4 +1,4 @@
-"""Which fits a study needs: every arm with every seed on every fold, and nothing twice."""
+"""Plans: the fits that a study needs, each of them once."""
 
 from __future__ import annotations
 
@@ -24,63 +24,58 @@ class Plan:
     Attributes
     ----------
     jobs : dict of str to Job
-        By key, one seed after the other, so that what is finished when time runs out is a whole
-        study of fewer seeds.
+        By key, ordered by seed, so that the fits that are finished when time runs out are a
+        complete study with fewer seeds.
     runs : dict of (arm, seed, fold) to list of str
-        The keys of the fits that answer each run: one a group of tasks. Arms may share fits (a task
-        alone is the same in every arm that leaves it alone).
+        The keys of the fits of each run, one per group of tasks. Arms may share fits: a task alone
+        is the same in every arm that trains it alone.
     """
 
     jobs: dict[str, Job]
     runs: dict[RunName, list[str]]
 
-    def whole(self, keys: Collection[str]) -> Plan:
-        """Return the plan of the arms whose first seed is among `keys`, with the seeds that all of them have there."""
-        missing = self._missing(keys)
-        if not missing:
+    def complete_part(self, keys: Collection[str]) -> Plan:
+        """Return the part of the plan whose fits are all among `keys`.
+
+        It has the arms whose first seed is complete, and the seeds that are complete for all of
+        these arms.
+        """
+        incomplete = self._incomplete_runs(keys)
+        if not incomplete:
             return self
-        gone = {arm for arm, seed, _ in missing if seed == 0}
-        n_seeds = next((seed for arm, seed, _ in missing if arm not in gone), math.inf)
-        runs = {
-            name: needed
-            for name, needed in self.runs.items()
-            if name[0] not in gone and name[1] < n_seeds
-        }
-        kept = {key for needed in runs.values() for key in needed}
+        missing_arms = {arm for arm, seed, _ in incomplete if seed == 0}
+        n_seeds = math.inf
+        for arm, seed, _ in incomplete:
+            if arm not in missing_arms:
+                n_seeds = min(n_seeds, seed)
+        runs = {}
+        kept: set[str] = set()
+        for (arm, seed, fold), needed in self.runs.items():
+            if arm not in missing_arms and seed < n_seeds:
+                runs[arm, seed, fold] = needed
+                kept.update(needed)
         return Plan({key: job for key, job in self.jobs.items() if key in kept}, runs)
 
-    def _missing(self, keys: Collection[str]) -> list[RunName]:
-        """Return the runs that lack a fit, seed after seed."""
-        return [
-            name for name, needed in self.runs.items() if not all(key in keys for key in needed)
-        ]
+    def _incomplete_runs(self, keys: Collection[str]) -> list[RunName]:
+        found = []
+        for name, needed in self.runs.items():
+            if not all(key in keys for key in needed):
+                found.append(name)
+        return found
 
 
-def check_learnable(arms: Sequence[Arm], protocol: Protocol) -> None:
-    """Raise unless every network of every arm can learn of the data sets that it is to learn of.
+def check_trainable(arms: Sequence[Arm], protocol: Protocol) -> None:
+    """Raise unless every network of every arm can be trained on its data sets.
 
     Raises
     ------
     ParameterError
         With every arm that cannot.
     """
-    problems = [f"`arms.{arm.name}`: {line}" for arm in arms for line in _problems(arm, protocol)]
-    raise_problems(problems)
-
-
-def _problems(arm: Arm, protocol: Protocol) -> list[str]:
-    """Return what keeps an arm from learning of several data sets."""
-    if arm.seek is not None and len(protocol.data) > 1:
-        return [
-            f"`groups` must be lists of questions, or {one_of(protocol.divisions)}, with several data sets; they "
-            f"cannot be found by {arm.seek.method!r}, which is for tasks of the same series."
-        ]
-    n_data = max((len(protocol.by_data(group)) for group in arm.groups), default=1)
     problems: list[str] = []
-    if n_data > 1 and isinstance(arm.learner, MultiTaskEstimator):
-        with gathering(problems):
-            check_several(make_recipe(arm.learner.get_params(deep=False)), n_data)
-    return [f"{line} With groups='per_data_set' every network learns of one." for line in problems]
+    for arm in arms:
+        problems += [f"`arms.{arm.name}`: {line}" for line in _problems(arm, protocol)]
+    raise_problems(problems)
 
 
 def make_plan(arms: Sequence[Arm], protocol: Protocol) -> Plan:
@@ -92,5 +87,24 @@ def make_plan(arms: Sequence[Arm], protocol: Protocol) -> Plan:
             for fold in range(protocol.n_folds):
                 made = [make_job(arm, group, protocol, seed, fold) for group in arm.groups]
                 runs[arm.name, seed, fold] = [job.key for job in made]
-                jobs |= {job.key: job for job in made if job.key not in jobs}
+                for job in made:
+                    jobs.setdefault(job.key, job)
     return Plan(jobs, runs)
+
+
+def _problems(arm: Arm, protocol: Protocol) -> list[str]:
+    """Return why an arm cannot be trained on several data sets."""
+    if arm.seek is not None and len(protocol.data) > 1:
+        return [
+            "`groups` must be lists of questions with several data sets, or "
+            f"{one_of(protocol.divisions)}; got {arm.seek.method!r}, "
+            "which finds groups of tasks on one data set."
+        ]
+    n_data_sets = [len(protocol.by_data(group)) for group in arm.groups]
+    most = max(n_data_sets, default=1)
+    if most == 1 or not isinstance(arm.learner, MultiTaskEstimator):
+        return []
+    problems: list[str] = []
+    with gathering(problems):
+        check_several(make_recipe(arm.learner.get_params(deep=False)), most)
+    return [f"{line} Or use groups='per_data_set'." for line in problems]

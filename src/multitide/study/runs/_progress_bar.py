@@ -1,9 +1,9 @@
-"""The progress of a study on a terminal; silent everywhere else."""
+"""The progress of a study on a terminal; nothing is drawn anywhere else."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TaskID, TextColumn
@@ -12,16 +12,25 @@ from rich.progress import Progress as Bar
 from multitide.study.runs._timing import in_words
 from multitide.study.runs._workers import Progress
 
-State = TypeVar("State")  # has `running`, the number of what runs
+
+class Running(Protocol):
+    """A state that says how many things are running."""
+
+    @property
+    def running(self) -> int:
+        """The number of things that are running."""
+
+
+State = TypeVar("State", bound=Running)
 
 
 class StateBar(ABC, Generic[State]):
-    """A bar that follows how far something is, until nothing of it runs any more.
+    """A progress bar that ends when nothing is running.
 
     Parameters
     ----------
     console : rich Console, optional
-        Where to draw; standard error when not given. Nothing is drawn where that is no terminal.
+        Where to draw; standard error by default. Nothing is drawn unless it is a terminal.
     """
 
     name: ClassVar[str]
@@ -35,51 +44,57 @@ class StateBar(ABC, Generic[State]):
         """Draw the state."""
         if not self._console.is_terminal:
             return
-        done, total, said = self.read(state)
+        done, total, text = self.read(state)
         if self._bar is None:
-            columns = [
-                TextColumn(self.name),
-                BarColumn(),
-                *self.counts(),
-                TextColumn("{task.fields[words]}"),
-            ]
-            self._bar = Bar(*columns, console=self._console)
-            self._bar.start()
-            self._task = self._bar.add_task(self.name, total=total, words="")
-        self._bar.update(self._task, completed=done, words=said)
-        running: Any = getattr(state, "running")  # noqa: B009
-        if not running:
+            self._bar = self._start(total)
+        self._bar.update(self._task, completed=done, words=text)
+        if not state.running:
             self._bar.stop()
             self._bar = None
 
     @abstractmethod
     def read(self, state: State) -> tuple[float, float, str]:
-        """Return how much is done, of how much, and where things stand in words."""
+        """Return the amount done, the total, and the text after the bar."""
 
     def counts(self) -> list[ProgressColumn]:
-        """Return what stands between the bar and the words."""
+        """Return the columns between the bar and the text."""
         return []
+
+    def _start(self, total: float) -> Bar:
+        bar = Bar(
+            TextColumn(self.name),
+            BarColumn(),
+            *self.counts(),
+            TextColumn("{task.fields[words]}"),
+            console=self._console,
+        )
+        bar.start()
+        self._task = bar.add_task(self.name, total=total, words="")
+        return bar
 
 
 class StudyBar(StateBar[Progress]):
-    """A bar over the fits: done, running, left, failed, and the time to the end."""
+    """A progress bar of the fits of a study."""
 
     name = "study"
 
     def read(self, state: Progress) -> tuple[float, float, str]:
-        """Count fits."""
-        return state.done, state.done + state.running + state.left, words(state)
+        """Return the number of finished fits, of all fits, and the state in words."""
+        return state.done, state.done + state.running + state.left, progress_in_words(state)
 
     def counts(self) -> list[ProgressColumn]:
-        """Show done and all."""
+        """Show "done/total"."""
         return [MofNCompleteColumn()]
 
 
-def words(state: Progress) -> str:
-    """Say where things stand."""
-    parts = [f"{state.running} running, {state.left} left"] if state.running else ["finished"]
-    if state.failed:
-        parts.append(f"{state.failed} failed")
-    if state.running:
-        parts.append(f"about {in_words(state.seconds_left)} to go")
+def progress_in_words(state: Progress) -> str:
+    """Return the progress as text, such as "2 running, 5 left, about 10 min to go"."""
+    failed = [f"{state.failed} failed"] if state.failed else []
+    if not state.running:
+        return ", ".join(["finished", *failed])
+    parts = [
+        f"{state.running} running, {state.left} left",
+        *failed,
+        f"about {in_words(state.seconds_left)} to go",
+    ]
     return ", ".join(parts)

@@ -1,4 +1,4 @@
-"""Doing the fits: a process a core with one thread each, finished ones kept, the rest counted down."""
+"""Executing jobs: one process per core with one thread each, and finished fits stored at once."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ import torch
 from joblib import Parallel, delayed, parallel_config
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
-from multitide.study.design._protocol import Given, Protocol
+from multitide.data._data_sets import DataSets
+from multitide.study.design._protocol import Protocol
 from multitide.study.runs._fit_store import write_fit
-from multitide.study.runs._fits import Fit, do
+from multitide.study.runs._fits import Fit, FitFacts
 from multitide.study.runs._jobs import Job
+from multitide.study.runs._run_job import run_job
 from multitide.study.runs._timing import Pace
 
 logger = logging.getLogger("multitide")
@@ -25,17 +27,16 @@ logger = logging.getLogger("multitide")
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a study is.
+    """The progress of a study.
 
     Attributes
     ----------
     done, running, left, failed : int
-        Numbers of fits; `done` counts those found finished and the failed ones, `left` those that
-        nobody works on.
+        Numbers of fits. `done` includes stored fits and failed ones; `left` are waiting.
     seconds, seconds_left : float
-        Since the start, and to the end as far as is known (NaN).
+        Since the start, and to the expected end (NaN if unknown).
     latest : str
-        What was finished last.
+        The fit that finished last.
     """
 
     done: int
@@ -53,7 +54,7 @@ Listener = Callable[[Progress], None]
 def execute(
     jobs: Mapping[str, Job],
     protocol: Protocol,
-    samples: Given,
+    data_sets: DataSets,
     *,
     n_jobs: int,
     runs: Path | None = None,
@@ -62,149 +63,172 @@ def execute(
     listener: Listener | None = None,
     seconds: float = math.inf,
 ) -> dict[str, Fit]:
-    """Do all jobs and return their fits by key.
+    """Run jobs and return their fits by key.
 
     Parameters
     ----------
     jobs : dict of str to Job
     protocol : Protocol
-    samples : Samples or dict of Samples
-        All of them.
+    data_sets : DataSets
     n_jobs : int
-        Number of processes; the result does not depend on it.
+        Number of processes; results do not depend on it.
     runs : path, optional
-        Where fits are written as they are finished.
+        The folder in which finished fits are stored.
     n_found : int
-        Number of fits found finished, for the count.
+        Number of stored fits, for the progress.
     pace : Pace, optional
-        What jobs are expected to take.
+        The expected times of the jobs.
     listener : callable, optional
-        Told of the :class:`Progress` before the first fit and after every one.
+        Called with the :class:`Progress` before the first fit and after every fit.
     seconds : float
-        No fit is begun that is not expected to end within this time, and no further seed unless all
-        of it is; then fits are missing. What has begun is finished.
+        No fit begins that is not expected to end within this time, and no further seed unless all
+        its fits are expected to; their fits are missing. A fit that has begun is finished.
     """
     pace = pace or Pace()
-    tally = _Tally(list(jobs.values()), n_found, n_jobs, pace, listener)
-    waiting = _in_time(list(jobs.values()), pace, n_jobs, time.perf_counter() + seconds)
+    ordered = list(jobs.values())
+    tally = _Tally(ordered, n_found, n_jobs, pace, listener)
+    waiting = _jobs_in_time(ordered, pace, n_jobs, time.perf_counter() + seconds)
+    if n_jobs > 1:
+        finished = _run_in_processes(waiting, protocol, data_sets, runs, n_jobs)
+    else:
+        finished = _run_here(waiting, protocol, data_sets, runs)
     fits: dict[str, Fit] = {}
-    tally.tell()
-    workers = _side_by_side if n_jobs > 1 else _one_by_one
+    tally.report()
     try:
-        for fit in workers(waiting, protocol, samples, runs, n_jobs):
+        for fit in finished:
             fits[fit.key] = fit
-            tally.finished(jobs[fit.key], fit)
+            tally.add(jobs[fit.key], fit)
     except BrokenProcessPool as error:
-        reason = f"a process died ({error}); perhaps memory ran out: fewer processes (`n_jobs`) need less"
+        reason = (
+            f"a process died ({error}), perhaps because memory ran out; "
+            "use fewer processes (`n_jobs`)"
+        )
         for key in jobs.keys() - fits.keys():
-            fits[key] = _died(jobs[key], reason)
-    tally.ended()
+            fits[key] = _failed(jobs[key], reason)
+    tally.end()
     return fits
 
 
 def default_n_jobs(device: str) -> int:
-    """Return one process a core that this process may use; a single one where a GPU does the work."""
-    on_gpu = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
-    return (
-        1
-        if on_gpu
-        else len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count() or 1
-    )
+    """Return one process per core that this process may use; one process on a GPU."""
+    if device.startswith("cuda") or (device == "auto" and torch.cuda.is_available()):
+        return 1
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class _Tally:
-    """Counts fits and tells the listener."""
+    """Counts fits and calls the listener."""
 
     def __init__(
-        self, jobs: Sequence[Job], n_found: int, n_jobs: int, pace: Pace, listener: Listener | None
+        self,
+        jobs: Sequence[Job],
+        n_found: int,
+        n_jobs: int,
+        pace: Pace,
+        listener: Listener | None,
     ) -> None:
         self._waiting = {job.key: job for job in jobs}
-        self._n_done, self._n_failed, self._n_jobs = n_found, 0, n_jobs
-        self._pace, self._listener = pace, listener
+        self._n_done = n_found
+        self._n_failed = 0
+        self._n_jobs = n_jobs
+        self._pace = pace
+        self._listener = listener
         self._started = time.perf_counter()
 
-    def finished(self, job: Job, fit: Fit) -> None:
-        """Count a fit and tell."""
+    def add(self, job: Job, fit: Fit) -> None:
+        """Count a fit."""
         del self._waiting[job.key]
         self._n_done += 1
-        self._n_failed += not fit.done
+        names = ", ".join(job.names)
         if fit.done:
             self._pace.record(job, fit)
         else:
-            logger.warning("A fit of %s failed: %s", ", ".join(job.names), fit.facts["reason"])
-        self.tell(
-            f"{', '.join(job.names)}, seed {job.seed}" + (f", fold {job.fold}" if job.fold else "")
-        )
+            self._n_failed += 1
+            logger.warning("A fit of %s failed: %s", names, fit.facts["reason"])
+        latest = f"{names}, seed {job.seed}"
+        if job.fold:
+            latest += f", fold {job.fold}"
+        self.report(latest)
 
-    def ended(self) -> None:
-        """Tell that what still waits is left out."""
+    def end(self) -> None:
+        """Report the end if jobs are still waiting: they are skipped."""
         if self._waiting:
             self._waiting = {}
-            self.tell()
+            self.report()
 
-    def tell(self, latest: str = "") -> None:
-        """Tell the listener where things stand."""
-        if self._listener is not None:
-            n_left = len(self._waiting)
-            running = min(self._n_jobs, n_left)
-            seconds_left = self._pace.total(self._waiting.values(), self._n_jobs)
-            seconds = time.perf_counter() - self._started
-            counts = (self._n_done, running, n_left - running, self._n_failed)
-            self._listener(Progress(*counts, seconds, seconds_left, latest))
+    def report(self, latest: str = "") -> None:
+        """Call the listener."""
+        if self._listener is None:
+            return
+        n_left = len(self._waiting)
+        n_running = min(self._n_jobs, n_left)
+        progress = Progress(
+            done=self._n_done,
+            running=n_running,
+            left=n_left - n_running,
+            failed=self._n_failed,
+            seconds=time.perf_counter() - self._started,
+            seconds_left=self._pace.total(self._waiting.values(), self._n_jobs),
+            latest=latest,
+        )
+        self._listener(progress)
 
 
-def _in_time(jobs: Sequence[Job], pace: Pace, n_jobs: int, deadline: float) -> Iterator[Job]:
-    """Yield the jobs until one, or a further seed as a whole, is not expected to end in time.
+def _jobs_in_time(jobs: Sequence[Job], pace: Pace, n_jobs: int, deadline: float) -> Iterator[Job]:
+    """Yield jobs until one, or a further seed as a whole, is not expected to end in time.
 
-    Before anything is measured the first seed goes on till the time is up: probes count all epochs,
-    and most fits have fewer.
+    Until a time is measured, the first seed runs to the deadline: probes assume all epochs, and
+    most fits stop earlier.
     """
     for place, job in enumerate(jobs):
         left = deadline - time.perf_counter()
-        begins = job.seed > 0 and (place == 0 or jobs[place - 1].seed != job.seed)
-        of_seed = [other for other in jobs[place:] if other.seed == job.seed] if begins else [job]
-        too_long = (pace.is_measured or begins) and pace.total(of_seed, n_jobs) > left
-        if left <= 0 or too_long:
-            logger.info("No time is left for more than %d of %d fits.", place, len(jobs))
+        new_seed = job.seed > 0 and (place == 0 or jobs[place - 1].seed != job.seed)
+        next_jobs = [job]
+        if new_seed:
+            next_jobs = [other for other in jobs[place:] if other.seed == job.seed]
+        is_known = pace.is_measured or new_seed
+        if left <= 0 or (is_known and pace.total(next_jobs, n_jobs) > left):
+            logger.info("Time budget reached after %d of %d fits.", place, len(jobs))
             return
         yield job
 
 
-def _one_by_one(
-    jobs: Iterator[Job], protocol: Protocol, samples: Given, runs: Path | None, n_jobs: int
+def _run_here(
+    jobs: Iterator[Job], protocol: Protocol, data_sets: DataSets, runs: Path | None
 ) -> Iterator[Fit]:
     for job in jobs:
-        yield _work(job, protocol, samples, runs)
+        yield _run_and_store(job, protocol, data_sets, runs)
 
 
-def _side_by_side(
-    jobs: Iterator[Job], protocol: Protocol, samples: Given, runs: Path | None, n_jobs: int
+def _run_in_processes(
+    jobs: Iterator[Job], protocol: Protocol, data_sets: DataSets, runs: Path | None, n_jobs: int
 ) -> Iterator[Fit]:
     with parallel_config(backend="loky", n_jobs=n_jobs, inner_max_num_threads=1):
-        # "c": large arrays are shared as memory maps that count as writable, without which torch
-        # warns.
+        # "c": large arrays are shared as memory maps that count as writable; torch warns otherwise.
         pool = Parallel(
             return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1, mmap_mode="c"
         )
-        yield from pool(delayed(_work)(job, protocol, samples, runs) for job in jobs)
+        yield from pool(delayed(_run_and_store)(job, protocol, data_sets, runs) for job in jobs)
 
 
-def _work(job: Job, protocol: Protocol, samples: Given, runs: Path | None) -> Fit:
-    """Do one fit and keep it; the process that did it writes it, so that it survives the others."""
-    fit = do(job, protocol, samples)
+def _run_and_store(job: Job, protocol: Protocol, data_sets: DataSets, runs: Path | None) -> Fit:
+    """Run a job and store its fit, in the process that ran it, so that it survives the others."""
+    fit = run_job(job, protocol, data_sets)
     if runs is not None and fit.done:
         write_fit(fit, runs)
     return fit
 
 
-def _died(job: Job, reason: str) -> Fit:
-    facts = {
-        "status": "failed",
-        "reason": reason,
-        "tasks": list(job.names),
-        "seed": job.seed,
-        "fold": job.fold,
-    }
-    return Fit(job.key, facts | {"settings": job.settings, "seconds": 0.0})
+def _failed(job: Job, reason: str) -> Fit:
+    facts = FitFacts(
+        status="failed",
+        reason=reason,
+        tasks=list(job.names),
+        seed=job.seed,
+        fold=job.fold,
+        settings=job.settings,
+        seconds=0.0,
+    )
+    return Fit(job.key, facts)

@@ -1,0 +1,320 @@
+"""Turning what the user writes for `arms` into arms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from types import MappingProxyType
+from typing import TypeGuard
+
+from sklearn.base import clone
+
+from multitide._checks import check_positive_int, gathering, one_of, raise_problems, suggest
+from multitide._estimator import MultiTaskEstimator
+from multitide._registries import part_from_config
+from multitide.errors import ParameterError
+from multitide.fitting._recipe import make_recipe
+from multitide.study.design._arms import (
+    ALONE,
+    BY_NAME,
+    GROUP_METHODS,
+    MOST_TASKS,
+    Arm,
+    Arms,
+    ArmSpec,
+    Groups,
+    Seek,
+    Settings,
+    sharing_of,
+    sharing_settings,
+)
+from multitide.study.design._baselines import BASELINES, Baseline
+
+PAIRS = "pairs"
+LEAVE_ONE_OUT = "leave_one_out"
+FEW_TASKS = 5  # up to this number, groups are found by training all pairs of tasks
+NO_DIVISIONS: Mapping[str, Groups] = MappingProxyType({})
+
+
+def resolve_arms(
+    arms: Arms,
+    estimator: MultiTaskEstimator,
+    task_names: Sequence[str],
+    reference: str = ALONE,
+    divisions: Mapping[str, Groups] = NO_DIVISIONS,
+) -> list[Arm]:
+    """Turn what the user wrote into arms, the reference first.
+
+    Parameters
+    ----------
+    arms : sequence of str, or dict of str to settings
+        A name is ``"alone"``, a way of sharing (``"hard"``), a baseline (``"constant"``,
+        ``"boosting"``), ``"grouped"`` (groups that are found on the validation set), or, for
+        several arms at once, ``"pairs"`` or ``"leave_one_out"``. In a dict, settings are such a
+        name, a baseline, or a dict of parameters of the estimator (``{"lr": 0.01,
+        "backbone__num_layers": 2}``). The dict may also contain ``groups`` (lists of task names
+        that are trained together, or how to find them: "auto", "pairs" or "affinity", with
+        ``max_groups``) and ``baseline`` for a baseline with parameters.
+    estimator : MultiTaskEstimator
+        The settings change copies of it.
+    task_names : sequence of str
+        The tasks; with several data sets "task @ data set".
+    reference : str
+        The arm that the others are compared with; ``"alone"`` is added if it is missing.
+    divisions : dict of str to groups
+        Groups with a name, which is an arm and a value of ``groups``.
+
+    Raises
+    ------
+    ParameterError
+        With every problem of all arms.
+    """
+    resolver = _Resolver(estimator, tuple(task_names), divisions)
+    specs = resolver.expand(_specs_by_name(arms, reference))
+    problems: list[str] = []
+    if reference not in specs:
+        problems.append(
+            f"`reference` must be {one_of(specs)}; got {reference!r}.{suggest(reference, specs)}"
+        )
+    if len(specs) < 2:
+        problems.append(f"`arms` must have an arm besides {reference!r}; got none.")
+    found = []
+    for name, spec in specs.items():
+        with gathering(problems):
+            found.append(resolver.resolve(name, spec))
+    raise_problems(problems)
+    return sorted(found, key=lambda arm: arm.name != reference)
+
+
+def make_seeking_arm(
+    name: str,
+    method: str,
+    settings: Mapping[str, object],
+    estimator: MultiTaskEstimator,
+    task_names: Sequence[str],
+) -> Arm:
+    """Return an arm whose groups are yet to be found.
+
+    Parameters
+    ----------
+    name : str
+    method : {"auto", "pairs", "affinity"}
+    settings : dict
+        Parameters of the estimator, and ``max_groups``.
+    estimator : MultiTaskEstimator
+    task_names : sequence of str
+
+    Raises
+    ------
+    ParameterError
+        If groups cannot be found in this way, or a setting is invalid.
+    """
+    where = f"`arms.{name}.groups`"
+    if method not in GROUP_METHODS:
+        raise ParameterError(
+            f"{where} must be lists of task names or a method to find them, "
+            f"{one_of(GROUP_METHODS)}; got {method!r}.{suggest(method, GROUP_METHODS)}"
+        )
+    n_tasks = len(task_names)
+    if not 2 <= n_tasks <= MOST_TASKS:
+        raise ParameterError(
+            f"{where} must be lists of task names unless there are 2 to {MOST_TASKS} tasks; "
+            f"got {method!r} with {n_tasks} task{'s' if n_tasks != 1 else ''}."
+        )
+    options: Settings = sharing_settings(estimator) | dict(settings)
+    max_groups = options.pop("max_groups", None)
+    if max_groups is not None:
+        check_positive_int(f"arms.{name}.max_groups", max_groups)
+    learner = _with_settings(name, estimator, options)
+    sharing = sharing_of(learner)
+    if method == "affinity" and not sharing.gradients_meet:
+        raise ParameterError(
+            f"`arms.{name}.sharing` must have shared parameters to find groups by 'affinity'; "
+            f"got {sharing!r}. Use groups='pairs'."
+        )
+    if method == "auto":
+        by_pairs = n_tasks <= FEW_TASKS or not sharing.gradients_meet
+        method = "pairs" if by_pairs else "affinity"
+    return Arm(name, learner, (), seek=Seek(method, max_groups))
+
+
+class _Resolver:
+    """Turns what the user wrote for one arm into the arm."""
+
+    def __init__(
+        self,
+        estimator: MultiTaskEstimator,
+        task_names: tuple[str, ...],
+        divisions: Mapping[str, Groups],
+    ) -> None:
+        self._estimator = estimator
+        self._task_names = task_names
+        self._divisions = divisions
+
+    def expand(self, specs: Mapping[str, ArmSpec]) -> dict[str, ArmSpec]:
+        """Replace names of several arms, such as "pairs", by these arms."""
+        found: dict[str, ArmSpec] = {}
+        repeated = []
+        for name, spec in specs.items():
+            for label, own in self._expand_one(name, spec).items():
+                if label in found:
+                    repeated.append(label)
+                found[label] = own
+        problems = [
+            f"`arms` must have different names; got {name!r} twice."
+            for name in dict.fromkeys(repeated)
+        ]
+        raise_problems(problems)
+        return found
+
+    def resolve(self, name: str, spec: ArmSpec) -> Arm:
+        """Return the arm."""
+        settings = self._settings(name, spec)
+        if "baseline" in settings:
+            groups = tuple((task,) for task in self._task_names)
+            return Arm(name, _make_baseline(name, settings), groups)
+        given = self._named_groups(name, settings.pop("groups", [self._task_names]))
+        if isinstance(given, str):
+            return make_seeking_arm(name, given, settings, self._estimator, self._task_names)
+        checked = _check_groups(name, given, self._task_names)
+        learner = _with_settings(name, self._estimator, settings)
+        sharing = sharing_of(learner)
+        networks: list[tuple[str, ...]] = []
+        for group in checked:
+            networks += [tuple(part) for part in sharing.groups(list(group))]
+        return Arm(name, learner, tuple(networks))
+
+    def _expand_one(self, name: str, spec: ArmSpec) -> dict[str, ArmSpec]:
+        groups: dict[str, tuple[str, ...]]
+        if spec == PAIRS:
+            groups = {"+".join(pair): pair for pair in combinations(self._task_names, 2)}
+        elif spec == LEAVE_ONE_OUT:
+            groups = _all_but_one(self._task_names)
+        else:
+            return {name: spec}
+        sharing = sharing_settings(self._estimator)
+        return {label: {"groups": [group], **sharing} for label, group in groups.items()}
+
+    def _settings(self, name: str, spec: ArmSpec) -> Settings:
+        """Return the settings of an arm as a dict of its own."""
+        if isinstance(spec, Baseline):
+            return {"baseline": spec}
+        if isinstance(spec, Mapping):
+            return dict(spec)
+        if not isinstance(spec, str):
+            raise ParameterError(
+                f"`arms.{name}` must be a name, a baseline or a dict of settings; got {spec!r}."
+            )
+        if spec in BASELINES:
+            return {"baseline": spec}
+        if spec in self._divisions:
+            return {"groups": spec, **sharing_settings(self._estimator)}
+        if spec in BY_NAME:
+            return dict(BY_NAME[spec])
+        known = [*BY_NAME, *self._divisions, *BASELINES, PAIRS, LEAVE_ONE_OUT]
+        raise ParameterError(
+            f"`arms.{name}` must be {one_of(known)}, or a dict; got {spec!r}.{suggest(spec, known)}"
+        )
+
+    def _named_groups(self, name: str, groups: object) -> object:
+        """Return the groups that a name stands for; lists and methods as they are."""
+        if not isinstance(groups, str) or not self._divisions or groups in GROUP_METHODS:
+            return groups
+        if groups not in self._divisions:
+            raise ParameterError(
+                f"`arms.{name}.groups` must be lists of tasks, or {one_of(self._divisions)}; "
+                f"got {groups!r}.{suggest(groups, self._divisions)}"
+            )
+        return self._divisions[groups]
+
+
+def _specs_by_name(arms: Arms, reference: str) -> dict[str, ArmSpec]:
+    """Return the arms by name, "alone" among them if it is the reference."""
+    if isinstance(arms, str) or not isinstance(arms, (Sequence, Mapping)):
+        raise ParameterError(f"`arms` must be a list of names or a dict of settings; got {arms!r}.")
+    specs: dict[str, ArmSpec] = {}
+    if isinstance(arms, Mapping):
+        specs = {str(name): spec for name, spec in arms.items()}
+    else:
+        specs = {str(name): name for name in arms}
+    if reference == ALONE and ALONE not in specs:
+        specs = {ALONE: ALONE, **specs}
+    return specs
+
+
+def _all_but_one(task_names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    if len(task_names) < 3:
+        raise ParameterError(
+            f"`arms` must not contain {LEAVE_ONE_OUT!r} with {len(task_names)} tasks; "
+            "it needs 3 or more."
+        )
+    groups = {}
+    for left_out in task_names:
+        others = tuple(task for task in task_names if task != left_out)
+        groups[f"without {left_out}"] = others
+    return groups
+
+
+def _make_baseline(name: str, settings: Settings) -> Baseline:
+    baseline = settings.pop("baseline")
+    if isinstance(baseline, str):
+        baseline = {"name": baseline, **settings}
+    part = part_from_config(BASELINES, baseline, f"arms.{name}")
+    part.check(f"arms.{name}")
+    assert isinstance(part, Baseline)
+    return part
+
+
+def _with_settings(
+    name: str, estimator: MultiTaskEstimator, settings: Settings
+) -> MultiTaskEstimator:
+    """Return a copy of the estimator with these parameters."""
+    fixed = ("tasks", "validation", "verbose")
+    known = [each for each in estimator.get_params(deep=False) if each not in fixed]
+    problems = []
+    for key in settings:
+        parameter = key.split("__")[0]
+        if parameter not in known:
+            near = suggest(parameter, [*known, "groups", "baseline"])
+            problems.append(f"`arms.{name}` has no setting {key!r}.{near}")
+    raise_problems(problems)
+    learner: MultiTaskEstimator = clone(estimator)
+    try:
+        learner.set_params(**{key: _as_tuple(key, value) for key, value in settings.items()})
+        make_recipe(learner.get_params(deep=False))
+    except ParameterError as error:
+        lines = [f"`arms.{name}`: {line}" for line in str(error).splitlines()]
+        raise ParameterError("\n".join(lines)) from error
+    return learner
+
+
+def _as_tuple(key: str, value: object) -> object:
+    """Return a list from a configuration file as the tuple that a part has."""
+    if isinstance(value, list) and "__" in key:
+        return tuple(value)
+    return value
+
+
+def _check_groups(name: str, groups: object, task_names: Sequence[str]) -> Groups:
+    """Return groups as tuples, or raise unless they are lists of different tasks."""
+    where = f"`arms.{name}.groups`"
+    if not _are_lists(groups):
+        raise ParameterError(f"{where} must be lists of task names; got {groups!r}.")
+    found: Groups = tuple(tuple(group) for group in groups)
+    named = [task for group in found for task in group]
+    problems = []
+    for task in dict.fromkeys(named):
+        if task not in task_names:
+            near = suggest(str(task), task_names)
+            problems.append(f"{where} must name tasks, {one_of(task_names)}; got {task!r}.{near}")
+        if named.count(task) > 1:
+            problems.append(f"{where} must name a task once; got {task!r} twice.")
+    raise_problems(problems)
+    return found
+
+
+def _are_lists(groups: object) -> TypeGuard[Sequence[Sequence[str]]]:
+    """Say whether groups are a list of lists, none of which is empty."""
+    if not isinstance(groups, (list, tuple)) or not groups:
+        return False
+    return all(isinstance(group, (list, tuple)) and group for group in groups)

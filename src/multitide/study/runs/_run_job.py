@@ -1,0 +1,222 @@
+"""Running one job: train, answer the test set, and turn an error into a failed fit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from multitide._estimator import MultiTaskEstimator
+from multitide.data._data_sets import DataSets
+from multitide.data._split_data import SplitData
+from multitide.errors import DataError
+from multitide.representations import BackboneEncoder, LinearHeads
+from multitide.study.design._baselines import Baseline
+from multitide.study.design._probes import Probe
+from multitide.study.design._protocol import Protocol, Question
+from multitide.study.runs._fits import Fit, FitFacts
+from multitide.study.runs._jobs import Job, n_training_rows, versions
+from multitide.study.runs._training import (
+    StepCounter,
+    job_data,
+    losses_at,
+    quiet,
+    single_thread,
+    train,
+)
+from multitide.tasks import Target
+from multitide.tasks._classification import ClassificationTarget
+from multitide.training._affinity import AffinityRecorder
+from multitide.training._callbacks import Callback
+
+# Answers by question, the training history, and what is known about the training.
+Answered = tuple[dict[str, np.ndarray], pd.DataFrame, FitFacts]
+
+
+def run_job(job: Job, protocol: Protocol, data_sets: DataSets) -> Fit:
+    """Run a job with one thread; an error makes it a failed fit."""
+    started = time.perf_counter()
+    questions = [protocol.question(name) for name in job.names]
+    targets = {question.name: question.target(job.fold) for question in questions}
+    facts = FitFacts(
+        status="done",
+        reason="",
+        tasks=list(job.names),
+        seed=job.seed,
+        fold=job.fold,
+        settings=job.settings,
+        n_rows=n_training_rows(protocol, job.names, job.seed, job.fold),
+        n_labelled={question.name: _n_labelled(question, job) for question in questions},
+        versions=versions(),
+        classes=_classes(targets),
+    )
+    try:
+        with single_thread(), quiet() as caught:
+            data = job_data(job, protocol, data_sets)
+            seen = _targets_of_seed(questions, job, data, targets)
+            answers, history, more = _answer(job, questions, data, seen)
+        more["warnings"] = sorted({str(warning.message) for warning in caught})
+    except Exception as error:  # a failed arm is shown with its reason; the others go on
+        facts["status"] = "failed"
+        facts["reason"] = f"{type(error).__name__}: {error}"
+        facts["seconds"] = time.perf_counter() - started
+        return Fit(job.key, facts)
+    facts.update(more)
+    facts["seconds"] = time.perf_counter() - started
+    return Fit(job.key, facts, answers, history)
+
+
+def _n_labelled(question: Question, job: Job) -> dict[str, int]:
+    counts = question.counts(job.fold, job.seed)
+    return {str(side): int(n) for side, n in counts.items()}
+
+
+def _classes(targets: dict[str, Target]) -> dict[str, list[object]]:
+    found: dict[str, list[object]] = {}
+    for name, target in targets.items():
+        if isinstance(target, ClassificationTarget):
+            found[name] = list(target.classes)
+    return found
+
+
+def _answer(
+    job: Job, questions: Sequence[Question], data: list[SplitData], targets: dict[str, Target]
+) -> Answered:
+    if isinstance(job.learner, Baseline):
+        return _answer_with_baseline(job.learner, data, targets)
+    if isinstance(job.learner, Probe):
+        return _answer_with_probe(job.learner, job, questions, data)
+    return _answer_with_network(job.learner, job, questions, data, targets)
+
+
+def _targets_of_seed(
+    questions: Sequence[Question],
+    job: Job,
+    data: Sequence[SplitData],
+    targets: dict[str, Target],
+) -> dict[str, Target]:
+    """Return the targets as the labels that this seed sees define them."""
+    by_name = {each.name: each for each in data}
+    found = {}
+    for question in questions:
+        target = targets[question.name]
+        if question.data.draws is not None:
+            labels = by_name[question.data.name].training_set.y[question.task.columns]
+            own = question.task.fit_target(labels.reset_index(drop=True))
+            _check_classes(question.name, target, own)
+            target = own
+        found[question.name] = target
+    return found
+
+
+def _check_classes(name: str, known: Target, target: Target) -> None:
+    wanted = list(getattr(known, "classes", []))
+    found = list(getattr(target, "classes", []))
+    if found != wanted:
+        raise DataError(
+            f"The labels of every seed must have the classes {wanted} of {name!r}; got {found}."
+        )
+
+
+def _answer_with_network(
+    learner: MultiTaskEstimator,
+    job: Job,
+    questions: Sequence[Question],
+    data: Sequence[SplitData],
+    targets: dict[str, Target],
+) -> Answered:
+    recorder = AffinityRecorder(job.record_every) if job.record_every else None
+    estimator, facts = _trained(learner, data, [] if recorder is None else [recorder])
+    if recorder is not None:
+        facts["affinity"] = _affinity(recorder, list(job.names))
+    decoded = _decode_test_sets(estimator, data)
+    answers = {}
+    for question in questions:
+        values = decoded[question.data.name][question.task.name]
+        target = targets[question.name]
+        if isinstance(target, ClassificationTarget):
+            known = estimator.classes_[question.task.name]
+            values = _select_classes(values, known, list(target.classes))
+        answers[question.name] = values
+    return answers, estimator.history_, facts
+
+
+def _decode_test_sets(
+    estimator: MultiTaskEstimator, data: Sequence[SplitData]
+) -> dict[str, dict[str, np.ndarray]]:
+    """Return the answers on the test sets, by data set and task."""
+    test = DataSets({each.name: each.test_set for each in data})
+    decoded = estimator.decode(test.like_input(test))
+    return dict(decoded) if test.named else {test.UNNAMED: decoded}
+
+
+def _select_classes(
+    probabilities: np.ndarray, known: list[object], wanted: list[object]
+) -> np.ndarray:
+    """Return the probabilities of the classes of one data set, (n_test, n_classes).
+
+    A network that was trained on several data sets may know more classes.
+    """
+    if known == wanted:
+        return probabilities
+    table = pd.DataFrame(probabilities, columns=known)
+    return table.reindex(columns=wanted, fill_value=0.0).to_numpy()
+
+
+def _answer_with_probe(
+    probe: Probe, job: Job, questions: Sequence[Question], data: Sequence[SplitData]
+) -> Answered:
+    (only,) = data
+    split = only.split
+    trained_on = only
+    if probe.source is None:
+        trained_on = replace(only, split=replace(split, validation=split.validation[:0]))
+    estimator, facts = _trained(probe.estimator, [trained_on])
+    encoder = BackboneEncoder(estimator)
+    tasks = [question.task for question in questions]
+    labels = only.validation_set.y
+    heads = LinearHeads(tasks, random_state=job.seed)
+    validation = None
+    if all(labels[task.columns].notna().any(axis=None) for task in tasks):
+        validation = encoder.transform(only.validation_set), labels
+    training = only.training_set
+    heads.fit(encoder.transform(training), training.y, validation=validation)
+    return heads.decode(encoder.transform(only.test_set)), estimator.history_, facts
+
+
+def _answer_with_baseline(
+    baseline: Baseline, data: Sequence[SplitData], targets: dict[str, Target]
+) -> Answered:
+    (only,) = data
+    ((name, target),) = targets.items()
+    answers, facts = baseline.answer(only.samples, only.split, target)
+    return {name: answers}, pd.DataFrame(), FitFacts(**facts)
+
+
+def _trained(
+    learner: MultiTaskEstimator, data: Sequence[SplitData], callbacks: Sequence[Callback] = ()
+) -> tuple[MultiTaskEstimator, FitFacts]:
+    """Return a fitted copy, and what is known about its training."""
+    counter = StepCounter()
+    estimator = train(learner, data, [counter, *callbacks])
+    n_parameters = sum(parameter.numel() for parameter in estimator.model_.parameters())
+    facts = FitFacts(
+        random_state=estimator.random_state,
+        n_parameters=n_parameters,
+        n_steps=counter.n_steps,
+        best_epoch=estimator.best_epoch_,
+        validation_loss=losses_at(estimator.history_, estimator.best_epoch_),
+    )
+    return estimator, facts
+
+
+def _affinity(recorder: AffinityRecorder, names: list[str]) -> dict[str, list[object]]:
+    """Return the means of the recorded tables, in the order of the tasks."""
+    return {
+        "affinity": recorder.mean_affinities(names).to_numpy().tolist(),
+        "cosines": recorder.mean_cosines(names).to_numpy().tolist(),
+        "norms": recorder.mean_norms(names).to_numpy().tolist(),
+    }

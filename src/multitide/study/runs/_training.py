@@ -1,0 +1,106 @@
+"""Training one network of a study: its data, one thread, and no output."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import cast
+
+import pandas as pd
+import torch
+from sklearn.base import clone
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from multitide._estimator import MultiTaskEstimator
+from multitide.data._data_sets import DataSets
+from multitide.data._split_data import SplitData
+from multitide.study.design._protocol import Protocol
+from multitide.study.runs._jobs import Job
+from multitide.training._callbacks import Callback
+from multitide.training._trainer import Trainer
+
+
+class StepCounter(Callback):
+    """Counts optimiser steps, and lets Ctrl-C end the study instead of one fit."""
+
+    def __init__(self) -> None:
+        self.n_steps = 0
+
+    def on_step_end(self, trainer: Trainer) -> None:
+        """Count the step."""
+        self.n_steps += 1
+
+    def on_train_end(self, trainer: Trainer) -> None:
+        """Raise the interrupt again, after which a trainer would keep its best epoch."""
+        if not trainer.stop and sys.exc_info()[0] is None:
+            raise KeyboardInterrupt
+
+
+def job_data(job: Job, protocol: Protocol, data_sets: DataSets) -> list[SplitData]:
+    """Return the data sets of a job, with the labels of its questions only."""
+    found = []
+    for data, questions in protocol.by_data(job.names):
+        columns = [column for question in questions for column in question.task.columns]
+        samples = data_sets[data.name]
+        labels = samples.y if data.draws is None else data.labels_for(job.seed)
+        samples = samples.replace(y=labels[columns])
+        found.append(SplitData(data.name, samples, data.splits[job.fold]))
+    return found
+
+
+def train(
+    learner: MultiTaskEstimator, data: Sequence[SplitData], callbacks: Sequence[Callback]
+) -> MultiTaskEstimator:
+    """Return a fitted copy; the validation sets choose its epoch."""
+    estimator = cast(MultiTaskEstimator, clone(learner))
+    training = DataSets({each.name: each.training_set for each in data})
+    validation = {each.name: each.validation_set for each in data if len(each.split.validation)}
+    if len(validation) < len(data):
+        estimator.set_params(validation=None)
+    return estimator.fit(
+        training.like_input(training),
+        validation=training.like_input(validation) if validation else None,
+        callbacks=callbacks,
+    )
+
+
+def losses_at(history: pd.DataFrame, best_epoch: dict[str, int]) -> dict[str, float]:
+    """Return each task's validation loss at its best epoch; empty without a validation set."""
+    rows = history[history["side"] == "validation"].set_index(["task", "epoch"])["loss"]
+    losses = {}
+    for task, epoch in best_epoch.items():
+        if (task, epoch) in rows.index:
+            losses[task] = float(rows[task, epoch])
+    return losses
+
+
+@contextmanager
+def single_thread() -> Iterator[None]:
+    """Use one thread.
+
+    Two threads round differently, and processes that share cores slow each other down.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def quiet() -> Iterator[list[warnings.WarningMessage]]:
+    """Collect warnings and log nothing, since every fit would repeat them."""
+    logger = logging.getLogger("multitide")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            yield caught
+    finally:
+        logger.setLevel(level)
