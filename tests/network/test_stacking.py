@@ -84,22 +84,23 @@ def test_losses_and_gradients_are_those_of_the_tasks_one_by_one(regression: dict
 def test_tasks_with_other_settings_are_not_taken_for_alike() -> None:
     y = many_labels()[["t0", "t1", "t3"]]
     keys: list[Any] = [
-        Regression("t0", loss="mae").fit_target(y[["t0"]]).alike,
-        Regression("t0", loss="huber").fit_target(y[["t0"]]).alike,
-        Regression("t0", loss="huber", delta=2.0).fit_target(y[["t0"]]).alike,
-        Classification("t1").fit_target(y[["t1"]]).alike,
+        Regression("t0", loss="mae").fit_target(y[["t0"]]).loss_key,
+        Regression("t0", loss="huber").fit_target(y[["t0"]]).loss_key,
+        Regression("t0", loss="huber", delta=2.0).fit_target(y[["t0"]]).loss_key,
+        Classification("t1").fit_target(y[["t1"]]).loss_key,
     ]
     other = [{"loss": "focal"}, {"loss": "focal", "gamma": 1.0}, {"label_smoothing": 0.1}]
-    keys += [Classification("t1", **settings).fit_target(y[["t1"]]).alike for settings in other]
+    keys += [Classification("t1", **settings).fit_target(y[["t1"]]).loss_key for settings in other]
     levels = [(0.1, 0.5, 0.9), (0.2, 0.5, 0.8), (0.1, 0.3, 0.5, 0.9)]
     keys += [
-        Regression("t0", loss="quantile", quantiles=q).fit_target(y[["t0"]]).alike for q in levels
+        Regression("t0", loss="quantile", quantiles=q).fit_target(y[["t0"]]).loss_key
+        for q in levels
     ]
     assert len(set(keys)) == 10
-    assert Regression("t3", loss="mae", lead=2).fit_target(y[["t3"]]).alike == keys[0]
-    assert Classification("t1", class_weight="balanced").fit_target(y[["t1"]]).alike is None
+    assert Regression("t3", loss="mae", lead=2).fit_target(y[["t3"]]).loss_key == keys[0]
+    assert Classification("t1", class_weight="balanced").fit_target(y[["t1"]]).loss_key is None
     place = {field.name for field in fields(Task)}
-    assert len(Regression("t0").question) == 1 + len(
+    assert len(Regression("t0").settings_key) == 1 + len(
         [f for f in fields(Regression) if f.name not in place]
     )
 

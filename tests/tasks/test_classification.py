@@ -10,6 +10,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 from multitide.errors import DataError, MultitideWarning, ParameterError
 from multitide.tasks import Classification, ClassificationTarget
+from refusals import refused
 
 
 def frame(*values: object, dtype: str | None = None) -> pd.DataFrame:
@@ -110,9 +111,7 @@ def test_weights_of_classes_written_as_text_are_found() -> None:
 
 
 def test_weight_of_an_unknown_class_is_refused() -> None:
-    with pytest.raises(
-        DataError, match=r"`fault.class_weight` must name classes .*got 'leek'. Did you mean 'leak'"
-    ):
+    with refused("`fault.class_weight`", "'leek'", "Did you mean 'leak'", error=DataError):
         fit(frame("leak", "none"), class_weight={"leek": 2.0})
 
 
@@ -120,25 +119,19 @@ def test_weight_of_an_unknown_class_is_refused() -> None:
     "bad", ["balance", {"a": 0.0}, {"a": -1}, {"a": True}, {"a": float("inf")}, 3, {"a": "b"}]
 )
 def test_impossible_class_weights_are_refused(bad: object) -> None:
-    with pytest.raises(
-        ParameterError, match=r'`fault.class_weight` must be None, "balanced" or a weight above 0'
-    ):
+    with refused("`fault.class_weight`", '"balanced"', "above 0", error=ParameterError):
         Classification("fault", class_weight=bad).check("fault")
 
 
 def test_mean_of_classes_is_refused() -> None:
-    with pytest.raises(
-        ParameterError, match=r"`fault.label_at` must be 'end', 'start', 'majority' or 'any'"
-    ):
+    with refused("`fault.label_at`", "'end', 'start', 'majority' or 'any'", error=ParameterError):
         Classification("fault", label_at="mean").check("fault")  # type: ignore[arg-type]
 
 
 def test_unseen_class_teaches_nothing_warns_and_counts_as_wrong() -> None:
     target = fit(frame("a", "b", "b"))
     labels = frame("b", "odd", "b", None)
-    with pytest.warns(
-        MultitideWarning, match=r"`fault` has classes that training has not seen: 'odd'"
-    ):
+    with pytest.warns(MultitideWarning, match="`fault` .*'odd'"):
         assert target.encode(labels).tolist() == [1, -1, 1, -1]
     certain = np.tile([0.0, 1.0], (4, 1))
     with pytest.warns(MultitideWarning, match="'odd'") as caught:
@@ -146,11 +139,7 @@ def test_unseen_class_teaches_nothing_warns_and_counts_as_wrong() -> None:
     assert len(caught) == 1
     assert table.loc["accuracy", "value"] == pytest.approx(2 / 3)
     assert table.loc["balanced_accuracy", "value"] == pytest.approx(1 / 2)
-    assert (
-        table.loc["n_labelled"].eq(3).all()
-        if "n_labelled" in table.index
-        else (table["n_labelled"] == 3).all()
-    )
+    assert (table["n_labelled"] == 3).all()
     assert table.loc["log_loss", "value"] == pytest.approx(-np.log(np.finfo(np.float32).eps) / 3)
     losses = target.row_losses(labels, certain)
     assert losses[1] > 10
@@ -168,29 +157,20 @@ def test_predictions_have_the_dtype_of_the_classes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "match"),
+    ("labels", "parts"),
     [
-        (
-            frame("a", "a", None),
-            r"`fault` must have at least two classes; got only 'a' in 2 labelled rows. Leave",
-        ),
-        (
-            frame(None, np.nan, dtype="object"),
-            r"`fault` must have a label in some row; got none in 2 rows. Leave",
-        ),
-        (frame(1.0, np.inf), r"`fault` must hold text, booleans or finite numbers; got inf"),
+        (frame("a", "a", None), ["at least two classes", "'a' in 2 labels"]),
+        (frame(None, np.nan, dtype="object"), ["at least one label", "none in 2 rows"]),
+        (frame(1.0, np.inf), ["finite numbers", "inf"]),
         (
             frame(pd.Timestamp("2020-01-01"), pd.Timestamp("2021-01-01")),
-            r"`fault` must hold text, .* got Timestamp",
+            ["text, booleans", "Timestamp"],
         ),
-        (
-            frame(*np.linspace(0, 1, 40)),
-            r"`fault` must have classes that repeat; got 40 different labels in 40 rows",
-        ),
+        (frame(*np.linspace(0, 1, 40)), ["repeat", "40 different", "regression"]),
     ],
 )
-def test_labels_that_are_no_classes_are_refused(labels: pd.DataFrame, match: str) -> None:
-    with pytest.raises(DataError, match=match):
+def test_labels_that_cannot_be_classes_are_refused(labels: pd.DataFrame, parts: list[str]) -> None:
+    with refused("`fault`", *parts, error=DataError):
         fit(labels)
 
 

@@ -22,6 +22,7 @@ from multitide.tasks import (
     task_from_config,
     task_to_config,
 )
+from refusals import refused
 
 COLUMNS = {
     "text": (["a", "b", None, "a"] * 5, "classification"),
@@ -78,7 +79,7 @@ def test_a_mean_of_an_undeclared_task_is_a_number() -> None:
         assert resolve_tasks([Auto(name, label_at="mean")], Y) == [
             Regression(name, label_at="mean")
         ]
-    with pytest.raises(DataError, match=r"`text` must hold finite numbers; got 'a', 'b'"):
+    with refused("`text`", "finite numbers", "'a', 'b'", error=DataError):
         resolve_tasks([Auto("text", label_at="mean")], Y)
 
 
@@ -90,8 +91,9 @@ def test_what_was_inferred_and_left_out_is_said(caplog: pytest.LogCaptureFixture
         )
     assert caplog.messages == [
         "`text` is a classification by its labels (text of 2 distinct values).",
-        '`fractions` is a regression by its labels (numbers that are not whole). Else: kind = "classification".',
-        "Columns of `y` that no task names are left out: 'boolean'.",
+        "`fractions` is a regression by its labels (numbers that are not whole). "
+        'To change it: kind = "classification".',
+        "Columns of `y` that belong to no task are ignored: 'boolean'.",
     ]
 
 
@@ -147,23 +149,17 @@ def test_many_classes_are_described_by_the_most_frequent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "match"),
+    ("spec", "parts"),
     [
-        (
-            ["txt"],
-            r"`tasks` must name columns of `y`, one of 'text', .*; got 'txt'. Did you mean 'text'\?",
-        ),
-        (["text", Regression("text")], r"`tasks` must have names that differ; got 'text' twice"),
-        ([], r"`tasks` must name at least one column of `y`; got none"),
-        ([3], r"`tasks` must hold names or tasks such as Regression\('load'\); got 3"),
-        (
-            [Regression("text", lead=-1)],
-            r"`tasks.text.lead` must be greater than or equal to 0; got -1",
-        ),
+        (["txt"], ["columns of `y`", "one of 'text', ", "got 'txt'", "Did you mean 'text'?"]),
+        (["text", Regression("text")], ["differ", "'text' twice"]),
+        ([], ["at least one column", "none"]),
+        ([3], ["names or tasks", "got 3"]),
+        ([Regression("text", lead=-1)], [".text.lead`", "greater than or equal to 0", "-1"]),
     ],
 )
-def test_wrong_tasks_are_refused(spec: Any, match: str) -> None:
-    with pytest.raises(ParameterError, match=match):
+def test_wrong_tasks_are_refused(spec: Any, parts: list[str]) -> None:
+    with refused("`tasks", *parts, error=ParameterError):
         resolve_tasks(spec, Y)
 
 
@@ -184,54 +180,38 @@ def test_all_problems_come_in_one_message() -> None:
 
 
 @pytest.mark.parametrize(
-    ("y", "match"),
+    ("y", "parts"),
     [
-        (
-            pd.DataFrame({0: [1.5, 2]}),
-            r"`y` must have text as column names; got 0. Use y.rename\(columns=str\)",
-        ),
-        (
-            pd.DataFrame([[1.5, 2]], columns=["a", "a"]),
-            r"`y` must have each column once; got 'a' more than once",
-        ),
-        (pd.DataFrame(), r"`tasks` must name at least one column of `y`; got none"),
+        (pd.DataFrame({0: [1.5, 2]}), ["`y`", "text", "got 0", "y.rename(columns=str)"]),
+        (pd.DataFrame([[1.5, 2]], columns=["a", "a"]), ["`y`", "'a' more than once"]),
+        (pd.DataFrame(), ["`tasks`", "at least one column of `y`", "none"]),
     ],
 )
-def test_wrong_label_tables_are_refused(y: pd.DataFrame, match: str) -> None:
-    with pytest.raises(ParameterError, match=match):
+def test_wrong_label_tables_are_refused(y: pd.DataFrame, parts: list[str]) -> None:
+    with refused(*parts, error=ParameterError):
         infer_tasks(y)
 
 
-def test_a_task_without_labels_is_told_where_labels_go() -> None:
-    with pytest.raises(
-        ParameterError, match=r"columns of `y`, which has none; got 'load'. Give `y` to Samples"
-    ):
+def test_a_task_without_any_labels_is_refused_with_a_remedy() -> None:
+    with refused("`tasks`", "`y`", "'load'", "Samples.from_arrays", error=ParameterError):
         resolve_tasks(["load"], pd.DataFrame(index=range(3)))
 
 
 @pytest.mark.parametrize(
-    ("labels", "match"),
+    ("labels", "parts"),
     [
-        (
-            pd.Series([None, np.nan], dtype="object"),
-            r"`labels` must have a label in some row; got none in 2 rows",
-        ),
-        (pd.Series([1.0, np.inf]), r"`labels` must hold text, booleans or finite numbers; got inf"),
-        (
-            pd.Series(pd.to_datetime(["2020-01-01", "2021-01-01"])),
-            r"`labels` must hold text, .*got Timestamp",
-        ),
+        (pd.Series([None, np.nan], dtype="object"), ["at least one label", "none in 2 rows"]),
+        (pd.Series([1.0, np.inf]), ["finite numbers", "inf"]),
+        (pd.Series(pd.to_datetime(["2020-01-01", "2021-01-01"])), ["text, booleans", "Timestamp"]),
     ],
 )
-def test_labels_without_a_kind_are_refused(labels: pd.Series, match: str) -> None:
-    with pytest.raises(DataError, match=match):
+def test_labels_without_a_kind_are_refused(labels: pd.Series, parts: list[str]) -> None:
+    with refused("`labels`", *parts, error=DataError):
         infer_kind(labels)
 
 
-def test_an_undeclared_task_cannot_learn() -> None:
-    with pytest.raises(
-        ParameterError, match=r"`a.kind` must be known before it learns; call `resolve_tasks` first"
-    ):
+def test_a_task_without_a_kind_cannot_be_fitted() -> None:
+    with refused("`a.kind`", "resolve_tasks", error=ParameterError):
         Auto("a").fit_target(pd.DataFrame({"a": [1, 2]}))
 
 
@@ -259,27 +239,21 @@ def test_a_configuration_says_no_more_than_it_has_to() -> None:
 
 
 @pytest.mark.parametrize(
-    ("config", "match"),
+    ("config", "parts"),
     [
-        ({"kind": "regression"}, r"`tasks.\?.name` must be given"),
+        ({"kind": "regression"}, ["`tasks.?.name` must be given"]),
         (
             {"name": "a", "kind": "regresion"},
-            r"`tasks.a.kind` must be one of .*'regresion'. Did you mean 'regression'",
+            ["`tasks.a.kind`", "'regresion'", "Did you mean 'regression'"],
         ),
         (
             {"name": "a", "kind": "regression", "los": "mae"},
-            r"`tasks.a` has no parameter 'los'. Did you mean 'loss'",
+            ["`tasks.a`", "'los'", "Did you mean 'loss'"],
         ),
-        (
-            {"name": "a", "loss": "mae"},
-            r"(?s)`tasks.a` has no parameter 'loss'.*`tasks.a.loss` needs kind = .*\"regression\"",
-        ),
-        (
-            {"name": "a", "lead": -1, "label_at": "middle"},
-            r"(?s)`tasks.a.label_at` must be .*`tasks.a.lead` must be",
-        ),
+        ({"name": "a", "loss": "mae"}, ["`tasks.a`", "`tasks.a.loss`", "kind = ", '"regression"']),
+        ({"name": "a", "lead": -1, "label_at": "middle"}, ["`tasks.a.label_at`", "`tasks.a.lead`"]),
     ],
 )
-def test_wrong_configurations_are_refused(config: dict[str, Any], match: str) -> None:
-    with pytest.raises(ParameterError, match=match):
+def test_wrong_configurations_are_refused(config: dict[str, Any], parts: list[str]) -> None:
+    with refused(*parts, error=ParameterError):
         task_from_config(config)

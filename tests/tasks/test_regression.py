@@ -11,6 +11,7 @@ from scipy.optimize import minimize_scalar
 
 from multitide.errors import DataError, ParameterError
 from multitide.tasks import Regression, RegressionTarget
+from refusals import refused
 
 
 def frame(*values: object, dtype: str | None = None) -> pd.DataFrame:
@@ -114,44 +115,32 @@ def test_numbers_are_read_however_they_are_stored(
 
 
 @pytest.mark.parametrize(
-    ("labels", "match"),
+    ("labels", "parts"),
     [
-        (
-            frame(5.0, 5.0, None),
-            r"`load` must have labels that differ; got only 5 in 2 labelled rows. Leave the task out",
-        ),
-        (frame(0.1 + 0.2, 0.3), r"`load` must have labels that differ; got only 0.3 in 2"),
-        (frame(0.0, 0.0), r"`load` must have labels that differ; got only 0 in 2"),
-        (frame(3.0, None), r"`load` must have labels that differ; got only 3 in 1"),
-        (
-            frame(np.nan, np.nan),
-            r"`load` must have a label in some row; got none in 2 rows. Leave the task out",
-        ),
-        (
-            frame(1.0, np.inf, 2.0),
-            r"`load` must hold finite numbers; got inf. Blank what nobody measured",
-        ),
-        (
-            frame("abc", "1.5"),
-            r"`load` must hold finite numbers; got 'abc'. Blank .* or declare .* classification",
-        ),
-        (frame(*"abcdefg"), r"got 'a', 'b', 'c', 'd', 'e' and 2 more"),
+        (frame(5.0, 5.0, None), ["differ", "only 5 in 2"]),
+        (frame(0.1 + 0.2, 0.3), ["differ", "only 0.3 in 2"]),
+        (frame(0.0, 0.0), ["differ", "only 0 in 2"]),
+        (frame(3.0, None), ["differ", "only 3 in 1"]),
+        (frame(np.nan, np.nan), ["at least one label", "none in 2 rows"]),
+        (frame(1.0, np.inf, 2.0), ["finite numbers", "inf", "NaN"]),
+        (frame("abc", "1.5"), ["finite numbers", "'abc'", "NaN", "classification"]),
+        (frame(*"abcdefg"), ["'a', 'b', 'c', 'd', 'e' and 2 more"]),
         (
             frame(pd.Timestamp("2020-01-01"), pd.Timestamp("2021-01-01")),
-            r"must hold finite numbers; got Timestamp",
+            ["finite numbers", "Timestamp"],
         ),
     ],
 )
-def test_labels_that_are_no_numbers_are_refused(labels: pd.DataFrame, match: str) -> None:
-    with pytest.raises(DataError, match=match):
+def test_labels_that_cannot_be_numbers_are_refused(labels: pd.DataFrame, parts: list[str]) -> None:
+    with refused("`load`", *parts, error=DataError):
         fit(labels)
 
 
 def test_text_is_refused_at_evaluation_too() -> None:
     target = fit(frame(1.0, 2.0))
-    with pytest.raises(DataError, match=r"`load` must hold finite numbers; got 'high'"):
+    with refused("`load`", "finite numbers", "'high'", error=DataError):
         target.encode(frame("high", "2.0"))
-    with pytest.raises(DataError, match=r"`load` must hold finite numbers; got inf"):
+    with refused("`load`", "finite numbers", "inf", error=DataError):
         target.metrics(frame(np.inf, 2.0), np.zeros(2))
 
 
@@ -159,7 +148,7 @@ def test_text_is_refused_at_evaluation_too() -> None:
     "parameters", [{"loss": "rmse"}, {"delta": 0}, {"delta": -1.0}, {"delta": float("inf")}]
 )
 def test_impossible_parameters_are_refused(parameters: dict[str, object]) -> None:
-    with pytest.raises(ParameterError, match=f"`load.{next(iter(parameters))}` must be"):
+    with refused(f"`load.{next(iter(parameters))}` must be", error=ParameterError):
         Regression("load", **parameters).check("load")  # type: ignore[arg-type]
 
 

@@ -1,4 +1,4 @@
-"""Tasks that own several columns of y, from a table to a report: several answers at once, and forecasts."""
+"""Tasks with several columns of y, from a table to a report: multi-label and forecast."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ from multitide.study.design._baselines import BASELINES
 from multitide.study.design._hidden_labels import keep_share
 from multitide.tasks import labelled
 from multitide.tasks._forecast import last_values
+from refusals import refused
 
 OBJECTS = MultiLabel("objects", columns=["person", "car"])
 NEXT = Forecast("load", horizon=3)
@@ -102,15 +103,13 @@ def test_splits_by_time_are_purged_by_window_and_horizon(table: pd.DataFrame) ->
 
 
 def test_a_forecast_needs_a_window(table: pd.DataFrame) -> None:
-    with pytest.raises(
-        ParameterError, match=r"`window` must be given for a forecast of 'load'"
-    ) as error:
+    with pytest.raises(ParameterError, match=r"`window` .*'load'") as error:
         read_table(table, tasks=[NEXT], series="machine", time="time")
     assert str(error.value).count("\n") == 0
 
 
 @pytest.mark.parametrize("keep", ["joint", "per_task"])
-def test_all_kinds_learn_beside_each_other_and_survive_saving(
+def test_all_kinds_train_together_and_survive_saving(
     table: pd.DataFrame, tmp_path: Path, keep: str
 ) -> None:
     tasks = [*TASKS, Regression("level", loss="quantile")]
@@ -206,28 +205,28 @@ ODD = {
 
 
 @pytest.mark.parametrize("task", ODD.values(), ids=list(ODD))
-def test_lines_and_trees_refuse_what_they_do_not_answer(table: pd.DataFrame, task: Any) -> None:
+def test_linear_heads_and_trees_refuse_tasks_that_they_cannot_predict(
+    table: pd.DataFrame, task: Any
+) -> None:
     samples = read(table, [task], channels=["load"])
-    wanted = rf"`tasks` must be .* numbers?, for linear heads; got '{task.name}'"
-    with pytest.raises(ParameterError, match=wanted):
+    wanted = ("`tasks`", "linear heads", f"got '{task.name}'")
+    with refused(*wanted, error=ParameterError):
         LinearHeads([task]).fit(samples.gather(slice(None)).reshape(len(samples), -1), samples.y)
-    with pytest.raises(ParameterError, match=wanted):
+    with refused(*wanted, error=ParameterError):
         small(tasks=[task], backbone="linear").fit(samples)
     split, target = shuffled(len(samples)), task.fit_target(samples.y[task.columns])
-    with pytest.raises(ParameterError, match=wanted):
+    with refused(*wanted, error=ParameterError):
         BASELINES["linear"]().answer(samples, split, target)
-    with pytest.raises(
-        ParameterError, match=rf"`boosting` must have .* got the task '{task.name}'"
-    ):
+    with refused("`boosting`", f"'{task.name}'", error=ParameterError):
         BASELINES["boosting"]().answer(samples, split, target)
 
 
-def test_conditions_refuse_what_their_linear_heads_do_not_answer_before_any_training(
+def test_conditions_refuse_tasks_without_linear_heads_before_any_training(
     table: pd.DataFrame,
 ) -> None:
     samples = read(table)
-    wanted = r"linear heads of `conditions`; got 'load' \(forecast\), 'objects' \(multi_label\)\. Leave them out"
-    with pytest.raises(ParameterError, match=wanted):
+    wanted = ("`tasks`", "`conditions`", "'load' (forecast), 'objects' (multi_label)")
+    with refused(*wanted, error=ParameterError):
         compare(
             samples,
             TASKS,
@@ -242,7 +241,7 @@ def test_conditions_refuse_what_their_linear_heads_do_not_answer_before_any_trai
 @pytest.mark.parametrize(
     "task", [Classification("wind", loss="focal"), Classification("wind", label_smoothing=0.2)]
 )
-def test_lines_answer_classes_by_their_cross_entropy_whatever_the_loss(
+def test_linear_heads_minimise_the_cross_entropy_whatever_the_loss_of_the_task(
     table: pd.DataFrame, task: Any
 ) -> None:
     samples = read(table, [task], channels=["load"])
@@ -256,7 +255,9 @@ def test_lines_answer_classes_by_their_cross_entropy_whatever_the_loss(
     )
 
 
-def test_labels_of_several_columns_count_by_task_and_hide_by_answer(table: pd.DataFrame) -> None:
+def test_labels_of_several_columns_count_per_task_and_are_hidden_per_column(
+    table: pd.DataFrame,
+) -> None:
     y = read(table).y
     y.loc[y.index[:100], "person"] = None  # the first column alone knows less than the task
     samples = read(table).replace(y=y)
@@ -284,23 +285,17 @@ def test_a_forecast_on_arrays_finds_the_last_value_in_the_channel_of_its_name() 
     y = pd.DataFrame({"load[+1]": [6.0, 12.0, 18.0, 24.0]})
     task = Forecast("load")
     assert last_values(Samples.from_arrays(X, y), task) is None
-    assert last_values(Samples.from_arrays(X, y, channels=["noise", "load"]), task).tolist() == [
-        5,
-        10,
-        17,
-        23,
-    ]  # type: ignore[union-attr]
+    last = last_values(Samples.from_arrays(X, y, channels=["noise", "load"]), task)
+    assert last is not None
+    assert last.tolist() == [5, 10, 17, 23]
 
 
-def test_answers_other_than_yes_and_no_are_refused() -> None:
+def test_values_other_than_two_are_refused() -> None:
     y = pd.DataFrame({"person": ["yes", "no", None], "car": ["y", "n", "maybe"]})
-    with pytest.raises(
-        DataError,
-        match=r"`objects`: `car` must hold two answers, yes and no; got 'y', 'n', 'maybe'",
-    ):
+    with refused("`objects`: `car`", "two values", "'y', 'n', 'maybe'", error=DataError):
         OBJECTS.fit_target(y)
     target = OBJECTS.fit_target(y.replace("maybe", None))
-    with pytest.raises(DataError, match=r"`objects`: `car` must hold 'n' or 'y'; got 'maybe'"):
+    with refused("`objects`: `car`", "'n' or 'y'", "'maybe'", error=DataError):
         target.encode(y)
 
 
@@ -311,37 +306,23 @@ def test_the_value_that_means_yes_can_be_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("task", "match"),
+    ("task", "parts"),
     [
-        (
-            MultiLabel("objects"),
-            r"`objects.columns` must be a list of at least two different columns",
-        ),
-        (
-            MultiLabel("objects", columns=["a", "a"]),
-            r"`objects.columns` must be a list of at least two different",
-        ),
-        (Forecast("load", horizon=0), r"`load.horizon` must be greater than or equal to 1; got 0"),
-        (
-            Regression("load", quantiles=(0.9, 0.5)),
-            r"`load.quantiles` must be ascending numbers between 0 and 1, 0.5",
-        ),
-        (
-            Classification("wind", label_smoothing=1.0),
-            r"`wind.label_smoothing` must be less than 1; got 1",
-        ),
+        (MultiLabel("objects"), ["`objects.columns`", "at least two different columns"]),
+        (MultiLabel("objects", columns=["a", "a"]), ["`objects.columns`", "at least two"]),
+        (Forecast("load", horizon=0), ["`load.horizon`", "greater than or equal to 1", "0"]),
+        (Regression("load", quantiles=(0.9, 0.5)), ["`load.quantiles`", "ascending", "0.5"]),
+        (Classification("wind", label_smoothing=1.0), [".label_smoothing`", "less than 1", "1"]),
     ],
 )
-def test_wrong_parameters_are_refused(task: Any, match: str) -> None:
-    with pytest.raises(ParameterError, match=match):
+def test_wrong_parameters_are_refused(task: Any, parts: list[str]) -> None:
+    with refused(*parts, error=ParameterError):
         task.check(task.name)
 
 
 def test_tasks_do_not_share_columns(table: pd.DataFrame) -> None:
     samples = read(table)
-    with pytest.raises(
-        ParameterError, match=r"`tasks` must not share columns of `y`; got 'person' in two tasks"
-    ):
+    with refused("`tasks`", "columns of `y`", "'person' in two tasks", error=ParameterError):
         describe_tasks([OBJECTS, MultiLabel("others", columns=["person", "wind"])], samples.y)
 
 

@@ -1,4 +1,4 @@
-"""What holds for every kind of task, loss and class weight; a new kind is tested by being listed in TASKS."""
+"""What every target must satisfy: masking, starting loss, gradients, saving and metrics."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ SPECS: dict[str, Task] = {
 
 
 def make_labels(task: Task, n: int, seed: int, missing: float = 0.4) -> pd.DataFrame:
-    """Skewed labels, so that mean, median and best constant of Huber's loss differ; some missing at random."""
+    """Skewed labels, whose mean, median and best Huber constant differ; some are missing."""
     rng = np.random.default_rng(seed)
     if len(task.columns) > 1:
         return make_several(task, n, rng, missing)
@@ -61,7 +61,7 @@ def make_labels(task: Task, n: int, seed: int, missing: float = 0.4) -> pd.DataF
 
 
 def make_several(task: Task, n: int, rng: np.random.Generator, missing: float) -> pd.DataFrame:
-    """Columns of another level each, missing label by label; none at all in some rows."""
+    """Columns with different means; labels are missing one by one, and all of them in some rows."""
     values = {}
     for i, column in enumerate(task.columns):
         odds = pd.Series(np.where(rng.random(n) < 0.2 + 0.2 * i, "yes", "no"))
@@ -85,24 +85,9 @@ def expected_row_losses(target: Target, output: Tensor, codes: Tensor) -> Tensor
         cells = [expected_cells(task, output[i], codes[i]) for i in range(len(codes))]
         losses = torch.stack([each.mean() for each in cells])
     elif isinstance(task, Classification):
-        q = (
-            F.one_hot(codes, output.shape[1]) * (1 - task.label_smoothing)
-            + task.label_smoothing / output.shape[1]
-        )
-        p = output.softmax(dim=1)
-        gamma = task.gamma if task.loss == "focal" else 0
-        losses = -(q * (1 - p) ** gamma * p.log()).sum(dim=1) * target.class_weights[codes]
+        losses = expected_class_losses(task, output, codes) * target.class_weights[codes]
     elif task.loss == "quantile":
-        values = [output[:, 0], output[:, 0] + F.softplus(output[:, 1])]
-        values.append(values[1] + F.softplus(output[:, 2]))
-        errors = [codes - value for value in values]
-        losses = (
-            sum(
-                torch.where(e > 0, q * e, (q - 1) * e)
-                for q, e in zip(task.quantiles, errors, strict=True)
-            )
-            / 3
-        )
+        losses = expected_pinball_losses(task, output, codes)
     elif task.loss == "mse":
         losses = (output[:, 0] - codes) ** 2
     elif task.loss == "mae":
@@ -110,6 +95,27 @@ def expected_row_losses(target: Target, output: Tensor, codes: Tensor) -> Tensor
     else:
         losses = F.huber_loss(output[:, 0], codes, reduction="none", delta=task.delta)
     return losses / target.trivial_loss
+
+
+def expected_class_losses(task: Classification, output: Tensor, codes: Tensor) -> Tensor:
+    """Cross-entropy or focal loss with label smoothing, without class weights."""
+    n_classes = output.shape[1]
+    q = F.one_hot(codes, n_classes) * (1 - task.label_smoothing)
+    q = q + task.label_smoothing / n_classes
+    p = output.softmax(dim=1)
+    gamma = task.gamma if task.loss == "focal" else 0
+    return -(q * (1 - p) ** gamma * p.log()).sum(dim=1)
+
+
+def expected_pinball_losses(task: Regression, output: Tensor, codes: Tensor) -> Tensor:
+    """The mean pinball loss over three quantiles."""
+    values = [output[:, 0], output[:, 0] + F.softplus(output[:, 1])]
+    values.append(values[1] + F.softplus(output[:, 2]))
+    losses = []
+    for level, value in zip(task.quantiles, values, strict=True):
+        error = codes - value
+        losses.append(torch.where(error > 0, level * error, (level - 1) * error))
+    return sum(losses) / 3
 
 
 def expected_cells(task: Task, output: Tensor, codes: Tensor) -> Tensor:
@@ -223,7 +229,7 @@ def test_row_losses_agree_with_the_training_loss(task: Task, seed: int) -> None:
 def test_saved_and_rebuilt_targets_predict_alike(target: Target) -> None:
     config = json.loads(json.dumps(target.to_config()))
     task = task_from_config(json.loads(json.dumps(task_to_config(target.task))))
-    rebuilt = type(target).from_config(task, config)
+    rebuilt = task.target_from_config(config)
     rebuilt.load_state_dict(target.state_dict())
     output = torch.randn(30, target.n_outputs)
     assert torch.equal(rebuilt(output), target(output))

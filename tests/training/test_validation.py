@@ -35,7 +35,7 @@ def test_the_headline_figures_are_those_of_evaluate(sharing: str) -> None:
         [Classification("state", class_weight="balanced")],
         [Classification("state", loss="focal", label_smoothing=0.1)],
     ],
-    ids=lambda tasks: tasks[0].question[1:4],
+    ids=lambda tasks: tasks[0].settings_key[1:4],
 )
 def test_the_headline_figure_of_every_loss_is_that_of_evaluate(tasks: list[Task]) -> None:
     validation = make_samples(n=40, seed=1)

@@ -52,15 +52,15 @@ class Losses:
     Parameters
     ----------
     targets : sequence of Target
-        See `Target.alike`.
+        See `Target.loss_key`.
     """
 
     def __init__(self, targets: Sequence[Target]) -> None:
         self._targets = list(targets)
         alike: dict[object, list[int]] = {}
         for i, target in enumerate(self._targets):
-            if target.alike is not None:
-                alike.setdefault(target.alike, []).append(i)
+            if target.loss_key is not None:
+                alike.setdefault(target.loss_key, []).append(i)
         self._stacks = [
             _Stack(members, self._targets)
             for members in alike.values()

@@ -1,4 +1,4 @@
-"""One loss of classes with two dials: cross-entropy, smoothed labels, focal, and both."""
+"""The loss of classifications: cross-entropy with optional label smoothing and focal weighting."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 from torch import Tensor
 
-# The smallest 1 - p: its power has a gradient at all, however sure the network is.
+# Smallest 1 - p, so that its power has a gradient however certain the network is.
 SMALLEST_REST = 1e-12
 
 
 @dataclass(frozen=True)
 class ClassLoss:
-    """The sum over classes c of q_c (1 - p_c)^gamma (-log p_c), for the probabilities p and a target q.
+    """The sum over classes c of q_c (1 - p_c)^gamma (-log p_c), for probabilities p and a target q.
 
     q is 1 - label_smoothing at the true class, plus label_smoothing / n_classes everywhere (Szegedy
-    et al. 2016 [2]_). With gamma = 0 this is the cross-entropy; with gamma > 0 the focal loss (Lin
-    et al. 2017 [1]_), under which rows that are answered well count less. The paper's alpha is the
-    task's class weight.
+    et al. 2016 [2]_). With gamma = 0 this is the cross-entropy. With gamma > 0 it is the focal loss
+    (Lin et al. 2017 [1]_), which gives less weight to rows that are already predicted well. The
+    alpha of that paper corresponds to the class weight of the task.
 
     Parameters
     ----------
@@ -42,7 +42,14 @@ class ClassLoss:
     label_smoothing: float = 0.0
 
     def rows(self, logits: Tensor, codes: Tensor) -> Tensor:
-        """Return each row's loss, (batch,), for logits (batch, n_classes) and classes (batch,)."""
+        """Return the loss of each row, (batch,).
+
+        Parameters
+        ----------
+        logits : Tensor, shape (batch, n_classes)
+        codes : Tensor, shape (batch,)
+            The true classes.
+        """
         costs = self._costs(logits.log_softmax(dim=1))
         true = costs.gather(1, codes[:, None])[:, 0]
         return (1 - self.label_smoothing) * true + self.label_smoothing * costs.mean(dim=1)
@@ -50,29 +57,30 @@ class ClassLoss:
     def of_probabilities(
         self, log_losses: np.ndarray, probabilities: np.ndarray, smallest: float
     ) -> np.ndarray:
-        """Return each row's loss, float64 (n,), as `rows` does.
+        """Return the loss of each row, float64 (n,), as `rows` does.
 
         Parameters
         ----------
         log_losses : ndarray of float64, shape (n,)
-            Minus the log of the true class's probability.
+            Negative log-probability of the true class.
         probabilities : ndarray, shape (n, n_classes)
         smallest : float
-            Probabilities below it count as it.
+            Probabilities are clipped to at least this value.
         """
         logs = np.log(np.clip(probabilities.astype(np.float64), smallest, 1.0))
-        true, costs = (
-            self._costs(torch.from_numpy(found)).numpy() for found in (-log_losses, logs)
-        )
-        return (1 - self.label_smoothing) * true + self.label_smoothing * costs.mean(axis=1)
+        true: np.ndarray = self._costs(torch.from_numpy(-log_losses)).numpy()
+        costs: np.ndarray = self._costs(torch.from_numpy(logs)).numpy()
+        even = costs.mean(axis=1)
+        losses: np.ndarray = (1 - self.label_smoothing) * true + self.label_smoothing * even
+        return losses
 
     def best(self, shares: np.ndarray) -> tuple[np.ndarray, float]:
-        """Return the logits (n_classes,) of the best constant, and its mean loss.
+        """Return the logits of the best constant prediction, (n_classes,), and its mean loss.
 
         Parameters
         ----------
         shares : ndarray, shape (n_classes,)
-            Weight of each class, with a sum of 1.
+            Weight of each class; the sum is 1.
         """
         target = (1 - self.label_smoothing) * shares + self.label_smoothing / len(shares)
         logits = np.log(target)
@@ -82,7 +90,7 @@ class ClassLoss:
                 rest = 1 - softmax(found)
                 logs = log_softmax(found)
                 value = float((target * rest**self.gamma * -logs).sum())
-                # The slope of each class's cost by its log-probability, through the softmax.
+                # Derivative of the cost of each class by its log-probability, through the softmax.
                 slopes = target * (
                     self.gamma * rest ** (self.gamma - 1) * (1 - rest) * logs - rest**self.gamma
                 )
@@ -93,7 +101,7 @@ class ClassLoss:
         return logits, float((target * self._costs(torch.from_numpy(logits)).numpy()).sum())
 
     def _costs(self, logs: Tensor) -> Tensor:
-        """Return what a class of these log-probabilities costs where it is the true one."""
+        """Return the cost of each class if it is the true one, given the log-probabilities."""
         if not self.gamma:
             return -logs
         return -logs * (-torch.expm1(logs)).clamp(min=SMALLEST_REST) ** self.gamma

@@ -1,123 +1,190 @@
-"""How a column of labels is read: which values it has, which of them are missing, and which numbers they are."""
+"""Read a column of labels: its distinct values, missing rows, and labels as numbers."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-# One label as a user wrote it. JSON keeps all four apart, which is why classes are stored as they
+# A label as the user wrote it. JSON distinguishes all four types, so classes are stored as they
 # are.
 Value = bool | int | float | str
 
-# Beyond it a float no longer says which whole number was meant.
+# Above this, a float no longer identifies a single integer.
 _LARGEST_WHOLE = 2**53
 
 
-def distinct_values(labels: pd.Series) -> tuple[np.ndarray, list[Any]]:
-    """Find the distinct labels of a column and who has which.
+def distinct_values(labels: pd.Series) -> tuple[np.ndarray, list[Value]]:
+    """Find the distinct labels of a column, and which of them each row has.
 
-    Whole floats become ints (pandas makes floats of ints as soon as one is missing), unless some
-    number of the column is not whole; booleans among numbers become numbers; NaN, None, NaT and
-    blank text are no labels.
+    Whole floats become ints (pandas converts ints to floats as soon as one is missing), unless the
+    column also has fractions. Booleans mixed with numbers become numbers. NaN, None, NaT and blank
+    text are missing labels.
 
     Parameters
     ----------
     labels : Series
-        One label a row.
+        One label per row.
 
     Returns
     -------
     positions : ndarray of int64, shape (n_samples,)
-        Position of each row's label in `values`; -1 where nobody measured.
-    values : list of bool, int, float, str (or of whatever else the column holds)
-        The distinct labels, in order of appearance.
+        Position of the label of each row in `values`; -1 for a missing label.
+    values : list of bool, int, float or str
+        The distinct labels, in order of appearance. Values of any other type are returned as they
+        are; `unusable_values` finds them.
     """
     positions, uniques = pd.factorize(labels)
-    if uniques.dtype.kind in "iuf":  # a million numbers without a million questions
+    if uniques.dtype.kind in "iuf":  # avoids a Python loop over many distinct numbers
         return positions, _as_whole(uniques.to_numpy()).tolist()
-    raw = [_plain(value) for value in uniques.tolist()]
-    kept = [i for i, value in enumerate(raw) if not isinstance(value, str) or value.strip()]
-    # One more slot at the end, so that position -1 (missing) stays -1.
-    moved = np.full(len(raw) + 1, -1, dtype=np.int64)
-    moved[kept] = np.arange(len(kept))
-    return moved[positions], _as_written([raw[i] for i in kept])
+    raw = [_to_python(value) for value in uniques.tolist()]
+    kept = [i for i, value in enumerate(raw) if not _is_blank(value)]
+    # One more entry at the end, so that position -1 (missing) stays -1.
+    new_positions = np.full(len(raw) + 1, -1, dtype=np.int64)
+    new_positions[kept] = np.arange(len(kept))
+    return new_positions[positions], _with_one_number_type([raw[i] for i in kept])
 
 
-def strange_values(values: list[Any]) -> list[Any]:
-    """Return the values that are no label at all: dates, lists, infinities."""
-    return [
-        v
-        for v in values
-        if not isinstance(v, (bool, int, float, str)) or (isinstance(v, float) and math.isinf(v))
-    ]
+def unusable_values(values: Sequence[object]) -> list[object]:
+    """Return the values that cannot be labels, such as dates, lists and infinities."""
+    return [value for value in values if not _is_usable(value)]
 
 
-def as_numbers(labels: pd.Series) -> tuple[np.ndarray, list[Any]]:
+def as_numbers(labels: pd.Series) -> tuple[np.ndarray, list[Value]]:
     """Read a column of labels as numbers.
 
     Parameters
     ----------
     labels : Series
-        One label a row; text that reads as a number is one.
+        One label per row. Text that contains a number is read as that number.
 
     Returns
     -------
     numbers : ndarray of float64, shape (n_samples,)
-        NaN where nobody measured.
+        NaN for missing labels.
     refused : list
-        The distinct values that are no finite number; their rows are NaN in `numbers`.
+        The distinct values that are not finite numbers; their rows are NaN in `numbers`.
     """
     if pd.api.types.is_numeric_dtype(labels) and not pd.api.types.is_complex_dtype(labels):
         plain = labels.to_numpy(dtype=np.float64, na_value=np.nan)
         infinite = np.isinf(plain)
         return np.where(infinite, np.nan, plain), np.unique(plain[infinite]).tolist()
     positions, values = distinct_values(labels)
-    parsed = np.array([*map(_to_float, values), np.nan])
-    refused = [
-        value for value, number in zip(values, parsed[:-1], strict=True) if not np.isfinite(number)
-    ]
-    return np.where(np.isfinite(parsed), parsed, np.nan)[positions], refused
+    parsed = np.array([*map(_to_float, values), np.nan])  # position -1 is the NaN at the end
+    finite = np.isfinite(parsed)
+    refused = [values[i] for i in np.flatnonzero(~finite[:-1])]
+    return np.where(finite, parsed, np.nan)[positions], refused
 
 
-def shorten(values: list[Any], most: int = 5) -> str:
-    """Write a list of values for a message: the first few, then how many more."""
+def shorten(values: Sequence[object], most: int = 5) -> str:
+    """Write the first values of a list for a message, and the number of remaining ones."""
+    written = ", ".join(map(repr, values[:most]))
     rest = len(values) - most
-    return ", ".join(repr(value) for value in values[:most]) + (
-        f" and {rest} more" if rest > 0 else ""
+    return f"{written} and {rest} more" if rest > 0 else written
+
+
+def is_constant(values: np.ndarray) -> bool:
+    """Say whether numbers differ by no more than rounding errors."""
+    low, high = values.min(), values.max()
+    tolerance = 4 * np.finfo(np.float64).eps * max(abs(low), abs(high))
+    return bool(high / 2 - low / 2 <= tolerance)  # halved first, so that nothing overflows
+
+
+def no_label_problem(name: str, n_rows: int) -> str:
+    """Return the message for a column without any label."""
+    return (
+        f"`{name}` must have at least one label; got none in {n_rows} rows. "
+        "Remove it from the tasks."
     )
 
 
-def _plain(value: Any) -> Any:
-    """Return the Python value of a NumPy or decimal one."""
+def unusable_problem(name: str, unusable: Sequence[object]) -> str:
+    """Return the message for labels that are neither text nor booleans nor finite numbers."""
+    return (
+        f"`{name}` must hold text, booleans or finite numbers; got {shorten(unusable)}. "
+        "Convert these values, or use None for missing labels."
+    )
+
+
+def not_finite_problem(name: str, refused: Sequence[object]) -> str:
+    """Return the message for labels that are not finite numbers."""
+    return (
+        f"`{name}` must hold finite numbers; got {shorten(refused)}. "
+        "Use NaN for missing labels, or declare the task as a classification."
+    )
+
+
+def number_problem(name: str, numbers: np.ndarray, refused: Sequence[object]) -> str:
+    """Return the message about labels of a numeric task that cannot be used, or "".
+
+    Parameters
+    ----------
+    name : str
+        Name of the task.
+    numbers : ndarray of float64, shape (n_samples,) or (n_samples, n_columns)
+        Labels from `as_numbers`.
+    refused : list
+        Values from `as_numbers` that are not finite numbers.
+    """
+    if refused:
+        return not_finite_problem(name, refused)
+    known = numbers[~np.isnan(numbers)]
+    if not len(known):
+        return no_label_problem(name, len(numbers))
+    if is_constant(known):
+        return (
+            f"`{name}` must have labels that differ; got only {known[0]:g} in {len(known)} labels. "
+            "Remove it from the tasks, or use samples with other labels."
+        )
+    return ""
+
+
+# Any: a column can hold values of every type; `unusable_values` finds those that are not labels.
+def _to_python(value: Any) -> Any:
+    """Convert NumPy scalars and decimals to Python values."""
     if isinstance(value, np.generic):
         return value.item()
-    return float(value) if isinstance(value, Decimal) else value
+    if isinstance(value, Decimal):
+        return float(value)
+    return value
+
+
+def _is_blank(value: object) -> bool:
+    return isinstance(value, str) and not value.strip()
+
+
+def _is_usable(value: object) -> bool:
+    if isinstance(value, float):
+        return not math.isinf(value)
+    return isinstance(value, (bool, int, str))
 
 
 def _as_whole(values: np.ndarray) -> np.ndarray:
-    """Return an array of numbers as ints where all of them are whole."""
-    whole = (np.abs(values) < _LARGEST_WHOLE) & (values == np.floor(values))
-    return values.astype(np.int64) if values.dtype.kind == "f" and whole.all() else values
-
-
-def _as_written(values: list[Any]) -> list[Any]:
-    """Give all numbers of a column one type: ints when all are whole, floats otherwise."""
-    found = [value for value in values if isinstance(value, (bool, int, float))]
-    if all(isinstance(value, bool) for value in found):
+    """Return an array of numbers as ints if all of them are whole."""
+    if values.dtype.kind != "f":
         return values
-    number = int if all(map(_is_whole, found)) else float
-    return [number(value) if isinstance(value, (bool, int, float)) else value for value in values]
+    whole = (np.abs(values) < _LARGEST_WHOLE) & (values == np.floor(values))
+    return values.astype(np.int64) if whole.all() else values
+
+
+def _with_one_number_type(values: list[Value]) -> list[Value]:
+    """Give all numbers of a column one type: int if all are whole, otherwise float."""
+    numbers = [value for value in values if isinstance(value, (bool, int, float))]
+    if all(isinstance(value, bool) for value in numbers):
+        return values
+    number_type = int if all(map(_is_whole, numbers)) else float
+    return [number_type(v) if isinstance(v, (bool, int, float)) else v for v in values]
 
 
 def _is_whole(value: float) -> bool:
     return isinstance(value, int) or (value.is_integer() and abs(value) < _LARGEST_WHOLE)
 
 
-def _to_float(value: Any) -> float:
+def _to_float(value: Value) -> float:
     try:
         return float(value)
     except (TypeError, ValueError, OverflowError):

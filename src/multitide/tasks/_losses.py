@@ -1,4 +1,4 @@
-"""Losses of numbers: each measures errors in standard units, and knows the constant that costs least under it."""
+"""Losses of numeric tasks, in standard units, each with its best constant prediction."""
 
 from __future__ import annotations
 
@@ -11,36 +11,51 @@ from scipy.optimize import brentq
 from torch import Tensor
 from torch.nn import functional as F
 
-# Two quantiles of the labels that fall together start this far apart, as no softplus is 0.
+# Initial distance of two quantiles that coincide in the labels; a softplus cannot be 0.
 SMALLEST_STEP = 1e-4
 
 
 class NumberLoss(ABC):
-    """A loss of a number; of one output a label, unless it says otherwise.
+    """A loss of numbers, with one output per label unless a subclass sets `n_outputs`.
 
     Parameters
     ----------
     delta : float
-        Where Huber's loss turns linear.
+        Error at which Huber's loss becomes linear.
     quantiles : sequence of float
-        What the pinball loss asks for.
+        Levels of the pinball loss.
     """
 
     n_outputs: int = 1
 
     def __init__(self, delta: float = 1.0, quantiles: Sequence[float] = (0.5,)) -> None:
-        self.delta, self.quantiles = delta, np.asarray(quantiles, dtype=np.float64)
+        self.delta = delta
+        self.quantiles = np.asarray(quantiles, dtype=np.float64)
 
     @abstractmethod
     def measure(self, values: Tensor, codes: Tensor) -> Tensor:
-        """Return the loss of each label, (n,), for values (n, n_outputs) and labels (n,) in standard units."""
+        """Return the loss of each label, (n,).
+
+        Parameters
+        ----------
+        values : Tensor, shape (n, n_outputs)
+            Predictions from `values`, in standard units.
+        codes : Tensor, shape (n,)
+            Labels in standard units.
+        """
 
     @abstractmethod
     def best(self, codes: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """Return the outputs (n_outputs,) with the least weighted mean loss on labels (n,)."""
+        """Return the constant outputs, (n_outputs,), with the smallest weighted mean loss.
+
+        Parameters
+        ----------
+        codes, weights : ndarray, shape (n,)
+            Labels in standard units, and their weights.
+        """
 
     def values(self, output: Tensor) -> Tensor:
-        """Return the numbers that outputs (n, n_outputs) mean, same shape, in standard units."""
+        """Return the predictions for outputs (n, n_outputs), same shape, in standard units."""
         return output
 
 
@@ -69,14 +84,17 @@ class Absolute(NumberLoss):
 
 
 class Huber(NumberLoss):
-    """Huber's loss: squared up to `delta`, linear beyond; its best constant is where its slope is zero."""
+    """Huber's loss: squared for errors up to `delta`, linear above it.
+
+    Its best constant is the root of its derivative.
+    """
 
     def measure(self, values: Tensor, codes: Tensor) -> Tensor:
         """Return Huber's loss of each error."""
         return F.huber_loss(values[:, 0], codes, reduction="none", delta=self.delta)
 
     def best(self, codes: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """Return the root of the slope."""
+        """Return the root of the derivative."""
         if codes.min() == codes.max():
             return codes[:1].astype(np.float64)
 
@@ -87,10 +105,10 @@ class Huber(NumberLoss):
 
 
 class Pinball(NumberLoss):
-    """The pinball loss of several quantiles, their mean (Koenker and Bassett 1978 [1]_).
+    """The pinball loss, averaged over several quantiles (Koenker and Bassett 1978 [1]_).
 
-    The first output is the lowest quantile; each further one is, through a softplus, the distance
-    to the next. So quantiles never cross, whatever the network says.
+    The first output is the lowest quantile. Each further output gives, through a softplus, the
+    distance to the next quantile, so quantiles never cross.
 
     References
     ----------
@@ -108,14 +126,15 @@ class Pinball(NumberLoss):
 
     def measure(self, values: Tensor, codes: Tensor) -> Tensor:
         """Return the mean pinball loss over the quantiles."""
-        # Level by level: a tensor of levels would have to travel to the device at every step.
-        pairs = zip(self.quantiles.tolist(), (codes[:, None] - values).unbind(dim=1), strict=True)
-        return torch.stack(
-            [torch.maximum(level * error, (level - 1) * error) for level, error in pairs]
-        ).mean(dim=0)
+        # One level at a time: a tensor of levels would be copied to the device at every step.
+        errors = (codes[:, None] - values).unbind(dim=1)
+        losses = []
+        for level, error in zip(self.quantiles.tolist(), errors, strict=True):
+            losses.append(torch.maximum(level * error, (level - 1) * error))
+        return torch.stack(losses).mean(dim=0)
 
     def best(self, codes: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """Return the outputs that mean the quantiles of the labels."""
+        """Return the outputs that correspond to the quantiles of the labels."""
         found = np.array([weighted_quantile(codes, weights, level) for level in self.quantiles])
         steps = np.maximum(np.diff(found), SMALLEST_STEP)
         return np.append(found[:1], steps + np.log(-np.expm1(-steps)))  # the inverse of softplus
@@ -130,9 +149,13 @@ LOSSES: dict[str, type[NumberLoss]] = {
 
 
 def weighted_quantile(values: np.ndarray, weights: np.ndarray, level: float) -> float:
-    """Return a number with the share `level` of the weight below it; the middle of two where both would do."""
+    """Return a number with the fraction `level` of the weight below it.
+
+    If every number between two of the values satisfies this, their midpoint is returned.
+    """
     order = np.argsort(values, kind="stable")
-    values, below = values[order], np.cumsum(weights[order])
+    values = values[order]
+    below = np.cumsum(weights[order])
     wanted = level * below[-1]
     slack = 1e-12 * below[-1]
     first = int(np.searchsorted(below, wanted - slack))

@@ -1,8 +1,8 @@
-"""Figures of merit of one task on its labelled rows; a figure that the rows do not define is NaN, never an error.
+"""Metrics of one task on its labelled rows. An undefined metric is NaN, never an error.
 
-Names are scikit-learn's where it has one. Classes are positions: 0 ... n_classes - 1 are those of
-the training rows (the columns of the probabilities), larger ones were never seen there, so that
-they count as wrong.
+Names follow scikit-learn where it has the metric. Classes are given by position: 0 to n_classes - 1
+are the classes of the training labels (the columns of the probabilities). Larger positions are
+classes that training has not seen; predictions for them count as wrong.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ MULTI_LABEL = (
 )
 FORECAST = ("rmse", "mae", "r2")
 
-# Predictions are float32: nothing nearer to 0 can be told from it. scikit-learn clips float32
-# there, too.
+# Predictions are float32, which cannot resolve smaller probabilities. scikit-learn clips them at
+# the same value.
 SMALLEST_PROBABILITY = float(np.finfo(np.float32).eps)
 
 
@@ -64,76 +64,74 @@ def classification_metrics(codes: np.ndarray, probabilities: np.ndarray) -> dict
     Parameters
     ----------
     codes : ndarray of int, shape (n_samples,)
-        The true classes, all measured.
+        The true classes, without missing labels.
     probabilities : ndarray, shape (n_samples, n_classes)
-        Probabilities of the classes that training knew.
+        Probabilities of the classes seen in training.
 
     Returns
     -------
     dict of str to float
-        ``roc_auc`` and ``average_precision`` speak of the second class of two, and are means over
-        the classes present (one against the rest) when there are more.
+        With two classes, ``roc_auc`` and ``average_precision`` refer to the second one. With more,
+        they are one-vs-rest means over the classes present.
     """
     if not len(codes) or not np.isfinite(probabilities).all():
         return dict.fromkeys(CLASSIFICATION, np.nan)
     predicted = probabilities.argmax(axis=1)
-    ranked = _one_against_rest(codes, probabilities.shape[1])
+    areas, precisions = [], []
+    for c in _rankable_classes(codes, probabilities.shape[1]):
+        areas.append(sk.roc_auc_score(codes == c, probabilities[:, c]))
+        precisions.append(sk.average_precision_score(codes == c, probabilities[:, c]))
     return {
         "accuracy": sk.accuracy_score(codes, predicted),
-        # The mean recall over the classes that are there; scikit-learn's own function warns about
-        # the others.
+        # Mean recall over the classes present. `balanced_accuracy_score` would warn about the
+        # others.
         "balanced_accuracy": sk.recall_score(
             codes, predicted, labels=np.unique(codes), average="macro", zero_division=0.0
         ),
         "f1_macro": sk.f1_score(codes, predicted, average="macro", zero_division=0.0),
-        "roc_auc": mean([sk.roc_auc_score(codes == c, probabilities[:, c]) for c in ranked]),
-        "average_precision": mean(
-            [sk.average_precision_score(codes == c, probabilities[:, c]) for c in ranked]
-        ),
+        "roc_auc": mean_or_nan(areas),
+        "average_precision": mean_or_nan(precisions),
         "log_loss": float(log_losses(codes, probabilities).mean()),
     }
 
 
 def log_losses(codes: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Return minus the log of the probability that each row's true class was given, float64 (n_samples,)."""
+    """Return the negative log-probability of the true class of each row, float64 (n_samples,)."""
     known = codes < probabilities.shape[1]
-    true = np.where(
-        known,
-        np.take_along_axis(probabilities, np.where(known, codes, 0)[:, None], axis=1)[:, 0],
-        0.0,
-    )
-    return -np.log(np.clip(true.astype(np.float64), SMALLEST_PROBABILITY, 1.0))
+    columns = np.where(known, codes, 0)[:, None]
+    of_true_class = np.take_along_axis(probabilities, columns, axis=1)[:, 0]
+    losses: np.ndarray = -np.log(clipped(np.where(known, of_true_class, 0.0)))
+    return losses
 
 
 def regression_metrics(labels: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
-    """Compare numbers with numbers.
+    """Compare predicted numbers with labels.
 
     Parameters
     ----------
     labels, predictions : ndarray, shape (n_samples,)
-        In the user's units; all labels are measured.
+        In the units of the user, without missing labels.
 
     Returns
     -------
     dict of str to float
-        ``mape`` is a fraction, over the rows whose label is not zero; ``r2`` needs two different
-        labels.
+        ``mape`` is a fraction, computed over the rows whose label is not zero. ``r2`` needs two
+        different labels.
     """
     if not len(labels) or not np.isfinite(predictions).all():
         return dict.fromkeys(REGRESSION, np.nan)
-    nonzero = labels != 0
-    mape = (
-        sk.mean_absolute_percentage_error(labels[nonzero], predictions[nonzero])
-        if nonzero.any()
-        else np.nan
-    )
-    with np.errstate(
-        over="ignore"
-    ):  # a prediction that is absurdly far away has an infinite error, and that is that
+    r2 = mape = np.nan
+    # Ignored: the squared error of a prediction that is absurdly far away may be infinite.
+    with np.errstate(over="ignore"):
+        nonzero = labels != 0
+        if nonzero.any():
+            mape = sk.mean_absolute_percentage_error(labels[nonzero], predictions[nonzero])
+        if np.ptp(labels) > 0:
+            r2 = sk.r2_score(labels, predictions)
         return {
             "rmse": sk.root_mean_squared_error(labels, predictions),
             "mae": sk.mean_absolute_error(labels, predictions),
-            "r2": sk.r2_score(labels, predictions) if np.ptp(labels) > 0 else np.nan,
+            "r2": r2,
             "mape": mape,
         }
 
@@ -141,31 +139,30 @@ def regression_metrics(labels: np.ndarray, predictions: np.ndarray) -> dict[str,
 def quantile_metrics(
     labels: np.ndarray, predictions: np.ndarray, quantiles: Sequence[float]
 ) -> dict[str, float]:
-    """Measure predicted quantiles, all labels measured.
+    """Compare predicted quantiles with labels.
 
     Parameters
     ----------
     labels : ndarray, shape (n_samples,)
-        In the user's units.
+        In the units of the user, without missing labels.
     predictions : ndarray, shape (n_samples, n_quantiles)
-        In the user's units, ascending.
+        In the units of the user, ascending.
     quantiles : sequence of float
-        Their levels.
+        Levels of the quantiles.
 
     Returns
     -------
     dict of str to float
-        ``pinball``, the mean over the quantiles; ``coverage``, the share of labels between the
-        outermost quantiles, which should be the difference of their levels; ``width``, the mean
-        distance between these two.
+        ``pinball``: mean pinball loss over the quantiles. ``coverage``: fraction of the labels
+        between the outermost quantiles; ideally the difference of their levels. ``width``: mean
+        distance between these two quantiles.
     """
     if not len(labels) or not np.isfinite(predictions).all():
         return dict.fromkeys(QUANTILE, np.nan)
     low, high = predictions[:, 0], predictions[:, -1]
-    losses = [
-        sk.mean_pinball_loss(labels, predictions[:, i], alpha=level)
-        for i, level in enumerate(quantiles)
-    ]
+    losses = []
+    for i, level in enumerate(quantiles):
+        losses.append(sk.mean_pinball_loss(labels, predictions[:, i], alpha=level))
     inside = (low <= labels) & (labels <= high)
     return {
         "pinball": float(np.mean(losses)),
@@ -175,54 +172,53 @@ def quantile_metrics(
 
 
 def multi_label_metrics(truth: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
-    """Compare several yes/no answers a row with their probabilities; what nobody knows counts nowhere.
+    """Compare the probabilities of several yes/no labels with the known labels.
 
     Parameters
     ----------
     truth : ndarray, shape (n_samples, n_labels)
-        1 for yes, 0 for no, NaN for what nobody knows; every row has at least one answer.
+        1 for yes, 0 for no, NaN for missing labels; every row has at least one label.
     probabilities : ndarray, shape (n_samples, n_labels)
-        Of yes.
+        Probabilities of yes.
 
     Returns
     -------
     dict of str to float
-        ``f1_macro`` (of yes), ``roc_auc`` and ``average_precision`` are means over the labels that
-        define them; ``exact_match`` is the share of rows whose known answers are all right,
-        ``hamming_loss`` the share of wrong ones among all known answers, ``log_loss`` their mean.
+        ``f1_macro`` (of yes), ``roc_auc`` and ``average_precision`` are means over the columns
+        that define them. ``exact_match``: fraction of rows whose known labels are all predicted
+        correctly. ``hamming_loss``: fraction of all known labels that are predicted wrongly.
+        ``log_loss``: mean over all known labels.
     """
     if not len(truth) or not np.isfinite(probabilities).all():
         return dict.fromkeys(MULTI_LABEL, np.nan)
     known = ~np.isnan(truth)
-    said = probabilities > 0.5
-    wrong = known & (said != (truth == 1))
-    columns = [
-        (truth[rows, i] == 1, probabilities[rows, i], said[rows, i])
-        for i, rows in enumerate(known.T)
-    ]
-    ranked = [(yes, p) for yes, p, _ in columns if 0 < yes.sum() < len(yes)]
-    costs = np.where(
-        truth == 1, -np.log(clipped(probabilities)), -np.log(clipped(1 - probabilities))
-    )
+    predicted = probabilities > 0.5
+    wrong = known & (predicted != (truth == 1))
+    f1_scores, areas, precisions = [], [], []
+    for i, rows in enumerate(known.T):
+        yes, said_yes = truth[rows, i] == 1, predicted[rows, i]
+        if yes.any() or said_yes.any():
+            f1_scores.append(sk.f1_score(yes, said_yes))
+        if 0 < yes.sum() < len(yes):
+            areas.append(sk.roc_auc_score(yes, probabilities[rows, i]))
+            precisions.append(sk.average_precision_score(yes, probabilities[rows, i]))
     return {
-        "f1_macro": mean(
-            [sk.f1_score(yes, answer) for yes, _, answer in columns if yes.any() or answer.any()]
-        ),
-        "roc_auc": mean([sk.roc_auc_score(yes, p) for yes, p in ranked]),
-        "average_precision": mean([sk.average_precision_score(yes, p) for yes, p in ranked]),
+        "f1_macro": mean_or_nan(f1_scores),
+        "roc_auc": mean_or_nan(areas),
+        "average_precision": mean_or_nan(precisions),
         "exact_match": float((~wrong.any(axis=1)).mean()),
         "hamming_loss": float(wrong.sum() / known.sum()),
-        "log_loss": float(costs[known].mean()),
+        "log_loss": float(binary_log_losses(truth, probabilities)[known].mean()),
     }
 
 
 def forecast_metrics(truth: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
-    """Compare the next steps with their forecasts, all known steps of all rows alike.
+    """Compare forecasts with the values that followed; every known step has the same weight.
 
     Parameters
     ----------
     truth, predictions : ndarray, shape (n_samples, horizon)
-        In the user's units; NaN in `truth` where nobody measured.
+        In the units of the user; NaN in `truth` for missing values.
     """
     known = ~np.isnan(truth)
     found = regression_metrics(truth[known], predictions[known])
@@ -230,39 +226,50 @@ def forecast_metrics(truth: np.ndarray, predictions: np.ndarray) -> dict[str, fl
 
 
 def clipped(probabilities: np.ndarray) -> np.ndarray:
-    """Return probabilities as float64, none nearer to 0 than can be told."""
+    """Return probabilities as float64, none below `SMALLEST_PROBABILITY`."""
     return np.clip(probabilities.astype(np.float64), SMALLEST_PROBABILITY, 1.0)
 
 
-def metric_table(
-    values: Mapping[str, float], trivial: Mapping[str, float], n_labelled: Mapping[str, int]
-) -> pd.DataFrame:
-    """Return one row a metric: its value, that of the trivial predictor, and the rows that it rests on."""
-    names = list(values)
-    return pd.DataFrame(
-        {
-            "metric": names,
-            "value": [float(values[name]) for name in names],
-            "trivial": [float(trivial[name]) for name in names],
-            "n_labelled": [int(n_labelled[name]) for name in names],
-            "higher_is_better": [HIGHER_IS_BETTER[name] for name in names],
-        }
+def binary_log_losses(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Return the log loss of each yes/no label, given the probabilities of yes; same shape."""
+    return np.where(
+        truth == 1, -np.log(clipped(probabilities)), -np.log(clipped(1 - probabilities))
     )
 
 
-def _one_against_rest(codes: np.ndarray, n_classes: int) -> list[int]:
-    """Return the classes that can be ranked against the rest: of two the second one, and only with both sides there."""
-    candidates = [1] if n_classes == 2 else range(n_classes)
-    return [c for c in candidates if 0 < np.count_nonzero(codes == c) < len(codes)]
-
-
-def mean(values: np.ndarray | list[float]) -> float:
-    """Return the mean, and NaN of nothing."""
+def mean_or_nan(values: np.ndarray | list[float]) -> float:
+    """Return the mean; NaN if there are no values."""
     return float(np.mean(values)) if len(values) else float("nan")
 
 
+def metric_table(
+    values: Mapping[str, float], trivial: Mapping[str, float], n_labelled: int
+) -> pd.DataFrame:
+    """Return one row per metric.
+
+    Parameters
+    ----------
+    values, trivial : mapping of str to float
+        The metrics of the predictions and of the trivial predictor.
+    n_labelled : int
+        Number of rows that the metrics are computed on.
+    """
+    rows = []
+    for name, value in values.items():
+        rows.append(
+            {
+                "metric": name,
+                "value": float(value),
+                "trivial": float(trivial[name]),
+                "n_labelled": n_labelled,
+                "higher_is_better": HIGHER_IS_BETTER[name],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
 def better_than_trivial(table: pd.DataFrame) -> pd.Series:
-    """Say of each figure whether it is better than that of the constant answer.
+    """Say for each metric whether it is better than that of the trivial predictor.
 
     Parameters
     ----------
@@ -272,13 +279,18 @@ def better_than_trivial(table: pd.DataFrame) -> pd.Series:
     Returns
     -------
     Series of str
-        "yes", "no", "same" (in four significant digits), or "-" where there is no value.
+        "yes", "no", "same" (in four significant digits), or "-" if there is no value.
     """
-    better = (
-        table["value"]
-        .gt(table["trivial"])
-        .eq(table["higher_is_better"])
-        .map({True: "yes", False: "no"})
-    )
+    larger = table["value"].gt(table["trivial"])
+    better = larger.eq(table["higher_is_better"]).map({True: "yes", False: "no"})
     same = table["value"].map("{:.4g}".format).eq(table["trivial"].map("{:.4g}".format))
     return better.mask(same, "same").mask(table["value"].isna(), "-")
+
+
+def _rankable_classes(codes: np.ndarray, n_classes: int) -> list[int]:
+    """Return the classes for which some rows have the class and others do not.
+
+    With two classes, only the second one is considered.
+    """
+    candidates = [1] if n_classes == 2 else range(n_classes)
+    return [c for c in candidates if 0 < np.count_nonzero(codes == c) < len(codes)]

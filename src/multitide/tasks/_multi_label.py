@@ -1,10 +1,10 @@
-"""Tasks of several yes/no answers at once, each possibly unknown."""
+"""Tasks with several yes/no labels per sample, each of which can be missing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -15,10 +15,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from multitide.errors import DataError
-from multitide.tasks._labels import Value, distinct_values, shorten, strange_values
-from multitide.tasks._metrics import MULTI_LABEL, clipped, multi_label_metrics
-from multitide.tasks._several import SeveralTarget, cell_weights
-from multitide.tasks._task import SMALLEST_TRIVIAL_LOSS, Task
+from multitide.tasks._labels import (
+    Value,
+    distinct_values,
+    shorten,
+    unusable_problem,
+    unusable_values,
+)
+from multitide.tasks._metrics import MULTI_LABEL, binary_log_losses, multi_label_metrics
+from multitide.tasks._several import SeveralTarget, label_weights
+from multitide.tasks._task import SMALLEST_TRIVIAL_LOSS, LabelColumn, TargetConfig, Task
 
 
 def _check_columns(columns: list[str]) -> list[str]:
@@ -29,21 +35,21 @@ def _check_columns(columns: list[str]) -> list[str]:
 
 @dataclass
 class MultiLabel(Task):
-    """Which of these are so? Several yes/no answers at once, learned by the binary cross-entropy.
+    """Predict several yes/no labels at once, trained with binary cross-entropy.
 
-    A row counts where at least one answer is known, and its loss is the mean over its known
-    answers. A label is answered yes where its probability is above 0.5.
+    A row is used if at least one of its labels is known; its loss is the mean over its known
+    labels. The prediction is "yes" where the probability is above 0.5.
 
     Parameters
     ----------
     name, label_at, lead
-        See :class:`Task`. The name is the task's; its columns have their own.
+        See :class:`Task`. `name` is only the name of the task; the columns have names of their own.
     columns : list of str
-        The columns of ``y``, and of the table; each holds two values: booleans, 0 and 1, "no" and
-        "yes", ...
+        Columns of ``y`` and of the table. Each holds two values: booleans, 0 and 1, "no" and "yes",
+        and so on.
     yes : bool, int, float or str, optional
-        The value that means yes, in every column; the second in order when not given (True, 1,
-        "yes").
+        The value that means yes in all columns. Default: the second of the two values when sorted
+        (True, 1, "yes").
     """
 
     column: None = None
@@ -54,46 +60,58 @@ class MultiLabel(Task):
     kind: ClassVar[str] = "multi_label"
 
     def __post_init__(self) -> None:
-        if isinstance(self.columns, tuple):  # pandas takes a tuple for one column
+        if isinstance(self.columns, tuple):  # pandas would take a tuple for the name of one column
             self.columns = list(self.columns)
 
-    def label_columns(self) -> list[dict[str, Any]]:
-        """Return where each label comes from: the column of its own name."""
-        place = {"label_at": self.label_at, "lead": self.lead, "kind": self.kind}
-        return [{"name": column, "column": column, **place} for column in self.columns]
-
-    def label_problems(self, labels: pd.DataFrame) -> list[str]:
-        """Say which columns do not hold two answers."""
-        problems = [
-            self._column_problem(column, distinct_values(labels[column])[1])
+    def label_columns(self) -> list[LabelColumn]:
+        """Return where each label comes from: the column of the same name."""
+        return [
+            {
+                "name": column,
+                "column": column,
+                "label_at": self.label_at,
+                "lead": self.lead,
+                "kind": self.kind,
+            }
             for column in self.columns
         ]
-        return [
-            f"`{self.name}`: `{column}` {p}"
-            for column, p in zip(self.columns, problems, strict=True)
-            if p
-        ]
 
-    def _column_problem(self, column: str, values: list[Any]) -> str:
-        if strange := strange_values(values):
-            return f"must hold text, booleans or finite numbers; got {shorten(strange)}. Blank or replace them."
+    def label_problems(self, labels: pd.DataFrame) -> list[str]:
+        """Return one message for each column that does not hold two values."""
+        problems = []
+        for column in self.columns:
+            _, values = distinct_values(labels[column])
+            problem = self._column_problem(column, values)
+            if problem:
+                problems.append(f"`{self.name}`: {problem}")
+        return problems
+
+    def _column_problem(self, column: str, values: list[Value]) -> str:
+        unusable = unusable_values(values)
+        if unusable:
+            return unusable_problem(column, unusable)
         if len(values) != 2:
-            found = shorten(values) or "no label"
-            return f"must hold two answers, yes and no; got {found}. Leave the column out, or use rows with both."
+            return (
+                f"`{column}` must hold two values, for yes and no; got "
+                f"{shorten(values) or 'no label'}. Remove the column from the task, or use samples "
+                "with both values."
+            )
         if self.yes is not None and str(self.yes) not in map(str, values):
-            return f"must hold the answer that `yes` names, {self.yes!r}; got {shorten(values)}."
+            return (
+                f"`{column}` must hold the value of `yes`, {self.yes!r}; got {shorten(values)}. "
+                "Change `yes`."
+            )
         return ""
 
     def fit_target(self, labels: pd.DataFrame) -> MultiLabelTarget:
-        """Learn the two answers of each column, and how often each is yes.
+        """Find the two values of each column, and how often each means yes.
 
         Raises
         ------
         DataError
-            If a column does not hold both answers.
+            If a column does not hold both values.
         """
-        if problems := self.label_problems(labels):
-            raise DataError("\n".join(problems))
+        self.check_labels(labels)
         target = MultiLabelTarget(self, [self._answers(labels[column]) for column in self.columns])
         target.learn(target.truth(labels))
         return target
@@ -101,23 +119,24 @@ class MultiLabel(Task):
     def _answers(self, labels: pd.Series) -> list[Value]:
         """Return the values that mean no and yes."""
         _, values = distinct_values(labels)
-        return sorted(
-            values,
-            key=lambda v: (self.yes is not None and str(v) == str(self.yes), isinstance(v, str), v),
-        )
+        return sorted(values, key=self._sort_key)
 
-    def target_from_config(self, config: dict[str, Any]) -> MultiLabelTarget:
-        """Rebuild a target from what `to_config` gave."""
-        return MultiLabelTarget.from_config(self, config)
+    def _sort_key(self, value: Value) -> tuple[bool, bool, Value]:
+        means_yes = self.yes is not None and str(value) == str(self.yes)
+        return means_yes, isinstance(value, str), value
+
+    def target_from_config(self, config: TargetConfig) -> MultiLabelTarget:
+        """Rebuild a target from the values of its columns."""
+        return MultiLabelTarget(self, config["answers"])
 
 
 class MultiLabelTarget(SeveralTarget):
-    """The two answers of every column; codes are 1 for yes, 0 for no.
+    """The two values of each column; codes are 1 for yes and 0 for no.
 
     Attributes
     ----------
     answers : list of [no, yes]
-        As the user wrote them, one pair a column.
+        The values as the user wrote them, one pair per column.
     """
 
     def __init__(self, task: MultiLabel, answers: Sequence[Sequence[Value]]) -> None:
@@ -129,8 +148,8 @@ class MultiLabelTarget(SeveralTarget):
         self.register_buffer("trivial_loss", torch.ones(()))
 
     def learn(self, truth: np.ndarray) -> None:
-        """Fill the buffers from the answers of the training rows, (n, n_columns); both in every column."""
-        weights = cell_weights(truth)
+        """Fill the buffers from the training labels, (n, n_columns), both values in each column."""
+        weights = label_weights(truth)
         shares = (weights * np.nan_to_num(truth)).sum(axis=0) / weights.sum(axis=0)
         entropies = -(shares * np.log(shares) + (1 - shares) * np.log(1 - shares))
         self.bias.copy_(torch.from_numpy(logit(shares)))
@@ -138,80 +157,76 @@ class MultiLabelTarget(SeveralTarget):
         self.trivial_loss.fill_(max(trivial, SMALLEST_TRIVIAL_LOSS))
 
     def encode(self, labels: pd.DataFrame) -> np.ndarray:
-        """Return 1 for yes and 0 for no, float32 (n_samples, n_columns); NaN where nobody knows."""
+        """Return 1 for yes, 0 for no, NaN for missing labels; float32 (n_samples, n_columns)."""
         return self.truth(labels).astype(np.float32)
 
     def truth(self, labels: pd.DataFrame) -> np.ndarray:
-        """Return 1 for yes and 0 for no, float64 (n_samples, n_columns); NaN where nobody knows.
+        """Return 1 for yes, 0 for no, NaN for missing labels; float64 (n_samples, n_columns).
 
         Raises
         ------
         DataError
-            If a column holds another value than the two of training.
+            If a column holds a value that it did not hold in training.
         """
-        pairs = zip(self.task.columns, self.answers, strict=True)
-        return np.stack(
-            [self._column(labels[column], column, answers) for column, answers in pairs], axis=1
-        )
+        columns = []
+        for column, answers in zip(self.task.columns, self.answers, strict=True):
+            columns.append(self._read_column(labels[column], column, answers))
+        return np.stack(columns, axis=1)
 
-    def _column(self, labels: pd.Series, column: str, answers: list[Value]) -> np.ndarray:
+    def _read_column(self, labels: pd.Series, column: str, answers: list[Value]) -> np.ndarray:
         positions, values = distinct_values(labels)
-        # A second table may have read 0 and 1 as text, or a configuration file may write them so.
-        codes = [_place(value, answers) for value in values]
-        if strange := [value for value, code in zip(values, codes, strict=True) if code is None]:
+        unknown = [value for value in values if _code(value, answers) is None]
+        if unknown:
             raise DataError(
-                f"`{self.task.name}`: `{column}` must hold {answers[0]!r} or {answers[1]!r}; got {shorten(strange)}. "
-                "Blank what nobody knows."
+                f"`{self.task.name}`: `{column}` must hold {answers[0]!r} or {answers[1]!r}; got "
+                f"{shorten(unknown)}. Use None for missing labels."
             )
-        return np.array([*codes, np.nan], dtype=np.float64)[positions]
+        codes = [_code(value, answers) for value in values]
+        column_codes: np.ndarray = np.array([*codes, np.nan], dtype=np.float64)[positions]
+        return column_codes
 
-    def cells(self, output: Tensor, codes: Tensor) -> Tensor:
-        """Return the binary cross-entropy of every label."""
+    def label_losses(self, output: Tensor, codes: Tensor) -> Tensor:
+        """Return the binary cross-entropy of each label."""
         return F.binary_cross_entropy_with_logits(output, codes, reduction="none")
 
-    def decoded_cells(self, truth: np.ndarray, decoded: np.ndarray) -> np.ndarray:
-        """Return the log-loss of every label, from the probabilities of yes."""
-        return np.where(truth == 1, -np.log(clipped(decoded)), -np.log(clipped(1 - decoded)))
+    def decoded_label_losses(self, truth: np.ndarray, decoded: np.ndarray) -> np.ndarray:
+        """Return the log loss of each label from the probabilities of yes."""
+        return binary_log_losses(truth, decoded)
 
     def forward(self, output: Tensor) -> Tensor:
-        """Return the probability of yes for every label, (batch, n_columns)."""
+        """Return the probability of yes for each label, (batch, n_columns)."""
         return output.sigmoid()
 
     def to_frame(self, decoded: np.ndarray) -> pd.DataFrame:
-        """Return a column for every label, in the user's own values."""
-        said = (decoded > 0.5).astype(int)
-        pairs = zip(self.task.columns, self.answers, said.T, strict=True)
-        return pd.DataFrame(
-            {column: pd.Series(answers).iloc[which].array for column, answers, which in pairs}
-        )
+        """Return one column per label, in the user's own values."""
+        predicted = (decoded > 0.5).astype(int)
+        columns = {}
+        for i, (column, answers) in enumerate(zip(self.task.columns, self.answers, strict=True)):
+            columns[column] = pd.Series(answers).iloc[predicted[:, i]].array
+        return pd.DataFrame(columns)
 
     def probabilities(self, decoded: np.ndarray) -> pd.DataFrame:
-        """Return the probability of yes, a column a label."""
+        """Return the probability of yes, one column per label."""
         return pd.DataFrame(decoded, columns=pd.Index(self.task.columns))
 
     @property
     def metric_names(self) -> tuple[str, ...]:
-        """The figures of `figures`."""
+        """Names of the metrics in `metric_values`."""
         return MULTI_LABEL
 
-    def figures(self, truth: np.ndarray, decoded: np.ndarray) -> dict[str, float]:
-        """Compare probabilities with answers."""
+    def metric_values(self, truth: np.ndarray, decoded: np.ndarray) -> dict[str, float]:
+        """Compare the probabilities of yes with the known labels."""
         return multi_label_metrics(truth, decoded)
 
-    def to_config(self) -> dict[str, Any]:
-        """Return the answers as plain JSON values."""
+    def to_config(self) -> TargetConfig:
+        """Return the values that mean no and yes."""
         return {"answers": self.answers}
 
-    @classmethod
-    def from_config(cls, task: Task, config: dict[str, Any]) -> MultiLabelTarget:
-        """Rebuild the target from its answers; the buffers are filled by ``load_state_dict``."""
-        assert isinstance(task, MultiLabel)
-        return cls(task, config["answers"])
 
-
-def _place(value: Value, answers: list[Value]) -> float | None:
-    """Return 0 for no, 1 for yes, None for neither."""
+def _code(value: Value, answers: list[Value]) -> float | None:
+    """Return 0 for no, 1 for yes, None for any other value."""
     for code, answer in enumerate(answers):
+        # Another table or a configuration file may contain 0 and 1 as text.
         if value == answer or str(value) == str(answer):
             return float(code)
     return None

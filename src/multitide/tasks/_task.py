@@ -1,11 +1,15 @@
-"""What every kind of task is: a spec that the user writes, and a target that it becomes on the training labels."""
+"""The two classes that make up a kind of task.
+
+A :class:`Task` is the spec that a user writes. Fitted to training labels, it gives a
+:class:`Target`, which encodes labels, computes losses and metrics, and decodes outputs.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, fields
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -15,29 +19,45 @@ from torch import Tensor, nn
 
 from multitide._part import Part
 from multitide.data._samples import Samples
+from multitide.errors import DataError
+from multitide.tasks._metrics import mean_or_nan, metric_table
 
 LabelAt = Literal["end", "start", "mean", "majority", "any"]
 
-# The floor of a trivial loss: below it, a loss in units of it would be rounding noise.
+# Lower bound of a trivial loss: dividing by less than this would only amplify rounding errors.
 SMALLEST_TRIVIAL_LOSS = 1e-6
+
+
+class LabelColumn(TypedDict):
+    """Where one column of ``y`` comes from; the fields are described in :class:`Task`."""
+
+    name: str
+    column: str
+    label_at: LabelAt
+    lead: int
+    kind: str
+
+
+# What the buffers of a target do not hold, as JSON values. Any: each kind of task has its own keys.
+TargetConfig: TypeAlias = dict[str, Any]
 
 
 @dataclass
 class Task(Part, ABC):
-    """A named question about a sample: its kind, its loss, and where its label comes from.
+    """What to predict about a sample: the kind of task, its loss, and where its label comes from.
 
     Parameters
     ----------
     name : str
-        The task's name; also the name of its column in ``y`` and in predictions.
+        Name of the task; also of its column in ``y`` and in predictions.
     column : str, optional
-        The column of the table that holds the label; `name` when not given.
+        Column of the table that holds the label. Default: `name`.
     label_at : {"end", "start", "mean", "majority", "any"}, default="end"
-        Which step of a window gives its label, or how the steps' labels become one.
+        Which step of a window provides the label, or how the labels of all steps are combined.
     lead : int, default=0
-        The label lies this many steps after the window's end (after its start for
-        ``label_at="start"``; for ``"mean"``, ``"majority"`` and ``"any"`` the whole window is
-        moved).
+        The label lies this many steps after the end of the window (after its start for
+        ``label_at="start"``). For ``"mean"``, ``"majority"`` and ``"any"``, all steps are shifted
+        by `lead`.
     """
 
     name: str
@@ -49,79 +69,93 @@ class Task(Part, ABC):
 
     @property
     def columns(self) -> list[str]:
-        """The columns of ``y`` that the task owns."""
+        """Columns of ``y`` that belong to the task."""
         return [self.name]
 
     @property
-    def question(self) -> tuple[str, ...]:
-        """The kind and its settings, without the task's name and the place of its labels."""
-        place = {field.name for field in fields(Task)}
-        return (
-            self.kind,
-            *(repr(getattr(self, field.name)) for field in fields(self) if field.name not in place),
-        )
+    def settings_key(self) -> tuple[str, ...]:
+        """The kind and its own settings, without the name of the task and the place of its labels.
 
-    def label_columns(self) -> list[dict[str, Any]]:
-        """Return where each of `columns` comes from: ``name, column, label_at, lead, kind``, one dict each."""
-        place = {"label_at": self.label_at, "lead": self.lead, "kind": self.kind}
-        return [{"name": self.name, "column": self.column or self.name, **place}]
+        Tasks with equal keys can share computations.
+        """
+        place = {field.name for field in fields(Task)}
+        own = [field.name for field in fields(self) if field.name not in place]
+        return (self.kind, *(repr(getattr(self, name)) for name in own))
+
+    def label_columns(self) -> list[LabelColumn]:
+        """Return where each of `columns` comes from."""
+        return [
+            {
+                "name": self.name,
+                "column": self.column or self.name,
+                "label_at": self.label_at,
+                "lead": self.lead,
+                "kind": self.kind,
+            }
+        ]
 
     @abstractmethod
     def label_problems(self, labels: pd.DataFrame) -> list[str]:
-        """Return one sentence, with its remedy, for everything that keeps the task from learning these labels.
+        """Return one message, with a remedy, for each reason why these labels cannot be used.
 
         Parameters
         ----------
         labels : DataFrame
-            The task's columns.
+            The columns of the task.
         """
+
+    def check_labels(self, labels: pd.DataFrame) -> None:
+        """Raise one :class:`DataError` that lists all `label_problems`."""
+        problems = self.label_problems(labels)
+        if problems:
+            raise DataError("\n".join(problems))
 
     @abstractmethod
     def fit_target(self, labels: pd.DataFrame) -> Target:
-        """Learn what the training labels say (classes, units, best constant).
+        """Fit a target to the training labels (classes, mean and scale, best constant).
 
         Parameters
         ----------
         labels : DataFrame
-            The task's columns of the training rows; NaN, None and blanks are labels that nobody
-            measured.
+            The columns of the task for the training samples. Use NaN, None or blank text for
+            missing labels.
 
         Raises
         ------
         DataError
-            If no row is labelled, or all labels are equal.
+            If there are no labels, or all labels are equal.
         """
 
     @abstractmethod
-    def target_from_config(self, config: dict[str, Any]) -> Target:
-        """Rebuild a target of this task from `Target.to_config`; ``load_state_dict`` fills its buffers."""
+    def target_from_config(self, config: TargetConfig) -> Target:
+        """Rebuild a target from `Target.to_config`; fill its buffers with ``load_state_dict``."""
 
 
 def labelled(tasks: Sequence[Task], y: pd.DataFrame) -> pd.DataFrame:
-    """Return a column a task: 1 where any of its columns of ``y`` has a label, NaN where none has."""
-    known = {
-        task.name: np.where(y[task.columns].notna().any(axis=1), 1.0, np.nan) for task in tasks
-    }
+    """Return one column per task: 1 where any of its columns has a label, NaN elsewhere."""
+    known = {}
+    for task in tasks:
+        known[task.name] = np.where(y[task.columns].notna().any(axis=1), 1.0, np.nan)
     return pd.DataFrame(known, index=y.index)
 
 
 class Target(nn.Module, ABC):
-    """A task that has seen its training labels: codes labels, measures losses, and decodes a head's outputs.
+    """A task fitted to its training labels.
 
-    It is a module, so that what it learned is saved, exported and moved to a device with the
-    network.
+    It encodes labels, computes losses and metrics, and decodes the outputs of a head. It is a
+    module, so it is saved, exported and moved to a device together with the network.
 
     Attributes
     ----------
     task : Task
-        The spec it was made from.
+        The spec that it was made from.
     n_outputs : int
-        Number of outputs of the task's head.
+        Number of outputs of the head.
     bias : Tensor, shape (n_outputs,)
-        The outputs of the best constant predictor: a new head starts there, with zero weights.
+        Outputs of the best constant predictor. A new head starts with this bias and zero weights.
     trivial_loss : Tensor, shape ()
-        The mean raw loss of that constant on the labelled training rows; losses are reported in
-        units of it.
+        Mean raw loss of that constant on the labelled training samples. All reported losses are
+        divided by it.
     """
 
     task: Task
@@ -129,140 +163,184 @@ class Target(nn.Module, ABC):
     bias: Tensor
     trivial_loss: Tensor
 
-    # The metric that is measured at every epoch's end, which heads `metrics`; "": none is.
+    # The metric computed after every epoch; also the first row of `metrics`. "" computes none.
     headline: ClassVar[str] = ""
 
     def headline_rows(self, output: Tensor, codes: Tensor) -> Tensor:
-        """Return what the headline figure is made of the mean of, shape (batch,); rows without a label are dropped.
+        """Return the values whose mean over the labelled rows determines the headline metric.
 
         Parameters
         ----------
         output, codes : Tensor
-            As in `raw_loss`, but missing labels are missing.
+            As in `raw_loss`, but labels may be missing.
+
+        Returns
+        -------
+        Tensor, shape (batch,)
+            Values in rows without a label are ignored.
         """
         return output.new_zeros(len(output))
 
     def headline_of(self, mean: float) -> float:
-        """Return the headline figure of the mean over the labelled rows."""
+        """Return the headline metric, given the mean of `headline_rows` over the labelled rows."""
         return mean
 
     @property
-    def alike(self) -> Hashable | None:
-        """What other targets must share for `raw_loss` of any of them to be that of all, or None: it is its own alone.
+    def loss_key(self) -> Hashable | None:
+        """Targets with equal keys compute the same `raw_loss`, so their rows can be stacked.
 
-        The rows of targets that are alike are then computed together (see `stacking`).
+        None means that the raw loss depends on what this target has learned.
         """
         return None
 
     @abstractmethod
     def encode(self, labels: pd.DataFrame) -> np.ndarray:
-        """Return the labels as numbers a loss can use, (n_samples,) or (n_samples, n_columns); see `measured`."""
+        """Return the labels as numbers that a loss can use.
+
+        Returns
+        -------
+        ndarray, shape (n_samples,) or (n_samples, n_columns)
+            `measured` says which rows have a label.
+        """
 
     @abstractmethod
     def measured(self, codes: Tensor) -> Tensor:
-        """Return a bool tensor, shape (batch,): which rows have a label."""
+        """Return which rows have a label, bool (batch,)."""
 
     @abstractmethod
     def raw_loss(self, output: Tensor, codes: Tensor) -> Tensor:
-        """Return the loss of every row, shape (batch,), in the loss's own units; `codes` are all measured.
+        """Return the loss of each row, shape (batch,), before division by the trivial loss.
 
         Parameters
         ----------
         output : Tensor, shape (batch, n_outputs)
-            What the head gave.
+            Outputs of the head.
         codes : Tensor, shape (batch,) or (batch, n_columns)
-            Labels from `encode`, with missing ones already replaced by any measured value.
+            Labels from `encode`, with missing labels already replaced by `fill_missing`.
         """
 
     @abstractmethod
     def forward(self, output: Tensor) -> Tensor:
-        """Decode a head's output, (batch, n_outputs), to probabilities or to numbers in the user's own units."""
+        """Decode outputs (batch, n_outputs) to probabilities, or to numbers in the user's units."""
 
     @abstractmethod
     def to_frame(self, decoded: np.ndarray) -> pd.DataFrame:
-        """Return predictions in the user's own values, one column a column of the task."""
+        """Return predictions in the user's own values, one column per column of the task."""
 
     def probabilities(self, decoded: np.ndarray) -> pd.DataFrame | None:
-        """Return the probabilities of classes, or of yes for every label; None for numbers."""
+        """Return the probability of each class, or of "yes" for each label; None for numbers."""
         return None
 
     def quantiles(self, decoded: np.ndarray) -> pd.DataFrame | None:
-        """Return the quantiles of a number, a column a level; None where none are asked for."""
+        """Return the predicted quantiles, one column per level; None if there are none."""
         return None
 
     def point(self, decoded: np.ndarray) -> np.ndarray:
-        """Return the prediction itself, where `decoded` says more (quantiles)."""
+        """Return the point prediction, where `decoded` contains more (quantiles)."""
         return decoded
 
     @abstractmethod
     def truth(self, labels: pd.DataFrame) -> np.ndarray:
-        """Return the labels as `figures` takes them, (n_samples,) or (n_samples, n_columns)."""
+        """Return the labels as `metric_values` takes them.
+
+        Returns
+        -------
+        ndarray, shape (n_samples,) or (n_samples, n_columns)
+        """
+
+    @abstractmethod
+    def has_label(self, truth: np.ndarray) -> np.ndarray:
+        """Return which rows of `truth` have a label, bool (n_samples,)."""
 
     @property
     @abstractmethod
     def metric_names(self) -> tuple[str, ...]:
-        """The names of `figures`."""
+        """Names of the metrics in `metric_values`."""
 
     @abstractmethod
-    def figures(self, truth: np.ndarray, decoded: np.ndarray) -> dict[str, float]:
-        """Return the figures of merit, without the loss, on rows that all have a label."""
+    def metric_values(self, truth: np.ndarray, decoded: np.ndarray) -> dict[str, float]:
+        """Return the metrics, apart from the loss, for rows that all have a label."""
 
     @abstractmethod
-    def row_losses(self, labels: pd.DataFrame, decoded: np.ndarray) -> np.ndarray:
-        """Return each row's loss in units of the trivial loss, float64 (n_samples,); NaN where there is no label.
+    def decoded_losses(self, truth: np.ndarray, decoded: np.ndarray) -> np.ndarray:
+        """Return the loss of each row in units of the trivial loss.
 
         Parameters
         ----------
-        labels : DataFrame
-            The task's columns.
+        truth : ndarray, shape (n_samples,) or (n_samples, n_columns)
+            Labels from `truth`.
         decoded : ndarray, shape (n_samples,) or (n_samples, n_classes)
-            Predictions as `forward` gives them.
+            Predictions as `forward` returns them.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_samples,)
+            NaN in rows without a label.
         """
 
-    @abstractmethod
+    def row_losses(self, labels: pd.DataFrame, decoded: np.ndarray) -> np.ndarray:
+        """Return `decoded_losses` for labels as the user wrote them."""
+        return self.decoded_losses(self.truth(labels), decoded)
+
+    def trivial_predictions(self, n_samples: int) -> np.ndarray:
+        """Return decoded predictions of the baseline that metrics other than the loss use."""
+        return self.constant(n_samples)
+
     def metrics(self, labels: pd.DataFrame, decoded: np.ndarray) -> pd.DataFrame:
         """Compare predictions with labels on the labelled rows.
+
+        Parameters
+        ----------
+        labels : DataFrame, n_samples rows
+            The columns of the task.
+        decoded : ndarray, n_samples rows
+            Predictions as `forward` returns them.
 
         Returns
         -------
         DataFrame
-            Columns ``metric``, ``value``, ``trivial`` (the same metric of the trivial predictor: a
-            constant learned in training), ``n_labelled``, ``higher_is_better``. The first row is
-            the task's headline figure; "loss" is among them, in units of the trivial loss. NaN
-            where a metric is not defined.
+            One row per metric with the columns ``metric``, ``value``, ``trivial`` (the metric of
+            the trivial predictor, a constant fitted to the training labels), ``n_labelled`` and
+            ``higher_is_better``. The headline metric comes first. "loss" is in units of the trivial
+            loss. Undefined metrics are NaN.
         """
+        truth = self.truth(labels)
+        known = self.has_label(truth)
+        truth, decoded = truth[known], decoded[known]
+        n_labelled = len(truth)
+        values = self.metric_values(truth, decoded)
+        values["loss"] = mean_or_nan(self.decoded_losses(truth, decoded))
+        trivial = self.metric_values(truth, self.trivial_predictions(n_labelled))
+        trivial["loss"] = mean_or_nan(self.decoded_losses(truth, self.constant(n_labelled)))
+        return metric_table(values, trivial, n_labelled)
 
     def evaluate(self, samples: Samples, decoded: np.ndarray) -> pd.DataFrame:
-        """Return `metrics` on samples, and whatever else these say (a forecast is set beside the last value)."""
+        """Return `metrics` on samples, with further metrics that need more than the labels."""
         return self.metrics(samples.y[self.task.columns], decoded)
 
     @abstractmethod
-    def to_config(self) -> dict[str, Any]:
-        """Return what the buffers do not hold (classes as the user wrote them), as plain JSON values."""
-
-    @classmethod
-    @abstractmethod
-    def from_config(cls, task: Task, config: dict[str, Any]) -> Target:
-        """Rebuild a target from `to_config`; the buffers are filled by ``load_state_dict``."""
+    def to_config(self) -> TargetConfig:
+        """Return what the buffers do not hold, as JSON values; see `Task.target_from_config`."""
 
     def fill_missing(self, codes: Tensor) -> Tensor:
-        """Return `codes` with missing labels replaced by a harmless one, *before* any loss is computed.
+        """Return `codes` with missing labels replaced by a valid value.
 
-        ``where`` on a loss that is already NaN still sends NaN gradients back, so the target has to
-        be mended first.
+        This must happen before a loss is computed: masking a loss that is already NaN with
+        ``torch.where`` still propagates NaN gradients.
         """
         return torch.where(self.measured(codes), codes, torch.zeros_like(codes))
 
     def row_loss(self, output: Tensor, codes: Tensor) -> Tensor:
-        """Return each row's loss in units of the trivial loss, shape (batch,), and 0 where there is no label."""
+        """Return the loss of each row in units of the trivial loss; 0 in rows without a label."""
         losses = self.raw_loss(output, self.fill_missing(codes)) / self.trivial_loss
         return torch.where(self.measured(codes), losses, torch.zeros_like(losses))
 
     def mean_loss(self, output: Tensor, codes: Tensor) -> Tensor:
-        """Return the mean loss over the labelled rows, shape (), in units of the trivial loss; 0 if there is none."""
+        """Return the mean of `row_loss` over the labelled rows, shape (); 0 if there are none."""
         return self.row_loss(output, codes).sum() / self.measured(codes).sum().clamp(min=1)
 
     def constant(self, n_samples: int) -> np.ndarray:
-        """Return what the best constant predicts for `n_samples` rows, decoded."""
+        """Return the decoded predictions of the best constant for `n_samples` rows."""
         with torch.no_grad():
-            return self(self.bias.expand(n_samples, -1)).cpu().numpy()
+            decoded: Tensor = self(self.bias.expand(n_samples, -1))
+        return decoded.cpu().numpy()

@@ -35,13 +35,9 @@ class FoldAnswers:
 
 
 def encode_labels(target: Target, labels: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Return labels as `Target.figures` takes them, and which samples have one, bool (n_rows,)."""
+    """Return labels as `Target.metric_values` takes them, and which samples have one."""
     encoded = target.truth(labels)
-    if encoded.ndim > 1:
-        return encoded, ~np.isnan(encoded).all(axis=1)
-    if encoded.dtype.kind == "i":
-        return encoded, encoded >= 0
-    return encoded, ~np.isnan(encoded)
+    return encoded, target.has_label(encoded)
 
 
 def is_row_mean(metric: str, folds: Sequence[FoldAnswers]) -> bool:
@@ -79,7 +75,7 @@ def metric_value(metric: str, folds: Sequence[FoldAnswers], mask: np.ndarray) ->
     ends = np.cumsum([len(fold.labels) for fold in folds])
     values, weights = [], []
     for fold, rows in zip(folds, np.split(mask, ends[:-1]), strict=True):
-        value = fold.target.figures(fold.labels[rows], fold.answers[rows])[metric]
+        value = fold.target.metric_values(fold.labels[rows], fold.answers[rows])[metric]
         if not np.isnan(value):
             values.append(value)
             weights.append(rows.sum())
