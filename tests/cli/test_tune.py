@@ -65,9 +65,8 @@ def call(*arguments: str, code: int = 0) -> Any:
 def test_the_best_configuration_is_fitted_unchanged(folder: Path) -> None:
     shown = call("tune", "small.toml", "--output", "search", "--quiet").stdout
     assert "validation loss" in shown and "multitide fit search/best.toml" in shown
-    assert (
-        "--output search --budget 2h --trials 8" in shown
-    )  # a longer budget alone would not go beyond `n_trials`
+    # A longer budget alone would not go beyond `n_trials`.
+    assert "--output search --budget 2h --trials 8" in shown
     for name in ("best.toml", "report.html", "report.md", "trials.parquet", "metrics.parquet"):
         assert (folder / "search" / name).is_file()
     best = tomllib.loads((folder / "search/best.toml").read_text())

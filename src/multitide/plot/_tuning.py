@@ -1,4 +1,4 @@
-"""Figures of a search: each a function of a result and the Axes to draw it on."""
+"""Plots of a search. Each function draws on the Axes that it is given."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DONE, BEST = VERDICT_COLORS["same"], VERDICT_COLORS["helps"]
 
 
 def trials(table: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw the validation loss of every trial in their order, and the least so far; the start is a line.
+    """Draw the validation loss of each trial, the lowest so far, and that of the start as a line.
 
     Parameters
     ----------
@@ -29,12 +29,14 @@ def trials(table: pd.DataFrame, ax: Axes) -> Axes:
     Returns
     -------
     Axes
-        The same.
+        `ax`.
     """
-    done, pruned = (table[table["state"] == state] for state in ("done", "pruned"))
-    ax.axhline(done["loss"].iloc[0], color=QUIET, linewidth=1, linestyle="--", label="start")
+    done = table[table["state"] == "done"]
+    pruned = table[table["state"] == "pruned"]
+    start = done["loss"].iloc[0]
+    ax.axhline(start, color=QUIET, linewidth=1, linestyle="--", label="start")
     if len(pruned):
-        ax.plot(pruned["number"], pruned["loss"], "x", color=QUIET, markersize=5, label="given up")
+        ax.plot(pruned["number"], pruned["loss"], "x", color=QUIET, markersize=5, label="pruned")
     ax.plot(done["number"], done["loss"], "o", color=DONE, markersize=4, label="trained to the end")
     ends = np.append(done["number"].to_numpy(), table["number"].max())
     least = np.minimum.accumulate(np.append(done["loss"].to_numpy(), np.inf))
@@ -42,9 +44,8 @@ def trials(table: pd.DataFrame, ax: Axes) -> Axes:
     ax.set_xlabel("trial")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_ylabel("validation loss / trivial loss")
-    if table["loss"].max() > 5 * max(
-        done["loss"].iloc[0], done["loss"].median()
-    ):  # one that ran away hides the rest
+    # On a linear scale, a trial that diverged would hide the others.
+    if table["loss"].max() > 5 * max(start, done["loss"].median()):
         use_log_scale(ax)
     ax.legend(frameon=False, fontsize="small")
     return ax
@@ -63,7 +64,7 @@ def importances(shares: dict[str, float], ax: Axes) -> Axes:
     Returns
     -------
     Axes
-        The same.
+        `ax`.
     """
     names = list(shares)[::-1]
     ax.barh(range(len(names)), [shares[name] for name in names], color=DONE, height=0.6)

@@ -1,10 +1,10 @@
-"""The report of a search: a page and the same in Markdown."""
+"""The report of a search, as HTML and as Markdown."""
 
 from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import pandas as pd
 
@@ -21,21 +21,33 @@ from multitide.tuning._space import Choices, Range
 PAGE, TEXT, TRIALS = "report.html", "report.md", "trials.png"
 
 
+class MetricRow(TypedDict):
+    """One metric of one task, of the start and of the tuned configuration."""
+
+    task: str
+    metric: str
+    start: float
+    tuned: float | None
+    trivial: float
+    n_labelled: int
+    better: str
+
+
 def write_tuning_report(
     tuning: Tuning, folder: str | Path, *, best: str | None = None, command: str | None = None
 ) -> Path:
-    """Write what a search tried and found: ``report.html``, ``report.md``, ``trials.png``.
+    """Write the report of a search: ``report.html``, ``report.md``, ``trials.png``.
 
     Parameters
     ----------
     tuning : Tuning
         From :func:`multitide.tune`.
     folder : path
-        Made where it is missing; an earlier report in it is replaced.
+        Created if missing; an earlier report in it is replaced.
     best : str, optional
-        Name of the file beside the page that holds the best configuration.
+        Name of the file in `folder` that holds the best configuration.
     command : str, optional
-        What repeats the search; the one that it remembers when not given.
+        The command that repeats the search. Default: the one that `tuning` remembers.
 
     Returns
     -------
@@ -49,37 +61,40 @@ def write_tuning_report(
     """
     folder = Path(folder)
     content = page_content(tuning, best, command)
+    environment = make_environment()
     with writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
         save_figure(partial(plot.trials, tuning.table), folder / TRIALS)
-        environment = make_environment()
         write_file(folder / TEXT, environment.get_template("tuning.md.j2").render(content))
         write_file(folder / PAGE, environment.get_template("tuning.html.j2").render(content))
     return folder / PAGE
 
 
-def page_content(tuning: Tuning, best: str | None, command: str | None) -> dict[str, Any]:
+def page_content(tuning: Tuning, best: str | None, command: str | None) -> dict[str, object]:
     """Return everything that the templates show."""
+    states = pd.Series([trial.state for trial in tuning.trials])
+    trials_figure = svg(
+        partial(plot.trials, tuning.table), label="Validation loss by trial", size=(6.4, 3.2)
+    )
     shares = tuning.importances
-    size = (4.8, 0.8 + 0.26 * len(shares))
+    shares_figure = None
+    if shares:
+        size = (4.8, 0.8 + 0.26 * len(shares))
+        shares_figure = svg(partial(plot.importances, shares), label="Importances", size=size)
     return {
-        "title": "Which settings have the least validation loss?",
+        "title": "Which settings have the lowest validation loss?",
         "headlines": [tuning.headline, _on_test(tuning)],
         "worth": tuning.in_words(),
         "tuning": tuning,
         "trials": tuning.best_trials(10).to_dict("records"),
-        "states": pd.Series([trial.state for trial in tuning.trials]).value_counts().to_dict(),
+        "states": states.value_counts().to_dict(),
         "metrics": metric_rows(tuning.metrics),
-        "space": [(d.name, _range(d.range)) for d in tuning.space.dimensions],
+        "space": [(name, _range(found)) for name, found in tuning.space.ranges.items()],
         "not_searched": NOT_SEARCHED,
         "failures": [trial for trial in tuning.trials if trial.state == "failed"],
-        "figure_of_trials": svg(
-            partial(plot.trials, tuning.table), label="Validation loss by trial", size=(6.4, 3.2)
-        ),
+        "figure_of_trials": trials_figure,
         "shares": shares,
-        "figure_of_shares": svg(partial(plot.importances, shares), label="Importances", size=size)
-        if shares
-        else None,
+        "figure_of_shares": shares_figure,
         "best": best,
         "command": command or tuning.facts.get("command"),
     }
@@ -87,20 +102,25 @@ def page_content(tuning: Tuning, best: str | None, command: str | None) -> dict[
 
 def _on_test(tuning: Tuning) -> str:
     losses = tuning.test_losses()
-    tuned = f" {losses[TUNED]:.4f}, that of the start" if TUNED in losses else ""
-    return f"On the test part, which took no part in the choice, its loss is{tuned} {losses[START]:.4f}."
+    start = f"{losses[START]:.4f}"
+    if TUNED not in losses:
+        return f"On the test set, which played no role in the choice, its loss is {start}."
+    return (
+        f"On the test set, which played no role in the choice, its loss is {losses[TUNED]:.4f} "
+        f"(start: {start})."
+    )
 
 
 def _range(found: Range) -> str:
-    """Write a range for a table."""
     if isinstance(found, Choices):
         return ", ".join(map(str, found.values))
-    return f"{found.low:g} to {found.high:g}" + (", by its logarithm" if found.log else "")
+    text = f"{found.low:g} to {found.high:g}"
+    return f"{text}, on a logarithmic scale" if found.log else text
 
 
-def metric_rows(metrics: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return one entry a task and metric: the figures of the start and the tuned (None if that is the start)."""
-    rows: list[dict[str, Any]] = []
+def metric_rows(metrics: pd.DataFrame) -> list[MetricRow]:
+    """Return one row per task and metric; `tuned` is None if the start is best."""
+    rows: list[MetricRow] = []
     for (task, metric), found in metrics.groupby(["task", "metric"], sort=False):
         values = dict(zip(found["which"], found["value"], strict=True))
         first = found.iloc[0]
@@ -108,8 +128,8 @@ def metric_rows(metrics: pd.DataFrame) -> list[dict[str, Any]]:
             {
                 "task": task,
                 "metric": metric,
-                "start": float(values["start"]),
-                "tuned": values.get("tuned"),
+                "start": float(values[START]),
+                "tuned": values.get(TUNED),
                 "trivial": float(first["trivial"]),
                 "n_labelled": int(first["n_labelled"]),
                 "better": "higher" if first["higher_is_better"] else "lower",
