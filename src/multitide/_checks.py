@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from multitide.errors import MultitideError, ParameterError
 
 
-def suggest(name: str, choices: Iterable[str]) -> str:
+def suggest(name: str, choices: Iterable[str | None]) -> str:
     """Return " Did you mean 'x'?" for a near miss, and "" otherwise."""
     lowered = {str(choice).lower(): str(choice) for choice in choices}
     near = difflib.get_close_matches(str(name).lower(), lowered, n=1)
     return f" Did you mean {lowered[near[0]]!r}?" if near else ""
 
 
-def one_of(choices: Iterable[str]) -> str:
+def one_of(choices: Iterable[str | None]) -> str:
     """Return "one of 'a', 'b'"."""
     return "one of " + ", ".join(repr(str(choice)) for choice in choices)
 
@@ -28,7 +28,7 @@ def listed(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
+def check_choice(name: str, value: object, choices: Iterable[str | None]) -> None:
     """Raise unless `value` is among `choices`."""
     choices = list(choices)
     if value not in choices:

@@ -157,8 +157,9 @@ def _from_text(texts: pd.Series, label: str, notes: list[str]) -> np.ndarray:
     short = np.flatnonzero(texts.str.strip().str.contains(SHORT_YEAR, na=False))
     if len(short):
         raise DataError(
-            f"{label} must hold years of four digits, as 2024-07-04 13:00; got {texts.iloc[short[0]]!r} in "
-            f"{rows_text(short)}. In pandas, pd.to_datetime(column, format=...) says which part is the day."
+            f"{label} must hold four-digit years, as in 2024-07-04 13:00; "
+            f"got {texts.iloc[short[0]]!r} in {rows_text(short)}. "
+            "Convert the column with pd.to_datetime(column, format=...)."
         )
     plain, day_after = _normalised(texts, label, notes)
     times = pd.to_datetime(plain, format="ISO8601", errors="coerce", utc=True)

@@ -18,8 +18,9 @@ from multitide.data.tables._column_roles import column_roles
 from multitide.data.tables._inspect_table import inspect_table
 from multitide.data.tables._read_like import read_like
 from multitide.data.tables._read_table import read_table
-from multitide.errors import DataError, MultitideError, MultitideWarning, ParameterError
+from multitide.errors import DataError, MultitideWarning, ParameterError
 from multitide.fitting._validation_split import fitting_rule
+from refusals import refused
 
 
 @dataclass
@@ -322,7 +323,7 @@ def test_repeated_time_stamps(how: Any, expected: float) -> None:
 def test_repeated_time_stamps_name_their_series() -> None:
     data, _ = machines()
     data.loc[1, "second"] = 0
-    with pytest.raises(DataError, match=r"repeated time stamps: 0 \(series m0\). dupl"):
+    with refused("`time`", "got 1 repeated", ": 0 (series m0).", "duplicates=", error=DataError):
         read_table(data, series="machine", time="second")
     assert len(read_table(data.assign(machine="m"), time=(), series="machine")) == 1
 
@@ -341,7 +342,7 @@ def test_short_series_are_said() -> None:
     data, _ = machines()
     samples = read_table(data, series="machine", time="second", window=4)
     assert len(samples) == 3
-    assert "1 of 3 series: fewer rows than the window (4), not used" in assumed(samples)
+    assert "1 of 3 series have fewer rows than the window (4): not used" in assumed(samples)
 
 
 def test_gaps_that_take_most_rows_away_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
@@ -356,9 +357,8 @@ def test_gaps_that_take_most_rows_away_are_warned_of(caplog: pytest.LogCaptureFi
     )
     assert len(read_table(pd.concat([frame, full], ignore_index=True), time="when", window=8)) == 13
     (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert warning.startswith(
-        "Gaps in time leave 50 of 70 rows in no window. `every` puts them on a grid, "
-    )
+    assert "gaps in time, 50 of 70 rows are in no window" in warning
+    assert "`every`" in warning and 'on_gap="ignore"' in warning
     caplog.clear()
     read_table(pd.concat([frame, full], ignore_index=True), time="when", window=5)
     assert not [r for r in caplog.records if r.levelname == "WARNING"]
@@ -450,10 +450,8 @@ def test_times_that_are_not_read_are_not_called_categories() -> None:
     )
     samples = read_table(frame, tasks=["y"], window=3)
     assert samples.reading is not None
-    assert any(
-        "`when` looks like times that cannot be read" in note for note in samples.reading["assumed"]
-    )
-    with pytest.raises(DataError, match="years of four digits"):
+    assert "`when` looks like times of an unclear format" in assumed(samples)
+    with refused("`when`", "four-digit years", error=DataError):
         read_table(frame, tasks=["y"], window=3, time="when")
 
 
@@ -478,12 +476,10 @@ def test_text_channels_become_categories_only_when_listed() -> None:
     samples = read_table(frame, channels=["x", "mode"], window=3)
     assert samples.categories == {"mode": ("high", "low")}
     np.testing.assert_array_equal(samples.gather(0)[0, 1], [1, 0, np.nan])
-    with pytest.warns(
-        MultitideWarning, match=r"`mode` has categories that were not there.*\['off'\]"
-    ):
+    with pytest.warns(MultitideWarning, match=r"`mode` has categories.*\['off'\]"):
         again = read_like(through_json(samples), frame.assign(mode=["off", "high", "low"] * 4))
     np.testing.assert_array_equal(again.gather(0)[0, 1], [np.nan, 0, 1])
-    with pytest.raises(DataError, match="`x` must hold numbers; got text in rows 1, 2, 3"):
+    with refused("`x`", "numbers", "got text in rows 1, 2, 3", error=DataError):
         read_like(through_json(samples), frame.assign(x="warm"))
 
 
@@ -494,7 +490,7 @@ def test_static_columns_of_the_long_table() -> None:
     samples = read_table(data, series="machine", time="second", static="weight")
     assert samples.static is not None
     np.testing.assert_array_equal(samples.static["weight"], [1, 2, np.nan])
-    with pytest.raises(DataError, match=r"constant within a series; got \['p'\]"):
+    with refused("`static`", "constant within a series", "['p']", "`channels`", error=DataError):
         read_table(data, series="machine", time="second", static=["p"], channels=["weight"])
 
 
@@ -537,10 +533,7 @@ def test_read_like_without_labels() -> None:
     new = read_like(through_json(samples), data, need_labels=False)
     assert list(new.y) == ["fault"]
     assert new.y["fault"].isna().all()
-    with pytest.raises(
-        DataError,
-        match=r"`tasks` must name columns of the table; got 'fault'.*\n.*\n.*give it as `labels`",
-    ):
+    with refused("`tasks`", "got 'fault'", "pass it as `labels`", error=DataError):
         read_like(through_json(samples), data)
 
 
@@ -563,22 +556,17 @@ def test_read_like_ignores_what_was_not_there() -> None:
 def test_read_like_knows_the_usual_step() -> None:
     samples = read_table(hourly(), window=3)
     other = hourly().assign(when=pd.date_range("2024", periods=12, freq="10min"))
-    with pytest.raises(DataError, match="The step is 00:10:00 here and was 01:00:00 before"):
+    with refused("`window`", "step is 00:10:00 here", "01:00:00 in the training", error=DataError):
         read_like(through_json(samples), other)
-    with pytest.raises(DataError, match="of the kind it was before; got numbers"):
+    with refused("`time`", "got numbers", error=DataError):
         read_like(through_json(samples), hourly().assign(when=np.arange(12)))
 
 
 def test_read_like_refuses_what_it_does_not_know() -> None:
     reading = through_json(read_table(hourly(), window=3))
-    with pytest.raises(
-        ParameterError, match=r"only what this version of multitide knows; got \['colour'\]"
-    ):
+    with refused("`reading`", "['colour']", "this version of multitide", error=ParameterError):
         read_like(reading | {"colour": 1}, hourly())
-    with pytest.raises(
-        DataError,
-        match=r"`channels` must name columns of the table; got 'x'.\n.*columns are `when`",
-    ):
+    with refused("`channels`", "got 'x'", "The columns are `when`", error=DataError):
         read_like(reading, hourly().drop(columns="x"))
 
 
@@ -586,106 +574,83 @@ def test_read_like_refuses_what_it_does_not_know() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "options", "message"),
+    ("change", "options", "parts"),
     [
-        (
-            {},
-            {"tasks": ["stat"]},
-            "`tasks` must name columns of the table; got 'stat'. Did you mean 'state'[?]",
-        ),
-        ({}, {"channels": ["X"]}, "got 'X'. Did you mean 'x'[?]"),
-        ({}, {"time": "whem"}, "`time` must name columns.*'when'"),
+        ({}, {"tasks": ["stat"]}, ["`tasks`", "got 'stat'", "Did you mean 'state'?"]),
+        ({}, {"channels": ["X"]}, ["`channels`", "got 'X'", "Did you mean 'x'?"]),
+        ({}, {"time": "whem"}, ["`time`", "got 'whem'", "Did you mean 'when'?"]),
         (
             {"x": ["1", "2", "bad", *"456789abc"]},
             {},
-            r"`x` must hold numbers; got text in rows 3, 10, 11, 12: 'bad'",
+            ["`x`", "text in rows 3, 10, 11, 12: 'bad'", "`ignore`"],
         ),
-        ({"x": ["1,5"] * 12}, {}, 'If the comma is a decimal one, say decimal=","'),
-        (
-            {"x": ["1,5"] * 12},
-            {"channels": ["x"]},
-            'If the comma is a decimal one, say decimal=","',
-        ),
+        ({"x": ["1,5"] * 12}, {}, ["`x`", "'1,5'", 'decimal=","']),
+        ({"x": ["1,5"] * 12}, {"channels": ["x"]}, ["`x`", "'1,5'", 'decimal=","']),
         (
             {"x": [np.inf, *range(10), -np.inf]},
             {},
-            "`x` must be finite or missing; got 2 infinite values in rows 1, 12",
+            ["`x`", "finite", "got 2 infinite values in rows 1, 12", "blank"],
         ),
-        (
-            {"y": [np.inf] * 12},
-            {"tasks": ["y"]},
-            "`y` must be finite or missing; got 12 infinite values",
-        ),
-        (
-            {"state": None},
-            {"tasks": ["state"]},
-            r"must have labels; got none in any of the 10 samples for \['state'\]",
-        ),
-        (
-            {},
-            {"window": 13},
-            "must not be longer than every series; got 13, and the longest has 12 rows",
-        ),
-        ({}, {"tasks": ["when"], "time": ()}, "`when` must hold numbers or classes; got times"),
+        ({"y": [np.inf] * 12}, {"tasks": ["y"]}, ["`y`", "finite", "got 12 infinite values"]),
+        ({"state": None}, {"tasks": ["state"]}, ["`tasks`", "['state']", "10 samples"]),
+        ({}, {"window": 13}, ["`window`", "got 13", "longest series (12 rows)"]),
+        ({}, {"tasks": ["when"], "time": ()}, ["`when`", "numbers or classes", "got times"]),
         (
             {},
             {"channels": ["when"], "time": ()},
-            "`when` must hold numbers or categories to be a channel; got times",
+            ["`when`", "numbers or categories", "channel", "got times"],
         ),
         (
             {"s": ["a", None] * 6},
             {"series": "s"},
-            "`s` must name a series in every row; got none in rows 2, 4, 6",
+            ["`s`", "series in every row", "got none in rows 2, 4, 6"],
         ),
-        ({"when": "soon"}, {"time": "when"}, "`when` must hold times such as"),
+        ({"when": "soon"}, {"time": "when"}, ["`when`", "times such as", "got 'soon'"]),
         (
             {"x": "word", "y": "word"},
             {"time": ()},
-            "`channels` must name at least one column; found none by looking: `when` holds times; `x` is text",
+            ["`channels`", "at least one column", "`when` holds times", "`x` is text"],
         ),
     ],
 )
 def test_wrong_tables_are_refused(
-    change: dict[str, Any], options: dict[str, Any], message: str
+    change: dict[str, Any], options: dict[str, Any], parts: list[str]
 ) -> None:
-    with pytest.raises(DataError, match=message):
+    with refused(*parts, error=DataError):
         read_table(hourly(**change), **{"window": 3, **options})
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("options", "parts"),
     [
-        (
-            {"tasks": ["x"], "channels": ["x"]},
-            "`channels` must not hold the label of task 'x'.*`lead`",
-        ),
+        ({"tasks": ["x"], "channels": ["x"]}, ["`channels`", "task 'x'", "got 'x'", "`lead`"]),
         (
             {"tasks": [Spec("x", lead=2, label_at="mean")], "channels": ["x"]},
-            "`channels` must not hold the label of task 'x'",
+            ["`channels`", "task 'x'", "got 'x'"],
         ),
-        ({"tasks": [Spec("x", lead=-1)]}, "`x.lead` must be an int of at least 0; got -1"),
-        ({"tasks": [Spec("x", lead=2)], "window": None}, "`x.lead` needs a `window`"),
+        ({"tasks": [Spec("x", lead=-1)]}, ["`x.lead`", "int of at least 0", "got -1"]),
+        ({"tasks": [Spec("x", lead=2)], "window": None}, ["`x.lead`", "`window`", "got 2"]),
         (
             {"tasks": [Spec("x", label_at="and")]},
-            "`x.label_at` must be one of .*got 'and'. Did you mean 'end'",
+            ["`x.label_at`", "one of", "got 'and'", "Did you mean 'end'?"],
         ),
-        ({"tasks": ["x", Spec("x", "y")]}, r"must have different names; got \['x'\]"),
-        ({"channels": []}, "`channels` must name at least one column; got none"),
-        ({"window": 0}, "`window` must be a positive int; got 0"),
-        ({"stride": -1}, "`stride` must be a positive int; got -1"),
+        ({"tasks": ["x", Spec("x", "y")]}, ["`tasks`", "different names", "got ['x']"]),
+        ({"channels": []}, ["`channels`", "at least one column", "got none"]),
+        ({"window": 0}, ["`window`", "positive int", "got 0"]),
+        ({"stride": -1}, ["`stride`", "positive int", "got -1"]),
         (
             {"on_gap": "brake"},
-            "`on_gap` must be one of 'break', 'ignore'; got 'brake'. Did you mean 'break'",
+            ["`on_gap`", "'break', 'ignore'", "got 'brake'", "Did you mean 'break'?"],
         ),
-        ({"missing_rows": "skip"}, "`missing_rows` must be one of 'keep', 'drop'"),
-        ({"layout": "vectors", "window": 3}, "`window` must not be given with layout"),
-        ({"every": "1h", "time": ()}, "`every` needs a `time` column"),
-        ({"every": "soon"}, "`every` must be a length of time such as"),
-        ({"every": "1ns"}, "`every` must not be much finer than the data"),
+        ({"missing_rows": "skip"}, ["`missing_rows`", "'keep', 'drop'", "got 'skip'"]),
+        ({"layout": "vectors", "window": 3}, ["`window`", 'layout="vectors"', "got 3"]),
+        ({"every": "1h", "time": ()}, ["`every`", "got '1h'", "`time`"]),
+        ({"every": "soon"}, ["`every`", "length of time", "got 'soon'", '"1h"']),
+        ({"every": "1ns"}, ["`every`", "much finer than the data", "got '1ns'"]),
     ],
 )
-def test_wrong_options_are_refused(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(ParameterError, match=message):
+def test_wrong_options_are_refused(options: dict[str, Any], parts: list[str]) -> None:
+    with refused(*parts, error=ParameterError):
         read_table(hourly(), **{"window": 3, **options})
 
 
@@ -697,9 +662,7 @@ def test_a_label_far_enough_ahead_may_be_a_channel() -> None:
 
 
 def test_two_roles_are_refused() -> None:
-    with pytest.raises(
-        MultitideError, match=r"`channels` and `static` must not share a column; got \['x'\]"
-    ):
+    with refused("`channels`", "`static`", "not share a column", "['x']"):
         read_table(hourly(), channels=["x"], static=["x"], window=3)
 
 
@@ -719,32 +682,28 @@ def test_all_problems_are_told_at_once() -> None:
 
 def test_wrong_label_tables_are_refused() -> None:
     data, labels = machines()
-    with pytest.raises(
-        DataError, match=r"`labels` must have one row a series; got several for machine \['m0'\]"
-    ):
+    with refused("`labels`", "one row per series", "machine ['m0']", error=DataError):
         read_table(
             data, labels=pd.concat([labels, labels.tail(1)]), series="machine", tasks="fault"
         )
-    with pytest.raises(DataError, match="got none in common"):
+    with refused("`labels`", "got none", "['u', 'v', 'w']", error=DataError):
         read_table(
             data, labels=labels.assign(machine=["u", "v", "w"]), series="machine", tasks="fault"
         )
-    with pytest.raises(ParameterError, match="`series` must name the column that joins"):
+    with refused("`series`", "joins `labels`", error=ParameterError):
         read_table(data, labels=labels.rename(columns={"machine": "unit"}), tasks="fault")
-    with pytest.raises(DataError, match="`series` must be a column of `labels` too"):
+    with refused("`series`", "column of `labels` too", "got 'machine'", error=DataError):
         read_table(
             data, labels=labels.rename(columns={"machine": "unit"}), series="machine", tasks="fault"
         )
-    with pytest.raises(
-        ParameterError, match=r"`fault.lead` must be 0, as its label is one a series"
-    ):
+    with refused("`fault.lead`", "must be 0", "got 1", error=ParameterError):
         read_table(data, labels=labels, series="machine", tasks=[Spec("fault", lead=1)], window=2)
 
 
 def test_a_regression_label_with_a_few_words_is_an_error_and_a_class_is_not() -> None:
     numbers = [str(i / 7) for i in range(30)]
     frame = pd.DataFrame({"x": 1.0, "load": [*numbers, "error"]})
-    with pytest.raises(DataError, match="`load` must hold numbers; got text in row 31: 'error'"):
+    with refused("`load`", "numbers", "got text in row 31: 'error'", error=DataError):
         read_table(frame, tasks=["load"], window=1)
     frame = pd.DataFrame({"x": 1.0, "grade": ["1", "2", "3", "A"] * 5})
     assert read_table(frame, tasks=["grade"], window=1).y["grade"].tolist()[:4] == [
@@ -757,9 +716,7 @@ def test_a_regression_label_with_a_few_words_is_an_error_and_a_class_is_not() ->
 
 def test_a_window_between_gaps_names_the_way_out() -> None:
     frame = hourly(20).drop(index=[8])
-    with pytest.raises(
-        DataError, match=r'stretch has 11 rows. With on_gap="ignore" the longest series has 19'
-    ):
+    with refused("`window`", "got 15", "11 rows", 'on_gap="ignore"', "has 19", error=DataError):
         read_table(frame, window=15)
 
 
@@ -876,9 +833,7 @@ def test_phalanx(shared_data: Path) -> None:
 
 def test_one_uncut_series_is_refused_with_the_remedy() -> None:
     table = pd.DataFrame({"a": np.arange(30.0), "b": [0, 1] * 15})
-    with pytest.raises(
-        DataError, match="`window` must be given: the table is one series of 30 rows"
-    ):
+    with refused("`window`", "one series", "30 rows", "`series`", error=DataError):
         read_table(table, tasks=["b"])
     assert len(read_table(table, tasks=["b"], window=5)) == 26
     assert len(read_table(table)) == 1  # without labels there is nothing to learn, only to predict

@@ -14,6 +14,7 @@ from multitide.data.tables._windows import (
     usual_step,
 )
 from multitide.errors import DataError
+from refusals import refused
 
 SEEDS = range(8)
 
@@ -137,7 +138,7 @@ def test_any_of_booleans_is_a_boolean() -> None:
 
 @pytest.mark.parametrize("label_at", ["mean", "any"])
 def test_no_mean_of_words(label_at: str) -> None:
-    with pytest.raises(DataError, match='must be "end", "start" or "majority" for text labels'):
+    with refused("`label_at`", '"end", "start" or "majority"', "text labels", error=DataError):
         whole_table(["a", "b", "c"], label_at)
 
 

@@ -1,21 +1,24 @@
-"""What each column of a table is taken for."""
+"""Show the role that `read_table` gives to each column."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
 import pandas as pd
 
-from multitide.data.tables._archive import _archive_columns
-from multitide.data.tables._open_table import Table, _is_ts, _open
+from multitide.data.tables._findings import Findings
+from multitide.data.tables._open_tables import open_tables
+from multitide.data.tables._read_options import ReadOptions, Table
 from multitide.data.tables._reading import Reading
-from multitide.data.tables._roles import resolve_roles
-from multitide.data.tables._ts_format import read_ts
-from multitide.errors import DataError
+from multitide.data.tables._roles import find_roles
+from multitide.data.tables._ts_format import is_ts_file, read_ts
+from multitide.data.tables._ts_samples import ts_roles
 
 
-def column_roles(data: Table, *, labels: Table | None = None, **options: Any) -> pd.DataFrame:
-    """Say what :func:`read_table` would take each column for, without reading on.
+def column_roles(
+    data: Table, *, labels: Table | None = None, **options: Unpack[ReadOptions]
+) -> pd.DataFrame:
+    """Return the role that :func:`read_table` would give to each column.
 
     Parameters
     ----------
@@ -27,14 +30,14 @@ def column_roles(data: Table, *, labels: Table | None = None, **options: Any) ->
     Returns
     -------
     DataFrame
-        One row a column: ``column``, ``table`` ("data" or "labels"), ``role``, ``why`` it was left
-        out.
+        One row per column of the tables: ``column``, ``table`` ("data" or "labels"), ``role``, and
+        ``why``, the reason if it is ignored.
     """
-    if _is_ts(data):
-        return pd.DataFrame(list(_archive_columns(read_ts(data))))
-    frame, label_frame, reading = _open(data, labels, Reading.from_options(**options))
-    problems: list[str] = []
-    reading = resolve_roles(frame, label_frame, reading, problems)
-    if problems:
-        raise DataError("\n".join(problems))
+    if is_ts_file(data):
+        return pd.DataFrame(list(ts_roles(read_ts(data))))
+    reading = Reading.from_options(**options)
+    findings = Findings()
+    tables = open_tables(data, labels, reading, findings)
+    reading = find_roles(tables, reading, findings)
+    findings.raise_all()
     return pd.DataFrame(list(reading.columns))

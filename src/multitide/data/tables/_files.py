@@ -1,4 +1,4 @@
-"""Table files: CSV as loggers, spreadsheets and Korean systems write it, TSV and Parquet."""
+"""Read table files: CSV as loggers, spreadsheets and Korean systems write it, TSV and Parquet."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import re
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 import pandas as pd
@@ -18,11 +18,9 @@ import pandas as pd
 from multitide._checks import suggest
 from multitide.errors import DataError
 
-ENCODINGS = (
-    "utf-8-sig",
-    "cp949",
-    "cp1252",
-)  # cp949 contains euc-kr; cp1252 is what western spreadsheets write
+# cp949 contains euc-kr; cp1252 is what Western spreadsheets write.
+ENCODINGS = ("utf-8-sig", "cp949", "cp1252")
+UNICODE = ("utf-8-sig", "utf-16")
 SEPARATORS = (",", ";", "\t", "|")
 MISSING = (
     "",
@@ -41,13 +39,16 @@ MISSING = (
     "?",
 )
 SNIFF_CHARS = 1 << 16
+SNIFF_LINES = 200
 CSV_SUFFIXES = (".csv", ".tsv", ".txt", ".tab")
 PARQUET_SUFFIXES = (".parquet", ".pq")
+DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
+DECIMAL_POINT = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a text file is written; None is found by looking."""
+    """The format of a text file; None is detected."""
 
     encoding: str | None = None
     decimal: str | None = None
@@ -55,31 +56,31 @@ class Dialect:
 
 
 def read_frame(
-    data: Any, dialect: Dialect | None = None, name: str = "data"
+    data: object, dialect: Dialect | None = None, name: str = "data"
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return a table as a DataFrame with text column names, and what was assumed about the file.
 
     Parameters
     ----------
     data : path or DataFrame
-        CSV, TSV (also ``.gz``), Parquet, or a table that is already there (its index becomes
-        columns if it has names or is a time).
+        CSV, TSV (also ``.gz``), Parquet, or a DataFrame (its index becomes columns if it has names
+        or holds times).
     dialect : Dialect, optional
-        How a text file is written, as far as the user said it.
+        The format of a text file, as far as the user gave it.
     name : str
-        How messages call the table.
+        The parameter, for messages.
 
     Raises
     ------
     DataError
-        If the file is missing, of an unknown kind, not readable, empty, or two of its columns have
-        one name.
+        If the file is missing, of an unknown kind, unreadable or empty, or two columns have the
+        same name.
     """
     notes: list[str] = []
     if isinstance(data, pd.DataFrame):
-        frame = _with_index(data)
+        frame = _index_to_columns(data)
     else:
-        frame, notes = _read_file(_existing(data, name), dialect or Dialect())
+        frame, notes = _read_file(_existing_file(data, name), dialect or Dialect())
     frame = frame.set_axis([str(column).strip() for column in frame.columns], axis=1)
     _check_names(list(frame.columns), name)
     if not len(frame):
@@ -92,85 +93,96 @@ def _check_names(names: list[str], table: str) -> None:
         raise DataError(f"`{table}` must have different column names; got {twice} more than once.")
 
 
-def _with_index(frame: pd.DataFrame) -> pd.DataFrame:
+def _index_to_columns(frame: pd.DataFrame) -> pd.DataFrame:
     if isinstance(frame.index, pd.DatetimeIndex) and frame.index.name is None:
         frame = frame.rename_axis("time")
-    named = any(name is not None for name in frame.index.names)
-    return frame.reset_index(drop=not named)
+    has_name = any(name is not None for name in frame.index.names)
+    return frame.reset_index(drop=not has_name)
 
 
-def _existing(data: Any, name: str) -> Path:
+def _existing_file(data: object, name: str) -> Path:
     try:
-        path = Path(data)
+        path = Path(data)  # type: ignore[arg-type]  # other types raise the TypeError
     except TypeError:
         raise DataError(
             f"`{name}` must be a path or a DataFrame; got {type(data).__name__}."
         ) from None
     if path.is_file():
         return path
-    near = (
-        suggest(path.name, [p.name for p in path.parent.iterdir()]) if path.parent.is_dir() else ""
-    )
+    near = ""
+    if path.parent.is_dir():
+        near = suggest(path.name, [file.name for file in path.parent.iterdir()])
     raise DataError(f"`{name}` must be an existing file; got {str(path)!r}.{near}")
 
 
 def _read_file(path: Path, dialect: Dialect) -> tuple[pd.DataFrame, list[str]]:
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    suffix = (
-        suffixes[-2] if suffixes[-1:] == [".gz"] and len(suffixes) > 1 else "".join(suffixes[-1:])
-    )
+    suffix = _kind_suffix(path)
     try:
         if suffix in PARQUET_SUFFIXES:
-            return _with_index(pd.read_parquet(path)), []
+            return _index_to_columns(pd.read_parquet(path)), []
         if suffix in CSV_SUFFIXES:
             return _read_csv(path, dialect)
-    except (OSError, ValueError) as error:  # pandas' and pyarrow's own errors are among these
-        if isinstance(error, DataError):
-            raise
+    except DataError:
+        raise
+    except (OSError, ValueError) as error:  # includes the errors of pandas and pyarrow
         raise DataError(
             f"{path.name!r} must be a readable {suffix[1:]} file; got: {error}"
         ) from error
-    remedy = (
-        " Save the sheet as CSV, or pass pd.read_excel(...)." if suffix.startswith(".xls") else ""
-    )
+    remedy = ""
+    if suffix.startswith(".xls"):
+        remedy = " Save the sheet as CSV, or pass pd.read_excel(...)."
     raise DataError(
-        f"`data` must be a .csv, .tsv or .txt (also .gz), .parquet or .ts file; got {path.name!r}.{remedy}"
+        "`data` must be a .csv, .tsv or .txt (also .gz), .parquet or .ts file; "
+        f"got {path.name!r}.{remedy}"
     )
 
 
-def _read_csv(path: Path, asked: Dialect) -> tuple[pd.DataFrame, list[str]]:
-    found = sniff(path, asked)
+def _kind_suffix(path: Path) -> str:
+    """Return the suffix that tells the kind of a file; of ``a.csv.gz``, ``.csv``."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if len(suffixes) > 1 and suffixes[-1] == ".gz":
+        return suffixes[-2]
+    return suffixes[-1] if suffixes else ""
+
+
+def _read_csv(path: Path, given: Dialect) -> tuple[pd.DataFrame, list[str]]:
+    found = sniff(path, given)
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "error", pd.errors.ParserWarning
-        )  # rows longer than the header would be cut
+        # pandas would cut rows that are longer than the header.
+        warnings.simplefilter("error", pd.errors.ParserWarning)
         try:
             frame = _parse_csv(path, found)
         except pd.errors.ParserWarning:
             raise DataError(
-                f"{path.name!r} must have a column name for every field; got rows with more."
+                f"{path.name!r} must have a column name for every field; got rows with more fields."
             ) from None
     notes = []
-    if n_blank := _trailing_blanks(frame):
+    n_blank = _trailing_blanks(frame)
+    if n_blank:
         frame = frame.iloc[:-n_blank]
         notes.append(f"`{path.name}` ends with {n_blank} blank rows: left out.")
-    if asked.encoding is None and found.encoding not in ("utf-8-sig", "utf-16"):
+    return frame, notes + _dialect_notes(path.name, given, found)
+
+
+def _dialect_notes(name: str, given: Dialect, found: Dialect) -> list[str]:
+    notes = []
+    if given.encoding is None and found.encoding not in UNICODE:
+        notes.append(f"`{name}` is not UTF-8: read as {found.encoding} (`encoding` changes this).")
+    if given.decimal is None and found.decimal == ",":
+        notes.append(f"`{name}` writes numbers with a decimal comma (`decimal` changes this).")
+    if given.separator is None and found.separator != ",":
         notes.append(
-            f"`{path.name}` is not UTF-8: read as {found.encoding} (`encoding` changes this)."
+            f"`{name}` separates columns by {found.separator!r} (`separator` changes this)."
         )
-    if asked.decimal is None and found.decimal == ",":
-        notes.append(f"`{path.name}` writes numbers with a decimal comma (`decimal` changes this).")
-    if asked.separator is None and found.separator != ",":
-        notes.append(
-            f"`{path.name}` separates columns by {found.separator!r} (`separator` changes this)."
-        )
-    return frame, notes
+    return notes
 
 
 def _trailing_blanks(frame: pd.DataFrame) -> int:
-    """Return the number of rows without any value at the end (spreadsheets leave some)."""
+    """Return the number of empty rows at the end (spreadsheets leave some)."""
     filled = np.flatnonzero(frame.notna().any(axis=1).to_numpy())
-    return len(frame) - int(filled[-1]) - 1 if len(filled) else 0
+    if not len(filled):
+        return 0
+    return len(frame) - int(filled[-1]) - 1
 
 
 def _parse_csv(path: Path, dialect: Dialect) -> pd.DataFrame:
@@ -189,9 +201,9 @@ def _parse_csv(path: Path, dialect: Dialect) -> pd.DataFrame:
     )
 
 
-def sniff(path: Path, asked: Dialect) -> Dialect:
-    """Return how a text file is written; what was asked stays as it is."""
-    encoding = asked.encoding or _encoding(path)
+def sniff(path: Path, given: Dialect) -> Dialect:
+    """Return the format of a text file; what was given stays as it is."""
+    encoding = given.encoding or _detect_encoding(path)
     try:
         codecs.lookup(encoding)
     except LookupError:
@@ -200,65 +212,76 @@ def sniff(path: Path, asked: Dialect) -> Dialect:
         ) from None
     with _open_text(path, encoding) as file:
         text = file.read(SNIFF_CHARS)
-    lines = [line for line in text.splitlines()[:200] if line.strip()]
+    lines = [line for line in text.splitlines()[:SNIFF_LINES] if line.strip()]
     if not lines:
         raise DataError(
             f"{path.name!r} must have a header and at least one row; got an empty file."
         )
-    separator = asked.separator or _separator(lines)
-    decimal = asked.decimal or _decimal(lines[1:], separator)
-    return replace(asked, encoding=encoding, separator=separator, decimal=decimal)
+    separator = given.separator or _detect_separator(lines)
+    decimal = given.decimal or _detect_decimal(lines[1:], separator)
+    return replace(given, encoding=encoding, separator=separator, decimal=decimal)
 
 
 def _open(path: Path) -> IO[bytes]:
-    return gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb")  # type: ignore[return-value]
+    if path.suffix.lower() == ".gz":
+        return gzip.open(path)  # type: ignore[return-value]  # reads bytes, as IO[bytes] does
+    return path.open("rb")
 
 
 def _open_text(path: Path, encoding: str) -> io.TextIOWrapper:
-    return io.TextIOWrapper(
-        _open(path), encoding=encoding, newline=""
-    )  # newlines are the csv module's to read
+    # The csv module handles newlines itself.
+    return io.TextIOWrapper(_open(path), encoding=encoding, newline="")
 
 
-def _encoding(path: Path) -> str:
-    """Return the first encoding that reads the whole file; a later byte can rule one out."""
+def _detect_encoding(path: Path) -> str:
+    """Return the first encoding that reads the whole file."""
     with _open(path) as file:
         if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
             return "utf-16"
     for encoding in ENCODINGS:
-        decoder = codecs.getincrementaldecoder(encoding)()
-        try:
-            with _open(path) as file:
-                while block := file.read(1 << 20):
-                    decoder.decode(block)
-                decoder.decode(b"", final=True)
+        if _can_decode(path, encoding):
             return encoding
-        except UnicodeDecodeError:
-            continue
     raise DataError(
-        f"{path.name!r} must be text in one of {list(ENCODINGS)}; name the right one with `encoding`."
+        f"{path.name!r} must be text in one of {list(ENCODINGS)}; got other bytes. "
+        "Name its encoding with `encoding`."
     )
 
 
-def _separator(lines: list[str]) -> str:
-    """Return the separator that cuts most lines into as many fields as the header, and the header into most."""
+def _can_decode(path: Path, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        with _open(path) as file:
+            while block := file.read(1 << 20):
+                decoder.decode(block)
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _detect_separator(lines: list[str]) -> str:
+    """Return the separator that gives most lines as many fields as the header, and the most."""
 
     def score(separator: str) -> tuple[float, int]:
         widths = [len(row) for row in csv.reader(lines, delimiter=separator)]
-        agree = sum(width == widths[0] for width in widths) / len(widths)
-        return (agree if widths[0] > 1 else 0.0), widths[0]
+        if widths[0] == 1:
+            return 0.0, 1
+        return widths.count(widths[0]) / len(widths), widths[0]
 
     return max(SEPARATORS, key=score)
 
 
-def _decimal(lines: list[str], separator: str) -> str:
-    """Return "," if numbers are written with it; unquoted, that needs another separator."""
+def _detect_decimal(lines: list[str], separator: str) -> str:
+    """Return "," if numbers have a decimal comma; this needs another separator."""
     if separator == ",":
         return "."
-    fields = [field.strip() for row in csv.reader(lines, delimiter=separator) for field in row]
-    comma = any(re.fullmatch(r"[+-]?\d+,\d+([eE][+-]?\d+)?", field) for field in fields)
-    point = any(re.fullmatch(r"[+-]?\d*\.\d+([eE][+-]?\d+)?", field) for field in fields)
-    return "," if comma and not point else "."
+    has_comma = False
+    for row in csv.reader(lines, delimiter=separator):
+        for field in row:
+            if DECIMAL_POINT.fullmatch(field.strip()):
+                return "."
+            has_comma = has_comma or bool(DECIMAL_COMMA.fullmatch(field.strip()))
+    return "," if has_comma else "."
 
 
 def _header(path: Path, dialect: Dialect) -> list[str]:

@@ -1,8 +1,8 @@
-"""What is found by looking: the series that joins two tables, the time, the tasks, the channels, and a window."""
+"""Find what the user did not name: the series that joins two tables, time, tasks and channels."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,101 +10,157 @@ import pandas as pd
 
 from multitide.data._timestamps import UNITS, parse_time, unit_of
 from multitide.data.tables._columns import is_counter, kind_of
+from multitide.data.tables._findings import MAX_NAMES, Findings, name_columns
+from multitide.data.tables._open_tables import Tables
 from multitide.data.tables._reading import Reading, TaskColumn
 from multitide.errors import DataError, ParameterError
 
 TIME_NAMES = ("time", "timestamp", "datetime", "date", "date_time", "일시", "시간", "날짜")
+N_LOOKED_AT = 20  # values of a column that are tried as dates
+
+# Why a column that the user did not name is not a channel.
+REASONS = {
+    "text": "is text (list it in `channels` to read it as categories)",
+    "time": "holds times",
+    "empty": "has no value",
+}
+UNCLEAR_DATES = "looks like times of an unclear format (write them as 2024-07-04 13:00)"
 
 
-def name_columns(names: Iterable[str]) -> str:
-    """Return "`a`, `b`, ... (12 columns)"."""
-    names = list(names)
-    shown = ", ".join(f"`{name}`" for name in names[:8])
-    return shown + (f", ... ({len(names)} columns)" if len(names) > 8 else "")
-
-
-def find_series(
-    data: pd.DataFrame, labels: pd.DataFrame | None, reading: Reading, notes: list[str]
-) -> Reading:
-    """Take the one column that both tables share, if a label table needs joining."""
-    if reading.series or labels is None:
+def find_series(tables: Tables, reading: Reading, findings: Findings) -> Reading:
+    """Take the only column that can join the label table to the data."""
+    if reading.series or tables.labels is None:
         return reading
-    shared = [
-        c
-        for c in labels.columns
-        if c in data.columns and labels[c].is_unique and labels[c].notna().all()
-    ]
+    shared = []
+    for column in tables.labels.columns:
+        values = tables.labels[column]
+        if column in tables.data.columns and values.is_unique and values.notna().all():
+            shared.append(column)
     if len(shared) != 1:
-        found = (
-            f"{name_columns(shared)} could be it"
-            if shared
-            else "the tables share no column that could be it"
-        )
+        found = "the tables share no column with one row per value in `labels`"
+        if shared:
+            found = f"{name_columns(shared)} are possible"
         raise ParameterError(
             f"`series` must name the column that joins `labels` to the data; {found}."
         )
-    notes.append(f"`{shared[0]}` joins the labels to the series.")
+    findings.note(f"`{shared[0]}` joins the labels to the series.")
     return replace(reading, series=shared[0])
 
 
+def find_time(data: pd.DataFrame, reading: Reading, findings: Findings) -> Reading:
+    """Take columns of year, month, day, ...; the only column of dates; or a column named "time"."""
+    if reading.time is not None:
+        return reading
+    taken = _taken(reading) - set(reading.channels or ())
+    free = [column for column in data.columns if column not in taken]
+    columns = _date_parts(free)
+    if len(columns) < 3:
+        columns = _time_column(data, free)
+    if columns:
+        verb = "is" if len(columns) == 1 else "are"
+        findings.note(f"{name_columns(columns)} {verb} the time (`time` changes this).")
+    elif reading.layout == "long":
+        findings.note(
+            "No time column was found: rows are used in file order, one step apart "
+            "(`time` changes this)."
+        )
+    return replace(reading, time=tuple(columns))
+
+
+def find_tasks(labels: pd.DataFrame | None, reading: Reading, findings: Findings) -> Reading:
+    """Take the columns of the label table that have no other role."""
+    if reading.tasks is not None:
+        return reading
+    rest: list[str] = []
+    if labels is not None:
+        taken = {*_taken(reading), *reading.extra}
+        rest = [column for column in labels.columns if column not in taken]
+    if rest:
+        findings.note(
+            f"All other columns of `labels` are tasks: {name_columns(rest)} (`tasks` changes this)."
+        )
+    return replace(reading, tasks=tuple(TaskColumn(column, column) for column in rest))
+
+
+def find_channels(
+    data: pd.DataFrame, reading: Reading, findings: Findings
+) -> tuple[Reading, dict[str, str]]:
+    """Take the numeric columns that have no other role.
+
+    Returns
+    -------
+    reading : Reading
+        With `channels`.
+    reasons : dict of str to str
+        Why each other column is not a channel.
+    """
+    if reading.channels is not None:
+        return reading, {}
+    # A forecast is about rows after the window, so the past of the same column is an input.
+    now = {task.column for task in reading.tasks or () if task.kind != "forecast"}
+    only_forecast = set(reading.label_columns) - now
+    taken = {*_taken(reading) - only_forecast, *reading.extra, *(reading.time or ())}
+    channels: list[str] = []
+    reasons: dict[str, str] = {}
+    for column in data.columns:
+        if column in taken:
+            continue
+        reason = _reason_against(data, column, reading)
+        if reason:
+            reasons[column] = reason
+            findings.note(f"`{column}` {reason}: ignored.")
+        else:
+            channels.append(column)
+    if not channels:
+        raise DataError(_no_channels(reasons))
+    verb = "is a channel" if len(channels) == 1 else "are channels"
+    findings.note(f"{name_columns(channels)} {verb}.")
+    return replace(reading, channels=tuple(channels)), reasons
+
+
 def _taken(reading: Reading) -> set[str]:
-    tasks = {task.column for task in reading.tasks or ()}
+    """Return the columns that have a role already."""
     return {
         *(reading.channels or ()),
         *reading.static,
         *reading.ignore,
-        *tasks,
+        *reading.label_columns,
         reading.series or "",
     }
 
 
-def find_time(data: pd.DataFrame, reading: Reading, notes: list[str]) -> Reading:
-    """Take the obvious: year, month, day, ...; the only column of dates; a column that is called time."""
-    if reading.time is not None:
-        return reading
-    free = [
-        column
-        for column in data.columns
-        if column not in _taken(reading) - set(reading.channels or ())
-    ]
+def _date_parts(free: Sequence[str]) -> list[str]:
+    """Return the columns of year, month, day, ..., down to the first unit without one column."""
     parts: list[str] = []
     for unit in UNITS:
         found = [column for column in free if unit_of(column) == unit]
         if len(found) != 1:
             break
         parts += found
-    if len(parts) < 3:
-        dated = [column for column in free if _is_dates(data[column])]
-        named = [
-            column
-            for column in free
-            if column.lower() in TIME_NAMES and kind_of(data[column]) == "number"
-        ]
-        parts = (
-            dated
-            if len(dated) == 1
-            else [c for c in dated if c.lower() in TIME_NAMES][:1] or named[:1]
-        )
-    if parts:
-        notes.append(
-            f"{name_columns(parts)} {'is' if len(parts) == 1 else 'are'} the time (`time` changes this)."
-        )
-    elif reading.layout == "long":
-        notes.append(
-            "No column is the time: rows are taken as they come, one step apart (`time` changes this)."
-        )
-    return replace(reading, time=tuple(parts))
+    return parts
 
 
-def _is_dates(column: pd.Series) -> bool:
+def _time_column(data: pd.DataFrame, free: Sequence[str]) -> list[str]:
+    """Return the one column that is the time, in a list; an empty list if none is."""
+    dates = [column for column in free if _holds_dates(data[column])]
+    if len(dates) == 1:
+        return dates
+    named = [column for column in dates if column.lower() in TIME_NAMES]
+    if named:
+        return named[:1]
+    for column in free:
+        if column.lower() in TIME_NAMES and kind_of(data[column]) == "number":
+            return [column]
+    return []
+
+
+def _holds_dates(column: pd.Series) -> bool:
     if pd.api.types.is_datetime64_any_dtype(column):
         return True
-    head = column.dropna().head(20)
-    if (
-        not len(head)
-        or kind_of(head) != "text"
-        or not head.astype("str").str.contains(r"\d{4}.*\d", regex=True).all()
-    ):
+    head = column.dropna().head(N_LOOKED_AT)
+    if not len(head) or kind_of(head) != "text":
+        return False
+    if not head.astype("str").str.contains(r"\d{4}.*\d", regex=True).all():
         return False
     try:
         parse_time(head.to_frame("head"), ["head"])
@@ -113,91 +169,39 @@ def _is_dates(column: pd.Series) -> bool:
     return True
 
 
-def find_tasks(labels: pd.DataFrame | None, reading: Reading, notes: list[str]) -> Reading:
-    """Take the columns of the label table that have no other role."""
-    if reading.tasks is not None:
-        return reading
-    rest = (
-        []
-        if labels is None
-        else [c for c in labels.columns if c not in {*_taken(reading), *reading.extra}]
-    )
-    if rest:
-        notes.append(
-            f"All other columns of `labels` are tasks: {name_columns(rest)} (`tasks` changes this)."
-        )
-    return replace(reading, tasks=tuple(TaskColumn(column, column) for column in rest))
-
-
-def find_channels(
-    data: pd.DataFrame, reading: Reading, notes: list[str], why: dict[tuple[str, str], str]
-) -> Reading:
-    """Take the columns of numbers that have no other role, and say why the others are left out."""
-    if reading.channels is not None:
-        return reading
-    # What a forecast asks for lies ahead of the window, so that its past is an input.
-    now = {task.column for task in reading.tasks or () if task.kind != "forecast"}
-    ahead = {task.column for task in reading.tasks or ()} - now
-    free = [
-        c
-        for c in data.columns
-        if c not in {*_taken(reading) - ahead, *reading.extra, *(reading.time or ())}
-    ]
-    reasons = {column: _reason_against(data, column, reading) for column in free}
-    channels = tuple(column for column, reason in reasons.items() if not reason)
-    for column, reason in reasons.items():
-        if reason:
-            why["data", column] = reason
-            notes.append(f"`{column}` {reason}: ignored.")
-    if not channels:
-        found = (
-            "; ".join(f"`{column}` {reason}" for column, reason in list(reasons.items())[:8])
-            or "no other column"
-        )
-        raise DataError(
-            f"`channels` must name at least one column; found none by looking: {found}."
-        )
-    notes.append(
-        f"{name_columns(channels)} {'is a channel' if len(channels) == 1 else 'are channels'}."
-    )
-    return replace(reading, channels=channels)
-
-
 def _reason_against(data: pd.DataFrame, column: str, reading: Reading) -> str:
-    """Say why a column that nobody mentioned is no channel; "" if it is one."""
+    """Return why a column that the user did not name is not a channel; "" if it is one."""
     kind = kind_of(data[column], reading.decimal or ".")
-    if kind == "number" and is_counter(data[column]):
-        return "counts the rows"
-    if (
-        kind == "number"
-        and reading.series
-        and column != reading.series
-        and _counts_each(data, column, reading.series)
-    ):
-        return "counts the rows of each series"
-    if kind == "text" and _looks_dated(data[column]):
-        return "looks like times that cannot be read for certain (write them as 2024-07-04 13:00)"
-    reasons = {
-        "text": "is text (list it in `channels` to read it as categories)",
-        "time": "holds times",
-        "empty": "has no value",
-    }
-    return reasons.get(kind, "")
+    if kind == "number":
+        if is_counter(data[column]):
+            return "counts the rows"
+        if reading.series not in (None, column) and _counts_within(data, column, reading.series):
+            return "counts the rows of each series"
+    if kind == "text" and _looks_like_dates(data[column]):
+        return UNCLEAR_DATES
+    return REASONS.get(kind, "")
 
 
-def _looks_dated(column: pd.Series) -> bool:
-    head = column.dropna().head(20).astype("str")
-    return bool(
-        len(head) and head.str.contains(r"^\s*\d{1,4}\s*[./-]\s*\d{1,2}\s*[./-]\s*\d{1,4}\b").all()
-    )
+def _looks_like_dates(column: pd.Series) -> bool:
+    head = column.dropna().head(N_LOOKED_AT).astype("str")
+    pattern = r"^\s*\d{1,4}\s*[./-]\s*\d{1,2}\s*[./-]\s*\d{1,4}\b"
+    return bool(len(head) and head.str.contains(pattern).all())
 
 
-def _counts_each(data: pd.DataFrame, column: str, series: str) -> bool:
+def _counts_within(data: pd.DataFrame, column: str, series: str) -> bool:
+    """Whether a column counts from 0 or 1 within each stretch of rows of one series."""
     if not pd.api.types.is_integer_dtype(data[column]) or data[column].isna().any():
         return False
-    ids, numbers = data[series].to_numpy(), data[column].to_numpy(dtype=np.int64)
+    ids = data[series].to_numpy()
+    numbers = data[column].to_numpy(dtype=np.int64)
     same = ids[1:] == ids[:-1]
-    begins = numbers[np.concatenate([[True], ~same])]
-    return bool(
-        same.any() and np.isin(begins, (0, 1)).all() and (np.diff(numbers)[same] == 1).all()
-    )
+    first = numbers[np.concatenate([[True], ~same])]
+    if not same.any() or not np.isin(first, (0, 1)).all():
+        return False
+    return bool((np.diff(numbers)[same] == 1).all())
+
+
+def _no_channels(reasons: dict[str, str]) -> str:
+    shown = [f"`{column}` {reason}" for column, reason in list(reasons.items())[:MAX_NAMES]]
+    found = "; ".join(shown) or "there is no other column"
+    return f"`channels` must name at least one column; none was found: {found}."

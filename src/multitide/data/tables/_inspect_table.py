@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from multitide.data.tables._archive import _archive_columns
-from multitide.data.tables._open_table import Table, _is_ts, _open
+from multitide.data.tables._findings import Findings
+from multitide.data.tables._open_tables import open_tables
 from multitide.data.tables._propose_window import WindowProposal, propose_window
+from multitide.data.tables._read_options import Table
 from multitide.data.tables._reading import Reading
-from multitide.data.tables._roles import resolve_roles
-from multitide.data.tables._ts_format import read_ts
+from multitide.data.tables._roles import find_roles
+from multitide.data.tables._ts_format import is_ts_file, read_ts
+from multitide.data.tables._ts_samples import ts_roles
 from multitide.errors import DataError
 
 
@@ -54,20 +56,19 @@ def inspect_table(
     ParameterError
         If an argument is wrong.
     """
-    if _is_ts(data):
-        roles = pd.DataFrame(list(_archive_columns(read_ts(data))))
+    if is_ts_file(data):
+        roles = pd.DataFrame(list(ts_roles(read_ts(data))))
         return TableInspection(roles, None)
-    given = Reading.from_options(tasks=tasks, window=window, stride=stride or 1)
-    frame, label_frame, reading = _open(data, labels, given)
-    problems: list[str] = []
-    reading = resolve_roles(frame, label_frame, reading, problems)
-    if problems:
-        raise DataError("\n".join(problems))
+    reading = Reading.from_options(tasks=tasks, window=window, stride=stride or 1)
+    findings = Findings()
+    tables = open_tables(data, labels, reading, findings)
+    reading = find_roles(tables, reading, findings)
+    findings.raise_all()
     roles = pd.DataFrame(list(reading.columns))
     if window is None:
-        windows = propose_window(frame, reading.time or (), reading.series)
+        windows = propose_window(tables.data, reading.time or (), reading.series)
     else:
-        _check_fits(window, frame, reading.series)
+        _check_fits(window, tables.data, reading.series)
         windows = WindowProposal(window, stride or 1, "")
     return TableInspection(roles, windows)
 

@@ -4,66 +4,75 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from multitide.data._samples import Samples
-from multitide.data.tables._archive import _checked_archive, _told
 from multitide.data.tables._build_samples import build_samples
-from multitide.data.tables._open_table import Table, _is_ts, _open
+from multitide.data.tables._findings import Findings
+from multitide.data.tables._open_tables import Tables, open_tables
+from multitide.data.tables._read_options import Table
 from multitide.data.tables._reading import Reading
 from multitide.data.tables._roles import without_missing
-from multitide.data.tables._ts_format import read_ts
+from multitide.data.tables._ts_format import is_ts_file
+from multitide.data.tables._ts_samples import read_ts_like
 
 
 def read_like(
-    reading: Mapping[str, Any],
+    reading: Mapping[str, object],
     data: Table,
     *,
     labels: Table | None = None,
     need_labels: bool = True,
 ) -> Samples:
-    """Read another table the way ``samples.reading`` says an earlier one was read.
+    """Read a table the way ``samples.reading`` says that an earlier table was read.
 
     Parameters
     ----------
     reading : dict
-        From ``samples.reading``, also after a journey through JSON.
+        From ``samples.reading``; it may have been stored as JSON.
     data, labels : path or DataFrame
         As in :func:`read_table`.
     need_labels : bool
-        Without it label columns may be absent (``y`` is then missing there), and no row is dropped
-        for its labels.
+        If False, label columns may be absent (``y`` is missing there), and no row is dropped for a
+        missing label.
 
     Returns
     -------
     Samples
-        With the channels and tasks of the earlier table, in its order.
+        With the channels and tasks of the earlier table, in the same order.
 
     Raises
     ------
     DataError
-        As :func:`read_table`, and if a column that was read before is absent.
+        As :func:`read_table`, and if a column of the earlier table is absent.
     """
     known = replace(Reading.from_dict(reading), assumed=())
-    if _is_ts(data):
-        return _checked_archive(
-            read_ts(data, task=known.tasks[0].name if known.tasks else "label"), known
+    if is_ts_file(data):
+        return read_ts_like(data, known)
+    findings = Findings()
+    tables = open_tables(data, labels, known, findings)
+    present = _without_absent(known, tables, need_labels)
+    present = without_missing(tables, present, findings)
+    if findings.problems and labels is None and _had_labels_table(known):
+        findings.add(
+            "Some columns were in a second table with one row per series: "
+            "pass it as `labels` (--labels)."
         )
-    frame, label_frame, known = _open(data, labels, known)
-    columns = [*frame.columns, *(() if label_frame is None else label_frame.columns)]
-    present = tuple(task for task in known.tasks or () if need_labels or task.column in columns)
-    extra = tuple(column for column in known.extra if column in columns)
-    found = replace(known, tasks=present, extra=extra, ignore=())
-    problems: list[str] = []
-    found = without_missing(frame, label_frame, found, problems)
-    if problems and labels is None and any(column["table"] == "labels" for column in known.columns):
-        problems.append(
-            "Some columns were in a second table with one row a series: give it as `labels` (--labels)."
-        )
-    samples = _told(
-        build_samples(frame, label_frame, found, need_labels=need_labels, problems=problems)
-    )
+    samples = build_samples(tables, present, findings, need_labels=need_labels)
+    findings.log()
     y = samples.y.reindex(columns=[task.name for task in known.tasks or ()])
-    return samples.replace(
-        y=y, reading=replace(known, assumed=tuple((samples.reading or {})["assumed"])).to_dict()
-    )
+    read = replace(known, assumed=tuple(findings.assumed))
+    return samples.replace(y=y, reading=read.to_dict())
+
+
+def _without_absent(known: Reading, tables: Tables, need_labels: bool) -> Reading:
+    """Remove from a reading the columns that may be absent from new tables."""
+    columns = tables.columns
+    tasks = known.tasks or ()
+    if not need_labels:
+        tasks = tuple(task for task in tasks if task.column in columns)
+    extra = tuple(column for column in known.extra if column in columns)
+    return replace(known, tasks=tasks, extra=extra, ignore=())
+
+
+def _had_labels_table(known: Reading) -> bool:
+    return any(column["table"] == "labels" for column in known.columns)

@@ -1,23 +1,38 @@
-"""Long tables become samples: one row a time step in, windows or whole series with their labels out."""
+"""Read long tables as samples: one row per time step in, windows or whole series with labels out."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Unpack
+
+import pandas as pd
 
 from multitide.data._samples import Samples
-from multitide.data.tables._archive import _read_archive, _refuse_single_sample, _told
 from multitide.data.tables._build_samples import build_samples
-from multitide.data.tables._open_table import Names, Table, _is_ts, _open
+from multitide.data.tables._findings import Findings
+from multitide.data.tables._open_tables import Tables, open_tables
+from multitide.data.tables._read_options import (
+    Duplicates,
+    Layout,
+    MissingRows,
+    Names,
+    OnGap,
+    ReadOptions,
+    Table,
+    TaskSpecs,
+)
 from multitide.data.tables._reading import Reading
-from multitide.data.tables._roles import resolve_roles
+from multitide.data.tables._roles import find_roles
 from multitide.data.tables._rows import find_categories
+from multitide.data.tables._ts_format import is_ts_file
+from multitide.data.tables._ts_samples import read_ts_samples
+from multitide.errors import DataError
 
 
 def read_table(
     data: Table,
     *,
-    tasks: Any = None,
+    tasks: TaskSpecs | None = None,
     channels: Names | None = None,
     static: Names = (),
     series: str | None = None,
@@ -27,100 +42,134 @@ def read_table(
     labels: Table | None = None,
     window: int | None = None,
     stride: int = 1,
-    on_gap: Literal["break", "ignore"] = "break",
-    every: str | float | None = None,
-    missing_rows: Literal["keep", "drop"] = "keep",
-    duplicates: Literal["first", "last", "mean"] | None = None,
-    layout: Literal["long", "vectors"] = "long",
+    on_gap: OnGap = "break",
+    every: str | float | pd.Timedelta | None = None,
+    missing_rows: MissingRows = "keep",
+    duplicates: Duplicates | None = None,
+    layout: Layout = "long",
     encoding: str | None = None,
     decimal: str | None = None,
     separator: str | None = None,
 ) -> Samples:
-    """Read a table of measurements, one row a time step, into samples with their labels.
+    """Read a table of measurements, one row per time step, into samples with labels.
 
     Parameters
     ----------
     data : path or DataFrame
-        CSV or TSV (also ``.gz``), Parquet, or ``.ts``; one row a time step.
+        CSV or TSV (also ``.gz``), Parquet, or ``.ts``; one row per time step.
     tasks : sequence of str or tasks, optional
-        The label columns. Without it, all other columns of `labels`, or none.
+        The label columns. By default, all columns of `labels` without another role; without
+        `labels`, none.
     channels : sequence of str, optional
-        The measured inputs; text becomes categories. Without it, every column of numbers that has
-        no other role. In `channels`, `static`, `ignore` and `extra` a pattern such as
-        ``"static_*"`` stands for all that match.
+        The measured inputs; text becomes categories. By default, every numeric column without
+        another role. In `channels`, `static`, `ignore` and `extra`, a pattern such as
+        ``"static_*"`` stands for all columns that match.
     static : sequence of str
-        Inputs that hold for a whole series.
+        Inputs that are constant within a series.
     series : str, optional
-        The column that says which recording a row belongs to; one recording without it.
+        The column that says which series (recording, machine run, patient) a row belongs to. By
+        default the table is one series.
     time : str or sequence of str, optional
-        The column of times, or several: year, month, day, hour, ... Found by looking when not
-        given; ``()`` for none. Dates need years of four digits, and are read day first or month
-        first by the whole column. Windows of one recording without time get the numbers of their
-        last rows, from 0, so that they can be split by time.
+        The time column, or several: year, month, day, hour, ... Detected by default; ``()`` for
+        none. Dates need four-digit years; the whole column decides between day first and month
+        first. Windows of a single series without time are numbered by their last row, from 0, so
+        that they can be split by time.
     ignore : sequence of str
         Columns to leave out.
     extra : sequence of str
-        Columns to keep for each sample beside the inputs (for a split by column).
+        Columns to keep for each sample in addition to the inputs (for a split by column).
     labels : path or DataFrame, optional
-        A second table with one row a series, joined by `series`; it may hold tasks, static and
+        A second table with one row per series, joined by `series`. It may hold tasks, static and
         extra columns.
     window, stride : int
-        Rows in a sample, and rows from one sample's start to the next one's. Without `window` a
-        sample is a series.
+        Rows per sample, and rows between the starts of two samples. Without `window`, each series
+        is one sample.
     on_gap : {"break", "ignore"}
-        Whether windows end where the time step differs from the usual one. They never cross from
-        series to series.
-    every : str or number, optional
-        Put the rows on a regular grid first, e.g. ``"1h"``: the means of the rows in each bin.
+        Whether windows stop where the time step differs from the usual one. Windows never cross
+        from one series to the next.
+    every : str, number or Timedelta, optional
+        Put the rows on a regular grid first, e.g. ``"1h"``: each grid row is the mean of the rows
+        in its interval.
     missing_rows : {"keep", "drop"}
-        "drop" leaves out rows in which any channel or label is missing.
+        "drop" leaves out rows in which a channel or a label is missing.
     duplicates : {"first", "last", "mean"}, optional
-        What to take of rows with one time stamp in one series; an error without it.
+        How to combine rows of one series with the same time stamp. By default they are an error.
     layout : {"long", "vectors"}
-        "vectors" takes each row as one sample of one step.
+        "vectors" takes each row as one sample with a single time step.
     encoding, decimal, separator : str, optional
-        How a text file is written; found by looking when not given.
+        The format of a text file; detected by default.
 
     Returns
     -------
     Samples
-        ``samples.y`` has a column a task; ``samples.reading`` says how the table was read and what
-        was assumed.
+        ``samples.y`` has one column per task; ``samples.reading`` says how the table was read and
+        what was assumed.
 
     Raises
     ------
     DataError
         If a file or column is missing, a channel holds text or infinite values, time stamps repeat,
-        no window fits, or a task has no label; with every problem that could be found.
+        no window fits, or a task has no label. The message lists every problem found.
     ParameterError
-        If an option is wrong, or a label is given away by a channel.
+        If an option is wrong, or a channel gives a label away.
     """
-    return _read(
-        data,
-        labels,
-        {key: value for key, value in locals().items() if key not in ("data", "labels")},
+    reading = Reading.from_options(
+        tasks=tasks,
+        channels=channels,
+        static=static,
+        series=series,
+        time=time,
+        ignore=ignore,
+        extra=extra,
+        window=window,
+        stride=stride,
+        on_gap=on_gap,
+        every=every,
+        missing_rows=missing_rows,
+        duplicates=duplicates,
+        layout=layout,
+        encoding=encoding,
+        decimal=decimal,
+        separator=separator,
     )
+    if is_ts_file(data):
+        return read_ts_samples(data, reading)
+    findings = Findings()
+    tables = open_tables(data, labels, reading, findings)
+    return _read(tables, reading, findings)
 
 
-def read_present(data: Table, *, labels: Table | None = None, **options: Any) -> Samples:
-    """Read a table as :func:`read_table` does, without the tasks whose column it has not."""
-    return _read(data, labels, options, only_present=True)
-
-
-def _read(
-    data: Table, labels: Table | None, options: dict[str, Any], only_present: bool = False
+def read_present(
+    data: Table, *, labels: Table | None = None, **options: Unpack[ReadOptions]
 ) -> Samples:
-    if _is_ts(data):
-        return _read_archive(data, options)
+    """Read a table as :func:`read_table` does, without the tasks whose column is absent."""
     reading = Reading.from_options(**options)
-    frame, label_frame, reading = _open(data, labels, reading)
-    if only_present and reading.tasks is not None:
-        columns = {*frame.columns, *(() if label_frame is None else label_frame.columns)}
-        reading = replace(
-            reading, tasks=tuple(task for task in reading.tasks if task.column in columns)
-        )
-    problems: list[str] = []
-    reading = find_categories(frame, resolve_roles(frame, label_frame, reading, problems))
-    samples = build_samples(frame, label_frame, reading, problems=problems)
+    if is_ts_file(data):
+        return read_ts_samples(data, reading)
+    findings = Findings()
+    tables = open_tables(data, labels, reading, findings)
+    if reading.tasks is not None:
+        columns = tables.columns
+        present = tuple(task for task in reading.tasks if task.column in columns)
+        reading = replace(reading, tasks=present)
+    return _read(tables, reading, findings)
+
+
+def _read(tables: Tables, reading: Reading, findings: Findings) -> Samples:
+    reading = find_roles(tables, reading, findings)
+    reading = find_categories(tables.data, reading, findings)
+    samples = build_samples(tables, reading, findings)
     _refuse_single_sample(samples, reading)
-    return _told(samples)
+    findings.log()
+    return samples
+
+
+def _refuse_single_sample(samples: Samples, reading: Reading) -> None:
+    """Raise if a table with labels is one sample: a network needs more to learn from."""
+    if reading.tasks and reading.window is None and len(samples) == 1:
+        raise DataError(
+            f"`window` must be given for a table that is one series; got None, "
+            f"which makes one sample of all {samples.n_timepoints} rows. "
+            "Cut it into windows, e.g. window=24, or name the column that tells several "
+            "recordings apart with `series`."
+        )

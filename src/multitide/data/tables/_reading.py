@@ -1,31 +1,57 @@
-"""How a table is read, as plain values: what the user asked, what was found, and what was assumed."""
+"""How a table is read, as plain values: the options, what was found, and what was assumed."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypedDict, Unpack, get_args
 
-from multitide._checks import check_choice, check_positive_int
+from multitide._checks import check_choice, check_positive_int, gathering, raise_problems
+from multitide.data.tables._read_options import (
+    Duplicates,
+    LabelAt,
+    Layout,
+    MissingRows,
+    OnGap,
+    ReadOptions,
+    TaskSpec,
+    TaskSpecs,
+)
 from multitide.errors import ParameterError
 
 CHOICES: dict[str, tuple[str | None, ...]] = {
-    "on_gap": ("break", "ignore"),
-    "missing_rows": ("keep", "drop"),
-    "duplicates": (None, "first", "last", "mean"),
-    "layout": ("long", "vectors"),
+    "on_gap": get_args(OnGap),
+    "missing_rows": get_args(MissingRows),
+    "duplicates": (None, *get_args(Duplicates)),
+    "layout": get_args(Layout),
 }
-LABEL_AT = ("end", "start", "mean", "majority", "any")
+LABEL_AT = get_args(LabelAt)
+
+
+class ColumnRole(TypedDict):
+    """The role of a column, and why it has it."""
+
+    column: str
+    table: str
+    role: str
+    why: str
+
+
+class TimeStep(TypedDict):
+    """The usual time step, in "seconds", "months" or "1" (plain numbers)."""
+
+    size: float
+    unit: str
 
 
 @dataclass(frozen=True)
 class TaskColumn:
-    """Where a task's labels come from; the part of a task that the data floor knows."""
+    """Which column holds the labels of a task, and which rows' labels a window gets."""
 
     name: str
     column: str
-    label_at: str = "end"
+    label_at: LabelAt = "end"
     lead: int = 0
     kind: str | None = None
 
@@ -35,33 +61,40 @@ class TaskColumn:
         return f"{self.column}[last]"
 
     @classmethod
-    def from_spec(cls, spec: Any) -> list[Self]:
-        """Take the name of a task, a task, or a dict of these fields; a task may own several columns."""
+    def from_spec(cls, spec: TaskSpec) -> list[Self]:
+        """Take a task, its name, or a dict of these fields; a task may have several columns."""
         if isinstance(spec, Mapping):
-            return [cls(**spec)]
-        if not hasattr(spec, "label_columns"):
+            return [cls(**dict(spec))]
+        if isinstance(spec, str) or not hasattr(spec, "label_columns"):
             name = str(getattr(spec, "name", spec))
             return [cls(name, name)]
         return [cls(**place) for place in spec.label_columns()]
 
-    def looks_inside(self, window: int | None) -> bool:
-        """Whether its label can lie on a row of the window, where a channel of the same column would give it away."""
-        return self.lead == 0 or (self.label_at != "end" and (window is None or self.lead < window))
+    def may_lie_in_window(self, window: int | None) -> bool:
+        """Whether the label can come from a row of the window itself.
+
+        A channel of the same column would then give the label away.
+        """
+        if self.lead == 0:
+            return True
+        return self.label_at != "end" and (window is None or self.lead < window)
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How a table is read. The fields are the parameters of :func:`read_table`; the last four are what was found.
+    """How a table is read.
+
+    The fields are the options of :func:`read_table`; the last four hold what was found.
 
     Attributes
     ----------
     categories : dict of str to tuple
-        The categories of each channel of categories, in the order of their codes.
+        The categories of each categorical channel, in the order of their codes.
     step : dict or None
-        The usual time step, ``{"size": 3600.0, "unit": "seconds"}``; unit "months" or "1" (plain
-        numbers) too.
+        The usual time step, ``{"size": 3600.0, "unit": "seconds"}``; the unit may also be "months"
+        or "1" (plain numbers).
     columns : tuple of dict
-        The role of every column and why it has it: ``column, table, role, why``.
+        The role of every column: ``column``, ``table``, ``role``, ``why``.
     assumed : tuple of str
         What was assumed, one sentence each.
     """
@@ -83,81 +116,87 @@ class Reading:
     encoding: str | None = None
     decimal: str | None = None
     separator: str | None = None
-    categories: dict[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
-    step: dict[str, Any] | None = None
-    columns: tuple[dict[str, str], ...] = ()
+    categories: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    step: TimeStep | None = None
+    columns: tuple[ColumnRole, ...] = ()
     assumed: tuple[str, ...] = ()
 
+    @property
+    def label_columns(self) -> list[str]:
+        """The columns of the tasks' labels."""
+        return [task.column for task in self.tasks or ()]
+
     @classmethod
-    def from_options(
-        cls, *, tasks: Any = None, channels: Any = None, time: Any = None, **options: Any
-    ) -> Self:
-        """Check what the user asked for and make it uniform (names in tuples)."""
-        for name in ("series", "every"):  # an int column name, a Timedelta: texts in JSON
-            if options.get(name) is not None and not isinstance(options[name], (str, int, float)):
-                options[name] = str(options[name])
-        lists = {name: _names(options.pop(name, ())) for name in ("static", "ignore", "extra")}
-        reading = cls(
-            tasks=None
-            if tasks is None
-            else tuple(c for t in _listed(tasks) for c in TaskColumn.from_spec(t)),
-            channels=None if channels is None else _names(channels),
-            time=None if time is None else _names(time),
-            static=lists["static"],
-            ignore=lists["ignore"],
-            extra=lists["extra"],
-            **options,
-        )
+    def from_options(cls, **options: Unpack[ReadOptions]) -> Self:
+        """Check the options of :func:`read_table` and make them uniform: tuples of names."""
+        values: dict[str, Any] = dict(options)
+        for name in ("series", "every"):  # an int column, a Timedelta: JSON needs text
+            value = values.get(name)
+            if value is not None and not isinstance(value, (str, int, float)):
+                values[name] = str(value)
+        for name in ("static", "ignore", "extra"):
+            values[name] = _as_names(values.get(name))
+        for name in ("channels", "time"):
+            if values.get(name) is not None:
+                values[name] = _as_names(values[name])
+        if values.get("tasks") is not None:
+            values["tasks"] = _task_columns(values["tasks"])
+        reading = cls(**values)
         if reading.channels == ():
             raise ParameterError(
-                "`channels` must name at least one column; got none. Leave it out to have them found."
+                "`channels` must name at least one column; got none. "
+                "Leave it out to use every numeric column."
             )
         reading.check()
         return reading
 
+    # Any: JSON values, which have been checked when they were written.
     @classmethod
     def from_dict(cls, config: Mapping[str, Any]) -> Self:
-        """Rebuild a reading from :meth:`to_dict`, also after a journey through JSON."""
+        """Rebuild a reading from :meth:`to_dict`, also after it was stored as JSON."""
         known = {field.name for field in dataclasses.fields(cls)}
         if unknown := sorted(set(config) - known):
             raise ParameterError(
-                f"`reading` must hold only what this version of multitide knows; got {unknown}."
+                f"`reading` must have only fields that this version of multitide knows; "
+                f"got {unknown}."
             )
-        fields: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in config.items()
-        }
+        fields = dict(config)
+        for name, value in config.items():
+            if isinstance(value, list):
+                fields[name] = tuple(value)
         if fields.get("tasks") is not None:
-            fields["tasks"] = tuple(
-                c for task in fields["tasks"] for c in TaskColumn.from_spec(task)
-            )
-        fields["categories"] = {
-            name: tuple(values) for name, values in (config.get("categories") or {}).items()
-        }
+            fields["tasks"] = _task_columns(fields["tasks"])
+        categories = config.get("categories") or {}
+        fields["categories"] = {name: tuple(values) for name, values in categories.items()}
         return cls(**fields)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return plain JSON values."""
-        config: dict[str, Any] = dataclasses.asdict(self)
-        plain = {
-            key: list(value) if isinstance(value, tuple) else value for key, value in config.items()
-        }
+        plain: dict[str, object] = dataclasses.asdict(self)
+        for name, value in plain.items():
+            if isinstance(value, tuple):
+                plain[name] = list(value)
         plain["categories"] = {name: list(values) for name, values in self.categories.items()}
         return plain
 
-    def noted(self, *sentences: str) -> Self:
-        """Return a copy that has assumed more."""
-        return dataclasses.replace(self, assumed=(*self.assumed, *sentences))
+    def changed(self) -> list[str]:
+        """Return the names of the fields that differ from their defaults."""
+        default = Reading()
+        names = [field.name for field in dataclasses.fields(self)]
+        return [name for name in names if getattr(self, name) != getattr(default, name)]
 
     def check(self) -> None:
-        """Raise one error that lists every option that is wrong by itself, whatever the table."""
-        problems = []
+        """Raise one error that lists every option that is wrong whatever the table holds."""
+        problems: list[str] = []
         for name, choices in CHOICES.items():
-            if getattr(self, name) not in choices:
-                problems.append(_problem(check_choice, name, getattr(self, name), choices))
+            with gathering(problems):
+                check_choice(name, getattr(self, name), choices)
         for name in ("window", "stride"):
             if getattr(self, name) is not None:
-                problems.append(_problem(check_positive_int, name, getattr(self, name)))
-        problems += [problem for task in self.tasks or () for problem in self._task_problems(task)]
+                with gathering(problems):
+                    check_positive_int(name, getattr(self, name))
+        for task in self.tasks or ():
+            self._check_task(task, problems)
         names = [task.name for task in self.tasks or ()]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             problems.append(f"`tasks` must have different names; got {twice} more than once.")
@@ -165,49 +204,44 @@ class Reading:
             problems.append(
                 f'`window` must not be given with layout="vectors"; got {self.window!r}.'
             )
-        if found := "\n".join(dict.fromkeys(problem for problem in problems if problem)):
-            raise ParameterError(found)
+        raise_problems(list(dict.fromkeys(problems)))
 
-    def _task_problems(self, task: TaskColumn) -> list[str]:
-        """Say what is wrong with a task's place in time."""
-        found = [_problem(check_choice, f"{task.name}.label_at", task.label_at, LABEL_AT)]
+    def _check_task(self, task: TaskColumn, problems: list[str]) -> None:
+        with gathering(problems):
+            check_choice(f"{task.name}.label_at", task.label_at, LABEL_AT)
         if isinstance(task.lead, bool) or not isinstance(task.lead, int) or task.lead < 0:
-            found.append(f"`{task.name}.lead` must be an int of at least 0; got {task.lead!r}.")
+            problems.append(f"`{task.name}.lead` must be an int of at least 0; got {task.lead!r}.")
         elif task.kind == "forecast" and self.window is None:
-            found.append(
-                f"`window` must be given for a forecast of {task.column!r}: a whole series has no later rows."
+            problems.append(
+                f"`window` must be given to forecast {task.column!r}; got None. "
+                "A sample that is a whole series has no later rows."
             )
         elif task.lead and self.window is None:
-            found.append(
-                f"`{task.name}.lead` needs a `window`: a whole series has no later rows; got {task.lead}."
+            problems.append(
+                f"`{task.name}.lead` must be 0 without `window`; got {task.lead}. "
+                "A sample that is a whole series has no later rows."
             )
-        if (
-            self.channels is not None
-            and task.column in self.channels
-            and task.looks_inside(self.window)
-        ):
-            found.append(
-                f"`channels` must not hold the label of task {task.name!r} on the rows it asks about; "
-                f"got {task.column!r}. Remove it from `channels`, or ask for a later label with `lead`."
+        if task.column in (self.channels or ()) and task.may_lie_in_window(self.window):
+            problems.append(
+                f"`channels` must not include the label of task {task.name!r} at the rows that "
+                f"the label describes; got {task.column!r}. "
+                "Remove it from `channels`, or predict a later label with `lead`."
             )
-        return [problem for problem in found if problem]
 
 
-def _problem(check: Any, *arguments: Any) -> str:
-    """Return the message of a check that raises, or ""."""
-    try:
-        check(*arguments)
-    except ParameterError as error:
-        return str(error)
-    return ""
+def _task_columns(specs: TaskSpecs) -> tuple[TaskColumn, ...]:
+    if isinstance(specs, (str, Mapping)) or not isinstance(specs, Iterable):
+        specs = [specs]
+    columns: list[TaskColumn] = []
+    for spec in specs:
+        columns += TaskColumn.from_spec(spec)
+    return tuple(columns)
 
 
-def _listed(value: Any) -> Sequence[Any]:
-    """Return a list; a single name or task stands for a list of one."""
+def _as_names(value: object) -> tuple[str, ...]:
+    """Return names in a tuple; a single name stands for a list of one."""
+    if value is None:
+        return ()
     if isinstance(value, (str, Mapping)) or not isinstance(value, Iterable):
-        return [value]
-    return list(value)
-
-
-def _names(value: Any) -> tuple[str, ...]:
-    return tuple(str(name) for name in _listed(value)) if value is not None else ()
+        return (str(value),)
+    return tuple(str(name) for name in value)

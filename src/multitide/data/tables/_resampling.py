@@ -1,161 +1,206 @@
-"""Rows at one time made into one row, and rows put on a regular grid of times."""
+"""Combine rows with the same time stamp, and put rows on a regular grid of times."""
 
 from __future__ import annotations
 
 import datetime
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from multitide.data.tables._columns import nullable
+from multitide.data.tables._findings import Findings
 from multitide.data.tables._reading import Reading
 from multitide.data.tables._rows import Rows
 from multitide.errors import DataError, ParameterError
 
-MAX_GROWTH = 1000  # a finer grid than this is a slip of the unit, and would fill the memory
-DAYLIGHT = " Daylight saving time is a likely cause (an hour that comes twice in autumn): write times in UTC."
+MAX_GROWTH = 1000  # rows per row; a finer grid is a wrong unit, and would fill the memory
+DAYLIGHT = (
+    " Daylight saving time is a likely cause (an hour that comes twice in autumn): "
+    "write times in UTC."
+)
 SEVERAL = (
     " If the table holds several recordings, name the column that tells them apart with `series`."
 )
-HOW = {
-    "any": "max",
-    "mean": "mean",
-}  # label_at -> how labels in one bin become one; else the last of them
+# How labels of one bin are combined, by label_at; the last label of the bin otherwise.
+HOW = {"any": "max", "mean": "mean"}
 
 
-def merge_duplicates(rows: Rows, reading: Reading) -> tuple[Rows, Reading]:
-    """Make rows of one series with one time stamp into one row, the way that was asked.
+def merge_duplicates(rows: Rows, reading: Reading, findings: Findings) -> Rows:
+    """Combine rows of one series with the same time stamp as `duplicates` says.
 
     Raises
     ------
     DataError
-        If nothing was asked and there are such rows; with the stamps, the likely cause and the
-        option that helps.
+        If `duplicates` is None and there are such rows; with the time stamps and the remedy.
     """
     if rows.time is None:
-        return rows, reading
-    first = np.concatenate(
-        [[True], (np.diff(rows.series) != 0) | (rows.time[1:] != rows.time[:-1])]
-    )
+        return rows
+    first = _begins(rows.series, rows.time)
     if first.all():
-        return rows, reading
+        return rows
     if reading.duplicates is None:
-        raise DataError(_duplicate_message(rows, reading, np.flatnonzero(~first)))
-    starts = np.flatnonzero(first)
-    note = (
+        raise DataError(_duplicates_message(rows, reading, np.flatnonzero(~first)))
+    findings.note(
         f"{(~first).sum()} rows repeat a time stamp of their series: took the {reading.duplicates}."
     )
-    reading = reading.noted(note)
+    starts = np.flatnonzero(first)
     if reading.duplicates == "mean":
-        return _merge(rows, starts, reading, "mean"), reading
-    return rows.take(
-        starts if reading.duplicates == "first" else np.append(starts[1:], len(rows)) - 1
-    ), reading
+        return _merge(rows, starts, reading, "mean")
+    if reading.duplicates == "first":
+        return rows.take(starts)
+    return rows.take(np.append(starts[1:], len(rows)) - 1)
 
 
-def _duplicate_message(rows: Rows, reading: Reading, repeated: np.ndarray) -> str:
-    times = np.asarray(rows.time)
-    one = reading.series is None
-    stamps = [
-        _stamp(times[i]) if one else f"{_stamp(times[i])} (series {rows.ids[rows.series[i]]})"
-        for i in repeated
-    ]
-    shown = ", ".join(list(dict.fromkeys(stamps))[:5])
-    cause = DAYLIGHT if times.dtype.kind == "M" else ""
-    return (
-        f"`time` must not repeat within a series; got {len(repeated)} repeated time stamps: {shown}."
-        f'{cause}{SEVERAL if one else ""} duplicates="first", "last" or "mean" keeps one row of each.'
-    )
+def resample(rows: Rows, reading: Reading, findings: Findings) -> Rows:
+    """Put every series on a regular grid: one row per interval `every`, stamped with its start.
 
-
-def _stamp(time: Any) -> str:
-    return str(pd.Timestamp(time)) if isinstance(time, np.datetime64) else str(time)
-
-
-def resample(rows: Rows, reading: Reading) -> tuple[Rows, Reading]:
-    """Put every series on a regular grid: one row a bin of `every`, stamped with the bin's start.
-
-    Channels are averaged over the bin (categories: the last), labels are the bin's last (its
-    largest for ``label_at="any"``, its mean for ``"mean"``); a bin without rows is a row of missing
-    values.
+    Channels are averaged over the interval (categories: the last one). Labels are the last of the
+    interval (the largest for ``label_at="any"``, the mean for ``"mean"``). An interval without rows
+    becomes a row of missing values.
 
     Raises
     ------
     ParameterError
-        If there is no time, or `every` is no step of it.
+        If there is no time, or `every` is not a step of time.
     """
     if reading.every is None:
-        return rows, reading
+        return rows
     if rows.time is None:
-        raise ParameterError(f"`every` needs a `time` column; got {reading.every!r} and no time.")
-    bins, stamp = _bins(rows.time, reading.every)
-    starts = np.flatnonzero(
-        np.concatenate([[True], (np.diff(rows.series) != 0) | (np.diff(bins) != 0)])
-    )
-    merged = replace(_merge(rows, starts, reading, "last"), time=None)
-    bins = bins[starts]
-    ends = np.append(np.flatnonzero(np.diff(merged.series)), len(starts) - 1)
-    begins = np.append(0, ends[:-1] + 1)
-    spans = bins[ends] - bins[begins] + 1
-    if spans.sum() > MAX_GROWTH * len(rows) + MAX_GROWTH:
         raise ParameterError(
-            f"`every` must not be much finer than the data; got {reading.every!r}, which makes {spans.sum()} rows of "
-            f"{len(rows)}."
+            f"`every` must come with a time column; got {reading.every!r} and no time. "
+            "Name the column with `time`."
         )
-    where = np.repeat(np.cumsum(spans) - spans - bins[begins], ends - begins + 1) + bins
-    grid = _spread(merged, where, np.repeat(merged.series[begins], spans))
-    number = np.arange(len(grid)) - np.repeat(np.cumsum(spans) - spans, spans)
-    grid = replace(grid, time=stamp(np.repeat(bins[begins], spans) + number), number=number)
-    empty = len(grid) - len(starts)
-    note = f"{len(rows)} rows became {len(grid)}, one every {reading.every}; {empty} of them without data."
-    return grid, reading.noted(note)
+    grid = _make_grid(rows.time, reading.every)
+    starts = np.flatnonzero(_begins(rows.series, grid.bins))
+    merged = replace(_merge(rows, starts, reading, "last"), time=None)
+    spread = _spread_over_grid(merged, grid, grid.bins[starts], len(rows), reading.every)
+    n_empty = len(spread) - len(starts)
+    findings.note(
+        f"{len(rows)} rows became {len(spread)}, one every {reading.every}; "
+        f"{n_empty} of them without data."
+    )
+    return spread
 
 
-def _bins(time: np.ndarray, every: str | float) -> tuple[np.ndarray, Any]:
-    """Return the number of each row's bin, and the way back from numbers to times."""
+@dataclass(frozen=True)
+class _Grid:
+    """The interval number of each row, and the way back from numbers to times."""
+
+    bins: np.ndarray
+    to_time: Callable[[np.ndarray], np.ndarray]
+
+
+def _make_grid(time: np.ndarray, every: str | float) -> _Grid:
     if time.dtype.kind == "M":
-        try:
-            step = pd.Timedelta(every) if isinstance(every, (str, datetime.timedelta)) else None
-        except ValueError:
-            step = None
-        if step is None or step <= pd.Timedelta(0):
-            raise ParameterError(
-                f'`every` must be a length of time such as "1h", "10min" or "1D"; got {every!r}.'
-            )
-        size = step.value
-        return time.astype("datetime64[ns]").astype(np.int64) // size, lambda b: (b * size).astype(
-            "datetime64[ns]"
-        )
+        size = _nanoseconds(every)
+        bins = time.astype("datetime64[ns]").astype(np.int64) // size
+        return _Grid(bins, lambda numbers: (numbers * size).astype("datetime64[ns]"))
     if isinstance(every, (str, bool)) or not every > 0:
         raise ParameterError(
-            f"`every` must be a positive number, as `time` holds numbers; got {every!r}."
+            f"`every` must be a positive number, because `time` holds numbers; got {every!r}."
         )
-    return np.floor(time / every + 1e-9).astype(np.int64), lambda b: b * every
+    bins = np.floor(time / every + 1e-9).astype(np.int64)
+    return _Grid(bins, lambda numbers: numbers * every)
+
+
+def _nanoseconds(every: str | float) -> int:
+    step = None
+    if isinstance(every, (str, datetime.timedelta)):
+        with suppress(ValueError):
+            step = pd.Timedelta(every)
+    if step is None or step <= pd.Timedelta(0):
+        raise ParameterError(
+            f'`every` must be a length of time such as "1h", "10min" or "1D"; got {every!r}.'
+        )
+    return int(step.value)
+
+
+def _spread_over_grid(
+    merged: Rows, grid: _Grid, bins: np.ndarray, n_rows: int, every: str | float
+) -> Rows:
+    """Return merged rows with rows for the empty intervals between them.
+
+    Parameters
+    ----------
+    merged : Rows
+        One row per interval that has data.
+    grid : _Grid
+    bins : ndarray of int64
+        The interval of each merged row.
+    n_rows : int
+        Number of rows before merging.
+    every : str or number
+        For the message.
+    """
+    last = np.append(np.flatnonzero(np.diff(merged.series)), len(bins) - 1)  # of each series
+    first = np.append(0, last[:-1] + 1)
+    spans = bins[last] - bins[first] + 1
+    if spans.sum() > MAX_GROWTH * n_rows + MAX_GROWTH:
+        raise ParameterError(
+            f"`every` must not be much finer than the data; got {every!r}, "
+            f"which turns {n_rows} rows into {spans.sum()}."
+        )
+    offsets = np.cumsum(spans) - spans  # where each series begins in the new table
+    where = np.repeat(offsets - bins[first], last - first + 1) + bins
+    spread = _spread(merged, where, np.repeat(merged.series[first], spans))
+    number = np.arange(len(spread)) - np.repeat(offsets, spans)
+    time = grid.to_time(np.repeat(bins[first], spans) + number)
+    return replace(spread, time=time, number=number)
+
+
+def _begins(series: np.ndarray, time: np.ndarray) -> np.ndarray:
+    """Return which rows differ in series or time from the row before."""
+    return np.concatenate([[True], (np.diff(series) != 0) | (time[1:] != time[:-1])])
+
+
+def _duplicates_message(rows: Rows, reading: Reading, repeated: np.ndarray) -> str:
+    times = np.asarray(rows.time)
+    stamps: list[str] = []
+    for row in repeated:
+        stamp = str(times[row])
+        if times.dtype.kind == "M":
+            stamp = str(pd.Timestamp(times[row]))
+        if reading.series is not None:
+            stamp += f" (series {rows.ids[rows.series[row]]})"
+        stamps.append(stamp)
+    shown = ", ".join(list(dict.fromkeys(stamps))[:5])
+    cause = DAYLIGHT if times.dtype.kind == "M" else ""
+    several = SEVERAL if reading.series is None else ""
+    return (
+        f"`time` must not repeat within a series; "
+        f"got {len(repeated)} repeated time stamps: {shown}.{cause}{several} "
+        'Pass duplicates="first", "last" or "mean" to combine such rows.'
+    )
 
 
 def _merge(rows: Rows, starts: np.ndarray, reading: Reading, labels_by: str) -> Rows:
-    """Make each stretch of rows that begins at one of `starts` into one row."""
+    """Combine each stretch of rows that begins at one of `starts` into one row."""
     values = np.empty((len(starts), rows.values.shape[1]), dtype=np.float32)
-    last = np.append(starts[1:], len(rows)) - 1
     for i, name in enumerate(reading.channels or ()):
-        column = rows.values[:, i]
-        values[:, i] = (
-            _last_measured(column, starts) if name in reading.categories else _mean(column, starts)
-        )
+        combine = _last_measured if name in reading.categories else _mean
+        values[:, i] = combine(rows.values[:, i], starts)
+    last = np.append(starts[1:], len(rows)) - 1
     group = np.repeat(np.arange(len(starts)), last - starts + 1)
-    how = {task.column: HOW.get(task.label_at, labels_by) for task in reading.tasks or ()}
-    how |= {
-        task.column: "mean" for task in reading.tasks or () if task.kind == "forecast"
-    }  # as a channel's value
-    labels = pd.DataFrame(
-        {c: _merge_labels(rows.labels[c], group, how.get(c, "last")) for c in rows.labels}
-    )
+    how = _how_labels_combine(reading, labels_by)
+    labels = {}
+    for name in rows.labels:
+        labels[name] = _merge_labels(rows.labels[name], group, how.get(name, "last"))
     merged = rows.take(last)
-    return replace(
-        merged, values=values, labels=labels.set_axis(merged.labels.index), fixed=merged.fixed
-    )
+    return replace(merged, values=values, labels=pd.DataFrame(labels).set_axis(merged.labels.index))
+
+
+def _how_labels_combine(reading: Reading, otherwise: str) -> dict[str, str]:
+    """Return how the labels of each column are combined; a forecast column, as a channel is."""
+    how = {}
+    for task in reading.tasks or ():
+        how[task.column] = HOW.get(task.label_at, otherwise)
+    for task in reading.tasks or ():
+        if task.kind == "forecast":
+            how[task.column] = "mean"
+    return how
 
 
 def _mean(column: np.ndarray, starts: np.ndarray) -> np.ndarray:
@@ -180,12 +225,18 @@ def _merge_labels(column: pd.Series, group: np.ndarray, how: str) -> pd.Series:
 
 
 def _spread(rows: Rows, where: np.ndarray, series: np.ndarray) -> Rows:
-    """Put rows at the places `where` of a longer table; the other rows are missing (static and extra: filled)."""
+    """Put rows at the places `where` of a longer table.
+
+    The other rows are missing; their static and extra columns are filled from the row before.
+    """
     values = np.full((len(series), rows.values.shape[1]), np.nan, dtype=np.float32)
     values[where] = rows.values
-    labels, fixed = (
-        nullable(frame).set_axis(where).reindex(range(len(series)))
-        for frame in (rows.labels, rows.fixed)
-    )
-    fixed = fixed.groupby(series).ffill() if len(fixed.columns) else fixed
+    labels = _spread_frame(rows.labels, where, len(series))
+    fixed = _spread_frame(rows.fixed, where, len(series))
+    if len(fixed.columns):
+        fixed = fixed.groupby(series).ffill()
     return replace(rows, values=values, labels=labels, fixed=fixed, series=series)
+
+
+def _spread_frame(frame: pd.DataFrame, where: np.ndarray, n_rows: int) -> pd.DataFrame:
+    return nullable(frame).set_axis(where).reindex(range(n_rows))

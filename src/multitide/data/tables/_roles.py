@@ -1,166 +1,154 @@
-"""Which column is what: a channel, a task, a static input, the series, the time, an extra, or ignored."""
+"""Give every column its role: channel, task, static input, series, time, extra, or ignored."""
 
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 
 import pandas as pd
 
 from multitide._checks import suggest
-from multitide.data.tables._inference import (
-    find_channels,
-    find_series,
-    find_tasks,
-    find_time,
-    name_columns,
-)
-from multitide.data.tables._reading import Reading
-from multitide.errors import DataError
+from multitide.data.tables._findings import Findings, name_columns
+from multitide.data.tables._inference import find_channels, find_series, find_tasks, find_time
+from multitide.data.tables._open_tables import Tables
+from multitide.data.tables._reading import ColumnRole, Reading
 
 EXCLUSIVE = ("channels", "tasks", "static", "series", "time", "ignore")
 MAY_SHARE = ({"channels", "tasks"}, {"channels", "time"})  # a later label; the hour as an input
+ONLY_IN_DATA = ("channels", "time", "series")
+ROLE_OF_OPTION = {"channels": "channel", "tasks": "task", "ignore": "ignored"}
 
 
-def resolve_roles(
-    data: pd.DataFrame, labels: pd.DataFrame | None, reading: Reading, problems: list[str]
-) -> Reading:
+def find_roles(tables: Tables, reading: Reading, findings: Findings) -> Reading:
     """Give every column of both tables its role.
 
     Parameters
     ----------
-    data : DataFrame
-        One row a time step (or a sample).
-    labels : DataFrame or None
-        One row a series.
+    tables : Tables
     reading : Reading
-        What the user asked for.
-    problems : list of str
-        Columns that do not exist or were given two roles are added here, and taken out of the
-        reading.
+        The user's options.
+    findings : Findings
+        Columns that do not exist or have two roles are added, and removed from the reading.
 
     Returns
     -------
     Reading
-        With `series`, `time`, `tasks` and `channels` filled in, `columns`, and what was assumed.
+        With `series`, `time`, `tasks`, `channels` and `columns` filled in.
 
     Raises
     ------
     DataError, ParameterError
-        If the tables cannot be joined, or nothing can be a channel.
+        If the tables cannot be joined, or no column can be a channel.
     """
-    notes: list[str] = []
-    reading = _expand(data, labels, reading)
-    reading = without_missing(data, labels, reading, problems)
-    reading = find_series(data, labels, reading, notes)
-    reading = find_time(data, reading, notes)
-    reading = find_tasks(labels, reading, notes)
-    why: dict[tuple[str, str], str] = {}
-    reading = find_channels(data, reading, notes, why)
+    reading = _expand_patterns(tables, reading)
+    reading = without_missing(tables, reading, findings)
+    reading = find_series(tables, reading, findings)
+    reading = find_time(tables.data, reading, findings)
+    reading = find_tasks(tables.labels, reading, findings)
+    reading, reasons = find_channels(tables.data, reading, findings)
     reading.check()
-    _check_conflicts(reading, problems)
-    columns = tuple(_described(data, labels, reading, why))
-    if unread := [
-        c["column"]
-        for c in columns
-        if c["table"] == "labels" and c["role"] == "ignored" and not c["why"]
-    ]:
-        notes.append(f"{name_columns(unread)} of `labels` not used.")
-    return replace(reading.noted(*notes), columns=columns)
+    _check_conflicts(reading, findings)
+    columns = _describe_data(tables, reading, reasons)
+    if tables.labels is not None:
+        described = _describe_labels(tables.labels, reading)
+        _note_unused(described, findings)
+        columns += described
+    return replace(reading, columns=tuple(columns))
 
 
-def table_of(column: str, labels: pd.DataFrame | None, reading: Reading) -> str:
-    """Say which table a task, static or extra column is read from: `labels`, where it has the column."""
-    return (
-        "labels"
-        if labels is not None and column in labels.columns and column != reading.series
-        else "data"
-    )
-
-
-def without_missing(
-    data: pd.DataFrame, labels: pd.DataFrame | None, reading: Reading, problems: list[str]
-) -> Reading:
-    """Take columns that do not exist out of the reading, and add a sentence for each to `problems`.
+def without_missing(tables: Tables, reading: Reading, findings: Findings) -> Reading:
+    """Remove columns that do not exist from the reading, and add a problem for each.
 
     Raises
     ------
     DataError
-        If the series or the time is missing: nothing else can be said then.
+        If the series or the time is missing: nothing else can be checked then.
     """
-    here = list(data.columns)
-    anywhere = _all_columns(data, labels)
-    found = [
-        sentence
-        for role, names in {**_claims(reading), "extra": reading.extra}.items()
-        for sentence in _unknown(
-            role, names, here if role in ("channels", "time", "series") else anywhere
-        )
-    ]
-    if reading.series and labels is not None and reading.series not in labels.columns:
-        found.append(
-            f"`series` must be a column of `labels` too, to join them; got {reading.series!r}."
-        )
-    if found:
-        found.append(f"The columns are {name_columns(anywhere)}.")
-    if any(sentence.startswith(("`series`", "`time`")) for sentence in found):
-        raise DataError("\n".join([*problems, *found]))
-    problems += found
-    return replace(
-        reading,
-        channels=None
-        if reading.channels is None
-        else tuple(c for c in reading.channels if c in here),
-        tasks=None
-        if reading.tasks is None
-        else tuple(t for t in reading.tasks if t.column in anywhere),
-        static=tuple(c for c in reading.static if c in anywhere),
-        extra=tuple(c for c in reading.extra if c in anywhere),
-        ignore=tuple(c for c in reading.ignore if c in anywhere),
-    )
+    here, anywhere = list(tables.data.columns), tables.columns
+    problems: list[str] = []
+    for option, names in {**_columns_by_option(reading), "extra": reading.extra}.items():
+        known = here if option in ONLY_IN_DATA else anywhere
+        problems += _unknown_columns(option, names, known)
+    problems += _join_problems(tables, reading)
+    if problems:
+        problems.append(f"The columns are {name_columns(anywhere)}.")
+    findings.add(*problems)
+    if any(problem.startswith(("`series`", "`time`")) for problem in problems):
+        findings.raise_all()
+    return _only_existing(reading, here, anywhere)
 
 
-def _unknown(role: str, names: Sequence[str], known: Sequence[str]) -> list[str]:
-    """Return a sentence for every name that is like a column's, and one for all others together."""
-    near = {name: suggest(name, known) for name in names if name not in known}
-    others = ", ".join(repr(name) for name, suggestion in near.items() if not suggestion)
-    got = [(repr(name), suggestion) for name, suggestion in near.items() if suggestion]
-    got += [(others, "")] if others else []
+def _join_problems(tables: Tables, reading: Reading) -> list[str]:
+    if tables.labels is None or not reading.series or reading.series in tables.labels.columns:
+        return []
     return [
-        f"`{role}` must name columns of the table; got {name}.{suggestion}"
-        for name, suggestion in got
+        f"`series` must be a column of `labels` too, to join the tables; got {reading.series!r}."
     ]
 
 
-def _all_columns(data: pd.DataFrame, labels: pd.DataFrame | None) -> list[str]:
-    return list(dict.fromkeys([*data.columns, *(() if labels is None else labels.columns)]))
-
-
-def _expand(data: pd.DataFrame, labels: pd.DataFrame | None, reading: Reading) -> Reading:
-    """Replace patterns such as "static_*" by the columns they match."""
-    here = list(data.columns)
-    anywhere = _all_columns(data, labels)
-
-    def expand(names: tuple[str, ...], known: list[str]) -> tuple[str, ...]:
-        found = [
-            fnmatch.filter(known, n) or [n] if "*" in n and n not in known else [n] for n in names
-        ]
-        return tuple(dict.fromkeys(name for names in found for name in names))
-
+def _only_existing(reading: Reading, here: Sequence[str], anywhere: Sequence[str]) -> Reading:
+    channels, tasks = reading.channels, reading.tasks
+    if channels is not None:
+        channels = tuple(column for column in channels if column in here)
+    if tasks is not None:
+        tasks = tuple(task for task in tasks if task.column in anywhere)
     return replace(
         reading,
-        channels=None if reading.channels is None else expand(reading.channels, here),
-        static=expand(reading.static, anywhere),
-        ignore=expand(reading.ignore, anywhere),
-        extra=expand(reading.extra, anywhere),
+        channels=channels,
+        tasks=tasks,
+        static=tuple(column for column in reading.static if column in anywhere),
+        extra=tuple(column for column in reading.extra if column in anywhere),
+        ignore=tuple(column for column in reading.ignore if column in anywhere),
     )
 
 
-def _claims(reading: Reading) -> dict[str, tuple[str, ...]]:
+def _unknown_columns(option: str, names: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Return a problem for each misspelt name, and one for all other unknown names."""
+    problems, others = [], []
+    for name in dict.fromkeys(names):
+        if name in known:
+            continue
+        suggestion = suggest(name, known)
+        if suggestion:
+            problems.append(f"`{option}` must name columns of the table; got {name!r}.{suggestion}")
+        else:
+            others.append(repr(name))
+    if others:
+        problems.append(f"`{option}` must name columns of the table; got {', '.join(others)}.")
+    return problems
+
+
+def _expand_patterns(tables: Tables, reading: Reading) -> Reading:
+    """Replace patterns such as "static_*" by the columns that they match."""
+    anywhere = tables.columns
+    channels = reading.channels
+    if channels is not None:
+        channels = _expand(channels, list(tables.data.columns))
+    return replace(
+        reading,
+        channels=channels,
+        static=_expand(reading.static, anywhere),
+        ignore=_expand(reading.ignore, anywhere),
+        extra=_expand(reading.extra, anywhere),
+    )
+
+
+def _expand(names: Iterable[str], known: Sequence[str]) -> tuple[str, ...]:
+    found: list[str] = []
+    for name in names:
+        matches: list[str] = []
+        if "*" in name and name not in known:
+            matches = fnmatch.filter(known, name)
+        found += matches or [name]
+    return tuple(dict.fromkeys(found))
+
+
+def _columns_by_option(reading: Reading) -> dict[str, tuple[str, ...]]:
     return {
         "channels": reading.channels or (),
-        "tasks": tuple(task.column for task in reading.tasks or ()),
+        "tasks": tuple(reading.label_columns),
         "static": reading.static,
         "series": (reading.series,) if reading.series else (),
         "time": reading.time or (),
@@ -168,36 +156,59 @@ def _claims(reading: Reading) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _check_conflicts(reading: Reading, problems: list[str]) -> None:
-    """Add a sentence for every two roles that exclude each other and share a column."""
-    claims = _claims(reading)
-    problems += [
-        f"`{one}` and `{other}` must not share a column; got {sorted(set(claims[one]) & set(claims[other]))}."
-        for i, one in enumerate(EXCLUSIVE)
-        for other in EXCLUSIVE[i + 1 :]
-        if {one, other} not in MAY_SHARE and set(claims[one]) & set(claims[other])
+def _check_conflicts(reading: Reading, findings: Findings) -> None:
+    """Add a problem for every two roles that exclude each other and share a column."""
+    columns = _columns_by_option(reading)
+    for one, other in combinations(EXCLUSIVE, 2):
+        shared = sorted(set(columns[one]) & set(columns[other]))
+        if shared and {one, other} not in MAY_SHARE:
+            findings.add(f"`{one}` and `{other}` must not share a column; got {shared}.")
+
+
+def _describe_data(
+    tables: Tables, reading: Reading, reasons: Mapping[str, str]
+) -> list[ColumnRole]:
+    """Return the role of each column of the data, and the reasons against being a channel."""
+    described = []
+    for column in tables.data.columns:
+        options = _options_of(column, reading)
+        if tables.source_of(column, reading.series) == "labels":
+            options = [option for option in options if option in ONLY_IN_DATA]
+        why = reasons.get(column, _why_ignored(column, reading))
+        described.append(_column_role(column, "data", options, why))
+    return described
+
+
+def _describe_labels(labels: pd.DataFrame, reading: Reading) -> list[ColumnRole]:
+    described = []
+    for column in labels.columns:
+        options = _options_of(column, reading)
+        is_read = set(options) & {"tasks", "static", "extra", "ignore"}
+        if column != reading.series and not is_read:
+            options = []
+        described.append(_column_role(column, "labels", options, _why_ignored(column, reading)))
+    return described
+
+
+def _options_of(column: str, reading: Reading) -> list[str]:
+    """Return the options that name the column."""
+    columns = {**_columns_by_option(reading), "extra": reading.extra}
+    return [option for option, names in columns.items() if column in names]
+
+
+def _why_ignored(column: str, reading: Reading) -> str:
+    return "`ignore`" if column in reading.ignore else ""
+
+
+def _column_role(column: str, table: str, options: Sequence[str], why: str) -> ColumnRole:
+    roles = [ROLE_OF_OPTION.get(option, option) for option in options]
+    role = " + ".join(roles) or "ignored"
+    return {"column": str(column), "table": table, "role": role, "why": why}
+
+
+def _note_unused(described: Sequence[ColumnRole], findings: Findings) -> None:
+    unused = [
+        entry["column"] for entry in described if entry["role"] == "ignored" and not entry["why"]
     ]
-
-
-def _described(
-    data: pd.DataFrame,
-    labels: pd.DataFrame | None,
-    reading: Reading,
-    why: dict[tuple[str, str], str],
-) -> Iterable[dict[str, str]]:
-    """Yield column, table, role and why, for every column of both tables."""
-    titles = {"channels": "channel", "tasks": "task", "ignore": "ignored"}
-    claims = {**_claims(reading), "extra": reading.extra}
-    for table, frame in (("data", data), ("labels", labels)):
-        for column in [] if frame is None else frame.columns:
-            roles = [titles.get(role, role) for role, names in claims.items() if column in names]
-            here = (
-                table == "data"
-                or column == reading.series
-                or set(roles) & {"task", "static", "extra", "ignored"}
-            )
-            if table == "data" and table_of(column, labels, reading) == "labels":
-                roles = [role for role in roles if role in ("channel", "time", "series")]
-            reason = why.get((table, column), "`ignore`" if column in reading.ignore else "")
-            role = " + ".join(roles) if roles and here else "ignored"
-            yield {"column": str(column), "table": table, "role": role, "why": reason}
+    if unused:
+        findings.note(f"{name_columns(unused)} of `labels`: not used.")

@@ -1,24 +1,27 @@
-"""The rows of a long table as arrays: numbers for channels, labels as written, and the order they stand in."""
+"""The rows of a long table as arrays: channels as numbers, labels as written, and their order."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
 
+from multitide._checks import gathering
 from multitide.data._timestamps import parse_time, rows_text
 from multitide.data.tables._columns import as_codes, as_labels, as_numbers, categories_of, kind_of
+from multitide.data.tables._findings import Findings
 from multitide.data.tables._reading import Reading
 from multitide.errors import DataError, MultitideWarning
 
 DECIMAL_COMMA = re.compile(r"[+-]?\d+(,\d+)+")
-MAX_NUMERALS = 10  # text of more distinct numbers than this is a column of numbers, not of classes
+MAX_NUMERALS = 10  # text with more distinct numbers than this is a numeric column, not classes
+MAX_TEXT_SHARE = 0.1  # of a numeric column; with more text its values are classes
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
@@ -33,12 +36,12 @@ class Rows:
     labels, fixed : DataFrame, n_rows rows
         The label columns of this table, and its static and extra columns.
     series : ndarray of int64, shape (n_rows,)
-        Place of each row's series in `ids`.
+        Index into `ids` of each row's series.
     ids : ndarray
         The series as the user named them.
     time : ndarray or None, shape (n_rows,)
     number : ndarray of int64, shape (n_rows,)
-        Place of each row in its series before any row was left out.
+        Position of each row within its series, before any row was left out.
     """
 
     values: np.ndarray
@@ -52,7 +55,7 @@ class Rows:
     def __len__(self) -> int:
         return len(self.series)
 
-    def take(self, index: Any) -> Self:
+    def take(self, index: np.ndarray) -> Self:
         """Return some rows, in the order of `index`."""
         return dataclasses.replace(
             self,
@@ -66,180 +69,189 @@ class Rows:
 
 
 def make_rows(
-    data: pd.DataFrame, reading: Reading, columns: Sequence[str], problems: list[str]
-) -> tuple[Rows, Reading]:
+    data: pd.DataFrame, reading: Reading, columns: Sequence[str], findings: Findings
+) -> Rows:
     """Turn a table with known roles into arrays.
 
     Parameters
     ----------
     data : DataFrame
     reading : Reading
-        With `categories` for the channels that have them.
+        With `categories` of the channels that have them.
     columns : sequence of str
-        The tasks', static and extra columns that come from this table.
-    problems : list of str
-        What is wrong is added here: text among numbers, infinite values, rows without series or
-        time.
+        The task, static and extra columns to take from this table.
+    findings : Findings
+        Problems are added: text among numbers, infinite values, rows without series or time.
     """
+    values = _channels(data, reading, findings)
+    kept: dict[str, pd.Series] = {}
+    for name in dict.fromkeys(columns):
+        kept[name] = clean_column(data[name], reading, findings)
+    codes, ids = _series(data, reading, findings)
     time: np.ndarray | None = None
-    notes: list[str] = []
-    values = _channels(data, reading, problems)
-    kept = {
-        column: clean_column(data[column], reading, problems) for column in dict.fromkeys(columns)
-    }
-    codes, ids = _series(data, reading, problems)
     if reading.time:
-        try:
+        with gathering(findings.problems):
             time, notes = parse_time(data, reading.time)
-        except DataError as error:
-            problems.append(str(error))
-    tasks = {task.column for task in reading.tasks or ()}
-    labels, fixed = (
-        pd.DataFrame(
-            {name: column for name, column in kept.items() if (name in names) == wanted},
-            index=data.index,
-        )
-        for names, wanted in ((tasks, True), (tasks - {*reading.static, *reading.extra}, False))
-    )
-    number = pd.Series(codes).groupby(codes).cumcount().to_numpy()
-    rows = Rows(
+            findings.note(*notes)
+    labels = set(reading.label_columns)
+    only_labels = labels - {*reading.static, *reading.extra}
+    return Rows(
         values,
-        labels.reset_index(drop=True),
-        fixed.reset_index(drop=True),
-        codes,
-        ids,
-        time,
-        number,
+        labels=_frame(kept, labels, data.index),
+        fixed=_frame(kept, kept.keys() - only_labels, data.index),
+        series=codes,
+        ids=ids,
+        time=time,
+        number=_position_in_series(codes),
     )
-    return rows, reading.noted(*notes)
 
 
-def find_categories(data: pd.DataFrame, reading: Reading) -> Reading:
-    """Learn the categories of the channels that hold text."""
-    names = [
-        name
-        for name in reading.channels or ()
-        if kind_of(data[name], reading.decimal or ".") == "text"
-    ]
-    found = {name: categories_of(data[name]) for name in names}
-    notes = [
-        f"`{name}` is text: read as {len(values)} categories." for name, values in found.items()
-    ]
-    return replace(reading.noted(*notes), categories=found)
+def find_categories(data: pd.DataFrame, reading: Reading, findings: Findings) -> Reading:
+    """Find the categories of the channels that hold text."""
+    found = {}
+    for name in reading.channels or ():
+        if kind_of(data[name], reading.decimal or ".") == "text":
+            found[name] = categories_of(data[name])
+            findings.note(f"`{name}` is text: read as {len(found[name])} categories.")
+    return replace(reading, categories=found)
 
 
-def clean_column(column: pd.Series, reading: Reading, problems: list[str]) -> pd.Series:
-    """Return labels or static values as the user wrote them; what is wrong with them is added to `problems`."""
+def clean_column(column: pd.Series, reading: Reading, findings: Findings) -> pd.Series:
+    """Return labels, static or extra values as the user wrote them, and add what is wrong."""
     name = str(column.name)
-    if name not in {*reading.static, *(task.column for task in reading.tasks or ())}:
+    if name not in {*reading.static, *reading.label_columns}:
         return as_labels(column)
     kind = kind_of(column, reading.decimal or ".")
     if kind == "time":
-        problems.append(f"`{name}` must hold numbers or classes; got times.")
+        findings.add(f"`{name}` must hold numbers or classes; got times.")
     elif kind in ("number", "mixed"):
-        numbers, bad = as_numbers(column, reading.decimal or ".")
-        is_many = len(np.unique(numbers[~np.isnan(numbers)])) > MAX_NUMERALS
-        if len(bad) and is_many and len(bad) < 0.1 * column.notna().sum():
-            problems.append(_text_problem(column, bad, reading.decimal))
-        elif (
-            not len(bad)
-            and (is_many or reading.decimal == ",")
-            and not pd.api.types.is_numeric_dtype(column)
-        ):
-            column = pd.Series(numbers, index=column.index)
-        if not len(bad):
-            _check_finite(name, numbers, problems)
+        column = _clean_numbers(column, reading.decimal, findings)
     return as_labels(column)
 
 
-def _channels(data: pd.DataFrame, reading: Reading, problems: list[str]) -> np.ndarray:
-    """Fill one float32 column a channel; of text, the codes of its categories."""
-    values = np.full((len(data), len(reading.channels or ())), np.nan, dtype=np.float32)
-    for i, name in enumerate(reading.channels or ()):
+def sort_rows(rows: Rows, findings: Findings) -> Rows:
+    """Put series one after another, each in the order of time; note if that changed the order."""
+    keys = [rows.number, rows.series]
+    if rows.time is not None:
+        keys.insert(1, rows.time)
+    order = np.lexsort(tuple(keys))
+    if (order == np.arange(len(rows))).all():
+        return rows
+    sorted_rows = rows.take(order)
+    same_series = np.diff(sorted_rows.series) == 0
+    if (np.diff(sorted_rows.number)[same_series] < 0).any():
+        findings.note("The rows were not in the order of time: sorted.")
+    return replace(sorted_rows, number=_position_in_series(sorted_rows.series))
+
+
+def drop_incomplete(rows: Rows, columns: Sequence[str], findings: Findings) -> Rows:
+    """Leave out rows in which a channel, or a label among `columns`, is missing."""
+    complete = ~np.isnan(rows.values).any(axis=1)
+    complete &= rows.labels[list(columns)].notna().all(axis=1).to_numpy()
+    if complete.all():
+        return rows
+    if not complete.any():
+        raise DataError(
+            '`missing_rows` must leave at least one row; got "drop", and every row misses '
+            'a channel or a label. Use missing_rows="keep", or leave out the emptiest columns.'
+        )
+    n_dropped = int((~complete).sum())
+    findings.note(f"{n_dropped} of {len(rows)} rows miss a channel or a label: dropped.")
+    return rows.take(np.flatnonzero(complete))
+
+
+def _frame(columns: dict[str, pd.Series], wanted: Collection[str], index: pd.Index) -> pd.DataFrame:
+    chosen = {name: column for name, column in columns.items() if name in wanted}
+    return pd.DataFrame(chosen, index=index).reset_index(drop=True)
+
+
+def _position_in_series(codes: np.ndarray) -> np.ndarray:
+    positions: np.ndarray = pd.Series(codes).groupby(codes).cumcount().to_numpy()
+    return positions
+
+
+def _clean_numbers(column: pd.Series, decimal: str | None, findings: Findings) -> pd.Series:
+    """Return a column of numbers or numerals; text numerals with few values stay text (classes)."""
+    numbers, bad = as_numbers(column, decimal or ".")
+    has_many_values = len(np.unique(numbers[~np.isnan(numbers)])) > MAX_NUMERALS
+    if len(bad):
+        if has_many_values and len(bad) < MAX_TEXT_SHARE * column.notna().sum():
+            findings.add(_text_problem(column, bad, decimal))
+        return column
+    _check_finite(str(column.name), numbers, findings)
+    if pd.api.types.is_numeric_dtype(column):
+        return column
+    if has_many_values or decimal == ",":
+        return pd.Series(numbers, index=column.index)
+    return column
+
+
+def _channels(data: pd.DataFrame, reading: Reading, findings: Findings) -> np.ndarray:
+    """Return one float32 column per channel; of text, the codes of its categories."""
+    names = reading.channels or ()
+    values = np.full((len(data), len(names)), np.nan, dtype=np.float32)
+    for i, name in enumerate(names):
         column = data[name]
-        kind = kind_of(column, reading.decimal or ".")
         if name in reading.categories:
             values[:, i] = _codes(name, column, reading.categories[name])
-        elif kind == "time":
-            problems.append(f"`{name}` must hold numbers or categories to be a channel; got times.")
+        elif kind_of(column, reading.decimal or ".") == "time":
+            findings.add(f"`{name}` must hold numbers or categories to be a channel; got times.")
         else:
-            values[:, i] = _numbers(name, column, reading.decimal, problems)
+            values[:, i] = _numbers(name, column, reading.decimal, findings)
     return values
 
 
-def _codes(name: str, column: pd.Series, categories: tuple[Any, ...]) -> np.ndarray:
+def _codes(name: str, column: pd.Series, categories: tuple[str, ...]) -> np.ndarray:
     codes, unknown = as_codes(column, categories)
     if unknown:
         warnings.warn(
-            f"`{name}` has categories that were not there when the model was trained, read as missing: {unknown[:5]}.",
+            f"`{name}` has categories that the training data did not have; "
+            f"they are read as missing: {unknown[:5]}.",
             MultitideWarning,
             stacklevel=2,
         )
     return codes
 
 
-def _numbers(name: str, column: pd.Series, decimal: str | None, problems: list[str]) -> np.ndarray:
+def _numbers(name: str, column: pd.Series, decimal: str | None, findings: Findings) -> np.ndarray:
     numbers, bad = as_numbers(column, decimal or ".")
     if len(bad):
-        problems.append(_text_problem(column, bad, decimal))
-    _check_finite(name, numbers, problems)
+        findings.add(_text_problem(column, bad, decimal))
+    _check_finite(name, numbers, findings)
     return np.clip(numbers, -FLOAT32_MAX, FLOAT32_MAX)
 
 
-def _check_finite(name: str, numbers: np.ndarray, problems: list[str]) -> None:
+def _check_finite(name: str, numbers: np.ndarray, findings: Findings) -> None:
     bad = np.flatnonzero(np.abs(numbers) > FLOAT32_MAX)
     if len(bad):
-        problems.append(
-            f"`{name}` must be finite or missing; got {len(bad)} infinite values in {rows_text(bad)}. "
-            "Replace them by blanks if nobody measured them."
+        findings.add(
+            f"`{name}` must be finite or missing; got {len(bad)} infinite values in "
+            f"{rows_text(bad)}. Leave these cells blank if the values are missing."
         )
 
 
 def _text_problem(column: pd.Series, bad: np.ndarray, decimal: str | None) -> str:
     found = list(dict.fromkeys(str(value) for value in column.iloc[bad[:20]]))[:3]
-    remedy = "Mend or blank these cells, or name the column in `ignore`."
+    remedy = "Correct or clear these cells, or list the column in `ignore`."
     if decimal != "," and any(DECIMAL_COMMA.fullmatch(value.strip()) for value in found):
         remedy = (
-            'If the comma is a decimal one, say decimal=","; if it parts thousands, take it out.'
+            'If the comma is a decimal comma, pass decimal=","; '
+            "if it separates thousands, remove it."
         )
     shown = ", ".join(repr(value) for value in found)
     return f"`{column.name}` must hold numbers; got text in {rows_text(bad)}: {shown}. {remedy}"
 
 
 def _series(
-    data: pd.DataFrame, reading: Reading, problems: list[str]
+    data: pd.DataFrame, reading: Reading, findings: Findings
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Return each row's index into the ids of the series, and the ids."""
     if reading.series is None:
         return np.zeros(len(data), dtype=np.int64), np.zeros(1, dtype=np.int64)
     codes, ids = pd.factorize(data[reading.series])
-    if (missing := np.flatnonzero(codes < 0)).size:
-        problems.append(
+    missing = np.flatnonzero(codes < 0)
+    if len(missing):
+        findings.add(
             f"`{reading.series}` must name a series in every row; got none in {rows_text(missing)}."
         )
     return codes.astype(np.int64), np.asarray(ids)
-
-
-def sort_rows(rows: Rows, reading: Reading) -> tuple[Rows, Reading]:
-    """Put series one after another, each in time, and say so if that changed the order in a series."""
-    order = np.lexsort((rows.number, *(() if rows.time is None else (rows.time,)), rows.series))
-    if (order == np.arange(len(rows))).all():
-        return rows, reading
-    sorted_rows = rows.take(order)
-    same = np.diff(sorted_rows.series) == 0
-    if (np.diff(sorted_rows.number)[same] < 0).any():
-        reading = reading.noted("The rows were not in the order of time: sorted.")
-    number = pd.Series(sorted_rows.series).groupby(sorted_rows.series).cumcount().to_numpy()
-    return replace(sorted_rows, number=number), reading
-
-
-def drop_incomplete(rows: Rows, reading: Reading, columns: list[str]) -> tuple[Rows, Reading]:
-    """Leave out rows in which a channel, or a label among `columns`, is missing."""
-    keep = ~np.isnan(rows.values).any(axis=1) & ~rows.labels[columns].isna().any(axis=1).to_numpy()
-    if keep.all():
-        return rows, reading
-    if not keep.any():
-        raise DataError(
-            '`missing_rows` must leave some rows; got "drop", and every row misses a channel or a label.'
-        )
-    note = f"{(~keep).sum()} of {len(rows)} rows miss a channel or a label: dropped."
-    return rows.take(np.flatnonzero(keep)), reading.noted(note)

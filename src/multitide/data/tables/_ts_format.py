@@ -1,7 +1,7 @@
-"""The archive's ``.ts`` files, read exactly: labels keep their case, lengths may differ, ``?`` is missing.
+"""Read ``.ts`` files: labels keep their case, lengths may differ, ``?`` is missing.
 
-One file holds one label a series. Time stamps, which the format allows as ``(time,value)``, must
-lie on an even grid; anything else is refused rather than guessed.
+A file holds one label per series. Time stamps, which the format allows as ``(time,value)``, must
+lie on an even grid; other files are refused, because reading them would need a guess.
 """
 
 from __future__ import annotations
@@ -25,11 +25,18 @@ STAMPED = re.compile(r"\(\s*([^()]*)\s*,\s*([^(),]*)\s*\)")
 
 @dataclass(frozen=True)
 class _Header:
-    """What the lines before ``@data`` say."""
+    """The content of the lines before ``@data``."""
 
     label: str | None = None  # "class", "target" or None
     time_stamps: bool = False
     n_channels: int | None = None
+
+
+def is_ts_file(data: object) -> bool:
+    """Whether `data` is the path of a ``.ts`` file; ``.ts.gz`` too."""
+    if not isinstance(data, (str, Path)):
+        return False
+    return str(data).lower().removesuffix(".gz").endswith(".ts")
 
 
 def read_ts(path: str | Path, *, task: str = "label") -> Samples:
@@ -40,19 +47,19 @@ def read_ts(path: str | Path, *, task: str = "label") -> Samples:
     path : path
         The file; ``.ts.gz`` too.
     task : str
-        Name of the task that the file's class or target becomes.
+        Name of the task for the file's class or target.
 
     Returns
     -------
     Samples
-        One sample a case; ``samples.y`` has the one column `task` (text for classes, numbers for
-        targets), or none if the file holds no labels. Channels are called "0", "1", ...
+        One sample per case; ``samples.y`` has the column `task` (text for classes, numbers for
+        targets), or no column if the file has no labels. Channels are named "0", "1", ...
 
     Raises
     ------
     DataError
-        With the line, if a value is no number, a case has another number of channels, or time
-        stamps are uneven.
+        If a value is not a number, the numbers of channels differ, or time stamps are uneven; with
+        the line.
     """
     path = Path(path)
     if not path.is_file():
@@ -66,7 +73,7 @@ def read_ts(path: str | Path, *, task: str = "label") -> Samples:
         if header.label:
             labels.append(parts.pop().strip())
         blocks.append(_case(parts, header, f"line {number} of {path.name!r}"))
-        _check_width(blocks, header, f"line {number} of {path.name!r}")
+        _check_n_channels(blocks, header, f"line {number} of {path.name!r}")
     if not blocks:
         raise DataError(f"{path.name!r} must hold at least one case after @data; got none.")
     return Samples.from_arrays(blocks, _y(labels, header, task, path))
@@ -74,7 +81,9 @@ def read_ts(path: str | Path, *, task: str = "label") -> Samples:
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the lines that are neither blank nor comments, with their numbers."""
-    raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    raw = path.read_bytes()
+    if path.suffix == ".gz":
+        raw = gzip.decompress(raw)
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -89,7 +98,8 @@ def _read_header(lines: Iterator[tuple[int, str]], path: Path) -> _Header:
     for number, line in lines:
         if not line.startswith("@"):
             raise DataError(
-                f"{path.name!r} must begin with @ lines up to @data; got {line[:40]!r} in line {number}."
+                f"{path.name!r} must begin with @ lines up to @data; "
+                f"got {line[:40]!r} in line {number}."
             )
         key, *words = line[1:].split()
         if key.lower() == "data":
@@ -97,17 +107,27 @@ def _read_header(lines: Iterator[tuple[int, str]], path: Path) -> _Header:
         found[key.lower()] = words
     else:
         raise DataError(f"{path.name!r} must have a line @data; found none.")
-    label = next(
-        (kind for kind in ("class", "target") if _is_true(found.get(f"{kind}label"))), None
-    )
+    label = None
+    if _is_true(found.get("classlabel")):
+        label = "class"
+    elif _is_true(found.get("targetlabel")):
+        label = "target"
+    return _Header(label, _is_true(found.get("timestamps")), _n_channels(found))
+
+
+def _n_channels(found: dict[str, list[str]]) -> int | None:
     dimensions = found.get("dimensions") or found.get("dimension")
-    univariate = 1 if _is_true(found.get("univariate")) else None
-    n_channels = int(dimensions[0]) if dimensions and dimensions[0].isdigit() else univariate
-    return _Header(label, _is_true(found.get("timestamps")), n_channels)
+    if dimensions and dimensions[0].isdigit():
+        return int(dimensions[0])
+    if _is_true(found.get("univariate")):
+        return 1
+    return None
 
 
 def _is_true(words: list[str] | None) -> bool:
-    return bool(words) and str((words or [""])[0]).lower() == "true"
+    if not words:
+        return False
+    return words[0].lower() == "true"
 
 
 def _case(parts: list[str], header: _Header, where: str) -> np.ndarray:
@@ -122,7 +142,7 @@ def _case(parts: list[str], header: _Header, where: str) -> np.ndarray:
     return block
 
 
-def _check_width(blocks: list[np.ndarray], header: _Header, where: str) -> None:
+def _check_n_channels(blocks: list[np.ndarray], header: _Header, where: str) -> None:
     expected = header.n_channels or len(blocks[0])
     if len(blocks[-1]) != expected:
         raise DataError(
@@ -133,7 +153,8 @@ def _check_width(blocks: list[np.ndarray], header: _Header, where: str) -> None:
 def _plain(text: str, where: str) -> np.ndarray:
     if "(" in text:
         raise DataError(
-            f"Values must have no brackets unless the header says @timeStamps true; got some in {where}."
+            "Values must not have brackets unless the header says @timeStamps true; "
+            f"got some in {where}."
         )
     return np.array([_number(value, where) for value in text.split(",")])
 
@@ -153,13 +174,16 @@ def _stamped(text: str, where: str) -> np.ndarray:
     pairs = STAMPED.findall(text)
     if not pairs or STAMPED.sub("", text).replace(",", "").strip():
         raise DataError(
-            f"With @timeStamps true a channel must be (time,value),...; got something else in {where}."
+            "With @timeStamps true a channel must be (time,value),...; "
+            f"got something else in {where}."
         )
     times = _times([time for time, _ in pairs], where)
     steps = np.diff(times)
     if (steps <= 0).any():
-        raise DataError(f"Time stamps must grow; got some that do not in {where}.")
-    places = (times - times[0]) / steps.min() if len(steps) else np.zeros(1)
+        raise DataError(f"Time stamps must increase; got some that do not in {where}.")
+    places = np.zeros(1)
+    if len(steps):
+        places = (times - times[0]) / steps.min()
     if not np.allclose(places, np.round(places), atol=1e-6):
         raise DataError(
             f"Time stamps must lie on an even grid; got uneven ones in {where}. "
@@ -179,7 +203,8 @@ def _times(texts: list[str], where: str) -> np.ndarray:
         raise DataError(
             f"Time stamps must be numbers or dates such as 2024-07-04 13:00; got others in {where}."
         )
-    return times.to_numpy(dtype="datetime64[ns]").astype(np.int64) / 1e9
+    seconds: np.ndarray = times.to_numpy(dtype="datetime64[ns]").astype(np.int64) / 1e9
+    return seconds
 
 
 def _y(labels: list[str], header: _Header, task: str, path: Path) -> pd.DataFrame | None:

@@ -1,40 +1,40 @@
-"""Windows as pairs of integers: where recordings break, where windows start in them, and which label each one has.
+"""Windows as pairs of integers: where series break, where windows start, and their labels.
 
 Nothing here copies a series: a million windows are two int64 arrays. All functions take the rows of
-a table that is already in order (series after series, each in time).
+a table that is already in order (series after series, each in the order of time).
 """
 
 from __future__ import annotations
-
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from multitide.data.tables._columns import nullable
+from multitide.data.tables._read_options import LabelAt
 from multitide.errors import DataError
 
-LabelAt = Literal["end", "start", "mean", "majority", "any"]
 Index = NDArray[np.int64]
 
-GAP_TOLERANCE = 0.25  # loggers jitter; a skipped row does not hide in a quarter of a step
+GAP_TOLERANCE = 0.25  # of a step: loggers jitter less, and a skipped row is a whole step
 
 
 def usual_step(ticks: np.ndarray, series: np.ndarray) -> float | None:
-    """Return the usual step between rows of one series: the most common one, or the median where most steps differ.
+    """Return the usual step between rows of one series.
+
+    This is the most common step, or the median if most steps differ.
 
     Parameters
     ----------
     ticks : ndarray, shape (n_rows,)
         Time of each row as numbers, ascending within a series.
     series : ndarray of int, shape (n_rows,)
-        Code of each row's series.
+        Code of the series of each row.
 
     Returns
     -------
     float or None
-        In the unit of `ticks`; None if no series has two rows.
+        In the unit of `ticks`; None if every series has a single row.
     """
     steps = np.diff(ticks)[np.diff(series) == 0]
     if not len(steps):
@@ -46,19 +46,19 @@ def usual_step(ticks: np.ndarray, series: np.ndarray) -> float | None:
 
 
 def is_gap(ticks: np.ndarray, step: float) -> NDArray[np.bool_]:
-    """Return which of the n_rows - 1 steps differ from the usual `step` by more than a quarter of it."""
+    """Return which of the n_rows - 1 steps differ from `step` by more than a quarter of it."""
     return np.asarray(np.abs(np.diff(ticks) - step) > GAP_TOLERANCE * abs(step))
 
 
 def find_segments(series: np.ndarray, gaps: np.ndarray | None = None) -> tuple[Index, Index]:
-    """Return the unbroken stretches of rows.
+    """Return the stretches of rows that windows may lie in.
 
     Parameters
     ----------
     series : ndarray of int, shape (n_rows,)
-        Code of each row's series; a new series always begins a new segment.
+        Code of the series of each row; a new series begins a new segment.
     gaps : ndarray of bool, shape (n_rows - 1,), optional
-        Steps that nothing may cross; none when not given.
+        Steps that windows may not cross.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def cut_windows(starts: Index, lengths: Index, window: int, stride: int) -> tupl
     starts, lengths : ndarray of int64, shape (n_segments,)
         From :func:`find_segments`.
     window, stride : int
-        Rows in a window, and rows from one window's start to the next one's.
+        Rows per window, and rows between the starts of two windows.
 
     Returns
     -------
@@ -101,38 +101,39 @@ def label_windows(
     label_at: LabelAt = "end",
     lead: int = 0,
 ) -> pd.Series:
-    """Return one label a window, from labels that stand at every row.
+    """Return one label per window, from one label per row.
 
     Parameters
     ----------
     labels : Series, n_rows rows
-        Labels of the rows; missing ones are left out of ``"mean"``, ``"majority"`` and ``"any"``.
+        Labels of the rows; ``"mean"``, ``"majority"`` and ``"any"`` skip missing ones.
     starts, lengths : ndarray of int64, shape (n_windows,)
         The windows.
     ends : ndarray of int64, shape (n_windows,)
-        One past the last row of each window's segment: a label from beyond it would lie across a
+        One past the last row of the segment of each window. A label beyond it would lie across a
         gap, so it is missing.
     label_at : {"end", "start", "mean", "majority", "any"}
         The label of the window's last or first row, or the mean, the most common (ties: the
-        smallest) or the largest label of its rows; ``"any"`` is for labels that are true, or above
-        zero, when something happened.
+        smallest) or the largest label of its rows. ``"any"`` suits labels that are true, or above
+        zero, when an event happened.
     lead : int
-        All of this so many rows later.
+        Number of rows by which the label lies later.
 
     Returns
     -------
     Series, n_windows rows
-        Missing where the rows that would give the label lie beyond the segment or have no label.
+        Missing where the rows of the label lie beyond the segment or have no label.
 
     Raises
     ------
     DataError
-        If ``"mean"`` or ``"any"`` is asked of labels that are no numbers.
+        If `label_at` is ``"mean"`` or ``"any"`` and labels are not numeric.
     """
     starts, stops = starts + lead, starts + lengths + lead
-    if label_at in ("end", "start"):
-        rows = stops - 1 if label_at == "end" else starts
-        return _take(labels, np.where(rows < ends, rows, -1))
+    if label_at == "end":
+        return _take_before(labels, stops - 1, ends)
+    if label_at == "start":
+        return _take_before(labels, starts, ends)
     starts = np.minimum(starts, len(labels))
     stops = np.where(stops <= ends, stops, starts)
     if label_at == "majority":
@@ -141,11 +142,15 @@ def label_windows(
         raise DataError(
             f'`label_at` must be "end", "start" or "majority" for text labels; got {label_at!r}.'
         )
-    return _mean(labels, starts, stops) if label_at == "mean" else _largest(labels, starts, stops)
+    if label_at == "mean":
+        return _mean(labels, starts, stops)
+    return _largest(labels, starts, stops)
 
 
 def last_known(values: np.ndarray, starts: Index, lengths: Index) -> np.ndarray:
-    """Return the last value of each window that is not missing, float64 (n_windows,); NaN where all are.
+    """Return the last value of each window that is not missing, float64 (n_windows,).
+
+    NaN for windows without any value.
 
     Parameters
     ----------
@@ -157,8 +162,13 @@ def last_known(values: np.ndarray, starts: Index, lengths: Index) -> np.ndarray:
     return np.where(found >= starts, values[found], np.nan)
 
 
+def _take_before(labels: pd.Series, rows: Index, ends: Index) -> pd.Series:
+    """Return the labels of rows; missing for rows at or beyond `ends`."""
+    return _take(labels, np.where(rows < ends, rows, -1))
+
+
 def _take(labels: pd.Series, rows: Index) -> pd.Series:
-    """Pick labels by row; -1 is a missing one."""
+    """Return the labels of rows; missing for row -1."""
     array = labels.array
     if (rows < 0).any() and isinstance(array, pd.arrays.NumpyExtensionArray):
         array = nullable(labels).array  # int -> Int64, not float
@@ -175,27 +185,35 @@ def _mean(labels: pd.Series, starts: Index, stops: Index) -> pd.Series:
 
 def _largest(labels: pd.Series, starts: Index, stops: Index) -> pd.Series:
     numbers = labels.to_numpy(dtype=np.float64, na_value=np.nan)
-    largest = _reduce(np.fmax, numbers, starts, stops, np.nan)
-    is_bool = pd.api.types.is_bool_dtype(labels)
-    found: pd.Series = pd.Series(largest).astype("boolean") if is_bool else pd.Series(largest)
-    return found
+    largest = pd.Series(_reduce(np.fmax, numbers, starts, stops, np.nan))
+    if pd.api.types.is_bool_dtype(labels):
+        largest = largest.astype("boolean")
+    return largest
 
 
 def _majority(labels: pd.Series, starts: Index, stops: Index) -> pd.Series:
     codes, classes = pd.factorize(labels, sort=True)
-    best, most = np.full(len(starts), -1), np.zeros(len(starts), np.int64)
+    best = np.full(len(starts), -1)
+    most = np.zeros(len(starts), np.int64)
     for code in range(len(classes)):
         seen = np.concatenate([[0], np.cumsum(codes == code)])
         count = seen[stops] - seen[starts]
-        best, most = np.where(count > most, code, best), np.maximum(count, most)
+        best = np.where(count > most, code, best)
+        most = np.maximum(count, most)
     return _take(pd.Series(classes), best)
 
 
 def _reduce(
     function: np.ufunc, values: np.ndarray, starts: Index, stops: Index, empty: float
 ) -> np.ndarray:
-    """Return function.reduce(values[start:stop]) for every pair; exact, whatever the overlap (no running sums)."""
-    padded = np.append(values, np.asarray(empty, dtype=values.dtype))
+    """Return function.reduce(values[start:stop]) for every pair.
+
+    Unlike differences of running sums, this is exact.
+    """
+    neutral = np.asarray(empty, dtype=values.dtype)
+    padded = np.append(values, neutral)
+    if not len(starts):
+        return padded[:0]
     pairs = np.column_stack([starts, stops]).ravel()
-    reduced = function.reduceat(padded, pairs)[::2] if len(pairs) else padded[:0]
-    return np.where(stops > starts, reduced, np.asarray(empty, dtype=values.dtype))
+    reduced = function.reduceat(padded, pairs)[::2]
+    return np.where(stops > starts, reduced, neutral)

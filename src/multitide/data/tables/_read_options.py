@@ -1,0 +1,52 @@
+"""The types of what `read_table` takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeAlias, TypedDict
+
+import pandas as pd
+
+Table: TypeAlias = "str | Path | pd.DataFrame"
+Names: TypeAlias = "str | Sequence[str]"
+
+OnGap: TypeAlias = Literal["break", "ignore"]
+MissingRows: TypeAlias = Literal["keep", "drop"]
+Duplicates: TypeAlias = Literal["first", "last", "mean"]
+Layout: TypeAlias = Literal["long", "vectors"]
+LabelAt: TypeAlias = Literal["end", "start", "mean", "majority", "any"]
+
+
+class TaskLike(Protocol):
+    """A task that says which columns hold its labels, as every task of multitide does."""
+
+    # Any: the fields of a `TaskColumn`, which have several types.
+    def label_columns(self) -> Sequence[Mapping[str, Any]]:
+        """Return the fields of a `TaskColumn` for each label column."""
+
+
+TaskSpec: TypeAlias = "str | TaskLike | Mapping[str, Any]"
+TaskSpecs: TypeAlias = "TaskSpec | Sequence[TaskSpec]"
+
+
+class ReadOptions(TypedDict, total=False):
+    """The options of `read_table`."""
+
+    tasks: TaskSpecs | None
+    channels: Names | None
+    static: Names
+    series: str | None
+    time: Names | None
+    ignore: Names
+    extra: Names
+    window: int | None
+    stride: int
+    on_gap: OnGap
+    every: str | float | pd.Timedelta | None
+    missing_rows: MissingRows
+    duplicates: Duplicates | None
+    layout: Layout
+    encoding: str | None
+    decimal: str | None
+    separator: str | None

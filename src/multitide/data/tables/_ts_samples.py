@@ -1,0 +1,56 @@
+"""Read `.ts` files as `read_table` does; their cases already are samples."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from multitide.data._samples import Samples
+from multitide.data.tables._reading import ColumnRole, Reading, TaskColumn
+from multitide.data.tables._ts_format import read_ts
+from multitide.errors import DataError, ParameterError
+
+
+def read_ts_samples(path: str | Path, reading: Reading) -> Samples:
+    """Read a ``.ts`` file.
+
+    Raises
+    ------
+    DataError
+        As :func:`read_ts` says.
+    ParameterError
+        If any option but the name of one task was given.
+    """
+    others = replace(reading, tasks=None).changed()
+    tasks = reading.tasks or (TaskColumn("label", "label"),)
+    if others or len(tasks) != 1:
+        found = others or [task.name for task in tasks]
+        raise ParameterError(
+            f"`tasks` must be one name, and the only option, for a .ts file; got {found}."
+        )
+    samples = read_ts(path, task=tasks[0].name)
+    if tasks[0].name not in samples.y:
+        tasks = ()
+    found_out = Reading(tasks=tasks, channels=samples.channels, columns=ts_roles(samples))
+    return samples.replace(reading=found_out.to_dict())
+
+
+def read_ts_like(path: str | Path, known: Reading) -> Samples:
+    """Read a ``.ts`` file with the channels and the task of an earlier one."""
+    task = known.tasks[0].name if known.tasks else "label"
+    samples = read_ts(path, task=task)
+    if samples.channels != known.channels:
+        expected = list(known.channels or ())
+        raise DataError(f"`data` must have the channels {expected}; got {list(samples.channels)}.")
+    names = [task.name for task in known.tasks or ()]
+    return samples.replace(reading=known.to_dict(), y=samples.y.reindex(columns=names))
+
+
+def ts_roles(samples: Samples) -> tuple[ColumnRole, ...]:
+    """Return the roles of the columns that a ``.ts`` file stands for."""
+    channels = [_role(name, "channel") for name in samples.channels]
+    return (*channels, *(_role(name, "task") for name in samples.y))
+
+
+def _role(column: str, role: str) -> ColumnRole:
+    return {"column": column, "table": "data", "role": role, "why": ""}
