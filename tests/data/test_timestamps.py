@@ -10,6 +10,7 @@ import pytest
 
 from multitide.data._timestamps import parse_time, rows_text, step_text, ticks, unit_of
 from multitide.errors import DataError
+from refusals import refused
 
 NOON = np.datetime64("2024-07-04T13:00:00", "ns")
 DAY = np.datetime64("2024-07-04", "ns")
@@ -88,9 +89,7 @@ def test_a_clock_without_a_date_is_seconds() -> None:
 
 @pytest.mark.parametrize("text", ["01.02.10 00h", "1/2/10", "10-02-01 13:00", " 01. 02. 10"])
 def test_years_of_two_digits_are_refused_and_not_guessed_row_by_row(text: str) -> None:
-    with pytest.raises(
-        DataError, match=r"`t` must hold years of four digits.* in row 2\. In pandas"
-    ):
+    with refused("`t`", "four-digit years", "in row 2", "pd.to_datetime", error=DataError):
         parse(["2024-07-04", text])
 
 
