@@ -540,7 +540,9 @@ def test_compare_shows_and_keeps_the_gains(call: Call, folder: Path) -> None:
     result = call("compare", "small.toml", "--seeds", "2", "--jobs", "1", "--quiet")
     assert "Gain over 'alone'" in result.stdout
     assert "cannot tell" in result.stdout
-    assert "needs at least 5 seeds (has 2)" in result.stderr
+    assert "It needs at least 5 seeds (has 2)" in result.stdout
+    assert "This study cannot tell whether “hard” helps" in result.stdout
+    assert "--seeds 5 --output" in result.stdout
     study = Comparison.load(folder / "runs" / "small-compare-001")
     assert study.arms == ["alone", "hard"]
     for gain in study.gains["gain"]:
@@ -579,7 +581,7 @@ def test_compare_traces_the_gain_over_shares_of_the_labels(call: Call, folder: P
     options = ("--seeds", "1", "--jobs", "1", "--quiet", "--output", "curve")
     result = call("compare", "small.toml", "--label-shares", "0.5,1", "--conditions", *options)
     assert "nan" not in result.stdout  # one seed gives no interval
-    assert "The conditions, with 100% of the labels" in result.stdout
+    assert "Conditions at 100% of the labels" in result.stdout
     assert all(title in result.stdout for title in TITLES.values())
     curve = LabelCurve.load(folder / "curve")
     assert curve.shares == [0.5, 1.0]

@@ -1,83 +1,115 @@
-"""``multitide compare``: whether sharing a network helps."""
+"""``multitide compare`` answers whether sharing a network helps."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from multitide.config._config import Config
     from multitide.data._samples import Samples
     from multitide.study import Comparison, Comparisons, Conditions, LabelCurve
 
     Data = dict[str, Samples]  # by name; the only one has none
 
+Value = TypeVar("Value")
+
+
+class Options(TypedDict, total=False):
+    """Options of the command, which override the configuration."""
+
+    n_seeds: int
+    n_jobs: int
+    budget: str
+    conditions: bool
+    label_shares: list[float]
+
 
 def compare(
     configs: Annotated[
-        list[Path], typer.Argument(help="A configuration (.toml), or several: one a data set.")
+        list[Path], typer.Argument(help="Configuration (.toml), or several: one per data set.")
     ],
-    seeds: Annotated[int | None, typer.Option(help="Networks of every arm; 5 without it.")] = None,
-    jobs: Annotated[int | None, typer.Option(help="Processes; one a core without it.")] = None,
+    seeds: Annotated[int | None, typer.Option(help="Seeds per arm (default: 5).")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(help="Number of processes (default: one per core).")
+    ] = None,
     budget: Annotated[
-        str | None, typer.Option(help="Time it may take, as 30m or 2h; the rest is left out.")
+        str | None, typer.Option(help="Time limit, e.g. 30m or 2h: skip what does not fit.")
     ] = None,
     conditions: Annotated[
         bool,
         typer.Option(
-            "--conditions", help="Check also when sharing pays: shared features, labels, width."
+            "--conditions", help="Also check when sharing pays: shared features, labels, width."
         ),
     ] = False,
     label_shares: Annotated[
         str | None,
-        typer.Option(
-            help="Shares of the labels, as 0.05,0.2,1: the study with so many of them each."
-        ),
+        typer.Option(help="Label fractions, e.g. 0.05,0.2,1: repeat the study at each."),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="The study's folder; one that exists already is resumed.")
+        Path | None, typer.Option(help="Folder of the study; an existing study is resumed.")
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
-    """Train every task alone and all of them in one network, several times, and say which gains by sharing.
+    """Train every task alone and all tasks in one network, and tell which tasks gain by sharing.
 
-    Several configurations with the same arms, one a data set, are compared and ranked over all.
+    With several configurations, one per data set, the same arms are ranked over all data sets.
     """
-    from multitide.cli._show import show_next
     from multitide.config._load_config import load_config
 
-    options = {"n_seeds": seeds, "n_jobs": jobs, "budget": budget}
-    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
-    given |= {"conditions": True} if conditions else {}
-    given |= {"label_shares": shares_of(label_shares)} if label_shares else {}
+    options = _options(seeds, jobs, budget, conditions, label_shares)
     if len(configs) > 1:
-        compare_configs(configs, study_folder(output, "several"), given, verbose=not quiet)
+        folder = study_folder(output, "several")
+        compare_configs(configs, folder, options, verbose=not quiet)
         return
-    loaded = load_config(configs[0])
+    config = load_config(configs[0])
     folder = study_folder(output, configs[0].stem)
-    data = read_and_show(loaded)
-    options = {**loaded.compare, **given}
-    if "label_shares" in options:
-        run_curve(loaded, data, folder, given, verbose=not quiet)
+    data = read_and_show(config)
+    if "label_shares" in config.compare or "label_shares" in options:
+        run_curve(config, data, folder, options, verbose=not quiet)
         return
-    comparison = run_study(loaded, data, folder, given, verbose=not quiet)
-    if comparison.gains["advice"].str.contains("seeds").any():
-        more = max(5, 2 * int(comparison.gains["n_seeds"].max()))
-        show_next(
-            (
-                "Go on with more seeds",
-                f"multitide compare {configs[0]} --seeds {more} --output {folder}",
-            )
-        )
+    comparison = run_study(config, data, folder, options, verbose=not quiet)
+    _show_more_seeds(comparison, configs[0], folder)
+
+
+def _options(
+    seeds: int | None,
+    jobs: int | None,
+    budget: str | None,
+    conditions: bool,
+    label_shares: str | None,
+) -> Options:
+    options: Options = {}
+    if seeds is not None:
+        options["n_seeds"] = seeds
+    if jobs is not None:
+        options["n_jobs"] = jobs
+    if budget is not None:
+        options["budget"] = budget
+    if conditions:
+        options["conditions"] = True
+    if label_shares:
+        options["label_shares"] = shares_of(label_shares)
+    return options
+
+
+def shares_of(text: str) -> list[float]:
+    """Parse the value of ``--label-shares``."""
+    from multitide.errors import ParameterError
+
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise ParameterError(
+            f"`--label-shares` must be numbers such as 0.05,0.2,1; got {text!r}."
+        ) from error
 
 
 def read_and_show(config: Config) -> Data:
-    """Read the data sets of a configuration, and show what the tasks of each were taken for."""
+    """Read the data sets of a configuration, and show the tasks of each."""
     from multitide.cli._run import describe_own_tasks, quietly
     from multitide.cli._show import show_heading, show_tasks
     from multitide.config._load_config import read_all
@@ -93,243 +125,231 @@ def read_and_show(config: Config) -> Data:
     return data
 
 
-def shares_of(text: str) -> list[float]:
-    """Read the shares that were typed."""
-    from multitide.errors import ParameterError
-
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError as error:
-        raise ParameterError(
-            f"`--label-shares` must be numbers such as 0.05,0.2,1; got {text!r}."
-        ) from error
-
-
 def study_folder(output: Path | None, name: str) -> Path:
-    """Return the folder of an earlier study, which is resumed, or one that can be made."""
+    """Return the folder of an existing study, which is resumed, or a new one."""
     from multitide.cli._run import claim
 
-    return output if output is not None and output.exists() else claim(output, f"{name}-compare")
+    if output is not None and output.exists():
+        return output
+    return claim(output, f"{name}-compare")
 
 
 def run_study(
-    config: Config, data: Data, folder: Path, options: dict[str, Any], *, verbose: bool
+    config: Config, data: Data, folder: Path, options: Options, *, verbose: bool
 ) -> Comparison:
-    """Conduct the study that a configuration asks for, show it, and return it; it lies in its folder then."""
+    """Run the study of a configuration, show it, write it into a folder, and return it."""
     from multitide.cli._run import command_line
     from multitide.cli._terminal import say
     from multitide.reports import write_study_report
-    from multitide.study import compare as conduct
+    from multitide.study import compare as run_comparison
 
-    comparison = conduct(
-        _one_or_all(data), folder=folder, **_arguments(config, data, options, verbose)
-    )
+    arguments = _arguments(config, data, options, verbose)
+    comparison = run_comparison(_one_or_all(data), folder=folder, **arguments)
     show_comparison(comparison)
     page = write_study_report(comparison, folder, samples=data, command=command_line())
-    say(
-        f"\nWritten: [bold]{page}[/], and beside it report.md, results.parquet, runs.parquet, and every run"
-    )
+    say(f"\nReport: [bold]{page}[/] (the folder also contains report.md and all results)")
     show_left_out(comparison, folder)
     return comparison
 
 
 def run_curve(
-    config: Config, data: Data, folder: Path, options: dict[str, Any], *, verbose: bool
+    config: Config, data: Data, folder: Path, options: Options, *, verbose: bool
 ) -> LabelCurve:
-    """Conduct the study for each share of the labels, show the gains, and return them; all lies in its folder then."""
+    """Run the study at each label share, show the gains, write all into a folder, and return them."""
     from multitide.cli._run import command_line
-    from multitide.cli._terminal import say, show_table
+    from multitide.cli._terminal import say
     from multitide.reports import write_curve_report, write_study_report
     from multitide.study import label_curve
     from multitide.study._label_curve import folder_of
+    from multitide.study.design._protocol import only_samples
 
     arguments = _arguments(config, data, options, verbose)
-    curve = label_curve(
-        _one_or_all(data), shares=arguments.pop("label_shares"), folder=folder, **arguments
-    )
-    first = next(iter(curve.comparisons.values()))
-    title = f"Gain over {first.reference!r} by the share of labels (+ is better)"
-    show_table(curve.table(), f"{title}, with its {first.confidence:.0%} interval")
-    most = max(curve.comparisons)
-    if (found := curve.comparisons[most].conditions) is not None:
-        say(f"\nThe conditions, with {most:.0%} of the labels; for other shares in their reports:")
-        show_conditions(found)
+    shares = arguments.pop("label_shares")
+    samples = only_samples(_one_or_all(data), "a curve over shares of labels")
+    curve = label_curve(samples, shares=shares, folder=folder, **arguments)
+    show_curve(curve)
     for share, comparison in curve.comparisons.items():
-        write_study_report(
-            comparison, folder_of(folder, share), samples=data, command=command_line()
-        )
-        show_left_out(comparison, folder_of(folder, share))
+        own = folder_of(folder, share)
+        write_study_report(comparison, own, samples=data, command=command_line())
+        show_left_out(comparison, own)
     page = write_curve_report(curve, folder, command=command_line())
-    say(
-        f"\nWritten: [bold]{page}[/], and beside it report.md, results.parquet, and each share's study with its report"
-    )
+    say(f"\nReport: [bold]{page}[/] (with links to the report of each label share)")
     return curve
 
 
-def _arguments(
-    config: Config, data: Data, options: dict[str, Any], verbose: bool
-) -> dict[str, Any]:
-    """Return what a study is asked, by the configuration and by options, which go before it."""
+# The arguments of `compare` have many types; they were checked when the configuration was loaded.
+def _arguments(config: Config, data: Data, options: Options, verbose: bool) -> dict[str, Any]:
+    """Return the arguments of the study: the configuration's, overridden by options."""
     from multitide.cli._run import quietly
     from multitide.fitting._data_sets import resolve_domain_tasks
 
     with quietly():
         tasks = resolve_domain_tasks(config.tasks, data)
-    split = _one_or_all(
-        {name: config.tables[name].splitter(samples) for name, samples in data.items()}
-    )
-    shared = {"tasks": tasks, "estimator": config.make_estimator(), "split": split}
-    return {**shared, **config.compare, **options, "verbose": int(verbose)}
+    splitters = {name: config.tables[name].splitter(samples) for name, samples in data.items()}
+    arguments = {
+        "tasks": tasks,
+        "estimator": config.make_estimator(),
+        "split": _one_or_all(splitters),
+        "verbose": int(verbose),
+    }
+    return {**arguments, **config.compare, **options}
 
 
-def _one_or_all(by_name: dict[str, Any]) -> Any:
-    """Return what belongs to the only data set, which is a study without names, or to each of several."""
-    return by_name if len(by_name) > 1 else next(iter(by_name.values()))
+def _one_or_all(by_name: Mapping[str, Value]) -> Value | Mapping[str, Value]:
+    """Return the value of the only data set, or those of several by name."""
+    if len(by_name) > 1:
+        return by_name
+    return next(iter(by_name.values()))
 
 
 def show_comparison(comparison: Comparison) -> None:
-    """Show gains with their intervals and verdicts, and the losses that they come from."""
-    from multitide.cli._terminal import show_note, show_table
-    from multitide.study.results._tables import loss_table
+    """Show the answer, gains and losses, and what to do next."""
+    from rich.markup import escape
 
-    title = (
-        f"Gain over {comparison.reference!r}: less loss, in units of the trivial loss (+ is better)"
-    )
-    show_table(gain_table(comparison), f"{title}, with its {comparison.confidence:.0%} interval")
-    losses = loss_table(comparison.figures)
-    show_table(losses, "Loss / trivial loss on the test part, mean ± spread over seeds")
+    from multitide.cli._terminal import say, show_note, show_table
+    from multitide.reports.study._sentences import compared, headlines, next_steps
+    from multitide.study.results._tables import LOSS_TITLE, gain_table, gain_title, loss_table
+
+    say("")
+    for sentence in headlines(comparison):
+        say(f"[bold]{escape(sentence)}[/]")
+    say(escape(compared(comparison)))
+    gains = gain_table(comparison.gains, comparison.mean_gains, comparison.margin)
+    show_table(gains, gain_title(comparison.reference, comparison.confidence))
+    show_note("Trivial loss: the loss of the best constant prediction from the training labels.")
+    show_table(loss_table(comparison.figures), LOSS_TITLE)
     for arm, grouping in comparison.groupings.items():
         show_note(f"{arm}: {grouping.advice}")
-    for sentence in advice_in_words(comparison.gains):
-        show_note(sentence)
     if comparison.conditions is not None:
         show_conditions(comparison.conditions)
+    say("\n[bold]What to do next[/]")
+    for task, words in next_steps(comparison):
+        say(escape(f"{task}: {words}"))
 
 
-def advice_in_words(gains: pd.DataFrame) -> list[str]:
-    """Say what would settle each gain; once, where all need the same."""
-    if len(gains) > 1 and gains["advice"].nunique() == 1:
-        advice = gains["advice"].iloc[0]
-        return [f"Every task and arm: {advice}."] if advice else []
-    rows = gains[["task", "arm", "advice"]].itertuples(index=False)
-    return [f"{task}, {arm}: {advice}." for task, arm, advice in rows if advice]
+def show_curve(curve: LabelCurve) -> None:
+    """Show the gains by label share, and the conditions at the largest share."""
+    from multitide.cli._terminal import say, show_table
+    from multitide.study.results._tables import gain_title
 
-
-def show_left_out(comparison: Comparison, folder: Path) -> None:
-    """Say what a budget left out, and how to go on."""
-    from multitide.cli._terminal import say
-
-    if comparison.left_out:
-        say(f"\n{comparison.left_out} Here: [bold]--output {folder}[/]")
+    largest = max(curve.comparisons)
+    study = curve.comparisons[largest]
+    show_table(curve.table(), f"{gain_title(study.reference, study.confidence)}, by label share")
+    if study.conditions is not None:
+        say(f"\nConditions at {largest:.0%} of the labels (other shares: see their reports):")
+        show_conditions(study.conditions)
 
 
 def show_conditions(conditions: Conditions) -> None:
-    """Show whether the conditions hold under which sharing is said to pay, a table each."""
+    """Show whether the conditions hold under which sharing pays, one table each."""
     from multitide.cli._terminal import show_table
-    from multitide.study.conditions._conditions import TITLES
 
-    for name, rows in conditions.verdicts.groupby("condition", sort=False):
-        table = rows[["task", "verdict", "words"]].replace({"task": {"": "(all)"}})
-        show_table(table.rename(columns={"words": "because"}), TITLES[str(name)])
+    for title, table in conditions.tables().items():
+        show_table(table, title)
 
 
-def gain_table(comparison: Comparison) -> pd.DataFrame:
-    """Return one row a task and arm, and the mean over tasks where it has a meaning, in words."""
-    import pandas as pd
+def show_left_out(comparison: Comparison, folder: Path) -> None:
+    """Say what a budget skipped, and how to continue."""
+    from rich.markup import escape
 
-    from multitide.study.results._tables import interval_in_words, verdict_in_words
+    from multitide.cli._terminal import say
 
-    gains = comparison.gains
-    if len(comparison.questions) > 1 and len(comparison.mean_gains):
-        gains = pd.concat([gains, comparison.mean_gains.assign(task="(mean)")], ignore_index=True)
-    return pd.DataFrame(
-        {
-            "task": gains["task"],
-            "arm": gains["arm"],
-            "gain": [f"{gain:+.4f}" for gain in gains["gain"]],
-            "interval": [*map(interval_in_words, gains["low"], gains["high"])],
-            "verdict": [
-                verdict_in_words(str(verdict), comparison.margin) for verdict in gains["verdict"]
-            ],
-            "seeds": gains["n_seeds"],
-            "labelled": gains["n_labelled"],
-            "test groups": gains["n_groups"],
-        }
-    )
+    if comparison.left_out:
+        say(
+            f"\n{escape(comparison.left_out)} Continue with: [bold]--output {escape(str(folder))}[/]"
+        )
+
+
+def _show_more_seeds(comparison: Comparison, config: Path, folder: Path) -> None:
+    """Show the command that adds seeds, if more of them would give a verdict."""
+    from multitide.cli._show import show_next
+
+    if comparison.gains["advice"].str.contains("seeds").any():
+        n_seeds = max(5, 2 * int(comparison.gains["n_seeds"].max()))
+        command = f"multitide compare {config} --seeds {n_seeds} --output {folder}"
+        show_next(("Add seeds to this study", command))
 
 
 def compare_configs(
-    configs: Sequence[Path], folder: Path, options: dict[str, Any], *, verbose: bool
+    configs: Sequence[Path], folder: Path, options: Options, *, verbose: bool
 ) -> None:
-    """Conduct the study of each configuration, and show what holds for each and over all; they lie in one folder."""
+    """Run the study of each configuration, show the ranking over all, and write one folder."""
     from rich.markup import escape
 
     from multitide.cli._run import command_line, quietly
     from multitide.cli._terminal import say
     from multitide.config._load_config import load_config
-    from multitide.errors import ParameterError
     from multitide.reports import write_overview
     from multitide.study import compare_many
 
-    loaded = {
-        name: load_config(path) for name, path in zip(names_of(configs), configs, strict=True)
-    }
-    if "label_shares" in options or any(
-        "label_shares" in config.compare for config in loaded.values()
-    ):
-        raise ParameterError(
-            "`label_shares` must be left out beside several configurations; got them."
-        )
+    names = names_of(configs)
+    loaded = {name: load_config(path) for name, path in zip(names, configs, strict=True)}
+    _refuse_label_shares(options, *[config.compare for config in loaded.values()])
     with quietly():
         samples = {name: config.read() for name, config in loaded.items()}
     budget = options.pop("budget", None)
-    data = {
-        name: {
+    studies = {}
+    for name, config in loaded.items():
+        own = {key: value for key, value in config.compare.items() if key != "budget"}
+        studies[name] = {
             "samples": samples[name],
             "tasks": config.tasks,
             "estimator": config.make_estimator(),
             "split": config.splitter(samples[name]),
-            **{key: value for key, value in config.compare.items() if key != "budget"},
+            **own,
             **options,
         }
-        for name, config in loaded.items()
-    }
-    found = compare_many(data, budget=budget, folder=folder, verbose=int(verbose))
+    found = compare_many(studies, budget=budget, folder=folder, verbose=int(verbose))
     show_comparisons(found)
     page = write_overview(found, folder, samples=samples, command=command_line())
-    say(f"\nWritten: [bold]{page}[/], report.md, results.parquet, and a folder for each data set")
+    say(f"\nReport: [bold]{page}[/] (with links to the report of each data set)")
     for name, study in found.studies.items():
         if study.left_out:
-            say(f"{escape(name)}: {study.left_out}")
+            say(escape(f"{name}: {study.left_out}"))
+
+
+def _refuse_label_shares(*arguments: Mapping[str, object]) -> None:
+    from multitide.errors import ParameterError
+
+    for given in arguments:
+        if "label_shares" in given:
+            raise ParameterError(
+                "`label_shares` must not be given with several configurations; got "
+                f"{given['label_shares']}. Run each configuration on its own."
+            )
 
 
 def names_of(configs: Sequence[Path]) -> list[str]:
-    """Name the data sets after their files, or after their folders where files are called the same."""
+    """Name the data sets after their files, or after the folders if file names repeat."""
     from multitide.errors import ParameterError
 
-    candidates = [path.stem for path in configs], [path.resolve().parent.name for path in configs]
-    for names in candidates:
+    files = [path.stem for path in configs]
+    folders = [path.resolve().parent.name for path in configs]
+    for names in (files, folders):
         if len(set(names)) == len(names):
             return names
-    wanted = "must have different names, or lie in folders of different names"
-    raise ParameterError(f"`configs` {wanted}; got {candidates[0]}.")
+    raise ParameterError(
+        f"`configs` must have different names, or be in folders with different names; got {files}."
+    )
 
 
 def show_comparisons(found: Comparisons) -> None:
-    """Show gains, losses, ranks, tests and what they tell."""
-    from multitide.cli._terminal import say, show_table
+    """Show gains, losses, ranks and tests over several data sets, and the conclusion."""
+    from rich.markup import escape
 
-    gains = found.gains[
-        ["data", "task", "arm", "gain", "low", "high", "verdict", "n_seeds", "n_groups"]
-    ]
+    from multitide.cli._terminal import say, show_table
+    from multitide.study.results import _tables as tables
+
+    first = next(iter(found.studies.values()))
+    gains = tables.gain_table(found.gains, found.gains.iloc[:0], first.margin)
+    show_table(gains, tables.gain_title(found.reference, first.confidence))
+    show_table(tables.loss_table_by_data_set(found.losses), tables.MEAN_LOSS_TITLE)
     show_table(
-        gains,
-        f"Gain over {found.reference!r}: less loss, in units of the trivial loss (+ is better)",
+        tables.standing_table(found.standing),
+        "Arms by mean rank over data sets and tasks (1 = lowest loss)",
     )
     show_table(
-        found.losses.reset_index().rename_axis(columns=None),
-        "Loss / trivial loss on the test parts",
+        tables.pair_table(found.pairs),
+        "Pairwise comparisons over data sets (+ = the first arm has the lower loss)",
     )
-    show_table(found.standing, "Arms by mean rank over data sets and tasks (1 = least loss)")
-    show_table(found.pairs, "Two by two over data sets; a plus: the first has less loss")
-    say(f"\n{found.in_words()}")
+    say(f"\n{escape(found.in_words())}")

@@ -109,18 +109,31 @@ def compared(comparison: Comparison) -> str:
 
 
 def meanings(comparison: Comparison) -> list[tuple[str, str]]:
-    """Return (arm, sentence) for the arms whose name means something to multitide."""
-    found = {}
-    for arm, spec in comparison.settings.items():
-        settings = spec["settings"]
-        sharing, baseline = settings.get("sharing"), settings.get("baseline")
-        if isinstance(baseline, dict) and baseline["name"] == arm in BASELINES:
-            found[arm] = first_sentence(BASELINES[arm].__doc__ or "")
-        elif isinstance(sharing, dict) and sharing["name"] in SHARINGS:
-            name = sharing["name"]
-            if arm in (name, comparison.reference):
-                found[arm] = first_sentence(SHARINGS[name].__doc__ or "")
-    return list((found | _meanings_of_several(comparison)).items())
+    """Return (arm, what it is) for every arm."""
+    several = _meanings_of_several(comparison)
+    return [(arm, several.get(arm) or _meaning(comparison, arm)) for arm in comparison.arms]
+
+
+def _meaning(comparison: Comparison, arm: str) -> str:
+    settings = comparison.settings[arm]["settings"]
+    sharing, baseline = settings.get("sharing"), settings.get("baseline")
+    if isinstance(baseline, dict) and baseline["name"] in BASELINES:
+        return first_sentence(BASELINES[baseline["name"]].__doc__ or "")
+    if isinstance(sharing, dict) and sharing["name"] in SHARINGS:
+        name = sharing["name"]
+        if arm in (name, comparison.reference):
+            return first_sentence(SHARINGS[name].__doc__ or "")
+    return _groups_in_words(comparison, arm)
+
+
+def _groups_in_words(comparison: Comparison, arm: str) -> str:
+    groups = comparison.settings[arm]["groups"]
+    if len(groups) == 1 and len(groups[0]) == len(comparison.questions):
+        return "One network for all tasks, with settings of its own; see “Protocol”."
+    if all(len(group) == 1 for group in groups):
+        return "One network per task, with settings of its own; see “Protocol”."
+    networks = [f"one for {_named(group)}" for group in groups]
+    return f"{len(networks)} networks: {listed(networks)}."
 
 
 def _meanings_of_several(comparison: Comparison) -> dict[str, str]:
@@ -153,10 +166,12 @@ def _step(networks: pd.DataFrame, reference: str) -> str:
     for verdict, rows in networks.groupby("verdict", sort=False):
         verdicts[str(verdict)] = rows.sort_values("gain", ascending=False, kind="stable")
     if "helps" in verdicts:
-        return f"Use “{verdicts['helps']['arm'].iloc[0]}”: it is better than “{reference}”."
+        arms = [f"“{arm}”" for arm in verdicts["helps"]["arm"]]
+        return f"Use {' or '.join(arms)}: better than “{reference}”."
     if "cannot tell" in verdicts:
-        row = verdicts["cannot tell"].iloc[0]
-        return f"Not decided for “{row['arm']}”. {advice(row['advice'])}"
+        rows = verdicts["cannot tell"].sort_values("more_seeds", kind="stable")
+        row = rows.iloc[0]
+        return f"Undecided for “{row['arm']}”. {advice(row['advice'])}"
     if "same" in verdicts:
         arm = verdicts["same"]["arm"].iloc[0]
         return f"“{arm}” and “{reference}” are equally good; use whichever is cheaper."
