@@ -335,6 +335,6 @@ def test_compare_asks_whether_data_sets_should_be_learned_together(
     message = call(
         "compare", "study.toml", "--label-shares", "0.5,1", "--output", "curve", code=2
     ).stderr
-    assert "must be of one data set for a curve over shares of labels" in " ".join(message.split())
+    assert "`--label-shares` must have one data set; got 2" in " ".join(message.split())
     with pytest.raises(ParameterError, match="`data` must be one table"):
         load_config("study.toml").read()

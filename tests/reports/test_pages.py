@@ -1,4 +1,4 @@
-"""Pages in a browser: they render without an error, fit a phone, follow dark mode, and show the kept figures."""
+"""Pages in a browser: no errors, on a phone, in dark mode, with the figures of the results."""
 
 from __future__ import annotations
 
@@ -105,11 +105,15 @@ def test_nothing_is_wider_than_a_phone(browser: Browser, page: Path, tmp_path: P
     frame = tmp_path / "phone.html"
     # A window cannot be as narrow as a phone; a frame can, and a style sheet takes it for the
     # screen.
-    measure = "const d = this.contentDocument.documentElement; document.title = `wide ${d.scrollWidth} ${d.clientWidth}`"
+    measure = (
+        "const d = this.contentDocument.documentElement; "
+        "document.title = `wide ${d.scrollWidth} ${d.clientWidth}`"
+    )
     inside = html.escape(page.read_text(), quote=True)
     frame.write_text(
-        '<!DOCTYPE html><html><head><meta charset="utf-8"></head><body><iframe style="width: 390px; height: 800px; '
-        f'border: 0" onload="{measure}" srcdoc="{inside}"></iframe></body></html>'
+        '<!DOCTYPE html><html><head><meta charset="utf-8"></head><body>'
+        '<iframe style="width: 390px; height: 800px; border: 0" '
+        f'onload="{measure}" srcdoc="{inside}"></iframe></body></html>'
     )
     dom, _ = browser(frame, "--dump-dom", "--virtual-time-budget=2000")
     found = re.search(r"<title>wide (\d+) (\d+)</title>", dom)

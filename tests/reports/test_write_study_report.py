@@ -1,4 +1,4 @@
-"""The report of a study shows the figures that it keeps, whatever the names, and needs nothing but itself."""
+"""The report of a study shows the stored figures, whatever the names, and stands alone."""
 
 from __future__ import annotations
 
@@ -155,12 +155,10 @@ def test_figures_take_their_colors_from_the_page(written: tuple[Path, Comparison
         assert not re.findall(r"(?:fill|stroke): #", figure)
 
 
-def test_the_protocol_is_told(page: Page, written: tuple[Path, Comparison, Samples]) -> None:
+def test_the_protocol_is_described(page: Page, written: tuple[Path, Comparison, Samples]) -> None:
     split = written[1].evidence.protocol.only.splits[0]
-    assert (
-        f"{len(split.train)} training, {len(split.validation)} validation and {len(split.test)} test"
-        in page.text
-    )
+    sizes = (len(split.train), len(split.validation), len(split.test))
+    assert "{} training, {} validation and {} test samples".format(*sizes) in page.text
     assert f"by {RANDOM.by}" in page.text
     assert "2 networks per arm" in page.text
     assert "keep = 'joint'" in page.text

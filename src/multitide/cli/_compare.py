@@ -155,17 +155,17 @@ def run_study(
 def run_curve(
     config: Config, data: Data, folder: Path, options: Options, *, verbose: bool
 ) -> LabelCurve:
-    """Run the study at each label share, show the gains, write all into a folder, and return them."""
+    """Run the study at each label share, show it, write all into a folder, and return the curve."""
     from multitide.cli._run import command_line
     from multitide.cli._terminal import say
+    from multitide.data._data_sets import DataSets
     from multitide.reports import write_curve_report, write_study_report
     from multitide.study import label_curve
     from multitide.study._label_curve import folder_of
-    from multitide.study.design._protocol import only_samples
 
     arguments = _arguments(config, data, options, verbose)
     shares = arguments.pop("label_shares")
-    samples = only_samples(_one_or_all(data), "a curve over shares of labels")
+    samples = DataSets(_one_or_all(data)).only("`--label-shares`")
     curve = label_curve(samples, shares=shares, folder=folder, **arguments)
     show_curve(curve)
     for share, comparison in curve.comparisons.items():
@@ -255,9 +255,8 @@ def show_left_out(comparison: Comparison, folder: Path) -> None:
     from multitide.cli._terminal import say
 
     if comparison.left_out:
-        say(
-            f"\n{escape(comparison.left_out)} Continue with: [bold]--output {escape(str(folder))}[/]"
-        )
+        option = escape(f"--output {folder}")
+        say(f"\n{escape(comparison.left_out)} Continue with: [bold]{option}[/]")
 
 
 def _show_more_seeds(comparison: Comparison, config: Path, folder: Path) -> None:

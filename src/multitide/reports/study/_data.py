@@ -39,7 +39,7 @@ class LabelRow:
 
 @dataclass(frozen=True)
 class Overlap:
-    """For every two tasks the samples with both labels, and their share of the row task's labels."""
+    """For every two tasks the samples with both labels, and their share of the row task's."""
 
     tasks: list[str]
     counts: np.ndarray
