@@ -18,6 +18,7 @@ from multitide.errors import DataError, ParameterError
 from multitide.plot._gradients import flow_by_step
 from multitide.training._callbacks import Callback
 from multitide.training._trainer import Trainer
+from refusals import refused
 
 
 @pytest.mark.parametrize("fitted", [True, False])
@@ -72,11 +73,11 @@ def test_labels_may_be_given_beside_samples() -> None:
 def test_what_the_flow_is_not_defined_for_is_refused() -> None:
     samples = make_samples()
     several = small(max_epochs=1).fit({"a": samples, "b": make_samples(seed=1)})
-    with pytest.raises(DataError, match="`estimator` must be fitted on one data set; got 2, a, b"):
+    with refused("`estimator`", "one data set", "got 2, a, b", error=DataError):
         gradient_flow(several, samples)
-    with pytest.raises(DataError, match="must have the 3 channels"):
+    with refused("3 channels", error=DataError):
         gradient_flow(small(max_epochs=1).fit(samples), make_arrays(n_channels=2)[0], samples.y)
-    with pytest.raises(ParameterError, match=r"`inputs\.representation` must be none"):
+    with refused("`inputs.representation`", "none", error=ParameterError):
         gradient_flow(small(backbone="fc", inputs={"representation": "minirocket"}), samples)
 
 

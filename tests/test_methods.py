@@ -31,6 +31,7 @@ from multitide.methods import (
     papers,
 )
 from multitide.sharing import Hard, SoftHard
+from refusals import refused
 
 TABLE = methods()
 ROWS = [(row.kind, row.name) for row in TABLE.itertuples(index=False)]
@@ -192,7 +193,7 @@ def test_parameters_count() -> None:
 def test_reasons_are_those_of_the_fit() -> None:
     parts: dict[str, Any] = {"backbone": "fc", "sharing": "soft+hard"}
     (reason,) = mismatches(**parts)
-    with pytest.raises(ParameterError, match=re.escape(reason)):
+    with refused(reason, error=ParameterError):
         fit(**parts)
 
 
@@ -211,14 +212,14 @@ def test_listing_draws_no_random_numbers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "part", "match"),
+    ("kind", "part", "words"),
     [
-        ("backbones", "fcn", r"`kind` must be .*; got 'backbones'. Did you mean 'backbone'"),
-        ("backbone", "lstm_fnc", r"`backbone` must be .*Did you mean 'lstm_fcn'"),
+        ("backbones", "fcn", ("`kind`", "'backbones'", "Did you mean 'backbone'")),
+        ("backbone", "lstm_fnc", ("`backbone`", "'lstm_fnc'", "Did you mean 'lstm_fcn'")),
     ],
 )
-def test_unknown_names(kind: str, part: str, match: str) -> None:
-    with pytest.raises(ParameterError, match=match):
+def test_unknown_names(kind: str, part: str, words: tuple[str, ...]) -> None:
+    with refused(*words, error=ParameterError):
         goes_with(kind, part)
 
 
@@ -272,6 +273,9 @@ def test_an_unknown_kind_is_answered() -> None:
 
 
 def test_a_reference_in_short() -> None:
-    paper = 'Liu, Johns, Davison, "End-to-End Learning in 1999 Steps", CVPR 2019. https://arxiv.org/abs/1803.10704'
+    paper = (
+        'Liu, Johns, Davison, "End-to-End Learning in 1999 Steps", CVPR 2019. '
+        "https://arxiv.org/abs/1803.10704"
+    )
     assert short(paper) == "Liu, Johns, Davison 2019 arxiv.org/abs/1803.10704"
     assert short('Caruana, "Multitask Learning", Machine Learning 28, 1997.') == "Caruana 1997"

@@ -1,14 +1,14 @@
-"""How much of a loss's gradient arrives at each time step and in each layer."""
+"""Measure the gradient of each task's loss at each time step and in each layer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from multitide._estimator import MultiTaskEstimator
@@ -27,37 +27,38 @@ TOTAL = "sum of losses"
 
 @dataclass(frozen=True)
 class GradientFlow:
-    """Norms of gradients of losses, which are in units of their trivial losses; see :func:`gradient_flow`.
+    """Gradient norms of losses in units of their trivial losses; see :func:`gradient_flow`.
 
     Attributes
     ----------
     by_step : DataFrame, step x task
         Norm of the gradient with respect to the encoded input of each time step, over samples and
-        channels. The last column, ``sum of losses``, is that of the tasks' plain sum.
+        channels. The last column, ``sum of losses``, is the gradient of the sum over tasks.
     by_layer : DataFrame, parameter x task
-        Norm of the gradient with respect to each parameter, in the order of the network, by its
-        name.
+        Norm of the gradient with respect to each parameter of the network, in its order.
     """
 
     by_step: pd.DataFrame
     by_layer: pd.DataFrame
 
 
-def gradient_flow(estimator: MultiTaskEstimator, X: Any, y: Any = None) -> GradientFlow:
-    """Measure how much of each task's gradient arrives at each time step and in each layer (Hochreiter 1991 [1]_).
+def gradient_flow(
+    estimator: MultiTaskEstimator, X: Samples | ArrayLike, y: pd.DataFrame | None = None
+) -> GradientFlow:
+    """Measure the gradient of each task's loss at each time step and in each layer [1]_.
 
-    Nothing is trained. Dropout is off, and batch norm uses its running statistics.
+    The function does not train. Dropout is off, and batch norm uses its running statistics.
 
     Parameters
     ----------
     estimator : MultiTaskEstimator
-        Fitted: its network that answers the tasks. Not fitted: a fresh network from its parameters
-        and its ``random_state``, whose heads have random weights (in training they start at zero,
-        and pass nothing back at first).
+        If fitted, its network is used. Otherwise a new network is made from its parameters and its
+        ``random_state``, with random weights in the heads (in training, heads start at zero and
+        pass no gradient back at first).
     X : Samples or array, shape (n_samples, n_channels, n_timepoints)
-        A batch of series of one data set, all of which go through the network at once.
+        Series of one data set. All of them go through the network in one batch.
     y : DataFrame, optional
-        Their labels, unless `X` holds them; rows without a task's label take no part in its loss.
+        Their labels, unless `X` holds them. The loss of a task leaves out missing labels.
 
     Returns
     -------
@@ -66,10 +67,10 @@ def gradient_flow(estimator: MultiTaskEstimator, X: Any, y: Any = None) -> Gradi
     Raises
     ------
     DataError
-        If tasks are answered by several networks, or the model was fitted on several data sets; if
-        the samples are not like those of training.
+        If several networks predict the tasks, the model was fitted on several data sets, or the
+        samples do not match the training data.
     ParameterError
-        If the network reads vectors of a representation, which have no time steps.
+        If the inputs of the network are a representation, which has no time steps.
 
     References
     ----------
@@ -77,30 +78,31 @@ def gradient_flow(estimator: MultiTaskEstimator, X: Any, y: Any = None) -> Gradi
        difficult", IEEE Transactions on Neural Networks 5, 1994. https://doi.org/10.1109/72.279181
     """
     samples = as_samples(X, y)
-    network = (
-        _fitted(estimator, samples) if hasattr(estimator, "model_") else _fresh(estimator, samples)
-    )
+    is_fitted = hasattr(estimator, "model_")
+    network = _fitted(estimator, samples) if is_fitted else _new_network(estimator, samples)
     network = network.cpu().eval()
     inputs, losses = _losses(network, samples)
+    losses[TOTAL] = torch.stack(list(losses.values())).sum()
     parameters = {name: p for name, p in network.named_parameters() if p.requires_grad}
-    steps, layers = {}, {}
-    for name, loss in {**losses, TOTAL: torch.stack(list(losses.values())).sum()}.items():
-        at_input, *rest = _gradients(loss, [inputs, *parameters.values()])
+    steps = {}
+    layers = {}
+    for name, loss in losses.items():
+        at_input, *at_layers = _gradients(loss, [inputs, *parameters.values()])
         steps[name] = at_input.double().square().sum(dim=(0, 1)).sqrt().numpy()
-        layers[name] = [float(each.double().norm()) for each in rest]
+        layers[name] = [float(gradient.double().norm()) for gradient in at_layers]
     by_step = pd.DataFrame(steps).rename_axis("step")
     return GradientFlow(by_step, pd.DataFrame(layers, index=pd.Index(parameters, name="layer")))
 
 
 def _losses(network: Network, samples: Samples) -> tuple[Tensor, dict[str, Tensor]]:
-    """Return the encoded input and the mean loss of every task with labels."""
+    """Return the encoded input, and the mean loss of each task that has labels."""
     targets = network.target_list
     codes = [target.encode(samples.y[target.task.columns]) for target in targets]
     table = DeviceSamples(samples, codes, network.encode_static(samples), torch.device("cpu"))
     batch = table.gather(torch.arange(len(samples)))
     kept: list[Tensor] = []
 
-    def keep(module: nn.Module, arguments: Any, output: Tensor) -> Tensor:
+    def keep(module: nn.Module, arguments: object, output: Tensor) -> Tensor:
         kept.append(output.detach().requires_grad_())
         return kept[0]
 
@@ -109,13 +111,12 @@ def _losses(network: Network, samples: Samples) -> tuple[Tensor, dict[str, Tenso
         outputs = network(batch.x, batch.lengths, batch.static)
     finally:
         hook.remove()
-    losses = {
-        target.task.name: target.mean_loss(output, code)
-        for target, output, code in zip(targets, outputs, batch.codes, strict=True)
-        if target.measured(code).any()
-    }
+    losses = {}
+    for target, output, code in zip(targets, outputs, batch.codes, strict=True):
+        if target.measured(code).any():
+            losses[target.task.name] = target.mean_loss(output, code)
     if not losses:
-        raise DataError("`y` must have a label in some row; got none.")
+        raise DataError("`y` must have at least one label; got none.")
     return kept[0], losses
 
 
@@ -132,21 +133,16 @@ def _fitted(estimator: MultiTaskEstimator, samples: Samples) -> Network:
         )
     (seen,) = estimator.stored_.data
     check_like_training(estimator.model_, samples, seen.channels, seen.n_timepoints, seen.name)
-    answering = [
-        network
-        for network, names in zip(
-            estimator.model_.network_list, estimator.model_.answered, strict=True
-        )
-        if len(names) == len(estimator.tasks_)
-    ]
-    if not answering:
-        raise DataError(
-            "`estimator` must answer all tasks with one network; use sharing='hard' and keep='joint'."
-        )
-    return answering[0]
+    model = estimator.model_
+    for network, names in zip(model.network_list, model.answered, strict=True):
+        if len(names) == len(estimator.tasks_):
+            return network
+    raise DataError(
+        "`estimator` must predict all tasks with one network; use sharing='hard' and keep='joint'."
+    )
 
 
-def _fresh(estimator: MultiTaskEstimator, samples: Samples) -> Network:
+def _new_network(estimator: MultiTaskEstimator, samples: Samples) -> Network:
     recipe = make_recipe(estimator.get_params(deep=False))
     _refuse_vectors(recipe.inputs.representation)
     rows, none = np.arange(len(samples)), np.array([], dtype=np.int64)
@@ -161,8 +157,9 @@ def _fresh(estimator: MultiTaskEstimator, samples: Samples) -> Network:
     return network
 
 
-def _refuse_vectors(representation: Any) -> None:
+def _refuse_vectors(representation: object) -> None:
     if representation is not None:
         raise ParameterError(
-            "`inputs.representation` must be none here: its vectors have no time steps."
+            "`inputs.representation` must be none; the vectors of a representation have no time "
+            "steps."
         )

@@ -1,4 +1,4 @@
-"""Every part by name: what it does, its paper, its parameters, and what goes with what."""
+"""Every part by name: what it does, its paper, its parameters, and its compatible parts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TypeAlias
 
 import pandas as pd
 import torch
@@ -24,8 +24,10 @@ from multitide.study.design._baselines import BASELINES
 from multitide.tasks import TASKS
 from multitide.training._schedule import SCHEDULES
 
-# The parts of a kind, by the word for the kind.
-KINDS: dict[str, Mapping[str, type[Part] | Callable[..., Any]]] = {
+# A part's class, or the function that makes a baseline.
+PartClass: TypeAlias = type[Part] | Callable[..., object]
+# The parts by kind.
+KINDS: dict[str, Mapping[str, PartClass]] = {
     "task": TASKS,
     "inputs": PART_PARAMETERS["inputs"],
     "encoding": ENCODINGS,
@@ -39,90 +41,98 @@ KINDS: dict[str, Mapping[str, type[Part] | Callable[..., Any]]] = {
     "validation": SPLITTERS,
     "baseline": BASELINES,
 }
-# Kinds of which one part may have no meaning beside a part of another; all others go with
-# everything.
+# Kinds whose parts may be incompatible with a part of another of these kinds.
 MATCHED = ("backbone", "sharing", "weighting", "aggregator")
 PLACES = ("parameters", "features")
 REQUIRED = "(required)"
 
 # A part as the estimator takes it.
-Given = str | Mapping[str, Any] | Part | None
+PartLike: TypeAlias = str | Mapping[str, object] | Part | None
 
 
 def methods() -> pd.DataFrame:
-    """Return one row a part, of every kind that there is.
+    """Return one row per part, of every kind.
 
     Returns
     -------
     DataFrame
-        ``kind``; ``name``, as configurations name it; ``what`` it does, a sentence; ``papers``, a
-        list of references; ``parameters``, a dict of defaults; ``goes_with``, from
-        :func:`goes_with` (empty: it goes with everything).
+        ``kind``; ``name``, as in a configuration; ``what``, a sentence about the part; ``papers``,
+        a list of references; ``parameters``, a dict of defaults; ``goes_with``, from
+        :func:`goes_with` (empty if the part is compatible with everything).
     """
     rows = []
     for kind, registry in KINDS.items():
         for name, part in registry.items():
             doc = inspect.getdoc(part) or ""
-            row = {"kind": kind, "name": name, "what": first_sentence(doc), "papers": papers(doc)}
-            matches = goes_with(kind, name) if kind in MATCHED else {}
-            rows.append(row | {"parameters": defaults(part), "goes_with": matches})
+            rows.append(
+                {
+                    "kind": kind,
+                    "name": name,
+                    "what": first_sentence(doc),
+                    "papers": papers(doc),
+                    "parameters": defaults(part),
+                    "goes_with": goes_with(kind, name) if kind in MATCHED else {},
+                }
+            )
     return pd.DataFrame(rows)
 
 
-def goes_with(kind: str, part: Given) -> dict[str, list[str]]:
-    """Return which parts of the other kinds have a meaning beside a part, each with its default parameters.
+def goes_with(kind: str, part: PartLike) -> dict[str, list[str]]:
+    """Return which parts of the other kinds, with default parameters, a part can be combined with.
 
     Parameters
     ----------
     kind : {"backbone", "sharing", "weighting", "aggregator"}
-        What the part is.
+        The kind of the part.
     part : str, mapping or Part
-        A name; a table as in a configuration; or the part itself, ``Hard(branch=1)``.
+        A name, a table as in a configuration, or a part such as ``Hard(branch=1)``.
 
     Returns
     -------
     dict of str to list of str
-        Names by kind; for a sharing that goes with aggregators also ``"aggregator.at"``, the places
-        where they can combine the gradients.
+        Names by kind. For a sharing that can be combined with aggregators, also
+        ``"aggregator.at"``: where they can combine the gradients.
 
     Raises
     ------
     ParameterError
-        If there is no such kind or part.
+        If the kind or the part is unknown.
     """
     check_choice("kind", kind, MATCHED)
-    mine = {kind: make_part(kind, part)}
-    found = {}
+    mine: dict[str, PartLike] = {kind: make_part(kind, part)}
+    found: dict[str, list[str]] = {}
     for other in MATCHED:
-        if (
-            other != kind
-        ):  # to build a network is slow, and only these two decide whether it can be built
-            reasons = mismatches if {kind, other} == {"backbone", "sharing"} else _rule_problems
-            found[other] = [
-                name for name in PART_PARAMETERS[other] if not reasons(**mine, **{other: name})
-            ]
+        if other == kind:
+            continue
+        # Building a network is slow, and only these two decide whether it can be built.
+        problems_of = mismatches if {kind, other} == {"backbone", "sharing"} else _rule_problems
+        found[other] = []
+        for name in PART_PARAMETERS[other]:
+            if not problems_of(**{**mine, other: name}):
+                found[other].append(name)
     if kind == "sharing" and found["aggregator"]:
-        found["aggregator.at"] = [
-            at for at in PLACES if not _rule_problems(**mine, aggregator=_aggregator(at))
-        ]
+        found["aggregator.at"] = []
+        for at in PLACES:
+            if not _rule_problems(**mine, aggregator=_aggregator(at)):
+                found["aggregator.at"].append(at)
     return found
 
 
-def mismatches(**given: Given) -> list[str]:
-    """Return why these parts have no meaning together, a sentence a reason; empty where they go together.
+def mismatches(**given: PartLike) -> list[str]:
+    """Return why these parts cannot be combined, one sentence per reason; empty if they can.
 
-    These are the reasons for which ``fit`` refuses them, for two tasks or more.
+    ``fit`` refuses them for these reasons if there are two tasks or more.
 
     Parameters
     ----------
     **given
-        Of ``backbone``, ``sharing``, ``weighting`` and ``aggregator`` those that matter, as the
-        estimator takes them; the others are the estimator's defaults.
+        Any of ``backbone``, ``sharing``, ``weighting`` and ``aggregator``, as the estimator takes
+        them. The others are the estimator's defaults.
 
     Raises
     ------
     ParameterError
-        If there is no such part.
+        If a part is unknown.
     """
     backbone = make_part("backbone", given.get("backbone", "lstm_fcn"))
     sharing = make_part("sharing", given.get("sharing", "hard"))
@@ -132,10 +142,9 @@ def mismatches(**given: Given) -> list[str]:
 
 
 def first_sentence(doc: str) -> str:
-    """Return the first sentence of a docstring in one line, without marks of references and roles."""
-    paragraph = re.sub(r" ?\[\d+\]_|:\w+:(?=`)", "", doc.strip().split("\n\n")[0]).replace(
-        "\n", " "
-    )
+    """Return the first sentence of a docstring in one line, without reference marks and roles."""
+    paragraph = doc.strip().split("\n\n")[0].replace("\n", " ")
+    paragraph = re.sub(r" ?\[\d+\]_|:\w+:(?=`)", "", paragraph)
     return re.split(r"(?<=[a-z0-9)\]\"`]\.) (?=[A-Z`])", paragraph)[0]
 
 
@@ -147,45 +156,43 @@ def papers(doc: str) -> list[str]:
     return [re.sub(r"\s+", " ", entry).strip() for entry in entries]
 
 
-def defaults(part: type[Part] | Callable[..., Any]) -> dict[str, Any]:
+def defaults(part: PartClass) -> dict[str, object]:
     """Return the parameters of a part with their defaults."""
     if not dataclasses.is_dataclass(part):
         return {}
-    return {f.name: _default(f) for f in dataclasses.fields(part) if f.init}
+    return {field.name: _default(field) for field in dataclasses.fields(part) if field.init}
 
 
 def in_words(matches: Mapping[str, list[str]]) -> str:
-    """Write what :func:`goes_with` returns: only what is not everything."""
-    sizes = {kind: len(KINDS[kind]) for kind in MATCHED} | {"aggregator.at": len(PLACES)}
-    said = [_limits(kind, names) for kind, names in matches.items() if len(names) < sizes[kind]]
-    return "; ".join(said) or "everything"
+    """Describe the result of :func:`goes_with`, leaving out kinds without a restriction."""
+    limits = []
+    for kind, names in matches.items():
+        everything = PLACES if kind == "aggregator.at" else tuple(KINDS[kind])
+        missing = [name for name in everything if name not in names]
+        if not names:
+            limits.append(f"no {kind}")
+        elif missing and len(names) <= len(missing):
+            limits.append(f"{kind}: only {', '.join(names)}")
+        elif missing:
+            limits.append(f"{kind}: not {', '.join(missing)}")
+    return "; ".join(limits) or "everything"
 
 
-def _limits(kind: str, names: list[str]) -> str:
-    if not names:
-        return f"no {kind}"
-    everything = PLACES if kind == "aggregator.at" else KINDS[kind]
-    missing = [name for name in everything if name not in names]
-    few = len(names) <= len(missing)
-    return f"{kind}: only {', '.join(names)}" if few else f"{kind}: not {', '.join(missing)}"
-
-
-def _default(field: dataclasses.Field[Any]) -> Any:
+def _default(field: dataclasses.Field[object]) -> object:
     if field.default_factory is not dataclasses.MISSING:
         return field.default_factory()
-    return REQUIRED if field.default is dataclasses.MISSING else field.default
+    if field.default is not dataclasses.MISSING:
+        return field.default
+    return REQUIRED
 
 
-def _rule_problems(**given: Given) -> list[str]:
-    """Return what can be said without building anything."""
-    chosen: dict[str, Given] = {
-        "sharing": "hard",
-        "weighting": "uniform",
-        "aggregator": None,
-    } | given
-    return combination_problems(
-        {k: None if part is None else make_part(k, part) for k, part in chosen.items()}
-    )
+def _rule_problems(**given: PartLike) -> list[str]:
+    """Return the problems that can be found without building a network."""
+    defaults: dict[str, PartLike] = {"sharing": "hard", "weighting": "uniform", "aggregator": None}
+    parts: dict[str, Part | None] = {}
+    for kind, part in {**defaults, **given}.items():
+        parts[kind] = None if part is None else make_part(kind, part)
+    return combination_problems(parts)
 
 
 def _aggregator(at: str) -> dict[str, str]:
@@ -193,8 +200,8 @@ def _aggregator(at: str) -> dict[str, str]:
 
 
 def _build_problems(backbone: Backbone, sharing: Sharing) -> list[str]:
-    """Return what a sharing says of a backbone when it builds one for two tasks."""
-    with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay what they were
+    """Return the errors of a sharing that builds this backbone for two tasks."""
+    with torch.random.fork_rng(devices=[]):  # keep the caller's random state
         try:
             sharing.build(backbone, 1, backbone.min_timepoints, 2)
         except ParameterError as error:

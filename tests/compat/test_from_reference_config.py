@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from multitide.compat._page import PAGES
 from multitide.errors import DataError, MultitideWarning, ParameterError
 from multitide.tasks import Classification, Regression
 from multitide.training._settings import Training
+from refusals import refused
 
 NEEDED: dict[str, dict[str, Any]] = {
     "LSTM": {"input_size": 3, "num_classes": 2},
@@ -150,9 +150,7 @@ def test_every_hyperparameter_changes_the_estimator_or_is_checked_against_the_da
 @pytest.mark.parametrize(("model", "name"), CASES)
 def test_every_range_of_the_page_is_kept(model: str, name: str) -> None:
     for value in OUTSIDE[name]:
-        with pytest.raises(
-            ParameterError, match=rf"`parameter\.{name}` must be .*; got {re.escape(repr(value))}\."
-        ):
+        with refused(f"`parameter.{name}`", f"got {value!r}.", error=ParameterError):
             from_reference_config(config(model, **{name: value}))
 
 
@@ -178,7 +176,7 @@ def test_what_has_no_default_must_be_given(model: str, name: str) -> None:
     if has_default:
         return
     left = {key: value for key, value in NEEDED[model].items() if key != name}
-    with pytest.raises(ParameterError, match=rf"`parameter\.{name}` must be given"):
+    with refused(f"`parameter.{name}`", "given", error=ParameterError):
         from_reference_config({"model": model, "parameter": left})
 
 
@@ -201,25 +199,25 @@ def test_all_problems_come_in_one_message() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "message"),
+    ("wrong", "parts"),
     [
-        ({"model": "LSTM_FCN_multi", "parameter": {}}, "Did you mean 'LSTM_FCNs_multi'?"),
-        ({"parameter": {}}, "`model` must be one of 'LSTM', 'GRU'"),
-        ({"model": "FC", "parameter": [1]}, "`parameter` must be a mapping"),
-        (config("FC", drop_out=0.1, dropout=0.2), "either 'dropout' or 'drop_out'"),
-        (config("LSTM_FCNs_cls", num_classes=1), r"`parameter.num_classes` must be .* 2; got 1"),
-        (config("LSTM_FCNs_reg", num_classes=4), r"`parameter.num_classes` must be 1; got 4"),
-        (config("LSTM", alpha=0.5), "`parameter` has no parameter 'alpha'"),
-        (config("FC", hidden_size=32), "`parameter` has no parameter 'hidden_size'"),
+        ({"model": "LSTM_FCN_multi", "parameter": {}}, ["Did you mean 'LSTM_FCNs_multi'?"]),
+        ({"parameter": {}}, ["`model`", "'LSTM', 'GRU'"]),
+        ({"model": "FC", "parameter": [1]}, ["`parameter`", "mapping", "[1]"]),
+        (config("FC", drop_out=0.1, dropout=0.2), ["'dropout'", "'drop_out'", "both"]),
+        (config("LSTM_FCNs_cls", num_classes=1), ["`parameter.num_classes`", "2; got 1"]),
+        (config("LSTM_FCNs_reg", num_classes=4), ["`parameter.num_classes`", "1; got 4"]),
+        (config("LSTM", alpha=0.5), ["`parameter`", "'alpha'"]),
+        (config("FC", hidden_size=32), ["`parameter`", "'hidden_size'"]),
     ],
 )
-def test_wrong_configurations(wrong: dict[str, Any], message: str) -> None:
-    with pytest.raises(ParameterError, match=message):
+def test_wrong_configurations(wrong: dict[str, Any], parts: list[str]) -> None:
+    with refused(*parts, error=ParameterError):
         from_reference_config(wrong)
 
 
 def test_a_configuration_must_be_a_mapping() -> None:
-    with pytest.raises(ParameterError, match="`config` must be a mapping"):
+    with refused("`config`", "mapping", "'LSTM'", error=ParameterError):
         from_reference_config("LSTM")  # type: ignore[arg-type]
 
 
@@ -246,7 +244,7 @@ def test_one_class_is_a_regression(counts: tuple[int, int], expected: list[Any])
 def test_names_of_the_label_columns() -> None:
     tasks = from_reference_config(config("LSTM_FCNs_multi"), tasks=["season", "pm25"]).tasks
     assert [task.name for task in tasks] == ["season", "pm25"]
-    with pytest.raises(ParameterError, match="`tasks` must be a list of 2 different names"):
+    with refused("`tasks`", "2 different names", "'ab'", error=ParameterError):
         from_reference_config(config("LSTM_FCNs_multi"), tasks="ab")
 
 
@@ -260,7 +258,7 @@ def test_the_model_folder(path: Any, folder: str) -> None:
 
 def test_without_a_path_there_is_no_folder() -> None:
     assert from_reference_config({"model": "FC", "parameter": NEEDED["FC"]})
-    with pytest.raises(ParameterError, match="`best_model_path` must be a path"):
+    with refused("`best_model_path`", "path", "None", error=ParameterError):
         model_folder({"model": "FC"})
 
 
@@ -287,20 +285,20 @@ def test_every_model_of_the_page_learns(model: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "wrong", "message"),
+    ("model", "wrong", "parts"),
     [
-        ("LSTM", {"input_size": 4}, "`X` must have 4 channels, as `inputs.n_channels` says; got 3"),
-        ("LSTM", {"num_classes": 3}, "`class` must have 3 classes, as `n_classes` says; got 2"),
-        ("CNN_1D", {"seq_len": 24}, "`X` must have 24 time steps in every series.*got 20"),
-        ("FC", {}, "`X` must have 1 time steps in every series.*got 20"),
-        ("LSTM_FCNs_multi", {"num_classes_1": 5}, "`class` must have 5 classes"),
+        ("LSTM", {"input_size": 4}, ["`X`", "4 channels", "`inputs.n_channels`", "got 3"]),
+        ("LSTM", {"num_classes": 3}, ["`class`", "3 classes", "`n_classes`", "got 2"]),
+        ("CNN_1D", {"seq_len": 24}, ["`X`", "24 time steps", "got 20"]),
+        ("FC", {}, ["`X`", "1 time steps", "got 20"]),
+        ("LSTM_FCNs_multi", {"num_classes_1": 5}, ["`class`", "5 classes"]),
     ],
 )
 def test_what_the_page_says_of_the_data_is_checked_at_fit(
-    model: str, wrong: dict[str, Any], message: str
+    model: str, wrong: dict[str, Any], parts: list[str]
 ) -> None:
     estimator = from_reference_config(config(model, **SMALL, **wrong)).set_params(verbose=0)
-    with pytest.raises(DataError, match=message):
+    with refused(*parts, error=DataError):
         estimator.fit(*data())
 
 

@@ -1,4 +1,4 @@
-"""``multitide methods``: every part by name, with its paper and what it goes with."""
+"""``multitide methods``: every part by name, with its paper and its compatible parts."""
 
 from __future__ import annotations
 
@@ -15,25 +15,29 @@ TITLES = {
     "task": "Kinds of tasks: [[tasks]] kind",
     "inputs": "Inputs",
     "encoding": "Encodings of channels: [inputs] encodings",
-    "representation": "Representations, a vector of each series for fc or linear: [inputs] representation",
-    "backbone": "Backbones, from series to features",
-    "sharing": "Sharing, which parameters tasks have in common",
-    "weighting": "Weightings, from the tasks' losses to one",
-    "aggregator": "Aggregators, from the tasks' gradients to one update, instead of a weighting",
+    "representation": "Representations, a vector per series for fc or linear: [inputs] "
+    "representation",
+    "backbone": "Backbones: from series to features",
+    "sharing": "Sharing: which parameters tasks have in common",
+    "weighting": "Weightings: combine the losses of the tasks",
+    "aggregator": "Aggregators: combine the gradients of the tasks, instead of a weighting",
     "training": "Training",
-    "schedule": "Schedules of the learning rate: [training] schedule",
-    "validation": "Validation, what chooses the epoch",
+    "schedule": "Learning rate schedules: [training] schedule",
+    "validation": "Validation: the data that choose the epoch",
     "baseline": "Baselines of a comparison: [compare] baselines",
 }
 
 
 def methods(
     kind: Annotated[
-        str | None, typer.Argument(help="Only parts of this kind: backbone, sharing, weighting...")
+        str | None,
+        typer.Argument(help="Only parts of this kind, e.g. backbone, sharing, weighting."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a part.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, one object per part.")
+    ] = False,
 ) -> None:
-    """List every part by name: what it does, its parameters, its paper, and what goes with what."""
+    """List every part: what it does, its parameters, its paper, and its compatible parts."""
     from multitide._checks import check_choice
     from multitide.methods import methods as all_methods
 
@@ -59,9 +63,13 @@ def _show(table: pd.DataFrame) -> None:
         if parts["goes_with"].map(bool).any():
             shown["goes with"] = parts["goes_with"].map(in_words)
         if parts["papers"].map(bool).any():
-            shown["paper"] = parts["papers"].map(lambda papers: "\n".join(map(short, papers)))
+            shown["paper"] = parts["papers"].map(_short_papers)
         show_table(shown, TITLES[kind])
-    show_note("What goes with a part is said where it is not everything. Whole references: --json.")
+    show_note("`goes with` shows only restrictions. For full references, use --json.")
+
+
+def _short_papers(papers: list[str]) -> str:
+    return "\n".join(short(paper) for paper in papers)
 
 
 def short(paper: str) -> str:
@@ -69,13 +77,16 @@ def short(paper: str) -> str:
     authors = paper.partition(', "')[0].replace(", et al.", " et al.")
     years = re.findall(r"\b(?:19|20)\d\d\b", paper.partition("http")[0])
     address = re.search(r"https?://\S+", paper)
-    return " ".join(
-        [authors, *years[-1:], *([address[0].removeprefix("https://")] if address else [])]
-    )
+    words = [authors, *years[-1:]]
+    if address is not None:
+        words.append(address[0].removeprefix("https://"))
+    return " ".join(words)
 
 
 def _written(parameters: dict[str, object]) -> str:
-    return "\n".join(
-        f"{name} = {value!r}" if value != "(required)" else name
-        for name, value in parameters.items()
-    )
+    from multitide.methods import REQUIRED
+
+    lines = []
+    for name, value in parameters.items():
+        lines.append(name if value == REQUIRED else f"{name} = {value!r}")
+    return "\n".join(lines)

@@ -1,8 +1,8 @@
-"""What the reference system's users bring along: its configurations and its weights.
+"""Configurations and weights of the reference system, for its users.
 
 The reference system is KUDataMultitasklearning
 (https://github.com/ClustProject/KUDataMultitasklearning); "the page" is its README.
-``docs/guide/reference-system.md`` sets every line of it beside what stands for it here.
+``docs/guide/reference-system.md`` lists what replaces each line of it in multitide.
 """
 
 from __future__ import annotations

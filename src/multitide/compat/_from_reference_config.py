@@ -1,4 +1,4 @@
-"""A configuration of the reference system as an estimator of ours."""
+"""Make an estimator from a configuration of the reference system."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 
@@ -22,112 +22,106 @@ from multitide.tasks import Classification, Regression, Task
 from multitide.training._settings import Training
 
 logger = logging.getLogger("multitide")
+
+Values: TypeAlias = dict[str, Any]  # hyperparameters by name, which the page's annotations check
 KEYS = ("model", "best_model_path", "parameter")
-ALIASES = {
-    "drop_out": "dropout"
-}  # the page says `dropout`, the reference's own config.py says `drop_out` in places
+# The page says `dropout`; the reference's config.py says `drop_out` in places.
+ALIASES = {"drop_out": "dropout"}
 
 
 def from_reference_config(
-    config: Mapping[str, Any], tasks: Sequence[str] | None = None
+    config: Mapping[str, object], tasks: Sequence[str] | None = None
 ) -> MultiTaskEstimator:
-    """Make an estimator of a configuration of the reference system.
+    """Make an estimator from a configuration of the reference system.
 
-    What the configuration says of the data (``input_size``, ``num_classes``, ``seq_len``) is
-    checked when the estimator is fitted. It trains as the reference does: Adam at a constant rate
-    without weight decay or clipping, for all of ``num_epochs``, and keeps the epoch that is best on
-    validation; by the mean loss of all tasks, where the reference looks at the accuracy only.
+    ``input_size``, ``num_classes`` and ``seq_len`` are checked against the data in ``fit``. The
+    estimator trains like the reference: Adam with a constant learning rate, no weight decay and no
+    gradient clipping, for all of ``num_epochs``. It keeps the best epoch on the validation set by
+    the mean loss over tasks; the reference uses the accuracy only.
 
     Parameters
     ----------
     config : mapping
         ``{"model": "LSTM", "best_model_path": "./ckpt/lstm.pt", "parameter": {"input_size": 9,
-        ...}}``. What is left out of ``parameter`` has the default of the page.
+        ...}}``. Hyperparameters that are missing from ``parameter`` have the page's defaults.
     tasks : sequence of str, optional
-        Names of the label columns, the first task's first. Else "class" for a classification and
-        "number" for a regression; "class_1", "class_2" or "number_1", "number_2" if both tasks are
-        of one kind.
+        Names of the label columns, in the order of the tasks. Default: "class" for classification
+        and "number" for regression; "class_1", "class_2" or "number_1", "number_2" if both tasks
+        have the same kind.
 
     Returns
     -------
     MultiTaskEstimator
-        Not fitted. ``fit(X, y, start=model_folder(other_config))`` starts from a saved model, whose
-        backbone stays as it is with ``freeze``.
+        Not fitted. ``fit(X, y, start=model_folder(other_config))`` starts from a saved model;
+        ``freeze`` keeps its backbone unchanged.
 
     Raises
     ------
     ParameterError
-        With everything that is wrong: unknown names with a "did you mean", values that are missing
-        or out of range.
+        With all unknown names, missing values and values out of range.
 
     Warns
     -----
     MultitideWarning
-        If "cuda" is asked for and not there; the CPU is used.
+        If the configuration sets "cuda" and there is none; the CPU is used.
     """
     problems: list[str] = []
     kind, values = _read(config, problems)
     if kind is not None:
         problems += annotation_problems(kind, values, "parameter")
-        problems += [] if tasks is None else _name_problems(tasks, kind)
+        if tasks is not None:
+            problems += _name_problems(tasks, kind)
     if "best_model_path" in config:
         with gathering(problems):
             model_folder(config)
     raise_problems(problems)
     assert kind is not None
-    return _estimator(kind(**values), tasks, device_asked="device" in values)
+    return _estimator(kind(**values), tasks, device_is_given="device" in values)
 
 
-def _read(
-    config: Mapping[str, Any], problems: list[str]
-) -> tuple[type[Page] | None, dict[str, Any]]:
-    """Return the page of a configuration's model and its hyperparameters, and add what is wrong to `problems`."""
+def _read(config: Mapping[str, object], problems: list[str]) -> tuple[type[Page] | None, Values]:
+    """Return the page of the model and its hyperparameters; add to `problems`."""
     if not isinstance(config, Mapping):
         raise ParameterError(
             f"`config` must be a mapping with {', '.join(map(repr, KEYS))}; got {config!r}."
         )
-    problems += [
-        f"`config` has no key {key!r}.{suggest(str(key), KEYS)}"
-        for key in config
-        if key not in KEYS
-    ]
+    for key in config:
+        if key not in KEYS:
+            problems.append(f"`config` has no key {key!r}.{suggest(str(key), KEYS)}")
     values = config.get("parameter", {})
     if not isinstance(values, Mapping):
         problems.append(f"`parameter` must be a mapping of hyperparameters; got {values!r}.")
         values = {}
     with gathering(problems):
         check_choice("model", config.get("model"), PAGES)
-        kind = PAGES[config["model"]]
+        kind = PAGES[str(config["model"])]
         return kind, _without_aliases(kind, values, problems)
     return None, {}
 
 
-def _without_aliases(
-    kind: type[Page], values: Mapping[str, Any], problems: list[str]
-) -> dict[str, Any]:
+def _without_aliases(kind: type[Page], values: Mapping[str, object], problems: list[str]) -> Values:
     """Return the values under the page's names."""
     known = {field.name for field in fields(kind)}
     if {"dropout", "drop_out"} <= set(values) and "dropout" in known:
         problems.append(
             "`parameter` must have either 'dropout' or 'drop_out', which are the same; got both."
         )
-    return {
-        ALIASES[key] if ALIASES.get(key) in known else str(key): value
-        for key, value in values.items()
-    }
+    renamed: Values = {}
+    for key, value in values.items():
+        name = ALIASES[key] if ALIASES.get(key) in known else str(key)
+        renamed[name] = value
+    return renamed
 
 
-def _name_problems(names: Any, kind: type[Page]) -> list[str]:
+def _name_problems(names: object, kind: type[Page]) -> list[str]:
     n_tasks = 2 if issubclass(kind, MultiPage) else 1
-    is_list = isinstance(names, Sequence) and not isinstance(names, str)
-    if (
-        is_list
-        and all(isinstance(name, str) for name in names)
-        and len(names) == len(set(names)) == n_tasks
-    ):
-        return []
+    if isinstance(names, Sequence) and not isinstance(names, str):
+        all_text = all(isinstance(name, str) for name in names)
+        if all_text and len(names) == len(set(names)) == n_tasks:
+            return []
     return [
-        f"`tasks` must be a list of {n_tasks} different names of label columns, one a task; got {names!r}."
+        f"`tasks` must be a list of {n_tasks} different names of label columns, one per task; "
+        f"got {names!r}."
     ]
 
 
@@ -142,11 +136,17 @@ def _task(name: str, n_classes: int) -> Task:
     return Regression(name) if n_classes == 1 else Classification(name, n_classes=n_classes)
 
 
-def _estimator(page: Page, names: Sequence[str] | None, device_asked: bool) -> MultiTaskEstimator:
+def _n_timepoints(page: Page) -> int | None:
+    if isinstance(page, CNNPage):
+        return page.seq_len
+    return 1 if isinstance(page, FCPage) else None
+
+
+def _estimator(
+    page: Page, names: Sequence[str] | None, device_is_given: bool
+) -> MultiTaskEstimator:
     counts = page.class_counts()
-    n_timepoints = (
-        page.seq_len if isinstance(page, CNNPage) else 1 if isinstance(page, FCPage) else None
-    )
+    names = names or _default_names(counts)
     training = Training(
         weight_decay=0.0,
         schedule="constant",
@@ -156,24 +156,24 @@ def _estimator(page: Page, names: Sequence[str] | None, device_asked: bool) -> M
         freeze="backbone" if getattr(page, "freeze", False) else "nothing",
     )
     return MultiTaskEstimator(
-        [_task(name, n) for name, n in zip(names or _default_names(counts), counts, strict=True)],
+        [_task(name, n_classes) for name, n_classes in zip(names, counts, strict=True)],
         backbone=page.backbone(),
-        inputs=Inputs(n_channels=page.input_size, n_timepoints=n_timepoints),
+        inputs=Inputs(n_channels=page.input_size, n_timepoints=_n_timepoints(page)),
         weighting=Fixed(alpha=page.alpha) if isinstance(page, MultiPage) else "uniform",
         max_epochs=page.num_epochs,
         batch_size=page.batch_size,
         lr=page.lr,
         training=training,
-        device=_device(page, device_asked),
+        device=_device(page, device_is_given),
     )
 
 
-def _device(page: Page, asked: bool) -> str:
-    """Return the page's device where it is there; the page's default "cuda" is no wish, and falls back silently."""
+def _device(page: Page, is_given: bool) -> str:
+    """Return the page's device, or the CPU without CUDA; warn only if the user set the device."""
     if page.device == "cpu" or torch.cuda.is_available():
         return page.device
-    message = "`parameter.device` is 'cuda', and CUDA is not there: the CPU is used."
-    if asked:
+    message = "`parameter.device` is 'cuda', but CUDA is not available: the CPU is used."
+    if is_given:
         warnings.warn(message, MultitideWarning, stacklevel=4)
     else:
         logger.info(message)

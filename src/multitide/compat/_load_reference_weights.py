@@ -1,6 +1,6 @@
-"""The reference system's trained LSTM-FCN networks as estimators of ours: the one reader of ``.pt`` files.
+"""Read the reference system's trained LSTM-FCN networks from ``.pt`` files.
 
-Nothing is unpickled: torch reads tensors only (``weights_only=True``).
+Nothing is unpickled: torch reads only tensors (``weights_only=True``).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -34,16 +34,25 @@ from multitide.tasks import (
     RegressionTarget,
     Target,
 )
+from multitide.tasks._labels import Value
 
-State = dict[str, Tensor]
-Classes = Sequence[Any] | Mapping[str, Sequence[Any]]
+State: TypeAlias = dict[str, Tensor]
+Labels: TypeAlias = Sequence[Value]
+Classes: TypeAlias = Labels | Mapping[str, Labels]
 HEADS = ("fc", "fc_1", "fc_2")
-SHAPING = (
-    "lstm.weight_ih_l0",
-    "lstm.weight_hh_l0",
-    "se1.fc.0.weight",
-)  # with the convolutions' they tell all sizes
-N_TIMEPOINTS = 720  # what the reference's network declares, and never uses
+WEIGHT_AND_BIAS = ("weight", "bias")
+NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+LSTM = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+# The number of axes of the tensors whose shapes determine all sizes of the network.
+AXES = {
+    "conv1.weight": 3,
+    "conv2.weight": 3,
+    "conv3.weight": 3,
+    "lstm.weight_ih_l0": 2,
+    "lstm.weight_hh_l0": 2,
+    "se1.fc.0.weight": 2,
+}
+N_TIMEPOINTS = 720  # the reference's network declares this number and never uses it
 
 
 def load_reference_weights(
@@ -53,38 +62,37 @@ def load_reference_weights(
     tasks: Sequence[str] = ("class", "number"),
     channels: Sequence[str] | None = None,
 ) -> MultiTaskEstimator:
-    """Read a network that the reference system has trained (LSTM_FCNs, with one head or two) as a fitted estimator.
+    """Read a trained LSTM_FCNs network of the reference system as a fitted estimator.
 
-    It predicts what that network computes: raw inputs are not scaled, classes are told by their
-    index unless `classes` names them, numbers are as they are. It can be saved, and be where
-    training starts: ``fit(X, y, start=estimator)``; give that estimator
-    ``inputs=Inputs(scale="none")`` then, since the backbone has learned on raw inputs.
+    It predicts what that network computes: inputs and numbers are not scaled, and classes are
+    indices unless `classes` names them. The estimator can be saved, and training can start from it:
+    ``fit(X, y, start=estimator)``. Give the new estimator ``inputs=Inputs(scale="none")``, because
+    the backbone was trained on raw inputs.
 
     Parameters
     ----------
     path : path
-        A state dict that ``torch.save`` wrote.
+        A state dict written by ``torch.save``.
     classes : sequence, or mapping of task to sequence, optional
-        The classes in the order of the head's outputs, as the user writes them; 0, 1, ... when not
-        given.
+        The classes, in the order of the head's outputs. Default: 0, 1, ...
     tasks : sequence of str, default=("class", "number")
-        Names of the tasks, ``fc_1`` first. For a network of one head either its one name, or two,
-        of which a classification gets the first and a regression the second.
+        Names of the tasks, ``fc_1`` first. For a network with one head, its name, or two names of
+        which the first is used for classification and the second for regression.
     channels : sequence of str, optional
-        Names of the channels; "0", "1", ... when not given.
+        Names of the channels. Default: "0", "1", ...
 
     Returns
     -------
     MultiTaskEstimator
-        Fitted. What training knew and the file does not say is set by convention: classes are
-        equally frequent, numbers have a mean of 0 and a scale of 1; losses and the trivial
-        predictor of ``evaluate`` rest on these.
+        Fitted. The file does not hold the statistics of the training labels, so classes count as
+        equally frequent, and numbers have mean 0 and scale 1. The losses and the trivial predictor
+        of ``evaluate`` depend on these.
 
     Raises
     ------
     StoreError
-        If the file cannot be read as weights, or tensors are missing, unknown or of a wrong shape;
-        all are named.
+        If the file cannot be read as weights, or with all tensors that are missing, unknown or of
+        a wrong shape.
     DataError
         If `classes`, `tasks` or `channels` do not fit the network.
     """
@@ -111,7 +119,7 @@ def load_reference_weights(
 def _stored(
     estimator: MultiTaskEstimator, network: Network, channels: tuple[str, ...]
 ) -> StoredModel:
-    """Return the record of a model that was not trained here: epoch 0, no labels, no data."""
+    """Return the record of a model whose training is unknown: epoch 0, no labels."""
     return StoredModel(
         params=estimator.get_params(deep=False),
         tasks=[target.task for target in network.target_list],
@@ -128,107 +136,108 @@ def _read(path: Path) -> State:
     if not path.is_file():
         raise StoreError(f"`path` must be a file of weights; there is none at {str(path)!r}.")
     try:
-        with warnings.catch_warnings(
-            action="ignore"
-        ):  # torch warns of strange pickles before it refuses them
+        # Torch warns about unusual pickles before it refuses them.
+        with warnings.catch_warnings(action="ignore"):
             state = torch.load(path, map_location="cpu", weights_only=True)
-    except (
-        Exception
-    ) as error:  # of any kind: on a file that is no checkpoint torch's reader stumbles anywhere
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    except Exception as error:  # torch raises errors of any kind for a file without weights
+        first_line = str(error).strip().partition("\n")[0] or type(error).__name__
         raise StoreError(
-            f"{str(path)!r} must hold nothing but weights; it cannot be read so ({first})."
+            f"{str(path)!r} must hold nothing but weights; it cannot be read ({first_line})."
         ) from error
-    if not isinstance(state, dict) or not all(
-        isinstance(tensor, Tensor) for tensor in state.values()
-    ):
-        raise StoreError(
-            f"{str(path)!r} must hold a state dict, names and tensors; got a {type(state).__name__}."
-        )
-    return dict(state)
+    if isinstance(state, dict) and all(isinstance(tensor, Tensor) for tensor in state.values()):
+        return dict(state)
+    raise StoreError(
+        f"{str(path)!r} must hold a state dict of tensors; got a {type(state).__name__}."
+    )
 
 
 def _our_names(state: State, heads: Sequence[str]) -> dict[str, str]:
-    """Return what each tensor that has to be there is called here, by its name there."""
-    n_layers = max(
-        1, sum(re.fullmatch(r"lstm\.weight_ih_l\d+", name) is not None for name in state)
-    )
-    lstm = [
-        f"{part}_l{i}"
-        for i in range(n_layers)
-        for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-    ]
-    norm = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
-    blocks = {f"lstm.{name}": f"lstm.lstm.{name}" for name in lstm}
+    """Return our name of each tensor that the file must hold, by the reference's name."""
+    blocks: dict[str, str] = {}
+    for layer in range(max(1, _n_layers(state))):
+        for name in LSTM:
+            blocks[f"lstm.{name}_l{layer}"] = f"lstm.lstm.{name}_l{layer}"
     for i in (1, 2, 3):
-        blocks |= {f"conv{i}.{name}": f"conv{i}.convolution.{name}" for name in ("weight", "bias")}
-        blocks |= {f"bn{i}.{name}": f"conv{i}.norm.{name}" for name in norm}
+        for name in WEIGHT_AND_BIAS:
+            blocks[f"conv{i}.{name}"] = f"conv{i}.convolution.{name}"
+        for name in NORM:
+            blocks[f"bn{i}.{name}"] = f"conv{i}.norm.{name}"
     for i in (1, 2):
         blocks[f"se{i}.fc.0.weight"] = f"conv{i}.squeeze.squeeze.weight"
         blocks[f"se{i}.fc.2.weight"] = f"conv{i}.squeeze.excite.weight"
-    ours = {theirs: f"sharing.backbone.blocks.{name}" for theirs, name in blocks.items()}
-    return ours | {
-        f"{head}.{n}": f"heads.{i}.0.{n}"
-        for i, head in enumerate(heads)
-        for n in ("weight", "bias")
-    }
+    names = {theirs: f"sharing.backbone.blocks.{ours}" for theirs, ours in blocks.items()}
+    for i, head in enumerate(heads):
+        for name in WEIGHT_AND_BIAS:
+            names[f"{head}.{name}"] = f"heads.{i}.0.{name}"
+    return names
+
+
+def _n_layers(state: State) -> int:
+    layers = [name for name in state if re.fullmatch(r"lstm\.weight_ih_l\d+", name)]
+    return len(layers)
 
 
 def _check_names(
-    state: State, names: Mapping[str, str], heads: Sequence[str], path: str | Path
+    state: State, names: Mapping[str, str], heads: list[str], path: str | Path
 ) -> None:
-    """Raise unless the tensors are those of the reference's network, with as many axes as theirs."""
+    """Raise unless the tensors are those of the reference's network, with as many axes."""
     problems = [f"{name} is missing" for name in names if name not in state]
     if heads not in (["fc"], ["fc_1"], ["fc_1", "fc_2"]):
-        problems.append(
-            f"there must be a head fc, or fc_1, or fc_1 and fc_2, and there is {heads or 'none'}"
-        )
-    problems += [
-        f"{name} is not known.{suggest(str(name), names)}" for name in state if name not in names
-    ]
-    axes = {**dict.fromkeys((f"conv{i}.weight" for i in (1, 2, 3)), 3), **dict.fromkeys(SHAPING, 2)}
-    axes |= {f"{head}.weight": 2 for head in heads}
-    problems += [
-        f"{name} must have {n} axes, none of them empty, and has shape {tuple(state[name].shape)}"
-        for name, n in axes.items()
-        if name in state and (state[name].ndim != n or 0 in state[name].shape)
-    ]
+        found = ", ".join(heads) or "none"
+        problems.append(f"there must be a head fc, or fc_1, or fc_1 and fc_2; got {found}")
+    for name in state:
+        if name not in names:
+            problems.append(f"{name} is not known.{suggest(str(name), names)}")
+    axes = {**AXES, **{f"{head}.weight": 2 for head in heads}}
+    for name, n_axes in axes.items():
+        if name in state:
+            problems += _axis_problems(name, state[name], n_axes)
     _refuse(problems, path)
+
+
+def _axis_problems(name: str, tensor: Tensor, n_axes: int) -> list[str]:
+    shape = tuple(tensor.shape)
+    if len(shape) == n_axes and 0 not in shape:
+        return []
+    return [f"{name} must have {n_axes} axes, none of them empty; got shape {shape}"]
 
 
 def _refuse(problems: Sequence[str], path: str | Path) -> None:
     if problems:
         raise StoreError(
-            f"{str(path)!r} must hold the weights of an LSTM_FCNs of the reference system: {'; '.join(problems)}."
+            f"{str(path)!r} must hold the weights of an LSTM_FCNs of the reference system: "
+            f"{'; '.join(problems)}."
         )
 
 
 def _backbone(state: State) -> LSTMFCN:
-    """Read the sizes of the network off the shapes of its tensors."""
+    """Return the backbone, with sizes from the shapes of the tensors."""
     convolutions = [state[f"conv{i}.weight"] for i in (1, 2, 3)]
     return LSTMFCN(
         filters=tuple(weight.shape[0] for weight in convolutions),
         kernel_sizes=tuple(weight.shape[2] for weight in convolutions),
         squeeze=max(1, convolutions[0].shape[0] // state["se1.fc.0.weight"].shape[0]),
         hidden_size=state["lstm.weight_hh_l0"].shape[1],
-        num_layers=sum(name.startswith("lstm.weight_ih_l") for name in state),
+        num_layers=_n_layers(state),
     )
 
 
 def _channel_names(channels: Sequence[str] | None, n_channels: int) -> tuple[str, ...]:
-    names = tuple(map(str, range(n_channels) if channels is None else channels))
+    if channels is None:
+        channels = [str(channel) for channel in range(n_channels)]
+    names = tuple(map(str, channels))
     if len(names) != n_channels or len(set(names)) != n_channels:
         raise DataError(f"`channels` must be {n_channels} different names; got {list(names)}.")
     return names
 
 
 def _task_names(tasks: Sequence[str], n_outputs: Sequence[int]) -> list[str]:
-    names = list(tasks) if not isinstance(tasks, str) else [tasks]
+    names = [tasks] if isinstance(tasks, str) else list(tasks)
     if len(n_outputs) == 1 and len(names) == 2:
         names = names[1:] if n_outputs[0] == 1 else names[:1]
     if len(names) != len(n_outputs) or len(set(names)) != len(names):
         raise DataError(
-            f"`tasks` must be {len(n_outputs)} different names, one a head; got {tasks!r}."
+            f"`tasks` must be {len(n_outputs)} different names, one per head; got {tasks!r}."
         )
     return names
 
@@ -236,7 +245,7 @@ def _task_names(tasks: Sequence[str], n_outputs: Sequence[int]) -> list[str]:
 def _targets(
     names: Sequence[str], n_outputs: Sequence[int], classes: Classes | None
 ) -> list[Target]:
-    """Return a target a head; nothing is known of the labels it has learned from."""
+    """Return one target per head, without knowledge of the labels that it was trained on."""
     kinds = {name: n for name, n in zip(names, n_outputs, strict=True) if n > 1}
     named = _classes_by_task(classes, list(kinds))
     targets: list[Target] = []
@@ -247,7 +256,8 @@ def _targets(
         values = named.get(name, list(range(n)))
         if len(values) != n or len(set(values)) != n:
             raise DataError(
-                f"`classes` must be {n} different ones for {name!r}, one an output; got {values!r}."
+                f"`classes` must be {n} different classes for {name!r}, one per output; "
+                f"got {values!r}."
             )
         target = ClassificationTarget(Classification(name), values)
         target.learn(np.ones(n))
@@ -255,29 +265,29 @@ def _targets(
     return targets
 
 
-def _classes_by_task(classes: Classes | None, names: Sequence[str]) -> dict[str, list[Any]]:
+def _classes_by_task(classes: Classes | None, names: Sequence[str]) -> dict[str, list[Value]]:
     if classes is None:
         return {}
     if not isinstance(classes, Mapping):
         if len(names) != 1 or isinstance(classes, str):
             raise DataError(
-                f"`classes` must be a list for one task, a mapping for several ({list(names)})."
+                f"`classes` must be a list for one task, or a mapping for several; got {classes!r} "
+                f"for {list(names)}."
             )
         return {names[0]: list(classes)}
     if unknown := [name for name in classes if name not in names]:
-        raise DataError(
-            f"`classes` must name classification tasks, of {list(names)}; got {unknown}."
-        )
+        raise DataError(f"`classes` must name classification tasks ({list(names)}); got {unknown}.")
     return {name: list(values) for name, values in classes.items()}
 
 
 def _fill(network: Network, state: State, names: Mapping[str, str], path: str | Path) -> None:
-    """Copy the weights into our network, or name every tensor that does not fit."""
+    """Copy the weights into our network; raise with every tensor that does not fit."""
     own = network.state_dict()
-    wrong = [
-        f"{theirs} must have shape {tuple(own[ours].shape)}, and has {tuple(state[theirs].shape)}"
-        for theirs, ours in names.items()
-        if own[ours].shape != state[theirs].shape
-    ]
+    wrong = []
+    for theirs, ours in names.items():
+        shape, found = tuple(own[ours].shape), tuple(state[theirs].shape)
+        if shape != found:
+            wrong.append(f"{theirs} must have shape {shape}; got {found}")
+        own[ours] = state[theirs]
     _refuse(wrong, path)
-    network.load_state_dict(own | {ours: state[theirs] for theirs, ours in names.items()})
+    network.load_state_dict(own)

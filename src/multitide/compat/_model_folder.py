@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from multitide.errors import ParameterError
 
 
-def model_folder(config: Mapping[str, Any]) -> Path:
-    """Return the folder that stands for a configuration's ``best_model_path``: its path without ``.pt``.
+def model_folder(config: Mapping[str, object]) -> Path:
+    """Return the folder that replaces ``best_model_path``: the path without ``.pt``.
 
     ``estimator.save(model_folder(config))`` writes it, and ``fit(X, y,
     start=model_folder(config))`` reads it.
@@ -23,11 +22,14 @@ def model_folder(config: Mapping[str, Any]) -> Path:
     Raises
     ------
     ParameterError
-        If ``best_model_path`` is not given or no path.
+        If ``best_model_path`` is missing or not a path.
     """
     path = config.get("best_model_path")
-    if not isinstance(path, (str, Path)) or not Path(path).name:
+    if not isinstance(path, str | Path) or not Path(path).name:
         raise ParameterError(
             f"`best_model_path` must be a path such as './ckpt/lstm.pt'; got {path!r}."
         )
-    return Path(path).with_suffix("") if Path(path).suffix in (".pt", ".pth") else Path(path)
+    folder = Path(path)
+    if folder.suffix in (".pt", ".pth"):
+        return folder.with_suffix("")
+    return folder

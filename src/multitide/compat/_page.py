@@ -1,4 +1,4 @@
-"""The reference system's page as it stands: the names, defaults and ranges of each model's hyperparameters."""
+"""Names, defaults and ranges of the hyperparameters on the reference system's page."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class Page(Part, ABC):
 
     @abstractmethod
     def backbone(self) -> Backbone:
-        """Return the backbone that these hyperparameters ask for."""
+        """Return the backbone with these hyperparameters."""
 
     @abstractmethod
     def class_counts(self) -> Sequence[int]:
-        """Return the number of classes of each task; 1 is a regression."""
+        """Return the number of classes per task; 1 is a regression."""
 
 
 @dataclass(kw_only=True)
@@ -96,7 +96,7 @@ class CNNPage(SingleTask):
     dropout: Share = 0.1
 
     def backbone(self) -> Backbone:
-        """Return a CNN1D that flattens, as the reference's does."""
+        """Return a CNN1D that flattens, as in the reference system."""
         return CNN1D(
             self.output_channels,
             self.kernel_size,
@@ -117,7 +117,7 @@ class LSTMFCNPage(SingleTask):
     freeze: Switch = False
 
     def backbone(self) -> Backbone:
-        """Return an LSTM-FCN; the page's "FC dropout" acts after each convolution, there and here."""
+        """Return an LSTM-FCN. The page's "FC dropout" acts after each convolution."""
         return LSTMFCN(
             num_layers=self.num_layers,
             lstm_dropout=self.lstm_drop_out,
@@ -141,7 +141,7 @@ class ClassificationLSTMFCNPage(LSTMFCNPage):
 
 @dataclass(kw_only=True)
 class MultiPage(Page):
-    """[LSTM_FCNs_multi]: two tasks, and other defaults than for one."""
+    """[LSTM_FCNs_multi]: two tasks, with other defaults than a single task."""
 
     num_classes_1: Count
     num_classes_2: Count
