@@ -1,10 +1,9 @@
-"""Look-ahead affinity: the paper's formula, computed twice, and a training that does not notice."""
+"""Look-ahead affinity: the formula of the paper, and no effect on training."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -18,12 +17,13 @@ from multitide.backbones import BACKBONES, FCN
 from multitide.errors import ParameterError
 from multitide.training._callbacks import Callback
 from multitide.training._trainer import Trainer
+from refusals import refused
 
 TINY = FCN(filters=(4, 4, 4), kernel_sizes=(3, 3, 3))
 
 
 class ByHand(Callback):
-    """The formula on whole copies of the network, moved in place: no functional call, no generator put back."""
+    """The formula on copies of the network, without a functional call."""
 
     def __init__(self) -> None:
         self.rows: list[dict[tuple[str, str], float]] = []
@@ -33,7 +33,7 @@ class ByHand(Callback):
     ) -> None:
         self.again = (copy.deepcopy(trainer.network), torch.get_rng_state(), rows, n_labelled)
 
-    def on_losses(self, trainer: Trainer, losses: Any) -> None:
+    def on_losses(self, trainer: Trainer, losses: Mapping[str, Tensor]) -> None:
         before, state, rows, n_labelled = self.again
         kept, after = trainer.network, torch.get_rng_state()
         self.rows.append({})
@@ -58,8 +58,8 @@ class ByHand(Callback):
 @pytest.mark.parametrize(
     "params", [{}, {"sharing": "soft+hard"}, {"sharing": "cross_stitch"}, {"backbone": TINY}]
 )
-def test_affinity_is_the_papers_formula_on_the_steps_own_batch_and_dropout(
-    params: dict[str, Any],
+def test_affinity_follows_the_paper_with_the_batch_and_dropout_of_the_step(
+    params: dict[str, object],
 ) -> None:
     recorder, by_hand = AffinityRecorder(every=3), ByHand()
     small(**({"max_epochs": 2, "lr": 0.05} | params)).fit(
@@ -74,12 +74,10 @@ def test_affinity_is_the_papers_formula_on_the_steps_own_batch_and_dropout(
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-def test_a_step_of_no_length_changes_no_loss_by_a_bit(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """So masks are those of the step, and the pass forward is the same one, in every backbone."""
+def test_a_step_of_length_zero_changes_no_loss(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The dropout masks are those of the step, in every backbone."""
     still = lambda trainer: dict.fromkeys(map(id, parameters(trainer)), 0.0)  # noqa: E731
-    monkeypatch.setattr("multitide.training._affinity._rates", still)
+    monkeypatch.setattr("multitide.training._affinity._learning_rates", still)
     recorder = AffinityRecorder(every=2)
     fitted = small(backbone=name, max_epochs=1, lr=0.01).fit(make_samples(), callbacks=[recorder])
     assert (recorder.affinities["affinity"] == 0).all()
@@ -95,7 +93,7 @@ def parameters(trainer: Trainer) -> list[torch.nn.Parameter]:
     "params",
     [{}, {"weighting": "uncertainty"}, {"aggregator": "pcgrad"}, {"training": {"averaging": 0.9}}],
 )
-def test_training_does_not_notice(params: dict[str, Any]) -> None:
+def test_recording_does_not_change_training(params: dict[str, object]) -> None:
     samples = make_samples()
     plain = small(max_epochs=2, lr=0.01, **params).fit(samples)
     watched = small(max_epochs=2, lr=0.01, **params).fit(
@@ -106,7 +104,7 @@ def test_training_does_not_notice(params: dict[str, Any]) -> None:
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
-def test_tasks_without_labels_in_a_batch_neither_step_nor_are_measured() -> None:
+def test_tasks_without_labels_in_a_batch_are_left_out() -> None:
     samples = make_samples(48, missing=0.0)
     y = samples.y.copy()
     y.loc[24:, "load"] = np.nan
@@ -139,7 +137,7 @@ def test_tables_are_means_over_samples() -> None:
 
 
 def test_related_tasks_help_each_other_and_opposed_ones_do_not() -> None:
-    """Two names for one number, its negative, and a number that has nothing to do with the series."""
+    """Two tasks with the same label up to scale, and one with random labels."""
     rng = np.random.default_rng(0)
     level = rng.normal(size=(160, 2, 1))
     X = (level + 0.2 * rng.normal(size=(160, 2, 12))).astype(np.float32)
@@ -154,7 +152,7 @@ def test_related_tasks_help_each_other_and_opposed_ones_do_not() -> None:
     assert found.loc["twin", "a"] > 3 * abs(found.loc["noise", "a"])
 
 
-def test_nothing_shared_is_nothing_recorded() -> None:
+def test_without_shared_parameters_nothing_is_recorded() -> None:
     recorder = AffinityRecorder()
     small(sharing="soft", max_epochs=1).fit(make_samples(), callbacks=[recorder])
     assert recorder.affinities.empty
@@ -162,5 +160,5 @@ def test_nothing_shared_is_nothing_recorded() -> None:
 
 
 def test_every_is_a_positive_int() -> None:
-    with pytest.raises(ParameterError, match=r"`every` must be a positive int; got 0"):
+    with refused("`every`", 0, "positive int", error=ParameterError):
         AffinityRecorder(every=0)

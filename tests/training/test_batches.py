@@ -1,4 +1,4 @@
-"""Batches are what a naive loop would gather, and an epoch draws every row once, labels spread evenly."""
+"""Batches equal those of a naive loop; an epoch uses every row once and spreads labels evenly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kept epoch is the best on validation: jointly, and for each task apart when asked to."""
+"""The kept epoch is the best on the validation set, jointly and on request per task."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_without_validation_the_last_epoch_is_kept() -> None:
     assert {key: s.epoch for key, s in keeper.best.items()} == {JOINT: 3, "a": 3, "b": 3}
 
 
-def test_a_repeat_keeps_the_epochs_that_it_is_told() -> None:
+def test_a_refit_keeps_the_given_epochs() -> None:
     keeper = Keeper("per_task", ["a", "b"], epochs={JOINT: 3, "a": 1, "b": 3})
     offer_all(keeper)
     assert {key: s.epoch for key, s in keeper.best.items()} == {JOINT: 3, "a": 1, "b": 3}

@@ -1,4 +1,4 @@
-"""Missing labels as theorems: each clause of contract 4, for every sharing, weighting and aggregator."""
+"""The contract on missing labels, for every sharing, weighting and aggregator."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ every_case = pytest.mark.parametrize("case", CASES)
 
 
 def lacking() -> Samples:
-    """Return samples whose labels are missing in places, and of one task in all rows from 24 on."""
+    """Return samples with some missing labels, and with none of one task from row 24 on."""
     samples = make_samples(n=48)
     wear = np.where(np.arange(48) < 24, samples.y["load"].fillna(90) ** 2, np.nan)
     return samples.replace(y=samples.y.assign(wear=wear))
@@ -48,20 +48,20 @@ def lacking() -> Samples:
 
 @dataclass
 class Step:
-    """What a step without a task did, after one with it.
+    """The effect of a step without a task, after a step with it.
 
     Attributes
     ----------
     trainer : Trainer
-        After the step.
+        The trainer after the step.
     before : dict of str to Tensor
-        The network's parameters before it.
+        The network's parameters before the step.
     memory : dict of str to dict
-        The optimiser's memory of them.
+        The optimiser's state before the step.
     tie : dict of str to Tensor
-        The gradient of what ties the tasks, where there is one.
+        The gradient of the sharing's penalty, if there is one.
     combined : list of tuple
-        What an aggregator was given: the gradients, and the tasks that they are of.
+        What an aggregator received: the gradients and their tasks.
     """
 
     trainer: Trainer
@@ -74,23 +74,22 @@ class Step:
         return {name: parameter.grad for name, parameter in self.trainer.network.named_parameters()}
 
     def own(self) -> dict[str, Tensor]:
-        """Return the parameters that the absent task has for itself: of its head, and below it."""
+        """Return the parameters of the absent task alone: in its head, and below it."""
         network = self.trainer.network
         at = network.names.index(ABSENT)
         mine = [*network.heads[at].parameters()]
         mine += (network.sharing.own_parameters() or [[]] * len(network.names))[at]
-        return {
-            name: p for name, p in network.named_parameters() if any(p is each for each in mine)
-        }
+        ids = {id(parameter) for parameter in mine}
+        return {name: p for name, p in network.named_parameters() if id(p) in ids}
 
 
 def memory(trainer: Trainer) -> dict[str, dict[str, Tensor]]:
     state = trainer.optimizer.state
-    return {
-        n: {k: v.clone() for k, v in state[p].items()}
-        for n, p in trainer.network.named_parameters()
-        if p in state
-    }
+    found: dict[str, dict[str, Tensor]] = {}
+    for name, parameter in trainer.network.named_parameters():
+        if parameter in state:
+            found[name] = {key: value.clone() for key, value in state[parameter].items()}
+    return found
 
 
 def ties(trainer: Trainer) -> dict[str, Tensor]:
@@ -104,7 +103,7 @@ def ties(trainer: Trainer) -> dict[str, Tensor]:
 
 @cache
 def stepped(case: str, head: float = 1.0) -> Step:
-    """Take a step with all tasks and one without `ABSENT`, whose head is scaled by `head` in between."""
+    """Take a step with all tasks, scale the head of `ABSENT` by `head`, and step without it."""
     samples = lacking()
     training = Training(clip_norm=None, weight_decay=0.1)
     try:
@@ -133,12 +132,12 @@ def stepped(case: str, head: float = 1.0) -> Step:
 
 
 @every_case
-def test_an_absent_task_gives_exactly_no_gradient(case: str) -> None:
-    step, other = stepped(case), stepped(case, head=1e6)  # whatever its head would say
+def test_a_missing_task_gives_exactly_no_gradient(case: str) -> None:
+    step, other = stepped(case), stepped(case, head=1e6)  # the output of its head does not matter
     own = step.own()
     assert own
     for name, gradient in step.gradients().items():
-        if name in own:  # but for what ties it to the others, which no label has a part in
+        if name in own:  # except the gradient of the penalty, which does not depend on labels
             assert (
                 gradient is None if name not in step.tie else torch.equal(gradient, step.tie[name])
             )
@@ -179,24 +178,24 @@ def test_the_plain_sum_is_over_the_labelled_rows_of_the_present_tasks(case: str)
 
 
 @pytest.mark.parametrize("case", [case for case, given in CASES.items() if "weighting" in given])
-def test_a_weighting_hears_of_the_present_tasks_only(
+def test_a_weighting_receives_the_present_tasks_only(
     case: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainer = make_trainer({"": lacking()}, **CASES[case])
-    heard: list[list[str]] = []
+    received: list[list[str]] = []
     combine = trainer.weighting.combine
 
     def watched(losses: Tensor, present: list[int]) -> Tensor:
-        heard.append([trainer.names[i] for i in present])
+        received.append([trainer.names[i] for i in present])
         return combine(losses, present)
 
     monkeypatch.setattr(trainer.weighting, "combine", watched)
     trainer.step([LACKING], lacking().y.notna().to_numpy()[LACKING].sum(axis=0))
-    assert heard == [["state", "load"]]
+    assert received == [["state", "load"]]
 
 
 @pytest.mark.parametrize("case", [case for case, given in CASES.items() if "aggregator" in given])
-def test_an_aggregator_is_given_the_rows_of_the_present_tasks(case: str) -> None:
+def test_an_aggregator_receives_the_gradients_of_the_present_tasks(case: str) -> None:
     ((jacobian, present),) = stepped(case).combined
     assert present == ["state", "load"]
     assert len(jacobian) == 2
@@ -204,7 +203,7 @@ def test_an_aggregator_is_given_the_rows_of_the_present_tasks(case: str) -> None
 
 
 @every_case
-def test_the_head_of_an_absent_task_and_the_optimisers_memory_of_it_do_not_move(case: str) -> None:
+def test_the_head_of_a_missing_task_and_its_optimiser_state_do_not_change(case: str) -> None:
     step = stepped(case)
     after, now = memory(step.trainer), dict(step.trainer.network.named_parameters())
     for name in step.own():
@@ -220,11 +219,13 @@ def test_the_head_of_an_absent_task_and_the_optimisers_memory_of_it_do_not_move(
 
 
 @every_case
-def test_no_nan_reaches_a_gradient_and_an_epoch_draws_each_row_once(case: str) -> None:
+def test_gradients_are_finite_and_an_epoch_uses_each_row_once(case: str) -> None:
     class Watch(Callback):
         drawn: list[int] = []  # noqa: RUF012
 
-        def on_step_begin(self, trainer: Trainer, rows: Any, n_labelled: np.ndarray) -> None:
+        def on_step_begin(
+            self, trainer: Trainer, rows: list[Tensor], n_labelled: np.ndarray
+        ) -> None:
             self.drawn += rows[0].tolist()
 
         def on_step_end(self, trainer: Trainer) -> None:

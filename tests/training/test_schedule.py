@@ -1,4 +1,4 @@
-"""The learning rate follows its curve, and an early stop anneals instead of breaking off."""
+"""The learning rate follows its curve, and early stopping anneals it to zero."""
 
 from __future__ import annotations
 
@@ -49,9 +49,8 @@ def test_a_full_run_ends_with_max_epochs(name: str) -> None:
 def test_patience_starts_a_cool_down_to_zero_and_then_ends() -> None:
     schedule = Schedule("constant", 100, patience=3)
     ends = [schedule.finished(epoch, improved=epoch <= 4) for epoch in range(18)]
-    assert (
-        schedule.cool_down_at == 8
-    )  # the last improvement was in epoch 4, epochs 5, 6 and 7 had none
+    # The last improvement was in epoch 4; epochs 5, 6 and 7 had none.
+    assert schedule.cool_down_at == 8
     assert ends.index(True) == 8 + schedule.cool_down_epochs - 1
     assert schedule.factor(7.9) == 1
     assert schedule.factor(8 + schedule.cool_down_epochs) == pytest.approx(0, abs=1e-12)

@@ -1,4 +1,4 @@
-"""What stands in the history of the validation side is what `evaluate` says of it."""
+"""The validation rows of the history hold the metrics of `evaluate`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from multitide.tasks import Classification, Regression, Task
 
 
 @pytest.mark.parametrize("sharing", SHARINGS)
-def test_the_headline_figures_are_those_of_evaluate(sharing: str) -> None:
+def test_headline_metrics_are_those_of_evaluate(sharing: str) -> None:
     train, validation = make_samples(), make_samples(n=40, seed=1)
     model = small(sharing=sharing, max_epochs=2, lr=0.01).fit(train, validation=validation)
     table = model.evaluate(validation)
@@ -37,7 +37,7 @@ def test_the_headline_figures_are_those_of_evaluate(sharing: str) -> None:
     ],
     ids=lambda tasks: tasks[0].settings_key[1:4],
 )
-def test_the_headline_figure_of_every_loss_is_that_of_evaluate(tasks: list[Task]) -> None:
+def test_the_headline_metric_of_every_loss_is_that_of_evaluate(tasks: list[Task]) -> None:
     validation = make_samples(n=40, seed=1)
     model = small(tasks=tasks, max_epochs=3, lr=0.02).fit(make_samples(), validation=validation)
     rows = model.history_[model.history_["side"] == "validation"].set_index("epoch")
@@ -47,7 +47,7 @@ def test_the_headline_figure_of_every_loss_is_that_of_evaluate(tasks: list[Task]
     )
 
 
-def test_many_stacked_tasks_have_theirs_and_the_training_side_has_none(tmp_path: Path) -> None:
+def test_stacked_tasks_have_headline_metrics_and_training_rows_have_none(tmp_path: Path) -> None:
     samples = make_samples()
     y = pd.DataFrame({f"load{i}": samples.y["load"] * 10**i for i in range(9)})
     model = small(max_epochs=1).fit(samples.replace(y=y))
@@ -59,7 +59,7 @@ def test_many_stacked_tasks_have_theirs_and_the_training_side_has_none(tmp_path:
     np.testing.assert_allclose(read_history(tmp_path)["value"].dropna(), values, rtol=1e-6)
 
 
-def test_a_task_without_labels_on_the_validation_side_has_none() -> None:
+def test_a_task_without_labels_in_the_validation_set_has_no_metric() -> None:
     validation = make_samples(n=40, seed=1)
     validation = validation.replace(y=validation.y.assign(load=np.nan))
     history = small(max_epochs=1).fit(make_samples(), validation=validation).history_

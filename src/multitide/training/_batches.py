@@ -1,4 +1,4 @@
-"""Batches: samples on a device, gathered by index, and the order in which an epoch draws them."""
+"""Batches: samples on a device, gathered by index, and the order of rows within an epoch."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from multitide.data._samples import Samples
 
 @dataclass(frozen=True)
 class Batch:
-    """What one step sees.
+    """The data of one step.
 
     Attributes
     ----------
     x : Tensor, shape (batch, channels, time)
-        Raw series; NaN where nobody measured and after a series' last step.
+        Raw series; NaN for missing values and after a series' last time step.
     lengths : Tensor or None, shape (batch,)
-        Number of valid steps; None where all series are equally long.
+        Number of valid time steps; None if all series are equally long.
     static : Tensor or None, shape (batch, n_static)
-        Static inputs as `StaticLayer.encode` gives them.
+        Static inputs, encoded by `StaticLayer.encode`.
     codes : list of Tensor, each of shape (batch,)
-        Labels of each task as its target encodes them.
+        Labels of each task, encoded by its target.
     """
 
     x: Tensor
@@ -36,14 +36,14 @@ class Batch:
 
 @dataclass
 class Rows:
-    """Which samples a side uses, and which of them have which label.
+    """The samples of a training or validation set, and which labels they have.
 
     Attributes
     ----------
     index : ndarray of int, shape (n_rows,)
         Numbers of the samples.
     measured : ndarray of bool, shape (n_rows, n_tasks)
-        Which of them has a label of which task.
+        Whether each sample has a label of each task.
     """
 
     index: np.ndarray
@@ -51,23 +51,23 @@ class Rows:
 
 
 class DeviceSamples:
-    """Samples held on a device as one long tensor, from which any batch is one gather.
+    """Samples on a device as one long tensor, from which a batch is gathered by index.
 
-    Overlapping windows are rows of a strided view, so a million of them take the memory of the
-    table.
+    Overlapping windows are rows of a strided view, so that a million windows need only the memory
+    of the table.
 
     Parameters
     ----------
     samples : Samples
-        All samples; training and validation are index arrays into them.
+        All samples; the training and the validation set are index arrays into them.
     codes : sequence of ndarray, each of shape (n_samples,)
-        Encoded labels, one array a task.
+        Encoded labels, one array per task.
     static : ndarray of float32, shape (n_samples, n_static), optional
         Encoded static inputs.
     device : torch.device
-        Where the tensors live and batches are gathered.
+        Device of the tensors and of the batches.
     n_timepoints : int, optional
-        Steps of a gathered series; that of the longest sample when not given.
+        Length of a gathered series. Default: that of the longest sample.
     """
 
     def __init__(
@@ -78,14 +78,12 @@ class DeviceSamples:
         device: torch.device,
         n_timepoints: int | None = None,
     ) -> None:
-        self.n_channels, self.n_timepoints = (
-            samples.n_channels,
-            n_timepoints or samples.n_timepoints,
-        )
-        # Room behind the last row, so that a short series at the end of the table has a whole row
-        # of the view too.
-        room = np.full((self.n_timepoints, self.n_channels), np.nan, dtype=np.float32)
-        table = torch.from_numpy(np.concatenate([samples.values, room])).to(device)
+        self.n_channels = samples.n_channels
+        self.n_timepoints = n_timepoints or samples.n_timepoints
+        # Padding after the last row, so that a short series at the end of the table also has a full
+        # row in the view.
+        padding = np.full((self.n_timepoints, self.n_channels), np.nan, dtype=np.float32)
+        table = torch.from_numpy(np.concatenate([samples.values, padding])).to(device)
         self._rows = table.as_strided(
             (len(table) - self.n_timepoints + 1, self.n_timepoints * self.n_channels),
             (self.n_channels, 1),
@@ -99,10 +97,9 @@ class DeviceSamples:
         self.device = device
 
     def gather(self, rows: Tensor) -> Batch:
-        """Return the batch of these sample numbers (int64 on the device)."""
-        x = self._rows.index_select(0, self._starts[rows]).view(
-            -1, self.n_timepoints, self.n_channels
-        )
+        """Return the batch of these sample numbers (int64, on the device)."""
+        windows = self._rows.index_select(0, self._starts[rows])
+        x = windows.view(-1, self.n_timepoints, self.n_channels)
         lengths = None
         if self._lengths is not None:
             lengths = self._lengths[rows]
@@ -116,19 +113,19 @@ class DeviceSamples:
 
 
 class _CodeTables:
-    """The labels of all tasks, those of one type side by side, so that a hundred tasks are gathered at once."""
+    """The labels of all tasks, with one table per type, so that many tasks are gathered at once."""
 
     def __init__(self, codes: Sequence[np.ndarray], device: torch.device) -> None:
         alike: dict[object, list[int]] = {}
         for i, code in enumerate(codes):
             alike.setdefault((code.dtype, code.shape[1:]), []).append(i)
-        self._tables = [
-            (members, torch.from_numpy(np.stack([codes[i] for i in members], axis=1)).to(device))
-            for members in alike.values()
-        ]
+        self._tables: list[tuple[list[int], Tensor]] = []
+        for members in alike.values():
+            table = np.stack([codes[i] for i in members], axis=1)
+            self._tables.append((members, torch.from_numpy(table).to(device)))
 
     def gather(self, rows: Tensor) -> list[Tensor]:
-        """Return each task's labels of these samples, in the order of the tasks."""
+        """Return the labels of these samples per task, in the order of the tasks."""
         found: dict[int, Tensor] = {}
         for members, table in self._tables:
             found |= dict(zip(members, table[rows].unbind(dim=1), strict=True))
@@ -136,19 +133,18 @@ class _CodeTables:
 
 
 def deal(measured: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Return an order of the rows in which each pattern of labels is spread evenly; nothing is drawn twice.
+    """Return a random order of the rows that spreads each pattern of missing labels evenly.
 
-    One permutation is dealt: within a pattern of measured labels the rows come in random order, and
-    the j-th of m gets the place (j + u) / m of the epoch, u uniform in [0, 1). So each task's
-    labelled rows are spread evenly over the batches, and with complete labels the order is a plain
-    permutation.
+    Rows with the same pattern come in random order. The j-th of m such rows is placed at
+    (j + u) / m of the epoch, with u uniform in [0, 1). The labelled rows of each task are thus
+    spread evenly over the batches; with complete labels, the order is a plain permutation.
 
     Parameters
     ----------
     measured : ndarray of bool, shape (n_rows, n_tasks)
-        Which row has a label of which task.
+        Whether each row has a label of each task.
     generator : numpy Generator
-        Where the random numbers come from.
+        Source of the random numbers.
 
     Returns
     -------
@@ -168,10 +164,10 @@ def deal(measured: np.ndarray, generator: np.random.Generator) -> np.ndarray:
 
 
 def cut(n_rows: int, n_batches: int) -> np.ndarray:
-    """Return the bounds of batches of nearly equal size, shape (n_batches + 1,): no last batch of a single row."""
+    """Return the bounds of batches of nearly equal size, shape (n_batches + 1,)."""
     return np.linspace(0, n_rows, n_batches + 1).round().astype(int)
 
 
 def number_of_batches(n_rows: int, batch_size: int) -> int:
-    """Return how many batches of at most `batch_size` rows it takes, at least one."""
+    """Return the number of batches of at most `batch_size` rows, at least one."""
     return max(1, -(-n_rows // batch_size))

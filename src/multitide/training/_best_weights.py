@@ -1,4 +1,4 @@
-"""Which epoch's weights survive: chosen on validation, and said."""
+"""Which epoch's weights are kept, chosen on the validation set."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ JOINT = "joint"
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A whole set of weights (backbone, batch-norm statistics, heads) of one epoch.
+    """All weights of one epoch: backbone, batch-norm statistics and heads.
 
     Attributes
     ----------
     epoch : int
         Counted from 1.
     loss : float
-        What it was chosen by: validation loss in units of the trivial loss; NaN without validation.
+        The validation loss that it was chosen by, in units of the trivial loss; NaN without a
+        validation set.
     state : dict of Tensor
-        The network's state, cloned.
+        A copy of the network's state.
     """
 
     epoch: int
@@ -32,10 +33,10 @@ class Snapshot:
 
 
 class Keeper:
-    """Keeps the best epoch of all tasks together, and of each task apart when asked to.
+    """Keeps the best epoch of all tasks together, and on request of each task.
 
-    The joint choice is the lowest mean of the tasks' validation losses in units of their trivial
-    losses; ties go to the earlier epoch. Without validation the last epoch is kept.
+    The best epoch has the lowest mean of the tasks' validation losses, in units of their trivial
+    losses; ties go to the earlier epoch. Without a validation set, the last epoch is kept.
 
     Parameters
     ----------
@@ -44,33 +45,55 @@ class Keeper:
     names : list of str
         The tasks of the network.
     epochs : dict of str to int, optional
-        Epochs already chosen (a refit on all rows repeats them instead of choosing).
+        Epochs to keep, chosen earlier (a refit on all rows repeats them).
     """
 
     def __init__(self, keep: Keep, names: list[str], epochs: dict[str, int] | None = None) -> None:
-        self._keys = [JOINT, *(names if keep == "per_task" and len(names) > 1 else [])]
+        self._keys = [JOINT]
+        if keep == "per_task" and len(names) > 1:
+            self._keys += names
         self._epochs = epochs
         self.best: dict[str, Snapshot] = {}
 
     def offer(self, epoch: int, losses: dict[str, float], network: nn.Module) -> bool:
-        """Keep this epoch's weights where they are the best so far, and tell whether they were for any choice."""
-        measured = [loss for loss in losses.values() if not np.isnan(loss)]
-        values = {JOINT: float(np.mean(measured)) if measured else float("nan"), **losses}
-        chosen = [
-            key for key in self._keys if self._better(key, epoch, values.get(key, float("nan")))
-        ]
-        if chosen:
-            state = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
-            self.best |= {
-                key: Snapshot(epoch, values.get(key, float("nan")), state) for key in chosen
-            }
-        return bool(chosen)
+        """Keep this epoch's weights if they are the best so far.
 
-    def _better(self, key: str, epoch: int, value: float) -> bool:
+        Parameters
+        ----------
+        epoch : int
+            Counted from 1.
+        losses : dict of str to float
+            Validation losses of the tasks.
+        network : Module
+            The network whose weights are kept.
+
+        Returns
+        -------
+        bool
+            Whether they are the best of all tasks together or of any task.
+        """
+        known = [loss for loss in losses.values() if not np.isnan(loss)]
+        joint = float(np.mean(known)) if known else float("nan")
+        values = {JOINT: joint, **losses}
+        state: dict[str, Tensor] = {}
+        improved = False
+        for key in self._keys:
+            value = values.get(key, float("nan"))
+            if not self._is_better(key, epoch, value):
+                continue
+            if not improved:
+                state = _copy_of(network.state_dict())
+            self.best[key] = Snapshot(epoch, value, state)
+            improved = True
+        return improved
+
+    def _is_better(self, key: str, epoch: int, value: float) -> bool:
         if self._epochs is not None:
             return epoch == self._epochs[key]
-        if key not in self.best or (np.isnan(value) and np.isnan(self.best[key].loss)):
+        if key not in self.best or np.isnan(self.best[key].loss):
             return True
-        return value < self.best[key].loss or bool(
-            np.isnan(self.best[key].loss) and not np.isnan(value)
-        )
+        return value < self.best[key].loss
+
+
+def _copy_of(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in state.items()}

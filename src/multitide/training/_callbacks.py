@@ -1,9 +1,9 @@
-"""Hooks into training: a callback overrides what it needs and is told the rest in vain."""
+"""Hooks into training: a callback overrides the hooks that it needs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
@@ -11,12 +11,14 @@ if TYPE_CHECKING:
 
     from multitide.training._trainer import Trainer
 
+# One row of the history: values are str, int or float, by the column.
+HistoryRow: TypeAlias = dict[str, Any]
+
 
 class Callback:
-    """Parent of callbacks; every hook gets the trainer, whose public attributes may be read.
+    """Base of callbacks; every hook gets the trainer, whose public attributes may be read.
 
-    With ``sharing="none"`` each task's network is trained by a trainer of its own, one after the
-    other.
+    With ``sharing="none"`` each task's network has its own trainer; they run one after the other.
     """
 
     def on_train_begin(self, trainer: Trainer) -> None:
@@ -28,19 +30,22 @@ class Callback:
     def on_step_begin(
         self, trainer: Trainer, rows: Sequence[Tensor], n_labelled: np.ndarray
     ) -> None:
-        """Before the step's pass forward; the arguments are those of ``trainer.step`` and ``trainer.task_losses``."""
+        """Before the forward pass of a step, with the arguments of ``trainer.step``."""
 
     def on_losses(self, trainer: Trainer, losses: Mapping[str, Tensor]) -> None:
-        """Before the step's pass back; `losses` are those of the tasks in the batch, with their graph.
+        """Before the backward pass; `losses` are those of the tasks in the batch, with their graph.
 
-        Who takes gradients of them retains the graph.
+        A callback that computes gradients of them must retain the graph.
         """
 
     def on_step_end(self, trainer: Trainer) -> None:
         """After a step. Reading a tensor here makes the host wait for the device."""
 
-    def on_epoch_end(self, trainer: Trainer, rows: list[dict[str, Any]]) -> None:
-        """After validation; `rows` are the epoch's rows of the history. ``trainer.stop = True`` ends training."""
+    def on_epoch_end(self, trainer: Trainer, rows: list[HistoryRow]) -> None:
+        """After validation; `rows` are the epoch's rows of the history.
+
+        ``trainer.stop = True`` ends training.
+        """
 
     def on_train_end(self, trainer: Trainer) -> None:
         """After the last epoch, also when training was interrupted."""

@@ -1,8 +1,9 @@
-"""Whether gradients arrive: training says once where they vanish on their way down, explode, or are no numbers."""
+"""A warning if gradients vanish, explode or are not finite."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,63 +15,75 @@ if TYPE_CHECKING:
     from multitide.training._trainer import Trainer
 
 logger = logging.getLogger("multitide")
-EXPLODING = 1e3  # norm of the whole gradient; losses are in units of their trivial loss, so that they start at 1
-VANISHING = 1e-6  # norm in the lowest block, as a share of that in the heads
+EXPLODING = 1e3  # norm of the whole gradient; in units of the trivial loss, losses start at about 1
+VANISHING = 1e-6  # norm in the lowest block relative to that in the heads
 
 
 class GradientHealth(Callback):
-    """Warns, once a run, where gradients vanish or explode; every training has one.
+    """Warns once per run if gradients vanish or explode; part of every training.
 
-    Norms are gathered on the device and read at the end of an epoch, so that no step waits. A
-    gradient explodes where the median norm of an epoch's steps is over 1000, before it is clipped;
-    it vanishes where the lowest block gets less than a millionth of what the heads get, at an
-    epoch's last step.
+    Norms are collected on the device and read at the end of an epoch, so that no step waits.
+    Gradients explode if the median norm of an epoch's steps, before clipping, is above 1000. They
+    vanish if in the last step of an epoch the norm in the lowest block is less than a millionth of
+    that in the heads.
     """
 
     def __init__(self) -> None:
         self._norms: list[Tensor] = []
-        self._told = False
+        self._has_warned = False
 
     def on_step_end(self, trainer: Trainer) -> None:
-        """Note the step's norm, if it was taken to clip by."""
+        """Collect the step's norm, if clipping computed it."""
         if trainer.gradient_norm is not None:
             self._norms.append(trainer.gradient_norm.detach())
 
     def on_epoch_end(self, trainer: Trainer, rows: object) -> None:
-        """Read what was gathered, and say what is wrong with it."""
+        """Read the norms, and warn of the first problem."""
         norms, self._norms = self._norms, []
-        if not self._told and (problem := _problem(trainer, norms)):
+        if self._has_warned:
+            return
+        problem = _problem(trainer, norms)
+        if problem:
             logger.warning("Epoch %d: %s", trainer.epoch, problem)
-            self._told = True
+            self._has_warned = True
 
 
 def _problem(trainer: Trainer, norms: list[Tensor]) -> str:
-    heads = _norm(trainer.network.heads)
-    lowest = _norm(*trainer.network.sharing.levels()[0])
+    lowest_modules = trainer.network.sharing.levels()[0]
+    heads = _norm([trainer.network.heads])
+    lowest = _norm(lowest_modules)
     gathered = torch.stack(norms or [heads])
     n_broken, median, low, top = torch.stack(
         [(~gathered.isfinite()).sum().to(heads), gathered.nanmedian(), lowest, heads]
     ).tolist()
     if n_broken:
-        return (
-            f"the gradient was not finite in {n_broken:.0f} steps; a lower `lr` usually mends it."
-        )
+        return f"the gradient was not finite in {n_broken:.0f} steps; try a lower `lr`."
     if median > EXPLODING:
-        return f"gradients explode (median norm {median:.2g}); lower `lr`, or use LSTM or GRU instead of RNN."
-    frozen = not any(
-        p.requires_grad for m in trainer.network.sharing.levels()[0] for p in m.parameters()
-    )
-    if not frozen and top > 0 and low < VANISHING * top:
         return (
-            f"gradients vanish: the lowest block gets a norm of {low:.2g}, the heads {top:.2g}. Use LSTM or GRU "
-            "instead of RNN, fewer layers, or shorter windows; `gradient_flow` shows where they get lost."
+            f"gradients explode (median norm {median:.2g}); "
+            "lower `lr`, or use LSTM or GRU instead of RNN."
+        )
+    trained = any(p.requires_grad for p in _parameters(lowest_modules))
+    if trained and top > 0 and low < VANISHING * top:
+        return (
+            f"gradients vanish (norm {low:.2g} in the lowest block, {top:.2g} in the heads); use "
+            "LSTM or GRU instead of RNN, fewer layers, or shorter windows. `gradient_flow` shows "
+            "where they vanish."
         )
     return ""
 
 
-def _norm(*modules: nn.Module) -> Tensor:
-    """Return the norm of the gradient at the parameters of some modules, shape ()."""
-    parameters = [p for module in modules for p in module.parameters()]
+def _norm(modules: Sequence[nn.Module]) -> Tensor:
+    """Return the norm of the gradient at the parameters of these modules, shape ()."""
+    parameters = _parameters(modules)
     gradients = [p.grad for p in parameters if p.grad is not None]
-    device = parameters[0].device if parameters else None
-    return nn.utils.get_total_norm(gradients) if gradients else torch.zeros((), device=device)
+    if gradients:
+        return nn.utils.get_total_norm(gradients)
+    return torch.zeros((), device=parameters[0].device if parameters else None)
+
+
+def _parameters(modules: Sequence[nn.Module]) -> list[nn.Parameter]:
+    found: list[nn.Parameter] = []
+    for module in modules:
+        found += module.parameters()
+    return found

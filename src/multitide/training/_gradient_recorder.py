@@ -1,31 +1,31 @@
-"""What happens between the tasks in training: the norms of their gradients, and the angles between them."""
+"""The norms of the tasks' gradients during training, and the cosines between them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from multitide._checks import check_positive_int
-from multitide.training._callbacks import Callback
+from multitide.training._callbacks import Callback, HistoryRow
 
 if TYPE_CHECKING:
     from multitide.training._trainer import Trainer
 
 
 class GradientRecorder(Callback):
-    """Samples each task's gradient at the shared parameters: its norm, and its cosine with every other task's.
+    """Samples the norms of the tasks' gradients at the shared parameters, and their cosines.
 
-    The gradients are those of the step itself, of the losses in units of their trivial losses,
-    before any weighting. A negative cosine says that a step for one task alone would undo some of
-    the other's. Recording changes nothing in training. It costs a pass back for each task in the
-    batch, and the wait for its result, on one step of `every`; nothing on the others. Where no
-    parameters are shared (``sharing="none"``, ``"soft"``) nothing is recorded.
+    The gradients are those of the step, of losses in units of the trivial loss, before any
+    weighting. A negative cosine means that a step for one task alone would increase the other's
+    loss. Recording does not change training. A sampled step needs one more backward pass per task
+    in the batch, and waits for its result. Without shared parameters (``sharing="none"`` or
+    ``"soft"``) nothing is recorded.
 
     Parameters
     ----------
@@ -35,58 +35,58 @@ class GradientRecorder(Callback):
     Attributes
     ----------
     norms : DataFrame
-        One row a sampled step and task: ``run`` (from 1; pre-training, trials and refits are runs
-        of their own), ``epoch``, ``step`` (from 1, within the run), ``task``, ``norm``.
+        One row per sampled step and task: ``run`` (from 1; pre-training, trials and refits are
+        separate runs), ``epoch``, ``step`` (from 1, within the run), ``task``, ``norm``.
     cosines : DataFrame
-        One row a sampled step and pair of tasks, ordered as the tasks are: ``run``, ``epoch``,
-        ``step``, ``task``, ``other``, ``cosine`` (NaN where a gradient is zero).
+        One row per sampled step and pair of tasks, in the order of the tasks: ``run``, ``epoch``,
+        ``step``, ``task``, ``other``, ``cosine`` (NaN if a gradient is zero).
 
     Notes
     -----
-    Each epoch's means stand in the training rows of the history too, as ``gradient_norm`` and
+    The training rows of the history hold the means per epoch, as ``gradient_norm`` and
     ``cosine(OTHER)``.
     """
 
     def __init__(self, every: int = 50) -> None:
         check_positive_int("every", every)
         self.every = every
-        self._norms: list[dict[str, Any]] = []
-        self._cosines: list[dict[str, Any]] = []
+        self._norms: list[HistoryRow] = []
+        self._cosines: list[HistoryRow] = []
         self._run = self._step = 0
 
     @property
     def norms(self) -> pd.DataFrame:
-        """The norms so far."""
+        """The norms recorded so far."""
         return pd.DataFrame(self._norms, columns=["run", "epoch", "step", "task", "norm"])
 
     @property
     def cosines(self) -> pd.DataFrame:
-        """The cosines so far."""
+        """The cosines recorded so far."""
         return pd.DataFrame(
             self._cosines, columns=["run", "epoch", "step", "task", "other", "cosine"]
         )
 
     @property
     def is_sampled(self) -> bool:
-        """Whether the present step is one of the sampled ones."""
+        """Whether the current step is sampled."""
         return (self._step - 1) % self.every == 0
 
-    def where(self, trainer: Trainer) -> dict[str, Any]:
-        """Return run, epoch and step, as they stand in every row of the tables."""
+    def where(self, trainer: Trainer) -> dict[str, int]:
+        """Return the columns ``run``, ``epoch`` and ``step`` of the current step."""
         return {"run": self._run, "epoch": trainer.epoch, "step": self._step}
 
     def on_train_begin(self, trainer: Trainer) -> None:
-        """Begin a new run."""
+        """Start a new run."""
         self._run, self._step = self._run + 1, 0
 
     def on_step_begin(
         self, trainer: Trainer, rows: Sequence[Tensor], n_labelled: np.ndarray
     ) -> None:
-        """Count."""
+        """Count the step."""
         self._step += 1
 
     def on_losses(self, trainer: Trainer, losses: Mapping[str, Tensor]) -> None:
-        """Sample the gradients of this step, if its turn has come."""
+        """Record the gradients of this step if it is sampled."""
         shared = [p for p in trainer.network.sharing.shared_parameters() if p.requires_grad]
         if not self.is_sampled or not shared:
             return
@@ -97,58 +97,60 @@ class GradientRecorder(Callback):
         self,
         trainer: Trainer,
         losses: Mapping[str, Tensor],
-        shared: list[torch.nn.Parameter],
+        shared: list[nn.Parameter],
         gradients: list[list[Tensor]],
     ) -> None:
-        """Note norms and cosines of one sampled step.
+        """Record the norms and cosines of one sampled step.
 
         Parameters
         ----------
         trainer : Trainer
+            The trainer of the step.
         losses : dict of str to Tensor
-            Of the tasks in the batch.
+            Losses of the tasks in the batch.
         shared : list of Parameter
-            What the gradients are taken at.
+            The shared parameters.
         gradients : list of list of Tensor
-            For each task in the batch one tensor a parameter.
+            For each task in the batch, one tensor per parameter.
         """
-        rows = torch.stack(
-            [torch.cat([part.flatten() for part in gradient]) for gradient in gradients]
-        )
-        norms = torch.linalg.vector_norm(rows, dim=1)
-        products, lengths = (rows @ rows.T).tolist(), norms.tolist()
+        rows = torch.stack([_flatten(gradient) for gradient in gradients])
+        products = (rows @ rows.T).tolist()
+        norms = torch.linalg.vector_norm(rows, dim=1).tolist()
         where = self.where(trainer)
-        self._norms += [
-            where | {"task": t, "norm": length} for t, length in zip(losses, lengths, strict=True)
-        ]
+        for task, norm in zip(losses, norms, strict=True):
+            self._norms.append({**where, "task": task, "norm": norm})
         for (i, task), (j, other) in combinations(enumerate(losses), 2):
-            size = lengths[i] * lengths[j]
+            size = norms[i] * norms[j]
             cosine = products[i][j] / size if size else float("nan")
-            self._cosines.append(where | {"task": task, "other": other, "cosine": cosine})
+            self._cosines.append({**where, "task": task, "other": other, "cosine": cosine})
 
-    def on_epoch_end(self, trainer: Trainer, rows: list[dict[str, Any]]) -> None:
-        """Write the epoch's means into the rows of the history."""
-        norms, cosines = (
-            [r for r in found if self._is_of(r, trainer)] for found in (self._norms, self._cosines)
-        )
+    def on_epoch_end(self, trainer: Trainer, rows: list[HistoryRow]) -> None:
+        """Add the means of the epoch to its rows of the history."""
+        norms = self._of_epoch(self._norms, trainer)
+        cosines = self._of_epoch(self._cosines, trainer)
         for row in rows:
             if row["side"] != "train":
                 continue
-            row["gradient_norm"] = _mean([r["norm"] for r in norms if r["task"] == row["task"]])
+            task = row["task"]
+            row["gradient_norm"] = _mean([r["norm"] for r in norms if r["task"] == task])
             for other in trainer.names:
-                if other != row["task"]:
-                    pair = {row["task"], other}
-                    row[f"cosine({other})"] = _mean(
-                        [r["cosine"] for r in cosines if {r["task"], r["other"]} == pair]
-                    )
+                if other != task:
+                    pair = [
+                        r["cosine"] for r in cosines if {r["task"], r["other"]} == {task, other}
+                    ]
+                    row[f"cosine({other})"] = _mean(pair)
 
-    def _is_of(self, row: Mapping[str, Any], trainer: Trainer) -> bool:
-        return bool(row["run"] == self._run and row["epoch"] == trainer.epoch)
+    def _of_epoch(self, rows: Sequence[HistoryRow], trainer: Trainer) -> list[HistoryRow]:
+        return [row for row in rows if row["run"] == self._run and row["epoch"] == trainer.epoch]
 
 
-def _gradient(loss: Tensor, shared: list[torch.nn.Parameter]) -> list[Tensor]:
-    """Return the loss's gradient at each parameter; the graph is left for the step."""
+def _gradient(loss: Tensor, shared: list[nn.Parameter]) -> list[Tensor]:
+    """Return the gradient of the loss at each parameter, and retain the graph for the step."""
     return list(torch.autograd.grad(loss, shared, retain_graph=True, materialize_grads=True))
+
+
+def _flatten(tensors: Sequence[Tensor]) -> Tensor:
+    return torch.cat([tensor.flatten() for tensor in tensors])
 
 
 def _mean(values: list[float]) -> float:

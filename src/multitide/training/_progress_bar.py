@@ -1,8 +1,8 @@
-"""The progress bar: on a terminal only, and silent everywhere else."""
+"""The progress bar, drawn on terminals only."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import (
@@ -14,19 +14,21 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from multitide.training._callbacks import Callback
+from multitide.training._callbacks import Callback, HistoryRow
 
 if TYPE_CHECKING:
     from multitide.training._trainer import Trainer
 
 
 class ProgressBar(Callback):
-    """A bar over the epochs with the mean of the tasks' losses: of validation, or of training where there is none.
+    """A bar over the epochs with the mean loss of the tasks.
+
+    The loss is that of the validation set, or of the training set if there is no validation set.
 
     Parameters
     ----------
     console : rich Console, optional
-        Where to draw; standard error when not given. Nothing is drawn where that is no terminal.
+        Where to draw. Default: standard error. Nothing is drawn unless it is a terminal.
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -38,31 +40,30 @@ class ProgressBar(Callback):
         """Draw the empty bar."""
         if not self._console.is_terminal:
             return
-        columns = ("[bold]{task.description}", "{task.fields[figures]}")
         self._progress = Progress(
-            TextColumn(columns[0]),
+            TextColumn("[bold]{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
-            TextColumn(columns[1]),
+            TextColumn("{task.fields[loss]}"),
             console=self._console,
         )
         self._progress.start()
-        self._bar = self._progress.add_task(
-            ", ".join(trainer.names), total=trainer.max_epochs, figures=""
-        )
+        title = ", ".join(trainer.names)
+        self._bar = self._progress.add_task(title, total=trainer.max_epochs, loss="")
 
-    def on_epoch_end(self, trainer: Trainer, rows: list[dict[str, Any]]) -> None:
-        """Move on by one epoch."""
+    def on_epoch_end(self, trainer: Trainer, rows: list[HistoryRow]) -> None:
+        """Advance by one epoch."""
         if self._progress is None:
             return
         side = "validation" if any(row["side"] == "validation" for row in rows) else "train"
         losses = [row["loss"] for row in rows if row["side"] == side]
-        figures = f"{side} loss {sum(losses) / max(len(losses), 1):.4f} (1 = trivial)"
-        self._progress.update(self._bar, advance=1, figures=figures)
+        mean = sum(losses) / max(len(losses), 1)
+        text = f"{side} loss {mean:.4f} (1 = trivial)"
+        self._progress.update(self._bar, advance=1, loss=text)
 
     def on_train_end(self, trainer: Trainer) -> None:
-        """Leave the finished bar on the screen."""
+        """Stop drawing; the bar stays on the screen."""
         if self._progress is not None:
             self._progress.stop()
             self._progress = None

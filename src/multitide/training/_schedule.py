@@ -1,8 +1,8 @@
-"""The learning rate over training, and the early stop that lives with it.
+"""The learning rate over training, and early stopping.
 
-A schedule is a factor on the learning rate. When patience runs out, training does not break off at
-a high rate: the rate is annealed to zero over a short cool-down first, so that an early stop ends
-as a full run does.
+A schedule is a factor on the learning rate. When patience runs out, training does not stop at a
+high rate. A short cool-down anneals the rate to zero first, so that early stopping ends as a full
+run does.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import math
 
 
 def one_cycle(progress: float, warm_up: float = 0.2) -> float:
-    """Rise from 1/25 to 1 over the first fifth of training, then fall to 0, both along half a cosine [1]_.
+    """Rise from 1/25 to 1 in the first fifth of training, then fall to 0, as half cosines [1]_.
 
     Parameters
     ----------
     progress : float in [0, 1]
-        Share of training that is done.
+        Completed fraction of training.
     warm_up : float
-        Share of training in which it rises.
+        Fraction of training in which the rate rises.
 
     References
     ----------
@@ -31,7 +31,7 @@ def one_cycle(progress: float, warm_up: float = 0.2) -> float:
 
 
 def cosine(progress: float) -> float:
-    """Fall from 1 to 0 along half a cosine, without restarts [1]_.
+    """Fall from 1 to 0 as half a cosine, without restarts [1]_.
 
     References
     ----------
@@ -50,31 +50,33 @@ SCHEDULES = {"one_cycle": one_cycle, "cosine": cosine, "constant": constant}
 
 
 class Schedule:
-    """The learning rate's factor at every step, and when training ends.
+    """The factor on the learning rate at every step, and when training ends.
 
     Parameters
     ----------
     name : {"one_cycle", "cosine", "constant"}
         The curve over `max_epochs`.
     max_epochs : int
-        Length of a full run.
+        Number of epochs of a full run.
     patience : int or None
         Epochs without an improvement after which the cool-down starts; None: never.
     cool_down_at : int, optional
-        Start the cool-down before this epoch whatever is measured (a refit repeats the first run's
-        curve).
+        Start the cool-down at this epoch, counted from 0, regardless of improvements (a refit
+        repeats the curve of the first run).
     """
 
     def __init__(
         self, name: str, max_epochs: int, patience: int | None, cool_down_at: int | None = None
     ) -> None:
-        self._curve, self._max_epochs, self._patience = SCHEDULES[name], max_epochs, patience
+        self._curve = SCHEDULES[name]
+        self._max_epochs = max_epochs
+        self._patience = patience
         self.cool_down_at = cool_down_at
         self._last_improvement = -1
 
     @property
     def cool_down_epochs(self) -> int:
-        """Length of the cool-down: a tenth of a full run, at least one epoch."""
+        """Number of epochs of the cool-down: a tenth of a full run, at least one."""
         return max(1, round(self._max_epochs / 10))
 
     def factor(self, epoch: float) -> float:
@@ -85,14 +87,19 @@ class Schedule:
         return at_start * cosine((epoch - self.cool_down_at) / self.cool_down_epochs)
 
     def finished(self, epoch: int, improved: bool) -> bool:
-        """Tell whether training ends after this epoch; `improved`: whether validation has just found a better one."""
+        """Return whether training ends after this epoch.
+
+        Parameters
+        ----------
+        epoch : int
+            Counted from 0.
+        improved : bool
+            Whether the epoch improved the validation loss.
+        """
         if improved:
             self._last_improvement = epoch
-        if (
-            self.cool_down_at is None
-            and self._patience
-            and epoch - self._last_improvement >= self._patience
-        ):
+        waited = epoch - self._last_improvement
+        if self.cool_down_at is None and self._patience and waited >= self._patience:
             self.cool_down_at = epoch + 1
         end = self._max_epochs
         if self.cool_down_at is not None:
@@ -101,14 +108,14 @@ class Schedule:
 
 
 class Repeat(Schedule):
-    """The learning-rate curve of an earlier run, ended after a chosen epoch.
+    """The learning-rate curve of an earlier run, up to a chosen epoch.
 
     Parameters
     ----------
     name, max_epochs, cool_down_at
-        As that run's.
+        Those of the earlier run.
     last_epoch : int
-        Counted from 1.
+        The chosen epoch, counted from 1.
     """
 
     def __init__(
@@ -118,5 +125,5 @@ class Repeat(Schedule):
         self._last_epoch = last_epoch
 
     def finished(self, epoch: int, improved: bool) -> bool:
-        """Tell whether this was the chosen epoch."""
+        """Return whether this is the chosen epoch; `epoch` counts from 0."""
         return epoch + 1 >= self._last_epoch

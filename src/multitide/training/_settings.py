@@ -1,4 +1,4 @@
-"""How a network is trained: the settings beyond learning rate, batch size and epochs."""
+"""The settings of training besides learning rate, batch size and epochs."""
 
 from __future__ import annotations
 
@@ -12,53 +12,54 @@ from multitide._part import Part
 
 @dataclass
 class Training(Part):
-    """How the network is trained, beyond the learning rate, the batch size and the number of epochs.
+    """Settings of training besides the learning rate, the batch size and the number of epochs.
 
     Parameters
     ----------
     weight_decay : float, default=0.01
-        AdamW's decoupled weight decay, on weights of two or more axes only (not on biases and batch
-        norm).
+        Decoupled weight decay of AdamW. It applies to parameters with two or more dimensions, not
+        to biases and batch norm.
     schedule : {"one_cycle", "cosine", "constant"}, default="one_cycle"
         The learning rate over ``max_epochs``.
     patience : int or None, default=10
         Epochs without a better validation loss after which the learning rate cools down to zero and
-        training ends.
+        training ends. None: training never ends early.
     clip_norm : float or None, default=1.0
-        The gradient's norm is clipped to this.
+        The norm to which the gradient is clipped. None: no clipping.
     averaging : float or None, default=None
-        Decay of an exponential moving average of the weights, which is then what is validated and
-        kept.
+        Decay of an exponential moving average of the weights, which is then validated and kept
+        instead of the weights. None: no averaging.
     order : {"label_aware", "shuffle"}, default="label_aware"
-        ``label_aware`` spreads each task's labelled rows evenly over an epoch; both draw each row
-        once.
+        ``label_aware`` spreads the labelled rows of each task evenly over an epoch. Both use each
+        row once.
     mixing : {"size", "equal", "temperature"}, default="size"
-        With several data sets, the share of each in every batch: by its training rows, all alike,
-        or by its rows to the power of 1 / `temperature`. An epoch has as many rows as all data sets
-        together; each data set draws all of its rows before any comes again.
+        With several data sets, the share of each in every batch: proportional to its number of
+        training rows, equal, or proportional to that number to the power of 1 / `temperature`. An
+        epoch has as many rows as all data sets together. Each data set uses all of its rows before
+        any is repeated.
     temperature : float, default=2.0
-        From 1, which is "size", towards infinity, which is "equal".
+        For "temperature": 1 is the same as "size"; the larger, the closer to "equal".
     refit : bool, default=False
-        Train once more on all rows, those of the validation part too, for the epochs that
-        validation chose. Figures that were measured before it stay what they are: those of the
-        first run.
+        Train again on the training and the validation set, for the chosen number of epochs. Metrics
+        on the validation set remain those of the first run.
     pretrain : tuple of str, default=()
-        Tasks that the network learns first, by themselves; then it is fine-tuned on all, keeping
-        their heads.
+        Tasks to train first, without the others. The network is then fine-tuned on all tasks and
+        keeps the heads of the first.
     start : str, optional
-        Folder of a saved model whose backbone is where training starts; its heads are dropped.
+        Folder of a saved model. Training starts from its backbone; its heads are dropped.
     freeze : {"auto", "nothing", "backbone", "gradual"} or int, default="auto"
-        What stays as it is in fine-tuning: nothing; the whole backbone, so that only heads learn;
-        all blocks but the last n; or "gradual", which starts with the heads and thaws a block at a
-        time from the top, lower blocks at lower rates. "auto": nothing, unless there are
-        pre-trained weights; then the depth is chosen on validation where there are enough labels,
-        and only the heads learn where there are not.
+        What is frozen in fine-tuning: nothing; the whole backbone, so that only the heads are
+        trained; all blocks except the last n; or "gradual", which starts with the heads and
+        unfreezes one block at a time from the top, lower blocks with lower learning rates. "auto"
+        freezes nothing unless there are pre-trained weights. With pre-trained weights, it chooses
+        the depth on the validation set if there are enough labels, and trains only the heads
+        otherwise.
     record_gradients : int, optional
-        Sample every so many steps the norms of the tasks' gradients at the shared parameters, and
-        the cosines between them, for the history; see :class:`multitide.GradientRecorder`. A
-        sampled step costs a pass back a task more: with an LSTM 2.0, 2.6 and 4.0 times a plain step
-        for 2, 4 and 8 tasks, so that every tenth costs 10, 16 and 30 % of a run. None: nothing is
-        recorded.
+        Interval, in steps, at which the norms of the tasks' gradients at the shared parameters and
+        the cosines between them are recorded in the history; see
+        :class:`multitide.GradientRecorder`. A recorded step needs one more backward pass per task:
+        with an LSTM it takes 2.0, 2.6 and 4.0 times as long as a plain step for 2, 4 and 8 tasks,
+        so that recording every tenth step adds 10, 16 and 30 % to a run. None: nothing is recorded.
     """
 
     weight_decay: Annotated[float, Field(ge=0)] = 0.01

@@ -1,9 +1,9 @@
-"""What an epoch's end measures on the validation side: each task's loss, and its headline figure."""
+"""What is measured on the validation set after each epoch: each task's loss and headline metric."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 import torch
@@ -12,74 +12,88 @@ from torch import Tensor
 from multitide.network._network import Network
 from multitide.network._stacking import Losses
 from multitide.tasks._task import Target
+from multitide.training._batches import DeviceSamples, Rows
 from multitide.training._mixing import Stream
 
 VALIDATION_BATCH = 1024
 
 
+class Headline(TypedDict):
+    """A headline metric."""
+
+    metric: str
+    value: float
+
+
 class Validation(NamedTuple):
-    """What was measured; both are empty without a validation side, and leave out tasks without labels in it.
+    """What was measured, for the tasks that have labels in the validation set.
 
     Attributes
     ----------
     losses : dict of str to float
-        Each task's mean loss over its labelled rows, in units of the trivial loss.
-    figures : dict of str to dict
-        For each task whose target has one: ``metric``, the name of its headline figure, and
-        ``value``.
+        Mean loss per task over its labelled rows, in units of the trivial loss.
+    headlines : dict of str to dict
+        ``metric``, the name of the headline metric, and its ``value``, for each task that has one.
     """
 
     losses: dict[str, float]
-    figures: dict[str, dict[str, Any]]
+    headlines: dict[str, Headline]
 
 
 @torch.no_grad()
 def validate(network: Network, streams: Sequence[Stream], losses: Losses) -> Validation:
-    """Measure a network on the validation side of all data sets; the host reads at the end.
+    """Measure a network on the validation set of all data sets.
 
-    The headline figures cost a few operations a task, on the outputs that the losses need anyway.
-    They are those of ``evaluate`` on these rows, but for classes that training has not seen: here
-    these are no labels.
+    Results are read from the device once, at the end. The headline metrics are computed from the
+    outputs that the losses need anyway. They are those of ``evaluate`` on these rows, except that
+    classes that do not occur in the training set count as missing labels.
     """
-    sides = [
-        (i, s.samples, s.validation) for i, s in enumerate(streams) if s.validation is not None
-    ]
-    if not sides:
+    if all(stream.validation is None for stream in streams):
         return Validation({}, {})
+    targets = network.target_list
+    sums = torch.zeros(2, len(targets), dtype=torch.float64, device=streams[0].samples.device)
+    counts = np.zeros(len(targets), dtype=np.int64)
     network.eval()
-    device, targets = sides[0][1].device, network.target_list
-    sums = torch.zeros(2, len(targets), dtype=torch.float64, device=device)
-    for i, samples, side in sides:
-        for rows in torch.from_numpy(side.index).to(device).split(VALIDATION_BATCH):
-            if not len(rows):  # a data set without labels of the tasks that are learned first
-                continue
-            batch = samples.gather(rows)
-            outputs = network(batch.x, batch.lengths, batch.static, i)
-            sums += torch.stack(
-                [losses.sums(outputs, batch.codes), _headlines(targets, outputs, batch.codes)]
-            )
-    counts = np.sum([side.measured.sum(axis=0) for _, _, side in sides], axis=0)
-    means = (sums.cpu().numpy() / np.maximum(counts, 1)).T.tolist()
-    known = [(target, *mean) for target, mean, n in zip(targets, means, counts, strict=True) if n]
-    return Validation(
-        {target.task.name: loss for target, loss, _ in known},
-        {
-            target.task.name: {"metric": target.headline, "value": target.headline_of(mean)}
-            for target, _, mean in known
-            if target.headline
-        },
-    )
+    for i, stream in enumerate(streams):
+        if stream.validation is not None:
+            sums += _sums(network, i, stream.samples, stream.validation, losses)
+            counts += stream.validation.measured.sum(axis=0)
+    validation = Validation({}, {})
+    mean_losses, mean_headlines = (sums.cpu().numpy() / np.maximum(counts, 1)).tolist()
+    for target, loss, mean, n in zip(targets, mean_losses, mean_headlines, counts, strict=True):
+        if not n:
+            continue
+        name = target.task.name
+        validation.losses[name] = loss
+        if target.headline:
+            value = target.headline_of(mean)
+            validation.headlines[name] = {"metric": target.headline, "value": value}
+    return validation
 
 
-def _headlines(
+def _sums(
+    network: Network, data_set: int, samples: DeviceSamples, rows: Rows, losses: Losses
+) -> Tensor:
+    """Return the sums of losses and of headline metrics over labelled rows, shape (2, n_tasks)."""
+    targets = network.target_list
+    sums = torch.zeros(2, len(targets), dtype=torch.float64, device=samples.device)
+    index = torch.from_numpy(rows.index).to(samples.device)
+    for numbers in torch.split(index, VALIDATION_BATCH):
+        if not len(numbers):  # in pre-training, a data set may have no labels of the tasks
+            continue
+        batch = samples.gather(numbers)
+        outputs = network(batch.x, batch.lengths, batch.static, data_set)
+        sums[0] += losses.sums(outputs, batch.codes)
+        sums[1] += _headline_sums(targets, outputs, batch.codes)
+    return sums
+
+
+def _headline_sums(
     targets: Sequence[Target], outputs: Sequence[Tensor], codes: Sequence[Tensor]
 ) -> Tensor:
-    """Return what each task's headline figure is the mean of, summed over its labelled rows, float64 (n_tasks,)."""
-    return torch.stack(
-        [
-            torch.where(
-                target.measured(code), target.headline_rows(output, code).double(), 0.0
-            ).sum()
-            for target, output, code in zip(targets, outputs, codes, strict=True)
-        ]
-    )
+    """Return the sums over labelled rows whose means are the headline metrics, shape (n_tasks,)."""
+    sums = []
+    for target, output, code in zip(targets, outputs, codes, strict=True):
+        rows = target.headline_rows(output, code).double()
+        sums.append(torch.where(target.measured(code), rows, 0.0).sum())
+    return torch.stack(sums)
