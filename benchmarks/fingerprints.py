@@ -12,13 +12,15 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from multitide.data.datasets import SOURCES, differences, fingerprint
+from multitide.data import _beijing, _hydraulic
+from multitide.data._fingerprints import differences, fingerprint
 
 FOLDER = (
     Path(sys.argv[1])
     if len(sys.argv) > 1
     else Path(__file__).resolve().parents[2] / "shared" / "data"
 )
+SOURCES = {"beijing_pm25": _beijing.SOURCE, "hydraulic": _hydraulic.SOURCE}
 PLACES = {"beijing_pm25": FOLDER / "beijing_pm25.csv", "hydraulic": FOLDER / "hydraulic"}
 
 

@@ -30,8 +30,8 @@ TaskSpec: TypeAlias = "str | TaskLike | Mapping[str, Any]"
 TaskSpecs: TypeAlias = "TaskSpec | Sequence[TaskSpec]"
 
 
-class ReadOptions(TypedDict, total=False):
-    """The options of `read_table`."""
+class UncutOptions(TypedDict, total=False):
+    """The options of `read_table` but for the window."""
 
     tasks: TaskSpecs | None
     channels: Names | None
@@ -40,8 +40,6 @@ class ReadOptions(TypedDict, total=False):
     time: Names | None
     ignore: Names
     extra: Names
-    window: int | None
-    stride: int
     on_gap: OnGap
     every: str | float | pd.Timedelta | None
     missing_rows: MissingRows
@@ -50,3 +48,10 @@ class ReadOptions(TypedDict, total=False):
     encoding: str | None
     decimal: str | None
     separator: str | None
+
+
+class ReadOptions(UncutOptions, total=False):
+    """The options of `read_table`."""
+
+    window: int | None
+    stride: int
