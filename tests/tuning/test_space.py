@@ -1,4 +1,4 @@
-"""A space is data: its default ranges are values that the parts take, and what is wrong is said at once."""
+"""The default ranges hold values that the parts accept, and a wrong space is refused."""
 
 from __future__ import annotations
 
