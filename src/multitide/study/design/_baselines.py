@@ -1,11 +1,12 @@
-"""What a network has to beat: the best constant, boosting on numbers that describe a window, and linear heads."""
+"""Baselines: the best constant, the last value, boosting on window features, and linear models."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, TypedDict
+from itertools import islice
+from typing import Annotated, TypeAlias, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,8 @@ from multitide.study.design._window_features import window_features
 from multitide.tasks import Classification, Forecast, Regression, Target
 from multitide.tasks._forecast import last_values
 from multitide.tasks._labels import as_numbers
+
+Model: TypeAlias = HistGradientBoostingClassifier | HistGradientBoostingRegressor
 
 
 class BaselineFacts(TypedDict, total=False):
@@ -46,22 +49,22 @@ class BaselineFacts(TypedDict, total=False):
 
 @dataclass
 class Baseline(Part, ABC):
-    """Parent of learners that answer one task at a time, from its own labelled rows, the same for every seed."""
+    """Parent of learners of one task, trained on its labelled rows; the same for every seed."""
 
     @abstractmethod
     def answer(
         self, samples: Samples, split: Split, target: Target
     ) -> tuple[np.ndarray, BaselineFacts]:
-        """Learn from the training part and answer the test part.
+        """Fit to the training set and answer the test set.
 
         Parameters
         ----------
         samples : Samples
-            All samples; only those of the split's training part teach, those of its validation part
-            choose.
+            All samples.
         split : Split
+            The validation set may choose settings.
         target : Target
-            The task on the labelled training rows.
+            The task fitted to the training labels.
 
         Returns
         -------
@@ -73,29 +76,31 @@ class Baseline(Part, ABC):
 
 @dataclass
 class Constant(Baseline):
-    """The best constant of the training labels; its loss is about 1 by definition."""
+    """The best constant of the training labels; the unit of losses makes its loss about 1."""
 
     def answer(
         self, samples: Samples, split: Split, target: Target
     ) -> tuple[np.ndarray, BaselineFacts]:
-        """Answer every test row alike."""
+        """Return the constant for every test row."""
         return target.constant(len(split.test)), {}
 
 
 @dataclass
 class Boosting(Baseline):
-    """Gradient boosting a task (scikit-learn's HistGradientBoosting) on :func:`window_features`.
+    """Gradient boosting per task (scikit-learn's HistGradientBoosting) on window features.
+
+    The features are those of :func:`window_features`.
 
     Parameters
     ----------
     max_iter : int, default=200
-        Number of trees a class; how many of them answer is chosen on the validation part.
+        Maximum number of trees per class; the validation set chooses how many are used.
     learning_rate : float, default=0.1
         Weight of each tree.
     max_leaf_nodes : int, default=31
-        Leaves a tree.
+        Maximum number of leaves per tree.
     min_samples_leaf : int, default=20
-        Rows a leaf.
+        Minimum number of rows per leaf.
     """
 
     max_iter: Annotated[int, Field(ge=1)] = 200
@@ -106,28 +111,25 @@ class Boosting(Baseline):
     def answer(
         self, samples: Samples, split: Split, target: Target
     ) -> tuple[np.ndarray, BaselineFacts]:
-        """Boost on the labelled training rows, and stop where the validation loss is least."""
-        if (
-            not isinstance(target.task, Classification | Regression)
-            or target.quantiles(target.constant(1)) is not None
-        ):
+        """Boost on the labelled training rows, with the trees of the least validation loss."""
+        has_one_column = isinstance(target.task, Classification | Regression)
+        if not has_one_column or target.quantiles(target.constant(1)) is not None:
             raise ParameterError(
-                f"`boosting` must have a classification, or a regression of one number; got the task "
-                f"{target.task.name!r}."
+                "`boosting` must have a classification, or a regression of one number; "
+                f"got the task {target.task.name!r}."
             )
         labels = samples.y[target.task.columns]
         features = window_features(samples)
         rows = split.train[_labelled(labels, split.train, target)]
-        features = features[
-            :, ~np.isnan(features[rows]).all(axis=0)
-        ]  # scikit-learn cannot cut a column of nothing
+        # scikit-learn cannot bin a column that is missing everywhere.
+        features = features[:, ~np.isnan(features[rows]).all(axis=0)]
         model = self._fit(features[rows], labels.iloc[rows], target)
         n_trees = self._choose(model, features, labels, split, target)
-        stages = _stages(model, features[split.test], target)
-        decoded = next(decoded for i, decoded in enumerate(stages, start=1) if i == n_trees)
+        stages = _stages(model, features[split.test])
+        decoded = next(islice(stages, n_trees - 1, None))
         return decoded, {"n_features": int(features.shape[1]), "n_trees": n_trees}
 
-    def _fit(self, features: np.ndarray, labels: pd.DataFrame, target: Target) -> Any:
+    def _fit(self, features: np.ndarray, labels: pd.DataFrame, target: Target) -> Model:
         shared = {**self.get_params(), "early_stopping": False, "random_state": 0}
         if isinstance(target.task, Classification):
             codes = target.encode(labels.reset_index(drop=True))
@@ -140,85 +142,76 @@ class Boosting(Baseline):
         return HistGradientBoostingRegressor(loss=loss, **shared).fit(features, numbers)
 
     def _choose(
-        self, model: Any, features: np.ndarray, labels: pd.DataFrame, split: Split, target: Target
+        self, model: Model, features: np.ndarray, labels: pd.DataFrame, split: Split, target: Target
     ) -> int:
-        """Return the number of trees with the least validation loss; all of them without validation labels."""
+        """Return the number of trees with the least validation loss; all without labels there."""
         rows = split.validation[_labelled(labels, split.validation, target)]
         if not len(rows):
             return self.max_iter
         known = labels.iloc[rows].reset_index(drop=True)
-        losses = [
-            target.row_losses(known, decoded).mean()
-            for decoded in _stages(model, features[rows], target)
-        ]
+        losses = []
+        for decoded in _stages(model, features[rows]):
+            losses.append(target.row_losses(known, decoded).mean())
         return int(np.argmin(losses)) + 1
 
 
 @dataclass
 class LinearBaseline(Baseline):
-    """Ridge or logistic regression a task, on the vectors of a representation or on the flattened series.
+    """Ridge or logistic regression per task, on the flattened series or their representation.
 
-    It is ``MultiTaskEstimator(backbone="linear")`` for one task at a time; static inputs come
-    along.
+    It is ``MultiTaskEstimator(backbone="linear")`` for one task at a time, static inputs included.
 
     Parameters
     ----------
     representation : str or Representation, optional
-        ``"minirocket"``, ``TS2Vec(n_steps=500)``; None: the series themselves.
+        Such as ``"minirocket"`` or ``TS2Vec(n_steps=500)``; by default the series themselves.
     strengths : tuple of float
-        As in :class:`multitide.backbones.Linear`; the validation part chooses.
+        As in :class:`multitide.backbones.Linear`; the validation set chooses.
     """
 
     representation: NameOrRepresentation | None = None
     strengths: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)] = STRENGTHS
 
     def check(self, name: str = "") -> None:
-        """Raise :class:`ParameterError` with what is wrong, also in the representation."""
+        """Raise :class:`ParameterError` with every problem, also of the representation."""
         super().check(name)
         with_representation(Inputs(representation=self.representation))
 
     def answer(
         self, samples: Samples, split: Split, target: Target
     ) -> tuple[np.ndarray, BaselineFacts]:
-        """Fit the representation to the training part's series, and the head to its labelled rows."""
-        heads = Linear(strengths=self.strengths)
-        inputs = Inputs(representation=self.representation)
-        name, held_out = (
-            target.task.name,
-            samples[split.validation] if len(split.validation) else None,
-        )
+        """Fit the representation to the training series, and the head to the labelled rows."""
+        validation = samples[split.validation] if len(split.validation) else None
         estimator = MultiTaskEstimator(
             [target.task],
-            backbone=heads,
-            inputs=inputs,
+            backbone=Linear(strengths=self.strengths),
+            inputs=Inputs(representation=self.representation),
             validation=None,
             device="cpu",
             random_state=0,
             verbose=0,
-        ).fit(samples[split.train], validation=held_out)
-        test = samples[split.test]
-        return estimator.decode(test)[name], {
-            "n_features": int(estimator.model_.network_list[0].sharing.n_features)
-        }
+        )
+        estimator.fit(samples[split.train], validation=validation)
+        decoded = estimator.decode(samples[split.test])[target.task.name]
+        n_features = int(estimator.model_.network_list[0].sharing.n_features)
+        return decoded, {"n_features": n_features}
 
 
 @dataclass
 class Persistence(Baseline):
-    """The last value in the window, for every step of a forecast; the best constant where there is no last value.
+    """The last value in the window, for every step of a forecast.
 
-    A task that is no forecast is answered by the best constant, too.
+    The best constant replaces missing last values, and answers tasks other than forecasts.
     """
 
     def answer(
         self, samples: Samples, split: Split, target: Target
     ) -> tuple[np.ndarray, BaselineFacts]:
-        """Answer each test row by what was last."""
+        """Return the last value of each test row."""
         constant = target.constant(len(split.test))
-        last = (
-            last_values(samples[split.test], target.task)
-            if isinstance(target.task, Forecast)
-            else None
-        )
+        last = None
+        if isinstance(target.task, Forecast):
+            last = last_values(samples[split.test], target.task)
         if last is None:
             return constant, {"n_last": 0}
         known = ~np.isnan(last)[:, None]
@@ -234,12 +227,15 @@ BASELINES: dict[str, type[Baseline]] = {
 
 
 def _labelled(labels: pd.DataFrame, rows: np.ndarray, target: Target) -> np.ndarray:
-    """Return which rows have a label: those that a loss can be measured on."""
-    losses = target.row_losses(labels.iloc[rows].reset_index(drop=True), target.constant(len(rows)))
-    return ~np.isnan(losses)
+    """Return which rows have a label, that is, a loss."""
+    known = labels.iloc[rows].reset_index(drop=True)
+    has_label: np.ndarray = ~np.isnan(target.row_losses(known, target.constant(len(rows))))
+    return has_label
 
 
-def _stages(model: Any, features: np.ndarray, target: Target) -> Iterator[np.ndarray]:
+def _stages(model: Model, features: np.ndarray) -> Iterator[np.ndarray]:
     """Yield the answers after every tree."""
-    classes = isinstance(target.task, Classification)
-    return model.staged_predict_proba(features) if classes else model.staged_predict(features)
+    if isinstance(model, HistGradientBoostingClassifier):
+        yield from model.staged_predict_proba(features)
+    else:
+        yield from model.staged_predict(features)

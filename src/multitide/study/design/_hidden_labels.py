@@ -1,4 +1,4 @@
-"""Hiding labels: what a study would have been with a share of them."""
+"""Hiding labels, to repeat a study with a fraction of them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ Unit = Literal["sample", "series"]
 
 
 def fitting_unit(samples: Samples, split: Split) -> Unit:
-    """Return what labels come in: series, where many series of several samples teach, else single samples.
+    """Return the unit that keeps or loses its labels as a whole.
 
-    Windows of one series resemble each other: with every second of them labelled, hardly anything
-    would be hidden.
+    It is the series if there are many with several samples each, else the sample. Windows of one
+    series resemble each other: with every second of them labelled, hardly anything would be hidden.
     """
-    n_series = len(np.unique(samples.series[development_rows(split)]))
-    return "series" if MIN_GROUPS <= n_series < len(development_rows(split)) else "sample"
+    rows = development_rows(split)
+    n_series = len(np.unique(samples.series[rows]))
+    return "series" if MIN_GROUPS <= n_series < len(rows) else "sample"
 
 
 def keep_share(
@@ -38,23 +39,23 @@ def keep_share(
     together: bool = False,
     random_state: int = 0,
 ) -> pd.DataFrame:
-    """Return the labels with all but a share of those that teach and those that validate hidden.
+    """Return the labels with only a fraction of those in the training and validation sets.
 
     Parameters
     ----------
     samples : Samples
     tasks : sequence of Task
     split : Split
-        Test labels all stay; so do those of no side.
+        Labels of test samples, and of samples in no set, are kept.
     share : float
-        Of the labels of each side, above 0, at most 1. What a smaller share keeps, a larger one
-        keeps too.
+        The fraction of the labels in each set, above 0 and at most 1. Labels that are kept with a
+        smaller fraction are kept with a larger one too.
     unit : {"sample", "series"}, default="sample"
         What keeps or loses its labels as a whole.
     together : bool, default=False
-        Whether the same samples lose the labels of all tasks. Else each task's labels are drawn for
-        themselves, the same share of each class, and at least one of each (two numbers); of several
-        yes/no answers at least one yes and one no each.
+        Whether the same samples lose the labels of all tasks. Otherwise the labels of each task are
+        drawn independently: the same fraction of each class, and at least one label of each class,
+        two numbers, or for several yes/no labels at least one yes and one no of each.
     random_state : int, default=0
         Seed of the draw.
 
@@ -66,31 +67,28 @@ def keep_share(
     y = samples.y.copy()
     if share == 1:
         return y
-    units = (
-        pd.factorize(pd.Series(samples.series), use_na_sentinel=False)[0]
-        if unit == "series"
-        else np.arange(len(y))
-    )
-    columns = [task.columns for task in tasks]
+    units = np.arange(len(y))
+    if unit == "series":
+        units = pd.factorize(pd.Series(samples.series), use_na_sentinel=False)[0]
     for side, rows in enumerate((split.train, split.validation)):
         for number, task in enumerate(tasks):
-            known = y.iloc[rows][columns[number]].notna().any(axis=1).to_numpy()
+            known = y.iloc[rows][task.columns].notna().any(axis=1).to_numpy()
             rng = np.random.default_rng([random_state, side, 0 if together else number + 1])
             if together:
                 kept = _first(np.unique(units[rows]), share, rng, least=1)
             else:
-                kept = _kept(
-                    units[rows[known]], y.iloc[rows[known]][task.columns], task, share, rng
-                )
+                labelled = rows[known]
+                labels = y.iloc[labelled][task.columns]
+                kept = _kept_units(units[labelled], labels, task, share, rng)
             hidden = rows[known & ~np.isin(units[rows], kept)]
             y.iloc[hidden, [y.columns.get_loc(column) for column in task.columns]] = None
     return y
 
 
-def _kept(
+def _kept_units(
     units: np.ndarray, labels: pd.DataFrame, task: Task, share: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return the units that keep a task's labels; a unit is of the class of its first label."""
+    """Return the units that keep a task's labels; a unit has the class of its first label."""
     names, first = np.unique(units, return_index=True)
     if task.kind == "multi_label":
         order = rng.permutation(names)
@@ -99,13 +97,14 @@ def _kept(
     if task.kind != "classification":
         return _first(names, share, rng, least=2)
     classes = labels[task.columns[0]].astype(str).to_numpy()[first]
-    return np.concatenate(
-        [names[:0], *(_first(names[classes == c], share, rng, 1) for c in np.unique(classes))]
-    )
+    kept = [names[:0]]
+    for value in np.unique(classes):
+        kept.append(_first(names[classes == value], share, rng, least=1))
+    return np.concatenate(kept)
 
 
 def _first(names: np.ndarray, share: float, rng: np.random.Generator, least: int) -> np.ndarray:
-    """Return the first of them in a random order that does not depend on the share."""
+    """Return the first units in a random order that does not depend on the share."""
     return rng.permutation(names)[: _n_kept(share, len(names), least)]
 
 
@@ -113,10 +112,11 @@ def _first_of_each(units: np.ndarray, labels: pd.Series, order: np.ndarray) -> n
     """Return, for each value of a column, the first unit in this order that has it."""
     known = labels.notna().to_numpy()
     values = labels[known].astype(str).to_numpy()
-    return np.array(
-        [order[np.isin(order, units[known][values == v])][0] for v in np.unique(values)],
-        dtype=order.dtype,
-    )
+    found = []
+    for value in np.unique(values):
+        having = units[known][values == value]
+        found.append(order[np.isin(order, having)][0])
+    return np.array(found, dtype=order.dtype)
 
 
 def _n_kept(share: float, n: int, least: int) -> int:

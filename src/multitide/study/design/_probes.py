@@ -1,35 +1,34 @@
-"""Probes: what linear heads can read from the frozen features of a network that learned one task, or nothing."""
+"""Linear probes of the frozen features of a network that was trained on one task, or on none."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
 
 from sklearn.base import clone
 
 from multitide._estimator import MultiTaskEstimator
 
 WARM_UP_EPOCHS = 3
-NO_RATE = 1e-30  # times any gradient it is lost in a weight's rounding, so that weights stay as they were drawn
+# Times any gradient it is smaller than the rounding of a weight, so that weights do not change.
+NO_RATE = 1e-30
 
 
 @dataclass(frozen=True)
 class Probe:
-    """Asks what one task's features know about every task (a linear probe, Alain and Bengio 2017 [1]_).
+    """Shows what the features of one task say about every task (linear probes [1]_).
 
-    A network learns the source by itself, as in the arm ``alone``, and is frozen. A linear head for
-    every task then reads its features: heads are fitted to the end, on standardised features, with
-    a penalty that validation chooses, so that neither the scale of features nor the number of steps
-    decides.
+    A network is trained on the source alone, as in the arm ``alone``, and frozen. A linear head per
+    task then reads its features. Heads are solved to convergence on standardised features, with a
+    penalty that the validation set chooses, so that neither the scale of the features nor the
+    number of steps matters.
 
     Parameters
     ----------
     estimator : MultiTaskEstimator
-        The network of a task alone; not fitted.
+        The network of a single task; not fitted.
     source : str or None
-        The task that it learns. None: nothing, its weights stay as they were drawn; its batch norm
-        gets to know the data all the same, since features that are not normalised would be a straw
-        man.
+        The task that it is trained on. None keeps its initial weights. Its batch normalisation
+        still sees the data, because features without normalisation would be too weak a baseline.
 
     References
     ----------
@@ -55,9 +54,8 @@ def make_probe(alone: MultiTaskEstimator, source: str | None) -> Probe:
     source : str or None
         See :class:`Probe`.
     """
-    estimator = cast(MultiTaskEstimator, clone(alone))
+    estimator: MultiTaskEstimator = clone(alone)
     if source is None:
-        still: dict[str, Any] = {"start": None, "pretrain": (), "freeze": "nothing", "refit": False}
         estimator.set_params(
             sharing="hard",
             weighting="uniform",
@@ -65,6 +63,9 @@ def make_probe(alone: MultiTaskEstimator, source: str | None) -> Probe:
             max_epochs=WARM_UP_EPOCHS,
             lr=NO_RATE,
             validation=None,
-            **{f"training__{name}": value for name, value in still.items()},
+            training__start=None,
+            training__pretrain=(),
+            training__freeze="nothing",
+            training__refit=False,
         )
     return Probe(estimator, source)

@@ -1,4 +1,4 @@
-"""Groups of test rows that resemble each other: what an interval counts instead of rows."""
+"""Groups of test rows that resemble each other; intervals count groups instead of rows."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ MAX_BLOCKS = 30
 def independent_groups(
     samples: Samples, test: np.ndarray, *, new_series: bool = False
 ) -> np.ndarray:
-    """Say which test rows belong together.
+    """Return the group of every test row.
 
-    A group is a series (a run, a patient, a machine). Where the test rows come from fewer than 10
-    series that were seen in training, the question is about their future, and a group is a block of
-    time: at least one window with its leads long, the same for all series, and at most 30 of them,
-    since longer blocks depend less on each other and more of them would hardly narrow an interval.
+    A group is a series (a run, a patient, a machine). If the test rows come from fewer than 10
+    series that were also in training, a group is a block of time instead. Blocks are the same for
+    all series, at least as long as one window with its leads, and at most 30: longer blocks are
+    less dependent, and more than 30 would hardly narrow an interval.
 
     Parameters
     ----------
@@ -28,8 +28,8 @@ def independent_groups(
     test : ndarray of int, shape (n_test,)
         Numbers of the test samples.
     new_series : bool, default=False
-        Whether no series of the test part was seen in training; then series are groups however few
-        they are.
+        Whether no series of the test set was in training. Then series are the groups even if there
+        are few.
 
     Returns
     -------
@@ -43,23 +43,26 @@ def independent_groups(
 
 
 def _places(samples: Samples, test: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return where each test row lies on a line (time, else its place in the table), and the length of a window."""
-    if samples.finish is None:
-        return (samples.starts + samples.lengths)[test].astype(float), float(
-            samples.lengths[test].max()
-        )
-    begin, finish = (_as_float(stamps[test]) for stamps in (samples.begin, samples.finish))  # type: ignore[index]
+    """Return the place of each test row and the length of a window, on one scale.
+
+    The scale is time, or the position in the table if there are no time stamps.
+    """
+    if samples.begin is None or samples.finish is None:
+        ends = (samples.starts + samples.lengths)[test]
+        return ends.astype(float), float(samples.lengths[test].max())
+    begin = _as_float(samples.begin[test])
+    finish = _as_float(samples.finish[test])
     window = float((finish - begin).max())
-    if (
-        window == 0
-    ):  # arrays cut by the user, with one stamp each: their stamps are at least a step apart
-        apart = np.diff(np.unique(finish))
-        window = float(np.median(apart)) * samples.n_timepoints if len(apart) else 0.0
+    if window == 0:
+        # Arrays with one stamp per sample: their stamps are at least a step apart.
+        gaps = np.diff(np.unique(finish))
+        if len(gaps):
+            window = float(np.median(gaps)) * samples.n_timepoints
     return finish, window
 
 
 def _as_float(stamps: np.ndarray) -> np.ndarray:
-    """Return time stamps as numbers; those that are neither dates nor numbers by their order."""
+    """Return time stamps as numbers; other values than dates and numbers as their ranks."""
     if stamps.dtype.kind == "M":
         return stamps.astype("datetime64[ns]").astype(np.int64).astype(float)
     if stamps.dtype.kind in "iuf":
@@ -72,6 +75,8 @@ def _blocks(places: np.ndarray, window: float) -> np.ndarray:
     start, length = places.min(), float(np.ptp(places))
     if length == 0:
         return np.zeros(len(places), dtype=np.int64)
-    n_blocks = int(np.clip(length // window if window > 0 else MAX_BLOCKS, 1, MAX_BLOCKS))
+    n_blocks = MAX_BLOCKS
+    if window > 0:
+        n_blocks = int(np.clip(length // window, 1, MAX_BLOCKS))
     codes = np.minimum((places - start) / length * n_blocks, n_blocks - 1).astype(np.int64)
     return np.unique(codes, return_inverse=True)[1].astype(np.int64)

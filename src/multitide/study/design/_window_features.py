@@ -1,4 +1,4 @@
-"""Numbers that describe a window, for learners that read tables."""
+"""Features of windows, for learners that read tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAX_FLAT = 400
 
 
 def window_features(samples: Samples) -> np.ndarray:
-    """Describe every sample by statistics of its channels and of their steps.
+    """Return statistics of every sample's channels and of their steps.
 
     Parameters
     ----------
@@ -20,11 +20,11 @@ def window_features(samples: Samples) -> np.ndarray:
     Returns
     -------
     ndarray of float32, shape (n_samples, n_features)
-        For each channel mean, standard deviation, least, largest, first, last value and last -
-        first, and the mean size, standard deviation and largest size of its steps; all values and
-        all steps themselves where windows are equally long and have at most 400 values; then the
-        static inputs, categories as codes. What nobody measured is left out of the statistics; NaN
-        where nothing is left.
+        For each channel the mean, standard deviation, minimum, maximum, first and last value, and
+        last - first; and the mean absolute value, standard deviation and maximum absolute value of
+        its steps. If windows have the same length and at most 400 values, all values and steps
+        follow. Static inputs come last, categories as codes. Statistics ignore missing values; they
+        are NaN if all values are missing.
     """
     series = samples.gather(slice(None))
     steps = np.diff(series, axis=2)
@@ -37,10 +37,10 @@ def window_features(samples: Samples) -> np.ndarray:
 
 
 def _statistics(series: np.ndarray) -> np.ndarray:
-    measured = ~np.isnan(series)
+    known = ~np.isnan(series)
     n_steps = series.shape[2]
-    first = np.take_along_axis(series, measured.argmax(axis=2)[:, :, None], axis=2)[:, :, 0]
-    last_place = n_steps - 1 - measured[:, :, ::-1].argmax(axis=2)
+    first = np.take_along_axis(series, known.argmax(axis=2)[:, :, None], axis=2)[:, :, 0]
+    last_place = n_steps - 1 - known[:, :, ::-1].argmax(axis=2)
     last = np.take_along_axis(series, last_place[:, :, None], axis=2)[:, :, 0]
     mean, spread = _mean_and_spread(series)
     low = np.fmin.reduce(series, axis=2)
@@ -52,22 +52,20 @@ def _step_statistics(steps: np.ndarray) -> np.ndarray:
     if not steps.shape[2]:
         return np.empty((len(steps), 0))
     size = np.abs(steps)
-    return np.concatenate(
-        [_mean_and_spread(size)[0], _mean_and_spread(steps)[1], np.fmax.reduce(size, axis=2)],
-        axis=1,
-    )
+    mean_size, _ = _mean_and_spread(size)
+    _, spread = _mean_and_spread(steps)
+    return np.concatenate([mean_size, spread, np.fmax.reduce(size, axis=2)], axis=1)
 
 
 def _mean_and_spread(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and standard deviation of what was measured; NaN, without a warning, where nothing was."""
+    """Return mean and standard deviation without missing values, and without warnings."""
     known = ~np.isnan(values)
     counts = known.sum(axis=2)
+    divisors = np.where(counts, counts, np.nan)
     with np.errstate(invalid="ignore"):
-        mean = np.where(known, values, 0).sum(axis=2, dtype=np.float64) / np.where(
-            counts, counts, np.nan
-        )
+        mean = np.where(known, values, 0).sum(axis=2, dtype=np.float64) / divisors
         centred = np.where(known, values - mean[:, :, None], 0)
-        spread = np.sqrt((centred**2).sum(axis=2) / np.where(counts, counts, np.nan))
+        spread = np.sqrt((centred**2).sum(axis=2) / divisors)
     return mean, spread
 
 

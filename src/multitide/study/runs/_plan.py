@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from multitide._checks import gathering, one_of, raise_problems
@@ -44,17 +44,18 @@ class Plan:
         if not incomplete:
             return self
         missing_arms = {arm for arm, seed, _ in incomplete if seed == 0}
-        n_seeds = math.inf
-        for arm, seed, _ in incomplete:
-            if arm not in missing_arms:
-                n_seeds = min(n_seeds, seed)
+        later = [seed for arm, seed, _ in incomplete if arm not in missing_arms]
+        n_seeds = min(later, default=math.inf)
         runs = {}
-        kept: set[str] = set()
         for (arm, seed, fold), needed in self.runs.items():
             if arm not in missing_arms and seed < n_seeds:
                 runs[arm, seed, fold] = needed
-                kept.update(needed)
-        return Plan({key: job for key, job in self.jobs.items() if key in kept}, runs)
+        return Plan(self._jobs_of(runs), runs)
+
+    def _jobs_of(self, runs: Mapping[RunName, list[str]]) -> dict[str, Job]:
+        keys: set[str] = set()
+        keys.update(*runs.values())
+        return {key: job for key, job in self.jobs.items() if key in keys}
 
     def _incomplete_runs(self, keys: Collection[str]) -> list[RunName]:
         found = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -163,7 +164,8 @@ def _select_classes(
     if known == wanted:
         return probabilities
     table = pd.DataFrame(probabilities, columns=known)
-    return table.reindex(columns=wanted, fill_value=0.0).to_numpy()
+    found: np.ndarray = table.reindex(columns=wanted, fill_value=0.0).to_numpy()
+    return found
 
 
 def _answer_with_probe(
@@ -193,7 +195,7 @@ def _answer_with_baseline(
     (only,) = data
     ((name, target),) = targets.items()
     answers, facts = baseline.answer(only.samples, only.split, target)
-    return {name: answers}, pd.DataFrame(), FitFacts(**facts)
+    return {name: answers}, pd.DataFrame(), cast(FitFacts, facts)  # it has these keys too
 
 
 def _trained(

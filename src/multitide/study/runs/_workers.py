@@ -184,15 +184,22 @@ def _jobs_in_time(jobs: Sequence[Job], pace: Pace, n_jobs: int, deadline: float)
     """
     for place, job in enumerate(jobs):
         left = deadline - time.perf_counter()
-        new_seed = job.seed > 0 and (place == 0 or jobs[place - 1].seed != job.seed)
-        next_jobs = [job]
-        if new_seed:
-            next_jobs = [other for other in jobs[place:] if other.seed == job.seed]
-        is_known = pace.is_measured or new_seed
-        if left <= 0 or (is_known and pace.total(next_jobs, n_jobs) > left):
+        expected = 0.0
+        if _begins_seed(jobs, place):
+            rest = [other for other in jobs[place:] if other.seed == job.seed]
+            expected = pace.total(rest, n_jobs)
+        elif pace.is_measured:
+            expected = pace.total([job], n_jobs)
+        if left <= 0 or expected > left:
             logger.info("Time budget reached after %d of %d fits.", place, len(jobs))
             return
         yield job
+
+
+def _begins_seed(jobs: Sequence[Job], place: int) -> bool:
+    """Say whether a job is the first of a further seed."""
+    seed = jobs[place].seed
+    return seed > 0 and (place == 0 or jobs[place - 1].seed != seed)
 
 
 def _run_here(
