@@ -304,13 +304,11 @@ def test_compare_asks_whether_data_sets_should_be_learned_together(
     (folder / "study.toml").write_text(STUDY)
     result = call("compare", "study.toml", "--output", "study", "--quiet")
     out = " ".join(result.stdout.split())
-    assert (
-        out.count("text of 2 distinct values") == 2
-    )  # each data set says why its tasks have their kind, and once
+    # Each data set says why its tasks have their kind, and once.
+    assert out.count("text of 2 distinct values") == 2
     assert "declared" not in out
-    assert (
-        result.stderr.count("needs at least 5 seeds") == 1
-    )  # what all tasks and arms need is said once
+    # What all tasks and arms need is said once.
+    assert out.count("needs at least 5 seeds") == 1
     assert "by its labels" not in result.output  # the tables say it
     for said in (
         "Data set rig",

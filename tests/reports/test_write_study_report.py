@@ -264,8 +264,9 @@ def test_the_first_screen_says_what_to_do_next(tmp_path: Path) -> None:
     assert "Use “hard”" in steps["load"]
     same = quick(n_seeds=5, arms={"again": {"sharing": "none"}})
     assert all("equally good" in words for words in dict(next_steps(same)).values())
-    few = dict(next_steps(quick()))
-    assert "It needs at least 5 seeds" in few["load"]
+    ((tasks, words),) = next_steps(quick(arms=["hard"]))
+    assert tasks == "All tasks"
+    assert "It needs at least 5 seeds" in words
     page = page_of(found, tmp_path)
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
     for words in ("with “alone”, each trained with 5 seeds", steps["load"]):

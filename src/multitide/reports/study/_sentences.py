@@ -150,7 +150,7 @@ def _meanings_of_several(comparison: Comparison) -> dict[str, str]:
 
 
 def next_steps(comparison: Comparison) -> list[tuple[str, str]]:
-    """Return (task, sentence): what to do about each task."""
+    """Return (task, sentence): what to do about each task; once if it is the same for all."""
     found = []
     is_baseline = _are_baselines(comparison)
     for name in comparison.evidence.protocol.names:
@@ -158,20 +158,24 @@ def next_steps(comparison: Comparison) -> list[tuple[str, str]]:
         networks = comparison.gains[of_task & ~is_baseline]
         steps = [_step(networks, comparison.reference), _best_baseline(comparison, name)]
         found.append((name, " ".join(step for step in steps if step)))
+    if len(found) > 1 and len({words for _, words in found}) == 1:
+        found = [("All tasks", found[0][1])]
     return [(name, words) for name, words in found if words]
 
 
 def _step(networks: pd.DataFrame, reference: str) -> str:
     verdicts = {}
     for verdict, rows in networks.groupby("verdict", sort=False):
-        verdicts[str(verdict)] = rows.sort_values("gain", ascending=False, kind="stable")
+        verdicts[str(verdict)] = rows
     if "helps" in verdicts:
-        arms = [f"“{arm}”" for arm in verdicts["helps"]["arm"]]
+        best_first = verdicts["helps"].sort_values("gain", ascending=False, kind="stable")
+        arms = [f"“{arm}”" for arm in best_first["arm"]]
         return f"Use {' or '.join(arms)}: better than “{reference}”."
     if "cannot tell" in verdicts:
         rows = verdicts["cannot tell"].sort_values("more_seeds", kind="stable")
-        row = rows.iloc[0]
-        return f"Undecided for “{row['arm']}”. {advice(row['advice'])}"
+        nearest = rows["advice"].iloc[0]
+        arms = [f"“{arm}”" for arm in rows.loc[rows["advice"] == nearest, "arm"]]
+        return f"Undecided for {listed(arms)}. {advice(nearest)}"
     if "same" in verdicts:
         arm = verdicts["same"]["arm"].iloc[0]
         return f"“{arm}” and “{reference}” are equally good; use whichever is cheaper."
