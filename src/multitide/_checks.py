@@ -1,4 +1,4 @@
-"""Checks at the public door: each raises with the name, the value and the remedy, or returns nothing."""
+"""Checks of arguments: each raises with the name, the value and the remedy, or returns nothing."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def check_fraction(name: str, value: object) -> None:
 
 @contextmanager
 def gathering(problems: list[str]) -> Iterator[None]:
-    """Add the message of an error of ours to `problems`, line by line, instead of raising it."""
+    """Add the lines of a :class:`MultitideError` to `problems` instead of raising it."""
     try:
         yield
     except MultitideError as error:

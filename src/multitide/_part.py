@@ -1,9 +1,9 @@
-"""A part: a small dataclass of parameters that a user names in Python, in TOML or in a parameter search.
+"""A part: a dataclass of parameters that users set in Python, in TOML or in a parameter search.
 
 ``LSTMFCN(num_layers=2)``, ``[backbone] name = "lstm_fcn"`` and ``backbone__num_layers`` are the
-same thing, so a part speaks scikit-learn's ``get_params`` / ``set_params``, is compared by value,
-and checks itself from its annotations: ``num_layers: Annotated[int, Field(ge=1)] = 1`` is the whole
-declaration of a constraint and of its message.
+same thing, so a part has scikit-learn's ``get_params`` and ``set_params``, is compared by value,
+and is checked by its annotations: ``num_layers: Annotated[int, Field(ge=1)] = 1`` declares a
+constraint and its message.
 """
 
 from __future__ import annotations
@@ -13,22 +13,24 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Self, cast
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from multitide._checks import suggest
 from multitide.errors import ParameterError
 
 
 class Part:
-    """Parent of every part; subclasses are dataclasses (``@dataclass``), which store and do nothing else.
+    """Base class of all parts; subclasses are dataclasses, which only store parameters.
 
     Methods
     -------
-    get_params, set_params : as in scikit-learn, so that ``clone`` and ``GridSearchCV`` reach into a part.
-    check : raise :class:`ParameterError` that lists every violated annotation.
+    get_params, set_params : as in scikit-learn, so that ``clone`` and ``GridSearchCV`` work.
+    check : raise a :class:`ParameterError` that lists every violated annotation.
     """
 
+    # Any: parameters have many types, as in scikit-learn.
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters by name; with `deep`, those of nested parts as ``outer__inner`` too."""
+        """Return the parameters by name; with `deep`, also nested ones as ``outer__inner``."""
         params: dict[str, Any] = {field.name: getattr(self, field.name) for field in _fields(self)}
         if deep:
             for name, value in list(params.items()):
@@ -36,8 +38,8 @@ class Part:
                     params |= {f"{name}__{inner}": v for inner, v in value.get_params().items()}
         return params
 
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters by name, ``outer__inner`` for those of nested parts, and return self."""
+    def set_params(self, **params: object) -> Self:
+        """Set parameters by name, nested ones by ``outer__inner``, and return self."""
         names = [field.name for field in _fields(self)]
         for key, value in params.items():
             name, _, inner = key.partition("__")
@@ -67,37 +69,42 @@ class Part:
 
 
 def annotation_problems(
-    part: type[Part], values: Mapping[str, Any], name: str, only: Collection[str] | None = None
+    part: type[Part], values: Mapping[str, object], name: str, only: Collection[str] | None = None
 ) -> list[str]:
-    """Return one sentence for every value that violates the annotations of `part`; with `only`, of these fields."""
+    """Return one sentence for every value that violates the annotations of `part`.
+
+    With `only`, check only these fields.
+    """
     try:
         _adapter(part).validate_python(dict(values))
     except ValidationError as error:
-        details = _one_a_choice([d for d in error.errors() if only is None or d["loc"][0] in only])
-        return list(
-            dict.fromkeys(
-                _sentence(name, detail, [f.name for f in _fields(part)]) for detail in details
-            )
-        )
+        details = [d for d in error.errors() if only is None or d["loc"][0] in only]
+        names = [field.name for field in _fields(part)]
+        sentences = [_sentence(name, detail, names) for detail in _join_choices(details)]
+        return list(dict.fromkeys(sentences))
     return []
 
 
-def _one_a_choice(details: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return one error for a field that may hold a word or a number, instead of one for each of them."""
-    words = {
-        d["loc"][0]: d
-        for d in details
-        if len(d["loc"]) > 1 and str(d["loc"][1]).startswith("literal[")
-    }
-    numbers = {
-        d["loc"][0]: d for d in details if d["loc"][0] in words and d is not words[d["loc"][0]]
-    }
-    joined = {
-        field: {**word, "loc": (field,), "msg": f"{word['msg']}, or {_requirement(numbers[field])}"}
-        for field, word in words.items()
-        if field in numbers
-    }
-    return [joined.get(d["loc"][0] if d["loc"] else "", d) for d in details]
+def _join_choices(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """Join the two errors of a field that takes a word or a number into one."""
+    words: dict[int | str, ErrorDetails] = {}
+    for detail in details:
+        if len(detail["loc"]) > 1 and str(detail["loc"][1]).startswith("literal["):
+            words[detail["loc"][0]] = detail
+    numbers: dict[int | str, ErrorDetails] = {}
+    for detail in details:
+        field = detail["loc"][0] if detail["loc"] else ""
+        if field in words and detail is not words[field]:
+            numbers[field] = detail
+    joined = []
+    for detail in details:
+        field = detail["loc"][0] if detail["loc"] else ""
+        if field in numbers:
+            word = words[field]
+            message = f"{word['msg']}, or {_requirement(numbers[field])}"
+            detail = {**word, "loc": (field,), "msg": message}
+        joined.append(detail)
+    return joined
 
 
 def _fields(part: object) -> tuple[dataclasses.Field[Any], ...]:
@@ -114,15 +121,16 @@ def _adapter(part: type[Part]) -> TypeAdapter[Any]:
     return _ADAPTERS[part]
 
 
-def _sentence(name: str, detail: Mapping[str, Any], names: list[str]) -> str:
+def _sentence(name: str, detail: ErrorDetails, names: Sequence[str]) -> str:
     where = ".".join(str(step) for step in [name, *detail["loc"]] if step != "")
     if detail["type"] == "unexpected_keyword_argument":
-        return f"`{name}` has no parameter {detail['loc'][-1]!r}.{suggest(str(detail['loc'][-1]), names)}"
+        unknown = str(detail["loc"][-1])
+        return f"`{name}` has no parameter {unknown!r}.{suggest(unknown, names)}"
     if detail["type"].startswith("missing"):
         return f"`{where}` must be given."
     return f"`{where}` must be {_requirement(detail)}; got {detail['input']!r}."
 
 
-def _requirement(detail: Mapping[str, Any]) -> str:
-    said = str(detail["msg"]).replace("Input should be ", "").replace("Value error, ", "")
-    return said.replace(", unable to parse string as an integer", "")
+def _requirement(detail: ErrorDetails) -> str:
+    message = detail["msg"].replace("Input should be ", "").replace("Value error, ", "")
+    return message.replace(", unable to parse string as an integer", "")

@@ -1,4 +1,4 @@
-"""Result folders: whole or not at all, versioned, and with one message where a place is not writable.
+"""Result folders: written whole or not at all, and versioned; one message if that fails.
 
 Models, runs, studies and searches are folders. What every one of them needs when it is written or
 read back stands here; what a folder holds is up to the module that owns its kind.

@@ -1,4 +1,4 @@
-"""TOML files: read with the place of a mistake, and written from any value that Python users pass."""
+"""Read TOML files, with the place of a mistake, and write them from the values of Python users."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What leaks from one part of a split to another: spans of time that touch, and rows that are shared."""
+"""What leaks between the sets of a split: spans of time that touch, and shared rows."""
 
 from __future__ import annotations
 
@@ -51,8 +51,9 @@ def warn_of_overlap(samples: Samples, part: Index, others: Index, by: str) -> No
     shared = touches(samples.starts[part], last[part], samples.starts[others], last[others])
     if shared.any():
         warnings.warn(
-            f"{int(shared.sum())} of {len(part)} samples share rows with samples of another part of the split by {by}: "
-            'figures will be too good. Split by="time" (purged) or by="group", or take `stride` >= `window`.',
+            f"{int(shared.sum())} of {len(part)} samples share rows with samples of another set of "
+            f"the split by {by}: metrics will be too good. "
+            'Split by="time" (purged) or by="group", or use `stride` >= `window`.',
             MultitideWarning,
             stacklevel=4,
         )

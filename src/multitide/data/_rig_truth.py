@@ -56,5 +56,6 @@ def rig_truth(relatedness: float = 1.0) -> Truth:
         shared = root if first == "fault" else float(relatedness)
         correlation.loc[first, second] = correlation.loc[second, first] = shared
     related = tuple(combinations(RELATED, 2)) if relatedness > 0 else ()
-    lonely = tuple(task for task in TASKS if not any(task in pair for pair in related))
+    unrelated = set(TASKS).difference(*related)
+    lonely = tuple(task for task in TASKS if task in unrelated)
     return Truth(related, lonely, correlation)

@@ -35,13 +35,13 @@ class Samples:
     Attributes
     ----------
     values : ndarray of float32, shape (n_rows, n_channels)
-        All recordings one after another; NaN is a value that nobody measured.
+        All recordings one after another; NaN for missing values.
     starts, lengths : ndarray of int64, shape (n_samples,)
         Where each sample begins in `values`, and its number of steps.
     channels : tuple of str
         Names of the channels.
     y : DataFrame, n_samples rows
-        One column a task; NaN, None and blanks are labels that nobody measured. RangeIndex.
+        One column per task; NaN, None and blanks are missing labels. RangeIndex.
     static : DataFrame or None
         Inputs of the whole sample.
     series : ndarray, shape (n_samples,)
@@ -88,11 +88,11 @@ class Samples:
 
         Parameters
         ----------
-        X : array, shape (n_samples, n_channels, n_timepoints), or list of arrays (n_channels, n_timepoints_i)
-            The series; NaN is a value that nobody measured. A list may hold series of unequal
-            length.
+        X : array, shape (n_samples, n_channels, n_timepoints), or list of arrays
+            The series; NaN for missing values. A list holds one array (n_channels, n_timepoints)
+            per series; their lengths may differ.
         y : DataFrame, n_samples rows, optional
-            One column a task.
+            One column per task.
         static : DataFrame, n_samples rows, optional
             Inputs of the whole sample.
         series : sequence, n_samples entries, optional
@@ -176,7 +176,10 @@ class Samples:
         return SeriesView(self)
 
     def gather(self, index: Any) -> np.ndarray:
-        """Copy some samples out, as float32 (n_selected, n_channels, n_timepoints); NaN after a sample's last step."""
+        """Return some samples as float32 (n_selected, n_channels, n_timepoints).
+
+        Values after the last step of a sample are NaN.
+        """
         rows = np.atleast_1d(np.arange(len(self))[index])
         steps = np.arange(self.n_timepoints)
         inside = steps < self.lengths[rows, None]
@@ -184,7 +187,7 @@ class Samples:
         return np.where(inside[:, :, None], self.values[positions], np.nan).transpose(0, 2, 1)
 
     def joined(self, other: Self) -> Self:
-        """Return the samples of both, these first; without a copy of the series where both view the same table.
+        """Return the samples of both, these first; series of the same table are not copied.
 
         Raises
         ------
@@ -218,7 +221,7 @@ class Samples:
         return dataclasses.replace(self, **changes)
 
     def __repr__(self) -> str:
-        """Return sizes and how many labels there are; the arrays would fill the screen and say less."""
+        """Return sizes and numbers of labels; arrays would fill the screen."""
         labels = ", ".join(f"{name} {n:,}" for name, n in self.y.notna().sum().items())
         return f"<Samples: {self._size}; labelled: {labels or 'nothing'}>"
 
@@ -261,7 +264,7 @@ class Samples:
 
 
 class SeriesView:
-    """The series of :class:`Samples` as a lazy array: it has a shape, and copies only what is asked for."""
+    """The series of :class:`Samples` as a lazy array: it copies only what is indexed."""
 
     dtype = np.dtype(np.float32)
     ndim = 3
@@ -281,13 +284,11 @@ class SeriesView:
         rows, rest = (index[0], index[1:]) if isinstance(index, tuple) else (index, ())
         block = self._samples.gather(rows)
         block = block[0] if np.ndim(np.arange(len(self))[rows]) == 0 else block
-        return (
-            block[(slice(None), *rest)]
-            if rest and block.ndim == 3
-            else block[rest]
-            if rest
-            else block
-        )
+        if not rest:
+            return block
+        if block.ndim == 3:
+            return block[(slice(None), *rest)]
+        return block[rest]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return self._samples.gather(slice(None)).astype(dtype or self.dtype, copy=False)
@@ -306,8 +307,9 @@ def _warn_of_order(blocks: list[np.ndarray]) -> None:
         block.shape == blocks[0].shape for block in blocks
     ):
         warnings.warn(
-            f"`X` must have shape (n_samples, n_channels, n_timepoints); got {n_channels} channels of only "
-            f"{n_timepoints} time points. If these are the other way round, use X.transpose(0, 2, 1).",
+            "`X` must have shape (n_samples, n_channels, n_timepoints); "
+            f"got {n_channels} channels of only {n_timepoints} time points. "
+            "If these are the other way round, use X.transpose(0, 2, 1).",
             MultitideWarning,
             stacklevel=3,
         )
@@ -358,21 +360,24 @@ def _check_arrays(
             else ""
         )
         problems.append(
-            f"`channels` must name all {blocks[0].shape[0]} channels of `X`; got {len(channels)} names.{swapped}"
+            f"`channels` must name all {blocks[0].shape[0]} channels of `X`; "
+            f"got {len(channels)} names.{swapped}"
         )
     if len(set(channels)) != len(channels):
         problems.append(f"`channels` must differ from each other; got {list(channels)}.")
     for name, rows in (("y", y), ("static", static), ("series", series), ("time", time)):
         if rows is not None and len(rows) != len(blocks):
             problems.append(
-                f"`{name}` must have one row per sample; got {len(rows)} rows for {len(blocks)} samples."
+                f"`{name}` must have one row per sample; "
+                f"got {len(rows)} rows for {len(blocks)} samples."
             )
     if any(block.dtype.kind not in "fiub" for block in blocks):
         strange = next(block.dtype for block in blocks if block.dtype.kind not in "fiub")
         problems.append(f"`X` must hold numbers; got dtype {strange}.")
     elif n_infinite := sum(int((np.abs(block) > FLOAT32_MAX).sum()) for block in blocks):
         problems.append(
-            f"`X` must be finite or NaN; got {n_infinite} infinite values. NaN is what nobody measured."
+            f"`X` must be finite or NaN; got {n_infinite} infinite values. "
+            "Use NaN for missing values."
         )
     if problems:
         raise DataError("\n".join(problems))

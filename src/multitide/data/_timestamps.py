@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -68,7 +67,7 @@ def parse_time(frame: pd.DataFrame, columns: Sequence[str]) -> tuple[np.ndarray,
     return time, notes
 
 
-def rows_text(rows: Any) -> str:
+def rows_text(rows: np.ndarray) -> str:
     """Return "row 3" or "rows 3, 7, ... (12 rows)", counted from 1 after the header."""
     numbers = [str(int(row) + 1) for row in rows[:5]]
     if len(rows) == 1:
@@ -102,7 +101,8 @@ def _assembled(frame: pd.DataFrame, columns: Sequence[str], label: str) -> np.nd
     }
     if missing := [unit for unit in ("year", "month", "day") if unit not in parts]:
         raise DataError(
-            f"`time` must hold year, month and day when it has several columns; got {label}, no {missing}."
+            "`time` must hold year, month and day when it has several columns; "
+            f"got {label}, no {missing}."
         )
     date = pd.to_datetime(
         {unit: parts[unit] for unit in ("year", "month", "day")}, errors="coerce"
@@ -115,7 +115,7 @@ def _assembled(frame: pd.DataFrame, columns: Sequence[str], label: str) -> np.nd
 
 
 def _from_digits(column: pd.Series, label: str, notes: list[str]) -> np.ndarray:
-    """Return numbers as they are, and 20240704 or 2024070424 (hours 1 to 24) as the dates they are."""
+    """Return numbers as they are; 20240704 or 2024070424 (hours 1 to 24) as dates."""
     numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
     for n_digits in (8, 10, 12, 14):
         scale = 10 ** (n_digits - 8)
@@ -141,7 +141,7 @@ def _from_digits(column: pd.Series, label: str, notes: list[str]) -> np.ndarray:
 
 
 def _from_text(texts: pd.Series, label: str, notes: list[str]) -> np.ndarray:
-    """Return times from text; ISO first, then what people write; a clock without a date as seconds."""
+    """Return times from text: ISO, then other formats; clock times without a date as seconds."""
     measured = texts.dropna()
     if len(measured) and measured.str.fullmatch(CLOCK).all():
         notes.append(f"{label} holds clock times without a date: read as seconds.")
@@ -170,7 +170,8 @@ def _from_text(texts: pd.Series, label: str, notes: list[str]) -> np.ndarray:
     bad = np.flatnonzero(times.isna() & texts.notna())
     if len(bad):
         raise DataError(
-            f"{label} must hold times such as 2024-07-04 13:00; got {texts.iloc[bad[0]]!r} in {rows_text(bad)}."
+            f"{label} must hold times such as 2024-07-04 13:00; "
+            f"got {texts.iloc[bad[0]]!r} in {rows_text(bad)}."
         )
     if texts.str.contains(r"(?:[+-]\d\d:?\d\d|Z)$", na=False).any():
         notes.append(f"{label} has a time zone: turned into UTC.")
@@ -202,7 +203,10 @@ def _normalised(texts: pd.Series, label: str, notes: list[str]) -> tuple[pd.Seri
 
 
 def ticks(time: np.ndarray, unit: str | None = None) -> tuple[np.ndarray, str]:
-    """Return times as numbers that grow evenly, and their unit: "seconds", "months" (monthly tables) or "1"."""
+    """Return times as evenly spaced numbers, and their unit.
+
+    The unit is "seconds", "months" (for monthly tables) or "1" (for plain numbers).
+    """
     if (time.dtype.kind == "M") == (unit == "1"):
         kind = "dates" if unit == "1" else "numbers"
         if unit is not None:

@@ -194,7 +194,7 @@ def _samples(
 
 
 def _row_time(rows: Rows, reading: Reading) -> np.ndarray | None:
-    """Return the time of each row; without times, row numbers stand in for windows of one series."""
+    """Return the time of each row; for windows of one series without times, the row numbers."""
     if rows.time is None and reading.window is not None and len(rows.ids) == 1:
         return rows.number
     return rows.time

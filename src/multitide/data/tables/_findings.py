@@ -1,4 +1,4 @@
-"""What comes up while a table is read: everything that is wrong, and everything that was assumed."""
+"""What comes up while a table is read: all that is wrong, and all that was assumed."""
 
 from __future__ import annotations
 

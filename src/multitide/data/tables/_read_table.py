@@ -1,4 +1,4 @@
-"""Read long tables as samples: one row per time step in, windows or whole series with labels out."""
+"""Read long tables (one row per time step) as samples: windows or whole series with labels."""
 
 from __future__ import annotations
 
