@@ -29,9 +29,9 @@ from torch import nn
 from multitide import GradientRecorder, MultiTaskEstimator, Samples
 from multitide._part import Part
 from multitide.balancing import AGGREGATORS, WEIGHTINGS, Fixed
-from multitide.fitting._data_sets import Domain
+from multitide.data._split_data import SplitData
 from multitide.fitting._recipe import make_recipe
-from multitide.fitting._task_group import Group
+from multitide.fitting._task_group import TaskGroup
 from multitide.tasks import resolve_tasks
 from multitide.training._best_weights import Keeper
 from multitide.training._trainer import Trainer
@@ -90,11 +90,7 @@ def make_steps(
             backbone="lstm", device="cpu", random_state=0, lr=LR, **parts
         )  # type: ignore[arg-type]
         recipe = make_recipe(estimator.get_params(deep=False))
-        group = Group(
-            [Domain("", samples, np.arange(len(samples)), np.array([], dtype=np.int64))],
-            tasks,
-            recipe,
-        )
+        group = TaskGroup([SplitData.for_training(samples)], tasks, recipe)
         if network is None:
             network = awake(group.make_network())
         trainer = Trainer(

@@ -39,7 +39,7 @@ from multitide import Config, Inputs, MultiTaskEstimator, Samples, Split, load_c
 from multitide.backbones import FC, FCN
 from multitide.balancing import Fixed
 from multitide.encodings import PiecewiseLinear
-from multitide.network._network import Answers
+from multitide.network._network import Predictor
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 WIND, DUST = "cbwd", "pm2.5"
@@ -169,7 +169,7 @@ def joint(estimator: MultiTaskEstimator) -> MultiTaskEstimator:
     """
     twin = copy.copy(estimator)
     network = estimator.model_.network_list[0]
-    twin.model_ = Answers([network], [network.names])
+    twin.model_ = Predictor([network], [network.names])
     return twin
 
 

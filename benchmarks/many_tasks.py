@@ -26,10 +26,10 @@ import torch
 
 from multitide import MultiTaskEstimator, Samples, simulate_rig
 from multitide.backbones import LSTMFCN
+from multitide.data._split_data import SplitData
 from multitide.errors import MultitideWarning
-from multitide.fitting._data_sets import Domain
 from multitide.fitting._recipe import make_recipe
-from multitide.fitting._task_group import Group
+from multitide.fitting._task_group import TaskGroup
 from multitide.tasks import resolve_tasks
 from multitide.training._best_weights import Keeper
 from multitide.training._trainer import Trainer
@@ -75,9 +75,7 @@ def estimator(**params: object) -> MultiTaskEstimator:
 def make_trainer(samples: Samples) -> Trainer:
     """Return a trainer of one network for all tasks of the samples."""
     recipe, tasks = make_recipe(estimator().get_params(deep=False)), resolve_tasks(None, samples.y)
-    group = Group(
-        [Domain("", samples, np.arange(len(samples)), np.array([], dtype=np.int64))], tasks, recipe
-    )
+    group = TaskGroup([SplitData.for_training(samples)], tasks, recipe)
     network = group.make_network().train()
     return Trainer(
         network,

@@ -25,7 +25,7 @@ import pandas as pd
 from scipy import stats
 
 from multitide import compare
-from multitide.reports._run import markdown_table
+from multitide.reports._pages import markdown_table
 from multitide.reports.study._sentences import MARKS
 from multitide.sharing import SHARINGS
 from multitide.study.results._verdicts import CANNOT_TELL, HELPS, HURTS, holm

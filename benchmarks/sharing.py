@@ -48,7 +48,7 @@ from multitide import (
 )
 from multitide.backbones import CNN1D, FCN, LSTMFCN
 from multitide.balancing import WEIGHTINGS
-from multitide.reports._run import markdown_table
+from multitide.reports._pages import markdown_table
 from multitide.reports.study._sentences import MARKS
 from multitide.sharing import SHARINGS
 from multitide.study.design._arms import ALONE

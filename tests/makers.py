@@ -12,9 +12,10 @@ import torch
 from multitide._estimator import MultiTaskEstimator
 from multitide.backbones import LSTMFCN
 from multitide.data._samples import Samples
-from multitide.fitting._data_sets import Domain
+from multitide.data._split_data import SplitData
+from multitide.fitting import _phases as phases
 from multitide.fitting._recipe import make_recipe
-from multitide.fitting._task_group import Group
+from multitide.fitting._task_group import TaskGroup
 from multitide.tasks import resolve_tasks
 from multitide.training._best_weights import Keeper
 from multitide.training._callbacks import Callback
@@ -39,7 +40,7 @@ def small(**params: Any) -> MultiTaskEstimator:
 def make_arrays(
     n: int = 96, n_channels: int = 3, n_timepoints: int = 20, missing: float = 0.3, seed: int = 0
 ) -> tuple[np.ndarray, pd.DataFrame]:
-    """Return X (n, n_channels, n_timepoints) and y with a text class and a number, some missing.
+    """Return X (n, n_channels, n_timepoints) and y with a class of text and a number, each missing in places.
 
     The class is the sign of the first channel's mean, the number 100 + 10 times the second
     channel's mean.
@@ -73,30 +74,16 @@ def make_trainer(
     **params: Any,
 ) -> Trainer:
     """Build a trainer on all samples of some data sets, with heads that let gradients through."""
-    estimator = small(**params)
+    settings = {"max_epochs": 3, "batch_size": 16, "lr": 0.01, "training": training or Training()}
+    estimator = small(**(settings | params))
     recipe = make_recipe(estimator.get_params(deep=False))
-    tasks = resolve_tasks(
-        estimator.tasks, pd.concat([samples.y for samples in given.values()], ignore_index=True)
-    )
-    none = np.array([], dtype=np.int64)
-    group = Group(
-        [Domain(name, s, np.arange(len(s)), none) for name, s in given.items()], tasks, recipe
-    )
+    labels = pd.concat([samples.y for samples in given.values()], ignore_index=True)
+    tasks = resolve_tasks(estimator.tasks, labels)
+    data_sets = [SplitData.for_training(samples, name) for name, samples in given.items()]
+    group = TaskGroup(data_sets, tasks, recipe)
     torch.manual_seed(0)
     network = group.make_network()
     for head in network.heads:
         torch.nn.init.normal_(head[-1].weight, std=0.1)  # type: ignore[arg-type]
-    aggregator = recipe.aggregator
-    return Trainer(
-        network,
-        [data.on_device(network, i, torch.device("cpu")) for i, data in enumerate(group.data)],
-        weighting=recipe.weighting.build(group.names, [task.kind for task in tasks]),
-        aggregator=None if aggregator is None else aggregator.build(group.names),
-        keeper=Keeper("joint", group.names),
-        settings=training or Training(),
-        max_epochs=3,
-        batch_size=16,
-        lr=0.01,
-        seed=0,
-        callbacks=callbacks,
-    )
+    keeper = Keeper("joint", group.names)
+    return phases.make_trainer(network, group.data, tasks, recipe, keeper, callbacks=callbacks)

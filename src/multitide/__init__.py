@@ -13,7 +13,8 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "_estimator": ("MultiTaskEstimator",),
     "_gradient_flow": ("GradientFlow", "gradient_flow"),
-    "config": ("Config", "config_problems", "load_config"),
+    "_run_fit": ("Run", "run_fit"),
+    "config": ("Config", "DataSection", "config_problems", "load_config"),
     "data": (
         *("Samples", "Split", "Splitter", "column_roles", "read_like", "read_table"),
         *("rig_truth", "simulate_rig"),

@@ -10,7 +10,10 @@ from multitide import sharing as sharing
 from multitide._estimator import MultiTaskEstimator as MultiTaskEstimator
 from multitide._gradient_flow import GradientFlow as GradientFlow
 from multitide._gradient_flow import gradient_flow as gradient_flow
+from multitide._run_fit import Run as Run
+from multitide._run_fit import run_fit as run_fit
 from multitide.config import Config as Config
+from multitide.config import DataSection as DataSection
 from multitide.config import config_problems as config_problems
 from multitide.config import load_config as load_config
 from multitide.data import Samples as Samples

@@ -1,83 +1,91 @@
-"""The one estimator: what a user types."""
+"""The estimator: the class that users fit."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
-import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
-from sklearn.utils import estimator_html_repr
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from multitide.backbones import Backbone
+from multitide.balancing import Aggregator, Weighting
 from multitide.data._samples import Samples
 from multitide.data._splits import Splitter
-from multitide.errors import DataError
+from multitide.encodings._inputs import Inputs
 from multitide.fitting._data_sets import (
-    as_data_sets,
-    check_names,
-    learning_domains,
-    like,
-    plain_or_dict,
-    resolve_domain_tasks,
+    Data,
+    Labels,
+    Series,
+    resolve_shared_tasks,
+    split_data_sets,
+    to_data_sets,
 )
 from multitide.fitting._fit_model import fit_model
-from multitide.fitting._recipe import PART_PARAMETERS, make_part, make_recipe, resolve_device
-from multitide.model._notebook_view import fitted_html
-from multitide.model._prediction import decode, joined, tables
+from multitide.fitting._recipe import PART_PARAMETERS, make_part, make_recipe
+from multitide.model._fitted_model import FittedModel
 from multitide.model._schema import data_record
 from multitide.model._start_from import find_source
 from multitide.model._store import StoredModel, load_model, read_history, save_model
 from multitide.model._stored_representation import fit_encoder, vectors_of
-from multitide.tasks import ClassificationTarget, Task
+from multitide.sharing import Sharing
+from multitide.tasks import Task
 from multitide.training._callbacks import Callback
 from multitide.training._progress_bar import ProgressBar
+from multitide.training._settings import Training
 
-Decoded = dict[str, np.ndarray]
+Table: TypeAlias = "Mapping[str, object]"  # a part as a table of its parameters
 
 
-class MultiTaskEstimator(BaseEstimator):
-    """Learns several labels of multivariate time series, classes and numbers mixed, wherever they were measured.
+class MultiTaskEstimator(FittedModel, BaseEstimator):
+    """Multi-task network for multivariate time series with classes, numbers and missing labels.
+
+    Each task is trained on the samples that have its label.
 
     Parameters
     ----------
     tasks : list of Task or str, optional
-        The questions. A name is a column of ``y`` whose kind is inferred; None: every column of
-        ``y``.
+        What to predict. A name stands for a column of ``y`` whose kind is inferred. Default: every
+        column of ``y``.
     backbone : str or Backbone, default="lstm_fcn"
-        From series to features; ``LSTMFCN(hidden_size=32)`` or its name.
+        Network from series to features, as an object such as ``LSTMFCN(hidden_size=32)`` or by
+        name. All parts can be given as an object, by name, or as a dict of their parameters.
     inputs : Inputs, optional
-        How raw series are clipped, imputed, scaled and encoded, inside the model.
+        How raw series are clipped, imputed, scaled and encoded within the model.
     sharing : str or Sharing, default="hard"
-        Which parameters tasks have in common: all but the heads ("hard"), none, or in between
+        Which parameters the tasks share: all but the heads ("hard"), none ("none"), or some
         ("soft", ...).
     weighting : str or Weighting, default="uniform"
-        From the tasks' losses, each in units of its trivial loss, to the one that is minimised.
+        How the losses of the tasks, each in units of its trivial loss (that of the best constant
+        prediction), are combined to the loss that is minimised.
     aggregator : str or Aggregator, optional
-        From the tasks' gradients to one update ("pcgrad", "upgrad", ...), instead of a weighting.
+        How the gradients of the tasks are combined ("pcgrad", "upgrad", ...), in place of a
+        weighting.
     keep : {"joint", "per_task"}, default="joint"
-        One set of weights, from the epoch with the best mean validation loss, or each task's best
-        epoch too.
+        Keep the weights of the epoch with the lowest mean validation loss, or also those of the
+        best epoch of each task.
     max_epochs : int, default=50
-        Length of a full run.
+        Number of epochs of a full run.
     batch_size : int or "auto", default="auto"
-        Samples a step; "auto" is 64 or, for few rows, so many that an epoch has about 20 steps, at
-        least 8.
+        Samples per step. "auto" is 64; for few samples less, at least 8, so that an epoch has about
+        20 steps.
     lr : float, default=0.001
-        The highest learning rate of the schedule.
+        The maximum learning rate of the schedule.
     training : Training, optional
-        The rest of training: weight decay, schedule, patience, clipping, averaging, order, refit.
+        Other settings of training: weight decay, schedule, patience, clipping, refit, ...
     validation : float, Splitter or None, default=0.15
-        What chooses the epoch. A share is cut by time where the samples are windows of few series
-        with time stamps, by series where they are windows of many, else at random; None: no
-        validation, the last epoch is kept.
+        The validation set, which chooses the epoch. A fraction is held out by time if the samples
+        are windows of few series with time stamps, by series if they are windows of many series,
+        and otherwise at random. None: no validation set; the last epoch is kept.
     device : str, default="auto"
-        "auto" (CUDA if there is one), "cpu", "cuda", "cuda:1".
+        "auto" (CUDA if available), "cpu", "cuda", "cuda:1".
     random_state : int, optional
-        Same seed, same result, on the same machine with the same number of threads.
+        Seed. The same seed gives the same result on the same machine with the same number of
+        threads.
     verbose : int, default=1
         0: silent; 1: a progress bar on a terminal.
 
@@ -86,25 +94,27 @@ class MultiTaskEstimator(BaseEstimator):
     tasks_ : list of Task
         The tasks with their kinds.
     classes_ : dict of str to list
-        For each classification task its classes, as the user wrote them.
-    model_ : Answers
-        The fitted module, from raw arrays to answers in the user's units.
+        The classes of each classification task, as in ``y``.
+    model_ : Predictor
+        The fitted module, from raw arrays to predictions in the units of the labels.
     history_ : DataFrame
-        One row an epoch, task and side: ``loss`` (in units of the trivial loss), ``weight``,
-        ``lr``, ``seconds``; on the validation side ``metric`` and ``value`` of the headline figure.
+        One row per epoch, task and set: ``loss`` (in units of the trivial loss), ``weight``,
+        ``lr``, ``seconds``; for the validation set also ``metric`` and ``value`` of the main
+        metric.
     pretrain_history_ : DataFrame
-        The same of the pre-training; empty if there was none.
+        The same for the pre-training; empty if there was none.
     trials_ : DataFrame
-        What ``weighting="search"`` tried, one row a trial and task; empty with other weightings.
+        The trials of ``weighting="search"``, one row per trial and task; empty for other
+        weightings.
     best_epoch_ : dict of str to int
-        The epoch that answers each task.
+        The epoch whose weights predict each task.
     n_labelled_ : dict of str to dict
-        Labelled rows of each task on each side.
+        Number of labelled samples per task and set.
     n_channels_in_, n_timepoints_in_, channels_ : int, int, tuple of str
-        Shape of the training series and names of their channels; with several data sets dicts by
-        their names.
+        Shape of the training series and names of their channels; dicts by name with several data
+        sets.
     representation_ : Encoder or None
-        What ``inputs.representation`` became on the training part's series.
+        The representation fitted to the series of the training set.
     seed_ : int
         The seed that was used.
 
@@ -121,16 +131,16 @@ class MultiTaskEstimator(BaseEstimator):
         self,
         tasks: Sequence[Task | str] | None = None,
         *,
-        backbone: Any = "lstm_fcn",
-        inputs: Any = None,
-        sharing: Any = "hard",
-        weighting: Any = "uniform",
-        aggregator: Any = None,
+        backbone: str | Backbone | Table = "lstm_fcn",
+        inputs: Inputs | Table | None = None,
+        sharing: str | Sharing | Table = "hard",
+        weighting: str | Weighting | Table = "uniform",
+        aggregator: str | Aggregator | Table | None = None,
         keep: str = "joint",
         max_epochs: int = 50,
         batch_size: int | str = "auto",
         lr: float = 1e-3,
-        training: Any = None,
+        training: Training | Table | None = None,
         validation: float | Splitter | None = 0.15,
         device: str = "auto",
         random_state: int | None = None,
@@ -152,63 +162,47 @@ class MultiTaskEstimator(BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    # -- scikit-learn ------------------------------------------------------------------------------
-
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters; ``backbone__num_layers`` reaches into a part, also one that is given by its name."""
-        for name in {key.split("__")[0] for key in params if "__" in key} & set(PART_PARAMETERS):
-            setattr(self, name, make_part(name, params.pop(name, getattr(self, name))))
+    def set_params(self, **params: Any) -> Self:  # any parameter, as in scikit-learn
+        """Set parameters; ``backbone__num_layers`` sets one of a part, even if it has a name."""
+        parts = {key.split("__")[0] for key in params if "__" in key} & set(PART_PARAMETERS)
+        for name in parts:
+            value = params.pop(name, getattr(self, name))
+            setattr(self, name, make_part(name, value))
         return super().set_params(**params)
-
-    def _html_repr(self) -> str:
-        """Return what notebooks show: scikit-learn's diagram and, once fitted, what was learned."""
-        fitted = fitted_html(self.stored_, self.history_) if hasattr(self, "stored_") else ""
-        return estimator_html_repr(self) + fitted
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array, tags.input_tags.three_d_array = False, True
-        tags.input_tags.allow_nan = True
-        tags.target_tags.required = True
-        tags.target_tags.multi_output = True
-        return tags
-
-    # -- learning ----------------------------------------------------------------------------------
 
     def fit(
         self,
-        X: Any,
-        y: Any = None,
+        X: Data,
+        y: Labels = None,
         *,
         static: pd.DataFrame | None = None,
-        groups: Sequence[Any] | None = None,
-        time: Sequence[Any] | None = None,
-        validation: Any = None,
+        groups: Sequence[object] | None = None,
+        time: Sequence[object] | None = None,
+        validation: Data | tuple[Series, Labels] | None = None,
         start: MultiTaskEstimator | str | Path | None = None,
         callbacks: Sequence[Callback] = (),
     ) -> Self:
-        """Learn every task from the rows that have its label.
+        """Fit all tasks, each on the samples that have its label.
 
         Parameters
         ----------
-        X : Samples, or array of shape (n_samples, n_channels, n_timepoints), or list of (n_channels, n_timepoints_i)
-            The series; NaN is a value that nobody measured. Or several data sets, a dict of Samples
-            by name, whose channels, lengths and tasks may differ: a column of labels that several
-            have is one task.
+        X : Samples, or array of shape (n_samples, n_channels, n_timepoints), or list of arrays
+            The series, or a list of series (n_channels, n_timepoints_i) of different lengths; NaN
+            for missing values. For several data sets a dict of Samples by name: their channels,
+            lengths and tasks may differ, and a label column that several have is one task.
         y : DataFrame, n_samples rows
-            One column a task; NaN, None and blanks are labels that nobody measured. Not with
-            `Samples`.
+            One column per task; NaN, None and blanks for missing labels. Not with `Samples`.
         static, groups, time : optional
             As `static`, `series` and `time` of :meth:`Samples.from_arrays`.
         validation : Samples or (X, y), optional
-            Chooses the epoch, instead of a part of the training samples; with several data sets a
-            dict by name, which may leave some out.
+            Validation set, in place of samples held out from `X`. For several data sets a dict by
+            name, which may leave some out.
         start : MultiTaskEstimator or path, optional
-            A fitted model, or its folder, whose backbone is where training starts, instead of
-            ``training.start``; its heads are dropped. See ``training.freeze`` for what stays as it
-            is.
+            A fitted model, or its folder, whose backbone training starts from, in place of
+            ``training.start``; its heads are not used. ``training.freeze`` says which layers keep
+            their weights.
         callbacks : sequence of Callback
-            Told of every step.
+            Called at every step.
 
         Returns
         -------
@@ -223,31 +217,35 @@ class MultiTaskEstimator(BaseEstimator):
             With what is wrong with the data.
         """
         recipe = make_recipe(self.get_params(deep=False))
-        given = as_data_sets(X, y, static=static, groups=groups, time=time)
-        tasks = resolve_domain_tasks(self.tasks, given)
-        pair = validation if isinstance(validation, tuple) else (validation,)
-        held_out = {} if validation is None else as_data_sets(*pair)
-        domains = learning_domains(given, tasks, held_out, self.validation, recipe.seed)
-        bar = [ProgressBar()] if self.verbose else []
+        data_sets = to_data_sets(X, y, static=static, groups=groups, time=time)
+        tasks = resolve_shared_tasks(self.tasks, data_sets)
+        held_out: Mapping[str, Samples] = {}
+        if validation is not None:
+            pair = validation if isinstance(validation, tuple) else (validation,)
+            held_out = to_data_sets(*pair)
+        split = split_data_sets(data_sets, tasks, held_out, self.validation, recipe.seed)
+        model: StoredModel | str | Path | None
         if isinstance(start, MultiTaskEstimator):
             check_is_fitted(start, "model_")
-        model = start.stored_ if isinstance(start, MultiTaskEstimator) else start
-        source = find_source(model, recipe, [task.name for task in tasks], len(domains))
-        encoder = fit_encoder(
-            recipe.inputs.representation, domains[0].samples[domains[0].train], load_model
-        )
-        read = [replace(domain, samples=vectors_of(domain.samples, encoder)) for domain in domains]
-        fitted = fit_model(read, tasks, recipe, [*bar, *callbacks], source)
-        self.history_, self.pretrain_history_ = (
-            pd.DataFrame(fitted.history),
-            pd.DataFrame(fitted.pretrain_history),
-        )
+            model = start.stored_
+        else:
+            model = start
+        source = find_source(model, recipe, [task.name for task in tasks], len(split))
+        encoder = None
+        if recipe.inputs.representation is not None:
+            training_set = split[0].training_set
+            encoder = fit_encoder(recipe.inputs.representation, training_set, load_model)
+        encoded = [replace(data, samples=vectors_of(data.samples, encoder)) for data in split]
+        progress = [ProgressBar()] if self.verbose else []
+        fitted = fit_model(encoded, tasks, recipe, [*progress, *callbacks], source)
+        self.history_ = pd.DataFrame(fitted.history)
+        self.pretrain_history_ = pd.DataFrame(fitted.pretrain_history)
         return self._take(
             StoredModel(
                 params=self.get_params(deep=False),
                 tasks=tasks,
-                answers=fitted.answers,
-                data=[data_record(domain, tasks) for domain in domains],
+                predictor=fitted.predictor,
+                data=[data_record(data, tasks) for data in split],
                 seed=recipe.seed,
                 best_epoch=fitted.best_epoch,
                 n_labelled=fitted.n_labelled,
@@ -257,180 +255,55 @@ class MultiTaskEstimator(BaseEstimator):
             )
         )
 
-    def _take(self, stored: StoredModel) -> Self:
-        """Become fitted with what was learned, now or in an earlier session."""
-        self.stored_ = stored
-        self.tasks_, self.model_, self.seed_ = stored.tasks, stored.answers, stored.seed
-        self.best_epoch_, self.n_labelled_, self.seconds_ = (
-            stored.best_epoch,
-            stored.n_labelled,
-            stored.seconds,
-        )
-        self.trials_, self.representation_ = pd.DataFrame(stored.trials), stored.encoder
-        self.channels_ = plain_or_dict({data.name: data.channels for data in stored.data})
-        self.reading_ = plain_or_dict({data.name: data.reading for data in stored.data})
-        self.n_channels_in_ = plain_or_dict({data.name: len(data.channels) for data in stored.data})
-        self.n_timepoints_in_ = plain_or_dict(
-            {data.name: data.n_timepoints for data in stored.data}
-        )
-        return self
-
-    # -- answering ---------------------------------------------------------------------------------
-
-    def predict(self, X: Any, *, static: pd.DataFrame | None = None) -> Any:
-        """Answer every task for every sample.
-
-        Parameters
-        ----------
-        X : Samples or array, shape (n_samples, n_channels, n_timepoints), or dict of Samples
-            The series, raw; of a model that was fitted on several data sets, a dict with one or
-            more of them.
-        static : DataFrame, optional
-            Static inputs, when `X` is an array and the model was fitted with some.
-
-        Returns
-        -------
-        DataFrame, n_samples rows; or a dict of them, where `X` is one
-            The columns of ``y`` (one a task, or several) of every task that has labels in the data
-            set: classes as the user wrote them, numbers in the user's units.
-        """
-        return like(
-            X, {name: joined(self.model_, d) for name, _, d in self._decode(X, static=static)}
-        )
-
-    def predict_proba(self, X: Any, *, static: pd.DataFrame | None = None) -> Any:
-        """Return probabilities by task: a column a class, or for a multi-label task that of yes, a column a label.
-
-        Where `X` is a dict of data sets, so is what is returned.
-        """
-        return like(
-            X,
-            {
-                name: tables(self.model_, d, "probabilities")
-                for name, _, d in self._decode(X, static=static)
-            },
-        )
-
-    def predict_quantiles(self, X: Any, *, static: pd.DataFrame | None = None) -> Any:
-        """Return the quantiles, in the user's units and a column a level, of every task with ``loss="quantile"``.
-
-        Where `X` is a dict of data sets, so is what is returned.
-        """
-        return like(
-            X,
-            {
-                name: tables(self.model_, d, "quantiles")
-                for name, _, d in self._decode(X, static=static)
-            },
-        )
-
-    def decode(self, X: Any, *, static: pd.DataFrame | None = None) -> Any:
-        """Return each task's answers as its target decodes them, by name; where `X` is a dict, one of these."""
-        return like(X, {data: decoded for data, _, decoded in self._decode(X, static=static)})
-
-    def evaluate(
-        self, X: Any, y: Any = None, *, static: pd.DataFrame | None = None
-    ) -> pd.DataFrame:
-        """Measure every task on the rows that have its label, next to the trivial predictor.
-
-        Returns
-        -------
-        DataFrame
-            Columns ``task``, ``metric``, ``value``, ``trivial`` (the best training constant's
-            figure), ``n_labelled``, ``higher_is_better``; each task's headline figure first. "loss"
-            is in units of the trivial loss. Where `X` is a dict of data sets, ``data`` comes first:
-            a task is measured on each data set that had its labels.
-        """
-        found = []
-        for name, samples, decoded in self._decode(X, y, static=static):
-            targets = {task: self.model_.target(task) for task in decoded}
-            if missing := [
-                c for target in targets.values() for c in target.task.columns if c not in samples.y
-            ]:
-                raise DataError(
-                    f"`y` must have a column for every task; {missing} are missing from {list(samples.y)}."
-                )
-            for task, target in targets.items():
-                table = target.evaluate(samples, decoded[task])
-                table.insert(0, "task", task)
-                if isinstance(X, Mapping) and name:
-                    table.insert(0, "data", name)
-                found.append(table)
-        return pd.concat(found, ignore_index=True)
-
-    def score(self, X: Any, y: Any = None) -> float:
-        """Return the mean over tasks of 1 - loss / trivial loss on the labelled rows; 0 is the trivial predictor."""
-        table = self.evaluate(X, y)
-        return float(
-            np.nanmean(1 - table.loc[table["metric"] == "loss", "value"].to_numpy(dtype=float))
-        )
-
-    @property
-    def classes_(self) -> dict[str, list[Any]]:
-        """For each classification task its classes, as the user wrote them."""
-        check_is_fitted(self, "model_")
-        targets = (self.model_.target(task.name) for task in self.tasks_)
-        return {
-            t.task.name: list(t.classes) for t in targets if isinstance(t, ClassificationTarget)
-        }
-
-    def _decode(
-        self, X: Any, y: Any = None, *, static: Any = None
-    ) -> Iterator[tuple[str, Samples, Decoded]]:
-        """Yield for every data set its name, its samples, and what the model makes of them for each of its tasks."""
-        check_is_fitted(self, "model_")
-        given = as_data_sets(X, y, static=static)
-        known = {data.name: data for data in self.stored_.data}
-        if not isinstance(X, Mapping) and len(known) == 1:
-            given = dict(zip(known, given.values(), strict=True))
-        check_names(given, list(known), "X")
-        device, encoder = resolve_device(self.device), self.representation_
-        for name, samples in given.items():
-            seen = known[name]
-            decoded = decode(
-                self.model_, samples, seen.channels, seen.n_timepoints, device, encoder, name
-            )
-            yield name, samples, {task: decoded[task] for task in seen.tasks}
-
-    # -- keeping -----------------------------------------------------------------------------------
-
     def save(self, folder: str | Path) -> Path:
         """Write the model as a folder: ``model.json`` and ``weights.safetensors``, atomically.
 
         Raises
         ------
         StoreError
-            If `folder` exists already, or cannot be written. Nothing is overwritten.
+            If `folder` exists already or cannot be written. Nothing is overwritten.
         """
         check_is_fitted(self, "model_")
         return save_model(self.stored_, Path(folder))
 
     @classmethod
     def load(
-        cls, folder: str | Path, *, device: str | None = None, representation: Any = None
+        cls, folder: str | Path, *, device: str | None = None, representation: object = None
     ) -> Self:
-        """Read a model folder or a run folder; no pickle is ever read.
+        """Read a model folder or a run folder; no pickle is involved.
 
         Parameters
         ----------
         folder : path
-            The model's.
+            The model's folder.
         device : str, optional
-            Instead of the one that it was fitted with.
+            In place of the device that it was fitted with.
         representation : object, optional
-            The fitted transformer, if the model reads vectors of one of your own: that is not
-            stored, but what it makes of some training series is, and must be the same.
+            The fitted transformer, if the model reads vectors of your own transformer. The
+            transformer is not stored; its vectors of some training series are, and must be the
+            same.
 
         Raises
         ------
         StoreError
-            If it is no model folder, was altered or damaged, or was written by a newer multitide.
+            If it is not a model folder, was altered or damaged, or was written by a newer
+            multitide.
         ParameterError
-            If `representation` is missing, or is another one.
+            If `representation` is missing or a different one.
         """
         stored = load_model(Path(folder), representation)
         estimator = cls(**stored.params)
         if device is not None:
             estimator.set_params(device=device)
-        estimator.history_, estimator.pretrain_history_ = read_history(Path(folder)), pd.DataFrame()
+        estimator.history_ = read_history(Path(folder))
+        estimator.pretrain_history_ = pd.DataFrame()
         return estimator._take(stored)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = True
+        tags.target_tags.required = True
+        tags.target_tags.multi_output = True
+        return tags

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import ArrayLike
@@ -13,10 +12,11 @@ from torch import Tensor, nn
 
 from multitide._estimator import MultiTaskEstimator
 from multitide.data._samples import Samples
+from multitide.data._split_data import SplitData
 from multitide.errors import DataError, ParameterError
-from multitide.fitting._data_sets import PLAIN, Domain, as_samples
+from multitide.fitting._data_sets import to_samples
 from multitide.fitting._recipe import make_recipe
-from multitide.fitting._task_group import Group
+from multitide.fitting._task_group import TaskGroup
 from multitide.model._prediction import check_like_training
 from multitide.network._network import Network
 from multitide.tasks import resolve_tasks
@@ -77,7 +77,7 @@ def gradient_flow(
     .. [1] Bengio, Simard, Frasconi, "Learning long-term dependencies with gradient descent is
        difficult", IEEE Transactions on Neural Networks 5, 1994. https://doi.org/10.1109/72.279181
     """
-    samples = as_samples(X, y)
+    samples = to_samples(X, y)
     is_fitted = hasattr(estimator, "model_")
     network = _fitted(estimator, samples) if is_fitted else _new_network(estimator, samples)
     network = network.cpu().eval()
@@ -132,9 +132,8 @@ def _fitted(estimator: MultiTaskEstimator, samples: Samples) -> Network:
             f"`estimator` must be fitted on one data set; got {len(names)}, {', '.join(names)}."
         )
     (seen,) = estimator.stored_.data
-    check_like_training(estimator.model_, samples, seen.channels, seen.n_timepoints, seen.name)
-    model = estimator.model_
-    for network, names in zip(model.network_list, model.answered, strict=True):
+    check_like_training(estimator.model_, samples, seen)
+    for network, names in estimator.model_.pairs:
         if len(names) == len(estimator.tasks_):
             return network
     raise DataError(
@@ -145,12 +144,10 @@ def _fitted(estimator: MultiTaskEstimator, samples: Samples) -> Network:
 def _new_network(estimator: MultiTaskEstimator, samples: Samples) -> Network:
     recipe = make_recipe(estimator.get_params(deep=False))
     _refuse_vectors(recipe.inputs.representation)
-    rows, none = np.arange(len(samples)), np.array([], dtype=np.int64)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        network = Group(
-            [Domain(PLAIN, samples, rows, none)], resolve_tasks(estimator.tasks, samples.y), recipe
-        ).make_network()
+        tasks = resolve_tasks(estimator.tasks, samples.y)
+        network = TaskGroup([SplitData.for_training(samples)], tasks, recipe).make_network()
         for head in network.heads.modules():
             if isinstance(head, nn.Linear):
                 head.reset_parameters()

@@ -44,6 +44,27 @@ def refuse_existing(folder: Path, name: str = "folder") -> None:
         )
 
 
+def check_can_be_made(folder: Path, name: str = "folder") -> None:
+    """Raise unless a new folder can be made, before any work is done.
+
+    Parameters
+    ----------
+    folder : path
+        Must be free; see :func:`refuse_existing`.
+    name : str, default="folder"
+        The parameter or option that named it.
+
+    Raises
+    ------
+    StoreError
+        If `folder` is not free, or nothing can be written there.
+    """
+    refuse_existing(folder, name)
+    parent = next(path for path in folder.resolve().parents if path.exists())
+    with writable(folder, name):
+        os.rmdir(tempfile.mkdtemp(prefix=".draft-", dir=parent))
+
+
 @contextmanager
 def writable(place: Path, name: str = "folder") -> Iterator[None]:
     """Turn an error of the file system into the one message about a place that is not writable.
@@ -166,7 +187,9 @@ def _draft_of(folder: Path) -> Iterator[Path]:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def read_record(path: Path, kind: str, schemas: Collection[int], remedy: str) -> dict[str, Any]:
+def read_record(
+    path: Path, kind: str, schemas: Collection[int], remedy: str, called: str | None = None
+) -> dict[str, Any]:
     """Read the JSON record that says what a result folder is, and check its format and version.
 
     Parameters
@@ -179,6 +202,8 @@ def read_record(path: Path, kind: str, schemas: Collection[int], remedy: str) ->
         The schema versions that this version of multitide reads.
     remedy : str
         What to do about another version, as a sentence: ``"Run `multitide compare` again."``
+    called : str, optional
+        How messages call such a folder; `kind` by default.
 
     Returns
     -------
@@ -192,7 +217,7 @@ def read_record(path: Path, kind: str, schemas: Collection[int], remedy: str) ->
     """
     if not path.is_file():
         folder = str(path.parent)
-        raise StoreError(f"`folder` must be a {kind} with {path.name!r}; got {folder!r}.")
+        raise StoreError(f"`folder` must be a {called or kind} with {path.name!r}; got {folder!r}.")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -204,7 +229,8 @@ def read_record(path: Path, kind: str, schemas: Collection[int], remedy: str) ->
     if version not in schemas:
         known = " or ".join(map(str, sorted(schemas)))
         raise StoreError(
-            f"{str(path)!r} must have schema version {known}; got {version!r}. {remedy}"
+            f"{str(path)!r} must have schema version {known}; "
+            f"got {version!r}{_written_by(content)}. {remedy}"
         )
     return content
 
@@ -234,3 +260,10 @@ def validated(content: object, model: type[Record], path: Path) -> Record:
         raise StoreError(
             f"{str(path)!r} must be as multitide wrote it; it is damaged ({problem})."
         ) from error
+
+
+def _written_by(record: dict[str, Any]) -> str:
+    versions = record.get("versions")
+    if isinstance(versions, dict) and "multitide" in versions:
+        return f", written by multitide {versions['multitide']}"
+    return ""

@@ -142,8 +142,8 @@ def test_fit_tells_what_it_does_and_writes_a_run_folder(call: Call, folder: Path
     for words in (
         "Columns",
         "Tasks",
-        "Labelled samples on each side",
-        "Test part, 12 sam",
+        "Labelled samples per set",
+        "Test set, 12 sam",
         "Written: runs/small-001",
     ):
         assert words in result.stdout
@@ -206,8 +206,8 @@ def test_classes_that_a_side_lacks_and_wrong_options_are_told_before_training(
     table.to_csv("rare.csv", index=False)
     options = ("rare.csv", "--label", "kind", "--window", "14", "--quiet")
     said = call("fit", *options, "--max-epochs", "1").stderr
-    assert "Warning: Task 'kind': no label of class late in training" in said
-    assert "Warning: Task 'kind': no label of class early in the test part" in said
+    assert "Warning: Task 'kind': no label of class late in the training set" in said
+    assert "Warning: Task 'kind': no label of class early in the test set" in said
     refused = call("fit", *options, "--backbone", "lstmfcn", code=2)
     assert "Did you mean 'lstm_fcn'?" in refused.stderr
     assert "Columns" not in refused.stdout  # nothing was read before
@@ -297,7 +297,7 @@ def test_fit_pre_trains_on_some_tasks_and_starts_from_a_model(
     written = tomllib.loads((folder / "moved/config.toml").read_text())["training"]
     assert written == {"start": str(folder / fitted), "freeze": 1}
     told = {name: " ".join(call("info", name).stdout.split()) for name in (fitted, "fine", "moved")}
-    assert "learned first │ load" in told["fine"] and "freeze │ nothing" in told["fine"]
+    assert "pre-trained on │ load" in told["fine"] and "freeze │ nothing" in told["fine"]
     assert (
         f"training started from │ {folder / fitted}" in told["moved"]
         and "freeze │ 1" in told["moved"]
@@ -324,7 +324,7 @@ def test_options_of_transfer_go_before_the_file_whose_paths_are_its_own(
     text = SMALL.replace('"data.csv"', '"../data.csv"').replace('"labels.csv"', '"../labels.csv"')
     training = '[training]\nstart = "../run"\nweight_decay = 0.1\nfreeze = "backbone"\n'
     (folder / "deep/moved.toml").write_text(text + training)
-    assert "Everything fits" in call("check", "deep/moved.toml").stdout
+    assert "Configuration OK" in call("check", "deep/moved.toml").stdout
     call(
         "fit",
         "deep/moved.toml",
@@ -355,7 +355,7 @@ def test_evaluate_gives_the_estimators_figures(call: Call, fitted: str) -> None:
     wanted = MultiTaskEstimator.load(fitted).evaluate(samples)
     pd.testing.assert_frame_equal(pd.read_csv("figures.csv"), wanted, check_dtype=False)
     assert f"{wanted['value'][0]:.4g}" in result.stdout
-    assert "has learned from this file" in " ".join(result.output.split())
+    assert "was fitted on this file" in " ".join(result.output.split())
 
 
 @pytest.mark.parametrize("name", ["answers.csv", "answers.parquet"])
@@ -466,13 +466,13 @@ def test_init_writes_a_configuration_that_passes_the_check(call: Call, folder: P
         "channels": ["a", "b"],
     }
     assert [task["name"] for task in tomllib.loads(text)["tasks"]] == ["load", "state", "size"]
-    assert "Everything fits" in call("check", "multitide.toml").stdout
+    assert "Configuration OK" in call("check", "multitide.toml").stdout
     call("fit", "multitide.toml", "--max-epochs", "1", "--quiet", "--output", "run")
 
 
 def test_init_of_one_table_takes_labels_or_asks_for_them(call: Call, folder: Path) -> None:
     result = call("init", "one.csv", "--output", "first.toml")
-    assert "No column was said to be a label" in result.stderr
+    assert "No label column was given" in result.stderr
     assert "tasks" not in tomllib.loads((folder / "first.toml").read_text())
     call("init", "one.csv", "--label", "state", "--output", "second.toml")
     second = tomllib.loads((folder / "second.toml").read_text())
@@ -495,7 +495,7 @@ def test_init_writes_the_window_that_is_said_or_proposes_one(call: Call, folder:
     text, data = written("hours.csv", "--label", "load")
     assert (data["window"], data["stride"]) == (24, 1)
     assert "window = 24  # proposed: a day, with a row every 01:00:00" in text
-    assert "Everything fits" in call("check", "new.toml").stdout
+    assert "Configuration OK" in call("check", "new.toml").stdout
     text, data = written("hours.csv", "--label", "load", "--window", "48", "--stride", "6")
     assert (data["window"], data["stride"]) == (48, 6)
     assert "proposed" not in text
@@ -637,7 +637,7 @@ def test_the_demo_trains_compares_and_tells_the_truth(
     monkeypatch.setattr(demo, "N_RUNS", 200)
     (folder / "multitide-demo").mkdir()
     output = call("demo", "--quiet").stdout
-    told = output[output.index("Found, and true") :]
+    told = output[output.index("Found and true") :]
     assert "severity, remaining_life" in told.splitlines()[3]
     assert "no other task" in told.splitlines()[6]
     names = {path.name for path in (folder / "multitide-demo-2").iterdir()}
@@ -662,7 +662,7 @@ WRONG = [
     ),
     (
         ["fit", "small.toml", "--label", "state", "--window", "3"],
-        "--label, --window must be said in the configuration",
+        "--label, --window must be set in the configuration",
     ),
     (["fit", "small.toml", "--output", "."], "must not exist yet; '.' does"),
     (
@@ -676,7 +676,7 @@ WRONG = [
     (["fit", "smal.toml"], "Did you mean 'small.toml'?"),
     (
         ["fit", "small.toml", "--pretrain", "laod"],
-        "`training.pretrain` must name tasks, of one of 'load', 'state'",
+        "`training.pretrain` must name tasks, one of 'load', 'state'",
     ),
     (
         ["fit", "small.toml", "--start", "norun"],
@@ -684,7 +684,7 @@ WRONG = [
     ),
     (
         ["fit", "small.toml", "--freeze", "backbone"],
-        "`training.freeze` must be 'auto' or 'nothing' where nothing is",
+        "`training.freeze` must be 'auto' or 'nothing' if nothing is",
     ),
     (
         ["fit", "small.toml", "--pretrain", "load", "--freeze", "9"],
@@ -694,7 +694,10 @@ WRONG = [
         ["fit", "small.toml", "--pretrain", "load", "--freeze", "half"],
         "'gradual', or a valid integer; got 'half'",
     ),
-    (["init", "data.csv", "--stride", "2"], "`--stride` must come with --window; got 2 alone."),
+    (
+        ["init", "data.csv", "--stride", "2"],
+        "`--stride` must be given together with --window; got 2 alone.",
+    ),
     (
         ["init", "one.csv", "--window", "961"],
         "`window` must not be longer than the longest series (960 rows); got 961",
@@ -708,7 +711,7 @@ WRONG = [
     (["predict", "norun", "data.csv", "--output", "data.csv"], "`output` must not exist yet"),
     (
         ["predict", "norun", "data.csv", "--output", "no/a.csv"],
-        "`output` must lie in an existing folder",
+        "`output` must be in an existing folder",
     ),
     (["info", "norun"], "must be a model or run folder"),
 ]

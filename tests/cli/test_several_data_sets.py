@@ -14,7 +14,6 @@ from typer.testing import CliRunner
 
 from multitide import Comparison, MultiTaskEstimator, Splitter, config_problems, load_config
 from multitide.cli import app
-from multitide.config._load_config import read_all
 from multitide.errors import ParameterError
 
 Call = Callable[..., Any]
@@ -97,14 +96,14 @@ def call(folder: Path) -> Call:
 
 def test_the_whole_way(call: Call, folder: Path) -> None:
     checked = call("check", "two.toml").stdout
-    for words in ("Data set rig", "Data set plant", "speed", "Everything fits"):
+    for words in ("Data set rig", "Data set plant", "speed", "Configuration OK"):
         assert words in checked
     assert (
         checked.count("text of 2 distinct values") == 2
     )  # nobody declared a kind, and each data set says why
     assert "declared" not in checked
     fitted = call("fit", "two.toml", "--output", "run", "--quiet").stdout
-    assert "Test part, 25 samples" in fitted
+    assert "Test set, 25 samples" in fitted
     assert "predict run DATA --data rig --output" in fitted
     figures = {path.name for path in (folder / "run" / "figures").iterdir()}
     tests = {
@@ -116,8 +115,7 @@ def test_the_whole_way(call: Call, folder: Path) -> None:
     assert figures == {"history.png"} | tests
     report = (folder / "run" / "report.md").read_text()
     assert (
-        "'rig' at random (0.2 for the test part); 'plant' at random (0.3 for the test part)"
-        in report
+        "'rig' at random (0.2 for the test set); 'plant' at random (0.3 for the test set)" in report
     )
     written = call(
         "evaluate", "run", "plant.csv", "--labels", "plant_labels.csv", "--data", "plant"
@@ -142,9 +140,9 @@ def test_the_run_is_the_fit_of_a_dict_and_repeats_itself(call: Call, folder: Pat
     frames = [pd.read_parquet(folder / name / "metrics.parquet") for name in ("run", "again")]
     pd.testing.assert_frame_equal(*frames)
     config = load_config("two.toml")
-    given = read_all(config)
+    given = config.read_all()
     splits = {
-        name: config.tables[name].splitter(samples).split(samples)
+        name: config.section(name).splitter(samples).split(samples)
         for name, samples in given.items()
     }
     estimator = config.make_estimator(verbose=0).fit(
@@ -162,13 +160,13 @@ def test_the_run_is_the_fit_of_a_dict_and_repeats_itself(call: Call, folder: Pat
 
 def test_each_table_has_the_tasks_whose_column_it_has_and_its_own_rule(folder: Path) -> None:
     config = load_config("two.toml")
-    given = read_all(config)
+    given = config.read_all()
     assert {name: list(samples.y) for name, samples in given.items()} == {
         "rig": ["state", "load"],
         "plant": ["state", "speed"],
     }
-    assert config.tables["rig"].splitter(given["rig"]) == Splitter(by="random")
-    assert config.tables["plant"].splitter(given["plant"]) == Splitter(
+    assert config.section("rig").splitter(given["rig"]) == Splitter(by="random")
+    assert config.section("plant").splitter(given["plant"]) == Splitter(
         by="random", test=0.3, random_state=1
     )
 
@@ -177,7 +175,7 @@ def test_a_table_may_say_which_tasks_it_has(folder: Path) -> None:
     text = TWO.replace('path = "rig.csv"', 'path = "rig.csv"\ntasks = ["load"]\nignore = ["state"]')
     (folder / "two.toml").write_text(text)
     assert config_problems("two.toml") == []
-    assert list(read_all(load_config("two.toml"))["rig"].y) == ["load"]
+    assert list(load_config("two.toml").read_all()["rig"].y) == ["load"]
 
 
 @pytest.mark.parametrize(
@@ -186,12 +184,12 @@ def test_a_table_may_say_which_tasks_it_has(folder: Path) -> None:
         (
             'name = "rig"\n',
             "",
-            "In [[data]] number 1: `data.name` must be a text, and given where there are several",
+            "In [[data]] number 1: `data.name` must be a text, and is required with several",
         ),
         (
             'name = "plant"',
             'name = "rig"',
-            "In [[data]] 'rig': `data.name` must be another for each data set",
+            "In [[data]] 'rig': `data.name` must differ between data sets",
         ),
         ('path = "rig.csv"', "", "In [[data]] 'rig': `data.path` must be given"),
         (
@@ -250,7 +248,7 @@ def test_check_says_what_is_wrong_and_where(folder: Path, old: str, new: str, me
     [
         (
             ["rig.csv"],
-            "`--data` must say which data set it is, one of 'rig', 'plant'; it is not given.",
+            "`--data` must name a data set of the model, one of 'rig', 'plant'; it is not given.",
         ),
         (["rig.csv", "--data", "plnt"], "got 'plnt'. Did you mean 'plant'?"),
         (["rig.csv", "--data", "plant"], "'p'"),

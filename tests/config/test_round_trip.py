@@ -236,7 +236,7 @@ SECTIONS = st.fixed_dictionaries(
 def test_a_splitter_survives_as_the_split(base: Config, tmp_path: Path) -> None:
     rule = Splitter(by="group", test=np.float64(0.3), random_state=None)
     read = again(replace(base, table={**base.table, "split": rule}), tmp_path)
-    assert Splitter(**{name: plain_none(value) for name, value in read.split.items()}) == rule
+    assert Splitter(**{name: plain_none(value) for name, value in read.only.split.items()}) == rule
 
 
 def plain_none(value: object) -> object:
@@ -254,15 +254,15 @@ def test_parts_in_a_table_survive(base: Config, tmp_path: Path) -> None:
 @FAST
 @given(sections=SECTIONS)
 def test_sections_survive(sections: dict[str, Any], base: Config, tmp_path: Path) -> None:
-    data = {"path": Path(base.data["path"]), **sections["data"]}
+    data = {"path": Path(base.only.options["path"]), **sections["data"]}
     read = again(replace(base, table={**sections, "data": data}), tmp_path)
     for name, value in sections["data"].items():
         written = plain_value(value, name)
-        assert read.data.get(name) == written
-    assert read.data["path"] == base.data["path"]
+        assert read.only.options.get(name) == written
+    assert read.only.options["path"] == base.only.options["path"]
     splitter = Splitter(**{"by": "random", **sections["split"]})
-    assert read.split.get("test", 0.2) == splitter.test
-    assert read.split.get("column") is None
+    assert read.only.split.get("test", 0.2) == splitter.test
+    assert read.only.split.get("column") is None
     assert read.tasks == sections["tasks"]
     assert read.compare == plain_value(sections["compare"], "compare")
     assert again(read, tmp_path) == read

@@ -26,7 +26,7 @@ def test_the_real_data_sets_have_a_configuration() -> None:
 def test_it_can_be_read_without_its_data(path: Path) -> None:
     config = load_config(path)
     assert config.make_estimator(verbose=0).tasks
-    assert not Path(config.data["path"]).is_relative_to(path.parents[1]), (
+    assert not Path(config.only.options["path"]).is_relative_to(path.parents[1]), (
         "real data are not part of the repository"
     )
 

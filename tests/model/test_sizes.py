@@ -11,7 +11,7 @@ import torch
 from makers import make_samples, small
 from multitide.encodings._inputs import Inputs
 from multitide.model._notebook_view import fitted_html
-from multitide.model._sizes import ending_weights, size_in_words, size_of, sizes_by_task
+from multitide.model._sizes import last_weights, size_in_words, size_of, sizes_by_task
 from multitide.network._network import Network
 from multitide.representations import ModelFeatures
 from multitide.sharing import SHARINGS, Hard
@@ -95,7 +95,7 @@ def test_what_a_representation_has_learned_is_counted_too() -> None:
 
 def test_a_set_that_is_only_stored_is_not_counted() -> None:
     estimator = small(keep="per_task", max_epochs=4, lr=0.01).fit(make_samples())
-    pairs = zip(estimator.model_.network_list, estimator.model_.answered, strict=True)
+    pairs = zip(estimator.model_.network_list, estimator.model_.predicted, strict=True)
     running = [size_of(network).total for network, names in pairs if names]
     assert size_in_words(estimator.model_).startswith(f"{sum(running):,} in {len(running)} network")
 
@@ -105,7 +105,7 @@ def test_the_weights_that_training_ended_with() -> None:
     last = estimator.history_[
         (estimator.history_["epoch"] == 3) & (estimator.history_["side"] == "train")
     ]
-    weights = ending_weights(estimator.history_)
+    weights = last_weights(estimator.history_)
     assert weights == dict(zip(last["task"], last["weight"], strict=True))
     text = fitted_html(estimator.stored_, estimator.history_)
     assert "weight at the end" in text
@@ -113,5 +113,5 @@ def test_the_weights_that_training_ended_with() -> None:
 
 
 def test_without_weights_or_history_there_is_nothing_to_say() -> None:
-    assert ending_weights(small(max_epochs=1).fit(make_samples()).history_) == {}
-    assert ending_weights(pd.DataFrame()) == {}
+    assert last_weights(small(max_epochs=1).fit(make_samples()).history_) == {}
+    assert last_weights(pd.DataFrame()) == {}

@@ -15,12 +15,12 @@ from multitide.data._samples import Samples
 from multitide.encodings._inputs import Inputs
 from multitide.fitting._recipe import make_recipe
 from multitide.fitting._task_group import build_network
-from multitide.network._network import Entrance
+from multitide.network._network import InputStem
 from multitide.sharing import Hard
 from multitide.tasks import resolve_tasks
 from multitide.training._batches import DeviceSamples, Rows
 from multitide.training._best_weights import Keeper
-from multitide.training._mixing import Stream
+from multitide.training._mixing import DeviceData
 from multitide.training._settings import Training
 from multitide.training._trainer import Trainer
 from refusals import refused
@@ -46,11 +46,15 @@ def make_trainer(
     inputs = Inputs().build(samples.channels)
     inputs.fit(samples)
     torch.manual_seed(0)
-    network = build_network(recipe, [Entrance("", inputs)], targets, samples.n_timepoints)
+    network = build_network(recipe, [InputStem("", inputs)], targets, samples.n_timepoints)
     measured = samples.y.notna().to_numpy()
     return Trainer(
         network,
-        [Stream(DeviceSamples(samples, codes, None, CPU), Rows(np.arange(len(samples)), measured))],
+        [
+            DeviceData(
+                DeviceSamples(samples, codes, None, CPU), Rows(np.arange(len(samples)), measured)
+            )
+        ],
         weighting=recipe.weighting.build(network.names, [task.kind for task in tasks]),
         keeper=Keeper("joint", network.names),
         settings=training or Training(),

@@ -1,4 +1,4 @@
-"""The command ``multitide``: reads a file, calls the api, shows the result."""
+"""The command ``multitide``: reads arguments, calls the Python API, shows the result."""
 
 from __future__ import annotations
 
@@ -23,15 +23,19 @@ from multitide.errors import MultitideError
 
 
 class Commands(TyperGroup):
-    """Shows an error of ours as one message with exit code 2; with ``--debug``, wherever it stands, as a traceback."""
+    """Shows an expected error as one message with exit code 2; with ``--debug`` as a traceback.
+
+    A context is `Any` because it is click's in older versions of typer and typer's own in newer.
+    """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Move ``--debug`` to the front, where it belongs to the whole command."""
-        wanted = ["--debug"] if "--debug" in args else []
-        return super().parse_args(ctx, [*wanted, *(arg for arg in args if arg != "--debug")])
+        """Accept ``--debug`` at any position: it belongs to the whole command."""
+        rest = [arg for arg in args if arg != "--debug"]
+        debug = ["--debug"] if "--debug" in args else []
+        return super().parse_args(ctx, [*debug, *rest])
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the subcommand, with messages of ours shown on standard error."""
+        """Run the subcommand, with log messages and warnings shown on standard error."""
         from multitide.cli._terminal import messages_shown, show_error
 
         with messages_shown():
@@ -46,7 +50,8 @@ class Commands(TyperGroup):
 
 app = typer.Typer(
     cls=Commands,
-    help="Multi-task learning on time series: one network answers several questions about a series at once.",
+    help="Multi-task learning on time series: one network predicts several labels of a series, "
+    "some of which may be missing.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -68,9 +73,7 @@ def _options(
             "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
         ),
     ] = False,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show where in the code an error came from.")
-    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of errors.")] = False,
 ) -> None:
     pass
 

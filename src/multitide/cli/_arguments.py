@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,52 +16,71 @@ if TYPE_CHECKING:
     from multitide.data._samples import Samples
     from multitide.model._schema import DataRecord
 
+RUNS = Path("runs")
 
-Run = Annotated[Path, typer.Argument(help="A run folder or a model folder.")]
+Run = Annotated[Path, typer.Argument(help="Run folder or model folder.")]
 
-
-Data = Annotated[Path, typer.Argument(help="A data file like the one that was learned from.")]
-
+Data = Annotated[Path, typer.Argument(help="Data file with the same columns as the training data.")]
 
 Name = Annotated[
     str | None,
-    typer.Option("--data", help="Which of the model's data sets it is, if it has several."),
+    typer.Option("--data", help="Data set name (only for models fitted on several)."),
 ]
-
 
 Labels = Annotated[
-    Path | None, typer.Option(help="A second table with the labels, one row a series.")
+    Path | None, typer.Option(help="Second table with the labels, one row per series.")
 ]
+
+
+def command_line() -> str:
+    """Return the command as it was typed."""
+    return shlex.join(["multitide", *sys.argv[1:]])
+
+
+def result_folder(output: Path | None, name: str) -> Path:
+    """Return the folder that `--output` names, or a numbered one in `runs`.
+
+    Raise before any work is done if it cannot be made.
+    """
+    from multitide._result_folder import check_can_be_made
+
+    folder = output or _first_free(name)
+    check_can_be_made(folder, "output")
+    return folder
+
+
+def _first_free(name: str) -> Path:
+    number = 1
+    while (RUNS / f"{name}-{number:03d}").exists():
+        number += 1
+    return RUNS / f"{name}-{number:03d}"
 
 
 def read_model_and_data(
     run: Path, data: Path, labels: Path | None, name: str | None, *, need_labels: bool
 ) -> tuple[MultiTaskEstimator, str, Samples]:
-    """Return the model, which of its data sets is meant ("": it has one, without a name), and the samples."""
+    """Return the model, the name of its data set ("" for an only, unnamed one), and the samples."""
     from multitide._estimator import MultiTaskEstimator
     from multitide.data.tables._read_like import read_like
     from multitide.errors import ParameterError
 
     estimator = MultiTaskEstimator.load(run)
-    seen = _chosen(estimator.stored_.data, name)
-    if not seen.reading:
+    record = _data_record(estimator.stored_.data, name)
+    if not record.reading:
         raise ParameterError(
-            f"`run` must be a model that was fitted on a table; {str(run)!r} was fitted on arrays and knows no columns."
-            " Use MultiTaskEstimator.load in Python."
+            f"`run` must be a model that was fitted on a table; {str(run)!r} was fitted on arrays, "
+            "which have no column names. Use MultiTaskEstimator.load in Python."
         )
-    return (
-        estimator,
-        seen.name,
-        read_like(seen.reading, data, labels=labels, need_labels=need_labels),
-    )
+    samples = read_like(record.reading, data, labels=labels, need_labels=need_labels)
+    return estimator, record.name, samples
 
 
-def _chosen(known: list[DataRecord], name: str | None) -> DataRecord:
-    """Return the data set of the model that is asked about."""
+def _data_record(known: list[DataRecord], name: str | None) -> DataRecord:
+    """Return the record of the data set of that name."""
     from multitide._checks import one_of, suggest
     from multitide.errors import ParameterError
 
-    names = [data.name for data in known]
+    names = [record.name for record in known]
     if name is None and len(known) == 1:
         return known[0]
     if name in names and name:
@@ -69,7 +90,7 @@ def _chosen(known: list[DataRecord], name: str | None) -> DataRecord:
             f"`--data` must not be given: the model was fitted on one data set; got {name!r}."
         )
     got = f"got {name!r}.{suggest(name, names)}" if name else "it is not given."
-    raise ParameterError(f"`--data` must say which data set it is, {one_of(names)}; {got}")
+    raise ParameterError(f"`--data` must name a data set of the model, {one_of(names)}; {got}")
 
 
 def check_output(output: Path) -> None:
@@ -78,26 +99,29 @@ def check_output(output: Path) -> None:
     from multitide.errors import StoreError
 
     check_choice("output", output.suffix.lower(), (".csv", ".parquet"))
+    check_new_file(output)
+    if not output.parent.is_dir():
+        raise StoreError(
+            f"`output` must be in an existing folder; {str(output.parent)!r} does not exist."
+        )
+
+
+def check_new_file(output: Path) -> None:
+    """Raise if there is already something of that name."""
+    from multitide.errors import StoreError
+
     if output.exists():
         raise StoreError(
             f"`output` must not exist yet; {str(output)!r} does. Choose another name with --output."
         )
-    if not output.parent.is_dir():
-        raise StoreError(
-            f"`output` must lie in an existing folder; {str(output.parent)!r} is none."
-        )
 
 
 def write_output(table: pd.DataFrame, output: Path) -> None:
-    """Write a table as the file's name says."""
-    from multitide.errors import StoreError
+    """Write a table as CSV or Parquet, by the name of the file."""
+    from multitide._result_folder import writable
 
-    try:
+    with writable(output, "output"):
         if output.suffix.lower() == ".csv":
             table.to_csv(output, index=False)
         else:
             table.to_parquet(output, index=False)
-    except OSError as error:
-        raise StoreError(
-            f"`output` must be a place that can be written; got {str(output)!r} ({error})."
-        ) from error

@@ -9,21 +9,19 @@ import typer
 
 
 def check(
-    config: Annotated[Path, typer.Argument(help="A configuration (.toml).")],
+    config: Annotated[Path, typer.Argument(help="Configuration file (.toml).")],
 ) -> None:
-    """Find every problem of a configuration and of its data at once; nothing is trained."""
+    """Find all problems of a configuration and its data, without training."""
     from multitide._checks import raise_problems
-    from multitide.cli._run import quietly, show_data, split_data
-    from multitide.cli._show import show_next
-    from multitide.config._config_problems import config_problems
-    from multitide.config._load_config import load_config, read_all
-    from multitide.fitting._data_sets import resolve_domain_tasks
+    from multitide.cli._show import show_data, show_next
+    from multitide.cli._terminal import quietly
+    from multitide.config._config_problems import check_config
+    from multitide.config._prepare import check_test_sets
 
     with quietly():
-        raise_problems(config_problems(config))
-        loaded = load_config(config)
-        given = read_all(loaded)
-        tasks = resolve_domain_tasks(loaded.tasks, given)
-    for name, samples in given.items():
-        show_data(split_data(loaded, name, samples, tasks))
-    show_next(("Everything fits", f"multitide fit {config}"))
+        prepared, problems = check_config(config)
+        raise_problems(problems)
+    if prepared is not None:
+        check_test_sets(prepared)
+        show_data(prepared)
+    show_next(("Configuration OK. Train with", f"multitide fit {config}"))

@@ -10,10 +10,8 @@ import typer
 
 if TYPE_CHECKING:
     from multitide.config._config import Config
-    from multitide.data._samples import Samples
+    from multitide.data._data_sets import DataSets as Data
     from multitide.study import Comparison, Comparisons, Conditions, LabelCurve
-
-    Data = dict[str, Samples]  # by name; the only one has none
 
 Value = TypeVar("Value")
 
@@ -110,14 +108,14 @@ def shares_of(text: str) -> list[float]:
 
 def read_and_show(config: Config) -> Data:
     """Read the data sets of a configuration, and show the tasks of each."""
-    from multitide.cli._run import describe_own_tasks, quietly
     from multitide.cli._show import show_heading, show_tasks
-    from multitide.config._load_config import read_all
-    from multitide.fitting._data_sets import resolve_domain_tasks
+    from multitide.cli._terminal import quietly
+    from multitide.config._prepare import describe_own_tasks
+    from multitide.fitting._data_sets import resolve_shared_tasks
 
     with quietly():
-        data = read_all(config)
-        tasks = resolve_domain_tasks(config.tasks, data)
+        data = config.read_all()
+        tasks = resolve_shared_tasks(config.tasks, data)
     for name, samples in data.items():
         if name:
             show_heading(f"Data set {name}")
@@ -127,18 +125,18 @@ def read_and_show(config: Config) -> Data:
 
 def study_folder(output: Path | None, name: str) -> Path:
     """Return the folder of an existing study, which is resumed, or a new one."""
-    from multitide.cli._run import claim
+    from multitide.cli._arguments import result_folder
 
     if output is not None and output.exists():
         return output
-    return claim(output, f"{name}-compare")
+    return result_folder(output, f"{name}-compare")
 
 
 def run_study(
     config: Config, data: Data, folder: Path, options: Options, *, verbose: bool
 ) -> Comparison:
     """Run the study of a configuration, show it, write it into a folder, and return it."""
-    from multitide.cli._run import command_line
+    from multitide.cli._arguments import command_line
     from multitide.cli._terminal import say
     from multitide.reports import write_study_report
     from multitide.study import compare as run_comparison
@@ -156,7 +154,7 @@ def run_curve(
     config: Config, data: Data, folder: Path, options: Options, *, verbose: bool
 ) -> LabelCurve:
     """Run the study at each label share, show it, write all into a folder, and return the curve."""
-    from multitide.cli._run import command_line
+    from multitide.cli._arguments import command_line
     from multitide.cli._terminal import say
     from multitide.data._data_sets import DataSets
     from multitide.reports import write_curve_report, write_study_report
@@ -180,12 +178,12 @@ def run_curve(
 # The arguments of `compare` have many types; they were checked when the configuration was loaded.
 def _arguments(config: Config, data: Data, options: Options, verbose: bool) -> dict[str, Any]:
     """Return the arguments of the study: the configuration's, overridden by options."""
-    from multitide.cli._run import quietly
-    from multitide.fitting._data_sets import resolve_domain_tasks
+    from multitide.cli._terminal import quietly
+    from multitide.fitting._data_sets import resolve_shared_tasks
 
     with quietly():
-        tasks = resolve_domain_tasks(config.tasks, data)
-    splitters = {name: config.tables[name].splitter(samples) for name, samples in data.items()}
+        tasks = resolve_shared_tasks(config.tasks, data)
+    splitters = {name: config.section(name).splitter(samples) for name, samples in data.items()}
     arguments = {
         "tasks": tasks,
         "estimator": config.make_estimator(),
@@ -275,8 +273,8 @@ def compare_configs(
     """Run the study of each configuration, show the ranking over all, and write one folder."""
     from rich.markup import escape
 
-    from multitide.cli._run import command_line, quietly
-    from multitide.cli._terminal import say
+    from multitide.cli._arguments import command_line
+    from multitide.cli._terminal import quietly, say
     from multitide.config._load_config import load_config
     from multitide.reports import write_overview
     from multitide.study import compare_many

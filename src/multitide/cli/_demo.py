@@ -1,7 +1,8 @@
-"""``multitide demo``: the whole path on a simulated test rig whose truth is known."""
+"""``multitide demo``: the whole workflow on a simulated test rig whose truth is known."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,28 +14,28 @@ if TYPE_CHECKING:
     from multitide.data._samples import Samples
     from multitide.study import Comparison
 
-# Chosen so that the truth can be seen in a minute, by looking at the verdicts of four sizes: a
-# show, no evidence.
+# Chosen after looking at the verdicts for four sizes, so that the truth is visible within a minute:
+# a demonstration, not evidence.
 N_RUNS, LABEL_SHARE, N_SECONDS = 2400, 0.25, (24, 36)
 CONFIG = """\
-# Written by `multitide demo`: a simulated test rig, and four questions about each of its runs.
+# Written by `multitide demo`: a simulated test rig, and four labels of each of its runs.
 max_epochs = 40
 batch_size = 32
 lr = 0.01
 random_state = 0
 
 [data]
-path = "rig.csv"          # one row a second: ten sensors
-labels = "labels.csv"     # one row a run: its labels, most of them missing, and static inputs
+path = "rig.csv"          # one row per second: ten sensors
+labels = "labels.csv"     # one row per run: labels, most of them missing, and static inputs
 series = "run"
 time = "time"
 static = ["machine_type", "age"]
 ignore = ["machine"]
 
 [split]
-by = "random"             # runs of the same machines; by = "group", column = "machine" asks for new ones
-test = 0.8                # a rig is simulated for nothing: much to test on, and few runs to learn from,
-validation = 0.25         # as where labels are dear
+by = "random"             # runs of the same machines; by = "group", column = "machine" tests on new ones
+test = 0.8                # simulated runs are free, so that most can be test runs;
+validation = 0.25         # few are used for training, as where labels are expensive
 
 [[tasks]]
 name = "fault"
@@ -49,7 +50,7 @@ name = "remaining_life"
 name = "operator"         # unrelated to the others, by construction
 
 [backbone]
-name = "fcn"              # the default, lstm_fcn, takes longer
+name = "fcn"              # faster than the default, lstm_fcn
 filters = [16, 16, 16]
 
 [compare]
@@ -64,106 +65,102 @@ by_cause = {groups = [["fault", "severity", "remaining_life"], ["operator"]]}
 def demo(
     folder: Annotated[
         Path | None,
-        typer.Option(help="Where to write; multitide-demo, or with a number if that exists."),
+        typer.Option(help="Folder to write. Default: multitide-demo, numbered if it exists."),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Hide the progress bar.")] = False,
 ) -> None:
-    """Simulate a test rig, train on it, and compare what is found with the truth; needs no file."""
+    """Train on a simulated test rig and compare the results with the truth.
+
+    No file is needed.
+    """
+    from multitide._result_folder import check_can_be_made
     from multitide.cli._compare import run_study
-    from multitide.cli._run import command_line, quietly, run
+    from multitide.cli._fit import fit_and_show
     from multitide.cli._show import show_next
-    from multitide.cli._terminal import say
-    from multitide.config._load_config import load_config, read_all
+    from multitide.cli._terminal import quietly, say
+    from multitide.config._load_config import load_config
     from multitide.data._simulate_rig import simulate_rig
-    from multitide.model._store import refuse_existing
 
     folder = folder or first_free(Path("multitide-demo"))
-    refuse_existing(folder)
+    check_can_be_made(folder)
     rig = simulate_rig(N_RUNS, n_timepoints=N_SECONDS, label_share=LABEL_SHARE, random_state=0)
     config = write_data(rig, folder)
-    say(
-        f"A simulated test rig: [bold]{folder}/rig.csv[/], [bold]labels.csv[/]; what to do: [bold]{config}[/]"
-    )
+    say(f"Simulated test rig: [bold]{folder}/rig.csv[/], [bold]labels.csv[/]")
+    say(f"Configuration: [bold]{config}[/]")
     loaded = load_config(config)
-    run(loaded, folder / "run", "demo", command_line(), verbose=not quiet)
+    fit_and_show(loaded, folder / "run", "demo", verbose=not quiet)
     say(
-        "\nDoes sharing a network help? Every task alone, all four in one network, and as they are related ..."
+        "\nDoes sharing a network help? Comparing one network per task, one for all four, "
+        "and one per group of related tasks ..."
     )
     with quietly():
-        data = read_all(loaded)
+        data = loaded.read_all()
     show_truth(run_study(loaded, data, folder / "compare", {}, verbose=not quiet))
     show_next(
-        ("What sharing does, as a page", f"{folder}/compare/report.html"),
-        ("The report of the run", f"{folder}/run/report.md"),
-        ("The same by hand", f"multitide fit {config}"),
-        ("On your own table", "multitide init YOUR.csv"),
+        ("Report of the comparison", f"{folder}/compare/report.html"),
+        ("Report of the run", f"{folder}/run/report.md"),
+        ("Train again yourself", f"multitide fit {config}"),
+        ("Start with your own table", "multitide init YOUR.csv"),
     )
 
 
 def first_free(folder: Path) -> Path:
-    """Return the folder, or the first of its name with a number that does not exist."""
-    names = [folder, *(folder.with_name(f"{folder.name}-{number}") for number in range(2, 1000))]
-    return next(path for path in names if not path.exists())
+    """Return the folder, or the first of that name with a number, that does not exist."""
+    free, number = folder, 2
+    while free.exists():
+        free = folder.with_name(f"{folder.name}-{number}")
+        number += 1
+    return free
 
 
 def write_data(samples: Samples, folder: Path) -> Path:
-    """Write a rig's runs and labels as a user would have them, with the configuration; return its path."""
-    from multitide.errors import StoreError
+    """Write the tables and the configuration of a rig; return the path of the latter."""
+    from multitide._result_folder import writable
 
     series, labels = as_tables(samples)
-    try:
+    config = folder / "multitide.toml"
+    with writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
         series.to_csv(folder / "rig.csv", index=False)
         labels.to_csv(folder / "labels.csv", index=False)
-        (folder / "multitide.toml").write_text(CONFIG, encoding="utf-8")
-    except OSError as error:
-        raise StoreError(
-            f"`folder` must be a place that can be written; got {str(folder)!r} ({error})."
-        ) from error
-    return folder / "multitide.toml"
+        config.write_text(CONFIG, encoding="utf-8")
+    return config
 
 
 def as_tables(samples: Samples) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return a rig's runs as a long table, one row a second, and what belongs to each run as another."""
+    """Return a rig's runs as a table with one row per second, and as one with one row per run."""
     import numpy as np
     import pandas as pd
 
+    if samples.begin is None:
+        raise ValueError("the runs must have times")
     runs = np.arange(1, len(samples) + 1)
-    rows = np.concatenate(
-        [start + np.arange(n) for start, n in zip(samples.starts, samples.lengths, strict=True)]
-    )
-    seconds = np.concatenate([np.arange(n) for n in samples.lengths]).astype("timedelta64[s]")
+    steps = [np.arange(length) for length in samples.lengths]
+    rows = np.concatenate([start + step for start, step in zip(samples.starts, steps, strict=True)])
+    seconds = np.concatenate(steps).astype("timedelta64[s]")
     series = pd.DataFrame(samples.values[rows], columns=list(samples.channels)).round(3)
-    assert samples.begin is not None
     series.insert(0, "time", np.repeat(samples.begin, samples.lengths) + seconds)
     series.insert(0, "run", np.repeat(runs, samples.lengths))
-    labels = pd.concat(
-        [pd.DataFrame({"run": runs, "machine": samples.series}), samples.static, samples.y], axis=1
-    )
-    return series, labels
+    origin = pd.DataFrame({"run": runs, "machine": samples.series})
+    return series, pd.concat([origin, samples.static, samples.y], axis=1)
 
 
 def show_truth(comparison: Comparison) -> None:
-    """Show the verdicts beside what is true about each task by construction."""
+    """Show the verdicts next to the tasks that are truly related."""
     from multitide.cli._terminal import show_table
     from multitide.data._rig_truth import rig_truth
 
-    truth = rig_truth()
-    gains = comparison.gains.assign(
-        found=lambda g: g["verdict"] + " (" + g["gain"].map("{:+.3f}".format) + ")"
-    )
-    table = gains.pivot(index="task", columns="arm", values="found").reindex(
-        columns=comparison.arms[1:]
-    )
-    table = table.reindex([task.name for task in comparison.tasks]).fillna("as alone")
-    causes = [
-        ", ".join(
-            other for pair in truth.related if task in pair for other in pair if other != task
-        )
-        for task in table.index
-    ]
-    table["truth: shares its hidden cause with"] = [cause or "no other task" for cause in causes]
-    show_table(
-        table.rename_axis(columns=None).reset_index(),
-        "Found, and true: what sharing does to each task",
-    )
+    gains = comparison.gains
+    verdicts = gains["verdict"] + " (" + gains["gain"].map("{:+.3f}".format) + ")"
+    table = gains.assign(found=verdicts).pivot(index="task", columns="arm", values="found")
+    names = [task.name for task in comparison.tasks]
+    table = table.reindex(names, columns=comparison.arms[1:]).fillna("as alone")
+    related = rig_truth().related
+    table["truth: shares its hidden cause with"] = [_partners(name, related) for name in names]
+    title = "Found and true: the effect of sharing on each task"
+    show_table(table.rename_axis(columns=None).reset_index(), title)
+
+
+def _partners(task: str, related: Iterable[tuple[str, str]]) -> str:
+    partners = [other for pair in related if task in pair for other in pair if other != task]
+    return ", ".join(partners) or "no other task"

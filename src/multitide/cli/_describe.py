@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -12,84 +11,80 @@ from multitide._toml import read_toml
 from multitide.cli._show import show_heading, show_reading
 from multitide.cli._terminal import show_table
 from multitide.model._schema import DataRecord
-from multitide.model._sizes import ending_weights, size_in_words, size_of, sizes_by_task
-from multitide.model._store import read_record
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from multitide._estimator import MultiTaskEstimator
-    from multitide.model._schema import DataRecord
+from multitide.model._sizes import last_weights, size_in_words, size_of, sizes_by_task
+from multitide.model._store import read_model_record
 
 
 def show_model(run: Path) -> None:
-    """Show tasks, networks, data and versions of a run or model folder."""
-    estimator, record = MultiTaskEstimator.load(run), read_record(run)
+    """Show tasks, networks, data and package versions of a run or model folder."""
+    estimator = MultiTaskEstimator.load(run)
+    record = read_model_record(run)
     show_table(_tasks(estimator), "Tasks")
-    show_table(_parameters(estimator), "Parameters that each task is answered with")
+    show_table(_parameters(estimator), "Parameters per task")
     show_table(_networks(estimator), "Networks (sets of weights)")
+    facts: dict[str, object] = {**_source(run)}
     for data in record.data:
         if data.name:
             show_heading(f"Data set {data.name}: {', '.join(data.tasks)}")
         show_reading(data.reading)
-    facts = {
-        **_source(run),
-        **{name: value for data in record.data for name, value in _facts(data).items()},
-        "parameters that predict runs": size_in_words(estimator.model_, estimator.representation_),
-        **_beginnings(record.estimator.get("training")),
-        "seed": record.seed,
-        "seconds in training": round(record.seconds, 1),
-        **record.versions,
-    }
-    show_table(
-        pd.DataFrame({"fact": list(facts), "value": [str(value) for value in facts.values()]}),
-        "Facts",
-    )
+        facts |= _data_facts(data)
+    facts["parameters used by predict"] = size_in_words(estimator.model_, estimator.representation_)
+    facts |= _start_facts(record.estimator.get("training"))
+    facts["seed"] = record.seed
+    facts["training time in seconds"] = round(record.seconds, 1)
+    facts |= record.versions
+    values = [str(value) for value in facts.values()]
+    show_table(pd.DataFrame({"fact": list(facts), "value": values}), "Facts")
 
 
-def _facts(data: DataRecord) -> dict[str, object]:
-    """Return what is known of a data set."""
-    where = f" of {data.name!r}" if data.name else ""
+def _data_facts(data: DataRecord) -> dict[str, object]:
+    of_data = f" of {data.name!r}" if data.name else ""
     return {
-        f"channels{where}": len(data.channels),
-        f"steps of the longest training sample{where}": data.n_timepoints,
-        f"fingerprint of the data{where}": data.fingerprint,
+        f"channels{of_data}": len(data.channels),
+        f"longest training sample{of_data}, in steps": data.n_timepoints,
+        f"fingerprint of the data{of_data}": data.fingerprint,
     }
 
 
 def _source(run: Path) -> dict[str, str]:
-    """Return where the data came from, which a run folder knows and a model folder does not."""
+    """Return the path of the data, which a run folder has and a model folder does not."""
     path = run / "config.toml"
     if not path.is_file():
         return {}
-    data = read_toml(path)["data"]
-    return {"data": ", ".join(row["path"] for row in (data if isinstance(data, list) else [data]))}
+    tables = read_toml(path)["data"]
+    if not isinstance(tables, list):
+        tables = [tables]
+    return {"data": ", ".join(table["path"] for table in tables)}
 
 
-def _beginnings(training: object) -> dict[str, object]:
-    """Return what training began with, where that was not chance: a saved model, or tasks that were learned first."""
-    asked = training if isinstance(training, dict) else {}
-    begun: dict[str, object] = {}
-    if asked.get("start"):
-        begun["training started from"] = asked["start"]
-    if asked.get("pretrain"):
-        begun["learned first"] = ", ".join(asked["pretrain"])
-    return begun | ({"freeze": asked["freeze"]} if begun and "freeze" in asked else {})
+def _start_facts(training: object) -> dict[str, object]:
+    """Return what training started from, unless it started from scratch."""
+    settings = training if isinstance(training, dict) else {}
+    facts: dict[str, object] = {}
+    if settings.get("start"):
+        facts["training started from"] = settings["start"]
+    if settings.get("pretrain"):
+        facts["pre-trained on"] = ", ".join(settings["pretrain"])
+    if facts and "freeze" in settings:
+        facts["freeze"] = settings["freeze"]
+    return facts
 
 
 def _tasks(estimator: MultiTaskEstimator) -> pd.DataFrame:
-    weights = ending_weights(estimator.history_)
-    rows = [
-        {
+    weights = last_weights(estimator.history_)
+    rows = []
+    for task in estimator.tasks_:
+        row: dict[str, object] = {
             "task": task.name,
             "kind": task.kind,
             "classes": ", ".join(map(str, estimator.classes_.get(task.name, []))),
-            **{f"labelled in {side}": n for side, n in estimator.n_labelled_[task.name].items()},
-            "best epoch": estimator.best_epoch_[task.name],
-            **({"weight at the end": weights[task.name]} if task.name in weights else {}),
         }
-        for task in estimator.tasks_
-    ]
+        for which, n in estimator.n_labelled_[task.name].items():
+            row[f"labelled in {which}"] = n
+        row["best epoch"] = estimator.best_epoch_[task.name]
+        if task.name in weights:
+            row["weight at the end"] = weights[task.name]
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
@@ -100,16 +95,15 @@ def _parameters(estimator: MultiTaskEstimator) -> pd.DataFrame:
 
 
 def _networks(estimator: MultiTaskEstimator) -> pd.DataFrame:
-    answers = estimator.model_
-    rows = [
-        {
-            "network": number,
-            "answers": ", ".join(names) if names else "(stored, not used by predict)",
-            "parameters": (size := size_of(network)).total,
-            "shared by several tasks": size.shared,
-        }
-        for number, (network, names) in enumerate(
-            zip(answers.network_list, answers.answered, strict=True), 1
+    rows = []
+    for number, (network, tasks) in enumerate(estimator.model_.pairs, start=1):
+        size = size_of(network)
+        rows.append(
+            {
+                "network": number,
+                "predicts": ", ".join(tasks) if tasks else "(stored, not used by predict)",
+                "parameters": size.total,
+                "shared by several tasks": size.shared,
+            }
         )
-    ]
     return pd.DataFrame(rows)

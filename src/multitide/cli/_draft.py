@@ -10,6 +10,8 @@ import pandas as pd
 from multitide._toml import toml_text
 from multitide.data.tables._propose_window import WindowProposal
 
+OPTION_OF_ROLE = {"time": "time", "channel": "channels", "static": "static", "ignored": "ignore"}
+
 
 def draft_config(
     data: Path,
@@ -17,26 +19,26 @@ def draft_config(
     roles: pd.DataFrame,
     folder: Path,
     windows: WindowProposal | None,
-) -> tuple[str, bool]:
-    """Return the text of a configuration, and whether it names any task.
+) -> str:
+    """Return the text of a configuration.
 
     Parameters
     ----------
     data, labels : path
-        The tables, written relative to `folder`.
+        The tables; their paths are written relative to `folder`.
     roles : DataFrame
-        From :func:`multitide.data.tables._column_roles.column_roles`.
+        From :func:`multitide.column_roles`.
     folder : path
-        Where the configuration will lie.
+        The folder of the configuration.
     windows : WindowProposal or None
-        The window that was said or is proposed; None for a table whose rows are no time steps. A
-        proposal is a comment where samples may as well be whole series, of a table that holds
-        several.
+        The window that was given or is proposed; None if rows are not time steps. If the table
+        holds several series, a proposal is written as a comment, because a sample may as well be a
+        whole series.
     """
     by_role = {role: list(rows["column"]) for role, rows in roles.groupby("role", sort=False)}
     lines = [
-        "# A configuration of multitide: `multitide check` finds what is wrong in it, `multitide fit` trains.",
-        "# Parameters of the estimator stand here, above the first [table].",
+        "# Configuration of multitide. Check it with `multitide check`, train with `multitide fit`.",
+        "# Parameters of the estimator come first, above the first [table].",
         "max_epochs = 50",
         "random_state = 0",
         "",
@@ -47,10 +49,10 @@ def draft_config(
         "",
         *_task_lines(by_role),
         "",
-        "# The network and its parts; what is not said has its default.",
+        "# The network. `multitide methods` lists what you can choose.",
         '# [backbone]\n# name = "lstm_fcn"',
     ]
-    return "\n".join(lines) + "\n", bool(by_role.get("task"))
+    return "\n".join(lines) + "\n"
 
 
 def _data_lines(
@@ -59,42 +61,41 @@ def _data_lines(
     table: dict[str, object] = {"path": _relative(data, folder)}
     if labels is not None:
         table["labels"] = _relative(labels, folder)
-    for role, option in (
-        ("series", "series"),
-        ("time", "time"),
-        ("channel", "channels"),
-        ("static", "static"),
-    ):
-        found = by_role.get(role, [])
-        if found:
-            table[option] = found[0] if option == "series" else found
-    if ignored := by_role.get("ignored", []):
-        table["ignore"] = ignored
+    if "series" in by_role:
+        table["series"] = by_role["series"][0]
+    for role, option in OPTION_OF_ROLE.items():
+        if role in by_role:
+            table[option] = by_role[role]
     return toml_text({"data": table}).splitlines()
 
 
 def _window_lines(windows: WindowProposal | None, by_role: dict[str, list[str]]) -> list[str]:
     if windows is None:
         return []
-    proposed, several = bool(windows.why), "series" in by_role
-    mark = "# " if several and proposed else ""
-    whole = "; without it a sample is a whole series" if several else ""
-    about = f"proposed: {windows.why}{whole}" if proposed else f"rows in a sample{whole}"
+    has_series = "series" in by_role
+    is_comment = has_series and windows.why
+    mark = "# " if is_comment else ""
+    about = f"proposed: {windows.why}" if windows.why else "rows per sample"
+    if has_series:
+        about += "; without it a sample is a whole series"
     lines = [
-        "# As many rows in a sample as it takes to see what the labels are about, and how many from one to the next:",
+        "# Window length and stride, in rows. A window should be long enough to show what the",
+        "# labels describe.",
         f"{mark}window = {windows.window}  # {about}",
         f"{mark}stride = {windows.stride}",
     ]
-    one = '# series = "run"  # the column that says which recording a row belongs to, if there are several'
-    return lines if several else [*lines, one]
+    if not has_series:
+        lines.append(
+            '# series = "run"  # the column that identifies the series, if there are several'
+        )
+    return lines
 
 
 def _split_lines(by_role: dict[str, list[str]]) -> list[str]:
-    by = (
-        "group" if "series" in by_role else "time"
-    )  # windows of one recording overlap: random ones would leak
+    # Windows of one recording overlap, so that a random split would leak.
+    by = "group" if "series" in by_role else "time"
     return [
-        "# How to hold out the test part (and validation, which chooses the epoch): time, group, random or column.",
+        "# How to split into training, validation and test set: by time, group, random or column.",
         "[split]",
         f'by = "{by}"',
         "test = 0.2",
@@ -102,14 +103,16 @@ def _split_lines(by_role: dict[str, list[str]]) -> list[str]:
 
 
 def _task_lines(by_role: dict[str, list[str]]) -> list[str]:
-    about = '# A task a label column; kind = "regression" or "classification" where the values do not say it right.'
+    lines = [
+        "# One [[tasks]] table per label column. Its kind is inferred from the values; if that is",
+        '# wrong, add kind = "regression" or kind = "classification".',
+    ]
     tasks = by_role.get("task", [])
-    if tasks:
-        lines = [about]
-        for name in tasks:
-            lines += ["[[tasks]]", *toml_text({"name": name}).splitlines(), ""]
-        return lines[:-1]
-    return [about, "# [[tasks]]", '# name = "a label column"']
+    if not tasks:
+        return [*lines, "# [[tasks]]", '# name = "a label column"']
+    for name in tasks:
+        lines += ["[[tasks]]", *toml_text({"name": name}).splitlines(), ""]
+    return lines[:-1]
 
 
 def _relative(path: Path, folder: Path) -> str:

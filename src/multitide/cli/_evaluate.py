@@ -1,4 +1,4 @@
-"""``multitide evaluate``: measure every task on labelled data."""
+"""``multitide evaluate``: compute the metrics of every task on labelled data."""
 
 from __future__ import annotations
 
@@ -24,32 +24,39 @@ def evaluate(
     labels: Labels = None,
     name: Name = None,
     output: Annotated[
-        Path | None, typer.Option(help="Write the figures, .csv or .parquet.")
+        Path | None, typer.Option(help="Table to write the metrics to, .csv or .parquet.")
     ] = None,
 ) -> None:
-    """Measure every task on labelled data, next to the best constant answer."""
+    """Compute the metrics of every task on labelled data.
+
+    Each metric is shown next to that of the best constant prediction.
+    """
     from multitide.cli._show import show_metrics
     from multitide.cli._terminal import say, show_note
 
     if output is not None:
         check_output(output)
-    estimator, known, samples = read_model_and_data(run, data, labels, name, need_labels=True)
-    metrics = estimator.evaluate({known: samples})
+    estimator, data_set, samples = read_model_and_data(run, data, labels, name, need_labels=True)
+    metrics = estimator.evaluate({data_set: samples})
     show_metrics(metrics, f"{data.name}, {len(samples)} samples")
-    if _learned_from(run, data):
+    if _was_fitted_on(run, data):
         show_note(
-            "The model has learned from this file; report.md of its run has the figures on what was held out."
+            "The model was fitted on this file. "
+            "The metrics of its test set are in report.md of the run."
         )
     if output is not None:
         write_output(metrics, output)
         say(f"\nWritten: [bold]{output}[/]")
 
 
-def _learned_from(run: Path, data: Path) -> bool:
-    """Return whether this is the very file that a run says it read."""
+def _was_fitted_on(run: Path, data: Path) -> bool:
+    """Return whether a run read this very file."""
     from multitide._toml import read_toml
 
     config = run / "config.toml"
-    learned = read_toml(config)["data"] if config.is_file() else []
-    tables = learned if isinstance(learned, list) else [learned]
+    if not config.is_file():
+        return False
+    tables = read_toml(config)["data"]
+    if not isinstance(tables, list):
+        tables = [tables]
     return any(Path(table["path"]).resolve() == data.resolve() for table in tables)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,176 +10,232 @@ import typer
 
 if TYPE_CHECKING:
     from multitide.config._config import Config
+    from multitide.config._prepare import Prepared
 
-Names = Annotated[list[str] | None, typer.Option()]
+# Options that describe a data file, by the argument of `read_table` that each stands for.
+OPTION_OF = {"channels": "channel"}
 
 
 def fit(
     source: Annotated[
-        Path, typer.Argument(help="A configuration (.toml) or a data file (.csv, .parquet, .ts).")
+        Path, typer.Argument(help="Configuration (.toml) or data file (.csv, .parquet, .ts).")
     ],
-    label: Annotated[
-        list[str] | None, typer.Option(help="A label column; once for each task.")
-    ] = None,
+    label: Annotated[list[str] | None, typer.Option(help="Label column (repeatable).")] = None,
     labels: Annotated[
-        Path | None, typer.Option(help="A second table with the labels, one row a series.")
+        Path | None, typer.Option(help="Second table with the labels, one row per series.")
     ] = None,
     channel: Annotated[
-        list[str] | None, typer.Option(help="An input column; without it all numbers are.")
+        list[str] | None,
+        typer.Option(help="Input column (repeatable). Default: all numeric columns."),
     ] = None,
     static: Annotated[
-        list[str] | None, typer.Option(help="An input column that is constant in a series.")
+        list[str] | None,
+        typer.Option(help="Input column that is constant within a series (repeatable)."),
     ] = None,
-    ignore: Annotated[list[str] | None, typer.Option(help="A column to leave out.")] = None,
+    ignore: Annotated[
+        list[str] | None, typer.Option(help="Column to leave out (repeatable).")
+    ] = None,
     series: Annotated[
-        str | None, typer.Option(help="The column that says which recording a row belongs to.")
+        str | None, typer.Option(help="Column that identifies the series of each row.")
     ] = None,
     time: Annotated[
-        list[str] | None, typer.Option(help="The time column, or several: year, month, ...")
+        list[str] | None,
+        typer.Option(help="Time column, or several such as year and month (repeatable)."),
     ] = None,
     window: Annotated[
-        int | None, typer.Option(help="Rows in a sample; without it a sample is a whole series.")
+        int | None,
+        typer.Option(help="Rows per sample. Default: one sample per series."),
     ] = None,
     stride: Annotated[
-        int | None, typer.Option(help="Rows from one window's start to the next; 1 without it.")
+        int | None, typer.Option(help="Rows between the starts of windows. Default: 1.")
     ] = None,
     split: Annotated[
         str | None,
-        typer.Option(help="How to hold out: time, group or random; without it what leaks least."),
+        typer.Option(help="Split by time, group or random. Default: the safest for your data."),
     ] = None,
     max_epochs: Annotated[
-        int | None, typer.Option(help="Length of a full run; 50 without it.")
+        int | None, typer.Option(help="Maximum number of epochs. Default: 50.")
     ] = None,
     random_state: Annotated[
-        int | None, typer.Option(help="Seed; without it one is drawn and written down.")
+        int | None, typer.Option(help="Seed. Default: a random one, recorded in the run.")
     ] = None,
     device: Annotated[
-        str | None, typer.Option(help="auto, cpu, cuda, cuda:1; auto without it.")
+        str | None, typer.Option(help="auto, cpu, cuda or cuda:1. Default: auto.")
     ] = None,
     backbone: Annotated[
         str | None,
         typer.Option(
-            help="From series to features; lstm_fcn without it; `multitide methods backbone`."
+            help="Network from series to features. Default: lstm_fcn. "
+            "`multitide methods backbone` lists all."
         ),
     ] = None,
     representation: Annotated[
         str | None,
-        typer.Option(help="minirocket, ts2vec or model:RUN, before --backbone fc or linear."),
+        typer.Option(
+            help="Train on vectors instead of series: minirocket, ts2vec or model:RUN "
+            "(with --backbone fc or linear)."
+        ),
     ] = None,
     pretrain: Annotated[
-        list[str] | None, typer.Option(help="A task to learn first, by itself; once for each.")
+        list[str] | None, typer.Option(help="Task to pre-train on (repeatable).")
     ] = None,
     start: Annotated[
-        Path | None, typer.Option(help="A run or model folder whose backbone is the start.")
+        Path | None,
+        typer.Option(help="Run or model folder whose backbone training starts from."),
     ] = None,
     freeze: Annotated[
         str | None,
         typer.Option(
-            help="What stays as pre-trained: auto, nothing, backbone, gradual, or N, all but N blocks."
+            help="Pre-trained layers to keep fixed: auto, nothing, backbone, gradual, or N, "
+            "all but the last N blocks. Default: auto."
         ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="The run folder; runs/NAME-001 and so on without it.")
+        Path | None, typer.Option(help="Run folder. Default: runs/NAME-001, then -002, ...")
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Hide the progress bar.")] = False,
 ) -> None:
     """Train one network for all labels of a table, and write a run folder.
 
-    CONFIG.toml says everything; options go before it. A data file needs at least a label:
+    With a configuration, options of training override the file, and options of the data are not
+    allowed. A data file needs at least one label:
     multitide fit data.csv --label fault --label load --window 48
     """
-    from multitide.cli._run import command_line, run
-
-    lists = {"channels": channel, "static": static, "ignore": ignore, "time": time}
-    single = {"labels": labels, "series": series, "window": window, "stride": stride}
-    data = {name: value for name, value in {**lists, **single}.items() if value not in (None, [])}
+    data = {
+        "channels": channel,
+        "static": static,
+        "ignore": ignore,
+        "time": time,
+        "labels": labels,
+        "series": series,
+        "window": window,
+        "stride": stride,
+    }
+    config = source_config(source, label, given(data), split)
     options = {
         "max_epochs": max_epochs,
         "random_state": random_state,
         "device": device,
         "backbone": backbone,
     }
-    changes: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
-    config = source_config(source, label, data, split)
+    changes = given(options)
     if representation is not None:
-        changes["inputs"] = _with(config, "inputs", representation=representation)
-    if phases := _phases(pretrain, start, freeze):
-        changes["training"] = _with(config, "training", **phases)
-        check_freeze(changes["training"])
-    run(config.changed(**changes), output, source.stem, command_line(), verbose=not quiet)
+        changes["inputs"] = _table(config, "inputs") | {"representation": representation}
+    transfer = _transfer_options(pretrain, start, freeze)
+    if transfer:
+        changes["training"] = _table(config, "training") | transfer
+        _check_freeze(changes["training"])
+    fit_and_show(config.changed(**changes), output, source.stem, verbose=not quiet)
 
 
-def _with(config: Config, part: str, **settings: Any) -> dict[str, Any]:
-    """Return a table of the configuration with some settings changed."""
+def fit_and_show(config: Config, output: Path | None, name: str, *, verbose: bool) -> Path:
+    """Make a run, show its data and metrics, and return its folder."""
+    from multitide._run_fit import check_estimator, train_run
+    from multitide.cli._arguments import command_line, result_folder
+    from multitide.cli._show import show_data, show_metrics
+    from multitide.cli._terminal import quietly, say, show_note
+    from multitide.config._prepare import prepare
+    from multitide.reports._write_run_report import best_epochs, trained_for
+
+    folder = result_folder(output, name)
+    check_estimator(config)
+    with quietly():
+        prepared = prepare(config)
+    show_data(prepared)
+    run = train_run(prepared, folder, command_line(), verbose=int(verbose))
+    n_test = sum(len(data.split.test) for data in run.data)
+    show_metrics(run.metrics, f"Test set, {n_test} samples")
+    show_note(
+        f"The network was {trained_for(run.estimator)}; "
+        f"best epoch per task: {best_epochs(run.estimator)}."
+    )
+    say(f"\nWritten: [bold]{folder}[/] (model, history, metrics, report.md, config.toml)")
+    _show_next_steps(prepared, folder)
+    return folder
+
+
+def _show_next_steps(prepared: Prepared, folder: Path) -> None:
+    from multitide.cli._show import show_next
+
+    first = prepared.config.data[0]
+    options = "--output predictions.csv"
+    if first.name:
+        options = f"--data {shlex.quote(first.name)} {options}"
+    if "labels" in first.options and prepared.data[0].samples.static is not None:
+        options = f"--labels LABELS {options}"  # the table that holds the static inputs
+    steps = [("Predict new data", f"multitide predict {folder} DATA {options}")]
+    if len(prepared.tasks) > 1:
+        steps.append(("Does sharing a network help?", f"multitide compare {folder}/config.toml"))
+    show_next(*steps)
+
+
+def given(options: dict[str, Any]) -> dict[str, Any]:  # values of any option
+    """Return the options that were given."""
+    return {name: value for name, value in options.items() if value not in (None, [])}
+
+
+def _table(config: Config, part: str) -> dict[str, Any]:
+    """Return the configuration's table of a part, which may also be given by name."""
     table = config.table.get(part, {})
-    return {**(table if isinstance(table, dict) else {}), **settings}
+    return dict(table) if isinstance(table, dict) else {}
 
 
-def _phases(pretrain: list[str] | None, start: Path | None, freeze: str | None) -> dict[str, Any]:
-    """Return what the options say of ``[training]``: pre-training, transfer and what is left of it to learn."""
-    depth = int(freeze) if freeze is not None and freeze.isdecimal() else freeze
-    given = {
-        "pretrain": pretrain or None,
+def _transfer_options(
+    pretrain: list[str] | None, start: Path | None, freeze: str | None
+) -> dict[str, Any]:
+    """Return the options as parameters of ``[training]``."""
+    is_number = freeze is not None and freeze.isdecimal()
+    options = {
+        "pretrain": pretrain,
         "start": None if start is None else str(start.resolve()),
-        "freeze": depth,
+        "freeze": int(freeze or 0) if is_number else freeze,
     }
-    return {name: value for name, value in given.items() if value is not None}
+    return given(options)
 
 
-def check_freeze(training: dict[str, Any]) -> None:
-    """Raise if a network is to be frozen that has learned nothing yet."""
+def _check_freeze(training: dict[str, Any]) -> None:
+    """Raise if layers are to be frozen that have not been trained."""
     from multitide._toml import NONE
     from multitide.errors import ParameterError
 
-    pretrained = training.get("pretrain") or training.get("start", NONE) != NONE
-    if not pretrained and training.get("freeze", "auto") not in ("auto", "nothing"):
+    is_pretrained = training.get("pretrain") or training.get("start", NONE) != NONE
+    if not is_pretrained and training.get("freeze", "auto") not in ("auto", "nothing"):
         raise ParameterError(
-            "`training.freeze` must be 'auto' or 'nothing' where nothing is pre-trained; "
-            f"got {training['freeze']!r}. Say also --start MODEL or --pretrain TASK."
+            "`training.freeze` must be 'auto' or 'nothing' if nothing is pre-trained; "
+            f"got {training['freeze']!r}. Also give --start MODEL or --pretrain TASK."
         )
 
 
 def source_config(
     source: Path, label: list[str] | None, data: dict[str, Any], split: str | None
 ) -> Config:
-    """Return the configuration that a file holds, or that the options of a data file stand for."""
+    """Return the configuration of a file, or of a data file and its options."""
     from multitide.config._load_config import load_config
-
-    if source.suffix.lower() == ".toml":
-        _refuse_data_options(source, label, data, split)
-        return load_config(source)
-    return _config_of_options(source, label, data, split)
-
-
-def _refuse_data_options(
-    source: Path, label: list[str] | None, data: dict[str, Any], split: str | None
-) -> None:
     from multitide.errors import ParameterError
 
-    given = [*(["label"] if label else []), *data, *(["split"] if split else [])]
-    if given:
-        options = ", ".join(
-            f"--{name.removesuffix('s') if name == 'channels' else name}" for name in given
-        )
-        raise ParameterError(
-            f"{options} must be said in the configuration itself, {str(source)!r}."
-        )
+    if source.suffix.lower() != ".toml":
+        return _config_from_options(source, label, data, split)
+    refused = given({"label": label, **data, "split": split})
+    if refused:
+        options = ", ".join(f"--{OPTION_OF.get(name, name)}" for name in refused)
+        raise ParameterError(f"{options} must be set in the configuration, {str(source)!r}.")
+    return load_config(source)
 
 
-def _config_of_options(
+def _config_from_options(
     source: Path, label: list[str] | None, data: dict[str, Any], split: str | None
 ) -> Config:
-    """Return the configuration that the options of a data file stand for."""
     from multitide._checks import raise_problems
     from multitide.config._load_config import parse_config
 
-    plain = {name: str(value) if isinstance(value, Path) else value for name, value in data.items()}
-    table: dict[str, Any] = {"data": {"path": str(source), **plain}}
+    section: dict[str, Any] = {"path": str(source)}
+    for name, value in data.items():
+        section[name] = str(value) if isinstance(value, Path) else value
+    table: dict[str, Any] = {"data": section}
     if split:
         table["split"] = {"by": split}
     if label:
         table["tasks"] = [{"name": name} for name in label]
-    problems: list[str] = []
-    config = parse_config(table, Path(), problems)
-    raise_problems(problems)
-    return config
+    parsed = parse_config(table, Path())
+    raise_problems(parsed.problems)
+    return parsed.config

@@ -1,4 +1,4 @@
-"""``multitide info``: what a model is."""
+"""``multitide info``: describe a model."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from multitide.cli._arguments import Run
 
 
 def info(run: Run) -> None:
-    """Say what a model is: tasks, parameters, sets of weights, data, versions."""
+    """Show a model's tasks, parameters, data and package versions."""
     from multitide.cli._describe import show_model
 
     show_model(run)

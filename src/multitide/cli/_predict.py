@@ -1,4 +1,4 @@
-"""``multitide predict``: answer every task for new data."""
+"""``multitide predict``: predict every task for new data."""
 
 from __future__ import annotations
 
@@ -7,11 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from multitide._estimator import MultiTaskEstimator
-    from multitide.data._samples import Samples
 from multitide.cli._arguments import (
     Data,
     Name,
@@ -21,49 +16,67 @@ from multitide.cli._arguments import (
     write_output,
 )
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from multitide._estimator import MultiTaskEstimator
+    from multitide.data._samples import Samples
+
 
 def predict(
     run: Run,
     data: Data,
-    output: Annotated[Path, typer.Option(help="Write the predictions, .csv or .parquet.")],
+    output: Annotated[Path, typer.Option(help="Table to write, .csv or .parquet.")],
     labels: Annotated[
         Path | None,
-        typer.Option(help="The second table, where the model needs static inputs from it."),
+        typer.Option(help="Second table, if the model needs static inputs from it."),
     ] = None,
     name: Name = None,
 ) -> None:
-    """Answer every task for every sample: series, time of the sample's last row, answers, class probabilities."""
+    """Predict every task for every sample of a data file.
+
+    The table has one row per sample: its series and the time of its last row, the predictions, and
+    the probabilities of classes.
+    """
     from multitide.cli._terminal import say
 
     check_output(output)
-    estimator, known, samples = read_model_and_data(run, data, labels, name, need_labels=False)
-    table = predictions(estimator, samples, known)
+    estimator, data_set, samples = read_model_and_data(run, data, labels, name, need_labels=False)
+    table = prediction_rows(estimator, samples, data_set)
     write_output(table, output)
-    say(
-        f"Written: [bold]{output}[/], {len(table)} rows; columns: {', '.join(map(str, table.columns))}"
-    )
+    columns = ", ".join(map(str, table.columns))
+    say(f"Written: [bold]{output}[/], {len(table)} rows; columns: {columns}")
 
 
-def predictions(estimator: MultiTaskEstimator, samples: Samples, data: str = "") -> pd.DataFrame:
-    """Return one row a sample: which one it is, every answer, ``p(task=class)``, ``p(label)`` and ``q(task=level)``."""
+def prediction_rows(
+    estimator: MultiTaskEstimator, samples: Samples, data_set: str = ""
+) -> pd.DataFrame:
+    """Return one row per sample: its origin, predictions, probabilities and quantiles.
+
+    The columns of the latter are ``p(task=class)``, ``p(label)`` and ``q(task=level)``.
+    """
     import pandas as pd
 
-    answers, shares = estimator.predict({data: samples}), estimator.predict_proba({data: samples})
-    which = pd.DataFrame({"series": samples.series})
+    from multitide.data._data_sets import DataSets
+    from multitide.fitting._recipe import resolve_device
+    from multitide.model._prediction import (
+        decode_all,
+        prediction_table,
+        probability_tables,
+        quantile_tables,
+    )
+
+    device = resolve_device(estimator.device)
+    decoded = decode_all(estimator.stored_, DataSets({data_set: samples}), device)[data_set]
+    origin = pd.DataFrame({"series": samples.series})
     if samples.time is not None:
-        which["time"] = samples.time
-    probabilities = [
-        frame.set_axis(
-            [
-                f"p({name}={value})" if (name := frame.columns.name) else f"p({value})"
-                for value in frame
-            ],
-            axis=1,
-        )
-        for frame in shares[data].values()
-    ]
-    quantiles = [
-        frame.set_axis([f"q({task}={level:g})" for level in frame.columns], axis=1)
-        for task, frame in estimator.predict_quantiles({data: samples})[data].items()
-    ]
-    return pd.concat([which, answers[data], *probabilities, *quantiles], axis=1)
+        origin["time"] = samples.time
+    tables = [origin, prediction_table(estimator.model_, decoded)]
+    for table in probability_tables(estimator.model_, decoded).values():
+        task = table.columns.name
+        names = [f"p({task}={value})" if task else f"p({value})" for value in table]
+        tables.append(table.set_axis(names, axis=1))
+    for task, table in quantile_tables(estimator.model_, decoded).items():
+        names = [f"q({task}={level:g})" for level in table]
+        tables.append(table.set_axis(names, axis=1))
+    return pd.concat(tables, axis=1)

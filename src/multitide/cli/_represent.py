@@ -1,9 +1,9 @@
-"""``multitide represent``: a vector of each series, as a table."""
+"""``multitide represent``: one vector per sample, as a table."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -11,106 +11,118 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from multitide.config._config import Config
     from multitide.data._samples import Samples
     from multitide.data._splits import Split
+    from multitide.encodings._representation import Representation
 
 
 def represent(
     source: Annotated[
-        Path, typer.Argument(help="A configuration (.toml) or a data file (.csv, .parquet, .ts).")
+        Path, typer.Argument(help="Configuration (.toml) or data file (.csv, .parquet, .ts).")
     ],
-    output: Annotated[Path, typer.Option(help="Write the vectors, .parquet or .csv.")],
+    output: Annotated[Path, typer.Option(help="Table to write, .parquet or .csv.")],
     representation: Annotated[
         str | None,
-        typer.Option(help="minirocket, ts2vec or model:RUN; without it the configuration's."),
+        typer.Option(help="minirocket, ts2vec or model:RUN. Default: that of the configuration."),
     ] = None,
     label: Annotated[
-        list[str] | None, typer.Option(help="A label column, to come along; once for each.")
+        list[str] | None, typer.Option(help="Label column to copy to the table (repeatable).")
     ] = None,
     labels: Annotated[
-        Path | None, typer.Option(help="A second table with the labels, one row a series.")
+        Path | None, typer.Option(help="Second table with the labels, one row per series.")
     ] = None,
     channel: Annotated[
         list[str] | None,
-        typer.Option(help="An input column; without it all numbers that are no label are."),
+        typer.Option(help="Input column (repeatable). Default: all numeric columns."),
     ] = None,
-    ignore: Annotated[list[str] | None, typer.Option(help="A column to leave out.")] = None,
+    ignore: Annotated[
+        list[str] | None, typer.Option(help="Column to leave out (repeatable).")
+    ] = None,
     series: Annotated[
-        str | None, typer.Option(help="The column that says which recording a row belongs to.")
+        str | None, typer.Option(help="Column that identifies the series of each row.")
     ] = None,
     time: Annotated[
-        list[str] | None, typer.Option(help="The time column, or several: year, month, ...")
+        list[str] | None,
+        typer.Option(help="Time column, or several such as year and month (repeatable)."),
     ] = None,
     window: Annotated[
-        int | None, typer.Option(help="Rows in a sample; without it a sample is a whole series.")
+        int | None,
+        typer.Option(help="Rows per sample. Default: one sample per series."),
     ] = None,
     stride: Annotated[
-        int | None, typer.Option(help="Rows from one window's start to the next one's.")
+        int | None, typer.Option(help="Rows between the starts of windows. Default: 1.")
     ] = None,
     split: Annotated[
-        str | None, typer.Option(help="How to hold out: time, group or random.")
+        str | None,
+        typer.Option(help="Split by time, group or random. Default: the safest for your data."),
     ] = None,
 ) -> None:
-    """Write one vector a sample: series, time, part of the split, labels, and the entries f0, f1, ...
+    """Write one vector per sample: its series, time, set of the split, labels, and f0, f1, ...
 
-    The representation learns from the training part only.
+    The representation is fitted to the training set only.
     """
     from multitide.cli._arguments import check_output, write_output
-    from multitide.cli._fit import source_config
-    from multitide.cli._run import quietly
-    from multitide.cli._terminal import say
-    from multitide.fitting._recipe import make_part, with_representation
+    from multitide.cli._fit import given, source_config
+    from multitide.cli._terminal import quietly, say
     from multitide.model._store import load_model
     from multitide.model._stored_representation import fit_encoder
 
     check_output(output)
-    single = {"labels": labels, "series": series, "window": window, "stride": stride}
-    lists = {"channels": channel, "ignore": ignore, "time": time}
-    data = {name: value for name, value in {**lists, **single}.items() if value not in (None, [])}
-    config = source_config(source, label, data, split)
+    data = {
+        "labels": labels,
+        "channels": channel,
+        "ignore": ignore,
+        "series": series,
+        "time": time,
+        "window": window,
+        "stride": stride,
+    }
+    config = source_config(source, label, given(data), split)
     if representation is not None:
         inputs = {**config.table.get("inputs", {}), "representation": representation}
         config = config.changed(inputs=inputs)
-    spec = getattr(
-        with_representation(make_part("inputs", config.estimator.get("inputs"))),
-        "representation",
-        None,
-    )
     with quietly():
         samples = config.read()
-    parts = config.splitter(samples).split(samples)
-    encoder = fit_encoder(_given(spec), samples[parts.train], load_model)
-    assert encoder is not None
-    table = vectors_table(samples, parts, encoder.transform(samples))
+    sets = config.splitter(samples).split(samples)
+    encoder = fit_encoder(_representation(config), samples[sets.train], load_model)
+    table = vectors_table(samples, sets, encoder.transform(samples))
     write_output(table, output)
     n_entries = len(table.columns) - list(table.columns).index("f0")
-    learned = f"learned from {len(parts.train)} samples"
-    say(f"Written: [bold]{output}[/], {len(table)} rows of {n_entries} entries, {learned}")
+    say(
+        f"Written: [bold]{output}[/], {len(table)} rows of {n_entries} entries, "
+        f"fitted to {len(sets.train)} samples"
+    )
 
 
 def vectors_table(samples: Samples, split: Split, vectors: np.ndarray) -> pd.DataFrame:
-    """Return one row a sample: which one it is, its part of the split ("" in none), its labels, and its vector."""
+    """Return one row per sample: its origin, set of the split ("" for none), labels and vector."""
     import pandas as pd
 
     from multitide.representations._represent import entry_names
 
-    which = pd.DataFrame({"series": samples.series})
+    origin = pd.DataFrame({"series": samples.series})
     if samples.time is not None:
-        which["time"] = samples.time
-    which["part"] = ""
+        origin["time"] = samples.time
+    origin["part"] = ""
     for name in ("train", "validation", "test"):
-        which.loc[getattr(split, name), "part"] = name
+        origin.loc[getattr(split, name), "part"] = name
     entries = pd.DataFrame(vectors, columns=list(entry_names(vectors.shape[1])))
-    return pd.concat([which, samples.y, entries], axis=1)
+    return pd.concat([origin, samples.y, entries], axis=1)
 
 
-def _given(spec: object) -> object:
+def _representation(config: Config) -> Representation:
+    """Return the representation of a configuration."""
+    from multitide.encodings._inputs import Inputs
     from multitide.errors import ParameterError
+    from multitide.fitting._recipe import make_part, with_representation
     from multitide.representations import REPRESENTATIONS
 
-    if spec is None:
+    inputs = with_representation(make_part("inputs", config.estimator.get("inputs")))
+    found = cast(Inputs, inputs).representation
+    if found is None:
         names = ", ".join(REPRESENTATIONS)
         raise ParameterError(
-            f"`representation` must be given, --representation NAME, of {names}; it is not."
+            f"`representation` must be given, --representation NAME, one of {names}; it is not."
         )
-    return spec
+    return cast("Representation", found)  # a name has become a part

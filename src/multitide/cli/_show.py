@@ -1,79 +1,129 @@
-"""Results as tables: what was read and assumed, the tasks, the split, the figures."""
+"""Results as tables: columns, tasks, splits and metrics."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from rich.markup import escape
 
-from multitide.cli._terminal import say, show_note, show_table
+from multitide.cli._terminal import say, show_note, show_table, show_warning
+
+if TYPE_CHECKING:
+    from multitide.config._prepare import Prepared
+    from multitide.data._split_data import SplitData
 
 ROLES = ("task", "channel", "static", "series", "time", "extra")
+MOST_CLASSES = 5
 
 
-def show_reading(reading: dict[str, Any] | None) -> None:
-    """Show the role of every column, and what was assumed where nobody said it."""
+def show_data(prepared: Prepared) -> None:
+    """Show how every data set was read and split."""
+    from multitide.reports._write_run_report import how_split
+
+    for data in prepared.data:
+        if data.name:
+            show_heading(f"Data set {data.name}")
+        show_reading(data.samples.reading)
+        described = prepared.describe_tasks(data)
+        show_tasks(described)
+        splitter = prepared.config.section(data.name).splitter(data.samples)
+        counts = data.split.counts(data.samples.y).rename_axis("task").reset_index()
+        show_table(counts, f"Labelled samples per set, split {how_split(splitter)}")
+        classes = described.loc[described["kind"] == "classification", "task"]
+        for sentence in one_sided_classes(data, list(classes)):
+            show_warning(sentence)
+
+
+def one_sided_classes(data: SplitData, tasks: Sequence[str]) -> list[str]:
+    """Name classes without a label in the training set, or without one in the test set."""
+    found = []
+    for task in tasks:
+        labels = data.samples.y[task]
+        in_training = set(labels.iloc[data.split.train].dropna())
+        in_test = set(labels.iloc[data.split.test].dropna())
+        never_seen = sorted(set(labels.dropna()) - in_training, key=str)
+        if never_seen:
+            found.append(
+                f"Task {task!r}: no label of {_listed(never_seen)} in the training set: "
+                "it is never predicted."
+            )
+        not_tested = sorted(in_training - in_test, key=str)
+        if not_tested:
+            found.append(
+                f"Task {task!r}: no label of {_listed(not_tested)} in the test set: "
+                "it is not evaluated."
+            )
+    return found
+
+
+def _listed(classes: Sequence[object]) -> str:
+    if len(classes) == 1:
+        return f"class {classes[0]}"
+    names = ", ".join(str(name) for name in classes[:MOST_CLASSES])
+    return f"classes {names}" + (", ..." if len(classes) > MOST_CLASSES else "")
+
+
+def show_reading(reading: Mapping[str, Any] | None) -> None:  # JSON values
+    """Show the role of every column, and what was assumed."""
     if not reading or not reading["columns"]:
         return
     columns = pd.DataFrame(reading["columns"])
-    order = {role: place for place, role in enumerate(ROLES)}
-    groups = (
-        columns.groupby(["role", "table", "why"], sort=False)["column"].agg(", ".join).reset_index()
-    )
-    groups = groups.sort_values(
-        "role", key=lambda roles: roles.map(lambda role: order.get(role.split(" ")[0], 9))
-    )
-    shown = groups[["role", "column", *(["table"] if groups["table"].nunique() > 1 else []), "why"]]
-    show_table(shown.drop(columns="why") if not shown["why"].any() else shown, "Columns")
+    keys = ["role", "table", "why"]
+    groups = columns.groupby(keys, sort=False)["column"].agg(", ".join).reset_index()
+    groups = groups.sort_values("role", key=lambda roles: roles.map(_place))
+    shown = ["role", "column"]
+    if groups["table"].nunique() > 1:
+        shown.append("table")
+    if groups["why"].any():
+        shown.append("why")
+    show_table(groups[shown], "Columns")
     for sentence in reading["assumed"]:
         show_note(sentence)
 
 
+def _place(role: str) -> int:
+    first = role.split(" ")[0]
+    return ROLES.index(first) if first in ROLES else len(ROLES)
+
+
 def show_tasks(described: pd.DataFrame) -> None:
-    """Show what each task was taken for, and the line of a configuration that changes it."""
+    """Show the kind of each task, and the line of a configuration that changes it."""
     table = described[["task", "kind", "why", "n_labelled", "values", "to_change"]]
     n_samples = described["n_samples"].max()
     names = {"n_labelled": "labelled", "to_change": "to change"}
     show_table(table.rename(columns=names), f"Tasks, {n_samples} samples")
 
 
-def show_split(counts: pd.DataFrame, rule: str) -> None:
-    """Show how many labelled rows each task has on each side."""
-    show_table(
-        counts.rename_axis("task").reset_index(), f"Labelled samples on each side, split {rule}"
-    )
-
-
 def show_heading(text: str) -> None:
-    """Show whose tables follow."""
+    """Show the heading of the tables that follow."""
     say(f"\n[bold]{escape(text)}[/]")
 
 
 def show_metrics(metrics: pd.DataFrame, title: str) -> None:
-    """Show each task's figures next to those of its best constant."""
+    """Show each task's metrics next to those of the best constant prediction."""
     from multitide.tasks._metrics import better_than_trivial
 
+    shown = pd.DataFrame(index=metrics.index)
     keys = [name for name in ("data", "task") if name in metrics]
-    repeated = {name: metrics.duplicated(keys[: i + 1]) for i, name in enumerate(keys)}
-    shown = pd.DataFrame(
-        {
-            **{name: metrics[name].where(~repeated[name], "") for name in keys},
-            "metric": metrics["metric"],
-            "value": metrics["value"],
-            "trivial": metrics["trivial"],
-            "better": better_than_trivial(metrics),
-            "labelled": metrics["n_labelled"].where(~repeated["task"], "").astype("str"),
-        }
-    )
+    for i, name in enumerate(keys, start=1):
+        repeated = metrics.duplicated(keys[:i])
+        shown[name] = metrics[name].where(~repeated, "")
+    shown["metric"] = metrics["metric"]
+    shown["value"] = metrics["value"]
+    shown["trivial"] = metrics["trivial"]
+    shown["better"] = better_than_trivial(metrics)
+    shown["labelled"] = metrics["n_labelled"].where(~metrics.duplicated(keys), "").astype("str")
     show_table(shown, title)
     show_note(
-        '"trivial" is the best constant answer of the training labels; "loss" is in units of its loss.'
+        '"trivial" is the best constant prediction; "loss" is in units of its loss on the '
+        "training set, so that below 1 is better than the constant."
     )
 
 
 def show_next(*lines: tuple[str, str]) -> None:
-    """Show commands to go on with, each with what it does."""
+    """Show the commands to run next, each with what it does."""
     say("")
     for what, command in lines:
         say(f"{escape(what)}:  [bold]{escape(command)}[/]")

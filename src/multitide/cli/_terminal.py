@@ -88,6 +88,18 @@ def messages_shown() -> Iterator[None]:
             logger.setLevel(level)
 
 
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Hide log messages whose content is shown in tables."""
+    logger = logging.getLogger("multitide")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
 class _Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         style = "yellow" if record.levelno >= logging.WARNING else "dim"

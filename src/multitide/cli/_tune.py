@@ -38,8 +38,9 @@ def tune(
     Searches backbone, sharing, weighting and learning rate. `tune.space` in the configuration
     changes what is searched.
     """
-    from multitide.cli._run import claim, quietly
+    from multitide.cli._arguments import result_folder
     from multitide.cli._show import show_next, show_tasks
+    from multitide.cli._terminal import quietly
     from multitide.config._load_config import load_config
     from multitide.tasks import describe_tasks
 
@@ -51,7 +52,7 @@ def tune(
     _refuse_validation(loaded)
     folder = output
     if folder is None or not folder.exists():
-        folder = claim(output, f"{config.stem}-tune")
+        folder = result_folder(output, f"{config.stem}-tune")
     with quietly():
         samples = loaded.read()
     show_tasks(describe_tasks(loaded.tasks, samples.y))
@@ -72,8 +73,8 @@ def run_search(
 ) -> None:
     """Run the search of a configuration, show the result, and write it to `folder`."""
     from multitide._result_folder import write_file
-    from multitide.cli._run import command_line, quietly
-    from multitide.cli._terminal import say
+    from multitide.cli._arguments import command_line
+    from multitide.cli._terminal import quietly, say
     from multitide.reports import write_tuning_report
     from multitide.tasks import resolve_tasks
     from multitide.tuning import tune as search

@@ -21,12 +21,11 @@ from multitide._estimator import MultiTaskEstimator
 from multitide.backbones import LSTMFCN
 from multitide.encodings._inputs import Inputs
 from multitide.errors import DataError, StoreError
-from multitide.fitting._data_sets import PLAIN
 from multitide.fitting._recipe import make_recipe
 from multitide.fitting._task_group import build_network
 from multitide.model._schema import DataRecord
 from multitide.model._store import StoredModel
-from multitide.network._network import Answers, Entrance, Network
+from multitide.network._network import InputStem, Network, Predictor
 from multitide.tasks import (
     Classification,
     ClassificationTarget,
@@ -110,7 +109,7 @@ def load_reference_weights(
     )
     recipe = make_recipe(estimator.get_params(deep=False))
     inputs = recipe.inputs.build(_channel_names(channels, state["conv1.weight"].shape[1]))
-    network = build_network(recipe, [Entrance(PLAIN, inputs)], targets, N_TIMEPOINTS)
+    network = build_network(recipe, [InputStem("", inputs)], targets, N_TIMEPOINTS)
     _fill(network, state, names, path)
     estimator.history_ = estimator.pretrain_history_ = pd.DataFrame()
     return estimator._take(_stored(estimator, network, inputs.channels))
@@ -123,7 +122,7 @@ def _stored(
     return StoredModel(
         params=estimator.get_params(deep=False),
         tasks=[target.task for target in network.target_list],
-        answers=Answers([network], [network.names]).eval(),
+        predictor=Predictor([network], [network.names]).eval(),
         data=[DataRecord(tasks=network.names, channels=channels, n_timepoints=N_TIMEPOINTS)],
         seed=0,
         best_epoch=dict.fromkeys(network.names, 0),

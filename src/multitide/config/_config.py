@@ -2,84 +2,146 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from multitide._checks import gathering, suggest
 from multitide._estimator import MultiTaskEstimator
 from multitide._toml import toml_text
-from multitide.config._data_section import DataTable
+from multitide.config._data_section import DataSection
 from multitide.config._plain_config import plain_config
+from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._splits import Splitter
-from multitide.errors import ParameterError
-from multitide.fitting._data_sets import PLAIN
+from multitide.errors import DataError, ParameterError
+from multitide.fitting._data_sets import naming_data_set
 from multitide.tasks import Task
 
 
 @dataclass(frozen=True)
 class Config:
-    """A run, as a configuration file says it.
+    """The content of a configuration file.
 
     Attributes
     ----------
-    data : dict
-        Arguments of :func:`multitide.read_table`, but for ``path``, which is its first one.
-    split : dict
-        Parameters of :class:`multitide.Splitter`; without ``by``, the rule that fits the samples.
+    data : list of DataSection
+        The data sets: one for ``[data]``, several for ``[[data]]``.
     tasks : list of str or Task, or None
         The tasks; None: every label column.
     compare : dict
-        Arguments of :func:`multitide.compare`, and ``label_shares``, the shares of
+        Arguments of :func:`multitide.compare`, and ``label_shares``, the argument `shares` of
         :func:`multitide.label_curve`.
     tune : dict
         Arguments of :func:`multitide.tune`.
     estimator : dict
         Parameters of :class:`multitide.MultiTaskEstimator`.
     table : dict
-        All of it as plain values with absolute paths, as `to_toml` writes it.
-    several : dict of str to DataTable
-        The data sets of a file with ``[[data]]``; then `data` is empty.
+        The whole file as plain values with absolute paths, as `to_toml` writes it.
     """
 
-    data: dict[str, Any]
-    split: dict[str, Any] = field(default_factory=dict)
+    data: Sequence[DataSection]
     tasks: list[str | Task] | None = None
     compare: dict[str, Any] = field(default_factory=dict)
     tune: dict[str, Any] = field(default_factory=dict)
     estimator: dict[str, Any] = field(default_factory=dict)
     table: dict[str, Any] = field(default_factory=dict)
-    several: dict[str, DataTable] = field(default_factory=dict)
+
+    def section(self, name: str) -> DataSection:
+        """Return the data set of that name; "" for the only one of a ``[data]`` table."""
+        return next(section for section in self.data if section.name == name)
 
     @property
-    def tables(self) -> dict[str, DataTable]:
-        """The data sets by name; "" is the only one, of a file with one ``[data]``."""
-        return self.several or {PLAIN: DataTable(self.data, self.split, self.tasks)}
+    def only(self) -> DataSection:
+        """The only data set.
+
+        Raises
+        ------
+        ParameterError
+            If there are several.
+        """
+        if len(self.data) > 1:
+            names = ", ".join(section.name for section in self.data)
+            raise ParameterError(
+                f"`data` must be one table here; got {len(self.data)}, {names}. "
+                "Several are supported by fit, check, compare, evaluate, predict and info."
+            )
+        return self.data[0]
 
     def read(self) -> Samples:
-        """Read the data, of a file with one ``[data]``."""
-        return self._only.read()
+        """Read the data of a configuration with one data set."""
+        return self.only.read(self.tasks)
 
     def splitter(self, samples: Samples) -> Splitter:
-        """Return the rule that cuts these samples."""
-        return self._only.splitter(samples)
+        """Return the rule that splits the samples of a configuration with one data set."""
+        return self.only.splitter(samples)
 
-    @property
-    def _only(self) -> DataTable:
-        if self.several:
-            raise ParameterError(
-                f"`data` must be one table here; got {len(self.several)}, {', '.join(self.several)}. "
-                "What knows of several is fit, check, compare, evaluate, predict and info."
-            )
-        return self.tables[PLAIN]
+    def read_all(self) -> DataSets:
+        """Read all data sets, each table once.
 
-    def make_estimator(self, **changes: Any) -> MultiTaskEstimator:
-        """Return the estimator, not fitted; `changes` go before the file's parameters."""
+        Raises
+        ------
+        DataError
+            With everything that is wrong with any of them.
+        """
+        problems: list[str] = []
+        found: dict[str, Samples] = {}
+        for section in self.data:
+            with gathering(problems), naming_data_set(section.name):
+                found[section.name] = section.read(self.tasks)
+        if problems:
+            raise DataError("\n".join(problems))
+        data_sets = DataSets(found)
+        if data_sets.named:
+            problems = self._missing_tasks(data_sets)
+        if problems:
+            raise DataError("\n".join(problems))
+        return data_sets
+
+    def make_estimator(self, **changes: Any) -> MultiTaskEstimator:  # any of its parameters
+        """Return the estimator, not fitted; `changes` override the file's parameters."""
         return MultiTaskEstimator(**{"tasks": self.tasks, **self.estimator, **changes})
 
-    def changed(self, **params: Any) -> Config:
-        """Return a copy with other parameters of the estimator, plain values."""
-        return replace(self, estimator={**self.estimator, **params}, table={**self.table, **params})
+    def changed(self, **params: Any) -> Config:  # any parameter of the estimator
+        """Return a copy with other parameters of the estimator, given as plain values."""
+        table = {**(self.table or self._as_table()), **params}
+        return replace(self, estimator={**self.estimator, **params}, table=table)
 
     def to_toml(self) -> str:
-        """Write everything as TOML; :func:`load_config` reads it back, from any folder."""
-        return toml_text(plain_config(self.table))
+        """Return everything as TOML; :func:`load_config` reads it back, from any folder."""
+        return toml_text(plain_config(self.table or self._as_table()))
+
+    def _as_table(self) -> dict[str, object]:
+        """Return the content of a file that says the same as a configuration made in Python."""
+        sections: list[dict[str, object]] = []
+        for section in self.data:
+            table: dict[str, object] = dict(section.options)
+            if section.name:
+                table |= {"name": section.name, "split": section.split}
+                if section.tasks is not None:
+                    table["tasks"] = [getattr(task, "name", task) for task in section.tasks]
+            sections.append(table)
+        found: dict[str, object] = {**self.estimator}
+        if len(sections) == 1 and not self.data[0].name:
+            found |= {"data": sections[0], "split": self.data[0].split}
+        else:
+            found["data"] = sections
+        optional = {"tasks": self.tasks, "compare": self.compare, "tune": self.tune}
+        return found | {name: value for name, value in optional.items() if value}
+
+    def _missing_tasks(self, data_sets: DataSets) -> list[str]:
+        """Name the tasks whose column no table has."""
+        present, columns = set(), []
+        for samples in data_sets.values():
+            present.update(samples.y)
+            if samples.reading:
+                columns += [column["column"] for column in samples.reading["columns"]]
+        problems = []
+        for task in self.tasks or ():
+            name = task if isinstance(task, str) else task.name
+            if name not in present:
+                problems.append(
+                    "`tasks` must have their columns in some data set; "
+                    f"{name!r} is in none.{suggest(name, columns)}"
+                )
+        return problems

@@ -1,4 +1,4 @@
-"""Every problem of a configuration file and of its data."""
+"""Every problem of a configuration and of its data."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ import pandas as pd
 from multitide._checks import gathering
 from multitide._toml import read_toml
 from multitide.config._config import Config
-from multitide.config._load_config import DEFAULTS, parse_config, read_all
-from multitide.fitting._data_sets import in_domain, labels_of, resolve_domain_tasks
+from multitide.config._load_config import DEFAULTS, parse_config
+from multitide.config._prepare import Prepared, split_samples
+from multitide.data._data_sets import DataSets
+from multitide.data._split_data import SplitData
+from multitide.fitting._data_sets import labels_of, naming_data_set, resolve_shared_tasks
 from multitide.fitting._fit_model import check_lengths
 from multitide.fitting._recipe import make_recipe
 from multitide.model._start_from import find_source
@@ -18,44 +21,74 @@ from multitide.tasks import Task
 
 
 def config_problems(path: str | Path) -> list[str]:
-    """Return every problem of a configuration and of its data, one sentence each; nothing is trained.
+    """Return every problem of a configuration and of its data, one sentence each.
+
+    Nothing is trained.
 
     Parameters
     ----------
     path : path
         As in :func:`load_config`.
     """
-    problems: list[str] = []
-    with gathering(problems):
-        config = parse_config(read_toml(path), Path(path).parent, problems)
-        unreadable = any(problem.startswith(("`data", "`tasks", "In [[")) for problem in problems)
-        if (config.data or config.several) and not unreadable:
-            _check_data(config, problems)
+    _, problems = check_config(path)
     return problems
 
 
-def _check_data(config: Config, problems: list[str]) -> None:
-    """Add what is wrong with the data, as far as they can be read."""
+def check_config(path: str | Path) -> tuple[Prepared | None, list[str]]:
+    """Read a configuration and its data once, and return both with every problem.
+
+    Returns
+    -------
+    prepared : Prepared or None
+        The configuration with its data, read and split; None if there is any problem.
+    problems : list of str
+        One sentence per problem.
+    """
+    problems: list[str] = []
+    with gathering(problems):
+        parsed = parse_config(read_toml(path), Path(path).parent)
+        problems += parsed.problems
+        if parsed.readable:
+            prepared = _check_data(parsed.config, problems)
+            if prepared is not None and not problems:
+                return prepared, []
+    return None, problems
+
+
+def _check_data(config: Config, problems: list[str]) -> Prepared | None:
+    """Read and split the data as far as possible, and add what is wrong to `problems`."""
     n_before = len(problems)
-    given = read_all(config, problems)
+    with gathering(problems):
+        data_sets = config.read_all()
     if len(problems) > n_before:
-        return
+        return None
     tasks: list[Task] = []
+    data: list[SplitData] = []
     with gathering(problems):
-        tasks = resolve_domain_tasks(config.tasks, given)
-        for name, samples in given.items():
-            with gathering(problems), in_domain(name):
-                config.tables[name].splitter(samples).split(samples)
-        for task in tasks:
+        tasks = resolve_shared_tasks(config.tasks, data_sets)
+        for name, samples in data_sets.items():
             with gathering(problems):
-                task.fit_target(
-                    pd.concat([labels_of(s, task) for s in given.values()], ignore_index=True)
-                )
+                data.append(split_samples(config, name, samples))
+        _check_labels(tasks, data_sets, problems)
     with gathering(problems):
-        recipe = make_recipe({**DEFAULTS, **config.estimator})
-        if tasks:
-            with gathering(problems):
-                find_source(None, recipe, [task.name for task in tasks], len(given))
-        for name, samples in given.items():
-            with gathering(problems), in_domain(name):
-                check_lengths(samples, recipe.backbone)
+        _check_recipe(config, tasks, data_sets, problems)
+    return Prepared(config, tasks, data)
+
+
+def _check_labels(tasks: list[Task], data_sets: DataSets, problems: list[str]) -> None:
+    for task in tasks:
+        labels = [labels_of(samples, task) for samples in data_sets.values()]
+        with gathering(problems):
+            task.fit_target(pd.concat(labels, ignore_index=True))
+
+
+def _check_recipe(
+    config: Config, tasks: list[Task], data_sets: DataSets, problems: list[str]
+) -> None:
+    recipe = make_recipe({**DEFAULTS, **config.estimator})
+    if tasks:
+        with gathering(problems):
+            find_source(None, recipe, [task.name for task in tasks], len(data_sets))
+    for name, samples in data_sets.items():
+        with gathering(problems), naming_data_set(name):
+            check_lengths(samples, recipe.backbone)

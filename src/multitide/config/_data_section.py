@@ -1,4 +1,4 @@
-"""The data of a configuration: one table, ``[data]``, or several, ``[[data]]``, each with its reading and its split."""
+"""The ``[data]`` table of a configuration, or several ``[[data]]`` tables: how each is read and split."""
 
 from __future__ import annotations
 
@@ -6,153 +6,171 @@ import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from multitide._checks import gathering, suggest
 from multitide._registries import SPLITTERS, part_from_config
 from multitide._toml import NONE
+from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._splits import Splitter
 from multitide.data.tables._read_table import read_present, read_table
-from multitide.fitting._data_sets import PLAIN
-from multitide.fitting._validation_split import fitting_rule
+from multitide.fitting._validation_split import default_splitter
 from multitide.tasks import Task
 
-PATHS = ("path", "labels")  # relative to the file
-OWN = ("name", "tasks", "split")  # of one of several tables, beside the arguments of read_table
+Tasks = Sequence[str | Task] | None
+PATHS = ("path", "labels")  # relative to the configuration file
+SECTION_KEYS = ("name", "tasks", "split")  # keys of [[data]] that are not arguments of read_table
+READ_TABLE_KEYS = ["path", *list(inspect.signature(read_table).parameters)[1:]]
+READ_TABLE_KEYS.remove("tasks")
 
 
 @dataclass(frozen=True)
-class DataTable:
-    """A table of a configuration.
-
-    Attributes
-    ----------
-    data : dict
-        Arguments of :func:`multitide.read_table`, but for ``path``, which is its first one.
-    split : dict
-        Parameters of :class:`multitide.Splitter`; without ``by``, the rule that fits the samples.
-    tasks : list of str or Task, or None
-        The tasks; None: every label column.
-    some : bool
-        Whether the table need not have the columns of all tasks, because other tables may.
-    """
-
-    data: dict[str, Any]
-    split: dict[str, Any] = field(default_factory=dict)
-    tasks: Sequence[str | Task] | None = None
-    some: bool = False
-
-    def read(self) -> Samples:
-        """Read the data."""
-        options = {name: value for name, value in self.data.items() if name != "path"}
-        reader = read_present if self.some else read_table
-        return reader(self.data["path"], tasks=self.tasks, **options)
-
-    def splitter(self, samples: Samples) -> Splitter:
-        """Return the rule that cuts these samples."""
-        by = fitting_rule(samples, seed=0).by
-        splitter = part_from_config(SPLITTERS, {"by": by, **self.split}, "split")
-        assert isinstance(splitter, Splitter)
-        return splitter
-
-
-def parse_data(values: Mapping[str, Any], folder: Path, problems: list[str]) -> dict[str, Any]:
-    """Return the arguments of `read_table` in a ``[data]``, paths absolute, and add what is wrong to `problems`."""
-    if "path" not in values:
-        problems.append('`data.path` must be given: [data] path = "measurements.csv".')
-    known = [
-        "path",
-        *(
-            name
-            for name in inspect.signature(read_table).parameters
-            if name not in ("data", "tasks")
-        ),
-    ]
-    problems += [
-        f"`data` has no parameter {name!r}.{suggest(name, known)}"
-        for name in values
-        if name not in known
-    ]
-    data = {name: None if value == NONE else value for name, value in values.items()}
-    found = {
-        name: value for name, value in data.items() if name in PATHS and isinstance(value, str)
-    }
-    return data | {name: (folder / value).resolve() for name, value in found.items()}
-
-
-def parse_several(
-    rows: Sequence[Mapping[str, Any]],
-    folder: Path,
-    split: dict[str, Any],
-    tasks: Sequence[str | Task] | None,
-    problems: list[str],
-) -> dict[str, DataTable]:
-    """Return the tables of some ``[[data]]`` by name, and add what is wrong to `problems`.
+class DataSection:
+    """A data set of a configuration.
 
     Parameters
     ----------
-    rows : sequence of dict
-        The tables: ``name``, the arguments of `read_table`, and where wanted ``tasks``, the names
-        of those that it has (without it, all whose column it has), and ``split``, instead of the
-        file's.
+    options : dict
+        Arguments of :func:`multitide.read_table`; the first one, the table, is called ``path``.
+    name : str, default=""
+        The data set's name; "" if it is the only one and has none.
+    split : dict, optional
+        Parameters of :class:`multitide.Splitter`. The default for ``by`` depends on the samples.
+    tasks : list of str or Task, optional
+        The tasks; those of the configuration by default.
+    require_tasks : bool, default=True
+        Whether the table must have the columns of all tasks.
+    """
+
+    options: dict[str, Any]
+    name: str = DataSets.UNNAMED
+    split: dict[str, Any] = field(default_factory=dict)
+    tasks: Tasks = None
+    require_tasks: bool = True
+
+    def read(self, tasks: Tasks = None) -> Samples:
+        """Read the data; `tasks` are those of the configuration."""
+        options = dict(self.options)
+        path = options.pop("path")
+        read = read_table if self.require_tasks else read_present
+        return read(path, tasks=tasks if self.tasks is None else self.tasks, **options)
+
+    def splitter(self, samples: Samples) -> Splitter:
+        """Return the rule that splits these samples."""
+        by = default_splitter(samples, seed=0).by
+        return cast(Splitter, part_from_config(SPLITTERS, {"by": by, **self.split}, "split"))
+
+
+def parse_data(
+    table: object, folder: Path, split: dict[str, Any], tasks: Tasks, problems: list[str]
+) -> list[DataSection]:
+    """Return the data sets of a configuration, and add what is wrong to `problems`.
+
+    Parameters
+    ----------
+    table : dict or list of dict
+        One ``[data]`` table, or several ``[[data]]`` tables. The latter also have a ``name``, may
+        have ``tasks``, the names of their tasks (by default all whose columns they have), and may
+        have ``split``, which replaces the file's.
     folder : path
-        What paths are relative to.
+        The folder that paths are relative to.
     split, tasks
         The file's.
     problems : list of str
-        Is added to.
+        Is extended.
     """
-    found: dict[str, DataTable] = {}
-    for number, row in enumerate(rows, start=1):
-        own = {key: value for key, value in row.items() if key in OWN}
+    if not is_list_of_tables(table):
+        if not isinstance(table, Mapping):
+            problems.append(f"`data` must be a table, [data]; got {table!r}.")
+            table = {}
+        options = _parse_options(table, folder, problems)
+        return [DataSection(options, split=split)]
+    sections: list[DataSection] = []
+    for number, row in enumerate(cast("list[Mapping[str, Any]]", table), start=1):
         wrong: list[str] = []
-        data = parse_data(
-            {key: value for key, value in row.items() if key not in OWN}, folder, wrong
+        taken = [section.name for section in sections]
+        section = _parse_section(row, folder, split, tasks, taken, wrong)
+        sections.append(section)
+        has_name = isinstance(section.name, str) and section.name.strip()
+        where = repr(section.name) if has_name else f"number {number}"
+        problems += [f"In [[data]] {where}: {problem}" for problem in wrong]
+    return sections
+
+
+def is_list_of_tables(table: object) -> bool:
+    """Return whether a value is a list of tables, as ``[[data]]`` is."""
+    if not isinstance(table, list) or not table:
+        return False
+    return all(isinstance(row, Mapping) for row in table)
+
+
+def plain_data(table: Mapping[str, Any], section: DataSection) -> dict[str, Any]:
+    """Return a ``[data]`` table as it was written, but with absolute paths."""
+    paths = {name: str(section.options[name]) for name in PATHS if name in section.options}
+    return {**table, **paths}
+
+
+def _parse_section(
+    row: Mapping[str, Any],
+    folder: Path,
+    split: dict[str, Any],
+    tasks: Tasks,
+    taken: list[str],
+    problems: list[str],
+) -> DataSection:
+    """Return the data set of one ``[[data]]`` table; `taken` are the names of the earlier ones."""
+    options = {key: value for key, value in row.items() if key not in SECTION_KEYS}
+    options = _parse_options(options, folder, problems)
+    with gathering(problems):
+        part_from_config(SPLITTERS, row.get("split", {}), "data.split")
+    name = row.get("name", DataSets.UNNAMED)
+    if not isinstance(name, str) or not name.strip():
+        problems.append(
+            f"`data.name` must be a text, and is required with several data sets; got {name!r}."
         )
-        rule = own.get("split", split)
-        with gathering(wrong):
-            part_from_config(SPLITTERS, own.get("split", {}), "data.split")
-        name = own.get("name", PLAIN)
-        called = (
-            f"[[data]] {name!r}"
-            if isinstance(name, str) and name.strip()
-            else f"[[data]] number {number}"
-        )
-        if called.endswith(str(number)):
-            wrong.append(
-                f"`data.name` must be a text, and given where there are several data sets; got {name!r}."
-            )
-        elif name in found:
-            wrong.append(f"`data.name` must be another for each data set; got {name!r} twice.")
-        mine = _own_tasks(own.get("tasks"), tasks, wrong)
-        problems += [f"In {called}: {problem}" for problem in wrong]
-        found[name if name not in found else f"{name} {number}"] = DataTable(
-            data, rule, mine, "tasks" not in own
-        )
-    return found
+    elif name in taken:
+        problems.append(f"`data.name` must differ between data sets; got {name!r} twice.")
+    own_tasks = None
+    if "tasks" in row:
+        own_tasks = _own_tasks(row["tasks"], tasks, problems)
+    return DataSection(
+        options,
+        name=name,
+        split=row.get("split", split),
+        tasks=own_tasks,
+        require_tasks="tasks" in row,
+    )
 
 
-def plain_data(values: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a ``[data]`` as it was written, but with absolute paths."""
-    return {**values, **{name: str(data[name]) for name in PATHS if name in data}}
+def _parse_options(values: Mapping[str, Any], folder: Path, problems: list[str]) -> dict[str, Any]:
+    """Return arguments of `read_table`, with absolute paths."""
+    if "path" not in values:
+        problems.append('`data.path` must be given: [data] path = "measurements.csv".')
+    options: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in READ_TABLE_KEYS:
+            problems.append(f"`data` has no parameter {name!r}.{suggest(name, READ_TABLE_KEYS)}")
+        if value == NONE:
+            options[name] = None
+        elif name in PATHS and isinstance(value, str):
+            options[name] = (folder / value).resolve()
+        else:
+            options[name] = value
+    return options
 
 
-def _own_tasks(
-    names: Any, tasks: Sequence[str | Task] | None, problems: list[str]
-) -> Sequence[str | Task] | None:
-    """Return those of the file's tasks that a table names, all where it names none."""
-    if names is None:
-        return tasks
+def _own_tasks(names: object, tasks: Tasks, problems: list[str]) -> Tasks:
+    """Return the tasks of the file that a ``[[data]]`` table names."""
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         problems.append(f"`data.tasks` must be a list of names; got {names!r}.")
-        return tasks
+        return None
     if tasks is None:
         return names
     known = {task if isinstance(task, str) else task.name: task for task in tasks}
-    problems += [
-        f"`data.tasks` must name tasks of the file; got {name!r}.{suggest(name, known)}"
-        for name in names
-        if name not in known
-    ]
+    for name in names:
+        if name not in known:
+            problems.append(
+                f"`data.tasks` must name tasks of the file; got {name!r}.{suggest(name, known)}"
+            )
     return [known[name] for name in names if name in known]

@@ -1,265 +1,272 @@
-"""Domains: the data sets that one network learns, each with its own series; a plain fit has one, without a name."""
+"""The data sets of a fit: what the user gave, its tasks, and its training and validation sets."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias, cast
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from multitide._checks import one_of, suggest
+from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples, SeriesView
+from multitide.data._split_data import SplitData
 from multitide.data._splits import Splitter
 from multitide.errors import DataError, ParameterError
-from multitide.fitting._validation_split import learning_sides
+from multitide.fitting._validation_split import training_and_validation
 from multitide.tasks import Auto, Task, infer_kind, resolve_tasks
 
-PLAIN = ""  # the name of the data set of a fit that was given no names
+# One data set as users give it: Samples, an array, or a list of arrays of different lengths.
+Series: TypeAlias = "Samples | SeriesView | ArrayLike"
+# Its labels: a DataFrame, or anything that pandas makes one of.
+Labels: TypeAlias = "pd.DataFrame | Mapping[str, ArrayLike] | ArrayLike | None"
+# One data set, or several by name.
+Data: TypeAlias = "Series | Mapping[str, Samples | tuple[Series, Labels]]"
 
 
-@dataclass(frozen=True)
-class Domain:
-    """One data set of a fit.
+def to_data_sets(
+    X: Data,
+    y: Labels = None,
+    *,
+    static: pd.DataFrame | None = None,
+    groups: Sequence[object] | None = None,
+    time: Sequence[object] | None = None,
+) -> DataSets:
+    """Return what the user gave as data sets.
 
-    Attributes
+    Parameters
     ----------
-    name : str
-        As the user calls it; "" if it is the only one and has none.
-    samples : Samples
-        Training and validation samples.
-    train, validation : ndarray of int
-        Which of them are for learning, and which choose the epoch (may be empty).
+    X : Samples, array, or mapping of str to Samples or (X, y)
+        The series of one data set, or several data sets by name.
+    y, static, groups, time : optional
+        As in :meth:`multitide.MultiTaskEstimator.fit`; not together with a mapping.
+
+    Raises
+    ------
+    DataError
+        If a mapping is empty, has a name that is not a text, or comes together with labels.
     """
+    if not isinstance(X, Mapping):
+        return DataSets(to_samples(X, y, static=static, groups=groups, time=time))
+    others = {"y": y, "static": static, "groups": groups, "time": time}
+    given = [name for name, value in others.items() if value is not None]
+    if given:
+        raise DataError(
+            f"`{given[0]}` must not be given together with several data sets; "
+            "each data set has its own."
+        )
+    found = {}
+    for name, data in X.items():
+        found[name] = to_samples(*data) if isinstance(data, tuple) else to_samples(data)
+    return DataSets(found)
 
-    name: str
-    samples: Samples
-    train: np.ndarray
-    validation: np.ndarray
+
+def to_samples(
+    X: Series,
+    y: Labels = None,
+    *,
+    static: pd.DataFrame | None = None,
+    groups: Sequence[object] | None = None,
+    time: Sequence[object] | None = None,
+) -> Samples:
+    """Return the series and labels of one data set as :class:`Samples`."""
+    if isinstance(X, Samples):
+        if y is None:
+            return X
+        return X.replace(y=pd.DataFrame(y).reset_index(drop=True))
+    if isinstance(X, (str, Path)):
+        raise DataError(
+            f"`X` must be Samples or an array; got the path {str(X)!r}. "
+            "Read it with multitide.read_table(path)."
+        )
+    labels = None
+    if y is not None:
+        labels = pd.DataFrame(y)
+        labels.columns = [str(column) for column in labels.columns]
+    series = np.asarray(X) if isinstance(X, SeriesView) else X
+    return Samples.from_arrays(
+        cast(np.ndarray, series), labels, static=static, series=groups, time=time
+    )
 
 
-def learning_domains(
-    given: Mapping[str, Samples],
+def split_data_sets(
+    data_sets: Mapping[str, Samples],
     tasks: Sequence[Task],
     held_out: Mapping[str, Samples],
     rule: float | Splitter | None,
     seed: int,
-) -> list[Domain]:
-    """Return the data sets with what is learned from and what chooses the epoch; see :func:`learning_sides`.
+) -> list[SplitData]:
+    """Divide every data set into a training and a validation set.
 
     Parameters
     ----------
-    given : mapping of str to Samples
-        What the user wants to learn from.
+    data_sets : mapping of str to Samples
+        What the user trains on.
     tasks : sequence of Task
-        Each must have labels on both sides of every data set that has any.
+        Each must have labels in both sets of every data set that has any.
     held_out : mapping of str to Samples
         The user's own validation samples of some data sets.
     rule, seed
-        Of the others.
+        How to choose validation samples of the other data sets; see
+        :func:`training_and_validation`.
 
     Raises
     ------
     ParameterError
         If there are validation samples of an unknown data set.
     DataError
-        With what is wrong, and in which data set.
+        If a data set cannot be divided; the message names it.
     """
-    check_names(held_out, list(given), "validation")
-    domains = []
-    for name, samples in given.items():
-        with in_domain(name):
-            sides = learning_sides(
-                samples, tasks_of(samples, tasks), held_out.get(name), rule, seed
-            )
-            domains.append(Domain(name, *sides))
-    return domains
+    check_names(held_out, list(data_sets), "validation")
+    found = []
+    for name, samples in data_sets.items():
+        with naming_data_set(name):
+            own = tasks_with_labels(samples, tasks)
+            joined, split = training_and_validation(samples, own, held_out.get(name), rule, seed)
+            found.append(SplitData(name, joined, split))
+    return found
 
 
-def resolve_domain_tasks(
-    tasks: Sequence[str | Task] | None, given: Mapping[str, Samples]
+def resolve_shared_tasks(
+    tasks: Sequence[str | Task] | None, data_sets: Mapping[str, Samples]
 ) -> list[Task]:
-    """Turn what the user wrote into declared tasks; a column that several data sets have is one task.
+    """Turn what the user wrote into declared tasks, which data sets share by their names.
 
     Parameters
     ----------
     tasks : sequence of str or Task, or None
         As in :func:`multitide.tasks.resolve_tasks`; None takes every column of every data set.
-    given : mapping of str to Samples
-        The data sets.
+    data_sets : mapping of str to Samples
+        A column that several of them have is one task.
 
     Raises
     ------
     ParameterError
-        With every problem of the tasks: one that no data set has, one that is classes here and
-        numbers there, one of several columns of which a data set has some.
+        With every problem of the tasks: no data set has it, its kind differs between data sets, or
+        a data set has only some of its columns.
     DataError
         With every problem of the labels, and every data set without any.
     """
-    if len(given) == 1:
-        return resolve_tasks(tasks, next(iter(given.values())).y)
-    problems = _kind_problems(tasks, given) + _halved_tasks(tasks, given)
+    if len(data_sets) == 1:
+        return resolve_tasks(tasks, next(iter(data_sets.values())).y)
+    problems = [*_kind_problems(tasks, data_sets), *_column_problems(tasks, data_sets)]
     if problems:
         raise ParameterError("\n".join(problems))
-    resolved = resolve_tasks(
-        tasks, pd.concat([samples.y for samples in given.values()], ignore_index=True)
-    )
-    idle = [name for name, samples in given.items() if not tasks_of(samples, resolved)]
-    if idle:
+    labels = pd.concat([samples.y for samples in data_sets.values()], ignore_index=True)
+    resolved = resolve_tasks(tasks, labels)
+    unused = [
+        name for name, samples in data_sets.items() if not tasks_with_labels(samples, resolved)
+    ]
+    if unused:
+        names = [task.name for task in resolved]
         raise DataError(
-            f"`X` must have labels of a task in every data set; {idle} have none of {[task.name for task in resolved]}."
+            f"`X` must have labels of a task in every data set; {unused} have none of {names}."
         )
     return resolved
 
 
-def tasks_of(samples: Samples, tasks: Sequence[Task]) -> list[Task]:
+def tasks_with_labels(samples: Samples, tasks: Sequence[Task]) -> list[Task]:
     """Return the tasks that have a label in these samples."""
     return [task for task in tasks if labels_of(samples, task).notna().any(axis=None)]
 
 
 def labels_of(samples: Samples, task: Task) -> pd.DataFrame:
-    """Return the task's columns; all missing where the samples have none of that name."""
-    return (
-        samples.y[task.columns]
-        if set(task.columns) <= set(samples.y)
-        else samples.y.reindex(columns=task.columns)
-    )
+    """Return the task's columns; all missing if the samples lack any of them."""
+    if set(task.columns) <= set(samples.y):
+        return samples.y[task.columns]
+    return samples.y.reindex(columns=task.columns)
 
 
-def check_names(given: Mapping[str, Any], known: Sequence[str], what: str) -> None:
-    """Raise unless all names of data sets are known."""
-    asked = (
-        f"`{what}` must be a dict of data sets of the fit, {one_of(known)}"
-        if list(known) != [PLAIN]
-        else (f"`{what}` must be of the one data set of the fit, which has no name")
-    )
-    problems = [
-        f"{asked}; got {repr(name) if name else 'no dict'}.{suggest(name, known) if name else ''}"
-        for name in given
-        if name not in known
-    ]
+def check_names(given: Mapping[str, object], known: Sequence[str], what: str) -> None:
+    """Raise unless all names of data sets are known.
+
+    Parameters
+    ----------
+    given : mapping
+        Its keys are checked.
+    known : sequence of str
+        The data sets of the fit.
+    what : str
+        The parameter that is checked.
+    """
+    required = f"must be a dict of data sets of the fit, {one_of(known)}"
+    if list(known) == [DataSets.UNNAMED]:
+        required = "must be of the one data set of the fit, which has no name"
+    problems = []
+    for name in given:
+        if name in known:
+            continue
+        got = f"{name!r}.{suggest(name, known)}" if name else "no dict."
+        problems.append(f"`{what}` {required}; got {got}")
     if problems:
         raise ParameterError("\n".join(problems))
 
 
-def as_data_sets(X: Any, y: Any = None, **rest: Any) -> dict[str, Samples]:
-    """Return what the user gave as data sets by name; what is no dict is the only one, without a name.
-
-    Parameters
-    ----------
-    X : dict of str to Samples or (X, y); or what :func:`as_samples` takes
-        The series.
-    y, **rest
-        As in :func:`as_samples`; not with a dict.
-
-    Raises
-    ------
-    DataError
-        If a dict is empty, has a name that is no text, or stands beside labels.
-    """
-    if not isinstance(X, Mapping):
-        return {PLAIN: as_samples(X, y, **rest)}
-    beside = [name for name, value in {"y": y, **rest}.items() if value is not None]
-    problems = [
-        f"`{name}` must not be given with several data sets; each has its own." for name in beside
-    ]
-    if list(X) != [PLAIN] and not (X and all(isinstance(name, str) and name.strip() for name in X)):
-        problems.append(f"`X` must have a name, a text, for every data set; got {list(X)}.")
-    if problems:
-        raise DataError("\n".join(problems))
-    return {
-        name: as_samples(*(given if isinstance(given, tuple) else (given,)))
-        for name, given in X.items()
-    }
-
-
-def plain_or_dict(by_name: Mapping[str, Any]) -> Any:
-    """Return what belongs to the only data set of a plain fit, or all by their names: what `fit` takes."""
-    return by_name[PLAIN] if list(by_name) == [PLAIN] else dict(by_name)
-
-
-def like(X: Any, by_name: Mapping[str, Any]) -> Any:
-    """Return results by data set where the user gave a dict, else the only result."""
-    return dict(by_name) if isinstance(X, Mapping) else next(iter(by_name.values()))
-
-
-def as_samples(
-    X: Any,
-    y: Any = None,
-    *,
-    static: pd.DataFrame | None = None,
-    groups: Sequence[Any] | None = None,
-    time: Sequence[Any] | None = None,
-) -> Samples:
-    """Return what the user gave as `Samples`."""
-    if isinstance(X, Samples):
-        if y is not None:
-            return X.replace(y=pd.DataFrame(y).reset_index(drop=True))
-        return X
-    if isinstance(X, (str, Path)):
-        raise DataError(
-            f"`X` must be Samples or an array; got the path {str(X)!r}. Use multitide.read_table(path)."
-        )
-    labels = None if y is None else pd.DataFrame(y)
-    if labels is not None:
-        labels.columns = [str(column) for column in labels.columns]
-    return Samples.from_arrays(
-        np.asarray(X) if isinstance(X, SeriesView) else X,
-        labels,
-        static=static,
-        series=groups,
-        time=time,
-    )
-
-
-def _kind_problems(tasks: Sequence[str | Task] | None, given: Mapping[str, Samples]) -> list[str]:
-    """Name the tasks whose kind is read from the labels, and is not the same in all data sets."""
-    columns = dict.fromkeys(column for samples in given.values() for column in samples.y)
-    asked = [
-        task if isinstance(task, str) else task.name
-        for task in (columns if tasks is None else tasks)
-        if isinstance(task, (str, Auto))
-    ]
-    problems = []
-    for task in asked:
-        kinds = {
-            name: infer_kind(s.y[task])
-            for name, s in given.items()
-            if task in s.y and s.y[task].notna().any()
-        }
-        if len(set(kinds.values())) > 1:
-            said = ", ".join(f"a {kind} in {name!r}" for name, kind in kinds.items())
-            problems.append(
-                f"`tasks` must be of one kind in all data sets; by its labels {task!r} is {said}. "
-                "Declare its kind, or give the columns different names."
-            )
-    return problems
-
-
-def _halved_tasks(tasks: Sequence[str | Task] | None, given: Mapping[str, Samples]) -> list[str]:
-    """Name the data sets that have some of a task's columns, but not all."""
-    problems = []
-    for task in (task for task in tasks or () if isinstance(task, Task)):
-        for name, samples in given.items():
-            missing = [column for column in task.columns if column not in samples.y]
-            if 0 < len(missing) < len(task.columns):
-                problems.append(
-                    f"`tasks` must have all of their columns in a data set, or none; {name!r} has some of "
-                    f"{task.name!r}, but not {missing}. Add columns of blanks for what nobody knows there."
-                )
-    return problems
-
-
 @contextmanager
-def in_domain(name: str) -> Iterator[None]:
-    """Say in an error of ours which data set has it, line by line; nothing is added where it has no name."""
+def naming_data_set(name: str) -> Iterator[None]:
+    """Name the data set in every line of an error; nothing is added for "", which has no name."""
     try:
         yield
     except (DataError, ParameterError) as error:
         if not name:
             raise
-        lines = (f"In the data set {name!r}: {line}" for line in str(error).splitlines())
+        lines = [f"In the data set {name!r}: {line}" for line in str(error).splitlines()]
         raise type(error)("\n".join(lines)) from error
+
+
+def _kind_problems(
+    tasks: Sequence[str | Task] | None, data_sets: Mapping[str, Samples]
+) -> list[str]:
+    """Name the tasks of undeclared kind whose labels suggest different kinds."""
+    problems = []
+    for name in _undeclared(tasks, data_sets):
+        kinds = {}
+        for data_set, samples in data_sets.items():
+            if name in samples.y and samples.y[name].notna().any():
+                kinds[data_set] = infer_kind(samples.y[name])
+        if len(set(kinds.values())) > 1:
+            found = ", ".join(f"a {kind} in {data_set!r}" for data_set, kind in kinds.items())
+            problems.append(
+                "`tasks` must be of one kind in all data sets; "
+                f"by its labels {name!r} is {found}. "
+                "Declare its kind, or give the columns different names."
+            )
+    return problems
+
+
+def _undeclared(
+    tasks: Sequence[str | Task] | None, data_sets: Mapping[str, Samples]
+) -> Sequence[str]:
+    """Return the names of the tasks whose kind is inferred from their labels."""
+    if tasks is None:
+        columns = [column for samples in data_sets.values() for column in samples.y]
+        return list(dict.fromkeys(columns))
+    names = []
+    for task in tasks:
+        if isinstance(task, str):
+            names.append(task)
+        elif isinstance(task, Auto):
+            names.append(task.name)
+    return names
+
+
+def _column_problems(
+    tasks: Sequence[str | Task] | None, data_sets: Mapping[str, Samples]
+) -> list[str]:
+    """Name the data sets that have some of a task's columns, but not all."""
+    problems = []
+    declared = [task for task in tasks or () if isinstance(task, Task)]
+    for task in declared:
+        for name, samples in data_sets.items():
+            missing = [column for column in task.columns if column not in samples.y]
+            if 0 < len(missing) < len(task.columns):
+                problems.append(
+                    "`tasks` must have all of their columns in a data set, or none; "
+                    f"{name!r} has some of {task.name!r}, but not {missing}. "
+                    "Add empty columns for labels that are missing there."
+                )
+    return problems

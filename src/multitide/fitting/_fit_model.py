@@ -1,4 +1,4 @@
-"""From samples and parts to a fitted model: one network for each group of tasks that is trained together."""
+"""From samples and parts to a fitted model: one network per group of tasks trained together."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from multitide._checks import one_of, suggest
 from multitide.backbones._backbone import Backbone
 from multitide.backbones._linear import Linear
 from multitide.data._samples import Samples
+from multitide.data._split_data import SplitData
 from multitide.errors import DataError, ParameterError
-from multitide.fitting._data_sets import Domain, in_domain
-from multitide.fitting._linear_heads import Solution
+from multitide.fitting._data_sets import naming_data_set
+from multitide.fitting._linear_heads import LinearFit
 from multitide.fitting._phases import Phases
 from multitide.fitting._recipe import Recipe
-from multitide.fitting._task_group import Group
+from multitide.fitting._task_group import TaskGroup
 from multitide.fitting._warm_start import Source
 from multitide.fitting._weight_search import WeightSearch
-from multitide.network._network import Answers, Network
+from multitide.network._network import Network, Predictor
 from multitide.sharing import SHARINGS
 from multitide.tasks._task import Task
 from multitide.training._callbacks import Callback
@@ -26,27 +27,27 @@ from multitide.training._callbacks import Callback
 
 @dataclass
 class Fitted:
-    """What fitting gives: the model, and how it came about.
+    """A fitted model and the record of its training.
 
     Attributes
     ----------
-    answers : Answers
-        What ``predict`` runs.
+    predictor : Predictor
+        The module that ``predict`` runs.
     history : list of dict
-        One row an epoch, task and side.
+        One row per epoch, task and set.
     pretrain_history : list of dict
-        The same of the pre-training, if there was one.
+        The same for the pre-training, if there was one.
     trials : list of dict
-        What a search for weights tried; see `WeightSearch`.
+        The trials of a search for weights; see `WeightSearch`.
     best_epoch : dict of str to int
-        The epoch that answers each task.
+        The epoch whose weights predict each task.
     n_labelled : dict of str to dict
-        Labelled rows of each task on each side.
+        Number of labelled rows per task and set.
     seconds : float
-        Time in training.
+        Time spent in training.
     """
 
-    answers: Answers
+    predictor: Predictor
     history: list[dict[str, Any]] = field(default_factory=list)
     pretrain_history: list[dict[str, Any]] = field(default_factory=list)
     trials: list[dict[str, Any]] = field(default_factory=list)
@@ -56,7 +57,7 @@ class Fitted:
 
 
 def fit_model(
-    domains: Sequence[Domain],
+    data_sets: Sequence[SplitData],
     tasks: Sequence[Task],
     recipe: Recipe,
     callbacks: Sequence[Callback] = (),
@@ -66,79 +67,85 @@ def fit_model(
 
     Parameters
     ----------
-    domains : sequence of Domain
-        The data sets, most often a single one.
+    data_sets : sequence of SplitData
+        The data sets, usually one.
     tasks : sequence of Task
         With declared kinds.
     recipe : Recipe
-        The parts and numbers.
+        The resolved parameters of the estimator.
     callbacks : sequence of Callback
-        Told of every step.
+        Called at every step.
     source : Source, optional
-        A saved model whose backbone is where training starts.
+        A saved model whose backbone training starts from.
 
     Raises
     ------
     DataError
-        If a task has no label, or only one value, in the training rows; if a series is too short
+        If a task has no training label, or only one value among them, or if a series is too short
         for the backbone.
     """
-    for domain in domains:
-        with in_domain(domain.name):
-            check_lengths(domain.samples, recipe.backbone)
+    for data in data_sets:
+        with naming_data_set(data.name):
+            check_lengths(data.samples, recipe.backbone)
     by_name = {task.name: task for task in tasks}
     check_pretrain(recipe, list(by_name))
     networks: list[Network] = []
-    answered: list[list[str]] = []
-    fitted = Fitted(Answers([], []))
+    predicted: list[list[str]] = []
+    fitted = Fitted(Predictor([], []))
     for names in recipe.sharing.groups(list(by_name)):
-        group = Group(domains, [by_name[name] for name in names], recipe)
+        group = TaskGroup(data_sets, [by_name[name] for name in names], recipe)
         search = WeightSearch(group, callbacks, source)
-        solved = isinstance(recipe.backbone, Linear)
-        phases = Solution(group, source) if solved else Phases(search.settled(), callbacks, source)
-        more_networks, more_answered = phases.run()
+        training: LinearFit | Phases
+        if isinstance(recipe.backbone, Linear):
+            training = LinearFit(group, source)
+        else:
+            training = Phases(search.best_group(), callbacks, source)
+        more_networks, their_tasks = training.run()
         networks += more_networks
-        answered += more_answered
-        fitted.history += phases.history
-        fitted.pretrain_history += phases.pretrain_history
-        fitted.best_epoch |= phases.best_epoch
+        predicted += their_tasks
+        fitted.history += training.history
+        fitted.pretrain_history += training.pretrain_history
+        fitted.best_epoch |= training.best_epoch
         fitted.n_labelled |= group.n_labelled()
         fitted.trials += search.trials
-        fitted.seconds += search.seconds + phases.seconds
-    fitted.answers = Answers(networks, answered).cpu().eval()
+        fitted.seconds += search.seconds + training.seconds
+    fitted.predictor = Predictor(networks, predicted).cpu().eval()
     return fitted
 
 
-def check_several(recipe: Recipe, n_domains: int) -> None:
-    """Raise if there are several data sets, and a part knows of one only."""
-    if n_domains == 1:
+def check_several(recipe: Recipe, n_data_sets: int) -> None:
+    """Raise if there are several data sets and a part supports only one."""
+    if n_data_sets == 1:
         return
     problems = []
     if not recipe.sharing.learns_several:
         known = [name for name, each in SHARINGS.items() if each.learns_several]
         problems.append(
-            f"`sharing` must be {one_of(known)} with several data sets; got {recipe.sharing!r}, whose tasks compare "
-            "what they make of the same series."
+            f"`sharing` must be {one_of(known)} with several data sets; got {recipe.sharing!r}, "
+            "which needs the features of all tasks for the same series."
         )
     if recipe.inputs.representation is not None:
         problems.append(
-            "`inputs.representation` must be none with several data sets: a body reads their series."
+            "`inputs.representation` must be none with several data sets; "
+            "the shared backbone reads the raw series."
         )
     if isinstance(recipe.backbone, Linear):
         problems.append(
-            "`backbone` must not be 'linear' with several data sets, which would have nothing in common."
+            "`backbone` must not be 'linear' with several data sets; they would share nothing."
         )
     if problems:
         raise ParameterError("\n".join(problems))
 
 
 def check_pretrain(recipe: Recipe, names: list[str]) -> None:
-    """Raise unless the tasks to pre-train on are some of those that are trained together."""
-    problems = [
-        f"`training.pretrain` must name tasks, of {one_of(names)}; got {name!r}.{suggest(name, names)}"
-        for name in recipe.training.pretrain
-        if name not in names
-    ]
+    """Raise unless the tasks to pre-train on are among those that are trained together."""
+    problems = []
+    for name in recipe.training.pretrain:
+        if name not in names:
+            problems.append(
+                f"`training.pretrain` must name tasks, {one_of(names)}; "
+                f"got {name!r}.{suggest(name, names)}"
+            )
     if recipe.training.pretrain and len(recipe.sharing.groups(names)) > 1:
         problems.append(
             f"`training.pretrain` must be empty with {recipe.sharing!r}, which shares nothing."
@@ -152,7 +159,8 @@ def check_lengths(samples: Samples, backbone: Backbone) -> None:
     shortest, needed = int(samples.lengths.min()), backbone.min_timepoints
     if shortest < needed:
         raise DataError(
-            f"`X` must have at least {needed} time steps for the backbone {type(backbone).__name__}; the shortest of "
-            f"{len(samples)} series has {shortest} ({samples.n_channels} channels). {backbone.too_short} If `X` is "
+            f"`X` must have at least {needed} time steps for the backbone "
+            f"{type(backbone).__name__}; the shortest of {len(samples)} series has {shortest} "
+            f"({samples.n_channels} channels). {backbone.too_short} If `X` is "
             "(n_samples, n_timepoints, n_channels), give X.transpose(0, 2, 1)."
         )

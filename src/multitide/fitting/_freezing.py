@@ -1,14 +1,13 @@
-"""Freezing: which blocks of a pre-trained network stay as they are while the rest goes on learning.
+"""Freezing: which blocks of a pre-trained network keep their weights during fine-tuning.
 
-Frozen means frozen: no gradient, no weight decay, no dropout, and batch-norm statistics that do not
-follow.
+A frozen block gets no gradient, no weight decay and no dropout, and its batch-norm statistics stay
+as they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from torch import nn
 
@@ -18,21 +17,21 @@ from multitide.sharing._across import PerDomain
 from multitide.training._callbacks import Callback
 from multitide.training._trainer import Trainer
 
-DECAY = 2.6  # the factor between the learning rates of neighbouring blocks in ULMFiT
+DECAY = 2.6  # ratio of the learning rates of neighbouring blocks, as in ULMFiT
 
 
 @dataclass
 class Frozen:
-    """What is frozen, and how it thaws.
+    """The frozen blocks, and how they thaw.
 
     Attributes
     ----------
     modules : list of Module
-        Those that stay in eval mode.
+        Modules that stay in eval mode.
     callbacks : list of Callback
-        What thaws them.
+        Callbacks that thaw them.
     lr_factors : dict of int to float
-        By the ``id`` of a parameter, the factor on its learning rate.
+        Factor on a parameter's learning rate, by the parameter's ``id``.
     """
 
     modules: list[nn.Module] = field(default_factory=list)
@@ -54,32 +53,28 @@ def freeze(
     max_epochs : int
         Length of a full run; "gradual" thaws everything within its first half.
     fresh : collection of str
-        Names of parameters that are not pre-trained; blocks that hold any are left to learn. Where
-        they are a data set's own, the rest of the block is frozen.
+        Names of parameters that are not pre-trained. A block that holds any is not frozen, except
+        where they belong to a single data set: then the rest of the block is.
     """
     for parameter in network.parameters():
         parameter.requires_grad_(True)
-    new = {id(parameter) for name, parameter in network.named_parameters() if name in fresh}
-    levels = [
-        [part for block in level for part in _known(block, new)]
-        for level in network.sharing.levels()
-    ]
     if depth == "nothing":
         return Frozen()
+    new = {id(parameter) for name, parameter in network.named_parameters() if name in fresh}
+    if depth == "backbone" and not new:
+        return Frozen(_freeze_all([network.sharing]))
+    levels = [_pretrained_parts(level, new) for level in network.sharing.levels()]
     if depth == "backbone":
-        modules: list[nn.Module] = (
-            [m for level in levels for m in level] if new else [network.sharing]
-        )
-        return Frozen(_stop(modules))
+        return Frozen(_freeze_all(_flat(levels)))
     if depth == "gradual":
         thaw = GradualThaw(levels, max(1, max_epochs // (2 * len(levels) + 2)))
-        return Frozen(_stop([m for level in levels for m in level]), [thaw], thaw.lr_factors())
-    assert isinstance(depth, int)
-    return Frozen(_stop([m for level in levels[:-depth] for m in level]))
+        return Frozen(_freeze_all(_flat(levels)), [thaw], thaw.lr_factors())
+    n_trained = int(depth)
+    return Frozen(_freeze_all(_flat(levels[:-n_trained])))
 
 
 def check_depth(network: Network, depth: str | int) -> None:
-    """Raise if there are no more blocks than shall learn."""
+    """Raise unless there are more blocks than the number to train."""
     n_blocks = len(network.sharing.levels())
     if isinstance(depth, int) and depth >= n_blocks:
         raise ParameterError(
@@ -89,14 +84,14 @@ def check_depth(network: Network, depth: str | int) -> None:
 
 
 class GradualThaw(Callback):
-    """Thaws one level of blocks at a time, from the top, each at a lower learning rate than the one above it.
+    """Thaws one level of blocks at a time, from the top; lower levels get lower learning rates.
 
     Parameters
     ----------
     levels : list of list of Module
         The blocks by height, lowest first; all are frozen at the start.
     every : int
-        Epochs from one thaw to the next.
+        Number of epochs between thaws.
 
     References
     ----------
@@ -105,46 +100,63 @@ class GradualThaw(Callback):
     """
 
     def __init__(self, levels: list[list[nn.Module]], every: int) -> None:
-        self._levels, self._every = levels, every
+        self._levels = levels
+        self._every = every
 
     def lr_factors(self) -> dict[int, float]:
-        """Return the factor on each parameter's learning rate, by its ``id``: 1 for heads, 1 / 2.6 for the top..."""
-        n = len(self._levels)
-        return {
-            id(parameter): DECAY ** (height - n)
-            for height, level in enumerate(self._levels)
-            for module in level
-            for parameter in module.parameters()
-        }
+        """Return the factor on each parameter's learning rate, by its ``id``.
+
+        It is 1 for the heads, 1 / 2.6 for the top level, and so on.
+        """
+        factors: dict[int, float] = {}
+        for height, level in enumerate(self._levels):
+            factor = DECAY ** (height - len(self._levels))
+            for module in level:
+                factors |= {id(parameter): factor for parameter in module.parameters()}
+        return factors
 
     def on_epoch_begin(self, trainer: Trainer) -> None:
-        """Thaw the next level when its time has come."""
-        n_thawed, due = divmod(trainer.epoch - 1, self._every)
-        if due or not 1 <= n_thawed <= len(self._levels):
+        """Thaw the next level if it is due."""
+        n_thawed, remainder = divmod(trainer.epoch - 1, self._every)
+        if remainder or not 1 <= n_thawed <= len(self._levels):
             return
         level = self._levels[-n_thawed]
         for module in level:
             module.requires_grad_(True)
-        trainer.frozen = [
-            module for module in trainer.frozen if all(module is not thawed for thawed in level)
-        ]
+        thawed = {id(module) for module in level}
+        trainer.frozen = [module for module in trainer.frozen if id(module) not in thawed]
 
 
-def _known(module: nn.Module, new: set[int]) -> list[nn.Module]:
-    """Return what of a block is pre-trained: all, or all that is not a new data set's own; else nothing."""
-    fresh = {id(p) for p in module.parameters()} & new
+def _pretrained_parts(modules: Iterable[nn.Module], new: set[int]) -> list[nn.Module]:
+    """Return the parts of blocks without new parameters, given by their ids."""
+    return _flat([_pretrained_parts_of(module, new) for module in modules])
+
+
+def _pretrained_parts_of(module: nn.Module, new: set[int]) -> list[nn.Module]:
+    fresh = {id(parameter) for parameter in module.parameters()} & new
     if not fresh:
         return [module]
-    own = {
-        id(p) for part in module.modules() if isinstance(part, PerDomain) for p in part.parameters()
-    }
-    if not fresh <= own:
+    if not fresh <= _ids_of_single_data_sets(module):
         return []
-    parts = module.each if isinstance(module, PerDomain) else module.children()
-    return [known for part in parts for known in _known(part, new)]
+    if isinstance(module, PerDomain):
+        return _pretrained_parts(module.each, new)
+    return _pretrained_parts(module.children(), new)
 
 
-def _stop(modules: list[Any]) -> list[nn.Module]:
+def _ids_of_single_data_sets(module: nn.Module) -> set[int]:
+    """Return the ids of the parameters that belong to a single data set."""
+    own: set[int] = set()
+    for part in module.modules():
+        if isinstance(part, PerDomain):
+            own |= {id(parameter) for parameter in part.parameters()}
+    return own
+
+
+def _flat(levels: Sequence[Sequence[nn.Module]]) -> list[nn.Module]:
+    return [module for level in levels for module in level]
+
+
+def _freeze_all(modules: list[nn.Module]) -> list[nn.Module]:
     for module in modules:
         module.requires_grad_(False)
     return modules

@@ -1,4 +1,4 @@
-"""The training of one group of tasks: pre-training, fine-tuning at a chosen depth, refit; most often a single run."""
+"""The training of one group of tasks: pre-training, fine-tuning and refit; usually a single run."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ import numpy as np
 import torch
 
 from multitide.fitting._freezing import Frozen, check_depth, freeze
-from multitide.fitting._recipe import resolve_batch_size, resolve_device
-from multitide.fitting._task_group import Group, Labelled
+from multitide.fitting._recipe import Recipe, resolve_batch_size, resolve_device
+from multitide.fitting._task_group import EncodedData, TaskGroup
 from multitide.fitting._warm_start import Source, carry_over
 from multitide.network._network import Network, copy_with_state
+from multitide.tasks import Task
 from multitide.training._best_weights import JOINT, Keeper
 from multitide.training._callbacks import Callback
 from multitide.training._gradient_health import GradientHealth
@@ -24,25 +25,35 @@ from multitide.training._schedule import Repeat, Schedule
 from multitide.training._trainer import Trainer
 
 logger = logging.getLogger("multitide")
-ENOUGH_LABELS = 30  # on each side of each task; with fewer, choosing the depth is a lottery, and only heads are trained
+# Per task and set. With fewer labels the choice of a depth would be mostly noise, so that only the
+# heads are trained.
+ENOUGH_LABELS = 30
 
 
 class Phases:
-    """The training of one group: pre-training, fine-tuning at a chosen depth, refit; most often a single run.
+    """The training of one group of tasks.
+
+    There are up to three phases: pre-training, fine-tuning at a chosen depth, and a refit. Usually
+    it is a single run.
 
     Parameters
     ----------
-    group : Group
-        The group's data.
+    group : TaskGroup
+        The data of the group.
     callbacks : sequence of Callback
-        Told of every step of every run.
+        Called at every step of every run.
     source : Source or None
         A saved model to start from.
     """
 
-    def __init__(self, group: Group, callbacks: Sequence[Callback], source: Source | None) -> None:
-        self._group, self._callbacks, self._source = group, list(callbacks), source
-        self._recipe, self._settings = group.recipe, group.recipe.training
+    def __init__(
+        self, group: TaskGroup, callbacks: Sequence[Callback], source: Source | None
+    ) -> None:
+        self._group = group
+        self._callbacks = list(callbacks)
+        self._source = source
+        self._recipe = group.recipe
+        self._settings = group.recipe.training
         self._device = resolve_device(group.recipe.device)
         self.history: list[dict[str, Any]] = []
         self.pretrain_history: list[dict[str, Any]] = []
@@ -50,7 +61,10 @@ class Phases:
         self.seconds = 0.0
 
     def run(self) -> tuple[list[Network], list[list[str]]]:
-        """Train, and return one network for each distinct chosen epoch, the joint one first, and what each answers."""
+        """Train, and return one network per distinct chosen epoch, with the tasks of each.
+
+        The network of the joint epoch comes first.
+        """
         with torch.random.fork_rng(devices=[self._device] if self._device.type == "cuda" else []):
             torch.manual_seed(self._recipe.seed)
             network = self._group.make_network()
@@ -60,12 +74,15 @@ class Phases:
             self.history = trainer.history
             chosen = {key: snapshot.epoch for key, snapshot in trainer.keeper.best.items()}
             self.best_epoch = {name: chosen.get(name, chosen[JOINT]) for name in self._group.names}
-            if self._settings.refit and self._group.validated:
+            if self._settings.refit and self._group.has_validation:
                 trainer = self._refit(chosen, trainer.schedule.cool_down_at, depth) or trainer
         return self._chosen_networks(trainer)
 
     def _start(self, network: Network) -> tuple[Network, list[str]]:
-        """Bring in a saved model's backbone, then pre-train, where asked to; return which parameters are new still."""
+        """Load a saved backbone and pre-train, if configured.
+
+        Return the network and the names of the parameters that are still untrained.
+        """
         fresh = [] if self._source is None else carry_over(self._source, network)
         if not self._settings.pretrain:
             return network, fresh
@@ -75,52 +92,55 @@ class Phases:
         trainer = self._train(network, data, keeper, Frozen())
         self.pretrain_history = trainer.history
         network.load_state_dict(keeper.best[JOINT].state)
-        return network, network.own_names(
-            [i for i, each in enumerate(data) if not len(each.train.index)]
-        )
+        unseen = [i for i, each in enumerate(data) if not len(each.train.index)]
+        return network, network.own_parameter_names(unseen)
 
     def _fine_tune(self, network: Network, fresh: list[str]) -> tuple[Trainer, str | int]:
-        """Train on all tasks at each candidate depth of freezing, and return the best on validation."""
-        best: tuple[float, Trainer, str | int] | None = None
-        depths = self._depths(network)
-        for depth in depths:
-            trial = network if len(depths) == 1 else copy.deepcopy(network)
-            frozen = freeze(trial, depth, self._recipe.max_epochs, fresh)
-            keeper = Keeper(self._recipe.keep, self._group.names)
-            trainer = self._train(trial, self._group.data, keeper, frozen)
-            loss = keeper.best[JOINT].loss
-            if best is None or loss < best[0]:
-                best = loss, trainer, depth
-        assert best is not None
-        if len(depths) > 1:
-            logger.info(
-                "freeze=%r has the lowest validation loss, %.4f, of %s.", best[2], best[0], depths
-            )
-        return best[1], best[2]
+        """Train on all tasks at each candidate depth, and return the best run with its depth."""
+        first, *others = depths = self._depths(network)
+        if not others:
+            return self._train_frozen(network, first, fresh), first
+        best = self._train_frozen(copy.deepcopy(network), first, fresh)
+        best_depth = first
+        for depth in others:
+            trainer = self._train_frozen(copy.deepcopy(network), depth, fresh)
+            if trainer.keeper.best[JOINT].loss < best.keeper.best[JOINT].loss:
+                best, best_depth = trainer, depth
+        message = "freeze=%r has the lowest validation loss, %.4f, of %s."
+        logger.info(message, best_depth, best.keeper.best[JOINT].loss, depths)
+        return best, best_depth
+
+    def _train_frozen(self, network: Network, depth: str | int, fresh: list[str]) -> Trainer:
+        frozen = freeze(network, depth, self._recipe.max_epochs, fresh)
+        keeper = Keeper(self._recipe.keep, self._group.names)
+        return self._train(network, self._group.data, keeper, frozen)
 
     def _depths(self, network: Network) -> list[str | int]:
-        """Return the depths of freezing to try: the one asked for, or candidates where there are enough labels."""
-        asked = self._settings.freeze
-        if asked != "auto":
-            return [asked]
+        """Return the depths of freezing to try."""
+        requested = self._settings.freeze
+        if requested != "auto":
+            return [requested]
         if self._source is None and not self._settings.pretrain:
             return ["nothing"]
-        fewest = min(min(sides.values()) for sides in self._group.n_labelled().values())
-        if not self._group.validated or fewest < ENOUGH_LABELS:
+        fewest = min(min(counts.values()) for counts in self._group.n_labelled().values())
+        if not self._group.has_validation or fewest < ENOUGH_LABELS:
             logger.info(
-                "Only the heads are trained: a task has %d labels on a side, or nothing validates.",
+                "Training heads only: fewer than %d labels for a task (%d), or no validation set.",
+                ENOUGH_LABELS,
                 fewest,
             )
             return ["backbone"]
-        return ["backbone", *([1] if len(network.sharing.levels()) > 1 else []), "nothing"]
+        if len(network.sharing.levels()) > 1:
+            return ["backbone", 1, "nothing"]
+        return ["backbone", "nothing"]
 
     def _refit(
         self, chosen: dict[str, int], cool_down_at: int | None, depth: str | int
     ) -> Trainer | None:
-        """Repeat the chosen run on the rows of both sides; what was pre-trained is pre-trained as before.
+        """Repeat the chosen run on training and validation set together.
 
-        Of a repeat that Ctrl-C ends before every chosen epoch is there, nothing is returned: the
-        first run stands.
+        A pre-trained start is pre-trained in the same way. None if Ctrl-C ends the refit before it
+        has reached every chosen epoch: the first run stands.
         """
         torch.manual_seed(self._recipe.seed)
         history = self.pretrain_history
@@ -131,60 +151,103 @@ class Phases:
             self._settings.schedule, self._recipe.max_epochs, cool_down_at, max(chosen.values())
         )
         keeper = Keeper(self._recipe.keep, self._group.names, chosen)
+        data = [each.all_for_training() for each in self._group.data]
         trainer: Trainer | None = None
-        with suppress(KeyboardInterrupt):  # which the trainer passes on before any of them is there
-            trainer = self._train(
-                network, [data.all_rows() for data in self._group.data], keeper, frozen, schedule
-            )
+        with suppress(KeyboardInterrupt):  # raised by the trainer before it has kept any epoch
+            trainer = self._train(network, data, keeper, frozen, schedule)
         if len(keeper.best) == len(chosen):
             return trainer
-        logger.warning(
-            "The refit was interrupted; what was learned without the validation rows is kept."
-        )
+        logger.warning("The refit was interrupted; the model trained without it is kept.")
         return None
 
     def _train(
         self,
         network: Network,
-        data: Sequence[Labelled],
+        data: Sequence[EncodedData],
         keeper: Keeper,
         frozen: Frozen,
         schedule: Schedule | None = None,
     ) -> Trainer:
-        group, recipe = self._group, self._recipe
-        every = self._settings.record_gradients
-        recorders = [] if every is None else [GradientRecorder(every)]
-        trainer = Trainer(
+        callbacks = [*self._callbacks, *frozen.callbacks, GradientHealth()]
+        if self._settings.record_gradients is not None:
+            callbacks.insert(0, GradientRecorder(self._settings.record_gradients))
+        trainer = make_trainer(
             network.to(self._device),
-            [each.on_device(network, i, self._device) for i, each in enumerate(data)],
-            weighting=recipe.weighting.build(group.names, [task.kind for task in group.tasks]).to(
-                self._device
-            ),
-            aggregator=None if recipe.aggregator is None else recipe.aggregator.build(group.names),
-            keeper=keeper,
-            settings=recipe.training,
-            max_epochs=recipe.max_epochs,
-            batch_size=resolve_batch_size(
-                recipe.batch_size, sum(len(each.train.index) for each in data)
-            ),
-            lr=recipe.lr,
-            seed=recipe.seed,
+            data,
+            self._group.tasks,
+            self._recipe,
+            keeper,
+            callbacks=callbacks,
+            frozen=frozen,
             schedule=schedule,
-            callbacks=[*recorders, *self._callbacks, *frozen.callbacks, GradientHealth()],
-            frozen=frozen.modules,
-            lr_factors=frozen.lr_factors,
-        ).run()
+        )
+        trainer.run()
         self.seconds += trainer.seconds
         return trainer
 
     def _chosen_networks(self, trainer: Trainer) -> tuple[list[Network], list[list[str]]]:
         best = trainer.keeper.best
-        epochs = {best[JOINT].epoch: best[JOINT].state} | {
-            s.epoch: s.state for key, s in best.items() if key != JOINT
-        }
-        networks = [copy_with_state(trainer.network, state) for state in epochs.values()]
-        answered = [
-            [name for name in self._group.names if self.best_epoch[name] == epoch]
-            for epoch in epochs
-        ]
-        return networks, answered
+        states = {best[JOINT].epoch: best[JOINT].state}
+        for key, snapshot in best.items():
+            if key != JOINT:
+                states[snapshot.epoch] = snapshot.state
+        networks, predicted = [], []
+        for epoch, state in states.items():
+            networks.append(copy_with_state(trainer.network, state))
+            predicted.append([name for name in self._group.names if self.best_epoch[name] == epoch])
+        return networks, predicted
+
+
+def make_trainer(
+    network: Network,
+    data: Sequence[EncodedData],
+    tasks: Sequence[Task],
+    recipe: Recipe,
+    keeper: Keeper,
+    *,
+    callbacks: Sequence[Callback] = (),
+    frozen: Frozen | None = None,
+    schedule: Schedule | None = None,
+) -> Trainer:
+    """Build a trainer.
+
+    Parameters
+    ----------
+    network : Network
+        On the device that trains.
+    data : sequence of EncodedData
+        The network's data sets, in its order.
+    tasks : sequence of Task
+        The network's tasks, in its order.
+    recipe : Recipe
+        The resolved parameters of the estimator.
+    keeper : Keeper
+        Chooses the epochs whose weights are kept.
+    callbacks : sequence of Callback
+        Called at every step.
+    frozen : Frozen, optional
+        What :func:`freeze` returned; its callbacks are not added.
+    schedule : Schedule, optional
+        Replaces the schedule of the recipe.
+    """
+    device = next(network.parameters()).device
+    frozen = frozen or Frozen()
+    names = [task.name for task in tasks]
+    aggregator = None if recipe.aggregator is None else recipe.aggregator.build(names)
+    n_rows = sum(len(each.train.index) for each in data)
+    return Trainer(
+        network,
+        [each.on_device(network, i, device) for i, each in enumerate(data)],
+        weighting=recipe.weighting.build(names, [task.kind for task in tasks]).to(device),
+        aggregator=aggregator,
+        keeper=keeper,
+        settings=recipe.training,
+        max_epochs=recipe.max_epochs,
+        batch_size=resolve_batch_size(recipe.batch_size, n_rows),
+        lr=recipe.lr,
+        seed=recipe.seed,
+        schedule=schedule,
+        callbacks=callbacks,
+        frozen=frozen.modules,
+        lr_factors=frozen.lr_factors,
+    )

@@ -6,7 +6,7 @@ import dataclasses
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, cast
 
 import torch
 from pydantic import Field, InstanceOf
@@ -44,7 +44,7 @@ NUMBERS = ("keep", "max_epochs", "batch_size", "lr", "device")
 
 @dataclass
 class Recipe(Part):
-    """Everything that decides how a model is fitted: the parts and the numbers of the estimator, resolved."""
+    """The resolved parameters of an estimator: everything that decides how a model is fitted."""
 
     backbone: Backbone
     inputs: Inputs
@@ -60,7 +60,7 @@ class Recipe(Part):
     seed: Annotated[int, Field(ge=0, lt=2**32)]
 
 
-def make_recipe(params: Mapping[str, Any]) -> Recipe:
+def make_recipe(params: Mapping[str, object]) -> Recipe:
     """Resolve an estimator's parameters, or raise one error with everything that is wrong.
 
     Parameters
@@ -71,7 +71,7 @@ def make_recipe(params: Mapping[str, Any]) -> Recipe:
     Raises
     ------
     ParameterError
-        One sentence a problem.
+        One sentence per problem.
     """
     problems: list[str] = []
     parts: dict[str, Part | None] = {"aggregator": None}
@@ -81,36 +81,40 @@ def make_recipe(params: Mapping[str, Any]) -> Recipe:
         try:
             part = make_part(name, params[name])
             part.check(name)
-            parts[name] = part
         except ParameterError as error:
             problems.append(str(error))
+        else:
+            parts[name] = part
     numbers = {name: params[name] for name in NUMBERS}
-    seed = params["random_state"]
-    numbers["seed"] = int.from_bytes(os.urandom(4), "little") if seed is None else seed
+    numbers["seed"] = params["random_state"]
+    if numbers["seed"] is None:
+        numbers["seed"] = int.from_bytes(os.urandom(4), "little")
     problems += annotation_problems(Recipe, numbers, "", only=list(numbers))
     with gathering(problems):
         parts["inputs"] = with_representation(parts.get("inputs"))
     problems = problems or combination_problems(parts)
-    if not problems:
-        resolve_device(numbers["device"])
-        return Recipe(**parts, **numbers)  # type: ignore[arg-type]
-    raise ParameterError("\n".join(problems).replace("`seed`", "`random_state`"))
+    if problems:
+        raise ParameterError("\n".join(problems).replace("`seed`", "`random_state`"))
+    resolve_device(str(numbers["device"]))
+    return Recipe(**parts, **numbers)  # type: ignore[arg-type]  # both were checked above
 
 
 def combination_problems(parts: Mapping[str, Part | None]) -> list[str]:
-    """Return one sentence for every pair of parts that has no meaning together."""
+    """Return one sentence for every pair of parts that cannot be combined."""
+    problems = [*_vector_problems(parts), *_linear_problems(parts)]
     aggregator, weighting, sharing = parts["aggregator"], parts["weighting"], parts["sharing"]
-    problems = vector_problems(parts)
     if not isinstance(aggregator, Aggregator) or not isinstance(sharing, Sharing):
         return problems
     if not isinstance(weighting, Uniform):
         problems.append(
-            f"`weighting` must be 'uniform' beside an aggregator, which weighs the tasks itself; got {weighting!r}."
+            "`weighting` must be 'uniform' with an aggregator, which weights the tasks itself; "
+            f"got {weighting!r}."
         )
     places = sharing.gradients_meet
     if not places:
         problems.append(
-            f"`aggregator` must be None with {sharing!r}: the tasks' gradients meet nowhere."
+            f"`aggregator` must be None with {sharing!r}, "
+            "where no parameter gets gradients of several tasks."
         )
     elif aggregator.at not in places:
         problems.append(
@@ -119,69 +123,93 @@ def combination_problems(parts: Mapping[str, Part | None]) -> list[str]:
     return problems
 
 
-def vector_problems(parts: Mapping[str, Part | None]) -> list[str]:
-    """Return what does not go with vectors in the place of series, or with linear heads."""
-    backbone, inputs, sharing = parts.get("backbone"), parts.get("inputs"), parts["sharing"]
+def _vector_problems(parts: Mapping[str, Part | None]) -> list[str]:
+    """Return the parameters that do not work on the vectors of a representation."""
+    inputs, backbone = parts.get("inputs"), parts.get("backbone")
+    if not isinstance(inputs, Inputs) or inputs.representation is None:
+        return []
+    if not isinstance(backbone, Backbone):
+        return []
     problems = []
-    if (
-        isinstance(inputs, Inputs)
-        and inputs.representation is not None
-        and isinstance(backbone, Backbone)
-    ):
-        if not backbone.reads_vectors:
-            problems.append(
-                "`backbone` must be one for vectors, 'fc' or 'linear', with `inputs.representation`; got "
-                f"{type(backbone).__name__}. (A backbone of your own sets `reads_vectors = True`.)"
-            )
-        if inputs.n_channels is not None or inputs.n_timepoints is not None:
-            problems.append(
-                "`inputs.n_channels` and `n_timepoints` must be left out with `inputs.representation`."
-            )
-    if isinstance(backbone, Linear):
-        if not isinstance(sharing, (Hard, NoSharing)) or sharing.head_units is not None:
-            problems.append(
-                f"`sharing` must be 'hard' or 'none', without `head_units`, for 'linear'; got {sharing!r}."
-            )
-        if parts["aggregator"] is not None:
-            problems.append(
-                "`aggregator` must be None with backbone 'linear': the tasks' gradients meet nowhere."
-            )
+    if not backbone.reads_vectors:
+        problems.append(
+            "`backbone` must be one for vectors, 'fc' or 'linear', with `inputs.representation`; "
+            f"got {type(backbone).__name__}. "
+            "(A backbone of your own sets `reads_vectors = True`.)"
+        )
+    if inputs.n_channels is not None or inputs.n_timepoints is not None:
+        problems.append(
+            "`inputs.n_channels` and `n_timepoints` must be left out with `inputs.representation`."
+        )
+    return problems
+
+
+def _linear_problems(parts: Mapping[str, Part | None]) -> list[str]:
+    """Return the parameters that do not work with linear heads alone."""
+    sharing = parts["sharing"]
+    if not isinstance(parts.get("backbone"), Linear):
+        return []
+    problems = []
+    if not isinstance(sharing, (Hard, NoSharing)) or sharing.head_units is not None:
+        problems.append(
+            "`sharing` must be 'hard' or 'none', without `head_units`, with backbone 'linear'; "
+            f"got {sharing!r}."
+        )
+    if parts["aggregator"] is not None:
+        problems.append(
+            "`aggregator` must be None with backbone 'linear', "
+            "where no parameter gets gradients of several tasks."
+        )
     return problems
 
 
 def with_representation(inputs: Part | None) -> Part | None:
-    """Return inputs whose representation is a part: ``"model:FOLDER"`` names the features of a saved model."""
+    """Return inputs whose representation is a part.
+
+    ``"model:FOLDER"`` stands for the features of a saved model.
+    """
     if not isinstance(inputs, Inputs) or inputs.representation is None:
         return inputs
-    spec: Any = inputs.representation
-    name, colon, rest = spec.partition(":") if isinstance(spec, str) else (spec, "", "")
-    where = "inputs.representation"
-    part: Any = part_from_config(
-        REPRESENTATIONS, {"name": name, "model": rest} if colon else spec, where
-    )
-    part.check(where)
-    return dataclasses.replace(inputs, representation=part)
+    spec: object = inputs.representation
+    if isinstance(spec, str) and ":" in spec:
+        name, _, rest = spec.partition(":")
+        spec = {"name": name, "model": rest}
+    part = part_from_config(REPRESENTATIONS, spec, "inputs.representation")
+    part.check("inputs.representation")
+    return dataclasses.replace(inputs, representation=cast(Representation, part))
 
 
-def replace_representation(inputs: Any, spec: Representation | None) -> Inputs:
-    """Return the estimator's parameter with another representation."""
-    part = make_part("inputs", inputs)
-    assert isinstance(part, Inputs)
+def replace_representation(inputs: object, spec: Representation | None) -> Inputs:
+    """Return the estimator's parameter `inputs` with another representation."""
+    part = cast(Inputs, make_part("inputs", inputs))
     return dataclasses.replace(part, representation=spec)
 
 
-def make_part(name: str, value: Any) -> Part:
-    """Return the part that a parameter names: a Part as it is, a name or a dict from the registry, None the default."""
+def make_part(name: str, value: object) -> Part:
+    """Return the part that a parameter stands for.
+
+    Parameters
+    ----------
+    name : str
+        The estimator's parameter.
+    value : Part, str, mapping or None
+        The part itself, its name, a table of its parameters, or None for the default.
+    """
     return part_from_config(PART_PARAMETERS[name], name if value is None else value, name)
 
 
 def resolve_batch_size(batch_size: int | str, n_rows: int) -> int:
-    """Return the samples a step: "auto" is 64 or, for few rows, what gives an epoch about 20 steps, at least 8."""
-    return min(64, max(8, n_rows // 20)) if batch_size == "auto" else int(batch_size)
+    """Return the number of samples per step.
+
+    "auto" is 64; for few rows less, at least 8, so that an epoch has about 20 steps.
+    """
+    if batch_size == "auto":
+        return min(64, max(8, n_rows // 20))
+    return int(batch_size)
 
 
 def resolve_device(name: str) -> torch.device:
-    """Return the device that `name` asks for; "auto" is CUDA where there is one, else the CPU."""
+    """Return the device of that name; "auto" is CUDA if available, otherwise the CPU."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -190,6 +218,7 @@ def resolve_device(name: str) -> torch.device:
         raise ParameterError(f"`device` must be 'auto', 'cpu' or 'cuda'; got {name!r}.") from error
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ParameterError(
-            f"`device` must be one of this machine; got {name!r}, and CUDA is not there. Use 'auto'."
+            f"`device` must be available on this machine; got {name!r}, but there is no CUDA. "
+            "Use 'auto'."
         )
     return device

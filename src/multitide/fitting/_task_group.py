@@ -1,4 +1,4 @@
-"""The data of one group of tasks that are trained together, and the network that is built for them."""
+"""The data and the network of one group of tasks that are trained together."""
 
 from __future__ import annotations
 
@@ -11,30 +11,31 @@ import pandas as pd
 import torch
 
 from multitide.data._samples import Samples
+from multitide.data._split_data import SplitData
 from multitide.encodings._static import StaticLayer
-from multitide.fitting._data_sets import Domain, labels_of
+from multitide.fitting._data_sets import labels_of
 from multitide.fitting._recipe import Recipe
-from multitide.network._network import Entrance, Network
+from multitide.network._network import InputStem, Network
 from multitide.tasks._task import Target, Task
 from multitide.training._batches import DeviceSamples, Rows
-from multitide.training._mixing import Stream
+from multitide.training._mixing import DeviceData
 
 
 @dataclass(frozen=True)
-class Labelled:
-    """A data set as a group of tasks sees it.
+class EncodedData:
+    """A data set with the labels of one group of tasks.
 
     Attributes
     ----------
     name : str
-        Of the data set.
+        The data set's name.
     samples : Samples
-        Of both sides.
+        Training and validation samples.
     codes : list of ndarray, each of shape (n_samples,)
-        Labels of each task as its target encodes them; of a task that the data set has not, all
-        missing.
+        Labels of each task as its target encodes them; all missing if the data set lacks the task.
     train, validation : Rows
-        The rows of each side that have a label of any task; None: there is no such side.
+        The training and validation samples that have a label of any task; `validation` is None
+        without a validation set.
     """
 
     name: str
@@ -43,93 +44,95 @@ class Labelled:
     train: Rows
     validation: Rows | None
 
-    def on_device(self, network: Network, domain: int, device: torch.device) -> Stream:
-        """Return what a trainer reads of the data set."""
-        static = network.encode_static(self.samples, domain)
-        return Stream(
-            DeviceSamples(self.samples, self.codes, static, device), self.train, self.validation
-        )
+    def on_device(self, network: Network, position: int, device: torch.device) -> DeviceData:
+        """Return what a trainer reads; `position` is that of the data set in the network."""
+        static = network.encode_static(self.samples, position)
+        samples = DeviceSamples(self.samples, self.codes, static, device)
+        return DeviceData(samples, self.train, self.validation)
 
-    def all_rows(self) -> Labelled:
-        """Return the data set with the rows of both sides for training, and none for validation."""
+    def all_for_training(self) -> EncodedData:
+        """Return the data set with the validation samples added to the training set."""
         if self.validation is None:
             return self
-        sides = (self.train, self.validation)
-        rows = Rows(
-            np.concatenate([s.index for s in sides]), np.concatenate([s.measured for s in sides])
-        )
-        return replace(self, train=rows, validation=None)
+        index = np.concatenate([self.train.index, self.validation.index])
+        measured = np.concatenate([self.train.measured, self.validation.measured])
+        return replace(self, train=Rows(index, measured), validation=None)
 
-    def only(self, tasks: np.ndarray) -> Labelled:
-        """Return the data set with the rows that have labels of some tasks, given by a mask (n_tasks,)."""
-        validation = None if self.validation is None else _only(self.validation, tasks)
-        return replace(self, train=_only(self.train, tasks), validation=validation)
+    def only(self, tasks: np.ndarray) -> EncodedData:
+        """Return the data set with the labels of some tasks, given by a mask (n_tasks,)."""
+        validation = None
+        if self.validation is not None:
+            validation = _with_labels(self.validation, tasks)
+        return replace(self, train=_with_labels(self.train, tasks), validation=validation)
 
 
-class Group:
-    """The data of one group of tasks that are trained together: targets, codes, rows.
+class TaskGroup:
+    """The data and the network of one group of tasks that are trained together.
 
     Parameters
     ----------
-    domains : sequence of Domain
+    data_sets : sequence of SplitData
         The data sets; those without a training label of the group are left out.
     tasks : sequence of Task
-        Those of the group.
+        The tasks of the group.
     recipe : Recipe
-        The parts and numbers.
+        The resolved parameters of the estimator.
 
     Attributes
     ----------
-    data : list of Labelled
-        The data sets as the group sees them.
+    names : list of str
+        Names of the tasks.
+    targets : list of Target
+        The tasks, fitted to their training labels.
+    data : list of EncodedData
+        The data sets with the encoded labels of the group.
     """
 
-    def __init__(self, domains: Sequence[Domain], tasks: Sequence[Task], recipe: Recipe) -> None:
-        self.recipe, self.tasks = recipe, list(tasks)
+    def __init__(
+        self, data_sets: Sequence[SplitData], tasks: Sequence[Task], recipe: Recipe
+    ) -> None:
+        self.recipe = recipe
+        self.tasks = list(tasks)
         self.names = [task.name for task in tasks]
-        self.targets = [task.fit_target(_training_labels(domains, task)) for task in tasks]
-        self.data = [
-            data for domain in domains if len((data := self._labelled(domain)).train.index)
-        ]
+        self.targets = [task.fit_target(_training_labels(data_sets, task)) for task in tasks]
+        encoded = [self._encoded(data) for data in data_sets]
+        self.data = [data for data in encoded if len(data.train.index)]
 
     @property
-    def validated(self) -> bool:
-        """Whether there are rows that choose the epoch."""
+    def has_validation(self) -> bool:
+        """Whether there is a validation set."""
         return any(data.validation is not None for data in self.data)
 
     def n_labelled(self) -> dict[str, dict[str, int]]:
-        """Return the number of labelled rows of each task on each side, in all data sets."""
-        sides = {"train": [data.train for data in self.data]}
-        if self.validated:
-            sides["validation"] = [
+        """Return the number of labelled rows per task and set, over all data sets."""
+        rows = {"train": [data.train for data in self.data]}
+        if self.has_validation:
+            rows["validation"] = [
                 data.validation for data in self.data if data.validation is not None
             ]
-        counts = {
-            side: np.sum([rows.measured.sum(axis=0) for rows in each], axis=0)
-            for side, each in sides.items()
-        }
-        return {
-            name: {side: int(n[i]) for side, n in counts.items()}
-            for i, name in enumerate(self.names)
-        }
+        counts: dict[str, dict[str, int]] = {name: {} for name in self.names}
+        for which, each in rows.items():
+            totals = np.sum([part.measured.sum(axis=0) for part in each], axis=0)
+            for name, total in zip(self.names, totals, strict=True):
+                counts[name][which] = int(total)
+        return counts
 
     def make_network(self) -> Network:
-        """Build a network whose preprocessing has seen the training rows only."""
+        """Build a network whose preprocessing is fitted to the training set."""
         return self._network(self.data)
 
     def make_network_on_all_rows(self) -> Network:
-        """Build a network whose preprocessing has seen the rows of both sides, for a refit."""
-        return self._network([data.all_rows() for data in self.data])
+        """Build a network whose preprocessing is fitted to training and validation sets."""
+        return self._network([data.all_for_training() for data in self.data])
 
-    def _network(self, data: Sequence[Labelled]) -> Network:
-        entrances = [self._entrance(each) for each in data]
+    def _network(self, data: Sequence[EncodedData]) -> Network:
+        stems = [self._input_stem(each) for each in data]
         targets = [copy.deepcopy(target) for target in self.targets]
-        return build_network(
-            self.recipe, entrances, targets, max(each.samples.n_timepoints for each in data)
-        )
+        n_timepoints = max(each.samples.n_timepoints for each in data)
+        return build_network(self.recipe, stems, targets, n_timepoints)
 
-    def _entrance(self, data: Labelled) -> Entrance:
-        """Fit the input layers of a data set to its training rows."""
+    def _input_stem(self, data: EncodedData) -> InputStem:
+        """Fit the input layers of a data set to its training set."""
         seen = data.samples[data.train.index]
         inputs = self.recipe.inputs.build(data.samples.channels, data.samples.categories)
         inputs.fit(seen)
@@ -137,35 +140,30 @@ class Group:
         if seen.static is not None and seen.static.shape[1]:
             static = StaticLayer.build(seen.static)
             static.fit(seen.static)
-        return Entrance(data.name, inputs, static)
+        return InputStem(data.name, inputs, static)
 
-    def _labelled(self, domain: Domain) -> Labelled:
-        """Return a data set with its rows that have a label of any task of the group."""
-        codes = [target.encode(labels_of(domain.samples, target.task)) for target in self.targets]
-        pairs = zip(self.targets, codes, strict=True)
-        measured = np.stack(
-            [t.measured(torch.from_numpy(code)).numpy() for t, code in pairs], axis=1
-        )
-        some = np.ones(len(self.targets), dtype=bool)
-        train, validation = (
-            _only(Rows(rows, measured[rows]), some) for rows in (domain.train, domain.validation)
-        )
-        return Labelled(
-            domain.name,
-            domain.samples,
-            codes,
-            train,
-            validation if len(domain.validation) else None,
-        )
+    def _encoded(self, data: SplitData) -> EncodedData:
+        codes = [target.encode(labels_of(data.samples, target.task)) for target in self.targets]
+        known = []
+        for target, code in zip(self.targets, codes, strict=True):
+            known.append(target.measured(torch.from_numpy(code)).numpy())
+        measured = np.stack(known, axis=1)
+        every_task = np.ones(len(self.targets), dtype=bool)
+        train, validation = data.split.train, data.split.validation
+        validation_rows = None
+        if len(validation):
+            validation_rows = _with_labels(Rows(validation, measured[validation]), every_task)
+        train_rows = _with_labels(Rows(train, measured[train]), every_task)
+        return EncodedData(data.name, data.samples, codes, train_rows, validation_rows)
 
 
 def build_network(
-    recipe: Recipe, entrances: Sequence[Entrance], targets: Sequence[Target], n_timepoints: int
+    recipe: Recipe, stems: Sequence[InputStem], targets: Sequence[Target], n_timepoints: int
 ) -> Network:
     """Assemble a network; its weights come from torch's generator, or from a file afterwards."""
     sharing = recipe.sharing
     return Network(
-        entrances,
+        stems,
         lambda n_channels: sharing.build(recipe.backbone, n_channels, n_timepoints, len(targets)),
         targets,
         sharing.head_units,
@@ -173,17 +171,19 @@ def build_network(
     )
 
 
-def _training_labels(domains: Sequence[Domain], task: Task) -> pd.DataFrame:
-    """Return the task's labels in the training rows of all data sets that have such columns."""
-    own = [domain for domain in domains if set(task.columns) <= set(domain.samples.y)]
-    parts = [domain.samples.y.iloc[domain.train][task.columns] for domain in own]
-    return (
-        parts[0].reset_index(drop=True) if len(parts) == 1 else pd.concat(parts, ignore_index=True)
-    )
+def _training_labels(data_sets: Sequence[SplitData], task: Task) -> pd.DataFrame:
+    """Return the task's training labels from all data sets that have its columns."""
+    parts = []
+    for data in data_sets:
+        if set(task.columns) <= set(data.samples.y):
+            parts.append(data.samples.y.iloc[data.split.train][task.columns])
+    if len(parts) == 1:
+        return parts[0].reset_index(drop=True)
+    return pd.concat(parts, ignore_index=True)
 
 
-def _only(rows: Rows, tasks: np.ndarray) -> Rows:
-    """Return the rows that have labels of some tasks, given by a mask (n_tasks,); other labels count as missing."""
+def _with_labels(rows: Rows, tasks: np.ndarray) -> Rows:
+    """Return the rows with labels of some tasks, given by a mask (n_tasks,); drop all others."""
     measured = rows.measured & tasks
     labelled = measured.any(axis=1)
     return Rows(rows.index[labelled], measured[labelled])

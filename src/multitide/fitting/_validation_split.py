@@ -1,4 +1,4 @@
-"""Which samples are learned from, and which choose the epoch."""
+"""Which samples train the network, and which choose the epoch."""
 
 from __future__ import annotations
 
@@ -9,83 +9,68 @@ import pandas as pd
 
 from multitide._checks import check_fraction
 from multitide.data._samples import Samples
-from multitide.data._splits import Splitter
+from multitide.data._splits import Split, Splitter
 from multitide.errors import DataError, ParameterError
 from multitide.tasks import Task
 
 FEW_SERIES = 10
 
 
-def learning_sides(
+def training_and_validation(
     samples: Samples,
     tasks: Sequence[Task],
     held_out: Samples | None,
     rule: float | Splitter | None,
     seed: int,
-) -> tuple[Samples, np.ndarray, np.ndarray]:
-    """Return all samples with the numbers of those for training and of those for validation.
+) -> tuple[Samples, Split]:
+    """Divide samples into a training and a validation set.
 
     Parameters
     ----------
     samples : Samples
-        What the user wants to learn from.
+        What the user trains on.
     tasks : sequence of Task
-        Each must have labels on both sides, but for a task that `held_out` does not know: others
-        choose the epoch.
+        Each must have labels in both sets. Tasks that are missing from `held_out` are the
+        exception: the other tasks choose the epoch.
     held_out : Samples or None
-        The user's own validation samples; then `rule` is not used.
+        The user's own validation samples, which replace `rule`.
     rule : float, Splitter or None
         The estimator's `validation`.
     seed : int
-        Of a random cut.
+        Seed of a random split.
+
+    Returns
+    -------
+    samples : Samples
+        All samples, followed by those of `held_out`.
+    split : Split
+        The two sets as indices into them; the test set is empty.
 
     Raises
     ------
     DataError
-        If a task has no label on a side; with `held_out`, if that has a label of no task.
+        If a task has no label in one of the sets, or `held_out` has no label at all.
     """
     columns = [column for task in tasks for column in task.columns]
     if held_out is not None:
-        missing = [column for column in columns if column not in held_out.y]
-        if missing:
-            raise DataError(
-                f"`validation` must have a column for every task; {missing} are missing."
-            )
-        if held_out.y[columns].isna().all(axis=None):
-            raise DataError(
-                f"`validation` must have a label of some task; got none in {len(held_out)} rows. "
-                "Give samples that have one, or validation=None."
-            )
-        joined = samples.replace(y=samples.y[columns]).joined(
-            held_out.replace(y=held_out.y[columns])
-        )
-        return joined, np.arange(len(samples)), np.arange(len(samples), len(joined))
+        return _joined(samples, held_out, columns)
     if rule is None:
-        return samples, np.arange(len(samples)), np.array([], dtype=np.int64)
-    if not isinstance(rule, Splitter):
-        if isinstance(rule, bool) or not isinstance(rule, (int, float)):
-            raise ParameterError(f"`validation` must be a share, a Splitter or None; got {rule!r}.")
-        check_fraction("validation", rule)
+        return samples, _split(np.arange(len(samples)), [])
+    splitter, fraction = _resolve_rule(rule, samples, seed)
     labelled = np.flatnonzero(samples.y[columns].notna().any(axis=1).to_numpy())
-    splitter, share = (
-        (rule, rule.validation)
-        if isinstance(rule, Splitter)
-        else (fitting_rule(samples, seed), rule)
-    )
-    known = [
-        column for column in columns if samples.y[column].notna().any()
-    ]  # the others are in other data sets
-    useful = samples[labelled].replace(y=samples.y[known].iloc[labelled].reset_index(drop=True))
-    train, validation = splitter.hold_out(useful, share)
-    check_sides(useful.y, tasks, train, validation)
-    return samples, labelled[train], labelled[validation]
+    # Columns without any label belong to tasks that only other data sets have.
+    known = [column for column in columns if samples.y[column].notna().any()]
+    y = samples.y[known].iloc[labelled].reset_index(drop=True)
+    train, validation = splitter.hold_out(samples[labelled].replace(y=y), fraction)
+    _check_labels(y, tasks, {"training": train, "validation": validation})
+    return samples, _split(labelled[train], labelled[validation])
 
 
-def fitting_rule(samples: Samples, seed: int) -> Splitter:
-    """Return the honest way to hold samples out, by what they are.
+def default_splitter(samples: Samples, seed: int) -> Splitter:
+    """Return the way to hold samples out that does not leak, judged by their series and times.
 
-    Windows of one recording overlap or follow each other: random rows would leak. With many
-    recordings whole ones are held out; with few, the end of the time is.
+    Windows of one recording overlap or follow each other, so that random ones would leak. With many
+    recordings whole ones are held out; with few, the last samples in time.
     """
     n_series = len(pd.unique(pd.Series(samples.series)))
     if n_series == len(samples):
@@ -97,16 +82,46 @@ def fitting_rule(samples: Samples, seed: int) -> Splitter:
     return Splitter(by="random", random_state=seed)
 
 
-def check_sides(
-    y: pd.DataFrame, tasks: Sequence[Task], train: np.ndarray, validation: np.ndarray
-) -> None:
-    """Raise if a task has no label on a side."""
-    problems = [
-        f"Task {task.name!r} must have labels for {side}; got none in {len(rows)} rows."
-        for side, rows in (("training", train), ("validation", validation))
-        for task in tasks
-        if not y.reindex(columns=task.columns).iloc[rows].notna().any(axis=None)
-    ]
+def _joined(samples: Samples, held_out: Samples, columns: list[str]) -> tuple[Samples, Split]:
+    missing = [column for column in columns if column not in held_out.y]
+    if missing:
+        raise DataError(f"`validation` must have a column for every task; {missing} are missing.")
+    if held_out.y[columns].isna().all(axis=None):
+        raise DataError(
+            f"`validation` must have a label of some task; got none in {len(held_out)} rows. "
+            "Give samples that have one, or validation=None."
+        )
+    own = samples.replace(y=samples.y[columns])
+    joined = own.joined(held_out.replace(y=held_out.y[columns]))
+    return joined, _split(np.arange(len(samples)), np.arange(len(samples), len(joined)))
+
+
+def _resolve_rule(rule: float | Splitter, samples: Samples, seed: int) -> tuple[Splitter, float]:
+    if isinstance(rule, Splitter):
+        return rule, rule.validation
+    if isinstance(rule, bool) or not isinstance(rule, (int, float)):
+        raise ParameterError(f"`validation` must be a fraction, a Splitter or None; got {rule!r}.")
+    check_fraction("validation", rule)
+    return default_splitter(samples, seed), rule
+
+
+def _split(train: np.ndarray, validation: Sequence[int] | np.ndarray) -> Split:
+    none = np.array([], dtype=np.int64)
+    return Split(train, np.asarray(validation, dtype=np.int64), none)
+
+
+def _check_labels(y: pd.DataFrame, tasks: Sequence[Task], sets: dict[str, np.ndarray]) -> None:
+    """Raise if a task has no label in a set."""
+    problems = []
+    for name, rows in sets.items():
+        for task in tasks:
+            if not y.reindex(columns=task.columns).iloc[rows].notna().any(axis=None):
+                problems.append(
+                    f"Task {task.name!r} must have labels for {name}; got none in {len(rows)} rows."
+                )
     if problems:
-        remedy = "Give `validation` samples that have them, a Splitter with another rule, or validation=None."
+        remedy = (
+            "Give `validation` samples that have them, a Splitter with another rule, "
+            "or validation=None."
+        )
         raise DataError("\n".join([*problems, remedy]))

@@ -1,4 +1,4 @@
-"""Starting from a saved model: its backbone is carried over, its heads are dropped."""
+"""Starting from a saved model: its backbone is copied, its heads are not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 from multitide.encodings._inputs import InputLayer
 from multitide.errors import DataError
-from multitide.network._network import Network
+from multitide.network._network import Network, Predictor
 from multitide.sharing._across import PerDomain
 
 logger = logging.getLogger("multitide")
@@ -18,115 +18,120 @@ logger = logging.getLogger("multitide")
 
 @dataclass
 class Source:
-    """Where training starts.
+    """A saved model that training starts from.
 
     Attributes
     ----------
-    networks : list of Network
-        The saved model's networks, the joint one first.
-    answered : list of list of str
-        Which tasks each of them answers.
+    predictor : Predictor
+        The saved networks, the joint one first.
     name : str
-        How messages call it.
+        The model in messages.
     """
 
-    networks: Sequence[Network]
-    answered: Sequence[Sequence[str]]
+    predictor: Predictor
     name: str
 
     def network_for(self, names: Sequence[str]) -> Network:
-        """Return the network that answers one of these tasks, else the first."""
-        for network, answered in zip(self.networks, self.answered, strict=True):
-            if set(answered) & set(names):
+        """Return the network that predicts one of these tasks, or else the first."""
+        for network, predicted in self.predictor.pairs:
+            if set(predicted) & set(names):
                 return network
-        return self.networks[0]
+        return self.predictor.network_list[0]
 
 
 def carry_over(source: Source, network: Network) -> list[str]:
-    """Copy the source's backbone into a fresh network, in place, and return the names of parameters that stay new.
+    """Copy the backbone of a saved model into a new network, in place.
+
+    If both have the same channels, the input layer (imputation, scaling) is copied too, since the
+    backbone was trained on its scales. Otherwise the new input layer, fitted to the new data,
+    stays. With several data sets all input layers stay new, and batch norms are copied if the saved
+    model was trained on a data set of the same name.
 
     Parameters
     ----------
     source : Source
         The saved model.
     network : Network
-        Freshly built, with its own tasks and heads; keeps its heads. Where its channels are the
-        source's, the source's input layer (imputation, scaling) comes along, since the backbone has
-        learned on its scales; with other channels the new one, fitted to the new data, stays. Of
-        several data sets the input layers stay new, and batch norms come along where the source has
-        learned a data set of that name.
+        A new network with its own tasks and heads.
 
     Returns
     -------
     list of str
-        Parameters of the backbone that have no counterpart in the source, or one of another shape.
+        Names of the backbone's parameters that were not copied, because the saved model has none of
+        that name and shape.
 
     Raises
     ------
     DataError
-        If nothing of the backbone fits: the two are of different kinds.
+        If no parameter of the backbone could be copied: the two are of different kinds.
     """
     given = source.network_for(network.names)
-    fits = _copy_fitting(given, network)
+    copied = _copy_matching(given, network)
     own = [name for name, _ in network.sharing.named_parameters()]
-    fresh = [name for name in own if name not in fits]
+    fresh = [name for name in own if name not in copied]
     if own and len(fresh) == len(own):
         raise DataError(
-            f"`training.start` must be a model with the same backbone; nothing of {source.name!r} fits. "
-            "Give its `backbone` and `sharing` here too."
+            "`training.start` must be a model with the same backbone; "
+            f"no parameter of {source.name!r} fits. Give its `backbone` and `sharing` here too."
         )
-    same_channels = _copy_inputs(given.inputs, network.inputs)
+    differing = ""
+    if fresh:
+        differing = f" ({', '.join(fresh)} differ in shape or data set and start new)"
+    scaling = "the channels differ, so inputs are scaled by the new data"
+    if _copy_inputs(given.inputs, network.inputs):
+        scaling = "inputs are scaled as in that model"
     logger.info(
-        "Training starts from %s: %d of %d parameter arrays of the backbone come along%s; heads start new; %s.",
+        "Training starts from %s: %d of %d parameter arrays of the backbone are copied%s; "
+        "heads start new; %s.",
         source.name,
         len(own) - len(fresh),
         len(own),
-        f" ({', '.join(fresh)} differ in shape or data set and start new)" if fresh else "",
-        "inputs are scaled as there"
-        if same_channels
-        else "the channels differ, so inputs are scaled by the new data",
+        differing,
+        scaling,
     )
     return [f"sharing.{name}" for name in fresh]
 
 
 @torch.no_grad()
-def _copy_fitting(source: Network, target: Network) -> set[str]:
-    """Copy every tensor of the backbone that has the same name and shape in both, and return their names."""
-    given, fits = _by_data_set(source), set()
+def _copy_matching(source: Network, target: Network) -> set[str]:
+    """Copy every tensor of the backbone with the same name and shape in both; return their names."""
+    given = _by_data_set(source)
+    copied = set()
     for key, (name, tensor) in _by_data_set(target).items():
         if key in given and given[key][1].shape == tensor.shape:
             tensor.copy_(given[key][1])
-            fits.add(name)
-    return fits
+            copied.add(name)
+    return copied
 
 
 def _by_data_set(network: Network) -> dict[str, tuple[str, torch.Tensor]]:
-    """Return the backbone's tensors with their names, keyed by data set, not by place, where one has its own."""
-    places = {
-        f"{name}.each.{i}": f"{name}.each.{domain!r}"
-        for name, module in network.sharing.named_modules()
-        if isinstance(module, PerDomain)
-        for i, domain in enumerate(network.domains)
-    }
+    """Return the backbone's tensors with their names.
+
+    The keys contain the name of a data set, instead of its position, where each has its own tensor.
+    """
+    keys = {}
+    for name, module in network.sharing.named_modules():
+        if isinstance(module, PerDomain):
+            for i, data_set in enumerate(network.data_sets):
+                keys[f"{name}.each.{i}"] = f"{name}.each.{data_set!r}"
     found = {}
     for name, tensor in network.sharing.state_dict().items():
-        module, _, last = name.rpartition(".")
-        found[f"{places.get(module, module)}.{last}"] = name, tensor
+        parent, _, last = name.rpartition(".")
+        found[f"{keys.get(parent, parent)}.{last}"] = name, tensor
     return found
 
 
 def _copy_inputs(source: torch.nn.Module, target: torch.nn.Module) -> bool:
-    """Copy the input layer's buffers if the two do the same to the same channels, of one data set."""
-    if (
-        not (isinstance(source, InputLayer) and isinstance(target, InputLayer))
-        or source.channels != target.channels
-    ):
+    """Copy the input layer if both do the same to the same channels; return whether it was."""
+    if not (isinstance(source, InputLayer) and isinstance(target, InputLayer)):
         return False
-    shapes = [
-        {name: tensor.shape for name, tensor in layer.state_dict().items()}
-        for layer in (source, target)
-    ]
-    if shapes[0] != shapes[1] or source.spec != target.spec:
+    if source.channels != target.channels or source.spec != target.spec:
+        return False
+    if _shapes(source) != _shapes(target):
         return False
     target.load_state_dict(source.state_dict())
     return True
+
+
+def _shapes(layer: torch.nn.Module) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in layer.state_dict().items()}

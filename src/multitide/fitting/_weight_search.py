@@ -1,4 +1,4 @@
-"""The search for fixed weights on validation: short runs, of which the best one's weights are trained in full."""
+"""The search for fixed task weights: short trials, and a full run with the best weights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from multitide.balancing._fixed import Fixed
 from multitide.balancing._search import Search
 from multitide.errors import ParameterError
 from multitide.fitting._phases import Phases
-from multitide.fitting._task_group import Group
+from multitide.fitting._task_group import TaskGroup
 from multitide.fitting._warm_start import Source
 from multitide.training._callbacks import Callback
 
@@ -22,98 +22,99 @@ logger = logging.getLogger("multitide")
 
 
 class WeightSearch:
-    """Tries weightings on one group of tasks, each in a short run.
+    """Tries weights on one group of tasks, each in a short run.
 
     Parameters
     ----------
-    group : Group
-        The group's data; its recipe may hold any weighting, and nothing is tried unless it is
+    group : TaskGroup
+        The data of the group. Its recipe may hold any weighting; trials are run only for
         :class:`Search`.
     callbacks : sequence of Callback
-        Told of every step of every trial.
+        Called at every step of every trial.
     source : Source or None
         A saved model that each trial starts from.
 
     Attributes
     ----------
     trials : list of dict
-        One row a trial and task: ``trial`` (from 1), ``task``, ``weight``, ``loss`` (on validation,
-        in units of the trivial loss, at the trial's best epoch), ``mean_loss``, ``epochs``,
-        ``chosen``.
+        One row per trial and task: ``trial`` (from 1), ``task``, ``weight``, ``loss`` (on the
+        validation set, in units of the trivial loss, at the trial's best epoch), ``mean_loss``,
+        ``epochs``, ``chosen``.
     seconds : float
-        Time in training.
+        Time spent in training.
     """
 
-    def __init__(self, group: Group, callbacks: Sequence[Callback], source: Source | None) -> None:
-        self._group, self._callbacks, self._source = group, callbacks, source
+    def __init__(
+        self, group: TaskGroup, callbacks: Sequence[Callback], source: Source | None
+    ) -> None:
+        self._group = group
+        self._callbacks = callbacks
+        self._source = source
         self.trials: list[dict[str, Any]] = []
         self.seconds = 0.0
 
-    def settled(self) -> Group:
-        """Return the group with the weighting that it is trained with.
+    def best_group(self) -> TaskGroup:
+        """Return the group with the weighting to train with.
 
         Raises
         ------
         ParameterError
-            If there is nothing to validate on.
+            If there is no validation set.
         """
-        spec, names = self._group.recipe.weighting, self._group.names
-        if not isinstance(spec, Search) or len(names) == 1:
+        search, names = self._group.recipe.weighting, self._group.names
+        if not isinstance(search, Search) or len(names) == 1:
             return self._group
-        if not self._group.validated:
+        if not self._group.has_validation:
             raise ParameterError(
-                "`validation` must not be None with weighting='search'; the weights are found on it."
+                "`validation` must not be None with weighting='search'; "
+                "the validation set chooses the weights."
             )
         recipe = self._group.recipe
-        epochs = spec.epochs_of(recipe.max_epochs)
-        logger.info("Weights are searched for in %d trials of %d epochs.", spec.n_trials, epochs)
-        candidates = spec.candidates(names, recipe.seed)
-        losses = [
-            self._try(number, weighting, epochs)
-            for number, weighting in enumerate(candidates, start=1)
-        ]
+        epochs = search.epochs_of(recipe.max_epochs)
+        logger.info("Searching for weights: %d trials of %d epochs.", search.n_trials, epochs)
+        candidates = search.candidates(names, recipe.seed)
+        losses = []
+        for number, weighting in enumerate(candidates, start=1):
+            losses.append(self._try(number, weighting, epochs))
         best = int(np.argmin(np.nan_to_num(losses, nan=np.inf)))
         for row in self.trials:
             row["chosen"] = row["trial"] == best + 1
-        logger.info(
-            "Trial %d has the lowest validation loss; its weights are trained in full.", best + 1
-        )
+        logger.info("Trial %d has the lowest validation loss; training with its weights.", best + 1)
         return self._with(candidates[best])
 
     def _try(self, number: int, weighting: Fixed, epochs: int) -> float:
-        """Train with a weighting, note what came of it, and return the mean validation loss of the best epoch."""
+        """Run a trial, record it, and return the mean validation loss at its best epoch."""
         training = dataclasses.replace(self._group.recipe.training, refit=False)
-        group = self._with(weighting, max_epochs=epochs, keep="joint", training=training)
+        group = self._with(weighting)
+        group.recipe = dataclasses.replace(
+            group.recipe, max_epochs=epochs, keep="joint", training=training
+        )
         phases = Phases(group, self._callbacks, self._source)
         phases.run()
         self.seconds += phases.seconds
-        losses = {
-            row["task"]: row["loss"]
-            for row in phases.history
-            if row["side"] == "validation" and row["epoch"] == phases.best_epoch[row["task"]]
-        }
+        losses: dict[str, float] = {}
+        for row in phases.history:
+            if row["side"] == "validation" and row["epoch"] == phases.best_epoch[row["task"]]:
+                losses[row["task"]] = row["loss"]
         mean = float(np.mean(list(losses.values()))) if losses else float("nan")
         weights = weighting.weights or {}
-        shared = {"mean_loss": mean, "epochs": epochs}
-        self.trials += [
-            {
-                "trial": number,
-                "task": name,
-                "weight": weights[name],
-                "loss": losses.get(name),
-                **shared,
-            }
-            for name in self._group.names
-        ]
-        logger.info("Trial %d: weights %s, validation loss %.4f.", number, _rounded(weights), mean)
+        for name in self._group.names:
+            self.trials.append(
+                {
+                    "trial": number,
+                    "task": name,
+                    "weight": weights[name],
+                    "loss": losses.get(name),
+                    "mean_loss": mean,
+                    "epochs": epochs,
+                }
+            )
+        rounded = {name: round(weight, 3) for name, weight in weights.items()}
+        logger.info("Trial %d: weights %s, validation loss %.4f.", number, rounded, mean)
         return mean
 
-    def _with(self, weighting: Fixed, **changes: Any) -> Group:
-        """Return the group with another recipe on the same data."""
+    def _with(self, weighting: Fixed) -> TaskGroup:
+        """Return the same data with another weighting."""
         group = copy.copy(self._group)
-        group.recipe = dataclasses.replace(group.recipe, weighting=weighting, **changes)
+        group.recipe = dataclasses.replace(group.recipe, weighting=weighting)
         return group
-
-
-def _rounded(weights: dict[str, float]) -> dict[str, float]:
-    return {name: round(weight, 3) for name, weight in weights.items()}

@@ -3,51 +3,86 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
 import torch
 
 from multitide.backbones._backbone import check_shortest
+from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.encodings._representation import Encoder
 from multitide.errors import DataError, MultitideWarning
+from multitide.fitting._data_sets import check_names
+from multitide.model._schema import DataRecord
+from multitide.model._store import StoredModel
 from multitide.model._stored_representation import chunks
-from multitide.network._network import Answers
+from multitide.network._network import Predictor
 from multitide.representations import represent
 from multitide.training._batches import DeviceSamples
 
 BATCH = 1024
+# By task: probabilities (n_samples, n_classes) or numbers (n_samples,), as its target decodes them.
+Decoded: TypeAlias = "dict[str, np.ndarray]"
+
+
+def decode_all(
+    stored: StoredModel, data_sets: DataSets, device: torch.device
+) -> dict[str, Decoded]:
+    """Run a model once over every data set.
+
+    Parameters
+    ----------
+    stored : StoredModel
+        The fitted model.
+    data_sets : DataSets
+        Some of the data sets that it was fitted on, by name. Samples without a name belong to the
+        only one.
+    device : torch.device
+        Where to compute.
+
+    Raises
+    ------
+    ParameterError
+        If a name is unknown.
+    DataError
+        As in :func:`decode`.
+    """
+    records = {record.name: record for record in stored.data}
+    if not data_sets.named and len(records) == 1:
+        records = dict.fromkeys(data_sets, stored.data[0])
+    check_names(data_sets, list(records), "X")
+    found = {}
+    for name, samples in data_sets.items():
+        decoded = decode(stored.predictor, samples, records[name], device, stored.encoder)
+        found[name] = {task: decoded[task] for task in records[name].tasks}
+    return found
 
 
 @torch.no_grad()
 def decode(
-    answers: Answers,
+    predictor: Predictor,
     samples: Samples,
-    channels: tuple[str, ...],
-    n_timepoints: int,
+    record: DataRecord,
     device: torch.device,
     encoder: Encoder | None = None,
-    domain: str = "",
-) -> dict[str, np.ndarray]:
-    """Return each task's probabilities (n_samples, n_classes) or numbers (n_samples,).
+) -> Decoded:
+    """Return the decoded predictions of every task.
 
     Parameters
     ----------
-    answers : Answers
+    predictor : Predictor
         The fitted model; it is moved to the device and back.
     samples : Samples
         Raw series.
-    channels, n_timepoints : tuple of str, int
-        What the model was fitted on.
+    record : DataRecord
+        The data set that the samples belong to, as it was in training.
     device : torch.device
         Where to compute.
     encoder : Encoder, optional
         Makes the vectors that the model reads.
-    domain : str, default=""
-        Which data set the samples are of.
 
     Raises
     ------
@@ -55,78 +90,125 @@ def decode(
         If the channels or the static inputs are not those of the training samples, or a series is
         too short for the backbone.
     """
-    check_like_training(answers, samples, channels, n_timepoints, domain)
+    check_like_training(predictor, samples, record)
     if encoder is None:
-        return _decode(answers, samples, device, domain)
-    n_features = len(answers.network_list[0].entrances[0].inputs.channels)
-    vectors = (represent(samples[rows], encoder) for rows in chunks(samples, n_features))
-    return _joined([_decode(answers, part, device, domain) for part in vectors])
+        return _decode(predictor, samples, device, record.name)
+    n_features = len(predictor.network_list[0].stems[0].inputs.channels)
+    parts = []
+    for rows in chunks(samples, n_features):
+        vectors = represent(samples[rows], encoder)
+        parts.append(_decode(predictor, vectors, device, record.name))
+    return _concatenated(parts)
 
 
-def _decode(
-    answers: Answers, samples: Samples, device: torch.device, domain: str
-) -> dict[str, np.ndarray]:
-    answers = answers.to(device).eval()
-    networks = [network for network, _ in answers.answering(domain)]
-    statics = [
-        network.encode_static(samples, network.domains.index(domain)) for network in networks
-    ]
-    on_device = [None if s is None else torch.from_numpy(s).to(device) for s in statics]
+def _decode(predictor: Predictor, samples: Samples, device: torch.device, data_set: str) -> Decoded:
+    predictor = predictor.to(device).eval()
+    statics: list[torch.Tensor | None] = []
+    for network, _ in predictor.networks_for(data_set):
+        static = network.encode_static(samples, network.data_sets.index(data_set))
+        statics.append(None if static is None else torch.from_numpy(static).to(device))
     table = DeviceSamples(samples, [], None, device)
-    parts: list[dict[str, np.ndarray]] = []
+    parts: list[Decoded] = []
     for rows in torch.arange(len(samples), device=device).split(BATCH):
         batch = table.gather(rows)
-        decoded = answers(
-            batch.x, batch.lengths, [None if s is None else s[rows] for s in on_device], domain
-        )
+        static_rows = [None if static is None else static[rows] for static in statics]
+        decoded = predictor(batch.x, batch.lengths, static_rows, data_set)
         parts.append({name: values.cpu().numpy() for name, values in decoded.items()})
-    answers.cpu()
-    return _joined(parts)
+    predictor.cpu()
+    return _concatenated(parts)
 
 
-def _joined(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+def _concatenated(parts: Sequence[Decoded]) -> Decoded:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def check_like_training(
-    answers: Answers,
-    samples: Samples,
-    channels: tuple[str, ...],
-    n_timepoints: int,
-    domain: str = "",
-) -> None:
-    """Raise unless the samples have the training samples' channels and static inputs, and steps enough."""
+def check_like_training(predictor: Predictor, samples: Samples, record: DataRecord) -> None:
+    """Raise unless the samples can be read like the training samples of their data set."""
     if not len(samples):
         raise DataError("`X` must have at least one sample; got none.")
+    channels = record.channels
     if samples.channels != channels:
-        missing = [c for c in channels if c not in samples.channels]
-        unknown = [c for c in samples.channels if c not in channels]
+        missing = [channel for channel in channels if channel not in samples.channels]
+        unknown = [channel for channel in samples.channels if channel not in channels]
         raise DataError(
-            f"`X` must have the {len(channels)} channels {list(channels)} of the training data, in this order; got "
-            f"{samples.n_channels}: {list(samples.channels)}. Missing: {missing}; unknown: {unknown}."
+            f"`X` must have the {len(channels)} channels {list(channels)} of the training data, in "
+            f"this order; got {samples.n_channels}: {list(samples.channels)}. Missing: {missing}; "
+            f"unknown: {unknown}."
         )
-    entrances = [entrance for network in answers.network_list for entrance in network.entrances]
-    if samples.static is None and any(e.static is not None for e in entrances if e.name == domain):
+    if samples.static is None and _reads_static(predictor, record.name):
         raise DataError("`static` must be given: the model was fitted with static inputs.")
-    check_shortest(answers, int(samples.lengths.min()))
-    if samples.n_timepoints > 4 * n_timepoints:
+    check_shortest(predictor, int(samples.lengths.min()))
+    if samples.n_timepoints > 4 * record.n_timepoints:
         warnings.warn(
-            f"`X` has series of {samples.n_timepoints} steps; the longest in training had {n_timepoints}.",
+            f"`X` has series of {samples.n_timepoints} steps; "
+            f"the longest in training had {record.n_timepoints}.",
             MultitideWarning,
-            stacklevel=4,
+            stacklevel=7,  # the caller of the estimator
         )
 
 
-def joined(model: Answers, decoded: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """Return decoded answers in the user's own values, the columns of all tasks beside each other."""
-    return pd.concat(
-        [model.target(name).to_frame(values) for name, values in decoded.items()], axis=1
-    )
+def _reads_static(predictor: Predictor, data_set: str) -> bool:
+    for network in predictor.network_list:
+        for stem in network.stems:
+            if stem.name == data_set and stem.static is not None:
+                return True
+    return False
 
 
-def tables(
-    model: Answers, decoded: Mapping[str, np.ndarray], what: Literal["probabilities", "quantiles"]
-) -> dict[str, pd.DataFrame]:
-    """Return what the targets of the tasks that have it make of decoded answers, by task."""
-    found = {name: getattr(model.target(name), what)(values) for name, values in decoded.items()}
-    return {name: table for name, table in found.items() if table is not None}
+def prediction_table(predictor: Predictor, decoded: Decoded) -> pd.DataFrame:
+    """Return predictions in the units of the labels: the columns of all tasks, side by side."""
+    tables = [predictor.target(name).to_frame(values) for name, values in decoded.items()]
+    return pd.concat(tables, axis=1)
+
+
+def probability_tables(predictor: Predictor, decoded: Decoded) -> dict[str, pd.DataFrame]:
+    """Return the probabilities of every task that has any, by task."""
+    found = {}
+    for name, values in decoded.items():
+        table = predictor.target(name).probabilities(values)
+        if table is not None:
+            found[name] = table
+    return found
+
+
+def quantile_tables(predictor: Predictor, decoded: Decoded) -> dict[str, pd.DataFrame]:
+    """Return the quantiles of every task that predicts any, by task."""
+    found = {}
+    for name, values in decoded.items():
+        table = predictor.target(name).quantiles(values)
+        if table is not None:
+            found[name] = table
+    return found
+
+
+def metric_table(
+    predictor: Predictor, data_sets: DataSets, decoded: Mapping[str, Decoded]
+) -> pd.DataFrame:
+    """Evaluate decoded predictions; see :meth:`multitide.MultiTaskEstimator.evaluate`.
+
+    Parameters
+    ----------
+    predictor : Predictor
+        The model that made the predictions.
+    data_sets : DataSets
+        The samples with their labels.
+    decoded : mapping of str to dict
+        The predictions for each data set, from :func:`decode_all`.
+    """
+    found = []
+    for name, samples in data_sets.items():
+        targets = {task: predictor.target(task) for task in decoded[name]}
+        columns = [column for target in targets.values() for column in target.task.columns]
+        missing = [column for column in columns if column not in samples.y]
+        if missing:
+            raise DataError(
+                "`y` must have a column for every task; "
+                f"{missing} are missing from {list(samples.y)}."
+            )
+        for task, target in targets.items():
+            table = target.evaluate(samples, decoded[name][task])
+            table.insert(0, "task", task)
+            if name:
+                table.insert(0, "data", name)
+            found.append(table)
+    return pd.concat(found, ignore_index=True)

@@ -1,4 +1,4 @@
-"""What ``model.json`` holds, checked when it is read; older records are read as what they would be today."""
+"""The content of ``model.json``, checked when it is read; older records are brought up to date."""
 
 from __future__ import annotations
 
@@ -7,27 +7,29 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from multitide.fitting._data_sets import PLAIN, Domain, tasks_of
+from multitide.data._data_sets import DataSets
+from multitide.data._split_data import SplitData
+from multitide.fitting._data_sets import tasks_with_labels
 from multitide.tasks import Task
 
 
 class DataRecord(BaseModel):
-    """What a data set was that a model has learned from.
+    """A data set that a model was fitted on.
 
     Attributes
     ----------
     name : str
-        As the user calls it; "" if it was the only one and had no name.
+        The data set's name; "" if it was the only one and had no name.
     tasks : list of str
-        Those that had a label in it, which are those that are answered for it.
+        The tasks that had a label in it; these are predicted for it.
     channels, categories, n_timepoints : tuple of str, dict, int
-        What its training series were.
+        Channels and length of its training series.
     fingerprint, reading : str, dict or None
         Of the samples; see :class:`Samples`.
     """
 
     model_config = ConfigDict(extra="forbid")
-    name: str = PLAIN
+    name: str = DataSets.UNNAMED
     tasks: list[str]
     channels: tuple[str, ...]
     categories: dict[str, tuple[Any, ...]] = {}
@@ -37,7 +39,17 @@ class DataRecord(BaseModel):
 
 
 class NetworkRecord(BaseModel):
-    """One network of a model: its tasks in order, those that it answers, and the static inputs of its data sets."""
+    """A network of a model.
+
+    Attributes
+    ----------
+    tasks, answered : list of str
+        Its tasks in order, and those that it predicts.
+    targets : list of dict
+        The fitted targets of its tasks.
+    data, static : list of str, list of dict or None
+        Its data sets, and the fitted layer for the static inputs of each.
+    """
 
     model_config = ConfigDict(extra="forbid")
     tasks: list[str]
@@ -48,17 +60,15 @@ class NetworkRecord(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _of_one(cls, content: dict[str, Any]) -> dict[str, Any]:
-        """Read a record from before there could be several data sets."""
-        return (
-            content
-            if "data" in content
-            else content | {"data": [PLAIN], "static": [content.get("static")]}
-        )
+    def _update(cls, content: dict[str, Any]) -> dict[str, Any]:
+        """Read a record from the time before there could be several data sets."""
+        if "data" in content:
+            return content
+        return content | {"data": [DataSets.UNNAMED], "static": [content.get("static")]}
 
 
 class RepresentationRecord(BaseModel):
-    """What makes the vectors that the networks read."""
+    """The representation whose vectors the networks read."""
 
     model_config = ConfigDict(extra="forbid")
     kind: str
@@ -67,7 +77,7 @@ class RepresentationRecord(BaseModel):
 
 
 class ModelRecord(BaseModel):
-    """What ``model.json`` holds."""
+    """The content of ``model.json``."""
 
     model_config = ConfigDict(extra="forbid")
     format: str
@@ -88,24 +98,23 @@ class ModelRecord(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _of_one(cls, content: dict[str, Any]) -> dict[str, Any]:
-        """Read a record from before there could be several data sets."""
+    def _update(cls, content: dict[str, Any]) -> dict[str, Any]:
+        """Read a record from the time before there could be several data sets."""
         if "data" in content:
             return content
-        of_data = set(DataRecord.model_fields) - {"name", "tasks"}
-        only = {name: value for name, value in content.items() if name in of_data}
+        moved = set(DataRecord.model_fields) - {"name", "tasks"}
+        only = {name: value for name, value in content.items() if name in moved}
         only["tasks"] = [task.get("name") for task in content.get("tasks", [])]
-        return {name: value for name, value in content.items() if name not in of_data} | {
-            "data": [only]
-        }
+        rest = {name: value for name, value in content.items() if name not in moved}
+        return rest | {"data": [only]}
 
 
-def data_record(domain: Domain, tasks: Sequence[Task]) -> DataRecord:
-    """Return what a model has to remember of a data set that it has learned from."""
-    samples = domain.samples
+def data_record(data: SplitData, tasks: Sequence[Task]) -> DataRecord:
+    """Return what a model stores about a data set that it was fitted on."""
+    samples = data.samples
     return DataRecord(
-        name=domain.name,
-        tasks=[task.name for task in tasks_of(samples, tasks)],
+        name=data.name,
+        tasks=[task.name for task in tasks_with_labels(samples, tasks)],
         channels=samples.channels,
         categories=samples.categories,
         n_timepoints=samples.n_timepoints,

@@ -1,4 +1,4 @@
-"""How many parameters a model has: all that ``predict`` runs, what its tasks share, and what each has for itself."""
+"""Number of parameters of a model: in total, shared by tasks, and per task."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import pandas as pd
 from torch import nn
 
 from multitide.encodings._representation import Encoder
-from multitide.network._network import Answers, Network
+from multitide.network._network import Network, Predictor
 
 
 @dataclass(frozen=True)
 class Size:
-    """The parameters of a network, by which tasks' losses reach them; `total` is the sum of the others.
+    """Number of parameters of a network; `total` is the sum of the others.
 
     Attributes
     ----------
     total : int
-        All of them, those that a fine-tuning has frozen too.
+        All parameters, including frozen ones.
     shared : int
-        Those of more than one task: shared blocks, mixtures, what data sets have for themselves.
-        What merely ties tasks (soft sharing) makes nothing shared.
+        Parameters that losses of several tasks reach: shared blocks, mixtures, and layers that
+        belong to a data set. Parameters that are only tied (soft sharing) are not shared.
     own, heads : dict of str to int
-        For each task those that it has for itself, below its head and in it.
+        Parameters that only one task has, below its head and in it.
     """
 
     total: int
@@ -36,10 +36,9 @@ class Size:
 def size_of(network: Network) -> Size:
     """Count the parameters of a network; with a single task nothing is shared."""
     total = count(network.parameters())
-    heads = {
-        name: count(head.parameters())
-        for name, head in zip(network.names, network.heads, strict=True)
-    }
+    heads = {}
+    for name, head in zip(network.names, network.heads, strict=True):
+        heads[name] = count(head.parameters())
     if len(network.names) == 1:
         (only,) = network.names
         return Size(total, 0, {only: total - heads[only]}, heads)
@@ -48,60 +47,60 @@ def size_of(network: Network) -> Size:
     return Size(total, total - sum(own.values()) - sum(heads.values()), own, heads)
 
 
-def sizes_by_task(answers: Answers) -> pd.DataFrame:
-    """Return for each task the parameters that its answer is made with: a row a task, in the order of the networks.
+def sizes_by_task(predictor: Predictor) -> pd.DataFrame:
+    """Return the number of parameters that predict each task.
 
     Returns
     -------
     DataFrame
-        Indexed by task: ``shared`` (of the network that answers it, with other tasks), ``own``
-        (below its head), ``head``.
+        One row per task, in the order of the networks: ``shared`` (with other tasks, in the network
+        that predicts it), ``own`` (below its head), ``head``.
     """
-    pairs = [
-        (size_of(network), names)
-        for network, names in zip(answers.network_list, answers.answered, strict=True)
-    ]
-    rows = {
-        name: {"shared": size.shared, "own": size.own[name], "head": size.heads[name]}
-        for size, names in pairs
-        for name in names
-    }
+    rows = {}
+    for network, names in predictor.pairs:
+        size = size_of(network)
+        for name in names:
+            rows[name] = {"shared": size.shared, "own": size.own[name], "head": size.heads[name]}
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def size_in_words(answers: Answers, encoder: Encoder | None = None) -> str:
-    """Say in a line how many parameters ``predict`` runs, and how many of them several tasks share.
+def size_in_words(predictor: Predictor, encoder: Encoder | None = None) -> str:
+    """Return in words how many parameters ``predict`` uses, and how many of them are shared.
 
-    A joint set of weights that is only stored does not count; what a representation has learned
-    does.
+    A joint set of weights that is only stored does not count; the trained parameters of a
+    representation do.
     """
-    pairs = zip(answers.network_list, answers.answered, strict=True)
-    sizes = [size_of(network) for network, names in pairs if names]
-    below = 0 if encoder is None else encoder.n_parameters
-    total, shared = sum(size.total for size in sizes) + below, sum(size.shared for size in sizes)
-    networks = f"{len(sizes)} {'network' if len(sizes) == 1 else 'networks'}"
-    also = f", {below:,} of them in the representation" if below else ""
-    return f"{total:,} in {networks}, {shared:,} of them shared by several tasks{also}"
+    sizes = [size_of(network) for network, names in predictor.pairs if names]
+    in_encoder = 0 if encoder is None else encoder.n_parameters
+    total = sum(size.total for size in sizes) + in_encoder
+    shared = sum(size.shared for size in sizes)
+    networks = "1 network" if len(sizes) == 1 else f"{len(sizes)} networks"
+    text = f"{total:,} in {networks}, {shared:,} of them shared by several tasks"
+    if in_encoder:
+        text += f", {in_encoder:,} of them in the representation"
+    return text
 
 
 def count(parameters: Iterable[nn.Parameter]) -> int:
-    """Return how many numbers there are in some parameters."""
+    """Return the number of values in some parameters."""
     return sum(parameter.numel() for parameter in parameters)
 
 
-def ending_weights(history: pd.DataFrame) -> dict[str, float]:
-    """Return the weight of each task's loss in the last epoch of its training; empty where all of them are 1.
+def last_weights(history: pd.DataFrame) -> dict[str, float]:
+    """Return the weight of each task's loss in its last epoch; empty if all weights are 1.
 
     Parameters
     ----------
     history : DataFrame
-        ``estimator.history_``; of a bare model folder, which has none, it is empty.
+        ``estimator.history_``, which is empty for a model that was loaded from a model folder.
     """
     if not len(history):
         return {}
     rows = history[history["side"] == "train"]
     last = rows.loc[rows.groupby("task", sort=False)["epoch"].idxmax()]
-    weights = {
-        str(task): float(weight) for task, weight in zip(last["task"], last["weight"], strict=True)
-    }
-    return {} if all(weight == 1 for weight in weights.values()) else weights
+    weights = {}
+    for task, weight in zip(last["task"], last["weight"], strict=True):
+        weights[str(task)] = float(weight)
+    if all(weight == 1 for weight in weights.values()):
+        return {}
+    return weights

@@ -1,10 +1,10 @@
-"""Vectors before the network: what a representation becomes on training series, and in a model's folder."""
+"""Representations: how they are fitted to training series and stored in a model's folder."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias, cast
 
 import numpy as np
 
@@ -23,57 +23,57 @@ from multitide.representations._probing import encoder_of, save_probe
 from multitide.representations._represent import entry_names
 
 FILE, FOLDER = "representation.safetensors", "representation"
-MODEL, OWN = "model", "own"  # kinds that are stored otherwise than as their arrays
-CHUNK_VALUES = 20_000_000  # entries of vectors that are there at a time when a model answers
+MODEL, OWN = "model", "own"  # kinds that are not stored as arrays
+CHUNK_VALUES = 20_000_000  # entries of vectors that are in memory at a time during prediction
+
+# Channels, categories and number of steps of what a network reads.
+Shape: TypeAlias = "tuple[tuple[str, ...], dict[str, tuple[object, ...]], int]"
 
 
-def fit_encoder(spec: Any, samples: Samples, read_model: Callable[[Path], Any]) -> Encoder | None:
-    """Return what a representation becomes on training series; None for none.
+def fit_encoder(
+    spec: str | Representation, samples: Samples, read_model: Callable[[Path], object]
+) -> Encoder:
+    """Fit a representation to training series.
 
     Parameters
     ----------
-    spec : Representation or None
+    spec : Representation
+        The resolved parameter of the inputs.
     samples : Samples
-        Of the training part only, labelled or not.
+        The training set, labelled or not.
     read_model : callable
         Reads a model's folder.
     """
-    if spec is None:
-        return None
-    assert isinstance(spec, Representation)
     if isinstance(spec, ModelFeatures) and isinstance(spec.model, (str, Path)):
         spec = ModelFeatures(read_model(Path(spec.model)))
-    return spec.fit(samples)
+    return cast(Representation, spec).fit(samples)
 
 
 def vectors_of(samples: Samples, encoder: Encoder | None) -> Samples:
-    """Return what a network reads: vectors, or without an encoder the series as they are."""
+    """Return what a network reads: vectors, or the series themselves without an encoder."""
     return samples if encoder is None else represent(samples, encoder)
 
 
 def chunks(samples: Samples, n_features: int) -> list[np.ndarray]:
-    """Return the numbers of samples whose vectors fit in memory together."""
+    """Return the indices of samples whose vectors fit in memory together, chunk by chunk."""
     size = max(1, CHUNK_VALUES // n_features)
-    return [np.arange(i, min(i + size, len(samples))) for i in range(0, len(samples), size)]
+    starts = range(0, len(samples), size)
+    return [np.arange(start, min(start + size, len(samples))) for start in starts]
 
 
 def network_shape(
     channels: tuple[str, ...],
-    categories: dict[str, tuple[Any, ...]],
+    categories: dict[str, tuple[object, ...]],
     n_timepoints: int,
     n_features: int | None,
-) -> tuple[tuple[str, ...], dict[str, tuple[Any, ...]], int]:
-    """Return channels, categories and steps of what the network reads, for raw series and the entries of a vector."""
-    return (
-        (channels, categories, n_timepoints)
-        if n_features is None
-        else (entry_names(n_features), {}, 1)
-    )
+) -> Shape:
+    """Return the shape of what the network reads: raw series, or vectors of `n_features`."""
+    if n_features is None:
+        return channels, categories, n_timepoints
+    return entry_names(n_features), {}, 1
 
 
-def save_representation(
-    encoder: Encoder, folder: Path, save_model: Callable[[Any, Path], Any]
-) -> str:
+def save_representation(encoder: Encoder, folder: Path, save_model: Callable[..., object]) -> str:
     """Write an encoder into a model's folder, and return its kind."""
     if isinstance(encoder, BackboneEncoder):
         save_model(encoder.model, folder / FOLDER)
@@ -86,18 +86,18 @@ def save_representation(
 
 
 def load_representation(
-    kind: str, folder: Path, transformer: Any, load_model: Callable[[Path], Any]
+    kind: str, folder: Path, transformer: object, load_model: Callable[[Path], object]
 ) -> tuple[Representation, Encoder]:
-    """Read the encoder of a model's folder, with the representation that it came from.
+    """Read the encoder of a model's folder, and the representation that it came from.
 
     Parameters
     ----------
     kind : str
-        What `save_representation` returned.
+        As returned by `save_representation`.
     folder : path
-        The model's.
+        The model's folder.
     transformer : object or None
-        The user's own.
+        The user's own fitted transformer.
     load_model : callable
         Reads a model's folder.
     """

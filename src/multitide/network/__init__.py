@@ -1,1 +1,1 @@
-"""The network from a raw array to an answer, and what makes many of its heads one matrix."""
+"""The network from a raw array to predictions, and fast paths for many heads and losses."""

@@ -1,4 +1,4 @@
-"""The network from a raw array to an answer in the user's own units, as one module with buffers."""
+"""The network, from a raw array to predictions in the units of the labels, as one module."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from multitide.tasks._task import Target
 
 
 @dataclass(frozen=True)
-class Entrance:
-    """Where the series of one data set enter a network.
+class InputStem:
+    """The input layers of one data set in a network.
 
     Attributes
     ----------
     name : str
         The data set's name.
     inputs : InputLayer
-        Imputes, scales and encodes its raw series.
+        Imputes, scales and encodes the raw series.
     static : StaticLayer or None
-        Imputes and scales its static inputs, which are joined to the features.
+        Imputes and scales the static inputs, which are joined to the features.
     """
 
     name: str
@@ -51,11 +51,11 @@ class Network(nn.Module):
 
     Parameters
     ----------
-    entrances : sequence of Entrance
-        One a data set. With several, each has its own batch norms in the backbone, too.
+    stems : sequence of InputStem
+        One per data set. With several data sets, each also has its own batch norms in the backbone.
     make_sharing : callable
-        From the number of encoded channels to the module from encoded series to one feature vector
-        a task.
+        Makes, from the number of encoded channels, the module that turns encoded series into one
+        feature vector per task.
     targets : sequence of Target
         The group's tasks, fitted to the training labels.
     head_units : int, optional
@@ -65,35 +65,34 @@ class Network(nn.Module):
 
     Attributes
     ----------
-    domains : list of str
+    data_sets : list of str
         Names of the data sets.
     inputs, static, sharing, conditioning, heads : Module
-        What a series goes through. With several data sets, what each has for itself is a
-        :class:`PerDomain`.
+        The layers, in the order in which a series passes through them. With several data sets, a
+        :class:`PerDomain` holds those layers that each has for itself.
     """
 
     def __init__(
         self,
-        entrances: Sequence[Entrance],
+        stems: Sequence[InputStem],
         make_sharing: Callable[[int], SharingModule],
         targets: Sequence[Target],
         head_units: int | None = None,
-        across: Across = Across(),  # noqa: B008 (it cannot change)
+        across: Across = Across(),  # noqa: B008 (it is immutable)
     ) -> None:
         super().__init__()
-        self.entrances, self.domains = tuple(entrances), [entrance.name for entrance in entrances]
-        self.inputs, n_channels = common_inputs(
-            [entrance.inputs for entrance in entrances], across.width
-        )
-        self.static, n_static = common_static([entrance.static for entrance in entrances])
+        self.stems = tuple(stems)
+        self.data_sets = [stem.name for stem in stems]
+        self.inputs, n_channels = common_inputs([stem.inputs for stem in stems], across.width)
+        self.static, n_static = common_static([stem.static for stem in stems])
         self.sharing = make_sharing(n_channels)
-        if len(entrances) > 1:
-            split_norms(self.sharing, len(entrances))
+        if len(stems) > 1:
+            split_norms(self.sharing, len(stems))
         n_features = self.sharing.n_features + n_static
-        self.conditioning, n_features = conditioned(across.conditioning, len(entrances), n_features)
+        self.conditioning, n_features = conditioned(across.conditioning, len(stems), n_features)
         self.targets = nn.ModuleList(targets)
         self.heads = nn.ModuleList(Head(n_features, target, head_units) for target in targets)
-        self._switches = [module for module in self.modules() if isinstance(module, PerDomain)]
+        self._per_data_set = [module for module in self.modules() if isinstance(module, PerDomain)]
 
     @property
     def names(self) -> list[str]:
@@ -105,11 +104,12 @@ class Network(nn.Module):
         """The targets, as a typed list."""
         return [target for target in self.targets if isinstance(target, Target)]
 
-    def own_names(self, domains: Collection[int]) -> list[str]:
-        """Return the names of the parameters that some data sets have for themselves."""
-        own = {
-            id(p) for switch in self._switches for i in domains for p in switch.each[i].parameters()
-        }
+    def own_parameter_names(self, positions: Collection[int]) -> list[str]:
+        """Return the names of the parameters that only some data sets, by position, use."""
+        own = set()
+        for module in self._per_data_set:
+            for position in positions:
+                own |= {id(parameter) for parameter in module.each[position].parameters()}
         return [name for name, parameter in self.named_parameters() if id(parameter) in own]
 
     def features(
@@ -117,11 +117,11 @@ class Network(nn.Module):
         x: Tensor,
         lengths: Tensor | None = None,
         static: Tensor | None = None,
-        domain: int = 0,
+        data_set: int = 0,
     ) -> list[Tensor]:
-        """Return what each task's head reads, each of shape (batch, n_features)."""
-        for switch in self._switches:
-            switch.current = domain
+        """Return the features that each task's head reads, each of shape (batch, n_features)."""
+        for module in self._per_data_set:
+            module.current = data_set
         features = self.sharing(self.inputs(x, lengths), lengths)
         if self.static is not None:
             joined = self.static(static)
@@ -135,113 +135,121 @@ class Network(nn.Module):
         x: Tensor,
         lengths: Tensor | None = None,
         static: Tensor | None = None,
-        domain: int = 0,
+        data_set: int = 0,
     ) -> list[Tensor]:
-        """Return each task's raw output, (batch, n_outputs): logits, or numbers in standard units.
+        """Return each task's raw output, (batch, n_outputs): logits, or standardised numbers.
 
         Parameters
         ----------
         x : Tensor, shape (batch, channels, time)
-            Raw series of one data set; NaN where nobody measured.
+            Raw series of one data set; NaN for missing values.
         lengths : Tensor, shape (batch,), optional
             Number of valid steps of each series.
         static : Tensor, shape (batch, n_static), optional
-            Static inputs as `encode_static` gives them.
-        domain : int, default=0
-            Which data set they are of.
+            Static inputs as returned by `encode_static`.
+        data_set : int, default=0
+            Position of the data set in `data_sets`.
         """
-        return self.outputs(self.features(x, lengths, static, domain))
+        return self.outputs(self.features(x, lengths, static, data_set))
 
-    def encode_static(self, samples: Samples, domain: int = 0) -> np.ndarray | None:
-        """Return the static inputs of samples of a data set, float32 (n_samples, n_static); None: nothing reads any."""
+    def encode_static(self, samples: Samples, data_set: int = 0) -> np.ndarray | None:
+        """Return static inputs of a data set's samples, float32 (n_samples, n_static).
+
+        None if the network uses no static inputs.
+        """
         if self.static is None:
             return None
-        layer = self.entrances[domain].static
-        return (
-            np.zeros((len(samples), 0), dtype=np.float32)
-            if layer is None
-            else layer.encode(samples.static)
-        )
+        layer = self.stems[data_set].static
+        if layer is None:
+            return np.zeros((len(samples), 0), dtype=np.float32)
+        return layer.encode(samples.static)
 
     def outputs(
         self, features: Sequence[Tensor], learning: Sequence[bool] | None = None
     ) -> list[Tensor]:
-        """Return each task's raw output, (batch, n_outputs), of its features.
+        """Return each task's raw output, (batch, n_outputs), from its features.
 
         `learning` says which heads may get a gradient; the others take no part in the step.
         """
         if len(self.heads) >= STACK_FROM and all(each is features[0] for each in features):
-            linear = [
-                head.linear
-                for head in self.heads
-                if isinstance(head, Head) and head.linear is not None
-            ]
+            linear = self._linear_heads()
             if len(linear) == len(self.heads):
                 return linear_outputs(linear, features[0], learning)
         return [head(each) for head, each in zip(self.heads, features, strict=True)]
 
+    def _linear_heads(self) -> list[nn.Linear]:
+        """Return the matrices of the heads that consist of nothing else."""
+        heads = [head.linear for head in self.heads if isinstance(head, Head)]
+        return [linear for linear in heads if linear is not None]
+
 
 def copy_with_state(network: Network, state: dict[str, Tensor]) -> Network:
-    """Return a copy of the network with another set of weights, in eval mode."""
+    """Return a copy of the network with other weights, in eval mode."""
     twin = copy.deepcopy(network)
     twin.load_state_dict(state)
     return twin.eval()
 
 
-class Answers(nn.Module):
-    """What ``predict`` runs: networks, each with the tasks that it answers, decoded to the user's own units.
+class Predictor(nn.Module):
+    """What ``predict`` runs: networks, whose outputs are decoded to the units of the labels.
 
-    With hard sharing and ``keep="joint"`` it is one network that answers every task; with
-    ``keep="per_task"`` one network for each distinct best epoch; with ``sharing="none"`` one a
-    task.
+    With hard sharing and ``keep="joint"`` there is one network for all tasks; with
+    ``keep="per_task"`` one per distinct best epoch; with ``sharing="none"`` one per task.
 
     Parameters
     ----------
     networks : sequence of Network
         The stored sets of weights.
-    answered : sequence of list of str
-        For each network, the tasks that it answers (none for a joint set that is only stored).
+    tasks : sequence of list of str
+        For each network, the tasks that it predicts (none for a joint set that is only stored).
     """
 
-    def __init__(self, networks: Sequence[Network], answered: Sequence[Sequence[str]]) -> None:
+    def __init__(self, networks: Sequence[Network], tasks: Sequence[Sequence[str]]) -> None:
         super().__init__()
         self.networks = nn.ModuleList(networks)
-        self.answered = [list(names) for names in answered]
+        self.predicted = [list(names) for names in tasks]
 
     def forward(
         self,
         x: Tensor,
         lengths: Tensor | None = None,
         statics: Sequence[Tensor | None] | None = None,
-        domain: str = "",
+        data_set: str = "",
     ) -> dict[str, Tensor]:
         """Return each task's probabilities (batch, n_classes) or numbers (batch,), by name.
 
         Parameters
         ----------
         x : Tensor, shape (batch, channels, time)
-            Raw series; NaN where nobody measured.
+            Raw series; NaN for missing values.
         lengths : Tensor, shape (batch,), optional
             Number of valid steps of each series.
-        statics : sequence of Tensor, one a network that answers, optional
-            Static inputs as each network encodes them, each of shape (batch, n_static).
-        domain : str, default=""
-            Which data set they are of; networks that do not know it are left out.
+        statics : sequence of Tensor, optional
+            Static inputs as encoded by each network of `networks_for`, (batch, n_static).
+        data_set : str, default=""
+            The data set that the series belong to; networks without it are left out.
         """
         decoded: dict[str, Tensor] = {}
-        for i, (network, names) in enumerate(self.answering(domain)):
-            outputs = network(
-                x, lengths, None if statics is None else statics[i], network.domains.index(domain)
-            )
+        for i, (network, names) in enumerate(self.networks_for(data_set)):
+            static = None if statics is None else statics[i]
+            outputs = network(x, lengths, static, network.data_sets.index(data_set))
             for target, output in zip(network.target_list, outputs, strict=True):
                 if target.task.name in names:
                     decoded[target.task.name] = target(output)
         return decoded
 
-    def answering(self, domain: str) -> list[tuple[Network, list[str]]]:
-        """Return the networks that answer tasks for a data set, each with its tasks."""
-        pairs = zip(self.network_list, self.answered, strict=True)
-        return [(network, names) for network, names in pairs if names and domain in network.domains]
+    @property
+    def pairs(self) -> list[tuple[Network, list[str]]]:
+        """Each network with the tasks that it predicts."""
+        return list(zip(self.network_list, self.predicted, strict=True))
+
+    def networks_for(self, data_set: str) -> list[tuple[Network, list[str]]]:
+        """Return the networks that predict tasks of a data set, each with its tasks."""
+        return [
+            (network, names)
+            for network, names in self.pairs
+            if names and data_set in network.data_sets
+        ]
 
     @property
     def network_list(self) -> list[Network]:
@@ -249,28 +257,32 @@ class Answers(nn.Module):
         return [network for network in self.networks if isinstance(network, Network)]
 
     def target(self, name: str) -> Target:
-        """Return the target of a task in the network that answers it."""
-        for network, names in zip(self.network_list, self.answered, strict=True):
+        """Return the target of a task in the network that predicts it."""
+        for network, names in self.pairs:
             if name in names:
                 return network.target_list[network.names.index(name)]
         raise KeyError(name)
 
 
 class Head(nn.Sequential):
-    """From features to a task's raw output; starts as the best constant predictor, so that every loss starts at 1.
+    """From features to a task's raw output.
+
+    It starts as the best constant predictor, so that every loss starts at 1.
 
     Parameters
     ----------
     n_features : int
         Number of features.
     target : Target
-        Says the number of outputs and the best constant.
+        Gives the number of outputs and the best constant.
     n_units : int, optional
         Units of a hidden ReLU layer; None: the head is linear.
     """
 
     def __init__(self, n_features: int, target: Target, n_units: int | None = None) -> None:
-        hidden = [] if n_units is None else [nn.Linear(n_features, n_units), nn.ReLU()]
+        hidden: list[nn.Module] = []
+        if n_units is not None:
+            hidden = [nn.Linear(n_features, n_units), nn.ReLU()]
         last = nn.Linear(n_units or n_features, target.n_outputs)
         with torch.no_grad():
             last.weight.zero_()
@@ -279,6 +291,6 @@ class Head(nn.Sequential):
 
     @property
     def linear(self) -> nn.Linear | None:
-        """The head's one matrix, if it is nothing else."""
+        """The matrix of a linear head; None if there is a hidden layer."""
         only = self[0]
         return only if isinstance(only, nn.Linear) and len(self) == 1 else None

@@ -40,7 +40,9 @@ class ModelFeatures(Representation):
 
     def check(self, name: str = "") -> None:
         """Raise :class:`ParameterError` if there is neither a folder nor a fitted model."""
-        if not isinstance(self.model, (str, Path)) and not hasattr(_stored(self.model), "answers"):
+        if not isinstance(self.model, (str, Path)) and not hasattr(
+            _stored(self.model), "predictor"
+        ):
             where = f"{name or 'ModelFeatures'}.model"
             raise ParameterError(
                 f"`{where}` must be the folder of a model, or a fitted estimator; got {self.model!r}."
@@ -75,7 +77,7 @@ class BackboneEncoder(Encoder):
                 "`model` must be of one data set to give features; it was fitted on several."
             )
         networks = {
-            tuple(network.names): network for network in reversed(self.model.answers.network_list)
+            tuple(network.names): network for network in reversed(self.model.predictor.network_list)
         }
         self._networks = list(
             reversed(networks.values())
@@ -99,7 +101,7 @@ class BackboneEncoder(Encoder):
     def transform(self, samples: Samples) -> np.ndarray:
         """Return the features, float32 (n_samples, n_features)."""
         check_channels(samples, self.model.data[0].channels)
-        check_shortest(self.model.answers, int(samples.lengths.min()))
+        check_shortest(self.model.predictor, int(samples.lengths.min()))
         if self.model.encoder is not None:
             samples = represent(samples, self.model.encoder)
         return features_of(self._networks, samples)

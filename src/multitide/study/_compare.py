@@ -16,7 +16,7 @@ from multitide._estimator import MultiTaskEstimator
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._splits import Split, Splitter
-from multitide.fitting._data_sets import resolve_domain_tasks
+from multitide.fitting._data_sets import resolve_shared_tasks
 from multitide.study._comparison import Comparison
 from multitide.study._left_out import check_enough, left_out_in_words, what_is_left_out
 from multitide.study.conditions._arms import check_askable, condition_arms
@@ -155,7 +155,7 @@ def compare(
     given = DataSets(samples)
     if conditions:
         given = DataSets(given.only("`conditions`"))
-    specs = resolve_domain_tasks(estimator.tasks if tasks is None else tasks, given)
+    specs = resolve_shared_tasks(estimator.tasks if tasks is None else tasks, given)
     protocol = make_protocol(given, specs, split, cv, n_seeds, groups, draws)
     resolved = resolve_arms(arms, estimator, protocol.names, reference, protocol.divisions)
     asking = condition_arms(estimator, protocol.names) if conditions else []

@@ -1,4 +1,4 @@
-"""Mixing: which rows of which data set every step of an epoch sees; a single data set is dealt out, once an epoch."""
+"""Mixing: which rows of which data set each step of an epoch sees."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from multitide.training._batches import DeviceSamples, Rows, cut, deal, number_o
 
 
 @dataclass(frozen=True)
-class Stream:
-    """A data set as training reads it.
+class DeviceData:
+    """A data set on the device that trains.
 
     Attributes
     ----------
     samples : DeviceSamples
-        Its samples of both sides.
+        Training and validation samples.
     train, validation : Rows
-        What is learned from, and what the epoch is chosen by (None: the last epoch is kept).
+        The two sets; without a validation set, the last epoch is kept.
     """
 
     samples: DeviceSamples
@@ -34,11 +34,11 @@ class Drawn:
     Attributes
     ----------
     rows : list of ndarray of int
-        For each data set the numbers of its samples, in their order.
-    bounds : ndarray of int, shape (n_domains, n_steps + 1)
-        Where in them each step begins and ends.
+        For each data set, the indices of its samples, in the order in which they are drawn.
+    bounds : ndarray of int, shape (n_data_sets, n_steps + 1)
+        Where in `rows` each step begins and ends.
     n_labelled : ndarray of int, shape (n_steps, n_tasks)
-        Labelled rows of each task in each step.
+        Number of labelled rows per step and task.
     """
 
     rows: list[np.ndarray]
@@ -47,16 +47,17 @@ class Drawn:
 
 
 def shares(sizes: Sequence[int] | np.ndarray, mixing: str, temperature: float) -> np.ndarray:
-    """Return which share of every batch each data set has, shape (n_domains,); they sum to 1.
+    """Return the fraction of every batch that each data set gets, shape (n_data_sets,).
 
     Parameters
     ----------
     sizes : sequence of int
-        Training rows of each data set; one without any has no share.
+        Number of training rows of each data set; one without any gets no share.
     mixing : {"size", "equal", "temperature"}
-        In proportion to the rows, to 1, or to the rows to the power of 1 / temperature [1]_.
+        Proportional to the number of rows, equal, or proportional to the number of rows to the
+        power of 1 / `temperature` [1]_.
     temperature : float
-        From 1, which is "size", to infinity, which is "equal".
+        From 1, which is the same as "size", to infinity, which is the same as "equal".
 
     References
     ----------
@@ -71,24 +72,25 @@ def shares(sizes: Sequence[int] | np.ndarray, mixing: str, temperature: float) -
 
 
 class Mixer:
-    """Draws epochs: as many rows as all data sets have together, of which each has its share in every step.
+    """Draws epochs, in whose steps each data set has a constant share.
 
-    A data set gives its rows in passes: each row once, in a fresh order, before any of them comes
-    again. With ``mixing="size"`` a pass is an epoch; else the passes of a data set that gives fewer
-    rows than it has go on in the next epoch, and those of one that gives more begin anew within it.
+    An epoch has as many rows as all data sets together. A data set is drawn in passes: each row
+    once, in a new order, before any row comes again. With ``mixing="size"`` a pass takes one epoch.
+    Otherwise the pass of a data set with a small share continues in the next epoch, and a data set
+    with a large share begins a new pass within the epoch.
 
     Parameters
     ----------
     rows : sequence of Rows
         The training rows of each data set.
     batch_size : int
-        Rows of a step, of all data sets together.
+        Rows per step, of all data sets together.
     mixing, temperature
         See :func:`shares`.
     order : {"label_aware", "shuffle"}
         How a pass is ordered; see :class:`~multitide.training._settings.Training`.
     seed : int
-        Of all orders.
+        Seed of all orders.
     """
 
     def __init__(
@@ -100,37 +102,36 @@ class Mixer:
         order: str,
         seed: int,
     ) -> None:
-        self._rows, self._order = list(rows), order
+        self._rows = list(rows)
+        self._order = order
         self._generator = np.random.default_rng(seed)
         self._left = [np.array([], dtype=np.int64) for _ in rows]
         sizes = np.array([len(each.index) for each in rows])
-        self._n_drawn = (
-            np.rint(sizes.sum() * shares(sizes, mixing, temperature))
-            .astype(int)
-            .clip(min=sizes > 0)
-        )
+        wanted = np.rint(sizes.sum() * shares(sizes, mixing, temperature)).astype(int)
+        self._n_drawn = wanted.clip(min=sizes > 0)
         n_steps = number_of_batches(int(self._n_drawn.sum()), batch_size)
         self._n_steps = min(n_steps, int(self._n_drawn.max()))  # no step without a row
 
     def draw(self) -> Drawn:
         """Return the next epoch."""
-        orders = [self._take(i, n) for i, n in enumerate(self._n_drawn)]
-        bounds = np.stack([cut(len(order), self._n_steps) for order in orders])
-        # Which task has labels in which batch is known on the host, so that absent tasks can be
-        # dropped, not zeroed.
-        totals = [
-            np.cumsum(rows.measured[order], axis=0)
-            for rows, order in zip(self._rows, orders, strict=True)
-        ]
-        counts = [_differences(total, bounds[i]) for i, total in enumerate(totals)]
-        taken = [rows.index[order] for rows, order in zip(self._rows, orders, strict=True)]
-        return Drawn(taken, bounds, np.sum(counts, axis=0))
+        drawn, bounds, n_labelled = [], [], []
+        for i, n_rows in enumerate(self._n_drawn):
+            order = self._take(i, n_rows)
+            limits = cut(len(order), self._n_steps)
+            drawn.append(self._rows[i].index[order])
+            bounds.append(limits)
+            # Counted on the host, so that the loss of a task without labels in a batch can be left
+            # out instead of being multiplied by zero.
+            totals = np.cumsum(self._rows[i].measured[order], axis=0)
+            n_labelled.append(_differences(totals, limits))
+        return Drawn(drawn, np.stack(bounds), np.sum(n_labelled, axis=0))
 
     def _take(self, i: int, n_rows: int) -> np.ndarray:
-        """Return the next rows of a data set, beginning new passes where it takes them."""
+        """Return the next rows of a data set; begin new passes as needed."""
         while len(self._left[i]) < n_rows:
             self._left[i] = np.concatenate([self._left[i], self._pass(self._rows[i])])
-        taken, self._left[i] = self._left[i][:n_rows], self._left[i][n_rows:]
+        taken = self._left[i][:n_rows]
+        self._left[i] = self._left[i][n_rows:]
         return taken
 
     def _pass(self, rows: Rows) -> np.ndarray:
@@ -141,6 +142,6 @@ class Mixer:
 
 
 def _differences(totals: np.ndarray, bounds: np.ndarray) -> np.ndarray:
-    """Return the sums between bounds of what was summed up, (n_rows, n_tasks) -> (n_steps, n_tasks)."""
+    """Return the sums between bounds, (n_steps, n_tasks), from running sums (n_rows, n_tasks)."""
     padded = np.concatenate([np.zeros((1, totals.shape[1]), dtype=np.int64), totals])
     return np.diff(padded[bounds], axis=0)

@@ -20,7 +20,7 @@ from multitide.network._stacking import Losses
 from multitide.training._best_weights import Keeper
 from multitide.training._callbacks import Callback, HistoryRow
 from multitide.training._lookahead import SecondForward
-from multitide.training._mixing import Mixer, Stream
+from multitide.training._mixing import DeviceData, Mixer
 from multitide.training._schedule import Schedule
 from multitide.training._settings import Training
 from multitide.training._validation import Validation, validate
@@ -38,7 +38,7 @@ class Trainer:
     ----------
     network : Network
         The network, already on the device.
-    streams : sequence of Stream
+    streams : sequence of DeviceData
         The training and validation set of each of the network's data sets.
     weighting : WeightingModule
         Combines the losses of the tasks in a batch to one number.
@@ -66,7 +66,7 @@ class Trainer:
     def __init__(
         self,
         network: Network,
-        streams: Sequence[Stream],
+        streams: Sequence[DeviceData],
         *,
         weighting: WeightingModule,
         aggregator: AggregatorModule | None = None,

@@ -13,7 +13,7 @@ from multitide.network._network import Network
 from multitide.network._stacking import Losses
 from multitide.tasks._task import Target
 from multitide.training._batches import DeviceSamples, Rows
-from multitide.training._mixing import Stream
+from multitide.training._mixing import DeviceData
 
 VALIDATION_BATCH = 1024
 
@@ -41,7 +41,7 @@ class Validation(NamedTuple):
 
 
 @torch.no_grad()
-def validate(network: Network, streams: Sequence[Stream], losses: Losses) -> Validation:
+def validate(network: Network, streams: Sequence[DeviceData], losses: Losses) -> Validation:
     """Measure a network on the validation set of all data sets.
 
     Results are read from the device once, at the end. The headline metrics are computed from the

@@ -19,7 +19,7 @@ from multitide.data.tables._inspect_table import inspect_table
 from multitide.data.tables._read_like import read_like
 from multitide.data.tables._read_table import read_table
 from multitide.errors import DataError, MultitideWarning, ParameterError
-from multitide.fitting._validation_split import fitting_rule
+from multitide.fitting._validation_split import default_splitter
 from refusals import refused
 
 
@@ -461,7 +461,7 @@ def test_windows_of_one_recording_without_time_are_held_out_by_row_and_not_at_ra
     assert samples.time is not None and samples.begin is not None and samples.finish is not None
     assert samples.time[:3].tolist() == [2, 3, 4]  # rows from 0: the last one of each window
     assert samples.begin[0] == 0 and samples.finish[0] == 4
-    assert fitting_rule(samples, seed=0).by == "time"
+    assert default_splitter(samples, seed=0).by == "time"
     split = Splitter(by="time").split(samples)
     assert samples.finish[split.train].max() < samples.begin[split.validation].min()
 

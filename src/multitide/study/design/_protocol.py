@@ -15,7 +15,7 @@ from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._splits import Splitter
 from multitide.errors import ParameterError
-from multitide.fitting._data_sets import check_names, in_domain, tasks_of
+from multitide.fitting._data_sets import check_names, naming_data_set, tasks_with_labels
 from multitide.study.design._study_data import (
     Folds,
     SplitRule,
@@ -184,7 +184,7 @@ def make_protocol(
     groups_of: dict[str, TestGroups] = _by_data_set("groups", groups, names)
     data = []
     for name, samples in data_sets.items():
-        with in_domain(name):
+        with naming_data_set(name):
             own = _own_tasks(samples, tasks)
             made = split_data(
                 name, samples, own, split_of[name], cv_of[name], groups_of[name], draws
@@ -215,4 +215,6 @@ def _by_data_set(
 
 def _own_tasks(samples: Samples, tasks: Sequence[Task]) -> list[Task]:
     """Return the tasks that these samples have all columns and some labels of."""
-    return [task for task in tasks_of(samples, tasks) if set(task.columns) <= set(samples.y)]
+    return [
+        task for task in tasks_with_labels(samples, tasks) if set(task.columns) <= set(samples.y)
+    ]

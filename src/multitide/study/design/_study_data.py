@@ -14,7 +14,7 @@ from multitide._checks import one_of, suggest
 from multitide.data._samples import Samples
 from multitide.data._splits import Split, Splitter
 from multitide.errors import DataError, ParameterError
-from multitide.fitting._validation_split import fitting_rule
+from multitide.fitting._validation_split import default_splitter
 from multitide.study.design._test_groups import independent_groups
 from multitide.tasks import Task
 
@@ -144,7 +144,7 @@ def make_rule(samples: Samples, split: SplitRule, cv: Folds) -> Splitter | Split
         return split
     if isinstance(cv, Splitter):
         return cv
-    rule = split or Splitter(by=fitting_rule(samples, seed=0).by)
+    rule = split or Splitter(by=default_splitter(samples, seed=0).by)
     if cv is None:
         return rule
     if isinstance(cv, bool) or not isinstance(cv, int) or cv < 2:

@@ -150,8 +150,9 @@ def _decode_test_sets(
 ) -> dict[str, dict[str, np.ndarray]]:
     """Return the answers on the test sets, by data set and task."""
     test = DataSets({each.name: each.test_set for each in data})
-    decoded = estimator.decode(test.like_input(test))
-    return dict(decoded) if test.named else {test.UNNAMED: decoded}
+    if test.named:
+        return estimator.decode(test)
+    return {test.UNNAMED: estimator.decode(test[test.UNNAMED])}
 
 
 def _select_classes(

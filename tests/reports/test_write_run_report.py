@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from makers import make_samples, small
+from multitide.config._config import Config
+from multitide.config._data_section import DataSection
+from multitide.config._prepare import Prepared
 from multitide.data._samples import Samples
+from multitide.data._split_data import SplitData
 from multitide.data._splits import Splitter
 from multitide.reports._pages import markdown_table
-from multitide.reports._run import MeasuredData, Report, how_split, write_report
-from multitide.tasks import describe_tasks
+from multitide.reports._write_run_report import RunReport, how_split, write_run_report
 from multitide.training._settings import Training
 
 
@@ -22,16 +26,21 @@ def samples() -> Samples:
     return make_samples()
 
 
-def written(samples: Samples, folder: Path, **params: object) -> tuple[str, pd.DataFrame]:
-    splitter = Splitter(by="random")
-    split = splitter.split(samples)
-    estimator = small(**params).fit(samples[split.train], validation=samples[split.validation])
-    metrics = estimator.evaluate(samples[split.test])
-    described = describe_tasks(None, samples.y)
-    data = MeasuredData("", "x.csv", samples, described, splitter, split)
-    report = Report("multitide fit x.toml", [data], metrics)
+def written(samples: Samples, folder: Path, **params: Any) -> tuple[str, pd.DataFrame]:
+    config = Config([DataSection({"path": "x.csv"}, split={"by": "random"})])
+    data = SplitData("", samples, config.splitter(samples).split(samples))
+    estimator = small(**params).fit(data.training_set, validation=data.validation_set)
+    metrics = estimator.evaluate(data.test_set)
+    report = RunReport(
+        "run",
+        "multitide fit x.toml",
+        Prepared(config, estimator.tasks_, [data]),
+        estimator,
+        metrics,
+        {"": estimator.predict(data.test_set)},
+    )
     folder.mkdir()
-    path = write_report(report, estimator, folder)
+    path = write_run_report(report, folder)
     return path.read_text(encoding="utf-8"), metrics
 
 
@@ -45,11 +54,11 @@ def test_a_report_holds_every_figure_and_the_command(samples: Samples, tmp_path:
     for task, metric, value in metrics[["task", "metric", "value"]].itertuples(index=False):
         assert [f"| {task}", metric, f"{value:.4g}"] in [row[:3] for row in rows]
     assert "multitide fit x.toml" in text
-    assert "multitide fit config.toml --output ANOTHER_FOLDER` repeats it" in text
+    assert "multitide fit config.toml --output ANOTHER_FOLDER` repeats the run" in text
     assert re.search(r"trained for \d+ epochs in \d+ s", text)
     assert not re.search(r"\bTrue\b|\bFalse\b|1 is no better", text)
-    assert '"mape" is the mean of |error| / |label|, a share' in text
-    assert "split at random (0.2 for the test part)" in text
+    assert '"mape" is the mean of |error| / |label|, as a fraction' in text
+    assert "split at random (0.2 for the test set)" in text
 
 
 def test_the_figures_of_a_report_are_there(samples: Samples, tmp_path: Path) -> None:
@@ -63,7 +72,7 @@ def test_the_figures_of_a_report_are_there(samples: Samples, tmp_path: Path) -> 
 
 def test_a_refit_and_epochs_of_its_own_are_told(samples: Samples, tmp_path: Path) -> None:
     text, _ = written(samples, tmp_path / "run", training=Training(refit=True), keep="per_task")
-    assert "trained once more, on both parts" in text
+    assert "trained again, on training and validation set" in text
     assert 'keep = "per_task"' in text
 
 

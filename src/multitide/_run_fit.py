@@ -1,0 +1,149 @@
+"""A whole run from a configuration: read, split, fit, evaluate, and write the run folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from multitide._estimator import MultiTaskEstimator
+from multitide._result_folder import check_can_be_made, new_folder
+from multitide.config._config import Config
+from multitide.config._load_config import load_config
+from multitide.config._prepare import Prepared, prepare
+from multitide.data._data_sets import DataSets
+from multitide.data._split_data import SplitData
+from multitide.fitting._recipe import make_recipe, resolve_device
+from multitide.model._prediction import decode_all, metric_table, prediction_table
+from multitide.model._store import write_history, write_model
+from multitide.reports._write_run_report import RunReport, write_run_report
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes
+    ----------
+    folder : Path
+        The run folder.
+    estimator : MultiTaskEstimator
+        The fitted model.
+    metrics : DataFrame
+        ``estimator.evaluate`` on the test set.
+    data : list of SplitData
+        The data sets with their training, validation and test sets. Each has a ``name`` ("" for the
+        only one), ``samples``, ``split``, ``training_set``, ``validation_set`` and ``test_set``.
+    """
+
+    folder: Path
+    estimator: MultiTaskEstimator
+    metrics: pd.DataFrame
+    data: list[SplitData]
+
+
+def run_fit(config: Config | str | Path, folder: str | Path, *, verbose: int = 1) -> Run:
+    """Fit a model as a configuration says, evaluate it on the test set, and write a run folder.
+
+    It does the same as the command ``multitide fit``.
+
+    Parameters
+    ----------
+    config : Config or path
+        A configuration, or its file; see :func:`load_config`.
+    folder : path
+        The run folder, which must not exist yet. It appears when the run is complete and holds the
+        model (``model.json``, ``weights.safetensors``), ``history.jsonl``, ``metrics.parquet``,
+        ``config.toml``, which repeats the run, and ``report.md`` with its ``figures``.
+    verbose : int, default=1
+        0: silent; 1: a progress bar on a terminal.
+
+    Returns
+    -------
+    Run
+        With ``folder``, ``estimator``, ``metrics`` and ``data``.
+
+    Raises
+    ------
+    ParameterError
+        With every wrong parameter, before anything is read.
+    DataError
+        With what is wrong with the data, before anything is trained.
+    StoreError
+        If `folder` exists already or cannot be written.
+
+    Examples
+    --------
+    >>> import multitide as mt
+    >>> run = mt.run_fit("multitide.toml", "runs/first")  # doctest: +SKIP
+    >>> run.estimator.predict(run.data[0].test_set)  # doctest: +SKIP
+    """
+    folder = Path(folder)
+    check_can_be_made(folder)
+    command = f"multitide.run_fit({_as_argument(config)}, {str(folder)!r})"
+    if not isinstance(config, Config):
+        config = load_config(config)
+    check_estimator(config)
+    return train_run(prepare(config), folder, command, verbose=verbose)
+
+
+def check_estimator(config: Config) -> None:
+    """Raise if a parameter of the estimator is wrong; reading data may take long."""
+    make_recipe(config.make_estimator().get_params(deep=False))
+
+
+def train_run(prepared: Prepared, folder: Path, command: str, *, verbose: int) -> Run:
+    """Fit, evaluate and write the run folder.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        The configuration with its data.
+    folder : path
+        The run folder; must not exist yet.
+    command : str
+        What started the run, for the report.
+    verbose : int
+        As in :func:`run_fit`.
+    """
+    estimator = _fit(prepared, verbose)
+    test_sets = prepared.test_sets
+    decoded = decode_all(estimator.stored_, test_sets, resolve_device(estimator.device))
+    metrics = metric_table(estimator.model_, test_sets, decoded)
+    predictions = {name: prediction_table(estimator.model_, each) for name, each in decoded.items()}
+    written = prepared.config.changed(random_state=estimator.seed_)
+    report = RunReport(folder.name, command, prepared, estimator, metrics, predictions)
+    with new_folder(folder) as draft:
+        write_model(estimator.stored_, draft)
+        write_history(estimator.history_, draft)
+        (draft / "config.toml").write_text(written.to_toml(), encoding="utf-8")
+        metrics.to_parquet(draft / "metrics.parquet")
+        write_run_report(report, draft)
+    return Run(folder, estimator, metrics, prepared.data)
+
+
+def _fit(prepared: Prepared, verbose: int) -> MultiTaskEstimator:
+    """Fit the estimator.
+
+    The validation set of the split chooses the epoch, unless the configuration has a rule of its
+    own for that, ``validation``; then the estimator gets both sets.
+    """
+    config = prepared.config
+    has_own_rule = "validation" in config.estimator
+    training_sets, validation_sets = {}, {}
+    for data in prepared.data:
+        if has_own_rule or not len(data.split.validation):
+            rows = np.union1d(data.split.train, data.split.validation)
+            training_sets[data.name] = data.samples[rows]
+        else:
+            training_sets[data.name] = data.training_set
+            validation_sets[data.name] = data.validation_set
+    estimator = config.make_estimator(tasks=prepared.tasks, verbose=verbose)
+    validation = DataSets(validation_sets) if validation_sets else None
+    return estimator.fit(DataSets(training_sets), validation=validation)
+
+
+def _as_argument(config: Config | str | Path) -> str:
+    return "config" if isinstance(config, Config) else repr(str(config))

@@ -1,0 +1,190 @@
+"""What a fitted estimator does: it predicts, evaluates, and shows itself in a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self, TypeAlias, overload
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import estimator_html_repr
+from sklearn.utils.validation import check_is_fitted
+
+from multitide.data._data_sets import DataSets
+from multitide.data._samples import Samples
+from multitide.fitting._data_sets import Data, Labels, Series, to_data_sets
+from multitide.fitting._recipe import resolve_device
+from multitide.model._notebook_view import fitted_html
+from multitide.model._prediction import (
+    Decoded,
+    decode_all,
+    metric_table,
+    prediction_table,
+    probability_tables,
+    quantile_tables,
+)
+from multitide.model._schema import DataRecord
+from multitide.model._store import StoredModel
+from multitide.tasks import ClassificationTarget
+
+Several: TypeAlias = "Mapping[str, Samples | tuple[Series, Labels]]"  # data sets by name
+Tables: TypeAlias = "dict[str, pd.DataFrame]"  # by task
+
+
+class FittedModel:
+    """The part of :class:`~multitide.MultiTaskEstimator` that works on a fitted model."""
+
+    device: str
+    history_: pd.DataFrame
+
+    @overload
+    def predict(self, X: Several, *, static: None = None) -> dict[str, pd.DataFrame]: ...
+    @overload
+    def predict(self, X: Series, *, static: pd.DataFrame | None = None) -> pd.DataFrame: ...
+    def predict(
+        self, X: Data, *, static: pd.DataFrame | None = None
+    ) -> pd.DataFrame | dict[str, pd.DataFrame]:
+        """Predict every task for every sample.
+
+        Parameters
+        ----------
+        X : Samples or array, shape (n_samples, n_channels, n_timepoints), or dict of Samples
+            The raw series. For a model fitted on several data sets, a dict with one or more of
+            them.
+        static : DataFrame, optional
+            Static inputs, if `X` is an array and the model was fitted with some.
+
+        Returns
+        -------
+        DataFrame, n_samples rows, or dict of DataFrame
+            The columns of ``y`` of every task that has labels in the data set: classes as in ``y``,
+            numbers in the units of the labels. A dict by data set if `X` is a dict.
+        """
+        data_sets, decoded = self._decode(X, static=static)
+        return data_sets.like_input(
+            {name: prediction_table(self.model_, each) for name, each in decoded.items()}
+        )
+
+    @overload
+    def predict_proba(self, X: Several, *, static: None = None) -> dict[str, Tables]: ...
+    @overload
+    def predict_proba(self, X: Series, *, static: pd.DataFrame | None = None) -> Tables: ...
+    def predict_proba(
+        self, X: Data, *, static: pd.DataFrame | None = None
+    ) -> Tables | dict[str, Tables]:
+        """Return probabilities by task, one column per class.
+
+        For a multi-label task there is one column per label, the probability of yes. If `X` is a
+        dict of data sets, so is the result.
+        """
+        data_sets, decoded = self._decode(X, static=static)
+        return data_sets.like_input(
+            {name: probability_tables(self.model_, each) for name, each in decoded.items()}
+        )
+
+    @overload
+    def predict_quantiles(self, X: Several, *, static: None = None) -> dict[str, Tables]: ...
+    @overload
+    def predict_quantiles(self, X: Series, *, static: pd.DataFrame | None = None) -> Tables: ...
+    def predict_quantiles(
+        self, X: Data, *, static: pd.DataFrame | None = None
+    ) -> Tables | dict[str, Tables]:
+        """Return the quantiles of every task with ``loss="quantile"``, one column per level.
+
+        They are in the units of the labels. If `X` is a dict of data sets, so is the result.
+        """
+        data_sets, decoded = self._decode(X, static=static)
+        return data_sets.like_input(
+            {name: quantile_tables(self.model_, each) for name, each in decoded.items()}
+        )
+
+    @overload
+    def decode(self, X: Several, *, static: None = None) -> dict[str, Decoded]: ...
+    @overload
+    def decode(self, X: Series, *, static: pd.DataFrame | None = None) -> Decoded: ...
+    def decode(
+        self, X: Data, *, static: pd.DataFrame | None = None
+    ) -> Decoded | dict[str, Decoded]:
+        """Return each task's predictions as arrays: probabilities or numbers, by task.
+
+        If `X` is a dict of data sets, the result is a dict of such dicts.
+        """
+        data_sets, decoded = self._decode(X, static=static)
+        # Without a name for it, mypy would infer a union within a union.
+        found = data_sets.like_input(decoded)
+        return found  # noqa: RET504
+
+    def evaluate(
+        self, X: Data, y: Labels = None, *, static: pd.DataFrame | None = None
+    ) -> pd.DataFrame:
+        """Compute the metrics of every task on the samples that have its label.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``task``, ``metric``, ``value``, ``trivial`` (the metric of the best constant
+            prediction), ``n_labelled``, ``higher_is_better``; the main metric of each task comes
+            first. "loss" is in units of the trivial loss. If `X` is a dict of data sets, the first
+            column is ``data``, and a task is evaluated on each data set that had its labels.
+        """
+        data_sets, decoded = self._decode(X, y, static=static)
+        return metric_table(self.model_, data_sets, decoded)
+
+    def score(self, X: Data, y: Labels = None) -> float:
+        """Return the mean over tasks of 1 - loss / trivial loss; 0 is the best constant."""
+        table = self.evaluate(X, y)
+        losses = table.loc[table["metric"] == "loss", "value"].to_numpy(dtype=float)
+        return float(np.nanmean(1 - losses))
+
+    @property
+    def classes_(self) -> dict[str, list[Any]]:  # whatever the labels are
+        """The classes of each classification task, as in ``y``."""
+        check_is_fitted(self, "model_")
+        targets = [self.model_.target(task.name) for task in self.tasks_]
+        return {
+            target.task.name: list(target.classes)
+            for target in targets
+            if isinstance(target, ClassificationTarget)
+        }
+
+    def _take(self, stored: StoredModel) -> Self:
+        """Set the fitted attributes, after fitting or loading."""
+        self.stored_ = stored
+        self.tasks_ = stored.tasks
+        self.model_ = stored.predictor
+        self.seed_ = stored.seed
+        self.best_epoch_ = stored.best_epoch
+        self.n_labelled_ = stored.n_labelled
+        self.seconds_ = stored.seconds
+        self.trials_ = pd.DataFrame(stored.trials)
+        self.representation_ = stored.encoder
+        self.channels_ = _one_or_by_name(stored.data, "channels")
+        self.reading_ = _one_or_by_name(stored.data, "reading")
+        self.n_timepoints_in_ = _one_or_by_name(stored.data, "n_timepoints")
+        if isinstance(self.channels_, dict):
+            self.n_channels_in_: int | dict[str, int] = {
+                name: len(channels) for name, channels in self.channels_.items()
+            }
+        else:
+            self.n_channels_in_ = len(self.channels_)
+        return self
+
+    def _decode(
+        self, X: Data, y: Labels = None, *, static: pd.DataFrame | None = None
+    ) -> tuple[DataSets, dict[str, Decoded]]:
+        """Return the data sets and, for each, the predictions of its tasks."""
+        check_is_fitted(self, "model_")
+        data_sets = to_data_sets(X, y, static=static)
+        return data_sets, decode_all(self.stored_, data_sets, resolve_device(self.device))
+
+    def _html_repr(self) -> str:
+        """Return what notebooks show: scikit-learn's diagram and, once fitted, the model."""
+        fitted = fitted_html(self.stored_, self.history_) if hasattr(self, "stored_") else ""
+        return str(estimator_html_repr(self)) + fitted
+
+
+def _one_or_by_name(records: Sequence[DataRecord], attribute: str) -> Any:  # of any attribute
+    """Return an attribute of the only, unnamed data set, or a dict by name."""
+    if [record.name for record in records] == [DataSets.UNNAMED]:
+        return getattr(records[0], attribute)
+    return {record.name: getattr(record, attribute) for record in records}

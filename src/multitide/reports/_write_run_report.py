@@ -1,0 +1,268 @@
+"""The report of a run: data, tasks, protocol, metrics, figures, and how to repeat it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+import pandas as pd
+
+from multitide import plot
+from multitide._estimator import MultiTaskEstimator
+from multitide.config._prepare import Prepared
+from multitide.data._data_sets import DataSets
+from multitide.data._samples import Samples
+from multitide.data._split_data import SplitData
+from multitide.data._splits import Splitter
+from multitide.fitting._recipe import make_part
+from multitide.model._sizes import last_weights, size_in_words
+from multitide.model._store import installed_versions
+from multitide.reports._figures import Draw, file_names, save_figure
+from multitide.reports._pages import markdown_table
+from multitide.tasks import Forecast, Task
+from multitide.tasks._forecast import last_values
+from multitide.tasks._metrics import better_than_trivial
+from multitide.training._settings import Training
+
+# Explanations of metrics that only some kinds of task have.
+EXPLAINED = {
+    "skill": (
+        '"persistence_rmse" is the RMSE of repeating the last value, and "skill" is '
+        "1 - (RMSE / persistence_rmse)^2: below 0, repeating the last value is better."
+    ),
+    "mape": (
+        '"mape" is the mean of |error| / |label|, as a fraction: 0.25 is 25 %; '
+        "it becomes very large for labels near 0."
+    ),
+    "coverage": (
+        '"coverage" is the fraction of labels between the outermost quantiles, which should equal '
+        'the difference of their levels, and "width" is the mean distance between these quantiles.'
+    ),
+}
+# How the predictions of a task are drawn, by its kind.
+FIGURES: dict[str, Callable[..., object]] = {
+    "classification": plot.confusion,
+    "multi_label": plot.right_by_label,
+    "forecast": plot.error_by_step,
+}
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """The content of a run's report.
+
+    Attributes
+    ----------
+    title : str
+        The name of the run.
+    command : str
+        The command, or the call in Python, that made it.
+    prepared : Prepared
+        The configuration with its data.
+    estimator : MultiTaskEstimator
+        The fitted model.
+    metrics : DataFrame
+        ``estimator.evaluate`` on the test sets.
+    predictions : mapping of str to DataFrame
+        ``estimator.predict`` on the test set of each data set.
+    """
+
+    title: str
+    command: str
+    prepared: Prepared
+    estimator: MultiTaskEstimator
+    metrics: pd.DataFrame
+    predictions: Mapping[str, pd.DataFrame]
+
+
+def write_run_report(report: RunReport, folder: Path) -> Path:
+    """Write ``report.md`` and its figures into an existing run folder.
+
+    Returns
+    -------
+    path
+        Of ``report.md``.
+    """
+    figures = _write_figures(report, folder / "figures")
+    metrics = report.metrics
+    sections = [
+        f"# {report.title}",
+        _summary(report),
+        "## Tasks",
+        markdown_table(_by_data_set(report, _described)),
+        "## Protocol",
+        _protocol(report),
+        markdown_table(_by_data_set(report, lambda _, data: labelled_counts(data))),
+        "## Metrics on the test set",
+        markdown_table(_judged(metrics)),
+        _about_metrics(metrics),
+    ]
+    for path in figures:
+        sections.append(f"![{path.stem}]({path.relative_to(folder).as_posix()})")
+    sections += ["## Repeat it", _repeat(report)]
+    path = folder / "report.md"
+    path.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+    return path
+
+
+def _write_figures(report: RunReport, folder: Path) -> list[Path]:
+    """Draw the history and, for every task, predictions against labels of the test set."""
+    folder.mkdir()
+    figures = _history_figures(report.estimator)
+    for data_set, test_set in report.prepared.test_sets.items():
+        predictions = report.predictions[data_set]
+        for task in report.estimator.tasks_:
+            if task.columns[0] in predictions:
+                words = ["test", data_set, task.name] if data_set else ["test", task.name]
+                figures.append(("_".join(words), _task_figure(task, test_set, predictions)))
+    paths = []
+    names = file_names([name for name, _ in figures])
+    for name, (_, draw) in zip(names, figures, strict=True):
+        path = save_figure(draw, folder / f"{name}.png")
+        if path is not None:
+            paths.append(path)
+    return paths
+
+
+def _task_figure(task: Task, test_set: Samples, predictions: pd.DataFrame) -> Draw:
+    columns = task.columns[0] if len(task.columns) == 1 else task.columns
+    draw = partial(
+        FIGURES.get(task.kind, plot.predicted_vs_measured),
+        test_set.y[columns],
+        predictions[columns],
+    )
+    if isinstance(task, Forecast):
+        return partial(draw, last=last_values(test_set, task))
+    return draw
+
+
+def _history_figures(estimator: MultiTaskEstimator) -> list[tuple[str, Draw]]:
+    """Return the figures of the history; weights and gradients only if there are any."""
+    epochs = estimator.history_
+    figures: list[tuple[str, Draw]] = [
+        ("history", partial(plot.history, epochs, best=estimator.best_epoch_))
+    ]
+    if (epochs["weight"] != 1).any():
+        figures.append(("weights", partial(plot.weights, epochs)))
+    if "gradient_norm" in epochs and (epochs["gradient_norm"] > 0).any():
+        figures.append(("gradient_norms", partial(plot.gradient_norms, epochs)))
+    if epochs.filter(regex=r"^cosine\(").notna().any(axis=None):
+        figures.append(("cosines", partial(plot.cosines, epochs)))
+    return figures
+
+
+def _by_data_set(
+    report: RunReport, table: Callable[[RunReport, SplitData], pd.DataFrame]
+) -> pd.DataFrame:
+    """Concatenate a table of every data set, with their names if they have any."""
+    tables = []
+    for data in report.prepared.data:
+        own = table(report, data)
+        if data.name != DataSets.UNNAMED:
+            own.insert(0, "data", data.name)
+        tables.append(own)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _described(report: RunReport, data: SplitData) -> pd.DataFrame:
+    return report.prepared.describe_tasks(data).drop(columns=["declared", "to_change"])
+
+
+def labelled_counts(data: SplitData) -> pd.DataFrame:
+    """Return the number of labelled samples per task and set."""
+    counts = data.split.counts(data.samples.y)
+    return counts.rename_axis("labelled samples").reset_index()
+
+
+def _judged(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Return the metrics with a column that says whether each is better than the constant's."""
+    table = metrics.drop(columns="higher_is_better").rename(columns={"n_labelled": "labelled"})
+    table.insert(table.columns.get_loc("trivial") + 1, "better", better_than_trivial(metrics))
+    return table
+
+
+def _about_metrics(metrics: pd.DataFrame) -> str:
+    text = (
+        '"trivial" is the metric of the best constant prediction (computed from the training '
+        'labels), and "better" says whether the value is better than that. RMSE and MAE are in the '
+        'units of the label. "loss" is in units of the constant\'s loss on the training set: 0 is '
+        'perfect. On the test set the constant itself has the loss in the column "trivial", '
+        "which need not be 1."
+    )
+    present = set(metrics["metric"])
+    return " ".join([text, *(about for name, about in EXPLAINED.items() if name in present)])
+
+
+def _summary(report: RunReport) -> str:
+    estimator = report.estimator
+    lines = []
+    for section, seen in zip(report.prepared.config.data, estimator.stored_.data, strict=True):
+        name = f" {section.name!r}" if section.name else ""
+        lines.append(
+            f"- data{name}: `{section.options['path']}`, {len(seen.channels)} channels, samples of "
+            f"up to {seen.n_timepoints} steps; fingerprint of the training and validation set: "
+            f"`{seen.fingerprint}`"
+        )
+    size = size_in_words(estimator.model_, estimator.representation_)
+    lines.append(f"- parameters: {size}; {trained_for(estimator)}")
+    weights = last_weights(estimator.history_)
+    if weights:
+        listed = ", ".join(f"{task} {weight:.4g}" for task, weight in weights.items())
+        lines.append(f"- weights of the tasks' losses in the last epoch: {listed}")
+    return "\n".join(lines)
+
+
+def trained_for(estimator: MultiTaskEstimator) -> str:
+    """Return "trained for 39 epochs in 46 s"; linear heads are fitted without epochs."""
+    n_epochs = estimator.history_["epoch"].max()
+    epochs = f"for {n_epochs} epochs " if n_epochs > 1 else ""
+    return f"trained {epochs}in {estimator.seconds_:.0f} s"
+
+
+def best_epochs(estimator: MultiTaskEstimator) -> str:
+    """Return the epoch whose weights predict each task, as "load 24, state 20"."""
+    return ", ".join(f"{task} {epoch}" for task, epoch in estimator.best_epoch_.items())
+
+
+def how_split(splitter: Splitter) -> str:
+    """Return "by time", "at random", ..."""
+    if splitter.by == "random":
+        return "at random"
+    return f"by {splitter.by}" + (f" `{splitter.column}`" if splitter.column else "")
+
+
+def _protocol(report: RunReport) -> str:
+    rules = []
+    for data in report.prepared.data:
+        splitter = report.prepared.config.section(data.name).splitter(data.samples)
+        name = f"{data.name!r} " if data.name else ""
+        rules.append(f"{name}{how_split(splitter)} ({splitter.test:g} for the test set)")
+    estimator = report.estimator
+    sentences = [
+        f"The samples were split {'; '.join(rules)}.",
+        "The network and its scalers were fitted to the training set only, "
+        "and the validation set chose the epoch.",
+    ]
+    if cast(Training, make_part("training", estimator.training)).refit:
+        sentences.append(
+            "Then the network was trained again, on training and validation set, "
+            "for the same number of epochs."
+        )
+    sentences += [
+        "The test set was used once, for the metrics below.",
+        f'Best epoch per task (`keep = "{estimator.keep}"`): {best_epochs(estimator)}.',
+    ]
+    return " ".join(sentences)
+
+
+def _repeat(report: RunReport) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in installed_versions().items())
+    return (
+        f"This run was made by\n\n```\n{report.command}\n```\n\n"
+        "All settings are in `config.toml` in this folder: "
+        "`multitide fit config.toml --output ANOTHER_FOLDER` repeats the run. "
+        f"Versions: {versions}."
+    )

@@ -1,0 +1,169 @@
+"""`run_fit` makes the run folder of the command, reads each table once and runs the model once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import multitide
+from multitide.backbones import FCN
+from multitide.cli import app
+from multitide.config._data_section import DataSection
+from multitide.data.tables import _open_tables
+from multitide.errors import StoreError
+from multitide.network._network import Predictor
+from refusals import refused
+
+CONFIG = """
+max_epochs = 1
+random_state = 0
+device = "cpu"
+
+[data]
+path = "data.csv"
+series = "run"
+
+[split]
+by = "random"
+
+[[tasks]]
+name = "load"
+
+[[tasks]]
+name = "state"
+
+[backbone]
+name = "fcn"
+filters = [4, 4, 4]
+kernel_sizes = [3, 3, 3]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory: a table of 40 runs, and a configuration."""
+    rng = np.random.default_rng(0)
+    level = rng.normal(size=40).repeat(12)
+    table = pd.DataFrame({"run": np.arange(40).repeat(12), "a": level + rng.normal(size=480)})
+    table["load"] = level.round(3)
+    table["state"] = np.where(level > 0, "high", "low")
+    table.to_csv(tmp_path / "data.csv", index=False)
+    (tmp_path / "small.toml").write_text(CONFIG)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
+    """Count how often a table is read and how many samples the fitted model predicts."""
+    counts: Counter[str] = Counter()
+    read_frame, forward = _open_tables.read_frame, Predictor.forward
+
+    def reading(*args: Any) -> Any:
+        counts["reads"] += 1
+        return read_frame(*args)
+
+    def predicting(self: Predictor, x: Any, *args: Any) -> Any:
+        counts["predicted"] += len(x)
+        return forward(self, x, *args)
+
+    monkeypatch.setattr(_open_tables, "read_frame", reading)
+    monkeypatch.setattr(Predictor, "forward", predicting)
+    yield counts
+
+
+def call(*arguments: str) -> None:
+    result = CliRunner().invoke(app, list(arguments))
+    assert result.exit_code == 0, result.output
+
+
+def files(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+
+
+def test_the_folder_is_that_of_the_command(folder: Path) -> None:
+    call("fit", "small.toml", "--output", "command", "--quiet")
+    run = multitide.run_fit("small.toml", "python", verbose=0)
+    assert run.folder == Path("python")
+    assert files(folder / "python") == files(folder / "command")
+    metrics = [pd.read_parquet(folder / name / "metrics.parquet") for name in ("command", "python")]
+    pd.testing.assert_frame_equal(*metrics)
+    pd.testing.assert_frame_equal(run.metrics, metrics[1])
+    for name in ("weights.safetensors", "config.toml"):
+        assert (folder / "python" / name).read_bytes() == (folder / "command" / name).read_bytes()
+    assert "multitide.run_fit('small.toml', 'python')" in (folder / "python/report.md").read_text()
+
+
+def test_it_returns_the_model_and_the_data_that_it_was_fitted_on(folder: Path) -> None:
+    run = multitide.run_fit(multitide.load_config("small.toml"), "run", verbose=0)
+    (data,) = run.data
+    loaded = multitide.MultiTaskEstimator.load("run")
+    pd.testing.assert_frame_equal(
+        run.estimator.predict(data.test_set), loaded.predict(data.test_set)
+    )
+    pd.testing.assert_frame_equal(run.metrics, loaded.evaluate(data.test_set))
+    sizes = [len(data.training_set), len(data.validation_set), len(data.test_set)]
+    assert sum(sizes) == len(data.samples) == 40
+
+
+def test_a_configuration_made_in_python_is_written_whole(folder: Path) -> None:
+    section = DataSection({"path": folder / "data.csv", "series": "run"}, split={"by": "random"})
+    backbone = FCN(filters=(4, 4, 4), kernel_sizes=(3, 3, 3))
+    params = {"max_epochs": 1, "backbone": backbone, "random_state": 1}
+    config = multitide.Config([section], tasks=["load", "state"], estimator=params)
+    run = multitide.run_fit(config, "run", verbose=0)
+    again = multitide.run_fit("run/config.toml", "again", verbose=0)
+    pd.testing.assert_frame_equal(run.metrics, again.metrics)
+
+
+def test_an_existing_folder_is_refused_before_anything_is_read(
+    folder: Path, counted: Counter[str]
+) -> None:
+    (folder / "run").mkdir()
+    (folder / "run" / "mine.txt").touch()
+    with refused("`folder`", "'run'", error=StoreError):
+        multitide.run_fit("small.toml", "run")
+    assert not counted
+
+
+def test_nothing_is_left_of_a_run_that_fails(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("multitide._run_fit.write_run_report", fail)
+    before = files(folder)
+    with pytest.raises(ZeroDivisionError):
+        multitide.run_fit("small.toml", "run", verbose=0)
+    assert files(folder) == before
+
+
+# -- once ------------------------------------------------------------------------------------------
+
+
+def test_fit_reads_once_and_predicts_the_test_set_once(folder: Path, counted: Counter[str]) -> None:
+    run = multitide.run_fit("small.toml", "run", verbose=0)
+    assert counted == {"reads": 1, "predicted": len(run.data[0].test_set)}
+
+
+def test_check_reads_once(folder: Path, counted: Counter[str]) -> None:
+    call("check", "small.toml")
+    assert counted == {"reads": 1}
+
+
+def test_init_reads_once(folder: Path, counted: Counter[str]) -> None:
+    call("init", "data.csv", "--label", "load", "--output", "new.toml")
+    assert counted == {"reads": 1}
+
+
+def test_predict_runs_the_model_once(folder: Path, counted: Counter[str]) -> None:
+    call("fit", "small.toml", "--output", "run", "--quiet")
+    counted.clear()
+    call("predict", "run", "data.csv", "--output", "predictions.csv")
+    assert counted == {"reads": 1, "predicted": 40}
