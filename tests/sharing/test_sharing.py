@@ -15,6 +15,7 @@ from multitide._estimator import MultiTaskEstimator
 from multitide.backbones._backbone import Backbone, BackboneModule
 from multitide.errors import ParameterError
 from multitide.sharing import SHARINGS, CrossStitch, Hard, Soft, SoftHard
+from refusals import refused
 
 X = torch.randn(5, 3, 20, generator=torch.Generator().manual_seed(0))
 
@@ -118,13 +119,10 @@ def test_cross_stitch_with_only_own_activations_is_a_backbone_a_task() -> None:
 
 
 def mixed(matrix: torch.Tensor, of_tasks: list[torch.Tensor]) -> list[torch.Tensor]:
-    """Return for each task the sum over all tasks of its row of the matrix times theirs, in NumPy and float64."""
-    rows, values = (
-        matrix.detach().double().numpy(),
-        [each.detach().double().numpy() for each in of_tasks],
-    )
-    sums = [sum(share * value for share, value in zip(row, values, strict=True)) for row in rows]
-    return [torch.from_numpy(np.asarray(each)).float() for each in sums]
+    """Return the sums of the tasks' tensors with each row of the matrix, in NumPy and float64."""
+    values = np.stack([each.detach().double().numpy() for each in of_tasks])
+    sums = np.tensordot(matrix.detach().double().numpy(), values, axes=1)
+    return list(torch.from_numpy(sums).float())
 
 
 def test_cross_stitch_mixes_series_and_finished_features_as_its_matrices_say() -> None:
@@ -137,13 +135,13 @@ def test_cross_stitch_mixes_series_and_finished_features_as_its_matrices_say() -
         flows = [b.block_list[i](flow) for b, flow in zip(module.backbones, flows, strict=True)]
         series = mixed(module.series_mix[i], [flow.x for flow in flows])
         finished = range(n_before, len(flows[0].features))
-        new = [mixed(module.feature_mix[i], [flow.features[k] for flow in flows]) for k in finished]
-        flows = [
-            flow._replace(
-                x=series[task], features=(*flow.features[:n_before], *(each[task] for each in new))
-            )
-            for task, flow in enumerate(flows)
-        ]
+        new = []
+        for k in finished:
+            new.append(mixed(module.feature_mix[i], [flow.features[k] for flow in flows]))
+        for task, flow in enumerate(flows):
+            own = [each[task] for each in new]
+            features = (*flow.features[:n_before], *own)
+            flows[task] = flow._replace(x=series[task], features=features)
     for task, features in enumerate(module(X)):
         expected = module.backbones[task].pool(flows[task])
         torch.testing.assert_close(features, expected, rtol=1e-4, atol=1e-5)
@@ -164,13 +162,11 @@ class NoBlocks(Backbone):
 
 @pytest.mark.parametrize("sharing", [CrossStitch(), SoftHard(), Hard(branch=1)])
 def test_a_backbone_without_blocks_is_refused_where_blocks_are_needed(sharing: Any) -> None:
-    with pytest.raises(ParameterError, match="`backbone` must be made of blocks"):
+    with refused("`backbone`", "blocks", "NoBlocks", "'hard'", error=ParameterError):
         sharing.build(NoBlocks(), 3, 20, 2)
 
 
 @pytest.mark.parametrize("sharing", [SoftHard(branch=4), Hard(branch=9)])
 def test_a_branch_must_leave_something_to_share(sharing: Any) -> None:
-    with pytest.raises(
-        ParameterError, match=r"`sharing.branch` must be less than the backbone's 4 blocks"
-    ):
+    with refused("`sharing.branch`", sharing.branch, "4 blocks", "'none'", error=ParameterError):
         sharing.build(SMALL, 3, 20, 2)

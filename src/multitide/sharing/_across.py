@@ -1,4 +1,4 @@
-"""What data sets that learn one body have for themselves: input layers, batch norms, their identity."""
+"""What several data sets do not share: input layers, batch norms and their identity."""
 
 from __future__ import annotations
 
@@ -18,39 +18,40 @@ Conditioning = Literal["none", "one_hot", "film"]
 
 
 class Across(NamedTuple):
-    """How several data sets share one body; of no effect with a single one. See :class:`~multitide.sharing.Hard`."""
+    """How several data sets share one backbone; see :class:`~multitide.sharing.Hard`."""
 
     conditioning: Conditioning = "none"
     width: int | None = None
 
 
 class PerDomain(nn.Module):
-    """A module a data set, of which the current one's is called; the network says which it is.
+    """One module per data set; calls that of the current one, which the network sets.
 
     Parameters
     ----------
     modules : iterable of Module
-        One a data set, in their order.
+        One per data set, in their order.
 
     Attributes
     ----------
     current : int
-        Which data set the next series are of. A number and no tensor, so that no step waits for the
+        The data set of the next series. An int instead of a tensor, so that no step waits for the
         device.
     """
 
     def __init__(self, modules: Iterable[nn.Module]) -> None:
         super().__init__()
-        self.each, self.current = nn.ModuleList(modules), 0
+        self.each = nn.ModuleList(modules)
+        self.current = 0
 
     def forward(self, *args: Tensor | None) -> Tensor:
-        """Return what the current data set's module returns."""
+        """Call the module of the current data set."""
         found: Tensor = self.each[self.current](*args)
         return found
 
 
 def split_norms(module: nn.Module, n_domains: int) -> None:
-    """Give every data set a batch norm of its own, statistics and affine, in place (Chang et al. 2019)."""
+    """Replace each batch norm by one per data set, in place (Chang et al. 2019)."""
     for name, child in list(module.named_children()):
         if isinstance(child, _BatchNorm):
             setattr(module, name, PerDomain(copy.deepcopy(child) for _ in range(n_domains)))
@@ -59,19 +60,20 @@ def split_norms(module: nn.Module, n_domains: int) -> None:
 
 
 class Projected(nn.Module):
-    """An input layer, and a convolution of one step that brings its channels to a common width.
+    """An input layer and a convolution with kernel size 1 that maps to a common number of channels.
 
     Parameters
     ----------
     layer : InputLayer
-        Imputes, scales, encodes.
+        Imputes, scales and encodes.
     width : int
-        Channels that it gives.
+        Number of output channels.
     """
 
     def __init__(self, layer: InputLayer, width: int) -> None:
         super().__init__()
-        self.layer, self.projection = layer, MaskedConv1d(layer.n_channels, width, 1)
+        self.layer = layer
+        self.projection = MaskedConv1d(layer.n_channels, width, 1)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Return encoded series: (batch, channels, time) -> (batch, width, time)."""
@@ -80,19 +82,20 @@ class Projected(nn.Module):
 
 
 class ProjectedStatic(nn.Module):
-    """A static layer, and a linear layer that brings its features to a common width; zeros where there are none.
+    """A static layer and a linear layer that maps to a common number of features.
 
     Parameters
     ----------
     layer : StaticLayer or None
-        None: the data set has no static inputs.
+        None: the data set has no static inputs, and the features are zeros.
     n_features : int
-        Features that it gives.
+        Number of output features.
     """
 
     def __init__(self, layer: StaticLayer | None, n_features: int) -> None:
         super().__init__()
-        self.layer, self.n_features = layer, n_features
+        self.layer = layer
+        self.n_features = n_features
         self.projection = None if layer is None else nn.Linear(layer.n_features, n_features)
 
     def forward(self, static: Tensor) -> Tensor:
@@ -104,12 +107,12 @@ class ProjectedStatic(nn.Module):
 
 
 class OneHot(nn.Module):
-    """Joins to the features of a data set which one it is.
+    """Appends the one-hot identity of a data set to its features.
 
     Parameters
     ----------
     position, n_domains : int
-        Which of how many.
+        The position of the data set, and the number of data sets.
     """
 
     identity: Tensor
@@ -121,34 +124,34 @@ class OneHot(nn.Module):
         self.register_buffer("identity", identity, persistent=False)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return (batch, n_features + n_domains) of (batch, n_features)."""
+        """Return features: (batch, n_features) -> (batch, n_features + n_domains)."""
         return torch.cat([features, self.identity.expand(len(features), -1)], dim=1)
 
 
 class FiLM(nn.Module):
-    """Scales and shifts each feature by a data set's own numbers (Perez et al. 2018); at the start it changes nothing.
+    """Scales and shifts each feature with parameters of the data set (Perez et al. 2018).
 
-    In the paper a network computes the numbers from what conditions; from the identity of a data
-    set, one-hot, that is a table with a row a data set, which each holds for itself here.
+    It starts as the identity. In the paper, a network computes the parameters from the condition.
+    For a one-hot identity that network is a table with one row per data set; each data set has its
+    row here.
     """
 
     def __init__(self, n_features: int) -> None:
         super().__init__()
-        self.scale, self.shift = (
-            nn.Parameter(torch.ones(n_features)),
-            nn.Parameter(torch.zeros(n_features)),
-        )
+        self.scale = nn.Parameter(torch.ones(n_features))
+        self.shift = nn.Parameter(torch.zeros(n_features))
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return modulated features, (batch, n_features)."""
+        """Return scaled and shifted features, shape (batch, n_features)."""
         return features * self.scale + self.shift
 
 
 def common_inputs(layers: Sequence[InputLayer], width: int | None) -> tuple[nn.Module, int]:
-    """Return the input layers of all data sets as one module, and how many channels it gives.
+    """Return the input layers of all data sets as one module, and its number of channels.
 
-    Data sets whose encoded channels have the same names are read alike; else each is projected, to
-    `width` channels or to as many as the widest has. A `width` that is given always projects.
+    If the encoded channels of all data sets have the same names and `width` is None, there is no
+    projection. Otherwise each data set is projected to `width` channels; by default, to the largest
+    number of channels of any data set.
     """
     if len(layers) == 1:
         return layers[0], layers[0].n_channels
@@ -159,7 +162,10 @@ def common_inputs(layers: Sequence[InputLayer], width: int | None) -> tuple[nn.M
 
 
 def common_static(layers: Sequence[StaticLayer | None]) -> tuple[nn.Module | None, int]:
-    """Return the static layers of all data sets as one module, None where none has any, and its number of features."""
+    """Return the static layers of all data sets as one module, and its number of features.
+
+    The module is None if no data set has static inputs.
+    """
     if all(layer is None for layer in layers):
         return None, 0
     width = max(layer.n_features for layer in layers if layer is not None)
@@ -171,7 +177,10 @@ def common_static(layers: Sequence[StaticLayer | None]) -> tuple[nn.Module | Non
 def conditioned(
     conditioning: Conditioning, n_domains: int, n_features: int
 ) -> tuple[PerDomain | None, int]:
-    """Return what tells the heads which data set they read, None where nothing does, and the features they get."""
+    """Return the module that conditions the heads on the data set, and the number of features.
+
+    The module is None if the heads are not conditioned.
+    """
     if n_domains == 1 or conditioning == "none":
         return None, n_features
     if conditioning == "film":
@@ -180,7 +189,7 @@ def conditioned(
 
 
 def of_each(features: Sequence[Tensor], change: Callable[[Tensor], Tensor]) -> list[Tensor]:
-    """Return the changed features of every task; one tensor for all tasks stays one tensor."""
+    """Apply `change` to the features of every task; a tensor of all tasks is changed once."""
     if all(each is features[0] for each in features):
         return [change(features[0])] * len(features)
     return [change(each) for each in features]

@@ -1,4 +1,4 @@
-"""Cross-stitch networks: a backbone a task, whose activations are mixed after every block."""
+"""Cross-stitch networks: one backbone per task, with activations mixed after every block."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ from multitide.sharing._sharing import Sharing, SharingModule, build_blocks
 
 @dataclass
 class CrossStitch(Sharing):
-    """A backbone a task; after every block each task goes on with a learned mixture of all tasks' activations.
+    """One backbone per task; after every block, the activations of all tasks are mixed [1]_.
 
     Parameters
     ----------
     head_units : int, optional
         See :class:`Sharing`.
     own : float, default=0.9
-        Share of a task's own activation in its mixture at the start; the others share the rest
+        Initial weight of a task's own activation in its mixture; the other tasks share the rest
         equally.
 
     Notes
     -----
-    One matrix (n_tasks, n_tasks) a block mixes the series, and another one the features that the
-    block finishes (an LSTM's). The paper trains each task's network first and has a matrix a
-    channel; here all start together, with a matrix a block.
+    The mixtures are trained. Each block has one matrix (n_tasks, n_tasks) that mixes the series,
+    and one that mixes the features that the block finishes (for example those of an LSTM). The
+    paper trains the network of each task first, and has a matrix per channel. Here all networks
+    are trained together, with a matrix per block.
 
     References
     ----------
@@ -44,7 +45,7 @@ class CrossStitch(Sharing):
     def build(
         self, backbone: Backbone, n_channels: int, n_timepoints: int, n_tasks: int
     ) -> SharingModule:
-        """Return a module with a backbone a task and a mixture behind every block."""
+        """Return a module with a backbone per task and a mixture after every block."""
         modules = [
             build_blocks(backbone, n_channels, n_timepoints, "cross_stitch") for _ in range(n_tasks)
         ]
@@ -52,37 +53,38 @@ class CrossStitch(Sharing):
 
 
 class CrossStitchModule(SharingModule):
-    """Backbones of blocks with mixtures between them."""
+    """Backbones whose activations are mixed after each block."""
 
     def __init__(self, backbones: Sequence[BlockBackbone], own: float) -> None:
         super().__init__()
-        self.backbones, self.n_features = nn.ModuleList(backbones), backbones[0].n_features
-        n_blocks = len(backbones[0].block_list)
-        self.series_mix = nn.ParameterList(_mixture(len(backbones), own) for _ in range(n_blocks))
-        self.feature_mix = nn.ParameterList(_mixture(len(backbones), own) for _ in range(n_blocks))
+        self.backbones = nn.ModuleList(backbones)
+        self.n_features = backbones[0].n_features
+        self.series_mix = nn.ParameterList()
+        self.feature_mix = nn.ParameterList()
+        for _ in backbones[0].block_list:
+            self.series_mix.append(_mixture(len(backbones), own))
+            self.feature_mix.append(_mixture(len(backbones), own))
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> list[Tensor]:
         """Return each task's features, each of shape (batch, n_features)."""
         backbones = [backbone for backbone in self.backbones if isinstance(backbone, BlockBackbone)]
         flows = [backbone.start(x, lengths) for backbone in backbones]
-        for i, blocks in enumerate(
-            zip(*(backbone.block_list for backbone in backbones), strict=True)
-        ):
+        chains = [backbone.block_list for backbone in backbones]
+        for i in range(len(self.series_mix)):
             before = len(flows[0].features)
-            flows = [block(flow) for block, flow in zip(blocks, flows, strict=True)]
+            flows = [chain[i](flow) for chain, flow in zip(chains, flows, strict=True)]
             flows = _mix(flows, before, self.series_mix[i], self.feature_mix[i])
         return [backbone.pool(flow) for backbone, flow in zip(backbones, flows, strict=True)]
 
     def levels(self) -> list[list[nn.Module]]:
-        """Return the blocks of all backbones by their height, with the mixtures behind them."""
-        mixtures = zip(self.series_mix, self.feature_mix, strict=True)
-        return [
-            [*level, nn.ParameterList(pair)]
-            for level, pair in zip(super().levels(), mixtures, strict=True)
-        ]
+        """Return the blocks of all backbones by level, each with the mixtures after it."""
+        levels = super().levels()
+        for level, series, features in zip(levels, self.series_mix, self.feature_mix, strict=True):
+            level.append(nn.ParameterList([series, features]))
+        return levels
 
     def shared_parameters(self) -> list[nn.Parameter]:
-        """Return all parameters: every loss reaches every backbone."""
+        """Return all parameters: every loss depends on every backbone."""
         return list(self.parameters())
 
 
@@ -93,14 +95,17 @@ def _mixture(n_tasks: int, own: float) -> nn.Parameter:
 
 def _mix(flows: list[Flow], n_before: int, series_mix: Tensor, feature_mix: Tensor) -> list[Flow]:
     """Mix the series of all flows, and the features that the last block finished."""
-    series = torch.einsum("ij,j...->i...", series_mix, torch.stack([flow.x for flow in flows]))
-    new = [
-        torch.einsum(
-            "ij,j...->i...", feature_mix, torch.stack([flow.features[k] for flow in flows])
-        )
-        for k in range(n_before, len(flows[0].features))
-    ]
-    return [
-        flow._replace(x=series[i], features=(*flow.features[:n_before], *(each[i] for each in new)))
-        for i, flow in enumerate(flows)
-    ]
+    series = _weighted(series_mix, [flow.x for flow in flows])
+    finished = []
+    for k in range(n_before, len(flows[0].features)):
+        finished.append(_weighted(feature_mix, [flow.features[k] for flow in flows]))
+    mixed = []
+    for i, flow in enumerate(flows):
+        new = [features[i] for features in finished]
+        mixed.append(flow._replace(x=series[i], features=(*flow.features[:n_before], *new)))
+    return mixed
+
+
+def _weighted(weights: Tensor, of_tasks: list[Tensor]) -> Tensor:
+    """Return the sums of the tasks' tensors with each row of the weights, shape (n_tasks, ...)."""
+    return torch.einsum("ij,j...->i...", weights, torch.stack(of_tasks))

@@ -1,4 +1,4 @@
-"""Hard sharing: one backbone for all tasks, which may branch before its last blocks."""
+"""Hard sharing: one backbone for all tasks, optionally branched before its last blocks."""
 
 from __future__ import annotations
 
@@ -23,29 +23,30 @@ from multitide.sharing._sharing import (
 
 @dataclass
 class Hard(Sharing):
-    """One backbone for all tasks, one head a task (Caruana 1997).
+    """One backbone for all tasks, and one head per task (Caruana 1997).
 
     Parameters
     ----------
     head_units : int, optional
         See :class:`Sharing`.
     branch : int, default=0
-        So many of the backbone's last blocks (and the pooling behind them) each task has for
-        itself.
+        Number of the backbone's last blocks that each task has to itself, with the pooling after
+        them.
     conditioning : {"none", "one_hot", "film"}, default="none"
-        With several data sets, how the heads learn of which one a series is: not at all; by which
-        one it is, joined to the features; or by a scale and a shift of each feature that are the
-        data set's own.
+        With several data sets, how the heads are conditioned on the data set: not at all; with its
+        one-hot identity, appended to the features; or with a scale and a shift per feature and data
+        set.
     width : int, optional
-        With several data sets, the channels to which a convolution of one step brings each; None:
-        as many as the widest has, and no such convolution where all have the same channels.
+        With several data sets, the number of channels to which a convolution with kernel size 1
+        maps each of them. Default: the largest number of channels, and no convolution if all data
+        sets have the same channels.
 
     Notes
     -----
-    Several data sets have the body in common, but for batch norm: each has its own statistics and
-    affine [2]_, as it has its own input layer. A task that is on several data sets has one head.
-    The scales and shifts of "film" [3]_ act on the features that the heads read, not inside the
-    body, where batch norm has such already.
+    Several data sets share the backbone except for batch norm: each has its own statistics and
+    affine parameters [2]_, and its own input layer. A task on several data sets has one head. The
+    scales and shifts of "film" [3]_ apply to the features that the heads read, not inside the
+    backbone, where batch norm already has some.
 
     References
     ----------
@@ -70,7 +71,7 @@ class Hard(Sharing):
 
     @property
     def gradients_meet(self) -> tuple[str, ...]:
-        """Where an aggregator can combine the tasks' gradients; branches have no features in common."""
+        """Where an aggregator can combine gradients; branches have no common features."""
         return ("parameters",) if self.branch else ("parameters", "features")
 
     def build(
@@ -91,11 +92,13 @@ class Hard(Sharing):
 
 
 class HardModule(SharingModule):
-    """One backbone whose features go to every task."""
+    """One backbone whose features all tasks read."""
 
     def __init__(self, backbone: BackboneModule, n_tasks: int) -> None:
         super().__init__()
-        self.backbone, self.n_tasks, self.n_features = backbone, n_tasks, backbone.n_features
+        self.backbone = backbone
+        self.n_tasks = n_tasks
+        self.n_features = backbone.n_features
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> list[Tensor]:
         """Return the same features, one tensor (batch, n_features), for every task."""
@@ -107,14 +110,14 @@ class HardModule(SharingModule):
 
 
 class BranchedModule(SharingModule):
-    """A backbone whose lower blocks are shared, and whose upper blocks each task has for itself.
+    """A backbone with shared lower blocks, and separate upper blocks for each task.
 
     Parameters
     ----------
     backbone : BlockBackbone
-        Where the blocks come from; the tasks' own blocks start as copies of its last ones.
+        The backbone of the blocks; the upper blocks start as copies of its last ones.
     n_own : int
-        Number of blocks that each task has for itself.
+        Number of blocks that each task has to itself.
     n_tasks : int
         Number of tasks.
     """
@@ -127,7 +130,7 @@ class BranchedModule(SharingModule):
             nn.ModuleList(copy.deepcopy(blocks[-n_own:])) for _ in range(n_tasks)
         )
         self.n_features = backbone.n_features
-        # Starting and pooling are those of the backbone, whose blocks would be registered twice.
+        # The backbone's start and pooling are used; its blocks would be registered twice.
         backbone.blocks = nn.ModuleDict()
         self.ends = backbone
 
@@ -138,29 +141,29 @@ class BranchedModule(SharingModule):
 
     @property
     def own_blocks(self) -> list[nn.ModuleList]:
-        """Each task's own blocks."""
+        """The upper blocks of each task."""
         return [own for own in self.upper if isinstance(own, nn.ModuleList)]
 
     def shared_parameters(self) -> list[nn.Parameter]:
-        """Return the parameters of the lower blocks, and of the pooling."""
+        """Return the parameters of the lower blocks and of the pooling."""
         return parameters_of([self.lower, self.ends])
 
     def own_parameters(self) -> list[list[nn.Parameter]]:
-        """Return those of each task's own blocks."""
+        """Return the parameters of each task's upper blocks."""
         return [parameters_of(own) for own in self.own_blocks]
 
     def levels(self) -> list[list[nn.Module]]:
-        """Return the shared blocks one by one, then the tasks' own ones of each height together."""
-        return [[block] for block in self.lower] + [
-            list(level) for level in zip(*self.own_blocks, strict=True)
-        ]
+        """Return the shared blocks one by one, then the upper blocks of all tasks by level."""
+        levels = [[block] for block in self.lower]
+        levels += [list(level) for level in zip(*self.own_blocks, strict=True)]
+        return levels
 
 
 def check_cut(name: str, n_own: int, backbone: BlockBackbone) -> None:
-    """Raise unless the backbone keeps at least one block below the cut."""
+    """Raise unless at least one block of the backbone stays shared."""
     n_blocks = len(backbone.block_list)
     if n_own >= n_blocks:
         raise ParameterError(
-            f"`sharing.{name}` must be less than the backbone's {n_blocks} blocks ({', '.join(backbone.blocks)}); "
-            f"got {n_own}. To share nothing use sharing='none'."
+            f"`sharing.{name}` must be less than the backbone's {n_blocks} blocks "
+            f"({', '.join(backbone.blocks)}); got {n_own}. To share nothing, use sharing='none'."
         )

@@ -1,4 +1,4 @@
-"""No sharing: a network a task."""
+"""No sharing: one network per task."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from multitide.sharing._sharing import Sharing, SharingModule
 
 @dataclass
 class NoSharing(Sharing):
-    """A network a task, each trained apart on its own labelled rows, with its own schedule and its own best epoch.
+    """One network per task, each trained separately on its own labelled rows.
 
-    It is what a user without multitide does, one fit a task with the same seed, and therefore the
-    arm ``alone`` that a study compares with.
+    Each network has its own schedule and its own best epoch. This is what a user without multitide
+    does, with one fit per task and the same seed; it is the baseline ``alone`` of a study.
 
     Parameters
     ----------
@@ -27,11 +27,11 @@ class NoSharing(Sharing):
 
     @property
     def gradients_meet(self) -> tuple[str, ...]:
-        """Anywhere: with one task a network an aggregator is bypassed."""
+        """Anywhere: a network with one task does not use its aggregator."""
         return ("parameters", "features")
 
     def groups(self, names: list[str]) -> list[list[str]]:
-        """Return every task by itself."""
+        """Return one group per task."""
         return [[name] for name in names]
 
     def build(

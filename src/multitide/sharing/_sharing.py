@@ -1,4 +1,4 @@
-"""What every way of sharing is: which tasks are trained together, and how they come by their features."""
+"""The base of every way of sharing: which tasks are trained together, and their features."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from multitide.sharing._across import Across
 
 
 class SharingModule(nn.Module, ABC):
-    """A module from series to one feature vector a task.
+    """A module from series to one feature vector per task.
 
     Attributes
     ----------
     n_features : int
-        Number of features that each task's head gets.
+        Number of features that each head reads.
     """
 
     n_features: int
@@ -36,25 +36,32 @@ class SharingModule(nn.Module, ABC):
         x : Tensor, shape (batch, channels, time)
             Encoded series without NaN.
         lengths : Tensor, shape (batch,), optional
-            Number of valid steps of each series.
+            Number of valid time steps of each series.
         """
 
     def penalty(self) -> Tensor | None:
-        """Return what ties the tasks' parameters together, a loss of shape (), or None."""
+        """Return the penalty that ties the tasks' parameters, shape (), or None."""
         return None
 
     @abstractmethod
     def shared_parameters(self) -> list[nn.Parameter]:
-        """Return the parameters that more than one task's loss reaches."""
+        """Return the parameters that the losses of several tasks depend on."""
 
     def own_parameters(self) -> list[list[nn.Parameter]]:
-        """Return for each of several tasks the parameters that no other task's loss reaches; empty: none has any."""
+        """Return for each task the parameters that only its loss depends on.
+
+        The list is empty if no task has any.
+        """
         return []
 
     def levels(self) -> list[list[nn.Module]]:
-        """Return the blocks of all backbones by their height, lowest first; what freezes works level by level."""
-        backbones = [module for module in self.modules() if isinstance(module, BackboneModule)]
-        chains = [b.block_list if isinstance(b, BlockBackbone) else [b] for b in backbones]
+        """Return the blocks of all backbones by level, lowest first; freezing works by level."""
+        chains: list[list[nn.Module]] = []
+        for module in self.modules():
+            if isinstance(module, BlockBackbone):
+                chains.append(list(module.block_list))
+            elif isinstance(module, BackboneModule):
+                chains.append([module])
         return [list(level) for level in zip(*chains, strict=True)]
 
 
@@ -65,25 +72,25 @@ class Sharing(Part, ABC):
     Parameters
     ----------
     head_units : int, optional
-        Units of a hidden layer in each task's head; None: heads are linear.
+        Number of units of a hidden layer in each head; None: heads are linear.
     """
 
     head_units: Annotated[int, Field(ge=1)] | None = None
 
-    learns_several: ClassVar[bool] = False  # whether its tasks may live on different data sets
+    learns_several: ClassVar[bool] = False  # whether tasks may belong to different data sets
 
     @property
     def across(self) -> Across:
-        """How data sets share what their tasks share."""
+        """How several data sets share the backbone."""
         return Across()
 
     @property
     def gradients_meet(self) -> tuple[str, ...]:
-        """Where an aggregator can combine the tasks' gradients, of "parameters" and "features"."""
+        """Where an aggregator can combine gradients, of "parameters" and "features"."""
         return ("parameters",)
 
     def groups(self, names: list[str]) -> list[list[str]]:
-        """Return the groups of tasks that are trained apart from each other, each group by a network of its own."""
+        """Return the groups of tasks that are trained separately, each with its own network."""
         return [names]
 
     @abstractmethod
@@ -96,33 +103,36 @@ class Sharing(Part, ABC):
 def build_blocks(
     backbone: Backbone, n_channels: int, n_timepoints: int, sharing: str
 ) -> BlockBackbone:
-    """Build a backbone that gives its blocks, or say that this one does not."""
+    """Build a backbone of blocks, or raise if it has none."""
     module = backbone.build(n_channels, n_timepoints)
     if not isinstance(module, BlockBackbone):
         raise ParameterError(
-            f"`backbone` must be made of blocks for sharing={sharing!r}; {type(backbone).__name__} is not. "
-            "Use sharing='hard' or 'soft'."
+            f"`backbone` must be made of blocks for sharing={sharing!r}; "
+            f"got {type(backbone).__name__}. Use sharing='hard' or 'soft'."
         )
     return module
 
 
 def run_blocks(modules: Iterable[nn.Module], flow: Flow) -> Flow:
-    """Send a flow through blocks, lowest first."""
+    """Apply blocks to a flow, lowest first."""
     for module in modules:
         flow = module(flow)
     return flow
 
 
 def parameters_of(modules: Iterable[nn.Module]) -> list[nn.Parameter]:
-    """Return all parameters of some modules."""
-    return [parameter for module in modules for parameter in module.parameters()]
+    """Return all parameters of these modules."""
+    found: list[nn.Parameter] = []
+    for module in modules:
+        found += module.parameters()
+    return found
 
 
 def distance(modules: list[BackboneModule] | list[nn.ModuleList]) -> Tensor:
-    """Return the mean over pairs of modules of the squared L2 distance between their parameters, shape ().
+    """Return the mean squared L2 distance between the parameters of two modules, shape ().
 
-    It is computed from the distances to the mean: the sum over pairs of ``|a_i - a_j|^2`` is n
-    times the sum of ``|a_i - mean|^2``, so n modules cost n passes instead of n squared.
+    The mean is over all pairs of the n modules. The sum over pairs of ``|a_i - a_j|^2`` is n times
+    the sum of ``|a_i - mean|^2``, which needs n differences instead of n (n - 1) / 2.
     """
     n = len(modules)
     total: Tensor | None = None

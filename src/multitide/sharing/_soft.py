@@ -1,4 +1,4 @@
-"""Soft sharing: a backbone a task, tied by the distance between their parameters; or only their upper blocks."""
+"""Soft sharing: separate backbones or upper blocks, tied by the distance of their parameters."""
 
 from __future__ import annotations
 
@@ -17,22 +17,21 @@ from multitide.sharing._sharing import Sharing, SharingModule, build_blocks, dis
 
 @dataclass
 class Soft(Sharing):
-    """A backbone a task, tied by the squared L2 distance between their parameters (Duong et al. 2015).
+    """One backbone per task, tied by the squared L2 distance of their parameters [1]_.
 
     Parameters
     ----------
     head_units : int, optional
         See :class:`Sharing`.
     strength : float, default=0.01
-        Weight of the mean over pairs of tasks of the squared distance, added to the weighted losses
-        (which are in units of their trivial losses).
+        Factor of the mean squared distance over pairs of tasks, which is added to the weighted
+        losses (in units of the trivial loss).
 
     Notes
     -----
-    All backbones start from the same weights: distances between networks that started apart would
-    compare features that have nothing to do with each other. The paper ties two parsers, one of
-    them trained before; here all are trained together, as in the symmetric form that Ruder (2017)
-    describes.
+    All backbones start from the same weights; with different weights, the distances would compare
+    unrelated features. The paper ties a parser to one that is already trained. Here all backbones
+    are trained together, in the symmetric form that Ruder (2017) describes [2]_.
 
     References
     ----------
@@ -46,13 +45,13 @@ class Soft(Sharing):
 
     @property
     def gradients_meet(self) -> tuple[str, ...]:
-        """Nowhere: each loss reaches its own backbone only."""
+        """Nowhere: each loss depends only on its own backbone."""
         return ()
 
     def build(
         self, backbone: Backbone, n_channels: int, n_timepoints: int, n_tasks: int
     ) -> SharingModule:
-        """Return a module with a backbone a task."""
+        """Return a module with one backbone per task."""
         first = backbone.build(n_channels, n_timepoints)
         if n_tasks == 1:
             return HardModule(first, 1)
@@ -62,11 +61,12 @@ class Soft(Sharing):
 
 
 class SoftModule(SharingModule):
-    """One backbone a task and what ties them."""
+    """One backbone per task, and the penalty that ties them."""
 
     def __init__(self, backbones: Sequence[BackboneModule], strength: float) -> None:
         super().__init__()
-        self.backbones, self.strength = nn.ModuleList(backbones), strength
+        self.backbones = nn.ModuleList(backbones)
+        self.strength = strength
         self.n_features = backbones[0].n_features
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> list[Tensor]:
@@ -74,44 +74,44 @@ class SoftModule(SharingModule):
         return [backbone(x, lengths) for backbone in self.backbones]
 
     def penalty(self) -> Tensor | None:
-        """Return the strength times the mean squared distance between two tasks' parameters."""
+        """Return the strength times the mean squared distance between two backbones."""
         backbones = [
             backbone for backbone in self.backbones if isinstance(backbone, BackboneModule)
         ]
         return self.strength * distance(backbones) if self.strength else None
 
     def shared_parameters(self) -> list[nn.Parameter]:
-        """Return nothing: each loss reaches its own backbone only."""
+        """Return nothing: each loss depends only on its own backbone."""
         return []
 
     def own_parameters(self) -> list[list[nn.Parameter]]:
-        """Return those of each task's backbone."""
+        """Return the parameters of each task's backbone."""
         return [list(backbone.parameters()) for backbone in self.backbones]
 
 
 @dataclass
 class SoftHard(Soft):
-    """Lower blocks shared by all tasks, the last ones a copy a task, tied by their distance.
+    """Shared lower blocks, and upper blocks per task that are tied by their distance.
 
     Parameters
     ----------
     head_units, strength
         See :class:`Soft`.
     branch : int, default=1
-        So many of the backbone's last blocks each task has for itself.
+        Number of the backbone's last blocks that each task has to itself.
     """
 
     branch: Annotated[int, Field(ge=1)] = 1
 
     @property
     def gradients_meet(self) -> tuple[str, ...]:
-        """At the lower blocks."""
+        """At the parameters of the lower blocks."""
         return ("parameters",)
 
     def build(
         self, backbone: Backbone, n_channels: int, n_timepoints: int, n_tasks: int
     ) -> SharingModule:
-        """Return a module whose lower blocks are shared and whose upper ones are tied."""
+        """Return a module with shared lower blocks and tied upper blocks."""
         module = build_blocks(backbone, n_channels, n_timepoints, "soft+hard")
         check_cut("branch", self.branch, module)
         if n_tasks == 1:
@@ -120,12 +120,12 @@ class SoftHard(Soft):
 
 
 class TiedBranches(BranchedModule):
-    """Branches tied by the distance between their parameters."""
+    """Branches tied by the distance of their parameters."""
 
     def __init__(self, backbone: BlockBackbone, n_own: int, n_tasks: int, strength: float) -> None:
         super().__init__(backbone, n_own, n_tasks)
         self.strength = strength
 
     def penalty(self) -> Tensor | None:
-        """Return the strength times the mean squared distance between two tasks' own blocks."""
+        """Return the strength times the mean squared distance between two branches."""
         return self.strength * distance(self.own_blocks) if self.strength else None
