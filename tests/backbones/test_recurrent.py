@@ -104,7 +104,8 @@ def test_documented_lstm_shapes(
         ends += [
             cell(flow.x.transpose(1, 2))[1] for cell in block.get_submodule("cells").children()
         ]
-    hidden, cell_state = (torch.cat([end[i] for end in ends]) for i in range(2))
+    hidden = torch.cat([end[0] for end in ends])
+    cell_state = torch.cat([end[1] for end in ends])
     assert tuple(hidden.shape) == tuple(cell_state.shape) == states
     assert module.n_features == output[-1]
 

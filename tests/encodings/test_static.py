@@ -12,6 +12,7 @@ from sklearn.preprocessing import RobustScaler, StandardScaler
 
 from multitide.encodings._static import StaticInputs, StaticLayer
 from multitide.errors import DataError, MultitideWarning, ParameterError
+from refusals import refused
 
 FRAME = pd.DataFrame(
     {
@@ -81,9 +82,7 @@ def test_column_order_and_other_columns_do_not_matter() -> None:
 
 def test_unseen_category_warns_and_counts_as_missing() -> None:
     layer, other = fitted(), FRAME.assign(ward=["icu", "lab", "er", None])
-    with pytest.warns(
-        MultitideWarning, match=r"`static.ward` has categories that training had not: \['lab'\]"
-    ):
+    with pytest.warns(MultitideWarning, match=r"`static.ward` .*\['lab'\]"):
         raw = layer.encode(other)
     assert np.isnan(raw[[1, 3], 1]).all()
     np.testing.assert_array_equal(raw[[0, 2]], layer.encode(FRAME)[[0, 2]])
@@ -115,14 +114,12 @@ def test_forward_reads_nothing_back_to_the_host() -> None:
 
 
 def test_a_missing_column_is_named() -> None:
-    with pytest.raises(DataError, match=r"must have the columns .*; \['alive'\] are not there"):
+    with refused("`static`", "['alive'] are missing", error=DataError):
         fitted().encode(FRAME.drop(columns="alive"))
 
 
 def test_text_among_numbers_is_refused() -> None:
-    with pytest.raises(
-        DataError, match=r"`static.age` must hold numbers, as in training; got 'old'"
-    ):
+    with refused("`static.age`", "numbers", "'old'", error=DataError):
         fitted().encode(FRAME.assign(age=["30", "old", "20", "10"]))
 
 
@@ -130,11 +127,8 @@ def test_dates_and_lists_are_refused_together() -> None:
     frame = pd.DataFrame(
         {"born": pd.to_datetime(["2020-01-01"]), "beds": [1], "notes": [["a", "b"]]}
     )
-    with pytest.raises(
-        DataError, match=r"`static.born` must hold numbers, text or booleans; got datetime64"
-    ) as caught:
+    with refused("`static.born`", "datetime64", "`static.notes`", "Convert", error=DataError):
         StaticInputs().build(frame)
-    assert "`static.notes`" in str(caught.value)
 
 
 def test_numbers_kept_as_objects_are_numbers() -> None:
@@ -143,7 +137,5 @@ def test_numbers_kept_as_objects_are_numbers() -> None:
 
 
 def test_check_names_what_is_wrong() -> None:
-    with pytest.raises(
-        ParameterError, match=r"`static.scale` must be 'standard', 'robust' or 'none'; got 'log'"
-    ):
+    with refused("`static.scale`", "'standard', 'robust' or 'none'", "'log'", error=ParameterError):
         StaticInputs(scale="log").check("static")  # type: ignore[arg-type]

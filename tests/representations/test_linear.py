@@ -11,12 +11,13 @@ from makers import make_samples, small
 from multitide.errors import DataError, ParameterError
 from multitide.representations import LinearHeads, represent
 from multitide.tasks import Classification, Regression
+from refusals import refused
 
 
 def make_vectors(
     n: int = 80, n_features: int = 12, seed: int = 0
 ) -> tuple[np.ndarray, pd.DataFrame]:
-    """Vectors with a class of three and a number, each missing in places; both are nearly linear in the vectors."""
+    """Vectors with three classes and a number, partly missing and nearly linear in the vectors."""
     rng = np.random.default_rng(seed)
     vectors = rng.normal(5, 3, size=(n, n_features))
     noise = rng.normal(size=(n, 2))
@@ -137,17 +138,17 @@ def test_a_class_that_only_the_choosing_rows_have_is_survived() -> None:
 def test_wrong_input_is_refused() -> None:
     vectors, y = make_vectors()
     heads = LinearHeads([Regression("size")]).fit(vectors, y)
-    with pytest.raises(DataError, match="`vectors` must have 12 entries, as in training; got 3"):
+    with refused("`vectors`", "12 entries", "got 3", error=DataError):
         heads.predict(vectors[:, :3])
-    with pytest.raises(DataError, match=r"`vectors` must be finite or NaN, of shape"):
+    with refused("`vectors`", "finite or NaN", "shape", error=DataError):
         LinearHeads().fit(vectors[:, 0], y)
-    with pytest.raises(DataError, match="`y` must have one row a vector"):
+    with refused("`y`", "one row per vector", error=DataError):
         LinearHeads().fit(vectors, y[:3])
-    with pytest.raises(DataError, match="must have labels for validation; got none"):
+    with refused("labels for validation", "none", error=DataError):
         LinearHeads(["size"]).fit(vectors, y, validation=(vectors, y.assign(size=np.nan)))
-    with pytest.raises(DataError, match="must have a column for every task"):
+    with refused("`y`", "column for every task", error=DataError):
         heads.evaluate(vectors, y[["kind"]])
-    with pytest.raises(ParameterError, match="`strengths` must be numbers above 0"):
+    with refused("`strengths`", "above 0", error=ParameterError):
         LinearHeads(strengths=[0]).fit(vectors, y)
-    with pytest.raises(ParameterError, match="`fit` must be called"):
+    with refused("`fit`", error=ParameterError):
         LinearHeads().predict(vectors)

@@ -18,6 +18,7 @@ from multitide.representations import (
     represent,
     save_encoder,
 )
+from refusals import refused
 
 
 def test_vectors_become_samples_of_one_step_that_a_network_learns() -> None:
@@ -32,15 +33,15 @@ def test_vectors_become_samples_of_one_step_that_a_network_learns() -> None:
 
 
 @pytest.mark.parametrize(
-    ("vectors", "message"),
+    ("vectors", "found"),
     [
-        (np.zeros((3, 2)), r"must give 40 vectors of finite numbers; got shape \(3, 2\)"),
-        (np.zeros(40), r"got shape \(40,\)"),
+        (np.zeros((3, 2)), "got shape (3, 2)"),
+        (np.zeros(40), "got shape (40,)"),
         (np.full((40, 2), np.inf), "with infinite values"),
     ],
 )
-def test_vectors_that_are_none_are_refused(vectors: np.ndarray, message: str) -> None:
-    with pytest.raises(DataError, match=message):
+def test_invalid_vectors_are_refused(vectors: np.ndarray, found: str) -> None:
+    with refused("`encoder`", "40 vectors of finite numbers", found, error=DataError):
         represent(make_samples(40), vectors)
 
 
@@ -83,9 +84,9 @@ def test_a_transformer_of_scikit_learn() -> None:
 
 def test_what_is_not_stored_says_so(tmp_path: Path) -> None:
     encoder = Transformed(PCA(2), flat=True).fit(make_samples(20))
-    with pytest.raises(ParameterError, match=r"to be stored; got TransformedEncoder"):
+    with refused("`encoder`", "stored", "TransformedEncoder", error=ParameterError):
         save_encoder(encoder, tmp_path / "pca.safetensors")
-    with pytest.raises(ParameterError, match="`transformer` must have `fit` and `transform`"):
+    with refused("`transformer`", "`fit` and `transform`", "'pca'", error=ParameterError):
         Transformed("pca").fit(make_samples(20))
-    with pytest.raises(StoreError, match="cannot be read"):
+    with refused("`path`", "cannot be read", error=StoreError):
         load_encoder(tmp_path / "nothing.safetensors")

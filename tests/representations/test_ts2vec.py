@@ -12,12 +12,13 @@ from makers import make_samples
 from multitide.errors import DataError, ParameterError, StoreError
 from multitide.representations import LinearHeads, TS2Vec, load_encoder, save_encoder
 from multitide.representations._ts2vec import DilatedEncoder, contrast, hierarchical_loss, two_crops
+from refusals import refused
 
 SMALL = TS2Vec(n_features=12, hidden_size=8, depth=3, n_steps=4, batch_size=8)
 
 
 def paper_loss(first: np.ndarray, second: np.ndarray) -> float:
-    """The dual loss of the paper at one time scale, step by step and series by series; inputs (series, time, code)."""
+    """The dual loss of the paper at one time scale, for codes of shape (series, time, code)."""
     n, n_steps, _ = first.shape
     total = 0.0
     for i in range(n):
@@ -117,16 +118,16 @@ def test_it_is_stored_as_its_arrays(tmp_path: Path) -> None:
     again = load_encoder(path)
     np.testing.assert_array_equal(again.transform(samples), encoder.transform(samples))
     assert again.spec == SMALL
-    with pytest.raises(StoreError, match="must not exist yet"):
+    with refused("`path`", "exist", error=StoreError):
         save_encoder(encoder, path)
     path.write_bytes(path.read_bytes()[:-50])
-    with pytest.raises(StoreError, match="cannot be read"):
+    with refused("`path`", "cannot be read", error=StoreError):
         load_encoder(path)
 
 
 def test_wrong_input_is_refused() -> None:
     samples = make_samples(20)
-    with pytest.raises(DataError, match="at least two series of two time steps"):
+    with refused("`X`", "two series", "two time steps", error=DataError):
         SMALL.fit(samples[:1])
-    with pytest.raises(ParameterError, match=r"`TS2Vec\.batch_size` must be"):
+    with refused("`TS2Vec.batch_size`", error=ParameterError):
         TS2Vec(batch_size=1).fit(samples)

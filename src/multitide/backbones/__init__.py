@@ -1,4 +1,4 @@
-"""Backbones: modules from series to features, by name."""
+"""Backbones by name: modules that map series to features."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""What every backbone is: a spec with parameters that builds a module from series to features.
+"""Base classes of backbones: a spec with parameters, and the module that it builds.
 
-Most backbones are a chain of named blocks and a pooling, and say so by building a
-:class:`BlockBackbone`; then ways of sharing can cut the chain (branch before the last block), tie
-it block by block (cross-stitch), or freeze its lower blocks, whatever the backbone. A backbone that
-is no chain subclasses :class:`BackboneModule` itself.
+Most backbones are a chain of named blocks followed by a pooling, and build a
+:class:`BlockBackbone`. Ways of sharing can then split the chain (branch before the last block),
+connect several chains block by block (cross-stitch), or freeze the lower blocks, for any such
+backbone. A backbone that is not a chain subclasses :class:`BackboneModule` directly.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar, NamedTuple, Self, cast
+from typing import Annotated, ClassVar, NamedTuple, Self, cast
 
 import torch
 from pydantic import Field
@@ -26,12 +26,12 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class BackboneModule(nn.Module, ABC):
-    """A module from series to features.
+    """A module that maps series to features.
 
     Attributes
     ----------
     n_features : int
-        Number of features it gives.
+        Number of features.
     """
 
     n_features: int
@@ -43,29 +43,30 @@ class BackboneModule(nn.Module, ABC):
         Parameters
         ----------
         x : Tensor, shape (batch, channels, time)
-            Scaled series without NaN; steps at and after a series' length hold anything finite.
+            Scaled series without NaN. Steps after the end of a series hold arbitrary finite values.
         lengths : Tensor, shape (batch,), optional
-            Number of valid steps of each series (int64); None: all of them are valid.
+            Number of valid steps of each series (int64). Default: all steps are valid.
 
         Returns
         -------
         features : Tensor, shape (batch, n_features)
-            In eval mode those of each series alone, whatever its padding and its batch mates.
+            In eval mode, the features of a series do not depend on its padding or on the other
+            series of the batch.
         """
 
 
 class Flow(NamedTuple):
-    """What flows from block to block.
+    """The data passed from block to block.
 
     Attributes
     ----------
     x : Tensor, shape (batch, channels, time)
-        The series, as the last block left it.
+        The series after the last block.
     lengths : Tensor or None, shape (batch,)
-        Its valid steps (a convolution without padding shortens them).
+        Number of valid steps (a convolution without padding reduces it).
     features : tuple of Tensor, each of shape (batch, any)
-        Features that are already finished (an LSTM beside the convolutions); the pooling puts them
-        first.
+        Features that are already complete, such as those of an LSTM in parallel to convolutions.
+        They come before the pooled features.
     """
 
     x: Tensor
@@ -82,34 +83,36 @@ class Block(nn.Module, ABC):
 
 
 class Pooling(nn.Module, ABC):
-    """The end of a backbone: from the last block's series to one vector."""
+    """The end of a backbone: maps the series after the last block to one vector."""
 
     @abstractmethod
     def forward(self, flow: Flow) -> Tensor:
-        """Return what the series comes down to, shape (batch, any)."""
+        """Return one vector per series, shape (batch, any)."""
 
 
 class BlockBackbone(BackboneModule):
-    """A backbone of named blocks, run in order, and a pooling.
+    """A backbone of named blocks, applied in order, and a pooling.
 
     Parameters
     ----------
     blocks : mapping of str to Block
         The blocks, lowest first.
     pooling : Pooling
-        What makes features of the last block's series.
+        Maps the series after the last block to features.
     n_features : int
-        Number of features, those that blocks finish included.
+        Number of features, including those in `Flow.features`.
     spec : Backbone
-        The spec that builds it; it knows how short a series may be.
+        The spec that builds it; it determines the minimum length of a series.
     """
 
     def __init__(
         self, blocks: Mapping[str, Block], pooling: Pooling, n_features: int, spec: Backbone
     ) -> None:
         super().__init__()
-        self.blocks, self.pooling = nn.ModuleDict(dict(blocks)), pooling
-        self.n_features, self.spec = n_features, copy.copy(spec)
+        self.blocks = nn.ModuleDict(dict(blocks))
+        self.pooling = pooling
+        self.n_features = n_features
+        self.spec = copy.copy(spec)
 
     @property
     def block_list(self) -> list[Block]:
@@ -124,12 +127,12 @@ class BlockBackbone(BackboneModule):
         return self.pool(flow)
 
     def start(self, x: Tensor, lengths: Tensor | None = None) -> Flow:
-        """Return the flow that enters the lowest block."""
+        """Return the input of the lowest block."""
         self.spec.check_timepoints(x.shape[2])
         return Flow(x, lengths)
 
     def pool(self, flow: Flow) -> Tensor:
-        """Return the features, (batch, n_features), of the flow that the last block gave."""
+        """Return the features, (batch, n_features), for the output of the last block."""
         return torch.cat([*flow.features, self.pooling(flow)], dim=1)
 
 
@@ -137,61 +140,57 @@ class BlockBackbone(BackboneModule):
 class Backbone(Part, ABC):
     """Spec of a backbone; its dataclass fields are its parameters."""
 
-    reads_vectors: ClassVar[bool] = (
-        False  # whether it is made for series of one step, those of a representation
-    )
-    too_short: ClassVar[str] = (
-        "Use longer series."  # what to do about series shorter than `min_timepoints`
-    )
-    widths: ClassVar[
-        tuple[str, ...]
-    ] = ()  # fields that count units; a study makes a network wider by them
+    # Whether it is meant for vectors, that is, series of one step, as from a representation.
+    reads_vectors: ClassVar[bool] = False
+    # The remedy in the message about series shorter than `min_timepoints`.
+    too_short: ClassVar[str] = "Use longer series."
+    # Fields that hold numbers of units; `wider` multiplies them.
+    widths: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def build(self, n_channels: int, n_timepoints: int) -> BackboneModule:
-        """Return a freshly initialised module (torch's global generator draws the weights).
+        """Return a newly initialised module, with weights from torch's global generator.
 
         Parameters
         ----------
         n_channels : int
             Number of channels after the input layer.
         n_timepoints : int
-            Number of steps of the longest training series; only backbones that need a fixed length
+            Number of steps of the longest training series. Only backbones that need a fixed length
             use it.
         """
 
     def wider(self, factor: int = 2) -> Self:
-        """Return the same backbone with so many times the units in every layer; itself if it has no `widths`."""
-        found = {name: getattr(self, name) for name in self.widths}
-        return replace(self, **{name: _times(value, factor) for name, value in found.items()})
+        """Return a copy with `factor` times the units in every layer that `widths` names."""
+        widths = {name: _times(getattr(self, name), factor) for name in self.widths}
+        return replace(self, **widths)
 
     @property
     def min_timepoints(self) -> int:
-        """The shortest series that the backbone can read."""
+        """Length of the shortest series that the backbone can process."""
         return 1
 
     def check_timepoints(self, n_timepoints: int) -> None:
-        """Raise :class:`DataError` if a series of so many steps is too short for this backbone."""
+        """Raise :class:`DataError` if series of this length are too short for this backbone."""
         if n_timepoints < self.min_timepoints:
             raise DataError(
-                f"`X` must have at least {self.min_timepoints} time steps for the backbone {type(self).__name__}; "
-                f"got {n_timepoints}. {self.too_short}"
+                f"`X` must have at least {self.min_timepoints} time steps for the backbone "
+                f"{type(self).__name__}; got {n_timepoints}. {self.too_short}"
             )
 
 
 def check_shortest(module: nn.Module, n_timepoints: int) -> None:
-    """Raise :class:`DataError` if a series of so many steps is too short for a backbone in this module.
+    """Raise :class:`DataError` if series of this length are too short for a backbone in `module`.
 
-    Padded beside longer series it would be read, and answered from nothing.
+    In a batch with longer series, a short one is padded; its predictions would then be based on
+    padding only.
     """
     for backbone in module.modules():
         if isinstance(backbone, BlockBackbone):
             backbone.spec.check_timepoints(n_timepoints)
 
 
-def _times(value: Any, factor: int) -> Any:
-    return (
-        tuple(each * factor for each in value)
-        if isinstance(value, (tuple, list))
-        else value * factor
-    )
+def _times(value: int | tuple[int, ...], factor: int) -> int | tuple[int, ...]:
+    if isinstance(value, (tuple, list)):
+        return tuple(each * factor for each in value)
+    return value * factor

@@ -1,4 +1,4 @@
-"""CNN1D: two convolutions, each followed by a mean of neighbours."""
+"""CNN1D: two convolutions, each followed by average pooling."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ from multitide.backbones._flatten import flatten_steps
 
 @dataclass
 class CNN1D(Backbone):
-    """A small convolutional network, the reference system's "1D CNN" (after LeCun et al. 1998).
+    """A small convolutional network, the "1D CNN" of the reference system (LeCun et al. 1998 [1]_).
 
     Parameters
     ----------
     output_channels : int, default=64
         Filters of the second convolution.
     kernel_size, stride, padding : int, default=3, 1, 0
-        Of both convolutions; padding is the number of zeros put on either side of a series.
+        Of both convolutions; `padding` is the number of zeros on each side of a series.
     dropout : float, default=0.1
-        Share of the features dropped in training.
+        Fraction of the features dropped in training.
     hidden_channels : int, default=32
         Filters of the first convolution.
     flatten : bool, default=False
-        Whether the features are all steps that are left, in their order, instead of their mean.
-        Knows *when* something happened; needs a fixed longest series, and a shorter one is filled
-        up with zeros.
+        Whether the features are all remaining steps in order, instead of their mean over time.
+        This keeps *when* something happened, but fixes the maximum length; shorter series are
+        padded with zeros.
 
     Notes
     -----
-    (batch, n_channels, time) -> (batch, output_channels), or as many for each step that is left
-    with `flatten`. Each convolution is followed by a ReLU and a mean over pairs of neighbouring
-    steps. The reference system (its page names all parameters but `hidden_channels`) always
-    flattens, so it reads one length only.
+    (batch, n_channels, time) -> (batch, output_channels); with `flatten`, that number for each
+    remaining step. Each convolution is followed by a ReLU and a mean over pairs of neighbouring
+    steps. The reference system (its page names all parameters except `hidden_channels`) always
+    flattens, so it can only process one length.
 
     References
     ----------
@@ -69,16 +69,15 @@ class CNN1D(Backbone):
 
     @property
     def min_timepoints(self) -> int:
-        """The shortest series of which a step is left: 10 by default."""
+        """Length of the shortest series of which one step remains: 10 by default."""
         needed = 1
         for _ in range(2):
-            needed = max(
-                1, (POOLED * needed - 1) * self.stride + self.kernel_size - 2 * self.padding
-            )
+            convolved = (POOLED * needed - 1) * self.stride + self.kernel_size
+            needed = max(1, convolved - 2 * self.padding)
         return needed
 
     def build(self, n_channels: int, n_timepoints: int) -> BlockBackbone:
-        """Return a freshly initialised module."""
+        """Return a newly initialised module."""
         self.check_timepoints(n_timepoints)
         layers = [PooledConv(self._convolution(n_channels, self.hidden_channels))]
         layers.append(PooledConv(self._convolution(self.hidden_channels, self.output_channels)))
@@ -86,33 +85,27 @@ class CNN1D(Backbone):
         for layer in layers:
             n_steps = layer.output_steps(n_steps)
         blocks: dict[str, Block] = {f"conv{i}": layer for i, layer in enumerate(layers, start=1)}
-        pooling = DroppedPooling(n_steps if self.flatten else None, self.dropout)
-        return BlockBackbone(
-            blocks, pooling, self.output_channels * (n_steps if self.flatten else 1), self
-        )
+        if self.flatten:
+            pooling = DroppedPooling(n_steps, self.dropout)
+            return BlockBackbone(blocks, pooling, self.output_channels * n_steps, self)
+        return BlockBackbone(blocks, DroppedPooling(None, self.dropout), self.output_channels, self)
 
     def _convolution(self, n_inputs: int, n_outputs: int) -> MaskedConv1d:
         return MaskedConv1d(n_inputs, n_outputs, self.kernel_size, self.padding, self.stride)
 
 
-POOLED = 2  # neighbouring steps that become one
+POOLED = 2  # number of neighbouring steps that are averaged
 
 
 class PooledConv(Block):
-    """Convolution, ReLU, and the mean over pairs of neighbouring steps.
-
-    Parameters
-    ----------
-    convolution : MaskedConv1d
-        The convolution.
-    """
+    """Convolution, ReLU, and the mean over pairs of neighbouring steps."""
 
     def __init__(self, convolution: MaskedConv1d) -> None:
         super().__init__()
         self.convolution = convolution
 
     def output_steps(self, n_timepoints: int) -> int:
-        """Return how many steps are left of so many."""
+        """Return the number of steps of the output."""
         return self.convolution.output_steps(n_timepoints) // POOLED
 
     def forward(self, flow: Flow) -> Flow:
@@ -123,22 +116,27 @@ class PooledConv(Block):
 
 
 class DroppedPooling(Pooling):
-    """The mean over time, or all steps in their order, and dropout.
+    """The mean over time, or all steps in order, followed by dropout.
 
     Parameters
     ----------
     n_steps : int or None
-        Steps to flatten; None for the mean.
+        Number of steps to flatten; None for the mean.
     dropout : float
-        Share of the features dropped in training.
+        Fraction of the features dropped in training.
     """
 
     def __init__(self, n_steps: int | None, dropout: float) -> None:
         super().__init__()
-        self.n_steps, self.mean, self.dropout = n_steps, MeanPooling(), nn.Dropout(dropout)
+        self.n_steps = n_steps
+        self.mean = MeanPooling()
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, flow: Flow) -> Tensor:
-        """Return the features: (batch, channels, time) -> (batch, channels) or (batch, channels * n_steps)."""
+        """Return the features, (batch, channels) or (batch, channels * n_steps)."""
         if self.n_steps is None:
-            return self.dropout(self.mean(flow))
-        return self.dropout(flatten_steps(flow.x, flow.lengths, self.n_steps))
+            features: Tensor = self.mean(flow)
+        else:
+            features = flatten_steps(flow.x, flow.lengths, self.n_steps)
+        dropped: Tensor = self.dropout(features)
+        return dropped

@@ -1,4 +1,4 @@
-"""The convolution block that several backbones are made of."""
+"""Convolution blocks shared by several backbones."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ Padding = Literal["valid", "same"]
 
 
 class MaskedConv1d(nn.Conv1d):
-    """A convolution that reads zeros after each series' end, as it would if the series stood alone.
+    """A convolution that sees zeros after the end of each series, as without padding to a batch.
 
     Parameters
     ----------
     n_inputs, n_outputs, kernel_size : int
-        Channels in, channels out, steps of the kernel.
+        Input channels, output channels, and steps of the kernel.
     padding : {"valid", "same"} or int
-        No zeros around the series; as many as keep its length (an even kernel takes the odd one at
-        the end, as torch does); or that many on either side.
+        Zeros around the series: none; as many as keep its length (with an even kernel, the odd one
+        is at the end, as in torch); or this number on each side.
     stride : int, default=1
-        Steps between outputs; 1 with "same".
+        Steps between outputs; must be 1 with "same".
     bias : bool, default=True
-        Whether each output has a constant.
+        Whether to add a bias to each output channel.
     """
 
     def __init__(
@@ -43,50 +43,49 @@ class MaskedConv1d(nn.Conv1d):
         stride: int = 1,
         bias: bool = True,
     ) -> None:
-        before = (
-            padding
-            if isinstance(padding, int)
-            else (kernel_size - 1) // 2
-            if padding == "same"
-            else 0
-        )
+        before = _zeros_before(padding, kernel_size)
         super().__init__(n_inputs, n_outputs, kernel_size, stride=stride, padding=before, bias=bias)
         self.extra = (kernel_size - 1) % 2 if padding == "same" else 0
         self.n_zeros = 2 * before + self.extra
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Convolve: (batch, n_inputs, time) -> (batch, n_outputs, time')."""
-        # Without zeros around the series a valid output reads valid steps only.
-        x = zero_invalid(x, lengths) if self.n_zeros else x
-        return super().forward(F.pad(x, (0, self.extra)) if self.extra else x)
+        if self.n_zeros:  # without padding, a valid output depends on valid steps only
+            x = zero_invalid(x, lengths)
+        if self.extra:
+            x = F.pad(x, (0, self.extra))
+        return super().forward(x)
 
     def output_lengths(self, lengths: Tensor | None) -> Tensor | None:
-        """Return the valid steps of the output, at least 0 each."""
-        if lengths is None or (self.n_zeros == self.kernel_size[0] - 1 and self.stride[0] == 1):
+        """Return the number of valid steps of each output, at least 0."""
+        kernel, stride = self.kernel_size[0], self.stride[0]
+        if lengths is None or (self.n_zeros == kernel - 1 and stride == 1):
             return lengths
-        return (lengths + (self.n_zeros - self.kernel_size[0] + self.stride[0])).clamp(
-            min=0
-        ) // self.stride[0]
+        return (lengths + (self.n_zeros - kernel + stride)).clamp(min=0) // stride
 
     def output_steps(self, n_timepoints: int) -> int:
-        """Return how many steps the output has for so many steps in."""
-        return (
-            max(0, n_timepoints + self.n_zeros - self.kernel_size[0] + self.stride[0])
-            // self.stride[0]
-        )
+        """Return the number of steps of the output."""
+        kernel, stride = self.kernel_size[0], self.stride[0]
+        return max(0, n_timepoints + self.n_zeros - kernel + stride) // stride
+
+
+def _zeros_before(padding: Padding | int, kernel_size: int) -> int:
+    if isinstance(padding, int):
+        return padding
+    return (kernel_size - 1) // 2 if padding == "same" else 0
 
 
 class ConvBlock(Block):
-    """Convolution, batch norm, ReLU, dropout and, on request, squeeze-excite.
+    """Convolution, batch norm, ReLU, dropout and optionally squeeze-and-excitation.
 
     Parameters
     ----------
     convolution : MaskedConv1d
         The convolution.
     dropout : float
-        Share of the values that are dropped in training.
+        Fraction of the values dropped in training.
     squeeze : int or None
-        Reduction of the squeeze-excite; None: there is none.
+        Reduction of the squeeze-and-excitation layer; None for no such layer.
     """
 
     def __init__(
@@ -112,5 +111,5 @@ class MeanPooling(Pooling):
     """Global average pooling over the valid steps."""
 
     def forward(self, flow: Flow) -> Tensor:
-        """Return each channel's mean: (batch, channels, time) -> (batch, channels)."""
+        """Return the mean of each channel: (batch, channels, time) -> (batch, channels)."""
         return mean_over_time(flow.x, flow.lengths)

@@ -1,4 +1,4 @@
-"""FC: one hidden layer on vectors."""
+"""FC: a multi-layer perceptron with one hidden layer."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from multitide.backbones._flatten import flatten_steps
 
 @dataclass
 class FC(Backbone):
-    """A multi-layer perceptron with one hidden layer (Rumelhart et al. 1986), for vectors (N, D).
+    """A multi-layer perceptron with one hidden layer (Rumelhart et al. 1986 [1]_), for vectors.
 
-    Vectors are series of one step: ``X[:, :, None]``. Longer series are flattened; shorter ones
-    than the longest of training are filled up with zeros.
+    Pass vectors (n_samples, n_features) as series of one step: ``X[:, :, None]``. Longer series are
+    flattened. Series shorter than the longest training series are padded with zeros.
 
     Parameters
     ----------
     hidden_size : int, default=32
         Units of the hidden layer.
     dropout : float, default=0.1
-        Share of the hidden units dropped in training.
+        Fraction of the hidden units dropped in training.
     bias : bool, default=True
         Whether the hidden layer has biases.
 
     Notes
     -----
-    (batch, n_channels, time) -> (batch, hidden_size), through a ReLU. The reference system's FC is
-    this layer and a linear head, whose bias its `bias` switches off too; heads here always have
-    one.
+    (batch, n_channels, time) -> (batch, hidden_size), followed by a ReLU. The FC of the reference
+    system is this layer and a linear head; its `bias` also applies to the head. Here, heads always
+    have a bias.
 
     References
     ----------
@@ -55,20 +55,20 @@ class FC(Backbone):
     widths: ClassVar[tuple[str, ...]] = ("hidden_size",)
 
     def build(self, n_channels: int, n_timepoints: int) -> BlockBackbone:
-        """Return a freshly initialised module for series of at most `n_timepoints` steps."""
+        """Return a newly initialised module for series of at most `n_timepoints` steps."""
         hidden = HiddenLayer(n_channels, n_timepoints, self)
         return BlockBackbone({"hidden": hidden}, MeanPooling(), self.hidden_size, self)
 
 
 class HiddenLayer(Block):
-    """Flattens, then a linear layer, ReLU and dropout; what is left is a series of one step.
+    """Flatten, linear layer, ReLU and dropout; the output is a series of one step.
 
     Parameters
     ----------
     n_channels, n_timepoints : int
-        Of the longest series.
+        Size of the longest series.
     spec : FC
-        Its parameters.
+        The parameters.
     """
 
     def __init__(self, n_channels: int, n_timepoints: int, spec: FC) -> None:

@@ -1,4 +1,4 @@
-"""FCN: three convolutions and a mean."""
+"""FCN: three convolutions and a mean over time."""
 
 from __future__ import annotations
 
@@ -12,24 +12,27 @@ from multitide.errors import ParameterError
 
 @dataclass
 class FCN(Backbone):
-    """Fully convolutional network (Wang et al. 2017) with squeeze-and-excite: LSTM-FCN without its LSTM.
+    """Fully convolutional network (Wang et al. 2017 [1]_) with squeeze-and-excitation.
+
+    This is LSTM-FCN without its LSTM.
 
     Parameters
     ----------
     filters, kernel_sizes : tuple of int, default=(128, 128, 16), (8, 5, 3)
-        Output channels and kernel of each convolution.
+        Number of output channels and kernel size of each convolution.
     padding : {"valid", "same"}, default="valid"
-        "valid": a series loses ``kernel - 1`` steps in each convolution; "same": it keeps its
-        length, so that series of any length can be read.
+        With "valid", each convolution shortens a series by ``kernel - 1`` steps. With "same", the
+        length stays the same, so series of any length can be processed.
     conv_dropout : float, default=0.1
-        Share of values dropped after each convolution in training.
+        Fraction of the values dropped after each convolution in training.
     squeeze : int or None, default=16
-        Reduction of the squeeze-excite after every convolution but the last; None: there is none.
+        Reduction of the squeeze-and-excitation layer after every convolution except the last; None
+        for no such layers.
 
     Notes
     -----
-    (batch, n_channels, time) -> (batch, filters[-1]). The paper has 128, 256 and 128 filters,
-    "same" padding, and neither dropout nor squeeze-excite.
+    (batch, n_channels, time) -> (batch, filters[-1]). The paper uses 128, 256 and 128 filters,
+    "same" padding, no dropout and no squeeze-and-excitation.
 
     References
     ----------
@@ -47,32 +50,34 @@ class FCN(Backbone):
     widths: ClassVar[tuple[str, ...]] = ("filters",)
 
     def check(self, name: str = "") -> None:
-        """Raise :class:`ParameterError` that lists every parameter outside its annotation."""
+        """Raise one :class:`ParameterError` that lists all invalid parameters."""
         super().check(name)
         if not self.filters or len(self.filters) != len(self.kernel_sizes):
+            where = f"{name or type(self).__name__}.kernel_sizes"
             raise ParameterError(
-                f"`{name or type(self).__name__}.kernel_sizes` must have one kernel for each of the filters "
-                f"{tuple(self.filters)}, and at least one; got {tuple(self.kernel_sizes)}."
+                f"`{where}` must have one kernel for each of the filters {tuple(self.filters)}, "
+                f"and at least one; got {tuple(self.kernel_sizes)}."
             )
 
     @property
     def min_timepoints(self) -> int:
-        """The shortest series that the convolutions can read: 14 steps by default, 1 with padding="same"."""
-        return 1 if self.padding == "same" else 1 + sum(kernel - 1 for kernel in self.kernel_sizes)
+        """Length of the shortest series: 14 steps by default, 1 with ``padding="same"``."""
+        if self.padding == "same":
+            return 1
+        return 1 + sum(self.kernel_sizes) - len(self.kernel_sizes)
 
     def build(self, n_channels: int, n_timepoints: int) -> BlockBackbone:
-        """Return a freshly initialised module with ``filters[-1]`` features."""
+        """Return a newly initialised module with ``filters[-1]`` features."""
         self.check_timepoints(n_timepoints)
         return BlockBackbone(self.convolutions(n_channels), MeanPooling(), self.filters[-1], self)
 
     def convolutions(self, n_channels: int) -> dict[str, Block]:
-        """Return freshly initialised convolution blocks for series of so many channels, by name."""
+        """Return newly initialised convolution blocks by name, for series of `n_channels`."""
         blocks: dict[str, Block] = {}
-        for i, (filters, kernel) in enumerate(
-            zip(self.filters, self.kernel_sizes, strict=True), start=1
-        ):
-            squeeze = self.squeeze if i < len(self.filters) else None
+        for filters, kernel in zip(self.filters, self.kernel_sizes, strict=True):
+            number = len(blocks) + 1
+            squeeze = self.squeeze if number < len(self.filters) else None
             convolution = MaskedConv1d(n_channels, filters, kernel, self.padding)
-            blocks[f"conv{i}"] = ConvBlock(convolution, self.conv_dropout, squeeze)
+            blocks[f"conv{number}"] = ConvBlock(convolution, self.conv_dropout, squeeze)
             n_channels = filters
         return blocks

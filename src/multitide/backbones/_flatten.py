@@ -1,4 +1,4 @@
-"""Series as flat vectors of a fixed length."""
+"""Flatten series to vectors of a fixed length."""
 
 from __future__ import annotations
 
@@ -10,7 +10,18 @@ from multitide.errors import DataError
 
 
 def flatten_steps(x: Tensor, lengths: Tensor | None, n_steps: int) -> Tensor:
-    """Return series as vectors, with zeros where a series has ended: (batch, channels, time) -> (batch, channels * n).
+    """Return series as vectors, padded with zeros after the end of each series.
+
+    Parameters
+    ----------
+    x : Tensor, shape (batch, channels, time)
+    lengths : Tensor or None, shape (batch,)
+    n_steps : int
+        Number of steps of the flattened series.
+
+    Returns
+    -------
+    Tensor, shape (batch, channels * n_steps)
 
     Raises
     ------
@@ -19,8 +30,8 @@ def flatten_steps(x: Tensor, lengths: Tensor | None, n_steps: int) -> Tensor:
     """
     if x.shape[2] > n_steps:
         raise DataError(
-            f"`X` must have at most {n_steps} time steps here, as in training, because this backbone reads vectors; "
-            f"got {x.shape[2]}. Cut the series, or use a backbone that reads any length."
+            f"`X` must have at most {n_steps} time steps, as in training, because this backbone "
+            f"needs a fixed length; got {x.shape[2]}. Shorten the series, or use another backbone."
         )
     x = zero_invalid(x, lengths)
     return F.pad(x, (0, n_steps - x.shape[2])).flatten(1)

@@ -11,7 +11,7 @@ from multitide.backbones._recurrent import Recurrent
 
 @dataclass
 class GRU(Recurrent):
-    """Gated recurrent units (Cho et al. 2014), here of several layers and in both directions.
+    """Gated recurrent units (Cho et al. 2014 [1]_), with several layers and both directions.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ class GRU(Recurrent):
 
     Notes
     -----
-    torch's cell, in which the reset gate acts after the matrix product instead of before it.
+    Uses torch's cell, which applies the reset gate after the matrix product instead of before it.
 
     References
     ----------

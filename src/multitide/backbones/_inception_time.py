@@ -1,4 +1,4 @@
-"""InceptionTime: convolutions of several lengths side by side, with residual connections."""
+"""InceptionTime: parallel convolutions of several lengths, with residual connections."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from multitide.errors import ParameterError
 
 @dataclass
 class InceptionTime(Backbone):
-    """One network of InceptionTime (Ismail Fawaz et al. 2020).
+    """One network of InceptionTime (Ismail Fawaz et al. 2020 [1]_).
 
     Parameters
     ----------
     n_filters : int, default=32
         Filters of each convolution of a module.
     kernel_sizes : tuple of int, default=(40, 20, 10)
-        Kernels side by side in each module.
+        Kernel sizes of the parallel convolutions in each module.
     bottleneck : int, default=32
-        Channels to which a module's input is reduced before the long convolutions.
+        Number of channels to which the input of a module is reduced before these convolutions.
     n_blocks : int, default=2
-        Blocks; each is three modules and a connection around them.
+        Number of blocks; each consists of three modules and a residual connection.
 
     Notes
     -----
-    (batch, n_channels, time) -> (batch, n_filters * (number of kernels + 1)); a series keeps its
-    length, so that any length can be read. The paper averages five such networks: train five seeds
-    for that.
+    (batch, n_channels, time) -> (batch, n_filters * (number of kernels + 1)). The length of a
+    series does not change, so series of any length can be processed. The paper averages five such
+    networks; train with five seeds for that.
 
     References
     ----------
@@ -50,7 +50,7 @@ class InceptionTime(Backbone):
     widths: ClassVar[tuple[str, ...]] = ("n_filters", "bottleneck")
 
     def check(self, name: str = "") -> None:
-        """Raise :class:`ParameterError` that lists every parameter outside its annotation."""
+        """Raise one :class:`ParameterError` that lists all invalid parameters."""
         super().check(name)
         if not self.kernel_sizes:
             where = f"{name or type(self).__name__}.kernel_sizes"
@@ -59,25 +59,25 @@ class InceptionTime(Backbone):
             )
 
     def build(self, n_channels: int, n_timepoints: int) -> BlockBackbone:
-        """Return a freshly initialised module."""
+        """Return a newly initialised module."""
         n_features = self.n_filters * (len(self.kernel_sizes) + 1)
         blocks: dict[str, Block] = {}
+        n_inputs = n_channels
         for i in range(self.n_blocks):
-            blocks[f"block{i + 1}"] = InceptionBlock(
-                n_features if i else n_channels, n_features, self
-            )
+            blocks[f"block{i + 1}"] = InceptionBlock(n_inputs, n_features, self)
+            n_inputs = n_features
         return BlockBackbone(blocks, MeanPooling(), n_features, self)
 
 
 class InceptionBlock(Block):
-    """Three inception modules with a connection around them.
+    """Three inception modules with a residual connection.
 
     Parameters
     ----------
     n_inputs, n_features : int
-        Channels in and out.
+        Numbers of input and output channels.
     spec : InceptionTime
-        Its parameters.
+        The parameters.
     """
 
     def __init__(self, n_inputs: int, n_features: int, spec: InceptionTime) -> None:
@@ -98,22 +98,23 @@ class InceptionBlock(Block):
 
 
 class InceptionModule(nn.Module):
-    """Convolutions of several lengths and a maximum of neighbours, side by side; batch norm and ReLU.
+    """Parallel convolutions of several lengths and a max pooling; then batch norm and ReLU.
 
     Parameters
     ----------
     n_inputs : int
-        Channels in; a single one is not reduced first.
+        Number of input channels; a single channel is not reduced by the bottleneck.
     spec : InceptionTime
-        Its parameters.
+        The parameters.
     """
 
     def __init__(self, n_inputs: int, spec: InceptionTime) -> None:
         super().__init__()
-        reduced = spec.bottleneck if n_inputs > 1 else 1
-        self.bottleneck = (
-            MaskedConv1d(n_inputs, reduced, 1, bias=False) if n_inputs > 1 else nn.Identity()
-        )
+        reduced = 1
+        self.bottleneck: nn.Module = nn.Identity()
+        if n_inputs > 1:
+            reduced = spec.bottleneck
+            self.bottleneck = MaskedConv1d(n_inputs, reduced, 1, bias=False)
         self.convolutions = nn.ModuleList(
             MaskedConv1d(reduced, spec.n_filters, kernel, "same", bias=False)
             for kernel in spec.kernel_sizes
@@ -122,15 +123,16 @@ class InceptionModule(nn.Module):
         self.norm = MaskedBatchNorm1d(spec.n_filters * (len(spec.kernel_sizes) + 1))
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Return a module's output: (batch, n_inputs, time) -> (batch, n_filters * (n_kernels + 1), time)."""
+        """Return the outputs of all convolutions, (batch, n_filters * (n_kernels + 1), time)."""
         reduced = self.bottleneck(zero_invalid(x, lengths))
         outputs = [convolution(reduced) for convolution in self.convolutions]
         outputs.append(self.after_maximum(_neighbour_maximum(x, lengths)))
-        return self.norm(torch.cat(outputs, dim=1), lengths).relu()
+        normalised: Tensor = self.norm(torch.cat(outputs, dim=1), lengths)
+        return normalised.relu()
 
 
 def _neighbour_maximum(x: Tensor, lengths: Tensor | None) -> Tensor:
-    """Return the maximum of each valid step and its valid neighbours, and 0 at the other steps."""
+    """Return the maximum of each valid step and its valid neighbours, and 0 at other steps."""
     if lengths is None:
         return F.max_pool1d(x, 3, stride=1, padding=1)
     lowest = torch.where(valid_steps(lengths, x.shape[2]), x, -torch.inf)

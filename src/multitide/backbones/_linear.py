@@ -1,4 +1,4 @@
-"""Linear: no hidden layer at all; the heads read the vectors, and are solved instead of trained."""
+"""Linear: no hidden layer; the heads are fitted directly to the vectors."""
 
 from __future__ import annotations
 
@@ -16,23 +16,24 @@ STRENGTHS = tuple(10.0**power for power in range(3, -7, -1))
 
 @dataclass
 class Linear(Backbone):
-    """Linear heads on the vectors themselves: ridge regression and logistic regression, one a task; no training loop.
+    """Linear heads on vectors: a ridge or logistic regression per task, without a training loop.
 
-    Fast, and hard to beat behind a representation. Series are flattened. Each task's head is fitted
-    to its labelled rows with the strength of its L2 penalty that has the least loss on validation
-    rows (without validation, on a fifth of the training rows). Tasks do not meet, so sharing and
-    weightings change nothing, nor do epochs and rates.
+    Fast, and a strong baseline on top of a representation. Series are flattened. The head of each
+    task is fitted to the labelled rows of that task. The strength of its L2 penalty is the one with
+    the smallest loss on the validation set (without validation set, on a fifth of the training
+    set). Tasks share nothing, so sharing, weightings, epochs and learning rates have no effect.
 
     Parameters
     ----------
     strengths : tuple of float
-        Candidates for the L2 penalty, in units of the vectors' mean squared length.
+        Candidates for the L2 penalty, in units of the mean squared length of the vectors.
 
     Notes
     -----
-    (batch, n_channels, time) -> (batch, n_channels * time). Classes may be weighted; an absolute
-    error is squared here, a focal or smoothed loss is a cross-entropy, and each only chooses the
-    strength. Quantiles, forecasts and several answers at once are refused.
+    (batch, n_channels, time) -> (batch, n_channels * time). Class weights are used. Heads minimise
+    the squared error instead of an absolute or Huber loss, and the cross-entropy instead of a focal
+    or smoothed loss; the loss of the task only chooses the strength. Quantiles, forecasts and
+    multi-label tasks are refused. The ridge regression is that of Hoerl and Kennard [1]_.
 
     References
     ----------
@@ -44,22 +45,23 @@ class Linear(Backbone):
     strengths: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)] = STRENGTHS
 
     def build(self, n_channels: int, n_timepoints: int) -> Flat:
-        """Return a module without parameters."""
+        """Return a module without trainable parameters."""
         return Flat(n_channels, n_timepoints)
 
 
 class Flat(BackboneModule):
-    """Flattens; see :class:`Linear`.
+    """Flattens series; see :class:`Linear`.
 
     Parameters
     ----------
     n_channels, n_timepoints : int
-        Of the longest series.
+        Size of the longest series.
     """
 
     def __init__(self, n_channels: int, n_timepoints: int) -> None:
         super().__init__()
-        self.n_timepoints, self.n_features = n_timepoints, n_channels * n_timepoints
+        self.n_timepoints = n_timepoints
+        self.n_features = n_channels * n_timepoints
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Return the series as vectors, (batch, n_features)."""

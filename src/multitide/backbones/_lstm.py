@@ -1,4 +1,4 @@
-"""LSTM: a recurrent network with a memory that gates open and close."""
+"""LSTM: a recurrent network with gated memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from multitide.backbones._recurrent import Recurrent
 
 @dataclass
 class LSTM(Recurrent):
-    """Long short-term memory (Hochreiter & Schmidhuber 1997), here of several layers and in both directions.
+    """Long short-term memory (Hochreiter and Schmidhuber 1997 [1]_).
+
+    It has several layers and reads both directions.
 
     Parameters
     ----------
@@ -20,15 +22,14 @@ class LSTM(Recurrent):
 
     Notes
     -----
-    torch's cell, which has the forget gate of Gers et al. (2000) and no peepholes.
+    Uses torch's cell, which has the forget gate of Gers et al. (2000 [2]_) and no peepholes.
 
     References
     ----------
     .. [1] Hochreiter and Schmidhuber, "Long short-term memory", Neural Computation 9, 1997.
        https://doi.org/10.1162/neco.1997.9.8.1735
     .. [2] Gers, Schmidhuber and Cummins, "Learning to forget: continual prediction with LSTM",
-      Neural Computation 12,
-       2000. https://doi.org/10.1162/089976600300015015
+       Neural Computation 12, 2000. https://doi.org/10.1162/089976600300015015
     """
 
     def cell(self, n_inputs: int) -> nn.LSTM:

@@ -1,4 +1,4 @@
-"""LSTM-FCN: an LSTM and a fully convolutional network read a series side by side."""
+"""LSTM-FCN: an LSTM in parallel to a fully convolutional network."""
 
 from __future__ import annotations
 
@@ -16,29 +16,31 @@ from multitide.errors import DataError
 
 @dataclass
 class LSTMFCN(FCN):
-    """LSTM-FCN with squeeze-and-excite (Karim et al. 2017, 2019): an LSTM beside an FCN, their features joined.
+    """LSTM-FCN with squeeze-and-excitation (Karim et al. 2017 [1]_, 2019 [2]_).
+
+    An LSTM and an FCN process the series in parallel; their features are concatenated.
 
     Parameters
     ----------
     filters, kernel_sizes, padding, conv_dropout, squeeze
-        The convolutions; see :class:`FCN`.
+        Parameters of the convolutions; see :class:`FCN`.
     hidden_size : int, default=64
-        Units of the LSTM, whose state at a series' last step is its part of the features.
+        Units of the LSTM. Its features are its state at the last step of a series.
     num_layers : int, default=1
-        LSTM layers.
+        Number of LSTM layers.
     lstm_dropout : float, default=0.4
-        Share of the LSTM's features dropped in training.
+        Fraction of the LSTM features dropped in training.
     shuffle : bool, default=False
-        The paper's dimension shuffle: the LSTM reads one channel a step, with all time steps as its
-        inputs. Much faster for long series of few channels; needs series of equal length.
+        The dimension shuffle of the paper: the LSTM reads one channel per step, with all time steps
+        as its inputs. Much faster for long series with few channels; needs series of equal length.
 
     Notes
     -----
-    (batch, n_channels, time) -> (batch, hidden_size + filters[-1]), the LSTM's features first. The
-    papers have 128, 256 and 128 filters, "same" padding, a dropout of 0.8 after the LSTM and none
-    after convolutions, always shuffle, and tune the LSTM's size for each data set. The defaults
-    here are those of the reference system (KUDataMultitasklearning), which declares a dropout after
-    the LSTM too, but never applies it.
+    (batch, n_channels, time) -> (batch, hidden_size + filters[-1]), the LSTM features first. The
+    papers use 128, 256 and 128 filters, "same" padding, a dropout of 0.8 after the LSTM and none
+    after convolutions; they always shuffle, and tune the size of the LSTM for each data set. The
+    defaults here are those of the reference system (KUDataMultitasklearning), which also declares a
+    dropout after the LSTM but never applies it.
 
     References
     ----------
@@ -56,30 +58,29 @@ class LSTMFCN(FCN):
     widths: ClassVar[tuple[str, ...]] = ("filters", "hidden_size")
 
     def build(self, n_channels: int, n_timepoints: int) -> BlockBackbone:
-        """Return a freshly initialised module with ``hidden_size + filters[-1]`` features."""
+        """Return a newly initialised module with ``hidden_size + filters[-1]`` features."""
         self.check_timepoints(n_timepoints)
-        kind = ShuffledLSTM if self.shuffle else LastStateLSTM
-        lstm = kind(
-            n_timepoints if self.shuffle else n_channels,
-            self.hidden_size,
-            self.num_layers,
-            self.lstm_dropout,
-        )
+        lstm = self._lstm(n_channels, n_timepoints)
+        blocks: dict[str, Block] = {"lstm": lstm, **self.convolutions(n_channels)}
         n_features = self.hidden_size + self.filters[-1]
-        return BlockBackbone(
-            {"lstm": lstm, **self.convolutions(n_channels)}, MeanPooling(), n_features, self
-        )
+        return BlockBackbone(blocks, MeanPooling(), n_features, self)
+
+    def _lstm(self, n_channels: int, n_timepoints: int) -> LastStateLSTM:
+        size = (self.hidden_size, self.num_layers, self.lstm_dropout)
+        if self.shuffle:
+            return ShuffledLSTM(n_timepoints, *size)
+        return LastStateLSTM(n_channels, *size)
 
 
 class LastStateLSTM(Block):
-    """An LSTM that adds its last state to the finished features and leaves the series as it is.
+    """An LSTM that appends its last state to `Flow.features` and does not change the series.
 
     Parameters
     ----------
     n_inputs, hidden_size, num_layers : int
-        Inputs of a step, units, layers.
+        Numbers of inputs per step, units and layers.
     dropout : float
-        Share of the features dropped in training.
+        Fraction of the features dropped in training.
     """
 
     def __init__(self, n_inputs: int, hidden_size: int, num_layers: int, dropout: float) -> None:
@@ -88,26 +89,25 @@ class LastStateLSTM(Block):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, flow: Flow) -> Flow:
-        """Return the flow with features of shape (batch, hidden_size) more."""
-        return flow._replace(
-            features=(*flow.features, self.dropout(self.last_state(flow.x, flow.lengths)))
-        )
+        """Return the flow with additional features of shape (batch, hidden_size)."""
+        state = self.dropout(self.last_state(flow.x, flow.lengths))
+        return flow._replace(features=(*flow.features, state))
 
     def last_state(self, x: Tensor, lengths: Tensor | None) -> Tensor:
-        """Return the top layer's state at each series' last valid step, shape (batch, hidden_size)."""
+        """Return the state of the top layer at the last valid step, (batch, hidden_size)."""
         states, (hidden, _) = self.lstm(x.transpose(1, 2))
         return hidden[-1] if lengths is None else last_step(states.transpose(1, 2), lengths)
 
 
 class ShuffledLSTM(LastStateLSTM):
-    """The same after the dimension shuffle: one channel a step, all time steps as inputs."""
+    """The LSTM after the dimension shuffle: one channel per step, all time steps as inputs."""
 
     def last_state(self, x: Tensor, lengths: Tensor | None) -> Tensor:
-        """Return the top layer's state after the last channel, shape (batch, hidden_size)."""
+        """Return the state of the top layer after the last channel, (batch, hidden_size)."""
         if lengths is not None or x.shape[2] != self.lstm.input_size:
             found = "series of unequal length" if lengths is not None else f"{x.shape[2]}"
             raise DataError(
-                f"`X` must have {self.lstm.input_size} time steps in every series, as in training, with shuffle=True; "
-                f"got {found}. Use shuffle=False."
+                f"`X` must have {self.lstm.input_size} time steps in every series, as in training, "
+                f"with shuffle=True; got {found}. Use shuffle=False."
             )
         return super().last_state(x.transpose(1, 2), None)

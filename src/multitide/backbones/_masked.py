@@ -1,8 +1,9 @@
-"""Layers that know where each series ends, so that padding and batch mates never change a series' features.
+"""Layers that ignore the steps after the end of each series.
 
-Every layer takes ``lengths`` (batch,), the number of valid steps of each series, or None where all
-steps are valid; None is the fast path and costs what the plain torch layer costs. Invalid steps may
-hold anything, also infinite values: they are replaced, never multiplied by zero.
+With them, the features of a series do not depend on its padding or on the other series of a batch.
+Every layer takes ``lengths`` (batch,), the number of valid steps of each series, or None if all
+steps are valid. None is the fast path, with the cost of the plain torch layer. Invalid steps may
+hold any value, even infinity: they are replaced, never multiplied by zero.
 """
 
 from __future__ import annotations
@@ -18,19 +19,19 @@ def valid_steps(lengths: Tensor, n_timepoints: int) -> Tensor:
 
 
 def zero_invalid(x: Tensor, lengths: Tensor | None) -> Tensor:
-    """Return `x`, (batch, channels, time), with zeros at the steps after each series' end."""
+    """Return `x`, (batch, channels, time), with zeros after the end of each series."""
     return x if lengths is None else torch.where(valid_steps(lengths, x.shape[2]), x, 0.0)
 
 
 def mean_over_time(x: Tensor, lengths: Tensor | None) -> Tensor:
-    """Return each channel's mean over the valid steps: (batch, channels, time) -> (batch, channels)."""
+    """Return the mean of each channel over the valid steps, (batch, channels)."""
     if lengths is None:
         return x.mean(dim=2)
     return zero_invalid(x, lengths).sum(dim=2) / lengths.clamp(min=1)[:, None]
 
 
 def last_step(x: Tensor, lengths: Tensor | None) -> Tensor:
-    """Return the values at each series' last valid step: (batch, channels, time) -> (batch, channels)."""
+    """Return the values at the last valid step of each series, (batch, channels)."""
     if lengths is None:
         return x[:, :, -1]
     last = (lengths - 1).clamp(min=0)[:, None, None]
@@ -38,7 +39,10 @@ def last_step(x: Tensor, lengths: Tensor | None) -> Tensor:
 
 
 def reverse_valid(x: Tensor, lengths: Tensor | None) -> Tensor:
-    """Return `x`, (batch, channels, time), with each series' valid part reversed; invalid steps stay in place."""
+    """Return `x`, (batch, channels, time), with the valid steps of each series reversed.
+
+    Invalid steps stay in place.
+    """
     if lengths is None:
         return x.flip(2)
     steps = torch.arange(x.shape[2], device=x.device)
@@ -47,16 +51,18 @@ def reverse_valid(x: Tensor, lengths: Tensor | None) -> Tensor:
 
 
 class MaskedBatchNorm1d(nn.BatchNorm1d):
-    """Batch normalisation whose mean and variance count valid steps only (Ioffe & Szegedy 2015).
+    """Batch normalisation (Ioffe and Szegedy 2015) with the statistics of valid steps only.
 
-    A batch of a single value has no variance: it is normalised by the running statistics, and
-    leaves them alone (torch raises there).
+    A batch with a single value has no variance. It is normalised by the running statistics, which
+    stay unchanged; torch raises an error instead.
     """
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Normalise each channel: (batch, channels, time) -> (batch, channels, time)."""
         if self.training and x.shape[0] * x.shape[2] > 1:
-            return super().forward(x) if lengths is None else self._normalise_valid(x, lengths)
+            if lengths is None:
+                return super().forward(x)
+            return self._normalise_valid(x, lengths)
         return F.batch_norm(
             x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
         )
@@ -68,13 +74,13 @@ class MaskedBatchNorm1d(nn.BatchNorm1d):
         mean = values.sum(dim=(0, 2)) / count
         deviation = torch.where(valid, values - mean[:, None], 0.0)
         variance = deviation.square().sum(dim=(0, 2)) / count
-        self._follow(mean, variance * count / (count - 1).clamp(min=1))
+        self._update_running(mean, variance * count / (count - 1).clamp(min=1))
         gain = self.weight * torch.rsqrt(variance + self.eps)
         return (deviation * gain[:, None] + self.bias[:, None]).to(x.dtype)
 
     @torch.no_grad()
-    def _follow(self, mean: Tensor, variance: Tensor) -> None:
-        """Move the running statistics towards those of this batch, as torch does."""
+    def _update_running(self, mean: Tensor, variance: Tensor) -> None:
+        """Update the running statistics from those of this batch, as torch does."""
         assert self.running_mean is not None and self.running_var is not None  # always tracked here
         assert self.num_batches_tracked is not None and self.momentum is not None
         self.running_mean.lerp_(mean, self.momentum)
@@ -83,14 +89,14 @@ class MaskedBatchNorm1d(nn.BatchNorm1d):
 
 
 class SqueezeExcite(nn.Module):
-    """Weighs the channels of a series by what they hold on average (Hu et al. 2018), without biases.
+    """Squeeze-and-excitation (Hu et al. 2018): scale channels depending on their means; no biases.
 
     Parameters
     ----------
     n_channels : int
         Number of channels.
     reduction : int
-        The hidden layer is so many times narrower than the channels, and has at least one unit.
+        The hidden layer has n_channels // reduction units, but at least one.
     """
 
     def __init__(self, n_channels: int, reduction: int) -> None:
@@ -100,6 +106,7 @@ class SqueezeExcite(nn.Module):
         self.excite = nn.Linear(n_hidden, n_channels, bias=False)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Scale each channel by a number in (0, 1): (batch, channels, time) -> (batch, channels, time)."""
-        scale = torch.sigmoid(self.excite(torch.relu(self.squeeze(mean_over_time(x, lengths)))))
+        """Multiply each channel by a number in (0, 1); the shape stays (batch, channels, time)."""
+        hidden = torch.relu(self.squeeze(mean_over_time(x, lengths)))
+        scale = torch.sigmoid(self.excite(hidden))
         return x * scale[:, :, None]

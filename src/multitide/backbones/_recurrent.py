@@ -1,4 +1,4 @@
-"""What RNN, LSTM and GRU have in common: layers that read a series forwards, or both ways."""
+"""Base of RNN, LSTM and GRU: recurrent layers in one or both directions."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ from multitide.backbones._masked import last_step, reverse_valid
 
 @dataclass
 class Recurrent(Backbone):
-    """Parent of the recurrent backbones: stacked layers, whose end states are the features.
+    """Parent of the recurrent backbones: stacked layers, whose final states are the features.
 
     Parameters
     ----------
     num_layers : int, default=2
-        Layers, each reading the states of the one below.
+        Number of layers; each reads the states of the previous one.
     hidden_size : int, default=64
         Units of a layer in each direction.
     dropout : float, default=0.1
-        Share of values dropped in training: between layers, and of the features (torch leaves out
-        the latter, so that one layer would have none).
+        Fraction of the values dropped in training, between layers and of the features. (torch does
+        not drop the features, so a single layer would have no dropout.)
     bidirectional : bool, default=True
-        Whether a second set of units reads each series from its last valid step back to its first.
+        Whether a second set of units reads each series from its last valid step to its first.
 
     Notes
     -----
-    (batch, n_channels, time) -> (batch, hidden_size), or twice as many when bidirectional: the
-    forward state at the last valid step, then the backward state at the first, each of which has
-    read the whole series. (The reference system reads both at the last step, where the backward one
-    has seen a single value.)
+    (batch, n_channels, time) -> (batch, hidden_size), or 2 * hidden_size if bidirectional. The
+    features are the forward state at the last valid step, then the backward state at the first
+    step; both have read the whole series. (The reference system takes both at the last step, where
+    the backward state has seen a single value.)
     """
 
     num_layers: PositiveInt = 2
@@ -57,35 +57,39 @@ class Recurrent(Backbone):
         """Return one layer of one direction (``batch_first=True``)."""
 
     def build(self, n_channels: int, n_timepoints: int) -> BlockBackbone:
-        """Return a freshly initialised module with ``hidden_size`` features a direction."""
+        """Return a newly initialised module with ``hidden_size`` features per direction."""
         n_directions = 2 if self.bidirectional else 1
+        n_features = n_directions * self.hidden_size
         blocks: dict[str, Block] = {}
+        n_inputs, dropout = n_channels, 0.0  # of the first layer
         for i in range(self.num_layers):
-            n_inputs = n_directions * self.hidden_size if i else n_channels
             cells = [self.cell(n_inputs) for _ in range(n_directions)]
-            blocks[f"layer{i + 1}"] = RecurrentLayer(cells, self.dropout if i else 0.0)
-        return BlockBackbone(
-            blocks, EndStates(n_directions, self.dropout), n_directions * self.hidden_size, self
-        )
+            blocks[f"layer{i + 1}"] = RecurrentLayer(cells, dropout)
+            n_inputs, dropout = n_features, self.dropout
+        return BlockBackbone(blocks, EndStates(n_directions, self.dropout), n_features, self)
 
 
 class RecurrentLayer(Block):
-    """One recurrent layer, forwards or both ways.
+    """One recurrent layer in one or both directions.
 
     Parameters
     ----------
     cells : list of RNNBase
-        The forward direction, then the backward one if there is one.
+        The forward direction, then optionally the backward direction.
     dropout : float
-        Share of its inputs dropped in training.
+        Fraction of the inputs dropped in training.
     """
 
     def __init__(self, cells: list[nn.RNNBase], dropout: float) -> None:
         super().__init__()
-        self.dropout, self.cells = nn.Dropout(dropout), nn.ModuleList(cells)
+        self.dropout = nn.Dropout(dropout)
+        self.cells = nn.ModuleList(cells)
 
     def forward(self, flow: Flow) -> Flow:
-        """Return the flow with ``x`` of shape (batch, n_directions * hidden_size, time), forward states first."""
+        """Return the flow with the states as ``x``, forward states first.
+
+        Their shape is (batch, n_directions * hidden_size, time).
+        """
         x = self.dropout(flow.x)
         states = [_run(self.cells[0], x)]
         for backward in self.cells[1:]:
@@ -95,27 +99,31 @@ class RecurrentLayer(Block):
 
 
 class EndStates(Pooling):
-    """The state of each direction when it has read the whole series.
+    """The state of each direction after it has read the whole series.
 
     Parameters
     ----------
     n_directions : int
         1 or 2.
     dropout : float
-        Share of the features dropped in training.
+        Fraction of the features dropped in training.
     """
 
     def __init__(self, n_directions: int, dropout: float) -> None:
         super().__init__()
-        self.n_directions, self.dropout = n_directions, nn.Dropout(dropout)
+        self.n_directions = n_directions
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, flow: Flow) -> Tensor:
-        """Return the end states: (batch, n_directions * hidden_size, time) -> (batch, n_directions * hidden_size)."""
+        """Return the final states, (batch, n_directions * hidden_size)."""
         forward, *backward = flow.x.chunk(self.n_directions, dim=1)
-        ends = [last_step(forward, flow.lengths), *(states[:, :, 0] for states in backward)]
-        return self.dropout(torch.cat(ends, dim=1))
+        ends = [last_step(forward, flow.lengths)]
+        ends += [states[:, :, 0] for states in backward]
+        dropped: Tensor = self.dropout(torch.cat(ends, dim=1))
+        return dropped
 
 
 def _run(cell: nn.Module, x: Tensor) -> Tensor:
-    """Return a cell's states at every step: (batch, channels, time) -> (batch, hidden_size, time)."""
-    return cell(x.transpose(1, 2))[0].transpose(1, 2)
+    """Return the states of a cell at every step, (batch, hidden_size, time)."""
+    states: Tensor = cell(x.transpose(1, 2))[0]
+    return states.transpose(1, 2)

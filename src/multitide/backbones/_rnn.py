@@ -12,17 +12,17 @@ from multitide.backbones._recurrent import Recurrent
 
 @dataclass
 class RNN(Recurrent):
-    """Plain recurrent network (Elman 1990), here of several layers and in both directions.
+    """Plain recurrent network (Elman 1990 [1]_), with several layers and both directions.
 
-    It forgets within a few dozen steps, as its gradient shrinks or grows with each of them; prefer
-    an LSTM or a GRU.
+    Prefer an LSTM or a GRU: the gradients of a plain RNN vanish or explode over a few dozen steps,
+    so it cannot learn longer dependencies.
 
     Parameters
     ----------
     num_layers, hidden_size, dropout, bidirectional
         See :class:`multitide.backbones._recurrent.Recurrent`, which also states the shapes.
     nonlinearity : {"tanh", "relu"}, default="tanh"
-        What a unit does to its input.
+        Activation function of the units.
 
     References
     ----------

@@ -7,27 +7,28 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from multitide.encodings._encoding import Encoding, EncodingModule, positions
+from multitide.encodings._encoding import Encoding, EncodingModule, channel_positions
 
 
 @dataclass
 class Difference(Encoding):
-    """Adds to each channel how much it changed since the step before, in units of its usual change.
+    """Add the change of each channel since the previous step, scaled by its standard deviation.
 
-    The difference is taken inside the window: the first step has none, and gets 0. It is divided by
-    its standard deviation on the training series and not centred, so that 0 means no change.
+    Differences are computed inside the window; the first step gets 0. They are divided by their
+    standard deviation on the training series but not centred, so that 0 means no change.
 
     Parameters
     ----------
     channels : tuple of str, optional
-        Which channels; all of them when not given.
+        Channels to encode. Default: all.
     """
 
     channels: tuple[str, ...] | None = None
 
     def build(self, channels: tuple[str, ...]) -> DifferenceModule:
-        """Return a module whose outputs are the inputs, then the differences."""
-        return DifferenceModule(channels, positions(self.channels, channels, "difference"))
+        """Return a module that outputs the channels, then the differences."""
+        chosen = channel_positions(self.channels, channels, "difference")
+        return DifferenceModule(channels, chosen)
 
 
 class DifferenceModule(EncodingModule):
@@ -45,11 +46,12 @@ class DifferenceModule(EncodingModule):
         self.register_buffer("chosen", torch.tensor(chosen, dtype=torch.long), persistent=False)
 
     def fit(self, x: Tensor, measured: Tensor) -> None:
-        """Learn the standard deviation of the differences at measured steps."""
+        """Compute the standard deviation of the differences at measured steps."""
         for i, source in enumerate(self.sources[x.shape[1] :]):
             changes = x[:, source].diff(dim=1)[measured[:, source, 1:]].double()
-            deviation = float(changes.std(correction=0)) if len(changes) else 0.0
-            self.gain[i] = 1 / deviation if deviation > 0 else 1.0
+            self.gain[i] = 1.0
+            if len(changes) and changes.std(correction=0) > 0:
+                self.gain[i] = 1 / float(changes.std(correction=0))
 
     def forward(self, x: Tensor) -> Tensor:
         """Append the differences."""

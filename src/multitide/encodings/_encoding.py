@@ -1,4 +1,4 @@
-"""What every encoding is: a spec that builds a module from channels to more telling channels."""
+"""Base classes of encodings: a spec, and the module it builds to transform channels."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from multitide.errors import ParameterError
 
 
 class EncodingModule(nn.Module, ABC):
-    """A module from channels to channels; its shapes are known before it has seen data.
+    """A module that maps channels to channels; its shapes are known before it is fitted.
 
     Attributes
     ----------
     names : tuple of str
-        Names of the channels that it gives.
+        Names of the output channels.
     sources : tuple of int
-        For each of them, the channel it is made of.
+        For each output channel, the position of the input channel that it is computed from.
     """
 
     names: tuple[str, ...]
@@ -34,14 +34,17 @@ class EncodingModule(nn.Module, ABC):
         Parameters
         ----------
         x : Tensor, shape (n_samples, n_channels, time)
-            Training series as this encoding gets them: scaled, without NaN.
+            Training series as this encoding receives them: scaled, without NaN.
         measured : bool Tensor, same shape
-            Which of the values were measured; imputed ones must not shape the statistics.
+            Which values were measured. Imputed values must not influence the statistics.
         """
 
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
-        """Encode: (batch, n_channels, time) -> (batch, len(names), time); a step reads no later step."""
+        """Encode series: (batch, n_channels, time) -> (batch, len(names), time).
+
+        A step must not depend on later steps.
+        """
 
 
 @dataclass
@@ -50,16 +53,25 @@ class Encoding(Part, ABC):
 
     @abstractmethod
     def build(self, channels: tuple[str, ...]) -> EncodingModule:
-        """Return a module that reads channels of these names."""
+        """Return a module for channels with these names."""
 
 
-def positions(names: Sequence[str] | None, channels: tuple[str, ...], where: str) -> list[int]:
-    """Return the places of `names` in `channels`, all of them for None, or raise naming those that are not there."""
+def channel_positions(
+    names: Sequence[str] | None, channels: tuple[str, ...], where: str
+) -> list[int]:
+    """Return the positions of `names` in `channels`; None stands for all channels.
+
+    Raises
+    ------
+    ParameterError
+        If a name is not among the channels.
+    """
     if names is None:
         return list(range(len(channels)))
     unknown = [name for name in names if name not in channels]
     if unknown:
         raise ParameterError(
-            f"`{where}.channels` must each be {one_of(channels)}; got {unknown[0]!r}.{suggest(unknown[0], channels)}"
+            f"`{where}.channels` must each be {one_of(channels)}; got {unknown[0]!r}."
+            f"{suggest(unknown[0], channels)}"
         )
     return [channels.index(name) for name in names]

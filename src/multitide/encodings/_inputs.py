@@ -1,4 +1,4 @@
-"""The input layer: from raw series with holes to complete, scaled, encoded ones, as one module with buffers."""
+"""The input layer: turns raw series with missing values into complete, scaled, encoded series."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import copy
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Literal, cast
 
 import numpy as np
 import torch
@@ -25,19 +25,20 @@ from multitide.errors import DataError, MultitideWarning
 
 Impute = Literal["ffill", "mean", "zero"]
 
-MAX_FIT_VALUES = 10_000_000  # statistics of more values cost seconds and change nothing
+# Statistics are computed on at most this many values; more would take seconds and change nothing.
+MAX_FIT_VALUES = 10_000_000
 
 
-def _name_or_encoding(value: Any) -> Any:
+def _name_or_encoding(value: object) -> object:
     if not isinstance(value, (str, Encoding)):
         raise ValueError("a name or an Encoding")
     return value
 
 
-def _name_or_representation(value: Any) -> Any:
+def _name_or_representation(value: object) -> object:
     if not isinstance(value, (str, Mapping, Representation)):
         raise ValueError(
-            "a name or a Representation (a transformer of your own: Transformed(transformer))"
+            "a name or a Representation (for your own transformer: Transformed(transformer))"
         )
     return value
 
@@ -48,43 +49,45 @@ NameOrRepresentation = Annotated[str | Representation, PlainValidator(_name_or_r
 
 @dataclass
 class Inputs(Part):
-    """How raw channels become what the backbone reads; everything is learned from the training series.
+    """How raw channels are prepared for the backbone; all statistics come from the training series.
 
-    The steps run in this order: clip, scale, impute, encode. Categories are imputed by "ffill" or
-    not at all, and become one 0/1 channel each (all 0 where the category is missing).
+    The order of the steps is: clip, scale, impute, encode. Categorical channels are imputed by
+    "ffill" or not at all, and become one 0/1 channel per category (all 0 if the category is
+    missing).
 
     Parameters
     ----------
     impute : {"ffill", "mean", "zero"}, default="ffill"
-        What stands in for a value that nobody measured: the last one of the window (and the
-        training mean before the first), the training mean, or 0 in the channel's own units.
+        What replaces a missing value: the last known value in the window (before the first one, the
+        training mean); the training mean; or 0 in the units of the channel.
     scale : {"standard", "robust", "none"}, default="standard"
-        Subtract the mean and divide by the standard deviation; or the median and the interquartile
-        range (over 1.349, which makes the two agree for normal values); or nothing. A constant
-        channel is divided by 1.
+        Subtract the mean and divide by the standard deviation; subtract the median and divide by
+        the interquartile range (over 1.349, so that both agree for a normal distribution); or
+        leave the values as they are. A constant channel is divided by 1.
     clip : float, optional
-        A share of the training values, e.g. 0.001: values below this quantile or above its mirror
-        image are set to it. For sensors that sometimes report what cannot be.
+        A fraction of the training values, e.g. 0.001: values below this quantile or above the
+        opposite one are set to it. For sensors that sometimes report impossible values.
     observed : bool, default=False
-        Add a 0/1 channel for each channel: was it measured?
+        Add a 0/1 channel for each channel that says where it was measured.
     elapsed : bool, default=False
-        Add a channel for each channel: steps since it was last measured (since before the window's
-        start, if it was not yet), divided by their standard deviation.
+        Add a channel for each channel with the number of steps since its last measurement (or since
+        the start of the window), divided by its standard deviation.
     encodings : tuple of str or Encoding, default=()
-        Encodings of the numeric channels, each fed by the one before; see ``ENCODINGS``.
+        Encodings of the numeric channels; each receives the output of the previous one. See
+        ``ENCODINGS``.
     n_channels, n_timepoints : int, optional
-        How many raw channels, and steps of each series, the training samples must have; others are
+        Required number of raw channels, and of steps per series; other training samples are
         refused.
     representation : str or Representation, optional
-        Makes a vector of each series before all else, "minirocket" or ``TS2Vec(n_steps=500)``;
-        fitted to the training part's series and saved with the model. The steps above are then
-        those of the vectors, and the backbone is one for vectors, "fc" or "linear".
-        ``"model:FOLDER"`` gives the features of a saved model.
+        Transforms each series to one vector before all other steps: "minirocket",
+        ``TS2Vec(n_steps=500)``. It is fitted to the series of the training set and saved with the
+        model. The steps above then apply to the vectors, and the backbone must be one for vectors,
+        "fc" or "linear". ``"model:FOLDER"`` takes the features of a saved model.
 
     Notes
     -----
-    Means and deviations are those of measured values only, so that the scale of a rarely measured
-    channel does not shrink with its holes.
+    Means and standard deviations are computed on measured values only, so the scale of a rarely
+    measured channel does not depend on how much of it is missing.
     """
 
     impute: Impute = "ffill"
@@ -93,13 +96,13 @@ class Inputs(Part):
     observed: bool = False
     elapsed: bool = False
     encodings: tuple[NameOrEncoding, ...] = ()
-    # Two layers that differ in what they demand do the same.
+    # Not compared: two layers that differ only in their requirements compute the same.
     n_channels: Annotated[int, Field(ge=1)] | None = field(default=None, compare=False)
     n_timepoints: Annotated[int, Field(ge=1)] | None = field(default=None, compare=False)
     representation: NameOrRepresentation | None = None
 
     def check(self, name: str = "") -> None:
-        """Raise :class:`ParameterError` that lists what is wrong, encodings included."""
+        """Raise one :class:`ParameterError` that lists all problems, encodings included."""
         super().check(name)
         for i, encoding in enumerate(self.encodings):
             where = f"{name or 'Inputs'}.encodings.{i}"
@@ -118,28 +121,28 @@ class Inputs(Part):
         channels : sequence of str
             Names of the raw channels.
         categories : mapping of str to sequence, optional
-            For a channel of categories, its categories; the channel holds their codes.
+            For each categorical channel, its categories; the channel holds their codes.
         """
         return InputLayer(self, tuple(channels), dict(categories or {}))
 
 
 class InputLayer(nn.Module):
-    """Imputes, scales and encodes; see :class:`Inputs`.
+    """Imputes, scales and encodes series; see :class:`Inputs`.
 
     Parameters
     ----------
     spec : Inputs
-        What it does.
+        The parameters.
     channels : tuple of str
         Names of the raw channels.
     categories : dict of str to sequence
-        For a channel of categories, its categories.
+        For each categorical channel, its categories.
 
     Attributes
     ----------
     names : tuple of str
-        Names of the channels that it gives: numeric ones with their encodings, one a category,
-        observed, elapsed.
+        Names of the output channels: numeric channels with their encodings, one channel per
+        category, then the `observed` and `elapsed` channels.
     """
 
     low: Tensor
@@ -153,15 +156,15 @@ class InputLayer(nn.Module):
     category_code: Tensor
 
     def __init__(
-        self, spec: Inputs, channels: tuple[str, ...], categories: Mapping[str, Sequence[object]]
+        self,
+        spec: Inputs,
+        channels: tuple[str, ...],
+        categories: Mapping[str, Sequence[object]],
     ) -> None:
         super().__init__()
-        self.spec, self.channels = copy.deepcopy(spec), channels
-        codes = [
-            (i, code)
-            for i, name in enumerate(channels)
-            for code in range(len(categories.get(name, ())))
-        ]
+        self.spec = copy.deepcopy(spec)
+        self.channels = channels
+        codes, category_names = _category_codes(channels, categories)
         self.n_categories = len(codes)
         self._add_buffers(torch.tensor([channel in categories for channel in channels]), codes)
         names = tuple(name for name in channels if name not in categories)
@@ -171,16 +174,16 @@ class InputLayer(nn.Module):
             module = part.build(names)
             self.encodings.append(module)
             names = module.names
-        self.names = (
-            *names,
-            *(f"{channels[i]}={categories[channels[i]][code]}" for i, code in codes),
-            *(f"{channel}_observed" for channel in channels if spec.observed),
-            *(f"{channel}_elapsed" for channel in channels if spec.elapsed),
-        )
+        names = (*names, *category_names)
+        if spec.observed:
+            names += tuple(f"{channel}_observed" for channel in channels)
+        if spec.elapsed:
+            names += tuple(f"{channel}_elapsed" for channel in channels)
+        self.names = names
 
     @property
     def n_channels(self) -> int:
-        """Number of channels that it gives."""
+        """Number of output channels."""
         return len(self.names)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -189,34 +192,41 @@ class InputLayer(nn.Module):
         Parameters
         ----------
         x : Tensor, shape (batch, channels, time)
-            Raw series; NaN where nobody measured.
+            Raw series; NaN for missing values.
         lengths : Tensor, shape (batch,), optional
             Number of valid steps of each series.
 
         Returns
         -------
         encoded : Tensor, shape (batch, n_channels, time)
-            Finite, and 0 after each series' last valid step.
+            Finite, and 0 after the last valid step of each series.
         """
         x, measured, last = self._complete(x)
-        parts = [self._numeric(x)]
+        numbers = self._numeric(x)
         for encoding in self.encodings:
-            parts[0] = encoding(parts[0])
+            numbers = encoding(numbers)
+        groups = [numbers]
         if self.n_categories:
-            parts.append((x[:, self.category_channel] == self.category_code).to(x.dtype))
+            groups.append((x[:, self.category_channel] == self.category_code).to(x.dtype))
         if self.spec.observed:
-            parts.append(measured.to(x.dtype))
+            groups.append(measured.to(x.dtype))
         if self.spec.elapsed:
-            parts.append(_steps_since(last).to(x.dtype) * self.elapsed_gain)
-        encoded = torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
-        return (
-            encoded
-            if lengths is None
-            else torch.where(valid_steps(lengths, x.shape[2]), encoded, 0.0)
-        )
+            groups.append(_steps_since(last).to(x.dtype) * self.elapsed_gain)
+        encoded = torch.cat(groups, dim=1) if len(groups) > 1 else numbers
+        if lengths is None:
+            return encoded
+        return torch.where(valid_steps(lengths, x.shape[2]), encoded, 0.0)
 
     def _complete(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Clip, scale and impute; return also what was measured, and the step of the last measured value or -1."""
+        """Clip, scale and impute series.
+
+        Returns
+        -------
+        x, measured : Tensor, shape (batch, channels, time)
+            Complete series, and which values were measured.
+        last : Tensor, same shape
+            Step of the last measurement so far, or -1; only if "ffill" or `elapsed` needs it.
+        """
         measured = ~x.isnan()
         if self.spec.clip is not None:
             x = x.clamp(self.low, self.high)
@@ -237,9 +247,8 @@ class InputLayer(nn.Module):
         self.register_buffer("high", column + torch.inf)
         self.register_buffer("center", column.clone())
         self.register_buffer("gain", column + 1)
-        self.register_buffer(
-            "fill", torch.where(is_category[:, None], -1.0, column)
-        )  # no category has code -1
+        # -1 is the code of no category.
+        self.register_buffer("fill", torch.where(is_category[:, None], -1.0, column))
         self.register_buffer("elapsed_gain", column + 1)
         pairs = torch.tensor(codes, dtype=torch.long).reshape(-1, 2)
         self.register_buffer("numeric", (~is_category).nonzero()[:, 0], persistent=False)
@@ -248,22 +257,22 @@ class InputLayer(nn.Module):
 
     @torch.no_grad()
     def fit(self, samples: Samples) -> None:
-        """Fill the buffers from training samples (evenly spaced ones, if there are more than is needed).
+        """Fill the buffers from training samples; from evenly spaced ones if there are very many.
 
         Parameters
         ----------
         samples : Samples
-            Training samples, with this layer's channels.
+            Training samples with the channels of this layer.
 
         Raises
         ------
         DataError
-            If they have not the shape that :class:`Inputs` declares.
+            If they do not have the shape that :class:`Inputs` requires.
 
         Warns
         -----
         MultitideWarning
-            If a channel has no measured value: it becomes 0.
+            If a channel has no measured value; it becomes 0.
         """
         self._check_shape(samples)
         per_sample = max(samples.n_channels, self.n_channels) * max(samples.n_timepoints, 1)
@@ -280,28 +289,26 @@ class InputLayer(nn.Module):
         self._fit_encodings(x, valid_steps(torch.from_numpy(used.lengths), x.shape[2]))
 
     def _check_shape(self, samples: Samples) -> None:
-        """Raise unless the samples have the declared number of channels and of steps."""
+        """Raise unless the samples have the required number of channels and steps."""
         problems = []
-        if self.spec.n_channels not in (None, samples.n_channels):
+        n_channels, n_timepoints = self.spec.n_channels, self.spec.n_timepoints
+        if n_channels is not None and n_channels != samples.n_channels:
             problems.append(
-                f"`X` must have {self.spec.n_channels} channels, as `inputs.n_channels` says; got "
-                f"{samples.n_channels}: {', '.join(samples.channels)}."
+                f"`X` must have {n_channels} channels, because `inputs.n_channels` is "
+                f"{n_channels}; got {samples.n_channels}: {', '.join(samples.channels)}."
             )
-        if (
-            self.spec.n_timepoints is not None
-            and not (samples.lengths == self.spec.n_timepoints).all()
-        ):
+        if n_timepoints is not None and (samples.lengths != n_timepoints).any():
             shortest, longest = samples.lengths.min(), samples.lengths.max()
             found = f"{longest}" if shortest == longest else f"{shortest} to {longest}"
             problems.append(
-                f"`X` must have {self.spec.n_timepoints} time steps in every series, as `inputs.n_timepoints` says; "
-                f"got {found}."
+                f"`X` must have {n_timepoints} time steps in every series, because "
+                f"`inputs.n_timepoints` is {n_timepoints}; got {found}."
             )
         if problems:
             raise DataError("\n".join(problems))
 
     def _fit_channel(self, i: int, x: Tensor) -> bool:
-        """Learn clip, scale and fill of one channel, and return whether it has a measured value."""
+        """Fit clip, scale and fill of one channel; return whether it has a measured value."""
         values = x[~x.isnan()].double().numpy()
         if i not in self.numeric:
             return len(values) > 0
@@ -310,15 +317,18 @@ class InputLayer(nn.Module):
             return False
         if self.spec.clip is not None:
             low, high = np.quantile(values, [self.spec.clip, 1 - self.spec.clip])
-            self.low[i], self.high[i] = low, high
+            self.low[i] = low
+            self.high[i] = high
             values = values.clip(low, high)
         center, scale = center_and_scale(values, self.spec.scale)
-        self.center[i], self.gain[i] = center, 1 / scale
-        self.fill[i] = ((0.0 if self.spec.impute == "zero" else values.mean()) - center) / scale
+        self.center[i] = center
+        self.gain[i] = 1 / scale
+        replacement = 0.0 if self.spec.impute == "zero" else values.mean()
+        self.fill[i] = (replacement - center) / scale
         return True
 
     def _fit_encodings(self, x: Tensor, valid: Tensor) -> None:
-        """Learn the scale of elapsed steps, and each encoding on what the one before gives."""
+        """Fit the scale of elapsed steps, and each encoding to the output of the previous one."""
         x, measured, last = self._complete(x)
         if self.spec.elapsed:
             for i, steps in enumerate(_steps_since(last).double().unbind(dim=1)):
@@ -330,8 +340,30 @@ class InputLayer(nn.Module):
             x, measured = encoding(x), measured[:, list(encoding.sources)]
 
 
+def _category_codes(
+    channels: Sequence[str], categories: Mapping[str, Sequence[object]]
+) -> tuple[list[tuple[int, int]], list[str]]:
+    """Return the (channel, code) pair and the name of each category, channel by channel."""
+    codes = []
+    names = []
+    for i, channel in enumerate(channels):
+        for code, category in enumerate(categories.get(channel, ())):
+            codes.append((i, code))
+            names.append(f"{channel}={category}")
+    return codes, names
+
+
 def last_measured(measured: Tensor) -> Tensor:
-    """Return for each step the latest step so far at which `measured`, (batch, channels, time), is true, else -1."""
+    """Return for each step the latest measured step so far, or -1 if there is none.
+
+    Parameters
+    ----------
+    measured : bool Tensor, shape (batch, channels, time)
+
+    Returns
+    -------
+    Tensor of int64, same shape
+    """
     steps = torch.arange(measured.shape[2], device=measured.device)
     if torch.compiler.is_compiling():  # also true in an export
         return _last_measured_by_count(measured, steps)
@@ -339,9 +371,9 @@ def last_measured(measured: Tensor) -> Tensor:
 
 
 def _last_measured_by_count(measured: Tensor, steps: Tensor) -> Tensor:
-    """Return the same in half the speed, but without a cumulative maximum, which ONNX has not."""
+    """Compute the same without a cumulative maximum, which ONNX does not have; half as fast."""
     count = measured.long().cumsum(dim=2)
-    # The place of the n-th measured value is kept under n; all unmeasured steps write -1 under 0.
+    # The step of the n-th measurement is stored at index n; unmeasured steps write -1 to index 0.
     places = torch.full((*measured.shape[:2], measured.shape[2] + 1), -1, device=measured.device)
     places = places.scatter(2, count * measured, torch.where(measured, steps, -1))
     return places.gather(2, count)

@@ -1,4 +1,4 @@
-"""What every representation is: a spec that is fitted to series, and an encoder from series to vectors."""
+"""Base classes of representations: a spec, and the encoder it gives when fitted to series."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from multitide.data._samples import Samples
 
 
 class Encoder(ABC):
-    """From series to vectors; what a representation becomes when it has seen training series."""
+    """A fitted representation: it transforms series to vectors."""
 
     @property
     def n_parameters(self) -> int:
-        """How many numbers it has learned by gradient; 0 where it learns otherwise."""
+        """Number of parameters trained by gradient descent; 0 for other methods."""
         return 0
 
     @abstractmethod
     def transform(self, samples: Samples) -> np.ndarray:
-        """Return one vector a sample, float32 (n_samples, n_features).
+        """Return one vector per sample, float32 (n_samples, n_features).
 
         Parameters
         ----------
         samples : Samples
-            Raw series with the channels of the training series; of any length, NaN where nobody
-            measured.
+            Raw series of any length, with the channels of the training series. Use NaN for missing
+            values.
 
         Raises
         ------
         DataError
-            If the channels are not those of training.
+            If the channels differ from those of training.
         """
 
 
@@ -42,10 +42,10 @@ class Representation(Part, ABC):
 
     @abstractmethod
     def fit(self, samples: Samples) -> Encoder:
-        """Learn from training series, labelled or not.
+        """Fit to training series, labelled or not.
 
         Parameters
         ----------
         samples : Samples
-            Of the training part only; labels are not looked at.
+            The training set only; labels are not used.
         """

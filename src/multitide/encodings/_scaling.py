@@ -1,4 +1,4 @@
-"""What to subtract from numbers and what to divide them by."""
+"""Standard and robust scaling."""
 
 from __future__ import annotations
 
@@ -12,21 +12,29 @@ Scale = Literal["standard", "robust", "none"]
 
 
 def center_and_scale(values: np.ndarray, scale: Scale) -> tuple[float, float]:
-    """Return what to subtract from `values` and what to divide them by; equal values are divided by 1.
+    """Return the number to subtract from `values` and the number to divide them by.
 
     Parameters
     ----------
     values : ndarray of float64, shape (n_values,)
         Measured values, at least one.
     scale : {"standard", "robust", "none"}
-        Mean and standard deviation; median and interquartile range over 1.349, which is the
-        standard deviation of normal values (where half of the values are equal, the standard
-        deviation itself); or 0 and 1.
+        "standard": mean and standard deviation. "robust": median, and interquartile range / 1.349,
+        which equals the standard deviation of a normal distribution; if the range is 0, the
+        standard deviation. "none": 0 and 1.
+
+    Returns
+    -------
+    center, scale : float
+        `scale` is 1 if all values are equal.
     """
     if scale == "none":
         return 0.0, 1.0
-    center, spread = float(values.mean()), float(values.std())
+    center = float(values.mean())
+    spread = float(values.std())
     if scale == "robust":
         low, center, high = map(float, np.quantile(values, [0.25, 0.5, 0.75]))
         spread = (high - low) / NORMAL_RANGE or spread
-    return center, spread if values.max() > values.min() else 1.0
+    if values.max() == values.min():
+        spread = 1.0
+    return center, spread

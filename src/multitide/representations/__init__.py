@@ -1,4 +1,4 @@
-"""Representations: from series to vectors, by name; and linear heads that read them."""
+"""Representations by name: they transform series to vectors; and linear heads for the vectors."""
 
 from __future__ import annotations
 

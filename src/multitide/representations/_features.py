@@ -1,16 +1,16 @@
-"""Representations that come from elsewhere: the backbone of a trained model, a transformer of the user's."""
+"""Representations from other sources: features of a trained model, or a user's transformer."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from multitide.backbones._backbone import check_shortest
 from multitide.data._samples import Samples
@@ -20,83 +20,118 @@ from multitide.representations._represent import represent
 from multitide.representations._representation import check_channels
 
 BATCH = 1024
-N_PROBE = 8  # training series by which a transformer is known again
+N_PROBE = 8  # number of training series by which a transformer is recognised
+
+
+class FeatureNetwork(Protocol):
+    """What is used of a :class:`multitide.network.Network`, which is on a higher floor."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Names of its tasks."""
+
+    @property
+    def heads(self) -> nn.Module:
+        """The heads of its tasks."""
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Return all parameters."""
+
+    def eval(self) -> Self:
+        """Switch to eval mode."""
+
+    def encode_static(self, samples: Samples, /) -> np.ndarray | None:
+        """Return the static inputs as numbers."""
+
+    def features(
+        self, x: Tensor, lengths: Tensor | None, static: Tensor | None, /
+    ) -> Sequence[Tensor]:
+        """Return the inputs of each head."""
+
+
+class FittedModel(Protocol):
+    """What is used of a stored model, which is on a higher floor."""
+
+    encoder: Encoder | None
+    data: Any
+    predictor: Any
+
+
+class Transformer(Protocol):
+    """A transformer in the style of scikit-learn, as the user passes it."""
+
+    def fit(self, X: np.ndarray, /) -> object:
+        """Fit to training series."""
+
+    def transform(self, X: np.ndarray, /) -> object:
+        """Return one vector per series."""
 
 
 @dataclass
 class ModelFeatures(Representation):
-    """The features of a trained model: what its heads read.
+    """The features of a trained model, that is, the inputs of its heads.
 
-    ``representation = "model:FOLDER"`` names one that was saved.
+    ``representation = "model:FOLDER"`` takes a saved model.
 
     Parameters
     ----------
     model : path or MultiTaskEstimator
-        The folder of a saved model, or a fitted estimator. It is saved with the model that reads
-        its features.
+        The folder of a saved model, or a fitted estimator. It is saved together with the model that
+        uses its features.
     """
 
     model: Any
 
     def check(self, name: str = "") -> None:
-        """Raise :class:`ParameterError` if there is neither a folder nor a fitted model."""
+        """Raise :class:`ParameterError` unless `model` is a folder or a fitted model."""
         if not isinstance(self.model, (str, Path)) and not hasattr(
             _stored(self.model), "predictor"
         ):
             where = f"{name or 'ModelFeatures'}.model"
             raise ParameterError(
-                f"`{where}` must be the folder of a model, or a fitted estimator; got {self.model!r}."
+                f"`{where}` must be the folder of a model, or a fitted estimator; "
+                f"got {self.model!r}."
             )
 
     def fit(self, samples: Samples) -> BackboneEncoder:
-        """Return the model's features; nothing is learned."""
+        """Return the features of the model; nothing is trained."""
         if isinstance(self.model, (str, Path)):
             raise ParameterError(
-                "`model` must be a fitted estimator here: MultiTaskEstimator.load(folder)."
+                f"`model` must be a fitted estimator here; got the folder {str(self.model)!r}. "
+                "Use MultiTaskEstimator.load(folder)."
             )
         self.check()
         return BackboneEncoder(self.model)
 
 
 class BackboneEncoder(Encoder):
-    """The features of a trained model: what its heads read, static inputs included.
+    """The features of a trained model: the inputs of its heads, including static inputs.
 
-    `save_encoder` does not store it: save the model itself.
+    `save_encoder` does not store it; save the model itself.
 
     Parameters
     ----------
     model : MultiTaskEstimator
-        Fitted. Of a model with weights of several epochs the joint set is asked; where tasks have
-        backbones of their own, their features are joined.
+        Fitted. If the model keeps weights of several epochs, the joint set is used. If tasks have
+        separate backbones, their features are concatenated.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: object) -> None:
         self.model = _stored(model)
         if len(self.model.data) > 1:
             raise ParameterError(
-                "`model` must be of one data set to give features; it was fitted on several."
+                "`model` must be fitted on one data set to provide features; it was fitted on "
+                f"{len(self.model.data)}."
             )
-        networks = {
-            tuple(network.names): network for network in reversed(self.model.predictor.network_list)
-        }
-        self._networks = list(
-            reversed(networks.values())
-        )  # of each group of tasks the first network, the joint one
+        self._networks = _first_of_each_group(self.model.predictor.network_list)
 
     @property
     def n_parameters(self) -> int:
-        """How many the model has, without those of its heads, which are not asked."""
-        heads = [
-            parameter.numel()
-            for network in self._networks
-            for parameter in network.heads.parameters()
-        ]
-        every = [
-            parameter.numel() for network in self._networks for parameter in network.parameters()
-        ]
-        return (
-            sum(every) - sum(heads) + (self.model.encoder.n_parameters if self.model.encoder else 0)
-        )
+        """Number of parameters of the model, without its heads, which are not used."""
+        n_parameters = self.model.encoder.n_parameters if self.model.encoder else 0
+        for network in self._networks:
+            n_parameters += _count(network.parameters()) - _count(network.heads.parameters())
+        return n_parameters
 
     def transform(self, samples: Samples) -> np.ndarray:
         """Return the features, float32 (n_samples, n_features)."""
@@ -107,43 +142,65 @@ class BackboneEncoder(Encoder):
         return features_of(self._networks, samples)
 
 
+def _first_of_each_group(networks: Sequence[FeatureNetwork]) -> list[FeatureNetwork]:
+    """Return the first network of each group of tasks, which has the joint weights."""
+    kept: dict[tuple[str, ...], FeatureNetwork] = {}
+    # Backwards, so that the first network of a group is kept, at the place of the last one.
+    for network in reversed(networks):
+        kept[tuple(network.names)] = network
+    return list(reversed(kept.values()))
+
+
+def _count(parameters: Iterator[nn.Parameter]) -> int:
+    return sum(parameter.numel() for parameter in parameters)
+
+
 @torch.no_grad()
-def features_of(networks: Sequence[Any], samples: Samples) -> np.ndarray:
-    """Return what the heads of these networks read, float32 (n_samples, n_features); what two have in common once."""
-    parts = [_features(networks, samples[i : i + BATCH]) for i in range(0, len(samples), BATCH)]
-    return np.concatenate(parts)
+def features_of(networks: Sequence[FeatureNetwork], samples: Samples) -> np.ndarray:
+    """Return the inputs of the heads of these networks, float32 (n_samples, n_features).
+
+    Features that several heads share occur once.
+    """
+    batches = []
+    for i in range(0, len(samples), BATCH):
+        batches.append(_features_of_batch(networks, samples[i : i + BATCH]))
+    return np.concatenate(batches)
 
 
-def _features(networks: Sequence[Any], samples: Samples) -> np.ndarray:
+def _features_of_batch(networks: Sequence[FeatureNetwork], samples: Samples) -> np.ndarray:
     x = torch.from_numpy(np.ascontiguousarray(samples.gather(slice(None))))
     lengths = None if samples.equal_lengths else torch.from_numpy(samples.lengths)
     found: dict[int, Tensor] = {}
     for network in networks:
         encoded = network.encode_static(samples)
         static = None if encoded is None else torch.from_numpy(encoded)
-        found |= {id(each): each for each in network.eval().features(x, lengths, static)}
-    return torch.cat(list(found.values()), dim=1).numpy()
+        for features in network.eval().features(x, lengths, static):
+            found[id(features)] = features
+    joined: np.ndarray = torch.cat(list(found.values()), dim=1).numpy()
+    return joined
 
 
-def _stored(model: Any) -> Any:
-    """Return what a fitted estimator would save; that itself is returned as it is."""
-    return getattr(model, "stored_", model)
+def _stored(model: object) -> FittedModel:
+    """Return the stored form of a fitted estimator; a stored model is returned as it is."""
+    found: Any = model  # the classes of models are on a higher floor
+    stored: FittedModel = getattr(found, "stored_", found)
+    return stored
 
 
 @dataclass
 class Transformed(Representation):
-    """Vectors of a transformer of the user's, as scikit-learn's are: ``fit(X)`` and ``transform(X)``.
+    """Vectors from the user's own transformer with scikit-learn's ``fit(X)`` and ``transform(X)``.
 
-    It is not stored: keep the fitted one, ``estimator.representation_.transformer``, and give it to
-    ``load``.
+    The transformer is not stored. Keep the fitted one, ``estimator.representation_.transformer``,
+    and pass it to ``load``.
 
     Parameters
     ----------
     transformer : object
-        It is copied, and the copy fitted.
+        It is copied, and the copy is fitted.
     flat : bool, default=False
-        Whether it reads tables: X is (n_samples, n_channels * n_timepoints) then, else (n_samples,
-        n_channels, n_timepoints).
+        Whether it expects tables: X has the shape (n_samples, n_channels * n_timepoints) instead of
+        (n_samples, n_channels, n_timepoints).
     """
 
     transformer: Any
@@ -151,8 +208,7 @@ class Transformed(Representation):
 
     def fit(self, samples: Samples) -> TransformedEncoder:
         """Fit a copy of the transformer to training series."""
-        missing = [name for name in ("fit", "transform") if not hasattr(self.transformer, name)]
-        if missing:
+        if not all(hasattr(self.transformer, name) for name in ("fit", "transform")):
             raise ParameterError(
                 f"`transformer` must have `fit` and `transform`; got {self.transformer!r}."
             )
@@ -163,7 +219,7 @@ class Transformed(Representation):
 
 
 class TransformedEncoder(Encoder):
-    """A fitted transformer of the user's; see :class:`Transformed`.
+    """The user's transformer after fitting; see :class:`Transformed`.
 
     Parameters
     ----------
@@ -174,23 +230,27 @@ class TransformedEncoder(Encoder):
     probe : Samples
         Some training series; see :mod:`multitide.representations._probing`.
     n_steps : int
-        Of the longest training series.
+        Number of steps of the longest training series.
     """
 
-    def __init__(self, transformer: Any, flat: bool, probe: Samples, n_steps: int) -> None:
-        self.transformer, self.flat, self.probe, self.n_steps = transformer, flat, probe, n_steps
+    def __init__(self, transformer: Transformer, flat: bool, probe: Samples, n_steps: int) -> None:
+        self.transformer = transformer
+        self.flat = flat
+        self.probe = probe
+        self.n_steps = n_steps
 
     def transform(self, samples: Samples) -> np.ndarray:
-        """Return what the transformer makes of the raw series, float32 (n_samples, n_features)."""
+        """Return the vectors of the transformer, float32 (n_samples, n_features)."""
         vectors = np.asarray(self.transformer.transform(self.table(samples)), dtype=np.float32)
         if vectors.ndim != 2 or len(vectors) != len(samples):
             raise DataError(
-                f"`transformer` must give {len(samples)} vectors; got an array of shape {vectors.shape}."
+                f"`transformer` must give {len(samples)} vectors; "
+                f"got an array of shape {vectors.shape}."
             )
         return vectors
 
     def table(self, samples: Samples) -> np.ndarray:
-        """Return the raw series as the transformer reads them."""
+        """Return the raw series in the shape that the transformer expects."""
         check_channels(samples, self.probe.channels)
         series = samples.gather(slice(None))
         if not self.flat:

@@ -1,4 +1,4 @@
-"""One linear head on standardised vectors: ridge or logistic regression, at any strength of its L2 penalty."""
+"""One linear head on standardised vectors: ridge or logistic regression with an L2 penalty."""
 
 from __future__ import annotations
 
@@ -23,30 +23,33 @@ class Line:
     Attributes
     ----------
     weights : ndarray, shape (n_features, n_outputs)
-        Of the vectors.
+        Weights of the entries of a vector.
     bias : ndarray, shape (n_outputs,)
-        -inf for a class that the rows had not.
+        -inf for a class that did not occur in the training rows.
     """
 
     weights: np.ndarray
     bias: np.ndarray
 
     def decode(self, vectors: np.ndarray, target: Target) -> np.ndarray:
-        """Return numbers in the user's units (n,), or probabilities (n, n_classes)."""
+        """Return numbers in the units of the user, (n,), or probabilities, (n, n_classes)."""
         outputs = vectors @ self.weights + self.bias
+        decoded: np.ndarray
         if isinstance(target, RegressionTarget):
-            return outputs[:, 0] * float(target.scale) + float(target.mean)
-        return softmax(outputs, axis=1)
+            decoded = outputs[:, 0] * float(target.scale) + float(target.mean)
+        else:
+            decoded = softmax(outputs, axis=1)
+        return decoded
 
 
 @dataclass
 class Scales:
-    """Means and deviations of vectors' entries; an entry that does not vary is worth nothing.
+    """Means and standard deviations of the entries of vectors.
 
     Attributes
     ----------
     center, scale : ndarray, shape (n_features,)
-        `scale` is inf where all known entries are equal.
+        `scale` is inf where all known values are equal, so that the entry has no effect.
     """
 
     center: np.ndarray
@@ -54,74 +57,77 @@ class Scales:
 
     @classmethod
     def of(cls, vectors: np.ndarray) -> Scales:
-        """Return those of training vectors (n, n_features), NaN where an entry is missing."""
+        """Compute them for training vectors (n, n_features), with NaN for missing entries."""
         known = ~np.isnan(vectors)
         count = np.maximum(known.sum(axis=0), 1)
         center = np.where(known, vectors, 0).sum(axis=0) / count
         deviation = np.sqrt((np.where(known, vectors - center, 0) ** 2).sum(axis=0) / count)
-        return cls(center, np.where(deviation > np.abs(center) * 1e-6, deviation, np.inf))
+        varies = deviation > np.abs(center) * 1e-6
+        return cls(center, np.where(varies, deviation, np.inf))
 
     def __call__(self, vectors: np.ndarray) -> np.ndarray:
-        """Return standardised vectors; a missing entry is 0, the mean."""
+        """Return standardised vectors; a missing entry becomes 0, the mean."""
         if vectors.shape[1] != len(self.center):
             raise DataError(
-                f"`vectors` must have {len(self.center)} entries, as in training; got {vectors.shape[1]}."
+                f"`vectors` must have {len(self.center)} entries, as in training; "
+                f"got {vectors.shape[1]}."
             )
-        return np.nan_to_num((vectors - self.center) / self.scale, nan=0.0)
+        scaled: np.ndarray = np.nan_to_num((vectors - self.center) / self.scale, nan=0.0)
+        return scaled
 
     def unscaled(self, line: Line) -> Line:
-        """Return a head of standardised vectors as one of the vectors as they are."""
+        """Convert a head for standardised vectors to one for the original vectors."""
         weights = line.weights / self.scale[:, None]
         return Line(weights, line.bias - self.center @ weights)
 
 
 def check_solvable(targets: Iterable[Target], heads: str = "linear heads") -> None:
-    """Raise unless each target is a number or a class a row: what a ridge or a logistic regression answers.
+    """Raise unless each target is a classification or a regression of one number.
 
     Parameters
     ----------
     targets : iterable of Target
     heads : str
-        What cannot answer the others.
+        What only these kinds of tasks are available for; used in the message.
 
     Raises
     ------
     ParameterError
-        Naming the tasks that are not.
+        With the names of the other tasks.
     """
-    kinds = (ClassificationTarget, RegressionTarget)
-    odd = [
-        f"{target.task.name!r} ({target.task.kind}{', quantiles' if isinstance(target, kinds) else ''})"
-        for target in targets
-        if not isinstance(target, kinds)
-        or (isinstance(target, RegressionTarget) and target.n_outputs > 1)
-    ]
-    if odd:
+    unsolvable = []
+    for target in targets:
+        written = f"{target.task.name!r} ({target.task.kind})"
+        if not isinstance(target, (ClassificationTarget, RegressionTarget)):
+            unsolvable.append(written)
+        elif isinstance(target, RegressionTarget) and target.n_outputs > 1:
+            unsolvable.append(f"{target.task.name!r} ({target.task.kind}, quantiles)")
+    if unsolvable:
         raise ParameterError(
-            f"`tasks` must be classifications, or regressions of one number, for {heads}; got {', '.join(odd)}. "
-            "Leave them out, or train a network."
+            f"`tasks` must be classifications or regressions of one number for {heads}; got "
+            f"{', '.join(unsolvable)}. Remove them, or train a network."
         )
 
 
 def lines(
     vectors: np.ndarray, codes: np.ndarray, target: Target, strengths: Sequence[float]
 ) -> Iterator[Line]:
-    """Yield the head for each strength, as many as there are; strong ones first are faster.
+    """Yield one head per strength. Descending strengths are faster.
 
     Parameters
     ----------
     vectors : ndarray of float64, shape (n, n_features)
-        Standardised, of labelled rows.
+        Standardised vectors of the labelled rows.
     codes : ndarray, shape (n,)
         Their labels, as `target` encodes them.
     target : Target
         A classification or a regression.
     strengths : sequence of float
-        Of the L2 penalty, in units of the vectors' mean squared length.
+        Strengths of the L2 penalty, in units of the mean squared length of the vectors.
 
     Notes
     -----
-    An L2 penalty does not change when the vectors are rotated, so all heads are fitted on at most
+    An L2 penalty does not depend on rotations of the vectors, so all heads are fitted on at most
     min(n, n_features) principal components.
     """
     center = vectors.mean(axis=0)
@@ -134,11 +140,22 @@ def lines(
 
 
 def _components(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return principal components (n, r) and the way back (n_features, r): components = vectors @ back."""
+    """Return the principal components of vectors.
+
+    Returns
+    -------
+    scores : ndarray, shape (n, r)
+        ``vectors @ back``.
+    back : ndarray, shape (n_features, r)
+    """
     n, n_features = vectors.shape
-    values, axes = eigh(vectors.T @ vectors if n >= n_features else vectors @ vectors.T)
+    # The smaller of the two matrices has the same positive eigenvalues.
+    tall = n >= n_features
+    values, axes = eigh(vectors.T @ vectors if tall else vectors @ vectors.T)
     kept = values > max(values.max(), 0) * max(n, n_features) * np.finfo(np.float64).eps
-    back = axes[:, kept] if n >= n_features else vectors.T @ (axes[:, kept] / np.sqrt(values[kept]))
+    back = axes[:, kept]
+    if not tall:
+        back = vectors.T @ (back / np.sqrt(values[kept]))
     return vectors @ back, back
 
 
@@ -146,7 +163,8 @@ def _ridge(
     scores: np.ndarray, codes: np.ndarray, target: Target, strengths: Sequence[float]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     mean = codes.mean()
-    along, squares = scores.T @ (codes - mean), (scores**2).sum(axis=0)
+    along = scores.T @ (codes - mean)
+    squares = (scores**2).sum(axis=0)
     for strength in strengths:
         yield (along / (squares + strength * len(codes)))[:, None], np.array([mean])
 
@@ -159,18 +177,15 @@ def _logistic(
     row_weights = target.class_weights.numpy().astype(np.float64)[codes]
     model = LogisticRegression(warm_start=True, max_iter=500)
     for strength in strengths:
-        weights, bias = (
-            np.zeros((scores.shape[1], target.n_outputs)),
-            np.full(target.n_outputs, -np.inf),
-        )
+        weights = np.zeros((scores.shape[1], target.n_outputs))
+        bias = np.full(target.n_outputs, -np.inf)
         bias[present] = 0.0
         if len(present) > 1 and scores.shape[1]:
-            with warnings.catch_warnings(
-                action="ignore", category=ConvergenceWarning
-            ):  # a weak penalty stops early
-                model.set_params(C=1 / (strength * len(codes))).fit(
-                    scores, codes, sample_weight=row_weights
-                )
+            model.set_params(C=1 / (strength * len(codes)))
+            # With a weak penalty, the solver stops before it converges.
+            with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
+                model.fit(scores, codes, sample_weight=row_weights)
             rows = present[1:] if len(present) == 2 else present
-            weights[:, rows], bias[rows] = model.coef_.T, model.intercept_
+            weights[:, rows] = model.coef_.T
+            bias[rows] = model.intercept_
         yield weights, bias

@@ -1,9 +1,9 @@
-"""Linear heads on vectors: ridge regression and logistic regression, one a task; fast, and hard to beat."""
+"""Linear heads on vectors: a ridge or logistic regression per task; fast, and a strong baseline."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -14,32 +14,33 @@ from multitide.errors import DataError, ParameterError
 from multitide.representations._line import Line, Scales, check_solvable, lines
 from multitide.tasks import Target, Task, resolve_tasks
 
-SHARE = 0.2  # of the labelled rows chooses where no validation rows are given
+# Fraction of the labelled rows that choose the strength if there is no validation set.
+CHOOSING_FRACTION = 0.2
 
 
 class LinearHeads:
-    """A linear head a task on vectors: ridge for numbers, logistic regression for classes.
+    """Linear heads on vectors: a ridge regression for numbers, a logistic regression for classes.
 
-    Vectors are standardised by the training rows; entries that are missing become the mean. Each
-    head learns from its task's labelled rows, and its L2 penalty has the strength whose loss on
-    validation rows is least. A head minimises the squared error or the (class-weighted)
-    cross-entropy; the task's own loss chooses the strength.
+    Vectors are standardised by the training rows; missing entries are replaced by the mean. The
+    head of each task is fitted to the labelled rows of that task. The strength of its L2 penalty is
+    the one with the smallest loss on validation rows. A head minimises the squared error or the
+    (class-weighted) cross-entropy; the loss of the task chooses the strength.
 
     Parameters
     ----------
     tasks : sequence of str or Task, optional
         As in :class:`multitide.MultiTaskEstimator`.
     strengths : sequence of float
-        Candidates, above 0, in units of the vectors' mean squared length.
+        Candidates, above 0, in units of the mean squared length of the vectors.
     random_state : int, default=0
-        Draws the validation rows if none are given.
+        Seed for drawing validation rows if none are given.
 
     Attributes
     ----------
     tasks_ : list of Task
         The tasks with their kinds.
     targets_ : dict of str to Target
-        What the training labels say of each task.
+        The fitted target of each task.
     strengths_ : dict of str to float
         The chosen strength of each task.
     """
@@ -51,7 +52,9 @@ class LinearHeads:
         strengths: Sequence[float] = STRENGTHS,
         random_state: int = 0,
     ) -> None:
-        self.tasks, self.strengths, self.random_state = tasks, strengths, random_state
+        self.tasks = tasks
+        self.strengths = strengths
+        self.random_state = random_state
 
     def fit(
         self,
@@ -60,72 +63,71 @@ class LinearHeads:
         *,
         validation: tuple[np.ndarray, pd.DataFrame] | None = None,
     ) -> Self:
-        """Learn every task from the rows that have its label.
+        """Fit the head of each task to the rows that have its label.
 
         Parameters
         ----------
         vectors : ndarray, shape (n_samples, n_features)
-            Training vectors; NaN where an entry is missing.
+            Training vectors. Use NaN for missing entries.
         y : DataFrame, n_samples rows
-            One column a task.
+            One column per task.
         validation : (vectors, y), optional
-            Chooses the strengths. Else a random fifth of each task's labelled rows does, and the
-            head learns again from all of them; give validation rows where rows resemble each other,
-            as windows do.
+            Rows that choose the strengths. By default, a random fifth of the labelled rows of each
+            task chooses, and the head is then fitted to all of them. Pass validation rows if rows
+            resemble each other, as windows do.
 
         Raises
         ------
         ParameterError
             If a strength is not above 0.
         DataError
-            With what is wrong with the labels or the shapes.
+            If the labels or the shapes are invalid.
         """
         if not len(self.strengths) or not all(strength > 0 for strength in self.strengths):
             raise ParameterError(f"`strengths` must be numbers above 0; got {self.strengths!r}.")
-        vectors, y = _checked(vectors, y)
+        vectors, y = _check_vectors(vectors), _check_labels(y, len(vectors))
         self.tasks_ = resolve_tasks(self.tasks, y)
         self.targets_ = {task.name: task.fit_target(y[task.columns]) for task in self.tasks_}
         check_solvable(self.targets_.values())
         self._scales = Scales.of(vectors)
         scaled = self._scales(vectors)
-        given = None
         if validation is not None:
-            more, labels = _checked(*validation)
-            given = self._scales(more), labels
-        chosen = {}
+            more = self._scales(_check_vectors(validation[0]))
+            validation = more, _check_labels(validation[1], len(more))
+        self.strengths_: dict[str, float] = {}
+        self._lines: dict[str, Line] = {}
         for name, target in self.targets_.items():
             columns = target.task.columns
-            held_out = None if given is None else (given[0], given[1][columns])
-            if held_out is not None and not len(_labelled(target, held_out[1])[1]):
-                raise DataError(f"Task {name!r} must have labels for validation; got none.")
-            chosen[name] = choose_line(
+            held_out = _validation_of(target, validation)
+            self.strengths_[name], self._lines[name] = choose_line(
                 target, scaled, y[columns], held_out, self.strengths, self.random_state
             )
-        self.strengths_ = {name: strength for name, (strength, _) in chosen.items()}
-        self._lines = {name: line for name, (_, line) in chosen.items()}
         return self
 
     def predict(self, vectors: np.ndarray) -> pd.DataFrame:
-        """Answer every task for every vector: one column a task, in the user's own values."""
+        """Return one column per task, in the user's own values."""
         decoded = self.decode(vectors)
-        return pd.concat(
-            [self.targets_[name].to_frame(values) for name, values in decoded.items()], axis=1
-        )
+        columns = [self.targets_[name].to_frame(values) for name, values in decoded.items()]
+        return pd.concat(columns, axis=1)
 
     def predict_proba(self, vectors: np.ndarray) -> dict[str, pd.DataFrame]:
-        """Return the class probabilities of every classification task, one DataFrame (n_samples, n_classes) a task."""
-        found = {
-            name: self.targets_[name].probabilities(values)
-            for name, values in self.decode(vectors).items()
-        }
-        return {name: frame for name, frame in found.items() if frame is not None}
+        """Return the class probabilities of each classification, shape (n_samples, n_classes)."""
+        found = {}
+        for name, values in self.decode(vectors).items():
+            probabilities = self.targets_[name].probabilities(values)
+            if probabilities is not None:
+                found[name] = probabilities
+        return found
 
     def evaluate(self, vectors: np.ndarray, y: pd.DataFrame) -> pd.DataFrame:
-        """Measure every task on its labelled rows: the table of :meth:`multitide.MultiTaskEstimator.evaluate`."""
-        y = _checked(vectors, y)[1]
-        if missing := [
-            column for task in self.tasks_ for column in task.columns if column not in y
-        ]:
+        """Return the metrics of each task on its labelled rows.
+
+        The table is that of :meth:`multitide.MultiTaskEstimator.evaluate`.
+        """
+        y = _check_labels(y, len(vectors))
+        columns = [column for task in self.tasks_ for column in task.columns]
+        missing = [column for column in columns if column not in y]
+        if missing:
             raise DataError(
                 f"`y` must have a column for every task; {missing} are missing from {list(y)}."
             )
@@ -138,10 +140,14 @@ class LinearHeads:
         return pd.concat(tables, ignore_index=True)
 
     def decode(self, vectors: np.ndarray) -> dict[str, np.ndarray]:
-        """Return each task's numbers (n_samples,) in the user's units, or probabilities (n_samples, n_classes)."""
+        """Return the decoded predictions of each task.
+
+        They are numbers in the units of the user, (n_samples,), or probabilities, (n_samples,
+        n_classes).
+        """
         if not hasattr(self, "_lines"):
-            raise ParameterError("`fit` must be called before heads can answer.")
-        scaled = self._scales(_checked(vectors)[0])
+            raise ParameterError("`fit` must be called before heads can predict.")
+        scaled = self._scales(_check_vectors(vectors))
         return {
             name: line.decode(scaled, self.targets_[name]) for name, line in self._lines.items()
         }
@@ -155,66 +161,103 @@ def choose_line(
     strengths: Sequence[float],
     random_state: int,
 ) -> tuple[float, Line]:
-    """Return the strength with the least loss on validation rows, and its head; of a single one, the head of all rows.
+    """Return the strength with the smallest loss on validation rows, and its head.
 
     Parameters
     ----------
     target : Target
-        What the training labels say of the task.
+        The fitted target of the task.
     vectors : ndarray of float64, shape (n, n_features)
         Standardised.
     labels : DataFrame, n rows
-        The task's columns.
+        The columns of the task.
     validation : (vectors, labels) or None
-        None, or no label among them: a random fifth of the labelled rows chooses, and the head
-        learns from all.
+        If it is None or has no labels, a random fifth of the labelled rows chooses, and the head is
+        then fitted to all of them.
     strengths, random_state
-        As in :class:`LinearHeads`.
+        As in :class:`LinearHeads`. A single strength is not compared: its head is fitted to all
+        rows.
     """
-    codes, rows = _labelled(target, labels)
-    valid = (
-        np.array([], dtype=np.int64) if validation is None else _labelled(target, validation[1])[1]
-    )
-    if validation is not None and len(valid):
-        learning, choosing = rows, (validation[0][valid], validation[1].iloc[valid])
-    else:
-        order = np.random.default_rng(random_state).permutation(rows)
-        n_choosing = max(1, round(SHARE * len(order)))
-        learning, choosing = (
-            order[n_choosing:],
-            (vectors[order[:n_choosing]], labels.iloc[order[:n_choosing]]),
-        )
+    codes, rows = _labelled_rows(target, labels)
     strengths = sorted(strengths, reverse=True)
     if len(strengths) == 1:
         return strengths[0], next(lines(vectors[rows], codes[rows], target, strengths))
-    known = choosing[1].reset_index(drop=True)
-    found = list(lines(vectors[learning], codes[learning], target, strengths))
-    losses = [np.mean(target.row_losses(known, line.decode(choosing[0], target))) for line in found]
+    choice = _split_for_choice(target, vectors, labels, rows, validation, random_state)
+    found = list(lines(vectors[choice.fit_rows], codes[choice.fit_rows], target, strengths))
+    losses = []
+    for line in found:
+        decoded = line.decode(choice.vectors, target)
+        losses.append(np.mean(target.row_losses(choice.labels, decoded)))
     best = int(np.argmin(losses))
-    if len(valid):
+    if choice.fit_rows is rows:
         return strengths[best], found[best]
     return strengths[best], next(lines(vectors[rows], codes[rows], target, [strengths[best]]))
 
 
-def _labelled(target: Target, labels: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Return the encoded labels of all rows, and the numbers of those that have one."""
+class _Choice(NamedTuple):
+    """Rows to fit the candidates to, and labelled vectors that choose among them."""
+
+    fit_rows: np.ndarray
+    vectors: np.ndarray
+    labels: pd.DataFrame
+
+
+def _split_for_choice(
+    target: Target,
+    vectors: np.ndarray,
+    labels: pd.DataFrame,
+    rows: np.ndarray,
+    validation: tuple[np.ndarray, pd.DataFrame] | None,
+    random_state: int,
+) -> _Choice:
+    if validation is not None:
+        _, valid = _labelled_rows(target, validation[1])
+        if len(valid):
+            chosen = validation[1].iloc[valid].reset_index(drop=True)
+            return _Choice(rows, validation[0][valid], chosen)
+    order = np.random.default_rng(random_state).permutation(rows)
+    n_choosing = max(1, round(CHOOSING_FRACTION * len(order)))
+    choosing, fit_rows = order[:n_choosing], order[n_choosing:]
+    return _Choice(fit_rows, vectors[choosing], labels.iloc[choosing].reset_index(drop=True))
+
+
+def _validation_of(
+    target: Target, validation: tuple[np.ndarray, pd.DataFrame] | None
+) -> tuple[np.ndarray, pd.DataFrame] | None:
+    """Return the validation rows with the columns of one task, which must have labels."""
+    if validation is None:
+        return None
+    vectors, y = validation
+    labels = y[target.task.columns]
+    if not len(_labelled_rows(target, labels)[1]):
+        raise DataError(f"Task {target.task.name!r} must have labels for validation; got none.")
+    return vectors, labels
+
+
+def _labelled_rows(target: Target, labels: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return the encoded labels of all rows, and the positions of the rows that have one."""
     codes = target.encode(labels)
     return codes, np.flatnonzero(target.measured(torch.from_numpy(codes)).numpy())
 
 
-def _checked(vectors: Any, y: Any = None) -> tuple[np.ndarray, pd.DataFrame]:
-    """Return vectors as float64 and labels with a RangeIndex, or refuse them."""
-    vectors = np.asarray(vectors, dtype=np.float64)
-    if vectors.ndim != 2 or 0 in vectors.shape or np.isinf(vectors).any():
-        raise DataError(
-            f"`vectors` must be finite or NaN, of shape (n_samples, n_features); got shape {vectors.shape}"
-            + (", with infinite values." if np.isinf(vectors).any() else ".")
-        )
-    labels = pd.DataFrame(y, index=None if y is not None else range(len(vectors))).reset_index(
-        drop=True
+def _check_vectors(vectors: object) -> np.ndarray:
+    """Return vectors as float64, or refuse them."""
+    checked = np.asarray(vectors, dtype=np.float64)
+    found = f"shape {checked.shape}"
+    if np.isinf(checked).any():
+        found += ", with infinite values"
+    elif checked.ndim == 2 and 0 not in checked.shape:
+        return checked
+    raise DataError(
+        f"`vectors` must be finite or NaN, of shape (n_samples, n_features); got {found}."
     )
-    if len(labels) != len(vectors):
+
+
+def _check_labels(y: object, n_rows: int) -> pd.DataFrame:
+    """Return labels with a RangeIndex, or refuse them."""
+    labels = pd.DataFrame(y).reset_index(drop=True)
+    if len(labels) != n_rows:
         raise DataError(
-            f"`y` must have one row a vector; got {len(labels)} rows for {len(vectors)} vectors."
+            f"`y` must have one row per vector; got {len(labels)} rows for {n_rows} vectors."
         )
-    return vectors, labels
+    return labels

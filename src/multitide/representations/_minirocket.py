@@ -1,4 +1,4 @@
-"""MiniRocket: shares of time that a series spends above quantiles of fixed convolutions."""
+"""MiniRocket: fractions of time in which fixed convolutions of a series exceed a threshold."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ from multitide.representations._representation import (
     fit_layer,
 )
 
-KERNEL = 9  # steps of a kernel, undilated
-MAX_FIT_SAMPLES = 4096  # each bias is a quantile of one series; more of them change nothing
+KERNEL = 9  # number of steps of a kernel without dilation
+# Each bias is a quantile of one series; more series would change nothing.
+MAX_FIT_SAMPLES = 4096
 NAMES = (
     "n_channels_per_kernel",
     "channel_indices",
@@ -36,31 +37,31 @@ NAMES = (
 
 @dataclass
 class MiniRocket(SeriesRepresentation):
-    """MiniRocket (Dempster et al. 2021): thousands of features in one pass, without training; a strong baseline.
+    """MiniRocket (Dempster et al. 2021 [1]_): thousands of features without training.
 
-    Needs the extra ``representations``. Each feature is the share of time that a convolution of the
-    series, with one of 84 fixed kernels at some dilation over some channels, is above a bias drawn
-    from the training series.
+    A fast and strong baseline; needs the extra ``representations``. Each feature is the fraction of
+    time in which a convolution of the series, with one of 84 fixed kernels at some dilation over
+    some channels, is above a bias. Biases are drawn from convolutions of the training series.
 
     Parameters
     ----------
     n_features : int, default=10000
-        Rounded down to a multiple of 84.
+        Number of features; rounded down to a multiple of 84.
     max_dilations : int, default=32
-        Most dilations a kernel.
+        Maximum number of dilations per kernel.
     length : int, optional
-        Steps that the longest kernel spans; the shortest training series when not given. A sample
-        that is shorter is filled up with its last values.
+        Maximum number of steps that a dilated kernel spans. Default: the length of the shortest
+        training series. Shorter samples are padded with their last values.
     impute, scale
-        As in :class:`multitide.encodings._inputs.Inputs`: convolutions sum over channels, so
-        channels need one scale.
+        As in :class:`multitide.Inputs`. Convolutions sum over channels, so all channels need a
+        common scale.
     random_state : int, default=0
-        Of the channels and biases.
+        Seed for drawing channels and biases.
 
     Notes
     -----
-    (n_samples, n_channels, time) -> (n_samples, n_features). The paper reads one length. Here
-    series of any length are read as they are: a feature is a mean over time.
+    (n_samples, n_channels, time) -> (n_samples, n_features). The paper uses series of equal length.
+    Here, series of any length are used as they are, because a feature is a mean over time.
 
     References
     ----------
@@ -76,7 +77,7 @@ class MiniRocket(SeriesRepresentation):
     random_state: Annotated[int, Field(ge=0, lt=2**31)] = 0
 
     def fit(self, samples: Samples) -> MiniRocketEncoder:
-        """Draw channels and biases.
+        """Draw the channels and biases.
 
         Raises
         ------
@@ -89,25 +90,23 @@ class MiniRocket(SeriesRepresentation):
         minirocket = import_minirocket()
         if samples.n_timepoints < KERNEL:
             raise DataError(
-                f"`X` must have at least {KERNEL} time steps for MiniRocket; the longest series has "
-                f"{samples.n_timepoints}. Use another representation."
+                f"`X` must have at least {KERNEL} time steps for MiniRocket; the longest series "
+                f"has {samples.n_timepoints}. Use another representation."
             )
         layer = fit_layer(samples, self.impute, self.scale)
         length = self.length or max(KERNEL, int(samples.lengths.min()))
-        chosen = np.linspace(0, len(samples) - 1, min(len(samples), MAX_FIT_SAMPLES)).astype(
-            np.int64
-        )
-        cut = [
-            at_least(x, length)[:, :, -length:] for _, x in complete_series(samples[chosen], layer)
-        ]
+        n_chosen = min(len(samples), MAX_FIT_SAMPLES)
+        chosen = np.linspace(0, len(samples) - 1, n_chosen).astype(np.int64)
+        cut = []
+        for _, x in complete_series(samples[chosen], layer):
+            cut.append(pad_to(x, length)[:, :, -length:])
         model = minirocket.MiniRocket(
             self.n_features, self.max_dilations, random_state=self.random_state
         )
-        with undisturbed():
+        with preserved_global_state():
             model.fit(np.concatenate(cut))
-        return MiniRocketEncoder(
-            self, layer, samples.categories, dict(zip(NAMES, model.parameters, strict=True))
-        )
+        learned = dict(zip(NAMES, model.parameters, strict=True))
+        return MiniRocketEncoder(self, layer, samples.categories, learned)
 
     def restore(
         self,
@@ -120,14 +119,14 @@ class MiniRocket(SeriesRepresentation):
 
 
 class MiniRocketEncoder(SeriesEncoder):
-    """MiniRocket with its channels and biases.
+    """A fitted MiniRocket.
 
     Parameters
     ----------
     spec, layer, categories
         See :class:`SeriesEncoder`.
     learned : mapping of str to ndarray
-        Dilations with the number of features of each, the channels of each kernel, and a bias a
+        Dilations with their numbers of features, the channels of each kernel, and one bias per
         feature.
     """
 
@@ -148,47 +147,48 @@ class MiniRocketEncoder(SeriesEncoder):
 
     @property
     def n_spanned(self) -> int:
-        """Steps that the longest kernel spans; shorter series are filled up."""
+        """Number of steps that the longest kernel spans; shorter series are padded."""
         return (KERNEL - 1) * int(self._learned["dilations"].max()) + 1
 
     def encode(self, x: np.ndarray) -> np.ndarray:
-        """Return the shares of time, (n, n_features)."""
-        with undisturbed():
+        """Return the fractions of time, (n, n_features)."""
+        with preserved_global_state():
             model = import_minirocket().MiniRocket(n_jobs=1)
-            model.parameters, model._n_jobs = tuple(self._learned.values()), 1
-            return model._transform(
-                at_least(x, self.n_spanned)
-            )  # aeon's `transform` refuses what it has not fitted
+            model.parameters = tuple(self._learned.values())
+            model._n_jobs = 1
+            # aeon's `transform` would require that `fit` was called.
+            vectors: np.ndarray = model._transform(pad_to(x, self.n_spanned))
+            return vectors
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Return channels, dilations and biases."""
+        """Return the channels, dilations and biases."""
         return dict(self._learned)
 
 
-def at_least(x: np.ndarray, length: int) -> np.ndarray:
-    """Return series of at least so many steps, shorter ones filled up with their last values."""
+def pad_to(x: np.ndarray, length: int) -> np.ndarray:
+    """Return series of at least `length` steps, padded with their last values."""
     missing = length - x.shape[2]
-    return (
-        np.pad(x, ((0, 0), (0, 0), (0, missing)), mode="edge")
-        if missing > 0
-        else np.ascontiguousarray(x)
-    )
+    if missing <= 0:
+        return np.ascontiguousarray(x)
+    return np.pad(x, ((0, 0), (0, 0), (0, missing)), mode="edge")
 
 
 def import_minirocket() -> ModuleType:
-    """Return aeon's module; it is slow to import, and slow to compile when it is used for the first time."""
+    """Return aeon's module, which is slow to import and compiles code at its first use."""
     try:
         from aeon.transformations.collection import convolution_based
     except ImportError as error:
         raise MissingDependencyError(
-            'MiniRocket needs aeon, which is not installed. pip install "multitide[representations]"'
+            "MiniRocket needs aeon, which is not installed. "
+            'Run: pip install "multitide[representations]"'
         ) from error
-    return convolution_based
+    module: ModuleType = convolution_based
+    return module
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
-    """Leave NumPy's global generator and torch's number of threads as they were: aeon seeds one and sets the other."""
+def preserved_global_state() -> Iterator[None]:
+    """Restore NumPy's global generator and torch's number of threads, which aeon changes."""
     state, n_threads = np.random.get_state(), torch.get_num_threads()
     try:
         yield

@@ -1,4 +1,4 @@
-"""Samples whose series are vectors, ready for a linear head or for ``MultiTaskEstimator(backbone="fc")``."""
+"""Replace the series of samples by vectors, for a linear head or the backbone "fc"."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ from multitide.errors import DataError
 
 
 def represent(samples: Samples, encoder: Encoder | np.ndarray) -> Samples:
-    """Return the samples with one vector each instead of a series; labels, static inputs and times stay.
+    """Return the samples with one vector each instead of a series.
+
+    Labels, static inputs and times stay the same.
 
     Parameters
     ----------
     samples : Samples
         Raw series.
     encoder : Encoder or ndarray of shape (n_samples, n_features)
-        A fitted representation, ``MiniRocket().fit(samples[split.train])``, or vectors that come
-        from elsewhere.
+        A fitted representation, ``MiniRocket().fit(samples[split.train])``, or vectors from
+        elsewhere.
 
     Returns
     -------
     Samples
-        One step each, with channels "f0", "f1", ...; `values` is the array of vectors, float32
+        One step each, with the channels "f0", "f1", and so on. `values` holds the vectors, float32
         (n_samples, n_features).
 
     Raises
     ------
     DataError
-        If there is not one vector a sample, or a vector has infinite entries.
+        Unless there is one vector per sample, with finite or missing entries.
     """
-    vectors = np.asarray(
-        encoder.transform(samples) if isinstance(encoder, Encoder) else encoder, dtype=np.float32
-    )
-    if (
-        vectors.ndim != 2
-        or len(vectors) != len(samples)
-        or not vectors.shape[1]
-        or np.isinf(vectors).any()
-    ):
+    if isinstance(encoder, Encoder):
+        encoder = encoder.transform(samples)
+    vectors = np.asarray(encoder, dtype=np.float32)
+    infinite = bool(np.isinf(vectors).any())
+    if vectors.ndim != 2 or len(vectors) != len(samples) or not vectors.shape[1] or infinite:
+        found = f"shape {vectors.shape}"
+        if infinite:
+            found += ", with infinite values"
         raise DataError(
-            f"`encoder` must give {len(samples)} vectors of finite numbers; got shape {vectors.shape}"
-            + (", with infinite values." if np.isinf(vectors).any() else ".")
+            f"`encoder` must give {len(samples)} vectors of finite numbers; got {found}."
         )
     return dataclasses.replace(
         samples,
@@ -58,5 +58,5 @@ def represent(samples: Samples, encoder: Encoder | np.ndarray) -> Samples:
 
 
 def entry_names(n_features: int) -> tuple[str, ...]:
-    """Return the names of a vector's entries, as channels: "f0", "f1", ..."""
+    """Return the names of the entries of a vector, as channels: "f0", "f1", and so on."""
     return tuple(f"f{i}" for i in range(n_features))

@@ -1,4 +1,4 @@
-"""TS2Vec: vectors learned from series alone, by telling what two crops of a series have in common."""
+"""TS2Vec: vectors trained without labels, by contrasting crops of series."""
 
 from __future__ import annotations
 
@@ -27,37 +27,39 @@ PositiveInt = Annotated[int, Field(ge=1)]
 
 @dataclass
 class TS2Vec(SeriesRepresentation):
-    """TS2Vec (Yue et al. 2022): dilated convolutions, trained without labels by contrasting crops of series.
+    """TS2Vec (Yue et al. 2022 [1]_): dilated convolutions, trained without labels.
 
-    Two overlapping crops of a series are encoded with random steps hidden. At each step of the
-    overlap, and at each coarser time scale, the two codes shall resemble each other more than those
-    of other series (instance-wise) and of other steps (temporal). A series' vector is the maximum
-    of its steps' codes.
+    Two overlapping crops of a series are encoded, with random steps masked. At each step of the
+    overlap, and at each coarser time scale, training makes the two codes more similar to each other
+    than to the codes of other series (instance-wise contrast) and of other steps (temporal
+    contrast). The vector of a series is the maximum of its codes over time.
 
     Parameters
     ----------
     n_features : int, default=320
-        Entries of a vector.
+        Number of entries of a vector.
     hidden_size, depth : int, default=64, 10
-        Channels, and number of residual blocks before the last; block i has dilation 2 to the i.
+        Number of channels, and number of residual blocks before the last one. Block i has dilation
+        2^i.
     n_steps : int, default=200
-        Gradient steps of training.
+        Number of gradient steps.
     batch_size : int, default=16
-        Series a step.
+        Number of series per gradient step.
     lr : float, default=0.001
         Learning rate of AdamW.
     max_length : int, default=3000
-        Steps of a series that one gradient step sees at most, at a random place.
+        Maximum number of steps of a series per gradient step; longer series are cut at a random
+        place.
     impute, scale
-        As in :class:`multitide.encodings._inputs.Inputs`.
+        As in :class:`multitide.Inputs`.
     random_state : int, default=0
-        Same seed, same vectors, on the same machine with the same number of threads.
+        The same seed gives the same vectors on the same machine with the same number of threads.
 
     Notes
     -----
-    (n_samples, n_channels, time) -> (n_samples, n_features), for any length. Unlike the authors'
-    code, the weights are not averaged over training, steps that nobody measured are imputed instead
-    of hidden, and a batch of series of unequal length is cut to its shortest.
+    (n_samples, n_channels, time) -> (n_samples, n_features), for series of any length. Unlike in
+    the code of the authors, weights are not averaged over training, missing values are imputed
+    instead of masked, and a batch of series of unequal length is cut to the shortest.
 
     References
     ----------
@@ -88,7 +90,8 @@ class TS2Vec(SeriesRepresentation):
         samples = samples[samples.lengths >= 2]
         if len(samples) < 2:
             raise DataError(
-                f"`X` must have at least two series of two time steps for TS2Vec; got {len(samples)}."
+                "`X` must have at least two series of at least two time steps for TS2Vec; "
+                f"got {len(samples)}."
             )
         layer = fit_layer(samples, self.impute, self.scale)
         with torch.random.fork_rng(devices=[]):
@@ -115,25 +118,25 @@ class TS2Vec(SeriesRepresentation):
         optimizer = torch.optim.AdamW(network.parameters(), lr=self.lr)
         for _ in range(self.n_steps):
             rows = generator.choice(len(samples), min(self.batch_size, len(samples)), replace=False)
-            first, second, overlap = two_crops(
-                self._batch(layer, samples[rows], generator), generator
-            )
+            series = self._batch(layer, samples[rows], generator)
+            first, second, overlap = two_crops(series, generator)
             optimizer.zero_grad()
-            hierarchical_loss(
+            loss = hierarchical_loss(
                 network(first)[:, :, -overlap:], network(second)[:, :, :overlap]
-            ).backward()
+            )
+            torch.autograd.backward(loss)
             optimizer.step()
 
     @torch.no_grad()
     def _batch(self, layer: InputLayer, samples: Samples, generator: np.random.Generator) -> Tensor:
-        """Return complete series of one length: a random part of each, (batch, n_channels, time)."""
+        """Return a random crop of each series, imputed and scaled, (batch, n_channels, time)."""
         x = layer(torch.from_numpy(np.ascontiguousarray(samples.gather(slice(None)))))
         length = min(int(samples.lengths.min()), self.max_length)
         return take(x, generator.integers(samples.lengths - length + 1), length)
 
 
 class DilatedEncoder(nn.Module):
-    """From series to a code at each step: (batch, n_channels, time) -> (batch, n_features, time).
+    """Maps series to one code per step: (batch, n_channels, time) -> (batch, n_features, time).
 
     Parameters
     ----------
@@ -149,68 +152,70 @@ class DilatedEncoder(nn.Module):
         self.dropout = nn.Dropout(0.1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Encode; in training half of the steps, drawn at random, are hidden after the projection."""
+        """Encode series; in training, half of the steps are masked after the projection."""
         x = self.project(x)
         if self.training:
             x = x * (torch.rand(x.shape[0], 1, x.shape[2], device=x.device) < 0.5)
-        return self.dropout(self.blocks(x))
+        codes: Tensor = self.dropout(self.blocks(x))
+        return codes
 
 
 class ResidualBlock(nn.Module):
-    """Two dilated convolutions of three steps, each behind a GELU, beside a shortcut.
+    """Two dilated convolutions of three steps, each after a GELU, with a residual connection.
 
     Parameters
     ----------
     n_inputs, n_outputs, dilation : int
-        Channels in and out, and steps between a kernel's taps.
+        Numbers of input and output channels, and the dilation of the kernels.
     """
 
     def __init__(self, n_inputs: int, n_outputs: int, dilation: int) -> None:
         super().__init__()
         self.first = nn.Conv1d(n_inputs, n_outputs, 3, padding=dilation, dilation=dilation)
         self.second = nn.Conv1d(n_outputs, n_outputs, 3, padding=dilation, dilation=dilation)
-        self.shortcut = (
-            nn.Conv1d(n_inputs, n_outputs, 1) if n_inputs != n_outputs else nn.Identity()
-        )
+        self.shortcut: nn.Module = nn.Identity()
+        if n_inputs != n_outputs:
+            self.shortcut = nn.Conv1d(n_inputs, n_outputs, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (batch, n_outputs, time)."""
-        return self.second(F.gelu(self.first(F.gelu(x)))) + self.shortcut(x)
+        hidden = self.first(F.gelu(x))
+        outputs: Tensor = self.second(F.gelu(hidden)) + self.shortcut(x)
+        return outputs
 
 
 def two_crops(x: Tensor, generator: np.random.Generator) -> tuple[Tensor, Tensor, int]:
-    """Return two crops of every series, and the length of their overlap, the first's end and the second's start.
+    """Return two crops of each series, and the length of their overlap.
 
-    The crops have the same lengths in all series, and a place of their own in each.
+    The overlap is the end of the first crop and the start of the second. Crops have the same
+    lengths in all series, but different positions.
     """
     n_steps = x.shape[2]
     overlap = int(generator.integers(2, n_steps + 1))
     left = int(generator.integers(n_steps - overlap + 1))
-    start, end = (
-        int(generator.integers(left + 1)),
-        int(generator.integers(left + overlap, n_steps + 1)),
-    )
+    start = int(generator.integers(left + 1))
+    end = int(generator.integers(left + overlap, n_steps + 1))
     moved = generator.integers(n_steps - (end - start) + 1, size=len(x))
-    return (
-        take(x, moved, left + overlap - start),
-        take(x, moved + left - start, end - left),
-        overlap,
-    )
+    first = take(x, moved, left + overlap - start)
+    second = take(x, moved + left - start, end - left)
+    return first, second, overlap
 
 
 def take(x: Tensor, starts: np.ndarray, length: int) -> Tensor:
-    """Return so many steps of each series from its own start on: (batch, channels, length)."""
+    """Return `length` steps of each series from its own start, (batch, channels, length)."""
     steps = torch.from_numpy(starts)[:, None] + torch.arange(length)
     return x.gather(2, steps[:, None].expand(-1, x.shape[1], -1))
 
 
 def hierarchical_loss(first: Tensor, second: Tensor) -> Tensor:
-    """Return the mean over time scales of half the instance-wise and half the temporal contrast, shape ().
+    """Return the mean of instance-wise and temporal contrast over all time scales, shape ().
+
+    At the coarsest scale, a single step, there is no temporal contrast.
 
     Parameters
     ----------
     first, second : Tensor, shape (batch, n_features, time)
-        Codes of the same steps from two crops.
+        Codes of the same steps in two crops.
     """
     losses = []
     while True:
@@ -219,17 +224,18 @@ def hierarchical_loss(first: Tensor, second: Tensor) -> Tensor:
         if n_steps == 1:
             losses.append(instance / 2)
             return torch.stack(losses).mean()
-        losses.append((instance + contrast(first.transpose(1, 2), second.transpose(1, 2))) / 2)
+        temporal = contrast(first.transpose(1, 2), second.transpose(1, 2))
+        losses.append((instance + temporal) / 2)
         first, second = F.max_pool1d(first, 2), F.max_pool1d(second, 2)
 
 
 def contrast(first: Tensor, second: Tensor) -> Tensor:
-    """Return the mean cross-entropy of telling each code's partner among all other codes of its group, shape ().
+    """Return the mean cross-entropy of finding the partner of each code in its group, shape ().
 
     Parameters
     ----------
     first, second : Tensor, shape (n_groups, n_codes, n_features)
-        Partners have the same place.
+        Partners are at the same position.
     """
     n_groups, n_codes, _ = first.shape
     codes = torch.cat([first, second], dim=1)
@@ -269,15 +275,17 @@ class TS2VecEncoder(SeriesEncoder):
 
     @property
     def n_parameters(self) -> int:
-        """How many numbers the network has learned."""
+        """Number of trained parameters."""
         return sum(parameter.numel() for parameter in self._network.parameters())
 
     @torch.no_grad()
     def encode(self, x: np.ndarray) -> np.ndarray:
         """Return the maximum over time of the codes, (n, n_features)."""
-        parts = torch.from_numpy(x).split(256)
-        return torch.cat([self._network(part).amax(dim=2) for part in parts]).numpy()
+        vectors = []
+        for batch in torch.split(torch.from_numpy(x), 256):
+            vectors.append(self._network(batch).amax(dim=2))
+        return torch.cat(vectors).numpy()
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Return the network's weights."""
+        """Return the weights of the network."""
         return {name: tensor.numpy().copy() for name, tensor in self._network.state_dict().items()}
