@@ -84,9 +84,9 @@ class ModelFeatures(Representation):
 
     def check(self, name: str = "") -> None:
         """Raise :class:`ParameterError` unless `model` is a folder or a fitted model."""
-        if not isinstance(self.model, (str, Path)) and not hasattr(
-            _stored(self.model), "predictor"
-        ):
+        if isinstance(self.model, (str, Path)):
+            return
+        if not hasattr(_stored(self.model), "predictor"):
             where = f"{name or 'ModelFeatures'}.model"
             raise ParameterError(
                 f"`{where}` must be the folder of a model, or a fitted estimator; "
