@@ -37,18 +37,17 @@ REGISTRIES: tuple[Registry, ...] = (
 
 
 def part_from_config(registry: Registry, spec: Any, where: str) -> Part:
-    """Make a part of what a user wrote.
+    """Make a part from what a user wrote.
 
     Parameters
     ----------
     registry : dict of str to class
         The parts to choose from. With a single one its name may be left out of a table.
     spec : str, mapping or Part
-        A name; a table with the name and parameters (lists are tuples, ``"none"`` is None where
-        that is allowed, tables are parts of their own); or the part itself, which is returned as it
-        is.
+        A name; a table with the name and parameters (lists become tuples, ``"none"`` becomes None
+        where that is allowed, tables become parts); or the part itself, which is returned unchanged.
     where : str
-        How messages call it, e.g. ``"backbone"``.
+        The parameter in messages, e.g. ``"backbone"``.
 
     Raises
     ------
@@ -73,7 +72,9 @@ def part_from_config(registry: Registry, spec: Any, where: str) -> Part:
 
 
 def part_to_config(registry: Registry, spec: Any) -> dict[str, Any]:
-    """Return a part as plain JSON values, every parameter included; `part_from_config` reads it back.
+    """Return a part as plain JSON values, with every parameter.
+
+    `part_from_config` reads it back.
 
     Parameters
     ----------
@@ -137,7 +138,7 @@ def _field_value(hint: Any, value: Any, where: str) -> Any:
 
 
 def _plain(value: Any, where: str) -> Any:
-    """Return a parameter's value as plain JSON values: parts as tables, tuples as lists, NumPy's as Python's."""
+    """Return a parameter's value as plain JSON values, with parts as tables."""
     if isinstance(value, Part):
         return part_table(value)
     if isinstance(value, Mapping):
@@ -149,18 +150,20 @@ def _plain(value: Any, where: str) -> Any:
 
 def _registered_under(*families: type[Part]) -> Registry:
     """Return every registered part of these kinds, by name."""
-    return {n: p for registry in REGISTRIES for n, p in registry.items() if issubclass(p, families)}
+    found: dict[str, type[Part]] = {}
+    for registry in REGISTRIES:
+        found |= {name: part for name, part in registry.items() if issubclass(part, families)}
+    return found
 
 
 def _flat(hint: Any) -> Iterator[Any]:
-    """Yield a type hint and every type inside it."""
+    """Yield a type hint and every type within it."""
     yield hint
     for inner in get_args(hint):
         yield from _flat(inner)
 
 
 def _family(part: type[Part]) -> type[Part]:
-    """Return what all parts of a kind have in common: the parent right below `Part`."""
-    return [parent for parent in part.__mro__ if issubclass(parent, Part) and parent is not Part][
-        -1
-    ]
+    """Return the common parent of all parts of a kind, the one right below `Part`."""
+    parents = [each for each in part.__mro__ if issubclass(each, Part) and each is not Part]
+    return parents[-1]

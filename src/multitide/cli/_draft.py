@@ -37,7 +37,7 @@ def draft_config(
     """
     by_role = {role: list(rows["column"]) for role, rows in roles.groupby("role", sort=False)}
     lines = [
-        "# Configuration of multitide. Check it with `multitide check`, train with `multitide fit`.",
+        "# Configuration of multitide. Check: `multitide check`. Train: `multitide fit`.",
         "# Parameters of the estimator come first, above the first [table].",
         "max_epochs = 50",
         "random_state = 0",

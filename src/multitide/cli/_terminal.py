@@ -1,4 +1,4 @@
-"""What the command shows: results as tables on standard output, messages and errors on standard error."""
+"""Output of the command: tables on standard output, messages and errors on standard error."""
 
 from __future__ import annotations
 

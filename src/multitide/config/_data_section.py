@@ -1,4 +1,4 @@
-"""The ``[data]`` table of a configuration, or several ``[[data]]`` tables: how each is read and split."""
+"""The ``[data]`` or ``[[data]]`` tables of a configuration: how data sets are read and split."""
 
 from __future__ import annotations
 

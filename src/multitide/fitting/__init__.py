@@ -1,1 +1,1 @@
-"""From samples and parts to trained networks: the recipe, the groups of tasks, and the phases of their training."""
+"""Fitting: from samples and parameters to trained networks."""

@@ -94,7 +94,7 @@ def carry_over(source: Source, network: Network) -> list[str]:
 
 @torch.no_grad()
 def _copy_matching(source: Network, target: Network) -> set[str]:
-    """Copy every tensor of the backbone with the same name and shape in both; return their names."""
+    """Copy every tensor of the backbone with the same name and shape; return their names."""
     given = _by_data_set(source)
     copied = set()
     for key, (name, tensor) in _by_data_set(target).items():

@@ -1,1 +1,1 @@
-"""A fitted model: it answers, is saved and loaded, and is shown."""
+"""A fitted model: prediction, storage, sizes, and its view in notebooks."""

@@ -119,7 +119,10 @@ def _decode(predictor: Predictor, samples: Samples, device: torch.device, data_s
 
 
 def _concatenated(parts: Sequence[Decoded]) -> Decoded:
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    found = {}
+    for name in parts[0]:
+        found[name] = np.concatenate([part[name] for part in parts])
+    return found
 
 
 def check_like_training(predictor: Predictor, samples: Samples, record: DataRecord) -> None:
