@@ -83,6 +83,8 @@ def writable(place: Path, name: str = "folder") -> Iterator[None]:
     """
     try:
         yield
+    except StoreError:
+        raise
     except OSError as error:
         raise StoreError(
             f"`{name}` must be a place that can be written; got {str(place)!r} ({error})."

@@ -15,6 +15,7 @@ from multitide.data._samples import Samples
 from multitide.data._splits import Splitter
 from multitide.errors import ParameterError, StoreError
 from multitide.study import Comparison, compare
+from refusals import refused
 
 TABLES = ("gains", "mean_gains", "figures", "scores", "runs", "effort", "counts", "test")
 
@@ -72,9 +73,7 @@ def test_judged_against_another_arm_it_is_the_study_that_was_asked_with_that_ref
         other.gains.set_index(["arm", "task"])["gain"],
     )
     np.testing.assert_allclose(back["alone"], -there["hard"])
-    with pytest.raises(
-        ParameterError, match=r"`reference` must be .*got 'hardly'.*Did you mean 'hard'"
-    ):
+    with refused("`reference`", "'hardly'", "Did you mean 'hard'", error=ParameterError):
         result.against("hardly")
 
 
@@ -176,45 +175,26 @@ def test_a_single_task_has_no_mean() -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "message"),
+    ("content", "parts"),
     [
-        (lambda folder: (folder / "study.json").unlink(), r"must be a study with 'study\.json'"),
-        (
-            lambda folder: (folder / "study.json").write_text("{"),
-            r"must be readable JSON; it is damaged",
-        ),
-        (
-            lambda folder: (folder / "study.json").write_text('{"format": "multitide"}'),
-            r"must be a multitide study",
-        ),
-        (
-            lambda folder: (folder / "study.json").write_text(
-                '{"format": "multitide study", "schema_version": 99}'
-            ),
-            r"must have schema version 1 or 2; got 99",
-        ),
-        (
-            lambda folder: (folder / "splits.parquet").write_text("x"),
-            r"must hold a whole study; it is damaged",
-        ),
-        (
-            lambda folder: (folder / "labels.parquet").unlink(),
-            r"must hold a whole study; it is damaged",
-        ),
+        (None, ["`folder`", "study.json"]),
+        ("{", ["study.json", "damaged"]),
+        ('{"format": "multitide"}', ["study.json", "'multitide study'"]),
+        ('{"format": "multitide study", "schema_version": 99}', ["schema version 3", 99]),
     ],
 )
-def test_a_damaged_study_is_refused(
-    tmp_path: Path, result: Comparison, damage: Any, message: str
+def test_what_is_no_study_is_refused(
+    tmp_path: Path, content: str | None, parts: list[object]
 ) -> None:
-    result.save(tmp_path)
-    damage(tmp_path)
-    with pytest.raises(StoreError, match=message):
+    if content is not None:
+        (tmp_path / "study.json").write_text(content)
+    with refused(*parts, error=StoreError):
         Comparison.load(tmp_path)
 
 
 def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path, result: Comparison) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match=r"`folder` must be a place that can be written"):
+    with refused("`folder`", "written", tmp_path / "file", error=StoreError):
         result.save(tmp_path / "file")
 
 

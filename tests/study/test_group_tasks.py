@@ -254,14 +254,6 @@ def test_a_damaged_record_is_sought_again(tmp_path: Path, caplog: pytest.LogCapt
     assert "searched again" in caplog.text
 
 
-def test_a_study_without_groupings_is_read(tmp_path: Path) -> None:
-    study(tmp_path)
-    content = json.loads((tmp_path / "study.json").read_text())
-    del content["groupings"]
-    (tmp_path / "study.json").write_text(json.dumps(content))
-    assert Comparison.load(tmp_path).groupings == {}
-
-
 # -- the advice by itself --------------------------------------------------------------------------
 
 

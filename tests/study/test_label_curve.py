@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +20,7 @@ from multitide.reports import write_curve_report
 from multitide.study import LabelCurve, compare, label_curve
 from multitide.study.design._hidden_labels import fitting_unit, keep_share
 from multitide.tasks import resolve_tasks
+from refusals import refused
 
 OPTIONS: dict[str, Any] = {"split": RANDOM, "n_seeds": 2, "n_jobs": 1, "verbose": 0}
 
@@ -215,7 +217,8 @@ def test_it_says_with_how_many_labels_what_is_so(
     traced: tuple[LabelCurve, Path], tmp_path: Path
 ) -> None:
     curve, _ = traced
-    assert "“hard”, load: with 10 % and 100 % of the labels it cannot be told." in curve.sentences()
+    expected = "“hard”, load: with 10 % and 100 % of the labels the verdict is “cannot tell”."
+    assert expected in curve.sentences()
     page = write_curve_report(curve, tmp_path, command="multitide <compare>").read_text()
     for gain in curve.gains["gain"]:
         assert f"{gain:+.4f}" in page
@@ -237,24 +240,46 @@ def test_a_split_by_group_has_the_same_test_groups_as_the_plain_study() -> None:
 
 @pytest.mark.parametrize("shares", [(), (0,), (1.5,), "0.5", ("half",)])
 def test_wrong_shares_are_refused(shares: Any) -> None:
-    with pytest.raises(ParameterError, match="`shares` must be numbers above 0 and at most 1"):
+    with refused("`shares`", repr(shares), "above 0 and at most 1", error=ParameterError):
         label_curve(make_study_samples(100), shares=shares, **OPTIONS)
 
 
 def test_wrong_options_are_refused_before_any_work() -> None:
-    with pytest.raises(ParameterError, match=r"no parameter 'n_seed'\. Did you mean 'n_seeds'"):
+    with refused("'n_seed'", "Did you mean 'n_seeds'", error=ParameterError):
         label_curve(make_study_samples(100), n_seed=2)
-    with pytest.raises(ParameterError, match="no parameter 'cv'"):
+    with refused("no parameter 'cv'", error=ParameterError):
         label_curve(make_study_samples(100), cv=3)
 
 
 def test_a_share_that_leaves_a_task_without_labels_is_named() -> None:
     samples = make_study_samples(200, missing=0)
     samples.y.loc[RANDOM.split(samples).train[3:], "load"] = np.nan
-    with pytest.raises(DataError, match=r"With 5 % of the labels: .*got none of 'load' in train"):
+    with refused("5 % of the labels", "'load'", "train", "`shares`", error=DataError):
         label_curve(samples, shares=[0.05], together=True, estimator=Quick(), **OPTIONS)
 
 
 def test_a_folder_without_a_curve_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="`folder` must be a label curve"):
+    with refused("`folder`", "curve.json", tmp_path, error=StoreError):
+        LabelCurve.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"shares": []},
+        {"shares": [2.0]},
+        {"shares": ["../outside"]},
+        {"facts": {}},
+        {"facts": {"unit": "row", "together": False, "random_state": 0, "draws": 1}},
+    ],
+)
+def test_a_damaged_curve_is_refused(
+    traced: tuple[LabelCurve, Path], tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    content = json.loads((traced[1] / "curve.json").read_text())
+    (tmp_path / "curve.json").write_text(json.dumps(content | changes))
+    with refused(tmp_path / "curve.json", "damaged", next(iter(changes)), error=StoreError):
+        LabelCurve.load(tmp_path)
+    (tmp_path / "curve.json").write_text(json.dumps(content | {"schema_version": 1}))
+    with refused("schema version 2", "Run `multitide compare`", error=StoreError):
         LabelCurve.load(tmp_path)

@@ -285,7 +285,7 @@ def compare_configs(
     with quietly():
         samples = {name: config.read() for name, config in loaded.items()}
     budget = options.pop("budget", None)
-    studies = {}
+    studies: dict[str, Any] = {}  # arguments of compare, by data set
     for name, config in loaded.items():
         own = {key: value for key, value in config.compare.items() if key != "budget"}
         studies[name] = {

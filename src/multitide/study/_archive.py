@@ -1,66 +1,89 @@
-"""A study on disk: what was asked and how it was cut, beside its runs; figures and gains are computed from these."""
+"""A study on disk: its settings and its splits next to its runs.
+
+Metrics and gains are computed from these when a study is read. Reading writes and deletes nothing.
+"""
 
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from multitide._result_folder import write_file
-from multitide.data._data_sets import DataSets
+from multitide._result_folder import read_record, validated, writable, write_file
 from multitide.data._splits import Split
-from multitide.errors import StoreError
+from multitide.data._write_table import write_table
+from multitide.errors import MultitideError, StoreError
+from multitide.study._study_record import (
+    FORMAT,
+    SCHEMA,
+    DataRecord,
+    RunsRecord,
+    StudyRecord,
+)
 from multitide.study.design._protocol import Protocol
 from multitide.study.design._study_data import StudyData
+from multitide.study.grouping._grouping import Grouping
 from multitide.study.results._evidence import Evidence
 from multitide.study.runs._fit_store import read_fit, runs_folder, write_fit
-from multitide.study.runs._fits import Fit
-from multitide.tasks import task_from_config, task_to_config
+from multitide.study.runs._fits import Fit, FitFacts
+from multitide.tasks import Task, task_from_config, task_to_config
 
-SCHEMA, SCHEMA_OF_SEVERAL = 1, 2  # of a study of one data set, as ever, and of several
 STUDY, LABELS, SPLITS, TEST = "study.json", "labels.parquet", "splits.parquet", "test.parquet"
-FURTHER = ("conditions",)  # runs that a study may hold beside those of its arms
 RESULTS, RUNS = "results.parquet", "runs.parquet"
-SIDES = ("train", "validation", "test")
+SETS = ("train", "validation", "test")
 
-logger = logging.getLogger("multitide")
+# For each arm its ``groups`` of tasks and its ``settings``, as plain values.
+ArmSettings = Mapping[str, dict[str, Any]]
 
 
-def save(
-    folder: Path,
-    evidence: Evidence,
-    says: dict[str, Any],
-    results: pd.DataFrame,
-    runs: pd.DataFrame,
-    also: Mapping[str, Evidence] = MappingProxyType({}),
-) -> Path:
+@dataclass(frozen=True)
+class StoredStudy:
+    """All that is stored of a :class:`multitide.Comparison`.
+
+    Attributes
+    ----------
+    evidence : Evidence
+    settings : dict of str to dict
+        By arm.
+    margin, confidence : float
+    facts : dict or None
+    groupings : dict of str to Grouping
+    conditions : tuple of (Evidence, settings) or None
+        Of the arms that the conditions are checked with.
+    """
+
+    evidence: Evidence
+    settings: ArmSettings
+    margin: float
+    confidence: float
+    facts: Mapping[str, Any] | None = None
+    groupings: Mapping[str, Grouping] = field(default_factory=dict)
+    conditions: tuple[Evidence, ArmSettings] | None = None
+
+
+def save(folder: Path, study: StoredStudy, results: pd.DataFrame, runs: pd.DataFrame) -> None:
     """Write a study; see :meth:`Comparison.save`.
 
     Parameters
     ----------
     folder : path
-        Made where it is missing; what it holds of an earlier state is replaced, runs are kept.
-    evidence : Evidence
-    says : dict
-        The comparison's other attributes, as plain values.
+        Created if missing. An earlier study is replaced, except for its runs.
+    study : StoredStudy
     results, runs : DataFrame
-        For others to read; nothing is computed from them.
-    also : dict of str to Evidence
-        Further runs of the same protocol; what `says` has under such a name, a dict, is kept with
-        them.
+        For other programs; they are not read back.
     """
-    stored, protocol = runs_folder(folder), evidence.protocol
-    try:
-        for fit in (fit for each in (evidence, *also.values()) for fit in each.fits.values()):
-            if fit.done and not (stored / fit.key).is_dir():
-                write_fit(fit, stored)
+    stored_runs = runs_folder(folder)
+    protocol = study.evidence.protocol
+    for fit in _fits_of(study):
+        if fit.done and not (stored_runs / fit.key).is_dir():
+            write_fit(fit, stored_runs)
+    with writable(folder):
         for data, place in zip(protocol.data, _places(len(protocol.data), folder), strict=True):
             place.mkdir(exist_ok=True)
             write_table(data.y, place / LABELS)
@@ -68,162 +91,191 @@ def save(
             write_table(data.test, place / TEST)
         write_table(results, folder / RESULTS)
         write_table(runs, folder / RUNS)
-        further = {name: _runs_content(each) | says[name] for name, each in also.items()}
-        text = json.dumps(
-            _content(evidence) | says | further, indent=1, ensure_ascii=False, default=repr
-        )
-        write_file(folder / STUDY, text)
-    except OSError as error:
-        raise StoreError(
-            f"`folder` must be a place that can be written; got {str(folder)!r} ({error})."
-        ) from error
-    return folder
+        content = json.dumps(_content(study), indent=1, ensure_ascii=False, default=repr)
+        write_file(folder / STUDY, content)
 
 
-def load(folder: Path) -> dict[str, Any]:
-    """Read what makes a :class:`Comparison`; see :meth:`Comparison.load`."""
-    content = _read_content(folder)
-    try:
-        protocol = _protocol(content, folder)
-        further = {
-            name: _runs(content[name], protocol, folder) for name in FURTHER if name in content
-        }
-        shared = {name: content[name] for name in ("margin", "confidence", "facts")}
-        shared["groupings"] = content.get("groupings", {})  # older studies have none
-        return _runs(content, protocol, folder) | shared | further
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StoreError(
-            f"{str(folder)!r} must hold a whole study; it is damaged ({error!r})."
-        ) from error
+def load(folder: Path) -> StoredStudy:
+    """Read a study; see :meth:`Comparison.load`."""
+    path = folder / STUDY
+    content = read_record(path, FORMAT, {SCHEMA}, "Run `multitide compare` again.")
+    record = validated(content, StudyRecord, path)
+    protocol = _read_protocol(record, folder)
+    conditions = None
+    if record.conditions is not None:
+        settings = _settings(record.conditions)
+        conditions = _read_evidence(record.conditions, protocol, folder), settings
+    return StoredStudy(
+        evidence=_read_evidence(record, protocol, folder),
+        settings=_settings(record),
+        margin=record.margin,
+        confidence=record.confidence,
+        facts=content["facts"],
+        groupings={arm: Grouping.from_config(found) for arm, found in record.groupings.items()},
+        conditions=conditions,
+    )
 
 
-def _runs(content: dict[str, Any], protocol: Protocol, folder: Path) -> dict[str, Any]:
-    """Return runs with their answers, and the settings of their arms."""
-    run_keys = {(arm, seed, fold): keys for arm, seed, fold, keys in content["runs"]}
-    fits: dict[str, Fit | None] = {key: Fit(key, facts) for key, facts in content["failed"].items()}
-    fits |= {
-        key: read_fit(folder / "runs", key)
-        for keys in run_keys.values()
-        for key in keys
-        if key not in fits
-    }
-    known = {key: fit for key, fit in fits.items() if fit is not None}
-    settings = content["settings"]
-    tasks_of = {
-        arm: [task for group in described["groups"] for task in group]
-        for arm, described in settings.items()
-    }
-    return {"evidence": Evidence(protocol, run_keys, known, tasks_of), "settings": settings}
+# -- writing ---------------------------------------------------------------------------------------
 
 
-def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write a table as Parquet; a column of several types is written as text."""
-    table = table.copy()
-    for name in table:
-        try:
-            pa.array(table[name], from_pandas=True)
-        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
-            table[name] = table[name].map(str, na_action="ignore")
-    table.to_parquet(path)
+def _fits_of(study: StoredStudy) -> list[Fit]:
+    fits = dict(study.evidence.fits)
+    if study.conditions is not None:
+        fits |= study.conditions[0].fits
+    return list(fits.values())
 
 
-def _content(evidence: Evidence) -> dict[str, Any]:
-    protocol = evidence.protocol
-    several = len(protocol.data) > 1
-    data = [
-        {name: getattr(each, name) for name in ("name", "task_names", "fingerprints")}
-        for each in protocol.data
-    ]
+def _content(study: StoredStudy) -> dict[str, object]:
+    protocol = study.evidence.protocol
+    data = []
+    for each in protocol.data:
+        described = {"name": each.name, "task_names": each.task_names}
+        data.append(described | {"fingerprints": each.fingerprints})
+    conditions = None
+    if study.conditions is not None:
+        conditions = _runs_content(*study.conditions)
     return {
-        "format": "multitide study",
-        "schema_version": SCHEMA_OF_SEVERAL if several else SCHEMA,
+        "format": FORMAT,
+        "schema_version": SCHEMA,
         "tasks": [task_to_config(task) for task in protocol.tasks],
         "n_seeds": protocol.n_seeds,
-        **({"data": data} if several else {"fingerprints": protocol.only.fingerprints}),
-        **_runs_content(evidence),
+        "data": data,
+        **_runs_content(study.evidence, study.settings),
+        "margin": float(study.margin),
+        "confidence": float(study.confidence),
+        "facts": study.facts,
+        "groupings": {arm: found.to_config() for arm, found in study.groupings.items()},
+        "conditions": conditions,
     }
 
 
-def _runs_content(evidence: Evidence) -> dict[str, Any]:
+def _runs_content(evidence: Evidence, settings: ArmSettings) -> dict[str, object]:
     return {
+        "settings": settings,
         "runs": [[*name, keys] for name, keys in evidence.run_keys.items()],
-        # Their reasons are to be read here; they are not kept as runs, so that they are tried
-        # again.
         "failed": {key: fit.facts for key, fit in evidence.fits.items() if not fit.done},
     }
 
 
-def _read_content(folder: Path) -> dict[str, Any]:
-    path = folder / STUDY
-    if not path.is_file():
-        raise StoreError(f"`folder` must be a study with {STUDY!r}; got {str(folder)!r}.")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StoreError(
-            f"{str(path)!r} must be readable JSON; it is damaged ({error})."
-        ) from error
-    if not isinstance(content, dict) or content.get("format") != "multitide study":
-        raise StoreError(
-            f"{str(path)!r} must be a multitide study; its format is not 'multitide study'."
-        )
-    if content.get("schema_version") not in (SCHEMA, SCHEMA_OF_SEVERAL):
-        version, known = content.get("schema_version"), f"{SCHEMA} or {SCHEMA_OF_SEVERAL}"
-        raise StoreError(
-            f"{str(path)!r} must have schema version {known}; got {version}. Update multitide to read it."
-        )
-    return content
-
-
-def _protocol(content: dict[str, Any], folder: Path) -> Protocol:
-    tasks = [task_from_config(task) for task in content["tasks"]]
-    plain = {
-        "name": DataSets.UNNAMED,
-        "task_names": [task.name for task in tasks],
-        "fingerprints": content.get("fingerprints"),
-    }
-    described = content.get("data", [plain])
-    places = _places(len(described), folder)
-    data = [_read_data(each, place) for each, place in zip(described, places, strict=True)]
-    return Protocol(tasks, data, content["n_seeds"])
-
-
 def _places(n_data: int, folder: Path) -> list[Path]:
-    """Return where the data sets of a study lie: names may be no names of folders, so several are numbered."""
-    return (
-        [folder] if n_data == 1 else [folder / f"data-{number}" for number in range(1, n_data + 1)]
-    )
-
-
-def _read_data(described: Mapping[str, Any], place: Path) -> StudyData:
-    table = pd.read_parquet(place / SPLITS)
-    folds = [fold for _, fold in table.groupby("fold")]
-    splits = [
-        Split(*(fold.loc[fold["side"] == side, "row"].to_numpy() for side in SIDES))
-        for fold in folds
-    ]
-    return StudyData(
-        name=described["name"],
-        task_names=list(described["task_names"]),
-        y=pd.read_parquet(place / LABELS),
-        splits=splits,
-        test=pd.read_parquet(place / TEST),
-        fingerprints=described["fingerprints"],
-    )
+    """Return the folder of each data set; they are numbered, because names can be anything."""
+    if n_data == 1:
+        return [folder]
+    return [folder / f"data-{number}" for number in range(1, n_data + 1)]
 
 
 def _splits_table(splits: list[Split]) -> pd.DataFrame:
-    return pd.concat(
-        [
-            pd.DataFrame(
-                {
-                    "fold": fold,
-                    "side": side,
-                    "row": np.asarray(getattr(split, side), dtype=np.int64),
-                }
-            )
-            for fold, split in enumerate(splits)
-            for side in SIDES
-        ],
-        ignore_index=True,
+    parts = []
+    for fold, split in enumerate(splits):
+        for side in SETS:
+            rows = np.asarray(getattr(split, side), dtype=np.int64)
+            parts.append(pd.DataFrame({"fold": fold, "side": side, "row": rows}))
+    return pd.concat(parts, ignore_index=True)
+
+
+# -- reading ---------------------------------------------------------------------------------------
+
+
+def _settings(record: RunsRecord) -> ArmSettings:
+    return {arm: described.model_dump() for arm, described in record.settings.items()}
+
+
+def _read_evidence(record: RunsRecord, protocol: Protocol, folder: Path) -> Evidence:
+    """Read the fits of some arms; a fit that is missing or damaged is left out."""
+    tasks_of = {}
+    for arm, described in record.settings.items():
+        tasks_of[arm] = [task for group in described.groups for task in group]
+        if unknown := set(tasks_of[arm]) - set(protocol.names):
+            raise _damaged(folder / STUDY, f"{arm!r} has unknown tasks {sorted(unknown)}")
+    fits: dict[str, Fit] = {}
+    for key, found in record.failed.items():
+        fits[key] = Fit(key, cast(FitFacts, found.model_dump()))
+    run_keys = {}
+    for arm, seed, fold, keys in record.runs:
+        run_keys[arm, seed, fold] = keys
+        for key in keys:
+            fit = fits.get(key) or read_fit(folder / "runs", key)
+            if fit is not None:
+                _check_answers(fit, fold, protocol, folder / "runs" / key)
+                fits[key] = fit
+    return Evidence(protocol, run_keys, fits, tasks_of)
+
+
+def _check_answers(fit: Fit, fold: int, protocol: Protocol, path: Path) -> None:
+    for task, answers in fit.answers.items():
+        if task not in protocol.names:
+            raise _damaged(path, f"it predicts an unknown task {task!r}")
+        n_test = len(protocol.question(task).data.splits[fold].test)
+        if len(answers) != n_test:
+            raise _damaged(path, f"it has {len(answers)} predictions of {n_test}")
+
+
+def _read_protocol(record: StudyRecord, folder: Path) -> Protocol:
+    try:
+        tasks = [task_from_config(task) for task in record.tasks]
+    except (MultitideError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(folder / STUDY, error) from error
+    places = _places(len(record.data), folder)
+    data = []
+    for described, place in zip(record.data, places, strict=True):
+        data.append(_read_data(described, place, tasks))
+    return Protocol(tasks, data, record.n_seeds)
+
+
+def _read_data(record: DataRecord, place: Path, tasks: list[Task]) -> StudyData:
+    by_name = {task.name: task for task in tasks}
+    if unknown := set(record.task_names) - set(by_name):
+        raise _damaged(place, f"it has unknown tasks {sorted(unknown)}")
+    columns = [column for name in record.task_names for column in by_name[name].columns]
+    y = _read_table(place / LABELS, columns)
+    splits = _read_splits(place / SPLITS, len(y), len(record.fingerprints))
+    return StudyData(
+        name=record.name,
+        task_names=record.task_names,
+        y=y,
+        splits=splits,
+        test=_read_test(place / TEST, splits),
+        fingerprints=record.fingerprints,
     )
+
+
+def _read_splits(path: Path, n_samples: int, n_folds: int) -> list[Split]:
+    table = _read_table(path, ["fold", "side", "row"])
+    rows = table["row"]
+    if rows.dtype.kind != "i" or not rows.between(0, n_samples - 1).all():
+        raise _damaged(path, f"its rows must be numbers of {n_samples} samples")
+    splits = []
+    for fold in range(n_folds):
+        of_fold = table[table["fold"] == fold]
+        parts = [of_fold.loc[of_fold["side"] == side, "row"].to_numpy() for side in SETS]
+        splits.append(Split(*parts))
+    if any(len(split.test) == 0 for split in splits):
+        raise _damaged(path, f"it must have test samples in {n_folds} folds")
+    return splits
+
+
+def _read_test(path: Path, splits: list[Split]) -> pd.DataFrame:
+    table = _read_table(path, ["row", "fold", "group", "series"])
+    rows = np.concatenate([split.test for split in splits])
+    folds = np.repeat(np.arange(len(splits)), [len(split.test) for split in splits])
+    if not np.array_equal(table["row"], rows) or not np.array_equal(table["fold"], folds):
+        raise _damaged(path, f"its rows must be the test samples of {SPLITS}")
+    if table["group"].dtype.kind != "i" or (table["group"] < 0).any():
+        raise _damaged(path, "its groups must be numbers from 0")
+    return table
+
+
+def _read_table(path: Path, columns: list[str]) -> pd.DataFrame:
+    """Read a Parquet file that must have some columns."""
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+        raise _damaged(path, error) from error
+    if missing := [column for column in columns if column not in table]:
+        raise _damaged(path, f"it lacks the columns {missing}")
+    return table
+
+
+def _damaged(path: Path, problem: object) -> StoreError:
+    return StoreError(f"{str(path)!r} must be as multitide wrote it; it is damaged ({problem}).")

@@ -1,10 +1,9 @@
-"""Asking only whether the conditions of sharing hold."""
+"""Only whether the conditions of sharing hold."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from multitide._estimator import MultiTaskEstimator
 from multitide.data._samples import Samples
@@ -26,7 +25,7 @@ def check_conditions(
     n_seeds: int = 5,
     split: Splitter | Split | None = None,
     cv: int | Splitter | None = None,
-    groups: str | Sequence[Any] | None = None,
+    groups: str | Sequence[object] | None = None,
     margin: float = MARGIN,
     confidence: float = 0.95,
     budget: str | float | None = None,
@@ -35,12 +34,12 @@ def check_conditions(
     progress: Listener | None = None,
     verbose: int = 1,
 ) -> Conditions:
-    """Check on one's own data the conditions under which tasks are said to gain by sharing a network.
+    """Check on your data the conditions under which sharing a network is said to help.
 
-    Sharing is said to pay where tasks share low-level features, where they have similar amounts of
-    labels, and where the network is big enough for all of them. Each is asked as a small study with
-    the statistics of :func:`multitide.compare`, which does the same beside its own arms with
-    ``conditions=True``.
+    Sharing is said to help if tasks share low-level features, if they have similar amounts of
+    labels, and if the network is big enough for all of them. Each condition is checked by a small
+    study with the statistics of :func:`multitide.compare`, which can do the same for its own arms
+    with ``conditions=True``.
 
     Parameters
     ----------
@@ -48,10 +47,10 @@ def check_conditions(
     verbose
         As in :func:`multitide.compare`.
     estimator : MultiTaskEstimator, optional
-        The network that is asked about; hard sharing if its own sharing is "none".
+        The network to check, with hard sharing if its own sharing is "none".
     folder : path, optional
-        Where runs are kept as they are finished; ``Comparison.load(folder).conditions`` reads the
-        result again.
+        Where finished runs are stored. ``Comparison.load(folder).conditions`` reads the result
+        again.
 
     Returns
     -------
@@ -61,15 +60,15 @@ def check_conditions(
     Raises
     ------
     ParameterError
-        With what is wrong with the arguments; if there are fewer than two tasks.
+        If arguments are invalid, or there are fewer than two tasks.
     DataError
-        With what is wrong with the samples or the split.
+        If samples or split are invalid.
     StoreError
         If `folder` cannot be written.
 
     See Also
     --------
-    label_curve : whether sharing gains more where labels are few.
+    label_curve : whether sharing gains more with few labels.
     """
     estimator = MultiTaskEstimator() if estimator is None else estimator
     found = compare(
@@ -92,6 +91,6 @@ def check_conditions(
     )
     if found.conditions is None:
         raise ParameterError(
-            f"`budget` must be enough for a seed of every arm that asks; got {budget!r}."
+            f"`budget` must be enough for one seed of every arm of the conditions; got {budget!r}."
         )
     return found.conditions

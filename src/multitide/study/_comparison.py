@@ -1,4 +1,4 @@
-"""The result of a study: figures, gains and verdicts, computed from the runs that it keeps."""
+"""The result of a study: metrics, gains and verdicts, computed from its runs."""
 
 from __future__ import annotations
 
@@ -31,29 +31,50 @@ from multitide.study.results._tables import (
 from multitide.study.results._verdicts import MARGIN
 from multitide.tasks import Task
 
+RUN_FACTS = (
+    "status",
+    "reason",
+    "tasks",
+    "seconds",
+    "random_state",
+    "n_rows",
+    "n_parameters",
+    "n_steps",
+    "n_trees",
+    "best_epoch",
+)
+EFFORT = (
+    "n_rows",
+    "n_labelled_train",
+    "n_labelled_validation",
+    "n_parameters",
+    "n_steps",
+    "seconds",
+)
+
 
 @dataclass(frozen=True)
 class Comparison:
-    """Which tasks gain by which arm, and how sure that is; made by :func:`multitide.compare`.
+    """Which tasks gain from which arm, and how certain that is; made by :func:`multitide.compare`.
 
     Attributes
     ----------
     evidence : Evidence
-        Protocol, runs and their answers; everything else is computed from it.
+        Protocol, runs and their predictions; everything else is computed from them.
     settings : dict of str to dict
         For each arm, the reference first, its ``groups`` of tasks and its ``settings`` as plain
         values.
     margin : float
-        Gains smaller than this do not matter, in units of the trivial loss.
+        Smaller gains do not matter, in units of the trivial loss (the loss of the best constant).
     confidence : float
         Coverage of the intervals.
     facts : dict
         ``command`` that was typed, ``versions``, ``fingerprint`` of the data, ``n_samples``,
         ``seconds``, ``n_jobs`` and the like.
     groupings : dict of str to Grouping
-        For each arm whose groups were found: what they were found by.
+        For each arm whose groups were found: the effects that they are based on.
     conditions : Conditions or None
-        Whether the conditions hold under which sharing is said to pay, if that was asked for.
+        Whether the conditions hold under which sharing is said to help, if they were checked.
     """
 
     evidence: Evidence
@@ -64,7 +85,7 @@ class Comparison:
     groupings: Mapping[str, Grouping] = field(default_factory=dict)
     conditions: Conditions | None = None
 
-    # -- what was asked ----------------------------------------------------------------------------
+    # -- the design --------------------------------------------------------------------------------
 
     @property
     def tasks(self) -> list[Task]:
@@ -73,7 +94,7 @@ class Comparison:
 
     @property
     def questions(self) -> list[Question]:
-        """What is judged by itself, the tasks; with several data sets each task on each one, "task @ data set"."""
+        """What is judged separately: the tasks, or "task @ data set" with several data sets."""
         return self.evidence.protocol.questions
 
     @property
@@ -83,72 +104,85 @@ class Comparison:
 
     @property
     def reference(self) -> str:
-        """The arm that gains are measured against."""
+        """The arm that all others are compared with."""
         return self.evidence.reference
 
     @property
     def test(self) -> pd.DataFrame:
-        """One row a test row: ``row`` (number of the sample), ``fold``, ``group``, ``series``, perhaps ``time``.
+        """One row per test sample.
 
-        With several data sets ``data`` comes first; rows and groups are numbered in each.
+        Columns: ``row`` (number of the sample), ``fold``, ``group``, ``series`` and, if known,
+        ``time``. With several data sets ``data`` comes first; rows and groups are numbered
+        separately in each.
         """
         data = self.evidence.protocol.data
         if len(data) == 1:
             return data[0].test
-        return pd.concat([each.test.assign(data=each.name) for each in data], ignore_index=True)[
-            ["data", *dict.fromkeys(column for each in data for column in each.test)]
-        ]
+        joined = pd.concat([each.test.assign(data=each.name) for each in data], ignore_index=True)
+        return joined[["data", *joined.columns.drop("data")]]
 
     @property
     def counts(self) -> pd.DataFrame:
-        """Labelled rows: one row a fold and question, one column a side."""
-        rows = [
-            {"task": asked.name, **asked.counts(fold), "fold": fold}
-            for fold in range(self.evidence.protocol.n_folds)
-            for asked in self.questions
-        ]
+        """Labelled samples: one row per fold and question, one column per set."""
+        rows = []
+        for fold in range(self.evidence.protocol.n_folds):
+            for question in self.questions:
+                rows.append({"task": question.name, **question.counts(fold), "fold": fold})
         return pd.DataFrame(rows)
 
     @property
     def left_out(self) -> str:
-        """What a budget left out, and how to go on, in words; "" if nothing was."""
+        """What the budget left out, in words; "" if nothing."""
         return str((self.facts or {}).get("left_out", ""))
 
-    # -- what came out -----------------------------------------------------------------------------
+    # -- the results -------------------------------------------------------------------------------
 
     @cached_property
     def scores(self) -> pd.DataFrame:
-        """Every figure of every run on every fold: see :func:`multitide.study.results._scores.score_runs`."""
+        """Every metric of every run on every fold.
+
+        See :func:`multitide.study.results._scores.score_runs`.
+        """
         return score_runs(self.evidence)
 
     @cached_property
     def figures(self) -> pd.DataFrame:
-        """One row an arm, task and metric: ``mean`` and ``sd`` over seeds, ``trivial``, ``n_labelled``, ``n_seeds``."""
+        """The metrics: one row per arm, task and metric.
+
+        Columns: ``mean`` and ``sd`` (standard deviation) over seeds, ``trivial`` (the metric of the
+        best constant), ``n_labelled``, ``n_seeds``, ``higher_is_better``.
+        """
         return summarise(self.scores)
 
     @cached_property
     def gains(self) -> pd.DataFrame:
-        """One row a task and arm: the gain in units of the trivial loss, its interval, and the verdict."""
+        """One row per task and arm: the gain over the reference, its interval and its verdict.
+
+        Gains are in units of the trivial loss. See
+        :func:`multitide.study.results._gains.gain_rows`.
+        """
         return gain_rows(self.evidence, self.margin, self.confidence)
 
     @cached_property
     def mean_gains(self) -> pd.DataFrame:
-        """One row an arm that answers all tasks: the mean gain over tasks, its interval and verdict, the mean rank."""
+        """One row per arm that has all tasks: the mean gain over tasks, and the mean rank."""
         return mean_gain_rows(self.evidence, self.margin, self.confidence)
 
     def against(self, reference: str) -> Comparison:
-        """Return the same runs judged against another arm: gains, intervals and verdicts anew, without a new fit.
+        """Return the same runs judged against another arm.
+
+        Nothing is trained again.
 
         Parameters
         ----------
         reference : str
-            One of :attr:`arms`; the former reference becomes an arm like the others.
+            One of :attr:`arms`. The present reference becomes an arm like the others.
 
         Returns
         -------
         Comparison
-            As :func:`multitide.compare` would have given with this ``reference``. p values are
-            adjusted for the arms of each of the two comparisons by itself.
+            What :func:`multitide.compare` returns with this ``reference``. p values are adjusted
+            for the number of arms within each of the two comparisons.
 
         Raises
         ------
@@ -161,97 +195,79 @@ class Comparison:
         return replace(self, evidence=self.evidence.of(arms), settings=settings)
 
     def gains_in(self, metric: str) -> pd.DataFrame:
-        """Return the gains in another figure, signed so that plus is better.
+        """Return the gains in another metric, signed so that + is better.
 
         Parameters
         ----------
         metric : str
-            ``"accuracy"``, ``"rmse"``, ``"r2"``, ... Figures that are no mean over rows take the
-            group part of their variance from a jackknife, which measures each of them many times.
+            ``"accuracy"``, ``"rmse"``, ``"r2"``, ... For metrics that are not a mean over samples,
+            the variance over groups is a jackknife estimate, which takes longer.
         """
         return metric_gain_rows(self.evidence, metric, self.confidence)
 
     @cached_property
     def runs(self) -> pd.DataFrame:
-        """One row a fit of a run: which arm, seed, fold and tasks, and what it saw, took and chose."""
+        """One row per fit of a run: its arm, seed, fold and tasks, its cost and its best epoch."""
         rows = []
         for (arm, seed, fold), keys in self.evidence.run_keys.items():
             for key in keys:
+                place = {"arm": arm, "seed": seed, "fold": fold, "key": key}
                 fit = self.evidence.fits.get(key)
-                facts: Mapping[str, Any] = {"status": "not run"} if fit is None else fit.facts
-                rows.append(
-                    {"arm": arm, "seed": seed, "fold": fold, "key": key} | _run_facts(facts)
-                )
+                facts = {"status": "not run"} if fit is None else fit.facts
+                rows.append(place | _run_facts(facts))
         return pd.DataFrame(rows)
 
     @cached_property
     def effort(self) -> pd.DataFrame:
-        """One row an arm and task: what its fits saw and took, mean over seeds and folds."""
-        fits = self.runs[self.runs["status"] == "done"].explode("tasks")
-        places = fits[["arm", "tasks", "seed", "fold", "key"]].itertuples(index=False)
-        fits = fits[np.array([self._answers(*place) for place in places], dtype=bool)]
-        found = [
-            self.evidence.fits[key].facts["n_labelled"][task]
-            for key, task in zip(fits["key"], fits["tasks"], strict=True)
-        ]
+        """One row per arm and task: labels and cost of its fits, mean over seeds and folds."""
+        fits = self.runs[self.runs["status"] == "done"].explode("tasks", ignore_index=True)
         for side in ("train", "validation"):
-            fits[f"n_labelled_{side}"] = [count[side] for count in found]
-        numbers = [
-            "n_rows",
-            "n_labelled_train",
-            "n_labelled_validation",
-            "n_parameters",
-            "n_steps",
-            "seconds",
-        ]
-        table = fits.groupby(["arm", "tasks"], sort=False)[numbers].mean().reset_index()
-        return table.rename(columns={"tasks": "task"})
-
-    def _answers(self, arm: str, task: str, seed: int, fold: int, key: str) -> bool:
-        """Say whether a fit answers a task in a run, and is not one in which the task only helps others."""
-        fit = self.evidence.fit(arm, task, seed, fold)
-        return fit is not None and fit.key == key
+            counts = []
+            for key, task in zip(fits["key"], fits["tasks"], strict=True):
+                counts.append(self.evidence.fits[key].facts["n_labelled"][task][side])
+            fits[f"n_labelled_{side}"] = counts
+        means = fits.groupby(["arm", "tasks"], sort=False)[list(EFFORT)].mean()
+        return means.reset_index().rename(columns={"tasks": "task"})
 
     def predictions(self, arm: str, task: str, seed: int = 0, fold: int = 0) -> pd.DataFrame:
-        """Return what one run answered on a fold's test rows.
+        """Return the predictions of one run for a fold's test samples.
 
         Returns
         -------
         DataFrame
-            ``row`` (number of the sample), ``label``, ``predicted``, and for a classification a
-            column of probabilities for every class, named by the class. Of a task that owns several
-            columns, ``label`` and ``predicted`` are those of each column, ``label COLUMN`` and
-            ``predicted COLUMN``.
+            ``row`` (number of the sample), ``label``, ``predicted``, and for a classification one
+            column of probabilities per class, named after the class. For a task with several
+            columns, ``label COLUMN`` and ``predicted COLUMN`` of each.
         """
-        asked, target = self.evidence.protocol.question(task), self.evidence.targets[task, fold]
-        decoded = self.evidence.answers(arm, task, seed, fold)
-        table = pd.DataFrame({"row": asked.data.splits[fold].test})
-        pair = {"label": asked.labels(fold), "predicted": target.to_frame(decoded)}
-        columns = asked.task.columns
+        question = self.evidence.protocol.question(task)
+        target = self.evidence.targets[task, fold]
+        answers = self.evidence.answers(arm, task, seed, fold)
+        rows = pd.DataFrame({"row": question.data.splits[fold].test})
+        labels, predicted = question.labels(fold), target.to_frame(answers)
+        columns = question.task.columns
         if len(columns) > 1:
-            return pd.concat(
-                [table, *(frame.add_prefix(f"{word} ") for word, frame in pair.items())], axis=1
-            )
-        for word, frame in pair.items():
-            table[word] = frame[columns[0]]
+            labels, predicted = labels.add_prefix("label "), predicted.add_prefix("predicted ")
+            return pd.concat([rows, labels, predicted], axis=1)
+        rows["label"] = labels[columns[0]]
+        rows["predicted"] = predicted[columns[0]]
         classes = getattr(target, "classes", [])
-        return (
-            pd.concat([table, pd.DataFrame(decoded, columns=classes)], axis=1)
-            if len(classes)
-            else table
-        )
+        if not len(classes):
+            return rows
+        return pd.concat([rows, pd.DataFrame(answers, columns=classes)], axis=1)
 
     def history(self, arm: str, seed: int = 0, fold: int = 0) -> pd.DataFrame:
-        """Return the training history of one run, all its fits one below the other."""
+        """Return the training history of one run, with all its fits."""
         fits = [self.evidence.fits.get(key) for key in self.evidence.run_keys[arm, seed, fold]]
         tables = [fit.history for fit in fits if fit is not None and len(fit.history)]
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
     def results(self) -> pd.DataFrame:
-        """Return figures and gains in one table: one row an arm, task and metric; gains stand at the loss."""
-        gains = self.gains.drop(columns=["n_seeds", "n_labelled"]).assign(
-            metric="loss", margin=self.margin
-        )
+        """Return metrics and gains in one table: one row per arm, task and metric.
+
+        Gains stand in the rows of the metric "loss".
+        """
+        gains = self.gains.drop(columns=["n_seeds", "n_labelled"])
+        gains = gains.assign(metric="loss", margin=self.margin)
         return self.figures.merge(gains, how="outer", on=["arm", "task", "metric"], sort=False)
 
     def __str__(self) -> str:
@@ -270,7 +286,9 @@ class Comparison:
         """Return what notebooks show: the same tables and sentences as ``print``."""
         gains = gain_table(self.gains, self.mean_gains, self.margin).to_dict("records")
         losses = loss_table(self.figures).to_dict("records")
-        notes = [*self._notes(), self.left_out] if self.left_out else self._notes()
+        notes = self._notes()
+        if self.left_out:
+            notes.append(self.left_out)
         title = gain_title(self.reference, self.confidence)
         shown = panel(title, table(gains), *map(note, notes), table(losses, LOSS_TITLE))
         if self.conditions is None:
@@ -285,57 +303,55 @@ class Comparison:
     # -- keeping -----------------------------------------------------------------------------------
 
     def save(self, folder: str | Path) -> Path:
-        """Write the study: its runs, ``results.parquet``, ``runs.parquet``, and what :meth:`load` needs.
+        """Write the study: its runs, ``results.parquet``, ``runs.parquet``, and data to load it.
 
         Raises
         ------
         StoreError
             If the folder cannot be written.
         """
-        says = {name: getattr(self, name) for name in ("settings", "margin", "confidence", "facts")}
-        says["groupings"] = {arm: grouping.to_config() for arm, grouping in self.groupings.items()}
-        asked = {} if self.conditions is None else {"conditions": self.conditions.evidence}
-        says |= {
-            name: {"settings": self.conditions.settings}
-            for name in asked
-            if self.conditions is not None
-        }
-        return archive.save(Path(folder), self.evidence, says, self.results(), self.runs, asked)
+        conditions = None
+        if self.conditions is not None:
+            conditions = self.conditions.evidence, self.conditions.settings
+        study = archive.StoredStudy(
+            evidence=self.evidence,
+            settings=self.settings,
+            margin=self.margin,
+            confidence=self.confidence,
+            facts=self.facts,
+            groupings=self.groupings,
+            conditions=conditions,
+        )
+        archive.save(Path(folder), study, self.results(), self.runs)
+        return Path(folder)
 
     @classmethod
     def load(cls, folder: str | Path) -> Comparison:
-        """Read a study; its figures and gains are computed anew from its runs.
+        """Read a study; metrics and gains are computed again from its runs.
 
         Raises
         ------
         StoreError
-            If the folder holds no study, or one that is damaged or was written by a newer
-            multitide.
+            If the folder has no study, or one that is damaged or of another schema version.
         """
-        content = archive.load(Path(folder))
-        content["groupings"] = {
-            arm: Grouping.from_config(plain) for arm, plain in content["groupings"].items()
-        }
-        shared = {name: content[name] for name in ("margin", "confidence")}
-        asked = content.pop("conditions", None)
-        return cls(**content, conditions=None if asked is None else Conditions(**asked, **shared))
+        study = archive.load(Path(folder))
+        conditions = None
+        if study.conditions is not None:
+            evidence, settings = study.conditions
+            conditions = Conditions(evidence, settings, study.margin, study.confidence)
+        return cls(
+            evidence=study.evidence,
+            settings=study.settings,
+            margin=study.margin,
+            confidence=study.confidence,
+            facts=study.facts,
+            groupings=study.groupings,
+            conditions=conditions,
+        )
 
 
-def _run_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a table of runs says of a fit."""
-    plain = (
-        "status",
-        "reason",
-        "tasks",
-        "seconds",
-        "random_state",
-        "n_rows",
-        "n_parameters",
-        "n_steps",
-        "n_trees",
-    )
-    losses = facts.get("validation_loss") or {}
-    return {name: facts.get(name) for name in plain} | {
-        "best_epoch": facts.get("best_epoch"),
-        "validation_loss": float(np.mean(list(losses.values()))) if losses else np.nan,
-    }
+def _run_facts(facts: Mapping[str, Any]) -> dict[str, object]:
+    row: dict[str, object] = {name: facts.get(name) for name in RUN_FACTS}
+    losses = list((facts.get("validation_loss") or {}).values())
+    row["validation_loss"] = float(np.mean(losses)) if losses else np.nan
+    return row

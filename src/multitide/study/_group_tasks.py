@@ -1,4 +1,4 @@
-"""Asking which tasks to train with which, without a study around it."""
+"""Which tasks to train together."""
 
 from __future__ import annotations
 
@@ -32,39 +32,38 @@ def group_tasks(
     progress: Listener | None = None,
     verbose: int = 1,
 ) -> Grouping:
-    """Measure what the tasks do to each other, and find the groups that promise most if each is one network.
+    """Measure the effects of the tasks on each other, and find the best groups to train together.
 
-    The test part is never read. What comes out is a promise and no proof: ``compare(samples,
-    arms=["hard", "grouped"])`` asks the same and then trains the groups, and says whether the
-    promise is kept.
+    The test set is never read. The result is a prediction, not a proof: ``compare(samples,
+    arms=["hard", "grouped"])`` finds the same groups, trains them, and judges them on the test set.
 
     Parameters
     ----------
     samples : Samples
         Series with labels.
     tasks : list of Task or str, optional
-        The questions; those of the estimator, else every column of ``samples.y``.
+        Default: the tasks of the estimator, else every column of ``samples.y``.
     estimator : MultiTaskEstimator, optional
-        How networks are trained; one that shares nothing shares ``"hard"`` here.
+        How networks are trained, with ``"hard"`` sharing if its own sharing is "none".
     split : Splitter or Split, optional
-        What is learned from, what chooses, and what is set aside; without it, the rule that fits
-        the samples.
+        How to split into training, validation and test set. Default: the rule that suits the
+        samples.
     method : {"auto", "pairs", "affinity"}, default="auto"
-        ``"pairs"`` trains every two tasks together and every task alone, and looks at the
-        validation part: n (n + 1) / 2 networks a seed for n tasks (Standley et al. 2020).
-        ``"affinity"`` trains all tasks in one network and looks ahead along every task's gradient
-        at every tenth step: one network a seed (Fifty et al. 2021), which is judged on training
-        batches. ``"auto"``: pairs for up to five tasks, and where no parameters are shared.
+        ``"pairs"`` trains every two tasks together and every task alone, and compares their losses
+        on the validation set: n (n + 1) / 2 networks per seed for n tasks (Standley et al. 2020).
+        ``"affinity"`` trains all tasks in one network and looks ahead along each task's gradient at
+        every tenth step: one network per seed (Fifty et al. 2021), judged on training batches.
+        ``"auto"`` is "pairs" for up to five tasks, or if no parameters are shared.
     max_groups : int, optional
-        The most networks that the groups may be.
+        The largest number of groups, i.e. of networks.
     n_seeds : int, default=3
-        Networks of every kind.
+        Number of networks of each kind.
     n_jobs : int, optional
-        Processes; one a core when not given.
+        Number of processes. Default: one per core, or a single one with a GPU.
     folder : path, optional
-        Where runs and what was found are kept; a study in the same folder uses them.
+        Where runs and the groups are stored. A study in the same folder uses them.
     progress : callable, optional
-        Told of the progress.
+        Called with a :class:`multitide.study.Progress` before the first fit and after every fit.
     verbose : int, default=1
         0: silent; 1: a progress bar on a terminal.
 
@@ -76,9 +75,9 @@ def group_tasks(
     Raises
     ------
     ParameterError
-        With what is wrong with the arguments; if there are more than 16 tasks.
+        If arguments are invalid, or there are more than 16 tasks.
     DataError
-        With what is wrong with the samples or the split.
+        If samples or split are invalid.
     StoreError
         If `folder` cannot be written.
     """
@@ -92,5 +91,5 @@ def group_tasks(
     check_seekable([arm], protocol)
     resources = make_run_resources(estimator, n_jobs, folder, progress, verbose)
     grouping, _ = find_groups(arm, protocol, data_sets, resources)
-    assert grouping is not None  # there is no budget
+    assert grouping is not None  # without a budget
     return grouping

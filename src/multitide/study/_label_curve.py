@@ -1,50 +1,59 @@
-"""Tracing the gain of sharing over the share of labels."""
+"""The gain of sharing as a function of the share of labels."""
 
 from __future__ import annotations
 
-import inspect
 import json
 import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal, TypedDict, Unpack
 
 import pandas as pd
+from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt
 
-from multitide._checks import (
-    check_choice,
-    check_positive_int,
-    listed,
-    raise_problems,
-    suggest,
-)
+from multitide._checks import check_choice, check_positive_int, listed, raise_problems
 from multitide._estimator import MultiTaskEstimator
 from multitide._notebook import note, panel, table
-from multitide._result_folder import write_file
+from multitide._result_folder import read_record, validated, writable, write_file
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._splits import Split, Splitter
-from multitide.errors import DataError, ParameterError, StoreError
-from multitide.study._archive import write_table
-from multitide.study._compare import compare
+from multitide.data._write_table import write_table
+from multitide.errors import DataError, ParameterError
+from multitide.study._compare import N_SEEDS, compare
+from multitide.study._compare_options import OPTIONS, CompareOptions, unknown_options
 from multitide.study._comparison import Comparison
-from multitide.study.design._hidden_labels import fitting_unit, keep_share
-from multitide.study.design._study_data import make_rule
-from multitide.study.results._tables import aligned, curve_table, gain_title
+from multitide.study.design._hidden_labels import Unit, fitting_unit, keep_share
+from multitide.study.design._study_data import group_column, make_rule
+from multitide.study.results._tables import aligned, curve_table, gain_title, share_in_words
 from multitide.study.runs._timing import parse_budget
 from multitide.tasks import Task, resolve_tasks
 
 SHARES = (0.05, 0.2, 0.5, 1.0)
 UNITS = ("auto", "sample", "series")
-NOT_OPTIONS = (  # said here, or not at all
-    *("samples", "tasks", "estimator", "split", "cv", "groups", "folder", "budget", "draws"),
-)
+CURVE, RESULTS, FORMAT, SCHEMA = "curve.json", "results.parquet", "multitide label curve", 2
+VERDICTS = {
+    "helps": "it helps",
+    "hurts": "it hurts",
+    "same": "it makes no difference",
+    "cannot tell": "the verdict is “cannot tell”",
+    "failed": "it failed",
+}
 
 logger = logging.getLogger("multitide")
+
+
+class CurveFacts(TypedDict):
+    """How labels were hidden."""
+
+    unit: Unit
+    together: bool
+    random_state: int
+    draws: int
 
 
 def label_curve(
@@ -52,45 +61,46 @@ def label_curve(
     tasks: Sequence[str | Task] | None = None,
     shares: Sequence[float] = SHARES,
     *,
-    unit: str = "auto",
+    unit: Literal["auto", "sample", "series"] = "auto",
     together: bool = False,
     random_state: int = 0,
     estimator: MultiTaskEstimator | None = None,
     split: Splitter | Split | None = None,
-    groups: str | Sequence[Any] | None = None,
+    groups: str | Sequence[object] | None = None,
     budget: str | float | None = None,
     folder: str | Path | None = None,
-    **options: Any,
+    **options: Unpack[CompareOptions],
 ) -> LabelCurve:
-    """Compare the arms with few labels and with more of them, to see where sharing pays.
+    """Compare the arms with different shares of the labels, to see where sharing helps.
 
-    The same study is conducted for each share, with the same seeds on the same test rows. Labels
-    are hidden at random in the training and in the validation part, since whoever has few labels
-    has few to choose the epoch by; those of the test part all stay. Every seed has a draw of its
-    own, the same for all arms, so that the spread over seeds, and with it the intervals, includes
-    which labels there happened to be. What a smaller share keeps in a draw, a larger one keeps too.
-    Losses have the trivial loss of the first draw as their unit.
+    The same study is run for each share, with the same seeds and test samples. Labels are hidden at
+    random in the training and the validation set, because whoever has few labels has few to choose
+    the epoch by. All labels of the test set stay. Each seed has its own draw, the same for all
+    arms, so that intervals cover the choice of the labels. The labels that a smaller share keeps in
+    a draw are also kept by larger shares. Losses are in units of the trivial loss of the first
+    draw.
 
     Parameters
     ----------
     samples, tasks, estimator, split, groups
         As in :func:`multitide.compare`.
     shares : sequence of float, default=(0.05, 0.2, 0.5, 1.0)
-        Of the labels, above 0, at most 1.
+        Fractions of the labels, above 0 and at most 1.
     unit : {"auto", "sample", "series"}, default="auto"
-        What keeps or loses its labels as a whole: windows of one series resemble each other.
-        "auto": series, where at least 10 series of several samples teach; else samples.
+        What keeps or loses its labels as a whole, since windows of one series resemble each other.
+        "auto" is "series" if the training set has at least 10 series of several samples, else
+        "sample".
     together : bool, default=False
-        Whether the same samples lose the labels of all tasks. Else each task's labels are drawn for
-        themselves, the same share of each class; then few samples have labels of several tasks
-        where shares are small.
+        Whether the same samples lose the labels of all tasks. If not, the labels of each task are
+        drawn separately, the same fraction of each class; then few samples have labels of several
+        tasks if shares are small.
     random_state : int, default=0
-        Seed of the first draw of labels; the next seed's is one more, and so on.
+        Seed of the first draw of labels; the next draws have the following numbers.
     budget : str or number, optional
-        Time that all of it may take; see :func:`multitide.compare`.
+        Time limit for all shares; see :func:`multitide.compare`.
     folder : path, optional
-        Where each share's study is kept in a folder of its own; what is found there is not
-        repeated.
+        Where the study of each share is stored, in a folder of its own. Runs that are found there
+        are not repeated.
     **options
         Other arguments of :func:`multitide.compare`: ``arms``, ``n_seeds``, ``margin``, ``n_jobs``,
         ...
@@ -103,141 +113,166 @@ def label_curve(
     Raises
     ------
     ParameterError
-        With what is wrong with the arguments.
+        If arguments are invalid.
     DataError
-        With what is wrong with the samples or the split; if a share leaves a task without labels.
+        If samples or split are invalid, or a share leaves a task without labels.
     StoreError
         If `folder` cannot be written.
     """
+    started = time.perf_counter()
     shares = check_shares(shares)
     check_choice("unit", unit, UNITS)
-    known = [name for name in inspect.signature(compare).parameters if name not in NOT_OPTIONS]
-    raise_problems(
-        [
-            f"`label_curve` has no parameter {n!r}.{suggest(n, known)}"
-            for n in options
-            if n not in known
-        ]
-    )
-    seconds, started = parse_budget(budget), time.perf_counter()
+    raise_problems(unknown_options(options, "`label_curve`", OPTIONS))
+    n_seeds = options.get("n_seeds", N_SEEDS)
+    check_positive_int("n_seeds", n_seeds)
+    seconds = parse_budget(budget)
     estimator = MultiTaskEstimator() if estimator is None else estimator
     samples = DataSets(samples).only("`samples` of `label_curve`")
     specs = resolve_tasks(estimator.tasks if tasks is None else tasks, samples.y)
     rule = make_rule(samples, split, None)
-    if groups is None and isinstance(rule, Splitter) and rule.by == "group":
-        groups = rule.column
-    cut = rule if isinstance(rule, Split) else rule.split(samples)
-    how: dict[str, Any] = {
-        "unit": fitting_unit(samples, cut) if unit == "auto" else unit,
-        "together": together,
-    }
-    n_seeds = options.get("n_seeds", inspect.signature(compare).parameters["n_seeds"].default)
-    check_positive_int("n_seeds", n_seeds)
-    seeds = range(random_state, random_state + n_seeds)
-    facts = how | {"random_state": random_state, "draws": n_seeds}
-    curve = LabelCurve({}, facts)
+    if groups is None:
+        groups = group_column(rule)
+    fixed_split = rule if isinstance(rule, Split) else rule.split(samples)
+    if unit == "auto":
+        unit = fitting_unit(samples, fixed_split)
+    facts = CurveFacts(unit=unit, together=together, random_state=random_state, draws=n_seeds)
+
+    comparisons: dict[float, Comparison] = {}
     for number, share in enumerate(shares):
-        logger.info("%g %% of the labels:", share * 100)
+        logger.info("%s of the labels:", share_in_words(share))
         left = (seconds - (time.perf_counter() - started)) / (len(shares) - number)
-        draws = [keep_share(samples, specs, cut, share, random_state=seed, **how) for seed in seeds]
-        comparison = _compare_share(
-            samples.replace(y=draws[0]),
-            share,
-            draws=None if share == 1 else draws,
-            tasks=specs,
-            estimator=estimator,
-            split=cut,
-            groups=groups,
-            budget=None if math.isinf(left) else max(left, 1.0),
-            folder=None if folder is None else folder_of(Path(folder), share),
-            **options,
-        )
-        curve = LabelCurve({**curve.comparisons, share: comparison}, facts)
+        draws = _draw_labels(samples, specs, fixed_split, share, facts)
+        try:
+            comparisons[share] = compare(
+                samples.replace(y=draws[0]),
+                specs,
+                estimator=estimator,
+                split=fixed_split,
+                groups=groups,
+                budget=max(left, 1.0) if math.isfinite(left) else None,
+                draws=draws if share < 1 else None,
+                folder=None if folder is None else folder_of(Path(folder), share),
+                **options,
+            )
+        except DataError as error:
+            few = f"With {share_in_words(share)} of the labels"
+            raise DataError(f"{few}: {error} Use larger `shares`.") from error
+    curve = LabelCurve(comparisons, facts)
     if folder is not None:
         curve.save(folder)
     return curve
 
 
 def check_shares(shares: Sequence[float]) -> list[float]:
-    """Return the shares, the least first, or refuse them."""
-    right = (
-        not isinstance(shares, str)
-        and len(shares)
-        and all(isinstance(s, (int, float)) for s in shares)
-    )
-    if not right or not all(0 < share <= 1 for share in shares):
+    """Return the shares in ascending order.
+
+    Raises
+    ------
+    ParameterError
+        If they are not numbers above 0 and at most 1.
+    """
+    is_list = not isinstance(shares, str) and len(shares) > 0
+    numbers = is_list and all(isinstance(share, (int, float)) for share in shares)
+    if not numbers or not all(0 < share <= 1 for share in shares):
         raise ParameterError(f"`shares` must be numbers above 0 and at most 1; got {shares!r}.")
     return sorted({float(share) for share in shares})
 
 
-def _compare_share(samples: Samples, share: float, **options: Any) -> Any:
-    try:
-        return compare(samples, **options)
-    except DataError as error:
-        raise DataError(
-            f"With {share * 100:g} % of the labels: {error} Use larger `shares`."
-        ) from error
+def folder_of(folder: Path, share: float) -> Path:
+    """Return the folder of the study of a share."""
+    return folder / f"labels-{share:g}"
 
 
-CURVE, RESULTS, FORMAT = "curve.json", "results.parquet", "multitide label curve"
+def _draw_labels(
+    samples: Samples, tasks: Sequence[Task], split: Split, share: float, facts: CurveFacts
+) -> list[pd.DataFrame]:
+    """Return the labels that each seed sees."""
+    draws = []
+    for number in range(facts["draws"]):
+        draw = keep_share(
+            samples,
+            tasks,
+            split,
+            share,
+            unit=facts["unit"],
+            together=facts["together"],
+            random_state=facts["random_state"] + number,
+        )
+        draws.append(draw)
+    return draws
 
 
-WORDS = {
-    "helps": "helps",
-    "hurts": "hurts",
-    "same": "makes no difference",
-    "cannot tell": "cannot be told",
-    "failed": "gives no answer",
-}
+class _FactsRecord(BaseModel):
+    unit: Unit
+    together: bool
+    random_state: NonNegativeInt
+    draws: PositiveInt
+
+
+class _CurveRecord(BaseModel):
+    """What ``curve.json`` must contain."""
+
+    shares: list[Annotated[float, Field(gt=0, le=1)]] = Field(min_length=1)
+    facts: _FactsRecord
 
 
 @dataclass(frozen=True)
 class LabelCurve:
-    """Which tasks gain by which arm with few labels, and with more of them; made by :func:`multitide.label_curve`.
+    """Which tasks gain from which arm with few and many labels.
+
+    Made by :func:`multitide.label_curve`.
 
     Attributes
     ----------
     comparisons : dict of float to Comparison
-        For each share of the labels, the least first, the study with so many of them.
+        For each share of the labels, in ascending order, its study.
     facts : dict
-        ``unit`` that labels were hidden by, whether ``together`` for all tasks, the
-        ``random_state`` of the first draw, and how many ``draws`` there are, one a seed; of older
-        curves it is missing: all seeds saw the first one.
+        ``unit`` by which labels were hidden, whether ``together`` for all tasks, the
+        ``random_state`` of the first draw, and the number of ``draws``, one per seed.
     """
 
     comparisons: Mapping[float, Comparison]
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: CurveFacts
 
     @property
     def shares(self) -> list[float]:
-        """The shares of the labels, the least first."""
+        """The shares of the labels, in ascending order."""
         return list(self.comparisons)
 
     @cached_property
     def gains(self) -> pd.DataFrame:
-        """One row a share, task and arm: ``share``, ``n_train`` (labels that teach), and as ``Comparison.gains``.
+        """One row per share, task and arm.
 
-        Gains are in units of the trivial loss of their own share: of the best constant that so few
-        labels give.
+        Columns: ``share``, ``n_train`` (number of training labels), and those of
+        ``Comparison.gains``. Gains are in units of the trivial loss of their own share, i.e. of the
+        best constant of these labels.
         """
-        return pd.concat(
-            [_with_share(c.gains, share, c) for share, c in self.comparisons.items()],
-            ignore_index=True,
-        )
+        tables = []
+        for share, comparison in self.comparisons.items():
+            n_train = comparison.counts.groupby("task")["train"].mean()
+            gains = comparison.gains.copy()
+            gains.insert(0, "share", share)
+            gains.insert(1, "n_train", gains["task"].map(n_train))
+            tables.append(gains)
+        return pd.concat(tables, ignore_index=True)
 
     @cached_property
     def mean_gains(self) -> pd.DataFrame:
-        """One row a share and arm that answers all tasks: ``share``, and as ``Comparison.mean_gains``."""
+        """One row per share and arm that has all tasks: ``share``, and ``Comparison.mean_gains``."""
         tables = [c.mean_gains.assign(share=share) for share, c in self.comparisons.items()]
-        table = pd.concat(tables, ignore_index=True)
-        return table[["share", *table.columns.drop("share")]]
+        joined = pd.concat(tables, ignore_index=True)
+        return joined[["share", *joined.columns.drop("share")]]
 
     def sentences(self) -> list[str]:
-        """Say for each task and arm with what share of the labels it helps, hurts, ..."""
-        return [
-            f"“{arm}”, {task}: {_told(rows)}."
-            for (task, arm), rows in self.gains.groupby(["task", "arm"], sort=False)
-        ]
+        """Return one sentence per task and arm with the verdicts by share."""
+        sentences = []
+        for (task, arm), rows in self.gains.groupby(["task", "arm"], sort=False):
+            parts = []
+            for verdict, found in rows.groupby("verdict", sort=False):
+                shares = listed([share_in_words(share) for share in found["share"]])
+                parts.append(f"with {shares} of the labels {VERDICTS[str(verdict)]}")
+            sentences.append(f"“{arm}”, {task}: {'; '.join(parts)}.")
+        return sentences
 
     def table(self) -> pd.DataFrame:
         """Return the gains as text: one row per task, arm and share."""
@@ -260,7 +295,7 @@ class LabelCurve:
         return panel(self._title, table(rows), *map(note, self.sentences()))
 
     def save(self, folder: str | Path) -> Path:
-        """Write each study into a folder of its own, ``results.parquet``, and what :meth:`load` needs.
+        """Write each study into its own folder, ``results.parquet``, and data to load the curve.
 
         Raises
         ------
@@ -272,60 +307,37 @@ class LabelCurve:
             comparison.save(folder_of(folder, share))
         content = {
             "format": FORMAT,
-            "schema_version": 1,
+            "schema_version": SCHEMA,
             "shares": self.shares,
             "facts": dict(self.facts),
         }
-        try:
+        with writable(folder):
             write_table(self.gains, folder / RESULTS)
             write_file(folder / CURVE, json.dumps(content, indent=1, ensure_ascii=False))
-        except OSError as error:
-            raise StoreError(
-                f"`folder` must be a place that can be written; got {str(folder)!r} ({error})."
-            ) from error
         return folder
 
     @classmethod
     def load(cls, folder: str | Path) -> LabelCurve:
-        """Read a curve; its gains are computed anew from its runs.
+        """Read a curve; its gains are computed again from its runs.
 
         Raises
         ------
         StoreError
-            If the folder holds no curve, or one that is damaged or was written by a newer
-            multitide.
+            If the folder has no curve, or one that is damaged or of another schema version.
         """
         path = Path(folder) / CURVE
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            if content["format"] != FORMAT or content["schema_version"] != 1:
-                raise ValueError(
-                    f"its format is {content['format']!r}, {content['schema_version']!r}"
-                )
-            shares, facts = [float(share) for share in content["shares"]], content["facts"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise StoreError(
-                f"`folder` must be a label curve with {CURVE!r}; got {str(folder)!r} ({error})."
-            ) from error
+        remedy = "Run `multitide compare` with label shares again."
+        record = validated(read_record(path, FORMAT, {SCHEMA}, remedy), _CurveRecord, path)
+        comparisons = {}
+        for share in record.shares:
+            comparisons[share] = Comparison.load(folder_of(Path(folder), share))
+        facts = record.facts
         return cls(
-            {share: Comparison.load(folder_of(Path(folder), share)) for share in shares}, facts
+            comparisons,
+            CurveFacts(
+                unit=facts.unit,
+                together=facts.together,
+                random_state=facts.random_state,
+                draws=facts.draws,
+            ),
         )
-
-
-def folder_of(folder: Path, share: float) -> Path:
-    """Return where the study of a share lies."""
-    return folder / f"labels-{share:g}"
-
-
-def _with_share(gains: pd.DataFrame, share: float, comparison: Comparison) -> pd.DataFrame:
-    n_train = comparison.counts.groupby("task")["train"].mean()
-    table = gains.assign(share=share, n_train=gains["task"].map(n_train))
-    return table[["share", "n_train", *gains.columns]]
-
-
-def _told(rows: pd.DataFrame) -> str:
-    parts = []
-    for verdict, found in rows.groupby("verdict", sort=False):
-        shares = listed([f"{share * 100:g} %" for share in found["share"]])
-        parts.append(f"with {shares} of the labels it {WORDS[str(verdict)]}")
-    return "; ".join(parts)

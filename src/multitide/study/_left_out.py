@@ -1,9 +1,9 @@
-"""What a budget left out of a study, and how to go on with it."""
+"""What the budget left out of a study, and how to continue."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 from multitide._checks import listed
 from multitide.errors import ParameterError
@@ -12,77 +12,100 @@ from multitide.study.runs._plan import Plan
 from multitide.study.runs._timing import in_words
 
 
-def what_is_left_out(
-    asked: Plan, done: Plan, fits: Mapping[str, Fit], arms: Sequence[str], n_jobs: int
-) -> dict[str, Any]:
-    """Return as plain values what was asked and is not part of the study; nothing if it is whole.
+@dataclass(frozen=True)
+class LeftOut:
+    """What was planned and is not part of the study.
+
+    Attributes
+    ----------
+    arms : list of str
+        Arms without a complete seed.
+    n_seeds, n_planned_seeds : int
+        Complete seeds, and all of them.
+    n_fits, n_planned_fits : int
+        Fits that are missing, and all of them.
+    seconds : float
+        Expected duration of the missing fits.
+    """
+
+    arms: list[str]
+    n_seeds: int
+    n_planned_seeds: int
+    n_fits: int
+    n_planned_fits: int
+    seconds: float
+
+    def in_words(self, *, conditions: bool) -> str:
+        """Describe what was left out; `conditions` tells whether they were, too."""
+        parts = []
+        if self.n_seeds < self.n_planned_seeds:
+            parts.append(f"{self.n_planned_seeds - self.n_seeds} of {self.n_planned_seeds} seeds")
+        if self.arms:
+            parts.append(f"the arm{'s' if len(self.arms) > 1 else ''} {listed(self.arms)}")
+        if conditions:
+            parts.append("the conditions")
+        words = f"The budget left out {listed(parts)}"
+        if self.n_fits:
+            duration = in_words(self.seconds)
+            words += f": {self.n_fits} of {self.n_planned_fits} fits, about {duration}"
+        return f"{words}. The same folder with a larger budget continues from the finished fits."
+
+
+def find_left_out(
+    planned: Plan, done: Plan, fits: Mapping[str, Fit], arms: Sequence[str], n_jobs: int
+) -> LeftOut | None:
+    """Return what was left out of a study; None if it is complete.
 
     Parameters
     ----------
-    asked, done : Plan
-        The plan of the arms whose groups are known, and what is whole of it.
+    planned, done : Plan
+        The plan of the arms with known groups, and its complete part.
     fits : dict of str to Fit
-        All that were done, those of seeds that are not whole among them.
+        All finished fits, including those of incomplete seeds.
     arms : sequence of str
-        All that were asked for, those whose groups were not found in time among them.
+        All arms that the user wanted, including those whose groups were not found in time.
     n_jobs : int
-        Processes.
+        Number of processes.
     """
-    kept = {arm for arm, _, _ in done.runs}
-    gone = [arm for arm in arms if arm not in kept]
-    missing = [key for key in asked.jobs if key not in fits]
-    if not missing and not gone:
-        return {}
-    took = [float(fit.facts["seconds"]) for fit in fits.values() if fit.done]
-    return {
-        "arms": gone,
-        "seeds": [_n_seeds(done), _n_seeds(asked)],
-        "fits": [len(missing), len(asked.jobs)],
-        "seconds": sum(took) / max(1, len(took)) * len(missing) / n_jobs,
-    }
+    complete = {arm for arm, _, _ in done.runs}
+    missing_arms = [arm for arm in arms if arm not in complete]
+    missing = [key for key in planned.jobs if key not in fits]
+    if not missing and not missing_arms:
+        return None
+    durations = [float(fit.facts["seconds"]) for fit in fits.values() if fit.done]
+    mean = sum(durations) / max(1, len(durations))
+    return LeftOut(
+        arms=missing_arms,
+        n_seeds=_n_seeds(done),
+        n_planned_seeds=_n_seeds(planned),
+        n_fits=len(missing),
+        n_planned_fits=len(planned.jobs),
+        seconds=mean * len(missing) / n_jobs,
+    )
 
 
-def check_enough(
-    arms: Sequence[str], compared: Sequence[str], left_out: Mapping[str, Any], kept: bool
-) -> None:
-    """Raise if the time was not enough for a comparison: the reference, which is the first, and another arm."""
+def check_enough(arms: Sequence[str], done: Plan, left_out: LeftOut | None, *, kept: bool) -> None:
+    """Raise unless the reference, which is the first arm, and another arm have a complete seed.
+
+    Raises
+    ------
+    ParameterError
+        If the budget was too small.
+    """
+    if left_out is None:
+        return
+    complete = {arm for arm, _, _ in done.runs}
+    compared = [arm for arm in arms if arm in complete]
     if arms[0] in compared and len(compared) >= min(2, len(arms)):
         return
-    missing, n_fits = left_out["fits"]
-    others = [arm for arm in arms if arm not in compared]
-    goes_on = (
-        "with the same `folder` the next call goes on from what is finished"
-        if kept
-        else "nothing is kept"
-    )
+    remedy = "Increase it, or use fewer arms or epochs"
+    if kept:
+        remedy += "; with the same `folder` the next call continues from the finished fits"
+    n_done = left_out.n_planned_fits - left_out.n_fits
     raise ParameterError(
-        f"`budget` must be enough for a seed of {arms[0]!r} and of another arm; {n_fits - missing} of {n_fits} fits "
-        f"were done, and left out was {listed(others)}. Give a larger one, or fewer arms or epochs; {goes_on}."
-    )
-
-
-def left_out_in_words(left_out: Mapping[str, Any], conditions: bool) -> str:
-    """Say what was left out; "" if nothing was.
-
-    Parameters
-    ----------
-    left_out : dict
-        From :func:`what_is_left_out`.
-    conditions : bool
-        Whether the conditions were asked for and are left out.
-    """
-    if not left_out:
-        return ""
-    done, asked = left_out["seeds"]
-    parts = [f"{asked - done} of {asked} seeds"] if done < asked else []
-    arms = left_out["arms"]
-    parts += [f"the arm{'s' if len(arms) > 1 else ''} {listed(arms)}"] if arms else []
-    parts += ["the conditions"] if conditions else []
-    missing, n_fits = left_out["fits"]
-    rest = f": {missing} of {n_fits} fits, about {in_words(left_out['seconds'])}" if missing else ""
-    return (
-        f"The budget left out {listed(parts)}{rest}. "
-        "With the same folder and a larger budget the study goes on from what is finished."
+        f"`budget` must be enough for one seed of {arms[0]!r} and of another arm; "
+        f"{n_done} of {left_out.n_planned_fits} fits were finished, "
+        f"and {listed(left_out.arms)} had no complete seed. {remedy}."
     )
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from multitide._estimator import MultiTaskEstimator
 from multitide._result_folder import writable
-from multitide.study._archive import write_table
+from multitide.data._write_table import write_table
 from multitide.tuning._sampler import importances
 from multitide.tuning._settings import Settings, brief, with_settings
 from multitide.tuning._space import Space

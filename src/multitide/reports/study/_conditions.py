@@ -8,7 +8,8 @@ import pandas as pd
 
 from multitide.reports._pages import Row
 from multitide.study import Conditions
-from multitide.study.conditions._conditions import MET, NOT_MET, SIMILAR, TITLES, interval_words
+from multitide.study.conditions._conditions import MET, NOT_MET, SIMILAR, TITLES
+from multitide.study.conditions._sentences import interval_words
 
 # The class of the style sheet and the sign: met is good like "helps", not met bad like "hurts".
 MARKS = {MET: ("helps", "▲"), NOT_MET: ("hurts", "▼")}

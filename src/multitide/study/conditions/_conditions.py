@@ -1,4 +1,4 @@
-"""The conditions under which tasks are said to gain by sharing a network, each checked on the user's own data."""
+"""The conditions under which sharing a network is said to help, checked on the user's data."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from multitide._notebook import note, panel, table
+from multitide.data._splits import Split
 from multitide.study.conditions._arms import (
     ALONE,
     RANDOM,
@@ -20,13 +21,14 @@ from multitide.study.conditions._arms import (
     features_of,
     source_of,
 )
+from multitide.study.conditions._sentences import features_words, labels_words, width_words
 from multitide.study.results._evidence import Evidence
 from multitide.study.results._gains import contrast_rows, gain_rows
 from multitide.study.results._tables import aligned
-from multitide.study.results._verdicts import CANNOT_TELL, HELPS, MARGIN, SAME
+from multitide.study.results._verdicts import CANNOT_TELL, HELPS, HURTS, MARGIN, SAME
 from multitide.tasks import labelled
 
-SIMILAR = 3.0  # a task with so many times the labels of another has more than a similar amount
+SIMILAR = 3.0  # up to this ratio, two tasks have similar amounts of labels
 MET, NOT_MET = "met", "not met"
 TITLES = {
     "features": "Tasks share low-level features",
@@ -34,25 +36,28 @@ TITLES = {
     "network": "The network is big enough for all tasks",
 }
 NO_WIDTH = "Not checked: the backbone has no width."
+ALL_TASKS = "(all)"
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """Whether three conditions hold under which sharing is said to pay; made by :func:`multitide.check_conditions`.
+    """Whether three conditions hold under which sharing a network is said to help.
 
-    - **Shared low-level features**: a network that learned *another* task is frozen, and a linear
-      head reads its features; does it answer the task better than a head on a random network's
-      features, and how near does it come to the task's own?
-    - **Similar amounts of labels**: labelled training rows of each task.
-    - **A network big enough**: does the gain of sharing change when every layer has twice the
-      units?
+    Made by :func:`multitide.check_conditions`.
 
-    They explain a gain or its absence; whether sharing pays is what the gain itself says.
+    - **Shared low-level features**: a network that was trained on *another* task is frozen, and a
+      linear head is trained on its features. Is it better than a head on the features of a random
+      network, and how close is it to the task's own features?
+    - **Similar amounts of labels**: the labelled training samples of each task.
+    - **A network that is big enough**: does the gain of sharing change with twice the units in
+      every layer?
+
+    These explain a gain or its absence. Whether sharing helps is what the gain itself shows.
 
     Attributes
     ----------
     evidence : Evidence
-        Protocol, runs and answers of the arms that ask; everything else is computed from it.
+        Protocol, runs and predictions of the arms that check the conditions.
     settings : dict of str to dict
         For each of these arms its ``groups`` and ``settings``.
     margin, confidence : float
@@ -66,218 +71,127 @@ class Conditions:
 
     @cached_property
     def features(self) -> pd.DataFrame:
-        """What features of each source are worth to each task, over random ones.
+        """The gain of each source's features over random features, for each task.
 
-        One row a task and source: ``task``, ``source``, the gain over random features with its
-        interval and verdict as in ``Comparison.gains`` (p values adjusted for the sources of a
-        task), and ``reached``: that gain / the gain of the task's own features, NaN where these are
-        no better than random ones.
+        One row per task and source: ``task``, ``source``, the gain with its interval and verdict as
+        in ``Comparison.gains`` (p values adjusted for the number of sources), and ``reached``: the
+        gain / the gain of the task's own features, NaN if these are no better than random ones.
         """
         sources = [features_of(task) for task in self.evidence.protocol.names]
-        table = gain_rows(self.evidence.of([RANDOM, *sources]), self.margin, self.confidence)
-        table["source"] = table.pop("arm").map(source_of)
-        own = table[table["task"] == table["source"]].set_index("task")
-        worth = own["gain"].where(own["verdict"] == HELPS)
-        table["reached"] = table["gain"] / table["task"].map(worth)
-        return table[["task", "source", *table.columns.drop(["task", "source"])]]
+        gains = gain_rows(self.evidence.of([RANDOM, *sources]), self.margin, self.confidence)
+        gains["source"] = gains.pop("arm").map(source_of)
+        own = gains[gains["task"] == gains["source"]].set_index("task")
+        own_gain = own["gain"].where(own["verdict"] == HELPS)
+        gains["reached"] = gains["gain"] / gains["task"].map(own_gain)
+        return gains[["task", "source", *gains.columns.drop(["task", "source"])]]
 
     @cached_property
     def labels(self) -> pd.DataFrame:
-        """Labels of each task, means over folds.
+        """The labels of each task, means over folds.
 
-        One row a task: ``train``, ``validation`` and ``test`` (labelled rows), ``times_fewer``
-        (those of the task with most training labels / its own), ``others`` (training labels of all
-        other tasks together), ``overlap`` (share of its labelled training rows that have a label of
-        another task too).
+        One row per task: ``train``, ``validation`` and ``test`` (labelled samples), ``times_fewer``
+        (the most training labels of any task / its own), ``others`` (training labels of all other
+        tasks together), ``overlap`` (fraction of its labelled training samples that have a label of
+        another task).
         """
         protocol = self.evidence.protocol
         known = labelled(protocol.tasks, protocol.only.y)
-        tables = [_label_counts(known, split) for split in protocol.only.splits]
-        table = sum(tables) / len(tables)
-        table["times_fewer"] = table["train"].max() / table["train"]
-        table["others"] = table["train"].sum() - table["train"]
-        return (
-            table[["train", "validation", "test", "times_fewer", "others", "overlap"]]
-            .rename_axis("task")
-            .reset_index()
-        )
+        counts = [_label_counts(known, split) for split in protocol.only.splits]
+        means = sum(counts) / len(counts)
+        means["times_fewer"] = means["train"].max() / means["train"]
+        means["others"] = means["train"].sum() - means["train"]
+        columns = ["train", "validation", "test", "times_fewer", "others", "overlap"]
+        return means[columns].rename_axis("task").reset_index()
 
     @cached_property
     def width(self) -> pd.DataFrame:
-        """What twice the width changes about the gain of sharing; empty where the backbone has no width.
+        """How the gain of sharing changes with twice the width; empty if the backbone has no width.
 
-        One row a task: ``before`` and ``wide`` (the gain of sharing in the network as it is and in
-        the wider one), ``gain`` (the second less the first, paired) with its interval and verdict
-        as in ``Comparison.gains``.
+        One row per task: ``before`` and ``wide`` (the gain of sharing in the network as it is and
+        in the wider one), ``gain`` (their paired difference) with its interval and verdict as in
+        ``Comparison.gains``.
         """
         if WIDE_TOGETHER not in self.evidence.tasks_of:
-            return pd.DataFrame(
-                columns=["task", "before", "wide", "gain", "low", "high", "verdict", "advice"]
-            )
+            columns = ["task", "before", "wide", "gain", "low", "high", "verdict", "advice"]
+            return pd.DataFrame(columns=columns)
         signs = {WIDE_ALONE: 1.0, WIDE_TOGETHER: -1.0, ALONE: -1.0, TOGETHER: 1.0}
-        table = contrast_rows(
-            self.evidence, signs, self.margin, self.confidence, WIDE_TOGETHER
-        ).drop(columns="arm")
-        for place, (name, pair) in enumerate(
-            {"before": [ALONE, TOGETHER], "wide": [WIDE_ALONE, WIDE_TOGETHER]}.items()
-        ):
-            gains = gain_rows(self.evidence.of(pair), self.margin, self.confidence).set_index(
-                "task"
-            )["gain"]
-            table.insert(1 + place, name, table["task"].map(gains))
-        return table
+        change = contrast_rows(self.evidence, signs, self.margin, self.confidence, WIDE_TOGETHER)
+        change = change.drop(columns="arm")
+        tasks = change["task"]
+        change.insert(1, "before", tasks.map(self._gain_of(TOGETHER, ALONE)))
+        change.insert(2, "wide", tasks.map(self._gain_of(WIDE_TOGETHER, WIDE_ALONE)))
+        return change
+
+    def _gain_of(self, arm: str, reference: str) -> pd.Series:
+        evidence = self.evidence.of([reference, arm])
+        return gain_rows(evidence, self.margin, self.confidence).set_index("task")["gain"]
 
     @cached_property
     def verdicts(self) -> pd.DataFrame:
         """Whether each condition holds: ``condition``, ``task`` ("" for all), ``verdict``, ``words``.
 
         The verdict is "met", "not met" or "cannot tell". Features: met if those of another task are
-        better than random ones, not met if those of all others are no better. Labels: met if no
-        task has more than three times those of another. Network: met if a wider one gains no more
-        by sharing, not met if it does.
+        better than random ones, not met if those of no other task are. Labels: met if no task has
+        more than three times the labels of another. Network: met if sharing does not gain more in a
+        wider one, not met if it does.
         """
-        rows = [
-            {
-                "condition": "features",
-                "task": task,
-                "verdict": _of_features(found),
-                "words": features_words(found),
-            }
-            for task, rows in self.features.groupby("task", sort=False)
-            for found in (rows[rows["source"] != task],)
-        ]
-        most = float(self.labels["times_fewer"].max())
-        verdict = MET if most <= SIMILAR else NOT_MET
-        rows += [
-            {
-                "condition": "labels",
-                "task": "",
-                "verdict": verdict,
-                "words": labels_words(self.labels, SIMILAR),
-            }
-        ]
-        rows += [
-            {
-                "condition": "network",
-                "task": row["task"],
-                "verdict": _of_width(row["verdict"]),
-                "words": width_words(row),
-            }
-            for row in self.width.to_dict("records")
-        ]
+        rows = []
+        for task, found in self.features.groupby("task", sort=False):
+            others = found[found["source"] != task]
+            rows.append(("features", task, _features_verdict(others), features_words(others)))
+        is_similar = float(self.labels["times_fewer"].max()) <= SIMILAR
+        verdict = MET if is_similar else NOT_MET
+        rows.append(("labels", "", verdict, labels_words(self.labels, SIMILAR)))
+        for row in self.width.to_dict("records"):
+            verdict = WIDTH_VERDICTS.get(row["verdict"], CANNOT_TELL)
+            rows.append(("network", row["task"], verdict, width_words(row)))
         return pd.DataFrame(rows, columns=["condition", "task", "verdict", "words"])
 
     def tables(self) -> dict[str, pd.DataFrame]:
-        """Return the verdicts as text, by the title of the condition: ``task``, ``verdict``, ``because``."""
-        words = self.verdicts.rename(columns={"words": "because"}).replace({"task": {"": "(all)"}})
-        groups = words.groupby("condition", sort=False)
-        return {TITLES[str(name)]: rows[["task", "verdict", "because"]] for name, rows in groups}
+        """Return the verdicts as text, by title of the condition.
+
+        Columns: ``task``, ``verdict``, ``because``.
+        """
+        verdicts = self.verdicts.rename(columns={"words": "because"})
+        verdicts = verdicts.replace({"task": {"": ALL_TASKS}})
+        tables = {}
+        for condition, rows in verdicts.groupby("condition", sort=False):
+            tables[TITLES[str(condition)]] = rows[["task", "verdict", "because"]]
+        return tables
 
     def __str__(self) -> str:
         parts = [f"{title}:\n\n{aligned(rows)}" for title, rows in self.tables().items()]
-        return "\n\n".join(
-            [*parts, *([f"{TITLES['network']}:\n\n{NO_WIDTH}"] if self.width.empty else [])]
-        )
+        if self.width.empty:
+            parts.append(f"{TITLES['network']}:\n\n{NO_WIDTH}")
+        return "\n\n".join(parts)
 
     def _repr_html_(self) -> str:
         """Return what notebooks show: whether each condition holds, and why."""
-        parts = [
-            panel(title, table(rows.to_dict("records"))) for title, rows in self.tables().items()
-        ]
-        return "".join(
-            [*parts, *([panel(TITLES["network"], note(NO_WIDTH))] if self.width.empty else [])]
-        )
+        parts = []
+        for title, rows in self.tables().items():
+            parts.append(panel(title, table(rows.to_dict("records"))))
+        if self.width.empty:
+            parts.append(panel(TITLES["network"], note(NO_WIDTH)))
+        return "".join(parts)
 
 
-def _label_counts(labels: pd.DataFrame, split: Any) -> pd.DataFrame:
-    """Return one row a task: labelled rows on each side, and what share of the training ones others label too."""
+# A wider network from which sharing gains more shows that this one is too small.
+WIDTH_VERDICTS = {HELPS: NOT_MET, SAME: MET, HURTS: MET}
+
+
+def _label_counts(labels: pd.DataFrame, split: Split) -> pd.DataFrame:
+    """Return one row per task: labelled samples of each set, and the overlap with other tasks."""
     counts = split.counts(labels)[["train", "validation", "test"]].astype(float)
     known = labels.iloc[split.train].notna().to_numpy()
-    several = known.sum(axis=1) > 1
-    shared = (known & several[:, None]).sum(axis=0)
-    return counts.assign(overlap=shared / np.maximum(known.sum(axis=0), 1))
+    has_several = known.sum(axis=1) > 1
+    n_shared = (known & has_several[:, None]).sum(axis=0)
+    return counts.assign(overlap=n_shared / np.maximum(known.sum(axis=0), 1))
 
 
-def _of_features(others: pd.DataFrame) -> str:
+def _features_verdict(others: pd.DataFrame) -> str:
     verdicts = set(others["verdict"])
     if HELPS in verdicts:
         return MET
-    return NOT_MET if verdicts <= {SAME, "hurts"} else CANNOT_TELL
-
-
-def _of_width(verdict: str) -> str:
-    return {HELPS: NOT_MET, SAME: MET, "hurts": MET}.get(verdict, CANNOT_TELL)
-
-
-TOLD = {
-    "helps": "are better than random ones",
-    "hurts": "are worse than random ones",
-    "same": "are no better than random ones",
-    "cannot tell": "may or may not be better than random ones",
-    "failed": "could not be tried",
-}
-
-
-CHANGES = {
-    "helps": "sharing gains more in a network of twice the width: this one is too small for all tasks",
-    "hurts": "sharing gains less in a network of twice the width: this one is not too small",
-    "same": "twice the width changes nothing about the gain of sharing",
-    "cannot tell": "whether sharing gains more in a network of twice the width cannot be told",
-    "failed": "networks of twice the width could not be trained",
-}
-
-
-def features_words(others: pd.DataFrame) -> str:
-    """Say what other tasks' features are worth to one task: a clause a source, the most useful first."""
-    rows = others.sort_values("gain", ascending=False, kind="stable").to_dict("records")
-    return "; ".join(_source_words(row) for row in rows) + "."
-
-
-def _source_words(row: Mapping[str, Any]) -> str:
-    words = f"features of {row['source']} {TOLD[row['verdict']]}"
-    if np.isnan(row["gain"]):
-        return f"{words} ({row['advice']})"
-    words += f" ({interval_words(row)})"
-    near = row["verdict"] == HELPS and not np.isnan(row["reached"])
-    return f"{words}, {row['reached']:.0%} of what its own gain" if near else words
-
-
-def labels_words(labels: pd.DataFrame, similar: float) -> str:
-    """Say how many labels tasks have, who has fewest, and how far labels come together."""
-    counts = ", ".join(f"{row['task']} {row['train']:,.0f}" for row in labels.to_dict("records"))
-    few, most = (
-        labels.loc[labels["train"].map(which).idxmax()] for which in (lambda n: -n, lambda n: n)
-    )
-    said = f"labelled training rows: {counts}."
-    if float(few["times_fewer"]) > similar:
-        said += (
-            f" {most['task']} has {few['times_fewer']:.1f} times those of {few['task']}: the one with few may gain by "
-            "the others (they have {:,.0f} together), the others have little to gain by it.".format(
-                few["others"]
-            )
-        )
-    else:
-        said += (
-            f" None has more than {max(float(few['times_fewer']), 1):.2g} times those of another."
-        )
-    shares = ", ".join(
-        f"{row['overlap']:.0%} of {row['task']}" for row in labels.to_dict("records")
-    )
-    return f"{said} Rows that another task labels too: {shares}."
-
-
-def width_words(row: Mapping[str, Any]) -> str:
-    """Say what twice the width changes about one task's gain of sharing."""
-    said = CHANGES[row["verdict"]]
-    if np.isnan(row["gain"]):
-        return f"{said} ({row['advice']})."
-    return (
-        f"{said} (from {row['before']:+.3f} to {row['wide']:+.3f}; change {interval_words(row)})."
-    )
-
-
-def interval_words(row: Mapping[str, Any]) -> str:
-    """Write a gain with its interval."""
-    if np.isnan(row["low"]):
-        return f"{row['gain']:+.3f}"
-    return f"{row['gain']:+.3f}, {row['low']:+.3f} to {row['high']:+.3f}"
+    if verdicts <= {SAME, HURTS}:
+        return NOT_MET
+    return CANNOT_TELL

@@ -1,0 +1,54 @@
+"""The arguments of :func:`multitide.compare` that other functions pass on to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypedDict
+
+import pandas as pd
+
+from multitide._checks import suggest
+from multitide._estimator import MultiTaskEstimator
+from multitide.data._samples import Samples
+from multitide.study.design._arms import Arms
+from multitide.study.design._study_data import Folds, SplitRule, TestGroups
+from multitide.study.runs._workers import Listener
+from multitide.tasks import Task
+
+
+class CompareOptions(TypedDict, total=False):
+    """What is the same for each label share of a :class:`multitide.LabelCurve`."""
+
+    arms: Arms
+    reference: str
+    n_seeds: int
+    margin: float
+    confidence: float
+    conditions: bool
+    n_jobs: int | None
+    progress: Listener | None
+    verbose: int
+
+
+class StudyArguments(CompareOptions, total=False):
+    """The study of one data set of :func:`multitide.compare_many`; `samples` is required."""
+
+    samples: Samples
+    tasks: Sequence[str | Task] | None
+    estimator: MultiTaskEstimator | None
+    split: SplitRule
+    cv: Folds
+    groups: TestGroups
+    draws: Sequence[pd.DataFrame] | None
+
+
+OPTIONS = tuple(CompareOptions.__annotations__)
+
+
+def unknown_options(given: Mapping[str, object], where: str, known: Sequence[str]) -> list[str]:
+    """Return one problem per argument that is not among the known ones."""
+    return [
+        f"{where} has no parameter {name!r}.{suggest(name, known)}"
+        for name in given
+        if name not in known
+    ]
