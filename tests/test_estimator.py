@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import re
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +27,7 @@ from multitide.tasks import Classification, Regression
 from multitide.training._callbacks import Callback
 from multitide.training._settings import Training
 from multitide.training._trainer import Trainer
+from refusals import refused
 
 
 def test_it_learns_classes_and_numbers_with_missing_labels() -> None:
@@ -384,22 +384,21 @@ def test_a_task_without_labels_on_the_validation_side_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("params", "message"),
+    ("params", "parts"),
     [
-        (
-            {"aggregator": "pcgrad", "weighting": "dwa"},
-            "`weighting` must be 'uniform' beside an aggregator",
-        ),
-        ({"aggregator": "pcgrad", "sharing": "soft"}, "gradients meet nowhere"),
+        ({"aggregator": "pcgrad", "weighting": "dwa"}, ["`weighting`", "'uniform'", "aggregator"]),
+        ({"aggregator": "pcgrad", "sharing": "soft"}, ["`aggregator`", "None", "Soft"]),
         (
             {"aggregator": AGGREGATORS["pcgrad"](at="features"), "sharing": Hard(branch=1)},
-            "`aggregator.at` must be one of",
+            ["`aggregator.at`", "one of"],
         ),
-        ({"aggregator": "pcgard"}, "Did you mean 'pcgrad'?"),
+        ({"aggregator": "pcgard"}, ["`aggregator`", "Did you mean 'pcgrad'?"]),
     ],
 )
-def test_parts_without_a_meaning_together_are_refused(params: dict[str, Any], message: str) -> None:
-    with pytest.raises(ParameterError, match=re.escape(message)):
+def test_parts_that_do_not_go_together_are_refused(
+    params: dict[str, Any], parts: list[str]
+) -> None:
+    with refused(*parts, error=ParameterError):
         small(**params).fit(make_samples())
 
 

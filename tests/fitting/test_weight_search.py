@@ -16,6 +16,7 @@ from multitide.balancing import Fixed, Search
 from multitide.errors import ParameterError
 from multitide.training._callbacks import Callback
 from multitide.training._settings import Training
+from refusals import refused
 
 SEARCH = Search(n_trials=3, epochs=1)
 
@@ -170,5 +171,5 @@ def test_a_budget_is_at_least_one(parameter: str) -> None:
 
 
 def test_it_is_no_companion_of_an_aggregator() -> None:
-    with pytest.raises(ParameterError, match="`weighting` must be 'uniform' beside an aggregator"):
+    with refused("`weighting`", "'uniform'", "aggregator", error=ParameterError):
         searched(aggregator="pcgrad")
