@@ -126,7 +126,7 @@ def test_the_depth_is_chosen_on_validation_when_there_are_enough_labels(
         assert "has the lowest validation loss" in caplog.text
         caplog.clear()
         small(max_epochs=2, training=Training(pretrain=("load",))).fit(make_samples(n=40))
-        assert "Only the heads are trained" in caplog.text
+        assert "Training heads only" in caplog.text
 
 
 def test_transfer_carries_the_backbone_and_its_scales_over_and_starts_new_heads(
