@@ -65,7 +65,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_several_configurations_make_one_overview(folder: Path) -> None:
     shown = call("compare", "one.toml", "two.toml", "--output", "both", "--quiet").stdout
-    assert "2 data sets are too few for a test" in " ".join(shown.split())
+    assert "A test needs at least 5 data sets and has 2" in " ".join(shown.split())
     for name in (
         "report.html",
         "report.md",

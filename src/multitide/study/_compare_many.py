@@ -149,12 +149,7 @@ def _arm_names(name: str, given: object) -> list[str]:
             f"{where} must be a Comparison or arguments of compare with the `samples` of one data "
             f"set; got {_briefly(given)}."
         )
-    problems = []
-    for once in GIVEN_ONCE:
-        if once in given:
-            problems.append(f"{where} has no parameter {once!r}. Give it to compare_many instead.")
-    others = {argument: value for argument, value in given.items() if argument not in GIVEN_ONCE}
-    raise_problems(problems + unknown_options(others, where, ARGUMENTS))
+    raise_problems(_unknown_arguments(given, where))
     estimator = given.get("estimator") or MultiTaskEstimator()
     tasks = given.get("tasks")
     try:
@@ -165,6 +160,16 @@ def _arm_names(name: str, given: object) -> list[str]:
         lines = [f"{where}: {line}" for line in str(error).splitlines()]
         raise ParameterError("\n".join(lines)) from error
     return [arm.name for arm in made]
+
+
+def _unknown_arguments(given: Mapping[str, object], where: str) -> list[str]:
+    problems = []
+    others = dict(given)
+    for name in GIVEN_ONCE:
+        if name in others:
+            del others[name]
+            problems.append(f"{where} has no parameter {name!r}. Give it to compare_many instead.")
+    return problems + unknown_options(others, where, ARGUMENTS)
 
 
 def _briefly(value: object) -> str:
@@ -263,7 +268,7 @@ class Comparisons:
 
     @cached_property
     def test(self) -> RankTest:
-        """Whether the ranks of the arms differ over data sets, which are independent; tasks are not."""
+        """Whether the ranks of the arms differ over data sets, which are independent of each other."""
         return rank_test(self.data_losses, self.confidence)
 
     @cached_property

@@ -258,7 +258,7 @@ class LabelCurve:
 
     @cached_property
     def mean_gains(self) -> pd.DataFrame:
-        """One row per share and arm that has all tasks: ``share``, and ``Comparison.mean_gains``."""
+        """One row per share and arm: ``share``, and the columns of ``Comparison.mean_gains``."""
         tables = [c.mean_gains.assign(share=share) for share, c in self.comparisons.items()]
         joined = pd.concat(tables, ignore_index=True)
         return joined[["share", *joined.columns.drop("share")]]

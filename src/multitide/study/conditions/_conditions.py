@@ -128,7 +128,9 @@ class Conditions:
 
     @cached_property
     def verdicts(self) -> pd.DataFrame:
-        """Whether each condition holds: ``condition``, ``task`` ("" for all), ``verdict``, ``words``.
+        """Whether each condition holds.
+
+        Columns: ``condition``, ``task`` ("" for all), ``verdict``, ``words``.
 
         The verdict is "met", "not met" or "cannot tell". Features: met if those of another task are
         better than random ones, not met if those of no other task are. Labels: met if no task has

@@ -189,8 +189,9 @@ def make_grouping(
     else:
         scores, worth = group_scores(_relative_to_own_step(affinity)), SHARE
     groups = _fewest_groups(scores, worth, max_groups)
+    named = [tuple(names[task] for task in group) for group in groups]
     return Grouping(
-        groups=tuple(tuple(names[task] for task in group) for group in groups),
+        groups=tuple(named),
         affinity=_square(affinity, names),
         method=method,
         predicted=_finite(_gains_in(groups, scores), names),

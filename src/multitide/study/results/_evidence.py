@@ -83,8 +83,12 @@ class Evidence:
 
     def seeds(self, arm: str, task: str) -> list[int]:
         """Return the seeds with which the arm predicts the task on every fold."""
-        seeds = dict.fromkeys(seed for _, seed, _ in self.run_keys)
-        return [seed for seed in seeds if all(self.fit(arm, task, seed, k) for k in self._folds)]
+        complete = []
+        for seed in dict.fromkeys(seed for _, seed, _ in self.run_keys):
+            fits = [self.fit(arm, task, seed, fold) for fold in self._folds]
+            if None not in fits:
+                complete.append(seed)
+        return complete
 
     def answers(self, arm: str, task: str, seed: int, fold: int) -> np.ndarray:
         """Return the predictions for a fold's test samples.

@@ -63,8 +63,8 @@ def rank_test(losses: pd.DataFrame, confidence: float = 0.95) -> RankTest:
     Parameters
     ----------
     losses : DataFrame, n_data x n_arms
-        One loss per data set and arm, none missing; less is better. Rows must be independent of each
-        other: data sets, not tasks.
+        One loss per data set and arm, none missing; less is better. Rows must be independent: data
+        sets, not tasks.
     confidence : float, default=0.95
     """
     n, k = losses.shape

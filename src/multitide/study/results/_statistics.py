@@ -31,9 +31,9 @@ of three estimates of one quantity. With the guard used here they miss it in 2-5
 E^2/((S-1)(G'-1))), where G' = 1 / sum_g w[g]^2 is the effective number of groups. If the guard
 gives E, the degrees of freedom are those of E.
 
-**Metrics that are not means over rows** (AUC, R2, F1): I[s, g] = sqrt(1 - w[g]) (d[s] - d[s] without
-group g), the delete-one-group jackknife. For a mean over rows this equals the I[s, g] above, to the
-last digit.
+**Metrics that are not means over rows** (AUC, R2, F1): the influence is I[s, g] = sqrt(1 - w[g])
+(d[s] - d[s] without group g), the delete-one-group jackknife. For a mean over rows this equals the
+I[s, g] above, to the last digit.
 
 **Folds.** Each row is tested once, by networks whose training sets overlap. Folds are another
 clustering of the rows, with influences I[k] on the mean over seeds. sum_k I[k]^2 is the naive

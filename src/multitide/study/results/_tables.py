@@ -66,7 +66,7 @@ def loss_table(figures: pd.DataFrame) -> pd.DataFrame:
 
 
 def curve_table(gains: pd.DataFrame, margin: float) -> pd.DataFrame:
-    """Return the gains of a :class:`multitide.LabelCurve`: one row per task, arm and label share."""
+    """Return the gains of a :class:`multitide.LabelCurve`, one row per task, arm and share."""
     gains = gains.sort_values("share", kind="stable")
     gains = gains.sort_values(["task", "arm"], kind="stable", key=_by_first_appearance)
     gains = gains.reset_index(drop=True)

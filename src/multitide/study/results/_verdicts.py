@@ -147,7 +147,7 @@ def _labels_needed(gain: Gain, target: float, alpha: float) -> float:
 
 
 def _half_width(gain: Gain, more_seeds: float, more_groups: float, alpha: float) -> float:
-    """Return the half width of the interval if seeds and groups were multiplied by these factors."""
+    """Return the half width of the interval with these factors on seeds and groups."""
     n_seeds = round(gain.n_seeds * more_seeds)
     if gain.n_seeds < 2:  # the variance is that of folds, not divided into seeds and groups
         return float("inf")
