@@ -55,7 +55,8 @@ def all_methods() -> dict[str, dict[str, Part | str]]:
     }
     for at in ("features", "parameters"):
         found |= {
-            f"{name} at {at}": {"aggregator": part(at=at)} for name, part in AGGREGATORS.items()
+            f"{name} at {at}": {"aggregator": part(at=at)}
+            for name, part in AGGREGATORS.items()
         }
     return found | {RECORDED: {}}
 
@@ -73,10 +74,14 @@ def make_samples(n_tasks: int) -> Samples:
     """Return windows of random numbers with complete labels."""
     rng = np.random.default_rng(0)
     columns = {
-        f"task{i}": rng.choice(list("abcd"), N_SAMPLES) if i % 2 else rng.normal(size=N_SAMPLES)
+        f"task{i}": rng.choice(list("abcd"), N_SAMPLES)
+        if i % 2
+        else rng.normal(size=N_SAMPLES)
         for i in range(n_tasks)
     }
-    return Samples.from_arrays(rng.normal(size=(N_SAMPLES, 4, 24)), pd.DataFrame(columns))
+    return Samples.from_arrays(
+        rng.normal(size=(N_SAMPLES, 4, 24)), pd.DataFrame(columns)
+    )
 
 
 def make_steps(
@@ -95,9 +100,16 @@ def make_steps(
             network = awake(group.make_network())
         trainer = Trainer(
             copy.deepcopy(network),
-            [data.on_device(network, i, torch.device("cpu")) for i, data in enumerate(group.data)],
-            weighting=recipe.weighting.build(group.names, [task.kind for task in tasks]),
-            aggregator=None if recipe.aggregator is None else recipe.aggregator.build(group.names),
+            [
+                data.on_device(network, i, torch.device("cpu"))
+                for i, data in enumerate(group.data)
+            ],
+            weighting=recipe.weighting.build(
+                group.names, [task.kind for task in tasks]
+            ),
+            aggregator=None
+            if recipe.aggregator is None
+            else recipe.aggregator.build(group.names),
             keeper=Keeper("joint", group.names),
             settings=recipe.training,
             max_epochs=1,
@@ -151,21 +163,30 @@ def ratios(
         take(2)  # warms up
     for i in range(n_rounds):
         for name, take in steps.items():
-            pair = [spent(each, n_steps) for each in ((plain, take) if i % 2 else (take, plain))]
+            pair = [
+                spent(each, n_steps)
+                for each in ((plain, take) if i % 2 else (take, plain))
+            ]
             found[name].append(pair[1] / pair[0] if i % 2 else pair[0] / pair[1])
     return {name: np.array(rows) for name, rows in found.items()}
 
 
 def column(found: dict[str, np.ndarray], n_tasks: int) -> dict[str, list[str]]:
     """Return the columns of the table for so many tasks; a figure over its goal is marked."""
-    columns: dict[str, list[str]] = {f"K={n_tasks}: cpu": [], "quartiles": [], "wall": []}
+    columns: dict[str, list[str]] = {
+        f"K={n_tasks}: cpu": [],
+        "quartiles": [],
+        "wall": [],
+    }
     for name, rows in found.items():
         wall, cpu = np.median(rows, axis=0)
         low, high = np.quantile(rows[:, 1], [0.25, 0.75])
         limit = goal(name, n_tasks)
         mark = "*" if limit is not None and cpu > limit else " "
         for key, text in zip(
-            columns, (f"{cpu:.2f}{mark}", f"{low:.2f}-{high:.2f}", f"{wall:.2f}"), strict=True
+            columns,
+            (f"{cpu:.2f}{mark}", f"{low:.2f}-{high:.2f}", f"{wall:.2f}"),
+            strict=True,
         ):
             columns[key].append(text)
     return columns
@@ -174,10 +195,14 @@ def column(found: dict[str, np.ndarray], n_tasks: int) -> dict[str, list[str]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--steps", type=int, default=4, help="steps of each method in a round")
+    parser.add_argument(
+        "--steps", type=int, default=4, help="steps of each method in a round"
+    )
     parser.add_argument("--tasks", type=int, nargs="+", default=[2, 4, 8])
     parser.add_argument(
-        "--only", nargs="+", help="names of methods, as they are printed or their first word"
+        "--only",
+        nargs="+",
+        help="names of methods, as they are printed or their first word",
     )
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -185,7 +210,9 @@ def main() -> None:
     if options.only:
         kept = {PLAIN, *options.only}
         chosen = {
-            name: parts for name, parts in chosen.items() if {name, name.split(" ")[0]} & kept
+            name: parts
+            for name, parts in chosen.items()
+            if {name, name.split(" ")[0]} & kept
         }
     print(
         "time of a step / time of a step with the plain sum, "

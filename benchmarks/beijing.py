@@ -31,7 +31,10 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.base import clone
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+)
 from sklearn.metrics import accuracy_score, log_loss, r2_score
 from threadpoolctl import threadpool_limits
 
@@ -47,7 +50,9 @@ Figures = dict[str, float]
 
 # The reference system's LSTM-FCN as its authors' code gave it, from ../shared/data/README.md; not
 # measured here.
-PUBLISHED = {"the reference system's LSTM-FCN (published)": {"accuracy": 0.657, "r2": -0.007}}
+PUBLISHED = {
+    "the reference system's LSTM-FCN (published)": {"accuracy": 0.657, "r2": -0.007}
+}
 
 
 def bins(*channels: str) -> PiecewiseLinear:
@@ -97,7 +102,9 @@ class Case:
         train, splitter = self.split.train, self.config.splitter(self.samples)
         keep, held_out = splitter.hold_out(self.samples[train], splitter.validation)
         return Case(
-            self.config, self.samples, Split(train[keep], train[held_out], self.split.validation)
+            self.config,
+            self.samples,
+            Split(train[keep], train[held_out], self.split.validation),
         )
 
     @property
@@ -110,7 +117,8 @@ class Case:
 
     def fit(self, estimator: MultiTaskEstimator) -> MultiTaskEstimator:
         return estimator.fit(
-            self.samples[self.split.train], validation=self.samples[self.split.validation]
+            self.samples[self.split.train],
+            validation=self.samples[self.split.validation],
         )
 
 
@@ -126,7 +134,11 @@ class Results:
         }
 
     def get(
-        self, name: str, settings: Any, fit: Callable[..., dict[str, Figures]], *args: Any
+        self,
+        name: str,
+        settings: Any,
+        fit: Callable[..., dict[str, Figures]],
+        *args: Any,
     ) -> dict[str, Figures]:
         """Return the metrics of each arm of ``fit(*args)``, from the file if they are known."""
         key = f"{name} / {hashlib.sha256(str(settings).encode()).hexdigest()[:8]}"
@@ -135,15 +147,25 @@ class Results:
             self.known[key] = fit(*args)
             with self.file.open("a") as file:
                 file.write(json.dumps({"key": key, "figures": self.known[key]}) + "\n")
-            print(f"{key}: {time.process_time() - started:.0f} s", file=sys.stderr, flush=True)
+            print(
+                f"{key}: {time.process_time() - started:.0f} s",
+                file=sys.stderr,
+                flush=True,
+            )
         return self.known.get(key, {})
 
     def network(
-        self, name: str, measure: Callable[..., dict[str, Figures]], case: Case, **params: Any
+        self,
+        name: str,
+        measure: Callable[..., dict[str, Figures]],
+        case: Case,
+        **params: Any,
     ) -> Any:
         """Return the figures of each arm of the configured network with these parameters."""
         estimator = case.make(**params)
-        return self.get(name, estimator.get_params(deep=False), measure, estimator, case)
+        return self.get(
+            name, estimator.get_params(deep=False), measure, estimator, case
+        )
 
 
 # -- what is measured ------------------------------------------------------------------------------
@@ -175,7 +197,9 @@ def joint(estimator: MultiTaskEstimator) -> MultiTaskEstimator:
 
 def validated(estimator: MultiTaskEstimator, case: Case) -> dict[str, Figures]:
     """Train on the training part, measure the validation part."""
-    return {"network": figures(case.fit(estimator), case.samples[case.split.validation])}
+    return {
+        "network": figures(case.fit(estimator), case.samples[case.split.validation])
+    }
 
 
 def tested(estimator: MultiTaskEstimator, case: Case) -> dict[str, Figures]:
@@ -184,17 +208,24 @@ def tested(estimator: MultiTaskEstimator, case: Case) -> dict[str, Figures]:
     case.fit(estimator)
     if estimator.sharing == "none":
         return {"none": figures(estimator, test)}
-    return {"joint": figures(joint(estimator), test), "per_task": figures(estimator, test)}
+    return {
+        "joint": figures(joint(estimator), test),
+        "per_task": figures(estimator, test),
+    }
 
 
 def window_numbers(samples: Samples) -> np.ndarray:
     """Return the input of boosting: values, steps, and mean, deviation and change per channel."""
     x = samples.gather(slice(None))
     flat = [x.reshape(len(x), -1), np.diff(x, axis=2).reshape(len(x), -1)]
-    return np.concatenate([*flat, x.mean(axis=2), x.std(axis=2), x[:, :, -1] - x[:, :, 0]], axis=1)
+    return np.concatenate(
+        [*flat, x.mean(axis=2), x.std(axis=2), x[:, :, -1] - x[:, :, 0]], axis=1
+    )
 
 
-def boosted(samples: Samples, learned: np.ndarray, measured: np.ndarray) -> dict[str, Figures]:
+def boosted(
+    samples: Samples, learned: np.ndarray, measured: np.ndarray
+) -> dict[str, Figures]:
     """Boost each label on its labelled rows."""
     features, y = window_numbers(samples), samples.y
     rows = {
@@ -208,14 +239,20 @@ def boosted(samples: Samples, learned: np.ndarray, measured: np.ndarray) -> dict
     numbers = HistGradientBoostingRegressor(max_iter=200, random_state=0).fit(
         features[dust], y[DUST].iloc[dust]
     )
-    shares, level = y[WIND].iloc[wind].value_counts(normalize=True), y[DUST].iloc[dust].mean()
+    shares, level = (
+        y[WIND].iloc[wind].value_counts(normalize=True),
+        y[DUST].iloc[dust].mean(),
+    )
     answers, truth = numbers.predict(features[dust_rows]), y[DUST].iloc[dust_rows]
     given = classes.predict_proba(features[wind_rows])
     entropy = -(shares * np.log(shares)).sum()
     figures = {
-        "accuracy": accuracy_score(y[WIND].iloc[wind_rows], classes.predict(features[wind_rows])),
+        "accuracy": accuracy_score(
+            y[WIND].iloc[wind_rows], classes.predict(features[wind_rows])
+        ),
         "r2": r2_score(truth, answers),
-        "wind_loss": log_loss(y[WIND].iloc[wind_rows], given, labels=classes.classes_) / entropy,
+        "wind_loss": log_loss(y[WIND].iloc[wind_rows], given, labels=classes.classes_)
+        / entropy,
         "dust_loss": float(
             ((truth - answers) ** 2).mean() / ((y[DUST].iloc[dust] - level) ** 2).mean()
         ),
@@ -224,7 +261,10 @@ def boosted(samples: Samples, learned: np.ndarray, measured: np.ndarray) -> dict
         "accuracy": float((y[WIND].iloc[wind_rows] == shares.idxmax()).mean()),
         "r2": r2_score(truth, np.full(len(truth), level)),
     }
-    return {"boosting": {name: float(value) for name, value in figures.items()}, "trivial": trivial}
+    return {
+        "boosting": {name: float(value) for name, value in figures.items()},
+        "trivial": trivial,
+    }
 
 
 # -- the three parts -------------------------------------------------------------------------------
@@ -237,12 +277,20 @@ def ablation(results: Results, n_seeds: int) -> None:
     for change, params in CHANGES.items():
         for seed in range(n_seeds):
             settings = {"random_state": seed, "training__refit": False, **params}
-            found = results.network(f"ablation / {change} / {seed}", validated, case, **settings)
+            found = results.network(
+                f"ablation / {change} / {seed}", validated, case, **settings
+            )
             rows.setdefault(change, []).extend(found.values())
     train, validation = case.split.train, case.split.validation
-    found = results.get("ablation / boosting", "", boosted, case.samples, train, validation)
-    rows["gradient boosting a label"] = [each for arm, each in found.items() if arm == "boosting"]
-    print(f"\nValidation part, {len(validation)} windows; means; losses: 1 is the trivial one\n")
+    found = results.get(
+        "ablation / boosting", "", boosted, case.samples, train, validation
+    )
+    rows["gradient boosting a label"] = [
+        each for arm, each in found.items() if arm == "boosting"
+    ]
+    print(
+        f"\nValidation part, {len(validation)} windows; means; losses: 1 is the trivial one\n"
+    )
     print_table(
         ["change", "fits", "mean loss", *COLUMNS.values()],
         {name: mean_row(each) for name, each in rows.items() if each},
@@ -259,21 +307,32 @@ def on_test(
     published: Mapping[str, Figures],
 ) -> None:
     """Print what the configured network does on the test part, beside boosting."""
-    rows: dict[str, list[Figures]] = {key: [value] for key, value in published.items()} | {
-        "best constant": []
-    }
+    rows: dict[str, list[Figures]] = {
+        key: [value] for key, value in published.items()
+    } | {"best constant": []}
     for what, learned in (
         ("training rows", case.split.train),
         ("training and validation rows", case.both),
     ):
         found = results.get(
-            f"{name} / boosting {what}", "", boosted, case.samples, learned, case.split.test
+            f"{name} / boosting {what}",
+            "",
+            boosted,
+            case.samples,
+            learned,
+            case.split.test,
         )
         for arm, values in found.items():
-            rows["best constant" if arm == "trivial" else f"gradient boosting a label, {what}"] = [
-                values
-            ]
-    for refit, sharing in ((False, "hard"), (True, "hard"), *([(True, "none")] if alone else [])):
+            rows[
+                "best constant"
+                if arm == "trivial"
+                else f"gradient boosting a label, {what}"
+            ] = [values]
+    for refit, sharing in (
+        (False, "hard"),
+        (True, "hard"),
+        *([(True, "none")] if alone else []),
+    ):
         for seed in range(n_seeds):
             params = {
                 "random_state": seed,
@@ -284,9 +343,9 @@ def on_test(
             for arm, values in results.network(
                 f"{name} / network / {seed}", tested, case, **params
             ).items():
-                rows.setdefault(f"{ARMS[arm]}, {'refit' if refit else 'training rows'}", []).append(
-                    values
-                )
+                rows.setdefault(
+                    f"{ARMS[arm]}, {'refit' if refit else 'training rows'}", []
+                ).append(values)
     print(f"\n{name}: {len(case.split.test)} windows; networks: mean (range)\n")
     print(case.split.counts(case.samples.y).to_string(), "\n")
     table = {
@@ -321,7 +380,10 @@ def mean_row(found: list[Figures]) -> list[str]:
     return [
         str(len(found)),
         f"{loss:.3f}",
-        *(f"{means[c]:.{1 if c == 'epoch' else 3}f}" if c in means else "" for c in COLUMNS),
+        *(
+            f"{means[c]:.{1 if c == 'epoch' else 3}f}" if c in means else ""
+            for c in COLUMNS
+        ),
     ]
 
 
@@ -352,7 +414,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--ablation-seeds", type=int, default=2)
     parser.add_argument("--folder", type=Path, default=Path("runs/beijing"))
-    parser.add_argument("--known", action="store_true", help="train nothing, print what is known")
+    parser.add_argument(
+        "--known", action="store_true", help="train nothing, print what is known"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     results, parts = (
@@ -365,7 +429,14 @@ def main() -> None:
             ablation(results, options.ablation_seeds)
         if "refit" in parts:
             case = Case.load(reference).before_test()
-            on_test(results, "before the test part", case, options.seeds, alone=False, published={})
+            on_test(
+                results,
+                "before the test part",
+                case,
+                options.seeds,
+                alone=False,
+                published={},
+            )
         if "reference" in parts:
             on_test(
                 results,
@@ -376,7 +447,14 @@ def main() -> None:
                 published=PUBLISHED,
             )
         if "honest" in parts:
-            on_test(results, honest, Case.load(honest), options.seeds, alone=True, published={})
+            on_test(
+                results,
+                honest,
+                Case.load(honest),
+                options.seeds,
+                alone=True,
+                published={},
+            )
 
 
 if __name__ == "__main__":

@@ -60,9 +60,7 @@ from multitide.tasks import Target, resolve_tasks
 ROOT = Path(__file__).resolve().parents[1]
 BATCH = 32
 TEST = 0.25  # of the hydraulic runs
-TEST_RUNS = (
-    400  # simulated ones cost nothing: a test part as noisy as 80 runs would hide what it measures
-)
+TEST_RUNS = 400  # simulated ones cost nothing: a test part as noisy as 80 runs would hide what it measures
 SENSORS = ("pressure", "flow", "current", "vibration", "oil_temperature", "trim")
 ALPHA = 0.05
 CHOICE_SEEDS = (100, 101, 102)
@@ -90,9 +88,9 @@ def simulated(n_runs: int, seed: int, **options: Any) -> tuple[Samples, Split]:
     """Return new runs, of which n are for training and validation, and their split."""
     samples = simulate_rig(n_runs=n_runs + TEST_RUNS, random_state=seed, **options)
     share = TEST_RUNS / len(samples)
-    return samples, Splitter(by="random", test=share, validation=0.25, random_state=seed).split(
-        samples
-    )
+    return samples, Splitter(
+        by="random", test=share, validation=0.25, random_state=seed
+    ).split(samples)
 
 
 def large_rig(seed: int) -> tuple[Samples, Split]:
@@ -161,7 +159,9 @@ CHOSEN = dict.fromkeys(PAIRS, "fcn, difference, 60 epochs")
 # -- one unit of work ------------------------------------------------------------------------------
 
 
-def measure(pair: str, arm: str, seed: int, setting_name: str = "") -> list[dict[str, Any]]:
+def measure(
+    pair: str, arm: str, seed: int, setting_name: str = ""
+) -> list[dict[str, Any]]:
     """Return a row for each data set and task: what the fit or fits of an arm reach."""
     torch.set_num_threads(1)
     setting = CANDIDATES[setting_name or CHOSEN[pair]]
@@ -172,7 +172,12 @@ def measure(pair: str, arm: str, seed: int, setting_name: str = "") -> list[dict
         batch_size, epochs = budget(parts, names, ARMS[arm][1].mixing, setting.epochs)
         started = time.process_time()
         estimator = fit(
-            {name: parts[name] for name in names}, arm, setting, batch_size, epochs, seed
+            {name: parts[name] for name in names},
+            arm,
+            setting,
+            batch_size,
+            epochs,
+            seed,
         )
         seconds = time.process_time() - started
         for name in names:
@@ -183,13 +188,16 @@ def measure(pair: str, arm: str, seed: int, setting_name: str = "") -> list[dict
             validation = losses(estimator, name, samples, split, split.validation)
             test = losses(estimator, name, samples, split, split.test)
             rows += [
-                same | {"task": task, "validation": validation[task], "loss": test[task]}
+                same
+                | {"task": task, "validation": validation[task], "loss": test[task]}
                 for task in test
             ]
     return rows
 
 
-def budget(parts: Parts, names: Sequence[str], mixing: str, epochs: int) -> tuple[int, int]:
+def budget(
+    parts: Parts, names: Sequence[str], mixing: str, epochs: int
+) -> tuple[int, int]:
     """Return rows per step and epochs, so that all fits of a pair take the same steps."""
     n_rows = {name: len(split.train) for name, (_, split) in parts.items()}
     total, own = sum(n_rows.values()), sum(n_rows[name] for name in names)
@@ -217,12 +225,18 @@ def fit(
     )
     return estimator.fit(
         {name: samples[split.train] for name, (samples, split) in parts.items()},
-        validation={name: samples[split.validation] for name, (samples, split) in parts.items()},
+        validation={
+            name: samples[split.validation] for name, (samples, split) in parts.items()
+        },
     )
 
 
 def losses(
-    estimator: MultiTaskEstimator, name: str, samples: Samples, split: Split, rows: np.ndarray
+    estimator: MultiTaskEstimator,
+    name: str,
+    samples: Samples,
+    split: Split,
+    rows: np.ndarray,
 ) -> dict[str, float]:
     """Return the loss per task in units of the trivial loss of the data set's own labels."""
     train, some = samples[split.train], samples[rows]
@@ -238,8 +252,14 @@ def losses(
         if isinstance(task, Regression):
             decoded = numbers[task.name].to_numpy(dtype=float)
         else:
-            decoded = classes[task.name].reindex(columns=target.classes, fill_value=0.0).to_numpy()
-        found[task.name] = float(np.nanmean(target.row_losses(some.y[task.columns], decoded)))
+            decoded = (
+                classes[task.name]
+                .reindex(columns=target.classes, fill_value=0.0)
+                .to_numpy()
+            )
+        found[task.name] = float(
+            np.nanmean(target.row_losses(some.y[task.columns], decoded))
+        )
     return found
 
 
@@ -252,7 +272,11 @@ def results(
     """Do what is not done yet, and return the rows of these pairs, arms and seeds."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "results.jsonl"
-    done = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    done = (
+        [json.loads(line) for line in path.read_text().splitlines()]
+        if path.exists()
+        else []
+    )
     finished = {(row["pair"], row["arm"], row["seed"]) for row in done}
     wanted = [
         (pair, arm, seed)
@@ -264,12 +288,16 @@ def results(
     for (pair, arm, seed), rows in in_parallel(
         [unit for unit in wanted if unit not in finished], n_jobs
     ):
-        done += (new := [{"pair": pair, "arm": arm, "seed": seed} | row for row in rows])
+        done += (
+            new := [{"pair": pair, "arm": arm, "seed": seed} | row for row in rows]
+        )
         with path.open("a") as file:
             file.write("".join(json.dumps(row) + "\n" for row in new))
         print(f"{pair}, seed {seed}: {arm}", file=sys.stderr)
     table = pd.DataFrame(done)
-    return table[table["pair"].isin(pairs) & table["arm"].isin(arms) & (table["seed"] < n_seeds)]
+    return table[
+        table["pair"].isin(pairs) & table["arm"].isin(arms) & (table["seed"] < n_seeds)
+    ]
 
 
 def arms_of(pair: str) -> list[str]:
@@ -290,7 +318,10 @@ def in_parallel(
 def choice(pairs: Sequence[str], n_jobs: int) -> str:
     """Return the mean validation losses of `alone` per candidate, with seeds of its own."""
     units = [
-        (pair, ALONE, seed, name) for pair in pairs for name in CANDIDATES for seed in CHOICE_SEEDS
+        (pair, ALONE, seed, name)
+        for pair in pairs
+        for name in CANDIDATES
+        for seed in CHOICE_SEEDS
     ]
     found = [
         row | {"pair": unit[0], "setting": unit[3]}
@@ -305,7 +336,9 @@ def choice(pairs: Sequence[str], n_jobs: int) -> str:
         "|---" * (table.shape[1] + 1) + "|",
     ]
     for name, losses_ in table.loc[list(CANDIDATES)].iterrows():
-        lines.append(f"| {name} | " + " | ".join(f"{loss:.3f}" for loss in losses_) + " |")
+        lines.append(
+            f"| {name} | " + " | ".join(f"{loss:.3f}" for loss in losses_) + " |"
+        )
     return "\n".join(lines)
 
 
@@ -329,7 +362,8 @@ def with_means(table: pd.DataFrame) -> pd.DataFrame:
         of_kind = means[means["arm"].isin(arms)]
         best = of_kind.loc[of_kind.groupby(KEYS)["validation"].idxmin(), [*KEYS, "arm"]]
         table = pd.concat(
-            [table, table.merge(best, on=[*KEYS, "arm"]).assign(arm=name)], ignore_index=True
+            [table, table.merge(best, on=[*KEYS, "arm"]).assign(arm=name)],
+            ignore_index=True,
         )
     return table
 
@@ -348,9 +382,18 @@ def gains(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for (data, task), seeds in wide.groupby(level=["data", "task"], sort=False):
         for arm, other in ((arm, other) for arm, other in OVER.items() if arm in seeds):
-            gain, half, p = interval((seeds[other] - seeds[arm]).to_numpy(), overlap[data])
+            gain, half, p = interval(
+                (seeds[other] - seeds[arm]).to_numpy(), overlap[data]
+            )
             rows.append(
-                {"data": data, "task": task, "arm": arm, "gain": gain, "half": half, "p": p}
+                {
+                    "data": data,
+                    "task": task,
+                    "arm": arm,
+                    "gain": gain,
+                    "half": half,
+                    "p": p,
+                }
             )
     found = pd.DataFrame(rows)
     found["p_holm"] = found.groupby(found["task"] == MEAN)["p"].transform(holm)
@@ -383,7 +426,9 @@ def shown(table: pd.DataFrame, pair: str) -> str:
     over = [arm for arm in OVER if arm in set(table["arm"])]
     found, alone = (
         gains(table),
-        table[table["arm"] == ALONE].groupby(["data", "task"])["loss"].agg(["mean", "std"]),
+        table[table["arm"] == ALONE]
+        .groupby(["data", "task"])["loss"]
+        .agg(["mean", "std"]),
     )
     lines = [
         "| data set | task | alone | " + " | ".join(over) + " |",
@@ -395,7 +440,11 @@ def shown(table: pd.DataFrame, pair: str) -> str:
             gain, half, _, p = found.loc[(data, task, arm)]
             cells.append(f"{gain:+.3f} ± {half:.3f} {mark(gain, half, p)}")
         mean, spread = alone.loc[(data, task)]
-        lines.append(f"| {data} | {task} | {mean:.3f} ± {spread:.3f} | " + " | ".join(cells) + " |")
+        lines.append(
+            f"| {data} | {task} | {mean:.3f} ± {spread:.3f} | "
+            + " | ".join(cells)
+            + " |"
+        )
     spent = table[table["arm"].isin(ARMS)].drop_duplicates(["arm", "seed", "seconds"])
     spent = spent.groupby(["arm", "seed"])["seconds"].sum().groupby(level="arm").mean()
     seconds = [f"{spent[arm]:.0f}" if arm in spent else "" for arm in [ALONE, *over]]
@@ -410,10 +459,16 @@ def main() -> None:
         "pairs", nargs="*", choices=[[], *PAIRS], help="which pairs; all without it"
     )
     parser.add_argument(
-        "--choose", action="store_true", help="print validation losses of all candidates instead"
+        "--choose",
+        action="store_true",
+        help="print validation losses of all candidates instead",
     )
     parser.add_argument(
-        "--arms", nargs="+", choices=ARMS, default=list(ARMS), help="the reference and others"
+        "--arms",
+        nargs="+",
+        choices=ARMS,
+        default=list(ARMS),
+        help="the reference and others",
     )
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--jobs", type=int, default=2)
@@ -423,7 +478,9 @@ def main() -> None:
     if arguments.choose:
         print(choice(pairs, arguments.jobs))
         return
-    table = results(pairs, arguments.arms, arguments.seeds, arguments.jobs, arguments.folder)
+    table = results(
+        pairs, arguments.arms, arguments.seeds, arguments.jobs, arguments.folder
+    )
     for pair in pairs:
         print(f"\n{pair}\n\n{shown(table, pair)}")
 

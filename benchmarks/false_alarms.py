@@ -28,7 +28,10 @@ from multitide.backbones import FCN
 from multitide.study import compare
 from multitide.study.runs._workers import default_n_jobs
 
-ARMS = {"one": {"sharing": "hard"}, "other": {"sharing": "hard", "random_state": 10_000}}
+ARMS = {
+    "one": {"sharing": "hard"},
+    "other": {"sharing": "hard", "random_state": 10_000},
+}
 GOAL = (0.02, 0.09)
 
 
@@ -37,7 +40,10 @@ def study(number: int, options: argparse.Namespace) -> pd.DataFrame:
     logging.getLogger("multitide").setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
     samples = simulate_rig(
-        options.runs, n_machines=options.machines, n_timepoints=(16, 24), random_state=number
+        options.runs,
+        n_machines=options.machines,
+        n_timepoints=(16, 24),
+        random_state=number,
     )
     comparison = compare(
         samples,
@@ -55,7 +61,9 @@ def study(number: int, options: argparse.Namespace) -> pd.DataFrame:
         verbose=0,
     )
     naive = {task: p_over_seeds(comparison, task) for task in comparison.gains["task"]}
-    return comparison.gains.assign(study=number, p_naive=comparison.gains["task"].map(naive))
+    return comparison.gains.assign(
+        study=number, p_naive=comparison.gains["task"].map(naive)
+    )
 
 
 def p_over_seeds(comparison: Any, task: str) -> float:
@@ -86,7 +94,9 @@ def main() -> None:
         delayed(study)(number, options)
         for number in range(options.first, options.first + options.studies)
     )
-    gains = pd.concat(Parallel(n_jobs=options.jobs, inner_max_num_threads=1, backend="loky")(work))
+    gains = pd.concat(
+        Parallel(n_jobs=options.jobs, inner_max_num_threads=1, backend="loky")(work)
+    )
     gains["alarm"] = (gains["low"] > 0) | (gains["high"] < 0)
     gains["claim"] = gains["verdict"].isin(["helps", "hurts"])
     gains["naive"] = gains["p_naive"] < 0.05
@@ -95,7 +105,11 @@ def main() -> None:
         f"{options.studies} studies x {gains['task'].nunique()} tasks, {options.seeds} seeds, "
         f"{gains['n_groups'].mean():.1f} test machines, {time.perf_counter() - started:.0f} s"
     )
-    print(table.rename(columns={"naive": "t-test over seeds"}).map("{:.1%}".format).to_string())
+    print(
+        table.rename(columns={"naive": "t-test over seeds"})
+        .map("{:.1%}".format)
+        .to_string()
+    )
     share, n = gains["alarm"].mean(), len(gains)
     low, high = stats.binomtest(int(gains["alarm"].sum()), n).proportion_ci()
     inside = "as it should be" if GOAL[0] <= share <= GOAL[1] else "OUTSIDE"

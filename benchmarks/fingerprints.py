@@ -21,7 +21,10 @@ FOLDER = (
     else Path(__file__).resolve().parents[2] / "shared" / "data"
 )
 SOURCES = {"beijing_pm25": _beijing.SOURCE, "hydraulic": _hydraulic.SOURCE}
-PLACES = {"beijing_pm25": FOLDER / "beijing_pm25.csv", "hydraulic": FOLDER / "hydraulic"}
+PLACES = {
+    "beijing_pm25": FOLDER / "beijing_pm25.csv",
+    "hydraulic": FOLDER / "hydraulic",
+}
 
 
 def main() -> None:
@@ -35,13 +38,23 @@ def main() -> None:
             print(f"{name} / {table}: {frame.shape[0]} rows, {frame.shape[1]} columns")
             print(
                 "   ",
-                ", ".join(f'"{column}": {total:.15g}' for column, (_, total) in found.items()),
+                ", ".join(
+                    f'"{column}": {total:.15g}' for column, (_, total) in found.items()
+                ),
             )
             print(
                 "    missing:",
-                {column: len(frame) - n for column, (n, _) in found.items() if n < len(frame)},
+                {
+                    column: len(frame) - n
+                    for column, (n, _) in found.items()
+                    if n < len(frame)
+                },
             )
-            print("    as stored" if not different else "    DIFFERS: " + "\n    ".join(different))
+            print(
+                "    as stored"
+                if not different
+                else "    DIFFERS: " + "\n    ".join(different)
+            )
 
 
 if __name__ == "__main__":

@@ -45,19 +45,25 @@ def make_labels(runs: pd.DataFrame, n_tasks: int) -> pd.DataFrame:
     for i in range(n_tasks):
         mixed = causes @ rng.normal(size=causes.shape[1])
         threshold = np.quantile(mixed, rng.uniform(0.25, 0.75))
-        y[f"task{i}"] = mixed if i % 2 == 0 else np.where(mixed > threshold, "yes", "no")
+        y[f"task{i}"] = (
+            mixed if i % 2 == 0 else np.where(mixed > threshold, "yes", "no")
+        )
     return pd.DataFrame(y)
 
 
 def make_data(n_tasks: int, n_labels: int, n_runs: int) -> tuple[Samples, Samples]:
     """Return training runs with so many labels a task, and test runs with all of them."""
-    rig = simulate_rig(n_runs + N_TEST, n_timepoints=(60, 60), missing=0.0, missing_blocks=0.0)
+    rig = simulate_rig(
+        n_runs + N_TEST, n_timepoints=(60, 60), missing=0.0, missing_blocks=0.0
+    )
     complete = make_labels(rig.y[["severity", "remaining_life"]], n_tasks)
     rng = np.random.default_rng(1)
     hidden = {name: rng.permutation(n_runs) >= n_labels for name in complete}
     train, test = rig[np.arange(n_runs)], rig[np.arange(n_runs, n_runs + N_TEST)]
     known = complete[:n_runs].reset_index(drop=True).mask(pd.DataFrame(hidden))
-    return train.replace(y=known), test.replace(y=complete[n_runs:].reset_index(drop=True))
+    return train.replace(y=known), test.replace(
+        y=complete[n_runs:].reset_index(drop=True)
+    )
 
 
 def estimator(**params: object) -> MultiTaskEstimator:
@@ -74,12 +80,18 @@ def estimator(**params: object) -> MultiTaskEstimator:
 
 def make_trainer(samples: Samples) -> Trainer:
     """Return a trainer of one network for all tasks of the samples."""
-    recipe, tasks = make_recipe(estimator().get_params(deep=False)), resolve_tasks(None, samples.y)
+    recipe, tasks = (
+        make_recipe(estimator().get_params(deep=False)),
+        resolve_tasks(None, samples.y),
+    )
     group = TaskGroup([SplitData.for_training(samples)], tasks, recipe)
     network = group.make_network().train()
     return Trainer(
         network,
-        [data.on_device(network, i, torch.device("cpu")) for i, data in enumerate(group.data)],
+        [
+            data.on_device(network, i, torch.device("cpu"))
+            for i, data in enumerate(group.data)
+        ],
         weighting=recipe.weighting.build(group.names, [task.kind for task in tasks]),
         keeper=Keeper("joint", group.names),
         settings=recipe.training,
@@ -90,23 +102,30 @@ def make_trainer(samples: Samples) -> Trainer:
     )
 
 
-def step_times(train: Samples, counts: list[int], n_rounds: int, n_steps: int = 5) -> pd.DataFrame:
+def step_times(
+    train: Samples, counts: list[int], n_rounds: int, n_steps: int = 5
+) -> pd.DataFrame:
     """Return milliseconds per step by number of tasks, as medians, with ratios to the first."""
     trainers = {n: make_trainer(train.replace(y=train.y.iloc[:, :n])) for n in counts}
     spent: dict[int, list[np.ndarray]] = {n: [] for n in counts}
     for turn in range(n_rounds + 1):
         for n, trainer in trainers.items():
             rows = trainer._streams[0].train
-            batches = [np.arange(i * BATCH_SIZE, (i + 1) * BATCH_SIZE) for i in range(n_steps)]
+            batches = [
+                np.arange(i * BATCH_SIZE, (i + 1) * BATCH_SIZE) for i in range(n_steps)
+            ]
             before = now()
             for batch in batches:
                 trainer.step(
-                    [torch.from_numpy(rows.index[batch])], rows.measured[batch].sum(axis=0)
+                    [torch.from_numpy(rows.index[batch])],
+                    rows.measured[batch].sum(axis=0),
                 )
             if turn:  # the first round warms up
                 spent[n].append((now() - before) / n_steps * 1e3)
     rounds = {n: np.array(rows) for n, rows in spent.items()}
-    ratios = {n: np.median(rows / rounds[counts[0]], axis=0) for n, rows in rounds.items()}
+    ratios = {
+        n: np.median(rows / rounds[counts[0]], axis=0) for n, rows in rounds.items()
+    }
     table = {n: [*np.median(rounds[n], axis=0), *ratios[n]] for n in counts}
     return pd.DataFrame.from_dict(
         table, orient="index", columns=["wall ms", "cpu ms", "wall ratio", "cpu ratio"]
@@ -134,7 +153,14 @@ def fitted(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    defaults = {"tasks": 100, "labels": 1000, "runs": 4000, "rounds": 15, "alone": 5, "epochs": 10}
+    defaults = {
+        "tasks": 100,
+        "labels": 1000,
+        "runs": 4000,
+        "rounds": 15,
+        "alone": 5,
+        "epochs": 10,
+    }
     for name, default in defaults.items():
         parser.add_argument(f"--{name}", type=int, default=default)
     options = parser.parse_args()
@@ -146,7 +172,9 @@ def main() -> None:
         f"{options.runs} runs of {train.shape[1:]}"
     )
     print(
-        step_times(train, [2, options.tasks], options.rounds).round(2).to_string(), "\n", flush=True
+        step_times(train, [2, options.tasks], options.rounds).round(2).to_string(),
+        "\n",
+        flush=True,
     )
     names = list(train.y)
     together, seconds = fitted(train, test, names, options.epochs)

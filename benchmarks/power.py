@@ -77,7 +77,8 @@ def drawn(
     seeds = rng.choice(evidence.seeds(arm, task), n_seeds, replace=False)
     rows = np.isin(groups, rng.choice(np.unique(groups), n_machines, replace=False))
     differences = [
-        (evidence.losses("alone", task, s) - evidence.losses(arm, task, s))[rows] for s in seeds
+        (evidence.losses("alone", task, s) - evidence.losses(arm, task, s))[rows]
+        for s in seeds
     ]
     return judge([estimate(row_table(np.stack(differences), groups[rows]))])[0].verdict
 
@@ -97,15 +98,26 @@ def measure(comparison: Comparison, rng: np.random.Generator) -> pd.DataFrame:
         for n_machines in MACHINES:
             for n_seeds in (n for n in SEEDS if n <= gain["n_seeds"]):
                 found = [
-                    drawn(comparison, arm, task, n_seeds, n_machines, rng) for _ in range(N_DRAWS)
+                    drawn(comparison, arm, task, n_seeds, n_machines, rng)
+                    for _ in range(N_DRAWS)
                 ]
                 right, open_ = (
                     float(np.mean([f == verdict for f in found]))
                     for verdict in (truth, CANNOT_TELL)
                 )
-                rows.append((name, n_machines, n_seeds, right, open_, max(0.0, 1 - right - open_)))
+                rows.append(
+                    (
+                        name,
+                        n_machines,
+                        n_seeds,
+                        right,
+                        open_,
+                        max(0.0, 1 - right - open_),
+                    )
+                )
     return pd.DataFrame(
-        rows, columns=["true gain", "machines", "seeds", "right", "cannot tell", "wrong"]
+        rows,
+        columns=["true gain", "machines", "seeds", "right", "cannot tell", "wrong"],
     )
 
 
@@ -114,15 +126,23 @@ def draw(table: pd.DataFrame, path: str) -> None:
     figure, panels = plt.subplots(
         1, len(MACHINES), figsize=(11, 3.6), sharey=True, layout="constrained"
     )
-    for panel, (n_machines, part) in zip(panels, table.groupby("machines"), strict=True):
+    for panel, (n_machines, part) in zip(
+        panels, table.groupby("machines"), strict=True
+    ):
         for name, curve in part.groupby("true gain", sort=False):
             panel.plot(curve["seeds"], curve["right"], marker="o", label=name)
         panel.set(
-            title=f"{n_machines} test machines", xlabel="seeds", xticks=SEEDS, ylim=(-0.03, 1.03)
+            title=f"{n_machines} test machines",
+            xlabel="seeds",
+            xticks=SEEDS,
+            ylim=(-0.03, 1.03),
         )
     panels[0].set_ylabel("share of right verdicts")
     figure.legend(
-        *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8
+        *panels[0].get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=2,
+        fontsize=8,
     )
     figure.savefig(path, dpi=120)
 
@@ -144,7 +164,9 @@ def main() -> None:
         f"{N_DRAWS} small studies each"
     )
     table = measure(comparison, np.random.default_rng(0))
-    right = table.pivot(index="true gain", columns=["machines", "seeds"], values="right")
+    right = table.pivot(
+        index="true gain", columns=["machines", "seeds"], values="right"
+    )
     print(f"share of right verdicts:\n{right.map('{:.0%}'.format).to_string()}")
     print(
         f"wrong: {table['wrong'].mean():.1%} of all, at most {table['wrong'].max():.1%}; "

@@ -33,7 +33,9 @@ from multitide import Classification, Config, Samples, Split, Splitter, load_con
 from multitide.study.design._window_features import window_features
 
 ROOT = Path(__file__).resolve().parents[1]
-RANKED = "death"  # the task that is measured by how it ranks: its answers are probabilities
+RANKED = (
+    "death"  # the task that is measured by how it ranks: its answers are probabilities
+)
 Answers = dict[str, np.ndarray]
 Fit = Callable[[], Answers]
 
@@ -56,7 +58,9 @@ class Case:
         return np.union1d(self.train, self.validation)
 
     def labels(self, task: str) -> np.ndarray:
-        return self.samples.y[task].to_numpy(dtype=float, na_value=np.nan)[self.test[task]]
+        return self.samples.y[task].to_numpy(dtype=float, na_value=np.nan)[
+            self.test[task]
+        ]
 
 
 class Results:
@@ -72,11 +76,17 @@ class Results:
         """Return the answers of a fit, from the file where they are known."""
         if key not in self.known:
             started = time.perf_counter()
-            answers = {task: np.round(values, 6).tolist() for task, values in fit().items()}
+            answers = {
+                task: np.round(values, 6).tolist() for task, values in fit().items()
+            }
             with self.file.open("a") as file:
                 file.write(json.dumps({"key": key, "answers": answers}) + "\n")
             self.known[key] = answers
-            print(f"{key}: {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
+            print(
+                f"{key}: {time.perf_counter() - started:.0f} s",
+                file=sys.stderr,
+                flush=True,
+            )
         return {task: np.array(values) for task, values in self.known[key].items()}
 
     def network(self, case: Case, config: Config) -> list[Answers]:
@@ -95,7 +105,8 @@ class Results:
         grow = FAMILIES[family]
         return [
             self.get(
-                f"{case.name} / {family} / {inputs}", lambda: grow_all(case, config, grow, features)
+                f"{case.name} / {family} / {inputs}",
+                lambda: grow_all(case, config, grow, features),
             )
         ]
 
@@ -108,13 +119,18 @@ def train(case: Case, config: Config, seed: int) -> Answers:
     answers = estimator.predict(case.samples)
     if RANKED in answers:
         answers[RANKED] = estimator.predict_proba(case.samples)[RANKED][1]
-    return {task: answers[task].to_numpy(dtype=float)[rows] for task, rows in case.test.items()}
+    return {
+        task: answers[task].to_numpy(dtype=float)[rows]
+        for task, rows in case.test.items()
+    }
 
 
 # -- trees -----------------------------------------------------------------------------------------
 
 
-def grow_all(case: Case, config: Config, grow: Callable[..., Any], features: np.ndarray) -> Answers:
+def grow_all(
+    case: Case, config: Config, grow: Callable[..., Any], features: np.ndarray
+) -> Answers:
     """Learn one task after the other from the rows that have its label."""
     answers = {}
     for task in config.tasks or ():
@@ -123,7 +139,10 @@ def grow_all(case: Case, config: Config, grow: Callable[..., Any], features: np.
             sides = [rows[~np.isnan(y[rows])] for rows in (case.train, case.validation)]
             useful = features[:, varying(features[sides[0]])]
             model = grow(
-                useful, y, *sides, "Classifier" if isinstance(task, Classification) else "Regressor"
+                useful,
+                y,
+                *sides,
+                "Classifier" if isinstance(task, Classification) else "Regressor",
             )
             answer = (
                 (lambda x, m=model: m.predict_proba(x)[:, 1])
@@ -162,10 +181,13 @@ def boost(
     first = make(max_iter=300, learning_rate=0.05, **fixed).fit(x[train], y[train])
     if kind == "Classifier":
         stages, known = first.staged_predict_proba(x[validation]), y[validation]
-        losses = [metrics.log_loss(known, stage, labels=first.classes_) for stage in stages]
+        losses = [
+            metrics.log_loss(known, stage, labels=first.classes_) for stage in stages
+        ]
     else:
         losses = [
-            np.square(stage - y[validation]).mean() for stage in first.staged_predict(x[validation])
+            np.square(stage - y[validation]).mean()
+            for stage in first.staged_predict(x[validation])
         ]
     rows = np.concatenate([train, validation])
     return make(max_iter=int(np.argmin(losses)) + 1, learning_rate=0.05, **fixed).fit(
@@ -179,13 +201,19 @@ FAMILIES = {"ExtraTrees": grow_forest, "HistGradientBoosting": boost}
 def values_and_steps(samples: Samples) -> np.ndarray:
     """Return every value and every step, what a network that reads differences sees."""
     series = samples.gather(slice(None))
-    return np.concatenate([series, np.diff(series, axis=2)], axis=2).reshape(len(series), -1)
+    return np.concatenate([series, np.diff(series, axis=2)], axis=2).reshape(
+        len(series), -1
+    )
 
 
 def summaries(samples: Samples) -> np.ndarray:
     """Return statistics of each channel, and how often it was measured."""
     return np.concatenate(
-        [window_features(samples), (~np.isnan(samples.gather(slice(None)))).sum(axis=2)], axis=1
+        [
+            window_features(samples),
+            (~np.isnan(samples.gather(slice(None)))).sum(axis=2),
+        ],
+        axis=1,
     )
 
 
@@ -201,7 +229,10 @@ def accuracies(cases: Sequence[Case], runs: Sequence[Sequence[Answers]]) -> list
 
 
 def accuracy(cases: Sequence[Case], answers: Sequence[Answers], task: str) -> float:
-    right = [case.labels(task) == given[task] for case, given in zip(cases, answers, strict=True)]
+    right = [
+        case.labels(task) == given[task]
+        for case, given in zip(cases, answers, strict=True)
+    ]
     return float(np.concatenate(right).mean())
 
 
@@ -211,7 +242,12 @@ def constant(cases: Sequence[Case]) -> list[str]:
     for case in cases:
         likely = case.samples.y.iloc[case.learned].mode().iloc[0]
         runs.append(
-            [{task: np.repeat(likely[task], len(rows)) for task, rows in case.test.items()}]
+            [
+                {
+                    task: np.repeat(likely[task], len(rows))
+                    for task, rows in case.test.items()
+                }
+            ]
         )
     return accuracies(cases, runs)
 
@@ -224,8 +260,13 @@ def spread(values: Sequence[float], digits: int = 3) -> str:
 
 def show(title: str, columns: Sequence[str], rows: Mapping[str, Sequence[str]]) -> None:
     """Print a table as Markdown."""
-    print(f"**{title}**\n\n| {' | '.join(['', *columns])} |\n|{'---|' * (len(columns) + 1)}")
-    print("\n".join(f"| {' | '.join([name, *cells])} |" for name, cells in rows.items()) + "\n")
+    print(
+        f"**{title}**\n\n| {' | '.join(['', *columns])} |\n|{'---|' * (len(columns) + 1)}"
+    )
+    print(
+        "\n".join(f"| {' | '.join([name, *cells])} |" for name, cells in rows.items())
+        + "\n"
+    )
 
 
 # -- the three data sets ---------------------------------------------------------------------------
@@ -233,20 +274,44 @@ def show(title: str, columns: Sequence[str], rows: Mapping[str, Sequence[str]]) 
 # Other people's figures, from the data's own notes: the protocol is the same only where the text
 # says so.
 PUBLISHED = {
-    "hydraulic by run": {"ExtraTrees a task (published)": [".957", ".478", ".999", ".812", ".850"]},
+    "hydraulic by run": {
+        "ExtraTrees a task (published)": [".957", ".478", ".999", ".812", ".850"]
+    },
     "hydraulic at random": {
-        "one multi-task CNN, 100 Hz signals (published)": ["1.00", "1.00", ".98", ".95", "-"],
-        "one multi-task LSTM, 100 Hz signals (published)": ["1.00", ".75", ".95", ".85", "-"],
+        "one multi-task CNN, 100 Hz signals (published)": [
+            "1.00",
+            "1.00",
+            ".98",
+            ".95",
+            "-",
+        ],
+        "one multi-task LSTM, 100 Hz signals (published)": [
+            "1.00",
+            ".75",
+            ".95",
+            ".85",
+            "-",
+        ],
         "ExtraTrees a task (published)": ["1.00", ".973", "1.00", ".995", ".991"],
     },
     "phalanx": {
         "ResNet a task, its training part (published)": [".718", ".770", ".663"],
         "InceptionTime a task, its training part (published)": [".734", ".783", ".683"],
         "ROCKET a task, its training part (published)": [".759", ".770", ".719"],
-        "MultiRocket-Hydra a task, its training part (published)": [".770", ".793", ".683"],
+        "MultiRocket-Hydra a task, its training part (published)": [
+            ".770",
+            ".793",
+            ".683",
+        ],
     },
     "physionet2012": {
-        "mean predictor, tested on set b (published)": ["-", "-", "13.15", "5.22", "4.12"],
+        "mean predictor, tested on set b (published)": [
+            "-",
+            "-",
+            "13.15",
+            "5.22",
+            "4.12",
+        ],
         "boosting a task on summaries, tested on set b (published)": [
             ".851",
             ".502",
@@ -270,10 +335,13 @@ def hydraulic(results: Results) -> None:
     config, samples, tasks = read("hydraulic")
     folds = config.splitter(samples).folds(samples)
     by_run = [
-        whole_case(f"hydraulic, fold {i}", samples, split) for i, split in enumerate(folds, start=1)
+        whole_case(f"hydraulic, fold {i}", samples, split)
+        for i, split in enumerate(folds, start=1)
     ]
     at_random = [
-        whole_case("hydraulic, random", samples, Splitter(by="random", test=0.1).split(samples))
+        whole_case(
+            "hydraulic, random", samples, Splitter(by="random", test=0.1).split(samples)
+        )
     ]
     every = dataclasses.replace(config, data={**config.data, "channels": None}).read()
     features = {
@@ -283,23 +351,42 @@ def hydraulic(results: Results) -> None:
     }
     rows, grown, networks = hydraulic_rows(by_run, results, config, features)
     published = PUBLISHED["hydraulic by run"]
-    show("Hydraulic, five folds of runs, predictions pooled: accuracy", tasks, published | rows)
+    show(
+        "Hydraulic, five folds of runs, predictions pooled: accuracy",
+        tasks,
+        published | rows,
+    )
     rows = {}
-    for i, (case, trees, seeds) in enumerate(zip(by_run, grown, networks, strict=True), start=1):
+    for i, (case, trees, seeds) in enumerate(
+        zip(by_run, grown, networks, strict=True), start=1
+    ):
         rows[f"fold {i}, ExtraTrees, the 7 sensors"] = accuracies([case], [trees])
         rows[f"fold {i}, one network"] = accuracies([case], [seeds])
     show("Hydraulic, each fold of runs: accuracy", tasks, rows)
     rows, _, _ = hydraulic_rows(at_random, results, config, features)
-    show("Hydraulic, random 10 % test: accuracy", tasks, PUBLISHED["hydraulic at random"] | rows)
+    show(
+        "Hydraulic, random 10 % test: accuracy",
+        tasks,
+        PUBLISHED["hydraulic at random"] | rows,
+    )
 
 
 def whole_case(name: str, samples: Samples, split: Split) -> Case:
     """Return a case in which all tasks have the same test rows."""
-    return Case(name, samples, split.train, split.validation, dict.fromkeys(samples.y, split.test))
+    return Case(
+        name,
+        samples,
+        split.train,
+        split.validation,
+        dict.fromkeys(samples.y, split.test),
+    )
 
 
 def hydraulic_rows(
-    cases: Sequence[Case], results: Results, config: Config, features: Mapping[str, np.ndarray]
+    cases: Sequence[Case],
+    results: Results,
+    config: Config,
+    features: Mapping[str, np.ndarray],
 ) -> tuple[dict[str, list[str]], list[list[Answers]], list[list[Answers]]]:
     """Return the rows of a table, and the predictions of trees and networks per case."""
     rows = {"most frequent class": constant(cases)}
@@ -308,7 +395,9 @@ def hydraulic_rows(
         grown = [results.trees(case, config, "ExtraTrees", label, x) for case in cases]
         rows[f"ExtraTrees a task, {label}"] = accuracies(cases, grown)
     networks = [results.network(case, config) for case in cases]
-    rows[f"one network, the 7 sensors, {len(results.seeds)} seeds"] = accuracies(cases, networks)
+    rows[f"one network, the 7 sensors, {len(results.seeds)} seeds"] = accuracies(
+        cases, networks
+    )
     return rows, grown, networks
 
 
@@ -320,7 +409,8 @@ def phalanx(results: Results) -> None:
     test = {task: np.flatnonzero(sides[task] == "test") for task in tasks}
     joint = archive_case("joint", samples, (sides != "test").all(axis=1), test)
     alone = [
-        archive_case(task, samples, sides[task] == "train", {task: test[task]}) for task in tasks
+        archive_case(task, samples, sides[task] == "train", {task: test[task]})
+        for task in tasks
     ]
     features = window_features(samples)
     rows = {"most frequent class": constant([joint])}
@@ -333,7 +423,9 @@ def phalanx(results: Results) -> None:
         where = f"{part} ({'/'.join(map(str, counts))} labels)"
         for family in FAMILIES:
             grown = [
-                results.trees(case, config, family, "statistics, values, steps", features)
+                results.trees(
+                    case, config, family, "statistics, values, steps", features
+                )
                 for case in cases
             ]
             rows[f"{family} a task, {where}"] = each(cases, grown)
@@ -369,7 +461,9 @@ def physionet2012(results: Results) -> None:
     """A random fifth of the stays, stratified by death."""
     config, samples, tasks = read("physionet2012")
     split = config.splitter(samples).split(samples)
-    test = {task: split.test[samples.y[task].iloc[split.test].notna()] for task in tasks}
+    test = {
+        task: split.test[samples.y[task].iloc[split.test].notna()] for task in tasks
+    }
     case = Case("physionet2012", samples, split.train, split.validation, test)
     means = samples.y.iloc[case.learned].astype(float).mean()
     rows = {
@@ -380,7 +474,9 @@ def physionet2012(results: Results) -> None:
     for family in FAMILIES:
         answers = results.trees(case, config, family, "summaries", summaries(samples))
         rows[f"{family} a task on summaries"] = outcomes(case, answers)
-    rows[f"one network, {len(results.seeds)} seeds"] = outcomes(case, results.network(case, config))
+    rows[f"one network, {len(results.seeds)} seeds"] = outcomes(
+        case, results.network(case, config)
+    )
     columns = [
         "death AUROC",
         "death average precision",
@@ -388,7 +484,11 @@ def physionet2012(results: Results) -> None:
         "SAPS RMSE",
         "SOFA RMSE",
     ]
-    show("PhysioNet 2012, random 20 % test of set a", columns, PUBLISHED["physionet2012"] | rows)
+    show(
+        "PhysioNet 2012, random 20 % test of set a",
+        columns,
+        PUBLISHED["physionet2012"] | rows,
+    )
 
 
 def outcomes(case: Case, runs: Sequence[Answers]) -> list[str]:
@@ -399,7 +499,10 @@ def outcomes(case: Case, runs: Sequence[Answers]) -> list[str]:
     ]
     for task in case.test:
         if task != RANKED:
-            errors = [metrics.root_mean_squared_error(case.labels(task), run[task]) for run in runs]
+            errors = [
+                metrics.root_mean_squared_error(case.labels(task), run[task])
+                for run in runs
+            ]
             cells.append(spread(errors, 2))
     return cells
 
@@ -410,15 +513,26 @@ STUDIES = {"hydraulic": hydraulic, "phalanx": phalanx, "physionet2012": physione
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure three real data sets.")
     parser.add_argument(
-        "names", nargs="*", choices=[[], *STUDIES], metavar="NAME", help=", ".join(STUDIES)
+        "names",
+        nargs="*",
+        choices=[[], *STUDIES],
+        metavar="NAME",
+        help=", ".join(STUDIES),
     )
-    parser.add_argument("--seeds", type=int, default=3, help="networks of each configuration")
     parser.add_argument(
-        "--folder", type=Path, default=ROOT / "runs" / "real_data", help="where answers are kept"
+        "--seeds", type=int, default=3, help="networks of each configuration"
+    )
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=ROOT / "runs" / "real_data",
+        help="where answers are kept",
     )
     arguments = parser.parse_args()
     if not (ROOT.parent / "shared" / "data").exists():
-        parser.exit(message="Skipped: the data are not there (see the paths in configs/).\n")
+        parser.exit(
+            message="Skipped: the data are not there (see the paths in configs/).\n"
+        )
     torch.set_num_threads(1)
     results = Results(arguments.folder, arguments.seeds)
     with threadpool_limits(1):

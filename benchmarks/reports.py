@@ -66,7 +66,9 @@ def make_rig() -> Study:
         2000, n_machines=500, n_timepoints=(24, 36), label_share=0.2, random_state=0
     )
     estimator = MultiTaskEstimator(
-        backbone=FCN(filters=(16, 16, 16), kernel_sizes=(5, 3, 3)), max_epochs=40, lr=0.01
+        backbone=FCN(filters=(16, 16, 16), kernel_sizes=(5, 3, 3)),
+        max_epochs=40,
+        lr=0.01,
     )
     by_cause = {"groups": [["fault", "severity", "remaining_life"], ["operator"]]}
     return Study(
@@ -82,7 +84,9 @@ def make_real(name: str) -> Study:
     config = load_config(ROOT / "configs" / f"{CONFIGS[name]}.toml")
     samples = config.read()
     training = config.estimator.get("training") or Training()
-    estimator = config.make_estimator(training=dataclasses.replace(training, refit=False))
+    estimator = config.make_estimator(
+        training=dataclasses.replace(training, refit=False)
+    )
     return Study(samples, estimator, config.splitter(samples), ARMS)
 
 
@@ -99,20 +103,26 @@ def conduct(study: Study, folder: Path, options: argparse.Namespace) -> Comparis
         verbose=0,
     )
     command = f"python benchmarks/reports.py {folder.name}"
-    page = write_study_report(comparison, folder, samples=study.samples, command=command)
+    page = write_study_report(
+        comparison, folder, samples=study.samples, command=command
+    )
     print(f"written: {page}", flush=True)
     return comparison
 
 
 def gain_table(comparison: Comparison) -> pd.DataFrame:
     """Return one row a task and arm: loss of both, gain, interval and verdict."""
-    losses = comparison.figures.query("metric == 'loss'").set_index(["task", "arm"])["mean"]
+    losses = comparison.figures.query("metric == 'loss'").set_index(["task", "arm"])[
+        "mean"
+    ]
     gains = comparison.gains
     table = pd.DataFrame(
         {
             "task": gains["task"],
             "arm": gains["arm"],
-            "loss alone": [f"{losses[task, comparison.reference]:.3f}" for task in gains["task"]],
+            "loss alone": [
+                f"{losses[task, comparison.reference]:.3f}" for task in gains["task"]
+            ],
             "loss": [
                 f"{losses[task, arm]:.3f}"
                 for task, arm in zip(gains["task"], gains["arm"], strict=True)
@@ -141,7 +151,9 @@ def trace(options: argparse.Namespace) -> None:
         folder=folder,
         verbose=0,
     )
-    page = write_curve_report(curve, folder, command=f"python benchmarks/reports.py {SHARES}")
+    page = write_curve_report(
+        curve, folder, command=f"python benchmarks/reports.py {SHARES}"
+    )
     print(f"written: {page}", flush=True)
     for share, comparison in curve.comparisons.items():
         show(f"hydraulic, {share:.0%} of the labels", comparison)
@@ -177,7 +189,9 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=default_n_jobs("cpu"))
     options = parser.parse_args()
     if unknown := set(options.names) - set(known):
-        parser.error(f"names must be of {', '.join(known)}; got {', '.join(sorted(unknown))}")
+        parser.error(
+            f"names must be of {', '.join(known)}; got {', '.join(sorted(unknown))}"
+        )
     logging.getLogger("multitide").setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
     for name in options.names:
@@ -187,7 +201,9 @@ def main() -> None:
         show(
             name,
             conduct(
-                make_rig() if name == "rig" else make_real(name), options.folder / name, options
+                make_rig() if name == "rig" else make_real(name),
+                options.folder / name,
+                options,
             ),
         )
 

@@ -22,12 +22,24 @@ from typing import Any
 
 import pandas as pd
 
-from multitide import Comparison, MultiTaskEstimator, Samples, Split, Training, compare, load_config
+from multitide import (
+    Comparison,
+    MultiTaskEstimator,
+    Samples,
+    Split,
+    Training,
+    compare,
+    load_config,
+)
 from multitide.representations import MiniRocket
 from multitide.study.runs._training import single_thread
 
 ROOT = Path(__file__).resolve().parents[1]
-CONFIGS = {"phalanx": "phalanx", "hydraulic": "hydraulic", "beijing": "beijing_pm25_honest"}
+CONFIGS = {
+    "phalanx": "phalanx",
+    "hydraulic": "hydraulic",
+    "beijing": "beijing_pm25_honest",
+}
 N_FEATURES = {"beijing": 2000}
 STRIDE = {"beijing": 6}
 HEADLINES = {"classification": "accuracy", "regression": "rmse"}
@@ -42,7 +54,11 @@ def arms_of(name: str) -> dict[str, dict[str, Any]]:
     arms: dict[str, dict[str, Any]] = {NETWORK: {}}
     for label, spec in (("minirocket", minirocket), ("ts2vec", {"name": "ts2vec"})):
         for reader, settings in readers.items():
-            arms[f"{label} + {reader}"] = {**settings, **plain, "inputs__representation": spec}
+            arms[f"{label} + {reader}"] = {
+                **settings,
+                **plain,
+                "inputs__representation": spec,
+            }
     return arms
 
 
@@ -50,7 +66,9 @@ def read(name: str) -> tuple[Samples, Split, MultiTaskEstimator]:
     """Samples, their split and the configured network."""
     config = load_config(ROOT / "configs" / f"{CONFIGS[name]}.toml")
     samples = config.read()[:: STRIDE.get(name, 1)]
-    training = dataclasses.replace(config.estimator.get("training") or Training(), refit=False)
+    training = dataclasses.replace(
+        config.estimator.get("training") or Training(), refit=False
+    )
     return (
         samples,
         config.splitter(samples).split(samples),
@@ -59,7 +77,10 @@ def read(name: str) -> tuple[Samples, Split, MultiTaskEstimator]:
 
 
 def seconds_of(
-    estimator: MultiTaskEstimator, samples: Samples, split: Split, settings: dict[str, Any]
+    estimator: MultiTaskEstimator,
+    samples: Samples,
+    split: Split,
+    settings: dict[str, Any],
 ) -> float:
     """Processor seconds of one fit of all tasks."""
     estimator = MultiTaskEstimator(**estimator.get_params(deep=False)).set_params(
@@ -84,7 +105,12 @@ def conduct(name: str, folder: Path, n_seeds: int) -> pd.DataFrame:
         "folder": folder / name,
     }
     study = compare(
-        samples, estimator.tasks, estimator=estimator, arms=arms, reference=NETWORK, **options
+        samples,
+        estimator.tasks,
+        estimator=estimator,
+        arms=arms,
+        reference=NETWORK,
+        **options,
     )
     file = folder / f"{name}-seconds.json"
     seconds: dict[str, float] = json.loads(file.read_text()) if file.exists() else {}
@@ -101,8 +127,12 @@ def table_of(study: Comparison, seconds: dict[str, float]) -> pd.DataFrame:
     figures = study.figures.set_index(["arm", "task", "metric"])
     rows = {}
     for arm in study.arms:
-        found = {f"{task} ({m})": figures.loc[arm, task, m] for task, m in headlines.items()}
-        rows[arm] = {name: f"{row['mean']:.3f} ± {row['sd']:.3f}" for name, row in found.items()}
+        found = {
+            f"{task} ({m})": figures.loc[arm, task, m] for task, m in headlines.items()
+        }
+        rows[arm] = {
+            name: f"{row['mean']:.3f} ± {row['sd']:.3f}" for name, row in found.items()
+        }
         rows[arm] |= {"seconds": f"{seconds[arm]:.0f}"}
     constant = {
         f"{task} ({m})": f"{figures.loc[NETWORK, task, m]['trivial']:.3f}"
@@ -114,7 +144,10 @@ def table_of(study: Comparison, seconds: dict[str, float]) -> pd.DataFrame:
 
 def markdown(table: pd.DataFrame) -> str:
     """The table for the page."""
-    lines = ["| | " + " | ".join(table.columns) + " |", "|---" * (len(table.columns) + 1) + "|"]
+    lines = [
+        "| | " + " | ".join(table.columns) + " |",
+        "|---" * (len(table.columns) + 1) + "|",
+    ]
     lines += [
         f"| {name} | " + " | ".join(row) + " |"
         for name, row in zip(table.index, table.to_numpy(), strict=True)
@@ -128,16 +161,23 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "names", nargs="*", default=list(CONFIGS), metavar="NAME", help=", ".join(CONFIGS)
+        "names",
+        nargs="*",
+        default=list(CONFIGS),
+        metavar="NAME",
+        help=", ".join(CONFIGS),
     )
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--folder", type=Path, default=ROOT / "runs" / "representations")
+    parser.add_argument(
+        "--folder", type=Path, default=ROOT / "runs" / "representations"
+    )
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     warnings.simplefilter("ignore")
     for name in options.names:
         print(
-            f"\n**{name}**\n\n{markdown(conduct(name, options.folder, options.seeds))}", flush=True
+            f"\n**{name}**\n\n{markdown(conduct(name, options.folder, options.seeds))}",
+            flush=True,
         )
 
 

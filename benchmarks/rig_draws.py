@@ -65,7 +65,9 @@ def over_draws(gains: pd.DataFrame) -> pd.DataFrame:
             "low": values.mean() - half,
             "high": values.mean() + half,
         }
-        rows.append(row | {"p": p, "n_up": int((values > 0).sum()), "n_draws": len(values)})
+        rows.append(
+            row | {"p": p, "n_up": int((values > 0).sum()), "n_draws": len(values)}
+        )
     table = pd.DataFrame(rows)
     table["p_holm"] = table.groupby("task", sort=False)["p"].transform(holm)
     signs = np.where(table["gain"] > 0, HELPS, HURTS)
@@ -77,7 +79,9 @@ def table(summary: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for task, found in summary.groupby("task", sort=False):
         row = {"task": task, "related to": ", ".join(relatives(str(task))) or "none"}
-        rows.append(row | {str(arm["arm"]): _cell(arm) for arm in found.to_dict("records")})
+        rows.append(
+            row | {str(arm["arm"]): _cell(arm) for arm in found.to_dict("records")}
+        )
     return pd.DataFrame(rows)
 
 
@@ -102,7 +106,8 @@ def main() -> None:
     logging.getLogger("multitide").setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
     gains = pd.concat(
-        [gains_of_draw(draw, options) for draw in range(1, options.draws + 1)], ignore_index=True
+        [gains_of_draw(draw, options) for draw in range(1, options.draws + 1)],
+        ignore_index=True,
     )
     options.folder.mkdir(parents=True, exist_ok=True)
     gains.to_csv(options.folder / "gains.csv", index=False)

@@ -87,14 +87,20 @@ def all_arms() -> dict[str, dict[str, Any]]:
     }
     balanced = [name for name in WEIGHTINGS if name not in ("uniform", "fixed")]
     arms |= {name: {"sharing": "hard", "weighting": name} for name in balanced}
-    return arms | {name: {"sharing": "hard", "aggregator": name} for name in AGGREGATORS}
+    return arms | {
+        name: {"sharing": "hard", "aggregator": name} for name in AGGREGATORS
+    }
 
 
-def read_config(name: str, **changes: Any) -> tuple[Samples, Splitter, MultiTaskEstimator]:
+def read_config(
+    name: str, **changes: Any
+) -> tuple[Samples, Splitter, MultiTaskEstimator]:
     """Return the data, the split and a smaller network of a configuration, without refit."""
     config = load_config(ROOT / "configs" / f"{name}.toml")
     samples = config.read()
-    training = dataclasses.replace(config.estimator.get("training") or Training(), refit=False)
+    training = dataclasses.replace(
+        config.estimator.get("training") or Training(), refit=False
+    )
     return (
         samples,
         config.splitter(samples),
@@ -113,7 +119,9 @@ def beijing() -> Case:
 def hydraulic() -> Case:
     """All labels."""
     backbone = CNN1D(flatten=True, dropout=0.5)
-    samples, splitter, estimator = read_config("hydraulic", backbone=backbone, max_epochs=12)
+    samples, splitter, estimator = read_config(
+        "hydraulic", backbone=backbone, max_epochs=12
+    )
     return samples, splitter.split(samples), estimator
 
 
@@ -130,7 +138,9 @@ def rig(draw: int = 0) -> Case:
     As many runs learn as in power.py, which says what a verdict takes here; only predicting more
     test runs is dearer.
     """
-    samples = simulate_rig(6000, n_machines=600, n_timepoints=(24, 36), random_state=draw)
+    samples = simulate_rig(
+        6000, n_machines=600, n_timepoints=(24, 36), random_state=draw
+    )
     backbone = FCN(filters=(16, 16, 16), kernel_sizes=(5, 3, 3))
     estimator = MultiTaskEstimator(
         backbone=backbone, max_epochs=40, lr=0.01, random_state=100 * draw, verbose=0
@@ -174,7 +184,8 @@ def table(comparison: Comparison) -> pd.DataFrame:
     for arm in comparison.arms:
         row: dict[str, Any] = {"arm": _written(arm)}
         row |= {
-            task.name: _gain(comparison.gains, arm=arm, task=task.name) for task in comparison.tasks
+            task.name: _gain(comparison.gains, arm=arm, task=task.name)
+            for task in comparison.tasks
         }
         row["mean gain"] = _gain(comparison.mean_gains, arm=arm)
         known = arm in spent.index
@@ -199,7 +210,10 @@ def figures_table(comparison: Comparison) -> pd.DataFrame:
 def told_table(comparison: Comparison) -> pd.DataFrame:
     """Return one row per task and for the mean: the arms that differ from the reference."""
     told = []
-    tables = [*comparison.gains.groupby("task", sort=False), ("mean gain", comparison.mean_gains)]
+    tables = [
+        *comparison.gains.groupby("task", sort=False),
+        ("mean gain", comparison.mean_gains),
+    ]
     for task, gains in tables:
         row = {"task": task}
         for verdict, title in TOLD.items():
@@ -207,13 +221,19 @@ def told_table(comparison: Comparison) -> pd.DataFrame:
                 "gain", ascending=verdict == HURTS
             )
             row[title] = (
-                ", ".join(_told(*pair) for pair in zip(found["arm"], found["gain"], strict=True))
+                ", ".join(
+                    _told(*pair)
+                    for pair in zip(found["arm"], found["gain"], strict=True)
+                )
                 or None
             )
         same = [_written(arm) for arm in gains.loc[gains["verdict"] == SAME, "arm"]]
-        row["the same ="] = ", ".join(same) if 0 < len(same) <= MOST_NAMED else len(same) or None
+        row["the same ="] = (
+            ", ".join(same) if 0 < len(same) <= MOST_NAMED else len(same) or None
+        )
         told.append(
-            row | {"cannot be told ?": int((gains["verdict"] == CANNOT_TELL).sum()) or None}
+            row
+            | {"cannot be told ?": int((gains["verdict"] == CANNOT_TELL).sum()) or None}
         )
     return pd.DataFrame(told)
 
@@ -244,7 +264,9 @@ def _written(arm: str) -> str:
 
 def relatives(task: str) -> list[str]:
     """Return the tasks of the simulated rig that share a hidden cause with this one."""
-    return sorted({name for pair in rig_truth().related if task in pair for name in pair} - {task})
+    return sorted(
+        {name for pair in rig_truth().related if task in pair for name in pair} - {task}
+    )
 
 
 def truth_table(comparison: Comparison) -> pd.DataFrame:
@@ -256,7 +278,10 @@ def truth_table(comparison: Comparison) -> pd.DataFrame:
     rows = []
     for task in comparison.tasks:
         kin = relatives(task.name)
-        row: dict[str, Any] = {"task": task.name, "related to": ", ".join(kin) or "none"}
+        row: dict[str, Any] = {
+            "task": task.name,
+            "related to": ", ".join(kin) or "none",
+        }
         row["expected"] = HELPS if kin else f"not {HELPS}"
         for arm in comparison.arms:
             if arm in SHARINGS:
@@ -276,9 +301,15 @@ def _against_truth(gains: pd.DataFrame, arm: str, task: str, related: bool) -> s
 def _figure(comparison: Comparison, arm: str, task: str, metric: str) -> str | None:
     figures = comparison.figures
     found = figures[
-        (figures["arm"] == arm) & (figures["task"] == task) & (figures["metric"] == metric)
+        (figures["arm"] == arm)
+        & (figures["task"] == task)
+        & (figures["metric"] == metric)
     ]
-    return None if found.empty else f"{found['mean'].iloc[0]:.3g} ± {found['sd'].iloc[0]:.2g}"
+    return (
+        None
+        if found.empty
+        else f"{found['mean'].iloc[0]:.3g} ± {found['sd'].iloc[0]:.2g}"
+    )
 
 
 def _gain(gains: pd.DataFrame, **where: str) -> str | None:
@@ -341,16 +372,26 @@ def choose_arms(names: Sequence[str] | None) -> dict[str, Any]:
     arms = all_arms()
     unknown = sorted(set(names or ()) - set(arms))
     if unknown:
-        raise SystemExit(f"`--arms` must be of {', '.join(arms)}; got {', '.join(unknown)}.")
-    return {name: settings for name, settings in arms.items() if not names or name in names}
+        raise SystemExit(
+            f"`--arms` must be of {', '.join(arms)}; got {', '.join(unknown)}."
+        )
+    return {
+        name: settings for name, settings in arms.items() if not names or name in names
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", nargs="+", choices=CASES, default=list(CASES), metavar="DATASET")
-    parser.add_argument("--arms", nargs="+", help="without the reference, which is always there")
     parser.add_argument(
-        "--seeds", type=int, help=f"of every data set; by default {N_SEEDS}, but 20 of the rig"
+        "--only", nargs="+", choices=CASES, default=list(CASES), metavar="DATASET"
+    )
+    parser.add_argument(
+        "--arms", nargs="+", help="without the reference, which is always there"
+    )
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        help=f"of every data set; by default {N_SEEDS}, but 20 of the rig",
     )
     parser.add_argument("--budget", default="55m", help="of the whole command")
     parser.add_argument("--jobs", type=int, default=default_n_jobs("cpu"))
@@ -358,19 +399,26 @@ def main() -> None:
     options = parser.parse_args()
     logging.getLogger("multitide").setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
-    arms, ends = choose_arms(options.arms), time.perf_counter() + parse_budget(options.budget)
+    arms, ends = (
+        choose_arms(options.arms),
+        time.perf_counter() + parse_budget(options.budget),
+    )
     comparisons: dict[str, Comparison] = {}
     for name in options.only:
         left = ends - time.perf_counter()
         if left < LAST:
-            print(f"{name}: no time is left of --budget; the same command goes on with it.")
+            print(
+                f"{name}: no time is left of --budget; the same command goes on with it."
+            )
             continue
         comparisons[name] = measure(name, arms, options, left)
         text, figures = (
             page(name, comparisons[name]),
             markdown_table(figures_table(comparisons[name])),
         )
-        (options.folder / f"{name}.md").write_text(f"{text}\n{figures}\n", encoding="utf-8")
+        (options.folder / f"{name}.md").write_text(
+            f"{text}\n{figures}\n", encoding="utf-8"
+        )
         print(text, flush=True)
     if "hard" in arms:
         print(

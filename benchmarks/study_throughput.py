@@ -49,7 +49,9 @@ def difference(one: Comparison, other: Comparison) -> float:
     for key, fit in one.evidence.fits.items():
         for task, values in fit.answers.items():
             theirs = other.evidence.fits[key].answers[task]
-            differences.append(float(np.abs(values - theirs).max() / np.abs(values).max()))
+            differences.append(
+                float(np.abs(values - theirs).max() / np.abs(values).max())
+            )
     return max(differences)
 
 

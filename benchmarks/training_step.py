@@ -51,7 +51,10 @@ def make_samples(n_samples: int) -> tuple[Samples, str]:
         return samples[:n_samples], "Beijing PM2.5"
     rng = np.random.default_rng(0)
     y = pd.DataFrame(
-        {"cbwd": rng.choice(list("abcd"), n_samples), "pm2.5": rng.normal(size=n_samples)}
+        {
+            "cbwd": rng.choice(list("abcd"), n_samples),
+            "pm2.5": rng.normal(size=n_samples),
+        }
     )
     return Samples.from_arrays(rng.normal(size=(n_samples, 4, 24)), y), "random numbers"
 
@@ -60,7 +63,9 @@ class TwoTaskLoss(nn.Module):
     """Cross-entropy plus squared error of standardised labels, for complete labels."""
 
     def forward(self, outputs: list[Tensor], codes: tuple[Tensor, Tensor]) -> Tensor:
-        return F.cross_entropy(outputs[0], codes[0]) + F.mse_loss(outputs[1][:, 0], codes[1])
+        return F.cross_entropy(outputs[0], codes[0]) + F.mse_loss(
+            outputs[1][:, 0], codes[1]
+        )
 
 
 class Bare(nn.Module):
@@ -100,7 +105,9 @@ def step(
 # -- the peers: from a network and tensors to a function that trains one epoch ---------------------
 
 
-def plain_loop(network: nn.Module, x: Tensor, codes: tuple[Tensor, Tensor]) -> Callable[[], None]:
+def plain_loop(
+    network: nn.Module, x: Tensor, codes: tuple[Tensor, Tensor]
+) -> Callable[[], None]:
     """A loop by hand that draws batches by index: the least that can be done."""
     optimizer = adamw(network)
 
@@ -108,13 +115,17 @@ def plain_loop(network: nn.Module, x: Tensor, codes: tuple[Tensor, Tensor]) -> C
         network.train()
         losses = []
         for rows in torch.randperm(len(x)).split(BATCH_SIZE):
-            losses.append(step(network, optimizer, (x[rows], (codes[0][rows], codes[1][rows]))))
+            losses.append(
+                step(network, optimizer, (x[rows], (codes[0][rows], codes[1][rows])))
+            )
         torch.stack(losses).mean().item()
 
     return epoch
 
 
-def loader_loop(network: nn.Module, x: Tensor, codes: tuple[Tensor, Tensor]) -> Callable[[], None]:
+def loader_loop(
+    network: nn.Module, x: Tensor, codes: tuple[Tensor, Tensor]
+) -> Callable[[], None]:
     """The loop of the tutorials: a DataLoader, and the loss read in every step."""
     optimizer, loader = (
         adamw(network),
@@ -143,7 +154,9 @@ class Pairs(Dataset[Any]):
         return self.x[i], (self.codes[0][i], self.codes[1][i])
 
 
-def skorch_net(network: nn.Module, x: Tensor, codes: tuple[Tensor, Tensor]) -> Callable[[], None]:
+def skorch_net(
+    network: nn.Module, x: Tensor, codes: tuple[Tensor, Tensor]
+) -> Callable[[], None]:
     """skorch's NeuralNet, without validation and printing."""
     from skorch import NeuralNet
     from skorch.callbacks import GradientNormClipping
@@ -186,9 +199,18 @@ def lightning_trainer(
             return adamw(self.network)
 
     off = dict.fromkeys(
-        ("logger", "enable_progress_bar", "enable_checkpointing", "enable_model_summary"), False
+        (
+            "logger",
+            "enable_progress_bar",
+            "enable_checkpointing",
+            "enable_model_summary",
+        ),
+        False,
     )
-    loader, module = DataLoader(TensorDataset(x, *codes), BATCH_SIZE, shuffle=True), Module()
+    loader, module = (
+        DataLoader(TensorDataset(x, *codes), BATCH_SIZE, shuffle=True),
+        Module(),
+    )
 
     class Clock(lightning.Callback):
         def on_train_epoch_start(self, *args: Any) -> None:
@@ -200,7 +222,11 @@ def lightning_trainer(
     def epoch() -> np.ndarray:
         clock = Clock()  # setting up the trainer is not the epoch
         trainer = lightning.Trainer(
-            max_epochs=1, accelerator="cpu", callbacks=[clock], gradient_clip_val=CLIP_NORM, **off
+            max_epochs=1,
+            accelerator="cpu",
+            callbacks=[clock],
+            gradient_clip_val=CLIP_NORM,
+            **off,
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -248,7 +274,9 @@ class Interleaved(Callback):
         for name, make in PEERS.items():
             network = copy.deepcopy(trainer.network)
             try:
-                self.peers[name] = make(Bare(network) if self.bare else network, x, codes)
+                self.peers[name] = make(
+                    Bare(network) if self.bare else network, x, codes
+                )
             except ImportError as error:
                 print(
                     f"{name}: skipped, {error.name} is not installed "
@@ -272,14 +300,19 @@ class Interleaved(Callback):
 
     def table(self) -> pd.DataFrame:
         """Medians of rounds, their ratio to the fastest, and the quartiles of these ratios."""
-        wall, cpu = (pd.DataFrame(self.seconds).map(lambda both, i=i: both[i]) for i in (0, 1))
+        wall, cpu = (
+            pd.DataFrame(self.seconds).map(lambda both, i=i: both[i]) for i in (0, 1)
+        )
         fastest = wall.median().idxmin()
         rounds = wall.div(wall[fastest], axis=0)
         table = pd.DataFrame(
             {"wall s": wall.median(), "ratio": wall.median() / wall.median().min()}
         )
         table["lower"], table["upper"] = rounds.quantile(0.25), rounds.quantile(0.75)
-        table["cpu s"], table["cpu ratio"] = cpu.median(), cpu.median() / cpu.median().min()
+        table["cpu s"], table["cpu ratio"] = (
+            cpu.median(),
+            cpu.median() / cpu.median().min(),
+        )
         return table.sort_values("ratio").round(3)
 
 
@@ -289,7 +322,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--samples", type=int, default=N_SAMPLES)
     parser.add_argument(
-        "--bare", action="store_true", help="peers without our input layer, on scaled arrays"
+        "--bare",
+        action="store_true",
+        help="peers without our input layer, on scaled arrays",
     )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

@@ -47,7 +47,9 @@ def sigmoid_rnn(x: torch.Tensor) -> np.ndarray:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=60)
-    parser.add_argument("--out", type=Path, default=Path("docs/figures/vanishing_gradients.svg"))
+    parser.add_argument(
+        "--out", type=Path, default=Path("docs/figures/vanishing_gradients.svg")
+    )
     options = parser.parse_args()
     rng = np.random.default_rng(0)
     X = rng.normal(size=(SERIES, CHANNELS, options.steps)).astype(np.float32)
@@ -61,7 +63,9 @@ def main() -> None:
     table /= table.iloc[-1]
     print(table.iloc[::-10].map("{:.1e}".format).to_string())
     figure = Figure(figsize=(5, 3), layout="constrained")
-    ax = flow_by_step(GradientFlow(by_step=table, by_layer=pd.DataFrame()), figure.subplots())
+    ax = flow_by_step(
+        GradientFlow(by_step=table, by_layer=pd.DataFrame()), figure.subplots()
+    )
     ax.set(ylabel="norm / that of the last step", title="What of the gradient arrives")
     options.out.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(options.out, metadata={"Date": None})

@@ -25,7 +25,9 @@ def make_estimator() -> mt.MultiTaskEstimator:
     return mt.MultiTaskEstimator(
         backbone=LSTMFCN(hidden_size=64, filters=(32, 32, 16), conv_dropout=0.3),
         inputs=mt.Inputs(encodings=("difference", bins)),
-        training=mt.Training(schedule="cosine", averaging=0.99, patience=None, refit=True),
+        training=mt.Training(
+            schedule="cosine", averaging=0.99, patience=None, refit=True
+        ),
         max_epochs=8,
         batch_size=256,
         lr=0.008,
@@ -37,10 +39,14 @@ def main(path: Path | None) -> None:
     samples = mt.datasets.load_beijing_pm25(path, missing_rows="drop", on_gap="ignore")
     split = mt.Splitter(by="time", test=0.2, validation=0.15).split(samples)
     print(split.counts(samples.y))
-    estimator = make_estimator().fit(samples[split.train], validation=samples[split.validation])
+    estimator = make_estimator().fit(
+        samples[split.train], validation=samples[split.validation]
+    )
     print(estimator.evaluate(samples[split.test]).to_string(index=False))
     print(estimator.predict(samples[split.test][:5]))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else NEARBY if NEARBY.exists() else None)
+    main(
+        Path(sys.argv[1]) if len(sys.argv) > 1 else NEARBY if NEARBY.exists() else None
+    )

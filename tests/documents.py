@@ -18,5 +18,7 @@ def page(name: str) -> str:
 
 def blocks(name: str, language: str = "") -> list[str]:
     """Return the code blocks of a page in one language; those without one are commands."""
-    found = re.findall(r"^```(\w*)\n(.*?)^```", page(name), flags=re.DOTALL | re.MULTILINE)
+    found = re.findall(
+        r"^```(\w*)\n(.*?)^```", page(name), flags=re.DOTALL | re.MULTILINE
+    )
     return [code for written_in, code in found if written_in == language]

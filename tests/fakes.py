@@ -25,7 +25,13 @@ class Quick(MultiTaskEstimator):
     """Predicts each task from the series, with an error that depends on sharing and seed."""
 
     def fit(
-        self, X: Any, y: Any = None, *, validation: Any = None, callbacks: Any = (), **_: Any
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        validation: Any = None,
+        callbacks: Any = (),
+        **_: Any,
     ) -> Self:
         if self.lr == 13:
             raise RuntimeError("the network caught fire")
@@ -50,7 +56,9 @@ class Quick(MultiTaskEstimator):
         return {"state": ["high", "low"]}
 
     def _noise(self, X: Samples, salt: int) -> np.ndarray:
-        rng = np.random.default_rng([self.random_state, salt, list(ERRORS).index(self.sharing)])
+        rng = np.random.default_rng(
+            [self.random_state, salt, list(ERRORS).index(self.sharing)]
+        )
         return rng.normal(size=len(X))
 
     def predict(self, X: Samples, **_: Any) -> pd.DataFrame:
@@ -61,13 +69,20 @@ class Quick(MultiTaskEstimator):
 
     def decode(self, X: Samples, **_: Any) -> dict[str, np.ndarray]:
         numbers, classes = self.predict(X), self.predict_proba(X)
-        return {name: (classes.get(name, numbers[name])).to_numpy(dtype=float) for name in numbers}
+        return {
+            name: (classes.get(name, numbers[name])).to_numpy(dtype=float)
+            for name in numbers
+        }
 
     def predict_proba(self, X: Samples, **_: Any) -> dict[str, pd.DataFrame]:
         level = X.gather(slice(None))[:, 0, 0]
         high = 1 / (1 + np.exp(-3 * (level + 0.3 * self._noise(X, 1))))
         names = [task.name for task in self.tasks]
-        return {"state": pd.DataFrame({"high": high, "low": 1 - high})} if "state" in names else {}
+        return (
+            {"state": pd.DataFrame({"high": high, "low": 1 - high})}
+            if "state" in names
+            else {}
+        )
 
 
 def make_study_samples(
@@ -78,7 +93,10 @@ def make_study_samples(
     level = rng.normal(size=(n, 2))
     X = np.repeat(level[:, :, None], 4, axis=2).astype(np.float32)
     y = pd.DataFrame(
-        {"state": np.where(level[:, 0] > 0, "high", "low"), "load": 100 + 10 * level[:, 1]}
+        {
+            "state": np.where(level[:, 0] > 0, "high", "low"),
+            "load": 100 + 10 * level[:, 1],
+        }
     )
     for column in y:
         y[column] = y[column].mask(rng.random(n) < missing)

@@ -38,7 +38,11 @@ def small(**params: Any) -> MultiTaskEstimator:
 
 
 def make_arrays(
-    n: int = 96, n_channels: int = 3, n_timepoints: int = 20, missing: float = 0.3, seed: int = 0
+    n: int = 96,
+    n_channels: int = 3,
+    n_timepoints: int = 20,
+    missing: float = 0.3,
+    seed: int = 0,
 ) -> tuple[np.ndarray, pd.DataFrame]:
     """Return X (n, n_channels, n_timepoints) and y with a class of text and a number, each missing in places.
 
@@ -47,9 +51,14 @@ def make_arrays(
     """
     rng = np.random.default_rng(seed)
     level = rng.normal(size=(n, n_channels, 1))
-    X = (level + 0.3 * rng.normal(size=(n, n_channels, n_timepoints))).astype(np.float32)
+    X = (level + 0.3 * rng.normal(size=(n, n_channels, n_timepoints))).astype(
+        np.float32
+    )
     y = pd.DataFrame(
-        {"state": np.where(level[:, 0, 0] > 0, "high", "low"), "load": 100 + 10 * level[:, 1, 0]}
+        {
+            "state": np.where(level[:, 0, 0] > 0, "high", "low"),
+            "load": 100 + 10 * level[:, 1, 0],
+        }
     )
     for column in y:
         y[column] = y[column].mask(rng.random(n) < missing)
@@ -64,7 +73,9 @@ def make_samples(
     if not unequal:
         return Samples.from_arrays(X, y)
     lengths = np.random.default_rng(seed).integers(14, 21, size=n)
-    return Samples.from_arrays([x[:, :length] for x, length in zip(X, lengths, strict=True)], y)
+    return Samples.from_arrays(
+        [x[:, :length] for x, length in zip(X, lengths, strict=True)], y
+    )
 
 
 def make_trainer(
@@ -74,16 +85,25 @@ def make_trainer(
     **params: Any,
 ) -> Trainer:
     """Build a trainer on all samples of some data sets, with heads that let gradients through."""
-    settings = {"max_epochs": 3, "batch_size": 16, "lr": 0.01, "training": training or Training()}
+    settings = {
+        "max_epochs": 3,
+        "batch_size": 16,
+        "lr": 0.01,
+        "training": training or Training(),
+    }
     estimator = small(**(settings | params))
     recipe = make_recipe(estimator.get_params(deep=False))
     labels = pd.concat([samples.y for samples in given.values()], ignore_index=True)
     tasks = resolve_tasks(estimator.tasks, labels)
-    data_sets = [SplitData.for_training(samples, name) for name, samples in given.items()]
+    data_sets = [
+        SplitData.for_training(samples, name) for name, samples in given.items()
+    ]
     group = TaskGroup(data_sets, tasks, recipe)
     torch.manual_seed(0)
     network = group.make_network()
     for head in network.heads:
         torch.nn.init.normal_(head[-1].weight, std=0.1)  # type: ignore[arg-type]
     keeper = Keeper("joint", group.names)
-    return phases.make_trainer(network, group.data, tasks, recipe, keeper, callbacks=callbacks)
+    return phases.make_trainer(
+        network, group.data, tasks, recipe, keeper, callbacks=callbacks
+    )

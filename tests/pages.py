@@ -24,4 +24,8 @@ class Page(HTMLParser):
         self.text += data
 
     def figures(self, table: str) -> list[dict[str, str]]:
-        return [attrs for tag, attrs in self.tags if tag == "data" and attrs["data-table"] == table]
+        return [
+            attrs
+            for tag, attrs in self.tags
+            if tag == "data" and attrs["data-table"] == table
+        ]

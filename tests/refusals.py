@@ -11,7 +11,9 @@ from multitide.errors import MultitideError
 
 
 @contextmanager
-def refused(*parts: object, error: type[MultitideError] = MultitideError) -> Iterator[None]:
+def refused(
+    *parts: object, error: type[MultitideError] = MultitideError
+) -> Iterator[None]:
     """Expect an error whose message contains every part.
 
     Parameters
@@ -26,6 +28,8 @@ def refused(*parts: object, error: type[MultitideError] = MultitideError) -> Ite
     with pytest.raises(error) as raised:
         yield
     message = str(raised.value)
-    del raised  # its traceback holds this frame: open files of the error would outlive the test
+    del (
+        raised
+    )  # its traceback holds this frame: open files of the error would outlive the test
     missing = [part for part in parts if str(part) not in message]
     assert not missing, f"{missing} not in {message!r}"

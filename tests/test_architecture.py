@@ -20,9 +20,24 @@ ROOT = Path(__file__).parents[1]
 # From the top of the house to the ground; docs/internals/architecture.md shows the same picture.
 FLOORS = {
     "surface": ["__main__", "_run_fit", "cli", "plot", "reports"],
-    "api": ["_estimator", "_gradient_flow", "compat", "config", "methods", "study", "tuning"],
+    "api": [
+        "_estimator",
+        "_gradient_flow",
+        "compat",
+        "config",
+        "methods",
+        "study",
+        "tuning",
+    ],
     "assembly": ["_registries", "fitting", "model", "network", "training"],
-    "parts": ["backbones", "balancing", "encodings", "representations", "sharing", "tasks"],
+    "parts": [
+        "backbones",
+        "balancing",
+        "encodings",
+        "representations",
+        "sharing",
+        "tasks",
+    ],
     "data": ["data"],
     "ground": ["_checks", "_notebook", "_part", "_result_folder", "_toml", "errors"],
 }
@@ -61,7 +76,9 @@ def imported(module: str, for_types: bool) -> Iterator[str]:
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{module} imports relatively; say `from multitide...`"
+            assert node.level == 0, (
+                f"{module} imports relatively; say `from multitide...`"
+            )
             names = [f"{node.module}.{alias.name}" for alias in node.names]
         else:
             continue
@@ -90,7 +107,9 @@ def graph(for_types: bool = True) -> dict[str, set[str]]:
 
 def floor_of(module: str) -> int:
     top = module.split(".")[0]
-    return next(height for height, names in enumerate(reversed(FLOORS.values())) if top in names)
+    return next(
+        height for height, names in enumerate(reversed(FLOORS.values())) if top in names
+    )
 
 
 def test_every_module_has_a_floor_and_every_room_exists() -> None:
@@ -130,7 +149,9 @@ def test_rooms_have_no_cycle(depth: int) -> None:
     rooms: dict[str, set[str]] = {}
     for module, others in graph(for_types=False).items():
         room = room_of(module, depth)
-        rooms.setdefault(room, set()).update(room_of(other, depth) for other in others if other)
+        rooms.setdefault(room, set()).update(
+            room_of(other, depth) for other in others if other
+        )
         rooms[room].discard(room)
     del rooms[""]
     assert cycle(rooms) == []
@@ -151,14 +172,18 @@ def test_modules_are_private_but_for_those_that_users_import() -> None:
     assert public == {"errors", "methods", "data.datasets"}
 
 
-@pytest.mark.parametrize("name", [name for name in multitide.__all__ if name[0].islower()])
+@pytest.mark.parametrize(
+    "name", [name for name in multitide.__all__ if name[0].islower()]
+)
 def test_a_public_function_lives_in_a_file_of_its_name(name: str) -> None:
     home = getattr(multitide, name).__module__
     assert home.split(".")[-1] == f"_{name}"
 
 
 def test_the_picture_in_the_docs_is_this_one() -> None:
-    picture = (ROOT / "docs" / "internals" / "architecture.md").read_text().split("```")[1]
+    picture = (
+        (ROOT / "docs" / "internals" / "architecture.md").read_text().split("```")[1]
+    )
     drawn: dict[str, list[str]] = {}
     for line in picture.strip().splitlines():
         words = line.replace("·", " ").replace("/", " ").split()
@@ -199,6 +224,8 @@ def test_help_needs_no_heavy_package(arguments: list[str]) -> None:
         "try:\n    main()\nexcept SystemExit as stop:\n    assert not stop.code, stop.code\n"
         f"print('HEAVY', *(name for name in {HEAVY!r} if name in sys.modules))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1].split() == ["HEAVY"]

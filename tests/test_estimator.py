@@ -64,7 +64,8 @@ def test_every_loss_starts_at_one() -> None:
 def test_same_seed_same_bits_and_another_seed_others() -> None:
     samples = make_samples()
     first, again, other = (
-        small(random_state=seed).fit(samples).predict(samples)["load"] for seed in (0, 0, 1)
+        small(random_state=seed).fit(samples).predict(samples)["load"]
+        for seed in (0, 0, 1)
     )
     assert (first == again).all()
     assert (first != other).any()
@@ -94,10 +95,14 @@ def test_sharing_none_is_a_fit_a_task() -> None:
     np.testing.assert_array_equal(
         together[0], alone_state.predict_proba(samples)["state"].to_numpy()
     )
-    np.testing.assert_array_equal(together[1], alone_load.predict(samples)["load"].to_numpy())
+    np.testing.assert_array_equal(
+        together[1], alone_load.predict(samples)["load"].to_numpy()
+    )
 
 
-def test_keep_per_task_answers_each_task_by_its_own_best_epoch_and_stores_the_joint_set() -> None:
+def test_keep_per_task_answers_each_task_by_its_own_best_epoch_and_stores_the_joint_set() -> (
+    None
+):
     samples = make_samples(n=60)
     estimator = small(keep="per_task", max_epochs=12, lr=0.02).fit(samples)
     rows = estimator.history_.query("side == 'validation'")
@@ -105,7 +110,9 @@ def test_keep_per_task_answers_each_task_by_its_own_best_epoch_and_stores_the_jo
     assert estimator.best_epoch_ == validation.idxmin().to_dict()
     joint = small(keep="joint", max_epochs=12, lr=0.02).fit(samples)
     assert (
-        joint.best_epoch_["state"] == joint.best_epoch_["load"] == validation.mean(axis=1).idxmin()
+        joint.best_epoch_["state"]
+        == joint.best_epoch_["load"]
+        == validation.mean(axis=1).idxmin()
     )
     stored, expected = (
         estimator.model_.network_list[0].state_dict(),
@@ -115,8 +122,12 @@ def test_keep_per_task_answers_each_task_by_its_own_best_epoch_and_stores_the_jo
 
 
 def test_early_stopping_and_the_best_epoch_agree_with_the_history() -> None:
-    estimator = small(max_epochs=40, lr=0.03, training=Training(patience=2)).fit(make_samples(n=60))
-    mean = estimator.history_.query("side == 'validation'").groupby("epoch")["loss"].mean()
+    estimator = small(max_epochs=40, lr=0.03, training=Training(patience=2)).fit(
+        make_samples(n=60)
+    )
+    mean = (
+        estimator.history_.query("side == 'validation'").groupby("epoch")["loss"].mean()
+    )
     assert set(estimator.best_epoch_.values()) == {mean.idxmin()}
     assert len(mean) <= 40
 
@@ -129,7 +140,8 @@ def test_refit_repeats_the_chosen_number_of_epochs_on_all_rows() -> None:
     )
     assert refitted.best_epoch_ == first.best_epoch_
     pd.testing.assert_frame_equal(
-        refitted.history_.drop(columns="seconds"), first.history_.drop(columns="seconds")
+        refitted.history_.drop(columns="seconds"),
+        first.history_.drop(columns="seconds"),
     )
     assert (refitted.predict(samples)["load"] != first.predict(samples)["load"]).any()
 
@@ -138,9 +150,13 @@ def test_own_validation_samples_choose_the_epoch() -> None:
     train, validation = make_samples(seed=0), make_samples(n=30, seed=1)
     estimator = small().fit(train, validation=validation)
     labelled = validation.y.notna().sum().to_dict()
-    assert {name: n["validation"] for name, n in estimator.n_labelled_.items()} == labelled
+    assert {
+        name: n["validation"] for name, n in estimator.n_labelled_.items()
+    } == labelled
     from_arrays = small().fit(*make_arrays(), validation=make_arrays(n=30, seed=1))
-    assert (from_arrays.predict(train)["load"] == estimator.predict(train)["load"]).all()
+    assert (
+        from_arrays.predict(train)["load"] == estimator.predict(train)["load"]
+    ).all()
 
 
 def test_rows_without_any_label_are_never_drawn() -> None:
@@ -171,7 +187,9 @@ def test_static_inputs_are_learned_from() -> None:
     static.loc[::7, "age"] = np.nan
     y = pd.DataFrame({"risk": age * 3})
     estimator = small(max_epochs=40, lr=0.02).fit(X, y, static=static)
-    table = estimator.evaluate(Samples.from_arrays(X, y, static=static)).set_index("metric")
+    table = estimator.evaluate(Samples.from_arrays(X, y, static=static)).set_index(
+        "metric"
+    )
     assert table.loc["r2", "value"] > 0.5
     with pytest.raises(DataError, match="`static` must be given"):
         estimator.predict(X)
@@ -215,7 +233,12 @@ def test_ctrl_c_in_a_refit_keeps_what_the_first_run_has_learned(
     epoch: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     samples = make_samples()
-    params: dict[str, Any] = {"max_epochs": 6, "lr": 0.02, "keep": "per_task", "random_state": 1}
+    params: dict[str, Any] = {
+        "max_epochs": 6,
+        "lr": 0.02,
+        "keep": "per_task",
+        "random_state": 1,
+    }
     first = small(**params).fit(samples)
     assert (
         min(first.best_epoch_.values()) < 4 < max(first.best_epoch_.values())
@@ -246,7 +269,9 @@ def test_callbacks_are_told_of_every_step_and_may_stop() -> None:
             self.told.append("end")
 
     count = Count()
-    small(batch_size=50, max_epochs=9).fit(make_samples(n=100, missing=0), callbacks=[count])
+    small(batch_size=50, max_epochs=9).fit(
+        make_samples(n=100, missing=0), callbacks=[count]
+    )
     assert count.told == ["begin", *(["step"] * 2 + ["epoch of 4 rows"]) * 2, "end"]
 
 
@@ -307,7 +332,11 @@ def test_pickle_and_not_fitted() -> None:
 
 def test_all_wrong_parameters_are_named_at_once() -> None:
     wrong = MultiTaskEstimator(
-        backbone="lstm_fnc", max_epochs=0, lr=-1, keep="best", training=Training(clip_norm=0)
+        backbone="lstm_fnc",
+        max_epochs=0,
+        lr=-1,
+        keep="best",
+        training=Training(clip_norm=0),
     )
     with pytest.raises(ParameterError) as caught:
         wrong.fit(*make_arrays())
@@ -355,11 +384,13 @@ def test_series_too_short_for_the_backbone_are_refused_in_company_too() -> None:
     short, long = (rng.normal(size=(3, n)) for n in (8, 20))
     for given in ([short], [short, long]):
         with pytest.raises(
-            DataError, match=r"at least 9 time steps for the backbone LSTMFCN; got 8\. Use longer"
+            DataError,
+            match=r"at least 9 time steps for the backbone LSTMFCN; got 8\. Use longer",
         ):
             estimator.predict(given)
     with pytest.raises(
-        DataError, match=r"backbone CNN1D; the shortest of 2 series has 8 .* a larger `padding`"
+        DataError,
+        match=r"backbone CNN1D; the shortest of 2 series has 8 .* a larger `padding`",
     ):
         small(backbone="cnn1d", tasks=["load"]).fit(
             [short, long], pd.DataFrame({"load": [0.5, 1.0]}), validation=None
@@ -370,7 +401,8 @@ def test_validation_samples_without_any_label_are_refused() -> None:
     unlabelled = make_samples(seed=1)
     unlabelled = unlabelled.replace(y=unlabelled.y.assign(state=None, load=np.nan))
     with pytest.raises(
-        DataError, match="`validation` must have a label of some task; got none in 96 rows"
+        DataError,
+        match="`validation` must have a label of some task; got none in 96 rows",
     ):
         small().fit(make_samples(), validation=unlabelled)
 
@@ -386,10 +418,16 @@ def test_a_task_without_labels_on_the_validation_side_is_refused() -> None:
 @pytest.mark.parametrize(
     ("params", "parts"),
     [
-        ({"aggregator": "pcgrad", "weighting": "dwa"}, ["`weighting`", "'uniform'", "aggregator"]),
+        (
+            {"aggregator": "pcgrad", "weighting": "dwa"},
+            ["`weighting`", "'uniform'", "aggregator"],
+        ),
         ({"aggregator": "pcgrad", "sharing": "soft"}, ["`aggregator`", "None", "Soft"]),
         (
-            {"aggregator": AGGREGATORS["pcgrad"](at="features"), "sharing": Hard(branch=1)},
+            {
+                "aggregator": AGGREGATORS["pcgrad"](at="features"),
+                "sharing": Hard(branch=1),
+            },
             ["`aggregator.at`", "one of"],
         ),
         ({"aggregator": "pcgard"}, ["`aggregator`", "Did you mean 'pcgrad'?"]),

@@ -25,7 +25,10 @@ from refusals import refused
 def test_norms_are_those_of_a_pass_back_by_hand(fitted: bool) -> None:
     samples = make_samples(missing=0)
     estimator = small(
-        backbone=LSTM(hidden_size=4, num_layers=1), inputs={"scale": "none"}, max_epochs=2, lr=0.05
+        backbone=LSTM(hidden_size=4, num_layers=1),
+        inputs={"scale": "none"},
+        max_epochs=2,
+        lr=0.05,
     )
     if fitted:
         estimator.fit(samples)
@@ -33,13 +36,19 @@ def test_norms_are_those_of_a_pass_back_by_hand(fitted: bool) -> None:
     assert list(flow.by_step) == list(flow.by_layer) == ["state", "load", TOTAL]
     assert len(flow.by_step) == samples.n_timepoints
     assert (flow.by_step > 0).all(axis=None)
-    assert (flow.by_step[TOTAL] <= flow.by_step["state"] + flow.by_step["load"] + 1e-9).all()
+    assert (
+        flow.by_step[TOTAL] <= flow.by_step["state"] + flow.by_step["load"] + 1e-9
+    ).all()
     if not fitted:
         return
     network = estimator.model_.network_list[0].eval()
-    x = torch.from_numpy(np.ascontiguousarray(samples.gather(slice(None)))).requires_grad_()
+    x = torch.from_numpy(
+        np.ascontiguousarray(samples.gather(slice(None)))
+    ).requires_grad_()
     target = network.target_list[1]
-    loss = target.mean_loss(network(x)[1], torch.from_numpy(target.encode(samples.y[["load"]])))
+    loss = target.mean_loss(
+        network(x)[1], torch.from_numpy(target.encode(samples.y[["load"]]))
+    )
     loss.backward()  # type: ignore[no-untyped-call]
     assert x.grad is not None
     np.testing.assert_allclose(flow.by_step["load"], x.grad.norm(dim=(0, 1)), rtol=1e-4)
@@ -65,9 +74,13 @@ def test_a_plain_rnn_forgets_where_an_lstm_does_not_and_it_can_be_drawn() -> Non
 def test_labels_may_be_given_beside_samples() -> None:
     samples = make_samples()
     beside = gradient_flow(
-        small(), samples.replace(y=samples.y.iloc[::-1].reset_index(drop=True)), samples.y
+        small(),
+        samples.replace(y=samples.y.iloc[::-1].reset_index(drop=True)),
+        samples.y,
     )
-    pd.testing.assert_frame_equal(beside.by_step, gradient_flow(small(), samples).by_step)
+    pd.testing.assert_frame_equal(
+        beside.by_step, gradient_flow(small(), samples).by_step
+    )
 
 
 def test_what_the_flow_is_not_defined_for_is_refused() -> None:
@@ -76,9 +89,13 @@ def test_what_the_flow_is_not_defined_for_is_refused() -> None:
     with refused("`estimator`", "one data set", "got 2, a, b", error=DataError):
         gradient_flow(several, samples)
     with refused("3 channels", error=DataError):
-        gradient_flow(small(max_epochs=1).fit(samples), make_arrays(n_channels=2)[0], samples.y)
+        gradient_flow(
+            small(max_epochs=1).fit(samples), make_arrays(n_channels=2)[0], samples.y
+        )
     with refused("`inputs.representation`", "none", error=ParameterError):
-        gradient_flow(small(backbone="fc", inputs={"representation": "minirocket"}), samples)
+        gradient_flow(
+            small(backbone="fc", inputs={"representation": "minirocket"}), samples
+        )
 
 
 class Scaled(Callback):
@@ -92,7 +109,9 @@ class Scaled(Callback):
             parameter.register_hook(lambda gradient: gradient * self.factor)
 
 
-@pytest.mark.parametrize(("factor", "word"), [(1.0, None), (1e-12, "vanish"), (1e9, "explode")])
+@pytest.mark.parametrize(
+    ("factor", "word"), [(1.0, None), (1e-12, "vanish"), (1e9, "explode")]
+)
 def test_training_says_once_where_gradients_vanish_or_explode(
     factor: float, word: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -36,7 +36,10 @@ from refusals import refused
 TABLE = methods()
 ROWS = [(row.kind, row.name) for row in TABLE.itertuples(index=False)]
 # Parts whose defaults need to be told of the data, or would take long.
-SPECS: dict[str, Part] = {"fixed": Fixed(weights={}), "search": Search(n_trials=1, epochs=1)}
+SPECS: dict[str, Part] = {
+    "fixed": Fixed(weights={}),
+    "search": Search(n_trials=1, epochs=1),
+}
 
 
 def row_of(kind: str, name: str) -> dict[str, Any]:
@@ -48,7 +51,9 @@ def row_of(kind: str, name: str) -> dict[str, Any]:
 
 
 def test_every_registered_part_is_listed_once() -> None:
-    assert [(kind, name) for kind, registry in KINDS.items() for name in registry] == ROWS
+    assert [
+        (kind, name) for kind, registry in KINDS.items() for name in registry
+    ] == ROWS
     assert set(KINDS) == set(TITLES)
     assert set(PART_PARAMETERS) <= set(KINDS)
 
@@ -67,7 +72,9 @@ def test_papers_are_whole_references() -> None:
     for paper in every:
         assert re.search(r'^[A-Z].*, ".*", .*\b(19|20)\d\d.*https://\S+$', paper), paper
     assert {
-        kind for kind, listed in zip(TABLE["kind"], TABLE["papers"], strict=True) if listed
+        kind
+        for kind, listed in zip(TABLE["kind"], TABLE["papers"], strict=True)
+        if listed
     } >= set(MATCHED)
     assert all(TABLE.loc[TABLE["kind"] == "aggregator", "papers"].map(bool))
 
@@ -77,7 +84,8 @@ def test_parameters_are_those_of_the_constructor_with_their_defaults() -> None:
         for name, part in registry.items():
             assert row_of(kind, name)["parameters"] == part().get_params(deep=False)
     assert (
-        row_of("task", "regression")["parameters"] | {"loss": "mse", "name": "(required)"}
+        row_of("task", "regression")["parameters"]
+        | {"loss": "mse", "name": "(required)"}
         == (row_of("task", "regression")["parameters"])
     )
     assert defaults(len) == {}
@@ -138,7 +146,11 @@ def check(is_said_to_work: bool, **parts: Any) -> None:
 
 
 def pairs(kind: str, other: str) -> list[tuple[str, str]]:
-    return [(name, second) for name in PART_PARAMETERS[kind] for second in PART_PARAMETERS[other]]
+    return [
+        (name, second)
+        for name in PART_PARAMETERS[kind]
+        for second in PART_PARAMETERS[other]
+    ]
 
 
 @pytest.mark.parametrize(("backbone", "sharing"), pairs("backbone", "sharing"))
@@ -148,7 +160,10 @@ def test_backbones_and_sharings(backbone: str, sharing: str) -> None:
     # What goes with everything comes along in turn.
     turn = pairs("backbone", "sharing").index((backbone, sharing))
     check(
-        said, backbone=backbone, sharing=sharing, weighting=list(WEIGHTINGS)[turn % len(WEIGHTINGS)]
+        said,
+        backbone=backbone,
+        sharing=sharing,
+        weighting=list(WEIGHTINGS)[turn % len(WEIGHTINGS)],
     )
 
 
@@ -157,7 +172,9 @@ def test_sharings_and_aggregators(sharing: str, aggregator: str) -> None:
     said = aggregator in row_of("sharing", sharing)["goes_with"]["aggregator"]
     assert said == (sharing in row_of("aggregator", aggregator)["goes_with"]["sharing"])
     turn = pairs("sharing", "aggregator").index((sharing, aggregator))
-    backbone = list(PART_PARAMETERS["backbone"])[turn % 6]  # of blocks enough for every sharing
+    backbone = list(PART_PARAMETERS["backbone"])[
+        turn % 6
+    ]  # of blocks enough for every sharing
     check(said, sharing=sharing, aggregator=aggregator, backbone=backbone)
 
 
@@ -165,8 +182,12 @@ def test_sharings_and_aggregators(sharing: str, aggregator: str) -> None:
 @pytest.mark.parametrize("sharing", PART_PARAMETERS["sharing"])
 def test_sharings_and_the_place_of_an_aggregator(sharing: str, at: Any) -> None:
     said = at in row_of("sharing", sharing)["goes_with"].get("aggregator.at", [])
-    assert said == (sharing in goes_with("aggregator", AGGREGATORS["pcgrad"](at=at))["sharing"])
-    check(said, sharing=sharing, aggregator=AGGREGATORS["pcgrad"](at=at), backbone="gru")
+    assert said == (
+        sharing in goes_with("aggregator", AGGREGATORS["pcgrad"](at=at))["sharing"]
+    )
+    check(
+        said, sharing=sharing, aggregator=AGGREGATORS["pcgrad"](at=at), backbone="gru"
+    )
 
 
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
@@ -175,10 +196,15 @@ def test_one_weighting_or_one_aggregator(weighting: str) -> None:
     assert said == (list(AGGREGATORS) if weighting == "uniform" else [])
     fit(weighting=weighting, backbone="fc")
     for aggregator in AGGREGATORS:
-        assert (weighting in row_of("aggregator", aggregator)["goes_with"]["weighting"]) == (
-            aggregator in said
+        assert (
+            weighting in row_of("aggregator", aggregator)["goes_with"]["weighting"]
+        ) == (aggregator in said)
+        check(
+            aggregator in said,
+            weighting=weighting,
+            aggregator=aggregator,
+            backbone="fc",
         )
-        check(aggregator in said, weighting=weighting, aggregator=aggregator, backbone="fc")
 
 
 def test_parameters_count() -> None:
@@ -215,7 +241,11 @@ def test_listing_draws_no_random_numbers() -> None:
     ("kind", "part", "words"),
     [
         ("backbones", "fcn", ("`kind`", "'backbones'", "Did you mean 'backbone'")),
-        ("backbone", "lstm_fnc", ("`backbone`", "'lstm_fnc'", "Did you mean 'lstm_fcn'")),
+        (
+            "backbone",
+            "lstm_fnc",
+            ("`backbone`", "'lstm_fnc'", "Did you mean 'lstm_fcn'"),
+        ),
     ],
 )
 def test_unknown_names(kind: str, part: str, words: tuple[str, ...]) -> None:
@@ -278,4 +308,7 @@ def test_a_reference_in_short() -> None:
         "https://arxiv.org/abs/1803.10704"
     )
     assert short(paper) == "Liu, Johns, Davison 2019 arxiv.org/abs/1803.10704"
-    assert short('Caruana, "Multitask Learning", Machine Learning 28, 1997.') == "Caruana 1997"
+    assert (
+        short('Caruana, "Multitask Learning", Machine Learning 28, 1997.')
+        == "Caruana 1997"
+    )

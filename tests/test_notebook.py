@@ -22,13 +22,16 @@ OPTIONS: dict[str, Any] = {"split": RANDOM, "n_seeds": 1, "n_jobs": 1, "verbose"
 
 def nasty_samples() -> Samples:
     samples = make_samples()
-    return samples.replace(y=samples.y.rename(columns={"state": NASTY}), channels=(NASTY, "b", "c"))
+    return samples.replace(
+        y=samples.y.rename(columns={"state": NASTY}), channels=(NASTY, "b", "c")
+    )
 
 
 def shown(thing: Any) -> Page:
     text = thing._repr_html_()
     assert not re.findall(
-        r"https?:|@import|<script\b|\burl\(", text.replace("https://scikit-learn.org", "")
+        r"https?:|@import|<script\b|\burl\(",
+        text.replace("https://scikit-learn.org", ""),
     )
     return Page(text)
 
@@ -43,7 +46,10 @@ def test_samples_show_their_sizes_and_labels() -> None:
 
 
 def test_samples_without_labels_are_shown_too() -> None:
-    assert "4 samples" in shown(Samples.from_arrays(np.zeros((4, 2, 5), dtype=np.float32))).text
+    assert (
+        "4 samples"
+        in shown(Samples.from_arrays(np.zeros((4, 2, 5), dtype=np.float32))).text
+    )
 
 
 def test_an_estimator_shows_scikit_learns_diagram_and_then_what_it_learned() -> None:
@@ -55,7 +61,9 @@ def test_an_estimator_shows_scikit_learns_diagram_and_then_what_it_learned() -> 
     text = estimator._repr_mimebundle_()["text/html"]
     page = Page(text)
     assert "sk-top-container" in text
-    assert estimator._repr_html_().endswith(text[text.index('<div class="multitide"') :])
+    assert estimator._repr_html_().endswith(
+        text[text.index('<div class="multitide"') :]
+    )
     n_parameters = sum(parameter.numel() for parameter in estimator.model_.parameters())
     assert f"{n_parameters:,} in 1 network, " in page.text
     assert "weight at the end" not in page.text
@@ -86,7 +94,9 @@ def test_a_comparison_shows_gains_losses_and_conditions() -> None:
 
 
 def test_a_curve_shows_its_gains() -> None:
-    curve = label_curve(nasty_samples(), shares=[1.0], estimator=small(max_epochs=1), **OPTIONS)
+    curve = label_curve(
+        nasty_samples(), shares=[1.0], estimator=small(max_epochs=1), **OPTIONS
+    )
     page = shown(curve)
     assert "script" not in {tag for tag, _ in page.tags}
     for gain in curve.gains["gain"]:
@@ -94,13 +104,16 @@ def test_a_curve_shows_its_gains() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "sign"), [("helps", "▲"), ("same within 0.01", "="), ("not met", "▼"), ("met", "▲")]
+    ("value", "sign"),
+    [("helps", "▲"), ("same within 0.01", "="), ("not met", "▼"), ("met", "▲")],
 )
 def test_verdicts_have_a_sign_beside_their_color(value: str, sign: str) -> None:
     text = table([{"verdict": value}])
     assert f"{sign} {value}" in text
     assert "color: #" in text
-    assert f"{sign} {value}" not in table([{"task": value}])  # a task may be called anything
+    assert f"{sign} {value}" not in table(
+        [{"task": value}]
+    )  # a task may be called anything
 
 
 def test_an_empty_table_is_nothing() -> None:

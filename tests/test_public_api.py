@@ -53,7 +53,9 @@ def test_the_stub_says_what_the_package_says() -> None:
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    modules = {name: path.rpartition(".")[0] for name, path in multitide._MODULES.items()}
+    modules = {
+        name: path.rpartition(".")[0] for name, path in multitide._MODULES.items()
+    }
     assert stubbed == {**multitide._MODULE_OF, **modules}
 
 
@@ -65,8 +67,12 @@ def test_a_module_is_an_attribute(name: str) -> None:
 
 def test_dir_lists_the_public_names_before_they_are_used() -> None:
     code = "import sys, multitide\n"
-    code += "print(set(multitide.__all__) <= set(dir(multitide)), 'torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    code += (
+        "print(set(multitide.__all__) <= set(dir(multitide)), 'torch' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     assert done.stdout.split() == ["True", "False"]
 
 
@@ -92,7 +98,11 @@ def test_the_constraints_fit_what_the_package_needs() -> None:
     )
     pins = dict(line.split("==") for line in lines)
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
-    extras = [need for group in project["optional-dependencies"].values() for need in group]
+    extras = [
+        need for group in project["optional-dependencies"].values() for need in group
+    ]
     for need in map(Requirement, [*project["dependencies"], *extras]):
         if need.name != "multitide":
-            assert need.specifier.contains(pins[need.name]), f"{need} against {pins[need.name]}"
+            assert need.specifier.contains(pins[need.name]), (
+                f"{need} against {pins[need.name]}"
+            )

@@ -89,7 +89,10 @@ def test_a_place_that_is_not_writable_gives_one_message(tmp_path: Path) -> None:
         ("{", "damaged"),
         ("[]", "format"),
         (json.dumps({"format": "other"}), "format"),
-        (json.dumps({"format": "multitide study", "schema_version": 1}), "Run it again."),
+        (
+            json.dumps({"format": "multitide study", "schema_version": 1}),
+            "Run it again.",
+        ),
         (json.dumps({"format": "multitide study"}), "None"),
     ],
 )

@@ -51,7 +51,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory: a table of 40 runs, and a configuration."""
     rng = np.random.default_rng(0)
     level = rng.normal(size=40).repeat(12)
-    table = pd.DataFrame({"run": np.arange(40).repeat(12), "a": level + rng.normal(size=480)})
+    table = pd.DataFrame(
+        {"run": np.arange(40).repeat(12), "a": level + rng.normal(size=480)}
+    )
     table["load"] = level.round(3)
     table["state"] = np.where(level > 0, "high", "low")
     table.to_csv(tmp_path / "data.csv", index=False)
@@ -93,12 +95,20 @@ def test_the_folder_is_that_of_the_command(folder: Path) -> None:
     run = multitide.run_fit("small.toml", "python", verbose=0)
     assert run.folder == Path("python")
     assert files(folder / "python") == files(folder / "command")
-    metrics = [pd.read_parquet(folder / name / "metrics.parquet") for name in ("command", "python")]
+    metrics = [
+        pd.read_parquet(folder / name / "metrics.parquet")
+        for name in ("command", "python")
+    ]
     pd.testing.assert_frame_equal(*metrics)
     pd.testing.assert_frame_equal(run.metrics, metrics[1])
     for name in ("weights.safetensors", "config.toml"):
-        assert (folder / "python" / name).read_bytes() == (folder / "command" / name).read_bytes()
-    assert "multitide.run_fit('small.toml', 'python')" in (folder / "python/report.md").read_text()
+        assert (folder / "python" / name).read_bytes() == (
+            folder / "command" / name
+        ).read_bytes()
+    assert (
+        "multitide.run_fit('small.toml', 'python')"
+        in (folder / "python/report.md").read_text()
+    )
 
 
 def test_it_returns_the_model_and_the_data_that_it_was_fitted_on(folder: Path) -> None:
@@ -114,7 +124,9 @@ def test_it_returns_the_model_and_the_data_that_it_was_fitted_on(folder: Path) -
 
 
 def test_a_configuration_made_in_python_is_written_whole(folder: Path) -> None:
-    section = DataSection({"path": folder / "data.csv", "series": "run"}, split={"by": "random"})
+    section = DataSection(
+        {"path": folder / "data.csv", "series": "run"}, split={"by": "random"}
+    )
     backbone = FCN(filters=(4, 4, 4), kernel_sizes=(3, 3, 3))
     params = {"max_epochs": 1, "backbone": backbone, "random_state": 1}
     config = multitide.Config([section], tasks=["load", "state"], estimator=params)
@@ -133,7 +145,9 @@ def test_an_existing_folder_is_refused_before_anything_is_read(
     assert not counted
 
 
-def test_nothing_is_left_of_a_run_that_fails(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_left_of_a_run_that_fails(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*args: object) -> None:
         raise ZeroDivisionError
 
@@ -147,7 +161,9 @@ def test_nothing_is_left_of_a_run_that_fails(folder: Path, monkeypatch: pytest.M
 # -- once ------------------------------------------------------------------------------------------
 
 
-def test_fit_reads_once_and_predicts_the_test_set_once(folder: Path, counted: Counter[str]) -> None:
+def test_fit_reads_once_and_predicts_the_test_set_once(
+    folder: Path, counted: Counter[str]
+) -> None:
     run = multitide.run_fit("small.toml", "run", verbose=0)
     assert counted == {"reads": 1, "predicted": len(run.data[0].test_set)}
 

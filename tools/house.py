@@ -35,7 +35,15 @@ ANCHORS = {
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 SCOPES = (ast.Module, ast.ClassDef, *FUNCTIONS)
-BRANCHES = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.ExceptHandler, ast.match_case, ast.IfExp)
+BRANCHES = (
+    ast.If,
+    ast.For,
+    ast.AsyncFor,
+    ast.While,
+    ast.ExceptHandler,
+    ast.match_case,
+    ast.IfExp,
+)
 LONG_LINE = 100
 LONG_FUNCTION = 50
 COMPLEX = 10
@@ -130,7 +138,9 @@ def has_docstring(node: ast.AST) -> bool:
     return isinstance(node, SCOPES) and ast.get_docstring(node, clean=False) is not None
 
 
-def count_function(node: ast.FunctionDef | ast.AsyncFunctionDef, counts: Counts) -> None:
+def count_function(
+    node: ast.FunctionDef | ast.AsyncFunctionDef, counts: Counts
+) -> None:
     """Add one function: its length, complexity, parameters, types and docstring."""
     body = node.body[1:] if has_docstring(node) else node.body
     length = 0
@@ -143,7 +153,11 @@ def count_function(node: ast.FunctionDef | ast.AsyncFunctionDef, counts: Counts)
     named = [each for each in arguments if each.arg not in ("self", "cls")]
     counts.parameters.append(len(named))
     types = [each.annotation for each in named]
-    extra = [each.annotation for each in (node.args.vararg, node.args.kwarg) if each is not None]
+    extra = [
+        each.annotation
+        for each in (node.args.vararg, node.args.kwarg)
+        if each is not None
+    ]
     types += [*extra, node.returns]
     counts.annotated += all(each is not None for each in types)
     counts.with_any += any(mentions_any(each) for each in types if each is not None)
@@ -174,7 +188,11 @@ def mentions_any(annotation: ast.expr) -> bool:
     for node in ast.walk(annotation):
         if isinstance(node, ast.Name) and node.id == "Any":
             return True
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and "Any" in node.value:
+        if (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and "Any" in node.value
+        ):
             return True
     return False
 
@@ -214,7 +232,12 @@ def over(values: list[int], limit: int) -> int:
 Value = Callable[[Counts], float]
 # Rows with a target: (label, value, whether less is better, how it is written).
 TARGETS: list[tuple[str, Value, bool, str]] = [
-    ("complexity, 90th percentile", lambda c: percentile(c.complexities, 0.9), True, "{:.0f}"),
+    (
+        "complexity, 90th percentile",
+        lambda c: percentile(c.complexities, 0.9),
+        True,
+        "{:.0f}",
+    ),
     ("complexity, maximum", lambda c: max(c.complexities), True, "{:.0f}"),
     (
         "complexity above 10, % of functions",
@@ -222,31 +245,62 @@ TARGETS: list[tuple[str, Value, bool, str]] = [
         True,
         "{:.2f}",
     ),
-    ("code line, median characters", lambda c: statistics.median(c.line_lengths), True, "{:.0f}"),
-    ("code line, 90th percentile", lambda c: percentile(c.line_lengths, 0.9), True, "{:.0f}"),
+    (
+        "code line, median characters",
+        lambda c: statistics.median(c.line_lengths),
+        True,
+        "{:.0f}",
+    ),
+    (
+        "code line, 90th percentile",
+        lambda c: percentile(c.line_lengths, 0.9),
+        True,
+        "{:.0f}",
+    ),
     (
         "lines above 100 characters, %",
         lambda c: per_hundred(over(c.line_lengths, LONG_LINE), c),
         True,
         "{:.2f}",
     ),
-    ("comprehensions / 100 lines", lambda c: per_hundred(c.comprehensions, c), True, "{:.2f}"),
+    (
+        "comprehensions / 100 lines",
+        lambda c: per_hundred(c.comprehensions, c),
+        True,
+        "{:.2f}",
+    ),
     ("nested ones / 100 lines", lambda c: per_hundred(c.nested, c), True, "{:.2f}"),
     ("ternaries / 100 lines", lambda c: per_hundred(c.ternaries, c), True, "{:.2f}"),
-    ("signatures with Any, %", lambda c: share_of_functions(c.with_any, c), True, "{:.1f}"),
-    ("private modules, %", lambda c: 100 * c.private / max(1, c.modules), False, "{:.0f}"),
+    (
+        "signatures with Any, %",
+        lambda c: share_of_functions(c.with_any, c),
+        True,
+        "{:.1f}",
+    ),
+    (
+        "private modules, %",
+        lambda c: 100 * c.private / max(1, c.modules),
+        False,
+        "{:.0f}",
+    ),
 ]
 # Rows that are only shown.
 SHOWN: list[tuple[str, Callable[[Counts], str]]] = [
     ("files", lambda c: str(len(c.file_lines))),
     ("code lines", lambda c: str(len(c.line_lengths))),
-    ("files per folder, median / p90 / max", lambda c: spread(list(c.folders.values()))),
+    (
+        "files per folder, median / p90 / max",
+        lambda c: spread(list(c.folders.values())),
+    ),
     ("file lines, median / p90 / max", lambda c: spread(c.file_lines)),
     ("function lines, median / p90 / max", lambda c: spread(c.function_lines)),
     ("functions above 50 lines", lambda c: str(over(c.function_lines, LONG_FUNCTION))),
     ("parameters, median / p90 / max", lambda c: spread(c.parameters)),
     ("docstrings, % of lines", lambda c: f"{share_of_lines(c.docstring_lines, c):.0f}"),
-    ("functions with a docstring, %", lambda c: f"{share_of_functions(c.documented, c):.0f}"),
+    (
+        "functions with a docstring, %",
+        lambda c: f"{share_of_functions(c.documented, c):.0f}",
+    ),
     ("comments, % of lines", lambda c: f"{share_of_lines(c.comments, c):.1f}"),
     ("fully annotated, %", lambda c: f"{share_of_functions(c.annotated, c):.0f}"),
 ]
@@ -306,7 +360,9 @@ def main() -> None:
     rows = table(measure(ROOT / "src" / "multitide"), anchors)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        cells = [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        cells = [
+            cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)
+        ]
         print(row[0].ljust(widths[0]), *cells, sep="  ")
     print(f"\ncode lines of tests / code lines of the package: {test_ratio():.2f}")
 

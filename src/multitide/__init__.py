@@ -33,7 +33,14 @@ _PUBLIC = {
         *("Comparison", "Comparisons", "Conditions", "Grouping", "LabelCurve"),
         *("check_conditions", "compare", "compare_many", "group_tasks", "label_curve"),
     ),
-    "tasks": ("Classification", "Forecast", "MultiLabel", "Regression", "Task", "describe_tasks"),
+    "tasks": (
+        "Classification",
+        "Forecast",
+        "MultiLabel",
+        "Regression",
+        "Task",
+        "describe_tasks",
+    ),
     "training": ("AffinityRecorder", "Callback", "GradientRecorder", "Training"),
     "tuning": ("Tuning", "tune"),
 }

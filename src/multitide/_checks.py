@@ -45,7 +45,11 @@ def check_positive_int(name: str, value: object) -> None:
 
 def check_fraction(name: str, value: object) -> None:
     """Raise unless 0 < `value` < 1."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or not 0 < value < 1
+    ):
         raise ParameterError(
             f"`{name}` must be a number between 0 and 1, both excluded; got {value!r}."
         )

@@ -164,7 +164,9 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):
 
     def set_params(self, **params: Any) -> Self:  # any parameter, as in scikit-learn
         """Set parameters; ``backbone__num_layers`` sets one of a part, even if it has a name."""
-        parts = {key.split("__")[0] for key in params if "__" in key} & set(PART_PARAMETERS)
+        parts = {key.split("__")[0] for key in params if "__" in key} & set(
+            PART_PARAMETERS
+        )
         for name in parts:
             value = params.pop(name, getattr(self, name))
             setattr(self, name, make_part(name, value))
@@ -223,7 +225,9 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):
         if validation is not None:
             pair = validation if isinstance(validation, tuple) else (validation,)
             held_out = to_data_sets(*pair)
-        split = split_data_sets(data_sets, tasks, held_out, self.validation, recipe.seed)
+        split = split_data_sets(
+            data_sets, tasks, held_out, self.validation, recipe.seed
+        )
         model: StoredModel | str | Path | None
         if isinstance(start, MultiTaskEstimator):
             check_is_fitted(start, "model_")
@@ -234,8 +238,12 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):
         encoder = None
         if recipe.inputs.representation is not None:
             training_set = split[0].training_set
-            encoder = fit_encoder(recipe.inputs.representation, training_set, load_model)
-        encoded = [replace(data, samples=vectors_of(data.samples, encoder)) for data in split]
+            encoder = fit_encoder(
+                recipe.inputs.representation, training_set, load_model
+            )
+        encoded = [
+            replace(data, samples=vectors_of(data.samples, encoder)) for data in split
+        ]
         progress = [ProgressBar()] if self.verbose else []
         fitted = fit_model(encoded, tasks, recipe, [*progress, *callbacks], source)
         self.history_ = pd.DataFrame(fitted.history)
@@ -268,7 +276,11 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):
 
     @classmethod
     def load(
-        cls, folder: str | Path, *, device: str | None = None, representation: object = None
+        cls,
+        folder: str | Path,
+        *,
+        device: str | None = None,
+        representation: object = None,
     ) -> Self:
         """Read a model folder or a run folder; no pickle is involved.
 

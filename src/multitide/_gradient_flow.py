@@ -79,7 +79,9 @@ def gradient_flow(
     """
     samples = to_samples(X, y)
     is_fitted = hasattr(estimator, "model_")
-    network = _fitted(estimator, samples) if is_fitted else _new_network(estimator, samples)
+    network = (
+        _fitted(estimator, samples) if is_fitted else _new_network(estimator, samples)
+    )
     network = network.cpu().eval()
     inputs, losses = _losses(network, samples)
     losses[TOTAL] = torch.stack(list(losses.values())).sum()
@@ -91,14 +93,18 @@ def gradient_flow(
         steps[name] = at_input.double().square().sum(dim=(0, 1)).sqrt().numpy()
         layers[name] = [float(gradient.double().norm()) for gradient in at_layers]
     by_step = pd.DataFrame(steps).rename_axis("step")
-    return GradientFlow(by_step, pd.DataFrame(layers, index=pd.Index(parameters, name="layer")))
+    return GradientFlow(
+        by_step, pd.DataFrame(layers, index=pd.Index(parameters, name="layer"))
+    )
 
 
 def _losses(network: Network, samples: Samples) -> tuple[Tensor, dict[str, Tensor]]:
     """Return the encoded input, and the mean loss of each task that has labels."""
     targets = network.target_list
     codes = [target.encode(samples.y[target.task.columns]) for target in targets]
-    table = DeviceSamples(samples, codes, network.encode_static(samples), torch.device("cpu"))
+    table = DeviceSamples(
+        samples, codes, network.encode_static(samples), torch.device("cpu")
+    )
     batch = table.gather(torch.arange(len(samples)))
     kept: list[Tensor] = []
 
@@ -121,7 +127,9 @@ def _losses(network: Network, samples: Samples) -> tuple[Tensor, dict[str, Tenso
 
 
 def _gradients(loss: Tensor, at: Sequence[Tensor]) -> list[Tensor]:
-    return list(torch.autograd.grad(loss, at, retain_graph=True, materialize_grads=True))
+    return list(
+        torch.autograd.grad(loss, at, retain_graph=True, materialize_grads=True)
+    )
 
 
 def _fitted(estimator: MultiTaskEstimator, samples: Samples) -> Network:
@@ -147,7 +155,9 @@ def _new_network(estimator: MultiTaskEstimator, samples: Samples) -> Network:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         tasks = resolve_tasks(estimator.tasks, samples.y)
-        network = TaskGroup([SplitData.for_training(samples)], tasks, recipe).make_network()
+        network = TaskGroup(
+            [SplitData.for_training(samples)], tasks, recipe
+        ).make_network()
         for head in network.heads.modules():
             if isinstance(head, nn.Linear):
                 head.reset_parameters()

@@ -60,10 +60,14 @@ def table(rows: Iterable[Mapping[str, object]], caption: str = "") -> str:
     head = ""
     for name in rows[0]:
         is_numeric = numeric[name] = all(_is_number(row[name]) for row in rows)
-        head += _tag("th", escape(name), f"{_cell_style(is_numeric)}; font-weight: 600; {QUIET}")
+        head += _tag(
+            "th", escape(name), f"{_cell_style(is_numeric)}; font-weight: 600; {QUIET}"
+        )
     body = ""
     for row in rows:
-        cells = [_cell(name, row[name], is_numeric) for name, is_numeric in numeric.items()]
+        cells = [
+            _cell(name, row[name], is_numeric) for name, is_numeric in numeric.items()
+        ]
         body += _tag("tr", "".join(cells))
     content = ""
     if caption:

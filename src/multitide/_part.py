@@ -31,11 +31,15 @@ class Part:
     # Any: parameters have many types, as in scikit-learn.
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters by name; with `deep`, also nested ones as ``outer__inner``."""
-        params: dict[str, Any] = {field.name: getattr(self, field.name) for field in _fields(self)}
+        params: dict[str, Any] = {
+            field.name: getattr(self, field.name) for field in _fields(self)
+        }
         if deep:
             for name, value in list(params.items()):
                 if isinstance(value, Part):
-                    params |= {f"{name}__{inner}": v for inner, v in value.get_params().items()}
+                    params |= {
+                        f"{name}__{inner}": v for inner, v in value.get_params().items()
+                    }
         return params
 
     def set_params(self, **params: object) -> Self:
@@ -69,7 +73,10 @@ class Part:
 
 
 def annotation_problems(
-    part: type[Part], values: Mapping[str, object], name: str, only: Collection[str] | None = None
+    part: type[Part],
+    values: Mapping[str, object],
+    name: str,
+    only: Collection[str] | None = None,
 ) -> list[str]:
     """Return one sentence for every value that violates the annotations of `part`.
 
@@ -80,7 +87,9 @@ def annotation_problems(
     except ValidationError as error:
         details = [d for d in error.errors() if only is None or d["loc"][0] in only]
         names = [field.name for field in _fields(part)]
-        sentences = [_sentence(name, detail, names) for detail in _join_choices(details)]
+        sentences = [
+            _sentence(name, detail, names) for detail in _join_choices(details)
+        ]
         return list(dict.fromkeys(sentences))
     return []
 
@@ -116,7 +125,9 @@ _ADAPTERS: dict[type[Part], TypeAdapter[Any]] = {}
 
 def _adapter(part: type[Part]) -> TypeAdapter[Any]:
     if part not in _ADAPTERS:
-        part.__pydantic_config__ = ConfigDict(extra="forbid", arbitrary_types_allowed=True)  # type: ignore[attr-defined]
+        part.__pydantic_config__ = ConfigDict(
+            extra="forbid", arbitrary_types_allowed=True
+        )  # type: ignore[attr-defined]
         _ADAPTERS[part] = TypeAdapter(part)
     return _ADAPTERS[part]
 

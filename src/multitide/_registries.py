@@ -56,7 +56,9 @@ def part_from_config(registry: Registry, spec: Any, where: str) -> Part:
     """
     if isinstance(spec, Part):
         if not isinstance(spec, family := _family(next(iter(registry.values())))):
-            raise ParameterError(f"`{where}` must be a {family.__name__}; got {spec!r}.")
+            raise ParameterError(
+                f"`{where}` must be a {family.__name__}; got {spec!r}."
+            )
         return spec
     if isinstance(spec, str):
         return _make(_part_class(registry, spec, where), {}, where)
@@ -66,7 +68,9 @@ def part_from_config(registry: Registry, spec: Any, where: str) -> Part:
         )
     values = dict(spec)
     if "name" not in values and len(registry) > 1:
-        raise ParameterError(f"`{where}.name` must be {one_of(registry)}; it is not given.")
+        raise ParameterError(
+            f"`{where}.name` must be {one_of(registry)}; it is not given."
+        )
     name = values.pop("name", next(iter(registry)))
     return _make(_part_class(registry, name, f"{where}.name"), values, where)
 
@@ -96,7 +100,9 @@ def part_to_config(registry: Registry, spec: Any) -> dict[str, Any]:
             f"`{kind}` must have a name to be written down; add it to the registry of its kind, "
             f"as in multitide.backbones.BACKBONES['my_backbone'] = {kind}."
         )
-    values = {name: _plain(value, name) for name, value in part.get_params(deep=False).items()}
+    values = {
+        name: _plain(value, name) for name, value in part.get_params(deep=False).items()
+    }
     return {"name": names[type(part)], **values}
 
 
@@ -131,7 +137,9 @@ def _field_value(hint: Any, value: Any, where: str) -> Any:
         return None
     if isinstance(value, list):
         return tuple(_field_value(hint, inner, where) for inner in value)
-    families = tuple(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Part))
+    families = tuple(
+        kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Part)
+    )
     if isinstance(value, Mapping) and families:
         return part_from_config(_registered_under(*families), value, where)
     return value
@@ -142,7 +150,9 @@ def _plain(value: Any, where: str) -> Any:
     if isinstance(value, Part):
         return part_table(value)
     if isinstance(value, Mapping):
-        return {str(key): _plain(inner, f"{where}.{key}") for key, inner in value.items()}
+        return {
+            str(key): _plain(inner, f"{where}.{key}") for key, inner in value.items()
+        }
     if isinstance(value, (list, tuple)):
         return [_plain(inner, where) for inner in value]
     return plain_value(value, where)
@@ -152,7 +162,9 @@ def _registered_under(*families: type[Part]) -> Registry:
     """Return every registered part of these kinds, by name."""
     found: dict[str, type[Part]] = {}
     for registry in REGISTRIES:
-        found |= {name: part for name, part in registry.items() if issubclass(part, families)}
+        found |= {
+            name: part for name, part in registry.items() if issubclass(part, families)
+        }
     return found
 
 
@@ -165,5 +177,7 @@ def _flat(hint: Any) -> Iterator[Any]:
 
 def _family(part: type[Part]) -> type[Part]:
     """Return the common parent of all parts of a kind, the one right below `Part`."""
-    parents = [each for each in part.__mro__ if issubclass(each, Part) and each is not Part]
+    parents = [
+        each for each in part.__mro__ if issubclass(each, Part) and each is not Part
+    ]
     return parents[-1]

@@ -190,7 +190,11 @@ def _draft_of(folder: Path) -> Iterator[Path]:
 
 
 def read_record(
-    path: Path, kind: str, schemas: Collection[int], remedy: str, called: str | None = None
+    path: Path,
+    kind: str,
+    schemas: Collection[int],
+    remedy: str,
+    called: str | None = None,
 ) -> dict[str, Any]:
     """Read the JSON record that says what a result folder is, and check its format and version.
 
@@ -219,7 +223,9 @@ def read_record(
     """
     if not path.is_file():
         folder = str(path.parent)
-        raise StoreError(f"`folder` must be a {called or kind} with {path.name!r}; got {folder!r}.")
+        raise StoreError(
+            f"`folder` must be a {called or kind} with {path.name!r}; got {folder!r}."
+        )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -44,7 +44,9 @@ class Run:
     data: list[SplitData]
 
 
-def run_fit(config: Config | str | Path, folder: str | Path, *, verbose: int = 1) -> Run:
+def run_fit(
+    config: Config | str | Path, folder: str | Path, *, verbose: int = 1
+) -> Run:
     """Fit a model as a configuration says, evaluate it on the test set, and write a run folder.
 
     It does the same as the command ``multitide fit``.
@@ -112,7 +114,9 @@ def train_run(prepared: Prepared, folder: Path, command: str, *, verbose: int) -
     test_sets = prepared.test_sets
     decoded = decode_all(estimator.stored_, test_sets, resolve_device(estimator.device))
     metrics = metric_table(estimator.model_, test_sets, decoded)
-    predictions = {name: prediction_table(estimator.model_, each) for name, each in decoded.items()}
+    predictions = {
+        name: prediction_table(estimator.model_, each) for name, each in decoded.items()
+    }
     written = prepared.config.changed(random_state=estimator.seed_)
     report = RunReport(folder.name, command, prepared, estimator, metrics, predictions)
     with new_folder(folder) as draft:

@@ -41,7 +41,9 @@ def read_toml(path: str | Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ParameterError(f"{str(path)!r} must be TOML in UTF-8; {error}.") from error
+        raise ParameterError(
+            f"{str(path)!r} must be TOML in UTF-8; {error}."
+        ) from error
 
 
 def toml_text(table: Mapping[str, object]) -> str:
@@ -57,7 +59,9 @@ def toml_text(table: Mapping[str, object]) -> str:
     ParameterError
         If a value cannot be written, with its place in the table.
     """
-    plain = {str(key): _without_none(plain_value(table[key], str(key))) for key in table}
+    plain = {
+        str(key): _without_none(plain_value(table[key], str(key))) for key in table
+    }
     return tomli_w.dumps(plain)
 
 

@@ -105,7 +105,9 @@ def goes_with(kind: str, part: PartLike) -> dict[str, list[str]]:
         if other == kind:
             continue
         # Building a network is slow, and only these two decide whether it can be built.
-        problems_of = mismatches if {kind, other} == {"backbone", "sharing"} else _rule_problems
+        problems_of = (
+            mismatches if {kind, other} == {"backbone", "sharing"} else _rule_problems
+        )
         found[other] = []
         for name in PART_PARAMETERS[other]:
             if not problems_of(**{**mine, other: name}):
@@ -160,7 +162,9 @@ def defaults(part: PartClass) -> dict[str, object]:
     """Return the parameters of a part with their defaults."""
     if not dataclasses.is_dataclass(part):
         return {}
-    return {field.name: _default(field) for field in dataclasses.fields(part) if field.init}
+    return {
+        field.name: _default(field) for field in dataclasses.fields(part) if field.init
+    }
 
 
 def in_words(matches: Mapping[str, list[str]]) -> str:
@@ -188,7 +192,11 @@ def _default(field: dataclasses.Field[object]) -> object:
 
 def _rule_problems(**given: PartLike) -> list[str]:
     """Return the problems that can be found without building a network."""
-    defaults: dict[str, PartLike] = {"sharing": "hard", "weighting": "uniform", "aggregator": None}
+    defaults: dict[str, PartLike] = {
+        "sharing": "hard",
+        "weighting": "uniform",
+        "aggregator": None,
+    }
     parts: dict[str, Part | None] = {}
     for kind, part in {**defaults, **given}.items():
         parts[kind] = None if part is None else make_part(kind, part)

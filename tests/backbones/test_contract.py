@@ -38,7 +38,9 @@ class Doubled(Block):
         self.linear = nn.Linear(n_channels, 5)
 
     def forward(self, flow: Flow) -> Flow:
-        return flow._replace(x=self.linear(flow.x.transpose(1, 2)).transpose(1, 2).relu())
+        return flow._replace(
+            x=self.linear(flow.x.transpose(1, 2)).transpose(1, 2).relu()
+        )
 
 
 @dataclass
@@ -51,11 +53,15 @@ class UserBackbone(Backbone):
 
 SPECS: dict[str, Backbone] = {
     "lstm_fcn": LSTMFCN(),
-    "lstm_fcn, same": LSTMFCN(padding="same", hidden_size=7, num_layers=2, squeeze=None),
+    "lstm_fcn, same": LSTMFCN(
+        padding="same", hidden_size=7, num_layers=2, squeeze=None
+    ),
     "fcn": FCN(),
     "fcn, same": FCN(padding="same", filters=(8, 4), kernel_sizes=(4, 3), squeeze=2),
     "rnn": RNN(),
-    "rnn, relu": RNN(nonlinearity="relu", num_layers=1, bidirectional=False, hidden_size=5),
+    "rnn, relu": RNN(
+        nonlinearity="relu", num_layers=1, bidirectional=False, hidden_size=5
+    ),
     "lstm": LSTM(),
     "gru": GRU(num_layers=3, hidden_size=6),
     "cnn1d": CNN1D(),
@@ -75,7 +81,9 @@ every_spec = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS.keys())
 every_spec_shuffled_too = pytest.mark.parametrize(
     "spec", [*SPECS.values(), SHUFFLED], ids=[*SPECS, "shuffled"]
 )
-with_linear = pytest.mark.parametrize("spec", [*SPECS.values(), LINEAR], ids=[*SPECS, "linear"])
+with_linear = pytest.mark.parametrize(
+    "spec", [*SPECS.values(), LINEAR], ids=[*SPECS, "linear"]
+)
 
 
 def built(spec: Backbone, seed: int = 0) -> BackboneModule:
@@ -119,7 +127,9 @@ def test_gives_the_features_it_declares(spec: Backbone) -> None:
 @with_linear
 def test_features_are_those_of_the_series_alone(spec: Backbone) -> None:
     module = built(spec)
-    lengths = torch.tensor([spec.min_timepoints, N_TIMEPOINTS, 17, 20, spec.min_timepoints + 1])
+    lengths = torch.tensor(
+        [spec.min_timepoints, N_TIMEPOINTS, 17, 20, spec.min_timepoints + 1]
+    )
     x = series(5)
     together = module(padded(x, lengths, 100.0), lengths)
     for i, length in enumerate(lengths):
@@ -145,7 +155,9 @@ def test_training_never_sees_the_padding(spec: Backbone) -> None:
         features = module(padded(wide, lengths, filling), lengths)
         features.square().sum().backward()
         gradients = {f"grad {name}": p.grad for name, p in module.named_parameters()}
-        results.append({"features": features.detach(), **module.state_dict(), **gradients})
+        results.append(
+            {"features": features.detach(), **module.state_dict(), **gradients}
+        )
     for name in results[0]:
         torch.testing.assert_close(
             results[0][name], results[1][name], rtol=1e-9, atol=1e-9, msg=name
@@ -180,20 +192,27 @@ def test_constant_and_shortest_series_give_finite_numbers(
         features = module(x, lengths)
         features.sum().backward()
         assert features.isfinite().all()
-    assert all(p.grad.isfinite().all() for p in module.parameters() if p.grad is not None)
+    assert all(
+        p.grad.isfinite().all() for p in module.parameters() if p.grad is not None
+    )
     assert all(buffer.isfinite().all() for buffer in module.buffers())
 
 
 @pytest.mark.parametrize(
     ("spec", "parts"),
     [
-        (LSTMFCN(), ["14 time steps", "LSTMFCN", "got 13", "longer series", "padding='same'"]),
+        (
+            LSTMFCN(),
+            ["14 time steps", "LSTMFCN", "got 13", "longer series", "padding='same'"],
+        ),
         (FCN(kernel_sizes=(3, 3), filters=(4, 4)), ["5 time steps", "FCN", "got 4"]),
         (CNN1D(), ["10 time steps", "CNN1D", "got 9", "larger `padding`"]),
         (CNN1D(stride=2, padding=1), ["11 time steps", "got 10"]),
     ],
 )
-def test_too_short_series_are_refused_with_the_remedy(spec: Backbone, parts: list[str]) -> None:
+def test_too_short_series_are_refused_with_the_remedy(
+    spec: Backbone, parts: list[str]
+) -> None:
     module, enough = built(spec), spec.min_timepoints
     assert module(series(2, enough)).isfinite().all()
     for attempt in (
@@ -226,7 +245,9 @@ def test_forward_reads_nothing_back_to_the_host(spec: Backbone) -> None:
     # alone.
     module = spec.build(N_CHANNELS, N_TIMEPOINTS).to("meta")
     for lengths in (None, torch.full((4,), 20, device="meta")):
-        assert module(torch.empty(4, N_CHANNELS, N_TIMEPOINTS, device="meta"), lengths).shape == (
+        assert module(
+            torch.empty(4, N_CHANNELS, N_TIMEPOINTS, device="meta"), lengths
+        ).shape == (
             4,
             module.n_features,
         )
@@ -257,18 +278,34 @@ def test_the_built_module_keeps_its_own_spec() -> None:
 @pytest.mark.parametrize(
     ("spec", "name", "parts"),
     [
-        (LSTMFCN(hidden_size=0), "hidden_size", ["greater than or equal to 1", "got 0"]),
-        (LSTMFCN(lstm_dropout=1.5), "lstm_dropout", ["less than or equal to 1", "got 1.5"]),
+        (
+            LSTMFCN(hidden_size=0),
+            "hidden_size",
+            ["greater than or equal to 1", "got 0"],
+        ),
+        (
+            LSTMFCN(lstm_dropout=1.5),
+            "lstm_dropout",
+            ["less than or equal to 1", "got 1.5"],
+        ),
         (LSTMFCN(filters=(8, 8)), "kernel_sizes", ["one kernel", "filters (8, 8)"]),
         (FCN(filters=(), kernel_sizes=()), "kernel_sizes", ["at least one", "got ()"]),
         (FCN(padding="full"), "padding", ["'valid' or 'same'", "got 'full'"]),
         (FCN(filters=(8, 0, 4)), "filters.1", ["greater than or equal to 1", "got 0"]),
-        (RNN(nonlinearity="sigmoid"), "nonlinearity", ["'tanh' or 'relu'", "got 'sigmoid'"]),
+        (
+            RNN(nonlinearity="sigmoid"),
+            "nonlinearity",
+            ["'tanh' or 'relu'", "got 'sigmoid'"],
+        ),
         (LSTM(num_layers=0), "num_layers", ["greater than or equal to 1", "got 0"]),
         (GRU(dropout=-0.1), "dropout", ["greater than or equal to 0", "got -0.1"]),
         (CNN1D(padding=-1), "padding", ["greater than or equal to 0", "got -1"]),
         (FC(bias="maybe"), "bias", ["valid boolean", "got 'maybe'"]),
-        (InceptionTime(kernel_sizes=()), "kernel_sizes", ["at least one kernel", "got ()"]),
+        (
+            InceptionTime(kernel_sizes=()),
+            "kernel_sizes",
+            ["at least one kernel", "got ()"],
+        ),
     ],
 )
 def test_check_names_what_is_wrong(spec: Backbone, name: str, parts: list[str]) -> None:
@@ -287,18 +324,26 @@ def count_parameters(module: nn.Module) -> int:
 
 
 @every_spec
-def test_a_wider_backbone_has_more_parameters_and_is_otherwise_the_same(spec: Backbone) -> None:
+def test_a_wider_backbone_has_more_parameters_and_is_otherwise_the_same(
+    spec: Backbone,
+) -> None:
     n_parameters = [count_parameters(built(each)) for each in (spec, spec.wider(2))]
     if not spec.widths:
         assert spec.wider(2) == spec
         return
     assert 1.5 * n_parameters[0] < n_parameters[1] < 4.5 * n_parameters[0]
-    kept = {name: value for name, value in spec.get_params().items() if name not in spec.widths}
+    kept = {
+        name: value
+        for name, value in spec.get_params().items()
+        if name not in spec.widths
+    }
     assert kept.items() <= spec.wider(2).get_params().items()
 
 
 def test_every_registered_backbone_can_be_made_wider() -> None:
     solved = ["linear"]  # it has no units
     assert [
-        name for name, kind in BACKBONES.items() if not kind.widths and list(kind().get_params())
+        name
+        for name, kind in BACKBONES.items()
+        if not kind.widths and list(kind().get_params())
     ] == solved

@@ -25,7 +25,13 @@ def test_cnn1d_is_two_convolutions_each_with_a_mean_of_pairs(flatten: bool) -> N
     module = CNN1D(flatten=flatten).build(3, 24).eval()
     one, two = (module.get_submodule(f"blocks.conv{i}.convolution") for i in (1, 2))
     assert isinstance(one, nn.Conv1d) and isinstance(two, nn.Conv1d)
-    assert (one.out_channels, two.out_channels, two.kernel_size, two.stride, two.padding) == (
+    assert (
+        one.out_channels,
+        two.out_channels,
+        two.kernel_size,
+        two.stride,
+        two.padding,
+    ) == (
         32,
         64,
         (3,),
@@ -53,7 +59,9 @@ def test_fc_is_one_hidden_layer_on_vectors() -> None:
     torch.testing.assert_close(
         module(x[:, :, None]), (x @ linear.weight.T + linear.bias).clamp(min=0)
     )
-    assert FC(bias=False).build(10, 1).get_submodule("blocks.hidden.linear").bias is None
+    assert (
+        FC(bias=False).build(10, 1).get_submodule("blocks.hidden.linear").bias is None
+    )
 
 
 @pytest.mark.parametrize("spec", [FC(), CNN1D(flatten=True)], ids=["fc", "cnn1d"])
@@ -65,7 +73,10 @@ def test_vectors_have_a_longest_series(spec: FC | CNN1D) -> None:
 
 def test_flattening_fills_up_with_zeros() -> None:
     x = torch.arange(1.0, 9.0).reshape(2, 1, 4)
-    assert flatten_steps(x, torch.tensor([4, 2]), 5).tolist() == [[1, 2, 3, 4, 0], [5, 6, 0, 0, 0]]
+    assert flatten_steps(x, torch.tensor([4, 2]), 5).tolist() == [
+        [1, 2, 3, 4, 0],
+        [5, 6, 0, 0, 0],
+    ]
 
 
 def inception_by_hand(module: BlockBackbone, x: Tensor) -> Tensor:
@@ -88,12 +99,21 @@ def inception_by_hand(module: BlockBackbone, x: Tensor) -> Tensor:
             outputs = []
             for j, kernel in enumerate((40, 20, 10)):
                 wide = F.pad(reduced, ((kernel - 1) // 2, kernel // 2))
-                outputs.append(F.conv1d(wide, state[f"{inception}.convolutions.{j}.weight"]))
+                outputs.append(
+                    F.conv1d(wide, state[f"{inception}.convolutions.{j}.weight"])
+                )
             around = F.pad(x, (1, 1), value=-torch.inf)
             highest = torch.stack([around[:, :, :-2], x, around[:, :, 2:]]).amax(0)
-            outputs.append(F.conv1d(highest, state[f"{inception}.after_maximum.weight"]))
+            outputs.append(
+                F.conv1d(highest, state[f"{inception}.after_maximum.weight"])
+            )
             x = F.relu(norm(torch.cat(outputs, 1), f"{inception}.norm"))
-        x = F.relu(x + norm(F.conv1d(entering, state[f"{block}.shortcut.weight"]), f"{block}.norm"))
+        x = F.relu(
+            x
+            + norm(
+                F.conv1d(entering, state[f"{block}.shortcut.weight"]), f"{block}.norm"
+            )
+        )
     return x.mean(2)
 
 
@@ -103,4 +123,6 @@ def test_inception_time_is_the_papers_network(n_channels: int) -> None:
     module = eval_module(InceptionTime().build(n_channels, 24), n_channels)
     x = torch.randn(4, n_channels, 24)
     assert module.n_features == 128
-    torch.testing.assert_close(module(x), inception_by_hand(module, x), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(
+        module(x), inception_by_hand(module, x), rtol=1e-5, atol=1e-6
+    )

@@ -21,15 +21,25 @@ class ReferenceNetwork(nn.Module):
         self.conv1, self.bn1 = nn.Conv1d(n_channels, 128, 8), nn.BatchNorm1d(128)
         self.conv2, self.bn2 = nn.Conv1d(128, 128, 5), nn.BatchNorm1d(128)
         self.conv3, self.bn3 = nn.Conv1d(128, 16, 3), nn.BatchNorm1d(16)
-        self.se1_fc_0, self.se1_fc_2 = nn.Linear(128, 8, bias=False), nn.Linear(8, 128, bias=False)
-        self.se2_fc_0, self.se2_fc_2 = nn.Linear(128, 8, bias=False), nn.Linear(8, 128, bias=False)
+        self.se1_fc_0, self.se1_fc_2 = (
+            nn.Linear(128, 8, bias=False),
+            nn.Linear(8, 128, bias=False),
+        )
+        self.se2_fc_0, self.se2_fc_2 = (
+            nn.Linear(128, 8, bias=False),
+            nn.Linear(8, 128, bias=False),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         state = self.lstm(x.permute(0, 2, 1))[1][0][0]
         x = F.relu(self.bn1(self.conv1(x)))
-        x = x * torch.sigmoid(self.se1_fc_2(F.relu(self.se1_fc_0(x.mean(2))))).unsqueeze(2)
+        x = x * torch.sigmoid(
+            self.se1_fc_2(F.relu(self.se1_fc_0(x.mean(2))))
+        ).unsqueeze(2)
         x = F.relu(self.bn2(self.conv2(x)))
-        x = x * torch.sigmoid(self.se2_fc_2(F.relu(self.se2_fc_0(x.mean(2))))).unsqueeze(2)
+        x = x * torch.sigmoid(
+            self.se2_fc_2(F.relu(self.se2_fc_0(x.mean(2))))
+        ).unsqueeze(2)
         x = F.relu(self.bn3(self.conv3(x)))
         return torch.hstack([state, x.mean(2)])
 
@@ -48,7 +58,9 @@ def reference_and_ours(n_channels: int = 4) -> tuple[ReferenceNetwork, BackboneM
     torch.manual_seed(0)
     reference = ReferenceNetwork(n_channels)
     for _ in range(5):
-        reference(torch.randn(32, n_channels, 24) * 3 + 1)  # running statistics that matter
+        reference(
+            torch.randn(32, n_channels, 24) * 3 + 1
+        )  # running statistics that matter
     ours = LSTMFCN().build(n_channels, 24)
     state = {
         f"{NAMES[name.rsplit('.', 1)[0]]}.{name.rsplit('.', 1)[1]}": t
@@ -62,7 +74,9 @@ def test_the_defaults_are_the_reference_network() -> None:
     reference, ours = reference_and_ours()
     x = torch.randn(9, 4, 24)
     assert ours.n_features == 80
-    torch.testing.assert_close(ours.eval()(x), reference.eval()(x), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(
+        ours.eval()(x), reference.eval()(x), rtol=1e-6, atol=1e-6
+    )
 
 
 def test_it_trains_like_the_reference_network() -> None:
@@ -78,7 +92,10 @@ def test_it_trains_like_the_reference_network() -> None:
         layer, _, tensor = name.rpartition(".")
         assert parameter.grad is not None
         torch.testing.assert_close(
-            gradients[f"{NAMES[layer]}.{tensor}"].grad, parameter.grad, rtol=1e-4, atol=1e-5
+            gradients[f"{NAMES[layer]}.{tensor}"].grad,
+            parameter.grad,
+            rtol=1e-4,
+            atol=1e-5,
         )
     for name, buffer in reference.named_buffers():
         layer, _, tensor = name.rpartition(".")
@@ -86,12 +103,15 @@ def test_it_trains_like_the_reference_network() -> None:
 
 
 def test_tensor_shapes_are_those_of_the_reference() -> None:
-    shapes = {name: tuple(p.shape) for name, p in LSTMFCN().build(4, 24).named_parameters()}
+    shapes = {
+        name: tuple(p.shape) for name, p in LSTMFCN().build(4, 24).named_parameters()
+    }
     assert shapes["blocks.lstm.lstm.weight_ih_l0"] == (256, 4)
     assert shapes["blocks.conv1.convolution.weight"] == (128, 4, 8)
     assert shapes["blocks.conv1.squeeze.squeeze.weight"] == (8, 128)
     assert (
-        sum(torch.Size(shape).numel() for shape in shapes.values()) == 115_397 - (4 + 1) * 81
+        sum(torch.Size(shape).numel() for shape in shapes.values())
+        == 115_397 - (4 + 1) * 81
     )  # without its heads
 
 
@@ -146,9 +166,16 @@ def test_shuffle_lets_the_lstm_read_channels_as_steps() -> None:
 
 @pytest.mark.parametrize(
     ("steps", "lengths", "found"),
-    [(20, None, "got 20"), (24, torch.tensor([20, 24]), "got series of unequal length")],
+    [
+        (20, None, "got 20"),
+        (24, torch.tensor([20, 24]), "got series of unequal length"),
+    ],
 )
-def test_shuffle_needs_equal_lengths(steps: int, lengths: Tensor | None, found: str) -> None:
+def test_shuffle_needs_equal_lengths(
+    steps: int, lengths: Tensor | None, found: str
+) -> None:
     module = LSTMFCN(shuffle=True).build(3, 24)
-    with refused("`X`", "24 time steps in every series", found, "shuffle=False", error=DataError):
+    with refused(
+        "`X`", "24 time steps in every series", found, "shuffle=False", error=DataError
+    ):
         module(torch.randn(2, 3, steps), lengths)

@@ -43,12 +43,16 @@ def test_mean_and_last_step_are_those_of_each_series() -> None:
     torch.testing.assert_close(
         mean_over_time(x, LENGTHS), torch.stack([series.mean(1) for series in rows(x)])
     )
-    assert torch.equal(last_step(x, LENGTHS), torch.stack([series[:, -1] for series in rows(x)]))
+    assert torch.equal(
+        last_step(x, LENGTHS), torch.stack([series[:, -1] for series in rows(x)])
+    )
     assert torch.equal(last_step(x, None), x[:, :, -1])
 
 
 def test_a_series_without_valid_steps_has_mean_zero() -> None:
-    assert torch.equal(mean_over_time(torch.ones(1, 2, 3), torch.tensor([0])), torch.zeros(1, 2))
+    assert torch.equal(
+        mean_over_time(torch.ones(1, 2, 3), torch.tensor([0])), torch.zeros(1, 2)
+    )
 
 
 def test_reversing_turns_the_valid_part_and_twice_is_nothing() -> None:
@@ -72,25 +76,35 @@ def test_batch_norm_counts_valid_steps_only() -> None:
     ).requires_grad_()  # (n_valid, channels)
     weights = torch.randn(4, dtype=torch.float64)
     normalised, expected = ours(x, LENGTHS), plain(compact)
-    torch.testing.assert_close(torch.cat([series.T for series in rows(normalised)]), expected)
+    torch.testing.assert_close(
+        torch.cat([series.T for series in rows(normalised)]), expected
+    )
     torch.testing.assert_close(ours.state_dict(), plain.state_dict())
     in_use = torch.cat([series.T for series in rows(ours.eval()(x, LENGTHS))])
     torch.testing.assert_close(in_use, plain.eval()(compact))
     (zero_invalid(normalised, LENGTHS).pow(3).sum((0, 2)) @ weights).backward()
     (expected.pow(3).sum(0) @ weights).backward()
     assert x.grad is not None and compact.grad is not None
-    torch.testing.assert_close(torch.cat([series.T for series in rows(x.grad)]), compact.grad)
+    torch.testing.assert_close(
+        torch.cat([series.T for series in rows(x.grad)]), compact.grad
+    )
     assert (zero_invalid(x.grad, LENGTHS) == x.grad).all(), "padding got a gradient"
 
 
 def test_batch_norm_without_lengths_is_torchs() -> None:
-    ours, plain, x = MaskedBatchNorm1d(4).double(), nn.BatchNorm1d(4).double(), batch(1.0)
+    ours, plain, x = (
+        MaskedBatchNorm1d(4).double(),
+        nn.BatchNorm1d(4).double(),
+        batch(1.0),
+    )
     assert torch.equal(ours(x), plain(x))
     assert torch.equal(ours.eval()(x), plain.eval()(x))
 
 
 @pytest.mark.parametrize("lengths", [None, torch.tensor([1])])
-def test_batch_norm_of_a_single_value_uses_the_running_statistics(lengths: Tensor | None) -> None:
+def test_batch_norm_of_a_single_value_uses_the_running_statistics(
+    lengths: Tensor | None,
+) -> None:
     norm, x = MaskedBatchNorm1d(2), torch.tensor([[[3.0], [4.0]]])
     before = {name: b.clone() for name, b in norm.state_dict().items()}
     torch.testing.assert_close(norm(x, lengths), x, rtol=1e-4, atol=0)
@@ -125,11 +139,15 @@ def test_convolution_is_torchs_on_each_series_alone(
     assert lengths is not None and ours.output_lengths(None) is None
     for i, series in enumerate(rows(batch())):
         before, after = (
-            ((kernel - 1) // 2, kernel // 2) if padding == "same" else (ours.padding[0],) * 2
+            ((kernel - 1) // 2, kernel // 2)
+            if padding == "same"
+            else (ours.padding[0],) * 2
         )
         wide = nn.functional.pad(series, (before, after))
         n_steps = max(0, (wide.shape[1] - kernel) // stride + 1)
         assert int(lengths[i]) == n_steps == ours.output_steps(series.shape[1])
         if n_steps:
-            expected = nn.functional.conv1d(wide[None], ours.weight, ours.bias, stride)[0]
+            expected = nn.functional.conv1d(wide[None], ours.weight, ours.bias, stride)[
+                0
+            ]
             torch.testing.assert_close(got[i, :, :n_steps], expected)

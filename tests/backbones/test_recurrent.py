@@ -39,7 +39,9 @@ def pair(spec: Recurrent, n_channels: int) -> tuple[nn.RNNBase, BlockBackbone]:
     return theirs, ours
 
 
-def run_blocks(module: BlockBackbone, x: Tensor, lengths: Tensor | None = None) -> list[Flow]:
+def run_blocks(
+    module: BlockBackbone, x: Tensor, lengths: Tensor | None = None
+) -> list[Flow]:
     flows = [module.start(x, lengths)]
     for block in module.block_list:
         flows.append(block(flows[-1]))
@@ -89,7 +91,10 @@ def test_unequal_lengths_are_torchs_packed_sequences(
     ],
 )
 def test_documented_lstm_shapes(
-    num_layers: int, bidirectional: bool, output: tuple[int, ...], states: tuple[int, ...]
+    num_layers: int,
+    bidirectional: bool,
+    output: tuple[int, ...],
+    states: tuple[int, ...],
 ) -> None:
     # The shapes of an introduction to torch's LSTM that users of the reference system learn from: a
     # batch of 1, 35 steps, 10 channels, 20 units. Theirs are (batch, time, channels); ours are
@@ -102,7 +107,8 @@ def test_documented_lstm_shapes(
     ends = []
     for block, flow in zip(module.block_list, flows, strict=False):
         ends += [
-            cell(flow.x.transpose(1, 2))[1] for cell in block.get_submodule("cells").children()
+            cell(flow.x.transpose(1, 2))[1]
+            for cell in block.get_submodule("cells").children()
         ]
     hidden = torch.cat([end[0] for end in ends])
     cell_state = torch.cat([end[1] for end in ends])
@@ -114,9 +120,13 @@ def test_dropout_falls_between_layers_and_on_the_features() -> None:
     torch.manual_seed(0)
     x = torch.randn(3, 4, 10)
     flows = run_blocks(LSTM(dropout=1.0, num_layers=2).build(4, 10), x)
-    assert (flows[1].x != 0).any() and not torch.equal(flows[1].x, torch.zeros_like(flows[1].x))
+    assert (flows[1].x != 0).any() and not torch.equal(
+        flows[1].x, torch.zeros_like(flows[1].x)
+    )
     alone = run_blocks(LSTM(dropout=1.0, num_layers=2).build(4, 10), x * 5)[2].x
-    assert torch.equal(alone[0], alone[1]), "the second layer must have read nothing but zeros"
+    assert torch.equal(alone[0], alone[1]), (
+        "the second layer must have read nothing but zeros"
+    )
     assert (LSTM(dropout=1.0, num_layers=1).build(4, 10)(x) == 0).all()
 
 

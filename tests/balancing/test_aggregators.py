@@ -34,14 +34,17 @@ NEEDS = {
 def make_spec(name: str) -> Aggregator:
     for package in NEEDS.get(name, []):
         pytest.importorskip(
-            package, reason=f'{package} is not installed; pip install "multitide[balancing]"'
+            package,
+            reason=f'{package} is not installed; pip install "multitide[balancing]"',
         )
     return AGGREGATORS[name]()
 
 
 def theirs(spec: Aggregator, n_rows: int) -> nn.Module:
     """TorchJD's class, made with the same parameters, by hand."""
-    parameters: dict[str, Any] = {key: value for key, value in vars(spec).items() if key != "at"}
+    parameters: dict[str, Any] = {
+        key: value for key, value in vars(spec).items() if key != "at"
+    }
     if spec.torchjd == "NashMTL":
         parameters["n_tasks"] = n_rows
     made = getattr(jd, spec.torchjd)(**parameters)
@@ -98,7 +101,9 @@ def test_the_state_of_complete_batches_is_that_of_torchjd(stateful: str) -> None
         torch.manual_seed(step)
         update = module.combine(jacobian(step), NAMES)
         torch.manual_seed(step)
-        torch.testing.assert_close(update, reference(jacobian(step)), rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(
+            update, reference(jacobian(step)), rtol=1e-5, atol=1e-5
+        )
 
 
 def test_a_gradient_of_zeros_counts_as_a_missing_task(name: str) -> None:
@@ -108,7 +113,10 @@ def test_a_gradient_of_zeros_counts_as_a_missing_task(name: str) -> None:
     update = make_spec(name).build(NAMES).combine(rows, NAMES)
     torch.manual_seed(0)
     assert torch.equal(
-        update, make_spec(name).build(NAMES).combine(rows[[0, 2, 3]], ["wear", "fault", "leak"])
+        update,
+        make_spec(name)
+        .build(NAMES)
+        .combine(rows[[0, 2, 3]], ["wear", "fault", "leak"]),
     )
 
 
@@ -117,28 +125,36 @@ def test_no_gradient_at_all_is_no_update(module: AggregatorModule) -> None:
 
 
 @pytest.mark.parametrize("task", NAMES)
-def test_a_task_alone_in_a_batch_gets_its_gradient(module: AggregatorModule, task: str) -> None:
+def test_a_task_alone_in_a_batch_gets_its_gradient(
+    module: AggregatorModule, task: str
+) -> None:
     rows = jacobian(5, 1)
     assert torch.equal(module.combine(rows, [task]), rows[0])
 
 
 def test_with_one_task_every_aggregator_is_plain_training(name: str) -> None:
     rows = jacobian(5, 1)
-    assert torch.equal(AGGREGATORS[name]().build(["only"]).combine(rows, ["only"]), rows[0])
+    assert torch.equal(
+        AGGREGATORS[name]().build(["only"]).combine(rows, ["only"]), rows[0]
+    )
 
 
 @pytest.mark.parametrize("factor", [1e-9, 1e-4, 1e4])
 @pytest.mark.parametrize(
     "case", [n for n, spec in AGGREGATORS.items() if spec().degree is not None]
 )
-def test_length_of_the_gradients_does_not_change_the_direction(case: str, factor: float) -> None:
+def test_length_of_the_gradients_does_not_change_the_direction(
+    case: str, factor: float
+) -> None:
     spec = make_spec(case)
     assert spec.degree is not None
     torch.manual_seed(0)
     update = spec.build(NAMES).combine(jacobian(7), NAMES)
     torch.manual_seed(0)
     scaled = spec.build(NAMES).combine(factor * jacobian(7), NAMES)
-    torch.testing.assert_close(scaled / factor**spec.degree, update, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(
+        scaled / factor**spec.degree, update, rtol=1e-3, atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0, 2.0])
@@ -154,7 +170,9 @@ def test_upgrad_and_mgda_point_against_no_task(seed: int, n_rows: int) -> None:
     rows = jacobian(seed, n_rows, n_params=3) / 1000
     for spec in (make_spec("upgrad"), AGGREGATORS["mgda"]()):
         update = spec.build(NAMES).combine(rows, NAMES[:n_rows])
-        lengths = torch.linalg.vector_norm(rows, dim=1) * torch.linalg.vector_norm(update)
+        lengths = torch.linalg.vector_norm(rows, dim=1) * torch.linalg.vector_norm(
+            update
+        )
         assert ((rows @ update) / lengths.clamp(min=1e-12)).min() > -0.05
 
 
@@ -176,7 +194,9 @@ def test_mgda_of_two_is_the_shortest_vector_between_them() -> None:
     a, b = jacobian(4, 2, 5).double().numpy()
     share = np.clip((b - a) @ b / ((b - a) @ (b - a)), 0, 1)
     update = AGGREGATORS["mgda"]().build(NAMES).combine(jacobian(4, 2, 5), NAMES[:2])
-    np.testing.assert_allclose(update.numpy(), share * a + (1 - share) * b, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        update.numpy(), share * a + (1 - share) * b, rtol=1e-4, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -197,7 +217,9 @@ def test_a_missing_package_is_reported_before_training(
     monkeypatch.setattr(
         "torchjd._mixins.find_spec", lambda n: None if n in NEEDS[case] else find(n)
     )
-    with pytest.raises(MissingDependencyError, match=r'pip install "multitide\[balancing\]"'):
+    with pytest.raises(
+        MissingDependencyError, match=r'pip install "multitide\[balancing\]"'
+    ):
         AGGREGATORS[case]().build(NAMES)
     AGGREGATORS[case]().build(["only"])
 
@@ -225,7 +247,9 @@ def test_impossible_parameters_are_refused(
 
 def test_defaults_are_valid(name: str) -> None:
     spec = AGGREGATORS[name]()
-    assert annotation_problems(type(spec), spec.get_params(deep=False), "aggregator") == []
+    assert (
+        annotation_problems(type(spec), spec.get_params(deep=False), "aggregator") == []
+    )
     spec.check("aggregator")
 
 
@@ -250,7 +274,11 @@ class Toy(nn.Module):
         }
 
     def shared(self) -> list[Tensor]:
-        return [*self.body.parameters(), *self.frozen.parameters(), *self.unused.parameters()]
+        return [
+            *self.body.parameters(),
+            *self.frozen.parameters(),
+            *self.unused.parameters(),
+        ]
 
 
 X = torch.randn(8, 5, generator=torch.Generator().manual_seed(0))
@@ -281,7 +309,9 @@ class Sum(nn.Module):
 
 @pytest.mark.parametrize("at", ["features", "parameters"])
 @pytest.mark.parametrize("present", [NAMES, NAMES[:1], NAMES[1:3]], ids=len)
-def test_the_sum_of_the_gradients_is_the_gradient_of_the_sum(at: str, present: list[str]) -> None:
+def test_the_sum_of_the_gradients_is_the_gradient_of_the_sum(
+    at: str, present: list[str]
+) -> None:
     found = run(Toy(), AggregatorModule(NAMES, lambda n_rows: Sum(), 1.0), at, present)
     expected = plain(Toy(), present)
     for name, gradient in expected.items():

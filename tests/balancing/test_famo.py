@@ -34,12 +34,17 @@ def as_dict(values: np.ndarray, present: list[int]) -> dict[str, Tensor]:
 def weights_of(module: FAMOModule, losses: Mapping[str, Tensor]) -> np.ndarray:
     leaves = {name: loss.clone().requires_grad_() for name, loss in losses.items()}
     module(leaves).backward()
-    return np.array([float(leaf.grad) for leaf in leaves.values() if leaf.grad is not None])
+    return np.array(
+        [float(leaf.grad) for leaf in leaves.values() if leaf.grad is not None]
+    )
 
 
 def draws(n: int) -> list[tuple[np.ndarray, np.ndarray]]:
     rng = np.random.default_rng(0)
-    return [(before := rng.uniform(0.1, 2, 3), before * rng.uniform(0.7, 1.1, 3)) for _ in range(n)]
+    return [
+        (before := rng.uniform(0.1, 2, 3), before * rng.uniform(0.7, 1.1, 3))
+        for _ in range(n)
+    ]
 
 
 def test_weights_and_logits_follow_the_paper_with_missing_tasks() -> None:
@@ -49,11 +54,16 @@ def test_weights_and_logits_follow_the_paper_with_missing_tasks() -> None:
         z = np.exp(w[present]) / np.exp(w[present]).sum()
         c = 1 / (z / before[present]).sum()
         np.testing.assert_allclose(
-            weights_of(module, as_dict(before, present)), c * z / before[present], rtol=1e-10
+            weights_of(module, as_dict(before, present)),
+            c * z / before[present],
+            rtol=1e-10,
         )
         if len(present) > 1:
             jacobian = np.diag(z) - np.outer(z, z)
-            g = jacobian @ (np.log(before[present]) - np.log(after[present])) + 0.02 * w[present]
+            g = (
+                jacobian @ (np.log(before[present]) - np.log(after[present]))
+                + 0.02 * w[present]
+            )
             t[present] += 1
             m[present] = 0.9 * m[present] + 0.1 * g
             v[present] = 0.999 * v[present] + 0.001 * g**2
@@ -72,7 +82,9 @@ def test_on_complete_batches_it_is_torchs_adam_on_the_softmaxs_jacobian() -> Non
     adam = torch.optim.Adam([logits], lr=0.025, weight_decay=0.001)
     for before, after in draws(60):
         fall = torch.tensor(np.log(before) - np.log(after))
-        (logits.grad,) = torch.autograd.grad(logits.softmax(0), logits, grad_outputs=fall)
+        (logits.grad,) = torch.autograd.grad(
+            logits.softmax(0), logits, grad_outputs=fall
+        )
         adam.step()
         module.after_update(as_dict(before, [0, 1, 2]), as_dict(after, [0, 1, 2]))
     torch.testing.assert_close(module.logits, logits.detach(), rtol=1e-8, atol=1e-10)
@@ -95,7 +107,9 @@ def test_present_tasks_keep_their_weights_in_proportion() -> None:
     module = make()
     module.logits.copy_(torch.tensor([0.3, -0.2, 0.5]))
     before, _ = draws(1)[0]
-    whole, some = (weights_of(module, as_dict(before, present)) for present in ([0, 1, 2], [0, 2]))
+    whole, some = (
+        weights_of(module, as_dict(before, present)) for present in ([0, 1, 2], [0, 2])
+    )
     assert whole.sum() == pytest.approx(1)
     np.testing.assert_allclose(some, whole[[0, 2]] / whole[[0, 2]].sum())
 
@@ -124,7 +138,9 @@ class Still(Callback):
 
     def on_step_end(self, trainer: Trainer) -> None:
         norms = {
-            name: b.clone() for name, b in trainer.network.named_buffers() if "running" in name
+            name: b.clone()
+            for name, b in trainer.network.named_buffers()
+            if "running" in name
         }
         self.left.append((norms, torch.get_rng_state()))
 
@@ -135,7 +151,9 @@ def fit(weighting: str, callback: Still, several: bool = False) -> Still:
     samples = make_samples()
     given = {
         "one": samples,
-        "other": Samples.from_arrays(*make_arrays(n_channels=5, n_timepoints=30, seed=1)),
+        "other": Samples.from_arrays(
+            *make_arrays(n_channels=5, n_timepoints=30, seed=1)
+        ),
     }
     estimator = small(weighting=weighting, backbone=backbone, max_epochs=1, lr=0.05)
     estimator.fit(given if several else samples, callbacks=[callback])
@@ -143,7 +161,9 @@ def fit(weighting: str, callback: Still, several: bool = False) -> Still:
 
 
 @pytest.mark.parametrize("several", [False, True])
-def test_the_second_pass_repeats_the_first_if_the_step_has_length_zero(several: bool) -> None:
+def test_the_second_pass_repeats_the_first_if_the_step_has_length_zero(
+    several: bool,
+) -> None:
     still = fit("famo", Still(), several)
     assert len(still.received) == len(still.left) > 5
     for before, after in still.received:
@@ -152,21 +172,29 @@ def test_the_second_pass_repeats_the_first_if_the_step_has_length_zero(several: 
             torch.testing.assert_close(after[name], loss, rtol=1e-6, atol=1e-7)
     moved = fit("famo", Still(still=False), several)
     assert any(
-        after["load"] != before["load"] for before, after in moved.received if "load" in before
+        after["load"] != before["load"]
+        for before, after in moved.received
+        if "load" in before
     )
 
 
 def test_the_second_pass_changes_neither_batch_norm_nor_generators() -> None:
     plain, famo = fit("uniform", Still()), fit("famo", Still())
     assert plain.received == []
-    for (norms, state), (others, other_state) in zip(plain.left, famo.left, strict=True):
+    for (norms, state), (others, other_state) in zip(
+        plain.left, famo.left, strict=True
+    ):
         assert norms
         assert all(torch.equal(norms[name], others[name]) for name in norms)
         assert torch.equal(state, other_state)
 
 
 def test_no_other_weighting_needs_a_second_pass() -> None:
-    others = [spec for name, spec in WEIGHTINGS.items() if name not in ("famo", "fixed", "search")]
+    others = [
+        spec
+        for name, spec in WEIGHTINGS.items()
+        if name not in ("famo", "fixed", "search")
+    ]
     assert not any(_needs(spec().build(NAMES)) for spec in others)
     assert not _needs(FAMO().build(["alone"]))
 

@@ -48,7 +48,9 @@ def value_and_gradient(
 
 # The reference of the scalarizers, in their own words; the middle column is TorchJD's on complete
 # batches.
-CASES: dict[str, tuple[Weighting, Callable[[], jd.Scalarizer], Callable[[Array, Array], float]]] = {
+CASES: dict[
+    str, tuple[Weighting, Callable[[], jd.Scalarizer], Callable[[Array, Array], float]]
+] = {
     "uniform": (WEIGHTINGS["uniform"](), jd.Sum, lambda x, r: x.sum()),
     "mean": (WEIGHTINGS["mean"](), jd.Mean, lambda x, r: x.sum() / 4),
     "fixed": (
@@ -74,13 +76,21 @@ CASES: dict[str, tuple[Weighting, Callable[[], jd.Scalarizer], Callable[[Array, 
     "cosmos": (
         COSMOS(preference=PREFERENCE, strength=2.0),
         lambda: jd.COSMOS(2.0, torch.tensor(R).float()),
-        lambda x, r: (r * x).sum() - 2 * (r * x).sum() / np.linalg.norm(r) / np.linalg.norm(x),
+        lambda x, r: (
+            (r * x).sum() - 2 * (r * x).sum() / np.linalg.norm(r) / np.linalg.norm(x)
+        ),
     ),
     "pbi": (
         PBI(preference=PREFERENCE, theta=2.0),
         lambda: jd.PBI(2.0, torch.tensor(R).float()),
         lambda x, r: (
-            (r @ x + 2 * np.linalg.norm(x * np.linalg.norm(r) - (r @ x) * r / np.linalg.norm(r)))
+            (
+                r @ x
+                + 2
+                * np.linalg.norm(
+                    x * np.linalg.norm(r) - (r @ x) * r / np.linalg.norm(r)
+                )
+            )
             / np.linalg.norm(R)
         ),
     ),
@@ -138,7 +148,9 @@ def test_uncertainty_has_kendalls_two_forms(present: list[int]) -> None:
     x = losses.double().numpy()[present]
     expected = (factors[present] * np.exp(-s) * x + s / 2).sum()
     assert module(as_dict(losses, present)).item() == pytest.approx(expected, rel=1e-6)
-    assert module.current() == pytest.approx(dict(zip(NAMES, factors * np.exp(-s), strict=True)))
+    assert module.current() == pytest.approx(
+        dict(zip(NAMES, factors * np.exp(-s), strict=True))
+    )
 
 
 def test_uncertainty_of_numbers_is_torchjds() -> None:
@@ -152,7 +164,9 @@ def test_uncertainty_of_numbers_is_torchjds() -> None:
     theirs(draw(0)).backward()
     torch.testing.assert_close(module(as_dict(draw(0))), theirs(draw(0)))
     assert theirs.log_var.grad is not None
-    for parameter, gradient in zip(module.parameters(), theirs.log_var.grad, strict=True):
+    for parameter, gradient in zip(
+        module.parameters(), theirs.log_var.grad, strict=True
+    ):
         torch.testing.assert_close(parameter.grad, gradient)
 
 
@@ -184,7 +198,9 @@ def test_dwa_is_torchjds_over_epochs_of_one_batch() -> None:
     module, theirs = DWA(temperature=1.5).build(NAMES), jd.DWA(1.5)
     for epoch in range(5):
         losses = draw(epoch)
-        torch.testing.assert_close(module(as_dict(losses)), theirs(losses), rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(
+            module(as_dict(losses)), theirs(losses), rtol=1e-5, atol=1e-5
+        )
         theirs.step()
         module.end_epoch(dict(zip(NAMES, losses.tolist(), strict=True)))
 

@@ -56,7 +56,10 @@ def test_listed_names_are_found_in_any_case() -> None:
         ({"name": "trimmed_mean"}, ["`aggregator.trim_number`", "must be given"]),
         ({"name": "pcd", "taus": 1}, ["`aggregator`", "'taus'", "'tau'"]),
         ({"name": "cagrad", "d": 1}, ["`aggregator`", "'d'"]),
-        ({"name": "krum", "n_byzantine": "one"}, ["`aggregator.n_byzantine`", "'one'", "integer"]),
+        (
+            {"name": "krum", "n_byzantine": "one"},
+            ["`aggregator.n_byzantine`", "'one'", "integer"],
+        ),
         ({"name": "pcgard"}, ["`aggregator.name`", "'pcgard'", "'pcgrad'"]),
         ({"name": "KrumWeighting"}, ["`aggregator.name`", "'KrumWeighting'"]),
         ({"name": "constant"}, ["`aggregator.name`", "'constant'"]),  # needs a tensor
@@ -74,7 +77,9 @@ def test_unknown_names_and_parameters_are_refused(
 @pytest.mark.usefixtures("found")
 def test_values_that_torchjd_refuses_are_refused_before_training() -> None:
     spec = AGGREGATORS["trimmed_mean"](trim_number=-1)  # type: ignore[call-arg]
-    with refused("`aggregator`", "trim_number=-1", "non-negative", error=ParameterError):
+    with refused(
+        "`aggregator`", "trim_number=-1", "non-negative", error=ParameterError
+    ):
         spec.build(NAMES)
 
 
@@ -87,7 +92,9 @@ def test_too_few_gradients_for_an_aggregator_are_refused() -> None:
 
 
 @pytest.mark.usefixtures("found")
-@pytest.mark.parametrize("case", [{"name": "cagrad", "c": 0.4}, {"name": "krum", "n_byzantine": 1}])
+@pytest.mark.parametrize(
+    "case", [{"name": "cagrad", "c": 0.4}, {"name": "krum", "n_byzantine": 1}]
+)
 def test_specs_survive_pickle_and_clone(case: dict[str, object]) -> None:
     spec = part_from_config(AGGREGATORS, {**case, "at": "features"}, "aggregator")
     assert pickle.loads(pickle.dumps(spec)) == copy.deepcopy(spec) == spec

@@ -98,7 +98,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     state = np.where(level[:, 0, 0] > 0, "high", "low")
     load = pd.Series(level[:, 0, 1].round(4)).mask(rng.random(runs) < 0.2)
     size = rng.normal(size=runs).round(2)
-    labels = pd.DataFrame({"run": np.arange(runs), "load": load, "state": state, "size": size})
+    labels = pd.DataFrame(
+        {"run": np.arange(runs), "load": load, "state": state, "size": size}
+    )
     labels.to_csv(tmp_path / "labels.csv", index=False)
     long.merge(labels, on="run").to_csv(tmp_path / "one.csv", index=False)
     (tmp_path / "small.toml").write_text(SMALL)
@@ -113,7 +115,9 @@ def call(folder: Path) -> Call:
     def run(*arguments: str, code: int = 0) -> Any:
         result = CliRunner().invoke(app, list(arguments))
         if result.exit_code != code:
-            raise AssertionError(f"exit {result.exit_code}\n{result.output}") from result.exception
+            raise AssertionError(
+                f"exit {result.exit_code}\n{result.output}"
+            ) from result.exception
         return result
 
     return run
@@ -132,12 +136,17 @@ def test_the_version_is_told(call: Call) -> None:
 
 def test_python_m_is_the_command() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "multitide", "--version"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "multitide", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert multitide.__version__ in done.stdout
 
 
-def test_fit_tells_what_it_does_and_writes_a_run_folder(call: Call, folder: Path) -> None:
+def test_fit_tells_what_it_does_and_writes_a_run_folder(
+    call: Call, folder: Path
+) -> None:
     result = call("fit", "small.toml", "--quiet")
     for words in (
         "Columns",
@@ -162,14 +171,20 @@ def test_fit_tells_what_it_does_and_writes_a_run_folder(call: Call, folder: Path
     assert len(estimator.history_) == 2 * 2 * 2
 
 
-def test_fit_measures_the_test_part_and_nothing_else(call: Call, folder: Path, fitted: str) -> None:
+def test_fit_measures_the_test_part_and_nothing_else(
+    call: Call, folder: Path, fitted: str
+) -> None:
     config = multitide.load_config("small.toml")
     samples = config.read()
     split = config.splitter(samples).split(samples)
     estimator = MultiTaskEstimator.load(fitted)
     metrics = estimator.evaluate(samples[split.test])
-    pd.testing.assert_frame_equal(pd.read_parquet(folder / fitted / "metrics.parquet"), metrics)
-    labelled = {task: estimator.n_labelled_[task]["train"] for task in ("load", "state")}
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(folder / fitted / "metrics.parquet"), metrics
+    )
+    labelled = {
+        task: estimator.n_labelled_[task]["train"] for task in ("load", "state")
+    }
     assert labelled == samples.y.iloc[split.train].notna().sum().to_dict()
 
 
@@ -187,13 +202,25 @@ def test_a_run_repeats_itself_from_its_own_configuration(
 
 def test_a_seed_that_nobody_gave_is_written_down(call: Call, folder: Path) -> None:
     result = call(
-        "fit", "one.csv", "--label", "load", "--series", "run", "--max-epochs", "2", "--quiet"
+        "fit",
+        "one.csv",
+        "--label",
+        "load",
+        "--series",
+        "run",
+        "--max-epochs",
+        "2",
+        "--quiet",
     )
-    seed = tomllib.loads((folder / "runs/one-001/config.toml").read_text())["random_state"]
+    seed = tomllib.loads((folder / "runs/one-001/config.toml").read_text())[
+        "random_state"
+    ]
     assert seed == MultiTaskEstimator.load("runs/one-001").seed_
     assert "trained for 2 epochs in" in result.stderr
     assert "compare" not in result.stdout  # one task has nothing to share
-    taken = call("fit", "one.csv", "--label", "load", "--output", "runs/one-001", code=2)
+    taken = call(
+        "fit", "one.csv", "--label", "load", "--output", "runs/one-001", code=2
+    )
     assert "`output` must not exist yet" in taken.stderr
 
 
@@ -232,7 +259,10 @@ def test_options_go_before_the_file_and_into_the_run(call: Call, folder: Path) -
 def test_runs_are_numbered(call: Call, folder: Path) -> None:
     for _ in range(2):
         call("fit", "small.toml", "--quiet", "--max-epochs", "1")
-    assert sorted(path.name for path in (folder / "runs").iterdir()) == ["small-001", "small-002"]
+    assert sorted(path.name for path in (folder / "runs").iterdir()) == [
+        "small-001",
+        "small-002",
+    ]
 
 
 def test_a_table_needs_no_configuration(call: Call, folder: Path) -> None:
@@ -255,7 +285,11 @@ def test_a_table_needs_no_configuration(call: Call, folder: Path) -> None:
     assert kinds == {"state": "classification", "load": "regression"}
     assert estimator.channels_ == ("a", "b")
     again = tomllib.loads((folder / "runs/one-001/config.toml").read_text())
-    assert again["data"] == {"path": str(folder / "one.csv"), "static": ["size"], "series": "run"}
+    assert again["data"] == {
+        "path": str(folder / "one.csv"),
+        "static": ["size"],
+        "series": "run",
+    }
 
 
 def test_windows_of_a_table(call: Call) -> None:
@@ -296,8 +330,13 @@ def test_fit_pre_trains_on_some_tasks_and_starts_from_a_model(
     assert "Training starts from" in result.stderr
     written = tomllib.loads((folder / "moved/config.toml").read_text())["training"]
     assert written == {"start": str(folder / fitted), "freeze": 1}
-    told = {name: " ".join(call("info", name).stdout.split()) for name in (fitted, "fine", "moved")}
-    assert "pre-trained on │ load" in told["fine"] and "freeze │ nothing" in told["fine"]
+    told = {
+        name: " ".join(call("info", name).stdout.split())
+        for name in (fitted, "fine", "moved")
+    }
+    assert (
+        "pre-trained on │ load" in told["fine"] and "freeze │ nothing" in told["fine"]
+    )
     assert (
         f"training started from │ {folder / fitted}" in told["moved"]
         and "freeze │ 1" in told["moved"]
@@ -321,7 +360,9 @@ def test_options_of_transfer_go_before_the_file_whose_paths_are_its_own(
     call: Call, folder: Path, fitted: str
 ) -> None:
     (folder / "deep").mkdir()
-    text = SMALL.replace('"data.csv"', '"../data.csv"').replace('"labels.csv"', '"../labels.csv"')
+    text = SMALL.replace('"data.csv"', '"../data.csv"').replace(
+        '"labels.csv"', '"../labels.csv"'
+    )
     training = '[training]\nstart = "../run"\nweight_decay = 0.1\nfreeze = "backbone"\n'
     (folder / "deep/moved.toml").write_text(text + training)
     assert "Configuration OK" in call("check", "deep/moved.toml").stdout
@@ -337,7 +378,11 @@ def test_options_of_transfer_go_before_the_file_whose_paths_are_its_own(
         "moved",
     )
     part = MultiTaskEstimator.load("moved").training
-    assert (part.weight_decay, part.freeze, part.start) == (0.1, "gradual", str(folder / "run"))
+    assert (part.weight_decay, part.freeze, part.start) == (
+        0.1,
+        "gradual",
+        str(folder / "run"),
+    )
 
 
 def _weights(run: str) -> dict[str, np.ndarray]:
@@ -347,10 +392,20 @@ def _weights(run: str) -> dict[str, np.ndarray]:
 
 def test_evaluate_gives_the_estimators_figures(call: Call, fitted: str) -> None:
     result = call(
-        "evaluate", fitted, "data.csv", "--labels", "labels.csv", "--output", "figures.csv"
+        "evaluate",
+        fitted,
+        "data.csv",
+        "--labels",
+        "labels.csv",
+        "--output",
+        "figures.csv",
     )
     samples = read_table(
-        "data.csv", labels="labels.csv", series="run", static=["size"], tasks=["load", "state"]
+        "data.csv",
+        labels="labels.csv",
+        series="run",
+        static=["size"],
+        tasks=["load", "state"],
     )
     wanted = MultiTaskEstimator.load(fitted).evaluate(samples)
     pd.testing.assert_frame_equal(pd.read_csv("figures.csv"), wanted, check_dtype=False)
@@ -366,12 +421,20 @@ def test_predict_says_which_row_is_which(call: Call, fitted: str, name: str) -> 
     table = pd.read_csv(name) if name.endswith("csv") else pd.read_parquet(name)
     assert list(table) == ["series", "load", "state", "p(state=high)", "p(state=low)"]
     assert table["series"].tolist() == list(range(60))
-    np.testing.assert_allclose(table[["p(state=high)", "p(state=low)"]].sum(axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(
+        table[["p(state=high)", "p(state=low)"]].sum(axis=1), 1, atol=1e-6
+    )
     samples = read_table(
-        "data.csv", labels="labels.csv", series="run", static=["size"], tasks=["load", "state"]
+        "data.csv",
+        labels="labels.csv",
+        series="run",
+        static=["size"],
+        tasks=["load", "state"],
     )
     np.testing.assert_allclose(
-        table["load"], MultiTaskEstimator.load(fitted).predict(samples)["load"], rtol=1e-5
+        table["load"],
+        MultiTaskEstimator.load(fitted).predict(samples)["load"],
+        rtol=1e-5,
     )
 
 
@@ -407,15 +470,23 @@ def test_forecasts_several_answers_and_quantiles_go_from_a_file_to_answers(
     ).round(3)
     table["heat"] = (table["load"] + rng.normal(size=240)).round(3)
     table["person"] = np.where(table["load"] > 52, "yes", "no")
-    table["car"] = pd.Series(np.where(table["heat"] > 48, "yes", "no")).mask(rng.random(240) < 0.3)
+    table["car"] = pd.Series(np.where(table["heat"] > 48, "yes", "no")).mask(
+        rng.random(240) < 0.3
+    )
     table.to_csv("hourly.csv", index=False)
     (folder / "kinds.toml").write_text(KINDS + SMALL[SMALL.index("[backbone]") :])
     call("fit", "kinds.toml", "--output", "run", "--quiet")
-    figures = pd.read_parquet("run/metrics.parquet").set_index(["task", "metric"])["value"]
+    figures = pd.read_parquet("run/metrics.parquet").set_index(["task", "metric"])[
+        "value"
+    ]
     assert (
-        figures[[("load", "skill"), ("objects", "exact_match"), ("heat", "coverage")]].notna().all()
+        figures[[("load", "skill"), ("objects", "exact_match"), ("heat", "coverage")]]
+        .notna()
+        .all()
     )
-    table.drop(columns=["person", "car", "heat"]).head(30).to_csv("new.csv", index=False)
+    table.drop(columns=["person", "car", "heat"]).head(30).to_csv(
+        "new.csv", index=False
+    )
     call("predict", "run", "new.csv", "--output", "answers.csv")
     answers = pd.read_csv("answers.csv")
     assert len(answers) == 30 - 16 + 1
@@ -433,7 +504,8 @@ def test_forecasts_several_answers_and_quantiles_go_from_a_file_to_answers(
 def test_info_says_what_a_model_is(call: Call, fitted: str) -> None:
     output = call("info", fitted).stdout
     parameters = sum(
-        parameter.numel() for parameter in MultiTaskEstimator.load(fitted).model_.parameters()
+        parameter.numel()
+        for parameter in MultiTaskEstimator.load(fitted).model_.parameters()
     )
     for fact in (
         "load",
@@ -450,12 +522,24 @@ def test_info_says_what_a_model_is(call: Call, fitted: str) -> None:
 def test_a_model_folder_is_as_good_as_a_run_folder(call: Call, fitted: str) -> None:
     MultiTaskEstimator.load(fitted).save("model")
     for folder in ("model", fitted):
-        call("predict", folder, "data.csv", "--labels", "labels.csv", "--output", f"{folder}.csv")
-    pd.testing.assert_frame_equal(pd.read_csv("model.csv"), pd.read_csv(f"{fitted}.csv"))
+        call(
+            "predict",
+            folder,
+            "data.csv",
+            "--labels",
+            "labels.csv",
+            "--output",
+            f"{folder}.csv",
+        )
+    pd.testing.assert_frame_equal(
+        pd.read_csv("model.csv"), pd.read_csv(f"{fitted}.csv")
+    )
     assert "load" in call("info", "model").stdout
 
 
-def test_init_writes_a_configuration_that_passes_the_check(call: Call, folder: Path) -> None:
+def test_init_writes_a_configuration_that_passes_the_check(
+    call: Call, folder: Path
+) -> None:
     result = call("init", "data.csv", "--labels", "labels.csv")
     assert "multitide check multitide.toml" in result.stdout
     text = (folder / "multitide.toml").read_text()
@@ -465,12 +549,18 @@ def test_init_writes_a_configuration_that_passes_the_check(call: Call, folder: P
         "series": "run",
         "channels": ["a", "b"],
     }
-    assert [task["name"] for task in tomllib.loads(text)["tasks"]] == ["load", "state", "size"]
+    assert [task["name"] for task in tomllib.loads(text)["tasks"]] == [
+        "load",
+        "state",
+        "size",
+    ]
     assert "Configuration OK" in call("check", "multitide.toml").stdout
     call("fit", "multitide.toml", "--max-epochs", "1", "--quiet", "--output", "run")
 
 
-def test_init_of_one_table_takes_labels_or_asks_for_them(call: Call, folder: Path) -> None:
+def test_init_of_one_table_takes_labels_or_asks_for_them(
+    call: Call, folder: Path
+) -> None:
     result = call("init", "one.csv", "--output", "first.toml")
     assert "No label column was given" in result.stderr
     assert "tasks" not in tomllib.loads((folder / "first.toml").read_text())
@@ -482,7 +572,9 @@ def test_init_of_one_table_takes_labels_or_asks_for_them(call: Call, folder: Pat
     )  # of one recording random windows would leak, time column or not
 
 
-def test_init_writes_the_window_that_is_said_or_proposes_one(call: Call, folder: Path) -> None:
+def test_init_writes_the_window_that_is_said_or_proposes_one(
+    call: Call, folder: Path
+) -> None:
     def written(*options: str) -> tuple[str, dict[str, Any]]:
         (folder / "new.toml").unlink(missing_ok=True)
         call("init", *options, "--output", "new.toml")
@@ -496,7 +588,9 @@ def test_init_writes_the_window_that_is_said_or_proposes_one(call: Call, folder:
     assert (data["window"], data["stride"]) == (24, 1)
     assert "window = 24  # proposed: a day, with a row every 01:00:00" in text
     assert "Configuration OK" in call("check", "new.toml").stdout
-    text, data = written("hours.csv", "--label", "load", "--window", "48", "--stride", "6")
+    text, data = written(
+        "hours.csv", "--label", "load", "--window", "48", "--stride", "6"
+    )
     assert (data["window"], data["stride"]) == (48, 6)
     assert "proposed" not in text
     text, data = written("data.csv", "--labels", "labels.csv")
@@ -505,7 +599,9 @@ def test_init_writes_the_window_that_is_said_or_proposes_one(call: Call, folder:
         in text
     )
     assert "window" not in data
-    assert written("data.csv", "--labels", "labels.csv", "--window", "8")[1]["window"] == 8
+    assert (
+        written("data.csv", "--labels", "labels.csv", "--window", "8")[1]["window"] == 8
+    )
 
 
 def test_init_overwrites_nothing(call: Call, folder: Path) -> None:
@@ -528,7 +624,9 @@ def test_check_tells_every_problem_at_once(call: Call, folder: Path) -> None:
 def test_fit_and_check_tell_all_that_is_wrong_with_transfer_at_once(
     call: Call, folder: Path
 ) -> None:
-    (folder / "wrong.toml").write_text(SMALL + '[training]\nstart = "norun"\npretrain = ["laod"]\n')
+    (folder / "wrong.toml").write_text(
+        SMALL + '[training]\nstart = "norun"\npretrain = ["laod"]\n'
+    )
     for command in ("check", "fit"):
         result = call(command, "wrong.toml", code=2)
         assert "`training.start` must be a model or run folder" in result.stderr
@@ -577,9 +675,13 @@ def test_compare_checks_the_conditions_and_keeps_them(call: Call, folder: Path) 
     assert "9 fits on one process, 9 of them already done" in again.stderr
 
 
-def test_compare_traces_the_gain_over_shares_of_the_labels(call: Call, folder: Path) -> None:
+def test_compare_traces_the_gain_over_shares_of_the_labels(
+    call: Call, folder: Path
+) -> None:
     options = ("--seeds", "1", "--jobs", "1", "--quiet", "--output", "curve")
-    result = call("compare", "small.toml", "--label-shares", "0.5,1", "--conditions", *options)
+    result = call(
+        "compare", "small.toml", "--label-shares", "0.5,1", "--conditions", *options
+    )
     assert "nan" not in result.stdout  # one seed gives no interval
     assert "Conditions at 100% of the labels" in result.stdout
     assert all(title in result.stdout for title in TITLES.values())
@@ -592,13 +694,24 @@ def test_compare_traces_the_gain_over_shares_of_the_labels(call: Call, folder: P
         assert f'href="labels-{share}/report.html"' in page
         assert (folder / f"curve/labels-{share}/report.html").is_file()
     result = call("compare", "small.toml", "--label-shares", "half", code=2)
-    assert "`--label-shares` must be numbers such as 0.05,0.2,1; got 'half'." in result.stderr
+    assert (
+        "`--label-shares` must be numbers such as 0.05,0.2,1; got 'half'."
+        in result.stderr
+    )
 
 
 def test_a_study_goes_on_where_it_was(call: Call, folder: Path) -> None:
     for _ in range(2):
         result = call(
-            "compare", "small.toml", "--seeds", "1", "--jobs", "1", "--quiet", "--output", "study"
+            "compare",
+            "small.toml",
+            "--seeds",
+            "1",
+            "--jobs",
+            "1",
+            "--quiet",
+            "--output",
+            "study",
         )
     assert "2 runs, 3 fits on one process, 3 of them already done." in result.stderr
 
@@ -610,7 +723,9 @@ def test_compare_takes_its_arms_from_the_file(call: Call, folder: Path) -> None:
     assert "Gain over 'best'" in result.stdout
     (folder / "arms.toml").write_text(SMALL + arms.replace("n_seeds", "n_seed"))
     result = call("compare", "arms.toml", "--quiet", code=2)
-    assert "`compare` has no parameter 'n_seed'. Did you mean 'n_seeds'?" in result.stderr
+    assert (
+        "`compare` has no parameter 'n_seed'. Did you mean 'n_seeds'?" in result.stderr
+    )
 
 
 def test_the_demos_tables_hold_what_was_simulated(tmp_path: Path) -> None:
@@ -622,9 +737,13 @@ def test_the_demos_tables_hold_what_was_simulated(tmp_path: Path) -> None:
     np.testing.assert_allclose(again.values, samples.values, atol=6e-4)
     assert samples.time is not None
     np.testing.assert_array_equal(again.time, samples.time)
-    pd.testing.assert_frame_equal(again.y.astype(samples.y.dtypes), samples.y, rtol=1e-12)
+    pd.testing.assert_frame_equal(
+        again.y.astype(samples.y.dtypes), samples.y, rtol=1e-12
+    )
     assert again.static is not None
-    assert again.static["machine_type"].tolist() == samples.static["machine_type"].tolist()
+    assert (
+        again.static["machine_type"].tolist() == samples.static["machine_type"].tolist()
+    )
 
 
 def test_the_demo_trains_compares_and_tells_the_truth(
@@ -647,7 +766,10 @@ def test_the_demo_trains_compares_and_tells_the_truth(
 WRONG = [
     (["fit", "nothing.csv", "--label", "x"], "`data` must be an existing file"),
     (["fit", "one.csv", "--label", "stat", "--series", "run"], "Did you mean 'state'?"),
-    (["fit", "one.csv", "--series", "run"], "`tasks` must name a label column; use --label NAME"),
+    (
+        ["fit", "one.csv", "--series", "run"],
+        "`tasks` must name a label column; use --label NAME",
+    ),
     (
         ["fit", "one.csv", "--label", "state", "--series", "run", "--window", "99"],
         "`window` must not be longer",
@@ -703,12 +825,18 @@ WRONG = [
         "`window` must not be longer than the longest series (960 rows); got 961",
     ),
     (["init", "one.csv", "--window", "0"], "`window` must be a positive int; got 0."),
-    (["predict", "norun", "data.csv", "--output", "a.csv"], "must be a model or run folder"),
+    (
+        ["predict", "norun", "data.csv", "--output", "a.csv"],
+        "must be a model or run folder",
+    ),
     (
         ["predict", "norun", "data.csv", "--output", "a.xlsx"],
         "`output` must be one of '.csv', '.parquet'",
     ),
-    (["predict", "norun", "data.csv", "--output", "data.csv"], "`output` must not exist yet"),
+    (
+        ["predict", "norun", "data.csv", "--output", "data.csv"],
+        "`output` must not exist yet",
+    ),
     (
         ["predict", "norun", "data.csv", "--output", "no/a.csv"],
         "`output` must be in an existing folder",
@@ -736,7 +864,9 @@ def spoil(folder: Path, **columns: Any) -> None:
         if name == "time":
             frame[name] = hours.where(np.arange(len(frame)) != 7, hours[6])
         elif values == "one word":
-            frame[name] = frame[name].astype(str).where(np.arange(len(frame)) != 7, "broken")
+            frame[name] = (
+                frame[name].astype(str).where(np.arange(len(frame)) != 7, "broken")
+            )
         else:
             frame[name] = values
     frame.to_csv(folder / "one.csv", index=False)
@@ -777,8 +907,13 @@ def test_wrong_data_get_one_message_before_training(
 
 
 def test_a_run_needs_a_test_part(call: Call, folder: Path) -> None:
-    (folder / "none.toml").write_text(SMALL.replace('by = "random"', 'by = "random"\ntest = 0'))
-    assert "`split.test` must be above 0" in call("fit", "none.toml", "--quiet", code=2).stderr
+    (folder / "none.toml").write_text(
+        SMALL.replace('by = "random"', 'by = "random"\ntest = 0')
+    )
+    assert (
+        "`split.test` must be above 0"
+        in call("fit", "none.toml", "--quiet", code=2).stderr
+    )
 
 
 def test_a_damaged_model_is_refused(call: Call, folder: Path, fitted: str) -> None:
@@ -790,7 +925,14 @@ def test_a_damaged_model_is_refused(call: Call, folder: Path, fitted: str) -> No
 def test_other_channels_at_predict_time(call: Call, fitted: str) -> None:
     pd.read_csv("data.csv").rename(columns={"b": "c"}).to_csv("other.csv", index=False)
     result = call(
-        "predict", fitted, "other.csv", "--labels", "labels.csv", "--output", "a.csv", code=2
+        "predict",
+        fitted,
+        "other.csv",
+        "--labels",
+        "labels.csv",
+        "--output",
+        "a.csv",
+        code=2,
     )
     assert "'b'" in result.stderr
 
@@ -822,9 +964,16 @@ def test_warnings_of_ours_are_lines(call: Call, fitted: str) -> None:
 # -- representations -------------------------------------------------------------------------------
 
 
-def test_represent_writes_a_vector_a_series_and_overwrites_nothing(call: Call, fitted: str) -> None:
+def test_represent_writes_a_vector_a_series_and_overwrites_nothing(
+    call: Call, fitted: str
+) -> None:
     said = call(
-        "represent", "small.toml", "--representation", f"model:{fitted}", "--output", "v.parquet"
+        "represent",
+        "small.toml",
+        "--representation",
+        f"model:{fitted}",
+        "--output",
+        "v.parquet",
     ).stdout
     table = pd.read_parquet("v.parquet")
     assert "60 rows of" in said
@@ -837,7 +986,13 @@ def test_represent_writes_a_vector_a_series_and_overwrites_nothing(call: Call, f
         vectors, multitide.representations.BackboneEncoder(model).transform(samples)
     )
     refused = call(
-        "represent", "small.toml", "--representation", "ts2vec", "--output", "v.parquet", code=2
+        "represent",
+        "small.toml",
+        "--representation",
+        "ts2vec",
+        "--output",
+        "v.parquet",
+        code=2,
     )
     assert "must not exist yet" in refused.stderr
 
@@ -854,7 +1009,9 @@ def test_represent_learns_from_the_training_part_of_a_data_file(call: Call) -> N
         "random",
     )
     vectors = '[inputs.representation]\nname = "ts2vec"\nn_steps = 2\nn_features = 6\n'
-    Path("tiny.toml").write_text('backbone = "linear"\n' + SMALL.split("[backbone]")[0] + vectors)
+    Path("tiny.toml").write_text(
+        'backbone = "linear"\n' + SMALL.split("[backbone]")[0] + vectors
+    )
     call("represent", "tiny.toml", "--output", "a.csv")
     assert len(pd.read_csv("a.csv").filter(regex=r"^f\d+$").columns) == 6
     call(
@@ -890,5 +1047,6 @@ def test_fit_reads_vectors(call: Call, fitted: str) -> None:
     call("predict", "linear", "data.csv", "--labels", "labels.csv", "--output", "p.csv")
     assert len(pd.read_csv("p.csv")) == 60
     assert (
-        "`backbone` must be one for vectors" in call("fit", "small.toml", *options, code=2).stderr
+        "`backbone` must be one for vectors"
+        in call("fit", "small.toml", *options, code=2).stderr
     )

@@ -64,7 +64,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_several_configurations_make_one_overview(folder: Path) -> None:
-    shown = call("compare", "one.toml", "two.toml", "--output", "both", "--quiet").stdout
+    shown = call(
+        "compare", "one.toml", "two.toml", "--output", "both", "--quiet"
+    ).stdout
     assert "A test needs at least 5 data sets and has 2" in " ".join(shown.split())
     for name in (
         "report.html",
@@ -79,7 +81,9 @@ def test_several_configurations_make_one_overview(folder: Path) -> None:
 
 
 def test_what_does_not_match_is_said_first(folder: Path) -> None:
-    (folder / "two.toml").write_text(CONFIG.format(name="two").replace('["hard"]', '["soft"]'))
+    (folder / "two.toml").write_text(
+        CONFIG.format(name="two").replace('["hard"]', '["soft"]')
+    )
     result = call("compare", "one.toml", "two.toml", "--output", "both", code=2)
     assert "same arms everywhere" in result.stderr
     assert (

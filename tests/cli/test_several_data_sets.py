@@ -12,7 +12,13 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from multitide import Comparison, MultiTaskEstimator, Splitter, config_problems, load_config
+from multitide import (
+    Comparison,
+    MultiTaskEstimator,
+    Splitter,
+    config_problems,
+    load_config,
+)
 from multitide.cli import app
 from multitide.errors import ParameterError
 
@@ -72,7 +78,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         long = pd.DataFrame(series.reshape(-1, len(channels)), columns=list(channels))
         long.insert(0, "run", np.repeat(np.arange(50), steps))
         state = np.where(level[:, 0, 0] > 0, "high", "low")
-        labels = pd.DataFrame({"run": np.arange(50), "state": state, own: level[:, 0, 1].round(4)})
+        labels = pd.DataFrame(
+            {"run": np.arange(50), "state": state, own: level[:, 0, 1].round(4)}
+        )
         if name == "plant":
             labels.to_csv(tmp_path / "plant_labels.csv", index=False)
         else:
@@ -88,7 +96,9 @@ def call(folder: Path) -> Call:
     def run(*arguments: str, code: int = 0) -> Any:
         result = CliRunner().invoke(app, list(arguments))
         if result.exit_code != code:
-            raise AssertionError(f"exit {result.exit_code}\n{result.output}") from result.exception
+            raise AssertionError(
+                f"exit {result.exit_code}\n{result.output}"
+            ) from result.exception
         return result
 
     return run
@@ -115,10 +125,17 @@ def test_the_whole_way(call: Call, folder: Path) -> None:
     assert figures == {"history.png"} | tests
     report = (folder / "run" / "report.md").read_text()
     assert (
-        "'rig' at random (0.2 for the test set); 'plant' at random (0.3 for the test set)" in report
+        "'rig' at random (0.2 for the test set); 'plant' at random (0.3 for the test set)"
+        in report
     )
     written = call(
-        "evaluate", "run", "plant.csv", "--labels", "plant_labels.csv", "--data", "plant"
+        "evaluate",
+        "run",
+        "plant.csv",
+        "--labels",
+        "plant_labels.csv",
+        "--data",
+        "plant",
     ).stdout
     assert "speed" in written
     assert "load" not in written
@@ -134,10 +151,14 @@ def test_the_whole_way(call: Call, folder: Path) -> None:
         assert words in told
 
 
-def test_the_run_is_the_fit_of_a_dict_and_repeats_itself(call: Call, folder: Path) -> None:
+def test_the_run_is_the_fit_of_a_dict_and_repeats_itself(
+    call: Call, folder: Path
+) -> None:
     call("fit", "two.toml", "--output", "run", "--quiet")
     call("fit", "run/config.toml", "--output", "again", "--quiet")
-    frames = [pd.read_parquet(folder / name / "metrics.parquet") for name in ("run", "again")]
+    frames = [
+        pd.read_parquet(folder / name / "metrics.parquet") for name in ("run", "again")
+    ]
     pd.testing.assert_frame_equal(*frames)
     config = load_config("two.toml")
     given = config.read_all()
@@ -147,18 +168,24 @@ def test_the_run_is_the_fit_of_a_dict_and_repeats_itself(call: Call, folder: Pat
     }
     estimator = config.make_estimator(verbose=0).fit(
         {name: samples[splits[name].train] for name, samples in given.items()},
-        validation={name: samples[splits[name].validation] for name, samples in given.items()},
+        validation={
+            name: samples[splits[name].validation] for name, samples in given.items()
+        },
     )
     test = {name: samples[splits[name].test] for name, samples in given.items()}
     pd.testing.assert_frame_equal(estimator.evaluate(test), frames[0])
     assert list(frames[0]["data"].unique()) == ["rig", "plant"]
     assert (
-        tomllib.loads((folder / "run" / "config.toml").read_text())["data"][1]["split"]["test"]
+        tomllib.loads((folder / "run" / "config.toml").read_text())["data"][1]["split"][
+            "test"
+        ]
         == 0.3
     )
 
 
-def test_each_table_has_the_tasks_whose_column_it_has_and_its_own_rule(folder: Path) -> None:
+def test_each_table_has_the_tasks_whose_column_it_has_and_its_own_rule(
+    folder: Path,
+) -> None:
     config = load_config("two.toml")
     given = config.read_all()
     assert {name: list(samples.y) for name, samples in given.items()} == {
@@ -172,7 +199,9 @@ def test_each_table_has_the_tasks_whose_column_it_has_and_its_own_rule(folder: P
 
 
 def test_a_table_may_say_which_tasks_it_has(folder: Path) -> None:
-    text = TWO.replace('path = "rig.csv"', 'path = "rig.csv"\ntasks = ["load"]\nignore = ["state"]')
+    text = TWO.replace(
+        'path = "rig.csv"', 'path = "rig.csv"\ntasks = ["load"]\nignore = ["state"]'
+    )
     (folder / "two.toml").write_text(text)
     assert config_problems("two.toml") == []
     assert list(load_config("two.toml").read_all()["rig"].y) == ["load"]
@@ -202,7 +231,11 @@ def test_a_table_may_say_which_tasks_it_has(folder: Path) -> None:
             "serie =",
             "In [[data]] 'rig': `data` has no parameter 'serie'. Did you mean 'series'?",
         ),
-        ("test = 0.3", "tst = 0.3", "In [[data]] 'plant': `data.split` has no parameter 'tst'."),
+        (
+            "test = 0.3",
+            "tst = 0.3",
+            "In [[data]] 'plant': `data.split` has no parameter 'tst'.",
+        ),
         (
             'series = "run"',
             'series = "run"\ntasks = ["lod"]',
@@ -235,11 +268,13 @@ def test_a_table_may_say_which_tasks_it_has(folder: Path) -> None:
         ),
     ],
 )
-def test_check_says_what_is_wrong_and_where(folder: Path, old: str, new: str, message: str) -> None:
+def test_check_says_what_is_wrong_and_where(
+    folder: Path, old: str, new: str, message: str
+) -> None:
     assert old in TWO
     (folder / "two.toml").write_text(TWO.replace(old, new))
-    assert any(message in problem for problem in config_problems("two.toml")), config_problems(
-        "two.toml"
+    assert any(message in problem for problem in config_problems("two.toml")), (
+        config_problems("two.toml")
     )
 
 

@@ -67,7 +67,13 @@ def test_the_best_configuration_is_fitted_unchanged(folder: Path) -> None:
     assert "validation loss" in shown and "multitide fit search/best.toml" in shown
     # A longer budget alone would not go beyond `n_trials`.
     assert "--output search --budget 2h --trials 8" in shown
-    for name in ("best.toml", "report.html", "report.md", "trials.parquet", "metrics.parquet"):
+    for name in (
+        "best.toml",
+        "report.html",
+        "report.md",
+        "trials.parquet",
+        "metrics.parquet",
+    ):
         assert (folder / "search" / name).is_file()
     best = tomllib.loads((folder / "search/best.toml").read_text())
     assert best["backbone"] == {"name": "fcn", "filters": [4, 4, 4]}
@@ -91,8 +97,14 @@ def test_the_best_configuration_is_fitted_unchanged(folder: Path) -> None:
             ("n_trials = 4", "n_trial = 4"),
             "`tune` has no parameter 'n_trial'. Did you mean 'n_trials'?",
         ),
-        (("backbone = false", "backbone = 3"), "`tune.space.backbone` must be a list of names"),
-        (("max_epochs = 2", "max_epochs = 2\nvalidation = 0.2"), "[split] validation = 0.15"),
+        (
+            ("backbone = false", "backbone = 3"),
+            "`tune.space.backbone` must be a list of names",
+        ),
+        (
+            ("max_epochs = 2", "max_epochs = 2\nvalidation = 0.2"),
+            "[split] validation = 0.15",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_is_trained(
@@ -106,5 +118,9 @@ def test_what_is_wrong_is_said_before_anything_is_trained(
 
 def test_check_reads_the_space(folder: Path) -> None:
     assert config_problems("small.toml") == []
-    (folder / "small.toml").write_text(CONFIG.replace("sharing = false", 'sharing = ["hart"]'))
-    assert any("Did you mean 'hard'?" in problem for problem in config_problems("small.toml"))
+    (folder / "small.toml").write_text(
+        CONFIG.replace("sharing = false", 'sharing = ["hart"]')
+    )
+    assert any(
+        "Did you mean 'hard'?" in problem for problem in config_problems("small.toml")
+    )

@@ -25,11 +25,18 @@ class ReferenceNetwork(nn.Module):
     """Heads by name, e.g. ``{"fc_1": 4, "fc_2": 1}``."""
 
     def __init__(
-        self, n_channels: int, heads: dict[str, int], num_layers: int = 1, filters: int = 128
+        self,
+        n_channels: int,
+        heads: dict[str, int],
+        num_layers: int = 1,
+        filters: int = 128,
     ) -> None:
         super().__init__()
         self.lstm = nn.LSTM(n_channels, 64, num_layers, batch_first=True)
-        self.conv1, self.conv2 = nn.Conv1d(n_channels, filters, 8), nn.Conv1d(filters, filters, 5)
+        self.conv1, self.conv2 = (
+            nn.Conv1d(n_channels, filters, 8),
+            nn.Conv1d(filters, filters, 5),
+        )
         self.conv3 = nn.Conv1d(filters, 16, 3)
         self.bn1, self.bn2, self.bn3 = (
             nn.BatchNorm1d(filters),
@@ -48,7 +55,10 @@ class ReferenceNetwork(nn.Module):
         x = F.relu(self.bn3(self.conv3(x))).mean(dim=2)
         features = torch.cat([last, x], dim=1)
         outputs = [getattr(self, name)(features) for name in self.head_names]
-        return [output.log_softmax(dim=1) if output.shape[1] > 1 else output for output in outputs]
+        return [
+            output.log_softmax(dim=1) if output.shape[1] > 1 else output
+            for output in outputs
+        ]
 
 
 def trained_like(
@@ -59,7 +69,9 @@ def trained_like(
 ) -> ReferenceNetwork:
     """A network in eval mode, no tensor of which has the value it is born with."""
     torch.manual_seed(0)
-    network = ReferenceNetwork(n_channels, heads or {"fc_1": 4, "fc_2": 1}, num_layers, filters)
+    network = ReferenceNetwork(
+        n_channels, heads or {"fc_1": 4, "fc_2": 1}, num_layers, filters
+    )
     for name, tensor in network.state_dict().items():
         if "num_batches" not in name:
             tensor.add_(torch.rand_like(tensor) * 0.3)

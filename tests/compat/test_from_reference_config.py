@@ -35,10 +35,20 @@ BACKBONES_OF_THE_PAGE = {
     "LSTM": LSTM(num_layers=2, hidden_size=64, dropout=0.1, bidirectional=True),
     "GRU": GRU(num_layers=2, hidden_size=64, dropout=0.1, bidirectional=True),
     "CNN_1D": CNN1D(
-        output_channels=64, kernel_size=3, stride=1, padding=0, dropout=0.1, flatten=True
+        output_channels=64,
+        kernel_size=3,
+        stride=1,
+        padding=0,
+        dropout=0.1,
+        flatten=True,
     ),
     "1D CNN": CNN1D(
-        output_channels=64, kernel_size=3, stride=1, padding=0, dropout=0.1, flatten=True
+        output_channels=64,
+        kernel_size=3,
+        stride=1,
+        padding=0,
+        dropout=0.1,
+        flatten=True,
     ),
     "LSTM_FCNs_reg": LSTMFCN(num_layers=2, lstm_dropout=0.1, conv_dropout=0.1),
     "LSTM_FCNs_cls": LSTMFCN(num_layers=2, lstm_dropout=0.1, conv_dropout=0.1),
@@ -86,7 +96,9 @@ def data(
 ) -> tuple[np.ndarray, pd.DataFrame]:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(n, 3, n_timepoints))
-    y = pd.DataFrame({"class": np.arange(n) % n_classes, "number": X.mean(axis=(1, 2)) * 100})
+    y = pd.DataFrame(
+        {"class": np.arange(n) % n_classes, "number": X.mean(axis=(1, 2)) * 100}
+    )
     return X, y
 
 
@@ -95,7 +107,9 @@ def test_the_defaults_are_those_of_the_page(model: str) -> None:
     estimator = from_reference_config(config(model))
     multi = model == "LSTM_FCNs_multi"
     assert estimator.backbone == BACKBONES_OF_THE_PAGE[model]
-    assert (estimator.max_epochs, estimator.batch_size) == ((150, 64) if multi else (1000, 16))
+    assert (estimator.max_epochs, estimator.batch_size) == (
+        (150, 64) if multi else (1000, 16)
+    )
     assert estimator.lr == 0.0001
     assert estimator.weighting == (Fixed(alpha=0.5) if multi else "uniform")
     assert estimator.device == ("cuda" if torch.cuda.is_available() else "cpu")
@@ -163,15 +177,19 @@ def test_the_ends_of_the_ranges_are_inside() -> None:
         "batch_size": 1,
         "lr": 0.1,
     }
-    assert from_reference_config(config("LSTM_FCNs_multi", **lowest, alpha=0)).weighting == Fixed(
-        alpha=0
+    assert from_reference_config(
+        config("LSTM_FCNs_multi", **lowest, alpha=0)
+    ).weighting == Fixed(alpha=0)
+    assert from_reference_config(config("LSTM_FCNs_multi", alpha=1)).weighting == Fixed(
+        alpha=1
     )
-    assert from_reference_config(config("LSTM_FCNs_multi", alpha=1)).weighting == Fixed(alpha=1)
 
 
 @pytest.mark.parametrize(("model", "name"), CASES)
 def test_what_has_no_default_must_be_given(model: str, name: str) -> None:
-    has_default = next(f.default for f in fields(PAGES[model]) if f.name == name) is not MISSING
+    has_default = (
+        next(f.default for f in fields(PAGES[model]) if f.name == name) is not MISSING
+    )
     assert has_default == (name not in NEEDED[model])
     if has_default:
         return
@@ -201,12 +219,21 @@ def test_all_problems_come_in_one_message() -> None:
 @pytest.mark.parametrize(
     ("wrong", "parts"),
     [
-        ({"model": "LSTM_FCN_multi", "parameter": {}}, ["Did you mean 'LSTM_FCNs_multi'?"]),
+        (
+            {"model": "LSTM_FCN_multi", "parameter": {}},
+            ["Did you mean 'LSTM_FCNs_multi'?"],
+        ),
         ({"parameter": {}}, ["`model`", "'LSTM', 'GRU'"]),
         ({"model": "FC", "parameter": [1]}, ["`parameter`", "mapping", "[1]"]),
         (config("FC", drop_out=0.1, dropout=0.2), ["'dropout'", "'drop_out'", "both"]),
-        (config("LSTM_FCNs_cls", num_classes=1), ["`parameter.num_classes`", "2; got 1"]),
-        (config("LSTM_FCNs_reg", num_classes=4), ["`parameter.num_classes`", "1; got 4"]),
+        (
+            config("LSTM_FCNs_cls", num_classes=1),
+            ["`parameter.num_classes`", "2; got 1"],
+        ),
+        (
+            config("LSTM_FCNs_reg", num_classes=4),
+            ["`parameter.num_classes`", "1; got 4"],
+        ),
         (config("LSTM", alpha=0.5), ["`parameter`", "'alpha'"]),
         (config("FC", hidden_size=32), ["`parameter`", "'hidden_size'"]),
     ],
@@ -232,17 +259,27 @@ def test_both_spellings_of_dropout(model: str) -> None:
     [
         ((4, 1), [Classification("class", n_classes=4), Regression("number")]),
         ((1, 4), [Regression("number"), Classification("class", n_classes=4)]),
-        ((4, 2), [Classification("class_1", n_classes=4), Classification("class_2", n_classes=2)]),
+        (
+            (4, 2),
+            [
+                Classification("class_1", n_classes=4),
+                Classification("class_2", n_classes=2),
+            ],
+        ),
         ((1, 1), [Regression("number_1"), Regression("number_2")]),
     ],
 )
-def test_one_class_is_a_regression(counts: tuple[int, int], expected: list[Any]) -> None:
+def test_one_class_is_a_regression(
+    counts: tuple[int, int], expected: list[Any]
+) -> None:
     multi = config("LSTM_FCNs_multi", num_classes_1=counts[0], num_classes_2=counts[1])
     assert from_reference_config(multi).tasks == expected
 
 
 def test_names_of_the_label_columns() -> None:
-    tasks = from_reference_config(config("LSTM_FCNs_multi"), tasks=["season", "pm25"]).tasks
+    tasks = from_reference_config(
+        config("LSTM_FCNs_multi"), tasks=["season", "pm25"]
+    ).tasks
     assert [task.name for task in tasks] == ["season", "pm25"]
     with refused("`tasks`", "2 different names", "'ab'", error=ParameterError):
         from_reference_config(config("LSTM_FCNs_multi"), tasks="ab")
@@ -250,7 +287,11 @@ def test_names_of_the_label_columns() -> None:
 
 @pytest.mark.parametrize(
     ("path", "folder"),
-    [("./ckpt/lstm.pt", "ckpt/lstm"), ("ckpt/lstm", "ckpt/lstm"), (Path("a/b.v2.pth"), "a/b.v2")],
+    [
+        ("./ckpt/lstm.pt", "ckpt/lstm"),
+        ("ckpt/lstm", "ckpt/lstm"),
+        (Path("a/b.v2.pth"), "a/b.v2"),
+    ],
 )
 def test_the_model_folder(path: Any, folder: str) -> None:
     assert model_folder({"best_model_path": path}) == Path(folder)
@@ -277,7 +318,9 @@ SMALL = {"num_epochs": 1, "batch_size": 16, "device": "cpu"}
 
 @pytest.mark.parametrize("model", PAGES)
 def test_every_model_of_the_page_learns(model: str) -> None:
-    estimator = from_reference_config(config(model, **SMALL)).set_params(verbose=0, random_state=0)
+    estimator = from_reference_config(config(model, **SMALL)).set_params(
+        verbose=0, random_state=0
+    )
     X, y = data(n_timepoints=1 if model == "FC" else 20)
     predicted = estimator.fit(X, y).predict(X)
     assert list(predicted) == [task.name for task in estimator.tasks]
@@ -287,7 +330,11 @@ def test_every_model_of_the_page_learns(model: str) -> None:
 @pytest.mark.parametrize(
     ("model", "wrong", "parts"),
     [
-        ("LSTM", {"input_size": 4}, ["`X`", "4 channels", "`inputs.n_channels`", "got 3"]),
+        (
+            "LSTM",
+            {"input_size": 4},
+            ["`X`", "4 channels", "`inputs.n_channels`", "got 3"],
+        ),
         ("LSTM", {"num_classes": 3}, ["`class`", "3 classes", "`n_classes`", "got 2"]),
         ("CNN_1D", {"seq_len": 24}, ["`X`", "24 time steps", "got 20"]),
         ("FC", {}, ["`X`", "1 time steps", "got 20"]),
@@ -297,7 +344,9 @@ def test_every_model_of_the_page_learns(model: str) -> None:
 def test_what_the_page_says_of_the_data_is_checked_at_fit(
     model: str, wrong: dict[str, Any], parts: list[str]
 ) -> None:
-    estimator = from_reference_config(config(model, **SMALL, **wrong)).set_params(verbose=0)
+    estimator = from_reference_config(config(model, **SMALL, **wrong)).set_params(
+        verbose=0
+    )
     with refused(*parts, error=DataError):
         estimator.fit(*data())
 
@@ -307,11 +356,13 @@ def test_single_first_then_both_with_the_backbone_frozen(tmp_path: Path) -> None
         "best_model_path": tmp_path / "reg.pt"
     }
     X, y = data()
-    first = from_reference_config(single).set_params(verbose=0, random_state=0).fit(X, y)
-    first.save(model_folder(single))
-    multi = from_reference_config(config("LSTM_FCNs_multi", **SMALL, freeze=True)).set_params(
-        verbose=0, random_state=1
+    first = (
+        from_reference_config(single).set_params(verbose=0, random_state=0).fit(X, y)
     )
+    first.save(model_folder(single))
+    multi = from_reference_config(
+        config("LSTM_FCNs_multi", **SMALL, freeze=True)
+    ).set_params(verbose=0, random_state=1)
     multi.fit(X, y, start=model_folder(single))
     before, after = (e.model_.network_list[0].state_dict() for e in (first, multi))
     for name, tensor in before.items():
@@ -325,9 +376,17 @@ def test_single_first_then_both_with_the_backbone_frozen(tmp_path: Path) -> None
 
 
 def test_it_is_saved_with_what_it_demands_of_the_data(tmp_path: Path) -> None:
-    estimator = from_reference_config(config("CNN_1D", **SMALL)).set_params(verbose=0).fit(*data())
+    estimator = (
+        from_reference_config(config("CNN_1D", **SMALL))
+        .set_params(verbose=0)
+        .fit(*data())
+    )
     again = MultiTaskEstimator.load(estimator.save(tmp_path / "model"))
-    assert (again.inputs.n_channels, again.inputs.n_timepoints, again.tasks[0].n_classes) == (
+    assert (
+        again.inputs.n_channels,
+        again.inputs.n_timepoints,
+        again.tasks[0].n_classes,
+    ) == (
         3,
         20,
         2,

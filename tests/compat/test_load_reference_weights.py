@@ -41,7 +41,9 @@ def reference_outputs(network: ReferenceNetwork, X: np.ndarray) -> list[np.ndarr
     return [output.numpy() for output in network(torch.from_numpy(X))]
 
 
-@pytest.mark.parametrize(("n_channels", "num_layers", "filters"), [(4, 1, 128), (9, 2, 64)])
+@pytest.mark.parametrize(
+    ("n_channels", "num_layers", "filters"), [(4, 1, 128), (9, 2, 64)]
+)
 def test_predictions_are_those_of_the_plain_network(
     tmp_path: Path, n_channels: int, num_layers: int, filters: int
 ) -> None:
@@ -52,14 +54,19 @@ def test_predictions_are_those_of_the_plain_network(
     predicted = estimator.predict(X)
     np.testing.assert_allclose(predicted["number"], numbers[:, 0], rtol=1e-6)
     np.testing.assert_allclose(
-        estimator.predict_proba(X)["class"], np.exp(log_probabilities), rtol=1e-6, atol=1e-7
+        estimator.predict_proba(X)["class"],
+        np.exp(log_probabilities),
+        rtol=1e-6,
+        atol=1e-7,
     )
     assert predicted["class"].tolist() == log_probabilities.argmax(axis=1).tolist()
 
 
 @pytest.mark.parametrize("head", ["fc", "fc_1"])
 @pytest.mark.parametrize(("n_outputs", "name"), [(1, "number"), (3, "class")])
-def test_a_network_of_one_head(tmp_path: Path, head: str, n_outputs: int, name: str) -> None:
+def test_a_network_of_one_head(
+    tmp_path: Path, head: str, n_outputs: int, name: str
+) -> None:
     network = trained_like(heads={head: n_outputs})
     estimator = load_reference_weights(stored(network, tmp_path))
     (expected,) = reference_outputs(network, raw_series())
@@ -100,7 +107,9 @@ def test_it_can_be_measured_saved_and_loaded(tmp_path: Path) -> None:
     assert figures["number", "rmse"] == 0
 
 
-def test_training_can_start_from_it_and_its_frozen_backbone_stays(tmp_path: Path) -> None:
+def test_training_can_start_from_it_and_its_frozen_backbone_stays(
+    tmp_path: Path,
+) -> None:
     network = trained_like()
     start = load_reference_weights(stored(network, tmp_path))
     X = raw_series(40)
@@ -127,7 +136,12 @@ def test_everything_that_does_not_fit_is_in_one_message(tmp_path: Path) -> None:
     state["lstm.weight_ih_l0_reverse"] = torch.zeros(256, 4)
     state["conv3.weight"] = torch.zeros(16)
     torch.save(state, tmp_path / "odd.pt")
-    parts = ("running_var is missing", "l0_reverse is not known", "conv3.weight must have", "(16,)")
+    parts = (
+        "running_var is missing",
+        "l0_reverse is not known",
+        "conv3.weight must have",
+        "(16,)",
+    )
     with refused(*parts, error=StoreError):
         load_reference_weights(tmp_path / "odd.pt")
 
@@ -168,7 +182,9 @@ def test_no_pickle_is_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"epoch,loss\n1,2\n"])
-def test_a_file_that_holds_no_weights_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_holds_no_weights_is_refused(
+    tmp_path: Path, content: bytes
+) -> None:
     (tmp_path / "best.pt").write_bytes(content)
     with refused("best.pt", "weights", error=StoreError):
         load_reference_weights(tmp_path / "best.pt")

@@ -30,7 +30,9 @@ from multitide.training._settings import Training
 from refusals import refused
 
 REGISTRIES = {"encodings": ENCODINGS, "splitter": SPLITTERS, **PART_PARAMETERS}
-EVERY_PART = [(registry, name) for registry, parts in REGISTRIES.items() for name in parts]
+EVERY_PART = [
+    (registry, name) for registry, parts in REGISTRIES.items() for name in parts
+]
 
 
 @pytest.mark.parametrize(("registry", "name"), EVERY_PART)
@@ -64,13 +66,17 @@ def test_parts_inside_parts_and_lists_become_what_python_would_hold() -> None:
     assert written["encodings"][0] == "difference"
     assert written["encodings"][1]["n_bins"] == 4
     assert (
-        part_from_config(PART_PARAMETERS["inputs"], json.loads(json.dumps(written)), "inputs")
+        part_from_config(
+            PART_PARAMETERS["inputs"], json.loads(json.dumps(written)), "inputs"
+        )
         == made
     )
 
 
 def test_numpy_numbers_are_written_as_pythons() -> None:
-    written = part_to_config({"training": Training}, Training(weight_decay=np.float64(0.5)))
+    written = part_to_config(
+        {"training": Training}, Training(weight_decay=np.float64(0.5))
+    )
     assert type(written["weight_decay"]) is float
 
 
@@ -82,8 +88,16 @@ def test_numpy_numbers_are_written_as_pythons() -> None:
         (BACKBONES, {"num_layers": 2}, ["`x.name`", "'lstm_fcn'", "not given"]),
         (BACKBONES, 3, ["`x`", "a name (one of", "got 3"]),
         (BACKBONES, Hard(), ["`x`", "a Backbone", "got Hard("]),
-        (BACKBONES, {"name": "lstm_fcn", "num_layer": 2}, ["`x`", "'num_layer'", "Did you mean"]),
-        (WEIGHTINGS, {"name": "fixed", "alpha": 2}, ["`x.alpha", "equal to 1", "got 2"]),
+        (
+            BACKBONES,
+            {"name": "lstm_fcn", "num_layer": 2},
+            ["`x`", "'num_layer'", "Did you mean"],
+        ),
+        (
+            WEIGHTINGS,
+            {"name": "fixed", "alpha": 2},
+            ["`x.alpha", "equal to 1", "got 2"],
+        ),
     ],
 )
 def test_a_wrong_part_is_refused(registry: Any, spec: Any, parts: list[str]) -> None:
@@ -92,7 +106,11 @@ def test_a_wrong_part_is_refused(registry: Any, spec: Any, parts: list[str]) -> 
 
 
 def test_all_problems_of_a_part_are_told_at_once() -> None:
-    table = {"encodings": [{"name": "diference"}], "impute": "linear", "scale": "minmax"}
+    table = {
+        "encodings": [{"name": "diference"}],
+        "impute": "linear",
+        "scale": "minmax",
+    }
     with pytest.raises(ParameterError) as caught:
         part_from_config(PART_PARAMETERS["inputs"], table, "inputs")
     lines = str(caught.value).splitlines()
@@ -105,10 +123,13 @@ def test_a_part_without_a_name_cannot_be_written() -> None:
         pass
 
     with pytest.raises(
-        ParameterError, match=r"`Mine` must have a name to be written down; add it to the registry"
+        ParameterError,
+        match=r"`Mine` must have a name to be written down; add it to the registry",
     ):
         part_to_config(SHARINGS, Mine())
-    with refused("`weight_decay`", "object object", "written to a file", error=ParameterError):
+    with refused(
+        "`weight_decay`", "object object", "written to a file", error=ParameterError
+    ):
         part_to_config({"training": Training}, Training(weight_decay=object()))  # type: ignore[arg-type]
 
 
@@ -126,7 +147,11 @@ def folder(tmp_path: Path) -> Path:
     long.to_csv(tmp_path / "data.csv", index=False)
     load = series[:, :, 0].mean(axis=1).round(4)
     labels = pd.DataFrame(
-        {"run": np.arange(runs), "load": load, "state": np.where(load > 0, "high", "low")}
+        {
+            "run": np.arange(runs),
+            "load": load,
+            "state": np.where(load > 0, "high", "low"),
+        }
     )
     labels.to_csv(tmp_path / "labels.csv", index=False)
     return tmp_path
@@ -180,7 +205,11 @@ def test_a_file_says_everything(folder: Path) -> None:
     assert estimator.get_params(deep=False)["backbone"] == FCN()
     assert estimator.inputs == Inputs(encodings=("difference",))
     assert estimator.training == Training(patience=None)
-    assert (estimator.sharing, estimator.validation, estimator.max_epochs) == ("none", None, 2)
+    assert (estimator.sharing, estimator.validation, estimator.max_epochs) == (
+        "none",
+        None,
+        2,
+    )
     samples = config.read()
     assert samples.shape == (40, 2, 16)
     assert list(samples.y) == ["load", "state"]
@@ -197,10 +226,14 @@ def test_a_file_written_again_says_the_same_from_any_folder(
 
 
 def test_without_a_split_the_rule_fits_the_samples(folder: Path) -> None:
-    config = load_config(write(folder, '[data]\npath = "data.csv"\nseries = "run"\nwindow = 4\n'))
+    config = load_config(
+        write(folder, '[data]\npath = "data.csv"\nseries = "run"\nwindow = 4\n')
+    )
     assert config.splitter(config.read()).by == "group"
     config = load_config(
-        write(folder, '[data]\npath = "data.csv"\nseries = "run"\n[split]\ntest = 0.5\n')
+        write(
+            folder, '[data]\npath = "data.csv"\nseries = "run"\n[split]\ntest = 0.5\n'
+        )
     )
     assert config.splitter(config.read()) == Splitter(by="random", test=0.5)
 
@@ -214,18 +247,30 @@ def test_without_a_split_the_rule_fits_the_samples(folder: Path) -> None:
         (("max_epochs", "max_epoch"), ["`max_epoch`", "Did you mean 'max_epochs'?"]),
         (("max_epochs", "refit"), ["`refit`", "belongs in [training]"]),
         (("[split]", "[splits]"), ["`splits`", "Did you mean 'split'?"]),
-        (("[split]", "[split]\nmax_epochs = 3"), ["`split`", "'max_epochs'", "above the first"]),
-        (('"fcn"', '"inception"'), ["`backbone.name`", "Did you mean 'inception_time'?"]),
+        (
+            ("[split]", "[split]\nmax_epochs = 3"),
+            ["`split`", "'max_epochs'", "above the first"],
+        ),
+        (
+            ('"fcn"', '"inception"'),
+            ["`backbone.name`", "Did you mean 'inception_time'?"],
+        ),
         (
             ('kind = "regression"', 'kind = "regresion"'),
             ["`tasks.load.kind`", "Did you mean 'regression'?"],
         ),
         (("max_epochs = 2", "max_epochs = 0"), ["`max_epochs`", "equal to 1", "got 0"]),
-        (('[data]\npath = "data.csv"', 'data = "data.csv"\n[dat]'), ["`data`", "got 'data.csv"]),
+        (
+            ('[data]\npath = "data.csv"', 'data = "data.csv"\n[dat]'),
+            ["`data`", "got 'data.csv"],
+        ),
         (("[[tasks]]", "[tasks]"), ["TOML"]),
         (("[split]", '[tune]\nbudget = "1x"\n[split]'), ["`tune.budget`", "got '1x'"]),
         (("[split]", "[compare]\nbudget = 0\n[split]"), ["`compare.budget`", "got 0"]),
-        (("lr = 0.01", "lr = "), ["run.toml'", "TOML in UTF-8", "Invalid value (at line 3"]),
+        (
+            ("lr = 0.01", "lr = "),
+            ["run.toml'", "TOML in UTF-8", "Invalid value (at line 3"],
+        ),
     ],
 )
 def test_a_mistake_in_a_file_is_named(
@@ -243,7 +288,9 @@ def test_tasks_must_be_a_list(folder: Path) -> None:
 
 def test_a_file_that_is_not_there_gets_a_suggestion(folder: Path) -> None:
     write(folder, WHOLE)
-    with refused("`config`", "runn.toml'", "Did you mean 'run.toml'", error=ParameterError):
+    with refused(
+        "`config`", "runn.toml'", "Did you mean 'run.toml'", error=ParameterError
+    ):
         load_config(folder / "runn.toml")
 
 
@@ -255,29 +302,47 @@ def test_problems_of_configuration_and_data_come_together(folder: Path) -> None:
     labels = pd.read_csv(folder / "labels.csv")
     labels.assign(state="same").to_csv(folder / "labels.csv", index=False)
     problems = config_problems(
-        write(folder, WHOLE.replace("max_epochs", "max_epoch").replace("lr = 0.01", "lr = -1"))
+        write(
+            folder,
+            WHOLE.replace("max_epochs", "max_epoch").replace("lr = 0.01", "lr = -1"),
+        )
     )
-    assert [problem.split(" must")[0] for problem in problems] == ["`max_epoch`", "`lr`", "`state`"]
+    assert [problem.split(" must")[0] for problem in problems] == [
+        "`max_epoch`",
+        "`lr`",
+        "`state`",
+    ]
 
 
 def test_a_backbone_that_is_too_long_for_the_data_is_a_problem(folder: Path) -> None:
     problems = config_problems(
-        write(folder, WHOLE.replace('series = "run"', 'series = "run"\nwindow = 3\nstride = 3'))
+        write(
+            folder,
+            WHOLE.replace('series = "run"', 'series = "run"\nwindow = 3\nstride = 3'),
+        )
     )
     assert (
-        [problem for problem in problems if "at least 14 time steps" in problem] == problems != []
+        [problem for problem in problems if "at least 14 time steps" in problem]
+        == problems
+        != []
     )
 
 
 def test_data_that_cannot_be_read_are_a_problem(folder: Path) -> None:
-    (problem,) = config_problems(write(folder, WHOLE.replace('"data.csv"', '"dat.csv"')))
+    (problem,) = config_problems(
+        write(folder, WHOLE.replace('"data.csv"', '"dat.csv"'))
+    )
     assert "Did you mean 'data.csv'?" in problem
     with pytest.raises(DataError, match=r"must be an existing file"):
         load_config(folder / "run.toml").read()
 
 
 def test_config_is_made_in_python_too(folder: Path) -> None:
-    options = {"path": folder / "data.csv", "labels": folder / "labels.csv", "series": "run"}
+    options = {
+        "path": folder / "data.csv",
+        "labels": folder / "labels.csv",
+        "series": "run",
+    }
     config = Config([DataSection(options, split={"by": "random"})], tasks=["load"])
     assert len(config.read()) == 40
     again = load_config(write(folder, config.changed(lr=0.5).to_toml()))
@@ -296,7 +361,11 @@ def test_toml_that_is_written_reads_as_it_was() -> None:
         "c": True,
         'quoted "name" \\ 온도': "line\nbreak \x7f 온도",
         "empty": [],
-        "section": {"list": ["x", 2.5], "inner": {"deep": {"er": 1}}, "mixed key": False},
+        "section": {
+            "list": ["x", 2.5],
+            "inner": {"deep": {"er": 1}},
+            "mixed key": False,
+        },
         "rows": [{"name": "one", "weights": {"leak 1": 5.0}}, {"name": "two"}],
     }
     assert tomllib.loads(toml_text(table)) == table

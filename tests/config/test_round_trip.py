@@ -138,7 +138,9 @@ def test_a_value_without_a_plain_form_is_refused_with_its_place(value: object) -
 
 @pytest.fixture
 def base(tmp_path: Path) -> Config:
-    table = pd.DataFrame({"a": np.arange(40.0), "b": np.arange(40.0), "load": np.arange(40.0)})
+    table = pd.DataFrame(
+        {"a": np.arange(40.0), "b": np.arange(40.0), "load": np.arange(40.0)}
+    )
     table.to_csv(tmp_path / "data.csv")
     (tmp_path / "base.toml").write_text('[data]\npath = "data.csv"\n')
     return load_config(tmp_path / "base.toml")
@@ -198,9 +200,13 @@ SECTIONS = st.fixed_dictionaries(
         "data": st.fixed_dictionaries(
             {},
             optional={
-                "channels": st.sampled_from([["a"], ("a", "b"), np.array(["a"]), pd.Index(["b"])]),
+                "channels": st.sampled_from(
+                    [["a"], ("a", "b"), np.array(["a"]), pd.Index(["b"])]
+                ),
                 "window": st.sampled_from([None, np.int64(4)]),
-                "every": st.sampled_from([None, "1h", pd.Timedelta("1h"), np.float64(0.5)]),
+                "every": st.sampled_from(
+                    [None, "1h", pd.Timedelta("1h"), np.float64(0.5)]
+                ),
                 "duplicates": st.sampled_from([None, "mean"]),
             },
         ),
@@ -236,7 +242,10 @@ SECTIONS = st.fixed_dictionaries(
 def test_a_splitter_survives_as_the_split(base: Config, tmp_path: Path) -> None:
     rule = Splitter(by="group", test=np.float64(0.3), random_state=None)
     read = again(replace(base, table={**base.table, "split": rule}), tmp_path)
-    assert Splitter(**{name: plain_none(value) for name, value in read.only.split.items()}) == rule
+    assert (
+        Splitter(**{name: plain_none(value) for name, value in read.only.split.items()})
+        == rule
+    )
 
 
 def plain_none(value: object) -> object:
@@ -253,7 +262,9 @@ def test_parts_in_a_table_survive(base: Config, tmp_path: Path) -> None:
 
 @FAST
 @given(sections=SECTIONS)
-def test_sections_survive(sections: dict[str, Any], base: Config, tmp_path: Path) -> None:
+def test_sections_survive(
+    sections: dict[str, Any], base: Config, tmp_path: Path
+) -> None:
     data = {"path": Path(base.only.options["path"]), **sections["data"]}
     read = again(replace(base, table={**sections, "data": data}), tmp_path)
     for name, value in sections["data"].items():

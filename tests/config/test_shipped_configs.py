@@ -36,7 +36,9 @@ def test_check_finds_no_problem(path: Path, shared_data: Path) -> None:
     assert config_problems(path) == []
 
 
-def test_hydraulic_keeps_runs_whole_and_tests_each_cycle_once(shared_data: Path) -> None:
+def test_hydraulic_keeps_runs_whole_and_tests_each_cycle_once(
+    shared_data: Path,
+) -> None:
     config = load_config(named("hydraulic"))
     samples = config.read()
     run = samples.extra["run"].to_numpy()
@@ -68,4 +70,6 @@ def test_physionet2012_tests_the_random_fifth_that_is_stratified_by_death(
     _, test = train_test_split(
         rows, test_size=0.2, stratify=samples.y["death"].astype(int), random_state=0
     )
-    np.testing.assert_array_equal(config.splitter(samples).split(samples).test, np.sort(test))
+    np.testing.assert_array_equal(
+        config.splitter(samples).split(samples).test, np.sort(test)
+    )

@@ -10,17 +10,27 @@ from multitide import load_config
 from multitide._toml import read_toml
 
 ROOT = Path(__file__).parents[2]
-REFERENCE, HONEST = (ROOT / "configs" / f"beijing_pm25{ending}.toml" for ending in ("", "_honest"))
+REFERENCE, HONEST = (
+    ROOT / "configs" / f"beijing_pm25{ending}.toml" for ending in ("", "_honest")
+)
 
 
 def plain(params: dict[str, Any]) -> dict[str, str]:
-    return {name: str(value) for name, value in params.items() if name not in ("tasks", "verbose")}
+    return {
+        name: str(value)
+        for name, value in params.items()
+        if name not in ("tasks", "verbose")
+    }
 
 
 def test_the_example_is_the_configuration() -> None:
-    example = runpy.run_path(str(ROOT / "examples" / "beijing_pm25.py"))["make_estimator"]()
+    example = runpy.run_path(str(ROOT / "examples" / "beijing_pm25.py"))[
+        "make_estimator"
+    ]()
     configured = load_config(REFERENCE).make_estimator()
-    assert plain(example.get_params(deep=False)) == plain(configured.get_params(deep=False))
+    assert plain(example.get_params(deep=False)) == plain(
+        configured.get_params(deep=False)
+    )
 
 
 def test_the_honest_protocol_differs_in_its_rows_only() -> None:
@@ -29,7 +39,9 @@ def test_the_honest_protocol_differs_in_its_rows_only() -> None:
     assert {**reference, "data": {**reference["data"], **changed}} == honest
 
 
-def test_the_reference_protocol_has_the_windows_of_the_data_page(shared_data: Path) -> None:
+def test_the_reference_protocol_has_the_windows_of_the_data_page(
+    shared_data: Path,
+) -> None:
     config = load_config(REFERENCE)
     samples = config.read()
     split = config.splitter(samples).split(samples)

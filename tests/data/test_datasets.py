@@ -22,7 +22,13 @@ import pytest
 import multitide
 from multitide.data import _beijing, _hydraulic
 from multitide.data._fingerprints import differences, fingerprint
-from multitide.data._hydraulic import CONDITIONS, SENSORS, labels_table, read_signal, series_table
+from multitide.data._hydraulic import (
+    CONDITIONS,
+    SENSORS,
+    labels_table,
+    read_signal,
+    series_table,
+)
 from multitide.data.datasets import load_beijing_pm25, load_hydraulic
 from multitide.data.tables._read_like import read_like
 from multitide.errors import DataError
@@ -53,7 +59,9 @@ def beijing_table(n_hours: int = 60) -> pd.DataFrame:
             "hour": hours.hour,
         }
     )
-    table["pm2.5"] = np.where(np.arange(n_hours) < 24, np.nan, rng.integers(1, 300, n_hours))
+    table["pm2.5"] = np.where(
+        np.arange(n_hours) < 24, np.nan, rng.integers(1, 300, n_hours)
+    )
     table["DEWP"], table["TEMP"] = (
         rng.integers(-30, 10, n_hours),
         rng.integers(-10, 20, n_hours).astype(float),
@@ -67,13 +75,16 @@ def beijing_table(n_hours: int = 60) -> pd.DataFrame:
 def raw_signals() -> dict[str, np.ndarray]:
     rng = np.random.default_rng(1)
     return {
-        name: rng.uniform(0, 200, (N_CYCLES, 60 * rate)).round(3) for name, rate in SENSORS.items()
+        name: rng.uniform(0, 200, (N_CYCLES, 60 * rate)).round(3)
+        for name, rate in SENSORS.items()
     }
 
 
 def tabbed(rows: np.ndarray) -> str:
     return "\n".join(
-        "\t".join(f"{value:g}" if value == int(value) else f"{value:.3f}" for value in row)
+        "\t".join(
+            f"{value:g}" if value == int(value) else f"{value:.3f}" for value in row
+        )
         for row in rows
     )
 
@@ -115,9 +126,13 @@ class Publisher:
             def log_message(self, format: str, *args: Any) -> None:
                 publisher.asked.append(self.path)
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
+        self.server = ThreadingHTTPServer(
+            ("127.0.0.1", 0), partial(Handler, directory=str(folder))
+        )
         self.thread = Thread(
-            target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+            target=self.server.serve_forever,
+            kwargs={"poll_interval": 0.01},
+            daemon=True,
         )
         self.thread.start()
 
@@ -150,7 +165,9 @@ def redirect(monkeypatch: pytest.MonkeyPatch) -> Redirect:
         source = module.SOURCE
         marks = source.fingerprints
         if place is not None:
-            marks = {table: fingerprint(frame) for table, frame in source.read(place).items()}
+            marks = {
+                table: fingerprint(frame) for table, frame in source.read(place).items()
+            }
         changed = dataclasses.replace(source, url=url, fingerprints=marks)
         monkeypatch.setattr(module, "SOURCE", changed)
 
@@ -158,7 +175,10 @@ def redirect(monkeypatch: pytest.MonkeyPatch) -> Redirect:
 
 
 def test_the_archive_is_downloaded_once(
-    publisher: Publisher, redirect: Redirect, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    publisher: Publisher,
+    redirect: Redirect,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     place = beijing_zip(publisher.folder / "pm.zip")
     redirect("beijing_pm25", publisher.url("pm.zip"), place)
@@ -212,10 +232,16 @@ def test_without_a_network_the_message_names_the_remedy(
     publisher: Publisher, redirect: Redirect, tmp_path: Path
 ) -> None:
     redirect("hydraulic", publisher.url("absent.zip"))
-    with refused("`path`", "http://127", "404", "load_hydraulic(path=", error=DataError):
+    with refused(
+        "`path`", "http://127", "404", "load_hydraulic(path=", error=DataError
+    ):
         load_hydraulic(cache=tmp_path)
-    redirect("beijing_pm25", "http://127.0.0.1:9/pm.zip")  # nobody listens at the discard port
-    with refused("`path`", "ConnectionError", "load_beijing_pm25(path=", error=DataError):
+    redirect(
+        "beijing_pm25", "http://127.0.0.1:9/pm.zip"
+    )  # nobody listens at the discard port
+    with refused(
+        "`path`", "ConnectionError", "load_beijing_pm25(path=", error=DataError
+    ):
         load_beijing_pm25(cache=tmp_path)
 
 
@@ -248,7 +274,9 @@ def test_no_other_module_opens_a_connection() -> None:
 
 
 @pytest.mark.parametrize("folder", ["", "inner/"])
-def test_hydraulic_signals_become_one_second_means_and_runs(tmp_path: Path, folder: str) -> None:
+def test_hydraulic_signals_become_one_second_means_and_runs(
+    tmp_path: Path, folder: str
+) -> None:
     signals = raw_signals()
     samples = load_hydraulic(
         write_zip(tmp_path / "rig.zip", hydraulic_files(), folder), verify=False
@@ -263,7 +291,9 @@ def test_hydraulic_signals_become_one_second_means_and_runs(tmp_path: Path, fold
     assert list(samples.y) == list(CONDITIONS)
     assert samples.series.tolist() == [0, 0, 0, 1, 2, 2, 3]
     assert samples.time is not None and samples.time.tolist() == list(range(N_CYCLES))
-    assert samples.extra is not None and samples.extra["cycle"].tolist() == list(range(N_CYCLES))
+    assert samples.extra is not None and samples.extra["cycle"].tolist() == list(
+        range(N_CYCLES)
+    )
 
 
 def test_every_layout_of_a_copy_reads_alike(tmp_path: Path) -> None:
@@ -290,27 +320,42 @@ def test_beijing_reads_alike_from_csv_zip_and_folder(tmp_path: Path) -> None:
     beijing_table().to_csv(tmp_path / "my_beijing_copy.csv", index=False, na_rep="NA")
     (tmp_path / "another.csv").write_text("a,b\n1,2\n")
     places = (zipped, tmp_path, str(tmp_path / "my_beijing_copy.csv"))
-    assert len({load_beijing_pm25(place, verify=False).fingerprint() for place in places}) == 1
+    assert (
+        len({load_beijing_pm25(place, verify=False).fingerprint() for place in places})
+        == 1
+    )
 
 
 def test_rows_without_a_measurement_keep_their_wind(tmp_path: Path) -> None:
-    samples = load_beijing_pm25(beijing_zip(tmp_path / "pm.zip"), window=3, verify=False)
+    samples = load_beijing_pm25(
+        beijing_zip(tmp_path / "pm.zip"), window=3, verify=False
+    )
     assert samples.y["cbwd"].notna().all()
     assert samples.y["pm2.5"].isna().sum() == 22
     dropped = load_beijing_pm25(
-        tmp_path / "pm.zip", window=3, verify=False, missing_rows="drop", channels=["Ir"]
+        tmp_path / "pm.zip",
+        window=3,
+        verify=False,
+        missing_rows="drop",
+        channels=["Ir"],
     )
     assert dropped.shape == (34, 1, 3)
 
 
 def test_a_new_table_is_read_like_the_data_set(tmp_path: Path) -> None:
-    samples = load_beijing_pm25(beijing_zip(tmp_path / "pm.zip"), window=6, verify=False)
+    samples = load_beijing_pm25(
+        beijing_zip(tmp_path / "pm.zip"), window=6, verify=False
+    )
     assert samples.reading is not None
     again = read_like(
-        samples.reading, beijing_table().drop(columns=["pm2.5", "cbwd", "Is"]), need_labels=False
+        samples.reading,
+        beijing_table().drop(columns=["pm2.5", "cbwd", "Is"]),
+        need_labels=False,
     )
     np.testing.assert_array_equal(again.values, samples.values)
-    rig = load_hydraulic(write_zip(tmp_path / "rig.zip", hydraulic_files()), verify=False)
+    rig = load_hydraulic(
+        write_zip(tmp_path / "rig.zip", hydraulic_files()), verify=False
+    )
     assert rig.reading is not None
     series = _hydraulic.SOURCE.read(tmp_path / "rig.zip")["series"]
     np.testing.assert_array_equal(
@@ -320,7 +365,9 @@ def test_a_new_table_is_read_like_the_data_set(tmp_path: Path) -> None:
 
 def test_all_that_a_copy_lacks_is_named(tmp_path: Path) -> None:
     files = hydraulic_files()
-    some = {name: text for name, text in files.items() if name not in ("PS3.txt", "SE.txt")}
+    some = {
+        name: text for name, text in files.items() if name not in ("PS3.txt", "SE.txt")
+    }
     with refused("`path`", "lacks ['PS3.txt', 'SE.txt']", error=DataError):
         load_hydraulic(write_zip(tmp_path / "rig.zip", some))
     with refused("`path`", "a CSV file", "rig.zip", error=DataError):
@@ -333,7 +380,11 @@ def test_all_that_a_copy_lacks_is_named(tmp_path: Path) -> None:
     ("file", "text", "parts"),
     [
         ("TS1.txt", tabbed(np.ones((N_CYCLES, 59))), ["60 columns", "got 59"]),
-        ("TS1.txt", tabbed(np.ones((N_CYCLES - 1, 60))), ["7 as `profile.txt`", "got 6"]),
+        (
+            "TS1.txt",
+            tabbed(np.ones((N_CYCLES - 1, 60))),
+            ["7 as `profile.txt`", "got 6"],
+        ),
         ("CE.txt", "1\t2\nthree\t4", ["numbers separated by tabs"]),
         ("profile.txt", tabbed(PROFILE[:, :4]), ["5 columns", "got 4"]),
     ],
@@ -375,7 +426,9 @@ def test_a_fingerprint_sees_counts_values_and_texts() -> None:
 # -- real copies -----------------------------------------------------------------------------------
 
 
-def test_the_real_beijing_table_passes_and_has_its_known_figures(shared_data: Path) -> None:
+def test_the_real_beijing_table_passes_and_has_its_known_figures(
+    shared_data: Path,
+) -> None:
     samples = load_beijing_pm25(shared_data / "beijing_pm25.csv")
     assert samples.shape == (43824 - 23, 4, 24)
     assert load_beijing_pm25(shared_data, window=1).y["pm2.5"].isna().sum() == 2067
@@ -385,19 +438,25 @@ def test_the_real_beijing_table_passes_and_has_its_known_figures(shared_data: Pa
     assert len(dropped) == 41_734
 
 
-def test_the_real_hydraulic_tables_pass_and_have_their_known_figures(shared_data: Path) -> None:
+def test_the_real_hydraulic_tables_pass_and_have_their_known_figures(
+    shared_data: Path,
+) -> None:
     samples = load_hydraulic(shared_data / "hydraulic")
     assert samples.shape == (2205, 17, 60)
     assert len(set(samples.series)) == 194
     assert (samples.y.groupby(samples.series).nunique() == 1).all(axis=None)
-    assert {task: sorted(samples.y[task].unique()) for task in ("cooler", "pump", "stable")} == {
+    assert {
+        task: sorted(samples.y[task].unique()) for task in ("cooler", "pump", "stable")
+    } == {
         "cooler": [3, 20, 100],
         "pump": [0, 1, 2],
         "stable": [0, 1],
     }
 
 
-def test_real_cycles_in_the_publishers_layout_give_the_same_tables(shared_data: Path) -> None:
+def test_real_cycles_in_the_publishers_layout_give_the_same_tables(
+    shared_data: Path,
+) -> None:
     real = _hydraulic.SOURCE.read(shared_data / "hydraulic")
     n = 5
     rows = real["series"].head(60 * n)
@@ -409,7 +468,9 @@ def test_real_cycles_in_the_publishers_layout_give_the_same_tables(shared_data: 
     for name, signal in signals.items():
         np.savetxt(files[f"{name}.txt"], signal, delimiter="\t", fmt="%.9g")
     texts = {name: file.getvalue().encode() for name, file in files.items()}
-    made = series_table({name: read_signal(texts[f"{name}.txt"], name) for name in SENSORS})
+    made = series_table(
+        {name: read_signal(texts[f"{name}.txt"], name) for name in SENSORS}
+    )
     pd.testing.assert_frame_equal(made, rows, rtol=1e-6)
     labels = labels_table(real["labels"][list(CONDITIONS)].to_numpy(dtype=float))
     pd.testing.assert_frame_equal(labels, real["labels"])
@@ -419,5 +480,7 @@ def test_an_altered_copy_is_found_out(shared_data: Path, tmp_path: Path) -> None
     table = pd.read_csv(shared_data / "beijing_pm25.csv")
     table.loc[[7, 8], ["TEMP", "cbwd"]] = [[99.0, "SE"], [99.0, "SE"]]
     table.to_csv(tmp_path / "beijing.csv", index=False)
-    with refused("'TEMP' sum to 545544", "'cbwd' sum to", "`verify=False`", error=DataError):
+    with refused(
+        "'TEMP' sum to 545544", "'cbwd' sum to", "`verify=False`", error=DataError
+    ):
         load_beijing_pm25(tmp_path / "beijing.csv")

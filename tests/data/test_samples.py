@@ -13,8 +13,12 @@ from multitide.errors import DataError, MultitideWarning
 RNG = np.random.default_rng(0)
 
 
-def from_list(lengths: list[int], n_channels: int = 2) -> tuple[list[np.ndarray], Samples]:
-    blocks = [RNG.normal(size=(n_channels, length)).astype(np.float32) for length in lengths]
+def from_list(
+    lengths: list[int], n_channels: int = 2
+) -> tuple[list[np.ndarray], Samples]:
+    blocks = [
+        RNG.normal(size=(n_channels, length)).astype(np.float32) for length in lengths
+    ]
     return blocks, Samples.from_arrays(blocks, pd.DataFrame({"a": range(len(lengths))}))
 
 
@@ -23,7 +27,12 @@ def windows(n_rows: int = 50, window: int = 7) -> Samples:
     starts = np.arange(n_rows - window + 1)
     y = pd.DataFrame({"a": starts})
     return Samples(
-        values, starts, np.full(len(starts), window), ("x", "y", "z"), y, np.zeros(len(starts))
+        values,
+        starts,
+        np.full(len(starts), window),
+        ("x", "y", "z"),
+        y,
+        np.zeros(len(starts)),
     )
 
 
@@ -68,7 +77,9 @@ def test_a_part_shares_the_series() -> None:
     samples = windows()
     part = samples[10:20]
     assert part.values is samples.values
-    np.testing.assert_array_equal(part.gather(slice(None)), samples.gather(np.arange(10, 20)))
+    np.testing.assert_array_equal(
+        part.gather(slice(None)), samples.gather(np.arange(10, 20))
+    )
     assert part.y["a"].tolist() == list(range(10, 20))
     assert part.y.index.equals(pd.RangeIndex(10))
     assert len(samples[samples.y["a"].to_numpy() < 5]) == 5
@@ -126,7 +137,9 @@ def test_fingerprint_sees_values_and_labels() -> None:
 
 
 def test_frames_get_names_of_text() -> None:
-    samples = Samples.from_arrays(np.zeros((2, 1, 3)), pd.DataFrame(np.ones((2, 2)), index=[5, 6]))
+    samples = Samples.from_arrays(
+        np.zeros((2, 1, 3)), pd.DataFrame(np.ones((2, 2)), index=[5, 6])
+    )
     assert list(samples.y) == ["0", "1"]
     assert samples.y.index.equals(pd.RangeIndex(2))
 
@@ -153,7 +166,10 @@ def test_wrong_arrays_are_refused(X: object, message: str) -> None:
 def test_all_problems_are_told_at_once() -> None:
     with pytest.raises(DataError) as error:
         Samples.from_arrays(
-            np.zeros((3, 2, 4)), pd.DataFrame({"a": [1]}), series=[1, 2], channels=["u", "u"]
+            np.zeros((3, 2, 4)),
+            pd.DataFrame({"a": [1]}),
+            series=[1, 2],
+            channels=["u", "u"],
         )
     message = str(error.value)
     assert "`y` must have one row per sample; got 1 rows" in message

@@ -47,7 +47,11 @@ def summaries(samples: Samples) -> np.ndarray:
             np.nanmax(x, 1),
             np.nanstd(steps, 1),
         ]
-        rows.append(np.concatenate([*parts, np.nanmean(x[:, -10:], 1) - np.nanmean(x[:, :10], 1)]))
+        rows.append(
+            np.concatenate(
+                [*parts, np.nanmean(x[:, -10:], 1) - np.nanmean(x[:, :10], 1)]
+            )
+        )
     return np.array(rows)
 
 
@@ -61,7 +65,9 @@ def skill(features: np.ndarray, label: pd.Series, groups: np.ndarray) -> float:
         trees, features, label.to_numpy(), groups=groups, cv=GroupKFold(4)
     )
     if is_class:
-        return 1 - (predicted != label).mean() / (1 - label.value_counts(normalize=True).max())
+        return 1 - (predicted != label).mean() / (
+            1 - label.value_counts(normalize=True).max()
+        )
     return 1 - ((predicted - label) ** 2).mean() / label.var(ddof=0)
 
 
@@ -121,7 +127,9 @@ def test_labels_follow_from_the_states() -> None:
     assert ((y["fault"] == "none") == (worst <= FAULT_LIMIT)).all()
     for place, name in enumerate(("valve", "pump", "bearing")):
         assert (parts[y["fault"] == name].argmax(axis=1) == place).all()
-    hands = pd.cut(runs["hand"], [-1, 1 / 3, 2 / 3, 1], right=False, labels=["A", "B", "C"])
+    hands = pd.cut(
+        runs["hand"], [-1, 1 / 3, 2 / 3, 1], right=False, labels=["A", "B", "C"]
+    )
     assert (y["operator"] == hands.astype("str")).all()
 
 
@@ -153,7 +161,14 @@ def test_nothing_but_the_series_tells_about_a_task(task: str) -> None:
     assert samples.static is not None
     kind = samples.static["machine_type"].astype("category").cat.codes
     beside = np.column_stack(
-        [rig, kind, samples.static["age"].fillna(-1), samples.lengths, np.arange(800), absent]
+        [
+            rig,
+            kind,
+            samples.static["age"].fillna(-1),
+            samples.lengths,
+            np.arange(800),
+            absent,
+        ]
     )
     assert skill(beside, samples.y[task], samples.series) < 0.08
 
@@ -172,7 +187,9 @@ def test_the_unrelated_task_lives_in_its_own_channel() -> None:
 def test_relatedness_changes_labels_only() -> None:
     one, other = simulate_rig(50), simulate_rig(50, relatedness=0.0)
     np.testing.assert_array_equal(one.values, other.values)
-    pd.testing.assert_frame_equal(one.y[["fault", "operator"]], other.y[["fault", "operator"]])
+    pd.testing.assert_frame_equal(
+        one.y[["fault", "operator"]], other.y[["fault", "operator"]]
+    )
     assert not one.y["severity"].equals(other.y["severity"])
     pd.testing.assert_frame_equal(one.y.isna(), other.y.isna())
 
@@ -195,7 +212,9 @@ def signals_with(**states: float) -> dict[str, np.ndarray]:
         ("filter", ["filter_drop"], []),
     ],
 )
-def test_wear_moves_the_channels_it_should(state: str, up: list[str], down: list[str]) -> None:
+def test_wear_moves_the_channels_it_should(
+    state: str, up: list[str], down: list[str]
+) -> None:
     new, worn = signals_with(**{state: 0.0}), signals_with(**{state: 1.0})
     change = {name: (worn[name] - new[name]).mean() for name in CHANNELS}
     assert all(change[name] > 0 for name in up)
@@ -206,15 +225,21 @@ def test_wear_moves_the_channels_it_should(state: str, up: list[str], down: list
 def test_a_worn_valve_follows_later_and_a_worn_bearing_shakes() -> None:
     new, worn = signals_with(valve=0.0, pump=0.0), signals_with(valve=1.0, pump=0.0)
     assert (
-        np.abs(np.diff(worn["pressure"])).max(axis=1) < np.abs(np.diff(new["pressure"])).max(axis=1)
+        np.abs(np.diff(worn["pressure"])).max(axis=1)
+        < np.abs(np.diff(new["pressure"])).max(axis=1)
     ).all()
-    quiet, loud = signals_with(bearing=0.0)["vibration"], signals_with(bearing=1.0)["vibration"]
+    quiet, loud = (
+        signals_with(bearing=0.0)["vibration"],
+        signals_with(bearing=1.0)["vibration"],
+    )
     np.testing.assert_allclose(loud, 6 * quiet, rtol=1e-9)
 
 
 def test_no_wear_touches_the_hand_wheel_and_no_hand_the_rest() -> None:
     one, other = signals_with(hand=0.1), signals_with(hand=0.9)
-    assert [name for name in CHANNELS if not np.array_equal(one[name], other[name])] == ["trim"]
+    assert [
+        name for name in CHANNELS if not np.array_equal(one[name], other[name])
+    ] == ["trim"]
 
 
 def test_lag_is_the_step_response_of_a_first_order_system() -> None:
@@ -236,10 +261,15 @@ def test_shapes_names_and_order() -> None:
     assert not samples.equal_lengths
     assert len(set(samples.series)) == 7
     assert samples.static is not None
-    assert samples.begin is not None and samples.finish is not None and samples.time is not None
+    assert (
+        samples.begin is not None
+        and samples.finish is not None
+        and samples.time is not None
+    )
     assert (np.diff(samples.begin) >= np.timedelta64(0)).all()
     assert (
-        (samples.finish - samples.begin) == (samples.lengths - 1).astype("timedelta64[s]")
+        (samples.finish - samples.begin)
+        == (samples.lengths - 1).astype("timedelta64[s]")
     ).all()
     np.testing.assert_array_equal(samples.time, samples.finish)
 
@@ -272,9 +302,13 @@ def test_shares_of_missing_values_and_labels_are_as_asked() -> None:
     assert np.isnan(samples.values).mean(axis=0) == pytest.approx(
         np.full(len(CHANNELS), 0.1), abs=0.012
     )
-    assert samples.y.isna().mean().to_numpy() == pytest.approx(np.full(len(TASKS), 0.2), abs=0.03)
+    assert samples.y.isna().mean().to_numpy() == pytest.approx(
+        np.full(len(TASKS), 0.2), abs=0.03
+    )
     assert samples.static is not None
-    assert samples.static.isna().mean().to_numpy() == pytest.approx([0.1, 0.1], abs=0.02)
+    assert samples.static.isna().mean().to_numpy() == pytest.approx(
+        [0.1, 0.1], abs=0.02
+    )
 
 
 def test_blocks_are_consecutive_runs_and_differ_by_task() -> None:
@@ -288,7 +322,9 @@ def test_blocks_are_consecutive_runs_and_differ_by_task() -> None:
 def test_label_share_keeps_that_many_labels() -> None:
     everywhere = simulate_rig(200, label_share=0.05, missing=0.0, missing_blocks=0.0).y
     assert everywhere.notna().sum().tolist() == [10] * 4
-    one = simulate_rig(200, label_share={"fault": 0.2}, missing=0.0, missing_blocks=0.0).y
+    one = simulate_rig(
+        200, label_share={"fault": 0.2}, missing=0.0, missing_blocks=0.0
+    ).y
     assert one.notna().sum().to_dict() == {
         "fault": 40,
         "severity": 200,
@@ -308,10 +344,15 @@ def test_missing_values_come_alone_and_in_stretches() -> None:
 
 
 def test_noise_free_readings_differ_from_noisy_ones_by_the_noise() -> None:
-    clean, noisy = simulate_rig(100, noise=0.0, **WHOLE), simulate_rig(100, noise=1.0, **WHOLE)
+    clean, noisy = (
+        simulate_rig(100, noise=0.0, **WHOLE),
+        simulate_rig(100, noise=1.0, **WHOLE),
+    )
     spread = (noisy.values - clean.values).std(axis=0)
     # The reading's own noise and the rig's offset, which has half its size.
-    assert spread == pytest.approx(np.array(list(CHANNELS.values())) * np.sqrt(1.25), rel=0.25)
+    assert spread == pytest.approx(
+        np.array(list(CHANNELS.values())) * np.sqrt(1.25), rel=0.25
+    )
 
 
 def test_all_wrong_arguments_are_named_at_once() -> None:
@@ -325,7 +366,14 @@ def test_all_wrong_arguments_are_named_at_once() -> None:
             noise=-1,
         )
     message = str(caught.value)
-    for name in ("n_runs", "n_timepoints", "relatedness", "missing_values", "label_share", "noise"):
+    for name in (
+        "n_runs",
+        "n_timepoints",
+        "relatedness",
+        "missing_values",
+        "label_share",
+        "noise",
+    ):
         assert f"`{name}" in message
     assert "Did you mean 'fault'?" in message
 
@@ -336,7 +384,8 @@ def test_a_share_is_refused_by_name() -> None:
     ):
         rig_truth(-0.1)
     with pytest.raises(
-        ParameterError, match=r"`label_share\[fault\]` must be a number from 0 to 1; got True."
+        ParameterError,
+        match=r"`label_share\[fault\]` must be a number from 0 to 1; got True.",
     ):
         simulate_rig(10, label_share={"fault": True})
     with pytest.raises(ParameterError, match=r"`random_state` must be a whole number"):

@@ -18,13 +18,20 @@ from multitide.errors import DataError, MultitideWarning, ParameterError
 WINDOW = 6
 
 
-def timed(n_rows: int = 300, n_series: int = 1, lead: int = 0, seed: int = 0) -> Samples:
+def timed(
+    n_rows: int = 300, n_series: int = 1, lead: int = 0, seed: int = 0
+) -> Samples:
     """Overlapping windows of stride 1 over `n_series` recordings that run at the same time, in shuffled order."""
     rng = np.random.default_rng(seed)
-    starts = np.concatenate([np.arange(n_rows - WINDOW + 1) + i * n_rows for i in range(n_series)])
+    starts = np.concatenate(
+        [np.arange(n_rows - WINDOW + 1) + i * n_rows for i in range(n_series)]
+    )
     step = starts % n_rows
     y = pd.DataFrame(
-        {"state": rng.choice(["a", "b"], len(starts)), "load": rng.normal(size=len(starts))}
+        {
+            "state": rng.choice(["a", "b"], len(starts)),
+            "load": rng.normal(size=len(starts)),
+        }
     )
     y.loc[rng.random(len(y)) < 0.3, "load"] = np.nan
     samples = Samples(
@@ -44,10 +51,17 @@ def timed(n_rows: int = 300, n_series: int = 1, lead: int = 0, seed: int = 0) ->
 def grouped(n: int = 200, n_groups: int = 20, seed: int = 0) -> Samples:
     rng = np.random.default_rng(seed)
     y = pd.DataFrame(
-        {"state": rng.choice(["a", "b", "c"], n, p=[0.6, 0.3, 0.1]), "load": rng.normal(size=n)}
+        {
+            "state": rng.choice(["a", "b", "c"], n, p=[0.6, 0.3, 0.1]),
+            "load": rng.normal(size=n),
+        }
     )
-    samples = Samples.from_arrays(np.zeros((n, 1, 3)), y, series=rng.integers(0, n_groups, n))
-    return samples.replace(extra=pd.DataFrame({"run": [f"run {i % n_groups}" for i in range(n)]}))
+    samples = Samples.from_arrays(
+        np.zeros((n, 1, 3)), y, series=rng.integers(0, n_groups, n)
+    )
+    return samples.replace(
+        extra=pd.DataFrame({"run": [f"run {i % n_groups}" for i in range(n)]})
+    )
 
 
 def stamps(samples: Samples, index: np.ndarray) -> set[int]:
@@ -62,7 +76,10 @@ def stamps(samples: Samples, index: np.ndarray) -> set[int]:
 def test_a_split_by_time_shares_no_time_stamp(n_series: int, lead: int) -> None:
     samples = timed(n_series=n_series, lead=lead)
     for split in [Splitter().split(samples), *Splitter(n_folds=4).folds(samples)]:
-        parts = [stamps(samples, part) for part in (split.train, split.validation, split.test)]
+        parts = [
+            stamps(samples, part)
+            for part in (split.train, split.validation, split.test)
+        ]
         assert all(parts)
         assert not parts[0] & (parts[1] | parts[2])
         assert not parts[1] & parts[2]
@@ -94,11 +111,17 @@ def test_folds_by_time_are_blocks_that_cover_everything() -> None:
 def test_touching_spans_equal_a_loop() -> None:
     rng = np.random.default_rng(0)
     begin, other = rng.integers(0, 100, (2, 60))
-    finish, other_finish = begin + rng.integers(0, 9, 60), other + rng.integers(0, 9, 60)
+    finish, other_finish = (
+        begin + rng.integers(0, 9, 60),
+        other + rng.integers(0, 9, 60),
+    )
     for k in (0, 1, 5, 20):
         # the closed spans [b, f] and [a, g] meet if each begins before the other ends
         expected = [
-            any(a <= f and b <= g for a, g in zip(other[:k], other_finish[:k], strict=True))
+            any(
+                a <= f and b <= g
+                for a, g in zip(other[:k], other_finish[:k], strict=True)
+            )
             for b, f in zip(begin, finish, strict=True)
         ]
         assert touches(begin, finish, other[:k], other_finish[:k]).tolist() == expected
@@ -110,12 +133,18 @@ def test_a_group_is_kept_whole(column: str | None) -> None:
     groups = samples.series if column is None else samples.extra["run"].to_numpy()  # type: ignore[index]
     splitter = Splitter(by="group", column=column)
     for split in [splitter.split(samples), *splitter.folds(samples)]:
-        sides = [set(groups[part]) for part in (split.train, split.validation, split.test)]
+        sides = [
+            set(groups[part]) for part in (split.train, split.validation, split.test)
+        ]
         assert all(sides)
-        assert not sides[0] & sides[1] and not sides[0] & sides[2] and not sides[1] & sides[2]
-        assert sum(len(part) for part in (split.train, split.validation, split.test)) == len(
-            samples
+        assert (
+            not sides[0] & sides[1]
+            and not sides[0] & sides[2]
+            and not sides[1] & sides[2]
         )
+        assert sum(
+            len(part) for part in (split.train, split.validation, split.test)
+        ) == len(samples)
 
 
 def test_groups_are_held_out_in_proportion() -> None:
@@ -123,14 +152,19 @@ def test_groups_are_held_out_in_proportion() -> None:
     keep, held = Splitter(by="group").hold_out(samples, 0.3)
     assert len(keep) + len(held) == 2000
     assert len(held) / 2000 == pytest.approx(0.3, abs=0.03)
-    share = samples.y["state"].iloc[held].value_counts() / samples.y["state"].value_counts()
+    share = (
+        samples.y["state"].iloc[held].value_counts() / samples.y["state"].value_counts()
+    )
     assert (share - 0.3).abs().max() < 0.1
 
 
 def test_a_task_measured_in_few_groups_is_on_both_sides() -> None:
     n_groups = 10
     y = pd.DataFrame(
-        {"rare": np.where(np.isin(np.arange(100) // 10, [2, 7]), 1.5, np.nan), "all": 2.5}
+        {
+            "rare": np.where(np.isin(np.arange(100) // 10, [2, 7]), 1.5, np.nan),
+            "all": 2.5,
+        }
     )
     samples = Samples.from_arrays(
         np.zeros((100, 1, 2)), y, series=np.repeat(np.arange(n_groups), 10)
@@ -146,7 +180,9 @@ def test_folds_by_group_are_those_of_scikit_learn(column: str | None) -> None:
     groups = samples.series if column is None else samples.extra["run"].to_numpy()  # type: ignore[index]
     expected = GroupKFold(4).split(samples.starts, groups=groups)
     for fold, (_, test) in zip(
-        Splitter(by="group", column=column, n_folds=4).folds(samples), expected, strict=True
+        Splitter(by="group", column=column, n_folds=4).folds(samples),
+        expected,
+        strict=True,
     ):
         np.testing.assert_array_equal(fold.test, test)
 
@@ -169,7 +205,9 @@ def test_random_folds_partition_and_depend_only_on_the_seed() -> None:
     np.testing.assert_array_equal(
         np.sort(np.concatenate([fold.test for fold in folds])), np.arange(200)
     )
-    assert all(np.array_equal(a.train, b.train) for a, b in zip(folds, again, strict=True))
+    assert all(
+        np.array_equal(a.train, b.train) for a, b in zip(folds, again, strict=True)
+    )
     other = Splitter(by="random", random_state=4).folds(samples)
     assert not np.array_equal(folds[0].test, other[0].test)
 
@@ -187,7 +225,9 @@ def test_strata_fall_back_to_the_rarest_class_task_and_then_to_none(
     assert codes is None and "not stratified" in note
     assert strata(pd.DataFrame({"a": [0.5, 1.5]}), at_least=2, n_parts=2) == (None, "")
 
-    samples = Samples.from_arrays(np.zeros((5, 1, 2)), pd.DataFrame({"a": list("aaaab")}))
+    samples = Samples.from_arrays(
+        np.zeros((5, 1, 2)), pd.DataFrame({"a": list("aaaab")})
+    )
     with caplog.at_level(logging.INFO, "multitide"):
         Splitter(by="random").hold_out(samples, 0.4)
     assert "not stratified" in caplog.text
@@ -195,7 +235,18 @@ def test_strata_fall_back_to_the_rarest_class_task_and_then_to_none(
 
 def test_a_column_says_the_sides() -> None:
     samples = grouped(n=10, n_groups=10)
-    words = ["train", "Training", "val", "test", "unused", "train", "dev", "TEST", "train", None]
+    words = [
+        "train",
+        "Training",
+        "val",
+        "test",
+        "unused",
+        "train",
+        "dev",
+        "TEST",
+        "train",
+        None,
+    ]
     samples = samples.replace(extra=pd.DataFrame({"split": words}))
     split = Splitter(by="column", column="split").split(samples)
     assert split.train.tolist() == [0, 1, 5, 8]
@@ -209,7 +260,9 @@ def test_a_column_without_validation_cuts_it_from_train(
 ) -> None:
     samples = timed(n_series=n_series, n_rows=100)
     assert samples.time is not None
-    words = np.where(samples.time < 60, "train", np.where(samples.begin > 60, "test", "between"))  # type: ignore[operator]
+    words = np.where(
+        samples.time < 60, "train", np.where(samples.begin > 60, "test", "between")
+    )  # type: ignore[operator]
     samples = samples.replace(extra=pd.DataFrame({"split": words}))
     with caplog.at_level(logging.INFO, "multitide"):
         split = Splitter(by="column", column="split", validation=0.3).split(samples)
@@ -282,16 +335,24 @@ def test_no_test_part_on_request() -> None:
         ),
         (Splitter(by="column", column="run"), DataError, 'must hold "train", "test"'),
         (Splitter(by="tim"), ParameterError, "`split.by` must be"),  # type: ignore[arg-type]
-        (Splitter(test=1.5), ParameterError, "`split.test` must be less than 1; got 1.5"),
+        (
+            Splitter(test=1.5),
+            ParameterError,
+            "`split.test` must be less than 1; got 1.5",
+        ),
     ],
 )
-def test_wrong_splits_are_refused(splitter: Splitter, error: type[Exception], message: str) -> None:
+def test_wrong_splits_are_refused(
+    splitter: Splitter, error: type[Exception], message: str
+) -> None:
     with pytest.raises(error, match=message):
         splitter.split(grouped())
 
 
 def test_too_many_folds_and_too_few_groups_are_refused() -> None:
-    with pytest.raises(ParameterError, match="at most as many as there are, 20 groups; got 21"):
+    with pytest.raises(
+        ParameterError, match="at most as many as there are, 20 groups; got 21"
+    ):
         Splitter(by="group", n_folds=21).folds(grouped())
     one = grouped().replace(series=np.zeros(200))
     with pytest.raises(DataError, match="at least two groups"):
@@ -305,7 +366,11 @@ def test_too_many_folds_and_too_few_groups_are_refused() -> None:
 
 
 def test_series_that_all_run_at_once_cannot_be_split_by_time() -> None:
-    samples = Samples.from_arrays(np.zeros((6, 1, 5)), pd.DataFrame({"a": range(6)}), time=range(6))
+    samples = Samples.from_arrays(
+        np.zeros((6, 1, 5)), pd.DataFrame({"a": range(6)}), time=range(6)
+    )
     samples = samples.replace(begin=np.zeros(6), finish=np.full(6, 5.0))
-    with pytest.raises(DataError, match=r'leave samples to train on; got none.*by="group"'):
+    with pytest.raises(
+        DataError, match=r'leave samples to train on; got none.*by="group"'
+    ):
         Splitter().split(samples)

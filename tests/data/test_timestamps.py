@@ -59,25 +59,39 @@ def test_numbers_stay_numbers_and_dates_in_digits_become_dates() -> None:
     assert parse([0, 5, 7]).tolist() == [0, 5, 7]
     assert parse([0.5, 1.0]).tolist() == [0.5, 1.0]
     assert parse([20240704, 20240705])[0] == DAY
-    assert parse([2024070324, 2024070413]).tolist() == [DAY.astype(int), NOON.astype(int)]
+    assert parse([2024070324, 2024070413]).tolist() == [
+        DAY.astype(int),
+        NOON.astype(int),
+    ]
     assert parse([202407041300])[0] == NOON
     assert parse([20249904, 20249905]).dtype == np.int64
 
 
 def test_zones_become_utc_and_mixed_offsets_too() -> None:
-    frame = pd.DataFrame({"t": ["2024-10-27T02:30:00+02:00", "2024-10-27T02:30:00+01:00"]})
+    frame = pd.DataFrame(
+        {"t": ["2024-10-27T02:30:00+02:00", "2024-10-27T02:30:00+01:00"]}
+    )
     time, notes = parse_time(frame, ["t"])
     assert [str(stamp)[11:16] for stamp in time] == ["00:30", "01:30"]
     assert "turned into UTC" in notes[0]
-    assert str(parse(pd.date_range("2024-07-04 22:00", periods=1, tz="Asia/Seoul"))[0]) == str(NOON)
+    assert str(
+        parse(pd.date_range("2024-07-04 22:00", periods=1, tz="Asia/Seoul"))[0]
+    ) == str(NOON)
 
 
 def test_time_in_several_columns() -> None:
-    frame = pd.DataFrame({"Year": [2024, 2024], "월": [7, 7], "day": [3, 4], "hour": [24, 13]})
-    assert parse_time(frame, list(frame))[0].tolist() == [DAY.astype(int), NOON.astype(int)]
+    frame = pd.DataFrame(
+        {"Year": [2024, 2024], "월": [7, 7], "day": [3, 4], "hour": [24, 13]}
+    )
+    assert parse_time(frame, list(frame))[0].tolist() == [
+        DAY.astype(int),
+        NOON.astype(int),
+    ]
     frame = pd.DataFrame({"date": ["2024.07.04"], "clock": ["13:00"]})
     assert parse_time(frame, ["date", "clock"])[0][0] == NOON
-    with pytest.raises(DataError, match=r"must hold year, month and day.*no \['month'\]"):
+    with pytest.raises(
+        DataError, match=r"must hold year, month and day.*no \['month'\]"
+    ):
         parse_time(pd.DataFrame({"year": [1], "day": [1]}), ["year", "day"])
 
 
@@ -87,14 +101,20 @@ def test_a_clock_without_a_date_is_seconds() -> None:
     assert parse(pd.to_timedelta([1, 2], unit="min")).tolist() == [60, 120]
 
 
-@pytest.mark.parametrize("text", ["01.02.10 00h", "1/2/10", "10-02-01 13:00", " 01. 02. 10"])
+@pytest.mark.parametrize(
+    "text", ["01.02.10 00h", "1/2/10", "10-02-01 13:00", " 01. 02. 10"]
+)
 def test_years_of_two_digits_are_refused_and_not_guessed_row_by_row(text: str) -> None:
-    with refused("`t`", "four-digit years", "in row 2", "pd.to_datetime", error=DataError):
+    with refused(
+        "`t`", "four-digit years", "in row 2", "pd.to_datetime", error=DataError
+    ):
         parse(["2024-07-04", text])
 
 
 def test_rows_without_time_are_named() -> None:
-    with pytest.raises(DataError, match="`t` must give a time in every row; got none in row 2"):
+    with pytest.raises(
+        DataError, match="`t` must give a time in every row; got none in row 2"
+    ):
         parse(["2024-01-01", None, "2024-01-03"])
     with pytest.raises(DataError, match="got 'soon' in rows 1, 3"):
         parse(["soon", "2024-01-01", "later"])

@@ -34,7 +34,9 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         table[name] = np.where(rng.random(n_rows) < 0.5, "yes", "no")
     table.to_csv(tmp_path / "data.csv", index=False)
     runs = np.repeat(np.arange(30), 20)
-    rig = pd.DataFrame({"run": runs, "a": rng.normal(size=600), "b": rng.normal(size=600)})
+    rig = pd.DataFrame(
+        {"run": runs, "a": rng.normal(size=600), "b": rng.normal(size=600)}
+    )
     means = rig.groupby("run")["a"].transform("mean")
     rig["state"] = np.where(means > 0, "high", "low")
     rig["load"] = rig.groupby("run")["b"].transform("mean")
@@ -52,7 +54,9 @@ def names(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What a page takes for granted: samples, a split, a model. Training takes one epoch."""
     fit = MultiTaskEstimator.fit
 
-    def fit_one_epoch(self: MultiTaskEstimator, *args: Any, **options: Any) -> MultiTaskEstimator:
+    def fit_one_epoch(
+        self: MultiTaskEstimator, *args: Any, **options: Any
+    ) -> MultiTaskEstimator:
         self.max_epochs, self.verbose = 1, 0
         return fit(self, *args, **options)
 

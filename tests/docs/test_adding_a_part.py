@@ -55,7 +55,9 @@ def test_each_part_is_one_line_in_its_registry(page: dict[str, Any]) -> None:
     listed = methods().set_index(["kind", "name"])
     for kind, name in ADDED.items():
         assert listed.loc[(kind, name), "what"]
-    assert listed.loc[("sharing", "corrected"), "papers"][0].startswith("Houlsby et al.")
+    assert listed.loc[("sharing", "corrected"), "papers"][0].startswith(
+        "Houlsby et al."
+    )
     assert listed.loc[("weighting", "worst_first"), "parameters"] == {"power": 1.0}
 
 
@@ -66,12 +68,16 @@ def test_the_model_of_the_page_learns_and_is_saved_and_loaded(
     assert model.score(page["X"], page["y"]) > 0.2
     loaded = MultiTaskEstimator.load(model.save(tmp_path / "model"))
     assert (loaded.predict(page["X"]) == model.predict(page["X"])).all(axis=None)
-    assert make_recipe(loaded.get_params(deep=False)) == make_recipe(model.get_params(deep=False))
+    assert make_recipe(loaded.get_params(deep=False)) == make_recipe(
+        model.get_params(deep=False)
+    )
 
 
 def test_parameters_are_checked_by_their_annotations(page: dict[str, Any]) -> None:
     with refused("`backbone.n_filters`", "equal to 1", "got 0", error=ParameterError):
-        MultiTaskEstimator(backbone={"name": "gated_cnn", "n_filters": 0}).fit(page["X"], page["y"])
+        MultiTaskEstimator(backbone={"name": "gated_cnn", "n_filters": 0}).fit(
+            page["X"], page["y"]
+        )
     with refused("'worst_frist'", "Did you mean 'worst_first'", error=ParameterError):
         MultiTaskEstimator(weighting="worst_frist").fit(page["X"], page["y"])
 
@@ -86,11 +92,16 @@ def test_the_backbone_goes_with_every_sharing_and_reads_padded_series_as_if_alon
     lengths = torch.tensor([20, 11, 6])
     for i, length in enumerate(lengths):
         torch.testing.assert_close(
-            module(x, lengths)[i], module(x[i : i + 1, :, :length])[0], rtol=1e-5, atol=1e-6
+            module(x, lengths)[i],
+            module(x[i : i + 1, :, :length])[0],
+            rtol=1e-5,
+            atol=1e-6,
         )
 
 
-def test_the_counts_loss_is_scikit_learns_deviance_and_starts_at_1(page: dict[str, Any]) -> None:
+def test_the_counts_loss_is_scikit_learns_deviance_and_starts_at_1(
+    page: dict[str, Any],
+) -> None:
     labels = pd.DataFrame({"drops": [0.0, 3.0, np.nan, 1.0, 7.0]})
     task = page["Count"]("drops")
     target = task.fit_target(labels)
@@ -102,7 +113,9 @@ def test_the_counts_loss_is_scikit_learns_deviance_and_starts_at_1(page: dict[st
     trivial = mean_poisson_deviance(known, np.full(4, known.mean()))
     expected = mean_poisson_deviance(known, rates[[0, 1, 3, 4]]) / trivial
     assert target.mean_loss(output, codes) == pytest.approx(expected, rel=1e-5)
-    assert np.nanmean(target.row_losses(labels, rates)) == pytest.approx(expected, rel=1e-5)
+    assert np.nanmean(target.row_losses(labels, rates)) == pytest.approx(
+        expected, rel=1e-5
+    )
     assert task_from_config(task_to_config(task)) == task
     twin = task.target_from_config(target.to_config())
     twin.load_state_dict(copy.deepcopy(target.state_dict()))
@@ -123,12 +136,21 @@ def test_the_weighting_drops_an_absent_tasks_term_and_keeps_the_others_weights(
     assert module({"b": torch.tensor(0.5)}) == pytest.approx(0.9)
 
 
-def test_the_sharing_says_what_is_shared_and_goes_with_aggregators(page: dict[str, Any]) -> None:
+def test_the_sharing_says_what_is_shared_and_goes_with_aggregators(
+    page: dict[str, Any],
+) -> None:
     module = page["Corrected"]().build(page["GatedCNN"](), 2, 20, 3)
     own = {id(p) for p in module.own.parameters()}
     assert own.isdisjoint(id(p) for p in module.shared_parameters())
     features = module(torch.randn(4, 2, 20))
     assert [f.shape for f in features] == [(4, module.n_features)] * 3
     assert goes_with("sharing", "corrected")["aggregator.at"] == ["parameters"]
-    settings = {"sharing": "corrected", "aggregator": "pcgrad", "max_epochs": 1, "verbose": 0}
-    MultiTaskEstimator(backbone="gated_cnn", random_state=0, **settings).fit(page["X"], page["y"])
+    settings = {
+        "sharing": "corrected",
+        "aggregator": "pcgrad",
+        "max_epochs": 1,
+        "verbose": 0,
+    }
+    MultiTaskEstimator(backbone="gated_cnn", random_state=0, **settings).fit(
+        page["X"], page["y"]
+    )

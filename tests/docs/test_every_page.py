@@ -64,7 +64,9 @@ def test_the_python_of_a_page_runs(name: str, names: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("name", pages_with("toml"))
-def test_the_configurations_of_a_page_have_no_problems(name: str, workplace: Path) -> None:
+def test_the_configurations_of_a_page_have_no_problems(
+    name: str, workplace: Path
+) -> None:
     for number, code in enumerate(blocks(name, "toml")):
         table = tomllib.loads(code)
         text = code
@@ -122,5 +124,7 @@ def test_links_lead_to_files_of_the_repository(name: str) -> None:
 
 def test_the_index_lists_every_page() -> None:
     index = page("index")
-    unlisted = [name for name in PAGES if name not in ("README", "index") and name not in index]
+    unlisted = [
+        name for name in PAGES if name not in ("README", "index") and name not in index
+    ]
     assert unlisted == []

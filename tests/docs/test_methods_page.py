@@ -33,6 +33,6 @@ def test_the_configuration_of_the_page_records() -> None:
 def test_the_table_has_a_row_for_every_method() -> None:
     rows = [line.split("  ")[0] for line in PAGE.splitlines()]
     assert {name for name in WEIGHTINGS if name != "search"} <= set(rows)
-    assert {f"{name} at {at}" for name in AGGREGATORS for at in ("features", "parameters")} <= set(
-        rows
-    )
+    assert {
+        f"{name} at {at}" for name in AGGREGATORS for at in ("features", "parameters")
+    } <= set(rows)

@@ -15,7 +15,8 @@ MULTI = "LSTM_FCNs_multi"
 def rows() -> list[list[str]]:
     table = PAGE.split("## Names, defaults, ranges")[1].split("\n\n")[2]
     return [
-        [cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in table.splitlines()[2:]
     ]
 
 
@@ -38,7 +39,9 @@ def defaults_of_the_page() -> dict[tuple[str, str], str]:
 
 def test_the_table_has_every_hyperparameter_of_every_model_with_its_default() -> None:
     coded = {
-        (model, field.name): "no default" if field.default is MISSING else str(field.default)
+        (model, field.name): "no default"
+        if field.default is MISSING
+        else str(field.default)
         for model, page in PAGES.items()
         if model != "1D CNN"
         for field in fields(page)

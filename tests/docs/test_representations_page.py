@@ -27,7 +27,9 @@ def test_the_tables_of_the_page_are_read() -> None:
     )
     arms = {
         arm.name: arm
-        for arm in resolve_arms(study["compare"]["arms"], small(), ["state"], "end_to_end")
+        for arm in resolve_arms(
+            study["compare"]["arms"], small(), ["state"], "end_to_end"
+        )
     }
     assert arms["ridge"].learner == LinearBaseline("minirocket")
     assert arms["fc"].settings["inputs"]["representation"]["n_features"] == 5000
@@ -43,4 +45,6 @@ def test_what_a_study_may_be_given_is_checked_before_it_begins() -> None:
         {"backbone": "linear", "sharing": "soft"},
     ):
         with pytest.raises(ParameterError, match=r"must be"):
-            resolve_arms({"end_to_end": "hard", "wrong": arm}, small(), ["state"], "end_to_end")
+            resolve_arms(
+                {"end_to_end": "hard", "wrong": arm}, small(), ["state"], "end_to_end"
+            )

@@ -7,14 +7,22 @@ import pytest
 import torch
 from torch import Tensor
 
-from multitide.encodings import ENCODINGS, Difference, Encoding, EncodingModule, PiecewiseLinear
+from multitide.encodings import (
+    ENCODINGS,
+    Difference,
+    Encoding,
+    EncodingModule,
+    PiecewiseLinear,
+)
 
 CHANNELS = ("a", "b", "c")
 SPECS: dict[str, Encoding] = {
     "difference": Difference(),
     "difference, one": Difference(channels=("c",)),
     "piecewise_linear": PiecewiseLinear(),
-    "piecewise_linear, two": PiecewiseLinear(n_bins=3, channels=("c", "a"), replace=True),
+    "piecewise_linear, two": PiecewiseLinear(
+        n_bins=3, channels=("c", "a"), replace=True
+    ),
     "piecewise_linear, replace": PiecewiseLinear(n_bins=1, replace=True),
 }
 every_spec = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS.keys())
@@ -24,9 +32,16 @@ def data(n: int = 40, seed: int = 0) -> tuple[Tensor, Tensor]:
     """Series with a skewed channel, and what of them was measured."""
     rng = np.random.default_rng(seed)
     x = np.stack(
-        [rng.normal(size=(n, 9)), rng.lognormal(0, 2, (n, 9)), rng.integers(0, 3, (n, 9))], axis=1
+        [
+            rng.normal(size=(n, 9)),
+            rng.lognormal(0, 2, (n, 9)),
+            rng.integers(0, 3, (n, 9)),
+        ],
+        axis=1,
     )
-    return torch.from_numpy(x.astype(np.float32)), torch.from_numpy(rng.random((n, 3, 9)) < 0.8)
+    return torch.from_numpy(x.astype(np.float32)), torch.from_numpy(
+        rng.random((n, 3, 9)) < 0.8
+    )
 
 
 def fitted(spec: Encoding, x: Tensor, measured: Tensor) -> EncodingModule:
@@ -46,7 +61,9 @@ def test_names_and_sources_say_what_comes_out(spec: Encoding) -> None:
     encoded = module(x)
     assert encoded.shape == (40, len(module.names), 9)
     assert len(module.sources) == len(module.names) == len(set(module.names))
-    for column, (name, source) in enumerate(zip(module.names, module.sources, strict=True)):
+    for column, (name, source) in enumerate(
+        zip(module.names, module.sources, strict=True)
+    ):
         assert name.startswith(CHANNELS[source])
         changed = x.clone()
         changed[:, source] = changed[:, source] * 2 + torch.randn(40, 9)
@@ -103,8 +120,12 @@ def papers_encoding(x: float, edges: np.ndarray) -> list[float]:
 @pytest.mark.parametrize("n_bins", [1, 2, 8])
 def test_piecewise_linear_is_the_papers_formula(n_bins: int) -> None:
     x, measured = data()
-    module = fitted(PiecewiseLinear(n_bins=n_bins, channels=("b",), replace=True), x, measured)
-    edges = np.quantile(x[:, 1][measured[:, 1]].double().numpy(), np.linspace(0, 1, n_bins + 1))
+    module = fitted(
+        PiecewiseLinear(n_bins=n_bins, channels=("b",), replace=True), x, measured
+    )
+    edges = np.quantile(
+        x[:, 1][measured[:, 1]].double().numpy(), np.linspace(0, 1, n_bins + 1)
+    )
     values = torch.tensor([-3.0, *edges.tolist(), 0.3, 1.0, 50.0, 1e4])
     got = module(values.reshape(1, 1, -1).expand(1, 3, -1))[0, 2:]
     expected = np.array([papers_encoding(float(value), edges) for value in values])
@@ -134,4 +155,6 @@ def test_coinciding_quantiles_make_one_bin_and_the_rest_give_zero() -> None:
     assert module(x)[:, :4].unique(dim=0).shape[0] == 2
     assert module(x + 0.5)[1, :4, 0].tolist() == pytest.approx([0.1, 0, 0, 0], abs=1e-6)
     x[0] = 0.0
-    assert (fitted(PiecewiseLinear(n_bins=4, replace=True), x, measured)(x + 1) == 0).all()
+    assert (
+        fitted(PiecewiseLinear(n_bins=4, replace=True), x, measured)(x + 1) == 0
+    ).all()

@@ -46,7 +46,11 @@ def make_samples(
     rng = np.random.default_rng(seed)
     blocks = []
     for n in lengths:
-        block = rng.normal(size=(3, n)) * [[5.0], [0.1], [1.0]] + [[100.0], [-3.0], [0.0]]
+        block = rng.normal(size=(3, n)) * [[5.0], [0.1], [1.0]] + [
+            [100.0],
+            [-3.0],
+            [0.0],
+        ]
         block[2] = rng.integers(0, 3, n) if categories else block[2]
         blocks.append(np.where(rng.random((3, n)) < missing, np.nan, block))
     samples = Samples.from_arrays(blocks, channels=CHANNELS)
@@ -60,7 +64,9 @@ def fitted(spec: Inputs, samples: Samples) -> InputLayer:
 
 
 def tensors(samples: Samples) -> tuple[Tensor, Tensor]:
-    return torch.from_numpy(samples.gather(slice(None)).copy()), torch.from_numpy(samples.lengths)
+    return torch.from_numpy(samples.gather(slice(None)).copy()), torch.from_numpy(
+        samples.lengths
+    )
 
 
 def complete(n: int = 30, seed: int = 0) -> tuple[np.ndarray, Samples]:
@@ -80,7 +86,11 @@ def measured_values(samples: Samples, channel: int) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("scale", "scaler"),
-    [("standard", StandardScaler()), ("robust", RobustScaler(unit_variance=True)), ("none", None)],
+    [
+        ("standard", StandardScaler()),
+        ("robust", RobustScaler(unit_variance=True)),
+        ("none", None),
+    ],
 )
 def test_scale_is_scikit_learns(scale: Any, scaler: Any) -> None:
     X, samples = complete()
@@ -130,9 +140,16 @@ def test_imputed_values_are_in_the_channels_own_units(scale: Any, impute: Any) -
     samples = make_samples(categories=False)
     x, lengths = tensors(samples)
     layer = fitted(Inputs(impute=impute, scale=scale), samples)
-    stand_in = [measured_values(samples, i).mean() if impute == "mean" else 0.0 for i in range(3)]
-    filled = torch.where(x.isnan(), torch.tensor(stand_in, dtype=torch.float32)[:, None], x)
-    torch.testing.assert_close(layer(x, lengths), layer(filled, lengths), rtol=1e-4, atol=1e-4)
+    stand_in = [
+        measured_values(samples, i).mean() if impute == "mean" else 0.0
+        for i in range(3)
+    ]
+    filled = torch.where(
+        x.isnan(), torch.tensor(stand_in, dtype=torch.float32)[:, None], x
+    )
+    torch.testing.assert_close(
+        layer(x, lengths), layer(filled, lengths), rtol=1e-4, atol=1e-4
+    )
 
 
 def test_clip_sets_impossible_values_to_quantiles() -> None:
@@ -156,7 +173,9 @@ def test_constant_channel_is_divided_by_one() -> None:
     for scale in ("standard", "robust"):
         layer = fitted(Inputs(scale=scale), Samples.from_arrays(X, channels=CHANNELS))
         assert (layer(torch.from_numpy(X))[:, 1] == 0).all()
-        assert float(layer(torch.from_numpy(X + 1))[0, 1, 0]) == pytest.approx(1.0, abs=1e-6)
+        assert float(layer(torch.from_numpy(X + 1))[0, 1, 0]) == pytest.approx(
+            1.0, abs=1e-6
+        )
 
 
 def test_robust_scale_of_a_channel_mostly_constant_is_its_deviation() -> None:
@@ -174,11 +193,12 @@ def test_a_channel_never_measured_becomes_zero_and_is_named(impute: Any) -> None
     X, _ = complete()
     X[:, 1] = np.nan
     samples = Samples.from_arrays(X, channels=CHANNELS)
-    layer = Inputs(impute=impute, encodings=("difference", "piecewise_linear"), elapsed=True).build(
-        CHANNELS
-    )
+    layer = Inputs(
+        impute=impute, encodings=("difference", "piecewise_linear"), elapsed=True
+    ).build(CHANNELS)
     with pytest.warns(
-        MultitideWarning, match=r"channels \['b'\] have no measured value in the training samples"
+        MultitideWarning,
+        match=r"channels \['b'\] have no measured value in the training samples",
     ):
         layer.fit(samples)
     later = torch.from_numpy(np.nan_to_num(X, nan=7.0))
@@ -198,7 +218,8 @@ def test_a_second_fit_forgets_the_first() -> None:
     assert (twice(torch.from_numpy(X))[:, 0] == 0).all()
     twice.fit(samples)
     assert torch.equal(
-        twice(torch.from_numpy(X)), fitted(Inputs(impute="zero"), samples)(torch.from_numpy(X))
+        twice(torch.from_numpy(X)),
+        fitted(Inputs(impute="zero"), samples)(torch.from_numpy(X)),
     )
 
 
@@ -229,7 +250,9 @@ def test_elapsed_steps_after_a_series_end_do_not_count() -> None:
 def test_categories_become_one_channel_each(impute: Any) -> None:
     codes = np.array([[[np.nan, 2.0, np.nan, 0.0]]])
     layer = Inputs(impute=impute).build(("c",), CATEGORIES)
-    layer.fit(Samples.from_arrays(codes, channels=["c"]).replace(categories=dict(CATEGORIES)))
+    layer.fit(
+        Samples.from_arrays(codes, channels=["c"]).replace(categories=dict(CATEGORIES))
+    )
     got = layer(torch.from_numpy(codes.astype(np.float32)))
     assert layer.names == ("c=dry", "c=wet", "c=snow")
     third = [0, 0, 1] if impute == "ffill" else [0, 0, 0]
@@ -260,16 +283,23 @@ def test_series_are_encoded_alone_and_causally(spec: Inputs) -> None:
         x.nan_to_num(1e6).where(torch.arange(12) >= lengths[:, None, None], x), lengths
     )
     for i, length in enumerate(lengths):
-        torch.testing.assert_close(together[i : i + 1, :, :length], layer(x[i : i + 1, :, :length]))
+        torch.testing.assert_close(
+            together[i : i + 1, :, :length], layer(x[i : i + 1, :, :length])
+        )
         # What comes later changes nothing, so nothing leaks back from a label's future.
-        torch.testing.assert_close(together[i : i + 1, :, :3], layer(x[i : i + 1, :, :3]))
+        torch.testing.assert_close(
+            together[i : i + 1, :, :3], layer(x[i : i + 1, :, :3])
+        )
 
 
 @every_spec
 def test_state_dict_fits_a_fresh_layer(spec: Inputs) -> None:
     samples = make_samples()
     x, lengths = tensors(samples)
-    layer, fresh = fitted(spec, samples), spec.build(samples.channels, samples.categories)
+    layer, fresh = (
+        fitted(spec, samples),
+        spec.build(samples.channels, samples.categories),
+    )
     assert {n: t.shape for n, t in fresh.state_dict().items()} == {
         n: t.shape for n, t in layer.state_dict().items()
     }
@@ -291,7 +321,9 @@ def test_forward_reads_nothing_back_to_the_host(spec: Inputs) -> None:
         )
 
 
-def test_last_measured_is_the_same_while_exporting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_last_measured_is_the_same_while_exporting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     torch.manual_seed(0)
     measured = torch.rand(4, 3, 15) < torch.tensor([0.0, 0.3, 1.0])[:, None]
     expected = []
@@ -348,9 +380,15 @@ def test_the_spec_can_change_after_the_layer_is_built() -> None:
     ("spec", "parts"),
     [
         (Inputs(impute="median"), ["impute`", "'ffill', 'mean' or 'zero'", "'median'"]),
-        (Inputs(scale="minmax"), ["scale`", "'standard', 'robust' or 'none'", "'minmax'"]),
+        (
+            Inputs(scale="minmax"),
+            ["scale`", "'standard', 'robust' or 'none'", "'minmax'"],
+        ),
         (Inputs(clip=0.5), ["clip`", "less than 0.5", "got 0.5"]),
-        (Inputs(encodings=("diference",)), ["encodings.0`", "'diference'", "Did you mean"]),
+        (
+            Inputs(encodings=("diference",)),
+            ["encodings.0`", "'diference'", "Did you mean"],
+        ),
         (Inputs(encodings=("difference", 3)), ["encodings.1`", "an Encoding", "got 3"]),
         (
             Inputs(encodings=(PiecewiseLinear(n_bins=0),)),
@@ -366,5 +404,7 @@ def test_check_names_what_is_wrong(spec: Inputs, parts: list[str]) -> None:
 @pytest.mark.parametrize("kind", ENCODINGS.values(), ids=ENCODINGS.keys())
 def test_an_encoding_of_an_unknown_channel_is_refused(kind: Any) -> None:
     spec = Inputs(encodings=(kind(channels=("a", "bb")),))
-    with refused("channels`", "'a', 'b', 'c'", "'bb'", "Did you mean 'b'", error=ParameterError):
+    with refused(
+        "channels`", "'a', 'b', 'c'", "'bb'", "Did you mean 'b'", error=ParameterError
+    ):
         spec.build(CHANNELS)

@@ -44,7 +44,8 @@ def test_numbers_then_missing_then_categories() -> None:
     assert got[:, 2].tolist() == [0, 0, 1, 0], "age is missing once"
     assert (got[:, 3] == 0).all(), "beds are never missing"
     known = pd.concat(
-        [FRAME["ward"] == c for c in ("er", "icu")] + [FRAME["alive"] == c for c in (False, True)],
+        [FRAME["ward"] == c for c in ("er", "icu")]
+        + [FRAME["alive"] == c for c in (False, True)],
         axis=1,
     )
     assert (got[:, 4:8] == known).all(axis=None)
@@ -54,7 +55,11 @@ def test_numbers_then_missing_then_categories() -> None:
 @pytest.mark.parametrize("scale", ["robust", "none"])
 def test_scale(scale: str) -> None:
     beds = FRAME[["beds"]].astype(float)
-    expected = RobustScaler(unit_variance=True).fit_transform(beds) if scale == "robust" else beds
+    expected = (
+        RobustScaler(unit_variance=True).fit_transform(beds)
+        if scale == "robust"
+        else beds
+    )
     got = features(fitted(FRAME[["beds"]], scale), FRAME)
     np.testing.assert_allclose(got[:, :1], expected, rtol=1e-5, atol=1e-6)
 
@@ -89,9 +94,13 @@ def test_unseen_category_warns_and_counts_as_missing() -> None:
 
 
 def test_a_column_without_values_is_named_and_becomes_zero() -> None:
-    frame = pd.DataFrame({"age": [np.nan, np.nan], "note": [None, None], "beds": [1, 2]})
+    frame = pd.DataFrame(
+        {"age": [np.nan, np.nan], "note": [None, None], "beds": [1, 2]}
+    )
     layer = StaticLayer.build(frame)
-    with pytest.warns(MultitideWarning, match=r"static inputs \['age', 'note'\] have no value"):
+    with pytest.warns(
+        MultitideWarning, match=r"static inputs \['age', 'note'\] have no value"
+    ):
         layer.fit(frame)
     assert (features(layer, frame)[:, [0, 2, 3]] == 0).all()
     assert (features(layer, frame.assign(age=[80.0, 90.0]))[:, 0] == 0).all()
@@ -127,7 +136,9 @@ def test_dates_and_lists_are_refused_together() -> None:
     frame = pd.DataFrame(
         {"born": pd.to_datetime(["2020-01-01"]), "beds": [1], "notes": [["a", "b"]]}
     )
-    with refused("`static.born`", "datetime64", "`static.notes`", "Convert", error=DataError):
+    with refused(
+        "`static.born`", "datetime64", "`static.notes`", "Convert", error=DataError
+    ):
         StaticInputs().build(frame)
 
 
@@ -137,5 +148,10 @@ def test_numbers_kept_as_objects_are_numbers() -> None:
 
 
 def test_check_names_what_is_wrong() -> None:
-    with refused("`static.scale`", "'standard', 'robust' or 'none'", "'log'", error=ParameterError):
+    with refused(
+        "`static.scale`",
+        "'standard', 'robust' or 'none'",
+        "'log'",
+        error=ParameterError,
+    ):
         StaticInputs(scale="log").check("static")  # type: ignore[arg-type]

@@ -37,7 +37,11 @@ def plant(n: int = 60, seed: int = 3, unequal: bool = False) -> Samples:
     """Return data of another shape: 5 channels of 30 steps; `state` is a task of `make_samples` too, `speed` is not."""
     X, y = make_arrays(n, n_channels=5, n_timepoints=30, seed=seed)
     y = y.rename(columns={"load": "speed"})
-    lengths = np.random.default_rng(seed).integers(15, 31, size=n) if unequal else np.full(n, 30)
+    lengths = (
+        np.random.default_rng(seed).integers(15, 31, size=n)
+        if unequal
+        else np.full(n, 30)
+    )
     static = pd.DataFrame({"age": np.linspace(0, 1, n)})
     series = [x[:, :length] for x, length in zip(X, lengths, strict=True)]
     return Samples.from_arrays(series, y, static=static, channels=list("pqrst"))
@@ -51,9 +55,13 @@ def counts(trainer: Trainer, rows: list[torch.Tensor]) -> np.ndarray:
     """Return the labelled rows of each task, of samples that are all rows of their data sets."""
     measured = [np.zeros((len(stream.train.index), 0)) for stream in trainer._streams]
     for i, stream in enumerate(trainer._streams):
-        measured[i] = np.zeros((int(stream.train.index.max()) + 1, len(trainer.names)), dtype=int)
+        measured[i] = np.zeros(
+            (int(stream.train.index.max()) + 1, len(trainer.names)), dtype=int
+        )
         measured[i][stream.train.index] = stream.train.measured
-    return np.sum([m[r.numpy()].sum(axis=0) for m, r in zip(measured, rows, strict=True)], axis=0)
+    return np.sum(
+        [m[r.numpy()].sum(axis=0) for m, r in zip(measured, rows, strict=True)], axis=0
+    )
 
 
 def same_bits(a: MultiTaskEstimator, b: MultiTaskEstimator) -> bool:
@@ -66,14 +74,19 @@ def same_bits(a: MultiTaskEstimator, b: MultiTaskEstimator) -> bool:
 # -- one is the case of one ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("sharing", ["hard", "none", Hard(conditioning="film", width=7)])
+@pytest.mark.parametrize(
+    "sharing", ["hard", "none", Hard(conditioning="film", width=7)]
+)
 def test_a_dict_of_one_data_set_is_the_plain_fit(sharing: Any) -> None:
     samples = make_samples()
     plain, named = (
-        small(max_epochs=2, sharing=sharing).fit(given) for given in (samples, {"rig": samples})
+        small(max_epochs=2, sharing=sharing).fit(given)
+        for given in (samples, {"rig": samples})
     )
     assert same_bits(plain, named)
-    pd.testing.assert_frame_equal(plain.predict(samples), named.predict({"rig": samples})["rig"])
+    pd.testing.assert_frame_equal(
+        plain.predict(samples), named.predict({"rig": samples})["rig"]
+    )
     pd.testing.assert_frame_equal(plain.predict(samples), named.predict(samples))
     pd.testing.assert_frame_equal(
         plain.history_.drop(columns="seconds"), named.history_.drop(columns="seconds")
@@ -100,19 +113,31 @@ def test_an_absent_data_set_sends_no_gradient_and_its_own_layers_do_not_move(
     trainer.network.train()
     present = [torch.arange(8), torch.arange(8)]
     trainer.step(present, counts(trainer, present))  # AdamW has momentum for both now
-    own = [module.each[1] for module in trainer.network.modules() if isinstance(module, PerDomain)]
-    before = [{name: t.clone() for name, t in module.state_dict().items()} for module in own]
+    own = [
+        module.each[1]
+        for module in trainer.network.modules()
+        if isinstance(module, PerDomain)
+    ]
+    before = [
+        {name: t.clone() for name, t in module.state_dict().items()} for module in own
+    ]
     rows = [torch.arange(8, 24), torch.arange(0)]
     trainer.step(rows, counts(trainer, rows))
-    assert sum(1 for module in own for _ in module.parameters()) >= 8  # projections and batch norms
+    assert (
+        sum(1 for module in own for _ in module.parameters()) >= 8
+    )  # projections and batch norms
     assert all(p.grad is None for module in own for p in module.parameters())
     for module, state in zip(own, before, strict=True):
-        assert all(torch.equal(state[name], t) for name, t in module.state_dict().items())
+        assert all(
+            torch.equal(state[name], t) for name, t in module.state_dict().items()
+        )
     speed = trainer.network.heads[trainer.names.index("speed")]
     assert all(p.grad is None for p in speed.parameters())
 
 
-def test_the_loss_of_a_shared_task_is_the_mean_over_its_labelled_rows_of_both_data_sets() -> None:
+def test_the_loss_of_a_shared_task_is_the_mean_over_its_labelled_rows_of_both_data_sets() -> (
+    None
+):
     trainer = two()
     network = trainer.network.eval()
     rows = [torch.arange(20), torch.arange(30)]
@@ -123,15 +148,22 @@ def test_the_loss_of_a_shared_task_is_the_mean_over_its_labelled_rows_of_both_da
         at = trainer.names.index("state")
         output = network(batch.x, batch.lengths, batch.static, i)[at]
         target = network.target_list[at]
-        by_row.append(target.row_loss(output, batch.codes[at])[target.measured(batch.codes[at])])
+        by_row.append(
+            target.row_loss(output, batch.codes[at])[target.measured(batch.codes[at])]
+        )
     assert min(len(part) for part in by_row) > 5
-    assert losses["state"].item() == pytest.approx(torch.cat(by_row).mean().item(), rel=1e-6)
+    assert losses["state"].item() == pytest.approx(
+        torch.cat(by_row).mean().item(), rel=1e-6
+    )
 
 
 def test_every_data_set_has_batch_norms_of_its_own_and_one_body() -> None:
     trainer = two()
     names = [name for name, _ in trainer.network.sharing.named_parameters()]
-    assert {name.split(".each.")[1][0] for name in names if ".each." in name} == {"0", "1"}
+    assert {name.split(".each.")[1][0] for name in names if ".each." in name} == {
+        "0",
+        "1",
+    }
     assert all(".norm.each." in name for name in names if "norm" in name)
     trainer.network.train()
     rows = [torch.arange(8), torch.arange(0)]
@@ -141,7 +173,10 @@ def test_every_data_set_has_batch_norms_of_its_own_and_one_body() -> None:
         for name, t in trainer.network.state_dict().items()
         if name.endswith("batches_tracked")
     }
-    assert {".each.0." in name: value for name, value in seen.items()} == {True: 1, False: 0}
+    assert {".each.0." in name: value for name, value in seen.items()} == {
+        True: 1,
+        False: 0,
+    }
 
 
 @pytest.mark.parametrize("at", ["parameters", "features"])
@@ -158,11 +193,15 @@ def test_a_plain_sum_of_gradients_is_the_plain_loss(
         trainer.network.eval()
         losses, features = trainer.task_losses(rows, counts(trainer, rows))
         trainer.backward(losses, features)
-    for a, b in zip(plain.network.parameters(), summed.network.parameters(), strict=True):
+    for a, b in zip(
+        plain.network.parameters(), summed.network.parameters(), strict=True
+    ):
         torch.testing.assert_close(a.grad, b.grad, rtol=1e-4, atol=1e-6)
 
 
-def test_nothing_is_read_from_the_device_within_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_read_from_the_device_within_an_epoch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     trainer = two(sharing=Hard(conditioning="film"))
     step = trainer.step
 
@@ -208,7 +247,10 @@ def test_by_size_an_epoch_draws_every_row_of_every_data_set_once(order: str) -> 
     mixer = Mixer([rows_of(100), rows_of(31)], 16, "size", 2.0, order, seed=0)
     for _ in range(3):
         drawn = mixer.draw()
-        assert [sorted(rows) for rows in drawn.rows] == [list(range(100)), list(range(31))]
+        assert [sorted(rows) for rows in drawn.rows] == [
+            list(range(100)),
+            list(range(31)),
+        ]
         sizes = np.diff(drawn.bounds, axis=1)
         assert sizes.sum(axis=0).max() <= 16 + 1
         assert sizes.max(axis=1).tolist() == [12, 4]
@@ -226,11 +268,14 @@ def test_equal_shares_draw_each_row_once_before_any_comes_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sizes", "batch_size"), [([1, 1], 1), ([3, 1], 2), ([200, 1], 8), ([5, 0], 2), ([2, 2], 64)]
+    ("sizes", "batch_size"),
+    [([1, 1], 1), ([3, 1], 2), ([200, 1], 8), ([5, 0], 2), ([2, 2], 64)],
 )
 @pytest.mark.parametrize("mixing", ["size", "equal", "temperature"])
 def test_no_step_is_empty(sizes: list[int], batch_size: int, mixing: str) -> None:
-    drawn = Mixer([rows_of(n) for n in sizes], batch_size, mixing, 2.0, "shuffle", seed=0).draw()
+    drawn = Mixer(
+        [rows_of(n) for n in sizes], batch_size, mixing, 2.0, "shuffle", seed=0
+    ).draw()
     assert (np.diff(drawn.bounds, axis=1).sum(axis=0) > 0).all()
     assert [len(rows) > 0 for rows in drawn.rows] == [n > 0 for n in sizes]
 
@@ -259,7 +304,9 @@ def test_every_backbone_learns_data_sets_of_different_shape(name: str) -> None:
     ],
     ids=str,
 )
-def test_save_then_load_predicts_the_same_bits(sharing: Sharing, tmp_path: Path) -> None:
+def test_save_then_load_predicts_the_same_bits(
+    sharing: Sharing, tmp_path: Path
+) -> None:
     given = {"rig": make_samples(), "plant": plant(unequal=True)}
     params: dict[str, Any] = {
         "max_epochs": 2,
@@ -272,7 +319,9 @@ def test_save_then_load_predicts_the_same_bits(sharing: Sharing, tmp_path: Path)
     for name, frame in loaded.predict(given).items():
         pd.testing.assert_frame_equal(frame, estimator.predict(given)[name])
     assert (
-        loaded.channels_ == estimator.channels_ == {"rig": ("0", "1", "2"), "plant": tuple("pqrst")}
+        loaded.channels_
+        == estimator.channels_
+        == {"rig": ("0", "1", "2"), "plant": tuple("pqrst")}
     )
 
 
@@ -284,7 +333,9 @@ def test_predictions_of_a_data_set_need_no_other_and_no_batch_mate() -> None:
         alone = estimator.predict_proba({name: samples})[name]["state"]
         pd.testing.assert_frame_equal(alone, both[name]["state"])
         one = estimator.predict_proba({name: samples[[7]]})[name]["state"]
-        np.testing.assert_allclose(one.to_numpy(), alone.iloc[[7]].to_numpy(), atol=1e-5)
+        np.testing.assert_allclose(
+            one.to_numpy(), alone.iloc[[7]].to_numpy(), atol=1e-5
+        )
 
 
 def test_it_learns_and_measures_each_data_set() -> None:
@@ -303,17 +354,24 @@ def test_it_learns_and_measures_each_data_set() -> None:
     }
     assert losses.max() < 0.8
     assert estimator.score(given) > 0.2
-    assert estimator.n_labelled_["state"]["train"] > estimator.n_labelled_["speed"]["train"]
+    assert (
+        estimator.n_labelled_["state"]["train"]
+        > estimator.n_labelled_["speed"]["train"]
+    )
 
 
 def test_data_sets_of_the_same_channels_are_not_projected() -> None:
-    estimator = small(max_epochs=1).fit({"a": make_samples(seed=1), "b": make_samples(seed=2)})
+    estimator = small(max_epochs=1).fit(
+        {"a": make_samples(seed=1), "b": make_samples(seed=2)}
+    )
     assert not any("projection" in name for name in estimator.model_.state_dict())
 
 
 def test_own_validation_samples_choose_the_epoch() -> None:
     given = {"rig": make_samples(), "plant": plant()}
-    estimator = small(max_epochs=1).fit(given, validation={"rig": make_samples(n=30, seed=9)})
+    estimator = small(max_epochs=1).fit(
+        given, validation={"rig": make_samples(n=30, seed=9)}
+    )
     assert (
         estimator.n_labelled_["load"]["validation"]
         == make_samples(n=30, seed=9).y["load"].notna().sum()
@@ -339,7 +397,9 @@ def test_a_task_of_one_data_set_is_learned_first() -> None:
     assert set(estimator.history_["task"]) == {"state", "load", "speed"}
 
 
-def test_a_data_set_that_was_not_learned_first_learns_its_own_layers_in_a_frozen_backbone() -> None:
+def test_a_data_set_that_was_not_learned_first_learns_its_own_layers_in_a_frozen_backbone() -> (
+    None
+):
     given = {"rig": make_samples(), "plant": plant()}
     params: dict[str, Any] = {"max_epochs": 2, "lr": 0.01}
     training = Training(pretrain=("load",), freeze="backbone")
@@ -348,12 +408,17 @@ def test_a_data_set_that_was_not_learned_first_learns_its_own_layers_in_a_frozen
     class Begin(Callback):
         def on_train_begin(self, trainer: Trainer) -> None:
             begin.update(
-                {name: tensor.clone() for name, tensor in trainer.network.state_dict().items()}
+                {
+                    name: tensor.clone()
+                    for name, tensor in trainer.network.state_dict().items()
+                }
             )
 
     estimator = small(training=training, **params).fit(given, callbacks=[Begin()])
     now = estimator.model_.network_list[0].state_dict()
-    moved = {name for name, tensor in begin.items() if not torch.equal(tensor, now[name])}
+    moved = {
+        name for name, tensor in begin.items() if not torch.equal(tensor, now[name])
+    }
     body = {name for name in moved if name.startswith("sharing.")}
     assert body
     assert all(".norm.each.1." in name for name in body)
@@ -371,7 +436,9 @@ def test_what_data_sets_have_for_themselves_comes_along_by_name() -> None:
     turned = {"plant": given["plant"], "new": make_samples(seed=4), "rig": given["rig"]}
     training = Training(freeze="backbone")
     estimator = small(training=training, max_epochs=1).fit(turned, start=start)
-    old, new = (each.model_.network_list[0].sharing.state_dict() for each in (start, estimator))
+    old, new = (
+        each.model_.network_list[0].sharing.state_dict() for each in (start, estimator)
+    )
     norm = "backbone.blocks.conv2.norm.each.{}.running_mean"
     assert torch.equal(new[norm.format(0)], old[norm.format(1)])
     assert torch.equal(new[norm.format(2)], old[norm.format(0)])
@@ -385,16 +452,22 @@ def test_a_model_of_one_data_set_is_where_several_start() -> None:
         given, start=start
     )
     name = "networks.0.sharing.backbone.blocks.conv2.convolution.weight"
-    torch.testing.assert_close(estimator.model_.state_dict()[name], start.model_.state_dict()[name])
+    torch.testing.assert_close(
+        estimator.model_.state_dict()[name], start.model_.state_dict()[name]
+    )
 
 
-def test_a_model_from_before_there_were_several_data_sets_still_loads(tmp_path: Path) -> None:
+def test_a_model_from_before_there_were_several_data_sets_still_loads(
+    tmp_path: Path,
+) -> None:
     samples = plant()
     estimator = small(max_epochs=1).fit(samples)
     path = estimator.save(tmp_path / "model") / "model.json"
     record = json.loads(path.read_text())
     (data,) = record.pop("data")
-    record |= {key: value for key, value in data.items() if key not in ("name", "tasks")}
+    record |= {
+        key: value for key, value in data.items() if key not in ("name", "tasks")
+    }
     for network in record["networks"]:
         del network["data"]
         (network["static"],) = network["static"]
@@ -419,7 +492,8 @@ def test_the_page_runs_as_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
 )
 def test_sharing_that_compares_the_same_series_is_refused(name: str) -> None:
     with pytest.raises(
-        ParameterError, match=r"`sharing` must be one of 'hard', 'none' with several data sets"
+        ParameterError,
+        match=r"`sharing` must be one of 'hard', 'none' with several data sets",
     ):
         small(sharing=name).fit({"rig": make_samples(), "plant": plant()})
 
@@ -427,14 +501,19 @@ def test_sharing_that_compares_the_same_series_is_refused(name: str) -> None:
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"backbone": "linear"}, "`backbone` must not be 'linear' with several data sets"),
+        (
+            {"backbone": "linear"},
+            "`backbone` must not be 'linear' with several data sets",
+        ),
         (
             {"backbone": "fc", "inputs": Inputs(representation="minirocket")},
             "`inputs.representation` must be none",
         ),
     ],
 )
-def test_what_reads_one_data_set_only_is_refused(params: dict[str, Any], message: str) -> None:
+def test_what_reads_one_data_set_only_is_refused(
+    params: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ParameterError, match=message):
         small(**params).fit({"rig": make_samples(), "plant": plant()})
 
@@ -464,13 +543,18 @@ def with_labels(samples: Samples, **columns: Any) -> Samples:
             r"\['b'\] have none of \['load'\]",
         ),
         (
-            {"a": make_samples(), "b": Samples.from_arrays(*make_arrays(n_timepoints=6))},
+            {
+                "a": make_samples(),
+                "b": Samples.from_arrays(*make_arrays(n_timepoints=6)),
+            },
             {},
             "In the data set 'b': `X` must have at least 9 time steps",
         ),
     ],
 )
-def test_wrong_data_sets_are_refused(given: Any, params: dict[str, Any], message: str) -> None:
+def test_wrong_data_sets_are_refused(
+    given: Any, params: dict[str, Any], message: str
+) -> None:
     with pytest.raises((ParameterError, DataError), match=message):
         small(**params).fit(given)
 
@@ -481,10 +565,14 @@ def test_a_declared_kind_settles_what_labels_say_differently() -> None:
     )  # whole numbers: classes, by the look
     given = {"rig": rig, "plant": with_labels(plant(), load=np.linspace(0.5, 6, 60))}
     with pytest.raises(
-        ParameterError, match="'load' is a classification in 'rig', a regression in 'plant'"
+        ParameterError,
+        match="'load' is a classification in 'rig', a regression in 'plant'",
     ):
         small().fit(given)
-    assert small(tasks=[Regression("load")], max_epochs=1).fit(given).tasks_[0].kind == "regression"
+    assert (
+        small(tasks=[Regression("load")], max_epochs=1).fit(given).tasks_[0].kind
+        == "regression"
+    )
 
 
 def test_a_data_set_with_some_columns_of_a_task_is_refused() -> None:
@@ -492,7 +580,9 @@ def test_a_data_set_with_some_columns_of_a_task_is_refused() -> None:
     rig = with_labels(make_samples(), **answers)
     half = with_labels(make_samples(seed=1), hot=answers["hot"])
     tasks = [MultiLabel("weather", columns=["hot", "wet"]), "load"]
-    with refused("`tasks`", "'b'", "'weather'", "['wet']", "empty col", error=ParameterError):
+    with refused(
+        "`tasks`", "'b'", "'weather'", "['wet']", "empty col", error=ParameterError
+    ):
         small(tasks=tasks).fit({"a": rig, "b": half})
     blank = with_labels(half, wet=np.nan)
     estimator = small(tasks=tasks, max_epochs=1).fit(
@@ -512,12 +602,14 @@ def test_labels_beside_data_sets_and_unknown_names_are_refused() -> None:
     with refused("`y`", "several data sets", error=DataError):
         small().fit(given, make_samples().y)
     with pytest.raises(
-        ParameterError, match=r"`validation` must be .* got 'plnt'. Did you mean 'plant'"
+        ParameterError,
+        match=r"`validation` must be .* got 'plnt'. Did you mean 'plant'",
     ):
         small().fit(given, validation={"plnt": plant()})
     estimator = small(max_epochs=1).fit(given)
     with pytest.raises(
-        ParameterError, match=r"`X` must be a dict of data sets of the fit, .*; got no dict"
+        ParameterError,
+        match=r"`X` must be a dict of data sets of the fit, .*; got no dict",
     ):
         estimator.predict(make_samples())
     with pytest.raises(ParameterError, match=r"got 'rg'\. Did you mean 'rig'"):
@@ -530,9 +622,13 @@ def test_labels_beside_data_sets_and_unknown_names_are_refused() -> None:
 
 def test_a_problem_says_which_data_set_has_it() -> None:
     other = plant()
-    few = with_labels(other, speed=other.y["speed"].where(other.y["speed"].notna().cumsum() <= 2))
+    few = with_labels(
+        other, speed=other.y["speed"].where(other.y["speed"].notna().cumsum() <= 2)
+    )
     with pytest.raises(
         DataError,
         match="In the data set 'plant': `split` by random must leave labels of every task",
     ):
-        small(tasks=["state", Regression("speed")]).fit({"rig": make_samples(), "plant": few})
+        small(tasks=["state", Regression("speed")]).fit(
+            {"rig": make_samples(), "plant": few}
+        )

@@ -27,7 +27,9 @@ class States(Callback):
         self.tasks: list[set[str]] = []
 
     def on_train_begin(self, trainer: Trainer) -> None:
-        self.begin.append({k: v.clone() for k, v in trainer.network.state_dict().items()})
+        self.begin.append(
+            {k: v.clone() for k, v in trainer.network.state_dict().items()}
+        )
 
     def on_epoch_end(self, trainer: Trainer, rows: list[dict[str, Any]]) -> None:
         self.tasks.append(
@@ -47,10 +49,14 @@ def moved(states: States, run: int = -1) -> set[str]:
 
 
 @pytest.mark.parametrize("sharing", ["hard", "soft", "soft+hard", "cross_stitch"])
-def test_a_frozen_backbone_does_not_move_nor_do_its_batch_norm_statistics(sharing: str) -> None:
+def test_a_frozen_backbone_does_not_move_nor_do_its_batch_norm_statistics(
+    sharing: str,
+) -> None:
     states = States()
     training = Training(freeze="backbone", weight_decay=0.1)
-    small(sharing=sharing, training=training, lr=0.01).fit(make_samples(), callbacks=[states])
+    small(sharing=sharing, training=training, lr=0.01).fit(
+        make_samples(), callbacks=[states]
+    )
     names = moved(states)
     assert names
     assert all(name.startswith("heads.") for name in names)
@@ -64,7 +70,9 @@ def test_all_but_the_last_blocks_stay(sharing: str) -> None:
     )
     names = moved(states)
     last = "upper" if sharing == "soft+hard" else "conv3"
-    assert all(name.startswith("heads.") or last in name or "mix.3" in name for name in names)
+    assert all(
+        name.startswith("heads.") or last in name or "mix.3" in name for name in names
+    )
     assert any(last in name and "running_mean" in name for name in names)
     assert any(last in name and "convolution.weight" in name for name in names)
 
@@ -76,7 +84,9 @@ def test_gradual_thawing_goes_from_the_top_at_lower_and_lower_rates() -> None:
 
         def on_epoch_end(self, trainer: Trainer, rows: list[dict[str, Any]]) -> None:
             parameters = trainer.network.sharing.named_parameters(prefix="s")
-            self.seen.append({name.split(".")[3] for name, p in parameters if p.requires_grad})
+            self.seen.append(
+                {name.split(".")[3] for name, p in parameters if p.requires_grad}
+            )
             names = {id(p): name for name, p in trainer.network.named_parameters()}
             for group in trainer.optimizer.param_groups:
                 for parameter in group["params"]:
@@ -84,7 +94,9 @@ def test_gradual_thawing_goes_from_the_top_at_lower_and_lower_rates() -> None:
 
     watch = Watch()
     training = Training(freeze="gradual", patience=None)
-    small(max_epochs=20, training=training, lr=0.01).fit(make_samples(n=40), callbacks=[watch])
+    small(max_epochs=20, training=training, lr=0.01).fit(
+        make_samples(n=40), callbacks=[watch]
+    )
     thawed = [sorted(free) for free in watch.seen]
     assert thawed[:2] == [[], []]
     assert thawed[2:4] == [["conv3"]] * 2
@@ -121,11 +133,15 @@ def test_the_depth_is_chosen_on_validation_when_there_are_enough_labels(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.INFO, logger="multitide"):
-        estimator = small(max_epochs=2, validation=0.5, training=Training(pretrain=("load",)))
+        estimator = small(
+            max_epochs=2, validation=0.5, training=Training(pretrain=("load",))
+        )
         estimator.fit(make_samples(n=200))
         assert "has the lowest validation loss" in caplog.text
         caplog.clear()
-        small(max_epochs=2, training=Training(pretrain=("load",))).fit(make_samples(n=40))
+        small(max_epochs=2, training=Training(pretrain=("load",))).fit(
+            make_samples(n=40)
+        )
         assert "Training heads only" in caplog.text
 
 
@@ -145,9 +161,9 @@ def test_transfer_carries_the_backbone_and_its_scales_over_and_starts_new_heads(
     assert carried
     assert all(torch.equal(states.begin[0][name], given[name]) for name in carried)
     assert not states.begin[0]["heads.0.0.weight"].any()
-    in_config = small(training=Training(freeze="backbone", start=str(folder)), max_epochs=2).fit(
-        new
-    )
+    in_config = small(
+        training=Training(freeze="backbone", start=str(folder)), max_epochs=2
+    ).fit(new)
     assert (in_config.predict(new) == estimator.predict(new)).all(axis=None)
     assert (
         small(training=Training(freeze="backbone"), max_epochs=2)
@@ -173,7 +189,9 @@ def test_other_channels_and_other_classes_are_handled_and_said(
     assert "the channels differ" in caplog.text
     assert estimator.classes_["state"] == ["a", "b", "c", "d"]
     names = moved(states)
-    assert any("conv1.convolution.weight" in name for name in names)  # new, and so left to learn
+    assert any(
+        "conv1.convolution.weight" in name for name in names
+    )  # new, and so left to learn
     assert not any("conv2" in name or "conv3" in name for name in names)
 
 
@@ -188,7 +206,10 @@ def test_refit_after_pre_training() -> None:
     ("params", "message"),
     [
         ({"training": Training(pretrain=("laod",))}, "Did you mean 'load'"),
-        ({"training": Training(pretrain=("load",)), "sharing": "none"}, "which shares nothing"),
+        (
+            {"training": Training(pretrain=("load",)), "sharing": "none"},
+            "which shares nothing",
+        ),
         ({"training": Training(freeze=4)}, "must be less than the backbone's 4 blocks"),
         ({"training": Training(freeze="head")}, "`training.freeze"),  # type: ignore[arg-type]
     ],

@@ -33,7 +33,8 @@ def chosen_weights(trials: pd.DataFrame) -> dict[str, float]:
 def test_candidates_are_equal_weights_and_then_points_of_the_simplex() -> None:
     names = ["a", "b", "c", "d"]
     tried = [
-        list((spec.weights or {}).values()) for spec in Search(n_trials=400).candidates(names, 0)
+        list((spec.weights or {}).values())
+        for spec in Search(n_trials=400).candidates(names, 0)
     ]
     assert tried[0] == [1.0] * 4
     assert len(tried) == 400
@@ -51,9 +52,12 @@ def test_a_seed_of_its_own_draws_the_same_weights_whatever_the_estimators() -> N
 
 
 @pytest.mark.parametrize(
-    ("spec", "epochs"), [(Search(), 6), (Search(n_trials=100), 1), (Search(epochs=9), 9)]
+    ("spec", "epochs"),
+    [(Search(), 6), (Search(n_trials=100), 1), (Search(epochs=9), 9)],
 )
-def test_without_epochs_the_search_costs_as_much_as_one_full_run(spec: Search, epochs: int) -> None:
+def test_without_epochs_the_search_costs_as_much_as_one_full_run(
+    spec: Search, epochs: int
+) -> None:
     assert spec.epochs_of(50) == epochs
 
 
@@ -63,23 +67,31 @@ def test_the_model_is_that_of_the_best_trials_weights_set_by_hand(sharing: str) 
     estimator = searched(sharing=sharing)
     trials = estimator.trials_
     means = trials.groupby("trial")["loss"].mean()
-    assert trials.groupby("trial")["mean_loss"].first().to_list() == pytest.approx(means.to_list())
+    assert trials.groupby("trial")["mean_loss"].first().to_list() == pytest.approx(
+        means.to_list()
+    )
     assert trials.loc[trials["chosen"], "trial"].unique().tolist() == [means.idxmin()]
     by_hand = small(
         sharing=sharing, weighting=Fixed(weights=chosen_weights(trials)), max_epochs=2
     ).fit(samples)
     assert (estimator.predict(samples) == by_hand.predict(samples)).all(axis=None)
-    assert estimator.history_["weight"].to_list() == by_hand.history_["weight"].to_list()
+    assert (
+        estimator.history_["weight"].to_list() == by_hand.history_["weight"].to_list()
+    )
 
 
 def test_a_trial_is_a_short_fit_with_those_weights() -> None:
     trials = searched(Search(n_trials=2, epochs=3)).trials_
     assert trials["epochs"].unique().tolist() == [3]
     second = trials[trials["trial"] == 2].set_index("task")
-    alone = small(weighting=Fixed(weights=second["weight"].to_dict()), max_epochs=3).fit(
-        make_samples()
+    alone = small(
+        weighting=Fixed(weights=second["weight"].to_dict()), max_epochs=3
+    ).fit(make_samples())
+    rows = (
+        alone.history_[alone.history_["side"] == "validation"]
+        .groupby("epoch")["loss"]
+        .mean()
     )
-    rows = alone.history_[alone.history_["side"] == "validation"].groupby("epoch")["loss"].mean()
     assert second["mean_loss"].iloc[0] == pytest.approx(rows.min())
 
 
@@ -99,7 +111,9 @@ class Epochs(Callback):
 
 
 @pytest.mark.parametrize(("n_tasks", "sharing"), [(1, "hard"), (2, "none")])
-def test_with_one_task_a_network_it_is_plain_training(n_tasks: int, sharing: str) -> None:
+def test_with_one_task_a_network_it_is_plain_training(
+    n_tasks: int, sharing: str
+) -> None:
     X, y = make_arrays()
     y, epochs = y.iloc[:, :n_tasks], Epochs()
     estimator = small(weighting="search", sharing=sharing, max_epochs=2).fit(
@@ -107,9 +121,10 @@ def test_with_one_task_a_network_it_is_plain_training(n_tasks: int, sharing: str
     )
     assert epochs.n == 2 * n_tasks
     assert estimator.trials_.empty
-    assert (estimator.predict(X) == small(sharing=sharing, max_epochs=2).fit(X, y).predict(X)).all(
-        axis=None
-    )
+    assert (
+        estimator.predict(X)
+        == small(sharing=sharing, max_epochs=2).fit(X, y).predict(X)
+    ).all(axis=None)
 
 
 def test_everything_that_is_trained_is_told_and_counted() -> None:
@@ -120,7 +135,11 @@ def test_everything_that_is_trained_is_told_and_counted() -> None:
 
 @pytest.mark.parametrize(
     "training",
-    [Training(refit=True), Training(pretrain=("load",), freeze="nothing"), Training(averaging=0.9)],
+    [
+        Training(refit=True),
+        Training(pretrain=("load",), freeze="nothing"),
+        Training(averaging=0.9),
+    ],
     ids=["refit", "pretrain", "averaging"],
 )
 def test_it_goes_with_the_ways_of_training(training: Training) -> None:
@@ -165,7 +184,8 @@ def test_without_validation_there_is_nothing_to_search_by() -> None:
 @pytest.mark.parametrize("parameter", ["n_trials", "epochs"])
 def test_a_budget_is_at_least_one(parameter: str) -> None:
     with pytest.raises(
-        ParameterError, match=f"`weighting.{parameter}` must be greater than or equal to 1; got 0"
+        ParameterError,
+        match=f"`weighting.{parameter}` must be greater than or equal to 1; got 0",
     ):
         searched(Search(**{parameter: 0}))
 

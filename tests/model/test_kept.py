@@ -24,7 +24,10 @@ def samples_of_one() -> Samples:
 
 
 def samples_of_two() -> dict[str, Samples]:
-    return {"rig": make_samples(n=48), "plant": make_samples(n=40, seed=1, unequal=True)}
+    return {
+        "rig": make_samples(n=48),
+        "plant": make_samples(n=40, seed=1, unequal=True),
+    }
 
 
 def joined(probabilities: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -41,7 +44,9 @@ def assert_kept(
     known = pd.read_parquet(KEPT / f"{name}_predictions.parquet")
     pd.testing.assert_frame_equal(predictions, known, check_exact=True)
     known = pd.read_parquet(KEPT / f"{name}_probabilities.parquet")
-    pd.testing.assert_frame_equal(joined(probabilities), known, check_exact=True, check_names=False)
+    pd.testing.assert_frame_equal(
+        joined(probabilities), known, check_exact=True, check_names=False
+    )
 
 
 @pytest.mark.parametrize("name", ["one", "linear"])
@@ -54,6 +59,9 @@ def test_a_kept_model_predicts_the_same_bits(name: str) -> None:
 def test_a_kept_model_of_two_data_sets_predicts_the_same_bits() -> None:
     samples = samples_of_two()
     estimator = MultiTaskEstimator.load(KEPT / "two")
-    predictions, probabilities = estimator.predict(samples), estimator.predict_proba(samples)
+    predictions, probabilities = (
+        estimator.predict(samples),
+        estimator.predict_proba(samples),
+    )
     for data_set in samples:
         assert_kept(f"two_{data_set}", predictions[data_set], probabilities[data_set])

@@ -17,7 +17,9 @@ from multitide.representations import ModelFeatures
 from multitide.sharing import SHARINGS, Hard
 
 VARIANTS: dict[str, Any] = {name: spec() for name, spec in SHARINGS.items()}
-VARIANTS |= {f"{name}, head_units": spec(head_units=6) for name, spec in SHARINGS.items()}
+VARIANTS |= {
+    f"{name}, head_units": spec(head_units=6) for name, spec in SHARINGS.items()
+}
 VARIANTS |= {
     "hard, branch": Hard(branch=1),
     "hard, branch, head_units": Hard(branch=2, head_units=6),
@@ -27,11 +29,17 @@ VARIANTS |= {
 @pytest.mark.parametrize("keep", ["joint", "per_task"])
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_counts_add_up_to_the_networks_parameters(variant: str, keep: str) -> None:
-    estimator = small(sharing=VARIANTS[variant], max_epochs=2, keep=keep).fit(make_samples())
+    estimator = small(sharing=VARIANTS[variant], max_epochs=2, keep=keep).fit(
+        make_samples()
+    )
     for network in estimator.model_.network_list:
         size = size_of(network)
-        assert size.total == sum(parameter.numel() for parameter in network.parameters())
-        assert size.total == size.shared + sum(size.own.values()) + sum(size.heads.values())
+        assert size.total == sum(
+            parameter.numel() for parameter in network.parameters()
+        )
+        assert size.total == size.shared + sum(size.own.values()) + sum(
+            size.heads.values()
+        )
         assert [*size.own] == [*size.heads] == network.names
         assert (size.shared, size.own) == reached(network, len(network.names))
     table = sizes_by_task(estimator.model_)
@@ -43,19 +51,24 @@ def reached(network: Network, n_tasks: int) -> tuple[int, dict[str, int]]:
     """Return the parameters of several tasks, and those below its head of each, by where the outputs' gradients go."""
     torch.manual_seed(0)
     with torch.no_grad():
-        for parameter in network.heads.parameters():  # a head of zeros passes no gradient down
+        for (
+            parameter
+        ) in network.heads.parameters():  # a head of zeros passes no gradient down
             parameter.copy_(torch.rand_like(parameter))
     outputs = network(torch.randn(4, 3, 20))
     below = list(network.sharing.parameters())
     gradients = [
-        torch.autograd.grad(o.sum(), below, retain_graph=True, allow_unused=True) for o in outputs
+        torch.autograd.grad(o.sum(), below, retain_graph=True, allow_unused=True)
+        for o in outputs
     ]
     owners = [
         [task for task in range(n_tasks) if gradients[task][i] is not None]
         for i in range(len(below))
     ]
     own = {
-        name: sum(p.numel() for p, whose in zip(below, owners, strict=True) if whose == [task])
+        name: sum(
+            p.numel() for p, whose in zip(below, owners, strict=True) if whose == [task]
+        )
         for task, name in enumerate(network.names)
     }
     return sum(p.numel() for p in below) - sum(own.values()), own
@@ -83,9 +96,9 @@ def test_what_a_representation_has_learned_is_counted_too() -> None:
     first = small(max_epochs=1).fit(samples)
     (network,) = first.model_.network_list
     below = size_of(network).shared
-    estimator = small(backbone="linear", inputs=Inputs(representation=ModelFeatures(first))).fit(
-        samples
-    )
+    estimator = small(
+        backbone="linear", inputs=Inputs(representation=ModelFeatures(first))
+    ).fit(samples)
     heads = sizes_by_task(estimator.model_)["head"].sum()
     words = size_in_words(estimator.model_, estimator.representation_)
     assert words == (
@@ -97,11 +110,15 @@ def test_a_set_that_is_only_stored_is_not_counted() -> None:
     estimator = small(keep="per_task", max_epochs=4, lr=0.01).fit(make_samples())
     pairs = zip(estimator.model_.network_list, estimator.model_.predicted, strict=True)
     running = [size_of(network).total for network, names in pairs if names]
-    assert size_in_words(estimator.model_).startswith(f"{sum(running):,} in {len(running)} network")
+    assert size_in_words(estimator.model_).startswith(
+        f"{sum(running):,} in {len(running)} network"
+    )
 
 
 def test_the_weights_that_training_ended_with() -> None:
-    estimator = small(weighting="uncertainty", max_epochs=3, lr=0.02).fit(make_samples())
+    estimator = small(weighting="uncertainty", max_epochs=3, lr=0.02).fit(
+        make_samples()
+    )
     last = estimator.history_[
         (estimator.history_["epoch"] == 3) & (estimator.history_["side"] == "train")
     ]

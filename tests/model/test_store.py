@@ -20,7 +20,11 @@ from multitide.training._settings import Training
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small(max_epochs=2).fit(make_samples()).save(tmp_path_factory.mktemp("models") / "model")
+    return (
+        small(max_epochs=2)
+        .fit(make_samples())
+        .save(tmp_path_factory.mktemp("models") / "model")
+    )
 
 
 @pytest.mark.parametrize(
@@ -35,7 +39,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 Regression("load", loss="huber"),
             ]
         },
-        {"training": Training(averaging=0.9), "validation": Splitter(by="random", validation=0.3)},
+        {
+            "training": Training(averaging=0.9),
+            "validation": Splitter(by="random", validation=0.3),
+        },
     ],
 )
 @pytest.mark.parametrize("unequal", [False, True])
@@ -47,7 +54,8 @@ def test_save_then_load_predicts_the_same_bits(
     loaded = MultiTaskEstimator.load(estimator.save(tmp_path / "model"))
     assert (loaded.predict(samples) == estimator.predict(samples)).all(axis=None)
     assert (
-        loaded.predict_proba(samples)["state"] == estimator.predict_proba(samples)["state"]
+        loaded.predict_proba(samples)["state"]
+        == estimator.predict_proba(samples)["state"]
     ).all(axis=None)
     assert loaded.classes_ == estimator.classes_
     assert make_recipe(loaded.get_params(deep=False)) == make_recipe(
@@ -112,11 +120,14 @@ def test_an_altered_record_is_refused(folder: Path, tmp_path: Path) -> None:
     record = json.loads((folder / MODEL_FILE).read_text())
     record["data"][0]["channels"].reverse()
     with pytest.raises(StoreError, match="was altered or damaged"):
-        MultiTaskEstimator.load(damaged(folder, tmp_path, MODEL_FILE, json.dumps(record).encode()))
+        MultiTaskEstimator.load(
+            damaged(folder, tmp_path, MODEL_FILE, json.dumps(record).encode())
+        )
 
 
 @pytest.mark.parametrize(
-    ("change", "message"), [({"schema_version": 9}, "schema"), ({"format": "x"}, "format")]
+    ("change", "message"),
+    [({"schema_version": 9}, "schema"), ({"format": "x"}, "format")],
 )
 def test_newer_and_foreign_records_are_refused(
     change: dict[str, Any], message: str, folder: Path, tmp_path: Path
@@ -124,4 +135,6 @@ def test_newer_and_foreign_records_are_refused(
     record = json.loads((folder / MODEL_FILE).read_text()) | change
     record["sha256"] = _record_hash(record)
     with pytest.raises(StoreError, match=message):
-        MultiTaskEstimator.load(damaged(folder, tmp_path, MODEL_FILE, json.dumps(record).encode()))
+        MultiTaskEstimator.load(
+            damaged(folder, tmp_path, MODEL_FILE, json.dumps(record).encode())
+        )

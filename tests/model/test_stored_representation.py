@@ -15,16 +15,24 @@ from makers import make_samples, small
 from multitide import Inputs, MultiTaskEstimator, Training
 from multitide.backbones import Linear
 from multitide.errors import DataError, MultitideError, ParameterError, StoreError
-from multitide.representations import LinearHeads, ModelFeatures, Transformed, TS2Vec, represent
+from multitide.representations import (
+    LinearHeads,
+    ModelFeatures,
+    Transformed,
+    TS2Vec,
+    represent,
+)
 
 SHORT = TS2Vec(n_features=12, hidden_size=8, depth=2, n_steps=5)
 OWN = Transformed(PCA(4, random_state=0), flat=True)
 
 
-def fitted(representation: Any, backbone: Any = "linear", **params: Any) -> MultiTaskEstimator:
-    return small(backbone=backbone, inputs=Inputs(representation=representation), **params).fit(
-        make_samples(60)
-    )
+def fitted(
+    representation: Any, backbone: Any = "linear", **params: Any
+) -> MultiTaskEstimator:
+    return small(
+        backbone=backbone, inputs=Inputs(representation=representation), **params
+    ).fit(make_samples(60))
 
 
 # -- what is learned, and from which rows ----------------------------------------------------------
@@ -32,21 +40,29 @@ def fitted(representation: Any, backbone: Any = "linear", **params: Any) -> Mult
 
 @pytest.mark.parametrize("backbone", ["fc", "linear"])
 @pytest.mark.parametrize("representation", [SHORT, OWN])
-def test_it_learns_from_the_training_rows_only(representation: Any, backbone: str) -> None:
+def test_it_learns_from_the_training_rows_only(
+    representation: Any, backbone: str
+) -> None:
     samples = make_samples(60)
     train, rest = samples[:40], samples[40:]
     poisoned = rest.replace(
-        values=np.where(np.arange(len(rest.values))[:, None] < 40 * 20, rest.values, 1e6)
+        values=np.where(
+            np.arange(len(rest.values))[:, None] < 40 * 20, rest.values, 1e6
+        )
     )
     models = []
     for held_out in (rest, poisoned.replace(y=rest.y)):
         estimator = small(
-            backbone=backbone, inputs=Inputs(representation=representation), max_epochs=1
+            backbone=backbone,
+            inputs=Inputs(representation=representation),
+            max_epochs=1,
         )
         models.append(estimator.fit(train, validation=held_out))
     vectors = [model.representation_.transform(train) for model in models]
     np.testing.assert_array_equal(*vectors)
-    buffers = [dict(model.model_.network_list[0].inputs.named_buffers()) for model in models]
+    buffers = [
+        dict(model.model_.network_list[0].inputs.named_buffers()) for model in models
+    ]
     assert all(torch.equal(buffers[0][name], buffers[1][name]) for name in buffers[0])
 
 
@@ -61,7 +77,9 @@ def test_it_learns_from_training_series_without_a_label() -> None:
         .representation_
         for each in (samples, other)
     ]
-    assert not np.allclose(encoders[0].transform(samples), encoders[1].transform(samples))
+    assert not np.allclose(
+        encoders[0].transform(samples), encoders[1].transform(samples)
+    )
 
 
 def test_vectors_are_standardised_in_the_models_buffers() -> None:
@@ -85,18 +103,26 @@ def test_the_linear_backbone_is_linear_heads_on_the_vectors() -> None:
     estimator = small(backbone="linear", inputs=Inputs(representation=OWN)).fit(
         train, validation=valid
     )
-    sides = [represent(side, estimator.representation_).values for side in (train, valid, test)]
+    sides = [
+        represent(side, estimator.representation_).values
+        for side in (train, valid, test)
+    ]
     heads = LinearHeads().fit(sides[0], train.y, validation=(sides[1], valid.y))
     found, expected = estimator.predict(test), heads.predict(sides[2])
     assert (found["state"] == expected["state"]).all()
     np.testing.assert_allclose(found["load"], expected["load"], rtol=1e-5)
-    probabilities = [estimator.predict_proba(test)["state"], heads.predict_proba(sides[2])["state"]]
+    probabilities = [
+        estimator.predict_proba(test)["state"],
+        heads.predict_proba(sides[2])["state"],
+    ]
     np.testing.assert_allclose(*probabilities, atol=1e-4)
     # the history says what the figures on both sides are
     losses = estimator.history_.set_index(["side", "task"])["loss"]
     table = estimator.evaluate(valid).set_index(["metric", "task"])["value"]
     for task in ("state", "load"):
-        assert losses["validation", task] == pytest.approx(table["loss", task], rel=1e-4)
+        assert losses["validation", task] == pytest.approx(
+            table["loss", task], rel=1e-4
+        )
     assert set(estimator.history_["epoch"]) == {1} and estimator.best_epoch_ == {
         "state": 1,
         "load": 1,
@@ -108,7 +134,9 @@ def test_a_refit_keeps_the_strengths_and_learns_from_both_sides() -> None:
     spec = Linear(strengths=(1.0, 0.01))
     kwargs: dict[str, Any] = {"validation": samples[50:70]}
     first = small(backbone=spec).fit(samples[:50], **kwargs)
-    again = small(backbone=spec, training=Training(refit=True)).fit(samples[:50], **kwargs)
+    again = small(backbone=spec, training=Training(refit=True)).fit(
+        samples[:50], **kwargs
+    )
     pd.testing.assert_frame_equal(
         first.history_.drop(columns="seconds"), again.history_.drop(columns="seconds")
     )
@@ -123,15 +151,17 @@ def test_linear_heads_do_not_meet(sharing: str) -> None:
         .fit(samples)
         .predict(samples)["load"]
     )
-    both = small(backbone="linear", sharing=sharing, weighting="uncertainty", validation=None).fit(
-        samples
-    )
+    both = small(
+        backbone="linear", sharing=sharing, weighting="uncertainty", validation=None
+    ).fit(samples)
     np.testing.assert_allclose(both.predict(samples)["load"], alone, rtol=1e-3)
 
 
 def test_a_task_without_validation_labels_is_learned() -> None:
     samples = make_samples(60)
-    held_out = samples[40:].replace(y=samples.y[40:].reset_index(drop=True).assign(load=np.nan))
+    held_out = samples[40:].replace(
+        y=samples.y[40:].reset_index(drop=True).assign(load=np.nan)
+    )
     estimator = small(backbone="linear").fit(samples[:40], validation=held_out)
     assert estimator.evaluate(samples)["value"].notna().all()
 
@@ -140,19 +170,31 @@ def test_a_task_without_validation_labels_is_learned() -> None:
 
 
 @pytest.mark.parametrize("backbone", ["fc", "linear"])
-@pytest.mark.parametrize("kind", ["ts2vec", "model", "model object", "own", "model of a model"])
-def test_a_loaded_model_answers_raw_series_alike(tmp_path: Path, kind: str, backbone: str) -> None:
+@pytest.mark.parametrize(
+    "kind", ["ts2vec", "model", "model object", "own", "model of a model"]
+)
+def test_a_loaded_model_answers_raw_series_alike(
+    tmp_path: Path, kind: str, backbone: str
+) -> None:
     samples = make_samples(60)
     source = small(max_epochs=1).fit(samples) if "model" in kind else None
     if kind == "model of a model":
         source = small(
-            backbone="fc", inputs=Inputs(representation=ModelFeatures(source)), max_epochs=1
+            backbone="fc",
+            inputs=Inputs(representation=ModelFeatures(source)),
+            max_epochs=1,
         ).fit(samples)
     if kind == "model":
         source.save(tmp_path / "source")
-    specs: dict[str, Any] = {"ts2vec": SHORT, "own": OWN, "model": f"model:{tmp_path / 'source'}"}
+    specs: dict[str, Any] = {
+        "ts2vec": SHORT,
+        "own": OWN,
+        "model": f"model:{tmp_path / 'source'}",
+    }
     estimator = fitted(
-        specs.get(kind, ModelFeatures(source) if source else None), backbone, max_epochs=1
+        specs.get(kind, ModelFeatures(source) if source else None),
+        backbone,
+        max_epochs=1,
     )
     folder = estimator.save(tmp_path / "model")
     own = estimator.representation_.transformer if kind == "own" else None
@@ -211,7 +253,9 @@ def test_a_damaged_representation_is_refused(tmp_path: Path) -> None:
 def test_unequal_lengths_and_static_inputs_come_along(tmp_path: Path) -> None:
     samples = make_samples(60, unequal=True)
     samples = samples.replace(static=pd.DataFrame({"age": np.arange(60.0)}))
-    estimator = small(backbone="linear", inputs=Inputs(representation=SHORT)).fit(samples)
+    estimator = small(backbone="linear", inputs=Inputs(representation=SHORT)).fit(
+        samples
+    )
     loaded = MultiTaskEstimator.load(estimator.save(tmp_path / "model"))
     together = loaded.predict(samples)
     pd.testing.assert_frame_equal(together, estimator.predict(samples))
@@ -251,7 +295,10 @@ def test_unequal_lengths_and_static_inputs_come_along(tmp_path: Path) -> None:
             {"inputs": Inputs(representation="ts2vec", n_channels=3)},
             r"`inputs.n_channels` .* must be left out",
         ),
-        ({"backbone": "linear", "sharing": "soft"}, r"`sharing` must be 'hard' or 'none'"),
+        (
+            {"backbone": "linear", "sharing": "soft"},
+            r"`sharing` must be 'hard' or 'none'",
+        ),
         (
             {"backbone": "linear", "aggregator": "pcgrad"},
             r"`aggregator` must be None with backbone 'linear'",
@@ -271,7 +318,9 @@ def test_unequal_lengths_and_static_inputs_come_along(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_makes_no_sense_is_said_before_training(params: dict[str, Any], message: str) -> None:
+def test_what_makes_no_sense_is_said_before_training(
+    params: dict[str, Any], message: str
+) -> None:
     with pytest.raises(MultitideError, match=message):
         small(**{"backbone": "fc", **params}).fit(make_samples(30))
 
@@ -279,7 +328,8 @@ def test_what_makes_no_sense_is_said_before_training(params: dict[str, Any], mes
 def test_no_start_beside_a_representation(tmp_path: Path) -> None:
     source = small(backbone="fc", max_epochs=1).fit(make_samples(30))
     with pytest.raises(
-        ParameterError, match=r"`training.start` must be left out with `inputs.representation`"
+        ParameterError,
+        match=r"`training.start` must be left out with `inputs.representation`",
     ):
         small(backbone="fc", inputs=Inputs(representation=SHORT)).fit(
             make_samples(30), start=source
@@ -295,5 +345,7 @@ def test_channels_of_other_series_are_refused() -> None:
 def test_it_can_be_searched_and_cloned() -> None:
     estimator = small(backbone="fc").set_params(inputs__representation="ts2vec")
     assert estimator.inputs.representation == "ts2vec"
-    estimator.set_params(inputs__representation=SHORT, inputs__representation__n_features=6)
+    estimator.set_params(
+        inputs__representation=SHORT, inputs__representation__n_features=6
+    )
     assert estimator.fit(make_samples(30)).representation_.n_features == 6

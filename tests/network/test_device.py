@@ -70,15 +70,29 @@ class Whole(nn.Module):
         self.network = network
 
     def forward(
-        self, x: Tensor, lengths: Tensor | None, static: Tensor | None, codes: list[Tensor]
+        self,
+        x: Tensor,
+        lengths: Tensor | None,
+        static: Tensor | None,
+        codes: list[Tensor],
     ) -> list[Tensor]:
         targets = self.network.target_list
         outputs = self.network.outputs(self.network.features(x, lengths, static))
         losses = Losses(targets).means(outputs, codes, [1] * len(targets))
         penalty = self.network.sharing.penalty()
-        figures = [t.headline_rows(o, c) for t, o, c in zip(targets, outputs, codes, strict=True)]
-        decoded = [target(output) for target, output in zip(targets, outputs, strict=True)]
-        return [*losses.values(), *figures, *decoded, *([] if penalty is None else [penalty])]
+        figures = [
+            t.headline_rows(o, c)
+            for t, o, c in zip(targets, outputs, codes, strict=True)
+        ]
+        decoded = [
+            target(output) for target, output in zip(targets, outputs, strict=True)
+        ]
+        return [
+            *losses.values(),
+            *figures,
+            *decoded,
+            *([] if penalty is None else [penalty]),
+        ]
 
 
 class OnDevice(TorchDispatchMode):
@@ -87,7 +101,9 @@ class OnDevice(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
     ) -> Any:
-        tensors = [each for each in tree_leaves((args, kwargs)) if isinstance(each, Tensor)]
+        tensors = [
+            each for each in tree_leaves((args, kwargs)) if isinstance(each, Tensor)
+        ]
         assert all(each.device.type == "meta" for each in tensors), (
             f"{func} reads a tensor of the host"
         )
@@ -101,7 +117,8 @@ def test_a_step_needs_nothing_of_the_host(case: str, unequal: bool) -> None:
     batch = trainer._streams[0].samples.gather(torch.arange(12))
     whole = Whole(trainer.network.train()).to("meta")
     x, lengths, static = (
-        None if each is None else each.to("meta") for each in (batch.x, batch.lengths, batch.static)
+        None if each is None else each.to("meta")
+        for each in (batch.x, batch.lengths, batch.static)
     )
     codes = [code.to("meta") for code in batch.codes]
     with OnDevice():

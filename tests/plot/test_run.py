@@ -30,9 +30,16 @@ def test_history_has_a_line_a_task_and_side(ax: Axes) -> None:
     ]
     assert plot.history(pd.DataFrame(rows), ax) is ax
     lines = {(line.get_color(), line.get_linestyle()): line for line in ax.get_lines()}
-    np.testing.assert_allclose(lines["C0", "-"].get_xydata(), [[1, 1], [2, 1 / 2], [3, 1 / 3]])
-    np.testing.assert_allclose(lines["C1", "--"].get_xydata(), [[1, 0.5], [2, 0.25], [3, 0.5 / 3]])
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["load", "state"]
+    np.testing.assert_allclose(
+        lines["C0", "-"].get_xydata(), [[1, 1], [2, 1 / 2], [3, 1 / 3]]
+    )
+    np.testing.assert_allclose(
+        lines["C1", "--"].get_xydata(), [[1, 0.5], [2, 0.25], [3, 0.5 / 3]]
+    )
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [
+        "load",
+        "state",
+    ]
 
 
 def test_the_epoch_that_answers_is_marked_on_the_validation_line(ax: Axes) -> None:
@@ -42,14 +49,21 @@ def test_the_epoch_that_answers_is_marked_on_the_validation_line(ax: Axes) -> No
         for epoch in (1, 2, 3)
     ]
     plot.history(pd.DataFrame(rows), ax, best={"load": 2})
-    dots = [line.get_xydata().tolist() for line in ax.get_lines() if line.get_marker() == "o"]
+    dots = [
+        line.get_xydata().tolist()
+        for line in ax.get_lines()
+        if line.get_marker() == "o"
+    ]
     assert dots == [[[2.0, 0.5]]]
     assert "dot" in ax.get_title()
 
 
 def test_history_without_validation_still_names_its_tasks(ax: Axes) -> None:
     plot.history(
-        pd.DataFrame({"epoch": [1, 2], "task": "load", "side": "train", "loss": [1.0, 0.5]}), ax
+        pd.DataFrame(
+            {"epoch": [1, 2], "task": "load", "side": "train", "loss": [1.0, 0.5]}
+        ),
+        ax,
     )
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["load"]
 
@@ -62,7 +76,13 @@ def test_few_epochs_are_counted_in_whole_numbers(
     epochs = np.arange(n_epochs) + 1
     draw(
         pd.DataFrame(
-            {"epoch": epochs, "task": "load", "side": "train", "loss": 0.5, "weight": 1.0}
+            {
+                "epoch": epochs,
+                "task": "load",
+                "side": "train",
+                "loss": 0.5,
+                "weight": 1.0,
+            }
         ),
         ax,
     )
@@ -72,7 +92,9 @@ def test_few_epochs_are_counted_in_whole_numbers(
 def test_only_measured_numbers_are_drawn(ax: Axes) -> None:
     measured = pd.Series([1.0, np.nan, 3.0], name="load")
     plot.predicted_vs_measured(measured, pd.Series([1.5, 9.0, 2.0]), ax)
-    np.testing.assert_allclose(ax.collections[0].get_offsets(), [[1.0, 1.5], [3.0, 2.0]])
+    np.testing.assert_allclose(
+        ax.collections[0].get_offsets(), [[1.0, 1.5], [3.0, 2.0]]
+    )
     np.testing.assert_allclose(ax.get_lines()[0].get_xydata(), [[1, 1], [3, 3]])
     assert ax.get_title() == "load"
 
@@ -89,17 +111,25 @@ def test_confusion_counts_as_a_table_does(ax: Axes) -> None:
     predicted = pd.Series(["low", "low", "high", "high", "mid"])
     plot.confusion(measured, predicted, ax)
     classes = [label.get_text() for label in ax.get_xticklabels()]
-    assert classes == ["high", "low", "mid"] == [label.get_text() for label in ax.get_yticklabels()]
+    assert (
+        classes
+        == ["high", "low", "mid"]
+        == [label.get_text() for label in ax.get_yticklabels()]
+    )
     counts = np.zeros((3, 3), dtype=int)
     for text in ax.texts:
         column, row = text.get_position()
         counts[int(row), int(column)] = int(text.get_text())
     np.testing.assert_array_equal(counts, [[0, 1, 0], [1, 1, 0], [0, 0, 1]])
-    np.testing.assert_allclose(ax.images[0].get_array(), [[0, 1, 0], [0.5, 0.5, 0], [0, 0, 1]])
+    np.testing.assert_allclose(
+        ax.images[0].get_array(), [[0, 1, 0], [0.5, 0.5, 0], [0, 0, 1]]
+    )
 
 
 def test_confusion_orders_numbers_as_numbers_before_text(ax: Axes) -> None:
-    plot.confusion(pd.Series([10, 2, 3, "x"], name="grade"), pd.Series([10, 2, 2, 3]), ax)
+    plot.confusion(
+        pd.Series([10, 2, 3, "x"], name="grade"), pd.Series([10, 2, 2, 3]), ax
+    )
     assert [label.get_text() for label in ax.get_xticklabels()] == ["2", "3", "10", "x"]
 
 
@@ -120,18 +150,33 @@ def test_a_figure_without_labels_is_refused(draw: object, ax: Axes) -> None:
 def epochs() -> pd.DataFrame:
     """Two epochs, in any order, of two tasks; "b" has no gradient in the first."""
     rows = [
-        {"epoch": 2, "task": "a", "weight": 0.4, "gradient_norm": 3.0, "cosine(b)": -0.2},
+        {
+            "epoch": 2,
+            "task": "a",
+            "weight": 0.4,
+            "gradient_norm": 3.0,
+            "cosine(b)": -0.2,
+        },
         {"epoch": 1, "task": "a", "weight": 0.5, "gradient_norm": 2.0},
         {"epoch": 1, "task": "b", "weight": 0.5, "gradient_norm": np.nan},
-        {"epoch": 2, "task": "b", "weight": 0.6, "gradient_norm": 7.0, "cosine(a)": -0.2},
+        {
+            "epoch": 2,
+            "task": "b",
+            "weight": 0.6,
+            "gradient_norm": 7.0,
+            "cosine(a)": -0.2,
+        },
     ]
     train = pd.DataFrame(rows).assign(side="train")
     return pd.concat(
-        [train, train[["epoch", "task", "weight"]].assign(side="validation")], ignore_index=True
+        [train, train[["epoch", "task", "weight"]].assign(side="validation")],
+        ignore_index=True,
     )
 
 
-def test_what_happened_between_the_tasks_is_drawn_once_a_task_or_pair(epochs: pd.DataFrame) -> None:
+def test_what_happened_between_the_tasks_is_drawn_once_a_task_or_pair(
+    epochs: pd.DataFrame,
+) -> None:
     expected = {
         plot.weights: {"a": [0.5, 0.4], "b": [0.5, 0.6]},
         plot.gradient_norms: {"a": [2, 3], "b": [np.nan, 7]},
@@ -152,7 +197,9 @@ def test_what_happened_between_the_tasks_is_drawn_once_a_task_or_pair(epochs: pd
 
 
 @pytest.mark.parametrize("name", ["$x$", "_x"])
-def test_names_are_written_as_they_are(epochs: pd.DataFrame, name: str, ax: Axes) -> None:
+def test_names_are_written_as_they_are(
+    epochs: pd.DataFrame, name: str, ax: Axes
+) -> None:
     plot.weights(epochs.replace({"task": {"a": name}}), ax)
     ax.figure.draw_without_rendering()
     text = ax.get_legend().get_texts()[0]

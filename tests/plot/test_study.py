@@ -56,7 +56,9 @@ def test_weights_have_a_line_a_task(ax: Axes) -> None:
         {"epoch": [1, 1, 2, 2], "task": ["a", "b"] * 2, "weight": [1.0, 2.0, 3.0, 4.0]}
     )
     plot.task_weights(history, ax)
-    np.testing.assert_allclose([line.get_ydata() for line in ax.get_lines()], [[1, 3], [2, 4]])
+    np.testing.assert_allclose(
+        [line.get_ydata() for line in ax.get_lines()], [[1, 3], [2, 4]]
+    )
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -114,7 +116,9 @@ def test_a_figure_without_labels_is_refused(kind: str, ax: Axes) -> None:
     nothing = pd.Series([None, None], name="load")
     with refused("`measured`", "2 samples of 'load'", error=DataError):
         if kind == "reliability":
-            plot.reliability(nothing, pd.DataFrame({"a": [0.5, 0.5], "b": [0.5, 0.5]}), ax)
+            plot.reliability(
+                nothing, pd.DataFrame({"a": [0.5, 0.5], "b": [0.5, 0.5]}), ax
+            )
         else:
             plot.residuals(np.arange(2), nothing, pd.Series([1.0, 2.0]), ax)
 
@@ -152,4 +156,6 @@ def test_in_a_matrix_what_does_not_matter_stays_pale(ax: Axes) -> None:
 )
 def test_a_matrix_of_nothing_or_of_many_is_drawn(values: np.ndarray, ax: Axes) -> None:
     plot.task_matrix(pd.DataFrame(values), ax)
-    assert len(ax.texts) == (4 if values.shape == (2, 2) and not np.isnan(values).any() else 0)
+    assert len(ax.texts) == (
+        4 if values.shape == (2, 2) and not np.isnan(values).any() else 0
+    )

@@ -51,11 +51,25 @@ def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["$x^", "$a$ and $b$", "_hidden", "two\nlines", "<b>&", "\x00\x1b[0m", "n" * 300, "\\$"]
+    "name",
+    [
+        "$x^",
+        "$a$ and $b$",
+        "_hidden",
+        "two\nlines",
+        "<b>&",
+        "\x00\x1b[0m",
+        "n" * 300,
+        "\\$",
+    ],
 )
 def test_any_name_can_be_drawn(name: str, tmp_path: Path) -> None:
-    epochs = pd.DataFrame({"epoch": [1, 2], "task": name, "side": "train", "gradient_norm": [1, 9]})
-    path = save_figure(lambda ax: plot.gradient_norms(epochs, ax), tmp_path / "figure.png")
+    epochs = pd.DataFrame(
+        {"epoch": [1, 2], "task": name, "side": "train", "gradient_norm": [1, 9]}
+    )
+    path = save_figure(
+        lambda ax: plot.gradient_norms(epochs, ax), tmp_path / "figure.png"
+    )
     assert path is not None
     page = svg(lambda ax: plot.gradient_norms(epochs, ax), label=name)
     assert page.startswith("<svg")

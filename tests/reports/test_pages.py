@@ -17,7 +17,13 @@ from fakes import RANDOM, Quick, make_study_samples
 from multitide.reports import write_study_report
 from multitide.study import compare
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+NAMES = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+)
 FLAGS = (
     *(
         "--headless",
@@ -51,9 +57,19 @@ class Browser:
     def __call__(self, page: Path, *flags: str) -> tuple[str, list[str]]:
         """Open a page; return what was printed, and the lines of its console."""
         profile = self._folder / f"profile-{len(list(self._folder.glob('profile-*')))}"
-        command = [self._program, *FLAGS, f"--user-data-dir={profile}", *flags, page.as_uri()]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-        return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+        command = [
+            self._program,
+            *FLAGS,
+            f"--user-data-dir={profile}",
+            *flags,
+            page.as_uri(),
+        ]
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=120, check=True
+        )
+        return done.stdout, [
+            line for line in done.stderr.splitlines() if "CONSOLE" in line
+        ]
 
 
 @pytest.fixture
@@ -79,12 +95,16 @@ def test_a_browser_shows_the_kept_figures_and_complains_of_nothing(
 ) -> None:
     dom, console = browser(page, "--dump-dom")
     assert console == []
-    table = pd.read_parquet(page.parent / "results.parquet").set_index(["arm", "task", "metric"])
+    table = pd.read_parquet(page.parent / "results.parquet").set_index(
+        ["arm", "task", "metric"]
+    )
     shown = re.findall(r"<data ([^>]*data-table=\"results\"[^>]*)>", dom)
     assert len(shown) > len(table)
     for text in shown:
         found = dict(re.findall(r'([\w-]+)="([^"]*)"', text))
-        where = tuple(html.unescape(found[f"data-{name}"]) for name in ("arm", "task", "metric"))
+        where = tuple(
+            html.unescape(found[f"data-{name}"]) for name in ("arm", "task", "metric")
+        )
         assert float(found["value"]) == pytest.approx(
             table.loc[where, found["data-field"]], rel=0, abs=0, nan_ok=True
         )
@@ -95,13 +115,17 @@ def test_what_the_page_forbids_itself_would_be_seen(
 ) -> None:
     broken = tmp_path / "broken.html"
     broken.write_text(
-        page.read_text().replace("</main>", '<img src="https://example.invalid/x.png"></main>')
+        page.read_text().replace(
+            "</main>", '<img src="https://example.invalid/x.png"></main>'
+        )
     )
     _, console = browser(broken, "--dump-dom")
     assert any("Content Security Policy" in line for line in console)
 
 
-def test_nothing_is_wider_than_a_phone(browser: Browser, page: Path, tmp_path: Path) -> None:
+def test_nothing_is_wider_than_a_phone(
+    browser: Browser, page: Path, tmp_path: Path
+) -> None:
     frame = tmp_path / "phone.html"
     # A window cannot be as narrow as a phone; a frame can, and a style sheet takes it for the
     # screen.

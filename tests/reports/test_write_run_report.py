@@ -44,14 +44,18 @@ def written(samples: Samples, folder: Path, **params: Any) -> tuple[str, pd.Data
     return path.read_text(encoding="utf-8"), metrics
 
 
-def test_a_report_holds_every_figure_and_the_command(samples: Samples, tmp_path: Path) -> None:
+def test_a_report_holds_every_figure_and_the_command(
+    samples: Samples, tmp_path: Path
+) -> None:
     text, metrics = written(samples, tmp_path / "run")
     rows = [
         line.split(" | ")
         for line in text.splitlines()
         if line.startswith(("| state |", "| load |"))
     ]
-    for task, metric, value in metrics[["task", "metric", "value"]].itertuples(index=False):
+    for task, metric, value in metrics[["task", "metric", "value"]].itertuples(
+        index=False
+    ):
         assert [f"| {task}", metric, f"{value:.4g}"] in [row[:3] for row in rows]
     assert "multitide fit x.toml" in text
     assert "multitide fit config.toml --output ANOTHER_FOLDER` repeats the run" in text
@@ -70,8 +74,12 @@ def test_the_figures_of_a_report_are_there(samples: Samples, tmp_path: Path) -> 
         assert (tmp_path / "run" / name).read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_refit_and_epochs_of_its_own_are_told(samples: Samples, tmp_path: Path) -> None:
-    text, _ = written(samples, tmp_path / "run", training=Training(refit=True), keep="per_task")
+def test_a_refit_and_epochs_of_its_own_are_told(
+    samples: Samples, tmp_path: Path
+) -> None:
+    text, _ = written(
+        samples, tmp_path / "run", training=Training(refit=True), keep="per_task"
+    )
     assert "trained again, on training and validation set" in text
     assert 'keep = "per_task"' in text
 
@@ -107,10 +115,16 @@ def test_weights_and_gradients_are_drawn_where_there_are_some(
             {"training": Training(record_gradients=2)},
             [*history, "gradient_norms", "cosines"],
         ),
-        ("apart", {"training": Training(record_gradients=2), "sharing": "none"}, history),
+        (
+            "apart",
+            {"training": Training(record_gradients=2), "sharing": "none"},
+            history,
+        ),
     ):
         text, _ = written(samples, tmp_path / name, **params)
         figures = [
-            figure for figure in re.findall(r"!\[(.*?)\]", text) if not figure.startswith("test_")
+            figure
+            for figure in re.findall(r"!\[(.*?)\]", text)
+            if not figure.startswith("test_")
         ]
         assert figures == expected, name

@@ -40,11 +40,15 @@ def quick(samples: Samples | None = None, **options: Any) -> Comparison:
 
 
 def page_of(comparison: Comparison, folder: Path, **options: Any) -> Page:
-    return Page(write_study_report(comparison, folder, **options).read_text(encoding="utf-8"))
+    return Page(
+        write_study_report(comparison, folder, **options).read_text(encoding="utf-8")
+    )
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Comparison, Samples]:
+def written(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Path, Comparison, Samples]:
     """A study of real networks whose task and arm have names that a page has to escape."""
     samples = make_samples()
     samples = samples.replace(y=samples.y.rename(columns={"state": NASTY}))
@@ -54,7 +58,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Comparison,
     options: dict[str, Any] = {"n_seeds": 2, "n_jobs": 1, "verbose": 0, "split": RANDOM}
     found = compare(samples, estimator=estimator, arms=arms, conditions=True, **options)
     folder = found.save(tmp_path_factory.mktemp("study"))
-    write_study_report(found, folder, samples=samples, command='multitide compare "<x>.toml"')
+    write_study_report(
+        found, folder, samples=samples, command='multitide compare "<x>.toml"'
+    )
     return folder, found, samples
 
 
@@ -66,12 +72,19 @@ def page(written: tuple[Path, Comparison, Samples]) -> Page:
 def test_every_figure_is_the_one_in_the_table(
     page: Page, written: tuple[Path, Comparison, Samples]
 ) -> None:
-    table = pd.read_parquet(written[0] / "results.parquet").set_index(["arm", "task", "metric"])
+    table = pd.read_parquet(written[0] / "results.parquet").set_index(
+        ["arm", "task", "metric"]
+    )
     shown = page.figures("results")
     for attrs in shown:
         where = (attrs["data-arm"], attrs["data-task"], attrs["data-metric"])
-        np.testing.assert_array_equal(float(attrs["value"]), table.loc[where, attrs["data-field"]])
-    places = {(f["data-arm"], f["data-task"], f["data-metric"], f["data-field"]) for f in shown}
+        np.testing.assert_array_equal(
+            float(attrs["value"]), table.loc[where, attrs["data-field"]]
+        )
+    places = {
+        (f["data-arm"], f["data-task"], f["data-metric"], f["data-field"])
+        for f in shown
+    }
     for where, row in table.iterrows():
         assert (*where, "mean") in places
         for field in ("gain", "low", "high", "p_holm"):
@@ -85,7 +98,9 @@ def test_the_means_over_tasks_are_shown(
     shown = page.figures("mean_gains")
     assert {attrs["data-field"] for attrs in shown} == {"gain", "low", "high"}
     for attrs in shown:
-        assert float(attrs["value"]) == means.loc[attrs["data-arm"], attrs["data-field"]]
+        assert (
+            float(attrs["value"]) == means.loc[attrs["data-arm"], attrs["data-field"]]
+        )
 
 
 def test_the_conditions_of_sharing_are_shown_in_their_words(
@@ -100,18 +115,28 @@ def test_the_conditions_of_sharing_are_shown_in_their_words(
 
 
 def test_without_conditions_there_is_no_section(tmp_path: Path) -> None:
-    assert "conditions" not in {attrs.get("id") for _, attrs in page_of(quick(), tmp_path).tags}
+    assert "conditions" not in {
+        attrs.get("id") for _, attrs in page_of(quick(), tmp_path).tags
+    }
 
 
-def test_labels_are_counted(page: Page, written: tuple[Path, Comparison, Samples]) -> None:
+def test_labels_are_counted(
+    page: Page, written: tuple[Path, Comparison, Samples]
+) -> None:
     y = written[2].y
-    counts = {(f["data-task"], f["data-field"]): int(f["value"]) for f in page.figures("counts")}
+    counts = {
+        (f["data-task"], f["data-field"]): int(f["value"])
+        for f in page.figures("counts")
+    }
     split = written[1].evidence.protocol.only.splits[0]
     for task in y:
         assert counts[task, "labelled"] == y[task].notna().sum()
         assert counts[task, "missing"] == y[task].isna().sum()
         assert counts[task, "test"] == y[task].iloc[split.test].notna().sum()
-    both = {(f["data-task"], f["data-other"]): int(f["value"]) for f in page.figures("overlap")}
+    both = {
+        (f["data-task"], f["data-other"]): int(f["value"])
+        for f in page.figures("overlap")
+    }
     assert both[NASTY, "load"] == both["load", NASTY] == y.notna().all(axis=1).sum()
 
 
@@ -123,7 +148,9 @@ def test_names_are_text_and_nothing_else(page: Page) -> None:
     assert 'multitide compare "<x>.toml"' in page.text
 
 
-def test_the_page_needs_nothing_else(page: Page, written: tuple[Path, Comparison, Samples]) -> None:
+def test_the_page_needs_nothing_else(
+    page: Page, written: tuple[Path, Comparison, Samples]
+) -> None:
     links = [
         attrs.get(name)
         for _, attrs in page.tags
@@ -140,11 +167,17 @@ def test_the_page_needs_nothing_else(page: Page, written: tuple[Path, Comparison
 def test_links_and_ids_of_figures_are_whole(page: Page) -> None:
     ids = Counter(attrs["id"] for _, attrs in page.tags if "id" in attrs)
     assert not [name for name, count in ids.items() if count > 1]
-    used = {attrs["href"][1:] for _, attrs in page.tags if attrs.get("href", "").startswith("#")}
+    used = {
+        attrs["href"][1:]
+        for _, attrs in page.tags
+        if attrs.get("href", "").startswith("#")
+    }
     assert used <= set(ids)
 
 
-def test_figures_take_their_colors_from_the_page(written: tuple[Path, Comparison, Samples]) -> None:
+def test_figures_take_their_colors_from_the_page(
+    written: tuple[Path, Comparison, Samples],
+) -> None:
     text = (written[0] / "report.html").read_text(encoding="utf-8")
     figures = re.findall(r'<svg class="figure".*?</svg>', text, flags=re.DOTALL)
     # Learning curves (task x arm), reliability, scatter and residuals, weights of the shared
@@ -155,7 +188,9 @@ def test_figures_take_their_colors_from_the_page(written: tuple[Path, Comparison
         assert not re.findall(r"(?:fill|stroke): #", figure)
 
 
-def test_the_protocol_is_described(page: Page, written: tuple[Path, Comparison, Samples]) -> None:
+def test_the_protocol_is_described(
+    page: Page, written: tuple[Path, Comparison, Samples]
+) -> None:
     split = written[1].evidence.protocol.only.splits[0]
     sizes = (len(split.train), len(split.validation), len(split.test))
     assert "{} training, {} validation and {} test samples".format(*sizes) in page.text
@@ -206,7 +241,9 @@ def test_a_study_in_which_everything_failed_says_why(tmp_path: Path) -> None:
             raise RuntimeError("no fuel")
 
     samples = make_study_samples(100)
-    found = compare(samples, estimator=Broken(), split=RANDOM, n_seeds=1, n_jobs=1, verbose=0)
+    found = compare(
+        samples, estimator=Broken(), split=RANDOM, n_seeds=1, n_jobs=1, verbose=0
+    )
     page = page_of(found, tmp_path, samples=samples)
     assert "RuntimeError: no fuel" in page.text
     assert "No arm has a result for this task" in page.text
@@ -243,7 +280,8 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 
 def test_sentences_say_the_verdict_and_what_would_settle_it(tmp_path: Path) -> None:
     found = quick(
-        n_seeds=5, arms={"hard": "hard", "again": {"sharing": "none"}, "constant": "constant"}
+        n_seeds=5,
+        arms={"hard": "hard", "again": {"sharing": "none"}, "constant": "constant"},
     )
     text = page_of(found, tmp_path).text
     assert "hard helps load: the gain over alone is +" in text
@@ -257,7 +295,8 @@ def test_sentences_say_the_verdict_and_what_would_settle_it(tmp_path: Path) -> N
 
 def test_the_first_screen_says_what_to_do_next(tmp_path: Path) -> None:
     found = quick(
-        n_seeds=5, arms={"hard": "hard", "again": {"sharing": "none"}, "constant": "constant"}
+        n_seeds=5,
+        arms={"hard": "hard", "again": {"sharing": "none"}, "constant": "constant"},
     )
     steps = dict(next_steps(found))
     assert list(steps) == ["state", "load"]

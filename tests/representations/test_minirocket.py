@@ -12,15 +12,24 @@ import torch
 
 from makers import make_samples
 from multitide.data._samples import Samples
-from multitide.errors import DataError, MissingDependencyError, ParameterError, StoreError
+from multitide.errors import (
+    DataError,
+    MissingDependencyError,
+    ParameterError,
+    StoreError,
+)
 from multitide.representations import MiniRocket, load_encoder, represent, save_encoder
 from refusals import refused
 
 SMALL = MiniRocket(n_features=168)
-needs_aeon = pytest.mark.slow  # seconds to import, and minutes to compile where it has never run
+needs_aeon = (
+    pytest.mark.slow
+)  # seconds to import, and minutes to compile where it has never run
 
 
-def test_a_missing_aeon_is_told_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_aeon_is_told_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     real = builtins.__import__
 
     def without_aeon(name: str, *args: Any, **kwargs: Any) -> Any:
@@ -29,7 +38,9 @@ def test_a_missing_aeon_is_told_with_the_remedy(monkeypatch: pytest.MonkeyPatch)
         return real(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", without_aeon)
-    with refused("aeon", 'pip install "multitide[representations]"', error=MissingDependencyError):
+    with refused(
+        "aeon", 'pip install "multitide[representations]"', error=MissingDependencyError
+    ):
         SMALL.fit(make_samples(10))
 
 
@@ -42,13 +53,19 @@ def test_impossible_parameters_are_refused() -> None:
 @pytest.mark.parametrize("n_channels", [1, 3])
 def test_features_are_aeons(n_channels: int) -> None:
     aeon = pytest.importorskip("aeon.transformations.collection.convolution_based")
-    X = np.random.default_rng(0).normal(3, 2, size=(12, n_channels, 30)).astype(np.float32)
+    X = (
+        np.random.default_rng(0)
+        .normal(3, 2, size=(12, n_channels, 30))
+        .astype(np.float32)
+    )
     samples = Samples.from_arrays(X)
     state, n_threads = np.random.get_state()[1].copy(), torch.get_num_threads()
     features = SMALL.fit(samples).transform(samples)
     np.testing.assert_array_equal(np.random.get_state()[1], state)
     assert torch.get_num_threads() == n_threads
-    scaled = (X - X.mean(axis=(0, 2), keepdims=True)) / X.std(axis=(0, 2), keepdims=True)
+    scaled = (X - X.mean(axis=(0, 2), keepdims=True)) / X.std(
+        axis=(0, 2), keepdims=True
+    )
     expected = aeon.MiniRocket(n_kernels=168, random_state=0).fit_transform(scaled)
     assert features.dtype == np.float32
     assert features.shape == (12, 168)

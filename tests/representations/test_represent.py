@@ -26,7 +26,9 @@ def test_vectors_become_samples_of_one_step_that_a_network_learns() -> None:
     vectors = np.random.default_rng(0).normal(size=(40, 7))
     made = represent(samples, vectors)
     assert made.shape == (40, 7, 1)
-    np.testing.assert_array_equal(made.gather(slice(None))[:, :, 0], vectors.astype(np.float32))
+    np.testing.assert_array_equal(
+        made.gather(slice(None))[:, :, 0], vectors.astype(np.float32)
+    )
     pd.testing.assert_frame_equal(made.y, samples.y)
     predicted = small(backbone="fc", max_epochs=1).fit(made).predict(made[:5])
     assert list(predicted) == ["state", "load"]
@@ -45,8 +47,12 @@ def test_invalid_vectors_are_refused(vectors: np.ndarray, found: str) -> None:
         represent(make_samples(40), vectors)
 
 
-@pytest.mark.parametrize(("sharing", "n_features"), [("hard", 12), ("soft", 24), ("none", 24)])
-def test_features_of_a_model_are_what_its_heads_read(sharing: str, n_features: int) -> None:
+@pytest.mark.parametrize(
+    ("sharing", "n_features"), [("hard", 12), ("soft", 24), ("none", 24)]
+)
+def test_features_of_a_model_are_what_its_heads_read(
+    sharing: str, n_features: int
+) -> None:
     samples = make_samples(40, unequal=True)
     estimator = small(sharing=sharing, max_epochs=2).fit(samples)
     features = BackboneEncoder(estimator).transform(samples)
@@ -78,7 +84,9 @@ def test_a_transformer_of_scikit_learn() -> None:
     encoder = Transformed(given, flat=True).fit(samples[:30])
     flat = samples.gather(slice(None)).reshape(40, -1)
     expected = PCA(5, random_state=0).fit(flat[:30]).transform(flat)
-    np.testing.assert_allclose(encoder.transform(samples), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        encoder.transform(samples), expected, rtol=1e-4, atol=1e-5
+    )
     assert not hasattr(given, "components_")
 
 
@@ -86,7 +94,9 @@ def test_what_is_not_stored_says_so(tmp_path: Path) -> None:
     encoder = Transformed(PCA(2), flat=True).fit(make_samples(20))
     with refused("`encoder`", "stored", "TransformedEncoder", error=ParameterError):
         save_encoder(encoder, tmp_path / "pca.safetensors")
-    with refused("`transformer`", "`fit` and `transform`", "'pca'", error=ParameterError):
+    with refused(
+        "`transformer`", "`fit` and `transform`", "'pca'", error=ParameterError
+    ):
         Transformed("pca").fit(make_samples(20))
     with refused("`path`", "cannot be read", error=StoreError):
         load_encoder(tmp_path / "nothing.safetensors")

@@ -11,7 +11,12 @@ import torch
 from makers import make_samples
 from multitide.errors import DataError, ParameterError, StoreError
 from multitide.representations import LinearHeads, TS2Vec, load_encoder, save_encoder
-from multitide.representations._ts2vec import DilatedEncoder, contrast, hierarchical_loss, two_crops
+from multitide.representations._ts2vec import (
+    DilatedEncoder,
+    contrast,
+    hierarchical_loss,
+    two_crops,
+)
 from refusals import refused
 
 SMALL = TS2Vec(n_features=12, hidden_size=8, depth=3, n_steps=4, batch_size=8)
@@ -30,7 +35,9 @@ def paper_loss(first: np.ndarray, second: np.ndarray) -> float:
                 instance = [own[i, t] @ other[j, t] for j in range(n)]
                 instance += [own[i, t] @ own[j, t] for j in range(n) if j != i]
                 total -= (
-                    2 * positive - np.logaddexp.reduce(temporal) - np.logaddexp.reduce(instance)
+                    2 * positive
+                    - np.logaddexp.reduce(temporal)
+                    - np.logaddexp.reduce(instance)
                 )
     return total / (4 * n * n_steps)
 
@@ -50,10 +57,16 @@ def test_the_loss_is_the_mean_over_scales_each_half_as_long() -> None:
     a, b = first, second
     while a.shape[1] > 1:
         scales.append(paper_loss(a, b))
-        a, b = (z[:, : len(z[0]) // 2 * 2].reshape(3, -1, 2, 4).max(axis=2) for z in (a, b))
-    top = contrast(torch.from_numpy(a).transpose(0, 1), torch.from_numpy(b).transpose(0, 1))
+        a, b = (
+            z[:, : len(z[0]) // 2 * 2].reshape(3, -1, 2, 4).max(axis=2) for z in (a, b)
+        )
+    top = contrast(
+        torch.from_numpy(a).transpose(0, 1), torch.from_numpy(b).transpose(0, 1)
+    )
     expected = np.mean([*scales, float(top) / 2])
-    own = hierarchical_loss(*(torch.from_numpy(z).transpose(1, 2) for z in (first, second)))
+    own = hierarchical_loss(
+        *(torch.from_numpy(z).transpose(1, 2) for z in (first, second))
+    )
     assert float(own) == pytest.approx(expected, rel=1e-12)
 
 
@@ -83,7 +96,9 @@ def test_a_series_has_its_own_vector_and_the_same_seed_gives_the_same() -> None:
     assert torch.equal(torch.random.get_rng_state(), before)
     vectors = encoder.transform(samples)
     assert (vectors.shape, vectors.dtype) == ((20, 12), np.float32)
-    np.testing.assert_allclose(encoder.transform(samples[[4]])[0], vectors[4], atol=1e-6)
+    np.testing.assert_allclose(
+        encoder.transform(samples[[4]])[0], vectors[4], atol=1e-6
+    )
     np.testing.assert_array_equal(SMALL.fit(samples).transform(samples), vectors)
 
 
@@ -92,9 +107,9 @@ def test_training_lowers_the_loss() -> None:
     x = torch.from_numpy(np.ascontiguousarray(samples.gather(slice(None))))
     losses = []
     for n_steps in (1, 60):
-        encoder = TS2Vec(n_features=12, hidden_size=8, depth=3, n_steps=n_steps, lr=0.01).fit(
-            samples
-        )
+        encoder = TS2Vec(
+            n_features=12, hidden_size=8, depth=3, n_steps=n_steps, lr=0.01
+        ).fit(samples)
         torch.manual_seed(0)
         network = encoder._network.train()
         x_in = encoder.layer(x)
@@ -106,7 +121,11 @@ def test_training_lowers_the_loss() -> None:
 def test_linear_heads_learn_from_its_vectors() -> None:
     samples = make_samples(120, missing=0.1)
     vectors = SMALL.fit(samples[:80]).transform(samples)
-    figures = LinearHeads().fit(vectors[:80], samples.y[:80]).evaluate(vectors[80:], samples.y[80:])
+    figures = (
+        LinearHeads()
+        .fit(vectors[:80], samples.y[:80])
+        .evaluate(vectors[80:], samples.y[80:])
+    )
     losses = figures.query("metric == 'loss'")
     assert (losses["value"] < 0.8 * losses["trivial"]).all()
 

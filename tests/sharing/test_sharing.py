@@ -45,7 +45,9 @@ def test_with_one_task_every_sharing_is_the_plain_backbone(name: str) -> None:
 
 @pytest.mark.parametrize("name", SHARINGS)
 @pytest.mark.parametrize("unequal", [False, True])
-def test_every_sharing_trains_stores_and_loads(name: str, unequal: bool, tmp_path: Path) -> None:
+def test_every_sharing_trains_stores_and_loads(
+    name: str, unequal: bool, tmp_path: Path
+) -> None:
     samples = make_samples(unequal=unequal)
     estimator = small(sharing=SHARINGS[name](head_units=6), max_epochs=2).fit(samples)
     loaded = MultiTaskEstimator.load(estimator.save(tmp_path / "model"))
@@ -53,11 +55,15 @@ def test_every_sharing_trains_stores_and_loads(name: str, unequal: bool, tmp_pat
 
 
 @pytest.mark.parametrize("name", SHARINGS)
-def test_the_gradient_of_a_task_reaches_what_it_shares_and_no_other_task(name: str) -> None:
+def test_the_gradient_of_a_task_reaches_what_it_shares_and_no_other_task(
+    name: str,
+) -> None:
     module = build(SHARINGS[name](), 3)
     module(X)[1].square().sum().backward()
     shared = {id(parameter) for parameter in module.shared_parameters()}
-    reached = {id(p) for p in module.parameters() if p.grad is not None and p.grad.any()}
+    reached = {
+        id(p) for p in module.parameters() if p.grad is not None and p.grad.any()
+    }
     assert all(
         id(p) in reached
         for p in module.shared_parameters()
@@ -86,15 +92,20 @@ def test_a_branch_leaves_the_lower_blocks_shared_and_the_upper_ones_apart() -> N
 @pytest.mark.parametrize("sharing", [Soft(strength=0.5), SoftHard(strength=0.5)])
 def test_the_tie_is_the_mean_squared_distance_over_pairs(sharing: Soft) -> None:
     module = build(sharing)
-    assert module.penalty().item() == pytest.approx(0, abs=1e-12)  # all start from the same weights
+    assert module.penalty().item() == pytest.approx(
+        0, abs=1e-12
+    )  # all start from the same weights
     parts = module.own_blocks if isinstance(sharing, SoftHard) else module.backbones
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.add_(torch.randn_like(parameter))
     vectors = [
-        nn.utils.parameters_to_vector(part.parameters()).detach().double().numpy() for part in parts
+        nn.utils.parameters_to_vector(part.parameters()).detach().double().numpy()
+        for part in parts
     ]
-    pairs = [np.square(vectors[i] - vectors[j]).sum() for i, j in ((0, 1), (0, 2), (1, 2))]
+    pairs = [
+        np.square(vectors[i] - vectors[j]).sum() for i, j in ((0, 1), (0, 2), (1, 2))
+    ]
     assert module.penalty().item() == pytest.approx(0.5 * np.mean(pairs), rel=1e-5)
 
 
@@ -132,12 +143,17 @@ def test_cross_stitch_mixes_series_and_finished_features_as_its_matrices_say() -
     flows = [backbone.start(X, None) for backbone in module.backbones]
     for i in range(len(module.backbones[0].block_list)):
         n_before = len(flows[0].features)
-        flows = [b.block_list[i](flow) for b, flow in zip(module.backbones, flows, strict=True)]
+        flows = [
+            b.block_list[i](flow)
+            for b, flow in zip(module.backbones, flows, strict=True)
+        ]
         series = mixed(module.series_mix[i], [flow.x for flow in flows])
         finished = range(n_before, len(flows[0].features))
         new = []
         for k in finished:
-            new.append(mixed(module.feature_mix[i], [flow.features[k] for flow in flows]))
+            new.append(
+                mixed(module.feature_mix[i], [flow.features[k] for flow in flows])
+            )
         for task, flow in enumerate(flows):
             own = [each[task] for each in new]
             features = (*flow.features[:n_before], *own)
@@ -154,19 +170,25 @@ class NoBlocks(Backbone):
         class Mean(BackboneModule):
             n_features = n_channels
 
-            def forward(self, x: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
+            def forward(
+                self, x: torch.Tensor, lengths: torch.Tensor | None = None
+            ) -> torch.Tensor:
                 return x.mean(dim=2)
 
         return Mean()
 
 
 @pytest.mark.parametrize("sharing", [CrossStitch(), SoftHard(), Hard(branch=1)])
-def test_a_backbone_without_blocks_is_refused_where_blocks_are_needed(sharing: Any) -> None:
+def test_a_backbone_without_blocks_is_refused_where_blocks_are_needed(
+    sharing: Any,
+) -> None:
     with refused("`backbone`", "blocks", "NoBlocks", "'hard'", error=ParameterError):
         sharing.build(NoBlocks(), 3, 20, 2)
 
 
 @pytest.mark.parametrize("sharing", [SoftHard(branch=4), Hard(branch=9)])
 def test_a_branch_must_leave_something_to_share(sharing: Any) -> None:
-    with refused("`sharing.branch`", sharing.branch, "4 blocks", "'none'", error=ParameterError):
+    with refused(
+        "`sharing.branch`", sharing.branch, "4 blocks", "'none'", error=ParameterError
+    ):
         sharing.build(SMALL, 3, 20, 2)

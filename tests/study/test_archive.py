@@ -22,9 +22,16 @@ Content = dict[str, Any]
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("archive") / "study"
-    options: dict[str, Any] = {"n_seeds": 2, "n_jobs": 1, "verbose": 0, "folder": folder}
+    options: dict[str, Any] = {
+        "n_seeds": 2,
+        "n_jobs": 1,
+        "verbose": 0,
+        "folder": folder,
+    }
     arms = {"hard": "hard", "broken": {"lr": 13.0}}
-    compare(make_study_samples(120), estimator=Quick(), split=RANDOM, arms=arms, **options)
+    compare(
+        make_study_samples(120), estimator=Quick(), split=RANDOM, arms=arms, **options
+    )
     return folder
 
 
@@ -41,7 +48,9 @@ def change(folder: Path, edit: Callable[[Content], object]) -> None:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
 
 
 def test_reading_changes_no_file(folder: Path) -> None:
@@ -52,8 +61,12 @@ def test_reading_changes_no_file(folder: Path) -> None:
     assert files(folder) == before
 
 
-@pytest.mark.parametrize("key", ["ABSOLUTE", "../victim", "..", ".", "", "a/b", "zz", 7, None])
-def test_a_key_is_a_name_or_the_study_is_refused(folder: Path, tmp_path: Path, key: Any) -> None:
+@pytest.mark.parametrize(
+    "key", ["ABSOLUTE", "../victim", "..", ".", "", "a/b", "zz", 7, None]
+)
+def test_a_key_is_a_name_or_the_study_is_refused(
+    folder: Path, tmp_path: Path, key: Any
+) -> None:
     victim = tmp_path / "victim"
     victim.mkdir()
     (victim / "precious.txt").write_text("keep me")
@@ -68,7 +81,9 @@ def test_a_key_is_a_name_or_the_study_is_refused(folder: Path, tmp_path: Path, k
 EDITS: dict[str, Callable[[Content], object]] = {
     "no runs": lambda content: content.pop("runs"),
     "no conditions": lambda content: content.pop("conditions"),
-    "runs of an unknown arm": lambda content: content["runs"].append(["soft", 0, 0, []]),
+    "runs of an unknown arm": lambda content: content["runs"].append(
+        ["soft", 0, 0, []]
+    ),
     "runs with too few keys": lambda content: content["runs"][0].__setitem__(3, []),
     "runs of a seed too many": lambda content: content["runs"][0].__setitem__(1, 9),
     "runs of a fold too many": lambda content: content["runs"][0].__setitem__(2, 9),
@@ -78,10 +93,14 @@ EDITS: dict[str, Callable[[Content], object]] = {
         hard={"groups": [["nothing"]], "settings": {}}
     ),
     "no tasks": lambda content: content.update(tasks=[]),
-    "a task of an unknown kind": lambda content: content["tasks"][0].update(kind="magic"),
+    "a task of an unknown kind": lambda content: content["tasks"][0].update(
+        kind="magic"
+    ),
     "a task that is a number": lambda content: content.update(tasks=[1]),
     "no data": lambda content: content.update(data=[]),
-    "data with an unknown task": lambda content: content["data"][0].update(task_names=["x"]),
+    "data with an unknown task": lambda content: content["data"][0].update(
+        task_names=["x"]
+    ),
     "data without folds": lambda content: content["data"][0].update(fingerprints=[]),
     "a text as number of seeds": lambda content: content.update(n_seeds="many"),
     "a negative margin": lambda content: content.update(margin=-1),
@@ -89,8 +108,12 @@ EDITS: dict[str, Callable[[Content], object]] = {
     "a duration that is missing": lambda content: content["facts"].update(seconds=None),
     "facts that are a list": lambda content: content.update(facts=[]),
     "a failure without a reason": lambda content: content["failed"].update({"ab": {}}),
-    "a grouping that is none": lambda content: content.update(groupings={"hard": {"groups": 1}}),
-    "conditions without runs": lambda content: content.update(conditions={"settings": {}}),
+    "a grouping that is none": lambda content: content.update(
+        groupings={"hard": {"groups": 1}}
+    ),
+    "conditions without runs": lambda content: content.update(
+        conditions={"settings": {}}
+    ),
 }
 
 
@@ -111,19 +134,30 @@ def test_another_version_is_refused_with_the_command_that_rebuilds_it(
 ) -> None:
     change(folder, lambda content: content.update(schema_version=version))
     with refused(
-        "schema version 3", repr(version), "Run `multitide compare` again", error=StoreError
+        "schema version 3",
+        repr(version),
+        "Run `multitide compare` again",
+        error=StoreError,
     ):
         Comparison.load(folder)
 
 
-def edit_table(folder: Path, name: str, edit: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+def edit_table(
+    folder: Path, name: str, edit: Callable[[pd.DataFrame], pd.DataFrame]
+) -> None:
     edit(pd.read_parquet(folder / name)).to_parquet(folder / name)
 
 
 TABLE_EDITS: dict[str, tuple[str, Callable[[pd.DataFrame], pd.DataFrame]]] = {
-    "a task without labels": ("labels.parquet", lambda table: table.drop(columns="load")),
+    "a task without labels": (
+        "labels.parquet",
+        lambda table: table.drop(columns="load"),
+    ),
     "fewer labels": ("labels.parquet", lambda table: table.head(5)),
-    "a row too many": ("splits.parquet", lambda table: table.assign(row=table["row"] + 1000)),
+    "a row too many": (
+        "splits.parquet",
+        lambda table: table.assign(row=table["row"] + 1000),
+    ),
     "rows that are texts": ("splits.parquet", lambda table: table.assign(row="x")),
     "no sides": ("splits.parquet", lambda table: table.drop(columns="side")),
     "no test set": ("splits.parquet", lambda table: table[table["side"] != "test"]),

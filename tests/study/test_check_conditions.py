@@ -74,12 +74,19 @@ def with_errors(
                 name: values + sizes[name] * rng.normal(size=len(values))
                 for name, values in truth.items()
             }
-            fits[key], run_keys[arm, seed, 0] = Fit(key, {"status": "done"}, answers), [key]
-    return Conditions(Evidence(protocol, run_keys, fits, {arm: ["a", "b"] for arm in errors}), {})
+            fits[key], run_keys[arm, seed, 0] = (
+                Fit(key, {"status": "done"}, answers),
+                [key],
+            )
+    return Conditions(
+        Evidence(protocol, run_keys, fits, {arm: ["a", "b"] for arm in errors}), {}
+    )
 
 
 def only(table: pd.DataFrame, **where: Any) -> pd.Series:
-    found = table[np.logical_and.reduce([table[name] == value for name, value in where.items()])]
+    found = table[
+        np.logical_and.reduce([table[name] == value for name, value in where.items()])
+    ]
     assert len(found) == 1
     return found.iloc[0]
 
@@ -90,7 +97,10 @@ def only(table: pd.DataFrame, **where: Any) -> pd.Series:
 @pytest.fixture(scope="module")
 def known() -> Conditions:
     """For "a", features of "b" are worth half of its own; for "b", those of "a" are worth nothing."""
-    features = {features_of("a"): {"a": 2.0, "b": 6.0}, features_of("b"): {"a": 20**0.5, "b": 3.0}}
+    features = {
+        features_of("a"): {"a": 2.0, "b": 6.0},
+        features_of("b"): {"a": 20**0.5, "b": 3.0},
+    }
     return with_errors(BASE | features | {WIDE_TOGETHER: {"a": 1.0, "b": 4.0}})
 
 
@@ -102,7 +112,9 @@ def test_features_are_measured_against_random_ones_and_against_the_tasks_own(
     assert found["low"] < (36 - 20) / 100 < found["high"]
     assert found["reached"] == pytest.approx(0.5, abs=0.15)
     assert only(known.features, task="a", source="a")["reached"] == 1
-    assert only(known.features, task="b", source="a")["gain"] == pytest.approx(0, abs=0.05)
+    assert only(known.features, task="b", source="a")["gain"] == pytest.approx(
+        0, abs=0.05
+    )
 
 
 def test_the_change_by_width_is_the_difference_of_two_gains(known: Conditions) -> None:
@@ -121,7 +133,10 @@ def test_verdicts_say_which_condition_is_met_for_which_task(known: Conditions) -
         "features of b are better than random features"
         in only(verdicts, condition="features", task="a")["words"]
     )
-    assert only(verdicts, condition="features", task="b")["verdict"] in ("not met", "cannot tell")
+    assert only(verdicts, condition="features", task="b")["verdict"] in (
+        "not met",
+        "cannot tell",
+    )
     assert only(verdicts, condition="network", task="a")["verdict"] == "not met"
     assert only(verdicts, condition="labels", task="")["verdict"] == "met"
     assert all(words in str(known) for words in verdicts["words"])
@@ -130,7 +145,9 @@ def test_verdicts_say_which_condition_is_met_for_which_task(known: Conditions) -
 def test_features_that_are_no_better_do_not_meet_the_condition() -> None:
     same = dict.fromkeys([RANDOM, features_of("a"), features_of("b")], 0.5)
     assert (
-        only(with_errors(BASE | same).verdicts, condition="features", task="a")["verdict"]
+        only(with_errors(BASE | same).verdicts, condition="features", task="a")[
+            "verdict"
+        ]
         == "not met"
     )
 
@@ -147,11 +164,18 @@ def test_a_task_with_few_labels_is_named() -> None:
     assert labels.loc["a", "overlap"] == pytest.approx(counts["b"] / counts["a"])
     verdict = only(found.verdicts, condition="labels")
     assert verdict["verdict"] == "not met"
-    assert f"a has {counts['a'] / counts['b']:.1f} times the labels of b" in verdict["words"]
+    assert (
+        f"a has {counts['a'] / counts['b']:.1f} times the labels of b"
+        in verdict["words"]
+    )
 
 
 def test_without_a_width_the_network_is_not_checked() -> None:
-    arms = {name: error for name, error in BASE.items() if name not in (WIDE_ALONE, WIDE_TOGETHER)}
+    arms = {
+        name: error
+        for name, error in BASE.items()
+        if name not in (WIDE_ALONE, WIDE_TOGETHER)
+    }
     found = with_errors(arms | {features_of("a"): 5.0, features_of("b"): 5.0})
     assert found.width.empty
     assert "network" not in set(found.verdicts["condition"])
@@ -175,7 +199,9 @@ OPTIONS: dict[str, Any] = {"n_seeds": 2, "split": SPLIT, "n_jobs": 1, "verbose":
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Conditions, Path]:
     folder = tmp_path_factory.mktemp("study")
-    return check_conditions(make_samples(90), estimator=tiny(), folder=folder, **OPTIONS), folder
+    return check_conditions(
+        make_samples(90), estimator=tiny(), folder=folder, **OPTIONS
+    ), folder
 
 
 def test_all_arms_answer_all_tasks(kept: tuple[Conditions, Path]) -> None:
@@ -191,7 +217,9 @@ def test_they_survive_saving(kept: tuple[Conditions, Path]) -> None:
     loaded = mt.Comparison.load(folder).conditions
     assert loaded is not None
     for name in ("features", "labels", "width", "verdicts"):
-        pd.testing.assert_frame_equal(getattr(loaded, name), getattr(found, name), check_exact=True)
+        pd.testing.assert_frame_equal(
+            getattr(loaded, name), getattr(found, name), check_exact=True
+        )
     assert loaded.settings.keys() == found.settings.keys()
 
 
@@ -218,8 +246,12 @@ def test_asked_for_later_they_train_only_what_is_new_and_change_nothing_else(
 
 def test_a_random_backbone_keeps_its_weights_and_gets_to_know_the_data() -> None:
     samples = make_samples(90)
-    protocol = make_protocol(DataSets(samples), resolve_tasks(None, samples.y), SPLIT, None, 1)
-    arms = {arm.name: arm for arm in condition_arms(tiny(random_state=3), protocol.names)}
+    protocol = make_protocol(
+        DataSets(samples), resolve_tasks(None, samples.y), SPLIT, None, 1
+    )
+    arms = {
+        arm.name: arm for arm in condition_arms(tiny(random_state=3), protocol.names)
+    }
     job = make_job(arms[RANDOM], ("state", "load"), protocol, 0, 0)
     assert isinstance(job.learner, Probe)
     estimator = job.learner.estimator
@@ -228,39 +260,54 @@ def test_a_random_backbone_keeps_its_weights_and_gets_to_know_the_data() -> None
     fresh = FCN(filters=(4, 4, 4), kernel_sizes=(3, 3, 3)).build(3, 20).state_dict()
     trained = estimator.model_.networks[0].sharing.backbone.state_dict()
     statistics = {name for name in fresh if "running_" in name or "num_batches" in name}
-    assert all(torch.equal(trained[name], fresh[name]) for name in fresh.keys() - statistics)
+    assert all(
+        torch.equal(trained[name], fresh[name]) for name in fresh.keys() - statistics
+    )
     assert not any(torch.equal(trained[name], fresh[name]) for name in statistics)
 
 
 def test_a_probe_of_the_right_source_reads_what_a_random_one_cannot() -> None:
     """One quick fit each: "load" is the mean of a channel among noise, which its own network has found."""
     samples = make_samples(240, missing=0.0)
-    protocol = make_protocol(DataSets(samples), resolve_tasks(None, samples.y), SPLIT, None, 1)
+    protocol = make_protocol(
+        DataSets(samples), resolve_tasks(None, samples.y), SPLIT, None, 1
+    )
     estimator = tiny(max_epochs=15, random_state=0)
     arms = {arm.name: arm for arm in condition_arms(estimator, protocol.names)}
     losses = {}
     for name in (RANDOM, features_of("load"), features_of("state")):
         fit = run_job(
-            make_job(arms[name], ("state", "load"), protocol, 0, 0), protocol, DataSets(samples)
+            make_job(arms[name], ("state", "load"), protocol, 0, 0),
+            protocol,
+            DataSets(samples),
         )
         assert fit.done, fit.facts["reason"]
         target = protocol.question("load").target(0)
         losses[name] = np.nanmean(
             target.row_losses(protocol.question("load").labels(0), fit.answers["load"])
         )
-    assert losses[features_of("load")] < min(losses[RANDOM], losses[features_of("state")])
+    assert losses[features_of("load")] < min(
+        losses[RANDOM], losses[features_of("state")]
+    )
 
 
 def test_what_fails_is_told_apart_from_what_is_not_known() -> None:
-    found = compare(make_samples(90), estimator=Quick(), conditions=True, **OPTIONS).conditions
+    found = compare(
+        make_samples(90), estimator=Quick(), conditions=True, **OPTIONS
+    ).conditions
     assert found is not None
     assert set(found.features["verdict"]) == {"failed"}
-    assert only(found.verdicts, condition="features", task="load")["verdict"] == "cannot tell"
+    assert (
+        only(found.verdicts, condition="features", task="load")["verdict"]
+        == "cannot tell"
+    )
     assert "could not be tried" in str(found)
 
 
 def test_one_task_has_nothing_to_share() -> None:
-    with refused("`conditions`", "at least two tasks", "['load']", error=ParameterError):
+    with refused(
+        "`conditions`", "at least two tasks", "['load']", error=ParameterError
+    ):
         check_conditions(make_samples(90), ["load"], estimator=tiny(), **OPTIONS)
 
 

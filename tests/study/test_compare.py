@@ -39,7 +39,9 @@ def real(folder: Path | None = None, **options: Any) -> Comparison:
         "n_jobs": 1,
         "verbose": 0,
     }
-    return compare(make_samples(90), estimator=estimator, folder=folder, **(defaults | options))
+    return compare(
+        make_samples(90), estimator=estimator, folder=folder, **(defaults | options)
+    )
 
 
 def quick(folder: Path | None = None, **options: Any) -> Comparison:
@@ -60,7 +62,9 @@ def assert_equal(one: Comparison, other: Comparison) -> None:
         for task, values in fit.answers.items():
             assert (values == other.evidence.fits[key].answers[task]).all()
     for name in ("gains", "mean_gains", "figures", "scores"):
-        pd.testing.assert_frame_equal(getattr(one, name), getattr(other, name), check_exact=True)
+        pd.testing.assert_frame_equal(
+            getattr(one, name), getattr(other, name), check_exact=True
+        )
 
 
 @pytest.mark.slow
@@ -77,7 +81,9 @@ def test_finished_runs_are_found_and_not_repeated(tmp_path: Path) -> None:
     stamps = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("*")}
     again = quick(tmp_path, progress=told.append)
     assert [(state.done, state.left) for state in told] == [(6, 0)]
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("*")} == stamps
+    assert {
+        path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("*")
+    } == stamps
     assert_equal(first, again)
 
 
@@ -96,7 +102,9 @@ def test_other_data_or_settings_in_the_same_folder_do_not_mix(tmp_path: Path) ->
     assert len(list((tmp_path / "runs").iterdir())) == 12
 
 
-def test_a_failed_fit_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_fit_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as broken:
         broken.setattr(Quick, "predict", lambda *_: 1 / 0)
         assert (quick(tmp_path).gains["verdict"] == "failed").all()
@@ -136,7 +144,9 @@ def test_killed_in_the_middle_and_started_again_it_ends_as_if_undisturbed(
 # -- budgets and messages --------------------------------------------------------------------------
 
 
-def test_before_it_starts_it_says_what_it_will_do(caplog: pytest.LogCaptureFixture) -> None:
+def test_before_it_starts_it_says_what_it_will_do(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     with caplog.at_level(logging.INFO, logger="multitide"):
         quick(arms=["hard", "constant"], verbose=1)
     assert "6 runs, 8 fits on one process, 0 of them already done" in caplog.text
@@ -148,7 +158,9 @@ class Slow(Quick):
 
     now = 1000.0
 
-    def fit(self, X: Any, y: Any = None, *, callbacks: Any = (), **options: Any) -> Self:
+    def fit(
+        self, X: Any, y: Any = None, *, callbacks: Any = (), **options: Any
+    ) -> Self:
         if not any(isinstance(callback, cost._Stopwatch) for callback in callbacks):
             Slow.now += 10.0
         return super().fit(X, y, callbacks=callbacks, **options)
@@ -178,7 +190,9 @@ def test_a_budget_leaves_seeds_out_and_says_so(
     assert found.left_out in str(found)
     resumed = quick(tmp_path, n_seeds=5, estimator=Slow())
     assert resumed.left_out == ""
-    assert Slow.now - started == 150 + 30 * n_seeds  # the others, and those of the study beside it
+    assert (
+        Slow.now - started == 150 + 30 * n_seeds
+    )  # the others, and those of the study beside it
     assert resumed.gains["n_seeds"].unique() == [5]
 
 
@@ -210,7 +224,10 @@ def test_a_budget_too_small_for_a_comparison_is_refused_and_keeps_what_is_finish
     with refused("`budget`", "one seed of 'alone'", "2 of 15", error=ParameterError):
         quick(tmp_path, n_seeds=5, budget=20, estimator=Slow())
     assert Slow.now - started == 20
-    assert quick(tmp_path, n_seeds=1, budget=20, estimator=Slow()).arms == ["alone", "hard"]
+    assert quick(tmp_path, n_seeds=1, budget=20, estimator=Slow()).arms == [
+        "alone",
+        "hard",
+    ]
 
 
 def test_a_budget_that_is_enough_changes_nothing() -> None:
@@ -222,9 +239,12 @@ def test_a_budget_that_is_enough_changes_nothing() -> None:
 
 def test_tasks_come_from_the_call_the_estimator_or_the_labels() -> None:
     assert [task.name for task in quick().tasks] == ["state", "load"]
-    assert [task.name for task in quick(estimator=Quick(tasks=["load"])).tasks] == ["load"]
+    assert [task.name for task in quick(estimator=Quick(tasks=["load"])).tasks] == [
+        "load"
+    ]
     assert [
-        task.name for task in quick(tasks=["state"], estimator=Quick(tasks=["load"])).tasks
+        task.name
+        for task in quick(tasks=["state"], estimator=Quick(tasks=["load"])).tasks
     ] == ["state"]
 
 
@@ -257,7 +277,9 @@ def test_wrong_arguments_are_refused_before_anything_is_done(
     assert not (tmp_path / "study").exists()
 
 
-def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_done(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_done(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "file").write_text("")
     with refused("`folder`", "written", tmp_path / "file", error=StoreError):
         quick(tmp_path / "file" / "study")

@@ -34,7 +34,9 @@ def given(seed: int = 0, **options: Any) -> dict[str, Any]:
 
 def several(n: int, folder: Path | None = None) -> Comparisons:
     return compare_many(
-        {f"set {number}": given(number) for number in range(n)}, folder=folder, verbose=0
+        {f"set {number}": given(number) for number in range(n)},
+        folder=folder,
+        verbose=0,
     )
 
 
@@ -47,7 +49,9 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Comparisons]:
 def test_a_study_is_what_it_is_alone(three: tuple[Path, Comparisons]) -> None:
     alone = compare(**given(1), verbose=0)
     pd.testing.assert_frame_equal(three[1].studies["set 1"].gains, alone.gains)
-    losses = alone.figures[alone.figures["metric"] == "loss"].set_index(["task", "arm"])["mean"]
+    losses = alone.figures[alone.figures["metric"] == "loss"].set_index(
+        ["task", "arm"]
+    )["mean"]
     for (task, arm), loss in losses.items():
         assert three[1].losses.loc[("set 1", task), arm] == loss
 
@@ -58,7 +62,9 @@ def test_ranks_are_over_data_sets_and_tasks(three: tuple[Path, Comparisons]) -> 
     assert found.losses.shape == (6, 3)
     standing = found.standing.set_index("arm")
     wanted = found.losses.apply(lambda row: row.rank(), axis=1).mean()
-    np.testing.assert_allclose(standing.loc[found.arms, "mean_rank"], wanted[found.arms])
+    np.testing.assert_allclose(
+        standing.loc[found.arms, "mean_rank"], wanted[found.arms]
+    )
     assert standing.index[-1] == "constant"
     assert standing.loc["hard", ["helps", "hurts", "same", "cannot_tell"]].sum() == 6
     assert standing.loc["alone", ["helps", "hurts", "same", "cannot_tell"]].sum() == 0
@@ -126,7 +132,9 @@ def test_an_arm_that_failed_has_no_rank() -> None:
 
 def test_the_overview_leads_to_each_report(three: tuple[Path, Comparisons]) -> None:
     folder, found = three
-    samples = {f"set {number}": make_study_samples(120, seed=number) for number in range(3)}
+    samples = {
+        f"set {number}": make_study_samples(120, seed=number) for number in range(3)
+    }
     page = write_overview(
         found, folder, samples=samples, command="multitide compare <b>.toml"
     ).read_text("utf-8")
@@ -138,13 +146,15 @@ def test_the_overview_leads_to_each_report(three: tuple[Path, Comparisons]) -> N
         for arm, loss in losses.items():
             where = f'data-set="{data}" data-task="{task}" data-arm="{arm}" data-field="loss"'
             assert f'<data value="{loss}" data-table="results" {where}>' in page
-    assert (folder / "ranks.png").is_file() and "A test needs" in (folder / "report.md").read_text(
-        "utf-8"
-    )
+    assert (folder / "ranks.png").is_file() and "A test needs" in (
+        folder / "report.md"
+    ).read_text("utf-8")
 
 
 def test_six_data_sets_have_a_critical_difference_on_the_page(six: Comparisons) -> None:
-    text = make_environment().get_template("many.html.j2").render(page_content(six, None))
+    text = (
+        make_environment().get_template("many.html.j2").render(page_content(six, None))
+    )
     assert "Friedman" in text and "if their lines do not overlap" in text
 
 
@@ -159,12 +169,18 @@ def test_six_data_sets_have_a_critical_difference_on_the_page(six: Comparisons) 
         ({"a": given(), "b": given(reference="hard")}, ["`data`", "same arms", "'b'"]),
         ({"a": given(), "b/c": given()}, ["`data`", "folders", "'b/c'"]),
         ({"a": given(), "..": given()}, ["`data`", "folders", "'..'"]),
-        ({"a": given(), "b": {"arms": ARMS}}, ["`data['b']`", "a Comparison", "`samples`"]),
+        (
+            {"a": given(), "b": {"arms": ARMS}},
+            ["`data['b']`", "a Comparison", "`samples`"],
+        ),
         (
             {"a": given(), "b": given(n_seed=3)},
             ["`data['b']`", "'n_seed'", "Did you mean 'n_seeds'?"],
         ),
-        ({"a": given(), "b": given(budget="1m")}, ["`data['b']`", "'budget'", "compare_many"]),
+        (
+            {"a": given(), "b": given(budget="1m")},
+            ["`data['b']`", "'budget'", "compare_many"],
+        ),
         (
             {"a": given(arms=["hart"]), "b": given(arms=["sofd"])},
             ["`data['a']`: `arms.hart`", "`data['b']`: `arms.sofd`"],

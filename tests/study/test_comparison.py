@@ -17,7 +17,16 @@ from multitide.errors import ParameterError, StoreError
 from multitide.study import Comparison, compare
 from refusals import refused
 
-TABLES = ("gains", "mean_gains", "figures", "scores", "runs", "effort", "counts", "test")
+TABLES = (
+    "gains",
+    "mean_gains",
+    "figures",
+    "scores",
+    "runs",
+    "effort",
+    "counts",
+    "test",
+)
 
 
 def study(samples: Samples | None = None, **options: Any) -> Comparison:
@@ -38,9 +47,12 @@ def result() -> Comparison:
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"cv": 3, "n_seeds": 1}, {"arms": {"hard": "hard", "broken": {"lr": 13.0}}}]
+    "options",
+    [{}, {"cv": 3, "n_seeds": 1}, {"arms": {"hard": "hard", "broken": {"lr": 13.0}}}],
 )
-def test_what_was_saved_is_computed_anew_and_equal(tmp_path: Path, options: dict[str, Any]) -> None:
+def test_what_was_saved_is_computed_anew_and_equal(
+    tmp_path: Path, options: dict[str, Any]
+) -> None:
     times = np.datetime64("2024-01-01") + np.arange(200).astype("timedelta64[h]")
     samples = make_study_samples(200).replace(time=times, begin=times, finish=times)
     saved = study(samples, **options)
@@ -73,13 +85,19 @@ def test_judged_against_another_arm_it_is_the_study_that_was_asked_with_that_ref
         other.gains.set_index(["arm", "task"])["gain"],
     )
     np.testing.assert_allclose(back["alone"], -there["hard"])
-    with refused("`reference`", "'hardly'", "Did you mean 'hard'", error=ParameterError):
+    with refused(
+        "`reference`", "'hardly'", "Did you mean 'hard'", error=ParameterError
+    ):
         result.against("hardly")
 
 
-def test_the_written_tables_are_those_that_are_shown(tmp_path: Path, result: Comparison) -> None:
+def test_the_written_tables_are_those_that_are_shown(
+    tmp_path: Path, result: Comparison
+) -> None:
     result.save(tmp_path)
-    table = pd.read_parquet(tmp_path / "results.parquet").set_index(["arm", "task", "metric"])
+    table = pd.read_parquet(tmp_path / "results.parquet").set_index(
+        ["arm", "task", "metric"]
+    )
     for row in result.figures.itertuples():
         assert table.loc[(row.arm, row.task, row.metric), "mean"] == pytest.approx(
             row.mean, nan_ok=True
@@ -111,10 +129,13 @@ def test_labels_of_several_types_survive_as_text(tmp_path: Path) -> None:
     class Mixed(Quick):
         def predict_proba(self, X: Samples, **_: Any) -> dict[str, pd.DataFrame]:
             return {
-                name: table[["low", "high"]] for name, table in super().predict_proba(X).items()
+                name: table[["low", "high"]]
+                for name, table in super().predict_proba(X).items()
             }
 
-    saved = compare(samples, estimator=Mixed(), split=RANDOM, n_seeds=2, n_jobs=1, verbose=0)
+    saved = compare(
+        samples, estimator=Mixed(), split=RANDOM, n_seeds=2, n_jobs=1, verbose=0
+    )
     saved.save(tmp_path)
     pd.testing.assert_frame_equal(Comparison.load(tmp_path).gains, saved.gains)
 
@@ -180,7 +201,10 @@ def test_a_single_task_has_no_mean() -> None:
         (None, ["`folder`", "study.json"]),
         ("{", ["study.json", "damaged"]),
         ('{"format": "multitide"}', ["study.json", "'multitide study'"]),
-        ('{"format": "multitide study", "schema_version": 99}', ["schema version 3", 99]),
+        (
+            '{"format": "multitide study", "schema_version": 99}',
+            ["schema version 3", 99],
+        ),
     ],
 )
 def test_what_is_no_study_is_refused(
@@ -192,7 +216,9 @@ def test_what_is_no_study_is_refused(
         Comparison.load(tmp_path)
 
 
-def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path, result: Comparison) -> None:
+def test_a_place_that_cannot_be_written_is_refused(
+    tmp_path: Path, result: Comparison
+) -> None:
     (tmp_path / "file").write_text("")
     with refused("`folder`", "written", tmp_path / "file", error=StoreError):
         result.save(tmp_path / "file")
@@ -200,6 +226,7 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path, result: Compa
 
 def test_groups_of_a_study_by_group_are_its_series() -> None:
     found = study(
-        make_study_samples(200, n_series=25), split=Splitter(by="group", test=0.4, validation=0.2)
+        make_study_samples(200, n_series=25),
+        split=Splitter(by="group", test=0.4, validation=0.2),
     )
     assert (found.gains["n_groups"] == found.test["series"].nunique()).all()

@@ -27,7 +27,13 @@ TINY = FCN(filters=(4, 4, 4), kernel_sizes=(3, 3, 3))
 TASKS = ["a", "b", "c", "d"]
 # What company does to a task on validation: a and b help each other, c is harmed by all, d does not
 # care.
-EFFECTS = {("a", "b"): 0.2, ("b", "a"): 0.1, ("a", "c"): -0.3, ("b", "c"): -0.3, ("d", "c"): -0.3}
+EFFECTS = {
+    ("a", "b"): 0.2,
+    ("b", "a"): 0.1,
+    ("a", "c"): -0.3,
+    ("b", "c"): -0.3,
+    ("d", "c"): -0.3,
+}
 
 
 class Company(Quick):
@@ -38,11 +44,14 @@ class Company(Quick):
         names = [task.name for task in self.tasks]
         noise = 0.001 * np.random.default_rng([self.random_state, len(names)]).normal()
         losses = {
-            n: 0.5 + noise - np.mean([EFFECTS.get((o, n), 0) for o in names if o != n] or [0])
+            n: 0.5
+            + noise
+            - np.mean([EFFECTS.get((o, n), 0) for o in names if o != n] or [0])
             for n in names
         }
         losses = {
-            n: 0.9 if self.lr == 0.7 and len(names) > 1 else loss for n, loss in losses.items()
+            n: 0.9 if self.lr == 0.7 and len(names) > 1 else loss
+            for n, loss in losses.items()
         }
         valid = self.history_["side"] == "validation"
         self.history_.loc[valid, "loss"] = self.history_.loc[valid, "task"].map(losses)
@@ -94,13 +103,19 @@ def test_pairs_tell_what_each_task_does_to_each_other_one() -> None:
     assert grouping.method == PAIRS
     assert grouping.n_seeds == 2
     for a, b in combinations(TASKS, 2):
-        assert grouping.affinity.loc[a, b] == pytest.approx(EFFECTS.get((a, b), 0), abs=0.005)
-        assert grouping.affinity.loc[b, a] == pytest.approx(EFFECTS.get((b, a), 0), abs=0.005)
+        assert grouping.affinity.loc[a, b] == pytest.approx(
+            EFFECTS.get((a, b), 0), abs=0.005
+        )
+        assert grouping.affinity.loc[b, a] == pytest.approx(
+            EFFECTS.get((b, a), 0), abs=0.005
+        )
     assert np.isnan(np.diag(grouping.affinity)).all()
     # d goes with c or stays alone; by what it gains, one network fewer, nobody could tell.
     assert ("a", "b") in grouping.groups
     assert ("c",) in grouping.groups
-    np.testing.assert_allclose(grouping.predicted[["a", "b", "c"]], [0.1, 0.2, 0], atol=0.005)
+    np.testing.assert_allclose(
+        grouping.predicted[["a", "b", "c"]], [0.1, 0.2, 0], atol=0.005
+    )
 
 
 def test_a_bound_is_kept_and_one_network_is_all_together() -> None:
@@ -119,13 +134,17 @@ def test_where_company_harms_everyone_each_is_left_alone() -> None:
     assert (grouping.predicted == 0).all()
 
 
-def test_the_choice_does_not_read_the_test_part(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_choice_does_not_read_the_test_part(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     truth = found()
     rng = np.random.default_rng(1)
     monkeypatch.setattr(
         Company,
         "predict",
-        lambda self, X: pd.DataFrame({t.name: rng.normal(size=len(X)) for t in self.tasks}),
+        lambda self, X: pd.DataFrame(
+            {t.name: rng.normal(size=len(X)) for t in self.tasks}
+        ),
     )
     pd.testing.assert_frame_equal(found().affinity, truth.affinity, check_exact=True)
 
@@ -146,7 +165,11 @@ def twins() -> Samples:
     level = rng.normal(size=(200, 2, 1))
     X = (level + 0.2 * rng.normal(size=(200, 2, 12))).astype(np.float32)
     y = pd.DataFrame(
-        {"a": level[:, 0, 0], "noise": rng.normal(size=200), "twin": 5 + 3 * level[:, 0, 0]}
+        {
+            "a": level[:, 0, 0],
+            "noise": rng.normal(size=200),
+            "twin": 5 + 3 * level[:, 0, 0],
+        }
     )
     return Samples.from_arrays(X, y)
 
@@ -175,7 +198,9 @@ def test_one_shared_run_tells_related_tasks_from_unrelated_ones(
 ) -> None:
     grouping = looked_ahead[1].groupings["mine"]
     assert grouping.method == AFFINITY
-    assert grouping.affinity.loc["a", "twin"] > 3 * abs(grouping.affinity.loc["noise", "twin"])
+    assert grouping.affinity.loc["a", "twin"] > 3 * abs(
+        grouping.affinity.loc["noise", "twin"]
+    )
     assert grouping.cosines is not None
     assert grouping.cosines.loc["a", "twin"] > grouping.cosines.loc["a", "noise"]
     assert grouping.norms is not None
@@ -211,7 +236,9 @@ def test_the_groups_that_are_found_are_trained_and_compared(
     with caplog.at_level(logging.INFO, logger="multitide"):
         comparison = study(arms=["alone", "hard", "grouped"])
     grouping = comparison.groupings["grouped"]
-    assert comparison.settings["grouped"]["groups"] == [list(group) for group in grouping.groups]
+    assert comparison.settings["grouped"]["groups"] == [
+        list(group) for group in grouping.groups
+    ]
     assert set(comparison.gains.query("arm == 'grouped'")["task"]) == set(TASKS)
     assert f"grouped: {grouping.advice}" in caplog.text
     assert grouping.n_seeds == 2
@@ -232,7 +259,9 @@ def test_what_was_found_is_kept_and_found_again(
     for other in (again, loaded):
         assert other.groupings["grouped"].groups == first.groupings["grouped"].groups
         for name in ("affinity", "predicted", "together"):
-            one, two = (getattr(study.groupings["grouped"], name) for study in (first, other))
+            one, two = (
+                getattr(study.groupings["grouped"], name) for study in (first, other)
+            )
             assert one.equals(two)
         pd.testing.assert_frame_equal(other.gains, first.gains)
 
@@ -246,7 +275,9 @@ def test_advice_and_study_share_their_runs(tmp_path: Path) -> None:
     assert (told[0].done, told[0].left + told[0].running) == (20, 0)
 
 
-def test_a_damaged_record_is_sought_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_record_is_sought_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     first = found(tmp_path)
     (path,) = (tmp_path / "groupings").iterdir()
     path.write_text("{")
@@ -263,22 +294,33 @@ def test_a_further_network_has_to_be_worth_something() -> None:
     assert make_grouping(gains, TASKS, PAIRS).is_together
     gains[0, 1] = gains[1, 0] = gains[2, 3] = gains[3, 2] = 0.2
     assert make_grouping(gains, TASKS, PAIRS).groups == (("a", "b"), ("c", "d"))
-    assert make_grouping(gains / 100, TASKS, AFFINITY).groups == (("a", "b"), ("c", "d"))
+    assert make_grouping(gains / 100, TASKS, AFFINITY).groups == (
+        ("a", "b"),
+        ("c", "d"),
+    )
 
 
 def test_by_affinity_each_task_counts_in_shares_of_its_own_step() -> None:
     affinity = np.array([[1.0, 0.0, 0.0], [0.0, 1e-3, 6e-4], [0.0, 4e-4, 1e-3]])
     grouping = make_grouping(affinity, TASKS[:3], AFFINITY)
-    assert ("b", "c") in [tuple(t for t in group if t != "a") for group in grouping.groups]
+    assert ("b", "c") in [
+        tuple(t for t in group if t != "a") for group in grouping.groups
+    ]
     assert grouping.predicted["b"] == pytest.approx(0.4)
     assert grouping.predicted["c"] == pytest.approx(0.6)
-    none = make_grouping(np.where(np.eye(3, dtype=bool), 0.0, affinity), TASKS[:3], AFFINITY)
+    none = make_grouping(
+        np.where(np.eye(3, dtype=bool), 0.0, affinity), TASKS[:3], AFFINITY
+    )
     assert none.is_alone
 
 
 def test_it_says_when_nothing_is_known_and_survives_its_own_plain_values() -> None:
     blind = make_grouping(
-        np.full((2, 2), np.nan), ["a", "b"], AFFINITY, norms=np.ones(2), cosines=np.eye(2)
+        np.full((2, 2), np.nan),
+        ["a", "b"],
+        AFFINITY,
+        norms=np.ones(2),
+        cosines=np.eye(2),
     )
     assert blind.groups == (("a",), ("b",))
     assert "unknown" in blind.advice
@@ -295,9 +337,21 @@ def test_it_says_when_nothing_is_known_and_survives_its_own_plain_values() -> No
 @pytest.mark.parametrize(
     ("options", "error", "parts"),
     [
-        ({"method": "magic"}, ParameterError, ["`arms.grouped.groups`", "'magic'", "affinity"]),
-        ({"max_groups": 0}, ParameterError, ["`arms.grouped.max_groups`", "positive int", 0]),
-        ({"tasks": ["a"]}, ParameterError, ["`arms.grouped.groups`", "2 to 16 tasks", 1]),
+        (
+            {"method": "magic"},
+            ParameterError,
+            ["`arms.grouped.groups`", "'magic'", "affinity"],
+        ),
+        (
+            {"max_groups": 0},
+            ParameterError,
+            ["`arms.grouped.max_groups`", "positive int", 0],
+        ),
+        (
+            {"tasks": ["a"]},
+            ParameterError,
+            ["`arms.grouped.groups`", "2 to 16 tasks", 1],
+        ),
         (
             {"estimator": Company(sharing="soft"), "method": "affinity"},
             ParameterError,
@@ -311,7 +365,10 @@ def test_it_says_when_nothing_is_known_and_survives_its_own_plain_values() -> No
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_done(
-    tmp_path: Path, options: dict[str, Any], error: type[MultitideError], parts: list[object]
+    tmp_path: Path,
+    options: dict[str, Any],
+    error: type[MultitideError],
+    parts: list[object],
 ) -> None:
     with refused(*parts, error=error):
         found(tmp_path / "study", **options)

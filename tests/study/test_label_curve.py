@@ -41,7 +41,9 @@ def test_a_share_of_each_tasks_labels_stays_of_each_class_alike(side: str) -> No
     rows = getattr(RANDOM.split(samples), side)
     before, after = samples.y.iloc[rows], kept(samples, 0.2).iloc[rows]
     for task in samples.y:
-        assert after[task].notna().sum() == pytest.approx(0.2 * before[task].notna().sum(), abs=2)
+        assert after[task].notna().sum() == pytest.approx(
+            0.2 * before[task].notna().sum(), abs=2
+        )
         labelled = after[task].notna()
         assert (after[task][labelled] == before[task][labelled]).all()
     counts = [table["state"].value_counts() for table in (before, after)]
@@ -114,7 +116,11 @@ def test_another_seed_draws_other_labels() -> None:
 def traced(tmp_path_factory: pytest.TempPathFactory) -> tuple[LabelCurve, Path]:
     folder = tmp_path_factory.mktemp("curve")
     curve = label_curve(
-        make_study_samples(300), shares=(1.0, 0.1), estimator=Quick(), folder=folder, **OPTIONS
+        make_study_samples(300),
+        shares=(1.0, 0.1),
+        estimator=Quick(),
+        folder=folder,
+        **OPTIONS,
     )
     return curve, folder
 
@@ -125,13 +131,17 @@ def test_all_labels_give_the_plain_study_and_fewer_the_same_test_rows(
     curve, _ = traced
     plain = compare(make_study_samples(300), estimator=Quick(), **OPTIONS)
     assert curve.shares == [0.1, 1.0]
-    pd.testing.assert_frame_equal(curve.comparisons[1.0].gains, plain.gains, check_exact=True)
+    pd.testing.assert_frame_equal(
+        curve.comparisons[1.0].gains, plain.gains, check_exact=True
+    )
     pd.testing.assert_frame_equal(curve.comparisons[0.1].test, plain.test)
     assert set(curve.comparisons[0.1].evidence.fits).isdisjoint(plain.evidence.fits)
     few = curve.gains[curve.gains["share"] == 0.1].set_index("task")
     many = curve.gains[curve.gains["share"] == 1.0].set_index("task")
     assert (few["n_labelled"] == many["n_labelled"]).all()
-    assert (few["n_train"] / many["n_train"]).to_numpy() == pytest.approx([0.1, 0.1], abs=0.02)
+    assert (few["n_train"] / many["n_train"]).to_numpy() == pytest.approx(
+        [0.1, 0.1], abs=0.02
+    )
 
 
 def test_every_seed_draws_its_own_labels_the_same_for_all_arms(
@@ -141,12 +151,19 @@ def test_every_seed_draws_its_own_labels_the_same_for_all_arms(
 
     class Seeing(Quick):
         def fit(self, X: Any, y: Any = None, **options: Any) -> Self:
-            place = (self.sharing, " ".join(task.name for task in self.tasks), self.random_state)
+            place = (
+                self.sharing,
+                " ".join(task.name for task in self.tasks),
+                self.random_state,
+            )
             seen.setdefault(place, []).append(X.y.notna())
             return super().fit(X, y, **options)
 
     label_curve(
-        make_study_samples(300), shares=(0.1, 0.4), estimator=Seeing(random_state=0), **OPTIONS
+        make_study_samples(300),
+        shares=(0.1, 0.4),
+        estimator=Seeing(random_state=0),
+        **OPTIONS,
     )
     for seed in (0, 1):
         few, more = seen["hard", "state load", seed]
@@ -167,19 +184,33 @@ def test_the_spread_includes_which_labels_there_are() -> None:
     options: dict[str, Any] = {**OPTIONS, "n_seeds": 5}
     arms = ["hard", "constant"]
     curve = label_curve(
-        make_study_samples(300), shares=(0.05, 1.0), estimator=Quick(), arms=arms, **options
+        make_study_samples(300),
+        shares=(0.05, 1.0),
+        estimator=Quick(),
+        arms=arms,
+        **options,
     )
-    place = "constant", "load", "loss"  # the best constant knows nothing of a seed but its labels
+    place = (
+        "constant",
+        "load",
+        "loss",
+    )  # the best constant knows nothing of a seed but its labels
     studies = curve.comparisons.items()
     spread = {
-        share: study.figures.set_index(["arm", "task", "metric"])["sd"] for share, study in studies
+        share: study.figures.set_index(["arm", "task", "metric"])["sd"]
+        for share, study in studies
     }
     assert spread[1.0][place] == 0
     assert spread[0.05][place] > 0
 
 
-def test_the_first_seed_is_that_of_a_study_with_its_draw_so_that_older_studies_go_on() -> None:
-    samples, tasks = make_study_samples(300), resolve_tasks(None, make_study_samples(300).y)
+def test_the_first_seed_is_that_of_a_study_with_its_draw_so_that_older_studies_go_on() -> (
+    None
+):
+    samples, tasks = (
+        make_study_samples(300),
+        resolve_tasks(None, make_study_samples(300).y),
+    )
     cut = RANDOM.split(samples)
     options = {**OPTIONS, "split": cut, "estimator": Quick()}
     plain = compare(samples.replace(y=keep_share(samples, tasks, cut, 0.3)), **options)
@@ -193,7 +224,11 @@ def test_a_draw_with_other_classes_fails_and_says_so() -> None:
     samples = make_study_samples(200, missing=0)
     samples.y.loc[RANDOM.split(samples).train[:2], "state"] = "rare"
     curve = label_curve(
-        samples, shares=[0.5], together=True, estimator=Quick(), **{**OPTIONS, "n_seeds": 4}
+        samples,
+        shares=[0.5],
+        together=True,
+        estimator=Quick(),
+        **{**OPTIONS, "n_seeds": 4},
     )
     reasons = curve.comparisons[0.5].runs["reason"]
     assert reasons.str.contains("The labels of every seed must have the classes").any()
@@ -203,12 +238,22 @@ def test_it_is_read_again_and_goes_on_where_it_was(
     traced: tuple[LabelCurve, Path], caplog: pytest.LogCaptureFixture
 ) -> None:
     curve, folder = traced
-    pd.testing.assert_frame_equal(LabelCurve.load(folder).gains, curve.gains, check_exact=True)
+    pd.testing.assert_frame_equal(
+        LabelCurve.load(folder).gains, curve.gains, check_exact=True
+    )
     with caplog.at_level(logging.INFO, logger="multitide"):
         label_curve(
-            make_study_samples(300), shares=(0.1, 1.0), estimator=Quick(), folder=folder, **OPTIONS
+            make_study_samples(300),
+            shares=(0.1, 1.0),
+            estimator=Quick(),
+            folder=folder,
+            **OPTIONS,
         )
-    assert caplog.text.count("6 already done") + caplog.text.count("6 of them already done") == 2
+    assert (
+        caplog.text.count("6 already done")
+        + caplog.text.count("6 of them already done")
+        == 2
+    )
     kept_table = pd.read_parquet(folder / "results.parquet")
     assert (kept_table["gain"] == curve.gains["gain"]).all()
 
@@ -217,9 +262,13 @@ def test_it_says_with_how_many_labels_what_is_so(
     traced: tuple[LabelCurve, Path], tmp_path: Path
 ) -> None:
     curve, _ = traced
-    expected = "“hard”, load: with 10 % and 100 % of the labels the verdict is “cannot tell”."
+    expected = (
+        "“hard”, load: with 10 % and 100 % of the labels the verdict is “cannot tell”."
+    )
     assert expected in curve.sentences()
-    page = write_curve_report(curve, tmp_path, command="multitide <compare>").read_text()
+    page = write_curve_report(
+        curve, tmp_path, command="multitide <compare>"
+    ).read_text()
     for gain in curve.gains["gain"]:
         assert f"{gain:+.4f}" in page
         assert f"{gain:+.4f}" in str(curve)
@@ -240,7 +289,9 @@ def test_a_split_by_group_has_the_same_test_groups_as_the_plain_study() -> None:
 
 @pytest.mark.parametrize("shares", [(), (0,), (1.5,), "0.5", ("half",)])
 def test_wrong_shares_are_refused(shares: Any) -> None:
-    with refused("`shares`", repr(shares), "above 0 and at most 1", error=ParameterError):
+    with refused(
+        "`shares`", repr(shares), "above 0 and at most 1", error=ParameterError
+    ):
         label_curve(make_study_samples(100), shares=shares, **OPTIONS)
 
 
@@ -278,7 +329,9 @@ def test_a_damaged_curve_is_refused(
 ) -> None:
     content = json.loads((traced[1] / "curve.json").read_text())
     (tmp_path / "curve.json").write_text(json.dumps(content | changes))
-    with refused(tmp_path / "curve.json", "damaged", next(iter(changes)), error=StoreError):
+    with refused(
+        tmp_path / "curve.json", "damaged", next(iter(changes)), error=StoreError
+    ):
         LabelCurve.load(tmp_path)
     (tmp_path / "curve.json").write_text(json.dumps(content | {"schema_version": 1}))
     with refused("schema version 2", "Run `multitide compare`", error=StoreError):

@@ -19,7 +19,13 @@ from multitide.errors import DataError, ParameterError
 from multitide.reports import write_study_report
 from multitide.reports.study._sentences import meanings
 from multitide.sharing import Hard
-from multitide.study import Comparison, check_conditions, compare, group_tasks, label_curve
+from multitide.study import (
+    Comparison,
+    check_conditions,
+    compare,
+    group_tasks,
+    label_curve,
+)
 from multitide.study.design._protocol import Protocol, make_protocol
 from multitide.study.design._resolve_arms import resolve_arms
 from multitide.study.results._gains import loss_table
@@ -59,7 +65,13 @@ def two() -> dict[str, Samples]:
 
 
 def study(samples: Any, **options: Any) -> Comparison:
-    defaults = {"estimator": tiny(), "split": RANDOM, "n_seeds": 2, "verbose": 0, "n_jobs": 1}
+    defaults = {
+        "estimator": tiny(),
+        "split": RANDOM,
+        "n_seeds": 2,
+        "verbose": 0,
+        "n_jobs": 1,
+    }
     return compare(samples, **(defaults | options))
 
 
@@ -69,7 +81,10 @@ def made() -> Comparison:
         "hard": "hard",
         "per_data_set": "per_data_set",
         "per_task": "per_task",
-        "film": {"sharing": Hard(conditioning="film", width=4), "training__mixing": "equal"},
+        "film": {
+            "sharing": Hard(conditioning="film", width=4),
+            "training__mixing": "equal",
+        },
         "constant": "constant",
     }
     return study(two(), arms=arms)
@@ -86,7 +101,9 @@ def plan_of(
         None, pd.concat([samples.y for samples in given.values()], ignore_index=True)
     )
     protocol = make_protocol(DataSets(given), tasks, RANDOM, None, 1)
-    made = resolve_arms(arms, tiny(**params), protocol.names, divisions=protocol.divisions)
+    made = resolve_arms(
+        arms, tiny(**params), protocol.names, divisions=protocol.divisions
+    )
     return make_plan(made, protocol), protocol
 
 
@@ -111,13 +128,17 @@ def test_a_dict_of_one_data_set_is_the_plain_study() -> None:
 def test_a_network_for_each_data_set_is_that_of_a_study_of_it_alone() -> None:
     given = apart()
     both = study(
-        given, arms=["hard", "per_data_set"], estimator=tiny(training=Training(patience=None))
+        given,
+        arms=["hard", "per_data_set"],
+        estimator=tiny(training=Training(patience=None)),
     )
     for name, samples in given.items():
         asked = [question for question in both.questions if question.data.name == name]
         fit = both.evidence.fit("per_data_set", asked[0].name, 0, 0)
         assert fit is not None
-        epochs = fit.facts["settings"]["max_epochs"]  # as many as make the steps of all rows
+        epochs = fit.facts["settings"][
+            "max_epochs"
+        ]  # as many as make the steps of all rows
         own = study(
             samples,
             arms=["hard"],
@@ -143,9 +164,15 @@ def test_a_task_alone_is_that_of_a_study_of_its_data_set() -> None:
         0
     ]  # one by random keeps the shares of the classes of all tasks asked
     own = study(
-        given["plant"], tasks=["speed"], arms=["constant"], estimator=estimator, split=split
+        given["plant"],
+        tasks=["speed"],
+        arms=["constant"],
+        estimator=estimator,
+        split=split,
     )
-    np.testing.assert_array_equal(fit.answers["speed @ plant"], answers(own, "alone", "speed", 1))
+    np.testing.assert_array_equal(
+        fit.answers["speed @ plant"], answers(own, "alone", "speed", 1)
+    )
 
 
 # -- what is asked, and of whom --------------------------------------------------------------------
@@ -156,7 +183,13 @@ def test_every_task_is_judged_on_every_data_set_that_has_it(made: Comparison) ->
     assert [question.name for question in made.questions] == names
     assert list(made.gains["task"].unique()) == names
     assert list(made.figures["task"].unique()) == names
-    assert set(made.gains["arm"]) == {"hard", "per_data_set", "per_task", "film", "constant"}
+    assert set(made.gains["arm"]) == {
+        "hard",
+        "per_data_set",
+        "per_task",
+        "film",
+        "constant",
+    }
     assert [task.name for task in made.tasks] == ["state", "load", "speed"]
     n_networks = {arm: len(spec["groups"]) for arm, spec in made.settings.items()}
     assert n_networks == {
@@ -171,10 +204,14 @@ def test_every_task_is_judged_on_every_data_set_that_has_it(made: Comparison) ->
     assert (made.runs["status"] == "done").all()
 
 
-def test_losses_are_in_units_of_the_data_sets_own_trivial_loss(made: Comparison) -> None:
+def test_losses_are_in_units_of_the_data_sets_own_trivial_loss(
+    made: Comparison,
+) -> None:
     given, scores = (
         two(),
-        made.scores[made.scores["metric"] == "loss"].set_index(["arm", "task"]).sort_index(),
+        made.scores[made.scores["metric"] == "loss"]
+        .set_index(["arm", "task"])
+        .sort_index(),
     )
     for question in made.questions:
         split, y = question.data.splits[0], given[question.data.name].y
@@ -184,9 +221,13 @@ def test_losses_are_in_units_of_the_data_sets_own_trivial_loss(made: Comparison)
         )
         target = question.task.fit_target(train)
         constant = target.constant(len(test))
-        np.testing.assert_array_equal(answers(made, "constant", question.name), constant)
+        np.testing.assert_array_equal(
+            answers(made, "constant", question.name), constant
+        )
         loss = np.nanmean(target.row_losses(test, answers(made, "hard", question.name)))
-        assert scores.loc[("hard", question.name), "value"].iloc[0] == pytest.approx(loss)
+        assert scores.loc[("hard", question.name), "value"].iloc[0] == pytest.approx(
+            loss
+        )
         trivial = np.nanmean(target.row_losses(train, target.constant(len(train))))
         assert trivial == pytest.approx(
             1, rel=0.02
@@ -202,11 +243,14 @@ def test_each_data_set_has_its_own_test_rows_and_groups(made: Comparison) -> Non
     gains = made.gains.set_index(["task", "arm"])
     assert gains.loc[("state @ plant", "hard"), "n_groups"] <= 21
     predictions = made.predictions("hard", "state @ plant")
-    np.testing.assert_array_equal(predictions["row"], test.loc[test["data"] == "plant", "row"])
+    np.testing.assert_array_equal(
+        predictions["row"], test.loc[test["data"] == "plant", "row"]
+    )
     counts = made.counts.set_index("task")
     assert (
         counts.loc["speed @ plant", "test"]
-        == predictions.shape[0] - two()["plant"].y["speed"].iloc[predictions["row"]].isna().sum()
+        == predictions.shape[0]
+        - two()["plant"].y["speed"].iloc[predictions["row"]].isna().sum()
     )
 
 
@@ -219,9 +263,15 @@ def test_an_interval_is_that_of_the_data_set_and_the_mean_counts_the_groups_of_a
         assert table is not None
         row = made.gains.set_index(["task", "arm"]).loc[(name, "hard")]
         found = estimate(table)
-        assert (row["gain"], row["low"], row["n_groups"]) == (found.gain, found.low, found.n_groups)
+        assert (row["gain"], row["low"], row["n_groups"]) == (
+            found.gain,
+            found.low,
+            found.n_groups,
+        )
     mean = made.mean_gains.set_index("arm").loc["hard"]
-    assert mean["gain"] == pytest.approx(made.gains.query("arm == 'hard'")["gain"].mean())
+    assert mean["gain"] == pytest.approx(
+        made.gains.query("arm == 'hard'")["gain"].mean()
+    )
     used = {
         name: set(np.flatnonzero(table.weights))
         for name, table in tables.items()
@@ -233,13 +283,18 @@ def test_an_interval_is_that_of_the_data_set_and_the_mean_counts_the_groups_of_a
     )
     # Groups of different data sets are independent: variances of the halves of a mean add up.
     halves = [
-        sum(tables[n].influence.mean(axis=0) for n in pair) / 4 for pair in (names[:2], names[2:])
+        sum(tables[n].influence.mean(axis=0) for n in pair) / 4
+        for pair in (names[:2], names[2:])
     ]
-    assert mean["group_part"] == pytest.approx(sum(float(np.sum(half**2)) for half in halves))
+    assert mean["group_part"] == pytest.approx(
+        sum(float(np.sum(half**2)) for half in halves)
+    )
 
 
 def test_all_networks_take_the_same_number_of_steps() -> None:
-    plan, protocol = plan_of(two(), max_epochs=20, batch_size=4, training=Training(patience=5))
+    plan, protocol = plan_of(
+        two(), max_epochs=20, batch_size=4, training=Training(patience=5)
+    )
     n_steps = [
         job.learner.max_epochs * -(-n_training_rows(protocol, job.names, 0, 0) // 4)
         for job in plan.jobs.values()
@@ -269,17 +324,23 @@ class Spy(MultiTaskEstimator):
 
     seen: ClassVar[list[tuple[str, dict[str, set[float]], dict[str, list[str]]]]] = []
 
-    def fit(self, X: Any, y: Any = None, *, validation: Any = None, **options: Any) -> Any:
+    def fit(
+        self, X: Any, y: Any = None, *, validation: Any = None, **options: Any
+    ) -> Any:
         for what, given in (("train", X), ("validation", validation)):
             parts = given if isinstance(given, dict) else {"": given}
             stamps = {name: set(s.static["stamp"]) for name, s in parts.items()}
-            Spy.seen.append((what, stamps, {name: list(s.y) for name, s in parts.items()}))
+            Spy.seen.append(
+                (what, stamps, {name: list(s.y) for name, s in parts.items()})
+            )
         return super().fit(X, y, validation=validation, **options)
 
 
 def stamped(samples: Samples, first: int) -> Samples:
     return samples.replace(
-        static=pd.DataFrame({"stamp": np.arange(first, first + len(samples), dtype=float)})
+        static=pd.DataFrame(
+            {"stamp": np.arange(first, first + len(samples), dtype=float)}
+        )
     )
 
 
@@ -287,11 +348,15 @@ def test_a_test_part_never_reaches_training() -> None:
     given = {"rig": stamped(make_samples(80), 0), "plant": stamped(plant(), 1000)}
     Spy.seen = []
     estimator = Spy(**tiny(max_epochs=1).get_params(deep=False))
-    found = study(given, arms=["hard", "per_data_set", "per_task"], estimator=estimator, n_seeds=1)
+    found = study(
+        given, arms=["hard", "per_data_set", "per_task"], estimator=estimator, n_seeds=1
+    )
     assert (found.runs["status"] == "done").all()
     held = {q.data.name: q.data.splits[0] for q in found.questions}
     test = {
-        given[name].static["stamp"].iloc[row] for name, split in held.items() for row in split.test
+        given[name].static["stamp"].iloc[row]
+        for name, split in held.items()
+        for row in split.test
     }
     assert (
         len(Spy.seen) == 2 * len(found.evidence.fits) == 2 * (4 + 1 + 2 + 1)
@@ -299,7 +364,10 @@ def test_a_test_part_never_reaches_training() -> None:
     for what, stamps, columns in Spy.seen:
         for name, found_stamps in stamps.items():
             assert not found_stamps & test
-            sides = {n: set(given[n].static["stamp"].iloc[getattr(held[n], what)]) for n in given}
+            sides = {
+                n: set(given[n].static["stamp"].iloc[getattr(held[n], what)])
+                for n in given
+            }
             assert found_stamps in ([sides[name]] if name else list(sides.values()))
             assert len(columns[name]) <= 2
     # A group learns of no labels but its own: with `per_task`, `state` of both, and neither `load`
@@ -323,7 +391,9 @@ def test_other_tests_labels_change_no_answer() -> None:
         )
     )
     for name in first.evidence.protocol.names:
-        np.testing.assert_array_equal(answers(first, "hard", name), answers(second, "hard", name))
+        np.testing.assert_array_equal(
+            answers(first, "hard", name), answers(second, "hard", name)
+        )
     assert first.gains["gain"].tolist() != second.gains["gain"].tolist()
 
 
@@ -344,7 +414,10 @@ def test_it_is_kept_and_read_and_gone_on_with(tmp_path: Path, made: Comparison) 
     assert [question.name for question in read.questions] == [
         question.name for question in first.questions
     ]
-    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "study" / "runs").iterdir()}
+    before = {
+        path: path.stat().st_mtime_ns
+        for path in (tmp_path / "study" / "runs").iterdir()
+    }
     more = study(two(), **options | {"n_seeds": 2})
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert len(more.evidence.fits) == 2 * len(before)
@@ -356,9 +429,13 @@ def test_folds_are_those_of_every_data_set() -> None:
     found = study(two(), arms=["hard"], n_seeds=1, cv=2, estimator=tiny(max_epochs=1))
     test = found.test
     for name, samples in two().items():
-        assert sorted(test.loc[test["data"] == name, "row"]) == list(range(len(samples)))
+        assert sorted(test.loc[test["data"] == name, "row"]) == list(
+            range(len(samples))
+        )
     assert (found.gains["n_folds"] == 2).all()
-    with refused("`cv`", "same number of folds", "'rig': 2, 'plant': 3", error=ParameterError):
+    with refused(
+        "`cv`", "same number of folds", "'rig': 2, 'plant': 3", error=ParameterError
+    ):
         study(two(), cv={"rig": 2, "plant": 3})
 
 
@@ -366,10 +443,14 @@ def test_each_data_set_is_split_by_its_own_rule() -> None:
     groups = np.arange(80) // 4
     rig = make_samples(80).replace(series=groups)
     found = study(
-        {"rig": rig, "plant": plant()}, split={"rig": Splitter(by="group", test=0.25)}, n_seeds=1
+        {"rig": rig, "plant": plant()},
+        split={"rig": Splitter(by="group", test=0.25)},
+        n_seeds=1,
     )
     by_group, at_random = found.evidence.protocol.data
-    assert not set(groups[by_group.splits[0].test]) & set(groups[by_group.splits[0].train])
+    assert not set(groups[by_group.splits[0].test]) & set(
+        groups[by_group.splits[0].train]
+    )
     assert by_group.test["group"].nunique() == 5
     np.testing.assert_array_equal(
         at_random.splits[0].test, Splitter(by="random").split(plant()).test
@@ -384,7 +465,10 @@ def test_classes_that_only_the_other_data_set_shows_are_answered_too() -> None:
     found = study(given | {"rig": given["rig"].replace(y=y)}, arms=["hard"], n_seeds=1)
     assert answers(found, "hard", "state @ rig").shape[1] == 3
     assert answers(found, "hard", "state @ plant").shape[1] == 2
-    assert list(found.predictions("hard", "state @ plant").columns[-2:]) == ["high", "low"]
+    assert list(found.predictions("hard", "state @ plant").columns[-2:]) == [
+        "high",
+        "low",
+    ]
 
 
 def test_the_report_says_what_the_named_arms_are(made: Comparison) -> None:
@@ -405,13 +489,20 @@ def test_the_report_tells_the_data_sets_apart(tmp_path: Path, made: Comparison) 
     ):
         assert said in page
         assert said in text
-    for said in ("Channels of rig", "Channels of plant", "Overlap of the labels of plant"):
+    for said in (
+        "Channels of rig",
+        "Channels of plant",
+        "Overlap of the labels of plant",
+    ):
         assert said in page
     assert "state @ rig" in str(made)
     assert "speed @ plant" in made._repr_html_()
-    write_study_report(Comparison.load(made.save(tmp_path / "study")), tmp_path / "study")
+    write_study_report(
+        Comparison.load(made.save(tmp_path / "study")), tmp_path / "study"
+    )
     with pytest.raises(
-        DataError, match=r"`samples` must be a dict of all data sets of the study; 'rig' is missing"
+        DataError,
+        match=r"`samples` must be a dict of all data sets of the study; 'rig' is missing",
     ):
         write_study_report(made, tmp_path, samples=make_samples())
 
@@ -422,13 +513,24 @@ def test_the_report_tells_the_data_sets_apart(tmp_path: Path, made: Comparison) 
 @pytest.mark.parametrize(
     ("options", "parts"),
     [
-        ({"arms": ["soft"]}, ["`arms.soft`", "`sharing`", "'hard', 'none'", "per_data_set"]),
+        (
+            {"arms": ["soft"]},
+            ["`arms.soft`", "`sharing`", "'hard', 'none'", "per_data_set"],
+        ),
         ({"arms": ["cross_stitch"]}, ["`arms.cross_stitch`", "`sharing`"]),
-        ({"arms": ["grouped"]}, ["`arms.grouped`", "`groups`", "lists", "'per_data_set'"]),
+        (
+            {"arms": ["grouped"]},
+            ["`arms.grouped`", "`groups`", "lists", "'per_data_set'"],
+        ),
         ({"arms": {"a": {"groups": "affinity"}}}, ["`arms.a`", "`groups`", "lists"]),
         (
             {"arms": {"a": {"groups": "per_dataset"}}},
-            ["`arms.a.groups`", "'per_data_set', 'per_task'", "'per_dataset'", "Did you mean"],
+            [
+                "`arms.a.groups`",
+                "'per_data_set', 'per_task'",
+                "'per_dataset'",
+                "Did you mean",
+            ],
         ),
         (
             {"arms": {"a": {"groups": [["state"]]}}},
@@ -438,8 +540,14 @@ def test_the_report_tells_the_data_sets_apart(tmp_path: Path, made: Comparison) 
         ({"conditions": True}, ["`conditions`", "one data set", "['rig', 'plant']"]),
         ({"split": Split(*(np.arange(30),) * 3)}, ["`split`", "a dict", "Split"]),
         ({"groups": list(range(80))}, ["`groups`", "a dict", "list"]),
-        ({"split": {"rg": RANDOM}}, ["`split`", "a dict of data sets", "Did you mean 'rig'"]),
-        ({"split": {"rig": "time"}}, ["the data set 'rig'", "`split`", "Splitter", "'time'"]),
+        (
+            {"split": {"rg": RANDOM}},
+            ["`split`", "a dict of data sets", "Did you mean 'rig'"],
+        ),
+        (
+            {"split": {"rig": "time"}},
+            ["the data set 'rig'", "`split`", "Splitter", "'time'"],
+        ),
     ],
 )
 def test_what_has_no_meaning_is_refused_before_training(
@@ -454,7 +562,9 @@ def test_what_has_no_meaning_is_refused_before_training(
 
 
 def test_soft_sharing_within_each_data_set_has_a_meaning() -> None:
-    found = study(two(), arms={"soft": {"sharing": "soft", "groups": "per_data_set"}}, n_seeds=1)
+    found = study(
+        two(), arms={"soft": {"sharing": "soft", "groups": "per_data_set"}}, n_seeds=1
+    )
     assert (found.runs["status"] == "done").all()
 
 

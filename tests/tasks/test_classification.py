@@ -34,7 +34,10 @@ def fit(labels: pd.DataFrame, **parameters: object) -> ClassificationTarget:
         (frame(True, None, False, dtype="boolean"), [False, True]),
         (frame(True, None, False, dtype="object"), [False, True]),
         (frame("y", "x", None, dtype="category"), ["x", "y"]),
-        (frame(np.int64(2), np.str_("a"), np.float64(1.0), dtype="object"), [1, 2, "a"]),
+        (
+            frame(np.int64(2), np.str_("a"), np.float64(1.0), dtype="object"),
+            [1, 2, "a"],
+        ),
         (frame(np.bool_(True), np.bool_(False), dtype="object"), [False, True]),
         (frame(1, True, 0, dtype="object"), [0, 1]),
         (frame(2**53 - 1, 2**53 - 2, 2**53 - 1), [2**53 - 2, 2**53 - 1]),
@@ -45,10 +48,14 @@ def test_classes_keep_the_values_that_the_user_wrote(
 ) -> None:
     target = fit(labels)
     assert target.classes == classes
-    assert [type(value) for value in target.classes] == [type(value) for value in classes]
+    assert [type(value) for value in target.classes] == [
+        type(value) for value in classes
+    ]
     config = json.loads(json.dumps(target.to_config()))
     assert config == {"classes": classes}
-    assert [type(value) for value in config["classes"]] == [type(value) for value in classes]
+    assert [type(value) for value in config["classes"]] == [
+        type(value) for value in classes
+    ]
 
 
 @pytest.mark.parametrize(
@@ -65,12 +72,18 @@ def test_codes_decode_to_the_labels(values: list[object]) -> None:
 
 def test_order_of_rows_does_not_change_the_classes() -> None:
     values = ["c", "a", "b", "a", None]
-    assert fit(frame(*values)).classes == fit(frame(*reversed(values))).classes == ["a", "b", "c"]
+    assert (
+        fit(frame(*values)).classes
+        == fit(frame(*reversed(values))).classes
+        == ["a", "b", "c"]
+    )
 
 
 def test_missing_labels_are_minus_one() -> None:
     target = fit(frame("a", "b"))
-    assert target.encode(frame("b", None, "", np.nan, "a", dtype="object")).tolist() == [
+    assert target.encode(
+        frame("b", None, "", np.nan, "a", dtype="object")
+    ).tolist() == [
         1,
         -1,
         -1,
@@ -87,7 +100,9 @@ def test_another_table_may_have_read_the_classes_as_text() -> None:
 
 
 @pytest.mark.parametrize("class_weight", [None, "balanced", {"a": 2.0, "c": 7.0}])
-def test_class_weights_have_mean_one_and_scikit_learns_ratios(class_weight: object) -> None:
+def test_class_weights_have_mean_one_and_scikit_learns_ratios(
+    class_weight: object,
+) -> None:
     rng = np.random.default_rng(0)
     values = rng.choice(list("abc"), p=[0.1, 0.3, 0.6], size=500)
     target = fit(frame(*values), class_weight=class_weight)
@@ -97,26 +112,37 @@ def test_class_weights_have_mean_one_and_scikit_learns_ratios(class_weight: obje
     np.testing.assert_allclose(weights, expected / expected.mean(), rtol=1e-5)
 
 
-def test_bias_is_the_log_of_the_weighted_frequencies_and_trivial_loss_their_entropy() -> None:
+def test_bias_is_the_log_of_the_weighted_frequencies_and_trivial_loss_their_entropy() -> (
+    None
+):
     target = fit(frame(*"aaabb", "c"), class_weight={"c": 5.0})
     shares = np.array([3, 2, 5]) / 10
     np.testing.assert_allclose(target.bias.exp().numpy(), shares, rtol=1e-6)
-    assert float(target.trivial_loss) == pytest.approx(-(shares * np.log(shares)).sum(), rel=1e-6)
-    np.testing.assert_allclose(target.frequencies.numpy(), np.array([3, 2, 1]) / 6, rtol=1e-6)
+    assert float(target.trivial_loss) == pytest.approx(
+        -(shares * np.log(shares)).sum(), rel=1e-6
+    )
+    np.testing.assert_allclose(
+        target.frequencies.numpy(), np.array([3, 2, 1]) / 6, rtol=1e-6
+    )
 
 
 def test_weights_of_classes_written_as_text_are_found() -> None:
     target = fit(frame(1, 2, 2), class_weight={"1": 4.0})
-    np.testing.assert_allclose(target.class_weights.numpy(), np.array([4, 1, 1])[:2] / 2, rtol=1e-6)
+    np.testing.assert_allclose(
+        target.class_weights.numpy(), np.array([4, 1, 1])[:2] / 2, rtol=1e-6
+    )
 
 
 def test_weight_of_an_unknown_class_is_refused() -> None:
-    with refused("`fault.class_weight`", "'leek'", "Did you mean 'leak'", error=DataError):
+    with refused(
+        "`fault.class_weight`", "'leek'", "Did you mean 'leak'", error=DataError
+    ):
         fit(frame("leak", "none"), class_weight={"leek": 2.0})
 
 
 @pytest.mark.parametrize(
-    "bad", ["balance", {"a": 0.0}, {"a": -1}, {"a": True}, {"a": float("inf")}, 3, {"a": "b"}]
+    "bad",
+    ["balance", {"a": 0.0}, {"a": -1}, {"a": True}, {"a": float("inf")}, 3, {"a": "b"}],
 )
 def test_impossible_class_weights_are_refused(bad: object) -> None:
     with refused("`fault.class_weight`", '"balanced"', "above 0", error=ParameterError):
@@ -124,7 +150,9 @@ def test_impossible_class_weights_are_refused(bad: object) -> None:
 
 
 def test_mean_of_classes_is_refused() -> None:
-    with refused("`fault.label_at`", "'end', 'start', 'majority' or 'any'", error=ParameterError):
+    with refused(
+        "`fault.label_at`", "'end', 'start', 'majority' or 'any'", error=ParameterError
+    ):
         Classification("fault", label_at="mean").check("fault")  # type: ignore[arg-type]
 
 
@@ -140,7 +168,9 @@ def test_unseen_class_teaches_nothing_warns_and_counts_as_wrong() -> None:
     assert table.loc["accuracy", "value"] == pytest.approx(2 / 3)
     assert table.loc["balanced_accuracy", "value"] == pytest.approx(1 / 2)
     assert (table["n_labelled"] == 3).all()
-    assert table.loc["log_loss", "value"] == pytest.approx(-np.log(np.finfo(np.float32).eps) / 3)
+    assert table.loc["log_loss", "value"] == pytest.approx(
+        -np.log(np.finfo(np.float32).eps) / 3
+    )
     losses = target.row_losses(labels, certain)
     assert losses[1] > 10
     assert losses[0] == losses[2] == 0
@@ -169,7 +199,9 @@ def test_predictions_have_the_dtype_of_the_classes() -> None:
         (frame(*np.linspace(0, 1, 40)), ["repeat", "40 different", "regression"]),
     ],
 )
-def test_labels_that_cannot_be_classes_are_refused(labels: pd.DataFrame, parts: list[str]) -> None:
+def test_labels_that_cannot_be_classes_are_refused(
+    labels: pd.DataFrame, parts: list[str]
+) -> None:
     with refused("`fault`", *parts, error=DataError):
         fit(labels)
 
@@ -177,12 +209,20 @@ def test_labels_that_cannot_be_classes_are_refused(labels: pd.DataFrame, parts: 
 def test_forward_gives_probabilities() -> None:
     target = fit(frame("a", "b", "c"))
     probabilities = target(torch.tensor([[0.0, 0.0, 0.0], [100.0, 0.0, -100.0]]))
-    torch.testing.assert_close(probabilities, torch.tensor([[1 / 3] * 3, [1.0, 0.0, 0.0]]))
+    torch.testing.assert_close(
+        probabilities, torch.tensor([[1 / 3] * 3, [1.0, 0.0, 0.0]])
+    )
 
 
-def test_trivial_predictor_of_the_metrics_is_the_most_frequent_class_of_training() -> None:
+def test_trivial_predictor_of_the_metrics_is_the_most_frequent_class_of_training() -> (
+    None
+):
     target = fit(frame(*"aaab"), class_weight="balanced")
-    table = target.metrics(frame("b", "b", "a"), np.full((3, 2), 0.5)).set_index("metric")
+    table = target.metrics(frame("b", "b", "a"), np.full((3, 2), 0.5)).set_index(
+        "metric"
+    )
     assert table.loc["accuracy", "trivial"] == pytest.approx(1 / 3)
-    assert table.loc["log_loss", "trivial"] == pytest.approx(-(2 * np.log(0.25) + np.log(0.75)) / 3)
+    assert table.loc["log_loss", "trivial"] == pytest.approx(
+        -(2 * np.log(0.25) + np.log(0.75)) / 3
+    )
     assert table.loc["roc_auc", "trivial"] == 0.5

@@ -52,7 +52,9 @@ def test_a_missing_label_does_not_turn_classes_into_numbers(seed: int) -> None:
     rng = np.random.default_rng(seed)
     values = rng.integers(-3, 4, size=50)
     for dtype in ("float64", "Int64", "object"):
-        labels = pd.Series(values).astype(dtype).mask(rng.random(50) < 0.9 * rng.random())
+        labels = (
+            pd.Series(values).astype(dtype).mask(rng.random(50) < 0.9 * rng.random())
+        )
         assert infer_kind(labels) == infer_kind(labels.dropna()) == "classification"
 
 
@@ -65,7 +67,8 @@ def test_every_column_becomes_a_task() -> None:
 def test_declared_tasks_stay_as_they_are_and_names_get_a_kind() -> None:
     declared = Regression("few whole", loss="mae", lead=3)
     tasks = resolve_tasks(
-        [declared, "text", Auto("ten whole", column="other", label_at="start", lead=2)], Y
+        [declared, "text", Auto("ten whole", column="other", label_at="start", lead=2)],
+        Y,
     )
     assert tasks[0] is declared
     assert tasks[1:] == [
@@ -83,7 +86,9 @@ def test_a_mean_of_an_undeclared_task_is_a_number() -> None:
         resolve_tasks([Auto("text", label_at="mean")], Y)
 
 
-def test_what_was_inferred_and_left_out_is_said(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_was_inferred_and_left_out_is_said(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     with caplog.at_level(logging.INFO, logger="multitide"):
         resolve_tasks(
             ["text", "fractions", Regression("few whole")],
@@ -105,7 +110,9 @@ def test_declared_tasks_say_nothing(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_description_says_what_why_and_how_to_change_it() -> None:
     y = Y[["text", "few whole, some missing", "fractions"]]
-    table = describe_tasks(["text", "few whole, some missing", Regression("fractions")], y)
+    table = describe_tasks(
+        ["text", "few whole, some missing", Regression("fractions")], y
+    )
     assert table.to_dict("records") == [
         {
             "task": "text",
@@ -151,11 +158,17 @@ def test_many_classes_are_described_by_the_most_frequent() -> None:
 @pytest.mark.parametrize(
     ("spec", "parts"),
     [
-        (["txt"], ["columns of `y`", "one of 'text', ", "got 'txt'", "Did you mean 'text'?"]),
+        (
+            ["txt"],
+            ["columns of `y`", "one of 'text', ", "got 'txt'", "Did you mean 'text'?"],
+        ),
         (["text", Regression("text")], ["differ", "'text' twice"]),
         ([], ["at least one column", "none"]),
         ([3], ["names or tasks", "got 3"]),
-        ([Regression("text", lead=-1)], [".text.lead`", "greater than or equal to 0", "-1"]),
+        (
+            [Regression("text", lead=-1)],
+            [".text.lead`", "greater than or equal to 0", "-1"],
+        ),
     ],
 )
 def test_wrong_tasks_are_refused(spec: Any, parts: list[str]) -> None:
@@ -165,7 +178,9 @@ def test_wrong_tasks_are_refused(spec: Any, parts: list[str]) -> None:
 
 def test_all_problems_come_in_one_message() -> None:
     with pytest.raises(ParameterError) as parameters:
-        resolve_tasks(["txt", Regression("few whole", loss="mse", delta=-1), "boolen"], Y)
+        resolve_tasks(
+            ["txt", Regression("few whole", loss="mse", delta=-1), "boolen"], Y
+        )
     assert len(str(parameters.value).splitlines()) == 3
     with pytest.raises(DataError) as data:
         resolve_tasks(
@@ -182,7 +197,10 @@ def test_all_problems_come_in_one_message() -> None:
 @pytest.mark.parametrize(
     ("y", "parts"),
     [
-        (pd.DataFrame({0: [1.5, 2]}), ["`y`", "text", "got 0", "y.rename(columns=str)"]),
+        (
+            pd.DataFrame({0: [1.5, 2]}),
+            ["`y`", "text", "got 0", "y.rename(columns=str)"],
+        ),
         (pd.DataFrame([[1.5, 2]], columns=["a", "a"]), ["`y`", "'a' more than once"]),
         (pd.DataFrame(), ["`tasks`", "at least one column of `y`", "none"]),
     ],
@@ -193,16 +211,24 @@ def test_wrong_label_tables_are_refused(y: pd.DataFrame, parts: list[str]) -> No
 
 
 def test_a_task_without_any_labels_is_refused_with_a_remedy() -> None:
-    with refused("`tasks`", "`y`", "'load'", "Samples.from_arrays", error=ParameterError):
+    with refused(
+        "`tasks`", "`y`", "'load'", "Samples.from_arrays", error=ParameterError
+    ):
         resolve_tasks(["load"], pd.DataFrame(index=range(3)))
 
 
 @pytest.mark.parametrize(
     ("labels", "parts"),
     [
-        (pd.Series([None, np.nan], dtype="object"), ["at least one label", "none in 2 rows"]),
+        (
+            pd.Series([None, np.nan], dtype="object"),
+            ["at least one label", "none in 2 rows"],
+        ),
         (pd.Series([1.0, np.inf]), ["finite numbers", "inf"]),
-        (pd.Series(pd.to_datetime(["2020-01-01", "2021-01-01"])), ["text, booleans", "Timestamp"]),
+        (
+            pd.Series(pd.to_datetime(["2020-01-01", "2021-01-01"])),
+            ["text, booleans", "Timestamp"],
+        ),
     ],
 )
 def test_labels_without_a_kind_are_refused(labels: pd.Series, parts: list[str]) -> None:
@@ -235,7 +261,11 @@ def test_tasks_and_configurations_are_the_same_thing(task: Task) -> None:
 
 def test_a_configuration_says_no_more_than_it_has_to() -> None:
     assert task_to_config(Auto("a")) == {"name": "a"}
-    assert task_to_config(Regression("a", lead=2)) == {"name": "a", "kind": "regression", "lead": 2}
+    assert task_to_config(Regression("a", lead=2)) == {
+        "name": "a",
+        "kind": "regression",
+        "lead": 2,
+    }
 
 
 @pytest.mark.parametrize(
@@ -250,10 +280,18 @@ def test_a_configuration_says_no_more_than_it_has_to() -> None:
             {"name": "a", "kind": "regression", "los": "mae"},
             ["`tasks.a`", "'los'", "Did you mean 'loss'"],
         ),
-        ({"name": "a", "loss": "mae"}, ["`tasks.a`", "`tasks.a.loss`", "kind = ", '"regression"']),
-        ({"name": "a", "lead": -1, "label_at": "middle"}, ["`tasks.a.label_at`", "`tasks.a.lead`"]),
+        (
+            {"name": "a", "loss": "mae"},
+            ["`tasks.a`", "`tasks.a.loss`", "kind = ", '"regression"'],
+        ),
+        (
+            {"name": "a", "lead": -1, "label_at": "middle"},
+            ["`tasks.a.label_at`", "`tasks.a.lead`"],
+        ),
     ],
 )
-def test_wrong_configurations_are_refused(config: dict[str, Any], parts: list[str]) -> None:
+def test_wrong_configurations_are_refused(
+    config: dict[str, Any], parts: list[str]
+) -> None:
     with refused(*parts, error=ParameterError):
         task_from_config(config)

@@ -24,7 +24,11 @@ def values_of(table: pd.DataFrame, column: str = "value") -> dict[str, float]:
 
 
 def probabilities(n: int, n_classes: int, seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).dirichlet(np.ones(n_classes), size=n).astype(np.float32)
+    return (
+        np.random.default_rng(seed)
+        .dirichlet(np.ones(n_classes), size=n)
+        .astype(np.float32)
+    )
 
 
 @pytest.mark.parametrize("n_classes", [2, 4])
@@ -48,9 +52,13 @@ def test_classification_metrics_are_scikit_learns_on_the_labelled_rows(
         "accuracy": sk.accuracy_score(known, p.argmax(1)),
         "balanced_accuracy": sk.balanced_accuracy_score(known, p.argmax(1)),
         "f1_macro": sk.f1_score(known, p.argmax(1), average="macro"),
-        "roc_auc": sk.roc_auc_score(known, p[:, 1] if n_classes == 2 else p, multi_class="ovr"),
+        "roc_auc": sk.roc_auc_score(
+            known, p[:, 1] if n_classes == 2 else p, multi_class="ovr"
+        ),
         "average_precision": sk.average_precision_score(
-            known if n_classes == 2 else one_hot, p[:, 1] if n_classes == 2 else p, average="macro"
+            known if n_classes == 2 else one_hot,
+            p[:, 1] if n_classes == 2 else p,
+            average="macro",
         ),
         "log_loss": sk.log_loss(known, p),
     }
@@ -101,7 +109,9 @@ def test_trivial_values_are_of_the_training_constant_not_refitted() -> None:
 
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_one_class_on_a_side_leaves_rankings_undefined(n_classes: int) -> None:
-    found = classification_metrics(np.zeros(5, dtype=int), probabilities(5, n_classes, 0))
+    found = classification_metrics(
+        np.zeros(5, dtype=int), probabilities(5, n_classes, 0)
+    )
     assert np.isnan(found["roc_auc"])
     assert np.isnan(found["average_precision"])
     assert np.isfinite(found["accuracy"])
@@ -124,7 +134,9 @@ def test_certain_and_wrong_has_a_finite_log_loss() -> None:
 def test_first_row_is_the_headline_and_directions_are_known() -> None:
     labels = pd.DataFrame({"y": [0.5, 1.0, 1.5]})
     assert list(
-        Regression("y").fit_target(labels).metrics(labels, labels["y"].to_numpy())["metric"]
+        Regression("y")
+        .fit_target(labels)
+        .metrics(labels, labels["y"].to_numpy())["metric"]
     ) == [
         *REGRESSION,
         "loss",

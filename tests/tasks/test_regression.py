@@ -29,7 +29,9 @@ def test_codes_are_standardised_by_the_labelled_rows() -> None:
     known = values[[0, 2, 3]]
     assert codes.dtype == np.float32
     assert np.isnan(codes[1])
-    np.testing.assert_allclose(codes[[0, 2, 3]], (known - known.mean()) / known.std(), rtol=1e-6)
+    np.testing.assert_allclose(
+        codes[[0, 2, 3]], (known - known.mean()) / known.std(), rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e9, -1e12])
@@ -41,40 +43,58 @@ def test_labels_survive_the_round_trip(offset: float, unit: float) -> None:
     decoded = target(codes[:, None]).numpy()
     assert decoded.dtype == np.float64
     # Codes are float32, labels float64: neither rounding is larger than a few of its units.
-    np.testing.assert_allclose(decoded, values, rtol=4 * np.finfo(np.float64).eps, atol=1e-6 * unit)
+    np.testing.assert_allclose(
+        decoded, values, rtol=4 * np.finfo(np.float64).eps, atol=1e-6 * unit
+    )
 
 
 @pytest.mark.parametrize("size", [1e-300, 1e-30, 1e30, 1e300])
-def test_very_small_and_very_large_labels_neither_vanish_nor_overflow(size: float) -> None:
+def test_very_small_and_very_large_labels_neither_vanish_nor_overflow(
+    size: float,
+) -> None:
     values = size * np.random.default_rng(0).normal(size=100)
     target = fit(frame(*values))
     codes = target.encode(frame(*values))
     assert codes.std() == pytest.approx(1, rel=1e-5)
     np.testing.assert_allclose(
-        target(torch.from_numpy(codes)[:, None]).numpy(), values, rtol=1e-5, atol=1e-6 * size
+        target(torch.from_numpy(codes)[:, None]).numpy(),
+        values,
+        rtol=1e-5,
+        atol=1e-6 * size,
     )
 
 
 @pytest.mark.parametrize("delta", [0.01, 0.5, 1.0, 50.0])
-def test_best_constant_of_hubers_loss_is_where_a_minimiser_finds_it(delta: float) -> None:
+def test_best_constant_of_hubers_loss_is_where_a_minimiser_finds_it(
+    delta: float,
+) -> None:
     values = np.random.default_rng(1).lognormal(size=501)
     target = fit(frame(*values), loss="huber", delta=delta)
     codes = (values - values.mean()) / values.std()
 
     def mean_loss(constant: float) -> float:
         size = np.abs(codes - constant)
-        return float(np.where(size <= delta, size**2 / 2, delta * (size - delta / 2)).mean())
+        return float(
+            np.where(size <= delta, size**2 / 2, delta * (size - delta / 2)).mean()
+        )
 
     best = minimize_scalar(
-        mean_loss, bounds=(codes.min(), codes.max()), method="bounded", options={"xatol": 1e-9}
+        mean_loss,
+        bounds=(codes.min(), codes.max()),
+        method="bounded",
+        options={"xatol": 1e-9},
     )
-    assert float(target.bias) == pytest.approx(best.x, abs=1e-3 if delta < 0.1 else 1e-5)
+    assert float(target.bias) == pytest.approx(
+        best.x, abs=1e-3 if delta < 0.1 else 1e-5
+    )
     assert float(target.trivial_loss) == pytest.approx(best.fun, rel=1e-5)
 
 
 def test_best_constants_are_mean_and_median_in_the_users_units() -> None:
     values = np.random.default_rng(2).lognormal(size=301)
-    assert fit(frame(*values)).constant(2) == pytest.approx(np.full(2, values.mean()), rel=1e-6)
+    assert fit(frame(*values)).constant(2) == pytest.approx(
+        np.full(2, values.mean()), rel=1e-6
+    )
     assert fit(frame(*values), loss="mae").constant(1)[0] == pytest.approx(
         np.median(values), rel=1e-6
     )
@@ -84,7 +104,10 @@ def test_losses_do_not_depend_on_the_units() -> None:
     rng = np.random.default_rng(3)
     values, output = rng.normal(size=50), torch.randn(50, 1)
     for loss in ("mse", "mae", "huber"):
-        here, there = fit(frame(*values), loss=loss), fit(frame(*(1e6 - 1e4 * values)), loss=loss)
+        here, there = (
+            fit(frame(*values), loss=loss),
+            fit(frame(*(1e6 - 1e4 * values)), loss=loss),
+        )
         one = here.mean_loss(output, torch.from_numpy(here.encode(frame(*values))))
         other = there.mean_loss(
             -output, torch.from_numpy(there.encode(frame(*(1e6 - 1e4 * values))))
@@ -131,7 +154,9 @@ def test_numbers_are_read_however_they_are_stored(
         ),
     ],
 )
-def test_labels_that_cannot_be_numbers_are_refused(labels: pd.DataFrame, parts: list[str]) -> None:
+def test_labels_that_cannot_be_numbers_are_refused(
+    labels: pd.DataFrame, parts: list[str]
+) -> None:
     with refused("`load`", *parts, error=DataError):
         fit(labels)
 
@@ -145,7 +170,8 @@ def test_text_is_refused_at_evaluation_too() -> None:
 
 
 @pytest.mark.parametrize(
-    "parameters", [{"loss": "rmse"}, {"delta": 0}, {"delta": -1.0}, {"delta": float("inf")}]
+    "parameters",
+    [{"loss": "rmse"}, {"delta": 0}, {"delta": -1.0}, {"delta": float("inf")}],
 )
 def test_impossible_parameters_are_refused(parameters: dict[str, object]) -> None:
     with refused(f"`load.{next(iter(parameters))}` must be", error=ParameterError):
@@ -156,7 +182,9 @@ def test_metrics_at_predictions_far_away_do_not_warn() -> None:
     target = fit(frame(1.0, 2.0, 0.0))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        table = target.metrics(frame(0.0, 0.0), np.array([1e300, -1e300])).set_index("metric")
+        table = target.metrics(frame(0.0, 0.0), np.array([1e300, -1e300])).set_index(
+            "metric"
+        )
     assert np.isnan(table.loc["r2", "value"])
     assert np.isnan(table.loc["mape", "value"])
     assert table.loc["mape", "n_labelled"] == 0

@@ -61,31 +61,46 @@ def table() -> pd.DataFrame:
 
 
 def read(table: pd.DataFrame, tasks: Any = TASKS, **options: Any) -> Samples:
-    return read_table(table, tasks=tasks, series="machine", time="time", window=12, **options)
+    return read_table(
+        table, tasks=tasks, series="machine", time="time", window=12, **options
+    )
 
 
 def test_a_forecast_makes_its_labels_from_the_column_which_may_be_a_channel(
     table: pd.DataFrame,
 ) -> None:
     samples = read(table)
-    assert list(samples.y) == ["load[+1]", "load[+2]", "load[+3]", "person", "car", "wind"]
+    assert list(samples.y) == [
+        "load[+1]",
+        "load[+2]",
+        "load[+3]",
+        "person",
+        "car",
+        "wind",
+    ]
     assert samples.channels == ("load", "noise")  # its past is an input
     values = table["load"].to_numpy()
     segment = np.repeat(
         [0, 1, 2], [60, 90, 150]
     )  # no label lies across the gap or in the next series
-    for i, (start, length) in enumerate(zip(samples.starts, samples.lengths, strict=True)):
+    for i, (start, length) in enumerate(
+        zip(samples.starts, samples.lengths, strict=True)
+    ):
         end = start + length - 1
         for step in (1, 2, 3):
             there = end + step < 300 and segment[end + step] == segment[end]
             expected = values[end + step] if there else np.nan
-            assert samples.y[f"load[+{step}]"].iloc[i] == pytest.approx(expected, nan_ok=True)
+            assert samples.y[f"load[+{step}]"].iloc[i] == pytest.approx(
+                expected, nan_ok=True
+            )
     kept = [pd.Series(values[s : s + 12]).ffill().iloc[-1] for s in samples.starts]
     np.testing.assert_allclose(samples.extra["load[last]"], kept)
 
 
 def test_a_lead_moves_all_steps(table: pd.DataFrame) -> None:
-    later, plain = (read(table, [Forecast("load", horizon=2, lead=lead)]) for lead in (3, 0))
+    later, plain = (
+        read(table, [Forecast("load", horizon=2, lead=lead)]) for lead in (3, 0)
+    )
     assert list(later.y) == ["load[+4]", "load[+5]"]
     both = read(table, [Forecast("load", horizon=5)])
     pd.testing.assert_frame_equal(later.y, both.y[["load[+4]", "load[+5]"]])
@@ -93,10 +108,13 @@ def test_a_lead_moves_all_steps(table: pd.DataFrame) -> None:
 
 
 def test_splits_by_time_are_purged_by_window_and_horizon(table: pd.DataFrame) -> None:
-    samples = read(table[table["machine"] == "b"].drop(columns="machine").assign(machine="b"))
+    samples = read(
+        table[table["machine"] == "b"].drop(columns="machine").assign(machine="b")
+    )
     split = Splitter(by="time", test=0.3, validation=0.2).split(samples)
     span = {
-        side: (samples.starts[i], samples.starts[i] + 11 + 3) for side, i in vars(split).items()
+        side: (samples.starts[i], samples.starts[i] + 11 + 3)
+        for side, i in vars(split).items()
     }
     assert not touches(*span["train"], *span["test"]).any()
     assert not touches(*span["train"], *span["validation"]).any()
@@ -116,14 +134,27 @@ def test_all_kinds_train_together_and_survive_saving(
     samples = read(table.assign(level=table["noise"] * 100), tasks)
     estimator = small(tasks=tasks, keep=keep, max_epochs=2).fit(samples)
     predicted = estimator.predict(samples)
-    assert list(predicted) == ["load[+1]", "load[+2]", "load[+3]", "person", "car", "wind", "level"]
-    assert set(predicted["person"]) <= {"no", "yes"} and set(predicted["car"]) <= {False, True}
+    assert list(predicted) == [
+        "load[+1]",
+        "load[+2]",
+        "load[+3]",
+        "person",
+        "car",
+        "wind",
+        "level",
+    ]
+    assert set(predicted["person"]) <= {"no", "yes"} and set(predicted["car"]) <= {
+        False,
+        True,
+    }
     probabilities = estimator.predict_proba(samples)
     assert {name: list(frame) for name, frame in probabilities.items()} == {
         "objects": ["person", "car"],
         "wind": ["down", "up"],
     }
-    assert ((probabilities["objects"]["person"] > 0.5) == (predicted["person"] == "yes")).all()
+    assert (
+        (probabilities["objects"]["person"] > 0.5) == (predicted["person"] == "yes")
+    ).all()
     quantiles = estimator.predict_quantiles(samples)["level"]
     assert list(quantiles) == [0.1, 0.5, 0.9]
     assert (quantiles.diff(axis=1).iloc[:, 1:] >= 0).all(axis=None)
@@ -142,8 +173,14 @@ def test_figures_are_those_of_scikit_learn(table: pd.DataFrame) -> None:
     samples = read(table)
     estimator = small(tasks=TASKS, max_epochs=1).fit(samples)
     figures = estimator.evaluate(samples).set_index(["task", "metric"])["value"]
-    predicted, p = estimator.predict(samples), estimator.predict_proba(samples)["objects"]
-    truth, guess = samples.y[NEXT.columns].to_numpy(), predicted[NEXT.columns].to_numpy()
+    predicted, p = (
+        estimator.predict(samples),
+        estimator.predict_proba(samples)["objects"],
+    )
+    truth, guess = (
+        samples.y[NEXT.columns].to_numpy(),
+        predicted[NEXT.columns].to_numpy(),
+    )
     known = ~np.isnan(truth)
     assert figures["load", "rmse"] == pytest.approx(
         sk.root_mean_squared_error(truth[known], guess[known])
@@ -154,19 +191,27 @@ def test_figures_are_those_of_scikit_learn(table: pd.DataFrame) -> None:
     assert figures["load", "skill"] == pytest.approx(
         1 - sk.mean_squared_error(truth[known], guess[known]) / naive
     )
-    scores: dict[str, list[float]] = {"f1_macro": [], "roc_auc": [], "average_precision": []}
+    scores: dict[str, list[float]] = {
+        "f1_macro": [],
+        "roc_auc": [],
+        "average_precision": [],
+    }
     wrong = []
     for column, yes in (("person", "yes"), ("car", True)):
         rows = samples.y[column].notna()
         so = samples.y[column][rows] == yes
         scores["f1_macro"].append(sk.f1_score(so, predicted[column][rows] == yes))
         scores["roc_auc"].append(sk.roc_auc_score(so, p[column][rows]))
-        scores["average_precision"].append(sk.average_precision_score(so, p[column][rows]))
+        scores["average_precision"].append(
+            sk.average_precision_score(so, p[column][rows])
+        )
         wrong.append((samples.y[column] != predicted[column]).where(rows))
     for name, values in scores.items():
         assert figures["objects", name] == pytest.approx(np.mean(values))
     wrongs = pd.concat(wrong, axis=1).astype(float)
-    assert figures["objects", "hamming_loss"] == pytest.approx(np.nanmean(wrongs.to_numpy()))
+    assert figures["objects", "hamming_loss"] == pytest.approx(
+        np.nanmean(wrongs.to_numpy())
+    )
     some = wrongs.notna().any(axis=1)
     assert figures["objects", "exact_match"] == pytest.approx(
         (wrongs[some].fillna(0).sum(axis=1) == 0).mean()
@@ -176,18 +221,25 @@ def test_figures_are_those_of_scikit_learn(table: pd.DataFrame) -> None:
 def test_figures_of_quantiles_are_those_of_scikit_learn() -> None:
     rng = np.random.default_rng(0)
     levels = (0.05, 0.5, 0.8)
-    y = pd.DataFrame({"load": np.where(rng.random(80) < 0.3, np.nan, rng.normal(7, 3, 80))})
+    y = pd.DataFrame(
+        {"load": np.where(rng.random(80) < 0.3, np.nan, rng.normal(7, 3, 80))}
+    )
     target = Regression("load", loss="quantile", quantiles=levels).fit_target(y)
     decoded = np.sort(rng.normal(7, 3, (80, 3)), axis=1)
     known = y["load"].notna().to_numpy()
     truth, guess = y["load"][known], decoded[known]
     figures = target.metrics(y, decoded).set_index("metric")["value"]
     pinball = [
-        sk.mean_pinball_loss(truth, guess[:, i], alpha=level) for i, level in enumerate(levels)
+        sk.mean_pinball_loss(truth, guess[:, i], alpha=level)
+        for i, level in enumerate(levels)
     ]
     assert figures["pinball"] == pytest.approx(np.mean(pinball))
-    inside = [low <= label <= high for label, (low, _, high) in zip(truth, guess, strict=True)]
-    assert 0 < figures["coverage"] < 1 and figures["coverage"] == pytest.approx(np.mean(inside))
+    inside = [
+        low <= label <= high for label, (low, _, high) in zip(truth, guess, strict=True)
+    ]
+    assert 0 < figures["coverage"] < 1 and figures["coverage"] == pytest.approx(
+        np.mean(inside)
+    )
     assert figures["width"] == pytest.approx(np.mean(guess[:, 2] - guess[:, 0]))
     assert figures["mae"] == pytest.approx(sk.mean_absolute_error(truth, guess[:, 1]))
 
@@ -211,7 +263,9 @@ def test_linear_heads_and_trees_refuse_tasks_that_they_cannot_predict(
     samples = read(table, [task], channels=["load"])
     wanted = ("`tasks`", "linear heads", f"got '{task.name}'")
     with refused(*wanted, error=ParameterError):
-        LinearHeads([task]).fit(samples.gather(slice(None)).reshape(len(samples), -1), samples.y)
+        LinearHeads([task]).fit(
+            samples.gather(slice(None)).reshape(len(samples), -1), samples.y
+        )
     with refused(*wanted, error=ParameterError):
         small(tasks=[task], backbone="linear").fit(samples)
     split, target = shuffled(len(samples)), task.fit_target(samples.y[task.columns])
@@ -239,7 +293,8 @@ def test_conditions_refuse_tasks_without_linear_heads_before_any_training(
 
 
 @pytest.mark.parametrize(
-    "task", [Classification("wind", loss="focal"), Classification("wind", label_smoothing=0.2)]
+    "task",
+    [Classification("wind", loss="focal"), Classification("wind", label_smoothing=0.2)],
 )
 def test_linear_heads_minimise_the_cross_entropy_whatever_the_loss_of_the_task(
     table: pd.DataFrame, task: Any
@@ -259,7 +314,9 @@ def test_labels_of_several_columns_count_per_task_and_are_hidden_per_column(
     table: pd.DataFrame,
 ) -> None:
     y = read(table).y
-    y.loc[y.index[:100], "person"] = None  # the first column alone knows less than the task
+    y.loc[y.index[:100], "person"] = (
+        None  # the first column alone knows less than the task
+    )
     samples = read(table).replace(y=y)
     split = shuffled(len(samples))
     counts = split.counts(labelled(TASKS, y))
@@ -292,7 +349,9 @@ def test_a_forecast_on_arrays_finds_the_last_value_in_the_channel_of_its_name() 
 
 def test_values_other_than_two_are_refused() -> None:
     y = pd.DataFrame({"person": ["yes", "no", None], "car": ["y", "n", "maybe"]})
-    with refused("`objects`: `car`", "two values", "'y', 'n', 'maybe'", error=DataError):
+    with refused(
+        "`objects`: `car`", "two values", "'y', 'n', 'maybe'", error=DataError
+    ):
         OBJECTS.fit_target(y)
     target = OBJECTS.fit_target(y.replace("maybe", None))
     with refused("`objects`: `car`", "'n' or 'y'", "'maybe'", error=DataError):
@@ -300,19 +359,38 @@ def test_values_other_than_two_are_refused() -> None:
 
 
 def test_the_value_that_means_yes_can_be_named() -> None:
-    y = pd.DataFrame({"person": ["da", "fort", None, "da"], "car": ["fort", "da", "fort", None]})
+    y = pd.DataFrame(
+        {"person": ["da", "fort", None, "da"], "car": ["fort", "da", "fort", None]}
+    )
     target = MultiLabel("objects", columns=["person", "car"], yes="da").fit_target(y)
-    np.testing.assert_array_equal(target.truth(y), [[1, 0], [0, 1], [np.nan, 0], [1, np.nan]])
+    np.testing.assert_array_equal(
+        target.truth(y), [[1, 0], [0, 1], [np.nan, 0], [1, np.nan]]
+    )
 
 
 @pytest.mark.parametrize(
     ("task", "parts"),
     [
-        (MultiLabel("objects"), ["`objects.columns`", "at least two different columns"]),
-        (MultiLabel("objects", columns=["a", "a"]), ["`objects.columns`", "at least two"]),
-        (Forecast("load", horizon=0), ["`load.horizon`", "greater than or equal to 1", "0"]),
-        (Regression("load", quantiles=(0.9, 0.5)), ["`load.quantiles`", "ascending", "0.5"]),
-        (Classification("wind", label_smoothing=1.0), [".label_smoothing`", "less than 1", "1"]),
+        (
+            MultiLabel("objects"),
+            ["`objects.columns`", "at least two different columns"],
+        ),
+        (
+            MultiLabel("objects", columns=["a", "a"]),
+            ["`objects.columns`", "at least two"],
+        ),
+        (
+            Forecast("load", horizon=0),
+            ["`load.horizon`", "greater than or equal to 1", "0"],
+        ),
+        (
+            Regression("load", quantiles=(0.9, 0.5)),
+            ["`load.quantiles`", "ascending", "0.5"],
+        ),
+        (
+            Classification("wind", label_smoothing=1.0),
+            [".label_smoothing`", "less than 1", "1"],
+        ),
     ],
 )
 def test_wrong_parameters_are_refused(task: Any, parts: list[str]) -> None:
@@ -322,8 +400,12 @@ def test_wrong_parameters_are_refused(task: Any, parts: list[str]) -> None:
 
 def test_tasks_do_not_share_columns(table: pd.DataFrame) -> None:
     samples = read(table)
-    with refused("`tasks`", "columns of `y`", "'person' in two tasks", error=ParameterError):
-        describe_tasks([OBJECTS, MultiLabel("others", columns=["person", "wind"])], samples.y)
+    with refused(
+        "`tasks`", "columns of `y`", "'person' in two tasks", error=ParameterError
+    ):
+        describe_tasks(
+            [OBJECTS, MultiLabel("others", columns=["person", "wind"])], samples.y
+        )
 
 
 def test_tasks_are_described(table: pd.DataFrame) -> None:
@@ -333,7 +415,9 @@ def test_tasks_are_described(table: pd.DataFrame) -> None:
     assert found.loc["load", "kind"] == "forecast"
 
 
-def test_a_study_measures_them_beside_the_last_value(table: pd.DataFrame, tmp_path: Path) -> None:
+def test_a_study_measures_them_beside_the_last_value(
+    table: pd.DataFrame, tmp_path: Path
+) -> None:
     from multitide import write_study_report
 
     samples = read(table)
@@ -358,7 +442,9 @@ def test_a_study_measures_them_beside_the_last_value(table: pd.DataFrame, tmp_pa
 
 
 @pytest.mark.parametrize("size", [1e-300, 1e300])
-def test_very_small_and_very_large_forecasts_neither_vanish_nor_overflow(size: float) -> None:
+def test_very_small_and_very_large_forecasts_neither_vanish_nor_overflow(
+    size: float,
+) -> None:
     values = size * np.random.default_rng(0).normal(size=(60, 3))
     labels = pd.DataFrame(values, columns=pd.Index(NEXT.columns))
     target = NEXT.fit_target(labels)

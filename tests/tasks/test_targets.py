@@ -60,7 +60,9 @@ def make_labels(task: Task, n: int, seed: int, missing: float = 0.4) -> pd.DataF
     return pd.DataFrame({"label": values.mask(absent)})
 
 
-def make_several(task: Task, n: int, rng: np.random.Generator, missing: float) -> pd.DataFrame:
+def make_several(
+    task: Task, n: int, rng: np.random.Generator, missing: float
+) -> pd.DataFrame:
     """Columns with different means; labels are missing one by one, and all of them in some rows."""
     values = {}
     for i, column in enumerate(task.columns):
@@ -85,7 +87,9 @@ def expected_row_losses(target: Target, output: Tensor, codes: Tensor) -> Tensor
         cells = [expected_cells(task, output[i], codes[i]) for i in range(len(codes))]
         losses = torch.stack([each.mean() for each in cells])
     elif isinstance(task, Classification):
-        losses = expected_class_losses(task, output, codes) * target.class_weights[codes]
+        losses = (
+            expected_class_losses(task, output, codes) * target.class_weights[codes]
+        )
     elif task.loss == "quantile":
         losses = expected_pinball_losses(task, output, codes)
     elif task.loss == "mse":
@@ -97,7 +101,9 @@ def expected_row_losses(target: Target, output: Tensor, codes: Tensor) -> Tensor
     return losses / target.trivial_loss
 
 
-def expected_class_losses(task: Classification, output: Tensor, codes: Tensor) -> Tensor:
+def expected_class_losses(
+    task: Classification, output: Tensor, codes: Tensor
+) -> Tensor:
     """Cross-entropy or focal loss with label smoothing, without class weights."""
     n_classes = output.shape[1]
     q = F.one_hot(codes, n_classes) * (1 - task.label_smoothing)
@@ -153,7 +159,10 @@ def test_masked_loss_is_that_of_the_labelled_rows_alone(task: Task, seed: int) -
     assert torch.equal(target.measured(codes), labelled)
 
     output = torch.randn(
-        40, target.n_outputs, generator=torch.Generator().manual_seed(seed), requires_grad=True
+        40,
+        target.n_outputs,
+        generator=torch.Generator().manual_seed(seed),
+        requires_grad=True,
     )
     loss = target.mean_loss(output, codes)
     (gradient,) = torch.autograd.grad(loss, output)
@@ -188,15 +197,21 @@ def test_every_loss_starts_at_one(task: Task, seed: int) -> None:
     labels = make_labels(task, 300, seed)
     target = task.fit_target(labels)
     codes = torch.from_numpy(target.encode(labels))
-    assert target.mean_loss(target.bias.expand(300, -1), codes).item() == pytest.approx(1, abs=1e-5)
-    assert np.nanmean(target.row_losses(labels, target.constant(300))) == pytest.approx(1, abs=1e-5)
+    assert target.mean_loss(target.bias.expand(300, -1), codes).item() == pytest.approx(
+        1, abs=1e-5
+    )
+    assert np.nanmean(target.row_losses(labels, target.constant(300))) == pytest.approx(
+        1, abs=1e-5
+    )
 
 
 def test_no_other_constant_is_better(task: Task) -> None:
     labels = make_labels(task, 300, seed=0)
     target = task.fit_target(labels)
     codes = torch.from_numpy(target.encode(labels))
-    for step in torch.randn(50, target.n_outputs, generator=torch.Generator().manual_seed(0)):
+    for step in torch.randn(
+        50, target.n_outputs, generator=torch.Generator().manual_seed(0)
+    ):
         other = target.bias + 0.1 * step
         assert target.mean_loss(other.expand(300, -1), codes).item() >= 1 - 1e-5
 
@@ -205,7 +220,9 @@ def test_gradient_at_the_best_constant_is_zero(task: Task) -> None:
     labels = make_labels(task, 301, seed=0, missing=0)
     target = task.fit_target(labels)
     bias = target.bias.clone().requires_grad_()
-    target.mean_loss(bias.expand(301, -1), torch.from_numpy(target.encode(labels))).backward()
+    target.mean_loss(
+        bias.expand(301, -1), torch.from_numpy(target.encode(labels))
+    ).backward()
     assert bias.grad is not None
     # The median of an odd number of labels is one of them, where the slope of |x| may be anything
     # within 1/n.
@@ -218,12 +235,16 @@ def test_gradient_at_the_best_constant_is_zero(task: Task) -> None:
 def test_row_losses_agree_with_the_training_loss(task: Task, seed: int) -> None:
     labels = make_labels(task, 100, seed)
     target = task.fit_target(labels)
-    output = torch.randn(100, target.n_outputs, generator=torch.Generator().manual_seed(seed))
+    output = torch.randn(
+        100, target.n_outputs, generator=torch.Generator().manual_seed(seed)
+    )
     in_training = target.row_loss(output, torch.from_numpy(target.encode(labels)))
     afterwards = target.row_losses(labels, target(output).numpy())
     assert afterwards.dtype == np.float64
     assert np.array_equal(np.isnan(afterwards), ~known(labels))
-    np.testing.assert_allclose(np.nan_to_num(afterwards), in_training.numpy(), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
+        np.nan_to_num(afterwards), in_training.numpy(), rtol=1e-4, atol=1e-6
+    )
 
 
 def test_saved_and_rebuilt_targets_predict_alike(target: Target) -> None:
@@ -236,7 +257,8 @@ def test_saved_and_rebuilt_targets_predict_alike(target: Target) -> None:
     labels = make_labels(target.task, 30, seed=3)
     assert np.array_equal(rebuilt.encode(labels), target.encode(labels), equal_nan=True)
     pd.testing.assert_frame_equal(
-        rebuilt.to_frame(rebuilt(output).numpy()), target.to_frame(target(output).numpy())
+        rebuilt.to_frame(rebuilt(output).numpy()),
+        target.to_frame(target(output).numpy()),
     )
     pd.testing.assert_frame_equal(
         rebuilt.metrics(labels, rebuilt(output).numpy()),
@@ -246,9 +268,9 @@ def test_saved_and_rebuilt_targets_predict_alike(target: Target) -> None:
 
 def test_metrics_have_the_loss_and_the_trivial_predictor(target: Target) -> None:
     labels = make_labels(target.task, 200, seed=0)
-    table = target.metrics(labels, target(torch.randn(200, target.n_outputs)).numpy()).set_index(
-        "metric"
-    )
+    table = target.metrics(
+        labels, target(torch.randn(200, target.n_outputs)).numpy()
+    ).set_index("metric")
     assert list(table.columns) == ["value", "trivial", "n_labelled", "higher_is_better"]
     assert table.loc["loss", "trivial"] == pytest.approx(1, abs=1e-5)
     assert (table["n_labelled"] == known(labels).sum()).all()
@@ -257,20 +279,22 @@ def test_metrics_have_the_loss_and_the_trivial_predictor(target: Target) -> None
 
 
 @pytest.mark.parametrize("n_labelled", [0, 1])
-def test_metrics_of_almost_nothing_are_nan_not_errors(target: Target, n_labelled: int) -> None:
+def test_metrics_of_almost_nothing_are_nan_not_errors(
+    target: Target, n_labelled: int
+) -> None:
     labels = make_labels(target.task, 6, seed=0, missing=0)
     labels.iloc[n_labelled:] = None
-    table = target.metrics(labels, target(torch.randn(6, target.n_outputs)).numpy()).set_index(
-        "metric"
-    )
+    table = target.metrics(
+        labels, target(torch.randn(6, target.n_outputs)).numpy()
+    ).set_index("metric")
     assert (table["n_labelled"] == n_labelled).all()
     assert table["value"].isna().all() == (n_labelled == 0)
     several_numbers = (
         ["r2"] if isinstance(target.task, Forecast) else []
     )  # the steps of one row differ
-    for undefined in table.index.intersection(["r2", "roc_auc", "average_precision"]).difference(
-        several_numbers
-    ):
+    for undefined in table.index.intersection(
+        ["r2", "roc_auc", "average_precision"]
+    ).difference(several_numbers):
         assert np.isnan(table.loc[undefined, "value"])
 
 

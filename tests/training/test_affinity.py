@@ -31,7 +31,12 @@ class ByHand(Callback):
     def on_step_begin(
         self, trainer: Trainer, rows: Sequence[Tensor], n_labelled: np.ndarray
     ) -> None:
-        self.again = (copy.deepcopy(trainer.network), torch.get_rng_state(), rows, n_labelled)
+        self.again = (
+            copy.deepcopy(trainer.network),
+            torch.get_rng_state(),
+            rows,
+            n_labelled,
+        )
 
     def on_losses(self, trainer: Trainer, losses: Mapping[str, Tensor]) -> None:
         before, state, rows, n_labelled = self.again
@@ -40,7 +45,9 @@ class ByHand(Callback):
         lr = trainer.optimizer.param_groups[0]["lr"]
         for task, loss in losses.items():
             shared = kept.sharing.shared_parameters()
-            gradients = torch.autograd.grad(loss, shared, retain_graph=True, materialize_grads=True)
+            gradients = torch.autograd.grad(
+                loss, shared, retain_graph=True, materialize_grads=True
+            )
             trainer.network = copy.deepcopy(before)
             with torch.no_grad():
                 for p, g in zip(
@@ -50,13 +57,16 @@ class ByHand(Callback):
                 torch.set_rng_state(state)
                 then, _ = trainer.task_losses(rows, n_labelled)
             for other in losses:
-                self.rows[-1][task, other] = 1 - float(then[other]) / float(losses[other].detach())
+                self.rows[-1][task, other] = 1 - float(then[other]) / float(
+                    losses[other].detach()
+                )
         trainer.network = kept
         torch.set_rng_state(after)
 
 
 @pytest.mark.parametrize(
-    "params", [{}, {"sharing": "soft+hard"}, {"sharing": "cross_stitch"}, {"backbone": TINY}]
+    "params",
+    [{}, {"sharing": "soft+hard"}, {"sharing": "cross_stitch"}, {"backbone": TINY}],
 )
 def test_affinity_follows_the_paper_with_the_batch_and_dropout_of_the_step(
     params: dict[str, object],
@@ -74,14 +84,20 @@ def test_affinity_follows_the_paper_with_the_batch_and_dropout_of_the_step(
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-def test_a_step_of_length_zero_changes_no_loss(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_of_length_zero_changes_no_loss(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The dropout masks are those of the step, in every backbone."""
     still = lambda trainer: dict.fromkeys(map(id, parameters(trainer)), 0.0)  # noqa: E731
     monkeypatch.setattr("multitide.training._affinity._learning_rates", still)
     recorder = AffinityRecorder(every=2)
-    fitted = small(backbone=name, max_epochs=1, lr=0.01).fit(make_samples(), callbacks=[recorder])
+    fitted = small(backbone=name, max_epochs=1, lr=0.01).fit(
+        make_samples(), callbacks=[recorder]
+    )
     assert (recorder.affinities["affinity"] == 0).all()
-    shares = any(network.sharing.shared_parameters() for network in fitted.model_.network_list)
+    shares = any(
+        network.sharing.shared_parameters() for network in fitted.model_.network_list
+    )
     assert len(recorder.affinities) if shares else recorder.affinities.empty
 
 
@@ -91,7 +107,12 @@ def parameters(trainer: Trainer) -> list[torch.nn.Parameter]:
 
 @pytest.mark.parametrize(
     "params",
-    [{}, {"weighting": "uncertainty"}, {"aggregator": "pcgrad"}, {"training": {"averaging": 0.9}}],
+    [
+        {},
+        {"weighting": "uncertainty"},
+        {"aggregator": "pcgrad"},
+        {"training": {"averaging": 0.9}},
+    ],
 )
 def test_recording_does_not_change_training(params: dict[str, object]) -> None:
     samples = make_samples()
@@ -133,7 +154,9 @@ def test_tables_are_means_over_samples() -> None:
             assert affinity.loc[task, other] == pytest.approx(rows["affinity"].mean())
     mean = recorder.cosines["cosine"].mean()
     np.testing.assert_allclose(cosines, [[1, mean], [mean, 1]])
-    assert norms["load"] == pytest.approx(recorder.norms.query("task == 'load'")["norm"].mean())
+    assert norms["load"] == pytest.approx(
+        recorder.norms.query("task == 'load'")["norm"].mean()
+    )
 
 
 def test_related_tasks_help_each_other_and_opposed_ones_do_not() -> None:
@@ -142,11 +165,17 @@ def test_related_tasks_help_each_other_and_opposed_ones_do_not() -> None:
     level = rng.normal(size=(160, 2, 1))
     X = (level + 0.2 * rng.normal(size=(160, 2, 12))).astype(np.float32)
     y = pd.DataFrame(
-        {"a": level[:, 0, 0], "twin": 5 + 3 * level[:, 0, 0], "noise": rng.normal(size=160)}
+        {
+            "a": level[:, 0, 0],
+            "twin": 5 + 3 * level[:, 0, 0],
+            "noise": rng.normal(size=160),
+        }
     )
     recorder = AffinityRecorder(every=2)
     samples = Samples.from_arrays(X, y)
-    small(backbone=TINY, max_epochs=6, lr=0.01, validation=None).fit(samples, callbacks=[recorder])
+    small(backbone=TINY, max_epochs=6, lr=0.01, validation=None).fit(
+        samples, callbacks=[recorder]
+    )
     found = recorder.mean_affinities(["a", "twin", "noise"])
     assert found.loc["a", "twin"] > 3 * abs(found.loc["noise", "twin"])
     assert found.loc["twin", "a"] > 3 * abs(found.loc["noise", "a"])

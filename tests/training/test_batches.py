@@ -42,7 +42,9 @@ def test_windows_share_the_memory_of_the_table() -> None:
 
 
 def test_steps_after_the_end_of_a_series_are_missing_and_never_a_neighbour() -> None:
-    samples = Samples.from_arrays([np.ones((2, 5)), np.full((2, 3), 2.0), np.full((2, 4), 3.0)])
+    samples = Samples.from_arrays(
+        [np.ones((2, 5)), np.full((2, 3), 2.0), np.full((2, 4), 3.0)]
+    )
     batch = DeviceSamples(samples, [], None, CPU).gather(torch.tensor([1, 2]))
     assert batch.lengths is not None
     assert batch.lengths.tolist() == [3, 4]

@@ -7,7 +7,12 @@ from torch import nn
 
 from multitide.training._best_weights import JOINT, Keeper
 
-LOSSES = [{"a": 1.0, "b": 0.5}, {"a": 0.25, "b": 0.75}, {"a": 0.5, "b": 0.5}, {"a": 0.5, "b": 0.25}]
+LOSSES = [
+    {"a": 1.0, "b": 0.5},
+    {"a": 0.25, "b": 0.75},
+    {"a": 0.5, "b": 0.5},
+    {"a": 0.5, "b": 0.25},
+]
 
 
 def offer_all(keeper: Keeper) -> list[bool]:
@@ -29,7 +34,11 @@ def test_joint_keeps_the_lowest_mean_of_the_losses() -> None:
 def test_per_task_keeps_each_best_epoch_and_the_joint_one() -> None:
     keeper = Keeper("per_task", ["a", "b"])
     offer_all(keeper)
-    assert {key: s.epoch for key, s in keeper.best.items()} == {JOINT: 4, "a": 2, "b": 4}
+    assert {key: s.epoch for key, s in keeper.best.items()} == {
+        JOINT: 4,
+        "a": 2,
+        "b": 4,
+    }
     assert keeper.best["a"].state["weight"].item() == 2
 
 
@@ -45,13 +54,21 @@ def test_without_validation_the_last_epoch_is_kept() -> None:
     keeper = Keeper("per_task", ["a", "b"])
     for epoch in (1, 2, 3):
         assert keeper.offer(epoch, {}, nn.Linear(1, 1))
-    assert {key: s.epoch for key, s in keeper.best.items()} == {JOINT: 3, "a": 3, "b": 3}
+    assert {key: s.epoch for key, s in keeper.best.items()} == {
+        JOINT: 3,
+        "a": 3,
+        "b": 3,
+    }
 
 
 def test_a_refit_keeps_the_given_epochs() -> None:
     keeper = Keeper("per_task", ["a", "b"], epochs={JOINT: 3, "a": 1, "b": 3})
     offer_all(keeper)
-    assert {key: s.epoch for key, s in keeper.best.items()} == {JOINT: 3, "a": 1, "b": 3}
+    assert {key: s.epoch for key, s in keeper.best.items()} == {
+        JOINT: 3,
+        "a": 1,
+        "b": 3,
+    }
 
 
 def test_a_snapshot_does_not_follow_later_training() -> None:

@@ -25,17 +25,25 @@ class ByHand(Callback):
         shared = trainer.network.sharing.shared_parameters()
         self.rows.append({})
         for task, loss in losses.items():
-            found = torch.autograd.grad(loss, shared, retain_graph=True, materialize_grads=True)
-            self.rows[-1][task] = torch.cat([g.flatten() for g in found]).double().numpy()
+            found = torch.autograd.grad(
+                loss, shared, retain_graph=True, materialize_grads=True
+            )
+            self.rows[-1][task] = (
+                torch.cat([g.flatten() for g in found]).double().numpy()
+            )
 
 
 @pytest.mark.parametrize("sharing", ["hard", "soft+hard", "cross_stitch"])
 def test_norms_and_cosines_are_those_of_the_steps_gradients(sharing: str) -> None:
     recorder, by_hand = GradientRecorder(every=3), ByHand()
-    small(sharing=sharing, max_epochs=2, lr=0.01).fit(make_samples(), callbacks=[recorder, by_hand])
+    small(sharing=sharing, max_epochs=2, lr=0.01).fit(
+        make_samples(), callbacks=[recorder, by_hand]
+    )
     norms, cosines = recorder.norms, recorder.cosines
     assert sorted(set(norms["step"])) == list(range(1, len(by_hand.rows) + 1, 3))
-    for _, task, step, norm in norms[["run", "task", "step", "norm"]].itertuples(index=False):
+    for _, task, step, norm in norms[["run", "task", "step", "norm"]].itertuples(
+        index=False
+    ):
         assert norm == pytest.approx(
             np.linalg.norm(by_hand.rows[step - 1][task]), rel=1e-4, abs=1e-9
         )
@@ -43,12 +51,17 @@ def test_norms_and_cosines_are_those_of_the_steps_gradients(sharing: str) -> Non
     for step, cosine in cosines[["step", "cosine"]].itertuples(index=False):
         a, b = by_hand.rows[step - 1].values()
         size = np.linalg.norm(a) * np.linalg.norm(b)
-        assert np.isnan(cosine) if not size else cosine == pytest.approx(a @ b / size, abs=1e-4)
+        assert (
+            np.isnan(cosine)
+            if not size
+            else cosine == pytest.approx(a @ b / size, abs=1e-4)
+        )
     assert cosines["cosine"].notna().any()
 
 
 @pytest.mark.parametrize(
-    "params", [{}, {"weighting": "uncertainty"}, {"aggregator": "pcgrad"}, {"sharing": "soft"}]
+    "params",
+    [{}, {"weighting": "uncertainty"}, {"aggregator": "pcgrad"}, {"sharing": "soft"}],
 )
 def test_recording_does_not_change_training(params: dict[str, str]) -> None:
     samples = make_samples()
@@ -62,15 +75,21 @@ def test_recording_does_not_change_training(params: dict[str, str]) -> None:
 
 def test_the_history_holds_each_epochs_means() -> None:
     recorder = GradientRecorder(every=1)
-    history = small(max_epochs=2, lr=0.01).fit(make_samples(), callbacks=[recorder]).history_
+    history = (
+        small(max_epochs=2, lr=0.01).fit(make_samples(), callbacks=[recorder]).history_
+    )
     train = history[history["side"] == "train"].set_index(["epoch", "task"])
     means = recorder.norms.groupby(["epoch", "task"])["norm"].mean()
     for key, mean in means.items():
         assert train.loc[key, "gradient_norm"] == pytest.approx(mean)
     cosines = recorder.cosines.groupby("epoch")["cosine"].mean()
     for epoch in (1, 2):
-        assert train.loc[(epoch, "load"), "cosine(state)"] == pytest.approx(cosines[epoch])
-        assert train.loc[(epoch, "state"), "cosine(load)"] == pytest.approx(cosines[epoch])
+        assert train.loc[(epoch, "load"), "cosine(state)"] == pytest.approx(
+            cosines[epoch]
+        )
+        assert train.loc[(epoch, "state"), "cosine(load)"] == pytest.approx(
+            cosines[epoch]
+        )
     assert history.loc[history["side"] == "validation", "gradient_norm"].isna().all()
 
 
@@ -91,7 +110,15 @@ def test_the_setting_records_the_same_without_an_effect_on_training() -> None:
     samples, recorder = make_samples(), GradientRecorder(every=2)
     plain = small(max_epochs=2, lr=0.01).fit(samples, callbacks=[recorder])
     asked = small(max_epochs=2, lr=0.01, training={"record_gradients": 2}).fit(samples)
-    columns = ["epoch", "task", "side", "loss", "gradient_norm", "cosine(state)", "cosine(load)"]
+    columns = [
+        "epoch",
+        "task",
+        "side",
+        "loss",
+        "gradient_norm",
+        "cosine(state)",
+        "cosine(load)",
+    ]
     pd.testing.assert_frame_equal(asked.history_[columns], plain.history_[columns])
     with refused("`training.record_gradients`", 0, "greater than or equal to 1"):
         small(training={"record_gradients": 0}).fit(samples)

@@ -17,18 +17,24 @@ COUNTS = np.array([16, 16])
 def training() -> Trainer:
     trainer = make_trainer({"": make_samples(missing=0)})
     trainer.network.train()
-    assert any(isinstance(each, nn.Dropout) and each.p for each in trainer.network.modules())
+    assert any(
+        isinstance(each, nn.Dropout) and each.p for each in trainer.network.modules()
+    )
     return trainer
 
 
-def test_the_second_pass_repeats_the_first_and_leaves_the_generator_where_it_is() -> None:
+def test_the_second_pass_repeats_the_first_and_leaves_the_generator_where_it_is() -> (
+    None
+):
     trainer = training()
     ahead = LookAhead(trainer, ROWS, COUNTS)
     losses, _ = trainer.task_losses(ROWS, COUNTS)
     norms = {name: buffer.clone() for name, buffer in trainer.network.named_buffers()}
     state = torch.get_rng_state()
     for _ in range(2):
-        assert ahead.losses().tolist() == [float(loss.detach()) for loss in losses.values()]
+        assert ahead.losses().tolist() == [
+            float(loss.detach()) for loss in losses.values()
+        ]
     assert torch.equal(torch.get_rng_state(), state)
     for name, buffer in trainer.network.named_buffers():
         assert torch.equal(buffer, norms[name])
@@ -40,7 +46,9 @@ def test_it_measures_at_other_parameters_without_changing_the_network() -> None:
     trainer = training()
     ahead = LookAhead(trainer, ROWS, COUNTS)
     now = ahead.losses()
-    before = {name: p.detach().clone() for name, p in trainer.network.named_parameters()}
+    before = {
+        name: p.detach().clone() for name, p in trainer.network.named_parameters()
+    }
     doubled = {id(p): 2 * p.detach() for p in trainer.network.sharing.parameters()}
     moved = ahead.losses(doubled)
     assert not torch.equal(moved, now)

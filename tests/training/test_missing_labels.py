@@ -71,7 +71,10 @@ class Step:
     combined: list[tuple[Tensor, list[str]]] = field(default_factory=list)
 
     def gradients(self) -> dict[str, Tensor | None]:
-        return {name: parameter.grad for name, parameter in self.trainer.network.named_parameters()}
+        return {
+            name: parameter.grad
+            for name, parameter in self.trainer.network.named_parameters()
+        }
 
     def own(self) -> dict[str, Tensor]:
         """Return the parameters of the absent task alone: in its head, and below it."""
@@ -88,7 +91,9 @@ def memory(trainer: Trainer) -> dict[str, dict[str, Tensor]]:
     found: dict[str, dict[str, Tensor]] = {}
     for name, parameter in trainer.network.named_parameters():
         if parameter in state:
-            found[name] = {key: value.clone() for key, value in state[parameter].items()}
+            found[name] = {
+                key: value.clone() for key, value in state[parameter].items()
+            }
     return found
 
 
@@ -98,7 +103,11 @@ def ties(trainer: Trainer) -> dict[str, Tensor]:
         return {}
     trainer.network.zero_grad()
     penalty.backward()  # type: ignore[no-untyped-call]
-    return {n: p.grad.clone() for n, p in trainer.network.named_parameters() if p.grad is not None}
+    return {
+        n: p.grad.clone()
+        for n, p in trainer.network.named_parameters()
+        if p.grad is not None
+    }
 
 
 @cache
@@ -133,13 +142,20 @@ def stepped(case: str, head: float = 1.0) -> Step:
 
 @every_case
 def test_a_missing_task_gives_exactly_no_gradient(case: str) -> None:
-    step, other = stepped(case), stepped(case, head=1e6)  # the output of its head does not matter
+    step, other = (
+        stepped(case),
+        stepped(case, head=1e6),
+    )  # the output of its head does not matter
     own = step.own()
     assert own
     for name, gradient in step.gradients().items():
-        if name in own:  # except the gradient of the penalty, which does not depend on labels
+        if (
+            name in own
+        ):  # except the gradient of the penalty, which does not depend on labels
             assert (
-                gradient is None if name not in step.tie else torch.equal(gradient, step.tie[name])
+                gradient is None
+                if name not in step.tie
+                else torch.equal(gradient, step.tie[name])
             )
         else:
             same = other.gradients()[name]
@@ -153,9 +169,12 @@ def test_a_missing_task_gives_exactly_no_gradient(case: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "case", [case for case, given in CASES.items() if "sharing" in given or case == "uniform"]
+    "case",
+    [case for case, given in CASES.items() if "sharing" in given or case == "uniform"],
 )
-def test_the_plain_sum_is_over_the_labelled_rows_of_the_present_tasks(case: str) -> None:
+def test_the_plain_sum_is_over_the_labelled_rows_of_the_present_tasks(
+    case: str,
+) -> None:
     samples = lacking()
     trainer = make_trainer({"": samples}, **CASES[case])
     network = trainer.network.eval()  # no dropout: both ways are of the same function
@@ -164,20 +183,33 @@ def test_the_plain_sum_is_over_the_labelled_rows_of_the_present_tasks(case: str)
     tie = ties(trainer)
     network.zero_grad()
     trainer.backward(losses, features)
-    found = {n: p.grad - tie.get(n, 0) for n, p in network.named_parameters() if p.grad is not None}
+    found = {
+        n: p.grad - tie.get(n, 0)
+        for n, p in network.named_parameters()
+        if p.grad is not None
+    }
     network.zero_grad()
     for i, target in enumerate(network.target_list[:2]):
-        batch = trainer._streams[0].samples.gather(LACKING[torch.from_numpy(measured[LACKING, i])])
-        loss = target.raw_loss(network(batch.x)[i], batch.codes[i]).mean() / target.trivial_loss
+        batch = trainer._streams[0].samples.gather(
+            LACKING[torch.from_numpy(measured[LACKING, i])]
+        )
+        loss = (
+            target.raw_loss(network(batch.x)[i], batch.codes[i]).mean()
+            / target.trivial_loss
+        )
         loss.backward()  # type: ignore[no-untyped-call]
     for name, parameter in network.named_parameters():
         if parameter.grad is not None:
-            torch.testing.assert_close(found[name], parameter.grad, rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(
+                found[name], parameter.grad, rtol=1e-4, atol=1e-5
+            )
         else:  # nothing but the tie
             assert name not in found or found[name].abs().max() < 1e-6
 
 
-@pytest.mark.parametrize("case", [case for case, given in CASES.items() if "weighting" in given])
+@pytest.mark.parametrize(
+    "case", [case for case, given in CASES.items() if "weighting" in given]
+)
 def test_a_weighting_receives_the_present_tasks_only(
     case: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -194,7 +226,9 @@ def test_a_weighting_receives_the_present_tasks_only(
     assert received == [["state", "load"]]
 
 
-@pytest.mark.parametrize("case", [case for case, given in CASES.items() if "aggregator" in given])
+@pytest.mark.parametrize(
+    "case", [case for case, given in CASES.items() if "aggregator" in given]
+)
 def test_an_aggregator_receives_the_gradients_of_the_present_tasks(case: str) -> None:
     ((jacobian, present),) = stepped(case).combined
     assert present == ["state", "load"]
@@ -203,7 +237,9 @@ def test_an_aggregator_receives_the_gradients_of_the_present_tasks(case: str) ->
 
 
 @every_case
-def test_the_head_of_a_missing_task_and_its_optimiser_state_do_not_change(case: str) -> None:
+def test_the_head_of_a_missing_task_and_its_optimiser_state_do_not_change(
+    case: str,
+) -> None:
     step = stepped(case)
     after, now = memory(step.trainer), dict(step.trainer.network.named_parameters())
     for name in step.own():
@@ -213,7 +249,8 @@ def test_the_head_of_a_missing_task_and_its_optimiser_state_do_not_change(case: 
         if name not in step.tie:
             assert step.memory[name]
             assert all(
-                torch.equal(value, after[name][key]) for key, value in step.memory[name].items()
+                torch.equal(value, after[name][key])
+                for key, value in step.memory[name].items()
             )
     assert not torch.equal(step.before["heads.0.0.weight"], now["heads.0.0.weight"])
 
@@ -230,18 +267,23 @@ def test_gradients_are_finite_and_an_epoch_uses_each_row_once(case: str) -> None
 
         def on_step_end(self, trainer: Trainer) -> None:
             assert all(
-                p.grad is None or p.grad.isfinite().all() for p in trainer.network.parameters()
+                p.grad is None or p.grad.isfinite().all()
+                for p in trainer.network.parameters()
             )
 
     stepped(case)  # skips what is not installed
     trainer = make_trainer({"": lacking()}, callbacks=[Watch()], **CASES[case])
     trainer.run_epoch()
-    assert sorted(Watch.drawn) == np.flatnonzero(lacking().y.notna().any(axis=1)).tolist()
+    assert (
+        sorted(Watch.drawn) == np.flatnonzero(lacking().y.notna().any(axis=1)).tolist()
+    )
     assert all(np.isfinite(row["loss"]) for row in trainer.history)
 
 
 @pytest.mark.parametrize("task", ["state", "load", ABSENT])
-def test_without_sharing_a_network_never_sees_a_row_without_its_label(task: str) -> None:
+def test_without_sharing_a_network_never_sees_a_row_without_its_label(
+    task: str,
+) -> None:
     trainer = make_trainer({"": lacking()}, sharing="none", tasks=[task])
     labelled = np.flatnonzero(lacking().y[task].notna())
     assert trainer._streams[0].train.index.tolist() == labelled.tolist()

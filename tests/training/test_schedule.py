@@ -13,7 +13,9 @@ def test_cosine_equals_torch() -> None:
     reference = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=20)
     ours = Schedule("cosine", 20, patience=None)
     for epoch in range(20):
-        assert ours.factor(epoch) == pytest.approx(optimizer.param_groups[0]["lr"], abs=1e-9)
+        assert ours.factor(epoch) == pytest.approx(
+            optimizer.param_groups[0]["lr"], abs=1e-9
+        )
         optimizer.step()
         reference.step()
 
@@ -34,7 +36,9 @@ def test_one_cycle_equals_torch() -> None:
         # torch counts the warm-up as pct_start * total - 1 steps, one less than ours: compare at
         # the same share.
         share = step / 19 * 20 if step < 19 else 20 + (step - 19) / 81 * 80
-        assert ours.factor(share) == pytest.approx(optimizer.param_groups[0]["lr"], abs=0.02)
+        assert ours.factor(share) == pytest.approx(
+            optimizer.param_groups[0]["lr"], abs=0.02
+        )
         optimizer.step()
         reference.step()
 

@@ -39,20 +39,25 @@ def make_trainer(
     """Build a trainer on all samples, without validation."""
     from makers import small
 
-    recipe = make_recipe(small(weighting=weighting, sharing=sharing).get_params(deep=False))
+    recipe = make_recipe(
+        small(weighting=weighting, sharing=sharing).get_params(deep=False)
+    )
     tasks = resolve_tasks(None, samples.y)
     targets = [task.fit_target(samples.y[task.columns]) for task in tasks]
     codes = [target.encode(samples.y[target.task.columns]) for target in targets]
     inputs = Inputs().build(samples.channels)
     inputs.fit(samples)
     torch.manual_seed(0)
-    network = build_network(recipe, [InputStem("", inputs)], targets, samples.n_timepoints)
+    network = build_network(
+        recipe, [InputStem("", inputs)], targets, samples.n_timepoints
+    )
     measured = samples.y.notna().to_numpy()
     return Trainer(
         network,
         [
             DeviceData(
-                DeviceSamples(samples, codes, None, CPU), Rows(np.arange(len(samples)), measured)
+                DeviceSamples(samples, codes, None, CPU),
+                Rows(np.arange(len(samples)), measured),
             )
         ],
         weighting=recipe.weighting.build(network.names, [task.kind for task in tasks]),
@@ -90,7 +95,9 @@ def test_the_loss_of_a_batch_is_the_mean_over_its_labelled_rows() -> None:
 def test_nan_labels_never_reach_a_gradient() -> None:
     rng = np.random.default_rng(0)
     for _ in range(10):
-        samples = make_samples(n=32, missing=rng.uniform(0.2, 0.8), seed=int(rng.integers(1000)))
+        samples = make_samples(
+            n=32, missing=rng.uniform(0.2, 0.8), seed=int(rng.integers(1000))
+        )
         trainer = make_trainer(samples, batch_size=5)
         wake_heads(trainer)
         trainer.network.train()
@@ -99,13 +106,16 @@ def test_nan_labels_never_reach_a_gradient() -> None:
             if counts.sum():
                 trainer.step([torch.from_numpy(rows)], counts)
                 assert all(
-                    p.grad is None or p.grad.isfinite().all() for p in trainer.network.parameters()
+                    p.grad is None or p.grad.isfinite().all()
+                    for p in trainer.network.parameters()
                 )
 
 
 def test_an_epoch_equals_a_plain_torch_loop() -> None:
     samples = make_samples(missing=0)
-    settings = Training(clip_norm=None, schedule="constant", weight_decay=0.0, order="shuffle")
+    settings = Training(
+        clip_norm=None, schedule="constant", weight_decay=0.0, order="shuffle"
+    )
     ours = make_trainer(samples, training=settings, batch_size=8)
     plain = make_trainer(samples, batch_size=8)
     torch.manual_seed(1)
@@ -166,7 +176,10 @@ def test_nothing_is_read_from_the_device_within_an_epoch(
 def test_weight_decay_spares_biases_and_batch_norm() -> None:
     trainer = make_trainer(make_samples(), training=Training(weight_decay=0.1))
     decayed = {
-        id(p) for g in trainer.optimizer.param_groups if g["weight_decay"] for p in g["params"]
+        id(p)
+        for g in trainer.optimizer.param_groups
+        if g["weight_decay"]
+        for p in g["params"]
     }
     for name, parameter in trainer.network.named_parameters():
         assert (id(parameter) in decayed) == (parameter.ndim > 1), name
@@ -203,7 +216,9 @@ def test_the_small_backbone_is_the_one_that_is_trained() -> None:
 # -- aggregators -----------------------------------------------------------------------------------
 
 
-def aggregating(samples: Samples, name: str, at: str, sharing: object = "hard") -> Trainer:
+def aggregating(
+    samples: Samples, name: str, at: str, sharing: object = "hard"
+) -> Trainer:
     trainer = make_trainer(samples, sharing=sharing)  # type: ignore[arg-type]
     trainer._aggregator = AGGREGATORS[name](at=at).build(trainer.names)
     trainer._at_features = at == "features"
@@ -216,20 +231,33 @@ def aggregating(samples: Samples, name: str, at: str, sharing: object = "hard") 
 def test_a_plain_sum_of_gradients_is_the_plain_loss(at: str, sharing: object) -> None:
     if at == "features" and sharing != "hard":
         pytest.skip("branches have no features in common")
-    samples, rows, counts = make_samples(missing=0), torch.arange(16), np.array([16, 16])
+    samples, rows, counts = (
+        make_samples(missing=0),
+        torch.arange(16),
+        np.array([16, 16]),
+    )
 
     class Sum(AggregatorModule):
-        def combine(self, jacobian: torch.Tensor, present: Sequence[str]) -> torch.Tensor:
+        def combine(
+            self, jacobian: torch.Tensor, present: Sequence[str]
+        ) -> torch.Tensor:
             return jacobian.sum(dim=0)
 
     gradients = []
-    for aggregator in (None, Sum(["state", "load"], lambda n: torch.nn.Identity(), None)):
+    for aggregator in (
+        None,
+        Sum(["state", "load"], lambda n: torch.nn.Identity(), None),
+    ):
         trainer = aggregating(samples, "pcgrad", at, sharing)
         trainer._aggregator = aggregator
         trainer.network.eval()
         trainer.backward(*trainer.task_losses([rows], counts))
         gradients.append(
-            {n: p.grad for n, p in trainer.network.named_parameters() if p.grad is not None}
+            {
+                n: p.grad
+                for n, p in trainer.network.named_parameters()
+                if p.grad is not None
+            }
         )
     assert list(gradients[0]) == list(gradients[1])
     for name, gradient in gradients[0].items():
@@ -237,7 +265,11 @@ def test_a_plain_sum_of_gradients_is_the_plain_loss(at: str, sharing: object) ->
 
 
 def test_pcgrad_at_the_shared_parameters_is_the_papers_formula() -> None:
-    samples, rows, counts = make_samples(missing=0), torch.arange(16), np.array([16, 16])
+    samples, rows, counts = (
+        make_samples(missing=0),
+        torch.arange(16),
+        np.array([16, 16]),
+    )
     trainer = aggregating(samples, "pcgrad", "parameters")
     trainer.network.eval()
     shared = trainer.network.sharing.shared_parameters()
@@ -245,7 +277,9 @@ def test_pcgrad_at_the_shared_parameters_is_the_papers_formula() -> None:
     for name in trainer.names:
         losses, _ = trainer.task_losses([rows], counts)
         rows_of_j.append(
-            torch.cat([g.flatten() for g in torch.autograd.grad(losses[name], shared)]).double()
+            torch.cat(
+                [g.flatten() for g in torch.autograd.grad(losses[name], shared)]
+            ).double()
         )
     a, b = rows_of_j
     dot = a @ b

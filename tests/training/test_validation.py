@@ -17,10 +17,14 @@ from multitide.tasks import Classification, Regression, Task
 @pytest.mark.parametrize("sharing", SHARINGS)
 def test_headline_metrics_are_those_of_evaluate(sharing: str) -> None:
     train, validation = make_samples(), make_samples(n=40, seed=1)
-    model = small(sharing=sharing, max_epochs=2, lr=0.01).fit(train, validation=validation)
+    model = small(sharing=sharing, max_epochs=2, lr=0.01).fit(
+        train, validation=validation
+    )
     table = model.evaluate(validation)
     headlines = table.groupby("task", sort=False).first()
-    rows = model.history_[model.history_["side"] == "validation"].set_index(["epoch", "task"])
+    rows = model.history_[model.history_["side"] == "validation"].set_index(
+        ["epoch", "task"]
+    )
     for task, epoch in model.best_epoch_.items():
         row = rows.loc[(epoch, task)]
         assert row["metric"] == headlines.loc[task, "metric"]
@@ -37,9 +41,13 @@ def test_headline_metrics_are_those_of_evaluate(sharing: str) -> None:
     ],
     ids=lambda tasks: tasks[0].settings_key[1:4],
 )
-def test_the_headline_metric_of_every_loss_is_that_of_evaluate(tasks: list[Task]) -> None:
+def test_the_headline_metric_of_every_loss_is_that_of_evaluate(
+    tasks: list[Task],
+) -> None:
     validation = make_samples(n=40, seed=1)
-    model = small(tasks=tasks, max_epochs=3, lr=0.02).fit(make_samples(), validation=validation)
+    model = small(tasks=tasks, max_epochs=3, lr=0.02).fit(
+        make_samples(), validation=validation
+    )
     rows = model.history_[model.history_["side"] == "validation"].set_index("epoch")
     (epoch,) = model.best_epoch_.values()
     assert rows.loc[epoch, "value"] == pytest.approx(
@@ -47,22 +55,30 @@ def test_the_headline_metric_of_every_loss_is_that_of_evaluate(tasks: list[Task]
     )
 
 
-def test_stacked_tasks_have_headline_metrics_and_training_rows_have_none(tmp_path: Path) -> None:
+def test_stacked_tasks_have_headline_metrics_and_training_rows_have_none(
+    tmp_path: Path,
+) -> None:
     samples = make_samples()
     y = pd.DataFrame({f"load{i}": samples.y["load"] * 10**i for i in range(9)})
     model = small(max_epochs=1).fit(samples.replace(y=y))
     history = model.history_
-    assert history.loc[history["side"] == "train", ["metric", "value"]].isna().all(axis=None)
+    assert (
+        history.loc[history["side"] == "train", ["metric", "value"]]
+        .isna()
+        .all(axis=None)
+    )
     values = history.loc[history["side"] == "validation", "value"].to_numpy()
     np.testing.assert_allclose(values / values[0], 10.0 ** np.arange(9), rtol=1e-3)
     write_history(history, tmp_path)
-    np.testing.assert_allclose(read_history(tmp_path)["value"].dropna(), values, rtol=1e-6)
+    np.testing.assert_allclose(
+        read_history(tmp_path)["value"].dropna(), values, rtol=1e-6
+    )
 
 
 def test_a_task_without_labels_in_the_validation_set_has_no_metric() -> None:
     validation = make_samples(n=40, seed=1)
     validation = validation.replace(y=validation.y.assign(load=np.nan))
     history = small(max_epochs=1).fit(make_samples(), validation=validation).history_
-    assert history.loc[history["side"] == "validation", ["task", "metric"]].to_numpy().tolist() == [
-        ["state", "accuracy"]
-    ]
+    assert history.loc[
+        history["side"] == "validation", ["task", "metric"]
+    ].to_numpy().tolist() == [["state", "accuracy"]]

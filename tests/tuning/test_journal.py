@@ -19,14 +19,22 @@ from optuna.storages.journal import JournalFileBackend
 
 from makers import small
 from multitide.errors import StoreError
-from multitide.tuning._journal import JOURNAL, MAX_ATTEMPTS, RECORD, Journal, open_folder
+from multitide.tuning._journal import (
+    JOURNAL,
+    MAX_ATTEMPTS,
+    RECORD,
+    Journal,
+    open_folder,
+)
 from multitide.tuning._make_space import make_space
 from multitide.tuning._settings import params_of
 from multitide.tuning._space import Params
 from refusals import refused
 
 START = small()
-SPACE = make_space({"backbone": {"fcn": {"conv_dropout": [0.0, 0.1]}}, "sharing": False})
+SPACE = make_space(
+    {"backbone": {"fcn": {"conv_dropout": [0.0, 0.1]}}, "sharing": False}
+)
 SPACE = SPACE.with_start(params_of(START, SPACE))
 IDENTITY = {"data": {"rows": 3}, "seed": 0}
 
@@ -44,7 +52,9 @@ def add_done(journal: Journal, number: int) -> None:
     journal.add(number, values(1e-3 * (number + 1)))
     trial = journal.take()
     assert (trial.number, trial.state) == (number, "running")
-    journal.finish(replace(trial, state="done", loss=1.0 / (number + 1), curve=[1.0], n_epochs=1))
+    journal.finish(
+        replace(trial, state="done", loss=1.0 / (number + 1), curve=[1.0], n_epochs=1)
+    )
 
 
 def states(journal: Journal) -> dict[int, str]:
@@ -63,14 +73,21 @@ def folder(tmp_path: Path) -> Path:
 def test_what_is_written_is_read_back(folder: Path) -> None:
     journal = open_journal(folder)
     journal.add(2, values(0.02))
-    pruned = replace(journal.take(), state="pruned", loss=0.8, curve=[0.9, 0.8], n_epochs=2)
+    pruned = replace(
+        journal.take(), state="pruned", loss=0.8, curve=[0.9, 0.8], n_epochs=2
+    )
     journal.finish(pruned)
     journal.add(3, values(0.03))
     failed = replace(journal.take(), state="failed", reason="it is too hot")
     journal.finish(failed)
     again = open_journal(folder).trials()
     assert again == journal.trials()
-    assert [trial.state for trial in again.values()] == ["done", "done", "pruned", "failed"]
+    assert [trial.state for trial in again.values()] == [
+        "done",
+        "done",
+        "pruned",
+        "failed",
+    ]
     assert again[1].params == values(2e-3) and again[1].loss == 0.5
     assert again[2] == pruned
     assert again[3].reason == "it is too hot"
@@ -136,7 +153,10 @@ def test_a_disk_that_is_full_when_a_trial_ends_costs_that_trial(
     journal = open_journal(folder)
     journal.add(2, values(0.02))
     trial = journal.take()
-    with monkeypatch.context() as patch, refused("`folder`", "No space left", error=StoreError):
+    with (
+        monkeypatch.context() as patch,
+        refused("`folder`", "No space left", error=StoreError),
+    ):
         patch.setattr(JournalFileBackend, "append_logs", fail)
         journal.finish(replace(trial, state="done", loss=0.1))
     other = open_journal(folder)
@@ -164,9 +184,14 @@ LIVE = "sys.stdin.read()"
 def start_process(folder: Path, then: str) -> subprocess.Popen[str]:
     """Start a process that takes a trial, and return when it has."""
     here = Path(__file__).parent
-    code = TAKE.format(path=[str(here), str(here.parent)], folder=str(folder), then=then)
+    code = TAKE.format(
+        path=[str(here), str(here.parent)], folder=str(folder), then=then
+    )
     process = subprocess.Popen(
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout is not None
     assert process.stdout.readline().strip() == "2"
@@ -226,7 +251,9 @@ def interrupt(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
 
 
-def test_stopped_trials_and_a_failed_start_wait_again_in_the_next_session(tmp_path: Path) -> None:
+def test_stopped_trials_and_a_failed_start_wait_again_in_the_next_session(
+    tmp_path: Path,
+) -> None:
     journal = open_journal(tmp_path)
     journal.requeue_stopped()
     journal.finish(replace(journal.take(), state="failed", reason="no memory"))
@@ -261,10 +288,16 @@ def test_a_damaged_journal_is_refused(folder: Path, old: bytes, new: bytes) -> N
 @pytest.mark.parametrize(
     ("change", "parts"),
     [
-        ({"schema_version": 1}, ("schema version 2", "1", "multitide tune", "--output")),
+        (
+            {"schema_version": 1},
+            ("schema version 2", "1", "multitide tune", "--output"),
+        ),
         ({"format": "multitide study"}, (RECORD, "multitide search")),
         ({"identity": None}, (RECORD, "damaged")),
-        ({"identity": {"data": {"rows": 4}, "seed": 0}}, ("`folder`", "differs in data")),
+        (
+            {"identity": {"data": {"rows": 4}, "seed": 0}},
+            ("`folder`", "differs in data"),
+        ),
     ],
 )
 def test_another_record_is_refused(

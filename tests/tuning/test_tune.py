@@ -55,7 +55,13 @@ SPACE = {
 
 def start(**params: Any) -> MultiTaskEstimator:
     return small(
-        **({"backbone": FCN(filters=(4, 4, 4), kernel_sizes=(3, 3, 3)), "max_epochs": 3} | params)
+        **(
+            {
+                "backbone": FCN(filters=(4, 4, 4), kernel_sizes=(3, 3, 3)),
+                "max_epochs": 3,
+            }
+            | params
+        )
     )
 
 
@@ -77,7 +83,9 @@ def quick(samples: Samples | None = None, **options: Any) -> Tuning:
 
 def same(one: Tuning, other: Tuning) -> None:
     timing = ["seconds", "elapsed"]
-    pd.testing.assert_frame_equal(one.table.drop(columns=timing), other.table.drop(columns=timing))
+    pd.testing.assert_frame_equal(
+        one.table.drop(columns=timing), other.table.drop(columns=timing)
+    )
     pd.testing.assert_frame_equal(one.metrics, other.metrics)
 
 
@@ -92,24 +100,32 @@ def test_the_result_is_never_worse_than_the_start(found: tuple[Path, Tuning]) ->
     losses = tuning.table.loc[tuning.table["state"] == "done", "loss"]
     assert tuning.trials[0].number == 0
     assert tuning.best.loss == losses.min() <= tuning.trials[0].loss
-    assert len({json.dumps(trial.params) for trial in tuning.trials}) == len(tuning.trials) == 10
+    assert (
+        len({json.dumps(trial.params) for trial in tuning.trials})
+        == len(tuning.trials)
+        == 10
+    )
 
 
 def test_trial_0_is_the_configuration_itself(found: tuple[Path, Tuning]) -> None:
     samples = make_samples(120)
     cut = SPLIT.split(samples)
     fitted = start().fit(samples[cut.train], validation=samples[cut.validation])
-    losses = fitted.history_.query("side == 'validation'").groupby("epoch")["loss"].mean()
+    losses = (
+        fitted.history_.query("side == 'validation'").groupby("epoch")["loss"].mean()
+    )
     assert math.isclose(found[1].trials[0].loss, losses.min(), rel_tol=1e-6)
 
 
 def test_the_best_settings_give_the_best_loss_again(found: tuple[Path, Tuning]) -> None:
     samples, tuning = make_samples(120), found[1]
     cut = SPLIT.split(samples)
-    fitted = start(**tuning.settings).fit(samples[cut.train], validation=samples[cut.validation])
-    history = fitted.history_[fitted.history_["side"] == "validation"].set_index(["task", "epoch"])[
-        "loss"
-    ]
+    fitted = start(**tuning.settings).fit(
+        samples[cut.train], validation=samples[cut.validation]
+    )
+    history = fitted.history_[fitted.history_["side"] == "validation"].set_index(
+        ["task", "epoch"]
+    )["loss"]
     losses = [history[task, epoch] for task, epoch in fitted.best_epoch_.items()]
     assert math.isclose(tuning.best.loss, float(np.mean(losses)), rel_tol=1e-6)
     wanted = fitted.evaluate(samples[cut.test])
@@ -194,7 +210,9 @@ def wait_until(condition: Any, seconds: float = 600) -> None:
 
 def owners(folder: Path) -> set[int]:
     """The processes that work in a folder."""
-    return {int(path.name.split("-")[0]) for path in (folder / ".processes").glob("*.lock")}
+    return {
+        int(path.name.split("-")[0]) for path in (folder / ".processes").glob("*.lock")
+    }
 
 
 @pytest.mark.slow
@@ -355,7 +373,9 @@ def test_a_start_that_fails_is_an_error(n_jobs: int) -> None:
         quick(estimator=start(lr=1e30, training={"clip_norm": None}), n_jobs=n_jobs)
 
 
-def test_a_start_whose_process_dies_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_start_whose_process_dies_is_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(searching, "run_search", lambda *_: iter(()))
     with refused("its process died", "`n_jobs=1`", error=MultitideError):
         quick()
@@ -365,7 +385,13 @@ def test_trials_that_lag_behind_the_median_are_pruned() -> None:
     def done(number: int, curve: list[float]) -> Trial:
         return Trial(number, {}, {}, "done", min(curve), curve=curve)
 
-    curves = [[1.0, 0.8, 0.9], [1.0, 0.6, 0.4], [0.9, 0.5], [1.2, 1.1, 1.0], [1.0, 0.7, 0.6]]
+    curves = [
+        [1.0, 0.8, 0.9],
+        [1.0, 0.6, 0.4],
+        [0.9, 0.5],
+        [1.2, 1.1, 1.0],
+        [1.0, 0.7, 0.6],
+    ]
     trials = [done(number, curve) for number, curve in enumerate(curves)]
     assert pruning_ceiling(trials[:4], 3) == ()
     pruned = Trial(5, {}, {}, "pruned", 9.0, curve=[9.0])
@@ -373,16 +399,22 @@ def test_trials_that_lag_behind_the_median_are_pruned() -> None:
 
 
 def test_lagging_trials_of_a_search_end_early() -> None:
-    space: dict[str, Any] = dict.fromkeys(("batch_size", "training", "backbone", "sharing"), False)
+    space: dict[str, Any] = dict.fromkeys(
+        ("batch_size", "training", "backbone", "sharing"), False
+    )
     space |= {
         "weighting": False,
         "aggregator": False,
         "lr": {"low": 1e-6, "high": 1e-2, "log": True},
     }
-    tuning = quick(make_samples(60), space=space, n_trials=16, estimator=start(max_epochs=4))
+    tuning = quick(
+        make_samples(60), space=space, n_trials=16, estimator=start(max_epochs=4)
+    )
     pruned = [trial for trial in tuning.trials if trial.state == "pruned"]
     assert pruned
-    assert all(2 < trial.n_epochs < 4 and trial.loss > tuning.best.loss for trial in pruned)
+    assert all(
+        2 < trial.n_epochs < 4 and trial.loss > tuning.best.loss for trial in pruned
+    )
 
 
 @pytest.mark.parametrize(
@@ -395,7 +427,9 @@ def test_lagging_trials_of_a_search_end_early() -> None:
         ({"n_jobs": 0}, ("`n_jobs`", "positive int", "got 0")),
     ],
 )
-def test_wrong_arguments_are_refused(options: dict[str, Any], parts: tuple[str, ...]) -> None:
+def test_wrong_arguments_are_refused(
+    options: dict[str, Any], parts: tuple[str, ...]
+) -> None:
     with refused(*parts, error=ParameterError):
         quick(**options)
 
@@ -408,7 +442,9 @@ def test_there_must_be_something_to_choose_by() -> None:
 
 def test_without_optuna_there_is_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(MissingDependencyError, match=r'pip install "multitide\[tune\]"'):
+    with pytest.raises(
+        MissingDependencyError, match=r'pip install "multitide\[tune\]"'
+    ):
         require_optuna()
 
 
@@ -431,7 +467,10 @@ def test_the_report_shows_the_trials(found: tuple[Path, Tuning]) -> None:
         assert (folder / name).is_file()
     assert "&lt;x&gt;.toml" in page and "best.toml" in page and "<script" not in page
     for row in tuning.best_trials().to_dict("records"):
-        assert f'value="{row["loss"]}" data-table="trials" data-trial="{row["trial"]}"' in page
+        assert (
+            f'value="{row["loss"]}" data-table="trials" data-trial="{row["trial"]}"'
+            in page
+        )
     kept = pd.read_parquet(folder / "trials.parquet")
     assert kept["loss"].tolist() == tuning.table["loss"].tolist()
 

@@ -106,7 +106,11 @@ class BlockBackbone(BackboneModule):
     """
 
     def __init__(
-        self, blocks: Mapping[str, Block], pooling: Pooling, n_features: int, spec: Backbone
+        self,
+        blocks: Mapping[str, Block],
+        pooling: Pooling,
+        n_features: int,
+        spec: Backbone,
     ) -> None:
         super().__init__()
         self.blocks = nn.ModuleDict(dict(blocks))

@@ -80,18 +80,26 @@ class CNN1D(Backbone):
         """Return a newly initialised module."""
         self.check_timepoints(n_timepoints)
         layers = [PooledConv(self._convolution(n_channels, self.hidden_channels))]
-        layers.append(PooledConv(self._convolution(self.hidden_channels, self.output_channels)))
+        layers.append(
+            PooledConv(self._convolution(self.hidden_channels, self.output_channels))
+        )
         n_steps = n_timepoints
         for layer in layers:
             n_steps = layer.output_steps(n_steps)
-        blocks: dict[str, Block] = {f"conv{i}": layer for i, layer in enumerate(layers, start=1)}
+        blocks: dict[str, Block] = {
+            f"conv{i}": layer for i, layer in enumerate(layers, start=1)
+        }
         if self.flatten:
             pooling = DroppedPooling(n_steps, self.dropout)
             return BlockBackbone(blocks, pooling, self.output_channels * n_steps, self)
-        return BlockBackbone(blocks, DroppedPooling(None, self.dropout), self.output_channels, self)
+        return BlockBackbone(
+            blocks, DroppedPooling(None, self.dropout), self.output_channels, self
+        )
 
     def _convolution(self, n_inputs: int, n_outputs: int) -> MaskedConv1d:
-        return MaskedConv1d(n_inputs, n_outputs, self.kernel_size, self.padding, self.stride)
+        return MaskedConv1d(
+            n_inputs, n_outputs, self.kernel_size, self.padding, self.stride
+        )
 
 
 POOLED = 2  # number of neighbouring steps that are averaged
@@ -112,7 +120,9 @@ class PooledConv(Block):
         """Return the flow with ``x`` of shape (batch, filters, time')."""
         lengths = self.convolution.output_lengths(flow.lengths)
         x = F.avg_pool1d(self.convolution(flow.x, flow.lengths).relu(), POOLED)
-        return flow._replace(x=x, lengths=None if lengths is None else lengths // POOLED)
+        return flow._replace(
+            x=x, lengths=None if lengths is None else lengths // POOLED
+        )
 
 
 class DroppedPooling(Pooling):

@@ -44,7 +44,9 @@ class MaskedConv1d(nn.Conv1d):
         bias: bool = True,
     ) -> None:
         before = _zeros_before(padding, kernel_size)
-        super().__init__(n_inputs, n_outputs, kernel_size, stride=stride, padding=before, bias=bias)
+        super().__init__(
+            n_inputs, n_outputs, kernel_size, stride=stride, padding=before, bias=bias
+        )
         self.extra = (kernel_size - 1) % 2 if padding == "same" else 0
         self.n_zeros = 2 * before + self.extra
 
@@ -95,7 +97,9 @@ class ConvBlock(Block):
         self.convolution = convolution
         self.norm = MaskedBatchNorm1d(convolution.out_channels)
         self.dropout = nn.Dropout(dropout)
-        self.squeeze = SqueezeExcite(convolution.out_channels, squeeze) if squeeze else None
+        self.squeeze = (
+            SqueezeExcite(convolution.out_channels, squeeze) if squeeze else None
+        )
 
     def forward(self, flow: Flow) -> Flow:
         """Return the flow with ``x`` of shape (batch, filters, time')."""

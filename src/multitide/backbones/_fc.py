@@ -74,7 +74,9 @@ class HiddenLayer(Block):
     def __init__(self, n_channels: int, n_timepoints: int, spec: FC) -> None:
         super().__init__()
         self.n_timepoints = n_timepoints
-        self.linear = nn.Linear(n_channels * n_timepoints, spec.hidden_size, bias=spec.bias)
+        self.linear = nn.Linear(
+            n_channels * n_timepoints, spec.hidden_size, bias=spec.bias
+        )
         self.dropout = nn.Dropout(spec.dropout)
 
     def forward(self, flow: Flow) -> Flow:

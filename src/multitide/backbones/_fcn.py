@@ -5,8 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from multitide.backbones._backbone import Backbone, Block, BlockBackbone, PositiveInt, Probability
-from multitide.backbones._convolution import ConvBlock, MaskedConv1d, MeanPooling, Padding
+from multitide.backbones._backbone import (
+    Backbone,
+    Block,
+    BlockBackbone,
+    PositiveInt,
+    Probability,
+)
+from multitide.backbones._convolution import (
+    ConvBlock,
+    MaskedConv1d,
+    MeanPooling,
+    Padding,
+)
 from multitide.errors import ParameterError
 
 
@@ -69,7 +80,9 @@ class FCN(Backbone):
     def build(self, n_channels: int, n_timepoints: int) -> BlockBackbone:
         """Return a newly initialised module with ``filters[-1]`` features."""
         self.check_timepoints(n_timepoints)
-        return BlockBackbone(self.convolutions(n_channels), MeanPooling(), self.filters[-1], self)
+        return BlockBackbone(
+            self.convolutions(n_channels), MeanPooling(), self.filters[-1], self
+        )
 
     def convolutions(self, n_channels: int) -> dict[str, Block]:
         """Return newly initialised convolution blocks by name, for series of `n_channels`."""

@@ -9,7 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from multitide.backbones._backbone import Backbone, Block, BlockBackbone, Flow, PositiveInt
+from multitide.backbones._backbone import (
+    Backbone,
+    Block,
+    BlockBackbone,
+    Flow,
+    PositiveInt,
+)
 from multitide.backbones._convolution import MaskedConv1d, MeanPooling
 from multitide.backbones._masked import MaskedBatchNorm1d, valid_steps, zero_invalid
 from multitide.errors import ParameterError

@@ -42,7 +42,9 @@ class Linear(Backbone):
     """
 
     reads_vectors: ClassVar[bool] = True
-    strengths: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)] = STRENGTHS
+    strengths: Annotated[
+        tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)
+    ] = STRENGTHS
 
     def build(self, n_channels: int, n_timepoints: int) -> Flat:
         """Return a module without trainable parameters."""

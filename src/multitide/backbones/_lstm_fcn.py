@@ -7,7 +7,13 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from multitide.backbones._backbone import Block, BlockBackbone, Flow, PositiveInt, Probability
+from multitide.backbones._backbone import (
+    Block,
+    BlockBackbone,
+    Flow,
+    PositiveInt,
+    Probability,
+)
 from multitide.backbones._convolution import MeanPooling
 from multitide.backbones._fcn import FCN
 from multitide.backbones._masked import last_step
@@ -83,7 +89,9 @@ class LastStateLSTM(Block):
         Fraction of the features dropped in training.
     """
 
-    def __init__(self, n_inputs: int, hidden_size: int, num_layers: int, dropout: float) -> None:
+    def __init__(
+        self, n_inputs: int, hidden_size: int, num_layers: int, dropout: float
+    ) -> None:
         super().__init__()
         self.lstm = nn.LSTM(n_inputs, hidden_size, num_layers, batch_first=True)
         self.dropout = nn.Dropout(dropout)
@@ -96,7 +104,11 @@ class LastStateLSTM(Block):
     def last_state(self, x: Tensor, lengths: Tensor | None) -> Tensor:
         """Return the state of the top layer at the last valid step, (batch, hidden_size)."""
         states, (hidden, _) = self.lstm(x.transpose(1, 2))
-        return hidden[-1] if lengths is None else last_step(states.transpose(1, 2), lengths)
+        return (
+            hidden[-1]
+            if lengths is None
+            else last_step(states.transpose(1, 2), lengths)
+        )
 
 
 class ShuffledLSTM(LastStateLSTM):
@@ -105,7 +117,9 @@ class ShuffledLSTM(LastStateLSTM):
     def last_state(self, x: Tensor, lengths: Tensor | None) -> Tensor:
         """Return the state of the top layer after the last channel, (batch, hidden_size)."""
         if lengths is not None or x.shape[2] != self.lstm.input_size:
-            found = "series of unequal length" if lengths is not None else f"{x.shape[2]}"
+            found = (
+                "series of unequal length" if lengths is not None else f"{x.shape[2]}"
+            )
             raise DataError(
                 f"`X` must have {self.lstm.input_size} time steps in every series, as in training, "
                 f"with shuffle=True; got {found}. Use shuffle=False."

@@ -15,12 +15,16 @@ from torch.nn import functional as F
 
 def valid_steps(lengths: Tensor, n_timepoints: int) -> Tensor:
     """Return which steps are valid, a bool tensor of shape (batch, 1, time)."""
-    return (torch.arange(n_timepoints, device=lengths.device) < lengths[:, None])[:, None]
+    return (torch.arange(n_timepoints, device=lengths.device) < lengths[:, None])[
+        :, None
+    ]
 
 
 def zero_invalid(x: Tensor, lengths: Tensor | None) -> Tensor:
     """Return `x`, (batch, channels, time), with zeros after the end of each series."""
-    return x if lengths is None else torch.where(valid_steps(lengths, x.shape[2]), x, 0.0)
+    return (
+        x if lengths is None else torch.where(valid_steps(lengths, x.shape[2]), x, 0.0)
+    )
 
 
 def mean_over_time(x: Tensor, lengths: Tensor | None) -> Tensor:
@@ -81,7 +85,9 @@ class MaskedBatchNorm1d(nn.BatchNorm1d):
     @torch.no_grad()
     def _update_running(self, mean: Tensor, variance: Tensor) -> None:
         """Update the running statistics from those of this batch, as torch does."""
-        assert self.running_mean is not None and self.running_var is not None  # always tracked here
+        assert (
+            self.running_mean is not None and self.running_var is not None
+        )  # always tracked here
         assert self.num_batches_tracked is not None and self.momentum is not None
         self.running_mean.lerp_(mean, self.momentum)
         self.running_var.lerp_(variance, self.momentum)

@@ -66,7 +66,9 @@ class Recurrent(Backbone):
             cells = [self.cell(n_inputs) for _ in range(n_directions)]
             blocks[f"layer{i + 1}"] = RecurrentLayer(cells, dropout)
             n_inputs, dropout = n_features, self.dropout
-        return BlockBackbone(blocks, EndStates(n_directions, self.dropout), n_features, self)
+        return BlockBackbone(
+            blocks, EndStates(n_directions, self.dropout), n_features, self
+        )
 
 
 class RecurrentLayer(Block):
@@ -95,7 +97,9 @@ class RecurrentLayer(Block):
         for backward in self.cells[1:]:
             reversed_states = _run(backward, reverse_valid(x, flow.lengths))
             states.append(reverse_valid(reversed_states, flow.lengths))
-        return flow._replace(x=torch.cat(states, dim=1) if len(states) > 1 else states[0])
+        return flow._replace(
+            x=torch.cat(states, dim=1) if len(states) > 1 else states[0]
+        )
 
 
 class EndStates(Pooling):

@@ -34,4 +34,6 @@ class RNN(Recurrent):
 
     def cell(self, n_inputs: int) -> nn.RNN:
         """Return one layer of one direction."""
-        return nn.RNN(n_inputs, self.hidden_size, nonlinearity=self.nonlinearity, batch_first=True)
+        return nn.RNN(
+            n_inputs, self.hidden_size, nonlinearity=self.nonlinearity, batch_first=True
+        )

@@ -89,7 +89,10 @@ class AggregatorModule(nn.Module):
         return factor * _aggregate(aggregator, jacobian / scale)
 
     def backward(
-        self, losses: Mapping[str, Tensor], shared: Sequence[Tensor], own: Sequence[Tensor]
+        self,
+        losses: Mapping[str, Tensor],
+        shared: Sequence[Tensor],
+        own: Sequence[Tensor],
     ) -> None:
         """Backpropagate the losses one by one: combined at `shared`, summed at `own`.
 
@@ -115,11 +118,16 @@ class AggregatorModule(nn.Module):
             flat.append(_flatten([row[i] for i in columns], shared))
         update = self.combine(torch.stack(flat), list(losses))
         pieces = torch.split(update, [tensor.numel() for tensor in shared])
-        gradients = [piece.view_as(tensor) for piece, tensor in zip(pieces, shared, strict=True)]
+        gradients = [
+            piece.view_as(tensor) for piece, tensor in zip(pieces, shared, strict=True)
+        ]
         torch.autograd.backward(shared, gradients)
 
     def backward_at_views(
-        self, losses: Mapping[str, Tensor], views: Sequence[Tensor], own: Sequence[Tensor]
+        self,
+        losses: Mapping[str, Tensor],
+        views: Sequence[Tensor],
+        own: Sequence[Tensor],
     ) -> None:
         """Backpropagate all losses in one pass through the heads, combined at the features.
 
@@ -139,7 +147,9 @@ class AggregatorModule(nn.Module):
         _add_gradients(own, [gradients[len(views) :]])
         if not views:  # everything below the heads is frozen
             return
-        jacobian = torch.stack([gradient.flatten() for gradient in gradients[: len(views)]])
+        jacobian = torch.stack(
+            [gradient.flatten() for gradient in gradients[: len(views)]]
+        )
         update = self.combine(jacobian, list(losses))
         torch.autograd.backward(views[:1], [update.view_as(views[0])])
 
@@ -191,7 +201,9 @@ def _is_finite(value: float) -> bool:
 
 def _aggregate(aggregator: nn.Module, jacobian: Tensor) -> Tensor:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # solvers warn of their own internals at every step
+        warnings.simplefilter(
+            "ignore"
+        )  # solvers warn of their own internals at every step
         try:
             update: Tensor = aggregator(jacobian)
         except ValueError as error:  # Krum, for example, needs a minimum number of rows
@@ -213,7 +225,9 @@ def _gradients(
     rows: list[tuple[Tensor | None, ...]] = []
     for i, loss in enumerate(losses):
         more = i + 1 < len(losses)
-        rows.append(torch.autograd.grad(loss, tensors, retain_graph=more, allow_unused=True))
+        rows.append(
+            torch.autograd.grad(loss, tensors, retain_graph=more, allow_unused=True)
+        )
     return rows
 
 
@@ -230,10 +244,14 @@ def _flatten(gradients: Sequence[Tensor | None], tensors: Sequence[Tensor]) -> T
     return torch.cat(pieces)
 
 
-def _add_gradients(parameters: Sequence[Tensor], rows: Sequence[Sequence[Tensor | None]]) -> None:
+def _add_gradients(
+    parameters: Sequence[Tensor], rows: Sequence[Sequence[Tensor | None]]
+) -> None:
     """Add the gradients of all rows to those that the parameters have."""
     for i, parameter in enumerate(parameters):
         for row in rows:
             gradient = row[i]
             if gradient is not None:
-                parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
+                parameter.grad = (
+                    gradient if parameter.grad is None else parameter.grad + gradient
+                )

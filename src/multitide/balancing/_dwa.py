@@ -35,7 +35,9 @@ class DWAModule(LinearModule):
     def weights(self) -> Tensor:
         """Return the weights, shape (n_tasks,); their sum is the number of tasks."""
         rates = self.history[1] / self.history[0].clamp(min=SMALLEST_LOSS)
-        shares = torch.softmax(torch.nan_to_num(rates, nan=1.0) / self.temperature, dim=0)
+        shares = torch.softmax(
+            torch.nan_to_num(rates, nan=1.0) / self.temperature, dim=0
+        )
         return len(self.names) * shares
 
     def end_epoch(self, mean_losses: Mapping[str, float]) -> None:

@@ -49,7 +49,9 @@ class FAMOModule(WeightingModule):
         return (rates / rates.sum() * losses).sum()
 
     @torch.no_grad()
-    def after_update(self, before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> None:
+    def after_update(
+        self, before: Mapping[str, Tensor], after: Mapping[str, Tensor]
+    ) -> None:
         """Reduce the weight of the tasks whose log losses fell more; with one task, do nothing.
 
         Parameters
@@ -66,7 +68,9 @@ class FAMOModule(WeightingModule):
         gradient = shares * (falls - (shares * falls).sum()) + self.decay * logits
         steps = self.of_present(self.steps, present) + 1
         means = self.of_present(self.means, present).lerp(gradient, 1 - BETAS[0])
-        squares = self.of_present(self.squares, present).lerp(gradient.square(), 1 - BETAS[1])
+        squares = self.of_present(self.squares, present).lerp(
+            gradient.square(), 1 - BETAS[1]
+        )
         mean = means / (1 - BETAS[0] ** steps)
         square = squares / (1 - BETAS[1] ** steps)
         logits = logits - self.step_size * (mean / (square.sqrt() + EPSILON))

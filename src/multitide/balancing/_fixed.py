@@ -64,7 +64,9 @@ class Fixed(Weighting):
         return ConstantModule(names, [self.alpha, 1 - self.alpha])
 
 
-def weights_of(names: Sequence[str], given: Mapping[str, float], where: str) -> list[float]:
+def weights_of(
+    names: Sequence[str], given: Mapping[str, float], where: str
+) -> list[float]:
     """Return the weight of every task.
 
     Parameters

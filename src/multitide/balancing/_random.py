@@ -31,12 +31,16 @@ class RandomModule(LinearModule):
         super().__init__(names)
         self._generator = torch.Generator().manual_seed(seed)
         self.register_buffer(
-            "drawn", torch.full((len(self.names),), 1 / len(self.names)), persistent=False
+            "drawn",
+            torch.full((len(self.names),), 1 / len(self.names)),
+            persistent=False,
         )
 
     def weights(self) -> Tensor:
         """Draw weights for all tasks, shape (n_tasks,); their sum is 1."""
-        drawn = torch.softmax(torch.randn(len(self.names), generator=self._generator), dim=0)
+        drawn = torch.softmax(
+            torch.randn(len(self.names), generator=self._generator), dim=0
+        )
         self.drawn = drawn.to(self.drawn.device)
         return self.drawn
 

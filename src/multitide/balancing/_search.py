@@ -60,9 +60,13 @@ class Search(Weighting):
         if self.random_state is not None:
             seed = self.random_state
         generator = np.random.default_rng(seed)
-        drawn = len(names) * generator.dirichlet(np.ones(len(names)), size=self.n_trials - 1)
+        drawn = len(names) * generator.dirichlet(
+            np.ones(len(names)), size=self.n_trials - 1
+        )
         rows = np.concatenate([np.ones((1, len(names))), drawn])
-        return [Fixed(weights=dict(zip(names, row, strict=True))) for row in rows.tolist()]
+        return [
+            Fixed(weights=dict(zip(names, row, strict=True))) for row in rows.tolist()
+        ]
 
     def epochs_of(self, max_epochs: int) -> int:
         """Return the epochs of a trial, given those of a full run."""

@@ -36,7 +36,11 @@ def adapt(
     **parameters : tuple
         The parameters, in the order of TorchJD's constructor.
     """
-    lines = [what, "", f"TorchJD's documentation of `{torchjd}` describes the parameters."]
+    lines = [
+        what,
+        "",
+        f"TorchJD's documentation of `{torchjd}` describes the parameters.",
+    ]
     if papers:
         lines += ["", "References", "----------"]
     for number, paper in enumerate(papers, start=1):

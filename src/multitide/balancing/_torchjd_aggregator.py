@@ -19,7 +19,13 @@ from pydantic import Field
 from torch import nn
 
 from multitide.balancing._aggregator import Aggregator
-from multitide.balancing._torchjd import NotNegative, Parameter, Positive, PositiveInt, adapt
+from multitide.balancing._torchjd import (
+    NotNegative,
+    Parameter,
+    Positive,
+    PositiveInt,
+    adapt,
+)
 from multitide.errors import MissingDependencyError, ParameterError
 
 PLAIN = (int, float, str, bool)  # types of parameters that a configuration can hold
@@ -41,7 +47,9 @@ class TorchJDAggregator(Aggregator):
     @property
     def degree(self) -> float | None:
         """See :attr:`Aggregator.degree`; None for aggregators that the table does not list."""
-        if self.torchjd == "FairGrad":  # its weights solve ``gramian @ w = w ** (-1 / alpha)``
+        if (
+            self.torchjd == "FairGrad"
+        ):  # its weights solve ``gramian @ w = w ** (-1 / alpha)``
             alpha: float = self.get_params()["alpha"]
             return (1 - alpha) / (1 + alpha)
         return 1.0 if self.torchjd in HOMOGENEOUS else None
@@ -89,7 +97,9 @@ class Aggregators(dict[str, type[Aggregator]]):
         for torchjd in _torchjd().__all__:
             if _without_case(torchjd) == key:
                 parameters = _plain_parameters(getattr(_torchjd(), torchjd))
-                found = adapt(TorchJDAggregator, torchjd, f"{torchjd} of TorchJD.", **parameters)
+                found = adapt(
+                    TorchJDAggregator, torchjd, f"{torchjd} of TorchJD.", **parameters
+                )
                 self[re.sub(r"(?<=[a-z])(?=[A-Z])", "_", torchjd).lower()] = found
                 return found
         raise KeyError(name)
@@ -112,7 +122,9 @@ def _plain_parameters(torchjd: type[nn.Module]) -> dict[str, Parameter]:
     found: dict[str, Parameter] = {}
     for name, parameter in inspect.signature(torchjd).parameters.items():
         required = parameter.default is inspect.Parameter.empty
-        types = [each for each in (hints[name], *get_args(hints[name])) if each in PLAIN]
+        types = [
+            each for each in (hints[name], *get_args(hints[name])) if each in PLAIN
+        ]
         if types:
             found[name] = (types[0],) if required else (types[0], parameter.default)
         elif required:
@@ -125,7 +137,9 @@ def _restore(torchjd: str, values: dict[str, object]) -> Aggregator:
     return make(**values)
 
 
-def _adapt(torchjd: str, what: str, *papers: str, **parameters: Parameter) -> type[Aggregator]:
+def _adapt(
+    torchjd: str, what: str, *papers: str, **parameters: Parameter
+) -> type[Aggregator]:
     return adapt(TorchJDAggregator, torchjd, what, *papers, **parameters)
 
 

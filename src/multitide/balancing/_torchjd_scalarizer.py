@@ -36,7 +36,9 @@ class ScalarizerModule(WeightingModule):
 
     preference: Tensor
 
-    def __init__(self, names: Sequence[str], spec: Scalarizer, preference: Sequence[float]) -> None:
+    def __init__(
+        self, names: Sequence[str], spec: Scalarizer, preference: Sequence[float]
+    ) -> None:
         super().__init__(names)
         self.spec = spec
         weights = torch.tensor(preference)
@@ -66,7 +68,9 @@ class Scalarizer(Weighting):
         return ScalarizerModule(names, self, preference)
 
     @abstractmethod
-    def scalarize(self, losses: Tensor, preference: Tensor, full_preference: Tensor) -> Tensor:
+    def scalarize(
+        self, losses: Tensor, preference: Tensor, full_preference: Tensor
+    ) -> Tensor:
         """Return the objective to minimise, shape ().
 
         Parameters
@@ -92,7 +96,9 @@ class GeometricMean(Scalarizer):
        Strategy for Multi-Task Learning", CVPR Workshops 2019. https://arxiv.org/abs/1904.08492
     """
 
-    def scalarize(self, losses: Tensor, preference: Tensor, full_preference: Tensor) -> Tensor:
+    def scalarize(
+        self, losses: Tensor, preference: Tensor, full_preference: Tensor
+    ) -> Tensor:
         """Return the product of ``loss ** preference``."""
         # TorchJD's takes no preference, and waits for the device at every step to check that no
         # loss is negative.
@@ -112,7 +118,9 @@ class TorchJDScalarizer(Scalarizer):
     # The class of torchjd.scalarization.
     torchjd: ClassVar[str]
 
-    def scalarize(self, losses: Tensor, preference: Tensor, full_preference: Tensor) -> Tensor:
+    def scalarize(
+        self, losses: Tensor, preference: Tensor, full_preference: Tensor
+    ) -> Tensor:
         """Return TorchJD's value."""
         # Importing it takes a second: only when the first of them is used.
         make = getattr(importlib.import_module("torchjd.scalarization"), self.torchjd)

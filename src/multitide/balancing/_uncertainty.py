@@ -36,7 +36,9 @@ class LearnedModule(WeightingModule):
         self.lr = lr
         # Separate parameters instead of one vector: a missing task then has no gradient, and AdamW
         # skips it. With a gradient of zero, AdamW would still change it.
-        self.logs = nn.ParameterList([nn.Parameter(torch.tensor(float(start))) for _ in names])
+        self.logs = nn.ParameterList(
+            [nn.Parameter(torch.tensor(float(start))) for _ in names]
+        )
 
     def learned(self, present: list[int]) -> Tensor:
         """Clamp the parameters of the present tasks, and return them, shape (n_present,)."""
@@ -66,7 +68,11 @@ class UncertaintyModule(LearnedModule):
     factors: Tensor
 
     def __init__(
-        self, names: Sequence[str], lr: float | None, start: float, factors: Sequence[float]
+        self,
+        names: Sequence[str],
+        lr: float | None,
+        start: float,
+        factors: Sequence[float],
     ) -> None:
         super().__init__(names, lr, start)
         self.register_buffer("factors", torch.tensor(factors))

@@ -36,7 +36,9 @@ class WeightingModule(nn.Module, ABC):
         self.names = list(names)
         self._position = {name: i for i, name in enumerate(self.names)}
         # In units of the trivial loss, all losses start at about 1.
-        self.register_buffer("last_losses", torch.ones(len(self.names)), persistent=False)
+        self.register_buffer(
+            "last_losses", torch.ones(len(self.names)), persistent=False
+        )
 
     def forward(self, losses: Mapping[str, Tensor]) -> Tensor:
         """Return the objective, shape ().
@@ -49,7 +51,9 @@ class WeightingModule(nn.Module, ABC):
             weights that they have in the full set.
         """
         present = sorted(self._position[name] for name in losses)
-        return self.combine(torch.stack([losses[self.names[i]] for i in present]), present)
+        return self.combine(
+            torch.stack([losses[self.names[i]] for i in present]), present
+        )
 
     @abstractmethod
     def combine(self, losses: Tensor, present: list[int]) -> Tensor:
@@ -68,7 +72,9 @@ class WeightingModule(nn.Module, ABC):
         for name, loss in mean_losses.items():
             self.last_losses[self._position[name]] = loss
 
-    def after_update(self, before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> None:
+    def after_update(
+        self, before: Mapping[str, Tensor], after: Mapping[str, Tensor]
+    ) -> None:
         """Receive what a step did to the losses, if `needs_second_forward` is True.
 
         Parameters
@@ -149,7 +155,9 @@ class ConstantModule(LinearModule):
 class Weighting(Part, ABC):
     """Spec of a weighting; its dataclass fields are its parameters."""
 
-    def build(self, names: Sequence[str], kinds: Sequence[str] | None = None) -> WeightingModule:
+    def build(
+        self, names: Sequence[str], kinds: Sequence[str] | None = None
+    ) -> WeightingModule:
         """Return a fresh module; with a single task every weighting is plain training.
 
         Parameters

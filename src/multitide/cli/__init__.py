@@ -70,15 +70,32 @@ def _options(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+            "--version",
+            callback=_show_version,
+            is_eager=True,
+            help="Show the version and exit.",
         ),
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of errors.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of errors.")
+    ] = False,
 ) -> None:
     pass
 
 
-for command in (demo, init, check, fit, evaluate, predict, represent, compare, tune, info, methods):
+for command in (
+    demo,
+    init,
+    check,
+    fit,
+    evaluate,
+    predict,
+    represent,
+    compare,
+    tune,
+    info,
+    methods,
+):
     app.command()(command)
 
 

@@ -20,7 +20,9 @@ RUNS = Path("runs")
 
 Run = Annotated[Path, typer.Argument(help="Run folder or model folder.")]
 
-Data = Annotated[Path, typer.Argument(help="Data file with the same columns as the training data.")]
+Data = Annotated[
+    Path, typer.Argument(help="Data file with the same columns as the training data.")
+]
 
 Name = Annotated[
     str | None,
@@ -90,7 +92,9 @@ def _data_record(known: list[DataRecord], name: str | None) -> DataRecord:
             f"`--data` must not be given: the model was fitted on one data set; got {name!r}."
         )
     got = f"got {name!r}.{suggest(name, names)}" if name else "it is not given."
-    raise ParameterError(f"`--data` must name a data set of the model, {one_of(names)}; {got}")
+    raise ParameterError(
+        f"`--data` must name a data set of the model, {one_of(names)}; {got}"
+    )
 
 
 def check_output(output: Path) -> None:

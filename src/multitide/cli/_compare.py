@@ -28,27 +28,35 @@ class Options(TypedDict, total=False):
 
 def compare(
     configs: Annotated[
-        list[Path], typer.Argument(help="Configuration (.toml), or several: one per data set.")
+        list[Path],
+        typer.Argument(help="Configuration (.toml), or several: one per data set."),
     ],
-    seeds: Annotated[int | None, typer.Option(help="Seeds per arm (default: 5).")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(help="Seeds per arm (default: 5).")
+    ] = None,
     jobs: Annotated[
         int | None, typer.Option(help="Number of processes (default: one per core).")
     ] = None,
     budget: Annotated[
-        str | None, typer.Option(help="Time limit, e.g. 30m or 2h: skip what does not fit.")
+        str | None,
+        typer.Option(help="Time limit, e.g. 30m or 2h: skip what does not fit."),
     ] = None,
     conditions: Annotated[
         bool,
         typer.Option(
-            "--conditions", help="Also check when sharing pays: shared features, labels, width."
+            "--conditions",
+            help="Also check when sharing pays: shared features, labels, width.",
         ),
     ] = False,
     label_shares: Annotated[
         str | None,
-        typer.Option(help="Label fractions, e.g. 0.05,0.2,1: repeat the study at each."),
+        typer.Option(
+            help="Label fractions, e.g. 0.05,0.2,1: repeat the study at each."
+        ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="Folder of the study; an existing study is resumed.")
+        Path | None,
+        typer.Option(help="Folder of the study; an existing study is resumed."),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
@@ -145,7 +153,9 @@ def run_study(
     comparison = run_comparison(_one_or_all(data), folder=folder, **arguments)
     show_comparison(comparison)
     page = write_study_report(comparison, folder, samples=data, command=command_line())
-    say(f"\nReport: [bold]{page}[/] (the folder also contains report.md and all results)")
+    say(
+        f"\nReport: [bold]{page}[/] (the folder also contains report.md and all results)"
+    )
     show_left_out(comparison, folder)
     return comparison
 
@@ -176,14 +186,18 @@ def run_curve(
 
 
 # The arguments of `compare` have many types; they were checked when the configuration was loaded.
-def _arguments(config: Config, data: Data, options: Options, verbose: bool) -> dict[str, Any]:
+def _arguments(
+    config: Config, data: Data, options: Options, verbose: bool
+) -> dict[str, Any]:
     """Return the arguments of the study: the configuration's, overridden by options."""
     from multitide.cli._terminal import quietly
     from multitide.fitting._data_sets import resolve_shared_tasks
 
     with quietly():
         tasks = resolve_shared_tasks(config.tasks, data)
-    splitters = {name: config.section(name).splitter(samples) for name, samples in data.items()}
+    splitters = {
+        name: config.section(name).splitter(samples) for name, samples in data.items()
+    }
     arguments = {
         "tasks": tasks,
         "estimator": config.make_estimator(),
@@ -206,7 +220,12 @@ def show_comparison(comparison: Comparison) -> None:
 
     from multitide.cli._terminal import say, show_note, show_table
     from multitide.reports.study._sentences import compared, headlines, next_steps
-    from multitide.study.results._tables import LOSS_TITLE, gain_table, gain_title, loss_table
+    from multitide.study.results._tables import (
+        LOSS_TITLE,
+        gain_table,
+        gain_title,
+        loss_table,
+    )
 
     say("")
     for sentence in headlines(comparison):
@@ -214,7 +233,9 @@ def show_comparison(comparison: Comparison) -> None:
     say(escape(compared(comparison)))
     gains = gain_table(comparison.gains, comparison.mean_gains, comparison.margin)
     show_table(gains, gain_title(comparison.reference, comparison.confidence))
-    show_note("Trivial loss: the loss of the best constant prediction from the training labels.")
+    show_note(
+        "Trivial loss: the loss of the best constant prediction from the training labels."
+    )
     show_table(loss_table(comparison.figures), LOSS_TITLE)
     for arm, grouping in comparison.groupings.items():
         show_note(f"{arm}: {grouping.advice}")
@@ -232,9 +253,14 @@ def show_curve(curve: LabelCurve) -> None:
 
     largest = max(curve.comparisons)
     study = curve.comparisons[largest]
-    show_table(curve.table(), f"{gain_title(study.reference, study.confidence)}, by label share")
+    show_table(
+        curve.table(),
+        f"{gain_title(study.reference, study.confidence)}, by label share",
+    )
     if study.conditions is not None:
-        say(f"\nConditions at {largest:.0%} of the labels (other shares: see their reports):")
+        say(
+            f"\nConditions at {largest:.0%} of the labels (other shares: see their reports):"
+        )
         show_conditions(study.conditions)
 
 
@@ -280,7 +306,9 @@ def compare_configs(
     from multitide.study import compare_many
 
     names = names_of(configs)
-    loaded = {name: load_config(path) for name, path in zip(names, configs, strict=True)}
+    loaded = {
+        name: load_config(path) for name, path in zip(names, configs, strict=True)
+    }
     _refuse_label_shares(options, *[config.compare for config in loaded.values()])
     with quietly():
         samples = {name: config.read() for name, config in loaded.items()}

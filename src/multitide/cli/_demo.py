@@ -65,9 +65,13 @@ by_cause = {groups = [["fault", "severity", "remaining_life"], ["operator"]]}
 def demo(
     folder: Annotated[
         Path | None,
-        typer.Option(help="Folder to write. Default: multitide-demo, numbered if it exists."),
+        typer.Option(
+            help="Folder to write. Default: multitide-demo, numbered if it exists."
+        ),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Hide the progress bar.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Hide the progress bar.")
+    ] = False,
 ) -> None:
     """Train on a simulated test rig and compare the results with the truth.
 
@@ -83,7 +87,9 @@ def demo(
 
     folder = folder or first_free(Path("multitide-demo"))
     check_can_be_made(folder)
-    rig = simulate_rig(N_RUNS, n_timepoints=N_SECONDS, label_share=LABEL_SHARE, random_state=0)
+    rig = simulate_rig(
+        N_RUNS, n_timepoints=N_SECONDS, label_share=LABEL_SHARE, random_state=0
+    )
     config = write_data(rig, folder)
     say(f"Simulated test rig: [bold]{folder}/rig.csv[/], [bold]labels.csv[/]")
     say(f"Configuration: [bold]{config}[/]")
@@ -136,7 +142,9 @@ def as_tables(samples: Samples) -> tuple[pd.DataFrame, pd.DataFrame]:
         raise ValueError("the runs must have times")
     runs = np.arange(1, len(samples) + 1)
     steps = [np.arange(length) for length in samples.lengths]
-    rows = np.concatenate([start + step for start, step in zip(samples.starts, steps, strict=True)])
+    rows = np.concatenate(
+        [start + step for start, step in zip(samples.starts, steps, strict=True)]
+    )
     seconds = np.concatenate(steps).astype("timedelta64[s]")
     series = pd.DataFrame(samples.values[rows], columns=list(samples.channels)).round(3)
     series.insert(0, "time", np.repeat(samples.begin, samples.lengths) + seconds)
@@ -152,15 +160,21 @@ def show_truth(comparison: Comparison) -> None:
 
     gains = comparison.gains
     verdicts = gains["verdict"] + " (" + gains["gain"].map("{:+.3f}".format) + ")"
-    table = gains.assign(found=verdicts).pivot(index="task", columns="arm", values="found")
+    table = gains.assign(found=verdicts).pivot(
+        index="task", columns="arm", values="found"
+    )
     names = [task.name for task in comparison.tasks]
     table = table.reindex(names, columns=comparison.arms[1:]).fillna("as alone")
     related = rig_truth().related
-    table["truth: shares its hidden cause with"] = [_partners(name, related) for name in names]
+    table["truth: shares its hidden cause with"] = [
+        _partners(name, related) for name in names
+    ]
     title = "Found and true: the effect of sharing on each task"
     show_table(table.rename_axis(columns=None).reset_index(), title)
 
 
 def _partners(task: str, related: Iterable[tuple[str, str]]) -> str:
-    partners = [other for pair in related if task in pair for other in pair if other != task]
+    partners = [
+        other for pair in related if task in pair for other in pair if other != task
+    ]
     return ", ".join(partners) or "no other task"

@@ -28,7 +28,9 @@ def show_model(run: Path) -> None:
             show_heading(f"Data set {data.name}: {', '.join(data.tasks)}")
         show_reading(data.reading)
         facts |= _data_facts(data)
-    facts["parameters used by predict"] = size_in_words(estimator.model_, estimator.representation_)
+    facts["parameters used by predict"] = size_in_words(
+        estimator.model_, estimator.representation_
+    )
     facts |= _start_facts(record.estimator.get("training"))
     facts["seed"] = record.seed
     facts["training time in seconds"] = round(record.seconds, 1)
@@ -89,7 +91,9 @@ def _tasks(estimator: MultiTaskEstimator) -> pd.DataFrame:
 
 
 def _parameters(estimator: MultiTaskEstimator) -> pd.DataFrame:
-    sizes = sizes_by_task(estimator.model_).loc[[task.name for task in estimator.tasks_]]
+    sizes = sizes_by_task(estimator.model_).loc[
+        [task.name for task in estimator.tasks_]
+    ]
     names = {"shared": "shared with others", "own": "its own", "head": "its head"}
     return sizes.rename(columns=names).rename_axis("task").reset_index()
 
@@ -101,7 +105,9 @@ def _networks(estimator: MultiTaskEstimator) -> pd.DataFrame:
         rows.append(
             {
                 "network": number,
-                "predicts": ", ".join(tasks) if tasks else "(stored, not used by predict)",
+                "predicts": ", ".join(tasks)
+                if tasks
+                else "(stored, not used by predict)",
                 "parameters": size.total,
                 "shared by several tasks": size.shared,
             }

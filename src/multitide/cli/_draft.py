@@ -10,7 +10,12 @@ import pandas as pd
 from multitide._toml import toml_text
 from multitide.data.tables._propose_window import WindowProposal
 
-OPTION_OF_ROLE = {"time": "time", "channel": "channels", "static": "static", "ignored": "ignore"}
+OPTION_OF_ROLE = {
+    "time": "time",
+    "channel": "channels",
+    "static": "static",
+    "ignored": "ignore",
+}
 
 
 def draft_config(
@@ -35,7 +40,9 @@ def draft_config(
         holds several series, a proposal is written as a comment, because a sample may as well be a
         whole series.
     """
-    by_role = {role: list(rows["column"]) for role, rows in roles.groupby("role", sort=False)}
+    by_role = {
+        role: list(rows["column"]) for role, rows in roles.groupby("role", sort=False)
+    }
     lines = [
         "# Configuration of multitide. Check: `multitide check`. Train: `multitide fit`.",
         "# Parameters of the estimator come first, above the first [table].",
@@ -69,7 +76,9 @@ def _data_lines(
     return toml_text({"data": table}).splitlines()
 
 
-def _window_lines(windows: WindowProposal | None, by_role: dict[str, list[str]]) -> list[str]:
+def _window_lines(
+    windows: WindowProposal | None, by_role: dict[str, list[str]]
+) -> list[str]:
     if windows is None:
         return []
     has_series = "series" in by_role

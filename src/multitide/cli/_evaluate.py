@@ -24,7 +24,8 @@ def evaluate(
     labels: Labels = None,
     name: Name = None,
     output: Annotated[
-        Path | None, typer.Option(help="Table to write the metrics to, .csv or .parquet.")
+        Path | None,
+        typer.Option(help="Table to write the metrics to, .csv or .parquet."),
     ] = None,
 ) -> None:
     """Compute the metrics of every task on labelled data.
@@ -36,7 +37,9 @@ def evaluate(
 
     if output is not None:
         check_output(output)
-    estimator, data_set, samples = read_model_and_data(run, data, labels, name, need_labels=True)
+    estimator, data_set, samples = read_model_and_data(
+        run, data, labels, name, need_labels=True
+    )
     metrics = estimator.evaluate({data_set: samples})
     show_metrics(metrics, f"{data.name}, {len(samples)} samples")
     if _was_fitted_on(run, data):

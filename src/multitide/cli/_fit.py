@@ -18,11 +18,17 @@ OPTION_OF = {"channels": "channel"}
 
 def fit(
     source: Annotated[
-        Path, typer.Argument(help="Configuration (.toml) or data file (.csv, .parquet, .ts).")
+        Path,
+        typer.Argument(
+            help="Configuration (.toml) or data file (.csv, .parquet, .ts)."
+        ),
     ],
-    label: Annotated[list[str] | None, typer.Option(help="Label column (repeatable).")] = None,
+    label: Annotated[
+        list[str] | None, typer.Option(help="Label column (repeatable).")
+    ] = None,
     labels: Annotated[
-        Path | None, typer.Option(help="Second table with the labels, one row per series.")
+        Path | None,
+        typer.Option(help="Second table with the labels, one row per series."),
     ] = None,
     channel: Annotated[
         list[str] | None,
@@ -30,7 +36,9 @@ def fit(
     ] = None,
     static: Annotated[
         list[str] | None,
-        typer.Option(help="Input column that is constant within a series (repeatable)."),
+        typer.Option(
+            help="Input column that is constant within a series (repeatable)."
+        ),
     ] = None,
     ignore: Annotated[
         list[str] | None, typer.Option(help="Column to leave out (repeatable).")
@@ -40,7 +48,9 @@ def fit(
     ] = None,
     time: Annotated[
         list[str] | None,
-        typer.Option(help="Time column, or several such as year and month (repeatable)."),
+        typer.Option(
+            help="Time column, or several such as year and month (repeatable)."
+        ),
     ] = None,
     window: Annotated[
         int | None,
@@ -51,13 +61,16 @@ def fit(
     ] = None,
     split: Annotated[
         str | None,
-        typer.Option(help="Split by time, group or random. Default: the safest for your data."),
+        typer.Option(
+            help="Split by time, group or random. Default: the safest for your data."
+        ),
     ] = None,
     max_epochs: Annotated[
         int | None, typer.Option(help="Maximum number of epochs. Default: 50.")
     ] = None,
     random_state: Annotated[
-        int | None, typer.Option(help="Seed. Default: a random one, recorded in the run.")
+        int | None,
+        typer.Option(help="Seed. Default: a random one, recorded in the run."),
     ] = None,
     device: Annotated[
         str | None, typer.Option(help="auto, cpu, cuda or cuda:1. Default: auto.")
@@ -91,9 +104,12 @@ def fit(
         ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="Run folder. Default: runs/NAME-001, then -002, ...")
+        Path | None,
+        typer.Option(help="Run folder. Default: runs/NAME-001, then -002, ..."),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Hide the progress bar.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Hide the progress bar.")
+    ] = False,
 ) -> None:
     """Train one network for all labels of a table, and write a run folder.
 
@@ -120,7 +136,9 @@ def fit(
     }
     changes = given(options)
     if representation is not None:
-        changes["inputs"] = _table(config, "inputs") | {"representation": representation}
+        changes["inputs"] = _table(config, "inputs") | {
+            "representation": representation
+        }
     transfer = _transfer_options(pretrain, start, freeze)
     if transfer:
         changes["training"] = _table(config, "training") | transfer
@@ -128,7 +146,9 @@ def fit(
     fit_and_show(config.changed(**changes), output, source.stem, verbose=not quiet)
 
 
-def fit_and_show(config: Config, output: Path | None, name: str, *, verbose: bool) -> Path:
+def fit_and_show(
+    config: Config, output: Path | None, name: str, *, verbose: bool
+) -> Path:
     """Make a run, show its data and metrics, and return its folder."""
     from multitide._run_fit import check_estimator, train_run
     from multitide.cli._arguments import command_line, result_folder
@@ -149,7 +169,9 @@ def fit_and_show(config: Config, output: Path | None, name: str, *, verbose: boo
         f"The network was {trained_for(run.estimator)}; "
         f"best epoch per task: {best_epochs(run.estimator)}."
     )
-    say(f"\nWritten: [bold]{folder}[/] (model, history, metrics, report.md, config.toml)")
+    say(
+        f"\nWritten: [bold]{folder}[/] (model, history, metrics, report.md, config.toml)"
+    )
     _show_next_steps(prepared, folder)
     return folder
 
@@ -165,7 +187,9 @@ def _show_next_steps(prepared: Prepared, folder: Path) -> None:
         options = f"--labels LABELS {options}"  # the table that holds the static inputs
     steps = [("Predict new data", f"multitide predict {folder} DATA {options}")]
     if len(prepared.tasks) > 1:
-        steps.append(("Does sharing a network help?", f"multitide compare {folder}/config.toml"))
+        steps.append(
+            ("Does sharing a network help?", f"multitide compare {folder}/config.toml")
+        )
     show_next(*steps)
 
 
@@ -218,7 +242,9 @@ def source_config(
     refused = given({"label": label, **data, "split": split})
     if refused:
         options = ", ".join(f"--{OPTION_OF.get(name, name)}" for name in refused)
-        raise ParameterError(f"{options} must be set in the configuration, {str(source)!r}.")
+        raise ParameterError(
+            f"{options} must be set in the configuration, {str(source)!r}."
+        )
     return load_config(source)
 
 

@@ -11,13 +11,18 @@ import typer
 def init(
     data: Annotated[Path, typer.Argument(help="Data file (.csv, .parquet, .ts).")],
     labels: Annotated[
-        Path | None, typer.Option(help="Second table with the labels, one row per series.")
+        Path | None,
+        typer.Option(help="Second table with the labels, one row per series."),
     ] = None,
-    label: Annotated[list[str] | None, typer.Option(help="Label column (repeatable).")] = None,
+    label: Annotated[
+        list[str] | None, typer.Option(help="Label column (repeatable).")
+    ] = None,
     window: Annotated[
         int | None, typer.Option(help="Rows per sample. Default: a proposal.")
     ] = None,
-    stride: Annotated[int | None, typer.Option(help="Rows between the starts of windows.")] = None,
+    stride: Annotated[
+        int | None, typer.Option(help="Rows between the starts of windows.")
+    ] = None,
     output: Annotated[Path, typer.Option(help="Configuration file to write.")] = Path(
         "multitide.toml"
     ),
@@ -36,13 +41,19 @@ def init(
             f"`--stride` must be given together with --window; got {stride} alone."
         )
     check_new_file(output)
-    found = inspect_table(data, labels=labels, tasks=label or None, window=window, stride=stride)
+    found = inspect_table(
+        data, labels=labels, tasks=label or None, window=window, stride=stride
+    )
     roles, windows = set(found.roles["role"]), found.windows
     show_table(found.roles, f"Columns of {data.name}")
     with writable(output, "output"):
-        write_file(output, draft_config(data, labels, found.roles, output.parent, windows))
+        write_file(
+            output, draft_config(data, labels, found.roles, output.parent, windows)
+        )
     if "task" not in roles:
-        show_note("No label column was given: add the names of your label columns to [[tasks]].")
+        show_note(
+            "No label column was given: add the names of your label columns to [[tasks]]."
+        )
     if windows is not None and windows.why and "series" not in roles:
         show_note(
             f"Windows of {windows.window} rows are a proposal ({windows.why}). "

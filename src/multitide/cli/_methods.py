@@ -31,7 +31,9 @@ TITLES = {
 def methods(
     kind: Annotated[
         str | None,
-        typer.Argument(help="Only parts of this kind, e.g. backbone, sharing, weighting."),
+        typer.Argument(
+            help="Only parts of this kind, e.g. backbone, sharing, weighting."
+        ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON, one object per part.")

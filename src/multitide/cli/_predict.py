@@ -41,7 +41,9 @@ def predict(
     from multitide.cli._terminal import say
 
     check_output(output)
-    estimator, data_set, samples = read_model_and_data(run, data, labels, name, need_labels=False)
+    estimator, data_set, samples = read_model_and_data(
+        run, data, labels, name, need_labels=False
+    )
     table = prediction_rows(estimator, samples, data_set)
     write_output(table, output)
     columns = ", ".join(map(str, table.columns))
@@ -67,7 +69,9 @@ def prediction_rows(
     )
 
     device = resolve_device(estimator.device)
-    decoded = decode_all(estimator.stored_, DataSets({data_set: samples}), device)[data_set]
+    decoded = decode_all(estimator.stored_, DataSets({data_set: samples}), device)[
+        data_set
+    ]
     origin = pd.DataFrame({"series": samples.series})
     if samples.time is not None:
         origin["time"] = samples.time

@@ -19,18 +19,25 @@ if TYPE_CHECKING:
 
 def represent(
     source: Annotated[
-        Path, typer.Argument(help="Configuration (.toml) or data file (.csv, .parquet, .ts).")
+        Path,
+        typer.Argument(
+            help="Configuration (.toml) or data file (.csv, .parquet, .ts)."
+        ),
     ],
     output: Annotated[Path, typer.Option(help="Table to write, .parquet or .csv.")],
     representation: Annotated[
         str | None,
-        typer.Option(help="minirocket, ts2vec or model:RUN. Default: that of the configuration."),
+        typer.Option(
+            help="minirocket, ts2vec or model:RUN. Default: that of the configuration."
+        ),
     ] = None,
     label: Annotated[
-        list[str] | None, typer.Option(help="Label column to copy to the table (repeatable).")
+        list[str] | None,
+        typer.Option(help="Label column to copy to the table (repeatable)."),
     ] = None,
     labels: Annotated[
-        Path | None, typer.Option(help="Second table with the labels, one row per series.")
+        Path | None,
+        typer.Option(help="Second table with the labels, one row per series."),
     ] = None,
     channel: Annotated[
         list[str] | None,
@@ -44,7 +51,9 @@ def represent(
     ] = None,
     time: Annotated[
         list[str] | None,
-        typer.Option(help="Time column, or several such as year and month (repeatable)."),
+        typer.Option(
+            help="Time column, or several such as year and month (repeatable)."
+        ),
     ] = None,
     window: Annotated[
         int | None,
@@ -55,7 +64,9 @@ def represent(
     ] = None,
     split: Annotated[
         str | None,
-        typer.Option(help="Split by time, group or random. Default: the safest for your data."),
+        typer.Option(
+            help="Split by time, group or random. Default: the safest for your data."
+        ),
     ] = None,
 ) -> None:
     """Write one vector per sample: its series, time, set of the split, labels, and f0, f1, ...

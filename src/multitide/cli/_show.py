@@ -114,7 +114,9 @@ def show_metrics(metrics: pd.DataFrame, title: str) -> None:
     shown["value"] = metrics["value"]
     shown["trivial"] = metrics["trivial"]
     shown["better"] = better_than_trivial(metrics)
-    shown["labelled"] = metrics["n_labelled"].where(~metrics.duplicated(keys), "").astype("str")
+    shown["labelled"] = (
+        metrics["n_labelled"].where(~metrics.duplicated(keys), "").astype("str")
+    )
     show_table(shown, title)
     show_note(
         '"trivial" is the best constant prediction; "loss" is in units of its loss on the '

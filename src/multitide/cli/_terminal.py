@@ -25,12 +25,16 @@ SHORT = 24  # longer cells are folded where the terminal is narrow
 def console(stderr: bool = False) -> Console:
     """Return a console on the stream as it is now (tests and pipes replace it)."""
     stream = sys.stderr if stderr else sys.stdout
-    return Console(file=stream, width=None if stream.isatty() else PIPE_WIDTH, highlight=False)
+    return Console(
+        file=stream, width=None if stream.isatty() else PIPE_WIDTH, highlight=False
+    )
 
 
 def show_error(error: Exception) -> None:
     """Show a message in red."""
-    console(stderr=True).print(f"[bold red]Error:[/] [red]{escape(str(error))}[/]", soft_wrap=True)
+    console(stderr=True).print(
+        f"[bold red]Error:[/] [red]{escape(str(error))}[/]", soft_wrap=True
+    )
 
 
 def show_note(text: str) -> None:
@@ -53,7 +57,9 @@ def show_table(frame: pd.DataFrame, title: str) -> None:
     table = Table(header_style="bold", show_edge=False)
     for name in frame.columns:
         short = max(map(len, frame[name].map(written)), default=0) <= SHORT
-        justify: Literal["left", "right"] = "right" if frame[name].dtype.kind in "iuf" else "left"
+        justify: Literal["left", "right"] = (
+            "right" if frame[name].dtype.kind in "iuf" else "left"
+        )
         table.add_column(str(name), justify=justify, overflow="fold", no_wrap=short)
     for row in frame.itertuples(index=False, name=None):
         table.add_row(*(escape(written(value)) for value in row))
@@ -103,9 +109,13 @@ def quietly() -> Iterator[None]:
 class _Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         style = "yellow" if record.levelno >= logging.WARNING else "dim"
-        console(stderr=True).print(f"[{style}]{escape(record.getMessage())}[/]", soft_wrap=True)
+        console(stderr=True).print(
+            f"[{style}]{escape(record.getMessage())}[/]", soft_wrap=True
+        )
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *where: Any) -> None:
     word = "Warning" if issubclass(category, MultitideWarning) else category.__name__
-    console(stderr=True).print(f"[yellow]{word}: {escape(str(message))}[/]", soft_wrap=True)
+    console(stderr=True).print(
+        f"[yellow]{word}: {escape(str(message))}[/]", soft_wrap=True
+    )

@@ -17,7 +17,8 @@ BEST = "best.toml"
 
 def tune(
     config: Annotated[
-        Path, typer.Argument(help="Configuration file (.toml) that the search starts from.")
+        Path,
+        typer.Argument(help="Configuration file (.toml) that the search starts from."),
     ],
     budget: Annotated[
         str | None, typer.Option(help="Total time, e.g. 30m or 2h (default: 30m).")
@@ -26,12 +27,16 @@ def tune(
         int | None, typer.Option(help="Maximum number of trials, including the start.")
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(help="Number of processes (default: one per core, at most 8).")
+        int | None,
+        typer.Option(help="Number of processes (default: one per core, at most 8)."),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="Folder of the search; an existing search is resumed.")
+        Path | None,
+        typer.Option(help="Folder of the search; an existing search is resumed."),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress bar.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Show no progress bar.")
+    ] = False,
 ) -> None:
     """Search for better settings on the validation set, and write the best configuration.
 
@@ -69,7 +74,12 @@ def tune(
 
 
 def run_search(
-    config: Config, samples: Samples, folder: Path, options: dict[str, object], *, verbose: bool
+    config: Config,
+    samples: Samples,
+    folder: Path,
+    options: dict[str, object],
+    *,
+    verbose: bool,
 ) -> None:
     """Run the search of a configuration, show the result, and write it to `folder`."""
     from multitide._result_folder import write_file
@@ -112,7 +122,9 @@ def show_tuning(tuning: Tuning) -> None:
     if tuning.importances:
         names, shares = zip(*tuning.importances.items(), strict=True)
         table = pd.DataFrame({"setting": names, "share": shares})
-        show_table(table, "Share of the loss's variance over trials that each setting explains")
+        show_table(
+            table, "Share of the loss's variance over trials that each setting explains"
+        )
     metrics = pd.DataFrame(metric_rows(tuning.metrics))
     is_first = ~metrics["task"].duplicated()
     short = metrics[is_first | (metrics["metric"] == "loss")]

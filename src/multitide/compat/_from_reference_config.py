@@ -23,7 +23,9 @@ from multitide.training._settings import Training
 
 logger = logging.getLogger("multitide")
 
-Values: TypeAlias = dict[str, Any]  # hyperparameters by name, which the page's annotations check
+Values: TypeAlias = dict[
+    str, Any
+]  # hyperparameters by name, which the page's annotations check
 KEYS = ("model", "best_model_path", "parameter")
 # The page says `dropout`; the reference's config.py says `drop_out` in places.
 ALIASES = {"drop_out": "dropout"}
@@ -79,7 +81,9 @@ def from_reference_config(
     return _estimator(kind(**values), tasks, device_is_given="device" in values)
 
 
-def _read(config: Mapping[str, object], problems: list[str]) -> tuple[type[Page] | None, Values]:
+def _read(
+    config: Mapping[str, object], problems: list[str]
+) -> tuple[type[Page] | None, Values]:
     """Return the page of the model and its hyperparameters; add to `problems`."""
     if not isinstance(config, Mapping):
         raise ParameterError(
@@ -90,7 +94,9 @@ def _read(config: Mapping[str, object], problems: list[str]) -> tuple[type[Page]
             problems.append(f"`config` has no key {key!r}.{suggest(str(key), KEYS)}")
     values = config.get("parameter", {})
     if not isinstance(values, Mapping):
-        problems.append(f"`parameter` must be a mapping of hyperparameters; got {values!r}.")
+        problems.append(
+            f"`parameter` must be a mapping of hyperparameters; got {values!r}."
+        )
         values = {}
     with gathering(problems):
         check_choice("model", config.get("model"), PAGES)
@@ -99,7 +105,9 @@ def _read(config: Mapping[str, object], problems: list[str]) -> tuple[type[Page]
     return None, {}
 
 
-def _without_aliases(kind: type[Page], values: Mapping[str, object], problems: list[str]) -> Values:
+def _without_aliases(
+    kind: type[Page], values: Mapping[str, object], problems: list[str]
+) -> Values:
     """Return the values under the page's names."""
     known = {field.name for field in fields(kind)}
     if {"dropout", "drop_out"} <= set(values) and "dropout" in known:
@@ -133,7 +141,11 @@ def _default_names(class_counts: Sequence[int]) -> list[str]:
 
 
 def _task(name: str, n_classes: int) -> Task:
-    return Regression(name) if n_classes == 1 else Classification(name, n_classes=n_classes)
+    return (
+        Regression(name)
+        if n_classes == 1
+        else Classification(name, n_classes=n_classes)
+    )
 
 
 def _n_timepoints(page: Page) -> int | None:
@@ -172,7 +184,9 @@ def _device(page: Page, is_given: bool) -> str:
     """Return the page's device, or the CPU without CUDA; warn only if the user set the device."""
     if page.device == "cpu" or torch.cuda.is_available():
         return page.device
-    message = "`parameter.device` is 'cuda', but CUDA is not available: the CPU is used."
+    message = (
+        "`parameter.device` is 'cuda', but CUDA is not available: the CPU is used."
+    )
     if is_given:
         warnings.warn(message, MultitideWarning, stacklevel=4)
     else:

@@ -108,7 +108,9 @@ def load_reference_weights(
         verbose=0,
     )
     recipe = make_recipe(estimator.get_params(deep=False))
-    inputs = recipe.inputs.build(_channel_names(channels, state["conv1.weight"].shape[1]))
+    inputs = recipe.inputs.build(
+        _channel_names(channels, state["conv1.weight"].shape[1])
+    )
     network = build_network(recipe, [InputStem("", inputs)], targets, N_TIMEPOINTS)
     _fill(network, state, names, path)
     estimator.history_ = estimator.pretrain_history_ = pd.DataFrame()
@@ -123,7 +125,11 @@ def _stored(
         params=estimator.get_params(deep=False),
         tasks=[target.task for target in network.target_list],
         predictor=Predictor([network], [network.names]).eval(),
-        data=[DataRecord(tasks=network.names, channels=channels, n_timepoints=N_TIMEPOINTS)],
+        data=[
+            DataRecord(
+                tasks=network.names, channels=channels, n_timepoints=N_TIMEPOINTS
+            )
+        ],
         seed=0,
         best_epoch=dict.fromkeys(network.names, 0),
         n_labelled={name: {} for name in network.names},
@@ -133,17 +139,23 @@ def _stored(
 
 def _read(path: Path) -> State:
     if not path.is_file():
-        raise StoreError(f"`path` must be a file of weights; there is none at {str(path)!r}.")
+        raise StoreError(
+            f"`path` must be a file of weights; there is none at {str(path)!r}."
+        )
     try:
         # Torch warns about unusual pickles before it refuses them.
         with warnings.catch_warnings(action="ignore"):
             state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises errors of any kind for a file without weights
+    except (
+        Exception
+    ) as error:  # torch raises errors of any kind for a file without weights
         first_line = str(error).strip().partition("\n")[0] or type(error).__name__
         raise StoreError(
             f"{str(path)!r} must hold nothing but weights; it cannot be read ({first_line})."
         ) from error
-    if isinstance(state, dict) and all(isinstance(tensor, Tensor) for tensor in state.values()):
+    if isinstance(state, dict) and all(
+        isinstance(tensor, Tensor) for tensor in state.values()
+    ):
         return dict(state)
     raise StoreError(
         f"{str(path)!r} must hold a state dict of tensors; got a {type(state).__name__}."
@@ -164,7 +176,9 @@ def _our_names(state: State, heads: Sequence[str]) -> dict[str, str]:
     for i in (1, 2):
         blocks[f"se{i}.fc.0.weight"] = f"conv{i}.squeeze.squeeze.weight"
         blocks[f"se{i}.fc.2.weight"] = f"conv{i}.squeeze.excite.weight"
-    names = {theirs: f"sharing.backbone.blocks.{ours}" for theirs, ours in blocks.items()}
+    names = {
+        theirs: f"sharing.backbone.blocks.{ours}" for theirs, ours in blocks.items()
+    }
     for i, head in enumerate(heads):
         for name in WEIGHT_AND_BIAS:
             names[f"{head}.{name}"] = f"heads.{i}.0.{name}"
@@ -183,7 +197,9 @@ def _check_names(
     problems = [f"{name} is missing" for name in names if name not in state]
     if heads not in (["fc"], ["fc_1"], ["fc_1", "fc_2"]):
         found = ", ".join(heads) or "none"
-        problems.append(f"there must be a head fc, or fc_1, or fc_1 and fc_2; got {found}")
+        problems.append(
+            f"there must be a head fc, or fc_1, or fc_1 and fc_2; got {found}"
+        )
     for name in state:
         if name not in names:
             problems.append(f"{name} is not known.{suggest(str(name), names)}")
@@ -226,7 +242,9 @@ def _channel_names(channels: Sequence[str] | None, n_channels: int) -> tuple[str
         channels = [str(channel) for channel in range(n_channels)]
     names = tuple(map(str, channels))
     if len(names) != n_channels or len(set(names)) != n_channels:
-        raise DataError(f"`channels` must be {n_channels} different names; got {list(names)}.")
+        raise DataError(
+            f"`channels` must be {n_channels} different names; got {list(names)}."
+        )
     return names
 
 
@@ -264,7 +282,9 @@ def _targets(
     return targets
 
 
-def _classes_by_task(classes: Classes | None, names: Sequence[str]) -> dict[str, list[Value]]:
+def _classes_by_task(
+    classes: Classes | None, names: Sequence[str]
+) -> dict[str, list[Value]]:
     if classes is None:
         return {}
     if not isinstance(classes, Mapping):
@@ -275,11 +295,15 @@ def _classes_by_task(classes: Classes | None, names: Sequence[str]) -> dict[str,
             )
         return {names[0]: list(classes)}
     if unknown := [name for name in classes if name not in names]:
-        raise DataError(f"`classes` must name classification tasks ({list(names)}); got {unknown}.")
+        raise DataError(
+            f"`classes` must name classification tasks ({list(names)}); got {unknown}."
+        )
     return {name: list(values) for name, values in classes.items()}
 
 
-def _fill(network: Network, state: State, names: Mapping[str, str], path: str | Path) -> None:
+def _fill(
+    network: Network, state: State, names: Mapping[str, str], path: str | Path
+) -> None:
     """Copy the weights into our network; raise with every tensor that does not fit."""
     own = network.state_dict()
     wrong = []

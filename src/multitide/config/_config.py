@@ -98,7 +98,9 @@ class Config:
             raise DataError("\n".join(problems))
         return data_sets
 
-    def make_estimator(self, **changes: Any) -> MultiTaskEstimator:  # any of its parameters
+    def make_estimator(
+        self, **changes: Any
+    ) -> MultiTaskEstimator:  # any of its parameters
         """Return the estimator, not fitted; `changes` override the file's parameters."""
         return MultiTaskEstimator(**{"tasks": self.tasks, **self.estimator, **changes})
 
@@ -119,7 +121,9 @@ class Config:
             if section.name:
                 table |= {"name": section.name, "split": section.split}
                 if section.tasks is not None:
-                    table["tasks"] = [getattr(task, "name", task) for task in section.tasks]
+                    table["tasks"] = [
+                        getattr(task, "name", task) for task in section.tasks
+                    ]
             sections.append(table)
         found: dict[str, object] = {**self.estimator}
         if len(sections) == 1 and not self.data[0].name:

@@ -13,7 +13,11 @@ from multitide.config._load_config import DEFAULTS, parse_config
 from multitide.config._prepare import Prepared, split_samples
 from multitide.data._data_sets import DataSets
 from multitide.data._split_data import SplitData
-from multitide.fitting._data_sets import labels_of, naming_data_set, resolve_shared_tasks
+from multitide.fitting._data_sets import (
+    labels_of,
+    naming_data_set,
+    resolve_shared_tasks,
+)
 from multitide.fitting._fit_model import check_lengths
 from multitide.fitting._recipe import make_recipe
 from multitide.model._start_from import find_source

@@ -20,7 +20,11 @@ from multitide.tasks import Task
 
 Tasks = Sequence[str | Task] | None
 PATHS = ("path", "labels")  # relative to the configuration file
-SECTION_KEYS = ("name", "tasks", "split")  # keys of [[data]] that are not arguments of read_table
+SECTION_KEYS = (
+    "name",
+    "tasks",
+    "split",
+)  # keys of [[data]] that are not arguments of read_table
 READ_TABLE_KEYS = ["path", *list(inspect.signature(read_table).parameters)[1:]]
 READ_TABLE_KEYS.remove("tasks")
 
@@ -59,11 +63,17 @@ class DataSection:
     def splitter(self, samples: Samples) -> Splitter:
         """Return the rule that splits these samples."""
         by = default_splitter(samples, seed=0).by
-        return cast(Splitter, part_from_config(SPLITTERS, {"by": by, **self.split}, "split"))
+        return cast(
+            Splitter, part_from_config(SPLITTERS, {"by": by, **self.split}, "split")
+        )
 
 
 def parse_data(
-    table: object, folder: Path, split: dict[str, Any], tasks: Tasks, problems: list[str]
+    table: object,
+    folder: Path,
+    split: dict[str, Any],
+    tasks: Tasks,
+    problems: list[str],
 ) -> list[DataSection]:
     """Return the data sets of a configuration, and add what is wrong to `problems`.
 
@@ -107,7 +117,9 @@ def is_list_of_tables(table: object) -> bool:
 
 def plain_data(table: Mapping[str, Any], section: DataSection) -> dict[str, Any]:
     """Return a ``[data]`` table as it was written, but with absolute paths."""
-    paths = {name: str(section.options[name]) for name in PATHS if name in section.options}
+    paths = {
+        name: str(section.options[name]) for name in PATHS if name in section.options
+    }
     return {**table, **paths}
 
 
@@ -130,7 +142,9 @@ def _parse_section(
             f"`data.name` must be a text, and is required with several data sets; got {name!r}."
         )
     elif name in taken:
-        problems.append(f"`data.name` must differ between data sets; got {name!r} twice.")
+        problems.append(
+            f"`data.name` must differ between data sets; got {name!r} twice."
+        )
     own_tasks = None
     if "tasks" in row:
         own_tasks = _own_tasks(row["tasks"], tasks, problems)
@@ -143,14 +157,18 @@ def _parse_section(
     )
 
 
-def _parse_options(values: Mapping[str, Any], folder: Path, problems: list[str]) -> dict[str, Any]:
+def _parse_options(
+    values: Mapping[str, Any], folder: Path, problems: list[str]
+) -> dict[str, Any]:
     """Return arguments of `read_table`, with absolute paths."""
     if "path" not in values:
         problems.append('`data.path` must be given: [data] path = "measurements.csv".')
     options: dict[str, Any] = {}
     for name, value in values.items():
         if name not in READ_TABLE_KEYS:
-            problems.append(f"`data` has no parameter {name!r}.{suggest(name, READ_TABLE_KEYS)}")
+            problems.append(
+                f"`data` has no parameter {name!r}.{suggest(name, READ_TABLE_KEYS)}"
+            )
         if value == NONE:
             options[name] = None
         elif name in PATHS and isinstance(value, str):

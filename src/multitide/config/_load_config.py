@@ -33,7 +33,12 @@ EXCLUDED_ARGUMENTS = (
     "progress",
     "verbose",
 )
-TABLES = ("data", "split", "compare", "tune")  # the others are parameters of the estimator
+TABLES = (
+    "data",
+    "split",
+    "compare",
+    "tune",
+)  # the others are parameters of the estimator
 REGISTRIES: Mapping[str, Registry] = {**PART_PARAMETERS, "validation": SPLITTERS}
 DEFAULTS: dict[str, Any] = MultiTaskEstimator().get_params(deep=False)
 
@@ -107,7 +112,9 @@ def parse_config(table: Mapping[str, Any], folder: Path) -> Parsed:
     estimator = _estimator(table, problems)
     written = {**table, "data": _written_data(table.get("data", {}), sections)}
     config = Config(sections, tasks, compare, tune, estimator, written)
-    return Parsed(config, [_with_place(problem) for problem in problems], not data_problems)
+    return Parsed(
+        config, [_with_place(problem) for problem in problems], not data_problems
+    )
 
 
 def _unknown_keys(table: Mapping[str, Any]) -> list[str]:
@@ -151,7 +158,9 @@ def _tasks(values: object, problems: list[str]) -> list[str | Task] | None:
     tasks: list[str | Task] = []
     for value in values:
         with gathering(problems):
-            tasks.append(task_from_config(value) if isinstance(value, Mapping) else value)
+            tasks.append(
+                task_from_config(value) if isinstance(value, Mapping) else value
+            )
     return tasks
 
 
@@ -161,7 +170,10 @@ def _compare_problems(table: Mapping[str, Any]) -> list[str]:
     from multitide.study import compare
 
     known = [*_allowed_arguments(compare), "label_shares"]
-    return [*_unknown_arguments(table, known, "compare"), *_budget_problems(table, "compare")]
+    return [
+        *_unknown_arguments(table, known, "compare"),
+        *_budget_problems(table, "compare"),
+    ]
 
 
 def _tune_problems(table: Mapping[str, Any]) -> list[str]:
@@ -226,7 +238,10 @@ def _written_data(
 ) -> dict[str, Any] | list[dict[str, Any]]:
     """Return ``[data]`` or ``[[data]]`` as written, but with absolute paths."""
     if is_list_of_tables(table):
-        return [plain_data(row, section) for row, section in zip(table, sections, strict=True)]
+        return [
+            plain_data(row, section)
+            for row, section in zip(table, sections, strict=True)
+        ]
     return plain_data(table if isinstance(table, Mapping) else {}, sections[0])
 
 
@@ -239,11 +254,15 @@ def _allowed_arguments(function: Callable[..., object]) -> list[str]:
     return [name for name in _arguments(function) if name not in EXCLUDED_ARGUMENTS]
 
 
-def _unknown_arguments(values: Mapping[str, Any], known: list[str], where: str) -> list[str]:
+def _unknown_arguments(
+    values: Mapping[str, Any], known: list[str], where: str
+) -> list[str]:
     problems = []
     for name in values:
         if name not in known:
-            problems.append(f"`{where}` has no parameter {name!r}.{suggest(name, known)}")
+            problems.append(
+                f"`{where}` has no parameter {name!r}.{suggest(name, known)}"
+            )
     return problems
 
 

@@ -90,7 +90,9 @@ def _owner(name: str) -> Callable[..., object] | None:
     return owners.get(name)
 
 
-def _drop_nones(values: Mapping[str, object], owner: Callable[..., object]) -> dict[str, object]:
+def _drop_nones(
+    values: Mapping[str, object], owner: Callable[..., object]
+) -> dict[str, object]:
     """Return the values without each None that is the default of the owner's parameter."""
     parameters = inspect.signature(owner).parameters
     kept = {}

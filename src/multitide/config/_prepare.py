@@ -73,7 +73,9 @@ def prepare(config: Config) -> Prepared:
 def split_samples(config: Config, name: str, samples: Samples) -> SplitData:
     """Split a data set by the rule of its section."""
     with naming_data_set(name):
-        return SplitData(name, samples, config.section(name).splitter(samples).split(samples))
+        return SplitData(
+            name, samples, config.section(name).splitter(samples).split(samples)
+        )
 
 
 def check_test_sets(prepared: Prepared) -> None:
@@ -86,7 +88,9 @@ def check_test_sets(prepared: Prepared) -> None:
                 )
 
 
-def describe_own_tasks(config: Config, samples: Samples, tasks: Sequence[Task]) -> pd.DataFrame:
+def describe_own_tasks(
+    config: Config, samples: Samples, tasks: Sequence[Task]
+) -> pd.DataFrame:
     """Return what the tasks of a data set are taken for, and why.
 
     Parameters
@@ -101,4 +105,6 @@ def describe_own_tasks(config: Config, samples: Samples, tasks: Sequence[Task]) 
     own = {task.name for task in tasks_with_labels(samples, tasks)}
     written = list(samples.y) if config.tasks is None else config.tasks
     named = {task if isinstance(task, str) else task.name: task for task in written}
-    return describe_tasks([task for name, task in named.items() if name in own], samples.y)
+    return describe_tasks(
+        [task for name, task in named.items() if name in own], samples.y
+    )

@@ -84,5 +84,9 @@ class DataSets(Mapping[str, Samples]):
 
     def _check_names(self) -> None:
         names = list(self._by_name)
-        if not names or not all(isinstance(name, str) and name.strip() for name in names):
-            raise DataError(f"`X` must have a name, a text, for every data set; got {names}.")
+        if not names or not all(
+            isinstance(name, str) and name.strip() for name in names
+        ):
+            raise DataError(
+                f"`X` must have a name, a text, for every data set; got {names}."
+            )

@@ -41,7 +41,10 @@ def fingerprint_of_sums(
         Number of missing values of the columns that have any.
     """
     missing = n_missing or {}
-    return {name: (n_rows - missing.get(name, 0), float(total)) for name, total in sums.items()}
+    return {
+        name: (n_rows - missing.get(name, 0), float(total))
+        for name, total in sums.items()
+    }
 
 
 def differences(found: Fingerprint, known: Fingerprint) -> Iterator[str]:

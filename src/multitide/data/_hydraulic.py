@@ -126,10 +126,14 @@ def read_signal(text: bytes, name: str) -> np.ndarray:
     try:
         rows = np.loadtxt(io.BytesIO(text), ndmin=2)
     except ValueError as error:
-        raise DataError(f"`{name}.txt` must hold numbers separated by tabs; {error}.") from error
+        raise DataError(
+            f"`{name}.txt` must hold numbers separated by tabs; {error}."
+        ) from error
     rate = SENSORS.get(name, 1)
     if name in SENSORS and rows.shape[1] != SECONDS * rate:
-        raise DataError(f"`{name}.txt` must have {SECONDS * rate} columns; got {rows.shape[1]}.")
+        raise DataError(
+            f"`{name}.txt` must have {SECONDS * rate} columns; got {rows.shape[1]}."
+        )
     return np.asarray(rows.reshape(len(rows), -1, rate).mean(axis=2))
 
 

@@ -32,7 +32,10 @@ def purged(samples: Samples, keep: Index, held: Index) -> Index:
 
 
 def touches(
-    begin: np.ndarray, finish: np.ndarray, other_begin: np.ndarray, other_finish: np.ndarray
+    begin: np.ndarray,
+    finish: np.ndarray,
+    other_begin: np.ndarray,
+    other_finish: np.ndarray,
 ) -> np.ndarray:
     """Return which closed intervals meet any of the others."""
     if not len(other_begin):
@@ -48,7 +51,9 @@ def touches(
 def warn_of_overlap(samples: Samples, part: Index, others: Index, by: str) -> None:
     """Warn if samples of one part are made of the same rows as samples of another."""
     last = samples.starts + samples.lengths - 1
-    shared = touches(samples.starts[part], last[part], samples.starts[others], last[others])
+    shared = touches(
+        samples.starts[part], last[part], samples.starts[others], last[others]
+    )
     if shared.any():
         warnings.warn(
             f"{int(shared.sum())} of {len(part)} samples share rows with samples of another set of "

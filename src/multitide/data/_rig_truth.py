@@ -51,7 +51,9 @@ def rig_truth(relatedness: float = 1.0) -> Truth:
     """
     _raise_any(_share_problems({"relatedness": relatedness}))
     root = float(np.sqrt(relatedness))
-    correlation = pd.DataFrame(np.eye(len(TASKS)), index=list(TASKS), columns=list(TASKS))
+    correlation = pd.DataFrame(
+        np.eye(len(TASKS)), index=list(TASKS), columns=list(TASKS)
+    )
     for first, second in combinations(RELATED, 2):
         shared = root if first == "fault" else float(relatedness)
         correlation.loc[first, second] = correlation.loc[second, first] = shared

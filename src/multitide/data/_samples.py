@@ -116,7 +116,9 @@ class Samples:
             else tuple(map(str, range(n_channels)))
         )
         _check_arrays(blocks, names, y, static, series, time)
-        values = np.concatenate([np.asarray(block, dtype=np.float32).T for block in blocks])
+        values = np.concatenate(
+            [np.asarray(block, dtype=np.float32).T for block in blocks]
+        )
         stamps = (
             None
             if time is None
@@ -128,7 +130,9 @@ class Samples:
             starts=np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64),
             lengths=lengths,
             channels=names,
-            y=pd.DataFrame(index=pd.RangeIndex(len(blocks))) if y is None else _named(y),
+            y=pd.DataFrame(index=pd.RangeIndex(len(blocks)))
+            if y is None
+            else _named(y),
             series=np.arange(len(blocks)) if series is None else np.asarray(series),
             static=None if static is None else _named(static),
             time=stamps,
@@ -147,7 +151,9 @@ class Samples:
         }
         for name in ("y", "static", "extra"):
             frame = getattr(self, name)
-            changes[name] = None if frame is None else frame.iloc[rows].reset_index(drop=True)
+            changes[name] = (
+                None if frame is None else frame.iloc[rows].reset_index(drop=True)
+            )
         return dataclasses.replace(self, **changes)
 
     @property
@@ -184,7 +190,9 @@ class Samples:
         steps = np.arange(self.n_timepoints)
         inside = steps < self.lengths[rows, None]
         positions = np.where(inside, self.starts[rows, None] + steps, 0)
-        return np.where(inside[:, :, None], self.values[positions], np.nan).transpose(0, 2, 1)
+        return np.where(inside[:, :, None], self.values[positions], np.nan).transpose(
+            0, 2, 1
+        )
 
     def joined(self, other: Self) -> Self:
         """Return the samples of both, these first; series of the same table are not copied.
@@ -201,12 +209,16 @@ class Samples:
         same = self.values is other.values
         shift = 0 if same else len(self.values)
         changes: dict[str, Any] = {
-            "values": self.values if same else np.concatenate([self.values, other.values]),
+            "values": self.values
+            if same
+            else np.concatenate([self.values, other.values]),
             "starts": np.concatenate([self.starts, other.starts + shift]),
         }
         for name in ("lengths", "series", "time", "begin", "finish"):
             pair = [getattr(self, name), getattr(other, name)]
-            changes[name] = None if any(array is None for array in pair) else np.concatenate(pair)
+            changes[name] = (
+                None if any(array is None for array in pair) else np.concatenate(pair)
+            )
         for name in ("y", "static", "extra"):
             frames = [getattr(self, name), getattr(other, name)]
             changes[name] = (
@@ -239,7 +251,10 @@ class Samples:
         }
         if self.static is not None and self.static.shape[1]:
             says["static inputs"] = ", ".join(map(str, self.static))
-        counts = ((name, self.y[name].notna().sum(), self.y[name].nunique()) for name in self.y)
+        counts = (
+            (name, self.y[name].notna().sum(), self.y[name].nunique())
+            for name in self.y
+        )
         labels = [
             {
                 "labels": name,
@@ -297,7 +312,9 @@ class SeriesView:
 def _named(frame: Any) -> pd.DataFrame:
     """Return a frame with text column names and a RangeIndex."""
     frame = pd.DataFrame(frame)
-    return frame.set_axis([str(column) for column in frame.columns], axis=1).reset_index(drop=True)
+    return frame.set_axis(
+        [str(column) for column in frame.columns], axis=1
+    ).reset_index(drop=True)
 
 
 def _warn_of_order(blocks: list[np.ndarray]) -> None:
@@ -319,7 +336,11 @@ def _as_blocks(X: Any) -> list[np.ndarray]:
     """Return the series as a list of (n_channels, n_timepoints_i), or refuse with the remedy."""
     if isinstance(X, SeriesView):
         return list(np.asarray(X))
-    if isinstance(X, (list, tuple)) and all(np.ndim(block) == 2 for block in X) and len(X):
+    if (
+        isinstance(X, (list, tuple))
+        and all(np.ndim(block) == 2 for block in X)
+        and len(X)
+    ):
         blocks = [np.asarray(block) for block in X]
         if len({block.shape[0] for block in blocks}) > 1:
             found = sorted({block.shape[0] for block in blocks})
@@ -364,17 +385,28 @@ def _check_arrays(
             f"got {len(channels)} names.{swapped}"
         )
     if len(set(channels)) != len(channels):
-        problems.append(f"`channels` must differ from each other; got {list(channels)}.")
-    for name, rows in (("y", y), ("static", static), ("series", series), ("time", time)):
+        problems.append(
+            f"`channels` must differ from each other; got {list(channels)}."
+        )
+    for name, rows in (
+        ("y", y),
+        ("static", static),
+        ("series", series),
+        ("time", time),
+    ):
         if rows is not None and len(rows) != len(blocks):
             problems.append(
                 f"`{name}` must have one row per sample; "
                 f"got {len(rows)} rows for {len(blocks)} samples."
             )
     if any(block.dtype.kind not in "fiub" for block in blocks):
-        strange = next(block.dtype for block in blocks if block.dtype.kind not in "fiub")
+        strange = next(
+            block.dtype for block in blocks if block.dtype.kind not in "fiub"
+        )
         problems.append(f"`X` must hold numbers; got dtype {strange}.")
-    elif n_infinite := sum(int((np.abs(block) > FLOAT32_MAX).sum()) for block in blocks):
+    elif n_infinite := sum(
+        int((np.abs(block) > FLOAT32_MAX).sum()) for block in blocks
+    ):
         problems.append(
             f"`X` must be finite or NaN; got {n_infinite} infinite values. "
             "Use NaN for missing values."

@@ -111,23 +111,36 @@ def simulate_rig(
     rig_truth : which tasks are related, as they were made.
     """
     shares = (
-        dict(label_share) if isinstance(label_share, Mapping) else dict.fromkeys(TASKS, label_share)
+        dict(label_share)
+        if isinstance(label_share, Mapping)
+        else dict.fromkeys(TASKS, label_share)
     )
-    levels = {"relatedness": relatedness, "missing": missing, "missing_blocks": missing_blocks}
+    levels = {
+        "relatedness": relatedness,
+        "missing": missing,
+        "missing_blocks": missing_blocks,
+    }
     _raise_any(
         _size_problems(n_runs, n_machines, n_timepoints, noise, random_state)
         + _share_problems(levels)
         + _share_problems({"missing_values": missing_values}, most=0.3)
         + _label_share_problems(shares)
     )
-    rngs = [np.random.default_rng(seed) for seed in np.random.SeedSequence(random_state).spawn(4)]
+    rngs = [
+        np.random.default_rng(seed)
+        for seed in np.random.SeedSequence(random_state).spawn(4)
+    ]
     machines = _draw_machines(n_machines, rngs[0])
     runs = _draw_runs(n_runs, n_timepoints, machines, rngs[0])
-    series = _read_sensors(_physics(runs, n_timepoints[1], rngs[1]), runs, noise, rngs[1])
+    series = _read_sensors(
+        _physics(runs, n_timepoints[1], rngs[1]), runs, noise, rngs[1]
+    )
     series = _drop_values(series, runs["length"].to_numpy(), missing_values, rngs[2])
     statics = runs[["machine_type", "age"]]
     statics = statics.mask(rngs[2].random(statics.shape) < missing_values)
-    y = _hide_labels(_label(runs, relatedness), shares, missing, missing_blocks, rngs[3])
+    y = _hide_labels(
+        _label(runs, relatedness), shares, missing, missing_blocks, rngs[3]
+    )
     return _as_samples(series, runs, y, statics)
 
 
@@ -146,10 +159,15 @@ def _draw_machines(n_machines: int, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def _draw_runs(
-    n_runs: int, n_timepoints: tuple[int, int], machines: pd.DataFrame, rng: np.random.Generator
+    n_runs: int,
+    n_timepoints: tuple[int, int],
+    machines: pd.DataFrame,
+    rng: np.random.Generator,
 ) -> pd.DataFrame:
     """Draw the hidden states and the settings of every run, one row a run, joined with those of its rig."""
-    dealt = machines.iloc[rng.permutation(np.arange(n_runs) % len(machines))].reset_index()
+    dealt = machines.iloc[
+        rng.permutation(np.arange(n_runs) % len(machines))
+    ].reset_index()
     day = np.sort(rng.uniform(0, 365, n_runs))
     states = {
         name: rng.uniform(0, 1, n_runs)
@@ -160,37 +178,57 @@ def _draw_runs(
         "level": rng.uniform(0.75, 1.0, n_runs),  # share of the rated load
         "period": rng.uniform(16, 30, n_runs),  # s, of the load cycle
         "phase": rng.uniform(0, 1, n_runs),
-        "ambient": 20 - 4 * np.cos(2 * np.pi * day / 365) + rng.normal(0, 1, n_runs),  # degrees C
-        "begin": np.datetime64("2025-01-01", "s") + (day * 86400).astype("timedelta64[s]"),
+        "ambient": 20
+        - 4 * np.cos(2 * np.pi * day / 365)
+        + rng.normal(0, 1, n_runs),  # degrees C
+        "begin": np.datetime64("2025-01-01", "s")
+        + (day * 86400).astype("timedelta64[s]"),
     }
     return dealt.assign(**states, **settings)
 
 
-def _physics(runs: pd.DataFrame, n_steps: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+def _physics(
+    runs: pd.DataFrame, n_steps: int, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
     """Return what ideal sensors would read, each (n_runs, n_steps), by lumped models of a hydraulic circuit."""
     r = {
         name: runs[name].to_numpy()[:, None]
         for name in ("valve", "pump", "bearing", "cooler", "filter", "age")
     }
-    ambient, level = runs["ambient"].to_numpy()[:, None], runs["level"].to_numpy()[:, None]
+    ambient, level = (
+        runs["ambient"].to_numpy()[:, None],
+        runs["level"].to_numpy()[:, None],
+    )
     clock = (
-        np.arange(n_steps) / runs["period"].to_numpy()[:, None] + runs["phase"].to_numpy()[:, None]
+        np.arange(n_steps) / runs["period"].to_numpy()[:, None]
+        + runs["phase"].to_numpy()[:, None]
     )
     command = level * np.where(clock % 1 < 0.5, 1.0, 0.3)
-    oil_before = ambient + rng.normal(22, 2, ambient.shape)  # the runs before have warmed the oil
+    oil_before = ambient + rng.normal(
+        22, 2, ambient.shape
+    )  # the runs before have warmed the oil
     viscosity = np.exp(
         -0.02 * (oil_before - 42)
     )  # relative to that at 42 degrees C (Reynolds' exponential law)
     load = RATED_PRESSURE * (0.35 + 0.65 * _lag(command, 0.8 + 4.0 * r["valve"]))
-    leakage = (1.0 + 0.1 * r["age"] + 8.0 * r["pump"]) * load / RATED_PRESSURE / viscosity  # L/min
+    leakage = (
+        (1.0 + 0.1 * r["age"] + 8.0 * r["pump"]) * load / RATED_PRESSURE / viscosity
+    )  # L/min
     pressure = load - 2.0 * leakage
     flow = runs["machine_type"].map(DISPLACEMENT).to_numpy()[:, None] - leakage
     filter_drop = (0.4 + 1.6 * r["filter"]) * viscosity * (flow / 30) ** 2
     friction = (0.4 + 1.2 * r["bearing"]) * (0.5 + 0.5 * load / RATED_PRESSURE)  # kW
     hydraulic = pressure * flow / 600  # kW, of bar and L/min
-    heat = pressure * leakage / 600 + filter_drop * flow / 600 + friction + 0.15 * hydraulic  # kW
+    heat = (
+        pressure * leakage / 600
+        + filter_drop * flow / 600
+        + friction
+        + 0.15 * hydraulic
+    )  # kW
     transfer = 0.12 * (1 - 0.6 * r["cooler"])  # kW/K, of the cooler
-    oil = _lag(ambient + heat / transfer, 10.0 / transfer, oil_before)  # heat capacity 10 kJ/K
+    oil = _lag(
+        ambient + heat / transfer, 10.0 / transfer, oil_before
+    )  # heat capacity 10 kJ/K
     cooler = ambient + (oil - ambient) * np.exp(-transfer / 0.1)
     bearing = _lag(oil + 10 * friction, np.full_like(ambient, 40.0), oil_before + 5)
     current = (
@@ -198,11 +236,24 @@ def _physics(runs: pd.DataFrame, n_steps: int, rng: np.random.Generator) -> dict
     )  # A, at 400 V, three phases, power factor 0.85
     vibration = _vibration(runs, load, rng)
     trim = _hand_wheel(runs, n_steps, rng)
-    signals = (command, pressure, flow, filter_drop, current, vibration, oil, cooler, bearing, trim)
+    signals = (
+        command,
+        pressure,
+        flow,
+        filter_drop,
+        current,
+        vibration,
+        oil,
+        cooler,
+        bearing,
+        trim,
+    )
     return dict(zip(CHANNELS, signals, strict=True))
 
 
-def _lag(target: np.ndarray, seconds: np.ndarray, start: np.ndarray | None = None) -> np.ndarray:
+def _lag(
+    target: np.ndarray, seconds: np.ndarray, start: np.ndarray | None = None
+) -> np.ndarray:
     """Follow `target` (n_runs, n_steps) as a first-order system of the time constant `seconds` (n_runs, 1)."""
     gain = 1 - np.exp(-1 / seconds[:, 0])
     state = target[:, 0] if start is None else start[:, 0]
@@ -213,16 +264,27 @@ def _lag(target: np.ndarray, seconds: np.ndarray, start: np.ndarray | None = Non
     return followed
 
 
-def _vibration(runs: pd.DataFrame, load: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _vibration(
+    runs: pd.DataFrame, load: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
     """Return the vibration, mm/s: the shaft's turns, aliased by reading once a second; wear raises the amplitude."""
-    wear, unbalance = runs["bearing"].to_numpy()[:, None], runs["unbalance"].to_numpy()[:, None]
-    amplitude = unbalance * (0.8 + 4.0 * wear**1.5) * (0.5 + 0.5 * load / RATED_PRESSURE)
-    alias = rng.uniform(0.15, 0.35, wear.shape)  # cycles a step: slip differs from run to run
+    wear, unbalance = (
+        runs["bearing"].to_numpy()[:, None],
+        runs["unbalance"].to_numpy()[:, None],
+    )
+    amplitude = (
+        unbalance * (0.8 + 4.0 * wear**1.5) * (0.5 + 0.5 * load / RATED_PRESSURE)
+    )
+    alias = rng.uniform(
+        0.15, 0.35, wear.shape
+    )  # cycles a step: slip differs from run to run
     start = rng.uniform(0, 1, wear.shape)
     return amplitude * np.sin(2 * np.pi * (alias * np.arange(load.shape[1]) + start))
 
 
-def _hand_wheel(runs: pd.DataFrame, n_steps: int, rng: np.random.Generator) -> np.ndarray:
+def _hand_wheel(
+    runs: pd.DataFrame, n_steps: int, rng: np.random.Generator
+) -> np.ndarray:
     """Return the position of a wheel that an operator keeps turning, %: each hand has its own rhythm."""
     hand = runs["hand"].to_numpy()[:, None]
     style = (
@@ -230,13 +292,21 @@ def _hand_wheel(runs: pd.DataFrame, n_steps: int, rng: np.random.Generator) -> n
     ) / 3  # from high, quick and small to low, slow and wide; a gap between operators
     level = 54 - 8 * style + rng.normal(0, 1.5, hand.shape)  # %
     period = 5 * 3**style * rng.lognormal(0, 0.05, hand.shape)  # s
-    size, start = 0.4 * 5**style * rng.lognormal(0, 0.15, hand.shape), rng.uniform(0, 1, hand.shape)
+    size, start = (
+        0.4 * 5**style * rng.lognormal(0, 0.15, hand.shape),
+        rng.uniform(0, 1, hand.shape),
+    )
     drift = np.cumsum(rng.normal(0, 0.05, (len(runs), n_steps)), axis=1)
-    return level + drift + size * np.sin(2 * np.pi * (np.arange(n_steps) / period + start))
+    return (
+        level + drift + size * np.sin(2 * np.pi * (np.arange(n_steps) / period + start))
+    )
 
 
 def _read_sensors(
-    signals: dict[str, np.ndarray], runs: pd.DataFrame, noise: float, rng: np.random.Generator
+    signals: dict[str, np.ndarray],
+    runs: pd.DataFrame,
+    noise: float,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """Return the readings (n_runs, n_channels, n_steps): true value, calibration of the rig's sensor, noise."""
     read = []
@@ -246,7 +316,9 @@ def _read_sensors(
             runs[f"offset_{name}"].to_numpy()[:, None],
         )
         spread = noise * CHANNELS[name]
-        read.append(gain * signal + spread * (0.5 * offset + rng.normal(0, 1, signal.shape)))
+        read.append(
+            gain * signal + spread * (0.5 * offset + rng.normal(0, 1, signal.shape))
+        )
     return np.stack(read, axis=1).astype(np.float32)
 
 
@@ -255,7 +327,9 @@ def _drop_values(
 ) -> np.ndarray:
     """Return `series` with a share of the values NaN: half alone, half in stretches of a fifth of the run."""
     alone = rng.random(series.shape) < share / 2
-    position = (np.arange(series.shape[2]) / lengths[:, None])[:, None, :]  # 0 .. 1 within the run
+    position = (np.arange(series.shape[2]) / lengths[:, None])[
+        :, None, :
+    ]  # 0 .. 1 within the run
     first = rng.uniform(
         -0.2, 1.0, (*series.shape[:2], 1)
     )  # so that every step is equally likely in a stretch
@@ -314,7 +388,12 @@ def _as_samples(
     finish = begin + (lengths - 1).astype("timedelta64[s]")
     series_of = runs["machine"].to_numpy()
     samples = Samples.from_arrays(
-        blocks, y, static=statics, series=series_of, time=finish, channels=tuple(CHANNELS)
+        blocks,
+        y,
+        static=statics,
+        series=series_of,
+        time=finish,
+        channels=tuple(CHANNELS),
     )
     return samples.replace(begin=begin)
 
@@ -343,7 +422,11 @@ def _size_problems(
         problems.append(
             f"`n_timepoints` must be two whole numbers from 12, the shorter first; got {n_timepoints!r}."
         )
-    if isinstance(noise, bool) or not isinstance(noise, (int, float)) or not 0 <= noise < np.inf:
+    if (
+        isinstance(noise, bool)
+        or not isinstance(noise, (int, float))
+        or not 0 <= noise < np.inf
+    ):
         problems.append(f"`noise` must be a number of at least 0; got {noise!r}.")
     if random_state is not None and not _is_whole(random_state, 0):
         problems.append(
@@ -361,7 +444,9 @@ def _share_problems(shares: Mapping[str, Any], most: float = 1.0) -> list[str]:
     return [
         f"`{name}` must be a number from 0 to {most:g}; got {share!r}."
         for name, share in shares.items()
-        if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 <= share <= most
+        if isinstance(share, bool)
+        or not isinstance(share, (int, float))
+        or not 0 <= share <= most
     ]
 
 

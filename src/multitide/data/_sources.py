@@ -62,7 +62,9 @@ def load_tables(
     """
     place = _download(source, cache) if path is None else Path(path).expanduser()
     if not place.exists():
-        raise DataError(f"`path` must be a file or folder that exists; got {str(place)!r}.")
+        raise DataError(
+            f"`path` must be a file or folder that exists; got {str(place)!r}."
+        )
     try:
         tables = source.read(place)
         if verify:
@@ -78,7 +80,9 @@ def _download(source: Source, cache: str | Path | None) -> Path:
     """Fetch the archive into the cache unless it is there, and return its path."""
     import pooch
 
-    folder = Path(pooch.os_cache("multitide")) if cache is None else Path(cache).expanduser()
+    folder = (
+        Path(pooch.os_cache("multitide")) if cache is None else Path(cache).expanduser()
+    )
     if not (folder / source.file).exists():
         logger.info("Downloading %s to %s.", source.url, folder)
     pooch_logger = pooch.get_logger()
@@ -87,7 +91,9 @@ def _download(source: Source, cache: str | Path | None) -> Path:
     try:
         fetch = pooch.HTTPDownloader(timeout=TIMEOUT)
         return Path(
-            pooch.retrieve(source.url, None, fname=source.file, path=folder, downloader=fetch)
+            pooch.retrieve(
+                source.url, None, fname=source.file, path=folder, downloader=fetch
+            )
         )
     except OSError as error:  # includes the errors of requests
         raise DataError(
@@ -99,7 +105,9 @@ def _download(source: Source, cache: str | Path | None) -> Path:
         pooch_logger.setLevel(level)
 
 
-def _check_fingerprints(source: Source, tables: Mapping[str, pd.DataFrame], place: Path) -> None:
+def _check_fingerprints(
+    source: Source, tables: Mapping[str, pd.DataFrame], place: Path
+) -> None:
     """Raise one error that lists every difference from the published tables."""
     problems: list[str] = []
     for name, known in source.fingerprints.items():
@@ -147,7 +155,9 @@ def read_csv_bytes(content: bytes, name: str) -> pd.DataFrame:
     try:
         return pd.read_csv(io.BytesIO(content))
     except ValueError as error:  # includes the errors of pandas and of the decoder
-        raise DataError(f"`{name}` must be a table separated by commas; {error}.") from error
+        raise DataError(
+            f"`{name}` must be a table separated by commas; {error}."
+        ) from error
 
 
 def _zip_members(archive: zipfile.ZipFile) -> dict[str, Callable[[], bytes]]:

@@ -150,14 +150,23 @@ class Splitter(Part):
         warn_of_overlap(samples, keep, held, self.by)
         return keep, held
 
-    def _finished(self, samples: Samples, keep: Index, validation: Index, test: Index) -> Split:
+    def _finished(
+        self, samples: Samples, keep: Index, validation: Index, test: Index
+    ) -> Split:
         """Cut the validation part, and refuse a split that cannot be used."""
         train = keep
         if self.validation and not len(validation):
-            train, validation = self._cut_rule(samples)._hold_out(samples, keep, self.validation)
+            train, validation = self._cut_rule(samples)._hold_out(
+                samples, keep, self.validation
+            )
         split = Split(train, validation, test)
-        self._check_sides(samples, {"train": train, "validation": validation, "test": test})
-        for part, others in ((train, np.concatenate([validation, test])), (validation, test)):
+        self._check_sides(
+            samples, {"train": train, "validation": validation, "test": test}
+        )
+        for part, others in (
+            (train, np.concatenate([validation, test])),
+            (validation, test),
+        ):
             warn_of_overlap(samples, part, others, self.by)
         return split
 
@@ -169,10 +178,14 @@ class Splitter(Part):
         by: Rule = "group" if 1 < n_series < len(samples) else "random"
         if n_series == 1 and samples.time is not None:
             by = "time"
-        logger.info(f"`{self.column}` has no validation part: cut from the training part by {by}.")
+        logger.info(
+            f"`{self.column}` has no validation part: cut from the training part by {by}."
+        )
         return Splitter(by=by, random_state=self.random_state)
 
-    def _hold_out(self, samples: Samples, index: Index, fraction: float) -> tuple[Index, Index]:
+    def _hold_out(
+        self, samples: Samples, index: Index, fraction: float
+    ) -> tuple[Index, Index]:
         """Cut the samples at `index` in two; both parts are sorted."""
         if not fraction:
             return index, index[:0]
@@ -180,11 +193,17 @@ class Splitter(Part):
             raise DataError(
                 f"`split` must have at least two samples to divide; got {len(index)}. {FEW}"
             )
-        rules = {"time": self._by_time, "group": self._by_group, "random": self._by_chance}
+        rules = {
+            "time": self._by_time,
+            "group": self._by_group,
+            "random": self._by_chance,
+        }
         keep, held = rules[self.by](samples, index, fraction)
         return np.sort(keep), np.sort(held)
 
-    def _by_time(self, samples: Samples, index: Index, fraction: float) -> tuple[Index, Index]:
+    def _by_time(
+        self, samples: Samples, index: Index, fraction: float
+    ) -> tuple[Index, Index]:
         order = index[np.argsort(time_of(samples)[index], kind="stable")]
         n_held = min(_n_held(len(index), fraction), len(index) - 1)
         keep = purged(samples, order[:-n_held], order[-n_held:])
@@ -192,17 +211,23 @@ class Splitter(Part):
             raise DataError(NOTHING_KEPT.format(by=self.by))
         return keep, order[-n_held:]
 
-    def _by_group(self, samples: Samples, index: Index, fraction: float) -> tuple[Index, Index]:
+    def _by_group(
+        self, samples: Samples, index: Index, fraction: float
+    ) -> tuple[Index, Index]:
         codes, names = pd.factorize(self._groups(samples)[index])
         if len(names) < 2:
             raise DataError(
                 f"`split` by group must have at least two groups to divide; got {list(names)}."
             )
-        chosen = choose_groups(codes, samples.y.iloc[index], fraction, self.random_state)
+        chosen = choose_groups(
+            codes, samples.y.iloc[index], fraction, self.random_state
+        )
         held = np.isin(codes, chosen)
         return index[~held], index[held]
 
-    def _by_chance(self, samples: Samples, index: Index, fraction: float) -> tuple[Index, Index]:
+    def _by_chance(
+        self, samples: Samples, index: Index, fraction: float
+    ) -> tuple[Index, Index]:
         n_held = min(_n_held(len(index), fraction), len(index) - 1)
         classes, note = strata(
             samples.y.iloc[index], at_least=2, n_parts=min(n_held, len(index) - n_held)
@@ -217,7 +242,11 @@ class Splitter(Part):
     def _test_folds(self, samples: Samples) -> Iterator[Index]:
         """Yield the test part of every fold."""
         everything = np.arange(len(samples))
-        n_units = len(pd.unique(self._groups(samples))) if self.by == "group" else len(samples)
+        n_units = (
+            len(pd.unique(self._groups(samples)))
+            if self.by == "group"
+            else len(samples)
+        )
         if n_units < self.n_folds and self.by != "column":
             most = f"{n_units} {'groups' if self.by == 'group' else 'samples'}"
             raise ParameterError(
@@ -229,13 +258,16 @@ class Splitter(Part):
         elif self.by == "group":
             groups = pd.factorize(self._groups(samples), sort=True)[0]
             yield from (
-                test for _, test in GroupKFold(self.n_folds).split(everything, groups=groups)
+                test
+                for _, test in GroupKFold(self.n_folds).split(everything, groups=groups)
             )
         elif self.by == "random":
             yield from self._random_folds(samples)
         else:
             values = pd.Series(self._extra(samples))
-            yield from (np.flatnonzero(values == value) for value in _fold_values(values))
+            yield from (
+                np.flatnonzero(values == value) for value in _fold_values(values)
+            )
 
     def _random_folds(self, samples: Samples) -> Iterator[Index]:
         classes, note = strata(samples.y, at_least=self.n_folds, n_parts=len(samples))
@@ -245,7 +277,9 @@ class Splitter(Part):
             KFold if classes is None else StratifiedKFold
         )
         splitter = folds(self.n_folds, shuffle=True, random_state=self.random_state)
-        yield from (test for _, test in splitter.split(np.arange(len(samples)), classes))
+        yield from (
+            test for _, test in splitter.split(np.arange(len(samples)), classes)
+        )
 
     def _groups(self, samples: Samples) -> np.ndarray:
         return samples.series if self.column is None else self._extra(samples)
@@ -284,7 +318,9 @@ def _n_held(n_samples: int, fraction: float) -> int:
 def _sides(values: np.ndarray) -> tuple[Index, Index, Index]:
     """Return train, validation and test as a column of words says."""
     words = (
-        pd.Series(values).astype("object").map(lambda word: SIDES.get(str(word).strip().lower()))
+        pd.Series(values)
+        .astype("object")
+        .map(lambda word: SIDES.get(str(word).strip().lower()))
     )
     if unused := int(words.isna().sum()):
         other = sorted({str(value) for value in values[words.isna()]})[:5]

@@ -21,10 +21,14 @@ def _holds_classes(labels: pd.Series) -> bool:
     if pd.api.types.is_bool_dtype(labels) or not pd.api.types.is_numeric_dtype(labels):
         return True
     numbers = labels.to_numpy(dtype=np.float64)
-    return bool((np.mod(numbers, 1) == 0).all()) and len(np.unique(numbers)) <= MAX_CLASSES
+    return (
+        bool((np.mod(numbers, 1) == 0).all()) and len(np.unique(numbers)) <= MAX_CLASSES
+    )
 
 
-def strata(y: pd.DataFrame, at_least: int, n_parts: int) -> tuple[NDArray[np.int64] | None, str]:
+def strata(
+    y: pd.DataFrame, at_least: int, n_parts: int
+) -> tuple[NDArray[np.int64] | None, str]:
     """Return what to stratify a random split by, and what had to be given up.
 
     Parameters
@@ -46,7 +50,9 @@ def strata(y: pd.DataFrame, at_least: int, n_parts: int) -> tuple[NDArray[np.int
     names = class_columns(y)
     if not names:
         return None, ""
-    codes = pd.DataFrame({name: pd.factorize(y[name], use_na_sentinel=True)[0] for name in names})
+    codes = pd.DataFrame(
+        {name: pd.factorize(y[name], use_na_sentinel=True)[0] for name in names}
+    )
     combined = codes.groupby(names).ngroup().to_numpy()
 
     def fits(one: np.ndarray) -> bool:
@@ -100,7 +106,10 @@ def choose_groups(
         held = np.cumsum(shares[order, 0])[:-1]
         n_held = int(np.abs(held - fraction).argmin()) + 1
         share = shares[order[:n_held]].sum(axis=0)
-        off = (float(np.isclose(share % 1, 0).sum()), float(((share - fraction) ** 2).sum()))
+        off = (
+            float(np.isclose(share % 1, 0).sum()),
+            float(((share - fraction) ** 2).sum()),
+        )
         if off < least:
             best, least = np.sort(order[:n_held]), off
     return best
@@ -109,9 +118,13 @@ def choose_groups(
 def _counts(codes: NDArray[np.int64], y: pd.DataFrame) -> np.ndarray:
     """Return samples, labelled rows of each task and rows of each class, one row a group."""
     indicators = [pd.Series(np.ones(len(codes)))]
-    indicators += [y[name].notna().reset_index(drop=True).astype(float) for name in y.columns]
+    indicators += [
+        y[name].notna().reset_index(drop=True).astype(float) for name in y.columns
+    ]
     for name in class_columns(y):
         labels = pd.Series(pd.factorize(y[name])[0])
-        indicators += [(labels == code).astype(float) for code in range(labels.max() + 1)]
+        indicators += [
+            (labels == code).astype(float) for code in range(labels.max() + 1)
+        ]
     counts: np.ndarray = pd.concat(indicators, axis=1).groupby(codes).sum().to_numpy()
     return counts

@@ -18,7 +18,9 @@ UNITS = {
     "minute": ("minute", "min", "분"),
     "second": ("second", "sec", "초"),
 }
-YEAR_FIRST = re.compile(r"^(\d{4})\s*[./년-]\s*(\d{1,2})\s*[./월-]\s*(\d{1,2})(?:\s*[.일])?")
+YEAR_FIRST = re.compile(
+    r"^(\d{4})\s*[./년-]\s*(\d{1,2})\s*[./월-]\s*(\d{1,2})(?:\s*[.일])?"
+)
 YEAR_LAST = re.compile(r"^(\d{1,2})([./-])(\d{1,2})[./-](\d{4})")
 # 01.02.03 has six readings; a parser takes one of them for some rows and another for others.
 SHORT_YEAR = re.compile(r"^\d{1,2}\s*[./-]\s*\d{1,2}\s*[./-]\s*\d{2}(?!\d)")
@@ -28,10 +30,14 @@ NS = "datetime64[ns]"
 
 def unit_of(column: str) -> str | None:
     """Return "year", "month", ... if the column's name says that it holds one."""
-    return next((unit for unit, names in UNITS.items() if column.strip().lower() in names), None)
+    return next(
+        (unit for unit, names in UNITS.items() if column.strip().lower() in names), None
+    )
 
 
-def parse_time(frame: pd.DataFrame, columns: Sequence[str]) -> tuple[np.ndarray, list[str]]:
+def parse_time(
+    frame: pd.DataFrame, columns: Sequence[str]
+) -> tuple[np.ndarray, list[str]]:
     """Return the time of every row, from one column or several, and what was assumed.
 
     Parameters
@@ -60,10 +66,16 @@ def parse_time(frame: pd.DataFrame, columns: Sequence[str]) -> tuple[np.ndarray,
         time = _assembled(frame, columns, label)
     else:
         joined = frame[list(columns)].astype("str").agg(" ".join, axis=1)
-        time = _from_text(joined.mask(frame[list(columns)].isna().any(axis=1)), label, notes)
-    missing = np.flatnonzero(np.isnat(time) if time.dtype.kind == "M" else np.isnan(time))
+        time = _from_text(
+            joined.mask(frame[list(columns)].isna().any(axis=1)), label, notes
+        )
+    missing = np.flatnonzero(
+        np.isnat(time) if time.dtype.kind == "M" else np.isnan(time)
+    )
     if len(missing):
-        raise DataError(f"{label} must give a time in every row; got none in {rows_text(missing)}.")
+        raise DataError(
+            f"{label} must give a time in every row; got none in {rows_text(missing)}."
+        )
     return time, notes
 
 
@@ -72,7 +84,9 @@ def rows_text(rows: np.ndarray) -> str:
     numbers = [str(int(row) + 1) for row in rows[:5]]
     if len(rows) == 1:
         return f"row {numbers[0]}"
-    return f"rows {', '.join(numbers)}" + (f", ... ({len(rows)} rows)" if len(rows) > 5 else "")
+    return f"rows {', '.join(numbers)}" + (
+        f", ... ({len(rows)} rows)" if len(rows) > 5 else ""
+    )
 
 
 def _one_column(column: pd.Series, label: str, notes: list[str]) -> np.ndarray:
@@ -97,7 +111,8 @@ def _naive(times: pd.Series, label: str, notes: list[str]) -> np.ndarray:
 def _assembled(frame: pd.DataFrame, columns: Sequence[str], label: str) -> np.ndarray:
     """Return times from columns of year, month, day, ...; hour 24 is the next day's first."""
     parts = {
-        str(unit_of(column)): pd.to_numeric(frame[column], errors="coerce") for column in columns
+        str(unit_of(column)): pd.to_numeric(frame[column], errors="coerce")
+        for column in columns
     }
     if missing := [unit for unit in ("year", "month", "day") if unit not in parts]:
         raise DataError(
@@ -109,7 +124,9 @@ def _assembled(frame: pd.DataFrame, columns: Sequence[str], label: str) -> np.nd
     ).astype(NS)
     for unit in ("hour", "minute", "second"):
         if unit in parts:
-            date = date + pd.to_timedelta(parts[unit], unit=unit[0] if unit != "minute" else "min")
+            date = date + pd.to_timedelta(
+                parts[unit], unit=unit[0] if unit != "minute" else "min"
+            )
     found: np.ndarray = date.to_numpy(dtype=NS)
     return found
 
@@ -120,19 +137,25 @@ def _from_digits(column: pd.Series, label: str, notes: list[str]) -> np.ndarray:
     for n_digits in (8, 10, 12, 14):
         scale = 10 ** (n_digits - 8)
         days = numbers // scale
-        whole = (numbers % 1 == 0).all() and (days >= 19000101).all() and (days <= 21001231).all()
+        whole = (
+            (numbers % 1 == 0).all()
+            and (days >= 19000101).all()
+            and (days <= 21001231).all()
+        )
         if not whole:
             continue
         date = pd.to_datetime(
-            pd.Series(days).astype("int64").astype("str"), format="%Y%m%d", errors="coerce"
+            pd.Series(days).astype("int64").astype("str"),
+            format="%Y%m%d",
+            errors="coerce",
         )
         if date.notna().all():
             notes.append(f"{label} was read as dates written in {n_digits} digits.")
             clock = (numbers % scale) * 10.0 ** (14 - n_digits)
             seconds = clock // 10000 * 3600 + clock // 100 % 100 * 60 + clock % 100
-            found: np.ndarray = (date.astype(NS) + pd.to_timedelta(seconds, unit="s")).to_numpy(
-                dtype=NS
-            )
+            found: np.ndarray = (
+                date.astype(NS) + pd.to_timedelta(seconds, unit="s")
+            ).to_numpy(dtype=NS)
             return found
     if pd.api.types.is_integer_dtype(column) and not column.isna().any():
         integers: np.ndarray = column.to_numpy(dtype=np.int64)
@@ -165,7 +188,9 @@ def _from_text(texts: pd.Series, label: str, notes: list[str]) -> np.ndarray:
     times = pd.to_datetime(plain, format="ISO8601", errors="coerce", utc=True)
     if times.isna().sum() > texts.isna().sum():
         times = times.fillna(
-            pd.to_datetime(plain[times.isna()], format="mixed", errors="coerce", utc=True)
+            pd.to_datetime(
+                plain[times.isna()], format="mixed", errors="coerce", utc=True
+            )
         )
     bad = np.flatnonzero(times.isna() & texts.notna())
     if len(bad):
@@ -175,11 +200,15 @@ def _from_text(texts: pd.Series, label: str, notes: list[str]) -> np.ndarray:
         )
     if texts.str.contains(r"(?:[+-]\d\d:?\d\d|Z)$", na=False).any():
         notes.append(f"{label} has a time zone: turned into UTC.")
-    found: np.ndarray = (times.dt.tz_localize(None).astype(NS) + day_after).to_numpy(dtype=NS)
+    found: np.ndarray = (times.dt.tz_localize(None).astype(NS) + day_after).to_numpy(
+        dtype=NS
+    )
     return found
 
 
-def _normalised(texts: pd.Series, label: str, notes: list[str]) -> tuple[pd.Series, pd.Series]:
+def _normalised(
+    texts: pd.Series, label: str, notes: list[str]
+) -> tuple[pd.Series, pd.Series]:
     """Return texts with ISO dates in front, and a day to add where the clock says 24."""
     plain = texts.str.strip().str.replace(
         YEAR_FIRST, lambda m: f"{m[1]}-{m[2]:0>2}-{m[3]:0>2}", regex=True
@@ -187,7 +216,9 @@ def _normalised(texts: pd.Series, label: str, notes: list[str]) -> tuple[pd.Seri
     last = plain.str.extract(YEAR_LAST)
     if last[0].notna().any():
         first, second = (pd.to_numeric(last[i]) for i in (0, 2))
-        day_first = bool((first > 12).any() or ((last[1] == ".").any() and not (second > 12).any()))
+        day_first = bool(
+            (first > 12).any() or ((last[1] == ".").any() and not (second > 12).any())
+        )
         order = "day.month.year" if day_first else "month/day/year"
         notes.append(f"{label} was read as {order}.")
         day, month = (1, 3) if day_first else (3, 1)
@@ -195,7 +226,9 @@ def _normalised(texts: pd.Series, label: str, notes: list[str]) -> tuple[pd.Seri
             YEAR_LAST, lambda m: f"{m[4]}-{m[month]:0>2}-{m[day]:0>2}", regex=True
         )
     for korean, english in (("오전", "AM"), ("오후", "PM")):
-        plain = plain.str.replace(rf"\s+{korean}\s*(.*)$", rf" \1 {english}", regex=True)
+        plain = plain.str.replace(
+            rf"\s+{korean}\s*(.*)$", rf" \1 {english}", regex=True
+        )
     plain = plain.str.replace(r"^(\S+)\s+(\d):", r"\1 0\2:", regex=True)
     late = plain.str.contains(r"[ T]24(?::?00)*$", na=False)
     plain = plain.str.replace(r"([ T])24((?::?00)*)$", r"\g<1>00\2", regex=True)
@@ -215,13 +248,17 @@ def ticks(time: np.ndarray, unit: str | None = None) -> tuple[np.ndarray, str]:
         return time, "1"
     if unit == "months" or (unit is None and _is_monthly(time)):
         return time.astype("datetime64[M]").astype(np.int64), "months"
-    return (time - time.min()).astype("timedelta64[ns]").astype(np.int64) / 1e9, "seconds"
+    return (time - time.min()).astype("timedelta64[ns]").astype(
+        np.int64
+    ) / 1e9, "seconds"
 
 
 def _is_monthly(time: np.ndarray) -> bool:
     """Whether all times are the first moment of a month (years are twelve months)."""
     distinct = np.unique(time)
-    return len(distinct) > 1 and bool((distinct.astype("datetime64[M]") == distinct).all())
+    return len(distinct) > 1 and bool(
+        (distinct.astype("datetime64[M]") == distinct).all()
+    )
 
 
 def step_text(size: float, unit: str) -> str:

@@ -13,4 +13,11 @@ from multitide.encodings._inputs import Inputs
 from multitide.encodings._piecewise_linear import PiecewiseLinear
 from multitide.encodings._registry import ENCODINGS
 
-__all__ = ["ENCODINGS", "Difference", "Encoding", "EncodingModule", "Inputs", "PiecewiseLinear"]
+__all__ = [
+    "ENCODINGS",
+    "Difference",
+    "Encoding",
+    "EncodingModule",
+    "Inputs",
+    "PiecewiseLinear",
+]

@@ -43,7 +43,9 @@ class DifferenceModule(EncodingModule):
         self.sources = (*range(len(channels)), *chosen)
         self.every = len(chosen) == len(channels)
         self.register_buffer("gain", torch.ones(len(chosen), 1))
-        self.register_buffer("chosen", torch.tensor(chosen, dtype=torch.long), persistent=False)
+        self.register_buffer(
+            "chosen", torch.tensor(chosen, dtype=torch.long), persistent=False
+        )
 
     def fit(self, x: Tensor, measured: Tensor) -> None:
         """Compute the standard deviation of the differences at measured steps."""

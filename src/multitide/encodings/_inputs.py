@@ -44,7 +44,9 @@ def _name_or_representation(value: object) -> object:
 
 
 NameOrEncoding = Annotated[str | Encoding, PlainValidator(_name_or_encoding)]
-NameOrRepresentation = Annotated[str | Representation, PlainValidator(_name_or_representation)]
+NameOrRepresentation = Annotated[
+    str | Representation, PlainValidator(_name_or_representation)
+]
 
 
 @dataclass
@@ -98,7 +100,9 @@ class Inputs(Part):
     encodings: tuple[NameOrEncoding, ...] = ()
     # Not compared: two layers that differ only in their requirements compute the same.
     n_channels: Annotated[int, Field(ge=1)] | None = field(default=None, compare=False)
-    n_timepoints: Annotated[int, Field(ge=1)] | None = field(default=None, compare=False)
+    n_timepoints: Annotated[int, Field(ge=1)] | None = field(
+        default=None, compare=False
+    )
     representation: NameOrRepresentation | None = None
 
     def check(self, name: str = "") -> None:
@@ -112,7 +116,9 @@ class Inputs(Part):
                 encoding.check(where)
 
     def build(
-        self, channels: Sequence[str], categories: Mapping[str, Sequence[object]] | None = None
+        self,
+        channels: Sequence[str],
+        categories: Mapping[str, Sequence[object]] | None = None,
     ) -> InputLayer:
         """Return a layer for these channels; fit it, or load its state.
 
@@ -166,7 +172,9 @@ class InputLayer(nn.Module):
         self.channels = channels
         codes, category_names = _category_codes(channels, categories)
         self.n_categories = len(codes)
-        self._add_buffers(torch.tensor([channel in categories for channel in channels]), codes)
+        self._add_buffers(
+            torch.tensor([channel in categories for channel in channels]), codes
+        )
         names = tuple(name for name in channels if name not in categories)
         self.encodings = nn.ModuleList()
         for encoding in spec.encodings:
@@ -207,7 +215,9 @@ class InputLayer(nn.Module):
             numbers = encoding(numbers)
         groups = [numbers]
         if self.n_categories:
-            groups.append((x[:, self.category_channel] == self.category_code).to(x.dtype))
+            groups.append(
+                (x[:, self.category_channel] == self.category_code).to(x.dtype)
+            )
         if self.spec.observed:
             groups.append(measured.to(x.dtype))
         if self.spec.elapsed:
@@ -236,7 +246,11 @@ class InputLayer(nn.Module):
         last = last_measured(measured)
         if self.spec.impute != "ffill":
             return torch.where(measured, x, self.fill), measured, last
-        return torch.where(last >= 0, x.gather(2, last.clamp(min=0)), self.fill), measured, last
+        return (
+            torch.where(last >= 0, x.gather(2, last.clamp(min=0)), self.fill),
+            measured,
+            last,
+        )
 
     def _numeric(self, x: Tensor) -> Tensor:
         return x[:, self.numeric] if self.n_categories else x
@@ -251,7 +265,9 @@ class InputLayer(nn.Module):
         self.register_buffer("fill", torch.where(is_category[:, None], -1.0, column))
         self.register_buffer("elapsed_gain", column + 1)
         pairs = torch.tensor(codes, dtype=torch.long).reshape(-1, 2)
-        self.register_buffer("numeric", (~is_category).nonzero()[:, 0], persistent=False)
+        self.register_buffer(
+            "numeric", (~is_category).nonzero()[:, 0], persistent=False
+        )
         self.register_buffer("category_channel", pairs[:, 0], persistent=False)
         self.register_buffer("category_code", pairs[:, 1:], persistent=False)
 
@@ -275,11 +291,17 @@ class InputLayer(nn.Module):
             If a channel has no measured value; it becomes 0.
         """
         self._check_shape(samples)
-        per_sample = max(samples.n_channels, self.n_channels) * max(samples.n_timepoints, 1)
+        per_sample = max(samples.n_channels, self.n_channels) * max(
+            samples.n_timepoints, 1
+        )
         n_used = min(len(samples), max(1, MAX_FIT_VALUES // per_sample))
         used = samples[np.linspace(0, len(samples) - 1, n_used).astype(np.int64)]
         x = torch.from_numpy(np.ascontiguousarray(used.gather(slice(None))))
-        empty = [name for i, name in enumerate(self.channels) if not self._fit_channel(i, x[:, i])]
+        empty = [
+            name
+            for i, name in enumerate(self.channels)
+            if not self._fit_channel(i, x[:, i])
+        ]
         if empty:
             warnings.warn(
                 f"channels {empty} have no measured value in the training samples and become 0.",
@@ -374,7 +396,9 @@ def _last_measured_by_count(measured: Tensor, steps: Tensor) -> Tensor:
     """Compute the same without a cumulative maximum, which ONNX does not have; half as fast."""
     count = measured.long().cumsum(dim=2)
     # The step of the n-th measurement is stored at index n; unmeasured steps write -1 to index 0.
-    places = torch.full((*measured.shape[:2], measured.shape[2] + 1), -1, device=measured.device)
+    places = torch.full(
+        (*measured.shape[:2], measured.shape[2] + 1), -1, device=measured.device
+    )
     places = places.scatter(2, count * measured, torch.where(measured, steps, -1))
     return places.gather(2, count)
 

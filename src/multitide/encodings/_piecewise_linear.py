@@ -86,7 +86,9 @@ class PiecewiseLinearModule(EncodingModule):
         levels = np.linspace(0, 1, self.n_bins + 1)
         for row, channel in enumerate(self.chosen.tolist()):
             values = x[:, channel][measured[:, channel]].double().numpy()
-            self._place(row, np.quantile(values, levels) if len(values) else np.zeros(1))
+            self._place(
+                row, np.quantile(values, levels) if len(values) else np.zeros(1)
+            )
 
     def _place(self, row: int, quantiles: np.ndarray) -> None:
         edges = torch.from_numpy(np.unique(quantiles.astype(np.float32)))
@@ -103,5 +105,7 @@ class PiecewiseLinearModule(EncodingModule):
     def forward(self, x: Tensor) -> Tensor:
         """Append the bins."""
         filled = (x[:, self.chosen][:, :, None] - self.low) * self.gain
-        bins = torch.minimum(torch.maximum(filled, self.floor), self.ceiling).flatten(1, 2)
+        bins = torch.minimum(torch.maximum(filled, self.floor), self.ceiling).flatten(
+            1, 2
+        )
         return torch.cat([x[:, self.kept], bins], dim=1) if len(self.kept) else bins

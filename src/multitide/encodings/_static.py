@@ -70,7 +70,9 @@ class StaticLayer(nn.Module):
     category_code: Tensor
 
     def __init__(
-        self, categories: Mapping[str, Sequence[Category] | None], scale: Scale = "standard"
+        self,
+        categories: Mapping[str, Sequence[Category] | None],
+        scale: Scale = "standard",
     ) -> None:
         super().__init__()
         self.categories: dict[str, list[Category] | None] = {}
@@ -89,7 +91,9 @@ class StaticLayer(nn.Module):
         for name in ("center", "fill", "indicator"):
             self.register_buffer(name, torch.zeros(len(numbers)))
         self.register_buffer("gain", torch.ones(len(numbers)))
-        self.register_buffer("number", torch.tensor(numbers, dtype=torch.long), persistent=False)
+        self.register_buffer(
+            "number", torch.tensor(numbers, dtype=torch.long), persistent=False
+        )
         self.register_buffer("category_column", codes[:, 0], persistent=False)
         self.register_buffer("category_code", codes[:, 1], persistent=False)
 
@@ -123,7 +127,9 @@ class StaticLayer(nn.Module):
             If a column has no value; it becomes 0.
         """
         raw = self.encode(frame)
-        empty = [name for i, name in enumerate(self.categories) if np.isnan(raw[:, i]).all()]
+        empty = [
+            name for i, name in enumerate(self.categories) if np.isnan(raw[:, i]).all()
+        ]
         if empty:
             message = f"static inputs {empty} have no value in the training samples and become 0."
             warnings.warn(message, MultitideWarning, stacklevel=3)
@@ -172,7 +178,10 @@ class StaticLayer(nn.Module):
             )
         if not self.categories:
             return np.empty((len(frame), 0), np.float32)
-        columns = [_encode_column(frame[name], known) for name, known in self.categories.items()]
+        columns = [
+            _encode_column(frame[name], known)
+            for name, known in self.categories.items()
+        ]
         return np.stack(columns, axis=1).astype(np.float32)
 
     def forward(self, raw: Tensor) -> Tensor:
@@ -200,7 +209,9 @@ class StaticLayer(nn.Module):
 
 def _find_categories(column: pd.Series) -> list[Category] | None:
     """Return the categories of a column, sorted by their text; None for a column of numbers."""
-    if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype):
+    if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(
+        column.dtype
+    ):
         return None
     values = [_to_python(value) for value in column.dropna().astype(object)]
     if not all(isinstance(value, (str, bool, int, float)) for value in values):

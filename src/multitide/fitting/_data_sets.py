@@ -126,7 +126,9 @@ def split_data_sets(
     for name, samples in data_sets.items():
         with naming_data_set(name):
             own = tasks_with_labels(samples, tasks)
-            joined, split = training_and_validation(samples, own, held_out.get(name), rule, seed)
+            joined, split = training_and_validation(
+                samples, own, held_out.get(name), rule, seed
+            )
             found.append(SplitData(name, joined, split))
     return found
 
@@ -159,7 +161,9 @@ def resolve_shared_tasks(
     labels = pd.concat([samples.y for samples in data_sets.values()], ignore_index=True)
     resolved = resolve_tasks(tasks, labels)
     unused = [
-        name for name, samples in data_sets.items() if not tasks_with_labels(samples, resolved)
+        name
+        for name, samples in data_sets.items()
+        if not tasks_with_labels(samples, resolved)
     ]
     if unused:
         names = [task.name for task in resolved]
@@ -214,7 +218,9 @@ def naming_data_set(name: str) -> Iterator[None]:
     except (DataError, ParameterError) as error:
         if not name:
             raise
-        lines = [f"In the data set {name!r}: {line}" for line in str(error).splitlines()]
+        lines = [
+            f"In the data set {name!r}: {line}" for line in str(error).splitlines()
+        ]
         raise type(error)("\n".join(lines)) from error
 
 
@@ -229,7 +235,9 @@ def _kind_problems(
             if name in samples.y and samples.y[name].notna().any():
                 kinds[data_set] = infer_kind(samples.y[name])
         if len(set(kinds.values())) > 1:
-            found = ", ".join(f"a {kind} in {data_set!r}" for data_set, kind in kinds.items())
+            found = ", ".join(
+                f"a {kind} in {data_set!r}" for data_set, kind in kinds.items()
+            )
             problems.append(
                 "`tasks` must be of one kind in all data sets; "
                 f"by its labels {name!r} is {found}. "

@@ -60,7 +60,9 @@ def freeze(
         parameter.requires_grad_(True)
     if depth == "nothing":
         return Frozen()
-    new = {id(parameter) for name, parameter in network.named_parameters() if name in fresh}
+    new = {
+        id(parameter) for name, parameter in network.named_parameters() if name in fresh
+    }
     if depth == "backbone" and not new:
         return Frozen(_freeze_all([network.sharing]))
     levels = [_pretrained_parts(level, new) for level in network.sharing.levels()]
@@ -124,7 +126,9 @@ class GradualThaw(Callback):
         for module in level:
             module.requires_grad_(True)
         thawed = {id(module) for module in level}
-        trainer.frozen = [module for module in trainer.frozen if id(module) not in thawed]
+        trainer.frozen = [
+            module for module in trainer.frozen if id(module) not in thawed
+        ]
 
 
 def _pretrained_parts(modules: Iterable[nn.Module], new: set[int]) -> list[nn.Module]:

@@ -74,7 +74,9 @@ class LinearFit:
         self.seconds = time.perf_counter() - started
         return [network], [group.names]
 
-    def _solve(self, network: Network, train: np.ndarray, validation: np.ndarray | None) -> None:
+    def _solve(
+        self, network: Network, train: np.ndarray, validation: np.ndarray | None
+    ) -> None:
         """Fit the network's heads and choose each task's strength."""
         vectors, y = self._features(network, train)
         scales = Scales.of(vectors)
@@ -88,7 +90,9 @@ class LinearFit:
             strengths = self._strengths[name]
             own = None if held_out is None else (held_out[0], held_out[1][columns])
             seed = self._group.recipe.seed
-            strength, line = choose_line(target, vectors, y[columns], own, strengths, seed)
+            strength, line = choose_line(
+                target, vectors, y[columns], own, strengths, seed
+            )
             _set_weights(head, scales.unscaled(line))
             self._strengths[name] = (strength,)
             if len(strengths) > 1:

@@ -65,17 +65,25 @@ class Phases:
 
         The network of the joint epoch comes first.
         """
-        with torch.random.fork_rng(devices=[self._device] if self._device.type == "cuda" else []):
+        with torch.random.fork_rng(
+            devices=[self._device] if self._device.type == "cuda" else []
+        ):
             torch.manual_seed(self._recipe.seed)
             network = self._group.make_network()
             check_depth(network, self._settings.freeze)
             network, fresh = self._start(network)
             trainer, depth = self._fine_tune(network, fresh)
             self.history = trainer.history
-            chosen = {key: snapshot.epoch for key, snapshot in trainer.keeper.best.items()}
-            self.best_epoch = {name: chosen.get(name, chosen[JOINT]) for name in self._group.names}
+            chosen = {
+                key: snapshot.epoch for key, snapshot in trainer.keeper.best.items()
+            }
+            self.best_epoch = {
+                name: chosen.get(name, chosen[JOINT]) for name in self._group.names
+            }
             if self._settings.refit and self._group.has_validation:
-                trainer = self._refit(chosen, trainer.schedule.cool_down_at, depth) or trainer
+                trainer = (
+                    self._refit(chosen, trainer.schedule.cool_down_at, depth) or trainer
+                )
         return self._chosen_networks(trainer)
 
     def _start(self, network: Network) -> tuple[Network, list[str]]:
@@ -95,7 +103,9 @@ class Phases:
         unseen = [i for i, each in enumerate(data) if not len(each.train.index)]
         return network, network.own_parameter_names(unseen)
 
-    def _fine_tune(self, network: Network, fresh: list[str]) -> tuple[Trainer, str | int]:
+    def _fine_tune(
+        self, network: Network, fresh: list[str]
+    ) -> tuple[Trainer, str | int]:
         """Train on all tasks at each candidate depth, and return the best run with its depth."""
         first, *others = depths = self._depths(network)
         if not others:
@@ -110,7 +120,9 @@ class Phases:
         logger.info(message, best_depth, best.keeper.best[JOINT].loss, depths)
         return best, best_depth
 
-    def _train_frozen(self, network: Network, depth: str | int, fresh: list[str]) -> Trainer:
+    def _train_frozen(
+        self, network: Network, depth: str | int, fresh: list[str]
+    ) -> Trainer:
         frozen = freeze(network, depth, self._recipe.max_epochs, fresh)
         keeper = Keeper(self._recipe.keep, self._group.names)
         return self._train(network, self._group.data, keeper, frozen)
@@ -122,7 +134,9 @@ class Phases:
             return [requested]
         if self._source is None and not self._settings.pretrain:
             return ["nothing"]
-        fewest = min(min(counts.values()) for counts in self._group.n_labelled().values())
+        fewest = min(
+            min(counts.values()) for counts in self._group.n_labelled().values()
+        )
         if not self._group.has_validation or fewest < ENOUGH_LABELS:
             logger.info(
                 "Training heads only: fewer than %d labels for a task (%d), or no validation set.",
@@ -148,16 +162,23 @@ class Phases:
         self.pretrain_history = history or self.pretrain_history
         frozen = freeze(network, depth, self._recipe.max_epochs, fresh)
         schedule = Repeat(
-            self._settings.schedule, self._recipe.max_epochs, cool_down_at, max(chosen.values())
+            self._settings.schedule,
+            self._recipe.max_epochs,
+            cool_down_at,
+            max(chosen.values()),
         )
         keeper = Keeper(self._recipe.keep, self._group.names, chosen)
         data = [each.all_for_training() for each in self._group.data]
         trainer: Trainer | None = None
-        with suppress(KeyboardInterrupt):  # raised by the trainer before it has kept any epoch
+        with suppress(
+            KeyboardInterrupt
+        ):  # raised by the trainer before it has kept any epoch
             trainer = self._train(network, data, keeper, frozen, schedule)
         if len(keeper.best) == len(chosen):
             return trainer
-        logger.warning("The refit was interrupted; the model trained without it is kept.")
+        logger.warning(
+            "The refit was interrupted; the model trained without it is kept."
+        )
         return None
 
     def _train(
@@ -185,7 +206,9 @@ class Phases:
         self.seconds += trainer.seconds
         return trainer
 
-    def _chosen_networks(self, trainer: Trainer) -> tuple[list[Network], list[list[str]]]:
+    def _chosen_networks(
+        self, trainer: Trainer
+    ) -> tuple[list[Network], list[list[str]]]:
         best = trainer.keeper.best
         states = {best[JOINT].epoch: best[JOINT].state}
         for key, snapshot in best.items():
@@ -194,7 +217,9 @@ class Phases:
         networks, predicted = [], []
         for epoch, state in states.items():
             networks.append(copy_with_state(trainer.network, state))
-            predicted.append([name for name in self._group.names if self.best_epoch[name] == epoch])
+            predicted.append(
+                [name for name in self._group.names if self.best_epoch[name] == epoch]
+            )
         return networks, predicted
 
 
@@ -238,7 +263,9 @@ def make_trainer(
     return Trainer(
         network,
         [each.on_device(network, i, device) for i, each in enumerate(data)],
-        weighting=recipe.weighting.build(names, [task.kind for task in tasks]).to(device),
+        weighting=recipe.weighting.build(names, [task.kind for task in tasks]).to(
+            device
+        ),
         aggregator=aggregator,
         keeper=keeper,
         settings=recipe.training,

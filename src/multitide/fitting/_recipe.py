@@ -102,7 +102,11 @@ def make_recipe(params: Mapping[str, object]) -> Recipe:
 def combination_problems(parts: Mapping[str, Part | None]) -> list[str]:
     """Return one sentence for every pair of parts that cannot be combined."""
     problems = [*_vector_problems(parts), *_linear_problems(parts)]
-    aggregator, weighting, sharing = parts["aggregator"], parts["weighting"], parts["sharing"]
+    aggregator, weighting, sharing = (
+        parts["aggregator"],
+        parts["weighting"],
+        parts["sharing"],
+    )
     if not isinstance(aggregator, Aggregator) or not isinstance(sharing, Sharing):
         return problems
     if not isinstance(weighting, Uniform):
@@ -195,7 +199,9 @@ def make_part(name: str, value: object) -> Part:
     value : Part, str, mapping or None
         The part itself, its name, a table of its parameters, or None for the default.
     """
-    return part_from_config(PART_PARAMETERS[name], name if value is None else value, name)
+    return part_from_config(
+        PART_PARAMETERS[name], name if value is None else value, name
+    )
 
 
 def resolve_batch_size(batch_size: int | str, n_rows: int) -> int:
@@ -215,7 +221,9 @@ def resolve_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise ParameterError(f"`device` must be 'auto', 'cpu' or 'cuda'; got {name!r}.") from error
+        raise ParameterError(
+            f"`device` must be 'auto', 'cpu' or 'cuda'; got {name!r}."
+        ) from error
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ParameterError(
             f"`device` must be available on this machine; got {name!r}, but there is no CUDA. "

@@ -44,7 +44,9 @@ class EncodedData:
     train: Rows
     validation: Rows | None
 
-    def on_device(self, network: Network, position: int, device: torch.device) -> DeviceData:
+    def on_device(
+        self, network: Network, position: int, device: torch.device
+    ) -> DeviceData:
         """Return what a trainer reads; `position` is that of the data set in the network."""
         static = network.encode_static(self.samples, position)
         samples = DeviceSamples(self.samples, self.codes, static, device)
@@ -63,7 +65,9 @@ class EncodedData:
         validation = None
         if self.validation is not None:
             validation = _with_labels(self.validation, tasks)
-        return replace(self, train=_with_labels(self.train, tasks), validation=validation)
+        return replace(
+            self, train=_with_labels(self.train, tasks), validation=validation
+        )
 
 
 class TaskGroup:
@@ -94,7 +98,9 @@ class TaskGroup:
         self.recipe = recipe
         self.tasks = list(tasks)
         self.names = [task.name for task in tasks]
-        self.targets = [task.fit_target(_training_labels(data_sets, task)) for task in tasks]
+        self.targets = [
+            task.fit_target(_training_labels(data_sets, task)) for task in tasks
+        ]
         encoded = [self._encoded(data) for data in data_sets]
         self.data = [data for data in encoded if len(data.train.index)]
 
@@ -134,7 +140,9 @@ class TaskGroup:
     def _input_stem(self, data: EncodedData) -> InputStem:
         """Fit the input layers of a data set to its training set."""
         seen = data.samples[data.train.index]
-        inputs = self.recipe.inputs.build(data.samples.channels, data.samples.categories)
+        inputs = self.recipe.inputs.build(
+            data.samples.channels, data.samples.categories
+        )
         inputs.fit(seen)
         static = None
         if seen.static is not None and seen.static.shape[1]:
@@ -143,7 +151,10 @@ class TaskGroup:
         return InputStem(data.name, inputs, static)
 
     def _encoded(self, data: SplitData) -> EncodedData:
-        codes = [target.encode(labels_of(data.samples, target.task)) for target in self.targets]
+        codes = [
+            target.encode(labels_of(data.samples, target.task))
+            for target in self.targets
+        ]
         known = []
         for target, code in zip(self.targets, codes, strict=True):
             known.append(target.measured(torch.from_numpy(code)).numpy())
@@ -152,19 +163,26 @@ class TaskGroup:
         train, validation = data.split.train, data.split.validation
         validation_rows = None
         if len(validation):
-            validation_rows = _with_labels(Rows(validation, measured[validation]), every_task)
+            validation_rows = _with_labels(
+                Rows(validation, measured[validation]), every_task
+            )
         train_rows = _with_labels(Rows(train, measured[train]), every_task)
         return EncodedData(data.name, data.samples, codes, train_rows, validation_rows)
 
 
 def build_network(
-    recipe: Recipe, stems: Sequence[InputStem], targets: Sequence[Target], n_timepoints: int
+    recipe: Recipe,
+    stems: Sequence[InputStem],
+    targets: Sequence[Target],
+    n_timepoints: int,
 ) -> Network:
     """Assemble a network; its weights come from torch's generator, or from a file afterwards."""
     sharing = recipe.sharing
     return Network(
         stems,
-        lambda n_channels: sharing.build(recipe.backbone, n_channels, n_timepoints, len(targets)),
+        lambda n_channels: sharing.build(
+            recipe.backbone, n_channels, n_timepoints, len(targets)
+        ),
         targets,
         sharing.head_units,
         sharing.across,

@@ -82,10 +82,14 @@ def default_splitter(samples: Samples, seed: int) -> Splitter:
     return Splitter(by="random", random_state=seed)
 
 
-def _joined(samples: Samples, held_out: Samples, columns: list[str]) -> tuple[Samples, Split]:
+def _joined(
+    samples: Samples, held_out: Samples, columns: list[str]
+) -> tuple[Samples, Split]:
     missing = [column for column in columns if column not in held_out.y]
     if missing:
-        raise DataError(f"`validation` must have a column for every task; {missing} are missing.")
+        raise DataError(
+            f"`validation` must have a column for every task; {missing} are missing."
+        )
     if held_out.y[columns].isna().all(axis=None):
         raise DataError(
             f"`validation` must have a label of some task; got none in {len(held_out)} rows. "
@@ -96,11 +100,15 @@ def _joined(samples: Samples, held_out: Samples, columns: list[str]) -> tuple[Sa
     return joined, _split(np.arange(len(samples)), np.arange(len(samples), len(joined)))
 
 
-def _resolve_rule(rule: float | Splitter, samples: Samples, seed: int) -> tuple[Splitter, float]:
+def _resolve_rule(
+    rule: float | Splitter, samples: Samples, seed: int
+) -> tuple[Splitter, float]:
     if isinstance(rule, Splitter):
         return rule, rule.validation
     if isinstance(rule, bool) or not isinstance(rule, (int, float)):
-        raise ParameterError(f"`validation` must be a fraction, a Splitter or None; got {rule!r}.")
+        raise ParameterError(
+            f"`validation` must be a fraction, a Splitter or None; got {rule!r}."
+        )
     check_fraction("validation", rule)
     return default_splitter(samples, seed), rule
 
@@ -110,7 +118,9 @@ def _split(train: np.ndarray, validation: Sequence[int] | np.ndarray) -> Split:
     return Split(train, np.asarray(validation, dtype=np.int64), none)
 
 
-def _check_labels(y: pd.DataFrame, tasks: Sequence[Task], sets: dict[str, np.ndarray]) -> None:
+def _check_labels(
+    y: pd.DataFrame, tasks: Sequence[Task], sets: dict[str, np.ndarray]
+) -> None:
     """Raise if a task has no label in a set."""
     problems = []
     for name, rows in sets.items():

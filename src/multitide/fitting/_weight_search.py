@@ -71,7 +71,9 @@ class WeightSearch:
             )
         recipe = self._group.recipe
         epochs = search.epochs_of(recipe.max_epochs)
-        logger.info("Searching for weights: %d trials of %d epochs.", search.n_trials, epochs)
+        logger.info(
+            "Searching for weights: %d trials of %d epochs.", search.n_trials, epochs
+        )
         candidates = search.candidates(names, recipe.seed)
         losses = []
         for number, weighting in enumerate(candidates, start=1):
@@ -79,7 +81,10 @@ class WeightSearch:
         best = int(np.argmin(np.nan_to_num(losses, nan=np.inf)))
         for row in self.trials:
             row["chosen"] = row["trial"] == best + 1
-        logger.info("Trial %d has the lowest validation loss; training with its weights.", best + 1)
+        logger.info(
+            "Trial %d has the lowest validation loss; training with its weights.",
+            best + 1,
+        )
         return self._with(candidates[best])
 
     def _try(self, number: int, weighting: Fixed, epochs: int) -> float:
@@ -94,7 +99,10 @@ class WeightSearch:
         self.seconds += phases.seconds
         losses: dict[str, float] = {}
         for row in phases.history:
-            if row["side"] == "validation" and row["epoch"] == phases.best_epoch[row["task"]]:
+            if (
+                row["side"] == "validation"
+                and row["epoch"] == phases.best_epoch[row["task"]]
+            ):
                 losses[row["task"]] = row["loss"]
         mean = float(np.mean(list(losses.values()))) if losses else float("nan")
         weights = weighting.weights or {}
@@ -110,7 +118,9 @@ class WeightSearch:
                 }
             )
         rounded = {name: round(weight, 3) for name, weight in weights.items()}
-        logger.info("Trial %d: weights %s, validation loss %.4f.", number, rounded, mean)
+        logger.info(
+            "Trial %d: weights %s, validation loss %.4f.", number, rounded, mean
+        )
         return mean
 
     def _with(self, weighting: Fixed) -> TaskGroup:

@@ -27,7 +27,9 @@ from multitide.model._schema import DataRecord
 from multitide.model._store import StoredModel
 from multitide.tasks import ClassificationTarget
 
-Several: TypeAlias = "Mapping[str, Samples | tuple[Series, Labels]]"  # data sets by name
+Several: TypeAlias = (
+    "Mapping[str, Samples | tuple[Series, Labels]]"  # data sets by name
+)
 Tables: TypeAlias = "dict[str, pd.DataFrame]"  # by task
 
 
@@ -38,9 +40,13 @@ class FittedModel:
     history_: pd.DataFrame
 
     @overload
-    def predict(self, X: Several, *, static: None = None) -> dict[str, pd.DataFrame]: ...
+    def predict(
+        self, X: Several, *, static: None = None
+    ) -> dict[str, pd.DataFrame]: ...
     @overload
-    def predict(self, X: Series, *, static: pd.DataFrame | None = None) -> pd.DataFrame: ...
+    def predict(
+        self, X: Series, *, static: pd.DataFrame | None = None
+    ) -> pd.DataFrame: ...
     def predict(
         self, X: Data, *, static: pd.DataFrame | None = None
     ) -> pd.DataFrame | dict[str, pd.DataFrame]:
@@ -62,13 +68,20 @@ class FittedModel:
         """
         data_sets, decoded = self._decode(X, static=static)
         return data_sets.like_input(
-            {name: prediction_table(self.model_, each) for name, each in decoded.items()}
+            {
+                name: prediction_table(self.model_, each)
+                for name, each in decoded.items()
+            }
         )
 
     @overload
-    def predict_proba(self, X: Several, *, static: None = None) -> dict[str, Tables]: ...
+    def predict_proba(
+        self, X: Several, *, static: None = None
+    ) -> dict[str, Tables]: ...
     @overload
-    def predict_proba(self, X: Series, *, static: pd.DataFrame | None = None) -> Tables: ...
+    def predict_proba(
+        self, X: Series, *, static: pd.DataFrame | None = None
+    ) -> Tables: ...
     def predict_proba(
         self, X: Data, *, static: pd.DataFrame | None = None
     ) -> Tables | dict[str, Tables]:
@@ -79,13 +92,20 @@ class FittedModel:
         """
         data_sets, decoded = self._decode(X, static=static)
         return data_sets.like_input(
-            {name: probability_tables(self.model_, each) for name, each in decoded.items()}
+            {
+                name: probability_tables(self.model_, each)
+                for name, each in decoded.items()
+            }
         )
 
     @overload
-    def predict_quantiles(self, X: Several, *, static: None = None) -> dict[str, Tables]: ...
+    def predict_quantiles(
+        self, X: Several, *, static: None = None
+    ) -> dict[str, Tables]: ...
     @overload
-    def predict_quantiles(self, X: Series, *, static: pd.DataFrame | None = None) -> Tables: ...
+    def predict_quantiles(
+        self, X: Series, *, static: pd.DataFrame | None = None
+    ) -> Tables: ...
     def predict_quantiles(
         self, X: Data, *, static: pd.DataFrame | None = None
     ) -> Tables | dict[str, Tables]:
@@ -175,15 +195,21 @@ class FittedModel:
         """Return the data sets and, for each, the predictions of its tasks."""
         check_is_fitted(self, "model_")
         data_sets = to_data_sets(X, y, static=static)
-        return data_sets, decode_all(self.stored_, data_sets, resolve_device(self.device))
+        return data_sets, decode_all(
+            self.stored_, data_sets, resolve_device(self.device)
+        )
 
     def _html_repr(self) -> str:
         """Return what notebooks show: scikit-learn's diagram and, once fitted, the model."""
-        fitted = fitted_html(self.stored_, self.history_) if hasattr(self, "stored_") else ""
+        fitted = (
+            fitted_html(self.stored_, self.history_) if hasattr(self, "stored_") else ""
+        )
         return str(estimator_html_repr(self)) + fitted
 
 
-def _one_or_by_name(records: Sequence[DataRecord], attribute: str) -> Any:  # of any attribute
+def _one_or_by_name(
+    records: Sequence[DataRecord], attribute: str
+) -> Any:  # of any attribute
     """Return an attribute of the only, unnamed data set, or a dict by name."""
     if [record.name for record in records] == [DataSets.UNNAMED]:
         return getattr(records[0], attribute)

@@ -56,7 +56,9 @@ def decode_all(
     check_names(data_sets, list(records), "X")
     found = {}
     for name, samples in data_sets.items():
-        decoded = decode(stored.predictor, samples, records[name], device, stored.encoder)
+        decoded = decode(
+            stored.predictor, samples, records[name], device, stored.encoder
+        )
         found[name] = {task: decoded[task] for task in records[name].tasks}
     return found
 
@@ -101,7 +103,9 @@ def decode(
     return _concatenated(parts)
 
 
-def _decode(predictor: Predictor, samples: Samples, device: torch.device, data_set: str) -> Decoded:
+def _decode(
+    predictor: Predictor, samples: Samples, device: torch.device, data_set: str
+) -> Decoded:
     predictor = predictor.to(device).eval()
     statics: list[torch.Tensor | None] = []
     for network, _ in predictor.networks_for(data_set):
@@ -125,7 +129,9 @@ def _concatenated(parts: Sequence[Decoded]) -> Decoded:
     return found
 
 
-def check_like_training(predictor: Predictor, samples: Samples, record: DataRecord) -> None:
+def check_like_training(
+    predictor: Predictor, samples: Samples, record: DataRecord
+) -> None:
     """Raise unless the samples can be read like the training samples of their data set."""
     if not len(samples):
         raise DataError("`X` must have at least one sample; got none.")
@@ -139,7 +145,9 @@ def check_like_training(predictor: Predictor, samples: Samples, record: DataReco
             f"unknown: {unknown}."
         )
     if samples.static is None and _reads_static(predictor, record.name):
-        raise DataError("`static` must be given: the model was fitted with static inputs.")
+        raise DataError(
+            "`static` must be given: the model was fitted with static inputs."
+        )
     check_shortest(predictor, int(samples.lengths.min()))
     if samples.n_timepoints > 4 * record.n_timepoints:
         warnings.warn(
@@ -160,11 +168,15 @@ def _reads_static(predictor: Predictor, data_set: str) -> bool:
 
 def prediction_table(predictor: Predictor, decoded: Decoded) -> pd.DataFrame:
     """Return predictions in the units of the labels: the columns of all tasks, side by side."""
-    tables = [predictor.target(name).to_frame(values) for name, values in decoded.items()]
+    tables = [
+        predictor.target(name).to_frame(values) for name, values in decoded.items()
+    ]
     return pd.concat(tables, axis=1)
 
 
-def probability_tables(predictor: Predictor, decoded: Decoded) -> dict[str, pd.DataFrame]:
+def probability_tables(
+    predictor: Predictor, decoded: Decoded
+) -> dict[str, pd.DataFrame]:
     """Return the probabilities of every task that has any, by task."""
     found = {}
     for name, values in decoded.items():
@@ -201,7 +213,9 @@ def metric_table(
     found = []
     for name, samples in data_sets.items():
         targets = {task: predictor.target(task) for task in decoded[name]}
-        columns = [column for target in targets.values() for column in target.task.columns]
+        columns = [
+            column for target in targets.values() for column in target.task.columns
+        ]
         missing = [column for column in columns if column not in samples.y]
         if missing:
             raise DataError(

@@ -43,7 +43,10 @@ def size_of(network: Network) -> Size:
         (only,) = network.names
         return Size(total, 0, {only: total - heads[only]}, heads)
     each = network.sharing.own_parameters() or [[] for _ in network.names]
-    own = {name: count(parameters) for name, parameters in zip(network.names, each, strict=True)}
+    own = {
+        name: count(parameters)
+        for name, parameters in zip(network.names, each, strict=True)
+    }
     return Size(total, total - sum(own.values()) - sum(heads.values()), own, heads)
 
 
@@ -60,7 +63,11 @@ def sizes_by_task(predictor: Predictor) -> pd.DataFrame:
     for network, names in predictor.pairs:
         size = size_of(network)
         for name in names:
-            rows[name] = {"shared": size.shared, "own": size.own[name], "head": size.heads[name]}
+            rows[name] = {
+                "shared": size.shared,
+                "own": size.own[name],
+                "head": size.heads[name],
+            }
     return pd.DataFrame.from_dict(rows, orient="index")
 
 

@@ -35,7 +35,12 @@ from multitide.fitting._recipe import (
     replace_representation,
 )
 from multitide.fitting._task_group import build_network
-from multitide.model._schema import DataRecord, ModelRecord, NetworkRecord, RepresentationRecord
+from multitide.model._schema import (
+    DataRecord,
+    ModelRecord,
+    NetworkRecord,
+    RepresentationRecord,
+)
 from multitide.model._stored_representation import (
     FILE,
     FOLDER,
@@ -47,7 +52,11 @@ from multitide.network._network import InputStem, Network, Predictor, copy_with_
 from multitide.tasks import Task, task_from_config, task_to_config
 
 SCHEMA = 1
-MODEL_FILE, WEIGHTS_FILE, HISTORY_FILE = "model.json", "weights.safetensors", "history.jsonl"
+MODEL_FILE, WEIGHTS_FILE, HISTORY_FILE = (
+    "model.json",
+    "weights.safetensors",
+    "history.jsonl",
+)
 VERSIONS = ("multitide", "torch", "numpy", "pandas", "scikit-learn")
 
 
@@ -92,7 +101,9 @@ def write_model(stored: StoredModel, folder: Path) -> None:
     """Write the files of a model into an existing folder."""
     safetensors.torch.save_file(_weights(stored.predictor), folder / WEIGHTS_FILE)
     representation = _save_representation(stored, folder)
-    record = _record(stored, _sha256((folder / WEIGHTS_FILE).read_bytes()), representation)
+    record = _record(
+        stored, _sha256((folder / WEIGHTS_FILE).read_bytes()), representation
+    )
     text = json.dumps(record, indent=1, ensure_ascii=False)
     (folder / MODEL_FILE).write_text(text, encoding="utf-8")
 
@@ -133,7 +144,9 @@ def read_model_record(folder: Path) -> ModelRecord:
     """
     path = folder / MODEL_FILE
     remedy = f"This is multitide {version('multitide')}; install the other version to read it."
-    content = read_record(path, "multitide", {SCHEMA}, remedy, called="model or run folder")
+    content = read_record(
+        path, "multitide", {SCHEMA}, remedy, called="model or run folder"
+    )
     if content.get("sha256") != _record_hash(content):
         raise StoreError(
             f"{str(path)!r} was altered or damaged after it was written: its hash does not match."
@@ -141,7 +154,9 @@ def read_model_record(folder: Path) -> ModelRecord:
     try:
         return ModelRecord.model_validate(content)
     except ValidationError as error:
-        raise StoreError(f"{str(path)!r} is not a complete model record: {error}") from error
+        raise StoreError(
+            f"{str(path)!r} is not a complete model record: {error}"
+        ) from error
 
 
 def write_history(history: pd.DataFrame, folder: Path) -> None:
@@ -169,16 +184,22 @@ def installed_versions() -> dict[str, str]:
 
 
 def _record(
-    stored: StoredModel, weights_sha256: str, representation: RepresentationRecord | None
+    stored: StoredModel,
+    weights_sha256: str,
+    representation: RepresentationRecord | None,
 ) -> dict[str, Any]:
     record = ModelRecord(
         format="multitide",
         schema_version=SCHEMA,
         versions=installed_versions(),
-        estimator={name: _to_json(name, value) for name, value in stored.params.items()},
+        estimator={
+            name: _to_json(name, value) for name, value in stored.params.items()
+        },
         tasks=[task_to_config(task) for task in stored.tasks],
         data=stored.data,
-        networks=[_network_record(network, tasks) for network, tasks in stored.predictor.pairs],
+        networks=[
+            _network_record(network, tasks) for network, tasks in stored.predictor.pairs
+        ],
         seed=stored.seed,
         best_epoch=stored.best_epoch,
         n_labelled=stored.n_labelled,
@@ -190,7 +211,9 @@ def _record(
     return record | {"sha256": _record_hash(record)}
 
 
-def _save_representation(stored: StoredModel, folder: Path) -> RepresentationRecord | None:
+def _save_representation(
+    stored: StoredModel, folder: Path
+) -> RepresentationRecord | None:
     if stored.encoder is None:
         return None
     kind = save_representation(stored.encoder, folder, save_model)
@@ -265,7 +288,11 @@ def _read_weights(folder: Path, record: ModelRecord) -> dict[str, Tensor]:
 
 
 def _rebuild(
-    recipe: Recipe, record: ModelRecord, tasks: list[Task], weights: dict[str, Tensor], folder: Path
+    recipe: Recipe,
+    record: ModelRecord,
+    tasks: list[Task],
+    weights: dict[str, Tensor],
+    folder: Path,
 ) -> Predictor:
     by_name = {task.name: task for task in tasks}
     networks = []
@@ -289,7 +316,9 @@ def _build(
     recipe: Recipe, record: ModelRecord, entry: NetworkRecord, tasks: dict[str, Task]
 ) -> Network:
     """Build a network of a model, without its weights."""
-    n_features = None if record.representation is None else record.representation.n_features
+    n_features = (
+        None if record.representation is None else record.representation.n_features
+    )
     shapes = {}
     for data in record.data:
         shapes[data.name] = network_shape(
@@ -310,11 +339,15 @@ def _build(
 def _to_json(name: str, value: Any) -> Any:  # any value that JSON can hold
     """Return a constructor parameter as plain JSON values."""
     if name == "tasks" and value is not None:
-        return [task if isinstance(task, str) else task_to_config(task) for task in value]
+        return [
+            task if isinstance(task, str) else task_to_config(task) for task in value
+        ]
     if isinstance(value, Splitter):
         return value.get_params()
     if name == "inputs" and value is not None:
-        value = replace_representation(value, None)  # the representation has its own file
+        value = replace_representation(
+            value, None
+        )  # the representation has its own file
     if name in PART_PARAMETERS and value is not None:
         return part_to_config(PART_PARAMETERS[name], value)
     return value
@@ -322,7 +355,9 @@ def _to_json(name: str, value: Any) -> Any:  # any value that JSON can hold
 
 def _from_json(name: str, value: Any) -> Any:  # any value that JSON can hold
     if name == "tasks" and value is not None:
-        return [task if isinstance(task, str) else task_from_config(task) for task in value]
+        return [
+            task if isinstance(task, str) else task_from_config(task) for task in value
+        ]
     if name == "validation" and isinstance(value, dict):
         return Splitter(**value)
     if name in PART_PARAMETERS and value is not None:

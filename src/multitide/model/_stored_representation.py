@@ -24,7 +24,9 @@ from multitide.representations._represent import entry_names
 
 FILE, FOLDER = "representation.safetensors", "representation"
 MODEL, OWN = "model", "own"  # kinds that are not stored as arrays
-CHUNK_VALUES = 20_000_000  # entries of vectors that are in memory at a time during prediction
+CHUNK_VALUES = (
+    20_000_000  # entries of vectors that are in memory at a time during prediction
+)
 
 # Channels, categories and number of steps of what a network reads.
 Shape: TypeAlias = "tuple[tuple[str, ...], dict[str, tuple[object, ...]], int]"
@@ -73,7 +75,9 @@ def network_shape(
     return entry_names(n_features), {}, 1
 
 
-def save_representation(encoder: Encoder, folder: Path, save_model: Callable[..., object]) -> str:
+def save_representation(
+    encoder: Encoder, folder: Path, save_model: Callable[..., object]
+) -> str:
     """Write an encoder into a model's folder, and return its kind."""
     if isinstance(encoder, BackboneEncoder):
         save_model(encoder.model, folder / FOLDER)
@@ -102,7 +106,9 @@ def load_representation(
         Reads a model's folder.
     """
     if kind == MODEL:
-        return ModelFeatures(str(folder / FOLDER)), BackboneEncoder(load_model(folder / FOLDER))
+        return ModelFeatures(str(folder / FOLDER)), BackboneEncoder(
+            load_model(folder / FOLDER)
+        )
     if kind == OWN:
         own = encoder_of(transformer, folder / FILE)
         return Transformed(own.transformer, own.flat), own

@@ -83,16 +83,24 @@ class Network(nn.Module):
         super().__init__()
         self.stems = tuple(stems)
         self.data_sets = [stem.name for stem in stems]
-        self.inputs, n_channels = common_inputs([stem.inputs for stem in stems], across.width)
+        self.inputs, n_channels = common_inputs(
+            [stem.inputs for stem in stems], across.width
+        )
         self.static, n_static = common_static([stem.static for stem in stems])
         self.sharing = make_sharing(n_channels)
         if len(stems) > 1:
             split_norms(self.sharing, len(stems))
         n_features = self.sharing.n_features + n_static
-        self.conditioning, n_features = conditioned(across.conditioning, len(stems), n_features)
+        self.conditioning, n_features = conditioned(
+            across.conditioning, len(stems), n_features
+        )
         self.targets = nn.ModuleList(targets)
-        self.heads = nn.ModuleList(Head(n_features, target, head_units) for target in targets)
-        self._per_data_set = [module for module in self.modules() if isinstance(module, PerDomain)]
+        self.heads = nn.ModuleList(
+            Head(n_features, target, head_units) for target in targets
+        )
+        self._per_data_set = [
+            module for module in self.modules() if isinstance(module, PerDomain)
+        ]
 
     @property
     def names(self) -> list[str]:
@@ -109,8 +117,12 @@ class Network(nn.Module):
         own = set()
         for module in self._per_data_set:
             for position in positions:
-                own |= {id(parameter) for parameter in module.each[position].parameters()}
-        return [name for name, parameter in self.named_parameters() if id(parameter) in own]
+                own |= {
+                    id(parameter) for parameter in module.each[position].parameters()
+                }
+        return [
+            name for name, parameter in self.named_parameters() if id(parameter) in own
+        ]
 
     def features(
         self,
@@ -171,7 +183,9 @@ class Network(nn.Module):
 
         `learning` says which heads may get a gradient; the others take no part in the step.
         """
-        if len(self.heads) >= STACK_FROM and all(each is features[0] for each in features):
+        if len(self.heads) >= STACK_FROM and all(
+            each is features[0] for each in features
+        ):
             linear = self._linear_heads()
             if len(linear) == len(self.heads):
                 return linear_outputs(linear, features[0], learning)
@@ -204,7 +218,9 @@ class Predictor(nn.Module):
         For each network, the tasks that it predicts (none for a joint set that is only stored).
     """
 
-    def __init__(self, networks: Sequence[Network], tasks: Sequence[Sequence[str]]) -> None:
+    def __init__(
+        self, networks: Sequence[Network], tasks: Sequence[Sequence[str]]
+    ) -> None:
         super().__init__()
         self.networks = nn.ModuleList(networks)
         self.predicted = [list(names) for names in tasks]
@@ -279,7 +295,9 @@ class Head(nn.Sequential):
         Units of a hidden ReLU layer; None: the head is linear.
     """
 
-    def __init__(self, n_features: int, target: Target, n_units: int | None = None) -> None:
+    def __init__(
+        self, n_features: int, target: Target, n_units: int | None = None
+    ) -> None:
         hidden: list[nn.Module] = []
         if n_units is not None:
             hidden = [nn.Linear(n_features, n_units), nn.ReLU()]

@@ -72,7 +72,10 @@ class Losses:
         self._single = [i for i in range(len(self._targets)) if i not in stacked]
 
     def means(
-        self, outputs: Sequence[Tensor], codes: Sequence[Tensor], n_labelled: Sequence[int]
+        self,
+        outputs: Sequence[Tensor],
+        codes: Sequence[Tensor],
+        n_labelled: Sequence[int],
     ) -> dict[int, Tensor]:
         """Return the mean loss of each task with labels in the batch, by its position, in order.
 

@@ -44,8 +44,22 @@ def mean_ranks(standing: pd.DataFrame, test: RankTest, ax: Axes) -> Axes:
         half = test.critical_difference / 2
         low, high = over_data_sets - half, over_data_sets + half
         ax.hlines(places, low, high, color=DATA_SETS, linewidth=2)
-    ax.plot(standing["mean_rank"], places, "|", color=TASKS, markersize=12, label="over tasks")
-    ax.plot(over_data_sets, places, "o", color=DATA_SETS, markersize=6, label="over data sets")
+    ax.plot(
+        standing["mean_rank"],
+        places,
+        "|",
+        color=TASKS,
+        markersize=12,
+        label="over tasks",
+    )
+    ax.plot(
+        over_data_sets,
+        places,
+        "o",
+        color=DATA_SETS,
+        markersize=6,
+        label="over data sets",
+    )
     ax.set_yticks(places, standing["arm"].map(short).tolist())
     ax.set_ylim(-0.6, len(standing) - 0.4)
     ax.set_xlabel("mean rank (1 = lowest loss)")

@@ -21,10 +21,14 @@ from multitide.plot._style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MAX_CLASSES_WITH_COUNTS = 12  # counts in more cells than these squared are too small to read
+MAX_CLASSES_WITH_COUNTS = (
+    12  # counts in more cells than these squared are too small to read
+)
 
 
-def history(epochs: pd.DataFrame, ax: Axes, best: Mapping[str, int] | None = None) -> Axes:
+def history(
+    epochs: pd.DataFrame, ax: Axes, best: Mapping[str, int] | None = None
+) -> Axes:
     """Draw each task's loss over the epochs: solid for validation, dashed for training.
 
     The loss of the constant predictor is 1 on the training set by definition. On a validation set
@@ -49,7 +53,9 @@ def history(epochs: pd.DataFrame, ax: Axes, best: Mapping[str, int] | None = Non
     for number, (task, rows) in enumerate(epochs.groupby("task", sort=False)):
         color = f"C{number % 10}"
         label: str | None = short(task)
-        validation = draw_losses(rows, ax, side="validation", style="-", color=color, label=label)
+        validation = draw_losses(
+            rows, ax, side="validation", style="-", color=color, label=label
+        )
         if len(validation):
             label = None  # the legend names a task once
         draw_losses(rows, ax, side="train", style="--", color=color, label=label)
@@ -130,7 +136,9 @@ def cosines(epochs: pd.DataFrame, ax: Axes) -> Axes:
         lines.append((f"{short(task)}, {short(other)}", task, f"cosine({other})"))
     _draw_training(epochs, lines, ax)
     ax.axhline(0.0, color="0.6", linewidth=0.8, zorder=0)
-    ax.set(ylabel="cosine", ylim=(-1.05, 1.05), title="Cosine between the tasks' gradients")
+    ax.set(
+        ylabel="cosine", ylim=(-1.05, 1.05), title="Cosine between the tasks' gradients"
+    )
     return ax
 
 
@@ -139,13 +147,17 @@ def _draw_column(epochs: pd.DataFrame, column: str, ax: Axes) -> None:
     _draw_training(epochs, lines, ax)
 
 
-def _draw_training(epochs: pd.DataFrame, lines: list[tuple[str, str, str]], ax: Axes) -> None:
+def _draw_training(
+    epochs: pd.DataFrame, lines: list[tuple[str, str, str]], ax: Axes
+) -> None:
     """Draw lines (label, task, column) of the training rows over the epochs; skip empty ones."""
     train = epochs[epochs["side"] == "train"].sort_values("epoch")
     for number, (label, task, column) in enumerate(lines):
         rows = train[train["task"] == task]
         if column in rows and rows[column].notna().any():
-            ax.plot(rows["epoch"], rows[column], ".-", color=f"C{number % 10}", label=label)
+            ax.plot(
+                rows["epoch"], rows[column], ".-", color=f"C{number % 10}", label=label
+            )
     count_epochs(ax)
     ax.legend(frameon=False, fontsize="small")
 
@@ -207,7 +219,9 @@ def confusion(measured: pd.Series, predicted: pd.Series, ax: Axes) -> Axes:
     true = measured.to_numpy(dtype=object)[known]
     guessed = predicted.to_numpy(dtype=object)[known]
     classes = sorted({*true, *guessed}, key=_numbers_first)
-    table = pd.crosstab(true, guessed).reindex(index=classes, columns=classes, fill_value=0)
+    table = pd.crosstab(true, guessed).reindex(
+        index=classes, columns=classes, fill_value=0
+    )
     counts = table.to_numpy()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -228,7 +242,10 @@ def _write_counts(counts: np.ndarray, shares: np.ndarray, ax: Axes) -> None:
 
 
 def error_by_step(
-    measured: pd.DataFrame, predicted: pd.DataFrame, ax: Axes, last: np.ndarray | None = None
+    measured: pd.DataFrame,
+    predicted: pd.DataFrame,
+    ax: Axes,
+    last: np.ndarray | None = None,
 ) -> Axes:
     """Draw a forecast's root mean squared error per step, and that of the last value as a forecast.
 

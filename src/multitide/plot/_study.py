@@ -54,7 +54,9 @@ def verdict_gains(gains: pd.DataFrame, ax: Axes, margin: float = 0.0) -> Axes:
     for place, row in zip(places, gains.itertuples(), strict=True):
         color = VERDICT_COLORS[row.verdict]
         ends = [row.low, row.high]
-        ax.plot(ends, [place, place], color=color, linewidth=2.5, solid_capstyle="round")
+        ax.plot(
+            ends, [place, place], color=color, linewidth=2.5, solid_capstyle="round"
+        )
         ax.plot(row.gain, place, "o", color=color)
     names = gains["task"].map(short)
     if gains["arm"].nunique() > 1:
@@ -62,7 +64,10 @@ def verdict_gains(gains: pd.DataFrame, ax: Axes, margin: float = 0.0) -> Axes:
     ax.axvspan(-margin, margin, color=QUIET, alpha=0.2, linewidth=0, zorder=0)
     ax.axvline(0.0, color=QUIET, linewidth=1, zorder=0)
     ax.set_yticks(places, names.tolist())
-    ax.set(xlabel="gain (loss / trivial loss; + = better)", ylim=(-0.6, max(len(gains), 1) - 0.4))
+    ax.set(
+        xlabel="gain (loss / trivial loss; + = better)",
+        ylim=(-0.6, max(len(gains), 1) - 0.4),
+    )
     return ax
 
 
@@ -91,7 +96,9 @@ def gains_by_share(gains: pd.DataFrame, ax: Axes, margin: float = 0.0) -> Axes:
         shares = rows["share"].to_numpy() * 1.04 ** (place - (len(arms) - 1) / 2)
         color = f"C{place}"
         dots = rows["verdict"].map(VERDICT_COLORS).tolist()
-        ax.plot(shares, rows["gain"], color=color, linewidth=1, label=short(arm), zorder=1)
+        ax.plot(
+            shares, rows["gain"], color=color, linewidth=1, label=short(arm), zorder=1
+        )
         ax.vlines(shares, rows["low"], rows["high"], color=color, linewidth=2)
         ax.scatter(shares, rows["gain"], s=26, c=dots, zorder=3)
     ax.axhspan(-margin, margin, color=QUIET, alpha=0.2, linewidth=0, zorder=0)
@@ -191,7 +198,9 @@ def task_matrix(table: pd.DataFrame, ax: Axes, full: float = 0.0) -> Axes:
     values = table.to_numpy(dtype=float)
     n = len(table)
     off_diagonal = ~np.eye(n, dtype=bool)
-    largest = np.nanmax(np.abs(values), where=off_diagonal & ~np.isnan(values), initial=0.0)
+    largest = np.nanmax(
+        np.abs(values), where=off_diagonal & ~np.isnan(values), initial=0.0
+    )
     largest = float(largest) or 1.0
     exponent = 0
     if largest < 0.1:
@@ -200,7 +209,9 @@ def task_matrix(table: pd.DataFrame, ax: Axes, full: float = 0.0) -> Axes:
     if n <= MAX_TASKS_WITH_NUMBERS:
         _write_cells(values / 10**exponent, ax)
     rotation = 30 if n > 2 else 0
-    ax.set_xticks(range(n), [short(name) for name in table.columns], rotation=rotation, ha="right")
+    ax.set_xticks(
+        range(n), [short(name) for name in table.columns], rotation=rotation, ha="right"
+    )
     ax.set_yticks(range(n), [short(name) for name in table.index])
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
@@ -219,13 +230,17 @@ def _color_cells(values: np.ndarray, ax: Axes, strongest: float) -> None:
         if row == column:
             color, strength = QUIET, 0.12
         corner = (column - 0.47, row - 0.47)
-        ax.add_patch(Rectangle(corner, 0.94, 0.94, facecolor=color, alpha=strength, linewidth=0))
+        ax.add_patch(
+            Rectangle(corner, 0.94, 0.94, facecolor=color, alpha=strength, linewidth=0)
+        )
 
 
 def _write_cells(values: np.ndarray, ax: Axes) -> None:
     for (row, column), value in np.ndenumerate(values):
         if not np.isnan(value):
-            ax.text(column, row, f"{value:+.2f}", ha="center", va="center", fontsize="small")
+            ax.text(
+                column, row, f"{value:+.2f}", ha="center", va="center", fontsize="small"
+            )
 
 
 def reliability(measured: pd.Series, probabilities: pd.DataFrame, ax: Axes) -> Axes:
@@ -273,17 +288,26 @@ def reliability(measured: pd.Series, probabilities: pd.DataFrame, ax: Axes) -> A
     errors = np.sqrt(shares * (1 - shares) / [len(rows) for rows in bins])
     ax.plot([0, 1], [0, 1], color=QUIET, linewidth=0.8, zorder=0)
     ax.errorbar(means, shares, yerr=errors, fmt="o-", markersize=4, linewidth=1)
-    ax.set(xlabel=xlabel, ylabel="observed frequency", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
+    ax.set(
+        xlabel=xlabel,
+        ylabel="observed frequency",
+        xlim=(-0.03, 1.03),
+        ylim=(-0.03, 1.03),
+    )
     return ax
 
 
-def _correct(labels: pd.Series, classes: Sequence[object], chosen: np.ndarray) -> np.ndarray:
+def _correct(
+    labels: pd.Series, classes: Sequence[object], chosen: np.ndarray
+) -> np.ndarray:
     """Return 1.0 where a label is the class at its place in `classes`, else 0.0."""
     pairs = zip(labels, chosen, strict=True)
     return np.array([label == classes[place] for label, place in pairs], dtype=float)
 
 
-def residuals(order: np.ndarray, measured: pd.Series, predicted: pd.Series, ax: Axes) -> Axes:
+def residuals(
+    order: np.ndarray, measured: pd.Series, predicted: pd.Series, ax: Axes
+) -> Axes:
     """Draw predicted minus measured over time, or over the order of the samples.
 
     Parameters

@@ -91,7 +91,9 @@ def use_log_scale(ax: Axes) -> None:
     """
     ax.set_yscale("log")
     ax.yaxis.set_major_formatter(LogFormatter())
-    ax.yaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(1, 0.4)))
+    ax.yaxis.set_minor_formatter(
+        LogFormatter(labelOnlyBase=False, minor_thresholds=(1, 0.4))
+    )
 
 
 def draw_losses(
@@ -108,6 +110,8 @@ def draw_losses(
     """Draw one task's losses on one set over the epochs, and return these rows in order."""
     losses = rows[rows["side"] == side].sort_values("epoch")
     if len(losses):
-        (line,) = ax.plot(losses["epoch"], losses["loss"], style, color=color, label=label)
+        (line,) = ax.plot(
+            losses["epoch"], losses["loss"], style, color=color, label=label
+        )
         line.set(linewidth=linewidth, alpha=alpha)
     return losses

@@ -36,8 +36,22 @@ def trials(table: pd.DataFrame, ax: Axes) -> Axes:
     start = done["loss"].iloc[0]
     ax.axhline(start, color=QUIET, linewidth=1, linestyle="--", label="start")
     if len(pruned):
-        ax.plot(pruned["number"], pruned["loss"], "x", color=QUIET, markersize=5, label="pruned")
-    ax.plot(done["number"], done["loss"], "o", color=DONE, markersize=4, label="trained to the end")
+        ax.plot(
+            pruned["number"],
+            pruned["loss"],
+            "x",
+            color=QUIET,
+            markersize=5,
+            label="pruned",
+        )
+    ax.plot(
+        done["number"],
+        done["loss"],
+        "o",
+        color=DONE,
+        markersize=4,
+        label="trained to the end",
+    )
     ends = np.append(done["number"].to_numpy(), table["number"].max())
     least = np.minimum.accumulate(np.append(done["loss"].to_numpy(), np.inf))
     ax.step(ends, least, where="post", color=BEST, linewidth=1.8, label="best so far")

@@ -72,7 +72,10 @@ def readable_names() -> Iterator[None]:
     """Draw names as they are written; characters that no installed font has become boxes."""
     installed = {font.name for font in fontManager.ttflist}
     fonts = ["DejaVu Sans", *(font for font in EAST_ASIAN_FONTS if font in installed)]
-    with rc_context({"font.family": fonts, "text.parse_math": False}), warnings.catch_warnings():
+    with (
+        rc_context({"font.family": fonts, "text.parse_math": False}),
+        warnings.catch_warnings(),
+    ):
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         yield
 

@@ -22,7 +22,16 @@ if TYPE_CHECKING:
     from multitide.reports._figures import Draw
 
 INK = "#1c2430"
-SERIES = ("#2f6fb0", "#b8632a", "#4b8a4b", "#8a5aa8", "#a88a1f", "#3f8f98", "#b04a78", "#6b6f76")
+SERIES = (
+    "#2f6fb0",
+    "#b8632a",
+    "#4b8a4b",
+    "#8a5aa8",
+    "#a88a1f",
+    "#3f8f98",
+    "#b04a78",
+    "#6b6f76",
+)
 # The variable of the page's style sheet for each colour of a figure.
 VARIABLES = {
     INK: "--ink",
@@ -79,7 +88,9 @@ def svg(draw: Draw, *, label: str, size: tuple[float, float] = (3.6, 2.7)) -> Ma
         text = _draw(draw, size)
     except Exception as error:
         logger.warning("The figure %r could not be drawn (%s).", label, error)
-        return Markup('<p class="note">{} could not be drawn ({}).</p>').format(label, error)
+        return Markup('<p class="note">{} could not be drawn ({}).</p>').format(
+            label, error
+        )
     return Markup(_for_page(text, label))  # matplotlib has escaped all names
 
 

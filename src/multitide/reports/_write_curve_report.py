@@ -75,7 +75,9 @@ def page_content(curve: LabelCurve, folder: Path, command: str | None) -> Conten
     studies = []
     for share in curve.shares:
         if (folder_of(folder, share) / PAGE).is_file():
-            studies.append((share_in_words(share), f"{folder_of(Path(), share)}/{PAGE}"))
+            studies.append(
+                (share_in_words(share), f"{folder_of(Path(), share)}/{PAGE}")
+            )
     return {
         "title": "How many labels does sharing need to pay off?",
         "headlines": curve.sentences(),
@@ -92,7 +94,9 @@ def page_content(curve: LabelCurve, folder: Path, command: str | None) -> Conten
 
 def how_hidden(curve: LabelCurve) -> str:
     """Say which labels were hidden."""
-    drawn = "the same for all tasks" if curve.facts.get("together") else "drawn per task"
+    drawn = (
+        "the same for all tasks" if curve.facts.get("together") else "drawn per task"
+    )
     return (
         "Labels of the training and validation sets were hidden at random: "
         f"{UNITS[curve.facts['unit']]}, {drawn}. A larger share keeps every label that a smaller "

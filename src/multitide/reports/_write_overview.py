@@ -90,7 +90,9 @@ def write_overview(
     folder = Path(folder)
     samples = samples or {}
     for name, study in comparisons.studies.items():
-        write_study_report(study, folder / name, samples=samples.get(name), command=command)
+        write_study_report(
+            study, folder / name, samples=samples.get(name), command=command
+        )
     content = page_content(comparisons, command)
     with writable(folder):
         folder.mkdir(parents=True, exist_ok=True)

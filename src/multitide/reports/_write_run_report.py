@@ -116,8 +116,12 @@ def _write_figures(report: RunReport, folder: Path) -> list[Path]:
         predictions = report.predictions[data_set]
         for task in report.estimator.tasks_:
             if task.columns[0] in predictions:
-                words = ["test", data_set, task.name] if data_set else ["test", task.name]
-                figures.append(("_".join(words), _task_figure(task, test_set, predictions)))
+                words = (
+                    ["test", data_set, task.name] if data_set else ["test", task.name]
+                )
+                figures.append(
+                    ("_".join(words), _task_figure(task, test_set, predictions))
+                )
     paths = []
     names = file_names([name for name, _ in figures])
     for name, (_, draw) in zip(names, figures, strict=True):
@@ -179,8 +183,12 @@ def labelled_counts(data: SplitData) -> pd.DataFrame:
 
 def _judged(metrics: pd.DataFrame) -> pd.DataFrame:
     """Return the metrics with a column that says whether each is better than the constant's."""
-    table = metrics.drop(columns="higher_is_better").rename(columns={"n_labelled": "labelled"})
-    table.insert(table.columns.get_loc("trivial") + 1, "better", better_than_trivial(metrics))
+    table = metrics.drop(columns="higher_is_better").rename(
+        columns={"n_labelled": "labelled"}
+    )
+    table.insert(
+        table.columns.get_loc("trivial") + 1, "better", better_than_trivial(metrics)
+    )
     return table
 
 
@@ -193,13 +201,17 @@ def _about_metrics(metrics: pd.DataFrame) -> str:
         "which need not be 1."
     )
     present = set(metrics["metric"])
-    return " ".join([text, *(about for name, about in EXPLAINED.items() if name in present)])
+    return " ".join(
+        [text, *(about for name, about in EXPLAINED.items() if name in present)]
+    )
 
 
 def _summary(report: RunReport) -> str:
     estimator = report.estimator
     lines = []
-    for section, seen in zip(report.prepared.config.data, estimator.stored_.data, strict=True):
+    for section, seen in zip(
+        report.prepared.config.data, estimator.stored_.data, strict=True
+    ):
         name = f" {section.name!r}" if section.name else ""
         lines.append(
             f"- data{name}: `{section.options['path']}`, {len(seen.channels)} channels, samples of "
@@ -239,7 +251,9 @@ def _protocol(report: RunReport) -> str:
     for data in report.prepared.data:
         splitter = report.prepared.config.section(data.name).splitter(data.samples)
         name = f"{data.name!r} " if data.name else ""
-        rules.append(f"{name}{how_split(splitter)} ({splitter.test:g} for the test set)")
+        rules.append(
+            f"{name}{how_split(splitter)} ({splitter.test:g} for the test set)"
+        )
     estimator = report.estimator
     sentences = [
         f"The samples were split {'; '.join(rules)}.",
@@ -259,7 +273,9 @@ def _protocol(report: RunReport) -> str:
 
 
 def _repeat(report: RunReport) -> str:
-    versions = ", ".join(f"{name} {version}" for name, version in installed_versions().items())
+    versions = ", ".join(
+        f"{name} {version}" for name, version in installed_versions().items()
+    )
     return (
         f"This run was made by\n\n```\n{report.command}\n```\n\n"
         "All settings are in `config.toml` in this folder: "

@@ -34,7 +34,11 @@ class MetricRow(TypedDict):
 
 
 def write_tuning_report(
-    tuning: Tuning, folder: str | Path, *, best: str | None = None, command: str | None = None
+    tuning: Tuning,
+    folder: str | Path,
+    *,
+    best: str | None = None,
+    command: str | None = None,
 ) -> Path:
     """Write the report of a search: ``report.html``, ``report.md``, ``trials.png``.
 
@@ -65,22 +69,32 @@ def write_tuning_report(
     with writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
         save_figure(partial(plot.trials, tuning.table), folder / TRIALS)
-        write_file(folder / TEXT, environment.get_template("tuning.md.j2").render(content))
-        write_file(folder / PAGE, environment.get_template("tuning.html.j2").render(content))
+        write_file(
+            folder / TEXT, environment.get_template("tuning.md.j2").render(content)
+        )
+        write_file(
+            folder / PAGE, environment.get_template("tuning.html.j2").render(content)
+        )
     return folder / PAGE
 
 
-def page_content(tuning: Tuning, best: str | None, command: str | None) -> dict[str, object]:
+def page_content(
+    tuning: Tuning, best: str | None, command: str | None
+) -> dict[str, object]:
     """Return everything that the templates show."""
     states = pd.Series([trial.state for trial in tuning.trials])
     trials_figure = svg(
-        partial(plot.trials, tuning.table), label="Validation loss by trial", size=(6.4, 3.2)
+        partial(plot.trials, tuning.table),
+        label="Validation loss by trial",
+        size=(6.4, 3.2),
     )
     shares = tuning.importances
     shares_figure = None
     if shares:
         size = (4.8, 0.8 + 0.26 * len(shares))
-        shares_figure = svg(partial(plot.importances, shares), label="Importances", size=size)
+        shares_figure = svg(
+            partial(plot.importances, shares), label="Importances", size=size
+        )
     return {
         "title": "Which settings have the lowest validation loss?",
         "headlines": [tuning.headline, _on_test(tuning)],
@@ -104,7 +118,9 @@ def _on_test(tuning: Tuning) -> str:
     losses = tuning.test_losses()
     start = f"{losses[START]:.4f}"
     if TUNED not in losses:
-        return f"On the test set, which played no role in the choice, its loss is {start}."
+        return (
+            f"On the test set, which played no role in the choice, its loss is {start}."
+        )
     return (
         f"On the test set, which played no role in the choice, its loss is {losses[TUNED]:.4f} "
         f"(start: {start})."

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from multitide.encodings._representation import Encoder, Representation
-from multitide.representations._features import BackboneEncoder, ModelFeatures, Transformed
+from multitide.representations._features import (
+    BackboneEncoder,
+    ModelFeatures,
+    Transformed,
+)
 from multitide.representations._linear import LinearHeads
 from multitide.representations._load_encoder import load_encoder
 from multitide.representations._minirocket import MiniRocket

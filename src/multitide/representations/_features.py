@@ -130,7 +130,9 @@ class BackboneEncoder(Encoder):
         """Number of parameters of the model, without its heads, which are not used."""
         n_parameters = self.model.encoder.n_parameters if self.model.encoder else 0
         for network in self._networks:
-            n_parameters += _count(network.parameters()) - _count(network.heads.parameters())
+            n_parameters += _count(network.parameters()) - _count(
+                network.heads.parameters()
+            )
         return n_parameters
 
     def transform(self, samples: Samples) -> np.ndarray:
@@ -167,7 +169,9 @@ def features_of(networks: Sequence[FeatureNetwork], samples: Samples) -> np.ndar
     return np.concatenate(batches)
 
 
-def _features_of_batch(networks: Sequence[FeatureNetwork], samples: Samples) -> np.ndarray:
+def _features_of_batch(
+    networks: Sequence[FeatureNetwork], samples: Samples
+) -> np.ndarray:
     x = torch.from_numpy(np.ascontiguousarray(samples.gather(slice(None))))
     lengths = None if samples.equal_lengths else torch.from_numpy(samples.lengths)
     found: dict[int, Tensor] = {}
@@ -213,7 +217,9 @@ class Transformed(Representation):
                 f"`transformer` must have `fit` and `transform`; got {self.transformer!r}."
             )
         own = copy.deepcopy(self.transformer)
-        encoder = TransformedEncoder(own, self.flat, samples[:N_PROBE], samples.n_timepoints)
+        encoder = TransformedEncoder(
+            own, self.flat, samples[:N_PROBE], samples.n_timepoints
+        )
         encoder.transformer.fit(encoder.table(samples))
         return encoder
 
@@ -233,7 +239,9 @@ class TransformedEncoder(Encoder):
         Number of steps of the longest training series.
     """
 
-    def __init__(self, transformer: Transformer, flat: bool, probe: Samples, n_steps: int) -> None:
+    def __init__(
+        self, transformer: Transformer, flat: bool, probe: Samples, n_steps: int
+    ) -> None:
         self.transformer = transformer
         self.flat = flat
         self.probe = probe
@@ -241,7 +249,9 @@ class TransformedEncoder(Encoder):
 
     def transform(self, samples: Samples) -> np.ndarray:
         """Return the vectors of the transformer, float32 (n_samples, n_features)."""
-        vectors = np.asarray(self.transformer.transform(self.table(samples)), dtype=np.float32)
+        vectors = np.asarray(
+            self.transformer.transform(self.table(samples)), dtype=np.float32
+        )
         if vectors.ndim != 2 or len(vectors) != len(samples):
             raise DataError(
                 f"`transformer` must give {len(samples)} vectors; "

@@ -61,7 +61,9 @@ class Scales:
         known = ~np.isnan(vectors)
         count = np.maximum(known.sum(axis=0), 1)
         center = np.where(known, vectors, 0).sum(axis=0) / count
-        deviation = np.sqrt((np.where(known, vectors - center, 0) ** 2).sum(axis=0) / count)
+        deviation = np.sqrt(
+            (np.where(known, vectors - center, 0) ** 2).sum(axis=0) / count
+        )
         varies = deviation > np.abs(center) * 1e-6
         return cls(center, np.where(varies, deviation, np.inf))
 
@@ -72,7 +74,9 @@ class Scales:
                 f"`vectors` must have {len(self.center)} entries, as in training; "
                 f"got {vectors.shape[1]}."
             )
-        scaled: np.ndarray = np.nan_to_num((vectors - self.center) / self.scale, nan=0.0)
+        scaled: np.ndarray = np.nan_to_num(
+            (vectors - self.center) / self.scale, nan=0.0
+        )
         return scaled
 
     def unscaled(self, line: Line) -> Line:

@@ -83,11 +83,17 @@ class LinearHeads:
         DataError
             If the labels or the shapes are invalid.
         """
-        if not len(self.strengths) or not all(strength > 0 for strength in self.strengths):
-            raise ParameterError(f"`strengths` must be numbers above 0; got {self.strengths!r}.")
+        if not len(self.strengths) or not all(
+            strength > 0 for strength in self.strengths
+        ):
+            raise ParameterError(
+                f"`strengths` must be numbers above 0; got {self.strengths!r}."
+            )
         vectors, y = _check_vectors(vectors), _check_labels(y, len(vectors))
         self.tasks_ = resolve_tasks(self.tasks, y)
-        self.targets_ = {task.name: task.fit_target(y[task.columns]) for task in self.tasks_}
+        self.targets_ = {
+            task.name: task.fit_target(y[task.columns]) for task in self.tasks_
+        }
         check_solvable(self.targets_.values())
         self._scales = Scales.of(vectors)
         scaled = self._scales(vectors)
@@ -107,7 +113,9 @@ class LinearHeads:
     def predict(self, vectors: np.ndarray) -> pd.DataFrame:
         """Return one column per task, in the user's own values."""
         decoded = self.decode(vectors)
-        columns = [self.targets_[name].to_frame(values) for name, values in decoded.items()]
+        columns = [
+            self.targets_[name].to_frame(values) for name, values in decoded.items()
+        ]
         return pd.concat(columns, axis=1)
 
     def predict_proba(self, vectors: np.ndarray) -> dict[str, pd.DataFrame]:
@@ -134,7 +142,9 @@ class LinearHeads:
         decoded = self.decode(vectors)
         tables = []
         for task in self.tasks_:
-            table = self.targets_[task.name].metrics(y[task.columns], decoded[task.name])
+            table = self.targets_[task.name].metrics(
+                y[task.columns], decoded[task.name]
+            )
             table.insert(0, "task", task.name)
             tables.append(table)
         return pd.concat(tables, ignore_index=True)
@@ -149,7 +159,8 @@ class LinearHeads:
             raise ParameterError("`fit` must be called before heads can predict.")
         scaled = self._scales(_check_vectors(vectors))
         return {
-            name: line.decode(scaled, self.targets_[name]) for name, line in self._lines.items()
+            name: line.decode(scaled, self.targets_[name])
+            for name, line in self._lines.items()
         }
 
 
@@ -183,7 +194,9 @@ def choose_line(
     if len(strengths) == 1:
         return strengths[0], next(lines(vectors[rows], codes[rows], target, strengths))
     choice = _split_for_choice(target, vectors, labels, rows, validation, random_state)
-    found = list(lines(vectors[choice.fit_rows], codes[choice.fit_rows], target, strengths))
+    found = list(
+        lines(vectors[choice.fit_rows], codes[choice.fit_rows], target, strengths)
+    )
     losses = []
     for line in found:
         decoded = line.decode(choice.vectors, target)
@@ -191,7 +204,9 @@ def choose_line(
     best = int(np.argmin(losses))
     if choice.fit_rows is rows:
         return strengths[best], found[best]
-    return strengths[best], next(lines(vectors[rows], codes[rows], target, [strengths[best]]))
+    return strengths[best], next(
+        lines(vectors[rows], codes[rows], target, [strengths[best]])
+    )
 
 
 class _Choice(NamedTuple):
@@ -218,7 +233,9 @@ def _split_for_choice(
     order = np.random.default_rng(random_state).permutation(rows)
     n_choosing = max(1, round(CHOOSING_FRACTION * len(order)))
     choosing, fit_rows = order[:n_choosing], order[n_choosing:]
-    return _Choice(fit_rows, vectors[choosing], labels.iloc[choosing].reset_index(drop=True))
+    return _Choice(
+        fit_rows, vectors[choosing], labels.iloc[choosing].reset_index(drop=True)
+    )
 
 
 def _validation_of(
@@ -230,11 +247,15 @@ def _validation_of(
     vectors, y = validation
     labels = y[target.task.columns]
     if not len(_labelled_rows(target, labels)[1]):
-        raise DataError(f"Task {target.task.name!r} must have labels for validation; got none.")
+        raise DataError(
+            f"Task {target.task.name!r} must have labels for validation; got none."
+        )
     return vectors, labels
 
 
-def _labelled_rows(target: Target, labels: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+def _labelled_rows(
+    target: Target, labels: pd.DataFrame
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the encoded labels of all rows, and the positions of the rows that have one."""
     codes = target.encode(labels)
     return codes, np.flatnonzero(target.measured(torch.from_numpy(codes)).numpy())

@@ -55,21 +55,30 @@ def load_encoder(path: str | Path) -> SeriesEncoder:
 def _is_supported(record: object) -> bool:
     if not isinstance(record, dict):
         return False
-    return record.get("schema_version") == SCHEMA_VERSION and record.get("name") in STORABLE
+    return (
+        record.get("schema_version") == SCHEMA_VERSION
+        and record.get("name") in STORABLE
+    )
 
 
 def _restore(record: EncoderRecord, arrays: Mapping[str, np.ndarray]) -> SeriesEncoder:
     spec = STORABLE[record["name"]](**record["parameters"])
     spec.check()
-    categories = {channel: tuple(values) for channel, values in record["categories"].items()}
+    categories = {
+        channel: tuple(values) for channel, values in record["categories"].items()
+    }
     inputs = Inputs(impute=spec.impute, scale=spec.scale)
     layer = inputs.build(record["channels"], categories)
     state = _with_prefix(arrays, LAYER_PREFIX)
-    layer.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
+    layer.load_state_dict(
+        {name: torch.from_numpy(array) for name, array in state.items()}
+    )
     return spec.restore(layer.eval(), categories, _with_prefix(arrays, LEARNED_PREFIX))
 
 
-def _with_prefix(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+def _with_prefix(
+    arrays: Mapping[str, np.ndarray], prefix: str
+) -> dict[str, np.ndarray]:
     """Return the arrays whose names start with `prefix`, which is removed."""
     found = {}
     for name, array in arrays.items():

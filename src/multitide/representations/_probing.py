@@ -90,12 +90,18 @@ def _read_probe(path: Path) -> tuple[ProbeRecord, dict[str, np.ndarray]]:
         ) from error
 
 
-def _check_vectors(encoder: TransformedEncoder, expected: np.ndarray, kind: str) -> None:
+def _check_vectors(
+    encoder: TransformedEncoder, expected: np.ndarray, kind: str
+) -> None:
     """Raise unless the encoder gives the expected vectors for its probe."""
     try:
         vectors = encoder.transform(encoder.probe)
     except Exception as error:  # whatever a user's transformer raises
-        problem = error if isinstance(error, DataError) else f"{type(error).__name__}: {error}"
+        problem = (
+            error
+            if isinstance(error, DataError)
+            else f"{type(error).__name__}: {error}"
+        )
         raise ParameterError(
             f"`representation` must be the fitted {kind}; it fails on a stored series. {problem}"
         ) from error

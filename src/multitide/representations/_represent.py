@@ -39,7 +39,12 @@ def represent(samples: Samples, encoder: Encoder | np.ndarray) -> Samples:
         encoder = encoder.transform(samples)
     vectors = np.asarray(encoder, dtype=np.float32)
     infinite = bool(np.isinf(vectors).any())
-    if vectors.ndim != 2 or len(vectors) != len(samples) or not vectors.shape[1] or infinite:
+    if (
+        vectors.ndim != 2
+        or len(vectors) != len(samples)
+        or not vectors.shape[1]
+        or infinite
+    ):
         found = f"shape {vectors.shape}"
         if infinite:
             found += ", with infinite values"

@@ -118,13 +118,17 @@ def check_channels(samples: Samples, channels: tuple[str, ...]) -> None:
 
 def fit_layer(samples: Samples, impute: Impute, scale: Scale) -> InputLayer:
     """Return an input layer fitted to these training series."""
-    layer = Inputs(impute=impute, scale=scale).build(samples.channels, samples.categories)
+    layer = Inputs(impute=impute, scale=scale).build(
+        samples.channels, samples.categories
+    )
     layer.fit(samples)
     return layer.eval()
 
 
 @torch.no_grad()
-def complete_series(samples: Samples, layer: InputLayer) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def complete_series(
+    samples: Samples, layer: InputLayer
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield batches of imputed and scaled series; all series of a batch have the same length.
 
     Yields
@@ -139,5 +143,7 @@ def complete_series(samples: Samples, layer: InputLayer) -> Iterator[tuple[np.nd
         n_values = len(rows) * layer.n_channels * int(length)
         n_batches = max(1, -(-n_values // BATCH_VALUES))
         for batch in np.array_split(rows, min(n_batches, len(rows))):
-            raw = torch.from_numpy(np.ascontiguousarray(samples[batch].gather(slice(None))))
+            raw = torch.from_numpy(
+                np.ascontiguousarray(samples[batch].gather(slice(None)))
+            )
             yield batch, layer(raw).numpy()

@@ -63,7 +63,9 @@ def _record(encoder: SeriesEncoder) -> EncoderRecord:
         "name": _stored_name(encoder),
         "parameters": encoder.spec.get_params(deep=False),
         "channels": list(encoder.channels),
-        "categories": {channel: list(values) for channel, values in encoder.categories.items()},
+        "categories": {
+            channel: list(values) for channel, values in encoder.categories.items()
+        },
     }
 
 
@@ -77,7 +79,9 @@ def _stored_name(encoder: SeriesEncoder) -> str:
 def _not_storable(encoder: Encoder) -> ParameterError:
     storable = ", ".join(STORABLE)
     got = type(encoder).__name__
-    return ParameterError(f"`encoder` must be one of {storable} to be stored; got {got}.")
+    return ParameterError(
+        f"`encoder` must be one of {storable} to be stored; got {got}."
+    )
 
 
 def _arrays(encoder: SeriesEncoder) -> dict[str, np.ndarray]:

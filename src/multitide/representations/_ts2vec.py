@@ -109,15 +109,23 @@ class TS2Vec(SeriesRepresentation):
         arrays: Mapping[str, np.ndarray],
     ) -> TS2VecEncoder:
         """Rebuild an encoder from the weights of its network."""
-        network = DilatedEncoder(layer.n_channels, self.hidden_size, self.n_features, self.depth)
-        network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
+        network = DilatedEncoder(
+            layer.n_channels, self.hidden_size, self.n_features, self.depth
+        )
+        network.load_state_dict(
+            {name: torch.from_numpy(array) for name, array in arrays.items()}
+        )
         return TS2VecEncoder(self, layer, categories, network.eval())
 
-    def _train(self, network: DilatedEncoder, layer: InputLayer, samples: Samples) -> None:
+    def _train(
+        self, network: DilatedEncoder, layer: InputLayer, samples: Samples
+    ) -> None:
         generator = np.random.default_rng(self.random_state)
         optimizer = torch.optim.AdamW(network.parameters(), lr=self.lr)
         for _ in range(self.n_steps):
-            rows = generator.choice(len(samples), min(self.batch_size, len(samples)), replace=False)
+            rows = generator.choice(
+                len(samples), min(self.batch_size, len(samples)), replace=False
+            )
             series = self._batch(layer, samples[rows], generator)
             first, second, overlap = two_crops(series, generator)
             optimizer.zero_grad()
@@ -128,7 +136,9 @@ class TS2Vec(SeriesRepresentation):
             optimizer.step()
 
     @torch.no_grad()
-    def _batch(self, layer: InputLayer, samples: Samples, generator: np.random.Generator) -> Tensor:
+    def _batch(
+        self, layer: InputLayer, samples: Samples, generator: np.random.Generator
+    ) -> Tensor:
         """Return a random crop of each series, imputed and scaled, (batch, n_channels, time)."""
         x = layer(torch.from_numpy(np.ascontiguousarray(samples.gather(slice(None)))))
         length = min(int(samples.lengths.min()), self.max_length)
@@ -144,11 +154,15 @@ class DilatedEncoder(nn.Module):
         See :class:`TS2Vec`.
     """
 
-    def __init__(self, n_channels: int, hidden_size: int, n_features: int, depth: int) -> None:
+    def __init__(
+        self, n_channels: int, hidden_size: int, n_features: int, depth: int
+    ) -> None:
         super().__init__()
         self.project = nn.Conv1d(n_channels, hidden_size, 1)
         blocks = [ResidualBlock(hidden_size, hidden_size, 2**i) for i in range(depth)]
-        self.blocks = nn.Sequential(*blocks, ResidualBlock(hidden_size, n_features, 2**depth))
+        self.blocks = nn.Sequential(
+            *blocks, ResidualBlock(hidden_size, n_features, 2**depth)
+        )
         self.dropout = nn.Dropout(0.1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -171,8 +185,12 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, n_inputs: int, n_outputs: int, dilation: int) -> None:
         super().__init__()
-        self.first = nn.Conv1d(n_inputs, n_outputs, 3, padding=dilation, dilation=dilation)
-        self.second = nn.Conv1d(n_outputs, n_outputs, 3, padding=dilation, dilation=dilation)
+        self.first = nn.Conv1d(
+            n_inputs, n_outputs, 3, padding=dilation, dilation=dilation
+        )
+        self.second = nn.Conv1d(
+            n_outputs, n_outputs, 3, padding=dilation, dilation=dilation
+        )
         self.shortcut: nn.Module = nn.Identity()
         if n_inputs != n_outputs:
             self.shortcut = nn.Conv1d(n_inputs, n_outputs, 1)
@@ -288,4 +306,7 @@ class TS2VecEncoder(SeriesEncoder):
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the weights of the network."""
-        return {name: tensor.numpy().copy() for name, tensor in self._network.state_dict().items()}
+        return {
+            name: tensor.numpy().copy()
+            for name, tensor in self._network.state_dict().items()
+        }

@@ -54,7 +54,9 @@ def split_norms(module: nn.Module, n_domains: int) -> None:
     """Replace each batch norm by one per data set, in place (Chang et al. 2019)."""
     for name, child in list(module.named_children()):
         if isinstance(child, _BatchNorm):
-            setattr(module, name, PerDomain(copy.deepcopy(child) for _ in range(n_domains)))
+            setattr(
+                module, name, PerDomain(copy.deepcopy(child) for _ in range(n_domains))
+            )
         else:
             split_norms(child, n_domains)
 
@@ -96,7 +98,9 @@ class ProjectedStatic(nn.Module):
         super().__init__()
         self.layer = layer
         self.n_features = n_features
-        self.projection = None if layer is None else nn.Linear(layer.n_features, n_features)
+        self.projection = (
+            None if layer is None else nn.Linear(layer.n_features, n_features)
+        )
 
     def forward(self, static: Tensor) -> Tensor:
         """Return features: (batch, n_static) -> (batch, n_features)."""
@@ -146,7 +150,9 @@ class FiLM(nn.Module):
         return features * self.scale + self.shift
 
 
-def common_inputs(layers: Sequence[InputLayer], width: int | None) -> tuple[nn.Module, int]:
+def common_inputs(
+    layers: Sequence[InputLayer], width: int | None
+) -> tuple[nn.Module, int]:
     """Return the input layers of all data sets as one module, and its number of channels.
 
     If the encoded channels of all data sets have the same names and `width` is None, there is no
@@ -185,10 +191,14 @@ def conditioned(
         return None, n_features
     if conditioning == "film":
         return PerDomain(FiLM(n_features) for _ in range(n_domains)), n_features
-    return PerDomain(OneHot(i, n_domains) for i in range(n_domains)), n_features + n_domains
+    return PerDomain(
+        OneHot(i, n_domains) for i in range(n_domains)
+    ), n_features + n_domains
 
 
-def of_each(features: Sequence[Tensor], change: Callable[[Tensor], Tensor]) -> list[Tensor]:
+def of_each(
+    features: Sequence[Tensor], change: Callable[[Tensor], Tensor]
+) -> list[Tensor]:
     """Apply `change` to the features of every task; a tensor of all tasks is changed once."""
     if all(each is features[0] for each in features):
         return [change(features[0])] * len(features)

@@ -47,9 +47,14 @@ class CrossStitch(Sharing):
     ) -> SharingModule:
         """Return a module with a backbone per task and a mixture after every block."""
         modules = [
-            build_blocks(backbone, n_channels, n_timepoints, "cross_stitch") for _ in range(n_tasks)
+            build_blocks(backbone, n_channels, n_timepoints, "cross_stitch")
+            for _ in range(n_tasks)
         ]
-        return HardModule(modules[0], 1) if n_tasks == 1 else CrossStitchModule(modules, self.own)
+        return (
+            HardModule(modules[0], 1)
+            if n_tasks == 1
+            else CrossStitchModule(modules, self.own)
+        )
 
 
 class CrossStitchModule(SharingModule):
@@ -67,19 +72,27 @@ class CrossStitchModule(SharingModule):
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> list[Tensor]:
         """Return each task's features, each of shape (batch, n_features)."""
-        backbones = [backbone for backbone in self.backbones if isinstance(backbone, BlockBackbone)]
+        backbones = [
+            backbone
+            for backbone in self.backbones
+            if isinstance(backbone, BlockBackbone)
+        ]
         flows = [backbone.start(x, lengths) for backbone in backbones]
         chains = [backbone.block_list for backbone in backbones]
         for i in range(len(self.series_mix)):
             before = len(flows[0].features)
             flows = [chain[i](flow) for chain, flow in zip(chains, flows, strict=True)]
             flows = _mix(flows, before, self.series_mix[i], self.feature_mix[i])
-        return [backbone.pool(flow) for backbone, flow in zip(backbones, flows, strict=True)]
+        return [
+            backbone.pool(flow) for backbone, flow in zip(backbones, flows, strict=True)
+        ]
 
     def levels(self) -> list[list[nn.Module]]:
         """Return the blocks of all backbones by level, each with the mixtures after it."""
         levels = super().levels()
-        for level, series, features in zip(levels, self.series_mix, self.feature_mix, strict=True):
+        for level, series, features in zip(
+            levels, self.series_mix, self.feature_mix, strict=True
+        ):
             level.append(nn.ParameterList([series, features]))
         return levels
 
@@ -90,10 +103,14 @@ class CrossStitchModule(SharingModule):
 
 def _mixture(n_tasks: int, own: float) -> nn.Parameter:
     rest = (1 - own) / (n_tasks - 1)
-    return nn.Parameter(torch.full((n_tasks, n_tasks), rest) + (own - rest) * torch.eye(n_tasks))
+    return nn.Parameter(
+        torch.full((n_tasks, n_tasks), rest) + (own - rest) * torch.eye(n_tasks)
+    )
 
 
-def _mix(flows: list[Flow], n_before: int, series_mix: Tensor, feature_mix: Tensor) -> list[Flow]:
+def _mix(
+    flows: list[Flow], n_before: int, series_mix: Tensor, feature_mix: Tensor
+) -> list[Flow]:
     """Mix the series of all flows, and the features that the last block finished."""
     series = _weighted(series_mix, [flow.x for flow in flows])
     finished = []
@@ -102,7 +119,9 @@ def _mix(flows: list[Flow], n_before: int, series_mix: Tensor, feature_mix: Tens
     mixed = []
     for i, flow in enumerate(flows):
         new = [features[i] for features in finished]
-        mixed.append(flow._replace(x=series[i], features=(*flow.features[:n_before], *new)))
+        mixed.append(
+            flow._replace(x=series[i], features=(*flow.features[:n_before], *new))
+        )
     return mixed
 
 

@@ -77,7 +77,9 @@ class Sharing(Part, ABC):
 
     head_units: Annotated[int, Field(ge=1)] | None = None
 
-    learns_several: ClassVar[bool] = False  # whether tasks may belong to different data sets
+    learns_several: ClassVar[bool] = (
+        False  # whether tasks may belong to different data sets
+    )
 
     @property
     def across(self) -> Across:

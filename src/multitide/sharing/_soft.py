@@ -76,7 +76,9 @@ class SoftModule(SharingModule):
     def penalty(self) -> Tensor | None:
         """Return the strength times the mean squared distance between two backbones."""
         backbones = [
-            backbone for backbone in self.backbones if isinstance(backbone, BackboneModule)
+            backbone
+            for backbone in self.backbones
+            if isinstance(backbone, BackboneModule)
         ]
         return self.strength * distance(backbones) if self.strength else None
 
@@ -122,7 +124,9 @@ class SoftHard(Soft):
 class TiedBranches(BranchedModule):
     """Branches tied by the distance of their parameters."""
 
-    def __init__(self, backbone: BlockBackbone, n_own: int, n_tasks: int, strength: float) -> None:
+    def __init__(
+        self, backbone: BlockBackbone, n_own: int, n_tasks: int, strength: float
+    ) -> None:
         super().__init__(backbone, n_own, n_tasks)
         self.strength = strength
 

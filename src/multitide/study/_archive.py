@@ -34,7 +34,12 @@ from multitide.study.runs._fit_store import read_fit, runs_folder, write_fit
 from multitide.study.runs._fits import Fit, FitFacts
 from multitide.tasks import Task, task_from_config, task_to_config
 
-STUDY, LABELS, SPLITS, TEST = "study.json", "labels.parquet", "splits.parquet", "test.parquet"
+STUDY, LABELS, SPLITS, TEST = (
+    "study.json",
+    "labels.parquet",
+    "splits.parquet",
+    "test.parquet",
+)
 RESULTS, RUNS = "results.parquet", "runs.parquet"
 SETS = ("train", "validation", "test")
 
@@ -67,7 +72,9 @@ class StoredStudy:
     conditions: tuple[Evidence, ArmSettings] | None = None
 
 
-def save(folder: Path, study: StoredStudy, results: pd.DataFrame, runs: pd.DataFrame) -> None:
+def save(
+    folder: Path, study: StoredStudy, results: pd.DataFrame, runs: pd.DataFrame
+) -> None:
     """Write a study; see :meth:`Comparison.save`.
 
     Parameters
@@ -84,14 +91,18 @@ def save(folder: Path, study: StoredStudy, results: pd.DataFrame, runs: pd.DataF
         if fit.done and not (stored_runs / fit.key).is_dir():
             write_fit(fit, stored_runs)
     with writable(folder):
-        for data, place in zip(protocol.data, _places(len(protocol.data), folder), strict=True):
+        for data, place in zip(
+            protocol.data, _places(len(protocol.data), folder), strict=True
+        ):
             place.mkdir(exist_ok=True)
             write_table(data.y, place / LABELS)
             write_table(_splits_table(data.splits), place / SPLITS)
             write_table(data.test, place / TEST)
         write_table(results, folder / RESULTS)
         write_table(runs, folder / RUNS)
-        content = json.dumps(_content(study), indent=1, ensure_ascii=False, default=repr)
+        content = json.dumps(
+            _content(study), indent=1, ensure_ascii=False, default=repr
+        )
         write_file(folder / STUDY, content)
 
 
@@ -111,7 +122,9 @@ def load(folder: Path) -> StoredStudy:
         margin=record.margin,
         confidence=record.confidence,
         facts=content["facts"],
-        groupings={arm: Grouping.from_config(found) for arm, found in record.groupings.items()},
+        groupings={
+            arm: Grouping.from_config(found) for arm, found in record.groupings.items()
+        },
         conditions=conditions,
     )
 
@@ -154,7 +167,9 @@ def _runs_content(evidence: Evidence, settings: ArmSettings) -> dict[str, object
     return {
         "settings": settings,
         "runs": [[*name, keys] for name, keys in evidence.run_keys.items()],
-        "failed": {key: fit.facts for key, fit in evidence.fits.items() if not fit.done},
+        "failed": {
+            key: fit.facts for key, fit in evidence.fits.items() if not fit.done
+        },
     }
 
 
@@ -187,7 +202,9 @@ def _read_evidence(record: RunsRecord, protocol: Protocol, folder: Path) -> Evid
     for arm, described in record.settings.items():
         tasks_of[arm] = [task for group in described.groups for task in group]
         if unknown := set(tasks_of[arm]) - set(protocol.names):
-            raise _damaged(folder / STUDY, f"{arm!r} has unknown tasks {sorted(unknown)}")
+            raise _damaged(
+                folder / STUDY, f"{arm!r} has unknown tasks {sorted(unknown)}"
+            )
     fits: dict[str, Fit] = {}
     for key, found in record.failed.items():
         fits[key] = Fit(key, cast(FitFacts, found.model_dump()))
@@ -248,7 +265,9 @@ def _read_splits(path: Path, n_samples: int, n_folds: int) -> list[Split]:
     splits = []
     for fold in range(n_folds):
         of_fold = table[table["fold"] == fold]
-        parts = [of_fold.loc[of_fold["side"] == side, "row"].to_numpy() for side in SETS]
+        parts = [
+            of_fold.loc[of_fold["side"] == side, "row"].to_numpy() for side in SETS
+        ]
         splits.append(Split(*parts))
     if any(len(split.test) == 0 for split in splits):
         raise _damaged(path, f"it must have test samples in {n_folds} folds")
@@ -259,7 +278,9 @@ def _read_test(path: Path, splits: list[Split]) -> pd.DataFrame:
     table = _read_table(path, ["row", "fold", "group", "series"])
     rows = np.concatenate([split.test for split in splits])
     folds = np.repeat(np.arange(len(splits)), [len(split.test) for split in splits])
-    if not np.array_equal(table["row"], rows) or not np.array_equal(table["fold"], folds):
+    if not np.array_equal(table["row"], rows) or not np.array_equal(
+        table["fold"], folds
+    ):
         raise _damaged(path, f"its rows must be the test samples of {SPLITS}")
     if table["group"].dtype.kind != "i" or (table["group"] < 0).any():
         raise _damaged(path, "its groups must be numbers from 0")
@@ -278,4 +299,6 @@ def _read_table(path: Path, columns: list[str]) -> pd.DataFrame:
 
 
 def _damaged(path: Path, problem: object) -> StoreError:
-    return StoreError(f"{str(path)!r} must be as multitide wrote it; it is damaged ({problem}).")
+    return StoreError(
+        f"{str(path)!r} must be as multitide wrote it; it is damaged ({problem})."
+    )

@@ -26,7 +26,11 @@ from multitide.study.design._arms import ALONE, Arm, Arms, ArmSpec
 from multitide.study.design._protocol import Protocol, make_protocol
 from multitide.study.design._resolve_arms import resolve_arms
 from multitide.study.design._study_data import StudyData, TestGroups
-from multitide.study.grouping._search import FoundGroups, check_seekable, find_all_groups
+from multitide.study.grouping._search import (
+    FoundGroups,
+    check_seekable,
+    find_all_groups,
+)
 from multitide.study.results._evidence import Evidence
 from multitide.study.results._verdicts import MARGIN
 from multitide.study.runs._fits import Fit
@@ -200,7 +204,9 @@ class _Outcome:
 
     def evidence(self, arms: Sequence[Arm]) -> Evidence:
         tasks_of = {arm.name: arm.task_names for arm in arms}
-        return Evidence(self.protocol, self.plan.runs, self.fits, tasks_of).of(list(tasks_of))
+        return Evidence(self.protocol, self.plan.runs, self.fits, tasks_of).of(
+            list(tasks_of)
+        )
 
 
 def _checked_arms(
@@ -209,7 +215,9 @@ def _checked_arms(
     reference: str,
     protocol: Protocol,
 ) -> list[Arm]:
-    resolved = resolve_arms(arms, estimator, protocol.names, reference, protocol.divisions)
+    resolved = resolve_arms(
+        arms, estimator, protocol.names, reference, protocol.divisions
+    )
     check_trainable(resolved, protocol)
     check_seekable(resolved, protocol)
     return resolved
@@ -262,7 +270,9 @@ def _settings(arms: Sequence[Arm]) -> dict[str, dict[str, Any]]:
 def _facts(
     data_sets: DataSets, protocol: Protocol, n_jobs: int, started: float
 ) -> dict[str, object]:
-    by_data = {data.name: _data_facts(data_sets[data.name], data) for data in protocol.data}
+    by_data = {
+        data.name: _data_facts(data_sets[data.name], data) for data in protocol.data
+    }
     facts: dict[str, object] = {"command": shlex.join(sys.argv), "versions": versions()}
     facts |= by_data[protocol.only.name] if len(by_data) == 1 else {"data": by_data}
     facts["n_folds"] = protocol.n_folds

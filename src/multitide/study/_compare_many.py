@@ -121,9 +121,13 @@ def _check(data: Mapping[str, Comparison | StudyArguments]) -> None:
     arms: dict[str, list[str]] = {}
     for name, given in data.items():
         if not isinstance(name, str) or not re.fullmatch(FOLDER_NAME, name):
-            problems.append(f"`data` must have names that can be folders; got {name!r}.")
+            problems.append(
+                f"`data` must have names that can be folders; got {name!r}."
+            )
         with gathering(problems):
-            arms[name] = given.arms if isinstance(given, Comparison) else _arm_names(name, given)
+            arms[name] = (
+                given.arms if isinstance(given, Comparison) else _arm_names(name, given)
+            )
     problems += _different_arms(arms)
     raise_problems(problems)
 
@@ -153,8 +157,13 @@ def _arm_names(name: str, given: object) -> list[str]:
     estimator = given.get("estimator") or MultiTaskEstimator()
     tasks = given.get("tasks")
     try:
-        specs = resolve_tasks(estimator.tasks if tasks is None else tasks, given["samples"].y)
-        arms, reference = given.get("arms", (ALONE, "hard")), given.get("reference", ALONE)
+        specs = resolve_tasks(
+            estimator.tasks if tasks is None else tasks, given["samples"].y
+        )
+        arms, reference = (
+            given.get("arms", (ALONE, "hard")),
+            given.get("reference", ALONE),
+        )
         made = resolve_arms(arms, estimator, [task.name for task in specs], reference)
     except ParameterError as error:
         lines = [f"{where}: {line}" for line in str(error).splitlines()]
@@ -168,7 +177,9 @@ def _unknown_arguments(given: Mapping[str, object], where: str) -> list[str]:
     for name in GIVEN_ONCE:
         if name in others:
             del others[name]
-            problems.append(f"{where} has no parameter {name!r}. Give it to compare_many instead.")
+            problems.append(
+                f"{where} has no parameter {name!r}. Give it to compare_many instead."
+            )
     return problems + unknown_options(others, where, ARGUMENTS)
 
 
@@ -179,7 +190,9 @@ def _briefly(value: object) -> str:
 class _StudiesRecord(BaseModel):
     """What ``studies.json`` must contain."""
 
-    data: list[Annotated[str, StringConstraints(pattern=FOLDER_NAME)]] = Field(min_length=1)
+    data: list[Annotated[str, StringConstraints(pattern=FOLDER_NAME)]] = Field(
+        min_length=1
+    )
     confidence: Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -233,7 +246,9 @@ class Comparisons:
     @cached_property
     def data_losses(self) -> pd.DataFrame:
         """The mean loss over tasks: one row per data set whose tasks all arms have."""
-        is_complete = self.losses.notna().all(axis=1).groupby(level="data", sort=False).all()
+        is_complete = (
+            self.losses.notna().all(axis=1).groupby(level="data", sort=False).all()
+        )
         return self.losses.groupby(level="data", sort=False).mean()[is_complete]
 
     @cached_property
@@ -257,7 +272,11 @@ class Comparisons:
         verdicts = ["helps", "hurts", "same", "cannot tell"]
         counts = counts.reindex(index=self.arms, columns=verdicts, fill_value=0)
         table = table.join(counts.rename(columns={"cannot tell": "cannot_tell"}))
-        return table.sort_values("mean_rank", kind="stable").rename_axis("arm").reset_index()
+        return (
+            table.sort_values("mean_rank", kind="stable")
+            .rename_axis("arm")
+            .reset_index()
+        )
 
     @cached_property
     def gains(self) -> pd.DataFrame:
@@ -283,7 +302,9 @@ class Comparisons:
         """Return one row per data set, task and arm: loss, rank, and gain over the reference."""
         table = self.losses.stack().rename("loss").to_frame()
         table["rank"] = self.ranks.stack().reindex(table.index)
-        gains = self.gains[["data", "task", "arm", "gain", "low", "high", "p_holm", "verdict"]]
+        gains = self.gains[
+            ["data", "task", "arm", "gain", "low", "high", "p_holm", "verdict"]
+        ]
         return table.reset_index().merge(gains, how="left", on=["data", "task", "arm"])
 
     def in_words(self) -> str:
@@ -327,7 +348,9 @@ class Comparisons:
                 f"(signed ranks, p = {row['p_holm']:.3g} after Holm)."
             )
         if clear.empty:
-            parts.append(f"No two arms differ by their signed ranks over {n_data} data sets.")
+            parts.append(
+                f"No two arms differ by their signed ranks over {n_data} data sets."
+            )
             least = 2.0 ** (1 - n_data) * len(self.pairs)
             if least >= alpha:
                 parts.append(
@@ -369,7 +392,9 @@ class Comparisons:
         }
         with writable(folder):
             write_table(self.results(), folder / RESULTS)
-            write_file(folder / CONTENT, json.dumps(content, indent=1, ensure_ascii=False))
+            write_file(
+                folder / CONTENT, json.dumps(content, indent=1, ensure_ascii=False)
+            )
         return folder
 
     @classmethod
@@ -384,7 +409,11 @@ class Comparisons:
         folder = Path(folder)
         path = folder / CONTENT
         content = read_record(
-            path, FORMAT, {SCHEMA}, "Run `multitide compare` again.", "folder of several studies"
+            path,
+            FORMAT,
+            {SCHEMA},
+            "Run `multitide compare` again.",
+            "folder of several studies",
         )
         record = validated(content, _StudiesRecord, path)
         studies = {name: Comparison.load(folder / name) for name in record.data}

@@ -45,7 +45,9 @@ class StudyArguments(CompareOptions, total=False):
 OPTIONS = tuple(CompareOptions.__annotations__)
 
 
-def unknown_options(given: Mapping[str, object], where: str, known: Sequence[str]) -> list[str]:
+def unknown_options(
+    given: Mapping[str, object], where: str, known: Sequence[str]
+) -> list[str]:
     """Return one problem per argument that is not among the known ones."""
     return [
         f"{where} has no parameter {name!r}.{suggest(name, known)}"

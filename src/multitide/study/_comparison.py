@@ -118,7 +118,9 @@ class Comparison:
         data = self.evidence.protocol.data
         if len(data) == 1:
             return data[0].test
-        joined = pd.concat([each.test.assign(data=each.name) for each in data], ignore_index=True)
+        joined = pd.concat(
+            [each.test.assign(data=each.name) for each in data], ignore_index=True
+        )
         return joined[["data", *joined.columns.drop("data")]]
 
     @property
@@ -127,7 +129,9 @@ class Comparison:
         rows = []
         for fold in range(self.evidence.protocol.n_folds):
             for question in self.questions:
-                rows.append({"task": question.name, **question.counts(fold), "fold": fold})
+                rows.append(
+                    {"task": question.name, **question.counts(fold), "fold": fold}
+                )
         return pd.DataFrame(rows)
 
     @property
@@ -220,7 +224,9 @@ class Comparison:
     @cached_property
     def effort(self) -> pd.DataFrame:
         """One row per arm and task: labels and cost of its fits, mean over seeds and folds."""
-        fits = self.runs[self.runs["status"] == "done"].explode("tasks", ignore_index=True)
+        fits = self.runs[self.runs["status"] == "done"].explode(
+            "tasks", ignore_index=True
+        )
         for side in ("train", "validation"):
             counts = []
             for key, task in zip(fits["key"], fits["tasks"], strict=True):
@@ -229,7 +235,9 @@ class Comparison:
         means = fits.groupby(["arm", "tasks"], sort=False)[list(EFFORT)].mean()
         return means.reset_index().rename(columns={"tasks": "task"})
 
-    def predictions(self, arm: str, task: str, seed: int = 0, fold: int = 0) -> pd.DataFrame:
+    def predictions(
+        self, arm: str, task: str, seed: int = 0, fold: int = 0
+    ) -> pd.DataFrame:
         """Return the predictions of one run for a fold's test samples.
 
         Returns
@@ -246,7 +254,10 @@ class Comparison:
         labels, predicted = question.labels(fold), target.to_frame(answers)
         columns = question.task.columns
         if len(columns) > 1:
-            labels, predicted = labels.add_prefix("label "), predicted.add_prefix("predicted ")
+            labels, predicted = (
+                labels.add_prefix("label "),
+                predicted.add_prefix("predicted "),
+            )
             return pd.concat([rows, labels, predicted], axis=1)
         rows["label"] = labels[columns[0]]
         rows["predicted"] = predicted[columns[0]]
@@ -257,7 +268,10 @@ class Comparison:
 
     def history(self, arm: str, seed: int = 0, fold: int = 0) -> pd.DataFrame:
         """Return the training history of one run, with all its fits."""
-        fits = [self.evidence.fits.get(key) for key in self.evidence.run_keys[arm, seed, fold]]
+        fits = [
+            self.evidence.fits.get(key)
+            for key in self.evidence.run_keys[arm, seed, fold]
+        ]
         tables = [fit.history for fit in fits if fit is not None and len(fit.history)]
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
@@ -268,7 +282,9 @@ class Comparison:
         """
         gains = self.gains.drop(columns=["n_seeds", "n_labelled"])
         gains = gains.assign(metric="loss", margin=self.margin)
-        return self.figures.merge(gains, how="outer", on=["arm", "task", "metric"], sort=False)
+        return self.figures.merge(
+            gains, how="outer", on=["arm", "task", "metric"], sort=False
+        )
 
     def __str__(self) -> str:
         gains = gain_table(self.gains, self.mean_gains, self.margin)
@@ -297,7 +313,9 @@ class Comparison:
 
     def _notes(self) -> list[str]:
         """Return what would give a verdict, and which groups were found."""
-        groups = [f"{arm}: {grouping.advice}" for arm, grouping in self.groupings.items()]
+        groups = [
+            f"{arm}: {grouping.advice}" for arm, grouping in self.groupings.items()
+        ]
         return advice_sentences(self.gains) + groups
 
     # -- keeping -----------------------------------------------------------------------------------

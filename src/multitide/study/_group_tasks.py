@@ -86,7 +86,9 @@ def group_tasks(
     labels = data_sets.only("`samples` of `group_tasks`").y
     specs = resolve_tasks(estimator.tasks if tasks is None else tasks, labels)
     names = tuple(task.name for task in specs)
-    arm = make_seeking_arm("grouped", method, {"max_groups": max_groups}, estimator, names)
+    arm = make_seeking_arm(
+        "grouped", method, {"max_groups": max_groups}, estimator, names
+    )
     protocol = make_protocol(data_sets, specs, split, None, n_seeds)
     check_seekable([arm], protocol)
     resources = make_run_resources(estimator, n_jobs, folder, progress, verbose)

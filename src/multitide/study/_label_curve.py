@@ -29,13 +29,23 @@ from multitide.study._compare_options import OPTIONS, CompareOptions, unknown_op
 from multitide.study._comparison import Comparison
 from multitide.study.design._hidden_labels import Unit, fitting_unit, keep_share
 from multitide.study.design._study_data import group_column, make_rule
-from multitide.study.results._tables import aligned, curve_table, gain_title, share_in_words
+from multitide.study.results._tables import (
+    aligned,
+    curve_table,
+    gain_title,
+    share_in_words,
+)
 from multitide.study.runs._timing import parse_budget
 from multitide.tasks import Task, resolve_tasks
 
 SHARES = (0.05, 0.2, 0.5, 1.0)
 UNITS = ("auto", "sample", "series")
-CURVE, RESULTS, FORMAT, SCHEMA = "curve.json", "results.parquet", "multitide label curve", 2
+CURVE, RESULTS, FORMAT, SCHEMA = (
+    "curve.json",
+    "results.parquet",
+    "multitide label curve",
+    2,
+)
 VERDICTS = {
     "helps": "it helps",
     "hurts": "it hurts",
@@ -135,7 +145,9 @@ def label_curve(
     fixed_split = rule if isinstance(rule, Split) else rule.split(samples)
     if unit == "auto":
         unit = fitting_unit(samples, fixed_split)
-    facts = CurveFacts(unit=unit, together=together, random_state=random_state, draws=n_seeds)
+    facts = CurveFacts(
+        unit=unit, together=together, random_state=random_state, draws=n_seeds
+    )
 
     comparisons: dict[float, Comparison] = {}
     for number, share in enumerate(shares):
@@ -174,7 +186,9 @@ def check_shares(shares: Sequence[float]) -> list[float]:
     is_list = not isinstance(shares, str) and len(shares) > 0
     numbers = is_list and all(isinstance(share, (int, float)) for share in shares)
     if not numbers or not all(0 < share <= 1 for share in shares):
-        raise ParameterError(f"`shares` must be numbers above 0 and at most 1; got {shares!r}.")
+        raise ParameterError(
+            f"`shares` must be numbers above 0 and at most 1; got {shares!r}."
+        )
     return sorted({float(share) for share in shares})
 
 
@@ -184,7 +198,11 @@ def folder_of(folder: Path, share: float) -> Path:
 
 
 def _draw_labels(
-    samples: Samples, tasks: Sequence[Task], split: Split, share: float, facts: CurveFacts
+    samples: Samples,
+    tasks: Sequence[Task],
+    split: Split,
+    share: float,
+    facts: CurveFacts,
 ) -> list[pd.DataFrame]:
     """Return the labels that each seed sees."""
     draws = []
@@ -259,7 +277,9 @@ class LabelCurve:
     @cached_property
     def mean_gains(self) -> pd.DataFrame:
         """One row per share and arm: ``share``, and the columns of ``Comparison.mean_gains``."""
-        tables = [c.mean_gains.assign(share=share) for share, c in self.comparisons.items()]
+        tables = [
+            c.mean_gains.assign(share=share) for share, c in self.comparisons.items()
+        ]
         joined = pd.concat(tables, ignore_index=True)
         return joined[["share", *joined.columns.drop("share")]]
 
@@ -313,7 +333,9 @@ class LabelCurve:
         }
         with writable(folder):
             write_table(self.gains, folder / RESULTS)
-            write_file(folder / CURVE, json.dumps(content, indent=1, ensure_ascii=False))
+            write_file(
+                folder / CURVE, json.dumps(content, indent=1, ensure_ascii=False)
+            )
         return folder
 
     @classmethod
@@ -327,7 +349,9 @@ class LabelCurve:
         """
         path = Path(folder) / CURVE
         remedy = "Run `multitide compare` with label shares again."
-        record = validated(read_record(path, FORMAT, {SCHEMA}, remedy), _CurveRecord, path)
+        record = validated(
+            read_record(path, FORMAT, {SCHEMA}, remedy), _CurveRecord, path
+        )
         comparisons = {}
         for share in record.shares:
             comparisons[share] = Comparison.load(folder_of(Path(folder), share))

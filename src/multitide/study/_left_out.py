@@ -39,9 +39,13 @@ class LeftOut:
         """Describe what was left out; `conditions` tells whether they were, too."""
         parts = []
         if self.n_seeds < self.n_planned_seeds:
-            parts.append(f"{self.n_planned_seeds - self.n_seeds} of {self.n_planned_seeds} seeds")
+            parts.append(
+                f"{self.n_planned_seeds - self.n_seeds} of {self.n_planned_seeds} seeds"
+            )
         if self.arms:
-            parts.append(f"the arm{'s' if len(self.arms) > 1 else ''} {listed(self.arms)}")
+            parts.append(
+                f"the arm{'s' if len(self.arms) > 1 else ''} {listed(self.arms)}"
+            )
         if conditions:
             parts.append("the conditions")
         words = f"The budget left out {listed(parts)}"
@@ -84,7 +88,9 @@ def find_left_out(
     )
 
 
-def check_enough(arms: Sequence[str], done: Plan, left_out: LeftOut | None, *, kept: bool) -> None:
+def check_enough(
+    arms: Sequence[str], done: Plan, left_out: LeftOut | None, *, kept: bool
+) -> None:
     """Raise unless the reference, which is the first arm, and another arm have a complete seed.
 
     Raises
@@ -100,7 +106,9 @@ def check_enough(arms: Sequence[str], done: Plan, left_out: LeftOut | None, *, k
         return
     remedy = "Increase it, or use fewer arms or epochs"
     if kept:
-        remedy += "; with the same `folder` the next call continues from the finished fits"
+        remedy += (
+            "; with the same `folder` the next call continues from the finished fits"
+        )
     n_done = left_out.n_planned_fits - left_out.n_fits
     raise ParameterError(
         f"`budget` must be enough for one seed of {arms[0]!r} and of another arm; "

@@ -120,5 +120,7 @@ class StudyRecord(RunsRecord):
         conditions = [] if self.conditions is None else self.conditions.runs
         for arm, seed, fold, _ in [*self.runs, *conditions]:
             if seed >= self.n_seeds or fold >= n_folds:
-                raise ValueError(f"`runs` must have known seeds and folds; {arm!r} has others")
+                raise ValueError(
+                    f"`runs` must have known seeds and folds; {arm!r} has others"
+                )
         return self

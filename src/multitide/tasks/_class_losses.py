@@ -52,7 +52,9 @@ class ClassLoss:
         """
         costs = self._costs(logits.log_softmax(dim=1))
         true = costs.gather(1, codes[:, None])[:, 0]
-        return (1 - self.label_smoothing) * true + self.label_smoothing * costs.mean(dim=1)
+        return (1 - self.label_smoothing) * true + self.label_smoothing * costs.mean(
+            dim=1
+        )
 
     def of_probabilities(
         self, log_losses: np.ndarray, probabilities: np.ndarray, smallest: float
@@ -71,7 +73,9 @@ class ClassLoss:
         true: np.ndarray = self._costs(torch.from_numpy(-log_losses)).numpy()
         costs: np.ndarray = self._costs(torch.from_numpy(logs)).numpy()
         even = costs.mean(axis=1)
-        losses: np.ndarray = (1 - self.label_smoothing) * true + self.label_smoothing * even
+        losses: np.ndarray = (
+            1 - self.label_smoothing
+        ) * true + self.label_smoothing * even
         return losses
 
     def best(self, shares: np.ndarray) -> tuple[np.ndarray, float]:
@@ -82,7 +86,9 @@ class ClassLoss:
         shares : ndarray, shape (n_classes,)
             Weight of each class; the sum is 1.
         """
-        target = (1 - self.label_smoothing) * shares + self.label_smoothing / len(shares)
+        target = (1 - self.label_smoothing) * shares + self.label_smoothing / len(
+            shares
+        )
         logits = np.log(target)
         if self.gamma:
 
@@ -92,13 +98,18 @@ class ClassLoss:
                 value = float((target * rest**self.gamma * -logs).sum())
                 # Derivative of the cost of each class by its log-probability, through the softmax.
                 slopes = target * (
-                    self.gamma * rest ** (self.gamma - 1) * (1 - rest) * logs - rest**self.gamma
+                    self.gamma * rest ** (self.gamma - 1) * (1 - rest) * logs
+                    - rest**self.gamma
                 )
                 return value, slopes - softmax(found) * slopes.sum()
 
-            logits = minimize(cost, logits, jac=True, method="BFGS", options={"gtol": 1e-9}).x
+            logits = minimize(
+                cost, logits, jac=True, method="BFGS", options={"gtol": 1e-9}
+            ).x
         logits = log_softmax(logits)
-        return logits, float((target * self._costs(torch.from_numpy(logits)).numpy()).sum())
+        return logits, float(
+            (target * self._costs(torch.from_numpy(logits)).numpy()).sum()
+        )
 
     def _costs(self, logs: Tensor) -> Tensor:
         """Return the cost of each class if it is the true one, given the log-probabilities."""

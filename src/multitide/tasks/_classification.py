@@ -42,7 +42,9 @@ def _check_class_weight(value: object) -> object:
         return value
     if isinstance(value, dict) and all(map(_is_weight, value.values())):
         return value
-    raise ValueError('None, "balanced" or a weight above 0 for some classes, e.g. {"leak": 5.0}')
+    raise ValueError(
+        'None, "balanced" or a weight above 0 for some classes, e.g. {"leak": 5.0}'
+    )
 
 
 def _is_weight(value: object) -> bool:
@@ -255,7 +257,9 @@ class ClassificationTarget(Target):
 
     def probabilities(self, decoded: np.ndarray) -> pd.DataFrame:
         """Return one column per class."""
-        return pd.DataFrame(decoded, columns=pd.Index(self.classes, name=self.task.name))
+        return pd.DataFrame(
+            decoded, columns=pd.Index(self.classes, name=self.task.name)
+        )
 
     def truth(self, labels: pd.DataFrame) -> np.ndarray:
         """Return the position of the class of each row, as `positions` does."""

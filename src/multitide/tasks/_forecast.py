@@ -14,7 +14,12 @@ from torch import Tensor
 from multitide.data._samples import Samples
 from multitide.data.tables._windows import last_known
 from multitide.errors import DataError
-from multitide.tasks._labels import Value, as_numbers, not_finite_problem, number_problem
+from multitide.tasks._labels import (
+    Value,
+    as_numbers,
+    not_finite_problem,
+    number_problem,
+)
 from multitide.tasks._losses import LOSSES
 from multitide.tasks._metrics import FORECAST, forecast_metrics
 from multitide.tasks._several import SeveralTarget, label_weights
@@ -138,12 +143,16 @@ class ForecastTarget(StandardisedTarget, SeveralTarget):
         weights = label_weights(truth)
         self.fit_scale(truth[~np.isnan(truth)])
         codes = self.standardise(truth).astype(np.float32).astype(np.float64)
-        best = np.zeros(self.n_outputs)  # the mean, for a step without any training label
+        best = np.zeros(
+            self.n_outputs
+        )  # the mean, for a step without any training label
         for step, rows in enumerate((weights > 0).T):
             if rows.any():
                 best[step] = self.loss.best(codes[rows, step], weights[rows, step])[0]
         self.bias.copy_(torch.from_numpy(best))
-        losses = self._standard_losses(np.nan_to_num(codes), np.tile(best, (len(codes), 1)))
+        losses = self._standard_losses(
+            np.nan_to_num(codes), np.tile(best, (len(codes), 1))
+        )
         trivial = float((weights * losses).sum() / weights.sum())
         self.trivial_loss.fill_(max(trivial, SMALLEST_TRIVIAL_LOSS))
 
@@ -166,9 +175,13 @@ class ForecastTarget(StandardisedTarget, SeveralTarget):
 
     def label_losses(self, output: Tensor, codes: Tensor) -> Tensor:
         """Return the loss of each step."""
-        return self.loss.measure(output.reshape(-1, 1), codes.reshape(-1)).view_as(codes)
+        return self.loss.measure(output.reshape(-1, 1), codes.reshape(-1)).view_as(
+            codes
+        )
 
-    def decoded_label_losses(self, truth: np.ndarray, decoded: np.ndarray) -> np.ndarray:
+    def decoded_label_losses(
+        self, truth: np.ndarray, decoded: np.ndarray
+    ) -> np.ndarray:
         """Return the loss of each step from numbers in the units of the user."""
         predicted = self.standardise(decoded.astype(np.float64))
         return self._standard_losses(self.standardise(truth), predicted)

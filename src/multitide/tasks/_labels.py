@@ -69,12 +69,16 @@ def as_numbers(labels: pd.Series) -> tuple[np.ndarray, list[Value]]:
     refused : list
         The distinct values that are not finite numbers; their rows are NaN in `numbers`.
     """
-    if pd.api.types.is_numeric_dtype(labels) and not pd.api.types.is_complex_dtype(labels):
+    if pd.api.types.is_numeric_dtype(labels) and not pd.api.types.is_complex_dtype(
+        labels
+    ):
         plain = labels.to_numpy(dtype=np.float64, na_value=np.nan)
         infinite = np.isinf(plain)
         return np.where(infinite, np.nan, plain), np.unique(plain[infinite]).tolist()
     positions, values = distinct_values(labels)
-    parsed = np.array([*map(_to_float, values), np.nan])  # position -1 is the NaN at the end
+    parsed = np.array(
+        [*map(_to_float, values), np.nan]
+    )  # position -1 is the NaN at the end
     finite = np.isfinite(parsed)
     refused = [values[i] for i in np.flatnonzero(~finite[:-1])]
     return np.where(finite, parsed, np.nan)[positions], refused
@@ -91,7 +95,9 @@ def is_constant(values: np.ndarray) -> bool:
     """Say whether numbers differ by no more than rounding errors."""
     low, high = values.min(), values.max()
     tolerance = 4 * np.finfo(np.float64).eps * max(abs(low), abs(high))
-    return bool(high / 2 - low / 2 <= tolerance)  # halved first, so that nothing overflows
+    return bool(
+        high / 2 - low / 2 <= tolerance
+    )  # halved first, so that nothing overflows
 
 
 def no_label_problem(name: str, n_rows: int) -> str:
@@ -181,7 +187,9 @@ def _with_one_number_type(values: list[Value]) -> list[Value]:
 
 
 def _is_whole(value: float) -> bool:
-    return isinstance(value, int) or (value.is_integer() and abs(value) < _LARGEST_WHOLE)
+    return isinstance(value, int) or (
+        value.is_integer() and abs(value) < _LARGEST_WHOLE
+    )
 
 
 def _to_float(value: Value) -> float:

@@ -99,7 +99,9 @@ class Huber(NumberLoss):
             return codes[:1].astype(np.float64)
 
         def slope(c: float) -> float:
-            return float(np.average(np.clip(codes - c, -self.delta, self.delta), weights=weights))
+            return float(
+                np.average(np.clip(codes - c, -self.delta, self.delta), weights=weights)
+            )
 
         return np.array([brentq(slope, codes.min(), codes.max())])
 
@@ -122,7 +124,9 @@ class Pinball(NumberLoss):
 
     def values(self, output: Tensor) -> Tensor:
         """Return ascending quantiles, (n, n_quantiles)."""
-        return torch.cat([output[:, :1], F.softplus(output[:, 1:])], dim=1).cumsum(dim=1)
+        return torch.cat([output[:, :1], F.softplus(output[:, 1:])], dim=1).cumsum(
+            dim=1
+        )
 
     def measure(self, values: Tensor, codes: Tensor) -> Tensor:
         """Return the mean pinball loss over the quantiles."""
@@ -135,9 +139,13 @@ class Pinball(NumberLoss):
 
     def best(self, codes: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Return the outputs that correspond to the quantiles of the labels."""
-        found = np.array([weighted_quantile(codes, weights, level) for level in self.quantiles])
+        found = np.array(
+            [weighted_quantile(codes, weights, level) for level in self.quantiles]
+        )
         steps = np.maximum(np.diff(found), SMALLEST_STEP)
-        return np.append(found[:1], steps + np.log(-np.expm1(-steps)))  # the inverse of softplus
+        return np.append(
+            found[:1], steps + np.log(-np.expm1(-steps))
+        )  # the inverse of softplus
 
 
 LOSSES: dict[str, type[NumberLoss]] = {

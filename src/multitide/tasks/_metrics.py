@@ -58,7 +58,9 @@ FORECAST = ("rmse", "mae", "r2")
 SMALLEST_PROBABILITY = float(np.finfo(np.float32).eps)
 
 
-def classification_metrics(codes: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+def classification_metrics(
+    codes: np.ndarray, probabilities: np.ndarray
+) -> dict[str, float]:
     """Compare class probabilities with classes.
 
     Parameters
@@ -86,7 +88,11 @@ def classification_metrics(codes: np.ndarray, probabilities: np.ndarray) -> dict
         # Mean recall over the classes present. `balanced_accuracy_score` would warn about the
         # others.
         "balanced_accuracy": sk.recall_score(
-            codes, predicted, labels=np.unique(codes), average="macro", zero_division=0.0
+            codes,
+            predicted,
+            labels=np.unique(codes),
+            average="macro",
+            zero_division=0.0,
         ),
         "f1_macro": sk.f1_score(codes, predicted, average="macro", zero_division=0.0),
         "roc_auc": mean_or_nan(areas),
@@ -125,7 +131,9 @@ def regression_metrics(labels: np.ndarray, predictions: np.ndarray) -> dict[str,
     with np.errstate(over="ignore"):
         nonzero = labels != 0
         if nonzero.any():
-            mape = sk.mean_absolute_percentage_error(labels[nonzero], predictions[nonzero])
+            mape = sk.mean_absolute_percentage_error(
+                labels[nonzero], predictions[nonzero]
+            )
         if np.ptp(labels) > 0:
             r2 = sk.r2_score(labels, predictions)
         return {
@@ -171,7 +179,9 @@ def quantile_metrics(
     }
 
 
-def multi_label_metrics(truth: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+def multi_label_metrics(
+    truth: np.ndarray, probabilities: np.ndarray
+) -> dict[str, float]:
     """Compare the probabilities of several yes/no labels with the known labels.
 
     Parameters

@@ -60,7 +60,9 @@ class MultiLabel(Task):
     kind: ClassVar[str] = "multi_label"
 
     def __post_init__(self) -> None:
-        if isinstance(self.columns, tuple):  # pandas would take a tuple for the name of one column
+        if isinstance(
+            self.columns, tuple
+        ):  # pandas would take a tuple for the name of one column
             self.columns = list(self.columns)
 
     def label_columns(self) -> list[LabelColumn]:
@@ -112,7 +114,9 @@ class MultiLabel(Task):
             If a column does not hold both values.
         """
         self.check_labels(labels)
-        target = MultiLabelTarget(self, [self._answers(labels[column]) for column in self.columns])
+        target = MultiLabelTarget(
+            self, [self._answers(labels[column]) for column in self.columns]
+        )
         target.learn(target.truth(labels))
         return target
 
@@ -173,7 +177,9 @@ class MultiLabelTarget(SeveralTarget):
             columns.append(self._read_column(labels[column], column, answers))
         return np.stack(columns, axis=1)
 
-    def _read_column(self, labels: pd.Series, column: str, answers: list[Value]) -> np.ndarray:
+    def _read_column(
+        self, labels: pd.Series, column: str, answers: list[Value]
+    ) -> np.ndarray:
         positions, values = distinct_values(labels)
         unknown = [value for value in values if _code(value, answers) is None]
         if unknown:
@@ -182,14 +188,18 @@ class MultiLabelTarget(SeveralTarget):
                 f"{shorten(unknown)}. Use None for missing labels."
             )
         codes = [_code(value, answers) for value in values]
-        column_codes: np.ndarray = np.array([*codes, np.nan], dtype=np.float64)[positions]
+        column_codes: np.ndarray = np.array([*codes, np.nan], dtype=np.float64)[
+            positions
+        ]
         return column_codes
 
     def label_losses(self, output: Tensor, codes: Tensor) -> Tensor:
         """Return the binary cross-entropy of each label."""
         return F.binary_cross_entropy_with_logits(output, codes, reduction="none")
 
-    def decoded_label_losses(self, truth: np.ndarray, decoded: np.ndarray) -> np.ndarray:
+    def decoded_label_losses(
+        self, truth: np.ndarray, decoded: np.ndarray
+    ) -> np.ndarray:
         """Return the log loss of each label from the probabilities of yes."""
         return binary_log_losses(truth, decoded)
 
@@ -201,7 +211,9 @@ class MultiLabelTarget(SeveralTarget):
         """Return one column per label, in the user's own values."""
         predicted = (decoded > 0.5).astype(int)
         columns = {}
-        for i, (column, answers) in enumerate(zip(self.task.columns, self.answers, strict=True)):
+        for i, (column, answers) in enumerate(
+            zip(self.task.columns, self.answers, strict=True)
+        ):
             columns[column] = pd.Series(answers).iloc[predicted[:, i]].array
         return pd.DataFrame(columns)
 

@@ -15,7 +15,12 @@ from torch import Tensor
 from multitide.errors import DataError
 from multitide.tasks._labels import as_numbers, not_finite_problem, number_problem
 from multitide.tasks._losses import LOSSES
-from multitide.tasks._metrics import QUANTILE, REGRESSION, quantile_metrics, regression_metrics
+from multitide.tasks._metrics import (
+    QUANTILE,
+    REGRESSION,
+    quantile_metrics,
+    regression_metrics,
+)
 from multitide.tasks._standardised import StandardisedTarget
 from multitide.tasks._task import SMALLEST_TRIVIAL_LOSS, TargetConfig, Task
 
@@ -50,7 +55,11 @@ class Regression(Task):
 
     loss: Literal["mse", "mae", "huber", "quantile"] = "mse"
     delta: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
-    quantiles: Annotated[tuple[float, ...], AfterValidator(_check_quantiles)] = (0.1, 0.5, 0.9)
+    quantiles: Annotated[tuple[float, ...], AfterValidator(_check_quantiles)] = (
+        0.1,
+        0.5,
+        0.9,
+    )
 
     kind: ClassVar[str] = "regression"
 
@@ -158,7 +167,9 @@ class RegressionTarget(StandardisedTarget):
         """Return one column per quantile, named by its level; None without quantiles."""
         if self.n_outputs == 1:
             return None
-        return pd.DataFrame(decoded, columns=pd.Index(self.task.quantiles, name=self.task.name))
+        return pd.DataFrame(
+            decoded, columns=pd.Index(self.task.quantiles, name=self.task.name)
+        )
 
     def to_frame(self, decoded: np.ndarray) -> pd.DataFrame:
         """Return the point predictions as a column."""
@@ -191,7 +202,9 @@ class RegressionTarget(StandardisedTarget):
 
     def decoded_losses(self, truth: np.ndarray, decoded: np.ndarray) -> np.ndarray:
         """Return the loss of each row in units of the trivial loss; NaN without a label."""
-        values = self.standardise(decoded.astype(np.float64)).reshape(len(truth), self.n_outputs)
+        values = self.standardise(decoded.astype(np.float64)).reshape(
+            len(truth), self.n_outputs
+        )
         codes = self.standardise(truth)
         losses = self.loss.measure(torch.from_numpy(values), torch.from_numpy(codes))
         return losses.numpy() / float(self.trivial_loss)

@@ -60,7 +60,10 @@ def resolve_tasks(tasks: Sequence[str | Task] | None, y: pd.DataFrame) -> list[T
     used = {column for task, _ in resolved for column in task.columns}
     unused = [column for column in y.columns if column not in used]
     if unused:
-        log.info("Columns of `y` that belong to no task are ignored: %s.", shorten(unused, 20))
+        log.info(
+            "Columns of `y` that belong to no task are ignored: %s.",
+            shorten(unused, 20),
+        )
     return [task for task, _ in resolved]
 
 
@@ -69,7 +72,9 @@ def _log_inferred_kind(task: Task, reason: str, change: str) -> None:
     log.info("`%s` is a %s by its labels (%s).%s", task.name, task.kind, reason, remedy)
 
 
-def resolve_with_reasons(tasks: Sequence[str | Task] | None, y: pd.DataFrame) -> list[ResolvedTask]:
+def resolve_with_reasons(
+    tasks: Sequence[str | Task] | None, y: pd.DataFrame
+) -> list[ResolvedTask]:
     """Return each declared task with the reason for its kind; see :func:`resolve_tasks`."""
     specs = _as_specs(y.columns if tasks is None else tasks)
     raise_problems(_spec_problems(specs, y))
@@ -108,7 +113,9 @@ def _spec_problems(specs: Sequence[Task], y: pd.DataFrame) -> list[str]:
             )
             continue
         if spec.name in names:
-            problems.append(f"`tasks` must have names that differ; got {spec.name!r} twice.")
+            problems.append(
+                f"`tasks` must have names that differ; got {spec.name!r} twice."
+            )
         else:
             problems += _task_problems(spec, columns)
         names.append(spec.name)
@@ -132,13 +139,17 @@ def _column_name_problems(columns: list[object]) -> list[str]:
     repeated = _repeated(columns)
     if repeated:
         written = shorten(sorted(repeated, key=str))
-        problems.append(f"`y` must have each column once; got {written} more than once.")
+        problems.append(
+            f"`y` must have each column once; got {written} more than once."
+        )
     return problems
 
 
 def _task_problems(spec: Task, columns: list[str]) -> list[str]:
     """Return the unknown columns of a task and its invalid parameters."""
-    problems = [_unknown_column(name, columns) for name in spec.columns if name not in columns]
+    problems = [
+        _unknown_column(name, columns) for name in spec.columns if name not in columns
+    ]
     try:
         spec.check(f"tasks.{spec.name}")
     except ParameterError as error:

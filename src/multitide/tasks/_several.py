@@ -33,13 +33,19 @@ class SeveralTarget(Target):
 
         The missing labels of the other rows are handled by `raw_loss`.
         """
-        return torch.where(self.measured(codes)[:, None], codes, torch.zeros_like(codes))
+        return torch.where(
+            self.measured(codes)[:, None], codes, torch.zeros_like(codes)
+        )
 
     def raw_loss(self, output: Tensor, codes: Tensor) -> Tensor:
         """Return the mean loss of each row over its known labels, (batch,)."""
         known = ~codes.isnan()
-        losses = self.label_losses(output, torch.where(known, codes, torch.zeros_like(codes)))
-        return torch.where(known, losses, torch.zeros_like(losses)).sum(dim=1) / known.sum(dim=1)
+        losses = self.label_losses(
+            output, torch.where(known, codes, torch.zeros_like(codes))
+        )
+        return torch.where(known, losses, torch.zeros_like(losses)).sum(
+            dim=1
+        ) / known.sum(dim=1)
 
     @abstractmethod
     def label_losses(self, output: Tensor, codes: Tensor) -> Tensor:
@@ -54,7 +60,9 @@ class SeveralTarget(Target):
         """
 
     @abstractmethod
-    def decoded_label_losses(self, truth: np.ndarray, decoded: np.ndarray) -> np.ndarray:
+    def decoded_label_losses(
+        self, truth: np.ndarray, decoded: np.ndarray
+    ) -> np.ndarray:
         """Return the loss of each label from decoded predictions, float64 (n, n_columns)."""
 
     def decoded_losses(self, truth: np.ndarray, decoded: np.ndarray) -> np.ndarray:

@@ -311,7 +311,9 @@ class Target(nn.Module, ABC):
         values = self.metric_values(truth, decoded)
         values["loss"] = mean_or_nan(self.decoded_losses(truth, decoded))
         trivial = self.metric_values(truth, self.trivial_predictions(n_labelled))
-        trivial["loss"] = mean_or_nan(self.decoded_losses(truth, self.constant(n_labelled)))
+        trivial["loss"] = mean_or_nan(
+            self.decoded_losses(truth, self.constant(n_labelled))
+        )
         return metric_table(values, trivial, n_labelled)
 
     def evaluate(self, samples: Samples, decoded: np.ndarray) -> pd.DataFrame:
@@ -337,7 +339,9 @@ class Target(nn.Module, ABC):
 
     def mean_loss(self, output: Tensor, codes: Tensor) -> Tensor:
         """Return the mean of `row_loss` over the labelled rows, shape (); 0 if there are none."""
-        return self.row_loss(output, codes).sum() / self.measured(codes).sum().clamp(min=1)
+        return self.row_loss(output, codes).sum() / self.measured(codes).sum().clamp(
+            min=1
+        )
 
     def constant(self, n_samples: int) -> np.ndarray:
         """Return the decoded predictions of the best constant for `n_samples` rows."""

@@ -63,7 +63,8 @@ class AffinityRecorder(GradientRecorder):
     def affinities(self) -> pd.DataFrame:
         """The affinities recorded so far."""
         return pd.DataFrame(
-            self._affinities, columns=["run", "epoch", "step", "task", "other", "affinity"]
+            self._affinities,
+            columns=["run", "epoch", "step", "task", "other", "affinity"],
         )
 
     def mean_affinities(self, names: list[str]) -> pd.DataFrame:
@@ -82,7 +83,9 @@ class AffinityRecorder(GradientRecorder):
 
     def mean_norms(self, names: list[str]) -> pd.Series:
         """Return the mean norm of the gradient per task."""
-        return self.norms.groupby("task")["norm"].mean().reindex(names).rename_axis(None)
+        return (
+            self.norms.groupby("task")["norm"].mean().reindex(names).rename_axis(None)
+        )
 
     def on_step_begin(
         self, trainer: Trainer, rows: Sequence[Tensor], n_labelled: np.ndarray

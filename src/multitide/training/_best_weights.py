@@ -48,7 +48,9 @@ class Keeper:
         Epochs to keep, chosen earlier (a refit on all rows repeats them).
     """
 
-    def __init__(self, keep: Keep, names: list[str], epochs: dict[str, int] | None = None) -> None:
+    def __init__(
+        self, keep: Keep, names: list[str], epochs: dict[str, int] | None = None
+    ) -> None:
         self._keys = [JOINT]
         if keep == "per_task" and len(names) > 1:
             self._keys += names

@@ -57,7 +57,9 @@ class GradientRecorder(Callback):
     @property
     def norms(self) -> pd.DataFrame:
         """The norms recorded so far."""
-        return pd.DataFrame(self._norms, columns=["run", "epoch", "step", "task", "norm"])
+        return pd.DataFrame(
+            self._norms, columns=["run", "epoch", "step", "task", "norm"]
+        )
 
     @property
     def cosines(self) -> pd.DataFrame:
@@ -87,7 +89,9 @@ class GradientRecorder(Callback):
 
     def on_losses(self, trainer: Trainer, losses: Mapping[str, Tensor]) -> None:
         """Record the gradients of this step if it is sampled."""
-        shared = [p for p in trainer.network.sharing.shared_parameters() if p.requires_grad]
+        shared = [
+            p for p in trainer.network.sharing.shared_parameters() if p.requires_grad
+        ]
         if not self.is_sampled or not shared:
             return
         gradients = [_gradient(loss, shared) for loss in losses.values()]
@@ -122,7 +126,9 @@ class GradientRecorder(Callback):
         for (i, task), (j, other) in combinations(enumerate(losses), 2):
             size = norms[i] * norms[j]
             cosine = products[i][j] / size if size else float("nan")
-            self._cosines.append({**where, "task": task, "other": other, "cosine": cosine})
+            self._cosines.append(
+                {**where, "task": task, "other": other, "cosine": cosine}
+            )
 
     def on_epoch_end(self, trainer: Trainer, rows: list[HistoryRow]) -> None:
         """Add the means of the epoch to its rows of the history."""
@@ -132,21 +138,33 @@ class GradientRecorder(Callback):
             if row["side"] != "train":
                 continue
             task = row["task"]
-            row["gradient_norm"] = _mean([r["norm"] for r in norms if r["task"] == task])
+            row["gradient_norm"] = _mean(
+                [r["norm"] for r in norms if r["task"] == task]
+            )
             for other in trainer.names:
                 if other != task:
                     pair = [
-                        r["cosine"] for r in cosines if {r["task"], r["other"]} == {task, other}
+                        r["cosine"]
+                        for r in cosines
+                        if {r["task"], r["other"]} == {task, other}
                     ]
                     row[f"cosine({other})"] = _mean(pair)
 
-    def _of_epoch(self, rows: Sequence[HistoryRow], trainer: Trainer) -> list[HistoryRow]:
-        return [row for row in rows if row["run"] == self._run and row["epoch"] == trainer.epoch]
+    def _of_epoch(
+        self, rows: Sequence[HistoryRow], trainer: Trainer
+    ) -> list[HistoryRow]:
+        return [
+            row
+            for row in rows
+            if row["run"] == self._run and row["epoch"] == trainer.epoch
+        ]
 
 
 def _gradient(loss: Tensor, shared: list[nn.Parameter]) -> list[Tensor]:
     """Return the gradient of the loss at each parameter, and retain the graph for the step."""
-    return list(torch.autograd.grad(loss, shared, retain_graph=True, materialize_grads=True))
+    return list(
+        torch.autograd.grad(loss, shared, retain_graph=True, materialize_grads=True)
+    )
 
 
 def _flatten(tensors: Sequence[Tensor]) -> Tensor:

@@ -31,7 +31,9 @@ class LookAhead:
         See :meth:`multitide.training._trainer.Trainer.step`.
     """
 
-    def __init__(self, trainer: Trainer, rows: Sequence[Tensor], n_labelled: np.ndarray) -> None:
+    def __init__(
+        self, trainer: Trainer, rows: Sequence[Tensor], n_labelled: np.ndarray
+    ) -> None:
         self._losses = _Losses(trainer)
         self._batch = (rows, n_labelled)
         self._generators = _GeneratorStates(rows[0].device)
@@ -74,7 +76,9 @@ class SecondForward(Callback):
     def on_step_end(self, trainer: Trainer) -> None:
         """Measure the losses after the step."""
         after = self._ahead.losses().unbind()
-        trainer.weighting.after_update(self._before, dict(zip(self._before, after, strict=True)))
+        trainer.weighting.after_update(
+            self._before, dict(zip(self._before, after, strict=True))
+        )
 
 
 class _Losses(nn.Module):

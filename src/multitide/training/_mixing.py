@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from multitide.training._batches import DeviceSamples, Rows, cut, deal, number_of_batches
+from multitide.training._batches import (
+    DeviceSamples,
+    Rows,
+    cut,
+    deal,
+    number_of_batches,
+)
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,9 @@ class Drawn:
     n_labelled: np.ndarray
 
 
-def shares(sizes: Sequence[int] | np.ndarray, mixing: str, temperature: float) -> np.ndarray:
+def shares(
+    sizes: Sequence[int] | np.ndarray, mixing: str, temperature: float
+) -> np.ndarray:
     """Return the fraction of every batch that each data set gets, shape (n_data_sets,).
 
     Parameters

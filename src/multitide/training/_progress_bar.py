@@ -56,7 +56,11 @@ class ProgressBar(Callback):
         """Advance by one epoch."""
         if self._progress is None:
             return
-        side = "validation" if any(row["side"] == "validation" for row in rows) else "train"
+        side = (
+            "validation"
+            if any(row["side"] == "validation" for row in rows)
+            else "train"
+        )
         losses = [row["loss"] for row in rows if row["side"] == side]
         mean = sum(losses) / max(len(losses), 1)
         text = f"{side} loss {mean:.4f} (1 = trivial)"

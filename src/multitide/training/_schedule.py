@@ -66,7 +66,11 @@ class Schedule:
     """
 
     def __init__(
-        self, name: str, max_epochs: int, patience: int | None, cool_down_at: int | None = None
+        self,
+        name: str,
+        max_epochs: int,
+        patience: int | None,
+        cool_down_at: int | None = None,
     ) -> None:
         self._curve = SCHEDULES[name]
         self._max_epochs = max_epochs

@@ -73,5 +73,7 @@ class Training(Part):
     refit: bool = False
     pretrain: tuple[str, ...] = ()
     start: str | None = None
-    freeze: Literal["auto", "nothing", "backbone", "gradual"] | Annotated[int, Field(ge=1)] = "auto"
+    freeze: (
+        Literal["auto", "nothing", "backbone", "gradual"] | Annotated[int, Field(ge=1)]
+    ) = "auto"
     record_gradients: Annotated[int, Field(ge=1)] | None = None

@@ -89,7 +89,9 @@ class Trainer:
         self.max_epochs = max_epochs
         self.epoch = 0
         self.stop = False
-        self.schedule = schedule or Schedule(settings.schedule, max_epochs, settings.patience)
+        self.schedule = schedule or Schedule(
+            settings.schedule, max_epochs, settings.patience
+        )
         self.frozen = list(frozen)
         self.optimizer = self._make_optimizer(lr, lr_factors or {})
         self.history: list[HistoryRow] = []
@@ -104,7 +106,12 @@ class Trainer:
             self._callbacks.insert(0, SecondForward())
         train = [stream.train for stream in streams]
         self._mixer = Mixer(
-            train, batch_size, settings.mixing, settings.temperature, settings.order, seed
+            train,
+            batch_size,
+            settings.mixing,
+            settings.temperature,
+            settings.order,
+            seed,
         )
         self._average = self._make_average()
         self._aggregator = aggregator if len(self.names) > 1 else None
@@ -124,7 +131,8 @@ class Trainer:
             if not self.keeper.best:
                 raise
             logger.warning(
-                "Training was interrupted in epoch %d; the best epoch so far is kept.", self.epoch
+                "Training was interrupted in epoch %d; the best epoch so far is kept.",
+                self.epoch,
             )
         finally:
             self._call("on_train_end")
@@ -139,7 +147,9 @@ class Trainer:
         validation = self.validate()
         self.weighting.end_epoch(train_losses)
         improved = self.keeper.offer(self.epoch, validation.losses, self.evaluated)
-        rows = self._history_rows(train_losses, validation, time.perf_counter() - started)
+        rows = self._history_rows(
+            train_losses, validation, time.perf_counter() - started
+        )
         self.history += rows
         self.stop = self.schedule.finished(self.epoch - 1, improved)
         self._call("on_epoch_end", rows)
@@ -208,7 +218,9 @@ class Trainer:
         for i, (stream, numbers) in enumerate(zip(self._streams, rows, strict=True)):
             if len(numbers):
                 batch = stream.samples.gather(numbers)
-                features.append(self.network.features(batch.x, batch.lengths, batch.static, i))
+                features.append(
+                    self.network.features(batch.x, batch.lengths, batch.static, i)
+                )
                 codes.append(batch.codes)
         return _concatenate(features), _concatenate(codes)
 
@@ -222,7 +234,9 @@ class Trainer:
         own = self._own_parameters()
         if self._at_features:
             by_name = dict(zip(self.names, features, strict=True))
-            self._aggregator.backward_at_views(losses, [by_name[name] for name in losses], own)
+            self._aggregator.backward_at_views(
+                losses, [by_name[name] for name in losses], own
+            )
         else:
             shared = self.network.sharing.shared_parameters()
             self._aggregator.backward(losses, shared, own)
@@ -232,7 +246,9 @@ class Trainer:
     def update(self) -> None:
         """Clip the gradient, take the optimiser's step, and update the average of the weights."""
         if self.settings.clip_norm is not None:
-            self.gradient_norm = nn.utils.clip_grad_norm_(self._parameters, self.settings.clip_norm)
+            self.gradient_norm = nn.utils.clip_grad_norm_(
+                self._parameters, self.settings.clip_norm
+            )
         self.optimizer.step()
         if self._average is not None:
             self._average.update_parameters(self.network)
@@ -263,10 +279,18 @@ class Trainer:
         """Return the parameters above the place where the gradients are combined."""
         if self._at_features:
             return list(self.network.heads.parameters())
-        shared = {id(parameter) for parameter in self.network.sharing.shared_parameters()}
-        return [parameter for parameter in self.network.parameters() if id(parameter) not in shared]
+        shared = {
+            id(parameter) for parameter in self.network.sharing.shared_parameters()
+        }
+        return [
+            parameter
+            for parameter in self.network.parameters()
+            if id(parameter) not in shared
+        ]
 
-    def _make_optimizer(self, lr: float, lr_factors: Mapping[int, float]) -> torch.optim.Optimizer:
+    def _make_optimizer(
+        self, lr: float, lr_factors: Mapping[int, float]
+    ) -> torch.optim.Optimizer:
         """Group the parameters by learning rate and weight decay; frozen ones are included."""
         parameters: dict[tuple[float, float], list[nn.Parameter]] = {}
         for parameter in self.network.parameters():
@@ -293,8 +317,12 @@ class Trainer:
             self._refuse(int(broken[0]), losses[broken[0]])
         labelled = counts.sum(axis=0)
         sums = (losses.astype(np.float64) * counts).sum(axis=0)
-        means = dict(zip(self.names, (sums / np.maximum(labelled, 1)).tolist(), strict=True))
-        return {name: means[name] for name, n in zip(self.names, labelled, strict=True) if n}
+        means = dict(
+            zip(self.names, (sums / np.maximum(labelled, 1)).tolist(), strict=True)
+        )
+        return {
+            name: means[name] for name, n in zip(self.names, labelled, strict=True) if n
+        }
 
     def _refuse(self, step: int, losses: np.ndarray) -> NoReturn:
         """Raise for the first step with a loss that is not finite."""

@@ -41,7 +41,9 @@ class Validation(NamedTuple):
 
 
 @torch.no_grad()
-def validate(network: Network, streams: Sequence[DeviceData], losses: Losses) -> Validation:
+def validate(
+    network: Network, streams: Sequence[DeviceData], losses: Losses
+) -> Validation:
     """Measure a network on the validation set of all data sets.
 
     Results are read from the device once, at the end. The headline metrics are computed from the
@@ -51,7 +53,9 @@ def validate(network: Network, streams: Sequence[DeviceData], losses: Losses) ->
     if all(stream.validation is None for stream in streams):
         return Validation({}, {})
     targets = network.target_list
-    sums = torch.zeros(2, len(targets), dtype=torch.float64, device=streams[0].samples.device)
+    sums = torch.zeros(
+        2, len(targets), dtype=torch.float64, device=streams[0].samples.device
+    )
     counts = np.zeros(len(targets), dtype=np.int64)
     network.eval()
     for i, stream in enumerate(streams):
@@ -60,7 +64,9 @@ def validate(network: Network, streams: Sequence[DeviceData], losses: Losses) ->
             counts += stream.validation.measured.sum(axis=0)
     validation = Validation({}, {})
     mean_losses, mean_headlines = (sums.cpu().numpy() / np.maximum(counts, 1)).tolist()
-    for target, loss, mean, n in zip(targets, mean_losses, mean_headlines, counts, strict=True):
+    for target, loss, mean, n in zip(
+        targets, mean_losses, mean_headlines, counts, strict=True
+    ):
         if not n:
             continue
         name = target.task.name
@@ -79,7 +85,9 @@ def _sums(
     sums = torch.zeros(2, len(targets), dtype=torch.float64, device=samples.device)
     index = torch.from_numpy(rows.index).to(samples.device)
     for numbers in torch.split(index, VALIDATION_BATCH):
-        if not len(numbers):  # in pre-training, a data set may have no labels of the tasks
+        if not len(
+            numbers
+        ):  # in pre-training, a data set may have no labels of the tasks
             continue
         batch = samples.gather(numbers)
         outputs = network(batch.x, batch.lengths, batch.static, data_set)

@@ -51,7 +51,11 @@ RESULT_FIELDS = (
 MAX_ATTEMPTS = 3
 
 _TRIAL = TypeAdapter(Trial)
-_TOLD = {"done": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
+_TOLD = {
+    "done": TrialState.COMPLETE,
+    "pruned": TrialState.PRUNED,
+    "failed": TrialState.FAIL,
+}
 
 
 def open_folder(folder: Path, identity: Mapping[str, object]) -> None:
@@ -79,12 +83,18 @@ def open_folder(folder: Path, identity: Mapping[str, object]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / LOCK):
             if not path.is_file():
-                record = {"format": FORMAT, "schema_version": SCHEMA, "identity": identity}
+                record = {
+                    "format": FORMAT,
+                    "schema_version": SCHEMA,
+                    "identity": identity,
+                }
                 write_file(path, json.dumps(record, indent=1, ensure_ascii=False))
     remedy = "Run `multitide tune` again, with a new folder as `--output`."
     stored = read_record(path, FORMAT, [SCHEMA], remedy).get("identity")
     if not isinstance(stored, dict):
-        raise StoreError(f"{str(path)!r} must hold the identity of a search; it is damaged.")
+        raise StoreError(
+            f"{str(path)!r} must hold the identity of a search; it is damaged."
+        )
     other = [name for name in identity if stored.get(name) != identity[name]]
     if other:
         raise StoreError(
@@ -95,7 +105,9 @@ def open_folder(folder: Path, identity: Mapping[str, object]) -> None:
 
 def _holds_files(folder: Path) -> bool:
     # Hidden files may be those of a process that is making the folder at this moment.
-    return folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir())
+    return folder.is_dir() and any(
+        not path.name.startswith(".") for path in folder.iterdir()
+    )
 
 
 class Journal:
@@ -164,7 +176,9 @@ class Journal:
     def known(self) -> list[FrozenTrial]:
         """Return the trials that a sampler learns from, by number: finished and running ones."""
         states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
-        return sorted(self._study.get_trials(deepcopy=False, states=states), key=_number)
+        return sorted(
+            self._study.get_trials(deepcopy=False, states=states), key=_number
+        )
 
     def next_waiting(self) -> int | None:
         """Return the number of the trial that :meth:`take` takes; None if none is waiting."""
@@ -192,7 +206,9 @@ class Journal:
         with self.locked():
             if trial.state == "pruned":
                 asked.report(trial.loss, trial.n_epochs)
-            asked.set_user_attr(RESULT, {name: getattr(trial, name) for name in RESULT_FIELDS})
+            asked.set_user_attr(
+                RESULT, {name: getattr(trial, name) for name in RESULT_FIELDS}
+            )
             value = trial.loss if trial.state == "done" else None
             self._study.tell(asked, value, _TOLD[trial.state])
 
@@ -213,7 +229,9 @@ class Journal:
     def requeue_dead(self) -> None:
         """Let trials whose process is gone wait again; after a few attempts they have failed."""
         with self.locked():
-            for frozen in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            for frozen in self._study.get_trials(
+                deepcopy=False, states=(TrialState.RUNNING,)
+            ):
                 if self._is_alive(frozen.user_attrs.get(OWNER)):
                     continue
                 # The copy comes first: a kill between the two steps must not lose the trial.
@@ -225,9 +243,13 @@ class Journal:
         attempt = int(frozen.user_attrs[ATTEMPT]) + 1
         attributes: dict[str, Any] = {NUMBER: _number(frozen), ATTEMPT: attempt}
         if attempt < MAX_ATTEMPTS:
-            self._add(TrialState.WAITING, attributes, frozen.params, frozen.distributions)
+            self._add(
+                TrialState.WAITING, attributes, frozen.params, frozen.distributions
+            )
             return
-        reason = f"its process died in each of {attempt} attempts; perhaps memory ran out"
+        reason = (
+            f"its process died in each of {attempt} attempts; perhaps memory ran out"
+        )
         failed = Trial(_number(frozen), {}, {}, "failed", reason=reason)
         attributes[RESULT] = {name: getattr(failed, name) for name in RESULT_FIELDS}
         self._add(TrialState.FAIL, attributes, frozen.params, frozen.distributions)

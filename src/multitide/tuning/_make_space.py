@@ -24,7 +24,11 @@ from multitide.tuning._space import (
 )
 
 WHERE = "tune.space"
-SHARED_ONLY = ("sharing", "weighting", "aggregator")  # have no meaning for a single task
+SHARED_ONLY = (
+    "sharing",
+    "weighting",
+    "aggregator",
+)  # have no meaning for a single task
 
 WIDTHS = [[32, 32, 32], [64, 64, 32], [128, 128, 16]]
 DROPOUTS = [0.0, 0.1, 0.3]
@@ -37,7 +41,11 @@ RANGES: dict[str, Any] = {
     "batch_size": [16, 32, 64, 128],
     "training": {"weight_decay": {"low": 1e-4, "high": 0.1, "log": True}},
     "backbone": {
-        "lstm_fcn": {"filters": WIDTHS, "hidden_size": [16, 32, 64], "conv_dropout": DROPOUTS},
+        "lstm_fcn": {
+            "filters": WIDTHS,
+            "hidden_size": [16, 32, 64],
+            "conv_dropout": DROPOUTS,
+        },
         "fcn": {"filters": WIDTHS, "conv_dropout": DROPOUTS},
         "gru": RECURRENT,
         "cnn1d": {
@@ -97,7 +105,9 @@ def make_space(overrides: Mapping[str, object] | None, n_tasks: int = 2) -> Spac
             dimensions += _dimensions(name, value)
     raise_problems(problems)
     if not dimensions:
-        raise ParameterError(f"`{WHERE}` must leave something to search; got {given!r}.")
+        raise ParameterError(
+            f"`{WHERE}` must leave something to search; got {given!r}."
+        )
     return Space(_joined(dimensions))
 
 
@@ -142,7 +152,9 @@ def _number(name: str, value: object) -> Dimension:
 
 def _table(name: str, value: object) -> list[Dimension]:
     if not isinstance(value, Mapping):
-        raise ParameterError(f"`{WHERE}.{name}` must be a table of ranges or false; got {value!r}.")
+        raise ParameterError(
+            f"`{WHERE}.{name}` must be a table of ranges or false; got {value!r}."
+        )
     ranges = {key: inner for key, inner in value.items() if inner is not False}
     problems = []
     for key in ranges:
@@ -172,12 +184,18 @@ def _family(name: str, value: object) -> list[Dimension]:
         labels.append(label)
         if part not in registry:
             hint = suggest(str(part), registry)
-            problems.append(f"`{WHERE}.{name}` must hold {one_of(registry)}; got {part!r}.{hint}")
+            problems.append(
+                f"`{WHERE}.{name}` must hold {one_of(registry)}; got {part!r}.{hint}"
+            )
         elif not isinstance(ranges, Mapping):
-            problems.append(f"`{where}` must be a table of ranges, {{}} for none; got {ranges!r}.")
+            problems.append(
+                f"`{where}` must be a table of ranges, {{}} for none; got {ranges!r}."
+            )
         else:
             with gathering(problems):
-                dimensions += _parameters(name, part, f"{name}.{part}", ranges, (choice, label))
+                dimensions += _parameters(
+                    name, part, f"{name}.{part}", ranges, (choice, label)
+                )
     raise_problems(problems)
     return [Dimension(choice, Choices(tuple(labels))), *dimensions]
 
@@ -197,7 +215,9 @@ def _parameters(
         with gathering(problems):
             made = _range(f"{where}.{name}", value)
             for end in made.ends:
-                part_from_config(PART_PARAMETERS[parameter], {"name": part, name: end}, where)
+                part_from_config(
+                    PART_PARAMETERS[parameter], {"name": part, name: end}, where
+                )
             dimensions.append(Dimension(f"{prefix}.{name}", made, on))
     raise_problems(problems)
     return dimensions
@@ -207,7 +227,11 @@ def _range(where: str, value: object) -> Range:
     if isinstance(value, list | tuple) and value:
         as_in_a_file = json.loads(json.dumps(list(value)))  # tuples become lists
         return Choices(tuple(as_in_a_file))
-    if isinstance(value, Mapping) and {"low", "high"} <= set(value) <= {"low", "high", "log"}:
+    if isinstance(value, Mapping) and {"low", "high"} <= set(value) <= {
+        "low",
+        "high",
+        "log",
+    }:
         made = Between(value["low"], value["high"], value.get("log", False))
         if made.is_valid:
             return made

@@ -76,7 +76,11 @@ class Tuning:
         columns = [field.name for field in dataclasses.fields(Trial)]
         rows = []
         for trial in self.trials:
-            row = {name: getattr(trial, name) for name in columns if name not in NOT_IN_TABLE}
+            row = {
+                name: getattr(trial, name)
+                for name in columns
+                if name not in NOT_IN_TABLE
+            }
             for name in self.space.ranges:
                 row[name] = _cell(trial.params.get(name))
             rows.append(row)
@@ -140,7 +144,9 @@ class Tuning:
         """One line about the best configuration."""
         start, best, n = self.trials[0], self.best, len(self.trials)
         if not best.number:
-            return f"The start: none of {n - 1} other trials had a lower validation loss."
+            return (
+                f"The start: none of {n - 1} other trials had a lower validation loss."
+            )
         return (
             f"Trial {best.number} is the best of {n}: validation loss {best.loss:.4f}, start "
             f"{start.loss:.4f} (in units of the trivial loss)."

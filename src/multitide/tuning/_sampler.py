@@ -53,7 +53,10 @@ def quiet_optuna() -> Iterator[None]:
 
 
 def propose(
-    space: Space, known: Sequence[FrozenTrial], accept: Callable[[Params], bool], seed: int
+    space: Space,
+    known: Sequence[FrozenTrial],
+    accept: Callable[[Params], bool],
+    seed: int,
 ) -> Params | None:
     """Draw the values of a trial with a tree-structured Parzen estimator [1]_, [2]_.
 
@@ -120,14 +123,18 @@ def importances(space: Space, trials: Sequence[Trial]) -> dict[str, float]:
         for trial in done:
             values, ranges = encode(space, trial.params)
             study.add_trial(
-                optuna.trial.create_trial(value=trial.loss, params=values, distributions=ranges)
+                optuna.trial.create_trial(
+                    value=trial.loss, params=values, distributions=ranges
+                )
             )
         evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
         found = optuna.importance.get_param_importances(study, evaluator=evaluator)
     return {name: float(share) for name, share in found.items()}
 
 
-def encode(space: Space, params: Params) -> tuple[dict[str, object], dict[str, BaseDistribution]]:
+def encode(
+    space: Space, params: Params
+) -> tuple[dict[str, object], dict[str, BaseDistribution]]:
     """Return the values that lie in the space as Optuna keeps them, and their distributions."""
     values: dict[str, object] = {}
     distributions = {}
@@ -164,7 +171,11 @@ def _distribution(found: Choices | Between) -> BaseDistribution:
     from optuna import distributions
 
     if isinstance(found, Choices):
-        return distributions.CategoricalDistribution([json.dumps(value) for value in found.values])
+        return distributions.CategoricalDistribution(
+            [json.dumps(value) for value in found.values]
+        )
     if found.whole:
-        return distributions.IntDistribution(int(found.low), int(found.high), log=found.log)
+        return distributions.IntDistribution(
+            int(found.low), int(found.high), log=found.log
+        )
     return distributions.FloatDistribution(found.low, found.high, log=found.log)

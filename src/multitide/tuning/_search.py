@@ -139,7 +139,9 @@ class Search:
 
     def _trials(self) -> dict[int, Trial]:
         trials = self._journal.trials()
-        return {number: trials[number] for number in trials if number < self.plan.n_trials}
+        return {
+            number: trials[number] for number in trials if number < self.plan.n_trials
+        }
 
     def _take(self) -> Trial | None:
         """Return the next trial; None if there is none, or no time for it."""
@@ -154,7 +156,9 @@ class Search:
             if waiting is None:
                 params = self._propose(number, trials)
                 if params is None:
-                    logger.info("All settings of the space have been tried (%d trials).", number)
+                    logger.info(
+                        "All settings of the space have been tried (%d trials).", number
+                    )
                     return None
                 self._journal.add(number, params)
             return self._journal.take()
@@ -169,7 +173,9 @@ class Search:
             estimator = with_settings(start, settings_of(params, start))
             return not problems_of(estimator, data.samples, n_tasks)
 
-        seed = int(np.random.SeedSequence([self.plan.seed, number]).generate_state(1)[0])
+        seed = int(
+            np.random.SeedSequence([self.plan.seed, number]).generate_state(1)[0]
+        )
         return propose(self.plan.space, self._journal.known(), accept, seed)
 
     def _run(self, trial: Trial, parent: int | None) -> Trial | None:

@@ -85,7 +85,9 @@ def settings_of(params: Params, start: MultiTaskEstimator) -> Settings:
     return settings
 
 
-def with_settings(start: MultiTaskEstimator, settings: Mapping[str, object]) -> MultiTaskEstimator:
+def with_settings(
+    start: MultiTaskEstimator, settings: Mapping[str, object]
+) -> MultiTaskEstimator:
     """Return a copy of an estimator with these parameters; tables become parts."""
     estimator = cast(MultiTaskEstimator, clone(start))
     for name, value in settings.items():
@@ -95,12 +97,16 @@ def with_settings(start: MultiTaskEstimator, settings: Mapping[str, object]) -> 
     return estimator
 
 
-def problems_of(estimator: MultiTaskEstimator, samples: Samples, n_tasks: int) -> list[str]:
+def problems_of(
+    estimator: MultiTaskEstimator, samples: Samples, n_tasks: int
+) -> list[str]:
     """Return why the parts cannot be trained together on these samples; empty if they can."""
     problems: list[str] = []
     with gathering(problems):
         make_recipe(estimator.get_params(deep=False))
-        check_lengths(samples, cast(Backbone, make_part("backbone", estimator.backbone)))
+        check_lengths(
+            samples, cast(Backbone, make_part("backbone", estimator.backbone))
+        )
         if n_tasks > 1:
             problems += mismatches(
                 backbone=estimator.backbone,
@@ -131,7 +137,9 @@ def _brief(name: str, table: Mapping[str, object]) -> dict[str, object]:
 
 
 def _as_table(name: str, estimator: MultiTaskEstimator) -> Settings:
-    return part_to_config(PART_PARAMETERS[name], make_part(name, getattr(estimator, name)))
+    return part_to_config(
+        PART_PARAMETERS[name], make_part(name, getattr(estimator, name))
+    )
 
 
 def _below(prefix: str, params: Params) -> Params:

@@ -62,7 +62,11 @@ class Between:
     @property
     def is_valid(self) -> bool:
         """Whether the ends are numbers in order, above 0 for a logarithm."""
-        if not (_is_number(self.low) and _is_number(self.high) and isinstance(self.log, bool)):
+        if not (
+            _is_number(self.low)
+            and _is_number(self.high)
+            and isinstance(self.log, bool)
+        ):
             return False
         return self.low < self.high and (self.low > 0 or not self.log)
 
@@ -137,7 +141,9 @@ class Space:
                 params[dimension.name] = take(dimension)
         if trained_together(params):
             return params
-        return {name: v for name, v in params.items() if name.split(".")[0] not in WEIGHING}
+        return {
+            name: v for name, v in params.items() if name.split(".")[0] not in WEIGHING
+        }
 
     def with_start(self, start: Params) -> Space:
         """Return a space that also holds these values, where a range can."""

@@ -133,7 +133,9 @@ class Judge(StepCounter):
 
     def on_train_begin(self, trainer: Trainer) -> None:
         """Count parameters."""
-        self.n_parameters += sum(parameter.numel() for parameter in trainer.network.parameters())
+        self.n_parameters += sum(
+            parameter.numel() for parameter in trainer.network.parameters()
+        )
 
     def on_step_end(self, trainer: Trainer) -> None:
         """Stop when time is up, or when the process that started this one has ended."""
@@ -202,9 +204,13 @@ def run_trial(
     except Pruned:
         result = replace(trial, state="pruned", loss=min(judge.curve))
     except Exception as error:  # settings that fail are listed with the reason
-        result = replace(trial, state="failed", reason=f"{type(error).__name__}: {error}")
+        result = replace(
+            trial, state="failed", reason=f"{type(error).__name__}: {error}"
+        )
     if result.state == "done" and math.isnan(result.loss):
-        result = replace(result, state="failed", reason="its validation loss is not a number")
+        result = replace(
+            result, state="failed", reason="its validation loss is not a number"
+        )
     return replace(
         result,
         curve=[] if several else judge.curve,
@@ -221,5 +227,7 @@ def trains_several_networks(estimator: MultiTaskEstimator) -> bool:
         return True
     if recipe.training.pretrain or recipe.training.start:
         return True
-    names = [task if isinstance(task, str) else task.name for task in estimator.tasks or ()]
+    names = [
+        task if isinstance(task, str) else task.name for task in estimator.tasks or ()
+    ]
     return len(recipe.sharing.groups(names)) > 1

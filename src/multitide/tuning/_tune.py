@@ -138,7 +138,16 @@ def tune(
         identity = _identity(samples, cut, specs, start)
         open_folder(place, {**identity, "space": full_space.plain, "seed": seed})
         search = Search(
-            Plan(place, full_space, start, data, len(specs), seed, n_trials or sys.maxsize, seconds)
+            Plan(
+                place,
+                full_space,
+                start,
+                data,
+                len(specs),
+                seed,
+                n_trials or sys.maxsize,
+                seconds,
+            )
         )
         search.resume()
         _run(search, n_jobs, _listeners(progress, verbose))
@@ -190,7 +199,9 @@ def _search_folder(folder: str | Path | None) -> Iterator[Path]:
 
 
 def _start(
-    samples: Samples, tasks: Sequence[str | Task] | None, estimator: MultiTaskEstimator | None
+    samples: Samples,
+    tasks: Sequence[str | Task] | None,
+    estimator: MultiTaskEstimator | None,
 ) -> tuple[MultiTaskEstimator, list[Task]]:
     """Return the checked start of the search, with declared tasks and a seed, and the tasks."""
     samples = DataSets(samples).only("`samples` of `tune`")
@@ -233,7 +244,9 @@ def _identity(
             params[name] = _plain(name, value)
     return {
         "data": samples.fingerprint(),
-        "split": [np.asarray(side).tolist() for side in (cut.train, cut.validation, cut.test)],
+        "split": [
+            np.asarray(side).tolist() for side in (cut.train, cut.validation, cut.test)
+        ],
         "tasks": [task_to_config(task) for task in specs],
         "start": params,
         "versions": versions(),

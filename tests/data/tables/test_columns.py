@@ -78,7 +78,9 @@ def test_texts_and_categories() -> None:
     assert as_texts(pd.Series([1.0, 2.5])).tolist() == ["1.0", "2.5"]
     assert as_texts(pd.Series([1.0, 2.0, None])).fillna("-").tolist() == ["1", "2", "-"]
     assert categories_of(pd.Series(["b", "a", None, "b"])) == ("a", "b")
-    assert categories_of(pd.Series(pd.Categorical(["low"], categories=["low", "high"]))) == (
+    assert categories_of(
+        pd.Series(pd.Categorical(["low"], categories=["low", "high"]))
+    ) == (
         "low",
         "high",
     )

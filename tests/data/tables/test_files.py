@@ -20,7 +20,9 @@ def write(path: Path, text: str, encoding: str = "utf-8") -> Path:
     return path
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp949", "euc-kr", "utf-16"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "cp949", "euc-kr", "utf-16"]
+)
 def test_encodings_are_found(tmp_path: Path, encoding: str) -> None:
     frame, notes = read_frame(write(tmp_path / "a.csv", TEXT, encoding))
     assert list(frame) == ["시각", "온도", "state"]
@@ -31,7 +33,9 @@ def test_encodings_are_found(tmp_path: Path, encoding: str) -> None:
 
 def test_western_spreadsheets(tmp_path: Path) -> None:
     text = "Zeit;Größe\n2024-01-01;1,5\n2024-01-02;-2,25\n"
-    frame, notes = read_frame(write(tmp_path / "a.csv", text, "cp1252"), Dialect(encoding="cp1252"))
+    frame, notes = read_frame(
+        write(tmp_path / "a.csv", text, "cp1252"), Dialect(encoding="cp1252")
+    )
     assert frame["Größe"].tolist() == [1.5, -2.25]
     assert [note for note in notes if "decimal comma" in note] and [
         note for note in notes if "';'" in note
@@ -40,7 +44,9 @@ def test_western_spreadsheets(tmp_path: Path) -> None:
 
 def test_a_late_byte_decides_the_encoding(tmp_path: Path) -> None:
     rows = "".join(f"{i},1\n" for i in range(300_000))
-    frame, notes = read_frame(write(tmp_path / "a.csv", "a,b\n" + rows + "온도,1\n", "cp949"))
+    frame, notes = read_frame(
+        write(tmp_path / "a.csv", "a,b\n" + rows + "온도,1\n", "cp949")
+    )
     assert "cp949" in notes[0]
     assert frame["a"].iloc[-1] == "온도"
 

@@ -60,7 +60,12 @@ def machines(lengths: tuple[int, ...] = (5, 3, 4)) -> tuple[pd.DataFrame, pd.Dat
     )
     data["p"] = np.arange(len(data)) / 2
     labels = pd.DataFrame(
-        {"machine": names, "fault": [3, None, 20], "age": [1.0, 2.0, None], "run": [7, 7, 8]}
+        {
+            "machine": names,
+            "fault": [3, None, 20],
+            "age": [1.0, 2.0, None],
+            "run": [7, 7, 8],
+        }
     )
     return data, labels.iloc[::-1].reset_index(drop=True)
 
@@ -88,10 +93,20 @@ def test_windows_of_a_table_equal_slices_of_it() -> None:
             samples.gather(i)[0], frame[["x", "y"]].iloc[start : start + 4].T
         )
         assert samples.y["state"][i] == frame["state"][start + 3]
-    assert samples.time is not None and samples.begin is not None and samples.finish is not None
-    assert samples.time.tolist() == frame["when"].to_numpy("datetime64[ns]")[3:12:2].tolist()
+    assert (
+        samples.time is not None
+        and samples.begin is not None
+        and samples.finish is not None
+    )
+    assert (
+        samples.time.tolist()
+        == frame["when"].to_numpy("datetime64[ns]")[3:12:2].tolist()
+    )
     assert (samples.finish == samples.time).all()
-    assert samples.begin.tolist() == frame["when"].to_numpy("datetime64[ns]")[0:9:2].tolist()
+    assert (
+        samples.begin.tolist()
+        == frame["when"].to_numpy("datetime64[ns]")[0:9:2].tolist()
+    )
 
 
 def test_no_window_gives_one_sample_a_series() -> None:
@@ -144,7 +159,9 @@ def test_labels_stay_as_the_user_wrote_them(tmp_path: Path) -> None:
     path.write_text(
         "x,cooler,flag,word,share\n1,3,True,a,0.5\n2,20,,,1.0\n3,,False,b,\n4,100,True,None,2.0\n"
     )
-    y = read_table(path, tasks=["cooler", "flag", "word", "share"], window=1, channels="x").y
+    y = read_table(
+        path, tasks=["cooler", "flag", "word", "share"], window=1, channels="x"
+    ).y
     assert y["cooler"].tolist() == [3, 20, pd.NA, 100]
     assert y["flag"].tolist() == [True, pd.NA, False, True]
     assert y["word"].fillna("-").tolist() == ["a", "-", "b", "None"]
@@ -163,7 +180,17 @@ def test_a_task_takes_its_label_where_and_when_it_says() -> None:
     ]
     samples = read_table(frame, tasks=tasks, window=4, channels=["x"])
     assert samples.y["now"].tolist() == [30, 40, 50, 60, 70, 80, 90, 100, 110]
-    assert samples.y["later"].fillna(-1).tolist() == [60, 70, 80, 90, 100, 110, -1, -1, -1]
+    assert samples.y["later"].fillna(-1).tolist() == [
+        60,
+        70,
+        80,
+        90,
+        100,
+        110,
+        -1,
+        -1,
+        -1,
+    ]
     assert samples.y["mean"].tolist() == [15, 25, 35, 45, 55, 65, 75, 85, 95]
     assert samples.y["first"].tolist() == list(range(0, 90, 10))
     assert samples.finish is not None and samples.time is not None
@@ -178,7 +205,12 @@ def test_windows_without_any_label_are_kept() -> None:
 
 def test_a_table_of_vectors_is_one_sample_a_row() -> None:
     frame = pd.DataFrame(
-        {"id": [1, 2, 3], "u": [0.5, 1.5, np.nan], "v": [1, 2, 3.5], "grade": ["a", None, "b"]}
+        {
+            "id": [1, 2, 3],
+            "u": [0.5, 1.5, np.nan],
+            "v": [1, 2, 3.5],
+            "grade": ["a", None, "b"],
+        }
     )
     samples = read_table(frame, tasks=["grade"], layout="vectors")
     assert samples.shape == (3, 2, 1)
@@ -190,7 +222,12 @@ def test_columns_by_pattern() -> None:
     data, labels = machines()
     labels = labels.rename(columns={"age": "static_age"}).assign(static_size=1)
     samples = read_table(
-        data, labels=labels, static="static_*", tasks="fault", ignore="run", time="second"
+        data,
+        labels=labels,
+        static="static_*",
+        tasks="fault",
+        ignore="run",
+        time="second",
     )
     assert samples.static is not None
     assert list(samples.static) == ["static_age", "static_size"]
@@ -227,9 +264,15 @@ def test_random_tables_equal_a_loop(seed: int, on_gap: Any) -> None:
     steps = rng.choice([1, 1, 1, 1, 1, 1, 1, 3], len(frame))
     frame["t"] = np.cumsum(steps)
     frame["x"] = rng.normal(size=len(frame)).astype(np.float32)
-    frame["label"] = np.where(rng.random(len(frame)) < 0.3, np.nan, rng.normal(size=len(frame)))
+    frame["label"] = np.where(
+        rng.random(len(frame)) < 0.3, np.nan, rng.normal(size=len(frame))
+    )
     frame = frame.sample(frac=1, random_state=seed)
-    window, stride, lead = int(rng.integers(1, 5)), int(rng.integers(1, 4)), int(rng.integers(0, 3))
+    window, stride, lead = (
+        int(rng.integers(1, 5)),
+        int(rng.integers(1, 4)),
+        int(rng.integers(0, 3)),
+    )
     samples = read_table(
         frame,
         tasks=[Spec("label", lead=lead)],
@@ -279,8 +322,13 @@ def test_rows_with_a_missing_label_are_dropped_only_on_request() -> None:
 
 def test_shuffled_rows_are_sorted_and_said() -> None:
     frame = hourly()
-    samples = read_table(frame.sample(frac=1, random_state=0), tasks=["state"], window=4)
-    assert samples.fingerprint() == read_table(frame, tasks=["state"], window=4).fingerprint()
+    samples = read_table(
+        frame.sample(frac=1, random_state=0), tasks=["state"], window=4
+    )
+    assert (
+        samples.fingerprint()
+        == read_table(frame, tasks=["state"], window=4).fingerprint()
+    )
     assert "not in the order of time: sorted" in assumed(samples)
 
 
@@ -294,14 +342,20 @@ def test_interleaved_series_are_put_together() -> None:
         expected = read_table(
             data, labels=labels, time=time, window=3, tasks=["fault"], channels="p"
         )
-        got = {s: samples.gather(samples.series == s)[0, 0].tolist() for s in ("m0", "m1", "m2")}
+        got = {
+            s: samples.gather(samples.series == s)[0, 0].tolist()
+            for s in ("m0", "m1", "m2")
+        }
         assert got == {
-            s: expected.gather(expected.series == s)[0, 0].tolist() for s in ("m0", "m1", "m2")
+            s: expected.gather(expected.series == s)[0, 0].tolist()
+            for s in ("m0", "m1", "m2")
         }
         assert "sorted" not in assumed(samples)
 
 
-@pytest.mark.parametrize(("how", "expected"), [("first", 1.0), ("last", 5.0), ("mean", 3.0)])
+@pytest.mark.parametrize(
+    ("how", "expected"), [("first", 1.0), ("last", 5.0), ("mean", 3.0)]
+)
 def test_repeated_time_stamps(how: Any, expected: float) -> None:
     frame = pd.DataFrame(
         {
@@ -323,14 +377,19 @@ def test_repeated_time_stamps(how: Any, expected: float) -> None:
 def test_repeated_time_stamps_name_their_series() -> None:
     data, _ = machines()
     data.loc[1, "second"] = 0
-    with refused("`time`", "got 1 repeated", ": 0 (series m0).", "duplicates=", error=DataError):
+    with refused(
+        "`time`", "got 1 repeated", ": 0 (series m0).", "duplicates=", error=DataError
+    ):
         read_table(data, series="machine", time="second")
     assert len(read_table(data.assign(machine="m"), time=(), series="machine")) == 1
 
 
 def test_monthly_rows_have_no_gaps() -> None:
     frame = pd.DataFrame(
-        {"month": pd.date_range("2020-01", periods=30, freq="MS"), "x": np.arange(30.0) ** 2}
+        {
+            "month": pd.date_range("2020-01", periods=30, freq="MS"),
+            "x": np.arange(30.0) ** 2,
+        }
     )
     samples = read_table(frame, window=6)
     assert len(samples) == 25
@@ -342,21 +401,42 @@ def test_short_series_are_said() -> None:
     data, _ = machines()
     samples = read_table(data, series="machine", time="second", window=4)
     assert len(samples) == 3
-    assert "1 of 3 series have fewer rows than the window (4): not used" in assumed(samples)
+    assert "1 of 3 series have fewer rows than the window (4): not used" in assumed(
+        samples
+    )
 
 
-def test_gaps_that_take_most_rows_away_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+def test_gaps_that_take_most_rows_away_are_warned_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     hours = [
         hour for hour in range(60) if hour % 6
     ]  # too few gaps to call the times irregular, too many for a window
     frame = pd.DataFrame(
-        {"when": pd.Timestamp("2024-01-01") + pd.to_timedelta(hours, unit="h"), "x": np.sin(hours)}
+        {
+            "when": pd.Timestamp("2024-01-01") + pd.to_timedelta(hours, unit="h"),
+            "x": np.sin(hours),
+        }
     )
     full = pd.DataFrame(
-        {"when": pd.date_range("2024-02-01", periods=20, freq="h"), "x": np.arange(20.0) ** 2}
+        {
+            "when": pd.date_range("2024-02-01", periods=20, freq="h"),
+            "x": np.arange(20.0) ** 2,
+        }
     )
-    assert len(read_table(pd.concat([frame, full], ignore_index=True), time="when", window=8)) == 13
-    (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert (
+        len(
+            read_table(
+                pd.concat([frame, full], ignore_index=True), time="when", window=8
+            )
+        )
+        == 13
+    )
+    (warning,) = [
+        record.getMessage()
+        for record in caplog.records
+        if record.levelname == "WARNING"
+    ]
     assert "gaps in time, 50 of 70 rows are in no window" in warning
     assert "`every`" in warning and 'on_gap="ignore"' in warning
     caplog.clear()
@@ -392,7 +472,9 @@ def test_roles_are_found_and_said(caplog: pytest.LogCaptureFixture) -> None:
     }
     assert roles.loc["No", "why"] == "counts the rows"
     assert samples.reading is not None
-    pd.testing.assert_frame_equal(pd.DataFrame(samples.reading["columns"]), roles.reset_index())
+    pd.testing.assert_frame_equal(
+        pd.DataFrame(samples.reading["columns"]), roles.reset_index()
+    )
 
 
 def test_roles_of_two_tables() -> None:
@@ -410,7 +492,9 @@ def test_roles_of_two_tables() -> None:
     }
 
 
-@pytest.mark.parametrize("units", [["year", "month", "day", "hour"], ["year", "month", "day"]])
+@pytest.mark.parametrize(
+    "units", [["year", "month", "day", "hour"], ["year", "month", "day"]]
+)
 def test_time_in_several_columns_is_found(units: list[str]) -> None:
     when = pd.date_range("2024-01-01", periods=5, freq="h" if "hour" in units else "D")
     frame = pd.DataFrame({unit: getattr(when, unit) for unit in units} | {"x": 1.5})
@@ -422,7 +506,9 @@ def test_time_in_several_columns_is_found(units: list[str]) -> None:
 
 def test_the_hour_may_be_time_and_channel() -> None:
     when = pd.date_range("2024-01-01", periods=5, freq="h")
-    frame = pd.DataFrame({"year": 2024, "month": 1, "day": 1, "hour": when.hour, "x": 1.5})
+    frame = pd.DataFrame(
+        {"year": 2024, "month": 1, "day": 1, "hour": when.hour, "x": 1.5}
+    )
     samples = read_table(frame, channels=["x", "hour"], window=2)
     assert samples.gather(0)[0, 1].tolist() == [0, 1]
     assert samples.time is not None
@@ -435,18 +521,27 @@ def test_time_can_be_declined() -> None:
 
 
 def test_columns_that_are_missing_are_named_in_one_sentence() -> None:
-    seen = through_json(read_table(hourly(p=1.0, q=2.0, speed=3.0), tasks=["y"], window=3))
+    seen = through_json(
+        read_table(hourly(p=1.0, q=2.0, speed=3.0), tasks=["y"], window=3)
+    )
     with pytest.raises(DataError) as caught:
         read_like(seen, hourly(speeed=3.0).drop(columns="x"), need_labels=False)
-    assert "`channels` must name columns of the table; got 'x', 'p', 'q'.\n" in str(caught.value)
-    assert "`channels` must name columns of the table; got 'speed'. Did you mean 'speeed'?" in str(
+    assert "`channels` must name columns of the table; got 'x', 'p', 'q'.\n" in str(
         caught.value
+    )
+    assert (
+        "`channels` must name columns of the table; got 'speed'. Did you mean 'speeed'?"
+        in str(caught.value)
     )
 
 
 def test_times_that_are_not_read_are_not_called_categories() -> None:
     frame = pd.DataFrame(
-        {"when": [f"{day:02d}.01.10 00h" for day in range(1, 13)], "x": np.arange(12.0), "y": 1.5}
+        {
+            "when": [f"{day:02d}.01.10 00h" for day in range(1, 13)],
+            "x": np.arange(12.0),
+            "y": 1.5,
+        }
     )
     samples = read_table(frame, tasks=["y"], window=3)
     assert samples.reading is not None
@@ -455,11 +550,21 @@ def test_times_that_are_not_read_are_not_called_categories() -> None:
         read_table(frame, tasks=["y"], window=3, time="when")
 
 
-def test_windows_of_one_recording_without_time_are_held_out_by_row_and_not_at_random() -> None:
+def test_windows_of_one_recording_without_time_are_held_out_by_row_and_not_at_random() -> (
+    None
+):
     frame = pd.DataFrame({"x": np.arange(40.0), "y": np.arange(40) % 7 / 2})
     samples = read_table(frame, tasks=[Spec("y", lead=2)], window=3)
-    assert samples.time is not None and samples.begin is not None and samples.finish is not None
-    assert samples.time[:3].tolist() == [2, 3, 4]  # rows from 0: the last one of each window
+    assert (
+        samples.time is not None
+        and samples.begin is not None
+        and samples.finish is not None
+    )
+    assert samples.time[:3].tolist() == [
+        2,
+        3,
+        4,
+    ]  # rows from 0: the last one of each window
     assert samples.begin[0] == 0 and samples.finish[0] == 4
     assert default_splitter(samples, seed=0).by == "time"
     split = Splitter(by="time").split(samples)
@@ -477,7 +582,9 @@ def test_text_channels_become_categories_only_when_listed() -> None:
     assert samples.categories == {"mode": ("high", "low")}
     np.testing.assert_array_equal(samples.gather(0)[0, 1], [1, 0, np.nan])
     with pytest.warns(MultitideWarning, match=r"`mode` has categories.*\['off'\]"):
-        again = read_like(through_json(samples), frame.assign(mode=["off", "high", "low"] * 4))
+        again = read_like(
+            through_json(samples), frame.assign(mode=["off", "high", "low"] * 4)
+        )
     np.testing.assert_array_equal(again.gather(0)[0, 1], [np.nan, 0, 1])
     with refused("`x`", "numbers", "got text in rows 1, 2, 3", error=DataError):
         read_like(through_json(samples), frame.assign(x="warm"))
@@ -490,8 +597,12 @@ def test_static_columns_of_the_long_table() -> None:
     samples = read_table(data, series="machine", time="second", static="weight")
     assert samples.static is not None
     np.testing.assert_array_equal(samples.static["weight"], [1, 2, np.nan])
-    with refused("`static`", "constant within a series", "['p']", "`channels`", error=DataError):
-        read_table(data, series="machine", time="second", static=["p"], channels=["weight"])
+    with refused(
+        "`static`", "constant within a series", "['p']", "`channels`", error=DataError
+    ):
+        read_table(
+            data, series="machine", time="second", static=["p"], channels=["weight"]
+        )
 
 
 def test_joins_survive_ids_of_another_type() -> None:
@@ -517,7 +628,13 @@ def test_series_without_labels_are_missing() -> None:
 def test_read_like_reads_alike() -> None:
     data, labels = machines()
     samples = read_table(
-        data, labels=labels, tasks=["fault"], static="age", extra="run", time="second", window=2
+        data,
+        labels=labels,
+        tasks=["fault"],
+        static="age",
+        extra="run",
+        time="second",
+        window=2,
     )
     again = read_like(through_json(samples), data, labels=labels)
     assert again.fingerprint() == samples.fingerprint()
@@ -529,7 +646,9 @@ def test_read_like_reads_alike() -> None:
 
 def test_read_like_without_labels() -> None:
     data, labels = machines()
-    samples = read_table(data, labels=labels, tasks=["fault"], time="second", extra="run")
+    samples = read_table(
+        data, labels=labels, tasks=["fault"], time="second", extra="run"
+    )
     new = read_like(through_json(samples), data, need_labels=False)
     assert list(new.y) == ["fault"]
     assert new.y["fault"].isna().all()
@@ -556,7 +675,9 @@ def test_read_like_ignores_what_was_not_there() -> None:
 def test_read_like_knows_the_usual_step() -> None:
     samples = read_table(hourly(), window=3)
     other = hourly().assign(when=pd.date_range("2024", periods=12, freq="10min"))
-    with refused("`window`", "step is 00:10:00 here", "01:00:00 in the training", error=DataError):
+    with refused(
+        "`window`", "step is 00:10:00 here", "01:00:00 in the training", error=DataError
+    ):
         read_like(through_json(samples), other)
     with refused("`time`", "got numbers", error=DataError):
         read_like(through_json(samples), hourly().assign(when=np.arange(12)))
@@ -564,7 +685,9 @@ def test_read_like_knows_the_usual_step() -> None:
 
 def test_read_like_refuses_what_it_does_not_know() -> None:
     reading = through_json(read_table(hourly(), window=3))
-    with refused("`reading`", "['colour']", "this version of multitide", error=ParameterError):
+    with refused(
+        "`reading`", "['colour']", "this version of multitide", error=ParameterError
+    ):
         read_like(reading | {"colour": 1}, hourly())
     with refused("`channels`", "got 'x'", "The columns are `when`", error=DataError):
         read_like(reading, hourly().drop(columns="x"))
@@ -591,10 +714,18 @@ def test_read_like_refuses_what_it_does_not_know() -> None:
             {},
             ["`x`", "finite", "got 2 infinite values in rows 1, 12", "blank"],
         ),
-        ({"y": [np.inf] * 12}, {"tasks": ["y"]}, ["`y`", "finite", "got 12 infinite values"]),
+        (
+            {"y": [np.inf] * 12},
+            {"tasks": ["y"]},
+            ["`y`", "finite", "got 12 infinite values"],
+        ),
         ({"state": None}, {"tasks": ["state"]}, ["`tasks`", "['state']", "10 samples"]),
         ({}, {"window": 13}, ["`window`", "got 13", "longest series (12 rows)"]),
-        ({}, {"tasks": ["when"], "time": ()}, ["`when`", "numbers or classes", "got times"]),
+        (
+            {},
+            {"tasks": ["when"], "time": ()},
+            ["`when`", "numbers or classes", "got times"],
+        ),
         (
             {},
             {"channels": ["when"], "time": ()},
@@ -623,13 +754,19 @@ def test_wrong_tables_are_refused(
 @pytest.mark.parametrize(
     ("options", "parts"),
     [
-        ({"tasks": ["x"], "channels": ["x"]}, ["`channels`", "task 'x'", "got 'x'", "`lead`"]),
+        (
+            {"tasks": ["x"], "channels": ["x"]},
+            ["`channels`", "task 'x'", "got 'x'", "`lead`"],
+        ),
         (
             {"tasks": [Spec("x", lead=2, label_at="mean")], "channels": ["x"]},
             ["`channels`", "task 'x'", "got 'x'"],
         ),
         ({"tasks": [Spec("x", lead=-1)]}, ["`x.lead`", "int of at least 0", "got -1"]),
-        ({"tasks": [Spec("x", lead=2)], "window": None}, ["`x.lead`", "`window`", "got 2"]),
+        (
+            {"tasks": [Spec("x", lead=2)], "window": None},
+            ["`x.lead`", "`window`", "got 2"],
+        ),
         (
             {"tasks": [Spec("x", label_at="and")]},
             ["`x.label_at`", "one of", "got 'and'", "Did you mean 'end'?"],
@@ -656,7 +793,10 @@ def test_wrong_options_are_refused(options: dict[str, Any], parts: list[str]) ->
 
 def test_a_label_far_enough_ahead_may_be_a_channel() -> None:
     samples = read_table(
-        hourly(), tasks=[Spec("x", lead=1), Spec("m", "x", "mean", 3)], channels=["x"], window=3
+        hourly(),
+        tasks=[Spec("x", lead=1), Spec("m", "x", "mean", 3)],
+        channels=["x"],
+        window=3,
     )
     assert samples.y["x"].fillna(-1).tolist()[:2] == [4.5, 6.0]
 
@@ -684,20 +824,39 @@ def test_wrong_label_tables_are_refused() -> None:
     data, labels = machines()
     with refused("`labels`", "one row per series", "machine ['m0']", error=DataError):
         read_table(
-            data, labels=pd.concat([labels, labels.tail(1)]), series="machine", tasks="fault"
+            data,
+            labels=pd.concat([labels, labels.tail(1)]),
+            series="machine",
+            tasks="fault",
         )
     with refused("`labels`", "got none", "['u', 'v', 'w']", error=DataError):
         read_table(
-            data, labels=labels.assign(machine=["u", "v", "w"]), series="machine", tasks="fault"
+            data,
+            labels=labels.assign(machine=["u", "v", "w"]),
+            series="machine",
+            tasks="fault",
         )
     with refused("`series`", "joins `labels`", error=ParameterError):
-        read_table(data, labels=labels.rename(columns={"machine": "unit"}), tasks="fault")
-    with refused("`series`", "column of `labels` too", "got 'machine'", error=DataError):
         read_table(
-            data, labels=labels.rename(columns={"machine": "unit"}), series="machine", tasks="fault"
+            data, labels=labels.rename(columns={"machine": "unit"}), tasks="fault"
+        )
+    with refused(
+        "`series`", "column of `labels` too", "got 'machine'", error=DataError
+    ):
+        read_table(
+            data,
+            labels=labels.rename(columns={"machine": "unit"}),
+            series="machine",
+            tasks="fault",
         )
     with refused("`fault.lead`", "must be 0", "got 1", error=ParameterError):
-        read_table(data, labels=labels, series="machine", tasks=[Spec("fault", lead=1)], window=2)
+        read_table(
+            data,
+            labels=labels,
+            series="machine",
+            tasks=[Spec("fault", lead=1)],
+            window=2,
+        )
 
 
 def test_a_regression_label_with_a_few_words_is_an_error_and_a_class_is_not() -> None:
@@ -716,7 +875,9 @@ def test_a_regression_label_with_a_few_words_is_an_error_and_a_class_is_not() ->
 
 def test_a_window_between_gaps_names_the_way_out() -> None:
     frame = hourly(20).drop(index=[8])
-    with refused("`window`", "got 15", "11 rows", 'on_gap="ignore"', "has 19", error=DataError):
+    with refused(
+        "`window`", "got 15", "11 rows", 'on_gap="ignore"', "has 19", error=DataError
+    ):
         read_table(frame, window=15)
 
 
@@ -741,7 +902,8 @@ def test_a_korean_file(tmp_path: Path) -> None:
 def test_a_spreadsheet_with_decimal_commas(tmp_path: Path) -> None:
     path = tmp_path / "export.csv"
     path.write_text(
-        "Datum;Druck;Zustand\n" + "".join(f"{d:02}.07.2024;{d},5;{d % 2}\n" for d in range(1, 29))
+        "Datum;Druck;Zustand\n"
+        + "".join(f"{d:02}.07.2024;{d},5;{d % 2}\n" for d in range(1, 29))
     )
     samples = read_table(path, tasks=["Zustand"], window=2)
     assert samples.gather(0)[0, 0].tolist() == [1.5, 2.5]
@@ -764,13 +926,19 @@ def test_beijing_by_the_protocol_of_the_reference(shared_data: Path) -> None:
     )
     assert samples.shape == (41_734, 4, 24)
     assert samples.y.notna().all().all()
-    frame = pd.read_csv(shared_data / "beijing_pm25.csv").dropna().reset_index(drop=True)
+    frame = (
+        pd.read_csv(shared_data / "beijing_pm25.csv").dropna().reset_index(drop=True)
+    )
     assert samples.y["pm2.5"].tolist() == frame["pm2.5"].iloc[23:].astype(int).tolist()
-    np.testing.assert_allclose(samples.gather(-1)[0, 3], frame["Iws"].iloc[-24:], rtol=1e-6)
+    np.testing.assert_allclose(
+        samples.gather(-1)[0, 3], frame["Iws"].iloc[-24:], rtol=1e-6
+    )
 
 
 def test_beijing_keeping_rows_without_a_label(shared_data: Path) -> None:
-    samples = read_table(shared_data / "beijing_pm25.csv", tasks=["pm2.5", "cbwd"], window=24)
+    samples = read_table(
+        shared_data / "beijing_pm25.csv", tasks=["pm2.5", "cbwd"], window=24
+    )
     assert len(samples) == 43_824 - 23
     assert samples.channels == ("DEWP", "TEMP", "PRES", "Iws", "Is", "Ir")
     assert samples.y["cbwd"].notna().all()
@@ -836,7 +1004,9 @@ def test_one_uncut_series_is_refused_with_the_remedy() -> None:
     with refused("`window`", "one series", "30 rows", "`series`", error=DataError):
         read_table(table, tasks=["b"])
     assert len(read_table(table, tasks=["b"], window=5)) == 26
-    assert len(read_table(table)) == 1  # without labels there is nothing to learn, only to predict
+    assert (
+        len(read_table(table)) == 1
+    )  # without labels there is nothing to learn, only to predict
 
 
 @pytest.mark.parametrize(

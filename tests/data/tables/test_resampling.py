@@ -17,7 +17,9 @@ def irregular(seed: int = 0, n: int = 60) -> pd.DataFrame:
     """Two machines, minutes apart at random, with missing values."""
     rng = np.random.default_rng(seed)
     minutes = np.concatenate([np.cumsum(rng.integers(1, 50, n)) for _ in range(2)])
-    frame = pd.DataFrame({"machine": np.repeat(["u", "v"], n), "when": pd.Timestamp("2024-07-04")})
+    frame = pd.DataFrame(
+        {"machine": np.repeat(["u", "v"], n), "when": pd.Timestamp("2024-07-04")}
+    )
     frame["when"] += pd.to_timedelta(minutes, unit="min")
     frame["x"] = np.where(rng.random(2 * n) < 0.2, np.nan, rng.normal(size=2 * n))
     frame["event"] = rng.random(2 * n) < 0.1
@@ -51,12 +53,16 @@ def test_labels_are_the_last_the_largest_or_the_mean() -> None:
         {"name": "event", "column": "event", "label_at": "any"},
         {"name": "mode", "column": "mode"},
     ]
-    samples = read_table(frame, tasks=tasks, series="machine", channels=["x"], every="1h", window=1)
+    samples = read_table(
+        frame, tasks=tasks, series="machine", channels=["x"], every="1h", window=1
+    )
     for name, part in frame.groupby("machine"):
         bins = part.set_index("when").resample("1h", origin="epoch")
         y = samples.y[samples.series == name]
         np.testing.assert_allclose(y["load"], bins["load"].last())
-        assert y["mode"].fillna("-").tolist() == bins["mode"].last().fillna("-").tolist()
+        assert (
+            y["mode"].fillna("-").tolist() == bins["mode"].last().fillna("-").tolist()
+        )
         expected = bins["event"].apply(lambda rows: rows.any() if len(rows) else pd.NA)
         assert y["event"].tolist() == expected.tolist()
 
@@ -64,16 +70,18 @@ def test_labels_are_the_last_the_largest_or_the_mean() -> None:
 def test_the_mean_of_a_label() -> None:
     frame = irregular()
     task = {"name": "load", "column": "load", "label_at": "mean"}
-    y = read_table(frame, tasks=[task], series="machine", channels=["x"], every="2h", window=1).y[
-        "load"
-    ]
+    y = read_table(
+        frame, tasks=[task], series="machine", channels=["x"], every="2h", window=1
+    ).y["load"]
     expected = frame.groupby(["machine", frame["when"].dt.floor("2h")])["load"].mean()
     np.testing.assert_allclose(y.dropna(), expected.dropna())
 
 
 def test_empty_bins_are_missing_and_no_gap() -> None:
     frame = irregular()
-    frame = frame[(frame["when"] < "2024-07-04 05:00") | (frame["when"] >= "2024-07-04 09:00")]
+    frame = frame[
+        (frame["when"] < "2024-07-04 05:00") | (frame["when"] >= "2024-07-04 09:00")
+    ]
     samples = read_table(
         frame, tasks=["mode"], series="machine", channels=["x"], every="1h", window=4
     )
@@ -87,7 +95,9 @@ def test_empty_bins_are_missing_and_no_gap() -> None:
 
 def test_categories_take_the_last_of_the_bin() -> None:
     frame = irregular()
-    samples = read_table(frame, series="machine", channels=["mode"], every="1h", window=1)
+    samples = read_table(
+        frame, series="machine", channels=["mode"], every="1h", window=1
+    )
     expected = (
         frame[frame["machine"] == "u"]
         .set_index("when")["mode"]
@@ -105,7 +115,9 @@ def test_numbers_as_time_and_static_and_extra_columns() -> None:
     samples = read_table(
         frame, time="t", channels=["x"], static="size", extra="run", every=0.3, window=1
     )
-    np.testing.assert_allclose(samples.gather(slice(None))[:, 0, 0], [1.5, 3, np.nan, 4.5])
+    np.testing.assert_allclose(
+        samples.gather(slice(None))[:, 0, 0], [1.5, 3, np.nan, 4.5]
+    )
     assert samples.static is not None and samples.extra is not None
     assert samples.static["size"].tolist() == [7] * 4
     assert samples.extra["run"].tolist() == ["r"] * 4
@@ -125,7 +137,9 @@ def test_duplicates_in_many_columns(how: Any) -> None:
             "load": [1, 2, 3, 4, 5, 9],
         }
     )
-    samples = read_table(frame, tasks=["state", "load"], time="t", duplicates=how, window=1)
+    samples = read_table(
+        frame, tasks=["state", "load"], time="t", duplicates=how, window=1
+    )
     x = {"first": [1, 5, 7], "last": [3, 5, 12], "mean": [2, 5, 9]}
     state = {"first": "acd", "last": "bcf", "mean": "bcf"}
     load = {"first": [1, 3, 4], "last": [2, 3, 9], "mean": [1.5, 3, 6]}

@@ -42,16 +42,23 @@ def test_labels_keep_their_case_and_lengths_differ(tmp_path: Path) -> None:
     assert samples.lengths.tolist() == [3, 2, 4]
     assert samples.y["motion"].fillna("?").tolist() == ["Walk", "RUN", "?"]
     expected = [[1, 2.5, -3, np.nan], [4, np.nan, np.nan, np.nan], [0.5, np.nan, 6, 7]]
-    np.testing.assert_array_equal(samples.gather(slice(None))[:, 0], np.float32(expected))
+    np.testing.assert_array_equal(
+        samples.gather(slice(None))[:, 0], np.float32(expected)
+    )
 
 
 def test_several_channels(tmp_path: Path) -> None:
     path = write(
-        tmp_path / "a.ts", "1,2:3,4:Walk\n5,6,7:8:RUN\n", uni=False, more="@dimensions 2\n"
+        tmp_path / "a.ts",
+        "1,2:3,4:Walk\n5,6,7:8:RUN\n",
+        uni=False,
+        more="@dimensions 2\n",
     )
     samples = read_ts(path)
     assert samples.shape == (2, 2, 3)
-    np.testing.assert_array_equal(samples.gather(1)[0], [[5, 6, 7], [8, np.nan, np.nan]])
+    np.testing.assert_array_equal(
+        samples.gather(1)[0], [[5, 6, 7], [8, np.nan, np.nan]]
+    )
 
 
 def test_targets_are_numbers_and_labels_may_be_absent(tmp_path: Path) -> None:
@@ -62,27 +69,39 @@ def test_targets_are_numbers_and_labels_may_be_absent(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "times", [("0", "1", "2"), ("2024-01-01 00:00:00", "2024-01-01 06:00", "2024-01-01T12:00")]
+    "times",
+    [("0", "1", "2"), ("2024-01-01 00:00:00", "2024-01-01 06:00", "2024-01-01T12:00")],
 )
-def test_time_stamps_keep_signs_and_integers(tmp_path: Path, times: tuple[str, ...]) -> None:
+def test_time_stamps_keep_signs_and_integers(
+    tmp_path: Path, times: tuple[str, ...]
+) -> None:
     pairs = ",".join(
-        f"({time},{value})" for time, value in zip(times, ["-1.5", "2", "?"], strict=True)
+        f"({time},{value})"
+        for time, value in zip(times, ["-1.5", "2", "?"], strict=True)
     )
     samples = read_ts(write(tmp_path / "a.ts", f"{pairs}:Walk\n", stamps=True))
-    np.testing.assert_array_equal(samples.gather(0)[0, 0], np.float32([-1.5, 2, np.nan]))
+    np.testing.assert_array_equal(
+        samples.gather(0)[0, 0], np.float32([-1.5, 2, np.nan])
+    )
     assert samples.y["label"].tolist() == ["Walk"]
 
 
 def test_a_skipped_time_stamp_is_a_missing_value(tmp_path: Path) -> None:
     samples = read_ts(write(tmp_path / "a.ts", "(0,1),(1,2),(3,4):Walk\n", stamps=True))
-    np.testing.assert_array_equal(samples.gather(0)[0, 0], np.float32([1, 2, np.nan, 4]))
+    np.testing.assert_array_equal(
+        samples.gather(0)[0, 0], np.float32([1, 2, np.nan, 4])
+    )
 
 
 @pytest.mark.parametrize(
     ("lines", "stamps", "parts"),
     [
         ("1,two:Walk\n", False, ["numbers or ?", "got 'two'", "line 7"]),
-        ("1,2:Walk\n1,2:3:RUN\n", False, ["Every case", "1 channels", "got 2", "line 8"]),
+        (
+            "1,2:Walk\n1,2:3:RUN\n",
+            False,
+            ["Every case", "1 channels", "got 2", "line 8"],
+        ),
         ("(0,1),(1,2):Walk\n", False, ["brackets", "@timeStamps true", "line 7"]),
         ("1,2:Walk\n", True, ["must be (time,value)", "line 7"]),
         ("(0,1),(1,2),(1.7,3):Walk\n", True, ["even grid", "line 7", "`every`"]),
@@ -113,7 +132,9 @@ def test_read_table_and_read_like_know_the_suffix(tmp_path: Path) -> None:
     train = read_table(write(tmp_path / "a.ts", "1,2:Walk\n3,4:RUN\n"), tasks="motion")
     assert train.reading is not None
     assert column_roles(tmp_path / "a.ts")["role"].tolist() == ["channel", "task"]
-    again = read_like(train.reading, write(tmp_path / "b.ts", "1,2,3\n", ""), need_labels=False)
+    again = read_like(
+        train.reading, write(tmp_path / "b.ts", "1,2,3\n", ""), need_labels=False
+    )
     assert list(again.y) == ["motion"]
     assert again.y["motion"].isna().all()
     with refused("`tasks`", "only option", "['window']", error=ParameterError):

@@ -98,7 +98,9 @@ def test_labels_equal_a_loop(seed: int, label_at: str, lead: int) -> None:
     window = 4
     found, segment = cut_windows(starts, lengths, window, 1)
     ends = (starts + lengths)[segment]
-    got = label_windows(pd.Series(labels), found, np.full(len(found), window), ends, label_at, lead)  # type: ignore[arg-type]
+    got = label_windows(
+        pd.Series(labels), found, np.full(len(found), window), ends, label_at, lead
+    )  # type: ignore[arg-type]
     expected = [
         label_by_loop(labels.tolist(), start, window, end, label_at, lead)
         for start, end in zip(found, ends, strict=True)
@@ -113,7 +115,9 @@ def whole_table(
     rows = pd.Series(labels)
     starts, _ = cut_windows(np.array([0]), np.array([len(rows)]), window, 1)
     ends = np.full(len(starts), len(rows))
-    found = label_windows(rows, starts, np.full(len(starts), window), ends, label_at, lead)  # type: ignore[arg-type]
+    found = label_windows(
+        rows, starts, np.full(len(starts), window), ends, label_at, lead
+    )  # type: ignore[arg-type]
     return found.astype("object").where(found.notna(), None).tolist()
 
 
@@ -138,7 +142,9 @@ def test_any_of_booleans_is_a_boolean() -> None:
 
 @pytest.mark.parametrize("label_at", ["mean", "any"])
 def test_no_mean_of_words(label_at: str) -> None:
-    with refused("`label_at`", '"end", "start" or "majority"', "text labels", error=DataError):
+    with refused(
+        "`label_at`", '"end", "start" or "majority"', "text labels", error=DataError
+    ):
         whole_table(["a", "b", "c"], label_at)
 
 
@@ -150,12 +156,19 @@ def test_the_mean_of_large_numbers_is_exact() -> None:
 def test_usual_step_is_the_mode_or_where_times_jitter_the_median() -> None:
     one = np.zeros(6, np.int64)
     assert usual_step(np.array([0, 1, 2, 3, 10, 11]), one) == 1
-    assert usual_step(np.array([0, 1.0, 2.1, 3.0, 4.05, 5.0]), one) == pytest.approx(1.0)
+    assert usual_step(np.array([0, 1.0, 2.1, 3.0, 4.05, 5.0]), one) == pytest.approx(
+        1.0
+    )
     assert usual_step(np.array([0, 5, 0, 5]), np.array([0, 1, 2, 3])) is None
 
 
 def test_jitter_is_no_gap_and_a_missing_row_is() -> None:
-    assert is_gap(np.array([0, 1.1, 2.0, 4.0, 4.5]), 1.0).tolist() == [False, False, True, True]
+    assert is_gap(np.array([0, 1.1, 2.0, 4.0, 4.5]), 1.0).tolist() == [
+        False,
+        False,
+        True,
+        True,
+    ]
 
 
 def test_a_million_windows_are_two_integers_each() -> None:

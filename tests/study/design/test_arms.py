@@ -36,7 +36,10 @@ def test_alone_is_a_network_a_task_and_hard_is_one_for_all() -> None:
 
 def test_alone_is_added_as_the_reference() -> None:
     assert list(resolve(["hard"])) == ["alone", "hard"]
-    assert list(resolve({"hard": "hard", "x": "constant"}, reference="hard")) == ["hard", "x"]
+    assert list(resolve({"hard": "hard", "x": "constant"}, reference="hard")) == [
+        "hard",
+        "x",
+    ]
 
 
 @pytest.mark.parametrize("name", [name for name in SHARINGS if name != "none"])
@@ -56,7 +59,10 @@ def test_settings_reach_into_the_parts_of_a_copy() -> None:
     assert arms["wide"].learner.backbone.hidden_size == 99
     assert arms["wide"].learner.lr == 0.2
     assert arms["wider"].learner.backbone.filters == (9, 8, 7)
-    assert (estimator.backbone.hidden_size, estimator.lr) == (LSTMFCN().hidden_size, 0.1)
+    assert (estimator.backbone.hidden_size, estimator.lr) == (
+        LSTMFCN().hidden_size,
+        0.1,
+    )
     assert arms["alone"].learner.lr == 0.1
 
 
@@ -67,14 +73,19 @@ def test_settings_take_parts_as_a_configuration_writes_them() -> None:
 
 def test_groups_of_tasks_are_learned_together_and_may_leave_tasks_out() -> None:
     arms = resolve(
-        {"pair": {"groups": [["state", "load"], ["life"]]}, "two": {"groups": [["load", "life"]]}}
+        {
+            "pair": {"groups": [["state", "load"], ["life"]]},
+            "two": {"groups": [["load", "life"]]},
+        }
     )
     assert arms["pair"].groups == (("state", "load"), ("life",))
     assert arms["two"].task_names == ["load", "life"]
 
 
 def test_groups_without_sharing_are_single_tasks() -> None:
-    assert resolve({"x": {"groups": [["state", "load"]], "sharing": "none"}})["x"].groups == (
+    assert resolve({"x": {"groups": [["state", "load"]], "sharing": "none"}})[
+        "x"
+    ].groups == (
         ("state",),
         ("load",),
     )
@@ -103,7 +114,9 @@ def test_alone_needs_no_aggregator() -> None:
 
 
 def test_settings_are_plain_and_leave_out_what_decides_nothing() -> None:
-    one, other = (resolve(["hard"], MultiTaskEstimator(verbose=v, random_state=v)) for v in (0, 1))
+    one, other = (
+        resolve(["hard"], MultiTaskEstimator(verbose=v, random_state=v)) for v in (0, 1)
+    )
     assert one["hard"].settings == other["hard"].settings
     assert one["hard"].settings != one["alone"].settings
     assert isinstance(one["hard"].settings["backbone"], dict)
@@ -122,18 +135,33 @@ def test_settings_are_plain_and_leave_out_what_decides_nothing() -> None:
             {"x": {"groups": [["stat"]]}},
             ["`arms.x.groups`", "'stat'", "Did you mean 'state'?"],
         ),
-        ({"x": {"groups": [["load"], ["load"]]}}, ["`arms.x.groups`", "once", "'load' twice"]),
-        ({"x": {"groups": [["load", "load"]]}}, ["`arms.x.groups`", "once", "'load' twice"]),
-        ({"x": {"groups": ["load"]}}, ["`arms.x.groups`", "lists of task names", "['load']"]),
+        (
+            {"x": {"groups": [["load"], ["load"]]}},
+            ["`arms.x.groups`", "once", "'load' twice"],
+        ),
+        (
+            {"x": {"groups": [["load", "load"]]}},
+            ["`arms.x.groups`", "once", "'load' twice"],
+        ),
+        (
+            {"x": {"groups": ["load"]}},
+            ["`arms.x.groups`", "lists of task names", "['load']"],
+        ),
         ({"x": {"groups": []}}, ["`arms.x.groups`", "lists of task names", "[]"]),
         ({"x": {"groups": [[]]}}, ["`arms.x.groups`", "lists of task names", "[[]]"]),
         ({"x": 3}, ["`arms.x`", "a name, a baseline or a dict of settings", "3"]),
-        ({"x": {"baseline": "boostin"}}, ["`arms.x", "one of", "Did you mean 'boosting'"]),
+        (
+            {"x": {"baseline": "boostin"}},
+            ["`arms.x", "one of", "Did you mean 'boosting'"],
+        ),
         (
             {"x": {"baseline": "boosting", "max_iter": 0}},
             ["`arms.x.max_iter`", "greater than or equal to 1"],
         ),
-        ({"x": {"baseline": "boosting", "trees": 5}}, ["`arms.x`", "no parameter 'trees'"]),
+        (
+            {"x": {"baseline": "boosting", "trees": 5}},
+            ["`arms.x`", "no parameter 'trees'"],
+        ),
     ],
 )
 def test_wrong_arms_are_refused(arms: Any, parts: list[str]) -> None:
@@ -177,7 +205,10 @@ def test_what_shares_nothing_shares_in_pairs() -> None:
 
 def test_groups_may_be_left_to_be_found() -> None:
     arms = resolve(
-        {"grouped": "grouped", "few": {"groups": "affinity", "max_groups": 2, "lr": 0.1}}
+        {
+            "grouped": "grouped",
+            "few": {"groups": "affinity", "max_groups": 2, "lr": 0.1},
+        }
     )
     assert arms["grouped"].seek == Seek("pairs", None)
     assert arms["few"].seek == Seek("affinity", 2)
@@ -192,7 +223,11 @@ def test_groups_may_be_left_to_be_found() -> None:
         (["leave_one_out"], ["a", "b"], ["`arms`", "'leave_one_out'", "3 or more"]),
         ({"pairs": "pairs", "a+b": "hard"}, ["a", "b", "c"], ["`arms`", "'a+b' twice"]),
         (["paris"], ["a", "b"], ["'paris'", "Did you mean 'pairs'"]),
-        ({"x": {"groups": "affinty"}}, ["a", "b"], ["'affinty'", "Did you mean 'affinity'"]),
+        (
+            {"x": {"groups": "affinty"}},
+            ["a", "b"],
+            ["'affinty'", "Did you mean 'affinity'"],
+        ),
         (["grouped"], ["a"], ["`arms.grouped.groups`", "2 to 16 tasks", "with 1 task"]),
     ],
 )

@@ -19,7 +19,11 @@ from refusals import refused
 
 
 def protocol_of(
-    samples: Samples, split: Any = None, cv: Any = None, n_seeds: Any = 1, groups: Any = None
+    samples: Samples,
+    split: Any = None,
+    cv: Any = None,
+    n_seeds: Any = 1,
+    groups: Any = None,
 ) -> Protocol:
     tasks = resolve_tasks(None, samples.y)
     return make_protocol(DataSets(samples), tasks, split, cv, n_seeds, groups)
@@ -76,7 +80,9 @@ def test_the_user_may_name_the_groups_of_test_rows() -> None:
     ],
 )
 def test_wrong_groups_are_refused(groups: Any, parts: list[str]) -> None:
-    samples = make_study_samples(30).replace(extra=pd.DataFrame({"plant": np.arange(30)}))
+    samples = make_study_samples(30).replace(
+        extra=pd.DataFrame({"plant": np.arange(30)})
+    )
     with refused(*parts, error=ParameterError):
         protocol_of(samples, RANDOM, groups=groups)
 

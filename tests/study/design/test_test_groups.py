@@ -11,7 +11,11 @@ from multitide.study.design._test_groups import MAX_BLOCKS, independent_groups
 
 
 def windows(
-    n: int = 200, length: int = 10, n_series: int = 1, stamps: str = "date", lead: int = 0
+    n: int = 200,
+    length: int = 10,
+    n_series: int = 1,
+    stamps: str = "date",
+    lead: int = 0,
 ) -> Samples:
     """Windows of `length` steps, stride 1, dealt to series in turns."""
     rows = n + length
@@ -48,7 +52,9 @@ def test_few_new_series_are_the_groups_too() -> None:
 
 def test_series_without_a_name_are_a_group() -> None:
     samples = windows(n_series=12)
-    series = pd.Series(samples.series).astype(object).mask(samples.series == 3).to_numpy()
+    series = (
+        pd.Series(samples.series).astype(object).mask(samples.series == 3).to_numpy()
+    )
     groups = independent_groups(samples.replace(series=series), np.arange(200))
     assert groups.min() == 0
     assert len(set(groups)) == 12
@@ -59,7 +65,9 @@ def test_series_without_a_name_are_a_group() -> None:
 def test_few_known_series_are_cut_into_blocks_of_time_at_least_a_window_long(
     stamps: str, n_series: int
 ) -> None:
-    groups = independent_groups(windows(stamps=stamps, n_series=n_series), np.arange(200))
+    groups = independent_groups(
+        windows(stamps=stamps, n_series=n_series), np.arange(200)
+    )
     assert (np.diff(groups) >= 0).all()
     sizes = np.bincount(groups)
     assert len(sizes) >= 10
@@ -68,7 +76,9 @@ def test_few_known_series_are_cut_into_blocks_of_time_at_least_a_window_long(
 
 
 def test_blocks_are_at_least_a_window_with_its_leads_long() -> None:
-    short, long = (independent_groups(windows(lead=lead), np.arange(200)) for lead in (0, 30))
+    short, long = (
+        independent_groups(windows(lead=lead), np.arange(200)) for lead in (0, 30)
+    )
     assert np.bincount(long).min() >= 39
     assert len(set(long)) < len(set(short))
 
@@ -80,12 +90,16 @@ def test_there_are_at_most_thirty_blocks() -> None:
 
 def test_windows_without_a_span_take_their_length_from_their_stamps() -> None:
     X = np.zeros((200, 1, 20))
-    samples = Samples.from_arrays(X, series=np.zeros(200, dtype=int), time=np.arange(200))
+    samples = Samples.from_arrays(
+        X, series=np.zeros(200, dtype=int), time=np.arange(200)
+    )
     assert np.bincount(independent_groups(samples, np.arange(200))).min() >= 19
 
 
 def test_text_as_time_is_taken_in_its_order() -> None:
-    stamps = [f"2024-{month:02d}-{day:02d}" for month in range(1, 9) for day in range(1, 26)]
+    stamps = [
+        f"2024-{month:02d}-{day:02d}" for month in range(1, 9) for day in range(1, 26)
+    ]
     samples = Samples.from_arrays(
         np.zeros((200, 1, 2)), series=np.zeros(200, dtype=int), time=stamps
     )

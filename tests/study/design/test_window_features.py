@@ -63,15 +63,17 @@ def test_series_of_unequal_length_end_at_their_own_last_step() -> None:
     found = window_features(samples)
     assert found.shape == (2, 30)
     assert found[1, 15:18] == pytest.approx(X[1, :, 6])
-    assert found[1, 27:30] == pytest.approx(np.abs(np.diff(X[1, :, :7])).max(1), abs=1e-6)
+    assert found[1, 27:30] == pytest.approx(
+        np.abs(np.diff(X[1, :, :7])).max(1), abs=1e-6
+    )
 
 
 def test_long_windows_are_not_flattened() -> None:
     n = MAX_FLAT // 3 + 1
     assert window_features(Samples.from_arrays(arrays(n))).shape[1] == 30
-    assert window_features(Samples.from_arrays(arrays(n - 1))).shape[1] == 30 + 3 * (n - 1) + 3 * (
-        n - 2
-    )
+    assert window_features(Samples.from_arrays(arrays(n - 1))).shape[1] == 30 + 3 * (
+        n - 1
+    ) + 3 * (n - 2)
 
 
 def test_a_single_step_has_no_steps() -> None:
@@ -81,7 +83,9 @@ def test_a_single_step_has_no_steps() -> None:
 
 
 def test_static_inputs_are_appended_categories_as_codes() -> None:
-    static = pd.DataFrame({"age": [1.0, np.nan, 3, 4, 5], "make": ["a", "b", None, "a", "b"]})
+    static = pd.DataFrame(
+        {"age": [1.0, np.nan, 3, 4, 5], "make": ["a", "b", None, "a", "b"]}
+    )
     found = window_features(Samples.from_arrays(arrays(), static=static))[:, -2:]
     np.testing.assert_array_equal(
         found, np.array([[1, 0], [np.nan, 1], [3, np.nan], [4, 0], [5, 1]], dtype=float)

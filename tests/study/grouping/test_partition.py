@@ -27,7 +27,11 @@ def partitions(tasks: list[int]) -> Iterator[list[tuple[int, ...]]]:
 
 def total(scores: np.ndarray, groups: list[tuple[int, ...]]) -> float:
     return float(
-        sum(scores[sum(1 << t for t in group), task] for group in groups for task in group)
+        sum(
+            scores[sum(1 << t for t in group), task]
+            for group in groups
+            for task in group
+        )
     )
 
 
@@ -36,13 +40,18 @@ def total(scores: np.ndarray, groups: list[tuple[int, ...]]) -> float:
 def test_it_is_the_best_of_all(n: int, max_groups: int | None) -> None:
     rng = np.random.default_rng(n)
     for _ in range(12 if n < 7 else 4):
-        for scores in (rng.normal(size=(1 << n, n)), group_scores(rng.normal(size=(n, n)))):
+        for scores in (
+            rng.normal(size=(1 << n, n)),
+            group_scores(rng.normal(size=(n, n))),
+        ):
             found = best_partition(scores, max_groups)
             assert sorted(task for group in found for task in group) == list(range(n))
             assert len(found) <= (max_groups or n)
             assert [group[0] for group in found] == sorted(group[0] for group in found)
             best = max(
-                total(scores, p) for p in partitions(list(range(n))) if len(p) <= (max_groups or n)
+                total(scores, p)
+                for p in partitions(list(range(n)))
+                if len(p) <= (max_groups or n)
             )
             assert total(scores, found) == pytest.approx(best, abs=1e-9)
 
@@ -61,7 +70,9 @@ def test_a_group_is_scored_by_the_mean_of_what_the_others_do() -> None:
     np.testing.assert_allclose(scores[0b111], [(2 + 4) / 2, (1 + 8) / 2, -np.inf])
 
 
-def test_tasks_that_harm_each_other_stay_apart_and_a_bound_forces_them_together() -> None:
+def test_tasks_that_harm_each_other_stay_apart_and_a_bound_forces_them_together() -> (
+    None
+):
     harm = np.full((4, 4), -1.0)
     harm[:2, :2] = 0.5
     assert best_partition(group_scores(harm)) == [(0, 1), (2,), (3,)]

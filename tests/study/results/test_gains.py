@@ -18,11 +18,21 @@ from multitide.study import Comparison, compare
 ARMS = ["alone", "hard", "constant"]
 
 
-def study(samples: Samples | None = None, arms: Any = ARMS, **options: Any) -> Comparison:
+def study(
+    samples: Samples | None = None, arms: Any = ARMS, **options: Any
+) -> Comparison:
     samples = make_study_samples(600, missing=0.2) if samples is None else samples
-    defaults: dict[str, Any] = {"split": RANDOM, "n_seeds": 6, "n_jobs": 1, "verbose": 0}
+    defaults: dict[str, Any] = {
+        "split": RANDOM,
+        "n_seeds": 6,
+        "n_jobs": 1,
+        "verbose": 0,
+    }
     return compare(
-        samples, estimator=options.pop("estimator", Quick()), arms=arms, **(defaults | options)
+        samples,
+        estimator=options.pop("estimator", Quick()),
+        arms=arms,
+        **(defaults | options),
     )
 
 
@@ -32,12 +42,16 @@ def result() -> Comparison:
 
 
 def row(table: pd.DataFrame, **where: Any) -> pd.Series:
-    found = table[np.logical_and.reduce([table[name] == value for name, value in where.items()])]
+    found = table[
+        np.logical_and.reduce([table[name] == value for name, value in where.items()])
+    ]
     assert len(found) == 1
     return found.iloc[0]
 
 
-def test_the_true_gain_lies_in_the_interval_and_is_called_a_help(result: Comparison) -> None:
+def test_the_true_gain_lies_in_the_interval_and_is_called_a_help(
+    result: Comparison,
+) -> None:
     gain = row(result.gains, task="load", arm="hard")
     spread = (
         result.evidence.protocol.only.y["load"]
@@ -50,7 +64,9 @@ def test_the_true_gain_lies_in_the_interval_and_is_called_a_help(result: Compari
     assert gain["verdict"] == "helps"
 
 
-def test_what_does_not_differ_is_not_called_a_help_or_a_harm(result: Comparison) -> None:
+def test_what_does_not_differ_is_not_called_a_help_or_a_harm(
+    result: Comparison,
+) -> None:
     gain = row(result.gains, task="state", arm="hard")
     assert gain["low"] < 0 < gain["high"]
     assert gain["verdict"] in ("same", "cannot tell")
@@ -60,14 +76,19 @@ def test_what_is_worse_hurts(result: Comparison) -> None:
     gain = row(result.gains, task="load", arm="constant")
     assert gain["verdict"] == "hurts"
     assert gain["gain"] == pytest.approx(
-        row(result.figures, arm="alone", task="load", metric="loss")["mean"] - 1, abs=0.15
+        row(result.figures, arm="alone", task="load", metric="loss")["mean"] - 1,
+        abs=0.15,
     )
 
 
 def test_the_gain_is_the_difference_of_the_losses(result: Comparison) -> None:
-    losses = result.figures[result.figures["metric"] == "loss"].set_index(["arm", "task"])["mean"]
+    losses = result.figures[result.figures["metric"] == "loss"].set_index(
+        ["arm", "task"]
+    )["mean"]
     for gain in result.gains.itertuples():
-        assert gain.gain == pytest.approx(losses["alone", gain.task] - losses[gain.arm, gain.task])
+        assert gain.gain == pytest.approx(
+            losses["alone", gain.task] - losses[gain.arm, gain.task]
+        )
 
 
 def test_rows_without_a_label_do_not_count(result: Comparison) -> None:
@@ -75,18 +96,25 @@ def test_rows_without_a_label_do_not_count(result: Comparison) -> None:
     n_labelled = protocol.only.y.iloc[protocol.only.splits[0].test].notna().sum()
     for gain in result.gains.itertuples():
         assert gain.n_labelled == n_labelled[gain.task]
-        assert gain.n_groups == n_labelled[gain.task]  # every sample is a series of its own here
+        assert (
+            gain.n_groups == n_labelled[gain.task]
+        )  # every sample is a series of its own here
         assert gain.n_seeds == 6
 
 
-def test_figures_are_those_of_scikit_learn_on_the_predictions(result: Comparison) -> None:
+def test_figures_are_those_of_scikit_learn_on_the_predictions(
+    result: Comparison,
+) -> None:
     seeds = [result.predictions("hard", "load", seed).dropna() for seed in range(6)]
-    errors = [root_mean_squared_error(seed["label"], seed["predicted"]) for seed in seeds]
+    errors = [
+        root_mean_squared_error(seed["label"], seed["predicted"]) for seed in seeds
+    ]
     figure = row(result.figures, arm="hard", task="load", metric="rmse")
     assert figure["mean"] == pytest.approx(np.mean(errors))
     assert figure["sd"] == pytest.approx(np.std(errors, ddof=1))
     labelled = [
-        result.predictions("alone", "state", seed).dropna(subset="label") for seed in range(6)
+        result.predictions("alone", "state", seed).dropna(subset="label")
+        for seed in range(6)
     ]
     hits = [accuracy_score(seed["label"], seed["predicted"]) for seed in labelled]
     assert row(result.figures, arm="alone", task="state", metric="accuracy")[
@@ -125,17 +153,25 @@ def test_labels_in_other_units_change_no_gain(result: Comparison) -> None:
     class InOtherUnits(Quick):
         def predict(self, X: Samples, **_: Any) -> pd.DataFrame:
             answers = super().predict(X)
-            return answers.assign(load=answers["load"] * 1e6) if "load" in answers else answers
+            return (
+                answers.assign(load=answers["load"] * 1e6)
+                if "load" in answers
+                else answers
+            )
 
     samples = make_study_samples(600, missing=0.2)
     samples.y["load"] *= 1e6
     scaled = study(samples, arms=["alone", "hard"], estimator=InOtherUnits())
     for task in ("load", "state"):
         expected = row(result.gains, task=task, arm="hard")["gain"]
-        assert row(scaled.gains, task=task, arm="hard")["gain"] == pytest.approx(expected)
+        assert row(scaled.gains, task=task, arm="hard")["gain"] == pytest.approx(
+            expected
+        )
 
 
-def test_the_mean_gain_is_the_mean_and_ranks_count_from_the_best(result: Comparison) -> None:
+def test_the_mean_gain_is_the_mean_and_ranks_count_from_the_best(
+    result: Comparison,
+) -> None:
     mean = row(result.mean_gains, arm="hard")
     assert mean["gain"] == pytest.approx(
         result.gains.loc[result.gains["arm"] == "hard", "gain"].mean()
@@ -145,7 +181,8 @@ def test_the_mean_gain_is_the_mean_and_ranks_count_from_the_best(result: Compari
 
 
 @pytest.mark.parametrize(
-    ("metric", "task"), [("rmse", "load"), ("r2", "load"), ("mae", "load"), ("accuracy", "state")]
+    ("metric", "task"),
+    [("rmse", "load"), ("r2", "load"), ("mae", "load"), ("accuracy", "state")],
 )
 def test_gains_in_other_figures_are_signed_so_that_plus_is_better(
     result: Comparison, metric: str, task: str
@@ -153,9 +190,13 @@ def test_gains_in_other_figures_are_signed_so_that_plus_is_better(
     gains = result.gains_in(metric)
     assert list(gains["task"].unique()) == [task]
     gain = row(gains, task=task, arm="hard")
-    means = result.figures[result.figures["metric"] == metric].set_index(["arm", "task"])["mean"]
+    means = result.figures[result.figures["metric"] == metric].set_index(
+        ["arm", "task"]
+    )["mean"]
     sign = -1 if metric in ("rmse", "mae") else 1
-    assert gain["gain"] == pytest.approx(sign * (means["hard", task] - means["alone", task]))
+    assert gain["gain"] == pytest.approx(
+        sign * (means["hard", task] - means["alone", task])
+    )
     if task == "load":
         assert gain["low"] > 0
     assert gain["low"] < gain["gain"] < gain["high"]
@@ -168,7 +209,9 @@ def test_the_jackknife_of_r2_is_near_what_fresh_data_show(result: Comparison) ->
         rng = np.random.default_rng(seed)
         truth = rng.normal(size=190) * 10
         alone, hard = (
-            np.mean([r2_score(truth, truth + rng.normal(size=190) * sd) for _ in range(6)])
+            np.mean(
+                [r2_score(truth, truth + rng.normal(size=190) * sd) for _ in range(6)]
+            )
             for sd in (6, 3)
         )
         fresh.append(hard - alone)
@@ -178,7 +221,8 @@ def test_the_jackknife_of_r2_is_near_what_fresh_data_show(result: Comparison) ->
 
 def test_an_unknown_figure_is_refused(result: Comparison) -> None:
     with pytest.raises(
-        ParameterError, match=r"`metric` must be one of .*got 'rsme'\. Did you mean 'rmse'\?"
+        ParameterError,
+        match=r"`metric` must be one of .*got 'rsme'\. Did you mean 'rmse'\?",
     ):
         result.gains_in("rsme")
 
@@ -194,14 +238,18 @@ def test_folds_join_by_their_labelled_rows_and_widen_the_interval() -> None:
     assert gain["n_labelled"] == samples.y["load"].notna().sum()
     assert gain["fold_part"] > 0
     assert gain["verdict"] == "helps"
-    losses = np.concatenate([found.evidence.losses("alone", "load", seed) for seed in (0, 1)])
-    assert row(found.figures, arm="alone", task="load", metric="loss")["mean"] == pytest.approx(
-        np.nanmean(losses)
+    losses = np.concatenate(
+        [found.evidence.losses("alone", "load", seed) for seed in (0, 1)]
     )
+    assert row(found.figures, arm="alone", task="load", metric="loss")[
+        "mean"
+    ] == pytest.approx(np.nanmean(losses))
     r2 = row(found.gains_in("r2"), task="load", arm="hard")
     assert (r2["gain"] > 0) and (r2["fold_part"] > 0)
     accuracy = row(found.gains_in("accuracy"), task="state", arm="hard")
-    means = found.figures[found.figures["metric"] == "accuracy"].set_index("arm")["mean"]
+    means = found.figures[found.figures["metric"] == "accuracy"].set_index("arm")[
+        "mean"
+    ]
     assert accuracy["gain"] == pytest.approx(means["hard"] - means["alone"])
 
 
@@ -209,8 +257,16 @@ def test_a_figure_that_one_fold_does_not_define_is_joined_from_the_others() -> N
     samples = make_study_samples(80, missing=0, n_series=4)
     order = np.argsort(samples.y["state"].to_numpy(), kind="stable")
     samples = samples[order].replace(series=np.arange(80) // 20)
-    found = study(samples, arms=["hard"], split=Splitter(by="group", validation=0), cv=4, n_seeds=1)
-    assert np.isnan(found.scores.loc[found.scores["metric"] == "roc_auc", "value"]).any()
+    found = study(
+        samples,
+        arms=["hard"],
+        split=Splitter(by="group", validation=0),
+        cv=4,
+        n_seeds=1,
+    )
+    assert np.isnan(
+        found.scores.loc[found.scores["metric"] == "roc_auc", "value"]
+    ).any()
     loss = row(found.figures, arm="hard", task="state", metric="loss")
     assert np.isfinite(loss["mean"])
 
@@ -245,7 +301,9 @@ def test_seeds_that_failed_in_one_arm_are_left_out_of_both() -> None:
 
 
 def test_if_the_reference_fails_nothing_is_claimed() -> None:
-    found = study(arms={"alone": {"lr": 13.0, "sharing": "none"}, "hard": "hard"}, n_seeds=2)
+    found = study(
+        arms={"alone": {"lr": 13.0, "sharing": "none"}, "hard": "hard"}, n_seeds=2
+    )
     assert (found.gains["verdict"] == "failed").all()
     assert found.gains["advice"].str.contains("caught fire").all()
 

@@ -86,13 +86,19 @@ def test_the_example_of_the_paper() -> None:
     # 9.28 in the paper, which does not correct for its ties: one of all four arms, three of two.
     uncorrected = 12 * 14 / (4 * 5) * ((ranks**2).sum() - 4 * 25 / 4)
     assert math.isclose(uncorrected, 9.28, abs_tol=0.01)
-    assert math.isclose(found.chi2, uncorrected / (1 - (60 + 3 * 6) / (14 * 60)), rel_tol=1e-9)
+    assert math.isclose(
+        found.chi2, uncorrected / (1 - (60 + 3 * 6) / (14 * 60)), rel_tol=1e-9
+    )
     assert math.isclose(found.f, 13 * found.chi2 / (14 * 3 - found.chi2), rel_tol=1e-9)
     assert found.p < 0.05
 
 
-@pytest.mark.parametrize(("n_arms", "q"), [(2, 1.960), (4, 2.569), (5, 2.728), (10, 3.164)])
-def test_the_critical_difference_is_that_of_the_papers_table(n_arms: int, q: float) -> None:
+@pytest.mark.parametrize(
+    ("n_arms", "q"), [(2, 1.960), (4, 2.569), (5, 2.728), (10, 3.164)]
+)
+def test_the_critical_difference_is_that_of_the_papers_table(
+    n_arms: int, q: float
+) -> None:
     wanted = q * math.sqrt(n_arms * (n_arms + 1) / (6 * 14))
     assert math.isclose(critical_difference(14, n_arms), wanted, rel_tol=1e-3)
     assert critical_difference(14, n_arms, 0.90) < wanted
@@ -110,7 +116,9 @@ def test_few_data_sets_are_not_tested() -> None:
     assert not rank_test(LOSSES.head(4)).is_conclusive
     assert math.isnan(rank_test(LOSSES.head(4)).critical_difference)
     assert pair_tests(LOSSES.head(4))["p"].isna().all()
-    assert not rank_test(LOSSES.iloc[:, :2]).is_conclusive  # two arms: the signed ranks do it
+    assert not rank_test(
+        LOSSES.iloc[:, :2]
+    ).is_conclusive  # two arms: the signed ranks do it
 
 
 def test_arms_that_are_all_the_same() -> None:
@@ -130,4 +138,7 @@ def test_false_alarms_are_as_rare_as_promised() -> None:
     rng = np.random.default_rng(0)
     tables = [pd.DataFrame(rng.normal(size=(10, 4))) for _ in range(1000)]
     assert 0.03 < np.mean([rank_test(table).p < 0.05 for table in tables]) < 0.07
-    assert np.mean([(pair_tests(table)["p_holm"] < 0.05).any() for table in tables[:300]]) < 0.07
+    assert (
+        np.mean([(pair_tests(table)["p_holm"] < 0.05).any() for table in tables[:300]])
+        < 0.07
+    )

@@ -35,7 +35,9 @@ def crossed(
     """Differences (n_seeds, n_rows) of two equal arms: sds of seeds, groups and their interaction; row noise 1."""
     groups = np.repeat(np.arange(len(sizes)), sizes)
     shape = (n_seeds, len(groups))
-    seeds = generator.normal(0, sd[0], (n_seeds, 1 if folds is None else folds.max() + 1))
+    seeds = generator.normal(
+        0, sd[0], (n_seeds, 1 if folds is None else folds.max() + 1)
+    )
     seeds = np.broadcast_to(seeds, shape) if folds is None else seeds[:, folds]
     rows = seeds + generator.normal(0, sd[1], len(sizes))[groups]
     rows = rows + generator.normal(0, sd[2], (n_seeds, len(sizes)))[:, groups]
@@ -57,7 +59,9 @@ def share_missing_zero(
 
 
 @pytest.mark.parametrize("unequal", [False, True])
-@pytest.mark.parametrize("sd", [(1, 0, 0), (0, 2, 0), (0, 0, 0), (0.3, 1.7, 1), (0.5, 1, 1.7)])
+@pytest.mark.parametrize(
+    "sd", [(1, 0, 0), (0, 2, 0), (0, 0, 0), (0.3, 1.7, 1), (0.5, 1, 1.7)]
+)
 @pytest.mark.parametrize(("n_seeds", "n_groups"), [(5, 10), (5, 30), (10, 30)])
 def test_interval_of_95_percent_misses_the_truth_in_2_to_9_percent(
     n_seeds: int, n_groups: int, sd: tuple[float, float, float], unequal: bool
@@ -66,7 +70,9 @@ def test_interval_of_95_percent_misses_the_truth_in_2_to_9_percent(
 
 
 @pytest.mark.parametrize("n_groups", [10, 20, 100])
-def test_interval_keeps_its_promise_where_only_the_interaction_varies(n_groups: int) -> None:
+def test_interval_keeps_its_promise_where_only_the_interaction_varies(
+    n_groups: int,
+) -> None:
     assert (
         0.012 <= share_missing_zero(5, n_groups, (0, 0, 3)) <= 0.06
     )  # all three parts then estimate the same
@@ -94,7 +100,9 @@ def test_interval_over_folds_misses_the_truth_in_at_most_9_percent(
         groups = np.repeat(np.arange(40), sizes)
         folds = groups % n_folds
         differences = crossed(generator, n_seeds, sizes, (0.5, 1, 1), folds, fold_sd)
-        gain = estimate(row_table(differences, groups, folds), test_to_train=1 / (n_folds - 1))
+        gain = estimate(
+            row_table(differences, groups, folds), test_to_train=1 / (n_folds - 1)
+        )
         misses += not gain.low <= 0 <= gain.high
     assert misses / N_STUDIES <= 0.09
 
@@ -139,7 +147,9 @@ def test_parts_equal_the_mean_squares_of_a_two_way_layout() -> None:
     assert gain.standard_error**2 == pytest.approx(max(expected, gain.residual_part))
 
 
-def test_a_single_seed_over_folds_is_the_corrected_t_test_of_nadeau_and_bengio() -> None:
+def test_a_single_seed_over_folds_is_the_corrected_t_test_of_nadeau_and_bengio() -> (
+    None
+):
     scores = rng().normal(0.3, 1, 5)
     folds = np.repeat(np.arange(5), 8)
     gain = estimate(row_table(scores[folds], np.arange(40), folds), test_to_train=0.25)
@@ -153,10 +163,14 @@ def test_folds_that_vary_little_never_narrow_the_interval() -> None:
     groups, folds = np.arange(40), np.arange(40) % 4
     differences = crossed(rng(), 5, np.ones(40, dtype=int), (1, 1, 0))
     differences = (
-        differences - np.stack([differences[:, folds == k].mean() for k in range(4)])[folds]
+        differences
+        - np.stack([differences[:, folds == k].mean() for k in range(4)])[folds]
     )
     with_folds = estimate(row_table(differences, groups, folds), test_to_train=0.3)
-    assert with_folds.standard_error == estimate(row_table(differences, groups)).standard_error
+    assert (
+        with_folds.standard_error
+        == estimate(row_table(differences, groups)).standard_error
+    )
 
 
 def test_groups_weigh_by_their_labelled_rows() -> None:
@@ -167,13 +181,17 @@ def test_groups_weigh_by_their_labelled_rows() -> None:
     assert table.weights == pytest.approx([3 / 5, 1 / 5, 1 / 5])
     assert (table.n_rows, table.n_groups) == (5, 3)
     means = np.array([[2.0, 10, 4], [2, 8, 0]])
-    expected = table.weights * (means - table.gains[:, None]) / np.sqrt(1 - table.weights)
+    expected = (
+        table.weights * (means - table.gains[:, None]) / np.sqrt(1 - table.weights)
+    )
     assert table.influence == pytest.approx(expected)
 
 
 def test_splitting_a_group_into_equal_halves_of_equal_rows_keeps_the_gain() -> None:
     differences = rng().normal(size=(5, 40))
-    coarse, fine = (estimate(row_table(differences, np.arange(40) // size)) for size in (4, 2))
+    coarse, fine = (
+        estimate(row_table(differences, np.arange(40) // size)) for size in (4, 2)
+    )
     assert coarse.gain == pytest.approx(fine.gain)
     assert (coarse.n_groups, fine.n_groups) == (10, 20)
 
@@ -211,7 +229,8 @@ def test_a_constant_difference_is_certain() -> None:
 
 def test_no_labelled_row_is_an_error() -> None:
     with pytest.raises(
-        DataError, match="`differences` must have at least one labelled test row; got none"
+        DataError,
+        match="`differences` must have at least one labelled test row; got none",
     ):
         row_table(np.full((5, 3), np.nan), np.arange(3))
 
@@ -238,7 +257,9 @@ def test_jackknife_of_a_mean_is_the_table_of_rows() -> None:
     folds = groups % 5
     differences = crossed(rng(5), 4, sizes, (1, 1, 1))
     rows = row_table(differences, groups, folds)
-    jackknife = metric_table(lambda mask: differences[:, mask].mean(axis=1), groups, folds)
+    jackknife = metric_table(
+        lambda mask: differences[:, mask].mean(axis=1), groups, folds
+    )
     assert jackknife.gains == pytest.approx(rows.gains)
     assert jackknife.influence == pytest.approx(rows.influence, abs=1e-12)
     assert jackknife.fold_influence == pytest.approx(rows.fold_influence, abs=1e-12)
@@ -255,12 +276,14 @@ def test_jackknife_merges_many_groups() -> None:
 
 def auc(truth: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """The share of pairs in right order, (...,), for scores (..., n_rows)."""
-    return (scores[..., truth == 1][..., :, None] > scores[..., truth == 0][..., None, :]).mean(
-        axis=(-2, -1)
-    )
+    return (
+        scores[..., truth == 1][..., :, None] > scores[..., truth == 0][..., None, :]
+    ).mean(axis=(-2, -1))
 
 
-def test_jackknife_interval_of_a_difference_of_auc_misses_zero_in_2_to_9_percent() -> None:
+def test_jackknife_interval_of_a_difference_of_auc_misses_zero_in_2_to_9_percent() -> (
+    None
+):
     generator, misses, n_studies = rng(6), 0, 300
     groups = np.repeat(np.arange(15), 5)
     for _ in range(n_studies):
@@ -282,7 +305,9 @@ def test_jackknife_interval_of_a_difference_of_auc_misses_zero_in_2_to_9_percent
     assert 0.02 <= misses / n_studies <= 0.09
 
 
-def test_mean_over_tasks_is_the_gain_of_the_mean_row_where_all_rows_are_labelled() -> None:
+def test_mean_over_tasks_is_the_gain_of_the_mean_row_where_all_rows_are_labelled() -> (
+    None
+):
     groups, folds = np.repeat(np.arange(20), 4), np.repeat(np.arange(20), 4) % 4
     one, other = rng(7).normal(size=(2, 5, 80))
     joint = mean_table([row_table(task, groups, folds) for task in (one, other)])

@@ -42,7 +42,16 @@ def test_gains_have_one_row_per_task_and_arm_and_one_for_the_mean() -> None:
     mean = pd.DataFrame([gain_row("any", gain=-0.5)])
     table = gain_table(gains, mean, 0.01)
     assert list(table) == [
-        *("task", "arm", "gain", "interval", "verdict", "seeds", "test groups", "test labels"),
+        *(
+            "task",
+            "arm",
+            "gain",
+            "interval",
+            "verdict",
+            "seeds",
+            "test groups",
+            "test labels",
+        ),
     ]
     assert list(table["task"]) == ["load", "state", "(mean)"]
     assert list(table["gain"]) == ["+0.1235", "+0.1235", "-0.5000"]
@@ -77,7 +86,11 @@ def test_losses_have_one_column_per_arm() -> None:
         ]
     )
     expected = pd.DataFrame(
-        {"task": ["b", "a"], "alone": ["0.500 ± 0.010", "1.000 ± 0.100"], "hard": ["0.250", "-"]}
+        {
+            "task": ["b", "a"],
+            "alone": ["0.500 ± 0.010", "1.000 ± 0.100"],
+            "hard": ["0.250", "-"],
+        }
     )
     pd.testing.assert_frame_equal(loss_table(figures), expected, check_dtype=False)
 
@@ -104,7 +117,9 @@ def test_a_curve_is_sorted_by_task_arm_and_share() -> None:
         (["", "more"], ["state, hard: more."]),
     ],
 )
-def test_advice_that_holds_for_all_is_given_once(advice: list[str], expected: list[str]) -> None:
+def test_advice_that_holds_for_all_is_given_once(
+    advice: list[str], expected: list[str]
+) -> None:
     rows = [gain_row("load", advice=advice[0]), gain_row("state", advice=advice[1])]
     assert advice_sentences(pd.DataFrame(rows)) == expected
 

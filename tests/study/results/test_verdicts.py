@@ -9,16 +9,28 @@ import numpy as np
 import pytest
 
 from multitide.study.results._statistics import Gain, estimate, row_table
-from multitide.study.results._verdicts import CANNOT_TELL, HELPS, HURTS, SAME, holm, judge
+from multitide.study.results._verdicts import (
+    CANNOT_TELL,
+    HELPS,
+    HURTS,
+    SAME,
+    holm,
+    judge,
+)
 
 
 def gain_of(
-    mean: float, seed_sd: float = 0.01, group_sd: float = 0.01, n_seeds: int = 5, n_groups: int = 30
+    mean: float,
+    seed_sd: float = 0.01,
+    group_sd: float = 0.01,
+    n_seeds: int = 5,
+    n_groups: int = 30,
 ) -> Gain:
     """A gain whose seeds and groups have exactly these standard deviations."""
     seeds, groups = (np.resize([1.0, -1.0], n) for n in (n_seeds, n_groups))
     seeds, groups = (
-        (x - x.mean()) / max(x.std(ddof=1), 1e-12) if len(x) > 1 else x * 0 for x in (seeds, groups)
+        (x - x.mean()) / max(x.std(ddof=1), 1e-12) if len(x) > 1 else x * 0
+        for x in (seeds, groups)
     )
     table = mean + seed_sd * seeds[:, None] + group_sd * groups
     return estimate(row_table(table, np.arange(n_groups)))
@@ -48,7 +60,9 @@ def test_a_gain_that_is_sure_but_smaller_than_the_margin_is_none() -> None:
         (3, 4, r"5 seeds \(has 3\) and 10 test groups with labels \(has 4\)"),
     ],
 )
-def test_too_little_is_always_cannot_tell(n_seeds: int, n_groups: int, advice: str) -> None:
+def test_too_little_is_always_cannot_tell(
+    n_seeds: int, n_groups: int, advice: str
+) -> None:
     verdict = judge([gain_of(0.5, n_seeds=n_seeds, n_groups=n_groups)])[0]
     assert verdict.verdict == CANNOT_TELL
     assert re.search(advice, verdict.advice)
@@ -106,7 +120,10 @@ def test_the_seeds_that_it_asks_for_settle_it(mean: float) -> None:
     )
     assert enough == (HELPS if mean == 0.02 else SAME)
     assert fewer == CANNOT_TELL
-    assert f"about {int(verdict.more_seeds)} seeds (now 5) would give a verdict" in verdict.advice
+    assert (
+        f"about {int(verdict.more_seeds)} seeds (now 5) would give a verdict"
+        in verdict.advice
+    )
 
 
 def test_where_groups_are_what_varies_it_asks_for_labels_and_not_for_seeds() -> None:
@@ -115,7 +132,9 @@ def test_where_groups_are_what_varies_it_asks_for_labels_and_not_for_seeds() -> 
     assert np.isnan(verdict.more_seeds)
     assert "labelled test rows (now 30)" in verdict.advice
     assert (
-        judge([gain_of(0.02, 0.001, 0.1, n_groups=int(verdict.more_labels * 1.1))])[0].verdict
+        judge([gain_of(0.02, 0.001, 0.1, n_groups=int(verdict.more_labels * 1.1))])[
+            0
+        ].verdict
         == HELPS
     )
 

@@ -84,7 +84,9 @@ def test_a_fit_that_is_not_there_is_none(tmp_path: Path) -> None:
     assert read_fit(runs_folder(tmp_path), "abc") is None
 
 
-@pytest.mark.parametrize("key", ["../mine", "/tmp/mine", "", ".", "abc/..", "ABC", "a" * 65, 12])
+@pytest.mark.parametrize(
+    "key", ["../mine", "/tmp/mine", "", ".", "abc/..", "ABC", "a" * 65, 12]
+)
 def test_a_key_that_leads_elsewhere_is_refused(tmp_path: Path, key: Any) -> None:
     runs = runs_folder(tmp_path)
     with refused(repr(key), "key", error=StoreError):
@@ -147,7 +149,9 @@ def test_a_fit_with_other_facts_than_expected_is_damaged(
 
 
 @pytest.mark.parametrize("text", ["[]", "null", "[" * 100_000])
-def test_a_fit_whose_facts_are_something_else_is_damaged(tmp_path: Path, text: str) -> None:
+def test_a_fit_whose_facts_are_something_else_is_damaged(
+    tmp_path: Path, text: str
+) -> None:
     runs = runs_folder(tmp_path)
     write_fit(make_fit(), runs)
     (runs / "abc" / "run.json").write_text(text)
@@ -163,7 +167,9 @@ def test_the_first_to_write_a_fit_wins(tmp_path: Path) -> None:
     assert [path.name for path in runs.iterdir()] == ["abc"]
 
 
-def test_drafts_of_a_killed_process_are_swept_and_fresh_ones_left(tmp_path: Path) -> None:
+def test_drafts_of_a_killed_process_are_swept_and_fresh_ones_left(
+    tmp_path: Path,
+) -> None:
     runs = runs_folder(tmp_path)
     for name, age in ((".abc-old", 60), (".abc-new", -60), (".mine", 60), ("abc", 60)):
         (runs / name).mkdir()

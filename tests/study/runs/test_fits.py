@@ -30,7 +30,8 @@ SMALL = LSTMFCN(hidden_size=4, filters=(4, 4, 4), kernel_sizes=(3, 3, 3))
 def fit_of(name: str, group: tuple[str, ...], **params: object) -> tuple[Fit, Protocol]:
     protocol, samples = make_small_protocol()
     arms = {
-        arm.name: arm for arm in resolve_arms(["hard", "constant"], Quick(**params), protocol.names)
+        arm.name: arm
+        for arm in resolve_arms(["hard", "constant"], Quick(**params), protocol.names)
     }
     return run_job(
         make_job(arms[name], group, protocol, 1, 0), protocol, DataSets(samples)
@@ -50,7 +51,9 @@ def test_it_holds_answers_for_the_test_part_and_what_it_saw() -> None:
         0,
         1,
     )
-    assert facts["n_rows"] == protocol.only.y.iloc[split.train].notna().any(axis=1).sum()
+    assert (
+        facts["n_rows"] == protocol.only.y.iloc[split.train].notna().any(axis=1).sum()
+    )
     assert (
         facts["n_labelled"]["load"]["validation"]
         == protocol.only.y["load"].iloc[split.validation].notna().sum()
@@ -92,7 +95,9 @@ def test_one_thread_inside_and_as_before_outside() -> None:
         torch.set_num_threads(1)
 
 
-def test_warnings_are_kept_as_facts_and_nothing_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_warnings_are_kept_as_facts_and_nothing_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     with caplog.at_level(logging.INFO, logger="multitide"), quiet() as heard:
         warnings.warn("odd", MultitideWarning, stacklevel=1)
         logging.getLogger("multitide").info("said")
@@ -103,13 +108,17 @@ def test_warnings_are_kept_as_facts_and_nothing_is_logged(caplog: pytest.LogCapt
 def test_alone_is_what_a_user_gets_who_fits_each_task_without_sharing() -> None:
     """One fit of the estimator with sharing="none" and one fit a task give the same bits: the study hides nothing."""
     samples = make_samples(80, missing=0)
-    protocol = make_protocol(DataSets(samples), resolve_tasks(None, samples.y), RANDOM, None, 1)
+    protocol = make_protocol(
+        DataSets(samples), resolve_tasks(None, samples.y), RANDOM, None, 1
+    )
     estimator = MultiTaskEstimator(
         backbone=SMALL, max_epochs=2, random_state=3, device="cpu", verbose=0
     )
     arm = resolve_arms(["hard"], estimator, protocol.names)[0]
     split = protocol.only.splits[0]
-    whole = MultiTaskEstimator(**(estimator.get_params(deep=False) | {"sharing": "none"}))
+    whole = MultiTaskEstimator(
+        **(estimator.get_params(deep=False) | {"sharing": "none"})
+    )
     with single_thread():
         whole.fit(samples[split.train], validation=samples[split.validation])
     for group in arm.groups:
@@ -125,15 +134,21 @@ def test_alone_is_what_a_user_gets_who_fits_each_task_without_sharing() -> None:
 
 def test_a_task_that_shares_with_itself_is_alone_and_known_to_be() -> None:
     samples = make_samples(60)
-    protocol = make_protocol(DataSets(samples), resolve_tasks(None, samples.y), RANDOM, None, 1)
-    estimator = MultiTaskEstimator(backbone=SMALL, max_epochs=1, device="cpu", verbose=0)
+    protocol = make_protocol(
+        DataSets(samples), resolve_tasks(None, samples.y), RANDOM, None, 1
+    )
+    estimator = MultiTaskEstimator(
+        backbone=SMALL, max_epochs=1, device="cpu", verbose=0
+    )
     alone, itself = resolve_arms(
         {"itself": {"groups": [["load"], ["state"]]}}, estimator, protocol.names
     )
     jobs = [make_job(arm, ("load",), protocol, 0, 0) for arm in (alone, itself)]
     assert jobs[0].key == jobs[1].key
     assert [job.learner.sharing for job in jobs] == ["none", "hard"]
-    answers = [run_job(job, protocol, DataSets(samples)).answers["load"] for job in jobs]
+    answers = [
+        run_job(job, protocol, DataSets(samples)).answers["load"] for job in jobs
+    ]
     np.testing.assert_array_equal(*answers)
 
 
@@ -146,9 +161,13 @@ def test_without_a_validation_part_the_last_epoch_is_kept() -> None:
         None,
         1,
     )
-    estimator = MultiTaskEstimator(backbone=SMALL, max_epochs=2, device="cpu", verbose=0)
+    estimator = MultiTaskEstimator(
+        backbone=SMALL, max_epochs=2, device="cpu", verbose=0
+    )
     arm = resolve_arms(["hard"], estimator, protocol.names)[1]
-    fit = run_job(make_job(arm, ("state", "load"), protocol, 0, 0), protocol, DataSets(samples))
+    fit = run_job(
+        make_job(arm, ("state", "load"), protocol, 0, 0), protocol, DataSets(samples)
+    )
     assert fit.done, fit.facts["reason"]
     assert fit.facts["best_epoch"] == {"state": 2, "load": 2}
     assert fit.facts["validation_loss"] == {}
@@ -160,7 +179,9 @@ def test_ctrl_c_ends_the_study_and_not_one_fit_only() -> None:
             if trainer.epoch == 2:
                 raise KeyboardInterrupt
 
-    estimator = MultiTaskEstimator(backbone=SMALL, max_epochs=3, device="cpu", verbose=0)
+    estimator = MultiTaskEstimator(
+        backbone=SMALL, max_epochs=3, device="cpu", verbose=0
+    )
     with pytest.raises(KeyboardInterrupt), quiet():
         estimator.fit(make_samples(40), callbacks=[Interrupt()])
 
@@ -168,4 +189,6 @@ def test_ctrl_c_ends_the_study_and_not_one_fit_only() -> None:
 def test_the_stand_in_errs_as_it_says() -> None:
     together, protocol = fit_of("hard", ("state", "load"))
     truth = protocol.only.y["load"].iloc[protocol.only.splits[0].test].to_numpy()
-    assert np.nanstd(together.answers["load"] - truth) == pytest.approx(ERRORS["hard"], rel=0.3)
+    assert np.nanstd(together.answers["load"] - truth) == pytest.approx(
+        ERRORS["hard"], rel=0.3
+    )

@@ -27,7 +27,9 @@ def arms_of(arms: Any, protocol: Protocol, **params: Any) -> dict[str, Arm]:
 
 def plan_of(arms: Any, n_seeds: int = 2, **params: Any) -> tuple[Plan, Protocol]:
     protocol, _ = make_small_protocol(n_seeds=n_seeds)
-    return make_plan(list(arms_of(arms, protocol, **params).values()), protocol), protocol
+    return make_plan(
+        list(arms_of(arms, protocol, **params).values()), protocol
+    ), protocol
 
 
 def job(arms: Any = ("hard",), name: str = "hard", seed: int = 0, **params: Any) -> Job:
@@ -42,14 +44,18 @@ def job(arms: Any = ("hard",), name: str = "hard", seed: int = 0, **params: Any)
 def test_a_task_with_few_labels_takes_as_many_steps_as_all_tasks_together() -> None:
     samples = make_study_samples(400, missing=0)
     samples.y.loc[np.arange(400) % 10 != 0, "load"] = np.nan
-    protocol = make_protocol(DataSets(samples), resolve_tasks(None, samples.y), RANDOM, None, 1)
+    protocol = make_protocol(
+        DataSets(samples), resolve_tasks(None, samples.y), RANDOM, None, 1
+    )
     estimator = Quick(max_epochs=20, batch_size=4, training=Training(patience=5))
     arms = {arm.name: arm for arm in resolve_arms(["hard"], estimator, protocol.names)}
     together = make_job(arms["hard"], ("state", "load"), protocol, 0, 0)
     alone = make_job(arms["alone"], ("load",), protocol, 0, 0)
     steps = [
         made.learner.max_epochs
-        * math.ceil(n_training_rows(protocol, made.names, 0, 0) / made.learner.batch_size)
+        * math.ceil(
+            n_training_rows(protocol, made.names, 0, 0) / made.learner.batch_size
+        )
         for made in (together, alone)
     ]
     assert together.learner.max_epochs == 20
@@ -63,7 +69,11 @@ def test_a_task_with_few_labels_takes_as_many_steps_as_all_tasks_together() -> N
 
 def test_with_all_labels_the_budget_is_the_estimators() -> None:
     protocol = make_protocol(
-        DataSets(s := make_study_samples(100, missing=0)), resolve_tasks(None, s.y), RANDOM, None, 1
+        DataSets(s := make_study_samples(100, missing=0)),
+        resolve_tasks(None, s.y),
+        RANDOM,
+        None,
+        1,
     )
     arm = resolve_arms(["hard"], Quick(max_epochs=7), protocol.names)[0]
     made = make_job(arm, ("load",), protocol, 0, 0)
@@ -72,24 +82,38 @@ def test_with_all_labels_the_budget_is_the_estimators() -> None:
 
 
 def test_no_patience_stays_none() -> None:
-    assert job(name="alone", training=Training(patience=None)).learner.training.patience is None
+    assert (
+        job(name="alone", training=Training(patience=None)).learner.training.patience
+        is None
+    )
 
 
 def test_seeds_count_up_from_the_estimators() -> None:
     assert [job(seed=seed).learner.random_state for seed in (0, 1)] == [0, 1]
-    assert [job(seed=seed, random_state=40).learner.random_state for seed in (0, 1)] == [40, 41]
-    assert job({"other": {"random_state": 1000}}, "other", seed=2).learner.random_state == 1002
+    assert [
+        job(seed=seed, random_state=40).learner.random_state for seed in (0, 1)
+    ] == [40, 41]
+    assert (
+        job({"other": {"random_state": 1000}}, "other", seed=2).learner.random_state
+        == 1002
+    )
 
 
 def test_an_automatic_batch_size_is_the_one_that_the_fit_will_use() -> None:
     samples = make_study_samples(400, missing=0)
     samples.y.loc[np.arange(400) % 4 != 0, "load"] = np.nan
-    protocol = make_protocol(DataSets(samples), resolve_tasks(None, samples.y), RANDOM, None, 1)
+    protocol = make_protocol(
+        DataSets(samples), resolve_tasks(None, samples.y), RANDOM, None, 1
+    )
     learner = Quick(max_epochs=20, batch_size="auto")
-    rows = {name: n_training_rows(protocol, (name,), 0, 0) for name in ("state", "load")}
+    rows = {
+        name: n_training_rows(protocol, (name,), 0, 0) for name in ("state", "load")
+    }
     sizes = {name: max(8, n // 20) for name, n in rows.items()}
     expected = {name: math.ceil(n / sizes[name]) for name, n in rows.items()}
-    assert {name: steps_per_epoch(learner, protocol, (name,), 0, 0) for name in rows} == expected
+    assert {
+        name: steps_per_epoch(learner, protocol, (name,), 0, 0) for name in rows
+    } == expected
 
 
 # -- keys ------------------------------------------------------------------------------------------
@@ -145,7 +169,9 @@ def test_a_backbone_of_the_users_own_can_be_told_apart() -> None:
 
 def test_a_plan_has_every_arm_with_every_seed_on_every_fold() -> None:
     plan, protocol = plan_of(["alone", "hard"])
-    assert set(plan.runs) == {(arm, seed, 0) for arm in ("alone", "hard") for seed in (0, 1)}
+    assert set(plan.runs) == {
+        (arm, seed, 0) for arm in ("alone", "hard") for seed in (0, 1)
+    }
     assert [len(keys) for keys in plan.runs.values()] == [2, 1, 2, 1]
     assert [made.seed for made in plan.jobs.values()] == [0, 0, 0, 1, 1, 1]
     assert protocol.n_seeds == 2
@@ -153,7 +179,11 @@ def test_a_plan_has_every_arm_with_every_seed_on_every_fold() -> None:
 
 def test_arms_share_the_fits_that_they_have_in_common() -> None:
     plan, _ = plan_of(
-        {"hard": "hard", "same": {"sharing": "hard"}, "apart": {"groups": [["state"], ["load"]]}}
+        {
+            "hard": "hard",
+            "same": {"sharing": "hard"},
+            "apart": {"groups": [["state"], ["load"]]},
+        }
     )
     assert len(plan.jobs) == 6
     assert plan.runs["hard", 0, 0] == plan.runs["same", 0, 0]

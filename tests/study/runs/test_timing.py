@@ -28,7 +28,9 @@ SMALL = LSTMFCN(hidden_size=4, filters=(4, 4, 4), kernel_sizes=(3, 3, 3))
 
 def jobs_of(n_seeds: int = 2, arms: Any = ("alone", "hard")) -> list[Job]:
     protocol, _ = make_small_protocol(n_seeds=n_seeds)
-    return list(make_plan(resolve_arms(arms, Quick(), protocol.names), protocol).jobs.values())
+    return list(
+        make_plan(resolve_arms(arms, Quick(), protocol.names), protocol).jobs.values()
+    )
 
 
 def took(job: Job, seconds: float) -> Fit:
@@ -37,16 +39,26 @@ def took(job: Job, seconds: float) -> Fit:
 
 @pytest.mark.parametrize(
     ("budget", "seconds"),
-    [("90s", 90), ("30m", 1800), ("1.5h", 5400), (" 2 h ", 7200), (12, 12), (None, math.inf)],
+    [
+        ("90s", 90),
+        ("30m", 1800),
+        ("1.5h", 5400),
+        (" 2 h ", 7200),
+        (12, 12),
+        (None, math.inf),
+    ],
 )
 def test_budgets_are_times(budget: Any, seconds: float) -> None:
     assert parse_budget(budget) == seconds
 
 
-@pytest.mark.parametrize("budget", ["", "30", "m", "30 minutes", "-3m", 0, -1, "0m", True])
+@pytest.mark.parametrize(
+    "budget", ["", "30", "m", "30 minutes", "-3m", 0, -1, "0m", True]
+)
 def test_what_is_no_time_is_refused(budget: Any) -> None:
     with pytest.raises(
-        ParameterError, match=r'`budget` must be a time such as "90s", "30m" or "2h"; got'
+        ParameterError,
+        match=r'`budget` must be a time such as "90s", "30m" or "2h"; got',
     ):
         parse_budget(budget)
 
@@ -77,10 +89,14 @@ def test_unknown_jobs_count_as_the_mean_of_the_others() -> None:
     assert math.isnan(Pace().total(jobs, 2))
 
 
-def test_the_probe_times_steps_and_counts_all_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_probe_times_steps_and_counts_all_epochs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(cost, "PROBE_SECONDS", 0.02)
     samples = make_samples(300)
-    protocol = make_protocol(DataSets(samples), resolve_tasks(None, samples.y), RANDOM, None, 1)
+    protocol = make_protocol(
+        DataSets(samples), resolve_tasks(None, samples.y), RANDOM, None, 1
+    )
     totals = []
     for epochs in (50, 100):
         estimator = MultiTaskEstimator(
@@ -90,7 +106,9 @@ def test_the_probe_times_steps_and_counts_all_epochs(monkeypatch: pytest.MonkeyP
         jobs = list(make_plan(arms, protocol).jobs.values())
         expected = probe(jobs, protocol, DataSets(samples))
         assert set(expected) == {
-            signature(job) for job in jobs if isinstance(job.learner, MultiTaskEstimator)
+            signature(job)
+            for job in jobs
+            if isinstance(job.learner, MultiTaskEstimator)
         }
         totals.append(sum(expected.values()))
     assert all(0.05 < total < 600 for total in totals)
@@ -98,7 +116,9 @@ def test_the_probe_times_steps_and_counts_all_epochs(monkeypatch: pytest.MonkeyP
 
 def test_the_probe_leaves_errors_to_the_fit() -> None:
     protocol, samples = make_small_protocol()
-    jobs = make_plan(resolve_arms(["hard"], Quick(lr=13), protocol.names), protocol).jobs
+    jobs = make_plan(
+        resolve_arms(["hard"], Quick(lr=13), protocol.names), protocol
+    ).jobs
     assert probe(jobs.values(), protocol, samples) == {}
 
 

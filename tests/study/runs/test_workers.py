@@ -32,7 +32,11 @@ def work(
     arms: Any = ("alone", "hard"), n_seeds: int = 2
 ) -> tuple[dict[str, Job], Protocol, DataSets]:
     protocol, samples = make_small_protocol(n_seeds=n_seeds)
-    return make_plan(resolve_arms(arms, Quick(), protocol.names), protocol).jobs, protocol, samples
+    return (
+        make_plan(resolve_arms(arms, Quick(), protocol.names), protocol).jobs,
+        protocol,
+        samples,
+    )
 
 
 def test_every_job_becomes_a_fit_and_every_fit_is_told() -> None:
@@ -51,14 +55,19 @@ def test_every_job_becomes_a_fit_and_every_fit_is_told() -> None:
     assert told[-1].seconds >= told[0].seconds
 
 
-def test_a_failed_fit_does_not_stop_the_others(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failed_fit_does_not_stop_the_others(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     jobs, protocol, samples = work({"hard": "hard", "broken": {"lr": 13.0}})
     told: list[Progress] = []
     with caplog.at_level(logging.WARNING, logger="multitide"):
         fits = execute(jobs, protocol, samples, n_jobs=1, listener=told.append)
     assert len(fits) == len(jobs) == 8
     assert sum(not fit.done for fit in fits.values()) == told[-1].failed == 2
-    assert "A fit of state, load failed: RuntimeError: the network caught fire" in caplog.text
+    assert (
+        "A fit of state, load failed: RuntimeError: the network caught fire"
+        in caplog.text
+    )
 
 
 def test_done_fits_are_written_at_once_and_failed_ones_are_not(tmp_path: Path) -> None:
@@ -78,7 +87,9 @@ def test_done_fits_are_written_at_once_and_failed_ones_are_not(tmp_path: Path) -
 class Clock:
     """A clock that stands still but for fits: each moves it by what it takes."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, seconds: Callable[[Job], float]) -> None:
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, seconds: Callable[[Job], float]
+    ) -> None:
         self.now = 1000.0
         monkeypatch.setattr(execution.time, "perf_counter", lambda: self.now)
 
@@ -110,15 +121,22 @@ def test_no_fit_is_begun_that_is_not_expected_to_end_in_time(
     assert begun(jobs, fits)[:4] == [(0, 1), (0, 1), (0, 2), (1, 1)]
 
 
-def test_probes_are_corrected_by_what_fits_take(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_probes_are_corrected_by_what_fits_take(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     jobs, protocol, samples = work(n_seeds=1)
     for really, wanted in ((5.0, 3), (40.0, 1)):
         Clock(monkeypatch, lambda _, really=really: really)  # type: ignore[misc]
         pace = Pace(dict.fromkeys(map(signature, jobs.values()), 20.0))
-        assert len(execute(jobs, protocol, samples, n_jobs=1, pace=pace, seconds=30)) == wanted
+        assert (
+            len(execute(jobs, protocol, samples, n_jobs=1, pace=pace, seconds=30))
+            == wanted
+        )
 
 
-def test_the_listener_is_told_that_what_waits_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_listener_is_told_that_what_waits_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     jobs, protocol, samples = work()
     Clock(monkeypatch, lambda _: 10.0)
     told: list[Progress] = []
@@ -138,7 +156,8 @@ def test_a_process_that_dies_leaves_a_reason(monkeypatch: pytest.MonkeyPatch) ->
     assert fits.keys() == jobs.keys()
     assert sum(fit.done for fit in fits.values()) == 1
     assert any(
-        "a process died (killed by signal 9)" in fit.facts["reason"] for fit in fits.values()
+        "a process died (killed by signal 9)" in fit.facts["reason"]
+        for fit in fits.values()
     )
 
 
@@ -154,7 +173,9 @@ def test_the_bar_draws_on_a_terminal_only() -> None:
         Progress(6, 0, 0, 1, 60.0, 0.0),
     ]
     for terminal in (True, False):
-        console = Console(force_terminal=terminal, width=100, file=StringIO(), record=True)
+        console = Console(
+            force_terminal=terminal, width=100, file=StringIO(), record=True
+        )
         bar = StudyBar(console)
         for state in states:
             bar(state)

@@ -15,7 +15,13 @@ from multitide.data.tables._findings import Findings
 from multitide.data.tables._open_tables import Tables
 from multitide.data.tables._reading import Reading, TaskColumn
 from multitide.data.tables._resampling import merge_duplicates, resample
-from multitide.data.tables._rows import Rows, clean_column, drop_incomplete, make_rows, sort_rows
+from multitide.data.tables._rows import (
+    Rows,
+    clean_column,
+    drop_incomplete,
+    make_rows,
+    sort_rows,
+)
 from multitide.data.tables._windows import Index, label_windows, last_known
 from multitide.errors import DataError, ParameterError
 
@@ -61,7 +67,9 @@ def _make_rows(
 ) -> tuple[Rows, pd.DataFrame | None]:
     """Return the rows of the data, and the label table with one row per series of the data."""
     columns = [*reading.label_columns, *reading.static, *reading.extra]
-    in_data = [name for name in columns if tables.source_of(name, reading.series) == "data"]
+    in_data = [
+        name for name in columns if tables.source_of(name, reading.series) == "data"
+    ]
     rows = make_rows(tables.data, reading, in_data, findings)
     per_series = None
     if tables.labels is not None:
@@ -89,14 +97,18 @@ def _by_series(
     return pd.DataFrame(found).reindex(range(len(ids)))
 
 
-def _places_of(labels: pd.DataFrame, ids: np.ndarray, series: str, findings: Findings) -> Index:
+def _places_of(
+    labels: pd.DataFrame, ids: np.ndarray, series: str, findings: Findings
+) -> Index:
     """Return the row of `labels` for each series; -1 if there is none."""
     keys, wanted = pd.Series(labels[series]), pd.Series(ids)
     if keys.dtype != wanted.dtype:
         keys, wanted = as_texts(keys), as_texts(wanted)
     if keys.duplicated().any():
         twice = list(dict.fromkeys(keys[keys.duplicated()]))[:5]
-        findings.add(f"`labels` must have one row per series; got several for {series} {twice}.")
+        findings.add(
+            f"`labels` must have one row per series; got several for {series} {twice}."
+        )
         return np.full(len(ids), -1)
     places = np.asarray(pd.Index(keys).get_indexer(wanted), dtype=np.int64)
     if (places < 0).all():
@@ -120,7 +132,9 @@ def _fill_static(rows: Rows, reading: Reading) -> Rows:
             "Use them as `channels`, or leave them out."
         )
     first = groups.first().iloc[rows.series].set_axis(rows.fixed.index)
-    return replace(rows, fixed=rows.fixed.assign(**{name: first[name] for name in columns}))
+    return replace(
+        rows, fixed=rows.fixed.assign(**{name: first[name] for name in columns})
+    )
 
 
 def _labels(
@@ -130,7 +144,9 @@ def _labels(
     y = {}
     for task in reading.tasks or ():
         if per_series is not None and task.column in per_series:
-            labels = _series_labels(per_series[task.column], task, rows.series[cut.starts])
+            labels = _series_labels(
+                per_series[task.column], task, rows.series[cut.starts]
+            )
         else:
             labels = _row_labels(rows.labels[task.column], task, cut)
         y[task.name] = whole(labels)
@@ -147,7 +163,9 @@ def _series_labels(labels: pd.Series, task: TaskColumn, series: Index) -> pd.Ser
 
 def _row_labels(labels: pd.Series, task: TaskColumn, cut: Cut) -> pd.Series:
     try:
-        return label_windows(labels, cut.starts, cut.lengths, cut.ends, task.label_at, task.lead)
+        return label_windows(
+            labels, cut.starts, cut.lengths, cut.ends, task.label_at, task.lead
+        )
     except DataError as error:
         raise DataError(f"Task {task.name!r}: {error}") from None
 
@@ -157,7 +175,9 @@ def _check_labelled(y: pd.DataFrame, reading: Reading) -> None:
     if not empty:
         return
     remedy = ""
-    leads = [task.name for task in reading.tasks or () if task.lead and task.name in empty]
+    leads = [
+        task.name for task in reading.tasks or () if task.lead and task.name in empty
+    ]
     if leads:
         remedy = f" The `lead` of {leads} may be longer than the series."
     raise DataError(
@@ -166,7 +186,11 @@ def _check_labelled(y: pd.DataFrame, reading: Reading) -> None:
 
 
 def _samples(
-    rows: Rows, per_series: pd.DataFrame | None, y: pd.DataFrame, cut: Cut, reading: Reading
+    rows: Rows,
+    per_series: pd.DataFrame | None,
+    y: pd.DataFrame,
+    cut: Cut,
+    reading: Reading,
 ) -> Samples:
     """Put everything together."""
     time = begin = finish = None
@@ -235,7 +259,9 @@ def _last_values(rows: Rows, cut: Cut, reading: Reading) -> dict[str, np.ndarray
     return found
 
 
-def _values_at(name: str, rows: Rows, per_series: pd.DataFrame | None, places: Index) -> pd.Series:
+def _values_at(
+    name: str, rows: Rows, per_series: pd.DataFrame | None, places: Index
+) -> pd.Series:
     """Return a static or extra column at some rows, from whichever table has it."""
     if per_series is not None and name in per_series:
         return pd.Series(per_series[name].array[rows.series[places]])

@@ -27,7 +27,9 @@ def kind_of(column: pd.Series, decimal: str = ".") -> Kind:
         return "text"
     if pd.api.types.is_bool_dtype(column) or pd.api.types.is_numeric_dtype(column):
         return "number"
-    if pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_timedelta64_dtype(column):
+    if pd.api.types.is_datetime64_any_dtype(
+        column
+    ) or pd.api.types.is_timedelta64_dtype(column):
         return "time"
     return _kind_of_text(column, decimal)
 
@@ -53,10 +55,14 @@ def as_numbers(column: pd.Series, decimal: str = ".") -> tuple[np.ndarray, np.nd
     if decimal == ",":
         texts = texts.str.replace(",", ".", regex=False)
     texts = texts.replace({"True": "1", "False": "0"}).mask(texts == "None")
-    numbers = pd.to_numeric(texts, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    numbers = pd.to_numeric(texts, errors="coerce").to_numpy(
+        dtype=np.float64, na_value=np.nan
+    )
     bad = np.isnan(numbers) & texts.notna().to_numpy()
     # Code -1 (missing) takes the last entry.
-    return np.append(numbers, np.nan)[codes], np.flatnonzero(np.append(bad, False)[codes])
+    return np.append(numbers, np.nan)[codes], np.flatnonzero(
+        np.append(bad, False)[codes]
+    )
 
 
 def as_texts(column: pd.Series) -> pd.Series:
@@ -82,7 +88,9 @@ def _distinct_texts(column: pd.Series) -> tuple[np.ndarray, pd.Series]:
     return codes, texts.mask(texts.isin(MISSING))
 
 
-def as_codes(column: pd.Series, categories: Sequence[str]) -> tuple[np.ndarray, list[str]]:
+def as_codes(
+    column: pd.Series, categories: Sequence[str]
+) -> tuple[np.ndarray, list[str]]:
     """Return each value's index in the categories as float64, and the unknown values.
 
     NaN stands for missing and unknown values.
@@ -147,7 +155,11 @@ def nullable(frame: Frame) -> Frame:
 
 def is_counter(column: pd.Series) -> bool:
     """Whether a column numbers the rows: from 0 or 1, or a long column from any number."""
-    if not pd.api.types.is_integer_dtype(column) or column.isna().any() or len(column) < 3:
+    if (
+        not pd.api.types.is_integer_dtype(column)
+        or column.isna().any()
+        or len(column) < 3
+    ):
         return False
     numbers = column.to_numpy(dtype=np.int64)
     if numbers[0] not in (0, 1) and len(numbers) < MIN_COUNTED:

@@ -22,7 +22,9 @@ from multitide.errors import DataError
 
 logger = logging.getLogger("multitide")
 
-IRREGULAR = 'Put them on a grid with `every`, or use the rows in order with on_gap="ignore".'
+IRREGULAR = (
+    'Put them on a grid with `every`, or use the rows in order with on_gap="ignore".'
+)
 MAX_GAP_SHARE = 0.25  # of the steps; with more, times count as irregular
 
 
@@ -83,7 +85,9 @@ def cut_samples(rows: Rows, reading: Reading, findings: Findings) -> Cut:
         return Cut(starts, lengths, starts + lengths, reading.step)
     gaps = _find_gaps(rows, reading, findings)
     starts, lengths = find_segments(rows.series, gaps.is_gap)
-    window_starts, segment = cut_windows(starts, lengths, reading.window, reading.stride)
+    window_starts, segment = cut_windows(
+        starts, lengths, reading.window, reading.stride
+    )
     if not len(segment):
         raise DataError(_no_window_fits(reading.window, lengths, rows, gaps))
     _note_short_segments(lengths, reading.window, gaps, findings)
@@ -127,7 +131,9 @@ def _note_step(size: float, unit: str, gaps: np.ndarray, findings: Findings) -> 
     findings.note(note)
 
 
-def _note_short_segments(lengths: Index, window: int, gaps: _Gaps, findings: Findings) -> None:
+def _note_short_segments(
+    lengths: Index, window: int, gaps: _Gaps, findings: Findings
+) -> None:
     """Note what is shorter than a window; warn if gaps make most rows useless."""
     short = lengths < window
     if not short.any():
@@ -157,7 +163,5 @@ def _no_window_fits(window: int, lengths: Index, rows: Rows, gaps: _Gaps) -> str
             f'With on_gap="ignore" the longest series has {longest_series}.'
         )
     else:
-        text = (
-            f"`window` must not be longer than the longest series ({longest} rows); got {window}."
-        )
+        text = f"`window` must not be longer than the longest series ({longest} rows); got {window}."
     return text + gaps.other_step

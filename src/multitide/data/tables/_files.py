@@ -90,7 +90,9 @@ def read_frame(
 
 def _check_names(names: list[str], table: str) -> None:
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise DataError(f"`{table}` must have different column names; got {twice} more than once.")
+        raise DataError(
+            f"`{table}` must have different column names; got {twice} more than once."
+        )
 
 
 def _index_to_columns(frame: pd.DataFrame) -> pd.DataFrame:
@@ -167,9 +169,13 @@ def _read_csv(path: Path, given: Dialect) -> tuple[pd.DataFrame, list[str]]:
 def _dialect_notes(name: str, given: Dialect, found: Dialect) -> list[str]:
     notes = []
     if given.encoding is None and found.encoding not in UNICODE:
-        notes.append(f"`{name}` is not UTF-8: read as {found.encoding} (`encoding` changes this).")
+        notes.append(
+            f"`{name}` is not UTF-8: read as {found.encoding} (`encoding` changes this)."
+        )
     if given.decimal is None and found.decimal == ",":
-        notes.append(f"`{name}` writes numbers with a decimal comma (`decimal` changes this).")
+        notes.append(
+            f"`{name}` writes numbers with a decimal comma (`decimal` changes this)."
+        )
     if given.separator is None and found.separator != ",":
         notes.append(
             f"`{name}` separates columns by {found.separator!r} (`separator` changes this)."
@@ -287,9 +293,13 @@ def _detect_decimal(lines: list[str], separator: str) -> str:
 def _header(path: Path, dialect: Dialect) -> list[str]:
     """Return the column names as written (pandas would rename the second of two equal names)."""
     with _open_text(path, str(dialect.encoding)) as file:
-        for row in csv.reader(file, delimiter=str(dialect.separator), skipinitialspace=True):
+        for row in csv.reader(
+            file, delimiter=str(dialect.separator), skipinitialspace=True
+        ):
             if any(field.strip() for field in row):
-                names = [field.strip() or f"Unnamed: {i}" for i, field in enumerate(row)]
+                names = [
+                    field.strip() or f"Unnamed: {i}" for i, field in enumerate(row)
+                ]
                 _check_names(names, path.name)
                 return names
     raise DataError(f"{path.name!r} must have a header.")

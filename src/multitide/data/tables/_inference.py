@@ -15,7 +15,16 @@ from multitide.data.tables._open_tables import Tables
 from multitide.data.tables._reading import Reading, TaskColumn
 from multitide.errors import DataError, ParameterError
 
-TIME_NAMES = ("time", "timestamp", "datetime", "date", "date_time", "일시", "시간", "날짜")
+TIME_NAMES = (
+    "time",
+    "timestamp",
+    "datetime",
+    "date",
+    "date_time",
+    "일시",
+    "시간",
+    "날짜",
+)
 N_LOOKED_AT = 20  # values of a column that are tried as dates
 
 # Why a column that the user did not name is not a channel.
@@ -67,7 +76,9 @@ def find_time(data: pd.DataFrame, reading: Reading, findings: Findings) -> Readi
     return replace(reading, time=tuple(columns))
 
 
-def find_tasks(labels: pd.DataFrame | None, reading: Reading, findings: Findings) -> Reading:
+def find_tasks(
+    labels: pd.DataFrame | None, reading: Reading, findings: Findings
+) -> Reading:
     """Take the columns of the label table that have no other role."""
     if reading.tasks is not None:
         return reading
@@ -175,7 +186,9 @@ def _reason_against(data: pd.DataFrame, column: str, reading: Reading) -> str:
     if kind == "number":
         if is_counter(data[column]):
             return "counts the rows"
-        if reading.series not in (None, column) and _counts_within(data, column, reading.series):
+        if reading.series not in (None, column) and _counts_within(
+            data, column, reading.series
+        ):
             return "counts the rows of each series"
     if kind == "text" and _looks_like_dates(data[column]):
         return UNCLEAR_DATES
@@ -202,6 +215,8 @@ def _counts_within(data: pd.DataFrame, column: str, series: str) -> bool:
 
 
 def _no_channels(reasons: dict[str, str]) -> str:
-    shown = [f"`{column}` {reason}" for column, reason in list(reasons.items())[:MAX_NAMES]]
+    shown = [
+        f"`{column}` {reason}" for column, reason in list(reasons.items())[:MAX_NAMES]
+    ]
     found = "; ".join(shown) or "there is no other column"
     return f"`channels` must name at least one column; none was found: {found}."

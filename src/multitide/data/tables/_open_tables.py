@@ -50,7 +50,9 @@ class Tables:
         return "labels"
 
 
-def open_tables(data: Table, labels: Table | None, reading: Reading, findings: Findings) -> Tables:
+def open_tables(
+    data: Table, labels: Table | None, reading: Reading, findings: Findings
+) -> Tables:
     """Read the tables from files, or take them from memory."""
     dialect = Dialect(reading.encoding, reading.decimal, reading.separator)
     frame, notes = read_frame(data, dialect, "data")

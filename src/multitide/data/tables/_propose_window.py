@@ -45,7 +45,9 @@ class WindowProposal:
     why: str
 
 
-def propose_window(data: pd.DataFrame, time: Sequence[str], series: str | None) -> WindowProposal:
+def propose_window(
+    data: pd.DataFrame, time: Sequence[str], series: str | None
+) -> WindowProposal:
     """Propose the shortest natural period (a day, a week, ...) that has at least 12 rows.
 
     The proposal is a starting point: the right window depends on what the labels describe, which
@@ -75,7 +77,9 @@ def propose_window(data: pd.DataFrame, time: Sequence[str], series: str | None) 
     return WindowProposal(window, stride, why)
 
 
-def _rows_per_period(data: pd.DataFrame, time: Sequence[str], codes: np.ndarray) -> tuple[int, str]:
+def _rows_per_period(
+    data: pd.DataFrame, time: Sequence[str], codes: np.ndarray
+) -> tuple[int, str]:
     """Return the number of rows in a natural period, and which period it is."""
     if not time:
         return WINDOW_WITHOUT_TIME, NO_TIME
@@ -86,7 +90,9 @@ def _rows_per_period(data: pd.DataFrame, time: Sequence[str], codes: np.ndarray)
     order = np.lexsort((numbers, codes))
     step = usual_step(numbers[order], codes[order])
     if unit == "months" and step:
-        return max(2, round(12 / step)), f"a year, with a row every {step_text(step, unit)}"
+        return max(
+            2, round(12 / step)
+        ), f"a year, with a row every {step_text(step, unit)}"
     if unit == "seconds" and step:
         for period, seconds in PERIODS.items():
             if seconds >= MIN_ROWS * step:

@@ -7,7 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self, TypedDict, Unpack, get_args
 
-from multitide._checks import check_choice, check_positive_int, gathering, raise_problems
+from multitide._checks import (
+    check_choice,
+    check_positive_int,
+    gathering,
+    raise_problems,
+)
 from multitide.data.tables._read_options import (
     Duplicates,
     LabelAt,
@@ -167,7 +172,9 @@ class Reading:
         if fields.get("tasks") is not None:
             fields["tasks"] = _task_columns(fields["tasks"])
         categories = config.get("categories") or {}
-        fields["categories"] = {name: tuple(values) for name, values in categories.items()}
+        fields["categories"] = {
+            name: tuple(values) for name, values in categories.items()
+        }
         return cls(**fields)
 
     def to_dict(self) -> dict[str, object]:
@@ -176,7 +183,9 @@ class Reading:
         for name, value in plain.items():
             if isinstance(value, tuple):
                 plain[name] = list(value)
-        plain["categories"] = {name: list(values) for name, values in self.categories.items()}
+        plain["categories"] = {
+            name: list(values) for name, values in self.categories.items()
+        }
         return plain
 
     def changed(self) -> list[str]:
@@ -199,7 +208,9 @@ class Reading:
             self._check_task(task, problems)
         names = [task.name for task in self.tasks or ()]
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            problems.append(f"`tasks` must have different names; got {twice} more than once.")
+            problems.append(
+                f"`tasks` must have different names; got {twice} more than once."
+            )
         if self.layout == "vectors" and self.window not in (None, 1):
             problems.append(
                 f'`window` must not be given with layout="vectors"; got {self.window!r}.'
@@ -209,8 +220,14 @@ class Reading:
     def _check_task(self, task: TaskColumn, problems: list[str]) -> None:
         with gathering(problems):
             check_choice(f"{task.name}.label_at", task.label_at, LABEL_AT)
-        if isinstance(task.lead, bool) or not isinstance(task.lead, int) or task.lead < 0:
-            problems.append(f"`{task.name}.lead` must be an int of at least 0; got {task.lead!r}.")
+        if (
+            isinstance(task.lead, bool)
+            or not isinstance(task.lead, int)
+            or task.lead < 0
+        ):
+            problems.append(
+                f"`{task.name}.lead` must be an int of at least 0; got {task.lead!r}."
+            )
         elif task.kind == "forecast" and self.window is None:
             problems.append(
                 f"`window` must be given to forecast {task.column!r}; got None. "

@@ -16,14 +16,14 @@ from multitide.data.tables._reading import Reading
 from multitide.data.tables._rows import Rows
 from multitide.errors import DataError, ParameterError
 
-MAX_GROWTH = 1000  # rows per row; a finer grid is a wrong unit, and would fill the memory
+MAX_GROWTH = (
+    1000  # rows per row; a finer grid is a wrong unit, and would fill the memory
+)
 DAYLIGHT = (
     " Daylight saving time is a likely cause (an hour that comes twice in autumn): "
     "write times in UTC."
 )
-SEVERAL = (
-    " If the table holds several recordings, name the column that tells them apart with `series`."
-)
+SEVERAL = " If the table holds several recordings, name the column that tells them apart with `series`."
 # How labels of one bin are combined, by label_at; the last label of the bin otherwise.
 HOW = {"any": "max", "mean": "mean"}
 
@@ -76,7 +76,9 @@ def resample(rows: Rows, reading: Reading, findings: Findings) -> Rows:
     grid = _make_grid(rows.time, reading.every)
     starts = np.flatnonzero(_begins(rows.series, grid.bins))
     merged = replace(_merge(rows, starts, reading, "last"), time=None)
-    spread = _spread_over_grid(merged, grid, grid.bins[starts], len(rows), reading.every)
+    spread = _spread_over_grid(
+        merged, grid, grid.bins[starts], len(rows), reading.every
+    )
     n_empty = len(spread) - len(starts)
     findings.note(
         f"{len(rows)} rows became {len(spread)}, one every {reading.every}; "
@@ -135,7 +137,9 @@ def _spread_over_grid(
     every : str or number
         For the message.
     """
-    last = np.append(np.flatnonzero(np.diff(merged.series)), len(bins) - 1)  # of each series
+    last = np.append(
+        np.flatnonzero(np.diff(merged.series)), len(bins) - 1
+    )  # of each series
     first = np.append(0, last[:-1] + 1)
     spans = bins[last] - bins[first] + 1
     if spans.sum() > MAX_GROWTH * n_rows + MAX_GROWTH:
@@ -189,7 +193,9 @@ def _merge(rows: Rows, starts: np.ndarray, reading: Reading, labels_by: str) -> 
     for name in rows.labels:
         labels[name] = _merge_labels(rows.labels[name], group, how.get(name, "last"))
     merged = rows.take(last)
-    return replace(merged, values=values, labels=pd.DataFrame(labels).set_axis(merged.labels.index))
+    return replace(
+        merged, values=values, labels=pd.DataFrame(labels).set_axis(merged.labels.index)
+    )
 
 
 def _how_labels_combine(reading: Reading, otherwise: str) -> dict[str, str]:
@@ -211,7 +217,9 @@ def _mean(column: np.ndarray, starts: np.ndarray) -> np.ndarray:
 
 
 def _last_measured(column: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    places = np.maximum.reduceat(np.where(np.isnan(column), -1, np.arange(len(column))), starts)
+    places = np.maximum.reduceat(
+        np.where(np.isnan(column), -1, np.arange(len(column))), starts
+    )
     return np.where(places >= starts, column[places], np.nan)
 
 

@@ -11,12 +11,20 @@ import pandas as pd
 
 from multitide._checks import suggest
 from multitide.data.tables._findings import Findings, name_columns
-from multitide.data.tables._inference import find_channels, find_series, find_tasks, find_time
+from multitide.data.tables._inference import (
+    find_channels,
+    find_series,
+    find_tasks,
+    find_time,
+)
 from multitide.data.tables._open_tables import Tables
 from multitide.data.tables._reading import ColumnRole, Reading
 
 EXCLUSIVE = ("channels", "tasks", "static", "series", "time", "ignore")
-MAY_SHARE = ({"channels", "tasks"}, {"channels", "time"})  # a later label; the hour as an input
+MAY_SHARE = (
+    {"channels", "tasks"},
+    {"channels", "time"},
+)  # a later label; the hour as an input
 ONLY_IN_DATA = ("channels", "time", "series")
 ROLE_OF_OPTION = {"channels": "channel", "tasks": "task", "ignore": "ignored"}
 
@@ -68,7 +76,10 @@ def without_missing(tables: Tables, reading: Reading, findings: Findings) -> Rea
     """
     here, anywhere = list(tables.data.columns), tables.columns
     problems: list[str] = []
-    for option, names in {**_columns_by_option(reading), "extra": reading.extra}.items():
+    for option, names in {
+        **_columns_by_option(reading),
+        "extra": reading.extra,
+    }.items():
         known = here if option in ONLY_IN_DATA else anywhere
         problems += _unknown_columns(option, names, known)
     problems += _join_problems(tables, reading)
@@ -81,14 +92,20 @@ def without_missing(tables: Tables, reading: Reading, findings: Findings) -> Rea
 
 
 def _join_problems(tables: Tables, reading: Reading) -> list[str]:
-    if tables.labels is None or not reading.series or reading.series in tables.labels.columns:
+    if (
+        tables.labels is None
+        or not reading.series
+        or reading.series in tables.labels.columns
+    ):
         return []
     return [
         f"`series` must be a column of `labels` too, to join the tables; got {reading.series!r}."
     ]
 
 
-def _only_existing(reading: Reading, here: Sequence[str], anywhere: Sequence[str]) -> Reading:
+def _only_existing(
+    reading: Reading, here: Sequence[str], anywhere: Sequence[str]
+) -> Reading:
     channels, tasks = reading.channels, reading.tasks
     if channels is not None:
         channels = tuple(column for column in channels if column in here)
@@ -104,7 +121,9 @@ def _only_existing(reading: Reading, here: Sequence[str], anywhere: Sequence[str
     )
 
 
-def _unknown_columns(option: str, names: Sequence[str], known: Sequence[str]) -> list[str]:
+def _unknown_columns(
+    option: str, names: Sequence[str], known: Sequence[str]
+) -> list[str]:
     """Return a problem for each misspelt name, and one for all other unknown names."""
     problems, others = [], []
     for name in dict.fromkeys(names):
@@ -112,11 +131,15 @@ def _unknown_columns(option: str, names: Sequence[str], known: Sequence[str]) ->
             continue
         suggestion = suggest(name, known)
         if suggestion:
-            problems.append(f"`{option}` must name columns of the table; got {name!r}.{suggestion}")
+            problems.append(
+                f"`{option}` must name columns of the table; got {name!r}.{suggestion}"
+            )
         else:
             others.append(repr(name))
     if others:
-        problems.append(f"`{option}` must name columns of the table; got {', '.join(others)}.")
+        problems.append(
+            f"`{option}` must name columns of the table; got {', '.join(others)}."
+        )
     return problems
 
 
@@ -162,7 +185,9 @@ def _check_conflicts(reading: Reading, findings: Findings) -> None:
     for one, other in combinations(EXCLUSIVE, 2):
         shared = sorted(set(columns[one]) & set(columns[other]))
         if shared and {one, other} not in MAY_SHARE:
-            findings.add(f"`{one}` and `{other}` must not share a column; got {shared}.")
+            findings.add(
+                f"`{one}` and `{other}` must not share a column; got {shared}."
+            )
 
 
 def _describe_data(
@@ -186,7 +211,9 @@ def _describe_labels(labels: pd.DataFrame, reading: Reading) -> list[ColumnRole]
         is_read = set(options) & {"tasks", "static", "extra", "ignore"}
         if column != reading.series and not is_read:
             options = []
-        described.append(_column_role(column, "labels", options, _why_ignored(column, reading)))
+        described.append(
+            _column_role(column, "labels", options, _why_ignored(column, reading))
+        )
     return described
 
 
@@ -200,7 +227,9 @@ def _why_ignored(column: str, reading: Reading) -> str:
     return "`ignore`" if column in reading.ignore else ""
 
 
-def _column_role(column: str, table: str, options: Sequence[str], why: str) -> ColumnRole:
+def _column_role(
+    column: str, table: str, options: Sequence[str], why: str
+) -> ColumnRole:
     roles = [ROLE_OF_OPTION.get(option, option) for option in options]
     role = " + ".join(roles) or "ignored"
     return {"column": str(column), "table": table, "role": role, "why": why}
@@ -208,7 +237,9 @@ def _column_role(column: str, table: str, options: Sequence[str], why: str) -> C
 
 def _note_unused(described: Sequence[ColumnRole], findings: Findings) -> None:
     unused = [
-        entry["column"] for entry in described if entry["role"] == "ignored" and not entry["why"]
+        entry["column"]
+        for entry in described
+        if entry["role"] == "ignored" and not entry["why"]
     ]
     if unused:
         findings.note(f"{name_columns(unused)} of `labels`: not used.")

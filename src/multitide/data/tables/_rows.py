@@ -14,13 +14,21 @@ import pandas as pd
 
 from multitide._checks import gathering
 from multitide.data._timestamps import parse_time, rows_text
-from multitide.data.tables._columns import as_codes, as_labels, as_numbers, categories_of, kind_of
+from multitide.data.tables._columns import (
+    as_codes,
+    as_labels,
+    as_numbers,
+    categories_of,
+    kind_of,
+)
 from multitide.data.tables._findings import Findings
 from multitide.data.tables._reading import Reading
 from multitide.errors import DataError, MultitideWarning
 
 DECIMAL_COMMA = re.compile(r"[+-]?\d+(,\d+)+")
-MAX_NUMERALS = 10  # text with more distinct numbers than this is a numeric column, not classes
+MAX_NUMERALS = (
+    10  # text with more distinct numbers than this is a numeric column, not classes
+)
 MAX_TEXT_SHARE = 0.1  # of a numeric column; with more text its values are classes
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 
@@ -106,7 +114,9 @@ def make_rows(
     )
 
 
-def find_categories(data: pd.DataFrame, reading: Reading, findings: Findings) -> Reading:
+def find_categories(
+    data: pd.DataFrame, reading: Reading, findings: Findings
+) -> Reading:
     """Find the categories of the channels that hold text."""
     found = {}
     for name in reading.channels or ():
@@ -156,11 +166,15 @@ def drop_incomplete(rows: Rows, columns: Sequence[str], findings: Findings) -> R
             'a channel or a label. Use missing_rows="keep", or leave out the emptiest columns.'
         )
     n_dropped = int((~complete).sum())
-    findings.note(f"{n_dropped} of {len(rows)} rows miss a channel or a label: dropped.")
+    findings.note(
+        f"{n_dropped} of {len(rows)} rows miss a channel or a label: dropped."
+    )
     return rows.take(np.flatnonzero(complete))
 
 
-def _frame(columns: dict[str, pd.Series], wanted: Collection[str], index: pd.Index) -> pd.DataFrame:
+def _frame(
+    columns: dict[str, pd.Series], wanted: Collection[str], index: pd.Index
+) -> pd.DataFrame:
     chosen = {name: column for name, column in columns.items() if name in wanted}
     return pd.DataFrame(chosen, index=index).reset_index(drop=True)
 
@@ -170,7 +184,9 @@ def _position_in_series(codes: np.ndarray) -> np.ndarray:
     return positions
 
 
-def _clean_numbers(column: pd.Series, decimal: str | None, findings: Findings) -> pd.Series:
+def _clean_numbers(
+    column: pd.Series, decimal: str | None, findings: Findings
+) -> pd.Series:
     """Return a column of numbers or numerals; text numerals with few values stay text (classes)."""
     numbers, bad = as_numbers(column, decimal or ".")
     has_many_values = len(np.unique(numbers[~np.isnan(numbers)])) > MAX_NUMERALS
@@ -195,7 +211,9 @@ def _channels(data: pd.DataFrame, reading: Reading, findings: Findings) -> np.nd
         if name in reading.categories:
             values[:, i] = _codes(name, column, reading.categories[name])
         elif kind_of(column, reading.decimal or ".") == "time":
-            findings.add(f"`{name}` must hold numbers or categories to be a channel; got times.")
+            findings.add(
+                f"`{name}` must hold numbers or categories to be a channel; got times."
+            )
         else:
             values[:, i] = _numbers(name, column, reading.decimal, findings)
     return values
@@ -213,7 +231,9 @@ def _codes(name: str, column: pd.Series, categories: tuple[str, ...]) -> np.ndar
     return codes
 
 
-def _numbers(name: str, column: pd.Series, decimal: str | None, findings: Findings) -> np.ndarray:
+def _numbers(
+    name: str, column: pd.Series, decimal: str | None, findings: Findings
+) -> np.ndarray:
     numbers, bad = as_numbers(column, decimal or ".")
     if len(bad):
         findings.add(_text_problem(column, bad, decimal))
@@ -233,7 +253,9 @@ def _check_finite(name: str, numbers: np.ndarray, findings: Findings) -> None:
 def _text_problem(column: pd.Series, bad: np.ndarray, decimal: str | None) -> str:
     found = list(dict.fromkeys(str(value) for value in column.iloc[bad[:20]]))[:3]
     remedy = "Correct or clear these cells, or list the column in `ignore`."
-    if decimal != "," and any(DECIMAL_COMMA.fullmatch(value.strip()) for value in found):
+    if decimal != "," and any(
+        DECIMAL_COMMA.fullmatch(value.strip()) for value in found
+    ):
         remedy = (
             'If the comma is a decimal comma, pass decimal=","; '
             "if it separates thousands, remove it."

@@ -19,7 +19,9 @@ from multitide.data._samples import Samples
 from multitide.errors import DataError
 
 MISSING_VALUES = ("?", "", "nan", "na")
-OUTSIDE_BRACKETS = re.compile(r":(?![^(]*\))")  # a colon inside (12:30,1.5) belongs to the time
+OUTSIDE_BRACKETS = re.compile(
+    r":(?![^(]*\))"
+)  # a colon inside (12:30,1.5) belongs to the time
 STAMPED = re.compile(r"\(\s*([^()]*)\s*,\s*([^(),]*)\s*\)")
 
 
@@ -75,7 +77,9 @@ def read_ts(path: str | Path, *, task: str = "label") -> Samples:
         blocks.append(_case(parts, header, f"line {number} of {path.name!r}"))
         _check_n_channels(blocks, header, f"line {number} of {path.name!r}")
     if not blocks:
-        raise DataError(f"{path.name!r} must hold at least one case after @data; got none.")
+        raise DataError(
+            f"{path.name!r} must hold at least one case after @data; got none."
+        )
     return Samples.from_arrays(blocks, _y(labels, header, task, path))
 
 
@@ -166,7 +170,9 @@ def _number(text: str, where: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise DataError(f"Values must be numbers or ?; got {text!r} in {where}.") from None
+        raise DataError(
+            f"Values must be numbers or ?; got {text!r} in {where}."
+        ) from None
 
 
 def _stamped(text: str, where: str) -> np.ndarray:
@@ -207,7 +213,9 @@ def _times(texts: list[str], where: str) -> np.ndarray:
     return seconds
 
 
-def _y(labels: list[str], header: _Header, task: str, path: Path) -> pd.DataFrame | None:
+def _y(
+    labels: list[str], header: _Header, task: str, path: Path
+) -> pd.DataFrame | None:
     if header.label is None:
         return None
     texts = pd.Series(labels, dtype="str")

@@ -31,7 +31,9 @@ def read_ts_samples(path: str | Path, reading: Reading) -> Samples:
     samples = read_ts(path, task=tasks[0].name)
     if tasks[0].name not in samples.y:
         tasks = ()
-    found_out = Reading(tasks=tasks, channels=samples.channels, columns=ts_roles(samples))
+    found_out = Reading(
+        tasks=tasks, channels=samples.channels, columns=ts_roles(samples)
+    )
     return samples.replace(reading=found_out.to_dict())
 
 
@@ -41,7 +43,9 @@ def read_ts_like(path: str | Path, known: Reading) -> Samples:
     samples = read_ts(path, task=task)
     if samples.channels != known.channels:
         expected = list(known.channels or ())
-        raise DataError(f"`data` must have the channels {expected}; got {list(samples.channels)}.")
+        raise DataError(
+            f"`data` must have the channels {expected}; got {list(samples.channels)}."
+        )
     names = [task.name for task in known.tasks or ()]
     return samples.replace(reading=known.to_dict(), y=samples.y.reindex(columns=names))
 

@@ -16,7 +16,9 @@ from multitide.errors import DataError
 
 Index = NDArray[np.int64]
 
-GAP_TOLERANCE = 0.25  # of a step: loggers jitter less, and a skipped row is a whole step
+GAP_TOLERANCE = (
+    0.25  # of a step: loggers jitter less, and a skipped row is a whole step
+)
 
 
 def usual_step(ticks: np.ndarray, series: np.ndarray) -> float | None:
@@ -50,7 +52,9 @@ def is_gap(ticks: np.ndarray, step: float) -> NDArray[np.bool_]:
     return np.asarray(np.abs(np.diff(ticks) - step) > GAP_TOLERANCE * abs(step))
 
 
-def find_segments(series: np.ndarray, gaps: np.ndarray | None = None) -> tuple[Index, Index]:
+def find_segments(
+    series: np.ndarray, gaps: np.ndarray | None = None
+) -> tuple[Index, Index]:
     """Return the stretches of rows that windows may lie in.
 
     Parameters
@@ -73,7 +77,9 @@ def find_segments(series: np.ndarray, gaps: np.ndarray | None = None) -> tuple[I
     return starts, np.diff(np.append(starts, len(series)))
 
 
-def cut_windows(starts: Index, lengths: Index, window: int, stride: int) -> tuple[Index, Index]:
+def cut_windows(
+    starts: Index, lengths: Index, window: int, stride: int
+) -> tuple[Index, Index]:
     """Return where the windows of each segment start, and the segment of each window.
 
     Parameters

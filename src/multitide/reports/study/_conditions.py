@@ -72,7 +72,9 @@ def _verdicts(conditions: Conditions, name: str) -> list[ConditionVerdict]:
     for row in rows.itertuples():
         css_class, sign = MARKS.get(row.verdict, ("cannot-tell", "?"))
         words = row.words[:1].upper() + row.words[1:]
-        found.append(ConditionVerdict(row.task, css_class, f"{sign} {row.verdict}", words))
+        found.append(
+            ConditionVerdict(row.task, css_class, f"{sign} {row.verdict}", words)
+        )
     return found
 
 
@@ -84,7 +86,9 @@ def _features(conditions: Conditions) -> tuple[str, pd.DataFrame]:
     table = {"task": names}
     for source in names:
         table[f"features of {source}"] = [cells[task, source] for task in names]
-    caption = "Gain over random features, by task (rows) and source of the features (columns)"
+    caption = (
+        "Gain over random features, by task (rows) and source of the features (columns)"
+    )
     return caption, pd.DataFrame(table)
 
 

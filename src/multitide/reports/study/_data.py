@@ -89,16 +89,22 @@ def label_table(rows: Sequence[LabelRow]) -> pd.DataFrame:
     titles = {"train": "training", "validation": "validation", "test": "test"}
     table = []
     for row in rows:
-        counts = {titles.get(name, name): f"{count:,}" for name, count in row.counts.items()}
+        counts = {
+            titles.get(name, name): f"{count:,}" for name, count in row.counts.items()
+        }
         table.append({"task": row.name} | counts | {"labels": row.labels})
     return pd.DataFrame(table)
 
 
-def data_sets(comparison: Comparison, samples: Mapping[str, Samples]) -> list[DataSection]:
+def data_sets(
+    comparison: Comparison, samples: Mapping[str, Samples]
+) -> list[DataSection]:
     """Return what the page shows of each data set."""
     sections = []
     for data in comparison.evidence.protocol.data:
-        questions = [asked for asked in comparison.questions if asked.data.name == data.name]
+        questions = [
+            asked for asked in comparison.questions if asked.data.name == data.name
+        ]
         channels, drawn = None, []
         if data.name in samples:
             own = samples[data.name]
@@ -138,7 +144,10 @@ def _quantiles(values: np.ndarray) -> dict[str, str]:
     if not len(values):
         return dict.fromkeys(QUANTILES, MISSING)
     found = np.quantile(values, list(QUANTILES.values()))
-    return {name: significant(float(value)) for name, value in zip(QUANTILES, found, strict=True)}
+    return {
+        name: significant(float(value))
+        for name, value in zip(QUANTILES, found, strict=True)
+    }
 
 
 def examples(data: StudyData, samples: Samples) -> list[Example]:
@@ -158,7 +167,9 @@ def examples(data: StudyData, samples: Samples) -> list[Example]:
 def _summary(task: Task, labels: pd.DataFrame) -> str:
     """Return the most frequent classes with their counts, or the range of a number."""
     if task.kind == "multi_label":
-        return "; ".join(f"{name} ({_counts(labels[name].dropna())})" for name in labels)
+        return "; ".join(
+            f"{name} ({_counts(labels[name].dropna())})" for name in labels
+        )
     if task.kind == "classification":
         return _counts(labels[task.name].dropna())
     values = pd.to_numeric(labels.stack().dropna()).to_numpy(dtype=float)

@@ -92,7 +92,9 @@ def grouping_content(comparison: Comparison) -> list[GroupingSection]:
     for arm, grouping in comparison.groupings.items():
         how, note = METHODS[grouping.method], NOTES[grouping.method]
         figures = _figures(arm, grouping)
-        section = GroupingSection(arm, grouping, how, note, figures, _rows(comparison, arm))
+        section = GroupingSection(
+            arm, grouping, how, note, figures, _rows(comparison, arm)
+        )
         sections.append(section)
     return sections
 

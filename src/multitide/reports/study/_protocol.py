@@ -71,14 +71,20 @@ def protocol_items(comparison: Comparison) -> list[tuple[str, str]]:
         ("Figures", "on the test set, which is used only once"),
         ("Verdicts", _verdicts(comparison)),
         ("Duration", _duration(facts)),
-        ("Versions", ", ".join(f"{name} {version}" for name, version in versions.items())),
+        (
+            "Versions",
+            ", ".join(f"{name} {version}" for name, version in versions.items()),
+        ),
     ]
     return [(term, words) for term, words in items if words]
 
 
 def _data_items(data: StudyData, facts: Row) -> list[tuple[str, str]]:
     """Return how a data set was split; with several data sets each term names it."""
-    sizes = [(len(split.train), len(split.validation), len(split.test)) for split in data.splits]
+    sizes = [
+        (len(split.train), len(split.validation), len(split.test))
+        for split in data.splits
+    ]
     train, validation, test = np.mean(sizes, axis=0)
     mean = f"{len(sizes)} folds, on average " if len(sizes) > 1 else ""
     n_groups = data.test["group"].nunique()
@@ -130,12 +136,16 @@ def _count(number: float) -> str:
 def arm_settings(comparison: Comparison) -> tuple[dict[str, str], list[ArmSettings]]:
     """Return the settings that all networks share, and for each arm its own."""
     flat = {arm: _flat(spec["settings"]) for arm, spec in comparison.settings.items()}
-    networks = [settings for settings in flat.values() if "baseline.name" not in settings]
+    networks = [
+        settings for settings in flat.values() if "baseline.name" not in settings
+    ]
     common = _in_common(networks)
     own = []
     for arm, settings in flat.items():
         groups = [", ".join(tasks) for tasks in comparison.settings[arm]["groups"]]
-        differ = {name: text for name, text in settings.items() if common.get(name) != text}
+        differ = {
+            name: text for name, text in settings.items() if common.get(name) != text
+        }
         own.append(ArmSettings(arm, groups, differ))
     return common, own
 
@@ -143,7 +153,9 @@ def arm_settings(comparison: Comparison) -> tuple[dict[str, str], list[ArmSettin
 def _in_common(networks: list[dict[str, str]]) -> dict[str, str]:
     common = dict(networks[0]) if networks else {}
     for settings in networks:
-        common = {name: text for name, text in common.items() if settings.get(name) == text}
+        common = {
+            name: text for name, text in common.items() if settings.get(name) == text
+        }
     return common
 
 
@@ -154,7 +166,9 @@ def failures(comparison: Comparison) -> list[Failure]:
     wrong = wrong.assign(reason=wrong["reason"].fillna("not run"))
     n_fits = runs.groupby("arm").size()
     found = []
-    for (arm, reason), n_failed in wrong.groupby(["arm", "reason"], sort=False).size().items():
+    for (arm, reason), n_failed in (
+        wrong.groupby(["arm", "reason"], sort=False).size().items()
+    ):
         found.append(Failure(arm, reason, int(n_failed), int(n_fits[arm])))
     return found
 

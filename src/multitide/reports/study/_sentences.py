@@ -111,7 +111,9 @@ def compared(comparison: Comparison) -> str:
 def meanings(comparison: Comparison) -> list[tuple[str, str]]:
     """Return (arm, what it is) for every arm."""
     several = _meanings_of_several(comparison)
-    return [(arm, several.get(arm) or _meaning(comparison, arm)) for arm in comparison.arms]
+    return [
+        (arm, several.get(arm) or _meaning(comparison, arm)) for arm in comparison.arms
+    ]
 
 
 def _meaning(comparison: Comparison, arm: str) -> str:
@@ -156,7 +158,10 @@ def next_steps(comparison: Comparison) -> list[tuple[str, str]]:
     for name in comparison.evidence.protocol.names:
         of_task = comparison.gains["task"] == name
         networks = comparison.gains[of_task & ~is_baseline]
-        steps = [_step(networks, comparison.reference), _best_baseline(comparison, name)]
+        steps = [
+            _step(networks, comparison.reference),
+            _best_baseline(comparison, name),
+        ]
         found.append((name, " ".join(step for step in steps if step)))
     if len(found) > 1 and len({words for _, words in found}) == 1:
         found = [("All tasks", found[0][1])]
@@ -168,7 +173,9 @@ def _step(networks: pd.DataFrame, reference: str) -> str:
     for verdict, rows in networks.groupby("verdict", sort=False):
         verdicts[str(verdict)] = rows
     if "helps" in verdicts:
-        best_first = verdicts["helps"].sort_values("gain", ascending=False, kind="stable")
+        best_first = verdicts["helps"].sort_values(
+            "gain", ascending=False, kind="stable"
+        )
         arms = [f"“{arm}”" for arm in best_first["arm"]]
         return f"Use {' or '.join(arms)}: better than “{reference}”."
     if "cannot tell" in verdicts:

@@ -169,7 +169,9 @@ def shown_arm(comparison: Comparison, task: str) -> str | None:
         shares = any(task in group and len(group) > 1 for group in groups)
         return 0 if shares else 1
 
-    candidates = [arm for arm in comparison.arms if comparison.evidence.seeds(arm, task)]
+    candidates = [
+        arm for arm in comparison.arms if comparison.evidence.seeds(arm, task)
+    ]
     return min(candidates, key=rank, default=None)
 
 
@@ -193,7 +195,9 @@ def learning_curves(comparison: Comparison, asked: Question) -> list[Curves]:
     return found
 
 
-def _highest_loss(histories: Mapping[str, Mapping[Hashable, pd.DataFrame]]) -> float | None:
+def _highest_loss(
+    histories: Mapping[str, Mapping[Hashable, pd.DataFrame]],
+) -> float | None:
     """Return where the axis ends: the same for all arms, so that they can be compared by eye."""
     highest = []
     for of_arm in histories.values():
@@ -207,7 +211,9 @@ def _first_runs(comparison: Comparison, arm: str) -> list[tuple[str, int, int]]:
     return [run for run in comparison.evidence.run_keys if run[0] == arm][:MAX_RUNS]
 
 
-def _histories(comparison: Comparison, arm: str, asked: Question) -> dict[Hashable, pd.DataFrame]:
+def _histories(
+    comparison: Comparison, arm: str, asked: Question
+) -> dict[Hashable, pd.DataFrame]:
     """Return for each of the first runs the history of the task's network."""
     histories: dict[Hashable, pd.DataFrame] = {}
     for run in _first_runs(comparison, arm):
@@ -218,7 +224,9 @@ def _histories(comparison: Comparison, arm: str, asked: Question) -> dict[Hashab
     return histories
 
 
-def _kept_epochs(comparison: Comparison, arm: str, asked: Question) -> dict[Hashable, int]:
+def _kept_epochs(
+    comparison: Comparison, arm: str, asked: Question
+) -> dict[Hashable, int]:
     """Return for each of the first runs the epoch whose weights were kept."""
     kept: dict[Hashable, int] = {}
     for run in _first_runs(comparison, arm):
@@ -269,7 +277,9 @@ def _predictions(comparison: Comparison, asked: Question, arm: str) -> Predictio
     tables = _by_fold(comparison, arm, asked.name, seed)
     # By position: a class may be called "label".
     pairs = pd.concat([table.iloc[:, 1:3] for table in tables], ignore_index=True)
-    probabilities = pd.concat([table.iloc[:, 3:] for table in tables], ignore_index=True)
+    probabilities = pd.concat(
+        [table.iloc[:, 3:] for table in tables], ignore_index=True
+    )
     known = pairs["label"].notna().to_numpy()
     n_labelled = int(known.sum())
     if not n_labelled:
@@ -279,7 +289,9 @@ def _predictions(comparison: Comparison, asked: Question, arm: str) -> Predictio
     probabilities = probabilities[known].reset_index(drop=True).fillna(0.0)
     if probabilities.shape[1]:
         draw = partial(plot.reliability, labels, probabilities)
-        figures = [("Reliability", svg(draw, label=f"Reliability of {asked.name}, {arm}"))]
+        figures = [
+            ("Reliability", svg(draw, label=f"Reliability of {asked.name}, {arm}"))
+        ]
         confusion = confusion_table(labels, predicted)
         return Predictions(arm, seed + 1, n_labelled, n_labelled, confusion, figures)
     few = thinned(n_labelled)
@@ -296,30 +308,46 @@ def _of_several_columns(
     columns = asked.task.columns
     table = pd.concat(_by_fold(comparison, arm, asked.name, seed), ignore_index=True)
     labels = table[[f"label {column}" for column in columns]].set_axis(columns, axis=1)
-    predicted = table[[f"predicted {column}" for column in columns]].set_axis(columns, axis=1)
+    predicted = table[[f"predicted {column}" for column in columns]].set_axis(
+        columns, axis=1
+    )
     n_labelled = int(labels.notna().any(axis=1).sum())
     figures = []
     if n_labelled:
         title, draw = SEVERAL_COLUMNS[asked.task.kind]
-        drawn = svg(partial(draw, labels, predicted), label=f"{title} of {asked.name}, {arm}")
+        drawn = svg(
+            partial(draw, labels, predicted), label=f"{title} of {asked.name}, {arm}"
+        )
         figures.append((title, drawn))
     return Predictions(arm, seed + 1, n_labelled, n_labelled, figures=figures)
 
 
-def _by_fold(comparison: Comparison, arm: str, task: str, seed: int) -> list[pd.DataFrame]:
+def _by_fold(
+    comparison: Comparison, arm: str, task: str, seed: int
+) -> list[pd.DataFrame]:
     """Return the predictions of one seed on the test samples of each fold."""
     folds = range(comparison.evidence.protocol.n_folds)
     return [comparison.predictions(arm, task, seed, fold) for fold in folds]
 
 
 def _regression_figures(
-    labels: pd.Series, predicted: pd.Series, order: np.ndarray, order_name: str, what: str
+    labels: pd.Series,
+    predicted: pd.Series,
+    order: np.ndarray,
+    order_name: str,
+    what: str,
 ) -> list[tuple[str, Markup]]:
     scatter = partial(plot.predicted_vs_measured, labels.rename(""), predicted)
     over = partial(plot.residuals, order, labels, predicted)
     return [
-        ("Predicted against measured", svg(scatter, label=f"{what}: predicted and measured")),
-        (f"Residuals over {order_name}", svg(over, label=f"{what}: residuals over {order_name}")),
+        (
+            "Predicted against measured",
+            svg(scatter, label=f"{what}: predicted and measured"),
+        ),
+        (
+            f"Residuals over {order_name}",
+            svg(over, label=f"{what}: residuals over {order_name}"),
+        ),
     ]
 
 

@@ -143,7 +143,9 @@ def page_content(
         "gains": _gain_table(comparison),
         "chart": gain_chart(comparison),
         "answers": _answers(comparison),
-        "outcomes": [tasks.task_outcome(comparison, asked) for asked in comparison.questions],
+        "outcomes": [
+            tasks.task_outcome(comparison, asked) for asked in comparison.questions
+        ],
         "groupings": grouping.grouping_content(comparison),
         "weights": tasks.weights(comparison),
         "conditions": condition_sections(comparison.conditions),
@@ -176,7 +178,12 @@ def _answers(comparison: Comparison) -> dict[str, list[Row]]:
 
 
 def figure_element(
-    row: Row, field: str, shown: str | None = None, *, metric: str = "loss", table: str = "results"
+    row: Row,
+    field: str,
+    shown: str | None = None,
+    *,
+    metric: str = "loss",
+    table: str = "results",
 ) -> Markup:
     """Return a figure as an element that says where to find it in ``results.parquet``."""
     value = float(row[field])
@@ -189,7 +196,9 @@ def figure_element(
         "metric": row.get("metric", metric),
         "field": field,
     }
-    attributes = [Markup('data-{}="{}"').format(name, text) for name, text in where.items()]
+    attributes = [
+        Markup('data-{}="{}"').format(name, text) for name, text in where.items()
+    ]
     return Markup('<data value="{}" {}>{}</data>').format(
         repr(value), Markup(" ").join(attributes), shown
     )
@@ -218,7 +227,10 @@ def _for_text(row: Row, comparison: Comparison) -> str:
 @cache
 def _environment() -> Environment:
     environment = make_environment()
-    environment.globals |= {"figure": figure_element, "verdict_words": sentences.verdict_words}
+    environment.globals |= {
+        "figure": figure_element,
+        "verdict_words": sentences.verdict_words,
+    }
     environment.filters["tiny"] = _tiny
     return environment
 

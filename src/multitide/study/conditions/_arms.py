@@ -24,7 +24,9 @@ RANDOM, _FEATURES = f"{_PREFIX}random features", f"{_PREFIX}features of "
 WIDER = 2  # factor on the units of every layer
 
 
-def condition_arms(estimator: MultiTaskEstimator, task_names: Sequence[str]) -> list[Arm]:
+def condition_arms(
+    estimator: MultiTaskEstimator, task_names: Sequence[str]
+) -> list[Arm]:
     """Return the arms that check the conditions.
 
     Networks alone and together, the same with wider backbones, and probes of random features and of
@@ -43,18 +45,28 @@ def condition_arms(estimator: MultiTaskEstimator, task_names: Sequence[str]) -> 
         If there is only one task, or the settings cannot be trained.
     """
     if len(task_names) < 2:
-        raise ParameterError(f"`conditions` must have at least two tasks; got {list(task_names)}.")
+        raise ParameterError(
+            f"`conditions` must have at least two tasks; got {list(task_names)}."
+        )
     together = sharing_settings(estimator)
-    networks: dict[str, dict[str, object]] = {ALONE: BY_NAME[ALONE_ARM], TOGETHER: together}
+    networks: dict[str, dict[str, object]] = {
+        ALONE: BY_NAME[ALONE_ARM],
+        TOGETHER: together,
+    }
     backbone = cast(Backbone, make_part("backbone", estimator.backbone))
     if backbone.widths:
         wide = {"backbone": backbone.wider(WIDER)}
-        networks |= {WIDE_ALONE: BY_NAME[ALONE_ARM] | wide, WIDE_TOGETHER: together | wide}
+        networks |= {
+            WIDE_ALONE: BY_NAME[ALONE_ARM] | wide,
+            WIDE_TOGETHER: together | wide,
+        }
     arms = resolve_arms(networks, estimator, task_names, reference=ALONE)
     alone = cast(MultiTaskEstimator, arms[0].learner)
     arms.append(Arm(RANDOM, make_probe(alone, None), (tuple(task_names),)))
     for task in task_names:
-        arms.append(Arm(features_of(task), make_probe(alone, task), (tuple(task_names),)))
+        arms.append(
+            Arm(features_of(task), make_probe(alone, task), (tuple(task_names),))
+        )
     return arms
 
 

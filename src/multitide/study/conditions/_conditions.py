@@ -21,7 +21,11 @@ from multitide.study.conditions._arms import (
     features_of,
     source_of,
 )
-from multitide.study.conditions._sentences import features_words, labels_words, width_words
+from multitide.study.conditions._sentences import (
+    features_words,
+    labels_words,
+    width_words,
+)
 from multitide.study.results._evidence import Evidence
 from multitide.study.results._gains import contrast_rows, gain_rows
 from multitide.study.results._tables import aligned
@@ -78,7 +82,9 @@ class Conditions:
         gain / the gain of the task's own features, NaN if these are no better than random ones.
         """
         sources = [features_of(task) for task in self.evidence.protocol.names]
-        gains = gain_rows(self.evidence.of([RANDOM, *sources]), self.margin, self.confidence)
+        gains = gain_rows(
+            self.evidence.of([RANDOM, *sources]), self.margin, self.confidence
+        )
         gains["source"] = gains.pop("arm").map(source_of)
         own = gains[gains["task"] == gains["source"]].set_index("task")
         own_gain = own["gain"].where(own["verdict"] == HELPS)
@@ -112,10 +118,21 @@ class Conditions:
         ``Comparison.gains``.
         """
         if WIDE_TOGETHER not in self.evidence.tasks_of:
-            columns = ["task", "before", "wide", "gain", "low", "high", "verdict", "advice"]
+            columns = [
+                "task",
+                "before",
+                "wide",
+                "gain",
+                "low",
+                "high",
+                "verdict",
+                "advice",
+            ]
             return pd.DataFrame(columns=columns)
         signs = {WIDE_ALONE: 1.0, WIDE_TOGETHER: -1.0, ALONE: -1.0, TOGETHER: 1.0}
-        change = contrast_rows(self.evidence, signs, self.margin, self.confidence, WIDE_TOGETHER)
+        change = contrast_rows(
+            self.evidence, signs, self.margin, self.confidence, WIDE_TOGETHER
+        )
         change = change.drop(columns="arm")
         tasks = change["task"]
         change.insert(1, "before", tasks.map(self._gain_of(TOGETHER, ALONE)))
@@ -124,7 +141,9 @@ class Conditions:
 
     def _gain_of(self, arm: str, reference: str) -> pd.Series:
         evidence = self.evidence.of([reference, arm])
-        return gain_rows(evidence, self.margin, self.confidence).set_index("task")["gain"]
+        return gain_rows(evidence, self.margin, self.confidence).set_index("task")[
+            "gain"
+        ]
 
     @cached_property
     def verdicts(self) -> pd.DataFrame:
@@ -140,7 +159,9 @@ class Conditions:
         rows = []
         for task, found in self.features.groupby("task", sort=False):
             others = found[found["source"] != task]
-            rows.append(("features", task, _features_verdict(others), features_words(others)))
+            rows.append(
+                ("features", task, _features_verdict(others), features_words(others))
+            )
         is_similar = float(self.labels["times_fewer"].max()) <= SIMILAR
         verdict = MET if is_similar else NOT_MET
         rows.append(("labels", "", verdict, labels_words(self.labels, SIMILAR)))
@@ -162,7 +183,9 @@ class Conditions:
         return tables
 
     def __str__(self) -> str:
-        parts = [f"{title}:\n\n{aligned(rows)}" for title, rows in self.tables().items()]
+        parts = [
+            f"{title}:\n\n{aligned(rows)}" for title, rows in self.tables().items()
+        ]
         if self.width.empty:
             parts.append(f"{TITLES['network']}:\n\n{NO_WIDTH}")
         return "\n\n".join(parts)

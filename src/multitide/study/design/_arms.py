@@ -22,8 +22,15 @@ Arms: TypeAlias = Sequence[str] | Mapping[str, ArmSpec]
 
 ALONE = "alone"
 GROUP_METHODS = ("auto", "pairs", "affinity")
-MOST_TASKS = 16  # to find groups, every subset of the tasks is scored; of 16 there are 65,535
-NOT_SETTINGS = ("tasks", "validation", "random_state", "verbose")  # the study sets these
+MOST_TASKS = (
+    16  # to find groups, every subset of the tasks is scored; of 16 there are 65,535
+)
+NOT_SETTINGS = (
+    "tasks",
+    "validation",
+    "random_state",
+    "verbose",
+)  # the study sets these
 
 
 def _named_arms() -> dict[str, Settings]:
@@ -88,7 +95,10 @@ class Arm:
     @property
     def description(self) -> Settings:
         """Its groups and settings, as plain JSON values."""
-        return {"groups": [list(group) for group in self.groups], "settings": self.settings}
+        return {
+            "groups": [list(group) for group in self.groups],
+            "settings": self.settings,
+        }
 
     @property
     def settings(self) -> Settings:

@@ -11,7 +11,10 @@ from typing import Annotated, TypeAlias, TypedDict
 import numpy as np
 import pandas as pd
 from pydantic import Field
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+)
 
 from multitide._estimator import MultiTaskEstimator
 from multitide._part import Part
@@ -142,7 +145,12 @@ class Boosting(Baseline):
         return HistGradientBoostingRegressor(loss=loss, **shared).fit(features, numbers)
 
     def _choose(
-        self, model: Model, features: np.ndarray, labels: pd.DataFrame, split: Split, target: Target
+        self,
+        model: Model,
+        features: np.ndarray,
+        labels: pd.DataFrame,
+        split: Split,
+        target: Target,
     ) -> int:
         """Return the number of trees with the least validation loss; all without labels there."""
         rows = split.validation[_labelled(labels, split.validation, target)]
@@ -170,7 +178,9 @@ class LinearBaseline(Baseline):
     """
 
     representation: NameOrRepresentation | None = None
-    strengths: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)] = STRENGTHS
+    strengths: Annotated[
+        tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)
+    ] = STRENGTHS
 
     def check(self, name: str = "") -> None:
         """Raise :class:`ParameterError` with every problem, also of the representation."""
@@ -229,7 +239,9 @@ BASELINES: dict[str, type[Baseline]] = {
 def _labelled(labels: pd.DataFrame, rows: np.ndarray, target: Target) -> np.ndarray:
     """Return which rows have a label, that is, a loss."""
     known = labels.iloc[rows].reset_index(drop=True)
-    has_label: np.ndarray = ~np.isnan(target.row_losses(known, target.constant(len(rows))))
+    has_label: np.ndarray = ~np.isnan(
+        target.row_losses(known, target.constant(len(rows)))
+    )
     return has_label
 
 

@@ -73,7 +73,9 @@ def keep_share(
     for side, rows in enumerate((split.train, split.validation)):
         for number, task in enumerate(tasks):
             known = y.iloc[rows][task.columns].notna().any(axis=1).to_numpy()
-            rng = np.random.default_rng([random_state, side, 0 if together else number + 1])
+            rng = np.random.default_rng(
+                [random_state, side, 0 if together else number + 1]
+            )
             if together:
                 kept = _first(np.unique(units[rows]), share, rng, least=1)
             else:
@@ -81,12 +83,18 @@ def keep_share(
                 labels = y.iloc[labelled][task.columns]
                 kept = _kept_units(units[labelled], labels, task, share, rng)
             hidden = rows[known & ~np.isin(units[rows], kept)]
-            y.iloc[hidden, [y.columns.get_loc(column) for column in task.columns]] = None
+            y.iloc[hidden, [y.columns.get_loc(column) for column in task.columns]] = (
+                None
+            )
     return y
 
 
 def _kept_units(
-    units: np.ndarray, labels: pd.DataFrame, task: Task, share: float, rng: np.random.Generator
+    units: np.ndarray,
+    labels: pd.DataFrame,
+    task: Task,
+    share: float,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """Return the units that keep a task's labels; a unit has the class of its first label."""
     names, first = np.unique(units, return_index=True)
@@ -103,12 +111,16 @@ def _kept_units(
     return np.concatenate(kept)
 
 
-def _first(names: np.ndarray, share: float, rng: np.random.Generator, least: int) -> np.ndarray:
+def _first(
+    names: np.ndarray, share: float, rng: np.random.Generator, least: int
+) -> np.ndarray:
     """Return the first units in a random order that does not depend on the share."""
     return rng.permutation(names)[: _n_kept(share, len(names), least)]
 
 
-def _first_of_each(units: np.ndarray, labels: pd.Series, order: np.ndarray) -> np.ndarray:
+def _first_of_each(
+    units: np.ndarray, labels: pd.Series, order: np.ndarray
+) -> np.ndarray:
     """Return, for each value of a column, the first unit in this order that has it."""
     known = labels.notna().to_numpy()
     values = labels[known].astype(str).to_numpy()

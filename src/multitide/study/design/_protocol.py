@@ -113,7 +113,9 @@ class Protocol:
         questions = [self.question(name) for name in names]
         found = []
         for data in self.data:
-            own = [question for question in questions if question.data.name == data.name]
+            own = [
+                question for question in questions if question.data.name == data.name
+            ]
             if own:
                 found.append((data, own))
         return found
@@ -216,5 +218,7 @@ def _by_data_set(
 def _own_tasks(samples: Samples, tasks: Sequence[Task]) -> list[Task]:
     """Return the tasks that these samples have all columns and some labels of."""
     return [
-        task for task in tasks_with_labels(samples, tasks) if set(task.columns) <= set(samples.y)
+        task
+        for task in tasks_with_labels(samples, tasks)
+        if set(task.columns) <= set(samples.y)
     ]

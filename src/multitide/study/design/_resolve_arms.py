@@ -9,7 +9,13 @@ from typing import TypeGuard
 
 from sklearn.base import clone
 
-from multitide._checks import check_positive_int, gathering, one_of, raise_problems, suggest
+from multitide._checks import (
+    check_positive_int,
+    gathering,
+    one_of,
+    raise_problems,
+    suggest,
+)
 from multitide._estimator import MultiTaskEstimator
 from multitide._registries import part_from_config
 from multitide.errors import ParameterError
@@ -175,7 +181,9 @@ class _Resolver:
             return Arm(name, _make_baseline(name, settings), groups)
         given = self._named_groups(name, settings.pop("groups", [self._task_names]))
         if isinstance(given, str):
-            return make_seeking_arm(name, given, settings, self._estimator, self._task_names)
+            return make_seeking_arm(
+                name, given, settings, self._estimator, self._task_names
+            )
         checked = _check_groups(name, given, self._task_names)
         learner = _with_settings(name, self._estimator, settings)
         sharing = sharing_of(learner)
@@ -187,13 +195,17 @@ class _Resolver:
     def _expand_one(self, name: str, spec: ArmSpec) -> dict[str, ArmSpec]:
         groups: dict[str, tuple[str, ...]]
         if spec == PAIRS:
-            groups = {"+".join(pair): pair for pair in combinations(self._task_names, 2)}
+            groups = {
+                "+".join(pair): pair for pair in combinations(self._task_names, 2)
+            }
         elif spec == LEAVE_ONE_OUT:
             groups = _all_but_one(self._task_names)
         else:
             return {name: spec}
         sharing = sharing_settings(self._estimator)
-        return {label: {"groups": [group], **sharing} for label, group in groups.items()}
+        return {
+            label: {"groups": [group], **sharing} for label, group in groups.items()
+        }
 
     def _settings(self, name: str, spec: ArmSpec) -> Settings:
         """Return the settings of an arm as a dict of its own."""
@@ -218,7 +230,11 @@ class _Resolver:
 
     def _named_groups(self, name: str, groups: object) -> object:
         """Return the groups that a name stands for; lists and methods as they are."""
-        if not isinstance(groups, str) or not self._divisions or groups in GROUP_METHODS:
+        if (
+            not isinstance(groups, str)
+            or not self._divisions
+            or groups in GROUP_METHODS
+        ):
             return groups
         if groups not in self._divisions:
             raise ParameterError(
@@ -231,7 +247,9 @@ class _Resolver:
 def _specs_by_name(arms: Arms, reference: str) -> dict[str, ArmSpec]:
     """Return the arms by name, "alone" among them if it is the reference."""
     if isinstance(arms, str) or not isinstance(arms, (Sequence, Mapping)):
-        raise ParameterError(f"`arms` must be a list of names or a dict of settings; got {arms!r}.")
+        raise ParameterError(
+            f"`arms` must be a list of names or a dict of settings; got {arms!r}."
+        )
     specs: dict[str, ArmSpec] = {}
     if isinstance(arms, Mapping):
         specs = {str(name): spec for name, spec in arms.items()}
@@ -280,7 +298,9 @@ def _with_settings(
     raise_problems(problems)
     learner: MultiTaskEstimator = clone(estimator)
     try:
-        learner.set_params(**{key: _as_tuple(key, value) for key, value in settings.items()})
+        learner.set_params(
+            **{key: _as_tuple(key, value) for key, value in settings.items()}
+        )
         make_recipe(learner.get_params(deep=False))
     except ParameterError as error:
         lines = [f"`arms.{name}`: {line}" for line in str(error).splitlines()]
@@ -306,7 +326,9 @@ def _check_groups(name: str, groups: object, task_names: Sequence[str]) -> Group
     for task in dict.fromkeys(named):
         if task not in task_names:
             near = suggest(str(task), task_names)
-            problems.append(f"{where} must name tasks, {one_of(task_names)}; got {task!r}.{near}")
+            problems.append(
+                f"{where} must name tasks, {one_of(task_names)}; got {task!r}.{near}"
+            )
         if named.count(task) > 1:
             problems.append(f"{where} must name a task once; got {task!r} twice.")
     raise_problems(problems)

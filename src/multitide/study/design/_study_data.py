@@ -62,7 +62,9 @@ class StudyData:
     @property
     def test_to_train(self) -> float:
         """Number of test rows / number of development rows, mean over folds."""
-        ratios = [len(split.test) / len(development_rows(split)) for split in self.splits]
+        ratios = [
+            len(split.test) / len(development_rows(split)) for split in self.splits
+        ]
         return float(np.mean(ratios))
 
     @property
@@ -134,7 +136,9 @@ def make_rule(samples: Samples, split: SplitRule, cv: Folds) -> Splitter | Split
     Without `split` and `cv`, the rule is the one that suits the samples.
     """
     if not isinstance(split, Splitter | Split | None):
-        raise ParameterError(f"`split` must be a Splitter, a Split or None; got {split!r}.")
+        raise ParameterError(
+            f"`split` must be a Splitter, a Split or None; got {split!r}."
+        )
     if isinstance(split, Split):
         if cv is not None:
             raise ParameterError(

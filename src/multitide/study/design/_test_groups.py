@@ -78,5 +78,7 @@ def _blocks(places: np.ndarray, window: float) -> np.ndarray:
     n_blocks = MAX_BLOCKS
     if window > 0:
         n_blocks = int(np.clip(length // window, 1, MAX_BLOCKS))
-    codes = np.minimum((places - start) / length * n_blocks, n_blocks - 1).astype(np.int64)
+    codes = np.minimum((places - start) / length * n_blocks, n_blocks - 1).astype(
+        np.int64
+    )
     return np.unique(codes, return_inverse=True)[1].astype(np.int64)

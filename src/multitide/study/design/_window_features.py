@@ -39,7 +39,9 @@ def window_features(samples: Samples) -> np.ndarray:
 def _statistics(series: np.ndarray) -> np.ndarray:
     known = ~np.isnan(series)
     n_steps = series.shape[2]
-    first = np.take_along_axis(series, known.argmax(axis=2)[:, :, None], axis=2)[:, :, 0]
+    first = np.take_along_axis(series, known.argmax(axis=2)[:, :, None], axis=2)[
+        :, :, 0
+    ]
     last_place = n_steps - 1 - known[:, :, ::-1].argmax(axis=2)
     last = np.take_along_axis(series, last_place[:, :, None], axis=2)[:, :, 0]
     mean, spread = _mean_and_spread(series)

@@ -9,7 +9,12 @@ import numpy as np
 import pandas as pd
 
 from multitide._checks import listed
-from multitide.study.grouping._grouping_record import AFFINITY, PAIRS, GroupingRecord, Method
+from multitide.study.grouping._grouping_record import (
+    AFFINITY,
+    PAIRS,
+    GroupingRecord,
+    Method,
+)
 from multitide.study.grouping._partition import Tasks, best_partition, group_scores
 from multitide.study.results._verdicts import MARGIN
 
@@ -86,9 +91,13 @@ class Grouping:
         if self.affinity.isna().all(axis=None):
             return "The effects of the tasks on each other are unknown. Train each task alone."
         if self.is_alone:
-            return "Train each task alone: no group promises a relevant gain for any task."
+            return (
+                "Train each task alone: no group promises a relevant gain for any task."
+            )
         if self.is_together:
-            return "Train all tasks in one network: no division promises relevantly more."
+            return (
+                "Train all tasks in one network: no division promises relevantly more."
+            )
         shared = [listed(group) for group in self.groups if len(group) > 1]
         alone = [group[0] for group in self.groups if len(group) == 1]
         words = f"Train one network each for: {'; '.join(shared)}"
@@ -203,7 +212,9 @@ def make_grouping(
     )
 
 
-def _fewest_groups(scores: np.ndarray, worth: float, max_groups: int | None) -> list[Tasks]:
+def _fewest_groups(
+    scores: np.ndarray, worth: float, max_groups: int | None
+) -> list[Tasks]:
     """Return the fewest groups in which no task gains less than in the best ones by `worth`."""
     best = best_partition(scores, max_groups)
     least = _gains_in(best, scores) - worth

@@ -36,9 +36,17 @@ class GroupingRecord(BaseModel):
         return self
 
     def _check_sizes(self, n_tasks: int) -> None:
-        for values in (self.affinity, self.predicted, self.together, self.cosines, self.norms):
+        for values in (
+            self.affinity,
+            self.predicted,
+            self.together,
+            self.cosines,
+            self.norms,
+        ):
             if values is not None and len(values) != n_tasks:
                 raise ValueError(f"all values must be given for {n_tasks} tasks")
         for rows in (self.affinity, self.cosines or []):
             if any(len(row) != n_tasks for row in rows):
-                raise ValueError(f"`affinity` and `cosines` must be {n_tasks} x {n_tasks}")
+                raise ValueError(
+                    f"`affinity` and `cosines` must be {n_tasks} x {n_tasks}"
+                )

@@ -138,10 +138,14 @@ def find_all_groups(
         if arm.seek is None:
             result.arms.append(arm)
             continue
-        logger.info("%s: first finds the groups of tasks, then the study starts.", arm.name)
+        logger.info(
+            "%s: first finds the groups of tasks, then the study starts.", arm.name
+        )
         share = (deadline - time.perf_counter()) / n_left
         n_left -= 1
-        found, fits = find_groups(arm, fewer_seeds, data_sets, resources, share, result.fits)
+        found, fits = find_groups(
+            arm, fewer_seeds, data_sets, resources, share, result.fits
+        )
         result.fits.update(fits)
         if found is None:
             logger.warning("%s: `budget` is too small to find its groups.", arm.name)
@@ -174,7 +178,9 @@ def _arms_to_measure(arm: Arm, protocol: Protocol) -> list[Arm]:
     return arms
 
 
-def _from_pairs(seek: Seek, protocol: Protocol, plan: Plan, fits: Mapping[str, Fit]) -> Grouping:
+def _from_pairs(
+    seek: Seek, protocol: Protocol, plan: Plan, fits: Mapping[str, Fit]
+) -> Grouping:
     """Compare each task's validation loss in each pair with that of the task alone."""
     places = {name: place for place, name in enumerate(protocol.names)}
     gains: dict[tuple[int, int], list[float]] = {}
@@ -205,7 +211,11 @@ def _from_affinities(
 ) -> Grouping:
     """Average what the shared runs recorded."""
     names = protocol.names
-    records = [fit.facts["affinity"] for fit in fits.values() if fit.done and fit.key in plan.jobs]
+    records = [
+        fit.facts["affinity"]
+        for fit in fits.values()
+        if fit.done and fit.key in plan.jobs
+    ]
     n = len(names)
     return make_grouping(
         _mean_table([record["affinity"] for record in records], (n, n)),
@@ -218,7 +228,9 @@ def _from_affinities(
     )
 
 
-def _validation_losses(run: RunName, plan: Plan, fits: Mapping[str, Fit]) -> dict[str, float]:
+def _validation_losses(
+    run: RunName, plan: Plan, fits: Mapping[str, Fit]
+) -> dict[str, float]:
     losses: dict[str, float] = {}
     for key in plan.runs[run]:
         if key in fits and fits[key].done:
@@ -241,7 +253,9 @@ def _mean_of_known(values: Sequence[float]) -> float:
     return sum(known) / len(known) if known else math.nan
 
 
-def _mean_table(tables: Sequence[Sequence[object]], shape: tuple[int, ...]) -> np.ndarray:
+def _mean_table(
+    tables: Sequence[Sequence[object]], shape: tuple[int, ...]
+) -> np.ndarray:
     """Return the mean of tables without their missing values; NaN where there are none."""
     if not tables:
         return np.full(shape, np.nan)
@@ -282,14 +296,22 @@ def _read(path: Path) -> Grouping | None:
         return None
     try:
         content = read_record(path, FORMAT, {SCHEMA}, "Run `multitide compare` again.")
-        return Grouping.from_config(validated(content["grouping"], GroupingRecord, path))
+        return Grouping.from_config(
+            validated(content["grouping"], GroupingRecord, path)
+        )
     except (StoreError, KeyError) as error:
-        logger.warning("The groups are searched again, because they cannot be read: %s", error)
+        logger.warning(
+            "The groups are searched again, because they cannot be read: %s", error
+        )
         return None
 
 
 def _write(grouping: Grouping, path: Path) -> None:
-    content = {"format": FORMAT, "schema_version": SCHEMA, "grouping": grouping.to_config()}
+    content = {
+        "format": FORMAT,
+        "schema_version": SCHEMA,
+        "grouping": grouping.to_config(),
+    }
     with writable(path.parent):
         path.parent.mkdir(exist_ok=True)
         write_file(path, json.dumps(content, indent=1, ensure_ascii=False))

@@ -36,7 +36,9 @@ class Evidence:
     run_keys: Mapping[RunName, list[str]]
     fits: Mapping[str, Fit]
     tasks_of: Mapping[str, list[str]]
-    _cached_losses: dict[tuple[str, str, int], np.ndarray] = field(default_factory=dict, repr=False)
+    _cached_losses: dict[tuple[str, str, int], np.ndarray] = field(
+        default_factory=dict, repr=False
+    )
 
     @cached_property
     def targets(self) -> dict[tuple[str, int], Target]:
@@ -49,7 +51,9 @@ class Evidence:
 
     def of(self, arms: Collection[str]) -> Evidence:
         """Return the evidence of some arms; the first of them is the reference."""
-        run_keys = {name: keys for name, keys in self.run_keys.items() if name[0] in arms}
+        run_keys = {
+            name: keys for name, keys in self.run_keys.items() if name[0] in arms
+        }
         fits: dict[str, Fit] = {}
         for keys in run_keys.values():
             fits |= {key: self.fits[key] for key in keys if key in self.fits}

@@ -37,7 +37,9 @@ COLUMNS = ["task", "arm", *INTERVAL, *VERDICT, *COUNTS, *PARTS]
 METRIC_COLUMNS = ["task", "arm", *INTERVAL, *COUNTS, *PARTS]
 
 Row = dict[str, object]
-Tables = Mapping[str, GainTable | None]  # by arm; None if it has no seed in common with the others
+Tables = Mapping[
+    str, GainTable | None
+]  # by arm; None if it has no seed in common with the others
 
 
 def gain_rows(evidence: Evidence, margin: float, confidence: float) -> pd.DataFrame:
@@ -53,13 +55,18 @@ def gain_rows(evidence: Evidence, margin: float, confidence: float) -> pd.DataFr
     """
     rows = []
     for task in evidence.protocol.names:
-        tables = {arm: loss_table(evidence, arm, task) for arm in _compared_arms(evidence, [task])}
+        tables = {
+            arm: loss_table(evidence, arm, task)
+            for arm in _compared_arms(evidence, [task])
+        }
         for row in _judged_rows(evidence, tables, margin, confidence, task):
             rows.append({"task": task} | row)
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def mean_gain_rows(evidence: Evidence, margin: float, confidence: float) -> pd.DataFrame:
+def mean_gain_rows(
+    evidence: Evidence, margin: float, confidence: float
+) -> pd.DataFrame:
     """Compare every arm that has all tasks with the reference by the mean gain over tasks.
 
     Returns
@@ -75,7 +82,9 @@ def mean_gain_rows(evidence: Evidence, margin: float, confidence: float) -> pd.D
     return table.assign(mean_rank=table["arm"].map(mean_ranks(evidence)))
 
 
-def metric_gain_rows(evidence: Evidence, metric: str, confidence: float) -> pd.DataFrame:
+def metric_gain_rows(
+    evidence: Evidence, metric: str, confidence: float
+) -> pd.DataFrame:
     """Compare every arm with the reference by any metric.
 
     Metrics that are no mean over samples take the jackknife.
@@ -92,7 +101,9 @@ def metric_gain_rows(evidence: Evidence, metric: str, confidence: float) -> pd.D
             continue
         for arm in _compared_arms(evidence, [task]):
             table = _metric_differences(evidence, arm, task, metric)
-            gain = None if table is None else _estimate(evidence, table, confidence, task)
+            gain = (
+                None if table is None else _estimate(evidence, table, confidence, task)
+            )
             rows.append({"task": task, "arm": arm} | _numbers(evidence, gain))
     return pd.DataFrame(rows, columns=METRIC_COLUMNS)
 
@@ -118,7 +129,11 @@ def loss_table(
 
 
 def contrast_rows(
-    evidence: Evidence, signs: Mapping[str, float], margin: float, confidence: float, arm: str
+    evidence: Evidence,
+    signs: Mapping[str, float],
+    margin: float,
+    confidence: float,
+    arm: str,
 ) -> pd.DataFrame:
     """Judge any sum of losses on every task, as :func:`gain_rows` judges the difference of two.
 
@@ -141,7 +156,10 @@ def contrast_rows(
 
 
 def contrast_table(
-    evidence: Evidence, task: str, signs: Mapping[str, float], seeds: Sequence[int] | None = None
+    evidence: Evidence,
+    task: str,
+    signs: Mapping[str, float],
+    seeds: Sequence[int] | None = None,
 ) -> GainTable | None:
     """Return a signed sum of paired losses; None if the arms have no seed in common."""
     if seeds is None:
@@ -150,7 +168,9 @@ def contrast_table(
         return None
     sums = []
     for seed in seeds:
-        losses = [sign * evidence.losses(arm, task, seed) for arm, sign in signs.items()]
+        losses = [
+            sign * evidence.losses(arm, task, seed) for arm, sign in signs.items()
+        ]
         sums.append(sum(losses))
     data = evidence.protocol.question(task).data
     groups, folds = _groups_and_folds(evidence, data)
@@ -179,7 +199,9 @@ def _mean_over_tasks(evidence: Evidence, arm: str) -> GainTable | None:
     return mean_table(tables)
 
 
-def _metric_differences(evidence: Evidence, arm: str, task: str, metric: str) -> GainTable | None:
+def _metric_differences(
+    evidence: Evidence, arm: str, task: str, metric: str
+) -> GainTable | None:
     """Return the paired differences of a metric, signed so that + is better."""
     if metric == "loss":
         return loss_table(evidence, arm, task)
@@ -195,7 +217,9 @@ def _metric_differences(evidence: Evidence, arm: str, task: str, metric: str) ->
     groups, folds = _groups_and_folds(evidence, data, evidence.labelled(task))
 
     if is_row_mean(metric, pairs[0][0]):
-        rows = [sign * (row_values(metric, a) - row_values(metric, b)) for a, b in pairs]
+        rows = [
+            sign * (row_values(metric, a) - row_values(metric, b)) for a, b in pairs
+        ]
         return row_table(np.stack(rows), groups, folds, data.n_groups)
 
     def differences(mask: np.ndarray) -> np.ndarray:
@@ -205,7 +229,10 @@ def _metric_differences(evidence: Evidence, arm: str, task: str, metric: str) ->
 
 
 def _difference(
-    metric: str, arm: Sequence[FoldAnswers], reference: Sequence[FoldAnswers], mask: np.ndarray
+    metric: str,
+    arm: Sequence[FoldAnswers],
+    reference: Sequence[FoldAnswers],
+    mask: np.ndarray,
 ) -> float:
     return metric_value(metric, arm, mask) - metric_value(metric, reference, mask)
 
@@ -231,15 +258,21 @@ def _judged_rows(
     for arm, table in tables.items():
         if table is not None:
             gains[arm] = _estimate(evidence, table, confidence, task)
-    verdicts = dict(zip(gains, judge(list(gains.values()), margin, confidence), strict=True))
+    verdicts = dict(
+        zip(gains, judge(list(gains.values()), margin, confidence), strict=True)
+    )
     rows = []
     for arm in tables:
         numbers = _numbers(evidence, gains.get(arm))
-        rows.append({"arm": arm} | numbers | _verdict_cells(evidence, arm, verdicts.get(arm)))
+        rows.append(
+            {"arm": arm} | numbers | _verdict_cells(evidence, arm, verdicts.get(arm))
+        )
     return rows
 
 
-def _estimate(evidence: Evidence, table: GainTable, confidence: float, task: str | None) -> Gain:
+def _estimate(
+    evidence: Evidence, table: GainTable, confidence: float, task: str | None
+) -> Gain:
     """Return the gain on one task, or the mean gain over all."""
     if task is None:
         test_to_train = evidence.protocol.test_to_train
@@ -260,7 +293,9 @@ def _numbers(evidence: Evidence, gain: Gain | None) -> Row:
 def _verdict_cells(evidence: Evidence, arm: str, verdict: Verdict | None) -> Row:
     if verdict is not None:
         return {name: getattr(verdict, name) for name in VERDICT}
-    reasons = evidence.failures(arm) or evidence.failures(evidence.reference) or ["not run"]
+    reasons = (
+        evidence.failures(arm) or evidence.failures(evidence.reference) or ["not run"]
+    )
     row: Row = dict.fromkeys(("p_holm", "more_seeds", "more_labels"), np.nan)
     return row | {"verdict": FAILED, "advice": "; ".join(reasons)}
 
@@ -271,7 +306,9 @@ def _compared_arms(evidence: Evidence, tasks: Sequence[str]) -> list[str]:
     return [arm for arm in others if set(tasks) <= set(evidence.tasks_of[arm])]
 
 
-def _common_seeds(evidence: Evidence, arms: Sequence[str], tasks: Sequence[str]) -> list[int]:
+def _common_seeds(
+    evidence: Evidence, arms: Sequence[str], tasks: Sequence[str]
+) -> list[int]:
     common: set[int] | None = None
     for arm in arms:
         for task in tasks:
@@ -281,5 +318,8 @@ def _common_seeds(evidence: Evidence, arms: Sequence[str], tasks: Sequence[str])
 
 
 def _mean_loss(evidence: Evidence, arm: str, task: str) -> float:
-    losses = [np.nanmean(evidence.losses(arm, task, seed)) for seed in evidence.seeds(arm, task)]
+    losses = [
+        np.nanmean(evidence.losses(arm, task, seed))
+        for seed in evidence.seeds(arm, task)
+    ]
     return float(np.mean(losses)) if losses else np.nan

@@ -34,7 +34,9 @@ class FoldAnswers:
     answers: np.ndarray
 
 
-def encode_labels(target: Target, labels: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+def encode_labels(
+    target: Target, labels: pd.DataFrame
+) -> tuple[np.ndarray, np.ndarray]:
     """Return labels as `Target.metric_values` takes them, and which samples have one."""
     encoded = target.truth(labels)
     return encoded, target.has_label(encoded)

@@ -78,7 +78,9 @@ def rank_test(losses: pd.DataFrame, confidence: float = 0.95) -> RankTest:
         p = float(stats.f.sf(f, k - 1, (k - 1) * (n - 1)))
     else:
         f, p = np.inf, 0.0
-    return RankTest(n, k, chi2, float(f), p, critical_difference(n, k, confidence), confidence)
+    return RankTest(
+        n, k, chi2, float(f), p, critical_difference(n, k, confidence), confidence
+    )
 
 
 def critical_difference(n_data: int, n_arms: int, confidence: float = 0.95) -> float:

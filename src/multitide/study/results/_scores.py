@@ -34,8 +34,12 @@ def score_runs(evidence: Evidence) -> pd.DataFrame:
             for fold in range(evidence.protocol.n_folds):
                 labels, target = question.labels(fold), evidence.targets[task, fold]
                 for seed in seeds:
-                    table = measure(target, labels, evidence.answers(arm, task, seed, fold))
-                    tables.append(table.assign(arm=arm, task=task, seed=seed, fold=fold))
+                    table = measure(
+                        target, labels, evidence.answers(arm, task, seed, fold)
+                    )
+                    tables.append(
+                        table.assign(arm=arm, task=task, seed=seed, fold=fold)
+                    )
     if not tables:
         return pd.DataFrame(columns=SCORES)
     return pd.concat(tables, ignore_index=True)[SCORES]
@@ -54,7 +58,9 @@ def summarise(scores: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for key, found in scores.groupby(KEYS, sort=False):
-        seeds = [join_folds(of_seed) for _, of_seed in found.groupby("seed", sort=False)]
+        seeds = [
+            join_folds(of_seed) for _, of_seed in found.groupby("seed", sort=False)
+        ]
         values = np.array([value for value, _ in seeds])
         first = found[found["seed"] == found["seed"].iloc[0]]
         row = dict(zip(KEYS, key, strict=True)) | {

@@ -155,7 +155,9 @@ def row_table(
     differences = np.atleast_2d(np.asarray(differences, dtype=float))
     labelled = ~np.isnan(differences).any(axis=0)
     if not labelled.any():
-        raise DataError("`differences` must have at least one labelled test row; got none.")
+        raise DataError(
+            "`differences` must have at least one labelled test row; got none."
+        )
     if n_groups is None:
         n_groups = int(np.max(groups)) + 1
     rows = differences[:, labelled]
@@ -218,7 +220,9 @@ def among_other_groups(table: GainTable, n_before: int, n_after: int) -> GainTab
     return replace(table, influence=influence, weights=np.pad(table.weights, padding))
 
 
-def estimate(table: GainTable, *, confidence: float = 0.95, test_to_train: float = 0.0) -> Gain:
+def estimate(
+    table: GainTable, *, confidence: float = 0.95, test_to_train: float = 0.0
+) -> Gain:
     """Return the gain with its interval.
 
     Parameters
@@ -270,7 +274,9 @@ def total_variance(
         return float("nan"), float("nan")
     if variance < residual:
         return residual, seed_dof * group_dof
-    spread = seed**2 / seed_dof + group**2 / group_dof + residual**2 / (seed_dof * group_dof)
+    spread = (
+        seed**2 / seed_dof + group**2 / group_dof + residual**2 / (seed_dof * group_dof)
+    )
     if spread > 0:
         return variance, max(1.0, variance**2 / spread)
     return variance, seed_dof
@@ -293,9 +299,13 @@ def _row_influence(
     """Return each cluster's influence on each seed's mean, (n_seeds, n_codes), and its weight."""
     counts = np.bincount(codes, minlength=n_codes)
     centred = rows - rows.mean(axis=1, keepdims=True)
-    sums = np.stack([np.bincount(codes, weights=row, minlength=n_codes) for row in centred])
+    sums = np.stack(
+        [np.bincount(codes, weights=row, minlength=n_codes) for row in centred]
+    )
     weights = counts / counts.sum()
-    alone = weights == 1  # the influence of a single cluster cannot be distinguished from the mean
+    alone = (
+        weights == 1
+    )  # the influence of a single cluster cannot be distinguished from the mean
     return sums / counts.sum() / np.sqrt(np.where(alone, 1, 1 - weights)), weights
 
 

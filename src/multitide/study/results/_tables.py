@@ -25,7 +25,11 @@ def gain_title(reference: str, confidence: float) -> str:
 
 
 def gain_table(
-    gains: pd.DataFrame, mean_gains: pd.DataFrame, margin: float, *, p_values: bool = False
+    gains: pd.DataFrame,
+    mean_gains: pd.DataFrame,
+    margin: float,
+    *,
+    p_values: bool = False,
 ) -> pd.DataFrame:
     """Return one row per task and arm, and the mean gain over tasks if there are several.
 
@@ -90,7 +94,9 @@ def standing_table(standing: pd.DataFrame) -> pd.DataFrame:
     """Return the ranking of the arms of :class:`multitide.Comparisons`, best first."""
     counts = ["first", "helps", "hurts", "same", "cannot_tell"]
     means = ["mean_rank", "mean_rank_data", "mean_loss"]
-    table = standing.assign(**{name: standing[name].map(number_in_words) for name in means})
+    table = standing.assign(
+        **{name: standing[name].map(number_in_words) for name in means}
+    )
     titles = {
         "mean_rank": "mean rank over tasks",
         "mean_rank_data": "mean rank over data sets",

@@ -44,7 +44,9 @@ class Verdict:
     advice: str = ""
 
 
-def judge(gains: Sequence[Gain], margin: float = MARGIN, confidence: float = 0.95) -> list[Verdict]:
+def judge(
+    gains: Sequence[Gain], margin: float = MARGIN, confidence: float = 0.95
+) -> list[Verdict]:
     """Return the verdicts on all arms of one task.
 
     Parameters
@@ -77,11 +79,15 @@ def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
     adjusted = np.full(p.shape, np.nan)
     known = np.flatnonzero(~np.isnan(p))
     order = known[np.argsort(p[known])]
-    adjusted[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)))
+    adjusted[order] = np.minimum(
+        1, np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1))
+    )
     return adjusted
 
 
-def _judge_one(gain: Gain, p: float, margin: float, confidence: float, alpha: float) -> Verdict:
+def _judge_one(
+    gain: Gain, p: float, margin: float, confidence: float, alpha: float
+) -> Verdict:
     if lacks := _lacks(gain):
         advice = f"needs at least {' and '.join(lacks)}"
         if gain.n_runs < MIN_RUNS:
@@ -146,15 +152,21 @@ def _labels_needed(gain: Gain, target: float, alpha: float) -> float:
     return float("nan")
 
 
-def _half_width(gain: Gain, more_seeds: float, more_groups: float, alpha: float) -> float:
+def _half_width(
+    gain: Gain, more_seeds: float, more_groups: float, alpha: float
+) -> float:
     """Return the half width of the interval with these factors on seeds and groups."""
     n_seeds = round(gain.n_seeds * more_seeds)
-    if gain.n_seeds < 2:  # the variance is that of folds, not divided into seeds and groups
+    if (
+        gain.n_seeds < 2
+    ):  # the variance is that of folds, not divided into seeds and groups
         return float("inf")
     residual = gain.residual_part / more_seeds / more_groups
     seed = max(gain.seed_part - gain.residual_part, 0) / more_seeds + residual
     group = max(gain.group_part - gain.residual_part, 0) / more_groups + residual
-    variance, dof = total_variance(seed, group, residual, n_seeds - 1, gain.group_dof * more_groups)
+    variance, dof = total_variance(
+        seed, group, residual, n_seeds - 1, gain.group_dof * more_groups
+    )
     if gain.fold_part / more_groups > variance:
         variance, dof = gain.fold_part / more_groups, gain.dof
     return float(stats.t.ppf(1 - alpha / 2, dof) * np.sqrt(variance))

@@ -80,7 +80,12 @@ def write_fit(fit: Fit, runs: Path) -> None:
     with replaced_folder(folder) as draft:
         columns = {question: _columns(fit, question) for question in fit.answers}
         n_answers = {question: len(values) for question, values in fit.answers.items()}
-        record = {"key": fit.key, **fit.facts, "columns": columns, "n_answers": n_answers}
+        record = {
+            "key": fit.key,
+            **fit.facts,
+            "columns": columns,
+            "n_answers": n_answers,
+        }
         text = json.dumps(record, indent=1, ensure_ascii=False, default=repr)
         _answer_table(fit, columns).to_parquet(draft / ANSWERS)
         fit.history.to_parquet(draft / HISTORY)
@@ -101,7 +106,9 @@ def read_fit(runs: Path, key: str) -> Fit | None:
     try:
         return _read(folder)
     except DAMAGED as error:
-        logger.warning("The run in %s cannot be read (%s); it is run again.", folder, error)
+        logger.warning(
+            "The run in %s cannot be read (%s); it is run again.", folder, error
+        )
         return None
 
 
@@ -147,7 +154,9 @@ def _read(folder: Path) -> Fit:
 def _answer_table(fit: Fit, columns: dict[str, list[str]]) -> pd.DataFrame:
     table = {}
     for question, answers in fit.answers.items():
-        for column, values in zip(columns[question], np.atleast_2d(answers.T), strict=True):
+        for column, values in zip(
+            columns[question], np.atleast_2d(answers.T), strict=True
+        ):
             table[column] = pd.Series(values)
     return pd.DataFrame(table)
 

@@ -56,13 +56,17 @@ class Job:
     record_every: int = 0
 
 
-def make_job(arm: Arm, group: tuple[str, ...], protocol: Protocol, seed: int, fold: int) -> Job:
+def make_job(
+    arm: Arm, group: tuple[str, ...], protocol: Protocol, seed: int, fold: int
+) -> Job:
     """Prepare one fit of an arm, with as many optimiser steps as every other arm may take."""
     settings = arm.settings
     learner = arm.learner
     random_state = None
     if isinstance(learner, Probe):
-        estimator = _prepare(learner.estimator, protocol, learner.trained_on(group), seed, fold)
+        estimator = _prepare(
+            learner.estimator, protocol, learner.trained_on(group), seed, fold
+        )
         learner = replace(learner, estimator=estimator)
         random_state = estimator.random_state
         settings |= _length(estimator)
@@ -71,7 +75,10 @@ def make_job(arm: Arm, group: tuple[str, ...], protocol: Protocol, seed: int, fo
         random_state = learner.random_state
         settings |= _length(learner)
         if len(group) == 1:
-            settings |= {"sharing": _of_one_task(settings["sharing"]), "aggregator": None}
+            settings |= {
+                "sharing": _of_one_task(settings["sharing"]),
+                "aggregator": None,
+            }
     if arm.record_every:
         # The answers are the same, but only such a fit contains the affinities.
         settings |= {"record_every": arm.record_every}
@@ -80,7 +87,11 @@ def make_job(arm: Arm, group: tuple[str, ...], protocol: Protocol, seed: int, fo
 
 
 def with_equal_steps(
-    learner: MultiTaskEstimator, protocol: Protocol, names: tuple[str, ...], seed: int, fold: int
+    learner: MultiTaskEstimator,
+    protocol: Protocol,
+    names: tuple[str, ...],
+    seed: int,
+    fold: int,
 ) -> MultiTaskEstimator:
     """Return a copy that may take as many optimiser steps as a network for all questions.
 
@@ -99,14 +110,20 @@ def with_equal_steps(
 
 
 def steps_per_epoch(
-    learner: MultiTaskEstimator, protocol: Protocol, names: tuple[str, ...], seed: int, fold: int
+    learner: MultiTaskEstimator,
+    protocol: Protocol,
+    names: tuple[str, ...],
+    seed: int,
+    fold: int,
 ) -> int:
     """Return the number of optimiser steps per epoch over the labelled rows of these questions."""
     n_rows = n_training_rows(protocol, names, seed, fold)
     return max(1, math.ceil(n_rows / resolve_batch_size(learner.batch_size, n_rows)))
 
 
-def n_training_rows(protocol: Protocol, names: tuple[str, ...], seed: int, fold: int) -> int:
+def n_training_rows(
+    protocol: Protocol, names: tuple[str, ...], seed: int, fold: int
+) -> int:
     """Return the number of training rows with a label of any of these questions."""
     n_rows = 0
     for data, questions in protocol.by_data(names):
@@ -130,12 +147,18 @@ def versions() -> dict[str, str]:
 
 
 def _prepare(
-    learner: MultiTaskEstimator, protocol: Protocol, names: tuple[str, ...], seed: int, fold: int
+    learner: MultiTaskEstimator,
+    protocol: Protocol,
+    names: tuple[str, ...],
+    seed: int,
+    fold: int,
 ) -> MultiTaskEstimator:
     """Return a copy with its tasks, its seed and its number of epochs."""
     copy = with_equal_steps(learner, protocol, names, seed, fold)
     first_seed = learner.random_state or 0
-    copy.set_params(tasks=tasks_of(protocol, names), random_state=first_seed + seed, verbose=0)
+    copy.set_params(
+        tasks=tasks_of(protocol, names), random_state=first_seed + seed, verbose=0
+    )
     return copy
 
 

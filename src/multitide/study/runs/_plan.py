@@ -86,7 +86,9 @@ def make_plan(arms: Sequence[Arm], protocol: Protocol) -> Plan:
     for seed in range(protocol.n_seeds):
         for arm in arms:
             for fold in range(protocol.n_folds):
-                made = [make_job(arm, group, protocol, seed, fold) for group in arm.groups]
+                made = [
+                    make_job(arm, group, protocol, seed, fold) for group in arm.groups
+                ]
                 runs[arm.name, seed, fold] = [job.key for job in made]
                 for job in made:
                     jobs.setdefault(job.key, job)

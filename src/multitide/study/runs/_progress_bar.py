@@ -6,7 +6,13 @@ from abc import ABC, abstractmethod
 from typing import ClassVar, Generic, Protocol, TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TaskID, TextColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    TaskID,
+    TextColumn,
+)
 from rich.progress import Progress as Bar
 
 from multitide.study.runs._timing import in_words
@@ -80,7 +86,11 @@ class StudyBar(StateBar[Progress]):
 
     def read(self, state: Progress) -> tuple[float, float, str]:
         """Return the number of finished fits, of all fits, and the state in words."""
-        return state.done, state.done + state.running + state.left, progress_in_words(state)
+        return (
+            state.done,
+            state.done + state.running + state.left,
+            progress_in_words(state),
+        )
 
     def counts(self) -> list[ProgressColumn]:
         """Show "done/total"."""

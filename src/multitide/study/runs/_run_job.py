@@ -50,7 +50,9 @@ def run_job(job: Job, protocol: Protocol, data_sets: DataSets) -> Fit:
         fold=job.fold,
         settings=job.settings,
         n_rows=n_training_rows(protocol, job.names, job.seed, job.fold),
-        n_labelled={question.name: _n_labelled(question, job) for question in questions},
+        n_labelled={
+            question.name: _n_labelled(question, job) for question in questions
+        },
         versions=versions(),
         classes=_classes(targets),
     )
@@ -60,7 +62,9 @@ def run_job(job: Job, protocol: Protocol, data_sets: DataSets) -> Fit:
             seen = _targets_of_seed(questions, job, data, targets)
             answers, history, more = _answer(job, questions, data, seen)
         more["warnings"] = sorted({str(warning.message) for warning in caught})
-    except Exception as error:  # a failed arm is shown with its reason; the others go on
+    except (
+        Exception
+    ) as error:  # a failed arm is shown with its reason; the others go on
         facts["status"] = "failed"
         facts["reason"] = f"{type(error).__name__}: {error}"
         facts["seconds"] = time.perf_counter() - started
@@ -84,7 +88,10 @@ def _classes(targets: dict[str, Target]) -> dict[str, list[object]]:
 
 
 def _answer(
-    job: Job, questions: Sequence[Question], data: list[SplitData], targets: dict[str, Target]
+    job: Job,
+    questions: Sequence[Question],
+    data: list[SplitData],
+    targets: dict[str, Target],
 ) -> Answered:
     if isinstance(job.learner, Baseline):
         return _answer_with_baseline(job.learner, data, targets)
@@ -176,7 +183,9 @@ def _answer_with_probe(
     split = only.split
     trained_on = only
     if probe.source is None:
-        trained_on = replace(only, split=replace(split, validation=split.validation[:0]))
+        trained_on = replace(
+            only, split=replace(split, validation=split.validation[:0])
+        )
     estimator, facts = _trained(probe.estimator, [trained_on])
     encoder = BackboneEncoder(estimator)
     tasks = [question.task for question in questions]
@@ -196,11 +205,17 @@ def _answer_with_baseline(
     (only,) = data
     ((name, target),) = targets.items()
     answers, facts = baseline.answer(only.samples, only.split, target)
-    return {name: answers}, pd.DataFrame(), cast(FitFacts, facts)  # it has these keys too
+    return (
+        {name: answers},
+        pd.DataFrame(),
+        cast(FitFacts, facts),
+    )  # it has these keys too
 
 
 def _trained(
-    learner: MultiTaskEstimator, data: Sequence[SplitData], callbacks: Sequence[Callback] = ()
+    learner: MultiTaskEstimator,
+    data: Sequence[SplitData],
+    callbacks: Sequence[Callback] = (),
 ) -> tuple[MultiTaskEstimator, FitFacts]:
     """Return a fitted copy, and what is known about its training."""
     counter = StepCounter()

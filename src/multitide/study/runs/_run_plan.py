@@ -116,7 +116,9 @@ def run_plan(
     return plan.complete_part(fits), fits
 
 
-def _find_fits(plan: Plan, runs: Path | None, known: Mapping[str, Fit]) -> dict[str, Fit]:
+def _find_fits(
+    plan: Plan, runs: Path | None, known: Mapping[str, Fit]
+) -> dict[str, Fit]:
     """Return the fits of a plan that are done, by key; stored ones come last."""
     found = {key: fit for key, fit in known.items() if key in plan.jobs and fit.done}
     if runs is None:
@@ -128,7 +130,9 @@ def _find_fits(plan: Plan, runs: Path | None, known: Mapping[str, Fit]) -> dict[
     return found
 
 
-def _announce(plan: Plan, missing: Sequence[Job], pace: Pace, n_jobs: int, budget: float) -> None:
+def _announce(
+    plan: Plan, missing: Sequence[Job], pace: Pace, n_jobs: int, budget: float
+) -> None:
     seconds = pace.total(missing, n_jobs)
     expected = ""
     if missing and not math.isnan(seconds):

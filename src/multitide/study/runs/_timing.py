@@ -95,7 +95,10 @@ def signature(job: Job) -> str:
 
 
 def probe(
-    jobs: Iterable[Job], protocol: Protocol, data_sets: DataSets, budget: float = math.inf
+    jobs: Iterable[Job],
+    protocol: Protocol,
+    data_sets: DataSets,
+    budget: float = math.inf,
 ) -> dict[str, float]:
     """Time a few steps of one job of every kind.
 
@@ -123,10 +126,14 @@ def probe(
             continue
         kind = _kind(job, protocol)
         if kind not in step_seconds:
-            step_seconds[kind] = _time_a_step(job, job.learner, protocol, data_sets, limit)
+            step_seconds[kind] = _time_a_step(
+                job, job.learner, protocol, data_sets, limit
+            )
         steps = steps_per_epoch(job.learner, protocol, job.names, job.seed, job.fold)
         expected[name] = step_seconds[kind] * steps * job.learner.max_epochs
-    return {name: seconds for name, seconds in expected.items() if not math.isnan(seconds)}
+    return {
+        name: seconds for name, seconds in expected.items() if not math.isnan(seconds)
+    }
 
 
 def parse_budget(budget: str | float | None) -> float:

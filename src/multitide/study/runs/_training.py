@@ -52,12 +52,16 @@ def job_data(job: Job, protocol: Protocol, data_sets: DataSets) -> list[SplitDat
 
 
 def train(
-    learner: MultiTaskEstimator, data: Sequence[SplitData], callbacks: Sequence[Callback]
+    learner: MultiTaskEstimator,
+    data: Sequence[SplitData],
+    callbacks: Sequence[Callback],
 ) -> MultiTaskEstimator:
     """Return a fitted copy; the validation sets choose its epoch."""
     estimator = cast(MultiTaskEstimator, clone(learner))
     training = DataSets({each.name: each.training_set for each in data})
-    validation = {each.name: each.validation_set for each in data if len(each.split.validation)}
+    validation = {
+        each.name: each.validation_set for each in data if len(each.split.validation)
+    }
     if len(validation) < len(data):
         estimator.set_params(validation=None)
     return estimator.fit(

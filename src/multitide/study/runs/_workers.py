@@ -176,7 +176,9 @@ class _Tally:
         self._listener(progress)
 
 
-def _jobs_in_time(jobs: Sequence[Job], pace: Pace, n_jobs: int, deadline: float) -> Iterator[Job]:
+def _jobs_in_time(
+    jobs: Sequence[Job], pace: Pace, n_jobs: int, deadline: float
+) -> Iterator[Job]:
     """Yield jobs until one, or a further seed as a whole, is not expected to end in time.
 
     Until a time is measured, the first seed runs to the deadline: probes assume all epochs, and
@@ -210,17 +212,28 @@ def _run_here(
 
 
 def _run_in_processes(
-    jobs: Iterator[Job], protocol: Protocol, data_sets: DataSets, runs: Path | None, n_jobs: int
+    jobs: Iterator[Job],
+    protocol: Protocol,
+    data_sets: DataSets,
+    runs: Path | None,
+    n_jobs: int,
 ) -> Iterator[Fit]:
     with parallel_config(backend="loky", n_jobs=n_jobs, inner_max_num_threads=1):
         # "c": large arrays are shared as memory maps that count as writable; torch warns otherwise.
         pool = Parallel(
-            return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1, mmap_mode="c"
+            return_as="generator_unordered",
+            pre_dispatch="n_jobs",
+            batch_size=1,
+            mmap_mode="c",
         )
-        yield from pool(delayed(_run_and_store)(job, protocol, data_sets, runs) for job in jobs)
+        yield from pool(
+            delayed(_run_and_store)(job, protocol, data_sets, runs) for job in jobs
+        )
 
 
-def _run_and_store(job: Job, protocol: Protocol, data_sets: DataSets, runs: Path | None) -> Fit:
+def _run_and_store(
+    job: Job, protocol: Protocol, data_sets: DataSets, runs: Path | None
+) -> Fit:
     """Run a job and store its fit, in the process that ran it, so that it survives the others."""
     fit = run_job(job, protocol, data_sets)
     if runs is not None and fit.done:
