@@ -11,9 +11,13 @@ from multitide.errors import MultitideError, ParameterError
 
 def suggest(name: str, choices: Iterable[str | None]) -> str:
     """Return " Did you mean 'x'?" for a near miss, and "" otherwise."""
-    lowered = {str(choice).lower(): str(choice) for choice in choices}
+    lowered = {}
+    for choice in choices:
+        lowered[str(choice).lower()] = str(choice)
     near = difflib.get_close_matches(str(name).lower(), lowered, n=1)
-    return f" Did you mean {lowered[near[0]]!r}?" if near else ""
+    if near:
+        return f" Did you mean {lowered[near[0]]!r}?"
+    return ""
 
 
 def one_of(choices: Iterable[str | None]) -> str:

@@ -223,7 +223,10 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):
         tasks = resolve_shared_tasks(self.tasks, data_sets)
         held_out: Mapping[str, Samples] = {}
         if validation is not None:
-            pair = validation if isinstance(validation, tuple) else (validation,)
+            if isinstance(validation, tuple):
+                pair = validation
+            else:
+                pair = (validation,)
             held_out = to_data_sets(*pair)
         split = split_data_sets(
             data_sets, tasks, held_out, self.validation, recipe.seed
@@ -241,10 +244,13 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):
             encoder = fit_encoder(
                 recipe.inputs.representation, training_set, load_model
             )
-        encoded = [
-            replace(data, samples=vectors_of(data.samples, encoder)) for data in split
-        ]
-        progress = [ProgressBar()] if self.verbose else []
+        encoded = []
+        for data in split:
+            encoded.append(replace(data, samples=vectors_of(data.samples, encoder)))
+        if self.verbose:
+            progress = [ProgressBar()]
+        else:
+            progress = []
         fitted = fit_model(encoded, tasks, recipe, [*progress, *callbacks], source)
         self.history_ = pd.DataFrame(fitted.history)
         self.pretrain_history_ = pd.DataFrame(fitted.pretrain_history)

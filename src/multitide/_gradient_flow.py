@@ -79,13 +79,17 @@ def gradient_flow(
     """
     samples = to_samples(X, y)
     is_fitted = hasattr(estimator, "model_")
-    network = (
-        _fitted(estimator, samples) if is_fitted else _new_network(estimator, samples)
-    )
+    if is_fitted:
+        network = _fitted(estimator, samples)
+    else:
+        network = _new_network(estimator, samples)
     network = network.cpu().eval()
     inputs, losses = _losses(network, samples)
     losses[TOTAL] = torch.stack(list(losses.values())).sum()
-    parameters = {name: p for name, p in network.named_parameters() if p.requires_grad}
+    parameters = {}
+    for name, p in network.named_parameters():
+        if p.requires_grad:
+            parameters[name] = p
     steps = {}
     layers = {}
     for name, loss in losses.items():
@@ -101,7 +105,9 @@ def gradient_flow(
 def _losses(network: Network, samples: Samples) -> tuple[Tensor, dict[str, Tensor]]:
     """Return the encoded input, and the mean loss of each task that has labels."""
     targets = network.target_list
-    codes = [target.encode(samples.y[target.task.columns]) for target in targets]
+    codes = []
+    for target in targets:
+        codes.append(target.encode(samples.y[target.task.columns]))
     table = DeviceSamples(
         samples, codes, network.encode_static(samples), torch.device("cpu")
     )

@@ -87,7 +87,10 @@ def facts(pairs: Mapping[str, object]) -> str:
 
 
 def _tag(name: str, content: str, style: str = "") -> str:
-    attribute = f' style="{style}"' if style else ""
+    if style:
+        attribute = f' style="{style}"'
+    else:
+        attribute = ""
     return f"<{name}{attribute}>{content}</{name}>"
 
 
@@ -103,8 +106,14 @@ def _cell(column: str, value: object, is_numeric: bool) -> str:
 
 
 def _cell_style(is_numeric: bool, wraps: bool = False) -> str:
-    align = "right" if is_numeric else "left"
-    wrapping = "normal" if wraps else "nowrap"
+    if is_numeric:
+        align = "right"
+    else:
+        align = "left"
+    if wraps:
+        wrapping = "normal"
+    else:
+        wrapping = "nowrap"
     return f"{CELL}; text-align: {align}; white-space: {wrapping}"
 
 

@@ -31,9 +31,9 @@ class Part:
     # Any: parameters have many types, as in scikit-learn.
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters by name; with `deep`, also nested ones as ``outer__inner``."""
-        params: dict[str, Any] = {
-            field.name: getattr(self, field.name) for field in _fields(self)
-        }
+        params: dict[str, Any] = {}
+        for field in _fields(self):
+            params[field.name] = getattr(self, field.name)
         if deep:
             for name, value in list(params.items()):
                 if isinstance(value, Part):
@@ -85,11 +85,14 @@ def annotation_problems(
     try:
         _adapter(part).validate_python(dict(values))
     except ValidationError as error:
-        details = [d for d in error.errors() if only is None or d["loc"][0] in only]
+        details = []
+        for d in error.errors():
+            if only is None or d["loc"][0] in only:
+                details.append(d)
         names = [field.name for field in _fields(part)]
-        sentences = [
-            _sentence(name, detail, names) for detail in _join_choices(details)
-        ]
+        sentences = []
+        for detail in _join_choices(details):
+            sentences.append(_sentence(name, detail, names))
         return list(dict.fromkeys(sentences))
     return []
 
@@ -102,12 +105,18 @@ def _join_choices(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:
             words[detail["loc"][0]] = detail
     numbers: dict[int | str, ErrorDetails] = {}
     for detail in details:
-        field = detail["loc"][0] if detail["loc"] else ""
+        if detail["loc"]:
+            field = detail["loc"][0]
+        else:
+            field = ""
         if field in words and detail is not words[field]:
             numbers[field] = detail
     joined = []
     for detail in details:
-        field = detail["loc"][0] if detail["loc"] else ""
+        if detail["loc"]:
+            field = detail["loc"][0]
+        else:
+            field = ""
         if field in numbers:
             word = words[field]
             message = f"{word['msg']}, or {_requirement(numbers[field])}"
@@ -125,9 +134,8 @@ _ADAPTERS: dict[type[Part], TypeAdapter[Any]] = {}
 
 def _adapter(part: type[Part]) -> TypeAdapter[Any]:
     if part not in _ADAPTERS:
-        part.__pydantic_config__ = ConfigDict(
-            extra="forbid", arbitrary_types_allowed=True
-        )  # type: ignore[attr-defined]
+        config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+        part.__pydantic_config__ = config  # type: ignore[attr-defined]
         _ADAPTERS[part] = TypeAdapter(part)
     return _ADAPTERS[part]
 

@@ -93,16 +93,18 @@ def part_to_config(registry: Registry, spec: Any) -> dict[str, Any]:
         If its class has no name in the registry, or a parameter is no plain value.
     """
     part = part_from_config(registry, spec, "name")
-    names = {registered: name for name, registered in registry.items()}
+    names = {}
+    for name, registered in registry.items():
+        names[registered] = name
     if type(part) not in names:
         kind = type(part).__name__
         raise ParameterError(
             f"`{kind}` must have a name to be written down; add it to the registry of its kind, "
             f"as in multitide.backbones.BACKBONES['my_backbone'] = {kind}."
         )
-    values = {
-        name: _plain(value, name) for name, value in part.get_params(deep=False).items()
-    }
+    values = {}
+    for name, value in part.get_params(deep=False).items():
+        values[name] = _plain(value, name)
     return {"name": names[type(part)], **values}
 
 
@@ -150,9 +152,10 @@ def _plain(value: Any, where: str) -> Any:
     if isinstance(value, Part):
         return part_table(value)
     if isinstance(value, Mapping):
-        return {
-            str(key): _plain(inner, f"{where}.{key}") for key, inner in value.items()
-        }
+        found = {}
+        for key, inner in value.items():
+            found[str(key)] = _plain(inner, f"{where}.{key}")
+        return found
     if isinstance(value, (list, tuple)):
         return [_plain(inner, where) for inner in value]
     return plain_value(value, where)
@@ -177,7 +180,8 @@ def _flat(hint: Any) -> Iterator[Any]:
 
 def _family(part: type[Part]) -> type[Part]:
     """Return the common parent of all parts of a kind, the one right below `Part`."""
-    parents = [
-        each for each in part.__mro__ if issubclass(each, Part) and each is not Part
-    ]
+    parents = []
+    for each in part.__mro__:
+        if issubclass(each, Part) and each is not Part:
+            parents.append(each)
     return parents[-1]

@@ -101,7 +101,10 @@ def write_file(path: Path, content: str | bytes) -> None:
     content : str or bytes
         Text is written as UTF-8.
     """
-    data = content.encode("utf-8") if isinstance(content, str) else content
+    if isinstance(content, str):
+        data = content.encode("utf-8")
+    else:
+        data = content
     handle, draft = tempfile.mkstemp(prefix=".draft-", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -264,7 +267,10 @@ def validated(content: object, model: type[Record], path: Path) -> Record:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        problem = f"{place}: {first['msg']}" if place else first["msg"]
+        if place:
+            problem = f"{place}: {first['msg']}"
+        else:
+            problem = first["msg"]
         raise StoreError(
             f"{str(path)!r} must be as multitide wrote it; it is damaged ({problem})."
         ) from error

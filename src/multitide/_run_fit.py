@@ -114,9 +114,9 @@ def train_run(prepared: Prepared, folder: Path, command: str, *, verbose: int) -
     test_sets = prepared.test_sets
     decoded = decode_all(estimator.stored_, test_sets, resolve_device(estimator.device))
     metrics = metric_table(estimator.model_, test_sets, decoded)
-    predictions = {
-        name: prediction_table(estimator.model_, each) for name, each in decoded.items()
-    }
+    predictions = {}
+    for name, each in decoded.items():
+        predictions[name] = prediction_table(estimator.model_, each)
     written = prepared.config.changed(random_state=estimator.seed_)
     report = RunReport(folder.name, command, prepared, estimator, metrics, predictions)
     with new_folder(folder) as draft:
@@ -145,9 +145,14 @@ def _fit(prepared: Prepared, verbose: int) -> MultiTaskEstimator:
             training_sets[data.name] = data.training_set
             validation_sets[data.name] = data.validation_set
     estimator = config.make_estimator(tasks=prepared.tasks, verbose=verbose)
-    validation = DataSets(validation_sets) if validation_sets else None
+    if validation_sets:
+        validation = DataSets(validation_sets)
+    else:
+        validation = None
     return estimator.fit(DataSets(training_sets), validation=validation)
 
 
 def _as_argument(config: Config | str | Path) -> str:
-    return "config" if isinstance(config, Config) else repr(str(config))
+    if isinstance(config, Config):
+        return "config"
+    return repr(str(config))

@@ -59,9 +59,9 @@ def toml_text(table: Mapping[str, object]) -> str:
     ParameterError
         If a value cannot be written, with its place in the table.
     """
-    plain = {
-        str(key): _without_none(plain_value(table[key], str(key))) for key in table
-    }
+    plain = {}
+    for key in table:
+        plain[str(key)] = _without_none(plain_value(table[key], str(key)))
     return tomli_w.dumps(plain)
 
 
@@ -88,7 +88,10 @@ def plain_value(value: object, name: str) -> PlainValue:
         If no plain value stands for `value`.
     """
     if isinstance(value, Mapping):
-        return {str(key): plain_value(value[key], f"{name}.{key}") for key in value}
+        found = {}
+        for key in value:
+            found[str(key)] = plain_value(value[key], f"{name}.{key}")
+        return found
     if isinstance(value, (np.ndarray, pd.Series, pd.Index)) and value.ndim:
         value = list(value)
     if isinstance(value, Set):
@@ -146,7 +149,10 @@ def _without_none(value: PlainValue) -> PlainValue:
     if value is None:
         return NONE
     if isinstance(value, dict):
-        return {key: _without_none(inner) for key, inner in value.items()}
+        found = {}
+        for key, inner in value.items():
+            found[key] = _without_none(inner)
+        return found
     if isinstance(value, list):
         return [_without_none(inner) for inner in value]
     return value

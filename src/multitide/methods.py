@@ -105,9 +105,10 @@ def goes_with(kind: str, part: PartLike) -> dict[str, list[str]]:
         if other == kind:
             continue
         # Building a network is slow, and only these two decide whether it can be built.
-        problems_of = (
-            mismatches if {kind, other} == {"backbone", "sharing"} else _rule_problems
-        )
+        if {kind, other} == {"backbone", "sharing"}:
+            problems_of = mismatches
+        else:
+            problems_of = _rule_problems
         found[other] = []
         for name in PART_PARAMETERS[other]:
             if not problems_of(**{**mine, other: name}):
@@ -155,24 +156,34 @@ def papers(doc: str) -> list[str]:
     _, _, section = doc.partition("References\n----------\n")
     section = re.split(r"\n\n\S[^\n]*\n-{3,}\n", section)[0]
     entries = re.split(r"^\.\. \[\d+\] ", section, flags=re.MULTILINE)[1:]
-    return [re.sub(r"\s+", " ", entry).strip() for entry in entries]
+    found = []
+    for entry in entries:
+        found.append(re.sub(r"\s+", " ", entry).strip())
+    return found
 
 
 def defaults(part: PartClass) -> dict[str, object]:
     """Return the parameters of a part with their defaults."""
     if not dataclasses.is_dataclass(part):
         return {}
-    return {
-        field.name: _default(field) for field in dataclasses.fields(part) if field.init
-    }
+    found = {}
+    for field in dataclasses.fields(part):
+        if field.init:
+            found[field.name] = _default(field)
+    return found
 
 
 def in_words(matches: Mapping[str, list[str]]) -> str:
     """Describe the result of :func:`goes_with`, leaving out kinds without a restriction."""
     limits = []
     for kind, names in matches.items():
-        everything = PLACES if kind == "aggregator.at" else tuple(KINDS[kind])
-        missing = [name for name in everything if name not in names]
+        everything: tuple[str, ...] = PLACES
+        if kind != "aggregator.at":
+            everything = tuple(KINDS[kind])
+        missing = []
+        for name in everything:
+            if name not in names:
+                missing.append(name)
         if not names:
             limits.append(f"no {kind}")
         elif missing and len(names) <= len(missing):
@@ -199,7 +210,10 @@ def _rule_problems(**given: PartLike) -> list[str]:
     }
     parts: dict[str, Part | None] = {}
     for kind, part in {**defaults, **given}.items():
-        parts[kind] = None if part is None else make_part(kind, part)
+        if part is None:
+            parts[kind] = None
+        else:
+            parts[kind] = make_part(kind, part)
     return combination_problems(parts)
 
 

@@ -166,7 +166,9 @@ class Backbone(Part, ABC):
 
     def wider(self, factor: int = 2) -> Self:
         """Return a copy with `factor` times the units in every layer that `widths` names."""
-        widths = {name: _times(getattr(self, name), factor) for name in self.widths}
+        widths = {}
+        for name in self.widths:
+            widths[name] = _times(getattr(self, name), factor)
         return replace(self, **widths)
 
     @property

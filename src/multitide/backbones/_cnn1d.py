@@ -86,9 +86,9 @@ class CNN1D(Backbone):
         n_steps = n_timepoints
         for layer in layers:
             n_steps = layer.output_steps(n_steps)
-        blocks: dict[str, Block] = {
-            f"conv{i}": layer for i, layer in enumerate(layers, start=1)
-        }
+        blocks: dict[str, Block] = {}
+        for i, layer in enumerate(layers, start=1):
+            blocks[f"conv{i}"] = layer
         if self.flatten:
             pooling = DroppedPooling(n_steps, self.dropout)
             return BlockBackbone(blocks, pooling, self.output_channels * n_steps, self)

@@ -47,7 +47,10 @@ class MaskedConv1d(nn.Conv1d):
         super().__init__(
             n_inputs, n_outputs, kernel_size, stride=stride, padding=before, bias=bias
         )
-        self.extra = (kernel_size - 1) % 2 if padding == "same" else 0
+        if padding == "same":
+            self.extra = (kernel_size - 1) % 2
+        else:
+            self.extra = 0
         self.n_zeros = 2 * before + self.extra
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -74,7 +77,9 @@ class MaskedConv1d(nn.Conv1d):
 def _zeros_before(padding: Padding | int, kernel_size: int) -> int:
     if isinstance(padding, int):
         return padding
-    return (kernel_size - 1) // 2 if padding == "same" else 0
+    if padding == "same":
+        return (kernel_size - 1) // 2
+    return 0
 
 
 class ConvBlock(Block):
@@ -97,9 +102,9 @@ class ConvBlock(Block):
         self.convolution = convolution
         self.norm = MaskedBatchNorm1d(convolution.out_channels)
         self.dropout = nn.Dropout(dropout)
-        self.squeeze = (
-            SqueezeExcite(convolution.out_channels, squeeze) if squeeze else None
-        )
+        self.squeeze: SqueezeExcite | None = None
+        if squeeze:
+            self.squeeze = SqueezeExcite(convolution.out_channels, squeeze)
 
     def forward(self, flow: Flow) -> Flow:
         """Return the flow with ``x`` of shape (batch, filters, time')."""

@@ -89,7 +89,10 @@ class FCN(Backbone):
         blocks: dict[str, Block] = {}
         for filters, kernel in zip(self.filters, self.kernel_sizes, strict=True):
             number = len(blocks) + 1
-            squeeze = self.squeeze if number < len(self.filters) else None
+            if number < len(self.filters):
+                squeeze = self.squeeze
+            else:
+                squeeze = None
             convolution = MaskedConv1d(n_channels, filters, kernel, self.padding)
             blocks[f"conv{number}"] = ConvBlock(convolution, self.conv_dropout, squeeze)
             n_channels = filters

@@ -131,7 +131,9 @@ class InceptionModule(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Return the outputs of all convolutions, (batch, n_filters * (n_kernels + 1), time)."""
         reduced = self.bottleneck(zero_invalid(x, lengths))
-        outputs = [convolution(reduced) for convolution in self.convolutions]
+        outputs = []
+        for convolution in self.convolutions:
+            outputs.append(convolution(reduced))
         outputs.append(self.after_maximum(_neighbour_maximum(x, lengths)))
         normalised: Tensor = self.norm(torch.cat(outputs, dim=1), lengths)
         return normalised.relu()

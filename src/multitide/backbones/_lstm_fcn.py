@@ -104,11 +104,9 @@ class LastStateLSTM(Block):
     def last_state(self, x: Tensor, lengths: Tensor | None) -> Tensor:
         """Return the state of the top layer at the last valid step, (batch, hidden_size)."""
         states, (hidden, _) = self.lstm(x.transpose(1, 2))
-        return (
-            hidden[-1]
-            if lengths is None
-            else last_step(states.transpose(1, 2), lengths)
-        )
+        if lengths is None:
+            return hidden[-1]
+        return last_step(states.transpose(1, 2), lengths)
 
 
 class ShuffledLSTM(LastStateLSTM):
@@ -117,9 +115,10 @@ class ShuffledLSTM(LastStateLSTM):
     def last_state(self, x: Tensor, lengths: Tensor | None) -> Tensor:
         """Return the state of the top layer after the last channel, (batch, hidden_size)."""
         if lengths is not None or x.shape[2] != self.lstm.input_size:
-            found = (
-                "series of unequal length" if lengths is not None else f"{x.shape[2]}"
-            )
+            if lengths is not None:
+                found = "series of unequal length"
+            else:
+                found = f"{x.shape[2]}"
             raise DataError(
                 f"`X` must have {self.lstm.input_size} time steps in every series, as in training, "
                 f"with shuffle=True; got {found}. Use shuffle=False."

@@ -22,9 +22,9 @@ def valid_steps(lengths: Tensor, n_timepoints: int) -> Tensor:
 
 def zero_invalid(x: Tensor, lengths: Tensor | None) -> Tensor:
     """Return `x`, (batch, channels, time), with zeros after the end of each series."""
-    return (
-        x if lengths is None else torch.where(valid_steps(lengths, x.shape[2]), x, 0.0)
-    )
+    if lengths is None:
+        return x
+    return torch.where(valid_steps(lengths, x.shape[2]), x, 0.0)
 
 
 def mean_over_time(x: Tensor, lengths: Tensor | None) -> Tensor:

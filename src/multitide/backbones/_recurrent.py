@@ -58,12 +58,17 @@ class Recurrent(Backbone):
 
     def build(self, n_channels: int, n_timepoints: int) -> BlockBackbone:
         """Return a newly initialised module with ``hidden_size`` features per direction."""
-        n_directions = 2 if self.bidirectional else 1
+        if self.bidirectional:
+            n_directions = 2
+        else:
+            n_directions = 1
         n_features = n_directions * self.hidden_size
         blocks: dict[str, Block] = {}
         n_inputs, dropout = n_channels, 0.0  # of the first layer
         for i in range(self.num_layers):
-            cells = [self.cell(n_inputs) for _ in range(n_directions)]
+            cells = []
+            for _ in range(n_directions):
+                cells.append(self.cell(n_inputs))
             blocks[f"layer{i + 1}"] = RecurrentLayer(cells, dropout)
             n_inputs, dropout = n_features, self.dropout
         return BlockBackbone(

@@ -74,7 +74,10 @@ class AggregatorModule(nn.Module):
                 f"The gradients of the tasks must be finite; got norms {got}. "
                 "A lower `lr` usually helps."
             )
-        rows = [i for i, norm in enumerate(norms) if norm > 0]
+        rows = []
+        for i, norm in enumerate(norms):
+            if norm > 0:
+                rows.append(i)
         if len(rows) < 2:
             return jacobian.sum(dim=0)
         # TorchJD's solvers expect gradients of about 1 (UPGrad treats 1e-4 as zero); ours may have
@@ -109,7 +112,10 @@ class AggregatorModule(nn.Module):
         shared, own = _trained(shared), _trained(own)
         rows = _gradients(list(losses.values()), [*shared, *own])
         _add_gradients(own, [row[len(shared) :] for row in rows])
-        columns = [i for i in range(len(shared)) if _is_reached(rows, i)]
+        columns = []
+        for i in range(len(shared)):
+            if _is_reached(rows, i):
+                columns.append(i)
         if not columns:  # everything shared is frozen
             return
         shared = [shared[i] for i in columns]
@@ -118,9 +124,9 @@ class AggregatorModule(nn.Module):
             flat.append(_flatten([row[i] for i in columns], shared))
         update = self.combine(torch.stack(flat), list(losses))
         pieces = torch.split(update, [tensor.numel() for tensor in shared])
-        gradients = [
-            piece.view_as(tensor) for piece, tensor in zip(pieces, shared, strict=True)
-        ]
+        gradients = []
+        for piece, tensor in zip(pieces, shared, strict=True):
+            gradients.append(piece.view_as(tensor))
         torch.autograd.backward(shared, gradients)
 
     def backward_at_views(
@@ -215,7 +221,11 @@ def _aggregate(aggregator: nn.Module, jacobian: Tensor) -> Tensor:
 
 
 def _trained(tensors: Sequence[Tensor]) -> list[Tensor]:
-    return [tensor for tensor in tensors if tensor.requires_grad]
+    found = []
+    for tensor in tensors:
+        if tensor.requires_grad:
+            found.append(tensor)
+    return found
 
 
 def _gradients(
@@ -239,7 +249,10 @@ def _flatten(gradients: Sequence[Tensor | None], tensors: Sequence[Tensor]) -> T
     """Return one vector of all gradients, with zeros for missing ones."""
     pieces = []
     for gradient, tensor in zip(gradients, tensors, strict=True):
-        piece = torch.zeros_like(tensor) if gradient is None else gradient
+        if gradient is None:
+            piece = torch.zeros_like(tensor)
+        else:
+            piece = gradient
         pieces.append(piece.flatten())
     return torch.cat(pieces)
 
@@ -252,6 +265,7 @@ def _add_gradients(
         for row in rows:
             gradient = row[i]
             if gradient is not None:
-                parameter.grad = (
-                    gradient if parameter.grad is None else parameter.grad + gradient
-                )
+                if parameter.grad is None:
+                    parameter.grad = gradient
+                else:
+                    parameter.grad = parameter.grad + gradient

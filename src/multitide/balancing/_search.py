@@ -64,9 +64,10 @@ class Search(Weighting):
             np.ones(len(names)), size=self.n_trials - 1
         )
         rows = np.concatenate([np.ones((1, len(names))), drawn])
-        return [
-            Fixed(weights=dict(zip(names, row, strict=True))) for row in rows.tolist()
-        ]
+        found = []
+        for row in rows.tolist():
+            found.append(Fixed(weights=dict(zip(names, row, strict=True))))
+        return found
 
     def epochs_of(self, max_epochs: int) -> int:
         """Return the epochs of a trial, given those of a full run."""

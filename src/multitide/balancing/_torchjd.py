@@ -45,7 +45,9 @@ def adapt(
         lines += ["", "References", "----------"]
     for number, paper in enumerate(papers, start=1):
         lines.append(f".. [{number}] {paper}")
-    fields: list[Any] = [(name, *parameter) for name, parameter in parameters.items()]
+    fields: list[Any] = []
+    for name, parameter in parameters.items():
+        fields.append((name, *parameter))
     namespace = {
         "__doc__": "\n".join(lines),
         "__module__": parent.__module__,

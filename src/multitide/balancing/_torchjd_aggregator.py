@@ -52,7 +52,9 @@ class TorchJDAggregator(Aggregator):
         ):  # its weights solve ``gramian @ w = w ** (-1 / alpha)``
             alpha: float = self.get_params()["alpha"]
             return (1 - alpha) / (1 + alpha)
-        return 1.0 if self.torchjd in HOMOGENEOUS else None
+        if self.torchjd in HOMOGENEOUS:
+            return 1.0
+        return None
 
     def make(self, n_rows: int) -> nn.Module:
         """Return TorchJD's aggregator for a Jacobian with this number of rows.
@@ -64,7 +66,10 @@ class TorchJDAggregator(Aggregator):
         ParameterError
             If TorchJD refuses a parameter.
         """
-        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "at"}
+        values = {}
+        for f in fields(self):
+            if f.name != "at":
+                values[f.name] = getattr(self, f.name)
         if self.torchjd == "NashMTL":
             values["n_tasks"] = n_rows
         try:
@@ -122,11 +127,15 @@ def _plain_parameters(torchjd: type[nn.Module]) -> dict[str, Parameter]:
     found: dict[str, Parameter] = {}
     for name, parameter in inspect.signature(torchjd).parameters.items():
         required = parameter.default is inspect.Parameter.empty
-        types = [
-            each for each in (hints[name], *get_args(hints[name])) if each in PLAIN
-        ]
+        types = []
+        for each in (hints[name], *get_args(hints[name])):
+            if each in PLAIN:
+                types.append(each)
         if types:
-            found[name] = (types[0],) if required else (types[0], parameter.default)
+            if required:
+                found[name] = (types[0],)
+            else:
+                found[name] = (types[0], parameter.default)
         elif required:
             raise KeyError(torchjd.__name__)
     return found

@@ -50,7 +50,10 @@ class LearnedModule(WeightingModule):
 
     def parameter_groups(self, base_lr: float) -> list[dict[str, object]]:
         """Return one group, with its own learning rate and without weight decay."""
-        lr = 10 * base_lr if self.lr is None else self.lr
+        if self.lr is None:
+            lr = 10 * base_lr
+        else:
+            lr = self.lr
         return [{"params": list(self.logs), "lr": lr, "weight_decay": 0.0}]
 
 

@@ -30,8 +30,14 @@ class Commands(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Accept ``--debug`` at any position: it belongs to the whole command."""
-        rest = [arg for arg in args if arg != "--debug"]
-        debug = ["--debug"] if "--debug" in args else []
+        rest = []
+        for arg in args:
+            if arg != "--debug":
+                rest.append(arg)
+        if "--debug" in args:
+            debug = ["--debug"]
+        else:
+            debug = []
         return super().parse_args(ctx, [*debug, *rest])
 
     def invoke(self, ctx: Any) -> Any:

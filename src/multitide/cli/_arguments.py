@@ -91,7 +91,10 @@ def _data_record(known: list[DataRecord], name: str | None) -> DataRecord:
         raise ParameterError(
             f"`--data` must not be given: the model was fitted on one data set; got {name!r}."
         )
-    got = f"got {name!r}.{suggest(name, names)}" if name else "it is not given."
+    if name:
+        got = f"got {name!r}.{suggest(name, names)}"
+    else:
+        got = "it is not given."
     raise ParameterError(
         f"`--data` must name a data set of the model, {one_of(names)}; {got}"
     )

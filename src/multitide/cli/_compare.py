@@ -195,9 +195,9 @@ def _arguments(
 
     with quietly():
         tasks = resolve_shared_tasks(config.tasks, data)
-    splitters = {
-        name: config.section(name).splitter(samples) for name, samples in data.items()
-    }
+    splitters = {}
+    for name, samples in data.items():
+        splitters[name] = config.section(name).splitter(samples)
     arguments = {
         "tasks": tasks,
         "estimator": config.make_estimator(),
@@ -306,16 +306,21 @@ def compare_configs(
     from multitide.study import compare_many
 
     names = names_of(configs)
-    loaded = {
-        name: load_config(path) for name, path in zip(names, configs, strict=True)
-    }
+    loaded = {}
+    for name, path in zip(names, configs, strict=True):
+        loaded[name] = load_config(path)
     _refuse_label_shares(options, *[config.compare for config in loaded.values()])
     with quietly():
-        samples = {name: config.read() for name, config in loaded.items()}
+        samples = {}
+        for name, config in loaded.items():
+            samples[name] = config.read()
     budget = options.pop("budget", None)
     studies: dict[str, Any] = {}  # arguments of compare, by data set
     for name, config in loaded.items():
-        own = {key: value for key, value in config.compare.items() if key != "budget"}
+        own = {}
+        for key, value in config.compare.items():
+            if key != "budget":
+                own[key] = value
         studies[name] = {
             "samples": samples[name],
             "tasks": config.tasks,

@@ -174,7 +174,10 @@ def show_truth(comparison: Comparison) -> None:
 
 
 def _partners(task: str, related: Iterable[tuple[str, str]]) -> str:
-    partners = [
-        other for pair in related if task in pair for other in pair if other != task
-    ]
+    partners = []
+    for pair in related:
+        if task in pair:
+            for other in pair:
+                if other != task:
+                    partners.append(other)
     return ", ".join(partners) or "no other task"

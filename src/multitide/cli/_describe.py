@@ -40,7 +40,10 @@ def show_model(run: Path) -> None:
 
 
 def _data_facts(data: DataRecord) -> dict[str, object]:
-    of_data = f" of {data.name!r}" if data.name else ""
+    if data.name:
+        of_data = f" of {data.name!r}"
+    else:
+        of_data = ""
     return {
         f"channels{of_data}": len(data.channels),
         f"longest training sample{of_data}, in steps": data.n_timepoints,
@@ -61,7 +64,10 @@ def _source(run: Path) -> dict[str, str]:
 
 def _start_facts(training: object) -> dict[str, object]:
     """Return what training started from, unless it started from scratch."""
-    settings = training if isinstance(training, dict) else {}
+    if isinstance(training, dict):
+        settings = training
+    else:
+        settings = {}
     facts: dict[str, object] = {}
     if settings.get("start"):
         facts["training started from"] = settings["start"]

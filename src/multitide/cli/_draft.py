@@ -40,9 +40,9 @@ def draft_config(
         holds several series, a proposal is written as a comment, because a sample may as well be a
         whole series.
     """
-    by_role = {
-        role: list(rows["column"]) for role, rows in roles.groupby("role", sort=False)
-    }
+    by_role = {}
+    for role, rows in roles.groupby("role", sort=False):
+        by_role[role] = list(rows["column"])
     lines = [
         "# Configuration of multitide. Check: `multitide check`. Train: `multitide fit`.",
         "# Parameters of the estimator come first, above the first [table].",
@@ -84,7 +84,10 @@ def _window_lines(
     has_series = "series" in by_role
     is_comment = has_series and windows.why
     mark = "# " if is_comment else ""
-    about = f"proposed: {windows.why}" if windows.why else "rows per sample"
+    if windows.why:
+        about = f"proposed: {windows.why}"
+    else:
+        about = "rows per sample"
     if has_series:
         about += "; without it a sample is a whole series"
     lines = [
@@ -102,7 +105,10 @@ def _window_lines(
 
 def _split_lines(by_role: dict[str, list[str]]) -> list[str]:
     # Windows of one recording overlap, so that a random split would leak.
-    by = "group" if "series" in by_role else "time"
+    if "series" in by_role:
+        by = "group"
+    else:
+        by = "time"
     return [
         "# How to split into training, validation and test set: by time, group, random or column.",
         "[split]",

@@ -195,13 +195,19 @@ def _show_next_steps(prepared: Prepared, folder: Path) -> None:
 
 def given(options: dict[str, Any]) -> dict[str, Any]:  # values of any option
     """Return the options that were given."""
-    return {name: value for name, value in options.items() if value not in (None, [])}
+    found = {}
+    for name, value in options.items():
+        if value not in (None, []):
+            found[name] = value
+    return found
 
 
 def _table(config: Config, part: str) -> dict[str, Any]:
     """Return the configuration's table of a part, which may also be given by name."""
     table = config.table.get(part, {})
-    return dict(table) if isinstance(table, dict) else {}
+    if isinstance(table, dict):
+        return dict(table)
+    return {}
 
 
 def _transfer_options(
@@ -256,7 +262,10 @@ def _config_from_options(
 
     section: dict[str, Any] = {"path": str(source)}
     for name, value in data.items():
-        section[name] = str(value) if isinstance(value, Path) else value
+        if isinstance(value, Path):
+            section[name] = str(value)
+        else:
+            section[name] = value
     table: dict[str, Any] = {"data": section}
     if split:
         table["split"] = {"by": split}

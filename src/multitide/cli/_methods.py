@@ -46,7 +46,10 @@ def methods(
     if kind is not None:
         check_choice("kind", kind, TITLES)
     table = all_methods()
-    chosen = table if kind is None else table[table["kind"] == kind]
+    if kind is None:
+        chosen = table
+    else:
+        chosen = table[table["kind"] == kind]
     if as_json:
         typer.echo(json.dumps(chosen.to_dict("records"), ensure_ascii=False, indent=1))
     else:

@@ -78,7 +78,9 @@ def prediction_rows(
     tables = [origin, prediction_table(estimator.model_, decoded)]
     for table in probability_tables(estimator.model_, decoded).values():
         task = table.columns.name
-        names = [f"p({task}={value})" if task else f"p({value})" for value in table]
+        names = []
+        for value in table:
+            names.append(f"p({task}={value})" if task else f"p({value})")
         tables.append(table.set_axis(names, axis=1))
     for task, table in quantile_tables(estimator.model_, decoded).items():
         names = [f"q({task}={level:g})" for level in table]

@@ -85,7 +85,9 @@ def show_reading(reading: Mapping[str, Any] | None) -> None:  # JSON values
 
 def _place(role: str) -> int:
     first = role.split(" ")[0]
-    return ROLES.index(first) if first in ROLES else len(ROLES)
+    if first in ROLES:
+        return ROLES.index(first)
+    return len(ROLES)
 
 
 def show_tasks(described: pd.DataFrame) -> None:
@@ -106,7 +108,10 @@ def show_metrics(metrics: pd.DataFrame, title: str) -> None:
     from multitide.tasks._metrics import better_than_trivial
 
     shown = pd.DataFrame(index=metrics.index)
-    keys = [name for name in ("data", "task") if name in metrics]
+    keys = []
+    for name in ("data", "task"):
+        if name in metrics:
+            keys.append(name)
     for i, name in enumerate(keys, start=1):
         repeated = metrics.duplicated(keys[:i])
         shown[name] = metrics[name].where(~repeated, "")

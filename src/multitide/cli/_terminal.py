@@ -24,7 +24,10 @@ SHORT = 24  # longer cells are folded where the terminal is narrow
 
 def console(stderr: bool = False) -> Console:
     """Return a console on the stream as it is now (tests and pipes replace it)."""
-    stream = sys.stderr if stderr else sys.stdout
+    if stderr:
+        stream = sys.stderr
+    else:
+        stream = sys.stdout
     return Console(
         file=stream, width=None if stream.isatty() else PIPE_WIDTH, highlight=False
     )
@@ -57,9 +60,10 @@ def show_table(frame: pd.DataFrame, title: str) -> None:
     table = Table(header_style="bold", show_edge=False)
     for name in frame.columns:
         short = max(map(len, frame[name].map(written)), default=0) <= SHORT
-        justify: Literal["left", "right"] = (
-            "right" if frame[name].dtype.kind in "iuf" else "left"
-        )
+        if frame[name].dtype.kind in "iuf":
+            justify: Literal["left", "right"] = "right"
+        else:
+            justify = "left"
         table.add_column(str(name), justify=justify, overflow="fold", no_wrap=short)
     for row in frame.itertuples(index=False, name=None):
         table.add_row(*(escape(written(value)) for value in row))
@@ -72,7 +76,9 @@ def written(value: Any) -> str:
     if value is None or value != value:
         return "-"
     if isinstance(value, float):
-        return f"{value:.4g}" if abs(value) < 1e5 else f"{value:.6g}"
+        if abs(value) < 1e5:
+            return f"{value:.4g}"
+        return f"{value:.6g}"
     return str(value)
 
 
@@ -108,14 +114,20 @@ def quietly() -> Iterator[None]:
 
 class _Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        style = "yellow" if record.levelno >= logging.WARNING else "dim"
+        if record.levelno >= logging.WARNING:
+            style = "yellow"
+        else:
+            style = "dim"
         console(stderr=True).print(
             f"[{style}]{escape(record.getMessage())}[/]", soft_wrap=True
         )
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *where: Any) -> None:
-    word = "Warning" if issubclass(category, MultitideWarning) else category.__name__
+    if issubclass(category, MultitideWarning):
+        word = "Warning"
+    else:
+        word = category.__name__
     console(stderr=True).print(
         f"[yellow]{word}: {escape(str(message))}[/]", soft_wrap=True
     )

@@ -116,13 +116,19 @@ def _without_aliases(
         )
     renamed: Values = {}
     for key, value in values.items():
-        name = ALIASES[key] if ALIASES.get(key) in known else str(key)
+        if ALIASES.get(key) in known:
+            name = ALIASES[key]
+        else:
+            name = str(key)
         renamed[name] = value
     return renamed
 
 
 def _name_problems(names: object, kind: type[Page]) -> list[str]:
-    n_tasks = 2 if issubclass(kind, MultiPage) else 1
+    if issubclass(kind, MultiPage):
+        n_tasks = 2
+    else:
+        n_tasks = 1
     if isinstance(names, Sequence) and not isinstance(names, str):
         all_text = all(isinstance(name, str) for name in names)
         if all_text and len(names) == len(set(names)) == n_tasks:
@@ -134,24 +140,29 @@ def _name_problems(names: object, kind: type[Page]) -> list[str]:
 
 
 def _default_names(class_counts: Sequence[int]) -> list[str]:
-    kinds = ["number" if n == 1 else "class" for n in class_counts]
+    kinds = []
+    for n in class_counts:
+        kinds.append("number" if n == 1 else "class")
     if len(set(kinds)) == len(kinds):
         return kinds
-    return [f"{kind}_{i}" for i, kind in enumerate(kinds, start=1)]
+    names = []
+    for i, kind in enumerate(kinds, start=1):
+        names.append(f"{kind}_{i}")
+    return names
 
 
 def _task(name: str, n_classes: int) -> Task:
-    return (
-        Regression(name)
-        if n_classes == 1
-        else Classification(name, n_classes=n_classes)
-    )
+    if n_classes == 1:
+        return Regression(name)
+    return Classification(name, n_classes=n_classes)
 
 
 def _n_timepoints(page: Page) -> int | None:
     if isinstance(page, CNNPage):
         return page.seq_len
-    return 1 if isinstance(page, FCPage) else None
+    if isinstance(page, FCPage):
+        return 1
+    return None
 
 
 def _estimator(

@@ -96,10 +96,15 @@ def load_reference_weights(
         If `classes`, `tasks` or `channels` do not fit the network.
     """
     state = _read(Path(path))
-    heads = [head for head in HEADS if f"{head}.weight" in state]
+    heads = []
+    for head in HEADS:
+        if f"{head}.weight" in state:
+            heads.append(head)
     names = _our_names(state, heads)
     _check_names(state, names, heads, path)
-    n_outputs = [state[f"{head}.weight"].shape[0] for head in heads]
+    n_outputs = []
+    for head in heads:
+        n_outputs.append(state[f"{head}.weight"].shape[0])
     targets = _targets(_task_names(tasks, n_outputs), n_outputs, classes)
     estimator = MultiTaskEstimator(
         [target.task for target in targets],
@@ -176,9 +181,9 @@ def _our_names(state: State, heads: Sequence[str]) -> dict[str, str]:
     for i in (1, 2):
         blocks[f"se{i}.fc.0.weight"] = f"conv{i}.squeeze.squeeze.weight"
         blocks[f"se{i}.fc.2.weight"] = f"conv{i}.squeeze.excite.weight"
-    names = {
-        theirs: f"sharing.backbone.blocks.{ours}" for theirs, ours in blocks.items()
-    }
+    names = {}
+    for theirs, ours in blocks.items():
+        names[theirs] = f"sharing.backbone.blocks.{ours}"
     for i, head in enumerate(heads):
         for name in WEIGHT_AND_BIAS:
             names[f"{head}.{name}"] = f"heads.{i}.0.{name}"
@@ -186,7 +191,10 @@ def _our_names(state: State, heads: Sequence[str]) -> dict[str, str]:
 
 
 def _n_layers(state: State) -> int:
-    layers = [name for name in state if re.fullmatch(r"lstm\.weight_ih_l\d+", name)]
+    layers = []
+    for name in state:
+        if re.fullmatch(r"lstm\.weight_ih_l\d+", name):
+            layers.append(name)
     return len(layers)
 
 
@@ -194,7 +202,10 @@ def _check_names(
     state: State, names: Mapping[str, str], heads: list[str], path: str | Path
 ) -> None:
     """Raise unless the tensors are those of the reference's network, with as many axes."""
-    problems = [f"{name} is missing" for name in names if name not in state]
+    problems = []
+    for name in names:
+        if name not in state:
+            problems.append(f"{name} is missing")
     if heads not in (["fc"], ["fc_1"], ["fc_1", "fc_2"]):
         found = ", ".join(heads) or "none"
         problems.append(
@@ -249,9 +260,15 @@ def _channel_names(channels: Sequence[str] | None, n_channels: int) -> tuple[str
 
 
 def _task_names(tasks: Sequence[str], n_outputs: Sequence[int]) -> list[str]:
-    names = [tasks] if isinstance(tasks, str) else list(tasks)
+    if isinstance(tasks, str):
+        names = [tasks]
+    else:
+        names = list(tasks)
     if len(n_outputs) == 1 and len(names) == 2:
-        names = names[1:] if n_outputs[0] == 1 else names[:1]
+        if n_outputs[0] == 1:
+            names = names[1:]
+        else:
+            names = names[:1]
     if len(names) != len(n_outputs) or len(set(names)) != len(names):
         raise DataError(
             f"`tasks` must be {len(n_outputs)} different names, one per head; got {tasks!r}."
@@ -263,7 +280,10 @@ def _targets(
     names: Sequence[str], n_outputs: Sequence[int], classes: Classes | None
 ) -> list[Target]:
     """Return one target per head, without knowledge of the labels that it was trained on."""
-    kinds = {name: n for name, n in zip(names, n_outputs, strict=True) if n > 1}
+    kinds = {}
+    for name, n in zip(names, n_outputs, strict=True):
+        if n > 1:
+            kinds[name] = n
     named = _classes_by_task(classes, list(kinds))
     targets: list[Target] = []
     for name, n in zip(names, n_outputs, strict=True):
@@ -298,7 +318,10 @@ def _classes_by_task(
         raise DataError(
             f"`classes` must name classification tasks ({list(names)}); got {unknown}."
         )
-    return {name: list(values) for name, values in classes.items()}
+    found = {}
+    for name, values in classes.items():
+        found[name] = list(values)
+    return found
 
 
 def _fill(

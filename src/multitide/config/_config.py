@@ -142,7 +142,10 @@ class Config:
                 columns += [column["column"] for column in samples.reading["columns"]]
         problems = []
         for task in self.tasks or ():
-            name = task if isinstance(task, str) else task.name
+            if isinstance(task, str):
+                name = task
+            else:
+                name = task.name
             if name not in present:
                 problems.append(
                     "`tasks` must have their columns in some data set; "

@@ -81,7 +81,9 @@ def _check_data(config: Config, problems: list[str]) -> Prepared | None:
 
 def _check_labels(tasks: list[Task], data_sets: DataSets, problems: list[str]) -> None:
     for task in tasks:
-        labels = [labels_of(samples, task) for samples in data_sets.values()]
+        labels = []
+        for samples in data_sets.values():
+            labels.append(labels_of(samples, task))
         with gathering(problems):
             task.fit_target(pd.concat(labels, ignore_index=True))
 

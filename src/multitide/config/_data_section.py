@@ -57,7 +57,10 @@ class DataSection:
         """Read the data; `tasks` are those of the configuration."""
         options = dict(self.options)
         path = options.pop("path")
-        read = read_table if self.require_tasks else read_present
+        if self.require_tasks:
+            read = read_table
+        else:
+            read = read_present
         return read(path, tasks=tasks if self.tasks is None else self.tasks, **options)
 
     def splitter(self, samples: Samples) -> Splitter:
@@ -103,7 +106,10 @@ def parse_data(
         section = _parse_section(row, folder, split, tasks, taken, wrong)
         sections.append(section)
         has_name = isinstance(section.name, str) and section.name.strip()
-        where = repr(section.name) if has_name else f"number {number}"
+        if has_name:
+            where = repr(section.name)
+        else:
+            where = f"number {number}"
         problems += [f"In [[data]] {where}: {problem}" for problem in wrong]
     return sections
 
@@ -117,9 +123,10 @@ def is_list_of_tables(table: object) -> bool:
 
 def plain_data(table: Mapping[str, Any], section: DataSection) -> dict[str, Any]:
     """Return a ``[data]`` table as it was written, but with absolute paths."""
-    paths = {
-        name: str(section.options[name]) for name in PATHS if name in section.options
-    }
+    paths = {}
+    for name in PATHS:
+        if name in section.options:
+            paths[name] = str(section.options[name])
     return {**table, **paths}
 
 
@@ -132,7 +139,10 @@ def _parse_section(
     problems: list[str],
 ) -> DataSection:
     """Return the data set of one ``[[data]]`` table; `taken` are the names of the earlier ones."""
-    options = {key: value for key, value in row.items() if key not in SECTION_KEYS}
+    options = {}
+    for key, value in row.items():
+        if key not in SECTION_KEYS:
+            options[key] = value
     options = _parse_options(options, folder, problems)
     with gathering(problems):
         part_from_config(SPLITTERS, row.get("split", {}), "data.split")
@@ -185,10 +195,16 @@ def _own_tasks(names: object, tasks: Tasks, problems: list[str]) -> Tasks:
         return None
     if tasks is None:
         return names
-    known = {task if isinstance(task, str) else task.name: task for task in tasks}
+    known = {}
+    for task in tasks:
+        known[task if isinstance(task, str) else task.name] = task
     for name in names:
         if name not in known:
             problems.append(
                 f"`data.tasks` must name tasks of the file; got {name!r}.{suggest(name, known)}"
             )
-    return [known[name] for name in names if name in known]
+    found = []
+    for name in names:
+        if name in known:
+            found.append(known[name])
+    return found

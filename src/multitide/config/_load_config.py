@@ -196,7 +196,10 @@ def _budget_problems(table: Mapping[str, Any], name: str) -> list[str]:
     problems: list[str] = []
     with gathering(problems):
         parse_budget(table["budget"])
-    return [problem.replace("`budget`", f"`{name}.budget`") for problem in problems]
+    found = []
+    for problem in problems:
+        found.append(problem.replace("`budget`", f"`{name}.budget`"))
+    return found
 
 
 def _estimator(table: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
@@ -238,10 +241,10 @@ def _written_data(
 ) -> dict[str, Any] | list[dict[str, Any]]:
     """Return ``[data]`` or ``[[data]]`` as written, but with absolute paths."""
     if is_list_of_tables(table):
-        return [
-            plain_data(row, section)
-            for row, section in zip(table, sections, strict=True)
-        ]
+        found = []
+        for row, section in zip(table, sections, strict=True):
+            found.append(plain_data(row, section))
+        return found
     return plain_data(table if isinstance(table, Mapping) else {}, sections[0])
 
 
@@ -251,7 +254,11 @@ def _arguments(function: Callable[..., object]) -> list[str]:
 
 def _allowed_arguments(function: Callable[..., object]) -> list[str]:
     """Return the arguments of `compare` or `tune` that a configuration may set."""
-    return [name for name in _arguments(function) if name not in EXCLUDED_ARGUMENTS]
+    arguments = []
+    for name in _arguments(function):
+        if name not in EXCLUDED_ARGUMENTS:
+            arguments.append(name)
+    return arguments
 
 
 def _unknown_arguments(

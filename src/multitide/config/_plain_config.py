@@ -60,7 +60,10 @@ def _without_parts(value: object) -> object:
     if isinstance(value, Part):
         return _drop_nones(part_table(value), type(value))
     if isinstance(value, Mapping):
-        return {key: _without_parts(inner) for key, inner in value.items()}
+        parts = {}
+        for key, inner in value.items():
+            parts[key] = _without_parts(inner)
+        return parts
     if isinstance(value, (list, tuple)):
         return [_without_parts(inner) for inner in value]
     return value
@@ -72,7 +75,9 @@ def _without_nones(section: object, name: str) -> object:
         return [_without_nones(row, name) for row in section]
     if isinstance(section, Mapping):
         owner = _owner(name)
-        return section if owner is None else _drop_nones(section, owner)
+        if owner is None:
+            return section
+        return _drop_nones(section, owner)
     return section
 
 

@@ -64,7 +64,9 @@ def prepare(config: Config) -> Prepared:
             "`tasks` must name a label column; use --label NAME, or [[tasks]] in a configuration."
         )
     tasks = resolve_shared_tasks(config.tasks, data_sets)
-    data = [split_samples(config, name, samples) for name, samples in data_sets.items()]
+    data = []
+    for name, samples in data_sets.items():
+        data.append(split_samples(config, name, samples))
     prepared = Prepared(config, tasks, data)
     check_test_sets(prepared)
     return prepared
@@ -102,9 +104,16 @@ def describe_own_tasks(
     tasks : sequence of Task
         The resolved tasks of all data sets.
     """
-    own = {task.name for task in tasks_with_labels(samples, tasks)}
-    written = list(samples.y) if config.tasks is None else config.tasks
-    named = {task if isinstance(task, str) else task.name: task for task in written}
+    own = set()
+    for task in tasks_with_labels(samples, tasks):
+        own.add(task.name)
+    if config.tasks is None:
+        written = list(samples.y)
+    else:
+        written = config.tasks
+    named = {}
+    for task in written:
+        named[task if isinstance(task, str) else task.name] = task
     return describe_tasks(
         [task for name, task in named.items() if name in own], samples.y
     )

@@ -41,10 +41,10 @@ def fingerprint_of_sums(
         Number of missing values of the columns that have any.
     """
     missing = n_missing or {}
-    return {
-        name: (n_rows - missing.get(name, 0), float(total))
-        for name, total in sums.items()
-    }
+    found = {}
+    for name, total in sums.items():
+        found[name] = (n_rows - missing.get(name, 0), float(total))
+    return found
 
 
 def differences(found: Fingerprint, known: Fingerprint) -> Iterator[str]:
@@ -54,7 +54,10 @@ def differences(found: Fingerprint, known: Fingerprint) -> Iterator[str]:
         return
     for column, (n_known, total) in known.items():
         n_found, sum_found = found[column]
-        tolerance = WHOLE_TOLERANCE if total.is_integer() else TOLERANCE * abs(total)
+        if total.is_integer():
+            tolerance = WHOLE_TOLERANCE
+        else:
+            tolerance = TOLERANCE * abs(total)
         if n_found != n_known:
             yield f"must have {n_known} values of {column!r}; got {n_found}."
         elif abs(sum_found - total) > tolerance:

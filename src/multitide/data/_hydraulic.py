@@ -87,7 +87,10 @@ def load_hydraulic(
     samples = read_table(tables["series"], labels=labels, **(defaults | options))
     cycle = np.asarray(samples.series)
     run = labels.set_index("cycle")["run"].loc[cycle].to_numpy()
-    extra = pd.DataFrame() if samples.extra is None else samples.extra
+    if samples.extra is None:
+        extra = pd.DataFrame()
+    else:
+        extra = samples.extra
     return samples.replace(
         series=run,
         time=cycle,
@@ -107,12 +110,17 @@ def _read(place: Path) -> dict[str, pd.DataFrame]:
                 "labels": read_csv_bytes(members["labels.csv"](), "labels.csv"),
             }
         wanted = [*SENSORS, "profile"]
-        missing = [f"{name}.txt" for name in wanted if f"{name}.txt" not in members]
+        missing = []
+        for name in wanted:
+            if f"{name}.txt" not in members:
+                missing.append(f"{name}.txt")
         if missing:
             raise DataError(
                 f"`path` must hold the publisher's text files; {str(place)!r} lacks {missing}."
             )
-        arrays = {name: read_signal(members[f"{name}.txt"](), name) for name in wanted}
+        arrays = {}
+        for name in wanted:
+            arrays[name] = read_signal(members[f"{name}.txt"](), name)
     profile = arrays.pop("profile")
     _check_shapes(arrays, profile)
     return {"series": series_table(arrays), "labels": labels_table(profile)}

@@ -26,8 +26,14 @@ def time_of(samples: Samples) -> np.ndarray:
 def purged(samples: Samples, keep: Index, held: Index) -> Index:
     """Return the samples of `keep` whose span of time touches that of no held-out sample."""
     time = time_of(samples)
-    begin = time if samples.begin is None else samples.begin
-    finish = time if samples.finish is None else samples.finish
+    if samples.begin is None:
+        begin = time
+    else:
+        begin = samples.begin
+    if samples.finish is None:
+        finish = time
+    else:
+        finish = samples.finish
     return keep[~touches(begin[keep], finish[keep], begin[held], finish[held])]
 
 

@@ -55,9 +55,15 @@ def rig_truth(relatedness: float = 1.0) -> Truth:
         np.eye(len(TASKS)), index=list(TASKS), columns=list(TASKS)
     )
     for first, second in combinations(RELATED, 2):
-        shared = root if first == "fault" else float(relatedness)
+        if first == "fault":
+            shared = root
+        else:
+            shared = float(relatedness)
         correlation.loc[first, second] = correlation.loc[second, first] = shared
-    related = tuple(combinations(RELATED, 2)) if relatedness > 0 else ()
+    if relatedness > 0:
+        related = tuple(combinations(RELATED, 2))
+    else:
+        related = ()
     unrelated = set(TASKS).difference(*related)
     lonely = tuple(task for task in TASKS if task in unrelated)
     return Truth(related, lonely, correlation)

@@ -110,20 +110,18 @@ class Samples:
         blocks = _as_blocks(X)
         lengths = np.array([block.shape[1] for block in blocks], dtype=np.int64)
         n_channels = blocks[0].shape[0]
-        names = (
-            tuple(str(c) for c in channels)
-            if channels is not None
-            else tuple(map(str, range(n_channels)))
-        )
+        if channels is not None:
+            names = tuple(str(c) for c in channels)
+        else:
+            names = tuple(map(str, range(n_channels)))
         _check_arrays(blocks, names, y, static, series, time)
         values = np.concatenate(
             [np.asarray(block, dtype=np.float32).T for block in blocks]
         )
-        stamps = (
-            None
-            if time is None
-            else parse_time(pd.DataFrame({"time": np.asarray(time)}), ["time"])[0]
-        )
+        if time is None:
+            stamps = None
+        else:
+            stamps = parse_time(pd.DataFrame({"time": np.asarray(time)}), ["time"])[0]
         _warn_of_order(blocks)
         return cls(
             values=np.ascontiguousarray(values),
@@ -145,15 +143,17 @@ class Samples:
 
     def __getitem__(self, index: Any) -> Self:
         rows = np.atleast_1d(np.arange(len(self))[index])
-        changes: dict[str, Any] = {
-            name: None if getattr(self, name) is None else getattr(self, name)[rows]
-            for name in ("starts", "lengths", "series", "time", "begin", "finish")
-        }
+        changes: dict[str, Any] = {}
+        for name in ("starts", "lengths", "series", "time", "begin", "finish"):
+            changes[name] = (
+                None if getattr(self, name) is None else getattr(self, name)[rows]
+            )
         for name in ("y", "static", "extra"):
             frame = getattr(self, name)
-            changes[name] = (
-                None if frame is None else frame.iloc[rows].reset_index(drop=True)
-            )
+            if frame is None:
+                changes[name] = None
+            else:
+                changes[name] = frame.iloc[rows].reset_index(drop=True)
         return dataclasses.replace(self, **changes)
 
     @property
@@ -164,7 +164,9 @@ class Samples:
     @property
     def n_timepoints(self) -> int:
         """Number of steps of the longest sample."""
-        return int(self.lengths.max()) if len(self) else 0
+        if len(self):
+            return int(self.lengths.max())
+        return 0
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -207,7 +209,10 @@ class Samples:
                 f"`channels` must be {list(self.channels)} in both; got {list(other.channels)}."
             )
         same = self.values is other.values
-        shift = 0 if same else len(self.values)
+        if same:
+            shift = 0
+        else:
+            shift = len(self.values)
         changes: dict[str, Any] = {
             "values": self.values
             if same
@@ -216,16 +221,16 @@ class Samples:
         }
         for name in ("lengths", "series", "time", "begin", "finish"):
             pair = [getattr(self, name), getattr(other, name)]
-            changes[name] = (
-                None if any(array is None for array in pair) else np.concatenate(pair)
-            )
+            if any(array is None for array in pair):
+                changes[name] = None
+            else:
+                changes[name] = np.concatenate(pair)
         for name in ("y", "static", "extra"):
             frames = [getattr(self, name), getattr(other, name)]
-            changes[name] = (
-                None
-                if any(frame is None for frame in frames)
-                else pd.concat(frames, ignore_index=True)
-            )
+            if any(frame is None for frame in frames):
+                changes[name] = None
+            else:
+                changes[name] = pd.concat(frames, ignore_index=True)
         return dataclasses.replace(self, **changes)
 
     def replace(self, **changes: Any) -> Self:
@@ -255,15 +260,16 @@ class Samples:
             (name, self.y[name].notna().sum(), self.y[name].nunique())
             for name in self.y
         )
-        labels = [
-            {
-                "labels": name,
-                "labelled": f"{n:,}",
-                "missing": f"{len(self) - n:,}",
-                "distinct": f"{distinct:,}",
-            }
-            for name, n, distinct in counts
-        ]
+        labels = []
+        for name, n, distinct in counts:
+            labels.append(
+                {
+                    "labels": name,
+                    "labelled": f"{n:,}",
+                    "missing": f"{len(self) - n:,}",
+                    "distinct": f"{distinct:,}",
+                }
+            )
         return panel(self._size, facts(says), table(labels))
 
     def fingerprint(self) -> str:
@@ -296,9 +302,15 @@ class SeriesView:
         return len(self._samples)
 
     def __getitem__(self, index: Any) -> np.ndarray:
-        rows, rest = (index[0], index[1:]) if isinstance(index, tuple) else (index, ())
+        if isinstance(index, tuple):
+            rows, rest = (index[0], index[1:])
+        else:
+            rows, rest = (index, ())
         block = self._samples.gather(rows)
-        block = block[0] if np.ndim(np.arange(len(self))[rows]) == 0 else block
+        if np.ndim(np.arange(len(self))[rows]) == 0:
+            block = block[0]
+        else:
+            block = block
         if not rest:
             return block
         if block.ndim == 3:
@@ -350,11 +362,10 @@ def _as_blocks(X: Any) -> list[np.ndarray]:
         return blocks
     array = np.asarray(X)
     if array.ndim != 3:
-        hint = (
-            " For one channel use X[:, None, :]; for vectors use X[:, :, None]."
-            if array.ndim == 2
-            else ""
-        )
+        if array.ndim == 2:
+            hint = " For one channel use X[:, None, :]; for vectors use X[:, :, None]."
+        else:
+            hint = ""
         raise DataError(
             "`X` must have shape (n_samples, n_channels, n_timepoints); "
             f"got a {array.ndim}-D array of shape {array.shape}.{hint}"
@@ -375,11 +386,10 @@ def _check_arrays(
     """Raise one error that lists every problem of the arrays."""
     problems = []
     if len(channels) != blocks[0].shape[0]:
-        swapped = (
-            " Its axes look swapped: use X.transpose(0, 2, 1)."
-            if len(channels) == blocks[0].shape[1]
-            else ""
-        )
+        if len(channels) == blocks[0].shape[1]:
+            swapped = " Its axes look swapped: use X.transpose(0, 2, 1)."
+        else:
+            swapped = ""
         problems.append(
             f"`channels` must name all {blocks[0].shape[0]} channels of `X`; "
             f"got {len(channels)} names.{swapped}"

@@ -110,11 +110,10 @@ def simulate_rig(
     --------
     rig_truth : which tasks are related, as they were made.
     """
-    shares = (
-        dict(label_share)
-        if isinstance(label_share, Mapping)
-        else dict.fromkeys(TASKS, label_share)
-    )
+    if isinstance(label_share, Mapping):
+        shares = dict(label_share)
+    else:
+        shares = dict.fromkeys(TASKS, label_share)
     levels = {
         "relatedness": relatedness,
         "missing": missing,
@@ -126,10 +125,9 @@ def simulate_rig(
         + _share_problems({"missing_values": missing_values}, most=0.3)
         + _label_share_problems(shares)
     )
-    rngs = [
-        np.random.default_rng(seed)
-        for seed in np.random.SeedSequence(random_state).spawn(4)
-    ]
+    rngs = []
+    for seed in np.random.SeedSequence(random_state).spawn(4):
+        rngs.append(np.random.default_rng(seed))
     machines = _draw_machines(n_machines, rngs[0])
     runs = _draw_runs(n_runs, n_timepoints, machines, rngs[0])
     series = _read_sensors(
@@ -154,7 +152,9 @@ def _draw_machines(n_machines: int, rng: np.random.Generator) -> pd.DataFrame:
     for name in CHANNELS:
         drawn[f"gain_{name}"] = rng.normal(1, 0.01, n_machines)
         drawn[f"offset_{name}"] = rng.normal(0, 1, n_machines)
-    names = [f"rig-{number:02d}" for number in range(1, n_machines + 1)]
+    names = []
+    for number in range(1, n_machines + 1):
+        names.append(f"rig-{number:02d}")
     return pd.DataFrame(drawn, index=pd.Index(names, name="machine"))
 
 
@@ -169,10 +169,9 @@ def _draw_runs(
         rng.permutation(np.arange(n_runs) % len(machines))
     ].reset_index()
     day = np.sort(rng.uniform(0, 365, n_runs))
-    states = {
-        name: rng.uniform(0, 1, n_runs)
-        for name in ("valve", "pump", "bearing", "cooler", "filter", "hand")
-    }
+    states = {}
+    for name in ("valve", "pump", "bearing", "cooler", "filter", "hand"):
+        states[name] = rng.uniform(0, 1, n_runs)
     settings = {
         "length": rng.integers(n_timepoints[0], n_timepoints[1] + 1, n_runs),
         "level": rng.uniform(0.75, 1.0, n_runs),  # share of the rated load
@@ -191,10 +190,9 @@ def _physics(
     runs: pd.DataFrame, n_steps: int, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
     """Return what ideal sensors would read, each (n_runs, n_steps), by lumped models of a hydraulic circuit."""
-    r = {
-        name: runs[name].to_numpy()[:, None]
-        for name in ("valve", "pump", "bearing", "cooler", "filter", "age")
-    }
+    r = {}
+    for name in ("valve", "pump", "bearing", "cooler", "filter", "age"):
+        r[name] = runs[name].to_numpy()[:, None]
     ambient, level = (
         runs["ambient"].to_numpy()[:, None],
         runs["level"].to_numpy()[:, None],
@@ -256,7 +254,10 @@ def _lag(
 ) -> np.ndarray:
     """Follow `target` (n_runs, n_steps) as a first-order system of the time constant `seconds` (n_runs, 1)."""
     gain = 1 - np.exp(-1 / seconds[:, 0])
-    state = target[:, 0] if start is None else start[:, 0]
+    if start is None:
+        state = target[:, 0]
+    else:
+        state = start[:, 0]
     followed = np.empty_like(target)
     for step in range(target.shape[1]):
         state = state + gain * (target[:, step] - state)
@@ -383,7 +384,9 @@ def _as_samples(
 ) -> Samples:
     """Lay the runs end to end, each cut to its length."""
     lengths = runs["length"].to_numpy()
-    blocks = [run[:, :length] for run, length in zip(series, lengths, strict=True)]
+    blocks = []
+    for run, length in zip(series, lengths, strict=True):
+        blocks.append(run[:, :length])
     begin = runs["begin"].to_numpy()
     finish = begin + (lengths - 1).astype("timedelta64[s]")
     series_of = runs["machine"].to_numpy()
@@ -408,11 +411,10 @@ def _size_problems(
 ) -> list[str]:
     """Return one sentence for every size that is wrong."""
     whole = {"n_runs": n_runs, "n_machines": n_machines}
-    problems = [
-        f"`{name}` must be a positive int; got {n!r}."
-        for name, n in whole.items()
-        if not _is_whole(n, 1)
-    ]
+    problems = []
+    for name, n in whole.items():
+        if not _is_whole(n, 1):
+            problems.append(f"`{name}` must be a positive int; got {n!r}.")
     pair = isinstance(n_timepoints, (tuple, list)) and len(n_timepoints) == 2
     if (
         not pair
@@ -441,22 +443,27 @@ def _is_whole(number: Any, least: int) -> bool:
 
 def _share_problems(shares: Mapping[str, Any], most: float = 1.0) -> list[str]:
     """Return one sentence for every share outside [0, most]."""
-    return [
-        f"`{name}` must be a number from 0 to {most:g}; got {share!r}."
-        for name, share in shares.items()
-        if isinstance(share, bool)
-        or not isinstance(share, (int, float))
-        or not 0 <= share <= most
-    ]
+    problems = []
+    for name, share in shares.items():
+        if (
+            isinstance(share, bool)
+            or not isinstance(share, (int, float))
+            or not 0 <= share <= most
+        ):
+            problems.append(
+                f"`{name}` must be a number from 0 to {most:g}; got {share!r}."
+            )
+    return problems
 
 
 def _label_share_problems(shares: Mapping[str, Any]) -> list[str]:
     """Return one sentence for every entry of `label_share` that names no task or is no share."""
-    unknown = [
-        f"`label_share` must name tasks of the rig; got {name!r}.{suggest(name, TASKS)}"
-        for name in shares
-        if name not in TASKS
-    ]
+    unknown = []
+    for name in shares:
+        if name not in TASKS:
+            unknown.append(
+                f"`label_share` must name tasks of the rig; got {name!r}.{suggest(name, TASKS)}"
+            )
     return unknown + _share_problems(
         {f"label_share[{name}]": share for name, share in shares.items()}
     )

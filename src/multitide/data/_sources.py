@@ -60,7 +60,10 @@ def load_tables(
     DataError
         If the files cannot be reached or read, or are not the published tables.
     """
-    place = _download(source, cache) if path is None else Path(path).expanduser()
+    if path is None:
+        place = _download(source, cache)
+    else:
+        place = Path(path).expanduser()
     if not place.exists():
         raise DataError(
             f"`path` must be a file or folder that exists; got {str(place)!r}."
@@ -80,9 +83,10 @@ def _download(source: Source, cache: str | Path | None) -> Path:
     """Fetch the archive into the cache unless it is there, and return its path."""
     import pooch
 
-    folder = (
-        Path(pooch.os_cache("multitide")) if cache is None else Path(cache).expanduser()
-    )
+    if cache is None:
+        folder = Path(pooch.os_cache("multitide"))
+    else:
+        folder = Path(cache).expanduser()
     if not (folder / source.file).exists():
         logger.info("Downloading %s to %s.", source.url, folder)
     pooch_logger = pooch.get_logger()
@@ -165,7 +169,10 @@ def _zip_members(archive: zipfile.ZipFile) -> dict[str, Callable[[], bytes]]:
     for name in archive.namelist():
         if not name.endswith("/") and "__MACOSX" not in name:
             members[PurePosixPath(name).name] = partial(archive.read, name)
-    inner = [name for name in members if name.lower().endswith(".zip")]
+    inner = []
+    for name in members:
+        if name.lower().endswith(".zip"):
+            inner.append(name)
     for name in inner:
         content = members.pop(name)()
         members |= _zip_members(zipfile.ZipFile(io.BytesIO(content)))

@@ -63,7 +63,9 @@ class Split:
     def counts(self, y: pd.DataFrame) -> pd.DataFrame:
         """Return how many labelled rows each task has on each side: one row a task, one column a side."""
         sides = {"train": self.train, "validation": self.validation, "test": self.test}
-        counts = {side: y.iloc[index].notna().sum() for side, index in sides.items()}
+        counts = {}
+        for side, index in sides.items():
+            counts[side] = y.iloc[index].notna().sum()
         return pd.DataFrame(counts, index=y.columns).rename_axis("task")
 
 
@@ -175,7 +177,10 @@ class Splitter(Part):
         if self.by != "column":
             return self
         n_series = len(pd.unique(samples.series))
-        by: Rule = "group" if 1 < n_series < len(samples) else "random"
+        if 1 < n_series < len(samples):
+            by: Rule = "group"
+        else:
+            by = "random"
         if n_series == 1 and samples.time is not None:
             by = "time"
         logger.info(
@@ -242,11 +247,10 @@ class Splitter(Part):
     def _test_folds(self, samples: Samples) -> Iterator[Index]:
         """Yield the test part of every fold."""
         everything = np.arange(len(samples))
-        n_units = (
-            len(pd.unique(self._groups(samples)))
-            if self.by == "group"
-            else len(samples)
-        )
+        if self.by == "group":
+            n_units = len(pd.unique(self._groups(samples)))
+        else:
+            n_units = len(samples)
         if n_units < self.n_folds and self.by != "column":
             most = f"{n_units} {'groups' if self.by == 'group' else 'samples'}"
             raise ParameterError(
@@ -273,19 +277,25 @@ class Splitter(Part):
         classes, note = strata(samples.y, at_least=self.n_folds, n_parts=len(samples))
         if note:
             logger.info(note)
-        folds: Callable[..., KFold | StratifiedKFold] = (
-            KFold if classes is None else StratifiedKFold
-        )
+        if classes is None:
+            folds: Callable[..., KFold | StratifiedKFold] = KFold
+        else:
+            folds = StratifiedKFold
         splitter = folds(self.n_folds, shuffle=True, random_state=self.random_state)
         yield from (
             test for _, test in splitter.split(np.arange(len(samples)), classes)
         )
 
     def _groups(self, samples: Samples) -> np.ndarray:
-        return samples.series if self.column is None else self._extra(samples)
+        if self.column is None:
+            return samples.series
+        return self._extra(samples)
 
     def _extra(self, samples: Samples) -> np.ndarray:
-        names = [] if samples.extra is None else list(samples.extra.columns)
+        if samples.extra is None:
+            names = []
+        else:
+            names = list(samples.extra.columns)
         if self.column is None:
             raise ParameterError('`split.column` must be given with by="column".')
         if self.column not in names:
@@ -300,13 +310,14 @@ class Splitter(Part):
         """Raise if the training part is empty, or a task has no label on a side."""
         if not len(next(iter(sides.values()))):
             raise DataError(NOTHING_KEPT.format(by=self.by))
-        problems = [
-            f"`split` by {self.by} must leave labels of every task on every side; got none of {task!r} in {side}."
-            for side, index in sides.items()
-            if len(index)
-            for task in samples.y.columns
-            if samples.y[task].iloc[index].isna().all()
-        ]
+        problems = []
+        for side, index in sides.items():
+            if len(index):
+                for task in samples.y.columns:
+                    if samples.y[task].iloc[index].isna().all():
+                        problems.append(
+                            f"`split` by {self.by} must leave labels of every task on every side; got none of {task!r} in {side}."
+                        )
         if problems:
             raise DataError("\n".join([*problems, REMEDIES[self.by]]))
 

@@ -12,7 +12,11 @@ N_DRAWS = 64
 
 def class_columns(y: pd.DataFrame) -> list[str]:
     """Return the columns that hold classes: text, booleans, or whole numbers of few distinct values."""
-    return [name for name in y.columns if _holds_classes(y[name].dropna())]
+    columns = []
+    for name in y.columns:
+        if _holds_classes(y[name].dropna()):
+            columns.append(name)
+    return columns
 
 
 def _holds_classes(labels: pd.Series) -> bool:
@@ -65,7 +69,10 @@ def strata(
     rarest = sorted(names, key=lambda name: int(y[name].value_counts().min()))
     for name in rarest:
         if fits(codes[name].to_numpy()):
-            what = f"by {name!r} alone" if len(names) > 1 else f"by {name!r}"
+            if len(names) > 1:
+                what = f"by {name!r} alone"
+            else:
+                what = f"by {name!r}"
             return codes[name].to_numpy(
                 dtype=np.int64
             ), f"The classes are too few to stratify by all tasks: {what}."

@@ -110,10 +110,9 @@ def _naive(times: pd.Series, label: str, notes: list[str]) -> np.ndarray:
 
 def _assembled(frame: pd.DataFrame, columns: Sequence[str], label: str) -> np.ndarray:
     """Return times from columns of year, month, day, ...; hour 24 is the next day's first."""
-    parts = {
-        str(unit_of(column)): pd.to_numeric(frame[column], errors="coerce")
-        for column in columns
-    }
+    parts = {}
+    for column in columns:
+        parts[str(unit_of(column))] = pd.to_numeric(frame[column], errors="coerce")
     if missing := [unit for unit in ("year", "month", "day") if unit not in parts]:
         raise DataError(
             "`time` must hold year, month and day when it has several columns; "
@@ -219,9 +218,15 @@ def _normalised(
         day_first = bool(
             (first > 12).any() or ((last[1] == ".").any() and not (second > 12).any())
         )
-        order = "day.month.year" if day_first else "month/day/year"
+        if day_first:
+            order = "day.month.year"
+        else:
+            order = "month/day/year"
         notes.append(f"{label} was read as {order}.")
-        day, month = (1, 3) if day_first else (3, 1)
+        if day_first:
+            day, month = (1, 3)
+        else:
+            day, month = (3, 1)
         plain = plain.str.replace(
             YEAR_LAST, lambda m: f"{m[4]}-{m[month]:0>2}-{m[day]:0>2}", regex=True
         )
@@ -241,7 +246,10 @@ def ticks(time: np.ndarray, unit: str | None = None) -> tuple[np.ndarray, str]:
     The unit is "seconds", "months" (for monthly tables) or "1" (for plain numbers).
     """
     if (time.dtype.kind == "M") == (unit == "1"):
-        kind = "dates" if unit == "1" else "numbers"
+        if unit == "1":
+            kind = "dates"
+        else:
+            kind = "numbers"
         if unit is not None:
             raise DataError(f"`time` must be of the kind it was before; got {kind}.")
     if time.dtype.kind != "M":
@@ -265,4 +273,6 @@ def step_text(size: float, unit: str) -> str:
     """Return a step as people say it."""
     if unit == "seconds":
         return str(pd.Timedelta(seconds=size)).replace("0 days ", "")
-    return f"{size:g} months" if unit == "months" else f"{size:g}"
+    if unit == "months":
+        return f"{size:g} months"
+    return f"{size:g}"

@@ -57,6 +57,9 @@ class DifferenceModule(EncodingModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """Append the differences."""
-        chosen = x if self.every else x[:, self.chosen]
+        if self.every:
+            chosen = x
+        else:
+            chosen = x[:, self.chosen]
         changes = chosen.diff(dim=2, prepend=chosen[:, :, :1])
         return torch.cat([x, changes * self.gain], dim=1)

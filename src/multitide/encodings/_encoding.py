@@ -68,7 +68,10 @@ def channel_positions(
     """
     if names is None:
         return list(range(len(channels)))
-    unknown = [name for name in names if name not in channels]
+    unknown = []
+    for name in names:
+        if name not in channels:
+            unknown.append(name)
     if unknown:
         raise ParameterError(
             f"`{where}.channels` must each be {one_of(channels)}; got {unknown[0]!r}."

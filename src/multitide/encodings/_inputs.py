@@ -178,7 +178,10 @@ class InputLayer(nn.Module):
         names = tuple(name for name in channels if name not in categories)
         self.encodings = nn.ModuleList()
         for encoding in spec.encodings:
-            part = ENCODINGS[encoding]() if isinstance(encoding, str) else encoding
+            if isinstance(encoding, str):
+                part = ENCODINGS[encoding]()
+            else:
+                part = encoding
             module = part.build(names)
             self.encodings.append(module)
             names = module.names
@@ -222,7 +225,10 @@ class InputLayer(nn.Module):
             groups.append(measured.to(x.dtype))
         if self.spec.elapsed:
             groups.append(_steps_since(last).to(x.dtype) * self.elapsed_gain)
-        encoded = torch.cat(groups, dim=1) if len(groups) > 1 else numbers
+        if len(groups) > 1:
+            encoded = torch.cat(groups, dim=1)
+        else:
+            encoded = numbers
         if lengths is None:
             return encoded
         return torch.where(valid_steps(lengths, x.shape[2]), encoded, 0.0)
@@ -253,7 +259,9 @@ class InputLayer(nn.Module):
         )
 
     def _numeric(self, x: Tensor) -> Tensor:
-        return x[:, self.numeric] if self.n_categories else x
+        if self.n_categories:
+            return x[:, self.numeric]
+        return x
 
     def _add_buffers(self, is_category: Tensor, codes: list[tuple[int, int]]) -> None:
         column = torch.zeros(len(is_category), 1)
@@ -297,11 +305,10 @@ class InputLayer(nn.Module):
         n_used = min(len(samples), max(1, MAX_FIT_VALUES // per_sample))
         used = samples[np.linspace(0, len(samples) - 1, n_used).astype(np.int64)]
         x = torch.from_numpy(np.ascontiguousarray(used.gather(slice(None))))
-        empty = [
-            name
-            for i, name in enumerate(self.channels)
-            if not self._fit_channel(i, x[:, i])
-        ]
+        empty = []
+        for i, name in enumerate(self.channels):
+            if not self._fit_channel(i, x[:, i]):
+                empty.append(name)
         if empty:
             warnings.warn(
                 f"channels {empty} have no measured value in the training samples and become 0.",
@@ -321,7 +328,10 @@ class InputLayer(nn.Module):
             )
         if n_timepoints is not None and (samples.lengths != n_timepoints).any():
             shortest, longest = samples.lengths.min(), samples.lengths.max()
-            found = f"{longest}" if shortest == longest else f"{shortest} to {longest}"
+            if shortest == longest:
+                found = f"{longest}"
+            else:
+                found = f"{shortest} to {longest}"
             problems.append(
                 f"`X` must have {n_timepoints} time steps in every series, because "
                 f"`inputs.n_timepoints` is {n_timepoints}; got {found}."
@@ -345,7 +355,10 @@ class InputLayer(nn.Module):
         center, scale = center_and_scale(values, self.spec.scale)
         self.center[i] = center
         self.gain[i] = 1 / scale
-        replacement = 0.0 if self.spec.impute == "zero" else values.mean()
+        if self.spec.impute == "zero":
+            replacement = 0.0
+        else:
+            replacement = values.mean()
         self.fill[i] = (replacement - center) / scale
         return True
 
@@ -355,7 +368,10 @@ class InputLayer(nn.Module):
         if self.spec.elapsed:
             for i, steps in enumerate(_steps_since(last).double().unbind(dim=1)):
                 deviation = float(steps[valid[:, 0]].std(correction=0))
-                self.elapsed_gain[i] = 1 / deviation if deviation > 0 else 1.0
+                if deviation > 0:
+                    self.elapsed_gain[i] = 1 / deviation
+                else:
+                    self.elapsed_gain[i] = 1.0
         x, measured = self._numeric(x), self._numeric(measured)
         for encoding in cast("list[EncodingModule]", list(self.encodings)):
             encoding.fit(x, measured)

@@ -66,7 +66,10 @@ class PiecewiseLinearModule(EncodingModule):
         self, channels: tuple[str, ...], chosen: list[int], n_bins: int, replace: bool
     ) -> None:
         super().__init__()
-        kept = [i for i in range(len(channels)) if not (replace and i in chosen)]
+        kept = []
+        for i in range(len(channels)):
+            if not (replace and i in chosen):
+                kept.append(i)
         names = [channels[i] for i in kept]
         sources = list(kept)
         for i in chosen:
@@ -108,4 +111,6 @@ class PiecewiseLinearModule(EncodingModule):
         bins = torch.minimum(torch.maximum(filled, self.floor), self.ceiling).flatten(
             1, 2
         )
-        return torch.cat([x[:, self.kept], bins], dim=1) if len(self.kept) else bins
+        if len(self.kept):
+            return torch.cat([x[:, self.kept], bins], dim=1)
+        return bins

@@ -127,9 +127,10 @@ class StaticLayer(nn.Module):
             If a column has no value; it becomes 0.
         """
         raw = self.encode(frame)
-        empty = [
-            name for i, name in enumerate(self.categories) if np.isnan(raw[:, i]).all()
-        ]
+        empty = []
+        for i, name in enumerate(self.categories):
+            if np.isnan(raw[:, i]).all():
+                empty.append(name)
         if empty:
             message = f"static inputs {empty} have no value in the training samples and become 0."
             warnings.warn(message, MultitideWarning, stacklevel=3)
@@ -171,17 +172,19 @@ class StaticLayer(nn.Module):
         MultitideWarning
             If a column has categories that did not occur in training; they count as missing.
         """
-        missing = [name for name in self.categories if name not in frame.columns]
+        missing = []
+        for name in self.categories:
+            if name not in frame.columns:
+                missing.append(name)
         if missing:
             raise DataError(
                 f"`static` must have the columns {list(self.categories)}; {missing} are missing."
             )
         if not self.categories:
             return np.empty((len(frame), 0), np.float32)
-        columns = [
-            _encode_column(frame[name], known)
-            for name, known in self.categories.items()
-        ]
+        columns = []
+        for name, known in self.categories.items():
+            columns.append(_encode_column(frame[name], known))
         return np.stack(columns, axis=1).astype(np.float32)
 
     def forward(self, raw: Tensor) -> Tensor:
@@ -213,7 +216,9 @@ def _find_categories(column: pd.Series) -> list[Category] | None:
         column.dtype
     ):
         return None
-    values = [_to_python(value) for value in column.dropna().astype(object)]
+    values = []
+    for value in column.dropna().astype(object):
+        values.append(_to_python(value))
     if not all(isinstance(value, (str, bool, int, float)) for value in values):
         raise DataError(
             f"`static.{column.name}` must hold numbers, text or booleans; got {column.dtype}. "
@@ -227,7 +232,9 @@ def _find_categories(column: pd.Series) -> list[Category] | None:
 
 # Any: a column can hold values of every type; `_find_categories` refuses those it cannot use.
 def _to_python(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, np.generic):
+        return value.item()
+    return value
 
 
 def _encode_column(column: pd.Series, known: Sequence[Category] | None) -> np.ndarray:
@@ -235,7 +242,10 @@ def _encode_column(column: pd.Series, known: Sequence[Category] | None) -> np.nd
     if known is None:
         return _encode_numbers(column)
     codes = {value: code for code, value in enumerate(known)}
-    unseen = [value for value in pd.unique(column.dropna()) if value not in codes]
+    unseen = []
+    for value in pd.unique(column.dropna()):
+        if value not in codes:
+            unseen.append(value)
     if unseen:
         warnings.warn(
             f"`static.{column.name}` has categories that did not occur in training: {unseen[:5]}; "

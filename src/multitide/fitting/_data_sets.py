@@ -53,7 +53,10 @@ def to_data_sets(
     if not isinstance(X, Mapping):
         return DataSets(to_samples(X, y, static=static, groups=groups, time=time))
     others = {"y": y, "static": static, "groups": groups, "time": time}
-    given = [name for name, value in others.items() if value is not None]
+    given = []
+    for name, value in others.items():
+        if value is not None:
+            given.append(name)
     if given:
         raise DataError(
             f"`{given[0]}` must not be given together with several data sets; "
@@ -61,7 +64,10 @@ def to_data_sets(
         )
     found = {}
     for name, data in X.items():
-        found[name] = to_samples(*data) if isinstance(data, tuple) else to_samples(data)
+        if isinstance(data, tuple):
+            found[name] = to_samples(*data)
+        else:
+            found[name] = to_samples(data)
     return DataSets(found)
 
 
@@ -87,10 +93,10 @@ def to_samples(
     if y is not None:
         labels = pd.DataFrame(y)
         labels.columns = [str(column) for column in labels.columns]
-    series = np.asarray(X) if isinstance(X, SeriesView) else X
-    return Samples.from_arrays(
-        cast(np.ndarray, series), labels, static=static, series=groups, time=time
-    )
+    series = cast(np.ndarray, X)
+    if isinstance(X, SeriesView):
+        series = np.asarray(X)
+    return Samples.from_arrays(series, labels, static=static, series=groups, time=time)
 
 
 def split_data_sets(
@@ -160,11 +166,10 @@ def resolve_shared_tasks(
         raise ParameterError("\n".join(problems))
     labels = pd.concat([samples.y for samples in data_sets.values()], ignore_index=True)
     resolved = resolve_tasks(tasks, labels)
-    unused = [
-        name
-        for name, samples in data_sets.items()
-        if not tasks_with_labels(samples, resolved)
-    ]
+    unused = []
+    for name, samples in data_sets.items():
+        if not tasks_with_labels(samples, resolved):
+            unused.append(name)
     if unused:
         names = [task.name for task in resolved]
         raise DataError(
@@ -175,7 +180,11 @@ def resolve_shared_tasks(
 
 def tasks_with_labels(samples: Samples, tasks: Sequence[Task]) -> list[Task]:
     """Return the tasks that have a label in these samples."""
-    return [task for task in tasks if labels_of(samples, task).notna().any(axis=None)]
+    labels = []
+    for task in tasks:
+        if labels_of(samples, task).notna().any(axis=None):
+            labels.append(task)
+    return labels
 
 
 def labels_of(samples: Samples, task: Task) -> pd.DataFrame:
@@ -204,7 +213,10 @@ def check_names(given: Mapping[str, object], known: Sequence[str], what: str) ->
     for name in given:
         if name in known:
             continue
-        got = f"{name!r}.{suggest(name, known)}" if name else "no dict."
+        if name:
+            got = f"{name!r}.{suggest(name, known)}"
+        else:
+            got = "no dict."
         problems.append(f"`{what}` {required}; got {got}")
     if problems:
         raise ParameterError("\n".join(problems))
@@ -218,9 +230,9 @@ def naming_data_set(name: str) -> Iterator[None]:
     except (DataError, ParameterError) as error:
         if not name:
             raise
-        lines = [
-            f"In the data set {name!r}: {line}" for line in str(error).splitlines()
-        ]
+        lines = []
+        for line in str(error).splitlines():
+            lines.append(f"In the data set {name!r}: {line}")
         raise type(error)("\n".join(lines)) from error
 
 
@@ -251,7 +263,10 @@ def _undeclared(
 ) -> Sequence[str]:
     """Return the names of the tasks whose kind is inferred from their labels."""
     if tasks is None:
-        columns = [column for samples in data_sets.values() for column in samples.y]
+        columns = []
+        for samples in data_sets.values():
+            for column in samples.y:
+                columns.append(column)
         return list(dict.fromkeys(columns))
     names = []
     for task in tasks:
@@ -267,10 +282,16 @@ def _column_problems(
 ) -> list[str]:
     """Name the data sets that have some of a task's columns, but not all."""
     problems = []
-    declared = [task for task in tasks or () if isinstance(task, Task)]
+    declared = []
+    for task in tasks or ():
+        if isinstance(task, Task):
+            declared.append(task)
     for task in declared:
         for name, samples in data_sets.items():
-            missing = [column for column in task.columns if column not in samples.y]
+            missing = []
+            for column in task.columns:
+                if column not in samples.y:
+                    missing.append(column)
             if 0 < len(missing) < len(task.columns):
                 problems.append(
                     "`tasks` must have all of their columns in a data set, or none; "

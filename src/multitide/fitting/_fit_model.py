@@ -119,7 +119,10 @@ def check_several(recipe: Recipe, n_data_sets: int) -> None:
         return
     problems = []
     if not recipe.sharing.learns_several:
-        known = [name for name, each in SHARINGS.items() if each.learns_several]
+        known = []
+        for name, each in SHARINGS.items():
+            if each.learns_several:
+                known.append(name)
         problems.append(
             f"`sharing` must be {one_of(known)} with several data sets; got {recipe.sharing!r}, "
             "which needs the features of all tasks for the same series."

@@ -60,12 +60,15 @@ def freeze(
         parameter.requires_grad_(True)
     if depth == "nothing":
         return Frozen()
-    new = {
-        id(parameter) for name, parameter in network.named_parameters() if name in fresh
-    }
+    new = set()
+    for name, parameter in network.named_parameters():
+        if name in fresh:
+            new.add(id(parameter))
     if depth == "backbone" and not new:
         return Frozen(_freeze_all([network.sharing]))
-    levels = [_pretrained_parts(level, new) for level in network.sharing.levels()]
+    levels = []
+    for level in network.sharing.levels():
+        levels.append(_pretrained_parts(level, new))
     if depth == "backbone":
         return Frozen(_freeze_all(_flat(levels)))
     if depth == "gradual":
@@ -157,7 +160,11 @@ def _ids_of_single_data_sets(module: nn.Module) -> set[int]:
 
 
 def _flat(levels: Sequence[Sequence[nn.Module]]) -> list[nn.Module]:
-    return [module for level in levels for module in level]
+    found = []
+    for level in levels:
+        for module in level:
+            found.append(module)
+    return found
 
 
 def _freeze_all(modules: list[nn.Module]) -> list[nn.Module]:

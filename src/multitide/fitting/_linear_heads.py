@@ -61,7 +61,10 @@ class LinearFit:
         group = self._group
         check_solvable(group.targets)
         (data,) = group.data
-        validation = None if data.validation is None else data.validation.index
+        if data.validation is None:
+            validation = None
+        else:
+            validation = data.validation.index
         network = group.make_network().eval()
         self._solve(network, data.train.index, validation)
         seconds = time.perf_counter() - started
@@ -88,7 +91,10 @@ class LinearFit:
         for target, head in zip(network.target_list, network.heads, strict=True):
             name, columns = target.task.name, target.task.columns
             strengths = self._strengths[name]
-            own = None if held_out is None else (held_out[0], held_out[1][columns])
+            if held_out is None:
+                own = None
+            else:
+                own = (held_out[0], held_out[1][columns])
             seed = self._group.recipe.seed
             strength, line = choose_line(
                 target, vectors, y[columns], own, strengths, seed

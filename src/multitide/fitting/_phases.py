@@ -74,9 +74,9 @@ class Phases:
             network, fresh = self._start(network)
             trainer, depth = self._fine_tune(network, fresh)
             self.history = trainer.history
-            chosen = {
-                key: snapshot.epoch for key, snapshot in trainer.keeper.best.items()
-            }
+            chosen = {}
+            for key, snapshot in trainer.keeper.best.items():
+                chosen[key] = snapshot.epoch
             self.best_epoch = {
                 name: chosen.get(name, chosen[JOINT]) for name in self._group.names
             }
@@ -91,7 +91,10 @@ class Phases:
 
         Return the network and the names of the parameters that are still untrained.
         """
-        fresh = [] if self._source is None else carry_over(self._source, network)
+        if self._source is None:
+            fresh = []
+        else:
+            fresh = carry_over(self._source, network)
         if not self._settings.pretrain:
             return network, fresh
         first = np.isin(self._group.names, self._settings.pretrain)
@@ -100,7 +103,10 @@ class Phases:
         trainer = self._train(network, data, keeper, Frozen())
         self.pretrain_history = trainer.history
         network.load_state_dict(keeper.best[JOINT].state)
-        unseen = [i for i, each in enumerate(data) if not len(each.train.index)]
+        unseen = []
+        for i, each in enumerate(data):
+            if not len(each.train.index):
+                unseen.append(i)
         return network, network.own_parameter_names(unseen)
 
     def _fine_tune(
@@ -168,7 +174,9 @@ class Phases:
             max(chosen.values()),
         )
         keeper = Keeper(self._recipe.keep, self._group.names, chosen)
-        data = [each.all_for_training() for each in self._group.data]
+        data = []
+        for each in self._group.data:
+            data.append(each.all_for_training())
         trainer: Trainer | None = None
         with suppress(
             KeyboardInterrupt
@@ -258,7 +266,10 @@ def make_trainer(
     device = next(network.parameters()).device
     frozen = frozen or Frozen()
     names = [task.name for task in tasks]
-    aggregator = None if recipe.aggregator is None else recipe.aggregator.build(names)
+    if recipe.aggregator is None:
+        aggregator = None
+    else:
+        aggregator = recipe.aggregator.build(names)
     n_rows = sum(len(each.train.index) for each in data)
     return Trainer(
         network,

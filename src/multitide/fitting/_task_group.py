@@ -116,7 +116,9 @@ class TaskGroup:
             rows["validation"] = [
                 data.validation for data in self.data if data.validation is not None
             ]
-        counts: dict[str, dict[str, int]] = {name: {} for name in self.names}
+        counts: dict[str, dict[str, int]] = {}
+        for name in self.names:
+            counts[name] = {}
         for which, each in rows.items():
             totals = np.sum([part.measured.sum(axis=0) for part in each], axis=0)
             for name, total in zip(self.names, totals, strict=True):
@@ -133,7 +135,9 @@ class TaskGroup:
 
     def _network(self, data: Sequence[EncodedData]) -> Network:
         stems = [self._input_stem(each) for each in data]
-        targets = [copy.deepcopy(target) for target in self.targets]
+        targets = []
+        for target in self.targets:
+            targets.append(copy.deepcopy(target))
         n_timepoints = max(each.samples.n_timepoints for each in data)
         return build_network(self.recipe, stems, targets, n_timepoints)
 
@@ -151,10 +155,9 @@ class TaskGroup:
         return InputStem(data.name, inputs, static)
 
     def _encoded(self, data: SplitData) -> EncodedData:
-        codes = [
-            target.encode(labels_of(data.samples, target.task))
-            for target in self.targets
-        ]
+        codes = []
+        for target in self.targets:
+            codes.append(target.encode(labels_of(data.samples, target.task)))
         known = []
         for target, code in zip(self.targets, codes, strict=True):
             known.append(target.measured(torch.from_numpy(code)).numpy())

@@ -51,7 +51,10 @@ def training_and_validation(
     DataError
         If a task has no label in one of the sets, or `held_out` has no label at all.
     """
-    columns = [column for task in tasks for column in task.columns]
+    columns = []
+    for task in tasks:
+        for column in task.columns:
+            columns.append(column)
     if held_out is not None:
         return _joined(samples, held_out, columns)
     if rule is None:
@@ -59,7 +62,10 @@ def training_and_validation(
     splitter, fraction = _resolve_rule(rule, samples, seed)
     labelled = np.flatnonzero(samples.y[columns].notna().any(axis=1).to_numpy())
     # Columns without any label belong to tasks that only other data sets have.
-    known = [column for column in columns if samples.y[column].notna().any()]
+    known = []
+    for column in columns:
+        if samples.y[column].notna().any():
+            known.append(column)
     y = samples.y[known].iloc[labelled].reset_index(drop=True)
     train, validation = splitter.hold_out(samples[labelled].replace(y=y), fraction)
     _check_labels(y, tasks, {"training": train, "validation": validation})
@@ -85,7 +91,10 @@ def default_splitter(samples: Samples, seed: int) -> Splitter:
 def _joined(
     samples: Samples, held_out: Samples, columns: list[str]
 ) -> tuple[Samples, Split]:
-    missing = [column for column in columns if column not in held_out.y]
+    missing = []
+    for column in columns:
+        if column not in held_out.y:
+            missing.append(column)
     if missing:
         raise DataError(
             f"`validation` must have a column for every task; {missing} are missing."

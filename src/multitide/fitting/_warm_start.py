@@ -68,7 +68,10 @@ def carry_over(source: Source, network: Network) -> list[str]:
     given = source.network_for(network.names)
     copied = _copy_matching(given, network)
     own = [name for name, _ in network.sharing.named_parameters()]
-    fresh = [name for name in own if name not in copied]
+    fresh = []
+    for name in own:
+        if name not in copied:
+            fresh.append(name)
     if own and len(fresh) == len(own):
         raise DataError(
             "`training.start` must be a model with the same backbone; "
@@ -134,4 +137,7 @@ def _copy_inputs(source: torch.nn.Module, target: torch.nn.Module) -> bool:
 
 
 def _shapes(layer: torch.nn.Module) -> dict[str, torch.Size]:
-    return {name: tensor.shape for name, tensor in layer.state_dict().items()}
+    shapes = {}
+    for name, tensor in layer.state_dict().items():
+        shapes[name] = tensor.shape
+    return shapes

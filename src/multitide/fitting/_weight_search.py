@@ -104,7 +104,10 @@ class WeightSearch:
                 and row["epoch"] == phases.best_epoch[row["task"]]
             ):
                 losses[row["task"]] = row["loss"]
-        mean = float(np.mean(list(losses.values()))) if losses else float("nan")
+        if losses:
+            mean = float(np.mean(list(losses.values())))
+        else:
+            mean = float("nan")
         weights = weighting.weights or {}
         for name in self._group.names:
             self.trials.append(
@@ -117,7 +120,9 @@ class WeightSearch:
                     "epochs": epochs,
                 }
             )
-        rounded = {name: round(weight, 3) for name, weight in weights.items()}
+        rounded = {}
+        for name, weight in weights.items():
+            rounded[name] = round(weight, 3)
         logger.info(
             "Trial %d: weights %s, validation loss %.4f.", number, rounded, mean
         )

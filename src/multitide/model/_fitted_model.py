@@ -160,12 +160,14 @@ class FittedModel:
     def classes_(self) -> dict[str, list[Any]]:  # whatever the labels are
         """The classes of each classification task, as in ``y``."""
         check_is_fitted(self, "model_")
-        targets = [self.model_.target(task.name) for task in self.tasks_]
-        return {
-            target.task.name: list(target.classes)
-            for target in targets
-            if isinstance(target, ClassificationTarget)
-        }
+        targets = []
+        for task in self.tasks_:
+            targets.append(self.model_.target(task.name))
+        classes = {}
+        for target in targets:
+            if isinstance(target, ClassificationTarget):
+                classes[target.task.name] = list(target.classes)
+        return classes
 
     def _take(self, stored: StoredModel) -> Self:
         """Set the fitted attributes, after fitting or loading."""
@@ -201,9 +203,10 @@ class FittedModel:
 
     def _html_repr(self) -> str:
         """Return what notebooks show: scikit-learn's diagram and, once fitted, the model."""
-        fitted = (
-            fitted_html(self.stored_, self.history_) if hasattr(self, "stored_") else ""
-        )
+        if hasattr(self, "stored_"):
+            fitted = fitted_html(self.stored_, self.history_)
+        else:
+            fitted = ""
         return str(estimator_html_repr(self)) + fitted
 
 
@@ -213,4 +216,7 @@ def _one_or_by_name(
     """Return an attribute of the only, unnamed data set, or a dict by name."""
     if [record.name for record in records] == [DataSets.UNNAMED]:
         return getattr(records[0], attribute)
-    return {record.name: getattr(record, attribute) for record in records}
+    found = {}
+    for record in records:
+        found[record.name] = getattr(record, attribute)
+    return found

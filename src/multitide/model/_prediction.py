@@ -137,8 +137,14 @@ def check_like_training(
         raise DataError("`X` must have at least one sample; got none.")
     channels = record.channels
     if samples.channels != channels:
-        missing = [channel for channel in channels if channel not in samples.channels]
-        unknown = [channel for channel in samples.channels if channel not in channels]
+        missing = []
+        for channel in channels:
+            if channel not in samples.channels:
+                missing.append(channel)
+        unknown = []
+        for channel in samples.channels:
+            if channel not in channels:
+                unknown.append(channel)
         raise DataError(
             f"`X` must have the {len(channels)} channels {list(channels)} of the training data, in "
             f"this order; got {samples.n_channels}: {list(samples.channels)}. Missing: {missing}; "
@@ -168,9 +174,9 @@ def _reads_static(predictor: Predictor, data_set: str) -> bool:
 
 def prediction_table(predictor: Predictor, decoded: Decoded) -> pd.DataFrame:
     """Return predictions in the units of the labels: the columns of all tasks, side by side."""
-    tables = [
-        predictor.target(name).to_frame(values) for name, values in decoded.items()
-    ]
+    tables = []
+    for name, values in decoded.items():
+        tables.append(predictor.target(name).to_frame(values))
     return pd.concat(tables, axis=1)
 
 
@@ -212,11 +218,17 @@ def metric_table(
     """
     found = []
     for name, samples in data_sets.items():
-        targets = {task: predictor.target(task) for task in decoded[name]}
-        columns = [
-            column for target in targets.values() for column in target.task.columns
-        ]
-        missing = [column for column in columns if column not in samples.y]
+        targets = {}
+        for task in decoded[name]:
+            targets[task] = predictor.target(task)
+        columns = []
+        for target in targets.values():
+            for column in target.task.columns:
+                columns.append(column)
+        missing = []
+        for column in columns:
+            if column not in samples.y:
+                missing.append(column)
         if missing:
             raise DataError(
                 "`y` must have a column for every task; "

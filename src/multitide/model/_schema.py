@@ -103,9 +103,15 @@ class ModelRecord(BaseModel):
         if "data" in content:
             return content
         moved = set(DataRecord.model_fields) - {"name", "tasks"}
-        only = {name: value for name, value in content.items() if name in moved}
+        only = {}
+        for name, value in content.items():
+            if name in moved:
+                only[name] = value
         only["tasks"] = [task.get("name") for task in content.get("tasks", [])]
-        rest = {name: value for name, value in content.items() if name not in moved}
+        rest = {}
+        for name, value in content.items():
+            if name not in moved:
+                rest[name] = value
         return rest | {"data": [only]}
 
 

@@ -43,10 +43,9 @@ def size_of(network: Network) -> Size:
         (only,) = network.names
         return Size(total, 0, {only: total - heads[only]}, heads)
     each = network.sharing.own_parameters() or [[] for _ in network.names]
-    own = {
-        name: count(parameters)
-        for name, parameters in zip(network.names, each, strict=True)
-    }
+    own = {}
+    for name, parameters in zip(network.names, each, strict=True):
+        own[name] = count(parameters)
     return Size(total, total - sum(own.values()) - sum(heads.values()), own, heads)
 
 
@@ -77,11 +76,20 @@ def size_in_words(predictor: Predictor, encoder: Encoder | None = None) -> str:
     A joint set of weights that is only stored does not count; the trained parameters of a
     representation do.
     """
-    sizes = [size_of(network) for network, names in predictor.pairs if names]
-    in_encoder = 0 if encoder is None else encoder.n_parameters
+    sizes = []
+    for network, names in predictor.pairs:
+        if names:
+            sizes.append(size_of(network))
+    if encoder is None:
+        in_encoder = 0
+    else:
+        in_encoder = encoder.n_parameters
     total = sum(size.total for size in sizes) + in_encoder
     shared = sum(size.shared for size in sizes)
-    networks = "1 network" if len(sizes) == 1 else f"{len(sizes)} networks"
+    if len(sizes) == 1:
+        networks = "1 network"
+    else:
+        networks = f"{len(sizes)} networks"
     text = f"{total:,} in {networks}, {shared:,} of them shared by several tasks"
     if in_encoder:
         text += f", {in_encoder:,} of them in the representation"

@@ -40,13 +40,19 @@ def find_source(
     """
     problems: list[str] = []
     source = None
-    start = recipe.training.start if start is None else start
+    if start is None:
+        start = recipe.training.start
+    else:
+        start = start
     with gathering(problems):
         check_several(recipe, n_data_sets)
     with gathering(problems):
         check_pretrain(recipe, list(names))
     with gathering(problems):
-        source = None if start is None else _source(start)
+        if start is None:
+            source = None
+        else:
+            source = _source(start)
     if start is not None and recipe.inputs.representation is not None:
         problems.append(
             "`training.start` must be left out with `inputs.representation`, "

@@ -112,7 +112,9 @@ def load_model(folder: Path, transformer: object = None) -> StoredModel:
     """Read a model from a model or run folder; see :meth:`multitide.MultiTaskEstimator.load`."""
     record = read_model_record(folder)
     weights = _read_weights(folder, record)
-    params = {name: _from_json(name, value) for name, value in record.estimator.items()}
+    params = {}
+    for name, value in record.estimator.items():
+        params[name] = _from_json(name, value)
     encoder = None
     if record.representation is not None:
         params["inputs"], encoder = _load_representation(
@@ -266,7 +268,10 @@ def _network_record(network: Network, predicted: list[str]) -> NetworkRecord:
 
 def _weights(predictor: Predictor) -> dict[str, Tensor]:
     state = predictor.networks.state_dict()
-    return {name: tensor.contiguous().clone() for name, tensor in state.items()}
+    weights = {}
+    for name, tensor in state.items():
+        weights[name] = tensor.contiguous().clone()
+    return weights
 
 
 def _read_weights(folder: Path, record: ModelRecord) -> dict[str, Tensor]:
@@ -316,9 +321,10 @@ def _build(
     recipe: Recipe, record: ModelRecord, entry: NetworkRecord, tasks: dict[str, Task]
 ) -> Network:
     """Build a network of a model, without its weights."""
-    n_features = (
-        None if record.representation is None else record.representation.n_features
-    )
+    if record.representation is None:
+        n_features = None
+    else:
+        n_features = record.representation.n_features
     shapes = {}
     for data in record.data:
         shapes[data.name] = network_shape(
@@ -327,7 +333,10 @@ def _build(
     stems = []
     for name, config in zip(entry.data, entry.static, strict=True):
         channels, categories, _ = shapes[name]
-        static = None if config is None else StaticLayer.from_config(config)
+        if config is None:
+            static = None
+        else:
+            static = StaticLayer.from_config(config)
         stems.append(InputStem(name, recipe.inputs.build(channels, categories), static))
     targets = []
     for name, config in zip(entry.tasks, entry.targets, strict=True):
@@ -339,9 +348,10 @@ def _build(
 def _to_json(name: str, value: Any) -> Any:  # any value that JSON can hold
     """Return a constructor parameter as plain JSON values."""
     if name == "tasks" and value is not None:
-        return [
-            task if isinstance(task, str) else task_to_config(task) for task in value
-        ]
+        found = []
+        for task in value:
+            found.append(task if isinstance(task, str) else task_to_config(task))
+        return found
     if isinstance(value, Splitter):
         return value.get_params()
     if name == "inputs" and value is not None:
@@ -355,9 +365,10 @@ def _to_json(name: str, value: Any) -> Any:  # any value that JSON can hold
 
 def _from_json(name: str, value: Any) -> Any:  # any value that JSON can hold
     if name == "tasks" and value is not None:
-        return [
-            task if isinstance(task, str) else task_from_config(task) for task in value
-        ]
+        found = []
+        for task in value:
+            found.append(task if isinstance(task, str) else task_from_config(task))
+        return found
     if name == "validation" and isinstance(value, dict):
         return Splitter(**value)
     if name in PART_PARAMETERS and value is not None:
@@ -370,5 +381,8 @@ def _sha256(content: bytes) -> str:
 
 
 def _record_hash(record: dict[str, Any]) -> str:
-    content = {key: value for key, value in record.items() if key != "sha256"}
+    content = {}
+    for key, value in record.items():
+        if key != "sha256":
+            content[key] = value
     return _sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode())

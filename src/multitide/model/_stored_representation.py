@@ -53,14 +53,19 @@ def fit_encoder(
 
 def vectors_of(samples: Samples, encoder: Encoder | None) -> Samples:
     """Return what a network reads: vectors, or the series themselves without an encoder."""
-    return samples if encoder is None else represent(samples, encoder)
+    if encoder is None:
+        return samples
+    return represent(samples, encoder)
 
 
 def chunks(samples: Samples, n_features: int) -> list[np.ndarray]:
     """Return the indices of samples whose vectors fit in memory together, chunk by chunk."""
     size = max(1, CHUNK_VALUES // n_features)
     starts = range(0, len(samples), size)
-    return [np.arange(start, min(start + size, len(samples))) for start in starts]
+    found = []
+    for start in starts:
+        found.append(np.arange(start, min(start + size, len(samples))))
+    return found
 
 
 def network_shape(

@@ -110,7 +110,11 @@ class Network(nn.Module):
     @property
     def target_list(self) -> list[Target]:
         """The targets, as a typed list."""
-        return [target for target in self.targets if isinstance(target, Target)]
+        found = []
+        for target in self.targets:
+            if isinstance(target, Target):
+                found.append(target)
+        return found
 
     def own_parameter_names(self, positions: Collection[int]) -> list[str]:
         """Return the names of the parameters that only some data sets, by position, use."""
@@ -120,9 +124,11 @@ class Network(nn.Module):
                 own |= {
                     id(parameter) for parameter in module.each[position].parameters()
                 }
-        return [
-            name for name, parameter in self.named_parameters() if id(parameter) in own
-        ]
+        names = []
+        for name, parameter in self.named_parameters():
+            if id(parameter) in own:
+                names.append(name)
+        return names
 
     def features(
         self,
@@ -189,12 +195,22 @@ class Network(nn.Module):
             linear = self._linear_heads()
             if len(linear) == len(self.heads):
                 return linear_outputs(linear, features[0], learning)
-        return [head(each) for head, each in zip(self.heads, features, strict=True)]
+        found = []
+        for head, each in zip(self.heads, features, strict=True):
+            found.append(head(each))
+        return found
 
     def _linear_heads(self) -> list[nn.Linear]:
         """Return the matrices of the heads that consist of nothing else."""
-        heads = [head.linear for head in self.heads if isinstance(head, Head)]
-        return [linear for linear in heads if linear is not None]
+        heads = []
+        for head in self.heads:
+            if isinstance(head, Head):
+                heads.append(head.linear)
+        found = []
+        for linear in heads:
+            if linear is not None:
+                found.append(linear)
+        return found
 
 
 def copy_with_state(network: Network, state: dict[str, Tensor]) -> Network:
@@ -247,7 +263,10 @@ class Predictor(nn.Module):
         """
         decoded: dict[str, Tensor] = {}
         for i, (network, names) in enumerate(self.networks_for(data_set)):
-            static = None if statics is None else statics[i]
+            if statics is None:
+                static = None
+            else:
+                static = statics[i]
             outputs = network(x, lengths, static, network.data_sets.index(data_set))
             for target, output in zip(network.target_list, outputs, strict=True):
                 if target.task.name in names:
@@ -261,16 +280,20 @@ class Predictor(nn.Module):
 
     def networks_for(self, data_set: str) -> list[tuple[Network, list[str]]]:
         """Return the networks that predict tasks of a data set, each with its tasks."""
-        return [
-            (network, names)
-            for network, names in self.pairs
-            if names and data_set in network.data_sets
-        ]
+        found = []
+        for network, names in self.pairs:
+            if names and data_set in network.data_sets:
+                found.append((network, names))
+        return found
 
     @property
     def network_list(self) -> list[Network]:
         """The networks, as a typed list."""
-        return [network for network in self.networks if isinstance(network, Network)]
+        found = []
+        for network in self.networks:
+            if isinstance(network, Network):
+                found.append(network)
+        return found
 
     def target(self, name: str) -> Target:
         """Return the target of a task in the network that predicts it."""
@@ -311,4 +334,6 @@ class Head(nn.Sequential):
     def linear(self) -> nn.Linear | None:
         """The matrix of a linear head; None if there is a hidden layer."""
         only = self[0]
-        return only if isinstance(only, nn.Linear) and len(self) == 1 else None
+        if isinstance(only, nn.Linear) and len(self) == 1:
+            return only
+        return None

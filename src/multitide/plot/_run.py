@@ -143,7 +143,9 @@ def cosines(epochs: pd.DataFrame, ax: Axes) -> Axes:
 
 
 def _draw_column(epochs: pd.DataFrame, column: str, ax: Axes) -> None:
-    lines = [(short(task), task, column) for task in epochs["task"].unique()]
+    lines = []
+    for task in epochs["task"].unique():
+        lines.append((short(task), task, column))
     _draw_training(epochs, lines, ax)
 
 
@@ -237,7 +239,10 @@ def confusion(measured: pd.Series, predicted: pd.Series, ax: Axes) -> Axes:
 
 def _write_counts(counts: np.ndarray, shares: np.ndarray, ax: Axes) -> None:
     for (row, column), count in np.ndenumerate(counts):
-        color = "white" if shares[row, column] > 0.5 else "black"
+        if shares[row, column] > 0.5:
+            color = "white"
+        else:
+            color = "black"
         ax.text(column, row, str(count), ha="center", va="center", color=color)
 
 

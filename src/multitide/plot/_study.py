@@ -208,7 +208,10 @@ def task_matrix(table: pd.DataFrame, ax: Axes, full: float = 0.0) -> Axes:
     _color_cells(values, ax, strongest=max(largest, full))
     if n <= MAX_TASKS_WITH_NUMBERS:
         _write_cells(values / 10**exponent, ax)
-    rotation = 30 if n > 2 else 0
+    if n > 2:
+        rotation = 30
+    else:
+        rotation = 0
     ax.set_xticks(
         range(n), [short(name) for name in table.columns], rotation=rotation, ha="right"
     )
@@ -365,7 +368,9 @@ def example_series(samples: Samples, number: int, ax: Axes) -> Axes:
     series = samples.gather([number])[0, :MAX_CHANNELS, : int(samples.lengths[number])]
     stride = max(1, -(-series.shape[1] // MAX_STEPS))
     steps = np.arange(0, series.shape[1], stride)
-    names = [short(name) for name in samples.channels[: len(series)]]
+    names = []
+    for name in samples.channels[: len(series)]:
+        names.append(short(name))
     places = np.arange(len(names))[::-1]
     for place, values in zip(places, series, strict=True):
         ax.plot(steps, place + 0.8 * _centred(values)[steps], color="C0", linewidth=1)

@@ -94,9 +94,10 @@ def page_content(curve: LabelCurve, folder: Path, command: str | None) -> Conten
 
 def how_hidden(curve: LabelCurve) -> str:
     """Say which labels were hidden."""
-    drawn = (
-        "the same for all tasks" if curve.facts.get("together") else "drawn per task"
-    )
+    if curve.facts.get("together"):
+        drawn = "the same for all tasks"
+    else:
+        drawn = "drawn per task"
     return (
         "Labels of the training and validation sets were hidden at random: "
         f"{UNITS[curve.facts['unit']]}, {drawn}. A larger share keeps every label that a smaller "

@@ -39,7 +39,9 @@ class LossCell:
     @property
     def text(self) -> str:
         """The loss as text."""
-        return MISSING if math.isnan(self.loss) else f"{self.loss:.3f}"
+        if math.isnan(self.loss):
+            return MISSING
+        return f"{self.loss:.3f}"
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,9 @@ def _studies(comparisons: Comparisons) -> list[tuple[str, pd.Series]]:
 
 def _n_seeds(gains: pd.DataFrame) -> str:
     fewest, most = int(gains["n_seeds"].min()), int(gains["n_seeds"].max())
-    return str(most) if fewest == most else f"{fewest} to {most}"
+    if fewest == most:
+        return str(most)
+    return f"{fewest} to {most}"
 
 
 def _link(name: str) -> str:

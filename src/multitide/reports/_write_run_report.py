@@ -116,9 +116,10 @@ def _write_figures(report: RunReport, folder: Path) -> list[Path]:
         predictions = report.predictions[data_set]
         for task in report.estimator.tasks_:
             if task.columns[0] in predictions:
-                words = (
-                    ["test", data_set, task.name] if data_set else ["test", task.name]
-                )
+                if data_set:
+                    words = ["test", data_set, task.name]
+                else:
+                    words = ["test", task.name]
                 figures.append(
                     ("_".join(words), _task_figure(task, test_set, predictions))
                 )
@@ -132,7 +133,9 @@ def _write_figures(report: RunReport, folder: Path) -> list[Path]:
 
 
 def _task_figure(task: Task, test_set: Samples, predictions: pd.DataFrame) -> Draw:
-    columns = task.columns[0] if len(task.columns) == 1 else task.columns
+    columns: str | list[str] = task.columns
+    if len(task.columns) == 1:
+        columns = task.columns[0]
     draw = partial(
         FIGURES.get(task.kind, plot.predicted_vs_measured),
         test_set.y[columns],
@@ -212,7 +215,10 @@ def _summary(report: RunReport) -> str:
     for section, seen in zip(
         report.prepared.config.data, estimator.stored_.data, strict=True
     ):
-        name = f" {section.name!r}" if section.name else ""
+        if section.name:
+            name = f" {section.name!r}"
+        else:
+            name = ""
         lines.append(
             f"- data{name}: `{section.options['path']}`, {len(seen.channels)} channels, samples of "
             f"up to {seen.n_timepoints} steps; fingerprint of the training and validation set: "
@@ -230,7 +236,10 @@ def _summary(report: RunReport) -> str:
 def trained_for(estimator: MultiTaskEstimator) -> str:
     """Return "trained for 39 epochs in 46 s"; linear heads are fitted without epochs."""
     n_epochs = estimator.history_["epoch"].max()
-    epochs = f"for {n_epochs} epochs " if n_epochs > 1 else ""
+    if n_epochs > 1:
+        epochs = f"for {n_epochs} epochs "
+    else:
+        epochs = ""
     return f"trained {epochs}in {estimator.seconds_:.0f} s"
 
 
@@ -250,7 +259,10 @@ def _protocol(report: RunReport) -> str:
     rules = []
     for data in report.prepared.data:
         splitter = report.prepared.config.section(data.name).splitter(data.samples)
-        name = f"{data.name!r} " if data.name else ""
+        if data.name:
+            name = f"{data.name!r} "
+        else:
+            name = ""
         rules.append(
             f"{name}{how_split(splitter)} ({splitter.test:g} for the test set)"
         )

@@ -131,7 +131,9 @@ def _range(found: Range) -> str:
     if isinstance(found, Choices):
         return ", ".join(map(str, found.values))
     text = f"{found.low:g} to {found.high:g}"
-    return f"{text}, on a logarithmic scale" if found.log else text
+    if found.log:
+        return f"{text}, on a logarithmic scale"
+    return text
 
 
 def metric_rows(metrics: pd.DataFrame) -> list[MetricRow]:

@@ -128,7 +128,10 @@ class BackboneEncoder(Encoder):
     @property
     def n_parameters(self) -> int:
         """Number of parameters of the model, without its heads, which are not used."""
-        n_parameters = self.model.encoder.n_parameters if self.model.encoder else 0
+        if self.model.encoder:
+            n_parameters = self.model.encoder.n_parameters
+        else:
+            n_parameters = 0
         for network in self._networks:
             n_parameters += _count(network.parameters()) - _count(
                 network.heads.parameters()
@@ -173,11 +176,17 @@ def _features_of_batch(
     networks: Sequence[FeatureNetwork], samples: Samples
 ) -> np.ndarray:
     x = torch.from_numpy(np.ascontiguousarray(samples.gather(slice(None))))
-    lengths = None if samples.equal_lengths else torch.from_numpy(samples.lengths)
+    if samples.equal_lengths:
+        lengths = None
+    else:
+        lengths = torch.from_numpy(samples.lengths)
     found: dict[int, Tensor] = {}
     for network in networks:
         encoded = network.encode_static(samples)
-        static = None if encoded is None else torch.from_numpy(encoded)
+        if encoded is None:
+            static = None
+        else:
+            static = torch.from_numpy(encoded)
         for features in network.eval().features(x, lengths, static):
             found[id(features)] = features
     joined: np.ndarray = torch.cat(list(found.values()), dim=1).numpy()

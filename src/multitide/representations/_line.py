@@ -137,7 +137,10 @@ def lines(
     center = vectors.mean(axis=0)
     scores, back = _components(vectors - center)
     length = np.sqrt((scores**2).sum(axis=1).mean()) or 1.0  # vectors may all be equal
-    fits = _logistic if isinstance(target, ClassificationTarget) else _ridge
+    if isinstance(target, ClassificationTarget):
+        fits = _logistic
+    else:
+        fits = _ridge
     for weights, bias in fits(scores / length, codes, target, strengths):
         own = back @ weights / length
         yield Line(own, bias - center @ own)
@@ -189,7 +192,10 @@ def _logistic(
             # With a weak penalty, the solver stops before it converges.
             with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
                 model.fit(scores, codes, sample_weight=row_weights)
-            rows = present[1:] if len(present) == 2 else present
+            if len(present) == 2:
+                rows = present[1:]
+            else:
+                rows = present
             weights[:, rows] = model.coef_.T
             bias[rows] = model.intercept_
         yield weights, bias

@@ -113,9 +113,9 @@ class LinearHeads:
     def predict(self, vectors: np.ndarray) -> pd.DataFrame:
         """Return one column per task, in the user's own values."""
         decoded = self.decode(vectors)
-        columns = [
-            self.targets_[name].to_frame(values) for name, values in decoded.items()
-        ]
+        columns = []
+        for name, values in decoded.items():
+            columns.append(self.targets_[name].to_frame(values))
         return pd.concat(columns, axis=1)
 
     def predict_proba(self, vectors: np.ndarray) -> dict[str, pd.DataFrame]:
@@ -133,8 +133,14 @@ class LinearHeads:
         The table is that of :meth:`multitide.MultiTaskEstimator.evaluate`.
         """
         y = _check_labels(y, len(vectors))
-        columns = [column for task in self.tasks_ for column in task.columns]
-        missing = [column for column in columns if column not in y]
+        columns = []
+        for task in self.tasks_:
+            for column in task.columns:
+                columns.append(column)
+        missing = []
+        for column in columns:
+            if column not in y:
+                missing.append(column)
         if missing:
             raise DataError(
                 f"`y` must have a column for every task; {missing} are missing from {list(y)}."
@@ -158,10 +164,10 @@ class LinearHeads:
         if not hasattr(self, "_lines"):
             raise ParameterError("`fit` must be called before heads can predict.")
         scaled = self._scales(_check_vectors(vectors))
-        return {
-            name: line.decode(scaled, self.targets_[name])
-            for name, line in self._lines.items()
-        }
+        found = {}
+        for name, line in self._lines.items():
+            found[name] = line.decode(scaled, self.targets_[name])
+        return found
 
 
 def choose_line(

@@ -64,9 +64,9 @@ def _is_supported(record: object) -> bool:
 def _restore(record: EncoderRecord, arrays: Mapping[str, np.ndarray]) -> SeriesEncoder:
     spec = STORABLE[record["name"]](**record["parameters"])
     spec.check()
-    categories = {
-        channel: tuple(values) for channel, values in record["categories"].items()
-    }
+    categories = {}
+    for channel, values in record["categories"].items():
+        categories[channel] = tuple(values)
     inputs = Inputs(impute=spec.impute, scale=spec.scale)
     layer = inputs.build(record["channels"], categories)
     state = _with_prefix(arrays, LAYER_PREFIX)

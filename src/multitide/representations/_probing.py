@@ -97,11 +97,10 @@ def _check_vectors(
     try:
         vectors = encoder.transform(encoder.probe)
     except Exception as error:  # whatever a user's transformer raises
-        problem = (
-            error
-            if isinstance(error, DataError)
-            else f"{type(error).__name__}: {error}"
-        )
+        if isinstance(error, DataError):
+            problem = str(error)
+        else:
+            problem = f"{type(error).__name__}: {error}"
         raise ParameterError(
             f"`representation` must be the fitted {kind}; it fails on a stored series. {problem}"
         ) from error

@@ -159,7 +159,9 @@ class DilatedEncoder(nn.Module):
     ) -> None:
         super().__init__()
         self.project = nn.Conv1d(n_channels, hidden_size, 1)
-        blocks = [ResidualBlock(hidden_size, hidden_size, 2**i) for i in range(depth)]
+        blocks = []
+        for i in range(depth):
+            blocks.append(ResidualBlock(hidden_size, hidden_size, 2**i))
         self.blocks = nn.Sequential(
             *blocks, ResidualBlock(hidden_size, n_features, 2**depth)
         )
@@ -306,7 +308,7 @@ class TS2VecEncoder(SeriesEncoder):
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the weights of the network."""
-        return {
-            name: tensor.numpy().copy()
-            for name, tensor in self._network.state_dict().items()
-        }
+        found = {}
+        for name, tensor in self._network.state_dict().items():
+            found[name] = tensor.numpy().copy()
+        return found

@@ -98,9 +98,10 @@ class ProjectedStatic(nn.Module):
         super().__init__()
         self.layer = layer
         self.n_features = n_features
-        self.projection = (
-            None if layer is None else nn.Linear(layer.n_features, n_features)
-        )
+        if layer is None:
+            self.projection = None
+        else:
+            self.projection = nn.Linear(layer.n_features, n_features)
 
     def forward(self, static: Tensor) -> Tensor:
         """Return features: (batch, n_static) -> (batch, n_features)."""

@@ -46,15 +46,14 @@ class CrossStitch(Sharing):
         self, backbone: Backbone, n_channels: int, n_timepoints: int, n_tasks: int
     ) -> SharingModule:
         """Return a module with a backbone per task and a mixture after every block."""
-        modules = [
-            build_blocks(backbone, n_channels, n_timepoints, "cross_stitch")
-            for _ in range(n_tasks)
-        ]
-        return (
-            HardModule(modules[0], 1)
-            if n_tasks == 1
-            else CrossStitchModule(modules, self.own)
-        )
+        modules = []
+        for _ in range(n_tasks):
+            modules.append(
+                build_blocks(backbone, n_channels, n_timepoints, "cross_stitch")
+            )
+        if n_tasks == 1:
+            return HardModule(modules[0], 1)
+        return CrossStitchModule(modules, self.own)
 
 
 class CrossStitchModule(SharingModule):
@@ -72,20 +71,22 @@ class CrossStitchModule(SharingModule):
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> list[Tensor]:
         """Return each task's features, each of shape (batch, n_features)."""
-        backbones = [
-            backbone
-            for backbone in self.backbones
-            if isinstance(backbone, BlockBackbone)
-        ]
-        flows = [backbone.start(x, lengths) for backbone in backbones]
+        backbones = []
+        for backbone in self.backbones:
+            if isinstance(backbone, BlockBackbone):
+                backbones.append(backbone)
+        flows = []
+        for backbone in backbones:
+            flows.append(backbone.start(x, lengths))
         chains = [backbone.block_list for backbone in backbones]
         for i in range(len(self.series_mix)):
             before = len(flows[0].features)
             flows = [chain[i](flow) for chain, flow in zip(chains, flows, strict=True)]
             flows = _mix(flows, before, self.series_mix[i], self.feature_mix[i])
-        return [
-            backbone.pool(flow) for backbone, flow in zip(backbones, flows, strict=True)
-        ]
+        found = []
+        for backbone, flow in zip(backbones, flows, strict=True):
+            found.append(backbone.pool(flow))
+        return found
 
     def levels(self) -> list[list[nn.Module]]:
         """Return the blocks of all backbones by level, each with the mixtures after it."""

@@ -72,7 +72,9 @@ class Hard(Sharing):
     @property
     def gradients_meet(self) -> tuple[str, ...]:
         """Where an aggregator can combine gradients; branches have no common features."""
-        return ("parameters",) if self.branch else ("parameters", "features")
+        if self.branch:
+            return ("parameters",)
+        return ("parameters", "features")
 
     def build(
         self, backbone: Backbone, n_channels: int, n_timepoints: int, n_tasks: int
@@ -106,7 +108,9 @@ class HardModule(SharingModule):
 
     def shared_parameters(self) -> list[nn.Parameter]:
         """Return all parameters of the backbone."""
-        return list(self.backbone.parameters()) if self.n_tasks > 1 else []
+        if self.n_tasks > 1:
+            return list(self.backbone.parameters())
+        return []
 
 
 class BranchedModule(SharingModule):
@@ -137,12 +141,19 @@ class BranchedModule(SharingModule):
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> list[Tensor]:
         """Return each task's own features, each of shape (batch, n_features)."""
         shared = run_blocks(self.lower, self.ends.start(x, lengths))
-        return [self.ends.pool(run_blocks(own, shared)) for own in self.own_blocks]
+        found = []
+        for own in self.own_blocks:
+            found.append(self.ends.pool(run_blocks(own, shared)))
+        return found
 
     @property
     def own_blocks(self) -> list[nn.ModuleList]:
         """The upper blocks of each task."""
-        return [own for own in self.upper if isinstance(own, nn.ModuleList)]
+        blocks = []
+        for own in self.upper:
+            if isinstance(own, nn.ModuleList):
+                blocks.append(own)
+        return blocks
 
     def shared_parameters(self) -> list[nn.Parameter]:
         """Return the parameters of the lower blocks and of the pooling."""

@@ -62,7 +62,10 @@ class SharingModule(nn.Module, ABC):
                 chains.append(list(module.block_list))
             elif isinstance(module, BackboneModule):
                 chains.append([module])
-        return [list(level) for level in zip(*chains, strict=True)]
+        found = []
+        for level in zip(*chains, strict=True):
+            found.append(list(level))
+        return found
 
 
 @dataclass
@@ -142,6 +145,9 @@ def distance(modules: list[BackboneModule] | list[nn.ModuleList]) -> Tensor:
         mean = sum(same[1:], start=same[0]) / n
         for parameter in same:
             part = (parameter - mean).square().sum()
-            total = part if total is None else total + part
+            if total is None:
+                total = part
+            else:
+                total = total + part
     assert total is not None
     return total * (2 / (n - 1))

@@ -71,16 +71,20 @@ class SoftModule(SharingModule):
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> list[Tensor]:
         """Return each task's own features, each of shape (batch, n_features)."""
-        return [backbone(x, lengths) for backbone in self.backbones]
+        found = []
+        for backbone in self.backbones:
+            found.append(backbone(x, lengths))
+        return found
 
     def penalty(self) -> Tensor | None:
         """Return the strength times the mean squared distance between two backbones."""
-        backbones = [
-            backbone
-            for backbone in self.backbones
-            if isinstance(backbone, BackboneModule)
-        ]
-        return self.strength * distance(backbones) if self.strength else None
+        backbones = []
+        for backbone in self.backbones:
+            if isinstance(backbone, BackboneModule):
+                backbones.append(backbone)
+        if self.strength:
+            return self.strength * distance(backbones)
+        return None
 
     def shared_parameters(self) -> list[nn.Parameter]:
         """Return nothing: each loss depends only on its own backbone."""
@@ -88,7 +92,10 @@ class SoftModule(SharingModule):
 
     def own_parameters(self) -> list[list[nn.Parameter]]:
         """Return the parameters of each task's backbone."""
-        return [list(backbone.parameters()) for backbone in self.backbones]
+        parameters = []
+        for backbone in self.backbones:
+            parameters.append(list(backbone.parameters()))
+        return parameters
 
 
 @dataclass
@@ -132,4 +139,6 @@ class TiedBranches(BranchedModule):
 
     def penalty(self) -> Tensor | None:
         """Return the strength times the mean squared distance between two branches."""
-        return self.strength * distance(self.own_blocks) if self.strength else None
+        if self.strength:
+            return self.strength * distance(self.own_blocks)
+        return None

@@ -177,7 +177,10 @@ def _places(n_data: int, folder: Path) -> list[Path]:
     """Return the folder of each data set; they are numbered, because names can be anything."""
     if n_data == 1:
         return [folder]
-    return [folder / f"data-{number}" for number in range(1, n_data + 1)]
+    places = []
+    for number in range(1, n_data + 1):
+        places.append(folder / f"data-{number}")
+    return places
 
 
 def _splits_table(splits: list[Split]) -> pd.DataFrame:
@@ -193,7 +196,10 @@ def _splits_table(splits: list[Split]) -> pd.DataFrame:
 
 
 def _settings(record: RunsRecord) -> ArmSettings:
-    return {arm: described.model_dump() for arm, described in record.settings.items()}
+    settings = {}
+    for arm, described in record.settings.items():
+        settings[arm] = described.model_dump()
+    return settings
 
 
 def _read_evidence(record: RunsRecord, protocol: Protocol, folder: Path) -> Evidence:
@@ -244,7 +250,10 @@ def _read_data(record: DataRecord, place: Path, tasks: list[Task]) -> StudyData:
     by_name = {task.name: task for task in tasks}
     if unknown := set(record.task_names) - set(by_name):
         raise _damaged(place, f"it has unknown tasks {sorted(unknown)}")
-    columns = [column for name in record.task_names for column in by_name[name].columns]
+    columns = []
+    for name in record.task_names:
+        for column in by_name[name].columns:
+            columns.append(column)
     y = _read_table(place / LABELS, columns)
     splits = _read_splits(place / SPLITS, len(y), len(record.fingerprints))
     return StudyData(
@@ -265,9 +274,9 @@ def _read_splits(path: Path, n_samples: int, n_folds: int) -> list[Split]:
     splits = []
     for fold in range(n_folds):
         of_fold = table[table["fold"] == fold]
-        parts = [
-            of_fold.loc[of_fold["side"] == side, "row"].to_numpy() for side in SETS
-        ]
+        parts = []
+        for side in SETS:
+            parts.append(of_fold.loc[of_fold["side"] == side, "row"].to_numpy())
         splits.append(Split(*parts))
     if any(len(split.test) == 0 for split in splits):
         raise _damaged(path, f"it must have test samples in {n_folds} folds")

@@ -70,7 +70,10 @@ def check_conditions(
     --------
     label_curve : whether sharing gains more with few labels.
     """
-    estimator = MultiTaskEstimator() if estimator is None else estimator
+    if estimator is None:
+        estimator = MultiTaskEstimator()
+    else:
+        estimator = estimator
     found = compare(
         samples,
         tasks,

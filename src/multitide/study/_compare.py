@@ -163,14 +163,20 @@ def compare(
     check_fraction("confidence", confidence)
     check_fraction("margin", margin)
     seconds = parse_budget(budget)
-    estimator = MultiTaskEstimator() if estimator is None else estimator
+    if estimator is None:
+        estimator = MultiTaskEstimator()
+    else:
+        estimator = estimator
     data_sets = DataSets(samples)
     if conditions:
         data_sets = DataSets(data_sets.only("`conditions`"))
     specs = resolve_shared_tasks(estimator.tasks if tasks is None else tasks, data_sets)
     protocol = make_protocol(data_sets, specs, split, cv, n_seeds, groups, draws)
     resolved = _checked_arms(arms, estimator, reference, protocol)
-    checking = _arms_of_conditions(estimator, protocol) if conditions else []
+    if conditions:
+        checking = _arms_of_conditions(estimator, protocol)
+    else:
+        checking = []
     resources = make_run_resources(estimator, n_jobs, folder, progress, verbose)
 
     limit = seconds * SHARE_OF_GROUPING
@@ -200,7 +206,11 @@ class _Outcome:
 
     def finished(self, arms: Sequence[Arm]) -> list[Arm]:
         names = {name for name, _, _ in self.plan.runs}
-        return [arm for arm in arms if arm.name in names]
+        found = []
+        for arm in arms:
+            if arm.name in names:
+                found.append(arm)
+        return found
 
     def evidence(self, arms: Sequence[Arm]) -> Evidence:
         tasks_of = {arm.name: arm.task_names for arm in arms}
@@ -270,9 +280,9 @@ def _settings(arms: Sequence[Arm]) -> dict[str, dict[str, Any]]:
 def _facts(
     data_sets: DataSets, protocol: Protocol, n_jobs: int, started: float
 ) -> dict[str, object]:
-    by_data = {
-        data.name: _data_facts(data_sets[data.name], data) for data in protocol.data
-    }
+    by_data = {}
+    for data in protocol.data:
+        by_data[data.name] = _data_facts(data_sets[data.name], data)
     facts: dict[str, object] = {"command": shlex.join(sys.argv), "versions": versions()}
     facts |= by_data[protocol.only.name] if len(by_data) == 1 else {"data": by_data}
     facts["n_folds"] = protocol.n_folds

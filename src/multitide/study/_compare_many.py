@@ -125,9 +125,10 @@ def _check(data: Mapping[str, Comparison | StudyArguments]) -> None:
                 f"`data` must have names that can be folders; got {name!r}."
             )
         with gathering(problems):
-            arms[name] = (
-                given.arms if isinstance(given, Comparison) else _arm_names(name, given)
-            )
+            if isinstance(given, Comparison):
+                arms[name] = given.arms
+            else:
+                arms[name] = _arm_names(name, given)
     problems += _different_arms(arms)
     raise_problems(problems)
 
@@ -166,7 +167,9 @@ def _arm_names(name: str, given: object) -> list[str]:
         )
         made = resolve_arms(arms, estimator, [task.name for task in specs], reference)
     except ParameterError as error:
-        lines = [f"{where}: {line}" for line in str(error).splitlines()]
+        lines = []
+        for line in str(error).splitlines():
+            lines.append(f"{where}: {line}")
         raise ParameterError("\n".join(lines)) from error
     return [arm.name for arm in made]
 
@@ -184,7 +187,9 @@ def _unknown_arguments(given: Mapping[str, object], where: str) -> list[str]:
 
 
 def _briefly(value: object) -> str:
-    return repr(list(value)) if isinstance(value, Mapping) else type(value).__name__
+    if isinstance(value, Mapping):
+        return repr(list(value))
+    return type(value).__name__
 
 
 class _StudiesRecord(BaseModel):
@@ -231,7 +236,9 @@ class Comparisons:
         for name, study in self.studies.items():
             found = study.figures[study.figures["metric"] == "loss"]
             table = found.pivot(index="task", columns="arm", values="mean")
-            tasks = [question.name for question in study.questions]
+            tasks = []
+            for question in study.questions:
+                tasks.append(question.name)
             tables[name] = table.reindex(index=tasks, columns=self.arms)
         return pd.concat(tables, names=["data", "task"]).rename_axis(columns="arm")
 
@@ -281,7 +288,9 @@ class Comparisons:
     @cached_property
     def gains(self) -> pd.DataFrame:
         """The gains of all studies: ``data``, and the columns of ``Comparison.gains``."""
-        tables = [study.gains.assign(data=name) for name, study in self.studies.items()]
+        tables = []
+        for name, study in self.studies.items():
+            tables.append(study.gains.assign(data=name))
         table = pd.concat(tables, ignore_index=True)
         return table[["data", *table.columns.drop("data")]]
 
@@ -333,7 +342,10 @@ class Comparisons:
         alpha = 1 - self.confidence
         parts = []
         if self.test.is_conclusive:
-            differ = "differ" if self.test.p < alpha else "do not differ significantly"
+            if self.test.p < alpha:
+                differ = "differ"
+            else:
+                differ = "do not differ significantly"
             parts.append(
                 f"Over data sets the arms {differ} "
                 f"(Friedman with Iman and Davenport, p = {self.test.p:.3g})."
@@ -416,5 +428,7 @@ class Comparisons:
             "folder of several studies",
         )
         record = validated(content, _StudiesRecord, path)
-        studies = {name: Comparison.load(folder / name) for name in record.data}
+        studies = {}
+        for name in record.data:
+            studies[name] = Comparison.load(folder / name)
         return cls(studies, record.confidence)

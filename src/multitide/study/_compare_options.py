@@ -49,8 +49,8 @@ def unknown_options(
     given: Mapping[str, object], where: str, known: Sequence[str]
 ) -> list[str]:
     """Return one problem per argument that is not among the known ones."""
-    return [
-        f"{where} has no parameter {name!r}.{suggest(name, known)}"
-        for name in given
-        if name not in known
-    ]
+    options = []
+    for name in given:
+        if name not in known:
+            options.append(f"{where} has no parameter {name!r}.{suggest(name, known)}")
+    return options

@@ -217,7 +217,9 @@ class Comparison:
             for key in keys:
                 place = {"arm": arm, "seed": seed, "fold": fold, "key": key}
                 fit = self.evidence.fits.get(key)
-                facts = {"status": "not run"} if fit is None else fit.facts
+                facts: Mapping[str, object] = {"status": "not run"}
+                if fit is not None:
+                    facts = fit.facts
                 rows.append(place | _run_facts(facts))
         return pd.DataFrame(rows)
 
@@ -268,12 +270,16 @@ class Comparison:
 
     def history(self, arm: str, seed: int = 0, fold: int = 0) -> pd.DataFrame:
         """Return the training history of one run, with all its fits."""
-        fits = [
-            self.evidence.fits.get(key)
-            for key in self.evidence.run_keys[arm, seed, fold]
-        ]
-        tables = [fit.history for fit in fits if fit is not None and len(fit.history)]
-        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+        fits = []
+        for key in self.evidence.run_keys[arm, seed, fold]:
+            fits.append(self.evidence.fits.get(key))
+        tables = []
+        for fit in fits:
+            if fit is not None and len(fit.history):
+                tables.append(fit.history)
+        if tables:
+            return pd.concat(tables, ignore_index=True)
+        return pd.DataFrame()
 
     def results(self) -> pd.DataFrame:
         """Return metrics and gains in one table: one row per arm, task and metric.
@@ -313,9 +319,9 @@ class Comparison:
 
     def _notes(self) -> list[str]:
         """Return what would give a verdict, and which groups were found."""
-        groups = [
-            f"{arm}: {grouping.advice}" for arm, grouping in self.groupings.items()
-        ]
+        groups = []
+        for arm, grouping in self.groupings.items():
+            groups.append(f"{arm}: {grouping.advice}")
         return advice_sentences(self.gains) + groups
 
     # -- keeping -----------------------------------------------------------------------------------
@@ -369,7 +375,12 @@ class Comparison:
 
 
 def _run_facts(facts: Mapping[str, Any]) -> dict[str, object]:
-    row: dict[str, object] = {name: facts.get(name) for name in RUN_FACTS}
+    row: dict[str, object] = {}
+    for name in RUN_FACTS:
+        row[name] = facts.get(name)
     losses = list((facts.get("validation_loss") or {}).values())
-    row["validation_loss"] = float(np.mean(losses)) if losses else np.nan
+    if losses:
+        row["validation_loss"] = float(np.mean(losses))
+    else:
+        row["validation_loss"] = np.nan
     return row

@@ -81,7 +81,10 @@ def group_tasks(
     StoreError
         If `folder` cannot be written.
     """
-    estimator = MultiTaskEstimator() if estimator is None else estimator
+    if estimator is None:
+        estimator = MultiTaskEstimator()
+    else:
+        estimator = estimator
     data_sets = DataSets(samples)
     labels = data_sets.only("`samples` of `group_tasks`").y
     specs = resolve_tasks(estimator.tasks if tasks is None else tasks, labels)

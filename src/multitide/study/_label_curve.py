@@ -136,13 +136,19 @@ def label_curve(
     n_seeds = options.get("n_seeds", N_SEEDS)
     check_positive_int("n_seeds", n_seeds)
     seconds = parse_budget(budget)
-    estimator = MultiTaskEstimator() if estimator is None else estimator
+    if estimator is None:
+        estimator = MultiTaskEstimator()
+    else:
+        estimator = estimator
     samples = DataSets(samples).only("`samples` of `label_curve`")
     specs = resolve_tasks(estimator.tasks if tasks is None else tasks, samples.y)
     rule = make_rule(samples, split, None)
     if groups is None:
         groups = group_column(rule)
-    fixed_split = rule if isinstance(rule, Split) else rule.split(samples)
+    if isinstance(rule, Split):
+        fixed_split = rule
+    else:
+        fixed_split = rule.split(samples)
     if unit == "auto":
         unit = fitting_unit(samples, fixed_split)
     facts = CurveFacts(
@@ -277,9 +283,9 @@ class LabelCurve:
     @cached_property
     def mean_gains(self) -> pd.DataFrame:
         """One row per share and arm: ``share``, and the columns of ``Comparison.mean_gains``."""
-        tables = [
-            c.mean_gains.assign(share=share) for share, c in self.comparisons.items()
-        ]
+        tables = []
+        for share, c in self.comparisons.items():
+            tables.append(c.mean_gains.assign(share=share))
         joined = pd.concat(tables, ignore_index=True)
         return joined[["share", *joined.columns.drop("share")]]
 

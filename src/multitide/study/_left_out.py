@@ -72,11 +72,20 @@ def find_left_out(
         Number of processes.
     """
     complete = {arm for arm, _, _ in done.runs}
-    missing_arms = [arm for arm in arms if arm not in complete]
-    missing = [key for key in planned.jobs if key not in fits]
+    missing_arms = []
+    for arm in arms:
+        if arm not in complete:
+            missing_arms.append(arm)
+    missing = []
+    for key in planned.jobs:
+        if key not in fits:
+            missing.append(key)
     if not missing and not missing_arms:
         return None
-    durations = [float(fit.facts["seconds"]) for fit in fits.values() if fit.done]
+    durations = []
+    for fit in fits.values():
+        if fit.done:
+            durations.append(float(fit.facts["seconds"]))
     mean = sum(durations) / max(1, len(durations))
     return LeftOut(
         arms=missing_arms,
@@ -101,7 +110,10 @@ def check_enough(
     if left_out is None:
         return
     complete = {arm for arm, _, _ in done.runs}
-    compared = [arm for arm in arms if arm in complete]
+    compared = []
+    for arm in arms:
+        if arm in complete:
+            compared.append(arm)
     if arms[0] in compared and len(compared) >= min(2, len(arms)):
         return
     remedy = "Increase it, or use fewer arms or epochs"

@@ -117,7 +117,10 @@ class StudyRecord(RunsRecord):
             raise ValueError("`data` must have the same number of folds everywhere")
         if len({data.name for data in self.data}) < len(self.data):
             raise ValueError("`data` must have different names")
-        conditions = [] if self.conditions is None else self.conditions.runs
+        if self.conditions is None:
+            conditions = []
+        else:
+            conditions = self.conditions.runs
         for arm, seed, fold, _ in [*self.runs, *conditions]:
             if seed >= self.n_seeds or fold >= n_folds:
                 raise ValueError(

@@ -97,7 +97,9 @@ class Classification(Task):
         if not values:
             return [no_label_problem(self.name, len(labels))]
         problem = self._class_problem(values, int((positions >= 0).sum()))
-        return [f"`{self.name}` {problem}"] if problem else []
+        if problem:
+            return [f"`{self.name}` {problem}"]
+        return []
 
     def _class_problem(self, values: list[Value], n_labelled: int) -> str:
         if len(values) == 1:
@@ -164,7 +166,10 @@ class ClassificationTarget(Target):
     def __init__(self, task: Classification, classes: Sequence[Value]) -> None:
         super().__init__()
         self.task: Classification = task
-        gamma = task.gamma if task.loss == "focal" else 0.0
+        if task.loss == "focal":
+            gamma = task.gamma
+        else:
+            gamma = 0.0
         self.loss = ClassLoss(gamma, task.label_smoothing)
         self.classes = list(classes)
         self.n_outputs = len(self.classes)

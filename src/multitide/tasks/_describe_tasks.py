@@ -76,4 +76,6 @@ def _written_counts(positions: np.ndarray, values: Sequence[object]) -> str:
     shown = order[:MOST_CLASSES_SHOWN]
     written = ", ".join(f"{values[i]} ({counts[i]})" for i in shown)
     rest = len(values) - len(shown)
-    return f"{written} and {rest} more" if rest else written
+    if rest:
+        return f"{written} and {rest} more"
+    return written

@@ -63,7 +63,10 @@ class Forecast(Task):
     @property
     def steps(self) -> list[int]:
         """The predicted steps, counted from the end of the window."""
-        return [self.lead + step for step in range(1, self.horizon + 1)]
+        found = []
+        for step in range(1, self.horizon + 1):
+            found.append(self.lead + step)
+        return found
 
     @property
     def columns(self) -> list[str]:
@@ -77,21 +80,25 @@ class Forecast(Task):
 
     def label_columns(self) -> list[LabelColumn]:
         """Return where each step comes from: the same column, with increasing lead."""
-        return [
-            {
-                "name": name,
-                "column": self.column or self.name,
-                "label_at": "end",
-                "lead": step,
-                "kind": self.kind,
-            }
-            for name, step in zip(self.columns, self.steps, strict=True)
-        ]
+        columns: list[LabelColumn] = []
+        for name, step in zip(self.columns, self.steps, strict=True):
+            columns.append(
+                {
+                    "name": name,
+                    "column": self.column or self.name,
+                    "label_at": "end",
+                    "lead": step,
+                    "kind": self.kind,
+                }
+            )
+        return columns
 
     def label_problems(self, labels: pd.DataFrame) -> list[str]:
         """Return a message if these labels cannot be used as numbers."""
         problem = number_problem(self.name, *self.read_labels(labels))
-        return [problem] if problem else []
+        if problem:
+            return [problem]
+        return []
 
     def read_labels(self, labels: pd.DataFrame) -> tuple[np.ndarray, list[Value]]:
         """Read the labels of all steps as numbers; see `as_numbers`.
@@ -261,4 +268,6 @@ def last_values(samples: Samples, task: Forecast) -> np.ndarray | None:
 
 
 def _skill(error: float, naive: float) -> float:
-    return 1 - (error / naive) ** 2 if naive > 0 else float("nan")
+    if naive > 0:
+        return 1 - (error / naive) ** 2
+    return float("nan")

@@ -62,7 +62,9 @@ class Auto(Task):
             kind, reason = "regression", "a mean over the window is a number"
         else:
             kind, reason = _infer_kind_and_reason(labels)
-        shared = {field.name: getattr(self, field.name) for field in fields(self)}
+        shared = {}
+        for field in fields(self):
+            shared[field.name] = getattr(self, field.name)
         if kind == "classification":
             return Classification(**shared), reason
         return Regression(**shared), reason
@@ -91,7 +93,10 @@ def infer_kind(labels: pd.Series) -> Literal["classification", "regression"]:
         If there are no labels, or a label is neither text nor a boolean nor a finite number.
     """
     labels = pd.Series(labels)
-    name = "labels" if labels.name is None else str(labels.name)
+    if labels.name is None:
+        name = "labels"
+    else:
+        name = str(labels.name)
     Auto(name).check_labels(labels.to_frame(name))
     return _infer_kind_and_reason(labels).kind
 

@@ -42,7 +42,10 @@ def distinct_values(labels: pd.Series) -> tuple[np.ndarray, list[Value]]:
     if uniques.dtype.kind in "iuf":  # avoids a Python loop over many distinct numbers
         return positions, _as_whole(uniques.to_numpy()).tolist()
     raw = [_to_python(value) for value in uniques.tolist()]
-    kept = [i for i, value in enumerate(raw) if not _is_blank(value)]
+    kept = []
+    for i, value in enumerate(raw):
+        if not _is_blank(value):
+            kept.append(i)
     # One more entry at the end, so that position -1 (missing) stays -1.
     new_positions = np.full(len(raw) + 1, -1, dtype=np.int64)
     new_positions[kept] = np.arange(len(kept))
@@ -51,7 +54,11 @@ def distinct_values(labels: pd.Series) -> tuple[np.ndarray, list[Value]]:
 
 def unusable_values(values: Sequence[object]) -> list[object]:
     """Return the values that cannot be labels, such as dates, lists and infinities."""
-    return [value for value in values if not _is_usable(value)]
+    found = []
+    for value in values:
+        if not _is_usable(value):
+            found.append(value)
+    return found
 
 
 def as_numbers(labels: pd.Series) -> tuple[np.ndarray, list[Value]]:
@@ -88,7 +95,9 @@ def shorten(values: Sequence[object], most: int = 5) -> str:
     """Write the first values of a list for a message, and the number of remaining ones."""
     written = ", ".join(map(repr, values[:most]))
     rest = len(values) - most
-    return f"{written} and {rest} more" if rest > 0 else written
+    if rest > 0:
+        return f"{written} and {rest} more"
+    return written
 
 
 def is_constant(values: np.ndarray) -> bool:
@@ -174,16 +183,29 @@ def _as_whole(values: np.ndarray) -> np.ndarray:
     if values.dtype.kind != "f":
         return values
     whole = (np.abs(values) < _LARGEST_WHOLE) & (values == np.floor(values))
-    return values.astype(np.int64) if whole.all() else values
+    if whole.all():
+        return values.astype(np.int64)
+    return values
 
 
 def _with_one_number_type(values: list[Value]) -> list[Value]:
     """Give all numbers of a column one type: int if all are whole, otherwise float."""
-    numbers = [value for value in values if isinstance(value, (bool, int, float))]
+    numbers = []
+    for value in values:
+        if isinstance(value, (bool, int, float)):
+            numbers.append(value)
     if all(isinstance(value, bool) for value in numbers):
         return values
-    number_type = int if all(map(_is_whole, numbers)) else float
-    return [number_type(v) if isinstance(v, (bool, int, float)) else v for v in values]
+    number_type: type[int] | type[float] = float
+    if all(map(_is_whole, numbers)):
+        number_type = int
+    labels: list[bool | int | float | str] = []
+    for value in values:
+        if isinstance(value, (bool, int, float)):
+            labels.append(number_type(value))
+        else:
+            labels.append(value)
+    return labels
 
 
 def _is_whole(value: float) -> bool:

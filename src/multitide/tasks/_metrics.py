@@ -249,7 +249,9 @@ def binary_log_losses(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarra
 
 def mean_or_nan(values: np.ndarray | list[float]) -> float:
     """Return the mean; NaN if there are no values."""
-    return float(np.mean(values)) if len(values) else float("nan")
+    if len(values):
+        return float(np.mean(values))
+    return float("nan")
 
 
 def metric_table(
@@ -302,5 +304,11 @@ def _rankable_classes(codes: np.ndarray, n_classes: int) -> list[int]:
 
     With two classes, only the second one is considered.
     """
-    candidates = [1] if n_classes == 2 else range(n_classes)
-    return [c for c in candidates if 0 < np.count_nonzero(codes == c) < len(codes)]
+    candidates = range(n_classes)
+    if n_classes == 2:
+        candidates = range(1, 2)
+    classes = []
+    for c in candidates:
+        if 0 < np.count_nonzero(codes == c) < len(codes):
+            classes.append(c)
+    return classes

@@ -67,16 +67,18 @@ class MultiLabel(Task):
 
     def label_columns(self) -> list[LabelColumn]:
         """Return where each label comes from: the column of the same name."""
-        return [
-            {
-                "name": column,
-                "column": column,
-                "label_at": self.label_at,
-                "lead": self.lead,
-                "kind": self.kind,
-            }
-            for column in self.columns
-        ]
+        columns: list[LabelColumn] = []
+        for column in self.columns:
+            columns.append(
+                {
+                    "name": column,
+                    "column": column,
+                    "label_at": self.label_at,
+                    "lead": self.lead,
+                    "kind": self.kind,
+                }
+            )
+        return columns
 
     def label_problems(self, labels: pd.DataFrame) -> list[str]:
         """Return one message for each column that does not hold two values."""
@@ -181,7 +183,10 @@ class MultiLabelTarget(SeveralTarget):
         self, labels: pd.Series, column: str, answers: list[Value]
     ) -> np.ndarray:
         positions, values = distinct_values(labels)
-        unknown = [value for value in values if _code(value, answers) is None]
+        unknown = []
+        for value in values:
+            if _code(value, answers) is None:
+                unknown.append(value)
         if unknown:
             raise DataError(
                 f"`{self.task.name}`: `{column}` must hold {answers[0]!r} or {answers[1]!r}; got "

@@ -66,7 +66,9 @@ class Regression(Task):
     def label_problems(self, labels: pd.DataFrame) -> list[str]:
         """Return a message if these labels cannot be used as numbers."""
         problem = number_problem(self.name, *as_numbers(labels[self.name]))
-        return [problem] if problem else []
+        if problem:
+            return [problem]
+        return []
 
     def fit_target(self, labels: pd.DataFrame) -> RegressionTarget:
         """Compute mean and scale of the labels, and the best constant of the loss.
@@ -157,11 +159,15 @@ class RegressionTarget(StandardisedTarget):
         Tensor of float64, shape (batch,), or (batch, n_quantiles) for ``loss="quantile"``
         """
         numbers = self.loss.values(output).double() * self.scale + self.mean
-        return numbers if self.n_outputs > 1 else numbers[:, 0]
+        if self.n_outputs > 1:
+            return numbers
+        return numbers[:, 0]
 
     def point(self, decoded: np.ndarray) -> np.ndarray:
         """Return one number per row: the median if there are quantiles."""
-        return decoded[:, self._point_output] if decoded.ndim > 1 else decoded
+        if decoded.ndim > 1:
+            return decoded[:, self._point_output]
+        return decoded
 
     def quantiles(self, decoded: np.ndarray) -> pd.DataFrame | None:
         """Return one column per quantile, named by its level; None without quantiles."""
@@ -191,7 +197,9 @@ class RegressionTarget(StandardisedTarget):
     @property
     def metric_names(self) -> tuple[str, ...]:
         """Names of the metrics in `metric_values`."""
-        return REGRESSION if self.n_outputs == 1 else (*REGRESSION, *QUANTILE)
+        if self.n_outputs == 1:
+            return REGRESSION
+        return (*REGRESSION, *QUANTILE)
 
     def metric_values(self, truth: np.ndarray, decoded: np.ndarray) -> dict[str, float]:
         """Compare predictions with labels, all of them known."""
@@ -222,4 +230,6 @@ class RegressionTarget(StandardisedTarget):
     @property
     def _point_output(self) -> int:
         """Position of the output that is the point prediction."""
-        return list(self.task.quantiles).index(0.5) if self.n_outputs > 1 else 0
+        if self.n_outputs > 1:
+            return list(self.task.quantiles).index(0.5)
+        return 0

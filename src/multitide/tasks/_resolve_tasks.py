@@ -57,8 +57,14 @@ def resolve_tasks(tasks: Sequence[str | Task] | None, y: pd.DataFrame) -> list[T
     for task, reason in resolved:
         if reason:
             _log_inferred_kind(task, reason, how_to_change_kind(task, y[task.columns]))
-    used = {column for task, _ in resolved for column in task.columns}
-    unused = [column for column in y.columns if column not in used]
+    used = set()
+    for task, _ in resolved:
+        for column in task.columns:
+            used.add(column)
+    unused = []
+    for column in y.columns:
+        if column not in used:
+            unused.append(column)
     if unused:
         log.info(
             "Columns of `y` that belong to no task are ignored: %s.",
@@ -68,7 +74,10 @@ def resolve_tasks(tasks: Sequence[str | Task] | None, y: pd.DataFrame) -> list[T
 
 
 def _log_inferred_kind(task: Task, reason: str, change: str) -> None:
-    remedy = f" To change it: {change}." if change else ""
+    if change:
+        remedy = f" To change it: {change}."
+    else:
+        remedy = ""
     log.info("`%s` is a %s by its labels (%s).%s", task.name, task.kind, reason, remedy)
 
 
@@ -94,7 +103,10 @@ def resolve_with_reasons(
 
 
 def _as_specs(tasks: Iterable[str | Task]) -> list[Task]:
-    return [Auto(task) if isinstance(task, str) else task for task in tasks]
+    specs = []
+    for task in tasks:
+        specs.append(Auto(task) if isinstance(task, str) else task)
+    return specs
 
 
 def _spec_problems(specs: Sequence[Task], y: pd.DataFrame) -> list[str]:
@@ -130,7 +142,10 @@ def _spec_problems(specs: Sequence[Task], y: pd.DataFrame) -> list[str]:
 
 def _column_name_problems(columns: list[object]) -> list[str]:
     problems = []
-    not_text = [column for column in columns if not isinstance(column, str)]
+    not_text = []
+    for column in columns:
+        if not isinstance(column, str):
+            not_text.append(column)
     if not_text:
         problems.append(
             f"`y` must have text as column names; got {shorten(not_text)}. "
@@ -147,9 +162,10 @@ def _column_name_problems(columns: list[object]) -> list[str]:
 
 def _task_problems(spec: Task, columns: list[str]) -> list[str]:
     """Return the unknown columns of a task and its invalid parameters."""
-    problems = [
-        _unknown_column(name, columns) for name in spec.columns if name not in columns
-    ]
+    problems = []
+    for name in spec.columns:
+        if name not in columns:
+            problems.append(_unknown_column(name, columns))
     try:
         spec.check(f"tasks.{spec.name}")
     except ParameterError as error:
@@ -170,4 +186,8 @@ def _unknown_column(name: str, columns: list[str]) -> str:
 
 
 def _repeated(values: Sequence[T]) -> set[T]:
-    return {value for value in values if values.count(value) > 1}
+    found = set()
+    for value in values:
+        if values.count(value) > 1:
+            found.add(value)
+    return found

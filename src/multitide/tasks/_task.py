@@ -79,7 +79,10 @@ class Task(Part, ABC):
         Tasks with equal keys can share computations.
         """
         place = {field.name for field in fields(Task)}
-        own = [field.name for field in fields(self) if field.name not in place]
+        own = []
+        for field in fields(self):
+            if field.name not in place:
+                own.append(field.name)
         return (self.kind, *(repr(getattr(self, name)) for name in own))
 
     def label_columns(self) -> list[LabelColumn]:

@@ -115,7 +115,10 @@ class AffinityRecorder(GradientRecorder):
             affinities = (1 - after.double() / before.double()).tolist()
             for other, affinity in zip(losses, affinities, strict=True):
                 row = {**self.where(trainer), "task": task, "other": other}
-                row["affinity"] = affinity if np.isfinite(affinity) else np.nan
+                if np.isfinite(affinity):
+                    row["affinity"] = affinity
+                else:
+                    row["affinity"] = np.nan
                 self._affinities.append(row)
 
 

@@ -92,9 +92,15 @@ class DeviceSamples:
         )
         self._starts = torch.from_numpy(samples.starts).to(device)
         full = bool((samples.lengths == self.n_timepoints).all())
-        self._lengths = None if full else torch.from_numpy(samples.lengths).to(device)
+        if full:
+            self._lengths = None
+        else:
+            self._lengths = torch.from_numpy(samples.lengths).to(device)
         self._steps = torch.arange(self.n_timepoints, device=device)
-        self._static = None if static is None else torch.from_numpy(static).to(device)
+        if static is None:
+            self._static = None
+        else:
+            self._static = torch.from_numpy(static).to(device)
         self._codes = _CodeTables(codes, device)
         self.device = device
 

@@ -74,8 +74,14 @@ class Keeper:
         bool
             Whether they are the best of all tasks together or of any task.
         """
-        known = [loss for loss in losses.values() if not np.isnan(loss)]
-        joint = float(np.mean(known)) if known else float("nan")
+        known = []
+        for loss in losses.values():
+            if not np.isnan(loss):
+                known.append(loss)
+        if known:
+            joint = float(np.mean(known))
+        else:
+            joint = float("nan")
         values = {JOINT: joint, **losses}
         state: dict[str, Tensor] = {}
         improved = False
@@ -98,4 +104,7 @@ class Keeper:
 
 
 def _copy_of(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.detach().clone() for name, tensor in state.items()}
+    found = {}
+    for name, tensor in state.items():
+        found[name] = tensor.detach().clone()
+    return found

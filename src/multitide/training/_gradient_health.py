@@ -76,7 +76,10 @@ def _problem(trainer: Trainer, norms: list[Tensor]) -> str:
 def _norm(modules: Sequence[nn.Module]) -> Tensor:
     """Return the norm of the gradient at the parameters of these modules, shape ()."""
     parameters = _parameters(modules)
-    gradients = [p.grad for p in parameters if p.grad is not None]
+    gradients = []
+    for p in parameters:
+        if p.grad is not None:
+            gradients.append(p.grad)
     if gradients:
         return nn.utils.get_total_norm(gradients)
     return torch.zeros((), device=parameters[0].device if parameters else None)

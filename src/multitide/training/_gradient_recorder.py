@@ -89,12 +89,15 @@ class GradientRecorder(Callback):
 
     def on_losses(self, trainer: Trainer, losses: Mapping[str, Tensor]) -> None:
         """Record the gradients of this step if it is sampled."""
-        shared = [
-            p for p in trainer.network.sharing.shared_parameters() if p.requires_grad
-        ]
+        shared = []
+        for p in trainer.network.sharing.shared_parameters():
+            if p.requires_grad:
+                shared.append(p)
         if not self.is_sampled or not shared:
             return
-        gradients = [_gradient(loss, shared) for loss in losses.values()]
+        gradients = []
+        for loss in losses.values():
+            gradients.append(_gradient(loss, shared))
         self.record(trainer, losses, shared, gradients)
 
     def record(
@@ -125,7 +128,10 @@ class GradientRecorder(Callback):
             self._norms.append({**where, "task": task, "norm": norm})
         for (i, task), (j, other) in combinations(enumerate(losses), 2):
             size = norms[i] * norms[j]
-            cosine = products[i][j] / size if size else float("nan")
+            if size:
+                cosine = products[i][j] / size
+            else:
+                cosine = float("nan")
             self._cosines.append(
                 {**where, "task": task, "other": other, "cosine": cosine}
             )
@@ -143,21 +149,20 @@ class GradientRecorder(Callback):
             )
             for other in trainer.names:
                 if other != task:
-                    pair = [
-                        r["cosine"]
-                        for r in cosines
-                        if {r["task"], r["other"]} == {task, other}
-                    ]
+                    pair = []
+                    for r in cosines:
+                        if {r["task"], r["other"]} == {task, other}:
+                            pair.append(r["cosine"])
                     row[f"cosine({other})"] = _mean(pair)
 
     def _of_epoch(
         self, rows: Sequence[HistoryRow], trainer: Trainer
     ) -> list[HistoryRow]:
-        return [
-            row
-            for row in rows
-            if row["run"] == self._run and row["epoch"] == trainer.epoch
-        ]
+        found = []
+        for row in rows:
+            if row["run"] == self._run and row["epoch"] == trainer.epoch:
+                found.append(row)
+        return found
 
 
 def _gradient(loss: Tensor, shared: list[nn.Parameter]) -> list[Tensor]:
@@ -172,5 +177,10 @@ def _flatten(tensors: Sequence[Tensor]) -> Tensor:
 
 
 def _mean(values: list[float]) -> float:
-    known = [value for value in values if value == value]
-    return sum(known) / len(known) if known else float("nan")
+    known = []
+    for value in values:
+        if value == value:
+            known.append(value)
+    if known:
+        return sum(known) / len(known)
+    return float("nan")

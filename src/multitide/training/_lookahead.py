@@ -47,7 +47,9 @@ class LookAhead:
         parameters : mapping of int to Tensor, optional
             Replacements by the ``id`` of the parameter; all others have their current values.
         """
-        state = {name: buffer.clone() for name, buffer in self._losses.moving_buffers()}
+        state = {}
+        for name, buffer in self._losses.moving_buffers():
+            state[name] = buffer.clone()
         if parameters:
             for name, parameter in self._losses.named_parameters():
                 if id(parameter) in parameters:
@@ -104,7 +106,9 @@ class _GeneratorStates:
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self._cpu = torch.get_rng_state()
-        self._cuda = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+        self._cuda: torch.Tensor | None = None
+        if device.type == "cuda":
+            self._cuda = torch.cuda.get_rng_state(device)
 
     @contextmanager
     def restored(self) -> Iterator[None]:

@@ -56,12 +56,14 @@ class ProgressBar(Callback):
         """Advance by one epoch."""
         if self._progress is None:
             return
-        side = (
-            "validation"
-            if any(row["side"] == "validation" for row in rows)
-            else "train"
-        )
-        losses = [row["loss"] for row in rows if row["side"] == side]
+        if any(row["side"] == "validation" for row in rows):
+            side = "validation"
+        else:
+            side = "train"
+        losses = []
+        for row in rows:
+            if row["side"] == side:
+                losses.append(row["loss"])
         mean = sum(losses) / max(len(losses), 1)
         text = f"{side} loss {mean:.4f} (1 = trivial)"
         self._progress.update(self._bar, advance=1, loss=text)

@@ -114,7 +114,10 @@ class Trainer:
             seed,
         )
         self._average = self._make_average()
-        self._aggregator = aggregator if len(self.names) > 1 else None
+        if len(self.names) > 1:
+            self._aggregator = aggregator
+        else:
+            self._aggregator = None
         self._at_features = aggregator is not None and aggregator.at == "features"
 
     # -- the run -----------------------------------------------------------------------------------
@@ -163,13 +166,15 @@ class Trainer:
         for module in self.frozen:
             module.eval()
         drawn = self._mixer.draw()
-        rows = [torch.from_numpy(each).to(self._device) for each in drawn.rows]
+        rows = []
+        for each in drawn.rows:
+            rows.append(torch.from_numpy(each).to(self._device))
         losses = []
         for i, n_labelled in enumerate(drawn.n_labelled):
             self.set_learning_rate(i / len(drawn.n_labelled))
             batch = []
-            for each, bounds in zip(rows, drawn.bounds, strict=True):
-                batch.append(each[bounds[i] : bounds[i + 1]])
+            for indices, bounds in zip(rows, drawn.bounds, strict=True):
+                batch.append(indices[bounds[i] : bounds[i + 1]])
             losses.append(self.step(batch, n_labelled))
         return self._epoch_means(torch.stack(losses).cpu().numpy(), drawn.n_labelled)
 
@@ -279,14 +284,14 @@ class Trainer:
         """Return the parameters above the place where the gradients are combined."""
         if self._at_features:
             return list(self.network.heads.parameters())
-        shared = {
-            id(parameter) for parameter in self.network.sharing.shared_parameters()
-        }
-        return [
-            parameter
-            for parameter in self.network.parameters()
-            if id(parameter) not in shared
-        ]
+        shared = set()
+        for parameter in self.network.sharing.shared_parameters():
+            shared.add(id(parameter))
+        parameters = []
+        for parameter in self.network.parameters():
+            if id(parameter) not in shared:
+                parameters.append(parameter)
+        return parameters
 
     def _make_optimizer(
         self, lr: float, lr_factors: Mapping[int, float]
@@ -295,7 +300,10 @@ class Trainer:
         parameters: dict[tuple[float, float], list[nn.Parameter]] = {}
         for parameter in self.network.parameters():
             rate = lr * lr_factors.get(id(parameter), 1.0)
-            decay = self.settings.weight_decay if parameter.ndim > 1 else 0.0
+            if parameter.ndim > 1:
+                decay = self.settings.weight_decay
+            else:
+                decay = 0.0
             parameters.setdefault((rate, decay), []).append(parameter)
         groups: list[dict[str, object]] = []
         for (rate, decay), members in parameters.items():
@@ -320,14 +328,19 @@ class Trainer:
         means = dict(
             zip(self.names, (sums / np.maximum(labelled, 1)).tolist(), strict=True)
         )
-        return {
-            name: means[name] for name, n in zip(self.names, labelled, strict=True) if n
-        }
+        found = {}
+        for name, n in zip(self.names, labelled, strict=True):
+            if n:
+                found[name] = means[name]
+        return found
 
     def _refuse(self, step: int, losses: np.ndarray) -> NoReturn:
         """Raise for the first step with a loss that is not finite."""
         got = dict(zip(self.names, losses.tolist(), strict=True))
-        broken = [name for name, loss in got.items() if not np.isfinite(loss)]
+        broken = []
+        for name, loss in got.items():
+            if not np.isfinite(loss):
+                broken.append(name)
         raise MultitideError(
             f"The training loss must be finite; got {got} in step {step + 1} of epoch "
             f"{self.epoch} (not finite: {broken}). Use a lower `lr`, `clip_norm` or `inputs.clip`."

@@ -95,7 +95,10 @@ def open_folder(folder: Path, identity: Mapping[str, object]) -> None:
         raise StoreError(
             f"{str(path)!r} must hold the identity of a search; it is damaged."
         )
-    other = [name for name in identity if stored.get(name) != identity[name]]
+    other = []
+    for name in identity:
+        if stored.get(name) != identity[name]:
+            other.append(name)
     if other:
         raise StoreError(
             f"`folder` must be new or hold the same search; that in {str(folder)!r} differs in "
@@ -170,7 +173,9 @@ class Journal:
         with self._checking():
             found = self._study.get_trials(deepcopy=False)
             # A trial that is tried again has the number of the one before, and replaces it.
-            trials = {_number(frozen): self._trial(frozen) for frozen in found}
+            trials = {}
+            for frozen in found:
+                trials[_number(frozen)] = self._trial(frozen)
         return dict(sorted(trials.items()))
 
     def known(self) -> list[FrozenTrial]:
@@ -183,7 +188,9 @@ class Journal:
     def next_waiting(self) -> int | None:
         """Return the number of the trial that :meth:`take` takes; None if none is waiting."""
         waiting = self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-        return _number(waiting[0]) if waiting else None
+        if waiting:
+            return _number(waiting[0])
+        return None
 
     def add(self, number: int, params: Params, attempt: int = 0) -> None:
         """Add a trial that waits for a process."""
@@ -209,7 +216,10 @@ class Journal:
             asked.set_user_attr(
                 RESULT, {name: getattr(trial, name) for name in RESULT_FIELDS}
             )
-            value = trial.loss if trial.state == "done" else None
+            if trial.state == "done":
+                value = trial.loss
+            else:
+                value = None
             self._study.tell(asked, value, _TOLD[trial.state])
 
     def stop(self, trial: Trial) -> None:

@@ -130,7 +130,11 @@ def _with_defaults(overrides: Mapping[str, object]) -> dict[str, object]:
             merged[name] = {**RANGES.get(name, {}), **value}
         elif name in (*NUMBERS, *TABLES, *FAMILIES):
             merged[name] = value
-    return {name: value for name, value in merged.items() if value is not False}
+    defaults = {}
+    for name, value in merged.items():
+        if value is not False:
+            defaults[name] = value
+    return defaults
 
 
 def _dimensions(name: str, value: object) -> list[Dimension]:
@@ -155,7 +159,10 @@ def _table(name: str, value: object) -> list[Dimension]:
         raise ParameterError(
             f"`{WHERE}.{name}` must be a table of ranges or false; got {value!r}."
         )
-    ranges = {key: inner for key, inner in value.items() if inner is not False}
+    ranges = {}
+    for key, inner in value.items():
+        if inner is not False:
+            ranges[key] = inner
     problems = []
     for key in ranges:
         reason = NOT_SEARCHED.get(f"{name}.{key}")
@@ -174,13 +181,19 @@ def _family(name: str, value: object) -> list[Dimension]:
         raise ParameterError(f"`{WHERE}.{name}` must be {wanted}; got {value!r}.")
     registry = PART_PARAMETERS[name]
     is_balancing = name in ("weighting", "aggregator")
-    choice = BALANCING if is_balancing else name
+    if is_balancing:
+        choice = BALANCING
+    else:
+        choice = name
     problems: list[str] = []
     labels: list[str] = []
     dimensions: list[Dimension] = []
     for part, ranges in value.items():
         where = f"{WHERE}.{name}.{part}"
-        label = f"{name}.{part}" if is_balancing else str(part)
+        if is_balancing:
+            label = f"{name}.{part}"
+        else:
+            label = str(part)
         labels.append(label)
         if part not in registry:
             hint = suggest(str(part), registry)

@@ -64,7 +64,9 @@ class Tuning:
     @property
     def settings(self) -> Settings:
         """The best trial's settings, as a configuration writes them; empty if the start is best."""
-        return brief(self.best.settings) if self.best.number else {}
+        if self.best.number:
+            return brief(self.best.settings)
+        return {}
 
     def estimator(self) -> MultiTaskEstimator:
         """Return an estimator with the best settings, not fitted."""
@@ -73,14 +75,15 @@ class Tuning:
     @cached_property
     def table(self) -> pd.DataFrame:
         """One row per trial, with its result and a column per dimension of the space."""
-        columns = [field.name for field in dataclasses.fields(Trial)]
+        columns = []
+        for field in dataclasses.fields(Trial):
+            columns.append(field.name)
         rows = []
         for trial in self.trials:
-            row = {
-                name: getattr(trial, name)
-                for name in columns
-                if name not in NOT_IN_TABLE
-            }
+            row = {}
+            for name in columns:
+                if name not in NOT_IN_TABLE:
+                    row[name] = getattr(trial, name)
             for name in self.space.ranges:
                 row[name] = _cell(trial.params.get(name))
             rows.append(row)
@@ -116,7 +119,10 @@ class Tuning:
         """Return the test loss of "start" and "tuned", mean over tasks, over the trivial loss."""
         losses = self.metrics[self.metrics["metric"] == "loss"]
         means = losses.groupby("which", sort=False)["value"].mean()
-        return {str(which): float(mean) for which, mean in means.items()}
+        found = {}
+        for which, mean in means.items():
+            found[str(which)] = float(mean)
+        return found
 
     def in_words(self) -> str:
         """Describe the result, and how far it can be trusted."""
@@ -177,7 +183,10 @@ def changes(trial: Trial, start: Trial) -> str:
     for name, value in trial.params.items():
         if name in start.params and start.params[name] == value:
             continue
-        short = f"{value:.3g}" if isinstance(value, float) else str(value)
+        if isinstance(value, float):
+            short = f"{value:.3g}"
+        else:
+            short = str(value)
         parts.append(f"{name} = {short}")
     return ", ".join(parts) or "nothing"
 

@@ -114,7 +114,10 @@ def importances(space: Space, trials: Sequence[Trial]) -> dict[str, float]:
     require_optuna()
     import optuna
 
-    done = [trial for trial in trials if trial.state == "done"]
+    done = []
+    for trial in trials:
+        if trial.state == "done":
+            done.append(trial)
     losses = [trial.loss for trial in done]
     if len(done) < MIN_TRIALS_FOR_IMPORTANCES or np.ptp(losses) == 0:
         return {}
@@ -140,7 +143,10 @@ def encode(
     distributions = {}
     for name, value in space.expressible(params).items():
         found = space.ranges[name]
-        values[name] = json.dumps(value) if isinstance(found, Choices) else value
+        if isinstance(found, Choices):
+            values[name] = json.dumps(value)
+        else:
+            values[name] = value
         distributions[name] = _distribution(found)
     return values, distributions
 
@@ -150,7 +156,10 @@ def decode(space: Space, values: Params) -> Params:
     params: Params = {}
     for name, value in values.items():
         is_choice = isinstance(space.ranges[name], Choices)
-        params[name] = json.loads(value) if is_choice else value
+        if is_choice:
+            params[name] = json.loads(value)
+        else:
+            params[name] = value
     return params
 
 

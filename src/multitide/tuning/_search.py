@@ -69,7 +69,9 @@ class Plan:
     def cost_to_measure(self) -> float:
         """The time that measuring takes, in units of a trial; a refit doubles it."""
         training = cast(Training, make_part("training", self.start.training))
-        return 2.0 if training.refit else 1.0
+        if training.refit:
+            return 2.0
+        return 1.0
 
 
 class Search:
@@ -93,7 +95,11 @@ class Search:
     def finished(self) -> list[Trial]:
         """Return the finished trials by their numbers."""
         trials = self._trials().values()
-        return [trial for trial in trials if trial.finished]
+        found = []
+        for trial in trials:
+            if trial.finished:
+                found.append(trial)
+        return found
 
     def work(self, parent: int | None = None) -> Iterator[Trial]:
         """Do trials until none is left or time is up, and yield each that is finished.
@@ -118,10 +124,18 @@ class Search:
 
     def progress(self, ended: bool = False) -> Progress:
         """Return how far the search is."""
-        states = [trial.state for trial in self._trials().values()]
+        states = []
+        for trial in self._trials().values():
+            states.append(trial.state)
         finished = self.finished()
-        done = [trial.loss for trial in finished if trial.state == "done"]
-        starts = [trial.loss for trial in finished if not trial.number]
+        done = []
+        for trial in finished:
+            if trial.state == "done":
+                done.append(trial.loss)
+        starts = []
+        for trial in finished:
+            if not trial.number:
+                starts.append(trial.loss)
         used = max(len(finished) / self.plan.n_trials, self.elapsed / self.plan.seconds)
         seconds_left = math.nan
         if math.isfinite(self.plan.seconds):
@@ -139,9 +153,11 @@ class Search:
 
     def _trials(self) -> dict[int, Trial]:
         trials = self._journal.trials()
-        return {
-            number: trials[number] for number in trials if number < self.plan.n_trials
-        }
+        found = {}
+        for number in trials:
+            if number < self.plan.n_trials:
+                found[number] = trials[number]
+        return found
 
     def _take(self) -> Trial | None:
         """Return the next trial; None if there is none, or no time for it."""
@@ -149,7 +165,10 @@ class Search:
             self._journal.requeue_dead()
             trials = self._trials()
             waiting = self._journal.next_waiting()
-            number = len(trials) if waiting is None else waiting
+            if waiting is None:
+                number = len(trials)
+            else:
+                number = waiting
             is_late = number > 0 and time.time() > self._deadline(trials)
             if number >= self.plan.n_trials or is_late:
                 return None
@@ -241,7 +260,9 @@ def run_search(search: Search, n_jobs: int) -> Iterator[None]:
         return
     with ExitStack() as pools:
         # One pool per process, so that the death of one leaves the others alone.
-        running = {_start_process(search.plan, pools) for _ in range(n_jobs)}
+        running = set()
+        for _ in range(n_jobs):
+            running.add(_start_process(search.plan, pools))
         n_finished = len(search.finished())
         while running:
             ended, running = wait(running, POLL_SECONDS, FIRST_COMPLETED)

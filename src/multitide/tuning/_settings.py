@@ -32,10 +32,14 @@ UNWEIGHTED: Settings = {"weighting": {"name": "uniform"}, "aggregator": None}
 
 def params_of(estimator: MultiTaskEstimator, space: Space) -> Params:
     """Return the estimator's value in each dimension that applies to it."""
-    searched = {dimension.name.split(".")[0] for dimension in space.dimensions}
+    searched = set()
+    for dimension in space.dimensions:
+        searched.add(dimension.name.split(".")[0])
     if BALANCING in searched:
         searched |= {"weighting", "aggregator"}
-    found: Params = {name: getattr(estimator, name) for name in NUMBERS}
+    found: Params = {}
+    for name in NUMBERS:
+        found[name] = getattr(estimator, name)
     for name in (*TABLES, *FAMILIES):
         is_given = name not in OPTIONAL or getattr(estimator, name) is not None
         if name in searched and is_given:
@@ -66,7 +70,10 @@ def settings_of(params: Params, start: MultiTaskEstimator) -> Settings:
     A part is a table with all of its parameters. Parameters that are not searched are those of
     `start`, also inside a part of the same name.
     """
-    settings: Settings = {name: params[name] for name in NUMBERS if name in params}
+    settings: Settings = {}
+    for name in NUMBERS:
+        if name in params:
+            settings[name] = params[name]
     for name in TABLES:
         drawn = _below(f"{name}.", params)
         if drawn:
@@ -119,9 +126,12 @@ def problems_of(
 
 def brief(settings: Mapping[str, object]) -> Settings:
     """Return settings for a file: of each part, its name and what differs from its defaults."""
-    shortened = {}
+    shortened: dict[str, object] = {}
     for name, value in settings.items():
-        shortened[name] = _brief(name, value) if isinstance(value, Mapping) else value
+        if isinstance(value, Mapping):
+            shortened[name] = _brief(name, value)
+        else:
+            shortened[name] = value
     return shortened
 
 
@@ -130,7 +140,10 @@ def _brief(name: str, table: Mapping[str, object]) -> dict[str, object]:
     default = part_to_config(registry, {"name": table["name"]})
     kept = {}
     for key, value in table.items():
-        is_needed = len(registry) > 1 if key == "name" else value != default[key]
+        if key == "name":
+            is_needed = len(registry) > 1
+        else:
+            is_needed = value != default[key]
         if is_needed:
             kept[key] = value
     return kept

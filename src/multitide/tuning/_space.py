@@ -80,7 +80,10 @@ class Between:
         """Return a range that reaches `value`, if a range can."""
         if not self.can_hold(value):
             return self
-        number = value if self.whole else float(value)
+        if self.whole:
+            number = value
+        else:
+            number = float(value)
         return Between(min(self.low, number), max(self.high, number), self.log)
 
     def contains(self, value: object) -> bool:
@@ -96,7 +99,9 @@ class Between:
     def plain(self) -> object:
         """The range as a configuration writes it."""
         written = {"low": self.low, "high": self.high}
-        return {**written, "log": True} if self.log else written
+        if self.log:
+            return {**written, "log": True}
+        return written
 
 
 Range: TypeAlias = Choices | Between
@@ -131,7 +136,10 @@ class Space:
     @property
     def ranges(self) -> dict[str, Range]:
         """The ranges by name."""
-        return {dimension.name: dimension.range for dimension in self.dimensions}
+        found = {}
+        for dimension in self.dimensions:
+            found[dimension.name] = dimension.range
+        return found
 
     def draw(self, take: Callable[[Dimension], object]) -> Params:
         """Take a value in each dimension that applies to the values taken before."""
@@ -141,9 +149,11 @@ class Space:
                 params[dimension.name] = take(dimension)
         if trained_together(params):
             return params
-        return {
-            name: v for name, v in params.items() if name.split(".")[0] not in WEIGHING
-        }
+        found = {}
+        for name, v in params.items():
+            if name.split(".")[0] not in WEIGHING:
+                found[name] = v
+        return found
 
     def with_start(self, start: Params) -> Space:
         """Return a space that also holds these values, where a range can."""

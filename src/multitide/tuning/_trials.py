@@ -148,7 +148,10 @@ class Judge(StepCounter):
 
     def on_epoch_end(self, trainer: Trainer, rows: list[dict[str, Any]]) -> None:
         """Record the loss, and prune. Rows are those of ``Callback``."""
-        losses = [row["loss"] for row in rows if row["side"] == "validation"]
+        losses = []
+        for row in rows:
+            if row["side"] == "validation":
+                losses.append(row["loss"])
         self.curve.append(float(np.mean(losses)))
         epoch, ceiling = len(self.curve), self._limits.ceiling
         can_prune = epoch <= len(ceiling) and epoch < trainer.max_epochs
@@ -227,7 +230,7 @@ def trains_several_networks(estimator: MultiTaskEstimator) -> bool:
         return True
     if recipe.training.pretrain or recipe.training.start:
         return True
-    names = [
-        task if isinstance(task, str) else task.name for task in estimator.tasks or ()
-    ]
+    names = []
+    for task in estimator.tasks or ():
+        names.append(task if isinstance(task, str) else task.name)
     return len(recipe.sharing.groups(names)) > 1

@@ -128,7 +128,10 @@ def tune(
             "`n_trials` or `budget` must be given; otherwise the search never ends."
         )
     start, specs = _start(samples, tasks, estimator)
-    columns = [column for task in specs for column in task.columns]
+    columns = []
+    for task in specs:
+        for column in task.columns:
+            columns.append(column)
     cut, data = _cut(samples.replace(y=samples.y[columns]), split)
     full_space = make_space(space, len(specs))
     full_space = full_space.with_start(params_of(start, full_space))
@@ -205,11 +208,17 @@ def _start(
 ) -> tuple[MultiTaskEstimator, list[Task]]:
     """Return the checked start of the search, with declared tasks and a seed, and the tasks."""
     samples = DataSets(samples).only("`samples` of `tune`")
-    estimator = MultiTaskEstimator() if estimator is None else estimator
+    if estimator is None:
+        estimator = MultiTaskEstimator()
+    else:
+        estimator = estimator
     make_recipe(estimator.get_params(deep=False))
     specs = resolve_tasks(estimator.tasks if tasks is None else tasks, samples.y)
     start = cast(MultiTaskEstimator, clone(estimator))
-    seed = 0 if start.random_state is None else start.random_state
+    if start.random_state is None:
+        seed = 0
+    else:
+        seed = start.random_state
     start.set_params(tasks=specs, random_state=seed, verbose=0)
     return start, specs
 
@@ -217,7 +226,10 @@ def _start(
 def _cut(samples: Samples, split: Splitter | Split | None) -> tuple[Split, Data]:
     """Split the samples, and return the data of the trials without the test set."""
     rule = make_rule(samples, split, None)
-    cut = rule if isinstance(rule, Split) else rule.split(samples)
+    if isinstance(rule, Split):
+        cut = rule
+    else:
+        cut = rule.split(samples)
     counts = cut.counts(samples.y)
     problems = []
     for side in ("train", "validation", "test"):

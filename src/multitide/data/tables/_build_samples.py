@@ -67,9 +67,10 @@ def _make_rows(
 ) -> tuple[Rows, pd.DataFrame | None]:
     """Return the rows of the data, and the label table with one row per series of the data."""
     columns = [*reading.label_columns, *reading.static, *reading.extra]
-    in_data = [
-        name for name in columns if tables.source_of(name, reading.series) == "data"
-    ]
+    in_data = []
+    for name in columns:
+        if tables.source_of(name, reading.series) == "data":
+            in_data.append(name)
     rows = make_rows(tables.data, reading, in_data, findings)
     per_series = None
     if tables.labels is not None:
@@ -121,7 +122,10 @@ def _places_of(
 
 def _fill_static(rows: Rows, reading: Reading) -> Rows:
     """Give each static column of the long table its one value in a series to all rows."""
-    columns = [name for name in dict.fromkeys(reading.static) if name in rows.fixed]
+    columns = []
+    for name in dict.fromkeys(reading.static):
+        if name in rows.fixed:
+            columns.append(name)
     if reading.layout == "vectors" or not columns:
         return rows
     groups = rows.fixed[columns].groupby(rows.series)
@@ -171,13 +175,17 @@ def _row_labels(labels: pd.Series, task: TaskColumn, cut: Cut) -> pd.Series:
 
 
 def _check_labelled(y: pd.DataFrame, reading: Reading) -> None:
-    empty = [name for name in y if y[name].isna().all()]
+    empty = []
+    for name in y:
+        if y[name].isna().all():
+            empty.append(name)
     if not empty:
         return
     remedy = ""
-    leads = [
-        task.name for task in reading.tasks or () if task.lead and task.name in empty
-    ]
+    leads = []
+    for task in reading.tasks or ():
+        if task.lead and task.name in empty:
+            leads.append(task.name)
     if leads:
         remedy = f" The `lead` of {leads} may be longer than the series."
     raise DataError(
@@ -233,7 +241,9 @@ def _static(
         if pd.api.types.is_numeric_dtype(column):  # an input needs no nullable integers
             column = pd.Series(column.to_numpy(dtype=np.float64, na_value=np.nan))
         columns[name] = column
-    return pd.DataFrame(columns) if columns else None
+    if columns:
+        return pd.DataFrame(columns)
+    return None
 
 
 def _extra(
@@ -243,7 +253,9 @@ def _extra(
     for name in reading.extra:
         columns[name] = whole(_values_at(name, rows, per_series, cut.last))
     columns |= _last_values(rows, cut, reading)
-    return pd.DataFrame(columns) if columns else None
+    if columns:
+        return pd.DataFrame(columns)
+    return None
 
 
 def _last_values(rows: Rows, cut: Cut, reading: Reading) -> dict[str, np.ndarray]:

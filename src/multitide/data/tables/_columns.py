@@ -38,7 +38,9 @@ def _kind_of_text(column: pd.Series, decimal: str) -> Kind:
     numbers, bad = as_numbers(column, decimal)
     n_numbers = int((~np.isnan(numbers)).sum())
     if not len(bad):
-        return "number" if n_numbers else "empty"
+        if n_numbers:
+            return "number"
+        return "empty"
     if n_numbers < len(bad):  # perhaps numbers with commas: 1,5 or 1,234.5
         without_commas = as_texts(column).str.replace(",", "")
         n_numbers = int((~np.isnan(as_numbers(without_commas)[0])).sum())
@@ -130,7 +132,9 @@ def whole(column: pd.Series) -> pd.Series:
     Integers are nullable if a value is missing.
     """
     if pd.api.types.is_bool_dtype(column):
-        return column if column.isna().any() else column.astype("bool")
+        if column.isna().any():
+            return column
+        return column.astype("bool")
     if not pd.api.types.is_numeric_dtype(column):
         return column
     numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)

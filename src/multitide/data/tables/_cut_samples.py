@@ -146,7 +146,10 @@ def _note_short_segments(
             lengths.sum(),
             IRREGULAR,
         )
-    what = "stretches of rows without a gap" if gaps.any else "series"
+    if gaps.any:
+        what = "stretches of rows without a gap"
+    else:
+        what = "series"
     findings.note(
         f"{short.sum()} of {len(lengths)} {what} have fewer rows than the window ({window}): "
         "not used."

@@ -144,7 +144,9 @@ def _kind_suffix(path: Path) -> str:
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if len(suffixes) > 1 and suffixes[-1] == ".gz":
         return suffixes[-2]
-    return suffixes[-1] if suffixes else ""
+    if suffixes:
+        return suffixes[-1]
+    return ""
 
 
 def _read_csv(path: Path, given: Dialect) -> tuple[pd.DataFrame, list[str]]:
@@ -218,7 +220,10 @@ def sniff(path: Path, given: Dialect) -> Dialect:
         ) from None
     with _open_text(path, encoding) as file:
         text = file.read(SNIFF_CHARS)
-    lines = [line for line in text.splitlines()[:SNIFF_LINES] if line.strip()]
+    lines = []
+    for line in text.splitlines()[:SNIFF_LINES]:
+        if line.strip():
+            lines.append(line)
     if not lines:
         raise DataError(
             f"{path.name!r} must have a header and at least one row; got an empty file."
@@ -269,7 +274,9 @@ def _detect_separator(lines: list[str]) -> str:
     """Return the separator that gives most lines as many fields as the header, and the most."""
 
     def score(separator: str) -> tuple[float, int]:
-        widths = [len(row) for row in csv.reader(lines, delimiter=separator)]
+        widths = []
+        for row in csv.reader(lines, delimiter=separator):
+            widths.append(len(row))
         if widths[0] == 1:
             return 0.0, 1
         return widths.count(widths[0]) / len(widths), widths[0]
@@ -287,7 +294,9 @@ def _detect_decimal(lines: list[str], separator: str) -> str:
             if DECIMAL_POINT.fullmatch(field.strip()):
                 return "."
             has_comma = has_comma or bool(DECIMAL_COMMA.fullmatch(field.strip()))
-    return "," if has_comma else "."
+    if has_comma:
+        return ","
+    return "."
 
 
 def _header(path: Path, dialect: Dialect) -> list[str]:
@@ -297,9 +306,9 @@ def _header(path: Path, dialect: Dialect) -> list[str]:
             file, delimiter=str(dialect.separator), skipinitialspace=True
         ):
             if any(field.strip() for field in row):
-                names = [
-                    field.strip() or f"Unnamed: {i}" for i, field in enumerate(row)
-                ]
+                names = []
+                for i, field in enumerate(row):
+                    names.append(field.strip() or f"Unnamed: {i}")
                 _check_names(names, path.name)
                 return names
     raise DataError(f"{path.name!r} must have a header.")

@@ -61,12 +61,18 @@ def find_time(data: pd.DataFrame, reading: Reading, findings: Findings) -> Readi
     if reading.time is not None:
         return reading
     taken = _taken(reading) - set(reading.channels or ())
-    free = [column for column in data.columns if column not in taken]
+    free = []
+    for column in data.columns:
+        if column not in taken:
+            free.append(column)
     columns = _date_parts(free)
     if len(columns) < 3:
         columns = _time_column(data, free)
     if columns:
-        verb = "is" if len(columns) == 1 else "are"
+        if len(columns) == 1:
+            verb = "is"
+        else:
+            verb = "are"
         findings.note(f"{name_columns(columns)} {verb} the time (`time` changes this).")
     elif reading.layout == "long":
         findings.note(
@@ -85,7 +91,10 @@ def find_tasks(
     rest: list[str] = []
     if labels is not None:
         taken = {*_taken(reading), *reading.extra}
-        rest = [column for column in labels.columns if column not in taken]
+        rest = []
+        for column in labels.columns:
+            if column not in taken:
+                rest.append(column)
     if rest:
         findings.note(
             f"All other columns of `labels` are tasks: {name_columns(rest)} (`tasks` changes this)."
@@ -108,7 +117,10 @@ def find_channels(
     if reading.channels is not None:
         return reading, {}
     # A forecast is about rows after the window, so the past of the same column is an input.
-    now = {task.column for task in reading.tasks or () if task.kind != "forecast"}
+    now = set()
+    for task in reading.tasks or ():
+        if task.kind != "forecast":
+            now.add(task.column)
     only_forecast = set(reading.label_columns) - now
     taken = {*_taken(reading) - only_forecast, *reading.extra, *(reading.time or ())}
     channels: list[str] = []
@@ -124,7 +136,10 @@ def find_channels(
             channels.append(column)
     if not channels:
         raise DataError(_no_channels(reasons))
-    verb = "is a channel" if len(channels) == 1 else "are channels"
+    if len(channels) == 1:
+        verb = "is a channel"
+    else:
+        verb = "are channels"
     findings.note(f"{name_columns(channels)} {verb}.")
     return replace(reading, channels=tuple(channels)), reasons
 
@@ -144,7 +159,10 @@ def _date_parts(free: Sequence[str]) -> list[str]:
     """Return the columns of year, month, day, ..., down to the first unit without one column."""
     parts: list[str] = []
     for unit in UNITS:
-        found = [column for column in free if unit_of(column) == unit]
+        found = []
+        for column in free:
+            if unit_of(column) == unit:
+                found.append(column)
         if len(found) != 1:
             break
         parts += found
@@ -153,10 +171,16 @@ def _date_parts(free: Sequence[str]) -> list[str]:
 
 def _time_column(data: pd.DataFrame, free: Sequence[str]) -> list[str]:
     """Return the one column that is the time, in a list; an empty list if none is."""
-    dates = [column for column in free if _holds_dates(data[column])]
+    dates = []
+    for column in free:
+        if _holds_dates(data[column]):
+            dates.append(column)
     if len(dates) == 1:
         return dates
-    named = [column for column in dates if column.lower() in TIME_NAMES]
+    named = []
+    for column in dates:
+        if column.lower() in TIME_NAMES:
+            named.append(column)
     if named:
         return named[:1]
     for column in free:
@@ -215,8 +239,8 @@ def _counts_within(data: pd.DataFrame, column: str, series: str) -> bool:
 
 
 def _no_channels(reasons: dict[str, str]) -> str:
-    shown = [
-        f"`{column}` {reason}" for column, reason in list(reasons.items())[:MAX_NAMES]
-    ]
+    shown = []
+    for column, reason in list(reasons.items())[:MAX_NAMES]:
+        shown.append(f"`{column}` {reason}")
     found = "; ".join(shown) or "there is no other column"
     return f"`channels` must name at least one column; none was found: {found}."

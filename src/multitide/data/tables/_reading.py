@@ -192,7 +192,11 @@ class Reading:
         """Return the names of the fields that differ from their defaults."""
         default = Reading()
         names = [field.name for field in dataclasses.fields(self)]
-        return [name for name in names if getattr(self, name) != getattr(default, name)]
+        found = []
+        for name in names:
+            if getattr(self, name) != getattr(default, name):
+                found.append(name)
+        return found
 
     def check(self) -> None:
         """Raise one error that lists every option that is wrong whatever the table holds."""

@@ -171,8 +171,14 @@ def _duplicates_message(rows: Rows, reading: Reading, repeated: np.ndarray) -> s
             stamp += f" (series {rows.ids[rows.series[row]]})"
         stamps.append(stamp)
     shown = ", ".join(list(dict.fromkeys(stamps))[:5])
-    cause = DAYLIGHT if times.dtype.kind == "M" else ""
-    several = SEVERAL if reading.series is None else ""
+    if times.dtype.kind == "M":
+        cause = DAYLIGHT
+    else:
+        cause = ""
+    if reading.series is None:
+        several = SEVERAL
+    else:
+        several = ""
     return (
         f"`time` must not repeat within a series; "
         f"got {len(repeated)} repeated time stamps: {shown}.{cause}{several} "
@@ -184,7 +190,10 @@ def _merge(rows: Rows, starts: np.ndarray, reading: Reading, labels_by: str) -> 
     """Combine each stretch of rows that begins at one of `starts` into one row."""
     values = np.empty((len(starts), rows.values.shape[1]), dtype=np.float32)
     for i, name in enumerate(reading.channels or ()):
-        combine = _last_measured if name in reading.categories else _mean
+        if name in reading.categories:
+            combine = _last_measured
+        else:
+            combine = _mean
         values[:, i] = combine(rows.values[:, i], starts)
     last = np.append(starts[1:], len(rows)) - 1
     group = np.repeat(np.arange(len(starts)), last - starts + 1)

@@ -80,7 +80,10 @@ def without_missing(tables: Tables, reading: Reading, findings: Findings) -> Rea
         **_columns_by_option(reading),
         "extra": reading.extra,
     }.items():
-        known = here if option in ONLY_IN_DATA else anywhere
+        if option in ONLY_IN_DATA:
+            known = here
+        else:
+            known = anywhere
         problems += _unknown_columns(option, names, known)
     problems += _join_problems(tables, reading)
     if problems:
@@ -220,26 +223,33 @@ def _describe_labels(labels: pd.DataFrame, reading: Reading) -> list[ColumnRole]
 def _options_of(column: str, reading: Reading) -> list[str]:
     """Return the options that name the column."""
     columns = {**_columns_by_option(reading), "extra": reading.extra}
-    return [option for option, names in columns.items() if column in names]
+    found = []
+    for option, names in columns.items():
+        if column in names:
+            found.append(option)
+    return found
 
 
 def _why_ignored(column: str, reading: Reading) -> str:
-    return "`ignore`" if column in reading.ignore else ""
+    if column in reading.ignore:
+        return "`ignore`"
+    return ""
 
 
 def _column_role(
     column: str, table: str, options: Sequence[str], why: str
 ) -> ColumnRole:
-    roles = [ROLE_OF_OPTION.get(option, option) for option in options]
+    roles = []
+    for option in options:
+        roles.append(ROLE_OF_OPTION.get(option, option))
     role = " + ".join(roles) or "ignored"
     return {"column": str(column), "table": table, "role": role, "why": why}
 
 
 def _note_unused(described: Sequence[ColumnRole], findings: Findings) -> None:
-    unused = [
-        entry["column"]
-        for entry in described
-        if entry["role"] == "ignored" and not entry["why"]
-    ]
+    unused = []
+    for entry in described:
+        if entry["role"] == "ignored" and not entry["why"]:
+            unused.append(entry["column"])
     if unused:
         findings.note(f"{name_columns(unused)} of `labels`: not used.")

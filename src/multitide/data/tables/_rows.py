@@ -175,7 +175,10 @@ def drop_incomplete(rows: Rows, columns: Sequence[str], findings: Findings) -> R
 def _frame(
     columns: dict[str, pd.Series], wanted: Collection[str], index: pd.Index
 ) -> pd.DataFrame:
-    chosen = {name: column for name, column in columns.items() if name in wanted}
+    chosen = {}
+    for name, column in columns.items():
+        if name in wanted:
+            chosen[name] = column
     return pd.DataFrame(chosen, index=index).reset_index(drop=True)
 
 

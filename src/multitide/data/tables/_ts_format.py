@@ -136,7 +136,10 @@ def _is_true(words: list[str] | None) -> bool:
 
 def _case(parts: list[str], header: _Header, where: str) -> np.ndarray:
     """Return one case, (n_channels, n_timepoints); a shorter channel is missing at its end."""
-    read = _stamped if header.time_stamps else _plain
+    if header.time_stamps:
+        read = _stamped
+    else:
+        read = _plain
     channels = [read(part, where) for part in parts]
     block = np.full((len(channels), max((len(c) for c in channels), default=0)), np.nan)
     for row, channel in zip(block, channels, strict=True):
@@ -222,5 +225,7 @@ def _y(
     texts = texts.mask(texts.str.lower().isin(MISSING_VALUES))
     if header.label == "class":
         return pd.DataFrame({task: texts})
-    numbers = [_number(str(label), f"the targets of {path.name!r}") for label in labels]
+    numbers = []
+    for label in labels:
+        numbers.append(_number(str(label), f"the targets of {path.name!r}"))
     return pd.DataFrame({task: numbers})

@@ -39,7 +39,10 @@ def read_ts_samples(path: str | Path, reading: Reading) -> Samples:
 
 def read_ts_like(path: str | Path, known: Reading) -> Samples:
     """Read a ``.ts`` file with the channels and the task of an earlier one."""
-    task = known.tasks[0].name if known.tasks else "label"
+    if known.tasks:
+        task = known.tasks[0].name
+    else:
+        task = "label"
     samples = read_ts(path, task=task)
     if samples.channels != known.channels:
         expected = list(known.channels or ())
@@ -52,7 +55,9 @@ def read_ts_like(path: str | Path, known: Reading) -> Samples:
 
 def ts_roles(samples: Samples) -> tuple[ColumnRole, ...]:
     """Return the roles of the columns that a ``.ts`` file stands for."""
-    channels = [_role(name, "channel") for name in samples.channels]
+    channels = []
+    for name in samples.channels:
+        channels.append(_role(name, "channel"))
     return (*channels, *(_role(name, "task") for name in samples.y))
 
 

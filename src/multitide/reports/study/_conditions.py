@@ -103,7 +103,10 @@ def _labels(conditions: Conditions) -> tuple[str, pd.DataFrame]:
     labels = conditions.labels
     table = {"task": labels["task"]}
     for name, title in columns.items():
-        form = "{:.0%}" if name == "overlap" else "{:,.0f}"
+        if name == "overlap":
+            form = "{:.0%}"
+        else:
+            form = "{:,.0f}"
         table[title] = labels[name].map(form.format)
     return "Labelled rows", pd.DataFrame(table)
 

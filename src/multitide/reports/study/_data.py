@@ -89,9 +89,9 @@ def label_table(rows: Sequence[LabelRow]) -> pd.DataFrame:
     titles = {"train": "training", "validation": "validation", "test": "test"}
     table = []
     for row in rows:
-        counts = {
-            titles.get(name, name): f"{count:,}" for name, count in row.counts.items()
-        }
+        counts = {}
+        for name, count in row.counts.items():
+            counts[titles.get(name, name)] = f"{count:,}"
         table.append({"task": row.name} | counts | {"labels": row.labels})
     return pd.DataFrame(table)
 
@@ -102,9 +102,10 @@ def data_sets(
     """Return what the page shows of each data set."""
     sections = []
     for data in comparison.evidence.protocol.data:
-        questions = [
-            asked for asked in comparison.questions if asked.data.name == data.name
-        ]
+        questions = []
+        for asked in comparison.questions:
+            if asked.data.name == data.name:
+                questions.append(asked)
         channels, drawn = None, []
         if data.name in samples:
             own = samples[data.name]
@@ -144,10 +145,10 @@ def _quantiles(values: np.ndarray) -> dict[str, str]:
     if not len(values):
         return dict.fromkeys(QUANTILES, MISSING)
     found = np.quantile(values, list(QUANTILES.values()))
-    return {
-        name: significant(float(value))
-        for name, value in zip(QUANTILES, found, strict=True)
-    }
+    quantiles = {}
+    for name, value in zip(QUANTILES, found, strict=True):
+        quantiles[name] = significant(float(value))
+    return quantiles
 
 
 def examples(data: StudyData, samples: Samples) -> list[Example]:

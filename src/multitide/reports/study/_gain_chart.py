@@ -81,14 +81,19 @@ def gain_chart(comparison: Comparison) -> Chart:
     # A baseline that is far off must not make everything else too small to see.
     networks = gains[[not is_baseline(comparison, arm) for arm in gains["arm"]]]
     limit = _limit(networks if len(networks) else gains, comparison.margin)
-    rows = [_chart_row(row, limit, is_mean=False) for row in gains.to_dict("records")]
+    rows = []
+    for row in gains.to_dict("records"):
+        rows.append(_chart_row(row, limit, is_mean=False))
     if len(comparison.questions) > 1:
         for row in comparison.mean_gains.assign(task=MEAN).to_dict("records"):
             rows.append(_chart_row(row, limit, is_mean=True))
     ticks = []
     for value in MaxNLocator(4, symmetric=True).tick_values(-limit, limit):
         if abs(value) <= limit:
-            rounded = 0.0 if abs(value) < 1e-12 else float(value)
+            if abs(value) < 1e-12:
+                rounded = 0.0
+            else:
+                rounded = float(value)
             ticks.append((rounded, _place(value, limit)))
     margin = (_place(-comparison.margin, limit), _place(comparison.margin, limit))
     return Chart(rows, ticks, margin)

@@ -101,7 +101,10 @@ def grouping_content(comparison: Comparison) -> list[GroupingSection]:
 
 def _figures(arm: str, grouping: Grouping) -> list[tuple[str, Markup]]:
     side = 1.7 + 0.5 * min(len(grouping.tasks), MAX_TASKS_WITH_NUMBERS)
-    full = 5 * MARGIN if grouping.method == PAIRS else 0.0
+    if grouping.method == PAIRS:
+        full = 5 * MARGIN
+    else:
+        full = 0.0
     tables = [("Effect of the row's task on the column's", grouping.affinity, full)]
     if grouping.cosines is not None:
         tables.append(("Cosine between the tasks' gradients", grouping.cosines, 1.0))
@@ -115,7 +118,9 @@ def _figures(arm: str, grouping: Grouping) -> list[tuple[str, Markup]]:
 
 def _rows(comparison: Comparison, arm: str) -> list[Row]:
     gains = comparison.gains[comparison.gains["arm"] == arm]
-    by_task = {row["task"]: row for row in gains.to_dict("records")}
+    by_task = {}
+    for row in gains.to_dict("records"):
+        by_task[row["task"]] = row
     rows = []
     for row in comparison.groupings[arm].table().to_dict("records"):
         measured = by_task.get(row["task"])

@@ -76,17 +76,23 @@ def protocol_items(comparison: Comparison) -> list[tuple[str, str]]:
             ", ".join(f"{name} {version}" for name, version in versions.items()),
         ),
     ]
-    return [(term, words) for term, words in items if words]
+    found = []
+    for term, words in items:
+        if words:
+            found.append((term, words))
+    return found
 
 
 def _data_items(data: StudyData, facts: Row) -> list[tuple[str, str]]:
     """Return how a data set was split; with several data sets each term names it."""
-    sizes = [
-        (len(split.train), len(split.validation), len(split.test))
-        for split in data.splits
-    ]
+    sizes = []
+    for split in data.splits:
+        sizes.append((len(split.train), len(split.validation), len(split.test)))
     train, validation, test = np.mean(sizes, axis=0)
-    mean = f"{len(sizes)} folds, on average " if len(sizes) > 1 else ""
+    if len(sizes) > 1:
+        mean = f"{len(sizes)} folds, on average "
+    else:
+        mean = ""
     n_groups = data.test["group"].nunique()
     items = [
         ("Samples", f"{facts.get('n_samples', len(data.y)):,}{_shape(facts)}"),
@@ -104,21 +110,29 @@ def _data_items(data: StudyData, facts: Row) -> list[tuple[str, str]]:
         items.append(("Data", f"fingerprint {facts['fingerprint']}"))
     if not data.name:
         return items
-    return [(f"{term} of {data.name}", words) for term, words in items]
+    found = []
+    for term, words in items:
+        found.append((f"{term} of {data.name}", words))
+    return found
 
 
 def _duration(facts: Row) -> str:
     if "seconds" not in facts:
         return ""
     n_jobs = facts["n_jobs"]
-    processes = "one process" if n_jobs == 1 else f"{n_jobs} processes"
+    if n_jobs == 1:
+        processes = "one process"
+    else:
+        processes = f"{n_jobs} processes"
     return f"{in_words(float(facts['seconds']))} on {processes}"
 
 
 def effort_table(comparison: Comparison) -> pd.DataFrame:
     """Return as text what each network had and cost: one row per arm and task."""
     effort = comparison.effort
-    table = {title: effort[name] for name, title in EFFORT.items()}
+    table = {}
+    for name, title in EFFORT.items():
+        table[title] = effort[name]
     for title in list(EFFORT.values())[2:]:
         table[title] = table[title].map(_count)
     return pd.DataFrame(table)
@@ -135,23 +149,32 @@ def _count(number: float) -> str:
 
 def arm_settings(comparison: Comparison) -> tuple[dict[str, str], list[ArmSettings]]:
     """Return the settings that all networks share, and for each arm its own."""
-    flat = {arm: _flat(spec["settings"]) for arm, spec in comparison.settings.items()}
-    networks = [
-        settings for settings in flat.values() if "baseline.name" not in settings
-    ]
+    flat = {}
+    for arm, spec in comparison.settings.items():
+        flat[arm] = _flat(spec["settings"])
+    networks = []
+    for settings in flat.values():
+        if "baseline.name" not in settings:
+            networks.append(settings)
     common = _in_common(networks)
     own = []
     for arm, settings in flat.items():
-        groups = [", ".join(tasks) for tasks in comparison.settings[arm]["groups"]]
-        differ = {
-            name: text for name, text in settings.items() if common.get(name) != text
-        }
+        groups = []
+        for tasks in comparison.settings[arm]["groups"]:
+            groups.append(", ".join(tasks))
+        differ = {}
+        for name, text in settings.items():
+            if common.get(name) != text:
+                differ[name] = text
         own.append(ArmSettings(arm, groups, differ))
     return common, own
 
 
 def _in_common(networks: list[dict[str, str]]) -> dict[str, str]:
-    common = dict(networks[0]) if networks else {}
+    if networks:
+        common = dict(networks[0])
+    else:
+        common = {}
     for settings in networks:
         common = {
             name: text for name, text in common.items() if settings.get(name) == text
@@ -213,7 +236,10 @@ def _keep(comparison: Comparison) -> str:
 
 def _verdicts(comparison: Comparison) -> str:
     n_arms = len(comparison.arms) - 1
-    holm = f", p values adjusted for {n_arms} arms (Holm)" if n_arms > 1 else ""
+    if n_arms > 1:
+        holm = f", p values adjusted for {n_arms} arms (Holm)"
+    else:
+        holm = ""
     return (
         f"{comparison.confidence:.0%} intervals over seeds and test groups, crossed{holm}; the "
         f"margin is {comparison.margin:.3g} of the trivial loss; below 5 seeds x folds or 10 test "

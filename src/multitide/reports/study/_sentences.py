@@ -97,11 +97,20 @@ def _named(tasks: Iterable[str]) -> str:
 
 def compared(comparison: Comparison) -> str:
     """Say in a sentence what was compared with what, how often and on which samples."""
-    names = [f"“{arm}”" for arm in comparison.arms if arm != comparison.reference]
+    names = []
+    for arm in comparison.arms:
+        if arm != comparison.reference:
+            names.append(f"“{arm}”")
     seeds = {seed for _, seed, _ in comparison.evidence.run_keys}
-    n_seeds = f"{len(seeds)} seeds" if len(seeds) > 1 else "one seed"
+    if len(seeds) > 1:
+        n_seeds = f"{len(seeds)} seeds"
+    else:
+        n_seeds = "one seed"
     n_folds = comparison.evidence.protocol.n_folds
-    folds = f" and {n_folds} folds" if n_folds > 1 else ""
+    if n_folds > 1:
+        folds = f" and {n_folds} folds"
+    else:
+        folds = ""
     return (
         f"Compared: {listed(names)} with “{comparison.reference}”, each trained with "
         f"{n_seeds}{folds}, on the same {len(comparison.test):,} test samples."
@@ -111,9 +120,10 @@ def compared(comparison: Comparison) -> str:
 def meanings(comparison: Comparison) -> list[tuple[str, str]]:
     """Return (arm, what it is) for every arm."""
     several = _meanings_of_several(comparison)
-    return [
-        (arm, several.get(arm) or _meaning(comparison, arm)) for arm in comparison.arms
-    ]
+    found = []
+    for arm in comparison.arms:
+        found.append((arm, several.get(arm) or _meaning(comparison, arm)))
+    return found
 
 
 def _meaning(comparison: Comparison, arm: str) -> str:
@@ -232,7 +242,10 @@ def sentence(row: Row, comparison: Comparison, *, name: Write, number: Write) ->
     str
         `Markup` if `name` returns it.
     """
-    forms = BASELINE_SENTENCES if is_baseline(comparison, row["arm"]) else SENTENCES
+    if is_baseline(comparison, row["arm"]):
+        forms = BASELINE_SENTENCES
+    else:
+        forms = SENTENCES
     form = forms[row["verdict"]]
     if math.isnan(row["low"]) or math.isnan(row["high"]):
         form = form.replace(INTERVAL, NO_INTERVAL)

@@ -149,7 +149,10 @@ def metric_rows(comparison: Comparison, task: str) -> list[MetricRow]:
     rows = []
     for metric, found in figures[figures["task"] == task].groupby("metric", sort=False):
         higher = bool(found["higher_is_better"].iloc[0])
-        best = found["mean"].max() if higher else found["mean"].min()
+        if higher:
+            best = found["mean"].max()
+        else:
+            best = found["mean"].min()
         differ = found["mean"].nunique() > 1
         cells = {}
         for row in found.to_dict("records"):
@@ -167,7 +170,9 @@ def shown_arm(comparison: Comparison, task: str) -> str | None:
             return 2
         groups = comparison.settings[arm]["groups"]
         shares = any(task in group and len(group) > 1 for group in groups)
-        return 0 if shares else 1
+        if shares:
+            return 0
+        return 1
 
     candidates = [
         arm for arm in comparison.arms if comparison.evidence.seeds(arm, task)
@@ -327,7 +332,10 @@ def _by_fold(
 ) -> list[pd.DataFrame]:
     """Return the predictions of one seed on the test samples of each fold."""
     folds = range(comparison.evidence.protocol.n_folds)
-    return [comparison.predictions(arm, task, seed, fold) for fold in folds]
+    found = []
+    for fold in folds:
+        found.append(comparison.predictions(arm, task, seed, fold))
+    return found
 
 
 def _regression_figures(

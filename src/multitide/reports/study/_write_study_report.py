@@ -116,7 +116,10 @@ def _samples_by_name(
                 f"`samples` must be a dict of all data sets of the study; {each.name!r} is missing."
             )
         if len(own) != len(each.y):
-            of = f" of {each.name!r}" if each.name else ""
+            if each.name:
+                of = f" of {each.name!r}"
+            else:
+                of = ""
             raise DataError(
                 f"`samples`{of} must be the {len(each.y)} samples of the study; got {len(own)}. "
                 "Pass the samples that `compare` was called with."
@@ -188,7 +191,10 @@ def figure_element(
     """Return a figure as an element that says where to find it in ``results.parquet``."""
     value = float(row[field])
     if shown is None:
-        shown = signed(value) if field in SIGNED else significant(value)
+        if field in SIGNED:
+            shown = signed(value)
+        else:
+            shown = significant(value)
     where = {
         "table": table,
         "arm": row["arm"],
@@ -196,9 +202,9 @@ def figure_element(
         "metric": row.get("metric", metric),
         "field": field,
     }
-    attributes = [
-        Markup('data-{}="{}"').format(name, text) for name, text in where.items()
-    ]
+    attributes = []
+    for name, text in where.items():
+        attributes.append(Markup('data-{}="{}"').format(name, text))
     return Markup('<data value="{}" {}>{}</data>').format(
         repr(value), Markup(" ").join(attributes), shown
     )

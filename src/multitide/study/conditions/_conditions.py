@@ -81,7 +81,9 @@ class Conditions:
         in ``Comparison.gains`` (p values adjusted for the number of sources), and ``reached``: the
         gain / the gain of the task's own features, NaN if these are no better than random ones.
         """
-        sources = [features_of(task) for task in self.evidence.protocol.names]
+        sources = []
+        for task in self.evidence.protocol.names:
+            sources.append(features_of(task))
         gains = gain_rows(
             self.evidence.of([RANDOM, *sources]), self.margin, self.confidence
         )
@@ -102,7 +104,9 @@ class Conditions:
         """
         protocol = self.evidence.protocol
         known = labelled(protocol.tasks, protocol.only.y)
-        counts = [_label_counts(known, split) for split in protocol.only.splits]
+        counts = []
+        for split in protocol.only.splits:
+            counts.append(_label_counts(known, split))
         means = sum(counts) / len(counts)
         means["times_fewer"] = means["train"].max() / means["train"]
         means["others"] = means["train"].sum() - means["train"]
@@ -163,7 +167,10 @@ class Conditions:
                 ("features", task, _features_verdict(others), features_words(others))
             )
         is_similar = float(self.labels["times_fewer"].max()) <= SIMILAR
-        verdict = MET if is_similar else NOT_MET
+        if is_similar:
+            verdict = MET
+        else:
+            verdict = NOT_MET
         rows.append(("labels", "", verdict, labels_words(self.labels, SIMILAR)))
         for row in self.width.to_dict("records"):
             verdict = WIDTH_VERDICTS.get(row["verdict"], CANNOT_TELL)
@@ -183,9 +190,9 @@ class Conditions:
         return tables
 
     def __str__(self) -> str:
-        parts = [
-            f"{title}:\n\n{aligned(rows)}" for title, rows in self.tables().items()
-        ]
+        parts = []
+        for title, rows in self.tables().items():
+            parts.append(f"{title}:\n\n{aligned(rows)}")
         if self.width.empty:
             parts.append(f"{TITLES['network']}:\n\n{NO_WIDTH}")
         return "\n\n".join(parts)

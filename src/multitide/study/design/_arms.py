@@ -90,7 +90,11 @@ class Arm:
     @property
     def task_names(self) -> list[str]:
         """The tasks that it answers."""
-        return [name for group in self.groups for name in group]
+        names = []
+        for group in self.groups:
+            for name in group:
+                names.append(name)
+        return names
 
     @property
     def description(self) -> Settings:

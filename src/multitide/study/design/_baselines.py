@@ -191,7 +191,10 @@ class LinearBaseline(Baseline):
         self, samples: Samples, split: Split, target: Target
     ) -> tuple[np.ndarray, BaselineFacts]:
         """Fit the representation to the training series, and the head to the labelled rows."""
-        validation = samples[split.validation] if len(split.validation) else None
+        if len(split.validation):
+            validation = samples[split.validation]
+        else:
+            validation = None
         estimator = MultiTaskEstimator(
             [target.task],
             backbone=Linear(strengths=self.strengths),

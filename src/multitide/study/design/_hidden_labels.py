@@ -26,7 +26,9 @@ def fitting_unit(samples: Samples, split: Split) -> Unit:
     """
     rows = development_rows(split)
     n_series = len(np.unique(samples.series[rows]))
-    return "series" if MIN_GROUPS <= n_series < len(rows) else "sample"
+    if MIN_GROUPS <= n_series < len(rows):
+        return "series"
+    return "sample"
 
 
 def keep_share(
@@ -100,7 +102,9 @@ def _kept_units(
     names, first = np.unique(units, return_index=True)
     if task.kind == "multi_label":
         order = rng.permutation(names)
-        pairs = [_first_of_each(units, labels[column], order) for column in labels]
+        pairs = []
+        for column in labels:
+            pairs.append(_first_of_each(units, labels[column], order))
         return np.concatenate([order[: _n_kept(share, len(order), least=2)], *pairs])
     if task.kind != "classification":
         return _first(names, share, rng, least=2)

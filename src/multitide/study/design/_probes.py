@@ -41,7 +41,9 @@ class Probe:
 
     def trained_on(self, task_names: tuple[str, ...]) -> tuple[str, ...]:
         """Return the tasks whose rows the network sees: the source, or all tasks without one."""
-        return task_names if self.source is None else (self.source,)
+        if self.source is None:
+            return task_names
+        return (self.source,)
 
 
 def make_probe(alone: MultiTaskEstimator, source: str | None) -> Probe:

@@ -95,7 +95,10 @@ class Protocol:
         found = []
         for data in self.data:
             for task_name in data.task_names:
-                name = f"{task_name} @ {data.name}" if several else task_name
+                if several:
+                    name = f"{task_name} @ {data.name}"
+                else:
+                    name = task_name
                 found.append(Question(name, tasks[task_name], data))
         return found
 
@@ -113,9 +116,10 @@ class Protocol:
         questions = [self.question(name) for name in names]
         found = []
         for data in self.data:
-            own = [
-                question for question in questions if question.data.name == data.name
-            ]
+            own = []
+            for question in questions:
+                if question.data.name == data.name:
+                    own.append(question)
             if own:
                 found.append((data, own))
         return found
@@ -217,8 +221,8 @@ def _by_data_set(
 
 def _own_tasks(samples: Samples, tasks: Sequence[Task]) -> list[Task]:
     """Return the tasks that these samples have all columns and some labels of."""
-    return [
-        task
-        for task in tasks_with_labels(samples, tasks)
-        if set(task.columns) <= set(samples.y)
-    ]
+    found = []
+    for task in tasks_with_labels(samples, tasks):
+        if set(task.columns) <= set(samples.y):
+            found.append(task)
+    return found

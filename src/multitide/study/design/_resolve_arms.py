@@ -140,7 +140,10 @@ def make_seeking_arm(
         )
     if method == "auto":
         by_pairs = n_tasks <= FEW_TASKS or not sharing.gradients_meet
-        method = "pairs" if by_pairs else "affinity"
+        if by_pairs:
+            method = "pairs"
+        else:
+            method = "affinity"
     return Arm(name, learner, (), seek=Seek(method, max_groups))
 
 
@@ -166,10 +169,9 @@ class _Resolver:
                 if label in found:
                     repeated.append(label)
                 found[label] = own
-        problems = [
-            f"`arms` must have different names; got {name!r} twice."
-            for name in dict.fromkeys(repeated)
-        ]
+        problems = []
+        for name in dict.fromkeys(repeated):
+            problems.append(f"`arms` must have different names; got {name!r} twice.")
         raise_problems(problems)
         return found
 
@@ -195,17 +197,18 @@ class _Resolver:
     def _expand_one(self, name: str, spec: ArmSpec) -> dict[str, ArmSpec]:
         groups: dict[str, tuple[str, ...]]
         if spec == PAIRS:
-            groups = {
-                "+".join(pair): pair for pair in combinations(self._task_names, 2)
-            }
+            groups = {}
+            for pair in combinations(self._task_names, 2):
+                groups["+".join(pair)] = pair
         elif spec == LEAVE_ONE_OUT:
             groups = _all_but_one(self._task_names)
         else:
             return {name: spec}
         sharing = sharing_settings(self._estimator)
-        return {
-            label: {"groups": [group], **sharing} for label, group in groups.items()
-        }
+        arms: dict[str, ArmSpec] = {}
+        for label, group in groups.items():
+            arms[label] = {"groups": [group], **sharing}
+        return arms
 
     def _settings(self, name: str, spec: ArmSpec) -> Settings:
         """Return the settings of an arm as a dict of its own."""
@@ -288,7 +291,10 @@ def _with_settings(
 ) -> MultiTaskEstimator:
     """Return a copy of the estimator with these parameters."""
     fixed = ("tasks", "validation", "verbose")
-    known = [each for each in estimator.get_params(deep=False) if each not in fixed]
+    known = []
+    for each in estimator.get_params(deep=False):
+        if each not in fixed:
+            known.append(each)
     problems = []
     for key in settings:
         parameter = key.split("__")[0]
@@ -303,7 +309,9 @@ def _with_settings(
         )
         make_recipe(learner.get_params(deep=False))
     except ParameterError as error:
-        lines = [f"`arms.{name}`: {line}" for line in str(error).splitlines()]
+        lines = []
+        for line in str(error).splitlines():
+            lines.append(f"`arms.{name}`: {line}")
         raise ParameterError("\n".join(lines)) from error
     return learner
 
@@ -321,7 +329,10 @@ def _check_groups(name: str, groups: object, task_names: Sequence[str]) -> Group
     if not _are_lists(groups):
         raise ParameterError(f"{where} must be lists of task names; got {groups!r}.")
     found: Groups = tuple(tuple(group) for group in groups)
-    named = [task for group in found for task in group]
+    named = []
+    for group in found:
+        for task in group:
+            named.append(task)
     problems = []
     for task in dict.fromkeys(named):
         if task not in task_names:

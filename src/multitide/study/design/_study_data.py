@@ -62,9 +62,9 @@ class StudyData:
     @property
     def test_to_train(self) -> float:
         """Number of test rows / number of development rows, mean over folds."""
-        ratios = [
-            len(split.test) / len(development_rows(split)) for split in self.splits
-        ]
+        ratios = []
+        for split in self.splits:
+            ratios.append(len(split.test) / len(development_rows(split)))
         return float(np.mean(ratios))
 
     @property
@@ -74,7 +74,9 @@ class StudyData:
 
     def labels_for(self, seed: int) -> pd.DataFrame:
         """Return the labels that the networks of a seed see."""
-        return self.y if self.draws is None else self.draws[seed]
+        if self.draws is None:
+            return self.y
+        return self.draws[seed]
 
     def fingerprint(self, seed: int, fold: int) -> str:
         """Return a short hash of the samples, their split, and the labels of the seed."""
@@ -104,7 +106,10 @@ def split_data(
     DataError
         If a task has no labels in a training or test set.
     """
-    columns = [column for task in tasks for column in task.columns]
+    columns = []
+    for task in tasks:
+        for column in task.columns:
+            columns.append(column)
     samples = samples.replace(y=samples.y[columns])
     rule = make_rule(samples, split, cv)
     splits = _make_splits(samples, rule, cv)
@@ -195,8 +200,14 @@ def _group_of_each_sample(
 
 def _extra_column(samples: Samples, name: str) -> np.ndarray:
     if samples.extra is None or name not in samples.extra:
-        names = [] if samples.extra is None else list(samples.extra)
-        known = one_of(names) if names else "of which there are none"
+        if samples.extra is None:
+            names = []
+        else:
+            names = list(samples.extra)
+        if names:
+            known = one_of(names)
+        else:
+            known = "of which there are none"
         raise ParameterError(
             f"`groups` must be an extra column of the samples, {known}; got {name!r}. "
             f"Keep columns with read_table(..., extra=[...]).{suggest(name, names)}"

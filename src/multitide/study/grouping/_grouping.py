@@ -98,8 +98,14 @@ class Grouping:
             return (
                 "Train all tasks in one network: no division promises relevantly more."
             )
-        shared = [listed(group) for group in self.groups if len(group) > 1]
-        alone = [group[0] for group in self.groups if len(group) == 1]
+        shared = []
+        for group in self.groups:
+            if len(group) > 1:
+                shared.append(listed(group))
+        alone = []
+        for group in self.groups:
+            if len(group) == 1:
+                alone.append(group[0])
         words = f"Train one network each for: {'; '.join(shared)}"
         if alone:
             words += f"; alone: {listed(alone)}"
@@ -198,7 +204,9 @@ def make_grouping(
     else:
         scores, worth = group_scores(_relative_to_own_step(affinity)), SHARE
     groups = _fewest_groups(scores, worth, max_groups)
-    named = [tuple(names[task] for task in group) for group in groups]
+    named = []
+    for group in groups:
+        named.append(tuple(names[task] for task in group))
     return Grouping(
         groups=tuple(named),
         affinity=_square(affinity, names),

@@ -29,7 +29,10 @@ class GroupingRecord(BaseModel):
 
     @model_validator(mode="after")
     def _check_tasks(self) -> Self:
-        in_groups = [task for group in self.groups for task in group]
+        in_groups = []
+        for group in self.groups:
+            for task in group:
+                in_groups.append(task)
         if sorted(in_groups) != sorted(self.tasks):
             raise ValueError("`groups` must have each task once")
         self._check_sizes(len(self.tasks))

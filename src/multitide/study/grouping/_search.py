@@ -69,7 +69,10 @@ def check_seekable(arms: Sequence[Arm], protocol: Protocol) -> None:
     DataError
         If there is no validation set.
     """
-    sought = [arm for arm in arms if arm.seek is not None]
+    sought = []
+    for arm in arms:
+        if arm.seek is not None:
+            sought.append(arm)
     if sought and protocol.n_folds > 1:
         raise ParameterError(
             f"`cv` must be None with `arms.{sought[0].name}`, whose groups are found on the "
@@ -106,7 +109,10 @@ def find_groups(
     """
     seek = _seek_of(arm)
     path = _path_of(arm, protocol, resources)
-    found = None if path is None else _read(path)
+    if path is None:
+        found = None
+    else:
+        found = _read(path)
     if found is not None:
         return found, {}
     wanted = make_plan(_arms_to_measure(arm, protocol), protocol)
@@ -182,7 +188,9 @@ def _from_pairs(
     seek: Seek, protocol: Protocol, plan: Plan, fits: Mapping[str, Fit]
 ) -> Grouping:
     """Compare each task's validation loss in each pair with that of the task alone."""
-    places = {name: place for place, name in enumerate(protocol.names)}
+    places = {}
+    for place, name in enumerate(protocol.names):
+        places[name] = place
     gains: dict[tuple[int, int], list[float]] = {}
     for run in plan.runs:
         arm, seed, fold = run
@@ -195,8 +203,8 @@ def _from_pairs(
                 gain = alone.get(task, math.nan) - losses[task]
                 gains.setdefault((places[other], places[task]), []).append(gain)
     matrix = np.full((len(places), len(places)), np.nan)
-    for place, values in gains.items():
-        matrix[place] = _mean_of_known(values)
+    for entry, values in gains.items():
+        matrix[entry] = _mean_of_known(values)
     return make_grouping(
         matrix,
         protocol.names,
@@ -211,11 +219,10 @@ def _from_affinities(
 ) -> Grouping:
     """Average what the shared runs recorded."""
     names = protocol.names
-    records = [
-        fit.facts["affinity"]
-        for fit in fits.values()
-        if fit.done and fit.key in plan.jobs
-    ]
+    records = []
+    for fit in fits.values():
+        if fit.done and fit.key in plan.jobs:
+            records.append(fit.facts["affinity"])
     n = len(names)
     return make_grouping(
         _mean_table([record["affinity"] for record in records], (n, n)),
@@ -241,7 +248,9 @@ def _validation_losses(
 def _tasks_of(run: RunName, plan: Plan, fits: Mapping[str, Fit]) -> list[str]:
     """Return the tasks of a run with one fit; none if it is missing."""
     (key,) = plan.runs[run]
-    return list(fits[key].facts["tasks"]) if key in fits else []
+    if key in fits:
+        return list(fits[key].facts["tasks"])
+    return []
 
 
 def _both_orders(pair: Sequence[str]) -> Iterable[tuple[str, str]]:
@@ -249,8 +258,13 @@ def _both_orders(pair: Sequence[str]) -> Iterable[tuple[str, str]]:
 
 
 def _mean_of_known(values: Sequence[float]) -> float:
-    known = [value for value in values if not math.isnan(value)]
-    return sum(known) / len(known) if known else math.nan
+    known = []
+    for value in values:
+        if not math.isnan(value):
+            known.append(value)
+    if known:
+        return sum(known) / len(known)
+    return math.nan
 
 
 def _mean_table(

@@ -51,9 +51,10 @@ class Evidence:
 
     def of(self, arms: Collection[str]) -> Evidence:
         """Return the evidence of some arms; the first of them is the reference."""
-        run_keys = {
-            name: keys for name, keys in self.run_keys.items() if name[0] in arms
-        }
+        run_keys = {}
+        for name, keys in self.run_keys.items():
+            if name[0] in arms:
+                run_keys[name] = keys
         fits: dict[str, Fit] = {}
         for keys in run_keys.values():
             fits |= {key: self.fits[key] for key in keys if key in self.fits}
@@ -89,7 +90,9 @@ class Evidence:
         """Return the seeds with which the arm predicts the task on every fold."""
         complete = []
         for seed in dict.fromkeys(seed for _, seed, _ in self.run_keys):
-            fits = [self.fit(arm, task, seed, fold) for fold in self._folds]
+            fits = []
+            for fold in self._folds:
+                fits.append(self.fit(arm, task, seed, fold))
             if None not in fits:
                 complete.append(seed)
         return complete

@@ -55,10 +55,9 @@ def gain_rows(evidence: Evidence, margin: float, confidence: float) -> pd.DataFr
     """
     rows = []
     for task in evidence.protocol.names:
-        tables = {
-            arm: loss_table(evidence, arm, task)
-            for arm in _compared_arms(evidence, [task])
-        }
+        tables = {}
+        for arm in _compared_arms(evidence, [task]):
+            tables[arm] = loss_table(evidence, arm, task)
         for row in _judged_rows(evidence, tables, margin, confidence, task):
             rows.append({"task": task} | row)
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -76,7 +75,9 @@ def mean_gain_rows(
         the least loss of all arms).
     """
     arms = _compared_arms(evidence, evidence.protocol.names)
-    tables = {arm: _mean_over_tasks(evidence, arm) for arm in arms}
+    tables = {}
+    for arm in arms:
+        tables[arm] = _mean_over_tasks(evidence, arm)
     rows = _judged_rows(evidence, tables, margin, confidence)
     table = pd.DataFrame(rows, columns=COLUMNS[1:])
     return table.assign(mean_rank=table["arm"].map(mean_ranks(evidence)))
@@ -101,9 +102,10 @@ def metric_gain_rows(
             continue
         for arm in _compared_arms(evidence, [task]):
             table = _metric_differences(evidence, arm, task, metric)
-            gain = (
-                None if table is None else _estimate(evidence, table, confidence, task)
-            )
+            if table is None:
+                gain = None
+            else:
+                gain = _estimate(evidence, table, confidence, task)
             rows.append({"task": task, "arm": arm} | _numbers(evidence, gain))
     return pd.DataFrame(rows, columns=METRIC_COLUMNS)
 
@@ -112,7 +114,9 @@ def mean_ranks(evidence: Evidence) -> dict[str, float]:
     """Return the mean rank of every arm over the tasks that all arms predict, by mean loss."""
     losses = {}
     for task in evidence.protocol.names:
-        means = {arm: _mean_loss(evidence, arm, task) for arm in evidence.arm_names}
+        means = {}
+        for arm in evidence.arm_names:
+            means[arm] = _mean_loss(evidence, arm, task)
         if not any(np.isnan(list(means.values()))):
             losses[task] = means
     if not losses:
@@ -168,9 +172,9 @@ def contrast_table(
         return None
     sums = []
     for seed in seeds:
-        losses = [
-            sign * evidence.losses(arm, task, seed) for arm, sign in signs.items()
-        ]
+        losses = []
+        for arm, sign in signs.items():
+            losses.append(sign * evidence.losses(arm, task, seed))
         sums.append(sum(losses))
     data = evidence.protocol.question(task).data
     groups, folds = _groups_and_folds(evidence, data)
@@ -208,7 +212,10 @@ def _metric_differences(
     seeds = _common_seeds(evidence, [evidence.reference, arm], [task])
     if not seeds:
         return None
-    sign = 1.0 if HIGHER_IS_BETTER[metric] else -1.0
+    if HIGHER_IS_BETTER[metric]:
+        sign = 1.0
+    else:
+        sign = -1.0
     pairs = []
     for seed in seeds:
         reference = evidence.measured(evidence.reference, task, seed)
@@ -217,9 +224,9 @@ def _metric_differences(
     groups, folds = _groups_and_folds(evidence, data, evidence.labelled(task))
 
     if is_row_mean(metric, pairs[0][0]):
-        rows = [
-            sign * (row_values(metric, a) - row_values(metric, b)) for a, b in pairs
-        ]
+        rows = []
+        for a, b in pairs:
+            rows.append(sign * (row_values(metric, a) - row_values(metric, b)))
         return row_table(np.stack(rows), groups, folds, data.n_groups)
 
     def differences(mask: np.ndarray) -> np.ndarray:
@@ -241,8 +248,14 @@ def _groups_and_folds(
     evidence: Evidence, data: StudyData, rows: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Return the group and the fold of the test samples; no folds with a single split."""
-    test = data.test if rows is None else data.test[rows]
-    folds = test["fold"].to_numpy() if evidence.protocol.n_folds > 1 else None
+    if rows is None:
+        test = data.test
+    else:
+        test = data.test[rows]
+    if evidence.protocol.n_folds > 1:
+        folds = test["fold"].to_numpy()
+    else:
+        folds = None
     return test["group"].to_numpy(), folds
 
 
@@ -303,7 +316,11 @@ def _verdict_cells(evidence: Evidence, arm: str, verdict: Verdict | None) -> Row
 def _compared_arms(evidence: Evidence, tasks: Sequence[str]) -> list[str]:
     """Return the arms other than the reference that have all these tasks, failed ones too."""
     others = evidence.arm_names[1:]
-    return [arm for arm in others if set(tasks) <= set(evidence.tasks_of[arm])]
+    arms = []
+    for arm in others:
+        if set(tasks) <= set(evidence.tasks_of[arm]):
+            arms.append(arm)
+    return arms
 
 
 def _common_seeds(
@@ -313,13 +330,17 @@ def _common_seeds(
     for arm in arms:
         for task in tasks:
             seeds = set(evidence.seeds(arm, task))
-            common = seeds if common is None else common & seeds
+            if common is None:
+                common = seeds
+            else:
+                common = common & seeds
     return sorted(common or ())
 
 
 def _mean_loss(evidence: Evidence, arm: str, task: str) -> float:
-    losses = [
-        np.nanmean(evidence.losses(arm, task, seed))
-        for seed in evidence.seeds(arm, task)
-    ]
-    return float(np.mean(losses)) if losses else np.nan
+    losses = []
+    for seed in evidence.seeds(arm, task):
+        losses.append(np.nanmean(evidence.losses(arm, task, seed)))
+    if losses:
+        return float(np.mean(losses))
+    return np.nan

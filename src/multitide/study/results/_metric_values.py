@@ -81,4 +81,6 @@ def metric_value(metric: str, folds: Sequence[FoldAnswers], mask: np.ndarray) ->
         if not np.isnan(value):
             values.append(value)
             weights.append(rows.sum())
-    return float(np.average(values, weights=weights)) if values else float("nan")
+    if values:
+        return float(np.average(values, weights=weights))
+    return float("nan")

@@ -58,9 +58,9 @@ def summarise(scores: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for key, found in scores.groupby(KEYS, sort=False):
-        seeds = [
-            join_folds(of_seed) for _, of_seed in found.groupby("seed", sort=False)
-        ]
+        seeds = []
+        for _, of_seed in found.groupby("seed", sort=False):
+            seeds.append(join_folds(of_seed))
         values = np.array([value for value, _ in seeds])
         first = found[found["seed"] == found["seed"].iloc[0]]
         row = dict(zip(KEYS, key, strict=True)) | {

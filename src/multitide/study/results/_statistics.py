@@ -286,7 +286,10 @@ def _parts(table: GainTable) -> tuple[float, float, float]:
     """Return the seed, group and residual parts; NaN with a single seed or group."""
     n_seeds = len(table.gains)
     mean = table.influence.mean(axis=0)
-    group = float(np.sum(mean**2)) if table.n_groups > 1 else float("nan")
+    if table.n_groups > 1:
+        group = float(np.sum(mean**2))
+    else:
+        group = float("nan")
     if n_seeds < 2:
         return float("nan"), group, 0.0
     residual = float(np.sum((table.influence - mean) ** 2)) / (n_seeds * (n_seeds - 1))
@@ -322,5 +325,7 @@ def _jackknife(
 
 def _p_value(gain: float, error: float, dof: float) -> float:
     if error == 0:  # the difference is the same in all rows and seeds
-        return 1.0 if gain == 0 else 0.0
+        if gain == 0:
+            return 1.0
+        return 0.0
     return float(2 * stats.t.sf(abs(gain) / error, dof))

@@ -49,7 +49,10 @@ def gain_table(
     """
     if gains["task"].nunique() > 1 and len(mean_gains):
         gains = pd.concat([gains, mean_gains.assign(task=MEAN)], ignore_index=True)
-    table = {"data set": gains["data"]} if "data" in gains else {}
+    if "data" in gains:
+        table = {"data set": gains["data"]}
+    else:
+        table = {}
     table |= _judged_columns(gains, margin)
     if p_values:
         table["p (Holm)"] = gains["p_holm"].map(number_in_words)
@@ -79,7 +82,10 @@ def curve_table(gains: pd.DataFrame, margin: float) -> pd.DataFrame:
     table["training labels"] = gains["n_train"].map("{:,.0f}".format)
     table["seeds"] = gains["n_seeds"]
     first = ["task", "arm", "label share", "training labels"]
-    others = [name for name in table if name not in first]
+    others = []
+    for name in table:
+        if name not in first:
+            others.append(name)
     return pd.DataFrame(table)[first + others].astype(str)
 
 
@@ -123,19 +129,25 @@ def advice_sentences(gains: pd.DataFrame) -> list[str]:
     """Say what would give a verdict on each gain; only once if all need the same."""
     if len(gains) > 1 and gains["advice"].nunique() == 1:
         advice = str(gains["advice"].iloc[0])
-        return [f"Every task and arm: {advice}."] if advice else []
+        if advice:
+            return [f"Every task and arm: {advice}."]
+        return []
     rows = gains[["task", "arm", "advice"]].itertuples(index=False)
     return [f"{task}, {arm}: {advice}." for task, arm, advice in rows if advice]
 
 
 def verdict_in_words(verdict: str, margin: float) -> str:
     """Return a verdict; "same" with the margin."""
-    return f"same within {margin:.3g}" if verdict == SAME else verdict
+    if verdict == SAME:
+        return f"same within {margin:.3g}"
+    return verdict
 
 
 def gain_in_words(gain: float) -> str:
     """Return a gain with its sign."""
-    return MISSING if math.isnan(gain) else f"{gain:+.4f}"
+    if math.isnan(gain):
+        return MISSING
+    return f"{gain:+.4f}"
 
 
 def interval_in_words(low: float, high: float) -> str:
@@ -147,12 +159,16 @@ def interval_in_words(low: float, high: float) -> str:
 
 def mean_in_words(mean: float, sd: float) -> str:
     """Return a mean with its standard deviation, which a single seed does not have."""
-    return f"{mean:.3f}" if math.isnan(sd) else f"{mean:.3f} ± {sd:.3f}"
+    if math.isnan(sd):
+        return f"{mean:.3f}"
+    return f"{mean:.3f} ± {sd:.3f}"
 
 
 def number_in_words(number: float) -> str:
     """Return a number with four significant digits."""
-    return MISSING if math.isnan(number) else f"{number:.4g}"
+    if math.isnan(number):
+        return MISSING
+    return f"{number:.4g}"
 
 
 def share_in_words(share: float) -> str:

@@ -78,8 +78,12 @@ def write_fit(fit: Fit, runs: Path) -> None:
     if folder.is_dir() and _is_readable(folder):
         return
     with replaced_folder(folder) as draft:
-        columns = {question: _columns(fit, question) for question in fit.answers}
-        n_answers = {question: len(values) for question, values in fit.answers.items()}
+        columns = {}
+        for question in fit.answers:
+            columns[question] = _columns(fit, question)
+        n_answers = {}
+        for question, values in fit.answers.items():
+            n_answers[question] = len(values)
         record = {
             "key": fit.key,
             **fit.facts,
@@ -144,7 +148,10 @@ def _read(folder: Path) -> Fit:
         if len(values) < record.n_answers[question]:
             raise ValueError(f"it has {len(values)} answers of {question!r}")
         is_vector = columns == [question]
-        answers[question] = values[:, 0] if is_vector else values
+        if is_vector:
+            answers[question] = values[:, 0]
+        else:
+            answers[question] = values
     history = pd.read_parquet(folder / HISTORY)
     for name in ("key", "columns", "n_answers"):
         del facts[name]

@@ -127,7 +127,10 @@ def n_training_rows(
     """Return the number of training rows with a label of any of these questions."""
     n_rows = 0
     for data, questions in protocol.by_data(names):
-        columns = [column for question in questions for column in question.task.columns]
+        columns = []
+        for question in questions:
+            for column in question.task.columns:
+                columns.append(column)
         labels = data.labels_for(seed).iloc[data.splits[fold].train][columns]
         n_rows += int(labels.notna().any(axis=1).sum())
     return n_rows
@@ -136,7 +139,9 @@ def n_training_rows(
 def tasks_of(protocol: Protocol, names: tuple[str, ...]) -> list[Task]:
     """Return the tasks of some questions, each once."""
     questions = [protocol.question(name) for name in names]
-    tasks = {question.task.name: question.task for question in questions}
+    tasks = {}
+    for question in questions:
+        tasks[question.task.name] = question.task
     return list(tasks.values())
 
 

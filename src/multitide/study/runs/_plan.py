@@ -43,8 +43,14 @@ class Plan:
         incomplete = self._incomplete_runs(keys)
         if not incomplete:
             return self
-        missing_arms = {arm for arm, seed, _ in incomplete if seed == 0}
-        later = [seed for arm, seed, _ in incomplete if arm not in missing_arms]
+        missing_arms = set()
+        for arm, seed, _ in incomplete:
+            if seed == 0:
+                missing_arms.add(arm)
+        later = []
+        for arm, seed, _ in incomplete:
+            if arm not in missing_arms:
+                later.append(seed)
         n_seeds = min(later, default=math.inf)
         runs = {}
         for (arm, seed, fold), needed in self.runs.items():
@@ -55,7 +61,11 @@ class Plan:
     def _jobs_of(self, runs: Mapping[RunName, list[str]]) -> dict[str, Job]:
         keys: set[str] = set()
         keys.update(*runs.values())
-        return {key: job for key, job in self.jobs.items() if key in keys}
+        found = {}
+        for key, job in self.jobs.items():
+            if key in keys:
+                found[key] = job
+        return found
 
     def _incomplete_runs(self, keys: Collection[str]) -> list[RunName]:
         found = []
@@ -86,9 +96,9 @@ def make_plan(arms: Sequence[Arm], protocol: Protocol) -> Plan:
     for seed in range(protocol.n_seeds):
         for arm in arms:
             for fold in range(protocol.n_folds):
-                made = [
-                    make_job(arm, group, protocol, seed, fold) for group in arm.groups
-                ]
+                made = []
+                for group in arm.groups:
+                    made.append(make_job(arm, group, protocol, seed, fold))
                 runs[arm.name, seed, fold] = [job.key for job in made]
                 for job in made:
                     jobs.setdefault(job.key, job)
@@ -103,11 +113,16 @@ def _problems(arm: Arm, protocol: Protocol) -> list[str]:
             f"{one_of(protocol.divisions)}; got {arm.seek.method!r}, "
             "which finds groups of tasks on one data set."
         ]
-    n_data_sets = [len(protocol.by_data(group)) for group in arm.groups]
+    n_data_sets = []
+    for group in arm.groups:
+        n_data_sets.append(len(protocol.by_data(group)))
     most = max(n_data_sets, default=1)
     if most == 1 or not isinstance(arm.learner, MultiTaskEstimator):
         return []
     problems: list[str] = []
     with gathering(problems):
         check_several(make_recipe(arm.learner.get_params(deep=False)), most)
-    return [f"{line} Or use groups='per_data_set'." for line in problems]
+    found = []
+    for line in problems:
+        found.append(f"{line} Or use groups='per_data_set'.")
+    return found

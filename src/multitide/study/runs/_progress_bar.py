@@ -99,7 +99,10 @@ class StudyBar(StateBar[Progress]):
 
 def progress_in_words(state: Progress) -> str:
     """Return the progress as text, such as "2 running, 5 left, about 10 min to go"."""
-    failed = [f"{state.failed} failed"] if state.failed else []
+    if state.failed:
+        failed = [f"{state.failed} failed"]
+    else:
+        failed = []
     if not state.running:
         return ", ".join(["finished", *failed])
     parts = [

@@ -41,7 +41,9 @@ def run_job(job: Job, protocol: Protocol, data_sets: DataSets) -> Fit:
     """Run a job with one thread; an error makes it a failed fit."""
     started = time.perf_counter()
     questions = [protocol.question(name) for name in job.names]
-    targets = {question.name: question.target(job.fold) for question in questions}
+    targets = {}
+    for question in questions:
+        targets[question.name] = question.target(job.fold)
     facts = FitFacts(
         status="done",
         reason="",
@@ -136,7 +138,10 @@ def _answer_with_network(
     data: Sequence[SplitData],
     targets: dict[str, Target],
 ) -> Answered:
-    recorder = AffinityRecorder(job.record_every) if job.record_every else None
+    if job.record_every:
+        recorder = AffinityRecorder(job.record_every)
+    else:
+        recorder = None
     estimator, facts = _trained(learner, data, [] if recorder is None else [recorder])
     if recorder is not None:
         facts["affinity"] = _affinity(recorder, list(job.names))

@@ -59,7 +59,10 @@ def make_run_resources(
         listeners.append(progress)
     if verbose:
         listeners.append(StudyBar())
-    runs = None if folder is None else runs_folder(Path(folder))
+    if folder is None:
+        runs = None
+    else:
+        runs = runs_folder(Path(folder))
     return RunResources(n_jobs, runs, listeners)
 
 
@@ -93,7 +96,10 @@ def run_plan(
     """
     started = time.perf_counter()
     done = _find_fits(plan, resources.runs, known or {})
-    missing = {key: job for key, job in plan.jobs.items() if key not in done}
+    missing = {}
+    for key, job in plan.jobs.items():
+        if key not in done:
+            missing[key] = job
     pace = Pace()
     if missing and (resources.listeners or math.isfinite(budget)):
         pace = Pace(probe(missing.values(), protocol, data_sets, budget))

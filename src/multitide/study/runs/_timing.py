@@ -75,7 +75,10 @@ class Pace:
         times = [self.seconds(job) for job in jobs]
         if not times:
             return 0.0
-        known = [seconds for seconds in times if not math.isnan(seconds)]
+        known = []
+        for seconds in times:
+            if not math.isnan(seconds):
+                known.append(seconds)
         return _mean(known) * len(times) / min(n_jobs, len(times))
 
     def _correction(self) -> float:
@@ -86,7 +89,9 @@ class Pace:
             if name in self._expected:
                 measured += sum(seconds)
                 expected += self._expected[name] * len(seconds)
-        return measured / expected if expected else 1.0
+        if expected:
+            return measured / expected
+        return 1.0
 
 
 def signature(job: Job) -> str:
@@ -115,7 +120,10 @@ def probe(
     dict of str to float
         Expected seconds of the jobs by signature, for all epochs; early stopping makes it less.
     """
-    networks = [job for job in jobs if isinstance(job.learner, MultiTaskEstimator)]
+    networks = []
+    for job in jobs:
+        if isinstance(job.learner, MultiTaskEstimator):
+            networks.append(job)
     kinds = {_kind(job, protocol) for job in networks}
     limit = min(PROBE_SECONDS, SHARE_OF_PROBES * max(0.0, budget) / max(1, len(kinds)))
     step_seconds: dict[str, float] = {}
@@ -204,7 +212,9 @@ class _Stopwatch(Callback):
     def seconds_per_step(self) -> float:
         """Mean time of a step; NaN if there were too few steps."""
         timed = self._n_steps - WARM_UP_STEPS
-        return self._seconds / timed if timed > 0 else math.nan
+        if timed > 0:
+            return self._seconds / timed
+        return math.nan
 
 
 def _kind(job: Job, protocol: Protocol) -> str:
@@ -233,4 +243,6 @@ def _time_a_step(
 
 
 def _mean(values: list[float]) -> float:
-    return sum(values) / len(values) if values else math.nan
+    if values:
+        return sum(values) / len(values)
+    return math.nan

@@ -43,9 +43,15 @@ def job_data(job: Job, protocol: Protocol, data_sets: DataSets) -> list[SplitDat
     """Return the data sets of a job, with the labels of its questions only."""
     found = []
     for data, questions in protocol.by_data(job.names):
-        columns = [column for question in questions for column in question.task.columns]
+        columns = []
+        for question in questions:
+            for column in question.task.columns:
+                columns.append(column)
         samples = data_sets[data.name]
-        labels = samples.y if data.draws is None else data.labels_for(job.seed)
+        if data.draws is None:
+            labels = samples.y
+        else:
+            labels = data.labels_for(job.seed)
         samples = samples.replace(y=labels[columns])
         found.append(SplitData(data.name, samples, data.splits[job.fold]))
     return found
@@ -59,9 +65,10 @@ def train(
     """Return a fitted copy; the validation sets choose its epoch."""
     estimator = cast(MultiTaskEstimator, clone(learner))
     training = DataSets({each.name: each.training_set for each in data})
-    validation = {
-        each.name: each.validation_set for each in data if len(each.split.validation)
-    }
+    validation = {}
+    for each in data:
+        if len(each.split.validation):
+            validation[each.name] = each.validation_set
     if len(validation) < len(data):
         estimator.set_params(validation=None)
     return estimator.fit(

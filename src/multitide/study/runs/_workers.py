@@ -188,7 +188,10 @@ def _jobs_in_time(
         left = deadline - time.perf_counter()
         expected = 0.0
         if _begins_seed(jobs, place):
-            rest = [other for other in jobs[place:] if other.seed == job.seed]
+            rest = []
+            for other in jobs[place:]:
+                if other.seed == job.seed:
+                    rest.append(other)
             expected = pace.total(rest, n_jobs)
         elif pace.is_measured:
             expected = pace.total([job], n_jobs)
