@@ -141,7 +141,9 @@ def _gradients(loss: Tensor, at: Sequence[Tensor]) -> list[Tensor]:
 def _fitted(estimator: MultiTaskEstimator, samples: Samples) -> Network:
     _refuse_vectors(estimator.representation_)
     if len(estimator.stored_.data) > 1:
-        names = [data.name for data in estimator.stored_.data]
+        names = []
+        for data in estimator.stored_.data:
+            names.append(data.name)
         raise DataError(
             f"`estimator` must be fitted on one data set; got {len(names)}, {', '.join(names)}."
         )

@@ -44,7 +44,9 @@ class Part:
 
     def set_params(self, **params: object) -> Self:
         """Set parameters by name, nested ones by ``outer__inner``, and return self."""
-        names = [field.name for field in _fields(self)]
+        names = []
+        for field in _fields(self):
+            names.append(field.name)
         for key, value in params.items():
             name, _, inner = key.partition("__")
             if name not in names:
@@ -89,7 +91,9 @@ def annotation_problems(
         for d in error.errors():
             if only is None or d["loc"][0] in only:
                 details.append(d)
-        names = [field.name for field in _fields(part)]
+        names = []
+        for field in _fields(part):
+            names.append(field.name)
         sentences = []
         for detail in _join_choices(details):
             sentences.append(_sentence(name, detail, names))

@@ -127,7 +127,8 @@ class EndStates(Pooling):
         """Return the final states, (batch, n_directions * hidden_size)."""
         forward, *backward = flow.x.chunk(self.n_directions, dim=1)
         ends = [last_step(forward, flow.lengths)]
-        ends += [states[:, :, 0] for states in backward]
+        for states in backward:
+            ends.append(states[:, :, 0])
         dropped: Tensor = self.dropout(torch.cat(ends, dim=1))
         return dropped
 

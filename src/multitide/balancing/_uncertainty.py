@@ -115,5 +115,7 @@ class Uncertainty(Weighting):
 
     def make(self, names: Sequence[str], kinds: Sequence[str]) -> UncertaintyModule:
         """Return a module with one log-variance per task."""
-        factors = [FACTORS.get(kind, 1.0) for kind in kinds]
+        factors = []
+        for kind in kinds:
+            factors.append(FACTORS.get(kind, 1.0))
         return UncertaintyModule(names, self.lr, self.start, factors)

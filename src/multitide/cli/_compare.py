@@ -107,7 +107,10 @@ def shares_of(text: str) -> list[float]:
     from multitide.errors import ParameterError
 
     try:
-        return [float(part) for part in text.split(",")]
+        found = []
+        for part in text.split(","):
+            found.append(float(part))
+        return found
     except ValueError as error:
         raise ParameterError(
             f"`--label-shares` must be numbers such as 0.05,0.2,1; got {text!r}."
@@ -354,7 +357,9 @@ def names_of(configs: Sequence[Path]) -> list[str]:
     from multitide.errors import ParameterError
 
     files = [path.stem for path in configs]
-    folders = [path.resolve().parent.name for path in configs]
+    folders = []
+    for path in configs:
+        folders.append(path.resolve().parent.name)
     for names in (files, folders):
         if len(set(names)) == len(names):
             return names

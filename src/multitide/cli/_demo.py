@@ -141,7 +141,9 @@ def as_tables(samples: Samples) -> tuple[pd.DataFrame, pd.DataFrame]:
     if samples.begin is None:
         raise ValueError("the runs must have times")
     runs = np.arange(1, len(samples) + 1)
-    steps = [np.arange(length) for length in samples.lengths]
+    steps = []
+    for length in samples.lengths:
+        steps.append(np.arange(length))
     rows = np.concatenate(
         [start + step for start, step in zip(samples.starts, steps, strict=True)]
     )
@@ -163,7 +165,9 @@ def show_truth(comparison: Comparison) -> None:
     table = gains.assign(found=verdicts).pivot(
         index="task", columns="arm", values="found"
     )
-    names = [task.name for task in comparison.tasks]
+    names = []
+    for task in comparison.tasks:
+        names.append(task.name)
     table = table.reindex(names, columns=comparison.arms[1:]).fillna("as alone")
     related = rig_truth().related
     table["truth: shares its hidden cause with"] = [

@@ -35,7 +35,9 @@ def show_model(run: Path) -> None:
     facts["seed"] = record.seed
     facts["training time in seconds"] = round(record.seconds, 1)
     facts |= record.versions
-    values = [str(value) for value in facts.values()]
+    values = []
+    for value in facts.values():
+        values.append(str(value))
     show_table(pd.DataFrame({"fact": list(facts), "value": values}), "Facts")
 
 

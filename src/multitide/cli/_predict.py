@@ -83,6 +83,8 @@ def prediction_rows(
             names.append(f"p({task}={value})" if task else f"p({value})")
         tables.append(table.set_axis(names, axis=1))
     for task, table in quantile_tables(estimator.model_, decoded).items():
-        names = [f"q({task}={level:g})" for level in table]
+        names = []
+        for level in table:
+            names.append(f"q({task}={level:g})")
         tables.append(table.set_axis(names, axis=1))
     return pd.concat(tables, axis=1)

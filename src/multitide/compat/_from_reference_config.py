@@ -109,7 +109,9 @@ def _without_aliases(
     kind: type[Page], values: Mapping[str, object], problems: list[str]
 ) -> Values:
     """Return the values under the page's names."""
-    known = {field.name for field in fields(kind)}
+    known = set()
+    for field in fields(kind):
+        known.add(field.name)
     if {"dropout", "drop_out"} <= set(values) and "dropout" in known:
         problems.append(
             "`parameter` must have either 'dropout' or 'drop_out', which are the same; got both."

@@ -238,7 +238,9 @@ def _refuse(problems: Sequence[str], path: str | Path) -> None:
 
 def _backbone(state: State) -> LSTMFCN:
     """Return the backbone, with sizes from the shapes of the tensors."""
-    convolutions = [state[f"conv{i}.weight"] for i in (1, 2, 3)]
+    convolutions = []
+    for i in (1, 2, 3):
+        convolutions.append(state[f"conv{i}.weight"])
     return LSTMFCN(
         filters=tuple(weight.shape[0] for weight in convolutions),
         kernel_sizes=tuple(weight.shape[2] for weight in convolutions),
@@ -250,7 +252,9 @@ def _backbone(state: State) -> LSTMFCN:
 
 def _channel_names(channels: Sequence[str] | None, n_channels: int) -> tuple[str, ...]:
     if channels is None:
-        channels = [str(channel) for channel in range(n_channels)]
+        channels = []
+        for channel in range(n_channels):
+            channels.append(str(channel))
     names = tuple(map(str, channels))
     if len(names) != n_channels or len(set(names)) != n_channels:
         raise DataError(

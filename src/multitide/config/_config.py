@@ -139,7 +139,8 @@ class Config:
         for samples in data_sets.values():
             present.update(samples.y)
             if samples.reading:
-                columns += [column["column"] for column in samples.reading["columns"]]
+                for column in samples.reading["columns"]:
+                    columns.append(column["column"])
         problems = []
         for task in self.tasks or ():
             if isinstance(task, str):

@@ -110,7 +110,8 @@ def parse_data(
             where = repr(section.name)
         else:
             where = f"number {number}"
-        problems += [f"In [[data]] {where}: {problem}" for problem in wrong]
+        for problem in wrong:
+            problems.append(f"In [[data]] {where}: {problem}")
     return sections
 
 

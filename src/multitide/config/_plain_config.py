@@ -65,14 +65,20 @@ def _without_parts(value: object) -> object:
             parts[key] = _without_parts(inner)
         return parts
     if isinstance(value, (list, tuple)):
-        return [_without_parts(inner) for inner in value]
+        found = []
+        for inner in value:
+            found.append(_without_parts(inner))
+        return found
     return value
 
 
 def _without_nones(section: object, name: str) -> object:
     """Drop a section's Nones; with several data sets, those of each table."""
     if isinstance(section, list):
-        return [_without_nones(row, name) for row in section]
+        nones = []
+        for row in section:
+            nones.append(_without_nones(row, name))
+        return nones
     if isinstance(section, Mapping):
         owner = _owner(name)
         if owner is None:

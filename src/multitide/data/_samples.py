@@ -145,9 +145,10 @@ class Samples:
         rows = np.atleast_1d(np.arange(len(self))[index])
         changes: dict[str, Any] = {}
         for name in ("starts", "lengths", "series", "time", "begin", "finish"):
-            changes[name] = (
-                None if getattr(self, name) is None else getattr(self, name)[rows]
-            )
+            if getattr(self, name) is None:
+                changes[name] = None
+            else:
+                changes[name] = getattr(self, name)[rows]
         for name in ("y", "static", "extra"):
             frame = getattr(self, name)
             if frame is None:
@@ -309,8 +310,6 @@ class SeriesView:
         block = self._samples.gather(rows)
         if np.ndim(np.arange(len(self))[rows]) == 0:
             block = block[0]
-        else:
-            block = block
         if not rest:
             return block
         if block.ndim == 3:
@@ -353,7 +352,9 @@ def _as_blocks(X: Any) -> list[np.ndarray]:
         and all(np.ndim(block) == 2 for block in X)
         and len(X)
     ):
-        blocks = [np.asarray(block) for block in X]
+        blocks = []
+        for block in X:
+            blocks.append(np.asarray(block))
         if len({block.shape[0] for block in blocks}) > 1:
             found = sorted({block.shape[0] for block in blocks})
             raise DataError(

@@ -125,13 +125,11 @@ def choose_groups(
 def _counts(codes: NDArray[np.int64], y: pd.DataFrame) -> np.ndarray:
     """Return samples, labelled rows of each task and rows of each class, one row a group."""
     indicators = [pd.Series(np.ones(len(codes)))]
-    indicators += [
-        y[name].notna().reset_index(drop=True).astype(float) for name in y.columns
-    ]
+    for name in y.columns:
+        indicators.append(y[name].notna().reset_index(drop=True).astype(float))
     for name in class_columns(y):
         labels = pd.Series(pd.factorize(y[name])[0])
-        indicators += [
-            (labels == code).astype(float) for code in range(labels.max() + 1)
-        ]
+        for code in range(labels.max() + 1):
+            indicators.append((labels == code).astype(float))
     counts: np.ndarray = pd.concat(indicators, axis=1).groupby(codes).sum().to_numpy()
     return counts

@@ -81,7 +81,9 @@ def parse_time(
 
 def rows_text(rows: np.ndarray) -> str:
     """Return "row 3" or "rows 3, 7, ... (12 rows)", counted from 1 after the header."""
-    numbers = [str(int(row) + 1) for row in rows[:5]]
+    numbers = []
+    for row in rows[:5]:
+        numbers.append(str(int(row) + 1))
     if len(rows) == 1:
         return f"row {numbers[0]}"
     return f"rows {', '.join(numbers)}" + (

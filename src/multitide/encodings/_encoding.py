@@ -77,4 +77,7 @@ def channel_positions(
             f"`{where}.channels` must each be {one_of(channels)}; got {unknown[0]!r}."
             f"{suggest(unknown[0], channels)}"
         )
-    return [channels.index(name) for name in names]
+    positions = []
+    for name in names:
+        positions.append(channels.index(name))
+    return positions

@@ -73,7 +73,8 @@ class PiecewiseLinearModule(EncodingModule):
         names = [channels[i] for i in kept]
         sources = list(kept)
         for i in chosen:
-            names += [f"{channels[i]}_bin{k}" for k in range(n_bins)]
+            for k in range(n_bins):
+                names.append(f"{channels[i]}_bin{k}")
             sources += [i] * n_bins
         self.names = tuple(names)
         self.sources = tuple(sources)

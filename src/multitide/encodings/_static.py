@@ -85,7 +85,8 @@ class StaticLayer(nn.Module):
                 numbers.append(i)
             else:
                 self.categories[name] = list(known)
-                pairs += [(i, code) for code in range(len(known))]
+                for code in range(len(known)):
+                    pairs.append((i, code))
         codes = torch.tensor(pairs, dtype=torch.long).reshape(-1, 2)
         self.n_features = 2 * len(numbers) + len(pairs)
         for name in ("center", "fill", "indicator"):
@@ -241,7 +242,9 @@ def _encode_column(column: pd.Series, known: Sequence[Category] | None) -> np.nd
     """Return a column as float64, with NaN for missing values."""
     if known is None:
         return _encode_numbers(column)
-    codes = {value: code for code, value in enumerate(known)}
+    codes = {}
+    for code, value in enumerate(known):
+        codes[value] = code
     unseen = []
     for value in pd.unique(column.dropna()):
         if value not in codes:

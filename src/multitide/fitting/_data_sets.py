@@ -171,7 +171,9 @@ def resolve_shared_tasks(
         if not tasks_with_labels(samples, resolved):
             unused.append(name)
     if unused:
-        names = [task.name for task in resolved]
+        names = []
+        for task in resolved:
+            names.append(task.name)
         raise DataError(
             f"`X` must have labels of a task in every data set; {unused} have none of {names}."
         )
@@ -265,8 +267,7 @@ def _undeclared(
     if tasks is None:
         columns = []
         for samples in data_sets.values():
-            for column in samples.y:
-                columns.append(column)
+            columns.extend(samples.y)
         return list(dict.fromkeys(columns))
     names = []
     for task in tasks:

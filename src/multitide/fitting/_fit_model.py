@@ -87,7 +87,9 @@ def fit_model(
     for data in data_sets:
         with naming_data_set(data.name):
             check_lengths(data.samples, recipe.backbone)
-    by_name = {task.name: task for task in tasks}
+    by_name = {}
+    for task in tasks:
+        by_name[task.name] = task
     check_pretrain(recipe, list(by_name))
     networks: list[Network] = []
     predicted: list[list[str]] = []

@@ -128,7 +128,9 @@ class GradualThaw(Callback):
         level = self._levels[-n_thawed]
         for module in level:
             module.requires_grad_(True)
-        thawed = {id(module) for module in level}
+        thawed = set()
+        for module in level:
+            thawed.add(id(module))
         trainer.frozen = [
             module for module in trainer.frozen if id(module) not in thawed
         ]
@@ -160,10 +162,9 @@ def _ids_of_single_data_sets(module: nn.Module) -> set[int]:
 
 
 def _flat(levels: Sequence[Sequence[nn.Module]]) -> list[nn.Module]:
-    found = []
+    found: list[nn.Module] = []
     for level in levels:
-        for module in level:
-            found.append(module)
+        found.extend(level)
     return found
 
 

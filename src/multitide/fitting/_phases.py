@@ -99,7 +99,9 @@ class Phases:
             return network, fresh
         first = np.isin(self._group.names, self._settings.pretrain)
         keeper = Keeper("joint", self._group.names)
-        data = [each.only(first) for each in self._group.data]
+        data = []
+        for each in self._group.data:
+            data.append(each.only(first))
         trainer = self._train(network, data, keeper, Frozen())
         self.pretrain_history = trainer.history
         network.load_state_dict(keeper.best[JOINT].state)

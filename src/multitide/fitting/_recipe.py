@@ -85,7 +85,9 @@ def make_recipe(params: Mapping[str, object]) -> Recipe:
             problems.append(str(error))
         else:
             parts[name] = part
-    numbers = {name: params[name] for name in NUMBERS}
+    numbers = {}
+    for name in NUMBERS:
+        numbers[name] = params[name]
     numbers["seed"] = params["random_state"]
     if numbers["seed"] is None:
         numbers["seed"] = int.from_bytes(os.urandom(4), "little")

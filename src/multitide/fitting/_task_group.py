@@ -101,7 +101,9 @@ class TaskGroup:
         self.targets = [
             task.fit_target(_training_labels(data_sets, task)) for task in tasks
         ]
-        encoded = [self._encoded(data) for data in data_sets]
+        encoded = []
+        for data in data_sets:
+            encoded.append(self._encoded(data))
         self.data = [data for data in encoded if len(data.train.index)]
 
     @property
@@ -134,7 +136,9 @@ class TaskGroup:
         return self._network([data.all_for_training() for data in self.data])
 
     def _network(self, data: Sequence[EncodedData]) -> Network:
-        stems = [self._input_stem(each) for each in data]
+        stems = []
+        for each in data:
+            stems.append(self._input_stem(each))
         targets = []
         for target in self.targets:
             targets.append(copy.deepcopy(target))

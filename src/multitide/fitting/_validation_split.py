@@ -53,8 +53,7 @@ def training_and_validation(
     """
     columns = []
     for task in tasks:
-        for column in task.columns:
-            columns.append(column)
+        columns.extend(task.columns)
     if held_out is not None:
         return _joined(samples, held_out, columns)
     if rule is None:

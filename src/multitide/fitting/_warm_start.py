@@ -67,7 +67,9 @@ def carry_over(source: Source, network: Network) -> list[str]:
     """
     given = source.network_for(network.names)
     copied = _copy_matching(given, network)
-    own = [name for name, _ in network.sharing.named_parameters()]
+    own = []
+    for name, _ in network.sharing.named_parameters():
+        own.append(name)
     fresh = []
     for name in own:
         if name not in copied:
@@ -92,7 +94,10 @@ def carry_over(source: Source, network: Network) -> list[str]:
         differing,
         scaling,
     )
-    return [f"sharing.{name}" for name in fresh]
+    found = []
+    for name in fresh:
+        found.append(f"sharing.{name}")
+    return found
 
 
 @torch.no_grad()

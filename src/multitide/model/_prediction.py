@@ -50,7 +50,9 @@ def decode_all(
     DataError
         As in :func:`decode`.
     """
-    records = {record.name: record for record in stored.data}
+    records = {}
+    for record in stored.data:
+        records[record.name] = record
     if not data_sets.named and len(records) == 1:
         records = dict.fromkeys(data_sets, stored.data[0])
     check_names(data_sets, list(records), "X")
@@ -223,8 +225,7 @@ def metric_table(
             targets[task] = predictor.target(task)
         columns = []
         for target in targets.values():
-            for column in target.task.columns:
-                columns.append(column)
+            columns.extend(target.task.columns)
         missing = []
         for column in columns:
             if column not in samples.y:

@@ -42,8 +42,6 @@ def find_source(
     source = None
     if start is None:
         start = recipe.training.start
-    else:
-        start = start
     with gathering(problems):
         check_several(recipe, n_data_sets)
     with gathering(problems):

@@ -120,7 +120,9 @@ def load_model(folder: Path, transformer: object = None) -> StoredModel:
         params["inputs"], encoder = _load_representation(
             record.representation, folder, params["inputs"], transformer
         )
-    tasks = [task_from_config(config) for config in record.tasks]
+    tasks = []
+    for config in record.tasks:
+        tasks.append(task_from_config(config))
     recipe = make_recipe(params | {"device": "auto"})
     return StoredModel(
         params=params,
@@ -299,7 +301,9 @@ def _rebuild(
     weights: dict[str, Tensor],
     folder: Path,
 ) -> Predictor:
-    by_name = {task.name: task for task in tasks}
+    by_name = {}
+    for task in tasks:
+        by_name[task.name] = task
     networks = []
     for i, entry in enumerate(record.networks):
         network = _build(recipe, record, entry, by_name)

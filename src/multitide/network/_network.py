@@ -105,7 +105,10 @@ class Network(nn.Module):
     @property
     def names(self) -> list[str]:
         """The tasks of the group."""
-        return [target.task.name for target in self.target_list]
+        found = []
+        for target in self.target_list:
+            found.append(target.task.name)
+        return found
 
     @property
     def target_list(self) -> list[Target]:

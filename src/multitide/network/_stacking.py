@@ -38,8 +38,12 @@ def linear_outputs(
     list of Tensor, each of shape (batch, n_outputs)
         Views of one tensor.
     """
-    weights: list[Tensor] = [head.weight for head in heads]
-    biases: list[Tensor] = [head.bias for head in heads]
+    weights: list[Tensor] = []
+    for head in heads:
+        weights.append(head.weight)
+    biases: list[Tensor] = []
+    for head in heads:
+        biases.append(head.bias)
     for i, learns in enumerate(learning or ()):
         if not learns:
             weights[i] = weights[i].detach()

@@ -230,7 +230,9 @@ def confusion(measured: pd.Series, predicted: pd.Series, ax: Axes) -> Axes:
     if len(classes) <= MAX_CLASSES_WITH_COUNTS:
         _write_counts(counts, shares, ax)
     places = range(len(classes))
-    names = [short(value) for value in classes]
+    names = []
+    for value in classes:
+        names.append(short(value))
     ax.set_xticks(places, names, rotation=45, ha="right")
     ax.set_yticks(places, names)
     ax.set(xlabel="predicted", ylabel="measured", title=_title(measured))

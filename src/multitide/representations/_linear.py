@@ -135,8 +135,7 @@ class LinearHeads:
         y = _check_labels(y, len(vectors))
         columns = []
         for task in self.tasks_:
-            for column in task.columns:
-                columns.append(column)
+            columns.extend(task.columns)
         missing = []
         for column in columns:
             if column not in y:

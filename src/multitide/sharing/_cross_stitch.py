@@ -78,7 +78,9 @@ class CrossStitchModule(SharingModule):
         flows = []
         for backbone in backbones:
             flows.append(backbone.start(x, lengths))
-        chains = [backbone.block_list for backbone in backbones]
+        chains = []
+        for backbone in backbones:
+            chains.append(backbone.block_list)
         for i in range(len(self.series_mix)):
             before = len(flows[0].features)
             flows = [chain[i](flow) for chain, flow in zip(chains, flows, strict=True)]
@@ -119,7 +121,9 @@ def _mix(
         finished.append(_weighted(feature_mix, [flow.features[k] for flow in flows]))
     mixed = []
     for i, flow in enumerate(flows):
-        new = [features[i] for features in finished]
+        new = []
+        for features in finished:
+            new.append(features[i])
         mixed.append(
             flow._replace(x=series[i], features=(*flow.features[:n_before], *new))
         )

@@ -161,12 +161,18 @@ class BranchedModule(SharingModule):
 
     def own_parameters(self) -> list[list[nn.Parameter]]:
         """Return the parameters of each task's upper blocks."""
-        return [parameters_of(own) for own in self.own_blocks]
+        parameters = []
+        for own in self.own_blocks:
+            parameters.append(parameters_of(own))
+        return parameters
 
     def levels(self) -> list[list[nn.Module]]:
         """Return the shared blocks one by one, then the upper blocks of all tasks by level."""
-        levels = [[block] for block in self.lower]
-        levels += [list(level) for level in zip(*self.own_blocks, strict=True)]
+        levels = []
+        for block in self.lower:
+            levels.append([block])
+        for level in zip(*self.own_blocks, strict=True):
+            levels.append(list(level))
         return levels
 
 

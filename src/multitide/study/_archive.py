@@ -236,7 +236,9 @@ def _check_answers(fit: Fit, fold: int, protocol: Protocol, path: Path) -> None:
 
 def _read_protocol(record: StudyRecord, folder: Path) -> Protocol:
     try:
-        tasks = [task_from_config(task) for task in record.tasks]
+        tasks = []
+        for task in record.tasks:
+            tasks.append(task_from_config(task))
     except (MultitideError, ValueError, KeyError, TypeError) as error:
         raise _damaged(folder / STUDY, error) from error
     places = _places(len(record.data), folder)
@@ -247,13 +249,14 @@ def _read_protocol(record: StudyRecord, folder: Path) -> Protocol:
 
 
 def _read_data(record: DataRecord, place: Path, tasks: list[Task]) -> StudyData:
-    by_name = {task.name: task for task in tasks}
+    by_name = {}
+    for task in tasks:
+        by_name[task.name] = task
     if unknown := set(record.task_names) - set(by_name):
         raise _damaged(place, f"it has unknown tasks {sorted(unknown)}")
     columns = []
     for name in record.task_names:
-        for column in by_name[name].columns:
-            columns.append(column)
+        columns.extend(by_name[name].columns)
     y = _read_table(place / LABELS, columns)
     splits = _read_splits(place / SPLITS, len(y), len(record.fingerprints))
     return StudyData(

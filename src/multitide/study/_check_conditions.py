@@ -72,8 +72,6 @@ def check_conditions(
     """
     if estimator is None:
         estimator = MultiTaskEstimator()
-    else:
-        estimator = estimator
     found = compare(
         samples,
         tasks,

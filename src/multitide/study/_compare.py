@@ -165,8 +165,6 @@ def compare(
     seconds = parse_budget(budget)
     if estimator is None:
         estimator = MultiTaskEstimator()
-    else:
-        estimator = estimator
     data_sets = DataSets(samples)
     if conditions:
         data_sets = DataSets(data_sets.only("`conditions`"))
@@ -205,7 +203,9 @@ class _Outcome:
     fits: Mapping[str, Fit]
 
     def finished(self, arms: Sequence[Arm]) -> list[Arm]:
-        names = {name for name, _, _ in self.plan.runs}
+        names = set()
+        for name, _, _ in self.plan.runs:
+            names.add(name)
         found = []
         for arm in arms:
             if arm.name in names:
@@ -213,7 +213,9 @@ class _Outcome:
         return found
 
     def evidence(self, arms: Sequence[Arm]) -> Evidence:
-        tasks_of = {arm.name: arm.task_names for arm in arms}
+        tasks_of = {}
+        for arm in arms:
+            tasks_of[arm.name] = arm.task_names
         return Evidence(self.protocol, self.plan.runs, self.fits, tasks_of).of(
             list(tasks_of)
         )
@@ -274,7 +276,10 @@ def _judge(
 
 # Settings of arms have values of many types.
 def _settings(arms: Sequence[Arm]) -> dict[str, dict[str, Any]]:
-    return {arm.name: arm.description for arm in arms}
+    settings = {}
+    for arm in arms:
+        settings[arm.name] = arm.description
+    return settings
 
 
 def _facts(

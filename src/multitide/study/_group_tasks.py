@@ -83,8 +83,6 @@ def group_tasks(
     """
     if estimator is None:
         estimator = MultiTaskEstimator()
-    else:
-        estimator = estimator
     data_sets = DataSets(samples)
     labels = data_sets.only("`samples` of `group_tasks`").y
     specs = resolve_tasks(estimator.tasks if tasks is None else tasks, labels)

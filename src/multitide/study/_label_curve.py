@@ -138,8 +138,6 @@ def label_curve(
     seconds = parse_budget(budget)
     if estimator is None:
         estimator = MultiTaskEstimator()
-    else:
-        estimator = estimator
     samples = DataSets(samples).only("`samples` of `label_curve`")
     specs = resolve_tasks(estimator.tasks if tasks is None else tasks, samples.y)
     rule = make_rule(samples, split, None)

@@ -71,7 +71,9 @@ def find_left_out(
     n_jobs : int
         Number of processes.
     """
-    complete = {arm for arm, _, _ in done.runs}
+    complete = set()
+    for arm, _, _ in done.runs:
+        complete.add(arm)
     missing_arms = []
     for arm in arms:
         if arm not in complete:
@@ -109,7 +111,9 @@ def check_enough(
     """
     if left_out is None:
         return
-    complete = {arm for arm, _, _ in done.runs}
+    complete = set()
+    for arm, _, _ in done.runs:
+        complete.add(arm)
     compared = []
     for arm in arms:
         if arm in complete:

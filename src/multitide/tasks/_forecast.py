@@ -71,7 +71,10 @@ class Forecast(Task):
     @property
     def columns(self) -> list[str]:
         """Columns of ``y``, one per step."""
-        return [f"{self.name}[+{step}]" for step in self.steps]
+        found = []
+        for step in self.steps:
+            found.append(f"{self.name}[+{step}]")
+        return found
 
     @property
     def last_column(self) -> str:

@@ -41,7 +41,9 @@ def distinct_values(labels: pd.Series) -> tuple[np.ndarray, list[Value]]:
     positions, uniques = pd.factorize(labels)
     if uniques.dtype.kind in "iuf":  # avoids a Python loop over many distinct numbers
         return positions, _as_whole(uniques.to_numpy()).tolist()
-    raw = [_to_python(value) for value in uniques.tolist()]
+    raw = []
+    for value in uniques.tolist():
+        raw.append(_to_python(value))
     kept = []
     for i, value in enumerate(raw):
         if not _is_blank(value):
@@ -87,7 +89,9 @@ def as_numbers(labels: pd.Series) -> tuple[np.ndarray, list[Value]]:
         [*map(_to_float, values), np.nan]
     )  # position -1 is the NaN at the end
     finite = np.isfinite(parsed)
-    refused = [values[i] for i in np.flatnonzero(~finite[:-1])]
+    refused = []
+    for i in np.flatnonzero(~finite[:-1]):
+        refused.append(values[i])
     return np.where(finite, parsed, np.nan)[positions], refused
 
 

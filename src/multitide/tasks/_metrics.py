@@ -232,7 +232,10 @@ def forecast_metrics(truth: np.ndarray, predictions: np.ndarray) -> dict[str, fl
     """
     known = ~np.isnan(truth)
     found = regression_metrics(truth[known], predictions[known])
-    return {name: found[name] for name in FORECAST}
+    metrics = {}
+    for name in FORECAST:
+        metrics[name] = found[name]
+    return metrics
 
 
 def clipped(probabilities: np.ndarray) -> np.ndarray:

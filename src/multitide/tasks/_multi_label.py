@@ -192,7 +192,9 @@ class MultiLabelTarget(SeveralTarget):
                 f"`{self.task.name}`: `{column}` must hold {answers[0]!r} or {answers[1]!r}; got "
                 f"{shorten(unknown)}. Use None for missing labels."
             )
-        codes = [_code(value, answers) for value in values]
+        codes = []
+        for value in values:
+            codes.append(_code(value, answers))
         column_codes: np.ndarray = np.array([*codes, np.nan], dtype=np.float64)[
             positions
         ]

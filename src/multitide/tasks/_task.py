@@ -78,7 +78,9 @@ class Task(Part, ABC):
 
         Tasks with equal keys can share computations.
         """
-        place = {field.name for field in fields(Task)}
+        place = set()
+        for field in fields(Task):
+            place.add(field.name)
         own = []
         for field in fields(self):
             if field.name not in place:

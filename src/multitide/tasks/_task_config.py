@@ -61,7 +61,10 @@ def _kinds_with_parameter(name: str) -> list[str]:
 
 
 def _parameters(task_class: type[Task]) -> set[str]:
-    return {field.name for field in fields(task_class)}
+    parameters = set()
+    for field in fields(task_class):
+        parameters.add(field.name)
+    return parameters
 
 
 def task_to_config(task: Task) -> dict[str, object]:

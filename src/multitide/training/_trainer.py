@@ -104,7 +104,9 @@ class Trainer:
         self._callbacks = list(callbacks)
         if weighting.needs_second_forward:
             self._callbacks.insert(0, SecondForward())
-        train = [stream.train for stream in streams]
+        train = []
+        for stream in streams:
+            train.append(stream.train)
         self._mixer = Mixer(
             train,
             batch_size,
@@ -379,7 +381,10 @@ def _concatenate(parts: Sequence[list[Tensor]]) -> list[Tensor]:
         return parts[0]
     if all(_is_repeated(part) for part in parts):
         return [torch.cat([part[0] for part in parts])] * len(parts[0])
-    return [torch.cat(each) for each in zip(*parts, strict=True)]
+    found = []
+    for each in zip(*parts, strict=True):
+        found.append(torch.cat(each))
+    return found
 
 
 def _is_repeated(tensors: list[Tensor]) -> bool:

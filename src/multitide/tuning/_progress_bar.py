@@ -56,7 +56,9 @@ def words(state: Progress) -> str:
     """Describe the progress in one line."""
     parts = [f"{state.done} done"]
     counts = {"pruned": state.pruned, "failed": state.failed, "running": state.running}
-    parts += [f"{count} {name}" for name, count in counts.items() if count]
+    for name, count in counts.items():
+        if count:
+            parts.append(f"{count} {name}")
     if not math.isnan(state.best):
         parts.append(f"best {state.best:.4f} (start {state.start:.4f})")
     if state.running and not math.isnan(state.seconds_left):

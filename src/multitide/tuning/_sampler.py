@@ -167,7 +167,9 @@ def _suggest(trial: OptunaTrial, dimension: Dimension) -> object:
     name, found = dimension.name, dimension.range
     if isinstance(found, Choices):
         # Optuna takes no lists as choices, so each value is written as JSON.
-        written = [json.dumps(value) for value in found.values]
+        written = []
+        for value in found.values:
+            written.append(json.dumps(value))
         return json.loads(trial.suggest_categorical(name, written))
     if found.whole:
         return trial.suggest_int(name, int(found.low), int(found.high), log=found.log)

@@ -84,7 +84,9 @@ class Search:
     def resume(self) -> None:
         """Begin a session: continue the clock of earlier sessions, and their stopped trials."""
         self._journal.requeue_stopped()
-        elapsed = [trial.elapsed for trial in self.finished()]
+        elapsed = []
+        for trial in self.finished():
+            elapsed.append(trial.elapsed)
         self.plan = replace(self.plan, began=time.time() - max(elapsed, default=0.0))
 
     @property
@@ -183,7 +185,9 @@ class Search:
             return self._journal.take()
 
     def _propose(self, number: int, trials: Mapping[int, Trial]) -> Params | None:
-        tried = [trial.params for trial in trials.values()]
+        tried = []
+        for trial in trials.values():
+            tried.append(trial.params)
         start, data, n_tasks = self.plan.start, self.plan.data, self.plan.n_tasks
 
         def accept(params: Params) -> bool:

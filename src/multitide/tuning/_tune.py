@@ -130,8 +130,7 @@ def tune(
     start, specs = _start(samples, tasks, estimator)
     columns = []
     for task in specs:
-        for column in task.columns:
-            columns.append(column)
+        columns.extend(task.columns)
     cut, data = _cut(samples.replace(y=samples.y[columns]), split)
     full_space = make_space(space, len(specs))
     full_space = full_space.with_start(params_of(start, full_space))
@@ -210,8 +209,6 @@ def _start(
     samples = DataSets(samples).only("`samples` of `tune`")
     if estimator is None:
         estimator = MultiTaskEstimator()
-    else:
-        estimator = estimator
     make_recipe(estimator.get_params(deep=False))
     specs = resolve_tasks(estimator.tasks if tasks is None else tasks, samples.y)
     start = cast(MultiTaskEstimator, clone(estimator))

@@ -141,7 +141,9 @@ def _read_file(path: Path, dialect: Dialect) -> tuple[pd.DataFrame, list[str]]:
 
 def _kind_suffix(path: Path) -> str:
     """Return the suffix that tells the kind of a file; of ``a.csv.gz``, ``.csv``."""
-    suffixes = [suffix.lower() for suffix in path.suffixes]
+    suffixes = []
+    for suffix in path.suffixes:
+        suffixes.append(suffix.lower())
     if len(suffixes) > 1 and suffixes[-1] == ".gz":
         return suffixes[-2]
     if suffixes:

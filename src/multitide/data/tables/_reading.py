@@ -73,7 +73,10 @@ class TaskColumn:
         if isinstance(spec, str) or not hasattr(spec, "label_columns"):
             name = str(getattr(spec, "name", spec))
             return [cls(name, name)]
-        return [cls(**place) for place in spec.label_columns()]
+        found = []
+        for place in spec.label_columns():
+            found.append(cls(**place))
+        return found
 
     def may_lie_in_window(self, window: int | None) -> bool:
         """Whether the label can come from a row of the window itself.
@@ -129,7 +132,10 @@ class Reading:
     @property
     def label_columns(self) -> list[str]:
         """The columns of the tasks' labels."""
-        return [task.column for task in self.tasks or ()]
+        columns = []
+        for task in self.tasks or ():
+            columns.append(task.column)
+        return columns
 
     @classmethod
     def from_options(cls, **options: Unpack[ReadOptions]) -> Self:
@@ -159,7 +165,9 @@ class Reading:
     @classmethod
     def from_dict(cls, config: Mapping[str, Any]) -> Self:
         """Rebuild a reading from :meth:`to_dict`, also after it was stored as JSON."""
-        known = {field.name for field in dataclasses.fields(cls)}
+        known = set()
+        for field in dataclasses.fields(cls):
+            known.add(field.name)
         if unknown := sorted(set(config) - known):
             raise ParameterError(
                 f"`reading` must have only fields that this version of multitide knows; "
@@ -191,7 +199,9 @@ class Reading:
     def changed(self) -> list[str]:
         """Return the names of the fields that differ from their defaults."""
         default = Reading()
-        names = [field.name for field in dataclasses.fields(self)]
+        names = []
+        for field in dataclasses.fields(self):
+            names.append(field.name)
         found = []
         for name in names:
             if getattr(self, name) != getattr(default, name):
@@ -210,7 +220,9 @@ class Reading:
                     check_positive_int(name, getattr(self, name))
         for task in self.tasks or ():
             self._check_task(task, problems)
-        names = [task.name for task in self.tasks or ()]
+        names = []
+        for task in self.tasks or ():
+            names.append(task.name)
         if twice := sorted({name for name in names if names.count(name) > 1}):
             problems.append(
                 f"`tasks` must have different names; got {twice} more than once."

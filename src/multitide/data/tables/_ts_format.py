@@ -140,7 +140,9 @@ def _case(parts: list[str], header: _Header, where: str) -> np.ndarray:
         read = _stamped
     else:
         read = _plain
-    channels = [read(part, where) for part in parts]
+    channels = []
+    for part in parts:
+        channels.append(read(part, where))
     block = np.full((len(channels), max((len(c) for c in channels), default=0)), np.nan)
     for row, channel in zip(block, channels, strict=True):
         row[: len(channel)] = channel

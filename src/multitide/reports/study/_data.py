@@ -116,7 +116,9 @@ def data_sets(
 
 def overlap(questions: Sequence[Question]) -> Overlap:
     """Count for every two tasks the samples that have a label of both."""
-    known = [asked.y.notna().any(axis=1) for asked in questions]
+    known = []
+    for asked in questions:
+        known.append(asked.y.notna().any(axis=1))
     matrix = np.stack(known, axis=1).astype(int)
     counts = matrix.T @ matrix
     shares = counts / np.maximum(np.diag(counts)[:, None], 1)

@@ -50,7 +50,9 @@ class Failure:
 def protocol_items(comparison: Comparison) -> list[tuple[str, str]]:
     """Return (term, description) pairs."""
     facts = comparison.facts or {}
-    seeds = {seed for _, seed, _ in comparison.evidence.run_keys}
+    seeds = set()
+    for _, seed, _ in comparison.evidence.run_keys:
+        seeds.add(seed)
     versions = facts.get("versions", {})
     items = []
     for data in comparison.evidence.protocol.data:

@@ -68,7 +68,10 @@ def headlines(comparison: Comparison) -> list[str]:
     """Return the answer: one sentence per network arm, with the tasks it helps, hurts, ..."""
     networks = comparison.gains[~_are_baselines(comparison)]
     by_arm = networks.groupby("arm", sort=False)
-    return [_headline(str(arm), gains) for arm, gains in by_arm]
+    found = []
+    for arm, gains in by_arm:
+        found.append(_headline(str(arm), gains))
+    return found
 
 
 def _headline(arm: str, gains: pd.DataFrame) -> str:
@@ -101,7 +104,9 @@ def compared(comparison: Comparison) -> str:
     for arm in comparison.arms:
         if arm != comparison.reference:
             names.append(f"“{arm}”")
-    seeds = {seed for _, seed, _ in comparison.evidence.run_keys}
+    seeds = set()
+    for _, seed, _ in comparison.evidence.run_keys:
+        seeds.add(seed)
     if len(seeds) > 1:
         n_seeds = f"{len(seeds)} seeds"
     else:
@@ -144,7 +149,9 @@ def _groups_in_words(comparison: Comparison, arm: str) -> str:
         return "One network for all tasks, with settings of its own; see “Protocol”."
     if all(len(group) == 1 for group in groups):
         return "One network per task, with settings of its own; see “Protocol”."
-    networks = [f"one for {_named(group)}" for group in groups]
+    networks = []
+    for group in groups:
+        networks.append(f"one for {_named(group)}")
     return f"{len(networks)} networks: {listed(networks)}."
 
 
@@ -155,7 +162,9 @@ def _meanings_of_several(comparison: Comparison) -> dict[str, str]:
     known = {"alone": tuple((name,) for name in protocol.names), **protocol.divisions}
     found = {}
     for arm, divided in known.items():
-        groups = [list(tasks) for tasks in divided]
+        groups = []
+        for tasks in divided:
+            groups.append(list(tasks))
         if arm in comparison.arms and comparison.settings[arm]["groups"] == groups:
             found[arm] = SEVERAL_DATA_SETS[arm]
     return found

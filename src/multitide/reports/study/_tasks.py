@@ -206,7 +206,8 @@ def _highest_loss(
     """Return where the axis ends: the same for all arms, so that they can be compared by eye."""
     highest = []
     for of_arm in histories.values():
-        highest += [rows["loss"].max() for rows in of_arm.values()]
+        for rows in of_arm.values():
+            highest.append(rows["loss"].max())
     if not highest:
         return None
     return 1.05 * min(float(np.nanmax(highest)), MAX_LOSS)

@@ -90,10 +90,9 @@ class Arm:
     @property
     def task_names(self) -> list[str]:
         """The tasks that it answers."""
-        names = []
+        names: list[str] = []
         for group in self.groups:
-            for name in group:
-                names.append(name)
+            names.extend(group)
         return names
 
     @property

@@ -91,7 +91,9 @@ class Protocol:
     def questions(self) -> list[Question]:
         """Every task on every data set that has it, ordered by data set."""
         several = len(self.data) > 1
-        tasks = {task.name: task for task in self.tasks}
+        tasks = {}
+        for task in self.tasks:
+            tasks[task.name] = task
         found = []
         for data in self.data:
             for task_name in data.task_names:
@@ -105,7 +107,10 @@ class Protocol:
     @property
     def names(self) -> list[str]:
         """Names of the questions."""
-        return [question.name for question in self.questions]
+        found = []
+        for question in self.questions:
+            found.append(question.name)
+        return found
 
     def question(self, name: str) -> Question:
         """Return a question by its name."""
@@ -113,7 +118,9 @@ class Protocol:
 
     def by_data(self, names: Sequence[str]) -> list[tuple[StudyData, list[Question]]]:
         """Return the data sets of the named questions, each with its questions."""
-        questions = [self.question(name) for name in names]
+        questions = []
+        for name in names:
+            questions.append(self.question(name))
         found = []
         for data in self.data:
             own = []
@@ -196,7 +203,9 @@ def make_protocol(
                 name, samples, own, split_of[name], cv_of[name], groups_of[name], draws
             )
             data.append(made)
-    n_folds = {each.name: len(each.splits) for each in data}
+    n_folds = {}
+    for each in data:
+        n_folds[each.name] = len(each.splits)
     if len(set(n_folds.values())) > 1:
         raise ParameterError(
             f"`cv` must give every data set the same number of folds; got {n_folds}."
@@ -210,7 +219,10 @@ def _by_data_set(
     """Return an argument for every data set: its entry in a dict, or one value for all."""
     if isinstance(value, Mapping):
         check_names(value, names, parameter)
-        return {name: value.get(name) for name in names}
+        found = {}
+        for name in names:
+            found[name] = value.get(name)
+        return found
     if len(names) > 1 and not isinstance(value, Splitter | str | int | None):
         raise ParameterError(
             f"`{parameter}` must be a dict with an entry per data set if it lists samples and "

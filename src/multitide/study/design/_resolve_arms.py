@@ -191,7 +191,8 @@ class _Resolver:
         sharing = sharing_of(learner)
         networks: list[tuple[str, ...]] = []
         for group in checked:
-            networks += [tuple(part) for part in sharing.groups(list(group))]
+            for part in sharing.groups(list(group)):
+                networks.append(tuple(part))
         return Arm(name, learner, tuple(networks))
 
     def _expand_one(self, name: str, spec: ArmSpec) -> dict[str, ArmSpec]:
@@ -255,9 +256,13 @@ def _specs_by_name(arms: Arms, reference: str) -> dict[str, ArmSpec]:
         )
     specs: dict[str, ArmSpec] = {}
     if isinstance(arms, Mapping):
-        specs = {str(name): spec for name, spec in arms.items()}
+        specs = {}
+        for name, spec in arms.items():
+            specs[str(name)] = spec
     else:
-        specs = {str(name): name for name in arms}
+        specs = {}
+        for name in arms:
+            specs[str(name)] = name
     if reference == ALONE and ALONE not in specs:
         specs = {ALONE: ALONE, **specs}
     return specs
@@ -329,10 +334,9 @@ def _check_groups(name: str, groups: object, task_names: Sequence[str]) -> Group
     if not _are_lists(groups):
         raise ParameterError(f"{where} must be lists of task names; got {groups!r}.")
     found: Groups = tuple(tuple(group) for group in groups)
-    named = []
+    named: list[str] = []
     for group in found:
-        for task in group:
-            named.append(task)
+        named.extend(group)
     problems = []
     for task in dict.fromkeys(named):
         if task not in task_names:

@@ -108,8 +108,7 @@ def split_data(
     """
     columns = []
     for task in tasks:
-        for column in task.columns:
-            columns.append(column)
+        columns.extend(task.columns)
     samples = samples.replace(y=samples.y[columns])
     rule = make_rule(samples, split, cv)
     splits = _make_splits(samples, rule, cv)
@@ -121,7 +120,9 @@ def split_data(
         grouped = samples.replace(series=_group_of_each_sample(samples, groups))
     own_draws = None
     if draws is not None:
-        own_draws = [draw[columns] for draw in draws]
+        own_draws = []
+        for draw in draws:
+            own_draws.append(draw[columns])
     fingerprint = samples.fingerprint()
     return StudyData(
         name=name,
@@ -218,7 +219,9 @@ def _extra_column(samples: Samples, name: str) -> np.ndarray:
 def _test_rows(samples: Samples, splits: Sequence[Split]) -> pd.DataFrame:
     """Return the table ``StudyData.test``; the series of `samples` are the groups."""
     rows = np.concatenate([split.test for split in splits])
-    n_rows = [len(split.test) for split in splits]
+    n_rows = []
+    for split in splits:
+        n_rows.append(len(split.test))
     table = pd.DataFrame(
         {
             "row": rows,
@@ -250,11 +253,11 @@ def _check_labels(y: pd.DataFrame, splits: Sequence[Split]) -> None:
         counts = split.counts(y)
         for side in ("train", "test"):
             missing = counts.index[counts[side] == 0]
-            problems += [
-                f"`split` must leave labels of every task in every set; got none of {task!r} in "
-                f"{side}."
-                for task in missing
-            ]
+            for task in missing:
+                problems.append(
+                    f"`split` must leave labels of every task in every set; got none of {task!r} in "
+                    f"{side}."
+                )
     if problems:
         raise DataError("\n".join(dict.fromkeys(problems)))
 

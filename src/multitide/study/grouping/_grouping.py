@@ -73,7 +73,10 @@ class Grouping:
     @property
     def tasks(self) -> list[str]:
         """Names of the tasks."""
-        return [str(name) for name in self.affinity.columns]
+        found = []
+        for name in self.affinity.columns:
+            found.append(str(name))
+        return found
 
     @property
     def is_together(self) -> bool:

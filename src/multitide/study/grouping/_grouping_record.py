@@ -31,8 +31,7 @@ class GroupingRecord(BaseModel):
     def _check_tasks(self) -> Self:
         in_groups = []
         for group in self.groups:
-            for task in group:
-                in_groups.append(task)
+            in_groups.extend(group)
         if sorted(in_groups) != sorted(self.tasks):
             raise ValueError("`groups` must have each task once")
         self._check_sizes(len(self.tasks))

@@ -58,7 +58,9 @@ class Evidence:
         fits: dict[str, Fit] = {}
         for keys in run_keys.values():
             fits |= {key: self.fits[key] for key in keys if key in self.fits}
-        tasks_of = {arm: self.tasks_of[arm] for arm in arms}
+        tasks_of = {}
+        for arm in arms:
+            tasks_of[arm] = self.tasks_of[arm]
         return replace(self, run_keys=run_keys, fits=fits, tasks_of=tasks_of)
 
     @property

@@ -122,7 +122,10 @@ def mean_ranks(evidence: Evidence) -> dict[str, float]:
     if not losses:
         return {}
     ranks = pd.DataFrame(losses).rank().mean(axis=1)
-    return {str(arm): float(rank) for arm, rank in ranks.items()}
+    found = {}
+    for arm, rank in ranks.items():
+        found[str(arm)] = float(rank)
+    return found
 
 
 def loss_table(
@@ -299,13 +302,18 @@ def _numbers(evidence: Evidence, gain: Gain | None) -> Row:
         missing: Row = dict.fromkeys([*INTERVAL, *PARTS], np.nan)
         return missing | dict.fromkeys(COUNTS, 0)
     names = [*INTERVAL, *PARTS, "n_seeds", "n_groups"]
-    row: Row = {name: getattr(gain, name) for name in names}
+    row: Row = {}
+    for name in names:
+        row[name] = getattr(gain, name)
     return row | {"n_folds": evidence.protocol.n_folds, "n_labelled": gain.n_rows}
 
 
 def _verdict_cells(evidence: Evidence, arm: str, verdict: Verdict | None) -> Row:
     if verdict is not None:
-        return {name: getattr(verdict, name) for name in VERDICT}
+        cells = {}
+        for name in VERDICT:
+            cells[name] = getattr(verdict, name)
+        return cells
     reasons = (
         evidence.failures(arm) or evidence.failures(evidence.reference) or ["not run"]
     )

@@ -178,4 +178,7 @@ def _columns(fit: Fit, question: str) -> list[str]:
     if answers.ndim == 1:
         return [question]
     values = fit.facts.get("classes", {}).get(question, range(answers.shape[1]))
-    return [f"{question}={value}" for value in values]
+    columns = []
+    for value in values:
+        columns.append(f"{question}={value}")
+    return columns

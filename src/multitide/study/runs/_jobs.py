@@ -129,8 +129,7 @@ def n_training_rows(
     for data, questions in protocol.by_data(names):
         columns = []
         for question in questions:
-            for column in question.task.columns:
-                columns.append(column)
+            columns.extend(question.task.columns)
         labels = data.labels_for(seed).iloc[data.splits[fold].train][columns]
         n_rows += int(labels.notna().any(axis=1).sum())
     return n_rows
@@ -138,7 +137,9 @@ def n_training_rows(
 
 def tasks_of(protocol: Protocol, names: tuple[str, ...]) -> list[Task]:
     """Return the tasks of some questions, each once."""
-    questions = [protocol.question(name) for name in names]
+    questions = []
+    for name in names:
+        questions.append(protocol.question(name))
     tasks = {}
     for question in questions:
         tasks[question.task.name] = question.task
@@ -193,7 +194,9 @@ def _key(
     seed: int,
     fold: int,
 ) -> str:
-    questions = [protocol.question(name) for name in group]
+    questions = []
+    for name in group:
+        questions.append(protocol.question(name))
     content = {
         "schema": SCHEMA,
         "settings": settings,

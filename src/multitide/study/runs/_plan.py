@@ -85,7 +85,8 @@ def check_trainable(arms: Sequence[Arm], protocol: Protocol) -> None:
     """
     problems: list[str] = []
     for arm in arms:
-        problems += [f"`arms.{arm.name}`: {line}" for line in _problems(arm, protocol)]
+        for line in _problems(arm, protocol):
+            problems.append(f"`arms.{arm.name}`: {line}")
     raise_problems(problems)
 
 

@@ -40,7 +40,9 @@ Answered = tuple[dict[str, np.ndarray], pd.DataFrame, FitFacts]
 def run_job(job: Job, protocol: Protocol, data_sets: DataSets) -> Fit:
     """Run a job with one thread; an error makes it a failed fit."""
     started = time.perf_counter()
-    questions = [protocol.question(name) for name in job.names]
+    questions = []
+    for name in job.names:
+        questions.append(protocol.question(name))
     targets = {}
     for question in questions:
         targets[question.name] = question.target(job.fold)
@@ -78,7 +80,10 @@ def run_job(job: Job, protocol: Protocol, data_sets: DataSets) -> Fit:
 
 def _n_labelled(question: Question, job: Job) -> dict[str, int]:
     counts = question.counts(job.fold, job.seed)
-    return {str(side): int(n) for side, n in counts.items()}
+    found = {}
+    for side, n in counts.items():
+        found[str(side)] = int(n)
+    return found
 
 
 def _classes(targets: dict[str, Target]) -> dict[str, list[object]]:
@@ -109,7 +114,9 @@ def _targets_of_seed(
     targets: dict[str, Target],
 ) -> dict[str, Target]:
     """Return the targets as the labels that this seed sees define them."""
-    by_name = {each.name: each for each in data}
+    by_name = {}
+    for each in data:
+        by_name[each.name] = each
     found = {}
     for question in questions:
         target = targets[question.name]
@@ -193,7 +200,9 @@ def _answer_with_probe(
         )
     estimator, facts = _trained(probe.estimator, [trained_on])
     encoder = BackboneEncoder(estimator)
-    tasks = [question.task for question in questions]
+    tasks = []
+    for question in questions:
+        tasks.append(question.task)
     labels = only.validation_set.y
     heads = LinearHeads(tasks, random_state=job.seed)
     validation = None

@@ -72,7 +72,9 @@ class Pace:
 
         Jobs of unknown time count as the mean of the others; NaN if all are unknown.
         """
-        times = [self.seconds(job) for job in jobs]
+        times = []
+        for job in jobs:
+            times.append(self.seconds(job))
         if not times:
             return 0.0
         known = []
@@ -124,7 +126,9 @@ def probe(
     for job in jobs:
         if isinstance(job.learner, MultiTaskEstimator):
             networks.append(job)
-    kinds = {_kind(job, protocol) for job in networks}
+    kinds = set()
+    for job in networks:
+        kinds.add(_kind(job, protocol))
     limit = min(PROBE_SECONDS, SHARE_OF_PROBES * max(0.0, budget) / max(1, len(kinds)))
     step_seconds: dict[str, float] = {}
     expected: dict[str, float] = {}

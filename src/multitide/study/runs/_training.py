@@ -45,8 +45,7 @@ def job_data(job: Job, protocol: Protocol, data_sets: DataSets) -> list[SplitDat
     for data, questions in protocol.by_data(job.names):
         columns = []
         for question in questions:
-            for column in question.task.columns:
-                columns.append(column)
+            columns.extend(question.task.columns)
         samples = data_sets[data.name]
         if data.draws is None:
             labels = samples.y
