@@ -39,7 +39,15 @@ FLOORS = {
         "tasks",
     ],
     "data": ["data"],
-    "ground": ["_checks", "_notebook", "_part", "_result_folder", "_toml", "errors"],
+    "ground": [
+        "_checks",
+        "_notebook",
+        "_part",
+        "_ready_to_predict",
+        "_result_folder",
+        "_toml",
+        "errors",
+    ],
 }
 FORBIDDEN_NAMES = {"utils", "common", "helpers", "base", "util", "helper", "misc"}
 MAY_PRINT = {"cli", "training._progress_bar"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -83,7 +84,8 @@ def gradient_flow(
         network = _fitted(estimator, samples)
     else:
         network = _new_network(estimator, samples)
-    network = network.cpu().eval()
+    # Its own copy, because the hook below would also see the calls of other threads.
+    network = copy.deepcopy(network).cpu().eval()
     inputs, losses = _losses(network, samples)
     losses[TOTAL] = torch.stack(list(losses.values())).sum()
     parameters = {}

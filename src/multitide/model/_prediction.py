@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from multitide._ready_to_predict import ready_to_predict
 from multitide.backbones._backbone import check_shortest
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
@@ -78,7 +79,7 @@ def decode(
     Parameters
     ----------
     predictor : Predictor
-        The fitted model; it is moved to the device and back.
+        The fitted model. It is not changed, so that several threads can use it.
     samples : Samples
         Raw series.
     record : DataRecord
@@ -108,7 +109,7 @@ def decode(
 def _decode(
     predictor: Predictor, samples: Samples, device: torch.device, data_set: str
 ) -> Decoded:
-    predictor = predictor.to(device).eval()
+    predictor = ready_to_predict(predictor, device)
     statics: list[torch.Tensor | None] = []
     for network, _ in predictor.networks_for(data_set):
         static = network.encode_static(samples, network.data_sets.index(data_set))
@@ -120,7 +121,6 @@ def _decode(
         static_rows = [None if static is None else static[rows] for static in statics]
         decoded = predictor(batch.x, batch.lengths, static_rows, data_set)
         parts.append({name: values.cpu().numpy() for name, values in decoded.items()})
-    predictor.cpu()
     return _concatenated(parts)
 
 

@@ -20,6 +20,7 @@ from multitide.sharing._across import (
     common_inputs,
     common_static,
     conditioned,
+    for_data_set,
     of_each,
     split_norms,
 )
@@ -98,9 +99,6 @@ class Network(nn.Module):
         self.heads = nn.ModuleList(
             Head(n_features, target, head_units) for target in targets
         )
-        self._per_data_set = [
-            module for module in self.modules() if isinstance(module, PerDomain)
-        ]
 
     @property
     def names(self) -> list[str]:
@@ -122,11 +120,10 @@ class Network(nn.Module):
     def own_parameter_names(self, positions: Collection[int]) -> list[str]:
         """Return the names of the parameters that only some data sets, by position, use."""
         own = set()
-        for module in self._per_data_set:
-            for position in positions:
-                own |= {
-                    id(parameter) for parameter in module.each[position].parameters()
-                }
+        for module in self.modules():
+            if isinstance(module, PerDomain):
+                for position in positions:
+                    own |= set(map(id, module.each[position].parameters()))
         names = []
         for name, parameter in self.named_parameters():
             if id(parameter) in own:
@@ -141,15 +138,22 @@ class Network(nn.Module):
         data_set: int = 0,
     ) -> list[Tensor]:
         """Return the features that each task's head reads, each of shape (batch, n_features)."""
-        for module in self._per_data_set:
-            module.current = data_set
-        features = self.sharing(self.inputs(x, lengths), lengths)
+        inputs = self._of(self.inputs, data_set)
+        sharing = self._of(self.sharing, data_set)
+        features = sharing(inputs(x, lengths), lengths)
         if self.static is not None:
-            joined = self.static(static)
+            joined = self._of(self.static, data_set)(static)
             features = of_each(features, lambda each: torch.cat([each, joined], dim=1))
         if self.conditioning is not None:
-            features = of_each(features, self.conditioning)
+            conditioning = self._of(self.conditioning, data_set)
+            features = of_each(features, conditioning)
         return list(features)
+
+    def _of(self, module: nn.Module, data_set: int) -> nn.Module:
+        """Return a layer as one data set uses it."""
+        if len(self.stems) == 1:
+            return module
+        return for_data_set(module, data_set)
 
     def forward(
         self,

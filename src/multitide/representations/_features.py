@@ -6,12 +6,13 @@ import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from multitide._ready_to_predict import ready_to_predict
 from multitide.backbones._backbone import check_shortest
 from multitide.data._samples import Samples
 from multitide.encodings._representation import Encoder, Representation
@@ -36,9 +37,6 @@ class FeatureNetwork(Protocol):
 
     def parameters(self) -> Iterator[nn.Parameter]:
         """Return all parameters."""
-
-    def eval(self) -> Self:
-        """Switch to eval mode."""
 
     def encode_static(self, samples: Samples, /) -> np.ndarray | None:
         """Return the static inputs as numbers."""
@@ -123,7 +121,11 @@ class BackboneEncoder(Encoder):
                 "`model` must be fitted on one data set to provide features; it was fitted on "
                 f"{len(self.model.data)}."
             )
-        self._networks = _first_of_each_group(self.model.predictor.network_list)
+
+    @property
+    def _networks(self) -> list[FeatureNetwork]:
+        predictor = ready_to_predict(self.model.predictor, torch.device("cpu"))
+        return _first_of_each_group(predictor.network_list)
 
     @property
     def n_parameters(self) -> int:
@@ -187,7 +189,7 @@ def _features_of_batch(
             static = None
         else:
             static = torch.from_numpy(encoded)
-        for features in network.eval().features(x, lengths, static):
+        for features in network.features(x, lengths, static):
             found[id(features)] = features
     joined: np.ndarray = torch.cat(list(found.values()), dim=1).numpy()
     return joined

@@ -25,29 +25,45 @@ class Across(NamedTuple):
 
 
 class PerDomain(nn.Module):
-    """One module per data set; calls that of the current one, which the network sets.
+    """One module per data set; :func:`for_data_set` puts that of one data set in its place.
+
+    It cannot be called: which data set a series belongs to is an argument of the call, and is kept
+    on no module, so that calls in several threads do not meet.
 
     Parameters
     ----------
     modules : iterable of Module
         One per data set, in their order.
-
-    Attributes
-    ----------
-    current : int
-        The data set of the next series. An int instead of a tensor, so that no step waits for the
-        device.
     """
 
     def __init__(self, modules: Iterable[nn.Module]) -> None:
         super().__init__()
         self.each = nn.ModuleList(modules)
-        self.current = 0
 
-    def forward(self, *args: Tensor | None) -> Tensor:
-        """Call the module of the current data set."""
-        found: Tensor = self.each[self.current](*args)
-        return found
+
+def for_data_set(module: nn.Module, data_set: int) -> nn.Module:
+    """Return the module as one data set uses it; the module itself stays as it is.
+
+    Modules that contain a :class:`PerDomain` are copied without their tensors: parameters, buffers
+    and hooks are those of the original. All other modules are the original ones.
+
+    Parameters
+    ----------
+    module : Module
+        Any module.
+    data_set : int
+        Position of the data set. An int instead of a tensor, so that no step waits for the device.
+    """
+    if isinstance(module, PerDomain):
+        return module.each[data_set]
+    children: dict[str, nn.Module | None] = {}
+    for name, child in module._modules.items():
+        children[name] = None if child is None else for_data_set(child, data_set)
+    if all(children[name] is child for name, child in module._modules.items()):
+        return module
+    view: nn.Module = object.__new__(type(module))
+    view.__dict__.update(module.__dict__, _modules=children)
+    return view
 
 
 def split_norms(module: nn.Module, n_domains: int) -> None:
