@@ -24,7 +24,10 @@ def dense_lines(tree: ast.AST) -> list[str]:
         if len(inner) > 1:
             found.append(f"{node.lineno}: nested comprehension")
         for loop in node.generators:
-            if isinstance(loop.iter, (ast.Tuple, ast.List)) and len(loop.iter.elts) == 1:
+            if (
+                isinstance(loop.iter, (ast.Tuple, ast.List))
+                and len(loop.iter.elts) == 1
+            ):
                 found.append(f"{node.lineno}: comprehension that assigns")
     for node in ast.walk(tree):
         if isinstance(node, ast.IfExp):
