@@ -41,6 +41,7 @@ FLOORS = {
     "data": ["data"],
     "ground": [
         "_checks",
+        "_claim_folder",
         "_notebook",
         "_part",
         "_ready_to_predict",

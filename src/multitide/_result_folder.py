@@ -21,6 +21,8 @@ from multitide.errors import StoreError
 
 Record = TypeVar("Record", bound=BaseModel)
 
+DRAFT_PREFIX = ".draft-"  # of files and folders that are being written
+
 
 def refuse_existing(folder: Path, name: str = "folder") -> None:
     """Raise unless `folder` is free: absent, or an empty directory.
@@ -62,7 +64,7 @@ def check_can_be_made(folder: Path, name: str = "folder") -> None:
     refuse_existing(folder, name)
     parent = next(path for path in folder.resolve().parents if path.exists())
     with writable(folder, name):
-        os.rmdir(tempfile.mkdtemp(prefix=".draft-", dir=parent))
+        os.rmdir(tempfile.mkdtemp(prefix=DRAFT_PREFIX, dir=parent))
 
 
 @contextmanager
@@ -105,7 +107,7 @@ def write_file(path: Path, content: str | bytes) -> None:
         data = content.encode("utf-8")
     else:
         data = content
-    handle, draft = tempfile.mkstemp(prefix=".draft-", dir=path.parent)
+    handle, draft = tempfile.mkstemp(prefix=DRAFT_PREFIX, dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)

@@ -220,7 +220,7 @@ def test_a_place_that_cannot_be_written_is_refused(
     tmp_path: Path, result: Comparison
 ) -> None:
     (tmp_path / "file").write_text("")
-    with refused("`folder`", "written", tmp_path / "file", error=StoreError):
+    with refused("`folder`", "is a file", tmp_path / "file", error=StoreError):
         result.save(tmp_path / "file")
 
 

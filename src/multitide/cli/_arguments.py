@@ -51,6 +51,20 @@ def result_folder(output: Path | None, name: str) -> Path:
     return folder
 
 
+def growing_folder(output: Path | None, name: str, kind: str) -> Path:
+    """Return the folder that `--output` names, or a numbered one in `runs`.
+
+    It may hold results of the same kind, which are continued. Raise before any work is done if it
+    holds anything else or cannot be made.
+    """
+    from multitide._claim_folder import check_claimable
+
+    if output is None or not output.exists():
+        return result_folder(output, name)
+    check_claimable(output, kind, "output")
+    return output
+
+
 def _first_free(name: str) -> Path:
     number = 1
     while (RUNS / f"{name}-{number:03d}").exists():

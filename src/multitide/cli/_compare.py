@@ -64,17 +64,20 @@ def compare(
 
     With several configurations, one per data set, the same arms are ranked over all data sets.
     """
+    from multitide._claim_folder import CURVE_FORMAT, STUDIES_FORMAT, STUDY_FORMAT
     from multitide.config._load_config import load_config
 
     options = _options(seeds, jobs, budget, conditions, label_shares)
     if len(configs) > 1:
-        folder = study_folder(output, "several")
+        folder = study_folder(output, "several", STUDIES_FORMAT)
         compare_configs(configs, folder, options, verbose=not quiet)
         return
     config = load_config(configs[0])
-    folder = study_folder(output, configs[0].stem)
+    is_curve = "label_shares" in config.compare or "label_shares" in options
+    kind = CURVE_FORMAT if is_curve else STUDY_FORMAT
+    folder = study_folder(output, configs[0].stem, kind)
     data = read_and_show(config)
-    if "label_shares" in config.compare or "label_shares" in options:
+    if is_curve:
         run_curve(config, data, folder, options, verbose=not quiet)
         return
     comparison = run_study(config, data, folder, options, verbose=not quiet)
@@ -134,13 +137,11 @@ def read_and_show(config: Config) -> Data:
     return data
 
 
-def study_folder(output: Path | None, name: str) -> Path:
-    """Return the folder of an existing study, which is resumed, or a new one."""
-    from multitide.cli._arguments import result_folder
+def study_folder(output: Path | None, name: str, kind: str) -> Path:
+    """Return the folder of an existing study of a kind, which is resumed, or a new one."""
+    from multitide.cli._arguments import growing_folder
 
-    if output is not None and output.exists():
-        return output
-    return result_folder(output, f"{name}-compare")
+    return growing_folder(output, f"{name}-compare", kind)
 
 
 def run_study(

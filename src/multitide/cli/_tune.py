@@ -43,7 +43,8 @@ def tune(
     Searches backbone, sharing, weighting and learning rate. `tune.space` in the configuration
     changes what is searched.
     """
-    from multitide.cli._arguments import result_folder
+    from multitide._claim_folder import SEARCH_FORMAT
+    from multitide.cli._arguments import growing_folder
     from multitide.cli._show import show_next, show_tasks
     from multitide.cli._terminal import quietly
     from multitide.config._load_config import load_config
@@ -55,9 +56,7 @@ def tune(
             options[name] = value
     loaded = load_config(config)
     _refuse_validation(loaded)
-    folder = output
-    if folder is None or not folder.exists():
-        folder = result_folder(output, f"{config.stem}-tune")
+    folder = growing_folder(output, f"{config.stem}-tune", SEARCH_FORMAT)
     with quietly():
         samples = loaded.read()
     show_tasks(describe_tasks(loaded.tasks, samples.y))

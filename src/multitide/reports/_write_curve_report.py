@@ -10,6 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from multitide import plot
+from multitide._claim_folder import CURVE_FORMAT, claim_folder
 from multitide._result_folder import writable
 from multitide.reports._pages import Content, Row, make_environment, write_pages
 from multitide.reports._svg import svg
@@ -43,7 +44,7 @@ def write_curve_report(
     curve : LabelCurve
         From :func:`multitide.label_curve`.
     folder : path
-        Created if needed; an earlier report in it is replaced. If it contains the folders of the
+        New, empty, or one that holds a label curve; an earlier report in it is replaced. If it contains the folders of the
         single studies with their reports, they are linked.
     command : str, optional
         The command that repeats it. Default: the one that the studies have stored.
@@ -56,14 +57,14 @@ def write_curve_report(
     Raises
     ------
     StoreError
-        If the folder cannot be written.
+        If the folder holds anything else, or cannot be written.
     """
     folder = Path(folder)
     content = page_content(curve, folder, command)
     environment = make_environment()
     environment.globals["verdict_words"] = verdict_words
+    claim_folder(folder, CURVE_FORMAT)
     with writable(folder):
-        folder.mkdir(parents=True, exist_ok=True)
         templates = {TEXT: "curve.md.j2", PAGE: "curve.html.j2"}
         write_pages(folder, content, templates, environment=environment)
     return folder / PAGE

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import pandas as pd
 
 from multitide import plot
+from multitide._claim_folder import STUDIES_FORMAT, claim_folder
 from multitide._result_folder import writable
 from multitide.data._samples import Samples
 from multitide.reports._figures import save_figure
@@ -70,7 +71,7 @@ def write_overview(
     comparisons : Comparisons
         From :func:`multitide.compare_many` or :meth:`multitide.Comparisons.load`.
     folder : path
-        Created if needed; earlier reports in it are replaced.
+        New, empty, or one that holds such studies; earlier reports in it are replaced.
     samples : dict of str to Samples, optional
         The samples of each data set; without them the studies' reports have no channel ranges and
         no example series.
@@ -87,9 +88,10 @@ def write_overview(
     DataError
         If `samples` are not those of the studies.
     StoreError
-        If the folder cannot be written.
+        If the folder holds anything else, or cannot be written.
     """
     folder = Path(folder)
+    claim_folder(folder, STUDIES_FORMAT)
     samples = samples or {}
     for name, study in comparisons.studies.items():
         write_study_report(
@@ -97,7 +99,6 @@ def write_overview(
         )
     content = page_content(comparisons, command)
     with writable(folder):
-        folder.mkdir(parents=True, exist_ok=True)
         if len(comparisons.ranks):
             draw = partial(plot.mean_ranks, comparisons.standing, comparisons.test)
             save_figure(draw, folder / RANKS)

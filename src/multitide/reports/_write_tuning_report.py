@@ -9,6 +9,7 @@ from typing import TypedDict
 import pandas as pd
 
 from multitide import plot
+from multitide._claim_folder import SEARCH_FORMAT, claim_folder
 from multitide._result_folder import writable, write_file
 from multitide.reports._figures import save_figure
 from multitide.reports._pages import make_environment
@@ -47,7 +48,7 @@ def write_tuning_report(
     tuning : Tuning
         From :func:`multitide.tune`.
     folder : path
-        Created if missing; an earlier report in it is replaced.
+        New, empty, or one that holds a search; an earlier report in it is replaced.
     best : str, optional
         Name of the file in `folder` that holds the best configuration.
     command : str, optional
@@ -61,13 +62,13 @@ def write_tuning_report(
     Raises
     ------
     StoreError
-        If the folder cannot be written.
+        If the folder holds anything else, or cannot be written.
     """
     folder = Path(folder)
     content = page_content(tuning, best, command)
     environment = make_environment()
+    claim_folder(folder, SEARCH_FORMAT)
     with writable(folder):
-        folder.mkdir(parents=True, exist_ok=True)
         save_figure(partial(plot.trials, tuning.table), folder / TRIALS)
         write_file(
             folder / TEXT, environment.get_template("tuning.md.j2").render(content)

@@ -15,12 +15,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from multitide._claim_folder import STUDY_FORMAT
 from multitide._result_folder import read_record, validated, writable, write_file
 from multitide.data._splits import Split
 from multitide.data._write_table import write_table
 from multitide.errors import MultitideError, StoreError
 from multitide.study._study_record import (
-    FORMAT,
     SCHEMA,
     DataRecord,
     RunsRecord,
@@ -109,7 +109,9 @@ def save(
 def load(folder: Path) -> StoredStudy:
     """Read a study; see :meth:`Comparison.load`."""
     path = folder / STUDY
-    content = read_record(path, FORMAT, {SCHEMA}, "Run `multitide compare` again.")
+    content = read_record(
+        path, STUDY_FORMAT, {SCHEMA}, "Run `multitide compare` again."
+    )
     record = validated(content, StudyRecord, path)
     protocol = _read_protocol(record, folder)
     conditions = None
@@ -149,7 +151,7 @@ def _content(study: StoredStudy) -> dict[str, object]:
     if study.conditions is not None:
         conditions = _runs_content(*study.conditions)
     return {
-        "format": FORMAT,
+        "format": STUDY_FORMAT,
         "schema_version": SCHEMA,
         "tasks": [task_to_config(task) for task in protocol.tasks],
         "n_seeds": protocol.n_seeds,

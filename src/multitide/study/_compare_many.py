@@ -17,6 +17,7 @@ import pandas as pd
 from pydantic import BaseModel, Field, StringConstraints
 
 from multitide._checks import check_fraction, gathering, raise_problems
+from multitide._claim_folder import STUDIES_FORMAT, claim_folders
 from multitide._estimator import MultiTaskEstimator
 from multitide._result_folder import read_record, validated, writable, write_file
 from multitide.data._samples import Samples
@@ -41,7 +42,7 @@ ARGUMENTS = [name for name in StudyArguments.__annotations__ if name != "verbose
 GIVEN_ONCE = ("folder", "budget", "verbose")  # to compare_many, for all data sets
 FOLDER_NAME = r"^\w[\w .+-]*$"
 CONTENT, RESULTS = "studies.json", "results.parquet"
-FORMAT, SCHEMA = "multitide studies", 2
+SCHEMA = 2
 
 logger = logging.getLogger("multitide")
 
@@ -91,6 +92,8 @@ def compare_many(
     deadline = time.perf_counter() + parse_budget(budget)
     _check(data)
     n_left = sum(not isinstance(given, Comparison) for given in data.values())
+    if folder is not None:
+        claim_folders(Path(folder), STUDIES_FORMAT, data)
     studies: dict[str, Comparison] = {}
     for number, (name, given) in enumerate(data.items(), start=1):
         if isinstance(given, Comparison):
@@ -394,10 +397,11 @@ class Comparisons:
                 raise ParameterError(
                     f"`studies` must have names that can be folders; got {name!r}."
                 )
+        claim_folders(folder, STUDIES_FORMAT, self.studies)
         for name, study in self.studies.items():
             study.save(folder / name)
         content = {
-            "format": FORMAT,
+            "format": STUDIES_FORMAT,
             "schema_version": SCHEMA,
             "data": list(self.studies),
             "confidence": self.confidence,
@@ -422,7 +426,7 @@ class Comparisons:
         path = folder / CONTENT
         content = read_record(
             path,
-            FORMAT,
+            STUDIES_FORMAT,
             {SCHEMA},
             "Run `multitide compare` again.",
             "folder of several studies",

@@ -16,6 +16,7 @@ import pandas as pd
 from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt
 
 from multitide._checks import check_choice, check_positive_int, listed, raise_problems
+from multitide._claim_folder import CURVE_FORMAT, claim_folders
 from multitide._estimator import MultiTaskEstimator
 from multitide._notebook import note, panel, table
 from multitide._result_folder import read_record, validated, writable, write_file
@@ -40,12 +41,7 @@ from multitide.tasks import Task, resolve_tasks
 
 SHARES = (0.05, 0.2, 0.5, 1.0)
 UNITS = ("auto", "sample", "series")
-CURVE, RESULTS, FORMAT, SCHEMA = (
-    "curve.json",
-    "results.parquet",
-    "multitide label curve",
-    2,
-)
+CURVE, RESULTS, SCHEMA = "curve.json", "results.parquet", 2
 VERDICTS = {
     "helps": "it helps",
     "hurts": "it hurts",
@@ -153,6 +149,8 @@ def label_curve(
         unit=unit, together=together, random_state=random_state, draws=n_seeds
     )
 
+    if folder is not None:
+        _claim(Path(folder), shares)
     comparisons: dict[float, Comparison] = {}
     for number, share in enumerate(shares):
         logger.info("%s of the labels:", share_in_words(share))
@@ -199,6 +197,12 @@ def check_shares(shares: Sequence[float]) -> list[float]:
 def folder_of(folder: Path, share: float) -> Path:
     """Return the folder of the study of a share."""
     return folder / f"labels-{share:g}"
+
+
+def _claim(folder: Path, shares: Sequence[float]) -> None:
+    """Make the folder of a curve and those of its studies, or take them up again."""
+    names = [folder_of(Path(), share).name for share in shares]
+    claim_folders(folder, CURVE_FORMAT, names)
 
 
 def _draw_labels(
@@ -327,10 +331,11 @@ class LabelCurve:
             If the folder cannot be written.
         """
         folder = Path(folder)
+        _claim(folder, self.shares)
         for share, comparison in self.comparisons.items():
             comparison.save(folder_of(folder, share))
         content = {
-            "format": FORMAT,
+            "format": CURVE_FORMAT,
             "schema_version": SCHEMA,
             "shares": self.shares,
             "facts": dict(self.facts),
@@ -354,7 +359,7 @@ class LabelCurve:
         path = Path(folder) / CURVE
         remedy = "Run `multitide compare` with label shares again."
         record = validated(
-            read_record(path, FORMAT, {SCHEMA}, remedy), _CurveRecord, path
+            read_record(path, CURVE_FORMAT, {SCHEMA}, remedy), _CurveRecord, path
         )
         comparisons = {}
         for share in record.shares:

@@ -17,7 +17,7 @@ from pydantic import (
 
 from multitide.study.grouping._grouping_record import GroupingRecord
 
-FORMAT, SCHEMA = "multitide study", 3
+SCHEMA = 3
 
 # The name of a run's folder. A key that could lead anywhere else is refused.
 Key = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{1,64}$")]

@@ -23,6 +23,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from pydantic import TypeAdapter
 
+from multitide._claim_folder import SEARCH_FORMAT, claim_folder
 from multitide._estimator import MultiTaskEstimator
 from multitide._result_folder import read_record, writable, write_file
 from multitide.errors import StoreError
@@ -32,7 +33,6 @@ from multitide.tuning._space import Params, Space
 from multitide.tuning._trials import Trial
 
 SCHEMA = 2
-FORMAT = "multitide search"
 RECORD, JOURNAL, LOCK, PROCESSES = "search.json", "journal.jsonl", ".lock", ".processes"
 STUDY = "search"
 # User attributes of Optuna's trials.
@@ -74,23 +74,17 @@ def open_folder(folder: Path, identity: Mapping[str, object]) -> None:
     """
     identity = json.loads(json.dumps(identity, default=repr))
     path = folder / RECORD
-    if not path.is_file() and _holds_files(folder):
-        raise StoreError(
-            f"`folder` must be new or hold a search ({RECORD}); got {str(folder)!r}, which is not "
-            "empty."
-        )
-    with writable(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / LOCK):
-            if not path.is_file():
-                record = {
-                    "format": FORMAT,
-                    "schema_version": SCHEMA,
-                    "identity": identity,
-                }
-                write_file(path, json.dumps(record, indent=1, ensure_ascii=False))
+    claim_folder(folder, SEARCH_FORMAT)
+    with writable(folder), FileLock(folder / LOCK):
+        if not path.is_file():
+            record = {
+                "format": SEARCH_FORMAT,
+                "schema_version": SCHEMA,
+                "identity": identity,
+            }
+            write_file(path, json.dumps(record, indent=1, ensure_ascii=False))
     remedy = "Run `multitide tune` again, with a new folder as `--output`."
-    stored = read_record(path, FORMAT, [SCHEMA], remedy).get("identity")
+    stored = read_record(path, SEARCH_FORMAT, [SCHEMA], remedy).get("identity")
     if not isinstance(stored, dict):
         raise StoreError(
             f"{str(path)!r} must hold the identity of a search; it is damaged."
@@ -104,13 +98,6 @@ def open_folder(folder: Path, identity: Mapping[str, object]) -> None:
             f"`folder` must be new or hold the same search; that in {str(folder)!r} differs in "
             f"{', '.join(other)}."
         )
-
-
-def _holds_files(folder: Path) -> bool:
-    # Hidden files may be those of a process that is making the folder at this moment.
-    return folder.is_dir() and any(
-        not path.name.startswith(".") for path in folder.iterdir()
-    )
 
 
 class Journal:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from multitide._claim_folder import SEARCH_FORMAT, claim_folder
 from multitide._estimator import MultiTaskEstimator
 from multitide._result_folder import writable
 from multitide.data._write_table import write_table
@@ -164,11 +165,11 @@ class Tuning:
         Raises
         ------
         StoreError
-            If the folder cannot be written.
+            If the folder holds anything but a search, or cannot be written.
         """
         folder = Path(folder)
+        claim_folder(folder, SEARCH_FORMAT)
         with writable(folder):
-            folder.mkdir(parents=True, exist_ok=True)
             write_table(self.table, folder / "trials.parquet")
             write_table(self.metrics, folder / "metrics.parquet")
         return folder

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from multitide._claim_folder import MARKER
 from multitide.errors import StoreError
 from multitide.study.runs._fit_store import (
     ABANDONED_AFTER,
@@ -93,7 +94,7 @@ def test_a_key_that_leads_elsewhere_is_refused(tmp_path: Path, key: Any) -> None
         read_fit(runs, key)
     with refused(repr(key), "key", error=StoreError):
         write_fit(make_fit(key), runs)
-    assert list(tmp_path.iterdir()) == [runs]
+    assert sorted(tmp_path.iterdir()) == [tmp_path / MARKER, runs]
     assert list(runs.iterdir()) == []
 
 

@@ -11,6 +11,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from multitide import plot
+from multitide._claim_folder import STUDY_FORMAT, claim_folder
 from multitide._result_folder import writable
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
@@ -59,7 +60,7 @@ def write_study_report(
     comparison : Comparison
         From :func:`multitide.compare` or :meth:`multitide.Comparison.load`.
     folder : path
-        Created if needed; an earlier report in it is replaced.
+        New, empty, or one that holds a study; an earlier report in it is replaced.
     samples : Samples or dict of Samples, optional
         The samples of the study. A study does not store its series: without them the page has no
         channel ranges and no example series.
@@ -76,12 +77,12 @@ def write_study_report(
     DataError
         If `samples` are not those of the study.
     StoreError
-        If the folder cannot be written.
+        If the folder holds anything else, or cannot be written.
     """
     folder = Path(folder)
     content = page_content(comparison, _samples_by_name(samples, comparison), command)
+    claim_folder(folder, STUDY_FORMAT)
     with writable(folder):
-        folder.mkdir(parents=True, exist_ok=True)
         content["has_gains_figure"] = _save_gains(comparison, folder / GAINS)
         templates = {TEXT: "report.md.j2", PAGE: "report.html.j2"}
         write_pages(folder, content, templates, environment=_environment())

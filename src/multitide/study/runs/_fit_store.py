@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import BaseModel, NonNegativeInt
 
+from multitide._claim_folder import STUDY_FORMAT, claim_folder
 from multitide._result_folder import replaced_folder, writable
 from multitide.errors import StoreError
 from multitide.study.runs._fits import Fit
@@ -55,8 +56,9 @@ def runs_folder(folder: Path) -> Path:
     Raises
     ------
     StoreError
-        If it cannot be written.
+        If `folder` holds anything but a study, or cannot be written.
     """
+    claim_folder(folder, STUDY_FORMAT)
     runs = folder / "runs"
     with writable(folder):
         runs.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,138 @@
+"""Result folders that grow, such as a study that is resumed: who may write into a folder.
+
+A folder is ours if it was empty when we first wrote into it: then it has a marker, which says what
+kind of results it holds. Into any other folder that holds something, nothing is written.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from multitide._result_folder import DRAFT_PREFIX, writable, write_file
+from multitide.errors import StoreError
+
+MARKER = ".multitide.json"
+# The kinds of results that grow, as their records and markers call them.
+STUDY_FORMAT, STUDIES_FORMAT = "multitide study", "multitide studies"
+CURVE_FORMAT, SEARCH_FORMAT = "multitide label curve", "multitide search"
+# The record of each kind of folder: it is there once the results are complete. A folder whose
+# hidden marker was lost while it was copied is known by its record.
+RECORDS = {
+    STUDY_FORMAT: "study.json",
+    STUDIES_FORMAT: "studies.json",
+    CURVE_FORMAT: "curve.json",
+    SEARCH_FORMAT: "search.json",
+}
+# What messages call them.
+IN_WORDS = {
+    STUDY_FORMAT: "a study",
+    STUDIES_FORMAT: "studies of several data sets",
+    CURVE_FORMAT: "a label curve",
+    SEARCH_FORMAT: "a search",
+}
+
+
+def claim_folder(folder: Path, kind: str, name: str = "folder") -> None:
+    """Make a folder for results of a kind, or take up one that holds such results already.
+
+    Parameters
+    ----------
+    folder : path
+        Absent, empty, or a folder of results of this kind. Parents are made.
+    kind : str
+        A key of `RECORDS`.
+    name : str, default="folder"
+        The parameter or option that named it.
+
+    Raises
+    ------
+    StoreError
+        If the folder holds anything else, or cannot be written. Then nothing in it has changed.
+    """
+    check_claimable(folder, kind, name)
+    with writable(folder, name):
+        folder.mkdir(parents=True, exist_ok=True)
+        marker = folder / MARKER
+        if not marker.exists():
+            write_file(marker, json.dumps({"format": kind}))
+
+
+def claim_folders(folder: Path, kind: str, studies: Iterable[str]) -> None:
+    """Claim a folder of a kind and, in it, the folder of each of its studies.
+
+    Parameters
+    ----------
+    folder, kind
+        As in :func:`claim_folder`.
+    studies : iterable of str
+        Names of the folders.
+
+    Raises
+    ------
+    StoreError
+        If one of them holds anything else, or cannot be written.
+    """
+    claim_folder(folder, kind)
+    for name in studies:
+        claim_folder(folder / name, STUDY_FORMAT)
+
+
+def check_claimable(folder: Path, kind: str, name: str = "folder") -> None:
+    """Raise unless :func:`claim_folder` may claim a folder; nothing is written.
+
+    Parameters
+    ----------
+    folder, kind, name
+        As in :func:`claim_folder`.
+
+    Raises
+    ------
+    StoreError
+        If the folder holds anything but results of this kind.
+    """
+    with writable(folder, name):
+        # Another process may be making the folder: its marker is there before anything else is.
+        if not _holds_anything(folder) or kind_of(folder) == kind:
+            return
+    raise StoreError(
+        f"`{name}` must be new, be empty, or hold {IN_WORDS[kind]}; "
+        f"{str(folder)!r} {_described(folder)}. Choose another name."
+    )
+
+
+def kind_of(folder: Path, kinds: Collection[str] = tuple(RECORDS)) -> str | None:
+    """Return the kind of results that a folder holds; None if it is not one of ours."""
+    for kind in kinds:
+        if kind in (_format_of(folder / MARKER), _format_of(folder / RECORDS[kind])):
+            return kind
+    return None
+
+
+def _holds_anything(folder: Path) -> bool:
+    if not folder.exists():
+        return False
+    if not folder.is_dir():
+        return True
+    return any(not path.name.startswith(DRAFT_PREFIX) for path in folder.iterdir())
+
+
+def _format_of(record: Path) -> object:
+    """Return the ``format`` of a record; None if it is not one that can be read."""
+    try:
+        content = json.loads(record.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    if isinstance(content, dict):
+        return content.get("format")
+    return None
+
+
+def _described(folder: Path) -> str:
+    if not folder.is_dir():
+        return "is a file"
+    found = kind_of(folder)
+    if found is not None:
+        return f"holds {IN_WORDS[found]}"
+    return "is not empty and was not made for that"
