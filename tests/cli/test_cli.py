@@ -419,8 +419,8 @@ def test_predict_says_which_row_is_which(call: Call, fitted: str, name: str) -> 
     labels[["run", "size"]].to_csv("statics.csv", index=False)
     call("predict", fitted, "data.csv", "--labels", "statics.csv", "--output", name)
     table = pd.read_csv(name) if name.endswith("csv") else pd.read_parquet(name)
-    assert list(table) == ["series", "load", "state", "p(state=high)", "p(state=low)"]
-    assert table["series"].tolist() == list(range(60))
+    assert list(table) == ["run", "load", "state", "p(state=high)", "p(state=low)"]
+    assert table["run"].tolist() == list(range(60))
     np.testing.assert_allclose(
         table[["p(state=high)", "p(state=low)"]].sum(axis=1), 1, atol=1e-6
     )
@@ -977,7 +977,7 @@ def test_represent_writes_a_vector_a_series_and_overwrites_nothing(
     ).stdout
     table = pd.read_parquet("v.parquet")
     assert "60 rows of" in said
-    assert list(table)[:5] == ["series", "part", "load", "state", "f0"]
+    assert list(table)[:5] == ["run", "part", "load", "state", "f0"]
     assert set(table["part"]) == {"train", "validation", "test"}
     vectors = table.filter(regex=r"^f\d+$").to_numpy()
     model = MultiTaskEstimator.load(fitted)

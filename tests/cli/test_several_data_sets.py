@@ -141,7 +141,7 @@ def test_the_whole_way(call: Call, folder: Path) -> None:
     assert "load" not in written
     call("predict", "run", "rig.csv", "--data", "rig", "--output", "rig_answers.csv")
     answers = pd.read_csv("rig_answers.csv")
-    assert list(answers) == ["series", "state", "load", "p(state=high)", "p(state=low)"]
+    assert list(answers) == ["run", "state", "load", "p(state=high)", "p(state=low)"]
     told = call("info", "run").stdout
     for words in (
         "Data set rig: state, load",

@@ -35,8 +35,8 @@ def predict(
 ) -> None:
     """Predict every task for every sample of a data file.
 
-    The table has one row per sample: its series and the time of its last row, the predictions, and
-    the probabilities of classes.
+    The table has one row per sample: its series and the time of its last row, in columns named as
+    in the data, the predictions, and the probabilities of classes.
     """
     from multitide.cli._terminal import say
 
@@ -59,6 +59,7 @@ def prediction_rows(
     """
     import pandas as pd
 
+    from multitide.cli._origin import origin_of
     from multitide.data._data_sets import DataSets
     from multitide.fitting._recipe import resolve_device
     from multitide.model._prediction import (
@@ -72,10 +73,7 @@ def prediction_rows(
     decoded = decode_all(estimator.stored_, DataSets({data_set: samples}), device)[
         data_set
     ]
-    origin = pd.DataFrame({"series": samples.series})
-    if samples.time is not None:
-        origin["time"] = samples.time
-    tables = [origin, prediction_table(estimator.model_, decoded)]
+    tables = [origin_of(samples), prediction_table(estimator.model_, decoded)]
     for table in probability_tables(estimator.model_, decoded).values():
         task = table.columns.name
         names = []

@@ -110,11 +110,10 @@ def vectors_table(samples: Samples, split: Split, vectors: np.ndarray) -> pd.Dat
     """Return one row per sample: its origin, set of the split ("" for none), labels and vector."""
     import pandas as pd
 
+    from multitide.cli._origin import origin_of
     from multitide.representations._represent import entry_names
 
-    origin = pd.DataFrame({"series": samples.series})
-    if samples.time is not None:
-        origin["time"] = samples.time
+    origin = origin_of(samples)
     origin["part"] = ""
     for name in ("train", "validation", "test"):
         origin.loc[getattr(split, name), "part"] = name

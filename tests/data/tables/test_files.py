@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
-from multitide.data.tables._files import Dialect, read_frame
+from multitide.data.tables._csv import Dialect
+from multitide.data.tables._files import open_table
 from multitide.errors import DataError
 from refusals import refused
 
 TEXT = "시각,온도,state\n2024.07.04 13:00,1.5,양호\n2024.07.04 14:00,-,불량\n2024.07.04 15:00, NA,양호\n"
+
+
+def read_frame(data: Any, *args: Any, **kw: Any) -> tuple[pd.DataFrame, list[str]]:
+    table = open_table(data, *args, **kw)
+    return table.frame, table.notes
 
 
 def write(path: Path, text: str, encoding: str = "utf-8") -> Path:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from multitide.data._samples import Samples
-from multitide.data.tables._columns import as_texts, nullable, whole
+from multitide.data.tables._columns import nullable, whole
 from multitide.data.tables._cut_samples import Cut, cut_samples
 from multitide.data.tables._findings import Findings
 from multitide.data.tables._open_tables import Tables
@@ -22,6 +22,7 @@ from multitide.data.tables._rows import (
     make_rows,
     sort_rows,
 )
+from multitide.data.tables._series_ids import match_ids
 from multitide.data.tables._windows import Index, label_windows, last_known
 from multitide.errors import DataError, ParameterError
 
@@ -87,7 +88,8 @@ def _by_series(
     findings: Findings,
 ) -> pd.DataFrame:
     """Return columns of the label table in the order of `ids`; missing for ids that it lacks."""
-    places = _places_of(labels, ids, str(reading.series), findings)
+    name = str(reading.series)
+    places = match_ids(labels[name], ids, name, findings)
     found = {}
     for name in dict.fromkeys(columns):
         if name in labels.columns and name != reading.series:
@@ -96,28 +98,6 @@ def _by_series(
     if n_absent := int((places < 0).sum()):
         findings.note(f"{n_absent} of {len(ids)} series: no row in `labels`.")
     return pd.DataFrame(found).reindex(range(len(ids)))
-
-
-def _places_of(
-    labels: pd.DataFrame, ids: np.ndarray, series: str, findings: Findings
-) -> Index:
-    """Return the row of `labels` for each series; -1 if there is none."""
-    keys, wanted = pd.Series(labels[series]), pd.Series(ids)
-    if keys.dtype != wanted.dtype:
-        keys, wanted = as_texts(keys), as_texts(wanted)
-    if keys.duplicated().any():
-        twice = list(dict.fromkeys(keys[keys.duplicated()]))[:5]
-        findings.add(
-            f"`labels` must have one row per series; got several for {series} {twice}."
-        )
-        return np.full(len(ids), -1)
-    places = np.asarray(pd.Index(keys).get_indexer(wanted), dtype=np.int64)
-    if (places < 0).all():
-        findings.add(
-            "`labels` must have rows for the series of the data; got none: "
-            f"{series} is {list(wanted[:3])} in the data and {list(keys[:3])} in `labels`."
-        )
-    return places
 
 
 def _fill_static(rows: Rows, reading: Reading) -> Rows:

@@ -8,7 +8,7 @@ from typing import Literal, TypeVar
 import numpy as np
 import pandas as pd
 
-from multitide.data.tables._files import MISSING
+from multitide.data.tables._csv import MISSING
 
 MAX_EXACT = 2**53  # larger floats cannot hold every whole number
 MIN_COUNTED = 100  # rows that count up by one from any number, to be a counter

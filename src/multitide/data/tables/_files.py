@@ -1,64 +1,61 @@
-"""Read table files: CSV as loggers, spreadsheets and Korean systems write it, TSV and Parquet."""
+"""Open tables: DataFrames, and CSV, TSV and Parquet files."""
 
 from __future__ import annotations
 
-import codecs
-import csv
-import gzip
-import io
-import re
-import warnings
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import TypeAlias
 
-import numpy as np
 import pandas as pd
 
 from multitide._checks import suggest
+from multitide.data.tables._column_names import check_names
+from multitide.data.tables._csv import Dialect, read_csv, read_texts
 from multitide.errors import DataError
 
-# cp949 contains euc-kr; cp1252 is what Western spreadsheets write.
-ENCODINGS = ("utf-8-sig", "cp949", "cp1252")
-UNICODE = ("utf-8-sig", "utf-16")
-SEPARATORS = (",", ";", "\t", "|")
-MISSING = (
-    "",
-    "-",
-    "--",
-    "NA",
-    "N/A",
-    "n/a",
-    "nan",
-    "NaN",
-    "null",
-    "NULL",
-    "Null",
-    "#N/A",
-    "<NA>",
-    "?",
-)
-SNIFF_CHARS = 1 << 16
-SNIFF_LINES = 200
 CSV_SUFFIXES = (".csv", ".tsv", ".txt", ".tab")
 PARQUET_SUFFIXES = (".parquet", ".pq")
-DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
-DECIMAL_POINT = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
+
+# Returns columns as the text that a file holds.
+ReadTexts: TypeAlias = Callable[[Sequence[str]], pd.DataFrame]
 
 
 @dataclass(frozen=True)
-class Dialect:
-    """The format of a text file; None is detected."""
+class OpenTable:
+    """A table in memory.
 
-    encoding: str | None = None
-    decimal: str | None = None
-    separator: str | None = None
+    Attributes
+    ----------
+    frame : DataFrame
+        With text column names.
+    notes : list of str
+        What was assumed about the file.
+    read_texts : callable or None
+        Returns columns as written; None if the table holds values with types of its own.
+    """
+
+    frame: pd.DataFrame
+    notes: list[str]
+    read_texts: ReadTexts | None = None
+
+    def as_written(self, columns: Sequence[str]) -> pd.DataFrame:
+        """Return those of some columns that a text file writes as numbers, as text."""
+        numeric = []
+        for name in columns:
+            if name in self.frame and pd.api.types.is_numeric_dtype(self.frame[name]):
+                numeric.append(name)
+        if not numeric or self.read_texts is None:
+            return pd.DataFrame(index=self.frame.index)
+        texts = self.read_texts(numeric).iloc[: len(self.frame)]
+        return texts.set_axis(self.frame.index)
 
 
-def read_frame(
+def open_table(
     data: object, dialect: Dialect | None = None, name: str = "data"
-) -> tuple[pd.DataFrame, list[str]]:
-    """Return a table as a DataFrame with text column names, and what was assumed about the file.
+) -> OpenTable:
+    """Read a table from a file, or take it from memory.
 
     Parameters
     ----------
@@ -76,30 +73,48 @@ def read_frame(
         If the file is missing, of an unknown kind, unreadable or empty, or two columns have the
         same name.
     """
-    notes: list[str] = []
     if isinstance(data, pd.DataFrame):
-        frame = _index_to_columns(data)
+        table = OpenTable(_index_to_columns(data, name), [])
     else:
-        frame, notes = _read_file(_existing_file(data, name), dialect or Dialect())
-    frame = frame.set_axis([str(column).strip() for column in frame.columns], axis=1)
-    _check_names(list(frame.columns), name)
+        table = _read_file(_existing_file(data, name), dialect or Dialect(), name)
+    names = [str(column).strip() for column in table.frame.columns]
+    check_names(names, name)
+    frame = table.frame.set_axis(names, axis=1)
     if not len(frame):
         raise DataError(f"`{name}` must have at least one row; got an empty table.")
-    return frame, notes
+    return OpenTable(frame, table.notes, table.read_texts)
 
 
-def _check_names(names: list[str], table: str) -> None:
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise DataError(
-            f"`{table}` must have different column names; got {twice} more than once."
-        )
+def _index_to_columns(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return a table whose index is only row numbers; any other index becomes columns.
+
+    Raises
+    ------
+    DataError
+        If a level of the index tells rows apart but has no name.
+    """
+    index = frame.index
+    if isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)) and index.name is None:
+        index = index.rename("time")
+    if index.nlevels == 1 and index.name is None and index.inferred_type == "integer":
+        return frame.reset_index(drop=True)
+    if None in index.names and len(frame):
+        raise DataError(_nameless_index(index, name))
+    names = [str(level).strip() for level in index.names]
+    check_names([*names, *(str(column).strip() for column in frame.columns)], name)
+    return frame.set_axis(index, axis=0).reset_index()
 
 
-def _index_to_columns(frame: pd.DataFrame) -> pd.DataFrame:
-    if isinstance(frame.index, pd.DatetimeIndex) and frame.index.name is None:
-        frame = frame.rename_axis("time")
-    has_name = any(name is not None for name in frame.index.names)
-    return frame.reset_index(drop=not has_name)
+def _nameless_index(index: pd.Index, table: str) -> str:
+    remedy = f'{table}.rename_axis("machine") and series="machine"'
+    if index.nlevels > 1:
+        names = ["machine", "time", *(f"level{i}" for i in range(2, index.nlevels))]
+        remedy = f'{table}.rename_axis({names[: index.nlevels]}) and series="machine"'
+    return (
+        f"`{table}` must have a name for every level of its index; got the names "
+        f"{list(index.names)}. Name them, e.g. with {remedy}, or drop the index with "
+        "reset_index(drop=True)."
+    )
 
 
 def _existing_file(data: object, name: str) -> Path:
@@ -117,13 +132,14 @@ def _existing_file(data: object, name: str) -> Path:
     raise DataError(f"`{name}` must be an existing file; got {str(path)!r}.{near}")
 
 
-def _read_file(path: Path, dialect: Dialect) -> tuple[pd.DataFrame, list[str]]:
+def _read_file(path: Path, dialect: Dialect, name: str) -> OpenTable:
     suffix = _kind_suffix(path)
     try:
         if suffix in PARQUET_SUFFIXES:
-            return _index_to_columns(pd.read_parquet(path)), []
+            return OpenTable(_index_to_columns(pd.read_parquet(path), name), [])
         if suffix in CSV_SUFFIXES:
-            return _read_csv(path, dialect)
+            frame, notes, found = read_csv(path, dialect)
+            return OpenTable(frame, notes, partial(read_texts, path, found))
     except DataError:
         raise
     except (OSError, ValueError) as error:  # includes the errors of pandas and pyarrow
@@ -134,7 +150,7 @@ def _read_file(path: Path, dialect: Dialect) -> tuple[pd.DataFrame, list[str]]:
     if suffix.startswith(".xls"):
         remedy = " Save the sheet as CSV, or pass pd.read_excel(...)."
     raise DataError(
-        "`data` must be a .csv, .tsv or .txt (also .gz), .parquet or .ts file; "
+        f"`{name}` must be a .csv, .tsv or .txt (also .gz), .parquet or .ts file; "
         f"got {path.name!r}.{remedy}"
     )
 
@@ -149,168 +165,3 @@ def _kind_suffix(path: Path) -> str:
     if suffixes:
         return suffixes[-1]
     return ""
-
-
-def _read_csv(path: Path, given: Dialect) -> tuple[pd.DataFrame, list[str]]:
-    found = sniff(path, given)
-    with warnings.catch_warnings():
-        # pandas would cut rows that are longer than the header.
-        warnings.simplefilter("error", pd.errors.ParserWarning)
-        try:
-            frame = _parse_csv(path, found)
-        except pd.errors.ParserWarning:
-            raise DataError(
-                f"{path.name!r} must have a column name for every field; got rows with more fields."
-            ) from None
-    notes = []
-    n_blank = _trailing_blanks(frame)
-    if n_blank:
-        frame = frame.iloc[:-n_blank]
-        notes.append(f"`{path.name}` ends with {n_blank} blank rows: left out.")
-    return frame, notes + _dialect_notes(path.name, given, found)
-
-
-def _dialect_notes(name: str, given: Dialect, found: Dialect) -> list[str]:
-    notes = []
-    if given.encoding is None and found.encoding not in UNICODE:
-        notes.append(
-            f"`{name}` is not UTF-8: read as {found.encoding} (`encoding` changes this)."
-        )
-    if given.decimal is None and found.decimal == ",":
-        notes.append(
-            f"`{name}` writes numbers with a decimal comma (`decimal` changes this)."
-        )
-    if given.separator is None and found.separator != ",":
-        notes.append(
-            f"`{name}` separates columns by {found.separator!r} (`separator` changes this)."
-        )
-    return notes
-
-
-def _trailing_blanks(frame: pd.DataFrame) -> int:
-    """Return the number of empty rows at the end (spreadsheets leave some)."""
-    filled = np.flatnonzero(frame.notna().any(axis=1).to_numpy())
-    if not len(filled):
-        return 0
-    return len(frame) - int(filled[-1]) - 1
-
-
-def _parse_csv(path: Path, dialect: Dialect) -> pd.DataFrame:
-    return pd.read_csv(
-        path,
-        encoding=dialect.encoding,
-        sep=dialect.separator,
-        decimal=dialect.decimal,
-        na_values=list(MISSING),
-        keep_default_na=False,
-        skipinitialspace=True,
-        low_memory=False,
-        index_col=False,
-        header=0,
-        names=_header(path, dialect),
-    )
-
-
-def sniff(path: Path, given: Dialect) -> Dialect:
-    """Return the format of a text file; what was given stays as it is."""
-    encoding = given.encoding or _detect_encoding(path)
-    try:
-        codecs.lookup(encoding)
-    except LookupError:
-        raise DataError(
-            f"`encoding` must be an encoding that Python knows; got {encoding!r}."
-        ) from None
-    with _open_text(path, encoding) as file:
-        text = file.read(SNIFF_CHARS)
-    lines = []
-    for line in text.splitlines()[:SNIFF_LINES]:
-        if line.strip():
-            lines.append(line)
-    if not lines:
-        raise DataError(
-            f"{path.name!r} must have a header and at least one row; got an empty file."
-        )
-    separator = given.separator or _detect_separator(lines)
-    decimal = given.decimal or _detect_decimal(lines[1:], separator)
-    return replace(given, encoding=encoding, separator=separator, decimal=decimal)
-
-
-def _open(path: Path) -> IO[bytes]:
-    if path.suffix.lower() == ".gz":
-        return gzip.open(path)  # type: ignore[return-value]  # reads bytes, as IO[bytes] does
-    return path.open("rb")
-
-
-def _open_text(path: Path, encoding: str) -> io.TextIOWrapper:
-    # The csv module handles newlines itself.
-    return io.TextIOWrapper(_open(path), encoding=encoding, newline="")
-
-
-def _detect_encoding(path: Path) -> str:
-    """Return the first encoding that reads the whole file."""
-    with _open(path) as file:
-        if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-            return "utf-16"
-    for encoding in ENCODINGS:
-        if _can_decode(path, encoding):
-            return encoding
-    raise DataError(
-        f"{path.name!r} must be text in one of {list(ENCODINGS)}; got other bytes. "
-        "Name its encoding with `encoding`."
-    )
-
-
-def _can_decode(path: Path, encoding: str) -> bool:
-    decoder = codecs.getincrementaldecoder(encoding)()
-    try:
-        with _open(path) as file:
-            while block := file.read(1 << 20):
-                decoder.decode(block)
-            decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _detect_separator(lines: list[str]) -> str:
-    """Return the separator that gives most lines as many fields as the header, and the most."""
-
-    def score(separator: str) -> tuple[float, int]:
-        widths = []
-        for row in csv.reader(lines, delimiter=separator):
-            widths.append(len(row))
-        if widths[0] == 1:
-            return 0.0, 1
-        return widths.count(widths[0]) / len(widths), widths[0]
-
-    return max(SEPARATORS, key=score)
-
-
-def _detect_decimal(lines: list[str], separator: str) -> str:
-    """Return "," if numbers have a decimal comma; this needs another separator."""
-    if separator == ",":
-        return "."
-    has_comma = False
-    for row in csv.reader(lines, delimiter=separator):
-        for field in row:
-            if DECIMAL_POINT.fullmatch(field.strip()):
-                return "."
-            has_comma = has_comma or bool(DECIMAL_COMMA.fullmatch(field.strip()))
-    if has_comma:
-        return ","
-    return "."
-
-
-def _header(path: Path, dialect: Dialect) -> list[str]:
-    """Return the column names as written (pandas would rename the second of two equal names)."""
-    with _open_text(path, str(dialect.encoding)) as file:
-        for row in csv.reader(
-            file, delimiter=str(dialect.separator), skipinitialspace=True
-        ):
-            if any(field.strip() for field in row):
-                names = []
-                for i, field in enumerate(row):
-                    names.append(field.strip() or f"Unnamed: {i}")
-                _check_names(names, path.name)
-                return names
-    raise DataError(f"{path.name!r} must have a header.")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import pandas as pd
 
-from multitide.data.tables._files import Dialect, read_frame
+from multitide.data.tables._csv import Dialect
+from multitide.data.tables._files import open_table
 from multitide.data.tables._findings import Findings
 from multitide.data.tables._read_options import Table
 from multitide.data.tables._reading import Reading
+from multitide.data.tables._written import keep_codes, keep_ids
 
 
 @dataclass(frozen=True)
@@ -55,10 +58,28 @@ def open_tables(
 ) -> Tables:
     """Read the tables from files, or take them from memory."""
     dialect = Dialect(reading.encoding, reading.decimal, reading.separator)
-    frame, notes = read_frame(data, dialect, "data")
-    findings.note(*notes)
+    first = open_table(data, dialect, "data")
+    opened = [first]
+    if labels is not None:
+        opened.append(open_table(labels, dialect, "labels"))
+    keys = _keys(reading, [list(table.frame) for table in opened])
+    frames = []
+    for table in opened:
+        findings.note(*table.notes)
+        kept = replace(table, frame=keep_ids(table, keys))
+        codes = set(reading.label_columns) - set(keys)
+        if reading.tasks is None and table is not first:
+            codes = set(table.frame) - set(keys)
+        frames.append(keep_codes(kept, sorted(codes)))
     if labels is None:
-        return Tables(frame, None)
-    label_frame, notes = read_frame(labels, dialect, "labels")
-    findings.note(*notes)
-    return Tables(frame, label_frame)
+        return Tables(frames[0], None)
+    return Tables(frames[0], frames[1])
+
+
+def _keys(reading: Reading, names: Sequence[Sequence[str]]) -> list[str]:
+    """Return the columns that identify series: the named one, or those of both tables."""
+    if reading.series is not None:
+        return [reading.series]
+    if len(names) == 1:
+        return []
+    return sorted(set(names[0]) & set(names[1]))

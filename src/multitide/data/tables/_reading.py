@@ -69,14 +69,20 @@ class TaskColumn:
     def from_spec(cls, spec: TaskSpec) -> list[Self]:
         """Take a task, its name, or a dict of these fields; a task may have several columns."""
         if isinstance(spec, Mapping):
-            return [cls(**dict(spec))]
+            return [cls._of(spec)]
         if isinstance(spec, str) or not hasattr(spec, "label_columns"):
             name = str(getattr(spec, "name", spec))
-            return [cls(name, name)]
-        found = []
-        for place in spec.label_columns():
-            found.append(cls(**place))
-        return found
+            return [cls(name.strip(), name.strip())]
+        return [cls._of(place) for place in spec.label_columns()]
+
+    # Any: the fields have several types.
+    @classmethod
+    def _of(cls, fields: Mapping[str, Any]) -> Self:
+        """Take the fields; column names of tables have no blanks around them."""
+        column = cls(**fields)
+        if isinstance(column.column, str):
+            column = dataclasses.replace(column, column=column.column.strip())
+        return column
 
     def may_lie_in_window(self, window: int | None) -> bool:
         """Whether the label can come from a row of the window itself.
@@ -145,6 +151,8 @@ class Reading:
             value = values.get(name)
             if value is not None and not isinstance(value, (str, int, float)):
                 values[name] = str(value)
+        if isinstance(values.get("series"), str):
+            values["series"] = values["series"].strip()
         for name in ("static", "ignore", "extra"):
             values[name] = _as_names(values.get(name))
         for name in ("channels", "time"):
@@ -276,5 +284,5 @@ def _as_names(value: object) -> tuple[str, ...]:
     if value is None:
         return ()
     if isinstance(value, (str, Mapping)) or not isinstance(value, Iterable):
-        return (str(value),)
-    return tuple(str(name) for name in value)
+        return (str(value).strip(),)
+    return tuple(str(name).strip() for name in value)

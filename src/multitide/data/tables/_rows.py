@@ -23,6 +23,7 @@ from multitide.data.tables._columns import (
 )
 from multitide.data.tables._findings import Findings
 from multitide.data.tables._reading import Reading
+from multitide.data.tables._series_ids import clean_ids
 from multitide.errors import DataError, MultitideWarning
 
 DECIMAL_COMMA = re.compile(r"[+-]?\d+(,\d+)+")
@@ -273,7 +274,7 @@ def _series(
     """Return each row's index into the ids of the series, and the ids."""
     if reading.series is None:
         return np.zeros(len(data), dtype=np.int64), np.zeros(1, dtype=np.int64)
-    codes, ids = pd.factorize(data[reading.series])
+    codes, ids = pd.factorize(clean_ids(data[reading.series]))
     missing = np.flatnonzero(codes < 0)
     if len(missing):
         findings.add(

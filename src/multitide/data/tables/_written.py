@@ -1,0 +1,37 @@
+"""Keep what a text file writes where numbers would lose it: ids and codes such as 00017."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from multitide.data.tables._columns import whole
+from multitide.data.tables._files import OpenTable
+
+LEADING_ZERO = r"\s*[+-]?0\d+\s*"
+WHOLE_NUMBER = r"\s*[+-]?\d+\s*"
+
+
+def keep_ids(table: OpenTable, columns: Sequence[str]) -> pd.DataFrame:
+    """Return the table with ids as text where a number is another text (00017, 1.10, 1e5)."""
+    frame = table.frame
+    for name, texts in table.as_written(columns).items():
+        numbers = whole(frame[name])
+        known = numbers.notna()
+        if (numbers[known].astype("str") != texts[known].str.strip()).any():
+            frame = frame.assign(**{str(name): texts.where(known)})
+    return frame
+
+
+def keep_codes(table: OpenTable, columns: Sequence[str]) -> pd.DataFrame:
+    """Return the table with labels as text where whole numbers have leading zeros (007)."""
+    frame = table.frame
+    for name, texts in table.as_written(columns).items():
+        known = frame[name].notna()
+        written = texts[known].str
+        if not written.fullmatch(WHOLE_NUMBER).all():
+            continue
+        if written.fullmatch(LEADING_ZERO).any():
+            frame = frame.assign(**{str(name): texts.where(known)})
+    return frame
