@@ -60,7 +60,7 @@ from multitide.tasks import Target, resolve_tasks
 ROOT = Path(__file__).resolve().parents[1]
 BATCH = 32
 TEST = 0.25  # of the hydraulic runs
-TEST_RUNS = 400  # simulated ones cost nothing: a test part as noisy as 80 runs would hide what it measures
+TEST_RUNS = 400  # simulated runs cost nothing, and a test set of 80 runs is too noisy
 SENSORS = ("pressure", "flow", "current", "vibration", "oil_temperature", "trim")
 ALPHA = 0.05
 CHOICE_SEEDS = (100, 101, 102)

@@ -44,7 +44,7 @@ def make_arrays(
     missing: float = 0.3,
     seed: int = 0,
 ) -> tuple[np.ndarray, pd.DataFrame]:
-    """Return X (n, n_channels, n_timepoints) and y with a class of text and a number, each missing in places.
+    """Return X (n, n_channels, n_timepoints) and y: a class and a number with missing labels.
 
     The class is the sign of the first channel's mean, the number 100 + 10 times the second
     channel's mean.

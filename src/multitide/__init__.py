@@ -1,4 +1,4 @@
-"""Multi-task learning on time series: one network answers several questions about a series at once."""
+"""Multi-task learning on time series: one network predicts several labels of a series at once."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-# Which module holds which public name. A name is imported when it is first used, so that `import
-# multitide` and `multitide --help` need no torch. `__init__.pyi` says the same to type checkers; a
-# test keeps the two equal.
+# The public names by module. A name is imported when it is first used, so that `import multitide`
+# and `multitide --help` do not import torch. `__init__.pyi` declares the same names for type
+# checkers; a test keeps the two equal.
 _PUBLIC = {
     "_estimator": ("MultiTaskEstimator",),
     "_gradient_flow": ("GradientFlow", "gradient_flow"),
@@ -44,8 +44,7 @@ _PUBLIC = {
     "training": ("AffinityRecorder", "Callback", "GradientRecorder", "Training"),
     "tuning": ("Tuning", "tune"),
 }
-# Reached as attributes too: `import multitide as mt; mt.plot.history(...)`. The path says where
-# each one lies.
+# Modules that are attributes too: `import multitide as mt; mt.plot.history(...)`.
 _MODULES = {
     "backbones": "backbones",
     "balancing": "balancing",

@@ -45,7 +45,7 @@ def part_from_config(registry: Registry, spec: Any, where: str) -> Part:
         The parts to choose from. With a single one its name may be left out of a table.
     spec : str, mapping or Part
         A name; a table with the name and parameters (lists become tuples, ``"none"`` becomes None
-        where that is allowed, tables become parts); or the part itself, which is returned unchanged.
+        where that is allowed, tables become parts); or the part, which is returned unchanged.
     where : str
         The parameter in messages, e.g. ``"backbone"``.
 

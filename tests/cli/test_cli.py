@@ -1,4 +1,4 @@
-"""The command, as a user types it: what it prints, what it writes, and what it says to wrong input."""
+"""The command as a user types it: output, files, and messages about wrong input."""
 
 from __future__ import annotations
 
@@ -594,10 +594,7 @@ def test_init_writes_the_window_that_is_said_or_proposes_one(
     assert (data["window"], data["stride"]) == (48, 6)
     assert "proposed" not in text
     text, data = written("data.csv", "--labels", "labels.csv")
-    assert (
-        "# window = 16  # proposed: the length of the longest series; without it a sample is a whole s"
-        in text
-    )
+    assert "# window = 16  # proposed: the length of the longest series;" in text
     assert "window" not in data
     assert (
         written("data.csv", "--labels", "labels.csv", "--window", "8")[1]["window"] == 8
@@ -717,7 +714,10 @@ def test_a_study_goes_on_where_it_was(call: Call, folder: Path) -> None:
 
 
 def test_compare_takes_its_arms_from_the_file(call: Call, folder: Path) -> None:
-    arms = '[compare]\narms = {wide = {lr = 0.01}, best = "constant"}\nreference = "best"\nn_seeds = 1\nn_jobs = 1\n'
+    arms = (
+        '[compare]\narms = {wide = {lr = 0.01}, best = "constant"}\n'
+        'reference = "best"\nn_seeds = 1\nn_jobs = 1\n'
+    )
     (folder / "arms.toml").write_text(SMALL + arms)
     result = call("compare", "arms.toml", "--quiet")
     assert "Gain over 'best'" in result.stdout
@@ -772,7 +772,7 @@ WRONG = [
     ),
     (
         ["fit", "one.csv", "--label", "state", "--series", "run", "--window", "99"],
-        "`window` must not be longer",
+        "`window` must be at most",
     ),
     (
         ["fit", "one.csv", "--label", "state", "--series", "run", "--max-epochs", "0"],
@@ -822,7 +822,7 @@ WRONG = [
     ),
     (
         ["init", "one.csv", "--window", "961"],
-        "`window` must not be longer than the longest series (960 rows); got 961",
+        "`window` must be at most the longest series (960 rows); got 961",
     ),
     (["init", "one.csv", "--window", "0"], "`window` must be a positive int; got 0."),
     (
@@ -857,7 +857,7 @@ def test_wrong_input_gets_one_message(
 
 
 def spoil(folder: Path, **columns: Any) -> None:
-    """Write one.csv with other values in some columns; "one word" is text in one row, a time has one hour twice."""
+    """Write one.csv with changed columns; "one word" is one row of text, "time" repeats an hour."""
     frame = pd.read_csv(folder / "one.csv")
     hours = pd.date_range("2024-01-01", periods=len(frame), freq="h")
     for name, values in columns.items():

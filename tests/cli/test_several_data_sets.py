@@ -68,7 +68,7 @@ mixing = "equal"
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working directory: two tables of different channels and lengths, which have the task `state` in common."""
+    """A working directory with two tables of other channels and lengths that share task `state`."""
     for seed, (name, channels, steps, own) in enumerate(
         [("rig", "ab", 16, "load"), ("plant", "pqr", 24, "speed")]
     ):

@@ -1,4 +1,4 @@
-"""A string, a table and a part are the same thing; and configuration files say everything, mistakes included."""
+"""A string, a table and a part mean the same, and configuration files are checked as a whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loaders, against small archives in the publishers' layout on a local server, and against real copies."""
+"""The loaders, with small archives in the publishers' layout on a local server and real copies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The simulated rig keeps what it promises: its truth, its shares, its seeds, and no short cut to a label."""
+"""The simulated rig: known relations, label shares, seeds, and no short cut to a label."""
 
 from __future__ import annotations
 
@@ -10,19 +10,11 @@ import pytest
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
+from multitide.data._rig_labels import FAULT_LIMIT, TASKS, labels_of
+from multitide.data._rig_sensors import CHANNELS, _lag, ideal_readings
 from multitide.data._rig_truth import rig_truth
 from multitide.data._samples import Samples
-from multitide.data._simulate_rig import (
-    CHANNELS,
-    FAULT_LIMIT,
-    TASKS,
-    _draw_machines,
-    _draw_runs,
-    _label,
-    _lag,
-    _physics,
-    simulate_rig,
-)
+from multitide.data._simulate_rig import _draw_machines, _draw_runs, simulate_rig
 from multitide.errors import ParameterError
 
 WHOLE = {"missing": 0.0, "missing_blocks": 0.0, "missing_values": 0.0}
@@ -80,8 +72,8 @@ def whole_rig() -> Samples:
 
 
 def latent(runs: pd.DataFrame, relatedness: float) -> pd.DataFrame:
-    """What each label measures, recovered from the labels themselves (all but the fault's, which is a class)."""
-    y = _label(runs, relatedness)
+    """Recover the hidden state behind each label (except `fault`, which is a class)."""
+    y = labels_of(runs, relatedness)
     return pd.DataFrame(
         {
             "fault": runs[["valve", "pump", "bearing"]].max(axis=1),
@@ -117,7 +109,7 @@ def test_truth_names_the_related_pairs_and_the_lonely_task() -> None:
 
 def test_labels_follow_from_the_states() -> None:
     runs = hidden_runs(500)
-    y = _label(runs, 1.0)
+    y = labels_of(runs, 1.0)
     parts = runs[["valve", "pump", "bearing"]].to_numpy()
     worst = parts.max(axis=1)
     np.testing.assert_allclose(y["severity"], 100 * worst**3, rtol=1e-9)
@@ -200,7 +192,7 @@ def test_relatedness_changes_labels_only() -> None:
 def signals_with(**states: float) -> dict[str, np.ndarray]:
     """Mean true signals of the same 200 runs with some hidden states set."""
     runs = hidden_runs(200).assign(**states)
-    return _physics(runs, 80, np.random.default_rng(0))
+    return ideal_readings(runs, 80, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(

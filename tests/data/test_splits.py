@@ -1,4 +1,4 @@
-"""Splits: nothing of the held-out part may be known in training, and every task must be measured on every side."""
+"""Splits: held-out samples do not leak into training, and every task has labels in every set."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WINDOW = 6
 def timed(
     n_rows: int = 300, n_series: int = 1, lead: int = 0, seed: int = 0
 ) -> Samples:
-    """Overlapping windows of stride 1 over `n_series` recordings that run at the same time, in shuffled order."""
+    """Make windows of stride 1 over `n_series` simultaneous recordings, in shuffled order."""
     rng = np.random.default_rng(seed)
     starts = np.concatenate(
         [np.arange(n_rows - WINDOW + 1) + i * n_rows for i in range(n_series)]
@@ -219,7 +219,7 @@ def test_strata_fall_back_to_the_rarest_class_task_and_then_to_none(
     codes, note = strata(y.iloc[[0, 1, 3, 4, 0, 3]], at_least=2, n_parts=6)
     assert codes is not None and note == "" and len(set(codes)) == 2
     codes, note = strata(y, at_least=2, n_parts=6)
-    assert codes is not None and "'b' alone" in note
+    assert codes is not None and "by 'b' only" in note
     assert pd.Series(codes).nunique() == 2
     codes, note = strata(pd.DataFrame({"a": [0, 0, 1]}), at_least=2, n_parts=2)
     assert codes is None and "not stratified" in note
@@ -266,7 +266,7 @@ def test_a_column_without_validation_cuts_it_from_train(
     samples = samples.replace(extra=pd.DataFrame({"split": words}))
     with caplog.at_level(logging.INFO, "multitide"):
         split = Splitter(by="column", column="split", validation=0.3).split(samples)
-    assert f"cut from the training part by {rule}" in caplog.text
+    assert f"cut from the training set by {rule}" in caplog.text
     assert len(split.validation) and not set(split.train) & set(split.validation)
     assert set(words[split.validation]) == {"train"}
 

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from multitide.data._samples import Samples
 from multitide.encodings import ENCODINGS, Difference, PiecewiseLinear
-from multitide.encodings import _inputs as inputs_module
-from multitide.encodings._inputs import InputLayer, Inputs
+from multitide.encodings import _input_layer as layer_module
+from multitide.encodings._input_layer import InputLayer
+from multitide.encodings._inputs import Inputs
 from multitide.errors import MultitideWarning, ParameterError
 from refusals import refused
 
@@ -333,14 +334,14 @@ def test_last_measured_is_the_same_while_exporting(
             last = step if row[step] else last
             steps.append(last)
         expected.append(steps)
-    assert inputs_module.last_measured(measured).flatten(0, 1).tolist() == expected
+    assert layer_module.last_measured(measured).flatten(0, 1).tolist() == expected
     monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
-    assert inputs_module.last_measured(measured).flatten(0, 1).tolist() == expected
+    assert layer_module.last_measured(measured).flatten(0, 1).tolist() == expected
 
 
 def test_many_samples_are_thinned_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
     X, samples = complete(50)
-    monkeypatch.setattr(inputs_module, "MAX_FIT_VALUES", 11 * 3 * 8)
+    monkeypatch.setattr(layer_module, "MAX_FIT_VALUES", 11 * 3 * 8)
     thinned = fitted(Inputs(), samples)
     monkeypatch.undo()
     rows = np.linspace(0, 49, 11).astype(int)

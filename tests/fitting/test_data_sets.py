@@ -1,4 +1,4 @@
-"""Several data sets in one fit: what each has for itself, what they share, and that one is the case of one."""
+"""Several data sets in one fit: own and shared layers; one data set is a special case."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CONDITIONINGS = ("none", "one_hot", "film")
 
 
 def plant(n: int = 60, seed: int = 3, unequal: bool = False) -> Samples:
-    """Return data of another shape: 5 channels of 30 steps; `state` is a task of `make_samples` too, `speed` is not."""
+    """Return 5 channels of 30 steps with the tasks `state`, as in `make_samples`, and `speed`."""
     X, y = make_arrays(n, n_channels=5, n_timepoints=30, seed=seed)
     y = y.rename(columns={"load": "speed"})
     lengths = (

@@ -1,4 +1,4 @@
-"""Pre-training, fine-tuning, transfer and freezing: what is carried over, and frozen means frozen."""
+"""Pre-training, fine-tuning, transfer and freezing: what is transferred and what stays frozen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The search for weights: what it tries, what it keeps, and that the winner's weights are trained as if set by hand."""
+"""The weight search: its trials, its choice, and training with the chosen weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counts of parameters add up, whoever shares what, and agree with what the tasks' gradients reach."""
+"""Counts of parameters add up for every sharing and agree with what the gradients reach."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_the_counts_add_up_to_the_networks_parameters(variant: str, keep: str) -
 
 
 def reached(network: Network, n_tasks: int) -> tuple[int, dict[str, int]]:
-    """Return the parameters of several tasks, and those below its head of each, by where the outputs' gradients go."""
+    """Return the shared parameters and those below each head, found by gradients of the outputs."""
     torch.manual_seed(0)
     with torch.no_grad():
         for (
@@ -102,7 +102,8 @@ def test_what_a_representation_has_learned_is_counted_too() -> None:
     heads = sizes_by_task(estimator.model_)["head"].sum()
     words = size_in_words(estimator.model_, estimator.representation_)
     assert words == (
-        f"{below + heads:,} in 1 network, 0 of them shared by several tasks, {below:,} of them in the representation"
+        f"{below + heads:,} in 1 network, 0 of them shared by several tasks, "
+        f"{below:,} of them in the representation"
     )
 
 

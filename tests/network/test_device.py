@@ -1,4 +1,4 @@
-"""What a step computes stays on the device; tensors of shapes without values stand for those of an accelerator."""
+"""Computations of a step stay on the device; meta tensors stand for those of an accelerator."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def labelled(unequal: bool) -> Samples:
 
 
 class Whole(nn.Module):
-    """From a batch to the losses of all tasks and their headline figures: what a step and a validation compute."""
+    """Compute the losses of all tasks and their headline metrics of a batch."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ class Whole(nn.Module):
 
 
 class OnDevice(TorchDispatchMode):
-    """Refuses an operation that reads a tensor of the host, which would have to travel to the device at every step."""
+    """Refuses operations on tensors of the host, which would be copied to the device every step."""
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None

@@ -1,4 +1,4 @@
-"""Many tasks at once are computed as one by one: outputs, losses, gradients, absent tasks, stored models."""
+"""Stacked tasks equal single ones: outputs, losses, gradients, absent tasks, stored models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The conditions of sharing: known answers give known gains and verdicts, and real networks go through all of it."""
+"""The conditions of sharing: known predictions give known verdicts; real networks run through."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def two_numbers(n: int = 900, missing: Mapping[str, float] | None = None) -> Sam
 def with_errors(
     errors: Mapping[str, float | Mapping[str, float]], samples: Samples | None = None
 ) -> Conditions:
-    """Conditions whose arms answer with the truth plus noise of a known size; by task, where they differ."""
+    """Conditions whose arms predict the truth plus noise of a known size, by task if given."""
     samples = two_numbers() if samples is None else samples
     protocol = make_protocol(
         DataSets(samples), resolve_tasks(None, samples.y), SPLIT, None, N_SEEDS
@@ -96,7 +96,7 @@ def only(table: pd.DataFrame, **where: Any) -> pd.Series:
 
 @pytest.fixture(scope="module")
 def known() -> Conditions:
-    """For "a", features of "b" are worth half of its own; for "b", those of "a" are worth nothing."""
+    """Features of "b" are worth half as much as its own for "a"; those of "a" nothing for "b"."""
     features = {
         features_of("a"): {"a": 2.0, "b": 6.0},
         features_of("b"): {"a": 20**0.5, "b": 3.0},
@@ -267,7 +267,7 @@ def test_a_random_backbone_keeps_its_weights_and_gets_to_know_the_data() -> None
 
 
 def test_a_probe_of_the_right_source_reads_what_a_random_one_cannot() -> None:
-    """One quick fit each: "load" is the mean of a channel among noise, which its own network has found."""
+    """One quick fit each: "load" is the mean of one noisy channel, which its network finds."""
     samples = make_samples(240, missing=0.0)
     protocol = make_protocol(
         DataSets(samples), resolve_tasks(None, samples.y), SPLIT, None, 1

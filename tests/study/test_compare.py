@@ -1,4 +1,4 @@
-"""The study as a whole, on real networks: the same bits however it is run, stopped and taken up again."""
+"""The study as a whole, on real networks: the same bits after any interruption."""
 
 from __future__ import annotations
 

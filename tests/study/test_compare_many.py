@@ -1,4 +1,4 @@
-"""Several data sets: losses, ranks and tests come from the studies, which lie beside the overview."""
+"""Several data sets: losses, ranks and tests come from the studies stored next to them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which tasks with which: measured, chosen without the test set, kept, and then put to the proof."""
+"""Groups of tasks: measured, chosen without the test set, stored, and then compared."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ EFFECTS = {
 
 
 class Company(Quick):
-    """Its validation loss depends on which tasks are learned together, and its test answers are worthless."""
+    """Its validation loss depends on the tasks of the network; its test predictions are random."""
 
     def fit(self, X: Any, y: Any = None, **more: Any) -> Self:
         super().fit(X, y, **more)

@@ -1,4 +1,4 @@
-"""Several data sets in one study: should they be learned together? One data set is the case of one."""
+"""Several data sets in one study: should they be learned together?"""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def tiny(**params: Any) -> MultiTaskEstimator:
 
 
 def plant(n: int = 70, seed: int = 3) -> Samples:
-    """Return data of another shape: 5 channels of 30 steps; `state` is a task of `make_samples` too, `speed` is not."""
+    """Return 5 channels of 30 steps with the tasks `state`, as in `make_samples`, and `speed`."""
     X, y = make_arrays(n, n_channels=5, n_timepoints=30, seed=seed)
     return Samples.from_arrays(X, y.rename(columns={"load": "speed"}))
 
@@ -320,7 +320,7 @@ def test_the_steps_that_are_taken_are_those_that_were_counted() -> None:
 
 
 class Spy(MultiTaskEstimator):
-    """Notes every sample that training, choosing and answering see, by the stamp in its static input."""
+    """Notes each sample seen in training, validation and prediction, by its static input."""
 
     seen: ClassVar[list[tuple[str, dict[str, set[float]], dict[str, list[str]]]]] = []
 

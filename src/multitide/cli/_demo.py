@@ -33,7 +33,7 @@ static = ["machine_type", "age"]
 ignore = ["machine"]
 
 [split]
-by = "random"             # runs of the same machines; for new ones: by = "group", column = "machine"
+by = "random"             # same machines; for new ones: by = "group", column = "machine"
 test = 0.8                # simulated runs are free, so that most can be test runs;
 validation = 0.25         # few are used for training, as where labels are expensive
 

@@ -34,10 +34,10 @@ def load_beijing_pm25(
     """Load five years of hourly weather and fine dust in Beijing, cut into windows.
 
     Tasks: ``cbwd``, the wind direction (4 classes), and ``pm2.5``, the PM2.5 concentration at the
-    US embassy (ug/m3, missing in 2,067 hours), both at the last hour of the window. Channels: dew point
-    (``DEWP``, degrees C), temperature (``TEMP``, degrees C), pressure (``PRES``, hPa), cumulated
-    wind speed (``Iws``, m/s). ``Is`` and ``Ir``, cumulated hours of snow and rain, are not used
-    unless `channels` names them.
+    US embassy (ug/m3, missing in 2,067 hours), both at the last hour of the window. Channels: dew
+    point (``DEWP``, degrees C), temperature (``TEMP``, degrees C), pressure (``PRES``, hPa) and
+    cumulated wind speed (``Iws``, m/s). ``Is`` and ``Ir``, cumulated hours of snow and rain, are
+    used only if `channels` names them.
     Liang et al., "Assessing Beijing's PM2.5 pollution", Proc. R. Soc. A 471 (2015); UCI Machine
     Learning Repository 381, CC BY 4.0.
 
@@ -89,8 +89,9 @@ def _read(place: Path) -> dict[str, pd.DataFrame]:
 
 # `python benchmarks/fingerprints.py` computes the sums again.
 SUMS = {
-    "No": 960293400, "year": 88173888, "month": 285888, "day": 689256, "hour": 503976, "pm2.5": 4117792, "DEWP": 79639,
-    "TEMP": 545544, "PRES": 44544802, "cbwd": 139158340397349, "Iws": 1046917.65, "Is": 2311, "Ir": 8542,
+    "No": 960293400, "year": 88173888, "month": 285888, "day": 689256, "hour": 503976,
+    "pm2.5": 4117792, "DEWP": 79639, "TEMP": 545544, "PRES": 44544802, "cbwd": 139158340397349,
+    "Iws": 1046917.65, "Is": 2311, "Ir": 8542,
 }  # fmt: skip
 
 SOURCE = Source(

@@ -54,16 +54,16 @@ def touches(
     return (place >= 0) & (furthest[np.maximum(place, 0)] >= begin)
 
 
-def warn_of_overlap(samples: Samples, part: Index, others: Index, by: str) -> None:
-    """Warn if samples of one part are made of the same rows as samples of another."""
+def warn_of_overlap(samples: Samples, index: Index, others: Index, by: str) -> None:
+    """Warn if samples of one set contain the same rows as samples of another."""
     last = samples.starts + samples.lengths - 1
     shared = touches(
-        samples.starts[part], last[part], samples.starts[others], last[others]
+        samples.starts[index], last[index], samples.starts[others], last[others]
     )
     if shared.any():
         warnings.warn(
-            f"{int(shared.sum())} of {len(part)} samples share rows with samples of another set of "
-            f"the split by {by}: metrics will be too good. "
+            f"{int(shared.sum())} of {len(index)} samples share rows with samples of another set "
+            f"of the split by {by}: metrics will be too good. "
             'Split by="time" (purged) or by="group", or use `stride` >= `window`.',
             MultitideWarning,
             stacklevel=4,

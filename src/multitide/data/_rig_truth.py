@@ -8,7 +8,9 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from multitide.data._simulate_rig import RELATED, TASKS, _raise_any, _share_problems
+from multitide._checks import raise_problems
+from multitide.data._rig_arguments import share_problems
+from multitide.data._rig_labels import RELATED, TASKS
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def rig_truth(relatedness: float = 1.0) -> Truth:
     ParameterError
         If `relatedness` is not within [0, 1].
     """
-    _raise_any(_share_problems({"relatedness": relatedness}))
+    raise_problems(share_problems({"relatedness": relatedness}))
     root = float(np.sqrt(relatedness))
     correlation = pd.DataFrame(
         np.eye(len(TASKS)), index=list(TASKS), columns=list(TASKS)

@@ -1,15 +1,14 @@
-"""The one noun of the data floor: samples, as a view of long tables of numbers.
+"""Samples: labelled time series, stored as a view of one long array.
 
-Every recording lies in one long array ``values`` (n_rows, n_channels), and a sample is a start and
-a length in it. So a million overlapping windows cost two integers each, and equal windows, whole
-series and series of unequal length are one thing.
+All recordings are in one array ``values`` (n_rows, n_channels). A sample is a start and a length
+in it, so an overlapping window costs only two integers. Windows of equal length, whole series and
+series of unequal length are stored in the same way.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -18,19 +17,20 @@ import numpy as np
 import pandas as pd
 
 from multitide._notebook import facts, panel, table
+from multitide.data._arrays import as_blocks, check_arrays, warn_of_swapped_axes
+from multitide.data._series_view import SeriesView
 from multitide.data._timestamps import parse_time
-from multitide.errors import DataError, MultitideWarning
+from multitide.errors import DataError
 
 MOST_SHOWN = 12  # channels, in a notebook
-FLOAT32_MAX = np.finfo(np.float32).max
 
 
 @dataclass(frozen=True, repr=False)
 class Samples:
-    """Multivariate time series with their labels; what every floor of multitide passes on.
+    """Multivariate time series with their labels.
 
-    Make one with :func:`multitide.read_table` or :meth:`Samples.from_arrays`. ``samples[index]`` is
-    a part of it (an int array, a bool mask or a slice), without a copy of the series.
+    Make one with :func:`multitide.read_table` or :meth:`Samples.from_arrays`. ``samples[index]``
+    selects samples (with an int array, a bool mask or a slice) without copying the series.
 
     Attributes
     ----------
@@ -49,14 +49,15 @@ class Samples:
     time : ndarray or None, shape (n_samples,)
         Time stamp of each sample's last step.
     begin, finish : ndarray or None, shape (n_samples,)
-        First and last time stamp that a sample touches, its labels' leads included; splits by time
-        purge with them.
+        First and last time stamp that a sample covers, including the leads of its labels. Splits by
+        time purge with them.
     extra : DataFrame or None
-        Other columns kept for each sample (the one that a split by column reads).
+        Other columns kept per sample, such as the one that a split by column reads.
     categories : dict of str to tuple
         For a channel of categories, its categories; `values` holds their codes (0, 1, ...).
     reading : dict or None
-        How a table was read (plain JSON values), stored with a model so that `predict` reads alike.
+        How the table was read (plain JSON values), stored with a model so that `predict` reads
+        tables in the same way.
     """
 
     values: np.ndarray
@@ -107,14 +108,14 @@ class Samples:
         DataError
             With every problem found: wrong shape, infinite values, lengths that do not fit.
         """
-        blocks = _as_blocks(X)
+        blocks = as_blocks(X)
         lengths = np.array([block.shape[1] for block in blocks], dtype=np.int64)
         n_channels = blocks[0].shape[0]
         if channels is not None:
             names = tuple(str(c) for c in channels)
         else:
             names = tuple(map(str, range(n_channels)))
-        _check_arrays(blocks, names, y, static, series, time)
+        check_arrays(blocks, names, y, static, series, time)
         values = np.concatenate(
             [np.asarray(block, dtype=np.float32).T for block in blocks]
         )
@@ -122,7 +123,7 @@ class Samples:
             stamps = None
         else:
             stamps = parse_time(pd.DataFrame({"time": np.asarray(time)}), ["time"])[0]
-        _warn_of_order(blocks)
+        warn_of_swapped_axes(blocks)
         return cls(
             values=np.ascontiguousarray(values),
             starts=np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64),
@@ -285,142 +286,9 @@ class Samples:
         return digest.hexdigest()[:16]
 
 
-class SeriesView:
-    """The series of :class:`Samples` as a lazy array: it copies only what is indexed."""
-
-    dtype = np.dtype(np.float32)
-    ndim = 3
-
-    def __init__(self, samples: Samples) -> None:
-        self._samples = samples
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """(n_samples, n_channels, n_timepoints)."""
-        return self._samples.shape
-
-    def __len__(self) -> int:
-        return len(self._samples)
-
-    def __getitem__(self, index: Any) -> np.ndarray:
-        if isinstance(index, tuple):
-            rows, rest = (index[0], index[1:])
-        else:
-            rows, rest = (index, ())
-        block = self._samples.gather(rows)
-        if np.ndim(np.arange(len(self))[rows]) == 0:
-            block = block[0]
-        if not rest:
-            return block
-        if block.ndim == 3:
-            return block[(slice(None), *rest)]
-        return block[rest]
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return self._samples.gather(slice(None)).astype(dtype or self.dtype, copy=False)
-
-
 def _named(frame: Any) -> pd.DataFrame:
     """Return a frame with text column names and a RangeIndex."""
     frame = pd.DataFrame(frame)
     return frame.set_axis(
         [str(column) for column in frame.columns], axis=1
     ).reset_index(drop=True)
-
-
-def _warn_of_order(blocks: list[np.ndarray]) -> None:
-    """Warn if the axes look like (n_samples, n_timepoints, n_channels)."""
-    n_channels, n_timepoints = blocks[0].shape
-    if n_channels > 2 * n_timepoints > 2 and all(
-        block.shape == blocks[0].shape for block in blocks
-    ):
-        warnings.warn(
-            "`X` must have shape (n_samples, n_channels, n_timepoints); "
-            f"got {n_channels} channels of only {n_timepoints} time points. "
-            "If these are the other way round, use X.transpose(0, 2, 1).",
-            MultitideWarning,
-            stacklevel=3,
-        )
-
-
-def _as_blocks(X: Any) -> list[np.ndarray]:
-    """Return the series as a list of (n_channels, n_timepoints_i), or refuse with the remedy."""
-    if isinstance(X, SeriesView):
-        return list(np.asarray(X))
-    if (
-        isinstance(X, (list, tuple))
-        and all(np.ndim(block) == 2 for block in X)
-        and len(X)
-    ):
-        blocks = []
-        for block in X:
-            blocks.append(np.asarray(block))
-        if len({block.shape[0] for block in blocks}) > 1:
-            found = sorted({block.shape[0] for block in blocks})
-            raise DataError(
-                f"`X` must have the same number of channels in every series; got {found}."
-            )
-        return blocks
-    array = np.asarray(X)
-    if array.ndim != 3:
-        if array.ndim == 2:
-            hint = " For one channel use X[:, None, :]; for vectors use X[:, :, None]."
-        else:
-            hint = ""
-        raise DataError(
-            "`X` must have shape (n_samples, n_channels, n_timepoints); "
-            f"got a {array.ndim}-D array of shape {array.shape}.{hint}"
-        )
-    if 0 in array.shape:
-        raise DataError(f"`X` must not be empty; got shape {array.shape}.")
-    return list(array)
-
-
-def _check_arrays(
-    blocks: list[np.ndarray],
-    channels: tuple[str, ...],
-    y: pd.DataFrame | None,
-    static: pd.DataFrame | None,
-    series: Sequence[Any] | None,
-    time: Sequence[Any] | None,
-) -> None:
-    """Raise one error that lists every problem of the arrays."""
-    problems = []
-    if len(channels) != blocks[0].shape[0]:
-        if len(channels) == blocks[0].shape[1]:
-            swapped = " Its axes look swapped: use X.transpose(0, 2, 1)."
-        else:
-            swapped = ""
-        problems.append(
-            f"`channels` must name all {blocks[0].shape[0]} channels of `X`; "
-            f"got {len(channels)} names.{swapped}"
-        )
-    if len(set(channels)) != len(channels):
-        problems.append(
-            f"`channels` must differ from each other; got {list(channels)}."
-        )
-    for name, rows in (
-        ("y", y),
-        ("static", static),
-        ("series", series),
-        ("time", time),
-    ):
-        if rows is not None and len(rows) != len(blocks):
-            problems.append(
-                f"`{name}` must have one row per sample; "
-                f"got {len(rows)} rows for {len(blocks)} samples."
-            )
-    if any(block.dtype.kind not in "fiub" for block in blocks):
-        strange = next(
-            block.dtype for block in blocks if block.dtype.kind not in "fiub"
-        )
-        problems.append(f"`X` must hold numbers; got dtype {strange}.")
-    elif n_infinite := sum(
-        int((np.abs(block) > FLOAT32_MAX).sum()) for block in blocks
-    ):
-        problems.append(
-            f"`X` must be finite or NaN; got {n_infinite} infinite values. "
-            "Use NaN for missing values."
-        )
-    if problems:
-        raise DataError("\n".join(problems))

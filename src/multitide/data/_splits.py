@@ -1,4 +1,4 @@
-"""Training, validation and test parts that do not leak into each other: by time, group, chance or a column."""
+"""Splits into training, validation and test set without leaks: by time, group, chance or column."""
 
 from __future__ import annotations
 
@@ -25,14 +25,17 @@ logger = logging.getLogger("multitide")
 
 Index = NDArray[np.int64]
 Rule = Literal["time", "group", "random", "column"]
-SIDES = {
+# The words of a column that names the set of each sample.
+SETS = {
     "train": "train",
     "training": "train",
     "validation": "validation",
     "valid": "validation",
     "val": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
 }
-SIDES |= {"dev": "validation", "test": "test", "testing": "test"}
 REMEDIES = {
     "time": 'Label more of that period, or split by="group" or by="random".',
     "group": 'Take other groups with `random_state`, or split by="time" or by="random".',
@@ -41,19 +44,19 @@ REMEDIES = {
 }
 FEW = "A table gives more with `series` (one sample a series) or `window`."
 NOTHING_KEPT = (
-    "`split` by {by} must leave samples to train on; got none (all others overlap the held-out ones in time, or there "
-    'are none). Hold out less, or split by="group".'
+    "`split` by {by} must leave samples to train on; got none (all others overlap the "
+    'held-out ones in time, or there are none). Hold out less, or split by="group".'
 )
 
 
 @dataclass(frozen=True)
 class Split:
-    """Three parts of one :class:`Samples`, as int indices into it.
+    """Training, validation and test set of one :class:`Samples`, as int indices into it.
 
     Attributes
     ----------
     train, validation, test : ndarray of int64
-        Places of the samples; samples in none of them were purged, because they would leak.
+        Positions of the samples. Samples in none of them were purged, because they would leak.
     """
 
     train: Index
@@ -61,31 +64,31 @@ class Split:
     test: Index
 
     def counts(self, y: pd.DataFrame) -> pd.DataFrame:
-        """Return how many labelled rows each task has on each side: one row a task, one column a side."""
-        sides = {"train": self.train, "validation": self.validation, "test": self.test}
+        """Return the number of labelled rows of each task (rows) in each set (columns)."""
+        sets = {"train": self.train, "validation": self.validation, "test": self.test}
         counts = {}
-        for side, index in sides.items():
-            counts[side] = y.iloc[index].notna().sum()
+        for name, index in sets.items():
+            counts[name] = y.iloc[index].notna().sum()
         return pd.DataFrame(counts, index=y.columns).rename_axis("task")
 
 
 @dataclass
 class Splitter(Part):
-    """Divide samples into training, validation and test parts.
+    """Divide samples into training, validation and test set.
 
     Parameters
     ----------
     by : {"time", "group", "random", "column"}
         "time" holds out the last samples and purges: no training sample shares a time stamp (leads
         included) with a held-out one. "group" keeps a series, or all samples with one value of
-        `column`, on one side. "random" draws, stratified by the class labels where they allow it.
+        `column`, in one set. "random" draws, stratified by the class labels where they allow it.
         "column" reads train, validation and test from `column`.
     test : float
-        Held-out share of the samples.
+        Fraction of the samples to hold out.
     validation : float
-        Share of what is left after the test part; 0 for none.
+        Fraction of the samples outside the test set; 0 for no validation set.
     column : str, optional
-        A column of ``samples.extra``: the sides for ``by="column"``, the groups for ``by="group"``.
+        A column of ``samples.extra``: the sets for ``by="column"``, the groups for ``by="group"``.
     n_folds : int
         Number of folds of :meth:`folds`.
     random_state : int, optional
@@ -105,21 +108,21 @@ class Splitter(Part):
         Raises
         ------
         DataError
-            If there is nothing to split by, or a task has no label on a side.
+            If there is nothing to split by, or a task has no label in one of the sets.
         """
         self.check("split")
         if self.by == "column":
-            keep, validation, test = _sides(self._extra(samples))
+            keep, validation, test = _named_sets(self._extra(samples))
         else:
             keep, test = self._hold_out(samples, np.arange(len(samples)), self.test)
             validation = test[:0]
         return self._finished(samples, keep, validation, test)
 
     def folds(self, samples: Samples) -> list[Split]:
-        """Return `n_folds` splits, each with another fold as its test part.
+        """Return `n_folds` splits, each with another fold as its test set.
 
         Folds by time are blocks, purged on both sides; by group they are scikit-learn's
-        ``GroupKFold``; by column each of its values is a fold. The validation part is cut from the
+        ``GroupKFold``; by column each of its values is a fold. The validation set is cut from the
         rest by the same rule.
         """
         self.check("split")
@@ -138,7 +141,7 @@ class Splitter(Part):
         ----------
         samples : Samples
         fraction : float
-            Share of the samples to hold out.
+            Fraction of the samples to hold out.
 
         Returns
         -------
@@ -148,32 +151,30 @@ class Splitter(Part):
         check_fraction("fraction", fraction)
         everything = np.arange(len(samples))
         keep, held = self._cut_rule(samples)._hold_out(samples, everything, fraction)
-        self._check_sides(samples, {"kept": keep, "held-out": held})
+        self._check_sets(samples, {"kept": keep, "held-out": held})
         warn_of_overlap(samples, keep, held, self.by)
         return keep, held
 
     def _finished(
         self, samples: Samples, keep: Index, validation: Index, test: Index
     ) -> Split:
-        """Cut the validation part, and refuse a split that cannot be used."""
+        """Cut the validation set, and refuse a split that cannot be used."""
         train = keep
         if self.validation and not len(validation):
             train, validation = self._cut_rule(samples)._hold_out(
                 samples, keep, self.validation
             )
         split = Split(train, validation, test)
-        self._check_sides(
+        self._check_sets(
             samples, {"train": train, "validation": validation, "test": test}
         )
-        for part, others in (
-            (train, np.concatenate([validation, test])),
-            (validation, test),
-        ):
-            warn_of_overlap(samples, part, others, self.by)
+        held_out = np.concatenate([validation, test])
+        warn_of_overlap(samples, train, held_out, self.by)
+        warn_of_overlap(samples, validation, test, self.by)
         return split
 
     def _cut_rule(self, samples: Samples) -> Splitter:
-        """Return the rule that cuts once; a column of sides says nothing about that, so the safest one that can."""
+        """Return the rule of a single cut; for a column of sets, the safest one possible."""
         if self.by != "column":
             return self
         n_series = len(pd.unique(samples.series))
@@ -184,7 +185,7 @@ class Splitter(Part):
         if n_series == 1 and samples.time is not None:
             by = "time"
         logger.info(
-            f"`{self.column}` has no validation part: cut from the training part by {by}."
+            f"`{self.column}` names no validation set. It is cut from the training set by {by}."
         )
         return Splitter(by=by, random_state=self.random_state)
 
@@ -245,7 +246,7 @@ class Splitter(Part):
         return keep, held
 
     def _test_folds(self, samples: Samples) -> Iterator[Index]:
-        """Yield the test part of every fold."""
+        """Yield the test set of each fold."""
         everything = np.arange(len(samples))
         if self.by == "group":
             n_units = len(pd.unique(self._groups(samples)))
@@ -300,42 +301,49 @@ class Splitter(Part):
             raise ParameterError('`split.column` must be given with by="column".')
         if self.column not in names:
             raise DataError(
-                f"`split.column` must be an extra column of the samples; got {self.column!r}, and they have {names}."
-                f"{suggest(self.column, names)} Keep it with read_table(..., extra=[{self.column!r}])."
+                f"`split.column` must be an extra column of the samples; got {self.column!r}, "
+                f"and they have {names}.{suggest(self.column, names)} "
+                f"Keep it with read_table(..., extra=[{self.column!r}])."
             )
         values: np.ndarray = samples.extra[self.column].to_numpy()  # type: ignore[index]
         return values
 
-    def _check_sides(self, samples: Samples, sides: dict[str, Index]) -> None:
-        """Raise if the training part is empty, or a task has no label on a side."""
-        if not len(next(iter(sides.values()))):
+    def _check_sets(self, samples: Samples, sets: dict[str, Index]) -> None:
+        """Raise if the training set is empty, or a task has no label in one of the sets."""
+        if not len(next(iter(sets.values()))):
             raise DataError(NOTHING_KEPT.format(by=self.by))
         problems = []
-        for side, index in sides.items():
-            if len(index):
-                for task in samples.y.columns:
-                    if samples.y[task].iloc[index].isna().all():
-                        problems.append(
-                            f"`split` by {self.by} must leave labels of every task on every side; got none of {task!r} in {side}."
-                        )
+        for name, index in sets.items():
+            for task in _unlabelled(samples.y.iloc[index]):
+                problems.append(
+                    f"`split` by {self.by} must leave labels of every task in every set; "
+                    f"got none of {task!r} in {name}."
+                )
         if problems:
             raise DataError("\n".join([*problems, REMEDIES[self.by]]))
+
+
+def _unlabelled(y: pd.DataFrame) -> list[str]:
+    """Return the tasks without any label in `y`; none if `y` has no rows."""
+    if y.empty:
+        return []
+    return list(y.columns[y.isna().all()])
 
 
 def _n_held(n_samples: int, fraction: float) -> int:
     return max(1, math.ceil(n_samples * fraction - 1e-9))
 
 
-def _sides(values: np.ndarray) -> tuple[Index, Index, Index]:
-    """Return train, validation and test as a column of words says."""
+def _named_sets(values: np.ndarray) -> tuple[Index, Index, Index]:
+    """Return training, validation and test set as the words of a column say."""
     words = (
         pd.Series(values)
         .astype("object")
-        .map(lambda word: SIDES.get(str(word).strip().lower()))
+        .map(lambda word: SETS.get(str(word).strip().lower()))
     )
     if unused := int(words.isna().sum()):
         other = sorted({str(value) for value in values[words.isna()]})[:5]
-        logger.info(f"{unused} samples are in no part of the split: {other}.")
+        logger.info(f"{unused} samples are in no set of the split: {other}.")
     train, validation, test = (
         np.flatnonzero(words == side) for side in ("train", "validation", "test")
     )
@@ -349,6 +357,6 @@ def _sides(values: np.ndarray) -> tuple[Index, Index, Index]:
 
 def _fold_values(values: pd.Series) -> list[object]:
     found = list(values.dropna().unique())
-    if len(found) < 2 or {str(value).lower() for value in found} & set(SIDES):
+    if len(found) < 2 or {str(value).lower() for value in found} & set(SETS):
         raise DataError(f"`split.column` must number the folds; got {found[:5]}.")
     return found

@@ -1,4 +1,4 @@
-"""What a split should keep in proportion: the classes and the labelled rows of every task."""
+"""Strata of a split: the classes and the labelled rows of every task, kept in proportion."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ N_DRAWS = 64
 
 
 def class_columns(y: pd.DataFrame) -> list[str]:
-    """Return the columns that hold classes: text, booleans, or whole numbers of few distinct values."""
+    """Return the columns of classes: text, booleans, or a few distinct whole numbers."""
     columns = []
     for name in y.columns:
         if _holds_classes(y[name].dropna()):
@@ -33,22 +33,22 @@ def _holds_classes(labels: pd.Series) -> bool:
 def strata(
     y: pd.DataFrame, at_least: int, n_parts: int
 ) -> tuple[NDArray[np.int64] | None, str]:
-    """Return what to stratify a random split by, and what had to be given up.
+    """Return the strata of a random split, and a note if they are coarser than the classes.
 
     Parameters
     ----------
     y : DataFrame
         Labels; a missing label is a class of its own.
     at_least : int
-        Rows that every stratum must have.
+        Minimum number of rows per stratum.
     n_parts : int
-        Rows of the smaller side: it must have room for every stratum.
+        Number of rows of the smaller set: it must have room for every stratum.
 
     Returns
     -------
     codes : ndarray of int64, shape (n_rows,), or None
-        The combination of all class tasks; if that is too fine, the task with the rarest class; or
-        nothing.
+        The combination of all tasks with classes; if that is too fine, the task with the rarest
+        class; or None.
     note : str
     """
     names = class_columns(y)
@@ -69,27 +69,20 @@ def strata(
     rarest = sorted(names, key=lambda name: int(y[name].value_counts().min()))
     for name in rarest:
         if fits(codes[name].to_numpy()):
-            if len(names) > 1:
-                what = f"by {name!r} alone"
-            else:
-                what = f"by {name!r}"
-            return codes[name].to_numpy(
-                dtype=np.int64
-            ), f"The classes are too few to stratify by all tasks: {what}."
-    return (
-        None,
-        f"The random split is not stratified: some classes of {names} have fewer than {at_least} rows.",
-    )
+            note = f"The random split is stratified by {name!r} only; more would be too fine."
+            return codes[name].to_numpy(dtype=np.int64), note
+    note = f"The random split is not stratified: a class of {names} has under {at_least} rows."
+    return None, note
 
 
 def choose_groups(
     codes: NDArray[np.int64], y: pd.DataFrame, fraction: float, random_state: int | None
 ) -> NDArray[np.int64]:
-    """Draw whole groups to hold out, so that samples, labels and classes are held out in proportion.
+    """Draw whole groups to hold out, with samples, labels and classes in proportion.
 
-    Of a fixed number of random orders of the groups, each cut where its samples come closest to
-    `fraction`, the one with the fewest tasks or classes missing on a side, and then with shares (of
-    samples, of the labels of a task, of a class) closest to `fraction`.
+    A fixed number of random orders of the groups are each cut where the share of samples is
+    closest to `fraction`. The best one has the fewest tasks or classes missing from a set, and
+    then the shares (of samples, of the labels of a task, of a class) closest to `fraction`.
 
     Parameters
     ----------
@@ -123,7 +116,7 @@ def choose_groups(
 
 
 def _counts(codes: NDArray[np.int64], y: pd.DataFrame) -> np.ndarray:
-    """Return samples, labelled rows of each task and rows of each class, one row a group."""
+    """Count samples, labelled rows per task and rows per class; one row per group."""
     indicators = [pd.Series(np.ones(len(codes)))]
     for name in y.columns:
         indicators.append(y[name].notna().reset_index(drop=True).astype(float))

@@ -1,4 +1,4 @@
-"""Times in tables: dates as people write them, and the usual step from row to row."""
+"""Time stamps in tables: dates in common notations, and the usual step between rows."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ def unit_of(column: str) -> str | None:
 def parse_time(
     frame: pd.DataFrame, columns: Sequence[str]
 ) -> tuple[np.ndarray, list[str]]:
-    """Return the time of every row, from one column or several, and what was assumed.
+    """Return the time of each row, from one or several columns, and the assumptions made.
 
     Parameters
     ----------
     frame : DataFrame
         The table.
     columns : sequence of str
-        One column of times or numbers; or year, month, day and so on; or several texts to be joined
-        (date and time).
+        One column of times or numbers; or year, month, day and so on; or several texts that are
+        joined (date and time).
 
     Returns
     -------
@@ -56,7 +56,7 @@ def parse_time(
     Raises
     ------
     DataError
-        If a row has no time, or a text is none; with the rows.
+        If a row has no time or an unreadable one; the message names the rows.
     """
     label = ", ".join(f"`{column}`" for column in columns)
     notes: list[str] = []

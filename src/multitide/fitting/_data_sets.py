@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike
 
 from multitide._checks import one_of, suggest
 from multitide.data._data_sets import DataSets
-from multitide.data._samples import Samples, SeriesView
+from multitide.data._samples import Samples
+from multitide.data._series_view import SeriesView
 from multitide.data._split_data import SplitData
 from multitide.data._splits import Splitter
 from multitide.errors import DataError, ParameterError

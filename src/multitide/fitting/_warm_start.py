@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from multitide.encodings._inputs import InputLayer
+from multitide.encodings._input_layer import InputLayer
 from multitide.errors import DataError
 from multitide.network._network import Network, Predictor
 from multitide.sharing._across import PerDomain

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from multitide.data._samples import Samples
-from multitide.encodings._inputs import InputLayer
+from multitide.encodings._input_layer import InputLayer
 from multitide.encodings._static import StaticLayer
 from multitide.network._stacking import STACK_FROM, linear_outputs
 from multitide.sharing._across import (

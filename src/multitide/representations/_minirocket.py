@@ -13,7 +13,8 @@ import torch
 from pydantic import Field
 
 from multitide.data._samples import Samples
-from multitide.encodings._inputs import Impute, InputLayer
+from multitide.encodings._input_layer import InputLayer
+from multitide.encodings._inputs import Impute
 from multitide.encodings._scaling import Scale
 from multitide.errors import DataError, MissingDependencyError
 from multitide.representations._representation import (

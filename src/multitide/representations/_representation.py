@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from multitide.data._samples import Samples
-from multitide.encodings._inputs import Impute, InputLayer, Inputs
+from multitide.encodings._input_layer import InputLayer
+from multitide.encodings._inputs import Impute, Inputs
 from multitide.encodings._representation import Encoder, Representation
 from multitide.encodings._scaling import Scale
 from multitide.errors import DataError

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from multitide.data._samples import Samples
-from multitide.encodings._inputs import Impute, InputLayer
+from multitide.encodings._input_layer import InputLayer
+from multitide.encodings._inputs import Impute
 from multitide.encodings._scaling import Scale
 from multitide.errors import DataError
 from multitide.representations._representation import (

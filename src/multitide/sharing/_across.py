@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from multitide.backbones._convolution import MaskedConv1d
-from multitide.encodings._inputs import InputLayer
+from multitide.encodings._input_layer import InputLayer
 from multitide.encodings._static import StaticLayer
 
 Conditioning = Literal["none", "one_hot", "film"]

@@ -14,7 +14,12 @@ from multitide.data.tables._files import open_table
 from multitide.errors import DataError
 from refusals import refused
 
-TEXT = "시각,온도,state\n2024.07.04 13:00,1.5,양호\n2024.07.04 14:00,-,불량\n2024.07.04 15:00, NA,양호\n"
+TEXT = (
+    "시각,온도,state\n"
+    "2024.07.04 13:00,1.5,양호\n"
+    "2024.07.04 14:00,-,불량\n"
+    "2024.07.04 15:00, NA,양호\n"
+)
 
 
 def read_frame(data: Any, *args: Any, **kw: Any) -> tuple[pd.DataFrame, list[str]]:

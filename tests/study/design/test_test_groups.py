@@ -1,4 +1,4 @@
-"""Groups of test rows: series where there are enough, else blocks of time that no window straddles widely."""
+"""Groups of test rows: series if there are enough, else blocks of time."""
 
 from __future__ import annotations
 

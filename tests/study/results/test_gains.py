@@ -1,4 +1,4 @@
-"""Gains and figures: the sign, the units, the rows that count, and figures that are no mean over rows."""
+"""Gains and metrics: sign, units, the rows used, and metrics that are no mean over rows."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ def test_gains_in_other_figures_are_signed_so_that_plus_is_better(
 
 
 def test_the_jackknife_of_r2_is_near_what_fresh_data_show(result: Comparison) -> None:
-    """The interval is for new rows and seeds: its width fits the spread of the gain over fresh studies."""
+    """The width of the interval matches the spread of the gain over new studies."""
     fresh = []
     for seed in range(40):
         rng = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""Ranks and their tests: the example of Demšar 2006, and words that claim no more than the data sets give."""
+"""Ranks and their tests: the example of Demšar 2006, and cautious sentences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Intervals keep their promise: coverage by simulation, agreement with textbook tests, sense in degenerate cases."""
+"""Intervals: coverage by simulation, agreement with textbook tests, and degenerate cases."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def crossed(
     folds: np.ndarray | None = None,
     fold_sd: float = 0.0,
 ) -> np.ndarray:
-    """Differences (n_seeds, n_rows) of two equal arms: sds of seeds, groups and their interaction; row noise 1."""
+    """Draw differences (n_seeds, n_rows) of two equal arms with these standard deviations."""
     groups = np.repeat(np.arange(len(sizes)), sizes)
     shape = (n_seeds, len(groups))
     seeds = generator.normal(
@@ -79,7 +79,7 @@ def test_interval_keeps_its_promise_where_only_the_interaction_varies(
 
 
 def test_redrawing_rows_inside_each_seed_would_have_missed_far_more() -> None:
-    """What the module is for: the plain t interval over rows, or over seeds alone, is wrong by a wide margin."""
+    """A plain t interval over rows, or over seeds alone, has far too low a coverage."""
     generator, over_seeds, over_rows = rng(1), 0, 0
     for _ in range(N_STUDIES):
         differences = crossed(generator, 5, np.full(30, 4), (0.3, 1.7, 1))

@@ -106,7 +106,7 @@ def test_warnings_are_kept_as_facts_and_nothing_is_logged(
 
 
 def test_alone_is_what_a_user_gets_who_fits_each_task_without_sharing() -> None:
-    """One fit of the estimator with sharing="none" and one fit a task give the same bits: the study hides nothing."""
+    """One fit with sharing="none" gives the same bits as one fit per task."""
     samples = make_samples(80, missing=0)
     protocol = make_protocol(
         DataSets(samples), resolve_tasks(None, samples.y), RANDOM, None, 1

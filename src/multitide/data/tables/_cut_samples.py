@@ -166,5 +166,5 @@ def _no_window_fits(window: int, lengths: Index, rows: Rows, gaps: _Gaps) -> str
             f'With on_gap="ignore" the longest series has {longest_series}.'
         )
     else:
-        text = f"`window` must not be longer than the longest series ({longest} rows); got {window}."
+        text = f"`window` must be at most the longest series ({longest} rows); got {window}."
     return text + gaps.other_step

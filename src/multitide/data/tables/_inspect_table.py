@@ -79,5 +79,5 @@ def _check_fits(window: int, frame: pd.DataFrame, series: str | None) -> None:
         longest = int(frame[series].value_counts().max())
     if window > longest:
         raise DataError(
-            f"`window` must not be longer than the longest series ({longest} rows); got {window}."
+            f"`window` must be at most the longest series ({longest} rows); got {window}."
         )

@@ -23,7 +23,7 @@ DAYLIGHT = (
     " Daylight saving time is a likely cause (an hour that comes twice in autumn): "
     "write times in UTC."
 )
-SEVERAL = " If the table holds several recordings, name the column that tells them apart with `series`."
+SEVERAL = " If the table holds several recordings, name their id column with `series`."
 # How labels of one bin are combined, by label_at; the last label of the bin otherwise.
 HOW = {"any": "max", "mean": "mean"}
 

@@ -255,8 +255,8 @@ def _check_labels(y: pd.DataFrame, splits: Sequence[Split]) -> None:
             missing = counts.index[counts[side] == 0]
             for task in missing:
                 problems.append(
-                    f"`split` must leave labels of every task in every set; got none of {task!r} in "
-                    f"{side}."
+                    "`split` must leave labels of every task in every set; "
+                    f"got none of {task!r} in {side}."
                 )
     if problems:
         raise DataError("\n".join(dict.fromkeys(problems)))

@@ -1,0 +1,45 @@
+"""The series of samples as a lazy array."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from multitide.data._samples import Samples
+
+
+class SeriesView:
+    """The series of :class:`Samples` as a lazy array: it copies only what is indexed."""
+
+    dtype = np.dtype(np.float32)
+    ndim = 3
+
+    def __init__(self, samples: Samples) -> None:
+        self._samples = samples
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(n_samples, n_channels, n_timepoints)."""
+        return self._samples.shape
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        if isinstance(index, tuple):
+            rows, rest = (index[0], index[1:])
+        else:
+            rows, rest = (index, ())
+        block = self._samples.gather(rows)
+        if np.ndim(np.arange(len(self))[rows]) == 0:
+            block = block[0]
+        if not rest:
+            return block
+        if block.ndim == 3:
+            return block[(slice(None), *rest)]
+        return block[rest]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return self._samples.gather(slice(None)).astype(dtype or self.dtype, copy=False)

@@ -1,0 +1,316 @@
+"""The input layer: turns raw series with missing values into complete, scaled, encoded series."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from multitide.backbones._masked import valid_steps
+from multitide.data._samples import Samples
+from multitide.encodings._encoding import EncodingModule
+from multitide.encodings._registry import ENCODINGS
+from multitide.encodings._scaling import center_and_scale
+from multitide.errors import DataError, MultitideWarning
+
+if TYPE_CHECKING:
+    from multitide.encodings._inputs import Inputs
+
+# Statistics are computed on at most this many values; more would take seconds and change nothing.
+MAX_FIT_VALUES = 10_000_000
+
+
+class InputLayer(nn.Module):
+    """Imputes, scales and encodes series; see :class:`Inputs`.
+
+    Parameters
+    ----------
+    spec : Inputs
+        The parameters.
+    channels : tuple of str
+        Names of the raw channels.
+    categories : dict of str to sequence
+        For each categorical channel, its categories.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Names of the output channels: numeric channels with their encodings, one channel per
+        category, then the `observed` and `elapsed` channels.
+    """
+
+    low: Tensor
+    high: Tensor
+    center: Tensor
+    gain: Tensor
+    fill: Tensor
+    elapsed_gain: Tensor
+    numeric: Tensor
+    category_channel: Tensor
+    category_code: Tensor
+
+    def __init__(
+        self,
+        spec: Inputs,
+        channels: tuple[str, ...],
+        categories: Mapping[str, Sequence[object]],
+    ) -> None:
+        super().__init__()
+        self.spec = copy.deepcopy(spec)
+        self.channels = channels
+        codes, category_names = _category_codes(channels, categories)
+        self.n_categories = len(codes)
+        self._add_buffers(
+            torch.tensor([channel in categories for channel in channels]), codes
+        )
+        names = tuple(name for name in channels if name not in categories)
+        self.encodings = nn.ModuleList()
+        for encoding in spec.encodings:
+            if isinstance(encoding, str):
+                part = ENCODINGS[encoding]()
+            else:
+                part = encoding
+            module = part.build(names)
+            self.encodings.append(module)
+            names = module.names
+        names = (*names, *category_names)
+        if spec.observed:
+            names += tuple(f"{channel}_observed" for channel in channels)
+        if spec.elapsed:
+            names += tuple(f"{channel}_elapsed" for channel in channels)
+        self.names = names
+
+    @property
+    def n_channels(self) -> int:
+        """Number of output channels."""
+        return len(self.names)
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Return complete, encoded series.
+
+        Parameters
+        ----------
+        x : Tensor, shape (batch, channels, time)
+            Raw series; NaN for missing values.
+        lengths : Tensor, shape (batch,), optional
+            Number of valid steps of each series.
+
+        Returns
+        -------
+        encoded : Tensor, shape (batch, n_channels, time)
+            Finite, and 0 after the last valid step of each series.
+        """
+        x, measured, last = self._complete(x)
+        numbers = self._numeric(x)
+        for encoding in self.encodings:
+            numbers = encoding(numbers)
+        groups = [numbers]
+        if self.n_categories:
+            groups.append(
+                (x[:, self.category_channel] == self.category_code).to(x.dtype)
+            )
+        if self.spec.observed:
+            groups.append(measured.to(x.dtype))
+        if self.spec.elapsed:
+            groups.append(_steps_since(last).to(x.dtype) * self.elapsed_gain)
+        if len(groups) > 1:
+            encoded = torch.cat(groups, dim=1)
+        else:
+            encoded = numbers
+        if lengths is None:
+            return encoded
+        return torch.where(valid_steps(lengths, x.shape[2]), encoded, 0.0)
+
+    def _complete(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Clip, scale and impute series.
+
+        Returns
+        -------
+        x, measured : Tensor, shape (batch, channels, time)
+            Complete series, and which values were measured.
+        last : Tensor, same shape
+            Step of the last measurement so far, or -1; only if "ffill" or `elapsed` needs it.
+        """
+        measured = ~x.isnan()
+        if self.spec.clip is not None:
+            x = x.clamp(self.low, self.high)
+        x = (x - self.center) * self.gain
+        if self.spec.impute != "ffill" and not self.spec.elapsed:
+            return torch.where(measured, x, self.fill), measured, measured
+        last = last_measured(measured)
+        if self.spec.impute != "ffill":
+            return torch.where(measured, x, self.fill), measured, last
+        return (
+            torch.where(last >= 0, x.gather(2, last.clamp(min=0)), self.fill),
+            measured,
+            last,
+        )
+
+    def _numeric(self, x: Tensor) -> Tensor:
+        if self.n_categories:
+            return x[:, self.numeric]
+        return x
+
+    def _add_buffers(self, is_category: Tensor, codes: list[tuple[int, int]]) -> None:
+        column = torch.zeros(len(is_category), 1)
+        self.register_buffer("low", column - torch.inf)
+        self.register_buffer("high", column + torch.inf)
+        self.register_buffer("center", column.clone())
+        self.register_buffer("gain", column + 1)
+        # -1 is the code of no category.
+        self.register_buffer("fill", torch.where(is_category[:, None], -1.0, column))
+        self.register_buffer("elapsed_gain", column + 1)
+        pairs = torch.tensor(codes, dtype=torch.long).reshape(-1, 2)
+        self.register_buffer(
+            "numeric", (~is_category).nonzero()[:, 0], persistent=False
+        )
+        self.register_buffer("category_channel", pairs[:, 0], persistent=False)
+        self.register_buffer("category_code", pairs[:, 1:], persistent=False)
+
+    @torch.no_grad()
+    def fit(self, samples: Samples) -> None:
+        """Fill the buffers from training samples; from evenly spaced ones if there are very many.
+
+        Parameters
+        ----------
+        samples : Samples
+            Training samples with the channels of this layer.
+
+        Raises
+        ------
+        DataError
+            If they do not have the shape that :class:`Inputs` requires.
+
+        Warns
+        -----
+        MultitideWarning
+            If a channel has no measured value; it becomes 0.
+        """
+        self._check_shape(samples)
+        per_sample = max(samples.n_channels, self.n_channels) * max(
+            samples.n_timepoints, 1
+        )
+        n_used = min(len(samples), max(1, MAX_FIT_VALUES // per_sample))
+        used = samples[np.linspace(0, len(samples) - 1, n_used).astype(np.int64)]
+        x = torch.from_numpy(np.ascontiguousarray(used.gather(slice(None))))
+        empty = []
+        for i, name in enumerate(self.channels):
+            if not self._fit_channel(i, x[:, i]):
+                empty.append(name)
+        if empty:
+            warnings.warn(
+                f"channels {empty} have no measured value in the training samples and become 0.",
+                MultitideWarning,
+                stacklevel=3,
+            )
+        self._fit_encodings(x, valid_steps(torch.from_numpy(used.lengths), x.shape[2]))
+
+    def _check_shape(self, samples: Samples) -> None:
+        """Raise unless the samples have the required number of channels and steps."""
+        problems = []
+        n_channels, n_timepoints = self.spec.n_channels, self.spec.n_timepoints
+        if n_channels is not None and n_channels != samples.n_channels:
+            problems.append(
+                f"`X` must have {n_channels} channels, because `inputs.n_channels` is "
+                f"{n_channels}; got {samples.n_channels}: {', '.join(samples.channels)}."
+            )
+        if n_timepoints is not None and (samples.lengths != n_timepoints).any():
+            shortest, longest = samples.lengths.min(), samples.lengths.max()
+            if shortest == longest:
+                found = f"{longest}"
+            else:
+                found = f"{shortest} to {longest}"
+            problems.append(
+                f"`X` must have {n_timepoints} time steps in every series, because "
+                f"`inputs.n_timepoints` is {n_timepoints}; got {found}."
+            )
+        if problems:
+            raise DataError("\n".join(problems))
+
+    def _fit_channel(self, i: int, x: Tensor) -> bool:
+        """Fit clip, scale and fill of one channel; return whether it has a measured value."""
+        values = x[~x.isnan()].double().numpy()
+        if i not in self.numeric:
+            return len(values) > 0
+        if not len(values):
+            self.gain[i] = self.fill[i] = 0.0
+            return False
+        if self.spec.clip is not None:
+            low, high = np.quantile(values, [self.spec.clip, 1 - self.spec.clip])
+            self.low[i] = low
+            self.high[i] = high
+            values = values.clip(low, high)
+        center, scale = center_and_scale(values, self.spec.scale)
+        self.center[i] = center
+        self.gain[i] = 1 / scale
+        if self.spec.impute == "zero":
+            replacement = 0.0
+        else:
+            replacement = values.mean()
+        self.fill[i] = (replacement - center) / scale
+        return True
+
+    def _fit_encodings(self, x: Tensor, valid: Tensor) -> None:
+        """Fit the scale of elapsed steps, and each encoding to the output of the previous one."""
+        x, measured, last = self._complete(x)
+        if self.spec.elapsed:
+            for i, steps in enumerate(_steps_since(last).double().unbind(dim=1)):
+                deviation = float(steps[valid[:, 0]].std(correction=0))
+                if deviation > 0:
+                    self.elapsed_gain[i] = 1 / deviation
+                else:
+                    self.elapsed_gain[i] = 1.0
+        x, measured = self._numeric(x), self._numeric(measured)
+        for encoding in cast("list[EncodingModule]", list(self.encodings)):
+            encoding.fit(x, measured)
+            x, measured = encoding(x), measured[:, list(encoding.sources)]
+
+
+def _category_codes(
+    channels: Sequence[str], categories: Mapping[str, Sequence[object]]
+) -> tuple[list[tuple[int, int]], list[str]]:
+    """Return the (channel, code) pair and the name of each category, channel by channel."""
+    codes = []
+    names = []
+    for i, channel in enumerate(channels):
+        for code, category in enumerate(categories.get(channel, ())):
+            codes.append((i, code))
+            names.append(f"{channel}={category}")
+    return codes, names
+
+
+def last_measured(measured: Tensor) -> Tensor:
+    """Return for each step the latest measured step so far, or -1 if there is none.
+
+    Parameters
+    ----------
+    measured : bool Tensor, shape (batch, channels, time)
+
+    Returns
+    -------
+    Tensor of int64, same shape
+    """
+    steps = torch.arange(measured.shape[2], device=measured.device)
+    if torch.compiler.is_compiling():  # also true in an export
+        return _last_measured_by_count(measured, steps)
+    return torch.where(measured, steps, -1).cummax(dim=2).values
+
+
+def _last_measured_by_count(measured: Tensor, steps: Tensor) -> Tensor:
+    """Compute the same without a cumulative maximum, which ONNX does not have; half as fast."""
+    count = measured.long().cumsum(dim=2)
+    # The step of the n-th measurement is stored at index n; unmeasured steps write -1 to index 0.
+    places = torch.full(
+        (*measured.shape[:2], measured.shape[2] + 1), -1, device=measured.device
+    )
+    places = places.scatter(2, count * measured, torch.where(measured, steps, -1))
+    return places.gather(2, count)
+
+
+def _steps_since(last: Tensor) -> Tensor:
+    return torch.arange(last.shape[2], device=last.device) - last
