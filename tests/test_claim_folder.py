@@ -1,4 +1,4 @@
-"""A folder that we did not make and that holds something is refused, by everything that writes one."""
+"""Every function that writes a folder refuses one that holds something it did not write."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_what_a_killed_process_left_of_a_marker_is_nothing(tmp_path: Path) -> No
     claim_folder(tmp_path, STUDY_FORMAT)
 
 
-# -- every door --------------------------------------------------------------------------------------
+# -- every door ------------------------------------------------------------------------------------
 
 
 def a_study() -> mt.Comparison:

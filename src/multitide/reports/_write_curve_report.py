@@ -44,8 +44,8 @@ def write_curve_report(
     curve : LabelCurve
         From :func:`multitide.label_curve`.
     folder : path
-        New, empty, or one that holds a label curve; an earlier report in it is replaced. If it contains the folders of the
-        single studies with their reports, they are linked.
+        New, empty, or one that holds a label curve; an earlier report in it is replaced. If it
+        contains the folders of the single studies with their reports, they are linked.
     command : str, optional
         The command that repeats it. Default: the one that the studies have stored.
 
