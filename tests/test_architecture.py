@@ -43,6 +43,7 @@ FLOORS = {
         "_checks",
         "_claim_folder",
         "_notebook",
+        "_own_random_numbers",
         "_part",
         "_ready_to_predict",
         "_result_folder",

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from multitide._own_random_numbers import own_random_numbers
 from multitide.backbones import Backbone
 from multitide.balancing import Aggregator, Weighting
 from multitide.data._samples import Samples
@@ -26,7 +27,12 @@ from multitide.fitting._data_sets import (
     to_data_sets,
 )
 from multitide.fitting._fit_model import fit_model
-from multitide.fitting._recipe import PART_PARAMETERS, make_part, make_recipe
+from multitide.fitting._recipe import (
+    PART_PARAMETERS,
+    make_part,
+    make_recipe,
+    resolve_device,
+)
 from multitide.model._fitted_model import FittedModel
 from multitide.model._schema import data_record
 from multitide.model._start_from import find_source
@@ -186,6 +192,9 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):
     ) -> Self:
         """Fit all tasks, each on the samples that have its label.
 
+        The generators of ``random``, NumPy and torch are seeded, and restored at the end. Fits in
+        several threads of one process wait for each other; to train in parallel, use processes.
+
         Parameters
         ----------
         X : Samples, or array of shape (n_samples, n_channels, n_timepoints), or list of arrays
@@ -238,20 +247,21 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):
         else:
             model = start
         source = find_source(model, recipe, [task.name for task in tasks], len(split))
-        encoder = None
-        if recipe.inputs.representation is not None:
-            training_set = split[0].training_set
-            encoder = fit_encoder(
-                recipe.inputs.representation, training_set, load_model
-            )
-        encoded = []
-        for data in split:
-            encoded.append(replace(data, samples=vectors_of(data.samples, encoder)))
         if self.verbose:
             progress = [ProgressBar()]
         else:
             progress = []
-        fitted = fit_model(encoded, tasks, recipe, [*progress, *callbacks], source)
+        with own_random_numbers(recipe.seed, resolve_device(recipe.device)):
+            encoder = None
+            if recipe.inputs.representation is not None:
+                training_set = split[0].training_set
+                encoder = fit_encoder(
+                    recipe.inputs.representation, training_set, load_model
+                )
+            encoded = []
+            for data in split:
+                encoded.append(replace(data, samples=vectors_of(data.samples, encoder)))
+            fitted = fit_model(encoded, tasks, recipe, [*progress, *callbacks], source)
         self.history_ = pd.DataFrame(fitted.history)
         self.pretrain_history_ = pd.DataFrame(fitted.pretrain_history)
         return self._take(

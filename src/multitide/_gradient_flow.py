@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from multitide._estimator import MultiTaskEstimator
+from multitide._own_random_numbers import own_random_numbers
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
 from multitide.errors import DataError, ParameterError
@@ -162,8 +163,7 @@ def _fitted(estimator: MultiTaskEstimator, samples: Samples) -> Network:
 def _new_network(estimator: MultiTaskEstimator, samples: Samples) -> Network:
     recipe = make_recipe(estimator.get_params(deep=False))
     _refuse_vectors(recipe.inputs.representation)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(recipe.seed)
+    with own_random_numbers(recipe.seed):
         tasks = resolve_tasks(estimator.tasks, samples.y)
         network = TaskGroup(
             [SplitData.for_training(samples)], tasks, recipe

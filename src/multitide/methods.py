@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 import pandas as pd
-import torch
 
 from multitide._checks import check_choice
+from multitide._own_random_numbers import own_random_numbers
 from multitide._part import Part
 from multitide._registries import SPLITTERS
 from multitide.backbones._backbone import Backbone
@@ -223,7 +223,7 @@ def _aggregator(at: str) -> dict[str, str]:
 
 def _build_problems(backbone: Backbone, sharing: Sharing) -> list[str]:
     """Return the errors of a sharing that builds this backbone for two tasks."""
-    with torch.random.fork_rng(devices=[]):  # keep the caller's random state
+    with own_random_numbers(0):
         try:
             sharing.build(backbone, 1, backbone.min_timepoints, 2)
         except ParameterError as error:

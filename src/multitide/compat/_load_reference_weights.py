@@ -18,6 +18,7 @@ from torch import Tensor
 
 from multitide._checks import suggest
 from multitide._estimator import MultiTaskEstimator
+from multitide._own_random_numbers import own_random_numbers
 from multitide.backbones import LSTMFCN
 from multitide.encodings._inputs import Inputs
 from multitide.errors import DataError, StoreError
@@ -116,7 +117,9 @@ def load_reference_weights(
     inputs = recipe.inputs.build(
         _channel_names(channels, state["conv1.weight"].shape[1])
     )
-    network = build_network(recipe, [InputStem("", inputs)], targets, N_TIMEPOINTS)
+    with own_random_numbers(recipe.seed):
+        stems = [InputStem("", inputs)]
+        network = build_network(recipe, stems, targets, N_TIMEPOINTS)
     _fill(network, state, names, path)
     estimator.history_ = estimator.pretrain_history_ = pd.DataFrame()
     return estimator._take(_stored(estimator, network, inputs.channels))

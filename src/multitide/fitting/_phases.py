@@ -9,8 +9,8 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
-import torch
 
+from multitide._own_random_numbers import own_random_numbers
 from multitide.fitting._freezing import Frozen, check_depth, freeze
 from multitide.fitting._recipe import Recipe, resolve_batch_size, resolve_device
 from multitide.fitting._task_group import EncodedData, TaskGroup
@@ -65,10 +65,7 @@ class Phases:
 
         The network of the joint epoch comes first.
         """
-        with torch.random.fork_rng(
-            devices=[self._device] if self._device.type == "cuda" else []
-        ):
-            torch.manual_seed(self._recipe.seed)
+        with own_random_numbers(self._recipe.seed, self._device):
             network = self._group.make_network()
             check_depth(network, self._settings.freeze)
             network, fresh = self._start(network)
@@ -80,10 +77,10 @@ class Phases:
             self.best_epoch = {
                 name: chosen.get(name, chosen[JOINT]) for name in self._group.names
             }
-            if self._settings.refit and self._group.has_validation:
-                trainer = (
-                    self._refit(chosen, trainer.schedule.cool_down_at, depth) or trainer
-                )
+        if self._settings.refit and self._group.has_validation:
+            with own_random_numbers(self._recipe.seed, self._device):
+                refitted = self._refit(chosen, trainer.schedule.cool_down_at, depth)
+            trainer = refitted or trainer
         return self._chosen_networks(trainer)
 
     def _start(self, network: Network) -> tuple[Network, list[str]]:
@@ -164,7 +161,6 @@ class Phases:
         A pre-trained start is pre-trained in the same way. None if Ctrl-C ends the refit before it
         has reached every chosen epoch: the first run stands.
         """
-        torch.manual_seed(self._recipe.seed)
         history = self.pretrain_history
         network, fresh = self._start(self._group.make_network_on_all_rows())
         self.pretrain_history = history or self.pretrain_history

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from torch import Tensor
 
+from multitide._own_random_numbers import own_random_numbers
 from multitide._registries import part_to_config
 from multitide._result_folder import new_folder, read_record
 from multitide.data._splits import Splitter
@@ -346,7 +347,9 @@ def _build(
     for name, config in zip(entry.tasks, entry.targets, strict=True):
         targets.append(tasks[name].target_from_config(config))
     n_timepoints = max(shapes[name][2] for name in entry.data)
-    return build_network(recipe, stems, targets, n_timepoints)
+    # The first weights, which the saved ones replace, are drawn.
+    with own_random_numbers(record.seed):
+        return build_network(recipe, stems, targets, n_timepoints)
 
 
 def _to_json(name: str, value: Any) -> Any:  # any value that JSON can hold

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
+from multitide._own_random_numbers import own_random_numbers
 from multitide.data._samples import Samples
 from multitide.encodings._input_layer import InputLayer
 from multitide.encodings._inputs import Impute
@@ -24,6 +26,7 @@ from multitide.representations._representation import (
     fit_layer,
 )
 
+_aeon_lock = threading.RLock()
 KERNEL = 9  # number of steps of a kernel without dilation
 # Each bias is a quantile of one series; more series would change nothing.
 MAX_FIT_SAMPLES = 4096
@@ -104,7 +107,7 @@ class MiniRocket(SeriesRepresentation):
         model = minirocket.MiniRocket(
             self.n_features, self.max_dilations, random_state=self.random_state
         )
-        with preserved_global_state():
+        with own_random_numbers(self.random_state), preserved_threads():
             model.fit(np.concatenate(cut))
         learned = dict(zip(NAMES, model.parameters, strict=True))
         return MiniRocketEncoder(self, layer, samples.categories, learned)
@@ -153,7 +156,7 @@ class MiniRocketEncoder(SeriesEncoder):
 
     def encode(self, x: np.ndarray) -> np.ndarray:
         """Return the fractions of time, (n, n_features)."""
-        with preserved_global_state():
+        with preserved_threads():
             model = import_minirocket().MiniRocket(n_jobs=1)
             model.parameters = tuple(self._learned.values())
             model._n_jobs = 1
@@ -188,11 +191,11 @@ def import_minirocket() -> ModuleType:
 
 
 @contextmanager
-def preserved_global_state() -> Iterator[None]:
-    """Restore NumPy's global generator and torch's number of threads, which aeon changes."""
-    state, n_threads = np.random.get_state(), torch.get_num_threads()
-    try:
-        yield
-    finally:
-        np.random.set_state(state)
-        torch.set_num_threads(n_threads)
+def preserved_threads() -> Iterator[None]:
+    """Restore torch's number of threads, which aeon changes; one thread calls aeon at a time."""
+    with _aeon_lock:
+        n_threads = torch.get_num_threads()
+        try:
+            yield
+        finally:
+            torch.set_num_threads(n_threads)

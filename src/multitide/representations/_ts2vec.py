@@ -12,6 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from multitide._own_random_numbers import own_random_numbers
 from multitide.data._samples import Samples
 from multitide.encodings._input_layer import InputLayer
 from multitide.encodings._inputs import Impute
@@ -95,8 +96,7 @@ class TS2Vec(SeriesRepresentation):
                 f"got {len(samples)}."
             )
         layer = fit_layer(samples, self.impute, self.scale)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.random_state)
+        with own_random_numbers(self.random_state):
             network = DilatedEncoder(
                 layer.n_channels, self.hidden_size, self.n_features, self.depth
             )
@@ -110,9 +110,10 @@ class TS2Vec(SeriesRepresentation):
         arrays: Mapping[str, np.ndarray],
     ) -> TS2VecEncoder:
         """Rebuild an encoder from the weights of its network."""
-        network = DilatedEncoder(
-            layer.n_channels, self.hidden_size, self.n_features, self.depth
-        )
+        with own_random_numbers(self.random_state):
+            network = DilatedEncoder(
+                layer.n_channels, self.hidden_size, self.n_features, self.depth
+            )
         network.load_state_dict(
             {name: torch.from_numpy(array) for name, array in arrays.items()}
         )

@@ -15,6 +15,7 @@ from sklearn.base import clone
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from multitide._estimator import MultiTaskEstimator
+from multitide._own_random_numbers import one_at_a_time
 from multitide.data._data_sets import DataSets
 from multitide.data._split_data import SplitData
 from multitide.study.design._protocol import Protocol
@@ -93,24 +94,25 @@ def single_thread() -> Iterator[None]:
 
     Two threads round differently, and processes that share cores slow each other down.
     """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with threadpool_limits(1):
+    with one_at_a_time(), threadpool_limits(1):
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
             yield
-    finally:
-        torch.set_num_threads(before)
+        finally:
+            torch.set_num_threads(before)
 
 
 @contextmanager
 def quiet() -> Iterator[list[warnings.WarningMessage]]:
     """Collect warnings and log nothing, since every fit would repeat them."""
     logger = logging.getLogger("multitide")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            yield caught
-    finally:
-        logger.setLevel(level)
+    with one_at_a_time():
+        level = logger.level
+        logger.setLevel(logging.ERROR)
+        try:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                yield caught
+        finally:
+            logger.setLevel(level)
