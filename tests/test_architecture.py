@@ -48,6 +48,7 @@ FLOORS = {
         "_ready_to_predict",
         "_result_folder",
         "_toml",
+        "_visible",
         "errors",
     ],
 }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable, Mapping
-from html import escape
+
+from multitide._visible import visible
 
 # Colours of medium lightness are readable on white and on black. The sign says the same without
 # colour.
@@ -25,6 +27,11 @@ CELL = "padding: .25em .9em .25em 0; vertical-align: baseline; background: none"
 CAPTION = "text-align: left; opacity: .75; caption-side: top; white-space: nowrap"
 RULE = "border-bottom: 1px solid rgba(128, 128, 128, .35)"
 QUIET = "opacity: .75"
+
+
+def escape(text: object) -> str:
+    """Return text as HTML that shows it as it is."""
+    return html.escape(visible(text))
 
 
 def panel(title: str, *parts: str) -> str:

@@ -89,7 +89,7 @@ def test_a_refit_and_epochs_of_its_own_are_told(
     [
         (Splitter(by="random"), "at random"),
         (Splitter(by="time"), "by time"),
-        (Splitter(by="group", column="machine"), "by group `machine`"),
+        (Splitter(by="group", column="machine"), "by group 'machine'"),
     ],
 )
 def test_a_split_is_told_in_words(splitter: Splitter, words: str) -> None:

@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 import multitide
+from multitide._visible import visible
 from multitide.cli._check import check
 from multitide.cli._compare import compare
 from multitide.cli._demo import demo
@@ -20,6 +21,9 @@ from multitide.cli._predict import predict
 from multitide.cli._represent import represent
 from multitide.cli._tune import tune
 from multitide.errors import MultitideError
+
+# What typer raises for wrong arguments: click's class in older versions, typer's own in newer.
+USAGE_ERROR: Any = typer.BadParameter.__mro__[1]
 
 
 class Commands(TyperGroup):
@@ -40,6 +44,13 @@ class Commands(TyperGroup):
             debug = []
         return super().parse_args(ctx, [*debug, *rest])
 
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run the command on streams that print whatever text they are given."""
+        from multitide.cli._terminal import print_anything
+
+        print_anything()
+        return super().main(*args, **options)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the subcommand, with log messages and warnings shown on standard error."""
         from multitide.cli._terminal import messages_shown, show_error
@@ -47,6 +58,9 @@ class Commands(TyperGroup):
         with messages_shown():
             try:
                 return super().invoke(ctx)
+            except USAGE_ERROR as error:
+                error.message = visible(error.message or "")  # it quotes what was typed
+                raise
             except MultitideError as error:
                 if ctx.params["debug"]:
                     raise

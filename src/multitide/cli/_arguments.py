@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from multitide._estimator import MultiTaskEstimator
     from multitide.data._samples import Samples
     from multitide.model._schema import DataRecord
@@ -37,6 +35,11 @@ Labels = Annotated[
 def command_line() -> str:
     """Return the command as it was typed."""
     return shlex.join(["multitide", *sys.argv[1:]])
+
+
+def quoted(path: Path) -> str:
+    """Return a path as it is typed in a command."""
+    return shlex.quote(str(path))
 
 
 def result_folder(output: Path | None, name: str) -> Path:
@@ -112,37 +115,3 @@ def _data_record(known: list[DataRecord], name: str | None) -> DataRecord:
     raise ParameterError(
         f"`--data` must name a data set of the model, {one_of(names)}; {got}"
     )
-
-
-def check_output(output: Path) -> None:
-    """Raise unless a table can be written there, before any work is done."""
-    from multitide._checks import check_choice
-    from multitide.errors import StoreError
-
-    check_choice("output", output.suffix.lower(), (".csv", ".parquet"))
-    check_new_file(output)
-    if not output.parent.is_dir():
-        raise StoreError(
-            f"`output` must be in an existing folder; {str(output.parent)!r} does not exist."
-        )
-
-
-def check_new_file(output: Path) -> None:
-    """Raise if there is already something of that name."""
-    from multitide.errors import StoreError
-
-    if output.exists():
-        raise StoreError(
-            f"`output` must not exist yet; {str(output)!r} does. Choose another name with --output."
-        )
-
-
-def write_output(table: pd.DataFrame, output: Path) -> None:
-    """Write a table as CSV or Parquet, by the name of the file."""
-    from multitide._result_folder import writable
-
-    with writable(output, "output"):
-        if output.suffix.lower() == ".csv":
-            table.to_csv(output, index=False)
-        else:
-            table.to_parquet(output, index=False)

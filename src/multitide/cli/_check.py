@@ -13,6 +13,7 @@ def check(
 ) -> None:
     """Find all problems of a configuration and its data, without training."""
     from multitide._checks import raise_problems
+    from multitide.cli._arguments import quoted
     from multitide.cli._show import show_data, show_next
     from multitide.cli._terminal import quietly
     from multitide.config._config_problems import check_config
@@ -24,4 +25,4 @@ def check(
     if prepared is not None:
         check_test_sets(prepared)
         show_data(prepared)
-    show_next(("Configuration OK. Train with", f"multitide fit {config}"))
+    show_next(("Configuration OK. Train with", f"multitide fit {quoted(config)}"))

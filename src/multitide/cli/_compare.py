@@ -149,7 +149,7 @@ def run_study(
 ) -> Comparison:
     """Run the study of a configuration, show it, write it into a folder, and return it."""
     from multitide.cli._arguments import command_line
-    from multitide.cli._terminal import say
+    from multitide.cli._terminal import bold, say
     from multitide.reports import write_study_report
     from multitide.study import compare as run_comparison
 
@@ -158,7 +158,9 @@ def run_study(
     show_comparison(comparison)
     page = write_study_report(comparison, folder, samples=data, command=command_line())
     say(
-        f"\nReport: [bold]{page}[/] (the folder also contains report.md and all results)"
+        "\nReport: ",
+        bold(page),
+        " (the folder also contains report.md and all results)",
     )
     show_left_out(comparison, folder)
     return comparison
@@ -169,7 +171,7 @@ def run_curve(
 ) -> LabelCurve:
     """Run the study at each label share, show it, write all into a folder, and return the curve."""
     from multitide.cli._arguments import command_line
-    from multitide.cli._terminal import say
+    from multitide.cli._terminal import bold, say
     from multitide.data._data_sets import DataSets
     from multitide.reports import write_curve_report, write_study_report
     from multitide.study import label_curve
@@ -185,7 +187,7 @@ def run_curve(
         write_study_report(comparison, own, samples=data, command=command_line())
         show_left_out(comparison, own)
     page = write_curve_report(curve, folder, command=command_line())
-    say(f"\nReport: [bold]{page}[/] (with links to the report of each label share)")
+    say("\nReport: ", bold(page), " (with links to the report of each label share)")
     return curve
 
 
@@ -220,9 +222,7 @@ def _one_or_all(by_name: Mapping[str, Value]) -> Value | Mapping[str, Value]:
 
 def show_comparison(comparison: Comparison) -> None:
     """Show the answer, gains and losses, and what to do next."""
-    from rich.markup import escape
-
-    from multitide.cli._terminal import say, show_note, show_table
+    from multitide.cli._terminal import bold, say, show_note, show_table
     from multitide.reports.study._sentences import compared, headlines, next_steps
     from multitide.study.results._tables import (
         LOSS_TITLE,
@@ -233,8 +233,8 @@ def show_comparison(comparison: Comparison) -> None:
 
     say("")
     for sentence in headlines(comparison):
-        say(f"[bold]{escape(sentence)}[/]")
-    say(escape(compared(comparison)))
+        say(bold(sentence))
+    say(compared(comparison))
     gains = gain_table(comparison.gains, comparison.mean_gains, comparison.margin)
     show_table(gains, gain_title(comparison.reference, comparison.confidence))
     show_note(
@@ -245,9 +245,9 @@ def show_comparison(comparison: Comparison) -> None:
         show_note(f"{arm}: {grouping.advice}")
     if comparison.conditions is not None:
         show_conditions(comparison.conditions)
-    say("\n[bold]What to do next[/]")
+    say("\n", bold("What to do next"))
     for task, words in next_steps(comparison):
-        say(escape(f"{task}: {words}"))
+        say(f"{task}: {words}")
 
 
 def show_curve(curve: LabelCurve) -> None:
@@ -278,22 +278,23 @@ def show_conditions(conditions: Conditions) -> None:
 
 def show_left_out(comparison: Comparison, folder: Path) -> None:
     """Say what a budget skipped, and how to continue."""
-    from rich.markup import escape
-
-    from multitide.cli._terminal import say
+    from multitide.cli._arguments import quoted
+    from multitide.cli._terminal import bold, say
 
     if comparison.left_out:
-        option = escape(f"--output {folder}")
-        say(f"\n{escape(comparison.left_out)} Continue with: [bold]{option}[/]")
+        option = bold(f"--output {quoted(folder)}")
+        say(f"\n{comparison.left_out} Continue with: ", option)
 
 
 def _show_more_seeds(comparison: Comparison, config: Path, folder: Path) -> None:
     """Show the command that adds seeds, if more of them would give a verdict."""
+    from multitide.cli._arguments import quoted
     from multitide.cli._show import show_next
 
     if comparison.gains["advice"].str.contains("seeds").any():
         n_seeds = max(5, 2 * int(comparison.gains["n_seeds"].max()))
-        command = f"multitide compare {config} --seeds {n_seeds} --output {folder}"
+        command = f"multitide compare {quoted(config)} --seeds {n_seeds} "
+        command += f"--output {quoted(folder)}"
         show_next(("Add seeds to this study", command))
 
 
@@ -301,10 +302,8 @@ def compare_configs(
     configs: Sequence[Path], folder: Path, options: Options, *, verbose: bool
 ) -> None:
     """Run the study of each configuration, show the ranking over all, and write one folder."""
-    from rich.markup import escape
-
     from multitide.cli._arguments import command_line
-    from multitide.cli._terminal import quietly, say
+    from multitide.cli._terminal import bold, quietly, say
     from multitide.config._load_config import load_config
     from multitide.reports import write_overview
     from multitide.study import compare_many
@@ -336,10 +335,10 @@ def compare_configs(
     found = compare_many(studies, budget=budget, folder=folder, verbose=int(verbose))
     show_comparisons(found)
     page = write_overview(found, folder, samples=samples, command=command_line())
-    say(f"\nReport: [bold]{page}[/] (with links to the report of each data set)")
+    say("\nReport: ", bold(page), " (with links to the report of each data set)")
     for name, study in found.studies.items():
         if study.left_out:
-            say(escape(f"{name}: {study.left_out}"))
+            say(f"{name}: {study.left_out}")
 
 
 def _refuse_label_shares(*arguments: Mapping[str, object]) -> None:
@@ -371,8 +370,6 @@ def names_of(configs: Sequence[Path]) -> list[str]:
 
 def show_comparisons(found: Comparisons) -> None:
     """Show gains, losses, ranks and tests over several data sets, and the conclusion."""
-    from rich.markup import escape
-
     from multitide.cli._terminal import say, show_table
     from multitide.study.results import _tables as tables
 
@@ -388,4 +385,4 @@ def show_comparisons(found: Comparisons) -> None:
         tables.pair_table(found.pairs),
         "Pairwise comparisons over data sets (+ = the first arm has the lower loss)",
     )
-    say(f"\n{escape(found.in_words())}")
+    say(f"\n{found.in_words()}")

@@ -78,10 +78,11 @@ def demo(
     No file is needed.
     """
     from multitide._result_folder import check_can_be_made
+    from multitide.cli._arguments import quoted
     from multitide.cli._compare import run_study
     from multitide.cli._fit import fit_and_show
     from multitide.cli._show import show_next
-    from multitide.cli._terminal import quietly, say
+    from multitide.cli._terminal import bold, quietly, say
     from multitide.config._load_config import load_config
     from multitide.data._simulate_rig import simulate_rig
 
@@ -91,8 +92,8 @@ def demo(
         N_RUNS, n_timepoints=N_SECONDS, label_share=LABEL_SHARE, random_state=0
     )
     config = write_data(rig, folder)
-    say(f"Simulated test rig: [bold]{folder}/rig.csv[/], [bold]labels.csv[/]")
-    say(f"Configuration: [bold]{config}[/]")
+    say("Simulated test rig: ", bold(folder / "rig.csv"), ", ", bold("labels.csv"))
+    say("Configuration: ", bold(config))
     loaded = load_config(config)
     fit_and_show(loaded, folder / "run", "demo", verbose=not quiet)
     say(
@@ -105,7 +106,7 @@ def demo(
     show_next(
         ("Report of the comparison", f"{folder}/compare/report.html"),
         ("Report of the run", f"{folder}/run/report.md"),
-        ("Train again yourself", f"multitide fit {config}"),
+        ("Train again yourself", f"multitide fit {quoted(config)}"),
         ("Start with your own table", "multitide init YOUR.csv"),
     )
 

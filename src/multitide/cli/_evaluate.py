@@ -7,15 +7,8 @@ from typing import Annotated
 
 import typer
 
-from multitide.cli._arguments import (
-    Data,
-    Labels,
-    Name,
-    Run,
-    check_output,
-    read_model_and_data,
-    write_output,
-)
+from multitide.cli._arguments import Data, Labels, Name, Run, read_model_and_data
+from multitide.cli._output_table import check_output, write_output
 
 
 def evaluate(
@@ -33,7 +26,7 @@ def evaluate(
     Each metric is shown next to that of the best constant prediction.
     """
     from multitide.cli._show import show_metrics
-    from multitide.cli._terminal import say, show_note
+    from multitide.cli._terminal import bold, say, show_note
 
     if output is not None:
         check_output(output)
@@ -49,7 +42,7 @@ def evaluate(
         )
     if output is not None:
         write_output(metrics, output)
-        say(f"\nWritten: [bold]{output}[/]")
+        say("\nWritten: ", bold(output))
 
 
 def _was_fitted_on(run: Path, data: Path) -> bool:

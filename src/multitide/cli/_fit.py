@@ -153,7 +153,7 @@ def fit_and_show(
     from multitide._run_fit import check_estimator, train_run
     from multitide.cli._arguments import command_line, result_folder
     from multitide.cli._show import show_data, show_metrics
-    from multitide.cli._terminal import quietly, say, show_note
+    from multitide.cli._terminal import bold, quietly, say, show_note
     from multitide.config._prepare import prepare
     from multitide.reports._write_run_report import best_epochs, trained_for
 
@@ -169,14 +169,14 @@ def fit_and_show(
         f"The network was {trained_for(run.estimator)}; "
         f"best epoch per task: {best_epochs(run.estimator)}."
     )
-    say(
-        f"\nWritten: [bold]{folder}[/] (model, history, metrics, report.md, config.toml)"
-    )
+    content = " (model, history, metrics, report.md, config.toml)"
+    say("\nWritten: ", bold(folder), content)
     _show_next_steps(prepared, folder)
     return folder
 
 
 def _show_next_steps(prepared: Prepared, folder: Path) -> None:
+    from multitide.cli._arguments import quoted
     from multitide.cli._show import show_next
 
     first = prepared.config.data[0]
@@ -185,11 +185,10 @@ def _show_next_steps(prepared: Prepared, folder: Path) -> None:
         options = f"--data {shlex.quote(first.name)} {options}"
     if "labels" in first.options and prepared.data[0].samples.static is not None:
         options = f"--labels LABELS {options}"  # the table that holds the static inputs
-    steps = [("Predict new data", f"multitide predict {folder} DATA {options}")]
+    steps = [("Predict new data", f"multitide predict {quoted(folder)} DATA {options}")]
     if len(prepared.tasks) > 1:
-        steps.append(
-            ("Does sharing a network help?", f"multitide compare {folder}/config.toml")
-        )
+        command = f"multitide compare {quoted(folder / 'config.toml')}"
+        steps.append(("Does sharing a network help?", command))
     show_next(*steps)
 
 

@@ -29,10 +29,11 @@ def init(
 ) -> None:
     """Look at a data file and write a configuration to start from."""
     from multitide._result_folder import writable, write_file
-    from multitide.cli._arguments import check_new_file
+    from multitide.cli._arguments import quoted
     from multitide.cli._draft import draft_config
+    from multitide.cli._output_table import check_new_file
     from multitide.cli._show import show_next
-    from multitide.cli._terminal import say, show_note, show_table
+    from multitide.cli._terminal import bold, say, show_note, show_table
     from multitide.data.tables._inspect_table import inspect_table
     from multitide.errors import ParameterError
 
@@ -59,8 +60,8 @@ def init(
             f"Windows of {windows.window} rows are a proposal ({windows.why}). "
             "Change it with --window or in the file."
         )
-    say(f"\nWritten: [bold]{output}[/]")
+    say("\nWritten: ", bold(output))
     show_next(
-        ("Edit the file, then check it", f"multitide check {output}"),
-        ("and train", f"multitide fit {output}"),
+        ("Edit the file, then check it", f"multitide check {quoted(output)}"),
+        ("and train", f"multitide fit {quoted(output)}"),
     )

@@ -7,14 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from multitide.cli._arguments import (
-    Data,
-    Name,
-    Run,
-    check_output,
-    read_model_and_data,
-    write_output,
-)
+from multitide.cli._arguments import Data, Name, Run, read_model_and_data
+from multitide.cli._output_table import EscapeFormulas, check_output, write_output
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,22 +26,23 @@ def predict(
         typer.Option(help="Second table, if the model needs static inputs from it."),
     ] = None,
     name: Name = None,
+    escape_formulas: EscapeFormulas = False,
 ) -> None:
     """Predict every task for every sample of a data file.
 
     The table has one row per sample: its series and the time of its last row, in columns named as
     in the data, the predictions, and the probabilities of classes.
     """
-    from multitide.cli._terminal import say
+    from multitide.cli._terminal import bold, say
 
-    check_output(output)
+    check_output(output, escape_formulas=escape_formulas)
     estimator, data_set, samples = read_model_and_data(
         run, data, labels, name, need_labels=False
     )
     table = prediction_rows(estimator, samples, data_set)
-    write_output(table, output)
+    write_output(table, output, escape_formulas=escape_formulas)
     columns = ", ".join(map(str, table.columns))
-    say(f"Written: [bold]{output}[/], {len(table)} rows; columns: {columns}")
+    say("Written: ", bold(output), f", {len(table)} rows; columns: {columns}")
 
 
 def prediction_rows(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from multitide.cli._output_table import EscapeFormulas, check_output, write_output
+
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
@@ -68,18 +70,18 @@ def represent(
             help="Split by time, group or random. Default: the safest for your data."
         ),
     ] = None,
+    escape_formulas: EscapeFormulas = False,
 ) -> None:
     """Write one vector per sample: its series, time, set of the split, labels, and f0, f1, ...
 
     The representation is fitted to the training set only.
     """
-    from multitide.cli._arguments import check_output, write_output
     from multitide.cli._fit import given, source_config
-    from multitide.cli._terminal import quietly, say
+    from multitide.cli._terminal import bold, quietly, say
     from multitide.model._store import load_model
     from multitide.model._stored_representation import fit_encoder
 
-    check_output(output)
+    check_output(output, escape_formulas=escape_formulas)
     data = {
         "labels": labels,
         "channels": channel,
@@ -98,12 +100,10 @@ def represent(
     sets = config.splitter(samples).split(samples)
     encoder = fit_encoder(_representation(config), samples[sets.train], load_model)
     table = vectors_table(samples, sets, encoder.transform(samples))
-    write_output(table, output)
+    write_output(table, output, escape_formulas=escape_formulas)
     n_entries = len(table.columns) - list(table.columns).index("f0")
-    say(
-        f"Written: [bold]{output}[/], {len(table)} rows of {n_entries} entries, "
-        f"fitted to {len(sets.train)} samples"
-    )
+    size = f", {len(table)} rows of {n_entries} entries, "
+    say("Written: ", bold(output), size, f"fitted to {len(sets.train)} samples")
 
 
 def vectors_table(samples: Samples, split: Split, vectors: np.ndarray) -> pd.DataFrame:

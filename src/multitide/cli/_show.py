@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from rich.markup import escape
 
-from multitide.cli._terminal import say, show_note, show_table, show_warning
+from multitide.cli._terminal import bold, say, show_note, show_table, show_warning
 
 if TYPE_CHECKING:
     from multitide.config._prepare import Prepared
@@ -100,7 +99,7 @@ def show_tasks(described: pd.DataFrame) -> None:
 
 def show_heading(text: str) -> None:
     """Show the heading of the tables that follow."""
-    say(f"\n[bold]{escape(text)}[/]")
+    say("\n", bold(text))
 
 
 def show_metrics(metrics: pd.DataFrame, title: str) -> None:
@@ -133,4 +132,4 @@ def show_next(*lines: tuple[str, str]) -> None:
     """Show the commands to run next, each with what it does."""
     say("")
     for what, command in lines:
-        say(f"{escape(what)}:  [bold]{escape(command)}[/]")
+        say(what, ":  ", bold(command))

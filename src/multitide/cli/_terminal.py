@@ -1,8 +1,14 @@
-"""Output of the command: tables on standard output, messages and errors on standard error."""
+"""Output of the command: tables on standard output, messages and errors on standard error.
+
+Everything that is shown goes through `line`, which takes text as it is: names of columns, classes
+and files may look like markup, or hold characters that would act on the terminal.
+"""
 
 from __future__ import annotations
 
+import io
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Iterator
@@ -10,9 +16,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from multitide._visible import visible
 from multitide.errors import MultitideWarning
 
 if TYPE_CHECKING:
@@ -22,52 +29,111 @@ PIPE_WIDTH = 140  # a file or a pipe has no width of its own
 SHORT = 24  # longer cells are folded where the terminal is narrow
 
 
+class Terminal(Console):
+    """A console that goes on without output when the reader of a pipe has left.
+
+    What the command makes is worth more than what it prints: ``multitide fit ... | head`` trains
+    and writes the run folder.
+    """
+
+    def on_broken_pipe(self) -> None:
+        """Send the rest of the output nowhere, instead of ending the process."""
+        self.quiet = True
+        discard(self.file)
+
+
+def discard(stream: Any) -> None:  # a text stream, or what stands for one in tests
+    """Send what is still written to a stream of the process nowhere."""
+    with open(os.devnull, "wb") as nowhere:
+        try:
+            os.dup2(nowhere.fileno(), stream.fileno())
+        except (AttributeError, OSError):  # not a file of the operating system
+            return
+
+
 def console(stderr: bool = False) -> Console:
     """Return a console on the stream as it is now (tests and pipes replace it)."""
     if stderr:
         stream = sys.stderr
     else:
         stream = sys.stdout
-    return Console(
+    return Terminal(
         file=stream, width=None if stream.isatty() else PIPE_WIDTH, highlight=False
     )
 
 
+def print_anything() -> None:
+    """Let standard output and error print "?" for a character that their encoding lacks.
+
+    A result must not be lost because a terminal of cp1252 cannot show the name of a column.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in STRICT:
+            stream.reconfigure(errors="replace")
+
+
+STRICT = ("strict", "surrogateescape")
+
+
+def bold(text: object) -> Text:
+    """Return a piece of a line in bold."""
+    return Text(visible(text), style="bold")
+
+
+def line(*pieces: object, style: str = "") -> Text:
+    """Return pieces of text as one line; no piece is read as markup.
+
+    Parameters
+    ----------
+    *pieces : str, Path or Text
+        Strung together without blanks.
+    style : str, default=""
+        Rich's style of the whole line.
+    """
+    found = Text(style=style)
+    for piece in pieces:
+        if isinstance(piece, Text):
+            found.append_text(piece)
+        else:
+            found.append(visible(piece))
+    return found
+
+
+def say(*pieces: object) -> None:
+    """Show a line of the result, as `line` takes it."""
+    console().print(line(*pieces), soft_wrap=True)
+
+
 def show_error(error: Exception) -> None:
     """Show a message in red."""
-    console(stderr=True).print(
-        f"[bold red]Error:[/] [red]{escape(str(error))}[/]", soft_wrap=True
-    )
+    text = line(Text("Error: ", style="bold red"), Text(visible(error), style="red"))
+    console(stderr=True).print(text, soft_wrap=True)
 
 
 def show_note(text: str) -> None:
     """Show a line about what was done or assumed."""
-    console(stderr=True).print(f"[dim]{escape(text)}[/]", soft_wrap=True)
+    console(stderr=True).print(line(text, style="dim"), soft_wrap=True)
 
 
 def show_warning(text: str) -> None:
     """Show a line that should not be overlooked."""
-    console(stderr=True).print(f"[yellow]Warning: {escape(text)}[/]", soft_wrap=True)
-
-
-def say(text: str) -> None:
-    """Show a line of the result; `text` may hold rich's markup."""
-    console().print(text, soft_wrap=True)
+    console(stderr=True).print(line("Warning: ", text, style="yellow"), soft_wrap=True)
 
 
 def show_table(frame: pd.DataFrame, title: str) -> None:
     """Show a DataFrame as a table: numbers to the right, missing values as a dash."""
     table = Table(header_style="bold", show_edge=False)
-    for name in frame.columns:
-        short = max(map(len, frame[name].map(written)), default=0) <= SHORT
-        if frame[name].dtype.kind in "iuf":
+    for place, name in enumerate(frame.columns):
+        column = frame.iloc[:, place]
+        short = max(map(len, column.map(written)), default=0) <= SHORT
+        if column.dtype.kind in "iuf":
             justify: Literal["left", "right"] = "right"
         else:
             justify = "left"
-        table.add_column(str(name), justify=justify, overflow="fold", no_wrap=short)
+        table.add_column(line(name), justify=justify, overflow="fold", no_wrap=short)
     for row in frame.itertuples(index=False, name=None):
-        table.add_row(*(escape(written(value)) for value in row))
-    console().print(f"\n[bold]{escape(title)}[/]")
+        table.add_row(*(line(written(value)) for value in row))
+    console().print(line("\n", bold(title)))
     console().print(table)
 
 
@@ -118,9 +184,8 @@ class _Handler(logging.Handler):
             style = "yellow"
         else:
             style = "dim"
-        console(stderr=True).print(
-            f"[{style}]{escape(record.getMessage())}[/]", soft_wrap=True
-        )
+        text = line(record.getMessage(), style=style)
+        console(stderr=True).print(text, soft_wrap=True)
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *where: Any) -> None:
@@ -128,6 +193,5 @@ def _show_warning(message: Warning | str, category: type[Warning], *where: Any) 
         word = "Warning"
     else:
         word = category.__name__
-    console(stderr=True).print(
-        f"[yellow]{word}: {escape(str(message))}[/]", soft_wrap=True
-    )
+    text = line(f"{word}: ", message, style="yellow")
+    console(stderr=True).print(text, soft_wrap=True)

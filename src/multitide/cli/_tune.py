@@ -44,7 +44,7 @@ def tune(
     changes what is searched.
     """
     from multitide._claim_folder import SEARCH_FORMAT
-    from multitide.cli._arguments import growing_folder
+    from multitide.cli._arguments import growing_folder, quoted
     from multitide.cli._show import show_next, show_tasks
     from multitide.cli._terminal import quietly
     from multitide.config._load_config import load_config
@@ -67,8 +67,11 @@ def tune(
         # A longer budget alone would not add trials.
         more += f" --trials {2 * n_trials}"
     show_next(
-        ("Train a model with these settings", f"multitide fit {folder / BEST}"),
-        ("Continue the search", f"multitide tune {config} --output {folder} {more}"),
+        ("Train a model with these settings", f"multitide fit {quoted(folder / BEST)}"),
+        (
+            "Continue the search",
+            f"multitide tune {quoted(config)} --output {quoted(folder)} {more}",
+        ),
     )
 
 
@@ -83,7 +86,7 @@ def run_search(
     """Run the search of a configuration, show the result, and write it to `folder`."""
     from multitide._result_folder import write_file
     from multitide.cli._arguments import command_line
-    from multitide.cli._terminal import quietly, say
+    from multitide.cli._terminal import bold, quietly, say
     from multitide.reports import write_tuning_report
     from multitide.tasks import resolve_tasks
     from multitide.tuning import tune as search
@@ -103,10 +106,8 @@ def run_search(
     best = config.changed(**tuning.settings)
     write_file(folder / BEST, f"# {tuning.headline}\n{best.to_toml()}")
     page = write_tuning_report(tuning, folder, best=BEST, command=command_line())
-    say(
-        f"\nWritten: [bold]{folder / BEST}[/], [bold]{page}[/], report.md, trials.parquet, "
-        "metrics.parquet"
-    )
+    others = ", report.md, trials.parquet, metrics.parquet"
+    say("\nWritten: ", bold(folder / BEST), ", ", bold(page), others)
 
 
 def show_tuning(tuning: Tuning) -> None:

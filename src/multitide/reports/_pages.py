@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import html
 import math
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -14,6 +12,8 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from multitide._result_folder import write_file
+from multitide._visible import visible
+from multitide.reports._markdown import code, code_block, markdown
 from multitide.study.results._tables import MISSING
 
 # A row of a pandas table: a dict whose values have the types of the columns.
@@ -27,6 +27,7 @@ def make_environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("multitide.reports"),
         autoescape=_is_html,
+        finalize=_shown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -34,6 +35,8 @@ def make_environment() -> Environment:
     )
     environment.globals["isnan"] = math.isnan
     environment.filters |= {
+        "code": code,
+        "code_block": code_block,
         "md": markdown,
         "md_table": markdown_table,
         "percent": "{:.0%}".format,
@@ -47,11 +50,11 @@ def _is_html(template: str | None) -> bool:
     return template is not None and template.endswith(".html.j2")
 
 
-def markdown(text: object) -> str:
-    """Escape the characters that Markdown and HTML give a meaning to; names come from users."""
-    escaped = html.escape(str(text), quote=False)
-    escaped = re.sub(r"\s", " ", escaped)
-    return re.sub(r"([\\`*\[\]|]|(?<!\w)_|_(?!\w))", r"\\\1", escaped)
+def _shown(value: object) -> object:
+    """Write out control characters; `Markup` is our own and stays as it is."""
+    if type(value) is str:
+        return visible(value)
+    return value
 
 
 def markdown_table(frame: pd.DataFrame) -> str:

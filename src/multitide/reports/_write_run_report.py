@@ -21,6 +21,7 @@ from multitide.fitting._recipe import make_part
 from multitide.model._sizes import last_weights, size_in_words
 from multitide.model._store import installed_versions
 from multitide.reports._figures import Draw, file_names, save_figure
+from multitide.reports._markdown import code, code_block, markdown
 from multitide.reports._pages import markdown_table
 from multitide.tasks import Forecast, Task
 from multitide.tasks._forecast import last_values
@@ -89,7 +90,7 @@ def write_run_report(report: RunReport, folder: Path) -> Path:
     figures = _write_figures(report, folder / "figures")
     metrics = report.metrics
     sections = [
-        f"# {report.title}",
+        f"# {markdown(report.title)}",
         _summary(report),
         "## Tasks",
         markdown_table(_by_data_set(report, _described)),
@@ -216,11 +217,12 @@ def _summary(report: RunReport) -> str:
         report.prepared.config.data, estimator.stored_.data, strict=True
     ):
         if section.name:
-            name = f" {section.name!r}"
+            name = markdown(f" {section.name!r}")
         else:
             name = ""
         lines.append(
-            f"- data{name}: `{section.options['path']}`, {len(seen.channels)} channels, samples of "
+            f"- data{name}: {code(section.options['path'])}, "
+            f"{len(seen.channels)} channels, samples of "
             f"up to {seen.n_timepoints} steps; fingerprint of the training and validation set: "
             f"`{seen.fingerprint}`"
         )
@@ -228,7 +230,9 @@ def _summary(report: RunReport) -> str:
     lines.append(f"- parameters: {size}; {trained_for(estimator)}")
     weights = last_weights(estimator.history_)
     if weights:
-        listed = ", ".join(f"{task} {weight:.4g}" for task, weight in weights.items())
+        listed = markdown(
+            ", ".join(f"{task} {weight:.4g}" for task, weight in weights.items())
+        )
         lines.append(f"- weights of the tasks' losses in the last epoch: {listed}")
     return "\n".join(lines)
 
@@ -252,7 +256,9 @@ def how_split(splitter: Splitter) -> str:
     """Return "by time", "at random", ..."""
     if splitter.by == "random":
         return "at random"
-    return f"by {splitter.by}" + (f" `{splitter.column}`" if splitter.column else "")
+    if splitter.column:
+        return f"by {splitter.by} {splitter.column!r}"
+    return f"by {splitter.by}"
 
 
 def _protocol(report: RunReport) -> str:
@@ -264,7 +270,9 @@ def _protocol(report: RunReport) -> str:
         else:
             name = ""
         rules.append(
-            f"{name}{how_split(splitter)} ({splitter.test:g} for the test set)"
+            markdown(
+                f"{name}{how_split(splitter)} ({splitter.test:g} for the test set)"
+            )
         )
     estimator = report.estimator
     sentences = [
@@ -277,9 +285,10 @@ def _protocol(report: RunReport) -> str:
             "Then the network was trained again, on training and validation set, "
             "for the same number of epochs."
         )
+    epochs = markdown(best_epochs(estimator))
     sentences += [
         "The test set was used once, for the metrics below.",
-        f'Best epoch per task (`keep = "{estimator.keep}"`): {best_epochs(estimator)}.',
+        f'Best epoch per task (`keep = "{estimator.keep}"`): {epochs}.',
     ]
     return " ".join(sentences)
 
@@ -289,7 +298,7 @@ def _repeat(report: RunReport) -> str:
         f"{name} {version}" for name, version in installed_versions().items()
     )
     return (
-        f"This run was made by\n\n```\n{report.command}\n```\n\n"
+        f"This run was made by\n\n{code_block(report.command)}\n\n"
         "All settings are in `config.toml` in this folder: "
         "`multitide fit config.toml --output ANOTHER_FOLDER` repeats the run. "
         f"Versions: {versions}."

@@ -14,6 +14,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from multitide._visible import visible
 from multitide.training._callbacks import Callback, HistoryRow
 
 if TYPE_CHECKING:
@@ -41,15 +42,16 @@ class ProgressBar(Callback):
         if not self._console.is_terminal:
             return
         self._progress = Progress(
-            TextColumn("[bold]{task.description}"),
+            # Names of tasks are not markup.
+            TextColumn("{task.description}", style="bold", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[loss]}"),
+            TextColumn("{task.fields[loss]}", markup=False),
             console=self._console,
         )
         self._progress.start()
-        title = ", ".join(trainer.names)
+        title = visible(", ".join(trainer.names))
         self._bar = self._progress.add_task(title, total=trainer.max_epochs, loss="")
 
     def on_epoch_end(self, trainer: Trainer, rows: list[HistoryRow]) -> None:

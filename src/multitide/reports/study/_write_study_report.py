@@ -17,11 +17,11 @@ from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.errors import DataError
 from multitide.reports._figures import save_figure
+from multitide.reports._markdown import markdown
 from multitide.reports._pages import (
     Content,
     Row,
     make_environment,
-    markdown,
     signed,
     significant,
     write_pages,

@@ -71,7 +71,7 @@ class StateBar(ABC, Generic[State]):
             TextColumn(self.name),
             BarColumn(),
             *self.counts(),
-            TextColumn("{task.fields[words]}"),
+            TextColumn("{task.fields[words]}", markup=False),
             console=self._console,
         )
         bar.start()

@@ -1,0 +1,44 @@
+"""Text that is safe to show: a character that would act on the reader's screen is written out."""
+
+from __future__ import annotations
+
+import unicodedata
+
+# Control characters move the cursor or change colours, format characters reverse the direction of
+# text or hide letters, and surrogates stand for bytes of a file name that no encoding can hold.
+ACTING = {"Cc", "Cf", "Cs"}
+# These are kept: line breaks and tabs lay out our own tables and messages; joiners are part of
+# words in several scripts and of emoji.
+KEPT = {"\n", "\t", "\N{ZERO WIDTH JOINER}", "\N{ZERO WIDTH NON-JOINER}"}
+
+
+def visible(text: object) -> str:
+    """Return text with its control and format characters written out as escape sequences.
+
+    Names of columns, classes and files come from the user's data and may hold anything, such as
+    the escape sequences that clear a terminal.
+
+    Parameters
+    ----------
+    text : object
+        What is shown; ``str`` is applied.
+    """
+    shown = str(text)
+    if shown.isprintable():
+        return shown
+    pieces = []
+    for character in shown:
+        if character not in KEPT and unicodedata.category(character) in ACTING:
+            pieces.append(_written_out(character))
+        else:
+            pieces.append(character)
+    return "".join(pieces)
+
+
+def _written_out(character: str) -> str:
+    code = ord(character)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    if code < 0x10000:
+        return f"\\u{code:04x}"
+    return f"\\U{code:08x}"
