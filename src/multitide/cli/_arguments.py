@@ -31,6 +31,13 @@ Labels = Annotated[
     Path | None, typer.Option(help="Second table with the labels, one row per series.")
 ]
 
+Missing = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Value that means missing, in place of -, --, ?, NA, nan and null (repeatable)."
+    ),
+]
+
 
 def command_line() -> str:
     """Return the command as it was typed."""

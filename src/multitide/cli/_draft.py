@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -24,6 +25,7 @@ def draft_config(
     roles: pd.DataFrame,
     folder: Path,
     windows: WindowProposal | None,
+    missing: Sequence[str] | None = None,
 ) -> str:
     """Return the text of a configuration.
 
@@ -39,6 +41,8 @@ def draft_config(
         The window that was given or is proposed; None if rows are not time steps. If the table
         holds several series, a proposal is written as a comment, because a sample may as well be a
         whole series.
+    missing : sequence of str, optional
+        The values that mean missing; those of :func:`multitide.read_table` by default.
     """
     by_role = {}
     for role, rows in roles.groupby("role", sort=False):
@@ -49,7 +53,7 @@ def draft_config(
         "max_epochs = 50",
         "random_state = 0",
         "",
-        *_data_lines(data, labels, by_role, folder),
+        *_data_lines(data, labels, by_role, folder, missing),
         *_window_lines(windows, by_role),
         "",
         *_split_lines(by_role),
@@ -63,7 +67,11 @@ def draft_config(
 
 
 def _data_lines(
-    data: Path, labels: Path | None, by_role: dict[str, list[str]], folder: Path
+    data: Path,
+    labels: Path | None,
+    by_role: dict[str, list[str]],
+    folder: Path,
+    missing: Sequence[str] | None,
 ) -> list[str]:
     table: dict[str, object] = {"path": _relative(data, folder)}
     if labels is not None:
@@ -73,6 +81,8 @@ def _data_lines(
     for role, option in OPTION_OF_ROLE.items():
         if role in by_role:
             table[option] = by_role[role]
+    if missing:
+        table["missing"] = list(missing)
     return toml_text({"data": table}).splitlines()
 
 

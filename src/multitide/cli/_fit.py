@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from multitide.cli._arguments import Missing
+
 if TYPE_CHECKING:
     from multitide.config._config import Config
     from multitide.config._prepare import Prepared
@@ -59,6 +61,7 @@ def fit(
     stride: Annotated[
         int | None, typer.Option(help="Rows between the starts of windows. Default: 1.")
     ] = None,
+    missing: Missing = None,
     split: Annotated[
         str | None,
         typer.Option(
@@ -126,6 +129,7 @@ def fit(
         "series": series,
         "window": window,
         "stride": stride,
+        "missing": missing,
     }
     config = source_config(source, label, given(data), split)
     options = {

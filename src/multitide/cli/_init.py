@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from multitide.cli._arguments import Missing
+
 
 def init(
     data: Annotated[Path, typer.Argument(help="Data file (.csv, .parquet, .ts).")],
@@ -23,6 +25,7 @@ def init(
     stride: Annotated[
         int | None, typer.Option(help="Rows between the starts of windows.")
     ] = None,
+    missing: Missing = None,
     output: Annotated[Path, typer.Option(help="Configuration file to write.")] = Path(
         "multitide.toml"
     ),
@@ -43,13 +46,19 @@ def init(
         )
     check_new_file(output)
     found = inspect_table(
-        data, labels=labels, tasks=label or None, window=window, stride=stride
+        data,
+        labels=labels,
+        tasks=label or None,
+        window=window,
+        stride=stride,
+        missing=missing,
     )
     roles, windows = set(found.roles["role"]), found.windows
     show_table(found.roles, f"Columns of {data.name}")
     with writable(output, "output"):
         write_file(
-            output, draft_config(data, labels, found.roles, output.parent, windows)
+            output,
+            draft_config(data, labels, found.roles, output.parent, windows, missing),
         )
     if "task" not in roles:
         show_note(

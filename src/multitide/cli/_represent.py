@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from multitide.cli._arguments import Missing
 from multitide.cli._output_table import EscapeFormulas, check_output, write_output
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def represent(
     stride: Annotated[
         int | None, typer.Option(help="Rows between the starts of windows. Default: 1.")
     ] = None,
+    missing: Missing = None,
     split: Annotated[
         str | None,
         typer.Option(
@@ -90,6 +92,7 @@ def represent(
         "time": time,
         "window": window,
         "stride": stride,
+        "missing": missing,
     }
     config = source_config(source, label, given(data), split)
     if representation is not None:

@@ -11,6 +11,7 @@ from multitide.cli._terminal import bold, say, show_note, show_table, show_warni
 
 if TYPE_CHECKING:
     from multitide.config._prepare import Prepared
+    from multitide.data._samples import Samples
     from multitide.data._split_data import SplitData
 
 ROLES = ("task", "channel", "static", "series", "time", "extra")
@@ -25,6 +26,7 @@ def show_data(prepared: Prepared) -> None:
         if data.name:
             show_heading(f"Data set {data.name}")
         show_reading(data.samples.reading)
+        show_channels(data.samples)
         described = prepared.describe_tasks(data)
         show_tasks(described)
         splitter = prepared.config.section(data.name).splitter(data.samples)
@@ -80,6 +82,20 @@ def show_reading(reading: Mapping[str, Any] | None) -> None:  # JSON values
     show_table(groups[shown], "Columns")
     for sentence in reading["assumed"]:
         show_note(sentence)
+
+
+def show_channels(samples: Samples) -> None:
+    """Show the channels with missing cells, a single value or a sentinel."""
+    from multitide.data._channel_facts import channel_facts
+
+    facts = channel_facts(samples)
+    if not len(facts):
+        return
+    shares = [f"{share:.1%}" for share in facts["share"]]
+    shown = facts.assign(share=shares)
+    if not facts["note"].any():
+        shown = shown.drop(columns="note")
+    show_table(shown, f"Missing cells of {len(samples.values):,} rows, and oddities")
 
 
 def _place(role: str) -> int:

@@ -40,7 +40,8 @@ def test_encodings_are_found(tmp_path: Path, encoding: str) -> None:
     assert list(frame) == ["시각", "온도", "state"]
     assert frame["온도"].isna().tolist() == [False, True, True]
     assert frame["state"].tolist() == ["양호", "불량", "양호"]
-    assert bool(notes) == (encoding in ("cp949", "euc-kr"))
+    assert ("UTF-8" in notes[0]) == (encoding in ("cp949", "euc-kr"))
+    assert "'-' (1), 'NA' (1)" in notes[-1]
 
 
 def test_western_spreadsheets(tmp_path: Path) -> None:
@@ -105,7 +106,7 @@ def test_an_index_with_a_meaning_becomes_columns(tmp_path: Path) -> None:
 def test_blank_rows_at_the_end_are_left_out(tmp_path: Path) -> None:
     frame, notes = read_frame(write(tmp_path / "a.csv", "a,b\n1,2\n,\n3,4\n,\n , -\n"))
     assert len(frame) == 3
-    assert "ends with 2 blank rows" in notes[0]
+    assert "ends with 2 blank rows" in notes[-1]
 
 
 def test_names_lose_their_blanks_and_missing_ones_get_one(tmp_path: Path) -> None:

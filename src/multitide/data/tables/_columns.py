@@ -8,8 +8,6 @@ from typing import Literal, TypeVar
 import numpy as np
 import pandas as pd
 
-from multitide.data.tables._csv import MISSING
-
 MAX_EXACT = 2**53  # larger floats cannot hold every whole number
 MIN_COUNTED = 100  # rows that count up by one from any number, to be a counter
 PLAIN_DTYPES = ("boolean", "integer", "floating", "mixed-integer-float")
@@ -87,7 +85,7 @@ def _distinct_texts(column: pd.Series) -> tuple[np.ndarray, pd.Series]:
         codes, values = pd.factorize(column.map(str, na_action="ignore"))
     distinct = pd.Series(np.asarray(values, dtype=object), dtype="object")
     texts = distinct.map(str).astype("str").str.strip()
-    return codes, texts.mask(texts.isin(MISSING))
+    return codes, texts.mask(texts == "")
 
 
 def as_codes(

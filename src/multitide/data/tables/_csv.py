@@ -17,28 +17,18 @@ import numpy as np
 import pandas as pd
 
 from multitide.data.tables._column_names import check_names
+from multitide.data.tables._missing import (
+    MISSING,
+    clear_missing,
+    count_missing,
+    missing_notes,
+)
 from multitide.errors import DataError
 
 # cp949 contains euc-kr; cp1252 is what Western spreadsheets write.
 ENCODINGS = ("utf-8-sig", "cp949", "cp1252")
 UNICODE = ("utf-8-sig", "utf-16")
 SEPARATORS = (",", ";", "\t", "|")
-MISSING = (
-    "",
-    "-",
-    "--",
-    "NA",
-    "N/A",
-    "n/a",
-    "nan",
-    "NaN",
-    "null",
-    "NULL",
-    "Null",
-    "#N/A",
-    "<NA>",
-    "?",
-)
 SNIFF_CHARS = 1 << 16
 SNIFF_LINES = 200
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
@@ -52,6 +42,7 @@ class Dialect:
     encoding: str | None = None
     decimal: str | None = None
     separator: str | None = None
+    missing: tuple[str, ...] = MISSING
 
 
 def read_csv(path: Path, given: Dialect) -> tuple[pd.DataFrame, list[str], Dialect]:
@@ -62,16 +53,31 @@ def read_csv(path: Path, given: Dialect) -> tuple[pd.DataFrame, list[str], Diale
         warnings.simplefilter("error", pd.errors.ParserWarning)
         try:
             frame = _parse_csv(path, found)
+            counts = count_missing(frame, found.missing)
+            frame = frame.assign(**_without_missing(path, found, list(counts)))
         except pd.errors.ParserWarning:
             raise DataError(
                 f"{path.name!r} must have a column name for every field; got rows with more fields."
             ) from None
-    notes = []
+    notes = _dialect_notes(path.name, given, found)
+    notes += missing_notes(counts)
     n_blank = _trailing_blanks(frame)
     if n_blank:
         frame = frame.iloc[:-n_blank]
         notes.append(f"`{path.name}` ends with {n_blank} blank rows: left out.")
-    return frame, notes + _dialect_notes(path.name, given, found), found
+    return frame, notes, found
+
+
+def _without_missing(
+    path: Path, dialect: Dialect, columns: Sequence[str]
+) -> dict[str, pd.Series]:
+    """Read columns again, in which some values mean missing: the others may be numbers."""
+    if not columns:
+        return {}
+    values = ["", *dialect.missing]
+    again = _parse_csv(path, dialect, usecols=list(columns), na_values=values)
+    again = clear_missing(again, dialect.missing)  # pandas leaves -999.0 for "-999"
+    return {str(name): column for name, column in again.items()}
 
 
 def read_texts(path: Path, dialect: Dialect, columns: Sequence[str]) -> pd.DataFrame:
@@ -108,12 +114,12 @@ def _trailing_blanks(frame: pd.DataFrame) -> int:
 
 # Any: options of pandas.
 def _parse_csv(path: Path, dialect: Dialect, **options: Any) -> pd.DataFrame:
+    options = {"na_values": [""]} | options
     return pd.read_csv(
         path,
         encoding=dialect.encoding,
         sep=dialect.separator,
         decimal=dialect.decimal,
-        na_values=list(MISSING),
         keep_default_na=False,
         skipinitialspace=True,
         low_memory=False,

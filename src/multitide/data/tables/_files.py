@@ -13,6 +13,11 @@ import pandas as pd
 from multitide._checks import suggest
 from multitide.data.tables._column_names import check_names
 from multitide.data.tables._csv import Dialect, read_csv, read_texts
+from multitide.data.tables._missing import (
+    clear_missing,
+    count_missing,
+    missing_notes,
+)
 from multitide.errors import DataError
 
 CSV_SUFFIXES = (".csv", ".tsv", ".txt", ".tab")
@@ -73,16 +78,20 @@ def open_table(
         If the file is missing, of an unknown kind, unreadable or empty, or two columns have the
         same name.
     """
+    dialect = dialect or Dialect()
     if isinstance(data, pd.DataFrame):
-        table = OpenTable(_index_to_columns(data, name), [])
+        table = _in_memory(_index_to_columns(data, name), dialect)
     else:
-        table = _read_file(_existing_file(data, name), dialect or Dialect(), name)
-    names = [str(column).strip() for column in table.frame.columns]
-    check_names(names, name)
-    frame = table.frame.set_axis(names, axis=1)
-    if not len(frame):
+        table = _read_file(_existing_file(data, name), dialect, name)
+    if not len(table.frame):
         raise DataError(f"`{name}` must have at least one row; got an empty table.")
-    return OpenTable(frame, table.notes, table.read_texts)
+    return table
+
+
+def _in_memory(frame: pd.DataFrame, dialect: Dialect) -> OpenTable:
+    """Return a table whose columns have types of their own."""
+    counts = count_missing(frame, dialect.missing)
+    return OpenTable(clear_missing(frame, dialect.missing), missing_notes(counts))
 
 
 def _index_to_columns(frame: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -97,12 +106,19 @@ def _index_to_columns(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     if isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)) and index.name is None:
         index = index.rename("time")
     if index.nlevels == 1 and index.name is None and index.inferred_type == "integer":
-        return frame.reset_index(drop=True)
+        return _with_text_names(frame.reset_index(drop=True), name)
     if None in index.names and len(frame):
         raise DataError(_nameless_index(index, name))
-    names = [str(level).strip() for level in index.names]
-    check_names([*names, *(str(column).strip() for column in frame.columns)], name)
-    return frame.set_axis(index, axis=0).reset_index()
+    frame = _with_text_names(frame, name)
+    levels = [str(level).strip() for level in index.names]
+    check_names([*levels, *frame.columns], name)
+    return frame.set_axis(index.set_names(levels), axis=0).reset_index()
+
+
+def _with_text_names(frame: pd.DataFrame, table: str) -> pd.DataFrame:
+    names = [str(column).strip() for column in frame.columns]
+    check_names(names, table)
+    return frame.set_axis(names, axis=1)
 
 
 def _nameless_index(index: pd.Index, table: str) -> str:
@@ -136,7 +152,8 @@ def _read_file(path: Path, dialect: Dialect, name: str) -> OpenTable:
     suffix = _kind_suffix(path)
     try:
         if suffix in PARQUET_SUFFIXES:
-            return OpenTable(_index_to_columns(pd.read_parquet(path), name), [])
+            frame = _index_to_columns(pd.read_parquet(path), name)
+            return _in_memory(frame, dialect)
         if suffix in CSV_SUFFIXES:
             frame, notes, found = read_csv(path, dialect)
             return OpenTable(frame, notes, partial(read_texts, path, found))

@@ -10,7 +10,7 @@ import pandas as pd
 from multitide.data.tables._findings import Findings
 from multitide.data.tables._open_tables import open_tables
 from multitide.data.tables._propose_window import WindowProposal, propose_window
-from multitide.data.tables._read_options import Table
+from multitide.data.tables._read_options import Table, Values
 from multitide.data.tables._reading import Reading
 from multitide.data.tables._roles import find_roles
 from multitide.data.tables._ts_format import is_ts_file, read_ts
@@ -41,12 +41,13 @@ def inspect_table(
     tasks: Sequence[str] | None = None,
     window: int | None = None,
     stride: int | None = None,
+    missing: Values | None = None,
 ) -> TableInspection:
     """Read a table once, and return the roles of its columns and a window for its rows.
 
     Parameters
     ----------
-    data, labels, tasks, window, stride
+    data, labels, tasks, window, stride, missing
         As in :func:`read_table`.
 
     Raises
@@ -59,7 +60,9 @@ def inspect_table(
     if is_ts_file(data):
         roles = pd.DataFrame(list(ts_roles(read_ts(data))))
         return TableInspection(roles, None)
-    reading = Reading.from_options(tasks=tasks, window=window, stride=stride or 1)
+    reading = Reading.from_options(
+        tasks=tasks, window=window, stride=stride or 1, missing=missing
+    )
     findings = Findings()
     tables = open_tables(data, labels, reading, findings)
     reading = find_roles(tables, reading, findings)

@@ -11,6 +11,7 @@ import pandas as pd
 from multitide.data.tables._csv import Dialect
 from multitide.data.tables._files import open_table
 from multitide.data.tables._findings import Findings
+from multitide.data.tables._missing import as_missing
 from multitide.data.tables._read_options import Table
 from multitide.data.tables._reading import Reading
 from multitide.data.tables._written import keep_codes, keep_ids
@@ -57,7 +58,12 @@ def open_tables(
     data: Table, labels: Table | None, reading: Reading, findings: Findings
 ) -> Tables:
     """Read the tables from files, or take them from memory."""
-    dialect = Dialect(reading.encoding, reading.decimal, reading.separator)
+    dialect = Dialect(
+        reading.encoding,
+        reading.decimal,
+        reading.separator,
+        as_missing(reading.missing),
+    )
     first = open_table(data, dialect, "data")
     opened = [first]
     if labels is not None:

@@ -10,6 +10,7 @@ import pandas as pd
 
 Table: TypeAlias = "str | Path | pd.DataFrame"
 Names: TypeAlias = "str | Sequence[str]"
+Values: TypeAlias = "str | float | Sequence[str | float]"
 
 OnGap: TypeAlias = Literal["break", "ignore"]
 MissingRows: TypeAlias = Literal["keep", "drop"]
@@ -48,6 +49,7 @@ class UncutOptions(TypedDict, total=False):
     encoding: str | None
     decimal: str | None
     separator: str | None
+    missing: Values | None
 
 
 class ReadOptions(UncutOptions, total=False):

@@ -20,6 +20,7 @@ from multitide.data.tables._read_options import (
     ReadOptions,
     Table,
     TaskSpecs,
+    Values,
 )
 from multitide.data.tables._reading import Reading
 from multitide.data.tables._roles import find_roles
@@ -50,6 +51,7 @@ def read_table(
     encoding: str | None = None,
     decimal: str | None = None,
     separator: str | None = None,
+    missing: Values | None = None,
 ) -> Samples:
     """Read a table of measurements, one row per time step, into samples with labels.
 
@@ -98,6 +100,10 @@ def read_table(
         "vectors" takes each row as one sample with a single time step.
     encoding, decimal, separator : str, optional
         The format of a text file; detected by default.
+    missing : sequence of str or number, optional
+        The values that mean missing, besides empty cells, e.g. ``["NA", -999]``. By default "-",
+        "--", "?", and NA, nan and null in their usual forms; ``samples.reading["assumed"]`` says
+        how many cells held them.
 
     Returns
     -------
@@ -131,6 +137,7 @@ def read_table(
         encoding=encoding,
         decimal=decimal,
         separator=separator,
+        missing=missing,
     )
     if is_ts_file(data):
         return read_ts_samples(data, reading)

@@ -130,6 +130,7 @@ class Reading:
     encoding: str | None = None
     decimal: str | None = None
     separator: str | None = None
+    missing: tuple[str, ...] | None = None
     categories: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     step: TimeStep | None = None
     columns: tuple[ColumnRole, ...] = ()
@@ -155,7 +156,7 @@ class Reading:
             values["series"] = values["series"].strip()
         for name in ("static", "ignore", "extra"):
             values[name] = _as_names(values.get(name))
-        for name in ("channels", "time"):
+        for name in ("channels", "time", "missing"):
             if values.get(name) is not None:
                 values[name] = _as_names(values[name])
         if values.get("tasks") is not None:
