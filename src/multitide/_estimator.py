@@ -47,7 +47,7 @@ from multitide.training._settings import Training
 Table: TypeAlias = "Mapping[str, object]"  # a part as a table of its parameters
 
 
-class MultiTaskEstimator(FittedModel, BaseEstimator):
+class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
     """Multi-task network for multivariate time series with classes, numbers and missing labels.
 
     Each task is trained on the samples that have its label.
@@ -176,7 +176,8 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):
         for name in parts:
             value = params.pop(name, getattr(self, name))
             setattr(self, name, make_part(name, value))
-        return super().set_params(**params)
+        super().set_params(**params)
+        return self
 
     def fit(
         self,

@@ -115,7 +115,8 @@ def _plain_scalar(value: object, name: str) -> PlainValue:
     if isinstance(value, datetime.timedelta):
         return str(pd.Timedelta(value))
     if isinstance(value, pd.Timestamp):
-        return value.to_pydatetime(warn=False)
+        moment: datetime.datetime = value.to_pydatetime(warn=False)
+        return moment
     if isinstance(value, (datetime.date, datetime.time)):
         return value
     return _plain_number_or_text(value, name)

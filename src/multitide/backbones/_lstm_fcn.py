@@ -105,7 +105,8 @@ class LastStateLSTM(Block):
         """Return the state of the top layer at the last valid step, (batch, hidden_size)."""
         states, (hidden, _) = self.lstm(x.transpose(1, 2))
         if lengths is None:
-            return hidden[-1]
+            last: Tensor = hidden[-1]
+            return last
         return last_step(states.transpose(1, 2), lengths)
 
 

@@ -34,7 +34,9 @@ def purged(samples: Samples, keep: Index, held: Index) -> Index:
         finish = time
     else:
         finish = samples.finish
-    return keep[~touches(begin[keep], finish[keep], begin[held], finish[held])]
+    leaks = touches(begin[keep], finish[keep], begin[held], finish[held])
+    kept: Index = keep[~leaks]
+    return kept
 
 
 def touches(
@@ -48,10 +50,10 @@ def touches(
         return np.zeros(len(begin), dtype=bool)
     order = np.argsort(other_begin, kind="stable")
     furthest = np.maximum.accumulate(other_finish[order])
-    place = (
-        np.searchsorted(other_begin[order], finish, side="right") - 1
-    )  # the last one that begins in time
-    return (place >= 0) & (furthest[np.maximum(place, 0)] >= begin)
+    # The place of the last one that begins in time.
+    place = np.searchsorted(other_begin[order], finish, side="right") - 1
+    touching: np.ndarray = (place >= 0) & (furthest[np.maximum(place, 0)] >= begin)
+    return touching
 
 
 def warn_of_overlap(samples: Samples, index: Index, others: Index, by: str) -> None:

@@ -161,7 +161,7 @@ class Samples:
     @property
     def n_channels(self) -> int:
         """Number of channels."""
-        return self.values.shape[1]
+        return int(self.values.shape[1])
 
     @property
     def n_timepoints(self) -> int:

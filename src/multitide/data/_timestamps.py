@@ -161,7 +161,8 @@ def _from_digits(column: pd.Series, label: str, notes: list[str]) -> np.ndarray:
     if pd.api.types.is_integer_dtype(column) and not column.isna().any():
         integers: np.ndarray = column.to_numpy(dtype=np.int64)
         return integers
-    return numbers
+    floats: np.ndarray = numbers
+    return floats
 
 
 def _from_text(texts: pd.Series, label: str, notes: list[str]) -> np.ndarray:

@@ -69,11 +69,11 @@ def match_ids(keys: pd.Series, ids: np.ndarray, name: str, findings: Findings) -
 def _alike(keys: pd.Series, ids: pd.Series) -> bool:
     if keys.dtype == ids.dtype:
         return True
-    both_numbers = pd.api.types.is_numeric_dtype(keys) and (
-        pd.api.types.is_numeric_dtype(ids)
-    )
+    is_number = pd.api.types.is_numeric_dtype
+    if is_number(keys) and is_number(ids):
+        return True
     inferred = pd.api.types.infer_dtype
-    return both_numbers or inferred(keys, skipna=True) == inferred(ids, skipna=True)
+    return bool(inferred(keys, skipna=True) == inferred(ids, skipna=True))
 
 
 def _to_one_type(ids: pd.Series) -> pd.Series:

@@ -213,7 +213,8 @@ def _extra_column(samples: Samples, name: str) -> np.ndarray:
             f"`groups` must be an extra column of the samples, {known}; got {name!r}. "
             f"Keep columns with read_table(..., extra=[...]).{suggest(name, names)}"
         )
-    return samples.extra[name].to_numpy()
+    values: np.ndarray = samples.extra[name].to_numpy()
+    return values
 
 
 def _test_rows(samples: Samples, splits: Sequence[Split]) -> pd.DataFrame:

@@ -38,7 +38,7 @@ def independent_groups(
     """
     codes, series = pd.factorize(pd.Series(samples.series[test]), use_na_sentinel=False)
     if len(series) >= MIN_GROUPS or (new_series and len(series) > 1):
-        return codes.astype(np.int64)
+        return np.asarray(codes, dtype=np.int64)
     return _blocks(*_places(samples, test))
 
 
@@ -67,7 +67,7 @@ def _as_float(stamps: np.ndarray) -> np.ndarray:
         return stamps.astype("datetime64[ns]").astype(np.int64).astype(float)
     if stamps.dtype.kind in "iuf":
         return stamps.astype(float)
-    return pd.Series(stamps).rank(method="dense").to_numpy(dtype=float)
+    return np.asarray(pd.Series(stamps).rank(method="dense"), dtype=float)
 
 
 def _blocks(places: np.ndarray, window: float) -> np.ndarray:

@@ -33,7 +33,8 @@ def window_features(samples: Samples) -> np.ndarray:
         columns += [series.reshape(len(series), -1), steps.reshape(len(series), -1)]
     if samples.static is not None and samples.static.shape[1]:
         columns.append(_static_numbers(samples.static))
-    return np.concatenate(columns, axis=1).astype(np.float32)
+    features: np.ndarray = np.concatenate(columns, axis=1).astype(np.float32)
+    return features
 
 
 def _statistics(series: np.ndarray) -> np.ndarray:

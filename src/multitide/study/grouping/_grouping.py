@@ -248,7 +248,8 @@ def _gains_in(groups: Sequence[Tasks], scores: np.ndarray) -> np.ndarray:
 def _relative_to_own_step(affinity: np.ndarray) -> np.ndarray:
     """Divide by the effect of a step for the task itself; unknown if such a step has no effect."""
     own = np.diag(affinity)
-    return affinity / np.where(own > 0, own, np.nan)
+    relative: np.ndarray = affinity / np.where(own > 0, own, np.nan)
+    return relative
 
 
 def _finite(values: np.ndarray, names: Sequence[str]) -> pd.Series:

@@ -154,7 +154,8 @@ def _regrets(scores: np.ndarray) -> np.ndarray:
     members = _members(scores.shape[1])
     highest = np.where(members, scores, -np.inf).max(axis=0)
     with np.errstate(invalid="ignore"):
-        return np.where(members, highest - scores, 0.0).sum(axis=1)
+        regrets: np.ndarray = np.where(members, highest - scores, 0.0).sum(axis=1)
+    return regrets
 
 
 def _members(n: int) -> np.ndarray:

@@ -276,7 +276,8 @@ def _mean_table(
     stacked = np.array(tables, dtype=float)
     known = ~np.isnan(stacked)
     with np.errstate(invalid="ignore"):
-        return np.where(known, stacked, 0.0).sum(axis=0) / known.sum(axis=0)
+        mean: np.ndarray = np.where(known, stacked, 0.0).sum(axis=0) / known.sum(axis=0)
+    return mean
 
 
 # -- keeping ---------------------------------------------------------------------------------------

@@ -86,7 +86,7 @@ def rank_test(losses: pd.DataFrame, confidence: float = 0.95) -> RankTest:
 def critical_difference(n_data: int, n_arms: int, confidence: float = 0.95) -> float:
     """Return the smallest significant difference of two mean ranks (Nemenyi; Demšar 2006)."""
     q = float(stats.studentized_range.ppf(confidence, n_arms, np.inf)) / np.sqrt(2)
-    return q * float(np.sqrt(n_arms * (n_arms + 1) / (6 * n_data)))
+    return float(q * np.sqrt(n_arms * (n_arms + 1) / (6 * n_data)))
 
 
 def pair_tests(losses: pd.DataFrame) -> pd.DataFrame:
