@@ -45,6 +45,7 @@ FLOORS = {
         "_notebook",
         "_own_random_numbers",
         "_part",
+        "_partial_folder",
         "_ready_to_predict",
         "_result_folder",
         "_toml",

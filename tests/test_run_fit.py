@@ -18,6 +18,7 @@ from multitide.cli import app
 from multitide.config._data_section import DataSection
 from multitide.data.tables import _open_tables
 from multitide.errors import StoreError
+from multitide.model._model_so_far import ModelSoFar
 from multitide.network._network import Predictor
 from refusals import refused
 
@@ -145,17 +146,92 @@ def test_an_existing_folder_is_refused_before_anything_is_read(
     assert not counted
 
 
-def test_nothing_is_left_of_a_run_that_fails(
+def test_nothing_is_left_of_a_run_that_fails_before_it_has_a_model(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*args: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("multitide._run_fit.write_run_report", fail)
+    monkeypatch.setattr("multitide.training._trainer.Trainer.train_epoch", fail)
     before = files(folder)
     with pytest.raises(ZeroDivisionError):
         multitide.run_fit("small.toml", "run", verbose=0)
     assert files(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("place", "error"),
+    [
+        ("_run_fit.write_run_report", ZeroDivisionError),
+        ("_run_fit.metric_table", KeyboardInterrupt),
+        ("_run_fit.write_history", OSError),
+    ],
+)
+def test_the_model_of_a_run_that_fails_later_is_kept(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
+    error: type[BaseException],
+) -> None:
+    def fail(*args: object) -> None:
+        raise error
+
+    with monkeypatch.context() as broken:
+        broken.setattr(f"multitide.{place}", fail)
+        with pytest.raises((error, StoreError)):
+            multitide.run_fit("small.toml", "run", verbose=0)
+    assert not (folder / "run").exists()
+    kept = multitide.MultiTaskEstimator.load("run.partial/model")
+    multitide.run_fit("run.partial/config.toml", "again", verbose=0)
+    again = multitide.MultiTaskEstimator.load("again")
+    samples = multitide.read_like(again.stored_.data[0].reading, "data.csv")
+    pd.testing.assert_frame_equal(kept.predict(samples), again.predict(samples))
+
+
+@pytest.mark.parametrize(
+    "extra", ["", 'sharing = "none"', 'keep = "per_task"', 'weighting = "search"']
+)
+def test_the_best_model_and_the_history_so_far_are_there_at_any_time(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, extra: str
+) -> None:
+    text = (folder / "small.toml").read_text()
+    (folder / "small.toml").write_text(f"{extra}\n{text}")
+    seen = []
+    on_epoch_end = ModelSoFar.on_epoch_end
+
+    def look(self: ModelSoFar, trainer: Any, rows: Any) -> None:
+        on_epoch_end(self, trainer, rows)
+        model = multitide.MultiTaskEstimator.load("run.partial/model")
+        table = model.predict(
+            multitide.read_like(model.stored_.data[0].reading, "data.csv")
+        )
+        n_lines = len((folder / "run.partial/history.jsonl").read_text().splitlines())
+        seen.append((set(table), n_lines))
+
+    monkeypatch.setattr(ModelSoFar, "on_epoch_end", look)
+    monkeypatch.setattr("multitide.model._model_so_far.MOST_OF_THE_TIME", 1.0)
+    multitide.run_fit("small.toml", "run", verbose=0)
+    assert seen[-1][0] == {"load", "state"}
+    assert [n for _, n in seen] == sorted(n for _, n in seen)
+    assert not {"run.partial", "run/model"} & files(folder)
+
+
+def test_an_unfinished_run_is_refused_by_name(folder: Path) -> None:
+    (folder / "run.partial").mkdir()
+    with refused("`folder`", "run.partial", "delete", error=StoreError):
+        multitide.run_fit("small.toml", "run", verbose=0)
+    with refused("run.partial", "unfinished", error=StoreError):
+        multitide.MultiTaskEstimator.load("run.partial")
+    for command in ("predict", "evaluate", "info"):
+        arguments = ["run.partial", "data.csv", "--output", "p.csv"][
+            : 1 if command == "info" else 4
+        ]
+        result = CliRunner().invoke(app, [command, *arguments])
+        assert result.exit_code == 2
+        assert "unfinished" in result.output
+    result = CliRunner().invoke(app, ["fit", "small.toml", "--output", "new.partial"])
+    assert result.exit_code == 2
+    assert ".partial" in result.output
 
 
 # -- once ------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from multitide._own_random_numbers import own_random_numbers
+from multitide._result_folder import new_folder, replaced_folder
 from multitide.backbones import Backbone
 from multitide.balancing import Aggregator, Weighting
 from multitide.data._samples import Samples
@@ -34,9 +35,20 @@ from multitide.fitting._recipe import (
     resolve_device,
 )
 from multitide.model._fitted_model import FittedModel
+from multitide.model._history import (
+    HISTORY,
+    PRETRAINING,
+    read_history,
+    write_history,
+)
 from multitide.model._schema import data_record
 from multitide.model._start_from import find_source
-from multitide.model._store import StoredModel, load_model, read_history, save_model
+from multitide.model._store import (
+    StoredModel,
+    load_model,
+    refuse_more_than_a_model,
+    write_model,
+)
 from multitide.model._stored_representation import fit_encoder, vectors_of
 from multitide.sharing import Sharing
 from multitide.tasks import Task
@@ -280,16 +292,34 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
             )
         )
 
-    def save(self, folder: str | Path) -> Path:
-        """Write the model as a folder: ``model.json`` and ``weights.safetensors``, atomically.
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the model with its history as a folder, atomically.
+
+        Parameters
+        ----------
+        folder : path
+            Must not exist yet, unless `overwrite` is True.
+        overwrite : bool, default=False
+            Replace an earlier model. A folder that holds anything else, such as a run with its
+            report, is never replaced.
 
         Raises
         ------
         StoreError
-            If `folder` exists already or cannot be written. Nothing is overwritten.
+            If `folder` exists already, holds more than a model, or cannot be written.
         """
         check_is_fitted(self, "model_")
-        return save_model(self.stored_, Path(folder))
+        folder = Path(folder)
+        if overwrite and folder.exists():
+            refuse_more_than_a_model(folder)
+            writing = replaced_folder(folder)
+        else:
+            writing = new_folder(folder)
+        with writing as draft:
+            write_model(self.stored_, draft)
+            write_history(self.history_, draft / HISTORY)
+            write_history(self.pretrain_history_, draft / PRETRAINING)
+        return folder
 
     @classmethod
     def load(
@@ -324,8 +354,8 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
         estimator = cls(**stored.params)
         if device is not None:
             estimator.set_params(device=device)
-        estimator.history_ = read_history(Path(folder))
-        estimator.pretrain_history_ = pd.DataFrame()
+        estimator.history_ = read_history(Path(folder) / HISTORY)
+        estimator.pretrain_history_ = read_history(Path(folder) / PRETRAINING)
         return estimator._take(stored)
 
     def __sklearn_tags__(self) -> Tags:

@@ -39,7 +39,9 @@ def refuse_existing(folder: Path, name: str = "folder") -> None:
     StoreError
         If there is a file, or a directory that holds anything.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    with writable(folder, name):
+        is_free = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+    if not is_free:
         raise StoreError(
             f"`{name}` must not exist yet; {str(folder)!r} does. "
             "Choose another name or move it away."
@@ -93,6 +95,33 @@ def writable(place: Path, name: str = "folder") -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def draft_of_file(path: Path) -> Iterator[Path]:
+    """Give the block a draft file, which becomes `path` if the block ends without an error.
+
+    Parameters
+    ----------
+    path : path
+        In a folder that exists; an earlier file is replaced at the end of the block.
+
+    Yields
+    ------
+    path
+        The draft, in the same folder. It is removed after an error.
+    """
+    handle, name = tempfile.mkstemp(prefix=DRAFT_PREFIX, dir=path.parent)
+    os.close(handle)
+    draft = Path(name)
+    try:
+        yield draft
+        draft.chmod(0o644)
+        os.replace(draft, path)
+    except BaseException:
+        with suppress(OSError):
+            draft.unlink()
+        raise
+
+
 def write_file(path: Path, content: str | bytes) -> None:
     """Write a file so that readers find the old content or the new one, never a part of it.
 
@@ -107,16 +136,8 @@ def write_file(path: Path, content: str | bytes) -> None:
         data = content.encode("utf-8")
     else:
         data = content
-    handle, draft = tempfile.mkstemp(prefix=DRAFT_PREFIX, dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(draft, 0o644)
-        os.replace(draft, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(draft)
-        raise
+    with draft_of_file(path) as draft:
+        draft.write_bytes(data)
 
 
 @contextmanager

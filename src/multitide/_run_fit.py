@@ -9,15 +9,19 @@ import numpy as np
 import pandas as pd
 
 from multitide._estimator import MultiTaskEstimator
-from multitide._result_folder import check_can_be_made, new_folder
+from multitide._partial_folder import MODEL, partial_folder, refuse_leftover
+from multitide._result_folder import check_can_be_made, replaced_folder
 from multitide.config._config import Config
 from multitide.config._load_config import load_config
 from multitide.config._prepare import Prepared, prepare
 from multitide.data._data_sets import DataSets
 from multitide.data._split_data import SplitData
 from multitide.fitting._recipe import make_recipe, resolve_device
+from multitide.model._history import HISTORY, PRETRAINING, write_history
+from multitide.model._model_so_far import ModelSoFar
 from multitide.model._prediction import decode_all, metric_table, prediction_table
-from multitide.model._store import write_history, write_model
+from multitide.model._schema import data_record
+from multitide.model._store import write_model
 from multitide.reports._write_run_report import RunReport, write_run_report
 
 
@@ -56,8 +60,9 @@ def run_fit(
     config : Config or path
         A configuration, or its file; see :func:`load_config`.
     folder : path
-        The run folder, which must not exist yet. It appears when the run is complete and holds the
-        model (``model.json``, ``weights.safetensors``), ``history.jsonl``, ``metrics.parquet``,
+        The run folder, which must not exist yet. It appears when the run is complete; until then
+        there is a folder of that name with ``.partial`` at its end, with the history and the best
+        model so far. The run folder holds the model (``model.json``, ``weights.safetensors``), ``history.jsonl``, ``metrics.parquet``,
         ``config.toml``, which repeats the run, and ``report.md`` with its ``figures``.
     verbose : int, default=1
         0: silent; 1: a progress bar on a terminal.
@@ -84,6 +89,7 @@ def run_fit(
     """
     folder = Path(folder)
     check_can_be_made(folder)
+    refuse_leftover(folder)
     command = f"multitide.run_fit({_as_argument(config)}, {str(folder)!r})"
     if not isinstance(config, Config):
         config = load_config(config)
@@ -110,26 +116,46 @@ def train_run(prepared: Prepared, folder: Path, command: str, *, verbose: int) -
     verbose : int
         As in :func:`run_fit`.
     """
-    estimator = _fit(prepared, verbose)
+    with partial_folder(folder) as draft:
+        estimator = _fit(prepared, draft, verbose)
+        with replaced_folder(draft / MODEL) as model:
+            write_model(estimator.stored_, model)
+        metrics = _evaluate_and_write(prepared, estimator, command, folder.name, draft)
+    return Run(folder, estimator, metrics, prepared.data)
+
+
+def _evaluate_and_write(
+    prepared: Prepared,
+    estimator: MultiTaskEstimator,
+    command: str,
+    title: str,
+    folder: Path,
+) -> pd.DataFrame:
+    """Write everything into the run folder, and return the metrics of the test set."""
     test_sets = prepared.test_sets
     decoded = decode_all(estimator.stored_, test_sets, resolve_device(estimator.device))
     metrics = metric_table(estimator.model_, test_sets, decoded)
     predictions = {}
     for name, each in decoded.items():
         predictions[name] = prediction_table(estimator.model_, each)
-    written = prepared.config.changed(random_state=estimator.seed_)
-    report = RunReport(folder.name, command, prepared, estimator, metrics, predictions)
-    with new_folder(folder) as draft:
-        write_model(estimator.stored_, draft)
-        write_history(estimator.history_, draft)
-        (draft / "config.toml").write_text(written.to_toml(), encoding="utf-8")
-        metrics.to_parquet(draft / "metrics.parquet")
-        write_run_report(report, draft)
-    return Run(folder, estimator, metrics, prepared.data)
+    report = RunReport(title, command, prepared, estimator, metrics, predictions)
+    _write_config(prepared.config, estimator.seed_, folder)
+    write_model(estimator.stored_, folder)
+    write_history(estimator.history_, folder / HISTORY)
+    write_history(estimator.pretrain_history_, folder / PRETRAINING)
+    metrics.to_parquet(folder / "metrics.parquet")
+    write_run_report(report, folder)
+    return metrics
 
 
-def _fit(prepared: Prepared, verbose: int) -> MultiTaskEstimator:
-    """Fit the estimator.
+def _write_config(config: Config, seed: int, folder: Path) -> None:
+    """Write the configuration that repeats the run."""
+    text = config.changed(random_state=seed).to_toml()
+    (folder / "config.toml").write_text(text, encoding="utf-8")
+
+
+def _fit(prepared: Prepared, folder: Path, verbose: int) -> MultiTaskEstimator:
+    """Fit the estimator, and write what it has reached so far into the folder.
 
     The validation set of the split chooses the epoch, unless the configuration has a rule of its
     own for that, ``validation``; then the estimator gets both sets.
@@ -145,11 +171,31 @@ def _fit(prepared: Prepared, verbose: int) -> MultiTaskEstimator:
             training_sets[data.name] = data.training_set
             validation_sets[data.name] = data.validation_set
     estimator = config.make_estimator(tasks=prepared.tasks, verbose=verbose)
+    recipe = make_recipe(estimator.get_params(deep=False))
+    _write_config(config, recipe.seed, folder)
+    estimator.set_params(random_state=recipe.seed)
     if validation_sets:
         validation = DataSets(validation_sets)
     else:
         validation = None
-    return estimator.fit(DataSets(training_sets), validation=validation)
+    so_far = _model_so_far(estimator, prepared, folder)
+    return estimator.fit(
+        DataSets(training_sets), validation=validation, callbacks=[so_far]
+    )
+
+
+def _model_so_far(
+    estimator: MultiTaskEstimator, prepared: Prepared, folder: Path
+) -> ModelSoFar:
+    """Return the callback that writes the model of the best epoch so far."""
+    params = estimator.get_params(deep=False)
+    model: Path | None = folder / MODEL
+    if make_recipe(params).inputs.representation is not None:
+        model = None  # the encoder is not known before the end of the fit
+    records = []
+    for data in prepared.data:
+        records.append(data_record(data, prepared.tasks))
+    return ModelSoFar(folder, model, params, prepared.tasks, records)
 
 
 def _as_argument(config: Config | str | Path) -> str:

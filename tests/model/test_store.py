@@ -13,9 +13,11 @@ from multitide._estimator import MultiTaskEstimator
 from multitide.data._splits import Splitter
 from multitide.errors import StoreError
 from multitide.fitting._recipe import make_recipe
+from multitide.model._history import HISTORY
 from multitide.model._store import MODEL_FILE, WEIGHTS_FILE, _record_hash
 from multitide.tasks import Classification, Regression
 from multitide.training._settings import Training
+from refusals import refused
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +75,9 @@ def test_a_loaded_model_can_be_saved_again(folder: Path, tmp_path: Path) -> None
     assert (again / MODEL_FILE).read_text() == (folder / MODEL_FILE).read_text()
 
 
-def test_a_folder_holds_two_files_and_no_pickle(folder: Path) -> None:
-    assert sorted(path.name for path in folder.iterdir()) == [MODEL_FILE, WEIGHTS_FILE]
+def test_a_folder_holds_three_files_and_no_pickle(folder: Path) -> None:
+    found = sorted(path.name for path in folder.iterdir())
+    assert found == [HISTORY, MODEL_FILE, WEIGHTS_FILE]
     record = json.loads((folder / MODEL_FILE).read_text())
     assert record["estimator"]["backbone"]["hidden_size"] == SMALL.hidden_size
     assert record["versions"]["torch"]
@@ -138,3 +141,40 @@ def test_newer_and_foreign_records_are_refused(
         MultiTaskEstimator.load(
             damaged(folder, tmp_path, MODEL_FILE, json.dumps(record).encode())
         )
+
+
+# -- overwriting -----------------------------------------------------------------------------------
+
+
+def test_a_model_is_overwritten_on_request(folder: Path, tmp_path: Path) -> None:
+    model = MultiTaskEstimator.load(folder)
+    model.save(tmp_path / "model")
+    (tmp_path / "model" / HISTORY).unlink()
+    model.save(tmp_path / "model", overwrite=True)
+    model.save(tmp_path / "new", overwrite=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "new"]
+    assert len(MultiTaskEstimator.load(tmp_path / "model").history_)
+
+
+@pytest.mark.parametrize("name", ["report.md", "notes.txt", "study.json"])
+def test_only_a_model_is_overwritten(folder: Path, tmp_path: Path, name: str) -> None:
+    model = MultiTaskEstimator.load(folder)
+    model.save(tmp_path / "model")
+    (tmp_path / "model" / name).write_text("mine")
+    with refused("`folder`", name, "another name", error=StoreError):
+        model.save(tmp_path / "model", overwrite=True)
+    assert (tmp_path / "model" / name).read_text() == "mine"
+
+
+def test_a_file_or_a_foreign_model_json_is_not_overwritten(
+    folder: Path, tmp_path: Path
+) -> None:
+    model = MultiTaskEstimator.load(folder)
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "model.json").write_text('{"mine": 1}')
+    for name in ("file", "mine"):
+        with refused(name, error=StoreError):
+            model.save(tmp_path / name, overwrite=True)
+    assert (tmp_path / "file").read_text() == "mine"
+    assert (tmp_path / "mine" / "model.json").read_text() == '{"mine": 1}'

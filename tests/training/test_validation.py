@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from makers import make_samples, small
-from multitide.model._store import read_history, write_history
+from multitide.model._history import HISTORY, read_history, write_history
 from multitide.sharing import SHARINGS
 from multitide.tasks import Classification, Regression, Task
 
@@ -69,9 +69,9 @@ def test_stacked_tasks_have_headline_metrics_and_training_rows_have_none(
     )
     values = history.loc[history["side"] == "validation", "value"].to_numpy()
     np.testing.assert_allclose(values / values[0], 10.0 ** np.arange(9), rtol=1e-3)
-    write_history(history, tmp_path)
+    write_history(history, tmp_path / HISTORY)
     np.testing.assert_allclose(
-        read_history(tmp_path)["value"].dropna(), values, rtol=1e-6
+        read_history(tmp_path / HISTORY)["value"].dropna(), values, rtol=1e-6
     )
 
 

@@ -54,10 +54,12 @@ def result_folder(output: Path | None, name: str) -> Path:
 
     Raise before any work is done if it cannot be made.
     """
+    from multitide._partial_folder import refuse_leftover
     from multitide._result_folder import check_can_be_made
 
     folder = output or _first_free(name)
     check_can_be_made(folder, "output")
+    refuse_leftover(folder, "output")
     return folder
 
 
@@ -76,10 +78,14 @@ def growing_folder(output: Path | None, name: str, kind: str) -> Path:
 
 
 def _first_free(name: str) -> Path:
+    from multitide._partial_folder import partial_of
+
     number = 1
-    while (RUNS / f"{name}-{number:03d}").exists():
+    folder = RUNS / f"{name}-{number:03d}"
+    while folder.exists() or partial_of(folder).exists():
         number += 1
-    return RUNS / f"{name}-{number:03d}"
+        folder = RUNS / f"{name}-{number:03d}"
+    return folder
 
 
 def read_model_and_data(

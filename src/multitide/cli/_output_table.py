@@ -54,16 +54,16 @@ def check_new_file(output: Path) -> None:
 def write_output(
     table: pd.DataFrame, output: Path, *, escape_formulas: bool = False
 ) -> None:
-    """Write a table as CSV or Parquet, by the name of the file."""
-    from multitide._result_folder import writable
+    """Write a table as CSV or Parquet, by the name of the file; whole or not at all."""
+    from multitide._result_folder import draft_of_file, writable
 
     if escape_formulas:
         table = without_formulas(table)
-    with writable(output, "output"):
+    with writable(output, "output"), draft_of_file(output) as draft:
         if output.suffix.lower() == CSV:
-            table.to_csv(output, index=False)
+            table.to_csv(draft, index=False)
         else:
-            table.to_parquet(output, index=False)
+            table.to_parquet(draft, index=False)
 
 
 def without_formulas(table: pd.DataFrame) -> pd.DataFrame:

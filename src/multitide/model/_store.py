@@ -14,13 +14,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import safetensors.torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
 from torch import Tensor
 
 from multitide._own_random_numbers import own_random_numbers
+from multitide._partial_folder import refuse_partial
 from multitide._registries import part_to_config
 from multitide._result_folder import new_folder, read_record
 from multitide.data._splits import Splitter
@@ -36,6 +36,7 @@ from multitide.fitting._recipe import (
     replace_representation,
 )
 from multitide.fitting._task_group import build_network
+from multitide.model._history import HISTORY, PRETRAINING
 from multitide.model._schema import (
     DataRecord,
     ModelRecord,
@@ -53,11 +54,7 @@ from multitide.network._network import InputStem, Network, Predictor, copy_with_
 from multitide.tasks import Task, task_from_config, task_to_config
 
 SCHEMA = 1
-MODEL_FILE, WEIGHTS_FILE, HISTORY_FILE = (
-    "model.json",
-    "weights.safetensors",
-    "history.jsonl",
-)
+MODEL_FILE, WEIGHTS_FILE = "model.json", "weights.safetensors"
 VERSIONS = ("multitide", "torch", "numpy", "pandas", "scikit-learn")
 
 
@@ -92,7 +89,7 @@ class StoredModel:
 
 
 def save_model(stored: StoredModel, folder: Path) -> Path:
-    """Write a model as a new folder; see :meth:`multitide.MultiTaskEstimator.save`."""
+    """Write a model as a new folder."""
     with new_folder(folder) as draft:
         write_model(stored, draft)
     return folder
@@ -107,6 +104,28 @@ def write_model(stored: StoredModel, folder: Path) -> None:
     )
     text = json.dumps(record, indent=1, ensure_ascii=False)
     (folder / MODEL_FILE).write_text(text, encoding="utf-8")
+
+
+def refuse_more_than_a_model(folder: Path) -> None:
+    """Raise unless a folder is empty or holds a model and nothing else, so that it may be replaced.
+
+    Raises
+    ------
+    StoreError
+        If there is no model, or another file.
+    """
+    ours = {MODEL_FILE, WEIGHTS_FILE, HISTORY, PRETRAINING, FILE, FOLDER}
+    if folder.is_dir():
+        others = sorted({path.name for path in folder.iterdir()} - ours)
+    else:
+        others = [folder.name]
+    if others:
+        raise StoreError(
+            f"`folder` must hold nothing but a model to be overwritten; {str(folder)!r} has "
+            f"{others[0]!r}. Choose another name or move it away."
+        )
+    if any(folder.iterdir()):
+        read_model_record(folder)
 
 
 def load_model(folder: Path, transformer: object = None) -> StoredModel:
@@ -147,6 +166,7 @@ def read_model_record(folder: Path) -> ModelRecord:
     StoreError
         If it is missing, damaged or edited, or has an unknown schema version.
     """
+    refuse_partial(folder)
     path = folder / MODEL_FILE
     remedy = f"This is multitide {version('multitide')}; install the other version to read it."
     content = read_record(
@@ -162,19 +182,6 @@ def read_model_record(folder: Path) -> ModelRecord:
         raise StoreError(
             f"{str(path)!r} is not a complete model record: {error}"
         ) from error
-
-
-def write_history(history: pd.DataFrame, folder: Path) -> None:
-    """Write the history into a run folder, one JSON object per line."""
-    history.to_json(folder / HISTORY_FILE, orient="records", lines=True)
-
-
-def read_history(folder: Path) -> pd.DataFrame:
-    """Read the history of a run folder; empty for a model folder."""
-    path = folder / HISTORY_FILE
-    if not path.is_file():
-        return pd.DataFrame()
-    return pd.read_json(path, orient="records", lines=True)
 
 
 def installed_versions() -> dict[str, str]:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import logging
 import re
+import unicodedata
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
+
+from multitide._result_folder import write_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,7 +32,7 @@ EAST_ASIAN_FONTS = (
     "Noto Sans CJK KR",
     "Noto Sans CJK JP",
 )
-MAX_LETTERS = 80  # in a file name, which a file system limits to 255 bytes
+MAX_BYTES = 200  # of a file name, which a file system limits to 255
 
 logger = logging.getLogger("multitide")
 
@@ -58,12 +62,12 @@ def save_figure(draw: Draw, path: Path) -> Path | None:
         with readable_names():
             figure = Figure(figsize=(5.5, 4), layout="constrained")
             draw(figure.subplots())
-            figure.savefig(path, dpi=120)
-    except OSError:
-        raise
+            content = BytesIO()
+            figure.savefig(content, format="png", dpi=120)
     except Exception as error:
         logger.warning("The figure %s could not be drawn (%s).", path.name, error)
         return None
+    write_file(path, content.getvalue())
     return path
 
 
@@ -91,7 +95,8 @@ def file_names(names: Sequence[str]) -> list[str]:
     taken: set[str] = set()
     found = []
     for name in names:
-        plain = re.sub(r"[^\w.-]+", "_", name)[:MAX_LETTERS]
+        plain = re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", name))
+        plain = plain.encode()[:MAX_BYTES].decode(errors="ignore")
         candidate, number = plain, 1
         while candidate.casefold() in taken:
             number += 1

@@ -12,6 +12,7 @@ import pandas as pd
 
 from multitide import plot
 from multitide._estimator import MultiTaskEstimator
+from multitide._result_folder import write_file
 from multitide.config._prepare import Prepared
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
@@ -105,7 +106,7 @@ def write_run_report(report: RunReport, folder: Path) -> Path:
         sections.append(f"![{path.stem}]({path.relative_to(folder).as_posix()})")
     sections += ["## Repeat it", _repeat(report)]
     path = folder / "report.md"
-    path.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+    write_file(path, "\n\n".join(sections) + "\n")
     return path
 
 

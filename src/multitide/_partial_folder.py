@@ -1,0 +1,123 @@
+"""A result folder that takes long to make: `RUN.partial` until it is complete, then `RUN`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from multitide._result_folder import refuse_existing, writable
+from multitide.errors import StoreError
+
+SUFFIX = ".partial"
+MODEL = "model"  # the folder in a partial folder that holds the best model so far
+
+logger = logging.getLogger("multitide")
+
+
+def partial_of(folder: Path) -> Path:
+    """Return where the results of `folder` lie while they are made."""
+    return folder.with_name(folder.name + SUFFIX)
+
+
+def refuse_leftover(folder: Path, name: str = "folder") -> None:
+    """Raise if `folder` is being made by another process, or was when that was killed.
+
+    Parameters
+    ----------
+    folder : path
+        Where a result folder is about to be made.
+    name : str, default="folder"
+        The parameter or option that named it.
+
+    Raises
+    ------
+    StoreError
+        If there is a partial folder for it, or if it has the name of one.
+    """
+    if folder.name.endswith(SUFFIX):
+        raise StoreError(
+            f"`{name}` must not end in {SUFFIX!r}, as folders of unfinished runs do; "
+            f"got {str(folder)!r}. Choose another name."
+        )
+    partial = partial_of(folder)
+    with writable(folder, name):
+        is_there = partial.exists()
+    if is_there:
+        raise StoreError(
+            f"`{name}` must not be in the making; {str(partial)!r} is there: its run is going on, "
+            f"or was killed. Choose another name, or delete {str(partial)!r} if you do not need it"
+            f"{_best_model(partial)}."
+        )
+
+
+def refuse_partial(folder: Path, name: str = "folder") -> None:
+    """Raise if `folder`, which is about to be read, is a partial one.
+
+    Parameters
+    ----------
+    folder : path
+    name : str, default="folder"
+        The parameter or option that named it.
+
+    Raises
+    ------
+    StoreError
+        If it has the name of a partial folder.
+    """
+    if folder.name.endswith(SUFFIX):
+        raise StoreError(
+            f"`{name}` must be a complete run; {str(folder)!r} is unfinished: its run is going on, "
+            f"or was killed{_best_model(folder)}. "
+            f"Run `multitide fit` again with {str(folder / 'config.toml')!r} to repeat it."
+        )
+
+
+@contextmanager
+def partial_folder(folder: Path, name: str = "folder") -> Iterator[Path]:
+    """Give the block a partial folder, which becomes `folder` if the block ends without an error.
+
+    After an error it is removed, unless the block has stored a model in it.
+
+    Parameters
+    ----------
+    folder : path
+        Must be free; see :func:`refuse_existing`. Parents are made.
+    name : str, default="folder"
+        The parameter or option that named it.
+
+    Yields
+    ------
+    path
+        The partial folder, beside `folder`.
+
+    Raises
+    ------
+    StoreError
+        If `folder` is not free, is in the making, or cannot be written.
+    """
+    refuse_existing(folder, name)
+    refuse_leftover(folder, name)
+    partial = partial_of(folder)
+    with writable(folder, name):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        partial.mkdir()
+        try:
+            yield partial
+            shutil.rmtree(partial / MODEL, ignore_errors=True)
+            os.replace(partial, folder)
+        except BaseException:
+            if (partial / MODEL).is_dir():
+                logger.warning("The model so far is kept in %s.", partial / MODEL)
+            else:
+                shutil.rmtree(partial, ignore_errors=True)
+            raise
+
+
+def _best_model(partial: Path) -> str:
+    if (partial / MODEL).is_dir():
+        return f" (its best model so far is {str(partial / MODEL)!r})"
+    return ""
