@@ -62,8 +62,9 @@ def run_fit(
     folder : path
         The run folder, which must not exist yet. It appears when the run is complete; until then
         there is a folder of that name with ``.partial`` at its end, with the history and the best
-        model so far. The run folder holds the model (``model.json``, ``weights.safetensors``), ``history.jsonl``, ``metrics.parquet``,
-        ``config.toml``, which repeats the run, and ``report.md`` with its ``figures``.
+        model so far. The run folder holds the model (``model.json``, ``weights.safetensors``),
+        ``history.jsonl``, ``metrics.parquet``, ``config.toml``, which repeats the run, and
+        ``report.md`` with its ``figures``.
     verbose : int, default=1
         0: silent; 1: a progress bar on a terminal.
 

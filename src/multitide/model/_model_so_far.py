@@ -1,4 +1,4 @@
-"""What a fit has reached so far, on disk: a model folder and a history that grow with the training."""
+"""What a fit has reached so far, on disk: its history, and the model of the best epoch."""
 
 from __future__ import annotations
 

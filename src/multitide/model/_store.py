@@ -21,17 +21,13 @@ from torch import Tensor
 
 from multitide._own_random_numbers import own_random_numbers
 from multitide._partial_folder import refuse_partial
-from multitide._registries import part_to_config
 from multitide._result_folder import new_folder, read_record
-from multitide.data._splits import Splitter
 from multitide.encodings._inputs import Inputs
 from multitide.encodings._representation import Encoder
 from multitide.encodings._static import StaticLayer
 from multitide.errors import StoreError
 from multitide.fitting._recipe import (
-    PART_PARAMETERS,
     Recipe,
-    make_part,
     make_recipe,
     replace_representation,
 )
@@ -43,6 +39,7 @@ from multitide.model._schema import (
     NetworkRecord,
     RepresentationRecord,
 )
+from multitide.model._stored_params import param_from_json, param_to_json
 from multitide.model._stored_representation import (
     FILE,
     FOLDER,
@@ -134,7 +131,7 @@ def load_model(folder: Path, transformer: object = None) -> StoredModel:
     weights = _read_weights(folder, record)
     params = {}
     for name, value in record.estimator.items():
-        params[name] = _from_json(name, value)
+        params[name] = param_from_json(name, value)
     encoder = None
     if record.representation is not None:
         params["inputs"], encoder = _load_representation(
@@ -205,7 +202,7 @@ def _record(
         schema_version=SCHEMA,
         versions=installed_versions(),
         estimator={
-            name: _to_json(name, value) for name, value in stored.params.items()
+            name: param_to_json(name, value) for name, value in stored.params.items()
         },
         tasks=[task_to_config(task) for task in stored.tasks],
         data=stored.data,
@@ -357,37 +354,6 @@ def _build(
     # The first weights, which the saved ones replace, are drawn.
     with own_random_numbers(record.seed):
         return build_network(recipe, stems, targets, n_timepoints)
-
-
-def _to_json(name: str, value: Any) -> Any:  # any value that JSON can hold
-    """Return a constructor parameter as plain JSON values."""
-    if name == "tasks" and value is not None:
-        found = []
-        for task in value:
-            found.append(task if isinstance(task, str) else task_to_config(task))
-        return found
-    if isinstance(value, Splitter):
-        return value.get_params()
-    if name == "inputs" and value is not None:
-        value = replace_representation(
-            value, None
-        )  # the representation has its own file
-    if name in PART_PARAMETERS and value is not None:
-        return part_to_config(PART_PARAMETERS[name], value)
-    return value
-
-
-def _from_json(name: str, value: Any) -> Any:  # any value that JSON can hold
-    if name == "tasks" and value is not None:
-        found = []
-        for task in value:
-            found.append(task if isinstance(task, str) else task_from_config(task))
-        return found
-    if name == "validation" and isinstance(value, dict):
-        return Splitter(**value)
-    if name in PART_PARAMETERS and value is not None:
-        return make_part(name, value)
-    return value
 
 
 def _sha256(content: bytes) -> str:
