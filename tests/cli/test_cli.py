@@ -460,6 +460,24 @@ def test_predict_says_when_a_window_ends(call: Call) -> None:
     assert answers["time"].tolist() == table["time"][14:20].tolist()
 
 
+def test_a_format_of_times_is_given_once_and_used_by_predict(call: Call) -> None:
+    table = pd.read_csv("one.csv").drop(columns="run").head(200)
+    stamps = pd.date_range("2024-01-01", periods=200, freq="h")
+    table.insert(0, "when", stamps.strftime("%d.%m.%y %Hh"))
+    table.to_csv("short_years.csv", index=False)
+    fit = ("fit", "short_years.csv", "--label", "load", "--window", "15")
+    message = call(*fit, "--output", "run", code=2).output
+    assert "`when`" in message and "`time_format`" in message
+    options = ["--split", "time", "--max-epochs", "1", "--quiet", "--output", "run"]
+    call(*fit, "--time-format", "%d.%m.%y %Hh", *options)
+    table.drop(columns=["load"]).head(20).to_csv("new.csv", index=False)
+    call("predict", "run", "new.csv", "--output", "answers.csv")
+    answers = pd.read_csv("answers.csv", parse_dates=["time"])
+    assert answers["time"].tolist() == list(stamps[14:20])
+    call("check", "run/config.toml")
+    assert "%Q" in call(*fit, "--time-format", "%Q", code=2).output
+
+
 def test_forecasts_several_answers_and_quantiles_go_from_a_file_to_answers(
     call: Call, folder: Path
 ) -> None:

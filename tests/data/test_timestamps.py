@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from multitide.data._timestamps import parse_time, rows_text, step_text, ticks, unit_of
+from multitide.data._rows_text import rows_text
+from multitide.data._timestamps import parse_time, step_text, ticks, unit_of
 from multitide.errors import DataError
 from refusals import refused
 
@@ -16,8 +17,8 @@ NOON = np.datetime64("2024-07-04T13:00:00", "ns")
 DAY = np.datetime64("2024-07-04", "ns")
 
 
-def parse(values: Any) -> np.ndarray:
-    return parse_time(pd.DataFrame({"t": values}), ["t"])[0]
+def parse(values: Any, **options: Any) -> np.ndarray:
+    return parse_time(pd.DataFrame({"t": values}), ["t"], **options).values
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,7 @@ def parse(values: Any) -> np.ndarray:
         ("2024-07-03 24:00", DAY),
         ("2024.07.03 24:00:00", DAY),
         ("04.07.2024 13:00", NOON),
-        ("7/4/2024 13:00", NOON),
+        ("7/7/2024 13:00", NOON + np.timedelta64(3, "D")),
         ("20240704", DAY),
         ("2024-07-04T13:00:00Z", NOON),
         ("2024-07-04T22:00:00+09:00", NOON),
@@ -51,8 +52,11 @@ def test_dates_as_people_write_them(text: str, expected: np.datetime64) -> None:
 def test_months_and_days_are_told_apart_by_the_whole_column() -> None:
     assert str(parse(["4/7/2024", "13/7/2024"])[0])[:10] == "2024-07-04"
     assert str(parse(["4/7/2024", "4/17/2024"])[0])[:10] == "2024-04-07"
-    _, notes = parse_time(pd.DataFrame({"t": ["4/7/2024"]}), ["t"])
+    notes = parse_time(pd.DataFrame({"t": ["4/17/2024"]}), ["t"]).notes
     assert notes == ["`t` was read as month/day/year."]
+    with refused("`t`", "'4/7/2024' in row 1", "`time_format`", error=DataError):
+        parse(["4/7/2024", "5/7/2024"])
+    assert str(parse(["4/7/2024"], style="day/month/year")[0])[:10] == "2024-07-04"
 
 
 def test_numbers_stay_numbers_and_dates_in_digits_become_dates() -> None:
@@ -71,9 +75,9 @@ def test_zones_become_utc_and_mixed_offsets_too() -> None:
     frame = pd.DataFrame(
         {"t": ["2024-10-27T02:30:00+02:00", "2024-10-27T02:30:00+01:00"]}
     )
-    time, notes = parse_time(frame, ["t"])
-    assert [str(stamp)[11:16] for stamp in time] == ["00:30", "01:30"]
-    assert "turned into UTC" in notes[0]
+    times = parse_time(frame, ["t"])
+    assert [str(stamp)[11:16] for stamp in times.values] == ["00:30", "01:30"]
+    assert "turned into UTC" in times.notes[0]
     assert str(
         parse(pd.date_range("2024-07-04 22:00", periods=1, tz="Asia/Seoul"))[0]
     ) == str(NOON)
@@ -83,12 +87,12 @@ def test_time_in_several_columns() -> None:
     frame = pd.DataFrame(
         {"Year": [2024, 2024], "월": [7, 7], "day": [3, 4], "hour": [24, 13]}
     )
-    assert parse_time(frame, list(frame))[0].tolist() == [
+    assert parse_time(frame, list(frame)).values.tolist() == [
         DAY.astype(int),
         NOON.astype(int),
     ]
     frame = pd.DataFrame({"date": ["2024.07.04"], "clock": ["13:00"]})
-    assert parse_time(frame, ["date", "clock"])[0][0] == NOON
+    assert parse_time(frame, ["date", "clock"]).values[0] == NOON
     with pytest.raises(
         DataError, match=r"must hold year, month and day.*no \['month'\]"
     ):
@@ -106,7 +110,7 @@ def test_a_clock_without_a_date_is_seconds() -> None:
 )
 def test_years_of_two_digits_are_refused_and_not_guessed_row_by_row(text: str) -> None:
     with refused(
-        "`t`", "four-digit years", "in row 2", "pd.to_datetime", error=DataError
+        "`t`", "four-digit years", "in row 2", "`time_format`", error=DataError
     ):
         parse(["2024-07-04", text])
 
@@ -116,7 +120,7 @@ def test_rows_without_time_are_named() -> None:
         DataError, match="`t` must give a time in every row; got none in row 2"
     ):
         parse(["2024-01-01", None, "2024-01-03"])
-    with pytest.raises(DataError, match="got 'soon' in rows 1, 3"):
+    with pytest.raises(DataError, match="got 'soon' in row 1, 'later' in row 3"):
         parse(["soon", "2024-01-01", "later"])
     with pytest.raises(DataError, match="got none in row 1"):
         parse([np.nan, 1.0])

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from multitide.config._prepare import Prepared
 
 # Options that describe a data file, by the argument of `read_table` that each stands for.
-OPTION_OF = {"channels": "channel"}
+OPTION_OF = {"channels": "channel", "time_format": "time-format"}
 
 
 def fit(
@@ -53,6 +53,10 @@ def fit(
         typer.Option(
             help="Time column, or several such as year and month (repeatable)."
         ),
+    ] = None,
+    time_format: Annotated[
+        str | None,
+        typer.Option(help='How times are written, as in strptime: "%d.%m.%y %H:%M".'),
     ] = None,
     window: Annotated[
         int | None,
@@ -125,6 +129,7 @@ def fit(
         "static": static,
         "ignore": ignore,
         "time": time,
+        "time_format": time_format,
         "labels": labels,
         "series": series,
         "window": window,

@@ -58,6 +58,10 @@ def represent(
             help="Time column, or several such as year and month (repeatable)."
         ),
     ] = None,
+    time_format: Annotated[
+        str | None,
+        typer.Option(help='How times are written, as in strptime: "%d.%m.%y %H:%M".'),
+    ] = None,
     window: Annotated[
         int | None,
         typer.Option(help="Rows per sample. Default: one sample per series."),
@@ -90,6 +94,7 @@ def represent(
         "ignore": ignore,
         "series": series,
         "time": time,
+        "time_format": time_format,
         "window": window,
         "stride": stride,
         "missing": missing,

@@ -97,6 +97,10 @@ def check_arrays(
                 f"`{name}` must have one row per sample; "
                 f"got {len(rows)} rows for {len(blocks)} samples."
             )
+    if time is not None and np.ndim(time) != 1:
+        problems.append(
+            f"`time` must have one entry per sample; got {np.ndim(time)} dimensions."
+        )
     if any(block.dtype.kind not in "fiub" for block in blocks):
         strange = next(
             block.dtype for block in blocks if block.dtype.kind not in "fiub"

@@ -122,7 +122,7 @@ class Samples:
         if time is None:
             stamps = None
         else:
-            stamps = parse_time(pd.DataFrame({"time": np.asarray(time)}), ["time"])[0]
+            stamps = parse_time(pd.DataFrame({"time": time}), ["time"]).values
         warn_of_swapped_axes(blocks)
         return cls(
             values=np.ascontiguousarray(values),

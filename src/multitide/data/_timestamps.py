@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
+from multitide.data._clock_times import CLOCK, read_clock_times
+from multitide.data._rows_text import rows_text
+from multitide.data._time_bounds import MAX_EXACT, as_nanoseconds, check_numbers
+from multitide.data._time_digits import PLAIN, read_digits
+from multitide.data._time_format import read_formatted
+from multitide.data._time_texts import read_texts
+from multitide.data._unreadable_times import unreadable
 from multitide.errors import DataError
 
 UNITS = {
@@ -18,14 +25,38 @@ UNITS = {
     "minute": ("minute", "min", "분"),
     "second": ("second", "sec", "초"),
 }
-YEAR_FIRST = re.compile(
-    r"^(\d{4})\s*[./년-]\s*(\d{1,2})\s*[./월-]\s*(\d{1,2})(?:\s*[.일])?"
-)
-YEAR_LAST = re.compile(r"^(\d{1,2})([./-])(\d{1,2})[./-](\d{4})")
-# 01.02.03 has six readings; a parser takes one of them for some rows and another for others.
-SHORT_YEAR = re.compile(r"^\d{1,2}\s*[./-]\s*\d{1,2}\s*[./-]\s*\d{2}(?!\d)")
-CLOCK = r"\d{1,3}:\d{2}(?::\d{2}(?:\.\d+)?)?"
-NS = "datetime64[ns]"
+CLOCK_UNITS = {"hour": ("h", 24), "minute": ("min", 59), "second": ("s", 60)}
+NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?i:inf|infinity)"
+MAX_SPAN = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Times:
+    """The time of every row.
+
+    Attributes
+    ----------
+    values : ndarray of datetime64[ns], int64 or float64, shape (n_rows,)
+    notes : list of str
+        What was assumed.
+    style : str or None
+        How the times are written, where the whole column decided it: "day/month/year",
+        "%Y%m", "number", ... Other tables of the same origin may be too short to decide.
+    """
+
+    values: np.ndarray
+    notes: list[str]
+    style: str | None = None
+
+
+@dataclass
+class _Reader:
+    """What is known of a column while it is read."""
+
+    label: str
+    style: str | None = None
+    series: np.ndarray | None = None
+    notes: list[str] = field(default_factory=list)
 
 
 def unit_of(column: str) -> str | None:
@@ -36,78 +67,111 @@ def unit_of(column: str) -> str | None:
 
 
 def parse_time(
-    frame: pd.DataFrame, columns: Sequence[str]
-) -> tuple[np.ndarray, list[str]]:
-    """Return the time of each row, from one or several columns, and the assumptions made.
+    frame: pd.DataFrame,
+    columns: Sequence[str],
+    *,
+    time_format: str | None = None,
+    style: str | None = None,
+    series: np.ndarray | None = None,
+) -> Times:
+    """Return the time of every row, from one column or several, and what was assumed.
 
     Parameters
     ----------
     frame : DataFrame
         The table.
     columns : sequence of str
-        One column of times or numbers; or year, month, day and so on; or several texts that are
-        joined (date and time).
-
-    Returns
-    -------
-    time : ndarray of datetime64[ns], int64 or float64, shape (n_rows,)
-    assumed : list of str
+        One column of times or numbers; or year, month, day and so on; or several texts to be joined
+        (date and time).
+    time_format : str, optional
+        How the times are written, as in ``strptime``; several columns are joined by a blank.
+    style : str, optional
+        The style of an earlier table.
+    series : ndarray of int, shape (n_rows,), optional
+        Code of the series of each row, for clock times that pass midnight.
 
     Raises
     ------
     DataError
-        If a row has no time or an unreadable one; the message names the rows.
+        If a row has no time, or a text is none, or has several readings; with the rows.
     """
     label = ", ".join(f"`{column}`" for column in columns)
-    notes: list[str] = []
-    if len(columns) == 1:
-        time = _one_column(frame[columns[0]], label, notes)
+    reader = _Reader(label, style, series)
+    if time_format is not None:
+        time = _formatted(frame, columns, time_format, reader)
+    elif len(columns) == 1:
+        time = _one_column(frame[columns[0]], reader)
     elif all(unit_of(column) for column in columns):
         time = _assembled(frame, columns, label)
     else:
-        joined = frame[list(columns)].astype("str").agg(" ".join, axis=1)
-        time = _from_text(
-            joined.mask(frame[list(columns)].isna().any(axis=1)), label, notes
-        )
-    missing = np.flatnonzero(
-        np.isnat(time) if time.dtype.kind == "M" else np.isnan(time)
-    )
+        time = _from_text(_joined(frame, columns), reader)
+    missing = np.flatnonzero(pd.isna(time))
     if len(missing):
         raise DataError(
-            f"{label} must give a time in every row; got none in {rows_text(missing)}."
+            f"{label} must give a time in every row; got none in {rows_text(missing)}. "
+            "Fill in or remove these rows."
         )
-    return time, notes
+    return Times(time, reader.notes, reader.style)
 
 
-def rows_text(rows: np.ndarray) -> str:
-    """Return "row 3" or "rows 3, 7, ... (12 rows)", counted from 1 after the header."""
-    numbers = []
-    for row in rows[:5]:
-        numbers.append(str(int(row) + 1))
-    if len(rows) == 1:
-        return f"row {numbers[0]}"
-    return f"rows {', '.join(numbers)}" + (
-        f", ... ({len(rows)} rows)" if len(rows) > 5 else ""
+def _joined(frame: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
+    parts = []
+    for column in columns:
+        parts.append(frame[column].astype("str").mask(frame[column].isna()))
+    joined: pd.Series = parts[0].str.cat(parts[1:], sep=" ")
+    return joined
+
+
+def _formatted(
+    frame: pd.DataFrame, columns: Sequence[str], time_format: str, reader: _Reader
+) -> np.ndarray:
+    column = frame[columns[0]]
+    if len(columns) > 1:
+        column = _joined(frame, columns)
+    elif pd.api.types.is_datetime64_any_dtype(column):
+        reader.notes.append(f"{reader.label} holds dates: `time_format` is not needed.")
+        return _dates(column, reader)
+    return read_formatted(
+        column, reader.label, time_format, reader.notes, reader.series
     )
 
 
-def _one_column(column: pd.Series, label: str, notes: list[str]) -> np.ndarray:
+def _one_column(column: pd.Series, reader: _Reader) -> np.ndarray:
+    if pd.api.types.is_complex_dtype(column):
+        raise DataError(
+            f"{reader.label} must hold times; got complex numbers. "
+            "Name another column with `time`."
+        )
+    if isinstance(column.dtype, pd.PeriodDtype):
+        column = column.dt.to_timestamp()
+    if isinstance(column.dtype, pd.ArrowDtype):
+        column = _without_arrow(column)
     if pd.api.types.is_datetime64_any_dtype(column):
-        return _naive(column, label, notes)
+        return _dates(column, reader)
     if pd.api.types.is_timedelta64_dtype(column):
-        seconds: np.ndarray = column.dt.total_seconds().to_numpy()
+        seconds: np.ndarray = column.dt.total_seconds().to_numpy(
+            dtype=np.float64, na_value=np.nan
+        )
         return seconds
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
-        return _from_digits(column, label, notes)
-    return _from_text(column.astype("str").mask(column.isna()), label, notes)
+        return _from_numbers(column, reader)
+    return _from_text(column.astype("str").mask(column.isna()), reader)
 
 
-def _naive(times: pd.Series, label: str, notes: list[str]) -> np.ndarray:
+def _without_arrow(column: pd.Series) -> pd.Series:
+    """Return days and durations of Arrow as text and timedeltas; others as they are."""
+    if str(column.dtype).startswith("date"):
+        return column.astype("str").mask(column.isna())
+    if str(column.dtype).startswith("duration"):
+        return column.astype("timedelta64[ns]")
+    return column
+
+
+def _dates(times: pd.Series, reader: _Reader) -> np.ndarray:
     if times.dt.tz is not None:
-        notes.append(f"{label} has a time zone: turned into UTC.")
+        reader.notes.append(f"{reader.label} has a time zone: turned into UTC.")
         times = times.dt.tz_convert("UTC").dt.tz_localize(None)
-    found: np.ndarray = times.to_numpy(dtype=NS)
-    return found
+    return as_nanoseconds(times.to_numpy(), reader.label)
 
 
 def _assembled(frame: pd.DataFrame, columns: Sequence[str], label: str) -> np.ndarray:
@@ -122,125 +186,87 @@ def _assembled(frame: pd.DataFrame, columns: Sequence[str], label: str) -> np.nd
         )
     date = pd.to_datetime(
         {unit: parts[unit] for unit in ("year", "month", "day")}, errors="coerce"
-    ).astype(NS)
-    for unit in ("hour", "minute", "second"):
+    )
+    found = as_nanoseconds(date, label)
+    for unit, (name, largest) in CLOCK_UNITS.items():
         if unit in parts:
-            date = date + pd.to_timedelta(
-                parts[unit], unit=unit[0] if unit != "minute" else "min"
+            _check_range(parts[unit], unit, largest)
+            found = found + pd.to_timedelta(parts[unit], unit=name).to_numpy(
+                dtype="timedelta64[ns]"
             )
-    found: np.ndarray = date.to_numpy(dtype=NS)
     return found
 
 
-def _from_digits(column: pd.Series, label: str, notes: list[str]) -> np.ndarray:
+def _check_range(part: pd.Series, unit: str, largest: int) -> None:
+    outside = np.flatnonzero((part < 0) | (part > largest))
+    if len(outside):
+        raise DataError(
+            f"`time` must have {unit}s from 0 to {largest}; got {part.iloc[outside[0]]:g} "
+            f"in {rows_text(outside)}. Correct or remove these rows."
+        )
+
+
+def _from_numbers(column: pd.Series, reader: _Reader) -> np.ndarray:
     """Return numbers as they are; 20240704 or 2024070424 (hours 1 to 24) as dates."""
-    numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    for n_digits in (8, 10, 12, 14):
-        scale = 10 ** (n_digits - 8)
-        days = numbers // scale
-        whole = (
-            (numbers % 1 == 0).all()
-            and (days >= 19000101).all()
-            and (days <= 21001231).all()
-        )
-        if not whole:
-            continue
-        date = pd.to_datetime(
-            pd.Series(days).astype("int64").astype("str"),
-            format="%Y%m%d",
-            errors="coerce",
-        )
-        if date.notna().all():
-            notes.append(f"{label} was read as dates written in {n_digits} digits.")
-            clock = (numbers % scale) * 10.0 ** (14 - n_digits)
-            seconds = clock // 10000 * 3600 + clock // 100 % 100 * 60 + clock % 100
-            found: np.ndarray = (
-                date.astype(NS) + pd.to_timedelta(seconds, unit="s")
-            ).to_numpy(dtype=NS)
-            return found
     if pd.api.types.is_integer_dtype(column) and not column.isna().any():
-        integers: np.ndarray = column.to_numpy(dtype=np.int64)
-        return integers
-    floats: np.ndarray = numbers
-    return floats
-
-
-def _from_text(texts: pd.Series, label: str, notes: list[str]) -> np.ndarray:
-    """Return times from text: ISO, then other formats; clock times without a date as seconds."""
-    measured = texts.dropna()
-    if len(measured) and measured.str.fullmatch(CLOCK).all():
-        notes.append(f"{label} holds clock times without a date: read as seconds.")
-        full = measured.where(measured.str.count(":") == 2, measured + ":00")
-        seconds: np.ndarray = (
-            pd.to_timedelta(full).dt.total_seconds().reindex(texts.index).to_numpy()
-        )
-        return seconds
-    try:
-        return _naive(pd.Series(pd.to_datetime(texts, format="ISO8601")), label, notes)
-    except (ValueError, TypeError):
-        pass
-    short = np.flatnonzero(texts.str.strip().str.contains(SHORT_YEAR, na=False))
-    if len(short):
-        raise DataError(
-            f"{label} must hold four-digit years, as in 2024-07-04 13:00; "
-            f"got {texts.iloc[short[0]]!r} in {rows_text(short)}. "
-            "Convert the column with pd.to_datetime(column, format=...)."
-        )
-    plain, day_after = _normalised(texts, label, notes)
-    times = pd.to_datetime(plain, format="ISO8601", errors="coerce", utc=True)
-    if times.isna().sum() > texts.isna().sum():
-        times = times.fillna(
-            pd.to_datetime(
-                plain[times.isna()], format="mixed", errors="coerce", utc=True
-            )
-        )
-    bad = np.flatnonzero(times.isna() & texts.notna())
-    if len(bad):
-        raise DataError(
-            f"{label} must hold times such as 2024-07-04 13:00; "
-            f"got {texts.iloc[bad[0]]!r} in {rows_text(bad)}."
-        )
-    if texts.str.contains(r"(?:[+-]\d\d:?\d\d|Z)$", na=False).any():
-        notes.append(f"{label} has a time zone: turned into UTC.")
-    found: np.ndarray = (times.dt.tz_localize(None).astype(NS) + day_after).to_numpy(
-        dtype=NS
+        return _from_whole(check_numbers(column.to_numpy(), reader.label, []), reader)
+    numbers = check_numbers(
+        column.to_numpy(dtype=np.float64, na_value=np.nan), reader.label, reader.notes
     )
-    return found
+    is_whole = (np.mod(numbers, 1) == 0) & (np.abs(numbers) < MAX_EXACT)
+    if is_whole.all():
+        dates = _from_whole(numbers.astype(np.int64), reader)
+        if dates.dtype.kind == "M":
+            return dates
+    reader.style = PLAIN
+    return numbers
 
 
-def _normalised(
-    texts: pd.Series, label: str, notes: list[str]
-) -> tuple[pd.Series, pd.Series]:
-    """Return texts with ISO dates in front, and a day to add where the clock says 24."""
-    plain = texts.str.strip().str.replace(
-        YEAR_FIRST, lambda m: f"{m[1]}-{m[2]:0>2}-{m[3]:0>2}", regex=True
+def _from_whole(numbers: np.ndarray, reader: _Reader) -> np.ndarray:
+    style = reader.style
+    if style is not None and style != PLAIN and not style.startswith("%"):
+        style = None
+    seconds, reader.style = read_digits(numbers, reader.label, style)
+    if seconds is None:
+        return numbers
+    reader.notes.append(
+        f"{reader.label} was read as dates written as {reader.style} (`time_format` "
+        "changes this)."
     )
-    last = plain.str.extract(YEAR_LAST)
-    if last[0].notna().any():
-        first, second = (pd.to_numeric(last[i]) for i in (0, 2))
-        day_first = bool(
-            (first > 12).any() or ((last[1] == ".").any() and not (second > 12).any())
-        )
-        if day_first:
-            order = "day.month.year"
-        else:
-            order = "month/day/year"
-        notes.append(f"{label} was read as {order}.")
-        if day_first:
-            day, month = (1, 3)
-        else:
-            day, month = (3, 1)
-        plain = plain.str.replace(
-            YEAR_LAST, lambda m: f"{m[4]}-{m[month]:0>2}-{m[day]:0>2}", regex=True
-        )
-    for korean, english in (("오전", "AM"), ("오후", "PM")):
-        plain = plain.str.replace(
-            rf"\s+{korean}\s*(.*)$", rf" \1 {english}", regex=True
-        )
-    plain = plain.str.replace(r"^(\S+)\s+(\d):", r"\1 0\2:", regex=True)
-    late = plain.str.contains(r"[ T]24(?::?00)*$", na=False)
-    plain = plain.str.replace(r"([ T])24((?::?00)*)$", r"\g<1>00\2", regex=True)
-    return plain, pd.to_timedelta(late.astype("int64"), unit="D")
+    return as_nanoseconds(seconds, reader.label)
+
+
+def _from_text(texts: pd.Series, reader: _Reader) -> np.ndarray:
+    """Return times from text: numbers, clock times without a date, or dates."""
+    plain = texts.str.strip()
+    if _is_written_as(NUMBER, "as numbers", plain, reader):
+        return _from_numerals(plain, reader)
+    if _is_written_as(CLOCK, "as clock times", plain, reader):
+        return read_clock_times(plain, reader.label, reader.notes, reader.series)
+    times, reader.style = read_texts(texts, reader.label, reader.notes, reader.style)
+    return times
+
+
+def _is_written_as(pattern: str, how: str, texts: pd.Series, reader: _Reader) -> bool:
+    """Whether all texts match; raise if most do, because the others are errors."""
+    fits = texts.str.fullmatch(pattern).fillna(False).to_numpy(dtype=bool)
+    known = texts.notna().to_numpy()
+    bad = np.flatnonzero(known & ~fits)
+    if fits.any() and not len(bad):
+        return True
+    if fits.sum() > len(bad):
+        raise DataError(unreadable(texts, bad, reader.label, f"{how}, as most rows do"))
+    return False
+
+
+def _from_numerals(texts: pd.Series, reader: _Reader) -> np.ndarray:
+    """Return numbers that are written as text, as if the column held numbers."""
+    if texts.isna().any() or not texts.str.fullmatch(r"[+-]?\d+").all():
+        return _from_numbers(texts.astype("float64"), reader)
+    numbers = np.empty(len(texts), dtype=object)
+    for row, text in enumerate(texts):
+        numbers[row] = int(text)
+    return _from_whole(check_numbers(numbers, reader.label, reader.notes), reader)
 
 
 def ticks(time: np.ndarray, unit: str | None = None) -> tuple[np.ndarray, str]:
@@ -256,12 +282,20 @@ def ticks(time: np.ndarray, unit: str | None = None) -> tuple[np.ndarray, str]:
         if unit is not None:
             raise DataError(f"`time` must be of the kind it was before; got {kind}.")
     if time.dtype.kind != "M":
+        if time.dtype.kind == "i" and _spans_too_much(time):
+            return time.astype(np.float64), "1"
         return time, "1"
     if unit == "months" or (unit is None and _is_monthly(time)):
         return time.astype("datetime64[M]").astype(np.int64), "months"
-    return (time - time.min()).astype("timedelta64[ns]").astype(
-        np.int64
-    ) / 1e9, "seconds"
+    stamps = time.astype("datetime64[ns]").astype(np.int64)
+    if _spans_too_much(stamps):
+        return stamps.astype(np.float64) / 1e9, "seconds"
+    return (stamps - stamps.min()) / 1e9, "seconds"
+
+
+def _spans_too_much(numbers: np.ndarray) -> bool:
+    """Whether differences of 64-bit integers would wrap."""
+    return int(numbers.max()) - int(numbers.min()) > MAX_SPAN
 
 
 def _is_monthly(time: np.ndarray) -> bool:

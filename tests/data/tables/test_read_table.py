@@ -543,7 +543,9 @@ def test_times_that_are_not_read_are_not_called_categories() -> None:
             "y": 1.5,
         }
     )
-    samples = read_table(frame, tasks=["y"], window=3)
+    with refused("`when`", "'01.01.10 00h'", "`time_format`", "`ignore`"):
+        read_table(frame, tasks=["y"], window=3)
+    samples = read_table(frame, tasks=["y"], window=3, time=())
     assert samples.reading is not None
     assert "`when` looks like times of an unclear format" in assumed(samples)
     with refused("`when`", "four-digit years", error=DataError):

@@ -15,12 +15,12 @@ from multitide.data.tables._findings import Findings
 from multitide.data.tables._open_tables import Tables
 from multitide.data.tables._reading import Reading, TaskColumn
 from multitide.data.tables._resampling import merge_duplicates, resample
+from multitide.data.tables._row_order import sort_rows
 from multitide.data.tables._rows import (
     Rows,
     clean_column,
     drop_incomplete,
     make_rows,
-    sort_rows,
 )
 from multitide.data.tables._series_ids import match_ids
 from multitide.data.tables._windows import Index, label_windows, last_known
@@ -59,7 +59,12 @@ def build_samples(
     y = _labels(rows, per_series, cut, reading)
     if need_labels:
         _check_labelled(y, reading)
-    found = replace(reading, step=cut.step, assumed=tuple(findings.assumed))
+    found = replace(
+        reading,
+        step=cut.step,
+        time_style=rows.time_style,
+        assumed=tuple(findings.assumed),
+    )
     return _samples(rows, per_series, y, cut, found)
 
 

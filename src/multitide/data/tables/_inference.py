@@ -8,23 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from multitide.data._timestamps import UNITS, parse_time, unit_of
+from multitide.data._timestamps import UNITS, unit_of
 from multitide.data.tables._columns import is_counter, kind_of
 from multitide.data.tables._findings import MAX_NAMES, Findings, name_columns
 from multitide.data.tables._open_tables import Tables
 from multitide.data.tables._reading import Reading, TaskColumn
+from multitide.data.tables._time_column import find_time_column
 from multitide.errors import DataError, ParameterError
 
-TIME_NAMES = (
-    "time",
-    "timestamp",
-    "datetime",
-    "date",
-    "date_time",
-    "일시",
-    "시간",
-    "날짜",
-)
 N_LOOKED_AT = 20  # values of a column that are tried as dates
 
 # Why a column that the user did not name is not a channel.
@@ -67,7 +58,7 @@ def find_time(data: pd.DataFrame, reading: Reading, findings: Findings) -> Readi
             free.append(column)
     columns = _date_parts(free)
     if len(columns) < 3:
-        columns = _time_column(data, free)
+        columns = find_time_column(data, free, reading)
     if columns:
         if len(columns) == 1:
             verb = "is"
@@ -167,41 +158,6 @@ def _date_parts(free: Sequence[str]) -> list[str]:
             break
         parts += found
     return parts
-
-
-def _time_column(data: pd.DataFrame, free: Sequence[str]) -> list[str]:
-    """Return the one column that is the time, in a list; an empty list if none is."""
-    dates = []
-    for column in free:
-        if _holds_dates(data[column]):
-            dates.append(column)
-    if len(dates) == 1:
-        return dates
-    named = []
-    for column in dates:
-        if column.lower() in TIME_NAMES:
-            named.append(column)
-    if named:
-        return named[:1]
-    for column in free:
-        if column.lower() in TIME_NAMES and kind_of(data[column]) == "number":
-            return [column]
-    return []
-
-
-def _holds_dates(column: pd.Series) -> bool:
-    if pd.api.types.is_datetime64_any_dtype(column):
-        return True
-    head = column.dropna().head(N_LOOKED_AT)
-    if not len(head) or kind_of(head) != "text":
-        return False
-    if not head.astype("str").str.contains(r"\d{4}.*\d", regex=True).all():
-        return False
-    try:
-        parse_time(head.to_frame("head"), ["head"])
-    except DataError:
-        return False
-    return True
 
 
 def _reason_against(data: pd.DataFrame, column: str, reading: Reading) -> str:

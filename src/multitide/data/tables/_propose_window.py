@@ -46,7 +46,10 @@ class WindowProposal:
 
 
 def propose_window(
-    data: pd.DataFrame, time: Sequence[str], series: str | None
+    data: pd.DataFrame,
+    time: Sequence[str],
+    series: str | None,
+    time_format: str | None = None,
 ) -> WindowProposal:
     """Propose the shortest natural period (a day, a week, ...) that has at least 12 rows.
 
@@ -61,13 +64,15 @@ def propose_window(
         The time columns; empty if rows have no times.
     series : str or None
         The column that says which series a row belongs to.
+    time_format : str, optional
+        How the times are written.
     """
     if series is None:
         codes = np.zeros(len(data), dtype=np.int64)
     else:
         codes = pd.factorize(data[series])[0]
     longest = int(np.bincount(codes[codes >= 0], minlength=1).max())
-    window, why = _rows_per_period(data, time, codes)
+    window, why = _rows_per_period(data, time, codes, time_format)
     if series is not None and window > longest:
         window, why = longest, "the length of the longest series"
     elif series is None and window > max(1, longest // 10):
@@ -78,13 +83,17 @@ def propose_window(
 
 
 def _rows_per_period(
-    data: pd.DataFrame, time: Sequence[str], codes: np.ndarray
+    data: pd.DataFrame,
+    time: Sequence[str],
+    codes: np.ndarray,
+    time_format: str | None,
 ) -> tuple[int, str]:
     """Return the number of rows in a natural period, and which period it is."""
     if not time:
         return WINDOW_WITHOUT_TIME, NO_TIME
     try:
-        numbers, unit = ticks(parse_time(data, time)[0])
+        times = parse_time(data, time, time_format=time_format, series=codes)
+        numbers, unit = ticks(times.values)
     except DataError:  # read_table reports what is wrong with the times
         return WINDOW_WITHOUT_TIME, NO_TIME
     order = np.lexsort((numbers, codes))

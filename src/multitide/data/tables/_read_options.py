@@ -50,6 +50,7 @@ class UncutOptions(TypedDict, total=False):
     decimal: str | None
     separator: str | None
     missing: Values | None
+    time_format: str | None
 
 
 class ReadOptions(UncutOptions, total=False):

@@ -52,6 +52,7 @@ def read_table(
     decimal: str | None = None,
     separator: str | None = None,
     missing: Values | None = None,
+    time_format: str | None = None,
 ) -> Samples:
     """Read a table of measurements, one row per time step, into samples with labels.
 
@@ -73,9 +74,9 @@ def read_table(
         default the table is one series.
     time : str or sequence of str, optional
         The time column, or several: year, month, day, hour, ... Detected by default; ``()`` for
-        none. Dates need four-digit years; the whole column decides between day first and month
-        first. Windows of a single series without time are numbered by their last row, from 0, so
-        that they can be split by time.
+        none. The whole column decides how dates are written (day or month first, 202407 or
+        20240704); where it cannot, `time_format` must. Windows of a single series without time
+        are numbered by their last row, from 0, so that they can be split by time.
     ignore : sequence of str
         Columns to leave out.
     extra : sequence of str
@@ -104,6 +105,9 @@ def read_table(
         The values that mean missing, besides empty cells, e.g. ``["NA", -999]``. By default "-",
         "--", "?", and NA, nan and null in their usual forms; ``samples.reading["assumed"]`` says
         how many cells held them.
+    time_format : str, optional
+        How the times are written, as in ``strptime``: ``"%d.%m.%y %H:%M"``. Several time columns
+        are joined by a blank first. Needed only where the whole column does not decide it.
 
     Returns
     -------
@@ -138,6 +142,7 @@ def read_table(
         decimal=decimal,
         separator=separator,
         missing=missing,
+        time_format=time_format,
     )
     if is_ts_file(data):
         return read_ts_samples(data, reading)

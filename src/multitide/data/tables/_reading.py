@@ -13,6 +13,7 @@ from multitide._checks import (
     gathering,
     raise_problems,
 )
+from multitide.data._time_format import check_time_format
 from multitide.data.tables._read_options import (
     Duplicates,
     LabelAt,
@@ -98,10 +99,13 @@ class TaskColumn:
 class Reading:
     """How a table is read.
 
-    The fields are the options of :func:`read_table`; the last four hold what was found.
+    The fields are the options of :func:`read_table`; the last five hold what was found.
 
     Attributes
     ----------
+    time_style : str or None
+        How the times are written, where the whole column decided it: "day/month/year", "%Y%m",
+        "number", ...
     categories : dict of str to tuple
         The categories of each categorical channel, in the order of their codes.
     step : dict or None
@@ -131,6 +135,8 @@ class Reading:
     decimal: str | None = None
     separator: str | None = None
     missing: tuple[str, ...] | None = None
+    time_format: str | None = None
+    time_style: str | None = None
     categories: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     step: TimeStep | None = None
     columns: tuple[ColumnRole, ...] = ()
@@ -223,6 +229,9 @@ class Reading:
         for name, choices in CHOICES.items():
             with gathering(problems):
                 check_choice(name, getattr(self, name), choices)
+        if self.time_format is not None:
+            with gathering(problems):
+                check_time_format(self.time_format)
         for name in ("window", "stride"):
             if getattr(self, name) is not None:
                 with gathering(problems):

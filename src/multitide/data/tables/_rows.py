@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from multitide._checks import gathering
-from multitide.data._timestamps import parse_time, rows_text
+from multitide.data._rows_text import rows_text
+from multitide.data._timestamps import parse_time
 from multitide.data.tables._columns import (
     as_codes,
     as_labels,
@@ -51,6 +52,8 @@ class Rows:
     time : ndarray or None, shape (n_rows,)
     number : ndarray of int64, shape (n_rows,)
         Position of each row within its series, before any row was left out.
+    time_style : str or None
+        How the times are written, as :class:`Times` has it.
     """
 
     values: np.ndarray
@@ -60,6 +63,7 @@ class Rows:
     ids: np.ndarray
     time: np.ndarray | None
     number: np.ndarray
+    time_style: str | None = None
 
     def __len__(self) -> int:
         return len(self.series)
@@ -98,10 +102,18 @@ def make_rows(
         kept[name] = clean_column(data[name], reading, findings)
     codes, ids = _series(data, reading, findings)
     time: np.ndarray | None = None
+    time_style = reading.time_style
     if reading.time:
         with gathering(findings.problems):
-            time, notes = parse_time(data, reading.time)
-            findings.note(*notes)
+            times = parse_time(
+                data,
+                reading.time,
+                time_format=reading.time_format,
+                style=time_style,
+                series=codes,
+            )
+            time, time_style = times.values, times.style
+            findings.note(*times.notes)
     labels = set(reading.label_columns)
     only_labels = labels - {*reading.static, *reading.extra}
     return Rows(
@@ -111,7 +123,8 @@ def make_rows(
         series=codes,
         ids=ids,
         time=time,
-        number=_position_in_series(codes),
+        number=position_in_series(codes),
+        time_style=time_style,
     )
 
 
@@ -138,21 +151,6 @@ def clean_column(column: pd.Series, reading: Reading, findings: Findings) -> pd.
     elif kind in ("number", "mixed"):
         column = _clean_numbers(column, reading.decimal, findings)
     return as_labels(column)
-
-
-def sort_rows(rows: Rows, findings: Findings) -> Rows:
-    """Put series one after another, each in the order of time; note if that changed the order."""
-    keys = [rows.number, rows.series]
-    if rows.time is not None:
-        keys.insert(1, rows.time)
-    order = np.lexsort(tuple(keys))
-    if (order == np.arange(len(rows))).all():
-        return rows
-    sorted_rows = rows.take(order)
-    same_series = np.diff(sorted_rows.series) == 0
-    if (np.diff(sorted_rows.number)[same_series] < 0).any():
-        findings.note("The rows were not in the order of time: sorted.")
-    return replace(sorted_rows, number=_position_in_series(sorted_rows.series))
 
 
 def drop_incomplete(rows: Rows, columns: Sequence[str], findings: Findings) -> Rows:
@@ -183,7 +181,8 @@ def _frame(
     return pd.DataFrame(chosen, index=index).reset_index(drop=True)
 
 
-def _position_in_series(codes: np.ndarray) -> np.ndarray:
+def position_in_series(codes: np.ndarray) -> np.ndarray:
+    """Return the place of each row among the rows of its series."""
     positions: np.ndarray = pd.Series(codes).groupby(codes).cumcount().to_numpy()
     return positions
 

@@ -1,0 +1,124 @@
+"""Find the column that holds the times; one that nearly does is refused, not passed over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from multitide.data._clock_times import CLOCK
+from multitide.data._timestamps import parse_time
+from multitide.data.tables._columns import kind_of
+from multitide.data.tables._reading import Reading
+from multitide.errors import DataError
+
+TIME_NAMES = (
+    "time",
+    "timestamp",
+    "datetime",
+    "date",
+    "date_time",
+    "일시",
+    "시간",
+    "날짜",
+)
+N_LOOKED_AT = 200  # values of a column, spread over its rows
+MIN_SHARE = 0.5  # of values that look like dates, in a column of dates with errors
+WHOLE_DATE = (
+    r"^\s*(?:\d{4}\s*[./년-]\s*\d{1,2}\s*[./월-]\s*\d{1,2}(?!\d)"
+    r"|\d{1,2}\s*[./-]\s*\d{1,2}\s*[./-]\s*(?:\d{4}|\d{2})(?!\d))"
+)
+MAYBE_DATE = r"\d{4}.*\d"
+
+
+def find_time_column(
+    data: pd.DataFrame, free: Sequence[str], reading: Reading
+) -> list[str]:
+    """Return the one column that is the time, in a list; an empty list if none is.
+
+    Parameters
+    ----------
+    data : DataFrame
+    free : sequence of str
+        The columns without another role.
+    reading : Reading
+        With the user's `time_format`.
+
+    Raises
+    ------
+    DataError
+        If the only column of dates, or one named "time", has values that cannot be read.
+    """
+    dates: list[str] = []
+    unclear: dict[str, str] = {}
+    for column in free:
+        problem = _date_problem(data[column], column, reading)
+        if problem == "":
+            dates.append(column)
+        elif problem:
+            unclear[column] = problem
+    for column in dates:
+        if len(dates) == 1 or _is_named(column):
+            _refuse_named(unclear, column)
+            return [column]
+    if unclear and not dates and reading.layout == "long":
+        named = [column for column in unclear if _is_named(column)]
+        _refuse(unclear, (named or list(unclear))[0])
+    for column in free:
+        if _is_named(column) and kind_of(data[column]) in ("number", "mixed"):
+            return [column]
+    return []
+
+
+def _is_named(column: str) -> bool:
+    return column.lower() in TIME_NAMES
+
+
+def _refuse_named(unclear: dict[str, str], chosen: str) -> None:
+    """Raise if a column has the name of the time, and the one that can be read has not."""
+    for column in unclear:
+        if _is_named(column) and not _is_named(chosen):
+            _refuse(unclear, column)
+
+
+def _refuse(unclear: dict[str, str], column: str) -> None:
+    raise DataError(
+        f"{unclear[column]} If `{column}` is not the time of the rows, name another column "
+        f"with `time`, or leave it out with `ignore`."
+    )
+
+
+def _date_problem(column: pd.Series, name: str, reading: Reading) -> str | None:
+    """Return "" for a column of times, what is wrong with one, or None for another column."""
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return ""
+    measured = column.dropna()
+    head = measured.iloc[:: max(1, len(measured) // N_LOOKED_AT)].head(N_LOOKED_AT)
+    if not len(head) or kind_of(head) != "text":
+        return None
+    texts = head.astype("str")
+    looks_like_dates = texts.str.contains(WHOLE_DATE)
+    if _is_named(name):
+        looks_like_dates |= texts.str.strip().str.fullmatch(CLOCK)
+    is_sure = np.mean(looks_like_dates) >= MIN_SHARE
+    is_formatted = reading.time_format is not None
+    if not is_sure and not is_formatted and not texts.str.contains(MAYBE_DATE).all():
+        return None
+    try:
+        parse_time(
+            measured.to_frame(name),
+            [name],
+            time_format=reading.time_format,
+            series=_series_of(measured),
+        )
+    except DataError as error:
+        if is_sure:
+            return str(error)
+        return None
+    return ""
+
+
+def _series_of(measured: pd.Series) -> np.ndarray:
+    """Return a series for each row: here the order of the rows does not matter."""
+    return np.arange(len(measured))
