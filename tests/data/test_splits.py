@@ -229,8 +229,9 @@ def test_strata_fall_back_to_the_rarest_class_task_and_then_to_none(
         np.zeros((5, 1, 2)), pd.DataFrame({"a": list("aaaab")})
     )
     with caplog.at_level(logging.INFO, "multitide"):
-        Splitter(by="random").hold_out(samples, 0.4)
-    assert "not stratified" in caplog.text
+        keep, held = Splitter(by="random").hold_out(samples, 0.4)
+    assert "single example stay in the training set: 'a': 'b'." in caplog.text
+    assert 4 in keep and len(held) == 2
 
 
 def test_a_column_says_the_sides() -> None:

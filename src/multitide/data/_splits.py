@@ -17,6 +17,11 @@ from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, train_te
 from multitide._checks import check_fraction, suggest
 from multitide._part import Part
 from multitide.data._purging import purged, time_of, warn_of_overlap
+from multitide.data._rare_classes import (
+    keep_every_class,
+    say_what_training_lacks,
+    single_and_others,
+)
 from multitide.data._samples import Samples
 from multitide.data._strata import choose_groups, strata
 from multitide.errors import DataError, ParameterError
@@ -152,6 +157,7 @@ class Splitter(Part):
         everything = np.arange(len(samples))
         keep, held = self._cut_rule(samples)._hold_out(samples, everything, fraction)
         self._check_sets(samples, {"kept": keep, "held-out": held})
+        say_what_training_lacks(samples.y, keep, held)
         warn_of_overlap(samples, keep, held, self.by)
         return keep, held
 
@@ -169,6 +175,7 @@ class Splitter(Part):
             samples, {"train": train, "validation": validation, "test": test}
         )
         held_out = np.concatenate([validation, test])
+        say_what_training_lacks(samples.y, train, held_out)
         warn_of_overlap(samples, train, held_out, self.by)
         warn_of_overlap(samples, validation, test, self.by)
         return split
@@ -235,15 +242,16 @@ class Splitter(Part):
         self, samples: Samples, index: Index, fraction: float
     ) -> tuple[Index, Index]:
         n_held = min(_n_held(len(index), fraction), len(index) - 1)
+        single, drawn = single_and_others(samples.y, index, n_held + 1)
         classes, note = strata(
-            samples.y.iloc[index], at_least=2, n_parts=min(n_held, len(index) - n_held)
+            samples.y.iloc[drawn], at_least=2, n_parts=min(n_held, len(drawn) - n_held)
         )
         if note:
             logger.info(note)
         keep, held = train_test_split(
-            index, test_size=n_held, stratify=classes, random_state=self.random_state
+            drawn, test_size=n_held, stratify=classes, random_state=self.random_state
         )
-        return keep, held
+        return keep_every_class(samples.y, np.concatenate([single, keep]), held)
 
     def _test_folds(self, samples: Samples) -> Iterator[Index]:
         """Yield the test set of each fold."""
@@ -275,7 +283,11 @@ class Splitter(Part):
             )
 
     def _random_folds(self, samples: Samples) -> Iterator[Index]:
-        classes, note = strata(samples.y, at_least=self.n_folds, n_parts=len(samples))
+        everything = np.arange(len(samples))
+        _, drawn = single_and_others(samples.y, everything, self.n_folds)
+        classes, note = strata(
+            samples.y.iloc[drawn], at_least=self.n_folds, n_parts=len(drawn)
+        )
         if note:
             logger.info(note)
         if classes is None:
@@ -283,9 +295,9 @@ class Splitter(Part):
         else:
             folds = StratifiedKFold
         splitter = folds(self.n_folds, shuffle=True, random_state=self.random_state)
-        yield from (
-            test for _, test in splitter.split(np.arange(len(samples)), classes)
-        )
+        for _, test in splitter.split(drawn, classes):
+            rest = np.setdiff1d(everything, drawn[test])
+            yield np.sort(keep_every_class(samples.y, rest, drawn[test])[1])
 
     def _groups(self, samples: Samples) -> np.ndarray:
         if self.column is None:

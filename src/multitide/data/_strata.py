@@ -48,7 +48,7 @@ def strata(
     -------
     codes : ndarray of int64, shape (n_rows,), or None
         The combination of all tasks with classes; if that is too fine, the task with the rarest
-        class; or None.
+        class; that task with its small classes merged; or None.
     note : str
     """
     names = class_columns(y)
@@ -71,8 +71,26 @@ def strata(
         if fits(codes[name].to_numpy()):
             note = f"The random split is stratified by {name!r} only; more would be too fine."
             return codes[name].to_numpy(dtype=np.int64), note
+    for name in rarest:
+        merged = _merged(codes[name].to_numpy(), at_least)
+        if fits(merged) and len(np.unique(merged)) > 1:
+            return merged.astype(np.int64), (
+                f"Classes of {name!r} with fewer than {at_least} rows are one stratum of the "
+                "random split."
+            )
     note = f"The random split is not stratified: a class of {names} has under {at_least} rows."
     return None, note
+
+
+def _merged(codes: NDArray[np.int64], at_least: int) -> NDArray[np.int64]:
+    """Join the strata that are too small; if they still are, they join the largest stratum."""
+    counts = np.bincount(codes + 1)
+    small = counts[codes + 1] < at_least
+    if small.sum() >= at_least:
+        rest = len(counts)
+    else:
+        rest = int(counts.argmax()) - 1
+    return np.where(small, rest, codes)
 
 
 def choose_groups(
@@ -81,8 +99,9 @@ def choose_groups(
     """Draw whole groups to hold out, with samples, labels and classes in proportion.
 
     A fixed number of random orders of the groups are each cut where the share of samples is
-    closest to `fraction`. The best one has the fewest tasks or classes missing from a set, and
-    then the shares (of samples, of the labels of a task, of a class) closest to `fraction`.
+    closest to `fraction`. The best one has the fewest tasks or classes missing from the rest, then
+    the fewest missing from a set, and then the shares (of samples, of the labels of a task, of a
+    class) closest to `fraction`.
 
     Parameters
     ----------
@@ -100,19 +119,34 @@ def choose_groups(
     counts = _counts(codes, y)
     shares = counts / np.maximum(counts.sum(axis=0), 1)
     rng = np.random.default_rng(random_state)
-    best, least = np.zeros(0, np.int64), (np.inf, np.inf)
+    best = np.zeros(0, np.int64)
+    least = (np.inf, np.inf, np.inf)
     for _ in range(N_DRAWS):
         order = rng.permutation(len(counts))
         held = np.cumsum(shares[order, 0])[:-1]
         n_held = int(np.abs(held - fraction).argmin()) + 1
         share = shares[order[:n_held]].sum(axis=0)
         off = (
+            float(np.isclose(share, 1).sum()),
             float(np.isclose(share % 1, 0).sum()),
             float(((share - fraction) ** 2).sum()),
         )
         if off < least:
             best, least = np.sort(order[:n_held]), off
-    return best
+    return _without_only_ones(best, counts)
+
+
+def _without_only_ones(
+    held_out: NDArray[np.int64], counts: np.ndarray
+) -> NDArray[np.int64]:
+    """Give groups back until the rest has all tasks and classes, while any group is left."""
+    for column in counts.T:
+        places = held_out[column[held_out] > 0]
+        is_lost = column.sum() > 0 and column[places].sum() == column.sum()
+        if is_lost and len(held_out) > 1:
+            smallest = places[counts[places, 0].argmin()]
+            held_out = held_out[held_out != smallest]
+    return held_out
 
 
 def _counts(codes: NDArray[np.int64], y: pd.DataFrame) -> np.ndarray:

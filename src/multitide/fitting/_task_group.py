@@ -5,14 +5,17 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 import torch
 
+from multitide.data._rare_classes import lost_classes, shortened
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
 from multitide.encodings._static import StaticLayer
+from multitide.errors import DataError
 from multitide.fitting._data_sets import labels_of
 from multitide.fitting._recipe import Recipe
 from multitide.network._network import InputStem, Network
@@ -98,9 +101,7 @@ class TaskGroup:
         self.recipe = recipe
         self.tasks = list(tasks)
         self.names = [task.name for task in tasks]
-        self.targets = [
-            task.fit_target(_training_labels(data_sets, task)) for task in tasks
-        ]
+        self.targets = [_fit_target(data_sets, task) for task in tasks]
         encoded = []
         for data in data_sets:
             encoded.append(self._encoded(data))
@@ -196,12 +197,37 @@ def build_network(
     )
 
 
-def _training_labels(data_sets: Sequence[SplitData], task: Task) -> pd.DataFrame:
-    """Return the task's training labels from all data sets that have its columns."""
+def _fit_target(data_sets: Sequence[SplitData], task: Task) -> Target:
+    """Fit a target to the training labels; say so if only the validation set has a class."""
+    labels = _labels(data_sets, task, "train")
+    try:
+        return task.fit_target(labels)
+    except DataError as error:
+        both = pd.concat(
+            [labels, _labels(data_sets, task, "validation")], ignore_index=True
+        )
+        known = np.arange(len(labels))
+        rest = np.arange(len(labels), len(both))
+        lost = list(lost_classes(both, known, rest))
+        if not lost:
+            raise
+        names = "; ".join(f"{name!r}: {shortened(classes)}" for name, classes in lost)
+        raise DataError(
+            f"{error} Only the validation set has these classes: {names}. Hold it out with "
+            "validation=Splitter(by='random'), which leaves one example of each class in the "
+            "training set, give other validation samples, or use validation=None."
+        ) from error
+
+
+def _labels(
+    data_sets: Sequence[SplitData], task: Task, which: Literal["train", "validation"]
+) -> pd.DataFrame:
+    """Return the task's labels in a set from all data sets that have its columns."""
     parts = []
     for data in data_sets:
         if set(task.columns) <= set(data.samples.y):
-            parts.append(data.samples.y.iloc[data.split.train][task.columns])
+            rows = getattr(data.split, which)
+            parts.append(data.samples.y.iloc[rows][task.columns])
     if len(parts) == 1:
         return parts[0].reset_index(drop=True)
     return pd.concat(parts, ignore_index=True)
