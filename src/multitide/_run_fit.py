@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from multitide.model._prediction import decode_all, metric_table, prediction_tab
 from multitide.model._schema import data_record
 from multitide.model._store import write_model
 from multitide.reports._write_run_report import RunReport, write_run_report
+from multitide.training._callbacks import Callback
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def run_fit(
     if not isinstance(config, Config):
         config = load_config(config)
     check_estimator(config)
-    return train_run(prepare(config), folder, command, verbose=verbose)
+    return train_run(prepare(config), folder, command, verbose)
 
 
 def check_estimator(config: Config) -> None:
@@ -103,7 +105,13 @@ def check_estimator(config: Config) -> None:
     make_recipe(config.make_estimator().get_params(deep=False))
 
 
-def train_run(prepared: Prepared, folder: Path, command: str, *, verbose: int) -> Run:
+def train_run(
+    prepared: Prepared,
+    folder: Path,
+    command: str,
+    verbose: int,
+    callbacks: Sequence[Callback] = (),
+) -> Run:
     """Fit, evaluate and write the run folder.
 
     Parameters
@@ -116,9 +124,11 @@ def train_run(prepared: Prepared, folder: Path, command: str, *, verbose: int) -
         What started the run, for the report.
     verbose : int
         As in :func:`run_fit`.
+    callbacks : sequence of Callback
+        Called at every step of the training.
     """
     with partial_folder(folder) as draft:
-        estimator = _fit(prepared, draft, verbose)
+        estimator = _fit(prepared, draft, verbose, callbacks)
         with replaced_folder(draft / MODEL) as model:
             write_model(estimator.stored_, model)
         metrics = _evaluate_and_write(prepared, estimator, command, folder.name, draft)
@@ -155,7 +165,9 @@ def _write_config(config: Config, seed: int, folder: Path) -> None:
     (folder / "config.toml").write_text(text, encoding="utf-8")
 
 
-def _fit(prepared: Prepared, folder: Path, verbose: int) -> MultiTaskEstimator:
+def _fit(
+    prepared: Prepared, folder: Path, verbose: int, callbacks: Sequence[Callback]
+) -> MultiTaskEstimator:
     """Fit the estimator, and write what it has reached so far into the folder.
 
     The validation set of the split chooses the epoch, unless the configuration has a rule of its
@@ -181,7 +193,7 @@ def _fit(prepared: Prepared, folder: Path, verbose: int) -> MultiTaskEstimator:
         validation = None
     so_far = _model_so_far(estimator, prepared, folder)
     return estimator.fit(
-        DataSets(training_sets), validation=validation, callbacks=[so_far]
+        DataSets(training_sets), validation=validation, callbacks=[so_far, *callbacks]
     )
 
 

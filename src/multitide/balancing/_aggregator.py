@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from multitide._part import Part
+from multitide.balancing._diverged import Diverged
 from multitide.errors import MultitideError
 
 Place = Literal["parameters", "features"]
@@ -70,7 +71,7 @@ class AggregatorModule(nn.Module):
         norms = torch.linalg.vector_norm(jacobian, dim=1).tolist()
         if not all(map(_is_finite, norms)):
             got = dict(zip(present, norms, strict=True))
-            raise MultitideError(
+            raise Diverged(
                 f"The gradients of the tasks must be finite; got norms {got}. "
                 "A lower `lr` usually helps."
             )

@@ -163,6 +163,7 @@ def fit_and_show(
     from multitide.cli._arguments import command_line, result_folder
     from multitide.cli._show import show_data, show_metrics
     from multitide.cli._terminal import bold, quietly, say, show_note
+    from multitide.cli._termination import finishing_on_sigterm
     from multitide.config._prepare import prepare
     from multitide.reports._write_run_report import best_epochs, trained_for
 
@@ -171,7 +172,10 @@ def fit_and_show(
     with quietly():
         prepared = prepare(config)
     show_data(prepared)
-    run = train_run(prepared, folder, command_line(), verbose=int(verbose))
+    with finishing_on_sigterm() as termination:
+        run = train_run(
+            prepared, folder, command_line(), int(verbose), callbacks=[termination]
+        )
     n_test = sum(len(data.split.test) for data in run.data)
     show_metrics(run.metrics, f"Test set, {n_test} samples")
     show_note(

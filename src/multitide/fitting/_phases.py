@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from multitide._own_random_numbers import own_random_numbers
+from multitide.balancing._diverged import Diverged
 from multitide.fitting._freezing import Frozen, check_depth, freeze
 from multitide.fitting._recipe import Recipe, resolve_batch_size, resolve_device
 from multitide.fitting._task_group import EncodedData, TaskGroup
@@ -158,8 +159,8 @@ class Phases:
     ) -> Trainer | None:
         """Repeat the chosen run on training and validation set together.
 
-        A pre-trained start is pre-trained in the same way. None if Ctrl-C ends the refit before it
-        has reached every chosen epoch: the first run stands.
+        A pre-trained start is pre-trained in the same way. None if Ctrl-C or a loss that
+        is not finite ends the refit before it has reached every chosen epoch: the first run stands.
         """
         history = self.pretrain_history
         network, fresh = self._start(self._group.make_network_on_all_rows())
@@ -176,15 +177,12 @@ class Phases:
         for each in self._group.data:
             data.append(each.all_for_training())
         trainer: Trainer | None = None
-        with suppress(
-            KeyboardInterrupt
-        ):  # raised by the trainer before it has kept any epoch
+        # Raised by the trainer before it has kept any epoch.
+        with suppress(KeyboardInterrupt, Diverged):
             trainer = self._train(network, data, keeper, frozen, schedule)
         if len(keeper.best) == len(chosen):
             return trainer
-        logger.warning(
-            "The refit was interrupted; the model trained without it is kept."
-        )
+        logger.warning("The refit did not end; the model trained without it is kept.")
         return None
 
     def _train(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from typing import NoReturn
 
 import numpy as np
 import torch
@@ -13,12 +12,13 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from multitide.balancing._aggregator import AggregatorModule
+from multitide.balancing._diverged import Diverged
 from multitide.balancing._weighting import WeightingModule
-from multitide.errors import MultitideError
 from multitide.network._network import Network
 from multitide.network._stacking import Losses
 from multitide.training._best_weights import Keeper
 from multitide.training._callbacks import Callback, HistoryRow
+from multitide.training._finite import check_losses, check_weights
 from multitide.training._lookahead import SecondForward
 from multitide.training._mixing import DeviceData, Mixer
 from multitide.training._schedule import Schedule
@@ -125,7 +125,10 @@ class Trainer:
     # -- the run -----------------------------------------------------------------------------------
 
     def run(self) -> Trainer:
-        """Train until the schedule or a callback stops; after Ctrl-C, the best epoch is kept."""
+        """Train until the schedule or a callback stops.
+
+        After Ctrl-C, or a loss that is not finite, the best epoch so far is kept.
+        """
         started = time.perf_counter()
         self._call("on_train_begin")
         try:
@@ -139,6 +142,15 @@ class Trainer:
                 "Training was interrupted in epoch %d; the best epoch so far is kept.",
                 self.epoch,
             )
+        except Diverged as error:
+            if not self.keeper.best:
+                raise
+            self.stop = True
+            logger.warning(
+                "Training has stopped in epoch %d; the best epoch so far is kept. %s",
+                self.epoch,
+                error,
+            )
         finally:
             self._call("on_train_end")
         self.seconds = time.perf_counter() - started
@@ -149,6 +161,7 @@ class Trainer:
         self._call("on_epoch_begin")
         started = time.perf_counter()
         train_losses = self.train_epoch()
+        check_weights(self.network, self.epoch)
         validation = self.validate()
         self.weighting.end_epoch(train_losses)
         improved = self.keeper.offer(self.epoch, validation.losses, self.evaluated)
@@ -322,9 +335,7 @@ class Trainer:
         return AveragedModel(self.network, multi_avg_fn=average, use_buffers=False)
 
     def _epoch_means(self, losses: np.ndarray, counts: np.ndarray) -> dict[str, float]:
-        broken = np.flatnonzero(~np.isfinite(losses).all(axis=1))
-        if len(broken):
-            self._refuse(int(broken[0]), losses[broken[0]])
+        check_losses(losses, self.names, self.epoch)
         labelled = counts.sum(axis=0)
         sums = (losses.astype(np.float64) * counts).sum(axis=0)
         means = dict(
@@ -335,18 +346,6 @@ class Trainer:
             if n:
                 found[name] = means[name]
         return found
-
-    def _refuse(self, step: int, losses: np.ndarray) -> NoReturn:
-        """Raise for the first step with a loss that is not finite."""
-        got = dict(zip(self.names, losses.tolist(), strict=True))
-        broken = []
-        for name, loss in got.items():
-            if not np.isfinite(loss):
-                broken.append(name)
-        raise MultitideError(
-            f"The training loss must be finite; got {got} in step {step + 1} of epoch "
-            f"{self.epoch} (not finite: {broken}). Use a lower `lr`, `clip_norm` or `inputs.clip`."
-        )
 
     def _history_rows(
         self, train: dict[str, float], validation: Validation, seconds: float

@@ -1,0 +1,75 @@
+"""SIGTERM while a run is fitted: the training ends with the best epoch, and the run is written."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from multitide.training._callbacks import Callback, HistoryRow
+from multitide.training._trainer import Trainer
+
+EXIT_CODE = 128 + signal.SIGTERM
+
+
+class Termination(Callback):
+    """Ends training on request.
+
+    The network in training keeps its best epoch, as after Ctrl-C. Networks that come after it are
+    trained for one epoch, because a model needs all of them.
+
+    Attributes
+    ----------
+    requested : bool
+        Whether SIGTERM was received.
+    """
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._has_begun = False
+        self._is_training = False
+
+    def on_epoch_begin(self, trainer: Trainer) -> None:
+        """From here on an interrupt reaches the trainer."""
+        self._has_begun = self._is_training = True
+
+    def on_epoch_end(self, trainer: Trainer, rows: list[HistoryRow]) -> None:
+        """Stop a network whose training began after the request."""
+        if self.requested:
+            trainer.stop = True
+
+    def on_train_end(self, trainer: Trainer) -> None:
+        """Let what follows be finished."""
+        self._is_training = False
+
+    def request(self, number: int, frame: FrameType | None) -> None:
+        """Handle the signal."""
+        self.requested = True
+        if self._is_training:
+            raise KeyboardInterrupt
+        if not self._has_begun:
+            raise SystemExit(EXIT_CODE)
+
+
+@contextmanager
+def finishing_on_sigterm() -> Iterator[Termination]:
+    """Give the block a callback for its fit; after SIGTERM the process exits with code 143.
+
+    Signals can only be handled in the main thread; in others the block runs as it is.
+    """
+    termination = Termination()
+    if threading.current_thread() is not threading.main_thread():
+        yield termination
+        return
+    earlier = signal.signal(signal.SIGTERM, termination.request)
+    try:
+        yield termination
+    except KeyboardInterrupt:  # before the end of the first epoch
+        if not termination.requested:
+            raise
+    finally:
+        signal.signal(signal.SIGTERM, earlier)
+    if termination.requested:
+        raise SystemExit(EXIT_CODE)
