@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from multitide.data._plain_columns import plain_column
 from multitide.data._series_view import SeriesView
 from multitide.errors import DataError, MultitideWarning
 
@@ -41,17 +42,20 @@ def as_blocks(X: Any) -> list[np.ndarray]:
     ):
         blocks = []
         for block in X:
-            blocks.append(np.asarray(block))
+            blocks.append(_as_array(block))
         if len({block.shape[0] for block in blocks}) > 1:
             found = sorted({block.shape[0] for block in blocks})
             raise DataError(
                 f"`X` must have the same number of channels in every series; got {found}."
             )
         return blocks
-    array = np.asarray(X)
+    array = _as_array(X)
     if array.ndim != 3:
         if array.ndim == 2:
-            hint = " For one channel use X[:, None, :]; for vectors use X[:, :, None]."
+            hint = (
+                " For a single series use X[None]; for one channel X[:, None, :]; "
+                "for vectors X[:, :, None]."
+            )
         else:
             hint = ""
         raise DataError(
@@ -61,6 +65,21 @@ def as_blocks(X: Any) -> list[np.ndarray]:
     if 0 in array.shape:
         raise DataError(f"`X` must not be empty; got shape {array.shape}.")
     return list(array)
+
+
+def _as_array(values: Any) -> np.ndarray:
+    """Return an array; masked values and None are NaN, and objects that are numbers are."""
+    if isinstance(values, np.ma.MaskedArray) and values.mask.any():
+        dtype = np.result_type(values.dtype, np.float32)
+        return np.where(values.mask, np.nan, values.data).astype(dtype)
+    array = np.asarray(values)
+    if array.dtype.kind != "O":
+        return array
+    column = plain_column(pd.Series(array.ravel(), dtype="object"))
+    if not pd.api.types.is_numeric_dtype(column):
+        return array
+    numbers: np.ndarray = column.to_numpy(np.float64, na_value=np.nan)
+    return numbers.reshape(array.shape)
 
 
 def check_arrays(

@@ -18,6 +18,7 @@ import pandas as pd
 
 from multitide._notebook import facts, panel, table
 from multitide.data._arrays import as_blocks, check_arrays, warn_of_swapped_axes
+from multitide.data._plain_columns import plain_frame
 from multitide.data._series_view import SeriesView
 from multitide.data._timestamps import parse_time
 from multitide.errors import DataError
@@ -288,7 +289,7 @@ class Samples:
 
 def _named(frame: Any) -> pd.DataFrame:
     """Return a frame with text column names and a RangeIndex."""
-    frame = pd.DataFrame(frame)
+    frame = plain_frame(pd.DataFrame(frame))
     return frame.set_axis(
         [str(column) for column in frame.columns], axis=1
     ).reset_index(drop=True)

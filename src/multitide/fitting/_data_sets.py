@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from multitide._checks import one_of, suggest
 from multitide.data._data_sets import DataSets
+from multitide.data._plain_columns import plain_frame
 from multitide.data._samples import Samples
 from multitide.data._series_view import SeriesView
 from multitide.data._split_data import SplitData
@@ -84,7 +85,7 @@ def to_samples(
     if isinstance(X, Samples):
         if y is None:
             return X
-        return X.replace(y=pd.DataFrame(y).reset_index(drop=True))
+        return X.replace(y=plain_frame(pd.DataFrame(y)).reset_index(drop=True))
     if isinstance(X, (str, Path)):
         raise DataError(
             f"`X` must be Samples or an array; got the path {str(X)!r}. "

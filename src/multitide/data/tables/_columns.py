@@ -8,6 +8,8 @@ from typing import Literal, TypeVar
 import numpy as np
 import pandas as pd
 
+from multitide.data._plain_columns import plain_column
+
 MAX_EXACT = 2**53  # larger floats cannot hold every whole number
 MIN_COUNTED = 100  # rows that count up by one from any number, to be a counter
 PLAIN_DTYPES = ("boolean", "integer", "floating", "mixed-integer-float")
@@ -112,7 +114,7 @@ def categories_of(column: pd.Series) -> tuple[str, ...]:
 def as_labels(column: pd.Series) -> pd.Series:
     """Return labels as the user wrote them: 3, 20 and a blank do not become 3.0, 20.0 and NaN."""
     if isinstance(column.dtype, pd.CategoricalDtype):
-        column = column.astype(column.cat.categories.dtype)
+        column = plain_column(column.astype("object"))
     if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
         return whole(column)
     column = column.astype("object").infer_objects()

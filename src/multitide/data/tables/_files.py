@@ -11,6 +11,7 @@ from typing import TypeAlias
 import pandas as pd
 
 from multitide._checks import suggest
+from multitide.data._plain_columns import plain_frame
 from multitide.data.tables._column_names import check_names
 from multitide.data.tables._csv import Dialect, read_csv, read_texts
 from multitide.data.tables._missing import (
@@ -90,6 +91,7 @@ def open_table(
 
 def _in_memory(frame: pd.DataFrame, dialect: Dialect) -> OpenTable:
     """Return a table whose columns have types of their own."""
+    frame = plain_frame(frame)
     counts = count_missing(frame, dialect.missing)
     return OpenTable(clear_missing(frame, dialect.missing), missing_notes(counts))
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from multitide.data._plain_columns import plain_column
 from multitide.data.tables._columns import as_texts, whole
 from multitide.data.tables._findings import Findings
 from multitide.data.tables._windows import Index
@@ -17,7 +18,7 @@ MOST_SHOWN = 5
 def clean_ids(column: pd.Series) -> pd.Series:
     """Return ids without surrounding blanks; empty ones are missing. Numbers stay numbers."""
     if isinstance(column.dtype, pd.CategoricalDtype):
-        column = column.astype("object").infer_objects()
+        column = plain_column(column.astype("object"))
     if pd.api.types.is_numeric_dtype(column):
         return whole(column)
     if pd.api.types.infer_dtype(column, skipna=True) not in ("string", "mixed-integer"):
