@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self, TypeAlias
+from typing import Self, TypeAlias
 
 import pandas as pd
 from sklearn.base import BaseEstimator
@@ -180,7 +180,7 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
         self.verbose = verbose
 
-    def set_params(self, **params: Any) -> Self:  # any parameter, as in scikit-learn
+    def set_params(self, **params: object) -> Self:
         """Set parameters; ``backbone__num_layers`` sets one of a part, even if it has a name."""
         parts = {key.split("__")[0] for key in params if "__" in key} & set(
             PART_PARAMETERS

@@ -36,7 +36,7 @@ REGISTRIES: tuple[Registry, ...] = (
 )
 
 
-def part_from_config(registry: Registry, spec: Any, where: str) -> Part:
+def part_from_config(registry: Registry, spec: object, where: str) -> Part:
     """Make a part from what a user wrote.
 
     Parameters
@@ -75,7 +75,7 @@ def part_from_config(registry: Registry, spec: Any, where: str) -> Part:
     return _make(_part_class(registry, name, f"{where}.name"), values, where)
 
 
-def part_to_config(registry: Registry, spec: Any) -> dict[str, Any]:
+def part_to_config(registry: Registry, spec: object) -> dict[str, object]:
     """Return a part as plain JSON values, with every parameter.
 
     `part_from_config` reads it back.
@@ -108,7 +108,7 @@ def part_to_config(registry: Registry, spec: Any) -> dict[str, Any]:
     return {"name": names[type(part)], **values}
 
 
-def part_table(part: Part) -> dict[str, Any]:
+def part_table(part: Part) -> dict[str, object]:
     """Return a part as plain JSON values; its class must be in the registry of its kind."""
     return part_to_config(_registered_under(_family(type(part))), part)
 
@@ -121,7 +121,7 @@ def _part_class(registry: Registry, name: object, where: str) -> type[Part]:
         raise
 
 
-def _make(part: type[Part], values: dict[str, Any], where: str) -> Part:
+def _make(part: type[Part], values: dict[str, object], where: str) -> Part:
     problems: list[str] = []
     hints = get_type_hints(part, include_extras=True)
     made: dict[str, Any] = {}
@@ -132,7 +132,7 @@ def _make(part: type[Part], values: dict[str, Any], where: str) -> Part:
     return part(**made)
 
 
-def _field_value(hint: Any, value: Any, where: str) -> Any:
+def _field_value(hint: object, value: object, where: str) -> object:
     """Return what a part's field holds for a plain value."""
     kinds = list(_flat(hint))
     if value == NONE and type(None) in kinds:
@@ -147,7 +147,7 @@ def _field_value(hint: Any, value: Any, where: str) -> Any:
     return value
 
 
-def _plain(value: Any, where: str) -> Any:
+def _plain(value: object, where: str) -> object:
     """Return a parameter's value as plain JSON values, with parts as tables."""
     if isinstance(value, Part):
         return part_table(value)
@@ -171,7 +171,7 @@ def _registered_under(*families: type[Part]) -> Registry:
     return found
 
 
-def _flat(hint: Any) -> Iterator[Any]:
+def _flat(hint: object) -> Iterator[object]:
     """Yield a type hint and every type within it."""
     yield hint
     for inner in get_args(hint):

@@ -299,7 +299,7 @@ def validated(content: object, model: type[Record], path: Path) -> Record:
         ) from error
 
 
-def _written_by(record: dict[str, Any]) -> str:
+def _written_by(record: dict[str, object]) -> str:
     versions = record.get("versions")
     if isinstance(versions, dict) and "multitide" in versions:
         return f", written by multitide {versions['multitide']}"

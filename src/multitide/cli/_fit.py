@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -150,8 +151,9 @@ def fit(
         }
     transfer = _transfer_options(pretrain, start, freeze)
     if transfer:
-        changes["training"] = _table(config, "training") | transfer
-        _check_freeze(changes["training"])
+        training = _table(config, "training") | transfer
+        _check_freeze(training)
+        changes["training"] = training
     fit_and_show(config.changed(**changes), output, source.stem, verbose=not quiet)
 
 
@@ -205,7 +207,7 @@ def _show_next_steps(prepared: Prepared, folder: Path) -> None:
     show_next(*steps)
 
 
-def given(options: dict[str, Any]) -> dict[str, Any]:  # values of any option
+def given(options: Mapping[str, object]) -> dict[str, object]:
     """Return the options that were given."""
     found = {}
     for name, value in options.items():
@@ -214,7 +216,7 @@ def given(options: dict[str, Any]) -> dict[str, Any]:  # values of any option
     return found
 
 
-def _table(config: Config, part: str) -> dict[str, Any]:
+def _table(config: Config, part: str) -> dict[str, object]:
     """Return the configuration's table of a part, which may also be given by name."""
     table = config.table.get(part, {})
     if isinstance(table, dict):
@@ -224,7 +226,7 @@ def _table(config: Config, part: str) -> dict[str, Any]:
 
 def _transfer_options(
     pretrain: list[str] | None, start: Path | None, freeze: str | None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return the options as parameters of ``[training]``."""
     is_number = freeze is not None and freeze.isdecimal()
     options = {
@@ -235,7 +237,7 @@ def _transfer_options(
     return given(options)
 
 
-def _check_freeze(training: dict[str, Any]) -> None:
+def _check_freeze(training: dict[str, object]) -> None:
     """Raise if layers are to be frozen that have not been trained."""
     from multitide._toml import NONE
     from multitide.errors import ParameterError
@@ -249,7 +251,7 @@ def _check_freeze(training: dict[str, Any]) -> None:
 
 
 def source_config(
-    source: Path, label: list[str] | None, data: dict[str, Any], split: str | None
+    source: Path, label: list[str] | None, data: dict[str, object], split: str | None
 ) -> Config:
     """Return the configuration of a file, or of a data file and its options."""
     from multitide.config._load_config import load_config
@@ -267,7 +269,7 @@ def source_config(
 
 
 def _config_from_options(
-    source: Path, label: list[str] | None, data: dict[str, Any], split: str | None
+    source: Path, label: list[str] | None, data: dict[str, object], split: str | None
 ) -> Config:
     from multitide._checks import raise_problems
     from multitide.config._load_config import parse_config

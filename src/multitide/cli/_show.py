@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import pandas as pd
 
@@ -66,7 +66,7 @@ def _listed(classes: Sequence[object]) -> str:
     return f"classes {names}" + (", ..." if len(classes) > MOST_CLASSES else "")
 
 
-def show_reading(reading: Mapping[str, Any] | None) -> None:  # JSON values
+def show_reading(reading: Mapping[str, object] | None) -> None:
     """Show the role of every column, and what was assumed."""
     if not reading or not reading["columns"]:
         return
@@ -80,7 +80,7 @@ def show_reading(reading: Mapping[str, Any] | None) -> None:  # JSON values
     if groups["why"].any():
         shown.append("why")
     show_table(groups[shown], "Columns")
-    for sentence in reading["assumed"]:
+    for sentence in cast("list[str]", reading["assumed"]):
         show_note(sentence)
 
 

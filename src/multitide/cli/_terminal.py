@@ -13,7 +13,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -42,7 +42,7 @@ class Terminal(Console):
         discard(self.file)
 
 
-def discard(stream: Any) -> None:  # a text stream, or what stands for one in tests
+def discard(stream: IO[str]) -> None:
     """Send what is still written to a stream of the process nowhere."""
     with open(os.devnull, "wb") as nowhere:
         try:
@@ -137,7 +137,7 @@ def show_table(frame: pd.DataFrame, title: str) -> None:
     console().print(table)
 
 
-def written(value: Any) -> str:
+def written(value: object) -> str:
     """Write a cell: four significant digits, a dash for what is missing."""
     if value is None or value != value:
         return "-"
@@ -188,7 +188,9 @@ class _Handler(logging.Handler):
         console(stderr=True).print(text, soft_wrap=True)
 
 
-def _show_warning(message: Warning | str, category: type[Warning], *where: Any) -> None:
+def _show_warning(
+    message: Warning | str, category: type[Warning], *where: object
+) -> None:
     if issubclass(category, MultitideWarning):
         word = "Warning"
     else:

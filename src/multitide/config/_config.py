@@ -98,13 +98,11 @@ class Config:
             raise DataError("\n".join(problems))
         return data_sets
 
-    def make_estimator(
-        self, **changes: Any
-    ) -> MultiTaskEstimator:  # any of its parameters
+    def make_estimator(self, **changes: object) -> MultiTaskEstimator:
         """Return the estimator, not fitted; `changes` override the file's parameters."""
         return MultiTaskEstimator(**{"tasks": self.tasks, **self.estimator, **changes})
 
-    def changed(self, **params: Any) -> Config:  # any parameter of the estimator
+    def changed(self, **params: object) -> Config:
         """Return a copy with other parameters of the estimator, given as plain values."""
         table = {**(self.table or self._as_table()), **params}
         return replace(self, estimator={**self.estimator, **params}, table=table)

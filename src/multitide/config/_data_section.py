@@ -74,7 +74,7 @@ class DataSection:
 def parse_data(
     table: object,
     folder: Path,
-    split: dict[str, Any],
+    split: dict[str, object],
     tasks: Tasks,
     problems: list[str],
 ) -> list[DataSection]:
@@ -122,7 +122,7 @@ def is_list_of_tables(table: object) -> bool:
     return all(isinstance(row, Mapping) for row in table)
 
 
-def plain_data(table: Mapping[str, Any], section: DataSection) -> dict[str, Any]:
+def plain_data(table: Mapping[str, object], section: DataSection) -> dict[str, object]:
     """Return a ``[data]`` table as it was written, but with absolute paths."""
     paths = {}
     for name in PATHS:
@@ -132,9 +132,9 @@ def plain_data(table: Mapping[str, Any], section: DataSection) -> dict[str, Any]
 
 
 def _parse_section(
-    row: Mapping[str, Any],
+    row: Mapping[str, object],
     folder: Path,
-    split: dict[str, Any],
+    split: dict[str, object],
     tasks: Tasks,
     taken: list[str],
     problems: list[str],
@@ -161,16 +161,16 @@ def _parse_section(
         own_tasks = _own_tasks(row["tasks"], tasks, problems)
     return DataSection(
         options,
-        name=name,
-        split=row.get("split", split),
+        name=cast(str, name),  # checked above, as is the split
+        split=cast("dict[str, object]", row.get("split", split)),
         tasks=own_tasks,
         require_tasks="tasks" in row,
     )
 
 
 def _parse_options(
-    values: Mapping[str, Any], folder: Path, problems: list[str]
-) -> dict[str, Any]:
+    values: Mapping[str, object], folder: Path, problems: list[str]
+) -> dict[str, object]:
     """Return arguments of `read_table`, with absolute paths."""
     if "path" not in values:
         problems.append('`data.path` must be given: [data] path = "measurements.csv".')

@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from multitide._checks import gathering, raise_problems, suggest
 from multitide._estimator import MultiTaskEstimator
@@ -89,7 +89,7 @@ def load_config(path: str | Path) -> Config:
     return parsed.config
 
 
-def parse_config(table: Mapping[str, Any], folder: Path) -> Parsed:
+def parse_config(table: Mapping[str, object], folder: Path) -> Parsed:
     """Make a `Config` from plain values, as far as possible.
 
     Parameters
@@ -117,7 +117,7 @@ def parse_config(table: Mapping[str, Any], folder: Path) -> Parsed:
     )
 
 
-def _unknown_keys(table: Mapping[str, Any]) -> list[str]:
+def _unknown_keys(table: Mapping[str, object]) -> list[str]:
     known = [*TABLES, *DEFAULTS]
     problems = []
     for name in table:
@@ -139,7 +139,9 @@ def _home(name: str) -> str:
     return ""
 
 
-def _table(table: Mapping[str, Any], name: str, problems: list[str]) -> dict[str, Any]:
+def _table(
+    table: Mapping[str, object], name: str, problems: list[str]
+) -> dict[str, object]:
     value = table.get(name, {})
     if isinstance(value, Mapping):
         return dict(value)
@@ -164,7 +166,7 @@ def _tasks(values: object, problems: list[str]) -> list[str | Task] | None:
     return tasks
 
 
-def _compare_problems(table: Mapping[str, Any]) -> list[str]:
+def _compare_problems(table: Mapping[str, object]) -> list[str]:
     if not table:
         return []
     from multitide.study import compare
@@ -176,33 +178,34 @@ def _compare_problems(table: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _tune_problems(table: Mapping[str, Any]) -> list[str]:
+def _tune_problems(table: Mapping[str, object]) -> list[str]:
     if not table:
         return []
     from multitide.tuning import make_space, tune
 
     problems = _unknown_arguments(table, _allowed_arguments(tune), "tune")
     with gathering(problems):
-        make_space(table.get("space"))
+        make_space(cast("Mapping[str, object] | None", table.get("space")))
     return [*problems, *_budget_problems(table, "tune")]
 
 
-def _budget_problems(table: Mapping[str, Any], name: str) -> list[str]:
+def _budget_problems(table: Mapping[str, object], name: str) -> list[str]:
     """Return what is wrong with a table's budget, which is otherwise parsed after reading."""
-    if table.get("budget", NONE) == NONE:
+    budget = table.get("budget", NONE)
+    if budget == NONE:
         return []
     from multitide.study.runs._timing import parse_budget
 
     problems: list[str] = []
     with gathering(problems):
-        parse_budget(table["budget"])
+        parse_budget(cast("str | float", budget))
     found = []
     for problem in problems:
         found.append(problem.replace("`budget`", f"`{name}.budget`"))
     return found
 
 
-def _estimator(table: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
+def _estimator(table: Mapping[str, object], problems: list[str]) -> dict[str, object]:
     """Return the arguments of the constructor.
 
     Tables become parts, and "none" becomes None unless a part has that name.
@@ -224,7 +227,9 @@ def _estimator(table: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
     return params
 
 
-def _with_absolute_start(table: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
+def _with_absolute_start(
+    table: Mapping[str, object], folder: Path
+) -> Mapping[str, object]:
     """Return the file's content with ``training.start`` as an absolute path."""
     training = table.get("training")
     if not isinstance(training, Mapping):
@@ -236,13 +241,14 @@ def _with_absolute_start(table: Mapping[str, Any], folder: Path) -> Mapping[str,
 
 
 def _written_data(
-    table: Any,
-    sections: list[DataSection],  # what a TOML file may hold
-) -> dict[str, Any] | list[dict[str, Any]]:
+    table: object,
+    sections: list[DataSection],
+) -> dict[str, object] | list[dict[str, object]]:
     """Return ``[data]`` or ``[[data]]`` as written, but with absolute paths."""
     if is_list_of_tables(table):
         found = []
-        for row, section in zip(table, sections, strict=True):
+        rows = cast("list[Mapping[str, object]]", table)
+        for row, section in zip(rows, sections, strict=True):
             found.append(plain_data(row, section))
         return found
     return plain_data(table if isinstance(table, Mapping) else {}, sections[0])
@@ -262,7 +268,7 @@ def _allowed_arguments(function: Callable[..., object]) -> list[str]:
 
 
 def _unknown_arguments(
-    values: Mapping[str, Any], known: list[str], where: str
+    values: Mapping[str, object], known: list[str], where: str
 ) -> list[str]:
     problems = []
     for name in values:

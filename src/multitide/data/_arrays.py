@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,7 +30,7 @@ def warn_of_swapped_axes(blocks: list[np.ndarray]) -> None:
         )
 
 
-def as_blocks(X: Any) -> list[np.ndarray]:
+def as_blocks(X: object) -> list[np.ndarray]:
     """Return the series as a list of (n_channels, n_timepoints_i), or refuse with the remedy."""
     if isinstance(X, SeriesView):
         return list(np.asarray(X))
@@ -87,8 +86,8 @@ def check_arrays(
     channels: tuple[str, ...],
     y: pd.DataFrame | None,
     static: pd.DataFrame | None,
-    series: Sequence[Any] | None,
-    time: Sequence[Any] | None,
+    series: Sequence[object] | None,
+    time: Sequence[object] | None,
 ) -> None:
     """Raise one error that lists every problem of the arrays."""
     problems = []

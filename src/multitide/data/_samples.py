@@ -19,7 +19,7 @@ import pandas as pd
 from multitide._notebook import facts, panel, table
 from multitide.data._arrays import as_blocks, check_arrays, warn_of_swapped_axes
 from multitide.data._plain_columns import plain_frame
-from multitide.data._series_view import SeriesView
+from multitide.data._series_view import Rows, SeriesView
 from multitide.data._timestamps import parse_time
 from multitide.errors import DataError
 
@@ -82,8 +82,8 @@ class Samples:
         y: pd.DataFrame | None = None,
         *,
         static: pd.DataFrame | None = None,
-        series: Sequence[Any] | None = None,
-        time: Sequence[Any] | None = None,
+        series: Sequence[object] | None = None,
+        time: Sequence[object] | None = None,
         channels: Sequence[str] | None = None,
     ) -> Samples:
         """Make samples from arrays.
@@ -143,7 +143,7 @@ class Samples:
     def __len__(self) -> int:
         return len(self.starts)
 
-    def __getitem__(self, index: Any) -> Self:
+    def __getitem__(self, index: Rows) -> Self:
         rows = np.atleast_1d(np.arange(len(self))[index])
         changes: dict[str, Any] = {}
         for name in ("starts", "lengths", "series", "time", "begin", "finish"):
@@ -186,7 +186,7 @@ class Samples:
         """The series as a lazy array, shape (n_samples, n_channels, n_timepoints)."""
         return SeriesView(self)
 
-    def gather(self, index: Any) -> np.ndarray:
+    def gather(self, index: Rows) -> np.ndarray:
         """Return some samples as float32 (n_selected, n_channels, n_timepoints).
 
         Values after the last step of a sample are NaN.
@@ -287,7 +287,7 @@ class Samples:
         return digest.hexdigest()[:16]
 
 
-def _named(frame: Any) -> pd.DataFrame:
+def _named(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a frame with text column names and a RangeIndex."""
     frame = plain_frame(pd.DataFrame(frame))
     return frame.set_axis(

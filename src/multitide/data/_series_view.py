@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 if TYPE_CHECKING:
     from multitide.data._samples import Samples
+
+
+Rows: TypeAlias = "int | slice | Sequence[int] | Sequence[bool] | np.ndarray"
 
 
 class SeriesView:
@@ -27,11 +32,11 @@ class SeriesView:
     def __len__(self) -> int:
         return len(self._samples)
 
-    def __getitem__(self, index: Any) -> np.ndarray:
+    def __getitem__(self, index: Rows | tuple[Rows, ...]) -> np.ndarray:
         if isinstance(index, tuple):
-            rows, rest = (index[0], index[1:])
+            rows, rest = index[0], index[1:]
         else:
-            rows, rest = (index, ())
+            rows, rest = index, ()
         block = self._samples.gather(rows)
         if np.ndim(np.arange(len(self))[rows]) == 0:
             block = block[0]
@@ -41,5 +46,8 @@ class SeriesView:
             return block[(slice(None), *rest)]
         return block[rest]
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return self._samples.gather(slice(None)).astype(dtype or self.dtype, copy=False)
+    def __array__(
+        self, dtype: DTypeLike | None = None, copy: bool | None = None
+    ) -> np.ndarray:
+        series = self._samples.gather(slice(None))
+        return series.astype(dtype or self.dtype, copy=False)

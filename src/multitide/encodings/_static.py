@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import pandas as pd
@@ -231,11 +231,11 @@ def _find_categories(column: pd.Series) -> list[Category] | None:
     return sorted(set(values), key=str)
 
 
-# Any: a column can hold values of every type; `_find_categories` refuses those it cannot use.
-def _to_python(value: Any) -> Any:
+def _to_python(value: object) -> Category:
+    """Convert NumPy scalars to Python values; `_find_categories` refuses other types."""
     if isinstance(value, np.generic):
-        return value.item()
-    return value
+        value = value.item()
+    return cast(Category, value)
 
 
 def _encode_column(column: pd.Series, known: Sequence[Category] | None) -> np.ndarray:

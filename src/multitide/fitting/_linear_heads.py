@@ -18,6 +18,7 @@ from multitide.network._network import Network
 from multitide.representations._features import features_of
 from multitide.representations._line import Line, Scales, check_solvable
 from multitide.representations._linear import choose_line
+from multitide.training._callbacks import HistoryRow
 
 logger = logging.getLogger("multitide")
 Features: TypeAlias = "tuple[np.ndarray, pd.DataFrame]"  # vectors and labels
@@ -113,7 +114,7 @@ class LinearFit:
     @torch.no_grad()
     def _losses(
         self, network: Network, which: str, rows: np.ndarray, seconds: float
-    ) -> list[dict[str, Any]]:
+    ) -> list[HistoryRow]:
         """Return the rows of the history for the training or validation set."""
         history = []
         vectors, y = self._features(network, rows)

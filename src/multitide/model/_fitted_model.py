@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Self, TypeAlias, overload
+from collections.abc import Callable, Mapping, Sequence
+from typing import Self, TypeAlias, TypeVar, overload
 
 import numpy as np
 import pandas as pd
@@ -31,6 +31,9 @@ Several: TypeAlias = (
     "Mapping[str, Samples | tuple[Series, Labels]]"  # data sets by name
 )
 Tables: TypeAlias = "dict[str, pd.DataFrame]"  # by task
+
+
+Value = TypeVar("Value")
 
 
 class FittedModel:
@@ -157,7 +160,7 @@ class FittedModel:
         return float(np.nanmean(1 - losses))
 
     @property
-    def classes_(self) -> dict[str, list[Any]]:  # whatever the labels are
+    def classes_(self) -> dict[str, list[bool | int | float | str]]:
         """The classes of each classification task, as in ``y``."""
         check_is_fitted(self, "model_")
         targets = []
@@ -180,15 +183,13 @@ class FittedModel:
         self.seconds_ = stored.seconds
         self.trials_ = pd.DataFrame(stored.trials)
         self.representation_ = stored.encoder
-        self.channels_ = _one_or_by_name(stored.data, "channels")
-        self.reading_ = _one_or_by_name(stored.data, "reading")
-        self.n_timepoints_in_ = _one_or_by_name(stored.data, "n_timepoints")
-        if isinstance(self.channels_, dict):
-            self.n_channels_in_: int | dict[str, int] = {
-                name: len(channels) for name, channels in self.channels_.items()
-            }
-        else:
-            self.n_channels_in_ = len(self.channels_)
+        data = stored.data
+        self.channels_ = _one_or_by_name(data, lambda record: record.channels)
+        self.reading_ = _one_or_by_name(data, lambda record: record.reading)
+        self.n_timepoints_in_ = _one_or_by_name(
+            data, lambda record: record.n_timepoints
+        )
+        self.n_channels_in_ = _one_or_by_name(data, lambda record: len(record.channels))
         return self
 
     def _decode(
@@ -211,12 +212,12 @@ class FittedModel:
 
 
 def _one_or_by_name(
-    records: Sequence[DataRecord], attribute: str
-) -> Any:  # of any attribute
-    """Return an attribute of the only, unnamed data set, or a dict by name."""
+    records: Sequence[DataRecord], read: Callable[[DataRecord], Value]
+) -> Value | dict[str, Value]:
+    """Return a fact of the only, unnamed data set, or a dict by name."""
     if [record.name for record in records] == [DataSets.UNNAMED]:
-        return getattr(records[0], attribute)
-    found = {}
+        return read(records[0])
+    by_name = {}
     for record in records:
-        found[record.name] = getattr(record, attribute)
-    return found
+        by_name[record.name] = read(record)
+    return by_name

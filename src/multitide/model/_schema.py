@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -60,7 +60,7 @@ class NetworkRecord(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _update(cls, content: dict[str, Any]) -> dict[str, Any]:
+    def _update(cls, content: dict[str, object]) -> dict[str, object]:
         """Read a record from the time before there could be several data sets."""
         if "data" in content:
             return content
@@ -98,7 +98,7 @@ class ModelRecord(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _update(cls, content: dict[str, Any]) -> dict[str, Any]:
+    def _update(cls, content: dict[str, object]) -> dict[str, object]:
         """Read a record from the time before there could be several data sets."""
         if "data" in content:
             return content
@@ -107,7 +107,8 @@ class ModelRecord(BaseModel):
         for name, value in content.items():
             if name in moved:
                 only[name] = value
-        only["tasks"] = [task.get("name") for task in content.get("tasks", [])]
+        tasks = cast("list[dict[str, object]]", content.get("tasks", []))
+        only["tasks"] = [task.get("name") for task in tasks]
         rest = {}
         for name, value in content.items():
             if name not in moved:

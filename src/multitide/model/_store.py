@@ -196,7 +196,7 @@ def _record(
     stored: StoredModel,
     weights_sha256: str,
     representation: RepresentationRecord | None,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     record = ModelRecord(
         format="multitide",
         schema_version=SCHEMA,
@@ -360,7 +360,7 @@ def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _record_hash(record: dict[str, Any]) -> str:
+def _record_hash(record: dict[str, object]) -> str:
     content = {}
     for key, value in record.items():
         if key != "sha256":

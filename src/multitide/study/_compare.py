@@ -8,7 +8,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -275,7 +274,7 @@ def _judge(
 
 
 # Settings of arms have values of many types.
-def _settings(arms: Sequence[Arm]) -> dict[str, dict[str, Any]]:
+def _settings(arms: Sequence[Arm]) -> dict[str, dict[str, object]]:
     settings = {}
     for arm in arms:
         settings[arm.name] = arm.description

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -374,11 +374,12 @@ class Comparison:
         )
 
 
-def _run_facts(facts: Mapping[str, Any]) -> dict[str, object]:
+def _run_facts(facts: Mapping[str, object]) -> dict[str, object]:
     row: dict[str, object] = {}
     for name in RUN_FACTS:
         row[name] = facts.get(name)
-    losses = list((facts.get("validation_loss") or {}).values())
+    by_task = cast("dict[str, float] | None", facts.get("validation_loss"))
+    losses = list((by_task or {}).values())
     if losses:
         row["validation_loss"] = float(np.mean(losses))
     else:

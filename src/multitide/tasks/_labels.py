@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -162,14 +162,16 @@ def number_problem(name: str, numbers: np.ndarray, refused: Sequence[object]) ->
     return ""
 
 
-# Any: a column can hold values of every type; `unusable_values` finds those that are not labels.
-def _to_python(value: Any) -> Any:
-    """Convert NumPy scalars and decimals to Python values."""
+def _to_python(value: object) -> Value:
+    """Convert NumPy scalars and decimals to Python values.
+
+    A column can hold values of every type; `unusable_values` finds those that are not labels.
+    """
     if isinstance(value, np.generic):
-        return value.item()
+        value = value.item()
     if isinstance(value, Decimal):
         return float(value)
-    return value
+    return cast(Value, value)
 
 
 def _is_blank(value: object) -> bool:

@@ -254,16 +254,16 @@ class Journal:
     def _add(
         self,
         state: TrialState,
-        attributes: dict[str, Any],  # as in Optuna
-        values: dict[str, Any],
+        attributes: Mapping[str, object],
+        values: Mapping[str, object],
         distributions: Mapping[str, optuna.distributions.BaseDistribution],
     ) -> None:
         self._study.add_trial(
             create_trial(
                 state=state,
-                params=values,
+                params=dict(values),
                 distributions=dict(distributions),
-                user_attrs=attributes,
+                user_attrs=dict(attributes),
             )
         )
 
@@ -356,7 +356,7 @@ class _Backend(JournalFileBackend):
         super().__init__(str(path), lock)
         self._path, self._own_lock = path, lock
 
-    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+    def append_logs(self, logs: list[dict[str, object]]) -> None:
         with writable(self._path.parent):
             self._own_lock.acquire()
             try:

@@ -16,6 +16,7 @@ from multitide.balancing._search import Search as WeightSearch
 from multitide.data._samples import Samples
 from multitide.fitting._recipe import make_recipe
 from multitide.study.runs._training import StepCounter, losses_at, quiet, single_thread
+from multitide.training._callbacks import HistoryRow
 from multitide.training._trainer import Trainer
 from multitide.tuning._space import Params
 
@@ -146,7 +147,7 @@ class Judge(StepCounter):
         if limits.parent is not None and limits.parent != os.getppid():
             raise Stopped
 
-    def on_epoch_end(self, trainer: Trainer, rows: list[dict[str, Any]]) -> None:
+    def on_epoch_end(self, trainer: Trainer, rows: list[HistoryRow]) -> None:
         """Record the loss, and prune. Rows are those of ``Callback``."""
         losses = []
         for row in rows:

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 import pandas as pd
@@ -112,8 +112,7 @@ def _trailing_blanks(frame: pd.DataFrame) -> int:
     return len(frame) - int(filled[-1]) - 1
 
 
-# Any: options of pandas.
-def _parse_csv(path: Path, dialect: Dialect, **options: Any) -> pd.DataFrame:
+def _parse_csv(path: Path, dialect: Dialect, **options: object) -> pd.DataFrame:
     options = {"na_values": [""]} | options
     return pd.read_csv(
         path,

@@ -22,8 +22,7 @@ LabelAt: TypeAlias = Literal["end", "start", "mean", "majority", "any"]
 class TaskLike(Protocol):
     """A task that says which columns hold its labels, as every task of multitide does."""
 
-    # Any: the fields of a `TaskColumn`, which have several types.
-    def label_columns(self) -> Sequence[Mapping[str, Any]]:
+    def label_columns(self) -> Sequence[Mapping[str, object]]:
         """Return the fields of a `TaskColumn` for each label column."""
 
 

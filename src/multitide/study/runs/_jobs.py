@@ -7,7 +7,7 @@ import json
 import math
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, cast
+from typing import cast
 
 from sklearn.base import clone
 
@@ -176,7 +176,7 @@ def _patience(learner: MultiTaskEstimator) -> int | None:
     return cast(Training, make_part("training", learner.training)).patience
 
 
-def _of_one_task(sharing: Any) -> Any:  # a plain value of the settings
+def _of_one_task(sharing: object) -> object:  # a plain value of the settings
     """Return the sharing of a single task: hard sharing with no other task is none."""
     if not isinstance(sharing, dict) or sharing["name"] != "hard":
         return sharing

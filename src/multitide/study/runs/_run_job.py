@@ -175,7 +175,7 @@ def _decode_test_sets(
 
 
 def _select_classes(
-    probabilities: np.ndarray, known: list[object], wanted: list[object]
+    probabilities: np.ndarray, known: Sequence[object], wanted: Sequence[object]
 ) -> np.ndarray:
     """Return the probabilities of the classes of one data set, (n_test, n_classes).
 
