@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from multitide.data._plain_columns import plain_column
 from multitide.data._series_view import SeriesView
@@ -34,20 +36,8 @@ def as_blocks(X: object) -> list[np.ndarray]:
     """Return the series as a list of (n_channels, n_timepoints_i), or refuse with the remedy."""
     if isinstance(X, SeriesView):
         return list(np.asarray(X))
-    if (
-        isinstance(X, (list, tuple))
-        and all(np.ndim(block) == 2 for block in X)
-        and len(X)
-    ):
-        blocks = []
-        for block in X:
-            blocks.append(_as_array(block))
-        if len({block.shape[0] for block in blocks}) > 1:
-            found = sorted({block.shape[0] for block in blocks})
-            raise DataError(
-                f"`X` must have the same number of channels in every series; got {found}."
-            )
-        return blocks
+    if isinstance(X, (list, tuple)) and _holds_matrices(X):
+        return _with_equal_channels([_as_array(block) for block in X])
     array = _as_array(X)
     if array.ndim != 3:
         if array.ndim == 2:
@@ -66,7 +56,7 @@ def as_blocks(X: object) -> list[np.ndarray]:
     return list(array)
 
 
-def _as_array(values: Any) -> np.ndarray:
+def _as_array(values: object) -> np.ndarray:
     """Return an array; masked values and None are NaN, and objects that are numbers are."""
     if isinstance(values, np.ma.MaskedArray) and values.mask.any():
         dtype = np.result_type(values.dtype, np.float32)
@@ -81,6 +71,19 @@ def _as_array(values: Any) -> np.ndarray:
     return numbers.reshape(array.shape)
 
 
+def _holds_matrices(blocks: Sequence[ArrayLike]) -> bool:
+    return len(blocks) > 0 and all(np.ndim(block) == 2 for block in blocks)
+
+
+def _with_equal_channels(blocks: list[np.ndarray]) -> list[np.ndarray]:
+    numbers = sorted({block.shape[0] for block in blocks})
+    if len(numbers) > 1:
+        raise DataError(
+            f"`X` must have the same number of channels in every series; got {numbers}."
+        )
+    return blocks
+
+
 def check_arrays(
     blocks: list[np.ndarray],
     channels: tuple[str, ...],
@@ -90,46 +93,53 @@ def check_arrays(
     time: Sequence[object] | None,
 ) -> None:
     """Raise one error that lists every problem of the arrays."""
+    problems = _channel_problems(blocks[0], channels)
+    rows = {"y": y, "static": static, "series": series, "time": time}
+    for name, values in rows.items():
+        if values is not None and len(values) != len(blocks):
+            problems.append(
+                f"`{name}` must have one row per sample; "
+                f"got {len(values)} rows for {len(blocks)} samples."
+            )
+    if time is not None:
+        n_dimensions = np.ndim(cast(ArrayLike, time))
+        if n_dimensions != 1:
+            problems.append(
+                f"`time` must have one entry per sample; got {n_dimensions} dimensions."
+            )
+    problems += _value_problems(blocks)
+    if problems:
+        raise DataError("\n".join(problems))
+
+
+def _channel_problems(first: np.ndarray, channels: tuple[str, ...]) -> list[str]:
     problems = []
-    if len(channels) != blocks[0].shape[0]:
-        if len(channels) == blocks[0].shape[1]:
+    n_channels, n_timepoints = first.shape
+    if len(channels) != n_channels:
+        if len(channels) == n_timepoints:
             swapped = " Its axes look swapped: use X.transpose(0, 2, 1)."
         else:
             swapped = ""
         problems.append(
-            f"`channels` must name all {blocks[0].shape[0]} channels of `X`; "
+            f"`channels` must name all {n_channels} channels of `X`; "
             f"got {len(channels)} names.{swapped}"
         )
     if len(set(channels)) != len(channels):
         problems.append(
             f"`channels` must differ from each other; got {list(channels)}."
         )
-    for name, rows in (
-        ("y", y),
-        ("static", static),
-        ("series", series),
-        ("time", time),
-    ):
-        if rows is not None and len(rows) != len(blocks):
-            problems.append(
-                f"`{name}` must have one row per sample; "
-                f"got {len(rows)} rows for {len(blocks)} samples."
-            )
-    if time is not None and np.ndim(time) != 1:
-        problems.append(
-            f"`time` must have one entry per sample; got {np.ndim(time)} dimensions."
-        )
-    if any(block.dtype.kind not in "fiub" for block in blocks):
-        strange = next(
-            block.dtype for block in blocks if block.dtype.kind not in "fiub"
-        )
-        problems.append(f"`X` must hold numbers; got dtype {strange}.")
-    elif n_infinite := sum(
-        int((np.abs(block) > FLOAT32_MAX).sum()) for block in blocks
-    ):
-        problems.append(
+    return problems
+
+
+def _value_problems(blocks: list[np.ndarray]) -> list[str]:
+    n_infinite = 0
+    for block in blocks:
+        if block.dtype.kind not in "fiub":
+            return [f"`X` must hold numbers; got dtype {block.dtype}."]
+        n_infinite += int((np.abs(block) > FLOAT32_MAX).sum())
+    if n_infinite:
+        return [
             f"`X` must be finite or NaN; got {n_infinite} infinite values. "
             "Use NaN for missing values."
-        )
-    if problems:
-        raise DataError("\n".join(problems))
+        ]
+    return []

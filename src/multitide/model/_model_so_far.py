@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from multitide._result_folder import replaced_folder
 from multitide.model._history import HISTORY, history_line
@@ -41,7 +41,7 @@ class ModelSoFar(Callback):
         self,
         folder: Path,
         model: Path | None,
-        params: Mapping[str, Any],
+        params: Mapping[str, object],
         tasks: Sequence[Task],
         data: Sequence[DataRecord],
     ) -> None:
@@ -92,7 +92,7 @@ class ModelSoFar(Callback):
                 list(self._networks.values()), [list(names) for names in self._networks]
             ),
             data=data,
-            seed=int(self._params.get("random_state") or 0),
+            seed=cast("int | None", self._params.get("random_state")) or 0,
             best_epoch=epochs,
             n_labelled={name: {} for name in epochs},
             seconds=time.perf_counter() - self._started,

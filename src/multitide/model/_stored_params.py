@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import cast
 
 from multitide._registries import part_to_config
 from multitide.data._splits import Splitter
@@ -11,34 +12,33 @@ from multitide.fitting._recipe import (
     make_part,
     replace_representation,
 )
-from multitide.tasks import task_from_config, task_to_config
+from multitide.tasks import Task, task_from_config, task_to_config
 
 
-def param_to_json(name: str, value: Any) -> Any:  # any value that JSON can hold
+def param_to_json(name: str, value: object) -> object:
     """Return a constructor parameter as plain JSON values."""
     if name == "tasks" and value is not None:
-        found = []
-        for task in value:
-            found.append(task if isinstance(task, str) else task_to_config(task))
-        return found
+        tables: list[object] = []
+        for task in cast("Sequence[str | Task]", value):
+            tables.append(task if isinstance(task, str) else task_to_config(task))
+        return tables
     if isinstance(value, Splitter):
         return value.get_params()
     if name == "inputs" and value is not None:
-        value = replace_representation(
-            value, None
-        )  # the representation has its own file
+        # The representation has its own file.
+        value = replace_representation(value, None)
     if name in PART_PARAMETERS and value is not None:
         return part_to_config(PART_PARAMETERS[name], value)
     return value
 
 
-def param_from_json(name: str, value: Any) -> Any:  # any value that JSON can hold
+def param_from_json(name: str, value: object) -> object:
     """Return a constructor parameter from plain JSON values."""
     if name == "tasks" and value is not None:
-        found = []
-        for task in value:
-            found.append(task if isinstance(task, str) else task_from_config(task))
-        return found
+        tasks: list[object] = []
+        for task in cast("list[str | dict[str, object]]", value):
+            tasks.append(task if isinstance(task, str) else task_from_config(task))
+        return tasks
     if name == "validation" and isinstance(value, dict):
         return Splitter(**value)
     if name in PART_PARAMETERS and value is not None:
