@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics as sk
 
+from multitide.tasks._ranking import ranking
+
 HIGHER_IS_BETTER = {
     "accuracy": True,
     "balanced_accuracy": True,
@@ -81,8 +83,9 @@ def classification_metrics(
     predicted = probabilities.argmax(axis=1)
     areas, precisions = [], []
     for c in _rankable_classes(codes, probabilities.shape[1]):
-        areas.append(sk.roc_auc_score(codes == c, probabilities[:, c]))
-        precisions.append(sk.average_precision_score(codes == c, probabilities[:, c]))
+        ranked = ranking(codes == c, probabilities[:, c])
+        areas.append(ranked.roc_auc)
+        precisions.append(ranked.average_precision)
     return {
         "accuracy": sk.accuracy_score(codes, predicted),
         # Mean recall over the classes present. `balanced_accuracy_score` would warn about the
@@ -208,10 +211,13 @@ def multi_label_metrics(
     for i, rows in enumerate(known.T):
         yes, said_yes = truth[rows, i] == 1, predicted[rows, i]
         if yes.any() or said_yes.any():
-            f1_scores.append(sk.f1_score(yes, said_yes))
+            n_right = np.count_nonzero(yes & said_yes)
+            n_said = np.count_nonzero(yes) + np.count_nonzero(said_yes)
+            f1_scores.append(2 * n_right / n_said)
         if 0 < yes.sum() < len(yes):
-            areas.append(sk.roc_auc_score(yes, probabilities[rows, i]))
-            precisions.append(sk.average_precision_score(yes, probabilities[rows, i]))
+            ranked = ranking(yes, probabilities[rows, i])
+            areas.append(ranked.roc_auc)
+            precisions.append(ranked.average_precision)
     return {
         "f1_macro": mean_or_nan(f1_scores),
         "roc_auc": mean_or_nan(areas),
@@ -307,11 +313,7 @@ def _rankable_classes(codes: np.ndarray, n_classes: int) -> list[int]:
 
     With two classes, only the second one is considered.
     """
-    candidates = range(n_classes)
+    counts = np.bincount(codes, minlength=n_classes)[:n_classes]
     if n_classes == 2:
-        candidates = range(1, 2)
-    classes = []
-    for c in candidates:
-        if 0 < np.count_nonzero(codes == c) < len(codes):
-            classes.append(c)
-    return classes
+        counts[0] = 0
+    return np.flatnonzero((counts > 0) & (counts < len(codes))).tolist()
