@@ -12,6 +12,7 @@ import torch
 
 from multitide._ready_to_predict import ready_to_predict
 from multitide.backbones._backbone import check_shortest
+from multitide.backbones._batch_rows import batch_rows
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.encodings._representation import Encoder
@@ -24,7 +25,6 @@ from multitide.network._network import Predictor
 from multitide.representations import represent
 from multitide.training._batches import DeviceSamples
 
-BATCH = 1024
 # By task: probabilities (n_samples, n_classes) or numbers (n_samples,), as its target decodes them.
 Decoded: TypeAlias = "dict[str, np.ndarray]"
 
@@ -116,7 +116,8 @@ def _decode(
         statics.append(None if static is None else torch.from_numpy(static).to(device))
     table = DeviceSamples(samples, [], None, device)
     parts: list[Decoded] = []
-    for rows in torch.arange(len(samples), device=device).split(BATCH):
+    size = batch_rows(predictor.modules(), samples.n_channels, samples.n_timepoints)
+    for rows in torch.arange(len(samples), device=device).split(size):
         batch = table.gather(rows)
         static_rows = [None if static is None else static[rows] for static in statics]
         decoded = predictor(batch.x, batch.lengths, static_rows, data_set)

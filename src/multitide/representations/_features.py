@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,13 +15,13 @@ from torch import Tensor, nn
 
 from multitide._ready_to_predict import ready_to_predict
 from multitide.backbones._backbone import check_shortest
+from multitide.backbones._batch_rows import batch_rows
 from multitide.data._samples import Samples
 from multitide.encodings._representation import Encoder, Representation
 from multitide.errors import DataError, ParameterError
 from multitide.representations._represent import represent
 from multitide.representations._representation import check_channels
 
-BATCH = 1024
 N_PROBE = 8  # number of training series by which a transformer is recognised
 
 
@@ -34,6 +35,9 @@ class FeatureNetwork(Protocol):
     @property
     def heads(self) -> nn.Module:
         """The heads of its tasks."""
+
+    def modules(self) -> Iterator[nn.Module]:
+        """Return all modules."""
 
     def parameters(self) -> Iterator[nn.Parameter]:
         """Return all parameters."""
@@ -168,9 +172,11 @@ def features_of(networks: Sequence[FeatureNetwork], samples: Samples) -> np.ndar
 
     Features that several heads share occur once.
     """
+    modules = chain.from_iterable(network.modules() for network in networks)
+    size = batch_rows(modules, samples.n_channels, samples.n_timepoints)
     batches = []
-    for i in range(0, len(samples), BATCH):
-        batches.append(_features_of_batch(networks, samples[i : i + BATCH]))
+    for i in range(0, len(samples), size):
+        batches.append(_features_of_batch(networks, samples[i : i + size]))
     return np.concatenate(batches)
 
 

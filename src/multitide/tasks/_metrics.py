@@ -213,7 +213,7 @@ def multi_label_metrics(
         if yes.any() or said_yes.any():
             n_right = np.count_nonzero(yes & said_yes)
             n_said = np.count_nonzero(yes) + np.count_nonzero(said_yes)
-            f1_scores.append(2 * n_right / n_said)
+            f1_scores.append(float(2 * n_right / n_said))
         if 0 < yes.sum() < len(yes):
             ranked = ranking(yes, probabilities[rows, i])
             areas.append(ranked.roc_auc)
@@ -316,4 +316,7 @@ def _rankable_classes(codes: np.ndarray, n_classes: int) -> list[int]:
     counts = np.bincount(codes, minlength=n_classes)[:n_classes]
     if n_classes == 2:
         counts[0] = 0
-    return np.flatnonzero((counts > 0) & (counts < len(codes))).tolist()
+    classes = []
+    for c in np.flatnonzero((counts > 0) & (counts < len(codes))):
+        classes.append(int(c))
+    return classes

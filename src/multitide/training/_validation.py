@@ -9,13 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from multitide.backbones._batch_rows import batch_rows
 from multitide.network._network import Network
 from multitide.network._stacking import Losses
 from multitide.tasks._task import Target
 from multitide.training._batches import DeviceSamples, Rows
 from multitide.training._mixing import DeviceData
-
-VALIDATION_BATCH = 1024
 
 
 class Headline(TypedDict):
@@ -84,7 +83,8 @@ def _sums(
     targets = network.target_list
     sums = torch.zeros(2, len(targets), dtype=torch.float64, device=samples.device)
     index = torch.from_numpy(rows.index).to(samples.device)
-    for numbers in torch.split(index, VALIDATION_BATCH):
+    size = batch_rows(network.modules(), samples.n_channels, samples.n_timepoints)
+    for numbers in torch.split(index, size):
         if not len(
             numbers
         ):  # in pre-training, a data set may have no labels of the tasks
