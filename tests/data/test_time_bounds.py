@@ -119,3 +119,9 @@ def test_denormal_times_are_times() -> None:
 def test_complex_times_are_refused() -> None:
     with refused("`t`", "complex", error=DataError):
         read_table(table(np.arange(12) * 1j), time="t", window=2)
+
+
+@pytest.mark.parametrize("every", [1e-320, 1e-12])
+def test_a_grid_too_fine_for_its_times_is_refused(every: float) -> None:
+    with refused("`every`", "finer", every):
+        read_table(table(1e9 * np.arange(12)), time="t", window=2, every=every)

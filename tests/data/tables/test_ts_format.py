@@ -86,6 +86,26 @@ def test_time_stamps_keep_signs_and_integers(
     assert samples.y["label"].tolist() == ["Walk"]
 
 
+@pytest.mark.parametrize(
+    ("stamps", "parts"),
+    [
+        (["0", "1", "1e15"], ["fill their even grid", "3 of 1e+15 places", "`every`"]),
+        (["0", "5e-324", "1"], ["fill their even grid", "3 of inf places"]),
+        (["0", "1", "inf"], ["finite"]),
+        (["nan", "1", "2"], ["finite"]),
+        (["2024-01-01", "2024-01-02", "9999-01-01"], ["9999-01-01", "2262"]),
+        (["2024-01-01T00:00Z", "2024-01-02", "2024-01-03"], ["time zone"]),
+        (["2024-01-01", "soon", "2024-01-03"], ["'soon' in row 2"]),
+    ],
+)
+def test_time_stamps_without_a_grid_are_refused(
+    tmp_path: Path, stamps: list[str], parts: list[str]
+) -> None:
+    pairs = ",".join(f"({stamp},1.5)" for stamp in stamps)
+    with refused("Time stamps", "line 7", *parts, error=DataError):
+        read_ts(write(tmp_path / "a.ts", f"{pairs}:Walk\n", stamps=True))
+
+
 def test_a_skipped_time_stamp_is_a_missing_value(tmp_path: Path) -> None:
     samples = read_ts(write(tmp_path / "a.ts", "(0,1),(1,2),(3,4):Walk\n", stamps=True))
     np.testing.assert_array_equal(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from multitide.data._time_bounds import MAX_EXACT
 from multitide.data.tables._columns import nullable
 from multitide.data.tables._findings import Findings
 from multitide.data.tables._reading import Reading
@@ -104,7 +105,14 @@ def _make_grid(time: np.ndarray, every: str | float) -> _Grid:
         raise ParameterError(
             f"`every` must be a positive number, because `time` holds numbers; got {every!r}."
         )
-    bins = np.floor(time / every + 1e-9).astype(np.int64)
+    with np.errstate(over="ignore"):
+        bins = np.floor(time / every + 1e-9)
+    if not np.abs(bins).max() < MAX_EXACT:
+        raise ParameterError(
+            f"`every` must not be much finer than the data; got {every!r}, "
+            f"and times up to {np.abs(time).max():g}."
+        )
+    bins = bins.astype(np.int64)
     return _Grid(bins, lambda numbers: numbers * every)
 
 

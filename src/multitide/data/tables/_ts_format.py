@@ -16,9 +16,11 @@ import numpy as np
 import pandas as pd
 
 from multitide.data._samples import Samples
+from multitide.data._timestamps import parse_time, ticks
 from multitide.errors import DataError
 
 MISSING_VALUES = ("?", "", "nan", "na")
+MAX_GROWTH = 1000  # places of the grid per time stamp; more are a mistake in the stamps
 OUTSIDE_BRACKETS = re.compile(
     r":(?![^(]*\))"
 )  # a colon inside (12:30,1.5) belongs to the time
@@ -194,7 +196,14 @@ def _stamped(text: str, where: str) -> np.ndarray:
         raise DataError(f"Time stamps must increase; got some that do not in {where}.")
     places = np.zeros(1)
     if len(steps):
-        places = (times - times[0]) / steps.min()
+        with np.errstate(over="ignore"):
+            places = (times - times[0]) / steps.min()
+    if places[-1] > MAX_GROWTH * len(pairs):
+        raise DataError(
+            f"Time stamps must fill their even grid; got {len(pairs)} of "
+            f"{places[-1] + 1:.3g} places in {where}. Correct the time stamps, or write the "
+            "data as a long table and read it with `every`."
+        )
     if not np.allclose(places, np.round(places), atol=1e-6):
         raise DataError(
             f"Time stamps must lie on an even grid; got uneven ones in {where}. "
@@ -207,15 +216,28 @@ def _stamped(text: str, where: str) -> np.ndarray:
 
 def _times(texts: list[str], where: str) -> np.ndarray:
     try:
-        return np.array([float(text) for text in texts])
+        times = np.array([float(text) for text in texts])
     except ValueError:
-        times = pd.to_datetime(pd.Series(texts), format="ISO8601", errors="coerce")
-    if times.isna().any():
+        return _dates(texts, where)
+    if not np.isfinite(times).all():
         raise DataError(
-            f"Time stamps must be numbers or dates such as 2024-07-04 13:00; got others in {where}."
+            f"Time stamps must be finite; got others in {where}. Correct these stamps."
         )
-    seconds: np.ndarray = times.to_numpy(dtype="datetime64[ns]").astype(np.int64) / 1e9
-    return seconds
+    return times
+
+
+def _dates(texts: list[str], where: str) -> np.ndarray:
+    column = pd.DataFrame({"time": pd.Series(texts, dtype="str")})
+    try:
+        times = parse_time(column, ["time"]).values
+    except DataError as error:
+        raise DataError(
+            "Time stamps must be numbers or dates such as 2024-07-04 13:00; got others in "
+            f"{where}: {error}"
+        ) from None
+    if times.dtype.kind != "M":
+        return times.astype(np.float64)
+    return ticks(times, "seconds")[0]
 
 
 def _y(
