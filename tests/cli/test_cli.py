@@ -478,6 +478,43 @@ def test_a_format_of_times_is_given_once_and_used_by_predict(call: Call) -> None
     assert "%Q" in call(*fit, "--time-format", "%Q", code=2).output
 
 
+def test_init_proposes_recordings_and_takes_all_roles(call: Call) -> None:
+    frames = []
+    for unit in range(1, 9):
+        rows = pd.DataFrame({"unit": unit, "cycle": np.arange(1, 31)})
+        frames.append(rows.assign(s=np.sin(unit + rows.index), rul=30 - rows["cycle"]))
+    pd.concat(frames).to_csv("engines.csv", index=False)
+    said = call("init", "engines.csv", "--label", "rul", "--output", "a.toml").output
+    assert "`cycle` counts 1, 2, 3, ... within each value of `unit`" in " ".join(
+        said.split()
+    )
+    section = tomllib.loads(Path("a.toml").read_text())["data"]
+    assert section["series"] == "unit" and section["time"] == ["cycle"]
+    assert section["channels"] == ["s"] and section["window"] > 0
+    call("check", "a.toml")
+
+    table = pd.read_csv("engines.csv")
+    stamps = pd.date_range("2024-01-01", periods=len(table), freq="30min")
+    table.insert(0, "when", stamps.strftime("%d.%m.%y %H:%M"))
+    table["weight"] = table["unit"] * 1.5
+    table.to_csv("dated.csv", index=False)
+    roles = ["--series", "unit", "--time", "when", "--ignore", "cycle"]
+    more = ["--static", "weight", "--every", "1h", "--time-format", "%d.%m.%y %H:%M"]
+    call("init", "dated.csv", "--label", "rul", *roles, *more, "--output", "b.toml")
+    section = tomllib.loads(Path("b.toml").read_text())["data"]
+    expected = {
+        "series": "unit",
+        "time": ["when"],
+        "ignore": ["cycle"],
+        "static": ["weight"],
+        "every": "1h",
+        "time_format": "%d.%m.%y %H:%M",
+        "channels": ["s"],
+    }
+    assert expected.items() <= section.items()
+    call("check", "b.toml")
+
+
 def test_forecasts_several_answers_and_quantiles_go_from_a_file_to_answers(
     call: Call, folder: Path
 ) -> None:

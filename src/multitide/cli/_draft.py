@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -25,7 +25,7 @@ def draft_config(
     roles: pd.DataFrame,
     folder: Path,
     windows: WindowProposal | None,
-    missing: Sequence[str] | None = None,
+    options: Mapping[str, object] | None = None,
 ) -> str:
     """Return the text of a configuration.
 
@@ -38,11 +38,10 @@ def draft_config(
     folder : path
         The folder of the configuration.
     windows : WindowProposal or None
-        The window that was given or is proposed; None if rows are not time steps. If the table
-        holds several series, a proposal is written as a comment, because a sample may as well be a
-        whole series.
-    missing : sequence of str, optional
-        The values that mean missing; those of :func:`multitide.read_table` by default.
+        The window that was given or is proposed; None if rows are not time steps. One
+        that is optional is written as a comment.
+    options : dict, optional
+        Other arguments of :func:`multitide.read_table` that were given.
     """
     by_role = {}
     for role, rows in roles.groupby("role", sort=False):
@@ -53,7 +52,7 @@ def draft_config(
         "max_epochs = 50",
         "random_state = 0",
         "",
-        *_data_lines(data, labels, by_role, folder, missing),
+        *_data_lines(data, labels, by_role, folder, options or {}),
         *_window_lines(windows, by_role),
         "",
         *_split_lines(by_role),
@@ -71,7 +70,7 @@ def _data_lines(
     labels: Path | None,
     by_role: dict[str, list[str]],
     folder: Path,
-    missing: Sequence[str] | None,
+    options: Mapping[str, object],
 ) -> list[str]:
     table: dict[str, object] = {"path": _relative(data, folder)}
     if labels is not None:
@@ -81,8 +80,7 @@ def _data_lines(
     for role, option in OPTION_OF_ROLE.items():
         if role in by_role:
             table[option] = by_role[role]
-    if missing:
-        table["missing"] = list(missing)
+    table.update(options)
     return toml_text({"data": table}).splitlines()
 
 
@@ -92,13 +90,12 @@ def _window_lines(
     if windows is None:
         return []
     has_series = "series" in by_role
-    is_comment = has_series and windows.why
-    mark = "# " if is_comment else ""
+    mark = "# " if windows.optional else ""
     if windows.why:
         about = f"proposed: {windows.why}"
     else:
         about = "rows per sample"
-    if has_series:
+    if windows.optional or (has_series and not windows.why):
         about += "; without it a sample is a whole series"
     lines = [
         "# Window length and stride, in rows. A window should be long enough to show what the",

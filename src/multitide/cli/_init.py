@@ -19,6 +19,31 @@ def init(
     label: Annotated[
         list[str] | None, typer.Option(help="Label column (repeatable).")
     ] = None,
+    series: Annotated[
+        str | None, typer.Option(help="Column that identifies the series of each row.")
+    ] = None,
+    time: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Time column, or several such as year and month (repeatable)."
+        ),
+    ] = None,
+    time_format: Annotated[
+        str | None,
+        typer.Option(help='How times are written, as in strptime: "%d.%m.%y %H:%M".'),
+    ] = None,
+    static: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Input column that is constant within a series (repeatable)."
+        ),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None, typer.Option(help="Column to leave out (repeatable).")
+    ] = None,
+    every: Annotated[
+        str | None, typer.Option(help="Step of a regular grid for the rows: 1h, 10min.")
+    ] = None,
     window: Annotated[
         int | None, typer.Option(help="Rows per sample. Default: a proposal.")
     ] = None,
@@ -34,6 +59,7 @@ def init(
     from multitide._result_folder import writable, write_file
     from multitide.cli._arguments import quoted
     from multitide.cli._draft import draft_config
+    from multitide.cli._fit import given
     from multitide.cli._output_table import check_new_file
     from multitide.cli._show import show_next
     from multitide.cli._terminal import bold, say, show_note, show_table
@@ -45,20 +71,30 @@ def init(
             f"`--stride` must be given together with --window; got {stride} alone."
         )
     check_new_file(output)
+    step = _number_or_text(every)
     found = inspect_table(
         data,
         labels=labels,
         tasks=label or None,
+        series=series,
+        time=time or None,
+        time_format=time_format,
+        static=static or (),
+        ignore=ignore or (),
+        every=step,
         window=window,
         stride=stride,
         missing=missing,
     )
+    options = given({"missing": missing, "time_format": time_format, "every": step})
     roles, windows = set(found.roles["role"]), found.windows
     show_table(found.roles, f"Columns of {data.name}")
+    for sentence in found.assumed:
+        show_note(sentence)
     with writable(output, "output"):
         write_file(
             output,
-            draft_config(data, labels, found.roles, output.parent, windows, missing),
+            draft_config(data, labels, found.roles, output.parent, windows, options),
         )
     if "task" not in roles:
         show_note(
@@ -74,3 +110,13 @@ def init(
         ("Edit the file, then check it", f"multitide check {quoted(output)}"),
         ("and train", f"multitide fit {quoted(output)}"),
     )
+
+
+def _number_or_text(value: str | None) -> float | str | None:
+    """Return a number as such: the step of numeric times."""
+    if value is None:
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return value

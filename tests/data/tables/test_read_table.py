@@ -1034,3 +1034,18 @@ def test_a_window_is_proposed_by_the_step_of_time(
     found = inspect_table(frame).windows
     assert found is not None
     assert (found.window, found.stride) == (window, stride)
+
+
+def test_a_window_is_proposed_by_the_grid() -> None:
+    frame = pd.DataFrame({"x": np.arange(4800) % 7 * 0.1})
+    frame["time"] = pd.date_range("2024-01-01", periods=4800, freq="15min")
+    found = inspect_table(frame, every="1h").windows
+    assert found is not None and found.window == 24 and "01:00:00" in found.why
+    found = inspect_table(
+        frame.assign(s=frame.index // 60), series="s", every="1h"
+    ).windows
+    assert found is not None and found.window == 14 and found.optional
+    with refused("`every`", "'soon'"):
+        inspect_table(frame, every="soon")
+    with refused("`every`", "no time"):
+        inspect_table(frame, every="1h", time=())

@@ -24,7 +24,9 @@ REASONS = {
     "time": "holds times",
     "empty": "has no value",
 }
-UNCLEAR_DATES = "looks like times of an unclear format (write them as 2024-07-04 13:00)"
+UNCLEAR_DATES = (
+    "looks like times of an unclear format (`time_format` says how they are written)"
+)
 
 
 def find_series(tables: Tables, reading: Reading, findings: Findings) -> Reading:
@@ -48,10 +50,10 @@ def find_series(tables: Tables, reading: Reading, findings: Findings) -> Reading
 
 
 def find_time(data: pd.DataFrame, reading: Reading, findings: Findings) -> Reading:
-    """Take columns of year, month, day, ...; the only column of dates; or a column named "time"."""
+    """Take columns of year, month, day, ...; the only column of dates; or one named "time"."""
     if reading.time is not None:
         return reading
-    taken = _taken(reading) - set(reading.channels or ())
+    taken = taken_columns(reading) - set(reading.channels or ())
     free = []
     for column in data.columns:
         if column not in taken:
@@ -65,12 +67,20 @@ def find_time(data: pd.DataFrame, reading: Reading, findings: Findings) -> Readi
         else:
             verb = "are"
         findings.note(f"{name_columns(columns)} {verb} the time (`time` changes this).")
-    elif reading.layout == "long":
+        return replace(reading, time=tuple(columns))
+    return reading
+
+
+def without_time(reading: Reading, findings: Findings) -> Reading:
+    """Use the rows in their order if no time was given or found."""
+    if reading.time is not None:
+        return reading
+    if reading.layout == "long":
         findings.note(
             "No time column was found: rows are used in file order, one step apart "
             "(`time` changes this)."
         )
-    return replace(reading, time=tuple(columns))
+    return replace(reading, time=())
 
 
 def find_tasks(
@@ -81,7 +91,7 @@ def find_tasks(
         return reading
     rest: list[str] = []
     if labels is not None:
-        taken = {*_taken(reading), *reading.extra}
+        taken = {*taken_columns(reading), *reading.extra}
         rest = []
         for column in labels.columns:
             if column not in taken:
@@ -113,7 +123,11 @@ def find_channels(
         if task.kind != "forecast":
             now.add(task.column)
     only_forecast = set(reading.label_columns) - now
-    taken = {*_taken(reading) - only_forecast, *reading.extra, *(reading.time or ())}
+    taken = {
+        *taken_columns(reading) - only_forecast,
+        *reading.extra,
+        *(reading.time or ()),
+    }
     channels: list[str] = []
     reasons: dict[str, str] = {}
     for column in data.columns:
@@ -135,7 +149,7 @@ def find_channels(
     return replace(reading, channels=tuple(channels)), reasons
 
 
-def _taken(reading: Reading) -> set[str]:
+def taken_columns(reading: Reading) -> set[str]:
     """Return the columns that have a role already."""
     return {
         *(reading.channels or ()),

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Unpack
 
 import pandas as pd
 
 from multitide.data.tables._findings import Findings
 from multitide.data.tables._open_tables import open_tables
 from multitide.data.tables._propose_window import WindowProposal, propose_window
-from multitide.data.tables._read_options import Table, Values
+from multitide.data.tables._read_options import Table, UncutOptions
 from multitide.data.tables._reading import Reading
 from multitide.data.tables._roles import find_roles
 from multitide.data.tables._ts_format import is_ts_file, read_ts
@@ -28,27 +28,31 @@ class TableInspection:
         One row per column, as :func:`column_roles` returns it.
     windows : WindowProposal or None
         The window that was given, or a proposal; None if rows are not time steps.
+    assumed : tuple of str
+        What was assumed, one sentence each.
     """
 
     roles: pd.DataFrame
     windows: WindowProposal | None
+    assumed: tuple[str, ...] = ()
 
 
 def inspect_table(
     data: Table,
     *,
     labels: Table | None = None,
-    tasks: Sequence[str] | None = None,
     window: int | None = None,
     stride: int | None = None,
-    missing: Values | None = None,
+    **options: Unpack[UncutOptions],
 ) -> TableInspection:
     """Read a table once, and return the roles of its columns and a window for its rows.
 
     Parameters
     ----------
-    data, labels, tasks, window, stride, missing
+    data, labels, window, stride
         As in :func:`read_table`.
+    **options
+        Any other parameter of :func:`read_table`.
 
     Raises
     ------
@@ -60,20 +64,19 @@ def inspect_table(
     if is_ts_file(data):
         roles = pd.DataFrame(list(ts_roles(read_ts(data))))
         return TableInspection(roles, None)
-    reading = Reading.from_options(
-        tasks=tasks, window=window, stride=stride or 1, missing=missing
-    )
+    reading = Reading.from_options(window=window, stride=stride or 1, **options)
     findings = Findings()
     tables = open_tables(data, labels, reading, findings)
     reading = find_roles(tables, reading, findings)
     findings.raise_all()
     roles = pd.DataFrame(list(reading.columns))
     if window is None:
-        windows = propose_window(tables.data, reading.time or (), reading.series)
+        windows = propose_window(tables.data, reading)
     else:
-        _check_fits(window, tables.data, reading.series)
+        if reading.every is None:
+            _check_fits(window, tables.data, reading.series)
         windows = WindowProposal(window, stride or 1, "")
-    return TableInspection(roles, windows)
+    return TableInspection(roles, windows, tuple(findings.assumed))
 
 
 def _check_fits(window: int, frame: pd.DataFrame, series: str | None) -> None:

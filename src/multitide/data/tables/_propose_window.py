@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from multitide.data._timestamps import parse_time, step_text, ticks
+from multitide.data.tables._reading import Reading
+from multitide.data.tables._resampling import grid_step
 from multitide.data.tables._windows import usual_step
 from multitide.errors import DataError
 
@@ -38,19 +39,17 @@ class WindowProposal:
         Rows per sample, and rows between the starts of two samples.
     why : str
         The reason for this window; "" if the user chose it.
+    optional : bool
+        Whether a sample may as well be a whole series: labels do not change within one.
     """
 
     window: int
     stride: int
     why: str
+    optional: bool = False
 
 
-def propose_window(
-    data: pd.DataFrame,
-    time: Sequence[str],
-    series: str | None,
-    time_format: str | None = None,
-) -> WindowProposal:
+def propose_window(data: pd.DataFrame, reading: Reading) -> WindowProposal:
     """Propose the shortest natural period (a day, a week, ...) that has at least 12 rows.
 
     The proposal is a starting point: the right window depends on what the labels describe, which
@@ -60,48 +59,79 @@ def propose_window(
     ----------
     data : DataFrame
         One row per time step.
-    time : sequence of str
-        The time columns; empty if rows have no times.
-    series : str or None
-        The column that says which series a row belongs to.
-    time_format : str, optional
-        How the times are written.
+    reading : Reading
+        With the series and the time; no time if rows have none.
     """
+    series = reading.series
     if series is None:
         codes = np.zeros(len(data), dtype=np.int64)
     else:
         codes = pd.factorize(data[series])[0]
     longest = int(np.bincount(codes[codes >= 0], minlength=1).max())
-    window, why = _rows_per_period(data, time, codes, time_format)
+    window, why = WINDOW_WITHOUT_TIME, NO_TIME
+    times = _ticks(data, reading, codes)
+    if times is not None:
+        step = _step(*times, codes, reading)
+        window, why = _rows_per_period(step, times[1])
+        if reading.every is not None and step:
+            spans = pd.Series(times[0]).groupby(codes).agg(np.ptp)
+            longest = max(1, int(spans.max() // step))
     if series is not None and window > longest:
         window, why = longest, "the length of the longest series"
     elif series is None and window > max(1, longest // 10):
         window, why = max(1, longest // 10), "a tenth of all rows"
     n_windows = max(1, len(data) - window)
     stride = min(window, -(-n_windows // MAX_WINDOWS))
-    return WindowProposal(window, stride, why)
+    optional = series is not None and not _labels_change(data, reading)
+    return WindowProposal(window, stride, why, optional)
 
 
-def _rows_per_period(
-    data: pd.DataFrame,
-    time: Sequence[str],
-    codes: np.ndarray,
-    time_format: str | None,
-) -> tuple[int, str]:
-    """Return the number of rows in a natural period, and which period it is."""
-    if not time:
-        return WINDOW_WITHOUT_TIME, NO_TIME
+def _labels_change(data: pd.DataFrame, reading: Reading) -> bool:
+    """Whether a label column has several values in one series."""
+    for column in reading.label_columns:
+        if column not in data or column == reading.series:
+            continue
+        if (data.groupby(reading.series, observed=True)[column].nunique() > 1).any():
+            return True
+    return False
+
+
+def _ticks(
+    data: pd.DataFrame, reading: Reading, codes: np.ndarray
+) -> tuple[np.ndarray, str] | None:
+    """Return the times of the rows as numbers, and their unit."""
+    if not reading.time:
+        if reading.every is not None:
+            grid_step(None, reading.every)
+        return None
     try:
-        times = parse_time(data, time, time_format=time_format, series=codes)
-        numbers, unit = ticks(times.values)
+        times = parse_time(
+            data, reading.time, time_format=reading.time_format, series=codes
+        ).values
     except DataError:  # read_table reports what is wrong with the times
-        return WINDOW_WITHOUT_TIME, NO_TIME
+        return None
+    if reading.every is not None and times.dtype.kind == "M":
+        return ticks(times, "seconds")
+    return ticks(times)
+
+
+def _step(
+    numbers: np.ndarray, unit: str, codes: np.ndarray, reading: Reading
+) -> float | None:
+    """Return the step from row to row, or that of the grid."""
+    if reading.every is not None:
+        if unit == "1":
+            return grid_step(numbers, reading.every)
+        return grid_step(numbers.astype("datetime64[ns]"), reading.every) / 1e9
     order = np.lexsort((numbers, codes))
-    step = usual_step(numbers[order], codes[order])
+    return usual_step(numbers[order], codes[order])
+
+
+def _rows_per_period(step: float | None, unit: str) -> tuple[int, str]:
+    """Return the number of rows in a natural period, and which period it is."""
     if unit == "months" and step:
-        return max(
-            2, round(12 / step)
-        ), f"a year, with a row every {step_text(step, unit)}"
+        why = f"a year, with a row every {step_text(step, unit)}"
+        return max(2, round(12 / step)), why
     if unit == "seconds" and step:
         for period, seconds in PERIODS.items():
             if seconds >= MIN_ROWS * step:

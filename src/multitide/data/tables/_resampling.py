@@ -69,12 +69,8 @@ def resample(rows: Rows, reading: Reading, findings: Findings) -> Rows:
     """
     if reading.every is None:
         return rows
-    if rows.time is None:
-        raise ParameterError(
-            f"`every` must come with a time column; got {reading.every!r} and no time. "
-            "Name the column with `time`."
-        )
-    grid = _make_grid(rows.time, reading.every)
+    size = grid_step(rows.time, reading.every)
+    grid = _make_grid(np.asarray(rows.time), size, reading.every)
     starts = np.flatnonzero(_begins(rows.series, grid.bins))
     merged = replace(_merge(rows, starts, reading, "last"), time=None)
     spread = _spread_over_grid(
@@ -96,24 +92,41 @@ class _Grid:
     to_time: Callable[[np.ndarray], np.ndarray]
 
 
-def _make_grid(time: np.ndarray, every: str | float) -> _Grid:
+def grid_step(time: np.ndarray | None, every: str | float) -> float:
+    """Return the step `every` in nanoseconds, or as a number if times are numbers.
+
+    Raises
+    ------
+    ParameterError
+        If there is no time, or `every` is not a step of such times.
+    """
+    if time is None:
+        raise ParameterError(
+            f"`every` must come with a time column; got {every!r} and no time. "
+            "Name the column with `time`."
+        )
     if time.dtype.kind == "M":
-        size = _nanoseconds(every)
-        bins = time.astype("datetime64[ns]").astype(np.int64) // size
-        return _Grid(bins, lambda numbers: (numbers * size).astype("datetime64[ns]"))
+        return _nanoseconds(every)
     if isinstance(every, (str, bool)) or not every > 0:
         raise ParameterError(
             f"`every` must be a positive number, because `time` holds numbers; got {every!r}."
         )
+    return every
+
+
+def _make_grid(time: np.ndarray, size: float, every: str | float) -> _Grid:
+    if time.dtype.kind == "M":
+        bins = time.astype("datetime64[ns]").astype(np.int64) // size
+        return _Grid(bins, lambda numbers: (numbers * size).astype("datetime64[ns]"))
     with np.errstate(over="ignore"):
-        bins = np.floor(time / every + 1e-9)
+        bins = np.floor(time / size + 1e-9)
     if not np.abs(bins).max() < MAX_EXACT:
         raise ParameterError(
             f"`every` must not be much finer than the data; got {every!r}, "
             f"and times up to {np.abs(time).max():g}."
         )
     bins = bins.astype(np.int64)
-    return _Grid(bins, lambda numbers: numbers * every)
+    return _Grid(bins, lambda numbers: numbers * size)
 
 
 def _nanoseconds(every: str | float) -> int:

@@ -16,9 +16,12 @@ from multitide.data.tables._inference import (
     find_series,
     find_tasks,
     find_time,
+    taken_columns,
+    without_time,
 )
 from multitide.data.tables._open_tables import Tables
 from multitide.data.tables._reading import ColumnRole, Reading
+from multitide.data.tables._recordings import find_recordings
 
 EXCLUSIVE = ("channels", "tasks", "static", "series", "time", "ignore")
 MAY_SHARE = (
@@ -54,6 +57,10 @@ def find_roles(tables: Tables, reading: Reading, findings: Findings) -> Reading:
     reading = without_missing(tables, reading, findings)
     reading = find_series(tables, reading, findings)
     reading = find_time(tables.data, reading, findings)
+    if tables.labels is None:
+        taken = {*taken_columns(reading), *reading.extra}
+        reading = find_recordings(tables.data, taken, reading, findings)
+    reading = without_time(reading, findings)
     reading = find_tasks(tables.labels, reading, findings)
     reading, reasons = find_channels(tables.data, reading, findings)
     reading.check()
