@@ -48,6 +48,7 @@ FLOORS = {
         "_partial_folder",
         "_ready_to_predict",
         "_result_folder",
+        "_strict_numbers",
         "_toml",
         "_visible",
         "errors",

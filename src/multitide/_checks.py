@@ -5,8 +5,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from numbers import Integral, Real
 
 from multitide.errors import MultitideError, ParameterError
+
+LARGEST = 2**31 - 1
+# Larger counts are typing mistakes: no machine finishes them, and a plan of them fills the memory.
+MOST = {"n_seeds": 10_000, "n_jobs": 1024, "n_trials": 1_000_000}
 
 
 def suggest(name: str, choices: Iterable[str | None]) -> str:
@@ -42,17 +47,20 @@ def check_choice(name: str, value: object, choices: Iterable[str | None]) -> Non
 
 
 def check_positive_int(name: str, value: object) -> None:
-    """Raise unless `value` is an int of at least 1."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+    """Raise unless `value` is an int of at least 1, and of a size that can be worked through."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or int(value) < 1:
         raise ParameterError(f"`{name}` must be a positive int; got {value!r}.")
+    most = MOST.get(name.rpartition(".")[2], LARGEST)
+    if int(value) > most:
+        raise ParameterError(f"`{name}` must be at most {most}; got {value!r}.")
 
 
 def check_fraction(name: str, value: object) -> None:
     """Raise unless 0 < `value` < 1."""
     if (
         isinstance(value, bool)
-        or not isinstance(value, (int, float))
-        or not 0 < value < 1
+        or not isinstance(value, Real)
+        or not 0 < float(value) < 1
     ):
         raise ParameterError(
             f"`{name}` must be a number between 0 and 1, both excluded; got {value!r}."

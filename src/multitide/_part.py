@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Self, cast
+from typing import Any, Self, cast, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from multitide._checks import suggest
+from multitide._strict_numbers import strict_value
 from multitide.errors import ParameterError
 
 
@@ -84,8 +85,12 @@ def annotation_problems(
 
     With `only`, check only these fields.
     """
+    hints = get_type_hints(part, include_extras=True)
+    strict = {}
+    for key, value in values.items():
+        strict[key] = strict_value(hints.get(key), value)
     try:
-        _adapter(part).validate_python(dict(values))
+        _adapter(part).validate_python(strict)
     except ValidationError as error:
         details = []
         for d in error.errors():
@@ -138,7 +143,9 @@ _ADAPTERS: dict[type[Part], TypeAdapter[Any]] = {}
 
 def _adapter(part: type[Part]) -> TypeAdapter[Any]:
     if part not in _ADAPTERS:
-        config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+        config = ConfigDict(
+            extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False
+        )
         part.__pydantic_config__ = config  # type: ignore[attr-defined]
         _ADAPTERS[part] = TypeAdapter(part)
     return _ADAPTERS[part]

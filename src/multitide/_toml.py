@@ -40,7 +40,11 @@ def read_toml(path: str | Path) -> dict[str, Any]:
         )
     try:
         return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except RecursionError as error:
+        raise ParameterError(
+            f"{str(path)!r} must be a configuration; got tables or lists nested too deeply."
+        ) from error
+    except (OSError, ValueError) as error:  # ValueError: TOML, UTF-8, too many digits
         raise ParameterError(
             f"{str(path)!r} must be TOML in UTF-8; {error}."
         ) from error

@@ -21,7 +21,8 @@ from torch import Tensor, nn
 from multitide._part import Part
 from multitide.errors import DataError
 
-PositiveInt = Annotated[int, Field(ge=1)]
+PositiveInt = Annotated[int, Field(ge=1, le=65_536)]
+NumberOfLayers = Annotated[int, Field(ge=1, le=1000)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 

@@ -14,6 +14,7 @@ from multitide.backbones._backbone import (
     Block,
     BlockBackbone,
     Flow,
+    NumberOfLayers,
     PositiveInt,
 )
 from multitide.backbones._convolution import MaskedConv1d, MeanPooling
@@ -51,7 +52,7 @@ class InceptionTime(Backbone):
     n_filters: PositiveInt = 32
     kernel_sizes: tuple[PositiveInt, ...] = (40, 20, 10)
     bottleneck: PositiveInt = 32
-    n_blocks: PositiveInt = 2
+    n_blocks: NumberOfLayers = 2
 
     widths: ClassVar[tuple[str, ...]] = ("n_filters", "bottleneck")
 

@@ -11,6 +11,7 @@ from multitide.backbones._backbone import (
     Block,
     BlockBackbone,
     Flow,
+    NumberOfLayers,
     PositiveInt,
     Probability,
 )
@@ -57,7 +58,7 @@ class LSTMFCN(FCN):
     """
 
     hidden_size: PositiveInt = 64
-    num_layers: PositiveInt = 1
+    num_layers: NumberOfLayers = 1
     lstm_dropout: Probability = 0.4
     shuffle: bool = False
 

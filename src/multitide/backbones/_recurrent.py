@@ -14,6 +14,7 @@ from multitide.backbones._backbone import (
     Block,
     BlockBackbone,
     Flow,
+    NumberOfLayers,
     Pooling,
     PositiveInt,
     Probability,
@@ -45,7 +46,7 @@ class Recurrent(Backbone):
     the backward state has seen a single value.)
     """
 
-    num_layers: PositiveInt = 2
+    num_layers: NumberOfLayers = 2
     hidden_size: PositiveInt = 64
     dropout: Probability = 0.1
     bidirectional: bool = True

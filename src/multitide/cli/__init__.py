@@ -20,8 +20,8 @@ from multitide.cli._methods import methods
 from multitide.cli._predict import predict
 from multitide.cli._represent import represent
 from multitide.cli._tune import tune
-from multitide.errors import MultitideError
 
+FAULT = "This is a fault of multitide, not of your input. Please report it with this traceback."
 # What typer raises for wrong arguments: click's class in older versions, typer's own in newer.
 USAGE_ERROR: Any = typer.BadParameter.__mro__[1]
 
@@ -53,18 +53,24 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the subcommand, with log messages and warnings shown on standard error."""
+        from multitide.cli._expected import message_of
         from multitide.cli._terminal import messages_shown, show_error
 
         with messages_shown():
             try:
                 return super().invoke(ctx)
+            except (typer.Exit, typer.Abort):
+                raise
             except USAGE_ERROR as error:
                 error.message = visible(error.message or "")  # it quotes what was typed
                 raise
-            except MultitideError as error:
-                if ctx.params["debug"]:
+            except Exception as error:
+                message = message_of(error)
+                if message is None:
+                    error.add_note(FAULT)
+                if message is None or ctx.params["debug"]:
                     raise
-                show_error(error)
+                show_error(message)
                 raise typer.Exit(2) from error
 
 

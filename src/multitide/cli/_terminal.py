@@ -104,7 +104,7 @@ def say(*pieces: object) -> None:
     console().print(line(*pieces), soft_wrap=True)
 
 
-def show_error(error: Exception) -> None:
+def show_error(error: object) -> None:
     """Show a message in red."""
     text = line(Text("Error: ", style="bold red"), Text(visible(error), style="red"))
     console(stderr=True).print(text, soft_wrap=True)

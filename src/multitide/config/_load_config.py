@@ -8,7 +8,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from multitide._checks import gathering, raise_problems, suggest
+from multitide._checks import (
+    MOST,
+    check_positive_int,
+    gathering,
+    raise_problems,
+    suggest,
+)
 from multitide._estimator import MultiTaskEstimator
 from multitide._registries import SPLITTERS, Registry, part_from_config
 from multitide._toml import NONE, read_toml
@@ -175,6 +181,7 @@ def _compare_problems(table: Mapping[str, object]) -> list[str]:
     return [
         *_unknown_arguments(table, known, "compare"),
         *_budget_problems(table, "compare"),
+        *_count_problems(table, "compare"),
     ]
 
 
@@ -186,7 +193,21 @@ def _tune_problems(table: Mapping[str, object]) -> list[str]:
     problems = _unknown_arguments(table, _allowed_arguments(tune), "tune")
     with gathering(problems):
         make_space(cast("Mapping[str, object] | None", table.get("space")))
-    return [*problems, *_budget_problems(table, "tune")]
+    return [
+        *problems,
+        *_budget_problems(table, "tune"),
+        *_count_problems(table, "tune"),
+    ]
+
+
+def _count_problems(table: Mapping[str, object], name: str) -> list[str]:
+    """Return what is wrong with a table's numbers of seeds, trials and processes."""
+    problems: list[str] = []
+    for count in MOST:
+        if table.get(count, NONE) != NONE:
+            with gathering(problems):
+                check_positive_int(f"{name}.{count}", table[count])
+    return problems
 
 
 def _budget_problems(table: Mapping[str, object], name: str) -> list[str]:

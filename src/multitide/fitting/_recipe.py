@@ -24,6 +24,7 @@ from multitide.balancing._weighting import Weighting
 from multitide.encodings._inputs import Inputs
 from multitide.encodings._representation import Representation
 from multitide.errors import ParameterError
+from multitide.fitting._validation_split import check_validation
 from multitide.representations import REPRESENTATIONS
 from multitide.sharing import SHARINGS, Hard, NoSharing
 from multitide.sharing._sharing import Sharing
@@ -53,8 +54,8 @@ class Recipe(Part):
     training: Training
     keep: Keep
     aggregator: InstanceOf[Aggregator] | None
-    max_epochs: Annotated[int, Field(ge=1)]
-    batch_size: Annotated[int, Field(ge=1)] | Literal["auto"]
+    max_epochs: Annotated[int, Field(ge=1, le=1_000_000)]
+    batch_size: Annotated[int, Field(ge=1, le=100_000_000)] | Literal["auto"]
     lr: Annotated[float, Field(gt=0)]
     device: str
     seed: Annotated[int, Field(ge=0, lt=2**32)]
@@ -92,6 +93,8 @@ def make_recipe(params: Mapping[str, object]) -> Recipe:
     if numbers["seed"] is None:
         numbers["seed"] = int.from_bytes(os.urandom(4), "little")
     problems += annotation_problems(Recipe, numbers, "", only=list(numbers))
+    with gathering(problems):
+        check_validation(params["validation"])
     with gathering(problems):
         parts["inputs"] = with_representation(parts.get("inputs"))
     problems = problems or combination_problems(parts)

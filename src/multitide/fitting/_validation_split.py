@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -113,12 +114,18 @@ def _resolve_rule(
 ) -> tuple[Splitter, float]:
     if isinstance(rule, Splitter):
         return rule, rule.validation
-    if isinstance(rule, bool) or not isinstance(rule, (int, float)):
+    return default_splitter(samples, seed), rule
+
+
+def check_validation(rule: object) -> None:
+    """Raise unless the estimator's `validation` says how to hold samples out."""
+    if rule is None or isinstance(rule, Splitter):
+        return
+    if isinstance(rule, bool) or not isinstance(rule, Real):
         raise ParameterError(
             f"`validation` must be a fraction, a Splitter or None; got {rule!r}."
         )
     check_fraction("validation", rule)
-    return default_splitter(samples, seed), rule
 
 
 def _split(train: np.ndarray, validation: Sequence[int] | np.ndarray) -> Split:

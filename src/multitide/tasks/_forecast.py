@@ -54,7 +54,7 @@ class Forecast(Task):
     """
 
     label_at: Literal["end"] = "end"
-    horizon: Annotated[int, Field(ge=1)] = 1
+    horizon: Annotated[int, Field(ge=1, le=100_000)] = 1
     loss: Literal["mse", "mae", "huber"] = "mse"
     delta: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
 

@@ -63,7 +63,7 @@ class Task(Part, ABC):
     name: str
     column: str | None = None
     label_at: LabelAt = "end"
-    lead: Annotated[int, Field(ge=0)] = 0
+    lead: Annotated[int, Field(ge=0, lt=2**31)] = 0
 
     kind: ClassVar[str]
 
