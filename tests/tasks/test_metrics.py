@@ -14,8 +14,11 @@ from multitide.tasks._metrics import (
     MULTI_LABEL,
     QUANTILE,
     REGRESSION,
+    better_than_trivial,
     classification_metrics,
+    goodness,
     log_losses,
+    metric_table,
 )
 
 
@@ -155,3 +158,30 @@ def test_first_row_is_the_headline_and_directions_are_known() -> None:
         "r2",
     ]
     assert all(HIGHER_IS_BETTER[name] for name in scorers)
+
+
+def test_the_coverage_of_quantiles_is_best_at_its_level() -> None:
+    target = Regression("load", loss="quantile", quantiles=[0.1, 0.5, 0.9]).fit_target(
+        pd.DataFrame({"load": np.arange(30.0)})
+    )
+    level = target.level_of("coverage")
+    assert level == pytest.approx(0.8)
+    assert target.level_of("rmse") is None
+    values = np.array([0.5, 0.75, 0.8, 0.9, 1.0])
+    assert goodness("coverage", values, level).argsort().tolist()[::-1] == [
+        2,
+        1,
+        3,
+        4,
+        0,
+    ]
+    assert goodness("rmse", 2.0) < goodness("rmse", 1.0)
+    assert goodness("r2", 0.5) > goodness("r2", 0.1)
+
+
+def test_coverage_is_not_compared_with_the_trivial_predictor_without_its_level() -> (
+    None
+):
+    trivial = {"coverage": 0.8, "rmse": 2.0}
+    table = metric_table({"coverage": 1.0, "rmse": 1.0}, trivial, 10)
+    assert better_than_trivial(table).tolist() == ["-", "yes"]

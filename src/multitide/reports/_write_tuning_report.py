@@ -14,6 +14,7 @@ from multitide._result_folder import writable, write_file
 from multitide.reports._figures import save_figure
 from multitide.reports._pages import make_environment
 from multitide.reports._svg import svg
+from multitide.tasks._metrics import BEST_AT_A_LEVEL
 from multitide.tuning import Tuning
 from multitide.tuning._make_space import NOT_SEARCHED
 from multitide.tuning._result import START, TUNED
@@ -137,6 +138,15 @@ def _range(found: Range) -> str:
     return text
 
 
+def _direction(metric: str, higher_is_better: bool) -> str:
+    """Say which values of a metric are better; its level is not known here."""
+    if metric in BEST_AT_A_LEVEL:
+        return "near its level"
+    if higher_is_better:
+        return "higher"
+    return "lower"
+
+
 def metric_rows(metrics: pd.DataFrame) -> list[MetricRow]:
     """Return one row per task and metric; `tuned` is None if the start is best."""
     rows: list[MetricRow] = []
@@ -151,7 +161,7 @@ def metric_rows(metrics: pd.DataFrame) -> list[MetricRow]:
                 "tuned": values.get(TUNED),
                 "trivial": float(first["trivial"]),
                 "n_labelled": int(first["n_labelled"]),
-                "better": "higher" if first["higher_is_better"] else "lower",
+                "better": _direction(str(metric), bool(first["higher_is_better"])),
             }
         )
     return rows

@@ -8,12 +8,15 @@ classes that training has not seen; predictions for them count as wrong.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 from sklearn import metrics as sk
 
 from multitide.tasks._ranking import ranking
+
+Numbers = TypeVar("Numbers", float, np.ndarray, pd.Series)
 
 HIGHER_IS_BETTER = {
     "accuracy": True,
@@ -35,6 +38,8 @@ HIGHER_IS_BETTER = {
     "skill": True,
     "loss": False,
 }
+# Metrics that are best at a level in between; see `Target.level_of`.
+BEST_AT_A_LEVEL = ("coverage",)
 CLASSIFICATION = (
     "accuracy",
     "balanced_accuracy",
@@ -289,6 +294,25 @@ def metric_table(
     return pd.DataFrame(rows)
 
 
+def goodness(metric: str, value: Numbers, level: float | None = None) -> Numbers:
+    """Return numbers of which the larger one is better.
+
+    Parameters
+    ----------
+    metric : str
+        A key of `HIGHER_IS_BETTER`.
+    value : float, ndarray or Series
+        Values of the metric.
+    level : float, optional
+        Where the metric is best, from :meth:`Target.level_of`; None: at one of its ends.
+    """
+    if level is not None:
+        return -abs(value - level)
+    if HIGHER_IS_BETTER[metric]:
+        return value
+    return -value
+
+
 def better_than_trivial(table: pd.DataFrame) -> pd.Series:
     """Say for each metric whether it is better than that of the trivial predictor.
 
@@ -300,12 +324,14 @@ def better_than_trivial(table: pd.DataFrame) -> pd.Series:
     Returns
     -------
     Series of str
-        "yes", "no", "same" (in four significant digits), or "-" if there is no value.
+        "yes", "no", "same" (in four significant digits), or "-" if there is no value, or if the
+        metric is best at a level that the table does not hold.
     """
     larger = table["value"].gt(table["trivial"])
     better = larger.eq(table["higher_is_better"]).map({True: "yes", False: "no"})
     same = table["value"].map("{:.4g}".format).eq(table["trivial"].map("{:.4g}".format))
-    return better.mask(same, "same").mask(table["value"].isna(), "-")
+    no_answer = table["value"].isna() | table["metric"].isin(BEST_AT_A_LEVEL)
+    return better.mask(same, "same").mask(no_answer, "-")
 
 
 def _rankable_classes(codes: np.ndarray, n_classes: int) -> list[int]:

@@ -201,6 +201,12 @@ class RegressionTarget(StandardisedTarget):
             return REGRESSION
         return (*REGRESSION, *QUANTILE)
 
+    def level_of(self, metric: str) -> float | None:
+        """Return, for the coverage, the difference of the outermost levels."""
+        if metric == "coverage":
+            return float(self.task.quantiles[-1] - self.task.quantiles[0])
+        return None
+
     def metric_values(self, truth: np.ndarray, decoded: np.ndarray) -> dict[str, float]:
         """Compare predictions with labels, all of them known."""
         values = regression_metrics(truth, self.point(decoded))

@@ -262,6 +262,10 @@ class Target(nn.Module, ABC):
     def metric_names(self) -> tuple[str, ...]:
         """Names of the metrics in `metric_values`."""
 
+    def level_of(self, metric: str) -> float | None:
+        """Return the value at which a metric is best; None if the best is one of its ends."""
+        return None
+
     @abstractmethod
     def metric_values(self, truth: np.ndarray, decoded: np.ndarray) -> dict[str, float]:
         """Return the metrics, apart from the loss, for rows that all have a label."""

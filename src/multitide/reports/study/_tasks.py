@@ -19,6 +19,7 @@ from multitide.reports.study._sentences import is_baseline
 from multitide.study import Comparison
 from multitide.study.design._protocol import Question
 from multitide.study.results._tables import MISSING
+from multitide.tasks._metrics import goodness
 
 MAX_CLASSES = 20
 MAX_RUNS = 10
@@ -38,7 +39,7 @@ class MetricRow:
     Attributes
     ----------
     metric, better : str
-        Its name, and "higher" or "lower".
+        Its name, and "higher", "lower" or "near" the level where it is best.
     cells : dict of str to dict
         For each arm its row of ``comparison.figures``, and whether it is the ``best``.
     trivial : dict
@@ -148,17 +149,21 @@ def metric_rows(comparison: Comparison, task: str) -> list[MetricRow]:
     figures = comparison.figures
     rows = []
     for metric, found in figures[figures["task"] == task].groupby("metric", sort=False):
-        higher = bool(found["higher_is_better"].iloc[0])
-        if higher:
-            best = found["mean"].max()
+        level = comparison.evidence.targets[task, 0].level_of(str(metric))
+        good = goodness(str(metric), found["mean"], level)
+        best = set(found["mean"][good == good.max()])
+        if level is not None:
+            better = f"near {level:g}"
+        elif found["higher_is_better"].iloc[0]:
+            better = "higher"
         else:
-            best = found["mean"].min()
+            better = "lower"
         differ = found["mean"].nunique() > 1
         cells = {}
         for row in found.to_dict("records"):
-            cells[row["arm"]] = row | {"best": differ and row["mean"] == best}
+            cells[row["arm"]] = row | {"best": differ and row["mean"] in best}
         trivial = found.iloc[0].to_dict()
-        rows.append(MetricRow(metric, "higher" if higher else "lower", cells, trivial))
+        rows.append(MetricRow(metric, better, cells, trivial))
     return rows
 
 

@@ -26,7 +26,7 @@ from multitide.study.results._statistics import (
     row_table,
 )
 from multitide.study.results._verdicts import Verdict, judge
-from multitide.tasks._metrics import HIGHER_IS_BETTER
+from multitide.tasks._metrics import HIGHER_IS_BETTER, goodness
 
 FAILED = "failed"
 INTERVAL = ["gain", "low", "high", "p", "standard_error", "dof"]
@@ -215,10 +215,7 @@ def _metric_differences(
     seeds = _common_seeds(evidence, [evidence.reference, arm], [task])
     if not seeds:
         return None
-    if HIGHER_IS_BETTER[metric]:
-        sign = 1.0
-    else:
-        sign = -1.0
+    level = evidence.targets[task, 0].level_of(metric)
     pairs = []
     for seed in seeds:
         reference = evidence.measured(evidence.reference, task, seed)
@@ -226,25 +223,30 @@ def _metric_differences(
     data = evidence.protocol.question(task).data
     groups, folds = _groups_and_folds(evidence, data, evidence.labelled(task))
 
-    if is_row_mean(metric, pairs[0][0]):
+    if level is None and is_row_mean(metric, pairs[0][0]):
         rows = []
         for a, b in pairs:
-            rows.append(sign * (row_values(metric, a) - row_values(metric, b)))
+            ours, theirs = row_values(metric, a), row_values(metric, b)
+            rows.append(goodness(metric, ours) - goodness(metric, theirs))
         return row_table(np.stack(rows), groups, folds, data.n_groups)
 
     def differences(mask: np.ndarray) -> np.ndarray:
-        return np.array([sign * _difference(metric, a, b, mask) for a, b in pairs])
+        return np.array([_difference(metric, level, a, b, mask) for a, b in pairs])
 
     return metric_table(differences, groups, folds)
 
 
 def _difference(
     metric: str,
+    level: float | None,
     arm: Sequence[FoldAnswers],
     reference: Sequence[FoldAnswers],
     mask: np.ndarray,
 ) -> float:
-    return metric_value(metric, arm, mask) - metric_value(metric, reference, mask)
+    ours = metric_value(metric, arm, mask)
+    theirs = metric_value(metric, reference, mask)
+    gain: float = goodness(metric, ours, level) - goodness(metric, theirs, level)
+    return gain
 
 
 def _groups_and_folds(
