@@ -114,24 +114,24 @@ def _join_choices(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:
             words[detail["loc"][0]] = detail
     numbers: dict[int | str, ErrorDetails] = {}
     for detail in details:
-        if detail["loc"]:
-            field = detail["loc"][0]
-        else:
-            field = ""
+        field = _field_of(detail)
         if field in words and detail is not words[field]:
             numbers[field] = detail
     joined = []
     for detail in details:
-        if detail["loc"]:
-            field = detail["loc"][0]
-        else:
-            field = ""
+        field = _field_of(detail)
         if field in numbers:
             word = words[field]
             message = f"{word['msg']}, or {_requirement(numbers[field])}"
             detail = {**word, "loc": (field,), "msg": message}
         joined.append(detail)
     return joined
+
+
+def _field_of(detail: ErrorDetails) -> int | str:
+    if detail["loc"]:
+        return detail["loc"][0]
+    return ""
 
 
 def _fields(part: object) -> tuple[dataclasses.Field[Any], ...]:

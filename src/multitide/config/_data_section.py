@@ -199,13 +199,12 @@ def _own_tasks(names: object, tasks: Tasks, problems: list[str]) -> Tasks:
     known = {}
     for task in tasks:
         known[task if isinstance(task, str) else task.name] = task
+    own = []
     for name in names:
-        if name not in known:
+        if name in known:
+            own.append(known[name])
+        else:
             problems.append(
                 f"`data.tasks` must name tasks of the file; got {name!r}.{suggest(name, known)}"
             )
-    found = []
-    for name in names:
-        if name in known:
-            found.append(known[name])
-    return found
+    return own

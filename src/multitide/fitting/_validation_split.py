@@ -12,7 +12,7 @@ from multitide._checks import check_fraction
 from multitide.data._samples import Samples
 from multitide.data._splits import Split, Splitter
 from multitide.errors import DataError, ParameterError
-from multitide.tasks import Task
+from multitide.tasks import Task, label_names
 
 FEW_SERIES = 10
 
@@ -52,9 +52,7 @@ def training_and_validation(
     DataError
         If a task has no label in one of the sets, or `held_out` has no label at all.
     """
-    columns = []
-    for task in tasks:
-        columns.extend(task.columns)
+    columns = label_names(tasks)
     if held_out is not None:
         return _joined(samples, held_out, columns)
     if rule is None:

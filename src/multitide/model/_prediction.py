@@ -23,6 +23,7 @@ from multitide.model._store import StoredModel
 from multitide.model._stored_representation import chunks
 from multitide.network._network import Predictor
 from multitide.representations import represent
+from multitide.tasks import label_names
 from multitide.training._batches import DeviceSamples
 
 # By task: probabilities (n_samples, n_classes) or numbers (n_samples,), as its target decodes them.
@@ -224,9 +225,7 @@ def metric_table(
         targets = {}
         for task in decoded[name]:
             targets[task] = predictor.target(task)
-        columns = []
-        for target in targets.values():
-            columns.extend(target.task.columns)
+        columns = label_names(target.task for target in targets.values())
         missing = []
         for column in columns:
             if column not in samples.y:

@@ -12,7 +12,7 @@ import torch
 from multitide.backbones._linear import STRENGTHS
 from multitide.errors import DataError, ParameterError
 from multitide.representations._line import Line, Scales, check_solvable, lines
-from multitide.tasks import Target, Task, resolve_tasks
+from multitide.tasks import Target, Task, label_names, resolve_tasks
 
 # Fraction of the labelled rows that choose the strength if there is no validation set.
 CHOOSING_FRACTION = 0.2
@@ -133,9 +133,7 @@ class LinearHeads:
         The table is that of :meth:`multitide.MultiTaskEstimator.evaluate`.
         """
         y = _check_labels(y, len(vectors))
-        columns = []
-        for task in self.tasks_:
-            columns.extend(task.columns)
+        columns = label_names(self.tasks_)
         missing = []
         for column in columns:
             if column not in y:

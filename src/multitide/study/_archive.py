@@ -32,7 +32,7 @@ from multitide.study.grouping._grouping import Grouping
 from multitide.study.results._evidence import Evidence
 from multitide.study.runs._fit_store import read_fit, runs_folder, write_fit
 from multitide.study.runs._fits import Fit, FitFacts
-from multitide.tasks import Task, task_from_config, task_to_config
+from multitide.tasks import Task, label_names, task_from_config, task_to_config
 
 STUDY, LABELS, SPLITS, TEST = (
     "study.json",
@@ -256,10 +256,8 @@ def _read_data(record: DataRecord, place: Path, tasks: list[Task]) -> StudyData:
         by_name[task.name] = task
     if unknown := set(record.task_names) - set(by_name):
         raise _damaged(place, f"it has unknown tasks {sorted(unknown)}")
-    columns = []
-    for name in record.task_names:
-        columns.extend(by_name[name].columns)
-    y = _read_table(place / LABELS, columns)
+    own_tasks = [by_name[name] for name in record.task_names]
+    y = _read_table(place / LABELS, label_names(own_tasks))
     splits = _read_splits(place / SPLITS, len(y), len(record.fingerprints))
     return StudyData(
         name=record.name,

@@ -10,7 +10,7 @@ from multitide.tasks._multi_label import MultiLabel, MultiLabelTarget
 from multitide.tasks._registry import TASKS
 from multitide.tasks._regression import Regression, RegressionTarget
 from multitide.tasks._resolve_tasks import infer_tasks, resolve_tasks
-from multitide.tasks._task import Target, Task, labelled
+from multitide.tasks._task import Target, Task, label_names, labelled
 from multitide.tasks._task_config import task_from_config, task_to_config
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "describe_tasks",
     "infer_kind",
     "infer_tasks",
+    "label_names",
     "labelled",
     "resolve_tasks",
     "task_from_config",

@@ -7,7 +7,7 @@ A :class:`Task` is the spec that a user writes. Fitted to training labels, it gi
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias, TypedDict
 
@@ -134,6 +134,14 @@ class Task(Part, ABC):
     @abstractmethod
     def target_from_config(self, config: TargetConfig) -> Target:
         """Rebuild a target from `Target.to_config`; fill its buffers with ``load_state_dict``."""
+
+
+def label_names(tasks: Iterable[Task]) -> list[str]:
+    """Return the columns of `y` that hold the labels of these tasks."""
+    names: list[str] = []
+    for task in tasks:
+        names.extend(task.columns)
+    return names
 
 
 def labelled(tasks: Sequence[Task], y: pd.DataFrame) -> pd.DataFrame:

@@ -29,7 +29,7 @@ from multitide.study.runs._jobs import versions
 from multitide.study.runs._timing import parse_budget
 from multitide.study.runs._training import quiet, single_thread
 from multitide.study.runs._workers import default_n_jobs
-from multitide.tasks import Task, labelled, resolve_tasks, task_to_config
+from multitide.tasks import Task, label_names, labelled, resolve_tasks, task_to_config
 from multitide.tuning._make_space import make_space
 from multitide.tuning._progress_bar import Listener, TuningBar
 from multitide.tuning._result import START, TUNED, Tuning
@@ -128,10 +128,8 @@ def tune(
             "`n_trials` or `budget` must be given; otherwise the search never ends."
         )
     start, specs = _start(samples, tasks, estimator)
-    columns = []
-    for task in specs:
-        columns.extend(task.columns)
-    cut, data = _cut(samples.replace(y=samples.y[columns]), split)
+    labels = samples.y[label_names(specs)]
+    cut, data = _cut(samples.replace(y=labels), split)
     full_space = make_space(space, len(specs))
     full_space = full_space.with_start(params_of(start, full_space))
     seed = int(start.random_state or 0)

@@ -16,7 +16,7 @@ from multitide.data._splits import Split, Splitter
 from multitide.errors import DataError, ParameterError
 from multitide.fitting._validation_split import default_splitter
 from multitide.study.design._test_groups import independent_groups
-from multitide.tasks import Task
+from multitide.tasks import Task, label_names
 
 # What the arguments `split`, `cv` and `groups` of `multitide.compare` are for one data set.
 SplitRule: TypeAlias = "Splitter | Split | None"
@@ -106,9 +106,7 @@ def split_data(
     DataError
         If a task has no labels in a training or test set.
     """
-    columns = []
-    for task in tasks:
-        columns.extend(task.columns)
+    columns = label_names(tasks)
     samples = samples.replace(y=samples.y[columns])
     rule = make_rule(samples, split, cv)
     splits = _make_splits(samples, rule, cv)

@@ -20,7 +20,7 @@ from multitide.study.design._arms import Arm, Settings
 from multitide.study.design._baselines import Baseline
 from multitide.study.design._probes import Probe
 from multitide.study.design._protocol import Protocol
-from multitide.tasks import Task, task_to_config
+from multitide.tasks import Task, label_names, task_to_config
 from multitide.training._settings import Training
 
 SCHEMA = 2
@@ -127,9 +127,7 @@ def n_training_rows(
     """Return the number of training rows with a label of any of these questions."""
     n_rows = 0
     for data, questions in protocol.by_data(names):
-        columns = []
-        for question in questions:
-            columns.extend(question.task.columns)
+        columns = label_names(question.task for question in questions)
         labels = data.labels_for(seed).iloc[data.splits[fold].train][columns]
         n_rows += int(labels.notna().any(axis=1).sum())
     return n_rows

@@ -20,6 +20,7 @@ from multitide.data._data_sets import DataSets
 from multitide.data._split_data import SplitData
 from multitide.study.design._protocol import Protocol
 from multitide.study.runs._jobs import Job
+from multitide.tasks import label_names
 from multitide.training._callbacks import Callback
 from multitide.training._trainer import Trainer
 
@@ -44,9 +45,7 @@ def job_data(job: Job, protocol: Protocol, data_sets: DataSets) -> list[SplitDat
     """Return the data sets of a job, with the labels of its questions only."""
     found = []
     for data, questions in protocol.by_data(job.names):
-        columns = []
-        for question in questions:
-            columns.extend(question.task.columns)
+        columns = label_names(question.task for question in questions)
         samples = data_sets[data.name]
         if data.draws is None:
             labels = samples.y
