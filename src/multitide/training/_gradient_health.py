@@ -31,9 +31,11 @@ class GradientHealth(Callback):
     def __init__(self) -> None:
         self._norms: list[Tensor] = []
         self._has_warned = False
+        self._n_steps = 0
 
     def on_step_end(self, trainer: Trainer) -> None:
         """Collect the step's norm, if clipping computed it."""
+        self._n_steps += 1
         if trainer.gradient_norm is not None:
             self._norms.append(trainer.gradient_norm.detach())
 
@@ -42,13 +44,13 @@ class GradientHealth(Callback):
         norms, self._norms = self._norms, []
         if self._has_warned:
             return
-        problem = _problem(trainer, norms)
+        problem = _problem(trainer, norms, is_first_step=self._n_steps == 1)
         if problem:
             logger.warning("Epoch %d: %s", trainer.epoch, problem)
             self._has_warned = True
 
 
-def _problem(trainer: Trainer, norms: list[Tensor]) -> str:
+def _problem(trainer: Trainer, norms: list[Tensor], *, is_first_step: bool) -> str:
     lowest_modules = trainer.network.sharing.levels()[0]
     heads = _norm([trainer.network.heads])
     lowest = _norm(lowest_modules)
@@ -63,6 +65,9 @@ def _problem(trainer: Trainer, norms: list[Tensor]) -> str:
             f"gradients explode (median norm {median:.2g}); "
             "lower `lr`, or use LSTM or GRU instead of RNN."
         )
+    if is_first_step:
+        # Heads start as constants, which let no gradient through to the layers below.
+        return ""
     trained = any(p.requires_grad for p in _parameters(lowest_modules))
     if trained and top > 0 and low < VANISHING * top:
         return (

@@ -1,7 +1,8 @@
-"""The progress bar, drawn on terminals only."""
+"""The progress of training: a bar on a terminal, lines elsewhere if training takes long."""
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -13,12 +14,16 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from multitide._visible import visible
 from multitide.training._callbacks import Callback, HistoryRow
 
 if TYPE_CHECKING:
     from multitide.training._trainer import Trainer
+
+
+SECONDS = 5.0  # a shorter training needs no lines in a log
 
 
 class ProgressBar(Callback):
@@ -29,16 +34,19 @@ class ProgressBar(Callback):
     Parameters
     ----------
     console : rich Console, optional
-        Where to draw. Default: standard error. Nothing is drawn unless it is a terminal.
+        Where to draw. Default: standard error. If it is not a terminal, such as the log of a job,
+        there is no bar, but a line per epoch once training has taken five seconds.
     """
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True)
         self._progress: Progress | None = None
         self._bar = TaskID(0)
+        self._started = 0.0
 
     def on_train_begin(self, trainer: Trainer) -> None:
         """Draw the empty bar."""
+        self._started = time.monotonic()
         if not self._console.is_terminal:
             return
         self._progress = Progress(
@@ -56,7 +64,7 @@ class ProgressBar(Callback):
 
     def on_epoch_end(self, trainer: Trainer, rows: list[HistoryRow]) -> None:
         """Advance by one epoch."""
-        if self._progress is None:
+        if self._progress is None and time.monotonic() - self._started < SECONDS:
             return
         if any(row["side"] == "validation" for row in rows):
             side = "validation"
@@ -68,7 +76,11 @@ class ProgressBar(Callback):
                 losses.append(row["loss"])
         mean = sum(losses) / max(len(losses), 1)
         text = f"{side} loss {mean:.4f} (1 = trivial)"
-        self._progress.update(self._bar, advance=1, loss=text)
+        if self._progress is not None:
+            self._progress.update(self._bar, advance=1, loss=text)
+        else:
+            line = Text(f"epoch {trainer.epoch} of {trainer.max_epochs}: {text}")
+            self._console.print(line, soft_wrap=True)
 
     def on_train_end(self, trainer: Trainer) -> None:
         """Stop drawing; the bar stays on the screen."""
