@@ -39,7 +39,9 @@ def single_and_others(
     parts = []
     for name in class_columns(labels):
         column = labels[name]
-        alone = (column.map(column.value_counts()) == 1).to_numpy(dtype=bool)
+        alone = (column.map(column.value_counts()) == 1).to_numpy(
+            dtype=bool, na_value=False
+        )
         single |= alone
         if alone.any():
             parts.append(f"{name!r}: {shortened(list(column[alone]))}")

@@ -19,6 +19,7 @@ import pandas as pd
 from multitide._notebook import facts, panel, table
 from multitide.data._arrays import as_blocks, check_arrays, warn_of_swapped_axes
 from multitide.data._plain_columns import plain_frame
+from multitide.data._precision import as_values
 from multitide.data._series_view import Rows, SeriesView
 from multitide.data._timestamps import parse_time
 from multitide.errors import DataError
@@ -36,7 +37,8 @@ class Samples:
     Attributes
     ----------
     values : ndarray of float32, shape (n_rows, n_channels)
-        All recordings one after another; NaN for missing values.
+        All recordings one after another; NaN for missing values. float64 if float32 cannot hold
+        how a channel varies (2e9 plus or minus 1).
     starts, lengths : ndarray of int64, shape (n_samples,)
         Where each sample begins in `values`, and its number of steps.
     channels : tuple of str
@@ -117,9 +119,7 @@ class Samples:
         else:
             names = tuple(map(str, range(n_channels)))
         check_arrays(blocks, names, y, static, series, time)
-        values = np.concatenate(
-            [np.asarray(block, dtype=np.float32).T for block in blocks]
-        )
+        values = as_values(np.concatenate([block.T for block in blocks]))
         if time is None:
             stamps = None
         else:
@@ -187,7 +187,7 @@ class Samples:
         return SeriesView(self)
 
     def gather(self, index: Rows) -> np.ndarray:
-        """Return some samples as float32 (n_selected, n_channels, n_timepoints).
+        """Return some samples, in the dtype of `values` (n_selected, n_channels, n_timepoints).
 
         Values after the last step of a sample are NaN.
         """

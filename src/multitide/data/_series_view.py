@@ -18,11 +18,15 @@ Rows: TypeAlias = "int | slice | Sequence[int] | Sequence[bool] | np.ndarray"
 class SeriesView:
     """The series of :class:`Samples` as a lazy array: it copies only what is indexed."""
 
-    dtype = np.dtype(np.float32)
     ndim = 3
 
     def __init__(self, samples: Samples) -> None:
         self._samples = samples
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        """The type of the values: float32, or float64 if a channel needs it."""
+        return self._samples.values.dtype
 
     @property
     def shape(self) -> tuple[int, int, int]:

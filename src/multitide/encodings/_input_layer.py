@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -137,9 +137,10 @@ class InputLayer(nn.Module):
             Step of the last measurement so far, or -1; only if "ffill" or `elapsed` needs it.
         """
         measured = ~x.isnan()
+        x = x.to(self.center.dtype)
         if self.spec.clip is not None:
             x = x.clamp(self.low, self.high)
-        x = (x - self.center) * self.gain
+        x = (x - self.center).to(self.gain.dtype) * self.gain
         if self.spec.impute != "ffill" and not self.spec.elapsed:
             return torch.where(measured, x, self.fill), measured, measured
         last = last_measured(measured)
@@ -192,6 +193,8 @@ class InputLayer(nn.Module):
             If a channel has no measured value; it becomes 0.
         """
         self._check_shape(samples)
+        if samples.values.dtype == np.float64:
+            self._use_double()
         per_sample = max(samples.n_channels, self.n_channels) * max(
             samples.n_timepoints, 1
         )
@@ -209,6 +212,21 @@ class InputLayer(nn.Module):
                 stacklevel=3,
             )
         self._fit_encodings(x, valid_steps(torch.from_numpy(used.lengths), x.shape[2]))
+
+    def _use_double(self) -> None:
+        """Subtract in float64: in float32, 2e9 + 0.5 would be rounded to 2e9."""
+        for name in ("low", "high", "center"):
+            setattr(self, name, getattr(self, name).double())
+
+    # Any: what torch passes on.
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        """Load the state, in float64 where it was saved so."""
+        center = state_dict.get(f"{prefix}center")
+        if center is not None and center.dtype == torch.float64:
+            self._use_double()
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def _check_shape(self, samples: Samples) -> None:
         """Raise unless the samples have the required number of channels and steps."""

@@ -107,7 +107,7 @@ def shorten(values: Sequence[object], most: int = 5) -> str:
 def is_constant(values: np.ndarray) -> bool:
     """Say whether numbers differ by no more than rounding errors."""
     low, high = values.min(), values.max()
-    tolerance = 4 * np.finfo(np.float64).eps * max(abs(low), abs(high))
+    tolerance = np.finfo(np.float64).eps * max(abs(low), abs(high))
     return bool(
         high / 2 - low / 2 <= tolerance
     )  # halved first, so that nothing overflows

@@ -82,9 +82,8 @@ class DeviceSamples:
         self.n_timepoints = n_timepoints or samples.n_timepoints
         # Padding after the last row, so that a short series at the end of the table also has a full
         # row in the view.
-        padding = np.full(
-            (self.n_timepoints, self.n_channels), np.nan, dtype=np.float32
-        )
+        shape = (self.n_timepoints, self.n_channels)
+        padding = np.full(shape, np.nan, samples.values.dtype)
         table = torch.from_numpy(np.concatenate([samples.values, padding])).to(device)
         self._rows = table.as_strided(
             (len(table) - self.n_timepoints + 1, self.n_timepoints * self.n_channels),

@@ -209,7 +209,7 @@ def _duplicates_message(rows: Rows, reading: Reading, repeated: np.ndarray) -> s
 
 def _merge(rows: Rows, starts: np.ndarray, reading: Reading, labels_by: str) -> Rows:
     """Combine each stretch of rows that begins at one of `starts` into one row."""
-    values = np.empty((len(starts), rows.values.shape[1]), dtype=np.float32)
+    values = np.empty((len(starts), rows.values.shape[1]), rows.values.dtype)
     for i, name in enumerate(reading.channels or ()):
         if name in reading.categories:
             combine = _last_measured
@@ -267,7 +267,8 @@ def _spread(rows: Rows, where: np.ndarray, series: np.ndarray) -> Rows:
 
     The other rows are missing; their static and extra columns are filled from the row before.
     """
-    values = np.full((len(series), rows.values.shape[1]), np.nan, dtype=np.float32)
+    shape = (len(series), rows.values.shape[1])
+    values = np.full(shape, np.nan, rows.values.dtype)
     values[where] = rows.values
     labels = _spread_frame(rows.labels, where, len(series))
     fixed = _spread_frame(rows.fixed, where, len(series))

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from multitide._checks import gathering
+from multitide.data._precision import as_values
 from multitide.data._rows_text import rows_text
 from multitide.data._timestamps import parse_time
 from multitide.data.tables._columns import (
@@ -41,7 +42,7 @@ class Rows:
 
     Attributes
     ----------
-    values : ndarray of float32, shape (n_rows, n_channels)
+    values : ndarray of float32 (or float64), shape (n_rows, n_channels)
         Channels; categories as codes.
     labels, fixed : DataFrame, n_rows rows
         The label columns of this table, and its static and extra columns.
@@ -206,9 +207,9 @@ def _clean_numbers(
 
 
 def _channels(data: pd.DataFrame, reading: Reading, findings: Findings) -> np.ndarray:
-    """Return one float32 column per channel; of text, the codes of its categories."""
+    """Return one column of numbers per channel; of text, the codes of its categories."""
     names = reading.channels or ()
-    values = np.full((len(data), len(names)), np.nan, dtype=np.float32)
+    values = np.full((len(data), len(names)), np.nan)
     for i, name in enumerate(names):
         column = data[name]
         if name in reading.categories:
@@ -219,7 +220,7 @@ def _channels(data: pd.DataFrame, reading: Reading, findings: Findings) -> np.nd
             )
         else:
             values[:, i] = _numbers(name, column, reading.decimal, findings)
-    return values
+    return as_values(values)
 
 
 def _codes(name: str, column: pd.Series, categories: tuple[str, ...]) -> np.ndarray:
