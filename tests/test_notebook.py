@@ -1,4 +1,4 @@
-"""What notebooks show: self-contained, escaped, and beside scikit-learn's diagram."""
+"""Notebook views are self-contained, escaped, and follow scikit-learn's diagram."""
 
 from __future__ import annotations
 

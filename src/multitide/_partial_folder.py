@@ -92,7 +92,7 @@ def partial_folder(folder: Path, name: str = "folder") -> Iterator[Path]:
     Yields
     ------
     path
-        The partial folder, beside `folder`.
+        The partial folder, next to `folder`.
 
     Raises
     ------

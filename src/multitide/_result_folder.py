@@ -154,7 +154,7 @@ def new_folder(folder: Path, name: str = "folder") -> Iterator[Path]:
     Yields
     ------
     path
-        The draft, beside `folder`. It is removed after an error.
+        The draft, next to `folder`. It is removed after an error.
 
     Raises
     ------
@@ -181,7 +181,7 @@ def replaced_folder(folder: Path, name: str = "folder") -> Iterator[Path]:
     Yields
     ------
     path
-        The draft, beside `folder`. It is removed after an error.
+        The draft, next to `folder`. It is removed after an error.
 
     Raises
     ------
@@ -205,7 +205,7 @@ def replaced_folder(folder: Path, name: str = "folder") -> Iterator[Path]:
 
 @contextmanager
 def _draft_of(folder: Path) -> Iterator[Path]:
-    """Give the block an empty hidden folder beside `folder`, and remove what is left of it."""
+    """Give the block an empty hidden folder next to `folder`, and remove what is left of it."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name[:100]}-", dir=folder.parent))
     try:

@@ -200,7 +200,7 @@ def test_a_run_repeats_itself_from_its_own_configuration(
     )
 
 
-def test_a_seed_that_nobody_gave_is_written_down(call: Call, folder: Path) -> None:
+def test_a_drawn_seed_is_written_down(call: Call, folder: Path) -> None:
     result = call(
         "fit",
         "one.csv",

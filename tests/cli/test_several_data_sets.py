@@ -110,7 +110,7 @@ def test_the_whole_way(call: Call, folder: Path) -> None:
         assert words in checked
     assert (
         checked.count("text of 2 distinct values") == 2
-    )  # nobody declared a kind, and each data set says why
+    )  # no kind was declared, and each data set gives a reason
     assert "declared" not in checked
     fitted = call("fit", "two.toml", "--output", "run", "--quiet").stdout
     assert "Test set, 25 samples" in fitted

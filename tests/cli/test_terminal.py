@@ -99,7 +99,7 @@ def test_a_narrow_encoding_ends_with_the_result(encoding: str, tmp_path: Path) -
 
 
 def test_a_reader_who_leaves_ends_nothing(tmp_path: Path) -> None:
-    """Printing goes on into nothing, and what follows is still done."""
+    """After a broken pipe, output is discarded and the program continues."""
     code = (
         "from multitide.cli._terminal import say\n"
         "for i in range(2000): say('x' * 100)\n"

@@ -238,7 +238,7 @@ def test_without_a_network_the_message_names_the_remedy(
         load_hydraulic(cache=tmp_path)
     redirect(
         "beijing_pm25", "http://127.0.0.1:9/pm.zip"
-    )  # nobody listens at the discard port
+    )  # no server listens at the discard port
     with refused(
         "`path`", "ConnectionError", "load_beijing_pm25(path=", error=DataError
     ):

@@ -97,7 +97,7 @@ def test_a_series_is_drawn_channel_by_channel_without_padding(ax: Axes) -> None:
     assert [label.get_text() for label in ax.get_yticklabels()] == ["up", "flat"]
 
 
-def test_a_channel_that_nobody_measured_is_empty(ax: Axes) -> None:
+def test_a_channel_without_values_is_empty(ax: Axes) -> None:
     plot.example_series(Samples.from_arrays(np.full((1, 1, 4), np.nan)), 0, ax)
     assert np.isnan(ax.get_lines()[0].get_ydata()).all()
 

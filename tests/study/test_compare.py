@@ -192,7 +192,7 @@ def test_a_budget_leaves_seeds_out_and_says_so(
     assert resumed.left_out == ""
     assert (
         Slow.now - started == 150 + 30 * n_seeds
-    )  # the others, and those of the study beside it
+    )  # the others, and those of the other study
     assert resumed.gains["n_seeds"].unique() == [5]
 
 

@@ -30,7 +30,7 @@ SHORT = 24  # longer cells are folded where the terminal is narrow
 
 
 class Terminal(Console):
-    """A console that goes on without output when the reader of a pipe has left.
+    """A console that continues without output after the reader of a pipe has left.
 
     What the command makes is worth more than what it prints: ``multitide fit ... | head`` trains
     and writes the run folder.

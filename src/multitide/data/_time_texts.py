@@ -191,7 +191,7 @@ def _order(plain: pd.Series, parts: pd.DataFrame, label: str) -> str:
     if (second > 12).any():
         return MONTH_FIRST
     if (parts[1] == ".").any() or (first == second)[parts[0].notna()].all():
-        return DAY_FIRST  # nobody writes the month first with dots
+        return DAY_FIRST  # dates with dots never start with the month
     row = int(np.flatnonzero(first != second)[0])
     raise DataError(
         f"{label} must say which number is the month; got {plain.iloc[row]!r} in row "

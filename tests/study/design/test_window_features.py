@@ -37,7 +37,7 @@ def test_statistics_and_steps_of_whole_windows() -> None:
     assert found == pytest.approx(np.concatenate(expected, axis=1), abs=1e-6)
 
 
-def test_what_nobody_measured_is_left_out_and_nothing_at_all_is_nan() -> None:
+def test_missing_values_are_skipped_and_only_missing_values_give_nan() -> None:
     X = arrays()
     X[0, 0, [0, 5, 11]] = np.nan
     X[1, 2] = np.nan

@@ -1,4 +1,4 @@
-"""A fit: one thread, its facts beside its answers, and an error that becomes a reason."""
+"""A fit: one thread, facts next to predictions, and errors that become reasons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Propose a window and a stride for a table that nobody has cut into windows yet."""
+"""Propose a window and a stride for a table without given windows."""
 
 from __future__ import annotations
 

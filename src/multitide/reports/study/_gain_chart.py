@@ -30,7 +30,7 @@ class ChartRow:
     interval : (float, float) or None
         The places of its ends; None without an interval.
     cut_low, cut_high : bool
-        Whether the interval goes on beyond the chart.
+        Whether the interval extends beyond the chart.
     """
 
     gain: Row
@@ -66,7 +66,7 @@ class Chart:
 
     @property
     def is_cut(self) -> bool:
-        """Whether some interval goes on beyond the chart."""
+        """Whether some interval extends beyond the chart."""
         return any(row.cut_low or row.cut_high for row in self.rows)
 
     @property
