@@ -34,6 +34,7 @@ from multitide.fitting._recipe import (
     make_recipe,
     resolve_device,
 )
+from multitide.model._checked_reading import checking
 from multitide.model._fitted_model import FittedModel
 from multitide.model._history import (
     HISTORY,
@@ -44,6 +45,7 @@ from multitide.model._history import (
 from multitide.model._schema import data_record
 from multitide.model._start_from import find_source
 from multitide.model._store import (
+    MODEL_FILE,
     StoredModel,
     load_model,
     refuse_more_than_a_model,
@@ -351,7 +353,8 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
             If `representation` is missing or a different one.
         """
         stored = load_model(Path(folder), representation)
-        estimator = cls(**stored.params)
+        with checking(Path(folder) / MODEL_FILE, "estimator"):
+            estimator = cls(**stored.params)
         if device is not None:
             estimator.set_params(device=device)
         estimator.history_ = read_history(Path(folder) / HISTORY)

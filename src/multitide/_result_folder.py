@@ -254,13 +254,13 @@ def read_record(
         )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         message = f"{str(path)!r} must be readable JSON; it is damaged ({error})."
         raise StoreError(message) from error
     if not isinstance(content, dict) or content.get("format") != kind:
         raise StoreError(f"{str(path)!r} must be a {kind}; its format is not {kind!r}.")
     version = content.get("schema_version")
-    if version not in schemas:
+    if version not in list(schemas):
         known = " or ".join(map(str, sorted(schemas)))
         raise StoreError(
             f"{str(path)!r} must have schema version {known}; "

@@ -84,7 +84,8 @@ class ModelSoFar(Callback):
         data = []
         for record in self._data:
             known = [name for name in record.tasks if name in epochs]
-            data.append(record.model_copy(update={"tasks": known}))
+            if known:
+                data.append(record.model_copy(update={"tasks": known}))
         return StoredModel(
             params=self._params,
             tasks=[task for task in self._tasks if task.name in epochs],

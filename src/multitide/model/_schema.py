@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Annotated, Any, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    NonNegativeInt,
+    PositiveInt,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    model_validator,
+)
 
 from multitide.data._data_sets import DataSets
 from multitide.data._split_data import SplitData
@@ -30,12 +41,31 @@ class DataRecord(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     name: str = DataSets.UNNAMED
-    tasks: list[str]
-    channels: tuple[str, ...]
+    tasks: list[str] = Field(min_length=1)
+    channels: Annotated[tuple[str, ...], Field(min_length=1)]
     categories: dict[str, tuple[Any, ...]] = {}
-    n_timepoints: int
+    n_timepoints: PositiveInt
     fingerprint: str = ""
     reading: dict[str, Any] | None = None
+
+    def check(self, tasks: Sequence[object]) -> None:
+        """Raise unless its tasks are those of the model, and its channels have different names."""
+        if not set(self.tasks) <= set(tasks):
+            raise ValueError("`data` must have tasks of the model")
+        if len(set(self.channels)) < len(self.channels):
+            raise ValueError("`data` must have channels with different names")
+
+
+# A class or answer, as the user wrote it.
+Value: TypeAlias = StrictBool | StrictInt | FiniteFloat | StrictStr
+
+
+class StaticRecord(BaseModel):
+    """The fitted layer for static inputs: the categories of each column, None for numbers."""
+
+    model_config = ConfigDict(extra="forbid")
+    categories: dict[str, list[Value] | None]
+    scale: str
 
 
 class NetworkRecord(BaseModel):
@@ -52,19 +82,32 @@ class NetworkRecord(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid")
-    tasks: list[str]
+    tasks: list[str] = Field(min_length=1)
     answered: list[str]
-    targets: list[dict[str, Any]]
-    data: list[str]
-    static: list[dict[str, Any] | None]
+    targets: list[dict[str, list[Value] | list[tuple[Value, Value]]]]
+    data: list[str] = Field(min_length=1)
+    static: list[StaticRecord | None]
 
     @model_validator(mode="before")
     @classmethod
-    def _update(cls, content: dict[str, object]) -> dict[str, object]:
+    def _update(cls, content: object) -> object:
         """Read a record from the time before there could be several data sets."""
-        if "data" in content:
+        if not isinstance(content, dict) or "data" in content:
             return content
         return content | {"data": [DataSets.UNNAMED], "static": [content.get("static")]}
+
+    def check(self, tasks: Sequence[object], data: Sequence[str]) -> None:
+        """Raise unless its parts fit each other and the model's tasks and data sets."""
+        if not set(self.tasks) <= set(tasks) or not set(self.answered) <= set(
+            self.tasks
+        ):
+            raise ValueError("`networks` must have tasks of the model")
+        if not set(self.data) <= set(data):
+            raise ValueError("`networks` must have data sets of the model")
+        if len(self.targets) != len(self.tasks) or len(self.static) != len(self.data):
+            raise ValueError(
+                "`networks` must have a target per task, a layer per data set"
+            )
 
 
 class RepresentationRecord(BaseModel):
@@ -84,13 +127,13 @@ class ModelRecord(BaseModel):
     schema_version: int
     versions: dict[str, str]
     estimator: dict[str, Any]
-    tasks: list[dict[str, Any]]
-    data: list[DataRecord]
-    networks: list[NetworkRecord]
-    seed: int
-    best_epoch: dict[str, int]
-    n_labelled: dict[str, dict[str, int]]
-    seconds: float
+    tasks: list[dict[str, Any]] = Field(min_length=1)
+    data: list[DataRecord] = Field(min_length=1)
+    networks: list[NetworkRecord] = Field(min_length=1)
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    best_epoch: dict[str, NonNegativeInt]
+    n_labelled: dict[str, dict[str, NonNegativeInt]]
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     trials: list[dict[str, Any]] = []
     representation: RepresentationRecord | None = None
     weights_sha256: str
@@ -98,22 +141,65 @@ class ModelRecord(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _update(cls, content: dict[str, object]) -> dict[str, object]:
+    def _update(cls, content: object) -> object:
         """Read a record from the time before there could be several data sets."""
-        if "data" in content:
+        if not isinstance(content, dict) or "data" in content:
             return content
         moved = set(DataRecord.model_fields) - {"name", "tasks"}
         only = {}
         for name, value in content.items():
             if name in moved:
                 only[name] = value
-        tasks = cast("list[dict[str, object]]", content.get("tasks", []))
-        only["tasks"] = [task.get("name") for task in tasks]
+        only["tasks"] = [
+            task.get("name")
+            for task in content.get("tasks") or []
+            if isinstance(task, dict)
+        ]
         rest = {}
         for name, value in content.items():
             if name not in moved:
                 rest[name] = value
         return rest | {"data": [only]}
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        """Check that networks, data sets and tasks speak of each other by their names."""
+        tasks = [task.get("name") for task in self.tasks]
+        data = [record.name for record in self.data]
+        answered = [name for network in self.networks for name in network.answered]
+        if not _are_same(answered, tasks):
+            raise ValueError("`networks` must answer each of `tasks` once")
+        if len(set(data)) < len(data):
+            raise ValueError("`data` must have different names")
+        for name, known in (
+            ("best_epoch", self.best_epoch),
+            ("n_labelled", self.n_labelled),
+        ):
+            if not _are_same(list(known), tasks):
+                raise ValueError(f"`{name}` must have the names of `tasks`")
+        for record in self.data:
+            record.check(tasks)
+        for network in self.networks:
+            network.check(tasks, data)
+        _check_numbers([self.estimator, self.tasks])
+        return self
+
+
+def _are_same(names: Sequence[object], tasks: Sequence[object]) -> bool:
+    """Return whether names are those of the tasks, each once, in any order."""
+    return sorted(map(repr, names)) == sorted(map(repr, tasks))
+
+
+def _check_numbers(value: object) -> None:
+    """Raise for a number in a part or a target that is not one; nothing of ours writes it."""
+    if isinstance(value, float) and value != value:
+        raise ValueError("a number is NaN")
+    if isinstance(value, dict):
+        for each in value.values():
+            _check_numbers(each)
+    if isinstance(value, list):
+        for each in value:
+            _check_numbers(each)
 
 
 def data_record(data: SplitData, tasks: Sequence[Task]) -> DataRecord:

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import safetensors.torch
-from pydantic import ValidationError
 from safetensors import SafetensorError
 from torch import Tensor
 
 from multitide._own_random_numbers import own_random_numbers
 from multitide._partial_folder import refuse_partial
-from multitide._result_folder import new_folder, read_record
+from multitide._result_folder import new_folder, read_record, validated
+from multitide.data.tables._reading import Reading
 from multitide.encodings._inputs import Inputs
 from multitide.encodings._representation import Encoder
 from multitide.encodings._static import StaticLayer
@@ -32,12 +33,19 @@ from multitide.fitting._recipe import (
     replace_representation,
 )
 from multitide.fitting._task_group import build_network
+from multitide.model._checked_reading import (
+    at_most,
+    check_numbers,
+    checking,
+    count_values,
+)
 from multitide.model._history import HISTORY, PRETRAINING
 from multitide.model._schema import (
     DataRecord,
     ModelRecord,
     NetworkRecord,
     RepresentationRecord,
+    StaticRecord,
 )
 from multitide.model._stored_params import param_from_json, param_to_json
 from multitide.model._stored_representation import (
@@ -127,20 +135,29 @@ def refuse_more_than_a_model(folder: Path) -> None:
 
 def load_model(folder: Path, transformer: object = None) -> StoredModel:
     """Read a model from a model or run folder; see :meth:`multitide.MultiTaskEstimator.load`."""
-    record = read_model_record(folder)
+    record, path = read_model_record(folder), folder / MODEL_FILE
     weights = _read_weights(folder, record)
     params = {}
     for name, value in record.estimator.items():
-        params[name] = param_from_json(name, value)
+        with checking(path, f"estimator.{name}"):
+            params[name] = param_from_json(name, value)
     encoder = None
     if record.representation is not None:
+        _check_size(record.representation.n_features, weights, path, "n_features")
         params["inputs"], encoder = _load_representation(
-            record.representation, folder, params["inputs"], transformer
+            record.representation, folder, params.get("inputs"), transformer
         )
     tasks = []
-    for config in record.tasks:
-        tasks.append(task_from_config(config))
-    recipe = make_recipe(params | {"device": "auto"})
+    for i, config in enumerate(record.tasks):
+        _check_size(config.get("horizon", 1), weights, path, f"tasks.{i}.horizon")
+        with checking(path, f"tasks.{i}"):
+            tasks.append(task_from_config(config))
+    for data in record.data:
+        if data.reading:
+            with checking(path, f"data.{data.name}.reading"):
+                Reading.from_dict(data.reading)
+    with checking(path, "estimator"):
+        recipe = make_recipe(params | {"device": "auto"})
     return StoredModel(
         params=params,
         tasks=tasks,
@@ -153,6 +170,16 @@ def load_model(folder: Path, transformer: object = None) -> StoredModel:
         trials=record.trials,
         encoder=encoder,
     )
+
+
+def _check_size(
+    size: object, weights: Mapping[str, Tensor], path: Path, field: str
+) -> None:
+    """Raise unless a number of inputs or outputs can be that of a network with these weights."""
+    largest = count_values(weights.values())
+    with checking(path, field):
+        if not isinstance(size, int) or not 0 < size <= largest:
+            raise ValueError(f"must be from 1 to {largest}; got {size!r}")
 
 
 def read_model_record(folder: Path) -> ModelRecord:
@@ -169,16 +196,13 @@ def read_model_record(folder: Path) -> ModelRecord:
     content = read_record(
         path, "multitide", {SCHEMA}, remedy, called="model or run folder"
     )
-    if content.get("sha256") != _record_hash(content):
+    with checking(path, "text"):
+        found = _record_hash(content)
+    if content.get("sha256") != found:
         raise StoreError(
             f"{str(path)!r} was altered or damaged after it was written: its hash does not match."
         )
-    try:
-        return ModelRecord.model_validate(content)
-    except ValidationError as error:
-        raise StoreError(
-            f"{str(path)!r} is not a complete model record: {error}"
-        ) from error
+    return validated(content, ModelRecord, path)
 
 
 def installed_versions() -> dict[str, str]:
@@ -261,9 +285,12 @@ def _representation_hash(folder: Path) -> str:
 
 
 def _network_record(network: Network, predicted: list[str]) -> NetworkRecord:
-    statics = []
+    statics: list[StaticRecord | None] = []
     for stem in network.stems:
-        statics.append(None if stem.static is None else stem.static.to_config())
+        if stem.static is None:
+            statics.append(None)
+        else:
+            statics.append(StaticRecord.model_validate(stem.static.to_config()))
     return NetworkRecord(
         tasks=network.names,
         answered=predicted,
@@ -306,12 +333,14 @@ def _rebuild(
     weights: dict[str, Tensor],
     folder: Path,
 ) -> Predictor:
+    path = folder / MODEL_FILE
     by_name = {}
     for task in tasks:
         by_name[task.name] = task
     networks = []
     for i, entry in enumerate(record.networks):
-        network = _build(recipe, record, entry, by_name)
+        with checking(path, f"networks.{i}"), at_most(count_values(weights.values())):
+            network = _build(recipe, record, entry, by_name)
         prefix = f"{i}."
         state = {}
         for key, tensor in weights.items():
@@ -323,6 +352,7 @@ def _rebuild(
             raise StoreError(
                 f"The weights in {str(folder)!r} do not fit the model of its record: {error}"
             ) from error
+        check_numbers(networks[-1], folder / WEIGHTS_FILE)
     return Predictor(networks, [entry.answered for entry in record.networks]).eval()
 
 
@@ -340,12 +370,12 @@ def _build(
             data.channels, data.categories, data.n_timepoints, n_features
         )
     stems = []
-    for name, config in zip(entry.data, entry.static, strict=True):
+    for name, fitted in zip(entry.data, entry.static, strict=True):
         channels, categories, _ = shapes[name]
-        if config is None:
+        if fitted is None:
             static = None
         else:
-            static = StaticLayer.from_config(config)
+            static = StaticLayer.from_config(fitted.model_dump())
         stems.append(InputStem(name, recipe.inputs.build(channels, categories), static))
     targets = []
     for name, config in zip(entry.tasks, entry.targets, strict=True):
