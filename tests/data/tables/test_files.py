@@ -150,3 +150,17 @@ def test_unknown_and_wrong_encodings_are_refused(tmp_path: Path) -> None:
         read_frame(path, Dialect(encoding="utf-9"))
     with refused("'a.csv'", "readable csv file", "'utf-8' codec", error=DataError):
         read_frame(path, Dialect(encoding="utf-8"))
+
+
+def test_folders_and_cut_files_are_refused(tmp_path: Path) -> None:
+    with refused(
+        "`data`", "a file", "got the folder", "Name one file", error=DataError
+    ):
+        read_frame(tmp_path)
+    whole = gzip.compress(("a,b\n" + "1,2\n" * 5000).encode())
+    (tmp_path / "a.csv.gz").write_bytes(whole[: len(whole) // 2])
+    with refused("'a.csv.gz'", "readable csv file", error=DataError):
+        read_frame(tmp_path / "a.csv.gz")
+    wide = "a," + "b" * 200_000 + "\n1,2\n"
+    with refused("'wide.csv'", "readable csv file", "131072", error=DataError):
+        read_frame(write(tmp_path / "wide.csv", wide))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -144,6 +146,11 @@ def _existing_file(data: object, name: str) -> Path:
         ) from None
     if path.is_file():
         return path
+    if path.is_dir():
+        raise DataError(
+            f"`{name}` must be a file; got the folder {str(path)!r}. "
+            "Name one file in it, or join its files to one DataFrame."
+        )
     near = ""
     if path.parent.is_dir():
         near = suggest(path.name, [file.name for file in path.parent.iterdir()])
@@ -161,7 +168,8 @@ def _read_file(path: Path, dialect: Dialect, name: str) -> OpenTable:
             return OpenTable(frame, notes, partial(read_texts, path, found))
     except DataError:
         raise
-    except (OSError, ValueError) as error:  # includes the errors of pandas and pyarrow
+    # OSError and ValueError include the errors of pandas and pyarrow; a cut .gz is EOFError.
+    except (OSError, ValueError, EOFError, zlib.error, csv.Error) as error:
         raise DataError(
             f"{path.name!r} must be a readable {suffix[1:]} file; got: {error}"
         ) from error
