@@ -30,6 +30,7 @@ LABELS: dict[str, dict[str, object]] = {
     "numbers": {"c": [0.0] * 59 + [1.0]},
     "bool": {"c": [False] * 59 + [True]},
     "category": {"c": pd.Categorical(ONE_OF_60)},
+    "nullable bool": {"c": pd.array([None, True] + [False] * 58, dtype="boolean")},
     "two tasks": {"c": ONE_OF_60, "d": ["x", "y", "z"] * 20},
     "two singletons": {"c": ONE_OF_60, "d": ["only"] + ["x", "y"] * 29 + ["y"]},
     "yes/no labels": {"hot": [0, 1] * 30, "wet": [1.0] + [0.0] * 59},

@@ -39,9 +39,8 @@ def single_and_others(
     parts = []
     for name in class_columns(labels):
         column = labels[name]
-        alone = (column.map(column.value_counts()) == 1).to_numpy(
-            dtype=bool, na_value=False
-        )
+        counts = column.value_counts()
+        alone = column.isin(counts.index[counts == 1]).to_numpy(dtype=bool)
         single |= alone
         if alone.any():
             parts.append(f"{name!r}: {shortened(list(column[alone]))}")
