@@ -13,7 +13,7 @@ from multitide.errors import MultitideError
 @contextmanager
 def refused(
     *parts: object, error: type[MultitideError] = MultitideError
-) -> Iterator[None]:
+) -> Iterator[pytest.ExceptionInfo[MultitideError]]:
     """Expect an error whose message contains every part.
 
     Parameters
@@ -23,13 +23,17 @@ def refused(
         remedy. Each must appear in the message; the words between them are free.
     error : type, default=MultitideError
         What is raised.
+
+    Yields
+    ------
+    ExceptionInfo
+        As `pytest.raises` gives it.
     """
     assert parts, "say what the message must contain"
     with pytest.raises(error) as raised:
-        yield
+        yield raised
     message = str(raised.value)
-    del (
-        raised
-    )  # its traceback holds this frame: open files of the error would outlive the test
+    # Its traceback holds this frame: open files of the error would outlive the test.
+    del raised
     missing = [part for part in parts if str(part) not in message]
     assert not missing, f"{missing} not in {message!r}"

@@ -67,17 +67,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
     """Count how often a table is read and how many samples the fitted model predicts."""
     counts: Counter[str] = Counter()
-    read_frame, forward = _open_tables.read_frame, Predictor.forward
+    open_table, forward = _open_tables.open_table, Predictor.forward
 
     def reading(*args: Any) -> Any:
         counts["reads"] += 1
-        return read_frame(*args)
+        return open_table(*args)
 
     def predicting(self: Predictor, x: Any, *args: Any) -> Any:
         counts["predicted"] += len(x)
         return forward(self, x, *args)
 
-    monkeypatch.setattr(_open_tables, "read_frame", reading)
+    monkeypatch.setattr(_open_tables, "open_table", reading)
     monkeypatch.setattr(Predictor, "forward", predicting)
     yield counts
 

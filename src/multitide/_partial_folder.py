@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -80,7 +80,8 @@ def refuse_partial(folder: Path, name: str = "folder") -> None:
 def partial_folder(folder: Path, name: str = "folder") -> Iterator[Path]:
     """Give the block a partial folder, which becomes `folder` if the block ends without an error.
 
-    After an error it is removed, unless the block has stored a model in it.
+    After an error it is removed with the parents made for it, unless the block has stored a model
+    in it.
 
     Parameters
     ----------
@@ -103,6 +104,7 @@ def partial_folder(folder: Path, name: str = "folder") -> Iterator[Path]:
     refuse_leftover(folder, name)
     partial = partial_of(folder)
     with writable(folder, name):
+        new_parents = [parent for parent in folder.parents if not parent.exists()]
         folder.parent.mkdir(parents=True, exist_ok=True)
         partial.mkdir()
         try:
@@ -114,7 +116,17 @@ def partial_folder(folder: Path, name: str = "folder") -> Iterator[Path]:
                 logger.warning("The model so far is kept in %s.", partial / MODEL)
             else:
                 shutil.rmtree(partial, ignore_errors=True)
+                _remove_empty(new_parents)
             raise
+
+
+def _remove_empty(folders: Sequence[Path]) -> None:
+    """Remove folders, the innermost first, as far as nothing is in them."""
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError:
+            return
 
 
 def _best_model(partial: Path) -> str:

@@ -472,8 +472,8 @@ def test_a_format_of_times_is_given_once_and_used_by_predict(call: Call) -> None
     call(*fit, "--time-format", "%d.%m.%y %Hh", *options)
     table.drop(columns=["load"]).head(20).to_csv("new.csv", index=False)
     call("predict", "run", "new.csv", "--output", "answers.csv")
-    answers = pd.read_csv("answers.csv", parse_dates=["time"])
-    assert answers["time"].tolist() == list(stamps[14:20])
+    answers = pd.read_csv("answers.csv", parse_dates=["when"])
+    assert answers["when"].tolist() == list(stamps[14:20])
     call("check", "run/config.toml")
     assert "%Q" in call(*fit, "--time-format", "%Q", code=2).output
 

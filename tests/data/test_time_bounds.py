@@ -85,8 +85,9 @@ def test_infinite_times_are_refused(bad: Any) -> None:
 @pytest.mark.parametrize("bad", [2**63, 2**64 - 1, -(2**63), 10**30])
 def test_integers_beyond_64_bits_are_refused(bad: int) -> None:
     for times in ([*range(11), bad], [str(time) for time in [*range(11), bad]]):
-        with refused("`t`", "64 bits", str(bad), "in row 12", error=DataError):
+        with refused("`t`", "64 bits", "in row 12", error=DataError) as error:
             read_table(table(times), time="t", window=2)
+        assert str(bad) in str(error.value) or f"{bad:.0e}" in str(error.value)
 
 
 def test_large_integers_keep_every_digit() -> None:

@@ -47,22 +47,27 @@ def check_numbers(numbers: np.ndarray, label: str, notes: list[str]) -> np.ndarr
     Raises
     ------
     DataError
-        If a number is infinite, or an integer does not fit into 64 bits; with its row.
+        If a number is infinite or does not fit into 64 bits; with its row.
     """
     if numbers.dtype.kind == "f":
         numbers = numbers.astype(np.float64)
         _check_finite(numbers, label)
+        _check_64_bits(numbers, label)
         _note_precision(numbers, label, notes)
         return numbers
+    _check_64_bits(numbers, label)
+    return numbers.astype(np.int64)
+
+
+def _check_64_bits(numbers: np.ndarray, label: str) -> None:
     limit = np.iinfo(np.int64).max
     outside = np.flatnonzero((numbers > limit) | (numbers < -limit))
     if len(outside):
         raise DataError(
-            f"{label} must hold integers that fit into 64 bits; got "
+            f"{label} must hold numbers that fit into 64 bits; got "
             f"{numbers[outside[0]]} in {rows_text(outside)}. Use a coarser unit of time, "
             "such as seconds."
         )
-    return numbers.astype(np.int64)
 
 
 def _check_finite(numbers: np.ndarray, label: str) -> None:
