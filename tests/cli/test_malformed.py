@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 from typer.testing import CliRunner, Result
 
 from malformed import PLACES, TOML, good_table
@@ -84,8 +86,14 @@ def folder(
     assert content(base) == before
 
 
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("command", COMMANDS)
+def place_cases() -> Iterator[ParameterSet]:
+    """Yield every command with every place; four of five are slow tests, as they are many."""
+    for number, (command, place) in enumerate(product(COMMANDS, PLACES)):
+        marks = () if number % 5 == 0 else pytest.mark.slow
+        yield pytest.param(command, place, marks=marks, id=f"{command}-{place}")
+
+
+@pytest.mark.parametrize(("command", "place"), list(place_cases()))
 def test_a_malformed_place_is_refused(folder: Path, command: str, place: str) -> None:
     name = PLACES[place](folder)
     before = content(folder)

@@ -19,10 +19,11 @@ from multitide.cli import app
 # Pages whose code has tests of its own, with more to check than that it runs.
 TESTED_ELSEWHERE = {"internals/adding-a-part"}
 # Pages that train studies or searches; they take minutes and run with `make test-all`.
-STUDIES = {
+SLOW = {
     "guide/study",
     "guide/conditions",
     "guide/grouping",
+    "guide/several-data-sets-in-one-fit",
     "guide/compare-many",
     "guide/tuning",
 }
@@ -50,7 +51,7 @@ def pages_with(language: str) -> list[Any]:
     for name in PAGES:
         if name in TESTED_ELSEWHERE or not blocks(name, language):
             continue
-        slow = language == "python" and name in STUDIES
+        slow = language == "python" and name in SLOW
         found.append(pytest.param(name, marks=pytest.mark.slow if slow else ()))
     return found
 
