@@ -139,8 +139,8 @@ def show_metrics(metrics: pd.DataFrame, title: str) -> None:
     )
     show_table(shown, title)
     show_note(
-        '"trivial" is the best constant prediction; "loss" is in units of its loss on the '
-        "training set, so that below 1 is better than the constant."
+        '"trivial" is the best constant prediction from the training labels; "loss" is in units '
+        'of its loss on the training set. Compare each value with "trivial".'
     )
 
 
