@@ -31,6 +31,57 @@ Labels = Annotated[
     Path | None, typer.Option(help="Second table with the labels, one row per series.")
 ]
 
+Label = Annotated[list[str] | None, typer.Option(help="Label column (repeatable).")]
+
+Channel = Annotated[
+    list[str] | None,
+    typer.Option(help="Input column (repeatable). Default: all numeric columns."),
+]
+
+Static = Annotated[
+    list[str] | None,
+    typer.Option(help="Input column that is constant within a series (repeatable)."),
+]
+
+Ignore = Annotated[
+    list[str] | None, typer.Option(help="Column to leave out (repeatable).")
+]
+
+Series = Annotated[
+    str | None, typer.Option(help="Column that identifies the series of each row.")
+]
+
+Time = Annotated[
+    list[str] | None,
+    typer.Option(help="Time column, or several such as year and month (repeatable)."),
+]
+
+TimeFormat = Annotated[
+    str | None,
+    typer.Option(help='How times are written, as in strptime: "%d.%m.%y %H:%M".'),
+]
+
+Window = Annotated[
+    int | None,
+    typer.Option(help="Rows per sample. Default: one sample per series."),
+]
+
+Stride = Annotated[
+    int | None, typer.Option(help="Rows between the starts of windows. Default: 1.")
+]
+
+SplitBy = Annotated[
+    str | None,
+    typer.Option(
+        help="Split by time, group or random. Default: the safest for your data."
+    ),
+]
+
+Source = Annotated[
+    Path,
+    typer.Argument(help="Configuration (.toml) or data file (.csv, .parquet, .ts)."),
+]
+
 Missing = Annotated[
     list[str] | None,
     typer.Option(

@@ -9,7 +9,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from multitide.cli._arguments import Missing
+from multitide.cli._arguments import (
+    Channel,
+    Ignore,
+    Label,
+    Labels,
+    Missing,
+    Series,
+    Source,
+    SplitBy,
+    Static,
+    Stride,
+    Time,
+    TimeFormat,
+    Window,
+)
 
 if TYPE_CHECKING:
     from multitide.config._config import Config
@@ -20,59 +34,19 @@ OPTION_OF = {"channels": "channel", "time_format": "time-format"}
 
 
 def fit(
-    source: Annotated[
-        Path,
-        typer.Argument(
-            help="Configuration (.toml) or data file (.csv, .parquet, .ts)."
-        ),
-    ],
-    label: Annotated[
-        list[str] | None, typer.Option(help="Label column (repeatable).")
-    ] = None,
-    labels: Annotated[
-        Path | None,
-        typer.Option(help="Second table with the labels, one row per series."),
-    ] = None,
-    channel: Annotated[
-        list[str] | None,
-        typer.Option(help="Input column (repeatable). Default: all numeric columns."),
-    ] = None,
-    static: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Input column that is constant within a series (repeatable)."
-        ),
-    ] = None,
-    ignore: Annotated[
-        list[str] | None, typer.Option(help="Column to leave out (repeatable).")
-    ] = None,
-    series: Annotated[
-        str | None, typer.Option(help="Column that identifies the series of each row.")
-    ] = None,
-    time: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Time column, or several such as year and month (repeatable)."
-        ),
-    ] = None,
-    time_format: Annotated[
-        str | None,
-        typer.Option(help='How times are written, as in strptime: "%d.%m.%y %H:%M".'),
-    ] = None,
-    window: Annotated[
-        int | None,
-        typer.Option(help="Rows per sample. Default: one sample per series."),
-    ] = None,
-    stride: Annotated[
-        int | None, typer.Option(help="Rows between the starts of windows. Default: 1.")
-    ] = None,
+    source: Source,
+    label: Label = None,
+    labels: Labels = None,
+    channel: Channel = None,
+    static: Static = None,
+    ignore: Ignore = None,
+    series: Series = None,
+    time: Time = None,
+    time_format: TimeFormat = None,
+    window: Window = None,
+    stride: Stride = None,
     missing: Missing = None,
-    split: Annotated[
-        str | None,
-        typer.Option(
-            help="Split by time, group or random. Default: the safest for your data."
-        ),
-    ] = None,
+    split: SplitBy = None,
     max_epochs: Annotated[
         int | None, typer.Option(help="Maximum number of epochs. Default: 50.")
     ] = None,

@@ -3,44 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from multitide.cli._arguments import Missing
+from multitide.cli._arguments import (
+    Ignore,
+    Label,
+    Labels,
+    Missing,
+    Series,
+    Static,
+    Time,
+    TimeFormat,
+)
+
+if TYPE_CHECKING:
+    from multitide.data.tables._propose_window import WindowProposal
 
 
 def init(
     data: Annotated[Path, typer.Argument(help="Data file (.csv, .parquet, .ts).")],
-    labels: Annotated[
-        Path | None,
-        typer.Option(help="Second table with the labels, one row per series."),
-    ] = None,
-    label: Annotated[
-        list[str] | None, typer.Option(help="Label column (repeatable).")
-    ] = None,
-    series: Annotated[
-        str | None, typer.Option(help="Column that identifies the series of each row.")
-    ] = None,
-    time: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Time column, or several such as year and month (repeatable)."
-        ),
-    ] = None,
-    time_format: Annotated[
-        str | None,
-        typer.Option(help='How times are written, as in strptime: "%d.%m.%y %H:%M".'),
-    ] = None,
-    static: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Input column that is constant within a series (repeatable)."
-        ),
-    ] = None,
-    ignore: Annotated[
-        list[str] | None, typer.Option(help="Column to leave out (repeatable).")
-    ] = None,
+    labels: Labels = None,
+    label: Label = None,
+    series: Series = None,
+    time: Time = None,
+    time_format: TimeFormat = None,
+    static: Static = None,
+    ignore: Ignore = None,
     every: Annotated[
         str | None, typer.Option(help="Step of a regular grid for the rows: 1h, 10min.")
     ] = None,
@@ -87,15 +77,24 @@ def init(
         missing=missing,
     )
     options = given({"missing": missing, "time_format": time_format, "every": step})
-    roles, windows = set(found.roles["role"]), found.windows
+    folder, windows = output.parent, found.windows
     show_table(found.roles, f"Columns of {data.name}")
     for sentence in found.assumed:
         show_note(sentence)
     with writable(output, "output"):
-        write_file(
-            output,
-            draft_config(data, labels, found.roles, output.parent, windows, options),
-        )
+        draft = draft_config(data, labels, found.roles, folder, windows, options)
+        write_file(output, draft)
+    _show_what_to_decide(set(found.roles["role"]), windows)
+    say("\nWritten: ", bold(output))
+    show_next(
+        ("Edit the file, then check it", f"multitide check {quoted(output)}"),
+        ("and train", f"multitide fit {quoted(output)}"),
+    )
+
+
+def _show_what_to_decide(roles: set[str], windows: WindowProposal | None) -> None:
+    from multitide.cli._terminal import show_note
+
     if "task" not in roles:
         show_note(
             "No label column was given: add the names of your label columns to [[tasks]]."
@@ -105,11 +104,6 @@ def init(
             f"Windows of {windows.window} rows are a proposal ({windows.why}). "
             "Change it with --window or in the file."
         )
-    say("\nWritten: ", bold(output))
-    show_next(
-        ("Edit the file, then check it", f"multitide check {quoted(output)}"),
-        ("and train", f"multitide fit {quoted(output)}"),
-    )
 
 
 def _number_or_text(value: str | None) -> float | str | None:

@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from multitide.cli._arguments import Missing
+from multitide.cli._arguments import (
+    Channel,
+    Ignore,
+    Labels,
+    Missing,
+    Series,
+    Source,
+    SplitBy,
+    Stride,
+    Time,
+    TimeFormat,
+    Window,
+)
 from multitide.cli._output_table import EscapeFormulas, check_output, write_output
 
 if TYPE_CHECKING:
@@ -21,12 +33,7 @@ if TYPE_CHECKING:
 
 
 def represent(
-    source: Annotated[
-        Path,
-        typer.Argument(
-            help="Configuration (.toml) or data file (.csv, .parquet, .ts)."
-        ),
-    ],
+    source: Source,
     output: Annotated[Path, typer.Option(help="Table to write, .parquet or .csv.")],
     representation: Annotated[
         str | None,
@@ -38,44 +45,16 @@ def represent(
         list[str] | None,
         typer.Option(help="Label column to copy to the table (repeatable)."),
     ] = None,
-    labels: Annotated[
-        Path | None,
-        typer.Option(help="Second table with the labels, one row per series."),
-    ] = None,
-    channel: Annotated[
-        list[str] | None,
-        typer.Option(help="Input column (repeatable). Default: all numeric columns."),
-    ] = None,
-    ignore: Annotated[
-        list[str] | None, typer.Option(help="Column to leave out (repeatable).")
-    ] = None,
-    series: Annotated[
-        str | None, typer.Option(help="Column that identifies the series of each row.")
-    ] = None,
-    time: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Time column, or several such as year and month (repeatable)."
-        ),
-    ] = None,
-    time_format: Annotated[
-        str | None,
-        typer.Option(help='How times are written, as in strptime: "%d.%m.%y %H:%M".'),
-    ] = None,
-    window: Annotated[
-        int | None,
-        typer.Option(help="Rows per sample. Default: one sample per series."),
-    ] = None,
-    stride: Annotated[
-        int | None, typer.Option(help="Rows between the starts of windows. Default: 1.")
-    ] = None,
+    labels: Labels = None,
+    channel: Channel = None,
+    ignore: Ignore = None,
+    series: Series = None,
+    time: Time = None,
+    time_format: TimeFormat = None,
+    window: Window = None,
+    stride: Stride = None,
     missing: Missing = None,
-    split: Annotated[
-        str | None,
-        typer.Option(
-            help="Split by time, group or random. Default: the safest for your data."
-        ),
-    ] = None,
+    split: SplitBy = None,
     escape_formulas: EscapeFormulas = False,
 ) -> None:
     """Write one vector per sample: its series, time, set of the split, labels, and f0, f1, ...

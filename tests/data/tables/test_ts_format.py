@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from multitide.data.tables._column_roles import column_roles
+from multitide.data.tables._inspect_table import inspect_table
 from multitide.data.tables._read_like import read_like
-from multitide.data.tables._read_table import read_table
+from multitide.data.tables._read_table import read_present, read_table
 from multitide.data.tables._ts_format import read_ts
 from multitide.errors import DataError, ParameterError
 from refusals import refused
@@ -161,6 +162,21 @@ def test_read_table_and_read_like_know_the_suffix(tmp_path: Path) -> None:
         read_table(tmp_path / "a.ts", window=3)
     with refused("`data`", "channels ['0']", "got ['0', '1']", error=DataError):
         read_like(train.reading, write(tmp_path / "c.ts", "1:2:RUN\n", uni=False))
+
+
+def test_no_option_is_accepted_and_ignored(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.ts", "1,2:Walk\n3,4:RUN\n")
+    other = pd.DataFrame({"id": [0, 1], "motion": ["a", "b"]})
+    for labels, shown in ((other, "DataFrame"), ("labels.csv", "'labels.csv'")):
+        for door in (read_table, read_present, inspect_table):
+            with refused("`labels`", ".ts", shown, "table", error=ParameterError):
+                door(path, labels=labels)
+    for option in ({"series": "id"}, {"static": ["s"]}, {"every": "1h"}, {"window": 2}):
+        with refused("`tasks`", "only option", *option, error=ParameterError):
+            inspect_table(path, **option)
+    assert (
+        inspect_table(path, tasks=["motion"]).roles["column"].tolist()[-1] == "motion"
+    )
 
 
 def test_classes_are_text_as_in_the_file(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from multitide.data.tables._propose_window import WindowProposal, propose_window
 from multitide.data.tables._read_options import Table, UncutOptions
 from multitide.data.tables._reading import Reading
 from multitide.data.tables._roles import find_roles
-from multitide.data.tables._ts_format import is_ts_file, read_ts
-from multitide.data.tables._ts_samples import ts_roles
+from multitide.data.tables._ts_format import is_ts_file
+from multitide.data.tables._ts_samples import read_ts_samples, ts_roles
 from multitide.errors import DataError
 
 
@@ -61,10 +61,10 @@ def inspect_table(
     ParameterError
         If an argument is wrong.
     """
-    if is_ts_file(data):
-        roles = pd.DataFrame(list(ts_roles(read_ts(data))))
-        return TableInspection(roles, None)
     reading = Reading.from_options(window=window, stride=stride or 1, **options)
+    if is_ts_file(data):
+        samples = read_ts_samples(data, reading, labels)
+        return TableInspection(pd.DataFrame(list(ts_roles(samples))), None)
     findings = Findings()
     tables = open_tables(data, labels, reading, findings)
     reading = find_roles(tables, reading, findings)

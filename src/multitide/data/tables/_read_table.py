@@ -145,7 +145,7 @@ def read_table(
         time_format=time_format,
     )
     if is_ts_file(data):
-        return read_ts_samples(data, reading)
+        return read_ts_samples(data, reading, labels)
     findings = Findings()
     tables = open_tables(data, labels, reading, findings)
     return _read(tables, reading, findings)
@@ -157,7 +157,7 @@ def read_present(
     """Read a table as :func:`read_table` does, without the tasks whose column is absent."""
     reading = Reading.from_options(**options)
     if is_ts_file(data):
-        return read_ts_samples(data, reading)
+        return read_ts_samples(data, reading, labels)
     findings = Findings()
     tables = open_tables(data, labels, reading, findings)
     if reading.tasks is not None:

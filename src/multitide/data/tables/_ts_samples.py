@@ -11,8 +11,18 @@ from multitide.data.tables._ts_format import read_ts
 from multitide.errors import DataError, ParameterError
 
 
-def read_ts_samples(path: str | Path, reading: Reading) -> Samples:
+def read_ts_samples(
+    path: str | Path, reading: Reading, labels: object = None
+) -> Samples:
     """Read a ``.ts`` file.
+
+    Parameters
+    ----------
+    path : path
+    reading : Reading
+        The options that were given; only one task can be.
+    labels : object, optional
+        The second table that was given; must be None, as the file holds its labels.
 
     Raises
     ------
@@ -21,6 +31,14 @@ def read_ts_samples(path: str | Path, reading: Reading) -> Samples:
     ParameterError
         If any option but the name of one task was given.
     """
+    if labels is not None:
+        given = type(labels).__name__
+        if isinstance(labels, (str, Path)):
+            given = repr(str(labels))
+        raise ParameterError(
+            "`labels` must be left out for a .ts file, which holds its labels; "
+            f"got {given}. Use a table with one row per time step instead."
+        )
     others = replace(reading, tasks=None).changed()
     tasks = reading.tasks or (TaskColumn("label", "label"),)
     if others or len(tasks) != 1:
