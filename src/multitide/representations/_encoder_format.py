@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import Self, TypeAlias
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    model_validator,
+)
 
 from multitide.representations._minirocket import MiniRocket
 from multitide.representations._representation import SeriesRepresentation
@@ -20,11 +31,24 @@ STORABLE: dict[str, type[SeriesRepresentation]] = {
 }
 
 
-class EncoderRecord(TypedDict):
+# A category, as the user wrote it.
+Category: TypeAlias = StrictBool | StrictInt | FiniteFloat | StrictStr
+
+
+class EncoderRecord(BaseModel):
     """Everything about an encoder that is not an array."""
 
-    schema_version: int
-    name: str
-    parameters: dict[str, Any]
-    channels: list[str]
-    categories: dict[str, list[Any]]
+    model_config = ConfigDict(extra="forbid")
+    schema_version: StrictInt
+    name: StrictStr
+    parameters: dict[str, object]
+    channels: list[StrictStr] = Field(min_length=1)
+    categories: dict[str, list[Category]]
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        if self.name not in STORABLE:
+            raise ValueError(f"`name` must be one of {', '.join(STORABLE)}")
+        if not set(self.categories) <= set(self.channels):
+            raise ValueError("`categories` must be of the channels")
+        return self

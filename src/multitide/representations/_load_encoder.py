@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 
+from multitide._result_folder import validated
 from multitide.encodings._inputs import Inputs
 from multitide.errors import MultitideError, StoreError
 from multitide.representations._encoder_format import (
@@ -21,6 +22,16 @@ from multitide.representations._encoder_format import (
     EncoderRecord,
 )
 from multitide.representations._representation import SeriesEncoder
+
+# What a record with wrong names, types or sizes raises while the encoder is built from it.
+UNREADABLE = (
+    AttributeError,
+    KeyError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    MultitideError,
+)
 
 
 def load_encoder(path: str | Path) -> SeriesEncoder:
@@ -39,36 +50,28 @@ def load_encoder(path: str | Path) -> SeriesEncoder:
         raise StoreError(
             f"`path` must be a stored representation; {str(path)!r} cannot be read ({error})."
         ) from error
-    if not _is_supported(record):
+    if not isinstance(record, dict) or record.get("schema_version") != SCHEMA_VERSION:
         raise StoreError(
             f"{str(path)!r} must hold a representation that this version of multitide can read; "
             "it does not."
         )
+    known = validated(record, EncoderRecord, Path(path))
     try:
-        return _restore(record, arrays)
-    except (KeyError, TypeError, RuntimeError, MultitideError) as error:
+        return _restore(known, arrays)
+    except UNREADABLE as error:
         raise StoreError(
             f"{str(path)!r} must hold a complete representation; it does not ({error})."
         ) from error
 
 
-def _is_supported(record: object) -> bool:
-    if not isinstance(record, dict):
-        return False
-    return (
-        record.get("schema_version") == SCHEMA_VERSION
-        and record.get("name") in STORABLE
-    )
-
-
 def _restore(record: EncoderRecord, arrays: Mapping[str, np.ndarray]) -> SeriesEncoder:
-    spec = STORABLE[record["name"]](**record["parameters"])
+    spec = STORABLE[record.name](**record.parameters)
     spec.check()
     categories = {}
-    for channel, values in record["categories"].items():
+    for channel, values in record.categories.items():
         categories[channel] = tuple(values)
     inputs = Inputs(impute=spec.impute, scale=spec.scale)
-    layer = inputs.build(record["channels"], categories)
+    layer = inputs.build(record.channels, categories)
     state = _with_prefix(arrays, LAYER_PREFIX)
     layer.load_state_dict(
         {name: torch.from_numpy(array) for name, array in state.items()}

@@ -48,9 +48,9 @@ def save_encoder(encoder: Encoder, path: str | Path) -> Path:
     path = Path(path)
     if not isinstance(encoder, SeriesEncoder):
         raise _not_storable(encoder)
-    record = _record(encoder)
+    record = json.dumps(_record(encoder).model_dump())
     refuse_existing(path, "path")
-    content = safetensors.numpy.save(_arrays(encoder), {RECORD_KEY: json.dumps(record)})
+    content = safetensors.numpy.save(_arrays(encoder), {RECORD_KEY: record})
     with writable(path, "path"):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_file(path, content)
@@ -58,15 +58,18 @@ def save_encoder(encoder: Encoder, path: str | Path) -> Path:
 
 
 def _record(encoder: SeriesEncoder) -> EncoderRecord:
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "name": _stored_name(encoder),
-        "parameters": encoder.spec.get_params(deep=False),
-        "channels": list(encoder.channels),
-        "categories": {
-            channel: list(values) for channel, values in encoder.categories.items()
-        },
-    }
+    categories = {}
+    for channel, values in encoder.categories.items():
+        categories[channel] = list(values)
+    return EncoderRecord.model_validate(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "name": _stored_name(encoder),
+            "parameters": encoder.spec.get_params(deep=False),
+            "channels": list(encoder.channels),
+            "categories": categories,
+        }
+    )
 
 
 def _stored_name(encoder: SeriesEncoder) -> str:

@@ -1049,3 +1049,23 @@ def test_a_window_is_proposed_by_the_grid() -> None:
         inspect_table(frame, every="soon")
     with refused("`every`", "no time"):
         inspect_table(frame, every="1h", time=())
+
+
+@pytest.mark.parametrize(
+    ("task", "parts"),
+    [
+        ({"name": "lab", "colum": "lab"}, ["got 'colum'", "Did you mean 'column'"]),
+        ({"name": "lab", "loss": "mae"}, ["got 'loss'", "label_at"]),
+        ({"column": "lab"}, ["`name`", "{'column': 'lab'}"]),
+        ({}, ["`name`", "{}"]),
+        ({1: 2}, ["got 1"]),
+    ],
+)
+def test_a_dict_of_a_task_has_known_fields(
+    task: dict[Any, Any], parts: list[str]
+) -> None:
+    table = pd.DataFrame({"x": np.arange(20.0) + 0.5, "lab": np.arange(20) % 2})
+    with refused("`tasks`", *parts, error=ParameterError):
+        read_table(table, tasks=[task], window=4)
+    named = read_table(table, tasks=[{"name": "lab"}], window=4)
+    assert list(named.y) == ["lab"]

@@ -11,7 +11,9 @@ from multitide._checks import (
     check_choice,
     check_positive_int,
     gathering,
+    listed,
     raise_problems,
+    suggest,
 )
 from multitide.data._time_format import check_time_format
 from multitide.data.tables._read_options import (
@@ -80,7 +82,18 @@ class TaskColumn:
     @classmethod
     def _of(cls, fields: Mapping[str, Any]) -> Self:
         """Take the fields; column names of tables have no blanks around them."""
-        column = cls(**fields)
+        known = [field.name for field in dataclasses.fields(cls)]
+        for name in fields:
+            if name not in known:
+                raise ParameterError(
+                    f"`tasks` must have only the fields {listed(known)} in a dict; "
+                    f"got {name!r}.{suggest(name, known)}"
+                )
+        if "name" not in fields:
+            raise ParameterError(
+                f"`tasks` must have a `name` in every dict; got {dict(fields)!r}."
+            )
+        column = cls(**{"column": fields["name"], **fields})
         if isinstance(column.column, str):
             column = dataclasses.replace(column, column=column.column.strip())
         return column
