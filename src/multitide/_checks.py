@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from numbers import Integral, Real
@@ -28,6 +29,12 @@ def suggest(name: str, choices: Iterable[str | None]) -> str:
 def one_of(choices: Iterable[str | None]) -> str:
     """Return "one of 'a', 'b'"."""
     return "one of " + ", ".join(repr(str(choice)) for choice in choices)
+
+
+def repeated(names: Sequence[str]) -> list[str]:
+    """Return the names that occur more than once, in alphabetical order."""
+    counts = Counter(names)
+    return sorted(name for name in counts if counts[name] > 1)
 
 
 def listed(names: Sequence[str]) -> str:
@@ -73,7 +80,9 @@ def gathering(problems: list[str]) -> Iterator[None]:
     try:
         yield
     except MultitideError as error:
-        problems += [line for line in str(error).splitlines() if line not in problems]
+        for line in str(error).splitlines():
+            if line not in problems:
+                problems.append(line)
 
 
 def raise_problems(problems: Sequence[str]) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from multitide._checks import repeated
 from multitide.errors import DataError
 
 
 def check_names(names: list[str], table: str) -> None:
     """Raise if two columns of a table have the same name."""
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    if twice := repeated(names):
         raise DataError(
             f"`{table}` must have different column names; got {twice} more than once."
         )

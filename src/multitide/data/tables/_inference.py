@@ -92,7 +92,6 @@ def find_tasks(
     rest: list[str] = []
     if labels is not None:
         taken = {*taken_columns(reading), *reading.extra}
-        rest = []
         for column in labels.columns:
             if column not in taken:
                 rest.append(column)
@@ -100,7 +99,7 @@ def find_tasks(
         findings.note(
             f"All other columns of `labels` are tasks: {name_columns(rest)} (`tasks` changes this)."
         )
-    return replace(reading, tasks=tuple(TaskColumn(column, column) for column in rest))
+    return replace(reading, tasks=tuple(TaskColumn(name, name) for name in rest))
 
 
 def find_channels(
@@ -118,16 +117,8 @@ def find_channels(
     if reading.channels is not None:
         return reading, {}
     # A forecast is about rows after the window, so the past of the same column is an input.
-    now = set()
-    for task in reading.tasks or ():
-        if task.kind != "forecast":
-            now.add(task.column)
-    only_forecast = set(reading.label_columns) - now
-    taken = {
-        *taken_columns(reading) - only_forecast,
-        *reading.extra,
-        *(reading.time or ()),
-    }
+    taken = taken_columns(reading) - _only_forecast(reading)
+    taken |= {*reading.extra, *(reading.time or ())}
     channels: list[str] = []
     reasons: dict[str, str] = {}
     for column in data.columns:
@@ -147,6 +138,15 @@ def find_channels(
         verb = "are channels"
     findings.note(f"{name_columns(channels)} {verb}.")
     return replace(reading, channels=tuple(channels)), reasons
+
+
+def _only_forecast(reading: Reading) -> set[str]:
+    """Return the label columns that only forecasts have."""
+    others = set()
+    for task in reading.tasks or ():
+        if task.kind != "forecast":
+            others.add(task.column)
+    return set(reading.label_columns) - others
 
 
 def taken_columns(reading: Reading) -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self, TypedDict, Unpack, get_args
 
@@ -13,6 +13,7 @@ from multitide._checks import (
     gathering,
     listed,
     raise_problems,
+    repeated,
     suggest,
 )
 from multitide.data._time_format import check_time_format
@@ -35,6 +36,7 @@ CHOICES: dict[str, tuple[str | None, ...]] = {
     "layout": get_args(Layout),
 }
 LABEL_AT = get_args(LabelAt)
+NO_LATER_ROWS = "A sample that is a whole series has no later rows."
 
 
 class ColumnRole(TypedDict):
@@ -97,6 +99,33 @@ class TaskColumn:
         if isinstance(column.column, str):
             column = dataclasses.replace(column, column=column.column.strip())
         return column
+
+    def check_lead(self, window: int | None) -> None:
+        """Raise unless the lead is a number of rows that samples have after them."""
+        lead = self.lead
+        if isinstance(lead, bool) or not isinstance(lead, int) or lead < 0:
+            raise ParameterError(
+                f"`{self.name}.lead` must be an int of at least 0; got {lead!r}."
+            )
+        if window is not None:
+            return
+        if self.kind == "forecast":
+            raise ParameterError(
+                f"`window` must be given to forecast {self.column!r}; got None. {NO_LATER_ROWS}"
+            )
+        if lead:
+            raise ParameterError(
+                f"`{self.name}.lead` must be 0 without `window`; got {lead}. {NO_LATER_ROWS}"
+            )
+
+    def check_channels(self, channels: Collection[str], window: int | None) -> None:
+        """Raise if a channel gives the label away."""
+        if self.column in channels and self.may_lie_in_window(window):
+            raise ParameterError(
+                f"`channels` must not include the label of task {self.name!r} at the rows that "
+                f"the label describes; got {self.column!r}. "
+                "Remove it from `channels`, or predict a later label with `lead`."
+            )
 
     def may_lie_in_window(self, window: int | None) -> bool:
         """Whether the label can come from a row of the window itself.
@@ -249,47 +278,26 @@ class Reading:
             if getattr(self, name) is not None:
                 with gathering(problems):
                     check_positive_int(name, getattr(self, name))
-        for task in self.tasks or ():
-            self._check_task(task, problems)
-        names = []
-        for task in self.tasks or ():
-            names.append(task.name)
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            problems.append(
-                f"`tasks` must have different names; got {twice} more than once."
-            )
+        self._check_tasks(problems)
         if self.layout == "vectors" and self.window not in (None, 1):
             problems.append(
                 f'`window` must not be given with layout="vectors"; got {self.window!r}.'
             )
         raise_problems(list(dict.fromkeys(problems)))
 
-    def _check_task(self, task: TaskColumn, problems: list[str]) -> None:
-        with gathering(problems):
-            check_choice(f"{task.name}.label_at", task.label_at, LABEL_AT)
-        if (
-            isinstance(task.lead, bool)
-            or not isinstance(task.lead, int)
-            or task.lead < 0
-        ):
+    def _check_tasks(self, problems: list[str]) -> None:
+        names = []
+        for task in self.tasks or ():
+            names.append(task.name)
+            with gathering(problems):
+                check_choice(f"{task.name}.label_at", task.label_at, LABEL_AT)
+            with gathering(problems):
+                task.check_lead(self.window)
+            with gathering(problems):
+                task.check_channels(self.channels or (), self.window)
+        if twice := repeated(names):
             problems.append(
-                f"`{task.name}.lead` must be an int of at least 0; got {task.lead!r}."
-            )
-        elif task.kind == "forecast" and self.window is None:
-            problems.append(
-                f"`window` must be given to forecast {task.column!r}; got None. "
-                "A sample that is a whole series has no later rows."
-            )
-        elif task.lead and self.window is None:
-            problems.append(
-                f"`{task.name}.lead` must be 0 without `window`; got {task.lead}. "
-                "A sample that is a whole series has no later rows."
-            )
-        if task.column in (self.channels or ()) and task.may_lie_in_window(self.window):
-            problems.append(
-                f"`channels` must not include the label of task {task.name!r} at the rows that "
-                f"the label describes; got {task.column!r}. "
-                "Remove it from `channels`, or predict a later label with `lead`."
+                f"`tasks` must have different names; got {twice} more than once."
             )
 
 

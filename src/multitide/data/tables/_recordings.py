@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -55,23 +55,40 @@ def find_recordings(
     for column in data.columns:
         if column not in taken and not _is_calendar(column):
             free.append(column)
-    for column in reading.time or free:
-        counter = _counter(data[column], column)
-        if counter is None:
-            continue
-        for group in free:
-            if group != column and _has_blocks(data[group], counter.starts):
-                if _is_swapped(data[group], column):
-                    counter, group = replace(counter, name=group), column
-                return _taken_as_series(reading, group, counter, findings)
+    counter = _first_counter(data, reading.time or free)
+    if counter is None:
+        return reading
+    group = _group_of(counter, data, free)
+    if group is None:
         findings.note(
-            f"`{column}` counts {counter.first} and starts again in "
+            f"`{counter.name}` counts {counter.first} and starts again in "
             f"{rows_text(counter.starts)}: the table may hold several recordings. Name the "
-            f"column that tells them apart with `series` (--series), or leave `{column}` "
-            "out with `ignore`."
+            f"column that tells them apart with `series` (--series), or leave "
+            f"`{counter.name}` out with `ignore`."
         )
         return reading
-    return reading
+    if _is_swapped(data[group], counter.name):
+        counter, group = replace(counter, name=group), counter.name
+    return _taken_as_series(reading, group, counter, findings)
+
+
+def _first_counter(data: pd.DataFrame, columns: Iterable[str]) -> _Counter | None:
+    """Return the first of the columns that counts; None if none does."""
+    for column in columns:
+        counter = _counter(data[column], column)
+        if counter is not None:
+            return counter
+    return None
+
+
+def _group_of(
+    counter: _Counter, data: pd.DataFrame, columns: Iterable[str]
+) -> str | None:
+    """Return the first column that has one value each time the counter runs; None if none has."""
+    for column in columns:
+        if column != counter.name and _has_blocks(data[column], counter.starts):
+            return column
+    return None
 
 
 def _is_swapped(group: pd.Series, column: str) -> bool:

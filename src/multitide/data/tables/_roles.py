@@ -25,9 +25,9 @@ from multitide.data.tables._recordings import find_recordings
 
 EXCLUSIVE = ("channels", "tasks", "static", "series", "time", "ignore")
 MAY_SHARE = (
-    {"channels", "tasks"},
-    {"channels", "time"},
-)  # a later label; the hour as an input
+    {"channels", "tasks"},  # a later label
+    {"channels", "time"},  # the hour as an input
+)
 ONLY_IN_DATA = ("channels", "time", "series")
 ROLE_OF_OPTION = {"channels": "channel", "tasks": "task", "ignore": "ignored"}
 
@@ -82,11 +82,9 @@ def without_missing(tables: Tables, reading: Reading, findings: Findings) -> Rea
         If the series or the time is missing: nothing else can be checked then.
     """
     here, anywhere = list(tables.data.columns), tables.columns
+    columns = {**_columns_by_option(reading), "extra": reading.extra}
     problems: list[str] = []
-    for option, names in {
-        **_columns_by_option(reading),
-        "extra": reading.extra,
-    }.items():
+    for option, names in columns.items():
         if option in ONLY_IN_DATA:
             known = here
         else:
@@ -118,17 +116,21 @@ def _only_existing(
 ) -> Reading:
     channels, tasks = reading.channels, reading.tasks
     if channels is not None:
-        channels = tuple(column for column in channels if column in here)
+        channels = _those_in(here, channels)
     if tasks is not None:
         tasks = tuple(task for task in tasks if task.column in anywhere)
     return replace(
         reading,
         channels=channels,
         tasks=tasks,
-        static=tuple(column for column in reading.static if column in anywhere),
-        extra=tuple(column for column in reading.extra if column in anywhere),
-        ignore=tuple(column for column in reading.ignore if column in anywhere),
+        static=_those_in(anywhere, reading.static),
+        extra=_those_in(anywhere, reading.extra),
+        ignore=_those_in(anywhere, reading.ignore),
     )
+
+
+def _those_in(known: Sequence[str], columns: Sequence[str]) -> tuple[str, ...]:
+    return tuple(column for column in columns if column in known)
 
 
 def _unknown_columns(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -58,17 +58,22 @@ def find_time_column(
             dates.append(column)
         elif problem:
             unclear[column] = problem
-    for column in dates:
-        if len(dates) == 1 or _is_named(column):
-            _refuse_named(unclear, column)
-            return [column]
+    named = _named(dates)
+    if len(dates) == 1 or named:
+        chosen = (named or dates)[0]
+        _refuse_named(unclear, chosen)
+        return [chosen]
     if unclear and not dates and reading.layout == "long":
-        named = [column for column in unclear if _is_named(column)]
-        _refuse(unclear, (named or list(unclear))[0])
-    for column in free:
-        if _is_named(column) and kind_of(data[column]) in ("number", "mixed"):
+        _refuse(unclear, (_named(unclear) or list(unclear))[0])
+    for column in _named(free):
+        if kind_of(data[column]) in ("number", "mixed"):
             return [column]
     return []
+
+
+def _named(columns: Iterable[str]) -> list[str]:
+    """Return the columns that have a usual name of the time."""
+    return [column for column in columns if _is_named(column)]
 
 
 def _is_named(column: str) -> bool:
@@ -77,9 +82,9 @@ def _is_named(column: str) -> bool:
 
 def _refuse_named(unclear: dict[str, str], chosen: str) -> None:
     """Raise if a column has the name of the time, and the one that can be read has not."""
-    for column in unclear:
-        if _is_named(column) and not _is_named(chosen):
-            _refuse(unclear, column)
+    named = _named(unclear)
+    if named and not _is_named(chosen):
+        _refuse(unclear, named[0])
 
 
 def _refuse(unclear: dict[str, str], column: str) -> None:
