@@ -460,6 +460,26 @@ def test_predict_says_when_a_window_ends(call: Call) -> None:
     assert answers["time"].tolist() == table["time"][14:20].tolist()
 
 
+def test_predict_says_which_rows_got_no_prediction_and_why(call: Call) -> None:
+    call(
+        *("fit", "one.csv", "--label", "load", "--series", "run", "--window", "14"),
+        *("--max-epochs", "1", "--quiet", "--output", "run"),
+    )
+    new = pd.read_csv("one.csv").query("run < 3").astype({"run": "Int64"})
+    new = new.drop(index=range(3, 16))
+    new.loc[20, "run"] = pd.NA
+    new.loc[new["run"] == 2, "b"] = np.nan
+    new.to_csv("new.csv", index=False)
+    said = " ".join(
+        call("predict", "run", "new.csv", "--output", "p.csv").output.split()
+    )
+    assert "1 of 35 rows have no `run`: not used, row 8 of the table" in said
+    assert "1 of 3 series have fewer rows than the window (14), 3 rows in all" in said
+    assert "4 rows of the table are in no sample and got no prediction" in said
+    assert "`b` has no value in 3 of 5 samples, e.g. of series 2" in said
+    assert len(pd.read_csv("p.csv")) == 5
+
+
 def test_a_format_of_times_is_given_once_and_used_by_predict(call: Call) -> None:
     table = pd.read_csv("one.csv").drop(columns="run").head(200)
     stamps = pd.date_range("2024-01-01", periods=200, freq="h")

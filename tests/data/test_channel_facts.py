@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from multitide.data._channel_facts import channel_facts
+from multitide.data._channel_facts import channel_facts, channels_without_value
 from multitide.data._samples import Samples
 from multitide.data.tables._read_table import read_table
 
@@ -17,6 +17,15 @@ def facts(values: list[float]) -> tuple[int, str]:
     if not len(found):
         return 0, ""
     return int(found["missing"][0]), str(found["note"][0])
+
+
+def test_samples_without_a_value_of_a_channel_are_counted() -> None:
+    X = np.ones((4, 2, 3), np.float32)
+    X[1:3, 1] = np.nan
+    X[0, 0, 1:] = np.nan
+    samples = Samples.from_arrays(X, series=list("abcd"), channels=["u", "v"])
+    found = channels_without_value(samples)
+    assert found.to_numpy().tolist() == [["v", 2, "b"]]
 
 
 @pytest.mark.parametrize("value", [-999, -9999, -99.9, 9999, 32767, 65535])

@@ -33,7 +33,7 @@ def predict(
     The table has one row per sample: its series and the time of its last row, in columns named as
     in the data, the predictions, and the probabilities of classes.
     """
-    from multitide.cli._terminal import bold, say
+    from multitide.cli._terminal import bold, say, show_warning
 
     check_output(output, escape_formulas=escape_formulas)
     estimator, data_set, samples = read_model_and_data(
@@ -43,6 +43,27 @@ def predict(
     write_output(table, output, escape_formulas=escape_formulas)
     columns = ", ".join(map(str, table.columns))
     say("Written: ", bold(output), f", {len(table)} rows; columns: {columns}")
+    for sentence in _warnings(samples):
+        show_warning(sentence)
+
+
+def _warnings(samples: Samples) -> list[str]:
+    """Say how many rows are in no sample, and which predictions lack a channel."""
+    from multitide.data._channel_facts import channels_without_value
+
+    found = []
+    if samples.left_out is not None and len(samples.left_out):
+        n_rows = samples.left_out["rows"].sum()
+        found.append(
+            f"{n_rows} rows of the table are in no sample and got no prediction; the reasons "
+            "are above, and `mt.read_like(...).left_out` has them all."
+        )
+    for channel, n, first in channels_without_value(samples).itertuples(index=False):
+        found.append(
+            f"`{channel}` has no value in {n} of {len(samples)} samples, e.g. of series "
+            f"{first}. Their predictions rest on the other channels."
+        )
+    return found
 
 
 def prediction_rows(

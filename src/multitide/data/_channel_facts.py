@@ -41,6 +41,24 @@ def channel_facts(samples: Samples) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["channel", "missing", "share", "note"])
 
 
+def channels_without_value(samples: Samples) -> pd.DataFrame:
+    """Return one row per channel that has no value in some samples.
+
+    Returns
+    -------
+    DataFrame
+        ``channel``, ``samples`` (how many have none) and ``first`` (the series of the first).
+    """
+    found = []
+    for i, channel in enumerate(samples.channels):
+        known = np.cumsum(~np.isnan(samples.values[:, i]))
+        before = np.where(samples.starts > 0, known[samples.starts - 1], 0)
+        empty = known[samples.starts + samples.lengths - 1] == before
+        if empty.any():
+            found.append((channel, int(empty.sum()), samples.series[empty.argmax()]))
+    return pd.DataFrame(found, columns=["channel", "samples", "first"])
+
+
 def _note(known: np.ndarray, is_category: bool) -> str:
     if not len(known):
         return "has no value"

@@ -61,6 +61,10 @@ class Samples:
     reading : dict or None
         How the table was read (plain JSON values), stored with a model so that `predict` reads
         tables in the same way.
+    left_out : DataFrame or None
+        The rows of the table that are in no sample: ``why``, ``series``, ``rows`` (their number),
+        and the time (or the place in the series) of the ``first`` and the ``last``. Rows between
+        windows, which a stride longer than the window skips, are not listed.
     """
 
     values: np.ndarray
@@ -76,6 +80,7 @@ class Samples:
     extra: pd.DataFrame | None = None
     categories: dict[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
     reading: dict[str, Any] | None = None
+    left_out: pd.DataFrame | None = None
 
     @classmethod
     def from_arrays(

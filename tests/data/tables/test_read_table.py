@@ -317,7 +317,7 @@ def test_rows_with_a_missing_label_are_dropped_only_on_request() -> None:
     assert len(read_table(frame, tasks=["load"], window=1)) == 12
     samples = read_table(frame, tasks=["load"], window=1, missing_rows="drop")
     assert len(samples) == 11
-    assert "1 of 12 rows miss a channel or a label: dropped" in assumed(samples)
+    assert "1 of 12 rows miss a channel or a label: not used" in assumed(samples)
 
 
 def test_shuffled_rows_are_sorted_and_said() -> None:
@@ -401,8 +401,9 @@ def test_short_series_are_said() -> None:
     data, _ = machines()
     samples = read_table(data, series="machine", time="second", window=4)
     assert len(samples) == 3
-    assert "1 of 3 series have fewer rows than the window (4): not used" in assumed(
-        samples
+    assert (
+        "1 of 3 series have fewer rows than the window (4), 3 rows in all: not used, "
+        "e.g. `machine` m1, 3 rows from 0 to 2." in assumed(samples)
     )
 
 

@@ -11,7 +11,9 @@ import pandas as pd
 from multitide.data._samples import Samples
 from multitide.data.tables._columns import nullable, whole
 from multitide.data.tables._cut_samples import Cut, cut_samples
+from multitide.data.tables._drop_rows import drop_incomplete
 from multitide.data.tables._findings import Findings
+from multitide.data.tables._left_out import COLUMNS, joined
 from multitide.data.tables._open_tables import Tables
 from multitide.data.tables._reading import Reading, TaskColumn
 from multitide.data.tables._resampling import merge_duplicates, resample
@@ -19,10 +21,9 @@ from multitide.data.tables._row_order import sort_rows
 from multitide.data.tables._rows import (
     Rows,
     clean_column,
-    drop_incomplete,
     make_rows,
 )
-from multitide.data.tables._series_ids import match_ids
+from multitide.data.tables._series_ids import clean_ids, match_ids
 from multitide.data.tables._windows import Index, label_windows, last_known
 from multitide.errors import DataError, ParameterError
 
@@ -54,7 +55,8 @@ def build_samples(
         rows = resample(rows, reading, findings)
     rows = _fill_static(rows, reading)
     if reading.missing_rows == "drop":
-        rows = drop_incomplete(rows, list(rows.labels) if need_labels else [], findings)
+        columns = list(rows.labels) if need_labels else []
+        rows = drop_incomplete(rows, columns, reading, findings)
     cut = cut_samples(rows, reading, findings)
     y = _labels(rows, per_series, cut, reading)
     if need_labels:
@@ -65,7 +67,8 @@ def build_samples(
         time_style=rows.time_style,
         assumed=tuple(findings.assumed),
     )
-    return _samples(rows, per_series, y, cut, found)
+    samples = _samples(rows, per_series, y, cut, found)
+    return samples.replace(left_out=joined(findings.left_out))
 
 
 def _make_rows(
@@ -93,8 +96,8 @@ def _by_series(
     findings: Findings,
 ) -> pd.DataFrame:
     """Return columns of the label table in the order of `ids`; missing for ids that it lacks."""
-    name = str(reading.series)
-    places = match_ids(labels[name], ids, name, findings)
+    key = str(reading.series)
+    places = match_ids(labels[key], ids, key, findings)
     found = {}
     for name in dict.fromkeys(columns):
         if name in labels.columns and name != reading.series:
@@ -102,7 +105,22 @@ def _by_series(
             found[name] = pd.api.extensions.take(column.array, places, allow_fill=True)
     if n_absent := int((places < 0).sum()):
         findings.note(f"{n_absent} of {len(ids)} series: no row in `labels`.")
+    without_rows = clean_ids(labels[key]).drop(places[places >= 0]).dropna()
+    if len(without_rows) and not findings.problems:
+        _note_without_rows(without_rows, key, len(labels), findings)
     return pd.DataFrame(found).reindex(range(len(ids)))
+
+
+def _note_without_rows(
+    ids: pd.Series, key: str, n_series: int, findings: Findings
+) -> None:
+    """Note the series of the label table that the data has no rows of."""
+    found = pd.DataFrame({"why": "no rows in the data", "series": ids, "rows": 0})
+    findings.left_out.append(found.reindex(columns=COLUMNS))
+    findings.note(
+        f"{len(ids)} of {n_series} series in `labels` have no rows in the data: not used, "
+        f"e.g. `{key}` {ids.iloc[0]}."
+    )
 
 
 def _fill_static(rows: Rows, reading: Reading) -> Rows:

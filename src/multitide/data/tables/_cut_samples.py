@@ -11,6 +11,7 @@ from multitide.data._timestamps import step_text, ticks
 from multitide.data.tables._findings import Findings
 from multitide.data.tables._reading import Reading, TimeStep
 from multitide.data.tables._rows import Rows
+from multitide.data.tables._stretches import stretches_of
 from multitide.data.tables._windows import (
     Index,
     cut_windows,
@@ -90,7 +91,8 @@ def cut_samples(rows: Rows, reading: Reading, findings: Findings) -> Cut:
     )
     if not len(segment):
         raise DataError(_no_window_fits(reading.window, lengths, rows, gaps))
-    _note_short_segments(lengths, reading.window, gaps, findings)
+    _note_short_segments(rows, starts, lengths, gaps, reading, findings)
+    _note_rests(rows, starts, lengths, reading, findings)
     sizes = np.full(len(segment), reading.window, dtype=np.int64)
     return Cut(window_starts, sizes, (starts + lengths)[segment], gaps.step)
 
@@ -132,9 +134,15 @@ def _note_step(size: float, unit: str, gaps: np.ndarray, findings: Findings) -> 
 
 
 def _note_short_segments(
-    lengths: Index, window: int, gaps: _Gaps, findings: Findings
+    rows: Rows,
+    starts: Index,
+    lengths: Index,
+    gaps: _Gaps,
+    reading: Reading,
+    findings: Findings,
 ) -> None:
     """Note what is shorter than a window; warn if gaps make most rows useless."""
+    window = int(reading.window or 1)
     short = lengths < window
     if not short.any():
         return
@@ -146,13 +154,42 @@ def _note_short_segments(
             lengths.sum(),
             IRREGULAR,
         )
-    if gaps.any:
-        what = "stretches of rows without a gap"
-    else:
-        what = "series"
-    findings.note(
-        f"{short.sum()} of {len(lengths)} {what} have fewer rows than the window ({window}): "
-        "not used."
+    sizes = np.bincount(rows.series)
+    whole = lengths == sizes[rows.series[starts]]
+    kinds = {"series": whole, "stretches of rows without a gap": ~whole}
+    for what, of_kind in kinds.items():
+        chosen = short & of_kind
+        if chosen.any():
+            n_rows = int(lengths[chosen].sum())
+            why = f"fewer rows than the window ({window})"
+            if what != "series":
+                why = f"between gaps, {why}"
+            findings.leave_out(
+                f"{chosen.sum()} of {of_kind.sum()} {what} have fewer rows than the window "
+                f"({window}), {n_rows} rows in all",
+                stretches_of(rows, starts[chosen], lengths[chosen], why),
+                reading.series,
+            )
+
+
+def _note_rests(
+    rows: Rows, starts: Index, lengths: Index, reading: Reading, findings: Findings
+) -> None:
+    """Note the rows after the last window of a stretch, where another stride does not fit."""
+    window, stride = int(reading.window or 1), reading.stride
+    rests = np.where(lengths >= window, (lengths - window) % stride, 0)
+    found = rests > 0
+    if not found.any():
+        return
+    findings.leave_out(
+        f"{rests.sum()} rows come after the last window (stride {stride})",
+        stretches_of(
+            rows,
+            (starts + lengths - rests)[found],
+            rests[found],
+            f"after the last window (stride {stride})",
+        ),
+        reading.series,
     )
 
 

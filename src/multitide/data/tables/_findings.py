@@ -6,6 +6,9 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import pandas as pd
+
+from multitide.data.tables._left_out import example_of
 from multitide.errors import DataError
 
 logger = logging.getLogger("multitide")
@@ -24,10 +27,13 @@ class Findings:
     ----------
     problems, assumed : list of str
         One sentence each, in the order in which they came up.
+    left_out : list of DataFrame
+        The rows that are in no sample, as ``Samples.left_out`` has them.
     """
 
     problems: list[str] = field(default_factory=list)
     assumed: list[str] = field(default_factory=list)
+    left_out: list[pd.DataFrame] = field(default_factory=list)
 
     def add(self, *problems: str) -> None:
         """Add problems."""
@@ -36,6 +42,21 @@ class Findings:
     def note(self, *sentences: str) -> None:
         """Add assumptions."""
         self.assumed += sentences
+
+    def leave_out(self, what: str, left_out: pd.DataFrame, series: str | None) -> None:
+        """Add rows that are in no sample, with a sentence that counts them and names the first.
+
+        Parameters
+        ----------
+        what : str
+            The beginning of the sentence: how many rows or series, and why.
+        left_out : DataFrame
+            As ``Samples.left_out`` has it; at least one row.
+        series : str or None
+            The column that names series, if there is one.
+        """
+        self.left_out.append(left_out)
+        self.note(f"{what}: not used, {example_of(left_out, series)}.")
 
     def raise_all(self) -> None:
         """Raise one :class:`DataError` with all problems, if there are any."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from multitide.data._samples import Samples
 from multitide.data.tables._build_samples import build_samples
+from multitide.data.tables._drop_rows import drop_keyless
 from multitide.data.tables._findings import Findings
 from multitide.data.tables._open_tables import Tables, open_tables
 from multitide.data.tables._read_options import Table
@@ -38,7 +39,8 @@ def read_like(
     Returns
     -------
     Samples
-        With the channels and tasks of the earlier table, in the same order.
+        With the channels and tasks of the earlier table, in the same order. Rows without a series
+        or a time are left out; ``samples.left_out`` has all rows that are in no sample.
 
     Raises
     ------
@@ -57,6 +59,7 @@ def read_like(
             "Some columns were in a second table with one row per series: "
             "pass it as `labels` (--labels)."
         )
+    tables = drop_keyless(tables, present, findings)
     samples = build_samples(tables, present, findings, need_labels=need_labels)
     findings.log()
     y = samples.y.reindex(columns=[task.name for task in known.tasks or ()])

@@ -113,7 +113,7 @@ def read_table(
     -------
     Samples
         ``samples.y`` has one column per task; ``samples.reading`` says how the table was read and
-        what was assumed.
+        what was assumed; ``samples.left_out`` has the rows that are in no sample, and why.
 
     Raises
     ------

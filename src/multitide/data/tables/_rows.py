@@ -26,7 +26,7 @@ from multitide.data.tables._columns import (
 from multitide.data.tables._findings import Findings
 from multitide.data.tables._reading import Reading
 from multitide.data.tables._series_ids import clean_ids
-from multitide.errors import DataError, MultitideWarning
+from multitide.errors import MultitideWarning
 
 DECIMAL_COMMA = re.compile(r"[+-]?\d+(,\d+)+")
 MAX_NUMERALS = (
@@ -152,24 +152,6 @@ def clean_column(column: pd.Series, reading: Reading, findings: Findings) -> pd.
     elif kind in ("number", "mixed"):
         column = _clean_numbers(column, reading.decimal, findings)
     return as_labels(column)
-
-
-def drop_incomplete(rows: Rows, columns: Sequence[str], findings: Findings) -> Rows:
-    """Leave out rows in which a channel, or a label among `columns`, is missing."""
-    complete = ~np.isnan(rows.values).any(axis=1)
-    complete &= rows.labels[list(columns)].notna().all(axis=1).to_numpy()
-    if complete.all():
-        return rows
-    if not complete.any():
-        raise DataError(
-            '`missing_rows` must leave at least one row; got "drop", and every row misses '
-            'a channel or a label. Use missing_rows="keep", or leave out the emptiest columns.'
-        )
-    n_dropped = int((~complete).sum())
-    findings.note(
-        f"{n_dropped} of {len(rows)} rows miss a channel or a label: dropped."
-    )
-    return rows.take(np.flatnonzero(complete))
 
 
 def _frame(
