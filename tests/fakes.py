@@ -11,7 +11,7 @@ import torch
 from multitide._estimator import MultiTaskEstimator
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
-from multitide.data._splits import Splitter
+from multitide.data._splitter import Splitter
 from multitide.study.design._protocol import Protocol, make_protocol
 from multitide.tasks import resolve_tasks
 

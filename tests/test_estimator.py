@@ -20,7 +20,7 @@ from multitide._estimator import MultiTaskEstimator
 from multitide.backbones import LSTMFCN
 from multitide.balancing import AGGREGATORS
 from multitide.data._samples import Samples
-from multitide.data._splits import Splitter
+from multitide.data._splitter import Splitter
 from multitide.errors import DataError, ParameterError
 from multitide.sharing import Hard
 from multitide.tasks import Classification, Regression

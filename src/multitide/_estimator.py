@@ -17,7 +17,7 @@ from multitide._result_folder import new_folder, replaced_folder
 from multitide.backbones import Backbone
 from multitide.balancing import Aggregator, Weighting
 from multitide.data._samples import Samples
-from multitide.data._splits import Splitter
+from multitide.data._splitter import Splitter
 from multitide.encodings._inputs import Inputs
 from multitide.fitting._data_sets import (
     Data,

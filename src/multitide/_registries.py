@@ -15,7 +15,7 @@ from multitide._part import Part, annotation_problems
 from multitide._toml import NONE, plain_value
 from multitide.backbones import BACKBONES
 from multitide.balancing import AGGREGATORS, WEIGHTINGS
-from multitide.data._splits import Splitter
+from multitide.data._splitter import Splitter
 from multitide.encodings import ENCODINGS
 from multitide.errors import ParameterError
 from multitide.representations import REPRESENTATIONS

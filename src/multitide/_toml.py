@@ -18,6 +18,13 @@ from multitide._checks import suggest
 from multitide.errors import ParameterError
 
 NONE = "none"  # TOML has no null
+TIMES = (
+    np.datetime64,
+    np.timedelta64,
+    datetime.date,
+    datetime.time,
+    datetime.timedelta,
+)
 
 PlainValue: TypeAlias = (
     "bool | int | float | str | datetime.date | datetime.time"
@@ -112,29 +119,27 @@ def _plain_scalar(value: object, name: str) -> PlainValue:
         value = value[()]
     if value is None or value is pd.NA or value is pd.NaT:
         return None
-    if isinstance(value, (np.datetime64, np.timedelta64)):
-        return _plain_numpy_time(value, name)
-    if isinstance(value, PurePath):
-        return str(value)
-    if isinstance(value, datetime.timedelta):
-        return str(pd.Timedelta(value))
+    if isinstance(value, (np.datetime64, np.timedelta64)) and np.isnat(value):
+        return None
+    if isinstance(value, TIMES):
+        return _plain_time(value)
+    return _plain_number_or_text(value, name)
+
+
+def _plain_time(value: object) -> PlainValue:
+    if isinstance(value, np.datetime64):
+        value = pd.Timestamp(value)
     if isinstance(value, pd.Timestamp):
         moment: datetime.datetime = value.to_pydatetime(warn=False)
         return moment
     if isinstance(value, (datetime.date, datetime.time)):
         return value
-    return _plain_number_or_text(value, name)
-
-
-def _plain_numpy_time(value: np.datetime64 | np.timedelta64, name: str) -> PlainValue:
-    if np.isnat(value):
-        return None
-    if isinstance(value, np.datetime64):
-        return _plain_scalar(pd.Timestamp(value), name)
-    return _plain_scalar(pd.Timedelta(value), name)
+    return str(pd.Timedelta(value))
 
 
 def _plain_number_or_text(value: object, name: str) -> PlainValue:
+    if isinstance(value, PurePath):
+        return str(value)
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
     if isinstance(value, (int, np.integer)):

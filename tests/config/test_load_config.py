@@ -19,7 +19,7 @@ from multitide.config._config import Config
 from multitide.config._config_problems import config_problems
 from multitide.config._data_section import DataSection
 from multitide.config._load_config import load_config
-from multitide.data._splits import Splitter
+from multitide.data._splitter import Splitter
 from multitide.encodings import ENCODINGS, PiecewiseLinear
 from multitide.encodings._inputs import Inputs
 from multitide.errors import DataError, ParameterError

@@ -20,7 +20,7 @@ from multitide.backbones import FCN, LSTMFCN
 from multitide.balancing import Fixed
 from multitide.config._config import Config
 from multitide.config._load_config import load_config
-from multitide.data._splits import Splitter
+from multitide.data._splitter import Splitter
 from multitide.encodings import PiecewiseLinear
 from multitide.encodings._inputs import Inputs
 from multitide.errors import ParameterError

@@ -10,7 +10,7 @@ import pytest
 
 from makers import SMALL, make_samples, small
 from multitide._estimator import MultiTaskEstimator
-from multitide.data._splits import Splitter
+from multitide.data._splitter import Splitter
 from multitide.errors import StoreError
 from multitide.fitting._recipe import make_recipe
 from multitide.model._history import HISTORY

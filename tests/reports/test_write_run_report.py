@@ -15,7 +15,7 @@ from multitide.config._data_section import DataSection
 from multitide.config._prepare import Prepared
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
-from multitide.data._splits import Splitter
+from multitide.data._splitter import Splitter
 from multitide.reports._pages import markdown_table
 from multitide.reports._write_run_report import RunReport, how_split, write_run_report
 from multitide.training._settings import Training

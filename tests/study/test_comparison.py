@@ -12,7 +12,7 @@ import pytest
 
 from fakes import RANDOM, Quick, make_study_samples
 from multitide.data._samples import Samples
-from multitide.data._splits import Splitter
+from multitide.data._splitter import Splitter
 from multitide.errors import ParameterError, StoreError
 from multitide.study import Comparison, compare
 from refusals import refused

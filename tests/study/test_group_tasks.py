@@ -16,7 +16,7 @@ from fakes import RANDOM, Quick
 from makers import small
 from multitide.backbones import FCN
 from multitide.data._samples import Samples
-from multitide.data._splits import Splitter
+from multitide.data._splitter import Splitter
 from multitide.errors import DataError, MultitideError, ParameterError
 from multitide.study import Comparison, Grouping, Progress, compare, group_tasks
 from multitide.study.grouping._grouping import make_grouping

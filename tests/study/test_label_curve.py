@@ -14,7 +14,7 @@ import pytest
 
 from fakes import RANDOM, Quick, make_study_samples
 from multitide.data._samples import Samples
-from multitide.data._splits import Split
+from multitide.data._split import Split
 from multitide.errors import DataError, ParameterError, StoreError
 from multitide.reports import write_curve_report
 from multitide.study import LabelCurve, compare, label_curve

@@ -14,7 +14,8 @@ from multitide._estimator import MultiTaskEstimator
 from multitide.backbones import FCN
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
-from multitide.data._splits import Split, Splitter
+from multitide.data._split import Split
+from multitide.data._splitter import Splitter
 from multitide.errors import DataError, ParameterError
 from multitide.reports import write_study_report
 from multitide.reports.study._sentences import meanings

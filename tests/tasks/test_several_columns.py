@@ -28,7 +28,7 @@ from multitide import (
     read_table,
 )
 from multitide.data._purging import touches
-from multitide.data._splits import Split
+from multitide.data._split import Split
 from multitide.representations import LinearHeads
 from multitide.study.design._baselines import BASELINES
 from multitide.study.design._hidden_labels import keep_share

@@ -22,7 +22,8 @@ from makers import make_samples, small
 from multitide._estimator import MultiTaskEstimator
 from multitide.backbones import FCN
 from multitide.data._samples import Samples
-from multitide.data._splits import Split, Splitter
+from multitide.data._split import Split
+from multitide.data._splitter import Splitter
 from multitide.errors import (
     DataError,
     MissingDependencyError,

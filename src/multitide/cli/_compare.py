@@ -175,7 +175,7 @@ def run_curve(
     from multitide.data._data_sets import DataSets
     from multitide.reports import write_curve_report, write_study_report
     from multitide.study import label_curve
-    from multitide.study._label_curve import folder_of
+    from multitide.study._curve import folder_of
 
     arguments = _arguments(config, data, options, verbose)
     shares = arguments.pop("label_shares")

@@ -25,17 +25,22 @@ def message_of(error: BaseException) -> str | None:
         return str(error)
     if isinstance(error, OSError):
         return _of_system(error)
+    if isinstance(error, MemoryError) or NO_MEMORY in str(error):
+        return (
+            f"The work must fit into memory; it does not ({error or 'memory ran out'}). "
+            "Use less data, a smaller network or a smaller `batch_size`."
+        )
+    return _of_input(error)
+
+
+def _of_input(error: BaseException) -> str | None:
+    """Return the message for text or a path that cannot be used; None for any other error."""
     if isinstance(error, CUT):
         return f"The input must be a complete file; it ends early ({error}). Copy it again."
     if isinstance(error, UnicodeEncodeError):
         return f"Names of files must be text in UTF-8; got {error.object!r}. Rename the file."
     if isinstance(error, RecursionError):
         return "The input must not be nested this deeply; use fewer levels of tables or lists."
-    if isinstance(error, MemoryError) or NO_MEMORY in str(error):
-        return (
-            f"The work must fit into memory; it does not ({error or 'memory ran out'}). "
-            "Use less data, a smaller network or a smaller `batch_size`."
-        )
     if isinstance(error, (ValueError, RuntimeError)) and str(error).startswith(PATHS):
         return f"A path must name a file or a folder; got one that cannot ({error})."
     return None

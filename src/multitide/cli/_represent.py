@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from multitide.config._config import Config
     from multitide.data._samples import Samples
-    from multitide.data._splits import Split
+    from multitide.data._split import Split
     from multitide.encodings._representation import Representation
 
 

@@ -13,7 +13,7 @@ from multitide.config._data_section import DataSection
 from multitide.config._plain_config import plain_config
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
-from multitide.data._splits import Splitter
+from multitide.data._splitter import Splitter
 from multitide.errors import DataError, ParameterError
 from multitide.fitting._data_sets import naming_data_set
 from multitide.tasks import Task

@@ -13,7 +13,7 @@ from multitide._registries import SPLITTERS, part_from_config
 from multitide._toml import NONE
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
-from multitide.data._splits import Splitter
+from multitide.data._splitter import Splitter
 from multitide.data.tables._read_table import read_present, read_table
 from multitide.fitting._validation_split import default_splitter
 from multitide.tasks import Task

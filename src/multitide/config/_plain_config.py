@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from multitide._estimator import MultiTaskEstimator
 from multitide._part import Part
 from multitide._registries import SPLITTERS, Registry, part_table, part_to_config
-from multitide.data._splits import Splitter
+from multitide.data._splitter import Splitter
 from multitide.data.tables._read_table import read_table
 from multitide.fitting._recipe import PART_PARAMETERS
 from multitide.tasks import Task, task_to_config

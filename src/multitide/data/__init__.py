@@ -5,7 +5,8 @@ from __future__ import annotations
 from multitide.data._rig_truth import Truth, rig_truth
 from multitide.data._samples import Samples
 from multitide.data._simulate_rig import simulate_rig
-from multitide.data._splits import Split, Splitter
+from multitide.data._split import Split
+from multitide.data._splitter import Splitter
 from multitide.data.tables import column_roles, read_like, read_table
 
 __all__ = [

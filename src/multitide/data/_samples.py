@@ -25,6 +25,7 @@ from multitide.data._timestamps import parse_time
 from multitide.errors import DataError
 
 MOST_SHOWN = 12  # channels, in a notebook
+PER_SAMPLE = ("lengths", "series", "time", "begin", "finish")  # arrays
 
 
 @dataclass(frozen=True, repr=False)
@@ -151,7 +152,7 @@ class Samples:
     def __getitem__(self, index: Rows) -> Self:
         rows = np.atleast_1d(np.arange(len(self))[index])
         changes: dict[str, Any] = {}
-        for name in ("starts", "lengths", "series", "time", "begin", "finish"):
+        for name in ("starts", *PER_SAMPLE):
             if getattr(self, name) is None:
                 changes[name] = None
             else:
@@ -216,29 +217,15 @@ class Samples:
             raise DataError(
                 f"`channels` must be {list(self.channels)} in both; got {list(other.channels)}."
             )
-        same = self.values is other.values
-        if same:
-            shift = 0
+        if self.values is other.values:
+            values, shift = self.values, 0
         else:
+            values = np.concatenate([self.values, other.values])
             shift = len(self.values)
-        changes: dict[str, Any] = {
-            "values": self.values
-            if same
-            else np.concatenate([self.values, other.values]),
-            "starts": np.concatenate([self.starts, other.starts + shift]),
-        }
-        for name in ("lengths", "series", "time", "begin", "finish"):
-            pair = [getattr(self, name), getattr(other, name)]
-            if any(array is None for array in pair):
-                changes[name] = None
-            else:
-                changes[name] = np.concatenate(pair)
-        for name in ("y", "static", "extra"):
-            frames = [getattr(self, name), getattr(other, name)]
-            if any(frame is None for frame in frames):
-                changes[name] = None
-            else:
-                changes[name] = pd.concat(frames, ignore_index=True)
+        starts = np.concatenate([self.starts, other.starts + shift])
+        changes: dict[str, Any] = {"values": values, "starts": starts}
+        for name in (*PER_SAMPLE, "y", "static", "extra"):
+            changes[name] = _joined(getattr(self, name), getattr(other, name))
         return dataclasses.replace(self, **changes)
 
     def replace(self, **changes: Any) -> Self:
@@ -264,18 +251,14 @@ class Samples:
         }
         if self.static is not None and self.static.shape[1]:
             says["static inputs"] = ", ".join(map(str, self.static))
-        counts = (
-            (name, self.y[name].notna().sum(), self.y[name].nunique())
-            for name in self.y
-        )
         labels = []
-        for name, n, distinct in counts:
+        for name, column in self.y.items():
             labels.append(
                 {
                     "labels": name,
-                    "labelled": f"{n:,}",
-                    "missing": f"{len(self) - n:,}",
-                    "distinct": f"{distinct:,}",
+                    "labelled": f"{column.notna().sum():,}",
+                    "missing": f"{column.isna().sum():,}",
+                    "distinct": f"{column.nunique():,}",
                 }
             )
         return panel(self._size, facts(says), table(labels))
@@ -292,9 +275,18 @@ class Samples:
         return digest.hexdigest()[:16]
 
 
+def _joined(
+    first: np.ndarray | pd.DataFrame | None, second: np.ndarray | pd.DataFrame | None
+) -> np.ndarray | pd.DataFrame | None:
+    """Return the rows of both; None if one has none."""
+    if first is None or second is None:
+        return None
+    if isinstance(first, pd.DataFrame):
+        return pd.concat([first, second], ignore_index=True)
+    return np.concatenate([first, second])
+
+
 def _named(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a frame with text column names and a RangeIndex."""
     frame = plain_frame(pd.DataFrame(frame))
-    return frame.set_axis(
-        [str(column) for column in frame.columns], axis=1
-    ).reset_index(drop=True)
+    return frame.set_axis(frame.columns.map(str), axis=1).reset_index(drop=True)

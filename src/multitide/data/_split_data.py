@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from multitide.data._samples import Samples
-from multitide.data._splits import Split
+from multitide.data._split import Split
 
 
 @dataclass(frozen=True)

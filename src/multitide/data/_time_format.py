@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from multitide._checks import repeated
 from multitide.data._clock_times import over_midnight
 from multitide.data._time_bounds import as_nanoseconds
 from multitide.data._unreadable_times import unreadable
@@ -18,6 +19,7 @@ WIDTHS = {"Y": 4, "m": 2, "d": 2, "y": 2, "H": 2, "M": 2, "S": 2, "j": 3, "f": 6
 CLOCK = set("HIpMSf%")
 YEARS = set("YyGcx")
 KNOWN = CLOCK | YEARS | set("mdjbBaAzXVUuWw")
+EXAMPLE = 'such as "%d.%m.%Y %H:%M"'
 
 
 @dataclass(frozen=True)
@@ -37,24 +39,31 @@ def check_time_format(time_format: object) -> None:
     ParameterError
         If it is not text with directives of ``strptime``, or has a date without a year.
     """
-    example = 'such as "%d.%m.%Y %H:%M"'
     if not isinstance(time_format, str) or not DIRECTIVE.search(time_format):
         raise ParameterError(
-            f"`time_format` must be a format of strptime, {example}; got {time_format!r}."
+            f"`time_format` must be a format of strptime, {EXAMPLE}; got {time_format!r}."
         )
     letters = DIRECTIVE.findall(time_format)
+    _check_directives(letters, time_format)
+    _check_order(set(letters), time_format)
+
+
+def _check_directives(letters: list[str], time_format: str) -> None:
+    """Raise for a directive that ``strptime`` does not know, or one that occurs twice."""
     for letter in letters:
         if letter not in KNOWN:
             raise ParameterError(
-                f"`time_format` must have directives of strptime, {example}; "
+                f"`time_format` must have directives of strptime, {EXAMPLE}; "
                 f"got %{letter} in {time_format!r}."
             )
-    repeated = sorted({letter for letter in letters if letters.count(letter) > 1})
-    if [letter for letter in repeated if letter != "%"]:
+    if set(repeated(letters)) - {"%"}:
         raise ParameterError(
             f"`time_format` must have each directive once; got {time_format!r}."
         )
-    given = set(letters)
+
+
+def _check_order(given: set[str], time_format: str) -> None:
+    """Raise for a date without a year, and for a clock time without an hour."""
     if not given & YEARS and not given <= CLOCK:
         raise ParameterError(
             f"`time_format` must have a year, %Y or %y, if it has a date; got {time_format!r}. "

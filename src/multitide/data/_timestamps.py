@@ -28,6 +28,7 @@ UNITS = {
 CLOCK_UNITS = {"hour": ("h", 24), "minute": ("min", 59), "second": ("s", 60)}
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?i:inf|infinity)"
 MAX_SPAN = 2**63 - 1
+OTHER_KIND = "`time` must be of the kind it was before; got {got}."
 
 
 @dataclass(frozen=True)
@@ -274,17 +275,18 @@ def ticks(time: np.ndarray, unit: str | None = None) -> tuple[np.ndarray, str]:
 
     The unit is "seconds", "months" (for monthly tables) or "1" (for plain numbers).
     """
-    if (time.dtype.kind == "M") == (unit == "1"):
-        if unit == "1":
-            kind = "dates"
-        else:
-            kind = "numbers"
-        if unit is not None:
-            raise DataError(f"`time` must be of the kind it was before; got {kind}.")
-    if time.dtype.kind != "M":
-        if time.dtype.kind == "i" and _spans_too_much(time):
-            return time.astype(np.float64), "1"
-        return time, "1"
+    if time.dtype.kind == "M":
+        return _ticks_of_dates(time, unit)
+    if unit not in (None, "1"):
+        raise DataError(OTHER_KIND.format(got="numbers"))
+    if time.dtype.kind == "i" and _spans_too_much(time):
+        return time.astype(np.float64), "1"
+    return time, "1"
+
+
+def _ticks_of_dates(time: np.ndarray, unit: str | None) -> tuple[np.ndarray, str]:
+    if unit == "1":
+        raise DataError(OTHER_KIND.format(got="dates"))
     if unit == "months" or (unit is None and _is_monthly(time)):
         return time.astype("datetime64[M]").astype(np.int64), "months"
     stamps = time.astype("datetime64[ns]").astype(np.int64)

@@ -17,7 +17,7 @@ from multitide.data._plain_columns import plain_frame
 from multitide.data._samples import Samples
 from multitide.data._series_view import SeriesView
 from multitide.data._split_data import SplitData
-from multitide.data._splits import Splitter
+from multitide.data._splitter import Splitter
 from multitide.errors import DataError, ParameterError
 from multitide.fitting._validation_split import training_and_validation
 from multitide.tasks import Auto, Task, infer_kind, resolve_tasks

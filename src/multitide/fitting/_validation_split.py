@@ -10,7 +10,8 @@ import pandas as pd
 
 from multitide._checks import check_fraction
 from multitide.data._samples import Samples
-from multitide.data._splits import Split, Splitter
+from multitide.data._split import Split
+from multitide.data._splitter import Splitter
 from multitide.errors import DataError, ParameterError
 from multitide.tasks import Task, label_names
 

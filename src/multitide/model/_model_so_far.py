@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -77,24 +77,26 @@ class ModelSoFar(Callback):
 
     def _stored(self) -> StoredModel:
         """Return the model so far, of the tasks that have a network."""
-        epochs = {}
+        epochs: dict[str, int] = {}
         for names, epoch in self._epochs.items():
-            for name in names:
-                epochs[name] = epoch
-        data = []
-        for record in self._data:
-            known = [name for name in record.tasks if name in epochs]
-            if known:
-                data.append(record.model_copy(update={"tasks": known}))
+            epochs |= dict.fromkeys(names, epoch)
+        tasks_of_networks = list(map(list, self._networks))
         return StoredModel(
             params=self._params,
             tasks=[task for task in self._tasks if task.name in epochs],
-            predictor=Predictor(
-                list(self._networks.values()), [list(names) for names in self._networks]
-            ),
-            data=data,
+            predictor=Predictor(list(self._networks.values()), tasks_of_networks),
+            data=self._records_of(epochs),
             seed=cast("int | None", self._params.get("random_state")) or 0,
             best_epoch=epochs,
             n_labelled={name: {} for name in epochs},
             seconds=time.perf_counter() - self._started,
         )
+
+    def _records_of(self, tasks: Collection[str]) -> list[DataRecord]:
+        """Return the data sets that have some of the tasks, with these only."""
+        records = []
+        for record in self._data:
+            known = [name for name in record.tasks if name in tasks]
+            if known:
+                records.append(record.model_copy(update={"tasks": known}))
+        return records

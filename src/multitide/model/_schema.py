@@ -146,19 +146,16 @@ class ModelRecord(BaseModel):
         if not isinstance(content, dict) or "data" in content:
             return content
         moved = set(DataRecord.model_fields) - {"name", "tasks"}
-        only = {}
+        only, rest = {}, {}
         for name, value in content.items():
             if name in moved:
                 only[name] = value
-        only["tasks"] = [
-            task.get("name")
-            for task in content.get("tasks") or []
-            if isinstance(task, dict)
-        ]
-        rest = {}
-        for name, value in content.items():
-            if name not in moved:
+            else:
                 rest[name] = value
+        only["tasks"] = []
+        for task in content.get("tasks") or []:
+            if isinstance(task, dict):
+                only["tasks"].append(task.get("name"))
         return rest | {"data": [only]}
 
     @model_validator(mode="after")
@@ -166,17 +163,17 @@ class ModelRecord(BaseModel):
         """Check that networks, data sets and tasks speak of each other by their names."""
         tasks = [task.get("name") for task in self.tasks]
         data = [record.name for record in self.data]
-        answered = [name for network in self.networks for name in network.answered]
+        answered: list[str] = []
+        for network in self.networks:
+            answered += network.answered
         if not _are_same(answered, tasks):
             raise ValueError("`networks` must answer each of `tasks` once")
         if len(set(data)) < len(data):
             raise ValueError("`data` must have different names")
-        for name, known in (
-            ("best_epoch", self.best_epoch),
-            ("n_labelled", self.n_labelled),
-        ):
-            if not _are_same(list(known), tasks):
-                raise ValueError(f"`{name}` must have the names of `tasks`")
+        if not _are_same(list(self.best_epoch), tasks):
+            raise ValueError("`best_epoch` must have the names of `tasks`")
+        if not _are_same(list(self.n_labelled), tasks):
+            raise ValueError("`n_labelled` must have the names of `tasks`")
         for record in self.data:
             record.check(tasks)
         for network in self.networks:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from multitide._registries import part_to_config
-from multitide.data._splits import Splitter
+from multitide.data._splitter import Splitter
 from multitide.fitting._recipe import (
     PART_PARAMETERS,
     make_part,

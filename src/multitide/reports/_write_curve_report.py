@@ -15,7 +15,7 @@ from multitide._result_folder import writable
 from multitide.reports._pages import Content, Row, make_environment, write_pages
 from multitide.reports._svg import svg
 from multitide.reports.study._sentences import verdict_words
-from multitide.study._label_curve import LabelCurve, folder_of
+from multitide.study._curve import LabelCurve, folder_of
 from multitide.study.results._tables import gain_title, share_in_words
 
 PAGE, TEXT = "report.html", "report.md"

@@ -17,7 +17,7 @@ from multitide.config._prepare import Prepared
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
-from multitide.data._splits import Splitter
+from multitide.data._splitter import Splitter
 from multitide.fitting._recipe import make_part
 from multitide.model._sizes import last_weights, size_in_words
 from multitide.model._store import installed_versions

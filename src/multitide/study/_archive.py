@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from multitide._claim_folder import STUDY_FORMAT
 from multitide._result_folder import read_record, validated, writable, write_file
-from multitide.data._splits import Split
+from multitide.data._split import Split
 from multitide.data._write_table import write_table
 from multitide.errors import MultitideError, StoreError
 from multitide.study._study_record import (

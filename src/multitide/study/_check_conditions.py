@@ -7,7 +7,8 @@ from pathlib import Path
 
 from multitide._estimator import MultiTaskEstimator
 from multitide.data._samples import Samples
-from multitide.data._splits import Split, Splitter
+from multitide.data._split import Split
+from multitide.data._splitter import Splitter
 from multitide.errors import ParameterError
 from multitide.study._compare import compare
 from multitide.study.conditions._conditions import Conditions

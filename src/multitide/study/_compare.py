@@ -15,7 +15,8 @@ from multitide._checks import check_fraction
 from multitide._estimator import MultiTaskEstimator
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
-from multitide.data._splits import Split, Splitter
+from multitide.data._split import Split
+from multitide.data._splitter import Splitter
 from multitide.fitting._data_sets import resolve_shared_tasks
 from multitide.study._comparison import Comparison
 from multitide.study._left_out import LeftOut, check_enough, find_left_out

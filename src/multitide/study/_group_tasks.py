@@ -8,7 +8,8 @@ from pathlib import Path
 from multitide._estimator import MultiTaskEstimator
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
-from multitide.data._splits import Split, Splitter
+from multitide.data._split import Split
+from multitide.data._splitter import Splitter
 from multitide.study.design._protocol import make_protocol
 from multitide.study.design._resolve_arms import make_seeking_arm
 from multitide.study.grouping._grouping import Grouping

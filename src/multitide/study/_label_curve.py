@@ -2,64 +2,36 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, TypedDict, Unpack
+from typing import Literal, Unpack
 
 import pandas as pd
-from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt
 
-from multitide._checks import check_choice, check_positive_int, listed, raise_problems
-from multitide._claim_folder import CURVE_FORMAT, claim_folders
+from multitide._checks import check_choice, check_positive_int, raise_problems
 from multitide._estimator import MultiTaskEstimator
-from multitide._notebook import note, panel, table
-from multitide._result_folder import read_record, validated, writable, write_file
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
-from multitide.data._splits import Split, Splitter
-from multitide.data._write_table import write_table
+from multitide.data._split import Split
+from multitide.data._splitter import Splitter
 from multitide.errors import DataError, ParameterError
 from multitide.study._compare import N_SEEDS, compare
 from multitide.study._compare_options import OPTIONS, CompareOptions, unknown_options
 from multitide.study._comparison import Comparison
-from multitide.study.design._hidden_labels import Unit, fitting_unit, keep_share
+from multitide.study._curve import CurveFacts, LabelCurve, claim_curve, folder_of
+from multitide.study.design._hidden_labels import fitting_unit, keep_share
 from multitide.study.design._study_data import group_column, make_rule
-from multitide.study.results._tables import (
-    aligned,
-    curve_table,
-    gain_title,
-    share_in_words,
-)
+from multitide.study.results._tables import share_in_words
 from multitide.study.runs._timing import parse_budget
 from multitide.tasks import Task, resolve_tasks
 
 SHARES = (0.05, 0.2, 0.5, 1.0)
 UNITS = ("auto", "sample", "series")
-CURVE, RESULTS, SCHEMA = "curve.json", "results.parquet", 2
-VERDICTS = {
-    "helps": "it helps",
-    "hurts": "it hurts",
-    "same": "it makes no difference",
-    "cannot tell": "the verdict is “cannot tell”",
-    "failed": "it failed",
-}
 
 logger = logging.getLogger("multitide")
-
-
-class CurveFacts(TypedDict):
-    """How labels were hidden."""
-
-    unit: Unit
-    together: bool
-    random_state: int
-    draws: int
 
 
 def label_curve(
@@ -139,42 +111,78 @@ def label_curve(
     rule = make_rule(samples, split, None)
     if groups is None:
         groups = group_column(rule)
-    if isinstance(rule, Split):
-        fixed_split = rule
-    else:
-        fixed_split = rule.split(samples)
+    if not isinstance(rule, Split):
+        rule = rule.split(samples)
     if unit == "auto":
-        unit = fitting_unit(samples, fixed_split)
+        unit = fitting_unit(samples, rule)
     facts = CurveFacts(
         unit=unit, together=together, random_state=random_state, draws=n_seeds
     )
 
     if folder is not None:
-        _claim(Path(folder), shares)
+        folder = Path(folder)
+        claim_curve(folder, shares)
     comparisons: dict[float, Comparison] = {}
     for number, share in enumerate(shares):
         logger.info("%s of the labels:", share_in_words(share))
-        left = (seconds - (time.perf_counter() - started)) / (len(shares) - number)
-        draws = _draw_labels(samples, specs, fixed_split, share, facts)
-        try:
-            comparisons[share] = compare(
-                samples.replace(y=draws[0]),
-                specs,
-                estimator=estimator,
-                split=fixed_split,
-                groups=groups,
-                budget=max(left, 1.0) if math.isfinite(left) else None,
-                draws=draws if share < 1 else None,
-                folder=None if folder is None else folder_of(Path(folder), share),
-                **options,
-            )
-        except DataError as error:
-            few = f"With {share_in_words(share)} of the labels"
-            raise DataError(f"{few}: {error} Use larger `shares`.") from error
+        left = seconds - (time.perf_counter() - started)
+        comparisons[share] = _study_of_share(
+            samples,
+            specs,
+            share,
+            facts,
+            folder,
+            estimator=estimator,
+            split=rule,
+            groups=groups,
+            budget=_budget_of_next(left, len(shares) - number),
+            **options,
+        )
     curve = LabelCurve(comparisons, facts)
     if folder is not None:
         curve.save(folder)
     return curve
+
+
+def _study_of_share(
+    samples: Samples,
+    tasks: Sequence[Task],
+    share: float,
+    facts: CurveFacts,
+    folder: Path | None,
+    *,
+    estimator: MultiTaskEstimator,
+    split: Split,
+    groups: str | Sequence[object] | None,
+    budget: float | None,
+    **options: Unpack[CompareOptions],
+) -> Comparison:
+    """Return the study of one share of the labels; `folder` is that of the whole curve."""
+    draws = _draw_labels(samples, tasks, split, share, facts)
+    if folder is not None:
+        folder = folder_of(folder, share)
+    try:
+        return compare(
+            samples.replace(y=draws[0]),
+            tasks,
+            estimator=estimator,
+            split=split,
+            groups=groups,
+            budget=budget,
+            draws=draws if share < 1 else None,
+            folder=folder,
+            **options,
+        )
+    except DataError as error:
+        few = f"With {share_in_words(share)} of the labels"
+        raise DataError(f"{few}: {error} Use larger `shares`.") from error
+
+
+def _budget_of_next(seconds: float, n_studies: int) -> float | None:
+    """Return the time of the next of so many studies; None without a limit."""
+    if not math.isfinite(seconds):
+        return None
+    return max(seconds / n_studies, 1.0)
 
 
 def check_shares(shares: Sequence[float]) -> list[float]:
@@ -192,17 +200,6 @@ def check_shares(shares: Sequence[float]) -> list[float]:
             f"`shares` must be numbers above 0 and at most 1; got {shares!r}."
         )
     return sorted({float(share) for share in shares})
-
-
-def folder_of(folder: Path, share: float) -> Path:
-    """Return the folder of the study of a share."""
-    return folder / f"labels-{share:g}"
-
-
-def _claim(folder: Path, shares: Sequence[float]) -> None:
-    """Make the folder of a curve and those of its studies, or take them up again."""
-    names = [folder_of(Path(), share).name for share in shares]
-    claim_folders(folder, CURVE_FORMAT, names)
 
 
 def _draw_labels(
@@ -226,151 +223,3 @@ def _draw_labels(
         )
         draws.append(draw)
     return draws
-
-
-class _FactsRecord(BaseModel):
-    unit: Unit
-    together: bool
-    random_state: NonNegativeInt
-    draws: PositiveInt
-
-
-class _CurveRecord(BaseModel):
-    """What ``curve.json`` must contain."""
-
-    shares: list[Annotated[float, Field(gt=0, le=1)]] = Field(min_length=1)
-    facts: _FactsRecord
-
-
-@dataclass(frozen=True)
-class LabelCurve:
-    """Which tasks gain from which arm with few and many labels.
-
-    Made by :func:`multitide.label_curve`.
-
-    Attributes
-    ----------
-    comparisons : dict of float to Comparison
-        For each share of the labels, in ascending order, its study.
-    facts : dict
-        ``unit`` by which labels were hidden, whether ``together`` for all tasks, the
-        ``random_state`` of the first draw, and the number of ``draws``, one per seed.
-    """
-
-    comparisons: Mapping[float, Comparison]
-    facts: CurveFacts
-
-    @property
-    def shares(self) -> list[float]:
-        """The shares of the labels, in ascending order."""
-        return list(self.comparisons)
-
-    @cached_property
-    def gains(self) -> pd.DataFrame:
-        """One row per share, task and arm.
-
-        Columns: ``share``, ``n_train`` (number of training labels), and those of
-        ``Comparison.gains``. Gains are in units of the trivial loss of their own share, i.e. of the
-        best constant of these labels.
-        """
-        tables = []
-        for share, comparison in self.comparisons.items():
-            n_train = comparison.counts.groupby("task")["train"].mean()
-            gains = comparison.gains.copy()
-            gains.insert(0, "share", share)
-            gains.insert(1, "n_train", gains["task"].map(n_train))
-            tables.append(gains)
-        return pd.concat(tables, ignore_index=True)
-
-    @cached_property
-    def mean_gains(self) -> pd.DataFrame:
-        """One row per share and arm: ``share``, and the columns of ``Comparison.mean_gains``."""
-        tables = []
-        for share, c in self.comparisons.items():
-            tables.append(c.mean_gains.assign(share=share))
-        joined = pd.concat(tables, ignore_index=True)
-        return joined[["share", *joined.columns.drop("share")]]
-
-    def sentences(self) -> list[str]:
-        """Return one sentence per task and arm with the verdicts by share."""
-        sentences = []
-        for (task, arm), rows in self.gains.groupby(["task", "arm"], sort=False):
-            parts = []
-            for verdict, found in rows.groupby("verdict", sort=False):
-                shares = listed([share_in_words(share) for share in found["share"]])
-                parts.append(f"with {shares} of the labels {VERDICTS[str(verdict)]}")
-            sentences.append(f"“{arm}”, {task}: {'; '.join(parts)}.")
-        return sentences
-
-    def table(self) -> pd.DataFrame:
-        """Return the gains as text: one row per task, arm and share."""
-        return curve_table(self.gains, self._first.margin)
-
-    @property
-    def _first(self) -> Comparison:
-        return next(iter(self.comparisons.values()))
-
-    @property
-    def _title(self) -> str:
-        return f"{gain_title(self._first.reference, self._first.confidence)}, by label share"
-
-    def __str__(self) -> str:
-        return f"{self._title}:\n\n{aligned(self.table())}"
-
-    def _repr_html_(self) -> str:
-        """Return what notebooks show: the gains by the share of labels."""
-        rows = self.table().to_dict("records")
-        return panel(self._title, table(rows), *map(note, self.sentences()))
-
-    def save(self, folder: str | Path) -> Path:
-        """Write each study into its own folder, ``results.parquet``, and data to load the curve.
-
-        Raises
-        ------
-        StoreError
-            If the folder cannot be written.
-        """
-        folder = Path(folder)
-        _claim(folder, self.shares)
-        for share, comparison in self.comparisons.items():
-            comparison.save(folder_of(folder, share))
-        content = {
-            "format": CURVE_FORMAT,
-            "schema_version": SCHEMA,
-            "shares": self.shares,
-            "facts": dict(self.facts),
-        }
-        with writable(folder):
-            write_table(self.gains, folder / RESULTS)
-            write_file(
-                folder / CURVE, json.dumps(content, indent=1, ensure_ascii=False)
-            )
-        return folder
-
-    @classmethod
-    def load(cls, folder: str | Path) -> LabelCurve:
-        """Read a curve; its gains are computed again from its runs.
-
-        Raises
-        ------
-        StoreError
-            If the folder has no curve, or one that is damaged or of another schema version.
-        """
-        path = Path(folder) / CURVE
-        remedy = "Run `multitide compare` with label shares again."
-        record = validated(
-            read_record(path, CURVE_FORMAT, {SCHEMA}, remedy), _CurveRecord, path
-        )
-        comparisons = {}
-        for share in record.shares:
-            comparisons[share] = Comparison.load(folder_of(Path(folder), share))
-        facts = record.facts
-        return cls(
-            comparisons,
-            CurveFacts(
-                unit=facts.unit,
-                together=facts.together,
-                random_state=facts.random_state,
-                draws=facts.draws,
-            ),
-        )

@@ -21,7 +21,8 @@ from multitide._estimator import MultiTaskEstimator
 from multitide._registries import part_to_config
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
-from multitide.data._splits import Split, Splitter
+from multitide.data._split import Split
+from multitide.data._splitter import Splitter
 from multitide.errors import DataError, MultitideError, ParameterError
 from multitide.fitting._recipe import OPTIONAL, PART_PARAMETERS, make_part, make_recipe
 from multitide.study.design._study_data import make_rule

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from multitide.data._samples import Samples
-from multitide.data._splits import Splitter
+from multitide.data._splitter import Splitter
 from multitide.data.tables._column_roles import column_roles
 from multitide.data.tables._inspect_table import inspect_table
 from multitide.data.tables._read_like import read_like

@@ -11,7 +11,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 
 from fakes import RANDOM, make_study_samples
 from multitide.data._samples import Samples
-from multitide.data._splits import Split
+from multitide.data._split import Split
 from multitide.representations import LinearHeads, TS2Vec, represent
 from multitide.study.design._baselines import (
     BASELINES,

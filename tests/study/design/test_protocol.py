@@ -11,7 +11,8 @@ import pytest
 from fakes import RANDOM, make_study_samples
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
-from multitide.data._splits import Split, Splitter
+from multitide.data._split import Split
+from multitide.data._splitter import Splitter
 from multitide.errors import DataError, ParameterError
 from multitide.study.design._protocol import Protocol, make_protocol
 from multitide.tasks import resolve_tasks

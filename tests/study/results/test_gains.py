@@ -11,7 +11,7 @@ from sklearn.metrics import accuracy_score, r2_score, root_mean_squared_error
 
 from fakes import ERRORS, RANDOM, Quick, make_study_samples
 from multitide.data._samples import Samples
-from multitide.data._splits import Splitter
+from multitide.data._splitter import Splitter
 from multitide.errors import ParameterError
 from multitide.study import Comparison, compare
 

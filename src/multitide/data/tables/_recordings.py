@@ -51,10 +51,7 @@ def find_recordings(
     """
     if reading.series or reading.layout != "long" or not _may_count(data, reading):
         return reading
-    free = []
-    for column in data.columns:
-        if column not in taken and not _is_calendar(column):
-            free.append(column)
+    free = _without_calendar(data.columns, taken)
     counter = _first_counter(data, reading.time or free)
     if counter is None:
         return reading
@@ -123,6 +120,15 @@ def _may_count(data: pd.DataFrame, reading: Reading) -> bool:
     return len(reading.time) == 1 and pd.api.types.is_integer_dtype(
         data[reading.time[0]]
     )
+
+
+def _without_calendar(columns: Iterable[str], taken: Collection[str]) -> list[str]:
+    """Return the columns that have no other role, nor the name of a part of a date."""
+    free = []
+    for column in columns:
+        if column not in taken and not _is_calendar(column):
+            free.append(column)
+    return free
 
 
 def _is_calendar(column: str) -> bool:

@@ -50,25 +50,34 @@ def find_time_column(
     DataError
         If the only column of dates, or one named "time", has values that cannot be read.
     """
-    dates: list[str] = []
-    unclear: dict[str, str] = {}
-    for column in free:
-        problem = _date_problem(data[column], column, reading)
-        if problem == "":
-            dates.append(column)
-        elif problem:
-            unclear[column] = problem
-    named = _named(dates)
-    if len(dates) == 1 or named:
-        chosen = (named or dates)[0]
-        _refuse_named(unclear, chosen)
-        return [chosen]
+    dates, unclear = _columns_of_dates(data, free, reading)
+    chosen = _named(dates)[:1]
+    if len(dates) == 1:
+        chosen = dates
+    if chosen:
+        _refuse_named(unclear, chosen[0])
+        return chosen
     if unclear and not dates and reading.layout == "long":
         _refuse(unclear, (_named(unclear) or list(unclear))[0])
     for column in _named(free):
         if kind_of(data[column]) in ("number", "mixed"):
             return [column]
     return []
+
+
+def _columns_of_dates(
+    data: pd.DataFrame, columns: Sequence[str], reading: Reading
+) -> tuple[list[str], dict[str, str]]:
+    """Return the columns of dates that can be read, and what is wrong with the others."""
+    dates: list[str] = []
+    unclear: dict[str, str] = {}
+    for column in columns:
+        problem = _date_problem(data[column], column, reading)
+        if problem == "":
+            dates.append(column)
+        elif problem:
+            unclear[column] = problem
+    return dates, unclear
 
 
 def _named(columns: Iterable[str]) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from multitide.data._splits import Splitter
+from multitide.data._splitter import Splitter
 from multitide.reports._pages import Row
 from multitide.study import Comparison
 from multitide.study.design._study_data import StudyData

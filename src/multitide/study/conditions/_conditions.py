@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from multitide._notebook import note, panel, table
-from multitide.data._splits import Split
+from multitide.data._split import Split
 from multitide.study.conditions._arms import (
     ALONE,
     RANDOM,

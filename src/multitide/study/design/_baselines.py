@@ -20,7 +20,7 @@ from multitide._estimator import MultiTaskEstimator
 from multitide._part import Part
 from multitide.backbones._linear import STRENGTHS, Linear
 from multitide.data._samples import Samples
-from multitide.data._splits import Split
+from multitide.data._split import Split
 from multitide.encodings._inputs import Inputs, NameOrRepresentation
 from multitide.errors import ParameterError
 from multitide.fitting._recipe import with_representation

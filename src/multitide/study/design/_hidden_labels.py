@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from multitide.data._samples import Samples
-from multitide.data._splits import Split
+from multitide.data._split import Split
 from multitide.study.design._study_data import development_rows
 from multitide.study.design._test_groups import MIN_GROUPS
 from multitide.tasks import Task

@@ -13,7 +13,7 @@ import pandas as pd
 from multitide._checks import check_positive_int
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
-from multitide.data._splits import Splitter
+from multitide.data._splitter import Splitter
 from multitide.errors import ParameterError
 from multitide.fitting._data_sets import check_names, naming_data_set, tasks_with_labels
 from multitide.study.design._study_data import (

@@ -12,7 +12,8 @@ import pandas as pd
 
 from multitide._checks import one_of, suggest
 from multitide.data._samples import Samples
-from multitide.data._splits import Split, Splitter
+from multitide.data._split import Split
+from multitide.data._splitter import Splitter
 from multitide.errors import DataError, ParameterError
 from multitide.fitting._validation_split import default_splitter
 from multitide.study.design._test_groups import independent_groups

@@ -11,7 +11,8 @@ from sklearn.model_selection import GroupKFold
 
 from multitide.data._purging import touches
 from multitide.data._samples import Samples
-from multitide.data._splits import Split, Splitter
+from multitide.data._split import Split
+from multitide.data._splitter import Splitter
 from multitide.data._strata import strata
 from multitide.errors import DataError, MultitideWarning, ParameterError
 

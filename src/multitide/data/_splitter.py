@@ -1,4 +1,4 @@
-"""Splits into training, validation and test set without leaks: by time, group, chance or column."""
+"""Split samples without leaks: by time, group, chance or a column."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, train_test_split
 
 from multitide._checks import check_fraction, suggest
 from multitide._part import Part
+from multitide.data._column_of_sets import folds_by_value, sets_by_word
 from multitide.data._purging import purged, time_of, warn_of_overlap
 from multitide.data._rare_classes import (
     keep_every_class,
@@ -23,24 +23,13 @@ from multitide.data._rare_classes import (
     single_and_others,
 )
 from multitide.data._samples import Samples
+from multitide.data._split import Index, Split
 from multitide.data._strata import choose_groups, strata
 from multitide.errors import DataError, ParameterError
 
 logger = logging.getLogger("multitide")
 
-Index = NDArray[np.int64]
 Rule = Literal["time", "group", "random", "column"]
-# The words of a column that names the set of each sample.
-SETS = {
-    "train": "train",
-    "training": "train",
-    "validation": "validation",
-    "valid": "validation",
-    "val": "validation",
-    "dev": "validation",
-    "test": "test",
-    "testing": "test",
-}
 REMEDIES = {
     "time": 'Label more of that period, or split by="group" or by="random".',
     "group": 'Take other groups with `random_state`, or split by="time" or by="random".',
@@ -52,29 +41,6 @@ NOTHING_KEPT = (
     "`split` by {by} must leave samples to train on; got none (all others overlap the "
     'held-out ones in time, or there are none). Hold out less, or split by="group".'
 )
-
-
-@dataclass(frozen=True)
-class Split:
-    """Training, validation and test set of one :class:`Samples`, as int indices into it.
-
-    Attributes
-    ----------
-    train, validation, test : ndarray of int64
-        Positions of the samples. Samples in none of them were purged, because they would leak.
-    """
-
-    train: Index
-    validation: Index
-    test: Index
-
-    def counts(self, y: pd.DataFrame) -> pd.DataFrame:
-        """Return the number of labelled rows of each task (rows) in each set (columns)."""
-        sets = {"train": self.train, "validation": self.validation, "test": self.test}
-        counts = {}
-        for name, index in sets.items():
-            counts[name] = y.iloc[index].notna().sum()
-        return pd.DataFrame(counts, index=y.columns).rename_axis("task")
 
 
 @dataclass
@@ -117,7 +83,7 @@ class Splitter(Part):
         """
         self.check("split")
         if self.by == "column":
-            keep, validation, test = _named_sets(self._extra(samples))
+            keep, validation, test = sets_by_word(self._extra(samples))
         else:
             keep, test = self._hold_out(samples, np.arange(len(samples)), self.test)
             validation = test[:0]
@@ -255,32 +221,33 @@ class Splitter(Part):
 
     def _test_folds(self, samples: Samples) -> Iterator[Index]:
         """Yield the test set of each fold."""
-        everything = np.arange(len(samples))
+        if self.by == "column":
+            return folds_by_value(self._extra(samples))
         if self.by == "group":
-            n_units = len(pd.unique(self._groups(samples)))
-        else:
-            n_units = len(samples)
-        if n_units < self.n_folds and self.by != "column":
-            most = f"{n_units} {'groups' if self.by == 'group' else 'samples'}"
-            raise ParameterError(
-                f"`split.n_folds` must be at most as many as there are, {most}; got {self.n_folds}."
-            )
+            groups = self._groups(samples)
+            self._check_n_folds(len(pd.unique(groups)), "groups")
+            return self._folds_by_group(groups)
+        self._check_n_folds(len(samples), "samples")
         if self.by == "time":
-            order = np.argsort(time_of(samples), kind="stable")
-            yield from (np.sort(block) for block in np.array_split(order, self.n_folds))
-        elif self.by == "group":
-            groups = pd.factorize(self._groups(samples), sort=True)[0]
-            yield from (
-                test
-                for _, test in GroupKFold(self.n_folds).split(everything, groups=groups)
+            return self._folds_by_time(samples)
+        return self._random_folds(samples)
+
+    def _check_n_folds(self, n_units: int, units: str) -> None:
+        if n_units < self.n_folds:
+            raise ParameterError(
+                f"`split.n_folds` must be at most as many as there are, {n_units} {units}; "
+                f"got {self.n_folds}."
             )
-        elif self.by == "random":
-            yield from self._random_folds(samples)
-        else:
-            values = pd.Series(self._extra(samples))
-            yield from (
-                np.flatnonzero(values == value) for value in _fold_values(values)
-            )
+
+    def _folds_by_time(self, samples: Samples) -> Iterator[Index]:
+        order = np.argsort(time_of(samples), kind="stable")
+        for block in np.array_split(order, self.n_folds):
+            yield np.sort(block)
+
+    def _folds_by_group(self, groups: np.ndarray) -> Iterator[Index]:
+        codes = pd.factorize(groups, sort=True)[0]
+        for _, test in GroupKFold(self.n_folds).split(codes, groups=codes):
+            yield test
 
     def _random_folds(self, samples: Samples) -> Iterator[Index]:
         everything = np.arange(len(samples))
@@ -344,31 +311,3 @@ def _unlabelled(y: pd.DataFrame) -> list[str]:
 
 def _n_held(n_samples: int, fraction: float) -> int:
     return max(1, math.ceil(n_samples * fraction - 1e-9))
-
-
-def _named_sets(values: np.ndarray) -> tuple[Index, Index, Index]:
-    """Return training, validation and test set as the words of a column say."""
-    words = (
-        pd.Series(values)
-        .astype("object")
-        .map(lambda word: SETS.get(str(word).strip().lower()))
-    )
-    if unused := int(words.isna().sum()):
-        other = sorted({str(value) for value in values[words.isna()]})[:5]
-        logger.info(f"{unused} samples are in no set of the split: {other}.")
-    train, validation, test = (
-        np.flatnonzero(words == side) for side in ("train", "validation", "test")
-    )
-    if not len(train) or not len(test):
-        found = sorted(set(map(str, values)))[:5]
-        raise DataError(
-            f'`split.column` must hold "train", "test" and perhaps "validation"; got {found}.'
-        )
-    return train, validation, test
-
-
-def _fold_values(values: pd.Series) -> list[object]:
-    found = list(values.dropna().unique())
-    if len(found) < 2 or {str(value).lower() for value in found} & set(SETS):
-        raise DataError(f"`split.column` must number the folds; got {found[:5]}.")
-    return found

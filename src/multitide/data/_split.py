@@ -1,0 +1,34 @@
+"""One split of samples into training, validation and test set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Index = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Training, validation and test set of one :class:`Samples`, as int indices into it.
+
+    Attributes
+    ----------
+    train, validation, test : ndarray of int64
+        Positions of the samples. Samples in none of them were purged, because they would leak.
+    """
+
+    train: Index
+    validation: Index
+    test: Index
+
+    def counts(self, y: pd.DataFrame) -> pd.DataFrame:
+        """Return the number of labelled rows of each task (rows) in each set (columns)."""
+        sets = {"train": self.train, "validation": self.validation, "test": self.test}
+        counts = {}
+        for name, index in sets.items():
+            counts[name] = y.iloc[index].notna().sum()
+        return pd.DataFrame(counts, index=y.columns).rename_axis("task")
