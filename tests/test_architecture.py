@@ -23,6 +23,7 @@ FLOORS = {
     "api": [
         "_estimator",
         "_gradient_flow",
+        "_load",
         "compat",
         "config",
         "methods",
@@ -42,6 +43,7 @@ FLOORS = {
     "ground": [
         "_checks",
         "_claim_folder",
+        "_folder_kinds",
         "_notebook",
         "_own_random_numbers",
         "_part",

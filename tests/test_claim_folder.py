@@ -11,15 +11,8 @@ import pytest
 import multitide as mt
 from makers import make_samples, small
 from multitide import reports
-from multitide._claim_folder import (
-    IN_WORDS,
-    MARKER,
-    RECORDS,
-    STUDY_FORMAT,
-    check_claimable,
-    claim_folder,
-    kind_of,
-)
+from multitide._claim_folder import check_claimable, claim_folder
+from multitide._folder_kinds import IN_WORDS, MARKER, RECORDS, STUDY_FORMAT, kind_of
 from multitide.errors import StoreError
 from multitide.study import _compare
 from refusals import refused

@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "_estimator": ("MultiTaskEstimator",),
     "_gradient_flow": ("GradientFlow", "gradient_flow"),
+    "_load": ("load",),
     "_run_fit": ("Run", "run_fit"),
     "config": ("Config", "DataSection", "config_problems", "load_config"),
     "data": (

@@ -10,6 +10,7 @@ from multitide import sharing as sharing
 from multitide._estimator import MultiTaskEstimator as MultiTaskEstimator
 from multitide._gradient_flow import GradientFlow as GradientFlow
 from multitide._gradient_flow import gradient_flow as gradient_flow
+from multitide._load import load as load
 from multitide._run_fit import Run as Run
 from multitide._run_fit import run_fit as run_fit
 from multitide.config import Config as Config

@@ -7,31 +7,12 @@ kind of results it holds. Into any other folder that holds something, nothing is
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
+from multitide._folder_kinds import IN_WORDS, MARKER, STUDY_FORMAT, kind_of
 from multitide._result_folder import DRAFT_PREFIX, writable, write_file
 from multitide.errors import StoreError
-
-MARKER = ".multitide.json"
-# The kinds of results that grow, as their records and markers call them.
-STUDY_FORMAT, STUDIES_FORMAT = "multitide study", "multitide studies"
-CURVE_FORMAT, SEARCH_FORMAT = "multitide label curve", "multitide search"
-# The record of each kind of folder: it is there once the results are complete. A folder whose
-# hidden marker was lost while it was copied is known by its record.
-RECORDS = {
-    STUDY_FORMAT: "study.json",
-    STUDIES_FORMAT: "studies.json",
-    CURVE_FORMAT: "curve.json",
-    SEARCH_FORMAT: "search.json",
-}
-# What messages call them.
-IN_WORDS = {
-    STUDY_FORMAT: "a study",
-    STUDIES_FORMAT: "studies of several data sets",
-    CURVE_FORMAT: "a label curve",
-    SEARCH_FORMAT: "a search",
-}
 
 
 def claim_folder(folder: Path, kind: str, name: str = "folder") -> None:
@@ -42,7 +23,7 @@ def claim_folder(folder: Path, kind: str, name: str = "folder") -> None:
     folder : path
         Absent, empty, or a folder of results of this kind. Parents are made.
     kind : str
-        A key of `RECORDS`.
+        A key of `RECORDS` of `_folder_kinds`.
     name : str, default="folder"
         The parameter or option that named it.
 
@@ -102,31 +83,12 @@ def check_claimable(folder: Path, kind: str, name: str = "folder") -> None:
     )
 
 
-def kind_of(folder: Path, kinds: Collection[str] = tuple(RECORDS)) -> str | None:
-    """Return the kind of results that a folder holds; None if it is not one of ours."""
-    for kind in kinds:
-        if kind in (_format_of(folder / MARKER), _format_of(folder / RECORDS[kind])):
-            return kind
-    return None
-
-
 def _holds_anything(folder: Path) -> bool:
     if not folder.exists():
         return False
     if not folder.is_dir():
         return True
     return any(not path.name.startswith(DRAFT_PREFIX) for path in folder.iterdir())
-
-
-def _format_of(record: Path) -> object:
-    """Return the ``format`` of a record; None if it is not one that can be read."""
-    try:
-        content = json.loads(record.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return None
-    if isinstance(content, dict):
-        return content.get("format")
-    return None
 
 
 def _described(folder: Path) -> str:

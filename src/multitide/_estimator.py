@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from multitide._folder_kinds import MODEL_FILE
 from multitide._own_random_numbers import own_random_numbers
 from multitide._result_folder import new_folder, replaced_folder
 from multitide.backbones import Backbone
@@ -45,7 +46,6 @@ from multitide.model._history import (
 from multitide.model._schema import data_record
 from multitide.model._start_from import find_source
 from multitide.model._store import (
-    MODEL_FILE,
     StoredModel,
     load_model,
     refuse_more_than_a_model,

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from multitide._folder_kinds import what_it_is
 from multitide.errors import StoreError
 
 Record = TypeVar("Record", bound=BaseModel)
@@ -248,9 +249,10 @@ def read_record(
         If the record is absent, damaged, of another format, or of another version.
     """
     if not path.is_file():
-        folder = str(path.parent)
+        folder = path.parent
         raise StoreError(
-            f"`folder` must be a {called or kind} with {path.name!r}; got {folder!r}."
+            f"`folder` must be a {called or kind} with {path.name!r}; got {str(folder)!r}."
+            f"{what_it_is(folder)}"
         )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

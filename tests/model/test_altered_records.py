@@ -18,11 +18,11 @@ import torch
 
 from makers import make_samples
 from multitide._estimator import MultiTaskEstimator
+from multitide._folder_kinds import MODEL_FILE
 from multitide.backbones import LSTMFCN
 from multitide.data._samples import Samples
 from multitide.errors import MultitideError, StoreError
 from multitide.model._store import (
-    MODEL_FILE,
     WEIGHTS_FILE,
     _record_hash,
     _sha256,

@@ -10,11 +10,12 @@ import pytest
 
 from makers import SMALL, make_samples, small
 from multitide._estimator import MultiTaskEstimator
+from multitide._folder_kinds import MODEL_FILE
 from multitide.data._splitter import Splitter
 from multitide.errors import StoreError
 from multitide.fitting._recipe import make_recipe
 from multitide.model._history import HISTORY
-from multitide.model._store import MODEL_FILE, WEIGHTS_FILE, _record_hash
+from multitide.model._store import WEIGHTS_FILE, _record_hash
 from multitide.tasks import Classification, Regression
 from multitide.training._settings import Training
 from refusals import refused

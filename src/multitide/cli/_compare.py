@@ -64,7 +64,7 @@ def compare(
 
     With several configurations, one per data set, the same arms are ranked over all data sets.
     """
-    from multitide._claim_folder import CURVE_FORMAT, STUDIES_FORMAT, STUDY_FORMAT
+    from multitide._folder_kinds import CURVE_FORMAT, STUDIES_FORMAT, STUDY_FORMAT
     from multitide.config._load_config import load_config
 
     options = _options(seeds, jobs, budget, conditions, label_shares)

@@ -43,7 +43,7 @@ def tune(
     Searches backbone, sharing, weighting and learning rate. `tune.space` in the configuration
     changes what is searched.
     """
-    from multitide._claim_folder import SEARCH_FORMAT
+    from multitide._folder_kinds import SEARCH_FORMAT
     from multitide.cli._arguments import growing_folder, quoted
     from multitide.cli._show import show_next, show_tasks
     from multitide.cli._terminal import quietly

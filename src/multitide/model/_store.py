@@ -19,6 +19,7 @@ import safetensors.torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from multitide._folder_kinds import MODEL_FILE, MODEL_FORMAT
 from multitide._own_random_numbers import own_random_numbers
 from multitide._partial_folder import refuse_partial
 from multitide._result_folder import new_folder, read_record, validated
@@ -59,7 +60,7 @@ from multitide.network._network import InputStem, Network, Predictor, copy_with_
 from multitide.tasks import Task, task_from_config, task_to_config
 
 SCHEMA = 1
-MODEL_FILE, WEIGHTS_FILE = "model.json", "weights.safetensors"
+WEIGHTS_FILE = "weights.safetensors"
 VERSIONS = ("multitide", "torch", "numpy", "pandas", "scikit-learn")
 
 
@@ -194,7 +195,7 @@ def read_model_record(folder: Path) -> ModelRecord:
     path = folder / MODEL_FILE
     remedy = f"This is multitide {version('multitide')}; install the other version to read it."
     content = read_record(
-        path, "multitide", {SCHEMA}, remedy, called="model or run folder"
+        path, MODEL_FORMAT, {SCHEMA}, remedy, called="model or run folder"
     )
     with checking(path, "text"):
         found = _record_hash(content)
@@ -222,7 +223,7 @@ def _record(
     representation: RepresentationRecord | None,
 ) -> dict[str, object]:
     record = ModelRecord(
-        format="multitide",
+        format=MODEL_FORMAT,
         schema_version=SCHEMA,
         versions=installed_versions(),
         estimator={

@@ -10,7 +10,8 @@ import pandas as pd
 from markupsafe import Markup
 
 from multitide import plot
-from multitide._claim_folder import CURVE_FORMAT, claim_folder
+from multitide._claim_folder import claim_folder
+from multitide._folder_kinds import CURVE_FORMAT
 from multitide._result_folder import writable
 from multitide.reports._pages import Content, Row, make_environment, write_pages
 from multitide.reports._svg import svg

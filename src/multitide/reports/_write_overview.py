@@ -12,7 +12,8 @@ from urllib.parse import quote
 import pandas as pd
 
 from multitide import plot
-from multitide._claim_folder import STUDIES_FORMAT, claim_folder
+from multitide._claim_folder import claim_folder
+from multitide._folder_kinds import STUDIES_FORMAT
 from multitide._result_folder import writable
 from multitide.data._samples import Samples
 from multitide.reports._figures import save_figure

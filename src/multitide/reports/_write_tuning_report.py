@@ -9,7 +9,8 @@ from typing import TypedDict
 import pandas as pd
 
 from multitide import plot
-from multitide._claim_folder import SEARCH_FORMAT, claim_folder
+from multitide._claim_folder import claim_folder
+from multitide._folder_kinds import SEARCH_FORMAT
 from multitide._result_folder import writable, write_file
 from multitide.reports._figures import save_figure
 from multitide.reports._pages import make_environment

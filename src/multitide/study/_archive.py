@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from multitide._claim_folder import STUDY_FORMAT
+from multitide._folder_kinds import STUDY_FORMAT
 from multitide._result_folder import read_record, validated, writable, write_file
 from multitide.data._split import Split
 from multitide.data._write_table import write_table

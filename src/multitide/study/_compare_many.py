@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from multitide._checks import check_fraction, gathering, raise_problems
-from multitide._claim_folder import STUDIES_FORMAT, claim_folders
+from multitide._claim_folder import claim_folders
 from multitide._estimator import MultiTaskEstimator
+from multitide._folder_kinds import STUDIES_FORMAT
 from multitide.data._samples import Samples
 from multitide.errors import ParameterError
 from multitide.study._compare import compare

@@ -13,7 +13,8 @@ from typing import Annotated
 import pandas as pd
 from pydantic import BaseModel, Field, StringConstraints
 
-from multitide._claim_folder import STUDIES_FORMAT, claim_folders
+from multitide._claim_folder import claim_folders
+from multitide._folder_kinds import STUDIES_FORMAT
 from multitide._result_folder import read_record, validated, writable, write_file
 from multitide.data._write_table import write_table
 from multitide.errors import ParameterError

@@ -13,7 +13,8 @@ import pandas as pd
 from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt
 
 from multitide._checks import listed
-from multitide._claim_folder import CURVE_FORMAT, claim_folders
+from multitide._claim_folder import claim_folders
+from multitide._folder_kinds import CURVE_FORMAT
 from multitide._notebook import note, panel, table
 from multitide._result_folder import read_record, validated, writable, write_file
 from multitide.data._write_table import write_table

@@ -23,8 +23,9 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from pydantic import TypeAdapter
 
-from multitide._claim_folder import SEARCH_FORMAT, claim_folder
+from multitide._claim_folder import claim_folder
 from multitide._estimator import MultiTaskEstimator
+from multitide._folder_kinds import SEARCH_FORMAT
 from multitide._result_folder import read_record, writable, write_file
 from multitide.errors import StoreError
 from multitide.tuning._sampler import decode, encode, quiet_optuna

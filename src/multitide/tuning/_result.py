@@ -11,8 +11,9 @@ from typing import Any
 
 import pandas as pd
 
-from multitide._claim_folder import SEARCH_FORMAT, claim_folder
+from multitide._claim_folder import claim_folder
 from multitide._estimator import MultiTaskEstimator
+from multitide._folder_kinds import SEARCH_FORMAT
 from multitide._result_folder import writable
 from multitide.data._write_table import write_table
 from multitide.tuning._sampler import importances

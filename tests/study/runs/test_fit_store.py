@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from multitide._claim_folder import MARKER
+from multitide._folder_kinds import MARKER
 from multitide.errors import StoreError
 from multitide.study.runs._fit_store import (
     ABANDONED_AFTER,

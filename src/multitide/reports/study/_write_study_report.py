@@ -11,7 +11,8 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from multitide import plot
-from multitide._claim_folder import STUDY_FORMAT, claim_folder
+from multitide._claim_folder import claim_folder
+from multitide._folder_kinds import STUDY_FORMAT
 from multitide._result_folder import writable
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples

@@ -15,7 +15,8 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import BaseModel, NonNegativeInt
 
-from multitide._claim_folder import STUDY_FORMAT, claim_folder
+from multitide._claim_folder import claim_folder
+from multitide._folder_kinds import STUDY_FORMAT
 from multitide._result_folder import replaced_folder, writable
 from multitide.errors import StoreError
 from multitide.study.runs._fits import Fit

@@ -1,0 +1,83 @@
+"""The kinds of result folders: how one is recognised, what it is called, and what reads it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from pathlib import Path
+
+MARKER = ".multitide.json"
+MODEL_FORMAT, MODEL_FILE = "multitide", "model.json"
+# The kinds of results that grow, as their records and markers call them.
+STUDY_FORMAT, STUDIES_FORMAT = "multitide study", "multitide studies"
+CURVE_FORMAT, SEARCH_FORMAT = "multitide label curve", "multitide search"
+# The record of each kind of folder: it is there once the results are complete. A folder whose
+# hidden marker was lost while it was copied is known by its record.
+RECORDS = {
+    STUDY_FORMAT: "study.json",
+    STUDIES_FORMAT: "studies.json",
+    CURVE_FORMAT: "curve.json",
+    SEARCH_FORMAT: "search.json",
+}
+# What messages call them.
+IN_WORDS = {
+    STUDY_FORMAT: "a study",
+    STUDIES_FORMAT: "studies of several data sets",
+    CURVE_FORMAT: "a label curve",
+    SEARCH_FORMAT: "a search",
+}
+READ_BY = {
+    STUDY_FORMAT: "multitide.Comparison.load reads it",
+    STUDIES_FORMAT: "multitide.Comparisons.load reads them",
+    CURVE_FORMAT: "multitide.LabelCurve.load reads it",
+    SEARCH_FORMAT: "`multitide tune` continues it, and `multitide fit` takes its best.toml",
+}
+ENCODER_SUFFIX = ".safetensors"
+
+
+def kind_of(folder: Path, kinds: Collection[str] = tuple(RECORDS)) -> str | None:
+    """Return the kind of growing results that a folder holds; None if it is not one of ours."""
+    for kind in kinds:
+        if kind in (_format_of(folder / MARKER), _format_of(folder / RECORDS[kind])):
+            return kind
+    return None
+
+
+def what_it_is(path: Path) -> str:
+    """Return a sentence on what a path is that was taken for something else; "" if unknown.
+
+    It begins with a blank, to follow another sentence.
+    """
+    if not path.exists():
+        return " There is no such folder."
+    if not path.is_dir():
+        if path.suffix == ENCODER_SUFFIX:
+            return (
+                " It is a file; multitide.representations.load_encoder reads a stored "
+                "representation."
+            )
+        return " It is a file."
+    if _is_model(path):
+        return " It holds a model: multitide.load reads it."
+    kind = kind_of(path)
+    if kind is not None:
+        return f" It holds {IN_WORDS[kind]}: {READ_BY[kind]}."
+    for inner in sorted(path.iterdir()):
+        if _is_model(inner):
+            return f" Did you mean {str(inner)!r}?"
+    return ""
+
+
+def _is_model(folder: Path) -> bool:
+    return _format_of(folder / MODEL_FILE) == MODEL_FORMAT
+
+
+def _format_of(record: Path) -> object:
+    """Return the ``format`` of a record; None if it is not one that can be read."""
+    try:
+        content = json.loads(record.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    if isinstance(content, dict):
+        return content.get("format")
+    return None
