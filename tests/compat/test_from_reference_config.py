@@ -15,7 +15,7 @@ from multitide._estimator import MultiTaskEstimator
 from multitide.backbones import CNN1D, FC, GRU, LSTM, LSTMFCN
 from multitide.balancing._fixed import Fixed
 from multitide.compat import from_reference_config, model_folder
-from multitide.compat._page import PAGES
+from multitide.compat._hyperparameters import PAGES
 from multitide.errors import DataError, MultitideWarning, ParameterError
 from multitide.tasks import Classification, Regression
 from multitide.training._settings import Training

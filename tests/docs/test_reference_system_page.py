@@ -6,7 +6,7 @@ import re
 from dataclasses import MISSING, fields
 
 from documents import page
-from multitide.compat._page import PAGES
+from multitide.compat._hyperparameters import PAGES
 
 PAGE = page("guide/reference-system")
 MULTI = "LSTM_FCNs_multi"

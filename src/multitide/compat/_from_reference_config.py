@@ -14,8 +14,8 @@ from multitide._checks import check_choice, gathering, raise_problems, suggest
 from multitide._estimator import MultiTaskEstimator
 from multitide._part import annotation_problems
 from multitide.balancing._fixed import Fixed
+from multitide.compat._hyperparameters import PAGES, CNNPage, FCPage, MultiPage, Page
 from multitide.compat._model_folder import model_folder
-from multitide.compat._page import PAGES, CNNPage, FCPage, MultiPage, Page
 from multitide.encodings._inputs import Inputs
 from multitide.errors import MultitideWarning, ParameterError
 from multitide.tasks import Classification, Regression, Task

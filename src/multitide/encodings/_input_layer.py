@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from multitide.backbones._masked import valid_steps
 from multitide.data._samples import Samples
 from multitide.encodings._encoding import EncodingModule
+from multitide.encodings._imputation import forward_filled, last_measured, steps_since
 from multitide.encodings._registry import ENCODINGS
 from multitide.encodings._scaling import center_and_scale
 from multitide.errors import DataError, MultitideWarning
@@ -117,7 +118,7 @@ class InputLayer(nn.Module):
         if self.spec.observed:
             groups.append(measured.to(x.dtype))
         if self.spec.elapsed:
-            groups.append(_steps_since(last).to(x.dtype) * self.elapsed_gain)
+            groups.append(steps_since(last).to(x.dtype) * self.elapsed_gain)
         if len(groups) > 1:
             encoded = torch.cat(groups, dim=1)
         else:
@@ -146,11 +147,7 @@ class InputLayer(nn.Module):
         last = last_measured(measured)
         if self.spec.impute != "ffill":
             return torch.where(measured, x, self.fill), measured, last
-        return (
-            torch.where(last >= 0, x.gather(2, last.clamp(min=0)), self.fill),
-            measured,
-            last,
-        )
+        return forward_filled(x, last, self.fill), measured, last
 
     def _numeric(self, x: Tensor) -> Tensor:
         if self.n_categories:
@@ -277,7 +274,7 @@ class InputLayer(nn.Module):
         """Fit the scale of elapsed steps, and each encoding to the output of the previous one."""
         x, measured, last = self._complete(x)
         if self.spec.elapsed:
-            for i, steps in enumerate(_steps_since(last).double().unbind(dim=1)):
+            for i, steps in enumerate(steps_since(last).double().unbind(dim=1)):
                 deviation = float(steps[valid[:, 0]].std(correction=0))
                 if deviation > 0:
                     self.elapsed_gain[i] = 1 / deviation
@@ -300,35 +297,3 @@ def _category_codes(
             codes.append((i, code))
             names.append(f"{channel}={category}")
     return codes, names
-
-
-def last_measured(measured: Tensor) -> Tensor:
-    """Return for each step the latest measured step so far, or -1 if there is none.
-
-    Parameters
-    ----------
-    measured : bool Tensor, shape (batch, channels, time)
-
-    Returns
-    -------
-    Tensor of int64, same shape
-    """
-    steps = torch.arange(measured.shape[2], device=measured.device)
-    if torch.compiler.is_compiling():  # also true in an export
-        return _last_measured_by_count(measured, steps)
-    return torch.where(measured, steps, -1).cummax(dim=2).values
-
-
-def _last_measured_by_count(measured: Tensor, steps: Tensor) -> Tensor:
-    """Compute the same without a cumulative maximum, which ONNX does not have; half as fast."""
-    count = measured.long().cumsum(dim=2)
-    # The step of the n-th measurement is stored at index n; unmeasured steps write -1 to index 0.
-    places = torch.full(
-        (*measured.shape[:2], measured.shape[2] + 1), -1, device=measured.device
-    )
-    places = places.scatter(2, count * measured, torch.where(measured, steps, -1))
-    return places.gather(2, count)
-
-
-def _steps_since(last: Tensor) -> Tensor:
-    return torch.arange(last.shape[2], device=last.device) - last

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from multitide.tasks._missing_labels import zero_missing
 from multitide.tasks._task import Target
 
 STACK_FROM = 8  # tasks; fewer are computed one by one, which is just as fast
@@ -136,4 +137,4 @@ class _Stack:
         filled = self._target.fill_missing(joined).flatten()
         measured = self._target.measured(joined)
         losses = self._target.raw_loss(rows, filled).view_as(joined) / self._trivial
-        return torch.where(measured, losses, torch.zeros_like(losses)), measured
+        return zero_missing(losses, measured), measured

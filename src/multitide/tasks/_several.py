@@ -5,9 +5,9 @@ from __future__ import annotations
 from abc import abstractmethod
 
 import numpy as np
-import torch
 from torch import Tensor
 
+from multitide.tasks._missing_labels import zero_missing
 from multitide.tasks._task import Target
 
 
@@ -33,19 +33,13 @@ class SeveralTarget(Target):
 
         The missing labels of the other rows are handled by `raw_loss`.
         """
-        return torch.where(
-            self.measured(codes)[:, None], codes, torch.zeros_like(codes)
-        )
+        return zero_missing(codes, self.measured(codes)[:, None])
 
     def raw_loss(self, output: Tensor, codes: Tensor) -> Tensor:
         """Return the mean loss of each row over its known labels, (batch,)."""
         known = ~codes.isnan()
-        losses = self.label_losses(
-            output, torch.where(known, codes, torch.zeros_like(codes))
-        )
-        return torch.where(known, losses, torch.zeros_like(losses)).sum(
-            dim=1
-        ) / known.sum(dim=1)
+        losses = self.label_losses(output, zero_missing(codes, known))
+        return zero_missing(losses, known).sum(dim=1) / known.sum(dim=1)
 
     @abstractmethod
     def label_losses(self, output: Tensor, codes: Tensor) -> Tensor:

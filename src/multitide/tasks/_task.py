@@ -21,6 +21,7 @@ from multitide._part import Part
 from multitide.data._samples import Samples
 from multitide.errors import DataError
 from multitide.tasks._metrics import mean_or_nan, metric_table
+from multitide.tasks._missing_labels import zero_missing
 
 LabelAt = Literal["end", "start", "mean", "majority", "any"]
 
@@ -342,23 +343,18 @@ class Target(nn.Module, ABC):
         """Return what the buffers do not hold, as JSON values; see `Task.target_from_config`."""
 
     def fill_missing(self, codes: Tensor) -> Tensor:
-        """Return `codes` with missing labels replaced by a valid value.
-
-        This must happen before a loss is computed: masking a loss that is already NaN with
-        ``torch.where`` still propagates NaN gradients.
-        """
-        return torch.where(self.measured(codes), codes, torch.zeros_like(codes))
+        """Return `codes` with missing labels replaced by a valid value, so that no loss is NaN."""
+        return zero_missing(codes, self.measured(codes))
 
     def row_loss(self, output: Tensor, codes: Tensor) -> Tensor:
         """Return the loss of each row in units of the trivial loss; 0 in rows without a label."""
         losses = self.raw_loss(output, self.fill_missing(codes)) / self.trivial_loss
-        return torch.where(self.measured(codes), losses, torch.zeros_like(losses))
+        return zero_missing(losses, self.measured(codes))
 
     def mean_loss(self, output: Tensor, codes: Tensor) -> Tensor:
         """Return the mean of `row_loss` over the labelled rows, shape (); 0 if there are none."""
-        return self.row_loss(output, codes).sum() / self.measured(codes).sum().clamp(
-            min=1
-        )
+        n_labelled = self.measured(codes).sum().clamp(min=1)
+        return self.row_loss(output, codes).sum() / n_labelled
 
     def constant(self, n_samples: int) -> np.ndarray:
         """Return the decoded predictions of the best constant for `n_samples` rows."""

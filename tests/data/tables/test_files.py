@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from multitide.data.tables._csv import Dialect
+from multitide.data.tables._csv_dialect import Dialect
 from multitide.data.tables._files import open_table
 from multitide.errors import DataError
 from refusals import refused

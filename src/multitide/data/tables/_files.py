@@ -15,12 +15,13 @@ import pandas as pd
 from multitide._checks import suggest
 from multitide.data._plain_columns import plain_frame
 from multitide.data.tables._column_names import check_names
-from multitide.data.tables._csv import Dialect, read_csv, read_texts
+from multitide.data.tables._csv_dialect import Dialect
 from multitide.data.tables._missing import (
     clear_missing,
     count_missing,
     missing_notes,
 )
+from multitide.data.tables._read_csv import read_csv, read_texts
 from multitide.errors import DataError
 
 CSV_SUFFIXES = (".csv", ".tsv", ".txt", ".tab")

@@ -8,7 +8,7 @@ from typing import Literal
 
 import pandas as pd
 
-from multitide.data.tables._csv import Dialect
+from multitide.data.tables._csv_dialect import Dialect
 from multitide.data.tables._files import open_table
 from multitide.data.tables._findings import Findings
 from multitide.data.tables._missing import as_missing

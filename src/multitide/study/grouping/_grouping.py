@@ -9,13 +9,17 @@ import numpy as np
 import pandas as pd
 
 from multitide._checks import listed
+from multitide.study.grouping._branch_and_bound import (
+    Tasks,
+    best_partition,
+    group_scores,
+)
 from multitide.study.grouping._grouping_record import (
     AFFINITY,
     PAIRS,
     GroupingRecord,
     Method,
 )
-from multitide.study.grouping._partition import Tasks, best_partition, group_scores
 from multitide.study.results._verdicts import MARGIN
 
 # What a further network must be worth to some task, as a share of the effect of its own step.

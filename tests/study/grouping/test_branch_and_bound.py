@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from multitide.errors import ParameterError
-from multitide.study.grouping._partition import best_partition, group_scores
+from multitide.study.grouping._branch_and_bound import best_partition, group_scores
 from refusals import refused
 
 

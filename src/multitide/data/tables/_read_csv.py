@@ -1,0 +1,107 @@
+"""Read text tables as loggers, spreadsheets and Korean systems write them."""
+
+from __future__ import annotations
+
+import csv
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from multitide.data.tables._column_names import check_names
+from multitide.data.tables._csv_dialect import (
+    Dialect,
+    detect_dialect,
+    dialect_notes,
+    open_text,
+)
+from multitide.data.tables._missing import (
+    clear_missing,
+    count_missing,
+    missing_notes,
+)
+from multitide.errors import DataError
+
+
+def read_csv(path: Path, given: Dialect) -> tuple[pd.DataFrame, list[str], Dialect]:
+    """Return a text file as a DataFrame, what was assumed, and its format."""
+    found = detect_dialect(path, given)
+    with warnings.catch_warnings():
+        # pandas would cut rows that are longer than the header.
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:
+            frame = _parse_csv(path, found)
+            counts = count_missing(frame, found.missing)
+            frame = frame.assign(**_without_missing(path, found, list(counts)))
+        except pd.errors.ParserWarning:
+            raise DataError(
+                f"{path.name!r} must have a column name for every field; got rows with more fields."
+            ) from None
+    notes = dialect_notes(path.name, given, found)
+    notes += missing_notes(counts)
+    n_blank = _trailing_blanks(frame)
+    if n_blank:
+        frame = frame.iloc[:-n_blank]
+        notes.append(f"`{path.name}` ends with {n_blank} blank rows: left out.")
+    return frame, notes, found
+
+
+def _without_missing(
+    path: Path, dialect: Dialect, columns: Sequence[str]
+) -> dict[str, pd.Series]:
+    """Read columns again, in which some values mean missing: the others may be numbers."""
+    if not columns:
+        return {}
+    values = ["", *dialect.missing]
+    again = _parse_csv(path, dialect, usecols=list(columns), na_values=values)
+    again = clear_missing(again, dialect.missing)  # pandas leaves -999.0 for "-999"
+    return {str(name): column for name, column in again.items()}
+
+
+def read_texts(path: Path, dialect: Dialect, columns: Sequence[str]) -> pd.DataFrame:
+    """Return some columns as the text that the file holds; "" for empty cells."""
+    return _parse_csv(
+        path, dialect, usecols=list(columns), dtype="str", na_filter=False
+    )
+
+
+def _trailing_blanks(frame: pd.DataFrame) -> int:
+    """Return the number of empty rows at the end (spreadsheets leave some)."""
+    filled = np.flatnonzero(frame.notna().any(axis=1).to_numpy())
+    if not len(filled):
+        return 0
+    return len(frame) - int(filled[-1]) - 1
+
+
+def _parse_csv(path: Path, dialect: Dialect, **options: object) -> pd.DataFrame:
+    options = {"na_values": [""]} | options
+    return pd.read_csv(
+        path,
+        encoding=dialect.encoding,
+        sep=dialect.separator,
+        decimal=dialect.decimal,
+        keep_default_na=False,
+        skipinitialspace=True,
+        low_memory=False,
+        index_col=False,
+        header=0,
+        names=_header(path, dialect),
+        **options,
+    )
+
+
+def _header(path: Path, dialect: Dialect) -> list[str]:
+    """Return the column names as written (pandas would rename the second of two equal names)."""
+    with open_text(path, str(dialect.encoding)) as file:
+        for row in csv.reader(
+            file, delimiter=str(dialect.separator), skipinitialspace=True
+        ):
+            if any(field.strip() for field in row):
+                names = []
+                for i, field in enumerate(row):
+                    names.append(field.strip() or f"Unnamed: {i}")
+                check_names(names, path.name)
+                return names
+    raise DataError(f"{path.name!r} must have a header.")
