@@ -19,6 +19,7 @@ from multitide._toml import plain_value, toml_text
 from multitide.backbones import FCN, LSTMFCN
 from multitide.balancing import Fixed
 from multitide.config._config import Config
+from multitide.config._data_section import DataSection
 from multitide.config._load_config import load_config
 from multitide.data._splitter import Splitter
 from multitide.encodings import PiecewiseLinear
@@ -277,3 +278,20 @@ def test_sections_survive(
     assert read.tasks == sections["tasks"]
     assert read.compare == plain_value(sections["compare"], "compare")
     assert again(read, tmp_path) == read
+
+
+def test_relative_paths_of_a_config_made_in_python_are_written_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    one = DataSection({"path": "a.csv", "labels": Path("l.csv")})
+    two = DataSection({"path": "b.csv"}, name="two")
+    for sections in ([one], [replace(one, name="one"), two]):
+        for training in ({"start": "runs/old"}, Training(start="runs/old")):
+            config = Config(sections, estimator={"training": training})
+            (tmp_path / "runs").mkdir(exist_ok=True)
+            read = again(config, tmp_path / "runs")
+            assert read.data[0].options["path"] == tmp_path / "a.csv"
+            assert read.data[0].options["labels"] == tmp_path / "l.csv"
+            start = read.make_estimator().training.start
+            assert str(start) == str(tmp_path / "runs/old")

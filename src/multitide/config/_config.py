@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from multitide._checks import gathering, suggest
 from multitide._estimator import MultiTaskEstimator
 from multitide._toml import toml_text
+from multitide.config._absolute_paths import with_absolute_paths
 from multitide.config._data_section import DataSection
 from multitide.config._plain_config import plain_config
 from multitide.data._data_sets import DataSets
@@ -109,7 +111,8 @@ class Config:
 
     def to_toml(self) -> str:
         """Return everything as TOML; :func:`load_config` reads it back, from any folder."""
-        return toml_text(plain_config(self.table or self._as_table()))
+        content = plain_config(self.table or self._as_table())
+        return toml_text(with_absolute_paths(content, Path()))
 
     def _as_table(self) -> dict[str, object]:
         """Return the content of a file that says the same as a configuration made in Python."""

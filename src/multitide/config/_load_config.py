@@ -18,6 +18,7 @@ from multitide._checks import (
 from multitide._estimator import MultiTaskEstimator
 from multitide._registries import SPLITTERS, Registry, part_from_config
 from multitide._toml import NONE, read_toml
+from multitide.config._absolute_paths import with_absolute_start
 from multitide.config._config import Config
 from multitide.config._data_section import (
     DataSection,
@@ -105,7 +106,7 @@ def parse_config(table: Mapping[str, object], folder: Path) -> Parsed:
     folder : path
         The folder that paths are relative to.
     """
-    table = _with_absolute_start(table, folder)
+    table = with_absolute_start(table, folder)
     problems = _unknown_keys(table)
     split, compare, tune = (_table(table, name, problems) for name in TABLES[1:])
     data_problems: list[str] = []
@@ -246,19 +247,6 @@ def _estimator(table: Mapping[str, object], problems: list[str]) -> dict[str, ob
     with gathering(problems):
         make_recipe({**DEFAULTS, **params})
     return params
-
-
-def _with_absolute_start(
-    table: Mapping[str, object], folder: Path
-) -> Mapping[str, object]:
-    """Return the file's content with ``training.start`` as an absolute path."""
-    training = table.get("training")
-    if not isinstance(training, Mapping):
-        return table
-    start = training.get("start")
-    if not isinstance(start, str) or start == NONE:
-        return table
-    return {**table, "training": {**training, "start": str((folder / start).resolve())}}
 
 
 def _written_data(
