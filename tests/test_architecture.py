@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 
 # From the top of the house to the ground; docs/internals/architecture.md shows the same picture.
 FLOORS = {
-    "surface": ["__main__", "_run_fit", "cli", "plot", "reports"],
+    "surface": ["__main__", "_compare_runs", "_run_fit", "cli", "plot", "reports"],
     "api": [
         "_estimator",
         "_gradient_flow",

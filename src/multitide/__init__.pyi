@@ -7,6 +7,8 @@ from multitide import methods as methods
 from multitide import plot as plot
 from multitide import representations as representations
 from multitide import sharing as sharing
+from multitide._compare_runs import RunComparison as RunComparison
+from multitide._compare_runs import compare_runs as compare_runs
 from multitide._estimator import MultiTaskEstimator as MultiTaskEstimator
 from multitide._gradient_flow import GradientFlow as GradientFlow
 from multitide._gradient_flow import gradient_flow as gradient_flow

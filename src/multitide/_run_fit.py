@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from multitide._estimator import MultiTaskEstimator
@@ -168,21 +167,9 @@ def _write_config(config: Config, seed: int, folder: Path) -> None:
 def _fit(
     prepared: Prepared, folder: Path, verbose: int, callbacks: Sequence[Callback]
 ) -> MultiTaskEstimator:
-    """Fit the estimator, and write what it has reached so far into the folder.
-
-    The validation set of the split chooses the epoch, unless the configuration has a rule of its
-    own for that, ``validation``; then the estimator gets both sets.
-    """
+    """Fit the estimator, and write what it has reached so far into the folder."""
     config = prepared.config
-    has_own_rule = "validation" in config.estimator
-    training_sets, validation_sets = {}, {}
-    for data in prepared.data:
-        if has_own_rule or not len(data.split.validation):
-            rows = np.union1d(data.split.train, data.split.validation)
-            training_sets[data.name] = data.samples[rows]
-        else:
-            training_sets[data.name] = data.training_set
-            validation_sets[data.name] = data.validation_set
+    training_sets, validation_sets = prepared.fitting_sets()
     estimator = config.make_estimator(tasks=prepared.tasks, verbose=verbose)
     recipe = make_recipe(estimator.get_params(deep=False))
     _write_config(config, recipe.seed, folder)

@@ -11,6 +11,7 @@ import multitide
 from multitide._visible import visible
 from multitide.cli._check import check
 from multitide.cli._compare import compare
+from multitide.cli._compare_runs import compare_runs
 from multitide.cli._demo import demo
 from multitide.cli._evaluate import evaluate
 from multitide.cli._fit import fit
@@ -117,6 +118,7 @@ for command in (
     evaluate,
     predict,
     represent,
+    compare_runs,
     compare,
     tune,
     info,

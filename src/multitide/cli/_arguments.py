@@ -12,7 +12,6 @@ import typer
 if TYPE_CHECKING:
     from multitide._estimator import MultiTaskEstimator
     from multitide.data._samples import Samples
-    from multitide.model._schema import DataRecord
 
 RUNS = Path("runs")
 
@@ -145,37 +144,9 @@ def read_model_and_data(
     """Return the model, the name of its data set ("" for an only, unnamed one), and the samples."""
     from multitide._estimator import MultiTaskEstimator
     from multitide.data.tables._read_like import read_like
-    from multitide.errors import ParameterError
+    from multitide.model._table_record import table_record
 
     estimator = MultiTaskEstimator.load(run)
-    record = _data_record(estimator.stored_.data, name)
-    if not record.reading:
-        raise ParameterError(
-            f"`run` must be a model that was fitted on a table; {str(run)!r} was fitted on arrays, "
-            "which have no column names. Use MultiTaskEstimator.load in Python."
-        )
-    samples = read_like(record.reading, data, labels=labels, need_labels=need_labels)
+    record, reading = table_record(estimator.stored_.data, name, run, "`--data`")
+    samples = read_like(reading, data, labels=labels, need_labels=need_labels)
     return estimator, record.name, samples
-
-
-def _data_record(known: list[DataRecord], name: str | None) -> DataRecord:
-    """Return the record of the data set of that name."""
-    from multitide._checks import one_of, suggest
-    from multitide.errors import ParameterError
-
-    names = [record.name for record in known]
-    if name is None and len(known) == 1:
-        return known[0]
-    if name in names and name:
-        return known[names.index(name)]
-    if names == [""]:
-        raise ParameterError(
-            f"`--data` must not be given: the model was fitted on one data set; got {name!r}."
-        )
-    if name:
-        got = f"got {name!r}.{suggest(name, names)}"
-    else:
-        got = "it is not given."
-    raise ParameterError(
-        f"`--data` must name a data set of the model, {one_of(names)}; {got}"
-    )

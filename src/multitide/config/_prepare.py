@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from multitide.config._config import Config
@@ -42,6 +43,23 @@ class Prepared:
     def test_sets(self) -> DataSets:
         """The test set of every data set."""
         return DataSets({data.name: data.test_set for data in self.data})
+
+    def fitting_sets(self) -> tuple[dict[str, Samples], dict[str, Samples]]:
+        """Return what the estimator gets to train on, and its validation sets.
+
+        The validation set of the split chooses the epoch, unless the configuration has a rule of
+        its own for that, ``validation``; then the estimator gets both sets to train on.
+        """
+        has_own_rule = "validation" in self.config.estimator
+        training, validation = {}, {}
+        for data in self.data:
+            if has_own_rule or not len(data.split.validation):
+                rows = np.union1d(data.split.train, data.split.validation)
+                training[data.name] = data.samples[rows]
+            else:
+                training[data.name] = data.training_set
+                validation[data.name] = data.validation_set
+        return training, validation
 
     def describe_tasks(self, data: SplitData) -> pd.DataFrame:
         """Return what the tasks of a data set are taken for, and why."""

@@ -10,23 +10,17 @@ import pandas as pd
 from multitide._checks import check_choice
 from multitide.study.design._study_data import StudyData
 from multitide.study.results._evidence import Evidence
-from multitide.study.results._metric_values import (
-    FoldAnswers,
-    is_row_mean,
-    metric_value,
-    row_values,
-)
+from multitide.study.results._metric_pairs import paired_table
 from multitide.study.results._statistics import (
     Gain,
     GainTable,
     among_other_groups,
     estimate,
     mean_table,
-    metric_table,
     row_table,
 )
 from multitide.study.results._verdicts import Verdict, judge
-from multitide.tasks._metrics import HIGHER_IS_BETTER, goodness
+from multitide.tasks._metrics import HIGHER_IS_BETTER
 
 FAILED = "failed"
 INTERVAL = ["gain", "low", "high", "p", "standard_error", "dof"]
@@ -222,31 +216,7 @@ def _metric_differences(
         pairs.append((evidence.measured(arm, task, seed), reference))
     data = evidence.protocol.question(task).data
     groups, folds = _groups_and_folds(evidence, data, evidence.labelled(task))
-
-    if level is None and is_row_mean(metric, pairs[0][0]):
-        rows = []
-        for a, b in pairs:
-            ours, theirs = row_values(metric, a), row_values(metric, b)
-            rows.append(goodness(metric, ours) - goodness(metric, theirs))
-        return row_table(np.stack(rows), groups, folds, data.n_groups)
-
-    def differences(mask: np.ndarray) -> np.ndarray:
-        return np.array([_difference(metric, level, a, b, mask) for a, b in pairs])
-
-    return metric_table(differences, groups, folds)
-
-
-def _difference(
-    metric: str,
-    level: float | None,
-    arm: Sequence[FoldAnswers],
-    reference: Sequence[FoldAnswers],
-    mask: np.ndarray,
-) -> float:
-    ours = metric_value(metric, arm, mask)
-    theirs = metric_value(metric, reference, mask)
-    gain: float = goodness(metric, ours, level) - goodness(metric, theirs, level)
-    return gain
+    return paired_table(metric, level, pairs, groups, folds, data.n_groups)
 
 
 def _groups_and_folds(

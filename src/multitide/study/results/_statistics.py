@@ -265,6 +265,18 @@ def estimate(
     )
 
 
+def group_interval(table: GainTable, confidence: float = 0.95) -> tuple[float, float]:
+    """Return the interval of the gain of these very models, on new test groups.
+
+    It says nothing about models trained with other seeds. NaN with a single group.
+    """
+    _, group, _ = _parts(table)
+    dof = max(1.0, 1 / float(np.sum(table.weights**2)) - 1)
+    gain = float(table.gains.mean())
+    half = float(stats.t.ppf(0.5 + confidence / 2, dof)) * float(np.sqrt(group))
+    return gain - half, gain + half
+
+
 def total_variance(
     seed: float, group: float, residual: float, seed_dof: float, group_dof: float
 ) -> tuple[float, float]:

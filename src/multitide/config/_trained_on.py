@@ -1,0 +1,75 @@
+"""What a run was trained on, read again from the tables that its configuration names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from multitide._toml import NONE
+from multitide.config._load_config import load_config
+from multitide.config._prepare import Prepared, prepare
+from multitide.data._data_sets import DataSets
+from multitide.data._samples import Samples
+from multitide.errors import MultitideError
+from multitide.fitting._data_sets import split_data_sets
+from multitide.model._schema import DataRecord
+
+CONFIG = "config.toml"
+
+
+def trained_on(run: Path, records: Sequence[DataRecord]) -> DataSets | None:
+    """Return the training and validation samples of a run, by data set.
+
+    Parameters
+    ----------
+    run : path
+        A run folder or a model folder.
+    records : sequence of DataRecord
+        Those of its model.
+
+    Returns
+    -------
+    DataSets or None
+        None if they cannot be known: there is no configuration, or its tables are absent or are not
+        those that the model was fitted on.
+    """
+    if not (run / CONFIG).is_file():
+        return None
+    try:
+        prepared = prepare(load_config(run / CONFIG))
+        fingerprints = _fingerprints(prepared)
+    except (MultitideError, OSError):
+        return None
+    for record in records:
+        if fingerprints.get(record.name) != record.fingerprint:
+            return None
+    found: dict[str, Samples] = {}
+    for data in prepared.data:
+        rows = np.concatenate([data.split.train, data.split.validation])
+        found[data.name] = data.samples[rows]
+    return DataSets(found)
+
+
+def started_from(run: Path) -> Path | None:
+    """Return the run that the training of another one started from, if any."""
+    if not (run / CONFIG).is_file():
+        return None
+    training = load_config(run / CONFIG).table.get("training", {})
+    if not isinstance(training, dict) or training.get("start", NONE) == NONE:
+        return None
+    return Path(str(training["start"]))
+
+
+def _fingerprints(prepared: Prepared) -> dict[str, str]:
+    """Return the fingerprint that the model of a run has for each data set."""
+    training, validation = prepared.fitting_sets()
+    config = prepared.config
+    split = split_data_sets(
+        training, prepared.tasks, validation, config.make_estimator().validation, 0
+    )
+    found = {}
+    for data in split:
+        found[data.name] = data.samples.fingerprint()
+    return found
