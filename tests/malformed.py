@@ -48,6 +48,12 @@ def _folder(folder: Path) -> str:
     return "a_folder.csv"
 
 
+def _images(folder: Path) -> str:
+    (folder / "images").mkdir()
+    (folder / "images" / "a.png").write_bytes(b"\x89PNG")
+    return "images"
+
+
 def _loop(folder: Path) -> str:
     os.symlink("loop.csv", folder / "loop.csv")
     return "loop.csv"
@@ -87,7 +93,7 @@ PLACES: dict[str, Callable[[Path], str]] = {
     "absent configuration": _path("absent.toml"),
     "absent folder": _path("no/such/folder/a.csv"),
     "empty name": _path(""),
-    "this folder": _path("."),
+    "a folder of images": _images,
     "the root": _path("/"),
     "a device": _path("/dev/null"),
     "a long name": _path("n" * 300 + ".csv"),

@@ -7,6 +7,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 MARKER = ".multitide.json"
+PARTIAL_SUFFIX = ".partial"  # of the folder of a run that is not complete
+RUN_CONFIG = "config.toml"
 MODEL_FORMAT, MODEL_FILE = "multitide", "model.json"
 # The kinds of results that grow, as their records and markers call them.
 STUDY_FORMAT, STUDIES_FORMAT = "multitide study", "multitide studies"
@@ -66,6 +68,38 @@ def what_it_is(path: Path) -> str:
         if _is_model(inner):
             return f" Did you mean {str(inner)!r}?"
     return ""
+
+
+def own_folder(folder: Path) -> str | None:
+    """Return what a folder of ours is, and how it is used; None for any other folder.
+
+    Parameters
+    ----------
+    folder : path
+        Was named where a table or a configuration is needed.
+
+    Returns
+    -------
+    str or None
+        The end of a sentence about the folder, and a remedy: ``"is a run folder ... . Use ..."``.
+    """
+    config = folder / RUN_CONFIG
+    if folder.name.endswith(PARTIAL_SUFFIX):
+        return f"is the folder of an unfinished run. Repeat it with `multitide fit {config}`."
+    if _is_model(folder) and config.is_file():
+        return (
+            "is a run folder of `multitide fit`. Use it with "
+            f"`multitide predict {folder} DATA`, or repeat it with `multitide fit {config}`."
+        )
+    if _is_model(folder):
+        return (
+            f"is a saved model. Use it with `multitide predict {folder} DATA`, "
+            "or in Python with multitide.load."
+        )
+    kind = kind_of(folder)
+    if kind is None:
+        return None
+    return f"holds {IN_WORDS[kind]}: {READ_BY[kind]}."
 
 
 def _is_model(folder: Path) -> bool:

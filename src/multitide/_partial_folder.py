@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from multitide._folder_kinds import PARTIAL_SUFFIX
 from multitide._result_folder import refuse_existing, writable
 from multitide.errors import StoreError
 
-SUFFIX = ".partial"
 MODEL = "model"  # the folder in a partial folder that holds the best model so far
 
 logger = logging.getLogger("multitide")
@@ -20,7 +20,7 @@ logger = logging.getLogger("multitide")
 
 def partial_of(folder: Path) -> Path:
     """Return where the results of `folder` lie while they are made."""
-    return folder.with_name(folder.name + SUFFIX)
+    return folder.with_name(folder.name + PARTIAL_SUFFIX)
 
 
 def refuse_leftover(folder: Path, name: str = "folder") -> None:
@@ -38,9 +38,9 @@ def refuse_leftover(folder: Path, name: str = "folder") -> None:
     StoreError
         If there is a partial folder for it, or if it has the name of one.
     """
-    if folder.name.endswith(SUFFIX):
+    if folder.name.endswith(PARTIAL_SUFFIX):
         raise StoreError(
-            f"`{name}` must not end in {SUFFIX!r}, as folders of unfinished runs do; "
+            f"`{name}` must not end in {PARTIAL_SUFFIX!r}, as folders of unfinished runs do; "
             f"got {str(folder)!r}. Choose another name."
         )
     partial = partial_of(folder)
@@ -68,7 +68,7 @@ def refuse_partial(folder: Path, name: str = "folder") -> None:
     StoreError
         If it has the name of a partial folder.
     """
-    if folder.name.endswith(SUFFIX):
+    if folder.name.endswith(PARTIAL_SUFFIX):
         raise StoreError(
             f"`{name}` must be a complete run; {str(folder)!r} is unfinished: its run is going on, "
             f"or was killed{_best_model(folder)}. "

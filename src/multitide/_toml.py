@@ -15,6 +15,7 @@ import pandas as pd
 import tomli_w
 
 from multitide._checks import suggest
+from multitide._folder_kinds import own_folder
 from multitide.errors import ParameterError
 
 NONE = "none"  # TOML has no null
@@ -36,6 +37,8 @@ PlainValue: TypeAlias = (
 def read_toml(path: str | Path) -> dict[str, Any]:
     """Read a TOML file, or raise :class:`ParameterError` with the line that is wrong."""
     path = Path(path)
+    if path.is_dir():
+        raise ParameterError(_not_a_folder(path))
     if not path.is_file():
         raise ParameterError(
             f"`config` must be an existing file; got {str(path)!r}.{_similar_file(path)}"
@@ -55,6 +58,16 @@ def read_toml(path: str | Path) -> dict[str, Any]:
         raise ParameterError(
             f"{str(path)!r} must be TOML in UTF-8; {error}."
         ) from error
+
+
+def _not_a_folder(path: Path) -> str:
+    described = own_folder(path)
+    if described is None:
+        described = (
+            "is a folder. Create a configuration with: "
+            f"multitide init {shlex.quote(str(path))}"
+        )
+    return f"`config` must be a configuration (.toml); {str(path)!r} {described}"
 
 
 def toml_text(table: Mapping[str, object]) -> str:

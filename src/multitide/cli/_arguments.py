@@ -15,10 +15,23 @@ if TYPE_CHECKING:
 
 RUNS = Path("runs")
 
+
+def table_path(text: str) -> Path:
+    """Return the path of a table; "" is a variable of the shell without a value, not a folder."""
+    if not text.strip():
+        raise typer.BadParameter(f"It must name a file or a folder; got {text!r}.")
+    return Path(text)
+
+
 Run = Annotated[Path, typer.Argument(help="Run folder or model folder.")]
 
 Data = Annotated[
-    Path, typer.Argument(help="Data file with the same columns as the training data.")
+    Path,
+    typer.Argument(
+        parser=table_path,
+        metavar="data",
+        help="Data file or folder with the same columns as the training data.",
+    ),
 ]
 
 Name = Annotated[
@@ -27,7 +40,12 @@ Name = Annotated[
 ]
 
 Labels = Annotated[
-    Path | None, typer.Option(help="Second table with the labels, one row per series.")
+    Path | None,
+    typer.Option(
+        parser=table_path,
+        metavar="<path>",
+        help="Second table with the labels, one row per series.",
+    ),
 ]
 
 Label = Annotated[list[str] | None, typer.Option(help="Label column (repeatable).")]
@@ -76,9 +94,22 @@ SplitBy = Annotated[
     ),
 ]
 
+Table = Annotated[
+    Path,
+    typer.Argument(
+        parser=table_path,
+        metavar="data",
+        help="Data file (.csv, .parquet, .ts) or folder.",
+    ),
+]
+
 Source = Annotated[
     Path,
-    typer.Argument(help="Configuration (.toml) or data file (.csv, .parquet, .ts)."),
+    typer.Argument(
+        parser=table_path,
+        metavar="source",
+        help="Configuration (.toml), data file (.csv, .parquet, .ts) or folder.",
+    ),
 ]
 
 Missing = Annotated[

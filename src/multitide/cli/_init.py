@@ -14,6 +14,7 @@ from multitide.cli._arguments import (
     Missing,
     Series,
     Static,
+    Table,
     Time,
     TimeFormat,
 )
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def init(
-    data: Annotated[Path, typer.Argument(help="Data file (.csv, .parquet, .ts).")],
+    data: Table,
     labels: Labels = None,
     label: Label = None,
     series: Series = None,

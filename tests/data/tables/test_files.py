@@ -106,7 +106,7 @@ def test_an_index_with_a_meaning_becomes_columns(tmp_path: Path) -> None:
 def test_blank_rows_at_the_end_are_left_out(tmp_path: Path) -> None:
     frame, notes = read_frame(write(tmp_path / "a.csv", "a,b\n1,2\n,\n3,4\n,\n , -\n"))
     assert len(frame) == 3
-    assert "ends with 2 blank rows" in notes[-1]
+    assert "ends with 2 blank rows" in notes[0]
 
 
 def test_names_lose_their_blanks_and_missing_ones_get_one(tmp_path: Path) -> None:
@@ -152,10 +152,8 @@ def test_unknown_and_wrong_encodings_are_refused(tmp_path: Path) -> None:
         read_frame(path, Dialect(encoding="utf-8"))
 
 
-def test_folders_and_cut_files_are_refused(tmp_path: Path) -> None:
-    with refused(
-        "`data`", "a file", "got the folder", "Name one file", error=DataError
-    ):
+def test_empty_folders_and_cut_files_are_refused(tmp_path: Path) -> None:
+    with refused("`data`", "a folder of tables", "is empty", error=DataError):
         read_frame(tmp_path)
     whole = gzip.compress(("a,b\n" + "1,2\n" * 5000).encode())
     (tmp_path / "a.csv.gz").write_bytes(whole[: len(whole) // 2])

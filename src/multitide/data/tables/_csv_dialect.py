@@ -63,15 +63,16 @@ def dialect_notes(name: str, given: Dialect, found: Dialect) -> list[str]:
     notes = []
     if given.encoding is None and found.encoding not in UNICODE:
         notes.append(
-            f"`{name}` is not UTF-8: read as {found.encoding} (`encoding` changes this)."
+            f"`{name}`: not UTF-8, read as {found.encoding} (`encoding` changes this)."
         )
     if given.decimal is None and found.decimal == ",":
         notes.append(
-            f"`{name}` writes numbers with a decimal comma (`decimal` changes this)."
+            f"`{name}`: numbers have a decimal comma (`decimal` changes this)."
         )
     if given.separator is None and found.separator != ",":
         notes.append(
-            f"`{name}` separates columns by {found.separator!r} (`separator` changes this)."
+            f"`{name}`: columns are separated by {found.separator!r} "
+            "(`separator` changes this)."
         )
     return notes
 

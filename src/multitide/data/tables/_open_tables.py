@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import pandas as pd
@@ -11,7 +12,9 @@ import pandas as pd
 from multitide.data.tables._csv_dialect import Dialect
 from multitide.data.tables._files import open_table
 from multitide.data.tables._findings import Findings
+from multitide.data.tables._folder import FILE_COLUMNS, with_file_name
 from multitide.data.tables._missing import as_missing
+from multitide.data.tables._one_file import OpenTable
 from multitide.data.tables._read_options import Table
 from multitide.data.tables._reading import Reading
 from multitide.data.tables._written import keep_codes, keep_ids
@@ -27,10 +30,23 @@ class Tables:
         One row per time step (or per sample).
     labels : DataFrame or None
         One row per series.
+    file_column : str or None
+        The column of `data` that names the file of each row, if it was read from a folder.
+    folder_columns : tuple of str
+        The columns of `data` that were read from the names of folders, ``engine=3``.
     """
 
     data: pd.DataFrame
     labels: pd.DataFrame | None
+    file_column: str | None = None
+    folder_columns: tuple[str, ...] = ()
+
+    @property
+    def measured(self) -> pd.DataFrame:
+        """The data without the column that names the files."""
+        if self.file_column is None:
+            return self.data
+        return self.data.drop(columns=self.file_column)
 
     @property
     def columns(self) -> list[str]:
@@ -64,7 +80,7 @@ def open_tables(
         reading.separator,
         as_missing(reading.missing),
     )
-    first = open_table(data, dialect, "data")
+    first = _open_data(data, labels, reading, dialect)
     opened = [first]
     if labels is not None:
         opened.append(open_table(labels, dialect, "labels"))
@@ -77,9 +93,28 @@ def open_tables(
         if reading.tasks is None and table is not first:
             codes = set(table.frame) - set(keys)
         frames.append(keep_codes(kept, sorted(codes)))
-    if labels is None:
-        return Tables(frames[0], None)
-    return Tables(frames[0], frames[1])
+    per_series = None
+    if labels is not None:
+        per_series = frames[1]
+    return Tables(frames[0], per_series, first.file_column, first.folder_columns)
+
+
+def _open_data(
+    data: Table, labels: Table | None, reading: Reading, dialect: Dialect
+) -> OpenTable:
+    """Read the measurements; a single file is named where each file of a folder was a series."""
+    beside = None
+    if isinstance(labels, (str, Path)):
+        beside = Path(labels)
+    table = open_table(data, dialect, "data", without=beside)
+    named_by_file = reading.series in FILE_COLUMNS
+    if (
+        named_by_file
+        and reading.series not in table.frame
+        and isinstance(data, (str, Path))
+    ):
+        return with_file_name(table, Path(data))
+    return table
 
 
 def _keys(reading: Reading, names: Sequence[Sequence[str]]) -> list[str]:

@@ -18,15 +18,17 @@ from multitide.data.tables._csv_dialect import (
     open_text,
 )
 from multitide.data.tables._missing import (
+    Counts,
     clear_missing,
     count_missing,
-    missing_notes,
 )
 from multitide.errors import DataError
 
 
-def read_csv(path: Path, given: Dialect) -> tuple[pd.DataFrame, list[str], Dialect]:
-    """Return a text file as a DataFrame, what was assumed, and its format."""
+def read_csv(
+    path: Path, given: Dialect
+) -> tuple[pd.DataFrame, list[str], Counts, Dialect]:
+    """Return a text file as a DataFrame, what was assumed, what was missing, and its format."""
     found = detect_dialect(path, given)
     with warnings.catch_warnings():
         # pandas would cut rows that are longer than the header.
@@ -40,12 +42,11 @@ def read_csv(path: Path, given: Dialect) -> tuple[pd.DataFrame, list[str], Diale
                 f"{path.name!r} must have a column name for every field; got rows with more fields."
             ) from None
     notes = dialect_notes(path.name, given, found)
-    notes += missing_notes(counts)
     n_blank = _trailing_blanks(frame)
     if n_blank:
         frame = frame.iloc[:-n_blank]
         notes.append(f"`{path.name}` ends with {n_blank} blank rows: left out.")
-    return frame, notes, found
+    return frame, notes, counts, found
 
 
 def _without_missing(

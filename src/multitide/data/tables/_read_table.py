@@ -59,7 +59,9 @@ def read_table(
     Parameters
     ----------
     data : path or DataFrame
-        CSV or TSV (also ``.gz``), Parquet, or ``.ts``; one row per time step.
+        CSV or TSV (also ``.gz``), Parquet, or ``.ts``; one row per time step. A folder of CSV or
+        Parquet files with the same columns is one table; names of folders such as ``engine=3``
+        become columns.
     tasks : sequence of str or tasks, optional
         The label columns. By default, all columns of `labels` without another role; without
         `labels`, none.
@@ -71,7 +73,7 @@ def read_table(
         Inputs that are constant within a series.
     series : str, optional
         The column that says which series (recording, machine run, patient) a row belongs to. By
-        default the table is one series.
+        default the table is one series, and each file of a folder is one.
     time : str or sequence of str, optional
         The time column, or several: year, month, day, hour, ... Detected by default; ``()`` for
         none. The whole column decides how dates are written (day or month first, 202407 or

@@ -126,12 +126,13 @@ def _without_calendar(columns: Iterable[str], taken: Collection[str]) -> list[st
     """Return the columns that have no other role, nor the name of a part of a date."""
     free = []
     for column in columns:
-        if column not in taken and not _is_calendar(column):
+        if column not in taken and not is_calendar(column):
             free.append(column)
     return free
 
 
-def _is_calendar(column: str) -> bool:
+def is_calendar(column: str) -> bool:
+    """Whether the name of a column says that it holds a part of a date."""
     return column.strip().lower() in CALENDAR or unit_of(column) is not None
 
 

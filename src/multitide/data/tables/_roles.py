@@ -11,6 +11,10 @@ import pandas as pd
 
 from multitide._checks import suggest
 from multitide.data.tables._findings import Findings, name_columns
+from multitide.data.tables._folder_roles import (
+    find_series_of_files,
+    leave_out_calendar_folders,
+)
 from multitide.data.tables._inference import (
     find_channels,
     find_series,
@@ -56,10 +60,12 @@ def find_roles(tables: Tables, reading: Reading, findings: Findings) -> Reading:
     reading = _expand_patterns(tables, reading)
     reading = without_missing(tables, reading, findings)
     reading = find_series(tables, reading, findings)
-    reading = find_time(tables.data, reading, findings)
+    reading = leave_out_calendar_folders(tables, reading, findings)
+    reading = find_time(tables.measured, reading, findings)
     if tables.labels is None:
         taken = {*taken_columns(reading), *reading.extra}
         reading = find_recordings(tables.data, taken, reading, findings)
+    reading = find_series_of_files(tables, reading, findings)
     reading = without_time(reading, findings)
     reading = find_tasks(tables.labels, reading, findings)
     reading, reasons = find_channels(tables.data, reading, findings)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from multitide.data.tables._columns import whole
-from multitide.data.tables._files import OpenTable
+from multitide.data.tables._one_file import OpenTable
 
 LEADING_ZERO = r"\s*[+-]?0\d+\s*"
 WHOLE_NUMBER = r"\s*[+-]?\d+\s*"
