@@ -85,7 +85,7 @@ def annotation_problems(
 
     With `only`, check only these fields.
     """
-    hints = get_type_hints(part, include_extras=True)
+    hints = annotations_of(part)
     strict = {}
     for key, value in values.items():
         strict[key] = strict_value(hints.get(key), value)
@@ -104,6 +104,17 @@ def annotation_problems(
             sentences.append(_sentence(name, detail, names))
         return list(dict.fromkeys(sentences))
     return []
+
+
+# To evaluate annotations is slow, and a fit checks every part.
+_ANNOTATIONS: dict[type[Part], dict[str, Any]] = {}
+
+
+def annotations_of(part: type[Part]) -> dict[str, Any]:
+    """Return the evaluated annotations of a part."""
+    if part not in _ANNOTATIONS:
+        _ANNOTATIONS[part] = get_type_hints(part, include_extras=True)
+    return _ANNOTATIONS[part]
 
 
 def _join_choices(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:

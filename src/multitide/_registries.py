@@ -8,10 +8,10 @@ A part is a string (``"lstm_fcn"``), a table (``{name = "lstm_fcn", num_layers =
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args
 
 from multitide._checks import check_choice, gathering, one_of, raise_problems
-from multitide._part import Part, annotation_problems
+from multitide._part import Part, annotation_problems, annotations_of
 from multitide._toml import NONE, plain_value
 from multitide.backbones import BACKBONES
 from multitide.balancing import AGGREGATORS, WEIGHTINGS
@@ -123,7 +123,7 @@ def _part_class(registry: Registry, name: object, where: str) -> type[Part]:
 
 def _make(part: type[Part], values: dict[str, object], where: str) -> Part:
     problems: list[str] = []
-    hints = get_type_hints(part, include_extras=True)
+    hints = annotations_of(part)
     made: dict[str, Any] = {}
     for name, value in values.items():
         with gathering(problems):
