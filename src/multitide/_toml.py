@@ -43,7 +43,7 @@ def read_toml(path: str | Path) -> dict[str, Any]:
         raise ParameterError(
             f"`config` must be an existing file; got {str(path)!r}.{_similar_file(path)}"
         )
-    if path.suffix.lower() in (".csv", ".tsv", ".parquet", ".ts"):
+    if path.suffix.lower() in (".csv", ".tsv", ".parquet", ".xlsx", ".ts"):
         raise ParameterError(
             f"`config` must be a configuration (.toml); got the data file {str(path)!r}. "
             f"Create a configuration with: multitide init {shlex.quote(str(path))}"

@@ -99,7 +99,7 @@ Table = Annotated[
     typer.Argument(
         parser=table_path,
         metavar="data",
-        help="Data file (.csv, .parquet, .ts) or folder.",
+        help="Data file (.csv, .parquet, .xlsx, .ts) or folder.",
     ),
 ]
 
@@ -108,7 +108,7 @@ Source = Annotated[
     typer.Argument(
         parser=table_path,
         metavar="source",
-        help="Configuration (.toml), data file (.csv, .parquet, .ts) or folder.",
+        help="Configuration (.toml), data file (.csv, .parquet, .xlsx, .ts) or folder.",
     ),
 ]
 
@@ -117,6 +117,12 @@ Missing = Annotated[
     typer.Option(
         help="Value that means missing, in place of -, --, ?, NA, nan and null (repeatable)."
     ),
+]
+
+
+Sheet = Annotated[
+    str | None,
+    typer.Option(help="Sheet of an .xlsx workbook. Default: the first with data."),
 ]
 
 

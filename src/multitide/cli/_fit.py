@@ -16,6 +16,7 @@ from multitide.cli._arguments import (
     Labels,
     Missing,
     Series,
+    Sheet,
     Source,
     SplitBy,
     Static,
@@ -46,6 +47,7 @@ def fit(
     window: Window = None,
     stride: Stride = None,
     missing: Missing = None,
+    sheet: Sheet = None,
     split: SplitBy = None,
     max_epochs: Annotated[
         int | None, typer.Option(help="Maximum number of epochs. Default: 50.")
@@ -110,6 +112,7 @@ def fit(
         "window": window,
         "stride": stride,
         "missing": missing,
+        "sheet": sheet,
     }
     config = source_config(source, label, given(data), split)
     options = {

@@ -13,6 +13,7 @@ from multitide.cli._arguments import (
     Labels,
     Missing,
     Series,
+    Sheet,
     Static,
     Table,
     Time,
@@ -42,6 +43,7 @@ def init(
         int | None, typer.Option(help="Rows between the starts of windows.")
     ] = None,
     missing: Missing = None,
+    sheet: Sheet = None,
     output: Annotated[Path, typer.Option(help="Configuration file to write.")] = Path(
         "multitide.toml"
     ),
@@ -76,8 +78,11 @@ def init(
         window=window,
         stride=stride,
         missing=missing,
+        sheet=sheet,
     )
-    options = given({"missing": missing, "time_format": time_format, "every": step})
+    options = given(
+        {"missing": missing, "sheet": sheet, "time_format": time_format, "every": step}
+    )
     folder, windows = output.parent, found.windows
     show_table(found.roles, f"Columns of {data.name}")
     for sentence in found.assumed:

@@ -13,6 +13,7 @@ from multitide.cli._arguments import (
     Labels,
     Missing,
     Series,
+    Sheet,
     Source,
     SplitBy,
     Stride,
@@ -54,6 +55,7 @@ def represent(
     window: Window = None,
     stride: Stride = None,
     missing: Missing = None,
+    sheet: Sheet = None,
     split: SplitBy = None,
     escape_formulas: EscapeFormulas = False,
 ) -> None:
@@ -77,6 +79,7 @@ def represent(
         "window": window,
         "stride": stride,
         "missing": missing,
+        "sheet": sheet,
     }
     config = source_config(source, label, given(data), split)
     if representation is not None:

@@ -32,6 +32,7 @@ class Dialect:
     decimal: str | None = None
     separator: str | None = None
     missing: tuple[str, ...] = MISSING
+    sheet: str | None = None  # of a workbook
 
 
 def detect_dialect(path: Path, given: Dialect) -> Dialect:

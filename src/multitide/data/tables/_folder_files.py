@@ -13,6 +13,7 @@ from multitide.data.tables._one_file import (
     PARQUET_SUFFIXES,
     kind_suffix,
 )
+from multitide.data.tables._read_excel import EXCEL_SUFFIXES
 from multitide.errors import DataError
 
 PLAIN_TEXT = ".txt"  # notes beside the data, unless there are no other tables
@@ -116,27 +117,29 @@ def _look_into(
 
 
 def _is_table(path: Path) -> bool:
-    if kind_suffix(path) not in (*CSV_SUFFIXES, *PARQUET_SUFFIXES):
+    if kind_suffix(path) not in (*CSV_SUFFIXES, *PARQUET_SUFFIXES, *EXCEL_SUFFIXES):
         return False
     return path.is_file() and path.name.split(".")[0].lower() not in ABOUT
 
 
 def _of_one_kind(found: _Found, folder: Path, name: str) -> list[FolderFile]:
-    parquet, csv = found.of(PARQUET_SUFFIXES), found.of(CSV_SUFFIXES)
-    tables = [file for file in csv if kind_suffix(file.path) != PLAIN_TEXT] or csv
-    if parquet and len(tables) < len(csv):
-        tables = []
-    if parquet and tables:
+    """Return the tables; text beside other tables is about them."""
+    csv = found.of(CSV_SUFFIXES)
+    tables = [file for file in csv if kind_suffix(file.path) != PLAIN_TEXT]
+    kinds = [tables, found.of(PARQUET_SUFFIXES), found.of(EXCEL_SUFFIXES)]
+    kinds = [files for files in kinds if files] or [csv]
+    if len(kinds) > 1:
+        shown = " and ".join(_named(files) for files in kinds)
         raise DataError(
             f"`{name}` must be a folder with files of one kind; {str(folder)!r} holds "
-            f"{_named(parquet)} and {_named(tables)}. Name one of them, or move them apart."
+            f"{shown}. Name one of them, or move them apart."
         )
-    if not parquet and not tables:
+    if not kinds[0]:
         raise DataError(
             f"`{name}` must be a table or a folder of tables; {str(folder)!r} holds no "
-            f".csv, .tsv, .txt or .parquet file{_what_else(found, folder)}"
+            f".csv, .tsv, .txt, .parquet or .xlsx file{_what_else(found, folder)}"
         )
-    return parquet or tables
+    return kinds[0]
 
 
 def _what_else(found: _Found, folder: Path) -> str:

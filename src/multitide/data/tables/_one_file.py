@@ -1,11 +1,11 @@
-"""Read one table: a DataFrame, or a CSV, TSV or Parquet file."""
+"""Read one table: a DataFrame, or a CSV, TSV, Parquet or Excel file."""
 
 from __future__ import annotations
 
 import csv
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -22,10 +22,12 @@ from multitide.data.tables._missing import (
     missing_notes,
 )
 from multitide.data.tables._read_csv import read_csv, read_texts
-from multitide.errors import DataError
+from multitide.data.tables._read_excel import EXCEL_SUFFIXES, read_excel
+from multitide.errors import DataError, MultitideError
 
 CSV_SUFFIXES = (".csv", ".tsv", ".txt", ".tab")
 PARQUET_SUFFIXES = (".parquet", ".pq")
+OTHER_SPREADSHEETS = (".xls", ".xlsb", ".ods")
 
 # Returns columns as the text that a file holds.
 ReadTexts: TypeAlias = Callable[[Sequence[str]], pd.DataFrame]
@@ -119,10 +121,14 @@ def read_file(path: Path, dialect: Dialect, name: str) -> OpenTable:
     try:
         if suffix in PARQUET_SUFFIXES:
             return from_memory(pd.read_parquet(path), dialect, name)
+        if suffix in EXCEL_SUFFIXES:
+            frame, assumed = read_excel(path, dialect.sheet)
+            table = from_memory(frame, dialect, name)
+            return replace(table, assumed=assumed)
         if suffix in CSV_SUFFIXES:
             frame, assumed, missing, found = read_csv(path, dialect)
             return OpenTable(frame, assumed, missing, partial(read_texts, path, found))
-    except DataError:
+    except MultitideError:
         raise
     # OSError and ValueError include the errors of pandas and pyarrow; a cut .gz is EOFError.
     except (OSError, ValueError, EOFError, zlib.error, csv.Error) as error:
@@ -130,10 +136,10 @@ def read_file(path: Path, dialect: Dialect, name: str) -> OpenTable:
             f"{path.name!r} must be a readable {suffix[1:]} file; got: {error}"
         ) from error
     remedy = ""
-    if suffix.startswith(".xls"):
-        remedy = " Save the sheet as CSV, or pass pd.read_excel(...)."
+    if suffix in OTHER_SPREADSHEETS:
+        remedy = " Save it as .xlsx or as CSV, or pass pd.read_excel(...)."
     raise DataError(
-        f"`{name}` must be a .csv, .tsv or .txt (also .gz), .parquet or .ts file; "
+        f"`{name}` must be a .csv, .tsv or .txt (also .gz), .parquet, .xlsx or .ts file; "
         f"got {path.name!r}.{remedy}"
     )
 

@@ -15,9 +15,11 @@ from multitide.data.tables._findings import Findings
 from multitide.data.tables._folder import FILE_COLUMNS, with_file_name
 from multitide.data.tables._missing import as_missing
 from multitide.data.tables._one_file import OpenTable
+from multitide.data.tables._read_excel import EXCEL_SUFFIXES
 from multitide.data.tables._read_options import Table
 from multitide.data.tables._reading import Reading
 from multitide.data.tables._written import keep_codes, keep_ids
+from multitide.errors import ParameterError
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ def open_tables(
         reading.separator,
         as_missing(reading.missing),
     )
+    _check_sheet(data, reading)
     first = _open_data(data, labels, reading, dialect)
     opened = [first]
     if labels is not None:
@@ -106,6 +109,7 @@ def _open_data(
     beside = None
     if isinstance(labels, (str, Path)):
         beside = Path(labels)
+    dialect = replace(dialect, sheet=reading.sheet)
     table = open_table(data, dialect, "data", without=beside)
     named_by_file = reading.series in FILE_COLUMNS
     if (
@@ -115,6 +119,22 @@ def _open_data(
     ):
         return with_file_name(table, Path(data))
     return table
+
+
+def _check_sheet(data: Table, reading: Reading) -> None:
+    if reading.sheet is not None and not has_sheets(data):
+        raise ParameterError(
+            "`sheet` must only be given for an .xlsx workbook; "
+            f"got {reading.sheet!r} for another table. Remove it."
+        )
+
+
+def has_sheets(data: Table) -> bool:
+    """Whether a table is an Excel workbook, or may be a folder of them."""
+    if isinstance(data, pd.DataFrame):
+        return False
+    path = Path(data)
+    return path.is_dir() or path.suffix.lower() in EXCEL_SUFFIXES
 
 
 def _keys(reading: Reading, names: Sequence[Sequence[str]]) -> list[str]:

@@ -9,7 +9,7 @@ from multitide.data._samples import Samples
 from multitide.data.tables._build_samples import build_samples
 from multitide.data.tables._drop_rows import drop_keyless
 from multitide.data.tables._findings import Findings
-from multitide.data.tables._open_tables import Tables, open_tables
+from multitide.data.tables._open_tables import Tables, has_sheets, open_tables
 from multitide.data.tables._read_options import Table
 from multitide.data.tables._reading import Reading
 from multitide.data.tables._roles import without_missing
@@ -51,6 +51,8 @@ def read_like(
     if is_ts_file(data):
         return read_ts_like(data, known)
     findings = Findings()
+    if not has_sheets(data):
+        known = replace(known, sheet=None)
     tables = open_tables(data, labels, known, findings)
     present = _without_absent(known, tables, need_labels)
     present = without_missing(tables, present, findings)

@@ -51,6 +51,7 @@ def read_table(
     encoding: str | None = None,
     decimal: str | None = None,
     separator: str | None = None,
+    sheet: str | None = None,
     missing: Values | None = None,
     time_format: str | None = None,
 ) -> Samples:
@@ -59,9 +60,9 @@ def read_table(
     Parameters
     ----------
     data : path or DataFrame
-        CSV or TSV (also ``.gz``), Parquet, or ``.ts``; one row per time step. A folder of CSV or
-        Parquet files with the same columns is one table; names of folders such as ``engine=3``
-        become columns.
+        CSV or TSV (also ``.gz``), Parquet, ``.xlsx`` or ``.ts``; one row per time step. A folder
+        of such files with the same columns (not ``.ts``) is one table; names of folders such as
+        ``engine=3`` become columns.
     tasks : sequence of str or tasks, optional
         The label columns. By default, all columns of `labels` without another role; without
         `labels`, none.
@@ -103,6 +104,8 @@ def read_table(
         "vectors" takes each row as one sample with a single time step.
     encoding, decimal, separator : str, optional
         The format of a text file; detected by default.
+    sheet : str, optional
+        The sheet of an ``.xlsx`` workbook `data`; by default the first that holds something.
     missing : sequence of str or number, optional
         The values that mean missing, besides empty cells, e.g. ``["NA", -999]``. By default "-",
         "--", "?", and NA, nan and null in their usual forms; ``samples.reading["assumed"]`` says
@@ -143,6 +146,7 @@ def read_table(
         encoding=encoding,
         decimal=decimal,
         separator=separator,
+        sheet=sheet,
         missing=missing,
         time_format=time_format,
     )

@@ -176,6 +176,7 @@ class Reading:
     encoding: str | None = None
     decimal: str | None = None
     separator: str | None = None
+    sheet: str | None = None
     missing: tuple[str, ...] | None = None
     time_format: str | None = None
     time_style: str | None = None
@@ -196,6 +197,8 @@ class Reading:
     def from_options(cls, **options: Unpack[ReadOptions]) -> Self:
         """Check the options of :func:`read_table` and make them uniform: tuples of names."""
         values: dict[str, Any] = dict(options)
+        if values.get("sheet") is not None:
+            values["sheet"] = str(values["sheet"])  # may be called 2024
         for name in ("series", "every"):  # an int column, a Timedelta: JSON needs text
             value = values.get(name)
             if value is not None and not isinstance(value, (str, int, float)):
