@@ -43,7 +43,7 @@ clean:
 	touch $@
 
 .venv/.installed-dev: .venv/.installed
-	$(PIP) --editable ".[balancing,representations,tune,dev]"
+	$(PIP) --editable ".[balancing,tune,dev]"
 	touch $@
 
 .venv/.installed-bench: .venv/.installed

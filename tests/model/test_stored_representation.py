@@ -206,12 +206,10 @@ def test_a_loaded_model_answers_raw_series_alike(
     assert not list(tmp_path.rglob("*.pkl"))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("backbone", ["fc", "linear"])
 def test_minirocket_reads_raw_series_with_holes_after_loading(
     tmp_path: Path, backbone: str
 ) -> None:
-    pytest.importorskip("aeon")
     samples = make_samples(60, unequal=True)
     samples.values[::7, 0] = np.nan
     inputs = Inputs(representation={"name": "minirocket", "n_features": 168})

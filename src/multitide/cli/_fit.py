@@ -69,8 +69,9 @@ def fit(
     representation: Annotated[
         str | None,
         typer.Option(
-            help="Train on vectors instead of series: minirocket, ts2vec or model:RUN "
-            "(with --backbone fc or linear)."
+            help="Train on vectors instead of series, with --backbone fc or linear: "
+            "such as minirocket, or model:RUN. `multitide methods representation` "
+            "lists all."
         ),
     ] = None,
     pretrain: Annotated[

@@ -39,7 +39,8 @@ def represent(
     representation: Annotated[
         str | None,
         typer.Option(
-            help="minirocket, ts2vec or model:RUN. Default: that of the configuration."
+            help="Such as minirocket, or model:RUN; `multitide methods representation` "
+            "lists all. Default: that of the configuration."
         ),
     ] = None,
     label: Annotated[

@@ -8,15 +8,19 @@ from multitide.representations._features import (
     ModelFeatures,
     Transformed,
 )
+from multitide.representations._hydra import Hydra
 from multitide.representations._linear import LinearHeads
 from multitide.representations._load_encoder import load_encoder
 from multitide.representations._minirocket import MiniRocket
+from multitide.representations._multirocket import MultiRocket
 from multitide.representations._represent import represent
 from multitide.representations._save_encoder import save_encoder
 from multitide.representations._ts2vec import TS2Vec
 
 REPRESENTATIONS: dict[str, type[Representation]] = {
     "minirocket": MiniRocket,
+    "multirocket": MultiRocket,
+    "hydra": Hydra,
     "ts2vec": TS2Vec,
     "model": ModelFeatures,
 }
@@ -25,9 +29,11 @@ __all__ = [
     "REPRESENTATIONS",
     "BackboneEncoder",
     "Encoder",
+    "Hydra",
     "LinearHeads",
     "MiniRocket",
     "ModelFeatures",
+    "MultiRocket",
     "Representation",
     "TS2Vec",
     "Transformed",

@@ -15,7 +15,9 @@ from pydantic import (
     model_validator,
 )
 
+from multitide.representations._hydra import Hydra
 from multitide.representations._minirocket import MiniRocket
+from multitide.representations._multirocket import MultiRocket
 from multitide.representations._representation import SeriesRepresentation
 from multitide.representations._ts2vec import TS2Vec
 
@@ -27,6 +29,8 @@ LEARNED_PREFIX = "learned."
 
 STORABLE: dict[str, type[SeriesRepresentation]] = {
     "minirocket": MiniRocket,
+    "multirocket": MultiRocket,
+    "hydra": Hydra,
     "ts2vec": TS2Vec,
 }
 

@@ -22,6 +22,7 @@ from multitide.representations._encoder_format import (
     EncoderRecord,
 )
 from multitide.representations._representation import SeriesEncoder
+from multitide.representations._with_prefix import with_prefix
 
 # What a record with wrong names, types or sizes raises while the encoder is built from it.
 UNREADABLE = (
@@ -72,19 +73,8 @@ def _restore(record: EncoderRecord, arrays: Mapping[str, np.ndarray]) -> SeriesE
         categories[channel] = tuple(values)
     inputs = Inputs(impute=spec.impute, scale=spec.scale)
     layer = inputs.build(record.channels, categories)
-    state = _with_prefix(arrays, LAYER_PREFIX)
+    state = with_prefix(arrays, LAYER_PREFIX)
     layer.load_state_dict(
         {name: torch.from_numpy(array) for name, array in state.items()}
     )
-    return spec.restore(layer.eval(), categories, _with_prefix(arrays, LEARNED_PREFIX))
-
-
-def _with_prefix(
-    arrays: Mapping[str, np.ndarray], prefix: str
-) -> dict[str, np.ndarray]:
-    """Return the arrays whose names start with `prefix`, which is removed."""
-    found = {}
-    for name, array in arrays.items():
-        if name.startswith(prefix):
-            found[name.removeprefix(prefix)] = array
-    return found
+    return spec.restore(layer.eval(), categories, with_prefix(arrays, LEARNED_PREFIX))

@@ -1,4 +1,4 @@
-"""What MiniRocket and TS2Vec share: they read complete series and are stored as their arrays."""
+"""What convolutions and TS2Vec share: they read complete series and are stored as their arrays."""
 
 from __future__ import annotations
 
