@@ -44,6 +44,7 @@ FLOORS = {
         "_checks",
         "_claim_folder",
         "_folder_kinds",
+        "_known_arguments",
         "_notebook",
         "_own_random_numbers",
         "_part",

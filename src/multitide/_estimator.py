@@ -13,6 +13,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from multitide._folder_kinds import MODEL_FILE
+from multitide._known_arguments import known_arguments, refuse_unknown
 from multitide._own_random_numbers import own_random_numbers
 from multitide._result_folder import new_folder, replaced_folder
 from multitide.backbones import Backbone
@@ -147,6 +148,7 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
     True
     """
 
+    @known_arguments
     def __init__(
         self,
         tasks: Sequence[Task | str] | None = None,
@@ -184,6 +186,10 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
 
     def set_params(self, **params: object) -> Self:
         """Set parameters; ``backbone__num_layers`` sets one of a part, even if it has a name."""
+        names = {key.partition("__")[0] for key in params}
+        refuse_unknown(
+            type(self).__name__, sorted(names), list(self._get_param_names())
+        )
         parts = {key.split("__")[0] for key in params if "__" in key} & set(
             PART_PARAMETERS
         )

@@ -16,6 +16,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from multitide._checks import suggest
+from multitide._known_arguments import refuse_unknown
 from multitide._strict_numbers import strict_value
 from multitide.errors import ParameterError
 
@@ -28,6 +29,13 @@ class Part:
     get_params, set_params : as in scikit-learn, so that ``clone`` and ``GridSearchCV`` work.
     check : raise a :class:`ParameterError` that lists every violated annotation.
     """
+
+    def __new__(cls, *args: object, **kwargs: object) -> Self:
+        """Refuse unknown keywords with a suggestion, before `__init__` raises a TypeError."""
+        if kwargs:
+            names = [field.name for field in dataclasses.fields(cast(Any, cls))]
+            refuse_unknown(cls.__name__, kwargs, names)
+        return super().__new__(cls)
 
     # Any: parameters have many types, as in scikit-learn.
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -50,10 +58,7 @@ class Part:
             names.append(field.name)
         for key, value in params.items():
             name, _, inner = key.partition("__")
-            if name not in names:
-                raise ParameterError(
-                    f"`{type(self).__name__}` has no parameter {name!r}.{suggest(name, names)}"
-                )
+            refuse_unknown(type(self).__name__, [name], names)
             if inner:
                 getattr(self, name).set_params(**{inner: value})
             else:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
+from torch import nn
+
 from multitide._checks import check_choice, gathering, one_of, raise_problems
 from multitide._part import Part, annotation_problems, annotations_of
 from multitide._toml import NONE, plain_value
@@ -23,6 +25,10 @@ from multitide.sharing import SHARINGS
 
 Registry = Mapping[str, type[Part]]
 
+OWN_PART = (
+    "A part of your own is a dataclass of parameters whose method builds the module: "
+    "see docs/internals/adding-a-part.md."
+)
 # A registry with one entry needs no name: `[inputs]` can only be inputs.
 SPLITTERS: Registry = {"splitter": Splitter}
 REGISTRIES: tuple[Registry, ...] = (
@@ -64,7 +70,8 @@ def part_from_config(registry: Registry, spec: object, where: str) -> Part:
         return _make(_part_class(registry, spec, where), {}, where)
     if not isinstance(spec, Mapping):
         raise ParameterError(
-            f"`{where}` must be a name ({one_of(registry)}), a table or a part; got {spec!r}."
+            f"`{where}` must be a name ({one_of(registry)}), a dict or a part; "
+            f"{_got(spec)}"
         )
     values = dict(spec)
     if "name" not in values and len(registry) > 1:
@@ -73,6 +80,18 @@ def part_from_config(registry: Registry, spec: object, where: str) -> Part:
         )
     name = values.pop("name", next(iter(registry)))
     return _make(_part_class(registry, name, f"{where}.name"), values, where)
+
+
+def _got(spec: object) -> str:
+    """Say what was given in place of a part, and what to do if it is a class or a torch module."""
+    own = " " + OWN_PART
+    if isinstance(spec, type) and issubclass(spec, Part):
+        return f"got the class {spec.__name__}. Give an object: {spec.__name__}()."
+    if isinstance(spec, type) and issubclass(spec, nn.Module):
+        return f"got the class {spec.__name__}, a torch module.{own}"
+    if isinstance(spec, nn.Module):
+        return f"got {type(spec).__name__}, a torch module.{own}"
+    return f"got {spec!r}."
 
 
 def part_to_config(registry: Registry, spec: object) -> dict[str, object]:

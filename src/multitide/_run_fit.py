@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from multitide._estimator import MultiTaskEstimator
+from multitide._known_arguments import known_arguments
 from multitide._partial_folder import MODEL, partial_folder, refuse_leftover
 from multitide._result_folder import check_can_be_made, replaced_folder
 from multitide.config._config import Config
@@ -49,6 +50,7 @@ class Run:
     data: list[SplitData]
 
 
+@known_arguments
 def run_fit(
     config: Config | str | Path, folder: str | Path, *, verbose: int = 1
 ) -> Run:

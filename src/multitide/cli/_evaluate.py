@@ -33,7 +33,10 @@ def evaluate(
     estimator, data_set, samples = read_model_and_data(
         run, data, labels, name, need_labels=True
     )
-    metrics = estimator.evaluate({data_set: samples})
+    if data_set:
+        metrics = estimator.evaluate({data_set: samples})
+    else:
+        metrics = estimator.evaluate(samples)
     show_metrics(metrics, f"{data.name}, {len(samples)} samples")
     if _was_fitted_on(run, data):
         show_note(

@@ -61,7 +61,13 @@ def _as_array(values: object) -> np.ndarray:
     if isinstance(values, np.ma.MaskedArray) and values.mask.any():
         dtype = np.result_type(values.dtype, np.float32)
         return np.where(values.mask, np.nan, values.data).astype(dtype)
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise DataError(
+            "`X` must be an array (n_samples, n_channels, n_timepoints), or a list of arrays "
+            f"(n_channels, n_timepoints); got a {type(values).__name__} of other shapes ({error})."
+        ) from error
     if array.dtype.kind != "O":
         return array
     column = plain_column(pd.Series(array.ravel(), dtype="object"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TypeAlias, cast
 
 import numpy as np
@@ -19,6 +18,7 @@ from multitide.data._series_view import SeriesView
 from multitide.data._split_data import SplitData
 from multitide.data._splitter import Splitter
 from multitide.errors import DataError, ParameterError
+from multitide.fitting._refuse_other_series import labels_frame, refuse_other_series
 from multitide.fitting._validation_split import training_and_validation
 from multitide.tasks import Auto, Task, infer_kind, resolve_tasks
 
@@ -64,6 +64,11 @@ def to_data_sets(
             f"`{given[0]}` must not be given together with several data sets; "
             "each data set has its own."
         )
+    if list(X) == [DataSets.UNNAMED]:
+        raise DataError(
+            "`X` must have a name for every data set; got ''. "
+            "Give the Samples or the array of a single data set without a dict."
+        )
     found = {}
     for name, data in X.items():
         if isinstance(data, tuple):
@@ -82,19 +87,18 @@ def to_samples(
     time: Sequence[object] | None = None,
 ) -> Samples:
     """Return the series and labels of one data set as :class:`Samples`."""
-    if isinstance(X, Samples):
-        if y is None:
-            return X
-        return X.replace(y=plain_frame(pd.DataFrame(y)).reset_index(drop=True))
-    if isinstance(X, (str, Path)):
-        raise DataError(
-            f"`X` must be Samples or an array; got the path {str(X)!r}. "
-            "Read it with multitide.read_table(path)."
-        )
     labels = None
     if y is not None:
-        labels = pd.DataFrame(y)
-        labels.columns = [str(column) for column in labels.columns]
+        labels = labels_frame(y)
+    if isinstance(X, Samples):
+        if labels is None:
+            return X
+        if len(labels) != len(X):
+            raise DataError(
+                f"`y` must have one row per sample; got {len(labels)} rows for {len(X)} samples."
+            )
+        return X.replace(y=plain_frame(labels).reset_index(drop=True))
+    refuse_other_series(X)
     series = cast(np.ndarray, X)
     if isinstance(X, SeriesView):
         series = np.asarray(X)
@@ -210,17 +214,18 @@ def check_names(given: Mapping[str, object], known: Sequence[str], what: str) ->
     what : str
         The parameter that is checked.
     """
-    required = f"must be a dict of data sets of the fit, {one_of(known)}"
+    required, remedy = f"must be a dict of data sets of the fit, {one_of(known)}", ""
     if list(known) == [DataSets.UNNAMED]:
+        remedy = " Give its Samples or array without a dict."
         required = "must be of the one data set of the fit, which has no name"
     problems = []
     for name in given:
         if name in known:
             continue
         if name:
-            got = f"{name!r}.{suggest(name, known)}"
+            got = f"{name!r}.{suggest(name, known)}{remedy}"
         else:
-            got = "no dict."
+            got = f"no dict. Use {{{known[0]!r}: ...}}."
         problems.append(f"`{what}` {required}; got {got}")
     if problems:
         raise ParameterError("\n".join(problems))

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
+from multitide.errors import DataError
 from multitide.fitting._data_sets import Data, Labels, Series, to_data_sets
 from multitide.fitting._recipe import resolve_device
 from multitide.model._notebook_view import fitted_html
@@ -149,9 +150,21 @@ class FittedModel:
             prediction), ``n_labelled``, ``higher_is_better``; the main metric of each task comes
             first. "loss" is in units of the trivial loss. If `X` is a dict of data sets, the first
             column is ``data``, and a task is evaluated on each data set that had its labels.
+
+        Raises
+        ------
+        DataError
+            If there is no label of any task.
         """
         data_sets, decoded = self._decode(X, y, static=static)
-        return metric_table(self.model_, data_sets, decoded)
+        table = metric_table(self.model_, data_sets, decoded)
+        if not (table["n_labelled"] > 0).any():
+            tasks = [task.name for task in self.tasks_]
+            raise DataError(
+                f"`y` must have a label of some task to evaluate; got none of {tasks} in "
+                f"{sum(map(len, data_sets.values()))} samples."
+            )
+        return table
 
     def score(self, X: Data, y: Labels = None) -> float:
         """Return the mean over tasks of 1 - loss / trivial loss; 0 is the best constant."""

@@ -18,6 +18,7 @@ from multitide.data._samples import Samples
 from multitide.encodings._representation import Encoder
 from multitide.errors import DataError, MultitideWarning
 from multitide.fitting._data_sets import check_names
+from multitide.model._channel_mismatch import channel_mismatch
 from multitide.model._schema import DataRecord
 from multitide.model._store import StoredModel
 from multitide.model._stored_representation import chunks
@@ -141,19 +142,7 @@ def check_like_training(
         raise DataError("`X` must have at least one sample; got none.")
     channels = record.channels
     if samples.channels != channels:
-        missing = []
-        for channel in channels:
-            if channel not in samples.channels:
-                missing.append(channel)
-        unknown = []
-        for channel in samples.channels:
-            if channel not in channels:
-                unknown.append(channel)
-        raise DataError(
-            f"`X` must have the {len(channels)} channels {list(channels)} of the training data, in "
-            f"this order; got {samples.n_channels}: {list(samples.channels)}. Missing: {missing}; "
-            f"unknown: {unknown}."
-        )
+        raise DataError(channel_mismatch(samples, channels))
     if samples.static is None and _reads_static(predictor, record.name):
         raise DataError(
             "`static` must be given: the model was fitted with static inputs."
@@ -230,6 +219,11 @@ def metric_table(
         for column in columns:
             if column not in samples.y:
                 missing.append(column)
+        if missing and not len(samples.y.columns):
+            raise DataError(
+                f"`y` must hold the labels of {missing} to evaluate; got none. Give them as "
+                "evaluate(X, y), or Samples that have labels."
+            )
         if missing:
             raise DataError(
                 "`y` must have a column for every task; "

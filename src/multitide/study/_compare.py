@@ -13,6 +13,7 @@ import pandas as pd
 
 from multitide._checks import check_fraction
 from multitide._estimator import MultiTaskEstimator
+from multitide._known_arguments import known_arguments
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._split import Split
@@ -45,6 +46,7 @@ SHARE_OF_GROUPING = 0.5  # of the budget, at most, for finding groups
 N_SEEDS = 5
 
 
+@known_arguments
 def compare(
     samples: Samples | Mapping[str, Samples],
     tasks: Sequence[str | Task] | None = None,

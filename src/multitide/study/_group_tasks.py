@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from multitide._estimator import MultiTaskEstimator
+from multitide._known_arguments import known_arguments
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._split import Split
@@ -19,6 +20,7 @@ from multitide.study.runs._workers import Listener
 from multitide.tasks import Task, resolve_tasks
 
 
+@known_arguments
 def group_tasks(
     samples: Samples,
     tasks: Sequence[str | Task] | None = None,

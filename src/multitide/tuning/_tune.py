@@ -18,6 +18,7 @@ from sklearn.base import clone
 
 from multitide._checks import check_positive_int
 from multitide._estimator import MultiTaskEstimator
+from multitide._known_arguments import known_arguments
 from multitide._registries import part_to_config
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
@@ -46,6 +47,7 @@ MAX_DEFAULT_JOBS = 8
 NOT_IN_IDENTITY = ("tasks", "validation", "verbose", "random_state", "device")
 
 
+@known_arguments
 def tune(
     samples: Samples,
     tasks: Sequence[str | Task] | None = None,

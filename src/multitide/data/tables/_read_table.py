@@ -7,6 +7,7 @@ from typing import Unpack
 
 import pandas as pd
 
+from multitide._known_arguments import known_arguments
 from multitide.data._samples import Samples
 from multitide.data.tables._build_samples import build_samples
 from multitide.data.tables._findings import Findings
@@ -30,6 +31,7 @@ from multitide.data.tables._ts_samples import read_ts_samples
 from multitide.errors import DataError
 
 
+@known_arguments
 def read_table(
     data: Table,
     *,

@@ -1,0 +1,73 @@
+"""What differs between the channels of new samples and those of the training data, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from multitide._checks import suggest
+from multitide.data._samples import Samples
+
+MOST_SHOWN = 8
+
+
+def channel_mismatch(samples: Samples, channels: tuple[str, ...]) -> str:
+    """Return a message that says how the channels of `samples` differ, and what to do.
+
+    Parameters
+    ----------
+    samples : Samples
+        New samples, with other channels.
+    channels : tuple of str
+        The channels of the training data.
+    """
+    required = f"`X` must have the {len(channels)} channels of the training data"
+    found = samples.channels
+    if sorted(found) == sorted(channels):
+        order = [found.index(channel) for channel in channels]
+        return (
+            f"{required} in the same order, {_listed(channels)}; got {_listed(found)}. "
+            f"For an array, take X[:, {_listed(order)}]; a table is read in the right order by "
+            "multitide.read_like(estimator.reading_, table)."
+        )
+    if _has_no_names(found):
+        return f"{required}; got {_array_remedy(samples, channels)}"
+    missing = [channel for channel in channels if channel not in found]
+    unknown = [channel for channel in found if channel not in channels]
+    problems = []
+    if missing:
+        problems.append(f"{_listed(missing)} missing")
+    if unknown:
+        problems.append(f"{_listed(unknown)} unknown")
+    suggestion = ""
+    if missing and unknown:
+        suggestion = suggest(unknown[0], missing)
+    return (
+        f"{required}, {_listed(channels)}; got {len(found)}, with "
+        f"{' and '.join(problems)}.{suggestion}"
+    )
+
+
+def _array_remedy(samples: Samples, channels: tuple[str, ...]) -> str:
+    """Say what is wrong with an array, whose channels have no names."""
+    n_channels = samples.n_channels
+    if n_channels == len(channels):
+        return (
+            f"an array, whose channels have no names, for {_listed(channels)}. If they are in "
+            f"this order, use Samples.from_arrays(X, channels={list(channels)})."
+        )
+    text = f"{n_channels}."
+    if samples.equal_lengths and samples.n_timepoints == len(channels):
+        text += " Its axes look swapped: use X.transpose(0, 2, 1)."
+    return text
+
+
+def _has_no_names(channels: tuple[str, ...]) -> bool:
+    return channels == tuple(map(str, range(len(channels))))
+
+
+def _listed(names: Sequence[object]) -> str:
+    """Return the names as a list, of which only the first are shown."""
+    shown = ", ".join(repr(name) for name in names[:MOST_SHOWN])
+    if len(names) > MOST_SHOWN:
+        shown += ", ..."
+    return f"[{shown}]"
