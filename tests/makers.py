@@ -31,7 +31,7 @@ def small(**params: Any) -> MultiTaskEstimator:
         "backbone": SMALL,
         "max_epochs": 4,
         "random_state": 0,
-        "verbose": 0,
+        "verbose": 1,  # messages and warnings are checked; there is no terminal to draw on
         "device": "cpu",
     }
     return MultiTaskEstimator(**(defaults | params))

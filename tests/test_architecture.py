@@ -51,6 +51,7 @@ FLOORS = {
         "_partial_folder",
         "_ready_to_predict",
         "_result_folder",
+        "_silence",
         "_strict_numbers",
         "_toml",
         "_visible",

@@ -275,12 +275,6 @@ def test_callbacks_are_told_of_every_step_and_may_stop() -> None:
     assert count.told == ["begin", *(["step"] * 2 + ["epoch of 4 rows"]) * 2, "end"]
 
 
-def test_verbose_0_is_silent(capfd: pytest.CaptureFixture[str]) -> None:
-    small(verbose=0).fit(make_samples())
-    small(verbose=1).fit(make_samples())  # no terminal here: silent too
-    assert capfd.readouterr() == ("", "")
-
-
 # -- scikit-learn ----------------------------------------------------------------------------------
 
 

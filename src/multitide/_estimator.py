@@ -16,6 +16,7 @@ from multitide._folder_kinds import MODEL_FILE
 from multitide._known_arguments import known_arguments, refuse_unknown
 from multitide._own_random_numbers import own_random_numbers
 from multitide._result_folder import new_folder, replaced_folder
+from multitide._silence import silent_on_request
 from multitide.backbones import Backbone
 from multitide.balancing import Aggregator, Weighting
 from multitide.data._samples import Samples
@@ -108,7 +109,8 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
         Seed. The same seed gives the same result on the same machine with the same number of
         threads.
     verbose : int, default=1
-        0: silent; 1: a progress bar on a terminal.
+        0: silent, without log messages and warnings too; 1: a progress bar on a terminal, and a
+        line per epoch elsewhere.
 
     Attributes
     ----------
@@ -199,6 +201,7 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
         super().set_params(**params)
         return self
 
+    @silent_on_request
     def fit(
         self,
         X: Data,

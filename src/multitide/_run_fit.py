@@ -12,6 +12,7 @@ from multitide._estimator import MultiTaskEstimator
 from multitide._known_arguments import known_arguments
 from multitide._partial_folder import MODEL, partial_folder, refuse_leftover
 from multitide._result_folder import check_can_be_made, replaced_folder
+from multitide._silence import silent_on_request
 from multitide.config._config import Config
 from multitide.config._load_config import load_config
 from multitide.config._prepare import Prepared, prepare
@@ -51,6 +52,7 @@ class Run:
 
 
 @known_arguments
+@silent_on_request
 def run_fit(
     config: Config | str | Path, folder: str | Path, *, verbose: int = 1
 ) -> Run:

@@ -47,11 +47,15 @@ def collecting() -> Iterator[None]:
 def silent_on_request(
     function: Callable[Parameters, Result],
 ) -> Callable[Parameters, Result]:
-    """Let a function with a keyword `verbose` be silent if that is 0."""
+    """Let a function with a keyword `verbose`, or a method of an object that has it, be silent.
+
+    It is if `verbose` is 0.
+    """
 
     @functools.wraps(function)
     def wrapped(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
-        with silence(kwargs.get("verbose", 1)):
+        of_object = getattr(args[0], "verbose", 1) if args else 1
+        with silence(kwargs.get("verbose", of_object)):
             return function(*args, **kwargs)
 
     return wrapped

@@ -234,7 +234,7 @@ def test_the_groups_that_are_found_are_trained_and_compared(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.INFO, logger="multitide"):
-        comparison = study(arms=["alone", "hard", "grouped"])
+        comparison = study(arms=["alone", "hard", "grouped"], verbose=1)
     grouping = comparison.groupings["grouped"]
     assert comparison.settings["grouped"]["groups"] == [
         list(group) for group in grouping.groups
@@ -281,7 +281,7 @@ def test_a_damaged_record_is_sought_again(
     first = found(tmp_path)
     (path,) = (tmp_path / "groupings").iterdir()
     path.write_text("{")
-    assert found(tmp_path).groups == first.groups
+    assert found(tmp_path, verbose=1).groups == first.groups
     assert "searched again" in caplog.text
 
 

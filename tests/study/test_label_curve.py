@@ -247,7 +247,7 @@ def test_it_is_read_again_and_goes_on_where_it_was(
             shares=(0.1, 1.0),
             estimator=Quick(),
             folder=folder,
-            **OPTIONS,
+            **OPTIONS | {"verbose": 1},
         )
     assert (
         caplog.text.count("6 already done")

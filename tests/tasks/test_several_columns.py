@@ -432,7 +432,7 @@ def test_a_study_measures_them_beside_the_last_value(
             split=split,
             n_seeds=1,
             n_jobs=1,
-            verbose=0,
+            verbose=1,
         )
     assert set(found.gains["task"]) == {"load", "objects", "wind"}
     assert found.evidence.fit("last", "load", 0, 0).facts["n_last"] > 0

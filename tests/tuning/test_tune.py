@@ -257,7 +257,7 @@ def test_the_others_do_the_trial_of_a_killed_worker(
 
     killer = threading.Thread(target=kill_one)
     killer.start()
-    tuning = quick(folder=folder, n_jobs=2)
+    tuning = quick(folder=folder, n_jobs=2, verbose=1)
     killer.join()
     check_whole(tuning)
     assert "A process died" in caplog.text

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from multitide._silence import collecting
 from multitide._visible import visible
 from multitide.errors import MultitideWarning
 
@@ -156,7 +157,7 @@ def messages_shown() -> Iterator[None]:
     level = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), collecting():
         warnings.simplefilter("always", MultitideWarning)
         warnings.showwarning = _show_warning  # type: ignore[assignment]  # it takes all of the arguments and names two
         try:

@@ -64,6 +64,8 @@ def to_data_sets(
             f"`{given[0]}` must not be given together with several data sets; "
             "each data set has its own."
         )
+    if isinstance(X, DataSets):
+        return X
     if list(X) == [DataSets.UNNAMED]:
         raise DataError(
             "`X` must have a name for every data set; got ''. "

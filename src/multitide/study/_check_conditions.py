@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from multitide._estimator import MultiTaskEstimator
+from multitide._silence import silent_on_request
 from multitide.data._samples import Samples
 from multitide.data._split import Split
 from multitide.data._splitter import Splitter
@@ -18,6 +19,7 @@ from multitide.study.runs._workers import Listener
 from multitide.tasks import Task
 
 
+@silent_on_request
 def check_conditions(
     samples: Samples,
     tasks: Sequence[str | Task] | None = None,

@@ -14,6 +14,7 @@ import pandas as pd
 from multitide._checks import check_fraction
 from multitide._estimator import MultiTaskEstimator
 from multitide._known_arguments import known_arguments
+from multitide._silence import silent_on_request
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._split import Split
@@ -47,6 +48,7 @@ N_SEEDS = 5
 
 
 @known_arguments
+@silent_on_request
 def compare(
     samples: Samples | Mapping[str, Samples],
     tasks: Sequence[str | Task] | None = None,

@@ -13,6 +13,7 @@ from multitide._checks import check_fraction, gathering, raise_problems
 from multitide._claim_folder import claim_folders
 from multitide._estimator import MultiTaskEstimator
 from multitide._folder_kinds import STUDIES_FORMAT
+from multitide._silence import silent_on_request
 from multitide.data._samples import Samples
 from multitide.errors import ParameterError
 from multitide.study._compare import compare
@@ -30,6 +31,7 @@ GIVEN_ONCE = ("folder", "budget", "verbose")  # to compare_many, for all data se
 logger = logging.getLogger("multitide")
 
 
+@silent_on_request
 def compare_many(
     data: Mapping[str, Comparison | StudyArguments],
     *,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from multitide._estimator import MultiTaskEstimator
 from multitide._known_arguments import known_arguments
+from multitide._silence import silent_on_request
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._split import Split
@@ -21,6 +22,7 @@ from multitide.tasks import Task, resolve_tasks
 
 
 @known_arguments
+@silent_on_request
 def group_tasks(
     samples: Samples,
     tasks: Sequence[str | Task] | None = None,

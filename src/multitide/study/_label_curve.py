@@ -13,6 +13,7 @@ import pandas as pd
 
 from multitide._checks import check_choice, check_positive_int, raise_problems
 from multitide._estimator import MultiTaskEstimator
+from multitide._silence import silent_on_request
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._split import Split
@@ -34,6 +35,7 @@ UNITS = ("auto", "sample", "series")
 logger = logging.getLogger("multitide")
 
 
+@silent_on_request
 def label_curve(
     samples: Samples,
     tasks: Sequence[str | Task] | None = None,

@@ -51,6 +51,10 @@ class TuningBar(StateBar[Progress]):
         """Show the fraction of the trials or of the time."""
         return state.share, 1.0, words(state)
 
+    def finished(self, state: Progress) -> int:
+        """Count the pruned and failed trials too."""
+        return state.done + state.pruned + state.failed
+
 
 def words(state: Progress) -> str:
     """Describe the progress in one line."""

@@ -20,6 +20,7 @@ from multitide._checks import check_positive_int
 from multitide._estimator import MultiTaskEstimator
 from multitide._known_arguments import known_arguments
 from multitide._registries import part_to_config
+from multitide._silence import silent_on_request
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._split import Split
@@ -48,6 +49,7 @@ NOT_IN_IDENTITY = ("tasks", "validation", "verbose", "random_state", "device")
 
 
 @known_arguments
+@silent_on_request
 def tune(
     samples: Samples,
     tasks: Sequence[str | Task] | None = None,

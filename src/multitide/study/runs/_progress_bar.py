@@ -1,4 +1,4 @@
-"""The progress of a study on a terminal; nothing is drawn anywhere else."""
+"""The progress of a study: a bar on a terminal, a line per finished fit elsewhere."""
 
 from __future__ import annotations
 
@@ -14,17 +14,22 @@ from rich.progress import (
     TextColumn,
 )
 from rich.progress import Progress as Bar
+from rich.text import Text
 
 from multitide.study.runs._timing import in_words
 from multitide.study.runs._workers import Progress
 
 
 class Running(Protocol):
-    """A state that says how many things are running."""
+    """A state that says how many things are running, and how many are done."""
 
     @property
     def running(self) -> int:
         """The number of things that are running."""
+
+    @property
+    def done(self) -> int:
+        """The number of things that are done."""
 
 
 State = TypeVar("State", bound=Running)
@@ -36,7 +41,8 @@ class StateBar(ABC, Generic[State]):
     Parameters
     ----------
     console : rich Console, optional
-        Where to draw; standard error by default. Nothing is drawn unless it is a terminal.
+        Where to draw; standard error by default. If it is not a terminal, such as the log of a
+        job, there is no bar, but a line whenever something is done.
     """
 
     name: ClassVar[str]
@@ -45,10 +51,14 @@ class StateBar(ABC, Generic[State]):
         self._console = console or Console(stderr=True)
         self._bar: Bar | None = None
         self._task = TaskID(0)
+        self._said: int | None = (
+            None  # how many were done when the last line was written
+        )
 
     def __call__(self, state: State) -> None:
         """Draw the state."""
         if not self._console.is_terminal:
+            self._write(state)
             return
         done, total, text = self.read(state)
         if self._bar is None:
@@ -57,6 +67,23 @@ class StateBar(ABC, Generic[State]):
         if not state.running:
             self._bar.stop()
             self._bar = None
+
+    def _write(self, state: State) -> None:
+        """Write a line if something has finished since the last one."""
+        finished = self.finished(state)
+        if self._said is not None and finished > self._said:
+            self._console.print(
+                Text(f"{self.name}: {self.line(state)}"), soft_wrap=True
+            )
+        self._said = finished
+
+    def finished(self, state: State) -> int:
+        """Return the number of things that have ended."""
+        return state.done
+
+    def line(self, state: State) -> str:
+        """Return what is written where there is no terminal."""
+        return self.read(state)[2]
 
     @abstractmethod
     def read(self, state: State) -> tuple[float, float, str]:
@@ -91,6 +118,11 @@ class StudyBar(StateBar[Progress]):
             state.done + state.running + state.left,
             progress_in_words(state),
         )
+
+    def line(self, state: Progress) -> str:
+        """Return the number of finished fits, of all fits, and the state in words."""
+        done, total, text = self.read(state)
+        return f"{done} of {total} fits done, {text}"
 
     def counts(self) -> list[ProgressColumn]:
         """Show "done/total"."""

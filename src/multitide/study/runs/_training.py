@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from multitide._estimator import MultiTaskEstimator
 from multitide._own_random_numbers import one_at_a_time
+from multitide._silence import collecting
 from multitide.data._data_sets import DataSets
 from multitide.data._split_data import SplitData
 from multitide.study.design._protocol import Protocol
@@ -106,7 +107,7 @@ def single_thread() -> Iterator[None]:
 def quiet() -> Iterator[list[warnings.WarningMessage]]:
     """Collect warnings and log nothing, since every fit would repeat them."""
     logger = logging.getLogger("multitide")
-    with one_at_a_time():
+    with one_at_a_time(), collecting():
         level = logger.level
         logger.setLevel(logging.ERROR)
         try:
