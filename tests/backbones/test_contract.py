@@ -24,6 +24,7 @@ from multitide.backbones import (
     Flow,
     InceptionTime,
     Linear,
+    Trees,
 )
 from multitide.backbones._convolution import MeanPooling
 from multitide.errors import DataError, ParameterError
@@ -76,13 +77,18 @@ SPECS: dict[str, Backbone] = {
     "a user's": UserBackbone(),
 }
 SHUFFLED = LSTMFCN(shuffle=True, hidden_size=8)
-LINEAR = Linear()  # the one that has nothing to learn
+# Those that have nothing to train.
+UNTRAINED: dict[str, Backbone] = {
+    "linear": Linear(),
+    "trees": Trees(),
+    "trees, boosting": Trees(kind="boosting", n_levels=2),
+}
 every_spec = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS.keys())
 every_spec_shuffled_too = pytest.mark.parametrize(
     "spec", [*SPECS.values(), SHUFFLED], ids=[*SPECS, "shuffled"]
 )
-with_linear = pytest.mark.parametrize(
-    "spec", [*SPECS.values(), LINEAR], ids=[*SPECS, "linear"]
+with_untrained = pytest.mark.parametrize(
+    "spec", [*SPECS.values(), *UNTRAINED.values()], ids=[*SPECS, *UNTRAINED]
 )
 
 
@@ -110,12 +116,14 @@ def padded(x: Tensor, lengths: Tensor, filling: float) -> Tensor:
 
 
 def test_every_registered_backbone_is_tested_here() -> None:
-    assert {type(spec) for spec in [*SPECS.values(), LINEAR]} - {UserBackbone} == set(
-        BACKBONES.values()
-    )
+    specs = [*SPECS.values(), *UNTRAINED.values()]
+    assert {type(spec) for spec in specs} - {UserBackbone} == set(BACKBONES.values())
+    for spec in specs:
+        has_weights = any(True for _ in built(spec).parameters())
+        assert spec.is_trained == has_weights
 
 
-@with_linear
+@with_untrained
 def test_gives_the_features_it_declares(spec: Backbone) -> None:
     spec.check("backbone")
     module = built(spec)
@@ -124,7 +132,7 @@ def test_gives_the_features_it_declares(spec: Backbone) -> None:
     assert features.isfinite().all()
 
 
-@with_linear
+@with_untrained
 def test_features_are_those_of_the_series_alone(spec: Backbone) -> None:
     module = built(spec)
     lengths = torch.tensor(
@@ -134,10 +142,12 @@ def test_features_are_those_of_the_series_alone(spec: Backbone) -> None:
     together = module(padded(x, lengths, 100.0), lengths)
     for i, length in enumerate(lengths):
         alone = module(x[i : i + 1, :, :length])
-        torch.testing.assert_close(together[i], alone[0], rtol=1e-6, atol=1e-6)
+        torch.testing.assert_close(
+            together[i], alone[0], rtol=1e-6, atol=1e-6, equal_nan=spec.reads_missing
+        )
 
 
-@with_linear
+@with_untrained
 def test_full_lengths_are_no_lengths(spec: Backbone) -> None:
     module, x = built(spec), series(4)
     torch.testing.assert_close(
@@ -239,7 +249,7 @@ def test_state_dict_holds_everything(spec: Backbone) -> None:
     assert torch.equal(other(x), module(x))
 
 
-@with_linear
+@with_untrained
 def test_forward_reads_nothing_back_to_the_host(spec: Backbone) -> None:
     # A tensor on the meta device has a shape and no values: what runs there decides by shapes
     # alone.
@@ -341,7 +351,7 @@ def test_a_wider_backbone_has_more_parameters_and_is_otherwise_the_same(
 
 
 def test_every_registered_backbone_can_be_made_wider() -> None:
-    solved = ["linear"]  # it has no units
+    solved = ["linear", "trees"]  # they have no units
     assert [
         name
         for name, kind in BACKBONES.items()

@@ -12,9 +12,9 @@ import torch
 from sklearn.preprocessing import RobustScaler, StandardScaler
 from torch import Tensor
 
+from multitide.backbones._last_measured import last_measured
 from multitide.data._samples import Samples
 from multitide.encodings import ENCODINGS, Difference, PiecewiseLinear
-from multitide.encodings import _imputation as imputation
 from multitide.encodings import _input_layer as layer_module
 from multitide.encodings._input_layer import InputLayer
 from multitide.encodings._inputs import Inputs
@@ -335,9 +335,9 @@ def test_last_measured_is_the_same_while_exporting(
             last = step if row[step] else last
             steps.append(last)
         expected.append(steps)
-    assert imputation.last_measured(measured).flatten(0, 1).tolist() == expected
+    assert last_measured(measured).flatten(0, 1).tolist() == expected
     monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
-    assert imputation.last_measured(measured).flatten(0, 1).tolist() == expected
+    assert last_measured(measured).flatten(0, 1).tolist() == expected
 
 
 def test_many_samples_are_thinned_evenly(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -283,7 +283,9 @@ def test_no_step_is_empty(sizes: list[int], batch_size: int, mixing: str) -> Non
 # -- the whole way ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [name for name in BACKBONES if name != "linear"])
+@pytest.mark.parametrize(
+    "name", [name for name in BACKBONES if BACKBONES[name].is_trained]
+)
 def test_every_backbone_learns_data_sets_of_different_shape(name: str) -> None:
     given = {"rig": make_samples(n=40), "plant": plant(40, unequal=name != "lstm_fcn")}
     estimator = small(backbone=name, max_epochs=1).fit(given)
@@ -504,6 +506,10 @@ def test_sharing_that_compares_the_same_series_is_refused(name: str) -> None:
         (
             {"backbone": "linear"},
             "`backbone` must not be 'linear' with several data sets",
+        ),
+        (
+            {"backbone": "trees"},
+            "`backbone` must not be 'trees' with several data sets",
         ),
         (
             {"backbone": "fc", "inputs": Inputs(representation="minirocket")},

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from makers import make_samples, small
+from multitide.backbones import Trees
 from multitide.encodings._inputs import Inputs
 from multitide.model._notebook_view import fitted_html
 from multitide.model._sizes import last_weights, size_in_words, size_of, sizes_by_task
@@ -89,6 +90,19 @@ def test_linear_heads_alone_share_nothing() -> None:
     table = sizes_by_task(estimator.model_)
     assert (table[["shared", "own"]] == 0).all(axis=None)
     assert size_of(estimator.model_.network_list[0]).total == table["head"].sum()
+
+
+def test_trees_share_nothing_and_are_counted() -> None:
+    estimator = small(backbone=Trees(n_trees=5)).fit(make_samples())
+    (network,) = estimator.model_.network_list
+    table = sizes_by_task(estimator.model_)
+    assert (table[["shared", "own"]] == 0).all(axis=None)
+    numbers = 0
+    for name, tensor in network.heads.state_dict().items():
+        if name.split(".")[-1] in ("feature", "threshold", "value"):
+            numbers += tensor.numel()
+    assert size_of(network).total == table["head"].sum() == numbers
+    assert "its trees take 0.0 MB" in size_in_words(estimator.model_)
 
 
 def test_what_a_representation_has_learned_is_counted_too() -> None:

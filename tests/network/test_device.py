@@ -43,7 +43,7 @@ EVERYTHING = Inputs(
 )
 CASES: dict[str, dict[str, Any]] = {
     **{name: {"sharing": name} for name in SHARINGS if name != "none"},
-    **{name: {"backbone": name} for name in BACKBONES if name != "linear"},
+    **{name: {"backbone": name} for name in BACKBONES if BACKBONES[name].is_trained},
     "hard with a branch": {"sharing": Hard(branch=1)},
     "all inputs": {"inputs": EVERYTHING},
 }

@@ -19,6 +19,7 @@ from multitide.backbones._linear import Linear
 from multitide.backbones._lstm import LSTM
 from multitide.backbones._lstm_fcn import LSTMFCN
 from multitide.backbones._rnn import RNN
+from multitide.backbones._trees import Trees
 
 BACKBONES: dict[str, type[Backbone]] = {
     "lstm_fcn": LSTMFCN,
@@ -30,6 +31,7 @@ BACKBONES: dict[str, type[Backbone]] = {
     "fc": FC,
     "inception_time": InceptionTime,
     "linear": Linear,
+    "trees": Trees,
 }
 
 __all__ = [
@@ -49,4 +51,5 @@ __all__ = [
     "InceptionTime",
     "Linear",
     "Pooling",
+    "Trees",
 ]

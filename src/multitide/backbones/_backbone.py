@@ -147,6 +147,10 @@ class Backbone(Part, ABC):
 
     # Whether it is meant for vectors, that is, series of one step, as from a representation.
     reads_vectors: ClassVar[bool] = False
+    # Whether missing values reach it as NaN instead of being imputed.
+    reads_missing: ClassVar[bool] = False
+    # Whether it is trained by gradient descent. If not, it has no weights.
+    is_trained: ClassVar[bool] = True
     # The remedy in the message about series shorter than `min_timepoints`.
     too_short: ClassVar[str] = "Use longer series."
     # Fields that hold numbers of units; `wider` multiplies them.

@@ -42,6 +42,7 @@ class Linear(Backbone):
     """
 
     reads_vectors: ClassVar[bool] = True
+    is_trained: ClassVar[bool] = False
     strengths: Annotated[
         tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)
     ] = STRENGTHS

@@ -11,10 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from multitide.backbones._last_measured import (
+    forward_filled,
+    last_measured,
+    steps_since,
+)
 from multitide.backbones._masked import valid_steps
 from multitide.data._samples import Samples
 from multitide.encodings._encoding import EncodingModule
-from multitide.encodings._imputation import forward_filled, last_measured, steps_since
 from multitide.encodings._registry import ENCODINGS
 from multitide.encodings._scaling import center_and_scale
 from multitide.errors import DataError, MultitideWarning
@@ -37,6 +41,8 @@ class InputLayer(nn.Module):
         Names of the raw channels.
     categories : dict of str to sequence
         For each categorical channel, its categories.
+    keeps_missing : bool, default=False
+        Whether missing values stay missing instead of being imputed.
 
     Attributes
     ----------
@@ -60,9 +66,11 @@ class InputLayer(nn.Module):
         spec: Inputs,
         channels: tuple[str, ...],
         categories: Mapping[str, Sequence[object]],
+        keeps_missing: bool = False,
     ) -> None:
         super().__init__()
         self.spec = copy.deepcopy(spec)
+        self.keeps_missing = keeps_missing
         self.channels = channels
         codes, category_names = _category_codes(channels, categories)
         self.n_categories = len(codes)
@@ -92,7 +100,7 @@ class InputLayer(nn.Module):
         return len(self.names)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Return complete, encoded series.
+        """Return encoded series, complete unless missing values are kept.
 
         Parameters
         ----------
@@ -104,7 +112,7 @@ class InputLayer(nn.Module):
         Returns
         -------
         encoded : Tensor, shape (batch, n_channels, time)
-            Finite, and 0 after the last valid step of each series.
+            0 after the last valid step of each series.
         """
         x, measured, last = self._complete(x)
         numbers = self._numeric(x)
@@ -133,7 +141,7 @@ class InputLayer(nn.Module):
         Returns
         -------
         x, measured : Tensor, shape (batch, channels, time)
-            Complete series, and which values were measured.
+            Complete series unless missing values are kept, and which values were measured.
         last : Tensor, same shape
             Step of the last measurement so far, or -1; only if "ffill" or `elapsed` needs it.
         """
@@ -142,12 +150,19 @@ class InputLayer(nn.Module):
         if self.spec.clip is not None:
             x = x.clamp(self.low, self.high)
         x = (x - self.center).to(self.gain.dtype) * self.gain
-        if self.spec.impute != "ffill" and not self.spec.elapsed:
-            return torch.where(measured, x, self.fill), measured, measured
+        fills_forward = self.spec.impute == "ffill" and not self.keeps_missing
+        if not fills_forward and not self.spec.elapsed:
+            return self._filled(x, measured), measured, measured
         last = last_measured(measured)
-        if self.spec.impute != "ffill":
-            return torch.where(measured, x, self.fill), measured, last
+        if not fills_forward:
+            return self._filled(x, measured), measured, last
         return forward_filled(x, last, self.fill), measured, last
+
+    def _filled(self, x: Tensor, measured: Tensor) -> Tensor:
+        """Replace missing values by a constant, unless they are kept."""
+        if self.keeps_missing:
+            return x
+        return torch.where(measured, x, self.fill)
 
     def _numeric(self, x: Tensor) -> Tensor:
         if self.n_categories:

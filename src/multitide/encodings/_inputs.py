@@ -109,6 +109,7 @@ class Inputs(Part):
         self,
         channels: Sequence[str],
         categories: Mapping[str, Sequence[object]] | None = None,
+        keeps_missing: bool = False,
     ) -> InputLayer:
         """Return a layer for these channels; fit it, or load its state.
 
@@ -118,5 +119,7 @@ class Inputs(Part):
             Names of the raw channels.
         categories : mapping of str to sequence, optional
             For each categorical channel, its categories; the channel holds their codes.
+        keeps_missing : bool, default=False
+            Whether missing values stay missing instead of being imputed.
         """
-        return InputLayer(self, tuple(channels), dict(categories or {}))
+        return InputLayer(self, tuple(channels), dict(categories or {}), keeps_missing)

@@ -9,13 +9,15 @@ from typing import Any
 from multitide._checks import one_of, suggest
 from multitide.backbones._backbone import Backbone
 from multitide.backbones._linear import Linear
+from multitide.backbones._trees import Trees
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
 from multitide.errors import DataError, ParameterError
 from multitide.fitting._data_sets import naming_data_set
+from multitide.fitting._forests import TreeFit
 from multitide.fitting._linear_heads import LinearFit
 from multitide.fitting._phases import Phases
-from multitide.fitting._recipe import Recipe
+from multitide.fitting._recipe import Recipe, backbone_name
 from multitide.fitting._task_group import TaskGroup
 from multitide.fitting._warm_start import Source
 from multitide.fitting._weight_search import WeightSearch
@@ -97,9 +99,11 @@ def fit_model(
     for names in recipe.sharing.groups(list(by_name)):
         group = TaskGroup(data_sets, [by_name[name] for name in names], recipe)
         search = WeightSearch(group, callbacks, source)
-        training: LinearFit | Phases
+        training: LinearFit | TreeFit | Phases
         if isinstance(recipe.backbone, Linear):
             training = LinearFit(group, source)
+        elif isinstance(recipe.backbone, Trees):
+            training = TreeFit(group, source)
         else:
             training = Phases(search.best_group(), callbacks, source)
         more_networks, their_tasks = training.run()
@@ -134,9 +138,10 @@ def check_several(recipe: Recipe, n_data_sets: int) -> None:
             "`inputs.representation` must be none with several data sets; "
             "the shared backbone reads the raw series."
         )
-    if isinstance(recipe.backbone, Linear):
+    if not recipe.backbone.is_trained:
         problems.append(
-            "`backbone` must not be 'linear' with several data sets; they would share nothing."
+            f"`backbone` must not be {backbone_name(recipe.backbone)!r} with several data sets; "
+            "they would share nothing."
         )
     if problems:
         raise ParameterError("\n".join(problems))

@@ -13,10 +13,9 @@ from pydantic import Field, InstanceOf
 
 from multitide._checks import gathering, one_of
 from multitide._part import Part, annotation_problems
-from multitide._registries import part_from_config
+from multitide._registries import part_from_config, part_to_config
 from multitide.backbones import BACKBONES
 from multitide.backbones._backbone import Backbone
-from multitide.backbones._linear import Linear
 from multitide.balancing import AGGREGATORS, WEIGHTINGS
 from multitide.balancing._aggregator import Aggregator
 from multitide.balancing._uniform import Uniform
@@ -106,7 +105,7 @@ def make_recipe(params: Mapping[str, object]) -> Recipe:
 
 def combination_problems(parts: Mapping[str, Part | None]) -> list[str]:
     """Return one sentence for every pair of parts that cannot be combined."""
-    problems = [*_vector_problems(parts), *_linear_problems(parts)]
+    problems = [*_vector_problems(parts), *_untrained_problems(parts)]
     aggregator, weighting, sharing = (
         parts["aggregator"],
         parts["weighting"],
@@ -142,8 +141,8 @@ def _vector_problems(parts: Mapping[str, Part | None]) -> list[str]:
     problems = []
     if not backbone.reads_vectors:
         problems.append(
-            "`backbone` must be one for vectors, 'fc' or 'linear', with `inputs.representation`; "
-            f"got {type(backbone).__name__}. "
+            "`backbone` must be one for vectors, 'fc', 'linear' or 'trees', with "
+            f"`inputs.representation`; got {type(backbone).__name__}. "
             "(A backbone of your own sets `reads_vectors = True`.)"
         )
     if inputs.n_channels is not None or inputs.n_timepoints is not None:
@@ -153,23 +152,35 @@ def _vector_problems(parts: Mapping[str, Part | None]) -> list[str]:
     return problems
 
 
-def _linear_problems(parts: Mapping[str, Part | None]) -> list[str]:
-    """Return the parameters that do not work with linear heads alone."""
-    sharing = parts["sharing"]
-    if not isinstance(parts.get("backbone"), Linear):
+def _untrained_problems(parts: Mapping[str, Part | None]) -> list[str]:
+    """Return the parameters that do not work with a backbone that has nothing to train."""
+    sharing, backbone, inputs = parts["sharing"], parts["backbone"], parts["inputs"]
+    if not isinstance(backbone, Backbone) or backbone.is_trained:
         return []
+    name = backbone_name(backbone)
     problems = []
     if not isinstance(sharing, (Hard, NoSharing)) or sharing.head_units is not None:
         problems.append(
-            "`sharing` must be 'hard' or 'none', without `head_units`, with backbone 'linear'; "
+            f"`sharing` must be 'hard' or 'none', without `head_units`, with backbone {name!r}; "
             f"got {sharing!r}."
         )
     if parts["aggregator"] is not None:
         problems.append(
-            "`aggregator` must be None with backbone 'linear', "
+            f"`aggregator` must be None with backbone {name!r}, "
             "where no parameter gets gradients of several tasks."
         )
+    imputes = isinstance(inputs, Inputs) and inputs.impute != Inputs.impute
+    if backbone.reads_missing and imputes:
+        problems.append(
+            f"`inputs.impute` must be left out with backbone {name!r}, which reads missing values; "
+            f"got {inputs!r}."
+        )
     return problems
+
+
+def backbone_name(backbone: Backbone) -> str:
+    """Return the name by which a registered backbone is given."""
+    return str(part_to_config(BACKBONES, backbone)["name"])
 
 
 def with_representation(inputs: Part | None) -> Part | None:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 import torch
+from torch import nn
 
+from multitide.backbones._trees import Trees
 from multitide.data._rare_classes import lost_classes, shortened
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
+from multitide.encodings._input_layer import InputLayer
 from multitide.encodings._static import StaticLayer
 from multitide.errors import DataError
 from multitide.fitting._data_sets import labels_of
 from multitide.fitting._recipe import Recipe
-from multitide.network._network import InputStem, Network
+from multitide.network._forest import ForestShape
+from multitide.network._forest_head import ForestHead
+from multitide.network._network import Head, InputStem, Network
 from multitide.tasks._task import Target, Task
 from multitide.training._batches import DeviceSamples, Rows
 from multitide.training._mixing import DeviceData
@@ -149,8 +154,8 @@ class TaskGroup:
     def _input_stem(self, data: EncodedData) -> InputStem:
         """Fit the input layers of a data set to its training set."""
         seen = data.samples[data.train.index]
-        inputs = self.recipe.inputs.build(
-            data.samples.channels, data.samples.categories
+        inputs = build_inputs(
+            self.recipe, data.samples.channels, data.samples.categories
         )
         inputs.fit(seen)
         static = None
@@ -178,13 +183,24 @@ class TaskGroup:
         return EncodedData(data.name, data.samples, codes, train_rows, validation_rows)
 
 
+def build_inputs(
+    recipe: Recipe, channels: Sequence[str], categories: Mapping[str, Sequence[object]]
+) -> InputLayer:
+    """Return the input layer of a data set for the recipe's backbone, not fitted yet."""
+    return recipe.inputs.build(channels, categories, recipe.backbone.reads_missing)
+
+
 def build_network(
     recipe: Recipe,
     stems: Sequence[InputStem],
     targets: Sequence[Target],
     n_timepoints: int,
+    forests: Sequence[ForestShape] = (),
 ) -> Network:
-    """Assemble a network; its weights come from torch's generator, or from a file afterwards."""
+    """Assemble a network; its weights come from torch's generator, or from a file afterwards.
+
+    `forests` are the shapes of the trees of each task, for a backbone whose heads are trees.
+    """
     sharing = recipe.sharing
     return Network(
         stems,
@@ -192,9 +208,27 @@ def build_network(
             recipe.backbone, n_channels, n_timepoints, len(targets)
         ),
         targets,
-        sharing.head_units,
+        lambda n_features: _build_heads(recipe, n_features, targets, forests),
         sharing.across,
     )
+
+
+def _build_heads(
+    recipe: Recipe,
+    n_features: int,
+    targets: Sequence[Target],
+    forests: Sequence[ForestShape],
+) -> list[nn.Module]:
+    heads: list[nn.Module] = []
+    if not isinstance(recipe.backbone, Trees):
+        if forests:
+            raise ValueError("only the backbone 'trees' has trees")
+        for target in targets:
+            heads.append(Head(n_features, target, recipe.sharing.head_units))
+        return heads
+    for i, target in enumerate(targets):
+        heads.append(ForestHead(n_features, target, forests[i] if forests else None))
+    return heads
 
 
 def _fit_target(data_sets: Sequence[SplitData], task: Task) -> Target:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Annotated, Any, Self, TypeAlias
 
@@ -21,6 +22,9 @@ from pydantic import (
 from multitide.data._data_sets import DataSets
 from multitide.data._split_data import SplitData
 from multitide.fitting._data_sets import tasks_with_labels
+from multitide.network._forest import ForestShape
+from multitide.network._forest_head import ForestHead
+from multitide.network._network import Network
 from multitide.tasks import Task
 
 
@@ -68,6 +72,21 @@ class StaticRecord(BaseModel):
     scale: str
 
 
+class ForestRecord(BaseModel):
+    """The shape of a task's trees; see :class:`~multitide.network._forest.ForestShape`."""
+
+    model_config = ConfigDict(extra="forbid")
+    n_trees: PositiveInt
+    n_nodes: PositiveInt
+    n_groups: PositiveInt
+    n_values: PositiveInt
+    averaged: StrictBool
+
+    def shape(self) -> ForestShape:
+        """Return the shape; ValueError if no trees have it."""
+        return ForestShape(**self.model_dump())
+
+
 class NetworkRecord(BaseModel):
     """A network of a model.
 
@@ -79,6 +98,8 @@ class NetworkRecord(BaseModel):
         The fitted targets of its tasks.
     data, static : list of str, list of dict or None
         Its data sets, and the fitted layer for the static inputs of each.
+    forests : list of dict
+        The trees of each task; empty if its heads are not trees.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -87,6 +108,7 @@ class NetworkRecord(BaseModel):
     targets: list[dict[str, list[Value] | list[tuple[Value, Value]]]]
     data: list[str] = Field(min_length=1)
     static: list[StaticRecord | None]
+    forests: list[ForestRecord] = []
 
     @model_validator(mode="before")
     @classmethod
@@ -108,6 +130,8 @@ class NetworkRecord(BaseModel):
             raise ValueError(
                 "`networks` must have a target per task, a layer per data set"
             )
+        if self.forests and len(self.forests) != len(self.tasks):
+            raise ValueError("`networks` must have trees for every task or none")
 
 
 class RepresentationRecord(BaseModel):
@@ -210,4 +234,26 @@ def data_record(data: SplitData, tasks: Sequence[Task]) -> DataRecord:
         n_timepoints=samples.n_timepoints,
         fingerprint=samples.fingerprint(),
         reading=samples.reading,
+    )
+
+
+def network_record(network: Network, answered: list[str]) -> NetworkRecord:
+    """Return what a model stores about a network, which predicts some of its tasks."""
+    statics: list[StaticRecord | None] = []
+    for stem in network.stems:
+        if stem.static is None:
+            statics.append(None)
+        else:
+            statics.append(StaticRecord.model_validate(stem.static.to_config()))
+    forests = []
+    for head in network.heads:
+        if isinstance(head, ForestHead):
+            forests.append(ForestRecord(**dataclasses.asdict(head.forest.shape)))
+    return NetworkRecord(
+        tasks=network.names,
+        answered=answered,
+        targets=[target.to_config() for target in network.target_list],
+        data=network.data_sets,
+        static=statics,
+        forests=forests,
     )

@@ -9,6 +9,7 @@ import pandas as pd
 from torch import nn
 
 from multitide.encodings._representation import Encoder
+from multitide.network._forest import bytes_of_forests, n_values_of_forests
 from multitide.network._network import Network, Predictor
 
 
@@ -34,11 +35,15 @@ class Size:
 
 
 def size_of(network: Network) -> Size:
-    """Count the parameters of a network; with a single task nothing is shared."""
+    """Count the parameters of a network; with a single task nothing is shared.
+
+    Trees have a feature and a threshold per node and the numbers of their leaves.
+    """
     total = count(network.parameters())
     heads = {}
     for name, head in zip(network.names, network.heads, strict=True):
-        heads[name] = count(head.parameters())
+        heads[name] = count(head.parameters()) + n_values_of_forests(head)
+    total += n_values_of_forests(network)
     if len(network.names) == 1:
         (only,) = network.names
         return Size(total, 0, {only: total - heads[only]}, heads)
@@ -91,6 +96,9 @@ def size_in_words(predictor: Predictor, encoder: Encoder | None = None) -> str:
     else:
         networks = f"{len(sizes)} networks"
     text = f"{total:,} in {networks}, {shared:,} of them shared by several tasks"
+    n_bytes = bytes_of_forests(predictor)
+    if n_bytes:
+        text += f"; its trees take {n_bytes / 1e6:.1f} MB"
     if in_encoder:
         text += f", {in_encoder:,} of them in the representation"
     return text

@@ -33,7 +33,7 @@ from multitide.fitting._recipe import (
     make_recipe,
     replace_representation,
 )
-from multitide.fitting._task_group import build_network
+from multitide.fitting._task_group import build_inputs, build_network
 from multitide.model._checked_reading import (
     at_most,
     check_numbers,
@@ -46,7 +46,7 @@ from multitide.model._schema import (
     ModelRecord,
     NetworkRecord,
     RepresentationRecord,
-    StaticRecord,
+    network_record,
 )
 from multitide.model._stored_params import param_from_json, param_to_json
 from multitide.model._stored_representation import (
@@ -232,7 +232,7 @@ def _record(
         tasks=[task_to_config(task) for task in stored.tasks],
         data=stored.data,
         networks=[
-            _network_record(network, tasks) for network, tasks in stored.predictor.pairs
+            network_record(network, tasks) for network, tasks in stored.predictor.pairs
         ],
         seed=stored.seed,
         best_epoch=stored.best_epoch,
@@ -283,22 +283,6 @@ def _representation_hash(folder: Path) -> str:
     if not path.is_file():
         path = folder / FOLDER / MODEL_FILE
     return _sha256(path.read_bytes())
-
-
-def _network_record(network: Network, predicted: list[str]) -> NetworkRecord:
-    statics: list[StaticRecord | None] = []
-    for stem in network.stems:
-        if stem.static is None:
-            statics.append(None)
-        else:
-            statics.append(StaticRecord.model_validate(stem.static.to_config()))
-    return NetworkRecord(
-        tasks=network.names,
-        answered=predicted,
-        targets=[target.to_config() for target in network.target_list],
-        data=network.data_sets,
-        static=statics,
-    )
 
 
 def _weights(predictor: Predictor) -> dict[str, Tensor]:
@@ -377,14 +361,17 @@ def _build(
             static = None
         else:
             static = StaticLayer.from_config(fitted.model_dump())
-        stems.append(InputStem(name, recipe.inputs.build(channels, categories), static))
+        stems.append(
+            InputStem(name, build_inputs(recipe, channels, categories), static)
+        )
     targets = []
     for name, config in zip(entry.tasks, entry.targets, strict=True):
         targets.append(tasks[name].target_from_config(config))
     n_timepoints = max(shapes[name][2] for name in entry.data)
+    forests = [record.shape() for record in entry.forests]
     # The first weights, which the saved ones replace, are drawn.
     with own_random_numbers(record.seed):
-        return build_network(recipe, stems, targets, n_timepoints)
+        return build_network(recipe, stems, targets, n_timepoints, forests)
 
 
 def _sha256(content: bytes) -> str:

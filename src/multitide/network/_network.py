@@ -59,8 +59,9 @@ class Network(nn.Module):
         feature vector per task.
     targets : sequence of Target
         The group's tasks, fitted to the training labels.
-    head_units : int, optional
-        Units of a hidden layer in each head; None: heads are linear.
+    make_heads : callable
+        Makes, from the number of features, one head per target: it maps features to the raw output
+        of the task.
     across : Across, optional
         How several data sets share the backbone.
 
@@ -78,7 +79,7 @@ class Network(nn.Module):
         stems: Sequence[InputStem],
         make_sharing: Callable[[int], SharingModule],
         targets: Sequence[Target],
-        head_units: int | None = None,
+        make_heads: Callable[[int], Sequence[nn.Module]],
         across: Across = Across(),  # noqa: B008 (it is immutable)
     ) -> None:
         super().__init__()
@@ -96,9 +97,7 @@ class Network(nn.Module):
             across.conditioning, len(stems), n_features
         )
         self.targets = nn.ModuleList(targets)
-        self.heads = nn.ModuleList(
-            Head(n_features, target, head_units) for target in targets
-        )
+        self.heads = nn.ModuleList(make_heads(n_features))
 
     @property
     def names(self) -> list[str]:

@@ -1,0 +1,314 @@
+"""Quantiles of intervals of a series, of its changes and of its spectrum: features for trees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from multitide.backbones._backbone import BackboneModule
+from multitide.backbones._flatten import flatten_steps
+from multitide.backbones._last_measured import last_measured
+from multitide.backbones._masked import valid_steps
+
+SPACING = 4  # steps of an interval per quantile
+FEWEST = 4  # quantiles per interval, before levels are left out
+SMOOTHED = 5  # steps that a change is averaged over
+# Entries of the series that are processed at once: sorting needs about twenty times their memory.
+MOST_VALUES = 2**22
+N_STATISTICS = 9
+VIEWS = 4  # the series, its changes, their changes, and its spectrum
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which quantiles are computed of series of a given length.
+
+    Attributes
+    ----------
+    n_timepoints : int
+        Number of steps of the longest training series.
+    n_levels : int
+        Level k divides a view into 2^k intervals; those between their centres are added.
+    most : int
+        Maximum number of quantiles per interval.
+    """
+
+    n_timepoints: int
+    n_levels: int
+    most: int
+
+    @classmethod
+    def within(
+        cls, n_channels: int, n_timepoints: int, n_levels: int, most_features: int
+    ) -> Plan:
+        """Return the finest plan with at most this many features, or the coarsest one.
+
+        Quantiles per interval are left out first, down to a few, and then the finest levels.
+        """
+        plan = cls(n_timepoints, n_levels, 1 + n_timepoints // SPACING)
+        while n_channels * plan.n_features > most_features:
+            if plan.most > FEWEST:
+                plan = replace(plan, most=max(FEWEST, plan.most * 3 // 4))
+            elif plan.n_levels > 1:
+                plan = replace(plan, n_levels=plan.n_levels - 1)
+            else:
+                break
+        return plan
+
+    @property
+    def n_features(self) -> int:
+        """Number of features per channel."""
+        if self.n_timepoints == 1:
+            return 1
+        total = N_STATISTICS
+        for view in range(VIEWS):
+            for level in self.levels(view):
+                total += level.n_intervals * level.n_quantiles
+        return total
+
+    def levels(self, view: int) -> list[Level]:
+        """Return the levels of a view: the series 0, its changes 1 and 2, its spectrum 3."""
+        length = self.n_timepoints - view
+        if view == VIEWS - 1:
+            length = self.n_timepoints // 2
+        length = max(1, length)
+        found = []
+        for k in range(min(self.n_levels, length.bit_length())):
+            wanted = 1 + (length // 2**k - 1) // SPACING
+            found.append(Level(2**k, min(wanted, self.most)))
+        return found
+
+
+class Level(NamedTuple):
+    """Intervals of one length."""
+
+    n_parts: int
+    n_quantiles: int
+
+    @property
+    def n_intervals(self) -> int:
+        """The parts, and those between their centres."""
+        return 2 * self.n_parts - 1
+
+
+class Quantiles(BackboneModule):
+    """Quantiles of dyadic intervals, as in QUANT (Dempster et al. 2024 [1]_), and statistics.
+
+    Four views of each channel are divided into 1, 2, 4, ... intervals of equal length, and into
+    those between their centres: the series; its changes from one measured step to the next,
+    averaged over five steps; their changes; and the magnitudes of its spectrum. Each interval gives
+    one quantile per four steps, every second one less the mean of the interval. The mean, the
+    standard deviation, the slope, the first and last value and their difference, the mean and
+    largest change, and the share of missing steps of each channel follow.
+
+    Intervals are fractions of each series' own length. Missing steps take no part, and an interval
+    without a measured step is missing. Vectors (series of one step) stay as they are.
+
+    Parameters
+    ----------
+    n_channels, n_timepoints : int
+        Size of the longest training series. The spectrum of a longer one is that of its beginning.
+    n_levels : int
+        Maximum number of levels of intervals.
+    most_features : int
+        Finer intervals and quantiles are left out so that there are at most this many features, if
+        possible.
+
+    References
+    ----------
+    .. [1] Dempster, Schmidt and Webb, "QUANT: a minimalist interval method for time series
+       classification", Data Mining and Knowledge Discovery 38, 2024.
+       https://arxiv.org/abs/2308.00928
+    """
+
+    def __init__(
+        self, n_channels: int, n_timepoints: int, n_levels: int, most_features: int
+    ) -> None:
+        super().__init__()
+        self.plan = Plan.within(n_channels, n_timepoints, n_levels, most_features)
+        self.n_features = n_channels * self.plan.n_features
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Return features with NaN where nothing was measured, (batch, n_features)."""
+        if self.plan.n_timepoints == 1:
+            return flatten_steps(x, lengths, 1)
+        if lengths is None:
+            lengths = torch.full((len(x),), x.shape[2], device=x.device)
+        size = max(1, MOST_VALUES // max(1, x.shape[1] * x.shape[2]))
+        parts = []
+        for rows, their_lengths in zip(x.split(size), lengths.split(size), strict=True):
+            parts.append(self._features(rows, their_lengths))
+        return torch.cat(parts)
+
+    def _features(self, x: Tensor, lengths: Tensor) -> Tensor:
+        x = torch.where(valid_steps(lengths, x.shape[2]), x, torch.nan)
+        changes = changes_between_measured(x)
+        views = [
+            (x, lengths),
+            (smoothed(changes), lengths - 1),
+            (changes_between_measured(changes), lengths - 2),
+            (self._spectrum(x), torch.full_like(lengths, self.plan.n_timepoints // 2)),
+        ]
+        found = [statistics(x, changes, lengths)]
+        for i, (view, its_lengths) in enumerate(views):
+            for level in self.plan.levels(i):
+                found.append(interval_quantiles(view, its_lengths, level))
+        largest = torch.finfo(x.dtype).max
+        return torch.cat(found, dim=2).flatten(1).clamp(-largest, largest)
+
+    def _spectrum(self, x: Tensor) -> Tensor:
+        """Return the magnitudes of all frequencies but 0, (batch, channels, n // 2).
+
+        In float64, so that the rounded result does not depend on the other series of a batch.
+        """
+        measured = ~x.isnan()
+        count = measured.sum(dim=2, keepdim=True)
+        filled = torch.where(measured, x, 0.0).double()
+        mean = filled.sum(dim=2, keepdim=True) / count
+        centred = torch.where(measured, filled - mean, 0.0)
+        waves = torch.fft.rfft(centred, n=self.plan.n_timepoints).abs()
+        found: Tensor = (waves[:, :, 1:] / count).to(x.dtype)
+        return found
+
+
+def changes_between_measured(x: Tensor) -> Tensor:
+    """Return for each step but the first the change since the last measured step before it.
+
+    Parameters
+    ----------
+    x : Tensor, shape (batch, channels, time)
+        NaN for missing values.
+
+    Returns
+    -------
+    Tensor, shape (batch, channels, max(1, time - 1))
+        NaN at a missing step, and where nothing was measured before.
+    """
+    if x.shape[2] < 2:
+        return torch.full_like(x, torch.nan)
+    last = last_measured(~x.isnan())[:, :, :-1]
+    before = x.gather(2, last.clamp(min=0))
+    return x[:, :, 1:] - torch.where(last >= 0, before, torch.nan)
+
+
+def smoothed(x: Tensor) -> Tensor:
+    """Return the mean over the measured steps around each measured step, of the same shape."""
+    measured = ~x.isnan()
+    half = SMOOTHED // 2
+    sums = F.avg_pool1d(torch.where(measured, x, 0.0), SMOOTHED, 1, half)
+    shares = F.avg_pool1d(measured.to(x.dtype), SMOOTHED, 1, half)
+    return torch.where(measured, sums / shares, torch.nan)
+
+
+def interval_quantiles(view: Tensor, lengths: Tensor, level: Level) -> Tensor:
+    """Return quantiles of the measured values in each interval of a level.
+
+    Parameters
+    ----------
+    view : Tensor, shape (batch, channels, time)
+        NaN for missing values.
+    lengths : Tensor, shape (batch,)
+        Number of steps of each series.
+    level : Level
+
+    Returns
+    -------
+    Tensor, shape (batch, channels, n_intervals * n_quantiles)
+        NaN for intervals without a measured value.
+    """
+    places, inside = _places(view, lengths, level)
+    n_rows, n_channels, n_steps = view.shape
+    shape = (n_rows, n_channels, *places.shape[1:])
+    values = (
+        view[:, :, None]
+        .expand(*shape[:3], n_steps)
+        .gather(3, places[:, None].expand(shape))
+    )
+    known = inside[:, None] & ~values.isnan()
+    count = known.sum(dim=3, keepdim=True)
+    total = torch.where(known, values, 0.0).sum(
+        dim=3, keepdim=True, dtype=torch.float64
+    )
+    mean = (total / count).to(view.dtype)
+    ascending = torch.where(known, values, torch.inf).sort(dim=3).values
+    shares = torch.linspace(0, 1, level.n_quantiles, device=view.device)
+    if level.n_quantiles == 1:
+        shares = shares + 0.5
+    place = shares * (count - 1).clamp(min=0)
+    lower = place.long()
+    upper = torch.minimum(lower + 1, (count - 1).clamp(min=0))
+    low, high = ascending.gather(3, lower), ascending.gather(3, upper)
+    found = low + (place - lower) * (high - low)
+    found = torch.where(count > 0, found, torch.nan)
+    found[..., 1::2] -= mean
+    return found.flatten(2)
+
+
+def _places(view: Tensor, lengths: Tensor, level: Level) -> tuple[Tensor, Tensor]:
+    """Return the steps of each interval, and which of them belong to it.
+
+    Both have the shape (batch, n_intervals, width).
+    """
+    n_halves, n_steps = 2 * level.n_parts, view.shape[2]
+    halves = torch.arange(level.n_intervals, device=view.device)
+    length = lengths[:, None].clamp(min=0)
+    start = length * halves // n_halves
+    # A series with fewer steps than intervals has the same step in several of them.
+    end = torch.maximum(length * (halves + 2) // n_halves, start + 1)
+    end = torch.minimum(end, length)
+    width = min(n_steps, n_steps // level.n_parts + 2)
+    steps = start[:, :, None] + torch.arange(width, device=view.device)
+    return steps.clamp(max=n_steps - 1), steps < end[:, :, None]
+
+
+def statistics(x: Tensor, changes: Tensor, lengths: Tensor) -> Tensor:
+    """Return statistics of the measured values, (batch, channels, N_STATISTICS).
+
+    Parameters
+    ----------
+    x, changes : Tensor, shape (batch, channels, time)
+        The series and its changes; NaN for missing values.
+    lengths : Tensor, shape (batch,)
+        Number of steps of each series.
+    """
+    measured = ~x.isnan()
+    count = measured.sum(dim=2)
+    steps = torch.arange(x.shape[2], device=x.device)
+    mean, centred = _centred(x, measured)
+    _, times = _centred(steps.expand_as(x), measured)
+    slope = (centred * times).sum(dim=2) / times.square().sum(dim=2)
+    # The first step has no slope.
+    slope = torch.where(count > 1, slope, torch.nan)
+    spread = (centred.square().sum(dim=2) / count).sqrt()
+    first = torch.where(measured, steps, x.shape[2] - 1).amin(dim=2, keepdim=True)
+    last = torch.where(measured, steps, 0).amax(dim=2, keepdim=True)
+    first, last = x.gather(2, first)[:, :, 0], x.gather(2, last)[:, :, 0]
+    moved = ~changes.isnan()
+    sizes = torch.where(moved, changes.abs(), 0.0)
+    step_count = torch.where(moved.any(dim=2), moved.sum(dim=2), torch.nan)
+    mean_step = sizes.sum(dim=2, dtype=torch.float64) / step_count
+    largest_step = sizes.amax(dim=2) + 0 * step_count
+    missing = 1 - count / lengths[:, None].clamp(min=1)
+    columns = (
+        mean,
+        spread,
+        slope,
+        first,
+        last,
+        last - first,
+        mean_step,
+        largest_step,
+        missing,
+    )
+    return torch.stack([column.to(x.dtype) for column in columns], dim=2)
+
+
+def _centred(x: Tensor, measured: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mean of the measured values, NaN without any, and their distances to it."""
+    filled = torch.where(measured, x, 0).double()
+    mean = filled.sum(dim=2) / measured.sum(dim=2)
+    return mean, torch.where(measured, filled - mean[:, :, None], 0.0)

@@ -1,0 +1,221 @@
+"""Forests: the trees of each task, grown on its labelled rows instead of trained by gradients."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from multitide.backbones._trees import Trees
+from multitide.errors import ParameterError
+from multitide.fitting._grow_trees import (
+    Rows,
+    check_growable,
+    grow_trees,
+    settings_of,
+)
+from multitide.fitting._grown_trees import Grown, GrownForest
+from multitide.fitting._task_group import TaskGroup
+from multitide.fitting._warm_start import Source
+from multitide.network._forest_head import ForestHead
+from multitide.network._network import Network
+from multitide.representations._features import features_of
+from multitide.tasks import ClassificationTarget, Target
+from multitide.training._callbacks import HistoryRow
+
+logger = logging.getLogger("multitide")
+# Weights of the best constant in the answers, among which the validation set chooses.
+SHARES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3)
+# Entries of the features of all training rows: 512 MiB; of more rows, evenly spaced ones are used.
+MOST_VALUES = 2**27
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the validation set has chosen for a task.
+
+    Attributes
+    ----------
+    setting : int
+        Of the trees; see :class:`Grown`.
+    share : float
+        Weight of the best constant in the answer.
+    """
+
+    setting: int
+    share: float
+
+
+class TreeFit:
+    """The trees of one group of tasks, those of each task grown on its labelled rows.
+
+    It takes the place of :class:`~multitide.fitting._phases.Phases` for the backbone "trees".
+
+    Parameters
+    ----------
+    group : TaskGroup
+        The data of the group; the backbone of its recipe is :class:`Trees`.
+    source : Source or None
+        Must be None: there are no weights to start from.
+    """
+
+    def __init__(self, group: TaskGroup, source: Source | None) -> None:
+        if source is not None or group.recipe.training.pretrain:
+            raise ParameterError(
+                "`training.start` and `pretrain` must be left out with backbone 'trees', "
+                "which has no weights to pre-train."
+            )
+        backbone = group.recipe.backbone
+        if not isinstance(backbone, Trees):
+            raise TypeError(f"the backbone must be Trees; got {backbone!r}")
+        check_growable(group.targets, backbone.kind)
+        self._group = group
+        self._spec = backbone
+        self._choices: dict[str, Choice] = {}
+        self.history: list[dict[str, Any]] = []
+        self.pretrain_history: list[dict[str, Any]] = []
+        self.best_epoch = dict.fromkeys(group.names, 1)
+        self.seconds = 0.0
+
+    def run(self) -> tuple[list[Network], list[list[str]]]:
+        """Grow all trees, and return the network with its tasks.
+
+        With ``refit``, grow them again on all rows, with the chosen settings.
+        """
+        started = time.perf_counter()
+        group = self._group
+        (data,) = group.data
+        network = group.make_network().eval()
+        train, validation = self._table(network, data.train.index), None
+        if data.validation is not None:
+            validation = self._table(network, data.validation.index)
+        self._grow(network, train, validation)
+        seconds = time.perf_counter() - started
+        self.history = self._losses(network, "train", train, seconds)
+        if validation is not None:
+            self.history += self._losses(network, "validation", validation, seconds)
+        if group.recipe.training.refit and validation is not None:
+            network = group.make_network_on_all_rows().eval()
+            rows = data.all_for_training().train.index
+            self._grow(network, self._table(network, rows), None)
+        self.seconds = time.perf_counter() - started
+        return [network], [group.names]
+
+    def _table(self, network: Network, rows: np.ndarray) -> Table:
+        """Return the features and labels of some samples; of evenly spaced ones if very many."""
+        most = max(1, MOST_VALUES // _heads(network)[0].n_features)
+        if len(rows) > most:
+            logger.info("Trees read %d of %d rows, evenly spaced.", most, len(rows))
+            rows = rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
+        samples = self._group.data[0].samples[rows]
+        return Table(features_of([network], samples), samples.y)
+
+    def _grow(self, network: Network, train: Table, validation: Table | None) -> None:
+        """Grow the trees of each task, and choose their settings if they are not chosen yet."""
+        seed = self._group.recipe.seed
+        for target, head in zip(network.target_list, _heads(network), strict=True):
+            name = target.task.name
+            rows, held_out = train.labelled(target), None
+            if validation is not None:
+                held_out = validation.labelled(target)
+            if name in self._choices:
+                settings: tuple[int, ...] = (self._choices[name].setting,)
+            else:
+                settings = settings_of(self._spec, target, held_out is not None)
+            grown = grow_trees(self._spec, target, rows, settings, seed)
+            if name not in self._choices:
+                self._choices[name] = choose(head, target, grown, held_out)
+            choice = self._choices[name]
+            head.grow(grown.arrays(choice.setting), choice.share)
+            shape = head.forest.shape
+            logger.info(
+                "%s: %d trees with %d nodes, at most %d deep (%.1f MB).",
+                name,
+                shape.n_trees,
+                shape.n_nodes,
+                head.forest.depth,
+                shape.n_bytes / 1e6,
+            )
+
+    @torch.no_grad()
+    def _losses(
+        self, network: Network, which: str, table: Table, seconds: float
+    ) -> list[HistoryRow]:
+        """Return the rows of the history for the training or validation set."""
+        history = []
+        for target, head in zip(network.target_list, _heads(network), strict=True):
+            rows = table.labelled(target)
+            if not len(rows.codes):
+                continue
+            decoded = target(head(torch.from_numpy(rows.features))).numpy()
+            history.append(
+                {
+                    "epoch": 1,
+                    "lr": 0.0,
+                    "seconds": seconds,
+                    "task": target.task.name,
+                    "side": which,
+                    "loss": float(target.decoded_losses(rows.truth, decoded).mean()),
+                    "weight": 1.0,
+                }
+            )
+        return history
+
+
+@torch.no_grad()
+def choose(
+    head: ForestHead, target: Target, grown: Grown, held_out: Rows | None
+) -> Choice:
+    """Return the setting and the share with the smallest loss on the validation rows.
+
+    Without any, it is the first setting, and the share of one tree for class probabilities.
+    """
+    shares = SHARES
+    if isinstance(grown, GrownForest) and isinstance(target, ClassificationTarget):
+        shares = (1 / (grown.n_trees + 1), *SHARES[1:])
+    if held_out is None or not len(held_out.codes):
+        return Choice(grown.settings[0], shares[0])
+    best, choice = np.inf, Choice(grown.settings[0], shares[0])
+    for setting, answers in grown.variants(held_out.features):
+        expected = torch.from_numpy(answers)
+        for share in shares:
+            decoded = target(head.answer(expected, share)).numpy()
+            loss = float(target.decoded_losses(held_out.truth, decoded).mean())
+            if loss < best:
+                best, choice = loss, Choice(setting, share)
+    return choice
+
+
+@dataclass(frozen=True)
+class Table:
+    """Features of samples and their labels.
+
+    Attributes
+    ----------
+    features : ndarray of float32, shape (n, n_features)
+    y : DataFrame, n rows
+    """
+
+    features: np.ndarray
+    y: pd.DataFrame
+
+    def labelled(self, target: Target) -> Rows:
+        """Return the rows with a label of a task that training has seen."""
+        labels = self.y[target.task.columns]
+        codes = target.encode(labels)
+        known = target.measured(torch.from_numpy(codes)).numpy()
+        return Rows(self.features[known], codes[known], target.truth(labels)[known])
+
+
+def _heads(network: Network) -> list[ForestHead]:
+    heads = []
+    for head in network.heads:
+        if not isinstance(head, ForestHead):
+            raise TypeError(f"a head must have trees; got {head!r}")
+        heads.append(head)
+    return heads

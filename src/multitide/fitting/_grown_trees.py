@@ -1,0 +1,263 @@
+"""Trees that scikit-learn grows, read into arrays.
+
+This is the only file that knows how scikit-learn stores trees: those of forests in ``tree_``, those
+of histogram boosting in the private ``_predictors``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+)
+
+from multitide.network._forest import MOST_BYTES, Forest, ForestArrays, ForestShape
+
+Extra: TypeAlias = ExtraTreesClassifier | ExtraTreesRegressor
+Boosted: TypeAlias = HistGradientBoostingClassifier | HistGradientBoostingRegressor
+# A setting of grown trees, such as the number that is used, and the answers with it.
+Variant: TypeAlias = "tuple[int, np.ndarray]"
+
+
+@dataclass
+class _Nodes:
+    """The nodes of several trees, one tree after the other.
+
+    Attributes
+    ----------
+    roots, left, right : ndarray of int
+        Places of nodes; a node without children has -1.
+    feature, threshold, missing_left : ndarray
+        What a node asks, and whether a missing value goes to the left.
+    value : ndarray, shape (n_nodes, n_values)
+    """
+
+    roots: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+    feature: np.ndarray
+    threshold: np.ndarray
+    missing_left: np.ndarray
+    value: np.ndarray
+
+    def arrays(
+        self, columns: np.ndarray, n_features: int, n_groups: int, base: np.ndarray
+    ) -> ForestArrays:
+        """Return the nodes level by level.
+
+        Parameters
+        ----------
+        columns : ndarray of int
+            The features that the trees have seen, of `n_features`.
+        n_features : int
+        n_groups : int
+            See :class:`ForestShape`.
+        base : ndarray, shape (n_outputs,)
+            Added to the outputs. Values that are float32 are averaged, others summed.
+        """
+        order = self._by_level()
+        is_parent = self.left[order] >= 0
+        feature = columns[np.where(is_parent, self.feature[order], 0)]
+        feature = feature + np.where(self.missing_left[order], 0, n_features)
+        threshold = np.where(is_parent, rounded_down(self.threshold[order]), np.inf)
+        value = self.value[order][~is_parent]
+        shape = ForestShape(
+            n_trees=len(self.roots),
+            n_nodes=len(order),
+            n_groups=n_groups,
+            n_values=value.shape[1],
+            averaged=value.dtype == np.float32,
+        )
+        return ForestArrays(
+            shape,
+            np.where(is_parent, feature, 0).astype(np.int32),
+            threshold.astype(np.float32),
+            np.ascontiguousarray(value),
+            base.astype(np.float64),
+        )
+
+    def _by_level(self) -> np.ndarray:
+        """Return the nodes that can be reached: the roots, then their children, and so on."""
+        levels = []
+        level = self.roots
+        while len(level):
+            levels.append(level)
+            parents = level[self.left[level] >= 0]
+            children = np.stack([self.left[parents], self.right[parents]], axis=1)
+            level = children.reshape(-1)
+        return np.concatenate(levels)
+
+
+def rounded_down(thresholds: np.ndarray) -> np.ndarray:
+    """Return the largest finite float32 that is not above each threshold.
+
+    A float32 feature is above the one if and only if it is above the other.
+    """
+    limits = np.finfo(np.float32)
+    # Boosting divides by infinity to separate missing from known values; here infinity is a leaf.
+    nearest = np.clip(thresholds, limits.min, limits.max).astype(np.float32)
+    below = np.nextafter(nearest, np.float32(-np.inf))
+    return np.where(nearest > thresholds, below, nearest)
+
+
+class Grown(ABC):
+    """Trees of one task.
+
+    Parameters
+    ----------
+    columns : ndarray of int
+        The features that the trees have seen.
+    n_features : int
+        Number of all features.
+
+    Attributes
+    ----------
+    settings : list of int
+        Those that may be chosen; the first is that of the trees as they were grown.
+    """
+
+    settings: list[int]
+
+    def __init__(self, columns: np.ndarray, n_features: int) -> None:
+        self.columns = columns
+        self.n_features = n_features
+
+    @abstractmethod
+    def variants(self, features: np.ndarray) -> Iterator[Variant]:
+        """Yield every setting that may be chosen, with its answers for some rows.
+
+        Answers are float64 (n, n_outputs): probabilities, or standardised numbers.
+        """
+
+    @abstractmethod
+    def arrays(self, setting: int) -> ForestArrays:
+        """Return the trees with a setting."""
+
+
+class GrownForest(Grown):
+    """Extremely randomised trees; the setting is the number of rows that a node needs to be split.
+
+    A tree that is cut where nodes have fewer rows is a tree that was grown with this limit, so that
+    one forest gives all of them.
+    """
+
+    def __init__(
+        self, model: Extra, columns: np.ndarray, n_features: int, limits: Sequence[int]
+    ) -> None:
+        super().__init__(columns, n_features)
+        trees = [each.tree_ for each in model.estimators_]
+        ends = np.cumsum([tree.node_count for tree in trees])
+        roots = np.concatenate([[0], ends[:-1]])
+        self._n_rows = np.concatenate([tree.n_node_samples for tree in trees])
+        self._nodes = _Nodes(
+            roots=roots,
+            left=_joined([tree.children_left for tree in trees], roots),
+            right=_joined([tree.children_right for tree in trees], roots),
+            feature=np.concatenate([tree.feature for tree in trees]),
+            threshold=np.concatenate([tree.threshold for tree in trees]),
+            missing_left=np.concatenate([tree.missing_go_to_left for tree in trees]),
+            value=np.concatenate([_values(tree.value) for tree in trees]),
+        )
+        self.n_trees = len(trees)
+        self.settings = self._storable(limits)
+
+    def _storable(self, limits: Sequence[int]) -> list[int]:
+        """Return the limits with which the trees can be stored; a larger one if there is none."""
+        found = []
+        limit = 0
+        for limit in limits:
+            if self._n_bytes(limit) <= MOST_BYTES:
+                found.append(limit)
+        while not found:
+            limit *= 2
+            if self._n_bytes(limit) <= MOST_BYTES:
+                found.append(limit)
+        return found
+
+    def _n_bytes(self, limit: int) -> int:
+        is_parent = (self._nodes.left >= 0) & (self._n_rows >= limit)
+        n_trees, n_values = len(self._nodes.roots), self._nodes.value.shape[1]
+        n_nodes = n_trees + 2 * int(is_parent.sum())
+        return ForestShape(n_trees, n_nodes, n_values=n_values).n_bytes
+
+    def variants(self, features: np.ndarray) -> Iterator[Variant]:
+        """Yield the answers with each limit."""
+        for limit in self.settings:
+            forest = Forest.of(self.arrays(limit), self.n_features)
+            yield limit, forest(torch.from_numpy(features)).numpy()
+
+    def arrays(self, setting: int) -> ForestArrays:
+        """Return the trees, cut where a node has fewer rows than the limit."""
+        nodes = self._nodes
+        kept = np.where(self._n_rows >= setting, nodes.left, -1)
+        cut = _Nodes(**{**vars(nodes), "left": kept})
+        base = np.zeros(nodes.value.shape[1])
+        return cut.arrays(self.columns, self.n_features, 1, base)
+
+
+class GrownBoosting(Grown):
+    """Boosted trees; the setting is the number of trees per output that are used."""
+
+    def __init__(self, model: Boosted, columns: np.ndarray, n_features: int) -> None:
+        super().__init__(columns, n_features)
+        self._model = model
+        self.settings = [model.n_iter_]
+
+    def variants(self, features: np.ndarray) -> Iterator[Variant]:
+        """Yield the answers with the first tree, the first two, and so on."""
+        read = features[:, self.columns]
+        if isinstance(self._model, HistGradientBoostingClassifier):
+            stages = self._model.staged_predict_proba(read)
+        else:
+            stages = self._model.staged_predict(read)
+        for i, answers in enumerate(stages):
+            yield i + 1, answers.reshape(len(read), -1)
+
+    def arrays(self, setting: int) -> ForestArrays:
+        """Return the trees of the first iterations."""
+        iterations: list[list[Any]] = self._model._predictors[:setting]
+        trees = []
+        for iteration in iterations:
+            for predictor in iteration:
+                trees.append(predictor.nodes)
+        ends = np.cumsum([len(tree) for tree in trees])
+        roots = np.concatenate([[0], ends[:-1]])
+        joined = np.concatenate(trees)
+        starts = np.repeat(roots, [len(tree) for tree in trees])
+        is_leaf = joined["is_leaf"].astype(bool)
+        nodes = _Nodes(
+            roots=roots,
+            left=np.where(is_leaf, -1, joined["left"] + starts),
+            right=np.where(is_leaf, -1, joined["right"] + starts),
+            feature=joined["feature_idx"],
+            threshold=joined["num_threshold"],
+            missing_left=joined["missing_go_to_left"].astype(bool),
+            value=joined["value"][:, None],
+        )
+        base = np.ravel(self._model._baseline_prediction)
+        return nodes.arrays(self.columns, self.n_features, len(base), base)
+
+
+def _joined(children: Sequence[np.ndarray], roots: np.ndarray) -> np.ndarray:
+    """Return the children of all trees as places in the joined nodes; -1 for none."""
+    moved = []
+    for places, root in zip(children, roots, strict=True):
+        moved.append(np.where(places < 0, -1, places + root))
+    return np.concatenate(moved)
+
+
+def _values(value: np.ndarray) -> np.ndarray:
+    """Return class probabilities or means of each node, float32 (n_nodes, n_values).
+
+    scikit-learn has (n_nodes, 1, n_classes), or (n_nodes, n_outputs, 1) for numbers.
+    """
+    return value.reshape(len(value), -1).astype(np.float32)

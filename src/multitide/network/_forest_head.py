@@ -1,0 +1,98 @@
+"""A head that answers with trees instead of a matrix."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from multitide.network._forest import Forest, ForestArrays, ForestShape
+from multitide.tasks._classification import ClassificationTarget
+from multitide.tasks._multi_label import MultiLabelTarget
+from multitide.tasks._task import Target
+
+SMALLEST = 1e-12  # probability, so that its logarithm is finite
+
+
+class ForestHead(nn.Module):
+    """From features to a task's raw output, by the trees of the task.
+
+    It starts as the best constant predictor. The answer of the trees is mixed with that constant,
+    like that of one more tree: without it, a forest gives the probability 0 to a class that no
+    training row near by has.
+
+    Parameters
+    ----------
+    n_features : int
+        Number of features.
+    target : Target
+        Gives the outputs and the best constant.
+    shape : ForestShape, optional
+        That of the trees; by default a single leaf.
+
+    Attributes
+    ----------
+    forest : Forest
+    share : Tensor of float64, shape ()
+        Weight of the constant in the answer.
+    """
+
+    share: Tensor
+    constant: Tensor
+
+    def __init__(
+        self, n_features: int, target: Target, shape: ForestShape | None = None
+    ) -> None:
+        super().__init__()
+        self.n_features = n_features
+        self.has_classes = isinstance(target, ClassificationTarget)
+        self.has_labels = isinstance(target, MultiLabelTarget)
+        self.smoothing = 0.0
+        if isinstance(target, ClassificationTarget):
+            self.smoothing = target.task.label_smoothing
+        if shape is None:
+            shape = ForestShape(n_values=target.n_outputs)
+        self.forest = Forest(n_features, shape)
+        self.register_buffer("share", torch.ones((), dtype=torch.float64))
+        self.register_buffer("constant", self.expected(target.bias.double()[None])[0])
+
+    def grow(self, arrays: ForestArrays, share: float) -> None:
+        """Replace the trees, and the weight of the constant."""
+        self.forest = Forest.of(arrays, self.n_features)
+        self.share.fill_(share)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return log-probabilities, log-odds or standardised numbers, (batch, n_outputs)."""
+        outputs = self.forest(features)
+        if not self.forest.shape.averaged:
+            outputs = self.expected(outputs)
+        return self.answer(outputs, self.share).to(features.dtype)
+
+    def expected(self, outputs: Tensor) -> Tensor:
+        """Return the probabilities or numbers of raw outputs, such as those of boosting."""
+        if self.has_labels:
+            return outputs.sigmoid()
+        if not self.has_classes:
+            return outputs
+        if outputs.shape[1] == 1:  # the log-odds of the second of two classes
+            outputs = torch.cat([torch.zeros_like(outputs), outputs], dim=1)
+        return outputs.softmax(dim=1)
+
+    def answer(self, expected: Tensor, share: Tensor | float) -> Tensor:
+        """Return the raw output of the task.
+
+        Parameters
+        ----------
+        expected : Tensor of float64, shape (batch, n_outputs)
+            The answer of the trees: probabilities, or standardised numbers.
+        share : float
+            Weight of the constant.
+        """
+        if self.smoothing:
+            even = 1 / expected.shape[1]
+            expected = (1 - self.smoothing) * expected + self.smoothing * even
+        mixed = (1 - share) * expected + share * self.constant
+        if self.has_classes:
+            return mixed.clamp(min=SMALLEST).log()
+        if self.has_labels:
+            return mixed.logit(eps=SMALLEST)
+        return mixed

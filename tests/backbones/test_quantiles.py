@@ -1,0 +1,147 @@
+"""Features for trees are the quantiles that NumPy finds, on each series' own measured steps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from multitide.backbones._quantiles import (
+    N_STATISTICS,
+    VIEWS,
+    Level,
+    Plan,
+    Quantiles,
+    changes_between_measured,
+    interval_quantiles,
+    smoothed,
+    statistics,
+)
+
+NAN = float("nan")
+
+
+def random_series(
+    n: int, n_channels: int, n_steps: int, missing: float, seed: int = 0
+) -> Tensor:
+    rng = np.random.default_rng(seed)
+    x = rng.normal(2, 3, size=(n, n_channels, n_steps)).astype(np.float32)
+    x[rng.random(x.shape) < missing] = np.nan
+    return torch.from_numpy(x)
+
+
+def reference(values: np.ndarray, level: Level) -> list[float]:
+    """Return the quantiles of one channel of one series, interval by interval."""
+    found: list[float] = []
+    length = len(values)
+    for half in range(level.n_intervals):
+        start = length * half // (2 * level.n_parts)
+        end = max(length * (half + 2) // (2 * level.n_parts), start + 1)
+        known = values[start:end][~np.isnan(values[start:end])]
+        if not len(known):
+            found += [NAN] * level.n_quantiles
+            continue
+        shares = np.linspace(0, 1, level.n_quantiles)
+        if level.n_quantiles == 1:
+            shares = np.array([0.5])
+        quantiles = np.quantile(known, shares)
+        quantiles[1::2] -= known.mean()
+        found += quantiles.tolist()
+    return found
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.3, 0.9])
+@pytest.mark.parametrize("level", [Level(1, 7), Level(2, 3), Level(8, 2), Level(16, 1)])
+def test_quantiles_are_those_of_numpy(level: Level, missing: float) -> None:
+    x = random_series(6, 2, 30, missing)
+    lengths = torch.tensor([30, 29, 17, 3, 1, 8])
+    found = interval_quantiles(x, lengths, level)
+    assert found.shape == (6, 2, level.n_intervals * level.n_quantiles)
+    for row, length in enumerate(lengths.tolist()):
+        for channel in range(2):
+            expected = reference(x[row, channel, :length].double().numpy(), level)
+            np.testing.assert_allclose(
+                found[row, channel].numpy(), expected, rtol=1e-4, atol=1e-5
+            )
+
+
+def test_a_change_is_the_one_since_the_last_measured_step() -> None:
+    x = torch.tensor([[[NAN, 1.0, NAN, NAN, 4.0, 3.0]]])
+    assert changes_between_measured(x)[0, 0].tolist() == pytest.approx(
+        [NAN, NAN, NAN, 3.0, -1.0], nan_ok=True
+    )
+    assert changes_between_measured(x[:, :, :1]).isnan().all()
+
+
+def test_smoothing_averages_the_measured_neighbours() -> None:
+    x = torch.tensor([[[1.0, 2.0, NAN, 6.0, 1.0]]])
+    assert smoothed(x)[0, 0].tolist() == pytest.approx(
+        [1.5, 3.0, NAN, 3.0, 3.5], nan_ok=True
+    )
+
+
+def test_statistics_describe_the_measured_steps() -> None:
+    x = torch.tensor([[[NAN, 1.0, 3.0, NAN, 8.0, NAN]], [[NAN] * 6]])
+    lengths = torch.tensor([5, 6])
+    found = statistics(x, changes_between_measured(x), lengths)
+    known, times = np.array([1.0, 3.0, 8.0]), np.array([1, 2, 4])
+    slope = np.polyfit(times, known, 1)[0]
+    expected = [4.0, known.std(), slope, 1.0, 8.0, 7.0, 3.5, 5.0, 0.4]
+    np.testing.assert_allclose(found[0, 0].numpy(), expected, rtol=1e-6)
+    assert found[1, 0].tolist() == pytest.approx([NAN] * 8 + [1.0], nan_ok=True)
+
+
+def test_the_spectrum_finds_the_frequency_of_a_wave() -> None:
+    module = Quantiles(1, 64, 6, 10_000)
+    steps = torch.arange(64)
+    x = 5 + torch.sin(2 * torch.pi * 8 * steps / 64)[None, None]
+    spectrum = module._spectrum(x)[0, 0]
+    assert spectrum.shape == (32,)
+    assert (
+        int(spectrum.argmax()) == 7
+    )  # the eighth frequency; the first is a whole turn
+    assert spectrum[7] == pytest.approx(0.5)
+    assert spectrum.sum() == pytest.approx(0.5, abs=1e-5)
+
+
+@pytest.mark.parametrize("n_steps", [1, 2, 3, 5, 24, 100])
+@pytest.mark.parametrize("missing", [0.0, 0.5, 1.0])
+def test_any_series_gives_the_declared_number_of_features(
+    n_steps: int, missing: float
+) -> None:
+    module = Quantiles(2, n_steps, 6, 10_000)
+    features = module(random_series(3, 2, n_steps, missing))
+    assert features.shape == (3, module.n_features)
+    assert not features.isinf().any()
+    if n_steps > 2 and not missing:
+        assert features.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("n_channels", "n_timepoints"), [(1, 80), (17, 60), (37, 48), (3, 5000), (1, 1)]
+)
+def test_there_are_at_most_so_many_features(n_channels: int, n_timepoints: int) -> None:
+    for most in (1_000_000, 10_000, 2_000):
+        plan = Plan.within(n_channels, n_timepoints, 6, most)
+        assert n_channels * plan.n_features <= most
+
+
+def test_with_very_many_channels_the_coarsest_features_remain() -> None:
+    plan = Plan.within(2000, 50, 6, 10_000)
+    assert (plan.n_levels, plan.most) == (1, 4)
+    assert plan.n_features == N_STATISTICS + VIEWS * 4
+
+
+def test_vectors_stay_as_they_are() -> None:
+    x = random_series(4, 7, 1, 0.3)
+    module = Quantiles(7, 1, 6, 10_000)
+    torch.testing.assert_close(module(x), x[:, :, 0], equal_nan=True)
+
+
+def test_many_series_are_processed_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, module = random_series(7, 2, 24, 0.2), Quantiles(2, 24, 6, 10_000)
+    lengths = torch.tensor([24, 3, 24, 10, 24, 1, 24])
+    whole = module(x, lengths)
+    monkeypatch.setattr("multitide.backbones._quantiles.MOST_VALUES", 100)
+    assert torch.equal(module(x, lengths).nan_to_num(7.5), whole.nan_to_num(7.5))

@@ -1,0 +1,414 @@
+"""Trees as a part: grown on each task's labelled rows, chosen on the validation set, stored."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import safetensors.torch
+import torch
+from sklearn.ensemble import ExtraTreesClassifier
+
+from makers import make_arrays, make_samples, small
+from multitide import MultiTaskEstimator, Samples
+from multitide.backbones import Trees
+from multitide.encodings._inputs import Inputs
+from multitide.errors import DataError, ParameterError, StoreError
+from multitide.model._store import (
+    MODEL_FILE,
+    WEIGHTS_FILE,
+    _record_hash,
+    _sha256,
+)
+from multitide.network._forest_head import ForestHead
+from multitide.sharing import Hard
+from multitide.tasks import Classification, Forecast, MultiLabel, Regression
+from multitide.training._settings import Training
+from refusals import refused
+
+KINDS = ("extra_trees", "boosting")
+every_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+def trees(kind: str = "extra_trees", **params: Any) -> Trees:
+    """Return few small trees."""
+    own = {"n_trees": 12, "n_levels": 2}
+    if kind == "boosting":
+        own["min_samples_leaf"] = 5
+    return Trees(kind=kind, **(own | params))  # type: ignore[arg-type]
+
+
+def gappy(n: int = 96, missing: float = 0.3, seed: int = 0) -> Samples:
+    """Return series of unequal length with missing steps, and static inputs."""
+    rng = np.random.default_rng(seed)
+    X, y = make_arrays(n, seed=seed)
+    X[rng.random(X.shape) < missing] = np.nan
+    series = [x[:, : rng.integers(1, 21)] for x in X]
+    static = pd.DataFrame(
+        {
+            "site": rng.choice(["north", "south"], n),
+            "age": rng.normal(50, 9, n).round(1),
+        }
+    )
+    static.loc[3, "age"] = np.nan
+    return Samples.from_arrays(series, y, static=static)
+
+
+def heads(estimator: MultiTaskEstimator) -> dict[str, ForestHead]:
+    found = {}
+    for network in estimator.model_.network_list:
+        for name, head in zip(network.names, network.heads, strict=True):
+            assert isinstance(head, ForestHead)
+            found[name] = head
+    return found
+
+
+def losses(estimator: MultiTaskEstimator, samples: Samples) -> pd.Series:
+    table = estimator.evaluate(samples)
+    return table[table["metric"] == "loss"].set_index("task")["value"]
+
+
+@every_kind
+@pytest.mark.parametrize("sharing", ["hard", "none"])
+def test_trees_learn_classes_and_numbers(kind: str, sharing: str) -> None:
+    estimator = small(backbone=trees(kind), sharing=sharing).fit(make_samples(200))
+    assert (losses(estimator, make_samples(200, missing=0, seed=0)) < 0.5).all()
+    history = estimator.history_.set_index(["task", "side"])["loss"]
+    assert set(history.index) == {
+        (task, side) for task in ("state", "load") for side in ("train", "validation")
+    }
+    assert (history < 1).all()
+    assert estimator.best_epoch_ == {"state": 1, "load": 1}
+
+
+@every_kind
+def test_the_losses_of_the_history_are_those_of_the_predictions(kind: str) -> None:
+    samples, held_out = gappy(), gappy(40, seed=1)
+    estimator = small(backbone=trees(kind)).fit(samples, validation=held_out)
+    history = estimator.history_.set_index(["side", "task"])["loss"]
+    for side, each in (("train", samples), ("validation", held_out)):
+        found = losses(estimator, each)
+        for task in ("state", "load"):
+            assert history[side, task] == pytest.approx(found[task], rel=1e-5)
+
+
+@every_kind
+def test_a_stored_model_predicts_the_same_bits(kind: str, tmp_path: Path) -> None:
+    samples = gappy()
+    estimator = small(backbone=trees(kind)).fit(samples)
+    loaded = MultiTaskEstimator.load(estimator.save(tmp_path / "model"))
+    pd.testing.assert_frame_equal(
+        loaded.predict(samples), estimator.predict(samples), check_exact=True
+    )
+    before, after = estimator.predict_proba(samples), loaded.predict_proba(samples)
+    pd.testing.assert_frame_equal(after["state"], before["state"], check_exact=True)
+    assert loaded.backbone == estimator.backbone
+
+
+@every_kind
+def test_the_same_seed_gives_the_same_trees(kind: str) -> None:
+    samples = make_samples()
+    found = []
+    for seed in (0, 0, 1):
+        # Boosting draws nothing, but the validation set depends on the seed, too.
+        estimator = small(backbone=trees(kind), random_state=seed).fit(samples)
+        found.append(estimator.predict(samples)["load"].to_numpy())
+    np.testing.assert_array_equal(found[0], found[1])
+    assert (found[0] != found[2]).any()
+
+
+@every_kind
+def test_a_prediction_does_not_depend_on_the_other_series(kind: str) -> None:
+    samples = gappy()
+    estimator = small(backbone=trees(kind)).fit(samples)
+    together = estimator.predict(samples)
+    for row in (0, 5, 17):
+        alone = estimator.predict(samples[[row]])
+        pd.testing.assert_frame_equal(
+            alone, together.iloc[[row]].reset_index(drop=True), check_exact=True
+        )
+
+
+def test_the_trees_are_those_of_scikit_learn_on_the_features() -> None:
+    samples = gappy()
+    spec = trees(min_samples_leaf=3)
+    estimator = small(backbone=spec, tasks=["state"], validation=None).fit(samples)
+    (network,) = estimator.model_.network_list
+    static = torch.tensor(network.encode_static(samples))
+    x = torch.tensor(samples.gather(slice(None)))
+    (features,) = network.features(x, torch.tensor(samples.lengths), static)
+    rows = np.flatnonzero(samples.y["state"].notna())
+    differs = pd.DataFrame(features.numpy()[rows]).nunique(dropna=False) > 1
+    read = features.numpy()[:, differs]
+    model = ExtraTreesClassifier(
+        12,
+        criterion="entropy",
+        max_depth=24,
+        max_features=0.1,
+        min_samples_leaf=3,
+        random_state=0,
+    ).fit(read[rows], samples.y["state"].iloc[rows])
+    found = heads(estimator)["state"].forest(features).numpy()
+    np.testing.assert_allclose(found, model.predict_proba(read), atol=1e-6)
+    # The best constant counts like one more tree.
+    share = (samples.y["state"].iloc[rows] == "high").mean()
+    mixed = (12 * found[:, 0] + share) / 13
+    np.testing.assert_allclose(
+        estimator.predict_proba(samples)["state"]["high"], mixed, atol=1e-6
+    )
+
+
+@every_kind
+def test_each_task_is_grown_on_its_labelled_rows_only(kind: str) -> None:
+    samples = make_samples()
+    both = small(backbone=trees(kind), validation=None).fit(samples)
+    only = small(backbone=trees(kind), validation=None, tasks=["load"]).fit(
+        samples.replace(y=samples.y[["load"]])
+    )
+    np.testing.assert_array_equal(
+        both.predict(samples)["load"], only.predict(samples)["load"]
+    )
+
+
+@every_kind
+def test_class_weights_reach_the_trees(kind: str) -> None:
+    X, y = make_arrays(200, missing=0)
+    rng = np.random.default_rng(0)
+    noisy = X[:, 0].mean(1) + rng.normal(size=200) > 0.9
+    y = pd.DataFrame({"rare": np.where(noisy, "yes", "no")})
+    shares = []
+    for weight in (None, "balanced"):
+        task = Classification("rare", class_weight=weight)
+        spec = trees(kind, min_samples_leaf=20)
+        fitted = small(tasks=[task], backbone=spec, validation=None).fit(X, y)
+        shares.append(fitted.predict_proba(X)["rare"]["yes"].mean())
+    assert shares[0] + 0.1 < shares[1]
+
+
+@every_kind
+def test_label_smoothing_limits_the_probabilities(kind: str) -> None:
+    samples = make_samples(missing=0)
+    task = Classification("state", label_smoothing=0.2)
+    spec = trees(kind, n_trees=60)
+    fitted = small(tasks=[task], backbone=spec, validation=None).fit(samples)
+    probabilities = fitted.predict_proba(samples)["state"].to_numpy()
+    assert probabilities.min() >= 0.1 - 1e-6
+    assert probabilities.min() < 0.15
+
+
+def test_no_class_is_impossible() -> None:
+    samples = make_samples()
+    fitted = small(backbone=trees(), validation=None).fit(samples)
+    assert fitted.predict_proba(samples)["state"].to_numpy().min() > 0.01
+
+
+def test_validation_chooses_large_leaves_for_noise_and_small_ones_for_signal() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 2, 8)).astype(np.float32)
+    clear = X[:, 0, -1]
+    y = pd.DataFrame({"clear": clear, "noisy": clear + 3 * rng.normal(size=300)})
+    spec = trees(max_features=1.0, n_levels=3)
+    found = heads(small(backbone=spec, validation=0.4).fit(X, y))
+    clear_shape, noisy_shape = found["clear"].forest.shape, found["noisy"].forest.shape
+    assert noisy_shape.n_nodes < clear_shape.n_nodes / 2
+
+
+def test_validation_chooses_the_number_of_boosted_trees() -> None:
+    samples = make_samples(120)
+    X, y = samples.gather(slice(None)), samples.y
+    rng = np.random.default_rng(0)
+    y = y.assign(noise=rng.normal(size=120))
+    found = heads(small(backbone=trees("boosting", n_trees=40)).fit(X, y))
+    assert found["noise"].forest.shape.n_trees < found["load"].forest.shape.n_trees
+    fixed = small(backbone=trees("boosting", n_trees=7), validation=None).fit(X, y)
+    assert heads(fixed)["load"].forest.shape.n_trees == 7
+
+
+@every_kind
+def test_a_refit_keeps_the_choices_and_reads_all_rows(kind: str) -> None:
+    samples = make_samples()
+    spec, refit = trees(kind), Training(refit=True)
+    plain = small(backbone=spec).fit(samples)
+    again = small(backbone=spec, training=refit).fit(samples)
+    for name, head in heads(again).items():
+        first = heads(plain)[name]
+        assert head.share == first.share
+        if kind == "boosting":
+            assert head.forest.shape.n_trees == first.forest.shape.n_trees
+    columns = ["task", "side", "loss"]
+    pd.testing.assert_frame_equal(plain.history_[columns], again.history_[columns])
+    assert (plain.predict(samples)["load"] != again.predict(samples)["load"]).any()
+
+
+def test_missing_values_are_read_and_not_imputed() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(120, 2, 10)).astype(np.float32)
+    silent = rng.random(120) < 0.5
+    X[silent, 1] = np.nan  # imputed, this channel would be an ordinary one
+    y = pd.DataFrame({"silent": silent})
+    fitted = small(backbone=trees(max_features=0.5)).fit(X, y)
+    assert (fitted.predict(X)["silent"] == silent).all()
+
+
+def test_encodings_and_vectors_are_read() -> None:
+    samples = make_samples(unequal=True)
+    inputs = Inputs(
+        encodings=("difference",), observed=True, elapsed=True, clip=0.01, scale="none"
+    )
+    fitted = small(backbone=trees(), inputs=inputs).fit(samples)
+    assert (losses(fitted, samples) < 0.5).all()
+    X, y = make_arrays()
+    vectors = X.mean(axis=2, keepdims=True)
+    assert (
+        losses(small(backbone=trees()).fit(vectors, y), Samples.from_arrays(vectors, y))
+        < 0.5
+    ).all()
+
+
+def test_constant_series_give_the_constant() -> None:
+    X, y = make_arrays(40, missing=0)
+    fitted = small(backbone=trees(), validation=None).fit(np.ones_like(X), y)
+    frequency = (y["state"] == "high").mean()
+    proba = fitted.predict_proba(X)["state"]["high"]
+    np.testing.assert_allclose(proba, frequency, atol=1e-6)
+    np.testing.assert_allclose(fitted.predict(X)["load"], y["load"].mean(), rtol=1e-5)
+
+
+def test_of_very_many_rows_evenly_spaced_ones_are_read(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    samples = make_samples()
+    (network,) = small(backbone=trees()).fit(samples).model_.network_list
+    n_features = network.sharing.n_features
+    monkeypatch.setattr("multitide.fitting._forests.MOST_VALUES", 30 * n_features)
+    with caplog.at_level("INFO", logger="multitide"):
+        small(backbone=trees()).fit(samples)
+    assert "Trees read 30 of" in caplog.text
+
+
+# -- wrong input -----------------------------------------------------------------------------------
+
+
+@every_kind
+def test_tasks_that_trees_cannot_answer_are_refused(kind: str) -> None:
+    samples = make_samples()
+    y = samples.y.assign(a=[0, 1] * 48, b=[1, 1, 0, 0] * 24)
+    y["wind[+1]"] = y["wind[+2]"] = y["load"]
+    tasks = [
+        MultiLabel("flags", columns=["a", "b"]),
+        Forecast("wind", horizon=2),
+        Regression("load", loss="quantile"),
+    ]
+    with refused(
+        "`tasks`",
+        "'flags' (multi_label)",
+        "'wind' (forecast)",
+        "'load' (regression, quantiles)",
+        "train a network",
+        error=ParameterError,
+    ):
+        small(tasks=tasks, backbone=trees(kind)).fit(samples.replace(y=y))
+
+
+@pytest.mark.parametrize(
+    ("params", "parts"),
+    [
+        ({"backbone": Trees(learning_rate=0.3)}, ["`backbone.learning_rate`", "0.3"]),
+        ({"backbone": Trees(max_leaf_nodes=5)}, ["`backbone.max_leaf_nodes`", "5"]),
+        (
+            {"backbone": Trees(kind="boosting", max_features=0.5)},
+            ["`backbone.max_features`", "0.5"],
+        ),
+        ({"backbone": Trees(kind="oak")}, ["`backbone.kind`", "'oak'"]),  # type: ignore[arg-type]
+        ({"backbone": Trees(max_depth=0)}, ["`backbone.max_depth`", "got 0"]),
+        (
+            {"backbone": "trees", "sharing": "soft"},
+            ["`sharing`", "with backbone 'trees'"],
+        ),
+        (
+            {"backbone": "trees", "sharing": Hard(head_units=3)},
+            ["`sharing`", "without `head_units`"],
+        ),
+        (
+            {"backbone": "trees", "aggregator": "pcgrad"},
+            ["`aggregator` must be None", "'trees'"],
+        ),
+        (
+            {"backbone": "trees", "inputs": Inputs(impute="zero")},
+            ["`inputs.impute`", "reads missing values", "'zero'"],
+        ),
+        (
+            {"backbone": "trees", "training": Training(pretrain=("load",))},
+            ["`training.start` and `pretrain`", "'trees'"],
+        ),
+    ],
+)
+def test_what_trees_do_not_use_is_refused(params: Any, parts: list[str]) -> None:
+    with refused(*parts, error=ParameterError):
+        small(**params).fit(make_samples(40))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("models") / "model"
+    return small(backbone=trees()).fit(make_samples()).save(place)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("n_nodes", 10**12),
+        ("n_nodes", 1),
+        ("n_trees", 11),
+        ("n_trees", 0),
+        ("n_groups", 2),
+        ("n_values", 3),
+        ("averaged", False),
+        (None, []),
+        (None, [{}]),
+    ],
+)
+def test_a_record_of_other_trees_is_refused(
+    folder: Path, tmp_path: Path, field: str | None, value: object
+) -> None:
+    shutil.copytree(folder, tmp_path / "model")
+    record = json.loads((folder / MODEL_FILE).read_text("utf-8"))
+    if field is None:
+        record["networks"][0]["forests"] = value
+    else:
+        record["networks"][0]["forests"][0][field] = value
+    rewrite(tmp_path / "model", record)
+    with refused(str(tmp_path / "model"), error=StoreError):
+        MultiTaskEstimator.load(tmp_path / "model")
+
+
+def test_stored_arrays_that_are_no_trees_are_refused(
+    folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(folder, tmp_path / "model")
+    path = tmp_path / "model" / WEIGHTS_FILE
+    weights = safetensors.torch.load_file(path)
+    weights["0.heads.0.forest.feature"] += 10**6
+    safetensors.torch.save_file(weights, path)
+    record = json.loads((folder / MODEL_FILE).read_text("utf-8"))
+    record["weights_sha256"] = _sha256(path.read_bytes())
+    rewrite(tmp_path / "model", record)
+    with refused("do not fit", "reads a feature", error=StoreError):
+        MultiTaskEstimator.load(tmp_path / "model")
+
+
+def rewrite(folder: Path, record: dict[str, Any]) -> None:
+    """Write a record with its hash computed again."""
+    record["sha256"] = _record_hash(record)
+    (folder / MODEL_FILE).write_text(json.dumps(record), "utf-8")
+
+
+def test_other_channels_are_refused(folder: Path) -> None:
+    X, _ = make_arrays(n_channels=2)
+    with refused("`X`", error=DataError):
+        MultiTaskEstimator.load(folder).predict(X)
