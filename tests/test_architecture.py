@@ -24,6 +24,7 @@ FLOORS = {
         "_estimator",
         "_gradient_flow",
         "_load",
+        "_plan_fit",
         "compat",
         "config",
         "methods",
@@ -41,6 +42,7 @@ FLOORS = {
     ],
     "data": ["data"],
     "ground": [
+        "_available_memory",
         "_checks",
         "_claim_folder",
         "_folder_kinds",

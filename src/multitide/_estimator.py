@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Self, TypeAlias
 
@@ -15,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from multitide._folder_kinds import MODEL_FILE
 from multitide._known_arguments import known_arguments, refuse_unknown
 from multitide._own_random_numbers import own_random_numbers
+from multitide._plan_fit import FitPlan, plan_fit
 from multitide._result_folder import new_folder, replaced_folder
 from multitide._silence import silent_on_request
 from multitide.backbones import Backbone
@@ -26,8 +26,6 @@ from multitide.fitting._data_sets import (
     Data,
     Labels,
     Series,
-    resolve_shared_tasks,
-    split_data_sets,
     to_data_sets,
 )
 from multitide.fitting._fit_model import fit_model
@@ -46,7 +44,6 @@ from multitide.model._history import (
     write_history,
 )
 from multitide.model._schema import data_record
-from multitide.model._start_from import find_source
 from multitide.model._store import (
     StoredModel,
     load_model,
@@ -251,26 +248,17 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
         DataError
             With what is wrong with the data.
         """
-        recipe = make_recipe(self.get_params(deep=False))
-        data_sets = to_data_sets(X, y, static=static, groups=groups, time=time)
-        tasks = resolve_shared_tasks(self.tasks, data_sets)
-        held_out: Mapping[str, Samples] = {}
-        if validation is not None:
-            if isinstance(validation, tuple):
-                pair = validation
-            else:
-                pair = (validation,)
-            held_out = to_data_sets(*pair)
-        split = split_data_sets(
-            data_sets, tasks, held_out, self.validation, recipe.seed
+        plan = self._plan(
+            X,
+            y,
+            static=static,
+            groups=groups,
+            time=time,
+            validation=validation,
+            start=start,
         )
-        model: StoredModel | str | Path | None
-        if isinstance(start, MultiTaskEstimator):
-            check_is_fitted(start, "model_")
-            model = start.stored_
-        else:
-            model = start
-        source = find_source(model, recipe, [task.name for task in tasks], len(split))
+        plan.check_memory()
+        recipe, tasks, split = plan.recipe, plan.tasks, plan.data
         if self.verbose:
             progress = [ProgressBar()]
         else:
@@ -282,10 +270,14 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
                 encoder = fit_encoder(
                     recipe.inputs.representation, training_set, load_model
                 )
-            encoded = []
-            for data in split:
-                encoded.append(replace(data, samples=vectors_of(data.samples, encoder)))
-            fitted = fit_model(encoded, tasks, recipe, [*progress, *callbacks], source)
+                vectors = {}
+                for data in split:
+                    vectors[data.name] = vectors_of(data.samples, encoder)
+                plan = plan.on(vectors)
+                plan.check_memory()
+            fitted = fit_model(
+                plan.groups, recipe, [*progress, *callbacks], plan.source
+            )
         self.history_ = pd.DataFrame(fitted.history)
         self.pretrain_history_ = pd.DataFrame(fitted.pretrain_history)
         return self._take(
@@ -302,6 +294,33 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
                 encoder=encoder,
             )
         )
+
+    def _plan(
+        self,
+        X: Data,
+        y: Labels = None,
+        *,
+        static: pd.DataFrame | None = None,
+        groups: Sequence[object] | None = None,
+        time: Sequence[object] | None = None,
+        validation: Data | tuple[Series, Labels] | None = None,
+        start: MultiTaskEstimator | str | Path | None = None,
+    ) -> FitPlan:
+        """Do all that :meth:`fit` does before training; the parameters are the same."""
+        make_recipe(self.get_params(deep=False))  # wrong parameters come first
+        data_sets = to_data_sets(X, y, static=static, groups=groups, time=time)
+        held_out: Mapping[str, Samples] = {}
+        if isinstance(validation, tuple):
+            held_out = to_data_sets(*validation)
+        elif validation is not None:
+            held_out = to_data_sets(validation)
+        model: StoredModel | str | Path | None
+        if isinstance(start, MultiTaskEstimator):
+            check_is_fitted(start, "model_")
+            model = start.stored_
+        else:
+            model = start
+        return plan_fit(self.get_params(deep=False), data_sets, held_out, model)
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
         """Write the model with its history as a folder, atomically.

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
 from multitide._checks import gathering
+from multitide._plan_fit import FitPlan
 from multitide._toml import read_toml
 from multitide.config._config import Config
 from multitide.config._load_config import DEFAULTS, parse_config
-from multitide.config._prepare import Prepared, split_samples
+from multitide.config._prepare import Prepared, check_test_sets, split_samples
 from multitide.data._data_sets import DataSets
 from multitide.data._split_data import SplitData
 from multitide.fitting._data_sets import (
@@ -34,20 +36,29 @@ def config_problems(path: str | Path) -> list[str]:
     path : path
         As in :func:`load_config`.
     """
-    _, problems = check_config(path)
-    return problems
+    return check_config(path).problems
 
 
-def check_config(path: str | Path) -> tuple[Prepared | None, list[str]]:
-    """Read a configuration and its data once, and return both with every problem.
+class Checked(NamedTuple):
+    """What a check has found.
 
-    Returns
-    -------
+    Attributes
+    ----------
     prepared : Prepared or None
         The configuration with its data, read and split; None if there is any problem.
+    plan : FitPlan or None
+        The fit that can begin.
     problems : list of str
         One sentence per problem.
     """
+
+    prepared: Prepared | None
+    plan: FitPlan | None
+    problems: list[str]
+
+
+def check_config(path: str | Path) -> Checked:
+    """Read a configuration and its data once, and do all that a fit does before training."""
     problems: list[str] = []
     with gathering(problems):
         parsed = parse_config(read_toml(path), Path(path).parent)
@@ -55,8 +66,11 @@ def check_config(path: str | Path) -> tuple[Prepared | None, list[str]]:
         if parsed.readable:
             prepared = _check_data(parsed.config, problems)
             if prepared is not None and not problems:
-                return prepared, []
-    return None, problems
+                check_test_sets(prepared)
+                plan = prepared.plan()
+                plan.check_memory()
+                return Checked(prepared, plan, [])
+    return Checked(None, None, problems)
 
 
 def _check_data(config: Config, problems: list[str]) -> Prepared | None:

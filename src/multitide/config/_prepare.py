@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from multitide._plan_fit import FitPlan, plan_fit
 from multitide.config._config import Config
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
@@ -60,6 +61,14 @@ class Prepared:
                 training[data.name] = data.training_set
                 validation[data.name] = data.validation_set
         return training, validation
+
+    def plan(self) -> FitPlan:
+        """Do all that a fit does before training."""
+        estimator = self.config.make_estimator(tasks=self.tasks)
+        training, validation = self.fitting_sets()
+        return plan_fit(
+            estimator.get_params(deep=False), DataSets(training), validation
+        )
 
     def describe_tasks(self, data: SplitData) -> pd.DataFrame:
         """Return what the tasks of a data set are taken for, and why."""

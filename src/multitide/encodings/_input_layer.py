@@ -204,7 +204,7 @@ class InputLayer(nn.Module):
         MultitideWarning
             If a channel has no measured value; it becomes 0.
         """
-        self._check_shape(samples)
+        self.check_shape(samples)
         if samples.values.dtype == np.float64:
             self._use_double()
         per_sample = max(samples.n_channels, self.n_channels) * max(
@@ -240,7 +240,7 @@ class InputLayer(nn.Module):
             self._use_double()
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
-    def _check_shape(self, samples: Samples) -> None:
+    def check_shape(self, samples: Samples) -> None:
         """Raise unless the samples have the required number of channels and steps."""
         problems = []
         n_channels, n_timepoints = self.spec.n_channels, self.spec.n_timepoints

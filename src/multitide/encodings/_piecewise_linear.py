@@ -42,7 +42,7 @@ class PiecewiseLinear(Encoding):
        learning", NeurIPS 2022. https://arxiv.org/abs/2203.05556
     """
 
-    n_bins: Annotated[int, Field(ge=1)] = 8
+    n_bins: Annotated[int, Field(ge=1, le=65_536)] = 8
     channels: tuple[str, ...] | None = None
     replace: bool = False
 

@@ -59,8 +59,7 @@ class Fitted:
 
 
 def fit_model(
-    data_sets: Sequence[SplitData],
-    tasks: Sequence[Task],
+    groups: Sequence[TaskGroup],
     recipe: Recipe,
     callbacks: Sequence[Callback] = (),
     source: Source | None = None,
@@ -69,35 +68,19 @@ def fit_model(
 
     Parameters
     ----------
-    data_sets : sequence of SplitData
-        The data sets, usually one.
-    tasks : sequence of Task
-        With declared kinds.
+    groups : sequence of TaskGroup
+        The groups of tasks, as :func:`make_groups` returns them.
     recipe : Recipe
         The resolved parameters of the estimator.
     callbacks : sequence of Callback
         Called at every step.
     source : Source, optional
         A saved model whose backbone training starts from.
-
-    Raises
-    ------
-    DataError
-        If a task has no training label, or only one value among them, or if a series is too short
-        for the backbone.
     """
-    for data in data_sets:
-        with naming_data_set(data.name):
-            check_lengths(data.samples, recipe.backbone)
-    by_name = {}
-    for task in tasks:
-        by_name[task.name] = task
-    check_pretrain(recipe, list(by_name))
     networks: list[Network] = []
     predicted: list[list[str]] = []
     fitted = Fitted(Predictor([], []))
-    for names in recipe.sharing.groups(list(by_name)):
-        group = TaskGroup(data_sets, [by_name[name] for name in names], recipe)
+    for group in groups:
         search = WeightSearch(group, callbacks, source)
         training: LinearFit | TreeFit | Phases
         if isinstance(recipe.backbone, Linear):
@@ -117,6 +100,38 @@ def fit_model(
         fitted.seconds += search.seconds + training.seconds
     fitted.predictor = Predictor(networks, predicted).cpu().eval()
     return fitted
+
+
+def make_groups(
+    data_sets: Sequence[SplitData], tasks: Sequence[Task], recipe: Recipe
+) -> list[TaskGroup]:
+    """Return the groups of tasks that are trained together, with their labels.
+
+    Parameters
+    ----------
+    data_sets : sequence of SplitData
+        The data sets, usually one.
+    tasks : sequence of Task
+        With declared kinds.
+    recipe : Recipe
+        The resolved parameters of the estimator.
+
+    Raises
+    ------
+    DataError
+        If a task has no training label, or only one value among them, or if a series is too short
+        for the backbone.
+    """
+    for data in data_sets:
+        with naming_data_set(data.name):
+            check_lengths(data.samples, recipe.backbone)
+    by_name = {}
+    for task in tasks:
+        by_name[task.name] = task
+    groups = []
+    for names in recipe.sharing.groups(list(by_name)):
+        groups.append(TaskGroup(data_sets, [by_name[name] for name in names], recipe))
+    return groups
 
 
 def check_several(recipe: Recipe, n_data_sets: int) -> None:

@@ -38,11 +38,7 @@ class LinearFit:
     """
 
     def __init__(self, group: TaskGroup, source: Source | None) -> None:
-        if source is not None or group.recipe.training.pretrain:
-            raise ParameterError(
-                "`training.start` and `pretrain` must be left out with backbone 'linear', "
-                "which has no weights to pre-train."
-            )
+        check_linear(group, source)
         backbone = group.recipe.backbone
         if not isinstance(backbone, Linear):
             raise TypeError(f"the backbone must be Linear; got {backbone!r}")
@@ -60,7 +56,6 @@ class LinearFit:
         """
         started = time.perf_counter()
         group = self._group
-        check_solvable(group.targets)
         (data,) = group.data
         if data.validation is None:
             validation = None
@@ -136,6 +131,16 @@ class LinearFit:
                 }
             )
         return history
+
+
+def check_linear(group: TaskGroup, source: Source | None) -> None:
+    """Raise unless the heads of a group can be solved, from scratch."""
+    if source is not None or group.recipe.training.pretrain:
+        raise ParameterError(
+            "`training.start` and `pretrain` must be left out with backbone 'linear', "
+            "which has no weights to pre-train."
+        )
+    check_solvable(group.targets)
 
 
 @torch.no_grad()

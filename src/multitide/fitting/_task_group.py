@@ -117,6 +117,33 @@ class TaskGroup:
         """Whether there is a validation set."""
         return any(data.validation is not None for data in self.data)
 
+    @property
+    def n_rows(self) -> int:
+        """Number of training rows."""
+        return sum(len(data.train.index) for data in self.data)
+
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """What the numbers of units of the network and the sizes of its batches depend on."""
+        sizes = []
+        for data in self.data:
+            samples = data.samples
+            sizes.append((data.name, samples.channels, samples.n_timepoints))
+        return (
+            tuple(target.n_outputs for target in self.targets),
+            tuple(sizes),
+            self.n_rows,
+            self.has_validation,
+        )
+
+    def with_samples(self, samples: Mapping[str, Samples]) -> TaskGroup:
+        """Return a copy that reads other series, by data set, of the same samples."""
+        twin = copy.copy(self)
+        twin.data = []
+        for data in self.data:
+            twin.data.append(replace(data, samples=samples[data.name]))
+        return twin
+
     def n_labelled(self) -> dict[str, dict[str, int]]:
         """Return the number of labelled rows per task and set, over all data sets."""
         rows = {"train": [data.train for data in self.data]}
@@ -140,6 +167,30 @@ class TaskGroup:
     def make_network_on_all_rows(self) -> Network:
         """Build a network whose preprocessing is fitted to training and validation sets."""
         return self._network([data.all_for_training() for data in self.data])
+
+    def sketch(self) -> Network:
+        """Build a network that takes no memory: its weights have shapes, but no values.
+
+        Raises
+        ------
+        MultitideError
+            If the parts do not fit each other or the series.
+        """
+        stems = []
+        for each in self.data:
+            stems.append(self._unfitted_stem(each))
+        n_timepoints = max(each.samples.n_timepoints for each in self.data)
+        with torch.device("meta"):
+            return build_network(self.recipe, stems, self.targets, n_timepoints)
+
+    def _unfitted_stem(self, data: EncodedData) -> InputStem:
+        samples = data.samples
+        inputs = self.recipe.inputs.build(samples.channels, samples.categories)
+        inputs.check_shape(samples)
+        static = None
+        if samples.static is not None and samples.static.shape[1]:
+            static = StaticLayer.build(samples.static.iloc[data.train.index])
+        return InputStem(data.name, inputs, static)
 
     def _network(self, data: Sequence[EncodedData]) -> Network:
         stems = []

@@ -64,11 +64,7 @@ class WeightSearch:
         search, names = self._group.recipe.weighting, self._group.names
         if not isinstance(search, Search) or len(names) == 1:
             return self._group
-        if not self._group.has_validation:
-            raise ParameterError(
-                "`validation` must not be None with weighting='search'; "
-                "the validation set chooses the weights."
-            )
+        check_searchable(self._group)
         recipe = self._group.recipe
         epochs = search.epochs_of(recipe.max_epochs)
         logger.info(
@@ -133,3 +129,13 @@ class WeightSearch:
         group = copy.copy(self._group)
         group.recipe = dataclasses.replace(group.recipe, weighting=weighting)
         return group
+
+
+def check_searchable(group: TaskGroup) -> None:
+    """Raise if weights are to be searched without a validation set."""
+    is_search = isinstance(group.recipe.weighting, Search) and len(group.names) > 1
+    if is_search and not group.has_validation:
+        raise ParameterError(
+            "`validation` must not be None with weighting='search'; "
+            "the validation set chooses the weights."
+        )

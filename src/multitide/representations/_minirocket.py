@@ -53,8 +53,8 @@ class MiniRocket(ConvolutionRepresentation):
        time series classification", KDD 2021. https://arxiv.org/abs/2012.08791
     """
 
-    n_features: Annotated[int, Field(ge=84)] = 10_000
-    max_dilations: Annotated[int, Field(ge=1)] = 32
+    n_features: Annotated[int, Field(ge=84, le=1_000_000)] = 10_000
+    max_dilations: Annotated[int, Field(ge=1, le=1_000_000)] = 32
     length: Annotated[int, Field(ge=KERNEL)] | None = None
     impute: Impute = "ffill"
     scale: Scale = "standard"

@@ -24,7 +24,7 @@ from multitide.representations._representation import (
     fit_layer,
 )
 
-PositiveInt = Annotated[int, Field(ge=1)]
+PositiveInt = Annotated[int, Field(ge=1, le=65_536)]
 
 
 @dataclass
@@ -71,8 +71,8 @@ class TS2Vec(SeriesRepresentation):
 
     n_features: PositiveInt = 320
     hidden_size: PositiveInt = 64
-    depth: PositiveInt = 10
-    n_steps: PositiveInt = 200
+    depth: Annotated[int, Field(ge=1, le=30)] = 10
+    n_steps: Annotated[int, Field(ge=1)] = 200
     batch_size: Annotated[int, Field(ge=2)] = 16
     lr: Annotated[float, Field(gt=0)] = 0.001
     max_length: Annotated[int, Field(ge=2)] = 3000

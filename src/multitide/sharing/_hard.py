@@ -60,7 +60,7 @@ class Hard(Sharing):
 
     branch: Annotated[int, Field(ge=0)] = 0
     conditioning: Conditioning = "none"
-    width: Annotated[int, Field(ge=1)] | None = None
+    width: Annotated[int, Field(ge=1, le=65_536)] | None = None
 
     learns_several: ClassVar[bool] = True
 

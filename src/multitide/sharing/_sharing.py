@@ -78,7 +78,7 @@ class Sharing(Part, ABC):
         Number of units of a hidden layer in each head; None: heads are linear.
     """
 
-    head_units: Annotated[int, Field(ge=1)] | None = None
+    head_units: Annotated[int, Field(ge=1, le=65_536)] | None = None
 
     learns_several: ClassVar[bool] = (
         False  # whether tasks may belong to different data sets

@@ -35,10 +35,11 @@ from multitide.study.grouping._search import (
 )
 from multitide.study.results._evidence import Evidence
 from multitide.study.results._verdicts import MARGIN
+from multitide.study.runs._check_memory import check_memory
 from multitide.study.runs._fits import Fit
 from multitide.study.runs._jobs import versions
 from multitide.study.runs._plan import Plan, check_trainable, make_plan
-from multitide.study.runs._run_plan import make_run_resources, run_plan
+from multitide.study.runs._run_plan import make_run_resources, resolve_n_jobs, run_plan
 from multitide.study.runs._timing import parse_budget
 from multitide.study.runs._workers import Listener
 from multitide.tasks import Task
@@ -179,6 +180,13 @@ def compare(
         checking = _arms_of_conditions(estimator, protocol)
     else:
         checking = []
+    check_memory(
+        make_plan([*resolved, *checking], protocol),
+        protocol,
+        data_sets,
+        resolve_n_jobs(n_jobs, estimator),
+        folder,
+    )
     resources = make_run_resources(estimator, n_jobs, folder, progress, verbose)
 
     limit = seconds * SHARE_OF_GROUPING

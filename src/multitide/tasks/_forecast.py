@@ -83,6 +83,7 @@ class Forecast(Task):
 
     def label_columns(self) -> list[LabelColumn]:
         """Return where each step comes from: the same column, with increasing lead."""
+        self.check(f"tasks.{self.name}")  # a large horizon would fill the memory
         columns: list[LabelColumn] = []
         for name, step in zip(self.columns, self.steps, strict=True):
             columns.append(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
 import pandas as pd
 
-from multitide._checks import one_of, raise_problems, suggest
-from multitide.errors import DataError, ParameterError
+from multitide._checks import gathering, one_of, raise_problems, suggest
+from multitide.errors import DataError
 from multitide.tasks._kinds import Auto, how_to_change_kind
 from multitide.tasks._labels import shorten
 from multitide.tasks._task import Task
@@ -124,14 +125,16 @@ def _spec_problems(specs: Sequence[Task], y: pd.DataFrame) -> list[str]:
                 f"`tasks` must hold names or tasks such as Regression('load'); got {spec!r}."
             )
             continue
+        wrong = _task_problems(spec, columns)
         if spec.name in names:
             problems.append(
                 f"`tasks` must have names that differ; got {spec.name!r} twice."
             )
         else:
-            problems += _task_problems(spec, columns)
+            problems += wrong
         names.append(spec.name)
-        owned += spec.columns
+        if not wrong:
+            owned += spec.columns
     shared = _repeated(owned) - set(names)
     if shared:
         problems.append(
@@ -161,15 +164,18 @@ def _column_name_problems(columns: list[object]) -> list[str]:
 
 
 def _task_problems(spec: Task, columns: list[str]) -> list[str]:
-    """Return the unknown columns of a task and its invalid parameters."""
-    problems = []
-    for name in spec.columns:
-        if name not in columns:
-            problems.append(_unknown_column(name, columns))
-    try:
+    """Return the invalid parameters of a task, or else its unknown columns."""
+    problems: list[str] = []
+    with gathering(problems):
         spec.check(f"tasks.{spec.name}")
-    except ParameterError as error:
-        problems.append(str(error))
+    if (
+        problems
+    ):  # its columns would follow from them, perhaps a hundred million of them
+        return problems
+    known = set(columns)
+    for name in spec.columns:
+        if name not in known:
+            problems.append(_unknown_column(name, columns))
     return problems
 
 
@@ -187,7 +193,7 @@ def _unknown_column(name: str, columns: list[str]) -> str:
 
 def _repeated(values: Sequence[T]) -> set[T]:
     found = set()
-    for value in values:
-        if values.count(value) > 1:
+    for value, n in Counter(values).items():
+        if n > 1:
             found.add(value)
     return found

@@ -19,6 +19,7 @@ from sklearn.base import clone
 from multitide._checks import check_positive_int
 from multitide._estimator import MultiTaskEstimator
 from multitide._known_arguments import known_arguments
+from multitide._plan_fit import plan_fit
 from multitide._registries import part_to_config
 from multitide._silence import silent_on_request
 from multitide.data._data_sets import DataSets
@@ -139,6 +140,7 @@ def tune(
     full_space = full_space.with_start(params_of(start, full_space))
     seed = int(start.random_state or 0)
     n_jobs = _resolve_n_jobs(n_jobs, start)
+    _check_memory(start, data, n_jobs)
     with _search_folder(folder) as place:
         identity = _identity(samples, cut, specs, start)
         open_folder(place, {**identity, "space": full_space.plain, "seed": seed})
@@ -167,6 +169,16 @@ def tune(
     if folder is not None:
         tuning.save(folder)
     return tuning
+
+
+def _check_memory(start: MultiTaskEstimator, data: Data, n_jobs: int) -> None:
+    """Raise unless as many trials like the start as run at the same time fit into memory."""
+    plan = plan_fit(
+        start.get_params(deep=False),
+        DataSets(data.samples[data.train]),
+        DataSets(data.samples[data.validation]),
+    )
+    plan.check_memory(n_jobs)
 
 
 def _run(search: Search, n_jobs: int, listeners: Sequence[Listener]) -> None:

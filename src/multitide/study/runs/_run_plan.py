@@ -51,9 +51,7 @@ def make_run_resources(
     verbose: int,
 ) -> RunResources:
     """Check these arguments of :func:`multitide.compare`, and make the folder of the fits."""
-    if n_jobs is None:
-        n_jobs = default_n_jobs(estimator.device)
-    check_positive_int("n_jobs", n_jobs)
+    n_jobs = resolve_n_jobs(n_jobs, estimator)
     listeners: list[Listener] = []
     if progress is not None:
         listeners.append(progress)
@@ -64,6 +62,14 @@ def make_run_resources(
     else:
         runs = runs_folder(Path(folder))
     return RunResources(n_jobs, runs, listeners)
+
+
+def resolve_n_jobs(n_jobs: int | None, estimator: MultiTaskEstimator) -> int:
+    """Return the number of processes."""
+    if n_jobs is None:
+        n_jobs = default_n_jobs(estimator.device)
+    check_positive_int("n_jobs", n_jobs)
+    return n_jobs
 
 
 def run_plan(

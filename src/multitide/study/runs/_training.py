@@ -18,6 +18,7 @@ from multitide._estimator import MultiTaskEstimator
 from multitide._own_random_numbers import one_at_a_time
 from multitide._silence import collecting
 from multitide.data._data_sets import DataSets
+from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
 from multitide.study.design._protocol import Protocol
 from multitide.study.runs._jobs import Job
@@ -63,6 +64,18 @@ def train(
     callbacks: Sequence[Callback],
 ) -> MultiTaskEstimator:
     """Return a fitted copy; the validation sets choose its epoch."""
+    estimator, training, validation = fit_arguments(learner, data)
+    return estimator.fit(
+        training.like_input(training),
+        validation=training.like_input(validation) if validation else None,
+        callbacks=callbacks,
+    )
+
+
+def fit_arguments(
+    learner: MultiTaskEstimator, data: Sequence[SplitData]
+) -> tuple[MultiTaskEstimator, DataSets, dict[str, Samples]]:
+    """Return a copy that is not fitted, its training sets, and its validation sets by name."""
     estimator = cast(MultiTaskEstimator, clone(learner))
     training = DataSets({each.name: each.training_set for each in data})
     validation = {}
@@ -71,11 +84,7 @@ def train(
             validation[each.name] = each.validation_set
     if len(validation) < len(data):
         estimator.set_params(validation=None)
-    return estimator.fit(
-        training.like_input(training),
-        validation=training.like_input(validation) if validation else None,
-        callbacks=callbacks,
-    )
+    return estimator, training, validation
 
 
 def losses_at(history: pd.DataFrame, best_epoch: dict[str, int]) -> dict[str, float]:

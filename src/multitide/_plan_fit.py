@@ -1,0 +1,156 @@
+"""Everything of a fit that comes before training: what `check` accepts, `fit` accepts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from multitide.backbones._linear import Linear
+from multitide.data._data_sets import DataSets
+from multitide.data._samples import Samples
+from multitide.data._split_data import SplitData
+from multitide.fitting._data_sets import resolve_shared_tasks, split_data_sets
+from multitide.fitting._fit_model import make_groups
+from multitide.fitting._freezing import check_depth
+from multitide.fitting._linear_heads import check_linear
+from multitide.fitting._memory import MemoryEstimate, estimate_memory
+from multitide.fitting._recipe import Recipe, make_recipe
+from multitide.fitting._task_group import TaskGroup
+from multitide.fitting._warm_start import Source
+from multitide.fitting._weight_search import check_searchable
+from multitide.model._start_from import find_source
+from multitide.model._store import StoredModel
+from multitide.representations._represent import entry_names
+from multitide.tasks import Task
+
+
+@dataclass(frozen=True)
+class FitPlan:
+    """A fit that can begin.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        The resolved parameters of the estimator.
+    tasks : list of Task
+        The tasks with their kinds.
+    data : list of SplitData
+        The data sets with their training and validation sets.
+    source : Source or None
+        The model that training starts from.
+    groups : list of TaskGroup
+        The tasks that are trained together, with their labels.
+    memory : MemoryEstimate or None
+        None if the length of the vectors is not known before a representation is fitted.
+    """
+
+    recipe: Recipe
+    tasks: list[Task]
+    data: list[SplitData]
+    source: Source | None
+    groups: list[TaskGroup]
+    memory: MemoryEstimate | None
+
+    def on(self, samples: Mapping[str, Samples]) -> FitPlan:
+        """Return the plan for vectors in place of the series, by data set."""
+        groups = [group.with_samples(samples) for group in self.groups]
+        memory = estimate_memory(groups, self.recipe)
+        return replace(self, groups=groups, memory=memory)
+
+    def check_memory(self, n_at_once: int = 1) -> None:
+        """Raise if this fit, or so many of its kind at the same time, do not fit into memory."""
+        if self.memory is not None:
+            self.memory.check(self.recipe, n_at_once)
+
+
+def plan_fit(
+    params: Mapping[str, object],
+    data_sets: DataSets,
+    held_out: DataSets | Mapping[str, Samples],
+    start: StoredModel | str | Path | None = None,
+) -> FitPlan:
+    """Do all that a fit does before training, and raise what makes the training impossible.
+
+    Nothing large is allocated.
+
+    Parameters
+    ----------
+    params : mapping
+        ``estimator.get_params(deep=False)``.
+    data_sets : DataSets
+        What the network is trained on.
+    held_out : mapping of str to Samples
+        The user's own validation samples of some data sets.
+    start : StoredModel or path, optional
+        A model to start from, in place of ``training.start``.
+
+    Raises
+    ------
+    ParameterError
+        With every wrong parameter.
+    DataError
+        With what is wrong with the data.
+    """
+    recipe = make_recipe(params)
+    tasks = resolve_shared_tasks(params["tasks"], data_sets)  # type: ignore[arg-type]
+    data = split_data_sets(
+        data_sets,
+        tasks,
+        held_out,
+        params["validation"],  # type: ignore[arg-type]  # checked by make_recipe
+        recipe.seed,
+    )
+    source = find_source(start, recipe, [task.name for task in tasks], len(data))
+    groups = make_groups(data, tasks, recipe)
+    for group in groups:
+        _check_phases(group, source)
+    memory = None
+    network_groups = _of_network(groups, recipe)
+    if network_groups:
+        memory = estimate_memory(network_groups, recipe)
+        check_depth(network_groups[0].sketch(), recipe.training.freeze)
+    return FitPlan(recipe, tasks, data, source, groups, memory)
+
+
+def _check_phases(group: TaskGroup, source: Source | None) -> None:
+    """Raise if the group cannot be trained in the way that its recipe asks for."""
+    if isinstance(group.recipe.backbone, Linear):
+        check_linear(group, source)
+    else:
+        check_searchable(group)
+
+
+def _of_network(groups: list[TaskGroup], recipe: Recipe) -> list[TaskGroup]:
+    """Return the groups with what the network reads: the series, or vectors of that length.
+
+    Empty if the length of the vectors is known only after a representation is fitted.
+    """
+    representation = recipe.inputs.representation
+    if representation is None:
+        return groups
+    n_features = getattr(representation, "n_features", None)
+    if n_features is None:
+        return []
+    found = []
+    for group in groups:
+        vectors = {}
+        for data in group.data:
+            vectors[data.name] = _like_vectors(data.samples, n_features)
+        found.append(group.with_samples(vectors))
+    return found
+
+
+def _like_vectors(samples: Samples, n_features: int) -> Samples:
+    """Return samples with the shape of vectors; all values are the same place in memory."""
+    return replace(
+        samples,
+        values=np.broadcast_to(np.float32(0), (len(samples), n_features)),
+        starts=np.arange(len(samples), dtype=np.int64),
+        lengths=np.ones(len(samples), dtype=np.int64),
+        channels=entry_names(n_features),
+        categories={},
+        reading=None,
+    )
