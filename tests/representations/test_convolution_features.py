@@ -22,6 +22,7 @@ SMALL = {
     "minirocket": {"n_features": 168},
     "multirocket": {"n_features": 672},
     "hydra": {"n_kernels": 3, "n_groups": 4},
+    "multirocket_hydra": {"n_features": 672, "n_kernels": 3, "n_groups": 4},
 }
 NAMES = [
     name

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from multitide.representations import Hydra
+from multitide.representations import Hydra, MultiRocket, MultiRocketHydra
 from multitide.representations._hydra import HydraFeatures
 
 
@@ -78,3 +78,11 @@ def test_features_are_aeons(n_channels: int) -> None:
     n_steps = np.tile(np.repeat([40, 39], 2 * 2 * 3), len(module.weights))
     expected = np.sqrt(theirs.clip(min=0) / n_steps)
     np.testing.assert_allclose(module(torch.from_numpy(x)), expected, atol=1e-5)
+
+
+def test_multirocket_hydra_has_the_features_of_both() -> None:
+    x = series(3)
+    parts = [MultiRocket(n_features=672), Hydra(n_kernels=3, n_groups=4)]
+    both = MultiRocketHydra(n_features=672, n_kernels=3, n_groups=4).draw(x)
+    expected = [part.draw(x).in_batches(x) for part in parts]
+    np.testing.assert_array_equal(both.in_batches(x), np.concatenate(expected, axis=1))

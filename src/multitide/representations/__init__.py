@@ -13,6 +13,7 @@ from multitide.representations._linear import LinearHeads
 from multitide.representations._load_encoder import load_encoder
 from multitide.representations._minirocket import MiniRocket
 from multitide.representations._multirocket import MultiRocket
+from multitide.representations._multirocket_hydra import MultiRocketHydra
 from multitide.representations._represent import represent
 from multitide.representations._save_encoder import save_encoder
 from multitide.representations._ts2vec import TS2Vec
@@ -21,6 +22,7 @@ REPRESENTATIONS: dict[str, type[Representation]] = {
     "minirocket": MiniRocket,
     "multirocket": MultiRocket,
     "hydra": Hydra,
+    "multirocket_hydra": MultiRocketHydra,
     "ts2vec": TS2Vec,
     "model": ModelFeatures,
 }
@@ -34,6 +36,7 @@ __all__ = [
     "MiniRocket",
     "ModelFeatures",
     "MultiRocket",
+    "MultiRocketHydra",
     "Representation",
     "TS2Vec",
     "Transformed",

@@ -18,6 +18,7 @@ from pydantic import (
 from multitide.representations._hydra import Hydra
 from multitide.representations._minirocket import MiniRocket
 from multitide.representations._multirocket import MultiRocket
+from multitide.representations._multirocket_hydra import MultiRocketHydra
 from multitide.representations._representation import SeriesRepresentation
 from multitide.representations._ts2vec import TS2Vec
 
@@ -31,6 +32,7 @@ STORABLE: dict[str, type[SeriesRepresentation]] = {
     "minirocket": MiniRocket,
     "multirocket": MultiRocket,
     "hydra": Hydra,
+    "multirocket_hydra": MultiRocketHydra,
     "ts2vec": TS2Vec,
 }
 

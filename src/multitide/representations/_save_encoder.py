@@ -28,7 +28,7 @@ def save_encoder(encoder: Encoder, path: str | Path) -> Path:
     Parameters
     ----------
     encoder : Encoder
-        A fitted MiniRocket, MultiRocket, Hydra or TS2Vec.
+        Of a representation by convolutions, or of TS2Vec.
     path : str or Path
         Must not exist yet; missing parent folders are created.
 
