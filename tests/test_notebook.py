@@ -91,6 +91,8 @@ def test_a_comparison_shows_gains_losses_and_conditions() -> None:
     for words in found.conditions.verdicts["words"]:
         assert words in page.text
     assert page.text.endswith(shown(found.conditions).text)
+    for thing in (found, found.conditions):
+        assert "array(" not in repr(thing) and len(repr(thing)) < 600
 
 
 def test_a_curve_shows_its_gains() -> None:
@@ -101,6 +103,7 @@ def test_a_curve_shows_its_gains() -> None:
     assert "script" not in {tag for tag, _ in page.tags}
     for gain in curve.gains["gain"]:
         assert f"{gain:+.4f}" in page.text
+    assert repr(curve) == "<LabelCurve: studies with 1 of the labels>"
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from multitide.training._batches import DeviceSamples
 TOTAL = "sum of losses"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GradientFlow:
     """Gradient norms of losses in units of their trivial losses; see :func:`gradient_flow`.
 
@@ -42,6 +42,14 @@ class GradientFlow:
 
     by_step: pd.DataFrame
     by_layer: pd.DataFrame
+
+    def __repr__(self) -> str:
+        """Return the sizes; the tables would fill the screen."""
+        tasks = ", ".join(str(name) for name in self.by_step.columns if name != TOTAL)
+        return (
+            f"<GradientFlow: tasks {tasks}; {len(self.by_step)} steps, "
+            f"{len(self.by_layer)} parameters>"
+        )
 
 
 def gradient_flow(

@@ -28,7 +28,7 @@ from multitide.reports._write_run_report import RunReport, write_run_report
 from multitide.training._callbacks import Callback
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """A finished run.
 
@@ -49,6 +49,14 @@ class Run:
     estimator: MultiTaskEstimator
     metrics: pd.DataFrame
     data: list[SplitData]
+
+    def __repr__(self) -> str:
+        """Return the folder and the loss of each task on the test set."""
+        losses = []
+        for row in self.metrics.query("metric == 'loss'").to_dict("records"):
+            data_set = f" of {row['data']}" if "data" in row else ""
+            losses.append(f"{row['task']}{data_set} {row['value']:.4g}")
+        return f"<Run in {self.folder}: test loss (1 = trivial) {', '.join(losses)}>"
 
 
 @known_arguments

@@ -33,6 +33,9 @@ class SeriesView:
         """(n_samples, n_channels, n_timepoints)."""
         return self._samples.shape
 
+    def __repr__(self) -> str:
+        return f"<series of shape {self.shape}, {self.dtype}; np.asarray copies them>"
+
     def __len__(self) -> int:
         return len(self._samples)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 Index = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Split:
     """Training, validation and test set of one :class:`Samples`, as int indices into it.
 
@@ -24,6 +24,13 @@ class Split:
     train: Index
     validation: Index
     test: Index
+
+    def __repr__(self) -> str:
+        """Return the sizes; the positions would fill the screen."""
+        return (
+            f"<Split: {len(self.train):,} training, {len(self.validation):,} validation and "
+            f"{len(self.test):,} test samples>"
+        )
 
     def counts(self, y: pd.DataFrame) -> pd.DataFrame:
         """Return the number of labelled rows of each task (rows) in each set (columns)."""

@@ -53,7 +53,7 @@ EFFORT = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """Which tasks gain from which arm, and how certain that is; made by :func:`multitide.compare`.
 
@@ -290,6 +290,14 @@ class Comparison:
         gains = gains.assign(metric="loss", margin=self.margin)
         return self.figures.merge(
             gains, how="outer", on=["arm", "task", "metric"], sort=False
+        )
+
+    def __repr__(self) -> str:
+        """Return the sizes; ``print`` shows gains and losses."""
+        tasks = ", ".join(task.name for task in self.tasks)
+        n_runs = len(self.runs)
+        return (
+            f"<Comparison: arms {', '.join(self.arms)}; tasks {tasks}; {n_runs} runs>"
         )
 
     def __str__(self) -> str:

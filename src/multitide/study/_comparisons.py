@@ -41,7 +41,7 @@ class _StudiesRecord(BaseModel):
     confidence: Annotated[float, Field(gt=0, lt=1)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparisons:
     """The same arms on several data sets; made by :func:`multitide.compare_many`.
 
@@ -210,6 +210,10 @@ class Comparisons:
                     f"{min(least, 1):.3g}."
                 )
         return parts
+
+    def __repr__(self) -> str:
+        """Return the names of the data sets; ``print`` shows losses and ranks."""
+        return f"<Comparisons: data sets {', '.join(self.studies)}>"
 
     def __str__(self) -> str:
         losses = aligned(loss_table_by_data_set(self.losses))

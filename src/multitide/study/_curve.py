@@ -60,7 +60,7 @@ class _CurveRecord(BaseModel):
     facts: _FactsRecord
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LabelCurve:
     """Which tasks gain from which arm with few and many labels.
 
@@ -131,6 +131,11 @@ class LabelCurve:
     @property
     def _title(self) -> str:
         return f"{gain_title(self._first.reference, self._first.confidence)}, by label share"
+
+    def __repr__(self) -> str:
+        """Return the shares; ``print`` shows the gains."""
+        shares = ", ".join(f"{share:g}" for share in self.comparisons)
+        return f"<LabelCurve: studies with {shares} of the labels>"
 
     def __str__(self) -> str:
         return f"{self._title}:\n\n{aligned(self.table())}"

@@ -25,7 +25,7 @@ START, TUNED = "start", "tuned"
 NOT_IN_TABLE = ("params", "settings", "losses", "curve")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Tuning:
     """The result of :func:`multitide.tune`.
 
@@ -174,6 +174,10 @@ class Tuning:
             write_table(self.table, folder / "trials.parquet")
             write_table(self.metrics, folder / "metrics.parquet")
         return folder
+
+    def __repr__(self) -> str:
+        """Return the headline; ``print`` shows the best trials."""
+        return f"<Tuning: {self.headline}>"
 
     def __str__(self) -> str:
         return f"{self.best_trials().to_string(index=False)}\n\n{self.in_words()}"

@@ -43,7 +43,7 @@ NO_WIDTH = "Not checked: the backbone has no width."
 ALL_TASKS = "(all)"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Conditions:
     """Whether three conditions hold under which sharing a network is said to help.
 
@@ -188,6 +188,14 @@ class Conditions:
         for condition, rows in verdicts.groupby("condition", sort=False):
             tables[TITLES[str(condition)]] = rows[["task", "verdict", "because"]]
         return tables
+
+    def __repr__(self) -> str:
+        """Return the verdicts; ``print`` shows why."""
+        found = []
+        for row in self.verdicts.to_dict("records"):
+            task = f" for {row['task']}" if row["task"] else ""
+            found.append(f"{row['condition']}{task}: {row['verdict']}")
+        return f"<Conditions: {'; '.join(found)}>"
 
     def __str__(self) -> str:
         parts = []

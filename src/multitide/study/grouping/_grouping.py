@@ -33,7 +33,7 @@ METHODS: dict[Method, str] = {
 Groups = tuple[tuple[str, ...], ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Grouping:
     """Which tasks to train together, and why; returned by :func:`multitide.group_tasks`.
 
@@ -131,6 +131,10 @@ class Grouping:
                 "together": self.together.to_numpy(),
             }
         )
+
+    def __repr__(self) -> str:
+        """Return the advice; ``print`` shows the effects too."""
+        return f"<Grouping: {self.advice}>"
 
     def __str__(self) -> str:
         measured = f"Measured by {METHODS[self.method]}."
