@@ -121,7 +121,7 @@ def test_names_lose_their_blanks_and_missing_ones_get_one(tmp_path: Path) -> Non
         ("a.csv", "a,b\n", ["`data`", "at least one row"]),
         ("a.csv", "a,b,a\n1,2,3\n", ["`a.csv`", "different column names", "got ['a']"]),
         ("a.csv", "a,b\n1,2,3\n4,5,6\n", ["'a.csv'", "a column name for every field"]),
-        ("a.csv", "a,b\n1,2\n4,5,6\n", ["'a.csv'", "readable csv file", "line 3"]),
+        ("a.csv", "a,b\n1,2\n4,5,6\n", ["'a.csv'", "line 3 has 3 fields", "separator"]),
         ("a.xls", "x", ["`data`", "got 'a.xls'", "Save it as .xlsx"]),
         ("a.xlsx", "x", ["'a.xlsx'", "readable Excel workbook", "or as CSV"]),
         ("a.json", "x", ["`data`", ".csv, .tsv or .txt", "got 'a.json'"]),
@@ -149,7 +149,7 @@ def test_unknown_and_wrong_encodings_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", TEXT, "cp949")
     with refused("`encoding`", "Python knows", "got 'utf-9'", error=DataError):
         read_frame(path, Dialect(encoding="utf-9"))
-    with refused("'a.csv'", "readable csv file", "'utf-8' codec", error=DataError):
+    with refused("`encoding`", "'utf-8'", "line 1", "Leave it out", error=DataError):
         read_frame(path, Dialect(encoding="utf-8"))
 
 

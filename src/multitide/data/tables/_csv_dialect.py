@@ -2,48 +2,62 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
-import gzip
 import io
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
 
+from multitide.data.tables._header_row import find_header, has_units
 from multitide.data.tables._missing import MISSING
+from multitide.data.tables._text_encoding import (
+    UTF8,
+    check_encoding,
+    find_encoding,
+    open_bytes,
+)
 from multitide.errors import DataError
 
-# cp949 contains euc-kr; cp1252 is what Western spreadsheets write.
-ENCODINGS = ("utf-8-sig", "cp949", "cp1252")
-UNICODE = ("utf-8-sig", "utf-16")
+UNICODE = (UTF8, "utf-16", "utf-32")
 SEPARATORS = (",", ";", "\t", "|")
 SNIFF_CHARS = 1 << 16
 SNIFF_LINES = 200
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
 DECIMAL_POINT = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
+# Numbers with both signs, which decide: 1.234,5 and 1,234.5.
+BOTH_SIGNS = {
+    ",": re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+,\d+"),
+    ".": re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+\.\d+"),
+}
+OTHER_SIGN = {".": ",", ",": "."}  # the decimal sign beside that of the thousands
+SEPARATOR_LINE = re.compile(r'"?sep=(.)"?')  # the first line that Excel looks for
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """The format of a text file; None is detected."""
+    """The format of a text file; None is detected.
+
+    The last two say where the names are: how many lines there are before them, and which line
+    below them holds units (counted from 0).
+    """
 
     encoding: str | None = None
     decimal: str | None = None
     separator: str | None = None
     missing: tuple[str, ...] = MISSING
     sheet: str | None = None  # of a workbook
+    thousands: str | None = None
+    n_before: int = 0
+    units: int | None = None
 
 
 def detect_dialect(path: Path, given: Dialect) -> Dialect:
     """Return the format of a text file; what was given stays as it is."""
-    encoding = given.encoding or _detect_encoding(path)
-    try:
-        codecs.lookup(encoding)
-    except LookupError:
-        raise DataError(
-            f"`encoding` must be an encoding that Python knows; got {encoding!r}."
-        ) from None
+    if given.encoding is None:
+        encoding = find_encoding(path)
+    else:
+        encoding = given.encoding
+        check_encoding(path, encoding)
     with open_text(path, encoding) as file:
         text = file.read(SNIFF_CHARS)
     lines = []
@@ -55,8 +69,44 @@ def detect_dialect(path: Path, given: Dialect) -> Dialect:
             f"{path.name!r} must have a header and at least one row; got an empty file."
         )
     separator = given.separator or _detect_separator(lines)
-    decimal = given.decimal or _detect_decimal(lines[1:], separator)
-    return replace(given, encoding=encoding, separator=separator, decimal=decimal)
+    n_before, units, rows = _find_lines(text, separator)
+    decimal = given.decimal or OTHER_SIGN.get(given.thousands or "")
+    decimal = decimal or _detect_decimal(rows, separator)
+    return replace(
+        given,
+        encoding=encoding,
+        separator=separator,
+        decimal=decimal,
+        n_before=n_before,
+        units=units,
+    )
+
+
+def _find_lines(text: str, separator: str) -> tuple[int, int | None, list[list[str]]]:
+    """Return how many lines are before the names, the line of the units, and the rows below."""
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True
+    )
+    rows, begins = [], []
+    begin = 0
+    for row in reader:
+        if any(field.strip() for field in row):
+            rows.append(row)
+            begins.append(begin)
+        begin = reader.line_num
+        if len(rows) == SNIFF_LINES:
+            break
+    first = 0
+    if SEPARATOR_LINE.fullmatch(text.splitlines()[begins[0]].strip()) and rows[1:]:
+        first = 1
+    header = first + find_header(rows[first:])
+    units = None
+    if has_units(rows, header):
+        units = begins[header + 1]
+    n_before = 0
+    if header:
+        n_before = begins[header]
+    return n_before, units, rows[header + 1 :]
 
 
 def dialect_notes(name: str, given: Dialect, found: Dialect) -> list[str]:
@@ -75,71 +125,73 @@ def dialect_notes(name: str, given: Dialect, found: Dialect) -> list[str]:
             f"`{name}`: columns are separated by {found.separator!r} "
             "(`separator` changes this)."
         )
+    if found.n_before:
+        notes.append(
+            f"`{name}`: the column names are in line {found.n_before + 1}; "
+            "the lines before it are left out."
+        )
+    if found.units is not None:
+        notes.append(f"`{name}`: line {found.units + 1} holds units: left out.")
     return notes
-
-
-def _open(path: Path) -> IO[bytes]:
-    if path.suffix.lower() == ".gz":
-        return gzip.open(path)  # type: ignore[return-value]  # reads bytes, as IO[bytes] does
-    return path.open("rb")
 
 
 def open_text(path: Path, encoding: str) -> io.TextIOWrapper:
     """Open a text file, which may be gzipped."""
     # The csv module handles newlines itself.
-    return io.TextIOWrapper(_open(path), encoding=encoding, newline="")
-
-
-def _detect_encoding(path: Path) -> str:
-    """Return the first encoding that reads the whole file."""
-    with _open(path) as file:
-        if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-            return "utf-16"
-    for encoding in ENCODINGS:
-        if _can_decode(path, encoding):
-            return encoding
-    raise DataError(
-        f"{path.name!r} must be text in one of {list(ENCODINGS)}; got other bytes. "
-        "Name its encoding with `encoding`."
-    )
-
-
-def _can_decode(path: Path, encoding: str) -> bool:
-    decoder = codecs.getincrementaldecoder(encoding)()
-    try:
-        with _open(path) as file:
-            while block := file.read(1 << 20):
-                decoder.decode(block)
-            decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    return True
+    return io.TextIOWrapper(open_bytes(path), encoding=encoding, newline="")
 
 
 def _detect_separator(lines: list[str]) -> str:
-    """Return the separator that gives most lines as many fields as the header, and the most."""
+    """Return the separator that gives most lines as many fields as the header, and the most.
 
-    def score(separator: str) -> tuple[float, int]:
-        widths = []
-        for row in csv.reader(lines, delimiter=separator):
-            widths.append(len(row))
-        if widths[0] == 1:
-            return 0.0, 1
-        return widths.count(widths[0]) / len(widths), widths[0]
+    Where no separator divides all lines alike, the header is not the first line: then most lines
+    decide.
+    """
+    named = SEPARATOR_LINE.fullmatch(lines[0].strip())
+    if named:
+        return named[1]
+    table = [line for line in lines if not line.startswith("#")] or lines
+    best = max(SEPARATORS, key=lambda separator: _score(table, separator))
+    if _score(table, best)[0] == 1:
+        return best
+    return max(SEPARATORS, key=lambda separator: _score_below(table, separator))
 
-    return max(SEPARATORS, key=score)
+
+def _widths(lines: list[str], separator: str) -> list[int]:
+    return [len(row) for row in csv.reader(lines, delimiter=separator)]
 
 
-def _detect_decimal(lines: list[str], separator: str) -> str:
-    """Return "," if numbers have a decimal comma; this needs another separator."""
-    if separator == ",":
-        return "."
-    has_comma = False
-    for row in csv.reader(lines, delimiter=separator):
+def _score(lines: list[str], separator: str) -> tuple[float, int]:
+    """Return which share of lines has as many fields as the first, and how many these are."""
+    widths = _widths(lines, separator)
+    if widths[0] == 1:
+        return 0.0, 1
+    return widths.count(widths[0]) / len(widths), widths[0]
+
+
+def _score_below(lines: list[str], separator: str) -> tuple[float, int]:
+    """Return which share of lines has the most frequent number of fields, and the number."""
+    widths = _widths(lines, separator)
+    width = max(set(widths), key=lambda n: (widths.count(n), n))
+    if width == 1:
+        return 0.0, 1
+    return widths.count(width) / len(widths), width
+
+
+def _detect_decimal(rows: list[list[str]], separator: str) -> str:
+    """Return "," if numbers have a decimal comma; without 1.234,5 this needs another separator."""
+    fields = []
+    for row in rows:
         for field in row:
-            if DECIMAL_POINT.fullmatch(field.strip()):
-                return "."
-            has_comma = has_comma or bool(DECIMAL_COMMA.fullmatch(field.strip()))
-    if has_comma:
+            fields.append(field.strip())
+    found = set()
+    for sign, pattern in BOTH_SIGNS.items():
+        if any(pattern.fullmatch(field) for field in fields):
+            found.add(sign)
+    if len(found) == 1:
+        return found.pop()
+    if separator == "," or any(DECIMAL_POINT.fullmatch(field) for field in fields):
+        return "."
+    if any(DECIMAL_COMMA.fullmatch(field) for field in fields):
         return ","
     return "."

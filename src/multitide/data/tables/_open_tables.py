@@ -14,6 +14,11 @@ from multitide.data.tables._files import open_table
 from multitide.data.tables._findings import Findings
 from multitide.data.tables._folder import FILE_COLUMNS, with_file_name
 from multitide.data.tables._missing import as_missing
+from multitide.data.tables._number_signs import (
+    NumberSigns,
+    find_signs,
+    ungrouped,
+)
 from multitide.data.tables._one_file import OpenTable
 from multitide.data.tables._read_excel import EXCEL_SUFFIXES
 from multitide.data.tables._read_options import Table
@@ -36,12 +41,15 @@ class Tables:
         The column of `data` that names the file of each row, if it was read from a folder.
     folder_columns : tuple of str
         The columns of `data` that were read from the names of folders, ``engine=3``.
+    signs : NumberSigns or None
+        How numbers with separated thousands are written, if there are any.
     """
 
     data: pd.DataFrame
     labels: pd.DataFrame | None
     file_column: str | None = None
     folder_columns: tuple[str, ...] = ()
+    signs: NumberSigns | None = None
 
     @property
     def measured(self) -> pd.DataFrame:
@@ -81,6 +89,7 @@ def open_tables(
         reading.decimal,
         reading.separator,
         as_missing(reading.missing),
+        thousands=reading.thousands,
     )
     _check_sheet(data, reading)
     first = _open_data(data, labels, reading, dialect)
@@ -96,10 +105,45 @@ def open_tables(
         if reading.tasks is None and table is not first:
             codes = set(table.frame) - set(keys)
         frames.append(keep_codes(kept, sorted(codes)))
+    signs = _find_signs(frames, keys, reading)
+    if signs is not None:
+        frames = [_ungrouped(frame, keys, signs, findings) for frame in frames]
     per_series = None
     if labels is not None:
         per_series = frames[1]
-    return Tables(frames[0], per_series, first.file_column, first.folder_columns)
+    return Tables(frames[0], per_series, first.file_column, first.folder_columns, signs)
+
+
+def _find_signs(
+    frames: Sequence[pd.DataFrame], keys: Sequence[str], reading: Reading
+) -> NumberSigns | None:
+    """Return how numbers with separated thousands are written; ids are no numbers."""
+    columns = []
+    for frame in frames:
+        for name, column in frame.items():
+            if name not in keys:
+                columns.append(column)
+    return find_signs(columns, reading.decimal, reading.thousands)
+
+
+def _ungrouped(
+    frame: pd.DataFrame, keys: Sequence[str], signs: NumberSigns, findings: Findings
+) -> pd.DataFrame:
+    """Return a table with the text columns of such numbers as numbers."""
+    changed = {}
+    for name, column in frame.items():
+        if name in keys:
+            continue
+        numbers = ungrouped(column, signs)
+        if numbers is not None:
+            changed[str(name)] = numbers
+            texts = column.dropna().astype("str").str.strip()
+            first = texts[texts.str.fullmatch(signs.grouped)].index[0]
+            findings.note(
+                f"`{name}`: {texts[first]} is read as {numbers[first]:.15g} "
+                "(`decimal` and `thousands` change this)."
+            )
+    return frame.assign(**changed)
 
 
 def _open_data(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +18,13 @@ from multitide.data.tables._csv_dialect import (
     dialect_notes,
     open_text,
 )
+from multitide.data.tables._header_row import without_mark
 from multitide.data.tables._missing import (
     Counts,
     clear_missing,
     count_missing,
 )
+from multitide.data.tables._number_signs import find_signs
 from multitide.errors import DataError
 
 
@@ -30,23 +33,48 @@ def read_csv(
 ) -> tuple[pd.DataFrame, list[str], Counts, Dialect]:
     """Return a text file as a DataFrame, what was assumed, what was missing, and its format."""
     found = detect_dialect(path, given)
-    with warnings.catch_warnings():
-        # pandas would cut rows that are longer than the header.
-        warnings.simplefilter("error", pd.errors.ParserWarning)
-        try:
-            frame = _parse_csv(path, found)
-            counts = count_missing(frame, found.missing)
-            frame = frame.assign(**_without_missing(path, found, list(counts)))
-        except pd.errors.ParserWarning:
-            raise DataError(
-                f"{path.name!r} must have a column name for every field; got rows with more fields."
-            ) from None
+    frame, counts = _read(path, found)
+    if given.decimal is None and given.thousands is None:
+        signs = find_signs((column for _, column in frame.items()), None, None)
+        if signs is not None and signs.decimal != found.decimal:
+            found = replace(found, decimal=signs.decimal)  # only a late row shows it
+            frame, counts = _read(path, found)
     notes = dialect_notes(path.name, given, found)
     n_blank = _trailing_blanks(frame)
     if n_blank:
         frame = frame.iloc[:-n_blank]
         notes.append(f"`{path.name}` ends with {n_blank} blank rows: left out.")
     return frame, notes, counts, found
+
+
+def _read(path: Path, dialect: Dialect) -> tuple[pd.DataFrame, Counts]:
+    """Return a table without its missing values, and how many there were."""
+    with warnings.catch_warnings():
+        # pandas would cut rows that are longer than the header.
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:
+            frame = _parse_csv(path, dialect)
+            counts = count_missing(frame, dialect.missing)
+            frame = frame.assign(**_without_missing(path, dialect, list(counts)))
+        except (pd.errors.ParserWarning, pd.errors.ParserError) as error:
+            raise DataError(_wide_row(path, dialect, error)) from None
+    return frame, counts
+
+
+def _wide_row(path: Path, dialect: Dialect, error: Exception) -> str:
+    """Return a message about the first row with more fields than there are names."""
+    n_names = len(_header(path, dialect))
+    with open_text(path, str(dialect.encoding)) as file:
+        reader = csv.reader(file, delimiter=str(dialect.separator))
+        for row in reader:
+            if reader.line_num > dialect.n_before and len(row) > n_names:
+                return (
+                    f"{path.name!r} must have a column name for every field; line "
+                    f"{reader.line_num} has {len(row)} fields, and there are {n_names} names in "
+                    f"line {dialect.n_before + 1}. Remove lines before the names, quote fields "
+                    "that hold the separator, or name it with `separator`."
+                )
+    return f"{path.name!r} must be a readable csv file; got: {str(error).strip()}"
 
 
 def _without_missing(
@@ -78,6 +106,9 @@ def _trailing_blanks(frame: pd.DataFrame) -> int:
 
 def _parse_csv(path: Path, dialect: Dialect, **options: object) -> pd.DataFrame:
     options = {"na_values": [""]} | options
+    skipped = list(range(dialect.n_before))
+    if dialect.units is not None:
+        skipped.append(dialect.units)
     return pd.read_csv(
         path,
         encoding=dialect.encoding,
@@ -88,6 +119,7 @@ def _parse_csv(path: Path, dialect: Dialect, **options: object) -> pd.DataFrame:
         low_memory=False,
         index_col=False,
         header=0,
+        skiprows=skipped,
         names=_header(path, dialect),
         **options,
     )
@@ -96,13 +128,19 @@ def _parse_csv(path: Path, dialect: Dialect, **options: object) -> pd.DataFrame:
 def _header(path: Path, dialect: Dialect) -> list[str]:
     """Return the column names as written (pandas would rename the second of two equal names)."""
     with open_text(path, str(dialect.encoding)) as file:
-        for row in csv.reader(
+        reader = csv.reader(
             file, delimiter=str(dialect.separator), skipinitialspace=True
-        ):
-            if any(field.strip() for field in row):
-                names = []
-                for i, field in enumerate(row):
-                    names.append(field.strip() or f"Unnamed: {i}")
-                check_names(names, path.name)
-                return names
+        )
+        for row in reader:
+            if reader.line_num <= dialect.n_before or not any(
+                field.strip() for field in row
+            ):
+                continue
+            if dialect.n_before:
+                row = without_mark(row)
+            names = []
+            for i, field in enumerate(row):
+                names.append(field.strip() or f"Unnamed: {i}")
+            check_names(names, path.name)
+            return names
     raise DataError(f"{path.name!r} must have a header.")

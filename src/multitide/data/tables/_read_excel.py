@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +12,11 @@ import pandas as pd
 
 from multitide._checks import suggest
 from multitide.data.tables._column_names import check_names
+from multitide.data.tables._header_row import find_header, has_units
 from multitide.errors import DataError, ParameterError
 
 EXCEL_SUFFIXES = (".xlsx", ".xlsm")
+MOST_LOOKED_AT = 200  # rows, for the names and units
 INSTALL = 'pip install "multitide[excel]"'
 
 
@@ -98,9 +100,24 @@ def _check_sheet(
 
 
 def _as_table(cells: pd.DataFrame, path: Path, notes: list[str]) -> pd.DataFrame:
-    """Take the first row as names, and leave out what is blank at the end and without a name."""
-    header = cells.iloc[0]
-    rows = cells.iloc[1:]
+    """Find the names of the columns, and leave out what is blank at the end or has no name."""
+    texts = []
+    for row in cells.head(MOST_LOOKED_AT).itertuples(index=False):
+        texts.append(_texts(row))
+    place = find_header(texts)
+    header = cells.iloc[place]
+    rows = cells.iloc[place + 1 :]
+    if place:
+        notes.append(
+            f"`{path.name}`: the column names are in row {cells.index[place] + 1}; "
+            "the rows before it are left out."
+        )
+    if has_units(texts, place):
+        blank = rows.isna().all(axis=1)
+        notes.append(
+            f"`{path.name}`: row {rows.index[~blank][0] + 1} holds units: left out."
+        )
+        rows = rows.drop(index=rows.index[~blank][0])
     keep = header.notna() | rows.notna().any()
     names = []
     for place, value in header[keep].items():
@@ -115,6 +132,15 @@ def _as_table(cells: pd.DataFrame, path: Path, notes: list[str]) -> pd.DataFrame
     for name in table:
         plain[name] = _plain(table[name])
     return pd.DataFrame(plain, index=table.index)
+
+
+def _texts(row: Iterable[object]) -> list[str]:
+    texts = []
+    for value in row:
+        texts.append("" if pd.isna(value) else str(value))
+    while texts and not texts[-1].strip():  # a sheet has cells where other rows end
+        texts.pop()
+    return texts or [""]
 
 
 def _blank_at_the_end(table: pd.DataFrame) -> int:

@@ -48,6 +48,7 @@ class UncutOptions(TypedDict, total=False):
     encoding: str | None
     decimal: str | None
     separator: str | None
+    thousands: str | None
     sheet: str | None
     missing: Values | None
     time_format: str | None

@@ -53,6 +53,7 @@ def read_table(
     encoding: str | None = None,
     decimal: str | None = None,
     separator: str | None = None,
+    thousands: str | None = None,
     sheet: str | None = None,
     missing: Values | None = None,
     time_format: str | None = None,
@@ -106,6 +107,9 @@ def read_table(
         "vectors" takes each row as one sample with a single time step.
     encoding, decimal, separator : str, optional
         The format of a text file; detected by default.
+    thousands : str, optional
+        The sign between thousands: "." for 20.123,45. By default it is found where a column has no
+        other reading; "" is none.
     sheet : str, optional
         The sheet of an ``.xlsx`` workbook `data`; by default the first that holds something.
     missing : sequence of str or number, optional
@@ -148,6 +152,7 @@ def read_table(
         encoding=encoding,
         decimal=decimal,
         separator=separator,
+        thousands=thousands,
         sheet=sheet,
         missing=missing,
         time_format=time_format,

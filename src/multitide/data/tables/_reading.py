@@ -17,6 +17,7 @@ from multitide._checks import (
     suggest,
 )
 from multitide.data._time_format import check_time_format
+from multitide.data.tables._number_signs import THOUSANDS
 from multitide.data.tables._read_options import (
     Duplicates,
     LabelAt,
@@ -34,6 +35,7 @@ CHOICES: dict[str, tuple[str | None, ...]] = {
     "missing_rows": get_args(MissingRows),
     "duplicates": (None, *get_args(Duplicates)),
     "layout": get_args(Layout),
+    "thousands": (None, "", *THOUSANDS),
 }
 LABEL_AT = get_args(LabelAt)
 NO_LATER_ROWS = "A sample that is a whole series has no later rows."
@@ -176,6 +178,7 @@ class Reading:
     encoding: str | None = None
     decimal: str | None = None
     separator: str | None = None
+    thousands: str | None = None
     sheet: str | None = None
     missing: tuple[str, ...] | None = None
     time_format: str | None = None
@@ -274,6 +277,10 @@ class Reading:
         for name, choices in CHOICES.items():
             with gathering(problems):
                 check_choice(name, getattr(self, name), choices)
+        if self.thousands and self.thousands == self.decimal:
+            problems.append(
+                f"`thousands` must differ from `decimal`; got {self.decimal!r} for both."
+            )
         if self.time_format is not None:
             with gathering(problems):
                 check_time_format(self.time_format)

@@ -57,6 +57,10 @@ def find_roles(tables: Tables, reading: Reading, findings: Findings) -> Reading:
     DataError, ParameterError
         If the tables cannot be joined, or no column can be a channel.
     """
+    if tables.signs is not None:  # new tables are read alike
+        reading = replace(
+            reading, decimal=tables.signs.decimal, thousands=tables.signs.thousands
+        )
     reading = _expand_patterns(tables, reading)
     reading = without_missing(tables, reading, findings)
     reading = find_series(tables, reading, findings)

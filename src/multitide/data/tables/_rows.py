@@ -244,7 +244,7 @@ def _text_problem(column: pd.Series, bad: np.ndarray, decimal: str | None) -> st
     ):
         remedy = (
             'If the comma is a decimal comma, pass decimal=","; '
-            "if it separates thousands, remove it."
+            'if it separates thousands, pass thousands=",".'
         )
     shown = ", ".join(repr(value) for value in found)
     return f"`{column.name}` must hold numbers; got text in {rows_text(bad)}: {shown}. {remedy}"
