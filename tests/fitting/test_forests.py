@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import safetensors.torch
 import torch
-from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
 from makers import make_arrays, make_samples, small
 from multitide import MultiTaskEstimator, Samples
@@ -291,28 +291,86 @@ def test_of_very_many_rows_evenly_spaced_ones_are_read(
     assert "Trees read 30 of" in caplog.text
 
 
+# -- several labels per row ------------------------------------------------------------------------
+
+SEVERAL = [MultiLabel("flags", columns=["up", "wide"]), Forecast("next", horizon=3)]
+
+
+def several(n: int = 160, missing: float = 0.3) -> Samples:
+    """Return series with two yes/no labels and three steps to forecast, each missing on its own."""
+    rng = np.random.default_rng(0)
+    X, _ = make_arrays(n)
+    level = X.mean(axis=2)
+    y = pd.DataFrame({"up": level[:, 0] > 0, "wide": level[:, 1] > 0}, dtype=object)
+    for step in (1, 2, 3):
+        y[f"next[+{step}]"] = 50 + step * level[:, 2] + 0.1 * rng.normal(size=n)
+    return Samples.from_arrays(X, y.mask(rng.random(y.shape) < missing))
+
+
+def test_a_forest_answers_several_labels_at_once(tmp_path: Path) -> None:
+    samples = several()
+    estimator = small(tasks=SEVERAL, backbone=trees(max_features=0.5)).fit(samples)
+    assert (losses(estimator, samples) < 0.5).all()
+    loaded = MultiTaskEstimator.load(estimator.save(tmp_path / "model"))
+    predicted = estimator.predict(samples)
+    pd.testing.assert_frame_equal(loaded.predict(samples), predicted)
+    assert list(predicted) == ["up", "wide", "next[+1]", "next[+2]", "next[+3]"]
+    probabilities = estimator.predict_proba(samples)["flags"].to_numpy()
+    assert 0 < probabilities.min() < 0.1
+
+
+def test_complete_forecasts_are_those_of_scikit_learn() -> None:
+    samples = several(missing=0)
+    spec = trees(min_samples_leaf=4)
+    estimator = small(tasks=SEVERAL[1:], backbone=spec, validation=None).fit(samples)
+    (network,) = estimator.model_.network_list
+    (features,) = network.features(torch.tensor(samples.gather(slice(None))))
+    differs = pd.DataFrame(features.numpy()).nunique(dropna=False) > 1
+    read, labels = features.numpy()[:, differs], samples.y.filter(like="next")
+    model = ExtraTreesRegressor(
+        12, max_depth=24, max_features=0.1, min_samples_leaf=4, random_state=0
+    ).fit(read, (labels - labels.to_numpy().mean()) / labels.to_numpy().std())
+    found = heads(estimator)["next"].forest(features).numpy()
+    np.testing.assert_allclose(found, model.predict(read), atol=1e-6)
+
+
+def test_leaves_answer_with_the_known_labels_of_their_rows() -> None:
+    samples = several()
+    spec = trees(n_trees=1, max_depth=3)
+    estimator = small(tasks=SEVERAL[1:], backbone=spec, validation=None).fit(samples)
+    (network,) = estimator.model_.network_list
+    (features,) = network.features(torch.tensor(samples.gather(slice(None))))
+    leaf = heads(estimator)["next"].forest._leaves(features).numpy()
+    predicted = estimator.predict(samples)
+    for step in predicted:
+        means = samples.y[step].astype(float).groupby(leaf).mean()
+        known = means[leaf].notna().to_numpy()
+        assert known.mean() > 0.9
+        np.testing.assert_allclose(
+            predicted[step][known], means[leaf][known], rtol=1e-5
+        )
+
+
 # -- wrong input -----------------------------------------------------------------------------------
 
 
-@every_kind
-def test_tasks_that_trees_cannot_answer_are_refused(kind: str) -> None:
-    samples = make_samples()
-    y = samples.y.assign(a=[0, 1] * 48, b=[1, 1, 0, 0] * 24)
-    y["wind[+1]"] = y["wind[+2]"] = y["load"]
-    tasks = [
-        MultiLabel("flags", columns=["a", "b"]),
-        Forecast("wind", horizon=2),
-        Regression("load", loss="quantile"),
-    ]
+def test_tasks_that_boosting_cannot_answer_are_refused() -> None:
     with refused(
         "`tasks`",
         "'flags' (multi_label)",
-        "'wind' (forecast)",
-        "'load' (regression, quantiles)",
+        "'next' (forecast)",
+        "use kind='extra_trees'",
         "train a network",
         error=ParameterError,
     ):
-        small(tasks=tasks, backbone=trees(kind)).fit(samples.replace(y=y))
+        small(tasks=SEVERAL, backbone=trees("boosting")).fit(several())
+
+
+@every_kind
+def test_quantiles_are_refused(kind: str) -> None:
+    task = Regression("load", loss="quantile")
+    with refused("`tasks`", "'load' (regression, quantiles)", error=ParameterError):
+        small(tasks=[task], backbone=trees(kind)).fit(make_samples())
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,10 @@ class Trees(Backbone):
 
     Class weights and label smoothing are used. Extra trees minimise the squared error, or the
     entropy of classes. Boosting minimises the squared or absolute error or the cross-entropy. Huber
-    and focal losses only choose the number of trees and the size of leaves.
+    and focal losses only choose the number of trees and the size of leaves. Extra trees answer all
+    labels of a multi-label task or all steps of a forecast at once: to grow them, the best constant
+    replaces the missing labels of a row, but leaves answer with means of known labels. Boosting
+    refuses these tasks, and both refuse quantiles.
 
     References
     ----------

@@ -25,7 +25,7 @@ from multitide.fitting._warm_start import Source
 from multitide.network._forest_head import ForestHead
 from multitide.network._network import Network
 from multitide.representations._features import features_of
-from multitide.tasks import ClassificationTarget, Target
+from multitide.tasks import Target
 from multitide.training._callbacks import HistoryRow
 
 logger = logging.getLogger("multitide")
@@ -176,7 +176,8 @@ def choose(
     Without any, it is the first setting, and the share of one tree for class probabilities.
     """
     shares = SHARES
-    if isinstance(grown, GrownForest) and isinstance(target, ClassificationTarget):
+    has_probabilities = head.has_classes or head.has_labels
+    if isinstance(grown, GrownForest) and has_probabilities:
         shares = (1 / (grown.n_trees + 1), *SHARES[1:])
     if held_out is None or not len(held_out.codes):
         return Choice(grown.settings[0], shares[0])

@@ -19,13 +19,18 @@ from multitide.backbones._trees import Trees
 from multitide.errors import ParameterError
 from multitide.fitting._grown_trees import Grown, GrownBoosting, GrownForest
 from multitide.tasks import ClassificationTarget, RegressionTarget, Target
+from multitide.tasks._forecast import ForecastTarget
+from multitide.tasks._multi_label import MultiLabelTarget
+from multitide.tasks._several import SeveralTarget
 
 # Numbers of rows that a node needs to be split, among which the validation set chooses.
 LIMITS = (2, 5, 10, 20, 50)
 UNSPLIT_CLASSES, UNSPLIT_NUMBERS = 2, 5  # without a validation set
 LEAF_OF_BOOSTING = 20
 MANY_ROWS = 10_000
-MOST_NODES = 8_000_000  # while a forest is grown
+# Of the nodes while a forest is grown.
+MOST_NODES, MOST_VALUES = 8_000_000, 32_000_000
+GROWABLE = (ClassificationTarget, RegressionTarget, MultiLabelTarget, ForecastTarget)
 
 
 @dataclass(frozen=True)
@@ -36,9 +41,9 @@ class Rows:
     ----------
     features : ndarray of float32, shape (n, n_features)
         NaN for missing values.
-    codes : ndarray, shape (n,)
+    codes : ndarray, shape (n,) or (n, n_labels)
         The labels, as the target encodes them.
-    truth : ndarray, shape (n,)
+    truth : ndarray, shape (n,) or (n, n_labels)
         The labels, as its metrics take them.
     """
 
@@ -50,16 +55,21 @@ class Rows:
 def check_growable(targets: list[Target], kind: str) -> None:
     """Raise :class:`ParameterError` with the tasks for which no trees of a kind can be grown."""
     refused = []
+    remedies = []
     for target in targets:
         written = f"{target.task.name!r} ({target.task.kind})"
-        if not isinstance(target, (ClassificationTarget, RegressionTarget)):
-            refused.append(written)
-        elif isinstance(target, RegressionTarget) and target.n_outputs > 1:
+        if isinstance(target, RegressionTarget) and target.n_outputs > 1:
             refused.append(f"{target.task.name!r} ({target.task.kind}, quantiles)")
+        elif isinstance(target, SeveralTarget) and kind == "boosting":
+            refused.append(written)
+            remedies = ["use kind='extra_trees'"]
+        elif not isinstance(target, GROWABLE):
+            refused.append(written)
     if refused:
+        remedy = ", ".join(["Remove them", *remedies, "or train a network"])
         raise ParameterError(
-            f"`tasks` must be classifications or regressions of one number for trees ({kind}); got "
-            f"{', '.join(refused)}. Remove them, or train a network."
+            f"`tasks` must be of kinds that trees ({kind}) can answer; got "
+            f"{', '.join(refused)}. {remedy}."
         )
 
 
@@ -82,7 +92,7 @@ def settings_of(spec: Trees, target: Target, choice: bool) -> tuple[int, ...]:
         return (2,)
     if choice:
         return LIMITS
-    if isinstance(target, ClassificationTarget):
+    if isinstance(target, (ClassificationTarget, MultiLabelTarget)):
         return (UNSPLIT_CLASSES,)
     return (UNSPLIT_NUMBERS,)
 
@@ -118,8 +128,21 @@ def grow_trees(
             boosted.fit(read, rows.codes, sample_weight=weights)
         return GrownBoosting(boosted, columns, features.shape[1])
     forest = _forest(spec, target, len(read), settings[0], seed)
-    forest.fit(read, rows.codes, sample_weight=weights)
-    return GrownForest(forest, columns, features.shape[1], settings)
+    forest.fit(read, _complete(rows.codes, target), sample_weight=weights)
+    grown = GrownForest(forest, columns, features.shape[1], settings)
+    if np.isnan(rows.codes).any():
+        grown.use_known_labels(forest.apply(read), rows.codes)
+    return grown
+
+
+def _complete(codes: np.ndarray, target: Target) -> np.ndarray:
+    """Return labels in which the best constant replaces the missing ones of a row."""
+    if not isinstance(target, SeveralTarget):
+        return codes
+    constant = target.bias.double()
+    if isinstance(target, MultiLabelTarget):
+        constant = constant.sigmoid()
+    return np.where(np.isnan(codes), constant.numpy(), codes)
 
 
 def _n_threads(n_rows: int) -> int:
@@ -142,7 +165,8 @@ def _varying(features: np.ndarray) -> np.ndarray:
 def _forest(
     spec: Trees, target: Target, n_rows: int, limit: int, seed: int
 ) -> ExtraTreesClassifier | ExtraTreesRegressor:
-    fewest = -(-2 * n_rows * spec.n_trees // MOST_NODES)
+    most = min(MOST_NODES, MOST_VALUES // target.n_outputs)
+    fewest = -(-2 * n_rows * spec.n_trees // most)
     shared = {
         "n_estimators": spec.n_trees,
         "max_depth": spec.max_depth,

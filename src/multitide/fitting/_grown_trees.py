@@ -20,6 +20,7 @@ from sklearn.ensemble import (
     HistGradientBoostingRegressor,
 )
 
+from multitide.fitting._known_means import known_means
 from multitide.network._forest import MOST_BYTES, Forest, ForestArrays, ForestShape
 
 Extra: TypeAlias = ExtraTreesClassifier | ExtraTreesRegressor
@@ -64,7 +65,7 @@ class _Nodes:
         base : ndarray, shape (n_outputs,)
             Added to the outputs. Values that are float32 are averaged, others summed.
         """
-        order = self._by_level()
+        order = np.concatenate(self.levels())
         is_parent = self.left[order] >= 0
         feature = columns[np.where(is_parent, self.feature[order], 0)]
         feature = feature + np.where(self.missing_left[order], 0, n_features)
@@ -85,7 +86,7 @@ class _Nodes:
             base.astype(np.float64),
         )
 
-    def _by_level(self) -> np.ndarray:
+    def levels(self) -> list[np.ndarray]:
         """Return the nodes that can be reached: the roots, then their children, and so on."""
         levels = []
         level = self.roots
@@ -94,7 +95,15 @@ class _Nodes:
             parents = level[self.left[level] >= 0]
             children = np.stack([self.left[parents], self.right[parents]], axis=1)
             level = children.reshape(-1)
-        return np.concatenate(levels)
+        return levels
+
+    def parents(self) -> np.ndarray:
+        """Return the parent of each node; 0 for a root."""
+        found = np.zeros(len(self.left), dtype=np.int64)
+        nodes = np.flatnonzero(self.left >= 0)
+        found[self.left[nodes]] = nodes
+        found[self.right[nodes]] = nodes
+        return found
 
 
 def rounded_down(thresholds: np.ndarray) -> np.ndarray:
@@ -169,6 +178,22 @@ class GrownForest(Grown):
         )
         self.n_trees = len(trees)
         self.settings = self._storable(limits)
+
+    def use_known_labels(self, leaves: np.ndarray, codes: np.ndarray) -> None:
+        """Let each node answer with the mean of the known labels of its rows.
+
+        Parameters
+        ----------
+        leaves : ndarray of int, shape (n_rows, n_trees)
+            What ``model.apply`` returns for the training rows.
+        codes : ndarray, shape (n_rows, n_labels)
+            NaN for missing labels, which were filled to grow the trees.
+        """
+        nodes = self._nodes
+        means = known_means(
+            nodes.levels(), nodes.parents(), leaves + nodes.roots, codes, nodes.value
+        )
+        nodes.value = means.astype(np.float32)
 
     def _storable(self, limits: Sequence[int]) -> list[int]:
         """Return the limits with which the trees can be stored; a larger one if there is none."""
