@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Integral, Real
 
@@ -28,7 +28,7 @@ def suggest(name: str, choices: Iterable[str | None]) -> str:
 
 def one_of(choices: Iterable[str | None]) -> str:
     """Return "one of 'a', 'b'"."""
-    return "one of " + ", ".join(repr(str(choice)) for choice in choices)
+    return "one of " + ", ".join(map(repr, map(str, choices)))
 
 
 def repeated(names: Sequence[str]) -> list[str]:
@@ -42,6 +42,19 @@ def listed(names: Sequence[str]) -> str:
     if len(names) == 1:
         return names[0]
     return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def in_backticks(names: Iterable[str]) -> str:
+    """Return "`a`, `b`"."""
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def named_values(values: Mapping[str, object], form: str = "") -> str:
+    """Return "load 24, state 20"; `form` is how each value is formatted."""
+    pairs = []
+    for name, value in values.items():
+        pairs.append(f"{name} {value:{form}}")
+    return ", ".join(pairs)
 
 
 def check_choice(name: str, value: object, choices: Iterable[str | None]) -> None:

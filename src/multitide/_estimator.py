@@ -52,7 +52,7 @@ from multitide.model._store import (
 )
 from multitide.model._stored_representation import fit_encoder, vectors_of
 from multitide.sharing import Sharing
-from multitide.tasks import Task
+from multitide.tasks import Task, task_names
 from multitide.training._callbacks import Callback
 from multitide.training._progress_bar import ProgressBar
 from multitide.training._settings import Training
@@ -189,10 +189,9 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
         refuse_unknown(
             type(self).__name__, sorted(names), list(self._get_param_names())
         )
-        parts = {key.split("__")[0] for key in params if "__" in key} & set(
-            PART_PARAMETERS
-        )
-        for name in parts:
+        for name in PART_PARAMETERS:
+            if not any(key.startswith(f"{name}__") for key in params):
+                continue
             value = params.pop(name, getattr(self, name))
             setattr(self, name, make_part(name, value))
         super().set_params(**params)

@@ -72,10 +72,10 @@ def table(rows: Iterable[Mapping[str, object]], caption: str = "") -> str:
         )
     body = ""
     for row in rows:
-        cells = [
-            _cell(name, row[name], is_numeric) for name, is_numeric in numeric.items()
-        ]
-        body += _tag("tr", "".join(cells))
+        cells = ""
+        for name, is_numeric in numeric.items():
+            cells += _cell(name, row[name], is_numeric)
+        body += _tag("tr", cells)
     content = ""
     if caption:
         content += _tag("caption", escape(caption), CAPTION)

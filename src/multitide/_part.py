@@ -46,9 +46,8 @@ class Part:
         if deep:
             for name, value in list(params.items()):
                 if isinstance(value, Part):
-                    params |= {
-                        f"{name}__{inner}": v for inner, v in value.get_params().items()
-                    }
+                    for inner, inner_value in value.get_params().items():
+                        params[f"{name}__{inner}"] = inner_value
         return params
 
     def set_params(self, **params: object) -> Self:
@@ -168,7 +167,7 @@ def _adapter(part: type[Part]) -> TypeAdapter[Any]:
 
 
 def _sentence(name: str, detail: ErrorDetails, names: Sequence[str]) -> str:
-    where = ".".join(str(step) for step in [name, *detail["loc"]] if step != "")
+    where = ".".join(map(str, [name, *detail["loc"]])).strip(".")
     if detail["type"] == "unexpected_keyword_argument":
         unknown = str(detail["loc"][-1])
         return f"`{name}` has no parameter {unknown!r}.{suggest(unknown, names)}"

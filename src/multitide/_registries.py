@@ -158,9 +158,10 @@ def _field_value(hint: object, value: object, where: str) -> object:
         return None
     if isinstance(value, list):
         return tuple(_field_value(hint, inner, where) for inner in value)
-    families = tuple(
-        kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Part)
-    )
+    families: list[type[Part]] = []
+    for kind in kinds:
+        if isinstance(kind, type) and issubclass(kind, Part):
+            families.append(kind)
     if isinstance(value, Mapping) and families:
         return part_from_config(_registered_under(*families), value, where)
     return value
@@ -171,10 +172,10 @@ def _plain(value: object, where: str) -> object:
     if isinstance(value, Part):
         return part_table(value)
     if isinstance(value, Mapping):
-        found = {}
+        table = {}
         for key, inner in value.items():
-            found[str(key)] = _plain(inner, f"{where}.{key}")
-        return found
+            table[str(key)] = _plain(inner, f"{where}.{key}")
+        return table
     if isinstance(value, (list, tuple)):
         return [_plain(inner, where) for inner in value]
     return plain_value(value, where)
@@ -182,12 +183,12 @@ def _plain(value: object, where: str) -> object:
 
 def _registered_under(*families: type[Part]) -> Registry:
     """Return every registered part of these kinds, by name."""
-    found: dict[str, type[Part]] = {}
+    parts: dict[str, type[Part]] = {}
     for registry in REGISTRIES:
-        found |= {
-            name: part for name, part in registry.items() if issubclass(part, families)
-        }
-    return found
+        for name, part in registry.items():
+            if issubclass(part, families):
+                parts[name] = part
+    return parts
 
 
 def _flat(hint: object) -> Iterator[object]:

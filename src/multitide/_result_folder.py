@@ -291,7 +291,7 @@ def validated(content: object, model: type[Record], path: Path) -> Record:
         return model.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
+        place = ".".join(map(str, first["loc"]))
         if place:
             problem = f"{place}: {first['msg']}"
         else:

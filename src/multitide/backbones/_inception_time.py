@@ -89,9 +89,9 @@ class InceptionBlock(Block):
 
     def __init__(self, n_inputs: int, n_features: int, spec: InceptionTime) -> None:
         super().__init__()
-        self.inceptions = nn.ModuleList(
-            InceptionModule(n, spec) for n in (n_inputs, n_features, n_features)
-        )
+        self.inceptions = nn.ModuleList()
+        for n_channels in (n_inputs, n_features, n_features):
+            self.inceptions.append(InceptionModule(n_channels, spec))
         self.shortcut = MaskedConv1d(n_inputs, n_features, 1, bias=False)
         self.norm = MaskedBatchNorm1d(n_features)
 
@@ -122,10 +122,11 @@ class InceptionModule(nn.Module):
         if n_inputs > 1:
             reduced = spec.bottleneck
             self.bottleneck = MaskedConv1d(n_inputs, reduced, 1, bias=False)
-        self.convolutions = nn.ModuleList(
-            MaskedConv1d(reduced, spec.n_filters, kernel, "same", bias=False)
-            for kernel in spec.kernel_sizes
-        )
+        self.convolutions = nn.ModuleList()
+        for kernel in spec.kernel_sizes:
+            self.convolutions.append(
+                MaskedConv1d(reduced, spec.n_filters, kernel, "same", bias=False)
+            )
         self.after_maximum = MaskedConv1d(n_inputs, spec.n_filters, 1, bias=False)
         self.norm = MaskedBatchNorm1d(spec.n_filters * (len(spec.kernel_sizes) + 1))
 

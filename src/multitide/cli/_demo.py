@@ -160,20 +160,20 @@ def show_truth(comparison: Comparison) -> None:
     """Show the verdicts next to the tasks that are truly related."""
     from multitide.cli._terminal import show_table
     from multitide.data._rig_truth import rig_truth
+    from multitide.tasks import task_names
 
     gains = comparison.gains
     verdicts = gains["verdict"] + " (" + gains["gain"].map("{:+.3f}".format) + ")"
     table = gains.assign(found=verdicts).pivot(
         index="task", columns="arm", values="found"
     )
-    names = []
-    for task in comparison.tasks:
-        names.append(task.name)
+    names = task_names(comparison.tasks)
     table = table.reindex(names, columns=comparison.arms[1:]).fillna("as alone")
     related = rig_truth().related
-    table["truth: shares its hidden cause with"] = [
-        _partners(name, related) for name in names
-    ]
+    partners = []
+    for name in names:
+        partners.append(_partners(name, related))
+    table["truth: shares its hidden cause with"] = partners
     title = "Found and true: the effect of sharing on each task"
     show_table(table.rename_axis(columns=None).reset_index(), title)
 

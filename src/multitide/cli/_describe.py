@@ -13,6 +13,7 @@ from multitide.cli._terminal import show_table
 from multitide.model._schema import DataRecord
 from multitide.model._sizes import last_weights, size_in_words, size_of, sizes_by_task
 from multitide.model._store import read_model_record
+from multitide.tasks import task_names
 
 
 def show_model(run: Path) -> None:
@@ -99,9 +100,7 @@ def _tasks(estimator: MultiTaskEstimator) -> pd.DataFrame:
 
 
 def _parameters(estimator: MultiTaskEstimator) -> pd.DataFrame:
-    sizes = sizes_by_task(estimator.model_).loc[
-        [task.name for task in estimator.tasks_]
-    ]
+    sizes = sizes_by_task(estimator.model_).loc[task_names(estimator.tasks_)]
     names = {"shared": "shared with others", "own": "its own", "head": "its head"}
     return sizes.rename(columns=names).rename_axis("task").reset_index()
 

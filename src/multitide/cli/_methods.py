@@ -74,7 +74,7 @@ def _show(table: pd.DataFrame) -> None:
 
 
 def _short_papers(papers: list[str]) -> str:
-    return "\n".join(short(paper) for paper in papers)
+    return "\n".join(map(short, papers))
 
 
 def short(paper: str) -> str:

@@ -62,7 +62,7 @@ def one_sided_classes(data: SplitData, tasks: Sequence[str]) -> list[str]:
 def _listed(classes: Sequence[object]) -> str:
     if len(classes) == 1:
         return f"class {classes[0]}"
-    names = ", ".join(str(name) for name in classes[:MOST_CLASSES])
+    names = ", ".join(map(str, classes[:MOST_CLASSES]))
     return f"classes {names}" + (", ..." if len(classes) > MOST_CLASSES else "")
 
 

@@ -154,20 +154,22 @@ def _read(path: Path) -> State:
         # Torch warns about unusual pickles before it refuses them.
         with warnings.catch_warnings(action="ignore"):
             state = torch.load(path, map_location="cpu", weights_only=True)
-    except (
-        Exception
-    ) as error:  # torch raises errors of any kind for a file without weights
+    except Exception as error:  # torch raises any kind of error
         first_line = str(error).strip().partition("\n")[0] or type(error).__name__
         raise StoreError(
             f"{str(path)!r} must hold nothing but weights; it cannot be read ({first_line})."
         ) from error
-    if isinstance(state, dict) and all(
-        isinstance(tensor, Tensor) for tensor in state.values()
-    ):
-        return dict(state)
-    raise StoreError(
-        f"{str(path)!r} must hold a state dict of tensors; got a {type(state).__name__}."
-    )
+    if not _is_state(state):
+        raise StoreError(
+            f"{str(path)!r} must hold a state dict of tensors; got a {type(state).__name__}."
+        )
+    return dict(state)
+
+
+def _is_state(state: object) -> bool:
+    if not isinstance(state, dict):
+        return False
+    return all(isinstance(tensor, Tensor) for tensor in state.values())
 
 
 def _our_names(state: State, heads: Sequence[str]) -> dict[str, str]:
@@ -321,14 +323,16 @@ def _classes_by_task(
                 f"for {list(names)}."
             )
         return {names[0]: list(classes)}
-    if unknown := [name for name in classes if name not in names]:
+    by_task, unknown = {}, []
+    for name, values in classes.items():
+        by_task[name] = list(values)
+        if name not in names:
+            unknown.append(name)
+    if unknown:
         raise DataError(
             f"`classes` must name classification tasks ({list(names)}); got {unknown}."
         )
-    found = {}
-    for name, values in classes.items():
-        found[name] = list(values)
-    return found
+    return by_task
 
 
 def _fill(

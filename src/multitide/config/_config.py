@@ -18,7 +18,7 @@ from multitide.data._samples import Samples
 from multitide.data._splitter import Splitter
 from multitide.errors import DataError, ParameterError
 from multitide.fitting._data_sets import naming_data_set
-from multitide.tasks import Task
+from multitide.tasks import Task, task_names
 
 
 @dataclass(frozen=True)
@@ -122,17 +122,17 @@ class Config:
             if section.name:
                 table |= {"name": section.name, "split": section.split}
                 if section.tasks is not None:
-                    table["tasks"] = [
-                        getattr(task, "name", task) for task in section.tasks
-                    ]
+                    table["tasks"] = task_names(section.tasks)
             sections.append(table)
         found: dict[str, object] = {**self.estimator}
         if len(sections) == 1 and not self.data[0].name:
             found |= {"data": sections[0], "split": self.data[0].split}
         else:
             found["data"] = sections
-        optional = {"tasks": self.tasks, "compare": self.compare, "tune": self.tune}
-        return found | {name: value for name, value in optional.items() if value}
+        for name in ("tasks", "compare", "tune"):
+            if getattr(self, name):
+                found[name] = getattr(self, name)
+        return found
 
     def _missing_tasks(self, data_sets: DataSets) -> list[str]:
         """Name the tasks whose column no table has."""
@@ -143,11 +143,7 @@ class Config:
                 for column in samples.reading["columns"]:
                     columns.append(column["column"])
         problems = []
-        for task in self.tasks or ():
-            if isinstance(task, str):
-                name = task
-            else:
-                name = task.name
+        for name in task_names(self.tasks or ()):
             if name not in present:
                 problems.append(
                     "`tasks` must have their columns in some data set; "

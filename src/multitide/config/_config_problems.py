@@ -23,7 +23,7 @@ from multitide.fitting._data_sets import (
 from multitide.fitting._fit_model import check_lengths
 from multitide.fitting._recipe import make_recipe
 from multitide.model._start_from import find_source
-from multitide.tasks import Task
+from multitide.tasks import Task, task_names
 
 
 def config_problems(path: str | Path) -> list[str]:
@@ -108,7 +108,7 @@ def _check_recipe(
     recipe = make_recipe({**DEFAULTS, **config.estimator})
     if tasks:
         with gathering(problems):
-            find_source(None, recipe, [task.name for task in tasks], len(data_sets))
+            find_source(None, recipe, task_names(tasks), len(data_sets))
     for name, samples in data_sets.items():
         with gathering(problems), naming_data_set(name):
             check_lengths(samples, recipe.backbone)

@@ -19,7 +19,7 @@ from multitide.fitting._data_sets import (
     resolve_shared_tasks,
     tasks_with_labels,
 )
-from multitide.tasks import Task, describe_tasks
+from multitide.tasks import Task, describe_tasks, task_names
 
 
 @dataclass(frozen=True)
@@ -131,16 +131,11 @@ def describe_own_tasks(
     tasks : sequence of Task
         The resolved tasks of all data sets.
     """
-    own = set()
-    for task in tasks_with_labels(samples, tasks):
-        own.add(task.name)
+    own = task_names(tasks_with_labels(samples, tasks))
     if config.tasks is None:
         written = list(samples.y)
     else:
         written = config.tasks
-    named = {}
-    for task in written:
-        named[task if isinstance(task, str) else task.name] = task
-    return describe_tasks(
-        [task for name, task in named.items() if name in own], samples.y
-    )
+    named = dict(zip(task_names(written), written, strict=True))
+    own_as_written = [task for name, task in named.items() if name in own]
+    return describe_tasks(own_as_written, samples.y)

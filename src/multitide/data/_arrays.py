@@ -20,9 +20,8 @@ FLOAT32_MAX = np.finfo(np.float32).max
 def warn_of_swapped_axes(blocks: list[np.ndarray]) -> None:
     """Warn if the axes look like (n_samples, n_timepoints, n_channels)."""
     n_channels, n_timepoints = blocks[0].shape
-    if n_channels > 2 * n_timepoints > 2 and all(
-        block.shape == blocks[0].shape for block in blocks
-    ):
+    are_alike = all(block.shape == blocks[0].shape for block in blocks)
+    if n_channels > 2 * n_timepoints > 2 and are_alike:
         warnings.warn(
             "`X` must have shape (n_samples, n_channels, n_timepoints); "
             f"got {n_channels} channels of only {n_timepoints} time points. "

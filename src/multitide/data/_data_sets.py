@@ -84,9 +84,11 @@ class DataSets(Mapping[str, Samples]):
 
     def _check_names(self) -> None:
         names = list(self._by_name)
-        if not names or not all(
-            isinstance(name, str) and name.strip() for name in names
-        ):
+        if not names or not all(map(_is_name, names)):
             raise DataError(
                 f"`X` must have a name, a text, for every data set; got {names}."
             )
+
+
+def _is_name(name: object) -> bool:
+    return isinstance(name, str) and bool(name.strip())

@@ -103,7 +103,7 @@ def say_what_training_lacks(y: pd.DataFrame, train: Index, others: Index) -> Non
 
 def shortened(values: list[object]) -> str:
     """Return the first values in quotes, and the number of the others."""
-    text = ", ".join(repr(value) for value in values[:MOST_NAMED])
+    text = ", ".join(map(repr, values[:MOST_NAMED]))
     if len(values) > MOST_NAMED:
         return f"{text} and {len(values) - MOST_NAMED} more"
     return text

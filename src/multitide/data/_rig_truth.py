@@ -62,10 +62,8 @@ def rig_truth(relatedness: float = 1.0) -> Truth:
         else:
             shared = float(relatedness)
         correlation.loc[first, second] = correlation.loc[second, first] = shared
-    if relatedness > 0:
-        related = tuple(combinations(RELATED, 2))
-    else:
-        related = ()
-    unrelated = set(TASKS).difference(*related)
-    lonely = tuple(task for task in TASKS if task in unrelated)
+    if not relatedness > 0:
+        return Truth((), TASKS, correlation)
+    related = tuple(combinations(RELATED, 2))
+    lonely = tuple(task for task in TASKS if task not in RELATED)
     return Truth(related, lonely, correlation)

@@ -16,6 +16,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from multitide._checks import named_values
 from multitide._notebook import facts, panel, table
 from multitide.data._arrays import as_blocks, check_arrays, warn_of_swapped_axes
 from multitide.data._plain_columns import plain_frame
@@ -121,7 +122,7 @@ class Samples:
         lengths = np.array([block.shape[1] for block in blocks], dtype=np.int64)
         n_channels = blocks[0].shape[0]
         if channels is not None:
-            names = tuple(str(c) for c in channels)
+            names = tuple(map(str, channels))
         else:
             names = tuple(map(str, range(n_channels)))
         check_arrays(blocks, names, y, static, series, time)
@@ -234,7 +235,7 @@ class Samples:
 
     def __repr__(self) -> str:
         """Return sizes and numbers of labels; arrays would fill the screen."""
-        labels = ", ".join(f"{name} {n:,}" for name, n in self.y.notna().sum().items())
+        labels = named_values(self.y.notna().sum().to_dict(), ",")
         return f"<Samples: {self._size}; labelled: {labels or 'nothing'}>"
 
     @property

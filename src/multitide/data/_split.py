@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,3 +40,12 @@ class Split:
         for name, index in sets.items():
             counts[name] = y.iloc[index].notna().sum()
         return pd.DataFrame(counts, index=y.columns).rename_axis("task")
+
+
+def held_out_rows(splits: Sequence[Split]) -> tuple[Index, Index]:
+    """Return the test samples of all splits, one after the other, and the split of each."""
+    rows, folds = [], []
+    for fold, split in enumerate(splits):
+        rows.append(split.test)
+        folds.append(np.full(len(split.test), fold))
+    return np.concatenate(rows), np.concatenate(folds)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from multitide._checks import in_backticks
 from multitide.data._clock_times import CLOCK, read_clock_times
 from multitide.data._rows_text import rows_text
 from multitide.data._time_bounds import MAX_EXACT, as_nanoseconds, check_numbers
@@ -25,6 +26,7 @@ UNITS = {
     "minute": ("minute", "min", "분"),
     "second": ("second", "sec", "초"),
 }
+DATE_UNITS = ("year", "month", "day")
 CLOCK_UNITS = {"hour": ("h", 24), "minute": ("min", 59), "second": ("s", 60)}
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?i:inf|infinity)"
 MAX_SPAN = 2**63 - 1
@@ -62,9 +64,11 @@ class _Reader:
 
 def unit_of(column: str) -> str | None:
     """Return "year", "month", ... if the column's name says that it holds one."""
-    return next(
-        (unit for unit, names in UNITS.items() if column.strip().lower() in names), None
-    )
+    name = column.strip().lower()
+    for unit, names in UNITS.items():
+        if name in names:
+            return unit
+    return None
 
 
 def parse_time(
@@ -96,7 +100,7 @@ def parse_time(
     DataError
         If a row has no time, or a text is none, or has several readings; with the rows.
     """
-    label = ", ".join(f"`{column}`" for column in columns)
+    label = in_backticks(columns)
     reader = _Reader(label, style, series)
     if time_format is not None:
         time = _formatted(frame, columns, time_format, reader)
@@ -180,14 +184,14 @@ def _assembled(frame: pd.DataFrame, columns: Sequence[str], label: str) -> np.nd
     parts = {}
     for column in columns:
         parts[str(unit_of(column))] = pd.to_numeric(frame[column], errors="coerce")
-    if missing := [unit for unit in ("year", "month", "day") if unit not in parts]:
+    missing = [unit for unit in DATE_UNITS if unit not in parts]
+    if missing:
         raise DataError(
             "`time` must hold year, month and day when it has several columns; "
             f"got {label}, no {missing}."
         )
-    date = pd.to_datetime(
-        {unit: parts[unit] for unit in ("year", "month", "day")}, errors="coerce"
-    )
+    of_date = pd.DataFrame(parts)[list(DATE_UNITS)]
+    date = pd.to_datetime(of_date, errors="coerce")
     found = as_nanoseconds(date, label)
     for unit, (name, largest) in CLOCK_UNITS.items():
         if unit in parts:

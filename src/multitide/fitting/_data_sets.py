@@ -20,7 +20,7 @@ from multitide.data._splitter import Splitter
 from multitide.errors import DataError, ParameterError
 from multitide.fitting._refuse_other_series import labels_frame, refuse_other_series
 from multitide.fitting._validation_split import training_and_validation
-from multitide.tasks import Auto, Task, infer_kind, resolve_tasks
+from multitide.tasks import Auto, Task, infer_kind, resolve_tasks, task_names
 
 # One data set as users give it: Samples, an array, or a list of arrays of different lengths.
 Series: TypeAlias = "Samples | SeriesView | ArrayLike"
@@ -179,22 +179,20 @@ def resolve_shared_tasks(
         if not tasks_with_labels(samples, resolved):
             unused.append(name)
     if unused:
-        names = []
-        for task in resolved:
-            names.append(task.name)
         raise DataError(
-            f"`X` must have labels of a task in every data set; {unused} have none of {names}."
+            "`X` must have labels of a task in every data set; "
+            f"{unused} have none of {task_names(resolved)}."
         )
     return resolved
 
 
 def tasks_with_labels(samples: Samples, tasks: Sequence[Task]) -> list[Task]:
     """Return the tasks that have a label in these samples."""
-    labels = []
+    labelled = []
     for task in tasks:
         if labels_of(samples, task).notna().any(axis=None):
-            labels.append(task)
-    return labels
+            labelled.append(task)
+    return labelled
 
 
 def labels_of(samples: Samples, task: Task) -> pd.DataFrame:
@@ -258,12 +256,12 @@ def _kind_problems(
             if name in samples.y and samples.y[name].notna().any():
                 kinds[data_set] = infer_kind(samples.y[name])
         if len(set(kinds.values())) > 1:
-            found = ", ".join(
-                f"a {kind} in {data_set!r}" for data_set, kind in kinds.items()
-            )
+            found = []
+            for data_set, kind in kinds.items():
+                found.append(f"a {kind} in {data_set!r}")
             problems.append(
                 "`tasks` must be of one kind in all data sets; "
-                f"by its labels {name!r} is {found}. "
+                f"by its labels {name!r} is {', '.join(found)}. "
                 "Declare its kind, or give the columns different names."
             )
     return problems
@@ -292,10 +290,7 @@ def _column_problems(
 ) -> list[str]:
     """Name the data sets that have some of a task's columns, but not all."""
     problems = []
-    declared = []
-    for task in tasks or ():
-        if isinstance(task, Task):
-            declared.append(task)
+    declared = [task for task in tasks or () if isinstance(task, Task)]
     for task in declared:
         for name, samples in data_sets.items():
             missing = []

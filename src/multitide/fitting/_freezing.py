@@ -128,12 +128,11 @@ class GradualThaw(Callback):
         level = self._levels[-n_thawed]
         for module in level:
             module.requires_grad_(True)
-        thawed = set()
-        for module in level:
-            thawed.add(id(module))
-        trainer.frozen = [
-            module for module in trainer.frozen if id(module) not in thawed
-        ]
+        still_frozen = []
+        for module in trainer.frozen:
+            if all(module is not thawed for thawed in level):
+                still_frozen.append(module)
+        trainer.frozen = still_frozen
 
 
 def _pretrained_parts(modules: Iterable[nn.Module], new: set[int]) -> list[nn.Module]:

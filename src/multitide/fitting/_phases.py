@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from multitide._own_random_numbers import own_random_numbers
 from multitide.balancing._diverged import Diverged
@@ -17,7 +18,7 @@ from multitide.fitting._recipe import Recipe, resolve_batch_size, resolve_device
 from multitide.fitting._task_group import EncodedData, TaskGroup
 from multitide.fitting._warm_start import Source, carry_over
 from multitide.network._network import Network, copy_with_state
-from multitide.tasks import Task
+from multitide.tasks import Task, task_names
 from multitide.training._best_weights import JOINT, Keeper
 from multitide.training._callbacks import Callback
 from multitide.training._gradient_health import GradientHealth
@@ -75,9 +76,9 @@ class Phases:
             chosen = {}
             for key, snapshot in trainer.keeper.best.items():
                 chosen[key] = snapshot.epoch
-            self.best_epoch = {
-                name: chosen.get(name, chosen[JOINT]) for name in self._group.names
-            }
+            self.best_epoch = {}
+            for name in self._group.names:
+                self.best_epoch[name] = chosen.get(name, chosen[JOINT])
         if self._settings.refit and self._group.has_validation:
             with own_random_numbers(self._recipe.seed, self._device):
                 refitted = self._refit(chosen, trainer.schedule.cool_down_at, depth)
@@ -140,9 +141,7 @@ class Phases:
             return [requested]
         if self._source is None and not self._settings.pretrain:
             return ["nothing"]
-        fewest = min(
-            min(counts.values()) for counts in self._group.n_labelled().values()
-        )
+        fewest = pd.DataFrame(self._group.n_labelled()).min(axis=None)
         if not self._group.has_validation or fewest < ENOUGH_LABELS:
             logger.info(
                 "Training heads only: fewer than %d labels for a task (%d), or no validation set.",
@@ -221,9 +220,11 @@ class Phases:
         networks, predicted = [], []
         for epoch, state in states.items():
             networks.append(copy_with_state(trainer.network, state))
-            predicted.append(
-                [name for name in self._group.names if self.best_epoch[name] == epoch]
-            )
+            of_epoch = []
+            for name in self._group.names:
+                if self.best_epoch[name] == epoch:
+                    of_epoch.append(name)
+            predicted.append(of_epoch)
         return networks, predicted
 
 
@@ -261,7 +262,7 @@ def make_trainer(
     """
     device = next(network.parameters()).device
     frozen = frozen or Frozen()
-    names = [task.name for task in tasks]
+    names = task_names(tasks)
     if recipe.aggregator is None:
         aggregator = None
     else:

@@ -24,7 +24,7 @@ from multitide.fitting._recipe import Recipe
 from multitide.network._forest import ForestShape
 from multitide.network._forest_head import ForestHead
 from multitide.network._network import Head, InputStem, Network
-from multitide.tasks._task import Target, Task
+from multitide.tasks._task import Target, Task, task_names
 from multitide.training._batches import DeviceSamples, Rows
 from multitide.training._mixing import DeviceData
 
@@ -105,12 +105,13 @@ class TaskGroup:
     ) -> None:
         self.recipe = recipe
         self.tasks = list(tasks)
-        self.names = [task.name for task in tasks]
+        self.names = task_names(tasks)
         self.targets = [_fit_target(data_sets, task) for task in tasks]
-        encoded = []
+        self.data = []
         for data in data_sets:
-            encoded.append(self._encoded(data))
-        self.data = [data for data in encoded if len(data.train.index)]
+            encoded = self._encoded(data)
+            if len(encoded.train.index):
+                self.data.append(encoded)
 
     @property
     def has_validation(self) -> bool:
@@ -146,18 +147,18 @@ class TaskGroup:
 
     def n_labelled(self) -> dict[str, dict[str, int]]:
         """Return the number of labelled rows per task and set, over all data sets."""
-        rows = {"train": [data.train for data in self.data]}
+        totals = {"train": np.zeros(len(self.names), dtype=np.int64)}
         if self.has_validation:
-            rows["validation"] = [
-                data.validation for data in self.data if data.validation is not None
-            ]
+            totals["validation"] = np.zeros(len(self.names), dtype=np.int64)
+        for data in self.data:
+            totals["train"] += data.train.measured.sum(axis=0)
+            if data.validation is not None:
+                totals["validation"] += data.validation.measured.sum(axis=0)
         counts: dict[str, dict[str, int]] = {}
-        for name in self.names:
+        for i, name in enumerate(self.names):
             counts[name] = {}
-        for which, each in rows.items():
-            totals = np.sum([part.measured.sum(axis=0) for part in each], axis=0)
-            for name, total in zip(self.names, totals, strict=True):
-                counts[name][which] = int(total)
+            for which, of_set in totals.items():
+                counts[name][which] = int(of_set[i])
         return counts
 
     def make_network(self) -> Network:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -83,11 +83,6 @@ def at_most(n_values: int) -> Iterator[None]:
     finally:
         for hook in hooks:
             hook.remove()
-
-
-def count_values(weights: Iterable[Tensor]) -> int:
-    """Return the number of values of some tensors."""
-    return sum(tensor.numel() for tensor in weights)
 
 
 def check_numbers(network: nn.Module, path: Path) -> None:

@@ -71,12 +71,10 @@ class FittedModel:
             numbers in the units of the labels. A dict by data set if `X` is a dict.
         """
         data_sets, decoded = self._decode(X, static=static)
-        return data_sets.like_input(
-            {
-                name: prediction_table(self.model_, each)
-                for name, each in decoded.items()
-            }
-        )
+        tables = {}
+        for name, each in decoded.items():
+            tables[name] = prediction_table(self.model_, each)
+        return data_sets.like_input(tables)
 
     @overload
     def predict_proba(
@@ -95,12 +93,10 @@ class FittedModel:
         dict of data sets, so is the result.
         """
         data_sets, decoded = self._decode(X, static=static)
-        return data_sets.like_input(
-            {
-                name: probability_tables(self.model_, each)
-                for name, each in decoded.items()
-            }
-        )
+        tables = {}
+        for name, each in decoded.items():
+            tables[name] = probability_tables(self.model_, each)
+        return data_sets.like_input(tables)
 
     @overload
     def predict_quantiles(
@@ -118,9 +114,10 @@ class FittedModel:
         They are in the units of the labels. If `X` is a dict of data sets, so is the result.
         """
         data_sets, decoded = self._decode(X, static=static)
-        return data_sets.like_input(
-            {name: quantile_tables(self.model_, each) for name, each in decoded.items()}
-        )
+        tables = {}
+        for name, each in decoded.items():
+            tables[name] = quantile_tables(self.model_, each)
+        return data_sets.like_input(tables)
 
     @overload
     def decode(self, X: Several, *, static: None = None) -> dict[str, Decoded]: ...

@@ -25,7 +25,7 @@ from multitide.fitting._data_sets import tasks_with_labels
 from multitide.network._forest import ForestShape
 from multitide.network._forest_head import ForestHead
 from multitide.network._network import Network
-from multitide.tasks import Task
+from multitide.tasks import Task, task_names
 
 
 class DataRecord(BaseModel):
@@ -228,7 +228,7 @@ def data_record(data: SplitData, tasks: Sequence[Task]) -> DataRecord:
     samples = data.samples
     return DataRecord(
         name=data.name,
-        tasks=[task.name for task in tasks_with_labels(samples, tasks)],
+        tasks=task_names(tasks_with_labels(samples, tasks)),
         channels=samples.channels,
         categories=samples.categories,
         n_timepoints=samples.n_timepoints,

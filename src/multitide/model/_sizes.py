@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
-from torch import nn
 
+from multitide._count_values import count_values
 from multitide.encodings._representation import Encoder
 from multitide.network._forest import bytes_of_forests, n_values_of_forests
 from multitide.network._network import Network, Predictor
@@ -39,10 +38,10 @@ def size_of(network: Network) -> Size:
 
     Trees have a feature and a threshold per node and the numbers of their leaves.
     """
-    total = count(network.parameters())
+    total = count_values(network.parameters())
     heads = {}
     for name, head in zip(network.names, network.heads, strict=True):
-        heads[name] = count(head.parameters()) + n_values_of_forests(head)
+        heads[name] = count_values(head.parameters()) + n_values_of_forests(head)
     total += n_values_of_forests(network)
     if len(network.names) == 1:
         (only,) = network.names
@@ -50,7 +49,7 @@ def size_of(network: Network) -> Size:
     each = network.sharing.own_parameters() or [[] for _ in network.names]
     own = {}
     for name, parameters in zip(network.names, each, strict=True):
-        own[name] = count(parameters)
+        own[name] = count_values(parameters)
     return Size(total, total - sum(own.values()) - sum(heads.values()), own, heads)
 
 
@@ -81,20 +80,21 @@ def size_in_words(predictor: Predictor, encoder: Encoder | None = None) -> str:
     A joint set of weights that is only stored does not count; the trained parameters of a
     representation do.
     """
-    sizes = []
-    for network, names in predictor.pairs:
-        if names:
-            sizes.append(size_of(network))
     if encoder is None:
         in_encoder = 0
     else:
         in_encoder = encoder.n_parameters
-    total = sum(size.total for size in sizes) + in_encoder
-    shared = sum(size.shared for size in sizes)
-    if len(sizes) == 1:
+    n_networks, total, shared = 0, in_encoder, 0
+    for network, names in predictor.pairs:
+        if names:
+            size = size_of(network)
+            n_networks += 1
+            total += size.total
+            shared += size.shared
+    if n_networks == 1:
         networks = "1 network"
     else:
-        networks = f"{len(sizes)} networks"
+        networks = f"{n_networks} networks"
     text = f"{total:,} in {networks}, {shared:,} of them shared by several tasks"
     n_bytes = bytes_of_forests(predictor)
     if n_bytes:
@@ -102,11 +102,6 @@ def size_in_words(predictor: Predictor, encoder: Encoder | None = None) -> str:
     if in_encoder:
         text += f", {in_encoder:,} of them in the representation"
     return text
-
-
-def count(parameters: Iterable[nn.Parameter]) -> int:
-    """Return the number of values in some parameters."""
-    return sum(parameter.numel() for parameter in parameters)
 
 
 def last_weights(history: pd.DataFrame) -> dict[str, float]:

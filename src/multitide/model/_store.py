@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,9 @@ import safetensors.torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from multitide._count_values import count_values
 from multitide._folder_kinds import MODEL_FILE, MODEL_FORMAT
+from multitide._installed_versions import installed_versions
 from multitide._own_random_numbers import own_random_numbers
 from multitide._partial_folder import refuse_partial
 from multitide._result_folder import new_folder, read_record, validated
@@ -38,7 +40,6 @@ from multitide.model._checked_reading import (
     at_most,
     check_numbers,
     checking,
-    count_values,
 )
 from multitide.model._history import HISTORY, PRETRAINING
 from multitide.model._schema import (
@@ -61,7 +62,6 @@ from multitide.tasks import Task, task_from_config, task_to_config
 
 SCHEMA = 1
 WEIGHTS_FILE = "weights.safetensors"
-VERSIONS = ("multitide", "torch", "numpy", "pandas", "scikit-learn")
 
 
 @dataclass
@@ -206,34 +206,25 @@ def read_model_record(folder: Path) -> ModelRecord:
     return validated(content, ModelRecord, path)
 
 
-def installed_versions() -> dict[str, str]:
-    """Return the versions of the packages that influence results."""
-    found = {}
-    for name in VERSIONS:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
-
-
 def _record(
     stored: StoredModel,
     weights_sha256: str,
     representation: RepresentationRecord | None,
 ) -> dict[str, object]:
+    params = {}
+    for name, value in stored.params.items():
+        params[name] = param_to_json(name, value)
+    networks = []
+    for network, tasks in stored.predictor.pairs:
+        networks.append(network_record(network, tasks))
     record = ModelRecord(
         format=MODEL_FORMAT,
         schema_version=SCHEMA,
         versions=installed_versions(),
-        estimator={
-            name: param_to_json(name, value) for name, value in stored.params.items()
-        },
-        tasks=[task_to_config(task) for task in stored.tasks],
+        estimator=params,
+        tasks=list(map(task_to_config, stored.tasks)),
         data=stored.data,
-        networks=[
-            network_record(network, tasks) for network, tasks in stored.predictor.pairs
-        ],
+        networks=networks,
         seed=stored.seed,
         best_epoch=stored.best_epoch,
         n_labelled=stored.n_labelled,

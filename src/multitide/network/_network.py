@@ -17,6 +17,7 @@ from multitide.network._stacking import STACK_FROM, linear_outputs
 from multitide.sharing._across import (
     Across,
     PerDomain,
+    are_one_tensor,
     common_inputs,
     common_static,
     conditioned,
@@ -25,7 +26,7 @@ from multitide.sharing._across import (
     split_norms,
 )
 from multitide.sharing._sharing import SharingModule
-from multitide.tasks._task import Target
+from multitide.tasks._task import Target, task_names
 
 
 @dataclass(frozen=True)
@@ -102,10 +103,7 @@ class Network(nn.Module):
     @property
     def names(self) -> list[str]:
         """The tasks of the group."""
-        found = []
-        for target in self.target_list:
-            found.append(target.task.name)
-        return found
+        return task_names(target.task for target in self.target_list)
 
     @property
     def target_list(self) -> list[Target]:
@@ -195,16 +193,14 @@ class Network(nn.Module):
 
         `learning` says which heads may get a gradient; the others take no part in the step.
         """
-        if len(self.heads) >= STACK_FROM and all(
-            each is features[0] for each in features
-        ):
+        if len(self.heads) >= STACK_FROM and are_one_tensor(features):
             linear = self._linear_heads()
             if len(linear) == len(self.heads):
                 return linear_outputs(linear, features[0], learning)
-        found = []
+        outputs = []
         for head, each in zip(self.heads, features, strict=True):
-            found.append(head(each))
-        return found
+            outputs.append(head(each))
+        return outputs
 
     def _linear_heads(self) -> list[nn.Linear]:
         """Return the matrices of the heads that consist of nothing else."""
@@ -245,7 +241,7 @@ class Predictor(nn.Module):
     ) -> None:
         super().__init__()
         self.networks = nn.ModuleList(networks)
-        self.predicted = [list(names) for names in tasks]
+        self.predicted = list(map(list, tasks))
 
     def forward(
         self,

@@ -69,12 +69,12 @@ class Losses:
             if target.loss_key is not None:
                 alike.setdefault(target.loss_key, []).append(i)
         self._stacks = []
-        stacked: set[int] = set()
+        single = set(range(len(self._targets)))
         for members in alike.values():
             if len(members) >= STACK_FROM:
                 self._stacks.append(_Stack(members, self._targets))
-                stacked.update(members)
-        self._single = [i for i in range(len(self._targets)) if i not in stacked]
+                single.difference_update(members)
+        self._single = sorted(single)
 
     def means(
         self,
@@ -93,11 +93,11 @@ class Losses:
         n_labelled : sequence of int
             Number of labelled rows of each task.
         """
-        found: dict[int, Tensor] = {}
+        by_task: dict[int, Tensor] = {}
         for i in self._single:
             if n_labelled[i]:
                 losses = self._targets[i].row_loss(outputs[i], codes[i])
-                found[i] = losses.sum() / int(n_labelled[i])
+                by_task[i] = losses.sum() / int(n_labelled[i])
         for stack in self._stacks:
             losses, measured = stack.row_losses(outputs, codes)
             # Counted on the device, where the labels are: `n_labelled` would have to be copied
@@ -105,19 +105,20 @@ class Losses:
             means = (losses.sum(dim=0) / measured.sum(dim=0).clamp(min=1)).unbind()
             for i, mean in zip(stack.members, means, strict=True):
                 if n_labelled[i]:
-                    found[i] = mean
-        return {i: found[i] for i in sorted(found)}
+                    by_task[i] = mean
+        return dict(sorted(by_task.items()))
 
     def sums(self, outputs: Sequence[Tensor], codes: Sequence[Tensor]) -> Tensor:
         """Return each task's loss summed over its labelled rows, float64 (n_tasks,)."""
-        found: dict[int, Tensor] = {}
+        by_task: dict[int, Tensor] = {}
         for i in self._single:
-            found[i] = self._targets[i].row_loss(outputs[i], codes[i]).double().sum()
+            losses = self._targets[i].row_loss(outputs[i], codes[i])
+            by_task[i] = losses.double().sum()
         for stack in self._stacks:
             losses, _ = stack.row_losses(outputs, codes)
             sums = losses.double().sum(dim=0).unbind()
-            found |= dict(zip(stack.members, sums, strict=True))
-        return torch.stack([found[i] for i in range(len(self._targets))])
+            by_task |= dict(zip(stack.members, sums, strict=True))
+        return torch.stack([sum_ for _, sum_ in sorted(by_task.items())])
 
 
 class _Stack:

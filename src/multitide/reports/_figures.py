@@ -74,10 +74,11 @@ def save_figure(draw: Draw, path: Path) -> Path | None:
 @contextmanager
 def readable_names() -> Iterator[None]:
     """Draw names as they are written; characters that no installed font has become boxes."""
-    installed = set()
-    for font in fontManager.ttflist:
-        installed.add(font.name)
-    fonts = ["DejaVu Sans", *(font for font in EAST_ASIAN_FONTS if font in installed)]
+    installed = {font.name for font in fontManager.ttflist}
+    fonts = ["DejaVu Sans"]
+    for font in EAST_ASIAN_FONTS:
+        if font in installed:
+            fonts.append(font)
     with (
         rc_context({"font.family": fonts, "text.parse_math": False}),
         warnings.catch_warnings(),

@@ -11,7 +11,9 @@ from typing import cast
 import pandas as pd
 
 from multitide import plot
+from multitide._checks import named_values
 from multitide._estimator import MultiTaskEstimator
+from multitide._installed_versions import installed_versions
 from multitide._result_folder import write_file
 from multitide.config._prepare import Prepared
 from multitide.data._data_sets import DataSets
@@ -20,7 +22,6 @@ from multitide.data._split_data import SplitData
 from multitide.data._splitter import Splitter
 from multitide.fitting._recipe import make_part
 from multitide.model._sizes import last_weights, size_in_words
-from multitide.model._store import installed_versions
 from multitide.reports._figures import Draw, file_names, save_figure
 from multitide.reports._markdown import code, code_block, markdown
 from multitide.reports._pages import markdown_table
@@ -206,9 +207,10 @@ def _about_metrics(metrics: pd.DataFrame) -> str:
         "which need not be 1."
     )
     present = set(metrics["metric"])
-    return " ".join(
-        [text, *(about for name, about in EXPLAINED.items() if name in present)]
-    )
+    for name, about in EXPLAINED.items():
+        if name in present:
+            text += f" {about}"
+    return text
 
 
 def _summary(report: RunReport) -> str:
@@ -231,9 +233,7 @@ def _summary(report: RunReport) -> str:
     lines.append(f"- parameters: {size}; {trained_for(estimator)}")
     weights = last_weights(estimator.history_)
     if weights:
-        listed = markdown(
-            ", ".join(f"{task} {weight:.4g}" for task, weight in weights.items())
-        )
+        listed = markdown(named_values(weights, ".4g"))
         lines.append(f"- weights of the tasks' losses in the last epoch: {listed}")
     return "\n".join(lines)
 
@@ -250,7 +250,7 @@ def trained_for(estimator: MultiTaskEstimator) -> str:
 
 def best_epochs(estimator: MultiTaskEstimator) -> str:
     """Return the epoch whose weights predict each task, as "load 24, state 20"."""
-    return ", ".join(f"{task} {epoch}" for task, epoch in estimator.best_epoch_.items())
+    return named_values(estimator.best_epoch_)
 
 
 def how_split(splitter: Splitter) -> str:
@@ -295,9 +295,7 @@ def _protocol(report: RunReport) -> str:
 
 
 def _repeat(report: RunReport) -> str:
-    versions = ", ".join(
-        f"{name} {version}" for name, version in installed_versions().items()
-    )
+    versions = named_values(installed_versions())
     return (
         f"This run was made by\n\n{code_block(report.command)}\n\n"
         "All settings are in `config.toml` in this folder: "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import TypedDict
@@ -11,9 +12,9 @@ import pandas as pd
 from multitide import plot
 from multitide._claim_folder import claim_folder
 from multitide._folder_kinds import SEARCH_FORMAT
-from multitide._result_folder import writable, write_file
+from multitide._result_folder import writable
 from multitide.reports._figures import save_figure
-from multitide.reports._pages import make_environment
+from multitide.reports._pages import write_pages
 from multitide.reports._svg import svg
 from multitide.tasks._metrics import BEST_AT_A_LEVEL
 from multitide.tuning import Tuning
@@ -68,16 +69,11 @@ def write_tuning_report(
     """
     folder = Path(folder)
     content = page_content(tuning, best, command)
-    environment = make_environment()
     claim_folder(folder, SEARCH_FORMAT)
     with writable(folder):
         save_figure(partial(plot.trials, tuning.table), folder / TRIALS)
-        write_file(
-            folder / TEXT, environment.get_template("tuning.md.j2").render(content)
-        )
-        write_file(
-            folder / PAGE, environment.get_template("tuning.html.j2").render(content)
-        )
+        templates = {TEXT: "tuning.md.j2", PAGE: "tuning.html.j2"}
+        write_pages(folder, content, templates)
     return folder / PAGE
 
 
@@ -85,7 +81,10 @@ def page_content(
     tuning: Tuning, best: str | None, command: str | None
 ) -> dict[str, object]:
     """Return everything that the templates show."""
-    states = pd.Series([trial.state for trial in tuning.trials])
+    states = Counter(trial.state for trial in tuning.trials)
+    space = []
+    for name, searched in tuning.space.ranges.items():
+        space.append((name, _range(searched)))
     trials_figure = svg(
         partial(plot.trials, tuning.table),
         label="Validation loss by trial",
@@ -104,9 +103,9 @@ def page_content(
         "worth": tuning.in_words(),
         "tuning": tuning,
         "trials": tuning.best_trials(10).to_dict("records"),
-        "states": states.value_counts().to_dict(),
+        "states": dict(states.most_common()),
         "metrics": metric_rows(tuning.metrics),
-        "space": [(name, _range(found)) for name, found in tuning.space.ranges.items()],
+        "space": space,
         "not_searched": NOT_SEARCHED,
         "failures": [trial for trial in tuning.trials if trial.state == "failed"],
         "figure_of_trials": trials_figure,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from multitide._count_values import count_values
 from multitide._ready_to_predict import ready_to_predict
 from multitide.backbones._backbone import check_shortest
 from multitide.backbones._batch_rows import batch_rows
@@ -139,9 +139,8 @@ class BackboneEncoder(Encoder):
         else:
             n_parameters = 0
         for network in self._networks:
-            n_parameters += _count(network.parameters()) - _count(
-                network.heads.parameters()
-            )
+            n_parameters += count_values(network.parameters())
+            n_parameters -= count_values(network.heads.parameters())
         return n_parameters
 
     def transform(self, samples: Samples) -> np.ndarray:
@@ -162,17 +161,15 @@ def _first_of_each_group(networks: Sequence[FeatureNetwork]) -> list[FeatureNetw
     return list(reversed(kept.values()))
 
 
-def _count(parameters: Iterator[nn.Parameter]) -> int:
-    return sum(parameter.numel() for parameter in parameters)
-
-
 @torch.no_grad()
 def features_of(networks: Sequence[FeatureNetwork], samples: Samples) -> np.ndarray:
     """Return the inputs of the heads of these networks, float32 (n_samples, n_features).
 
     Features that several heads share occur once.
     """
-    modules = chain.from_iterable(network.modules() for network in networks)
+    modules: list[nn.Module] = []
+    for network in networks:
+        modules.extend(network.modules())
     size = batch_rows(modules, samples.n_channels, samples.n_timepoints)
     batches = []
     for i in range(0, len(samples), size):

@@ -83,17 +83,15 @@ class LinearHeads:
         DataError
             If the labels or the shapes are invalid.
         """
-        if not len(self.strengths) or not all(
-            strength > 0 for strength in self.strengths
-        ):
+        if not len(self.strengths) or not np.greater(self.strengths, 0).all():
             raise ParameterError(
                 f"`strengths` must be numbers above 0; got {self.strengths!r}."
             )
         vectors, y = _check_vectors(vectors), _check_labels(y, len(vectors))
         self.tasks_ = resolve_tasks(self.tasks, y)
-        self.targets_ = {
-            task.name: task.fit_target(y[task.columns]) for task in self.tasks_
-        }
+        self.targets_: dict[str, Target] = {}
+        for task in self.tasks_:
+            self.targets_[task.name] = task.fit_target(y[task.columns])
         check_solvable(self.targets_.values())
         self._scales = Scales.of(vectors)
         scaled = self._scales(vectors)

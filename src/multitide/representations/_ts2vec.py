@@ -12,6 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from multitide._count_values import count_values
 from multitide._own_random_numbers import own_random_numbers
 from multitide.data._samples import Samples
 from multitide.encodings._input_layer import InputLayer
@@ -298,7 +299,7 @@ class TS2VecEncoder(SeriesEncoder):
     @property
     def n_parameters(self) -> int:
         """Number of trained parameters."""
-        return sum(parameter.numel() for parameter in self._network.parameters())
+        return count_values(self._network.parameters())
 
     @torch.no_grad()
     def encode(self, x: np.ndarray) -> np.ndarray:

@@ -189,9 +189,10 @@ def common_static(layers: Sequence[StaticLayer | None]) -> tuple[nn.Module | Non
 
     The module is None if no data set has static inputs.
     """
-    if all(layer is None for layer in layers):
+    widths = [layer.n_features for layer in layers if layer is not None]
+    if not widths:
         return None, 0
-    width = max(layer.n_features for layer in layers if layer is not None)
+    width = max(widths)
     if len(layers) == 1:
         return layers[0], width
     return PerDomain(ProjectedStatic(layer, width) for layer in layers), width
@@ -217,6 +218,11 @@ def of_each(
     features: Sequence[Tensor], change: Callable[[Tensor], Tensor]
 ) -> list[Tensor]:
     """Apply `change` to the features of every task; a tensor of all tasks is changed once."""
-    if all(each is features[0] for each in features):
+    if are_one_tensor(features):
         return [change(features[0])] * len(features)
-    return [change(each) for each in features]
+    return list(map(change, features))
+
+
+def are_one_tensor(features: Sequence[Tensor]) -> bool:
+    """Whether all tasks have the same tensor as their features, as under hard sharing."""
+    return all(each is features[0] for each in features)

@@ -130,9 +130,9 @@ class BranchedModule(SharingModule):
         super().__init__()
         blocks = backbone.block_list
         self.lower = nn.ModuleList(blocks[:-n_own])
-        self.upper = nn.ModuleList(
-            nn.ModuleList(copy.deepcopy(blocks[-n_own:])) for _ in range(n_tasks)
-        )
+        self.upper = nn.ModuleList()
+        for _ in range(n_tasks):
+            self.upper.append(nn.ModuleList(copy.deepcopy(blocks[-n_own:])))
         self.n_features = backbone.n_features
         # The backbone's start and pooling are used; its blocks would be registered twice.
         backbone.blocks = nn.ModuleDict()
@@ -141,10 +141,10 @@ class BranchedModule(SharingModule):
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> list[Tensor]:
         """Return each task's own features, each of shape (batch, n_features)."""
         shared = run_blocks(self.lower, self.ends.start(x, lengths))
-        found = []
+        features = []
         for own in self.own_blocks:
-            found.append(self.ends.pool(run_blocks(own, shared)))
-        return found
+            features.append(self.ends.pool(run_blocks(own, shared)))
+        return features
 
     @property
     def own_blocks(self) -> list[nn.ModuleList]:

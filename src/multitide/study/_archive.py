@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +18,7 @@ import pyarrow as pa
 
 from multitide._folder_kinds import STUDY_FORMAT
 from multitide._result_folder import read_record, validated, writable, write_file
-from multitide.data._split import Split
+from multitide.data._split import Split, held_out_rows
 from multitide.data._write_table import write_table
 from multitide.errors import MultitideError, StoreError
 from multitide.study._study_record import (
@@ -118,15 +119,16 @@ def load(folder: Path) -> StoredStudy:
     if record.conditions is not None:
         settings = _settings(record.conditions)
         conditions = _read_evidence(record.conditions, protocol, folder), settings
+    groupings = {}
+    for arm, stored in record.groupings.items():
+        groupings[arm] = Grouping.from_config(stored)
     return StoredStudy(
         evidence=_read_evidence(record, protocol, folder),
         settings=_settings(record),
         margin=record.margin,
         confidence=record.confidence,
         facts=content["facts"],
-        groupings={
-            arm: Grouping.from_config(found) for arm, found in record.groupings.items()
-        },
+        groupings=groupings,
         conditions=conditions,
     )
 
@@ -150,29 +152,33 @@ def _content(study: StoredStudy) -> dict[str, object]:
     conditions = None
     if study.conditions is not None:
         conditions = _runs_content(*study.conditions)
+    groupings = {}
+    for arm, grouping in study.groupings.items():
+        groupings[arm] = grouping.to_config()
     return {
         "format": STUDY_FORMAT,
         "schema_version": SCHEMA,
-        "tasks": [task_to_config(task) for task in protocol.tasks],
+        "tasks": list(map(task_to_config, protocol.tasks)),
         "n_seeds": protocol.n_seeds,
         "data": data,
         **_runs_content(study.evidence, study.settings),
         "margin": float(study.margin),
         "confidence": float(study.confidence),
         "facts": study.facts,
-        "groupings": {arm: found.to_config() for arm, found in study.groupings.items()},
+        "groupings": groupings,
         "conditions": conditions,
     }
 
 
 def _runs_content(evidence: Evidence, settings: ArmSettings) -> dict[str, object]:
-    return {
-        "settings": settings,
-        "runs": [[*name, keys] for name, keys in evidence.run_keys.items()],
-        "failed": {
-            key: fit.facts for key, fit in evidence.fits.items() if not fit.done
-        },
-    }
+    runs = []
+    for name, keys in evidence.run_keys.items():
+        runs.append([*name, keys])
+    failed = {}
+    for key, fit in evidence.fits.items():
+        if not fit.done:
+            failed[key] = fit.facts
+    return {"settings": settings, "runs": runs, "failed": failed}
 
 
 def _places(n_data: int, folder: Path) -> list[Path]:
@@ -208,14 +214,14 @@ def _read_evidence(record: RunsRecord, protocol: Protocol, folder: Path) -> Evid
     """Read the fits of some arms; a fit that is missing or damaged is left out."""
     tasks_of = {}
     for arm, described in record.settings.items():
-        tasks_of[arm] = [task for group in described.groups for task in group]
+        tasks_of[arm] = list(chain.from_iterable(described.groups))
         if unknown := set(tasks_of[arm]) - set(protocol.names):
             raise _damaged(
                 folder / STUDY, f"{arm!r} has unknown tasks {sorted(unknown)}"
             )
     fits: dict[str, Fit] = {}
-    for key, found in record.failed.items():
-        fits[key] = Fit(key, cast(FitFacts, found.model_dump()))
+    for key, facts in record.failed.items():
+        fits[key] = Fit(key, cast(FitFacts, facts.model_dump()))
     run_keys = {}
     for arm, seed, fold, keys in record.runs:
         run_keys[arm, seed, fold] = keys
@@ -281,15 +287,14 @@ def _read_splits(path: Path, n_samples: int, n_folds: int) -> list[Split]:
         for side in SETS:
             parts.append(of_fold.loc[of_fold["side"] == side, "row"].to_numpy())
         splits.append(Split(*parts))
-    if any(len(split.test) == 0 for split in splits):
-        raise _damaged(path, f"it must have test samples in {n_folds} folds")
+        if not len(splits[-1].test):
+            raise _damaged(path, f"it must have test samples in {n_folds} folds")
     return splits
 
 
 def _read_test(path: Path, splits: list[Split]) -> pd.DataFrame:
     table = _read_table(path, ["row", "fold", "group", "series"])
-    rows = np.concatenate([split.test for split in splits])
-    folds = np.repeat(np.arange(len(splits)), [len(split.test) for split in splits])
+    rows, folds = held_out_rows(splits)
     if not np.array_equal(table["row"], rows) or not np.array_equal(
         table["fold"], folds
     ):
@@ -305,7 +310,8 @@ def _read_table(path: Path, columns: list[str]) -> pd.DataFrame:
         table = pd.read_parquet(path)
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
         raise _damaged(path, error) from error
-    if missing := [column for column in columns if column not in table]:
+    missing = [column for column in columns if column not in table]
+    if missing:
         raise _damaged(path, f"it lacks the columns {missing}")
     return table
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from multitide._checks import check_fraction
 from multitide._estimator import MultiTaskEstimator
+from multitide._installed_versions import installed_versions
 from multitide._known_arguments import known_arguments
 from multitide._silence import silent_on_request
 from multitide.data._data_sets import DataSets
@@ -37,7 +38,6 @@ from multitide.study.results._evidence import Evidence
 from multitide.study.results._verdicts import MARGIN
 from multitide.study.runs._check_memory import check_memory
 from multitide.study.runs._fits import Fit
-from multitide.study.runs._jobs import versions
 from multitide.study.runs._plan import Plan, check_trainable, make_plan
 from multitide.study.runs._run_plan import make_run_resources, resolve_n_jobs, run_plan
 from multitide.study.runs._timing import parse_budget
@@ -300,7 +300,10 @@ def _facts(
     by_data = {}
     for data in protocol.data:
         by_data[data.name] = _data_facts(data_sets[data.name], data)
-    facts: dict[str, object] = {"command": shlex.join(sys.argv), "versions": versions()}
+    facts: dict[str, object] = {
+        "command": shlex.join(sys.argv),
+        "versions": installed_versions(),
+    }
     facts |= by_data[protocol.only.name] if len(by_data) == 1 else {"data": by_data}
     facts["n_folds"] = protocol.n_folds
     facts["n_jobs"] = n_jobs

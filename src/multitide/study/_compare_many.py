@@ -23,7 +23,7 @@ from multitide.study._comparisons import FOLDER_NAME, Comparisons
 from multitide.study.design._arms import ALONE
 from multitide.study.design._resolve_arms import resolve_arms
 from multitide.study.runs._timing import parse_budget
-from multitide.tasks import resolve_tasks
+from multitide.tasks import resolve_tasks, task_names
 
 ARGUMENTS = [name for name in StudyArguments.__annotations__ if name != "verbose"]
 GIVEN_ONCE = ("folder", "budget", "verbose")  # to compare_many, for all data sets
@@ -153,7 +153,7 @@ def _arm_names(name: str, given: object) -> list[str]:
             given.get("arms", (ALONE, "hard")),
             given.get("reference", ALONE),
         )
-        made = resolve_arms(arms, estimator, [task.name for task in specs], reference)
+        made = resolve_arms(arms, estimator, task_names(specs), reference)
     except ParameterError as error:
         lines = []
         for line in str(error).splitlines():

@@ -115,7 +115,7 @@ class LabelCurve:
         for (task, arm), rows in self.gains.groupby(["task", "arm"], sort=False):
             parts = []
             for verdict, found in rows.groupby("verdict", sort=False):
-                shares = listed([share_in_words(share) for share in found["share"]])
+                shares = listed(list(map(share_in_words, found["share"])))
                 parts.append(f"with {shares} of the labels {VERDICTS[str(verdict)]}")
             sentences.append(f"“{arm}”, {task}: {'; '.join(parts)}.")
         return sentences

@@ -18,7 +18,7 @@ from multitide.study.grouping._grouping import Grouping
 from multitide.study.grouping._search import SEEDS, check_seekable, find_groups
 from multitide.study.runs._run_plan import make_run_resources
 from multitide.study.runs._workers import Listener
-from multitide.tasks import Task, resolve_tasks
+from multitide.tasks import Task, resolve_tasks, task_names
 
 
 @known_arguments
@@ -91,7 +91,7 @@ def group_tasks(
     data_sets = DataSets(samples)
     labels = data_sets.only("`samples` of `group_tasks`").y
     specs = resolve_tasks(estimator.tasks if tasks is None else tasks, labels)
-    names = tuple(task.name for task in specs)
+    names = tuple(task_names(specs))
     arm = make_seeking_arm(
         "grouped", method, {"max_groups": max_groups}, estimator, names
     )

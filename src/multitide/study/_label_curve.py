@@ -196,12 +196,15 @@ def check_shares(shares: Sequence[float]) -> list[float]:
         If they are not numbers above 0 and at most 1.
     """
     is_list = not isinstance(shares, str) and len(shares) > 0
-    numbers = is_list and all(isinstance(share, (int, float)) for share in shares)
-    if not numbers or not all(0 < share <= 1 for share in shares):
+    if not is_list or not all(map(_is_share, shares)):
         raise ParameterError(
             f"`shares` must be numbers above 0 and at most 1; got {shares!r}."
         )
-    return sorted({float(share) for share in shares})
+    return sorted(set(map(float, shares)))
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, (int, float)) and 0 < value <= 1
 
 
 def _draw_labels(

@@ -10,7 +10,7 @@ from multitide.tasks._multi_label import MultiLabel, MultiLabelTarget
 from multitide.tasks._registry import TASKS
 from multitide.tasks._regression import Regression, RegressionTarget
 from multitide.tasks._resolve_tasks import infer_tasks, resolve_tasks
-from multitide.tasks._task import Target, Task, label_names, labelled
+from multitide.tasks._task import Target, Task, label_names, labelled, task_names
 from multitide.tasks._task_config import task_from_config, task_to_config
 
 __all__ = [
@@ -33,5 +33,6 @@ __all__ = [
     "labelled",
     "resolve_tasks",
     "task_from_config",
+    "task_names",
     "task_to_config",
 ]

@@ -148,7 +148,7 @@ class MultiLabelTarget(SeveralTarget):
     def __init__(self, task: MultiLabel, answers: Sequence[Sequence[Value]]) -> None:
         super().__init__()
         self.task: MultiLabel = task
-        self.answers = [list(pair) for pair in answers]
+        self.answers = list(map(list, answers))
         self.n_outputs = len(task.columns)
         self.register_buffer("bias", torch.zeros(self.n_outputs))
         self.register_buffer("trivial_loss", torch.ones(()))

@@ -137,6 +137,16 @@ class Task(Part, ABC):
         """Rebuild a target from `Target.to_config`; fill its buffers with ``load_state_dict``."""
 
 
+def task_names(tasks: Iterable[str | Task]) -> list[str]:
+    """Return the names of tasks, which may be given by their names."""
+    names = []
+    for task in tasks:
+        if isinstance(task, Task):
+            task = task.name
+        names.append(task)
+    return names
+
+
 def label_names(tasks: Iterable[Task]) -> list[str]:
     """Return the columns of `y` that hold the labels of these tasks."""
     names: list[str] = []

@@ -133,10 +133,10 @@ class _CodeTables:
 
     def gather(self, rows: Tensor) -> list[Tensor]:
         """Return the labels of these samples per task, in the order of the tasks."""
-        found: dict[int, Tensor] = {}
+        by_task: dict[int, Tensor] = {}
         for members, table in self._tables:
-            found |= dict(zip(members, table[rows].unbind(dim=1), strict=True))
-        return [found[i] for i in range(len(found))]
+            by_task |= dict(zip(members, table[rows].unbind(dim=1), strict=True))
+        return [by_task[i] for i in range(len(by_task))]
 
 
 def deal(measured: np.ndarray, generator: np.random.Generator) -> np.ndarray:

@@ -120,7 +120,7 @@ class GradientRecorder(Callback):
         gradients : list of list of Tensor
             For each task in the batch, one tensor per parameter.
         """
-        rows = torch.stack([_flatten(gradient) for gradient in gradients])
+        rows = torch.stack(list(map(_flatten, gradients)))
         products = (rows @ rows.T).tolist()
         norms = torch.linalg.vector_norm(rows, dim=1).tolist()
         where = self.where(trainer)
@@ -144,16 +144,11 @@ class GradientRecorder(Callback):
             if row["side"] != "train":
                 continue
             task = row["task"]
-            row["gradient_norm"] = _mean(
-                [r["norm"] for r in norms if r["task"] == task]
-            )
+            own_norms = [record["norm"] for record in norms if record["task"] == task]
+            row["gradient_norm"] = _mean(own_norms)
             for other in trainer.names:
                 if other != task:
-                    pair = []
-                    for r in cosines:
-                        if {r["task"], r["other"]} == {task, other}:
-                            pair.append(r["cosine"])
-                    row[f"cosine({other})"] = _mean(pair)
+                    row[f"cosine({other})"] = _mean(_of_pair(cosines, task, other))
 
     def _of_epoch(
         self, rows: Sequence[HistoryRow], trainer: Trainer
@@ -174,6 +169,15 @@ def _gradient(loss: Tensor, shared: list[nn.Parameter]) -> list[Tensor]:
 
 def _flatten(tensors: Sequence[Tensor]) -> Tensor:
     return torch.cat([tensor.flatten() for tensor in tensors])
+
+
+def _of_pair(cosines: Sequence[HistoryRow], task: str, other: str) -> list[float]:
+    """Return the cosines between the gradients of two tasks."""
+    of_pair = []
+    for record in cosines:
+        if {record["task"], record["other"]} == {task, other}:
+            of_pair.append(record["cosine"])
+    return of_pair
 
 
 def _mean(values: list[float]) -> float:

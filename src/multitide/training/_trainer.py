@@ -16,6 +16,7 @@ from multitide.balancing._diverged import Diverged
 from multitide.balancing._weighting import WeightingModule
 from multitide.network._network import Network
 from multitide.network._stacking import Losses
+from multitide.sharing._across import are_one_tensor
 from multitide.training._best_weights import Keeper
 from multitide.training._callbacks import Callback, HistoryRow
 from multitide.training._finite import check_losses, check_weights
@@ -213,9 +214,10 @@ class Trainer:
         self.update()
         self._call("on_step_end")
         zero = torch.zeros((), device=self._device)
-        return torch.stack(
-            [losses[name].detach() if name in losses else zero for name in self.names]
-        )
+        of_tasks = []
+        for name in self.names:
+            of_tasks.append(losses.get(name, zero).detach())
+        return torch.stack(of_tasks)
 
     def task_losses(
         self, rows: Sequence[Tensor], n_labelled: np.ndarray
@@ -228,7 +230,7 @@ class Trainer:
         if self._at_features:
             # With a view per task, one backward pass gives the gradient of each task there.
             features = [each.view_as(each) for each in features]
-        outputs = self.network.outputs(features, [bool(n) for n in n_labelled])
+        outputs = self.network.outputs(features, (n_labelled > 0).tolist())
         losses = self._losses.means(outputs, coded, n_labelled.tolist())
         return {self.names[i]: loss for i, loss in losses.items()}, features
 
@@ -378,13 +380,10 @@ def _concatenate(parts: Sequence[list[Tensor]]) -> list[Tensor]:
     """
     if len(parts) == 1:
         return parts[0]
-    if all(_is_repeated(part) for part in parts):
-        return [torch.cat([part[0] for part in parts])] * len(parts[0])
-    found = []
-    for each in zip(*parts, strict=True):
-        found.append(torch.cat(each))
-    return found
-
-
-def _is_repeated(tensors: list[Tensor]) -> bool:
-    return all(tensor is tensors[0] for tensor in tensors)
+    by_task = list(zip(*parts, strict=True))
+    if all(map(are_one_tensor, parts)):
+        return [torch.cat(by_task[0])] * len(by_task)
+    joined = []
+    for tensors in by_task:
+        joined.append(torch.cat(tensors))
+    return joined

@@ -37,15 +37,19 @@ def params_of(estimator: MultiTaskEstimator, space: Space) -> Params:
         searched.add(dimension.name.split(".")[0])
     if BALANCING in searched:
         searched |= {"weighting", "aggregator"}
-    found: Params = {}
+    values: Params = {}
     for name in NUMBERS:
-        found[name] = getattr(estimator, name)
+        values[name] = getattr(estimator, name)
     for name in (*TABLES, *FAMILIES):
         is_given = name not in OPTIONAL or getattr(estimator, name) is not None
         if name in searched and is_given:
             # The aggregator comes last and so replaces the weighting where there are both.
-            found |= _values_of(name, estimator)
-    return {name: value for name, value in found.items() if name in space.ranges}
+            values |= _values_of(name, estimator)
+    in_space: Params = {}
+    for name, value in values.items():
+        if name in space.ranges:
+            in_space[name] = value
+    return in_space
 
 
 def _values_of(name: str, estimator: MultiTaskEstimator) -> Params:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from multitide._count_values import count_values
 from multitide._estimator import MultiTaskEstimator
 from multitide.balancing._search import Search as WeightSearch
 from multitide.data._samples import Samples
@@ -134,9 +135,7 @@ class Judge(StepCounter):
 
     def on_train_begin(self, trainer: Trainer) -> None:
         """Count parameters."""
-        self.n_parameters += sum(
-            parameter.numel() for parameter in trainer.network.parameters()
-        )
+        self.n_parameters += count_values(trainer.network.parameters())
 
     def on_step_end(self, trainer: Trainer) -> None:
         """Stop when time is up, or when the process that started this one has ended."""
@@ -180,7 +179,7 @@ def pruning_ceiling(trials: Sequence[Trial], max_epochs: int) -> tuple[float, ..
         return ()
     medians = np.median(reached, axis=0)
     medians[: math.ceil(max_epochs * NEVER_PRUNED)] = np.inf
-    return tuple(float(median) for median in medians)
+    return tuple(map(float, medians))
 
 
 def run_trial(

@@ -18,6 +18,7 @@ from sklearn.base import clone
 
 from multitide._checks import check_positive_int
 from multitide._estimator import MultiTaskEstimator
+from multitide._installed_versions import installed_versions
 from multitide._known_arguments import known_arguments
 from multitide._plan_fit import plan_fit
 from multitide._registries import part_to_config
@@ -29,7 +30,6 @@ from multitide.data._splitter import Splitter
 from multitide.errors import DataError, MultitideError, ParameterError
 from multitide.fitting._recipe import OPTIONAL, PART_PARAMETERS, make_part, make_recipe
 from multitide.study.design._study_data import make_rule
-from multitide.study.runs._jobs import versions
 from multitide.study.runs._timing import parse_budget
 from multitide.study.runs._training import quiet, single_thread
 from multitide.study.runs._workers import default_n_jobs
@@ -268,12 +268,10 @@ def _identity(
             params[name] = _plain(name, value)
     return {
         "data": samples.fingerprint(),
-        "split": [
-            np.asarray(side).tolist() for side in (cut.train, cut.validation, cut.test)
-        ],
-        "tasks": [task_to_config(task) for task in specs],
+        "split": [cut.train.tolist(), cut.validation.tolist(), cut.test.tolist()],
+        "tasks": list(map(task_to_config, specs)),
         "start": params,
-        "versions": versions(),
+        "versions": installed_versions(),
     }
 
 
@@ -315,7 +313,7 @@ def _facts(
     counts = cut.counts(labelled(specs, samples.y))
     facts: dict[str, object] = {
         "command": shlex.join(sys.argv),
-        "versions": versions(),
+        "versions": installed_versions(),
         "n_samples": len(samples),
         "n_jobs": n_jobs,
         "seconds": seconds,

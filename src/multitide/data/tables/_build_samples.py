@@ -98,17 +98,17 @@ def _by_series(
     """Return columns of the label table in the order of `ids`; missing for ids that it lacks."""
     key = str(reading.series)
     places = match_ids(labels[key], ids, key, findings)
-    found = {}
+    in_order = {}
     for name in dict.fromkeys(columns):
         if name in labels.columns and name != reading.series:
-            column = nullable(clean_column(labels[name], reading, findings))
-            found[name] = pd.api.extensions.take(column.array, places, allow_fill=True)
+            values = nullable(clean_column(labels[name], reading, findings)).array
+            in_order[name] = pd.api.extensions.take(values, places, allow_fill=True)
     if n_absent := int((places < 0).sum()):
         findings.note(f"{n_absent} of {len(ids)} series: no row in `labels`.")
     without_rows = clean_ids(labels[key]).drop(places[places >= 0]).dropna()
     if len(without_rows) and not findings.problems:
         _note_without_rows(without_rows, key, len(labels), findings)
-    return pd.DataFrame(found).reindex(range(len(ids)))
+    return pd.DataFrame(in_order).reindex(range(len(ids)))
 
 
 def _note_without_rows(
@@ -132,16 +132,17 @@ def _fill_static(rows: Rows, reading: Reading) -> Rows:
     if reading.layout == "vectors" or not columns:
         return rows
     groups = rows.fixed[columns].groupby(rows.series)
-    counts = groups.nunique().max()
-    if changing := [column for column in columns if counts[column] > 1]:
+    is_changing = groups.nunique().max() > 1
+    if is_changing.any():
+        changing = is_changing.index[is_changing].tolist()
         raise DataError(
             f"`static` must name columns that are constant within a series; got {changing}. "
             "Use them as `channels`, or leave them out."
         )
     first = groups.first().iloc[rows.series].set_axis(rows.fixed.index)
-    return replace(
-        rows, fixed=rows.fixed.assign(**{name: first[name] for name in columns})
-    )
+    fixed = rows.fixed.copy()
+    fixed[columns] = first
+    return replace(rows, fixed=fixed)
 
 
 def _labels(

@@ -107,7 +107,7 @@ def as_codes(
 def categories_of(column: pd.Series) -> tuple[str, ...]:
     """Return the distinct values of a text column, sorted; a pandas category keeps its order."""
     if isinstance(column.dtype, pd.CategoricalDtype):
-        return tuple(str(value) for value in column.cat.categories)
+        return tuple(map(str, column.cat.categories))
     return tuple(sorted(set(as_texts(column).dropna())))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from multitide._checks import in_backticks
 from multitide.data.tables._left_out import example_of
 from multitide.errors import DataError
 
@@ -71,7 +72,7 @@ class Findings:
 
 def name_columns(names: Sequence[str]) -> str:
     """Return "`a`, `b`, ... (12 columns)"."""
-    shown = ", ".join(f"`{name}`" for name in names[:MAX_NAMES])
+    shown = in_backticks(names[:MAX_NAMES])
     if len(names) > MAX_NAMES:
         shown += f", ... ({len(names)} columns)"
     return shown

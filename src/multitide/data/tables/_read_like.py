@@ -64,7 +64,7 @@ def read_like(
     tables = drop_keyless(tables, present, findings)
     samples = build_samples(tables, present, findings, need_labels=need_labels)
     findings.log()
-    y = samples.y.reindex(columns=[task.name for task in known.tasks or ()])
+    y = samples.y.reindex(columns=known.task_names)
     read = replace(known, assumed=tuple(findings.assumed))
     return samples.replace(y=y, reading=read.to_dict())
 
@@ -72,11 +72,11 @@ def read_like(
 def _without_absent(known: Reading, tables: Tables, need_labels: bool) -> Reading:
     """Remove from a reading the columns that may be absent from new tables."""
     columns = tables.columns
-    tasks = known.tasks or ()
-    if not need_labels:
-        tasks = tuple(task for task in tasks if task.column in columns)
     extra = tuple(column for column in known.extra if column in columns)
-    return replace(known, tasks=tasks, extra=extra, ignore=())
+    known = replace(known, tasks=known.tasks or (), extra=extra, ignore=())
+    if need_labels:
+        return known
+    return known.with_tasks_in(columns)
 
 
 def _had_labels_table(known: Reading) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Unpack
 
 import pandas as pd
@@ -173,11 +172,7 @@ def read_present(
         return read_ts_samples(data, reading, labels)
     findings = Findings()
     tables = open_tables(data, labels, reading, findings)
-    if reading.tasks is not None:
-        columns = tables.columns
-        present = tuple(task for task in reading.tasks if task.column in columns)
-        reading = replace(reading, tasks=present)
-    return _read(tables, reading, findings)
+    return _read(tables, reading.with_tasks_in(tables.columns), findings)
 
 
 def _read(tables: Tables, reading: Reading, findings: Findings) -> Samples:

@@ -189,12 +189,27 @@ class Reading:
     assumed: tuple[str, ...] = ()
 
     @property
+    def task_names(self) -> list[str]:
+        """The names of the tasks."""
+        names = []
+        for task in self.tasks or ():
+            names.append(task.name)
+        return names
+
+    @property
     def label_columns(self) -> list[str]:
         """The columns of the tasks' labels."""
         columns = []
         for task in self.tasks or ():
             columns.append(task.column)
         return columns
+
+    def with_tasks_in(self, columns: Collection[str]) -> Self:
+        """Return the reading without the tasks whose column is not among these."""
+        if self.tasks is None:
+            return self
+        present = tuple(task for task in self.tasks if task.column in columns)
+        return dataclasses.replace(self, tasks=present)
 
     @classmethod
     def from_options(cls, **options: Unpack[ReadOptions]) -> Self:
@@ -242,10 +257,9 @@ class Reading:
                 fields[name] = tuple(value)
         if fields.get("tasks") is not None:
             fields["tasks"] = _task_columns(fields["tasks"])
-        categories = config.get("categories") or {}
-        fields["categories"] = {
-            name: tuple(values) for name, values in categories.items()
-        }
+        fields["categories"] = {}
+        for name, values in (config.get("categories") or {}).items():
+            fields["categories"][name] = tuple(values)
         return cls(**fields)
 
     def to_dict(self) -> dict[str, object]:
@@ -254,22 +268,20 @@ class Reading:
         for name, value in plain.items():
             if isinstance(value, tuple):
                 plain[name] = list(value)
-        plain["categories"] = {
-            name: list(values) for name, values in self.categories.items()
-        }
+        categories = {}
+        for channel, values in self.categories.items():
+            categories[channel] = list(values)
+        plain["categories"] = categories
         return plain
 
     def changed(self) -> list[str]:
         """Return the names of the fields that differ from their defaults."""
         default = Reading()
-        names = []
+        changed = []
         for field in dataclasses.fields(self):
-            names.append(field.name)
-        found = []
-        for name in names:
-            if getattr(self, name) != getattr(default, name):
-                found.append(name)
-        return found
+            if getattr(self, field.name) != getattr(default, field.name):
+                changed.append(field.name)
+        return changed
 
     def check(self) -> None:
         """Raise one error that lists every option that is wrong whatever the table holds."""
@@ -296,16 +308,14 @@ class Reading:
         raise_problems(list(dict.fromkeys(problems)))
 
     def _check_tasks(self, problems: list[str]) -> None:
-        names = []
         for task in self.tasks or ():
-            names.append(task.name)
             with gathering(problems):
                 check_choice(f"{task.name}.label_at", task.label_at, LABEL_AT)
             with gathering(problems):
                 task.check_lead(self.window)
             with gathering(problems):
                 task.check_channels(self.channels or (), self.window)
-        if twice := repeated(names):
+        if twice := repeated(self.task_names):
             problems.append(
                 f"`tasks` must have different names; got {twice} more than once."
             )

@@ -124,15 +124,12 @@ def _join_problems(tables: Tables, reading: Reading) -> list[str]:
 def _only_existing(
     reading: Reading, here: Sequence[str], anywhere: Sequence[str]
 ) -> Reading:
-    channels, tasks = reading.channels, reading.tasks
+    channels = reading.channels
     if channels is not None:
         channels = _those_in(here, channels)
-    if tasks is not None:
-        tasks = tuple(task for task in tasks if task.column in anywhere)
     return replace(
-        reading,
+        reading.with_tasks_in(anywhere),
         channels=channels,
-        tasks=tasks,
         static=_those_in(anywhere, reading.static),
         extra=_those_in(anywhere, reading.extra),
         ignore=_those_in(anywhere, reading.ignore),
@@ -220,7 +217,7 @@ def _describe_data(
     for column in tables.data.columns:
         options = _options_of(column, reading)
         if tables.source_of(column, reading.series) == "labels":
-            options = [option for option in options if option in ONLY_IN_DATA]
+            options = list(_those_in(ONLY_IN_DATA, options))
         why = reasons.get(column, _why_ignored(column, reading))
         described.append(_column_role(column, "data", options, why))
     return described

@@ -237,16 +237,15 @@ def _check_finite(name: str, numbers: np.ndarray, findings: Findings) -> None:
 
 
 def _text_problem(column: pd.Series, bad: np.ndarray, decimal: str | None) -> str:
-    found = list(dict.fromkeys(str(value) for value in column.iloc[bad[:20]]))[:3]
+    texts = list(dict.fromkeys(map(str, column.iloc[bad[:20]])))[:3]
     remedy = "Correct or clear these cells, or list the column in `ignore`."
-    if decimal != "," and any(
-        DECIMAL_COMMA.fullmatch(value.strip()) for value in found
-    ):
+    has_comma = any(DECIMAL_COMMA.fullmatch(text.strip()) for text in texts)
+    if decimal != "," and has_comma:
         remedy = (
             'If the comma is a decimal comma, pass decimal=","; '
             'if it separates thousands, pass thousands=",".'
         )
-    shown = ", ".join(repr(value) for value in found)
+    shown = ", ".join(map(repr, texts))
     return f"`{column.name}` must hold numbers; got text in {rows_text(bad)}: {shown}. {remedy}"
 
 

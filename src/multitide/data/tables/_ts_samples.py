@@ -42,7 +42,7 @@ def read_ts_samples(
     others = replace(reading, tasks=None).changed()
     tasks = reading.tasks or (TaskColumn("label", "label"),)
     if others or len(tasks) != 1:
-        found = others or [task.name for task in tasks]
+        found = others or reading.task_names
         raise ParameterError(
             f"`tasks` must be one name, and the only option, for a .ts file; got {found}."
         )
@@ -67,8 +67,8 @@ def read_ts_like(path: str | Path, known: Reading) -> Samples:
         raise DataError(
             f"`data` must have the channels {expected}; got {list(samples.channels)}."
         )
-    names = [task.name for task in known.tasks or ()]
-    return samples.replace(reading=known.to_dict(), y=samples.y.reindex(columns=names))
+    y = samples.y.reindex(columns=known.task_names)
+    return samples.replace(reading=known.to_dict(), y=y)
 
 
 def ts_roles(samples: Samples) -> tuple[ColumnRole, ...]:

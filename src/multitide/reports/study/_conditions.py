@@ -114,9 +114,9 @@ def _labels(conditions: Conditions) -> tuple[str, pd.DataFrame]:
 def _width(conditions: Conditions) -> tuple[str, pd.DataFrame]:
     rows: list[Row] = conditions.width.to_dict("records")
     table = {
-        "task": [row["task"] for row in rows],
-        "as it is": [f"{row['before']:+.3f}" for row in rows],
-        "twice as wide": [f"{row['wide']:+.3f}" for row in rows],
-        "change, with interval": [interval_words(row) for row in rows],
+        "task": conditions.width["task"],
+        "as it is": conditions.width["before"].map("{:+.3f}".format),
+        "twice as wide": conditions.width["wide"].map("{:+.3f}".format),
+        "change, with interval": list(map(interval_words, rows)),
     }
     return "Gain of sharing, in units of the trivial loss", pd.DataFrame(table)

@@ -170,9 +170,10 @@ def examples(data: StudyData, samples: Samples) -> list[Example]:
 def _summary(task: Task, labels: pd.DataFrame) -> str:
     """Return the most frequent classes with their counts, or the range of a number."""
     if task.kind == "multi_label":
-        return "; ".join(
-            f"{name} ({_counts(labels[name].dropna())})" for name in labels
-        )
+        by_label = []
+        for name in labels:
+            by_label.append(f"{name} ({_counts(labels[name].dropna())})")
+        return "; ".join(by_label)
     if task.kind == "classification":
         return _counts(labels[task.name].dropna())
     values = pd.to_numeric(labels.stack().dropna()).to_numpy(dtype=float)

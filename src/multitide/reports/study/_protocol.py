@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from multitide._checks import named_values
 from multitide.data._splitter import Splitter
 from multitide.reports._pages import Row
 from multitide.study import Comparison
@@ -73,16 +74,9 @@ def protocol_items(comparison: Comparison) -> list[tuple[str, str]]:
         ("Figures", "on the test set, which is used only once"),
         ("Verdicts", _verdicts(comparison)),
         ("Duration", _duration(facts)),
-        (
-            "Versions",
-            ", ".join(f"{name} {version}" for name, version in versions.items()),
-        ),
+        ("Versions", named_values(versions)),
     ]
-    found = []
-    for term, words in items:
-        if words:
-            found.append((term, words))
-    return found
+    return [(term, words) for term, words in items if words]
 
 
 def _data_items(data: StudyData, facts: Row) -> list[tuple[str, str]]:
@@ -173,14 +167,12 @@ def arm_settings(comparison: Comparison) -> tuple[dict[str, str], list[ArmSettin
 
 
 def _in_common(networks: list[dict[str, str]]) -> dict[str, str]:
-    if networks:
-        common = dict(networks[0])
-    else:
-        common = {}
-    for settings in networks:
-        common = {
-            name: text for name, text in common.items() if settings.get(name) == text
-        }
+    if not networks:
+        return {}
+    common = {}
+    for name, text in networks[0].items():
+        if all(settings.get(name) == text for settings in networks):
+            common[name] = text
     return common
 
 

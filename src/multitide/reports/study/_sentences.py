@@ -92,7 +92,7 @@ def _headline(arm: str, gains: pd.DataFrame) -> str:
 
 def _named(tasks: Iterable[str]) -> str:
     """Name a few tasks; count many."""
-    names = [str(name) for name in tasks]
+    names = list(map(str, tasks))
     if len(names) <= MAX_NAMED_TASKS:
         return listed(names)
     return f"{len(names)} tasks"
@@ -172,19 +172,16 @@ def _meanings_of_several(comparison: Comparison) -> dict[str, str]:
 
 def next_steps(comparison: Comparison) -> list[tuple[str, str]]:
     """Return (task, sentence): what to do about each task; once if it is the same for all."""
-    found = []
+    words = {}
     is_baseline = _are_baselines(comparison)
     for name in comparison.evidence.protocol.names:
         of_task = comparison.gains["task"] == name
         networks = comparison.gains[of_task & ~is_baseline]
-        steps = [
-            _step(networks, comparison.reference),
-            _best_baseline(comparison, name),
-        ]
-        found.append((name, " ".join(step for step in steps if step)))
-    if len(found) > 1 and len({words for _, words in found}) == 1:
-        found = [("All tasks", found[0][1])]
-    return [(name, words) for name, words in found if words]
+        step = _step(networks, comparison.reference)
+        words[name] = f"{step} {_best_baseline(comparison, name)}".strip()
+    if len(words) > 1 and len(set(words.values())) == 1:
+        words = {"All tasks": next(iter(words.values()))}
+    return [(name, text) for name, text in words.items() if text]
 
 
 def _step(networks: pd.DataFrame, reference: str) -> str:

@@ -179,9 +179,10 @@ def shown_arm(comparison: Comparison, task: str) -> str | None:
             return 0
         return 1
 
-    candidates = [
-        arm for arm in comparison.arms if comparison.evidence.seeds(arm, task)
-    ]
+    candidates = []
+    for arm in comparison.arms:
+        if comparison.evidence.seeds(arm, task):
+            candidates.append(arm)
     return min(candidates, key=rank, default=None)
 
 
@@ -318,10 +319,10 @@ def _of_several_columns(
 ) -> Predictions:
     columns = asked.task.columns
     table = pd.concat(_by_fold(comparison, arm, asked.name, seed), ignore_index=True)
-    labels = table[[f"label {column}" for column in columns]].set_axis(columns, axis=1)
-    predicted = table[[f"predicted {column}" for column in columns]].set_axis(
-        columns, axis=1
-    )
+    labels, predicted = pd.DataFrame(), pd.DataFrame()
+    for column in columns:
+        labels[column] = table[f"label {column}"]
+        predicted[column] = table[f"predicted {column}"]
     n_labelled = int(labels.notna().any(axis=1).sum())
     figures = []
     if n_labelled:

@@ -30,7 +30,7 @@ WIDTH = {
 def features_words(others: pd.DataFrame) -> str:
     """Describe what the features of other tasks are worth to one task, the most useful first."""
     rows = others.sort_values("gain", ascending=False, kind="stable").to_dict("records")
-    return "; ".join(_source_words(row) for row in rows) + "."
+    return "; ".join(map(_source_words, rows)) + "."
 
 
 def _source_words(row: Row) -> str:

@@ -99,7 +99,7 @@ class Arm:
     def description(self) -> Settings:
         """Its groups and settings, as plain JSON values."""
         return {
-            "groups": [list(group) for group in self.groups],
+            "groups": list(map(list, self.groups)),
             "settings": self.settings,
         }
 

@@ -162,7 +162,7 @@ class Protocol:
         groups: dict[str, list[str]] = {}
         for question in self.questions:
             groups.setdefault(key(question), []).append(question.name)
-        return tuple(tuple(names) for names in groups.values())
+        return tuple(map(tuple, groups.values()))
 
 
 def make_protocol(

@@ -333,7 +333,7 @@ def _check_groups(name: str, groups: object, task_names: Sequence[str]) -> Group
     where = f"`arms.{name}.groups`"
     if not _are_lists(groups):
         raise ParameterError(f"{where} must be lists of task names; got {groups!r}.")
-    found: Groups = tuple(tuple(group) for group in groups)
+    found: Groups = tuple(map(tuple, groups))
     named: list[str] = []
     for group in found:
         named.extend(group)

@@ -12,12 +12,12 @@ import pandas as pd
 
 from multitide._checks import one_of, suggest
 from multitide.data._samples import Samples
-from multitide.data._split import Split
+from multitide.data._split import Split, held_out_rows
 from multitide.data._splitter import Splitter
 from multitide.errors import DataError, ParameterError
 from multitide.fitting._validation_split import default_splitter
 from multitide.study.design._test_groups import independent_groups
-from multitide.tasks import Task, label_names
+from multitide.tasks import Task, label_names, task_names
 
 # What the arguments `split`, `cv` and `groups` of `multitide.compare` are for one data set.
 SplitRule: TypeAlias = "Splitter | Split | None"
@@ -125,7 +125,7 @@ def split_data(
     fingerprint = samples.fingerprint()
     return StudyData(
         name=name,
-        task_names=[task.name for task in tasks],
+        task_names=task_names(tasks),
         y=samples.y,
         splits=splits,
         test=_test_rows(grouped, splits),
@@ -218,14 +218,11 @@ def _extra_column(samples: Samples, name: str) -> np.ndarray:
 
 def _test_rows(samples: Samples, splits: Sequence[Split]) -> pd.DataFrame:
     """Return the table ``StudyData.test``; the series of `samples` are the groups."""
-    rows = np.concatenate([split.test for split in splits])
-    n_rows = []
-    for split in splits:
-        n_rows.append(len(split.test))
+    rows, folds = held_out_rows(splits)
     table = pd.DataFrame(
         {
             "row": rows,
-            "fold": np.repeat(np.arange(len(splits)), n_rows),
+            "fold": folds,
             "group": independent_groups(
                 samples, rows, new_series=_tests_new_series(samples, splits)
             ),

@@ -149,7 +149,7 @@ class Grouping:
             method=self.method,
             max_groups=self.max_groups,
             n_seeds=self.n_seeds,
-            groups=[list(group) for group in self.groups],
+            groups=list(map(list, self.groups)),
             affinity=self.affinity.to_numpy().tolist(),
             predicted=self.predicted.to_list(),
             together=self.together.to_list(),
@@ -170,7 +170,7 @@ class Grouping:
         record = GroupingRecord.model_validate(content)
         names = record.tasks
         return cls(
-            groups=tuple(tuple(group) for group in record.groups),
+            groups=tuple(map(tuple, record.groups)),
             affinity=_square(np.array(record.affinity, dtype=float), names),
             method=record.method,
             predicted=pd.Series(record.predicted, index=names, dtype=float),

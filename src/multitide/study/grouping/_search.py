@@ -225,13 +225,13 @@ def _from_affinities(
             records.append(fit.facts["affinity"])
     n = len(names)
     return make_grouping(
-        _mean_table([record["affinity"] for record in records], (n, n)),
+        _mean_table(records, "affinity", (n, n)),
         names,
         AFFINITY,
         max_groups=seek.max_groups,
         n_seeds=len(records),
-        cosines=_mean_table([record["cosines"] for record in records], (n, n)),
-        norms=_mean_table([record["norms"] for record in records], (n,)),
+        cosines=_mean_table(records, "cosines", (n, n)),
+        norms=_mean_table(records, "norms", (n,)),
     )
 
 
@@ -268,12 +268,12 @@ def _mean_of_known(values: Sequence[float]) -> float:
 
 
 def _mean_table(
-    tables: Sequence[Sequence[object]], shape: tuple[int, ...]
+    records: Sequence[Mapping[str, object]], name: str, shape: tuple[int, ...]
 ) -> np.ndarray:
-    """Return the mean of tables without their missing values; NaN where there are none."""
-    if not tables:
+    """Return the mean of a table over records, without missing values; NaN where there are none."""
+    if not records:
         return np.full(shape, np.nan)
-    stacked = np.array(tables, dtype=float)
+    stacked = np.array([record[name] for record in records], dtype=float)
     known = ~np.isnan(stacked)
     with np.errstate(invalid="ignore"):
         mean: np.ndarray = np.where(known, stacked, 0.0).sum(axis=0) / known.sum(axis=0)
@@ -297,7 +297,7 @@ def _key(arm: Arm, protocol: Protocol) -> str:
         "settings": arm.settings,
         "method": seek.method,
         "max_groups": seek.max_groups,
-        "tasks": [task_to_config(task) for task in protocol.tasks],
+        "tasks": list(map(task_to_config, protocol.tasks)),
         "n_seeds": protocol.n_seeds,
         "random_state": cast(MultiTaskEstimator, arm.learner).random_state,
         "data": protocol.only.fingerprints,

@@ -57,7 +57,9 @@ class Evidence:
                 run_keys[name] = keys
         fits: dict[str, Fit] = {}
         for keys in run_keys.values():
-            fits |= {key: self.fits[key] for key in keys if key in self.fits}
+            for key in keys:
+                if key in self.fits:
+                    fits[key] = self.fits[key]
         tasks_of = {}
         for arm in arms:
             tasks_of[arm] = self.tasks_of[arm]

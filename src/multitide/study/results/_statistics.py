@@ -205,12 +205,17 @@ def mean_table(tables: Sequence[GainTable]) -> GainTable:
     the mean of its influences, also if the tasks are correlated.
     """
     return GainTable(
-        gains=np.mean([table.gains for table in tables], axis=0),
-        influence=np.mean([table.influence for table in tables], axis=0),
-        weights=np.mean([table.weights for table in tables], axis=0),
-        fold_influence=np.mean([table.fold_influence for table in tables], axis=0),
+        gains=_mean_field("gains", tables),
+        influence=_mean_field("influence", tables),
+        weights=_mean_field("weights", tables),
+        fold_influence=_mean_field("fold_influence", tables),
         n_rows=sum(table.n_rows for table in tables),
     )
+
+
+def _mean_field(name: str, tables: Sequence[GainTable]) -> np.ndarray:
+    mean: np.ndarray = np.mean([getattr(table, name) for table in tables], axis=0)
+    return mean
 
 
 def among_other_groups(table: GainTable, n_before: int, n_after: int) -> GainTable:

@@ -6,15 +6,14 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import cast
 
 from sklearn.base import clone
 
 from multitide._estimator import MultiTaskEstimator
+from multitide._installed_versions import installed_versions
 from multitide._registries import part_to_config
 from multitide.fitting._recipe import make_part, resolve_batch_size
-from multitide.model._store import installed_versions
 from multitide.sharing import SHARINGS, Hard, NoSharing
 from multitide.study.design._arms import Arm, Settings
 from multitide.study.design._baselines import Baseline
@@ -144,12 +143,6 @@ def tasks_of(protocol: Protocol, names: tuple[str, ...]) -> list[Task]:
     return list(tasks.values())
 
 
-@cache
-def versions() -> dict[str, str]:
-    """Return the versions of the packages that affect results; looking them up is slow."""
-    return installed_versions()
-
-
 def _prepare(
     learner: MultiTaskEstimator,
     protocol: Protocol,
@@ -198,11 +191,11 @@ def _key(
     content = {
         "schema": SCHEMA,
         "settings": settings,
-        "tasks": [task_to_config(task) for task in tasks_of(protocol, group)],
+        "tasks": list(map(task_to_config, tasks_of(protocol, group))),
         "random_state": random_state,
         # With names, since the same task differs between data sets, and their order matters.
         "data": [[each.name, each.data.fingerprint(seed, fold)] for each in questions],
-        "versions": versions(),
+        "versions": installed_versions(),
     }
     text = json.dumps(content, sort_keys=True, default=repr)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

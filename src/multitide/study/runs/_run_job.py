@@ -10,7 +10,9 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
+from multitide._count_values import count_values
 from multitide._estimator import MultiTaskEstimator
+from multitide._installed_versions import installed_versions
 from multitide.data._data_sets import DataSets
 from multitide.data._split_data import SplitData
 from multitide.errors import DataError
@@ -19,7 +21,7 @@ from multitide.study.design._baselines import Baseline
 from multitide.study.design._probes import Probe
 from multitide.study.design._protocol import Protocol, Question
 from multitide.study.runs._fits import Fit, FitFacts
-from multitide.study.runs._jobs import Job, n_training_rows, versions
+from multitide.study.runs._jobs import Job, n_training_rows
 from multitide.study.runs._training import (
     StepCounter,
     job_data,
@@ -41,11 +43,12 @@ def run_job(job: Job, protocol: Protocol, data_sets: DataSets) -> Fit:
     """Run a job with one thread; an error makes it a failed fit."""
     started = time.perf_counter()
     questions = []
+    targets, n_labelled = {}, {}
     for name in job.names:
-        questions.append(protocol.question(name))
-    targets = {}
-    for question in questions:
-        targets[question.name] = question.target(job.fold)
+        question = protocol.question(name)
+        questions.append(question)
+        targets[name] = question.target(job.fold)
+        n_labelled[name] = _n_labelled(question, job)
     facts = FitFacts(
         status="done",
         reason="",
@@ -54,10 +57,8 @@ def run_job(job: Job, protocol: Protocol, data_sets: DataSets) -> Fit:
         fold=job.fold,
         settings=job.settings,
         n_rows=n_training_rows(protocol, job.names, job.seed, job.fold),
-        n_labelled={
-            question.name: _n_labelled(question, job) for question in questions
-        },
-        versions=versions(),
+        n_labelled=n_labelled,
+        versions=installed_versions(),
         classes=_classes(targets),
     )
     try:
@@ -234,10 +235,9 @@ def _trained(
     """Return a fitted copy, and what is known about its training."""
     counter = StepCounter()
     estimator = train(learner, data, [counter, *callbacks])
-    n_parameters = sum(parameter.numel() for parameter in estimator.model_.parameters())
     facts = FitFacts(
         random_state=estimator.random_state,
-        n_parameters=n_parameters,
+        n_parameters=count_values(estimator.model_.parameters()),
         n_steps=counter.n_steps,
         best_epoch=estimator.best_epoch_,
         validation_loss=losses_at(estimator.history_, estimator.best_epoch_),

@@ -132,14 +132,17 @@ def _find_fits(
     plan: Plan, runs: Path | None, known: Mapping[str, Fit]
 ) -> dict[str, Fit]:
     """Return the fits of a plan that are done, by key; stored ones come last."""
-    found = {key: fit for key, fit in known.items() if key in plan.jobs and fit.done}
+    done = {}
+    for key, fit in known.items():
+        if key in plan.jobs and fit.done:
+            done[key] = fit
     if runs is None:
-        return found
+        return done
     for key in plan.jobs:
-        fit = read_fit(runs, key)
-        if fit is not None:
-            found[key] = fit
-    return found
+        stored = read_fit(runs, key)
+        if stored is not None:
+            done[key] = stored
+    return done
 
 
 def _announce(

@@ -143,9 +143,11 @@ def probe(
             )
         steps = steps_per_epoch(job.learner, protocol, job.names, job.seed, job.fold)
         expected[name] = step_seconds[kind] * steps * job.learner.max_epochs
-    return {
-        name: seconds for name, seconds in expected.items() if not math.isnan(seconds)
-    }
+    known = {}
+    for name, seconds in expected.items():
+        if not math.isnan(seconds):
+            known[name] = seconds
+    return known
 
 
 def parse_budget(budget: str | float | None) -> float:

@@ -229,9 +229,8 @@ def _run_in_processes(
             batch_size=1,
             mmap_mode="c",
         )
-        yield from pool(
-            delayed(_run_and_store)(job, protocol, data_sets, runs) for job in jobs
-        )
+        run = delayed(_run_and_store)
+        yield from pool(run(job, protocol, data_sets, runs) for job in jobs)
 
 
 def _run_and_store(
