@@ -62,7 +62,8 @@ def check_choice(name: str, value: object, choices: Iterable[str | None]) -> Non
     choices = list(choices)
     if value not in choices:
         raise ParameterError(
-            f"`{name}` must be {one_of(choices)}; got {value!r}.{suggest(str(value), choices)}"
+            f"`{name}` must be {one_of(choices)}; "
+            f"got {value!r}.{suggest(str(value), choices)}"
         )
 
 

@@ -138,7 +138,8 @@ def compare_runs(
     unseen = common.difference(seen, sort=False)
     if not len(unseen):
         raise DataError(
-            "`data` must have samples that both models read and neither was trained on; "
+            "`data` must have samples that both "
+            "models read and neither was trained on; "
             f"got none of {len(second.samples)}. Use newer data."
         )
     old_rows = first.all_keys.get_indexer(unseen)
@@ -146,7 +147,8 @@ def compare_runs(
     if len(common) > len(unseen):
         n_left = len(common) - len(unseen)
         notes.append(
-            f"{n_left} of {len(common)} samples are left out: a model was trained on them."
+            f"{n_left} of {len(common)} samples are left out: "
+            "a model was trained on them."
         )
     groups = independent_groups(second.samples, new_rows)
     table = model_gains(
@@ -191,9 +193,11 @@ def _seen_keys(readers: Sequence[_Reader], notes: list[str]) -> pd.Index:
         known = trained_on(reader.folder, reader.estimator.stored_.data)
         if known is None:
             notes.append(
-                f"It is not known what {str(reader.folder)!r} was trained on: its configuration or "
-                "its data are gone or have changed. If these samples were among it, it looks too "
-                "good."
+                "It is not known what "
+                f"{str(reader.folder)!r} was trained on: "
+                "its configuration or its data "
+                "are gone or have changed. "
+                "If these samples were among it, it looks too good."
             )
             continue
         mask = seen_samples(reader.samples, known[reader.record.name])

@@ -52,7 +52,7 @@ from multitide.model._store import (
 )
 from multitide.model._stored_representation import fit_encoder, vectors_of
 from multitide.sharing import Sharing
-from multitide.tasks import Task, task_names
+from multitide.tasks import Task
 from multitide.training._callbacks import Callback
 from multitide.training._progress_bar import ProgressBar
 from multitide.training._settings import Training

@@ -55,8 +55,9 @@ def what_it_is(path: Path) -> str:
     if not path.is_dir():
         if path.suffix == ENCODER_SUFFIX:
             return (
-                " It is a file; multitide.representations.load_encoder reads a stored "
-                "representation."
+                " It is a file; "
+                "multitide.representations.load_encoder "
+                "reads a stored representation."
             )
         return " It is a file."
     if _is_model(path):
@@ -88,13 +89,15 @@ def own_folder(folder: Path) -> str | None:
         return f"is the folder of an unfinished run. Repeat it with `multitide fit {config}`."
     if _is_model(folder) and config.is_file():
         return (
-            "is a run folder of `multitide fit`. Use it with "
-            f"`multitide predict {folder} DATA`, or repeat it with `multitide fit {config}`."
+            "is a run folder of `multitide fit`. "
+            f"Use it with `multitide predict {folder} DATA`, "
+            f"or repeat it with `multitide fit {config}`."
         )
     if _is_model(folder):
         return (
-            f"is a saved model. Use it with `multitide predict {folder} DATA`, "
-            "or in Python with multitide.load."
+            "is a saved model. "
+            f"Use it with `multitide predict {folder} "
+            "DATA`, or in Python with multitide.load."
         )
     kind = kind_of(folder)
     if kind is None:

@@ -47,7 +47,8 @@ class GradientFlow:
         """Return the sizes; the tables would fill the screen."""
         tasks = ", ".join(str(name) for name in self.by_step.columns if name != TOTAL)
         return (
-            f"<GradientFlow: tasks {tasks}; {len(self.by_step)} steps, "
+            f"<GradientFlow: tasks {tasks}; "
+            f"{len(self.by_step)} steps, "
             f"{len(self.by_layer)} parameters>"
         )
 
@@ -156,7 +157,8 @@ def _fitted(estimator: MultiTaskEstimator, samples: Samples) -> Network:
         for data in estimator.stored_.data:
             names.append(data.name)
         raise DataError(
-            f"`estimator` must be fitted on one data set; got {len(names)}, {', '.join(names)}."
+            "`estimator` must be fitted on one data set; "
+            f"got {len(names)}, {', '.join(names)}."
         )
     (seen,) = estimator.stored_.data
     check_like_training(estimator.model_, samples, seen)
@@ -164,7 +166,8 @@ def _fitted(estimator: MultiTaskEstimator, samples: Samples) -> Network:
         if len(names) == len(estimator.tasks_):
             return network
     raise DataError(
-        "`estimator` must predict all tasks with one network; use sharing='hard' and keep='joint'."
+        "`estimator` must predict all tasks with one network; "
+        "use sharing='hard' and keep='joint'."
     )
 
 
@@ -185,6 +188,6 @@ def _new_network(estimator: MultiTaskEstimator, samples: Samples) -> Network:
 def _refuse_vectors(representation: object) -> None:
     if representation is not None:
         raise ParameterError(
-            "`inputs.representation` must be none; the vectors of a representation have no time "
-            "steps."
+            "`inputs.representation` must be none; "
+            "the vectors of a representation have no time steps."
         )

@@ -40,7 +40,8 @@ def refuse_leftover(folder: Path, name: str = "folder") -> None:
     """
     if folder.name.endswith(PARTIAL_SUFFIX):
         raise StoreError(
-            f"`{name}` must not end in {PARTIAL_SUFFIX!r}, as folders of unfinished runs do; "
+            f"`{name}` must not end in {PARTIAL_SUFFIX!r}, "
+            "as folders of unfinished runs do; "
             f"got {str(folder)!r}. Choose another name."
         )
     partial = partial_of(folder)
@@ -48,9 +49,11 @@ def refuse_leftover(folder: Path, name: str = "folder") -> None:
         is_there = partial.exists()
     if is_there:
         raise StoreError(
-            f"`{name}` must not be in the making; {str(partial)!r} is there: its run is going on, "
-            f"or was killed. Choose another name, or delete {str(partial)!r} if you do not need it"
-            f"{_best_model(partial)}."
+            f"`{name}` must not be in the making; "
+            f"{str(partial)!r} is there: "
+            "its run is going on, or was killed. "
+            f"Choose another name, or delete {str(partial)!r} "
+            f"if you do not need it{_best_model(partial)}."
         )
 
 
@@ -70,9 +73,12 @@ def refuse_partial(folder: Path, name: str = "folder") -> None:
     """
     if folder.name.endswith(PARTIAL_SUFFIX):
         raise StoreError(
-            f"`{name}` must be a complete run; {str(folder)!r} is unfinished: its run is going on, "
-            f"or was killed{_best_model(folder)}. "
-            f"Run `multitide fit` again with {str(folder / 'config.toml')!r} to repeat it."
+            f"`{name}` must be a complete run; "
+            f"{str(folder)!r} is unfinished: "
+            "its run is going on, or was "
+            f"killed{_best_model(folder)}. "
+            "Run `multitide fit` again with "
+            f"{str(folder / 'config.toml')!r} to repeat it."
         )
 
 

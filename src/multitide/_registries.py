@@ -26,7 +26,8 @@ from multitide.sharing import SHARINGS
 Registry = Mapping[str, type[Part]]
 
 OWN_PART = (
-    "A part of your own is a dataclass of parameters whose method builds the module: "
+    "A part of your own is a dataclass of "
+    "parameters whose method builds the module: "
     "see docs/internals/adding-a-part.md."
 )
 # A registry with one entry needs no name: `[inputs]` can only be inputs.
@@ -70,7 +71,8 @@ def part_from_config(registry: Registry, spec: object, where: str) -> Part:
         return _make(_part_class(registry, spec, where), {}, where)
     if not isinstance(spec, Mapping):
         raise ParameterError(
-            f"`{where}` must be a name ({one_of(registry)}), a dict or a part; "
+            f"`{where}` must be a name "
+            f"({one_of(registry)}), a dict or a part; "
             f"{_got(spec)}"
         )
     values = dict(spec)
@@ -118,8 +120,9 @@ def part_to_config(registry: Registry, spec: object) -> dict[str, object]:
     if type(part) not in names:
         kind = type(part).__name__
         raise ParameterError(
-            f"`{kind}` must have a name to be written down; add it to the registry of its kind, "
-            f"as in multitide.backbones.BACKBONES['my_backbone'] = {kind}."
+            f"`{kind}` must have a name to be written down; "
+            "add it to the registry of its kind, as in "
+            f"multitide.backbones.BACKBONES['my_backbone'] = {kind}."
         )
     values = {}
     for name, value in part.get_params(deep=False).items():

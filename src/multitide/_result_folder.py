@@ -92,7 +92,8 @@ def writable(place: Path, name: str = "folder") -> Iterator[None]:
         raise
     except OSError as error:
         raise StoreError(
-            f"`{name}` must be a place that can be written; got {str(place)!r} ({error})."
+            f"`{name}` must be a place that can be written; "
+            f"got {str(place)!r} ({error})."
         ) from error
 
 
@@ -251,8 +252,9 @@ def read_record(
     if not path.is_file():
         folder = path.parent
         raise StoreError(
-            f"`folder` must be a {called or kind} with {path.name!r}; got {str(folder)!r}."
-            f"{what_it_is(folder)}"
+            f"`folder` must be a {called or kind} "
+            f"with {path.name!r}; "
+            f"got {str(folder)!r}.{what_it_is(folder)}"
         )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

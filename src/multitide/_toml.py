@@ -41,18 +41,22 @@ def read_toml(path: str | Path) -> dict[str, Any]:
         raise ParameterError(_not_a_folder(path))
     if not path.is_file():
         raise ParameterError(
-            f"`config` must be an existing file; got {str(path)!r}.{_similar_file(path)}"
+            "`config` must be an existing file; "
+            f"got {str(path)!r}.{_similar_file(path)}"
         )
     if path.suffix.lower() in (".csv", ".tsv", ".parquet", ".xlsx", ".ts"):
         raise ParameterError(
-            f"`config` must be a configuration (.toml); got the data file {str(path)!r}. "
-            f"Create a configuration with: multitide init {shlex.quote(str(path))}"
+            "`config` must be a configuration (.toml); "
+            f"got the data file {str(path)!r}. "
+            "Create a configuration with: "
+            f"multitide init {shlex.quote(str(path))}"
         )
     try:
         return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except RecursionError as error:
         raise ParameterError(
-            f"{str(path)!r} must be a configuration; got tables or lists nested too deeply."
+            f"{str(path)!r} must be a configuration; "
+            "got tables or lists nested too deeply."
         ) from error
     except (OSError, ValueError) as error:  # ValueError: TOML, UTF-8, too many digits
         raise ParameterError(
@@ -162,8 +166,9 @@ def _plain_number_or_text(value: object, name: str) -> PlainValue:
     if isinstance(value, str):
         return str(value)
     raise ParameterError(
-        f"`{name}` must be a number, a text, a date, a path, or a table or list of these "
-        f"to be written to a file; got {value!r}."
+        f"`{name}` must be a number, a text, a date, a path, "
+        "or a table or list of these to be written to a file; "
+        f"got {value!r}."
     )
 
 

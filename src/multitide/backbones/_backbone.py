@@ -185,8 +185,9 @@ class Backbone(Part, ABC):
         """Raise :class:`DataError` if series of this length are too short for this backbone."""
         if n_timepoints < self.min_timepoints:
             raise DataError(
-                f"`X` must have at least {self.min_timepoints} time steps for the backbone "
-                f"{type(self).__name__}; got {n_timepoints}. {self.too_short}"
+                f"`X` must have at least {self.min_timepoints} time "
+                f"steps for the backbone {type(self).__name__}; "
+                f"got {n_timepoints}. {self.too_short}"
             )
 
 

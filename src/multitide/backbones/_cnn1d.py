@@ -63,7 +63,8 @@ class CNN1D(Backbone):
     flatten: bool = False
 
     too_short: ClassVar[str] = (
-        "Use longer series, a larger `padding`, a smaller `stride` or a smaller `kernel_size`."
+        "Use longer series, a larger `padding`, a "
+        "smaller `stride` or a smaller `kernel_size`."
     )
     widths: ClassVar[tuple[str, ...]] = ("output_channels", "hidden_channels")
 

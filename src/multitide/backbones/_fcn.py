@@ -66,8 +66,9 @@ class FCN(Backbone):
         if not self.filters or len(self.filters) != len(self.kernel_sizes):
             where = f"{name or type(self).__name__}.kernel_sizes"
             raise ParameterError(
-                f"`{where}` must have one kernel for each of the filters {tuple(self.filters)}, "
-                f"and at least one; got {tuple(self.kernel_sizes)}."
+                f"`{where}` must have one kernel for each of the "
+                f"filters {tuple(self.filters)}, and at least one; "
+                f"got {tuple(self.kernel_sizes)}."
             )
 
     @property

@@ -30,8 +30,10 @@ def flatten_steps(x: Tensor, lengths: Tensor | None, n_steps: int) -> Tensor:
     """
     if x.shape[2] > n_steps:
         raise DataError(
-            f"`X` must have at most {n_steps} time steps, as in training, because this backbone "
-            f"needs a fixed length; got {x.shape[2]}. Shorten the series, or use another backbone."
+            f"`X` must have at most {n_steps} time steps, as in "
+            "training, because this backbone needs a fixed length; "
+            f"got {x.shape[2]}. "
+            "Shorten the series, or use another backbone."
         )
     x = zero_invalid(x, lengths)
     return F.pad(x, (0, n_steps - x.shape[2])).flatten(1)

@@ -122,7 +122,8 @@ class ShuffledLSTM(LastStateLSTM):
             else:
                 found = f"{x.shape[2]}"
             raise DataError(
-                f"`X` must have {self.lstm.input_size} time steps in every series, as in training, "
-                f"with shuffle=True; got {found}. Use shuffle=False."
+                f"`X` must have {self.lstm.input_size} time steps in "
+                "every series, as in training, with shuffle=True; "
+                f"got {found}. Use shuffle=False."
             )
         return super().last_state(x.transpose(1, 2), None)

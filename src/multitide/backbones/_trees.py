@@ -96,8 +96,10 @@ class Trees(Backbone):
             value = getattr(self, setting)
             if value != getattr(Trees, setting):
                 problems.append(
-                    f"`{name or 'Trees'}.{setting}` must be left out with kind={self.kind!r}, "
-                    f"which does not use it; got {value!r}."
+                    f"`{name or 'Trees'}.{setting}` must "
+                    f"be left out with kind={self.kind!r}, "
+                    "which does not use it; "
+                    f"got {value!r}."
                 )
         if problems:
             raise ParameterError("\n".join(problems))

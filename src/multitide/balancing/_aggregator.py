@@ -72,8 +72,8 @@ class AggregatorModule(nn.Module):
         if not all(map(_is_finite, norms)):
             got = dict(zip(present, norms, strict=True))
             raise Diverged(
-                f"The gradients of the tasks must be finite; got norms {got}. "
-                "A lower `lr` usually helps."
+                "The gradients of the tasks must be finite; "
+                f"got norms {got}. A lower `lr` usually helps."
             )
         rows = []
         for i, norm in enumerate(norms):
@@ -215,8 +215,9 @@ def _aggregate(aggregator: nn.Module, jacobian: Tensor) -> Tensor:
             update: Tensor = aggregator(jacobian)
         except ValueError as error:  # Krum, for example, needs a minimum number of rows
             raise MultitideError(
-                f"`aggregator` must combine the gradients of {len(jacobian)} tasks; got "
-                f"{type(aggregator).__name__}. {error}"
+                "`aggregator` must combine the "
+                f"gradients of {len(jacobian)} tasks; "
+                f"got {type(aggregator).__name__}. {error}"
             ) from error
     return update
 

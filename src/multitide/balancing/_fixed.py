@@ -36,7 +36,9 @@ class Fixed(Weighting):
         if (self.weights is None) == (self.alpha is None):
             got = f"weights={self.weights!r}, alpha={self.alpha!r}"
             raise ParameterError(
-                f"`{name}` must have either `weights` or, for two tasks, `alpha`; got {got}."
+                f"`{name}` must have either `weights` "
+                "or, for two tasks, `alpha`; "
+                f"got {got}."
             )
         if self.weights is not None and self.weights and not any(self.weights.values()):
             raise ParameterError(
@@ -58,8 +60,8 @@ class Fixed(Weighting):
         if len(names) != 2:
             example = ", ".join(f'"{name}": 1.0' for name in names)
             raise ParameterError(
-                f"`weighting.alpha` must be used with two tasks; got {len(names)}. "
-                f"Use weights={{{example}}}."
+                "`weighting.alpha` must be used with two tasks; "
+                f"got {len(names)}. Use weights={{{example}}}."
             )
         return ConstantModule(names, [self.alpha, 1 - self.alpha])
 

@@ -76,12 +76,15 @@ class TorchJDAggregator(Aggregator):
             made: nn.Module = getattr(_torchjd(), self.torchjd)(**values)
         except ImportError as error:
             raise MissingDependencyError(
-                f"`aggregator` {self.torchjd} needs packages that are not installed. "
+                f"`aggregator` {self.torchjd} needs "
+                "packages that are not installed. "
                 'pip install "multitide[balancing]"'
             ) from error
         except ValueError as error:
             raise ParameterError(
-                f"`aggregator` must have parameters that TorchJD accepts; got {self!r}. {error}"
+                "`aggregator` must have "
+                "parameters that TorchJD accepts; "
+                f"got {self!r}. {error}"
             ) from error
         return made
 
@@ -156,38 +159,50 @@ AGGREGATORS = Aggregators(
     pcgrad=_adapt(
         "PCGrad",
         "Removes from each gradient what conflicts with another task's, in random order.",
-        'Yu et al., "Gradient Surgery for Multi-Task Learning", NeurIPS 2020. '
+        'Yu et al., "Gradient Surgery for '
+        'Multi-Task Learning", NeurIPS 2020. '
         "https://arxiv.org/abs/2001.06782",
     ),
     upgrad=_adapt(
         "UPGrad",
-        "Projects each gradient so that it conflicts with no task's, and averages them. "
+        "Projects each gradient so that it conflicts "
+        "with no task's, and averages them. "
         "Needs the extra ``balancing``.",
-        'Quinton, Rey, "Jacobian Descent for Multi-Objective Optimization", 2024. '
+        'Quinton, Rey, "Jacobian Descent for '
+        'Multi-Objective Optimization", 2024. '
         "https://arxiv.org/abs/2406.16232",
     ),
     dualproj=_adapt(
         "DualProj",
-        "Projects the mean gradient so that it conflicts with no task's. "
+        "Projects the mean gradient so "
+        "that it conflicts with no task's. "
         "Needs the extra ``balancing``.",
-        'Lopez-Paz, Ranzato, "Gradient Episodic Memory for Continual Learning", NeurIPS 2017. '
+        'Lopez-Paz, Ranzato, "Gradient Episodic Memory '
+        'for Continual Learning", NeurIPS 2017. '
         "https://arxiv.org/abs/1706.08840",
     ),
     cagrad=_adapt(
         "CAGrad",
-        "Takes the direction near the mean gradient that helps the worst-off task most. "
+        "Takes the direction near the mean gradient "
+        "that helps the worst-off task most. "
         "Needs the extra ``balancing``.",
-        'Liu et al., "Conflict-Averse Gradient Descent for Multi-task Learning", NeurIPS 2021. '
+        'Liu et al., "Conflict-Averse Gradient Descent '
+        'for Multi-task Learning", NeurIPS 2021. '
         "https://arxiv.org/abs/2110.14048",
         c=(NotNegative, 0.5),
     ),
     mgda=_adapt(
         "MGDA",
-        "Takes the shortest vector in the convex hull of the gradients, which conflicts with none. "
-        "It follows the smallest gradient, and stops where that one vanishes.",
-        'Desideri, "Multiple-gradient descent algorithm (MGDA) for multiobjective optimization", '
-        "Comptes Rendus Mathematique 350, 2012. https://doi.org/10.1016/j.crma.2012.03.014",
-        'Sener, Koltun, "Multi-Task Learning as Multi-Objective Optimization", NeurIPS 2018. '
+        "Takes the shortest vector in the convex hull "
+        "of the gradients, which conflicts with none. "
+        "It follows the smallest gradient, "
+        "and stops where that one vanishes.",
+        'Desideri, "Multiple-gradient descent algorithm '
+        '(MGDA) for multiobjective optimization", '
+        "Comptes Rendus Mathematique 350, 2012. "
+        "https://doi.org/10.1016/j.crma.2012.03.014",
+        'Sener, Koltun, "Multi-Task Learning as '
+        'Multi-Objective Optimization", NeurIPS 2018. '
         "https://arxiv.org/abs/1810.04650",
         epsilon=(Positive, 0.001),
         max_iters=(PositiveInt, 100),
@@ -195,21 +210,25 @@ AGGREGATORS = Aggregators(
     imtl_g=_adapt(
         "IMTLG",
         "Takes the direction with the same projection onto every task's gradient.",
-        'Liu et al., "Towards Impartial Multi-task Learning", ICLR 2021. '
+        'Liu et al., "Towards Impartial '
+        'Multi-task Learning", ICLR 2021. '
         "https://openreview.net/forum?id=IMPnRXEWpvr",
     ),
     aligned_mtl=_adapt(
         "AlignedMTL",
         "Makes the gradients orthogonal and equally long, and averages them.",
-        'Senushkin et al., "Independent Component Alignment for Multi-Task Learning", CVPR 2023. '
+        'Senushkin et al., "Independent Component '
+        'Alignment for Multi-Task Learning", CVPR 2023. '
         "https://arxiv.org/abs/2305.19000",
         scale_mode=(Literal["min", "median", "rmse"], "min"),
     ),
     nash_mtl=_adapt(
         "NashMTL",
-        "Takes the solution of Nash's bargaining problem between the tasks. "
+        "Takes the solution of Nash's "
+        "bargaining problem between the tasks. "
         "Needs the extra ``balancing``, and is slow.",
-        'Navon et al., "Multi-Task Learning as a Bargaining Game", ICML 2022. '
+        'Navon et al., "Multi-Task Learning '
+        'as a Bargaining Game", ICML 2022. '
         "https://arxiv.org/abs/2202.01017",
         max_norm=(NotNegative, 1.0),
         update_weights_every=(PositiveInt, 1),
@@ -217,36 +236,45 @@ AGGREGATORS = Aggregators(
     ),
     fairgrad=_adapt(
         "FairGrad",
-        "Shares progress fairly between the tasks, as networks share bandwidth. "
-        "With `alpha` 0 it gives the mean gradient; the larger it is, the more the worst-off task "
-        "counts.",
-        'Ban, Ji, "Fair Resource Allocation in Multi-Task Learning", ICML 2024. '
+        "Shares progress fairly between the "
+        "tasks, as networks share bandwidth. "
+        "With `alpha` 0 it gives the mean gradient; "
+        "the larger it is, the more the worst-off task counts.",
+        'Ban, Ji, "Fair Resource Allocation '
+        'in Multi-Task Learning", ICML 2024. '
         "https://arxiv.org/abs/2402.15638",
         alpha=(NotNegative, 1.0),
     ),
     gradvac=_adapt(
         "GradVac",
         "Works as PCGrad, but towards a moving average of the cosine between two gradients.",
-        'Wang et al., "Gradient Vaccine: Investigating and Improving Multi-task Optimization in '
-        'Massively Multilingual Models", ICLR 2021. https://arxiv.org/abs/2010.05874',
+        'Wang et al., "Gradient Vaccine: '
+        "Investigating and Improving Multi-task Optimization "
+        'in Massively Multilingual Models", ICLR 2021. '
+        "https://arxiv.org/abs/2010.05874",
         beta=(Annotated[float, Field(ge=0, le=1)], 0.5),
     ),
     graddrop=_adapt(
         "GradDrop",
         "Draws one sign per parameter, and drops gradients of the other sign.",
-        'Chen et al., "Just Pick a Sign: Optimizing Deep Multitask Models with Gradient Sign '
-        'Dropout", NeurIPS 2020. https://arxiv.org/abs/2010.06808',
+        'Chen et al., "Just Pick a Sign: '
+        "Optimizing Deep Multitask Models with "
+        'Gradient Sign Dropout", NeurIPS 2020. '
+        "https://arxiv.org/abs/2010.06808",
     ),
     config=_adapt(
         "ConFIG",
         "Takes the direction that makes the same angle with every task's gradient.",
-        'Liu, Chu, Thuerey, "ConFIG: Towards Conflict-free Training of Physics Informed Neural '
-        'Networks", ICLR 2025. https://arxiv.org/abs/2408.11104',
+        'Liu, Chu, Thuerey, "ConFIG: '
+        "Towards Conflict-free Training of Physics "
+        'Informed Neural Networks", ICLR 2025. '
+        "https://arxiv.org/abs/2408.11104",
     ),
     excess_mtl=_adapt(
         "ExcessMTL",
         "Weights tasks by their excess risk, the distance from their lowest possible loss.",
-        'He et al., "Robust Multi-Task Learning with Excess Risks", ICML 2024. '
+        'He et al., "Robust Multi-Task Learning '
+        'with Excess Risks", ICML 2024. '
         "https://arxiv.org/abs/2402.02009",
         robust_step_size=(Positive, 1.0),
         n_warmup_steps=(Annotated[int, Field(ge=0)], 0),

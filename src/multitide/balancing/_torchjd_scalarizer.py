@@ -136,30 +136,42 @@ class TorchJDScalarizer(Scalarizer):
 STCH = adapt(
     TorchJDScalarizer,
     "STCH",
-    "Smooth Tchebycheff: approximates the largest loss, so that the worst task counts most. "
-    "The objective is ``mu * log(sum(exp(preference * loss / mu)))``; the smaller `mu`, the closer "
-    "it is to the largest loss.",
-    'Lin et al., "Smooth Tchebycheff Scalarization for Multi-Objective Optimization", ICML 2024. '
+    "Smooth Tchebycheff: "
+    "approximates the largest loss, so "
+    "that the worst task counts most. "
+    "The objective is ``mu * "
+    "log(sum(exp(preference * loss / mu)))``; "
+    "the smaller `mu`, the closer it is to the largest loss.",
+    'Lin et al., "Smooth Tchebycheff Scalarization '
+    'for Multi-Objective Optimization", ICML 2024. '
     "https://arxiv.org/abs/2402.19078",
     mu=(Positive, 0.1),
 )
 COSMOS = adapt(
     TorchJDScalarizer,
     "COSMOS",
-    "A weighted sum that rewards losses in proportion to the preference. "
-    "It subtracts `strength` times the cosine between losses and preference. Unlike in the paper, "
-    "there is a single preference, and the network does not see it.",
-    'Ruchte, Grabocka, "Scalable Pareto Front Approximation for Deep Multi-Objective Learning", '
-    "ICDM 2021. https://arxiv.org/abs/2103.13392",
+    "A weighted sum that rewards losses "
+    "in proportion to the preference. "
+    "It subtracts `strength` times the "
+    "cosine between losses and preference. "
+    "Unlike in the paper, there is a single "
+    "preference, and the network does not see it.",
+    'Ruchte, Grabocka, "Scalable Pareto Front Approximation '
+    'for Deep Multi-Objective Learning", ICDM 2021. '
+    "https://arxiv.org/abs/2103.13392",
     strength=(NotNegative, 1.0),
 )
 PBI = adapt(
     TorchJDScalarizer,
     "PBI",
-    "Penalty-based boundary intersection: descends along the preference and penalises deviations. "
-    "The objective is the length of the losses along the preference plus `theta` times their "
-    "distance from it.",
-    'Zhang, Li, "MOEA/D: A Multiobjective Evolutionary Algorithm Based on Decomposition", IEEE '
-    "Transactions on Evolutionary Computation 11, 2007. https://doi.org/10.1109/TEVC.2007.892759",
+    "Penalty-based boundary intersection: "
+    "descends along the preference and penalises deviations. "
+    "The objective is the length of the losses along the "
+    "preference plus `theta` times their distance from it.",
+    'Zhang, Li, "MOEA/D: '
+    "A Multiobjective Evolutionary Algorithm "
+    'Based on Decomposition", IEEE Transactions '
+    "on Evolutionary Computation 11, 2007. "
+    "https://doi.org/10.1109/TEVC.2007.892759",
     theta=(NotNegative, 5.0),
 )

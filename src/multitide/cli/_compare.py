@@ -238,7 +238,9 @@ def show_comparison(comparison: Comparison) -> None:
     gains = gain_table(comparison.gains, comparison.mean_gains, comparison.margin)
     show_table(gains, gain_title(comparison.reference, comparison.confidence))
     show_note(
-        "Trivial loss: the loss of the best constant prediction from the training labels."
+        "Trivial loss: "
+        "the loss of the best constant "
+        "prediction from the training labels."
     )
     show_table(loss_table(comparison.figures), LOSS_TITLE)
     for arm, grouping in comparison.groupings.items():
@@ -263,7 +265,9 @@ def show_curve(curve: LabelCurve) -> None:
     )
     if study.conditions is not None:
         say(
-            f"\nConditions at {largest:.0%} of the labels (other shares: see their reports):"
+            f"\nConditions at {largest:.0%} "
+            "of the labels (other shares: "
+            "see their reports):"
         )
         show_conditions(study.conditions)
 
@@ -347,8 +351,10 @@ def _refuse_label_shares(*arguments: Mapping[str, object]) -> None:
     for given in arguments:
         if "label_shares" in given:
             raise ParameterError(
-                "`label_shares` must not be given with several configurations; got "
-                f"{given['label_shares']}. Run each configuration on its own."
+                "`label_shares` must not be given "
+                "with several configurations; "
+                f"got {given['label_shares']}. "
+                "Run each configuration on its own."
             )
 
 
@@ -364,7 +370,9 @@ def names_of(configs: Sequence[Path]) -> list[str]:
         if len(set(names)) == len(names):
             return names
     raise ParameterError(
-        f"`configs` must have different names, or be in folders with different names; got {files}."
+        "`configs` must have different names, "
+        "or be in folders with different names; "
+        f"got {files}."
     )
 
 

@@ -42,8 +42,10 @@ def compare_runs(
     for note in found.notes:
         show_note(note)
     show_note(
-        "gain: how much better the new model is, with the 95 % interval for new test groups "
-        "(series, or blocks of time). It holds for these two models, not for other seeds."
+        "gain: "
+        "how much better the new model is, with the 95 % interval "
+        "for new test groups (series, or blocks of time). "
+        "It holds for these two models, not for other seeds."
     )
     if output is not None:
         write_output(found.table, output)

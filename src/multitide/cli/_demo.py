@@ -97,7 +97,8 @@ def demo(
     loaded = load_config(config)
     fit_and_show(loaded, folder / "run", "demo", verbose=not quiet)
     say(
-        "\nDoes sharing a network help? Comparing one network per task, one for all four, "
+        "\nDoes sharing a network help? Comparing "
+        "one network per task, one for all four, "
         "and one per group of related tasks ..."
     )
     with quietly():

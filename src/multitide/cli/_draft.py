@@ -105,7 +105,8 @@ def _window_lines(
     ]
     if not has_series:
         lines.append(
-            '# series = "run"  # the column that identifies the series, if there are several'
+            '# series = "run"  # the column that '
+            "identifies the series, if there are several"
         )
     return lines
 

@@ -27,8 +27,10 @@ def message_of(error: BaseException) -> str | None:
         return _of_system(error)
     if isinstance(error, MemoryError) or NO_MEMORY in str(error):
         return (
-            f"The work must fit into memory; it does not ({error or 'memory ran out'}). "
-            "Use less data, a smaller network or a smaller `batch_size`."
+            "The work must fit into memory; "
+            f"it does not ({error or 'memory ran out'}). "
+            "Use less data, a smaller network "
+            "or a smaller `batch_size`."
         )
     return _of_input(error)
 
@@ -56,6 +58,6 @@ def _of_system(error: OSError) -> str | None:
     if isinstance(place, (bytes, os.PathLike)):
         place = os.fsdecode(place)
     return (
-        f"{str(place)!r} must be a file or folder that can be used; got: {reason}. "
-        "Check the path and the permissions."
+        f"{str(place)!r} must be a file or folder that can be used; "
+        f"got: {reason}. Check the path and the permissions."
     )

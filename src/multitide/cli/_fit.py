@@ -70,8 +70,8 @@ def fit(
         str | None,
         typer.Option(
             help="Train on vectors instead of series, with --backbone fc or linear: "
-            "such as minirocket, or model:RUN. `multitide methods representation` "
-            "lists all."
+            "such as minirocket, or model:RUN. "
+            "`multitide methods representation` lists all."
         ),
     ] = None,
     pretrain: Annotated[
@@ -223,8 +223,10 @@ def _check_freeze(training: dict[str, object]) -> None:
     is_pretrained = training.get("pretrain") or training.get("start", NONE) != NONE
     if not is_pretrained and training.get("freeze", "auto") not in ("auto", "nothing"):
         raise ParameterError(
-            "`training.freeze` must be 'auto' or 'nothing' if nothing is pre-trained; "
-            f"got {training['freeze']!r}. Also give --start MODEL or --pretrain TASK."
+            "`training.freeze` must be 'auto' or "
+            "'nothing' if nothing is pre-trained; "
+            f"got {training['freeze']!r}. "
+            "Also give --start MODEL or --pretrain TASK."
         )
 
 

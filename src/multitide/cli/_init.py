@@ -103,11 +103,13 @@ def _show_what_to_decide(roles: set[str], windows: WindowProposal | None) -> Non
 
     if "task" not in roles:
         show_note(
-            "No label column was given: add the names of your label columns to [[tasks]]."
+            "No label column was given: "
+            "add the names of your label columns to [[tasks]]."
         )
     if windows is not None and windows.why and "series" not in roles:
         show_note(
-            f"Windows of {windows.window} rows are a proposal ({windows.why}). "
+            f"Windows of {windows.window} rows "
+            f"are a proposal ({windows.why}). "
             "Change it with --window or in the file."
         )
 

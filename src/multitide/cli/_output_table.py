@@ -31,13 +31,15 @@ def check_output(output: Path, *, escape_formulas: bool = False) -> None:
     check_choice("output", output.suffix.lower(), (CSV, PARQUET))
     if escape_formulas and output.suffix.lower() != CSV:
         raise ParameterError(
-            f"`--escape-formulas` must go with a .csv file; got {str(output)!r}. "
+            "`--escape-formulas` must go with a .csv file; "
+            f"got {str(output)!r}. "
             "No cell of a Parquet file is run as a formula."
         )
     check_new_file(output)
     if not output.parent.is_dir():
         raise StoreError(
-            f"`output` must be in an existing folder; {str(output.parent)!r} does not exist."
+            "`output` must be in an existing folder; "
+            f"{str(output.parent)!r} does not exist."
         )
 
 
@@ -47,7 +49,8 @@ def check_new_file(output: Path) -> None:
 
     if output.exists():
         raise StoreError(
-            f"`output` must not exist yet; {str(output)!r} does. Choose another name with --output."
+            f"`output` must not exist yet; {str(output)!r} does. "
+            "Choose another name with --output."
         )
 
 

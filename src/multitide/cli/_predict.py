@@ -55,13 +55,16 @@ def _warnings(samples: Samples) -> list[str]:
     if samples.left_out is not None and len(samples.left_out):
         n_rows = samples.left_out["rows"].sum()
         found.append(
-            f"{n_rows} rows of the table are in no sample and got no prediction; the reasons "
-            "are above, and `mt.read_like(...).left_out` has them all."
+            f"{n_rows} rows of the table are in "
+            "no sample and got no prediction; "
+            "the reasons are above, and "
+            "`mt.read_like(...).left_out` has them all."
         )
     for channel, n, first in channels_without_value(samples).itertuples(index=False):
         found.append(
-            f"`{channel}` has no value in {n} of {len(samples)} samples, e.g. of series "
-            f"{first}. Their predictions rest on the other channels."
+            f"`{channel}` has no value in {n} of "
+            f"{len(samples)} samples, e.g. of series {first}. "
+            "Their predictions rest on the other channels."
         )
     return found
 

@@ -124,6 +124,8 @@ def _representation(config: Config) -> Representation:
     if found is None:
         names = ", ".join(REPRESENTATIONS)
         raise ParameterError(
-            f"`representation` must be given, --representation NAME, one of {names}; it is not."
+            "`representation` must be given, "
+            f"--representation NAME, one of {names}; "
+            "it is not."
         )
     return cast("Representation", found)  # a name has become a part

@@ -47,13 +47,16 @@ def one_sided_classes(data: SplitData, tasks: Sequence[str]) -> list[str]:
         never_seen = sorted(set(labels.dropna()) - in_training, key=str)
         if never_seen:
             found.append(
-                f"Task {task!r}: no label of {_listed(never_seen)} in the training set: "
+                f"Task {task!r}: "
+                f"no label of {_listed(never_seen)} "
+                "in the training set: "
                 "it is never predicted."
             )
         not_tested = sorted(in_training - in_test, key=str)
         if not_tested:
             found.append(
-                f"Task {task!r}: no label of {_listed(not_tested)} in the test set: "
+                f"Task {task!r}: "
+                f"no label of {_listed(not_tested)} in the test set: "
                 "it is not evaluated."
             )
     return found
@@ -139,8 +142,10 @@ def show_metrics(metrics: pd.DataFrame, title: str) -> None:
     )
     show_table(shown, title)
     show_note(
-        '"trivial" is the best constant prediction from the training labels; "loss" is in units '
-        'of its loss on the training set. Compare each value with "trivial".'
+        '"trivial" is the best constant '
+        "prediction from the training labels; "
+        '"loss" is in units of its loss on the training set. '
+        'Compare each value with "trivial".'
     )
 
 

@@ -137,6 +137,8 @@ def _refuse_validation(config: Config) -> None:
 
     if "validation" in config.estimator:
         raise ParameterError(
-            "`validation` must be left out of a configuration that is tuned, because settings are "
-            "chosen on the validation set of the split: [split] validation = 0.15."
+            "`validation` must be left out of a "
+            "configuration that is tuned, because settings "
+            "are chosen on the validation set of the split: "
+            "[split] validation = 0.15."
         )

@@ -87,7 +87,9 @@ def _read(
     """Return the page of the model and its hyperparameters; add to `problems`."""
     if not isinstance(config, Mapping):
         raise ParameterError(
-            f"`config` must be a mapping with {', '.join(map(repr, KEYS))}; got {config!r}."
+            "`config` must be a mapping with "
+            f"{', '.join(map(repr, KEYS))}; "
+            f"got {config!r}."
         )
     for key in config:
         if key not in KEYS:
@@ -114,7 +116,9 @@ def _without_aliases(
         known.add(field.name)
     if {"dropout", "drop_out"} <= set(values) and "dropout" in known:
         problems.append(
-            "`parameter` must have either 'dropout' or 'drop_out', which are the same; got both."
+            "`parameter` must have either 'dropout' "
+            "or 'drop_out', which are the same; "
+            "got both."
         )
     renamed: Values = {}
     for key, value in values.items():
@@ -136,7 +140,8 @@ def _name_problems(names: object, kind: type[Page]) -> list[str]:
         if all_text and len(names) == len(set(names)) == n_tasks:
             return []
     return [
-        f"`tasks` must be a list of {n_tasks} different names of label columns, one per task; "
+        f"`tasks` must be a list of {n_tasks} different "
+        "names of label columns, one per task; "
         f"got {names!r}."
     ]
 

@@ -157,11 +157,13 @@ def _read(path: Path) -> State:
     except Exception as error:  # torch raises any kind of error
         first_line = str(error).strip().partition("\n")[0] or type(error).__name__
         raise StoreError(
-            f"{str(path)!r} must hold nothing but weights; it cannot be read ({first_line})."
+            f"{str(path)!r} must hold nothing but weights; "
+            f"it cannot be read ({first_line})."
         ) from error
     if not _is_state(state):
         raise StoreError(
-            f"{str(path)!r} must hold a state dict of tensors; got a {type(state).__name__}."
+            f"{str(path)!r} must hold a state dict of tensors; "
+            f"got a {type(state).__name__}."
         )
     return dict(state)
 
@@ -236,7 +238,8 @@ def _axis_problems(name: str, tensor: Tensor, n_axes: int) -> list[str]:
 def _refuse(problems: Sequence[str], path: str | Path) -> None:
     if problems:
         raise StoreError(
-            f"{str(path)!r} must hold the weights of an LSTM_FCNs of the reference system: "
+            f"{str(path)!r} must hold the weights of "
+            "an LSTM_FCNs of the reference system: "
             f"{'; '.join(problems)}."
         )
 
@@ -280,7 +283,9 @@ def _task_names(tasks: Sequence[str], n_outputs: Sequence[int]) -> list[str]:
             names = names[:1]
     if len(names) != len(n_outputs) or len(set(names)) != len(names):
         raise DataError(
-            f"`tasks` must be {len(n_outputs)} different names, one per head; got {tasks!r}."
+            f"`tasks` must be {len(n_outputs)} "
+            "different names, one per head; "
+            f"got {tasks!r}."
         )
     return names
 
@@ -302,7 +307,8 @@ def _targets(
         values = named.get(name, list(range(n)))
         if len(values) != n or len(set(values)) != n:
             raise DataError(
-                f"`classes` must be {n} different classes for {name!r}, one per output; "
+                f"`classes` must be {n} different "
+                f"classes for {name!r}, one per output; "
                 f"got {values!r}."
             )
         target = ClassificationTarget(Classification(name), values)
@@ -319,8 +325,9 @@ def _classes_by_task(
     if not isinstance(classes, Mapping):
         if len(names) != 1 or isinstance(classes, str):
             raise DataError(
-                f"`classes` must be a list for one task, or a mapping for several; got {classes!r} "
-                f"for {list(names)}."
+                "`classes` must be a list for one "
+                "task, or a mapping for several; "
+                f"got {classes!r} for {list(names)}."
             )
         return {names[0]: list(classes)}
     by_task, unknown = {}, []

@@ -65,8 +65,10 @@ class Config:
         if len(self.data) > 1:
             names = ", ".join(section.name for section in self.data)
             raise ParameterError(
-                f"`data` must be one table here; got {len(self.data)}, {names}. "
-                "Several are supported by fit, check, compare, evaluate, predict and info."
+                "`data` must be one table here; "
+                f"got {len(self.data)}, {names}. "
+                "Several are supported by fit, check, "
+                "compare, evaluate, predict and info."
             )
         return self.data[0]
 
@@ -146,7 +148,8 @@ class Config:
         for name in task_names(self.tasks or ()):
             if name not in present:
                 problems.append(
-                    "`tasks` must have their columns in some data set; "
+                    "`tasks` must have their "
+                    "columns in some data set; "
                     f"{name!r} is in none.{suggest(name, columns)}"
                 )
         return problems

@@ -150,7 +150,9 @@ def _parse_section(
     name = row.get("name", DataSets.UNNAMED)
     if not isinstance(name, str) or not name.strip():
         problems.append(
-            f"`data.name` must be a text, and is required with several data sets; got {name!r}."
+            "`data.name` must be a text, and is "
+            "required with several data sets; "
+            f"got {name!r}."
         )
     elif name in taken:
         problems.append(
@@ -205,6 +207,7 @@ def _own_tasks(names: object, tasks: Tasks, problems: list[str]) -> Tasks:
             own.append(known[name])
         else:
             problems.append(
-                f"`data.tasks` must name tasks of the file; got {name!r}.{suggest(name, known)}"
+                "`data.tasks` must name tasks of the file; "
+                f"got {name!r}.{suggest(name, known)}"
             )
     return own

@@ -131,8 +131,9 @@ def _unknown_keys(table: Mapping[str, object]) -> list[str]:
         if name not in known:
             hint = _home(name) or suggest(name, known)
             problems.append(
-                f"`{name}` must be a table ({', '.join(TABLES)}), `tasks` or a parameter of "
-                f"MultiTaskEstimator; none of them has that name.{hint}"
+                f"`{name}` must be a table ({', '.join(TABLES)}), "
+                "`tasks` or a parameter of MultiTaskEstimator; "
+                f"none of them has that name.{hint}"
             )
     return problems
 
@@ -161,7 +162,9 @@ def _tasks(values: object, problems: list[str]) -> list[str | Task] | None:
         return None
     if not isinstance(values, list) or not values:
         problems.append(
-            f'`tasks` must be tables, [[tasks]] name = "load", or a list of names; got {values!r}.'
+            "`tasks` must be tables, [[tasks]] "
+            'name = "load", or a list of names; '
+            f"got {values!r}."
         )
         return None
     tasks: list[str | Task] = []

@@ -88,7 +88,8 @@ def prepare(config: Config) -> Prepared:
     data_sets = config.read_all()
     if not any(samples.y.shape[1] for samples in data_sets.values()):
         raise DataError(
-            "`tasks` must name a label column; use --label NAME, or [[tasks]] in a configuration."
+            "`tasks` must name a label column; "
+            "use --label NAME, or [[tasks]] in a configuration."
         )
     tasks = resolve_shared_tasks(config.tasks, data_sets)
     data = []
@@ -113,7 +114,9 @@ def check_test_sets(prepared: Prepared) -> None:
         if not len(data.split.test):
             with naming_data_set(data.name):
                 raise ParameterError(
-                    "`split.test` must be above 0, since a run is evaluated on its test set; got 0."
+                    "`split.test` must be above 0, since "
+                    "a run is evaluated on its test set; "
+                    "got 0."
                 )
 
 

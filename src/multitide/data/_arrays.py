@@ -23,9 +23,12 @@ def warn_of_swapped_axes(blocks: list[np.ndarray]) -> None:
     are_alike = all(block.shape == blocks[0].shape for block in blocks)
     if n_channels > 2 * n_timepoints > 2 and are_alike:
         warnings.warn(
-            "`X` must have shape (n_samples, n_channels, n_timepoints); "
-            f"got {n_channels} channels of only {n_timepoints} time points. "
-            "If these are the other way round, use X.transpose(0, 2, 1).",
+            "`X` must have shape (n_samples, "
+            "n_channels, n_timepoints); "
+            f"got {n_channels} channels of "
+            f"only {n_timepoints} time points. "
+            "If these are the other way "
+            "round, use X.transpose(0, 2, 1).",
             MultitideWarning,
             stacklevel=3,
         )
@@ -41,14 +44,17 @@ def as_blocks(X: object) -> list[np.ndarray]:
     if array.ndim != 3:
         if array.ndim == 2:
             hint = (
-                " For a single series use X[None]; for one channel X[:, None, :]; "
+                " For a single series use X[None]; "
+                "for one channel X[:, None, :]; "
                 "for vectors X[:, :, None]."
             )
         else:
             hint = ""
         raise DataError(
-            "`X` must have shape (n_samples, n_channels, n_timepoints); "
-            f"got a {array.ndim}-D array of shape {array.shape}.{hint}"
+            "`X` must have shape (n_samples, "
+            "n_channels, n_timepoints); "
+            f"got a {array.ndim}-D array "
+            f"of shape {array.shape}.{hint}"
         )
     if 0 in array.shape:
         raise DataError(f"`X` must not be empty; got shape {array.shape}.")
@@ -64,8 +70,11 @@ def _as_array(values: object) -> np.ndarray:
         array = np.asarray(values)
     except ValueError as error:
         raise DataError(
-            "`X` must be an array (n_samples, n_channels, n_timepoints), or a list of arrays "
-            f"(n_channels, n_timepoints); got a {type(values).__name__} of other shapes ({error})."
+            "`X` must be an array (n_samples, "
+            "n_channels, n_timepoints), or a list "
+            "of arrays (n_channels, n_timepoints); "
+            f"got a {type(values).__name__} "
+            f"of other shapes ({error})."
         ) from error
     if array.dtype.kind != "O":
         return array
@@ -144,7 +153,8 @@ def _value_problems(blocks: list[np.ndarray]) -> list[str]:
         n_infinite += int((np.abs(block) > FLOAT32_MAX).sum())
     if n_infinite:
         return [
-            f"`X` must be finite or NaN; got {n_infinite} infinite values. "
+            "`X` must be finite or NaN; "
+            f"got {n_infinite} infinite values. "
             "Use NaN for missing values."
         ]
     return []

@@ -83,7 +83,8 @@ def _read(place: Path) -> dict[str, pd.DataFrame]:
                 if fnmatch(name.lower(), pattern):
                     return {"table": read_csv_bytes(members[name](), name)}
         raise DataError(
-            f"`path` must hold a CSV file; got {str(place)!r} with {sorted(members)[:10]}."
+            "`path` must hold a CSV file; "
+            f"got {str(place)!r} with {sorted(members)[:10]}."
         )
 
 

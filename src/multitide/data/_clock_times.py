@@ -69,18 +69,22 @@ def over_midnight(
     if len(wrong):
         row, before = order[wrong[0]], order[wrong[0] - 1]
         raise DataError(
-            f"{label} must hold clock times in the order of the rows, which step back only "
-            f"at midnight; got {texts.iloc[row]!r} in row {row + 1}, after "
-            f"{texts.iloc[before]!r} in row {before + 1}. Name a column of dates too, e.g. "
-            'time=["date", "clock"]; or sort the rows, or name the column of the '
-            "recordings with `series`."
+            f"{label} must hold clock times in the order of "
+            "the rows, which step back only at midnight; "
+            f"got {texts.iloc[row]!r} in row {row + 1}, after "
+            f"{texts.iloc[before]!r} in row {before + 1}. "
+            "Name a column of dates too, "
+            'e.g. time=["date", "clock"]; '
+            "or sort the rows, or name the column "
+            "of the recordings with `series`."
         )
     passed = pd.Series((back < 0).astype(np.int64)).groupby(series[order]).cumsum()
     days = np.empty(len(time))
     days[order] = passed
     first = order[np.flatnonzero(back < 0)[0]]
     notes.append(
-        f"{label} passes midnight, first in row {first + 1} ({texts.iloc[first]}): a day was "
-        f"added there ({int((back < 0).sum())} in all)."
+        f"{label} passes midnight, first in row "
+        f"{first + 1} ({texts.iloc[first]}): "
+        f"a day was added there ({int((back < 0).sum())} in all)."
     )
     return time + DAY * days

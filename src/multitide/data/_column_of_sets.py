@@ -37,14 +37,16 @@ def sets_by_word(values: np.ndarray) -> tuple[Index, Index, Index]:
     words = pd.Series(values).astype("object").map(_set_of)
     if unused := int(words.isna().sum()):
         logger.info(
-            f"{unused} samples are in no set of the split: {_examples(values[words.isna()])}."
+            f"{unused} samples are in no set of the split: "
+            f"{_examples(values[words.isna()])}."
         )
     train = np.flatnonzero(words == "train")
     validation = np.flatnonzero(words == "validation")
     test = np.flatnonzero(words == "test")
     if not len(train) or not len(test):
         raise DataError(
-            '`split.column` must hold "train", "test" and perhaps "validation"; '
+            '`split.column` must hold "train", '
+            '"test" and perhaps "validation"; '
             f"got {_examples(values)}."
         )
     return train, validation, test

@@ -116,7 +116,8 @@ def _read(place: Path) -> dict[str, pd.DataFrame]:
                 missing.append(f"{name}.txt")
         if missing:
             raise DataError(
-                f"`path` must hold the publisher's text files; {str(place)!r} lacks {missing}."
+                "`path` must hold the publisher's text files; "
+                f"{str(place)!r} lacks {missing}."
             )
         arrays = {}
         for name in wanted:
@@ -150,12 +151,14 @@ def _check_shapes(arrays: Mapping[str, np.ndarray], profile: np.ndarray) -> None
     for name, rows in arrays.items():
         if len(rows) != len(profile):
             problems.append(
-                f"`{name}.txt` must have one row per cycle, {len(profile)} as `profile.txt`; "
+                f"`{name}.txt` must have one row per "
+                f"cycle, {len(profile)} as `profile.txt`; "
                 f"got {len(rows)}."
             )
     if profile.shape[1] != len(CONDITIONS):
         problems.append(
-            f"`profile.txt` must have {len(CONDITIONS)} columns; got {profile.shape[1]}."
+            f"`profile.txt` must have {len(CONDITIONS)} columns; "
+            f"got {profile.shape[1]}."
         )
     if problems:
         raise DataError("\n".join(problems))

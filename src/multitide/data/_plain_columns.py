@@ -32,8 +32,10 @@ def plain_frame(frame: pd.DataFrame) -> pd.DataFrame:
             wrong.append(f"`{name}`")
     if wrong:
         raise DataError(
-            f"{', '.join(wrong)} must hold real numbers; got complex ones. "
-            "Take their real and imaginary parts, or magnitudes, as columns of their own."
+            f"{', '.join(wrong)} must hold real numbers; "
+            "got complex ones. "
+            "Take their real and imaginary parts, "
+            "or magnitudes, as columns of their own."
         )
     plain = pd.DataFrame(columns, index=frame.index)
     return plain.set_axis(frame.columns, axis=1)

@@ -17,8 +17,10 @@ def time_of(samples: Samples) -> np.ndarray:
     """Return the time stamps of the samples, or refuse with the remedy."""
     if samples.time is None:
         raise DataError(
-            "`split` by time must have the time of every sample; got samples without. "
-            'Name the column of times (`time`), or split by="group" or by="random".'
+            "`split` by time must have the time of every sample; "
+            "got samples without. "
+            "Name the column of times (`time`), "
+            'or split by="group" or by="random".'
         )
     return samples.time
 
@@ -64,9 +66,11 @@ def warn_of_overlap(samples: Samples, index: Index, others: Index, by: str) -> N
     )
     if shared.any():
         warnings.warn(
-            f"{int(shared.sum())} of {len(index)} samples share rows with samples of another set "
-            f"of the split by {by}: metrics will be too good. "
-            'Split by="time" (purged) or by="group", or use `stride` >= `window`.',
+            f"{int(shared.sum())} of {len(index)} samples share rows "
+            f"with samples of another set of the split by {by}: "
+            "metrics will be too good. "
+            'Split by="time" (purged) or by="group", '
+            "or use `stride` >= `window`.",
             MultitideWarning,
             stacklevel=4,
         )

@@ -96,8 +96,10 @@ def say_what_training_lacks(y: pd.DataFrame, train: Index, others: Index) -> Non
     """Name in the log the classes that only the held-out rows have."""
     for name, classes in lost_classes(y, train, others):
         logger.info(
-            f"The training set has no example of these classes of {name!r}: "
-            f'{shortened(classes)}. A split by="random" gives it one of each.'
+            "The training set has no example "
+            f"of these classes of {name!r}: "
+            f"{shortened(classes)}. "
+            'A split by="random" gives it one of each.'
         )
 
 

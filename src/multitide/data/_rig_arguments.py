@@ -22,14 +22,16 @@ def size_problems(
             problems.append(f"`{name}` must be a positive int; got {n!r}.")
     if not _is_range(n_timepoints):
         problems.append(
-            "`n_timepoints` must be two whole numbers from 12, the shorter first; "
+            "`n_timepoints` must be two whole "
+            "numbers from 12, the shorter first; "
             f"got {n_timepoints!r}."
         )
     if not _is_number(noise, 0, float("inf")) or noise == float("inf"):
         problems.append(f"`noise` must be a number of at least 0; got {noise!r}.")
     if random_state is not None and not _is_whole(random_state, 0):
         problems.append(
-            "`random_state` must be a whole number of at least 0, or None; "
+            "`random_state` must be a whole "
+            "number of at least 0, or None; "
             f"got {random_state!r}."
         )
     return problems
@@ -69,7 +71,8 @@ def label_share_problems(shares: Mapping[str, object]) -> list[str]:
     for name in shares:
         if name not in TASKS:
             unknown.append(
-                f"`label_share` must name tasks of the rig; got {name!r}.{suggest(name, TASKS)}"
+                "`label_share` must name tasks of the rig; "
+                f"got {name!r}.{suggest(name, TASKS)}"
             )
     by_argument = {f"label_share[{name}]": share for name, share in shares.items()}
     return unknown + share_problems(by_argument)

@@ -216,7 +216,8 @@ class Samples:
         """
         if self.channels != other.channels or self.categories != other.categories:
             raise DataError(
-                f"`channels` must be {list(self.channels)} in both; got {list(other.channels)}."
+                f"`channels` must be {list(self.channels)} in both; "
+                f"got {list(other.channels)}."
             )
         if self.values is other.values:
             values, shift = self.values, 0

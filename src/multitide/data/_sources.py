@@ -101,9 +101,11 @@ def _download(source: Source, cache: str | Path | None) -> Path:
         )
     except OSError as error:  # includes the errors of requests
         raise DataError(
-            f"`path` must be given where {source.url} cannot be fetched into {folder}; "
+            f"`path` must be given where {source.url} "
+            f"cannot be fetched into {folder}; "
             f"got {type(error).__name__}: {error}. "
-            f"Download the file elsewhere and read it with {source.loader}(path=...)."
+            "Download the file elsewhere and read "
+            f"it with {source.loader}(path=...)."
         ) from error
     finally:
         pooch_logger.setLevel(level)
@@ -123,7 +125,8 @@ def _check_fingerprints(
     if len(problems) > MAX_PROBLEMS:
         lines.append(f"... and {len(problems) - MAX_PROBLEMS} more.")
     lines.append(
-        f"Pass `verify=False` to read {str(place)!r} anyway; the published file is {source.url}."
+        f"Pass `verify=False` to read {str(place)!r} anyway; "
+        f"the published file is {source.url}."
     )
     raise DataError("\n".join(lines))
 

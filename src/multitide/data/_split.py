@@ -29,8 +29,9 @@ class Split:
     def __repr__(self) -> str:
         """Return the sizes; the positions would fill the screen."""
         return (
-            f"<Split: {len(self.train):,} training, {len(self.validation):,} validation and "
-            f"{len(self.test):,} test samples>"
+            "<Split: "
+            f"{len(self.train):,} training, {len(self.validation):,} "
+            f"validation and {len(self.test):,} test samples>"
         )
 
     def counts(self, y: pd.DataFrame) -> pd.DataFrame:

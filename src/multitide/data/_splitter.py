@@ -38,8 +38,10 @@ REMEDIES = {
 }
 FEW = "A table gives more with `series` (one sample a series) or `window`."
 NOTHING_KEPT = (
-    "`split` by {by} must leave samples to train on; got none (all others overlap the "
-    'held-out ones in time, or there are none). Hold out less, or split by="group".'
+    "`split` by {by} must leave samples to train on; "
+    "got none (all others overlap the held-out "
+    "ones in time, or there are none). "
+    'Hold out less, or split by="group".'
 )
 
 
@@ -158,7 +160,8 @@ class Splitter(Part):
         if n_series == 1 and samples.time is not None:
             by = "time"
         logger.info(
-            f"`{self.column}` names no validation set. It is cut from the training set by {by}."
+            f"`{self.column}` names no validation set. "
+            f"It is cut from the training set by {by}."
         )
         return Splitter(by=by, random_state=self.random_state)
 
@@ -170,7 +173,8 @@ class Splitter(Part):
             return index, index[:0]
         if len(index) < 2:
             raise DataError(
-                f"`split` must have at least two samples to divide; got {len(index)}. {FEW}"
+                "`split` must have at least two samples to divide; "
+                f"got {len(index)}. {FEW}"
             )
         rules = {
             "time": self._by_time,
@@ -196,7 +200,9 @@ class Splitter(Part):
         codes, names = pd.factorize(self._groups(samples)[index])
         if len(names) < 2:
             raise DataError(
-                f"`split` by group must have at least two groups to divide; got {list(names)}."
+                "`split` by group must have at "
+                "least two groups to divide; "
+                f"got {list(names)}."
             )
         chosen = choose_groups(
             codes, samples.y.iloc[index], fraction, self.random_state
@@ -235,7 +241,8 @@ class Splitter(Part):
     def _check_n_folds(self, n_units: int, units: str) -> None:
         if n_units < self.n_folds:
             raise ParameterError(
-                f"`split.n_folds` must be at most as many as there are, {n_units} {units}; "
+                "`split.n_folds` must be at most as "
+                f"many as there are, {n_units} {units}; "
                 f"got {self.n_folds}."
             )
 
@@ -280,9 +287,11 @@ class Splitter(Part):
             raise ParameterError('`split.column` must be given with by="column".')
         if self.column not in names:
             raise DataError(
-                f"`split.column` must be an extra column of the samples; got {self.column!r}, "
-                f"and they have {names}.{suggest(self.column, names)} "
-                f"Keep it with read_table(..., extra=[{self.column!r}])."
+                "`split.column` must be an "
+                "extra column of the samples; "
+                f"got {self.column!r}, and they have "
+                f"{names}.{suggest(self.column, names)} Keep it "
+                f"with read_table(..., extra=[{self.column!r}])."
             )
         values: np.ndarray = samples.extra[self.column].to_numpy()  # type: ignore[index]
         return values
@@ -295,7 +304,8 @@ class Splitter(Part):
         for name, index in sets.items():
             for task in _unlabelled(samples.y.iloc[index]):
                 problems.append(
-                    f"`split` by {self.by} must leave labels of every task in every set; "
+                    f"`split` by {self.by} must leave "
+                    "labels of every task in every set; "
                     f"got none of {task!r} in {name}."
                 )
         if problems:

@@ -75,8 +75,8 @@ def strata(
         merged = _merged(codes[name].to_numpy(), at_least)
         if fits(merged) and len(np.unique(merged)) > 1:
             return merged.astype(np.int64), (
-                f"Classes of {name!r} with fewer than {at_least} rows are one stratum of the "
-                "random split."
+                f"Classes of {name!r} with fewer than {at_least} "
+                "rows are one stratum of the random split."
             )
     note = f"The random split is not stratified: a class of {names} has under {at_least} rows."
     return None, note

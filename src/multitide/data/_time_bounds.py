@@ -33,9 +33,11 @@ def as_nanoseconds(times: np.ndarray | pd.Series, label: str) -> np.ndarray:
         outside = np.flatnonzero((array < FIRST) | (array >= LAST))
         if len(outside):
             raise DataError(
-                f"{label} must hold times from 1677-09-22 to 2262-04-10, which fit into 64 bits of "
-                f"nanoseconds; got {array[outside[0]]} in {rows_text(outside)}. Correct "
-                "these rows, or remove them if the time stands for a missing one."
+                f"{label} must hold times from 1677-09-22 to "
+                "2262-04-10, which fit into 64 bits of nanoseconds; "
+                f"got {array[outside[0]]} in {rows_text(outside)}. "
+                "Correct these rows, or remove them "
+                "if the time stands for a missing one."
             )
     found: np.ndarray = array.astype(NS)
     return found
@@ -64,9 +66,9 @@ def _check_64_bits(numbers: np.ndarray, label: str) -> None:
     outside = np.flatnonzero((numbers > limit) | (numbers < -limit))
     if len(outside):
         raise DataError(
-            f"{label} must hold numbers that fit into 64 bits; got "
-            f"{numbers[outside[0]]} in {rows_text(outside)}. Use a coarser unit of time, "
-            "such as seconds."
+            f"{label} must hold numbers that fit into 64 bits; "
+            f"got {numbers[outside[0]]} in {rows_text(outside)}. "
+            "Use a coarser unit of time, such as seconds."
         )
 
 
@@ -74,8 +76,9 @@ def _check_finite(numbers: np.ndarray, label: str) -> None:
     infinite = np.flatnonzero(np.isinf(numbers))
     if len(infinite):
         raise DataError(
-            f"{label} must hold finite times; got {numbers[infinite[0]]} in "
-            f"{rows_text(infinite)}. Correct or remove these rows."
+            f"{label} must hold finite times; "
+            f"got {numbers[infinite[0]]} in {rows_text(infinite)}. "
+            "Correct or remove these rows."
         )
 
 
@@ -83,6 +86,7 @@ def _note_precision(numbers: np.ndarray, label: str, notes: list[str]) -> None:
     largest = float(np.nanmax(np.abs(numbers), initial=0.0))
     if largest > MAX_EXACT:
         notes.append(
-            f"{label} holds floats up to {largest:.3g}, which tell times apart by at least "
-            f"{np.spacing(largest):g}: store integers or dates if times are finer."
+            f"{label} holds floats up to {largest:.3g}, which tell "
+            f"times apart by at least {np.spacing(largest):g}: "
+            "store integers or dates if times are finer."
         )

@@ -82,9 +82,10 @@ def _choose(numbers: np.ndarray, fitting: dict[str, np.ndarray], label: str) -> 
             return possible[0]
     readings = ", ".join(f'"{candidate}"' for candidate in fitting)
     raise DataError(
-        f"{label} must hold dates that can be read in one way; got {numbers[0]}, and every "
-        f"row fits {readings}. Say which with `time_format`, "
-        f'e.g. time_format="{next(iter(fitting))}".'
+        f"{label} must hold dates that can be read in one way; "
+        f"got {numbers[0]}, and every row fits {readings}. "
+        "Say which with `time_format`, e.g. "
+        f'time_format="{next(iter(fitting))}".'
     )
 
 
@@ -106,8 +107,10 @@ def _refuse_errors(
     bad = np.flatnonzero(~is_date)
     if 2 * len(bad) < len(numbers):
         raise DataError(
-            f"{label} must hold a date in every row, as most rows do ({style}); "
-            f"got {numbers[bad[0]]} in {rows_text(bad)}. Correct or remove these rows."
+            f"{label} must hold a date in every "
+            f"row, as most rows do ({style}); "
+            f"got {numbers[bad[0]]} in {rows_text(bad)}. "
+            "Correct or remove these rows."
         )
 
 
@@ -137,7 +140,8 @@ def _read_as(numbers: np.ndarray, style: str, label: str) -> np.ndarray:
     bad = np.flatnonzero(~is_date)
     if len(bad):
         raise DataError(
-            f"{label} must hold dates written as {style}, as the training data did; "
+            f"{label} must hold dates written as "
+            f"{style}, as the training data did; "
             f"got {numbers[bad[0]]} in {rows_text(bad)}."
         )
     return time

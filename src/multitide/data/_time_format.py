@@ -41,7 +41,8 @@ def check_time_format(time_format: object) -> None:
     """
     if not isinstance(time_format, str) or not DIRECTIVE.search(time_format):
         raise ParameterError(
-            f"`time_format` must be a format of strptime, {EXAMPLE}; got {time_format!r}."
+            f"`time_format` must be a format of strptime, {EXAMPLE}; "
+            f"got {time_format!r}."
         )
     letters = DIRECTIVE.findall(time_format)
     _check_directives(letters, time_format)
@@ -53,7 +54,8 @@ def _check_directives(letters: list[str], time_format: str) -> None:
     for letter in letters:
         if letter not in KNOWN:
             raise ParameterError(
-                f"`time_format` must have directives of strptime, {EXAMPLE}; "
+                "`time_format` must have directives "
+                f"of strptime, {EXAMPLE}; "
                 f"got %{letter} in {time_format!r}."
             )
     if set(repeated(letters)) - {"%"}:
@@ -66,12 +68,17 @@ def _check_order(given: set[str], time_format: str) -> None:
     """Raise for a date without a year, and for a clock time without an hour."""
     if not given & YEARS and not given <= CLOCK:
         raise ParameterError(
-            f"`time_format` must have a year, %Y or %y, if it has a date; got {time_format!r}. "
-            'Join a column that holds the year, e.g. time=["year", "t"].'
+            "`time_format` must have a year, "
+            "%Y or %y, if it has a date; "
+            f"got {time_format!r}. "
+            "Join a column that holds the "
+            'year, e.g. time=["year", "t"].'
         )
     if given <= CLOCK and not given & set("HI"):
         raise ParameterError(
-            f"`time_format` must have an hour, %H or %I, if it has no date; got {time_format!r}."
+            "`time_format` must have an hour, "
+            "%H or %I, if it has no date; "
+            f"got {time_format!r}."
         )
 
 
@@ -113,7 +120,8 @@ def _parse(found: _Formatted) -> pd.Series:
         )
     except ValueError as error:
         raise ParameterError(
-            f"`time_format` must be a format of strptime; got {found.time_format!r}: {error}."
+            "`time_format` must be a format of strptime; "
+            f"got {found.time_format!r}: {error}."
         ) from None
     bad = np.flatnonzero(times.isna() & found.texts.notna())
     if len(bad):

@@ -121,9 +121,10 @@ def _check_zones(texts: pd.Series, plain: pd.Series, label: str) -> bool:
     if len(naive) and len(with_zone):
         row, other = with_zone[0], naive[0]
         raise DataError(
-            f"{label} must have a time zone in all rows or in none; got "
-            f"{texts.iloc[row]!r} in {rows_text(with_zone)}, and {texts.iloc[other]!r} in "
-            f"{rows_text(naive)}. Write all of them in UTC."
+            f"{label} must have a time zone in all rows or in none; "
+            f"got {texts.iloc[row]!r} in {rows_text(with_zone)}, "
+            f"and {texts.iloc[other]!r} in {rows_text(naive)}. "
+            "Write all of them in UTC."
         )
     return bool(len(with_zone))
 
@@ -138,9 +139,11 @@ def _normalised(
     short = np.flatnonzero(plain.str.contains(SHORT_YEAR, na=False))
     if len(short):
         raise DataError(
-            f"{label} must hold four-digit years, as in 2024-07-04 13:00; "
-            f"got {plain.iloc[short[0]]!r} in {rows_text(short)}. Say how the dates are "
-            'written with `time_format`, e.g. time_format="%d.%m.%y %H:%M".'
+            f"{label} must hold four-digit "
+            "years, as in 2024-07-04 13:00; "
+            f"got {plain.iloc[short[0]]!r} in {rows_text(short)}. "
+            "Say how the dates are written with "
+            '`time_format`, e.g. time_format="%d.%m.%y %H:%M".'
         )
     plain, style = _year_last(plain, label, notes, style)
     plain, style = _digits(plain, label, notes, style)
@@ -194,10 +197,12 @@ def _order(plain: pd.Series, parts: pd.DataFrame, label: str) -> str:
         return DAY_FIRST  # dates with dots never start with the month
     row = int(np.flatnonzero(first != second)[0])
     raise DataError(
-        f"{label} must say which number is the month; got {plain.iloc[row]!r} in row "
-        f"{row + 1}, and no number above 12 in any row. Say which with `time_format`, "
-        'e.g. time_format="%d/%m/%Y" or time_format="%m/%d/%Y", with " %H:%M" if there is '
-        "a clock."
+        f"{label} must say which number is the month; "
+        f"got {plain.iloc[row]!r} in row {row + 1}, "
+        "and no number above 12 in any row. "
+        "Say which with `time_format`, e.g. "
+        'time_format="%d/%m/%Y" or time_format="%m/%d/%Y", '
+        'with " %H:%M" if there is a clock.'
     )
 
 

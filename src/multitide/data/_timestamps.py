@@ -113,7 +113,8 @@ def parse_time(
     missing = np.flatnonzero(pd.isna(time))
     if len(missing):
         raise DataError(
-            f"{label} must give a time in every row; got none in {rows_text(missing)}. "
+            f"{label} must give a time in every row; "
+            f"got none in {rows_text(missing)}. "
             "Fill in or remove these rows."
         )
     return Times(time, reader.notes, reader.style)
@@ -187,7 +188,8 @@ def _assembled(frame: pd.DataFrame, columns: Sequence[str], label: str) -> np.nd
     missing = [unit for unit in DATE_UNITS if unit not in parts]
     if missing:
         raise DataError(
-            "`time` must hold year, month and day when it has several columns; "
+            "`time` must hold year, month and "
+            "day when it has several columns; "
             f"got {label}, no {missing}."
         )
     of_date = pd.DataFrame(parts)[list(DATE_UNITS)]
@@ -206,8 +208,9 @@ def _check_range(part: pd.Series, unit: str, largest: int) -> None:
     outside = np.flatnonzero((part < 0) | (part > largest))
     if len(outside):
         raise DataError(
-            f"`time` must have {unit}s from 0 to {largest}; got {part.iloc[outside[0]]:g} "
-            f"in {rows_text(outside)}. Correct or remove these rows."
+            f"`time` must have {unit}s from 0 to {largest}; "
+            f"got {part.iloc[outside[0]]:g} in {rows_text(outside)}. "
+            "Correct or remove these rows."
         )
 
 
@@ -235,8 +238,8 @@ def _from_whole(numbers: np.ndarray, reader: _Reader) -> np.ndarray:
     if seconds is None:
         return numbers
     reader.notes.append(
-        f"{reader.label} was read as dates written as {reader.style} (`time_format` "
-        "changes this)."
+        f"{reader.label} was read as dates written as "
+        f"{reader.style} (`time_format` changes this)."
     )
     return as_nanoseconds(seconds, reader.label)
 

@@ -35,6 +35,7 @@ def unreadable(
     if len(bad) > 1:
         count = f" ({len(bad)} of {len(texts)} rows)"
     return (
-        f"{label} must hold times {how}; got {', '.join(shown)}{count}. "
+        f"{label} must hold times {how}; "
+        f"got {', '.join(shown)}{count}. "
         f"Correct or remove these rows, or {remedy}."
     )

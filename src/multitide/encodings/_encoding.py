@@ -74,8 +74,8 @@ def channel_positions(
             unknown.append(name)
     if unknown:
         raise ParameterError(
-            f"`{where}.channels` must each be {one_of(channels)}; got {unknown[0]!r}."
-            f"{suggest(unknown[0], channels)}"
+            f"`{where}.channels` must each be {one_of(channels)}; "
+            f"got {unknown[0]!r}.{suggest(unknown[0], channels)}"
         )
     positions = []
     for name in names:

@@ -246,8 +246,10 @@ class InputLayer(nn.Module):
         n_channels, n_timepoints = self.spec.n_channels, self.spec.n_timepoints
         if n_channels is not None and n_channels != samples.n_channels:
             problems.append(
-                f"`X` must have {n_channels} channels, because `inputs.n_channels` is "
-                f"{n_channels}; got {samples.n_channels}: {', '.join(samples.channels)}."
+                f"`X` must have {n_channels} channels, because "
+                f"`inputs.n_channels` is {n_channels}; "
+                f"got {samples.n_channels}: "
+                f"{', '.join(samples.channels)}."
             )
         if n_timepoints is not None and (samples.lengths != n_timepoints).any():
             shortest, longest = samples.lengths.min(), samples.lengths.max()
@@ -256,8 +258,10 @@ class InputLayer(nn.Module):
             else:
                 found = f"{shortest} to {longest}"
             problems.append(
-                f"`X` must have {n_timepoints} time steps in every series, because "
-                f"`inputs.n_timepoints` is {n_timepoints}; got {found}."
+                f"`X` must have {n_timepoints} time steps "
+                "in every series, because "
+                f"`inputs.n_timepoints` is {n_timepoints}; "
+                f"got {found}."
             )
         if problems:
             raise DataError("\n".join(problems))

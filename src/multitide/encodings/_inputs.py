@@ -28,7 +28,8 @@ def _name_or_encoding(value: object) -> object:
 def _name_or_representation(value: object) -> object:
     if not isinstance(value, (str, Mapping, Representation)):
         raise ValueError(
-            "a name or a Representation (for your own transformer: Transformed(transformer))"
+            "a name or a Representation (for your own transformer: "
+            "Transformed(transformer))"
         )
     return value
 

@@ -179,7 +179,9 @@ class StaticLayer(nn.Module):
                 missing.append(name)
         if missing:
             raise DataError(
-                f"`static` must have the columns {list(self.categories)}; {missing} are missing."
+                "`static` must have the columns "
+                f"{list(self.categories)}; "
+                f"{missing} are missing."
             )
         if not self.categories:
             return np.empty((len(frame), 0), np.float32)
@@ -222,8 +224,9 @@ def _find_categories(column: pd.Series) -> list[Category] | None:
         values.append(_to_python(value))
     if not all(isinstance(value, (str, bool, int, float)) for value in values):
         raise DataError(
-            f"`static.{column.name}` must hold numbers, text or booleans; got {column.dtype}. "
-            "Convert dates to numbers."
+            f"`static.{column.name}` must "
+            "hold numbers, text or booleans; "
+            f"got {column.dtype}. Convert dates to numbers."
         )
     only_numbers = not any(isinstance(value, (str, bool)) for value in values)
     if column.dtype == object and values and only_numbers:
@@ -251,8 +254,9 @@ def _encode_column(column: pd.Series, known: Sequence[Category] | None) -> np.nd
             unseen.append(value)
     if unseen:
         warnings.warn(
-            f"`static.{column.name}` has categories that did not occur in training: {unseen[:5]}; "
-            "they count as missing.",
+            f"`static.{column.name}` has categories "
+            "that did not occur in training: "
+            f"{unseen[:5]}; they count as missing.",
             MultitideWarning,
             stacklevel=4,
         )
@@ -267,7 +271,9 @@ def _encode_numbers(column: pd.Series) -> np.ndarray:
     bad = column[numbers.isna() & column.notna()]
     if len(bad):
         raise DataError(
-            f"`static.{column.name}` must hold numbers, as in training; got {bad.iloc[0]!r}."
+            f"`static.{column.name}` must "
+            "hold numbers, as in training; "
+            f"got {bad.iloc[0]!r}."
         )
     encoded: np.ndarray = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
     return encoded

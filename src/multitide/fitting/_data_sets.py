@@ -61,7 +61,8 @@ def to_data_sets(
             given.append(name)
     if given:
         raise DataError(
-            f"`{given[0]}` must not be given together with several data sets; "
+            f"`{given[0]}` must not be given "
+            "together with several data sets; "
             "each data set has its own."
         )
     if isinstance(X, DataSets):
@@ -69,7 +70,8 @@ def to_data_sets(
     if list(X) == [DataSets.UNNAMED]:
         raise DataError(
             "`X` must have a name for every data set; got ''. "
-            "Give the Samples or the array of a single data set without a dict."
+            "Give the Samples or the array of "
+            "a single data set without a dict."
         )
     found = {}
     for name, data in X.items():
@@ -97,7 +99,8 @@ def to_samples(
             return X
         if len(labels) != len(X):
             raise DataError(
-                f"`y` must have one row per sample; got {len(labels)} rows for {len(X)} samples."
+                "`y` must have one row per sample; "
+                f"got {len(labels)} rows for {len(X)} samples."
             )
         return X.replace(y=plain_frame(labels).reset_index(drop=True))
     refuse_other_series(X)
@@ -262,7 +265,8 @@ def _kind_problems(
             problems.append(
                 "`tasks` must be of one kind in all data sets; "
                 f"by its labels {name!r} is {', '.join(found)}. "
-                "Declare its kind, or give the columns different names."
+                "Declare its kind, or give "
+                "the columns different names."
             )
     return problems
 
@@ -299,8 +303,11 @@ def _column_problems(
                     missing.append(column)
             if 0 < len(missing) < len(task.columns):
                 problems.append(
-                    "`tasks` must have all of their columns in a data set, or none; "
-                    f"{name!r} has some of {task.name!r}, but not {missing}. "
-                    "Add empty columns for labels that are missing there."
+                    "`tasks` must have all of their "
+                    "columns in a data set, or none; "
+                    f"{name!r} has some of "
+                    f"{task.name!r}, but not {missing}. "
+                    "Add empty columns for labels "
+                    "that are missing there."
                 )
     return problems

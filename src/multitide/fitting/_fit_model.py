@@ -145,17 +145,22 @@ def check_several(recipe: Recipe, n_data_sets: int) -> None:
             if each.learns_several:
                 known.append(name)
         problems.append(
-            f"`sharing` must be {one_of(known)} with several data sets; got {recipe.sharing!r}, "
-            "which needs the features of all tasks for the same series."
+            f"`sharing` must be {one_of(known)} "
+            "with several data sets; "
+            f"got {recipe.sharing!r}, which needs the "
+            "features of all tasks for the same series."
         )
     if recipe.inputs.representation is not None:
         problems.append(
-            "`inputs.representation` must be none with several data sets; "
+            "`inputs.representation` must be "
+            "none with several data sets; "
             "the shared backbone reads the raw series."
         )
     if not recipe.backbone.is_trained:
         problems.append(
-            f"`backbone` must not be {backbone_name(recipe.backbone)!r} with several data sets; "
+            "`backbone` must not be "
+            f"{backbone_name(recipe.backbone)!r} "
+            "with several data sets; "
             "they would share nothing."
         )
     if problems:
@@ -168,12 +173,14 @@ def check_pretrain(recipe: Recipe, names: list[str]) -> None:
     for name in recipe.training.pretrain:
         if name not in names:
             problems.append(
-                f"`training.pretrain` must name tasks, {one_of(names)}; "
+                "`training.pretrain` must name "
+                f"tasks, {one_of(names)}; "
                 f"got {name!r}.{suggest(name, names)}"
             )
     if recipe.training.pretrain and len(recipe.sharing.groups(names)) > 1:
         problems.append(
-            f"`training.pretrain` must be empty with {recipe.sharing!r}, which shares nothing."
+            "`training.pretrain` must be empty with "
+            f"{recipe.sharing!r}, which shares nothing."
         )
     if problems:
         raise ParameterError("\n".join(problems))
@@ -184,8 +191,10 @@ def check_lengths(samples: Samples, backbone: Backbone) -> None:
     shortest, needed = int(samples.lengths.min()), backbone.min_timepoints
     if shortest < needed:
         raise DataError(
-            f"`X` must have at least {needed} time steps for the backbone "
-            f"{type(backbone).__name__}; the shortest of {len(samples)} series has {shortest} "
-            f"({samples.n_channels} channels). {backbone.too_short} If `X` is "
-            "(n_samples, n_timepoints, n_channels), give X.transpose(0, 2, 1)."
+            f"`X` must have at least {needed} time steps "
+            f"for the backbone {type(backbone).__name__}; "
+            f"the shortest of {len(samples)} series has "
+            f"{shortest} ({samples.n_channels} channels). "
+            f"{backbone.too_short} If `X` is (n_samples, "
+            "n_timepoints, n_channels), give X.transpose(0, 2, 1)."
         )

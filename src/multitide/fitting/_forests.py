@@ -67,7 +67,8 @@ class TreeFit:
     def __init__(self, group: TaskGroup, source: Source | None) -> None:
         if source is not None or group.recipe.training.pretrain:
             raise ParameterError(
-                "`training.start` and `pretrain` must be left out with backbone 'trees', "
+                "`training.start` and `pretrain` must "
+                "be left out with backbone 'trees', "
                 "which has no weights to pre-train."
             )
         backbone = group.recipe.backbone

@@ -83,8 +83,9 @@ def check_depth(network: Network, depth: str | int) -> None:
     n_blocks = len(network.sharing.levels())
     if isinstance(depth, int) and depth >= n_blocks:
         raise ParameterError(
-            f"`training.freeze` must be less than the backbone's {n_blocks} blocks; got {depth}. "
-            "To freeze nothing use freeze='nothing'."
+            "`training.freeze` must be less than "
+            f"the backbone's {n_blocks} blocks; "
+            f"got {depth}. To freeze nothing use freeze='nothing'."
         )
 
 

@@ -68,8 +68,9 @@ def check_growable(targets: list[Target], kind: str) -> None:
     if refused:
         remedy = ", ".join(["Remove them", *remedies, "or train a network"])
         raise ParameterError(
-            f"`tasks` must be of kinds that trees ({kind}) can answer; got "
-            f"{', '.join(refused)}. {remedy}."
+            "`tasks` must be of kinds that "
+            f"trees ({kind}) can answer; "
+            f"got {', '.join(refused)}. {remedy}."
         )
 
 

@@ -137,8 +137,8 @@ def check_linear(group: TaskGroup, source: Source | None) -> None:
     """Raise unless the heads of a group can be solved, from scratch."""
     if source is not None or group.recipe.training.pretrain:
         raise ParameterError(
-            "`training.start` and `pretrain` must be left out with backbone 'linear', "
-            "which has no weights to pre-train."
+            "`training.start` and `pretrain` must be left out with "
+            "backbone 'linear', which has no weights to pre-train."
         )
     check_solvable(group.targets)
 

@@ -87,8 +87,10 @@ class MemoryEstimate:
             return
         if self.total <= self.available:
             raise ParameterError(
-                f"`n_jobs` must be such that all processes fit into memory; got {n_at_once}. "
-                f"Each needs {self.in_words()}. Use n_jobs={self.available // self.total}."
+                "`n_jobs` must be such that all "
+                "processes fit into memory; "
+                f"got {n_at_once}. Each needs {self.in_words()}. "
+                f"Use n_jobs={self.available // self.total}."
             )
         what, remedy = self._largest(recipe)
         raise ParameterError(f"{what}. Training needs {self.in_words()}. {remedy}")
@@ -98,7 +100,8 @@ class MemoryEstimate:
         largest = max(self.parameters, self.batch, self.data)
         if largest == self.parameters:
             return (
-                "`backbone` must make a network that fits into memory; "
+                "`backbone` must make a network "
+                "that fits into memory; "
                 f"got {recipe.backbone!r}",
                 "Use fewer layers or units.",
             )

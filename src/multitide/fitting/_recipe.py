@@ -115,7 +115,8 @@ def combination_problems(parts: Mapping[str, Part | None]) -> list[str]:
         return problems
     if not isinstance(weighting, Uniform):
         problems.append(
-            "`weighting` must be 'uniform' with an aggregator, which weights the tasks itself; "
+            "`weighting` must be 'uniform' with an "
+            "aggregator, which weights the tasks itself; "
             f"got {weighting!r}."
         )
     places = sharing.gradients_meet
@@ -126,7 +127,9 @@ def combination_problems(parts: Mapping[str, Part | None]) -> list[str]:
         )
     elif aggregator.at not in places:
         problems.append(
-            f"`aggregator.at` must be {one_of(places)} with {sharing!r}; got {aggregator.at!r}."
+            "`aggregator.at` must be "
+            f"{one_of(places)} with {sharing!r}; "
+            f"got {aggregator.at!r}."
         )
     return problems
 
@@ -141,13 +144,15 @@ def _vector_problems(parts: Mapping[str, Part | None]) -> list[str]:
     problems = []
     if not backbone.reads_vectors:
         problems.append(
-            "`backbone` must be one for vectors, 'fc', 'linear' or 'trees', with "
-            f"`inputs.representation`; got {type(backbone).__name__}. "
+            "`backbone` must be one for vectors, 'fc', 'linear' "
+            "or 'trees', with `inputs.representation`; "
+            f"got {type(backbone).__name__}. "
             "(A backbone of your own sets `reads_vectors = True`.)"
         )
     if inputs.n_channels is not None or inputs.n_timepoints is not None:
         problems.append(
-            "`inputs.n_channels` and `n_timepoints` must be left out with `inputs.representation`."
+            "`inputs.n_channels` and `n_timepoints` must "
+            "be left out with `inputs.representation`."
         )
     return problems
 
@@ -161,7 +166,8 @@ def _untrained_problems(parts: Mapping[str, Part | None]) -> list[str]:
     problems = []
     if not isinstance(sharing, (Hard, NoSharing)) or sharing.head_units is not None:
         problems.append(
-            f"`sharing` must be 'hard' or 'none', without `head_units`, with backbone {name!r}; "
+            "`sharing` must be 'hard' or 'none', without "
+            f"`head_units`, with backbone {name!r}; "
             f"got {sharing!r}."
         )
     if parts["aggregator"] is not None:
@@ -172,7 +178,8 @@ def _untrained_problems(parts: Mapping[str, Part | None]) -> list[str]:
     imputes = isinstance(inputs, Inputs) and inputs.impute != Inputs.impute
     if backbone.reads_missing and imputes:
         problems.append(
-            f"`inputs.impute` must be left out with backbone {name!r}, which reads missing values; "
+            "`inputs.impute` must be left out with backbone "
+            f"{name!r}, which reads missing values; "
             f"got {inputs!r}."
         )
     return problems
@@ -242,7 +249,7 @@ def resolve_device(name: str) -> torch.device:
         ) from error
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ParameterError(
-            f"`device` must be available on this machine; got {name!r}, but there is no CUDA. "
-            "Use 'auto'."
+            "`device` must be available on this machine; "
+            f"got {name!r}, but there is no CUDA. Use 'auto'."
         )
     return device

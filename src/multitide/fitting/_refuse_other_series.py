@@ -17,24 +17,28 @@ def refuse_other_series(X: object) -> None:
     """Raise if the series are a path, a table, nothing, or series together with labels."""
     if isinstance(X, (str, Path)):
         raise DataError(
-            f"{SERIES}; got the path {str(X)!r}. Read it with multitide.read_table(path)."
+            f"{SERIES}; got the path {str(X)!r}. "
+            "Read it with multitide.read_table(path)."
         )
     if isinstance(X, (pd.DataFrame, pd.Series)):
         columns = ""
         if isinstance(X, pd.DataFrame):
             columns = f" with the columns {[str(name) for name in X.columns[:5]]}"
         raise DataError(
-            f"{SERIES}; got a {type(X).__name__} of {len(X)} rows{columns}. Labels are the "
-            "second argument. Read a table of one row per time step with multitide.read_table, "
-            "and new data for a fitted model with "
-            "multitide.read_like(estimator.reading_, table)."
+            f"{SERIES}; "
+            f"got a {type(X).__name__} of {len(X)} rows{columns}. "
+            "Labels are the second argument. "
+            "Read a table of one row per time step with "
+            "multitide.read_table, and new data for a fitted model "
+            "with multitide.read_like(estimator.reading_, table)."
         )
     if X is None:
         raise DataError(f"{SERIES}; got None.")
     if isinstance(X, tuple) and any(isinstance(each, pd.DataFrame) for each in X):
         raise DataError(
-            f"{SERIES}; got a tuple with labels. Give the series alone, and labels as the "
-            "second argument where there is one."
+            f"{SERIES}; got a tuple with labels. "
+            "Give the series alone, and labels as "
+            "the second argument where there is one."
         )
 
 
@@ -44,7 +48,8 @@ def labels_frame(y: object) -> pd.DataFrame:
         shape = y.shape
         raise DataError(
             "`y` must be a DataFrame with one column per task; "
-            f"got {type(y).__name__} of shape {shape}. `X` and `y` look swapped."
+            f"got {type(y).__name__} of shape {shape}. "
+            "`X` and `y` look swapped."
         )
     try:
         labels = pd.DataFrame(y)

@@ -299,9 +299,12 @@ def _fit_target(data_sets: Sequence[SplitData], task: Task) -> Target:
             raise
         names = "; ".join(f"{name!r}: {shortened(classes)}" for name, classes in lost)
         raise DataError(
-            f"{error} Only the validation set has these classes: {names}. Hold it out with "
-            "validation=Splitter(by='random'), which leaves one example of each class in the "
-            "training set, give other validation samples, or use validation=None."
+            f"{error} Only the validation set has these classes: "
+            f"{names}. "
+            "Hold it out with validation=Splitter(by='random'), "
+            "which leaves one example of each class in the "
+            "training set, give other validation samples, or "
+            "use validation=None."
         ) from error
 
 

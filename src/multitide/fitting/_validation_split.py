@@ -100,7 +100,8 @@ def _joined(
         )
     if held_out.y[columns].isna().all(axis=None):
         raise DataError(
-            f"`validation` must have a label of some task; got none in {len(held_out)} rows. "
+            "`validation` must have a label of some task; "
+            f"got none in {len(held_out)} rows. "
             "Give samples that have one, or validation=None."
         )
     own = samples.replace(y=samples.y[columns])
@@ -141,11 +142,13 @@ def _check_labels(
         for task in tasks:
             if not y.reindex(columns=task.columns).iloc[rows].notna().any(axis=None):
                 problems.append(
-                    f"Task {task.name!r} must have labels for {name}; got none in {len(rows)} rows."
+                    f"Task {task.name!r} must "
+                    f"have labels for {name}; "
+                    f"got none in {len(rows)} rows."
                 )
     if problems:
         remedy = (
-            "Give `validation` samples that have them, a Splitter with another rule, "
-            "or validation=None."
+            "Give `validation` samples that have them, a "
+            "Splitter with another rule, or validation=None."
         )
         raise DataError("\n".join([*problems, remedy]))

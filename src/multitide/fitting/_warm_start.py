@@ -76,8 +76,10 @@ def carry_over(source: Source, network: Network) -> list[str]:
             fresh.append(name)
     if own and len(fresh) == len(own):
         raise DataError(
-            "`training.start` must be a model with the same backbone; "
-            f"no parameter of {source.name!r} fits. Give its `backbone` and `sharing` here too."
+            "`training.start` must be a "
+            "model with the same backbone; "
+            f"no parameter of {source.name!r} fits. "
+            "Give its `backbone` and `sharing` here too."
         )
     differing = ""
     if fresh:
@@ -86,7 +88,8 @@ def carry_over(source: Source, network: Network) -> list[str]:
     if _copy_inputs(given.inputs, network.inputs):
         scaling = "inputs are scaled as in that model"
     logger.info(
-        "Training starts from %s: %d of %d parameter arrays of the backbone are copied%s; "
+        "Training starts from %s: "
+        "%d of %d parameter arrays of the backbone are copied%s; "
         "heads start new; %s.",
         source.name,
         len(own) - len(fresh),

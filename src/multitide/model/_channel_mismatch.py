@@ -25,8 +25,10 @@ def channel_mismatch(samples: Samples, channels: tuple[str, ...]) -> str:
     if sorted(found) == sorted(channels):
         order = [found.index(channel) for channel in channels]
         return (
-            f"{required} in the same order, {_listed(channels)}; got {_listed(found)}. "
-            f"For an array, take X[:, {_listed(order)}]; a table is read in the right order by "
+            f"{required} in the same order, {_listed(channels)}; "
+            f"got {_listed(found)}. "
+            f"For an array, take X[:, {_listed(order)}]; "
+            "a table is read in the right order by "
             "multitide.read_like(estimator.reading_, table)."
         )
     if _has_no_names(found):
@@ -52,8 +54,10 @@ def _array_remedy(samples: Samples, channels: tuple[str, ...]) -> str:
     n_channels = samples.n_channels
     if n_channels == len(channels):
         return (
-            f"an array, whose channels have no names, for {_listed(channels)}. If they are in "
-            f"this order, use Samples.from_arrays(X, channels={list(channels)})."
+            "an array, whose channels have no "
+            f"names, for {_listed(channels)}. "
+            "If they are in this order, use "
+            f"Samples.from_arrays(X, channels={list(channels)})."
         )
     text = f"{n_channels}."
     if samples.equal_lengths and samples.n_timepoints == len(channels):

@@ -71,7 +71,8 @@ def at_most(n_values: int) -> Iterator[None]:
         n_built += value.numel()
         if n_built > SLACK * n_values + FEW:
             raise ValueError(
-                f"it asks for a larger network than the {n_values:,} stored weights make"
+                "it asks for a larger network than "
+                f"the {n_values:,} stored weights make"
             )
 
     hooks = [
@@ -109,5 +110,6 @@ def check_numbers(network: nn.Module, path: Path) -> None:
             wrong.append(name)
     if wrong:
         raise StoreError(
-            f"{str(path)!r} must hold finite weights; {wrong[0]!r} has others. Fit the model again."
+            f"{str(path)!r} must hold finite weights; "
+            f"{wrong[0]!r} has others. Fit the model again."
         )

@@ -158,7 +158,8 @@ class FittedModel:
         if not (table["n_labelled"] > 0).any():
             tasks = [task.name for task in self.tasks_]
             raise DataError(
-                f"`y` must have a label of some task to evaluate; got none of {tasks} in "
+                "`y` must have a label of some task to evaluate; "
+                f"got none of {tasks} in "
                 f"{sum(map(len, data_sets.values()))} samples."
             )
         return table

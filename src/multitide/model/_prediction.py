@@ -221,8 +221,10 @@ def metric_table(
                 missing.append(column)
         if missing and not len(samples.y.columns):
             raise DataError(
-                f"`y` must hold the labels of {missing} to evaluate; got none. Give them as "
-                "evaluate(X, y), or Samples that have labels."
+                f"`y` must hold the labels of {missing} to evaluate; "
+                "got none. "
+                "Give them as evaluate(X, y), "
+                "or Samples that have labels."
             )
         if missing:
             raise DataError(

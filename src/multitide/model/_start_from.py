@@ -53,9 +53,11 @@ def find_source(
             source = _source(start)
     if start is not None and recipe.inputs.representation is not None:
         problems.append(
-            "`training.start` must be left out with `inputs.representation`, "
-            "whose vectors another model has not seen. "
-            "To build on a saved model's features use representation='model:FOLDER'."
+            "`training.start` must be left out "
+            "with `inputs.representation`, whose "
+            "vectors another model has not seen. "
+            "To build on a saved model's features "
+            "use representation='model:FOLDER'."
         )
     raise_problems(problems)
     return source

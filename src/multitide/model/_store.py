@@ -127,8 +127,10 @@ def refuse_more_than_a_model(folder: Path) -> None:
         others = [folder.name]
     if others:
         raise StoreError(
-            f"`folder` must hold nothing but a model to be overwritten; {str(folder)!r} has "
-            f"{others[0]!r}. Choose another name or move it away."
+            "`folder` must hold nothing but "
+            "a model to be overwritten; "
+            f"{str(folder)!r} has {others[0]!r}. "
+            "Choose another name or move it away."
         )
     if any(folder.iterdir()):
         read_model_record(folder)
@@ -201,7 +203,9 @@ def read_model_record(folder: Path) -> ModelRecord:
         found = _record_hash(content)
     if content.get("sha256") != found:
         raise StoreError(
-            f"{str(path)!r} was altered or damaged after it was written: its hash does not match."
+            f"{str(path)!r} was altered or "
+            "damaged after it was written: "
+            "its hash does not match."
         )
     return validated(content, ModelRecord, path)
 
@@ -255,11 +259,13 @@ def _load_representation(
         found = _representation_hash(folder)
     except OSError as error:
         raise StoreError(
-            f"{str(folder)!r} must hold the model's representation; it does not ({error})."
+            f"{str(folder)!r} must hold the model's representation; "
+            f"it does not ({error})."
         ) from error
     if found != record.sha256:
         raise StoreError(
-            f"The representation in {str(folder)!r} was altered or damaged after it was written."
+            f"The representation in {str(folder)!r} was "
+            "altered or damaged after it was written."
         )
     spec, encoder = load_representation(record.kind, folder, transformer, load_model)
     return replace_representation(inputs, spec), encoder
@@ -294,7 +300,9 @@ def _read_weights(folder: Path, record: ModelRecord) -> dict[str, Tensor]:
         ) from error
     if _sha256(content) != record.weights_sha256:
         raise StoreError(
-            f"{str(path)!r} was altered or damaged after it was written: its hash does not match."
+            f"{str(path)!r} was altered or "
+            "damaged after it was written: "
+            "its hash does not match."
         )
     try:
         return safetensors.torch.load(content)
@@ -326,7 +334,9 @@ def _rebuild(
             networks.append(copy_with_state(network, state))
         except RuntimeError as error:
             raise StoreError(
-                f"The weights in {str(folder)!r} do not fit the model of its record: {error}"
+                f"The weights in {str(folder)!r} do "
+                "not fit the model of its record: "
+                f"{error}"
             ) from error
         check_numbers(networks[-1], folder / WEIGHTS_FILE)
     return Predictor(networks, [entry.answered for entry in record.networks]).eval()

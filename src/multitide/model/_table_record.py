@@ -36,8 +36,10 @@ def table_record(
     record = _named(known, name, option)
     if not record.reading:
         raise ParameterError(
-            f"`run` must be a model that was fitted on a table; {str(run)!r} was fitted on arrays, "
-            "which have no column names. Use MultiTaskEstimator.load in Python."
+            "`run` must be a model that was fitted on a table; "
+            f"{str(run)!r} was fitted on arrays, "
+            "which have no column names. "
+            "Use MultiTaskEstimator.load in Python."
         )
     return record, record.reading
 
@@ -50,7 +52,8 @@ def _named(known: Sequence[DataRecord], name: str | None, option: str) -> DataRe
         return known[names.index(name)]
     if names == [DataSets.UNNAMED]:
         raise ParameterError(
-            f"{option} must not be given: the model was fitted on one data set; got {name!r}."
+            f"{option} must not be given: "
+            f"the model was fitted on one data set; got {name!r}."
         )
     if name:
         got = f"got {name!r}.{suggest(name, names)}"

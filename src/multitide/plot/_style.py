@@ -73,7 +73,8 @@ def check_labels(known: np.ndarray, measured: pd.Series) -> None:
     """
     if not known.any():
         raise DataError(
-            f"`measured` must contain at least one label; got {len(known)} samples of "
+            "`measured` must contain at least one label; "
+            f"got {len(known)} samples of "
             f"{measured.name!r} without any."
         )
 

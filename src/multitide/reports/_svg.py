@@ -126,8 +126,9 @@ def _for_page(text: str, label: str) -> str:
         raise ValueError("Matplotlib wrote an SVG without a viewBox")
     width = float(box[1]) * 4 / 3  # points to CSS pixels
     opening = (
-        f'<svg class="figure" role="img" aria-label="{escape(label)}" {box[0]} '
-        f'style="max-width: {width:.0f}px">'
+        '<svg class="figure" role="img" '
+        f'aria-label="{escape(label)}" {box[0]} style="max-width: '
+        f'{width:.0f}px">'
     )
     return re.sub(r"\s*\n\s*", "\n", opening + text[text.index(">") + 1 :])
 

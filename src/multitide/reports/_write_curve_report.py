@@ -101,9 +101,11 @@ def how_hidden(curve: LabelCurve) -> str:
     else:
         drawn = "drawn per task"
     return (
-        "Labels of the training and validation sets were hidden at random: "
-        f"{UNITS[curve.facts['unit']]}, {drawn}. A larger share keeps every label that a smaller "
-        f"one keeps. The test set keeps all of its labels. {_draws(curve)}"
+        "Labels of the training and validation "
+        "sets were hidden at random: "
+        f"{UNITS[curve.facts['unit']]}, {drawn}. "
+        "A larger share keeps every label that a smaller one keeps. "
+        f"The test set keeps all of its labels. {_draws(curve)}"
     )
 
 
@@ -111,13 +113,15 @@ def _draws(curve: LabelCurve) -> str:
     first, n_draws = curve.facts["random_state"], curve.facts.get("draws", 1)
     if n_draws > 1:
         return (
-            f"Each of {n_draws} seeds has its own draw of labels, the same for all arms "
-            f"(random_state = {first} to {first + n_draws - 1}), so intervals hold for new labels, "
-            "new networks and new test groups."
+            f"Each of {n_draws} seeds has its own draw of labels, "
+            f"the same for all arms (random_state = {first} to "
+            f"{first + n_draws - 1}), so intervals hold for new "
+            "labels, new networks and new test groups."
         )
     return (
-        f"There is a single draw of labels (random_state = {first}), so intervals hold for new "
-        "networks and new test groups, given these labels."
+        "There is a single draw of labels (random_state "
+        f"= {first}), so intervals hold for new networks "
+        "and new test groups, given these labels."
     )
 
 

@@ -33,16 +33,19 @@ from multitide.training._settings import Training
 # Explanations of metrics that only some kinds of task have.
 EXPLAINED = {
     "skill": (
-        '"persistence_rmse" is the RMSE of repeating the last value, and "skill" is '
-        "1 - (RMSE / persistence_rmse)^2: below 0, repeating the last value is better."
+        '"persistence_rmse" is the RMSE of repeating the last '
+        'value, and "skill" is 1 - (RMSE / persistence_rmse)^2: '
+        "below 0, repeating the last value is better."
     ),
     "mape": (
-        '"mape" is the mean of |error| / |label|, as a fraction: 0.25 is 25 %; '
-        "it becomes very large for labels near 0."
+        '"mape" is the mean of |error| / |label|, as a fraction: '
+        "0.25 is 25 %; it becomes very large for labels near 0."
     ),
     "coverage": (
-        '"coverage" is the fraction of labels between the outermost quantiles, which should equal '
-        'the difference of their levels, and "width" is the mean distance between these quantiles.'
+        '"coverage" is the fraction of labels between '
+        "the outermost quantiles, which should equal "
+        'the difference of their levels, and "width" '
+        "is the mean distance between these quantiles."
     ),
 }
 # How the predictions of a task are drawn, by its kind.
@@ -200,11 +203,15 @@ def _judged(metrics: pd.DataFrame) -> pd.DataFrame:
 
 def _about_metrics(metrics: pd.DataFrame) -> str:
     text = (
-        '"trivial" is the metric of the best constant prediction (computed from the training '
-        'labels), and "better" says whether the value is better than that. RMSE and MAE are in the '
-        'units of the label. "loss" is in units of the constant\'s loss on the training set: 0 is '
-        'perfect. On the test set the constant itself has the loss in the column "trivial", '
-        "which need not be 1."
+        '"trivial" is the metric of the best constant '
+        "prediction (computed from the training labels), and "
+        '"better" says whether the value is better than that. '
+        "RMSE and MAE are in the units of the label. "
+        '"loss" is in units of the constant\'s '
+        "loss on the training set: "
+        "0 is perfect. "
+        "On the test set the constant itself has the loss "
+        'in the column "trivial", which need not be 1.'
     )
     present = set(metrics["metric"])
     for name, about in EXPLAINED.items():
@@ -224,9 +231,10 @@ def _summary(report: RunReport) -> str:
         else:
             name = ""
         lines.append(
-            f"- data{name}: {code(section.options['path'])}, "
-            f"{len(seen.channels)} channels, samples of "
-            f"up to {seen.n_timepoints} steps; fingerprint of the training and validation set: "
+            f"- data{name}: "
+            f"{code(section.options['path'])}, {len(seen.channels)} "
+            f"channels, samples of up to {seen.n_timepoints} steps; "
+            "fingerprint of the training and validation set: "
             f"`{seen.fingerprint}`"
         )
     size = size_in_words(estimator.model_, estimator.representation_)
@@ -278,13 +286,13 @@ def _protocol(report: RunReport) -> str:
     estimator = report.estimator
     sentences = [
         f"The samples were split {'; '.join(rules)}.",
-        "The network and its scalers were fitted to the training set only, "
-        "and the validation set chose the epoch.",
+        "The network and its scalers were fitted to the training "
+        "set only, and the validation set chose the epoch.",
     ]
     if cast(Training, make_part("training", estimator.training)).refit:
         sentences.append(
-            "Then the network was trained again, on training and validation set, "
-            "for the same number of epochs."
+            "Then the network was trained again, on training "
+            "and validation set, for the same number of epochs."
         )
     epochs = markdown(best_epochs(estimator))
     sentences += [
@@ -299,6 +307,7 @@ def _repeat(report: RunReport) -> str:
     return (
         f"This run was made by\n\n{code_block(report.command)}\n\n"
         "All settings are in `config.toml` in this folder: "
-        "`multitide fit config.toml --output ANOTHER_FOLDER` repeats the run. "
+        "`multitide fit config.toml --output "
+        "ANOTHER_FOLDER` repeats the run. "
         f"Versions: {versions}."
     )

@@ -124,8 +124,9 @@ def _on_test(tuning: Tuning) -> str:
             f"On the test set, which played no role in the choice, its loss is {start}."
         )
     return (
-        f"On the test set, which played no role in the choice, its loss is {losses[TUNED]:.4f} "
-        f"(start: {start})."
+        "On the test set, which played no role in the "
+        f"choice, its loss is {losses[TUNED]:.4f} (start: "
+        f"{start})."
     )
 
 

@@ -102,8 +102,9 @@ class ConvolutionRepresentation(SeriesRepresentation, ABC):
         self.check()
         if samples.n_timepoints < self.shortest:
             raise DataError(
-                f"`X` must have at least {self.shortest} time steps for "
-                f"{type(self).__name__}; the longest series has {samples.n_timepoints}. "
+                f"`X` must have at least {self.shortest} "
+                f"time steps for {type(self).__name__}; "
+                f"the longest series has {samples.n_timepoints}. "
                 "Use another representation."
             )
         layer = fit_layer(samples, self.impute, self.scale)

@@ -91,7 +91,8 @@ class ModelFeatures(Representation):
         if not hasattr(_stored(self.model), "predictor"):
             where = f"{name or 'ModelFeatures'}.model"
             raise ParameterError(
-                f"`{where}` must be the folder of a model, or a fitted estimator; "
+                f"`{where}` must be the folder of "
+                "a model, or a fitted estimator; "
                 f"got {self.model!r}."
             )
 
@@ -99,7 +100,8 @@ class ModelFeatures(Representation):
         """Return the features of the model; nothing is trained."""
         if isinstance(self.model, (str, Path)):
             raise ParameterError(
-                f"`model` must be a fitted estimator here; got the folder {str(self.model)!r}. "
+                "`model` must be a fitted estimator here; "
+                f"got the folder {str(self.model)!r}. "
                 "Use MultiTaskEstimator.load(folder)."
             )
         self.check()
@@ -122,8 +124,9 @@ class BackboneEncoder(Encoder):
         self.model = _stored(model)
         if len(self.model.data) > 1:
             raise ParameterError(
-                "`model` must be fitted on one data set to provide features; it was fitted on "
-                f"{len(self.model.data)}."
+                "`model` must be fitted on one "
+                "data set to provide features; "
+                f"it was fitted on {len(self.model.data)}."
             )
 
     @property
@@ -228,7 +231,8 @@ class Transformed(Representation):
         """Fit a copy of the transformer to training series."""
         if not all(hasattr(self.transformer, name) for name in ("fit", "transform")):
             raise ParameterError(
-                f"`transformer` must have `fit` and `transform`; got {self.transformer!r}."
+                "`transformer` must have `fit` and `transform`; "
+                f"got {self.transformer!r}."
             )
         own = copy.deepcopy(self.transformer)
         encoder = TransformedEncoder(
@@ -281,7 +285,8 @@ class TransformedEncoder(Encoder):
             return series
         if samples.n_timepoints != self.n_steps:
             raise DataError(
-                f"`X` must have {self.n_steps} time steps for flat=True, as in training; "
+                f"`X` must have {self.n_steps} time "
+                "steps for flat=True, as in training; "
                 f"got {samples.n_timepoints}."
             )
         return series.reshape(len(series), -1)

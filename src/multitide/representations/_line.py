@@ -71,7 +71,8 @@ class Scales:
         """Return standardised vectors; a missing entry becomes 0, the mean."""
         if vectors.shape[1] != len(self.center):
             raise DataError(
-                f"`vectors` must have {len(self.center)} entries, as in training; "
+                f"`vectors` must have {len(self.center)} "
+                "entries, as in training; "
                 f"got {vectors.shape[1]}."
             )
         scaled: np.ndarray = np.nan_to_num(
@@ -108,8 +109,10 @@ def check_solvable(targets: Iterable[Target], heads: str = "linear heads") -> No
             unsolvable.append(f"{target.task.name!r} ({target.task.kind}, quantiles)")
     if unsolvable:
         raise ParameterError(
-            f"`tasks` must be classifications or regressions of one number for {heads}; got "
-            f"{', '.join(unsolvable)}. Remove them, or train a network."
+            "`tasks` must be classifications or "
+            f"regressions of one number for {heads}; "
+            f"got {', '.join(unsolvable)}. "
+            "Remove them, or train a network."
         )
 
 

@@ -138,7 +138,8 @@ class LinearHeads:
                 missing.append(column)
         if missing:
             raise DataError(
-                f"`y` must have a column for every task; {missing} are missing from {list(y)}."
+                "`y` must have a column for every task; "
+                f"{missing} are missing from {list(y)}."
             )
         decoded = self.decode(vectors)
         tables = []
@@ -271,7 +272,9 @@ def _check_vectors(vectors: object) -> np.ndarray:
     elif checked.ndim == 2 and 0 not in checked.shape:
         return checked
     raise DataError(
-        f"`vectors` must be finite or NaN, of shape (n_samples, n_features); got {found}."
+        "`vectors` must be finite or NaN, "
+        "of shape (n_samples, n_features); "
+        f"got {found}."
     )
 
 
@@ -280,6 +283,7 @@ def _check_labels(y: object, n_rows: int) -> pd.DataFrame:
     labels = pd.DataFrame(y).reset_index(drop=True)
     if len(labels) != n_rows:
         raise DataError(
-            f"`y` must have one row per vector; got {len(labels)} rows for {n_rows} vectors."
+            "`y` must have one row per vector; "
+            f"got {len(labels)} rows for {n_rows} vectors."
         )
     return labels

@@ -49,11 +49,13 @@ def load_encoder(path: str | Path) -> SeriesEncoder:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, ValueError) as error:
         raise StoreError(
-            f"`path` must be a stored representation; {str(path)!r} cannot be read ({error})."
+            "`path` must be a stored representation; "
+            f"{str(path)!r} cannot be read ({error})."
         ) from error
     if not isinstance(record, dict) or record.get("schema_version") != SCHEMA_VERSION:
         raise StoreError(
-            f"{str(path)!r} must hold a representation that this version of multitide can read; "
+            f"{str(path)!r} must hold a representation "
+            "that this version of multitide can read; "
             "it does not."
         )
     known = validated(record, EncoderRecord, Path(path))

@@ -64,9 +64,12 @@ def encoder_of(transformer: object, path: Path) -> TransformedEncoder:
     record, arrays = _read_probe(path)
     if transformer is None:
         raise ParameterError(
-            f"`representation` must be given: this model uses vectors of your own "
-            f"{record['transformer']}, which is not stored. Pass the fitted transformer to "
-            "MultiTaskEstimator.load(folder, representation=TRANSFORMER)."
+            "`representation` must be given: "
+            "this model uses vectors of your own "
+            f"{record['transformer']}, which is not stored. "
+            "Pass the fitted transformer to "
+            "MultiTaskEstimator.load(folder, "
+            "representation=TRANSFORMER)."
         )
     series = []
     for padded, length in zip(arrays["series"], arrays["lengths"], strict=True):
@@ -102,13 +105,16 @@ def _check_vectors(
         else:
             problem = f"{type(error).__name__}: {error}"
         raise ParameterError(
-            f"`representation` must be the fitted {kind}; it fails on a stored series. {problem}"
+            f"`representation` must be the fitted {kind}; "
+            f"it fails on a stored series. {problem}"
         ) from error
     difference = _difference(vectors, expected)
     if difference:
         raise ParameterError(
-            f"`representation` must be the {kind} that the model was fitted with; for the stored "
-            f"series it gives {difference}. Pass the transformer that was "
+            f"`representation` must be the {kind} "
+            "that the model was fitted with; "
+            f"for the stored series it gives {difference}. "
+            "Pass the transformer that was "
             "`estimator.representation_.transformer`."
         )
 

@@ -49,7 +49,9 @@ def represent(samples: Samples, encoder: Encoder | np.ndarray) -> Samples:
         if infinite:
             found += ", with infinite values"
         raise DataError(
-            f"`encoder` must give {len(samples)} vectors of finite numbers; got {found}."
+            f"`encoder` must give {len(samples)} "
+            "vectors of finite numbers; "
+            f"got {found}."
         )
     return dataclasses.replace(
         samples,

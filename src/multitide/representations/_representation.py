@@ -112,7 +112,8 @@ def check_channels(samples: Samples, channels: tuple[str, ...]) -> None:
     """Raise unless the samples have exactly these channels, in this order."""
     if samples.channels != channels:
         raise DataError(
-            f"`X` must have the channels of the training series, {list(channels)}, in this order; "
+            "`X` must have the channels of the training "
+            f"series, {list(channels)}, in this order; "
             f"got {list(samples.channels)}."
         )
 

@@ -93,7 +93,8 @@ class TS2Vec(SeriesRepresentation):
         samples = samples[samples.lengths >= 2]
         if len(samples) < 2:
             raise DataError(
-                "`X` must have at least two series of at least two time steps for TS2Vec; "
+                "`X` must have at least two series of "
+                "at least two time steps for TS2Vec; "
                 f"got {len(samples)}."
             )
         layer = fit_layer(samples, self.impute, self.scale)

@@ -181,6 +181,7 @@ def check_cut(name: str, n_own: int, backbone: BlockBackbone) -> None:
     n_blocks = len(backbone.block_list)
     if n_own >= n_blocks:
         raise ParameterError(
-            f"`sharing.{name}` must be less than the backbone's {n_blocks} blocks "
-            f"({', '.join(backbone.blocks)}); got {n_own}. To share nothing, use sharing='none'."
+            f"`sharing.{name}` must be less than the backbone's "
+            f"{n_blocks} blocks ({', '.join(backbone.blocks)}); "
+            f"got {n_own}. To share nothing, use sharing='none'."
         )

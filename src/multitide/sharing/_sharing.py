@@ -112,8 +112,10 @@ def build_blocks(
     module = backbone.build(n_channels, n_timepoints)
     if not isinstance(module, BlockBackbone):
         raise ParameterError(
-            f"`backbone` must be made of blocks for sharing={sharing!r}; "
-            f"got {type(backbone).__name__}. Use sharing='hard' or 'soft'."
+            "`backbone` must be made of "
+            f"blocks for sharing={sharing!r}; "
+            f"got {type(backbone).__name__}. "
+            "Use sharing='hard' or 'soft'."
         )
     return module
 

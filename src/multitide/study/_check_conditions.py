@@ -95,6 +95,8 @@ def check_conditions(
     )
     if found.conditions is None:
         raise ParameterError(
-            f"`budget` must be enough for one seed of every arm of the conditions; got {budget!r}."
+            "`budget` must be enough for one seed "
+            "of every arm of the conditions; "
+            f"got {budget!r}."
         )
     return found.conditions

@@ -128,7 +128,8 @@ def _different_arms(arms: Mapping[str, list[str]]) -> list[str]:
         first, expected = next(iter(arms.items()))
         if names[0] != expected[0] or set(names) != set(expected):
             problems.append(
-                "`data` must have the same arms everywhere, the reference first; "
+                "`data` must have the same arms "
+                "everywhere, the reference first; "
                 f"{first!r} has {expected}, {name!r} has {names}."
             )
     return problems
@@ -139,8 +140,9 @@ def _arm_names(name: str, given: object) -> list[str]:
     where = f"`data[{name!r}]`"
     if not isinstance(given, Mapping) or not isinstance(given.get("samples"), Samples):
         raise ParameterError(
-            f"{where} must be a Comparison or arguments of compare with the `samples` of one data "
-            f"set; got {_briefly(given)}."
+            f"{where} must be a Comparison or arguments of "
+            "compare with the `samples` of one data set; "
+            f"got {_briefly(given)}."
         )
     raise_problems(_unknown_arguments(given, where))
     estimator = given.get("estimator") or MultiTaskEstimator()

@@ -164,7 +164,8 @@ class Comparisons:
         parts = [self._winner()]
         if n_data < MIN_DATA:
             parts.append(
-                f"A test needs at least {MIN_DATA} data sets and has {n_data}: "
+                f"A test needs at least {MIN_DATA} "
+                f"data sets and has {n_data}: "
                 "the ranks describe these data sets only."
             )
         else:
@@ -174,8 +175,10 @@ class Comparisons:
     def _winner(self) -> str:
         best = self.standing.iloc[0]
         return (
-            f"“{best['arm']}” has the best mean rank, {best['mean_rank']:.2f} of "
-            f"{len(self.arms)} arms, over {len(self.ranks)} tasks of {len(self.studies)} data sets."
+            f"“{best['arm']}” has the best mean rank, "
+            f"{best['mean_rank']:.2f} of {len(self.arms)} "
+            f"arms, over {len(self.ranks)} tasks of "
+            f"{len(self.studies)} data sets."
         )
 
     def _tests(self, n_data: int) -> list[str]:
@@ -187,8 +190,8 @@ class Comparisons:
             else:
                 differ = "do not differ significantly"
             parts.append(
-                f"Over data sets the arms {differ} "
-                f"(Friedman with Iman and Davenport, p = {self.test.p:.3g})."
+                f"Over data sets the arms {differ} (Friedman with "
+                f"Iman and Davenport, p = {self.test.p:.3g})."
             )
         clear = self.pairs[self.pairs["p_holm"] < alpha]
         for row in clear.to_dict("records"):
@@ -206,8 +209,8 @@ class Comparisons:
             least = 2.0 ** (1 - n_data) * len(self.pairs)
             if least >= alpha:
                 parts.append(
-                    f"With so few data sets they cannot: the smallest possible p is "
-                    f"{min(least, 1):.3g}."
+                    "With so few data sets they cannot: "
+                    f"the smallest possible p is {min(least, 1):.3g}."
                 )
         return parts
 

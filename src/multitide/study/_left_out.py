@@ -127,9 +127,11 @@ def check_enough(
         )
     n_done = left_out.n_planned_fits - left_out.n_fits
     raise ParameterError(
-        f"`budget` must be enough for one seed of {arms[0]!r} and of another arm; "
+        "`budget` must be enough for one seed "
+        f"of {arms[0]!r} and of another arm; "
         f"{n_done} of {left_out.n_planned_fits} fits were finished, "
-        f"and {listed(left_out.arms)} had no complete seed. {remedy}."
+        f"and {listed(left_out.arms)} had no complete seed. "
+        f"{remedy}."
     )
 
 

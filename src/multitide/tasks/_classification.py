@@ -104,20 +104,28 @@ class Classification(Task):
     def _class_problem(self, values: list[Value], n_labelled: int) -> str:
         if len(values) == 1:
             return (
-                f"must have at least two classes; got only {values[0]!r} in {n_labelled} labels. "
-                "Remove it from the tasks, or use samples with other labels."
+                "must have at least two classes; "
+                f"got only {values[0]!r} in {n_labelled} labels. "
+                "Remove it from the tasks, or "
+                "use samples with other labels."
             )
         if len(values) > max(_MANY_CLASSES, n_labelled / 2):
             return (
-                f"must have classes that repeat; got {len(values)} different values in "
-                f"{n_labelled} labels. Declare the task as a regression if these are numbers; "
+                "must have classes that repeat; "
+                f"got {len(values)} different "
+                f"values in {n_labelled} labels. "
+                "Declare the task as a regression "
+                "if these are numbers; "
                 "otherwise remove it from the tasks."
             )
         if self.n_classes is not None and len(values) != self.n_classes:
             return (
-                f"must have {self.n_classes} classes, because `n_classes` is {self.n_classes}; got "
-                f"{len(values)} in {n_labelled} labels: {shorten(values)}. Change or remove "
-                "`n_classes`, or use samples with all classes."
+                f"must have {self.n_classes} classes, "
+                f"because `n_classes` is {self.n_classes}; "
+                f"got {len(values)} in {n_labelled} labels: "
+                f"{shorten(values)}. "
+                "Change or remove `n_classes`, "
+                "or use samples with all classes."
             )
         return ""
 
@@ -320,9 +328,11 @@ class ClassificationTarget(Target):
     def _warn(self, unseen: list[Value]) -> None:
         if unseen:
             warnings.warn(
-                f"`{self.task.name}` has classes that training has not seen: {shorten(unseen)}. "
-                "Their labels are not used for training, and every prediction for them counts as "
-                "wrong.",
+                f"`{self.task.name}` has classes "
+                "that training has not seen: "
+                f"{shorten(unseen)}. "
+                "Their labels are not used for training, and "
+                "every prediction for them counts as wrong.",
                 MultitideWarning,
                 stacklevel=3,
             )
@@ -342,8 +352,9 @@ class ClassificationTarget(Target):
         position = self._position_of(value)
         if position is None:
             raise DataError(
-                f"`{self.task.name}.class_weight` must name classes of the training labels, "
-                f"{shorten(self.classes)}; got {value!r}."
+                f"`{self.task.name}.class_weight` must name classes "
+                f"of the training labels, {shorten(self.classes)}; "
+                f"got {value!r}."
                 f"{suggest(str(value), map(str, self.classes))}"
             )
         return position

@@ -49,7 +49,8 @@ class Auto(Task):
     def fit_target(self, labels: pd.DataFrame) -> NoReturn:
         """Raise an error: the kind must be inferred first."""
         raise ParameterError(
-            f"`{self.name}.kind` must be known before training; call `resolve_tasks` first."
+            f"`{self.name}.kind` must be known before training; "
+            "call `resolve_tasks` first."
         )
 
     def target_from_config(self, config: TargetConfig) -> NoReturn:

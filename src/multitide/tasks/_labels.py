@@ -116,15 +116,16 @@ def is_constant(values: np.ndarray) -> bool:
 def no_label_problem(name: str, n_rows: int) -> str:
     """Return the message for a column without any label."""
     return (
-        f"`{name}` must have at least one label; got none in {n_rows} rows. "
-        "Remove it from the tasks."
+        f"`{name}` must have at least one label; "
+        f"got none in {n_rows} rows. Remove it from the tasks."
     )
 
 
 def unusable_problem(name: str, unusable: Sequence[object]) -> str:
     """Return the message for labels that are neither text nor booleans nor finite numbers."""
     return (
-        f"`{name}` must hold text, booleans or finite numbers; got {shorten(unusable)}. "
+        f"`{name}` must hold text, booleans or finite numbers; "
+        f"got {shorten(unusable)}. "
         "Convert these values, or use None for missing labels."
     )
 
@@ -133,7 +134,8 @@ def not_finite_problem(name: str, refused: Sequence[object]) -> str:
     """Return the message for labels that are not finite numbers."""
     return (
         f"`{name}` must hold finite numbers; got {shorten(refused)}. "
-        "Use NaN for missing labels, or declare the task as a classification."
+        "Use NaN for missing labels, or "
+        "declare the task as a classification."
     )
 
 
@@ -156,8 +158,10 @@ def number_problem(name: str, numbers: np.ndarray, refused: Sequence[object]) ->
         return no_label_problem(name, len(numbers))
     if is_constant(known):
         return (
-            f"`{name}` must have labels that differ; got only {known[0]:g} in {len(known)} labels. "
-            "Remove it from the tasks, or use samples with other labels."
+            f"`{name}` must have labels that differ; "
+            f"got only {known[0]:g} in {len(known)} labels. "
+            "Remove it from the tasks, or "
+            "use samples with other labels."
         )
     return ""
 

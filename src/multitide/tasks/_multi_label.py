@@ -96,14 +96,16 @@ class MultiLabel(Task):
             return unusable_problem(column, unusable)
         if len(values) != 2:
             return (
-                f"`{column}` must hold two values, for yes and no; got "
-                f"{shorten(values) or 'no label'}. Remove the column from the task, or use samples "
-                "with both values."
+                f"`{column}` must hold two values, for yes and no; "
+                f"got {shorten(values) or 'no label'}. "
+                "Remove the column from the task, "
+                "or use samples with both values."
             )
         if self.yes is not None and str(self.yes) not in map(str, values):
             return (
-                f"`{column}` must hold the value of `yes`, {self.yes!r}; got {shorten(values)}. "
-                "Change `yes`."
+                f"`{column}` must hold the "
+                f"value of `yes`, {self.yes!r}; "
+                f"got {shorten(values)}. Change `yes`."
             )
         return ""
 
@@ -189,8 +191,11 @@ class MultiLabelTarget(SeveralTarget):
                 unknown.append(value)
         if unknown:
             raise DataError(
-                f"`{self.task.name}`: `{column}` must hold {answers[0]!r} or {answers[1]!r}; got "
-                f"{shorten(unknown)}. Use None for missing labels."
+                f"`{self.task.name}`: "
+                f"`{column}` must hold "
+                f"{answers[0]!r} or {answers[1]!r}; "
+                f"got {shorten(unknown)}. "
+                "Use None for missing labels."
             )
         codes = []
         for value in values:

@@ -30,7 +30,8 @@ def _check_quantiles(levels: tuple[float, ...]) -> tuple[float, ...]:
     if ascending and 0.5 in levels and levels[0] > 0 and levels[-1] < 1:
         return levels
     raise ValueError(
-        "ascending numbers between 0 and 1, 0.5 and at least one more, e.g. (0.1, 0.5, 0.9)"
+        "ascending numbers between 0 and 1, 0.5 and "
+        "at least one more, e.g. (0.1, 0.5, 0.9)"
     )
 
 

@@ -122,7 +122,9 @@ def _spec_problems(specs: Sequence[Task], y: pd.DataFrame) -> list[str]:
     for spec in specs:
         if not isinstance(spec, Task):
             problems.append(
-                f"`tasks` must hold names or tasks such as Regression('load'); got {spec!r}."
+                "`tasks` must hold names or tasks "
+                "such as Regression('load'); "
+                f"got {spec!r}."
             )
             continue
         wrong = _task_problems(spec, columns)
@@ -138,7 +140,8 @@ def _spec_problems(specs: Sequence[Task], y: pd.DataFrame) -> list[str]:
     shared = _repeated(owned) - set(names)
     if shared:
         problems.append(
-            f"`tasks` must not share columns of `y`; got {shorten(sorted(shared))} in two tasks."
+            "`tasks` must not share columns of `y`; "
+            f"got {shorten(sorted(shared))} in two tasks."
         )
     return problems
 
@@ -151,8 +154,8 @@ def _column_name_problems(columns: list[object]) -> list[str]:
             not_text.append(column)
     if not_text:
         problems.append(
-            f"`y` must have text as column names; got {shorten(not_text)}. "
-            "Use y.rename(columns=str)."
+            "`y` must have text as column names; "
+            f"got {shorten(not_text)}. Use y.rename(columns=str)."
         )
     repeated = _repeated(columns)
     if repeated:
@@ -182,12 +185,12 @@ def _task_problems(spec: Task, columns: list[str]) -> list[str]:
 def _unknown_column(name: str, columns: list[str]) -> str:
     if not columns:
         return (
-            f"`tasks` must name columns of `y`, which has none; got {name!r}. "
-            "Give `y` to Samples.from_arrays."
+            "`tasks` must name columns of `y`, which has none; "
+            f"got {name!r}. Give `y` to Samples.from_arrays."
         )
     return (
-        f"`tasks` must name columns of `y`, {one_of(columns)}; got {name!r}."
-        f"{suggest(name, columns)}"
+        f"`tasks` must name columns of `y`, {one_of(columns)}; "
+        f"got {name!r}.{suggest(name, columns)}"
     )
 
 

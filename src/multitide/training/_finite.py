@@ -37,8 +37,9 @@ def check_losses(losses: np.ndarray, names: Sequence[str], epoch: int) -> None:
         if not np.isfinite(loss):
             broken.append(name)
     raise Diverged(
-        f"The training loss must be finite; got {got} in step {step + 1} of epoch "
-        f"{epoch} (not finite: {broken}). {REMEDY}"
+        "The training loss must be finite; "
+        f"got {got} in step {step + 1} of epoch {epoch} (not finite: "
+        f"{broken}). {REMEDY}"
     )
 
 
@@ -55,5 +56,6 @@ def check_weights(network: nn.Module, epoch: int) -> None:
         are_finite.append(parameter.detach().isfinite().all())
     if are_finite and not torch.stack(are_finite).all():
         raise Diverged(
-            f"The weights must be finite; got others at the end of epoch {epoch}. {REMEDY}"
+            "The weights must be finite; "
+            f"got others at the end of epoch {epoch}. {REMEDY}"
         )

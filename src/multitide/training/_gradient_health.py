@@ -71,9 +71,11 @@ def _problem(trainer: Trainer, norms: list[Tensor], *, is_first_step: bool) -> s
     trained = any(p.requires_grad for p in _parameters(lowest_modules))
     if trained and top > 0 and low < VANISHING * top:
         return (
-            f"gradients vanish (norm {low:.2g} in the lowest block, {top:.2g} in the heads); use "
-            "LSTM or GRU instead of RNN, fewer layers, or shorter windows. `gradient_flow` shows "
-            "where they vanish."
+            f"gradients vanish (norm {low:.2g} in the "
+            f"lowest block, {top:.2g} in the heads); "
+            "use LSTM or GRU instead of RNN, "
+            "fewer layers, or shorter windows. "
+            "`gradient_flow` shows where they vanish."
         )
     return ""
 

@@ -96,8 +96,8 @@ def open_folder(folder: Path, identity: Mapping[str, object]) -> None:
             other.append(name)
     if other:
         raise StoreError(
-            f"`folder` must be new or hold the same search; that in {str(folder)!r} differs in "
-            f"{', '.join(other)}."
+            "`folder` must be new or hold the same search; "
+            f"that in {str(folder)!r} differs in {', '.join(other)}."
         )
 
 
@@ -323,8 +323,10 @@ class Journal:
         except (ValueError, KeyError, TypeError, LookupError, AssertionError) as error:
             path = str(self._folder / JOURNAL)
             raise StoreError(
-                f"{path!r} must be the journal of a search; it is damaged ({error!r}). "
-                "Run `multitide tune` again, with a new folder as `--output`."
+                f"{path!r} must be the journal of a search; "
+                f"it is damaged ({error!r}). "
+                "Run `multitide tune` again, "
+                "with a new folder as `--output`."
             ) from error
 
 

@@ -249,8 +249,10 @@ def _range(where: str, value: object) -> Range:
         if made.is_valid:
             return made
     raise ParameterError(
-        f"`{where}` must be a list of choices or {{low = 0.001, high = 0.1, log = true}} with "
-        f"low < high, above 0 for a logarithm; got {value!r}."
+        f"`{where}` must be a list of choices or "
+        f"{{low = 0.001, high = 0.1, log = true}} "
+        "with low < high, above 0 for a logarithm; "
+        f"got {value!r}."
     )
 
 

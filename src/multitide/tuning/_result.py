@@ -131,20 +131,26 @@ class Tuning:
         start, best, test = self.trials[0], self.best, self.test_losses()
         if not best.number:
             return (
-                f"None of {len(self.trials) - 1} trials had a lower validation loss than the start "
-                f"({start.loss:.4f}), so the start is kept. Its loss on the test set is "
-                f"{test[START]:.4f}."
+                f"None of {len(self.trials) - 1} trials had "
+                "a lower validation loss than the start "
+                f"({start.loss:.4f}), so the start is kept. "
+                f"Its loss on the test set is {test[START]:.4f}."
             )
         fewest = min(self.facts["n_validation"].values())
         promised, gain = start.loss - best.loss, test[START] - test[TUNED]
         return (
-            f"Trial {best.number} has the lowest validation loss of {len(self.done)} trials that "
-            f"were trained to the end: {best.loss:.4f} (start: {start.loss:.4f}). This loss, of at "
-            f"least {fewest} labelled samples per task, is optimistic because the trial was chosen "
-            f"by it; more trials make it more optimistic. The test set played no role in the "
-            f"choice and was used once for both: {test[TUNED]:.4f} (start: {test[START]:.4f}). The "
-            f"gain is {promised:+.4f} on the validation set and {gain:+.4f} on the test set, "
-            f"measured with one network and one seed each."
+            f"Trial {best.number} has the lowest validation loss of "
+            f"{len(self.done)} trials that were trained to the end: "
+            f"{best.loss:.4f} (start: {start.loss:.4f}). "
+            f"This loss, of at least {fewest} labelled samples per "
+            "task, is optimistic because the trial was chosen by it; "
+            "more trials make it more optimistic. "
+            "The test set played no role in the "
+            "choice and was used once for both: "
+            f"{test[TUNED]:.4f} (start: {test[START]:.4f}). "
+            f"The gain is {promised:+.4f} on the validation "
+            f"set and {gain:+.4f} on the test set, measured "
+            "with one network and one seed each."
         )
 
     @property
@@ -156,7 +162,8 @@ class Tuning:
                 f"The start: none of {n - 1} other trials had a lower validation loss."
             )
         return (
-            f"Trial {best.number} is the best of {n}: validation loss {best.loss:.4f}, start "
+            f"Trial {best.number} is the best of {n}: "
+            f"validation loss {best.loss:.4f}, start "
             f"{start.loss:.4f} (in units of the trivial loss)."
         )
 

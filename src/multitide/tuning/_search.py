@@ -220,8 +220,9 @@ class Search:
         self._journal.finish(finished)
         if finished.state == "failed" and not finished.number:
             raise MultitideError(
-                "The configuration that the search starts from must train; it failed. "
-                f"{finished.reason}"
+                "The configuration that the "
+                "search starts from must train; "
+                f"it failed. {finished.reason}"
             )
         return finished
 

@@ -247,8 +247,9 @@ def _cut(samples: Samples, split: Splitter | Split | None) -> tuple[Split, Data]
     for side in ("train", "validation", "test"):
         for task in counts.index[counts[side] == 0]:
             problems.append(
-                f"`split` must leave labels of every task in every set; got none of {task!r} in "
-                f"{side}."
+                "`split` must leave labels "
+                "of every task in every set; "
+                f"got none of {task!r} in {side}."
             )
     if problems:
         remedy = "Settings are chosen on the validation set: [split] validation = 0.15."

@@ -118,8 +118,9 @@ def _note_without_rows(
     found = pd.DataFrame({"why": "no rows in the data", "series": ids, "rows": 0})
     findings.left_out.append(found.reindex(columns=COLUMNS))
     findings.note(
-        f"{len(ids)} of {n_series} series in `labels` have no rows in the data: not used, "
-        f"e.g. `{key}` {ids.iloc[0]}."
+        f"{len(ids)} of {n_series} series in "
+        "`labels` have no rows in the data: "
+        f"not used, e.g. `{key}` {ids.iloc[0]}."
     )
 
 
@@ -136,7 +137,9 @@ def _fill_static(rows: Rows, reading: Reading) -> Rows:
     if is_changing.any():
         changing = is_changing.index[is_changing].tolist()
         raise DataError(
-            f"`static` must name columns that are constant within a series; got {changing}. "
+            "`static` must name columns that "
+            "are constant within a series; "
+            f"got {changing}. "
             "Use them as `channels`, or leave them out."
         )
     first = groups.first().iloc[rows.series].set_axis(rows.fixed.index)
@@ -164,7 +167,9 @@ def _labels(
 def _series_labels(labels: pd.Series, task: TaskColumn, series: Index) -> pd.Series:
     if task.lead:
         raise ParameterError(
-            f"`{task.name}.lead` must be 0 for a task with one label per series; got {task.lead}."
+            f"`{task.name}.lead` must be 0 for "
+            "a task with one label per series; "
+            f"got {task.lead}."
         )
     return pd.Series(labels.array.take(series))
 
@@ -193,7 +198,9 @@ def _check_labelled(y: pd.DataFrame, reading: Reading) -> None:
     if leads:
         remedy = f" The `lead` of {leads} may be longer than the series."
     raise DataError(
-        f"`tasks` must have labels; got none for {empty} in any of the {len(y)} samples.{remedy}"
+        "`tasks` must have labels; "
+        f"got none for {empty} in any of "
+        f"the {len(y)} samples.{remedy}"
     )
 
 

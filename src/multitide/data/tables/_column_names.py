@@ -10,6 +10,6 @@ def check_names(names: list[str], table: str) -> None:
     """Raise if two columns of a table have the same name."""
     if twice := repeated(names):
         raise DataError(
-            f"`{table}` must have different column names; got {twice} more than once. "
-            "Rename all but one."
+            f"`{table}` must have different column names; "
+            f"got {twice} more than once. Rename all but one."
         )

@@ -127,7 +127,8 @@ def dialect_notes(name: str, given: Dialect, found: Dialect) -> list[str]:
         )
     if found.n_before:
         notes.append(
-            f"`{name}`: the column names are in line {found.n_before + 1}; "
+            f"`{name}`: "
+            f"the column names are in line {found.n_before + 1}; "
             "the lines before it are left out."
         )
     if found.units is not None:

@@ -165,7 +165,8 @@ def _note_short_segments(
             if what != "series":
                 why = f"between gaps, {why}"
             findings.leave_out(
-                f"{chosen.sum()} of {of_kind.sum()} {what} have fewer rows than the window "
+                f"{chosen.sum()} of {of_kind.sum()} "
+                f"{what} have fewer rows than the window "
                 f"({window}), {n_rows} rows in all",
                 stretches_of(rows, starts[chosen], lengths[chosen], why),
                 reading.series,
@@ -198,9 +199,11 @@ def _no_window_fits(window: int, lengths: Index, rows: Rows, gaps: _Gaps) -> str
     longest_series = int(find_segments(rows.series)[1].max())
     if longest_series > longest:
         text = (
-            f"`window` must fit between two gaps in time; got {window}, "
-            f"and the longest stretch without a gap has {longest} rows. "
-            f'With on_gap="ignore" the longest series has {longest_series}.'
+            "`window` must fit between two gaps in time; "
+            f"got {window}, and the longest stretch "
+            f"without a gap has {longest} rows. "
+            'With on_gap="ignore" the longest '
+            f"series has {longest_series}."
         )
     else:
         text = f"`window` must be at most the longest series ({longest} rows); got {window}."

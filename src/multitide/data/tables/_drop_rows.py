@@ -29,8 +29,10 @@ def drop_incomplete(
         return rows
     if not complete.any():
         raise DataError(
-            '`missing_rows` must leave at least one row; got "drop", and every row misses '
-            'a channel or a label. Use missing_rows="keep", or leave out the emptiest columns.'
+            "`missing_rows` must leave at least one row; "
+            'got "drop", and every row misses a channel or a label. '
+            'Use missing_rows="keep", or '
+            "leave out the emptiest columns."
         )
     left_out = rows_by_series(rows, ~complete, "a channel or a label is missing")
     n_dropped = int((~complete).sum())
@@ -68,8 +70,8 @@ def drop_keyless(tables: Tables, reading: Reading, findings: Findings) -> Tables
     }
     findings.left_out.append(pd.DataFrame([row], columns=COLUMNS))
     findings.note(
-        f"{len(places)} of {len(data)} rows have no {names}: not used, "
-        f"{rows_text(places)} of the table."
+        f"{len(places)} of {len(data)} rows have no {names}: "
+        f"not used, {rows_text(places)} of the table."
     )
     kept = data[~left_out].reset_index(drop=True)
     return replace(tables, data=kept)

@@ -105,8 +105,11 @@ def _check_columns(
     if len(problems) > MOST_SHOWN:
         shown += f"; ... ({len(problems)} files)"
     raise DataError(
-        f"{str(folder)!r} must hold files with the same columns to be read as one table; "
-        f"{shown}. Move files that are no part of it elsewhere, or name one file."
+        f"{str(folder)!r} must hold files with the "
+        "same columns to be read as one table; "
+        f"{shown}. "
+        "Move files that are no part of "
+        "it elsewhere, or name one file."
     )
 
 

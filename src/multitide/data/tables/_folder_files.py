@@ -75,7 +75,8 @@ def folder_files(
     """
     if (described := own_folder(folder)) is not None:
         raise DataError(
-            f"`{name}` must be a table or a folder of tables; {str(folder)!r} {described}"
+            f"`{name}` must be a table or a folder of tables; "
+            f"{str(folder)!r} {described}"
         )
     found = _Found()
     _look_into(folder, folder, {}, found, name)
@@ -107,8 +108,10 @@ def _look_into(
         elif equals and key:
             if unquote(key) in keys:  # a link to a folder above it would never end
                 raise DataError(
-                    f"`{name}` must have folders with different keys on the way to a file; "
-                    f"got {key!r} again in {path.relative_to(top).as_posix()!r}."
+                    f"`{name}` must have folders with "
+                    "different keys on the way to a file; "
+                    f"got {key!r} again in "
+                    f"{path.relative_to(top).as_posix()!r}."
                 )
             inner = {**keys, unquote(key): unquote(value)}
             _look_into(path, top, inner, found, name)
@@ -131,13 +134,15 @@ def _of_one_kind(found: _Found, folder: Path, name: str) -> list[FolderFile]:
     if len(kinds) > 1:
         shown = " and ".join(_named(files) for files in kinds)
         raise DataError(
-            f"`{name}` must be a folder with files of one kind; {str(folder)!r} holds "
-            f"{shown}. Name one of them, or move them apart."
+            f"`{name}` must be a folder with files of one kind; "
+            f"{str(folder)!r} holds {shown}. "
+            "Name one of them, or move them apart."
         )
     if not kinds[0]:
         raise DataError(
-            f"`{name}` must be a table or a folder of tables; {str(folder)!r} holds no "
-            f".csv, .tsv, .txt, .parquet or .xlsx file{_what_else(found, folder)}"
+            f"`{name}` must be a table or a folder of tables; "
+            f"{str(folder)!r} holds no .csv, .tsv, .txt, "
+            f".parquet or .xlsx file{_what_else(found, folder)}"
         )
     return kinds[0]
 
@@ -160,9 +165,10 @@ def _check_keys(files: Sequence[FolderFile], name: str) -> None:
     for file in files:
         if list(file.keys) != list(first.keys):
             raise DataError(
-                f"`{name}` must have the same keys in the folders above every file; got "
-                f"{list(first.keys)} for {first.path.name!r} and {list(file.keys)} "
-                f"for {str(file.path)!r}."
+                f"`{name}` must have the same keys "
+                "in the folders above every file; "
+                f"got {list(first.keys)} for {first.path.name!r} "
+                f"and {list(file.keys)} for {str(file.path)!r}."
             )
 
 

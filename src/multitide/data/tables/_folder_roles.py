@@ -47,13 +47,15 @@ def find_series_of_files(
         keys = [key for key in keys if not _is_date(key)]
         if len(keys) == 1:
             findings.note(
-                f"`{keys[0]}`, the name of a folder, is the series (`series` changes this)."
+                f"`{keys[0]}`, the name of a folder, "
+                "is the series (`series` changes this)."
             )
             reading = replace(reading, series=keys[0])
         elif keys or not tables.folder_columns:
             what = "folder" if keys else "file"
             findings.note(
-                f"Each {what} is one series, named in `{column}` (`series` changes this; "
+                f"Each {what} is one series, named in "
+                f"`{column}` (`series` changes this; "
                 f'ignore=["{column}"] makes one series of them).'
             )
             return replace(reading, series=column, ignore=(*reading.ignore, *keys))

@@ -11,9 +11,11 @@ BODY = 20  # rows that are looked at below units
 NUMBER = re.compile(r"[+-]?[\d.,:/' T+-]*\d[\d.,:/' TZeE%+-]*")
 BRACKETED = re.compile(r"[\[(<{].*[\])>}]")
 UNIT_NAMES = (
-    "degc c k f m km cm mm um µm s sec ms us min h hr d hz khz mhz ghz v mv kv a ma ka w kw mw "
-    "gw wh kwh mwh gwh j kj mj pa kpa hpa mpa bar mbar psi atm n kn nm kg g mg ug µg t l ml m2 "
-    "m² m3 m³ m^2 m^3 rpm deg rad % ppm ppb db lux lx var kvar va kva mol cd ohm °c °f ° °"
+    "degc c k f m km cm mm um µm s sec ms us min h hr d hz "
+    "khz mhz ghz v mv kv a ma ka w kw mw gw wh kwh mwh gwh "
+    "j kj mj pa kpa hpa mpa bar mbar psi atm n kn nm kg g "
+    "mg ug µg t l ml m2 m² m3 m³ m^2 m^3 rpm deg rad % ppm "
+    "ppb db lux lx var kvar va kva mol cd ohm °c °f ° °"
 )
 UNITS = frozenset(UNIT_NAMES.split())
 NO_UNIT = ("", "1")

@@ -77,8 +77,9 @@ def without_time(reading: Reading, findings: Findings) -> Reading:
         return reading
     if reading.layout == "long":
         findings.note(
-            "No time column was found: rows are used in file order, one step apart "
-            "(`time` changes this)."
+            "No time column was found: "
+            "rows are used in file order, one "
+            "step apart (`time` changes this)."
         )
     return replace(reading, time=())
 
@@ -97,7 +98,8 @@ def find_tasks(
                 rest.append(column)
     if rest:
         findings.note(
-            f"All other columns of `labels` are tasks: {name_columns(rest)} (`tasks` changes this)."
+            "All other columns of `labels` are tasks: "
+            f"{name_columns(rest)} (`tasks` changes this)."
         )
     return replace(reading, tasks=tuple(TaskColumn(name, name) for name in rest))
 

@@ -85,5 +85,7 @@ def _check_fits(window: int, frame: pd.DataFrame, series: str | None) -> None:
         longest = int(frame[series].value_counts().max())
     if window > longest:
         raise DataError(
-            f"`window` must be at most the longest series ({longest} rows); got {window}."
+            "`window` must be at most the "
+            f"longest series ({longest} rows); "
+            f"got {window}."
         )

@@ -36,8 +36,8 @@ def example_of(left_out: pd.DataFrame, series: str | None) -> str:
     if first["rows"] == 1:
         return f"e.g. {name}the row at {_place(first['first'])}"
     return (
-        f"e.g. {name}{first['rows']} rows from {_place(first['first'])} "
-        f"to {_place(first['last'])}"
+        f"e.g. {name}{first['rows']} rows from "
+        f"{_place(first['first'])} to {_place(first['last'])}"
     )
 
 

@@ -139,7 +139,8 @@ def read_file(path: Path, dialect: Dialect, name: str) -> OpenTable:
     if suffix in OTHER_SPREADSHEETS:
         remedy = " Save it as .xlsx or as CSV, or pass pd.read_excel(...)."
     raise DataError(
-        f"`{name}` must be a .csv, .tsv or .txt (also .gz), .parquet, .xlsx or .ts file; "
+        f"`{name}` must be a .csv, .tsv or .txt "
+        "(also .gz), .parquet, .xlsx or .ts file; "
         f"got {path.name!r}.{remedy}"
     )
 
@@ -189,7 +190,8 @@ def _nameless_index(index: pd.Index, table: str) -> str:
         names = ["machine", "time", *(f"level{i}" for i in range(2, index.nlevels))]
         remedy = f'{table}.rename_axis({names[: index.nlevels]}) and series="machine"'
     return (
-        f"`{table}` must have a name for every level of its index; got the names "
-        f"{list(index.names)}. Name them, e.g. with {remedy}, or drop the index with "
-        "reset_index(drop=True)."
+        f"`{table}` must have a name for every level of its index; "
+        f"got the names {list(index.names)}. "
+        f"Name them, e.g. with {remedy}, or drop "
+        "the index with reset_index(drop=True)."
     )

@@ -140,7 +140,8 @@ def _ungrouped(
             texts = column.dropna().astype("str").str.strip()
             first = texts[texts.str.fullmatch(signs.grouped)].index[0]
             findings.note(
-                f"`{name}`: {texts[first]} is read as {numbers[first]:.15g} "
+                f"`{name}`: "
+                f"{texts[first]} is read as {numbers[first]:.15g} "
                 "(`decimal` and `thousands` change this)."
             )
     return frame.assign(**changed)

@@ -69,10 +69,14 @@ def _wide_row(path: Path, dialect: Dialect, error: Exception) -> str:
         for row in reader:
             if reader.line_num > dialect.n_before and len(row) > n_names:
                 return (
-                    f"{path.name!r} must have a column name for every field; line "
-                    f"{reader.line_num} has {len(row)} fields, and there are {n_names} names in "
-                    f"line {dialect.n_before + 1}. Remove lines before the names, quote fields "
-                    "that hold the separator, or name it with `separator`."
+                    f"{path.name!r} must have a "
+                    "column name for every field; "
+                    f"line {reader.line_num} has {len(row)} "
+                    f"fields, and there are {n_names} names "
+                    f"in line {dialect.n_before + 1}. "
+                    "Remove lines before the names, quote "
+                    "fields that hold the separator, or "
+                    "name it with `separator`."
                 )
     return f"{path.name!r} must be a readable csv file; got: {str(error).strip()}"
 

@@ -51,7 +51,9 @@ def read_excel(path: Path, sheet: str | None) -> tuple[pd.DataFrame, list[str]]:
     if sheet is None and len(filled) > 1:
         others = ", ".join(repr(name) for name in list(filled)[1:])
         notes.append(
-            f"`{path.name}`: the sheet {chosen!r} is read, {others} not (`sheet` changes this)."
+            f"`{path.name}`: "
+            f"the sheet {chosen!r} is read, "
+            f"{others} not (`sheet` changes this)."
         )
     return _as_table(filled[chosen], path, notes), notes
 
@@ -62,7 +64,8 @@ def _sheets(path: Path) -> dict[str, pd.DataFrame]:
         import openpyxl  # type: ignore[import-untyped]  # noqa: F401  # pandas uses it
     except ImportError:
         raise DataError(
-            f"{path.name!r} must be read with openpyxl, which is not installed. "
+            f"{path.name!r} must be read with "
+            "openpyxl, which is not installed. "
             f"Run: {INSTALL}, or save the sheet as CSV."
         ) from None
     with warnings.catch_warnings():
@@ -81,7 +84,8 @@ def _sheets(path: Path) -> dict[str, pd.DataFrame]:
             raise DataError(
                 f"{path.name!r} must be a readable Excel workbook; "
                 f"got {type(error).__name__}: {error}. "
-                "Open it in Excel and save it as .xlsx without a password, or as CSV."
+                "Open it in Excel and save it as "
+                ".xlsx without a password, or as CSV."
             ) from error
     return sheets
 
@@ -109,7 +113,8 @@ def _as_table(cells: pd.DataFrame, path: Path, notes: list[str]) -> pd.DataFrame
     rows = cells.iloc[place + 1 :]
     if place:
         notes.append(
-            f"`{path.name}`: the column names are in row {cells.index[place] + 1}; "
+            f"`{path.name}`: "
+            f"the column names are in row {cells.index[place] + 1}; "
             "the rows before it are left out."
         )
     if has_units(texts, place):

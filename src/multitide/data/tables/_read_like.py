@@ -58,7 +58,8 @@ def read_like(
     present = without_missing(tables, present, findings)
     if findings.problems and labels is None and _had_labels_table(known):
         findings.add(
-            "Some columns were in a second table with one row per series: "
+            "Some columns were in a second "
+            "table with one row per series: "
             "pass it as `labels` (--labels)."
         )
     tables = drop_keyless(tables, present, findings)

@@ -188,8 +188,9 @@ def _refuse_single_sample(samples: Samples, reading: Reading) -> None:
     """Raise if a table with labels is one sample: a network needs more to learn from."""
     if reading.tasks and reading.window is None and len(samples) == 1:
         raise DataError(
-            f"`window` must be given for a table that is one series; got None, "
-            f"which makes one sample of all {samples.n_timepoints} rows. "
-            "Cut it into windows, e.g. window=24, or name the column that tells several "
-            "recordings apart with `series`."
+            "`window` must be given for a table that is one series; "
+            "got None, which makes one sample of "
+            f"all {samples.n_timepoints} rows. "
+            "Cut it into windows, e.g. window=24, or name the column "
+            "that tells several recordings apart with `series`."
         )

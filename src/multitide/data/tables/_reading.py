@@ -90,7 +90,8 @@ class TaskColumn:
         for name in fields:
             if name not in known:
                 raise ParameterError(
-                    f"`tasks` must have only the fields {listed(known)} in a dict; "
+                    "`tasks` must have only the fields "
+                    f"{listed(known)} in a dict; "
                     f"got {name!r}.{suggest(name, known)}"
                 )
         if "name" not in fields:
@@ -113,20 +114,26 @@ class TaskColumn:
             return
         if self.kind == "forecast":
             raise ParameterError(
-                f"`window` must be given to forecast {self.column!r}; got None. {NO_LATER_ROWS}"
+                "`window` must be given to "
+                f"forecast {self.column!r}; "
+                f"got None. {NO_LATER_ROWS}"
             )
         if lead:
             raise ParameterError(
-                f"`{self.name}.lead` must be 0 without `window`; got {lead}. {NO_LATER_ROWS}"
+                f"`{self.name}.lead` must be 0 without `window`; "
+                f"got {lead}. {NO_LATER_ROWS}"
             )
 
     def check_channels(self, channels: Collection[str], window: int | None) -> None:
         """Raise if a channel gives the label away."""
         if self.column in channels and self.may_lie_in_window(window):
             raise ParameterError(
-                f"`channels` must not include the label of task {self.name!r} at the rows that "
-                f"the label describes; got {self.column!r}. "
-                "Remove it from `channels`, or predict a later label with `lead`."
+                "`channels` must not include the "
+                f"label of task {self.name!r} at "
+                "the rows that the label describes; "
+                f"got {self.column!r}. "
+                "Remove it from `channels`, or "
+                "predict a later label with `lead`."
             )
 
     def may_lie_in_window(self, window: int | None) -> bool:
@@ -248,7 +255,8 @@ class Reading:
             known.add(field.name)
         if unknown := sorted(set(config) - known):
             raise ParameterError(
-                f"`reading` must have only fields that this version of multitide knows; "
+                "`reading` must have only fields that "
+                "this version of multitide knows; "
                 f"got {unknown}."
             )
         fields = dict(config)
@@ -291,7 +299,8 @@ class Reading:
                 check_choice(name, getattr(self, name), choices)
         if self.thousands and self.thousands == self.decimal:
             problems.append(
-                f"`thousands` must differ from `decimal`; got {self.decimal!r} for both."
+                "`thousands` must differ from `decimal`; "
+                f"got {self.decimal!r} for both."
             )
         if self.time_format is not None:
             with gathering(problems):
@@ -303,7 +312,8 @@ class Reading:
         self._check_tasks(problems)
         if self.layout == "vectors" and self.window not in (None, 1):
             problems.append(
-                f'`window` must not be given with layout="vectors"; got {self.window!r}.'
+                '`window` must not be given with layout="vectors"; '
+                f"got {self.window!r}."
             )
         raise_problems(list(dict.fromkeys(problems)))
 

@@ -58,9 +58,11 @@ def find_recordings(
     group = _group_of(counter, data, free)
     if group is None:
         findings.note(
-            f"`{counter.name}` counts {counter.first} and starts again in "
-            f"{rows_text(counter.starts)}: the table may hold several recordings. Name the "
-            f"column that tells them apart with `series` (--series), or leave "
+            f"`{counter.name}` counts {counter.first} and "
+            f"starts again in {rows_text(counter.starts)}: "
+            "the table may hold several recordings. "
+            "Name the column that tells them apart "
+            "with `series` (--series), or leave "
             f"`{counter.name}` out with `ignore`."
         )
         return reading
@@ -107,8 +109,10 @@ def _taken_as_series(
         )
         time = (counter.name,)
     findings.note(
-        f"`{counter.name}` counts {counter.first} within each value of `{group}`: read with "
-        f"{options} ({command}). If they are inputs, list them in `channels`."
+        f"`{counter.name}` counts {counter.first} "
+        f"within each value of `{group}`: "
+        f"read with {options} ({command}). "
+        "If they are inputs, list them in `channels`."
     )
     return replace(reading, series=group, time=time)
 

@@ -21,7 +21,8 @@ MAX_GROWTH = (
     1000  # rows per row; a finer grid is a wrong unit, and would fill the memory
 )
 DAYLIGHT = (
-    " Daylight saving time is a likely cause (an hour that comes twice in autumn): "
+    " Daylight saving time is a likely cause "
+    "(an hour that comes twice in autumn): "
     "write times in UTC."
 )
 SEVERAL = " If the table holds several recordings, name their id column with `series`."
@@ -45,7 +46,8 @@ def merge_duplicates(rows: Rows, reading: Reading, findings: Findings) -> Rows:
     if reading.duplicates is None:
         raise DataError(_duplicates_message(rows, reading, np.flatnonzero(~first)))
     findings.note(
-        f"{(~first).sum()} rows repeat a time stamp of their series: took the {reading.duplicates}."
+        f"{(~first).sum()} rows repeat a time stamp of their series: "
+        f"took the {reading.duplicates}."
     )
     starts = np.flatnonzero(first)
     if reading.duplicates == "mean":
@@ -78,7 +80,8 @@ def resample(rows: Rows, reading: Reading, findings: Findings) -> Rows:
     )
     n_empty = len(spread) - len(starts)
     findings.note(
-        f"{len(rows)} rows became {len(spread)}, one every {reading.every}; "
+        f"{len(rows)} rows became {len(spread)}, "
+        f"one every {reading.every}; "
         f"{n_empty} of them without data."
     )
     return spread
@@ -102,14 +105,16 @@ def grid_step(time: np.ndarray | None, every: str | float) -> float:
     """
     if time is None:
         raise ParameterError(
-            f"`every` must come with a time column; got {every!r} and no time. "
-            "Name the column with `time`."
+            "`every` must come with a time column; "
+            f"got {every!r} and no time. Name the column with `time`."
         )
     if time.dtype.kind == "M":
         return _nanoseconds(every)
     if isinstance(every, (str, bool)) or not every > 0:
         raise ParameterError(
-            f"`every` must be a positive number, because `time` holds numbers; got {every!r}."
+            "`every` must be a positive number, "
+            "because `time` holds numbers; "
+            f"got {every!r}."
         )
     return every
 
@@ -122,8 +127,8 @@ def _make_grid(time: np.ndarray, size: float, every: str | float) -> _Grid:
         bins = np.floor(time / size + 1e-9)
     if not np.abs(bins).max() < MAX_EXACT:
         raise ParameterError(
-            f"`every` must not be much finer than the data; got {every!r}, "
-            f"and times up to {np.abs(time).max():g}."
+            "`every` must not be much finer than the data; "
+            f"got {every!r}, and times up to {np.abs(time).max():g}."
         )
     bins = bins.astype(np.int64)
     return _Grid(bins, lambda numbers: numbers * size)
@@ -136,7 +141,9 @@ def _nanoseconds(every: str | float) -> int:
             step = pd.Timedelta(every)
     if step is None or step <= pd.Timedelta(0):
         raise ParameterError(
-            f'`every` must be a length of time such as "1h", "10min" or "1D"; got {every!r}.'
+            "`every` must be a length of time "
+            'such as "1h", "10min" or "1D"; '
+            f"got {every!r}."
         )
     return int(step.value)
 
@@ -165,8 +172,9 @@ def _spread_over_grid(
     spans = bins[last] - bins[first] + 1
     if spans.sum() > MAX_GROWTH * n_rows + MAX_GROWTH:
         raise ParameterError(
-            f"`every` must not be much finer than the data; got {every!r}, "
-            f"which turns {n_rows} rows into {spans.sum()}."
+            "`every` must not be much finer than the data; "
+            f"got {every!r}, which turns "
+            f"{n_rows} rows into {spans.sum()}."
         )
     offsets = np.cumsum(spans) - spans  # where each series begins in the new table
     where = np.repeat(offsets - bins[first], last - first + 1) + bins
@@ -201,9 +209,10 @@ def _duplicates_message(rows: Rows, reading: Reading, repeated: np.ndarray) -> s
     else:
         several = ""
     return (
-        f"`time` must not repeat within a series; "
-        f"got {len(repeated)} repeated time stamps: {shown}.{cause}{several} "
-        'Pass duplicates="first", "last" or "mean" to combine such rows.'
+        "`time` must not repeat within a series; "
+        f"got {len(repeated)} repeated time stamps: "
+        f'{shown}.{cause}{several} Pass duplicates="first", '
+        '"last" or "mean" to combine such rows.'
     )
 
 

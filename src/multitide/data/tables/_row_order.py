@@ -59,9 +59,11 @@ def _note_moved(rows: Rows, findings: Findings) -> None:
         how_far = step_text(furthest / 1e9, "seconds")
         first, after = str(pd.Timestamp(time[place])), str(pd.Timestamp(latest[place]))
     findings.note(
-        f"The rows were not in the order of time: sorted. {int(is_late.sum())} of "
-        f"{len(rows)} rows come after a later one, by at most {how_far}; the first is row "
-        f"{order[place] + 1} ({first}, after {after})."
+        "The rows were not in the order of time: sorted. "
+        f"{int(is_late.sum())} of {len(rows)} rows come "
+        f"after a later one, by at most {how_far}; "
+        f"the first is row {order[place] + 1} "
+        f"({first}, after {after})."
     )
 
 
@@ -85,10 +87,13 @@ def _mend_midnights(rows: Rows, findings: Findings) -> Rows:
         if len(late_rows) >= 2 and 2 * len(late_rows) >= midnights:
             first = int(late_rows.min())
             raise DataError(
-                "`time` must be in order if rows are stamped 0:00 of the day that they end; "
-                f"got {pd.Timestamp(rows.time[first])} in row {first + 1}, after a later time "
-                f"of the same day ({len(late_rows)} rows), and other rows out of order. Add a "
-                "day to these rows, or sort the table."
+                "`time` must be in order if rows are "
+                "stamped 0:00 of the day that they end; "
+                f"got {pd.Timestamp(rows.time[first])} "
+                f"in row {first + 1}, after a later time "
+                f"of the same day ({len(late_rows)} "
+                "rows), and other rows out of order. "
+                "Add a day to these rows, or sort the table."
             )
     return rows
 
@@ -97,9 +102,10 @@ def _mended(rows: Rows, late: np.ndarray, findings: Findings) -> Rows:
     time = np.asarray(rows.time).copy()
     first = int(late.min())
     findings.note(
-        f"{len(late)} rows stamped 0:00 come after later times of the same day, first row "
-        f"{first + 1} ({pd.Timestamp(time[first])}): taken as the end of that day, 0:00 of "
-        "the next."
+        f"{len(late)} rows stamped 0:00 come after "
+        "later times of the same day, first row "
+        f"{first + 1} ({pd.Timestamp(time[first])}): "
+        "taken as the end of that day, 0:00 of the next."
     )
     time[late] += ONE_DAY
     return replace(rows, time=time)

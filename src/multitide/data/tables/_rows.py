@@ -209,7 +209,8 @@ def _codes(name: str, column: pd.Series, categories: tuple[str, ...]) -> np.ndar
     codes, unknown = as_codes(column, categories)
     if unknown:
         warnings.warn(
-            f"`{name}` has categories that the training data did not have; "
+            f"`{name}` has categories that "
+            "the training data did not have; "
             f"they are read as missing: {unknown[:5]}.",
             MultitideWarning,
             stacklevel=2,
@@ -231,8 +232,9 @@ def _check_finite(name: str, numbers: np.ndarray, findings: Findings) -> None:
     bad = np.flatnonzero(np.abs(numbers) > FLOAT32_MAX)
     if len(bad):
         findings.add(
-            f"`{name}` must be finite or missing; got {len(bad)} infinite values in "
-            f"{rows_text(bad)}. Leave these cells blank if the values are missing."
+            f"`{name}` must be finite or missing; "
+            f"got {len(bad)} infinite values in {rows_text(bad)}. "
+            "Leave these cells blank if the values are missing."
         )
 
 
@@ -259,6 +261,7 @@ def _series(
     missing = np.flatnonzero(codes < 0)
     if len(missing):
         findings.add(
-            f"`{reading.series}` must name a series in every row; got none in {rows_text(missing)}."
+            f"`{reading.series}` must name a series in every row; "
+            f"got none in {rows_text(missing)}."
         )
     return codes.astype(np.int64), np.asarray(ids)

@@ -46,23 +46,27 @@ def match_ids(keys: pd.Series, ids: np.ndarray, name: str, findings: Findings) -
         same, unclear = _to_one_type(keys), _to_one_type(wanted)
         if twice := _repeated(same, keys) or _repeated(unclear, wanted):
             findings.add(
-                f"`{name}` must be written alike in the data and in `labels`; got {twice}, "
-                "which are one number. Write all ids as text, or all as numbers."
+                f"`{name}` must be written alike "
+                "in the data and in `labels`; "
+                f"got {twice}, which are one number. "
+                "Write all ids as text, or all as numbers."
             )
             return np.full(len(ids), -1)
         keys, wanted = same, unclear
     repeated = keys.dropna()[keys.dropna().duplicated()]
     if len(repeated):
         findings.add(
-            f"`labels` must have one row per series; got several for {name} "
-            f"{_first(repeated)}."
+            "`labels` must have one row per series; "
+            f"got several for {name} {_first(repeated)}."
         )
         return np.full(len(ids), -1)
     places = np.asarray(pd.Index(keys).get_indexer(pd.Index(wanted)), dtype=np.int64)
     if (places < 0).all():
         findings.add(
-            "`labels` must have rows for the series of the data; got none: "
-            f"{name} is {list(wanted[:3])} in the data and {list(keys[:3])} in `labels`."
+            "`labels` must have rows for the series of the data; "
+            "got none: "
+            f"{name} is {list(wanted[:3])} in the "
+            f"data and {list(keys[:3])} in `labels`."
         )
     return places
 

@@ -57,8 +57,8 @@ def find_encoding(path: Path) -> str:
         if can_read and (encoding != KOREAN or _is_korean(path)):
             return encoding
     raise DataError(
-        f"{path.name!r} must be text in one of {list(ENCODINGS)}; got other bytes. "
-        "Name its encoding with `encoding`."
+        f"{path.name!r} must be text in one of {list(ENCODINGS)}; "
+        "got other bytes. Name its encoding with `encoding`."
     )
 
 
@@ -73,8 +73,9 @@ def check_encoding(path: Path, encoding: str) -> None:
     line = _bad_line(path, encoding)
     if line is not None:
         raise DataError(
-            f"`encoding` must be that of {path.name!r}; got {encoding!r}, which cannot read "
-            f"line {line}. Leave it out, so that it is detected."
+            f"`encoding` must be that of {path.name!r}; "
+            f"got {encoding!r}, which cannot read line {line}. "
+            "Leave it out, so that it is detected."
         )
 
 
@@ -96,8 +97,10 @@ def _refuse_zeros(path: Path) -> None:
         if place >= 0:
             line += block.count(b"\n", 0, place)
             raise DataError(
-                f"{path.name!r} must be text; line {line} holds NUL bytes, which a logger leaves "
-                "when it is switched off while it writes. Remove them."
+                f"{path.name!r} must be text; "
+                f"line {line} holds NUL bytes, which a logger "
+                "leaves when it is switched off while it writes. "
+                "Remove them."
             )
         line += block.count(b"\n")
 

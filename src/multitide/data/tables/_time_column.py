@@ -98,8 +98,9 @@ def _refuse_named(unclear: dict[str, str], chosen: str) -> None:
 
 def _refuse(unclear: dict[str, str], column: str) -> None:
     raise DataError(
-        f"{unclear[column]} If `{column}` is not the time of the rows, name another column "
-        f"with `time`, or leave it out with `ignore`."
+        f"{unclear[column]} If `{column}` is not "
+        "the time of the rows, name another column "
+        "with `time`, or leave it out with `ignore`."
     )
 
 

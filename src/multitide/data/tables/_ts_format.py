@@ -157,14 +157,16 @@ def _check_n_channels(blocks: list[np.ndarray], header: _Header, where: str) -> 
     expected = header.n_channels or len(blocks[0])
     if len(blocks[-1]) != expected:
         raise DataError(
-            f"Every case must have {expected} channels; got {len(blocks[-1])} in {where}."
+            f"Every case must have {expected} channels; "
+            f"got {len(blocks[-1])} in {where}."
         )
 
 
 def _plain(text: str, where: str) -> np.ndarray:
     if "(" in text:
         raise DataError(
-            "Values must not have brackets unless the header says @timeStamps true; "
+            "Values must not have brackets unless "
+            "the header says @timeStamps true; "
             f"got some in {where}."
         )
     return np.array([_number(value, where) for value in text.split(",")])
@@ -187,7 +189,8 @@ def _stamped(text: str, where: str) -> np.ndarray:
     pairs = STAMPED.findall(text)
     if not pairs or STAMPED.sub("", text).replace(",", "").strip():
         raise DataError(
-            "With @timeStamps true a channel must be (time,value),...; "
+            "With @timeStamps true a channel "
+            "must be (time,value),...; "
             f"got something else in {where}."
         )
     times = _times([time for time, _ in pairs], where)
@@ -200,13 +203,16 @@ def _stamped(text: str, where: str) -> np.ndarray:
             places = (times - times[0]) / steps.min()
     if places[-1] > MAX_GROWTH * len(pairs):
         raise DataError(
-            f"Time stamps must fill their even grid; got {len(pairs)} of "
-            f"{places[-1] + 1:.3g} places in {where}. Correct the time stamps, or write the "
-            "data as a long table and read it with `every`."
+            "Time stamps must fill their even grid; "
+            f"got {len(pairs)} of "
+            f"{places[-1] + 1:.3g} places in {where}. "
+            "Correct the time stamps, or write the data "
+            "as a long table and read it with `every`."
         )
     if not np.allclose(places, np.round(places), atol=1e-6):
         raise DataError(
-            f"Time stamps must lie on an even grid; got uneven ones in {where}. "
+            "Time stamps must lie on an even grid; "
+            f"got uneven ones in {where}. "
             "Write the data as a long table and read it with `every`."
         )
     values = np.full(round(places[-1]) + 1, np.nan)
@@ -232,8 +238,9 @@ def _dates(texts: list[str], where: str) -> np.ndarray:
         times = parse_time(column, ["time"]).values
     except DataError as error:
         raise DataError(
-            "Time stamps must be numbers or dates such as 2024-07-04 13:00; got others in "
-            f"{where}: {error}"
+            "Time stamps must be numbers or "
+            "dates such as 2024-07-04 13:00; "
+            f"got others in {where}: {error}"
         ) from None
     if times.dtype.kind != "M":
         return times.astype(np.float64)

@@ -36,15 +36,19 @@ def read_ts_samples(
         if isinstance(labels, (str, Path)):
             given = repr(str(labels))
         raise ParameterError(
-            "`labels` must be left out for a .ts file, which holds its labels; "
-            f"got {given}. Use a table with one row per time step instead."
+            "`labels` must be left out for a "
+            ".ts file, which holds its labels; "
+            f"got {given}. "
+            "Use a table with one row per time step instead."
         )
     others = replace(reading, tasks=None).changed()
     tasks = reading.tasks or (TaskColumn("label", "label"),)
     if others or len(tasks) != 1:
         found = others or reading.task_names
         raise ParameterError(
-            f"`tasks` must be one name, and the only option, for a .ts file; got {found}."
+            "`tasks` must be one name, and "
+            "the only option, for a .ts file; "
+            f"got {found}."
         )
     samples = read_ts(path, task=tasks[0].name)
     if tasks[0].name not in samples.y:

@@ -146,7 +146,9 @@ def label_windows(
         return _majority(labels, starts, stops)
     if not pd.api.types.is_numeric_dtype(labels):
         raise DataError(
-            f'`label_at` must be "end", "start" or "majority" for text labels; got {label_at!r}.'
+            '`label_at` must be "end", "start" '
+            'or "majority" for text labels; '
+            f"got {label_at!r}."
         )
     if label_at == "mean":
         return _mean(labels, starts, stops)

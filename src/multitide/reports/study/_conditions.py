@@ -15,8 +15,9 @@ from multitide.study.conditions._sentences import interval_words
 MARKS = {MET: ("helps", "▲"), NOT_MET: ("hurts", "▼")}
 WHY = {
     "features": "Each task's features come from a network trained on that task alone and then "
-    "frozen. A linear head reads them for another task, and is compared with a head on the "
-    "features of a network with random weights.",
+    "frozen. "
+    "A linear head reads them for another task, and is compared "
+    "with a head on the features of a network with random weights.",
     "labels": f"Similar means that no task has more than {SIMILAR:g} times as many labelled "
     "training rows as another.",
     "network": "Every layer has twice as many units, both alone and together. Does sharing gain "

@@ -21,11 +21,14 @@ from multitide.study.results._verdicts import MARGIN
 
 NOTES = {
     PAIRS: "Both are in units of the trivial loss. The prediction uses the validation loss of "
-    "networks for two tasks; the measured gain is on the test set, with one network for the whole "
-    "group.",
+    "networks for two tasks; "
+    "the measured gain is on the test set, "
+    "with one network for the whole group.",
     "affinity": "The prediction is the mean effect of an optimiser step for each of the group's "
-    "other tasks, relative to a step for the task itself, on the loss of the training batch. Its "
-    "sign and order are comparable with the measured gain; its size is not.",
+    "other tasks, relative to a step for the task "
+    "itself, on the loss of the training batch. "
+    "Its sign and order are comparable with the measured gain; "
+    "its size is not.",
 }
 
 

@@ -67,8 +67,9 @@ def protocol_items(comparison: Comparison) -> list[tuple[str, str]]:
         ),
         (
             "Budget",
-            "the same number of optimiser steps, rounded up to a whole epoch, and the same "
-            "patience in steps for every network",
+            "the same number of optimiser steps, "
+            "rounded up to a whole epoch, and the "
+            "same patience in steps for every network",
         ),
         ("Model selection", f"on the validation set; {_keep(comparison)}"),
         ("Figures", "on the test set, which is used only once"),
@@ -94,8 +95,9 @@ def _data_items(data: StudyData, facts: Row) -> list[tuple[str, str]]:
         ("Samples", f"{facts.get('n_samples', len(data.y)):,}{_shape(facts)}"),
         (
             "Split",
-            f"{_rule(facts)}{mean}{train:,.0f} training, {validation:,.0f} validation and "
-            f"{test:,.0f} test samples",
+            f"{_rule(facts)}{mean}{train:,.0f} "
+            f"training, {validation:,.0f} validation "
+            f"and {test:,.0f} test samples",
         ),
         (
             "Test groups",
@@ -235,8 +237,10 @@ def _verdicts(comparison: Comparison) -> str:
     else:
         holm = ""
     return (
-        f"{comparison.confidence:.0%} intervals over seeds and test groups, crossed{holm}; the "
-        f"margin is {comparison.margin:.3g} of the trivial loss; below 5 seeds x folds or 10 test "
+        f"{comparison.confidence:.0%} intervals over "
+        f"seeds and test groups, crossed{holm}; "
+        f"the margin is {comparison.margin:.3g} of the trivial loss; "
+        "below 5 seeds x folds or 10 test "
         "groups the verdict is “cannot tell”"
     )
 

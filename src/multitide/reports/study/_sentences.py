@@ -25,12 +25,15 @@ SENTENCES = {
     "helps": f"{{arm}} helps {{task}}: the gain over {{reference}} is {{gain}} {INTERVAL}.",
     "hurts": f"{{arm}} hurts {{task}}: the gain over {{reference}} is {{gain}} {INTERVAL}.",
     "same": (
-        "{arm} makes no difference to {task}: the gain over {reference} is "
+        "{arm} makes no difference to {task}: "
+        "the gain over {reference} is "
         f"{{gain}} {INTERVAL}, within the margin of {{margin}}."
     ),
     "cannot tell": (
-        "It is unclear whether {arm} helps {task}: the gain over {reference} is "
-        f"{{gain}} {INTERVAL}. {{advice}}"
+        "It is unclear whether {arm} helps {task}: "
+        "the gain over {reference} is "
+        f"{{gain}} {INTERVAL}. "
+        f"{{advice}}"
     ),
     "failed": "{arm} has no result for {task}; see “What failed”.",
 }
@@ -38,8 +41,9 @@ BASELINE_SENTENCES = SENTENCES | {
     "helps": f"{{arm}} is better than {{reference}} on {{task}}: the gain is {{gain}} {INTERVAL}.",
     "hurts": f"{{arm}} is worse than {{reference}} on {{task}}: the gain is {{gain}} {INTERVAL}.",
     "cannot tell": (
-        "It is unclear whether {arm} is better than {reference} on {task}: the gain is "
-        f"{{gain}} {INTERVAL}. {{advice}}"
+        "It is unclear whether {arm} is "
+        "better than {reference} on {task}: "
+        f"the gain is {{gain}} {INTERVAL}. {{advice}}"
     ),
 }
 HEADLINES = {
@@ -117,8 +121,10 @@ def compared(comparison: Comparison) -> str:
     else:
         folds = ""
     return (
-        f"Compared: {listed(names)} with “{comparison.reference}”, each trained with "
-        f"{n_seeds}{folds}, on the same {len(comparison.test):,} test samples."
+        "Compared: "
+        f"{listed(names)} with “{comparison.reference}”, "
+        f"each trained with {n_seeds}{folds}, on the "
+        f"same {len(comparison.test):,} test samples."
     )
 
 

@@ -115,7 +115,9 @@ def _samples_by_name(
             own = given[each.name]
         else:
             raise DataError(
-                f"`samples` must be a dict of all data sets of the study; {each.name!r} is missing."
+                "`samples` must be a dict of "
+                "all data sets of the study; "
+                f"{each.name!r} is missing."
             )
         if len(own) != len(each.y):
             if each.name:
@@ -123,7 +125,9 @@ def _samples_by_name(
             else:
                 of = ""
             raise DataError(
-                f"`samples`{of} must be the {len(each.y)} samples of the study; got {len(own)}. "
+                f"`samples`{of} must be the "
+                f"{len(each.y)} samples of the study; "
+                f"got {len(own)}. "
                 "Pass the samples that `compare` was called with."
             )
         found[each.name] = own

@@ -54,9 +54,11 @@ def labels_words(labels: pd.DataFrame, similar: float) -> str:
     times = float(few["times_fewer"])
     if times > similar:
         comparison = (
-            f"{most['task']} has {times:.1f} times the labels of {few['task']}: the task with few "
-            f"labels may gain from the others (which have {few['others']:,.0f} together), but they "
-            "have little to gain from it."
+            f"{most['task']} has {times:.1f} "
+            f"times the labels of {few['task']}: "
+            "the task with few labels may gain from the "
+            f"others (which have {few['others']:,.0f} "
+            "together), but they have little to gain from it."
         )
     else:
         comparison = f"None has more than {max(times, 1):.2g} times those of another."

@@ -118,7 +118,8 @@ class Boosting(Baseline):
         has_one_column = isinstance(target.task, Classification | Regression)
         if not has_one_column or target.quantiles(target.constant(1)) is not None:
             raise ParameterError(
-                "`boosting` must have a classification, or a regression of one number; "
+                "`boosting` must have a classification, "
+                "or a regression of one number; "
                 f"got the task {target.task.name!r}."
             )
         labels = samples.y[target.task.columns]

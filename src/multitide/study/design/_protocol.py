@@ -188,7 +188,8 @@ def make_protocol(
         data_sets.only("`draws`")
         if cv is not None or len(draws) < n_seeds:
             raise ParameterError(
-                f"`draws` must be labels for each of {n_seeds} seeds, without `cv`; "
+                "`draws` must be labels for each of "
+                f"{n_seeds} seeds, without `cv`; "
                 f"got {len(draws)}."
             )
     names = list(data_sets)
@@ -225,8 +226,10 @@ def _by_data_set(
         return found
     if len(names) > 1 and not isinstance(value, Splitter | str | int | None):
         raise ParameterError(
-            f"`{parameter}` must be a dict with an entry per data set if it lists samples and "
-            f"there are several data sets; got {type(value).__name__}."
+            f"`{parameter}` must be a dict with an "
+            "entry per data set if it lists samples "
+            "and there are several data sets; "
+            f"got {type(value).__name__}."
         )
     return dict.fromkeys(names, value)
 

@@ -80,7 +80,8 @@ def resolve_arms(
     problems: list[str] = []
     if reference not in specs:
         problems.append(
-            f"`reference` must be {one_of(specs)}; got {reference!r}.{suggest(reference, specs)}"
+            f"`reference` must be {one_of(specs)}; "
+            f"got {reference!r}.{suggest(reference, specs)}"
         )
     if len(specs) < 2:
         problems.append(f"`arms` must have an arm besides {reference!r}; got none.")
@@ -118,14 +119,17 @@ def make_seeking_arm(
     where = f"`arms.{name}.groups`"
     if method not in GROUP_METHODS:
         raise ParameterError(
-            f"{where} must be lists of task names or a method to find them, "
-            f"{one_of(GROUP_METHODS)}; got {method!r}.{suggest(method, GROUP_METHODS)}"
+            f"{where} must be lists of task names or a "
+            f"method to find them, {one_of(GROUP_METHODS)}; "
+            f"got {method!r}.{suggest(method, GROUP_METHODS)}"
         )
     n_tasks = len(task_names)
     if not 2 <= n_tasks <= MOST_TASKS:
         raise ParameterError(
-            f"{where} must be lists of task names unless there are 2 to {MOST_TASKS} tasks; "
-            f"got {method!r} with {n_tasks} task{'s' if n_tasks != 1 else ''}."
+            f"{where} must be lists of task names "
+            f"unless there are 2 to {MOST_TASKS} tasks; "
+            f"got {method!r} with {n_tasks} "
+            f"task{'s' if n_tasks != 1 else ''}."
         )
     options: Settings = sharing_settings(estimator) | dict(settings)
     max_groups = options.pop("max_groups", None)
@@ -135,7 +139,8 @@ def make_seeking_arm(
     sharing = sharing_of(learner)
     if method == "affinity" and not sharing.gradients_meet:
         raise ParameterError(
-            f"`arms.{name}.sharing` must have shared parameters to find groups by 'affinity'; "
+            f"`arms.{name}.sharing` must have shared "
+            "parameters to find groups by 'affinity'; "
             f"got {sharing!r}. Use groups='pairs'."
         )
     if method == "auto":
@@ -219,7 +224,9 @@ class _Resolver:
             return dict(spec)
         if not isinstance(spec, str):
             raise ParameterError(
-                f"`arms.{name}` must be a name, a baseline or a dict of settings; got {spec!r}."
+                f"`arms.{name}` must be a name, a "
+                "baseline or a dict of settings; "
+                f"got {spec!r}."
             )
         if spec in BASELINES:
             return {"baseline": spec}
@@ -229,7 +236,8 @@ class _Resolver:
             return dict(BY_NAME[spec])
         known = [*BY_NAME, *self._divisions, *BASELINES, PAIRS, LEAVE_ONE_OUT]
         raise ParameterError(
-            f"`arms.{name}` must be {one_of(known)}, or a dict; got {spec!r}.{suggest(spec, known)}"
+            f"`arms.{name}` must be {one_of(known)}, or a dict; "
+            f"got {spec!r}.{suggest(spec, known)}"
         )
 
     def _named_groups(self, name: str, groups: object) -> object:
@@ -242,7 +250,8 @@ class _Resolver:
             return groups
         if groups not in self._divisions:
             raise ParameterError(
-                f"`arms.{name}.groups` must be lists of tasks, or {one_of(self._divisions)}; "
+                f"`arms.{name}.groups` must be lists of "
+                f"tasks, or {one_of(self._divisions)}; "
                 f"got {groups!r}.{suggest(groups, self._divisions)}"
             )
         return self._divisions[groups]
@@ -271,7 +280,8 @@ def _specs_by_name(arms: Arms, reference: str) -> dict[str, ArmSpec]:
 def _all_but_one(task_names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     if len(task_names) < 3:
         raise ParameterError(
-            f"`arms` must not contain {LEAVE_ONE_OUT!r} with {len(task_names)} tasks; "
+            f"`arms` must not contain {LEAVE_ONE_OUT!r} "
+            f"with {len(task_names)} tasks; "
             "it needs 3 or more."
         )
     groups = {}

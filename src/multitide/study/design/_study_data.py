@@ -147,7 +147,8 @@ def make_rule(samples: Samples, split: SplitRule, cv: Folds) -> Splitter | Split
     if isinstance(split, Split):
         if cv is not None:
             raise ParameterError(
-                "`split` must be a Splitter or None together with `cv`; "
+                "`split` must be a Splitter "
+                "or None together with `cv`; "
                 "got a Split, which has no folds."
             )
         return split
@@ -193,7 +194,9 @@ def _group_of_each_sample(
         return _extra_column(samples, groups)
     if len(groups) != len(samples):
         raise ParameterError(
-            f"`groups` must have one entry per sample, {len(samples)}; got {len(groups)}."
+            "`groups` must have one entry "
+            f"per sample, {len(samples)}; "
+            f"got {len(groups)}."
         )
     return np.asarray(groups)
 
@@ -209,8 +212,11 @@ def _extra_column(samples: Samples, name: str) -> np.ndarray:
         else:
             known = "of which there are none"
         raise ParameterError(
-            f"`groups` must be an extra column of the samples, {known}; got {name!r}. "
-            f"Keep columns with read_table(..., extra=[...]).{suggest(name, names)}"
+            "`groups` must be an extra column "
+            f"of the samples, {known}; "
+            f"got {name!r}. "
+            "Keep columns with read_table(..., "
+            f"extra=[...]).{suggest(name, names)}"
         )
     values: np.ndarray = samples.extra[name].to_numpy()
     return values
@@ -252,7 +258,8 @@ def _check_labels(y: pd.DataFrame, splits: Sequence[Split]) -> None:
             missing = counts.index[counts[side] == 0]
             for task in missing:
                 problems.append(
-                    "`split` must leave labels of every task in every set; "
+                    "`split` must leave labels "
+                    "of every task in every set; "
                     f"got none of {task!r} in {side}."
                 )
     if problems:

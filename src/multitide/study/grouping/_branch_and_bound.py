@@ -39,7 +39,8 @@ def group_scores(pairs: np.ndarray) -> np.ndarray:
     n = len(pairs)
     if n > MOST_TASKS:
         raise ParameterError(
-            f"`tasks` must be at most {MOST_TASKS} to be grouped; got {n}. "
+            f"`tasks` must be at most {MOST_TASKS} to be grouped; "
+            f"got {n}. "
             "Give the groups of the arm as lists of task names."
         )
     effects = np.where(np.isnan(pairs), -np.inf, pairs)

@@ -75,15 +75,18 @@ def check_seekable(arms: Sequence[Arm], protocol: Protocol) -> None:
             sought.append(arm)
     if sought and protocol.n_folds > 1:
         raise ParameterError(
-            f"`cv` must be None with `arms.{sought[0].name}`, whose groups are found on the "
-            "validation set, because validation samples of one fold are tested in another; "
+            f"`cv` must be None with `arms.{sought[0].name}`, "
+            "whose groups are found on the validation set, because "
+            "validation samples of one fold are tested in another; "
             f"got {protocol.n_folds} folds. Give `groups` as lists."
         )
     for arm in sought:
         by_pairs = arm.seek is not None and arm.seek.method == PAIRS
         if by_pairs and not len(protocol.only.splits[0].validation):
             raise DataError(
-                "`split` must have a validation set for groups to be found on it; it is empty."
+                "`split` must have a validation "
+                "set for groups to be found on it; "
+                "it is empty."
             )
 
 

@@ -110,9 +110,10 @@ def _problems(arm: Arm, protocol: Protocol) -> list[str]:
     """Return why an arm cannot be trained on several data sets."""
     if arm.seek is not None and len(protocol.data) > 1:
         return [
-            "`groups` must be lists of questions with several data sets, or "
-            f"{one_of(protocol.divisions)}; got {arm.seek.method!r}, "
-            "which finds groups of tasks on one data set."
+            "`groups` must be lists of questions with several "
+            f"data sets, or {one_of(protocol.divisions)}; "
+            f"got {arm.seek.method!r}, which finds "
+            "groups of tasks on one data set."
         ]
     n_data_sets = []
     for group in arm.groups:

@@ -135,7 +135,9 @@ def _check_classes(name: str, known: Target, target: Target) -> None:
     found = list(getattr(target, "classes", []))
     if found != wanted:
         raise DataError(
-            f"The labels of every seed must have the classes {wanted} of {name!r}; got {found}."
+            "The labels of every seed must have "
+            f"the classes {wanted} of {name!r}; "
+            f"got {found}."
         )
 
 

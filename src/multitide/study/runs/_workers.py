@@ -100,7 +100,8 @@ def execute(
             tally.add(jobs[fit.key], fit)
     except BrokenProcessPool as error:
         reason = (
-            f"a process died ({error}), perhaps because memory ran out; "
+            f"a process died ({error}), "
+            "perhaps because memory ran out; "
             "use fewer processes (`n_jobs`)"
         )
         for key in jobs.keys() - fits.keys():
