@@ -94,7 +94,7 @@ def _holds_anything(folder: Path) -> bool:
 def _described(folder: Path) -> str:
     if not folder.is_dir():
         return "is a file"
-    found = kind_of(folder)
-    if found is not None:
-        return f"holds {IN_WORDS[found]}"
+    kind = kind_of(folder)
+    if kind is not None:
+        return f"holds {IN_WORDS[kind]}"
     return "is not empty and was not made for that"

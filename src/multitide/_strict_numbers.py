@@ -45,10 +45,10 @@ def _strict(kinds: set[object], value: object) -> object:
     if isinstance(value, (list, tuple)):
         return type(value)([_strict(kinds, inner) for inner in value])
     if isinstance(value, Mapping):
-        found = {}
+        strict = {}
         for key, inner in value.items():
-            found[key] = _strict(kinds, inner)
-        return found
+            strict[key] = _strict(kinds, inner)
+        return strict
     if type(value) in (bool, str, float) and not _is_among(kinds, value):
         return NotOfThisKind(value)
     return value

@@ -116,10 +116,10 @@ def plain_value(value: object, name: str) -> PlainValue:
         If no plain value stands for `value`.
     """
     if isinstance(value, Mapping):
-        found = {}
+        plain = {}
         for key in value:
-            found[str(key)] = plain_value(value[key], f"{name}.{key}")
-        return found
+            plain[str(key)] = plain_value(value[key], f"{name}.{key}")
+        return plain
     if isinstance(value, (np.ndarray, pd.Series, pd.Index)) and value.ndim:
         value = list(value)
     if isinstance(value, Set):
@@ -177,10 +177,10 @@ def _without_none(value: PlainValue) -> PlainValue:
     if value is None:
         return NONE
     if isinstance(value, dict):
-        found = {}
+        table = {}
         for key, inner in value.items():
-            found[key] = _without_none(inner)
-        return found
+            table[key] = _without_none(inner)
+        return table
     if isinstance(value, list):
         return [_without_none(inner) for inner in value]
     return value

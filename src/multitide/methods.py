@@ -100,7 +100,7 @@ def goes_with(kind: str, part: PartLike) -> dict[str, list[str]]:
     """
     check_choice("kind", kind, MATCHED)
     mine: dict[str, PartLike] = {kind: make_part(kind, part)}
-    found: dict[str, list[str]] = {}
+    matches: dict[str, list[str]] = {}
     for other in MATCHED:
         if other == kind:
             continue
@@ -109,16 +109,16 @@ def goes_with(kind: str, part: PartLike) -> dict[str, list[str]]:
             problems_of = mismatches
         else:
             problems_of = _rule_problems
-        found[other] = []
+        matches[other] = []
         for name in PART_PARAMETERS[other]:
             if not problems_of(**{**mine, other: name}):
-                found[other].append(name)
-    if kind == "sharing" and found["aggregator"]:
-        found["aggregator.at"] = []
+                matches[other].append(name)
+    if kind == "sharing" and matches["aggregator"]:
+        matches["aggregator.at"] = []
         for at in PLACES:
             if not _rule_problems(**mine, aggregator=_aggregator(at)):
-                found["aggregator.at"].append(at)
-    return found
+                matches["aggregator.at"].append(at)
+    return matches
 
 
 def mismatches(**given: PartLike) -> list[str]:
@@ -156,21 +156,21 @@ def papers(doc: str) -> list[str]:
     _, _, section = doc.partition("References\n----------\n")
     section = re.split(r"\n\n\S[^\n]*\n-{3,}\n", section)[0]
     entries = re.split(r"^\.\. \[\d+\] ", section, flags=re.MULTILINE)[1:]
-    found = []
+    lines = []
     for entry in entries:
-        found.append(re.sub(r"\s+", " ", entry).strip())
-    return found
+        lines.append(re.sub(r"\s+", " ", entry).strip())
+    return lines
 
 
 def defaults(part: PartClass) -> dict[str, object]:
     """Return the parameters of a part with their defaults."""
     if not dataclasses.is_dataclass(part):
         return {}
-    found = {}
+    values = {}
     for field in dataclasses.fields(part):
         if field.init:
-            found[field.name] = _default(field)
-    return found
+            values[field.name] = _default(field)
+    return values
 
 
 def in_words(matches: Mapping[str, list[str]]) -> str:

@@ -118,12 +118,12 @@ class ShuffledLSTM(LastStateLSTM):
         """Return the state of the top layer after the last channel, (batch, hidden_size)."""
         if lengths is not None or x.shape[2] != self.lstm.input_size:
             if lengths is not None:
-                found = "series of unequal length"
+                n_steps = "series of unequal length"
             else:
-                found = f"{x.shape[2]}"
+                n_steps = f"{x.shape[2]}"
             raise DataError(
                 f"`X` must have {self.lstm.input_size} time steps in "
                 "every series, as in training, with shuffle=True; "
-                f"got {found}. Use shuffle=False."
+                f"got {n_steps}. Use shuffle=False."
             )
         return super().last_state(x.transpose(1, 2), None)

@@ -223,11 +223,11 @@ def _aggregate(aggregator: nn.Module, jacobian: Tensor) -> Tensor:
 
 
 def _trained(tensors: Sequence[Tensor]) -> list[Tensor]:
-    found = []
+    trained = []
     for tensor in tensors:
         if tensor.requires_grad:
-            found.append(tensor)
-    return found
+            trained.append(tensor)
+    return trained
 
 
 def _gradients(

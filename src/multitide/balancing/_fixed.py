@@ -91,7 +91,7 @@ def weights_of(
             problem = f"`{where}` must name tasks, {one_of(names)}; got {name!r}."
             problems.append(problem + suggest(name, names))
     raise_problems(problems)
-    found = []
+    weights = []
     for name in names:
-        found.append(float(given.get(name, 1.0)))
-    return found
+        weights.append(float(given.get(name, 1.0)))
+    return weights

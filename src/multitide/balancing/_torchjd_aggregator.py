@@ -105,11 +105,11 @@ class Aggregators(dict[str, type[Aggregator]]):
         for torchjd in _torchjd().__all__:
             if _without_case(torchjd) == key:
                 parameters = _plain_parameters(getattr(_torchjd(), torchjd))
-                found = adapt(
+                adapted = adapt(
                     TorchJDAggregator, torchjd, f"{torchjd} of TorchJD.", **parameters
                 )
-                self[re.sub(r"(?<=[a-z])(?=[A-Z])", "_", torchjd).lower()] = found
-                return found
+                self[re.sub(r"(?<=[a-z])(?=[A-Z])", "_", torchjd).lower()] = adapted
+                return adapted
         raise KeyError(name)
 
 
@@ -127,7 +127,7 @@ def _plain_parameters(torchjd: type[nn.Module]) -> dict[str, Parameter]:
     if inspect.isabstract(torchjd) or not issubclass(torchjd, _torchjd().Aggregator):
         raise KeyError(torchjd.__name__)
     hints = get_type_hints(torchjd.__init__)
-    found: dict[str, Parameter] = {}
+    plain: dict[str, Parameter] = {}
     for name, parameter in inspect.signature(torchjd).parameters.items():
         required = parameter.default is inspect.Parameter.empty
         types = []
@@ -136,12 +136,12 @@ def _plain_parameters(torchjd: type[nn.Module]) -> dict[str, Parameter]:
                 types.append(each)
         if types:
             if required:
-                found[name] = (types[0],)
+                plain[name] = (types[0],)
             else:
-                found[name] = (types[0], parameter.default)
+                plain[name] = (types[0], parameter.default)
         elif required:
             raise KeyError(torchjd.__name__)
-    return found
+    return plain
 
 
 def _restore(torchjd: str, values: dict[str, object]) -> Aggregator:

@@ -110,10 +110,10 @@ def shares_of(text: str) -> list[float]:
     from multitide.errors import ParameterError
 
     try:
-        found = []
+        shares = []
         for part in text.split(","):
-            found.append(float(part))
-        return found
+            shares.append(float(part))
+        return shares
     except ValueError as error:
         raise ParameterError(
             f"`--label-shares` must be numbers such as 0.05,0.2,1; got {text!r}."
@@ -336,11 +336,13 @@ def compare_configs(
             **own,
             **options,
         }
-    found = compare_many(studies, budget=budget, folder=folder, verbose=int(verbose))
-    show_comparisons(found)
-    page = write_overview(found, folder, samples=samples, command=command_line())
+    comparisons = compare_many(
+        studies, budget=budget, folder=folder, verbose=int(verbose)
+    )
+    show_comparisons(comparisons)
+    page = write_overview(comparisons, folder, samples=samples, command=command_line())
     say("\nReport: ", bold(page), " (with links to the report of each data set)")
-    for name, study in found.studies.items():
+    for name, study in comparisons.studies.items():
         if study.left_out:
             say(f"{name}: {study.left_out}")
 

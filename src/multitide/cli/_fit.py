@@ -187,11 +187,11 @@ def _show_next_steps(prepared: Prepared, folder: Path) -> None:
 
 def given(options: Mapping[str, object]) -> dict[str, object]:
     """Return the options that were given."""
-    found = {}
+    used = {}
     for name, value in options.items():
         if value not in (None, []):
-            found[name] = value
-    return found
+            used[name] = value
+    return used
 
 
 def _table(config: Config, part: str) -> dict[str, object]:

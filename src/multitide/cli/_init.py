@@ -65,7 +65,7 @@ def init(
         )
     check_new_file(output)
     step = _number_or_text(every)
-    found = inspect_table(
+    inspected = inspect_table(
         data,
         labels=labels,
         tasks=label or None,
@@ -83,14 +83,14 @@ def init(
     options = given(
         {"missing": missing, "sheet": sheet, "time_format": time_format, "every": step}
     )
-    folder, windows = output.parent, found.windows
-    show_table(found.roles, f"Columns of {data.name}")
-    for sentence in found.assumed:
+    folder, windows = output.parent, inspected.windows
+    show_table(inspected.roles, f"Columns of {data.name}")
+    for sentence in inspected.assumed:
         show_note(sentence)
     with writable(output, "output"):
-        draft = draft_config(data, labels, found.roles, folder, windows, options)
+        draft = draft_config(data, labels, inspected.roles, folder, windows, options)
         write_file(output, draft)
-    _show_what_to_decide(set(found.roles["role"]), windows)
+    _show_what_to_decide(set(inspected.roles["role"]), windows)
     say("\nWritten: ", bold(output))
     show_next(
         ("Edit the file, then check it", f"multitide check {quoted(output)}"),

@@ -74,13 +74,13 @@ def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
 
     Numbers, dates and missing values are left alone; names of columns are text.
     """
-    found = table.copy()
+    safe = table.copy()
     for place in range(table.shape[1]):
         column = table.iloc[:, place]
         if column.dtype.kind not in "biufcmM":
-            found.isetitem(place, column.map(_without_formula))
-    found.columns = [_without_formula(name) for name in table.columns]
-    return found
+            safe.isetitem(place, column.map(_without_formula))
+    safe.columns = [_without_formula(name) for name in table.columns]
+    return safe
 
 
 def _without_formula(value: object) -> object:

@@ -51,22 +51,22 @@ def _warnings(samples: Samples) -> list[str]:
     """Say how many rows are in no sample, and which predictions lack a channel."""
     from multitide.data._channel_facts import channels_without_value
 
-    found = []
+    warnings = []
     if samples.left_out is not None and len(samples.left_out):
         n_rows = samples.left_out["rows"].sum()
-        found.append(
+        warnings.append(
             f"{n_rows} rows of the table are in "
             "no sample and got no prediction; "
             "the reasons are above, and "
             "`mt.read_like(...).left_out` has them all."
         )
     for channel, n, first in channels_without_value(samples).itertuples(index=False):
-        found.append(
+        warnings.append(
             f"`{channel}` has no value in {n} of "
             f"{len(samples)} samples, e.g. of series {first}. "
             "Their predictions rest on the other channels."
         )
-    return found
+    return warnings
 
 
 def prediction_rows(

@@ -120,12 +120,12 @@ def _representation(config: Config) -> Representation:
     from multitide.representations import REPRESENTATIONS
 
     inputs = with_representation(make_part("inputs", config.estimator.get("inputs")))
-    found = cast(Inputs, inputs).representation
-    if found is None:
+    representation = cast(Inputs, inputs).representation
+    if representation is None:
         names = ", ".join(REPRESENTATIONS)
         raise ParameterError(
             "`representation` must be given, "
             f"--representation NAME, one of {names}; "
             "it is not."
         )
-    return cast("Representation", found)  # a name has become a part
+    return cast("Representation", representation)  # a name has become a part

@@ -39,14 +39,14 @@ def show_data(prepared: Prepared) -> None:
 
 def one_sided_classes(data: SplitData, tasks: Sequence[str]) -> list[str]:
     """Name classes without a label in the training set, or without one in the test set."""
-    found = []
+    sentences = []
     for task in tasks:
         labels = data.samples.y[task]
         in_training = set(labels.iloc[data.split.train].dropna())
         in_test = set(labels.iloc[data.split.test].dropna())
         never_seen = sorted(set(labels.dropna()) - in_training, key=str)
         if never_seen:
-            found.append(
+            sentences.append(
                 f"Task {task!r}: "
                 f"no label of {_listed(never_seen)} "
                 "in the training set: "
@@ -54,12 +54,12 @@ def one_sided_classes(data: SplitData, tasks: Sequence[str]) -> list[str]:
             )
         not_tested = sorted(in_training - in_test, key=str)
         if not_tested:
-            found.append(
+            sentences.append(
                 f"Task {task!r}: "
                 f"no label of {_listed(not_tested)} in the test set: "
                 "it is not evaluated."
             )
-    return found
+    return sentences
 
 
 def _listed(classes: Sequence[object]) -> str:

@@ -91,13 +91,13 @@ def line(*pieces: object, style: str = "") -> Text:
     style : str, default=""
         Rich's style of the whole line.
     """
-    found = Text(style=style)
+    text = Text(style=style)
     for piece in pieces:
         if isinstance(piece, Text):
-            found.append_text(piece)
+            text.append_text(piece)
         else:
-            found.append(visible(piece))
-    return found
+            text.append(visible(piece))
+    return text
 
 
 def say(*pieces: object) -> None:

@@ -214,9 +214,9 @@ def _check_names(
         if name not in state:
             problems.append(f"{name} is missing")
     if heads not in (["fc"], ["fc_1"], ["fc_1", "fc_2"]):
-        found = ", ".join(heads) or "none"
+        named = ", ".join(heads) or "none"
         problems.append(
-            f"there must be a head fc, or fc_1, or fc_1 and fc_2; got {found}"
+            f"there must be a head fc, or fc_1, or fc_1 and fc_2; got {named}"
         )
     for name in state:
         if name not in names:
@@ -349,9 +349,9 @@ def _fill(
     own = network.state_dict()
     wrong = []
     for theirs, ours in names.items():
-        shape, found = tuple(own[ours].shape), tuple(state[theirs].shape)
-        if shape != found:
-            wrong.append(f"{theirs} must have shape {shape}; got {found}")
+        shape, given = tuple(own[ours].shape), tuple(state[theirs].shape)
+        if shape != given:
+            wrong.append(f"{theirs} must have shape {shape}; got {given}")
         own[ours] = state[theirs]
     _refuse(wrong, path)
     network.load_state_dict(own)

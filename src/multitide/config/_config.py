@@ -89,13 +89,13 @@ class Config:
             With everything that is wrong with any of them.
         """
         problems: list[str] = []
-        found: dict[str, Samples] = {}
+        by_name: dict[str, Samples] = {}
         for section in self.data:
             with gathering(problems), naming_data_set(section.name):
-                found[section.name] = section.read(self.tasks)
+                by_name[section.name] = section.read(self.tasks)
         if problems:
             raise DataError("\n".join(problems))
-        data_sets = DataSets(found)
+        data_sets = DataSets(by_name)
         if data_sets.named:
             problems = self._missing_tasks(data_sets)
         if problems:
@@ -126,15 +126,15 @@ class Config:
                 if section.tasks is not None:
                     table["tasks"] = task_names(section.tasks)
             sections.append(table)
-        found: dict[str, object] = {**self.estimator}
+        content: dict[str, object] = {**self.estimator}
         if len(sections) == 1 and not self.data[0].name:
-            found |= {"data": sections[0], "split": self.data[0].split}
+            content |= {"data": sections[0], "split": self.data[0].split}
         else:
-            found["data"] = sections
+            content["data"] = sections
         for name in ("tasks", "compare", "tune"):
             if getattr(self, name):
-                found[name] = getattr(self, name)
-        return found
+                content[name] = getattr(self, name)
+        return content
 
     def _missing_tasks(self, data_sets: DataSets) -> list[str]:
         """Name the tasks whose column no table has."""

@@ -224,10 +224,10 @@ def _budget_problems(table: Mapping[str, object], name: str) -> list[str]:
     problems: list[str] = []
     with gathering(problems):
         parse_budget(cast("str | float", budget))
-    found = []
+    named = []
     for problem in problems:
-        found.append(problem.replace("`budget`", f"`{name}.budget`"))
-    return found
+        named.append(problem.replace("`budget`", f"`{name}.budget`"))
+    return named
 
 
 def _estimator(table: Mapping[str, object], problems: list[str]) -> dict[str, object]:
@@ -258,11 +258,11 @@ def _written_data(
 ) -> dict[str, object] | list[dict[str, object]]:
     """Return ``[data]`` or ``[[data]]`` as written, but with absolute paths."""
     if is_list_of_tables(table):
-        found = []
+        written = []
         rows = cast("list[Mapping[str, object]]", table)
         for row, section in zip(rows, sections, strict=True):
-            found.append(plain_data(row, section))
-        return found
+            written.append(plain_data(row, section))
+        return written
     return plain_data(table if isinstance(table, Mapping) else {}, sections[0])
 
 
@@ -296,7 +296,7 @@ def _with_place(problem: str) -> str:
 
     A table of TOML ends only where the next one begins.
     """
-    found = re.search(r"has no parameter '(\w+)'\.", problem)
-    if found and found[1] in DEFAULTS:
-        return f"{problem} `{found[1]}` belongs above the first [table] of the file."
+    unknown = re.search(r"has no parameter '(\w+)'\.", problem)
+    if unknown and unknown[1] in DEFAULTS:
+        return f"{problem} `{unknown[1]}` belongs above the first [table] of the file."
     return problem

@@ -31,15 +31,15 @@ def plain_config(table: Mapping[str, object]) -> dict[str, object]:
         The sections ``data``, ``split``, ``tasks``, ``compare`` and ``tune``, and parameters of the
         estimator by name.
     """
-    found: dict[str, object] = {}
+    plain: dict[str, object] = {}
     for name, value in table.items():
         if isinstance(value, Part):
-            found[name] = _part_table(value, REGISTRIES[name])
+            plain[name] = _part_table(value, REGISTRIES[name])
         elif name == "tasks" and isinstance(value, (list, tuple)):
-            found[name] = [_task_table(task) for task in value]
+            plain[name] = [_task_table(task) for task in value]
         else:
-            found[name] = _without_nones(_without_parts(value), name)
-    return _drop_nones(found, MultiTaskEstimator)
+            plain[name] = _without_nones(_without_parts(value), name)
+    return _drop_nones(plain, MultiTaskEstimator)
 
 
 def _part_table(part: Part, registry: Registry) -> dict[str, object]:
@@ -65,10 +65,10 @@ def _without_parts(value: object) -> object:
             parts[key] = _without_parts(inner)
         return parts
     if isinstance(value, (list, tuple)):
-        found = []
+        plain = []
         for inner in value:
-            found.append(_without_parts(inner))
-        return found
+            plain.append(_without_parts(inner))
+        return plain
     return value
 
 

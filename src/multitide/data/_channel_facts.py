@@ -29,7 +29,7 @@ def channel_facts(samples: Samples) -> pd.DataFrame:
     DataFrame
         ``channel``, ``missing`` (number of cells), ``share`` (of all cells) and ``note``.
     """
-    found = []
+    rows = []
     for i, channel in enumerate(samples.channels):
         column = samples.values[:, i]
         known = column[~np.isnan(column)]
@@ -37,8 +37,8 @@ def channel_facts(samples: Samples) -> pd.DataFrame:
         note = _note(known, channel in samples.categories)
         if n_missing or note:
             share = n_missing / len(column)
-            found.append((channel, n_missing, share, note))
-    return pd.DataFrame(found, columns=["channel", "missing", "share", "note"])
+            rows.append((channel, n_missing, share, note))
+    return pd.DataFrame(rows, columns=["channel", "missing", "share", "note"])
 
 
 def channels_without_value(samples: Samples) -> pd.DataFrame:
@@ -49,14 +49,14 @@ def channels_without_value(samples: Samples) -> pd.DataFrame:
     DataFrame
         ``channel``, ``samples`` (how many have none) and ``first`` (the series of the first).
     """
-    found = []
+    rows = []
     for i, channel in enumerate(samples.channels):
         known = np.cumsum(~np.isnan(samples.values[:, i]))
         before = np.where(samples.starts > 0, known[samples.starts - 1], 0)
         empty = known[samples.starts + samples.lengths - 1] == before
         if empty.any():
-            found.append((channel, int(empty.sum()), samples.series[empty.argmax()]))
-    return pd.DataFrame(found, columns=["channel", "samples", "first"])
+            rows.append((channel, int(empty.sum()), samples.series[empty.argmax()]))
+    return pd.DataFrame(rows, columns=["channel", "samples", "first"])
 
 
 def _note(known: np.ndarray, is_category: bool) -> str:

@@ -41,10 +41,10 @@ def fingerprint_of_sums(
         Number of missing values of the columns that have any.
     """
     missing = n_missing or {}
-    found = {}
+    pairs = {}
     for name, total in sums.items():
-        found[name] = (n_rows - missing.get(name, 0), float(total))
-    return found
+        pairs[name] = (n_rows - missing.get(name, 0), float(total))
+    return pairs
 
 
 def differences(found: Fingerprint, known: Fingerprint) -> Iterator[str]:

@@ -82,10 +82,10 @@ def lost_classes(
 ) -> Iterator[tuple[str, list[object]]]:
     """Yield each column with the classes that only the rows of `others` have."""
     for name in class_columns(y):
-        found = pd.unique(y[name].iloc[others].dropna())
+        classes = pd.unique(y[name].iloc[others].dropna())
         known = set(y[name].iloc[keep].dropna())
         missing = []
-        for value in found:
+        for value in classes:
             if value not in known:
                 missing.append(value)
         if missing:

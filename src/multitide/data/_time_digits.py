@@ -91,12 +91,12 @@ def _choose(numbers: np.ndarray, fitting: dict[str, np.ndarray], label: str) -> 
 
 def _whole_years(fitting: dict[str, np.ndarray], even: list[str]) -> str:
     """Return the only reading of four-digit years and days, unless only others are even."""
-    found = []
+    whole = []
     for candidate in fitting:
         if "%Y" in candidate and "%d" in candidate:
-            found.append(candidate)
-    if len(found) == 1 and (found[0] in even or not even):
-        return found[0]
+            whole.append(candidate)
+    if len(whole) == 1 and (whole[0] in even or not even):
+        return whole[0]
     return ""
 
 

@@ -100,12 +100,12 @@ def read_formatted(
         If a value does not fit the format; with the first ones and their rows.
     """
     texts = _texts(column, time_format)
-    found = _Formatted(texts, label, time_format)
+    formatted = _Formatted(texts, label, time_format)
     if set(DIRECTIVE.findall(time_format)) <= CLOCK:
-        time = _parse(found) - pd.Timestamp("1900-01-01")
+        time = _parse(formatted) - pd.Timestamp("1900-01-01")
         seconds = time.dt.total_seconds().to_numpy(dtype=np.float64)
         return over_midnight(seconds, texts, label, notes, series)
-    times = _parse(found)
+    times = _parse(formatted)
     if times.dt.tz is not None:
         notes.append(f"{label} has a time zone: turned into UTC.")
         times = times.dt.tz_localize(None)

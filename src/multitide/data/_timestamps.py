@@ -194,14 +194,14 @@ def _assembled(frame: pd.DataFrame, columns: Sequence[str], label: str) -> np.nd
         )
     of_date = pd.DataFrame(parts)[list(DATE_UNITS)]
     date = pd.to_datetime(of_date, errors="coerce")
-    found = as_nanoseconds(date, label)
+    times = as_nanoseconds(date, label)
     for unit, (name, largest) in CLOCK_UNITS.items():
         if unit in parts:
             _check_range(parts[unit], unit, largest)
-            found = found + pd.to_timedelta(parts[unit], unit=name).to_numpy(
+            times = times + pd.to_timedelta(parts[unit], unit=name).to_numpy(
                 dtype="timedelta64[ns]"
             )
-    return found
+    return times
 
 
 def _check_range(part: pd.Series, unit: str, largest: int) -> None:

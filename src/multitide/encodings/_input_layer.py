@@ -254,14 +254,14 @@ class InputLayer(nn.Module):
         if n_timepoints is not None and (samples.lengths != n_timepoints).any():
             shortest, longest = samples.lengths.min(), samples.lengths.max()
             if shortest == longest:
-                found = f"{longest}"
+                lengths = f"{longest}"
             else:
-                found = f"{shortest} to {longest}"
+                lengths = f"{shortest} to {longest}"
             problems.append(
                 f"`X` must have {n_timepoints} time steps "
                 "in every series, because "
                 f"`inputs.n_timepoints` is {n_timepoints}; "
-                f"got {found}."
+                f"got {lengths}."
             )
         if problems:
             raise DataError("\n".join(problems))

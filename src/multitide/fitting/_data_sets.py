@@ -73,13 +73,13 @@ def to_data_sets(
             "Give the Samples or the array of "
             "a single data set without a dict."
         )
-    found = {}
+    by_name = {}
     for name, data in X.items():
         if isinstance(data, tuple):
-            found[name] = to_samples(*data)
+            by_name[name] = to_samples(*data)
         else:
-            found[name] = to_samples(data)
-    return DataSets(found)
+            by_name[name] = to_samples(data)
+    return DataSets(by_name)
 
 
 def to_samples(
@@ -139,15 +139,15 @@ def split_data_sets(
         If a data set cannot be divided; the message names it.
     """
     check_names(held_out, list(data_sets), "validation")
-    found = []
+    split_data = []
     for name, samples in data_sets.items():
         with naming_data_set(name):
             own = tasks_with_labels(samples, tasks)
             joined, split = training_and_validation(
                 samples, own, held_out.get(name), rule, seed
             )
-            found.append(SplitData(name, joined, split))
-    return found
+            split_data.append(SplitData(name, joined, split))
+    return split_data
 
 
 def resolve_shared_tasks(
@@ -259,12 +259,12 @@ def _kind_problems(
             if name in samples.y and samples.y[name].notna().any():
                 kinds[data_set] = infer_kind(samples.y[name])
         if len(set(kinds.values())) > 1:
-            found = []
+            described = []
             for data_set, kind in kinds.items():
-                found.append(f"a {kind} in {data_set!r}")
+                described.append(f"a {kind} in {data_set!r}")
             problems.append(
                 "`tasks` must be of one kind in all data sets; "
-                f"by its labels {name!r} is {', '.join(found)}. "
+                f"by its labels {name!r} is {', '.join(described)}. "
                 "Declare its kind, or give "
                 "the columns different names."
             )

@@ -162,10 +162,10 @@ def _ids_of_single_data_sets(module: nn.Module) -> set[int]:
 
 
 def _flat(levels: Sequence[Sequence[nn.Module]]) -> list[nn.Module]:
-    found: list[nn.Module] = []
+    modules: list[nn.Module] = []
     for level in levels:
-        found.extend(level)
-    return found
+        modules.extend(level)
+    return modules
 
 
 def _freeze_all(modules: list[nn.Module]) -> list[nn.Module]:

@@ -97,10 +97,10 @@ def carry_over(source: Source, network: Network) -> list[str]:
         differing,
         scaling,
     )
-    found = []
+    untrained = []
     for name in fresh:
-        found.append(f"sharing.{name}")
-    return found
+        untrained.append(f"sharing.{name}")
+    return untrained
 
 
 @torch.no_grad()
@@ -125,11 +125,11 @@ def _by_data_set(network: Network) -> dict[str, tuple[str, torch.Tensor]]:
         if isinstance(module, PerDomain):
             for i, data_set in enumerate(network.data_sets):
                 keys[f"{name}.each.{i}"] = f"{name}.each.{data_set!r}"
-    found = {}
+    tensors = {}
     for name, tensor in network.sharing.state_dict().items():
         parent, _, last = name.rpartition(".")
-        found[f"{keys.get(parent, parent)}.{last}"] = name, tensor
-    return found
+        tensors[f"{keys.get(parent, parent)}.{last}"] = name, tensor
+    return tensors
 
 
 def _copy_inputs(source: torch.nn.Module, target: torch.nn.Module) -> bool:

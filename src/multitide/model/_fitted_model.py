@@ -132,8 +132,8 @@ class FittedModel:
         """
         data_sets, decoded = self._decode(X, static=static)
         # Without a name for it, mypy would infer a union within a union.
-        found = data_sets.like_input(decoded)
-        return found  # noqa: RET504
+        result = data_sets.like_input(decoded)
+        return result  # noqa: RET504
 
     def evaluate(
         self, X: Data, y: Labels = None, *, static: pd.DataFrame | None = None

@@ -59,13 +59,13 @@ def decode_all(
     if not data_sets.named and len(records) == 1:
         records = dict.fromkeys(data_sets, stored.data[0])
     check_names(data_sets, list(records), "X")
-    found = {}
+    by_data_set = {}
     for name, samples in data_sets.items():
         decoded = decode(
             stored.predictor, samples, records[name], device, stored.encoder
         )
-        found[name] = {task: decoded[task] for task in records[name].tasks}
-    return found
+        by_data_set[name] = {task: decoded[task] for task in records[name].tasks}
+    return by_data_set
 
 
 @torch.no_grad()
@@ -128,10 +128,10 @@ def _decode(
 
 
 def _concatenated(parts: Sequence[Decoded]) -> Decoded:
-    found = {}
+    whole = {}
     for name in parts[0]:
-        found[name] = np.concatenate([part[name] for part in parts])
-    return found
+        whole[name] = np.concatenate([part[name] for part in parts])
+    return whole
 
 
 def check_like_training(
@@ -177,22 +177,22 @@ def probability_tables(
     predictor: Predictor, decoded: Decoded
 ) -> dict[str, pd.DataFrame]:
     """Return the probabilities of every task that has any, by task."""
-    found = {}
+    tables = {}
     for name, values in decoded.items():
         table = predictor.target(name).probabilities(values)
         if table is not None:
-            found[name] = table
-    return found
+            tables[name] = table
+    return tables
 
 
 def quantile_tables(predictor: Predictor, decoded: Decoded) -> dict[str, pd.DataFrame]:
     """Return the quantiles of every task that predicts any, by task."""
-    found = {}
+    tables = {}
     for name, values in decoded.items():
         table = predictor.target(name).quantiles(values)
         if table is not None:
-            found[name] = table
-    return found
+            tables[name] = table
+    return tables
 
 
 def metric_table(
@@ -209,7 +209,7 @@ def metric_table(
     decoded : mapping of str to dict
         The predictions for each data set, from :func:`decode_all`.
     """
-    found = []
+    tables = []
     for name, samples in data_sets.items():
         targets = {}
         for task in decoded[name]:
@@ -236,5 +236,5 @@ def metric_table(
             table.insert(0, "task", task)
             if name:
                 table.insert(0, "data", name)
-            found.append(table)
-    return pd.concat(found, ignore_index=True)
+            tables.append(table)
+    return pd.concat(tables, ignore_index=True)

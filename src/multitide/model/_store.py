@@ -200,8 +200,8 @@ def read_model_record(folder: Path) -> ModelRecord:
         path, MODEL_FORMAT, {SCHEMA}, remedy, called="model or run folder"
     )
     with checking(path, "text"):
-        found = _record_hash(content)
-    if content.get("sha256") != found:
+        digest = _record_hash(content)
+    if content.get("sha256") != digest:
         raise StoreError(
             f"{str(path)!r} was altered or "
             "damaged after it was written: "
@@ -247,8 +247,8 @@ def _save_representation(
         return None
     kind = save_representation(stored.encoder, folder, save_model)
     n_features = len(stored.predictor.network_list[0].stems[0].inputs.channels)
-    found = _representation_hash(folder)
-    return RepresentationRecord(kind=kind, n_features=n_features, sha256=found)
+    digest = _representation_hash(folder)
+    return RepresentationRecord(kind=kind, n_features=n_features, sha256=digest)
 
 
 def _load_representation(
@@ -256,13 +256,13 @@ def _load_representation(
 ) -> tuple[Inputs, Encoder]:
     """Return the inputs with the representation, and its encoder."""
     try:
-        found = _representation_hash(folder)
+        digest = _representation_hash(folder)
     except OSError as error:
         raise StoreError(
             f"{str(folder)!r} must hold the model's representation; "
             f"it does not ({error})."
         ) from error
-    if found != record.sha256:
+    if digest != record.sha256:
         raise StoreError(
             f"The representation in {str(folder)!r} was "
             "altered or damaged after it was written."

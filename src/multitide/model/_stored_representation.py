@@ -62,10 +62,10 @@ def chunks(samples: Samples, n_features: int) -> list[np.ndarray]:
     """Return the indices of samples whose vectors fit in memory together, chunk by chunk."""
     size = max(1, CHUNK_VALUES // n_features)
     starts = range(0, len(samples), size)
-    found = []
+    rows = []
     for start in starts:
-        found.append(np.arange(start, min(start + size, len(samples))))
-    return found
+        rows.append(np.arange(start, min(start + size, len(samples))))
+    return rows
 
 
 def network_shape(

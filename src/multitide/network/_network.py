@@ -108,11 +108,11 @@ class Network(nn.Module):
     @property
     def target_list(self) -> list[Target]:
         """The targets, as a typed list."""
-        found = []
+        targets = []
         for target in self.targets:
             if isinstance(target, Target):
-                found.append(target)
-        return found
+                targets.append(target)
+        return targets
 
     def own_parameter_names(self, positions: Collection[int]) -> list[str]:
         """Return the names of the parameters that only some data sets, by position, use."""
@@ -208,11 +208,11 @@ class Network(nn.Module):
         for head in self.heads:
             if isinstance(head, Head):
                 heads.append(head.linear)
-        found = []
+        linears = []
         for linear in heads:
             if linear is not None:
-                found.append(linear)
-        return found
+                linears.append(linear)
+        return linears
 
 
 def copy_with_state(network: Network, state: dict[str, Tensor]) -> Network:
@@ -282,20 +282,20 @@ class Predictor(nn.Module):
 
     def networks_for(self, data_set: str) -> list[tuple[Network, list[str]]]:
         """Return the networks that predict tasks of a data set, each with its tasks."""
-        found = []
+        pairs = []
         for network, names in self.pairs:
             if names and data_set in network.data_sets:
-                found.append((network, names))
-        return found
+                pairs.append((network, names))
+        return pairs
 
     @property
     def network_list(self) -> list[Network]:
         """The networks, as a typed list."""
-        found = []
+        networks = []
         for network in self.networks:
             if isinstance(network, Network):
-                found.append(network)
-        return found
+                networks.append(network)
+        return networks
 
     def target(self, name: str) -> Target:
         """Return the target of a task in the network that predicts it."""

@@ -94,7 +94,7 @@ def file_names(names: Sequence[str]) -> list[str]:
     ``a_b-2``.
     """
     taken: set[str] = set()
-    found = []
+    unique = []
     for name in names:
         plain = re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", name))
         plain = plain.encode()[:MAX_BYTES].decode(errors="ignore")
@@ -103,5 +103,5 @@ def file_names(names: Sequence[str]) -> list[str]:
             number += 1
             candidate = f"{plain}-{number}"
         taken.add(candidate.casefold())
-        found.append(candidate)
-    return found
+        unique.append(candidate)
+    return unique

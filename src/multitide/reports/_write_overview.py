@@ -160,7 +160,7 @@ def _loss_table(rows: list[LossRow]) -> pd.DataFrame:
 
 def _studies(comparisons: Comparisons) -> list[tuple[str, pd.Series]]:
     """Return (link, row of text) for each study."""
-    found = []
+    rows = []
     for name, study in comparisons.studies.items():
         n_samples = sum(len(data.y) for data in study.evidence.protocol.data)
         row = {
@@ -170,8 +170,8 @@ def _studies(comparisons: Comparisons) -> list[tuple[str, pd.Series]]:
             "test samples": len(study.test),
             "seeds": _n_seeds(study.gains),
         }
-        found.append((_link(name), pd.Series(row)))
-    return found
+        rows.append((_link(name), pd.Series(row)))
+    return rows
 
 
 def _n_seeds(gains: pd.DataFrame) -> str:

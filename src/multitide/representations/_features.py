@@ -188,7 +188,7 @@ def _features_of_batch(
         lengths = None
     else:
         lengths = torch.from_numpy(samples.lengths)
-    found: dict[int, Tensor] = {}
+    distinct: dict[int, Tensor] = {}
     for network in networks:
         encoded = network.encode_static(samples)
         if encoded is None:
@@ -196,15 +196,15 @@ def _features_of_batch(
         else:
             static = torch.from_numpy(encoded)
         for features in network.features(x, lengths, static):
-            found[id(features)] = features
-    joined: np.ndarray = torch.cat(list(found.values()), dim=1).numpy()
+            distinct[id(features)] = features
+    joined: np.ndarray = torch.cat(list(distinct.values()), dim=1).numpy()
     return joined
 
 
 def _stored(model: object) -> FittedModel:
     """Return the stored form of a fitted estimator; a stored model is returned as it is."""
-    found: Any = model  # the classes of models are on a higher floor
-    stored: FittedModel = getattr(found, "stored_", found)
+    fitted: Any = model  # the classes of models are on a higher floor
+    stored: FittedModel = getattr(fitted, "stored_", fitted)
     return stored
 
 

@@ -118,12 +118,12 @@ class LinearHeads:
 
     def predict_proba(self, vectors: np.ndarray) -> dict[str, pd.DataFrame]:
         """Return the class probabilities of each classification, shape (n_samples, n_classes)."""
-        found = {}
+        tables = {}
         for name, values in self.decode(vectors).items():
             probabilities = self.targets_[name].probabilities(values)
             if probabilities is not None:
-                found[name] = probabilities
-        return found
+                tables[name] = probabilities
+        return tables
 
     def evaluate(self, vectors: np.ndarray, y: pd.DataFrame) -> pd.DataFrame:
         """Return the metrics of each task on its labelled rows.
@@ -160,10 +160,10 @@ class LinearHeads:
         if not hasattr(self, "_lines"):
             raise ParameterError("`fit` must be called before heads can predict.")
         scaled = self._scales(_check_vectors(vectors))
-        found = {}
+        decoded = {}
         for name, line in self._lines.items():
-            found[name] = line.decode(scaled, self.targets_[name])
-        return found
+            decoded[name] = line.decode(scaled, self.targets_[name])
+        return decoded
 
 
 def choose_line(
@@ -196,16 +196,16 @@ def choose_line(
     if len(strengths) == 1:
         return strengths[0], next(lines(vectors[rows], codes[rows], target, strengths))
     choice = _split_for_choice(target, vectors, labels, rows, validation, random_state)
-    found = list(
+    fitted = list(
         lines(vectors[choice.fit_rows], codes[choice.fit_rows], target, strengths)
     )
     losses = []
-    for line in found:
+    for line in fitted:
         decoded = line.decode(choice.vectors, target)
         losses.append(np.mean(target.row_losses(choice.labels, decoded)))
     best = int(np.argmin(losses))
     if choice.fit_rows is rows:
-        return strengths[best], found[best]
+        return strengths[best], fitted[best]
     return strengths[best], next(
         lines(vectors[rows], codes[rows], target, [strengths[best]])
     )
@@ -266,15 +266,15 @@ def _labelled_rows(
 def _check_vectors(vectors: object) -> np.ndarray:
     """Return vectors as float64, or refuse them."""
     checked = np.asarray(vectors, dtype=np.float64)
-    found = f"shape {checked.shape}"
+    problem = f"shape {checked.shape}"
     if np.isinf(checked).any():
-        found += ", with infinite values"
+        problem += ", with infinite values"
     elif checked.ndim == 2 and 0 not in checked.shape:
         return checked
     raise DataError(
         "`vectors` must be finite or NaN, "
         "of shape (n_samples, n_features); "
-        f"got {found}."
+        f"got {problem}."
     )
 
 

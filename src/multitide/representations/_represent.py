@@ -45,13 +45,13 @@ def represent(samples: Samples, encoder: Encoder | np.ndarray) -> Samples:
         or not vectors.shape[1]
         or infinite
     ):
-        found = f"shape {vectors.shape}"
+        problem = f"shape {vectors.shape}"
         if infinite:
-            found += ", with infinite values"
+            problem += ", with infinite values"
         raise DataError(
             f"`encoder` must give {len(samples)} "
             "vectors of finite numbers; "
-            f"got {found}."
+            f"got {problem}."
         )
     return dataclasses.replace(
         samples,

@@ -312,7 +312,7 @@ class TS2VecEncoder(SeriesEncoder):
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the weights of the network."""
-        found = {}
+        weights = {}
         for name, tensor in self._network.state_dict().items():
-            found[name] = tensor.numpy().copy()
-        return found
+            weights[name] = tensor.numpy().copy()
+        return weights

@@ -85,10 +85,10 @@ class CrossStitchModule(SharingModule):
             before = len(flows[0].features)
             flows = [chain[i](flow) for chain, flow in zip(chains, flows, strict=True)]
             flows = _mix(flows, before, self.series_mix[i], self.feature_mix[i])
-        found = []
+        features = []
         for backbone, flow in zip(backbones, flows, strict=True):
-            found.append(backbone.pool(flow))
-        return found
+            features.append(backbone.pool(flow))
+        return features
 
     def levels(self) -> list[list[nn.Module]]:
         """Return the blocks of all backbones by level, each with the mixtures after it."""

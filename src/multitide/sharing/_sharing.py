@@ -62,10 +62,10 @@ class SharingModule(nn.Module, ABC):
                 chains.append(list(module.block_list))
             elif isinstance(module, BackboneModule):
                 chains.append([module])
-        found = []
+        joined = []
         for level in zip(*chains, strict=True):
-            found.append(list(level))
-        return found
+            joined.append(list(level))
+        return joined
 
 
 @dataclass
@@ -129,10 +129,10 @@ def run_blocks(modules: Iterable[nn.Module], flow: Flow) -> Flow:
 
 def parameters_of(modules: Iterable[nn.Module]) -> list[nn.Parameter]:
     """Return all parameters of these modules."""
-    found: list[nn.Parameter] = []
+    parameters: list[nn.Parameter] = []
     for module in modules:
-        found += module.parameters()
-    return found
+        parameters += module.parameters()
+    return parameters
 
 
 def distance(modules: list[BackboneModule] | list[nn.ModuleList]) -> Tensor:

@@ -71,10 +71,10 @@ class SoftModule(SharingModule):
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> list[Tensor]:
         """Return each task's own features, each of shape (batch, n_features)."""
-        found = []
+        features = []
         for backbone in self.backbones:
-            found.append(backbone(x, lengths))
-        return found
+            features.append(backbone(x, lengths))
+        return features
 
     def penalty(self) -> Tensor | None:
         """Return the strength times the mean squared distance between two backbones."""

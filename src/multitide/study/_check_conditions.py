@@ -75,7 +75,7 @@ def check_conditions(
     """
     if estimator is None:
         estimator = MultiTaskEstimator()
-    found = compare(
+    comparison = compare(
         samples,
         tasks,
         estimator=estimator,
@@ -93,10 +93,10 @@ def check_conditions(
         progress=progress,
         verbose=verbose,
     )
-    if found.conditions is None:
+    if comparison.conditions is None:
         raise ParameterError(
             "`budget` must be enough for one seed "
             "of every arm of the conditions; "
             f"got {budget!r}."
         )
-    return found.conditions
+    return comparison.conditions

@@ -190,17 +190,17 @@ def compare(
     resources = make_run_resources(estimator, n_jobs, folder, progress, verbose)
 
     limit = seconds * SHARE_OF_GROUPING
-    found = find_all_groups(resolved, protocol, data_sets, resources, limit)
+    grouped = find_all_groups(resolved, protocol, data_sets, resources, limit)
     seconds -= time.perf_counter() - started
-    wanted = make_plan([*found.arms, *checking], protocol)
-    plan, fits = run_plan(wanted, protocol, data_sets, resources, seconds, found.fits)
+    wanted = make_plan([*grouped.arms, *checking], protocol)
+    plan, fits = run_plan(wanted, protocol, data_sets, resources, seconds, grouped.fits)
 
     names = [arm.name for arm in resolved]
     left_out = find_left_out(wanted, plan, fits, names, resources.n_jobs)
     check_enough(names, plan, left_out, kept=folder is not None)
     outcome = _Outcome(protocol, plan, fits)
     facts = _facts(data_sets, protocol, resources.n_jobs, started)
-    comparison = _judge(outcome, found, checking, left_out, facts, margin, confidence)
+    comparison = _judge(outcome, grouped, checking, left_out, facts, margin, confidence)
     if folder is not None:
         comparison.save(folder)
     return comparison
@@ -218,11 +218,11 @@ class _Outcome:
         names = set()
         for name, _, _ in self.plan.runs:
             names.add(name)
-        found = []
+        done = []
         for arm in arms:
             if arm.name in names:
-                found.append(arm)
-        return found
+                done.append(arm)
+        return done
 
     def evidence(self, arms: Sequence[Arm]) -> Evidence:
         tasks_of = {}

@@ -114,8 +114,8 @@ class LabelCurve:
         sentences = []
         for (task, arm), rows in self.gains.groupby(["task", "arm"], sort=False):
             parts = []
-            for verdict, found in rows.groupby("verdict", sort=False):
-                shares = listed(list(map(share_in_words, found["share"])))
+            for verdict, of_verdict in rows.groupby("verdict", sort=False):
+                shares = listed(list(map(share_in_words, of_verdict["share"])))
                 parts.append(f"with {shares} of the labels {VERDICTS[str(verdict)]}")
             sentences.append(f"“{arm}”, {task}: {'; '.join(parts)}.")
         return sentences

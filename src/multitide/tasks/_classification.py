@@ -230,7 +230,7 @@ class ClassificationTarget(Target):
         unseen : list
             These classes.
         """
-        found, values = distinct_values(labels[self.task.name])
+        codes, values = distinct_values(labels[self.task.name])
         table = []
         unseen: list[Value] = []
         for value in values:
@@ -239,7 +239,7 @@ class ClassificationTarget(Target):
                 position = self.n_outputs + len(unseen)
                 unseen.append(value)
             table.append(position)
-        return np.array([*table, -1], dtype=np.int64)[found], unseen
+        return np.array([*table, -1], dtype=np.int64)[codes], unseen
 
     def measured(self, codes: Tensor) -> Tensor:
         """Return which rows have a label, bool (batch,)."""

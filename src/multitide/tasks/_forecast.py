@@ -63,18 +63,18 @@ class Forecast(Task):
     @property
     def steps(self) -> list[int]:
         """The predicted steps, counted from the end of the window."""
-        found = []
+        numbers = []
         for step in range(1, self.horizon + 1):
-            found.append(self.lead + step)
-        return found
+            numbers.append(self.lead + step)
+        return numbers
 
     @property
     def columns(self) -> list[str]:
         """Columns of ``y``, one per step."""
-        found = []
+        names = []
         for step in self.steps:
-            found.append(f"{self.name}[+{step}]")
-        return found
+            names.append(f"{self.name}[+{step}]")
+        return names
 
     @property
     def last_column(self) -> str:

@@ -56,11 +56,11 @@ def distinct_values(labels: pd.Series) -> tuple[np.ndarray, list[Value]]:
 
 def unusable_values(values: Sequence[object]) -> list[object]:
     """Return the values that cannot be labels, such as dates, lists and infinities."""
-    found = []
+    unusable = []
     for value in values:
         if not _is_usable(value):
-            found.append(value)
-    return found
+            unusable.append(value)
+    return unusable
 
 
 def as_numbers(labels: pd.Series) -> tuple[np.ndarray, list[Value]]:

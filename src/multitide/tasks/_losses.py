@@ -139,12 +139,12 @@ class Pinball(NumberLoss):
 
     def best(self, codes: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Return the outputs that correspond to the quantiles of the labels."""
-        found = np.array(
+        quantiles = np.array(
             [weighted_quantile(codes, weights, level) for level in self.quantiles]
         )
-        steps = np.maximum(np.diff(found), SMALLEST_STEP)
+        steps = np.maximum(np.diff(quantiles), SMALLEST_STEP)
         return np.append(
-            found[:1], steps + np.log(-np.expm1(-steps))
+            quantiles[:1], steps + np.log(-np.expm1(-steps))
         )  # the inverse of softplus
 
 

@@ -242,10 +242,10 @@ def forecast_metrics(truth: np.ndarray, predictions: np.ndarray) -> dict[str, fl
         In the units of the user; NaN in `truth` for missing values.
     """
     known = ~np.isnan(truth)
-    found = regression_metrics(truth[known], predictions[known])
+    of_regression = regression_metrics(truth[known], predictions[known])
     metrics = {}
     for name in FORECAST:
-        metrics[name] = found[name]
+        metrics[name] = of_regression[name]
     return metrics
 
 

@@ -195,8 +195,8 @@ def _unknown_column(name: str, columns: list[str]) -> str:
 
 
 def _repeated(values: Sequence[T]) -> set[T]:
-    found = set()
+    repeated = set()
     for value, n in Counter(values).items():
         if n > 1:
-            found.add(value)
-    return found
+            repeated.add(value)
+    return repeated

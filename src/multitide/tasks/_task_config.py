@@ -53,11 +53,11 @@ def _kind_needed_problems(values: Mapping[str, object], where: str) -> list[str]
 def _kinds_with_parameter(name: str) -> list[str]:
     if name in _parameters(Auto):
         return []
-    found = []
+    kinds = []
     for kind, task_class in TASKS.items():
         if name in _parameters(task_class):
-            found.append(kind)
-    return found
+            kinds.append(kind)
+    return kinds
 
 
 def _parameters(task_class: type[Task]) -> set[str]:

@@ -76,8 +76,8 @@ class AffinityRecorder(GradientRecorder):
 
     def mean_cosines(self, names: list[str]) -> pd.DataFrame:
         """Return the mean cosine between the gradients of each pair of tasks; the diagonal is 1."""
-        found = _means(self.cosines, "cosine", names)
-        table = found.where(found.notna(), found.T).to_numpy(copy=True)
+        half = _means(self.cosines, "cosine", names)
+        table = half.where(half.notna(), half.T).to_numpy(copy=True)
         np.fill_diagonal(table, 1.0)
         return pd.DataFrame(table, index=names, columns=names)
 

@@ -104,7 +104,7 @@ class Keeper:
 
 
 def _copy_of(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    found = {}
+    copies = {}
     for name, tensor in state.items():
-        found[name] = tensor.detach().clone()
-    return found
+        copies[name] = tensor.detach().clone()
+    return copies

@@ -93,7 +93,7 @@ def _norm(modules: Sequence[nn.Module]) -> Tensor:
 
 
 def _parameters(modules: Sequence[nn.Module]) -> list[nn.Parameter]:
-    found: list[nn.Parameter] = []
+    parameters: list[nn.Parameter] = []
     for module in modules:
-        found += module.parameters()
-    return found
+        parameters += module.parameters()
+    return parameters

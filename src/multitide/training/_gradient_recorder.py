@@ -153,11 +153,11 @@ class GradientRecorder(Callback):
     def _of_epoch(
         self, rows: Sequence[HistoryRow], trainer: Trainer
     ) -> list[HistoryRow]:
-        found = []
+        of_epoch = []
         for row in rows:
             if row["run"] == self._run and row["epoch"] == trainer.epoch:
-                found.append(row)
-        return found
+                of_epoch.append(row)
+        return of_epoch
 
 
 def _gradient(loss: Tensor, shared: list[nn.Parameter]) -> list[Tensor]:

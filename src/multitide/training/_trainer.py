@@ -343,11 +343,11 @@ class Trainer:
         means = dict(
             zip(self.names, (sums / np.maximum(labelled, 1)).tolist(), strict=True)
         )
-        found = {}
+        by_task = {}
         for name, n in zip(self.names, labelled, strict=True):
             if n:
-                found[name] = means[name]
-        return found
+                by_task[name] = means[name]
+        return by_task
 
     def _history_rows(
         self, train: dict[str, float], validation: Validation, seconds: float

@@ -159,10 +159,10 @@ class Journal:
     def trials(self) -> dict[int, Trial]:
         """Return the trials by number, each as it stands."""
         with self._checking():
-            found = self._study.get_trials(deepcopy=False)
+            stored = self._study.get_trials(deepcopy=False)
             # A trial that is tried again has the number of the one before, and replaces it.
             trials = {}
-            for frozen in found:
+            for frozen in stored:
                 trials[_number(frozen)] = self._trial(frozen)
         return dict(sorted(trials.items()))
 

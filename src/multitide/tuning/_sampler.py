@@ -131,8 +131,8 @@ def importances(space: Space, trials: Sequence[Trial]) -> dict[str, float]:
                 )
             )
         evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
-        found = optuna.importance.get_param_importances(study, evaluator=evaluator)
-    return {name: float(share) for name, share in found.items()}
+        shares = optuna.importance.get_param_importances(study, evaluator=evaluator)
+    return {name: float(share) for name, share in shares.items()}
 
 
 def encode(
@@ -142,12 +142,12 @@ def encode(
     values: dict[str, object] = {}
     distributions = {}
     for name, value in space.expressible(params).items():
-        found = space.ranges[name]
-        if isinstance(found, Choices):
+        range_ = space.ranges[name]
+        if isinstance(range_, Choices):
             values[name] = json.dumps(value)
         else:
             values[name] = value
-        distributions[name] = _distribution(found)
+        distributions[name] = _distribution(range_)
     return values, distributions
 
 
@@ -164,18 +164,20 @@ def decode(space: Space, values: Params) -> Params:
 
 
 def _suggest(trial: OptunaTrial, dimension: Dimension) -> object:
-    name, found = dimension.name, dimension.range
-    if isinstance(found, Choices):
+    name, range_ = dimension.name, dimension.range
+    if isinstance(range_, Choices):
         # Optuna takes no lists as choices, so each value is written as JSON.
         written = []
-        for value in found.values:
+        for value in range_.values:
             written.append(json.dumps(value))
         return json.loads(trial.suggest_categorical(name, written))
-    if found.whole:
-        return trial.suggest_int(name, int(found.low), int(found.high), log=found.log)
-    drawn = trial.suggest_float(name, found.low, found.high, log=found.log)
+    if range_.whole:
+        return trial.suggest_int(
+            name, int(range_.low), int(range_.high), log=range_.log
+        )
+    drawn = trial.suggest_float(name, range_.low, range_.high, log=range_.log)
     rounded = float(f"{drawn:.3g}")  # further digits do not matter
-    return min(max(rounded, found.low), found.high)
+    return min(max(rounded, range_.low), range_.high)
 
 
 def _distribution(found: Choices | Between) -> BaseDistribution:

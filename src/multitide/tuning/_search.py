@@ -97,11 +97,11 @@ class Search:
     def finished(self) -> list[Trial]:
         """Return the finished trials by their numbers."""
         trials = self._trials().values()
-        found = []
+        done = []
         for trial in trials:
             if trial.finished:
-                found.append(trial)
-        return found
+                done.append(trial)
+        return done
 
     def work(self, parent: int | None = None) -> Iterator[Trial]:
         """Do trials until none is left or time is up, and yield each that is finished.
@@ -155,11 +155,11 @@ class Search:
 
     def _trials(self) -> dict[int, Trial]:
         trials = self._journal.trials()
-        found = {}
+        of_search = {}
         for number in trials:
             if number < self.plan.n_trials:
-                found[number] = trials[number]
-        return found
+                of_search[number] = trials[number]
+        return of_search
 
     def _take(self) -> Trial | None:
         """Return the next trial; None if there is none, or no time for it."""

@@ -56,16 +56,16 @@ def _values_of(name: str, estimator: MultiTaskEstimator) -> Params:
     """Return a part's values by dimension: its name, if there is a choice, and its parameters."""
     table = _as_table(name, estimator)
     part = table.pop("name", name)
-    found, prefix = dict[str, Any](), f"{name}.{part}"
+    values, prefix = dict[str, Any](), f"{name}.{part}"
     if name in TABLES:
         prefix = name
     elif name in ("weighting", "aggregator"):
-        found[BALANCING] = f"{name}.{part}"
+        values[BALANCING] = f"{name}.{part}"
     else:
-        found[name] = part
+        values[name] = part
     for key, value in table.items():
-        found[f"{prefix}.{key}"] = value
-    return found
+        values[f"{prefix}.{key}"] = value
+    return values
 
 
 def settings_of(params: Params, start: MultiTaskEstimator) -> Settings:
@@ -160,11 +160,11 @@ def _as_table(name: str, estimator: MultiTaskEstimator) -> Settings:
 
 
 def _below(prefix: str, params: Params) -> Params:
-    found = {}
+    below = {}
     for name, value in params.items():
         if name.startswith(prefix):
-            found[name.removeprefix(prefix)] = value
-    return found
+            below[name.removeprefix(prefix)] = value
+    return below
 
 
 def _part(family: str, name: str, drawn: Params, start: MultiTaskEstimator) -> Settings:

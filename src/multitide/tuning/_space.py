@@ -136,10 +136,10 @@ class Space:
     @property
     def ranges(self) -> dict[str, Range]:
         """The ranges by name."""
-        found = {}
+        by_name = {}
         for dimension in self.dimensions:
-            found[dimension.name] = dimension.range
-        return found
+            by_name[dimension.name] = dimension.range
+        return by_name
 
     def draw(self, take: Callable[[Dimension], object]) -> Params:
         """Take a value in each dimension that applies to the values taken before."""
@@ -149,20 +149,20 @@ class Space:
                 params[dimension.name] = take(dimension)
         if trained_together(params):
             return params
-        found = {}
+        kept = {}
         for name, v in params.items():
             if name.split(".")[0] not in WEIGHING:
-                found[name] = v
-        return found
+                kept[name] = v
+        return kept
 
     def with_start(self, start: Params) -> Space:
         """Return a space that also holds these values, where a range can."""
         widened = []
         for dimension in self.dimensions:
-            found = dimension.range
+            range_ = dimension.range
             if dimension.name in start:
-                found = found.with_value(start[dimension.name])
-            widened.append(Dimension(dimension.name, found, dimension.on))
+                range_ = range_.with_value(start[dimension.name])
+            widened.append(Dimension(dimension.name, range_, dimension.on))
         return Space(tuple(widened))
 
     def expressible(self, params: Params) -> Params:
@@ -177,7 +177,7 @@ class Space:
     @property
     def plain(self) -> dict[str, object]:
         """The ranges as a configuration writes them."""
-        return {name: found.plain for name, found in self.ranges.items()}
+        return {name: range_.plain for name, range_ in self.ranges.items()}
 
 
 def _is_number(value: object) -> TypeGuard[float]:

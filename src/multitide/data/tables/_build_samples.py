@@ -61,13 +61,13 @@ def build_samples(
     y = _labels(rows, per_series, cut, reading)
     if need_labels:
         _check_labelled(y, reading)
-    found = replace(
+    complete = replace(
         reading,
         step=cut.step,
         time_style=rows.time_style,
         assumed=tuple(findings.assumed),
     )
-    samples = _samples(rows, per_series, y, cut, found)
+    samples = _samples(rows, per_series, y, cut, complete)
     return samples.replace(left_out=joined(findings.left_out))
 
 
@@ -115,8 +115,8 @@ def _note_without_rows(
     ids: pd.Series, key: str, n_series: int, findings: Findings
 ) -> None:
     """Note the series of the label table that the data has no rows of."""
-    found = pd.DataFrame({"why": "no rows in the data", "series": ids, "rows": 0})
-    findings.left_out.append(found.reindex(columns=COLUMNS))
+    left_out = pd.DataFrame({"why": "no rows in the data", "series": ids, "rows": 0})
+    findings.left_out.append(left_out.reindex(columns=COLUMNS))
     findings.note(
         f"{len(ids)} of {n_series} series in "
         "`labels` have no rows in the data: "
@@ -271,15 +271,15 @@ def _extra(
 
 def _last_values(rows: Rows, cut: Cut, reading: Reading) -> dict[str, np.ndarray]:
     """Return the last value in the window of each forecast column: the naive forecast."""
-    found: dict[str, np.ndarray] = {}
+    last: dict[str, np.ndarray] = {}
     for task in reading.tasks or ():
-        if task.kind != "forecast" or task.last in found:
+        if task.kind != "forecast" or task.last in last:
             continue
         column = rows.labels[task.column]
         if pd.api.types.is_numeric_dtype(column):
             values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-            found[task.last] = last_known(values, cut.starts, cut.lengths)
-    return found
+            last[task.last] = last_known(values, cut.starts, cut.lengths)
+    return last
 
 
 def _values_at(

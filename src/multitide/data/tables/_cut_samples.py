@@ -179,15 +179,15 @@ def _note_rests(
     """Note the rows after the last window of a stretch, where another stride does not fit."""
     window, stride = int(reading.window or 1), reading.stride
     rests = np.where(lengths >= window, (lengths - window) % stride, 0)
-    found = rests > 0
-    if not found.any():
+    has_rest = rests > 0
+    if not has_rest.any():
         return
     findings.leave_out(
         f"{rests.sum()} rows come after the last window (stride {stride})",
         stretches_of(
             rows,
-            (starts + lengths - rests)[found],
-            rests[found],
+            (starts + lengths - rests)[has_rest],
+            rests[has_rest],
             f"after the last window (stride {stride})",
         ),
         reading.series,

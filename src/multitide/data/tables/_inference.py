@@ -39,11 +39,11 @@ def find_series(tables: Tables, reading: Reading, findings: Findings) -> Reading
         if column in tables.data.columns and values.is_unique and values.notna().all():
             shared.append(column)
     if len(shared) != 1:
-        found = "the tables share no column with one row per value in `labels`"
+        problem = "the tables share no column with one row per value in `labels`"
         if shared:
-            found = f"{name_columns(shared)} are possible"
+            problem = f"{name_columns(shared)} are possible"
         raise ParameterError(
-            f"`series` must name the column that joins `labels` to the data; {found}."
+            f"`series` must name the column that joins `labels` to the data; {problem}."
         )
     findings.note(f"`{shared[0]}` joins the labels to the series.")
     return replace(reading, series=shared[0])
@@ -166,13 +166,13 @@ def _date_parts(free: Sequence[str]) -> list[str]:
     """Return the columns of year, month, day, ..., down to the first unit without one column."""
     parts: list[str] = []
     for unit in UNITS:
-        found = []
+        of_unit = []
         for column in free:
             if unit_of(column) == unit:
-                found.append(column)
-        if len(found) != 1:
+                of_unit.append(column)
+        if len(of_unit) != 1:
             break
-        parts += found
+        parts += of_unit
     return parts
 
 
@@ -214,5 +214,5 @@ def _no_channels(reasons: dict[str, str]) -> str:
     shown = []
     for column, reason in list(reasons.items())[:MAX_NAMES]:
         shown.append(f"`{column}` {reason}")
-    found = "; ".join(shown) or "there is no other column"
-    return f"`channels` must name at least one column; none was found: {found}."
+    why = "; ".join(shown) or "there is no other column"
+    return f"`channels` must name at least one column; none was found: {why}."

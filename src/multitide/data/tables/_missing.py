@@ -33,8 +33,8 @@ def count_missing(frame: pd.DataFrame, missing: Collection[str]) -> Counts:
     counts: dict[str, dict[str, int]] = {}
     for name, column in frame.items():
         for value, n in _found(column, missing).items():
-            found = counts.setdefault(str(name), {})
-            found[_text(value)] = found.get(_text(value), 0) + int(n)
+            of_column = counts.setdefault(str(name), {})
+            of_column[_text(value)] = of_column.get(_text(value), 0) + int(n)
     return counts
 
 
@@ -58,8 +58,8 @@ def clear_missing(frame: pd.DataFrame, missing: Collection[str]) -> pd.DataFrame
 def missing_notes(counts: Counts) -> list[str]:
     """Return one sentence about what was read as missing; none for nothing."""
     said = []
-    for name, found in counts.items():
-        values = [f"{value!r} ({n})" for value, n in sorted(found.items())]
+    for name, of_column in counts.items():
+        values = [f"{value!r} ({n})" for value, n in sorted(of_column.items())]
         said.append(f"`{name}` {', '.join(values)}")
     if not said:
         return []
@@ -83,11 +83,11 @@ def _found(column: pd.Series, missing: Collection[str]) -> dict[Hashable, int]:
         if not any(math.isfinite(cast(float, number)) for number in wanted):
             return {}
     counts = column.value_counts(sort=False)
-    found = {}
+    occurring = {}
     for value, n in counts[counts > 0].items():
         if isinstance(value, Hashable) and _key(value) in wanted:
-            found[value] = int(n)
-    return found
+            occurring[value] = int(n)
+    return occurring
 
 
 def _key(value: object) -> object:

@@ -32,19 +32,21 @@ def read_csv(
     path: Path, given: Dialect
 ) -> tuple[pd.DataFrame, list[str], Counts, Dialect]:
     """Return a text file as a DataFrame, what was assumed, what was missing, and its format."""
-    found = detect_dialect(path, given)
-    frame, counts = _read(path, found)
+    dialect = detect_dialect(path, given)
+    frame, counts = _read(path, dialect)
     if given.decimal is None and given.thousands is None:
         signs = find_signs((column for _, column in frame.items()), None, None)
-        if signs is not None and signs.decimal != found.decimal:
-            found = replace(found, decimal=signs.decimal)  # only a late row shows it
-            frame, counts = _read(path, found)
-    notes = dialect_notes(path.name, given, found)
+        if signs is not None and signs.decimal != dialect.decimal:
+            dialect = replace(
+                dialect, decimal=signs.decimal
+            )  # only a late row shows it
+            frame, counts = _read(path, dialect)
+    notes = dialect_notes(path.name, given, dialect)
     n_blank = _trailing_blanks(frame)
     if n_blank:
         frame = frame.iloc[:-n_blank]
         notes.append(f"`{path.name}` ends with {n_blank} blank rows: left out.")
-    return frame, notes, counts, found
+    return frame, notes, counts, dialect
 
 
 def _read(path: Path, dialect: Dialect) -> tuple[pd.DataFrame, Counts]:

@@ -178,13 +178,13 @@ def _expand_patterns(tables: Tables, reading: Reading) -> Reading:
 
 
 def _expand(names: Iterable[str], known: Sequence[str]) -> tuple[str, ...]:
-    found: list[str] = []
+    expanded: list[str] = []
     for name in names:
         matches: list[str] = []
         if "*" in name and name not in known:
             matches = fnmatch.filter(known, name)
-        found += matches or [name]
-    return tuple(dict.fromkeys(found))
+        expanded += matches or [name]
+    return tuple(dict.fromkeys(expanded))
 
 
 def _columns_by_option(reading: Reading) -> dict[str, tuple[str, ...]]:
@@ -239,11 +239,11 @@ def _describe_labels(labels: pd.DataFrame, reading: Reading) -> list[ColumnRole]
 def _options_of(column: str, reading: Reading) -> list[str]:
     """Return the options that name the column."""
     columns = {**_columns_by_option(reading), "extra": reading.extra}
-    found = []
+    options = []
     for option, names in columns.items():
         if column in names:
-            found.append(option)
-    return found
+            options.append(option)
+    return options
 
 
 def _why_ignored(column: str, reading: Reading) -> str:

@@ -133,12 +133,14 @@ def find_categories(
     data: pd.DataFrame, reading: Reading, findings: Findings
 ) -> Reading:
     """Find the categories of the channels that hold text."""
-    found = {}
+    categories = {}
     for name in reading.channels or ():
         if kind_of(data[name], reading.decimal or ".") == "text":
-            found[name] = categories_of(data[name])
-            findings.note(f"`{name}` is text: read as {len(found[name])} categories.")
-    return replace(reading, categories=found)
+            categories[name] = categories_of(data[name])
+            findings.note(
+                f"`{name}` is text: read as {len(categories[name])} categories."
+            )
+    return replace(reading, categories=categories)
 
 
 def clean_column(column: pd.Series, reading: Reading, findings: Findings) -> pd.Series:

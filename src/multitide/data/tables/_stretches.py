@@ -50,9 +50,9 @@ def rows_by_series(rows: Rows, left_out: np.ndarray, why: str) -> pd.DataFrame:
     left_out : ndarray of bool, shape (n_rows,)
     why : str
     """
-    found = rows.take(np.flatnonzero(left_out))
-    found = found.take(np.argsort(found.series, kind="stable"))
-    changes = np.flatnonzero(np.diff(found.series)) + 1
+    rows_left_out = rows.take(np.flatnonzero(left_out))
+    rows_left_out = rows_left_out.take(np.argsort(rows_left_out.series, kind="stable"))
+    changes = np.flatnonzero(np.diff(rows_left_out.series)) + 1
     starts = np.concatenate([[0], changes]).astype(np.int64)
-    lengths = np.diff(np.append(starts, len(found)))
-    return stretches_of(found, starts, lengths, why)
+    lengths = np.diff(np.append(starts, len(rows_left_out)))
+    return stretches_of(rows_left_out, starts, lengths, why)

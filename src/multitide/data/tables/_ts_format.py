@@ -100,7 +100,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def _read_header(lines: Iterator[tuple[int, str]], path: Path) -> _Header:
-    found: dict[str, list[str]] = {}
+    fields: dict[str, list[str]] = {}
     for number, line in lines:
         if not line.startswith("@"):
             raise DataError(
@@ -110,15 +110,15 @@ def _read_header(lines: Iterator[tuple[int, str]], path: Path) -> _Header:
         key, *words = line[1:].split()
         if key.lower() == "data":
             break
-        found[key.lower()] = words
+        fields[key.lower()] = words
     else:
         raise DataError(f"{path.name!r} must have a line @data; found none.")
     label = None
-    if _is_true(found.get("classlabel")):
+    if _is_true(fields.get("classlabel")):
         label = "class"
-    elif _is_true(found.get("targetlabel")):
+    elif _is_true(fields.get("targetlabel")):
         label = "target"
-    return _Header(label, _is_true(found.get("timestamps")), _n_channels(found))
+    return _Header(label, _is_true(fields.get("timestamps")), _n_channels(fields))
 
 
 def _n_channels(found: dict[str, list[str]]) -> int | None:

@@ -44,11 +44,11 @@ def read_ts_samples(
     others = replace(reading, tasks=None).changed()
     tasks = reading.tasks or (TaskColumn("label", "label"),)
     if others or len(tasks) != 1:
-        found = others or reading.task_names
+        unusable = others or reading.task_names
         raise ParameterError(
             "`tasks` must be one name, and "
             "the only option, for a .ts file; "
-            f"got {found}."
+            f"got {unusable}."
         )
     samples = read_ts(path, task=tasks[0].name)
     if tasks[0].name not in samples.y:

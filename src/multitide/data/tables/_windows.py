@@ -166,8 +166,8 @@ def last_known(values: np.ndarray, starts: Index, lengths: Index) -> np.ndarray:
     starts, lengths : ndarray of int64, shape (n_windows,)
     """
     rows = np.maximum.accumulate(np.where(np.isnan(values), -1, np.arange(len(values))))
-    found = rows[starts + lengths - 1]
-    return np.where(found >= starts, values[found], np.nan)
+    last = rows[starts + lengths - 1]
+    return np.where(last >= starts, values[last], np.nan)
 
 
 def _take_before(labels: pd.Series, rows: Index, ends: Index) -> pd.Series:

@@ -69,14 +69,14 @@ def condition_sections(conditions: Conditions | None) -> list[ConditionSection]:
 
 def _verdicts(conditions: Conditions, name: str) -> list[ConditionVerdict]:
     rows = conditions.verdicts[conditions.verdicts["condition"] == name]
-    found = []
+    verdicts = []
     for row in rows.itertuples():
         css_class, sign = MARKS.get(row.verdict, ("cannot-tell", "?"))
         words = row.words[:1].upper() + row.words[1:]
-        found.append(
+        verdicts.append(
             ConditionVerdict(row.task, css_class, f"{sign} {row.verdict}", words)
         )
-    return found
+    return verdicts
 
 
 def _features(conditions: Conditions) -> tuple[str, pd.DataFrame]:

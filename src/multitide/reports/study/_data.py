@@ -146,9 +146,9 @@ def channel_table(samples: Samples) -> pd.DataFrame:
 def _quantiles(values: np.ndarray) -> dict[str, str]:
     if not len(values):
         return dict.fromkeys(QUANTILES, MISSING)
-    found = np.quantile(values, list(QUANTILES.values()))
+    numbers = np.quantile(values, list(QUANTILES.values()))
     quantiles = {}
-    for name, value in zip(QUANTILES, found, strict=True):
+    for name, value in zip(QUANTILES, numbers, strict=True):
         quantiles[name] = significant(float(value))
     return quantiles
 
@@ -159,12 +159,14 @@ def examples(data: StudyData, samples: Samples) -> list[Example]:
     n_labels = data.y.iloc[rows].notna().sum(axis=1).to_numpy()
     rows = rows[n_labels == n_labels.max()]
     size = (3.6, 0.9 + 0.34 * min(samples.n_channels, MAX_CHANNELS))
-    found = []
+    drawn_examples = []
     for row in rows[thinned(len(rows), N_EXAMPLES)]:
         draw = partial(plot.example_series, samples, int(row))
         drawn = svg(draw, label=f"Series of sample {row}", size=size)
-        found.append(Example(int(row), _labels_in_words(data.y.iloc[row]), drawn))
-    return found
+        drawn_examples.append(
+            Example(int(row), _labels_in_words(data.y.iloc[row]), drawn)
+        )
+    return drawn_examples
 
 
 def _summary(task: Task, labels: pd.DataFrame) -> str:

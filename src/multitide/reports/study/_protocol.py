@@ -108,10 +108,10 @@ def _data_items(data: StudyData, facts: Row) -> list[tuple[str, str]]:
         items.append(("Data", f"fingerprint {facts['fingerprint']}"))
     if not data.name:
         return items
-    found = []
+    named = []
     for term, words in items:
-        found.append((f"{term} of {data.name}", words))
-    return found
+        named.append((f"{term} of {data.name}", words))
+    return named
 
 
 def _duration(facts: Row) -> str:
@@ -184,20 +184,20 @@ def failures(comparison: Comparison) -> list[Failure]:
     wrong = runs[runs["status"] != "done"]
     wrong = wrong.assign(reason=wrong["reason"].fillna("not run"))
     n_fits = runs.groupby("arm").size()
-    found = []
+    failed = []
     for (arm, reason), n_failed in (
         wrong.groupby(["arm", "reason"], sort=False).size().items()
     ):
-        found.append(Failure(arm, reason, int(n_failed), int(n_fits[arm])))
-    return found
+        failed.append(Failure(arm, reason, int(n_failed), int(n_fits[arm])))
+    return failed
 
 
 def fit_warnings(comparison: Comparison) -> list[str]:
     """Return the warnings of the fits, each once."""
-    found: dict[str, None] = {}
+    texts: dict[str, None] = {}
     for fit in comparison.evidence.fits.values():
-        found |= dict.fromkeys(fit.facts.get("warnings", ()))
-    return list(found)
+        texts |= dict.fromkeys(fit.facts.get("warnings", ()))
+    return list(texts)
 
 
 def _rule(facts: Row) -> str:

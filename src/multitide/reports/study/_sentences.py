@@ -72,16 +72,16 @@ def headlines(comparison: Comparison) -> list[str]:
     """Return the answer: one sentence per network arm, with the tasks it helps, hurts, ..."""
     networks = comparison.gains[~_are_baselines(comparison)]
     by_arm = networks.groupby("arm", sort=False)
-    found = []
+    sentences = []
     for arm, gains in by_arm:
-        found.append(_headline(str(arm), gains))
-    return found
+        sentences.append(_headline(str(arm), gains))
+    return sentences
 
 
 def _headline(arm: str, gains: pd.DataFrame) -> str:
     tasks = {}
-    for verdict, found in gains.groupby("verdict", sort=False):
-        tasks[str(verdict)] = _named(found["task"])
+    for verdict, of_verdict in gains.groupby("verdict", sort=False):
+        tasks[str(verdict)] = _named(of_verdict["task"])
     if list(tasks) == ["cannot tell"]:
         return f"This study cannot tell whether “{arm}” helps {tasks['cannot tell']}."
     parts = []
@@ -131,10 +131,10 @@ def compared(comparison: Comparison) -> str:
 def meanings(comparison: Comparison) -> list[tuple[str, str]]:
     """Return (arm, what it is) for every arm."""
     several = _meanings_of_several(comparison)
-    found = []
+    pairs = []
     for arm in comparison.arms:
-        found.append((arm, several.get(arm) or _meaning(comparison, arm)))
-    return found
+        pairs.append((arm, several.get(arm) or _meaning(comparison, arm)))
+    return pairs
 
 
 def _meaning(comparison: Comparison, arm: str) -> str:
@@ -166,14 +166,14 @@ def _meanings_of_several(comparison: Comparison) -> dict[str, str]:
     if len(protocol.data) == 1:
         return {}
     known = {"alone": tuple((name,) for name in protocol.names), **protocol.divisions}
-    found = {}
+    words = {}
     for arm, divided in known.items():
         groups = []
         for tasks in divided:
             groups.append(list(tasks))
         if arm in comparison.arms and comparison.settings[arm]["groups"] == groups:
-            found[arm] = SEVERAL_DATA_SETS[arm]
-    return found
+            words[arm] = SEVERAL_DATA_SETS[arm]
+    return words
 
 
 def next_steps(comparison: Comparison) -> list[tuple[str, str]]:

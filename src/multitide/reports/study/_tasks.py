@@ -148,21 +148,23 @@ def metric_rows(comparison: Comparison, task: str) -> list[MetricRow]:
     """Return the figures of a task, metric by metric, the best of each marked."""
     figures = comparison.figures
     rows = []
-    for metric, found in figures[figures["task"] == task].groupby("metric", sort=False):
+    for metric, of_metric in figures[figures["task"] == task].groupby(
+        "metric", sort=False
+    ):
         level = comparison.evidence.targets[task, 0].level_of(str(metric))
-        good = goodness(str(metric), found["mean"], level)
-        best = set(found["mean"][good == good.max()])
+        good = goodness(str(metric), of_metric["mean"], level)
+        best = set(of_metric["mean"][good == good.max()])
         if level is not None:
             better = f"near {level:g}"
-        elif found["higher_is_better"].iloc[0]:
+        elif of_metric["higher_is_better"].iloc[0]:
             better = "higher"
         else:
             better = "lower"
-        differ = found["mean"].nunique() > 1
+        differ = of_metric["mean"].nunique() > 1
         cells = {}
-        for row in found.to_dict("records"):
+        for row in of_metric.to_dict("records"):
             cells[row["arm"]] = row | {"best": differ and row["mean"] in best}
-        trivial = found.iloc[0].to_dict()
+        trivial = of_metric.iloc[0].to_dict()
         rows.append(MetricRow(metric, better, cells, trivial))
     return rows
 
@@ -197,13 +199,13 @@ def learning_curves(comparison: Comparison, asked: Question) -> list[Curves]:
         if of_arm:
             histories[arm] = of_arm
     top = _highest_loss(histories)
-    found = []
+    curves = []
     for arm, of_arm in histories.items():
         kept = _kept_epochs(comparison, arm, asked)
         draw = partial(plot.learning_curves, of_arm, kept=kept, top=top)
         drawn = svg(draw, label=f"Learning curves of {asked.name}, {arm}")
-        found.append(Curves(arm, len(of_arm), drawn))
-    return found
+        curves.append(Curves(arm, len(of_arm), drawn))
+    return curves
 
 
 def _highest_loss(
@@ -253,7 +255,7 @@ def _kept_epochs(
 
 def weights(comparison: Comparison) -> list[tuple[str, Markup]]:
     """Draw the loss weights of the first run of each arm that changes them."""
-    found = []
+    figures = []
     for arm in comparison.arms:
         runs = _first_runs(comparison, arm)
         if not runs:
@@ -261,8 +263,8 @@ def weights(comparison: Comparison) -> list[tuple[str, Markup]]:
         history = comparison.history(*runs[0])
         if "weight" in history and history["weight"].nunique() > 1:
             draw = partial(plot.task_weights, history)
-            found.append((arm, svg(draw, label=f"Loss weights, {arm}")))
-    return found
+            figures.append((arm, svg(draw, label=f"Loss weights, {arm}")))
+    return figures
 
 
 def confusion_table(measured: pd.Series, predicted: pd.Series) -> Confusion:
@@ -339,10 +341,10 @@ def _by_fold(
 ) -> list[pd.DataFrame]:
     """Return the predictions of one seed on the test samples of each fold."""
     folds = range(comparison.evidence.protocol.n_folds)
-    found = []
+    tables = []
     for fold in folds:
-        found.append(comparison.predictions(arm, task, seed, fold))
-    return found
+        tables.append(comparison.predictions(arm, task, seed, fold))
+    return tables
 
 
 def _regression_figures(

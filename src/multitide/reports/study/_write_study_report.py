@@ -107,7 +107,7 @@ def _samples_by_name(
         return {}
     given = DataSets(samples)
     data = comparison.evidence.protocol.data
-    found: dict[str, Samples] = {}
+    by_name: dict[str, Samples] = {}
     for each in data:
         if len(data) == 1:
             own = given.only("`samples`")
@@ -130,8 +130,8 @@ def _samples_by_name(
                 f"got {len(own)}. "
                 "Pass the samples that `compare` was called with."
             )
-        found[each.name] = own
-    return found
+        by_name[each.name] = own
+    return by_name
 
 
 def page_content(
@@ -179,11 +179,11 @@ def _gain_table(comparison: Comparison) -> pd.DataFrame:
 
 def _answers(comparison: Comparison) -> dict[str, list[Row]]:
     """Return the gains by task, each with its sentence for the page and for Markdown."""
-    found: dict[str, list[Row]] = {}
+    by_task: dict[str, list[Row]] = {}
     for row in comparison.gains.to_dict("records"):
         words = {"page": _for_page(row, comparison), "text": _for_text(row, comparison)}
-        found.setdefault(row["task"], []).append(row | words)
-    return found
+        by_task.setdefault(row["task"], []).append(row | words)
+    return by_task
 
 
 def figure_element(

@@ -161,8 +161,8 @@ class Conditions:
         wider one, not met if it does.
         """
         rows = []
-        for task, found in self.features.groupby("task", sort=False):
-            others = found[found["source"] != task]
+        for task, of_task in self.features.groupby("task", sort=False):
+            others = of_task[of_task["source"] != task]
             rows.append(
                 ("features", task, _features_verdict(others), features_words(others))
             )

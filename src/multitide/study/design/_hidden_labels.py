@@ -128,11 +128,11 @@ def _first_of_each(
     """Return, for each value of a column, the first unit in this order that has it."""
     known = labels.notna().to_numpy()
     values = labels[known].astype(str).to_numpy()
-    found = []
+    firsts = []
     for value in np.unique(values):
         having = units[known][values == value]
-        found.append(order[np.isin(order, having)][0])
-    return np.array(found, dtype=order.dtype)
+        firsts.append(order[np.isin(order, having)][0])
+    return np.array(firsts, dtype=order.dtype)
 
 
 def _n_kept(share: float, n: int, least: int) -> int:

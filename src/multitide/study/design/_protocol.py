@@ -94,23 +94,23 @@ class Protocol:
         tasks = {}
         for task in self.tasks:
             tasks[task.name] = task
-        found = []
+        asked = []
         for data in self.data:
             for task_name in data.task_names:
                 if several:
                     name = f"{task_name} @ {data.name}"
                 else:
                     name = task_name
-                found.append(Question(name, tasks[task_name], data))
-        return found
+                asked.append(Question(name, tasks[task_name], data))
+        return asked
 
     @property
     def names(self) -> list[str]:
         """Names of the questions."""
-        found = []
+        texts = []
         for question in self.questions:
-            found.append(question.name)
-        return found
+            texts.append(question.name)
+        return texts
 
     def question(self, name: str) -> Question:
         """Return a question by its name."""
@@ -121,15 +121,15 @@ class Protocol:
         questions = []
         for name in names:
             questions.append(self.question(name))
-        found = []
+        pairs = []
         for data in self.data:
             own = []
             for question in questions:
                 if question.data.name == data.name:
                     own.append(question)
             if own:
-                found.append((data, own))
-        return found
+                pairs.append((data, own))
+        return pairs
 
     @property
     def only(self) -> StudyData:
@@ -220,10 +220,10 @@ def _by_data_set(
     """Return an argument for every data set: its entry in a dict, or one value for all."""
     if isinstance(value, Mapping):
         check_names(value, names, parameter)
-        found = {}
+        by_name = {}
         for name in names:
-            found[name] = value.get(name)
-        return found
+            by_name[name] = value.get(name)
+        return by_name
     if len(names) > 1 and not isinstance(value, Splitter | str | int | None):
         raise ParameterError(
             f"`{parameter}` must be a dict with an "
@@ -236,8 +236,8 @@ def _by_data_set(
 
 def _own_tasks(samples: Samples, tasks: Sequence[Task]) -> list[Task]:
     """Return the tasks that these samples have all columns and some labels of."""
-    found = []
+    own = []
     for task in tasks_with_labels(samples, tasks):
         if set(task.columns) <= set(samples.y):
-            found.append(task)
-    return found
+            own.append(task)
+    return own

@@ -85,12 +85,12 @@ def resolve_arms(
         )
     if len(specs) < 2:
         problems.append(f"`arms` must have an arm besides {reference!r}; got none.")
-    found = []
+    resolved = []
     for name, spec in specs.items():
         with gathering(problems):
-            found.append(resolver.resolve(name, spec))
+            resolved.append(resolver.resolve(name, spec))
     raise_problems(problems)
-    return sorted(found, key=lambda arm: arm.name != reference)
+    return sorted(resolved, key=lambda arm: arm.name != reference)
 
 
 def make_seeking_arm(
@@ -167,18 +167,18 @@ class _Resolver:
 
     def expand(self, specs: Mapping[str, ArmSpec]) -> dict[str, ArmSpec]:
         """Replace names of several arms, such as "pairs", by these arms."""
-        found: dict[str, ArmSpec] = {}
+        expanded: dict[str, ArmSpec] = {}
         repeated = []
         for name, spec in specs.items():
             for label, own in self._expand_one(name, spec).items():
-                if label in found:
+                if label in expanded:
                     repeated.append(label)
-                found[label] = own
+                expanded[label] = own
         problems = []
         for name in dict.fromkeys(repeated):
             problems.append(f"`arms` must have different names; got {name!r} twice.")
         raise_problems(problems)
-        return found
+        return expanded
 
     def resolve(self, name: str, spec: ArmSpec) -> Arm:
         """Return the arm."""
@@ -343,9 +343,9 @@ def _check_groups(name: str, groups: object, task_names: Sequence[str]) -> Group
     where = f"`arms.{name}.groups`"
     if not _are_lists(groups):
         raise ParameterError(f"{where} must be lists of task names; got {groups!r}.")
-    found: Groups = tuple(map(tuple, groups))
+    checked: Groups = tuple(map(tuple, groups))
     named: list[str] = []
-    for group in found:
+    for group in checked:
         named.extend(group)
     problems = []
     for task in dict.fromkeys(named):
@@ -357,7 +357,7 @@ def _check_groups(name: str, groups: object, task_names: Sequence[str]) -> Group
         if named.count(task) > 1:
             problems.append(f"{where} must name a task once; got {task!r} twice.")
     raise_problems(problems)
-    return found
+    return checked
 
 
 def _are_lists(groups: object) -> TypeGuard[Sequence[Sequence[str]]]:

@@ -106,10 +106,10 @@ class _Search:
     def run(self) -> list[Tasks]:
         """Return the groups with the least regret, or all tasks together if none is finite."""
         self._place(0, 0.0, [])
-        found = []
+        partition = []
         for group in self._best_groups or [self._everything]:
-            found.append(_tasks(group))
-        return found
+            partition.append(_tasks(group))
+        return partition
 
     def _place(self, placed: int, regret: float, groups: list[int]) -> None:
         if placed == self._everything:

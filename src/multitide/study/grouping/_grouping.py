@@ -77,10 +77,10 @@ class Grouping:
     @property
     def tasks(self) -> list[str]:
         """Names of the tasks."""
-        found = []
+        names = []
         for name in self.affinity.columns:
-            found.append(str(name))
-        return found
+            names.append(str(name))
+        return names
 
     @property
     def is_together(self) -> bool:

@@ -113,11 +113,11 @@ def find_groups(
     seek = _seek_of(arm)
     path = _path_of(arm, protocol, resources)
     if path is None:
-        found = None
+        stored = None
     else:
-        found = _read(path)
-    if found is not None:
-        return found, {}
+        stored = _read(path)
+    if stored is not None:
+        return stored, {}
     wanted = make_plan(_arms_to_measure(arm, protocol), protocol)
     plan, fits = run_plan(wanted, protocol, data_sets, resources, budget, known)
     if _arm_names(plan) != _arm_names(wanted):
@@ -152,16 +152,16 @@ def find_all_groups(
         )
         share = (deadline - time.perf_counter()) / n_left
         n_left -= 1
-        found, fits = find_groups(
+        grouping, fits = find_groups(
             arm, fewer_seeds, data_sets, resources, share, result.fits
         )
         result.fits.update(fits)
-        if found is None:
+        if grouping is None:
             logger.warning("%s: `budget` is too small to find its groups.", arm.name)
             continue
-        result.groupings[arm.name] = found
-        result.arms.append(replace(arm, groups=found.groups))
-        logger.info("%s: %s", arm.name, found.advice)
+        result.groupings[arm.name] = grouping
+        result.arms.append(replace(arm, groups=grouping.groups))
+        logger.info("%s: %s", arm.name, grouping.advice)
     return result
 
 

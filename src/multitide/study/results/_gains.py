@@ -116,10 +116,10 @@ def mean_ranks(evidence: Evidence) -> dict[str, float]:
     if not losses:
         return {}
     ranks = pd.DataFrame(losses).rank().mean(axis=1)
-    found = {}
+    by_arm = {}
     for arm, rank in ranks.items():
-        found[str(arm)] = float(rank)
-    return found
+        by_arm[str(arm)] = float(rank)
+    return by_arm
 
 
 def loss_table(

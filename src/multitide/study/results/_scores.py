@@ -57,19 +57,19 @@ def summarise(scores: pd.DataFrame) -> pd.DataFrame:
         ``n_labelled`` test samples, ``n_seeds``, ``higher_is_better``.
     """
     rows = []
-    for key, found in scores.groupby(KEYS, sort=False):
+    for key, of_key in scores.groupby(KEYS, sort=False):
         seeds = []
-        for _, of_seed in found.groupby("seed", sort=False):
+        for _, of_seed in of_key.groupby("seed", sort=False):
             seeds.append(join_folds(of_seed))
         values = np.array([value for value, _ in seeds])
-        first = found[found["seed"] == found["seed"].iloc[0]]
+        first = of_key[of_key["seed"] == of_key["seed"].iloc[0]]
         row = dict(zip(KEYS, key, strict=True)) | {
             "mean": values.mean(),
             "sd": values.std(ddof=1) if len(values) > 1 else np.nan,
             "trivial": seeds[0][1],
             "n_labelled": int(first["n_labelled"].sum()),
             "n_seeds": len(values),
-            "higher_is_better": bool(found["higher_is_better"].iloc[0]),
+            "higher_is_better": bool(of_key["higher_is_better"].iloc[0]),
         }
         rows.append(row)
     return pd.DataFrame(rows, columns=FIGURES)

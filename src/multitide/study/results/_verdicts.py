@@ -67,10 +67,10 @@ def judge(
     """
     adjusted = holm([gain.p for gain in gains])
     alpha = (1 - confidence) / max(1, int(np.isfinite(adjusted).sum()))
-    found = []
+    verdicts = []
     for gain, p in zip(gains, adjusted, strict=True):
-        found.append(_judge_one(gain, float(p), margin, confidence, alpha))
-    return found
+        verdicts.append(_judge_one(gain, float(p), margin, confidence, alpha))
+    return verdicts
 
 
 def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:

@@ -61,18 +61,18 @@ class Plan:
     def _jobs_of(self, runs: Mapping[RunName, list[str]]) -> dict[str, Job]:
         keys: set[str] = set()
         keys.update(*runs.values())
-        found = {}
+        jobs = {}
         for key, job in self.jobs.items():
             if key in keys:
-                found[key] = job
-        return found
+                jobs[key] = job
+        return jobs
 
     def _incomplete_runs(self, keys: Collection[str]) -> list[RunName]:
-        found = []
+        incomplete = []
         for name, needed in self.runs.items():
             if not all(key in keys for key in needed):
-                found.append(name)
-        return found
+                incomplete.append(name)
+        return incomplete
 
 
 def check_trainable(arms: Sequence[Arm], protocol: Protocol) -> None:
@@ -124,7 +124,7 @@ def _problems(arm: Arm, protocol: Protocol) -> list[str]:
     problems: list[str] = []
     with gathering(problems):
         check_several(make_recipe(arm.learner.get_params(deep=False)), most)
-    found = []
+    with_remedy = []
     for line in problems:
-        found.append(f"{line} Or use groups='per_data_set'.")
-    return found
+        with_remedy.append(f"{line} Or use groups='per_data_set'.")
+    return with_remedy

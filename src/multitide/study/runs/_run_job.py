@@ -81,18 +81,18 @@ def run_job(job: Job, protocol: Protocol, data_sets: DataSets) -> Fit:
 
 def _n_labelled(question: Question, job: Job) -> dict[str, int]:
     counts = question.counts(job.fold, job.seed)
-    found = {}
+    by_side = {}
     for side, n in counts.items():
-        found[str(side)] = int(n)
-    return found
+        by_side[str(side)] = int(n)
+    return by_side
 
 
 def _classes(targets: dict[str, Target]) -> dict[str, list[object]]:
-    found: dict[str, list[object]] = {}
+    classes: dict[str, list[object]] = {}
     for name, target in targets.items():
         if isinstance(target, ClassificationTarget):
-            found[name] = list(target.classes)
-    return found
+            classes[name] = list(target.classes)
+    return classes
 
 
 def _answer(
@@ -118,7 +118,7 @@ def _targets_of_seed(
     by_name = {}
     for each in data:
         by_name[each.name] = each
-    found = {}
+    own_targets = {}
     for question in questions:
         target = targets[question.name]
         if question.data.draws is not None:
@@ -126,18 +126,18 @@ def _targets_of_seed(
             own = question.task.fit_target(labels.reset_index(drop=True))
             _check_classes(question.name, target, own)
             target = own
-        found[question.name] = target
-    return found
+        own_targets[question.name] = target
+    return own_targets
 
 
 def _check_classes(name: str, known: Target, target: Target) -> None:
     wanted = list(getattr(known, "classes", []))
-    found = list(getattr(target, "classes", []))
-    if found != wanted:
+    classes = list(getattr(target, "classes", []))
+    if classes != wanted:
         raise DataError(
             "The labels of every seed must have "
             f"the classes {wanted} of {name!r}; "
-            f"got {found}."
+            f"got {classes}."
         )
 
 
@@ -187,8 +187,8 @@ def _select_classes(
     if known == wanted:
         return probabilities
     table = pd.DataFrame(probabilities, columns=known)
-    found: np.ndarray = table.reindex(columns=wanted, fill_value=0.0).to_numpy()
-    return found
+    selected: np.ndarray = table.reindex(columns=wanted, fill_value=0.0).to_numpy()
+    return selected
 
 
 def _answer_with_probe(

@@ -169,9 +169,9 @@ def parse_budget(budget: str | float | None) -> float:
     if isinstance(budget, (int, float)) and not isinstance(budget, bool):
         seconds = float(budget)
     else:
-        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smh])\s*", str(budget))
-        if found is not None:
-            seconds = float(found[1]) * UNITS[found[2]]
+        matched = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smh])\s*", str(budget))
+        if matched is not None:
+            seconds = float(matched[1]) * UNITS[matched[2]]
     if not seconds > 0:
         raise ParameterError(
             f'`budget` must be a time such as "90s", "30m" or "2h"; got {budget!r}.'

@@ -45,7 +45,7 @@ class StepCounter(Callback):
 
 def job_data(job: Job, protocol: Protocol, data_sets: DataSets) -> list[SplitData]:
     """Return the data sets of a job, with the labels of its questions only."""
-    found = []
+    split_data = []
     for data, questions in protocol.by_data(job.names):
         columns = label_names(question.task for question in questions)
         samples = data_sets[data.name]
@@ -54,8 +54,8 @@ def job_data(job: Job, protocol: Protocol, data_sets: DataSets) -> list[SplitDat
         else:
             labels = data.labels_for(job.seed)
         samples = samples.replace(y=labels[columns])
-        found.append(SplitData(data.name, samples, data.splits[job.fold]))
-    return found
+        split_data.append(SplitData(data.name, samples, data.splits[job.fold]))
+    return split_data
 
 
 def train(
