@@ -3,15 +3,16 @@
     python benchmarks/balancing_cost.py [--rounds 9] [--steps 4] [--tasks 2 4 8] [--only upgrad
     pcgrad]
 
-Data: random windows of 24 steps x 4 channels, half of the tasks with classes, half with numbers,
-all labels there. Network: the LSTM backbone with its defaults and linear heads; batches of 64, one
-thread. Steps are our Trainer's, from the gathering of the batch to the optimiser. In each round
-every method takes a few steps right beside as many with the plain sum, before and after by turns; a
-figure is the median over rounds of the ratio of the two, with the quartiles.
+Data: random windows of 24 steps x 4 channels with complete labels; half of the tasks are
+classifications, half regressions. Network: the LSTM backbone with its defaults and linear heads;
+batches of 64, one thread. A step is one of `Trainer`, from gathering the batch to the optimiser.
+In each round, every method takes a few steps next to the same number of steps with the plain sum,
+which goes first in every other round. The table shows the median over rounds of the ratio of the
+two times, with its quartiles.
 
-CPU time is the steadier figure where other processes want the same cores; wall time is what a user
-waits for. `search` trains with `fixed`; what it costs is the number of its trials. The last row is
-the plain sum with `GradientRecorder(every=1)`; what is over 1 is divided by n with `every=n`.
+CPU time varies less than wall time if other processes use the same cores; wall time is what a user
+waits for. `search` trains with `fixed`; multiply its cost by the number of trials. The last row is
+the plain sum with `GradientRecorder(every=1)`; with `every=n`, the part above 1 is divided by n.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def all_methods() -> dict[str, dict[str, Part | str]]:
 
 
 def goal(name: str, n_tasks: int) -> float | None:
-    """Return the ratio that we want to stay below, where we have set ourselves one."""
+    """Return the highest ratio allowed, if there is a goal."""
     if name in WEIGHTINGS:
         return 1.45 if name == "famo" else 1.05
     if name.split(" ")[0] not in ("pcgrad", "upgrad"):
@@ -172,7 +173,7 @@ def ratios(
 
 
 def column(found: dict[str, np.ndarray], n_tasks: int) -> dict[str, list[str]]:
-    """Return the columns of the table for so many tasks; a figure over its goal is marked."""
+    """Return the columns of the table for `n_tasks` tasks; ratios above their goal are marked."""
     columns: dict[str, list[str]] = {
         f"K={n_tasks}: cpu": [],
         "quartiles": [],

@@ -3,15 +3,16 @@
     python benchmarks/beijing.py [ablation] [refit] [reference] [honest] [--seeds 5]
     [--ablation-seeds 2]
 
-``ablation`` changes one thing at a time in ``configs/beijing_pm25.toml`` and measures the
-validation part. ``refit`` asks whether to train once more with the rows that chose the epoch: the
-validation part plays the test part, and the end of the training part chooses. Neither reads the
-test part. ``reference`` measures that file's network on the test part, in the reference system's
-protocol; ``honest`` that of ``configs/beijing_pm25_honest.toml``: rows without PM2.5 are kept, no
-window crosses a gap. Neither chooses anything. Each fit is a line of ``results.jsonl`` in
-``runs/beijing`` (``--folder``), so that an interrupted run goes on where it stopped; other settings
-are measured anew. ``--known`` trains nothing and prints what is there. One thread. Prints the
-tables of docs/results/beijing.md; progress goes to stderr.
+``ablation`` changes one setting at a time in ``configs/beijing_pm25.toml`` and measures the loss on
+the validation set. ``refit`` measures whether it helps to train once more with the rows that chose
+the epoch: the validation set takes the place of the test set, and the end of the training set
+chooses the epoch. Neither reads the test set. ``reference`` evaluates the network of that file on
+the test set, in the protocol of the reference system. ``honest`` evaluates the network of
+``configs/beijing_pm25_honest.toml``: rows without PM2.5 are kept, and no window crosses a gap.
+These two choose nothing. Each fit is a line of ``results.jsonl`` in ``runs/beijing``
+(``--folder``), so an interrupted run can be resumed; fits with other settings are run again.
+``--known`` trains nothing and prints the stored results. Uses one thread. Prints the tables of
+docs/results/beijing.md, and progress to stderr.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ class Case:
 
     @property
     def both(self) -> np.ndarray:
-        """All rows before the test part."""
+        """All rows before the test set."""
         return np.union1d(self.split.train, self.split.validation)
 
     def make(self, **params: Any) -> MultiTaskEstimator:
@@ -123,7 +124,7 @@ class Case:
 
 
 class Results:
-    """Figures of fits, kept as JSON lines."""
+    """Metrics of fits, stored as JSON lines."""
 
     def __init__(self, folder: Path, only_known: bool) -> None:
         self.file, self.only_known = folder / "results.jsonl", only_known
@@ -161,7 +162,7 @@ class Results:
         case: Case,
         **params: Any,
     ) -> Any:
-        """Return the figures of each arm of the configured network with these parameters."""
+        """Return the metrics of each arm of the configured network with these parameters."""
         estimator = case.make(**params)
         return self.get(
             name, estimator.get_params(deep=False), measure, estimator, case
@@ -196,14 +197,14 @@ def joint(estimator: MultiTaskEstimator) -> MultiTaskEstimator:
 
 
 def validated(estimator: MultiTaskEstimator, case: Case) -> dict[str, Figures]:
-    """Train on the training part, measure the validation part."""
+    """Train on the training set and evaluate on the validation set."""
     return {
         "network": figures(case.fit(estimator), case.samples[case.split.validation])
     }
 
 
 def tested(estimator: MultiTaskEstimator, case: Case) -> dict[str, Figures]:
-    """Train on the training part with the epoch chosen on validation, measure the test part."""
+    """Train with the epoch chosen on the validation set, and evaluate on the test set."""
     test = case.samples[case.split.test]
     case.fit(estimator)
     if estimator.sharing == "none":
@@ -267,11 +268,11 @@ def boosted(
     }
 
 
-# -- the three parts -------------------------------------------------------------------------------
+# -- the commands ----------------------------------------------------------------------------------
 
 
 def ablation(results: Results, n_seeds: int) -> None:
-    """Print what each change does to the validation part."""
+    """Print the effect of each change on the validation set."""
     case = Case.load("beijing_pm25")
     rows: dict[str, list[Figures]] = {}
     for change, params in CHANGES.items():
@@ -306,7 +307,7 @@ def on_test(
     alone: bool,
     published: Mapping[str, Figures],
 ) -> None:
-    """Print what the configured network does on the test part, beside boosting."""
+    """Print the test metrics of the configured network and of boosting."""
     rows: dict[str, list[Figures]] = {
         key: [value] for key, value in published.items()
     } | {"best constant": []}
@@ -431,7 +432,7 @@ def main() -> None:
             case = Case.load(reference).before_test()
             on_test(
                 results,
-                "before the test part",
+                "before the test set",
                 case,
                 options.seeds,
                 alone=False,

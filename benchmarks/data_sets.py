@@ -1,25 +1,24 @@
-"""Learn two data sets of different shape in one fit, against a fit each, at equal budgets.
+"""Compare one fit of two data sets with one fit each, at equal budgets.
 
     python benchmarks/data_sets.py [rigs] [hydraulic] [hydraulic_few] [--arms ...] [--seeds 5]
-    [--folder runs/data_sets] python benchmarks/data_sets.py --choose    # the validation losses by
-    which network and budget were chosen
+    [--folder runs/data_sets]
+    python benchmarks/data_sets.py --choose    # the validation losses that chose network and budget
 
-`rigs`: 300 runs of the simulated rig that teach and validate, and 80 of another one with six of its
-sensors under other names and shorter runs; all tasks are on both. `hydraulic`: every fourth cycle
-of the hydraulic rig (``../shared/data``) with its five tasks, and the 300 simulated runs with their
-four; no task is on both. `hydraulic_few`: the same cycles and the 80 runs.
+`rigs`: 300 runs of the simulated rig for training and validation, and 80 shorter runs of another
+rig, six of whose sensors have other names; both have all tasks. `hydraulic`: every fourth cycle of
+the hydraulic rig (``../shared/data``) with its five tasks, and the 300 simulated runs with their
+four; they have no task in common. `hydraulic_few`: the same cycles and the 80 runs.
 
-Every fit of a pair takes the same number of optimiser steps. `alone` sees in each step as many rows
-of its data set as the joint fit by size does; `alone, equal shares` as many as `joint, equal
-shares` does. Each seed has runs of its own (simulated anew) or a split of its own (hydraulic, by
-run). Networks and budgets were chosen by the validation losses of `alone` with seeds that no table
-has (--choose; then with every second cycle). The way to share is chosen for each seed on its
-validation part; figures are of the test part, in units of the loss of the best constant of the data
-set's own training labels.
+All fits of a pair take the same number of optimiser steps. In each step, `alone` sees as many rows
+of its data set as `joint`, and `alone, equal shares` as many as `joint, equal shares`. Each seed
+has its own runs (simulated anew) or its own split (hydraulic, by run). Networks and budgets were
+chosen by the validation losses of `alone`, with seeds that are in no table (--choose; every second
+cycle). The way of sharing is chosen on the validation set, for each seed. Losses are on the test
+set, in units of the loss of the best constant on the training labels of the data set.
 
-Each fit or pair of fits is a line a task of ``results.jsonl`` in the folder, so that an interrupted
-command goes on where it stopped. One thread a process. Expected: about ten minutes on two idle
-cores (14 minutes of CPU).
+Each fit or pair of fits writes one line per task to ``results.jsonl`` in the folder, so an
+interrupted command can be resumed. One thread per process. Expected time: about ten minutes on two
+idle cores (14 minutes of CPU time).
 """
 
 from __future__ import annotations
@@ -109,7 +108,7 @@ def small_rig(seed: int) -> tuple[Samples, Split]:
 
 @cache
 def cycles() -> Samples:
-    """Every fourth cycle, so that the command ends soon. A series is a run."""
+    """Every fourth cycle, to save time. A series is a run."""
     every = load_config(ROOT / "configs" / "hydraulic.toml").read()
     assert every.extra is not None
     return every[::4].replace(series=every.extra["run"].to_numpy()[::4])
@@ -162,7 +161,7 @@ CHOSEN = dict.fromkeys(PAIRS, "fcn, difference, 60 epochs")
 def measure(
     pair: str, arm: str, seed: int, setting_name: str = ""
 ) -> list[dict[str, Any]]:
-    """Return a row for each data set and task: what the fit or fits of an arm reach."""
+    """Return one row per data set and task: the test loss of the fit or fits of an arm."""
     torch.set_num_threads(1)
     setting = CANDIDATES[setting_name or CHOSEN[pair]]
     parts = {name: make(seed) for name, make in PAIRS[pair].items()}
@@ -269,7 +268,7 @@ def losses(
 def results(
     pairs: Sequence[str], arms: Sequence[str], n_seeds: int, n_jobs: int, folder: Path
 ) -> pd.DataFrame:
-    """Do what is not done yet, and return the rows of these pairs, arms and seeds."""
+    """Run the missing fits, and return the rows of these pairs, arms and seeds."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "results.jsonl"
     done = (
@@ -414,7 +413,7 @@ def interval(differences: np.ndarray, overlap: float) -> tuple[float, float, flo
 
 
 def mark(gain: float, half: float, p: float) -> str:
-    """Return what can be said, in the signs of docs/results/sharing.md."""
+    """Return the verdict, in the signs of docs/results/sharing.md."""
     if abs(gain) + half < MARGIN:
         return "="
     return "?" if not p < ALPHA else "▲" if gain > 0 else "▼"

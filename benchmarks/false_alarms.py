@@ -3,11 +3,11 @@
     python benchmarks/false_alarms.py [--studies 200] [--seeds 5] [--runs 160] [--machines 40]
     [--first 0] [--jobs N]
 
-Both arms are the same recipe (one small network for all tasks) with disjoint seeds, so that the
-true gain is zero. Every study simulates its own rig: fresh training and test data. Half of the
-machines are held out, and the interval is for new machines. The share of 95 % intervals that miss
-zero should be 2-9 %; verdicts ("helps", "hurts") should be as rare. The last column is what a
-t-test over seeds alone, on the very same runs, would have claimed.
+Both arms are the same recipe (one small network for all tasks) with disjoint seeds, so the true
+gain is zero. Every study simulates its own rig, with new training and test data. Half of the
+machines are held out, and intervals are for new machines. Between 2 and 9 % of the 95 % intervals
+should miss zero, and "helps" and "hurts" should be as rare. The last column is what a t-test over
+seeds alone would have claimed from the same runs.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     python benchmarks/fingerprints.py [FOLDER]
 
-FOLDER holds ``beijing_pm25.csv`` and ``hydraulic/`` (the publisher's files or the tables made of
-them); ``../shared/data`` beside the repository when not given. Prints what the module stores: sums,
-and numbers of missing values.
+FOLDER holds ``beijing_pm25.csv`` and ``hydraulic/``: the published files, or the tables made from
+them. Default: ``../shared/data`` next to the repository. Prints the values to store: sums, and
+numbers of missing values.
 """
 
 from __future__ import annotations

@@ -1,17 +1,17 @@
-"""One network for a hundred tasks on the simulated rig, against one network per task.
+"""One network for a hundred tasks on the simulated rig, compared with one network per task.
 
     python benchmarks/many_tasks.py [--tasks 100] [--labels 1000] [--runs 4000] [--rounds 15]
     [--alone 5] [--epochs 10]
 
-Tasks: of the rig's severity and remaining life, each task asks another mixture of the two (half of
-the tasks: the number; the other half: whether it exceeds a threshold of its own), so that all are
-related and no two are the same. Of `--runs` training runs each task has `--labels` labels, drawn at
-random for each; 1,000 further runs are the test part, with all labels.
+Each task is another mixture of the severity and the remaining life of the rig (half of the tasks
+predict the number, the other half whether it exceeds a threshold of their own), so all tasks are
+related and no two are the same. Each task has `--labels` labels on the `--runs` training runs,
+drawn at random per task. The test set has 1,000 further runs with all labels.
 
-First table: seconds of a training step of one network with 2 tasks and with all, interleaved,
-medians, one thread. Second table: the mean test loss (1 = best constant) and the seconds of
-training of one network for all tasks, and of a network for each of the first `--alone` tasks; all
-train for so many epochs of their own labelled rows.
+The first table shows the seconds per training step of one network with 2 tasks and with all tasks:
+interleaved, medians, one thread. The second shows the mean test loss (1 = best constant) and the
+training time of one network for all tasks, and of one network for each of the first `--alone`
+tasks. All train for the same number of epochs of their own labelled rows.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def make_labels(runs: pd.DataFrame, n_tasks: int) -> pd.DataFrame:
 
 
 def make_data(n_tasks: int, n_labels: int, n_runs: int) -> tuple[Samples, Samples]:
-    """Return training runs with so many labels a task, and test runs with all of them."""
+    """Return training runs with `n_labels` labels per task, and test runs with all labels."""
     rig = simulate_rig(
         n_runs + N_TEST, n_timepoints=(60, 60), missing=0.0, missing_blocks=0.0
     )

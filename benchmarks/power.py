@@ -3,12 +3,12 @@
     python benchmarks/power.py [--seeds 50] [--runs 6000] [--machines 600] [--folder F] [--jobs N]
     [--figure power.svg]
 
-One large study (alone, one network for all, one for each cause; 60 machines teach, 540 test) gives
-the true gain of every task. Then small studies are drawn from its runs: some of the seeds, some of
-the held-out machines. Printed for each size is the share of verdicts that are right ("helps" where
-the large study says so, and so on), and how many are wrong. A task whose truth even the large study
-cannot tell is left out, and named. With --folder the large study is kept and taken up again;
---figure draws the right verdicts over the number of seeds.
+One large study (alone, one network for all tasks, one per cause; 60 machines for training, 540 for
+testing) gives the true gain of every task. Small studies are then drawn from its runs: some of the
+seeds, some of the test machines. For each size, the table shows the fraction of right verdicts
+("helps" where the large study says so, and so on) and the number of wrong ones. Tasks for which
+even the large study cannot tell are left out, and named. With --folder, the large study is stored
+and can be resumed. --figure draws the right verdicts over the number of seeds.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ ARMS = {
 
 
 def large_study(options: argparse.Namespace) -> Comparison:
-    """Conduct the study that the truth is read from."""
+    """Run the study that gives the true gains."""
     samples = simulate_rig(
         options.runs,
         n_machines=options.machines,

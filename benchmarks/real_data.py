@@ -1,13 +1,12 @@
-"""Compare networks with trees and published figures on three real data sets.
+"""Compare networks with trees and published results on three real data sets.
 
     python benchmarks/real_data.py [hydraulic] [phalanx] [physionet2012] [--seeds 3] [--folder
     runs/real_data]
 
-Every network is the one of ``configs/NAME.toml``; nothing is chosen here. Each fit's answers on its
-test rows are a line of ``results.jsonl`` in the folder, so that an interrupted run goes on where it
-stopped; another configuration is measured anew. One thread. Prints the tables of
-docs/results/real-data.md;
-how far it is goes to standard error.
+The networks are those of ``configs/NAME.toml``; nothing is chosen here. The predictions of each fit
+on its test rows are a line of ``results.jsonl`` in the folder, so an interrupted run can be
+resumed; other configurations are run again. Uses one thread. Prints the tables of
+docs/results/real-data.md, and progress to stderr.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ Fit = Callable[[], Answers]
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """One split: the rows that teach, those that choose, and the test rows of each task."""
+    """One split: the rows for training and for validation, and the test rows of each task."""
 
     name: str
     samples: Samples
@@ -64,7 +63,7 @@ class Case:
 
 
 class Results:
-    """Answers on test rows, kept as JSON lines."""
+    """Predictions on test rows, stored as JSON lines."""
 
     def __init__(self, folder: Path, n_seeds: int) -> None:
         self.file, self.seeds = folder / "results.jsonl", range(n_seeds)
@@ -73,7 +72,7 @@ class Results:
         self.known = {line["key"]: line["answers"] for line in map(json.loads, lines)}
 
     def get(self, key: str, fit: Fit) -> Answers:
-        """Return the answers of a fit, from the file where they are known."""
+        """Return the predictions of a fit, from the file if they are stored."""
         if key not in self.known:
             started = time.perf_counter()
             answers = {
@@ -90,7 +89,7 @@ class Results:
         return {task: np.array(values) for task, values in self.known[key].items()}
 
     def network(self, case: Case, config: Config) -> list[Answers]:
-        """Return the answers of the configured network, one a seed."""
+        """Return the predictions of the configured network, one entry per seed."""
         said = hashlib.sha256(config.to_toml().encode()).hexdigest()[:8]
         key = f"{case.name} / network {said}"
         return [
@@ -101,7 +100,7 @@ class Results:
     def trees(
         self, case: Case, config: Config, family: str, inputs: str, features: np.ndarray
     ) -> list[Answers]:
-        """Return the answers of a forest or of boosting on these features, a model a task."""
+        """Return predictions of a forest or of boosting on these features, one model per task."""
         grow = FAMILIES[family]
         return [
             self.get(
@@ -131,7 +130,7 @@ def train(case: Case, config: Config, seed: int) -> Answers:
 def grow_all(
     case: Case, config: Config, grow: Callable[..., Any], features: np.ndarray
 ) -> Answers:
-    """Learn one task after the other from the rows that have its label."""
+    """Fit one model per task, to the rows that have its label."""
     answers = {}
     for task in config.tasks or ():
         if task.name in case.test:
@@ -163,7 +162,7 @@ def varying(x: np.ndarray) -> np.ndarray:
 def grow_forest(
     x: np.ndarray, y: np.ndarray, train: np.ndarray, validation: np.ndarray, kind: str
 ) -> Any:
-    """Return ExtraTrees on all rows that may teach."""
+    """Return ExtraTrees fitted to the training and validation rows."""
     rows = np.concatenate([train, validation])
     return getattr(ensemble, f"ExtraTrees{kind}")(300, random_state=0, n_jobs=1).fit(
         x[rows], y[rows]
@@ -199,7 +198,7 @@ FAMILIES = {"ExtraTrees": grow_forest, "HistGradientBoosting": boost}
 
 
 def values_and_steps(samples: Samples) -> np.ndarray:
-    """Return every value and every step, what a network that reads differences sees."""
+    """Return all values and all differences, as a network with `difference` reads them."""
     series = samples.gather(slice(None))
     return np.concatenate([series, np.diff(series, axis=2)], axis=2).reshape(
         len(series), -1
@@ -237,7 +236,7 @@ def accuracy(cases: Sequence[Case], answers: Sequence[Answers], task: str) -> fl
 
 
 def constant(cases: Sequence[Case]) -> list[str]:
-    """Return the accuracy of the most frequent class of the rows that teach."""
+    """Return the accuracy of the most frequent class of the training rows."""
     runs = []
     for case in cases:
         likely = case.samples.y.iloc[case.learned].mode().iloc[0]
@@ -271,7 +270,7 @@ def show(title: str, columns: Sequence[str], rows: Mapping[str, Sequence[str]]) 
 
 # -- the three data sets ---------------------------------------------------------------------------
 
-# Other people's figures, from the data's own notes: the protocol is the same only where the text
+# Published results, from the notes of the data; the protocol is the same only where the text
 # says so.
 PUBLISHED = {
     "hydraulic by run": {
@@ -295,10 +294,14 @@ PUBLISHED = {
         "ExtraTrees a task (published)": ["1.00", ".973", "1.00", ".995", ".991"],
     },
     "phalanx": {
-        "ResNet a task, its training part (published)": [".718", ".770", ".663"],
-        "InceptionTime a task, its training part (published)": [".734", ".783", ".683"],
-        "ROCKET a task, its training part (published)": [".759", ".770", ".719"],
-        "MultiRocket-Hydra a task, its training part (published)": [
+        "ResNet per task, its training set (published)": [".718", ".770", ".663"],
+        "InceptionTime per task, its training set (published)": [
+            ".734",
+            ".783",
+            ".683",
+        ],
+        "ROCKET per task, its training set (published)": [".759", ".770", ".719"],
+        "MultiRocket-Hydra per task, its training set (published)": [
             ".770",
             ".793",
             ".683",
@@ -414,7 +417,7 @@ def phalanx(results: Results) -> None:
     ]
     features = window_features(samples)
     rows = {"most frequent class": constant([joint])}
-    for part, cases in {"the 514 series": [joint], "its training part": alone}.items():
+    for part, cases in {"the 514 series": [joint], "its training set": alone}.items():
         counts = [
             int(case.samples.y[task].iloc[case.learned].notna().sum())
             for case in cases
@@ -433,7 +436,7 @@ def phalanx(results: Results) -> None:
         name = "one network" if len(cases) == 1 else "a network a task"
         rows[f"{name}, {where}, {len(results.seeds)} seeds"] = each(cases, networks)
     show(
-        "Phalanx, the archive's test part of each task: accuracy",
+        "Phalanx, the archive's test set of each task: accuracy",
         tasks,
         PUBLISHED["phalanx"] | rows,
     )
@@ -492,7 +495,7 @@ def physionet2012(results: Results) -> None:
 
 
 def outcomes(case: Case, runs: Sequence[Answers]) -> list[str]:
-    """Return how well death is ranked, and how far off the other tasks are in their own units."""
+    """Return the AUC of death, and the errors of the other tasks in their own units."""
     cells = [
         spread([score(case.labels(RANKED), run[RANKED]) for run in runs])
         for score in (metrics.roc_auc_score, metrics.average_precision_score)

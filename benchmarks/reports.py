@@ -3,11 +3,12 @@
     python benchmarks/reports.py [rig] [hydraulic] [beijing] [physionet2012] [shares] [--seeds 5]
     [--folder F]
 
-The networks of the real data are those of ``configs/``, without their refit, which doubles the
-time; nothing is chosen here for them. The rig has few labels, and a truth that its verdicts can be
-checked with; its settings were chosen after test figures had been seen. ``shares`` is hydraulic
-with 5, 20, 50 and 100 % of its labels. A study lies in a folder of its own, with report.html; one
-that was interrupted goes on. Prints the tables of the page. About half an hour on two cores.
+The networks for real data are those of ``configs/``, without their refit, which doubles the time;
+nothing is chosen here for them. The simulated rig has few labels, and its true relations are known,
+so verdicts can be checked; its settings were chosen after test results had been seen. ``shares`` is
+hydraulic with 5, 20, 50 and 100 % of its labels. Each study has its own folder with report.html; an
+interrupted study can be resumed. Prints the tables of the page. Takes about half an hour on two
+cores.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ ARMS = {
 
 @dataclasses.dataclass(frozen=True)
 class Study:
-    """What is compared, and how."""
+    """The data, the arms and the settings of a study."""
 
     samples: Samples
     estimator: MultiTaskEstimator
@@ -91,7 +92,7 @@ def make_real(name: str) -> Study:
 
 
 def conduct(study: Study, folder: Path, options: argparse.Namespace) -> Comparison:
-    """Compare, or read what was compared before, and write the report."""
+    """Run the study, or read a stored one, and write its report."""
     comparison = compare(
         study.samples,
         estimator=study.estimator,
@@ -111,7 +112,7 @@ def conduct(study: Study, folder: Path, options: argparse.Namespace) -> Comparis
 
 
 def gain_table(comparison: Comparison) -> pd.DataFrame:
-    """Return one row a task and arm: loss of both, gain, interval and verdict."""
+    """Return one row per task and arm: loss of both, gain, interval and verdict."""
     losses = comparison.figures.query("metric == 'loss'").set_index(["task", "arm"])[
         "mean"
     ]
@@ -139,7 +140,7 @@ def gain_table(comparison: Comparison) -> pd.DataFrame:
 
 
 def trace(options: argparse.Namespace) -> None:
-    """Compare on hydraulic with ever more labels, and print the gains by share."""
+    """Compare on hydraulic with several shares of the labels, and print the gains."""
     study, folder = make_real("hydraulic"), options.folder / SHARES
     curve = label_curve(
         study.samples,
@@ -160,7 +161,7 @@ def trace(options: argparse.Namespace) -> None:
 
 
 def show(name: str, comparison: Comparison) -> None:
-    """Print a study as a table of Markdown."""
+    """Print a study as a Markdown table."""
     groups = comparison.test["group"].nunique()
     n_test = len(comparison.test)
     print(

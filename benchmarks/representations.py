@@ -3,11 +3,11 @@
     python benchmarks/representations.py [phalanx] [hydraulic] [beijing] [--seeds 3] [--folder
     runs/representations]
 
-The end-to-end networks are those of ``configs/``, without their refit; representations have their
-defaults, but for fewer features on Beijing, and fc is trained as long as the network. Nothing is
-chosen here. On Beijing every sixth window is taken. A data set is a study in a folder of its own;
-one that was interrupted goes on. The seconds are of the processor, for one fit of all tasks on one
-thread, representation included, compiling excluded. Prints a table.
+The end-to-end networks are those of ``configs/``, without their refit. Representations have their
+defaults, except for fewer features on Beijing, and fc trains for as many epochs as the network.
+Nothing is chosen here. On Beijing, every sixth window is used. Each data set is a study in its own
+folder; an interrupted study can be resumed. The table shows the CPU seconds of one fit of all tasks
+on one thread, with the representation and without compilation.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def seconds_of(
 
 
 def conduct(name: str, folder: Path, n_seeds: int) -> pd.DataFrame:
-    """One row an arm: each task's headline figure on the test part, and the seconds of a fit."""
+    """One row per arm: the main metric of each task on the test set, and the seconds of a fit."""
     samples, split, estimator = read(name)
     arms = arms_of(name)
     MiniRocket(n_features=84).fit(samples[:20]).transform(samples[:20])  # compiles
@@ -122,7 +122,7 @@ def conduct(name: str, folder: Path, n_seeds: int) -> pd.DataFrame:
 
 
 def table_of(study: Comparison, seconds: dict[str, float]) -> pd.DataFrame:
-    """Headline figures in words, an arm a row, the best constant last."""
+    """The main metrics as text, one row per arm, the best constant last."""
     headlines = {task.name: HEADLINES[task.kind] for task in study.tasks}
     figures = study.figures.set_index(["arm", "task", "metric"])
     rows = {}
@@ -156,7 +156,7 @@ def markdown(table: pd.DataFrame) -> str:
 
 
 def main() -> None:
-    """Print a table a data set."""
+    """Print one table per data set."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

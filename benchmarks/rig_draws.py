@@ -1,16 +1,16 @@
-"""Does the truth about the simulated rig show on other draws of it, for every sharing?
+"""Do the true relations between the tasks of the simulated rig show on new draws of the rig?
 
     python benchmarks/rig_draws.py [--draws 12] [--seeds 3] [--arms hard ...] [--folder F] [--jobs
     N]
 
-A gain of sharing.py holds for one training part: its interval is over seeds and test machines. With
-70 labels a task it matters which 70. So here the whole rig is drawn anew: machines, runs, labels,
-first weights, and the machines that test. The mean gain of a draw's seeds counts once; draws are
-independent, so that intervals are Student's over draws, and p values are adjusted for the sharings
-(Holm). Settings are those of sharing.py, whose own draw, 0, is left out. A run is kept as soon as
-it is finished (--folder, by default runs/rig_draws).
+A gain of sharing.py holds for one training set: its interval covers seeds and test machines. With
+70 labels per task, it matters which 70. Here the whole rig is drawn anew: machines, runs, labels,
+initial weights and test machines. The mean gain over the seeds of a draw counts once. Draws are
+independent, so intervals are Student's over draws; p values are adjusted for the number of sharings
+(Holm). The settings are those of sharing.py, whose own draw, 0, is left out. Every run is stored as
+soon as it is finished (--folder, by default runs/rig_draws).
 
-Expected: with --arms hard a minute a draw on two cores.
+Expected time: with --arms hard, one minute per draw on two cores.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ LEVEL = 0.05
 
 
 def gains_of_draw(draw: int, options: argparse.Namespace) -> pd.DataFrame:
-    """Conduct, or take up, the study of one draw; return its gains: arm, task, gain."""
+    """Run or resume the study of one draw; return its gains: arm, task, gain."""
     samples, split, estimator = rig(draw)
     comparison = compare(
         samples,

@@ -4,21 +4,21 @@
     55m] [--jobs N]
 
 Data: Beijing (every fourth window, split by time), the hydraulic rig by runs with all labels and
-with a fifth of those that teach and validate, and the simulated rig with a fifth of them, split by
-machine. Networks are small, and the same for every arm of a data set; `compare` gives every arm the
-same splits, seeds and number of optimiser steps. Nothing is chosen by these figures. `none` is the
-reference. Arms that are no sharing are weightings or aggregators (at the parameters) with `hard`;
-`uniform` is the row `hard`, and `fixed` is left out, since hand-set weights are nobody's here:
-`search` is what finds them, at the price of its trials.
+with a fifth of the training and validation labels, and the simulated rig with a fifth of them,
+split by machine. Networks are small, and the same for all arms of a data set; `compare` gives all
+arms the same splits, seeds and number of optimiser steps. Nothing is chosen by these results.
+`none` is the reference. Weightings and aggregators (at the parameters) share by `hard`; `uniform`
+is the row `hard`. `fixed` is left out, because it needs weights set by hand; `search` finds them,
+at the cost of its trials.
 
-A run is kept as soon as it is finished (--folder, by default runs/sharing), so the same command
-goes on where it stopped. --budget is for the whole command: seeds that do not fit are left for the
-next one, and a table says how many it rests on. --arms takes a part of the arms; the full table
-needs no run a second time. Prints all tables in Markdown; NAME.md in the
-folder holds them too, with accuracies and errors.
+Every run is stored as soon as it is finished (--folder, by default runs/sharing), so the same
+command resumes. --budget is the time for the whole command: seeds that do not fit are left for the
+next call, and a table says how many seeds it has. --arms runs some of the arms; the full table then
+repeats no run. Prints all tables in Markdown; NAME.md in the folder has them too, with accuracies
+and errors.
 
-Expected: five to six minutes a data set on two cores, and about half an hour for the rig with its
-20 seeds.
+Expected time: five to six minutes per data set on two cores, and about half an hour for the rig
+with its 20 seeds.
 """
 
 from __future__ import annotations
@@ -60,16 +60,16 @@ from multitide.tasks import resolve_tasks
 
 ROOT = Path(__file__).resolve().parents[1]
 HEADLINES = {"classification": "accuracy", "regression": "rmse"}
-TOLD, MOST_NAMED = {HELPS: "better ▲", HURTS: "worse ▼"}, 6
+VERDICT_TITLES, MOST_NAMED = {HELPS: "better ▲", HURTS: "worse ▼"}, 6
 AGGREGATORS = ("pcgrad", "upgrad")
 LAST = 60  # seconds below which no further data set is begun
-# Of the labels; with a tenth, 19 validate a task of the simulated rig, and joint training kept its
-# first epoch.
+# Of the labels. With a tenth, 19 labels validate a task of the simulated rig, and joint training
+# kept its first epoch.
 FEW = 0.2
 
 Case = tuple[Samples, Split, MultiTaskEstimator]
-# 20 on the rig, where truth is known: with 5, seeds were most of a gain's variance and nothing
-# could be told of it.
+# 20 on the rig, whose truth is known: with 5, seeds were most of the variance of a gain, and every
+# verdict was "cannot tell".
 N_SEEDS, SEEDS = 5, {"rig": 20}
 GROUPS = {
     "hydraulic": "run",
@@ -81,7 +81,7 @@ GROUPS = {
 
 
 def all_arms() -> dict[str, dict[str, Any]]:
-    """Return every arm but the reference: the sharings, then what balances the tasks of `hard`."""
+    """Return all arms but the reference: the sharings, then the weightings and aggregators."""
     arms: dict[str, dict[str, Any]] = {
         name: {"sharing": name} for name in SHARINGS if name != "none"
     }
@@ -196,7 +196,7 @@ def table(comparison: Comparison) -> pd.DataFrame:
 
 
 def figures_table(comparison: Comparison) -> pd.DataFrame:
-    """Return a row an arm: accuracy or error of each task, mean and spread over seeds."""
+    """Return one row per arm: accuracy or error of each task, mean and spread over seeds."""
     rows = []
     for arm in comparison.arms:
         row: dict[str, Any] = {"arm": _written(arm)}
@@ -207,22 +207,22 @@ def figures_table(comparison: Comparison) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def told_table(comparison: Comparison) -> pd.DataFrame:
+def verdict_table(comparison: Comparison) -> pd.DataFrame:
     """Return one row per task and for the mean: the arms that differ from the reference."""
-    told = []
+    rows = []
     tables = [
         *comparison.gains.groupby("task", sort=False),
         ("mean gain", comparison.mean_gains),
     ]
     for task, gains in tables:
         row = {"task": task}
-        for verdict, title in TOLD.items():
+        for verdict, title in VERDICT_TITLES.items():
             found = gains[gains["verdict"] == verdict].sort_values(
                 "gain", ascending=verdict == HURTS
             )
             row[title] = (
                 ", ".join(
-                    _told(*pair)
+                    _arm_and_gain(*pair)
                     for pair in zip(found["arm"], found["gain"], strict=True)
                 )
                 or None
@@ -231,11 +231,11 @@ def told_table(comparison: Comparison) -> pd.DataFrame:
         row["the same ="] = (
             ", ".join(same) if 0 < len(same) <= MOST_NAMED else len(same) or None
         )
-        told.append(
+        rows.append(
             row
-            | {"cannot be told ?": int((gains["verdict"] == CANNOT_TELL).sum()) or None}
+            | {"cannot tell ?": int((gains["verdict"] == CANNOT_TELL).sum()) or None}
         )
-    return pd.DataFrame(told)
+    return pd.DataFrame(rows)
 
 
 def overview(comparisons: Mapping[str, Comparison]) -> pd.DataFrame:
@@ -254,7 +254,7 @@ def overview(comparisons: Mapping[str, Comparison]) -> pd.DataFrame:
     return pd.DataFrame(columns).rename_axis("arm").reset_index()
 
 
-def _told(arm: str, gain: float) -> str:
+def _arm_and_gain(arm: str, gain: float) -> str:
     return f"{_written(arm)} {gain:+.3f}"
 
 
@@ -270,9 +270,9 @@ def relatives(task: str) -> list[str]:
 
 
 def truth_table(comparison: Comparison) -> pd.DataFrame:
-    """Return one row per task of the simulated rig: the truth, and the finding per sharing.
+    """Return one row per task of the simulated rig: the truth, and the verdict per sharing.
 
-    A related task should gain, and the unrelated one should not; whatever cannot be told agrees
+    A related task should gain, and the unrelated one should not; "cannot tell" agrees
     with neither.
     """
     rows = []
@@ -340,8 +340,8 @@ def page(name: str, comparison: Comparison) -> str:
         ]
     if "hard" in comparison.arms:
         parts += [
-            "What can be told from `hard`, and its gain over it:",
-            markdown_table(told_table(comparison.against("hard"))),
+            "Arms that differ from `hard`, and their gains over it:",
+            markdown_table(verdict_table(comparison.against("hard"))),
         ]
     return "\n\n".join(parts) + "\n"
 
@@ -352,7 +352,7 @@ def page(name: str, comparison: Comparison) -> str:
 def measure(
     name: str, arms: Mapping[str, Any], options: argparse.Namespace, seconds: float
 ) -> Comparison:
-    """Conduct, or take up, the study of one data set."""
+    """Run or resume the study of one data set."""
     samples, split, estimator = CASES[name]()
     return compare(
         samples,
@@ -368,7 +368,7 @@ def measure(
 
 
 def choose_arms(names: Sequence[str] | None) -> dict[str, Any]:
-    """Return the arms of these names, all without any; the reference is there anyway."""
+    """Return the arms of these names; all arms if there are no names."""
     arms = all_arms()
     unknown = sorted(set(names or ()) - set(arms))
     if unknown:
@@ -407,9 +407,7 @@ def main() -> None:
     for name in options.only:
         left = ends - time.perf_counter()
         if left < LAST:
-            print(
-                f"{name}: no time is left of --budget; the same command goes on with it."
-            )
+            print(f"{name}: no time of --budget is left; the same command resumes.")
             continue
         comparisons[name] = measure(name, arms, options, left)
         text, figures = (

@@ -3,8 +3,8 @@
     python benchmarks/study_throughput.py [--seeds 4] [--runs 400] [--epochs 16] [--jobs N]
     [--rounds 1]
 
-A process a core with one thread each must give the same bits as one process with one thread, and on
-two cores take at most 1 / 1.5 of the time of one process with two threads (which rounds
+One process per core with one thread each must give the same bits as one process with one thread. On
+two cores it must take at most 1 / 1.5 of the time of one process with two threads (which rounds
 differently: the difference is printed).
 """
 
@@ -44,7 +44,7 @@ def study(options: argparse.Namespace, n_jobs: int) -> tuple[Comparison, float]:
 
 
 def difference(one: Comparison, other: Comparison) -> float:
-    """Return the largest difference of any answer, in units of the largest answer of its task."""
+    """Return the largest difference of predictions, relative to the largest of the task."""
     differences = [0.0]
     for key, fit in one.evidence.fits.items():
         for task, values in fit.answers.items():

@@ -2,16 +2,15 @@
 
     python benchmarks/training_step.py [--threads 1] [--rounds 5] [--samples N] [--bare]
 
-Data: Beijing PM2.5 as windows of 24 hours x 4 channels (33,387 of them, from ``../shared/data``
-where present, else random numbers of that shape), two complete tasks. Network: LSTM-FCN, AdamW
-(fused), gradients clipped, no validation. Everyone trains a copy of the very module that our
-estimator built, on the same standardised labels. In each round each trains one epoch, in an order
-that rotates; figures are medians of rounds. The goal: at most 1.05 times the fastest.
+Data: Beijing PM2.5 as windows of 24 hours x 4 channels (33,387 of them, from ``../shared/data`` if
+present, else random numbers of that shape), two complete tasks. Network: LSTM-FCN, AdamW (fused),
+clipped gradients, no validation. All train a copy of the module that our estimator built, on the
+same standardised labels. In each round, each of them trains one epoch, in an order that rotates;
+the table shows medians over rounds. The goal: at most 1.05 times the fastest.
 
-Wall time says what a user waits for; CPU time is the steadier figure where other processes want the
-same cores (with one thread; with more it counts the threads that wait, too). ``--bare`` gives the
-peers pre-scaled arrays and a network without our input layer (scaling, imputing), which no user of
-raw arrays could run.
+Wall time is what a user waits for. CPU time varies less if other processes use the same cores (with
+one thread; with more it also counts waiting threads). ``--bare`` gives the others scaled arrays and
+a network without our input layer (scaling, imputing), which could not read raw arrays.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ BEIJING = Path(__file__).resolve().parents[2] / "shared" / "data" / "beijing_pm2
 
 
 def make_samples(n_samples: int) -> tuple[Samples, str]:
-    """Return complete windows of 24 hours x 4 channels with two tasks, and where they come from."""
+    """Return complete windows of 24 hours x 4 channels with two tasks, and their source."""
     if BEIJING.exists():
         samples = load_beijing_pm25(BEIJING, missing_rows="drop", on_gap="ignore")
         return samples[:n_samples], "Beijing PM2.5"
@@ -108,7 +107,7 @@ def step(
 def plain_loop(
     network: nn.Module, x: Tensor, codes: tuple[Tensor, Tensor]
 ) -> Callable[[], None]:
-    """A loop by hand that draws batches by index: the least that can be done."""
+    """A plain loop that draws batches by index: the least work possible."""
     optimizer = adamw(network)
 
     def epoch() -> None:

@@ -3,10 +3,10 @@
     python benchmarks/vanishing_gradients.py [--steps 60] [--out
     docs/figures/vanishing_gradients.svg]
 
-The tanh RNN and the LSTM are ours, fresh, and measured by `gradient_flow`: one layer of 64 units,
-one direction, random series of 4 channels, a number as the task. The sigmoid RNN, which nobody
-should train and which is no backbone, is written out in torch with weights drawn as torch draws the
-others'. Norms are divided by that of the last step.
+The tanh RNN and the LSTM are our backbones with initial weights, measured by `gradient_flow`: one
+layer of 64 units, one direction, random series of 4 channels, a regression task. The sigmoid RNN,
+which is not one of our backbones, is written in torch, with weights drawn like those of the others.
+Norms are divided by that of the last step.
 """
 
 from __future__ import annotations
