@@ -11,13 +11,14 @@ import pandas as pd
 from multitide._estimator import MultiTaskEstimator
 from multitide._known_arguments import known_arguments
 from multitide._partial_folder import MODEL, partial_folder, refuse_leftover
-from multitide._result_folder import check_can_be_made, replaced_folder
+from multitide._result_folder import check_can_be_made, replaced_folder, write_file
 from multitide._silence import silent_on_request
 from multitide.config._config import Config
 from multitide.config._load_config import load_config
 from multitide.config._prepare import Prepared, prepare
 from multitide.data._data_sets import DataSets
 from multitide.data._split_data import SplitData
+from multitide.data._write_table import write_table
 from multitide.fitting._recipe import make_recipe, resolve_device
 from multitide.model._history import HISTORY, PRETRAINING, write_history
 from multitide.model._model_so_far import ModelSoFar
@@ -165,7 +166,7 @@ def _evaluate_and_write(
     write_model(estimator.stored_, folder)
     write_history(estimator.history_, folder / HISTORY)
     write_history(estimator.pretrain_history_, folder / PRETRAINING)
-    metrics.to_parquet(folder / "metrics.parquet")
+    write_table(metrics, folder / "metrics.parquet")
     write_run_report(report, folder)
     return metrics
 
@@ -173,7 +174,7 @@ def _evaluate_and_write(
 def _write_config(config: Config, seed: int, folder: Path) -> None:
     """Write the configuration that repeats the run."""
     text = config.changed(random_state=seed).to_toml()
-    (folder / "config.toml").write_text(text, encoding="utf-8")
+    write_file(folder / "config.toml", text)
 
 
 def _fit(

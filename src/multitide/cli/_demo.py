@@ -123,16 +123,14 @@ def first_free(folder: Path) -> Path:
 
 def write_data(samples: Samples, folder: Path) -> Path:
     """Write the tables and the configuration of a rig; return the path of the latter."""
-    from multitide._result_folder import writable
+    from multitide._result_folder import new_folder
 
     series, labels = as_tables(samples)
-    config = folder / "multitide.toml"
-    with writable(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        series.to_csv(folder / "rig.csv", index=False)
-        labels.to_csv(folder / "labels.csv", index=False)
-        config.write_text(CONFIG, encoding="utf-8")
-    return config
+    with new_folder(folder) as draft:
+        series.to_csv(draft / "rig.csv", index=False)
+        labels.to_csv(draft / "labels.csv", index=False)
+        (draft / "multitide.toml").write_text(CONFIG, encoding="utf-8")
+    return folder / "multitide.toml"
 
 
 def as_tables(samples: Samples) -> tuple[pd.DataFrame, pd.DataFrame]:

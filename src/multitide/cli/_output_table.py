@@ -58,15 +58,16 @@ def write_output(
     table: pd.DataFrame, output: Path, *, escape_formulas: bool = False
 ) -> None:
     """Write a table as CSV or Parquet, by the name of the file; whole or not at all."""
-    from multitide._result_folder import draft_of_file, writable
+    from multitide._result_folder import writable, write_file
+    from multitide.data._write_table import write_table
 
     if escape_formulas:
         table = without_formulas(table)
-    with writable(output, "output"), draft_of_file(output) as draft:
+    with writable(output, "output"):
         if output.suffix.lower() == CSV:
-            table.to_csv(draft, index=False)
+            write_file(output, table.to_csv(index=False))
         else:
-            table.to_parquet(draft, index=False)
+            write_table(table, output)
 
 
 def without_formulas(table: pd.DataFrame) -> pd.DataFrame:

@@ -84,7 +84,7 @@ def run_search(
     verbose: bool,
 ) -> None:
     """Run the search of a configuration, show the result, and write it to `folder`."""
-    from multitide._result_folder import write_file
+    from multitide._result_folder import writable, write_file
     from multitide.cli._arguments import command_line
     from multitide.cli._terminal import bold, quietly, say
     from multitide.reports import write_tuning_report
@@ -104,7 +104,8 @@ def run_search(
     )
     show_tuning(tuning)
     best = config.changed(**tuning.settings)
-    write_file(folder / BEST, f"# {tuning.headline}\n{best.to_toml()}")
+    with writable(folder):
+        write_file(folder / BEST, f"# {tuning.headline}\n{best.to_toml()}")
     page = write_tuning_report(tuning, folder, best=BEST, command=command_line())
     others = ", report.md, trials.parquet, metrics.parquet"
     say("\nWritten: ", bold(folder / BEST), ", ", bold(page), others)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from multitide._result_folder import write_file
+
 HISTORY, PRETRAINING = "history.jsonl", "pretrain_history.jsonl"
 
 logger = logging.getLogger("multitide")
@@ -30,7 +32,7 @@ def write_history(history: pd.DataFrame, path: Path) -> None:
     lines = []
     for row in history.astype(object).to_dict("records"):
         lines.append(history_line({str(name): value for name, value in row.items()}))
-    path.write_text("".join(lines), encoding="utf-8")
+    write_file(path, "".join(lines))
 
 
 def read_history(path: Path) -> pd.DataFrame:

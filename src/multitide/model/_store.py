@@ -24,7 +24,7 @@ from multitide._folder_kinds import MODEL_FILE, MODEL_FORMAT
 from multitide._installed_versions import installed_versions
 from multitide._own_random_numbers import own_random_numbers
 from multitide._partial_folder import refuse_partial
-from multitide._result_folder import new_folder, read_record, validated
+from multitide._result_folder import new_folder, read_record, validated, write_file
 from multitide.data.tables._reading import Reading
 from multitide.encodings._inputs import Inputs
 from multitide.encodings._representation import Encoder
@@ -103,13 +103,12 @@ def save_model(stored: StoredModel, folder: Path) -> Path:
 
 def write_model(stored: StoredModel, folder: Path) -> None:
     """Write the files of a model into an existing folder."""
-    safetensors.torch.save_file(_weights(stored.predictor), folder / WEIGHTS_FILE)
+    weights = safetensors.torch.save(_weights(stored.predictor))
+    write_file(folder / WEIGHTS_FILE, weights)
     representation = _save_representation(stored, folder)
-    record = _record(
-        stored, _sha256((folder / WEIGHTS_FILE).read_bytes()), representation
-    )
+    record = _record(stored, _sha256(weights), representation)
     text = json.dumps(record, indent=1, ensure_ascii=False)
-    (folder / MODEL_FILE).write_text(text, encoding="utf-8")
+    write_file(folder / MODEL_FILE, text)
 
 
 def refuse_more_than_a_model(folder: Path) -> None:

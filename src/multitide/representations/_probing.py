@@ -10,6 +10,7 @@ import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError, safe_open
 
+from multitide._result_folder import write_file
 from multitide.data._samples import Samples
 from multitide.errors import DataError, ParameterError, StoreError
 from multitide.representations._features import TransformedEncoder
@@ -41,7 +42,8 @@ def save_probe(encoder: TransformedEncoder, path: Path) -> None:
         "series": np.ascontiguousarray(probe.gather(slice(None))),
         "vectors": np.ascontiguousarray(encoder.transform(probe)),
     }
-    safetensors.numpy.save_file(arrays, path, metadata={KEY: json.dumps(record)})
+    content = safetensors.numpy.save(arrays, metadata={KEY: json.dumps(record)})
+    write_file(path, content)
 
 
 def encoder_of(transformer: object, path: Path) -> TransformedEncoder:

@@ -17,7 +17,8 @@ from pydantic import BaseModel, NonNegativeInt
 
 from multitide._claim_folder import claim_folder
 from multitide._folder_kinds import STUDY_FORMAT
-from multitide._result_folder import replaced_folder, writable
+from multitide._result_folder import replaced_folder, writable, write_file
+from multitide.data._write_table import write_table
 from multitide.errors import StoreError
 from multitide.study.runs._fits import Fit
 
@@ -94,9 +95,9 @@ def write_fit(fit: Fit, runs: Path) -> None:
             "n_answers": n_answers,
         }
         text = json.dumps(record, indent=1, ensure_ascii=False, default=repr)
-        _answer_table(fit, columns).to_parquet(draft / ANSWERS)
-        fit.history.to_parquet(draft / HISTORY)
-        (draft / FACTS).write_text(text, encoding="utf-8")
+        write_table(_answer_table(fit, columns), draft / ANSWERS)
+        write_table(fit.history, draft / HISTORY)
+        write_file(draft / FACTS, text)
 
 
 def read_fit(runs: Path, key: str) -> Fit | None:
