@@ -31,8 +31,8 @@ from multitide import (
     compare,
     load_config,
 )
+from multitide._threads import single_thread
 from multitide.representations import MiniRocket
-from multitide.study.runs._training import single_thread
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = {

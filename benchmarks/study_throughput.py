@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import time
 import warnings
 from contextlib import nullcontext
@@ -21,7 +22,8 @@ import numpy as np
 import torch
 
 from multitide import MultiTaskEstimator, Splitter, simulate_rig
-from multitide.study import Comparison, compare, fits
+from multitide.study import Comparison, compare
+from multitide.study.runs import _run_job
 from multitide.study.runs._workers import default_n_jobs
 
 GOAL = 1.5
@@ -66,7 +68,10 @@ def main() -> None:
     torch.set_num_threads(options.jobs)
     seconds: dict[str, list[float]] = {"threads": [], "one": [], "processes": []}
     for _ in range(options.rounds):
-        with mock.patch.object(fits, "single_thread", nullcontext):
+        with (
+            mock.patch.object(_run_job, "single_thread", nullcontext),
+            mock.patch.dict(os.environ, OMP_NUM_THREADS=str(options.jobs)),
+        ):
             threads, took = study(options, 1)
         seconds["threads"].append(took)
         one, took = study(options, 1)

@@ -57,6 +57,7 @@ FLOORS = {
         "_result_folder",
         "_silence",
         "_strict_numbers",
+        "_threads",
         "_toml",
         "_visible",
         "errors",

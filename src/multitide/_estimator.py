@@ -104,7 +104,7 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
         "auto" (CUDA if available), "cpu", "cuda", "cuda:1".
     random_state : int, optional
         Seed. The same seed gives the same result on the same machine with the same number of
-        threads.
+        threads. Small steps use one thread, unless ``OMP_NUM_THREADS`` is set.
     verbose : int, default=1
         0: silent, without log messages and warnings too; 1: a progress bar on a terminal, and a
         line per epoch elsewhere.

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from multitide._count_values import count_values
 from multitide._own_random_numbers import own_random_numbers
+from multitide._threads import threads_of_step
 from multitide.data._samples import Samples
 from multitide.encodings._input_layer import InputLayer
 from multitide.encodings._inputs import Impute
@@ -102,7 +103,9 @@ class TS2Vec(SeriesRepresentation):
             network = DilatedEncoder(
                 layer.n_channels, self.hidden_size, self.n_features, self.depth
             )
-            self._train(network.train(), layer, samples)
+            n_timepoints = min(samples.n_timepoints, self.max_length)
+            with threads_of_step(network, 2 * self.batch_size, n_timepoints):
+                self._train(network.train(), layer, samples)
         return TS2VecEncoder(self, layer, samples.categories, network.eval())
 
     def restore(

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from multitide._threads import threads_of_step
 from multitide.balancing._aggregator import AggregatorModule
 from multitide.balancing._diverged import Diverged
 from multitide.balancing._weighting import WeightingModule
@@ -103,6 +104,7 @@ class Trainer:
         self._streams = list(streams)
         self._device = streams[0].samples.device
         self._callbacks = list(callbacks)
+        self._batch_size = batch_size
         if weighting.needs_second_forward:
             self._callbacks.insert(0, SecondForward())
         train = []
@@ -131,6 +133,13 @@ class Trainer:
         After Ctrl-C, or a loss that is not finite, the best epoch so far is kept.
         """
         started = time.perf_counter()
+        n_timepoints = max(stream.samples.n_timepoints for stream in self._streams)
+        with threads_of_step(self.network, self._batch_size, n_timepoints):
+            self._run_epochs()
+        self.seconds = time.perf_counter() - started
+        return self
+
+    def _run_epochs(self) -> None:
         self._call("on_train_begin")
         try:
             while not self.stop and self.epoch < self.max_epochs:
@@ -154,8 +163,6 @@ class Trainer:
             )
         finally:
             self._call("on_train_end")
-        self.seconds = time.perf_counter() - started
-        return self
 
     def run_epoch(self) -> None:
         """Train on every row once, validate, keep the best weights, and decide whether to stop."""

@@ -13,10 +13,11 @@ import numpy as np
 
 from multitide._count_values import count_values
 from multitide._estimator import MultiTaskEstimator
+from multitide._threads import single_thread
 from multitide.balancing._search import Search as WeightSearch
 from multitide.data._samples import Samples
 from multitide.fitting._recipe import make_recipe
-from multitide.study.runs._training import StepCounter, losses_at, quiet, single_thread
+from multitide.study.runs._training import StepCounter, losses_at, quiet
 from multitide.training._callbacks import HistoryRow
 from multitide.training._trainer import Trainer
 from multitide.tuning._space import Params

@@ -23,6 +23,7 @@ from multitide._known_arguments import known_arguments
 from multitide._plan_fit import plan_fit
 from multitide._registries import part_to_config
 from multitide._silence import silent_on_request
+from multitide._threads import single_thread
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._split import Split
@@ -31,7 +32,7 @@ from multitide.errors import DataError, MultitideError, ParameterError
 from multitide.fitting._recipe import OPTIONAL, PART_PARAMETERS, make_part, make_recipe
 from multitide.study.design._study_data import make_rule
 from multitide.study.runs._timing import parse_budget
-from multitide.study.runs._training import quiet, single_thread
+from multitide.study.runs._training import quiet
 from multitide.study.runs._workers import default_n_jobs
 from multitide.tasks import Task, label_names, labelled, resolve_tasks, task_to_config
 from multitide.tuning._make_space import make_space

@@ -12,6 +12,7 @@ import torch
 from fakes import ERRORS, RANDOM, Quick, make_small_protocol
 from makers import make_samples
 from multitide._estimator import MultiTaskEstimator
+from multitide._threads import single_thread
 from multitide.backbones import LSTMFCN
 from multitide.data._data_sets import DataSets
 from multitide.errors import MultitideWarning
@@ -20,7 +21,7 @@ from multitide.study.design._resolve_arms import resolve_arms
 from multitide.study.runs._fits import Fit
 from multitide.study.runs._jobs import make_job
 from multitide.study.runs._run_job import run_job
-from multitide.study.runs._training import StepCounter, quiet, single_thread
+from multitide.study.runs._training import StepCounter, quiet
 from multitide.tasks import resolve_tasks
 from multitide.training._trainer import Trainer
 
@@ -83,16 +84,6 @@ def test_an_error_becomes_a_reason() -> None:
     assert fit.facts["reason"] == "RuntimeError: the network caught fire"
     assert fit.answers == {}
     assert fit.facts["settings"]["lr"] == 13
-
-
-def test_one_thread_inside_and_as_before_outside() -> None:
-    torch.set_num_threads(2)
-    try:
-        with single_thread():
-            assert torch.get_num_threads() == 1
-        assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(1)
 
 
 def test_warnings_are_kept_as_facts_and_nothing_is_logged(

@@ -13,6 +13,7 @@ import pandas as pd
 from multitide._count_values import count_values
 from multitide._estimator import MultiTaskEstimator
 from multitide._installed_versions import installed_versions
+from multitide._threads import single_thread
 from multitide.data._data_sets import DataSets
 from multitide.data._split_data import SplitData
 from multitide.errors import DataError
@@ -27,7 +28,6 @@ from multitide.study.runs._training import (
     job_data,
     losses_at,
     quiet,
-    single_thread,
     train,
 )
 from multitide.tasks import Target

@@ -9,12 +9,13 @@ import time
 from collections.abc import Iterable, Mapping
 
 from multitide._estimator import MultiTaskEstimator
+from multitide._threads import single_thread
 from multitide.data._data_sets import DataSets
 from multitide.errors import ParameterError
 from multitide.study.design._protocol import Protocol
 from multitide.study.runs._fits import Fit
 from multitide.study.runs._jobs import Job, steps_per_epoch
-from multitide.study.runs._training import job_data, quiet, single_thread, train
+from multitide.study.runs._training import job_data, quiet, train
 from multitide.training._callbacks import Callback
 from multitide.training._trainer import Trainer
 

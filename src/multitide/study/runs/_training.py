@@ -1,4 +1,4 @@
-"""Training one network of a study: its data, one thread, and no output."""
+"""Training one network of a study: its data, and no output."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from contextlib import contextmanager
 from typing import cast
 
 import pandas as pd
-import torch
 from sklearn.base import clone
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from multitide._estimator import MultiTaskEstimator
 from multitide._own_random_numbers import one_at_a_time
@@ -95,21 +93,6 @@ def losses_at(history: pd.DataFrame, best_epoch: dict[str, int]) -> dict[str, fl
         if (task, epoch) in rows.index:
             losses[task] = float(rows[task, epoch])
     return losses
-
-
-@contextmanager
-def single_thread() -> Iterator[None]:
-    """Use one thread.
-
-    Two threads round differently, and processes that share cores slow each other down.
-    """
-    with one_at_a_time(), threadpool_limits(1):
-        before = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
 
 
 @contextmanager

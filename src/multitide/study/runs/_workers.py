@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import torch
 from joblib import Parallel, delayed, parallel_config
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
+from multitide._threads import available_cores
 from multitide.data._data_sets import DataSets
 from multitide.study.design._protocol import Protocol
 from multitide.study.runs._fit_store import write_fit
@@ -114,9 +114,7 @@ def default_n_jobs(device: str) -> int:
     """Return one process per core that this process may use; one process on a GPU."""
     if device.startswith("cuda") or (device == "auto" and torch.cuda.is_available()):
         return 1
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return available_cores()
 
 
 class _Tally:
