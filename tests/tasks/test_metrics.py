@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,9 +18,11 @@ from multitide.tasks._metrics import (
     REGRESSION,
     better_than_trivial,
     classification_metrics,
+    forecast_metrics,
     goodness,
     log_losses,
     metric_table,
+    regression_metrics,
 )
 
 
@@ -99,6 +103,33 @@ def test_regression_metrics_are_scikit_learns_on_the_labelled_rows(seed: int) ->
     counts = values_of(table, "n_labelled")
     assert counts.pop("mape") == (known != 0).sum()
     assert set(counts.values()) == {len(known)}
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-20, 1.0, 1e9, 1e150])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_errors_are_scikit_learns_at_any_scale(scale: float, dtype: Any) -> None:
+    rng = np.random.default_rng(3)
+    labels = rng.normal(size=500) * scale
+    labels[:5] = 0
+    predictions = (labels + 0.3 * scale * rng.normal(size=500)).astype(dtype)
+    if not np.isfinite(predictions).all():
+        return
+    found = regression_metrics(labels, predictions)
+    wide = predictions.astype(np.float64)
+    wanted = {
+        "rmse": sk.root_mean_squared_error(labels, wide),
+        "mae": sk.mean_absolute_error(labels, wide),
+        "r2": sk.r2_score(labels, wide) if scale > 1e-100 else found["r2"],
+        "mape": sk.mean_absolute_percentage_error(labels[5:], wide[5:]),
+    }
+    assert found == pytest.approx(wanted, rel=1e-12, abs=0, nan_ok=True)
+    truth = np.where(rng.random((500, 4)) < 0.2, np.nan, labels[:, None])
+    answers = np.tile(predictions[:, None], (1, 4))
+    known = ~np.isnan(truth)
+    wanted = regression_metrics(truth[known], answers[known])
+    wanted.pop("mape")
+    assert forecast_metrics(truth, answers) == wanted
 
 
 def test_trivial_values_are_of_the_training_constant_not_refitted() -> None:

@@ -60,6 +60,8 @@ MULTI_LABEL = (
 )
 FORECAST = ("rmse", "mae", "r2")
 
+# What errors are divided by is at least this, as in scikit-learn.
+SMALLEST_LABEL = float(np.finfo(np.float64).eps)
 # Predictions are float32, which cannot resolve smaller probabilities. scikit-learn clips them at
 # the same value.
 SMALLEST_PROBABILITY = float(np.finfo(np.float32).eps)
@@ -132,24 +134,36 @@ def regression_metrics(labels: np.ndarray, predictions: np.ndarray) -> dict[str,
         ``mape`` is a fraction, computed over the rows whose label is not zero. ``r2`` needs two
         different labels.
     """
+    found = _error_metrics(labels, predictions)
+    found["mape"] = np.nan
+    nonzero = labels != 0
+    if nonzero.any() and not np.isnan(found["mae"]):
+        of_label = np.maximum(np.abs(labels[nonzero]), SMALLEST_LABEL)
+        errors = np.abs(predictions[nonzero] - labels[nonzero])
+        found["mape"] = float((errors / of_label).mean())
+    return found
+
+
+def _error_metrics(labels: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
+    """Return ``rmse``, ``mae`` and ``r2``.
+
+    They are scikit-learn's, without the checks that take it most of the time.
+    """
     if not len(labels) or not np.isfinite(predictions).all():
-        return dict.fromkeys(REGRESSION, np.nan)
-    r2 = mape = np.nan
+        return dict.fromkeys(FORECAST, np.nan)
+    errors = predictions.astype(np.float64) - labels
     # Ignored: the squared error of a prediction that is absurdly far away may be infinite.
-    with np.errstate(over="ignore"):
-        nonzero = labels != 0
-        if nonzero.any():
-            mape = sk.mean_absolute_percentage_error(
-                labels[nonzero], predictions[nonzero]
-            )
-        if np.ptp(labels) > 0:
-            r2 = sk.r2_score(labels, predictions)
-        return {
-            "rmse": sk.root_mean_squared_error(labels, predictions),
-            "mae": sk.mean_absolute_error(labels, predictions),
-            "r2": r2,
-            "mape": mape,
-        }
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = float(np.square(errors).sum())
+        deviations = float(np.square(labels - labels.mean()).sum())
+    r2 = np.nan
+    if np.ptp(labels) > 0 and deviations > 0:  # squares of tiny numbers are 0
+        r2 = 1 - squares / deviations
+    return {
+        "rmse": float(np.sqrt(squares / len(labels))),
+        "mae": float(np.abs(errors).mean()),
+        "r2": r2,
+    }
 
 
 def quantile_metrics(
@@ -242,11 +256,7 @@ def forecast_metrics(truth: np.ndarray, predictions: np.ndarray) -> dict[str, fl
         In the units of the user; NaN in `truth` for missing values.
     """
     known = ~np.isnan(truth)
-    of_regression = regression_metrics(truth[known], predictions[known])
-    metrics = {}
-    for name in FORECAST:
-        metrics[name] = of_regression[name]
-    return metrics
+    return _error_metrics(truth[known], predictions[known])
 
 
 def clipped(probabilities: np.ndarray) -> np.ndarray:
@@ -256,9 +266,10 @@ def clipped(probabilities: np.ndarray) -> np.ndarray:
 
 def binary_log_losses(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """Return the log loss of each yes/no label, given the probabilities of yes; same shape."""
-    return np.where(
-        truth == 1, -np.log(clipped(probabilities)), -np.log(clipped(1 - probabilities))
+    losses: np.ndarray = -np.log(
+        clipped(np.where(truth == 1, probabilities, 1 - probabilities))
     )
+    return losses
 
 
 def mean_or_nan(values: np.ndarray | list[float]) -> float:
