@@ -21,32 +21,34 @@ def channel_mismatch(samples: Samples, channels: tuple[str, ...]) -> str:
         The channels of the training data.
     """
     required = f"`X` must have the {len(channels)} channels of the training data"
-    found = samples.channels
-    if sorted(found) == sorted(channels):
-        order = [found.index(channel) for channel in channels]
+    given = samples.channels
+    if sorted(given) == sorted(channels):
+        order = list(map(given.index, channels))
         return (
             f"{required} in the same order, {_listed(channels)}; "
-            f"got {_listed(found)}. "
+            f"got {_listed(given)}. "
             f"For an array, take X[:, {_listed(order)}]; "
             "a table is read in the right order by "
             "multitide.read_like(estimator.reading_, table)."
         )
-    if _has_no_names(found):
+    if _has_no_names(given):
         return f"{required}; got {_array_remedy(samples, channels)}"
-    missing = [channel for channel in channels if channel not in found]
-    unknown = [channel for channel in found if channel not in channels]
-    problems = []
-    if missing:
-        problems.append(f"{_listed(missing)} missing")
-    if unknown:
-        problems.append(f"{_listed(unknown)} unknown")
-    suggestion = ""
-    if missing and unknown:
-        suggestion = suggest(unknown[0], missing)
     return (
-        f"{required}, {_listed(channels)}; got {len(found)}, with "
-        f"{' and '.join(problems)}.{suggestion}"
+        f"{required}, {_listed(channels)}; got {len(given)}, with "
+        f"{_differences(given, channels)}"
     )
+
+
+def _differences(given: Sequence[str], channels: Sequence[str]) -> str:
+    """Name the channels that are missing and unknown, and a near miss."""
+    missing = [channel for channel in channels if channel not in given]
+    unknown = [channel for channel in given if channel not in channels]
+    if not unknown:
+        return f"{_listed(missing)} missing."
+    if not missing:
+        return f"{_listed(unknown)} unknown."
+    suggestion = suggest(unknown[0], missing)
+    return f"{_listed(missing)} missing and {_listed(unknown)} unknown.{suggestion}"
 
 
 def _array_remedy(samples: Samples, channels: tuple[str, ...]) -> str:
@@ -71,7 +73,7 @@ def _has_no_names(channels: tuple[str, ...]) -> bool:
 
 def _listed(names: Sequence[object]) -> str:
     """Return the names as a list, of which only the first are shown."""
-    shown = ", ".join(repr(name) for name in names[:MOST_SHOWN])
+    shown = ", ".join(map(repr, names[:MOST_SHOWN]))
     if len(names) > MOST_SHOWN:
         shown += ", ..."
     return f"[{shown}]"

@@ -195,6 +195,23 @@ def quantile_tables(predictor: Predictor, decoded: Decoded) -> dict[str, pd.Data
     return tables
 
 
+def _check_labels(y: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Raise unless `y` has these columns."""
+    missing = [column for column in columns if column not in y]
+    if not missing:
+        return
+    if y.columns.empty:
+        raise DataError(
+            f"`y` must hold the labels of {missing} to evaluate; "
+            "got none. "
+            "Give them as evaluate(X, y), "
+            "or Samples that have labels."
+        )
+    raise DataError(
+        f"`y` must have a column for every task; {missing} are missing from {list(y)}."
+    )
+
+
 def metric_table(
     predictor: Predictor, data_sets: DataSets, decoded: Mapping[str, Decoded]
 ) -> pd.DataFrame:
@@ -215,22 +232,7 @@ def metric_table(
         for task in decoded[name]:
             targets[task] = predictor.target(task)
         columns = label_names(target.task for target in targets.values())
-        missing = []
-        for column in columns:
-            if column not in samples.y:
-                missing.append(column)
-        if missing and not len(samples.y.columns):
-            raise DataError(
-                f"`y` must hold the labels of {missing} to evaluate; "
-                "got none. "
-                "Give them as evaluate(X, y), "
-                "or Samples that have labels."
-            )
-        if missing:
-            raise DataError(
-                "`y` must have a column for every task; "
-                f"{missing} are missing from {list(samples.y)}."
-            )
+        _check_labels(samples.y, columns)
         for task, target in targets.items():
             table = target.evaluate(samples, decoded[name][task])
             table.insert(0, "task", task)

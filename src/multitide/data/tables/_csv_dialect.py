@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from multitide.data.tables._header_row import find_header, has_units
@@ -181,18 +182,15 @@ def _score_below(lines: list[str], separator: str) -> tuple[float, int]:
 
 def _detect_decimal(rows: list[list[str]], separator: str) -> str:
     """Return "," if numbers have a decimal comma; without 1.234,5 this needs another separator."""
-    fields = []
-    for row in rows:
-        for field in row:
-            fields.append(field.strip())
-    found = set()
+    fields = list(map(str.strip, chain.from_iterable(rows)))
+    signs = []
     for sign, pattern in BOTH_SIGNS.items():
-        if any(pattern.fullmatch(field) for field in fields):
-            found.add(sign)
-    if len(found) == 1:
-        return found.pop()
-    if separator == "," or any(DECIMAL_POINT.fullmatch(field) for field in fields):
+        if any(map(pattern.fullmatch, fields)):
+            signs.append(sign)
+    if len(signs) == 1:
+        return signs[0]
+    if separator == "," or any(map(DECIMAL_POINT.fullmatch, fields)):
         return "."
-    if any(DECIMAL_COMMA.fullmatch(field) for field in fields):
+    if any(map(DECIMAL_COMMA.fullmatch, fields)):
         return ","
     return "."

@@ -20,8 +20,7 @@ def leave_out_calendar_folders(
     """Leave out folders named after dates, year=2024/month=7, if the rows have times themselves."""
     if reading.time is not None:
         return reading
-    keys = _free(tables.folder_columns, reading)
-    keys = [key for key in keys if _is_date(key)]
+    keys = list(filter(_is_date, _free(tables.folder_columns, reading)))
     if not keys:
         return reading
     without = replace(reading, ignore=(*reading.ignore, *keys))
@@ -41,27 +40,36 @@ def find_series_of_files(
     column = tables.file_column
     if column is None:
         return reading
-    free = _free([column], reading)
-    if reading.series is None and free and tables.data[column].nunique() > 1:
-        keys = _free(tables.folder_columns, reading)
-        keys = [key for key in keys if not _is_date(key)]
-        if len(keys) == 1:
-            findings.note(
-                f"`{keys[0]}`, the name of a folder, "
-                "is the series (`series` changes this)."
-            )
-            reading = replace(reading, series=keys[0])
-        elif keys or not tables.folder_columns:
-            what = "folder" if keys else "file"
-            findings.note(
-                f"Each {what} is one series, named in "
-                f"`{column}` (`series` changes this; "
-                f'ignore=["{column}"] makes one series of them).'
-            )
-            return replace(reading, series=column, ignore=(*reading.ignore, *keys))
-    if free and reading.series != column:
+    is_free = bool(_free([column], reading))
+    if reading.series is None and is_free and tables.data[column].nunique() > 1:
+        reading = _take_as_series(column, tables.folder_columns, reading, findings)
+    if is_free and reading.series != column:
         return replace(reading, ignore=(*reading.ignore, column))
     return reading
+
+
+def _take_as_series(
+    column: str, folders: Collection[str], reading: Reading, findings: Findings
+) -> Reading:
+    """Take the only folder without dates as the series, or else each file or folder."""
+    keys = [key for key in _free(folders, reading) if not _is_date(key)]
+    if len(keys) == 1:
+        findings.note(
+            f"`{keys[0]}`, the name of a folder, is the series (`series` changes this)."
+        )
+        return replace(reading, series=keys[0])
+    if folders and not keys:
+        return reading
+    if keys:
+        what = "folder"
+    else:
+        what = "file"
+    findings.note(
+        f"Each {what} is one series, named in "
+        f"`{column}` (`series` changes this; "
+        f'ignore=["{column}"] makes one series of them).'
+    )
+    return replace(reading, series=column, ignore=(*reading.ignore, *keys))
 
 
 def _is_date(key: str) -> bool:

@@ -33,41 +33,57 @@ def find_header(rows: Sequence[Sequence[str]]) -> int:
     rows : sequence of sequence of str
         With at least one row that is not blank.
     """
-    filled = [place for place, row in enumerate(rows) if _count(row)]
-    first = filled[0]
-    width = _usual_width([rows[place] for place in filled])
-    if width < 2 or _may_be_names(rows[first], width):
-        return first
-    for place in filled[1:MOST_LINES]:
-        row = rows[place]
-        below = [rows[other] for other in filled if other > place][:2]
+    places = [place for place, row in enumerate(rows) if _count(row)]
+    filled = [rows[place] for place in places]
+    width = _usual_width(filled)
+    if width < 2 or _may_be_names(filled[0], width):
+        return places[0]
+    n = _first_candidate(filled, width)
+    # The row below the names may hold units, and end earlier.
+    if _are_names(filled[n]) and width in map(len, filled[n + 1 : n + 3]):
+        return places[n]
+    return places[0]
+
+
+def _first_candidate(rows: Sequence[Sequence[str]], width: int) -> int:
+    """Return the place of the first row after row 0 that may hold the names; 0 if none may."""
+    for place, row in enumerate(rows[1:MOST_LINES], start=1):
+        below = rows[place + 1 : place + 3]
         if _is_comment(row) and not _is_last_comment(row, below, width):
             continue
         if len(row) == width and _count(row) > 1:
-            # The row below the names may hold units, and end earlier.
-            if _are_names(row) and width in map(len, below):
-                return place
-            return first
-    return first
+            return place
+    return 0
 
 
 def has_units(rows: Sequence[Sequence[str]], header: int) -> bool:
     """Whether the row below the names is sure to hold units: text above nothing but numbers."""
-    below = [row for row in rows[header + 1 :] if _count(row)]
+    below = list(filter(_count, rows[header + 1 :]))
     body = below[1 : 1 + BODY]
-    if not body:
+    if not body or not _are_units(below[0]):
         return False
-    units = below[0]
-    if any(_is_number(field) for field in units if field.strip() not in NO_UNIT):
-        return False
-    if not any(_is_unit(field) for field in units):
-        return False
-    for place, field in enumerate(units):
-        if field.strip() and not BRACKETED.fullmatch(field.strip()):
-            values = [row[place] for row in body if place < len(row)]
-            if not _all_numbers(values):
-                return False
+    for place, field in enumerate(below[0]):
+        is_bare = field.strip() and not BRACKETED.fullmatch(field.strip())
+        if is_bare and not _all_numbers(_column(body, place)):
+            return False
     return True
+
+
+def _are_units(fields: Sequence[str]) -> bool:
+    """Whether some fields are units and none is a number."""
+    for field in fields:
+        if field.strip() not in NO_UNIT and _is_number(field):
+            return False
+    return any(map(_is_unit, fields))
+
+
+def _column(rows: Sequence[Sequence[str]], place: int) -> list[str]:
+    """Return the fields at a place; rows may end before it."""
+    fields = []
+    for row in rows:
+        if place < len(row):
+            fields.append(row[place])
+    return fields
 
 
 def without_mark(names: Sequence[str]) -> list[str]:
@@ -83,7 +99,7 @@ def _count(row: Sequence[str]) -> int:
 
 
 def _usual_width(rows: Sequence[Sequence[str]]) -> int:
-    widths = Counter(len(row) for row in rows)
+    widths = Counter(map(len, rows))
     return max(widths, key=lambda width: (widths[width], width))
 
 
@@ -103,7 +119,7 @@ def _is_last_comment(
     """Whether a comment holds the names: it is the last one, above a row with numbers."""
     if not below or len(row) != width or _is_comment(below[0]):
         return False
-    return any(_is_number(field) for field in below[0])
+    return any(map(_is_number, below[0]))
 
 
 def _are_names(row: Sequence[str]) -> bool:
@@ -112,7 +128,7 @@ def _are_names(row: Sequence[str]) -> bool:
         names.pop()
     if len(set(names)) < len(names) or not all(names):
         return False
-    return not any(_is_number(name) for name in names)
+    return not any(map(_is_number, names))
 
 
 def _is_number(field: str) -> bool:
@@ -129,4 +145,4 @@ def _is_unit(field: str) -> bool:
 
 def _all_numbers(values: Sequence[str]) -> bool:
     known = [value for value in values if value.strip() not in ("", "-", "--", "NA")]
-    return bool(known) and all(_is_number(value) for value in known)
+    return bool(known) and all(map(_is_number, known))

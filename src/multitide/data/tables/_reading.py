@@ -221,23 +221,7 @@ class Reading:
     @classmethod
     def from_options(cls, **options: Unpack[ReadOptions]) -> Self:
         """Check the options of :func:`read_table` and make them uniform: tuples of names."""
-        values: dict[str, Any] = dict(options)
-        if values.get("sheet") is not None:
-            values["sheet"] = str(values["sheet"])  # may be called 2024
-        for name in ("series", "every"):  # an int column, a Timedelta: JSON needs text
-            value = values.get(name)
-            if value is not None and not isinstance(value, (str, int, float)):
-                values[name] = str(value)
-        if isinstance(values.get("series"), str):
-            values["series"] = values["series"].strip()
-        for name in ("static", "ignore", "extra"):
-            values[name] = _as_names(values.get(name))
-        for name in ("channels", "time", "missing"):
-            if values.get(name) is not None:
-                values[name] = _as_names(values[name])
-        if values.get("tasks") is not None:
-            values["tasks"] = _task_columns(values["tasks"])
-        reading = cls(**values)
+        reading = cls(**_uniform(dict(options)))
         if reading.channels == ():
             raise ParameterError(
                 "`channels` must name at least one column; got none. "
@@ -329,6 +313,28 @@ class Reading:
             problems.append(
                 f"`tasks` must have different names; got {twice} more than once."
             )
+
+
+# Any: options have several types.
+def _uniform(options: dict[str, Any]) -> dict[str, Any]:
+    """Return options as JSON can store them, with names in tuples."""
+    values = dict(options)
+    if values.get("sheet") is not None:
+        values["sheet"] = str(values["sheet"])  # may be called 2024
+    for name in ("series", "every"):  # an int column, a Timedelta
+        value = values.get(name)
+        if value is not None and not isinstance(value, (str, int, float)):
+            values[name] = str(value)
+    if isinstance(values.get("series"), str):
+        values["series"] = values["series"].strip()
+    for name in ("static", "ignore", "extra"):
+        values[name] = _as_names(values.get(name))
+    for name in ("channels", "time", "missing"):
+        if values.get(name) is not None:
+            values[name] = _as_names(values[name])
+    if values.get("tasks") is not None:
+        values["tasks"] = _task_columns(values["tasks"])
+    return values
 
 
 def _task_columns(specs: TaskSpecs) -> tuple[TaskColumn, ...]:
