@@ -45,7 +45,7 @@ class GradientFlow:
 
     def __repr__(self) -> str:
         """Return the sizes; the tables would fill the screen."""
-        tasks = ", ".join(str(name) for name in self.by_step.columns if name != TOTAL)
+        tasks = ", ".join(map(str, self.by_step.columns.drop(TOTAL, errors="ignore")))
         return (
             f"<GradientFlow: tasks {tasks}; "
             f"{len(self.by_step)} steps, "

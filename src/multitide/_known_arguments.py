@@ -24,7 +24,9 @@ def known_arguments(
     function : callable
         All of whose keywords are in its signature.
     """
-    names = [name for name in inspect.signature(function).parameters if name != "self"]
+    names = list(inspect.signature(function).parameters)
+    if names[:1] == ["self"]:
+        del names[0]
     called = function.__qualname__.removesuffix(".__init__")
 
     @functools.wraps(function)

@@ -24,7 +24,7 @@ from multitide.fitting._weight_search import check_searchable
 from multitide.model._start_from import find_source
 from multitide.model._store import StoredModel
 from multitide.representations._represent import entry_names
-from multitide.tasks import Task
+from multitide.tasks import Task, task_names
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def plan_fit(
         params["validation"],  # type: ignore[arg-type]  # checked by make_recipe
         recipe.seed,
     )
-    source = find_source(start, recipe, [task.name for task in tasks], len(data))
+    source = find_source(start, recipe, task_names(tasks), len(data))
     groups = make_groups(data, tasks, recipe)
     for group in groups:
         _check_phases(group, source)

@@ -80,7 +80,7 @@ def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
         column = table.iloc[:, place]
         if column.dtype.kind not in "biufcmM":
             safe.isetitem(place, column.map(_without_formula))
-    safe.columns = [_without_formula(name) for name in table.columns]
+    safe.columns = list(map(_without_formula, table.columns))
     return safe
 
 

@@ -36,7 +36,7 @@ def plain_config(table: Mapping[str, object]) -> dict[str, object]:
         if isinstance(value, Part):
             plain[name] = _part_table(value, REGISTRIES[name])
         elif name == "tasks" and isinstance(value, (list, tuple)):
-            plain[name] = [_task_table(task) for task in value]
+            plain[name] = list(map(_task_table, value))
         else:
             plain[name] = _without_nones(_without_parts(value), name)
     return _drop_nones(plain, MultiTaskEstimator)

@@ -99,11 +99,11 @@ class _Nodes:
 
     def parents(self) -> np.ndarray:
         """Return the parent of each node; 0 for a root."""
-        found = np.zeros(len(self.left), dtype=np.int64)
+        parents = np.zeros(len(self.left), dtype=np.int64)
         nodes = np.flatnonzero(self.left >= 0)
-        found[self.left[nodes]] = nodes
-        found[self.right[nodes]] = nodes
-        return found
+        parents[self.left[nodes]] = nodes
+        parents[self.right[nodes]] = nodes
+        return parents
 
 
 def rounded_down(thresholds: np.ndarray) -> np.ndarray:
@@ -166,15 +166,15 @@ class GrownForest(Grown):
         trees = [each.tree_ for each in model.estimators_]
         ends = np.cumsum([tree.node_count for tree in trees])
         roots = np.concatenate([[0], ends[:-1]])
-        self._n_rows = np.concatenate([tree.n_node_samples for tree in trees])
+        self._n_rows = _of_all(trees, "n_node_samples")
         self._nodes = _Nodes(
             roots=roots,
-            left=_joined([tree.children_left for tree in trees], roots),
-            right=_joined([tree.children_right for tree in trees], roots),
-            feature=np.concatenate([tree.feature for tree in trees]),
-            threshold=np.concatenate([tree.threshold for tree in trees]),
-            missing_left=np.concatenate([tree.missing_go_to_left for tree in trees]),
-            value=np.concatenate([_values(tree.value) for tree in trees]),
+            left=_joined(trees, "children_left", roots),
+            right=_joined(trees, "children_right", roots),
+            feature=_of_all(trees, "feature"),
+            threshold=_of_all(trees, "threshold"),
+            missing_left=_of_all(trees, "missing_go_to_left"),
+            value=_values(_of_all(trees, "value")),
         )
         self.n_trees = len(trees)
         self.settings = self._storable(limits)
@@ -197,16 +197,16 @@ class GrownForest(Grown):
 
     def _storable(self, limits: Sequence[int]) -> list[int]:
         """Return the limits with which the trees can be stored; a larger one if there is none."""
-        found = []
+        storable = []
         limit = 0
         for limit in limits:
             if self._n_bytes(limit) <= MOST_BYTES:
-                found.append(limit)
-        while not found:
+                storable.append(limit)
+        while not storable:
             limit *= 2
             if self._n_bytes(limit) <= MOST_BYTES:
-                found.append(limit)
-        return found
+                storable.append(limit)
+        return storable
 
     def _n_bytes(self, limit: int) -> int:
         is_parent = (self._nodes.left >= 0) & (self._n_rows >= limit)
@@ -254,10 +254,10 @@ class GrownBoosting(Grown):
         for iteration in iterations:
             for predictor in iteration:
                 trees.append(predictor.nodes)
-        ends = np.cumsum([len(tree) for tree in trees])
-        roots = np.concatenate([[0], ends[:-1]])
+        n_nodes = list(map(len, trees))
+        roots = np.concatenate([[0], np.cumsum(n_nodes)[:-1]])
         joined = np.concatenate(trees)
-        starts = np.repeat(roots, [len(tree) for tree in trees])
+        starts = np.repeat(roots, n_nodes)
         is_leaf = joined["is_leaf"].astype(bool)
         nodes = _Nodes(
             roots=roots,
@@ -272,10 +272,16 @@ class GrownBoosting(Grown):
         return nodes.arrays(self.columns, self.n_features, len(base), base)
 
 
-def _joined(children: Sequence[np.ndarray], roots: np.ndarray) -> np.ndarray:
+def _of_all(trees: Sequence[object], name: str) -> np.ndarray:
+    """Return an array of the nodes of all trees, one tree after the other."""
+    return np.concatenate([getattr(tree, name) for tree in trees])
+
+
+def _joined(trees: Sequence[object], name: str, roots: np.ndarray) -> np.ndarray:
     """Return the children of all trees as places in the joined nodes; -1 for none."""
     moved = []
-    for places, root in zip(children, roots, strict=True):
+    for tree, root in zip(trees, roots, strict=True):
+        places = getattr(tree, name)
         moved.append(np.where(places < 0, -1, places + root))
     return np.concatenate(moved)
 

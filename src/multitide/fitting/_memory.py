@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from multitide._available_memory import available_memory
+from multitide._count_values import count_values
 from multitide.backbones._batch_rows import batch_rows
 from multitide.backbones._linear import Linear
 from multitide.errors import ParameterError
@@ -130,13 +131,14 @@ def estimate_memory(groups: Sequence[TaskGroup], recipe: Recipe) -> MemoryEstima
         The resolved parameters of the estimator.
     """
     counts: dict[object, tuple[int, int, int]] = {}
-    n_parameters = kept = training = batch = data = 0
+    n_parameters = kept = training = batch = data = largest = 0
     for group in groups:
         size = resolve_batch_size(recipe.batch_size, group.n_rows)
+        largest = max(largest, size)
         if group.shape not in counts:
             sketch = group.sketch()
             counts[group.shape] = (
-                sum(parameter.numel() for parameter in sketch.parameters()),
+                count_values(sketch.parameters()),
                 _in_training(sketch, group, size),
                 _without_training(sketch, group),
             )
@@ -151,9 +153,7 @@ def estimate_memory(groups: Sequence[TaskGroup], recipe: Recipe) -> MemoryEstima
         parameters=kept + training,
         batch=batch,
         data=data,
-        batch_size=max(
-            resolve_batch_size(recipe.batch_size, group.n_rows) for group in groups
-        ),
+        batch_size=largest,
         available=available_memory(resolve_device(recipe.device)),
     )
 

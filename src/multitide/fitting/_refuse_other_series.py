@@ -23,7 +23,7 @@ def refuse_other_series(X: object) -> None:
     if isinstance(X, (pd.DataFrame, pd.Series)):
         columns = ""
         if isinstance(X, pd.DataFrame):
-            columns = f" with the columns {[str(name) for name in X.columns[:5]]}"
+            columns = f" with the columns {list(map(str, X.columns[:5]))}"
         raise DataError(
             f"{SERIES}; "
             f"got a {type(X).__name__} of {len(X)} rows{columns}. "
@@ -57,5 +57,5 @@ def labels_frame(y: object) -> pd.DataFrame:
         raise DataError(
             f"`y` must be a DataFrame with one column per task; got {y!r} ({error})."
         ) from error
-    labels.columns = [str(column) for column in labels.columns]
+    labels.columns = list(map(str, labels.columns))
     return labels

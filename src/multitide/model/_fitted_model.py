@@ -26,7 +26,7 @@ from multitide.model._prediction import (
 )
 from multitide.model._schema import DataRecord
 from multitide.model._store import StoredModel
-from multitide.tasks import ClassificationTarget
+from multitide.tasks import ClassificationTarget, task_names
 
 Several: TypeAlias = (
     "Mapping[str, Samples | tuple[Series, Labels]]"  # data sets by name
@@ -156,7 +156,7 @@ class FittedModel:
         data_sets, decoded = self._decode(X, y, static=static)
         table = metric_table(self.model_, data_sets, decoded)
         if not (table["n_labelled"] > 0).any():
-            tasks = [task.name for task in self.tasks_]
+            tasks = task_names(self.tasks_)
             raise DataError(
                 "`y` must have a label of some task to evaluate; "
                 f"got none of {tasks} in "

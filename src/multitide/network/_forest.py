@@ -155,7 +155,7 @@ class Forest(nn.Module):
         In float64, like the sums over trees.
         """
         size = max(1, MOST_ENTRIES // (self.shape.n_trees * self.shape.n_values))
-        return torch.cat([self._outputs(rows) for rows in x.split(size)])
+        return torch.cat(list(map(self._outputs, x.split(size))))
 
     def _outputs(self, x: Tensor) -> Tensor:
         shape = self.shape

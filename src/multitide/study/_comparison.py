@@ -29,7 +29,7 @@ from multitide.study.results._tables import (
     loss_table,
 )
 from multitide.study.results._verdicts import MARGIN
-from multitide.tasks import Task
+from multitide.tasks import Task, task_names
 
 RUN_FACTS = (
     "status",
@@ -294,7 +294,7 @@ class Comparison:
 
     def __repr__(self) -> str:
         """Return the sizes; ``print`` shows gains and losses."""
-        tasks = ", ".join(task.name for task in self.tasks)
+        tasks = ", ".join(task_names(self.tasks))
         n_runs = len(self.runs)
         return (
             f"<Comparison: arms {', '.join(self.arms)}; tasks {tasks}; {n_runs} runs>"

@@ -160,7 +160,7 @@ def _detect_separator(lines: list[str]) -> str:
 
 
 def _widths(lines: list[str], separator: str) -> list[int]:
-    return [len(row) for row in csv.reader(lines, delimiter=separator)]
+    return list(map(len, csv.reader(lines, delimiter=separator)))
 
 
 def _score(lines: list[str], separator: str) -> tuple[float, int]:

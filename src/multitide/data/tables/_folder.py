@@ -51,7 +51,7 @@ def read_folder(
     columns = list(tables[0].frame.columns)
     frames = [table.frame[columns] for table in tables]
     frames = _alike(frames, tables)
-    lengths = [len(frame) for frame in frames]
+    lengths = list(map(len, frames))
     keys = _key_columns(files, lengths, columns)
     names = _file_names(files, lengths, columns)
     frame = pd.concat(frames, ignore_index=True).assign(**keys, **names)
@@ -157,9 +157,9 @@ def _file_names(
 
 def _key_values(texts: Sequence[str]) -> pd.Series:
     """Return what the names of folders say as integers, or as text if one is not written so."""
-    known = [text for text in texts if text != NULL_KEY]
     values = pd.Series([text if text != NULL_KEY else None for text in texts])
-    if known and all(WHOLE_NUMBER.fullmatch(text) for text in known):
+    known = list(values.dropna())
+    if known and all(map(WHOLE_NUMBER.fullmatch, known)):
         return values.astype("Int64" if len(known) < len(texts) else "int64")
     return values.astype("str")
 

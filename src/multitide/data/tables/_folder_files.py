@@ -50,7 +50,19 @@ class _Found:
 
     def of(self, suffixes: Sequence[str]) -> list[FolderFile]:
         """Return the files with some suffixes."""
-        return [file for file in self.files if kind_suffix(file.path) in suffixes]
+        of_kind = []
+        for file in self.files:
+            if kind_suffix(file.path) in suffixes:
+                of_kind.append(file)
+        return of_kind
+
+    def remove(self, path: Path) -> None:
+        """Remove a file, given by its resolved path."""
+        rest = []
+        for file in self.files:
+            if file.path.resolve() != path:
+                rest.append(file)
+        self.files = rest
 
 
 def folder_files(
@@ -82,7 +94,7 @@ def folder_files(
     _look_into(folder, folder, {}, found, name)
     if without is not None:
         outside = without.resolve()
-        found.files = [f for f in found.files if f.path.resolve() != outside]
+        found.remove(outside)
     files = _of_one_kind(found, folder, name)
     _check_keys(files, name)
     chosen = {file.path for file in files}
@@ -128,11 +140,14 @@ def _is_table(path: Path) -> bool:
 def _of_one_kind(found: _Found, folder: Path, name: str) -> list[FolderFile]:
     """Return the tables; text beside other tables is about them."""
     csv = found.of(CSV_SUFFIXES)
-    tables = [file for file in csv if kind_suffix(file.path) != PLAIN_TEXT]
+    tables = []
+    for file in csv:
+        if kind_suffix(file.path) != PLAIN_TEXT:
+            tables.append(file)
     kinds = [tables, found.of(PARQUET_SUFFIXES), found.of(EXCEL_SUFFIXES)]
-    kinds = [files for files in kinds if files] or [csv]
+    kinds = list(filter(None, kinds)) or [csv]
     if len(kinds) > 1:
-        shown = " and ".join(_named(files) for files in kinds)
+        shown = " and ".join(map(_named, kinds))
         raise DataError(
             f"`{name}` must be a folder with files of one kind; "
             f"{str(folder)!r} holds {shown}. "
@@ -191,7 +206,7 @@ def _named(files: Sequence[FolderFile]) -> str:
 
 
 def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:MOST_NAMED])
+    shown = ", ".join(map(repr, names[:MOST_NAMED]))
     if len(names) > MOST_NAMED:
         shown += f", ... ({len(names)})"
     return shown

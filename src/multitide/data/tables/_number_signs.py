@@ -132,7 +132,7 @@ def _texts(column: pd.Series) -> pd.Series | None:
     if not is_text or isinstance(column.dtype, pd.CategoricalDtype):
         return None
     head = column.dropna().head(N_LOOKED_AT)
-    if not len(head) or not all(_may_be_number(value) for value in head):
+    if not len(head) or not all(map(_may_be_number, head)):
         return None
     return column.map(str, na_action="ignore").astype("str").str.strip()
 

@@ -49,7 +49,7 @@ def read_excel(path: Path, sheet: str | None) -> tuple[pd.DataFrame, list[str]]:
         _check_sheet(path, sheet, list(sheets), list(filled))
     notes = []
     if sheet is None and len(filled) > 1:
-        others = ", ".join(repr(name) for name in list(filled)[1:])
+        others = ", ".join(map(repr, list(filled)[1:]))
         notes.append(
             f"`{path.name}`: "
             f"the sheet {chosen!r} is read, "
@@ -94,7 +94,7 @@ def _check_sheet(
     path: Path, sheet: str, names: Sequence[str], filled: Sequence[str]
 ) -> None:
     if sheet not in names:
-        known = ", ".join(repr(name) for name in names)
+        known = ", ".join(map(repr, names))
         raise ParameterError(
             f"`sheet` must name a sheet of {path.name!r}: {known}; "
             f"got {sheet!r}.{suggest(sheet, names)}"
