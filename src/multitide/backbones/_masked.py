@@ -85,9 +85,8 @@ class MaskedBatchNorm1d(nn.BatchNorm1d):
     @torch.no_grad()
     def _update_running(self, mean: Tensor, variance: Tensor) -> None:
         """Update the running statistics from those of this batch, as torch does."""
-        assert (
-            self.running_mean is not None and self.running_var is not None
-        )  # always tracked here
+        # Always tracked here.
+        assert self.running_mean is not None and self.running_var is not None
         assert self.num_batches_tracked is not None and self.momentum is not None
         self.running_mean.lerp_(mean, self.momentum)
         self.running_var.lerp_(variance, self.momentum)

@@ -208,9 +208,8 @@ def _is_finite(value: float) -> bool:
 
 def _aggregate(aggregator: nn.Module, jacobian: Tensor) -> Tensor:
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # solvers warn of their own internals at every step
+        # Solvers warn of their own internals at every step.
+        warnings.simplefilter("ignore")
         try:
             update: Tensor = aggregator(jacobian)
         except ValueError as error:  # Krum, for example, needs a minimum number of rows

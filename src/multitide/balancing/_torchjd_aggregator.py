@@ -47,9 +47,8 @@ class TorchJDAggregator(Aggregator):
     @property
     def degree(self) -> float | None:
         """See :attr:`Aggregator.degree`; None for aggregators that the table does not list."""
-        if (
-            self.torchjd == "FairGrad"
-        ):  # its weights solve ``gramian @ w = w ** (-1 / alpha)``
+        # Its weights solve ``gramian @ w = w ** (-1 / alpha)``.
+        if self.torchjd == "FairGrad":
             alpha: float = self.get_params()["alpha"]
             return (1 - alpha) / (1 + alpha)
         if self.torchjd in HOMOGENEOUS:

@@ -157,9 +157,8 @@ def _as_dates(numbers: np.ndarray, style: str) -> tuple[np.ndarray, np.ndarray]:
         rest = rest // scale
     if "y" in parts:
         short = parts.pop("y")
-        parts["Y"] = np.where(
-            short < 69, 2000 + short, 1900 + short
-        )  # as strptime does
+        # As strptime does.
+        parts["Y"] = np.where(short < 69, 2000 + short, 1900 + short)
     years, months, days = parts["Y"], parts["m"], parts["d"]
     is_date = (rest == 0) & (years >= YEARS[0]) & (years <= YEARS[1])
     is_date &= (months >= 1) & (months <= 12) & (days >= 1)

@@ -6,9 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-NORMAL_RANGE = (
-    1.3489795003921634  # interquartile range of the standard normal distribution
-)
+# Interquartile range of the standard normal distribution.
+NORMAL_RANGE = 1.3489795003921634
 
 Scale = Literal["standard", "robust", "none"]
 

@@ -24,9 +24,8 @@ from multitide.representations._represent import entry_names
 
 FILE, FOLDER = "representation.safetensors", "representation"
 MODEL, OWN = "model", "own"  # kinds that are not stored as arrays
-CHUNK_VALUES = (
-    20_000_000  # entries of vectors that are in memory at a time during prediction
-)
+# Entries of vectors that are in memory at a time during prediction.
+CHUNK_VALUES = 20_000_000
 
 # Channels, categories and number of steps of what a network reads.
 Shape: TypeAlias = "tuple[tuple[str, ...], dict[str, tuple[object, ...]], int]"

@@ -21,9 +21,8 @@ from multitide.plot._style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MAX_CLASSES_WITH_COUNTS = (
-    12  # counts in more cells than these squared are too small to read
-)
+# Counts in more cells than these squared are too small to read.
+MAX_CLASSES_WITH_COUNTS = 12
 
 
 def history(

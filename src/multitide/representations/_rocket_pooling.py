@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-MOST_SHORT = (
-    2**15
-)  # a step below this fits in int16, in which cumulative maxima are fast
+# A step below this fits in int16, in which cumulative maxima are fast.
+MOST_SHORT = 2**15
 
 
 def fraction_above(z: Tensor) -> Tensor:

@@ -154,9 +154,8 @@ class ForecastTarget(StandardisedTarget, SeveralTarget):
         weights = label_weights(truth)
         self.fit_scale(truth[~np.isnan(truth)])
         codes = self.standardise(truth).astype(np.float32).astype(np.float64)
-        best = np.zeros(
-            self.n_outputs
-        )  # the mean, for a step without any training label
+        # The mean, for a step without any training label.
+        best = np.zeros(self.n_outputs)
         for step, rows in enumerate((weights > 0).T):
             if rows.any():
                 best[step] = self.loss.best(codes[rows, step], weights[rows, step])[0]

@@ -85,9 +85,8 @@ def as_numbers(labels: pd.Series) -> tuple[np.ndarray, list[Value]]:
         infinite = np.isinf(plain)
         return np.where(infinite, np.nan, plain), np.unique(plain[infinite]).tolist()
     positions, values = distinct_values(labels)
-    parsed = np.array(
-        [*map(_to_float, values), np.nan]
-    )  # position -1 is the NaN at the end
+    # Position -1 is the NaN at the end.
+    parsed = np.array([*map(_to_float, values), np.nan])
     finite = np.isfinite(parsed)
     refused = []
     for i in np.flatnonzero(~finite[:-1]):
@@ -108,9 +107,8 @@ def is_constant(values: np.ndarray) -> bool:
     """Say whether numbers differ by no more than rounding errors."""
     low, high = values.min(), values.max()
     tolerance = np.finfo(np.float64).eps * max(abs(low), abs(high))
-    return bool(
-        high / 2 - low / 2 <= tolerance
-    )  # halved first, so that nothing overflows
+    # Halved first, so that nothing overflows.
+    return bool(high / 2 - low / 2 <= tolerance)
 
 
 def no_label_problem(name: str, n_rows: int) -> str:

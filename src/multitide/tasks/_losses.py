@@ -143,9 +143,8 @@ class Pinball(NumberLoss):
             [weighted_quantile(codes, weights, level) for level in self.quantiles]
         )
         steps = np.maximum(np.diff(quantiles), SMALLEST_STEP)
-        return np.append(
-            quantiles[:1], steps + np.log(-np.expm1(-steps))
-        )  # the inverse of softplus
+        # The inverse of softplus.
+        return np.append(quantiles[:1], steps + np.log(-np.expm1(-steps)))
 
 
 LOSSES: dict[str, type[NumberLoss]] = {

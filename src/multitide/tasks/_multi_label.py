@@ -60,9 +60,8 @@ class MultiLabel(Task):
     kind: ClassVar[str] = "multi_label"
 
     def __post_init__(self) -> None:
-        if isinstance(
-            self.columns, tuple
-        ):  # pandas would take a tuple for the name of one column
+        # Pandas would take a tuple for the name of one column.
+        if isinstance(self.columns, tuple):
             self.columns = list(self.columns)
 
     def label_columns(self) -> list[LabelColumn]:

@@ -171,9 +171,8 @@ def _task_problems(spec: Task, columns: list[str]) -> list[str]:
     problems: list[str] = []
     with gathering(problems):
         spec.check(f"tasks.{spec.name}")
-    if (
-        problems
-    ):  # its columns would follow from them, perhaps a hundred million of them
+    # Its columns would follow from them, perhaps a hundred million of them.
+    if problems:
         return problems
     known = set(columns)
     for name in spec.columns:

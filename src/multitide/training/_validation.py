@@ -85,9 +85,8 @@ def _sums(
     index = torch.from_numpy(rows.index).to(samples.device)
     size = batch_rows(network.modules(), samples.n_channels, samples.n_timepoints)
     for numbers in torch.split(index, size):
-        if not len(
-            numbers
-        ):  # in pre-training, a data set may have no labels of the tasks
+        # In pre-training, a data set may have no labels of the tasks.
+        if not len(numbers):
             continue
         batch = samples.gather(numbers)
         outputs = network(batch.x, batch.lengths, batch.static, data_set)

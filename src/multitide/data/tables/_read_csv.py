@@ -37,9 +37,8 @@ def read_csv(
     if given.decimal is None and given.thousands is None:
         signs = find_signs((column for _, column in frame.items()), None, None)
         if signs is not None and signs.decimal != dialect.decimal:
-            dialect = replace(
-                dialect, decimal=signs.decimal
-            )  # only a late row shows it
+            # Only a late row shows it.
+            dialect = replace(dialect, decimal=signs.decimal)
             frame, counts = _read(path, dialect)
     notes = dialect_notes(path.name, given, dialect)
     n_blank = _trailing_blanks(frame)

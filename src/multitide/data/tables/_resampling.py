@@ -17,9 +17,8 @@ from multitide.data.tables._reading import Reading
 from multitide.data.tables._rows import Rows
 from multitide.errors import DataError, ParameterError
 
-MAX_GROWTH = (
-    1000  # rows per row; a finer grid is a wrong unit, and would fill the memory
-)
+# Rows of the grid per row; a finer grid has a wrong unit, and would fill the memory.
+MAX_GROWTH = 1000
 DAYLIGHT = (
     " Daylight saving time is a likely cause "
     "(an hour that comes twice in autumn): "
@@ -165,9 +164,8 @@ def _spread_over_grid(
     every : str or number
         For the message.
     """
-    last = np.append(
-        np.flatnonzero(np.diff(merged.series)), len(bins) - 1
-    )  # of each series
+    # Of each series.
+    last = np.append(np.flatnonzero(np.diff(merged.series)), len(bins) - 1)
     first = np.append(0, last[:-1] + 1)
     spans = bins[last] - bins[first] + 1
     if spans.sum() > MAX_GROWTH * n_rows + MAX_GROWTH:

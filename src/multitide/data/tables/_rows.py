@@ -29,9 +29,8 @@ from multitide.data.tables._series_ids import clean_ids
 from multitide.errors import MultitideWarning
 
 DECIMAL_COMMA = re.compile(r"[+-]?\d+(,\d+)+")
-MAX_NUMERALS = (
-    10  # text with more distinct numbers than this is a numeric column, not classes
-)
+# Text with more distinct numbers than this is a numeric column, not classes.
+MAX_NUMERALS = 10
 MAX_TEXT_SHARE = 0.1  # of a numeric column; with more text its values are classes
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 

@@ -21,9 +21,8 @@ from multitide.errors import DataError
 
 MISSING_VALUES = ("?", "", "nan", "na")
 MAX_GROWTH = 1000  # places of the grid per time stamp; more are a mistake in the stamps
-OUTSIDE_BRACKETS = re.compile(
-    r":(?![^(]*\))"
-)  # a colon inside (12:30,1.5) belongs to the time
+# A colon inside (12:30,1.5) belongs to the time.
+OUTSIDE_BRACKETS = re.compile(r":(?![^(]*\))")
 STAMPED = re.compile(r"\(\s*([^()]*)\s*,\s*([^(),]*)\s*\)")
 
 

@@ -16,9 +16,8 @@ from multitide.errors import DataError
 
 Index = NDArray[np.int64]
 
-GAP_TOLERANCE = (
-    0.25  # of a step: loggers jitter less, and a skipped row is a whole step
-)
+# Of a step: loggers jitter less, and a skipped row is a whole step.
+GAP_TOLERANCE = 0.25
 
 
 def usual_step(ticks: np.ndarray, series: np.ndarray) -> float | None:

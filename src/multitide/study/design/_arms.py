@@ -22,9 +22,8 @@ Arms: TypeAlias = Sequence[str] | Mapping[str, ArmSpec]
 
 ALONE = "alone"
 GROUP_METHODS = ("auto", "pairs", "affinity")
-MOST_TASKS = (
-    16  # to find groups, every subset of the tasks is scored; of 16 there are 65,535
-)
+# To find groups, every subset of the tasks is scored; 16 tasks have 65,535.
+MOST_TASKS = 16
 NOT_SETTINGS = (
     "tasks",
     "validation",

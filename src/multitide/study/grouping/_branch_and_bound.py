@@ -118,9 +118,8 @@ class _Search:
         if self._is_dominated(placed, regret, len(groups)):
             return
         left = self._everything & ~placed
-        if (
-            len(groups) == self._max_groups - 1
-        ):  # the last network takes all remaining tasks
+        # The last network takes all remaining tasks.
+        if len(groups) == self._max_groups - 1:
             self._try(left, placed, regret, groups)
             return
         first = (left & -left).bit_length() - 1

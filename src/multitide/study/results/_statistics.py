@@ -323,9 +323,8 @@ def _row_influence(
         [np.bincount(codes, weights=row, minlength=n_codes) for row in centred]
     )
     weights = counts / counts.sum()
-    alone = (
-        weights == 1
-    )  # the influence of a single cluster cannot be distinguished from the mean
+    # The influence of a single cluster cannot be distinguished from the mean.
+    alone = weights == 1
     return sums / counts.sum() / np.sqrt(np.where(alone, 1, 1 - weights)), weights
 
 

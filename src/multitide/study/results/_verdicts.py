@@ -157,9 +157,8 @@ def _half_width(
 ) -> float:
     """Return the half width of the interval with these factors on seeds and groups."""
     n_seeds = round(gain.n_seeds * more_seeds)
-    if (
-        gain.n_seeds < 2
-    ):  # the variance is that of folds, not divided into seeds and groups
+    # The variance is that of folds, not divided into seeds and groups.
+    if gain.n_seeds < 2:
         return float("inf")
     residual = gain.residual_part / more_seeds / more_groups
     seed = max(gain.seed_part - gain.residual_part, 0) / more_seeds + residual

@@ -67,9 +67,8 @@ def run_job(job: Job, protocol: Protocol, data_sets: DataSets) -> Fit:
             seen = _targets_of_seed(questions, job, data, targets)
             answers, history, more = _answer(job, questions, data, seen)
         more["warnings"] = sorted({str(warning.message) for warning in caught})
-    except (
-        Exception
-    ) as error:  # a failed arm is shown with its reason; the others go on
+    # A failed arm is shown with its reason; the others go on.
+    except Exception as error:
         facts["status"] = "failed"
         facts["reason"] = f"{type(error).__name__}: {error}"
         facts["seconds"] = time.perf_counter() - started
