@@ -53,6 +53,9 @@ def test_numbers_of_any_library_are_taken(values: dict[str, object]) -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
+        ("switch", 1),
+        ("switch", 0.0),
+        ("switch", "yes"),
         ("count", True),
         ("count", np.True_),
         ("count", 2.0),

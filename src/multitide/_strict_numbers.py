@@ -1,7 +1,7 @@
-"""Values that a field of numbers takes: numbers of any library, but no booleans, text or fractions.
+"""Values that fields of numbers and of booleans take: those of any library, but nothing similar.
 
-Pydantic would read ``True`` as 1, ``"5"`` as 5 and ``2.0`` as 2; the code that uses a field would
-get the value as it was given.
+Pydantic would read ``True`` as 1, ``"5"`` as 5, ``2.0`` as 2 and 1 as ``True``; the code that uses
+a field would get the value as it was given.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ def strict_value(hint: object, value: object) -> object:
     hint : type hint
         Of the field.
     value : object
-        NumPy scalars become Python's. In a field of numbers a boolean, a text or a fraction that
-        its type does not name becomes a value that pydantic refuses.
+        NumPy scalars become Python's. In a field of numbers or booleans, a boolean, text or
+        number that its type does not name becomes a value that pydantic refuses.
     """
     kinds = set(_flat(hint))
-    if not kinds & {int, float} or kinds & {Any, object}:
+    if not kinds & {bool, int, float} or kinds & {Any, object}:
         return value
     return _strict(kinds, value)
 
@@ -49,7 +49,7 @@ def _strict(kinds: set[object], value: object) -> object:
         for key, inner in value.items():
             strict[key] = _strict(kinds, inner)
         return strict
-    if type(value) in (bool, str, float) and not _is_among(kinds, value):
+    if type(value) in (bool, str, int, float) and not _is_among(kinds, value):
         return NotOfThisKind(value)
     return value
 
@@ -57,6 +57,8 @@ def _strict(kinds: set[object], value: object) -> object:
 def _is_among(kinds: set[object], value: object) -> bool:
     """Say whether a field of these kinds has this type, or this word among its choices."""
     if isinstance(value, str) and value in kinds:
+        return True
+    if type(value) is int and float in kinds:
         return True
     return type(value) in kinds
 

@@ -95,8 +95,6 @@ def altered(record: dict[str, Any], path: tuple[Any, ...]) -> Iterator[dict[str,
             place = place[key]
         if value == "(drop)":
             del place[path[-1]]
-        elif value is True and isinstance(place[path[-1]], int):
-            continue  # parts take True for 1
         elif value == "(add)" and isinstance(place[path[-1]], dict):
             place[path[-1]]["unknown"] = 1
         else:
@@ -166,6 +164,42 @@ def test_a_network_that_fits_no_memory_is_refused_before_it_is_built(
         with refused(MODEL_FILE, "damaged", error=StoreError):
             MultiTaskEstimator.load(tmp_path / "model")
     assert time.perf_counter() - started < 10
+
+
+@pytest.mark.parametrize("tasks", [5, True, {}, "a", None, [5]])
+def test_records_of_one_data_set_are_checked_too(
+    folder: Path, tmp_path: Path, tasks: object
+) -> None:
+    shutil.copytree(folder, tmp_path / "model")
+    record = json.loads((folder / MODEL_FILE).read_text("utf-8"))
+    (only,) = record.pop("data")
+    record |= {name: only[name] for name in only if name not in ("name", "tasks")}
+    record["tasks"] = tasks
+    rewrite(tmp_path / "model", record)
+    with refused(MODEL_FILE, "damaged", error=StoreError):
+        MultiTaskEstimator.load(tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("part", "field", "value"),
+    [
+        ("training", "refit", 1),
+        ("training", "freeze", True),
+        ("backbone", "num_layers", True),
+        ("inputs", "observed", 0),
+    ],
+)
+def test_numbers_and_booleans_are_not_mixed(
+    folder: Path, tmp_path: Path, part: str, field: str, value: object
+) -> None:
+    shutil.copytree(folder, tmp_path / "model")
+    record = json.loads((folder / MODEL_FILE).read_text("utf-8"))
+    if record["estimator"][part] is None:
+        record["estimator"][part] = {"name": part}
+    record["estimator"][part][field] = value
+    rewrite(tmp_path / "model", record)
+    with refused(MODEL_FILE, f"`{part}.{field}`", repr(value), error=StoreError):
+        MultiTaskEstimator.load(tmp_path / "model")
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])

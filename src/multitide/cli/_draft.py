@@ -25,6 +25,7 @@ def draft_config(
     roles: pd.DataFrame,
     folder: Path,
     windows: WindowProposal | None,
+    shortest: int,
     options: Mapping[str, object] | None = None,
 ) -> str:
     """Return the text of a configuration.
@@ -40,6 +41,8 @@ def draft_config(
     windows : WindowProposal or None
         The window that was given or is proposed; None if rows are not time steps. One
         that is optional is written as a comment.
+    shortest : int
+        Number of steps of the shortest sample, which the network must be able to read.
     options : dict, optional
         Other arguments of :func:`multitide.read_table` that were given.
     """
@@ -60,7 +63,7 @@ def draft_config(
         *_task_lines(by_role),
         "",
         "# The network. `multitide methods` lists what you can choose.",
-        '# [backbone]\n# name = "lstm_fcn"',
+        *_backbone_lines(shortest),
     ]
     return "\n".join(lines) + "\n"
 
@@ -136,6 +139,21 @@ def _task_lines(by_role: dict[str, list[str]]) -> list[str]:
     for name in tasks:
         lines += ["[[tasks]]", *toml_text({"name": name}).splitlines(), ""]
     return lines[:-1]
+
+
+def _backbone_lines(shortest: int) -> list[str]:
+    """Return the default network, as a comment, or one that can read series of this length."""
+    from multitide.backbones import LSTMFCN
+
+    needed = LSTMFCN().min_timepoints
+    if shortest >= needed:
+        return ["# [backbone]", '# name = "lstm_fcn"']
+    return [
+        "[backbone]",
+        'name = "lstm_fcn"',
+        f'padding = "same"  # the shortest sample has {shortest} steps; '
+        f"without padding, {needed} are needed",
+    ]
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -88,7 +88,9 @@ def init(
     for sentence in inspected.assumed:
         show_note(sentence)
     with writable(output, "output"):
-        draft = draft_config(data, labels, inspected.roles, folder, windows, options)
+        draft = draft_config(
+            data, labels, inspected.roles, folder, windows, inspected.shortest, options
+        )
         write_file(output, draft)
     _show_what_to_decide(set(inspected.roles["role"]), windows)
     say("\nWritten: ", bold(output))

@@ -177,9 +177,11 @@ class ModelRecord(BaseModel):
             else:
                 rest[name] = value
         only["tasks"] = []
-        for task in content.get("tasks") or []:
-            if isinstance(task, dict):
-                only["tasks"].append(task.get("name"))
+        tasks = content.get("tasks")
+        if isinstance(tasks, list):
+            for task in tasks:
+                if isinstance(task, dict):
+                    only["tasks"].append(task.get("name"))
         return rest | {"data": [only]}
 
     @model_validator(mode="after")

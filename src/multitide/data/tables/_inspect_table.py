@@ -28,12 +28,15 @@ class TableInspection:
         One row per column, as :func:`column_roles` returns it.
     windows : WindowProposal or None
         The window that was given, or a proposal; None if rows are not time steps.
+    shortest : int
+        Number of steps of the shortest sample.
     assumed : tuple of str
         What was assumed, one sentence each.
     """
 
     roles: pd.DataFrame
     windows: WindowProposal | None
+    shortest: int
     assumed: tuple[str, ...] = ()
 
 
@@ -64,7 +67,8 @@ def inspect_table(
     reading = Reading.from_options(window=window, stride=stride or 1, **options)
     if is_ts_file(data):
         samples = read_ts_samples(data, reading, labels)
-        return TableInspection(pd.DataFrame(list(ts_roles(samples))), None)
+        roles = pd.DataFrame(list(ts_roles(samples)))
+        return TableInspection(roles, None, int(samples.lengths.min()))
     findings = Findings()
     tables = open_tables(data, labels, reading, findings)
     reading = find_roles(tables, reading, findings)
@@ -76,7 +80,10 @@ def inspect_table(
         if reading.every is None:
             _check_fits(window, tables.data, reading.series)
         windows = WindowProposal(window, stride or 1, "")
-    return TableInspection(roles, windows, tuple(findings.assumed))
+    shortest = windows.window
+    if windows.optional and reading.series is not None:
+        shortest = int(tables.data[reading.series].value_counts().min())
+    return TableInspection(roles, windows, shortest, tuple(findings.assumed))
 
 
 def _check_fits(window: int, frame: pd.DataFrame, series: str | None) -> None:
