@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Integral, Real
+from pathlib import Path
 
 from multitide.errors import MultitideError, ParameterError
 
@@ -55,6 +56,22 @@ def named_values(values: Mapping[str, object], form: str = "") -> str:
     for name, value in values.items():
         pairs.append(f"{name} {value:{form}}")
     return ", ".join(pairs)
+
+
+def as_path(name: str, value: object) -> Path:
+    """Return what a user gave as a path, or raise unless it is one."""
+    if isinstance(value, (str, Path)):
+        return Path(value)
+    raise ParameterError(
+        f"`{name}` must be a path; got {a_kind(value)}. Give it as a text or a Path."
+    )
+
+
+def a_kind(value: object) -> str:
+    """Return "a Samples", or "None", for a value of the wrong type."""
+    if value is None:
+        return "None"
+    return f"a {type(value).__name__}"
 
 
 def check_choice(name: str, value: object, choices: Iterable[str | None]) -> None:

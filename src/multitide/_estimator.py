@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from multitide._checks import a_kind, as_path
 from multitide._folder_kinds import MODEL_FILE
 from multitide._known_arguments import known_arguments, refuse_unknown
 from multitide._own_random_numbers import own_random_numbers
@@ -22,6 +23,7 @@ from multitide.balancing import Aggregator, Weighting
 from multitide.data._samples import Samples
 from multitide.data._splitter import Splitter
 from multitide.encodings._inputs import Inputs
+from multitide.errors import ParameterError
 from multitide.fitting._data_sets import (
     Data,
     Labels,
@@ -198,6 +200,7 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
         return self
 
     @silent_on_request
+    @known_arguments
     def fit(
         self,
         X: Data,
@@ -338,7 +341,7 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
             If `folder` exists already, holds more than a model, or cannot be written.
         """
         check_is_fitted(self, "model_")
-        folder = Path(folder)
+        folder = as_path("folder", folder)
         if overwrite and folder.exists():
             refuse_more_than_a_model(folder)
             writing = replaced_folder(folder)
@@ -379,13 +382,14 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
         ParameterError
             If `representation` is missing or a different one.
         """
-        stored = load_model(Path(folder), representation)
-        with checking(Path(folder) / MODEL_FILE, "estimator"):
+        folder = as_path("folder", folder)
+        stored = load_model(folder, representation)
+        with checking(folder / MODEL_FILE, "estimator"):
             estimator = cls(**stored.params)
         if device is not None:
             estimator.set_params(device=device)
-        estimator.history_ = read_history(Path(folder) / HISTORY)
-        estimator.pretrain_history_ = read_history(Path(folder) / PRETRAINING)
+        estimator.history_ = read_history(folder / HISTORY)
+        estimator.pretrain_history_ = read_history(folder / PRETRAINING)
         return estimator._take(stored)
 
     def __sklearn_tags__(self) -> Tags:
@@ -396,3 +400,21 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
         tags.target_tags.required = True
         tags.target_tags.multi_output = True
         return tags
+
+
+def estimator_or_default(estimator: MultiTaskEstimator | None) -> MultiTaskEstimator:
+    """Return the estimator that a user gave, or one with the defaults.
+
+    Raises
+    ------
+    ParameterError
+        If it is anything else.
+    """
+    if estimator is None:
+        return MultiTaskEstimator()
+    if isinstance(estimator, MultiTaskEstimator):
+        return estimator
+    raise ParameterError(
+        f"`estimator` must be a MultiTaskEstimator; got {a_kind(estimator)}. "
+        "Use, for instance, estimator=MultiTaskEstimator(backbone='gru')."
+    )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from multitide._checks import as_path
 from multitide._estimator import MultiTaskEstimator
 from multitide._known_arguments import known_arguments
 from multitide._partial_folder import MODEL, partial_folder, refuse_leftover
@@ -102,7 +103,7 @@ def run_fit(
     >>> run = mt.run_fit("multitide.toml", "runs/first")  # doctest: +SKIP
     >>> run.estimator.predict(run.data[0].test_set)  # doctest: +SKIP
     """
-    folder = Path(folder)
+    folder = as_path("folder", folder)
     check_can_be_made(folder)
     refuse_leftover(folder)
     command = f"multitide.run_fit({_as_argument(config)}, {str(folder)!r})"

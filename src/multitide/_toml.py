@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import tomli_w
 
-from multitide._checks import suggest
+from multitide._checks import as_path, suggest
 from multitide._folder_kinds import own_folder
 from multitide.errors import ParameterError
 
@@ -36,7 +36,7 @@ PlainValue: TypeAlias = (
 # Any: the file may hold anything; who reads a value checks it.
 def read_toml(path: str | Path) -> dict[str, Any]:
     """Read a TOML file, or raise :class:`ParameterError` with the line that is wrong."""
-    path = Path(path)
+    path = as_path("config", path)
     if path.is_dir():
         raise ParameterError(_not_a_folder(path))
     if not path.is_file():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
+from multitide._checks import a_kind
 from multitide.data._samples import Samples
 from multitide.errors import DataError, ParameterError
 
@@ -39,6 +40,7 @@ class DataSets(Mapping[str, Samples]):
     def __init__(self, given: Samples | Mapping[str, Samples]) -> None:
         if isinstance(given, Samples):
             given = {self.UNNAMED: given}
+        _check_types(given)
         self._by_name = dict(given)
         self.named = list(self._by_name) != [self.UNNAMED]
         if self.named:
@@ -92,3 +94,23 @@ class DataSets(Mapping[str, Samples]):
 
 def _is_name(name: object) -> bool:
     return isinstance(name, str) and bool(name.strip())
+
+
+def _check_types(given: object) -> None:
+    """Raise unless these are samples by name."""
+    wrong: list[object] = []
+    if isinstance(given, Mapping):
+        for value in given.values():
+            if not isinstance(value, Samples):
+                wrong.append(value)
+    else:
+        wrong.append(given)
+    if not wrong:
+        return
+    remedy = "Make them with multitide.read_table or Samples.from_arrays."
+    if hasattr(wrong[0], "get_params"):
+        remedy = "Give the samples first, and an estimator as estimator=..."
+    raise DataError(
+        "`samples` must be Samples, or a dict of Samples by name; "
+        f"got {a_kind(wrong[0])}. {remedy}"
+    )

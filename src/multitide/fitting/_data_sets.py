@@ -21,6 +21,7 @@ from multitide.errors import DataError, ParameterError
 from multitide.fitting._refuse_other_series import labels_frame, refuse_other_series
 from multitide.fitting._validation_split import training_and_validation
 from multitide.tasks import Auto, Task, infer_kind, resolve_tasks, task_names
+from multitide.tasks._resolve_tasks import check_listed
 
 # One data set as users give it: Samples, an array, or a list of arrays of different lengths.
 Series: TypeAlias = "Samples | SeriesView | ArrayLike"
@@ -170,6 +171,7 @@ def resolve_shared_tasks(
     DataError
         With every problem of the labels, and every data set without any.
     """
+    check_listed(tasks)
     if len(data_sets) == 1:
         return resolve_tasks(tasks, next(iter(data_sets.values())).y)
     problems = [*_kind_problems(tasks, data_sets), *_column_problems(tasks, data_sets)]

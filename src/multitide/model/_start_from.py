@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from multitide._checks import gathering, raise_problems
+from multitide._checks import as_path, gathering, raise_problems
 from multitide.errors import StoreError
 from multitide.fitting._fit_model import check_pretrain, check_several
 from multitide.fitting._recipe import Recipe
@@ -67,7 +67,7 @@ def _source(start: StoredModel | str | Path) -> Source:
     if isinstance(start, StoredModel):
         return Source(start.predictor, "the given estimator")
     try:
-        stored = load_model(Path(start))
+        stored = load_model(as_path("start", start))
     except StoreError as error:
         raise StoreError(str(error).replace("`folder`", "`training.start`")) from error
     return Source(stored.predictor, str(start))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from multitide._estimator import MultiTaskEstimator
+from multitide._estimator import MultiTaskEstimator, estimator_or_default
 from multitide._silence import silent_on_request
 from multitide.data._samples import Samples
 from multitide.data._split import Split
@@ -73,8 +73,7 @@ def check_conditions(
     --------
     label_curve : whether sharing gains more with few labels.
     """
-    if estimator is None:
-        estimator = MultiTaskEstimator()
+    estimator = estimator_or_default(estimator)
     comparison = compare(
         samples,
         tasks,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from multitide._checks import check_fraction
-from multitide._estimator import MultiTaskEstimator
+from multitide._estimator import MultiTaskEstimator, estimator_or_default
 from multitide._installed_versions import installed_versions
 from multitide._known_arguments import known_arguments
 from multitide._silence import silent_on_request
@@ -168,8 +168,7 @@ def compare(
     check_fraction("confidence", confidence)
     check_fraction("margin", margin)
     seconds = parse_budget(budget)
-    if estimator is None:
-        estimator = MultiTaskEstimator()
+    estimator = estimator_or_default(estimator)
     data_sets = DataSets(samples)
     if conditions:
         data_sets = DataSets(data_sets.only("`conditions`"))

@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from multitide._checks import check_choice
+from multitide._checks import as_path, check_choice
 from multitide._notebook import note, panel, table
 from multitide.study import _archive as archive
 from multitide.study.conditions._conditions import Conditions
@@ -42,6 +42,7 @@ RUN_FACTS = (
     "n_steps",
     "n_trees",
     "best_epoch",
+    "diverged",
 )
 EFFORT = (
     "n_rows",
@@ -326,11 +327,11 @@ class Comparison:
         return shown + self.conditions._repr_html_()
 
     def _notes(self) -> list[str]:
-        """Return what would give a verdict, and which groups were found."""
+        """Return what would give a verdict, which groups were found, and what diverged."""
         groups = []
         for arm, grouping in self.groupings.items():
             groups.append(f"{arm}: {grouping.advice}")
-        return advice_sentences(self.gains) + groups
+        return advice_sentences(self.gains) + groups + self.evidence.diverged()
 
     # -- keeping -----------------------------------------------------------------------------------
 
@@ -366,7 +367,7 @@ class Comparison:
         StoreError
             If the folder has no study, or one that is damaged or of another schema version.
         """
-        study = archive.load(Path(folder))
+        study = archive.load(as_path("folder", folder))
         conditions = None
         if study.conditions is not None:
             evidence, settings = study.conditions

@@ -13,6 +13,7 @@ from typing import Annotated
 import pandas as pd
 from pydantic import BaseModel, Field, StringConstraints
 
+from multitide._checks import as_path
 from multitide._claim_folder import claim_folders
 from multitide._folder_kinds import STUDIES_FORMAT
 from multitide._result_folder import read_record, validated, writable, write_file
@@ -266,7 +267,7 @@ class Comparisons:
         StoreError
             If the folder has no studies, or they are damaged or of another schema version.
         """
-        folder = Path(folder)
+        folder = as_path("folder", folder)
         path = folder / CONTENT
         content = read_record(
             path,

@@ -12,7 +12,7 @@ from typing import Annotated, TypedDict
 import pandas as pd
 from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt
 
-from multitide._checks import listed
+from multitide._checks import as_path, listed
 from multitide._claim_folder import claim_folders
 from multitide._folder_kinds import CURVE_FORMAT
 from multitide._notebook import note, panel, table
@@ -179,7 +179,7 @@ class LabelCurve:
         StoreError
             If the folder has no curve, or one that is damaged or of another schema version.
         """
-        path = Path(folder) / CURVE
+        path = as_path("folder", folder) / CURVE
         remedy = "Run `multitide compare` with label shares again."
         record = validated(
             read_record(path, CURVE_FORMAT, {SCHEMA}, remedy), _CurveRecord, path

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from multitide._estimator import MultiTaskEstimator
+from multitide._estimator import MultiTaskEstimator, estimator_or_default
 from multitide._known_arguments import known_arguments
 from multitide._silence import silent_on_request
 from multitide.data._data_sets import DataSets
@@ -86,8 +86,7 @@ def group_tasks(
     StoreError
         If `folder` cannot be written.
     """
-    if estimator is None:
-        estimator = MultiTaskEstimator()
+    estimator = estimator_or_default(estimator)
     data_sets = DataSets(samples)
     labels = data_sets.only("`samples` of `group_tasks`").y
     specs = resolve_tasks(estimator.tasks if tasks is None else tasks, labels)

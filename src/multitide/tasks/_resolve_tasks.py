@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import NamedTuple, TypeVar
 
+import numpy as np
 import pandas as pd
 
-from multitide._checks import gathering, one_of, raise_problems, suggest
-from multitide.errors import DataError
+from multitide._checks import a_kind, gathering, one_of, raise_problems, suggest
+from multitide.errors import DataError, ParameterError
 from multitide.tasks._kinds import Auto, how_to_change_kind
 from multitide.tasks._labels import shorten
 from multitide.tasks._task import Task
@@ -104,10 +105,28 @@ def resolve_with_reasons(
 
 
 def _as_specs(tasks: Iterable[str | Task]) -> list[Task]:
+    check_listed(tasks)
     specs = []
     for task in tasks:
         specs.append(Auto(task) if isinstance(task, str) else task)
     return specs
+
+
+def check_listed(tasks: object) -> None:
+    """Raise unless `tasks` is a list of something, or None."""
+    is_text = isinstance(tasks, str)
+    listing = (Sequence, Set, np.ndarray, pd.Index, pd.Series)
+    if tasks is None or (isinstance(tasks, listing) and not is_text):
+        return
+    if is_text:
+        got, remedy = repr(tasks), f"Use tasks=[{tasks!r}]."
+    elif hasattr(tasks, "get_params"):
+        got, remedy = a_kind(tasks), "Give an estimator as estimator=..."
+    else:
+        got, remedy = a_kind(tasks), "Use, for instance, tasks=['load']."
+    raise ParameterError(
+        f"`tasks` must be a list of names or tasks; got {got}. {remedy}"
+    )
 
 
 def _spec_problems(specs: Sequence[Task], y: pd.DataFrame) -> list[str]:

@@ -34,7 +34,8 @@ class Trainer:
     """Trains one network on one group of tasks.
 
     Callbacks may read the public attributes ``network``, ``names``, ``weighting``, ``optimizer``,
-    ``epoch`` (from 1), ``max_epochs``, ``history``, ``keeper`` and ``stop``, and may set ``stop``.
+    ``epoch`` (from 1), ``max_epochs``, ``history``, ``keeper``, ``stop`` and ``diverged`` (why
+    training has stopped early, or ""), and may set ``stop``.
 
     Parameters
     ----------
@@ -91,6 +92,7 @@ class Trainer:
         self.max_epochs = max_epochs
         self.epoch = 0
         self.stop = False
+        self.diverged = ""
         self.schedule = schedule or Schedule(
             settings.schedule, max_epochs, settings.patience
         )
@@ -156,6 +158,7 @@ class Trainer:
             if not self.keeper.best:
                 raise
             self.stop = True
+            self.diverged = str(error)
             logger.warning(
                 "Training has stopped in epoch %d; the best epoch so far is kept. %s",
                 self.epoch,

@@ -17,7 +17,7 @@ import pandas as pd
 from sklearn.base import clone
 
 from multitide._checks import check_positive_int
-from multitide._estimator import MultiTaskEstimator
+from multitide._estimator import MultiTaskEstimator, estimator_or_default
 from multitide._installed_versions import installed_versions
 from multitide._known_arguments import known_arguments
 from multitide._plan_fit import plan_fit
@@ -134,6 +134,7 @@ def tune(
         raise ParameterError(
             "`n_trials` or `budget` must be given; otherwise the search never ends."
         )
+    samples = DataSets(samples).only("`samples` of `tune`")
     start, specs = _start(samples, tasks, estimator)
     labels = samples.y[label_names(specs)]
     cut, data = _cut(samples.replace(y=labels), split)
@@ -222,9 +223,7 @@ def _start(
     estimator: MultiTaskEstimator | None,
 ) -> tuple[MultiTaskEstimator, list[Task]]:
     """Return the checked start of the search, with declared tasks and a seed, and the tasks."""
-    samples = DataSets(samples).only("`samples` of `tune`")
-    if estimator is None:
-        estimator = MultiTaskEstimator()
+    estimator = estimator_or_default(estimator)
     make_recipe(estimator.get_params(deep=False))
     specs = resolve_tasks(estimator.tasks if tasks is None else tasks, samples.y)
     start = cast(MultiTaskEstimator, clone(estimator))

@@ -193,8 +193,8 @@ def failures(comparison: Comparison) -> list[Failure]:
 
 
 def fit_warnings(comparison: Comparison) -> list[str]:
-    """Return the warnings of the fits, each once."""
-    texts: dict[str, None] = {}
+    """Return the warnings of the fits, each once, after the arms with fits that diverged."""
+    texts: dict[str, None] = dict.fromkeys(comparison.evidence.diverged())
     for fit in comparison.evidence.fits.values():
         texts |= dict.fromkeys(fit.facts.get("warnings", ()))
     return list(texts)

@@ -145,6 +145,25 @@ class Evidence:
             folds.append(FoldAnswers(self.targets[task, fold], labels[known], answers))
         return folds
 
+    def diverged(self) -> list[str]:
+        """Return a sentence for every arm with fits whose training diverged."""
+        reasons: dict[str, list[str]] = {}
+        for (arm, _, _), keys in self.run_keys.items():
+            for key in keys:
+                fit = self.fits.get(key)
+                if fit is not None and fit.done:
+                    reason = fit.facts.get("diverged", "")
+                    reasons.setdefault(arm, []).append(reason)
+        found = []
+        for arm, each in reasons.items():
+            diverged = [reason for reason in each if reason]
+            if diverged:
+                found.append(
+                    f"{len(diverged)} of {len(each)} fits of the arm {arm!r} diverged; the best "
+                    f"epoch before is used. {diverged[0]}"
+                )
+        return found
+
     def failures(self, arm: str) -> list[str]:
         """Return why fits of an arm failed, each reason once."""
         reasons: dict[str, None] = {}

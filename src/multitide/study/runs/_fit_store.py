@@ -48,6 +48,7 @@ class _Record(BaseModel):
     n_answers: dict[str, NonNegativeInt]
     best_epoch: dict[str, int] | None = None
     validation_loss: dict[str, float] = {}
+    diverged: str = ""
     affinity: dict[str, list[Any]] = {}
     classes: dict[str, list[Any]] = {}
 

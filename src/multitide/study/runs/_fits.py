@@ -36,6 +36,8 @@ class FitFacts(BaselineFacts, total=False):
         Number of labelled rows by question and set.
     n_parameters, n_steps : int
         Of the network, and of its training.
+    diverged : str
+        Why training has stopped before its end; "" if it has not. The best epoch before is used.
     seconds : float
         How long the fit took.
     best_epoch : dict of str to int
@@ -60,6 +62,7 @@ class FitFacts(BaselineFacts, total=False):
     n_labelled: dict[str, dict[str, int]]
     n_parameters: int
     n_steps: int
+    diverged: str
     seconds: float
     best_epoch: dict[str, int]
     validation_loss: dict[str, float]

@@ -240,6 +240,7 @@ def _trained(
         random_state=estimator.random_state,
         n_parameters=count_values(estimator.model_.parameters()),
         n_steps=counter.n_steps,
+        diverged=counter.diverged,
         best_epoch=estimator.best_epoch_,
         validation_loss=losses_at(estimator.history_, estimator.best_epoch_),
     )

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from multitide._checks import check_positive_int
+from multitide._checks import as_path, check_positive_int
 from multitide._estimator import MultiTaskEstimator
 from multitide.data._data_sets import DataSets
 from multitide.study.design._protocol import Protocol
@@ -60,7 +60,7 @@ def make_run_resources(
     if folder is None:
         runs = None
     else:
-        runs = runs_folder(Path(folder))
+        runs = runs_folder(as_path("folder", folder))
     return RunResources(n_jobs, runs, listeners)
 
 

@@ -30,6 +30,7 @@ class StepCounter(Callback):
 
     def __init__(self) -> None:
         self.n_steps = 0
+        self.diverged = ""
 
     def on_step_end(self, trainer: Trainer) -> None:
         """Count the step."""
@@ -37,6 +38,7 @@ class StepCounter(Callback):
 
     def on_train_end(self, trainer: Trainer) -> None:
         """Raise the interrupt again, after which a trainer would keep its best epoch."""
+        self.diverged = trainer.diverged or self.diverged
         if not trainer.stop and sys.exc_info()[0] is None:
             raise KeyboardInterrupt
 

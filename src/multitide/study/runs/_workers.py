@@ -143,6 +143,12 @@ class _Tally:
         names = ", ".join(job.names)
         if fit.done:
             self._pace.record(job, fit)
+            if fit.facts.get("diverged"):
+                logger.warning(
+                    "A fit of %s diverged, and its best epoch before is used: %s",
+                    names,
+                    fit.facts["diverged"],
+                )
         else:
             self._n_failed += 1
             logger.warning("A fit of %s failed: %s", names, fit.facts["reason"])
