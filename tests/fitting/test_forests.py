@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from multitide import MultiTaskEstimator, Samples
 from multitide.backbones import Trees
 from multitide.encodings._inputs import Inputs
 from multitide.errors import DataError, ParameterError, StoreError
+from multitide.fitting._grown_trees import GrownForest
 from multitide.model._store import (
     MODEL_FILE,
     WEIGHTS_FILE,
@@ -291,6 +293,62 @@ def test_of_very_many_rows_evenly_spaced_ones_are_read(
     assert "Trees read 30 of" in caplog.text
 
 
+# -- out of bag ------------------------------------------------------------------------------------
+
+
+def test_rows_that_a_tree_has_not_drawn_choose_without_a_validation_set() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 2, 8)).astype(np.float32)
+    clear = X[:, 0, -1]
+    y = pd.DataFrame({"clear": clear, "noise": rng.normal(size=300)})
+    spec = trees(bootstrap=True, max_features=1.0, n_trees=40)
+    fitted = small(backbone=spec, validation=None).fit(X, y)
+    history = fitted.history_.set_index(["side", "task"])["loss"]
+    assert history["validation", "clear"] < 0.4
+    assert 0.9 < history["validation", "noise"] < 1.1 < 2 * history["train", "noise"]
+    assert heads(fitted)["noise"].share > 0.1
+    # As honest as on new rows:
+    X = rng.normal(size=(2000, 2, 8)).astype(np.float32)
+    fresh = Samples.from_arrays(
+        X, pd.DataFrame({"clear": X[:, 0, -1], "noise": np.nan})
+    )
+    found = fitted.evaluate(fresh).query("task == 'clear' and metric == 'loss'")
+    assert found["value"].item() == pytest.approx(
+        history["validation", "clear"], rel=0.3
+    )
+
+
+def test_out_of_bag_answers_are_those_of_scikit_learn() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 5)).astype(np.float32)
+    model = ExtraTreesRegressor(9, bootstrap=True, oob_score=True, random_state=0)
+    with warnings.catch_warnings(action="ignore"):  # some rows are in every bag
+        model.fit(x, x[:, 0])
+    ((_, answers),) = GrownForest(model, np.arange(5), 5, (2,)).out_of_bag(x)
+    known = ~np.isnan(answers[:, 0])
+    assert 0 < (~known).sum() < 10
+    np.testing.assert_allclose(
+        answers[known, 0], model.oob_prediction_[known], atol=1e-6
+    )
+
+
+def test_windows_of_one_series_do_not_choose_out_of_bag() -> None:
+    samples = make_samples()
+    windows = samples.replace(series=np.repeat(np.arange(48), 2))
+    spec = trees(bootstrap=True)
+    fitted = small(backbone=spec, validation=None).fit(windows)
+    assert set(fitted.history_["side"]) == {"train"}
+
+
+def test_leaves_of_drawn_rows_answer_with_their_known_labels() -> None:
+    samples = several()
+    spec = trees(bootstrap=True, n_trees=40, max_features=0.5)
+    fitted = small(tasks=SEVERAL, backbone=spec, validation=None).fit(samples)
+    history = fitted.history_.set_index(["side", "task"])["loss"]
+    for task in ("flags", "next"):
+        assert history["train", task] < history["validation", task] < 0.8
+
+
 # -- several labels per row ------------------------------------------------------------------------
 
 SEVERAL = [MultiLabel("flags", columns=["up", "wide"]), Forecast("next", horizon=3)]
@@ -381,6 +439,10 @@ def test_quantiles_are_refused(kind: str) -> None:
         (
             {"backbone": Trees(kind="boosting", max_features=0.5)},
             ["`backbone.max_features`", "0.5"],
+        ),
+        (
+            {"backbone": Trees(kind="boosting", bootstrap=True)},
+            ["`backbone.bootstrap`", "True"],
         ),
         ({"backbone": Trees(kind="oak")}, ["`backbone.kind`", "'oak'"]),  # type: ignore[arg-type]
         ({"backbone": Trees(max_depth=0)}, ["`backbone.max_depth`", "got 0"]),

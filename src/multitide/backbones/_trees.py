@@ -17,7 +17,7 @@ MOST_FEATURES = {"extra_trees": 10_000, "boosting": 1_000}
 # The settings that only the other kind uses.
 OTHERS = {
     "extra_trees": ("max_leaf_nodes", "learning_rate"),
-    "boosting": ("max_features",),
+    "boosting": ("max_features", "bootstrap"),
 }
 
 
@@ -40,10 +40,16 @@ class Trees(Backbone):
     max_depth : int, default=24
         Maximum depth of a tree.
     min_samples_leaf : int, optional
-        Minimum number of training rows in a leaf. Default: for boosting 20. For extra trees the
-        validation set chooses; without one it is 1 for classes and 5 for numbers.
+        Minimum number of training rows in a leaf. Default: for boosting 20, or a twentieth of the
+        rows if that is fewer. For extra trees 1; the validation set then chooses how many rows, 2
+        to 50, a node needs to be split. Without one these are 2 for classes and 5 for numbers.
     max_features : float, default=0.1
         Fraction of the features among which each split of an extra tree is chosen.
+    bootstrap : bool, default=False
+        Whether each extra tree draws its rows with replacement. Without a validation set, each row
+        is then answered by the trees that have not drawn it, and these answers choose in its place;
+        their losses are the validation losses of the history. This needs samples of different
+        series: windows of one series resemble each other.
     max_leaf_nodes : int, default=31
         Maximum number of leaves of a boosted tree.
     learning_rate : float, default=0.1
@@ -84,6 +90,7 @@ class Trees(Backbone):
     max_depth: Annotated[int, Field(ge=1, le=64)] = 24
     min_samples_leaf: Annotated[int, Field(ge=1)] | None = None
     max_features: Annotated[float, Field(gt=0, le=1)] = 0.1
+    bootstrap: bool = False
     max_leaf_nodes: Annotated[int, Field(ge=2, le=65_536)] = 31
     learning_rate: Annotated[float, Field(gt=0)] = 0.1
     n_levels: Annotated[int, Field(ge=1, le=16)] = 6

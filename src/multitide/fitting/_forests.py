@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ from multitide.fitting._grow_trees import (
     grow_trees,
     settings_of,
 )
-from multitide.fitting._grown_trees import Grown, GrownForest
+from multitide.fitting._grown_trees import Grown, GrownForest, Variant
 from multitide.fitting._task_group import TaskGroup
 from multitide.fitting._warm_start import Source
 from multitide.network._forest_head import ForestHead
@@ -45,10 +46,13 @@ class Choice:
         Of the trees; see :class:`Grown`.
     share : float
         Weight of the best constant in the answer.
+    loss : float
+        On the rows that chose; infinite if there were none.
     """
 
     setting: int
     share: float
+    loss: float = np.inf
 
 
 class TreeFit:
@@ -100,6 +104,11 @@ class TreeFit:
         self.history = self._losses(network, "train", train, seconds)
         if validation is not None:
             self.history += self._losses(network, "validation", validation, seconds)
+        elif self._chooses_out_of_bag:
+            for name, choice in self._choices.items():
+                self.history.append(
+                    _history_row(name, "validation", choice.loss, seconds)
+                )
         if group.recipe.training.refit and validation is not None:
             network = group.make_network_on_all_rows().eval()
             rows = data.all_for_training().train.index
@@ -118,30 +127,46 @@ class TreeFit:
 
     def _grow(self, network: Network, train: Table, validation: Table | None) -> None:
         """Grow the trees of each task, and choose their settings if they are not chosen yet."""
-        seed = self._group.recipe.seed
         for target, head in zip(network.target_list, _heads(network), strict=True):
             name = target.task.name
-            rows, held_out = train.labelled(target), None
-            if validation is not None:
-                held_out = validation.labelled(target)
+            rows = train.labelled(target)
             if name in self._choices:
                 settings: tuple[int, ...] = (self._choices[name].setting,)
             else:
-                settings = settings_of(self._spec, target, held_out is not None)
-            grown = grow_trees(self._spec, target, rows, settings, seed)
+                chooses = validation is not None or self._chooses_out_of_bag
+                settings = settings_of(self._spec, target, chooses)
+            grown = grow_trees(
+                self._spec, target, rows, settings, self._group.recipe.seed
+            )
             if name not in self._choices:
-                self._choices[name] = choose(head, target, grown, held_out)
+                judged = self._judged(grown, rows, target, validation)
+                self._choices[name] = choose(head, target, grown, judged)
             choice = self._choices[name]
             head.grow(grown.arrays(choice.setting), choice.share)
-            shape = head.forest.shape
-            logger.info(
-                "%s: %d trees with %d nodes, at most %d deep (%.1f MB).",
-                name,
-                shape.n_trees,
-                shape.n_nodes,
-                head.forest.depth,
-                shape.n_bytes / 1e6,
-            )
+            _log_size(name, head)
+
+    def _judged(
+        self, grown: Grown, rows: Rows, target: Target, validation: Table | None
+    ) -> Judged | None:
+        """Return answers for rows that the trees have not seen; None if there are none."""
+        if validation is not None:
+            held_out = validation.labelled(target)
+            return Judged(held_out.truth, grown.variants(held_out.features))
+        if self._chooses_out_of_bag and isinstance(grown, GrownForest):
+            return Judged(rows.truth, grown.out_of_bag(rows.features))
+        return None
+
+    @property
+    def _chooses_out_of_bag(self) -> bool:
+        """Whether rows that a tree has not drawn replace a validation set.
+
+        Not if windows of one series resemble those that the tree has drawn.
+        """
+        if not self._spec.bootstrap or self._group.has_validation:
+            return False
+        (data,) = self._group.data
+        series = pd.Series(data.samples.series)
+        return bool(series.iloc[data.train.index].is_unique)
 
     @torch.no_grad()
     def _losses(
@@ -154,25 +179,31 @@ class TreeFit:
             if not len(rows.codes):
                 continue
             decoded = target(head(torch.from_numpy(rows.features))).numpy()
-            history.append(
-                {
-                    "epoch": 1,
-                    "lr": 0.0,
-                    "seconds": seconds,
-                    "task": target.task.name,
-                    "side": which,
-                    "loss": float(target.decoded_losses(rows.truth, decoded).mean()),
-                    "weight": 1.0,
-                }
-            )
+            loss = float(target.decoded_losses(rows.truth, decoded).mean())
+            history.append(_history_row(target.task.name, which, loss, seconds))
         return history
+
+
+class Judged(NamedTuple):
+    """Rows that choose.
+
+    Attributes
+    ----------
+    truth : ndarray
+        Their labels.
+    variants : iterable of (int, ndarray)
+        The answers with each setting; NaN for rows without one.
+    """
+
+    truth: np.ndarray
+    variants: Iterable[Variant]
 
 
 @torch.no_grad()
 def choose(
-    head: ForestHead, target: Target, grown: Grown, held_out: Rows | None
+    head: ForestHead, target: Target, grown: Grown, judged: Judged | None
 ) -> Choice:
-    """Return the setting and the share with the smallest loss on the validation rows.
+    """Return the setting and the share with the smallest loss on the rows that choose.
 
     Without any, it is the first setting, and the share of one tree for class probabilities.
     """
@@ -180,17 +211,31 @@ def choose(
     has_probabilities = head.has_classes or head.has_labels
     if isinstance(grown, GrownForest) and has_probabilities:
         shares = (1 / (grown.n_trees + 1), *SHARES[1:])
-    if held_out is None or not len(held_out.codes):
-        return Choice(grown.settings[0], shares[0])
-    best, choice = np.inf, Choice(grown.settings[0], shares[0])
-    for setting, answers in grown.variants(held_out.features):
-        expected = torch.from_numpy(answers)
+    choice = Choice(grown.settings[0], shares[0])
+    if judged is None or not len(judged.truth):
+        return choice
+    for setting, answers in judged.variants:
+        known = ~np.isnan(answers).any(axis=1)
+        expected = torch.from_numpy(answers[known])
         for share in shares:
             decoded = target(head.answer(expected, share)).numpy()
-            loss = float(target.decoded_losses(held_out.truth, decoded).mean())
-            if loss < best:
-                best, choice = loss, Choice(setting, share)
+            losses = target.decoded_losses(judged.truth[known], decoded)
+            loss = float(losses.mean())
+            if loss < choice.loss:
+                choice = Choice(setting, share, loss)
     return choice
+
+
+def _log_size(name: str, head: ForestHead) -> None:
+    shape = head.forest.shape
+    logger.info(
+        "%s: %d trees with %d nodes, at most %d deep (%.1f MB).",
+        name,
+        shape.n_trees,
+        shape.n_nodes,
+        head.forest.depth,
+        shape.n_bytes / 1e6,
+    )
 
 
 @dataclass(frozen=True)
@@ -221,3 +266,15 @@ def _heads(network: Network) -> list[ForestHead]:
             raise TypeError(f"a head must have trees; got {head!r}")
         heads.append(head)
     return heads
+
+
+def _history_row(task: str, side: str, loss: float, seconds: float) -> HistoryRow:
+    return {
+        "epoch": 1,
+        "lr": 0.0,
+        "seconds": seconds,
+        "task": task,
+        "side": side,
+        "loss": loss,
+        "weight": 1.0,
+    }

@@ -26,7 +26,9 @@ from multitide.tasks._several import SeveralTarget
 # Numbers of rows that a node needs to be split, among which the validation set chooses.
 LIMITS = (2, 5, 10, 20, 50)
 UNSPLIT_CLASSES, UNSPLIT_NUMBERS = 2, 5  # without a validation set
-LEAF_OF_BOOSTING = 20
+# Rows per leaf of a boosted tree, and of few rows this fraction.
+LEAF_OF_BOOSTING, FRACTION_OF_BOOSTING = 20, 0.05
+BINS = 63  # of a feature; with 255, finding the splits of few rows takes four times as long
 MANY_ROWS = 10_000
 # Of the nodes while a forest is grown.
 MOST_NODES, MOST_VALUES = 8_000_000, 32_000_000
@@ -124,7 +126,7 @@ def grow_trees(
     if isinstance(target, ClassificationTarget):
         weights = target.class_weights.numpy().astype(np.float64)[rows.codes]
     if spec.kind == "boosting":
-        boosted = _boosting(spec, target, settings[0], seed)
+        boosted = _boosting(spec, target, len(read), settings[0], seed)
         with threadpool_limits(_n_threads(len(read)), user_api="openmp"):
             boosted.fit(read, rows.codes, sample_weight=weights)
         return GrownBoosting(boosted, columns, features.shape[1])
@@ -132,7 +134,7 @@ def grow_trees(
     forest.fit(read, _complete(rows.codes, target), sample_weight=weights)
     grown = GrownForest(forest, columns, features.shape[1], settings)
     if np.isnan(rows.codes).any():
-        grown.use_known_labels(forest.apply(read), rows.codes)
+        grown.use_known_labels(features, rows.codes)
     return grown
 
 
@@ -173,6 +175,7 @@ def _forest(
         "max_depth": spec.max_depth,
         "max_features": spec.max_features,
         "min_samples_leaf": spec.min_samples_leaf or 1,
+        "bootstrap": spec.bootstrap,
         "min_samples_split": max(2, limit, fewest),
         "n_jobs": torch.get_num_threads(),
         "random_state": seed,
@@ -183,14 +186,16 @@ def _forest(
 
 
 def _boosting(
-    spec: Trees, target: Target, n_iterations: int, seed: int
+    spec: Trees, target: Target, n_rows: int, n_iterations: int, seed: int
 ) -> HistGradientBoostingClassifier | HistGradientBoostingRegressor:
+    leaf = min(LEAF_OF_BOOSTING, max(2, int(FRACTION_OF_BOOSTING * n_rows)))
     shared = {
         "max_iter": n_iterations,
         "max_depth": spec.max_depth,
         "max_leaf_nodes": spec.max_leaf_nodes,
-        "min_samples_leaf": spec.min_samples_leaf or LEAF_OF_BOOSTING,
+        "min_samples_leaf": spec.min_samples_leaf or leaf,
         "learning_rate": spec.learning_rate,
+        "max_bins": BINS,
         "early_stopping": False,
         "random_state": seed,
     }

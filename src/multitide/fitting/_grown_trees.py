@@ -27,6 +27,7 @@ Extra: TypeAlias = ExtraTreesClassifier | ExtraTreesRegressor
 Boosted: TypeAlias = HistGradientBoostingClassifier | HistGradientBoostingRegressor
 # A setting of grown trees, such as the number that is used, and the answers with it.
 Variant: TypeAlias = "tuple[int, np.ndarray]"
+SOME_ROWS = 1024  # that are answered by each tree at a time
 
 
 @dataclass
@@ -163,6 +164,7 @@ class GrownForest(Grown):
         self, model: Extra, columns: np.ndarray, n_features: int, limits: Sequence[int]
     ) -> None:
         super().__init__(columns, n_features)
+        self._model = model
         trees = [each.tree_ for each in model.estimators_]
         ends = np.cumsum([tree.node_count for tree in trees])
         roots = np.concatenate([[0], ends[:-1]])
@@ -179,21 +181,53 @@ class GrownForest(Grown):
         self.n_trees = len(trees)
         self.settings = self._storable(limits)
 
-    def use_known_labels(self, leaves: np.ndarray, codes: np.ndarray) -> None:
+    def use_known_labels(self, features: np.ndarray, codes: np.ndarray) -> None:
         """Let each node answer with the mean of the known labels of its rows.
 
         Parameters
         ----------
-        leaves : ndarray of int, shape (n_rows, n_trees)
-            What ``model.apply`` returns for the training rows.
+        features : ndarray, shape (n_rows, n_features)
+            The training rows.
         codes : ndarray, shape (n_rows, n_labels)
             NaN for missing labels, which were filled to grow the trees.
         """
         nodes = self._nodes
         means = known_means(
-            nodes.levels(), nodes.parents(), leaves + nodes.roots, codes, nodes.value
+            nodes.levels(),
+            nodes.parents(),
+            self._model.apply(features[:, self.columns]) + nodes.roots,
+            codes,
+            self._drawn(len(features)),
+            nodes.value,
         )
         nodes.value = means.astype(np.float32)
+
+    def _drawn(self, n_rows: int) -> np.ndarray:
+        """Return how often each tree has drawn each training row, (n_rows, n_trees)."""
+        if not self._model.bootstrap:
+            return np.ones((n_rows, self.n_trees), dtype=np.int64)
+        counts = []
+        for rows in self._model.estimators_samples_:
+            counts.append(np.bincount(rows, minlength=n_rows))
+        return np.stack(counts, axis=1)
+
+    def out_of_bag(self, features: np.ndarray) -> Iterator[Variant]:
+        """Yield for each limit the answers of the trees that have not drawn a training row.
+
+        NaN for rows that all trees have drawn.
+        """
+        left_out = torch.from_numpy(self._drawn(len(features)) == 0)
+        for limit in self.settings:
+            forest = Forest.of(self.arrays(limit), self.n_features)
+            parts = []
+            for rows, mask in zip(
+                torch.from_numpy(features).split(SOME_ROWS),
+                left_out.split(SOME_ROWS),
+                strict=True,
+            ):
+                values = torch.where(mask[:, :, None], forest.each(rows).double(), 0.0)
+                parts.append(values.sum(dim=1) / mask.sum(dim=1, keepdim=True))
+            yield limit, torch.cat(parts).numpy()
 
     def _storable(self, limits: Sequence[int]) -> list[int]:
         """Return the limits with which the trees can be stored; a larger one if there is none."""

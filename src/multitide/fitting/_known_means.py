@@ -12,6 +12,7 @@ def known_means(
     parents: np.ndarray,
     leaves: np.ndarray,
     codes: np.ndarray,
+    drawn: np.ndarray,
     otherwise: np.ndarray,
 ) -> np.ndarray:
     """Return for each node the mean of the known labels of its rows, (n_nodes, n_labels).
@@ -26,6 +27,8 @@ def known_means(
         The node in which each row ends.
     codes : ndarray, shape (n_rows, n_labels)
         NaN for missing labels.
+    drawn : ndarray of int, shape (n_rows, n_trees)
+        How often each tree has drawn a row.
     otherwise : ndarray, shape (n_nodes, n_labels)
         The values where no label is known.
     """
@@ -33,9 +36,9 @@ def known_means(
     filled = np.where(known, codes, 0.0)
     sums = np.zeros(otherwise.shape)
     counts = np.zeros(otherwise.shape)
-    for ends in leaves.T:
-        np.add.at(sums, ends, filled)
-        np.add.at(counts, ends, known)
+    for ends, times in zip(leaves.T, drawn.T, strict=True):
+        np.add.at(sums, ends, filled * times[:, None])
+        np.add.at(counts, ends, known * times[:, None])
     for nodes in reversed(levels[1:]):
         np.add.at(sums, parents[nodes], sums[nodes])
         np.add.at(counts, parents[nodes], counts[nodes])

@@ -157,6 +157,12 @@ class Forest(nn.Module):
         size = max(1, MOST_ENTRIES // (self.shape.n_trees * self.shape.n_values))
         return torch.cat(list(map(self._outputs, x.split(size))))
 
+    def each(self, x: Tensor) -> Tensor:
+        """Return the output of every tree of an average, (batch, n_trees, n_values)."""
+        shape = self.shape
+        values = self.value.index_select(0, self.leaf.index_select(0, self._leaves(x)))
+        return values.view(len(x), shape.n_trees, shape.n_values)
+
     def _outputs(self, x: Tensor) -> Tensor:
         shape = self.shape
         node = self._leaves(x)
