@@ -59,6 +59,7 @@ FLOORS = {
         "_strict_numbers",
         "_threads",
         "_toml",
+        "_torch_defaults",
         "_visible",
         "errors",
     ],

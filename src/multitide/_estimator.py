@@ -18,6 +18,7 @@ from multitide._own_random_numbers import own_random_numbers
 from multitide._plan_fit import FitPlan, plan_fit
 from multitide._result_folder import new_folder, replaced_folder
 from multitide._silence import silent_on_request
+from multitide._torch_defaults import torch_defaults
 from multitide.backbones import Backbone
 from multitide.balancing import Aggregator, Weighting
 from multitide.data._samples import Samples
@@ -201,6 +202,7 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
 
     @silent_on_request
     @known_arguments
+    @torch_defaults()
     def fit(
         self,
         X: Data,

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from multitide._estimator import MultiTaskEstimator
 from multitide._own_random_numbers import own_random_numbers
+from multitide._torch_defaults import torch_defaults
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
 from multitide.errors import DataError, ParameterError
@@ -53,6 +54,7 @@ class GradientFlow:
         )
 
 
+@torch_defaults()
 def gradient_flow(
     estimator: MultiTaskEstimator, X: Samples | ArrayLike, y: pd.DataFrame | None = None
 ) -> GradientFlow:

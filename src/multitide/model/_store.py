@@ -25,6 +25,7 @@ from multitide._installed_versions import installed_versions
 from multitide._own_random_numbers import own_random_numbers
 from multitide._partial_folder import refuse_partial
 from multitide._result_folder import new_folder, read_record, validated, write_file
+from multitide._torch_defaults import torch_defaults
 from multitide.data.tables._reading import Reading
 from multitide.encodings._inputs import Inputs
 from multitide.encodings._representation import Encoder
@@ -135,6 +136,7 @@ def refuse_more_than_a_model(folder: Path) -> None:
         read_model_record(folder)
 
 
+@torch_defaults()
 def load_model(folder: Path, transformer: object = None) -> StoredModel:
     """Read a model from a model or run folder; see :meth:`multitide.MultiTaskEstimator.load`."""
     record, path = read_model_record(folder), folder / MODEL_FILE

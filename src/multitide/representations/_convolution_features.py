@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from multitide._torch_defaults import torch_defaults
 from multitide.data._samples import Samples
 from multitide.encodings._input_layer import InputLayer
 from multitide.errors import DataError
@@ -91,6 +92,7 @@ class ConvolutionRepresentation(SeriesRepresentation, ABC):
     ) -> ConvolutionFeatures:
         """Rebuild the module from the arrays of its state."""
 
+    @torch_defaults()
     def fit(self, samples: Samples) -> ConvolutionEncoder:
         """Draw the convolutions.
 

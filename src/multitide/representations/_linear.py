@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from multitide._torch_defaults import torch_defaults
 from multitide.backbones._linear import STRENGTHS
 from multitide.errors import DataError, ParameterError
 from multitide.representations._line import Line, Scales, check_solvable, lines
@@ -56,6 +57,7 @@ class LinearHeads:
         self.strengths = strengths
         self.random_state = random_state
 
+    @torch_defaults()
     def fit(
         self,
         vectors: np.ndarray,

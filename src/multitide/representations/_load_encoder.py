@@ -11,6 +11,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from multitide._result_folder import validated
+from multitide._torch_defaults import torch_defaults
 from multitide.encodings._inputs import Inputs
 from multitide.errors import MultitideError, StoreError
 from multitide.representations._encoder_format import (
@@ -35,6 +36,7 @@ UNREADABLE = (
 )
 
 
+@torch_defaults()
 def load_encoder(path: str | Path) -> SeriesEncoder:
     """Read an encoder that `save_encoder` wrote. No pickle is read.
 

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from multitide._count_values import count_values
 from multitide._own_random_numbers import own_random_numbers
 from multitide._threads import threads_of_step
+from multitide._torch_defaults import torch_defaults
 from multitide.data._samples import Samples
 from multitide.encodings._input_layer import InputLayer
 from multitide.encodings._inputs import Impute
@@ -82,6 +83,7 @@ class TS2Vec(SeriesRepresentation):
     scale: Scale = "standard"
     random_state: Annotated[int, Field(ge=0, lt=2**31)] = 0
 
+    @torch_defaults()
     def fit(self, samples: Samples) -> TS2VecEncoder:
         """Train on series, labelled or not.
 
