@@ -38,6 +38,7 @@ from multitide.fitting._recipe import (
     make_recipe,
     resolve_device,
 )
+from multitide.model._after_training import tell_after_training
 from multitide.model._checked_reading import checking
 from multitide.model._fitted_model import FittedModel
 from multitide.model._history import (
@@ -284,6 +285,7 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
             )
         self.history_ = pd.DataFrame(fitted.history)
         self.pretrain_history_ = pd.DataFrame(fitted.pretrain_history)
+        tell_after_training(fitted, recipe.max_epochs, split)
         return self._take(
             StoredModel(
                 params=self.get_params(deep=False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from multitide.data._data_sets import DataSets
 from multitide.data._split_data import SplitData
 from multitide.data._write_table import write_table
 from multitide.fitting._recipe import make_recipe, resolve_device
+from multitide.model._after_training import against_test
 from multitide.model._history import HISTORY, PRETRAINING, write_history
 from multitide.model._model_so_far import ModelSoFar
 from multitide.model._prediction import decode_all, metric_table, prediction_table
@@ -28,6 +30,8 @@ from multitide.model._schema import data_record
 from multitide.model._store import write_model
 from multitide.reports._write_run_report import RunReport, write_run_report
 from multitide.training._callbacks import Callback
+
+logger = logging.getLogger("multitide")
 
 
 @dataclass(frozen=True, repr=False)
@@ -159,6 +163,8 @@ def _evaluate_and_write(
     test_sets = prepared.test_sets
     decoded = decode_all(estimator.stored_, test_sets, resolve_device(estimator.device))
     metrics = metric_table(estimator.model_, test_sets, decoded)
+    for sentence in against_test(estimator.history_, estimator.best_epoch_, metrics):
+        logger.warning(sentence)
     predictions = {}
     for name, each in decoded.items():
         predictions[name] = prediction_table(estimator.model_, each)

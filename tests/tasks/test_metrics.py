@@ -18,6 +18,7 @@ from multitide.tasks._metrics import (
     REGRESSION,
     better_than_trivial,
     classification_metrics,
+    disagreement,
     forecast_metrics,
     goodness,
     log_losses,
@@ -216,3 +217,21 @@ def test_coverage_is_not_compared_with_the_trivial_predictor_without_its_level()
     trivial = {"coverage": 0.8, "rmse": 2.0}
     table = metric_table({"coverage": 1.0, "rmse": 1.0}, trivial, 10)
     assert better_than_trivial(table).tolist() == ["-", "yes"]
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "loss", "said"),
+    [(0.9, 1.2, True), (0.4, 0.8, True), (0.9, 0.8, False), (0.4, 1.2, False)],
+)
+def test_a_metric_against_its_loss_is_explained(
+    accuracy: float, loss: float, said: bool
+) -> None:
+    values = {"accuracy": accuracy, "log_loss": 9.0, "loss": loss}
+    trivial = {"accuracy": 0.5, "log_loss": 0.7, "loss": 1.0}
+    table = metric_table(values, trivial, 10)
+    table.insert(0, "task", "state")
+    sentence = disagreement(table)
+    assert bool(sentence) == said
+    assert ("disagree for state" in sentence) == said
+    undefined = table.assign(value=np.nan)
+    assert disagreement(undefined) == ""

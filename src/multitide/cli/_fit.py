@@ -159,8 +159,7 @@ def fit_and_show(
     n_test = sum(len(data.split.test) for data in run.data)
     show_metrics(run.metrics, f"Test set, {n_test} samples")
     show_note(
-        f"The network was {trained_for(run.estimator)}; "
-        f"best epoch per task: {best_epochs(run.estimator)}."
+        f"The network was {trained_for(run.estimator)}; {best_epochs(run.estimator)}."
     )
     content = " (model, history, metrics, report.md, config.toml)"
     say("\nWritten: ", bold(folder), content)

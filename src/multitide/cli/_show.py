@@ -123,7 +123,7 @@ def show_heading(text: str) -> None:
 
 def show_metrics(metrics: pd.DataFrame, title: str) -> None:
     """Show each task's metrics next to those of the best constant prediction."""
-    from multitide.tasks._metrics import better_than_trivial
+    from multitide.tasks._metrics import better_than_trivial, disagreement
 
     shown = pd.DataFrame(index=metrics.index)
     keys = []
@@ -147,6 +147,8 @@ def show_metrics(metrics: pd.DataFrame, title: str) -> None:
         '"loss" is in units of its loss on the training set. '
         'Compare each value with "trivial".'
     )
+    if sentence := disagreement(metrics):
+        show_note(sentence)
 
 
 def show_next(*lines: tuple[str, str]) -> None:

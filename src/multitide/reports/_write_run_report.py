@@ -21,13 +21,14 @@ from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
 from multitide.data._splitter import Splitter
 from multitide.fitting._recipe import make_part
+from multitide.model._after_training import after_training, against_test
 from multitide.model._sizes import last_weights, size_in_words
 from multitide.reports._figures import Draw, file_names, save_figure
 from multitide.reports._markdown import code, code_block, markdown
 from multitide.reports._pages import markdown_table
 from multitide.tasks import Forecast, Task
 from multitide.tasks._forecast import last_values
-from multitide.tasks._metrics import better_than_trivial
+from multitide.tasks._metrics import better_than_trivial, disagreement
 from multitide.training._settings import Training
 
 # Explanations of metrics that only some kinds of task have.
@@ -106,12 +107,30 @@ def write_run_report(report: RunReport, folder: Path) -> Path:
         markdown_table(_judged(metrics)),
         _about_metrics(metrics),
     ]
+    if sentences := _to_look_at(report):
+        items = "\n".join(f"- {markdown(sentence)}" for sentence in sentences)
+        sections += ["## To look at", items]
     for path in figures:
         sections.append(f"![{path.stem}]({path.relative_to(folder).as_posix()})")
     sections += ["## Repeat it", _repeat(report)]
     path = folder / "report.md"
     write_file(path, "\n\n".join(sections) + "\n")
     return path
+
+
+def _to_look_at(report: RunReport) -> list[str]:
+    """Say what the user should know of the training and the test."""
+    estimator = report.estimator
+    found = after_training(
+        estimator.model_,
+        estimator.history_,
+        estimator.best_epoch_,
+        estimator.max_epochs,
+        [data.validation_set for data in report.prepared.data],
+    )
+    return found + against_test(
+        estimator.history_, estimator.best_epoch_, report.metrics
+    )
 
 
 def _write_figures(report: RunReport, folder: Path) -> list[Path]:
@@ -217,7 +236,7 @@ def _about_metrics(metrics: pd.DataFrame) -> str:
     for name, about in EXPLAINED.items():
         if name in present:
             text += f" {about}"
-    return text
+    return f"{text} {markdown(disagreement(metrics))}".rstrip()
 
 
 def _summary(report: RunReport) -> str:
@@ -257,8 +276,17 @@ def trained_for(estimator: MultiTaskEstimator) -> str:
 
 
 def best_epochs(estimator: MultiTaskEstimator) -> str:
-    """Return the epoch whose weights predict each task, as "load 24, state 20"."""
-    return named_values(estimator.best_epoch_)
+    """Say which epochs' weights are kept, as "best epoch: 24 (...)"."""
+    epochs = estimator.best_epoch_
+    if estimator.keep == "joint" and len(set(epochs.values())) == 1:
+        words = f"best epoch: {next(iter(epochs.values()))}"
+        if len(epochs) > 1:
+            words += " (the lowest mean validation loss of all tasks)"
+        return words
+    each = named_values(epochs)
+    if estimator.keep == "joint":
+        return f"best epoch of each network: {each}"
+    return f"best epoch of each task: {each}"
 
 
 def how_split(splitter: Splitter) -> str:
@@ -297,7 +325,7 @@ def _protocol(report: RunReport) -> str:
     epochs = markdown(best_epochs(estimator))
     sentences += [
         "The test set was used once, for the metrics below.",
-        f'Best epoch per task (`keep = "{estimator.keep}"`): {epochs}.',
+        f'Kept (`keep = "{estimator.keep}"`): {epochs}.',
     ]
     return " ".join(sentences)
 

@@ -345,6 +345,35 @@ def better_than_trivial(table: pd.DataFrame) -> pd.Series:
     return better.mask(same, "same").mask(no_answer, "-")
 
 
+def disagreement(table: pd.DataFrame) -> str:
+    """Explain why the main metric can be better than the trivial one while the loss is not.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From ``estimator.evaluate``.
+
+    Returns
+    -------
+    str
+        A sentence with the tasks whose main metric and loss disagree; "" if there are none.
+    """
+    keys = [name for name in ("data", "task") if name in table]
+    judged = table.assign(better=better_than_trivial(table))
+    tasks = []
+    for key, rows in judged.groupby(keys, sort=False):
+        of_loss = rows.loc[rows["metric"] == "loss", "better"]
+        if {rows["better"].iloc[0], *of_loss} == {"yes", "no"}:
+            tasks.append(str(key[-1]))
+    if not tasks:
+        return ""
+    return (
+        f"The main metric and the loss disagree for {', '.join(dict.fromkeys(tasks))}: training "
+        "minimises the loss, which counts how far off a number is, or how sure of a class a wrong "
+        "prediction is."
+    )
+
+
 def _rankable_classes(codes: np.ndarray, n_classes: int) -> list[int]:
     """Return the classes for which some rows have the class and others do not.
 

@@ -1,0 +1,131 @@
+"""What a user should know after training, in sentences; none if all is well."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from multitide.data._samples import Samples
+from multitide.data._split_data import SplitData
+from multitide.fitting._fit_model import Fitted
+from multitide.network._network import Predictor
+from multitide.tasks._task import Target
+
+logger = logging.getLogger("multitide")
+
+LAST_SHARE = 0.1  # of `max_epochs`: a best epoch in it was perhaps not the end
+FAR_WORSE = 3.0  # times the validation loss
+
+
+def after_training(
+    predictor: Predictor,
+    history: pd.DataFrame,
+    best_epoch: Mapping[str, int],
+    max_epochs: int,
+    validation_sets: Sequence[Samples],
+) -> list[str]:
+    """Say whether training ended too early, and which tasks do not beat their constant.
+
+    Parameters
+    ----------
+    predictor : Predictor
+        The fitted model.
+    history : DataFrame
+        ``estimator.history_``.
+    best_epoch : mapping of str to int
+        By task.
+    max_epochs : int
+        The estimator's parameter.
+    validation_sets : sequence of Samples
+        With their labels, one per data set.
+    """
+    losses = validation_losses(history, best_epoch)
+    found = []
+    last = max((best_epoch[task] for task in losses), default=0)
+    if max_epochs > 1 and last > (1 - LAST_SHARE) * max_epochs:
+        found.append(
+            f"The best epoch, {last}, is among the last of {max_epochs}: the validation loss may "
+            "still be falling. Raise `max_epochs`."
+        )
+    for task, loss in losses.items():
+        constant = _constant_loss(predictor.target(task), validation_sets)
+        if loss >= constant:
+            found.append(
+                f"Task {task!r} is not better than a constant on the validation set (loss "
+                f"{loss:.3g}, constant {constant:.3g}). Its inputs may not tell it, it may have "
+                "too few labels, or the tasks may disturb it: `multitide compare` tells."
+            )
+    return found
+
+
+def tell_after_training(
+    fitted: Fitted, max_epochs: int, data_sets: Sequence[SplitData]
+) -> None:
+    """Log what :func:`after_training` says of a fit."""
+    for sentence in after_training(
+        fitted.predictor,
+        pd.DataFrame(fitted.history),
+        fitted.best_epoch,
+        max_epochs,
+        [data.validation_set for data in data_sets],
+    ):
+        logger.warning(sentence)
+
+
+def against_test(
+    history: pd.DataFrame, best_epoch: Mapping[str, int], metrics: pd.DataFrame
+) -> list[str]:
+    """Name the tasks whose test loss is far above their validation loss, and above the constant's.
+
+    Parameters
+    ----------
+    history, best_epoch
+        As in :func:`after_training`.
+    metrics : DataFrame
+        ``estimator.evaluate`` on the test set.
+    """
+    losses = validation_losses(history, best_epoch)
+    found = []
+    for row in metrics[metrics["metric"] == "loss"].to_dict("records"):
+        known = losses.get(row["task"], np.nan)
+        if row["value"] > FAR_WORSE * known and row["value"] > row["trivial"]:
+            of_data = f" of {row['data']!r}" if row.get("data") else ""
+            found.append(
+                f"Task {row['task']!r}{of_data} is far worse on the test set (loss "
+                f"{row['value']:.3g}, constant {row['trivial']:.3g}) than on the validation set "
+                f"({known:.3g}): the two sets differ, for instance in season or machine, or the "
+                "validation set is too small."
+            )
+    return found
+
+
+def validation_losses(
+    history: pd.DataFrame, best_epoch: Mapping[str, int]
+) -> dict[str, float]:
+    """Return each task's validation loss in its best epoch; tasks without one are left out."""
+    if not len(history):
+        return {}
+    rows = history[history["side"] == "validation"]
+    found = {}
+    for task, epoch in best_epoch.items():
+        of_task = rows[(rows["task"] == task) & (rows["epoch"] == epoch)]
+        loss = of_task["loss"].mean()
+        if not np.isnan(loss):
+            found[task] = float(loss)
+    return found
+
+
+def _constant_loss(target: Target, validation_sets: Sequence[Samples]) -> float:
+    """Return the loss of the best constant of the training labels; NaN without labels."""
+    losses = []
+    for samples in validation_sets:
+        columns = target.task.columns
+        if set(columns) <= set(samples.y):
+            constant = target.constant(len(samples))
+            losses.append(target.row_losses(samples.y[columns], constant))
+    known = np.concatenate([np.empty(0), *losses])
+    known = known[~np.isnan(known)]
+    return float(known.mean()) if len(known) else float("nan")

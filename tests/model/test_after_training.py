@@ -1,0 +1,90 @@
+"""What is said after training: it ended early, a task is not learned, the test set differs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from torch import nn
+
+from multitide.data._samples import Samples
+from multitide.model._after_training import after_training, against_test
+from multitide.tasks import Regression
+from multitide.tasks._task import Target
+
+Y = pd.DataFrame({"load": np.r_[np.arange(40.0), np.nan]})
+
+
+class OneTarget(nn.Module):
+    """Stands for a fitted model: only its targets are asked for."""
+
+    def target(self, name: str) -> Target:
+        return Regression(name).fit_target(Y)
+
+
+def history(losses: list[float]) -> pd.DataFrame:
+    """Return a history of one task with these validation losses."""
+    rows = []
+    for epoch, loss in enumerate(losses, start=1):
+        rows += [(epoch, "load", "train", 0.1), (epoch, "load", "validation", loss)]
+    return pd.DataFrame(rows, columns=["epoch", "task", "side", "loss"])
+
+
+def said(losses: list[float], max_epochs: int, y: pd.DataFrame = Y) -> str:
+    samples = Samples.from_arrays(np.zeros((len(y), 1, 2), np.float32), y)
+    best = {"load": int(np.argmin(losses)) + 1}
+    found = after_training(
+        OneTarget(),  # type: ignore[arg-type]
+        history(losses),
+        best,
+        max_epochs,
+        [samples],
+    )
+    return "\n".join(found)
+
+
+def test_a_good_fit_needs_no_words() -> None:
+    assert said([0.9, 0.4, 0.6, 0.7], 50) == ""
+
+
+@pytest.mark.parametrize(("best", "early"), [(45, False), (46, True), (50, True)])
+def test_a_best_epoch_among_the_last_may_not_be_the_end(best: int, early: bool) -> None:
+    losses = [0.9] * 50
+    losses[best - 1] = 0.2
+    text = said(losses, 50)
+    assert ("Raise `max_epochs`" in text) == early
+    assert (f"{best}, is among the last of 50" in text) == early
+
+
+def test_a_task_that_does_not_beat_its_constant_is_named() -> None:
+    text = said([1.3, 1.2, 1.4], 50)
+    assert "'load' is not better than a constant" in text
+    assert "loss 1.2, constant 1)" in text
+    # The constant of the training labels may be worse elsewhere, and is then still beaten.
+    assert said([1.3, 1.2, 1.4], 50, Y + 100) == ""
+
+
+def test_nothing_is_said_without_validation_labels() -> None:
+    train = history([0.5, 0.4]).query("side == 'train'")
+    samples = Samples.from_arrays(np.zeros((3, 1, 2), np.float32))
+    model = OneTarget()
+    assert after_training(model, train, {"load": 2}, 2, [samples]) == []  # type: ignore[arg-type]
+    assert after_training(model, pd.DataFrame(), {"load": 2}, 2, []) == []  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("loss", "trivial", "named"),
+    [(1.5, 1.0, True), (1.1, 1.0, False), (1.5, 2.0, False), (np.nan, 1.0, False)],
+)
+def test_a_test_loss_far_above_the_validation_loss_is_named(
+    loss: float, trivial: float, named: bool
+) -> None:
+    metrics = pd.DataFrame(
+        {"task": "load", "metric": ["rmse", "loss"], "value": loss, "trivial": trivial}
+    )
+    found = against_test(history([0.9, 0.4]), {"load": 2}, metrics)
+    assert bool(found) == named
+    if named:
+        assert "'load' is far worse on the test set (loss 1.5, constant 1)" in found[0]
+    of_data = against_test(history([0.4]), {"load": 1}, metrics.assign(data="rig"))
+    assert all("of 'rig'" in sentence for sentence in of_data)
