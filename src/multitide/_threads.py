@@ -22,7 +22,7 @@ from multitide._own_random_numbers import one_at_a_time
 # The variables with which users choose a number themselves.
 CHOSEN_BY = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 # Multiplications of a forward pass. Measured with benchmarks/threads.py: below twice this, a
-# second thread gains at most a third of the time on idle cores, and beside a busy process a step
+# second thread gains at most a third of the time on idle cores, and next to a busy process a step
 # takes two to four times as long.
 WORK_PER_THREAD = 2**29
 

@@ -6,7 +6,7 @@ import numpy as np
 
 # Rounding errors of up to this share of a channel's standard deviation are accepted.
 MAX_ERROR = 1e-3
-# A constant says nothing of how finely a channel varies: a larger one is kept as it is.
+# A constant does not show how finely a channel varies: a larger one is kept as it is.
 MAX_CONSTANT = 2**16
 
 

@@ -36,7 +36,7 @@ class LeftOut:
     seconds: float
 
     def in_words(self, *, conditions: bool) -> str:
-        """Describe what was left out; `conditions` tells whether they were, too."""
+        """Describe what was left out; `conditions` says whether they were, too."""
         parts = []
         if self.n_seeds < self.n_planned_seeds:
             parts.append(

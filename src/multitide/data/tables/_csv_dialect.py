@@ -30,7 +30,7 @@ BOTH_SIGNS = {
     ",": re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+,\d+"),
     ".": re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+\.\d+"),
 }
-OTHER_SIGN = {".": ",", ",": "."}  # the decimal sign beside that of the thousands
+OTHER_SIGN = {".": ",", ",": "."}  # the decimal sign for each thousands sign
 SEPARATOR_LINE = re.compile(r'"?sep=(.)"?')  # the first line that Excel looks for
 
 

@@ -31,7 +31,7 @@ def open_table(
     name : str
         The parameter, for messages.
     without : path, optional
-        A file that a folder is read without: the table of labels may lie beside the data.
+        A file that a folder is read without: the table of labels may be next to the data.
 
     Raises
     ------

@@ -16,9 +16,9 @@ from multitide.data.tables._one_file import (
 from multitide.data.tables._read_excel import EXCEL_SUFFIXES
 from multitide.errors import DataError
 
-PLAIN_TEXT = ".txt"  # notes beside the data, unless there are no other tables
+PLAIN_TEXT = ".txt"  # notes about the data, unless there are no other tables
 ABOUT = ("readme", "license", "licence", "changelog", "notes")
-HIDDEN = (".", "_")  # what programs leave beside the data: .DS_Store, _SUCCESS
+HIDDEN = (".", "_")  # what programs leave next to the data: .DS_Store, _SUCCESS
 MOST_NAMED = 3
 
 
@@ -138,7 +138,7 @@ def _is_table(path: Path) -> bool:
 
 
 def _of_one_kind(found: _Found, folder: Path, name: str) -> list[FolderFile]:
-    """Return the tables; text beside other tables is about them."""
+    """Return the tables; text files next to other tables describe them."""
     csv = found.of(CSV_SUFFIXES)
     tables = []
     for file in csv:

@@ -78,9 +78,9 @@ def _mend_midnights(rows: Rows, findings: Findings) -> Rows:
         if _in_order(time, series):
             return rows
         late = _late_midnights(time, series)
-        mended = np.where(late, time + ONE_DAY, time)
-        if _in_order(mended, series) and _is_sure(mended, late):
-            return _mended(rows, order[late], findings)
+        shifted = np.where(late, time + ONE_DAY, time)
+        if _in_order(shifted, series) and _is_sure(shifted, late):
+            return _shifted(rows, order[late], findings)
         suspects.append(order[late & ~_is_last(series)])
     for late_rows in suspects:
         midnights = int((rows.time == rows.time.astype("datetime64[D]")).sum())
@@ -98,7 +98,7 @@ def _mend_midnights(rows: Rows, findings: Findings) -> Rows:
     return rows
 
 
-def _mended(rows: Rows, late: np.ndarray, findings: Findings) -> Rows:
+def _shifted(rows: Rows, late: np.ndarray, findings: Findings) -> Rows:
     time = np.asarray(rows.time).copy()
     first = int(late.min())
     findings.note(
@@ -131,10 +131,10 @@ def _in_order(time: np.ndarray, series: np.ndarray) -> bool:
     return bool(((time[1:] >= time[:-1]) | (series[1:] != series[:-1])).all())
 
 
-def _is_sure(mended: np.ndarray, late: np.ndarray) -> bool:
+def _is_sure(shifted: np.ndarray, late: np.ndarray) -> bool:
     """Whether the end of a day was seen twice, or once with the usual step before it."""
     if late.sum() >= 2:
         return True
-    steps = np.diff(mended).astype("timedelta64[ns]").astype(np.int64)
+    steps = np.diff(shifted).astype("timedelta64[ns]").astype(np.int64)
     before = steps[np.flatnonzero(late)[0] - 1]
     return len(steps) > 2 and bool(before == np.median(steps))

@@ -74,13 +74,13 @@ def label_rows(comparison: Comparison) -> list[LabelRow]:
     by_task = comparison.counts.groupby("task", sort=False)
     means = by_task[["train", "validation", "test"]].mean()
     rows = []
-    for asked in comparison.questions:
-        labels = asked.y
+    for question in comparison.questions:
+        labels = question.y
         n_labelled = int(labels.notna().any(axis=1).sum())
         counts = {"labelled": n_labelled, "missing": len(labels) - n_labelled}
-        for side, mean in means.loc[asked.name].items():
+        for side, mean in means.loc[question.name].items():
             counts[str(side)] = round(float(mean))
-        rows.append(LabelRow(asked.name, counts, _summary(asked.task, labels)))
+        rows.append(LabelRow(question.name, counts, _summary(question.task, labels)))
     return rows
 
 
@@ -103,9 +103,9 @@ def data_sets(
     sections = []
     for data in comparison.evidence.protocol.data:
         questions = []
-        for asked in comparison.questions:
-            if asked.data.name == data.name:
-                questions.append(asked)
+        for question in comparison.questions:
+            if question.data.name == data.name:
+                questions.append(question)
         channels, drawn = None, []
         if data.name in samples:
             own = samples[data.name]
@@ -117,12 +117,12 @@ def data_sets(
 def overlap(questions: Sequence[Question]) -> Overlap:
     """Count for every two tasks the samples that have a label of both."""
     known = []
-    for asked in questions:
-        known.append(asked.y.notna().any(axis=1))
+    for question in questions:
+        known.append(question.y.notna().any(axis=1))
     matrix = np.stack(known, axis=1).astype(int)
     counts = matrix.T @ matrix
     shares = counts / np.maximum(np.diag(counts)[:, None], 1)
-    return Overlap([asked.name for asked in questions], counts, shares)
+    return Overlap([question.name for question in questions], counts, shares)
 
 
 def channel_table(samples: Samples) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Task by task: figures of all arms, learning curves, and the predictions of one arm."""
+"""Per task: the metrics of all arms, learning curves, and the predictions of one arm."""
 
 from __future__ import annotations
 
@@ -129,23 +129,23 @@ def _mean_and_sd(row: Row | None) -> str:
     return f"{significant(row['mean'])} ± {significant(row['sd'])}"
 
 
-def task_outcome(comparison: Comparison, asked: Question) -> Outcome:
+def task_outcome(comparison: Comparison, question: Question) -> Outcome:
     """Return what the page shows of one task."""
     figures = comparison.figures
-    arms = list(figures.loc[figures["task"] == asked.name, "arm"].unique())
-    arm = shown_arm(comparison, asked.name)
+    arms = list(figures.loc[figures["task"] == question.name, "arm"].unique())
+    arm = shown_arm(comparison, question.name)
     return Outcome(
-        name=asked.name,
-        kind=asked.task.kind,
+        name=question.name,
+        kind=question.task.kind,
         arms=arms,
-        metrics=metric_rows(comparison, asked.name),
-        curves=learning_curves(comparison, asked),
-        predictions=None if arm is None else _predictions(comparison, asked, arm),
+        metrics=metric_rows(comparison, question.name),
+        curves=learning_curves(comparison, question),
+        predictions=None if arm is None else _predictions(comparison, question, arm),
     )
 
 
 def metric_rows(comparison: Comparison, task: str) -> list[MetricRow]:
-    """Return the figures of a task, metric by metric, the best of each marked."""
+    """Return the metrics of a task for all arms, with the best of each marked."""
     figures = comparison.figures
     rows = []
     for metric, of_metric in figures[figures["task"] == task].groupby(
@@ -188,22 +188,22 @@ def shown_arm(comparison: Comparison, task: str) -> str | None:
     return min(candidates, key=rank, default=None)
 
 
-def learning_curves(comparison: Comparison, asked: Question) -> list[Curves]:
+def learning_curves(comparison: Comparison, question: Question) -> list[Curves]:
     """Draw the losses of training and validation, one figure per arm that has epochs.
 
     A network trained on several data sets has one curve per task, over the samples of all.
     """
     histories = {}
     for arm in comparison.arms:
-        of_arm = _histories(comparison, arm, asked)
+        of_arm = _histories(comparison, arm, question)
         if of_arm:
             histories[arm] = of_arm
     top = _highest_loss(histories)
     curves = []
     for arm, of_arm in histories.items():
-        kept = _kept_epochs(comparison, arm, asked)
+        kept = _kept_epochs(comparison, arm, question)
         draw = partial(plot.learning_curves, of_arm, kept=kept, top=top)
-        drawn = svg(draw, label=f"Learning curves of {asked.name}, {arm}")
+        drawn = svg(draw, label=f"Learning curves of {question.name}, {arm}")
         curves.append(Curves(arm, len(of_arm), drawn))
     return curves
 
@@ -226,30 +226,30 @@ def _first_runs(comparison: Comparison, arm: str) -> list[tuple[str, int, int]]:
 
 
 def _histories(
-    comparison: Comparison, arm: str, asked: Question
+    comparison: Comparison, arm: str, question: Question
 ) -> dict[Hashable, pd.DataFrame]:
     """Return for each of the first runs the history of the task's network."""
     histories: dict[Hashable, pd.DataFrame] = {}
     for run in _first_runs(comparison, arm):
         _, seed, fold = run
-        fit = comparison.evidence.fit(arm, asked.name, seed, fold)
+        fit = comparison.evidence.fit(arm, question.name, seed, fold)
         if fit is not None and len(fit.history):
-            histories[run] = fit.history[fit.history["task"] == asked.task.name]
+            histories[run] = fit.history[fit.history["task"] == question.task.name]
     return histories
 
 
 def _kept_epochs(
-    comparison: Comparison, arm: str, asked: Question
+    comparison: Comparison, arm: str, question: Question
 ) -> dict[Hashable, int]:
     """Return for each of the first runs the epoch whose weights were kept."""
     kept: dict[Hashable, int] = {}
     for run in _first_runs(comparison, arm):
         _, seed, fold = run
-        fit = comparison.evidence.fit(arm, asked.name, seed, fold)
+        fit = comparison.evidence.fit(arm, question.name, seed, fold)
         if fit is not None:
             best = fit.facts.get("best_epoch") or {}
-            if asked.task.name in best:
-                kept[run] = best[asked.task.name]
+            if question.task.name in best:
+                kept[run] = best[question.task.name]
     return kept
 
 
@@ -283,12 +283,12 @@ def confusion_table(measured: pd.Series, predicted: pd.Series) -> Confusion:
     return Confusion(classes, counts, shares)
 
 
-def _predictions(comparison: Comparison, asked: Question, arm: str) -> Predictions:
+def _predictions(comparison: Comparison, question: Question, arm: str) -> Predictions:
     """Draw what one run of an arm predicted on the labelled test samples."""
-    seed = comparison.evidence.seeds(arm, asked.name)[0]
-    if len(asked.task.columns) > 1:
-        return _of_several_columns(comparison, asked, arm, seed)
-    tables = _by_fold(comparison, arm, asked.name, seed)
+    seed = comparison.evidence.seeds(arm, question.name)[0]
+    if len(question.task.columns) > 1:
+        return _of_several_columns(comparison, question, arm, seed)
+    tables = _by_fold(comparison, arm, question.name, seed)
     # By position: a class may be called "label".
     pairs = pd.concat([table.iloc[:, 1:3] for table in tables], ignore_index=True)
     probabilities = pd.concat(
@@ -299,28 +299,28 @@ def _predictions(comparison: Comparison, asked: Question, arm: str) -> Predictio
     if not n_labelled:
         return Predictions(arm, seed + 1, 0, 0)
     pairs = pairs[known].reset_index(drop=True)
-    labels, predicted = pairs["label"].rename(asked.name), pairs["predicted"]
+    labels, predicted = pairs["label"].rename(question.name), pairs["predicted"]
     probabilities = probabilities[known].reset_index(drop=True).fillna(0.0)
     if probabilities.shape[1]:
         draw = partial(plot.reliability, labels, probabilities)
         figures = [
-            ("Reliability", svg(draw, label=f"Reliability of {asked.name}, {arm}"))
+            ("Reliability", svg(draw, label=f"Reliability of {question.name}, {arm}"))
         ]
         confusion = confusion_table(labels, predicted)
         return Predictions(arm, seed + 1, n_labelled, n_labelled, confusion, figures)
     few = thinned(n_labelled)
-    order, order_name = _order(asked.data.test[known])
+    order, order_name = _order(question.data.test[known])
     labels, predicted = labels.iloc[few], predicted.iloc[few]
-    what = f"{asked.name}, {arm}"
+    what = f"{question.name}, {arm}"
     figures = _regression_figures(labels, predicted, order[few], order_name, what)
     return Predictions(arm, seed + 1, n_labelled, len(few), figures=figures)
 
 
 def _of_several_columns(
-    comparison: Comparison, asked: Question, arm: str, seed: int
+    comparison: Comparison, question: Question, arm: str, seed: int
 ) -> Predictions:
-    columns = asked.task.columns
-    table = pd.concat(_by_fold(comparison, arm, asked.name, seed), ignore_index=True)
+    columns = question.task.columns
+    table = pd.concat(_by_fold(comparison, arm, question.name, seed), ignore_index=True)
     labels, predicted = pd.DataFrame(), pd.DataFrame()
     for column in columns:
         labels[column] = table[f"label {column}"]
@@ -328,9 +328,9 @@ def _of_several_columns(
     n_labelled = int(labels.notna().any(axis=1).sum())
     figures = []
     if n_labelled:
-        title, draw = SEVERAL_COLUMNS[asked.task.kind]
+        title, draw = SEVERAL_COLUMNS[question.task.kind]
         drawn = svg(
-            partial(draw, labels, predicted), label=f"{title} of {asked.name}, {arm}"
+            partial(draw, labels, predicted), label=f"{title} of {question.name}, {arm}"
         )
         figures.append((title, drawn))
     return Predictions(arm, seed + 1, n_labelled, n_labelled, figures=figures)

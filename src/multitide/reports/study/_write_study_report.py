@@ -153,7 +153,8 @@ def page_content(
         "chart": gain_chart(comparison),
         "answers": _answers(comparison),
         "outcomes": [
-            tasks.task_outcome(comparison, asked) for asked in comparison.questions
+            tasks.task_outcome(comparison, question)
+            for question in comparison.questions
         ],
         "groupings": grouping.grouping_content(comparison),
         "weights": tasks.weights(comparison),

@@ -94,15 +94,15 @@ class Protocol:
         tasks = {}
         for task in self.tasks:
             tasks[task.name] = task
-        asked = []
+        all_questions = []
         for data in self.data:
             for task_name in data.task_names:
                 if several:
                     name = f"{task_name} @ {data.name}"
                 else:
                     name = task_name
-                asked.append(Question(name, tasks[task_name], data))
-        return asked
+                all_questions.append(Question(name, tasks[task_name], data))
+        return all_questions
 
     @property
     def names(self) -> list[str]:
