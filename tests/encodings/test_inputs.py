@@ -12,7 +12,7 @@ import torch
 from sklearn.preprocessing import RobustScaler, StandardScaler
 from torch import Tensor
 
-from multitide.backbones._last_measured import last_measured
+from multitide.backbones._imputation import last_measured
 from multitide.data._samples import Samples
 from multitide.encodings import ENCODINGS, Difference, PiecewiseLinear
 from multitide.encodings import _input_layer as layer_module

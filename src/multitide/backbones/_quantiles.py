@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from multitide.backbones._backbone import BackboneModule
 from multitide.backbones._flatten import flatten_steps
-from multitide.backbones._last_measured import last_measured
+from multitide.backbones._imputation import last_measured
 from multitide.backbones._masked import valid_steps
 
 SPACING = 4  # steps of an interval per quantile

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from multitide.backbones._last_measured import (
+from multitide.backbones._imputation import (
     forward_filled,
     last_measured,
     steps_since,
