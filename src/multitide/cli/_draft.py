@@ -6,15 +6,16 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-import pandas as pd
-
 from multitide._toml import toml_text
+from multitide.data.tables._facts_of_series import GROUPS
+from multitide.data.tables._inspect_table import TableInspection
 from multitide.data.tables._propose_window import WindowProposal
 
 OPTION_OF_ROLE = {
     "time": "time",
     "channel": "channels",
     "static": "static",
+    "extra": "extra",
     "ignored": "ignore",
 }
 
@@ -22,10 +23,8 @@ OPTION_OF_ROLE = {
 def draft_config(
     data: Path,
     labels: Path | None,
-    roles: pd.DataFrame,
     folder: Path,
-    windows: WindowProposal | None,
-    shortest: int,
+    inspected: TableInspection,
     options: Mapping[str, object] | None = None,
 ) -> str:
     """Return the text of a configuration.
@@ -34,21 +33,20 @@ def draft_config(
     ----------
     data, labels : path
         The tables; their paths are written relative to `folder`.
-    roles : DataFrame
-        From :func:`multitide.column_roles`.
     folder : path
         The folder of the configuration.
-    windows : WindowProposal or None
-        The window that was given or is proposed; None if rows are not time steps. One
-        that is optional is written as a comment.
-    shortest : int
-        Number of steps of the shortest sample, which the network must be able to read.
+    inspected : TableInspection
+        What is in the tables.
     options : dict, optional
         Other arguments of :func:`multitide.read_table` that were given.
     """
+    roles, windows = inspected.roles, inspected.windows
+    groups = list(roles["column"][roles["why"] == GROUPS])
     by_role = {}
     for role, rows in roles.groupby("role", sort=False):
-        by_role[role] = list(rows["column"])
+        by_role[role] = [name for name in rows["column"] if name not in groups]
+    if groups:
+        by_role["extra"] = groups
     lines = [
         "# Configuration of multitide. Check: `multitide check`. Train: `multitide fit`.",
         "# Parameters of the estimator come first, above the first [table].",
@@ -58,12 +56,12 @@ def draft_config(
         *_data_lines(data, labels, by_role, folder, options or {}),
         *_window_lines(windows, by_role),
         "",
-        *_split_lines(by_role),
+        *_split_lines(inspected.split_by, groups),
         "",
         *_task_lines(by_role),
         "",
         "# The network. `multitide methods` lists what you can choose.",
-        *_backbone_lines(shortest),
+        *_backbone_lines(inspected.shortest),
     ]
     return "\n".join(lines) + "\n"
 
@@ -81,7 +79,7 @@ def _data_lines(
     if "series" in by_role:
         table["series"] = by_role["series"][0]
     for role, option in OPTION_OF_ROLE.items():
-        if role in by_role:
+        if by_role.get(role):
             table[option] = by_role[role]
     table.update(options)
     return toml_text({"data": table}).splitlines()
@@ -114,18 +112,17 @@ def _window_lines(
     return lines
 
 
-def _split_lines(by_role: dict[str, list[str]]) -> list[str]:
-    # Windows of one recording overlap, so that a random split would leak.
-    if "series" in by_role:
-        by = "group"
-    else:
-        by = "time"
-    return [
+def _split_lines(by: str, groups: list[str]) -> list[str]:
+    lines = [
         "# How to split into training, validation and test set: by time, group, random or column.",
         "[split]",
-        f'by = "{by}"',
-        "test = 0.2",
     ]
+    if groups:
+        lines += toml_text({"by": "group", "column": groups[0]}).splitlines()
+        lines[-1] += "  # rows of one value stay in one set"
+    else:
+        lines.append(f'by = "{by}"')
+    return [*lines, "test = 0.2"]
 
 
 def _task_lines(by_role: dict[str, list[str]]) -> list[str]:

@@ -88,9 +88,7 @@ def init(
     for sentence in inspected.assumed:
         show_note(sentence)
     with writable(output, "output"):
-        draft = draft_config(
-            data, labels, inspected.roles, folder, windows, inspected.shortest, options
-        )
+        draft = draft_config(data, labels, folder, inspected, options)
         write_file(output, draft)
     _show_what_to_decide(set(inspected.roles["role"]), windows)
     say("\nWritten: ", bold(output))

@@ -6,11 +6,11 @@ import logging
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, train_test_split
 
 from multitide._checks import check_fraction, suggest
@@ -45,6 +45,16 @@ NOTHING_KEPT = (
 )
 
 
+def _check_rule(by: object) -> object:
+    """Raise for the name of a column in place of a rule, with what to write instead."""
+    if isinstance(by, str) and by not in get_args(Rule):
+        raise ValueError(
+            "'time', 'group', 'random' or 'column' (to split by a column `c`: by = \"group\" and "
+            'column = "c" in [split], and extra = ["c"] in [data])'
+        )
+    return by
+
+
 @dataclass
 class Splitter(Part):
     """Divide samples into training, validation and test set.
@@ -68,7 +78,7 @@ class Splitter(Part):
         Seed of the draws.
     """
 
-    by: Rule = "time"
+    by: Annotated[Rule, BeforeValidator(_check_rule)] = "time"
     test: Annotated[float, Field(ge=0, lt=1)] = 0.2
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.15
     column: str | None = None
@@ -287,11 +297,9 @@ class Splitter(Part):
             raise ParameterError('`split.column` must be given with by="column".')
         if self.column not in names:
             raise DataError(
-                "`split.column` must be an "
-                "extra column of the samples; "
-                f"got {self.column!r}, and they have "
-                f"{names}.{suggest(self.column, names)} Keep it "
-                f"with read_table(..., extra=[{self.column!r}])."
+                f"`split.column` must be an extra column of the samples; got {self.column!r}, "
+                f"and they have {names}.{suggest(self.column, names)} "
+                f"Keep it with extra = [{self.column!r}], in [data] or of read_table."
             )
         values: np.ndarray = samples.extra[self.column].to_numpy()  # type: ignore[index]
         return values

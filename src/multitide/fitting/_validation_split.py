@@ -9,13 +9,12 @@ import numpy as np
 import pandas as pd
 
 from multitide._checks import check_fraction
+from multitide.data._default_rule import default_rule
 from multitide.data._samples import Samples
 from multitide.data._split import Split
 from multitide.data._splitter import Splitter
 from multitide.errors import DataError, ParameterError
 from multitide.tasks import Task, label_names
-
-FEW_SERIES = 10
 
 
 def training_and_validation(
@@ -72,19 +71,17 @@ def training_and_validation(
 
 
 def default_splitter(samples: Samples, seed: int) -> Splitter:
-    """Return the way to hold samples out that does not leak, judged by their series and times.
-
-    Windows of one recording overlap or follow each other, so that random ones would leak. With many
-    recordings whole ones are held out; with few, the last samples in time.
-    """
-    n_series = len(pd.unique(pd.Series(samples.series)))
-    if n_series == len(samples):
-        return Splitter(by="random", random_state=seed)
-    if samples.finish is not None and n_series < FEW_SERIES:
-        return Splitter(by="time", random_state=seed)
-    if n_series > 1:
-        return Splitter(by="group", random_state=seed)
-    return Splitter(by="random", random_state=seed)
+    """Return the way to hold samples out that does not leak; see `default_rule`."""
+    codes, ids = pd.factorize(pd.Series(samples.series))
+    ends = pd.Series(samples.starts + samples.lengths).groupby(codes).max()
+    rows = ends - pd.Series(samples.starts).groupby(codes).min()
+    by = default_rule(
+        len(ids),
+        len(samples),
+        has_time=samples.finish is not None,
+        room=float(rows.max() / samples.lengths.max()),
+    )
+    return Splitter(by=by, random_state=seed)
 
 
 def _joined(

@@ -10,6 +10,11 @@ import pandas as pd
 
 from multitide.data._timestamps import UNITS, unit_of
 from multitide.data.tables._columns import is_counter, kind_of
+from multitide.data.tables._facts_of_series import (
+    GROUPS,
+    constant_in_series,
+    why_no_task,
+)
 from multitide.data.tables._findings import MAX_NAMES, Findings, name_columns
 from multitide.data.tables._open_tables import Tables
 from multitide.data.tables._reading import Reading, TaskColumn
@@ -24,6 +29,7 @@ REASONS = {
     "time": "holds times",
     "empty": "has no value",
 }
+IN_LABELS = "is a column of `labels` (list it in `channels` if it is an input)"
 UNCLEAR_DATES = (
     "looks like times of an unclear format (`time_format` says how they are written)"
 )
@@ -86,26 +92,48 @@ def without_time(reading: Reading, findings: Findings) -> Reading:
 
 def find_tasks(
     labels: pd.DataFrame | None, reading: Reading, findings: Findings
-) -> Reading:
-    """Take the columns of the label table that have no other role."""
-    if reading.tasks is not None:
-        return reading
+) -> tuple[Reading, dict[str, str]]:
+    """Take the columns of the label table that have no other role and may be labels.
+
+    Returns
+    -------
+    reading : Reading
+        With `tasks`.
+    reasons : dict of str to str
+        Why each other column of the label table is no task.
+    """
     rest: list[str] = []
+    reasons: dict[str, str] = {}
     if labels is not None:
         taken = {*taken_columns(reading), *reading.extra}
         for column in labels.columns:
-            if column not in taken:
+            if column in taken:
+                continue
+            reason = why_no_task(labels[column])
+            if reason:
+                reasons[column] = reason
+                findings.note(f"`{column}` of `labels` {reason}: {_use_of(reason)}.")
+            else:
                 rest.append(column)
+    if reading.tasks is not None:
+        return reading, reasons
     if rest:
         findings.note(
             "All other columns of `labels` are tasks: "
             f"{name_columns(rest)} (`tasks` changes this)."
         )
-    return replace(reading, tasks=tuple(TaskColumn(name, name) for name in rest))
+    tasks = tuple(TaskColumn(name, name) for name in rest)
+    return replace(reading, tasks=tasks), reasons
+
+
+def _use_of(reason: str) -> str:
+    if reason == GROUPS:
+        return 'no task. `extra` keeps it for a split by="group" with it as `column`'
+    return "no task"
 
 
 def find_channels(
-    data: pd.DataFrame, reading: Reading, findings: Findings
+    tables: Tables, reading: Reading, findings: Findings
 ) -> tuple[Reading, dict[str, str]]:
     """Take the numeric columns that have no other role.
 
@@ -121,12 +149,16 @@ def find_channels(
     # A forecast is about rows after the window, so the past of the same column is an input.
     taken = taken_columns(reading) - _only_forecast(reading)
     taken |= {*reading.extra, *(reading.time or ())}
+    data = tables.data
     channels: list[str] = []
     reasons: dict[str, str] = {}
     for column in data.columns:
         if column in taken:
             continue
-        reason = _reason_against(data, column, reading)
+        if tables.source_of(column, reading.series) == "labels":
+            reason = IN_LABELS
+        else:
+            reason = _reason_against(data, column, reading)
         if reason:
             reasons[column] = reason
             findings.note(f"`{column}` {reason}: ignored.")
@@ -139,7 +171,24 @@ def find_channels(
     else:
         verb = "are channels"
     findings.note(f"{name_columns(channels)} {verb}.")
+    _warn_of_facts(data, channels, reading, findings)
     return replace(reading, channels=tuple(channels)), reasons
+
+
+def _warn_of_facts(
+    data: pd.DataFrame, channels: Sequence[str], reading: Reading, findings: Findings
+) -> None:
+    """Note channels that are no measurements: labels of series, joined to every row."""
+    if reading.series is None or reading.layout != "long":
+        return
+    facts = constant_in_series(data, reading.series, channels)
+    if not facts:
+        return
+    findings.note(
+        f"{name_columns(facts)}: inputs with one value per series. If they are labels, or not "
+        "known at prediction, leave them out with `ignore`; if they describe the series, list them "
+        "in `static`."
+    )
 
 
 def _only_forecast(reading: Reading) -> set[str]:

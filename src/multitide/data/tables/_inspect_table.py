@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Unpack
 
 import pandas as pd
 
+from multitide.data._default_rule import default_rule
 from multitide.data.tables._findings import Findings
 from multitide.data.tables._open_tables import open_tables
 from multitide.data.tables._propose_window import WindowProposal, propose_window
@@ -32,12 +33,15 @@ class TableInspection:
         Number of steps of the shortest sample.
     assumed : tuple of str
         What was assumed, one sentence each.
+    split_by : str
+        The rule of the split that `fit` takes if none is given.
     """
 
     roles: pd.DataFrame
     windows: WindowProposal | None
     shortest: int
     assumed: tuple[str, ...] = ()
+    split_by: str = "random"
 
 
 def inspect_table(
@@ -74,16 +78,31 @@ def inspect_table(
     reading = find_roles(tables, reading, findings)
     findings.raise_all()
     roles = pd.DataFrame(list(reading.columns))
+    proposed = propose_window(tables.data, reading)
     if window is None:
-        windows = propose_window(tables.data, reading)
+        windows = proposed
     else:
         if reading.every is None:
             _check_fits(window, tables.data, reading.series)
-        windows = WindowProposal(window, stride or 1, "")
+        windows = replace(
+            proposed, window=window, stride=stride or 1, why="", optional=False
+        )
     shortest = windows.window
     if windows.optional and reading.series is not None:
         shortest = int(tables.data[reading.series].value_counts().min())
-    return TableInspection(roles, windows, shortest, tuple(findings.assumed))
+    rule = _rule(tables.data, reading, windows)
+    return TableInspection(roles, windows, shortest, tuple(findings.assumed), rule)
+
+
+def _rule(data: pd.DataFrame, reading: Reading, windows: WindowProposal) -> str:
+    n_series = 1
+    if reading.series is not None:
+        n_series = int(data[reading.series].nunique())
+    is_cut = not windows.optional
+    # Windows of one series without times are numbered by their rows.
+    has_time = bool(reading.time) or (is_cut and n_series == 1)
+    room = windows.longest / windows.window
+    return default_rule(n_series, n_series + is_cut, has_time=has_time, room=room)
 
 
 def _check_fits(window: int, frame: pd.DataFrame, series: str | None) -> None:

@@ -41,12 +41,15 @@ class WindowProposal:
         The reason for this window; "" if the user chose it.
     optional : bool
         Whether a sample may as well be a whole series: labels do not change within one.
+    longest : int
+        Rows of the longest series.
     """
 
     window: int
     stride: int
     why: str
     optional: bool = False
+    longest: int = 0
 
 
 def propose_window(data: pd.DataFrame, reading: Reading) -> WindowProposal:
@@ -83,7 +86,7 @@ def propose_window(data: pd.DataFrame, reading: Reading) -> WindowProposal:
     n_windows = max(1, len(data) - window)
     stride = min(window, -(-n_windows // MAX_WINDOWS))
     optional = series is not None and not _labels_change(data, reading)
-    return WindowProposal(window, stride, why, optional)
+    return WindowProposal(window, stride, why, optional, longest)
 
 
 def _labels_change(data: pd.DataFrame, reading: Reading) -> bool:

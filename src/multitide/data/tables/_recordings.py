@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
@@ -11,15 +10,12 @@ import pandas as pd
 
 from multitide.data._rows_text import rows_text
 from multitide.data._timestamps import unit_of
+from multitide.data.tables._facts_of_series import GROUP_NAMES
 from multitide.data.tables._findings import Findings
 from multitide.data.tables._reading import Reading
 
 MIN_SHARE = 0.9  # of the steps of a counter that are equal
 # A day has hours, and a week has days, without being a recording of its own.
-# Rows in the order of time, and of units within each time, count units instead.
-UNITS = re.compile(
-    r"(?i)(?:^|[_ ])(?:id|unit|engine|machine|device|subject|patient|run|series)$"
-)
 CALENDAR = ("date", "week", "weekday", "quarter", "season", "dayofweek", "day_of_week")
 
 
@@ -92,7 +88,7 @@ def _group_of(
 
 def _is_swapped(group: pd.Series, column: str) -> bool:
     """Whether the counting column names the recordings, and the other one counts their time."""
-    if not UNITS.search(column) or not pd.api.types.is_integer_dtype(group):
+    if not GROUP_NAMES.search(column) or not pd.api.types.is_integer_dtype(group):
         return False
     return bool((group.diff().dropna() >= 0).all())
 

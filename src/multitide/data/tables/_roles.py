@@ -71,13 +71,13 @@ def find_roles(tables: Tables, reading: Reading, findings: Findings) -> Reading:
         reading = find_recordings(tables.data, taken, reading, findings)
     reading = find_series_of_files(tables, reading, findings)
     reading = without_time(reading, findings)
-    reading = find_tasks(tables.labels, reading, findings)
-    reading, reasons = find_channels(tables.data, reading, findings)
+    reading, no_tasks = find_tasks(tables.labels, reading, findings)
+    reading, reasons = find_channels(tables, reading, findings)
     reading.check()
     _check_conflicts(reading, findings)
     columns = _describe_data(tables, reading, reasons)
     if tables.labels is not None:
-        described = _describe_labels(tables.labels, reading)
+        described = _describe_labels(tables.labels, reading, no_tasks)
         _note_unused(described, findings)
         columns += described
     return replace(reading, columns=tuple(columns))
@@ -223,16 +223,18 @@ def _describe_data(
     return described
 
 
-def _describe_labels(labels: pd.DataFrame, reading: Reading) -> list[ColumnRole]:
+def _describe_labels(
+    labels: pd.DataFrame, reading: Reading, no_tasks: Mapping[str, str]
+) -> list[ColumnRole]:
+    """Return the role of each column of the labels, and the reasons against being a task."""
     described = []
     for column in labels.columns:
         options = _options_of(column, reading)
         is_read = set(options) & {"tasks", "static", "extra", "ignore"}
         if column != reading.series and not is_read:
             options = []
-        described.append(
-            _column_role(column, "labels", options, _why_ignored(column, reading))
-        )
+        why = no_tasks.get(column, _why_ignored(column, reading))
+        described.append(_column_role(column, "labels", options, why))
     return described
 
 
