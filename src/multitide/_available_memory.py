@@ -30,11 +30,11 @@ def available_memory(device: torch.device) -> int | None:
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return free
-    found = []
+    left = []
     for bytes_left in (_of_machine(), *map(_of_container, CONTAINERS)):
         if bytes_left is not None:
-            found.append(bytes_left)
-    return min(found, default=None)
+            left.append(bytes_left)
+    return min(left, default=None)
 
 
 def _of_machine() -> int | None:

@@ -174,16 +174,16 @@ def _with_ancestors(
     data_set: str | None,
 ) -> list[_Reader]:
     """Return the runs, and those that their training started from."""
-    found = {reader.folder.resolve(): reader for reader in readers}
+    by_folder = {reader.folder.resolve(): reader for reader in readers}
     waiting = list(readers)
     while waiting:
         start = started_from(waiting.pop().folder)
-        if start is None or start.resolve() in found:
+        if start is None or start.resolve() in by_folder:
             continue
         reader = _reader(start, data, labels, data_set)
-        found[start.resolve()] = reader
+        by_folder[start.resolve()] = reader
         waiting.append(reader)
-    return list(found.values())
+    return list(by_folder.values())
 
 
 def _seen_keys(readers: Sequence[_Reader], notes: list[str]) -> pd.Index:

@@ -134,13 +134,13 @@ def _of_network(groups: list[TaskGroup], recipe: Recipe) -> list[TaskGroup]:
     n_features = getattr(representation, "n_features", None)
     if n_features is None:
         return []
-    found = []
+    of_vectors = []
     for group in groups:
         vectors = {}
         for data in group.data:
             vectors[data.name] = _like_vectors(data.samples, n_features)
-        found.append(group.with_samples(vectors))
-    return found
+        of_vectors.append(group.with_samples(vectors))
+    return of_vectors
 
 
 def _like_vectors(samples: Samples, n_features: int) -> Samples:

@@ -153,12 +153,12 @@ class Quantiles(BackboneModule):
             (changes_between_measured(changes), lengths - 2),
             (self._spectrum(x), torch.full_like(lengths, self.plan.n_timepoints // 2)),
         ]
-        found = [statistics(x, changes, lengths)]
+        parts = [statistics(x, changes, lengths)]
         for i, (view, its_lengths) in enumerate(views):
             for level in self.plan.levels(i):
-                found.append(interval_quantiles(view, its_lengths, level))
+                parts.append(interval_quantiles(view, its_lengths, level))
         largest = torch.finfo(x.dtype).max
-        return torch.cat(found, dim=2).flatten(1).clamp(-largest, largest)
+        return torch.cat(parts, dim=2).flatten(1).clamp(-largest, largest)
 
     def _spectrum(self, x: Tensor) -> Tensor:
         """Return the magnitudes of all frequencies but 0, (batch, channels, n // 2).
@@ -171,8 +171,8 @@ class Quantiles(BackboneModule):
         mean = filled.sum(dim=2, keepdim=True) / count
         centred = torch.where(measured, filled - mean, 0.0)
         waves = torch.fft.rfft(centred, n=self.plan.n_timepoints).abs()
-        found: Tensor = (waves[:, :, 1:] / count).to(x.dtype)
-        return found
+        spectrum: Tensor = (waves[:, :, 1:] / count).to(x.dtype)
+        return spectrum
 
 
 def changes_between_measured(x: Tensor) -> Tensor:
@@ -242,10 +242,10 @@ def interval_quantiles(view: Tensor, lengths: Tensor, level: Level) -> Tensor:
     lower = place.long()
     upper = torch.minimum(lower + 1, (count - 1).clamp(min=0))
     low, high = ascending.gather(3, lower), ascending.gather(3, upper)
-    found = low + (place - lower) * (high - low)
-    found = torch.where(count > 0, found, torch.nan)
-    found[..., 1::2] -= mean
-    return found.flatten(2)
+    quantiles = low + (place - lower) * (high - low)
+    quantiles = torch.where(count > 0, quantiles, torch.nan)
+    quantiles[..., 1::2] -= mean
+    return quantiles.flatten(2)
 
 
 def _places(view: Tensor, lengths: Tensor, level: Level) -> tuple[Tensor, Tensor]:

@@ -64,10 +64,10 @@ class Search(Weighting):
             np.ones(len(names)), size=self.n_trials - 1
         )
         rows = np.concatenate([np.ones((1, len(names))), drawn])
-        found = []
+        settings = []
         for row in rows.tolist():
-            found.append(Fixed(weights=dict(zip(names, row, strict=True))))
-        return found
+            settings.append(Fixed(weights=dict(zip(names, row, strict=True))))
+        return settings
 
     def epochs_of(self, max_epochs: int) -> int:
         """Return the epochs of a trial, given those of a full run."""

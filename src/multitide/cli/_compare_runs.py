@@ -35,11 +35,11 @@ def compare_runs(
     if output is not None:
         check_output(output)
     with quietly():
-        found = compare(old, new, data, labels=labels, data_set=name)
-    title = f"{data.name}, {found.n_samples} samples: {new} against {old}"
+        comparison = compare(old, new, data, labels=labels, data_set=name)
+    title = f"{data.name}, {comparison.n_samples} samples: {new} against {old}"
     names = {"n_labelled": "labelled", "n_groups": "groups"}
-    show_table(found.table.rename(columns=names), title)
-    for note in found.notes:
+    show_table(comparison.table.rename(columns=names), title)
+    for note in comparison.notes:
         show_note(note)
     show_note(
         "gain: "
@@ -48,5 +48,5 @@ def compare_runs(
         "It holds for these two models, not for other seeds."
     )
     if output is not None:
-        write_output(found.table, output)
+        write_output(comparison.table, output)
         say("\nWritten: ", bold(output))

@@ -36,10 +36,10 @@ def with_absolute_paths(
     """
     data = table.get("data")
     if isinstance(data, list):
-        found: object = [_with_absolute_tables(row, folder) for row in data]
+        absolute: object = [_with_absolute_tables(row, folder) for row in data]
     else:
-        found = _with_absolute_tables(data, folder)
-    return with_absolute_start({**table, "data": found}, folder)
+        absolute = _with_absolute_tables(data, folder)
+    return with_absolute_start({**table, "data": absolute}, folder)
 
 
 def _with_absolute_tables(section: object, folder: Path) -> object:

@@ -45,11 +45,11 @@ def trained_on(run: Path, records: Sequence[DataRecord]) -> DataSets | None:
     for record in records:
         if fingerprints.get(record.name) != record.fingerprint:
             return None
-    found: dict[str, Samples] = {}
+    by_name: dict[str, Samples] = {}
     for data in prepared.data:
         rows = np.concatenate([data.split.train, data.split.validation])
-        found[data.name] = data.samples[rows]
-    return DataSets(found)
+        by_name[data.name] = data.samples[rows]
+    return DataSets(by_name)
 
 
 def started_from(run: Path) -> Path | None:

@@ -69,7 +69,7 @@ def _continues(values: np.ndarray, earlier: np.ndarray) -> bool:
 
 def _overlapping(spans: pd.DataFrame, earlier: pd.DataFrame) -> np.ndarray:
     """Return which spans overlap any of the earlier ones of their series."""
-    found = np.zeros(len(spans), dtype=bool)
+    overlaps = np.zeros(len(spans), dtype=bool)
     known = dict(list(earlier.groupby("series")))
     for series, rows in spans.groupby("series").indices.items():
         if series not in known:
@@ -78,8 +78,8 @@ def _overlapping(spans: pd.DataFrame, earlier: pd.DataFrame) -> np.ndarray:
         latest_end = own["end"].cummax().to_numpy()
         begins, ends = spans["begin"].to_numpy()[rows], spans["end"].to_numpy()[rows]
         last = own["begin"].searchsorted(ends, side="right") - 1
-        found[rows] = (last >= 0) & (latest_end[last] >= begins)
-    return found
+        overlaps[rows] = (last >= 0) & (latest_end[last] >= begins)
+    return overlaps
 
 
 def _contents(samples: Samples) -> list[bytes]:

@@ -39,8 +39,8 @@ def as_nanoseconds(times: np.ndarray | pd.Series, label: str) -> np.ndarray:
                 "Correct these rows, or remove them "
                 "if the time stands for a missing one."
             )
-    found: np.ndarray = array.astype(NS)
-    return found
+    nanoseconds: np.ndarray = array.astype(NS)
+    return nanoseconds
 
 
 def check_numbers(numbers: np.ndarray, label: str, notes: list[str]) -> np.ndarray:

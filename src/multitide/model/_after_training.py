@@ -43,22 +43,22 @@ def after_training(
         With their labels, one per data set.
     """
     losses = validation_losses(history, best_epoch)
-    found = []
+    warnings = []
     last = max((best_epoch[task] for task in losses), default=0)
     if max_epochs > 1 and last > (1 - LAST_SHARE) * max_epochs:
-        found.append(
+        warnings.append(
             f"The best epoch, {last}, is among the last of {max_epochs}: the validation loss may "
             "still be falling. Raise `max_epochs`."
         )
     for task, loss in losses.items():
         constant = _constant_loss(predictor.target(task), validation_sets)
         if loss >= constant:
-            found.append(
+            warnings.append(
                 f"Task {task!r} is not better than a constant on the validation set (loss "
-                f"{loss:.3g}, constant {constant:.3g}). Its inputs may not tell it, it may have "
-                "too few labels, or the tasks may disturb it: `multitide compare` tells."
+                f"{loss:.3g}, constant {constant:.3g}). Its inputs may not determine it, it may "
+                "have too few labels, or sharing may hurt it: `multitide compare` shows which."
             )
-    return found
+    return warnings
 
 
 def tell_after_training(
@@ -88,18 +88,18 @@ def against_test(
         ``estimator.evaluate`` on the test set.
     """
     losses = validation_losses(history, best_epoch)
-    found = []
+    warnings = []
     for row in metrics[metrics["metric"] == "loss"].to_dict("records"):
         known = losses.get(row["task"], np.nan)
         if row["value"] > FAR_WORSE * known and row["value"] > row["trivial"]:
             of_data = f" of {row['data']!r}" if row.get("data") else ""
-            found.append(
+            warnings.append(
                 f"Task {row['task']!r}{of_data} is far worse on the test set (loss "
                 f"{row['value']:.3g}, constant {row['trivial']:.3g}) than on the validation set "
                 f"({known:.3g}): the two sets differ, for instance in season or machine, or the "
                 "validation set is too small."
             )
-    return found
+    return warnings
 
 
 def validation_losses(
@@ -109,13 +109,13 @@ def validation_losses(
     if not len(history):
         return {}
     rows = history[history["side"] == "validation"]
-    found = {}
+    by_task = {}
     for task, epoch in best_epoch.items():
         of_task = rows[(rows["task"] == task) & (rows["epoch"] == epoch)]
         loss = of_task["loss"].mean()
         if not np.isnan(loss):
-            found[task] = float(loss)
-    return found
+            by_task[task] = float(loss)
+    return by_task
 
 
 def _constant_loss(target: Target, validation_sets: Sequence[Samples]) -> float:

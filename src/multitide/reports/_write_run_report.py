@@ -121,14 +121,14 @@ def write_run_report(report: RunReport, folder: Path) -> Path:
 def _to_look_at(report: RunReport) -> list[str]:
     """Say what the user should know of the training and the test."""
     estimator = report.estimator
-    found = after_training(
+    sentences = after_training(
         estimator.model_,
         estimator.history_,
         estimator.best_epoch_,
         estimator.max_epochs,
         [data.validation_set for data in report.prepared.data],
     )
-    return found + against_test(
+    return sentences + against_test(
         estimator.history_, estimator.best_epoch_, report.metrics
     )
 

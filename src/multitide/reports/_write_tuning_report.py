@@ -151,9 +151,9 @@ def _direction(metric: str, higher_is_better: bool) -> str:
 def metric_rows(metrics: pd.DataFrame) -> list[MetricRow]:
     """Return one row per task and metric; `tuned` is None if the start is best."""
     rows: list[MetricRow] = []
-    for (task, metric), found in metrics.groupby(["task", "metric"], sort=False):
-        values = dict(zip(found["which"], found["value"], strict=True))
-        first = found.iloc[0]
+    for (task, metric), of_metric in metrics.groupby(["task", "metric"], sort=False):
+        values = dict(zip(of_metric["which"], of_metric["value"], strict=True))
+        first = of_metric.iloc[0]
         rows.append(
             {
                 "task": task,

@@ -75,8 +75,8 @@ class Comparisons:
         """
         tables = {}
         for name, study in self.studies.items():
-            found = study.figures[study.figures["metric"] == "loss"]
-            table = found.pivot(index="task", columns="arm", values="mean")
+            of_loss = study.figures[study.figures["metric"] == "loss"]
+            table = of_loss.pivot(index="task", columns="arm", values="mean")
             tasks = []
             for question in study.questions:
                 tasks.append(question.name)

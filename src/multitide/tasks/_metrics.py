@@ -134,14 +134,14 @@ def regression_metrics(labels: np.ndarray, predictions: np.ndarray) -> dict[str,
         ``mape`` is a fraction, computed over the rows whose label is not zero. ``r2`` needs two
         different labels.
     """
-    found = _error_metrics(labels, predictions)
-    found["mape"] = np.nan
+    metrics = _error_metrics(labels, predictions)
+    metrics["mape"] = np.nan
     nonzero = labels != 0
-    if nonzero.any() and not np.isnan(found["mae"]):
+    if nonzero.any() and not np.isnan(metrics["mae"]):
         of_label = np.maximum(np.abs(labels[nonzero]), SMALLEST_LABEL)
         errors = np.abs(predictions[nonzero] - labels[nonzero])
-        found["mape"] = float((errors / of_label).mean())
-    return found
+        metrics["mape"] = float((errors / of_label).mean())
+    return metrics
 
 
 def _error_metrics(labels: np.ndarray, predictions: np.ndarray) -> dict[str, float]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from multitide.sharing._sharing import parameters_of
 from multitide.training._callbacks import Callback
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def _problem(trainer: Trainer, norms: list[Tensor], *, is_first_step: bool) -> s
     if is_first_step:
         # Heads start as constants, which let no gradient through to the layers below.
         return ""
-    trained = any(p.requires_grad for p in _parameters(lowest_modules))
+    trained = any(p.requires_grad for p in parameters_of(lowest_modules))
     if trained and top > 0 and low < VANISHING * top:
         return (
             f"gradients vanish (norm {low:.2g} in the "
@@ -82,7 +83,7 @@ def _problem(trainer: Trainer, norms: list[Tensor], *, is_first_step: bool) -> s
 
 def _norm(modules: Sequence[nn.Module]) -> Tensor:
     """Return the norm of the gradient at the parameters of these modules, shape ()."""
-    parameters = _parameters(modules)
+    parameters = parameters_of(modules)
     gradients = []
     for p in parameters:
         if p.grad is not None:
@@ -90,10 +91,3 @@ def _norm(modules: Sequence[nn.Module]) -> Tensor:
     if gradients:
         return nn.utils.get_total_norm(gradients)
     return torch.zeros((), device=parameters[0].device if parameters else None)
-
-
-def _parameters(modules: Sequence[nn.Module]) -> list[nn.Parameter]:
-    parameters: list[nn.Parameter] = []
-    for module in modules:
-        parameters += module.parameters()
-    return parameters

@@ -121,10 +121,10 @@ class Tuning:
         """Return the test loss of "start" and "tuned", mean over tasks, over the trivial loss."""
         losses = self.metrics[self.metrics["metric"] == "loss"]
         means = losses.groupby("which", sort=False)["value"].mean()
-        found = {}
+        by_which = {}
         for which, mean in means.items():
-            found[str(which)] = float(mean)
-        return found
+            by_which[str(which)] = float(mean)
+        return by_which
 
     def in_words(self) -> str:
         """Describe the result, and how far it can be trusted."""

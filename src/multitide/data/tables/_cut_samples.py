@@ -124,10 +124,10 @@ def _find_gaps(rows: Rows, reading: Reading, findings: Findings) -> _Gaps:
 
 def _note_step(size: float, unit: str, gaps: np.ndarray, findings: Findings) -> None:
     n_gaps = int(gaps.sum())
-    found = "no gaps"
+    what = "no gaps"
     if n_gaps:
-        found = f"{n_gaps} gap{'s' if n_gaps > 1 else ''}, which windows do not cross"
-    note = f"The usual time step is {step_text(size, unit)}; {found}."
+        what = f"{n_gaps} gap{'s' if n_gaps > 1 else ''}, which windows do not cross"
+    note = f"The usual time step is {step_text(size, unit)}; {what}."
     if n_gaps > MAX_GAP_SHARE * len(gaps):
         note += f" Times are irregular. {IRREGULAR}"
     findings.note(note)

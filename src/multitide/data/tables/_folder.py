@@ -123,13 +123,13 @@ def _alike(
             values = frame[column]
             if not pd.api.types.is_numeric_dtype(values) and values.notna().any():
                 texts.add(str(column))
-    found = []
+    as_written = []
     for frame, table in zip(frames, tables, strict=True):
         written = table.as_written(sorted(texts))
         known = frame[list(written)].notna()
         changed = {str(name): written[name].where(known[name]) for name in written}
-        found.append(frame.assign(**changed))
-    return found
+        as_written.append(frame.assign(**changed))
+    return as_written
 
 
 def _key_columns(

@@ -90,18 +90,18 @@ def folder_files(
             f"`{name}` must be a table or a folder of tables; "
             f"{str(folder)!r} {described}"
         )
-    found = _Found()
-    _look_into(folder, folder, {}, found, name)
+    content = _Found()
+    _look_into(folder, folder, {}, content, name)
     if without is not None:
         outside = without.resolve()
-        found.remove(outside)
-    files = _of_one_kind(found, folder, name)
+        content.remove(outside)
+    files = _of_one_kind(content, folder, name)
     _check_keys(files, name)
     chosen = {file.path for file in files}
-    for file in found.files:
+    for file in content.files:
         if file.path not in chosen:
-            found.others.append(file.path.name)
-    return _labelled(files), [*sorted(found.others), *found.folders]
+            content.others.append(file.path.name)
+    return _labelled(files), [*sorted(content.others), *content.folders]
 
 
 def _look_into(

@@ -73,16 +73,20 @@ def find_signs(
     """
     if thousands == "":
         return None
-    found = set()
+    candidates = set()
     for column in columns:
         texts = _texts(column)
         if texts is not None:
-            found |= _signs_of(texts, decimal, thousands)
-    if len(found) > 1:  # 1 234 fits both decimal signs: that of the other columns holds
-        found = {signs for signs in found if signs.decimal == (decimal or ".")}
-    if len(found) != 1:
+            candidates |= _signs_of(texts, decimal, thousands)
+    if (
+        len(candidates) > 1
+    ):  # 1 234 fits both decimal signs: that of the other columns holds
+        candidates = {
+            signs for signs in candidates if signs.decimal == (decimal or ".")
+        }
+    if len(candidates) != 1:
         return None
-    return found.pop()
+    return candidates.pop()
 
 
 def ungrouped(column: pd.Series, signs: NumberSigns) -> pd.Series | None:
@@ -107,7 +111,7 @@ def _signs_of(
 ) -> set[NumberSigns]:
     """Return the ways of writing that all values fit, and one value fits only so."""
     known = texts.dropna()
-    found = set()
+    fitting = set()
     for one, other in product(DECIMALS, THOUSANDS):
         if one == other or decimal not in (None, one):
             continue
@@ -120,8 +124,8 @@ def _signs_of(
         if not known.str.fullmatch(evidence).any():
             continue
         if known.str.fullmatch(f"{signs.grouped}|{signs.plain}").all():
-            found.add(signs)
-    return found
+            fitting.add(signs)
+    return fitting
 
 
 def _texts(column: pd.Series) -> pd.Series | None:

@@ -126,8 +126,10 @@ def read_file(path: Path, dialect: Dialect, name: str) -> OpenTable:
             table = from_memory(frame, dialect, name)
             return replace(table, assumed=assumed)
         if suffix in CSV_SUFFIXES:
-            frame, assumed, missing, found = read_csv(path, dialect)
-            return OpenTable(frame, assumed, missing, partial(read_texts, path, found))
+            frame, assumed, missing, detected = read_csv(path, dialect)
+            return OpenTable(
+                frame, assumed, missing, partial(read_texts, path, detected)
+            )
     except MultitideError:
         raise
     # OSError and ValueError include the errors of pandas and pyarrow; a cut .gz is EOFError.

@@ -154,15 +154,15 @@ class Evidence:
                 if fit is not None and fit.done:
                     reason = fit.facts.get("diverged", "")
                     reasons.setdefault(arm, []).append(reason)
-        found = []
+        sentences = []
         for arm, each in reasons.items():
             diverged = [reason for reason in each if reason]
             if diverged:
-                found.append(
+                sentences.append(
                     f"{len(diverged)} of {len(each)} fits of the arm {arm!r} diverged; the best "
                     f"epoch before is used. {diverged[0]}"
                 )
-        return found
+        return sentences
 
     def failures(self, arm: str) -> list[str]:
         """Return why fits of an arm failed, each reason once."""
