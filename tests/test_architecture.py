@@ -27,6 +27,7 @@ FLOORS = {
         "_plan_fit",
         "compat",
         "config",
+        "ensemble",
         "methods",
         "study",
         "tuning",
@@ -65,7 +66,7 @@ FLOORS = {
     ],
 }
 FORBIDDEN_NAMES = {"utils", "common", "helpers", "base", "util", "helper", "misc"}
-MAY_PRINT = {"cli", "training._progress_bar"}
+MAY_PRINT = {"cli", "ensemble._progress", "training._progress_bar"}
 HEAVY = ("torch", "numpy", "pandas", "sklearn", "scipy", "matplotlib", "pyarrow")
 
 

@@ -22,6 +22,7 @@ _PUBLIC = {
         *("rig_truth", "simulate_rig"),
     ),
     "encodings": ("Inputs",),
+    "ensemble": ("Ensemble",),
     "errors": (
         "DataError",
         "MissingDependencyError",

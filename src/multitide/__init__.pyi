@@ -29,6 +29,7 @@ from multitide.data import read_table as read_table
 from multitide.data import rig_truth as rig_truth
 from multitide.data import simulate_rig as simulate_rig
 from multitide.encodings import Inputs as Inputs
+from multitide.ensemble import Ensemble as Ensemble
 from multitide.errors import DataError as DataError
 from multitide.errors import MissingDependencyError as MissingDependencyError
 from multitide.errors import MultitideError as MultitideError

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from multitide._checks import check_fraction
-from multitide._estimator import MultiTaskEstimator
+from multitide._load import load
 from multitide.config._trained_on import started_from, trained_on
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
@@ -18,8 +18,7 @@ from multitide.data._seen_samples import seen_samples
 from multitide.data.tables._read_like import read_like
 from multitide.data.tables._read_options import Table
 from multitide.errors import DataError
-from multitide.fitting._recipe import resolve_device
-from multitide.model._prediction import decode_all
+from multitide.model._fitted_model import FittedModel
 from multitide.model._schema import DataRecord
 from multitide.model._table_record import table_record
 from multitide.study.design._test_groups import independent_groups
@@ -52,7 +51,7 @@ class _Reader:
     """A run that reads the table in its own way."""
 
     folder: Path
-    estimator: MultiTaskEstimator
+    model: FittedModel
     record: DataRecord
     samples: Samples
 
@@ -73,12 +72,10 @@ class _Reader:
     def answered(self, rows: np.ndarray) -> dict[str, Answered]:
         """Return the labels and predictions of some samples, by task."""
         samples = self.samples[rows]
-        stored = self.estimator.stored_
-        device = resolve_device(self.estimator.device)
-        decoded = decode_all(stored, DataSets({self.record.name: samples}), device)
+        decoded = self.model.decode_data_sets(DataSets({self.record.name: samples}))
         found = {}
         for task, values in decoded[self.record.name].items():
-            target = stored.predictor.target(task)
+            target = self.model.targets_.target(task)
             found[task] = Answered(target, samples.y[target.task.columns], values)
         return found
 
@@ -160,11 +157,11 @@ def compare_runs(
 def _reader(
     folder: Path, data: Table, labels: Table | None, data_set: str | None
 ) -> _Reader:
-    estimator = MultiTaskEstimator.load(folder)
-    known = estimator.stored_.data
+    model = load(folder)
+    known = model.data_
     record, reading = table_record(known, data_set, folder, "`data_set` (--data)")
     samples = read_like(reading, data, labels=labels)
-    return _Reader(folder, estimator, record, samples)
+    return _Reader(folder, model, record, samples)
 
 
 def _with_ancestors(
@@ -190,7 +187,7 @@ def _seen_keys(readers: Sequence[_Reader], notes: list[str]) -> pd.Index:
     """Return the keys of the samples that any of the runs was trained on."""
     seen: pd.Index = readers[0].all_keys[:0]
     for reader in readers:
-        known = trained_on(reader.folder, reader.estimator.stored_.data)
+        known = trained_on(reader.folder, reader.model.data_)
         if known is None:
             notes.append(
                 "It is not known what "

@@ -1,27 +1,30 @@
-"""Load a fitted model: the short form of `MultiTaskEstimator.load`."""
+"""Load a fitted model: an estimator or an ensemble."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from multitide._estimator import MultiTaskEstimator
+from multitide.ensemble._ensemble import Ensemble
+from multitide.ensemble._store import is_ensemble
 
 
 def load(
     folder: str | Path, *, device: str | None = None, representation: object = None
-) -> MultiTaskEstimator:
+) -> MultiTaskEstimator | Ensemble:
     """Load a fitted model from its model or run folder; no pickle is read.
 
     Parameters
     ----------
     folder : path
-        What :meth:`MultiTaskEstimator.save`, :func:`run_fit` or ``multitide fit`` wrote.
+        What :meth:`MultiTaskEstimator.save`, :meth:`Ensemble.save`, :func:`run_fit` or
+        ``multitide fit`` wrote.
     device, representation : optional
         As in :meth:`MultiTaskEstimator.load`.
 
     Returns
     -------
-    MultiTaskEstimator
+    MultiTaskEstimator or Ensemble
         Ready to predict.
 
     Raises
@@ -44,4 +47,6 @@ def load(
     >>> loaded.predict(samples).equals(estimator.predict(samples))
     True
     """
+    if is_ensemble(Path(folder)):
+        return Ensemble.load(folder, device=device)
     return MultiTaskEstimator.load(folder, device=device, representation=representation)

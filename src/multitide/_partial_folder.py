@@ -83,11 +83,13 @@ def refuse_partial(folder: Path, name: str = "folder") -> None:
 
 
 @contextmanager
-def partial_folder(folder: Path, name: str = "folder") -> Iterator[Path]:
+def partial_folder(
+    folder: Path, name: str = "folder", *, keep: str = MODEL, take_up: bool = False
+) -> Iterator[Path]:
     """Give the block a partial folder, which becomes `folder` if the block ends without an error.
 
-    After an error it is removed with the parents made for it, unless the block has stored a model
-    in it.
+    After an error it is removed with the parents made for it, unless the block has stored something
+    to keep in it.
 
     Parameters
     ----------
@@ -95,6 +97,10 @@ def partial_folder(folder: Path, name: str = "folder") -> Iterator[Path]:
         Must be free; see :func:`refuse_existing`. Parents are made.
     name : str, default="folder"
         The parameter or option that named it.
+    keep : str, default="model"
+        Name of the folder inside it that is worth keeping after an error.
+    take_up : bool, default=False
+        Continue a partial folder that is there already, if it has something to keep.
 
     Yields
     ------
@@ -107,19 +113,21 @@ def partial_folder(folder: Path, name: str = "folder") -> Iterator[Path]:
         If `folder` is not free, is in the making, or cannot be written.
     """
     refuse_existing(folder, name)
-    refuse_leftover(folder, name)
     partial = partial_of(folder)
+    continues = take_up and (partial / keep).is_dir()
+    if not continues:
+        refuse_leftover(folder, name)
     with writable(folder, name):
         new_parents = [parent for parent in folder.parents if not parent.exists()]
         folder.parent.mkdir(parents=True, exist_ok=True)
-        partial.mkdir()
+        partial.mkdir(exist_ok=continues)
         try:
             yield partial
             shutil.rmtree(partial / MODEL, ignore_errors=True)
             os.replace(partial, folder)
         except BaseException:
-            if (partial / MODEL).is_dir():
-                logger.warning("The model so far is kept in %s.", partial / MODEL)
+            if (partial / keep).is_dir():
+                logger.warning("What is finished is kept in %s.", partial / keep)
             else:
                 shutil.rmtree(partial, ignore_errors=True)
                 _remove_empty(new_parents)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from multitide._checks import as_path
 from multitide._estimator import MultiTaskEstimator
+from multitide._folder_kinds import RUN_CONFIG
 from multitide._known_arguments import known_arguments
 from multitide._partial_folder import MODEL, partial_folder, refuse_leftover
 from multitide._result_folder import check_can_be_made, replaced_folder, write_file
@@ -21,13 +22,17 @@ from multitide.config._prepare import Prepared, prepare
 from multitide.data._data_sets import DataSets
 from multitide.data._split_data import SplitData
 from multitide.data._write_table import write_table
-from multitide.fitting._recipe import make_recipe, resolve_device
+from multitide.ensemble._ensemble import Ensemble
+from multitide.ensemble._plan import check_members
+from multitide.ensemble._store import MEMBERS, remove_other_fits, write_ensemble
+from multitide.fitting._recipe import make_recipe, resolve_seed
 from multitide.model._after_training import against_test
 from multitide.model._history import HISTORY, PRETRAINING, write_history
 from multitide.model._model_so_far import ModelSoFar
-from multitide.model._prediction import decode_all, metric_table, prediction_table
+from multitide.model._prediction import metric_table, prediction_table
 from multitide.model._schema import data_record
 from multitide.model._store import write_model
+from multitide.reports._model_lines import kept_losses
 from multitide.reports._write_run_report import RunReport, write_run_report
 from multitide.training._callbacks import Callback
 
@@ -42,7 +47,7 @@ class Run:
     ----------
     folder : Path
         The run folder.
-    estimator : MultiTaskEstimator
+    estimator : MultiTaskEstimator or Ensemble
         The fitted model.
     metrics : DataFrame
         ``estimator.evaluate`` on the test set.
@@ -52,7 +57,7 @@ class Run:
     """
 
     folder: Path
-    estimator: MultiTaskEstimator
+    estimator: MultiTaskEstimator | Ensemble
     metrics: pd.DataFrame
     data: list[SplitData]
 
@@ -83,7 +88,9 @@ def run_fit(
         there is a folder of that name with ``.partial`` at its end, with the history and the best
         model so far. The run folder holds the model (``model.json``, ``weights.safetensors``),
         ``history.jsonl``, ``metrics.parquet``, ``config.toml``, which repeats the run, and
-        ``report.md`` with its ``figures``.
+        ``report.md`` with its ``figures``. With ``members`` in the configuration the model is an
+        :class:`Ensemble`: the folder has ``ensemble.json`` and ``members``, and an interrupted run
+        continues when the call is repeated.
     verbose : int, default=1
         0: silent; 1: a progress bar on a terminal.
 
@@ -109,10 +116,11 @@ def run_fit(
     """
     folder = as_path("folder", folder)
     check_can_be_made(folder)
-    refuse_leftover(folder)
     command = f"multitide.run_fit({_as_argument(config)}, {str(folder)!r})"
     if not isinstance(config, Config):
         config = load_config(config)
+    if not config.is_ensemble:
+        refuse_leftover(folder)
     check_estimator(config)
     return train_run(prepare(config), folder, command, verbose)
 
@@ -120,6 +128,8 @@ def run_fit(
 def check_estimator(config: Config) -> None:
     """Raise if a parameter of the estimator is wrong; reading data may take long."""
     make_recipe(config.make_estimator().get_params(deep=False))
+    if config.is_ensemble:
+        check_members(config.make_ensemble().members)
 
 
 def train_run(
@@ -136,44 +146,79 @@ def train_run(
     prepared : Prepared
         The configuration with its data.
     folder : path
-        The run folder; must not exist yet.
+        The run folder; must not exist yet. An interrupted run of an ensemble is continued.
     command : str
         What started the run, for the report.
     verbose : int
         As in :func:`run_fit`.
     callbacks : sequence of Callback
-        Called at every step of the training.
+        Called at every step of the training of a single model.
     """
+    if prepared.config.is_ensemble:
+        return _train_ensemble_run(prepared, folder, command, verbose)
     with partial_folder(folder) as draft:
         estimator = _fit(prepared, draft, verbose, callbacks)
         with replaced_folder(draft / MODEL) as model:
             write_model(estimator.stored_, model)
-        metrics = _evaluate_and_write(prepared, estimator, command, folder.name, draft)
+        _write_config(prepared.config, estimator.seed_, draft)
+        write_model(estimator.stored_, draft)
+        write_history(estimator.history_, draft / HISTORY)
+        write_history(estimator.pretrain_history_, draft / PRETRAINING)
+        metrics = _evaluate(prepared, estimator, command, folder.name, draft)
     return Run(folder, estimator, metrics, prepared.data)
 
 
-def _evaluate_and_write(
+def _train_ensemble_run(
+    prepared: Prepared, folder: Path, command: str, verbose: int
+) -> Run:
+    """Fit, evaluate and write a run folder with an ensemble."""
+    with partial_folder(folder, keep=MEMBERS, take_up=True) as draft:
+        ensemble = _fit_ensemble(prepared, draft, verbose)
+        write_ensemble(ensemble.result_, draft)
+        remove_other_fits(ensemble.result_, draft)
+        write_history(ensemble.history_, draft / HISTORY)
+        metrics = _evaluate(prepared, ensemble, command, folder.name, draft)
+    return Run(folder, ensemble, metrics, prepared.data)
+
+
+def _fit_ensemble(prepared: Prepared, draft: Path, verbose: int) -> Ensemble:
+    """Fit the ensemble; its finished fits are kept in the folder."""
+    config = prepared.config
+    ensemble = config.make_ensemble(verbose=verbose)
+    seed = resolve_seed(ensemble.random_state)
+    if ensemble.random_state is None and (draft / RUN_CONFIG).is_file():
+        seed = load_config(draft / RUN_CONFIG).estimator["random_state"]
+    _write_config(config, seed, draft)
+    (draft / MEMBERS).mkdir(exist_ok=True)
+    splits = prepared.splits_of_seeds(ensemble.n_seeds)
+    samples = {data.name: data.samples for data in splits[0]}
+    return ensemble.fit_splits(
+        ensemble.members_for(samples),
+        prepared.tasks,
+        splits,
+        seed,
+        folder=draft / MEMBERS,
+    )
+
+
+def _evaluate(
     prepared: Prepared,
-    estimator: MultiTaskEstimator,
+    model: MultiTaskEstimator | Ensemble,
     command: str,
     title: str,
     folder: Path,
 ) -> pd.DataFrame:
-    """Write everything into the run folder, and return the metrics of the test set."""
+    """Write metrics and report into the run folder, and return the metrics of the test set."""
     test_sets = prepared.test_sets
-    decoded = decode_all(estimator.stored_, test_sets, resolve_device(estimator.device))
-    metrics = metric_table(estimator.model_, test_sets, decoded)
-    for sentence in against_test(estimator.history_, estimator.best_epoch_, metrics):
+    decoded = model.decode_data_sets(test_sets)
+    metrics = metric_table(model.targets_, test_sets, decoded)
+    for sentence in against_test(kept_losses(model), metrics):
         logger.warning(sentence)
     predictions = {}
     for name, each in decoded.items():
-        predictions[name] = prediction_table(estimator.model_, each)
-    report = RunReport(title, command, prepared, estimator, metrics, predictions)
-    _write_config(prepared.config, estimator.seed_, folder)
-    write_model(estimator.stored_, folder)
-    write_history(estimator.history_, folder / HISTORY)
-    write_history(estimator.pretrain_history_, folder / PRETRAINING)
+        predictions[name] = prediction_table(model.targets_, each)
     write_table(metrics, folder / "metrics.parquet")
+    report = RunReport(title, command, prepared, model, metrics, predictions)
     write_run_report(report, folder)
     return metrics
 
@@ -181,7 +226,7 @@ def _evaluate_and_write(
 def _write_config(config: Config, seed: int, folder: Path) -> None:
     """Write the configuration that repeats the run."""
     text = config.changed(random_state=seed).to_toml()
-    write_file(folder / "config.toml", text)
+    write_file(folder / RUN_CONFIG, text)
 
 
 def _fit(

@@ -82,9 +82,9 @@ def test_a_test_loss_far_above_the_validation_loss_is_named(
     metrics = pd.DataFrame(
         {"task": "load", "metric": ["rmse", "loss"], "value": loss, "trivial": trivial}
     )
-    found = against_test(history([0.9, 0.4]), {"load": 2}, metrics)
+    found = against_test({"load": 0.4}, metrics)
     assert bool(found) == named
     if named:
         assert "'load' is far worse on the test set (loss 1.5, constant 1)" in found[0]
-    of_data = against_test(history([0.4]), {"load": 1}, metrics.assign(data="rig"))
+    of_data = against_test({"load": 0.4}, metrics.assign(data="rig"))
     assert all("of 'rig'" in sentence for sentence in of_data)

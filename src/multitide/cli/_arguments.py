@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from multitide._estimator import MultiTaskEstimator
     from multitide.data._samples import Samples
+    from multitide.model._fitted_model import FittedModel
 
 RUNS = Path("runs")
 
@@ -136,17 +136,19 @@ def quoted(path: Path) -> str:
     return shlex.quote(str(path))
 
 
-def result_folder(output: Path | None, name: str) -> Path:
+def result_folder(output: Path | None, name: str, *, take_up: bool = False) -> Path:
     """Return the folder that `--output` names, or a numbered one in `runs`.
 
-    Raise before any work is done if it cannot be made.
+    Raise before any work is done if it cannot be made. With `take_up`, an unfinished run of that
+    name is continued.
     """
     from multitide._partial_folder import refuse_leftover
     from multitide._result_folder import check_can_be_made
 
     folder = output or _first_free(name)
     check_can_be_made(folder, "output")
-    refuse_leftover(folder, "output")
+    if not take_up:
+        refuse_leftover(folder, "output")
     return folder
 
 
@@ -177,13 +179,13 @@ def _first_free(name: str) -> Path:
 
 def read_model_and_data(
     run: Path, data: Path, labels: Path | None, name: str | None, *, need_labels: bool
-) -> tuple[MultiTaskEstimator, str, Samples]:
+) -> tuple[FittedModel, str, Samples]:
     """Return the model, the name of its data set ("" for an only, unnamed one), and the samples."""
-    from multitide._estimator import MultiTaskEstimator
+    from multitide._load import load
     from multitide.data.tables._read_like import read_like
     from multitide.model._table_record import table_record
 
-    estimator = MultiTaskEstimator.load(run)
-    record, reading = table_record(estimator.stored_.data, name, run, "`--data`")
+    model = load(run)
+    record, reading = table_record(model.data_, name, run, "`--data`")
     samples = read_like(reading, data, labels=labels, need_labels=need_labels)
-    return estimator, record.name, samples
+    return model, record.name, samples

@@ -17,12 +17,14 @@ def check(
     from multitide.cli._show import show_data, show_next
     from multitide.cli._terminal import quietly, say
     from multitide.config._config_problems import check_config
+    from multitide.config._prepare import largest
 
     with quietly():
         checked = check_config(config)
         raise_problems(checked.problems)
     if checked.prepared is not None:
         show_data(checked.prepared)
-    if checked.plan is not None and checked.plan.memory is not None:
-        say(f"\nMemory for training: {checked.plan.memory.in_words()}.")
+    memory = largest(checked.plans)
+    if memory is not None:
+        say(f"\nMemory for training: {memory.in_words()}.")
     show_next(("Configuration OK. Train with", f"multitide fit {quoted(config)}"))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from multitide._estimator import MultiTaskEstimator
+from multitide._load import load
 from multitide._toml import read_toml
 from multitide.cli._show import show_heading, show_reading
+from multitide.cli._show_model_facts import show_members
 from multitide.cli._terminal import show_table
+from multitide.ensemble._ensemble import Ensemble
 from multitide.model._schema import DataRecord
 from multitide.model._sizes import last_weights, size_in_words, size_of, sizes_by_task
 from multitide.model._store import read_model_record
@@ -18,7 +22,41 @@ from multitide.tasks import task_names
 
 def show_model(run: Path) -> None:
     """Show tasks, networks, data and package versions of a run or model folder."""
-    estimator = MultiTaskEstimator.load(run)
+    model = load(run)
+    if isinstance(model, Ensemble):
+        _show_ensemble(model, run)
+        return
+    _show_estimator(model, run)
+
+
+def _show_ensemble(ensemble: Ensemble, run: Path) -> None:
+    show_table(_ensemble_tasks(ensemble), "Tasks")
+    show_members(ensemble)
+    facts: dict[str, object] = {**_source(run)}
+    for data in ensemble.data_:
+        show_reading(data.reading)
+        facts |= _data_facts(data)
+    n_fits = sum(len(fits) for fits in ensemble.members_.values())
+    facts |= {"fits": n_fits, "seed": ensemble.seed_}
+    facts["training time in seconds"] = round(ensemble.seconds_, 1)
+    _show_facts(facts)
+
+
+def _ensemble_tasks(ensemble: Ensemble) -> pd.DataFrame:
+    rows = []
+    for task in ensemble.tasks_:
+        classes = ensemble.classes_.get(task.name, [])
+        rows.append(
+            {
+                "task": task.name,
+                "kind": task.kind,
+                "classes": ", ".join(map(str, classes)),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _show_estimator(estimator: MultiTaskEstimator, run: Path) -> None:
     record = read_model_record(run)
     show_table(_tasks(estimator), "Tasks")
     show_table(_parameters(estimator), "Parameters per task")
@@ -36,6 +74,10 @@ def show_model(run: Path) -> None:
     facts["seed"] = record.seed
     facts["training time in seconds"] = round(record.seconds, 1)
     facts |= record.versions
+    _show_facts(facts)
+
+
+def _show_facts(facts: Mapping[str, object]) -> None:
     values = []
     for value in facts.values():
         values.append(str(value))

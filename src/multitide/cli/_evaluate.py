@@ -30,13 +30,13 @@ def evaluate(
 
     if output is not None:
         check_output(output)
-    estimator, data_set, samples = read_model_and_data(
+    model, data_set, samples = read_model_and_data(
         run, data, labels, name, need_labels=True
     )
     if data_set:
-        metrics = estimator.evaluate({data_set: samples})
+        metrics = model.evaluate({data_set: samples})
     else:
-        metrics = estimator.evaluate(samples)
+        metrics = model.evaluate(samples)
     show_metrics(metrics, f"{data.name}, {len(samples)} samples")
     if _was_fitted_on(run, data):
         show_note(

@@ -88,6 +88,20 @@ def fit(
             "all but the last N blocks. Default: auto."
         ),
     ] = None,
+    best: Annotated[
+        bool,
+        typer.Option(
+            "--best",
+            help="Fit an ensemble of different families of models, weighted per task.",
+        ),
+    ] = False,
+    n_seeds: Annotated[
+        int | None, typer.Option(help="Fits of each member of an ensemble. Default: 5.")
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(help="Time for an ensemble, such as 10m. Default: no limit."),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(help="Run folder. Default: runs/NAME-001, then -002, ..."),
@@ -96,7 +110,7 @@ def fit(
         bool, typer.Option("--quiet", help="Hide the progress bar.")
     ] = False,
 ) -> None:
-    """Train one network for all labels of a table, and write a run folder.
+    """Train one network, or an ensemble, for all labels of a table, and write a run folder.
 
     With a configuration, options of training override the file, and options of the data are not
     allowed. A data file needs at least one label:
@@ -132,7 +146,10 @@ def fit(
         training = _table(config, "training") | transfer
         _check_freeze(training)
         changes["training"] = training
-    fit_and_show(config.changed(**changes), output, source.stem, verbose=not quiet)
+    config = config.changed(**changes).changed_ensemble(
+        best=best, n_seeds=n_seeds, budget=budget
+    )
+    fit_and_show(config, output, source.stem, verbose=not quiet)
 
 
 def fit_and_show(
@@ -142,12 +159,12 @@ def fit_and_show(
     from multitide._run_fit import check_estimator, train_run
     from multitide.cli._arguments import command_line, result_folder
     from multitide.cli._show import show_data, show_metrics
-    from multitide.cli._terminal import bold, quietly, say, show_note
+    from multitide.cli._show_model_facts import show_fitted
+    from multitide.cli._terminal import bold, quietly, say
     from multitide.cli._termination import finishing_on_sigterm
     from multitide.config._prepare import prepare
-    from multitide.reports._write_run_report import best_epochs, trained_for
 
-    folder = result_folder(output, name)
+    folder = result_folder(output, name, take_up=config.is_ensemble)
     check_estimator(config)
     with quietly():
         prepared = prepare(config)
@@ -158,9 +175,7 @@ def fit_and_show(
         )
     n_test = sum(len(data.split.test) for data in run.data)
     show_metrics(run.metrics, f"Test set, {n_test} samples")
-    show_note(
-        f"The network was {trained_for(run.estimator)}; {best_epochs(run.estimator)}."
-    )
+    show_fitted(run.estimator)
     content = " (model, history, metrics, report.md, config.toml)"
     say("\nWritten: ", bold(folder), content)
     _show_next_steps(prepared, folder)

@@ -13,8 +13,8 @@ from multitide.cli._output_table import EscapeFormulas, check_output, write_outp
 if TYPE_CHECKING:
     import pandas as pd
 
-    from multitide._estimator import MultiTaskEstimator
     from multitide.data._samples import Samples
+    from multitide.model._fitted_model import FittedModel
 
 
 def predict(
@@ -36,10 +36,10 @@ def predict(
     from multitide.cli._terminal import bold, say, show_warning
 
     check_output(output, escape_formulas=escape_formulas)
-    estimator, data_set, samples = read_model_and_data(
+    model, data_set, samples = read_model_and_data(
         run, data, labels, name, need_labels=False
     )
-    table = prediction_rows(estimator, samples, data_set)
+    table = prediction_rows(model, samples, data_set)
     write_output(table, output, escape_formulas=escape_formulas)
     columns = ", ".join(map(str, table.columns))
     say("Written: ", bold(output), f", {len(table)} rows; columns: {columns}")
@@ -70,7 +70,7 @@ def _warnings(samples: Samples) -> list[str]:
 
 
 def prediction_rows(
-    estimator: MultiTaskEstimator, samples: Samples, data_set: str = ""
+    model: FittedModel, samples: Samples, data_set: str = ""
 ) -> pd.DataFrame:
     """Return one row per sample: its origin, predictions, probabilities and quantiles.
 
@@ -80,26 +80,21 @@ def prediction_rows(
 
     from multitide.cli._origin import origin_of
     from multitide.data._data_sets import DataSets
-    from multitide.fitting._recipe import resolve_device
     from multitide.model._prediction import (
-        decode_all,
         prediction_table,
         probability_tables,
         quantile_tables,
     )
 
-    device = resolve_device(estimator.device)
-    decoded = decode_all(estimator.stored_, DataSets({data_set: samples}), device)[
-        data_set
-    ]
-    tables = [origin_of(samples), prediction_table(estimator.model_, decoded)]
-    for table in probability_tables(estimator.model_, decoded).values():
+    decoded = model.decode_data_sets(DataSets({data_set: samples}))[data_set]
+    tables = [origin_of(samples), prediction_table(model.targets_, decoded)]
+    for table in probability_tables(model.targets_, decoded).values():
         task = table.columns.name
         names = []
         for value in table:
             names.append(f"p({task}={value})" if task else f"p({value})")
         tables.append(table.set_axis(names, axis=1))
-    for task, table in quantile_tables(estimator.model_, decoded).items():
+    for task, table in quantile_tables(model.targets_, decoded).items():
         names = []
         for level in table:
             names.append(f"q({task}={level:g})")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from multitide.config._plain_config import plain_config
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._splitter import Splitter
+from multitide.ensemble._ensemble import Ensemble
 from multitide.errors import DataError, ParameterError
 from multitide.fitting._data_sets import naming_data_set
 from multitide.tasks import Task, task_names
@@ -38,6 +39,11 @@ class Config:
         Arguments of :func:`multitide.tune`.
     estimator : dict
         Parameters of :class:`multitide.MultiTaskEstimator`.
+    members : dict of str to dict, "best" or None
+        Members of an ensemble by name, each with the parameters in which it differs from
+        `estimator`; "best" for the default ones; None for a single model.
+    ensemble : dict
+        Arguments of :class:`multitide.Ensemble`: ``n_seeds``, ``budget`` and ``n_jobs``.
     table : dict
         The whole file as plain values with absolute paths, as `to_toml` writes it.
     """
@@ -48,6 +54,8 @@ class Config:
     tune: dict[str, Any] = field(default_factory=dict)
     estimator: dict[str, Any] = field(default_factory=dict)
     table: dict[str, Any] = field(default_factory=dict)
+    members: dict[str, dict[str, Any]] | str | None = None
+    ensemble: dict[str, Any] = field(default_factory=dict)
 
     def section(self, name: str) -> DataSection:
         """Return the data set of that name; "" for the only one of a ``[data]`` table."""
@@ -106,10 +114,73 @@ class Config:
         """Return the estimator, not fitted; `changes` override the file's parameters."""
         return MultiTaskEstimator(**{"tasks": self.tasks, **self.estimator, **changes})
 
+    @property
+    def is_ensemble(self) -> bool:
+        """Whether it describes an ensemble."""
+        return self.members is not None
+
+    def make_ensemble(self, **changes: object) -> Ensemble:
+        """Return the ensemble, not fitted; `changes` override its arguments."""
+        members: object = self.members
+        if isinstance(self.members, dict):
+            own = {}
+            for name, params in self.members.items():
+                own[name] = self.make_estimator(**params, tasks=None)
+            members = own
+        arguments = {"members": members, "base": self.make_estimator(tasks=None)}
+        seed = self.estimator.get("random_state")
+        return Ensemble(
+            **{**arguments, "random_state": seed, **self.ensemble, **changes}
+        )
+
+    def estimators(
+        self, data_sets: Mapping[str, Samples]
+    ) -> dict[str, MultiTaskEstimator]:
+        """Return what is fitted, by name: the estimator, or the members of the ensemble."""
+        if self.is_ensemble:
+            return self.make_ensemble().members_for(data_sets)
+        return {"estimator": self.make_estimator()}
+
     def changed(self, **params: object) -> Config:
         """Return a copy with other parameters of the estimator, given as plain values."""
         table = {**(self.table or self._as_table()), **params}
         return replace(self, estimator={**self.estimator, **params}, table=table)
+
+    def changed_ensemble(self, *, best: bool = False, **arguments: object) -> Config:
+        """Return a copy with other arguments of the ensemble; None leaves one as it is.
+
+        Parameters
+        ----------
+        best : bool
+            Use the default members.
+        **arguments
+            Of :class:`multitide.Ensemble`.
+
+        Raises
+        ------
+        ParameterError
+            If there is an argument, but no ensemble.
+        """
+        given = {}
+        for name, value in arguments.items():
+            if value is not None:
+                given[name] = value
+        members = "best" if best else self.members
+        if given and members is None:
+            name = next(iter(given))
+            raise ParameterError(
+                f"`{name}` must come with an ensemble; got {given[name]!r}. Use --best, or "
+                "[[members]] in the configuration."
+            )
+        if members is None:
+            return self
+        ensemble = {**self.ensemble, **given}
+        table = {**(self.table or self._as_table()), "members": members}
+        if isinstance(members, dict):
+            table["members"] = self._members_table()
+        if ensemble:
+            table["ensemble"] = ensemble
+        return replace(self, members=members, ensemble=ensemble, table=table)
 
     def to_toml(self) -> str:
         """Return everything as TOML; :func:`load_config` reads it back, from any folder."""
@@ -131,10 +202,21 @@ class Config:
             content |= {"data": sections[0], "split": self.data[0].split}
         else:
             content["data"] = sections
-        for name in ("tasks", "compare", "tune"):
+        for name in ("tasks", "compare", "tune", "ensemble"):
             if getattr(self, name):
                 content[name] = getattr(self, name)
+        if self.members is not None:
+            content["members"] = self._members_table()
         return content
+
+    def _members_table(self) -> object:
+        """Return the members as a file has them: one table each, with its name."""
+        if not isinstance(self.members, dict):
+            return self.members
+        tables = []
+        for name, params in self.members.items():
+            tables.append({"name": name, **params})
+        return tables
 
     def _missing_tasks(self, data_sets: DataSets) -> list[str]:
         """Name the tasks whose column no table has."""

@@ -11,7 +11,7 @@ from multitide._checks import gathering
 from multitide._plan_fit import FitPlan
 from multitide._toml import read_toml
 from multitide.config._config import Config
-from multitide.config._load_config import DEFAULTS, parse_config
+from multitide.config._load_config import parse_config
 from multitide.config._prepare import Prepared, check_test_sets, split_samples
 from multitide.data._data_sets import DataSets
 from multitide.data._split_data import SplitData
@@ -46,14 +46,14 @@ class Checked(NamedTuple):
     ----------
     prepared : Prepared or None
         The configuration with its data, read and split; None if there is any problem.
-    plan : FitPlan or None
-        The fit that can begin.
+    plans : list of FitPlan
+        The fits that can begin: one, or one per member of an ensemble.
     problems : list of str
         One sentence per problem.
     """
 
     prepared: Prepared | None
-    plan: FitPlan | None
+    plans: list[FitPlan]
     problems: list[str]
 
 
@@ -67,10 +67,11 @@ def check_config(path: str | Path) -> Checked:
             prepared = _check_data(parsed.config, problems)
             if prepared is not None and not problems:
                 check_test_sets(prepared)
-                plan = prepared.plan()
-                plan.check_memory()
-                return Checked(prepared, plan, [])
-    return Checked(None, None, problems)
+                plans = prepared.plans()
+                for plan in plans:
+                    plan.check_memory()
+                return Checked(prepared, plans, [])
+    return Checked(None, [], problems)
 
 
 def _check_data(config: Config, problems: list[str]) -> Prepared | None:
@@ -105,10 +106,11 @@ def _check_labels(tasks: list[Task], data_sets: DataSets, problems: list[str]) -
 def _check_recipe(
     config: Config, tasks: list[Task], data_sets: DataSets, problems: list[str]
 ) -> None:
-    recipe = make_recipe({**DEFAULTS, **config.estimator})
-    if tasks:
-        with gathering(problems):
-            find_source(None, recipe, task_names(tasks), len(data_sets))
-    for name, samples in data_sets.items():
-        with gathering(problems), naming_data_set(name):
-            check_lengths(samples, recipe.backbone)
+    for estimator in config.estimators(data_sets).values():
+        recipe = make_recipe(estimator.get_params(deep=False))
+        if tasks:
+            with gathering(problems):
+                find_source(None, recipe, task_names(tasks), len(data_sets))
+        for name, samples in data_sets.items():
+            with gathering(problems), naming_data_set(name):
+                check_lengths(samples, recipe.backbone)

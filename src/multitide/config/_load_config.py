@@ -15,8 +15,7 @@ from multitide._checks import (
     raise_problems,
     suggest,
 )
-from multitide._estimator import MultiTaskEstimator
-from multitide._registries import SPLITTERS, Registry, part_from_config
+from multitide._registries import SPLITTERS, part_from_config
 from multitide._toml import NONE, read_toml
 from multitide.config._absolute_paths import with_absolute_start
 from multitide.config._config import Config
@@ -26,6 +25,8 @@ from multitide.config._data_section import (
     parse_data,
     plain_data,
 )
+from multitide.config._members import ensemble_problems, parse_members
+from multitide.config._params import DEFAULTS, parse_param
 from multitide.fitting._recipe import PART_PARAMETERS, make_recipe
 from multitide.tasks import Task, task_from_config
 
@@ -45,9 +46,8 @@ TABLES = (
     "split",
     "compare",
     "tune",
+    "ensemble",
 )  # the others are parameters of the estimator
-REGISTRIES: Mapping[str, Registry] = {**PART_PARAMETERS, "validation": SPLITTERS}
-DEFAULTS: dict[str, Any] = MultiTaskEstimator().get_params(deep=False)
 
 
 class Parsed(NamedTuple):
@@ -108,7 +108,9 @@ def parse_config(table: Mapping[str, object], folder: Path) -> Parsed:
     """
     table = with_absolute_start(table, folder)
     problems = _unknown_keys(table)
-    split, compare, tune = (_table(table, name, problems) for name in TABLES[1:])
+    split, compare, tune, ensemble = (
+        _table(table, name, problems) for name in TABLES[1:]
+    )
     data_problems: list[str] = []
     tasks = _tasks(table.get("tasks"), data_problems)
     sections = parse_data(table.get("data", {}), folder, split, tasks, data_problems)
@@ -117,15 +119,22 @@ def parse_config(table: Mapping[str, object], folder: Path) -> Parsed:
         part_from_config(SPLITTERS, split, "split")
     problems += [*_compare_problems(compare), *_tune_problems(tune)]
     estimator = _estimator(table, problems)
+    members = parse_members(table.get("members"), estimator, problems)
+    of_ensemble = ensemble_problems(ensemble, members)
+    if of_ensemble:
+        ensemble = {}
+    problems += of_ensemble
     written = {**table, "data": _written_data(table.get("data", {}), sections)}
-    config = Config(sections, tasks, compare, tune, estimator, written)
+    config = Config(
+        sections, tasks, compare, tune, estimator, written, members, ensemble
+    )
     return Parsed(
         config, [_with_place(problem) for problem in problems], not data_problems
     )
 
 
 def _unknown_keys(table: Mapping[str, object]) -> list[str]:
-    known = [*TABLES, *DEFAULTS]
+    known = [*TABLES, "members", *DEFAULTS]
     problems = []
     for name in table:
         if name not in known:
@@ -239,14 +248,8 @@ def _estimator(table: Mapping[str, object], problems: list[str]) -> dict[str, ob
     for name, value in table.items():
         if name not in DEFAULTS or name == "tasks":
             continue
-        registry = REGISTRIES.get(name, {})
         with gathering(problems):
-            if value == NONE and NONE not in registry:
-                params[name] = None
-            elif isinstance(value, Mapping) and registry:
-                params[name] = part_from_config(registry, value, name)
-            else:
-                params[name] = value
+            params[name] = parse_param(name, value)
     with gathering(problems):
         make_recipe({**DEFAULTS, **params})
     return params

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from multitide._plan_fit import FitPlan, plan_fit
 from multitide.config._config import Config
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
+from multitide.data._split import Split
 from multitide.data._split_data import SplitData
 from multitide.errors import DataError, ParameterError
 from multitide.fitting._data_sets import (
@@ -19,6 +20,7 @@ from multitide.fitting._data_sets import (
     resolve_shared_tasks,
     tasks_with_labels,
 )
+from multitide.fitting._memory import MemoryEstimate
 from multitide.tasks import Task, describe_tasks, task_names
 
 
@@ -62,13 +64,43 @@ class Prepared:
                 validation[data.name] = data.validation_set
         return training, validation
 
-    def plan(self) -> FitPlan:
-        """Do all that a fit does before training."""
-        estimator = self.config.make_estimator(tasks=self.tasks)
+    def plans(self) -> list[FitPlan]:
+        """Do all that a fit does before training; for an ensemble, a fit of each member."""
         training, validation = self.fitting_sets()
-        return plan_fit(
-            estimator.get_params(deep=False), DataSets(training), validation
-        )
+        plans = []
+        for estimator in self.config.estimators(training).values():
+            estimator.set_params(tasks=self.tasks)
+            params = estimator.get_params(deep=False)
+            plans.append(plan_fit(params, DataSets(training), validation))
+        return plans
+
+    def splits_of_seeds(self, n_seeds: int) -> list[list[SplitData]]:
+        """Return the training and validation sets of each seed of an ensemble.
+
+        The first seed has the validation set of the split. If the rule is random or by group, the
+        others draw their own from the same samples.
+        """
+        splits = []
+        for number in range(n_seeds):
+            data = []
+            for each in self.data:
+                with naming_data_set(each.name):
+                    data.append(self._without_test_set(each, number))
+            splits.append(data)
+        return splits
+
+    def _without_test_set(self, data: SplitData, number: int) -> SplitData:
+        """Return a data set without its test set, divided as a seed divides it."""
+        rows = np.union1d(data.split.train, data.split.validation)
+        samples = data.samples[rows]
+        train = np.searchsorted(rows, data.split.train)
+        validation = np.searchsorted(rows, data.split.validation)
+        rule = self.config.section(data.name).splitter(data.samples)
+        if number and len(validation) and rule.by in ("random", "group"):
+            other = replace(rule, random_state=(rule.random_state or 0) + number)
+            train, validation = other.hold_out(samples, rule.validation)
+        none = np.array([], dtype=np.int64)
+        return SplitData(data.name, samples, Split(train, validation, none))
 
     def describe_tasks(self, data: SplitData) -> pd.DataFrame:
         """Return what the tasks of a data set are taken for, and why."""
@@ -142,3 +174,9 @@ def describe_own_tasks(
     named = dict(zip(task_names(written), written, strict=True))
     own_as_written = [task for name, task in named.items() if name in own]
     return describe_tasks(own_as_written, samples.y)
+
+
+def largest(plans: Sequence[FitPlan]) -> MemoryEstimate | None:
+    """Return the largest estimate of the memory of some fits; None if none is known."""
+    known = [plan.memory for plan in plans if plan.memory is not None]
+    return max(known, key=lambda memory: memory.total, default=None)

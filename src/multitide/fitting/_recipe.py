@@ -11,7 +11,7 @@ from typing import Annotated, Literal, cast
 import torch
 from pydantic import Field, InstanceOf
 
-from multitide._checks import gathering, one_of
+from multitide._checks import gathering, one_of, raise_problems
 from multitide._part import Part, annotation_problems
 from multitide._registries import part_from_config, part_to_config
 from multitide.backbones import BACKBONES
@@ -90,7 +90,7 @@ def make_recipe(params: Mapping[str, object]) -> Recipe:
         numbers[name] = params[name]
     numbers["seed"] = params["random_state"]
     if numbers["seed"] is None:
-        numbers["seed"] = int.from_bytes(os.urandom(4), "little")
+        numbers["seed"] = draw_seed()
     problems += annotation_problems(Recipe, numbers, "", only=list(numbers))
     with gathering(problems):
         check_validation(params["validation"])
@@ -101,6 +101,32 @@ def make_recipe(params: Mapping[str, object]) -> Recipe:
         raise ParameterError("\n".join(problems).replace("`seed`", "`random_state`"))
     resolve_device(str(numbers["device"]))
     return Recipe(**parts, **numbers)  # type: ignore[arg-type]  # both were checked above
+
+
+def draw_seed() -> int:
+    """Return a new seed."""
+    return int.from_bytes(os.urandom(4), "little")
+
+
+def resolve_seed(random_state: object) -> int:
+    """Return a seed; None draws one.
+
+    Raises
+    ------
+    ParameterError
+        If it is not an integer from 0 to 2**32 - 1.
+    """
+    if random_state is None:
+        return draw_seed()
+    raise_problems(
+        [
+            problem.replace("`seed`", "`random_state`")
+            for problem in annotation_problems(
+                Recipe, {"seed": random_state}, "", only=["seed"]
+            )
+        ]
+    )
+    return cast(int, random_state)
 
 
 def combination_problems(parts: Mapping[str, Part | None]) -> list[str]:

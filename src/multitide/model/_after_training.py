@@ -75,19 +75,16 @@ def tell_after_training(
         logger.warning(sentence)
 
 
-def against_test(
-    history: pd.DataFrame, best_epoch: Mapping[str, int], metrics: pd.DataFrame
-) -> list[str]:
+def against_test(losses: Mapping[str, float], metrics: pd.DataFrame) -> list[str]:
     """Name the tasks whose test loss is far above their validation loss, and above the constant's.
 
     Parameters
     ----------
-    history, best_epoch
-        As in :func:`after_training`.
+    losses : mapping of str to float
+        The validation loss of each task.
     metrics : DataFrame
         ``estimator.evaluate`` on the test set.
     """
-    losses = validation_losses(history, best_epoch)
     warnings = []
     for row in metrics[metrics["metric"] == "loss"].to_dict("records"):
         known = losses.get(row["task"], np.nan)

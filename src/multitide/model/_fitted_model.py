@@ -18,6 +18,7 @@ from multitide.fitting._recipe import resolve_device
 from multitide.model._notebook_view import fitted_html
 from multitide.model._prediction import (
     Decoded,
+    HasTargets,
     decode_all,
     metric_table,
     prediction_table,
@@ -26,7 +27,7 @@ from multitide.model._prediction import (
 )
 from multitide.model._schema import DataRecord
 from multitide.model._store import StoredModel
-from multitide.tasks import ClassificationTarget, task_names
+from multitide.tasks import ClassificationTarget, Task, task_names
 
 Several: TypeAlias = (
     "Mapping[str, Samples | tuple[Series, Labels]]"  # data sets by name
@@ -42,6 +43,9 @@ class FittedModel:
 
     device: str
     history_: pd.DataFrame
+    tasks_: list[Task]
+    targets_: HasTargets
+    data_: list[DataRecord]
 
     @overload
     def predict(
@@ -73,7 +77,7 @@ class FittedModel:
         data_sets, decoded = self._decode(X, static=static)
         tables = {}
         for name, each in decoded.items():
-            tables[name] = prediction_table(self.model_, each)
+            tables[name] = prediction_table(self.targets_, each)
         return data_sets.like_input(tables)
 
     @overload
@@ -95,7 +99,7 @@ class FittedModel:
         data_sets, decoded = self._decode(X, static=static)
         tables = {}
         for name, each in decoded.items():
-            tables[name] = probability_tables(self.model_, each)
+            tables[name] = probability_tables(self.targets_, each)
         return data_sets.like_input(tables)
 
     @overload
@@ -116,7 +120,7 @@ class FittedModel:
         data_sets, decoded = self._decode(X, static=static)
         tables = {}
         for name, each in decoded.items():
-            tables[name] = quantile_tables(self.model_, each)
+            tables[name] = quantile_tables(self.targets_, each)
         return data_sets.like_input(tables)
 
     @overload
@@ -154,7 +158,7 @@ class FittedModel:
             If there is no label of any task.
         """
         data_sets, decoded = self._decode(X, y, static=static)
-        table = metric_table(self.model_, data_sets, decoded)
+        table = metric_table(self.targets_, data_sets, decoded)
         if not (table["n_labelled"] > 0).any():
             tasks = task_names(self.tasks_)
             raise DataError(
@@ -173,10 +177,10 @@ class FittedModel:
     @property
     def classes_(self) -> dict[str, list[bool | int | float | str]]:
         """The classes of each classification task, as in ``y``."""
-        check_is_fitted(self, "model_")
+        check_is_fitted(self, "tasks_")
         targets = []
         for task in self.tasks_:
-            targets.append(self.model_.target(task.name))
+            targets.append(self.targets_.target(task.name))
         classes = {}
         for target in targets:
             if isinstance(target, ClassificationTarget):
@@ -188,6 +192,8 @@ class FittedModel:
         self.stored_ = stored
         self.tasks_ = stored.tasks
         self.model_ = stored.predictor
+        self.targets_ = stored.predictor
+        self.data_ = stored.data
         self.seed_ = stored.seed
         self.best_epoch_ = stored.best_epoch
         self.n_labelled_ = stored.n_labelled
@@ -203,15 +209,17 @@ class FittedModel:
         self.n_channels_in_ = _one_or_by_name(data, lambda record: len(record.channels))
         return self
 
+    def decode_data_sets(self, data_sets: DataSets) -> dict[str, Decoded]:
+        """Return each task's predictions as arrays, by data set; "" is the only, unnamed one."""
+        return decode_all(self.stored_, data_sets, resolve_device(self.device))
+
     def _decode(
         self, X: Data, y: Labels = None, *, static: pd.DataFrame | None = None
     ) -> tuple[DataSets, dict[str, Decoded]]:
         """Return the data sets and, for each, the predictions of its tasks."""
-        check_is_fitted(self, "model_")
+        check_is_fitted(self, "tasks_")
         data_sets = to_data_sets(X, y, static=static)
-        return data_sets, decode_all(
-            self.stored_, data_sets, resolve_device(self.device)
-        )
+        return data_sets, self.decode_data_sets(data_sets)
 
     def _html_repr(self) -> str:
         """Return what notebooks show: scikit-learn's diagram and, once fitted, the model."""

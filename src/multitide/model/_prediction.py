@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -24,7 +25,7 @@ from multitide.model._store import StoredModel
 from multitide.model._stored_representation import chunks
 from multitide.network._network import Predictor
 from multitide.representations import represent
-from multitide.tasks import label_names
+from multitide.tasks import Target, label_names
 from multitide.training._batches import DeviceSamples
 
 # By task: probabilities (n_samples, n_classes) or numbers (n_samples,), as its target decodes them.
@@ -165,31 +166,47 @@ def _reads_static(predictor: Predictor, data_set: str) -> bool:
     return False
 
 
-def prediction_table(predictor: Predictor, decoded: Decoded) -> pd.DataFrame:
+class HasTargets(Protocol):
+    """What the tables of predictions need of a model."""
+
+    def target(self, name: str) -> Target:
+        """Return the fitted target of a task."""
+
+
+@dataclass(frozen=True)
+class TargetsByTask:
+    """Targets by the name of their task, for a model of several predictors."""
+
+    by_task: dict[str, Target]
+
+    def target(self, name: str) -> Target:
+        """Return the fitted target of a task."""
+        return self.by_task[name]
+
+
+def prediction_table(model: HasTargets, decoded: Decoded) -> pd.DataFrame:
     """Return predictions in the units of the labels: the columns of all tasks, side by side."""
     tables = []
     for name, values in decoded.items():
-        tables.append(predictor.target(name).to_frame(values))
+        tables.append(model.target(name).to_frame(values))
     return pd.concat(tables, axis=1)
 
 
-def probability_tables(
-    predictor: Predictor, decoded: Decoded
-) -> dict[str, pd.DataFrame]:
+def probability_tables(model: HasTargets, decoded: Decoded) -> dict[str, pd.DataFrame]:
     """Return the probabilities of every task that has any, by task."""
     tables = {}
     for name, values in decoded.items():
-        table = predictor.target(name).probabilities(values)
+        table = model.target(name).probabilities(values)
         if table is not None:
             tables[name] = table
     return tables
 
 
-def quantile_tables(predictor: Predictor, decoded: Decoded) -> dict[str, pd.DataFrame]:
+def quantile_tables(model: HasTargets, decoded: Decoded) -> dict[str, pd.DataFrame]:
     """Return the quantiles of every task that predicts any, by task."""
     tables = {}
     for name, values in decoded.items():
-        table = predictor.target(name).quantiles(values)
+        table = model.target(name).quantiles(values)
         if table is not None:
             tables[name] = table
     return tables
@@ -213,13 +230,13 @@ def _check_labels(y: pd.DataFrame, columns: Sequence[str]) -> None:
 
 
 def metric_table(
-    predictor: Predictor, data_sets: DataSets, decoded: Mapping[str, Decoded]
+    model: HasTargets, data_sets: DataSets, decoded: Mapping[str, Decoded]
 ) -> pd.DataFrame:
     """Evaluate decoded predictions; see :meth:`multitide.MultiTaskEstimator.evaluate`.
 
     Parameters
     ----------
-    predictor : Predictor
+    model : HasTargets
         The model that made the predictions.
     data_sets : DataSets
         The samples with their labels.
@@ -230,7 +247,7 @@ def metric_table(
     for name, samples in data_sets.items():
         targets = {}
         for task in decoded[name]:
-            targets[task] = predictor.target(task)
+            targets[task] = model.target(task)
         columns = label_names(target.task for target in targets.values())
         _check_labels(samples.y, columns)
         for task, target in targets.items():

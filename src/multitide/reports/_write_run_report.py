@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 import pandas as pd
 
@@ -20,16 +19,21 @@ from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
 from multitide.data._splitter import Splitter
-from multitide.fitting._recipe import make_part
+from multitide.ensemble._ensemble import Ensemble
 from multitide.model._after_training import after_training, against_test
-from multitide.model._sizes import last_weights, size_in_words
 from multitide.reports._figures import Draw, file_names, save_figure
 from multitide.reports._markdown import code, code_block, markdown
+from multitide.reports._model_lines import (
+    Model,
+    kept_losses,
+    member_table,
+    model_lines,
+    training_sentences,
+)
 from multitide.reports._pages import markdown_table
 from multitide.tasks import Forecast, Task
 from multitide.tasks._forecast import last_values
 from multitide.tasks._metrics import better_than_trivial, disagreement
-from multitide.training._settings import Training
 
 # Explanations of metrics that only some kinds of task have.
 EXPLAINED = {
@@ -49,6 +53,11 @@ EXPLAINED = {
         "is the mean distance between these quantiles."
     ),
 }
+ABOUT_MEMBERS = (
+    "The prediction of a task is the weighted mean of its members, and that of a member the mean "
+    'of its fits. "validation loss" is in units of the trivial loss; that of the ensemble is '
+    "slightly optimistic, because the weights were chosen on these samples."
+)
 # How the predictions of a task are drawn, by its kind.
 FIGURES: dict[str, Callable[..., object]] = {
     "classification": plot.confusion,
@@ -69,7 +78,7 @@ class RunReport:
         The command, or the call in Python, that made it.
     prepared : Prepared
         The configuration with its data.
-    estimator : MultiTaskEstimator
+    estimator : MultiTaskEstimator or Ensemble
         The fitted model.
     metrics : DataFrame
         ``estimator.evaluate`` on the test sets.
@@ -80,7 +89,7 @@ class RunReport:
     title: str
     command: str
     prepared: Prepared
-    estimator: MultiTaskEstimator
+    estimator: Model
     metrics: pd.DataFrame
     predictions: Mapping[str, pd.DataFrame]
 
@@ -112,6 +121,9 @@ def write_run_report(report: RunReport, folder: Path) -> Path:
         sections += ["## To look at", items]
     for path in figures:
         sections.append(f"![{path.stem}]({path.relative_to(folder).as_posix()})")
+    if isinstance(report.estimator, Ensemble):
+        sections += ["## Members", ABOUT_MEMBERS]
+        sections.append(markdown_table(member_table(report.estimator)))
     sections += ["## Repeat it", _repeat(report)]
     path = folder / "report.md"
     write_file(path, "\n\n".join(sections) + "\n")
@@ -121,22 +133,24 @@ def write_run_report(report: RunReport, folder: Path) -> Path:
 def _to_look_at(report: RunReport) -> list[str]:
     """Say what the user should know of the training and the test."""
     estimator = report.estimator
-    sentences = after_training(
-        estimator.model_,
-        estimator.history_,
-        estimator.best_epoch_,
-        estimator.max_epochs,
-        [data.validation_set for data in report.prepared.data],
-    )
-    return sentences + against_test(
-        estimator.history_, estimator.best_epoch_, report.metrics
-    )
+    found = []
+    if isinstance(estimator, MultiTaskEstimator):
+        found = after_training(
+            estimator.model_,
+            estimator.history_,
+            estimator.best_epoch_,
+            estimator.max_epochs,
+            [data.validation_set for data in report.prepared.data],
+        )
+    return found + against_test(kept_losses(estimator), report.metrics)
 
 
 def _write_figures(report: RunReport, folder: Path) -> list[Path]:
     """Draw the history and, for every task, predictions against labels of the test set."""
     folder.mkdir()
-    figures = _history_figures(report.estimator)
+    figures = []
+    if isinstance(report.estimator, MultiTaskEstimator):
+        figures = _history_figures(report.estimator)
     for data_set, test_set in report.prepared.test_sets.items():
         predictions = report.predictions[data_set]
         for task in report.estimator.tasks_:
@@ -240,10 +254,9 @@ def _about_metrics(metrics: pd.DataFrame) -> str:
 
 
 def _summary(report: RunReport) -> str:
-    estimator = report.estimator
     lines = []
     for section, seen in zip(
-        report.prepared.config.data, estimator.stored_.data, strict=True
+        report.prepared.config.data, report.estimator.data_, strict=True
     ):
         if section.name:
             name = markdown(f" {section.name!r}")
@@ -256,37 +269,8 @@ def _summary(report: RunReport) -> str:
             "fingerprint of the training and validation set: "
             f"`{seen.fingerprint}`"
         )
-    size = size_in_words(estimator.model_, estimator.representation_)
-    lines.append(f"- parameters: {size}; {trained_for(estimator)}")
-    weights = last_weights(estimator.history_)
-    if weights:
-        listed = markdown(named_values(weights, ".4g"))
-        lines.append(f"- weights of the tasks' losses in the last epoch: {listed}")
+    lines += model_lines(report.estimator)
     return "\n".join(lines)
-
-
-def trained_for(estimator: MultiTaskEstimator) -> str:
-    """Return "trained for 39 epochs in 46 s"; linear heads are fitted without epochs."""
-    n_epochs = estimator.history_["epoch"].max()
-    if n_epochs > 1:
-        epochs = f"for {n_epochs} epochs "
-    else:
-        epochs = ""
-    return f"trained {epochs}in {estimator.seconds_:.0f} s"
-
-
-def best_epochs(estimator: MultiTaskEstimator) -> str:
-    """Say which epochs' weights are kept, as "best epoch: 24 (...)"."""
-    epochs = estimator.best_epoch_
-    if estimator.keep == "joint" and len(set(epochs.values())) == 1:
-        words = f"best epoch: {next(iter(epochs.values()))}"
-        if len(epochs) > 1:
-            words += " (the lowest mean validation loss of all tasks)"
-        return words
-    each = named_values(epochs)
-    if estimator.keep == "joint":
-        return f"best epoch of each network: {each}"
-    return f"best epoch of each task: {each}"
 
 
 def how_split(splitter: Splitter) -> str:
@@ -311,21 +295,9 @@ def _protocol(report: RunReport) -> str:
                 f"{name}{how_split(splitter)} ({splitter.test:g} for the test set)"
             )
         )
-    estimator = report.estimator
     sentences = [
         f"The samples were split {'; '.join(rules)}.",
-        "The network and its scalers were fitted to the training "
-        "set only, and the validation set chose the epoch.",
-    ]
-    if cast(Training, make_part("training", estimator.training)).refit:
-        sentences.append(
-            "Then the network was trained again, on training "
-            "and validation set, for the same number of epochs."
-        )
-    epochs = markdown(best_epochs(estimator))
-    sentences += [
-        "The test set was used once, for the metrics below.",
-        f'Kept (`keep = "{estimator.keep}"`): {epochs}.',
+        *training_sentences(report.estimator),
     ]
     return " ".join(sentences)
 

@@ -1,0 +1,177 @@
+"""Choose the defaults of a network: candidates side by side, on validation sets only.
+
+    python benchmarks/defaults.py [CASE ...] [--only NAME ...] [--seeds 1] [--folder runs/defaults]
+
+Each row of the table is one change to the settings of the row it names; columns are the mean
+validation loss of the tasks of each case, in units of the trivial loss (1 is the best constant),
+and the seconds of the processor. No test set is read. Each fit is a line of ``results.jsonl`` in
+the folder, so that an interrupted run continues. One thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from cases import CASES, Case
+
+from multitide import Inputs, MultiTaskEstimator, Training
+
+MUCH_MISSING = 0.2
+DIFFERENCE_AND_BINS = ("difference", "piecewise_linear")
+# Settings by name; the keys are explained in `make_estimator`.
+BASE: dict[str, Any] = {
+    "backbone": "lstm_fcn",
+    "encodings": (),
+    "steps": 3000,
+    "most_epochs": 200,
+    "batch": (8, 128),
+    "lr": 2e-3,
+    "averaging": None,
+    "weight_decay": 0.01,
+    "gaps": True,
+}
+ENCODED = BASE | {"encodings": DIFFERENCE_AND_BINS}
+CANDIDATES: dict[str, dict[str, Any]] = {
+    "before": {"before": True},
+    "steps": BASE,
+    "encoded": ENCODED,
+    "encoded, no gap channels": ENCODED | {"gaps": False},
+    "encoded, bins only": BASE | {"encodings": ("piecewise_linear",)},
+    "encoded, difference only": BASE | {"encodings": ("difference",)},
+    "encoded, 1500 steps": ENCODED | {"steps": 1500},
+    "encoded, 6000 steps": ENCODED | {"steps": 6000, "most_epochs": 400},
+    "encoded, lr 0.001": ENCODED | {"lr": 1e-3},
+    "encoded, lr 0.004": ENCODED | {"lr": 4e-3},
+    "encoded, averaging": ENCODED | {"averaging": 0.99},
+    "encoded, decay 0.1": ENCODED | {"weight_decay": 0.1},
+    "encoded, gru": ENCODED | {"backbone": "gru"},
+    "encoded, gru 64 dropout": ENCODED
+    | {"backbone": {"name": "gru", "hidden_size": 64, "dropout": 0.5}},
+    "encoded, fcn": ENCODED | {"backbone": "fcn"},
+    "encoded, cnn1d": ENCODED | {"backbone": "cnn1d"},
+    "encoded, cnn1d flat": ENCODED
+    | {"backbone": {"name": "cnn1d", "flatten": True, "dropout": 0.5}},
+    "encoded, inception_time": ENCODED | {"backbone": "inception_time"},
+    "encoded, fc": ENCODED | {"backbone": "fc"},
+}
+
+
+def make_estimator(
+    settings: dict[str, Any], case: Case, seed: int
+) -> MultiTaskEstimator:
+    """Return the estimator of a candidate for the first split of a case.
+
+    ``steps`` is the number of optimiser steps aimed at, with at most ``most_epochs``; ``batch`` the
+    smallest and largest batch; ``gaps`` adds observed and elapsed channels and clips where many
+    values are missing.
+    """
+    if settings.get("before"):
+        return MultiTaskEstimator(case.tasks, random_state=seed, verbose=0)
+    n_train = len(case.splits[0].train)
+    smallest, largest = settings["batch"]
+    batch_size = min(largest, max(smallest, n_train // 20))
+    per_epoch = max(1, n_train // batch_size)
+    epochs = max(5, math.ceil(settings["steps"] / per_epoch))
+    max_epochs = min(settings["most_epochs"], epochs)
+    missing = float(np.isnan(case.samples[case.splits[0].train].values).mean())
+    gaps = settings["gaps"] and missing > MUCH_MISSING
+    return MultiTaskEstimator(
+        case.tasks,
+        backbone=settings["backbone"],
+        inputs=Inputs(
+            clip=0.001 if gaps else None,
+            observed=gaps,
+            elapsed=gaps,
+            encodings=settings["encodings"],
+        ),
+        max_epochs=max_epochs,
+        batch_size=batch_size,
+        lr=settings["lr"],
+        training=Training(
+            averaging=settings["averaging"],
+            weight_decay=settings["weight_decay"],
+            patience=max(10, max_epochs // 5),
+        ),
+        random_state=seed,
+        device="cpu",
+        verbose=0,
+    )
+
+
+def measure(settings: dict[str, Any], case: Case, seed: int) -> dict[str, Any]:
+    """Fit one candidate, and return its validation losses, epochs and seconds."""
+    split = case.splits[0]
+    estimator = make_estimator(settings, case, seed)
+    started = time.process_time()
+    estimator.fit(case.samples[split.train], validation=case.samples[split.validation])
+    seconds = time.process_time() - started
+    history = estimator.history_
+    rows = history[history["side"] == "validation"].set_index(["task", "epoch"])["loss"]
+    losses = {}
+    for task, epoch in estimator.best_epoch_.items():
+        losses[task] = round(float(rows[task, epoch]), 4)
+    return {
+        "losses": losses,
+        "best_epoch": estimator.best_epoch_,
+        "n_epochs": int(history["epoch"].max()),
+        "max_epochs": estimator.max_epochs,
+        "seconds": round(seconds, 1),
+    }
+
+
+def shown(done: pd.DataFrame) -> str:
+    """Return the table of mean losses per candidate and case, and the mean over cases."""
+    wide = done.pivot_table(
+        index="candidate", columns="case", values="loss", sort=False
+    )
+    wide["mean"] = wide.mean(axis=1, skipna=False)
+    seconds = done.pivot_table(
+        index="candidate", columns="case", values="seconds", sort=False
+    )
+    return wide.round(3).join(seconds.round(0), rsuffix=" s").to_string()
+
+
+def main() -> None:
+    """Measure what is not measured yet, and print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("cases", nargs="*", choices=[[], *CASES])
+    parser.add_argument("--only", nargs="+", choices=CANDIDATES, default=CANDIDATES)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--folder", type=Path, default=Path("runs/defaults"))
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    path = arguments.folder / "results.jsonl"
+    known = []
+    if path.exists():
+        known = [json.loads(line) for line in path.read_text().splitlines()]
+    finished = {(row["case"], row["candidate"], row["seed"]) for row in known}
+    for name in arguments.cases or CASES:
+        case = CASES[name]()
+        for seed in range(arguments.seeds):
+            for candidate in arguments.only:
+                if (name, candidate, seed) in finished:
+                    continue
+                row = {"case": name, "candidate": candidate, "seed": seed}
+                row |= measure(CANDIDATES[candidate], case, seed)
+                row["loss"] = float(np.mean(list(row["losses"].values())))
+                known.append(row)
+                with path.open("a") as file:
+                    file.write(json.dumps(row) + "\n")
+                print(json.dumps(row), file=sys.stderr, flush=True)
+    print(shown(pd.DataFrame(known)))
+
+
+if __name__ == "__main__":
+    main()

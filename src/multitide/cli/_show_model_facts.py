@@ -1,0 +1,33 @@
+"""What ``multitide fit`` and ``info`` say about a fitted model besides its metrics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from multitide.cli._terminal import show_note, show_table
+
+if TYPE_CHECKING:
+    from multitide.ensemble._ensemble import Ensemble
+    from multitide.reports._model_lines import Model
+
+
+def show_fitted(model: Model) -> None:
+    """Show how long training took, and the best epochs or the members."""
+    from multitide.ensemble._ensemble import Ensemble
+    from multitide.reports._model_lines import best_epochs, trained_for
+    from multitide.study.runs._timing import in_words
+
+    if isinstance(model, Ensemble):
+        show_members(model)
+        show_note(f"The ensemble was trained in {in_words(model.seconds_)}.")
+        return
+    show_note(f"The network was {trained_for(model)}; {best_epochs(model)}.")
+
+
+def show_members(ensemble: Ensemble) -> None:
+    """Show what each member contributes to each task."""
+    from multitide.reports._model_lines import member_table
+
+    show_table(
+        member_table(ensemble), "Members: weight per task, and loss on held-out samples"
+    )

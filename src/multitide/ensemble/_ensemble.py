@@ -1,0 +1,385 @@
+"""The ensemble: several fitted estimators that predict together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from multitide._checks import check_positive_int
+from multitide._estimator import MultiTaskEstimator
+from multitide._result_folder import new_folder
+from multitide.data._data_sets import DataSets
+from multitide.data._samples import Samples
+from multitide.data._split_data import SplitData
+from multitide.data._splitter import Splitter
+from multitide.ensemble._average import aligned, mean, reference_targets, spread
+from multitide.ensemble._contribution_table import contribution_table
+from multitide.ensemble._fit_members import fit_members
+from multitide.ensemble._plan import check_members, members_tasks
+from multitide.ensemble._portfolio import best_members
+from multitide.ensemble._progress import show_fit
+from multitide.ensemble._store import (
+    EnsembleResult,
+    read_ensemble,
+    write_ensemble,
+)
+from multitide.fitting._data_sets import (
+    Data,
+    Labels,
+    Series,
+    resolve_shared_tasks,
+    split_data_sets,
+    to_data_sets,
+)
+from multitide.fitting._recipe import resolve_device, resolve_seed
+from multitide.fitting._validation_split import check_validation
+from multitide.model._fitted_model import FittedModel
+from multitide.model._prediction import Decoded, TargetsByTask, decode_all
+from multitide.study.runs._timing import parse_budget
+from multitide.study.runs._workers import default_n_jobs
+from multitide.tasks import Task
+
+BEST = "best"
+
+
+class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
+    """Several estimators, each fitted with several seeds, that predict every task together.
+
+    Each seed holds out validation samples of its own. The prediction of a member is the mean of its
+    fits, and the prediction of the ensemble the weighted mean of its members. The weights are
+    chosen for each task, by greedy selection [1]_ on the samples that the fits held out.
+
+    Parameters
+    ----------
+    members : MultiTaskEstimator, dict of str to MultiTaskEstimator, or "best", default="best"
+        What is fitted. One estimator is an ensemble of its seeds. ``tasks`` must be the same for
+        all members; ``validation``, ``random_state`` and ``verbose`` of the members are not used.
+        "best" stands for members of different families that suit the data, the fastest first; see
+        :func:`best_members`.
+    base : MultiTaskEstimator, optional
+        With "best": its parameters hold for every member that does not need others.
+    n_seeds : int, default=5
+        Number of fits of each member.
+    budget : str or float, optional
+        A time such as "10m", or seconds. The members are fitted in their order, first with one
+        seed, then with the next. No fit begins that is not expected to end in time, and training
+        that would take too long is ended early.
+    validation : float, Splitter or None, default=0.15
+        The samples that each seed holds out, as in :class:`MultiTaskEstimator`. If the rule is
+        random or by group, each seed holds out other samples. None: all members have equal weights.
+    n_jobs : int, optional
+        Number of processes, each with one thread. Default: one per core.
+    random_state : int, optional
+        The first seed.
+    verbose : int, default=1
+        0: silent; 1: one line per fit.
+
+    Attributes
+    ----------
+    members_ : dict of str to list of MultiTaskEstimator
+        The fitted estimators.
+    weights_ : DataFrame
+        One row per member, one column per task; columns sum to 1.
+    contributions_ : DataFrame
+        One row per task and member: ``weight``, ``validation_loss`` (of the member's mean
+        prediction on the validation samples, in units of the trivial loss), and ``n_fits``. The row
+        "ensemble" has the loss of the weighted mean; it is slightly optimistic, because the weights
+        were chosen on these samples.
+    tasks_, classes_, history_, seed_, seconds_
+        As in :class:`MultiTaskEstimator`; ``history_`` has the columns ``member`` and ``seed``.
+
+    References
+    ----------
+    .. [1] Caruana, Niculescu-Mizil, Crew and Ksikes, "Ensemble selection from libraries of models",
+       ICML 2004.
+
+    Examples
+    --------
+    >>> import multitide as mt
+    >>> samples = mt.simulate_rig(n_runs=60, random_state=0)
+    >>> network = mt.MultiTaskEstimator(backbone="fcn", max_epochs=2)
+    >>> ensemble = mt.Ensemble(network, n_seeds=2, random_state=0, verbose=0).fit(samples)
+    >>> ensemble.weights_.shape
+    (1, 4)
+    """
+
+    def __init__(
+        self,
+        members: MultiTaskEstimator | Mapping[str, MultiTaskEstimator] | str = BEST,
+        *,
+        base: MultiTaskEstimator | None = None,
+        n_seeds: int = 5,
+        budget: str | float | None = None,
+        validation: float | Splitter | None = 0.15,
+        n_jobs: int | None = None,
+        random_state: int | None = None,
+        verbose: int = 1,
+    ) -> None:
+        self.members = members
+        self.base = base
+        self.n_seeds = n_seeds
+        self.budget = budget
+        self.validation = validation
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(
+        self,
+        X: Data,
+        y: Labels = None,
+        *,
+        static: pd.DataFrame | None = None,
+        groups: Sequence[object] | None = None,
+        time: Sequence[object] | None = None,
+        validation: Data | tuple[Series, Labels] | None = None,
+        folder: str | Path | None = None,
+    ) -> Self:
+        """Fit all members, and choose their weights.
+
+        Parameters
+        ----------
+        X, y, static, groups, time
+            As in :meth:`MultiTaskEstimator.fit`.
+        validation : Samples or (X, y), optional
+            Validation set of all seeds, in place of samples held out from `X`.
+        folder : path, optional
+            Keeps finished fits, so that an interrupted call continues when it is repeated with the
+            same data and the same `random_state`.
+
+        Returns
+        -------
+        Ensemble
+            This ensemble, fitted.
+
+        Raises
+        ------
+        ParameterError
+            With every wrong parameter.
+        DataError
+            With what is wrong with the data, or if no fit succeeded.
+        """
+        check_members(self.members)
+        check_positive_int("n_seeds", self.n_seeds)
+        parse_budget(self.budget)
+        check_validation(self.validation)
+        seed = resolve_seed(self.random_state)
+        data_sets = to_data_sets(X, y, static=static, groups=groups, time=time)
+        members = self.members_for(data_sets)
+        tasks = resolve_shared_tasks(members_tasks(members), data_sets)
+        held_out = _held_out(validation)
+        splits = []
+        for number in range(self.n_seeds):
+            rule = _rule_of_seed(self.validation, number)
+            splits.append(
+                split_data_sets(data_sets, tasks, held_out, rule, seed + number)
+            )
+        return self.fit_splits(members, tasks, splits, seed, folder=folder)
+
+    def members_for(
+        self, data_sets: Mapping[str, Samples]
+    ) -> dict[str, MultiTaskEstimator]:
+        """Return the members by name, for "best" those that suit the data."""
+        if self.members == BEST:
+            return best_members(data_sets, self.base)
+        return check_members(self.members)
+
+    def fit_splits(
+        self,
+        members: Mapping[str, MultiTaskEstimator],
+        tasks: Sequence[Task],
+        splits: Sequence[Sequence[SplitData]],
+        seed: int,
+        *,
+        folder: str | Path | None = None,
+    ) -> Self:
+        """Fit all members on given splits; :meth:`fit` and :func:`run_fit` call it.
+
+        Parameters
+        ----------
+        members : dict of str to MultiTaskEstimator
+            Checked members.
+        tasks : sequence of Task
+            With declared kinds.
+        splits : sequence of list of SplitData
+            The data sets, as each seed divides them.
+        seed : int
+            The first seed.
+        folder : path, optional
+            As in :meth:`fit`.
+        """
+        result = fit_members(
+            members,
+            tasks,
+            splits,
+            seed,
+            folder=folder,
+            n_jobs=self._processes(members),
+            seconds=parse_budget(self.budget),
+            listener=show_fit if self.verbose else None,
+        )
+        return self._take_result(result)
+
+    def predict_spread(
+        self, X: Data, *, static: pd.DataFrame | None = None
+    ) -> dict[str, np.ndarray] | dict[str, dict[str, np.ndarray]]:
+        """Return how far the fits disagree, by task.
+
+        Returns
+        -------
+        dict of str to ndarray
+            The weighted standard deviation of the fits' predictions, of the shape that
+            :meth:`decode` returns: of probabilities, or of numbers in the units of the labels. A
+            dict by data set if `X` is a dict.
+        """
+        check_is_fitted(self, "result_")
+        data_sets = to_data_sets(X, static=static)
+        # Without a name for it, mypy would infer a union within a union.
+        found = data_sets.like_input(self._combined(data_sets, spread))
+        return found  # noqa: RET504
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the ensemble as a new folder, with the model of every fit.
+
+        Raises
+        ------
+        StoreError
+            If `folder` exists already or cannot be written.
+        """
+        check_is_fitted(self, "result_")
+        folder = Path(folder)
+        with new_folder(folder) as draft:
+            write_ensemble(self.result_, draft)
+        return folder
+
+    @classmethod
+    def load(cls, folder: str | Path, *, device: str | None = None) -> Self:
+        """Read an ensemble's folder, or the folder of a run with an ensemble.
+
+        Parameters
+        ----------
+        folder : path
+            The ensemble's folder.
+        device : str, optional
+            In place of the devices that its members were fitted with.
+
+        Raises
+        ------
+        StoreError
+            If it holds no ensemble, or was altered or damaged.
+        """
+        result = read_ensemble(Path(folder), device)
+        members = {}
+        for name, member in result.members.items():
+            first = next(iter(member.fits.values()))
+            members[name] = MultiTaskEstimator(**first.get_params(deep=False))
+        n_seeds = max(len(member.fits) for member in result.members.values())
+        ensemble = cls(members, n_seeds=n_seeds, random_state=result.seed)
+        return ensemble._take_result(result)
+
+    @property
+    def weights_(self) -> pd.DataFrame:
+        """The weight of each member per task."""
+        check_is_fitted(self, "result_")
+        rows = {}
+        for name, member in self.result_.members.items():
+            rows[name] = member.weights
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("member")
+
+    @property
+    def contributions_(self) -> pd.DataFrame:
+        """One row per task and member."""
+        check_is_fitted(self, "result_")
+        return contribution_table(self.result_, [task.name for task in self.tasks_])
+
+    def _processes(self, members: Mapping[str, MultiTaskEstimator]) -> int:
+        if self.n_jobs is not None:
+            check_positive_int("n_jobs", self.n_jobs)
+            return self.n_jobs
+        return min(default_n_jobs(member.device) for member in members.values())
+
+    def _take_result(self, result: EnsembleResult) -> Self:
+        """Set the fitted attributes, after fitting or loading."""
+        self.result_ = result
+        fits = []
+        self.members_ = {}
+        histories = []
+        for name, member in result.members.items():
+            self.members_[name] = list(member.fits.values())
+            for estimator in member.fits.values():
+                fits.append(estimator)
+                history = estimator.history_.copy()
+                history.insert(0, "seed", estimator.seed_)
+                history.insert(0, "member", name)
+                histories.append(history)
+        first = fits[0]
+        self.tasks_: list[Task] = first.tasks_
+        self.data_ = first.data_
+        self.history_ = pd.concat(histories, ignore_index=True)
+        self.seed_, self.seconds_ = result.seed, result.seconds
+        self.n_labelled_ = first.n_labelled_
+        self.channels_, self.reading_ = first.channels_, first.reading_
+        self.n_timepoints_in_ = first.n_timepoints_in_
+        self.n_channels_in_ = first.n_channels_in_
+        names = [task.name for task in self.tasks_]
+        predictors = [estimator.model_ for estimator in fits]
+        self._by_task = reference_targets(predictors, names)
+        self.targets_ = TargetsByTask(self._by_task)
+        return self
+
+    def decode_data_sets(self, data_sets: DataSets) -> dict[str, Decoded]:
+        """Return the weighted mean predictions of each task, by data set."""
+        return self._combined(data_sets, mean)
+
+    def _combined(
+        self,
+        data_sets: DataSets,
+        how: Callable[[list[np.ndarray], list[float]], np.ndarray],
+    ) -> dict[str, Decoded]:
+        """Return each task's predictions, combined over the fits with a weight, by data set."""
+        values: dict[tuple[str, str], list[np.ndarray]] = {}
+        weights: dict[tuple[str, str], list[float]] = {}
+        for member in self.result_.members.values():
+            for estimator in member.fits.values():
+                if not any(member.weights.values()):
+                    continue
+                device = resolve_device(estimator.device)
+                decoded = decode_all(estimator.stored_, data_sets, device)
+                for data, own in decoded.items():
+                    matching = aligned(own, estimator.model_, self._by_task)
+                    for task, array in matching.items():
+                        weight = member.weights[task] / len(member.fits)
+                        if weight > 0:
+                            values.setdefault((data, task), []).append(array)
+                            weights.setdefault((data, task), []).append(weight)
+        combined: dict[str, Decoded] = {data: {} for data in data_sets}
+        for (data, task), arrays in values.items():
+            combined[data][task] = how(arrays, weights[data, task])
+        return combined
+
+
+def _held_out(
+    validation: Data | tuple[Series, Labels] | None,
+) -> Mapping[str, Samples]:
+    """Return the user's own validation samples by data set; none if there are none."""
+    if validation is None:
+        return {}
+    if isinstance(validation, tuple):
+        return to_data_sets(*validation)
+    return to_data_sets(validation)
+
+
+def _rule_of_seed(
+    rule: float | Splitter | None, number: int
+) -> float | Splitter | None:
+    """Return the rule with a seed of its own, so that each fit holds out other samples."""
+    if not isinstance(rule, Splitter):
+        return rule
+    return replace(rule, random_state=(rule.random_state or 0) + number)

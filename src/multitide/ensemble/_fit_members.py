@@ -1,0 +1,136 @@
+"""Fitting an ensemble: its members are trained, and weights are chosen on what they held out."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+from multitide._estimator import MultiTaskEstimator
+from multitide._result_folder import writable
+from multitide.data._split_data import SplitData
+from multitide.ensemble._average import mean, reference_targets
+from multitide.ensemble._greedy_weights import greedy_weights
+from multitide.ensemble._plan import planned_fits
+from multitide.ensemble._store import EnsembleResult, MemberResult
+from multitide.ensemble._train_members import Finished, Listener, train_members
+from multitide.ensemble._validation_rows import (
+    Held,
+    ValidationRows,
+    predict_held_out,
+    validation_rows,
+)
+from multitide.tasks import Target, Task
+
+
+def fit_members(
+    members: Mapping[str, MultiTaskEstimator],
+    tasks: Sequence[Task],
+    splits: Sequence[Sequence[SplitData]],
+    seed: int,
+    *,
+    folder: str | Path | None,
+    n_jobs: int,
+    seconds: float,
+    listener: Listener | None,
+) -> EnsembleResult:
+    """Train all members, and choose their weights.
+
+    Parameters
+    ----------
+    members, tasks, splits, seed
+        As in :func:`planned_fits`.
+    folder : path or None
+        Keeps finished fits; None keeps them only until the end.
+    n_jobs, seconds, listener
+        As in :func:`train_members`.
+    """
+    started = perf_counter()
+    with _kept_in(folder) as place:
+        finished = train_members(
+            planned_fits(members, tasks, splits, seed),
+            place,
+            n_jobs=n_jobs,
+            seconds=seconds,
+            listener=listener,
+        )
+        return _weighted(finished, tasks, seed, started)
+
+
+def _weighted(
+    finished: Sequence[Finished], tasks: Sequence[Task], seed: int, started: float
+) -> EnsembleResult:
+    """Return the fits by member, with weights that are chosen on the rows that they held out."""
+    fits: dict[str, dict[str, MultiTaskEstimator]] = {}
+    for done in finished:
+        estimator = MultiTaskEstimator.load(done.folder)
+        fits.setdefault(done.fit.member, {})[done.fit.key] = estimator
+    predictors = []
+    for own in fits.values():
+        for estimator in own.values():
+            predictors.append(estimator.model_)
+    targets = reference_targets(predictors, [task.name for task in tasks])
+    held = {name: Held() for name in fits}
+    for done in finished:
+        estimator = fits[done.fit.member][done.fit.key]
+        predict_held_out(
+            held[done.fit.member],
+            estimator.stored_,
+            done.fit.data,
+            targets,
+            estimator.device,
+        )
+    weights: dict[str, dict[str, float]] = {name: {} for name in fits}
+    losses: dict[str, dict[str, float]] = {name: {} for name in fits}
+    total: dict[str, float] = {}
+    for name, target in targets.items():
+        rows = validation_rows(held, finished[0].fit.data, target)
+        chosen = _chosen_weights(rows, target, len(fits), seed)
+        for member, weight in zip(fits, chosen, strict=True):
+            weights[member][name] = float(weight)
+        if rows is None:
+            continue
+        for member, values in rows.predictions.items():
+            losses[member][name] = _loss(target, rows, values)
+        total[name] = _loss(target, rows, mean(list(rows.predictions.values()), chosen))
+    members = {}
+    for name, own in fits.items():
+        members[name] = MemberResult(own, weights[name], losses[name])
+    return EnsembleResult(members, total, seed, perf_counter() - started)
+
+
+def _chosen_weights(
+    rows: ValidationRows | None, target: Target, n_members: int, seed: int
+) -> list[float]:
+    """Return the weights of one task; equal ones without validation rows."""
+    if rows is None:
+        return [1 / n_members] * n_members
+
+    def row_losses(values: np.ndarray) -> np.ndarray:
+        return target.row_losses(rows.labels, values)
+
+    chosen = greedy_weights(
+        list(rows.predictions.values()), row_losses, rows.groups, seed
+    )
+    return [float(weight) for weight in chosen]
+
+
+def _loss(target: Target, rows: ValidationRows, values: np.ndarray) -> float:
+    return float(np.nanmean(target.row_losses(rows.labels, values)))
+
+
+@contextmanager
+def _kept_in(folder: str | Path | None) -> Iterator[Path]:
+    """Give the block the folder of the fits, which is a temporary one if there is none."""
+    if folder is not None:
+        place = Path(folder)
+        with writable(place):
+            place.mkdir(parents=True, exist_ok=True)
+        yield place
+        return
+    with tempfile.TemporaryDirectory(prefix="multitide-") as temporary:
+        yield Path(temporary)

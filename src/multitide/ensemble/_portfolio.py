@@ -1,0 +1,91 @@
+"""The default members of an ensemble: different families, the fastest first."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import cast
+
+from sklearn.base import clone
+
+from multitide._estimator import MultiTaskEstimator
+from multitide._plan_fit import plan_fit
+from multitide.backbones import Trees
+from multitide.data._data_sets import DataSets
+from multitide.data._samples import Samples
+from multitide.encodings import Inputs
+from multitide.errors import MultitideError
+from multitide.representations import MiniRocket
+
+logger = logging.getLogger("multitide")
+# Above this number of samples, solving linear heads on thousands of features takes longer than
+# training a network.
+MOST_FOR_LINEAR = 20_000
+SHORTEST_FOR_LINEAR = 9  # the length of MiniRocket's kernels
+
+
+def best_members(
+    data_sets: Mapping[str, Samples], base: MultiTaskEstimator | None = None
+) -> dict[str, MultiTaskEstimator]:
+    """Return members of different families that can read these data, the fastest first.
+
+    Parameters
+    ----------
+    data_sets : mapping of str to Samples
+        What the members are fitted on.
+    base : MultiTaskEstimator, optional
+        Its parameters hold for every member that does not need others.
+
+    Raises
+    ------
+    ParameterError, DataError
+        If no member can be fitted to these data.
+    """
+    base = base or MultiTaskEstimator()
+    members: dict[str, MultiTaskEstimator] = {}
+    if len(data_sets) == 1:
+        (samples,) = data_sets.values()
+        members |= _of_one_data_set(base, samples)
+    for name in ("gru", "lstm_fcn"):
+        members[name] = _with(base, backbone=name)
+    return _suitable(members, data_sets)
+
+
+def _suitable(
+    members: Mapping[str, MultiTaskEstimator], data_sets: Mapping[str, Samples]
+) -> dict[str, MultiTaskEstimator]:
+    """Return the members that can be fitted: some parts refuse short series or kinds of tasks."""
+    suitable = {}
+    problem: MultitideError | None = None
+    for name, member in members.items():
+        try:
+            plan_fit(member.get_params(deep=False), DataSets(data_sets), {})
+        except MultitideError as error:
+            logger.info("No member %r: %s", name, error)
+            problem = error
+        else:
+            suitable[name] = member
+    if problem is not None and not suitable:
+        raise problem
+    return suitable
+
+
+def _of_one_data_set(
+    base: MultiTaskEstimator, samples: Samples
+) -> dict[str, MultiTaskEstimator]:
+    """Return the members that read one data set only: trees, and linear heads on kernels."""
+    members = {
+        "boosting": _with(base, backbone=Trees(kind="boosting")),
+        "extra_trees": _with(base, backbone=Trees(kind="extra_trees")),
+    }
+    is_long = int(samples.lengths.min()) >= SHORTEST_FOR_LINEAR
+    if is_long and len(samples) <= MOST_FOR_LINEAR:
+        vectors = Inputs(representation=MiniRocket())
+        members["linear"] = _with(base, backbone="linear", inputs=vectors)
+    return members
+
+
+def _with(base: MultiTaskEstimator, **params: object) -> MultiTaskEstimator:
+    changed = cast(MultiTaskEstimator, clone(base))
+    changed.set_params(**params)
+    return changed

@@ -1,0 +1,25 @@
+"""The progress of an ensemble: a line per fit on standard error."""
+
+from __future__ import annotations
+
+import math
+
+from rich.console import Console
+from rich.text import Text
+
+from multitide._visible import visible
+from multitide.study.runs._timing import in_words
+
+
+def show_fit(name: str, seconds: float) -> None:
+    """Show that a fit has ended.
+
+    Parameters
+    ----------
+    name : str
+        Of the member and seed.
+    seconds : float
+        How long it took; NaN if it was finished by an earlier call.
+    """
+    taken = "finished earlier" if math.isnan(seconds) else in_words(seconds)
+    Console(stderr=True).print(Text(f"{visible(name)}: {taken}"))

@@ -1,0 +1,192 @@
+"""The folder of an ensemble: a record, and the model folder of every fit."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, model_validator
+
+from multitide._estimator import MultiTaskEstimator
+from multitide._folder_kinds import MODEL_FILE
+from multitide._installed_versions import installed_versions
+from multitide._partial_folder import refuse_partial
+from multitide._result_folder import read_record, validated, write_file
+from multitide.errors import StoreError
+from multitide.model._history import HISTORY, PRETRAINING, write_history
+from multitide.model._store import write_model
+
+FORMAT, SCHEMA = "multitide ensemble", 1
+ENSEMBLE_FILE, MEMBERS = "ensemble.json", "members"
+Weight = Annotated[float, Field(ge=0, le=1)]
+# A name of a folder, never a path.
+Key = Annotated[str, Field(pattern=r"^[a-z0-9_-]+$", max_length=200)]
+
+
+@dataclass(frozen=True)
+class MemberResult:
+    """A member of a fitted ensemble.
+
+    Attributes
+    ----------
+    fits : dict of str to MultiTaskEstimator
+        Its fitted models by key.
+    weights : dict of str to float
+        Its weight in the prediction of each task.
+    validation_loss : dict of str to float
+        The loss of its mean prediction on the validation rows, per task; only tasks with labels.
+    """
+
+    fits: dict[str, MultiTaskEstimator]
+    weights: dict[str, float]
+    validation_loss: dict[str, float]
+
+
+@dataclass(frozen=True)
+class EnsembleResult:
+    """A fitted ensemble.
+
+    Attributes
+    ----------
+    members : dict of str to MemberResult
+        By name.
+    validation_loss : dict of str to float
+        The loss of the weighted mean on the validation rows that chose the weights, per task.
+    seed : int
+        The first seed.
+    seconds : float
+        Wall time of the fit.
+    """
+
+    members: dict[str, MemberResult]
+    validation_loss: dict[str, float]
+    seed: int
+    seconds: float
+
+
+class MemberRecord(BaseModel):
+    """A member in ``ensemble.json``."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: Annotated[str, Field(min_length=1)]
+    fits: Annotated[list[Key], Field(min_length=1)]
+    weights: dict[str, Weight]
+    validation_loss: dict[str, NonNegativeFloat]
+
+
+class EnsembleRecord(BaseModel):
+    """The content of ``ensemble.json``."""
+
+    model_config = ConfigDict(extra="forbid")
+    format: str
+    schema_version: int
+    versions: dict[str, str]
+    members: Annotated[list[MemberRecord], Field(min_length=1)]
+    validation_loss: dict[str, NonNegativeFloat]
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    seconds: NonNegativeFloat
+
+    @model_validator(mode="after")
+    def _check_weights(self) -> Self:
+        names = [member.name for member in self.members]
+        if len(set(names)) < len(names):
+            raise ValueError("`members` must have different names")
+        tasks = set(self.members[0].weights)
+        totals = dict.fromkeys(tasks, 0.0)
+        for member in self.members:
+            if set(member.weights) != tasks:
+                raise ValueError("`members` must have weights for the same tasks")
+            for task, weight in member.weights.items():
+                totals[task] += weight
+        if any(abs(total - 1) > 1e-6 for total in totals.values()):
+            raise ValueError("the weights of each task must sum to 1")
+        return self
+
+
+def write_ensemble(result: EnsembleResult, folder: Path) -> None:
+    """Write the record and the models into an existing folder; models that are there stay."""
+    members = []
+    for name, member in result.members.items():
+        for key, estimator in member.fits.items():
+            _write_fit(estimator, folder / MEMBERS / key)
+        members.append(
+            MemberRecord(
+                name=name,
+                fits=list(member.fits),
+                weights=member.weights,
+                validation_loss=member.validation_loss,
+            )
+        )
+    record = EnsembleRecord(
+        format=FORMAT,
+        schema_version=SCHEMA,
+        versions=installed_versions(),
+        members=members,
+        validation_loss=result.validation_loss,
+        seed=result.seed,
+        seconds=result.seconds,
+    )
+    text = json.dumps(record.model_dump(mode="json"), indent=1, ensure_ascii=False)
+    write_file(folder / ENSEMBLE_FILE, text)
+
+
+def remove_other_fits(result: EnsembleResult, folder: Path) -> None:
+    """Remove the folders of fits that are not in the ensemble, as of an earlier configuration."""
+    kept = set()
+    for member in result.members.values():
+        kept |= set(member.fits)
+    for place in (folder / MEMBERS).iterdir():
+        if place.name not in kept:
+            shutil.rmtree(place)
+
+
+def read_ensemble(folder: Path, device: str | None = None) -> EnsembleResult:
+    """Read an ensemble's folder.
+
+    Raises
+    ------
+    StoreError
+        If it holds no ensemble, or one that is damaged, or a model of it cannot be read.
+    """
+    refuse_partial(folder)
+    path = folder / ENSEMBLE_FILE
+    content = read_record(path, FORMAT, {SCHEMA}, "Fit the ensemble again.")
+    record = validated(content, EnsembleRecord, path)
+    members = {}
+    for member in record.members:
+        fits = {}
+        for key in member.fits:
+            fits[key] = MultiTaskEstimator.load(folder / MEMBERS / key, device=device)
+            _check_tasks(fits[key], member, folder / MEMBERS / key)
+        members[member.name] = MemberResult(
+            fits, member.weights, member.validation_loss
+        )
+    return EnsembleResult(members, record.validation_loss, record.seed, record.seconds)
+
+
+def is_ensemble(folder: Path) -> bool:
+    """Return whether a folder holds an ensemble."""
+    return (folder / ENSEMBLE_FILE).is_file()
+
+
+def _write_fit(estimator: MultiTaskEstimator, folder: Path) -> None:
+    if (folder / MODEL_FILE).is_file():
+        return
+    folder.mkdir(parents=True)
+    write_model(estimator.stored_, folder)
+    write_history(estimator.history_, folder / HISTORY)
+    write_history(estimator.pretrain_history_, folder / PRETRAINING)
+
+
+def _check_tasks(
+    estimator: MultiTaskEstimator, member: MemberRecord, folder: Path
+) -> None:
+    tasks = {task.name for task in estimator.tasks_}
+    if tasks != set(member.weights):
+        raise StoreError(
+            f"{str(folder)!r} must predict the tasks of its ensemble, "
+            f"{sorted(member.weights)}; got {sorted(tasks)}."
+        )

@@ -1,0 +1,201 @@
+"""Training an ensemble's fits: one process per core, finished ones kept, and in time."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from joblib import Parallel, delayed, parallel_config
+from joblib.externals.loky.process_executor import BrokenProcessPool
+
+from multitide._estimator import MultiTaskEstimator
+from multitide._result_folder import replaced_folder
+from multitide._threads import single_thread
+from multitide.ensemble._plan import MemberFit
+from multitide.errors import DataError, MultitideError, StoreError
+from multitide.model._history import HISTORY, PRETRAINING, write_history
+from multitide.model._store import read_model_record, write_model
+from multitide.study.runs._training import quiet, train
+from multitide.training._deadline import Deadline
+
+logger = logging.getLogger("multitide")
+# Called after each fit with its name, and its seconds; NaN for one that was there already.
+Listener = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What is known about a fit that has ended.
+
+    Attributes
+    ----------
+    fit : MemberFit
+        The fit.
+    folder : Path
+        Of its model.
+    reason : str
+        Why it failed; empty if it did not.
+    """
+
+    fit: MemberFit
+    folder: Path
+    reason: str = ""
+
+
+class Clock:
+    """The time that is left, and how long the fits of each member take.
+
+    Parameters
+    ----------
+    seconds : float
+        From now on; infinite for no limit.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.perf_counter() + seconds
+        self._slowest: dict[str, float] = {}
+
+    @property
+    def left(self) -> float:
+        """Seconds until the end; at least 0."""
+        return max(0.0, self._end - time.perf_counter())
+
+    def record(self, member: str, seconds: float) -> None:
+        """Note how long a fit of a member took."""
+        self._slowest[member] = max(seconds, self._slowest.get(member, 0.0))
+
+    def in_time(self, fits: Iterable[MemberFit]) -> Iterator[MemberFit]:
+        """Yield the fits that are expected to end in time; the very first one in any case."""
+        is_first = True
+        for fit in fits:
+            if is_first or self.left > self._slowest.get(fit.member, 0.0):
+                yield fit
+            is_first = False
+
+
+def train_members(
+    fits: Iterable[MemberFit],
+    folder: Path,
+    *,
+    n_jobs: int,
+    seconds: float = math.inf,
+    listener: Listener | None = None,
+) -> list[Finished]:
+    """Train the fits, and write the model of each into a folder of its own.
+
+    Parameters
+    ----------
+    fits : iterable of MemberFit
+        In the order in which they are trained.
+    folder : path
+        An existing folder. A fit whose model is in it already, with the same parameters and data,
+        is not trained again.
+    n_jobs : int
+        Number of processes; each has one thread.
+    seconds : float
+        No fit begins that is not expected to end within this time, and training that takes longer
+        is ended.
+    listener : callable, optional
+        Called after every fit.
+
+    Returns
+    -------
+    list of Finished
+        In the order of `fits`, without those for which no time was left.
+
+    Raises
+    ------
+    DataError
+        If no fit succeeded, with the reason of the first.
+    """
+    clock = Clock(seconds)
+    finished: list[Finished] = []
+    waiting = _not_done(clock.in_time(fits), folder, finished, listener)
+    try:
+        for done, taken in _results(waiting, folder, clock, n_jobs):
+            clock.record(done.fit.member, taken)
+            finished.append(done)
+            if done.reason:
+                logger.warning("A fit of %r failed: %s", done.fit.member, done.reason)
+            if listener is not None:
+                listener(f"{done.fit.member}, seed {done.fit.number}", taken)
+    except BrokenProcessPool as error:
+        logger.warning(
+            "A process died (%s), perhaps because memory ran out; use fewer processes "
+            "(`n_jobs`). The ensemble has the fits that are finished.",
+            error,
+        )
+    succeeded = [done for done in finished if not done.reason]
+    if not succeeded:
+        reasons = [done.reason for done in finished] or ["the process died"]
+        raise DataError(f"No member of the ensemble could be fitted: {reasons[0]}")
+    return sorted(succeeded, key=lambda done: done.fit.number)
+
+
+def _not_done(
+    fits: Iterable[MemberFit],
+    folder: Path,
+    finished: list[Finished],
+    listener: Listener | None,
+) -> Iterator[MemberFit]:
+    """Yield the fits that are yet to be trained, and add the others to `finished`."""
+    for fit in fits:
+        place = folder / fit.key
+        if not _is_done(place):
+            yield fit
+            continue
+        finished.append(Finished(fit, place))
+        if listener is not None:
+            listener(f"{fit.member}, seed {fit.number}", math.nan)
+
+
+def _is_done(folder: Path) -> bool:
+    """Return whether a folder holds a whole model."""
+    try:
+        read_model_record(folder)
+    except StoreError:
+        return False
+    return True
+
+
+def _results(
+    fits: Iterator[MemberFit], folder: Path, clock: Clock, n_jobs: int
+) -> Iterator[tuple[Finished, float]]:
+    if n_jobs == 1:
+        for fit in fits:
+            yield _train_one(fit, folder / fit.key, clock.left)
+        return
+    with parallel_config(backend="loky", n_jobs=n_jobs, inner_max_num_threads=1):
+        pool = Parallel(
+            return_as="generator_unordered",
+            pre_dispatch="n_jobs",
+            batch_size=1,
+            mmap_mode="c",  # shared arrays count as writable; torch warns otherwise
+        )
+        yield from pool(
+            delayed(_train_one)(fit, folder / fit.key, clock.left) for fit in fits
+        )
+
+
+def _train_one(fit: MemberFit, folder: Path, seconds: float) -> tuple[Finished, float]:
+    """Train one fit with one thread, and write its model."""
+    started = time.perf_counter()
+    reason = ""
+    try:
+        with single_thread(), quiet():
+            estimator = train(fit.estimator, fit.data, [Deadline(seconds)])
+        with replaced_folder(folder) as draft:
+            _write(estimator, draft)
+    except MultitideError as error:
+        reason = str(error)
+    return Finished(fit, folder, reason), time.perf_counter() - started
+
+
+def _write(estimator: MultiTaskEstimator, folder: Path) -> None:
+    write_model(estimator.stored_, folder)
+    write_history(estimator.history_, folder / HISTORY)
+    write_history(estimator.pretrain_history_, folder / PRETRAINING)

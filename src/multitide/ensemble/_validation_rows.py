@@ -1,0 +1,141 @@
+"""What an ensemble's members predict for the validation rows, from which weights are chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from multitide.data._data_sets import DataSets
+from multitide.data._split_data import SplitData
+from multitide.ensemble._average import aligned
+from multitide.fitting._recipe import resolve_device
+from multitide.model._prediction import decode_all
+from multitide.model._store import StoredModel
+from multitide.tasks import Target, label_names
+
+FEW_GROUPS = 10
+N_BLOCKS = 20
+
+
+@dataclass(frozen=True)
+class ValidationRows:
+    """The validation rows of one task that all members have predicted.
+
+    Attributes
+    ----------
+    labels : DataFrame, n_rows rows
+        The columns of the task.
+    groups : ndarray, shape (n_rows,)
+        Rows that belong together.
+    predictions : dict of str to ndarray, each of shape (n_rows, ...)
+        By member, the mean of its fits that did not train on the row.
+    """
+
+    labels: pd.DataFrame
+    groups: np.ndarray
+    predictions: dict[str, np.ndarray]
+
+
+class Held:
+    """Sums of a member's predictions per validation row, over the fits that held the row out."""
+
+    def __init__(self) -> None:
+        self._sums: dict[tuple[str, str], np.ndarray] = {}
+        self._counts: dict[tuple[str, str], np.ndarray] = {}
+
+    def add(self, data: SplitData, task: str, values: np.ndarray) -> None:
+        """Add the predictions of one fit for its validation set."""
+        key = data.name, task
+        if key not in self._sums:
+            n_samples = len(data.samples)
+            self._sums[key] = np.zeros((n_samples, *values.shape[1:]))
+            self._counts[key] = np.zeros(n_samples, dtype=np.int64)
+        self._sums[key][data.split.validation] += values
+        self._counts[key][data.split.validation] += 1
+
+    def rows(self, data: str, task: str) -> np.ndarray:
+        """Return the rows of a data set with a prediction."""
+        counts = self._counts.get((data, task))
+        if counts is None:
+            return np.array([], dtype=np.int64)
+        return np.flatnonzero(counts)
+
+    def mean(self, data: str, task: str, rows: np.ndarray) -> np.ndarray:
+        """Return the mean predictions of some rows."""
+        sums, counts = self._sums[data, task][rows], self._counts[data, task][rows]
+        means: np.ndarray = sums / counts.reshape(-1, *[1] * (sums.ndim - 1))
+        return means
+
+
+def predict_held_out(
+    held: Held,
+    stored: StoredModel,
+    data: Sequence[SplitData],
+    targets: Mapping[str, Target],
+    device: str,
+) -> None:
+    """Add what one fit predicts for its validation set.
+
+    Parameters
+    ----------
+    held : Held
+        Of the member.
+    stored : StoredModel
+        The fitted model.
+    data : sequence of SplitData
+        As the fit divided them.
+    targets : mapping of str to Target
+        The reference target of each task.
+    device : str
+        Where to compute.
+    """
+    by_name = {}
+    for each in data:
+        if len(each.split.validation):
+            by_name[each.name] = each
+    if not by_name:
+        return
+    validation = DataSets({name: each.validation_set for name, each in by_name.items()})
+    decoded = decode_all(stored, validation, resolve_device(device))
+    for name, values in decoded.items():
+        matching = aligned(values, stored.predictor, targets)
+        for task, array in matching.items():
+            held.add(by_name[name], task, array)
+
+
+def validation_rows(
+    held: Mapping[str, Held], data: Sequence[SplitData], target: Target
+) -> ValidationRows | None:
+    """Return the rows of a task that every member predicts; None if there is no label in them."""
+    name = target.task.name
+    columns = label_names([target.task])
+    labels, groups = [], []
+    predictions: dict[str, list[np.ndarray]] = {member: [] for member in held}
+    for each in data:
+        rows = np.arange(len(each.samples))
+        for own in held.values():
+            rows = np.intersect1d(rows, own.rows(each.name, name))
+        if not len(rows) or not set(columns) <= set(each.samples.y):
+            continue
+        labels.append(each.samples.y[columns].iloc[rows])
+        groups.append(_groups(each, rows))
+        for member, own in held.items():
+            predictions[member].append(own.mean(each.name, name, rows))
+    if not labels or not any(each.notna().any(axis=None) for each in labels):
+        return None
+    joined = {member: np.concatenate(parts) for member, parts in predictions.items()}
+    return ValidationRows(
+        pd.concat(labels, ignore_index=True), np.concatenate(groups), joined
+    )
+
+
+def _groups(data: SplitData, rows: np.ndarray) -> np.ndarray:
+    """Return the recording of each row; blocks of rows if there are few recordings."""
+    series = data.samples.series[rows]
+    codes, found = pd.factorize(pd.Series(series))
+    if len(found) < FEW_GROUPS:
+        codes = np.arange(len(rows)) * N_BLOCKS // max(len(rows), 1)
+    return np.array([f"{data.name} {code}" for code in codes])

@@ -1,0 +1,102 @@
+"""What the report of a run says about its model: a network, or an ensemble."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pandas as pd
+
+from multitide._checks import named_values
+from multitide._estimator import MultiTaskEstimator
+from multitide.ensemble._ensemble import Ensemble
+from multitide.fitting._recipe import make_part
+from multitide.model._after_training import validation_losses
+from multitide.model._sizes import last_weights, size_in_words
+from multitide.reports._markdown import markdown
+from multitide.study.runs._timing import in_words
+from multitide.training._settings import Training
+
+Model = MultiTaskEstimator | Ensemble
+
+
+def model_lines(model: Model) -> list[str]:
+    """Return the lines of the summary about the model."""
+    if isinstance(model, Ensemble):
+        n_fits = sum(len(fits) for fits in model.members_.values())
+        names = ", ".join(markdown(name) for name in model.members_)
+        return [
+            f"- ensemble of {n_fits} fits: {names}; trained in {in_words(model.seconds_)}"
+        ]
+    size = size_in_words(model.model_, model.representation_)
+    lines = [f"- parameters: {size}; {trained_for(model)}"]
+    weights = last_weights(model.history_)
+    if weights:
+        listed = markdown(named_values(weights, ".4g"))
+        lines.append(f"- weights of the tasks' losses in the last epoch: {listed}")
+    return lines
+
+
+def training_sentences(model: Model) -> list[str]:
+    """Return the sentences of the protocol about what trained the model and what chose it."""
+    if isinstance(model, Ensemble):
+        return [
+            "Each seed of the ensemble trained on its own training set, and its validation set "
+            "chose the epoch. The weights of the members were chosen per task on the samples that "
+            "their fits had held out.",
+            "The test set was used once, for the metrics below.",
+        ]
+    sentences = [
+        "The network and its scalers were fitted to the training set only, "
+        "and the validation set chose the epoch.",
+    ]
+    if cast(Training, make_part("training", model.training)).refit:
+        sentences.append(
+            "Then the network was trained again, on training and validation set, "
+            "for the same number of epochs."
+        )
+    epochs = markdown(best_epochs(model))
+    sentences += [
+        "The test set was used once, for the metrics below.",
+        f'Kept (`keep = "{model.keep}"`): {epochs}.',
+    ]
+    return sentences
+
+
+def member_table(ensemble: Ensemble) -> pd.DataFrame:
+    """Return what each member contributes to each task, ready to be shown."""
+    table = ensemble.contributions_
+    table["weight"] = table["weight"].map("{:.2f}".format)
+    return table.rename(
+        columns={"validation_loss": "validation loss", "n_fits": "number of fits"}
+    )
+
+
+def trained_for(estimator: MultiTaskEstimator) -> str:
+    """Return "trained for 39 epochs in 46 s"; linear heads are fitted without epochs."""
+    n_epochs = estimator.history_["epoch"].max()
+    if n_epochs > 1:
+        epochs = f"for {n_epochs} epochs "
+    else:
+        epochs = ""
+    return f"trained {epochs}in {estimator.seconds_:.0f} s"
+
+
+def best_epochs(estimator: MultiTaskEstimator) -> str:
+    """Say which epochs' weights are kept, as "best epoch: 24 (...)"."""
+    epochs = estimator.best_epoch_
+    if estimator.keep == "joint" and len(set(epochs.values())) == 1:
+        words = f"best epoch: {next(iter(epochs.values()))}"
+        if len(epochs) > 1:
+            words += " (the lowest mean validation loss of all tasks)"
+        return words
+    each = named_values(epochs)
+    if estimator.keep == "joint":
+        return f"best epoch of each network: {each}"
+    return f"best epoch of each task: {each}"
+
+
+def kept_losses(model: Model) -> dict[str, float]:
+    """Return the validation loss of each task; tasks without one are left out."""
+    if isinstance(model, Ensemble):
+        return model.result_.validation_loss
+    return validation_losses(model.history_, model.best_epoch_)

@@ -1,0 +1,286 @@
+"""The ensemble: it averages its fits, keeps them, and continues after an interruption."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import multitide as mt
+from makers import make_samples, small
+from multitide import MultiTaskEstimator, Splitter
+from multitide.data._samples import Samples
+from multitide.ensemble import Ensemble, _train_members
+from multitide.ensemble._portfolio import best_members
+from multitide.training import Callback
+from refusals import refused
+
+LINEAR = {
+    "backbone": "linear",
+    "inputs": {"representation": {"name": "minirocket", "n_features": 84}},
+}
+
+
+def network(**params: object) -> MultiTaskEstimator:
+    return small(max_epochs=2, **params)
+
+
+def quick(members: object = None, **params: object) -> Ensemble:
+    """Return an ensemble that fits in a moment, in this process."""
+    defaults: dict[str, object] = {
+        "n_seeds": 2,
+        "n_jobs": 1,
+        "random_state": 0,
+        "verbose": 0,
+    }
+    return Ensemble(members or network(), **(defaults | params))
+
+
+@pytest.fixture(scope="module")
+def samples() -> Samples:
+    return make_samples()
+
+
+@pytest.fixture(scope="module")
+def fitted(samples: Samples) -> Ensemble:
+    return quick({"network": network(), "slower": network(lr=1e-4)}).fit(samples)
+
+
+def test_it_predicts_the_weighted_mean_of_its_fits(
+    fitted: Ensemble, samples: Samples
+) -> None:
+    decoded = fitted.decode(samples)
+    for task in ("state", "load"):
+        expected = 0.0
+        for name, fits in fitted.members_.items():
+            for estimator in fits:
+                weight = fitted.weights_.loc[name, task] / len(fits)
+                expected = expected + weight * estimator.decode(samples)[task].astype(
+                    float
+                )
+        np.testing.assert_allclose(decoded[task], expected, rtol=1e-12)
+
+
+def test_one_fit_predicts_as_the_estimator_alone(samples: Samples) -> None:
+    alone = network().fit(samples)
+    ensemble = quick(n_seeds=1).fit(samples)
+    pd.testing.assert_frame_equal(ensemble.predict(samples), alone.predict(samples))
+
+
+def test_probabilities_sum_to_one(fitted: Ensemble, samples: Samples) -> None:
+    table = fitted.predict_proba(samples)["state"]
+    np.testing.assert_allclose(table.sum(axis=1), 1)
+
+
+def test_it_evaluates_and_scores_like_an_estimator(
+    fitted: Ensemble, samples: Samples
+) -> None:
+    table = fitted.evaluate(samples)
+    alone = fitted.members_["network"][0].evaluate(samples)
+    assert list(table["metric"]) == list(alone["metric"])
+    assert np.isfinite(fitted.score(samples))
+    assert fitted.classes_ == {"state": ["high", "low"]}
+
+
+def test_the_spread_is_zero_for_one_fit_and_positive_for_two(
+    fitted: Ensemble, samples: Samples
+) -> None:
+    spread = fitted.predict_spread(samples)
+    assert spread["load"].shape == (len(samples),)
+    assert (spread["load"] > 0).any()
+    alone = quick(n_seeds=1).fit(samples).predict_spread(samples)
+    assert not alone["load"].any()
+
+
+def test_contributions_have_weights_that_sum_to_one(fitted: Ensemble) -> None:
+    table = fitted.contributions_
+    members = table[table["member"] != "ensemble"]
+    np.testing.assert_allclose(members.groupby("task")["weight"].sum(), 1)
+    assert table["validation_loss"].notna().all()
+
+
+def test_each_seed_holds_out_other_samples(fitted: Ensemble) -> None:
+    seeds = {estimator.seed_ for estimator in fitted.members_["network"]}
+    fingerprints = {
+        tuple(estimator.n_labelled_["load"].items())
+        for estimator in fitted.members_["network"]
+    }
+    assert seeds == {0, 1}
+    assert len(fingerprints) == 2
+
+
+def test_it_predicts_the_same_bits_after_loading(
+    fitted: Ensemble, samples: Samples, tmp_path: Path
+) -> None:
+    fitted.save(tmp_path / "model")
+    loaded = Ensemble.load(tmp_path / "model")
+    pd.testing.assert_frame_equal(loaded.predict(samples), fitted.predict(samples))
+    pd.testing.assert_frame_equal(loaded.weights_, fitted.weights_)
+    pd.testing.assert_frame_equal(loaded.contributions_, fitted.contributions_)
+
+
+def test_members_are_models_of_their_own(
+    fitted: Ensemble, samples: Samples, tmp_path: Path
+) -> None:
+    fitted.save(tmp_path / "model")
+    folder = next((tmp_path / "model" / "members").iterdir())
+    assert len(MultiTaskEstimator.load(folder).predict(samples)) == len(samples)
+
+
+def test_finished_fits_are_not_trained_again(
+    samples: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = quick(n_seeds=2).fit(samples, folder=tmp_path)
+
+    def no_training(*_: object) -> MultiTaskEstimator:
+        raise AssertionError("a finished fit was trained again")
+
+    monkeypatch.setattr(_train_members, "train", no_training)
+    again = quick(n_seeds=2).fit(samples, folder=tmp_path)
+    pd.testing.assert_frame_equal(again.predict(samples), first.predict(samples))
+    with pytest.raises(AssertionError, match="trained again"):
+        quick(network(lr=0.01)).fit(samples, folder=tmp_path)
+    with pytest.raises(AssertionError, match="trained again"):
+        quick().fit(samples[:80], folder=tmp_path)
+
+
+def test_an_interrupted_fit_continues(
+    samples: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = _train_members.train
+    n_calls = 0
+
+    def interrupted(
+        learner: MultiTaskEstimator,
+        data: Sequence[object],
+        callbacks: Sequence[Callback],
+    ) -> MultiTaskEstimator:
+        nonlocal n_calls
+        n_calls += 1
+        if n_calls == 2:
+            raise KeyboardInterrupt
+        return train(learner, data, callbacks)
+
+    monkeypatch.setattr(_train_members, "train", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        quick().fit(samples, folder=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 1
+    continued = quick().fit(samples, folder=tmp_path)
+    assert n_calls == 3
+    pd.testing.assert_frame_equal(
+        continued.predict(samples), quick().fit(samples).predict(samples)
+    )
+
+
+def test_a_budget_leaves_out_fits_for_which_no_time_is_left(samples: Samples) -> None:
+    ensemble = quick({"a": network(), "b": network()}, n_seeds=3, budget=0.01).fit(
+        samples
+    )
+    assert sum(len(fits) for fits in ensemble.members_.values()) < 6
+
+
+def test_a_class_that_a_fit_does_not_know_has_no_probability(
+    fitted: Ensemble, samples: Samples
+) -> None:
+    labels = samples.y.copy()
+    labels.loc[labels.index[:2], "state"] = "rare"
+    ensemble = quick(n_seeds=3).fit(
+        samples.replace(y=labels, series=np.repeat(np.arange(len(samples) // 2), 2))
+    )
+    table = ensemble.predict_proba(samples)["state"]
+    np.testing.assert_allclose(table.sum(axis=1), 1)
+
+
+def test_a_linear_member_beside_a_network(samples: Samples) -> None:
+    linear = MultiTaskEstimator(**LINEAR, device="cpu")
+    ensemble = quick({"network": network(), "linear": linear}).fit(samples)
+    assert list(ensemble.weights_.index) == ["network", "linear"]
+    assert len(ensemble.predict(samples)) == len(samples)
+
+
+def test_several_data_sets(samples: Samples) -> None:
+    both = {"a": samples[:48], "b": samples[48:]}
+    ensemble = quick().fit(both)
+    assert list(ensemble.predict(both)) == ["a", "b"]
+    assert set(ensemble.evaluate(both)["data"]) == {"a", "b"}
+
+
+def test_without_a_validation_set_members_have_equal_weights(samples: Samples) -> None:
+    ensemble = quick({"a": network(), "b": network()}, validation=None).fit(samples)
+    assert (ensemble.weights_ == 0.5).all(axis=None)
+    assert ensemble.contributions_["validation_loss"].isna().all()
+
+
+def test_a_split_by_column_is_the_same_for_all_seeds(samples: Samples) -> None:
+    ensemble = quick(validation=Splitter(by="random", random_state=7)).fit(samples)
+    assert ensemble.weights_.shape == (1, 2)
+
+
+def test_own_validation_samples(samples: Samples) -> None:
+    ensemble = quick().fit(samples[:64], validation=samples[64:])
+    for estimator in ensemble.members_["network"]:
+        assert estimator.n_labelled_["load"]["validation"] > 0
+
+
+@pytest.mark.parametrize(
+    ("members", "parts"),
+    [
+        ({}, ("`members`", "{}")),
+        ("network", ("`members`", "'network'")),
+        ({"a": 3}, ("`members.a`", "3")),
+        ({"": network()}, ("`members`", "''")),
+        ({"a": network(lr=-1)}, ("`members.a`", "-1")),
+        ({"a": network(training={"refit": True})}, ("`members.a`", "refit")),
+        (
+            {"a": network(tasks=["load"]), "b": network(tasks=["state"])},
+            ("`tasks`", "'b'"),
+        ),
+    ],
+)
+def test_wrong_members_are_refused(
+    members: object, parts: tuple[str, ...], samples: Samples
+) -> None:
+    with refused(*parts):
+        Ensemble(members, verbose=0).fit(samples)
+
+
+@pytest.mark.parametrize(
+    ("params", "parts"),
+    [
+        ({"n_seeds": 0}, ("`n_seeds`", "0")),
+        ({"n_jobs": 0}, ("`n_jobs`", "0")),
+        ({"budget": "soon"}, ("`budget`", "'soon'")),
+        ({"validation": 2.0}, ("`validation`", "2.0")),
+        ({"random_state": -1}, ("`random_state`", "-1")),
+        ({"random_state": "x"}, ("`random_state`", "'x'")),
+    ],
+)
+def test_wrong_parameters_are_refused(
+    params: dict[str, object], parts: tuple[str, ...], samples: Samples
+) -> None:
+    with refused(*parts):
+        quick(**params).fit(samples)
+
+
+def test_it_is_public() -> None:
+    assert mt.Ensemble is Ensemble
+
+
+def test_the_best_members_are_those_that_can_be_fitted(samples: Samples) -> None:
+    base = network()
+    assert list(best_members({"": samples}, base)) == [
+        "boosting",
+        "extra_trees",
+        "linear",
+        "gru",
+        "lstm_fcn",
+    ]
+    short = mt.Samples.from_arrays(
+        np.random.default_rng(0).normal(size=(60, 2, 6)), samples.y[:60]
+    )
+    assert "linear" not in best_members({"": short}, base)
+    both = {"a": samples[:48], "b": samples[48:]}
+    assert list(best_members(both, base)) == ["gru", "lstm_fcn"]
