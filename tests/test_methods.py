@@ -312,3 +312,19 @@ def test_a_reference_in_short() -> None:
         short('Caruana, "Multitask Learning", Machine Learning 28, 1997.')
         == "Caruana 1997"
     )
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"backbone": "trees"},
+        {"sharing": "none"},
+        {"weighting": "uncertainty"},
+        {"aggregator": None},
+    ],
+)
+def test_parts_that_are_not_given_are_the_defaults(
+    given: dict[str, str | None],
+) -> None:
+    assert mismatches(**given) == []

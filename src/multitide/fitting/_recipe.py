@@ -185,7 +185,7 @@ def _vector_problems(parts: Mapping[str, Part | None]) -> list[str]:
 
 def _untrained_problems(parts: Mapping[str, Part | None]) -> list[str]:
     """Return the parameters that do not work with a backbone that has nothing to train."""
-    sharing, backbone, inputs = parts["sharing"], parts["backbone"], parts.get("inputs")
+    sharing, backbone, inputs = map(parts.get, ("sharing", "backbone", "inputs"))
     if not isinstance(backbone, Backbone) or backbone.is_trained:
         return []
     name = backbone_name(backbone)
