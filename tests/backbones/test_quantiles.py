@@ -87,9 +87,9 @@ def test_statistics_describe_the_measured_steps() -> None:
     found = statistics(x, changes_between_measured(x), lengths)
     known, times = np.array([1.0, 3.0, 8.0]), np.array([1, 2, 4])
     slope = np.polyfit(times, known, 1)[0]
-    expected = [4.0, known.std(), slope, 1.0, 8.0, 7.0, 3.5, 5.0, 0.4]
+    expected = [4.0, known.std(), 1.0, 8.0, slope, 1.0, 8.0, 7.0, 3.5, 1.5, 5.0, 0.4]
     np.testing.assert_allclose(found[0, 0].numpy(), expected, rtol=1e-6)
-    assert found[1, 0].tolist() == pytest.approx([NAN] * 8 + [1.0], nan_ok=True)
+    assert found[1, 0].tolist() == pytest.approx([NAN] * 11 + [1.0], nan_ok=True)
 
 
 def test_the_spectrum_finds_the_frequency_of_a_wave() -> None:

@@ -19,7 +19,7 @@ FEWEST = 4  # quantiles per interval, before levels are left out
 SMOOTHED = 5  # steps that a change is averaged over
 # Entries of the series that are processed at once: sorting needs about twenty times their memory.
 MOST_VALUES = 2**22
-N_STATISTICS = 9
+N_STATISTICS = 12
 VIEWS = 4  # the series, its changes, their changes, and its spectrum
 
 
@@ -102,8 +102,9 @@ class Quantiles(BackboneModule):
     those between their centres: the series; its changes from one measured step to the next,
     averaged over five steps; their changes; and the magnitudes of its spectrum. Each interval gives
     one quantile per four steps, every second one less the mean of the interval. The mean, the
-    standard deviation, the slope, the first and last value and their difference, the mean and
-    largest change, and the share of missing steps of each channel follow.
+    standard deviation, the smallest and largest value, the slope, the first and last value and
+    their difference, the mean, standard deviation and maximum of the changes, and the share of
+    missing steps of each channel come first.
 
     Intervals are fractions of each series' own length. Missing steps take no part, and an interval
     without a measured step is missing. Vectors (series of one step) stay as they are.
@@ -292,15 +293,22 @@ def statistics(x: Tensor, changes: Tensor, lengths: Tensor) -> Tensor:
     step_count = torch.where(moved.any(dim=2), moved.sum(dim=2), torch.nan)
     mean_step = sizes.sum(dim=2, dtype=torch.float64) / step_count
     largest_step = sizes.amax(dim=2) + 0 * step_count
+    _, centred_steps = _centred(changes, moved)
+    step_spread = (centred_steps.square().sum(dim=2) / step_count).sqrt()
+    low = torch.where(measured, x, torch.inf).amin(dim=2) + 0 * mean
+    high = torch.where(measured, x, -torch.inf).amax(dim=2) + 0 * mean
     missing = 1 - count / lengths[:, None].clamp(min=1)
     columns = (
         mean,
         spread,
+        low,
+        high,
         slope,
         first,
         last,
         last - first,
         mean_step,
+        step_spread,
         largest_step,
         missing,
     )
