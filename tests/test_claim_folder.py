@@ -29,7 +29,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_folder_is_claimed_once_and_taken_up_again(tmp_path: Path, kind: str) -> None:
+def test_a_folder_is_claimed_once_and_resumed(tmp_path: Path, kind: str) -> None:
     folder = tmp_path / "deep" / "new"
     claim_folder(folder, kind)
     (folder / "results.txt").write_text("ours")
@@ -201,7 +201,7 @@ def test_a_folder_of_the_user_inside_ours_is_refused_before_training(
         door(tmp_path / "out")
 
 
-def test_a_study_goes_on_in_its_folder(tmp_path: Path) -> None:
+def test_a_study_resumes_in_its_folder(tmp_path: Path) -> None:
     study = a_study()
     study.save(tmp_path / "study")
     mt.write_study_report(study, tmp_path / "study")

@@ -250,7 +250,7 @@ def test_ctrl_c_in_a_refit_keeps_what_the_first_run_has_learned(
     assert "The refit did not end" in caplog.text
 
 
-def test_callbacks_are_told_of_every_step_and_may_stop() -> None:
+def test_callbacks_are_called_at_every_step_and_may_stop() -> None:
     class Count(Callback):
         def __init__(self) -> None:
             self.told: list[str] = []

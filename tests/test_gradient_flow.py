@@ -71,7 +71,7 @@ def test_a_plain_rnn_forgets_where_an_lstm_does_not_and_it_can_be_drawn() -> Non
     assert ax.get_yscale() == "log"
 
 
-def test_labels_may_be_given_beside_samples() -> None:
+def test_labels_may_be_given_next_to_samples() -> None:
     samples = make_samples()
     beside = gradient_flow(
         small(),

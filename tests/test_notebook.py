@@ -110,7 +110,7 @@ def test_a_curve_shows_its_gains() -> None:
     ("value", "sign"),
     [("helps", "▲"), ("same within 0.01", "="), ("not met", "▼"), ("met", "▲")],
 )
-def test_verdicts_have_a_sign_beside_their_color(value: str, sign: str) -> None:
+def test_verdicts_have_a_sign_next_to_their_color(value: str, sign: str) -> None:
     text = table([{"verdict": value}])
     assert f"{sign} {value}" in text
     assert "color: #" in text

@@ -121,7 +121,9 @@ def test_any_series_gives_the_declared_number_of_features(
 @pytest.mark.parametrize(
     ("n_channels", "n_timepoints"), [(1, 80), (17, 60), (37, 48), (3, 5000), (1, 1)]
 )
-def test_there_are_at_most_so_many_features(n_channels: int, n_timepoints: int) -> None:
+def test_there_are_a_limited_number_of_features(
+    n_channels: int, n_timepoints: int
+) -> None:
     for most in (1_000_000, 10_000, 2_000):
         plan = Plan.within(n_channels, n_timepoints, 6, most)
         assert n_channels * plan.n_features <= most

@@ -130,7 +130,7 @@ def fitted(call: Call) -> str:
     return "run"
 
 
-def test_the_version_is_told(call: Call) -> None:
+def test_the_version_is_shown(call: Call) -> None:
     assert call("--version").stdout.strip() == f"multitide {multitide.__version__}"
 
 
@@ -171,7 +171,7 @@ def test_fit_tells_what_it_does_and_writes_a_run_folder(
     assert len(estimator.history_) == 2 * 2 * 2
 
 
-def test_fit_measures_the_test_part_and_nothing_else(
+def test_fit_measures_the_test_set_and_nothing_else(
     call: Call, folder: Path, fitted: str
 ) -> None:
     config = multitide.load_config("small.toml")
@@ -224,7 +224,7 @@ def test_a_drawn_seed_is_written_down(call: Call, folder: Path) -> None:
     assert "`output` must not exist yet" in taken.stderr
 
 
-def test_classes_that_a_side_lacks_and_wrong_options_are_told_before_training(
+def test_classes_that_a_side_lacks_and_wrong_options_are_reported_before_training(
     call: Call, folder: Path
 ) -> None:
     table = pd.DataFrame({"x": np.arange(150.0), "kind": ["a", "b"] * 75})
@@ -772,7 +772,7 @@ def test_compare_traces_the_gain_over_shares_of_the_labels(
     )
 
 
-def test_a_study_goes_on_where_it_was(call: Call, folder: Path) -> None:
+def test_a_study_resumes_where_it_was(call: Call, folder: Path) -> None:
     for _ in range(2):
         result = call(
             "compare",
@@ -981,7 +981,7 @@ def test_wrong_data_get_one_message_before_training(
     assert not (folder / "runs").exists()
 
 
-def test_a_run_needs_a_test_part(call: Call, folder: Path) -> None:
+def test_a_run_needs_a_test_set(call: Call, folder: Path) -> None:
     (folder / "none.toml").write_text(
         SMALL.replace('by = "random"', 'by = "random"\ntest = 0')
     )
@@ -1072,7 +1072,7 @@ def test_represent_writes_a_vector_a_series_and_overwrites_nothing(
     assert "must not exist yet" in refused.stderr
 
 
-def test_represent_learns_from_the_training_part_of_a_data_file(call: Call) -> None:
+def test_represent_learns_from_the_training_set_of_a_data_file(call: Call) -> None:
     arguments = (
         "--series",
         "run",

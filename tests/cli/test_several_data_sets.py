@@ -289,7 +289,7 @@ def test_check_says_what_is_wrong_and_where(
         (["rig.csv", "--data", "plant"], "'p'"),
     ],
 )
-def test_a_model_of_several_must_be_told_which_it_is(
+def test_a_model_of_several_needs_the_name_of_the_data_set(
     call: Call, arguments: list[str], message: str
 ) -> None:
     call("fit", "two.toml", "--output", "run", "--quiet")

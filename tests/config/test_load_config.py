@@ -105,7 +105,7 @@ def test_a_wrong_part_is_refused(registry: Any, spec: Any, parts: list[str]) -> 
         part_from_config(registry, spec, "x")
 
 
-def test_all_problems_of_a_part_are_told_at_once() -> None:
+def test_all_problems_of_a_part_are_listed_at_once() -> None:
     table = {
         "encodings": [{"name": "diference"}],
         "impute": "linear",

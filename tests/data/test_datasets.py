@@ -115,7 +115,7 @@ def beijing_zip(place: Path) -> Path:
 
 
 class Publisher:
-    """An http server of one folder that remembers what it was asked for."""
+    """An http server of one folder that remembers its requests."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -161,7 +161,7 @@ def test_complex_numbers_are_refused(column: Any, role: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("kind", [*NUMBERS, *CLASSES])
-def test_labels_beside_arrays_are_the_same(kind: str) -> None:
+def test_labels_next_to_arrays_are_the_same(kind: str) -> None:
     column = (NUMBERS | CLASSES)[kind]([1, 3, None, 2])
     y = pd.DataFrame({"v": pd.Series(column)})
     samples = Samples.from_arrays(np.zeros((4, 1, 3)), y)

@@ -115,7 +115,7 @@ def test_small_strata_are_merged_before_stratification_is_given_up() -> None:
     assert pd.Series(codes).value_counts().tolist() == [6, 6, 2]
 
 
-def test_labels_that_never_repeat_leave_the_held_out_part_alone() -> None:
+def test_labels_that_never_repeat_leave_the_held_out_set_alone() -> None:
     y = pd.DataFrame({"c": [f"{i}" for i in range(20)]})
     everything = np.arange(20)
     single, drawn = single_and_others(y, everything, 5)

@@ -163,7 +163,7 @@ def test_wrong_arrays_are_refused(X: object, message: str) -> None:
         Samples.from_arrays(X)  # type: ignore[arg-type]
 
 
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_listed_at_once() -> None:
     with pytest.raises(DataError) as error:
         Samples.from_arrays(
             np.zeros((3, 2, 4)),

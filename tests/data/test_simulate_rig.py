@@ -287,7 +287,7 @@ def test_the_same_seed_gives_the_same_bits() -> None:
     )
 
 
-def test_shares_of_missing_values_and_labels_are_as_asked() -> None:
+def test_shares_of_missing_values_and_labels_are_as_requested() -> None:
     samples = simulate_rig(
         3000, n_timepoints=(30, 40), missing=0.2, missing_blocks=0.0, missing_values=0.1
     )

@@ -316,7 +316,7 @@ def test_hold_out_cuts_once() -> None:
     np.testing.assert_array_equal(held, split.test)
 
 
-def test_no_test_part_on_request() -> None:
+def test_no_test_set_on_request() -> None:
     split = Splitter(test=0.0).split(timed())
     assert len(split.test) == 0 and len(split.validation) and len(split.train)
 

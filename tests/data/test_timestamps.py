@@ -139,7 +139,7 @@ def test_ticks_grow_evenly() -> None:
         ticks(pd.date_range("2024", periods=4).to_numpy(), "1")
 
 
-def test_steps_are_told_as_people_say_them() -> None:
+def test_steps_are_written_as_people_say_them() -> None:
     assert step_text(3600.0, "seconds") == "01:00:00"
     assert step_text(1.0, "months") == "1 months"
     assert step_text(0.5, "1") == "0.5"

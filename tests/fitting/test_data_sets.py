@@ -603,7 +603,7 @@ def test_a_data_set_with_some_columns_of_a_task_is_refused() -> None:
     }
 
 
-def test_labels_beside_data_sets_and_unknown_names_are_refused() -> None:
+def test_labels_next_to_data_sets_and_unknown_names_are_refused() -> None:
     given = {"rig": make_samples(), "plant": plant()}
     with refused("`y`", "several data sets", error=DataError):
         small().fit(given, make_samples().y)

@@ -127,7 +127,7 @@ def test_with_one_task_a_network_it_is_plain_training(
     ).all(axis=None)
 
 
-def test_everything_that_is_trained_is_told_and_counted() -> None:
+def test_everything_that_is_trained_is_logged_and_counted() -> None:
     epochs = Epochs()
     small(weighting=SEARCH, max_epochs=2).fit(make_samples(), callbacks=[epochs])
     assert epochs.n == 3 * 1 + 2

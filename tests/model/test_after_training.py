@@ -16,7 +16,7 @@ Y = pd.DataFrame({"load": np.r_[np.arange(40.0), np.nan]})
 
 
 class OneTarget(nn.Module):
-    """Stands for a fitted model: only its targets are asked for."""
+    """Stands for a fitted model: only its targets are used."""
 
     def target(self, name: str) -> Target:
         return Regression(name).fit_target(Y)

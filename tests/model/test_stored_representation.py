@@ -323,7 +323,7 @@ def test_what_makes_no_sense_is_said_before_training(
         small(**{"backbone": "fc", **params}).fit(make_samples(30))
 
 
-def test_no_start_beside_a_representation(tmp_path: Path) -> None:
+def test_no_start_next_to_a_representation(tmp_path: Path) -> None:
     source = small(backbone="fc", max_epochs=1).fit(make_samples(30))
     with pytest.raises(
         ParameterError,

@@ -1,4 +1,4 @@
-"""The report of a run says what was asked, how it was measured, and what came out."""
+"""The report of a run has the question, the protocol and the results."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_the_figures_of_a_report_are_there(samples: Samples, tmp_path: Path) -> 
         assert (tmp_path / "run" / name).read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_refit_and_epochs_of_its_own_are_told(
+def test_a_refit_and_its_own_epochs_are_described(
     samples: Samples, tmp_path: Path
 ) -> None:
     text, _ = written(
@@ -92,7 +92,7 @@ def test_a_refit_and_epochs_of_its_own_are_told(
         (Splitter(by="group", column="machine"), "by group 'machine'"),
     ],
 )
-def test_a_split_is_told_in_words(splitter: Splitter, words: str) -> None:
+def test_a_split_is_described_in_words(splitter: Splitter, words: str) -> None:
     assert how_split(splitter) == words
 
 

@@ -227,7 +227,7 @@ def test_the_same_study_gives_the_same_page(
     assert path.read_bytes() == (folder / "report.html").read_bytes()
 
 
-def test_a_failed_arm_stands_beside_the_others(tmp_path: Path) -> None:
+def test_a_failed_arm_stands_next_to_the_others(tmp_path: Path) -> None:
     found = quick(arms={"hard": "hard", "broken": {"lr": 13.0}})
     page = page_of(found, tmp_path)
     assert "broken has no result for load; see" in page.text

@@ -68,7 +68,7 @@ def test_what_was_saved_is_computed_anew_and_equal(
     assert str(found).splitlines()[0] == str(saved).splitlines()[0]
 
 
-def test_judged_against_another_arm_it_is_the_study_that_was_asked_with_that_reference(
+def test_judged_against_another_arm_it_is_the_study_with_that_reference(
     result: Comparison,
 ) -> None:
     other, asked = (

@@ -134,7 +134,7 @@ def test_where_company_harms_everyone_each_is_left_alone() -> None:
     assert (grouping.predicted == 0).all()
 
 
-def test_the_choice_does_not_read_the_test_part(
+def test_the_choice_does_not_read_the_test_set(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     truth = found()

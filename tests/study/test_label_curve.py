@@ -234,7 +234,7 @@ def test_a_draw_with_other_classes_fails_and_says_so() -> None:
     assert reasons.str.contains("The labels of every seed must have the classes").any()
 
 
-def test_it_is_read_again_and_goes_on_where_it_was(
+def test_it_is_read_again_and_resumes_where_it_was(
     traced: tuple[LabelCurve, Path], caplog: pytest.LogCaptureFixture
 ) -> None:
     curve, folder = traced

@@ -345,7 +345,7 @@ def stamped(samples: Samples, first: int) -> Samples:
     )
 
 
-def test_a_test_part_never_reaches_training() -> None:
+def test_a_test_set_never_reaches_training() -> None:
     given = {"rig": stamped(make_samples(80), 0), "plant": stamped(plant(), 1000)}
     Spy.seen = []
     estimator = Spy(**tiny(max_epochs=1).get_params(deep=False))

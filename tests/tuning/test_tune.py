@@ -344,7 +344,7 @@ def test_a_trial_leaves_time_to_measure_the_start_and_itself(
     assert now[0] + again * took + again * 10 == pytest.approx(1110, abs=3)
 
 
-def test_settings_that_fail_stand_beside_the_others() -> None:
+def test_settings_that_fail_stand_next_to_the_others() -> None:
     space: dict[str, Any] = {
         **SPACE,
         "lr": [1e-3, 1e30],
@@ -449,7 +449,7 @@ def test_without_optuna_there_is_one_error(monkeypatch: pytest.MonkeyPatch) -> N
         require_optuna()
 
 
-def test_progress_is_told(found: tuple[Path, Tuning]) -> None:
+def test_progress_is_shown(found: tuple[Path, Tuning]) -> None:
     states: list[Progress] = []
     quick(n_trials=3, progress=states.append)
     assert [state.done for state in states] == [0, 1, 2, 3, 3]

@@ -80,8 +80,7 @@ class FAMOModule(WeightingModule):
         self.put_present(self.steps, present, steps)
 
     def _logs(self, losses: Mapping[str, Tensor], present: list[int]) -> Tensor:
-        stacked = torch.stack([losses[self.names[i]] for i in present])
-        return stacked.clamp(min=SMALLEST_LOSS).log()
+        return self.stacked(losses, present).clamp(min=SMALLEST_LOSS).log()
 
 
 @dataclass

@@ -51,9 +51,11 @@ class WeightingModule(nn.Module, ABC):
             weights that they have in the full set.
         """
         present = sorted(self._position[name] for name in losses)
-        return self.combine(
-            torch.stack([losses[self.names[i]] for i in present]), present
-        )
+        return self.combine(self.stacked(losses, present), present)
+
+    def stacked(self, losses: Mapping[str, Tensor], present: list[int]) -> Tensor:
+        """Return the losses of the tasks at these positions, shape (n_present,)."""
+        return torch.stack([losses[self.names[i]] for i in present])
 
     @abstractmethod
     def combine(self, losses: Tensor, present: list[int]) -> Tensor:

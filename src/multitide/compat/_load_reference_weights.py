@@ -246,13 +246,15 @@ def _refuse(problems: Sequence[str], path: str | Path) -> None:
 
 def _backbone(state: State) -> LSTMFCN:
     """Return the backbone, with sizes from the shapes of the tensors."""
-    convolutions = []
+    filters, kernel_sizes = [], []
     for i in (1, 2, 3):
-        convolutions.append(state[f"conv{i}.weight"])
+        n_filters, _, kernel_size = state[f"conv{i}.weight"].shape
+        filters.append(n_filters)
+        kernel_sizes.append(kernel_size)
     return LSTMFCN(
-        filters=tuple(weight.shape[0] for weight in convolutions),
-        kernel_sizes=tuple(weight.shape[2] for weight in convolutions),
-        squeeze=max(1, convolutions[0].shape[0] // state["se1.fc.0.weight"].shape[0]),
+        filters=tuple(filters),
+        kernel_sizes=tuple(kernel_sizes),
+        squeeze=max(1, filters[0] // state["se1.fc.0.weight"].shape[0]),
         hidden_size=state["lstm.weight_hh_l0"].shape[1],
         num_layers=_n_layers(state),
     )

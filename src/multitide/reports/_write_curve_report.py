@@ -80,12 +80,15 @@ def page_content(curve: LabelCurve, folder: Path, command: str | None) -> Conten
             studies.append(
                 (share_in_words(share), f"{folder_of(Path(), share)}/{PAGE}")
             )
+    tasks = []
+    for task in first.tasks:
+        tasks.append(_task(curve.gains, task.name, first.margin))
     return {
         "title": "How many labels does sharing need to pay off?",
         "headlines": curve.sentences(),
         "gain_title": gain_title(first.reference, first.confidence),
         "gains": curve.table(),
-        "tasks": [_task(curve.gains, task.name, first.margin) for task in first.tasks],
+        "tasks": tasks,
         "margin": first.margin,
         "reference": first.reference,
         "how": how_hidden(curve),

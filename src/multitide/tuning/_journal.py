@@ -201,9 +201,7 @@ class Journal:
         with self.locked():
             if trial.state == "pruned":
                 asked.report(trial.loss, trial.n_epochs)
-            asked.set_user_attr(
-                RESULT, {name: getattr(trial, name) for name in RESULT_FIELDS}
-            )
+            asked.set_user_attr(RESULT, _result_of(trial))
             if trial.state == "done":
                 value = trial.loss
             else:
@@ -249,7 +247,7 @@ class Journal:
             f"its process died in each of {attempt} attempts; perhaps memory ran out"
         )
         failed = Trial(_number(frozen), {}, {}, "failed", reason=reason)
-        attributes[RESULT] = {name: getattr(failed, name) for name in RESULT_FIELDS}
+        attributes[RESULT] = _result_of(failed)
         self._add(TrialState.FAIL, attributes, frozen.params, frozen.distributions)
 
     def _add(
@@ -328,6 +326,10 @@ class Journal:
                 "Run `multitide tune` again, "
                 "with a new folder as `--output`."
             ) from error
+
+
+def _result_of(trial: Trial) -> dict[str, object]:
+    return {name: getattr(trial, name) for name in RESULT_FIELDS}
 
 
 def _number(frozen: FrozenTrial) -> int:

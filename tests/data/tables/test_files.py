@@ -71,7 +71,7 @@ def test_separators_are_found(tmp_path: Path, separator: str) -> None:
     assert frame.shape == (3, 3)
 
 
-def test_a_decimal_point_beside_semicolons_stays_one(tmp_path: Path) -> None:
+def test_a_decimal_point_next_to_semicolons_stays_one(tmp_path: Path) -> None:
     frame, _ = read_frame(write(tmp_path / "a.csv", 'a;b;c\n1.5;"1,2";x\n'))
     assert frame["a"].tolist() == [1.5]
     assert frame["b"].tolist() == ["1,2"]

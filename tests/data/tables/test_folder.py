@@ -150,7 +150,7 @@ def test_what_is_no_table_is_passed_over_and_named(tmp_path: Path) -> None:
     assert "`README.txt`, `info.txt`, `plot.png`, `old/`" in assumed(samples)
 
 
-def test_files_without_rows_and_codes_beside_numbers(tmp_path: Path) -> None:
+def test_files_without_rows_and_codes_next_to_numbers(tmp_path: Path) -> None:
     write_csv(tmp_path / "a.csv", rows(code="007"))
     write_csv(tmp_path / "b.csv", rows(code="b1"))
     write_csv(tmp_path / "c.csv", rows(code="x").head(0))
@@ -159,7 +159,7 @@ def test_files_without_rows_and_codes_beside_numbers(tmp_path: Path) -> None:
     assert "Without rows: `c.csv`" in assumed(samples)
 
 
-def test_labels_lie_beside_the_data(tmp_path: Path) -> None:
+def test_labels_lie_next_to_the_data(tmp_path: Path) -> None:
     for i in range(3):
         write_csv(tmp_path / f"run{i}.csv", rows(seed=i)[["x"]])
     labels = pd.DataFrame({"file": ["run0", "run1", "run2"], "state": [0, 1, 0]})

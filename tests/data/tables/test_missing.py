@@ -77,7 +77,7 @@ def test_numbers_can_mean_missing(
     assert "`x` '-999' (2); `count` '-999' (2)" in said(samples)
 
 
-def test_numbers_keep_their_bits_beside_missing_ones(tmp_path: Path) -> None:
+def test_numbers_keep_their_bits_next_to_missing_ones(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"x": rng.normal(size=500)})
     text = frame.assign(x=frame["x"].astype("str"))

@@ -809,7 +809,7 @@ def test_two_roles_are_refused() -> None:
         read_table(hourly(), channels=["x"], static=["x"], window=3)
 
 
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_listed_at_once() -> None:
     frame = hourly(x=["1", "bad", *map(str, range(10))], y=[np.inf] * 12)
     with pytest.raises(DataError) as error:
         read_table(frame, tasks=["stat"], static=["ages"], window=3)

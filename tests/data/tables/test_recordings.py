@@ -81,7 +81,7 @@ def test_a_counter_without_names_of_recordings_is_said() -> None:
     assert "--series" in said and "`ignore`" in said
 
 
-def test_units_within_each_time_are_told_by_their_name() -> None:
+def test_units_within_each_time_are_recognised_by_name() -> None:
     table = pd.DataFrame(
         {"cycle": np.repeat(np.arange(1, 9), 4), "unit": [1, 2, 3, 4] * 8}
     )

@@ -35,7 +35,9 @@ def meter(step: str = "1h", n_days: int = 30) -> pd.Series:
 
 @pytest.mark.parametrize("step", ["1h", "15min", "6h", "12h"])
 @pytest.mark.parametrize("form", ["dates", "text", "day.month", "reversed"])
-def test_the_end_of_a_day_stamped_with_its_date_is_mended(step: str, form: str) -> None:
+def test_the_end_of_a_day_stamped_with_its_date_is_corrected(
+    step: str, form: str
+) -> None:
     times = meter(step)
     values: Any = times
     if form == "text":
@@ -52,7 +54,7 @@ def test_the_end_of_a_day_stamped_with_its_date_is_mended(step: str, form: str) 
     assert "0:00" in assumed(samples) and "end of that day" in assumed(samples)
 
 
-def test_one_day_or_several_series_of_one_day_are_mended_too() -> None:
+def test_one_day_or_several_series_of_one_day_are_corrected_too() -> None:
     samples = read(meter(n_days=1))
     assert samples.X[:, 0, 1].tolist() == list(range(1, 24))
     times = pd.concat([meter(n_days=1)] * 3, ignore_index=True)

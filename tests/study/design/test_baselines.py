@@ -78,7 +78,7 @@ def test_boosting_sees_labelled_training_rows_only_and_stops_where_validation_is
 
 
 @pytest.mark.parametrize("name", BASELINES)
-def test_labels_of_the_test_part_change_nothing(name: str) -> None:
+def test_labels_of_the_test_set_change_nothing(name: str) -> None:
     samples, split, target = made(Regression("load"))
     hidden = samples.y.copy()
     hidden.loc[split.test, "load"] = -1e6
@@ -150,7 +150,7 @@ def test_every_baseline_is_a_part_that_answers_every_kind_of_task(name: str) -> 
 
 
 @pytest.mark.parametrize("task", [Classification("state"), Regression("load")])
-def test_linear_heads_on_a_representation_learn_from_the_training_part_only(
+def test_linear_heads_on_a_representation_learn_from_the_training_set_only(
     task: Task,
 ) -> None:
     samples, split, target = made(task, n=120)

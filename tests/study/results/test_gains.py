@@ -274,7 +274,7 @@ def test_a_figure_that_one_fold_does_not_define_is_joined_from_the_others() -> N
 # -- failures --------------------------------------------------------------------------------------
 
 
-def test_a_failed_arm_stands_beside_the_others_with_its_reason() -> None:
+def test_a_failed_arm_stands_next_to_the_others_with_its_reason() -> None:
     found = study(arms={"hard": "hard", "broken": {"lr": 13.0}}, n_seeds=5)
     gain = row(found.gains, task="load", arm="broken")
     assert gain["verdict"] == "failed"

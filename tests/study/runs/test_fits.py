@@ -39,7 +39,7 @@ def fit_of(name: str, group: tuple[str, ...], **params: object) -> tuple[Fit, Pr
     ), protocol
 
 
-def test_it_holds_answers_for_the_test_part_and_what_it_saw() -> None:
+def test_it_holds_answers_for_the_test_set_and_what_it_saw() -> None:
     fit, protocol = fit_of("hard", ("state", "load"))
     n_test, split = len(protocol.only.splits[0].test), protocol.only.splits[0]
     assert fit.done
@@ -143,7 +143,7 @@ def test_a_task_that_shares_with_itself_is_alone_and_known_to_be() -> None:
     np.testing.assert_array_equal(*answers)
 
 
-def test_without_a_validation_part_the_last_epoch_is_kept() -> None:
+def test_without_a_validation_set_the_last_epoch_is_kept() -> None:
     samples = make_samples(60)
     protocol = make_protocol(
         DataSets(samples),

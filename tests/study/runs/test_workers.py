@@ -1,4 +1,4 @@
-"""Doing the fits: all of them, whatever fails, and told of as they are done."""
+"""Running the fits: all of them, also if some fail, and each is reported when it is done."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def work(
     )
 
 
-def test_every_job_becomes_a_fit_and_every_fit_is_told() -> None:
+def test_every_job_becomes_a_fit_and_every_fit_is_reported() -> None:
     jobs, protocol, samples = work()
     told: list[Progress] = []
     fits = execute(jobs, protocol, samples, n_jobs=1, n_found=3, listener=told.append)
@@ -134,7 +134,7 @@ def test_probes_are_corrected_by_what_fits_take(
         )
 
 
-def test_the_listener_is_told_that_what_waits_is_left_out(
+def test_the_listener_hears_that_what_waits_is_left_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     jobs, protocol, samples = work()

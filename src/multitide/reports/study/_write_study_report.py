@@ -141,6 +141,9 @@ def page_content(
     several = len(comparison.evidence.protocol.data) > 1
     common, own = protocol.arm_settings(comparison)
     labels = data.label_rows(comparison)
+    outcomes = []
+    for question in comparison.questions:
+        outcomes.append(tasks.task_outcome(comparison, question))
     return {
         "comparison": comparison,
         "title": f"Should these {'data sets' if several else 'tasks'} share a network?",
@@ -152,10 +155,7 @@ def page_content(
         "gains": _gain_table(comparison),
         "chart": gain_chart(comparison),
         "answers": _answers(comparison),
-        "outcomes": [
-            tasks.task_outcome(comparison, question)
-            for question in comparison.questions
-        ],
+        "outcomes": outcomes,
         "groupings": grouping.grouping_content(comparison),
         "weights": tasks.weights(comparison),
         "conditions": condition_sections(comparison.conditions),
