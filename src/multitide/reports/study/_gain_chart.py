@@ -30,7 +30,7 @@ class ChartRow:
     interval : (float, float) or None
         The places of its ends; None without an interval.
     cut_low, cut_high : bool
-        Whether the interval extends beyond the chart.
+        Whether the interval, or the gain without one, extends beyond the chart.
     """
 
     gain: Row
@@ -105,7 +105,8 @@ def _chart_row(row: Row, limit: float, *, is_mean: bool) -> ChartRow:
     if abs(gain) <= limit:  # False for NaN
         point = _place(gain, limit)
     if np.isnan([gain, low, high]).any():
-        return ChartRow(row, is_mean, point, None)
+        # An arrow stands for a gain without an interval that lies beyond the chart.
+        return ChartRow(row, is_mean, point, None, gain < -limit, gain > limit)
     interval = (_place(low, limit), _place(high, limit))
     return ChartRow(row, is_mean, point, interval, low < -limit, high > limit)
 
