@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS = {
     "surface": ["__main__", "_compare_runs", "_run_fit", "cli", "plot", "reports"],
     "api": [
+        "_carry_out",
         "_estimator",
         "_gradient_flow",
         "_load",

@@ -11,17 +11,16 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from multitide._carry_out import carry_out
 from multitide._checks import a_kind, as_path
 from multitide._folder_kinds import MODEL_FILE
 from multitide._known_arguments import known_arguments, refuse_unknown
-from multitide._own_random_numbers import own_random_numbers
 from multitide._plan_fit import FitPlan, plan_fit
 from multitide._result_folder import new_folder, replaced_folder
 from multitide._silence import silent_on_request
 from multitide._torch_defaults import torch_defaults
 from multitide.backbones import Backbone
 from multitide.balancing import Aggregator, Weighting
-from multitide.data._samples import Samples
 from multitide.data._splitter import Splitter
 from multitide.encodings._inputs import Inputs
 from multitide.errors import ParameterError
@@ -29,14 +28,13 @@ from multitide.fitting._data_sets import (
     Data,
     Labels,
     Series,
+    held_out_sets,
     to_data_sets,
 )
-from multitide.fitting._fit_model import fit_model
 from multitide.fitting._recipe import (
     PART_PARAMETERS,
     make_part,
     make_recipe,
-    resolve_device,
 )
 from multitide.model._after_training import tell_after_training
 from multitide.model._checked_reading import checking
@@ -54,7 +52,6 @@ from multitide.model._store import (
     refuse_more_than_a_model,
     write_model,
 )
-from multitide.model._stored_representation import fit_encoder, vectors_of
 from multitide.sharing import Sharing
 from multitide.tasks import Task
 from multitide.training._callbacks import Callback
@@ -262,37 +259,18 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
             validation=validation,
             start=start,
         )
-        plan.check_memory()
-        recipe, tasks, split = plan.recipe, plan.tasks, plan.data
-        if self.verbose:
-            progress = [ProgressBar()]
-        else:
-            progress = []
-        with own_random_numbers(recipe.seed, resolve_device(recipe.device)):
-            encoder = None
-            if recipe.inputs.representation is not None:
-                training_set = split[0].training_set
-                encoder = fit_encoder(
-                    recipe.inputs.representation, training_set, load_model
-                )
-                vectors = {}
-                for data in split:
-                    vectors[data.name] = vectors_of(data.samples, encoder)
-                plan = plan.on(vectors)
-                plan.check_memory()
-            fitted = fit_model(
-                plan.groups, recipe, [*progress, *callbacks], plan.source
-            )
+        progress = [ProgressBar()] if self.verbose else []
+        fitted, encoder = carry_out(plan, [*progress, *callbacks])
         self.history_ = pd.DataFrame(fitted.history)
         self.pretrain_history_ = pd.DataFrame(fitted.pretrain_history)
-        tell_after_training(fitted, recipe.max_epochs, split)
+        tell_after_training(fitted, plan.recipe.max_epochs, plan.data)
         return self._take(
             StoredModel(
                 params=self.get_params(deep=False),
-                tasks=tasks,
+                tasks=plan.tasks,
                 predictor=fitted.predictor,
-                data=[data_record(data, tasks) for data in split],
-                seed=recipe.seed,
+                data=[data_record(data, plan.tasks) for data in plan.data],
+                seed=plan.recipe.seed,
                 best_epoch=fitted.best_epoch,
                 n_labelled=fitted.n_labelled,
                 seconds=fitted.seconds,
@@ -315,11 +293,7 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
         """Do all that :meth:`fit` does before training; the parameters are the same."""
         make_recipe(self.get_params(deep=False))  # wrong parameters come first
         data_sets = to_data_sets(X, y, static=static, groups=groups, time=time)
-        held_out: Mapping[str, Samples] = {}
-        if isinstance(validation, tuple):
-            held_out = to_data_sets(*validation)
-        elif validation is not None:
-            held_out = to_data_sets(validation)
+        held_out = held_out_sets(validation)
         model: StoredModel | str | Path | None
         if isinstance(start, MultiTaskEstimator):
             check_is_fitted(start, "model_")

@@ -34,6 +34,7 @@ from multitide.fitting._data_sets import (
     Data,
     Labels,
     Series,
+    held_out_sets,
     resolve_shared_tasks,
     split_data_sets,
     to_data_sets,
@@ -174,7 +175,7 @@ class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
         data_sets = to_data_sets(X, y, static=static, groups=groups, time=time)
         members = self.members_for(data_sets)
         tasks = resolve_shared_tasks(members_tasks(members), data_sets)
-        held_out = _held_out(validation)
+        held_out = held_out_sets(validation)
         splits = []
         for number in range(self.n_seeds):
             rule = _rule_of_seed(self.validation, number)
@@ -363,17 +364,6 @@ class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
         for (data, task), arrays in values.items():
             combined[data][task] = how(arrays, weights[data, task])
         return combined
-
-
-def _held_out(
-    validation: Data | tuple[Series, Labels] | None,
-) -> Mapping[str, Samples]:
-    """Return the user's own validation samples by data set; none if there are none."""
-    if validation is None:
-        return {}
-    if isinstance(validation, tuple):
-        return to_data_sets(*validation)
-    return to_data_sets(validation)
 
 
 def _rule_of_seed(

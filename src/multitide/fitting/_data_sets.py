@@ -83,6 +83,17 @@ def to_data_sets(
     return DataSets(by_name)
 
 
+def held_out_sets(
+    validation: Data | tuple[Series, Labels] | None,
+) -> Mapping[str, Samples]:
+    """Return the user's own validation samples by data set; none if there are none."""
+    if validation is None:
+        return {}
+    if isinstance(validation, tuple):
+        return to_data_sets(*validation)
+    return to_data_sets(validation)
+
+
 def to_samples(
     X: Series,
     y: Labels = None,

@@ -1,0 +1,55 @@
+"""Carrying out the plan of a fit: its representation is fitted, then its networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from multitide._own_random_numbers import own_random_numbers
+from multitide._plan_fit import FitPlan
+from multitide.encodings._representation import Encoder
+from multitide.fitting._fit_model import Fitted, fit_model
+from multitide.fitting._recipe import resolve_device
+from multitide.model._store import load_model
+from multitide.model._stored_representation import fit_encoder, vectors_of
+from multitide.training._callbacks import Callback
+
+
+def carry_out(
+    plan: FitPlan, callbacks: Sequence[Callback]
+) -> tuple[Fitted, Encoder | None]:
+    """Train what a plan describes, with random numbers of its own.
+
+    Parameters
+    ----------
+    plan : FitPlan
+        What :func:`plan_fit` returned.
+    callbacks : sequence of Callback
+        Called at every step.
+
+    Returns
+    -------
+    fitted : Fitted
+        The fitted model.
+    encoder : Encoder or None
+        The fitted representation that it reads.
+
+    Raises
+    ------
+    ParameterError
+        If the fit does not fit into memory.
+    """
+    plan.check_memory()
+    recipe = plan.recipe
+    with own_random_numbers(recipe.seed, resolve_device(recipe.device)):
+        encoder = None
+        if recipe.inputs.representation is not None:
+            training_set = plan.data[0].training_set
+            encoder = fit_encoder(
+                recipe.inputs.representation, training_set, load_model
+            )
+            vectors = {}
+            for data in plan.data:
+                vectors[data.name] = vectors_of(data.samples, encoder)
+            plan = plan.on(vectors)
+            plan.check_memory()
+        return fit_model(plan.groups, recipe, callbacks, plan.source), encoder
