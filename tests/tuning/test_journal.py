@@ -321,3 +321,48 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with refused("`folder`", str(tmp_path / "file" / "search"), error=StoreError):
         open_journal(tmp_path / "file" / "search")
+
+
+def altered_lines(journal: bytes, every: int) -> Iterator[bytes]:
+    """Yield the journal with one value of one line replaced, for every n-th such change."""
+    lines = journal.splitlines()
+    number = 0
+    for place, line in enumerate(lines):
+        record = json.loads(line)
+        for name in record:
+            for value in (None, True, -1, 10**12, "?", "../x", [], {}, [[{"a": 1}]]):
+                number += 1
+                if number % every:
+                    continue
+                changed = json.dumps({**record, name: value}).encode()
+                yield b"\n".join([*lines[:place], changed, *lines[place + 1 :]]) + b"\n"
+
+
+def test_an_altered_journal_ends_in_one_error_or_in_its_trials(folder: Path) -> None:
+    path, n_refused = folder / JOURNAL, 0
+    for changed in altered_lines(path.read_bytes(), every=7):
+        path.write_bytes(changed)
+        try:
+            journal = open_journal(folder)
+            journal.trials()
+            journal.requeue_stopped()
+            journal.requeue_dead()
+        except StoreError as error:
+            assert JOURNAL in str(error)
+            n_refused += 1
+    assert n_refused > 3
+
+
+def test_an_owner_is_a_name_and_no_path(folder: Path) -> None:
+    journal = open_journal(folder)
+    journal.add(2, values(0.02))
+    journal.take()
+    victim = folder.parent / "victim.lock"
+    victim.write_text("keep me")
+    path = folder / JOURNAL
+    owner = journal._owner.encode()
+    assert owner in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(owner, b"../../victim"))
+    with refused(JOURNAL, "damaged", error=StoreError):
+        open_journal(folder).requeue_dead()
+    assert victim.read_text() == "keep me"

@@ -15,19 +15,19 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import optuna
 from filelock import FileLock, Timeout
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from pydantic import TypeAdapter
+from pydantic import BaseModel, Field, StringConstraints, TypeAdapter
 
 from multitide._claim_folder import claim_folder
 from multitide._estimator import MultiTaskEstimator
 from multitide._folder_kinds import SEARCH_FORMAT
 from multitide._result_folder import read_record, writable, write_file
-from multitide.errors import StoreError
+from multitide.errors import MultitideError, StoreError
 from multitide.tuning._sampler import decode, encode, quiet_optuna
 from multitide.tuning._settings import params_of, settings_of
 from multitide.tuning._space import Params, Space
@@ -169,16 +169,19 @@ class Journal:
     def known(self) -> list[FrozenTrial]:
         """Return the trials that a sampler learns from, by number: finished and running ones."""
         states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
-        return sorted(
-            self._study.get_trials(deepcopy=False, states=states), key=_number
-        )
+        with self._checking():
+            return sorted(
+                self._study.get_trials(deepcopy=False, states=states), key=_number
+            )
 
     def next_waiting(self) -> int | None:
         """Return the number of the trial that :meth:`take` takes; None if none is waiting."""
-        waiting = self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-        if waiting:
-            return _number(waiting[0])
-        return None
+        states = (TrialState.WAITING,)
+        with self._checking():
+            waiting = self._study.get_trials(deepcopy=False, states=states)
+            if waiting:
+                return _number(waiting[0])
+            return None
 
     def add(self, number: int, params: Params, attempt: int = 0) -> None:
         """Add a trial that waits for a process."""
@@ -214,7 +217,7 @@ class Journal:
 
     def requeue_stopped(self) -> None:
         """Let trials that were stopped in earlier sessions wait again, and a start that failed."""
-        with self.locked():
+        with self.locked(), self._checking():
             trials = self.trials()
             for number, trial in trials.items():
                 if trial.state == "stopped" or (trial.state == "failed" and not number):
@@ -224,11 +227,11 @@ class Journal:
 
     def requeue_dead(self) -> None:
         """Let trials whose process is gone wait again; after a few attempts they have failed."""
-        with self.locked():
+        with self.locked(), self._checking():
             for frozen in self._study.get_trials(
                 deepcopy=False, states=(TrialState.RUNNING,)
             ):
-                if self._is_alive(frozen.user_attrs.get(OWNER)):
+                if self._is_alive(_marks(frozen).owner):
                     continue
                 # The copy comes first: a kill between the two steps must not lose the trial.
                 if not self._has_copy(frozen):
@@ -236,7 +239,7 @@ class Journal:
                 self._study.tell(frozen.number, state=TrialState.FAIL)
 
     def _try_again(self, frozen: FrozenTrial) -> None:
-        attempt = int(frozen.user_attrs[ATTEMPT]) + 1
+        attempt = _marks(frozen).attempt + 1
         attributes: dict[str, Any] = {NUMBER: _number(frozen), ATTEMPT: attempt}
         if attempt < MAX_ATTEMPTS:
             self._add(
@@ -273,10 +276,12 @@ class Journal:
     def _owner_file(self, owner: str) -> Path:
         return self._folder / PROCESSES / f"{owner}.lock"
 
-    def _is_alive(self, owner: object) -> bool:
+    def _is_alive(self, owner: str | None) -> bool:
         if owner == self._owner:
             return True
-        path = self._owner_file(str(owner))
+        if owner is None:
+            return False
+        path = self._owner_file(owner)
         if not path.exists():
             return False
         lock = FileLock(path)
@@ -318,7 +323,9 @@ class Journal:
         """Turn what a damaged journal raises into one error."""
         try:
             yield
-        except (ValueError, KeyError, TypeError, LookupError, AssertionError) as error:
+        except MultitideError:
+            raise
+        except Exception as error:  # Optuna has errors of many types
             path = str(self._folder / JOURNAL)
             raise StoreError(
                 f"{path!r} must be the journal of a search; "
@@ -332,8 +339,20 @@ def _result_of(trial: Trial) -> dict[str, object]:
     return {name: getattr(trial, name) for name in RESULT_FIELDS}
 
 
+class _Marks(BaseModel):
+    """What this module writes to each of Optuna's trials; an owner is the name of a file."""
+
+    number: Annotated[int, Field(ge=0, strict=True)]
+    attempt: Annotated[int, Field(ge=0, strict=True)]
+    owner: Annotated[str, StringConstraints(pattern=r"^[0-9]+-[0-9]+$")] | None = None
+
+
+def _marks(frozen: FrozenTrial) -> _Marks:
+    return _Marks.model_validate(frozen.user_attrs)
+
+
 def _number(frozen: FrozenTrial) -> int:
-    return int(frozen.user_attrs[NUMBER])
+    return _marks(frozen).number
 
 
 class _Lock(JournalFileOpenLock):

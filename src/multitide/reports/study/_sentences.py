@@ -140,9 +140,9 @@ def meanings(comparison: Comparison) -> list[tuple[str, str]]:
 def _meaning(comparison: Comparison, arm: str) -> str:
     settings = comparison.settings[arm]["settings"]
     sharing, baseline = settings.get("sharing"), settings.get("baseline")
-    if isinstance(baseline, dict) and baseline["name"] in BASELINES:
+    if isinstance(baseline, dict) and baseline.get("name") in BASELINES:
         return first_sentence(BASELINES[baseline["name"]].__doc__ or "")
-    if isinstance(sharing, dict) and sharing["name"] in SHARINGS:
+    if isinstance(sharing, dict) and sharing.get("name") in SHARINGS:
         name = sharing["name"]
         if arm in (name, comparison.reference):
             return first_sentence(SHARINGS[name].__doc__ or "")
