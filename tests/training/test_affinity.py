@@ -73,7 +73,7 @@ def test_affinity_follows_the_paper_with_the_batch_and_dropout_of_the_step(
 ) -> None:
     recorder, by_hand = AffinityRecorder(every=3), ByHand()
     small(**({"max_epochs": 2, "lr": 0.05} | params)).fit(
-        make_samples(), callbacks=[recorder, by_hand]
+        make_samples(40), callbacks=[recorder, by_hand]
     )
     found = recorder.affinities
     assert sorted(set(found["step"])) == list(range(1, len(by_hand.rows) + 1, 3))
@@ -92,7 +92,7 @@ def test_a_step_of_length_zero_changes_no_loss(
     monkeypatch.setattr("multitide.training._affinity._learning_rates", still)
     recorder = AffinityRecorder(every=2)
     fitted = small(backbone=name, max_epochs=1, lr=0.01).fit(
-        make_samples(), callbacks=[recorder]
+        make_samples(32), callbacks=[recorder]
     )
     assert (recorder.affinities["affinity"] == 0).all()
     shares = any(
@@ -115,7 +115,7 @@ def parameters(trainer: Trainer) -> list[torch.nn.Parameter]:
     ],
 )
 def test_recording_does_not_change_training(params: dict[str, object]) -> None:
-    samples = make_samples()
+    samples = make_samples(40)
     plain = small(max_epochs=2, lr=0.01, **params).fit(samples)
     watched = small(max_epochs=2, lr=0.01, **params).fit(
         samples, callbacks=[AffinityRecorder(every=1)]

@@ -44,6 +44,7 @@ from multitide.tuning._settings import params_of
 from multitide.tuning._trials import Data, Judge, Stopped, pruning_ceiling
 from refusals import refused
 
+N_TRIALS = 7
 SPLIT = Splitter(by="random", test=0.3, validation=0.3)
 SPACE = {
     "backbone": {"fcn": {"conv_dropout": [0.0, 0.1]}},
@@ -71,7 +72,7 @@ def quick(samples: Samples | None = None, **options: Any) -> Tuning:
     defaults: dict[str, Any] = {
         "split": SPLIT,
         "space": SPACE,
-        "n_trials": 10,
+        "n_trials": N_TRIALS,
         "n_jobs": 1,
         "budget": None,
     }
@@ -104,7 +105,7 @@ def test_the_result_is_never_worse_than_the_start(found: tuple[Path, Tuning]) ->
     assert (
         len({json.dumps(trial.params) for trial in tuning.trials})
         == len(tuning.trials)
-        == 10
+        == N_TRIALS
     )
 
 
@@ -155,7 +156,7 @@ def test_a_resumed_search_has_the_trials_of_an_uninterrupted_one(
     found: tuple[Path, Tuning], tmp_path: Path
 ) -> None:
     folder = tmp_path / "search"
-    quick(folder=folder, n_trials=6)
+    quick(folder=folder, n_trials=4)
     before = (folder / JOURNAL).read_bytes()
     same(quick(folder=folder), found[1])
     assert (folder / JOURNAL).read_bytes().startswith(before)
@@ -225,7 +226,7 @@ def test_a_killed_process_loses_only_the_trial_it_ran(
     wait_until(lambda: finished(folder) >= 3)
     process.kill()
     process.wait()
-    assert 3 <= finished(folder) < 10
+    assert 3 <= finished(folder) < N_TRIALS
     same(quick(folder=folder), found[1])
 
 
@@ -235,13 +236,13 @@ def test_two_processes_find_as_many_trials() -> None:
     tuning = quick(n_jobs=2, progress=states.append)
     check_whole(tuning)
     assert states[0].done == 0 and states[-1].running == 0
-    assert states[-1].done + states[-1].pruned + states[-1].failed == 10
+    assert states[-1].done + states[-1].pruned + states[-1].failed == N_TRIALS
 
 
 def check_whole(tuning: Tuning) -> None:
-    assert [trial.number for trial in tuning.trials] == list(range(10))
+    assert [trial.number for trial in tuning.trials] == list(range(N_TRIALS))
     assert {trial.state for trial in tuning.trials} <= {"done", "pruned"}
-    assert len({json.dumps(trial.params) for trial in tuning.trials}) == 10
+    assert len({json.dumps(trial.params) for trial in tuning.trials}) == N_TRIALS
     assert tuning.best.loss <= tuning.trials[0].loss
 
 
@@ -271,9 +272,9 @@ def test_two_searches_share_a_folder(tmp_path: Path) -> None:
     tuning = quick(folder=folder)
     assert other.wait() == 0
     check_whole(quick(folder=folder))
-    assert {trial.number for trial in tuning.trials} <= set(range(10))
+    assert {trial.number for trial in tuning.trials} <= set(range(N_TRIALS))
     content = (folder / JOURNAL).read_bytes()
-    assert content.count(b'"result":') == 10
+    assert content.count(b'"result":') == N_TRIALS
 
 
 @pytest.mark.slow
@@ -409,7 +410,7 @@ def test_lagging_trials_of_a_search_end_early() -> None:
         "lr": {"low": 1e-6, "high": 1e-2, "log": True},
     }
     tuning = quick(
-        make_samples(60), space=space, n_trials=16, estimator=start(max_epochs=4)
+        make_samples(60), space=space, n_trials=12, estimator=start(max_epochs=4)
     )
     pruned = [trial for trial in tuning.trials if trial.state == "pruned"]
     assert pruned

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from _pytest.mark.structures import ParameterSet
 from scipy import stats
 
 from multitide.errors import DataError
@@ -17,7 +18,12 @@ from multitide.study.results._statistics import (
     total_variance,
 )
 
-N_STUDIES = 1000
+N_STUDIES = 1000  # about a second
+
+
+def slow(*values: object) -> ParameterSet:
+    """Return a case that only the slow tests simulate."""
+    return pytest.param(*values, marks=pytest.mark.slow)
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -58,18 +64,18 @@ def share_missing_zero(
     return misses / N_STUDIES
 
 
-@pytest.mark.parametrize("unequal", [False, True])
+@pytest.mark.parametrize("unequal", [True, slow(False)])
 @pytest.mark.parametrize(
     "sd", [(1, 0, 0), (0, 2, 0), (0, 0, 0), (0.3, 1.7, 1), (0.5, 1, 1.7)]
 )
-@pytest.mark.parametrize(("n_seeds", "n_groups"), [(5, 10), (5, 30), (10, 30)])
+@pytest.mark.parametrize(("n_seeds", "n_groups"), [(5, 10), slow(5, 30), slow(10, 30)])
 def test_interval_of_95_percent_misses_the_truth_in_2_to_9_percent(
     n_seeds: int, n_groups: int, sd: tuple[float, float, float], unequal: bool
 ) -> None:
     assert 0.015 <= share_missing_zero(n_seeds, n_groups, sd, unequal) <= 0.09
 
 
-@pytest.mark.parametrize("n_groups", [10, 20, 100])
+@pytest.mark.parametrize("n_groups", [10, slow(20), slow(100)])
 def test_interval_keeps_its_promise_where_only_the_interaction_varies(
     n_groups: int,
 ) -> None:
@@ -90,7 +96,7 @@ def test_redrawing_rows_inside_each_seed_would_have_missed_far_more() -> None:
 
 
 @pytest.mark.parametrize("fold_sd", [0.0, 0.5, 2.0])
-@pytest.mark.parametrize(("n_seeds", "n_folds"), [(1, 5), (5, 5), (1, 10)])
+@pytest.mark.parametrize(("n_seeds", "n_folds"), [(5, 5), slow(1, 5), slow(1, 10)])
 def test_interval_over_folds_misses_the_truth_in_at_most_9_percent(
     n_seeds: int, n_folds: int, fold_sd: float
 ) -> None:
