@@ -23,6 +23,7 @@ from multitide.data._plain_columns import plain_frame
 from multitide.data._precision import as_values
 from multitide.data._series_view import Rows, SeriesView
 from multitide.data._timestamps import parse_time
+from multitide.data._to_pandas import to_pandas
 from multitide.errors import DataError
 
 MOST_SHOWN = 12  # channels, in a notebook
@@ -290,5 +291,5 @@ def _joined(
 
 def _named(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a frame with text column names and a RangeIndex."""
-    frame = plain_frame(pd.DataFrame(frame))
+    frame = plain_frame(pd.DataFrame(to_pandas(frame)))
     return frame.set_axis(frame.columns.map(str), axis=1).reset_index(drop=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from multitide._checks import suggest
+from multitide.data._to_pandas import how_to_convert, to_pandas
 from multitide.data.tables._csv_dialect import Dialect
 from multitide.data.tables._folder import read_folder
 from multitide.data.tables._one_file import OpenTable, from_memory, read_file
@@ -25,7 +26,8 @@ def open_table(
     ----------
     data : path or DataFrame
         CSV, TSV (also ``.gz``), Parquet, a folder of such files, or a DataFrame (its index becomes
-        columns if it has names or holds times).
+        columns if it has names or holds times). A table of another library that has a method
+        ``to_pandas`` counts as a DataFrame.
     dialect : Dialect, optional
         The format of text files, as far as the user gave it.
     name : str
@@ -40,6 +42,7 @@ def open_table(
         same name, or the files of a folder do not make one table.
     """
     dialect = dialect or Dialect()
+    data = to_pandas(data)
     if isinstance(data, pd.DataFrame):
         table = from_memory(data, dialect, name)
     else:
@@ -58,7 +61,7 @@ def _existing(data: object, name: str) -> Path:
         path = Path(data)  # type: ignore[arg-type]  # other types raise the TypeError
     except TypeError:
         raise DataError(
-            f"`{name}` must be a path or a DataFrame; got {type(data).__name__}."
+            f"`{name}` must be a path or a DataFrame; got {how_to_convert(data)}"
         ) from None
     if path.is_file() or path.is_dir():
         return path

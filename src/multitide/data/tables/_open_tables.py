@@ -176,7 +176,7 @@ def _check_sheet(data: Table, reading: Reading) -> None:
 
 def has_sheets(data: Table) -> bool:
     """Whether a table is an Excel workbook, or may be a folder of them."""
-    if isinstance(data, pd.DataFrame):
+    if not isinstance(data, (str, Path)):
         return False
     path = Path(data)
     return path.is_dir() or path.suffix.lower() in EXCEL_SUFFIXES
