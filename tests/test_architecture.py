@@ -51,6 +51,7 @@ FLOORS = {
         "_folder_kinds",
         "_known_arguments",
         "_installed_versions",
+        "_interrupts",
         "_notebook",
         "_own_random_numbers",
         "_part",

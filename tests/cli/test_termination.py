@@ -1,4 +1,4 @@
-"""SIGTERM ends a fit with its best epoch, a whole run folder, and exit code 143."""
+"""SIGTERM ends a fit with its best epoch; signals end a study or a search, which resume."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ import pytest
 from typer.testing import CliRunner
 
 import multitide as mt
+from makers import make_samples, small
+from multitide._interrupts import interrupts_end_all
 from multitide.cli import app
 from multitide.cli._termination import Termination, finishing_on_sigterm
+from multitide.fitting._phases import Phases
 from multitide.training._trainer import Trainer
 
 CONFIG = """
@@ -108,3 +111,85 @@ def test_networks_after_the_request_are_trained_for_one_epoch() -> None:
 def test_ctrl_c_stays_what_it_is() -> None:
     with pytest.raises(KeyboardInterrupt), finishing_on_sigterm():
         raise KeyboardInterrupt
+
+
+STUDY = ["compare", "small.toml", "--seeds", "2", "--jobs", "1", "--quiet"]
+SEARCH = ["tune", "small.toml", "--trials", "3", "--jobs", "1", "--quiet"]
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("words", [STUDY, SEARCH], ids=["compare", "tune"])
+def test_a_signal_ends_a_study_or_a_search_and_what_is_finished_stays(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, words: list[str]
+) -> None:
+    config = CONFIG.format(extra="").replace("max_epochs = 40", "max_epochs = 3")
+    (folder / "small.toml").write_text(config)
+    number = signal.Signals[name]
+    step, networks = Trainer.step, []
+
+    def stepping(self: Trainer, *arguments: Any) -> Any:
+        if self not in networks:
+            networks.append(self)
+        # In the second network, which has an epoch that a trainer would keep.
+        if len(networks) == 2 and self.epoch == 2:
+            os.kill(os.getpid(), number)
+        return step(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "step", stepping)
+        result = CliRunner().invoke(app, [*words, "--output", "out"])
+    assert result.exit_code == 128 + number
+    (line,) = [line for line in result.stderr.splitlines() if name in line]
+    assert "'out'" in line
+    assert "--output out" in line
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
+    assert len(networks) == 2
+    if words is STUDY:
+        (fit,) = (folder / "out" / "runs").iterdir()
+        assert fit.name[0] != "."
+
+
+def test_an_interrupt_reaches_the_caller_of_a_study(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = CONFIG.format(extra="").replace("max_epochs = 40", "max_epochs = 3")
+    (folder / "small.toml").write_text(config)
+    loaded = mt.load_config("small.toml")
+
+    def step(self: Trainer, *_: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(Trainer, "step", step)
+    with pytest.raises(KeyboardInterrupt):
+        mt.compare(
+            loaded.read(),
+            estimator=loaded.make_estimator(),
+            n_seeds=1,
+            n_jobs=1,
+            verbose=0,
+        )
+    assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
+
+
+@pytest.mark.parametrize("in_all", [False, True])
+def test_an_interrupt_in_a_refit_ends_a_study_but_not_a_fit(
+    monkeypatch: pytest.MonkeyPatch, in_all: bool
+) -> None:
+    refit, step = Phases._refit, Trainer.step
+
+    def stepping(self: Trainer, *arguments: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        return step(self, *arguments)
+
+    def refitting(self: Phases, *arguments: Any) -> Any:
+        monkeypatch.setattr(Trainer, "step", stepping)
+        return refit(self, *arguments)
+
+    monkeypatch.setattr(Phases, "_refit", refitting)
+    estimator = small(training=mt.Training(refit=True), max_epochs=1)
+    if in_all:
+        with pytest.raises(KeyboardInterrupt), interrupts_end_all():
+            estimator.fit(make_samples(40))
+    else:
+        assert estimator.fit(make_samples(40)).best_epoch_["load"] == 1

@@ -65,12 +65,14 @@ def compare(
     With several configurations, one per data set, the same arms are ranked over all data sets.
     """
     from multitide._folder_kinds import CURVE_FORMAT, STUDIES_FORMAT, STUDY_FORMAT
+    from multitide.cli._termination import ended_by_signals
     from multitide.config._load_config import load_config
 
     options = _options(seeds, jobs, budget, conditions, label_shares)
     if len(configs) > 1:
         folder = study_folder(output, "several", STUDIES_FORMAT)
-        compare_configs(configs, folder, options, verbose=not quiet)
+        with ended_by_signals(folder):
+            compare_configs(configs, folder, options, verbose=not quiet)
         return
     config = load_config(configs[0])
     is_curve = "label_shares" in config.compare or "label_shares" in options
@@ -78,9 +80,11 @@ def compare(
     folder = study_folder(output, configs[0].stem, kind)
     data = read_and_show(config)
     if is_curve:
-        run_curve(config, data, folder, options, verbose=not quiet)
+        with ended_by_signals(folder):
+            run_curve(config, data, folder, options, verbose=not quiet)
         return
-    comparison = run_study(config, data, folder, options, verbose=not quiet)
+    with ended_by_signals(folder):
+        comparison = run_study(config, data, folder, options, verbose=not quiet)
     _show_more_seeds(comparison, configs[0], folder)
 
 

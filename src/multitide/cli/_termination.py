@@ -1,4 +1,8 @@
-"""SIGTERM while a run is fitted: the training ends with the best epoch, and the run is written."""
+"""Signals while a command works.
+
+A fit ends with its best epoch, and the run is written. A study or a search ends at once; what is
+finished stays, and the same command continues it.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,16 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
+from multitide._interrupts import Ended, end
+from multitide.cli._arguments import quoted
+from multitide.cli._terminal import show_warning
 from multitide.training._callbacks import Callback, HistoryRow
 from multitide.training._trainer import Trainer
 
+ENDING = (signal.SIGINT, signal.SIGTERM)
 EXIT_CODE = 128 + signal.SIGTERM
 
 
@@ -73,3 +82,31 @@ def finishing_on_sigterm() -> Iterator[Termination]:
         signal.signal(signal.SIGTERM, earlier)
     if termination.requested:
         raise SystemExit(EXIT_CODE)
+
+
+@contextmanager
+def ended_by_signals(folder: Path) -> Iterator[None]:
+    """End the block at Ctrl-C or SIGTERM, with one message and exit code 130 or 143.
+
+    Parameters
+    ----------
+    folder : path
+        Where results lie that can be continued.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    earlier = {}
+    for number in ENDING:
+        earlier[number] = signal.signal(number, end)
+    try:
+        yield
+    except Ended as ended:
+        show_warning(
+            f"{signal.Signals(ended.number).name}: the work has ended. What is finished stays in "
+            f"{str(folder)!r}; the same command with --output {quoted(folder)} continues."
+        )
+        raise SystemExit(128 + ended.number) from ended
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)

@@ -47,6 +47,7 @@ def tune(
     from multitide.cli._arguments import growing_folder, quoted
     from multitide.cli._show import show_next, show_tasks
     from multitide.cli._terminal import quietly
+    from multitide.cli._termination import ended_by_signals
     from multitide.config._load_config import load_config
     from multitide.tasks import describe_tasks
 
@@ -60,7 +61,8 @@ def tune(
     with quietly():
         samples = loaded.read()
     show_tasks(describe_tasks(loaded.tasks, samples.y))
-    run_search(loaded, samples, folder, options, verbose=not quiet)
+    with ended_by_signals(folder):
+        run_search(loaded, samples, folder, options, verbose=not quiet)
     more = "--budget 2h"
     n_trials = trials or loaded.tune.get("n_trials")
     if n_trials is not None:

@@ -18,6 +18,7 @@ from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from multitide._estimator import MultiTaskEstimator
+from multitide._interrupts import interrupts_end_all
 from multitide.errors import MultitideError, StoreError
 from multitide.fitting._recipe import make_part
 from multitide.training._settings import Training
@@ -208,7 +209,8 @@ class Search:
         estimator.set_params(training__refit=False)
         limits = self._limits(trial, estimator.max_epochs, parent)
         try:
-            finished = run_trial(trial, estimator, self.plan.data, limits)
+            with interrupts_end_all():
+                finished = run_trial(trial, estimator, self.plan.data, limits)
         except BaseException:
             with suppress(StoreError):  # the trial is found without its process later
                 self._journal.stop(trial)

@@ -19,6 +19,7 @@ from sklearn.base import clone
 from multitide._checks import check_positive_int
 from multitide._estimator import MultiTaskEstimator, estimator_or_default
 from multitide._installed_versions import installed_versions
+from multitide._interrupts import interrupts_end_all
 from multitide._known_arguments import known_arguments
 from multitide._plan_fit import plan_fit
 from multitide._registries import part_to_config
@@ -292,7 +293,7 @@ def _measure(tuning: Tuning, samples: Samples, cut: Split) -> pd.DataFrame:
         estimators[TUNED] = tuning.estimator()
     tables = []
     for which, estimator in estimators.items():
-        with single_thread(), quiet():
+        with interrupts_end_all(), single_thread(), quiet():
             estimator = cast(MultiTaskEstimator, clone(estimator))
             estimator.fit(samples[cut.train], validation=samples[cut.validation])
             table = estimator.evaluate(samples[cut.test])

@@ -13,6 +13,7 @@ import torch
 from joblib import Parallel, delayed, parallel_config
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
+from multitide._interrupts import interrupts_end_all
 from multitide._threads import available_cores
 from multitide.data._data_sets import DataSets
 from multitide.study.design._protocol import Protocol
@@ -242,7 +243,8 @@ def _run_and_store(
     job: Job, protocol: Protocol, data_sets: DataSets, runs: Path | None
 ) -> Fit:
     """Run a job and store its fit, in the process that ran it, so that it survives the others."""
-    fit = run_job(job, protocol, data_sets)
+    with interrupts_end_all():
+        fit = run_job(job, protocol, data_sets)
     if runs is not None and fit.done:
         write_fit(fit, runs)
     return fit
