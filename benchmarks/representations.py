@@ -7,7 +7,7 @@ The end-to-end networks are those of ``configs/``, without their refit. Represen
 defaults, except for fewer features on Beijing, and fc trains for as many epochs as the network.
 Nothing is chosen here. On Beijing, every sixth window is used. Each data set is a study in its own
 folder; an interrupted study can be resumed. The table shows the CPU seconds of one fit of all tasks
-on one thread, with the representation and without compilation.
+on one thread, with the representation.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ from multitide import (
     load_config,
 )
 from multitide._threads import single_thread
-from multitide.representations import MiniRocket
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = {
@@ -44,20 +43,28 @@ N_FEATURES = {"beijing": 2000}
 STRIDE = {"beijing": 6}
 HEADLINES = {"classification": "accuracy", "regression": "rmse"}
 NETWORK = "end to end"
+WITH_FC = ("minirocket", "ts2vec")
 
 
 def arms_of(name: str) -> dict[str, dict[str, Any]]:
     """The network as configured, and each representation with each kind of head."""
-    minirocket = {"name": "minirocket", "n_features": N_FEATURES.get(name, 10_000)}
-    plain = {"inputs__encodings": ()}
-    readers = {"linear": {"backbone": "linear"}, "fc": {"backbone": "fc"}}
+    n_features = {"n_features": N_FEATURES.get(name, 10_000)}
+    representations: dict[str, dict[str, Any]] = {
+        "minirocket": n_features,
+        "multirocket": n_features,
+        "hydra": {},
+        "multirocket_hydra": n_features,
+        "ts2vec": {},
+    }
     arms: dict[str, dict[str, Any]] = {NETWORK: {}}
-    for label, spec in (("minirocket", minirocket), ("ts2vec", {"name": "ts2vec"})):
-        for reader, settings in readers.items():
+    for label, parameters in representations.items():
+        for reader in ("linear", "fc"):
+            if reader == "fc" and label not in WITH_FC:
+                continue
             arms[f"{label} + {reader}"] = {
-                **settings,
-                **plain,
-                "inputs__representation": spec,
+                "backbone": reader,
+                "inputs__encodings": (),
+                "inputs__representation": {"name": label, **parameters},
             }
     return arms
 
@@ -97,7 +104,6 @@ def conduct(name: str, folder: Path, n_seeds: int) -> pd.DataFrame:
     """One row per arm: the main metric of each task on the test set, and the seconds of a fit."""
     samples, split, estimator = read(name)
     arms = arms_of(name)
-    MiniRocket(n_features=84).fit(samples[:20]).transform(samples[:20])  # compiles
     options: dict[str, Any] = {
         "split": split,
         "n_seeds": n_seeds,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,6 +19,13 @@ from multitide.network._network import Network
 from multitide.representations._features import features_of
 from multitide.representations._line import Line, Scales, check_solvable
 from multitide.representations._linear import choose_line
+from multitide.representations._reduced_rank import (
+    RANKS,
+    HeadChoice,
+    choose_heads,
+    solve_heads,
+)
+from multitide.tasks import Target
 from multitide.training._callbacks import HistoryRow
 
 logger = logging.getLogger("multitide")
@@ -43,7 +51,8 @@ class LinearFit:
         if not isinstance(backbone, Linear):
             raise TypeError(f"the backbone must be Linear; got {backbone!r}")
         self._group = group
-        self._strengths = dict.fromkeys(group.names, backbone.strengths)
+        self._backbone = backbone
+        self._choices: list[HeadChoice] = []
         self.history: list[dict[str, Any]] = []
         self.pretrain_history: list[dict[str, Any]] = []
         self.best_epoch = dict.fromkeys(group.names, 1)
@@ -84,22 +93,66 @@ class LinearFit:
         if validation is not None:
             validation_vectors, validation_y = self._features(network, validation)
             held_out = scales(validation_vectors), validation_y
-        for target, head in zip(network.target_list, network.heads, strict=True):
-            name, columns = target.task.name, target.task.columns
-            strengths = self._strengths[name]
+        lines = self._lines(network.target_list, vectors, y, held_out)
+        for head, line in zip(network.heads, lines, strict=True):
+            _set_weights(head, scales.unscaled(line))
+
+    def _lines(
+        self,
+        targets: Sequence[Target],
+        vectors: np.ndarray,
+        y: pd.DataFrame,
+        held_out: Features | None,
+    ) -> list[Line]:
+        """Choose and fit the heads; with chosen ones, fit them to all rows."""
+        if self._choices:
+            return solve_heads(targets, vectors, y, self._choices)
+        strengths, rank = self._backbone.strengths, self._backbone.rank
+        seed = self._group.recipe.seed
+        if rank is None:
+            lines = self._each_alone(targets, vectors, y, held_out)
+        else:
+            ranks = RANKS if rank == "auto" else (rank,)
+            self._choices, lines = choose_heads(
+                targets, vectors, y, held_out, strengths, ranks, seed
+            )
+        if len(strengths) > 1 or rank is not None:
+            for target, choice in zip(targets, self._choices, strict=True):
+                self._tell(target.task.name, choice)
+        return lines
+
+    def _each_alone(
+        self,
+        targets: Sequence[Target],
+        vectors: np.ndarray,
+        y: pd.DataFrame,
+        held_out: Features | None,
+    ) -> list[Line]:
+        lines = []
+        for target in targets:
+            columns = target.task.columns
             if held_out is None:
                 own = None
             else:
                 own = (held_out[0], held_out[1][columns])
-            seed = self._group.recipe.seed
             strength, line = choose_line(
-                target, vectors, y[columns], own, strengths, seed
+                target,
+                vectors,
+                y[columns],
+                own,
+                self._backbone.strengths,
+                self._group.recipe.seed,
             )
-            _set_weights(head, scales.unscaled(line))
-            self._strengths[name] = (strength,)
-            if len(strengths) > 1:
-                message = "%s: the penalty %g has the lowest loss of %d strengths."
-                logger.info(message, name, strength, len(strengths))
+            self._choices.append(HeadChoice(strength, None))
+            lines.append(line)
+        return lines
+
+    def _tell(self, name: str, choice: HeadChoice) -> None:
+        message = "%s: the penalty %g has the lowest loss of %d strengths."
+        n_strengths = len(self._backbone.strengths)
+        logger.info(message, name, choice.strength, n_strengths)
+        if choice.rank is not None:
+            logger.info("%s: its head is projected to rank %d.", name, choice.rank)
 
     def _features(self, network: Network, rows: np.ndarray) -> Features:
         """Return the features of some samples, float64, and their labels."""

@@ -193,11 +193,11 @@ def choose_line(
         As in :class:`LinearHeads`. A single strength is not compared: its head is fitted to all
         rows.
     """
-    codes, rows = _labelled_rows(target, labels)
+    codes, rows = labelled_rows(target, labels)
     strengths = sorted(strengths, reverse=True)
     if len(strengths) == 1:
         return strengths[0], next(lines(vectors[rows], codes[rows], target, strengths))
-    choice = _split_for_choice(target, vectors, labels, rows, validation, random_state)
+    choice = split_for_choice(target, vectors, labels, rows, validation, random_state)
     fitted = list(
         lines(vectors[choice.fit_rows], codes[choice.fit_rows], target, strengths)
     )
@@ -206,40 +206,42 @@ def choose_line(
         decoded = line.decode(choice.vectors, target)
         losses.append(np.mean(target.row_losses(choice.labels, decoded)))
     best = int(np.argmin(losses))
-    if choice.fit_rows is rows:
+    if choice.all_rows:
         return strengths[best], fitted[best]
     return strengths[best], next(
         lines(vectors[rows], codes[rows], target, [strengths[best]])
     )
 
 
-class _Choice(NamedTuple):
+class RowsForChoice(NamedTuple):
     """Rows to fit the candidates to, and labelled vectors that choose among them."""
 
     fit_rows: np.ndarray
     vectors: np.ndarray
     labels: pd.DataFrame
+    all_rows: bool
+    """Whether the candidates are fitted to all labelled rows."""
 
 
-def _split_for_choice(
+def split_for_choice(
     target: Target,
     vectors: np.ndarray,
     labels: pd.DataFrame,
     rows: np.ndarray,
     validation: tuple[np.ndarray, pd.DataFrame] | None,
     random_state: int,
-) -> _Choice:
+) -> RowsForChoice:
+    """Return the rows that candidates are fitted to, and those that choose among them."""
     if validation is not None:
-        _, valid = _labelled_rows(target, validation[1])
+        _, valid = labelled_rows(target, validation[1])
         if len(valid):
             chosen = validation[1].iloc[valid].reset_index(drop=True)
-            return _Choice(rows, validation[0][valid], chosen)
+            return RowsForChoice(rows, validation[0][valid], chosen, True)
     order = np.random.default_rng(random_state).permutation(rows)
     n_choosing = max(1, round(CHOOSING_FRACTION * len(order)))
     choosing, fit_rows = order[:n_choosing], order[n_choosing:]
-    return _Choice(
-        fit_rows, vectors[choosing], labels.iloc[choosing].reset_index(drop=True)
-    )
+    chosen = labels.iloc[choosing].reset_index(drop=True)
+    return RowsForChoice(fit_rows, vectors[choosing], chosen, False)
 
 
 def _validation_of(
@@ -250,14 +252,14 @@ def _validation_of(
         return None
     vectors, y = validation
     labels = y[target.task.columns]
-    if not len(_labelled_rows(target, labels)[1]):
+    if not len(labelled_rows(target, labels)[1]):
         raise DataError(
             f"Task {target.task.name!r} must have labels for validation; got none."
         )
     return vectors, labels
 
 
-def _labelled_rows(
+def labelled_rows(
     target: Target, labels: pd.DataFrame
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the encoded labels of all rows, and the positions of the rows that have one."""
