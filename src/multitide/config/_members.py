@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from multitide._checks import check_positive_int, gathering, suggest
@@ -42,15 +42,20 @@ def parse_members(
         return None
     members: dict[str, dict[str, Any]] = {}
     for i, table in enumerate(value):
-        name = table.get("name") if isinstance(table, Mapping) else None
-        if not isinstance(name, str) or not name.strip() or name in members:
-            problems.append(
-                f"`members.{i}.name` must be a text that no other member has; got {name!r}."
-            )
-            continue
         with gathering(problems):
+            name = _name_of_member(i, table, members)
             members[name] = _parse_member(name, table, estimator)
     return members or None
+
+
+def _name_of_member(place: int, table: object, others: Collection[str]) -> str:
+    """Return the name of a member; raise unless it is a text that no other one has."""
+    name = table.get("name") if isinstance(table, Mapping) else None
+    if not isinstance(name, str) or not name.strip() or name in others:
+        raise ParameterError(
+            f"`members.{place}.name` must be a text that no other member has; got {name!r}."
+        )
+    return name
 
 
 def _parse_member(

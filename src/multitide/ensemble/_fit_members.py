@@ -24,7 +24,8 @@ from multitide.ensemble._validation_rows import (
     predict_held_out,
     validation_rows,
 )
-from multitide.tasks import Target, Task
+from multitide.network._network import Predictor
+from multitide.tasks import Target, Task, task_names
 
 
 def fit_members(
@@ -69,11 +70,40 @@ def _weighted(
     for done in finished:
         estimator = MultiTaskEstimator.load(done.folder)
         fits.setdefault(done.fit.member, {})[done.fit.key] = estimator
+    targets = reference_targets(_predictors(fits), task_names(tasks))
+    held = _held(finished, fits, targets)
+    members = {name: MemberResult(own, {}, {}) for name, own in fits.items()}
+    total: dict[str, float] = {}
+    for name, target in targets.items():
+        rows = validation_rows(held, finished[0].fit.data, target)
+        weights = _chosen_weights(rows, target, len(fits), seed)
+        for member, weight in zip(members.values(), weights, strict=True):
+            member.weights[name] = weight
+        if rows is None:
+            continue
+        predictions = list(rows.predictions.values())
+        for member, values in zip(members.values(), predictions, strict=True):
+            member.validation_loss[name] = _loss(target, rows, values)
+        total[name] = _loss(target, rows, mean(predictions, weights))
+    return EnsembleResult(members, total, seed, perf_counter() - started)
+
+
+def _predictors(
+    fits: Mapping[str, Mapping[str, MultiTaskEstimator]],
+) -> list[Predictor]:
     predictors = []
     for own in fits.values():
         for estimator in own.values():
             predictors.append(estimator.model_)
-    targets = reference_targets(predictors, [task.name for task in tasks])
+    return predictors
+
+
+def _held(
+    finished: Sequence[Finished],
+    fits: Mapping[str, Mapping[str, MultiTaskEstimator]],
+    targets: Mapping[str, Target],
+) -> dict[str, Held]:
+    """Return what each member's fits predict for the rows that they held out."""
     held = {name: Held() for name in fits}
     for done in finished:
         estimator = fits[done.fit.member][done.fit.key]
@@ -84,23 +114,7 @@ def _weighted(
             targets,
             estimator.device,
         )
-    weights: dict[str, dict[str, float]] = {name: {} for name in fits}
-    losses: dict[str, dict[str, float]] = {name: {} for name in fits}
-    total: dict[str, float] = {}
-    for name, target in targets.items():
-        rows = validation_rows(held, finished[0].fit.data, target)
-        chosen = _chosen_weights(rows, target, len(fits), seed)
-        for member, weight in zip(fits, chosen, strict=True):
-            weights[member][name] = float(weight)
-        if rows is None:
-            continue
-        for member, values in rows.predictions.items():
-            losses[member][name] = _loss(target, rows, values)
-        total[name] = _loss(target, rows, mean(list(rows.predictions.values()), chosen))
-    members = {}
-    for name, own in fits.items():
-        members[name] = MemberResult(own, weights[name], losses[name])
-    return EnsembleResult(members, total, seed, perf_counter() - started)
+    return held
 
 
 def _chosen_weights(

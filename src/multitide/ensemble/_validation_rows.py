@@ -115,9 +115,7 @@ def validation_rows(
     labels, groups = [], []
     predictions: dict[str, list[np.ndarray]] = {member: [] for member in held}
     for each in data:
-        rows = np.arange(len(each.samples))
-        for own in held.values():
-            rows = np.intersect1d(rows, own.rows(each.name, name))
+        rows = _common_rows(held, each, name)
         if not len(rows) or not set(columns) <= set(each.samples.y):
             continue
         labels.append(each.samples.y[columns].iloc[rows])
@@ -130,6 +128,14 @@ def validation_rows(
     return ValidationRows(
         pd.concat(labels, ignore_index=True), np.concatenate(groups), joined
     )
+
+
+def _common_rows(held: Mapping[str, Held], data: SplitData, task: str) -> np.ndarray:
+    """Return the rows of a data set that every member predicts."""
+    rows = np.arange(len(data.samples))
+    for own in held.values():
+        rows = np.intersect1d(rows, own.rows(data.name, task))
+    return rows
 
 
 def _groups(data: SplitData, rows: np.ndarray) -> np.ndarray:
