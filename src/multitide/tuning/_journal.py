@@ -15,19 +15,20 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import optuna
 from filelock import FileLock, Timeout
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from pydantic import BaseModel, Field, StringConstraints, TypeAdapter
+from pydantic import TypeAdapter
 
 from multitide._claim_folder import claim_folder
 from multitide._estimator import MultiTaskEstimator
 from multitide._folder_kinds import SEARCH_FORMAT
 from multitide._result_folder import read_record, writable, write_file
 from multitide.errors import MultitideError, StoreError
+from multitide.tuning._marks_of import marks_of
 from multitide.tuning._sampler import decode, encode, quiet_optuna
 from multitide.tuning._settings import params_of, settings_of
 from multitide.tuning._space import Params, Space
@@ -231,7 +232,7 @@ class Journal:
             for frozen in self._study.get_trials(
                 deepcopy=False, states=(TrialState.RUNNING,)
             ):
-                if self._is_alive(_marks(frozen).owner):
+                if self._is_alive(marks_of(frozen).owner):
                     continue
                 # The copy comes first: a kill between the two steps must not lose the trial.
                 if not self._has_copy(frozen):
@@ -239,7 +240,7 @@ class Journal:
                 self._study.tell(frozen.number, state=TrialState.FAIL)
 
     def _try_again(self, frozen: FrozenTrial) -> None:
-        attempt = _marks(frozen).attempt + 1
+        attempt = marks_of(frozen).attempt + 1
         attributes: dict[str, Any] = {NUMBER: _number(frozen), ATTEMPT: attempt}
         if attempt < MAX_ATTEMPTS:
             self._add(
@@ -339,20 +340,8 @@ def _result_of(trial: Trial) -> dict[str, object]:
     return {name: getattr(trial, name) for name in RESULT_FIELDS}
 
 
-class _Marks(BaseModel):
-    """What this module writes to each of Optuna's trials; an owner is the name of a file."""
-
-    number: Annotated[int, Field(ge=0, strict=True)]
-    attempt: Annotated[int, Field(ge=0, strict=True)]
-    owner: Annotated[str, StringConstraints(pattern=r"^[0-9]+-[0-9]+$")] | None = None
-
-
-def _marks(frozen: FrozenTrial) -> _Marks:
-    return _Marks.model_validate(frozen.user_attrs)
-
-
 def _number(frozen: FrozenTrial) -> int:
-    return _marks(frozen).number
+    return marks_of(frozen).number
 
 
 class _Lock(JournalFileOpenLock):
