@@ -79,11 +79,10 @@ def compare(
     kind = CURVE_FORMAT if is_curve else STUDY_FORMAT
     folder = study_folder(output, configs[0].stem, kind)
     data = read_and_show(config)
-    if is_curve:
-        with ended_by_signals(folder):
-            run_curve(config, data, folder, options, verbose=not quiet)
-        return
     with ended_by_signals(folder):
+        if is_curve:
+            run_curve(config, data, folder, options, verbose=not quiet)
+            return
         comparison = run_study(config, data, folder, options, verbose=not quiet)
     _show_more_seeds(comparison, configs[0], folder)
 
@@ -114,10 +113,7 @@ def shares_of(text: str) -> list[float]:
     from multitide.errors import ParameterError
 
     try:
-        shares = []
-        for part in text.split(","):
-            shares.append(float(part))
-        return shares
+        return [float(part) for part in text.split(",")]
     except ValueError as error:
         raise ParameterError(
             f"`--label-shares` must be numbers such as 0.05,0.2,1; got {text!r}."
