@@ -1,0 +1,180 @@
+"""What `kill -9` at random moments leaves: whole results, and what resumes as if nothing happened.
+
+Every test repeats until 20 kills have hit a process that was at work.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import time
+import warnings
+from collections.abc import Sequence
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import multitide as mt
+from multitide.study.runs._fit_store import KEY, read_fit
+from processes import exit_code, start, wait_for
+from refusals import refused
+
+pytestmark = pytest.mark.slow
+
+N_KILLS = 20
+CONFIG = """
+max_epochs = {max_epochs}
+random_state = 0
+device = "cpu"
+
+[data]
+path = "data.csv"
+series = "run"
+
+[split]
+by = "random"
+
+[[tasks]]
+name = "load"
+
+[[tasks]]
+name = "state"
+
+[backbone]
+name = "fcn"
+filters = [4, 4, 4]
+kernel_sizes = [3, 3, 3]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    rng = np.random.default_rng(0)
+    level = rng.normal(size=60).repeat(12)
+    runs = np.arange(60).repeat(12)
+    table = pd.DataFrame({"run": runs, "a": level + rng.normal(size=720)})
+    table["load"] = level.round(3)
+    table["state"] = np.where(level > 0, "high", "low")
+    table.to_csv(tmp_path / "data.csv", index=False)
+    (tmp_path / "c.toml").write_text(CONFIG.format(max_epochs=4))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+class Killer:
+    """Kills a command at random moments after its work has begun.
+
+    Parameters
+    ----------
+    folder : path
+    arguments : sequence of str
+        Without ``--output``.
+    begun : str
+        The name of what is there once the work has begun, such as ``"{output}/runs"``.
+    """
+
+    def __init__(self, folder: Path, arguments: Sequence[str], begun: str) -> None:
+        self._folder, self._arguments, self._begun = folder, arguments, begun
+        self._random = random.Random(0)
+        self._longest = 0.0
+        self.hits = 0
+
+    def finish(self, output: str) -> None:
+        """Run the command to its end, and remember how long it works."""
+        process, began = self._start(output)
+        assert exit_code(process) == 0, (self._folder / "out.txt").read_text()
+        self._longest = max(self._longest, time.monotonic() - began)
+
+    def kill(self, output: str) -> bool:
+        """Run the command; return whether it was killed before its end."""
+        process, began = self._start(output)
+        end = began + self._random.uniform(0, self._longest)
+        wait_for(process, lambda: time.monotonic() > end)
+        process.kill()
+        code = exit_code(process)
+        assert code in (-9, 0), (self._folder / "out.txt").read_text()
+        if code == -9:
+            self.hits += 1
+        return code == -9
+
+    def _start(self, output: str) -> tuple[ForkServerProcess, float]:
+        process = start(self._folder, *self._arguments, "--output", output, "--quiet")
+        begun = self._folder / self._begun.format(output=output)
+        wait_for(process, begun.exists)
+        return process, time.monotonic()
+
+
+def names_in(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+
+
+def test_fit(folder: Path) -> None:
+    killer = Killer(folder, ["fit", "c.toml"], "{output}.partial")
+    killer.finish("whole")
+    expected = names_in(folder / "whole")
+    seen = {"partial": 0, "model": 0, "complete": 0}
+    while killer.hits < N_KILLS:
+        killer.kill("run")
+        run, partial = folder / "run", folder / "run.partial"
+        if run.exists():
+            seen["complete"] += 1
+            assert names_in(run) == expected
+            assert not partial.exists()
+            assert not mt.MultiTaskEstimator.load(run).history_.empty
+        if partial.exists():
+            seen["partial"] += 1
+            with refused("`folder`", "run.partial", "unfinished"):
+                mt.MultiTaskEstimator.load(partial)
+            with refused("`folder`", "run.partial", "Choose another name"):
+                mt.run_fit("c.toml", run, verbose=0)
+        if (partial / "model").exists():
+            seen["model"] += 1
+            assert mt.MultiTaskEstimator.load(partial / "model").tasks_
+        for path in (run, partial):
+            shutil.rmtree(path, ignore_errors=True)
+    assert seen["partial"] and seen["model"], seen
+
+
+def study_of(folder: Path) -> mt.Comparison:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return mt.Comparison.load(folder)
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_compare(folder: Path, jobs: str) -> None:
+    arguments = ["compare", "c.toml", "--seeds", "3", "--jobs", jobs]
+    killer = Killer(folder, arguments, "{output}/runs")
+    killer.finish("whole")
+    whole = study_of(folder / "whole")
+    n_fits = check_fits(folder / "whole" / "runs")
+    number, kept = 0, set()
+    while killer.hits < N_KILLS:
+        study = folder / f"s{number}"
+        if killer.kill(study.name):
+            kept.add(check_fits(study / "runs"))
+        else:
+            check_same(study_of(study), whole)
+            number += 1
+    killer.finish(f"s{number}")
+    check_same(study_of(folder / f"s{number}"), whole)
+    assert kept - {0, n_fits}, kept
+
+
+def check_fits(runs: Path) -> int:
+    """Assert that every fit under its final name is whole; return their number."""
+    n_fits = 0
+    for path in runs.iterdir():
+        if not path.name.startswith("."):
+            assert KEY.fullmatch(path.name)
+            assert read_fit(runs, path.name) is not None
+            n_fits += 1
+    return n_fits
+
+
+def check_same(study: mt.Comparison, other: mt.Comparison) -> None:
+    pd.testing.assert_frame_equal(study.gains, other.gains)
+    pd.testing.assert_frame_equal(study.figures, other.figures)
