@@ -178,3 +178,26 @@ def check_fits(runs: Path) -> int:
 def check_same(study: mt.Comparison, other: mt.Comparison) -> None:
     pd.testing.assert_frame_equal(study.gains, other.gains)
     pd.testing.assert_frame_equal(study.figures, other.figures)
+
+
+def test_tune(folder: Path) -> None:
+    arguments = ["tune", "c.toml", "--trials", "5", "--jobs", "1"]
+    killer = Killer(folder, arguments, "{output}/journal.jsonl")
+    killer.finish("whole")
+    whole = pd.read_parquet(folder / "whole" / "trials.parquet")
+    number = 0
+    # A trial whose process dies three times has failed, so a search is killed twice at most.
+    while killer.hits < N_KILLS:
+        search = folder / f"t{number}"
+        if killer.kill(search.name):
+            killer.kill(search.name)
+        killer.finish(search.name)
+        check_trials(pd.read_parquet(search / "trials.parquet"), whole)
+        number += 1
+
+
+def check_trials(trials: pd.DataFrame, other: pd.DataFrame) -> None:
+    """Assert that two searches tried the same settings and found the same losses."""
+    measured = ["seconds", "elapsed"]
+    columns = [name for name in other if name not in measured]
+    pd.testing.assert_frame_equal(trials[columns], other[columns])
