@@ -69,9 +69,9 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
     counts: Counter[str] = Counter()
     open_table, forward = _open_tables.open_table, Predictor.forward
 
-    def reading(*args: Any) -> Any:
+    def reading(*args: Any, **options: Any) -> Any:
         counts["reads"] += 1
-        return open_table(*args)
+        return open_table(*args, **options)
 
     def predicting(self: Predictor, x: Any, *args: Any) -> Any:
         counts["predicted"] += len(x)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from multitide._checks import as_path
 from multitide._estimator import MultiTaskEstimator
 from multitide.ensemble._ensemble import Ensemble
 from multitide.ensemble._store import is_ensemble
@@ -47,6 +48,7 @@ def load(
     >>> loaded.predict(samples).equals(estimator.predict(samples))
     True
     """
-    if is_ensemble(Path(folder)):
-        return Ensemble.load(folder, device=device)
+    place = as_path("folder", folder)
+    if is_ensemble(place):
+        return Ensemble.load(place, device=device)
     return MultiTaskEstimator.load(folder, device=device, representation=representation)

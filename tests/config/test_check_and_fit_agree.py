@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from multitide import _estimator as estimator_module
-from multitide import config_problems, run_fit
+from multitide import _carry_out, config_problems, run_fit
 from multitide._toml import toml_text
 from multitide.errors import MultitideError
 
@@ -148,8 +147,8 @@ def never_trained(monkeypatch: pytest.MonkeyPatch) -> None:
     def begin(*arguments: object) -> None:
         raise Training
 
-    monkeypatch.setattr(estimator_module, "fit_model", begin)
-    monkeypatch.setattr(estimator_module, "fit_encoder", begin)
+    monkeypatch.setattr(_carry_out, "fit_model", begin)
+    monkeypatch.setattr(_carry_out, "fit_encoder", begin)
 
 
 @pytest.mark.filterwarnings("ignore::multitide.MultitideWarning")

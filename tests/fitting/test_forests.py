@@ -313,9 +313,9 @@ def test_rows_that_a_tree_has_not_drawn_choose_without_a_validation_set() -> Non
         X, pd.DataFrame({"clear": X[:, 0, -1], "noise": np.nan})
     )
     found = fitted.evaluate(fresh).query("task == 'clear' and metric == 'loss'")
-    assert found["value"].item() == pytest.approx(
-        history["validation", "clear"], rel=0.3
-    )
+    # Out of bag, a third of the trees answer a row; the losses are those of other rows.
+    ratio = history["validation", "clear"] / found["value"].item()
+    assert 0.6 < ratio < 1.7
 
 
 def test_out_of_bag_answers_are_those_of_scikit_learn() -> None:

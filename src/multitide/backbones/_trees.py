@@ -79,6 +79,7 @@ class Trees(Backbone):
     .. [2] Geurts, Ernst and Wehenkel, "Extremely randomized trees", Machine Learning 63, 2006.
        https://doi.org/10.1007/s10994-006-6226-1
     .. [3] Ke et al., "LightGBM: a highly efficient gradient boosting decision tree", NeurIPS 2017.
+       https://papers.nips.cc/paper/6907
     """
 
     reads_vectors: ClassVar[bool] = True

@@ -12,7 +12,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from multitide._checks import check_positive_int
+from multitide._checks import as_path, check_positive_int
 from multitide._estimator import MultiTaskEstimator
 from multitide._result_folder import new_folder
 from multitide.data._data_sets import DataSets
@@ -255,7 +255,7 @@ class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
             If `folder` exists already or cannot be written.
         """
         check_is_fitted(self, "result_")
-        folder = Path(folder)
+        folder = as_path("folder", folder)
         with new_folder(folder) as draft:
             write_ensemble(self.result_, draft)
         return folder
@@ -276,7 +276,7 @@ class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
         StoreError
             If it holds no ensemble, or was altered or damaged.
         """
-        result = read_ensemble(Path(folder), device)
+        result = read_ensemble(as_path("folder", folder), device)
         members = {}
         for name, member in result.members.items():
             first = next(iter(member.fits.values()))

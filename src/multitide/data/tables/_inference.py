@@ -112,9 +112,12 @@ def find_tasks(
             reason = why_no_task(labels[column])
             if reason:
                 reasons[column] = reason
-                findings.note(f"`{column}` of `labels` {reason}: {_use_of(reason)}.")
             else:
                 rest.append(column)
+    if not rest:  # a table of labels has at least one
+        rest, reasons = list(reasons), {}
+    for column, reason in reasons.items():
+        findings.note(f"`{column}` of `labels` {reason}: {_use_of(reason)}.")
     if reading.tasks is not None:
         return reading, reasons
     if rest:
