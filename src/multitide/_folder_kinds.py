@@ -10,9 +10,11 @@ MARKER = ".multitide.json"
 PARTIAL_SUFFIX = ".partial"  # of the folder of a run that is not complete
 RUN_CONFIG = "config.toml"
 MODEL_FORMAT, MODEL_FILE = "multitide", "model.json"
+ENSEMBLE_FORMAT, ENSEMBLE_FILE = "multitide ensemble", "ensemble.json"
 # The kinds of results that grow, as their records and markers call them.
 STUDY_FORMAT, STUDIES_FORMAT = "multitide study", "multitide studies"
 CURVE_FORMAT, SEARCH_FORMAT = "multitide label curve", "multitide search"
+FITS_FORMAT = "multitide fits of an ensemble"
 # The record of each kind of folder: it is there once the results are complete. A folder whose
 # hidden marker was lost while it was copied is known by its record.
 RECORDS = {
@@ -20,6 +22,7 @@ RECORDS = {
     STUDIES_FORMAT: "studies.json",
     CURVE_FORMAT: "curve.json",
     SEARCH_FORMAT: "search.json",
+    FITS_FORMAT: "fits.json",
 }
 # What messages call them.
 IN_WORDS = {
@@ -27,11 +30,13 @@ IN_WORDS = {
     STUDIES_FORMAT: "studies of several data sets",
     CURVE_FORMAT: "a label curve",
     SEARCH_FORMAT: "a search",
+    FITS_FORMAT: "fits of an ensemble",
 }
 READ_BY = {
     STUDY_FORMAT: "multitide.Comparison.load reads it",
     STUDIES_FORMAT: "multitide.Comparisons.load reads them",
     CURVE_FORMAT: "multitide.LabelCurve.load reads it",
+    FITS_FORMAT: "multitide.Ensemble.fit(folder=...) continues them",
     SEARCH_FORMAT: "`multitide tune` continues it, and `multitide fit` takes its best.toml",
 }
 ENCODER_SUFFIX = ".safetensors"
@@ -106,6 +111,8 @@ def own_folder(folder: Path) -> str | None:
 
 
 def _is_model(folder: Path) -> bool:
+    if _format_of(folder / ENSEMBLE_FILE) == ENSEMBLE_FORMAT:
+        return True
     return _format_of(folder / MODEL_FILE) == MODEL_FORMAT
 
 

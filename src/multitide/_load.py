@@ -8,6 +8,7 @@ from multitide._checks import as_path
 from multitide._estimator import MultiTaskEstimator
 from multitide.ensemble._ensemble import Ensemble
 from multitide.ensemble._store import is_ensemble
+from multitide.errors import ParameterError
 
 
 def load(
@@ -50,5 +51,10 @@ def load(
     """
     place = as_path("folder", folder)
     if is_ensemble(place):
+        if representation is not None:
+            raise ParameterError(
+                "`representation` must be left out for an ensemble, whose members store "
+                f"theirs; got {representation!r}."
+            )
         return Ensemble.load(place, device=device)
     return MultiTaskEstimator.load(folder, device=device, representation=representation)

@@ -9,10 +9,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from multitide._folder_kinds import PARTIAL_SUFFIX
+from filelock import FileLock, Timeout
+
+from multitide._folder_kinds import PARTIAL_SUFFIX, kind_of
 from multitide._result_folder import refuse_existing, writable
 from multitide.errors import StoreError
 
+LOCK = ".lock"  # held by the process that makes the results
 MODEL = "model"  # the folder in a partial folder that holds the best model so far
 
 logger = logging.getLogger("multitide")
@@ -84,7 +87,7 @@ def refuse_partial(folder: Path, name: str = "folder") -> None:
 
 @contextmanager
 def partial_folder(
-    folder: Path, name: str = "folder", *, keep: str = MODEL, take_up: bool = False
+    folder: Path, name: str = "folder", *, keep: str = MODEL, kind: str | None = None
 ) -> Iterator[Path]:
     """Give the block a partial folder, which becomes `folder` if the block ends without an error.
 
@@ -99,8 +102,9 @@ def partial_folder(
         The parameter or option that named it.
     keep : str, default="model"
         Name of the folder inside it that is worth keeping after an error.
-    take_up : bool, default=False
-        Continue a partial folder that is there already, if it has something to keep.
+    kind : str, optional
+        Continue a partial folder that is there already if what it keeps are results of this kind; a
+        key of :data:`multitide._folder_kinds.RECORDS`.
 
     Yields
     ------
@@ -114,7 +118,7 @@ def partial_folder(
     """
     refuse_existing(folder, name)
     partial = partial_of(folder)
-    continues = take_up and (partial / keep).is_dir()
+    continues = kind is not None and kind_of(partial / keep) == kind
     if not continues:
         refuse_leftover(folder, name)
     with writable(folder, name):
@@ -122,16 +126,48 @@ def partial_folder(
         folder.parent.mkdir(parents=True, exist_ok=True)
         partial.mkdir(exist_ok=continues)
         try:
-            yield partial
-            shutil.rmtree(partial / MODEL, ignore_errors=True)
-            os.replace(partial, folder)
+            with _only_one(partial, name):
+                yield partial
+                shutil.rmtree(partial / MODEL, ignore_errors=True)
+                (partial / LOCK).unlink(missing_ok=True)
+                os.replace(partial, folder)
+        except InTheMaking:
+            raise
         except BaseException:
-            if (partial / keep).is_dir():
+            if _holds_anything(partial / keep):
                 logger.warning("What is finished is kept in %s.", partial / keep)
             else:
                 shutil.rmtree(partial, ignore_errors=True)
                 _remove_empty(new_parents)
             raise
+
+
+class InTheMaking(StoreError):
+    """Another process is working on the folder."""
+
+
+@contextmanager
+def _only_one(partial: Path, name: str) -> Iterator[None]:
+    """Raise unless no other process is in this block with the same folder."""
+    lock = FileLock(partial / LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise InTheMaking(
+            f"`{name}` must not be in the making; another process is working on "
+            f"{str(partial)!r}. Wait for it, or choose another name."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _holds_anything(folder: Path) -> bool:
+    """Return whether a folder holds a file or folder that is not hidden."""
+    if not folder.is_dir():
+        return False
+    return any(not path.name.startswith(".") for path in folder.iterdir())
 
 
 def _remove_empty(folders: Sequence[Path]) -> None:

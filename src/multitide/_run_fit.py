@@ -11,11 +11,12 @@ import pandas as pd
 
 from multitide._checks import as_path
 from multitide._estimator import MultiTaskEstimator
-from multitide._folder_kinds import RUN_CONFIG
+from multitide._folder_kinds import FITS_FORMAT, RUN_CONFIG
 from multitide._known_arguments import known_arguments
 from multitide._partial_folder import MODEL, partial_folder, refuse_leftover
 from multitide._result_folder import check_can_be_made, replaced_folder, write_file
 from multitide._silence import silent_on_request
+from multitide._toml import read_toml
 from multitide.config._config import Config
 from multitide.config._load_config import load_config
 from multitide.config._prepare import Prepared, prepare
@@ -23,8 +24,8 @@ from multitide.data._data_sets import DataSets
 from multitide.data._split_data import SplitData
 from multitide.data._write_table import write_table
 from multitide.ensemble._ensemble import Ensemble
-from multitide.ensemble._plan import check_members
 from multitide.ensemble._store import MEMBERS, remove_other_fits, write_ensemble
+from multitide.errors import MultitideError
 from multitide.fitting._recipe import make_recipe, resolve_seed
 from multitide.model._after_training import against_test
 from multitide.model._history import HISTORY, PRETRAINING, write_history
@@ -127,9 +128,9 @@ def run_fit(
 
 def check_estimator(config: Config) -> None:
     """Raise if a parameter of the estimator is wrong; reading data may take long."""
-    make_recipe(config.make_estimator().get_params(deep=False))
     if config.is_ensemble:
-        check_members(config.make_ensemble().members)
+        config.make_ensemble().check()
+    make_recipe(config.make_estimator().get_params(deep=False))
 
 
 def train_run(
@@ -172,7 +173,7 @@ def _train_ensemble_run(
     prepared: Prepared, folder: Path, command: str, verbose: int
 ) -> Run:
     """Fit, evaluate and write a run folder with an ensemble."""
-    with partial_folder(folder, keep=MEMBERS, take_up=True) as draft:
+    with partial_folder(folder, keep=MEMBERS, kind=FITS_FORMAT) as draft:
         ensemble = _fit_ensemble(prepared, draft, verbose)
         write_ensemble(ensemble.result_, draft)
         remove_other_fits(ensemble.result_, draft)
@@ -186,19 +187,29 @@ def _fit_ensemble(prepared: Prepared, draft: Path, verbose: int) -> Ensemble:
     config = prepared.config
     ensemble = config.make_ensemble(verbose=verbose)
     seed = resolve_seed(ensemble.random_state)
-    if ensemble.random_state is None and (draft / RUN_CONFIG).is_file():
-        seed = load_config(draft / RUN_CONFIG).estimator["random_state"]
-    _write_config(config, seed, draft)
-    (draft / MEMBERS).mkdir(exist_ok=True)
-    splits = prepared.splits_of_seeds(ensemble.n_seeds)
+    if ensemble.random_state is None:
+        seed = _seed_so_far(draft, seed)
+    splits = prepared.splits_of_seeds(ensemble.n_seeds, seed)
     samples = {data.name: data.samples for data in splits[0]}
+    members = ensemble.members_for(samples)
+    _write_config(config, seed, draft)
     return ensemble.fit_splits(
-        ensemble.members_for(samples),
+        members,
         prepared.tasks,
         splits,
         seed,
         folder=draft / MEMBERS,
     )
+
+
+def _seed_so_far(draft: Path, seed: int) -> int:
+    """Return the seed of the run that is continued; `seed` if there is none."""
+    if not (draft / RUN_CONFIG).is_file():
+        return seed
+    try:
+        return resolve_seed(read_toml(draft / RUN_CONFIG).get("random_state", seed))
+    except MultitideError:
+        return seed
 
 
 def _evaluate(

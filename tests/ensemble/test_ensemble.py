@@ -167,7 +167,7 @@ def test_an_interrupted_fit_continues(
     monkeypatch.setattr(_train_members, "train", interrupted)
     with pytest.raises(KeyboardInterrupt):
         quick().fit(samples, folder=tmp_path)
-    assert len(list(tmp_path.iterdir())) == 1
+    assert len(list(tmp_path.glob("[0-9]*"))) == 1
     continued = quick().fit(samples, folder=tmp_path)
     assert n_calls == 3
     pd.testing.assert_frame_equal(
@@ -270,7 +270,7 @@ def test_it_is_public() -> None:
 
 
 def test_the_best_members_are_those_that_can_be_fitted(samples: Samples) -> None:
-    base = network()
+    base = MultiTaskEstimator(max_epochs=2, device="cpu")
     assert list(best_members({"": samples}, base)) == [
         "boosting",
         "extra_trees",
@@ -284,3 +284,23 @@ def test_the_best_members_are_those_that_can_be_fitted(samples: Samples) -> None
     assert "linear" not in best_members({"": short}, base)
     both = {"a": samples[:48], "b": samples[48:]}
     assert list(best_members(both, base)) == ["gru", "lstm_fcn"]
+
+
+def test_the_folder_of_the_fits_must_be_ours(samples: Samples, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with refused("`folder`", str(tmp_path)):
+        quick().fit(samples, folder=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_base_is_for_the_default_members_only(samples: Samples) -> None:
+    with refused("`base`", "'best'"):
+        quick(base=network()).fit(samples)
+
+
+def test_the_default_members_are_not_trained_on_their_validation_set(
+    samples: Samples,
+) -> None:
+    base = network(backbone="lstm_fcn", training={"refit": True})
+    with refused("`training.refit`", "True"):
+        quick("best", base=base).fit(samples)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +15,16 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import multitide as mt
+from multitide._claim_folder import claim_folder
+from multitide._folder_kinds import FITS_FORMAT
+from multitide._partial_folder import partial_folder
 from multitide.cli import app
 from multitide.config._load_config import load_config, parse_config
+from multitide.config._prepare import prepare
 from multitide.ensemble import _train_members
+from multitide.ensemble._store import read_ensemble, remove_other_fits
 from multitide.model._store import MODEL_FILE
+from multitide.training._trainer import Trainer
 from refusals import refused
 
 CONFIG = """
@@ -86,7 +96,7 @@ def test_the_run_folder_holds_the_ensemble_and_its_report(made: Path) -> None:
         "metrics.parquet",
         "report.md",
     }
-    assert len(list((run / "members").iterdir())) == 4
+    assert len(list((run / "members").glob("[0-9]*"))) == 4
     report = (run / "report.md").read_text()
     assert "## Members" in report
     assert "Small network" in report
@@ -100,8 +110,8 @@ def test_the_configuration_of_the_run_repeats_it(made: Path, tmp_path: Path) -> 
 
 
 def test_the_first_seed_has_the_validation_set_of_the_split(made: Path) -> None:
-    prepared = mt.config._prepare.prepare(load_config(made / "run.toml"))
-    first, second = prepared.splits_of_seeds(2)
+    prepared = prepare(load_config(made / "run.toml"))
+    first, second = prepared.splits_of_seeds(2, 0)
     (data,) = prepared.data
     assert len(first[0].split.validation) == len(data.split.validation)
     pd.testing.assert_frame_equal(first[0].validation_set.y, data.validation_set.y)
@@ -151,7 +161,8 @@ def test_an_interrupted_run_continues(
     with pytest.raises(KeyboardInterrupt):
         mt.run_fit(whole, tmp_path / "run", verbose=0)
     assert not (tmp_path / "run").exists()
-    assert len(list((tmp_path / "run.partial" / "members").iterdir())) == 2
+    kept = tmp_path / "run.partial" / "members"
+    assert len(list(kept.glob("[0-9]*"))) == 2
     run = mt.run_fit(whole, tmp_path / "run", verbose=0)
     assert n_calls == 5
     assert not (tmp_path / "run.partial").exists()
@@ -186,7 +197,7 @@ def test_best_makes_members_for_the_data(
         ("lr = 0.01", "learning = 1", ("`members.gru`", "learning")),
         ("n_seeds = 2", "n_seeds = 0", ("`ensemble.n_seeds`", "0")),
         ("n_seeds = 2", "seeds = 2", ("`ensemble`", "seeds", "n_seeds")),
-        ("n_seeds = 2", 'budget = "soon"', ("`budget`", "soon")),
+        ("n_seeds = 2", 'budget = "soon"', ("`ensemble.budget`", "soon")),
     ],
 )
 def test_wrong_configurations_are_refused_before_training(
@@ -247,7 +258,146 @@ def test_altered_records_are_refused(
 def test_a_member_that_is_gone_is_named(made: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     shutil.copytree(made / "run", folder)
-    place = next((folder / "members").iterdir())
+    place = next((folder / "members").glob("[0-9]*"))
     (place / MODEL_FILE).unlink()
     with refused(place.name):
         mt.load(folder)
+
+
+def test_a_foreign_partial_folder_is_neither_read_nor_changed(
+    made: Path, tmp_path: Path
+) -> None:
+    precious = (
+        tmp_path / "run.partial" / "members" / "0-mine-0123456789ab" / "notes.txt"
+    )
+    precious.parent.mkdir(parents=True)
+    precious.write_text("mine")
+    with refused("`folder`", "run.partial"):
+        mt.run_fit(load_config(made / "run.toml"), tmp_path / "run", verbose=0)
+    assert precious.read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["run.partial"]
+
+
+def test_what_is_not_a_fit_stays_in_the_folder_of_the_fits(
+    made: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(made / "run", folder)
+    members = folder / "members"
+    (members / "notes.txt").write_text("mine")
+    (tmp_path / "elsewhere").mkdir()
+    (members / "0-link-0123456789ab").symlink_to(tmp_path / "elsewhere")
+    (members / "0-earlier-0123456789ab").mkdir()
+    (members / ".0-cut-0123456789ab-x1_y").mkdir()
+    before = {path.name for path in members.iterdir()}
+    remove_other_fits(read_ensemble(folder), folder)
+    assert before - {path.name for path in members.iterdir()} == {
+        "0-earlier-0123456789ab",
+        ".0-cut-0123456789ab-x1_y",
+    }
+    assert (tmp_path / "elsewhere").is_dir()
+
+
+def test_a_run_in_the_making_is_refused(made: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with partial_folder(folder, keep="members", kind=FITS_FORMAT) as draft:
+        claim_folder(draft / "members", FITS_FORMAT)
+        with (
+            refused("`folder`", "another process"),
+            partial_folder(folder, keep="members", kind=FITS_FORMAT),
+        ):
+            pass
+        assert draft.is_dir()
+    assert not (folder / ".lock").exists()
+
+
+def test_bad_data_leave_nothing_behind(made: Path, tmp_path: Path) -> None:
+    config = load_config(made / "run.toml")
+    params = {"backbone": "lstm_fcn"}  # needs longer series
+    wrong = replace(config, members={"long": params}, table={})
+    with refused("`X`"):
+        mt.run_fit(wrong, tmp_path / "run", verbose=0)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "parts"),
+    [
+        (("--backbone", "gru"), ("`backbone`", "'gru'")),
+        (("--representation", "minirocket"), ("`inputs.representation`", "minirocket")),
+        (("--pretrain", "load"), ("`training.pretrain`", "load")),
+    ],
+)
+def test_options_that_the_default_members_set_are_refused(
+    options: tuple[str, ...], parts: tuple[str, ...], made: Path, tmp_path: Path
+) -> None:
+    words = (
+        "--label",
+        "load",
+        "--series",
+        "run",
+        "--best",
+        "--output",
+        tmp_path / "run",
+    )
+    result = invoke("fit", made / "data.csv", *words, *options)
+    assert result.exit_code == 2
+    for part in parts:
+        assert part in result.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_own_rule_of_a_configuration_holds_out_the_samples(made: Path) -> None:
+    text = 'validation = {by = "random", validation = 0.4}\n' + CONFIG
+    parsed = parse_config(tomllib.loads(text), made)
+    assert parsed.problems == []
+    prepared = prepare(parsed.config)
+    for (data,) in prepared.splits_of_seeds(2, 0):
+        share = len(data.split.validation) / len(data.samples)
+        assert share == pytest.approx(0.4, abs=0.05)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_run_which_continues(
+    number: signal.Signals, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    step, networks = Trainer.step, set()
+
+    def stepping(self: Trainer, *arguments: object) -> object:
+        networks.add(id(self))
+        if len(networks) == 2:
+            os.kill(os.getpid(), number)
+        return step(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "step", stepping)
+        result = invoke(
+            "fit", made / "run.toml", "--output", tmp_path / "run", "--quiet"
+        )
+    signal.signal(signal.SIGINT, before)
+    assert result.exit_code == 128 + number
+    assert "run.partial" in result.stderr
+    assert not (tmp_path / "run").exists()
+    kept = tmp_path / "run.partial" / "members"
+    assert len([path for path in kept.iterdir() if path.name[0] != "."]) == 1
+    again = invoke("fit", made / "run.toml", "--output", tmp_path / "run", "--quiet")
+    assert again.exit_code == 0, again.output
+    whole = pd.read_parquet(made / "run" / "metrics.parquet")
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(tmp_path / "run" / "metrics.parquet"), whole
+    )
+
+
+@pytest.mark.parametrize("command", ["fit", "check"])
+def test_an_ensemble_is_named_where_a_table_is_expected(
+    command: str, made: Path
+) -> None:
+    result = invoke(command, made / "run")
+    assert result.exit_code == 2
+    assert "run folder" in result.output or "must be" in result.output
+
+
+def test_a_representation_is_refused_for_an_ensemble(made: Path) -> None:
+    with refused("`representation`", "members"):
+        mt.load(made / "run", representation=object())

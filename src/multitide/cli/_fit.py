@@ -156,12 +156,13 @@ def fit_and_show(
     config: Config, output: Path | None, name: str, *, verbose: bool
 ) -> Path:
     """Make a run, show its data and metrics, and return its folder."""
+    from multitide._partial_folder import partial_of
     from multitide._run_fit import check_estimator, train_run
     from multitide.cli._arguments import command_line, result_folder
     from multitide.cli._show import show_data, show_metrics
     from multitide.cli._show_model_facts import show_fitted
     from multitide.cli._terminal import bold, quietly, say
-    from multitide.cli._termination import finishing_on_sigterm
+    from multitide.cli._termination import ended_by_signals, finishing_on_sigterm
     from multitide.config._prepare import prepare
 
     folder = result_folder(output, name, take_up=config.is_ensemble)
@@ -169,10 +170,14 @@ def fit_and_show(
     with quietly():
         prepared = prepare(config)
     show_data(prepared)
-    with finishing_on_sigterm() as termination:
-        run = train_run(
-            prepared, folder, command_line(), int(verbose), callbacks=[termination]
-        )
+    if config.is_ensemble:
+        with ended_by_signals(folder, partial_of(folder)):
+            run = train_run(prepared, folder, command_line(), int(verbose))
+    else:
+        with finishing_on_sigterm() as termination:
+            run = train_run(
+                prepared, folder, command_line(), int(verbose), [termination]
+            )
     n_test = sum(len(data.split.test) for data in run.data)
     show_metrics(run.metrics, f"Test set, {n_test} samples")
     show_fitted(run.estimator)

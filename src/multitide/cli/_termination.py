@@ -85,13 +85,15 @@ def finishing_on_sigterm() -> Iterator[Termination]:
 
 
 @contextmanager
-def ended_by_signals(folder: Path) -> Iterator[None]:
+def ended_by_signals(folder: Path, kept: Path | None = None) -> Iterator[None]:
     """End the block at Ctrl-C or SIGTERM, with one message and exit code 130 or 143.
 
     Parameters
     ----------
     folder : path
-        Where results lie that can be continued.
+        Where the results lie that can be continued, or will lie.
+    kept : path, optional
+        Where they lie until then, if that is another folder.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -104,7 +106,7 @@ def ended_by_signals(folder: Path) -> Iterator[None]:
     except Ended as ended:
         show_warning(
             f"{signal.Signals(ended.number).name}: the work has ended. What is finished stays in "
-            f"{str(folder)!r}; the same command with --output {quoted(folder)} continues."
+            f"{str(kept or folder)!r}; the same command with --output {quoted(folder)} continues."
         )
         raise SystemExit(128 + ended.number) from ended
     finally:

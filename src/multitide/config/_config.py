@@ -127,7 +127,10 @@ class Config:
             for name, params in self.members.items():
                 own[name] = self.make_estimator(**params, tasks=None)
             members = own
-        arguments = {"members": members, "base": self.make_estimator(tasks=None)}
+        base = None
+        if not isinstance(self.members, dict):
+            base = self.make_estimator(tasks=None)
+        arguments = {"members": members, "base": base}
         seed = self.estimator.get("random_state")
         return Ensemble(
             **{**arguments, "random_state": seed, **self.ensemble, **changes}

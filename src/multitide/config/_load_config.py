@@ -18,6 +18,7 @@ from multitide._checks import (
 from multitide._registries import SPLITTERS, part_from_config
 from multitide._toml import NONE, read_toml
 from multitide.config._absolute_paths import with_absolute_start
+from multitide.config._budget_problems import budget_problems
 from multitide.config._config import Config
 from multitide.config._data_section import (
     DataSection,
@@ -193,7 +194,7 @@ def _compare_problems(table: Mapping[str, object]) -> list[str]:
     known = [*_allowed_arguments(compare), "label_shares"]
     return [
         *_unknown_arguments(table, known, "compare"),
-        *_budget_problems(table, "compare"),
+        *budget_problems(table.get("budget", NONE), "compare"),
         *_count_problems(table, "compare"),
     ]
 
@@ -208,7 +209,7 @@ def _tune_problems(table: Mapping[str, object]) -> list[str]:
         make_space(cast("Mapping[str, object] | None", table.get("space")))
     return [
         *problems,
-        *_budget_problems(table, "tune"),
+        *budget_problems(table.get("budget", NONE), "tune"),
         *_count_problems(table, "tune"),
     ]
 
@@ -221,22 +222,6 @@ def _count_problems(table: Mapping[str, object], name: str) -> list[str]:
             with gathering(problems):
                 check_positive_int(f"{name}.{count}", table[count])
     return problems
-
-
-def _budget_problems(table: Mapping[str, object], name: str) -> list[str]:
-    """Return what is wrong with a table's budget, which is otherwise parsed after reading."""
-    budget = table.get("budget", NONE)
-    if budget == NONE:
-        return []
-    from multitide.study.runs._timing import parse_budget
-
-    problems: list[str] = []
-    with gathering(problems):
-        parse_budget(cast("str | float", budget))
-    named = []
-    for problem in problems:
-        named.append(problem.replace("`budget`", f"`{name}.budget`"))
-    return named
 
 
 def _estimator(table: Mapping[str, object], problems: list[str]) -> dict[str, object]:

@@ -6,12 +6,12 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from multitide._checks import check_positive_int, gathering, suggest
+from multitide.config._budget_problems import budget_problems
 from multitide.config._params import DEFAULTS, parse_param
+from multitide.ensemble._plan import BEST
 from multitide.errors import ParameterError
 from multitide.fitting._recipe import make_recipe
-from multitide.study.runs._timing import parse_budget
 
-BEST = "best"  # stands for the default members
 Members = dict[str, dict[str, Any]] | str | None
 COUNTS = ("n_seeds", "n_jobs")
 # Parameters that the file or the ensemble sets for all members.
@@ -98,8 +98,7 @@ def ensemble_problems(table: Mapping[str, object], members: Members) -> list[str
             with gathering(problems):
                 check_positive_int(f"ensemble.{name}", value)
         elif name == "budget":
-            with gathering(problems):
-                parse_budget(value if isinstance(value, (int, float)) else str(value))
+            problems += budget_problems(value, "ensemble")
         else:
             known = [*COUNTS, "budget"]
             problems.append(

@@ -14,6 +14,7 @@ from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._split import Split
 from multitide.data._split_data import SplitData
+from multitide.ensemble._plan import splits_of_seeds
 from multitide.errors import DataError, ParameterError
 from multitide.fitting._data_sets import (
     naming_data_set,
@@ -74,12 +75,24 @@ class Prepared:
             plans.append(plan_fit(params, DataSets(training), validation))
         return plans
 
-    def splits_of_seeds(self, n_seeds: int) -> list[list[SplitData]]:
+    def splits_of_seeds(self, n_seeds: int, seed: int) -> list[list[SplitData]]:
         """Return the training and validation sets of each seed of an ensemble.
 
         The first seed has the validation set of the split. If the rule is random or by group, the
-        others draw their own from the same samples.
+        others draw their own from the same samples. The configuration's own rule, ``validation``,
+        replaces that of the split.
+
+        Parameters
+        ----------
+        n_seeds : int
+            Number of seeds.
+        seed : int
+            The first one.
         """
+        if "validation" in self.config.estimator:
+            training, _ = self.fitting_sets()
+            rule = self.config.estimator["validation"]
+            return splits_of_seeds(training, self.tasks, {}, rule, n_seeds, seed)
         splits = []
         for number in range(n_seeds):
             data = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -15,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from multitide._checks import as_path, check_positive_int
 from multitide._estimator import MultiTaskEstimator
 from multitide._result_folder import new_folder
+from multitide._silence import silent_on_request
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
@@ -22,21 +22,21 @@ from multitide.data._splitter import Splitter
 from multitide.ensemble._average import aligned, mean, reference_targets, spread
 from multitide.ensemble._contribution_table import contribution_table
 from multitide.ensemble._fit_members import fit_members
-from multitide.ensemble._plan import check_members, members_tasks
-from multitide.ensemble._portfolio import best_members
+from multitide.ensemble._plan import BEST, check_members, members_tasks, splits_of_seeds
+from multitide.ensemble._portfolio import best_members, check_base
 from multitide.ensemble._progress import show_fit
 from multitide.ensemble._store import (
     EnsembleResult,
     read_ensemble,
     write_ensemble,
 )
+from multitide.errors import ParameterError
 from multitide.fitting._data_sets import (
     Data,
     Labels,
     Series,
     held_out_sets,
     resolve_shared_tasks,
-    split_data_sets,
     to_data_sets,
 )
 from multitide.fitting._recipe import resolve_device, resolve_seed
@@ -46,8 +46,6 @@ from multitide.model._prediction import Decoded, TargetsByTask, decode_all
 from multitide.study.runs._timing import parse_budget
 from multitide.study.runs._workers import default_n_jobs
 from multitide.tasks import Task
-
-BEST = "best"
 
 
 class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
@@ -132,6 +130,7 @@ class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
         self.verbose = verbose
 
+    @silent_on_request
     def fit(
         self,
         X: Data,
@@ -167,7 +166,7 @@ class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
         DataError
             With what is wrong with the data, or if no fit succeeded.
         """
-        check_members(self.members)
+        self.check()
         check_positive_int("n_seeds", self.n_seeds)
         parse_budget(self.budget)
         check_validation(self.validation)
@@ -176,21 +175,35 @@ class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
         members = self.members_for(data_sets)
         tasks = resolve_shared_tasks(members_tasks(members), data_sets)
         held_out = held_out_sets(validation)
-        splits = []
-        for number in range(self.n_seeds):
-            rule = _rule_of_seed(self.validation, number)
-            splits.append(
-                split_data_sets(data_sets, tasks, held_out, rule, seed + number)
-            )
+        splits = splits_of_seeds(
+            data_sets, tasks, held_out, self.validation, self.n_seeds, seed
+        )
         return self.fit_splits(members, tasks, splits, seed, folder=folder)
+
+    def check(self) -> None:
+        """Raise unless the members, or the base of the default ones, can be fitted together.
+
+        Raises
+        ------
+        ParameterError
+            With what is wrong with them.
+        """
+        members = check_members(self.members)
+        if not members:
+            check_base(self.base)
+        elif self.base is not None:
+            raise ParameterError(
+                f"`base` must be left out unless `members` is 'best'; got {self.base!r}."
+            )
 
     def members_for(
         self, data_sets: Mapping[str, Samples]
     ) -> dict[str, MultiTaskEstimator]:
         """Return the members by name, for "best" those that suit the data."""
-        if self.members == BEST:
-            return best_members(data_sets, self.base)
-        return check_members(self.members)
+        members = check_members(self.members)
+        if members:
+            return members
+        return check_members(best_members(data_sets, self.base))
 
     def fit_splits(
         self,
@@ -364,12 +377,3 @@ class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
         for (data, task), arrays in values.items():
             combined[data][task] = how(arrays, weights[data, task])
         return combined
-
-
-def _rule_of_seed(
-    rule: float | Splitter | None, number: int
-) -> float | Splitter | None:
-    """Return the rule with a seed of its own, so that each fit holds out other samples."""
-    if not isinstance(rule, Splitter):
-        return rule
-    return replace(rule, random_state=(rule.random_state or 0) + number)

@@ -10,8 +10,11 @@ from time import perf_counter
 
 import numpy as np
 
+from multitide._checks import as_path
+from multitide._claim_folder import claim_folder
 from multitide._estimator import MultiTaskEstimator
-from multitide._result_folder import writable
+from multitide._folder_kinds import FITS_FORMAT
+from multitide._interrupts import interrupts_end_all
 from multitide.data._split_data import SplitData
 from multitide.ensemble._average import mean, reference_targets
 from multitide.ensemble._greedy_weights import greedy_weights
@@ -51,9 +54,9 @@ def fit_members(
         As in :func:`train_members`.
     """
     started = perf_counter()
-    with _kept_in(folder) as place:
+    with _kept_in(folder) as place, interrupts_end_all():
         finished = train_members(
-            planned_fits(members, tasks, splits, seed),
+            planned_fits(members, tasks, splits, seed, seconds),
             place,
             n_jobs=n_jobs,
             seconds=seconds,
@@ -141,9 +144,8 @@ def _loss(target: Target, rows: ValidationRows, values: np.ndarray) -> float:
 def _kept_in(folder: str | Path | None) -> Iterator[Path]:
     """Give the block the folder of the fits, which is a temporary one if there is none."""
     if folder is not None:
-        place = Path(folder)
-        with writable(place):
-            place.mkdir(parents=True, exist_ok=True)
+        place = as_path("folder", folder)
+        claim_folder(place, FITS_FORMAT)
         yield place
         return
     with tempfile.TemporaryDirectory(prefix="multitide-") as temporary:

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import cast
 
 from sklearn.base import clone
 
 from multitide._estimator import MultiTaskEstimator
+from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
+from multitide.data._splitter import Splitter
 from multitide.errors import ParameterError
+from multitide.fitting._data_sets import split_data_sets
 from multitide.fitting._recipe import make_recipe
 from multitide.representations import Transformed
 from multitide.tasks import Task
 
 DEFAULT_NAME = "network"
+BEST = "best"  # stands for the default members
 
 
 @dataclass(frozen=True)
@@ -34,17 +40,24 @@ class MemberFit:
         Not fitted; its ``random_state`` is the seed.
     data : sequence of SplitData
         The data sets as this seed divides them.
+    seconds : float
+        The time for all fits of the ensemble.
     """
 
     member: str
     number: int
     estimator: MultiTaskEstimator
     data: Sequence[SplitData]
+    seconds: float = math.inf
 
-    @property
+    @cached_property
     def key(self) -> str:
-        """A name for the folder of the fit; other parameters, data or rows lead to another one."""
-        digest = hashlib.sha256()
+        """A name for the folder of the fit.
+
+        Other parameters, data, rows or another budget, which may cut a fit short, lead to another
+        one.
+        """
+        digest = hashlib.sha256(repr(self.seconds).encode())
         params = self.estimator.get_params(deep=False)
         digest.update(repr(sorted(params.items())).encode())
         for data in self.data:
@@ -73,7 +86,7 @@ def check_members(members: object) -> dict[str, MultiTaskEstimator]:
         If it is anything else, or if a member has a wrong parameter or is trained again on its
         validation set.
     """
-    if members == "best":
+    if isinstance(members, str) and members == BEST:
         return {}
     if isinstance(members, MultiTaskEstimator):
         members = {DEFAULT_NAME: members}
@@ -138,11 +151,48 @@ def members_tasks(
     return first[1]
 
 
+def splits_of_seeds(
+    data_sets: Mapping[str, Samples],
+    tasks: Sequence[Task],
+    held_out: Mapping[str, Samples],
+    rule: float | Splitter | None,
+    n_seeds: int,
+    seed: int,
+) -> list[list[SplitData]]:
+    """Return the data sets as each seed divides them.
+
+    Parameters
+    ----------
+    data_sets, tasks, held_out
+        As in :func:`split_data_sets`.
+    rule : float, Splitter or None
+        Each seed draws with a seed of its own.
+    n_seeds, seed : int
+        Number of seeds, and the first one.
+    """
+    splits = []
+    for number in range(n_seeds):
+        own = _rule_of_seed(rule, number)
+        of_seed = (seed + number) % 2**32
+        splits.append(split_data_sets(data_sets, tasks, held_out, own, of_seed))
+    return splits
+
+
+def _rule_of_seed(
+    rule: float | Splitter | None, number: int
+) -> float | Splitter | None:
+    """Return the rule with a seed of its own, so that each fit holds out other samples."""
+    if not isinstance(rule, Splitter):
+        return rule
+    return replace(rule, random_state=(rule.random_state or 0) + number)
+
+
 def planned_fits(
     members: Mapping[str, MultiTaskEstimator],
     tasks: Sequence[Task],
     splits: Sequence[Sequence[SplitData]],
     seed: int,
+    seconds: float = math.inf,
 ) -> Iterator[MemberFit]:
     """Yield the fits: all members with the first seed, then all with the second, and so on.
 
@@ -156,6 +206,8 @@ def planned_fits(
         The data sets as each seed divides them.
     seed : int
         The first seed; the next ones follow it.
+    seconds : float
+        The time for all fits.
     """
     for number, data in enumerate(splits):
         for name, member in members.items():
@@ -163,4 +215,4 @@ def planned_fits(
             estimator.set_params(
                 tasks=list(tasks), random_state=(seed + number) % 2**32, verbose=0
             )
-            yield MemberFit(name, number, estimator, data)
+            yield MemberFit(name, number, estimator, data, seconds)

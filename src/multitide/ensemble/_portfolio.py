@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import cast
 
 from sklearn.base import clone
 
+from multitide._checks import raise_problems
 from multitide._estimator import MultiTaskEstimator
 from multitide._plan_fit import plan_fit
 from multitide.backbones import Trees
@@ -15,12 +17,15 @@ from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.encodings import Inputs
 from multitide.errors import MultitideError
+from multitide.fitting._recipe import make_part, make_recipe
 from multitide.representations import MiniRocket
+from multitide.training._settings import Training
 
 logger = logging.getLogger("multitide")
 # Above this number of samples, solving linear heads on thousands of features takes longer than
 # training a network.
 MOST_FOR_LINEAR = 20_000
+NETWORKS = ("gru", "lstm_fcn")
 SHORTEST_FOR_LINEAR = 9  # the length of MiniRocket's kernels
 
 
@@ -41,14 +46,46 @@ def best_members(
     ParameterError, DataError
         If no member can be fitted to these data.
     """
+    check_base(base)
     base = base or MultiTaskEstimator()
     members: dict[str, MultiTaskEstimator] = {}
     if len(data_sets) == 1:
         (samples,) = data_sets.values()
         members |= _of_one_data_set(base, samples)
-    for name in ("gru", "lstm_fcn"):
+    for name in NETWORKS:
         members[name] = _with(base, backbone=name)
     return _suitable(members, data_sets)
+
+
+def check_base(base: MultiTaskEstimator | None) -> None:
+    """Raise if the base of the default members sets what the members set themselves.
+
+    Raises
+    ------
+    ParameterError
+        With every such parameter.
+    """
+    if base is None:
+        return
+    inputs = cast(Inputs, make_part("inputs", base.inputs))
+    training = cast(Training, make_part("training", base.training))
+    own: dict[str, object] = {}
+    if base.backbone != MultiTaskEstimator().backbone:
+        own["backbone"] = base.backbone
+    if inputs.representation is not None:
+        own["inputs.representation"] = inputs.representation
+    for name in ("start", "pretrain", "refit"):
+        value = getattr(training, name)
+        if value:
+            own[f"training.{name}"] = value
+    problems = []
+    for name, value in own.items():
+        problems.append(
+            f"`{name}` must be left out with the default members of an ensemble, "
+            f"which have their own; got {value!r}."
+        )
+    raise_problems(problems)
+    make_recipe(base.get_params(deep=False))
 
 
 def _suitable(
@@ -80,7 +117,9 @@ def _of_one_data_set(
     }
     is_long = int(samples.lengths.min()) >= SHORTEST_FOR_LINEAR
     if is_long and len(samples) <= MOST_FOR_LINEAR:
-        vectors = Inputs(representation=MiniRocket())
+        vectors = replace(
+            cast(Inputs, make_part("inputs", base.inputs)), representation=MiniRocket()
+        )
         members["linear"] = _with(base, backbone="linear", inputs=vectors)
     return members
 

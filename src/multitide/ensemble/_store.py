@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, model_validator
 
 from multitide._estimator import MultiTaskEstimator
-from multitide._folder_kinds import MODEL_FILE
+from multitide._folder_kinds import ENSEMBLE_FILE, ENSEMBLE_FORMAT, MODEL_FILE
 from multitide._installed_versions import installed_versions
 from multitide._partial_folder import refuse_partial
 from multitide._result_folder import read_record, validated, write_file
@@ -19,9 +20,11 @@ from multitide.errors import StoreError
 from multitide.model._history import HISTORY, PRETRAINING, write_history
 from multitide.model._store import write_model
 
-FORMAT, SCHEMA = "multitide ensemble", 1
-ENSEMBLE_FILE, MEMBERS = "ensemble.json", "members"
+SCHEMA = 1
+MEMBERS = "members"
 Weight = Annotated[float, Field(ge=0, le=1)]
+# What `MemberFit.key` looks like, perhaps as the draft that a kill has left.
+FIT_FOLDER = r"\.?\d+-[a-z0-9_-]{0,40}-[0-9a-f]{12}(-[a-z0-9_]+)?$"
 # A name of a folder, never a path.
 Key = Annotated[str, Field(pattern=r"^[a-z0-9_-]+$", max_length=200)]
 
@@ -121,7 +124,7 @@ def write_ensemble(result: EnsembleResult, folder: Path) -> None:
             )
         )
     record = EnsembleRecord(
-        format=FORMAT,
+        format=ENSEMBLE_FORMAT,
         schema_version=SCHEMA,
         versions=installed_versions(),
         members=members,
@@ -134,12 +137,13 @@ def write_ensemble(result: EnsembleResult, folder: Path) -> None:
 
 
 def remove_other_fits(result: EnsembleResult, folder: Path) -> None:
-    """Remove the folders of fits that are not in the ensemble, as of an earlier configuration."""
+    """Remove fits that are not in the ensemble, as of an earlier configuration, and cut drafts."""
     kept = set()
     for member in result.members.values():
         kept |= set(member.fits)
     for place in (folder / MEMBERS).iterdir():
-        if place.name not in kept:
+        is_ours = re.match(FIT_FOLDER, place.name) and not place.is_symlink()
+        if is_ours and place.is_dir() and place.name not in kept:
             shutil.rmtree(place)
 
 
@@ -153,7 +157,7 @@ def read_ensemble(folder: Path, device: str | None = None) -> EnsembleResult:
     """
     refuse_partial(folder)
     path = folder / ENSEMBLE_FILE
-    content = read_record(path, FORMAT, {SCHEMA}, "Fit the ensemble again.")
+    content = read_record(path, ENSEMBLE_FORMAT, {SCHEMA}, "Fit the ensemble again.")
     record = validated(content, EnsembleRecord, path)
     members = {}
     for member in record.members:
