@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,17 @@ def make_arrays(
     for column in y:
         y[column] = y[column].mask(rng.random(n) < missing)
     return X, y
+
+
+def write_runs(folder: Path, n_runs: int) -> None:
+    """Write ``data.csv``: runs of 12 rows, with a number and a class that channel "a" tells."""
+    rng = np.random.default_rng(0)
+    level = rng.normal(size=n_runs).repeat(12)
+    table = pd.DataFrame({"run": np.arange(n_runs).repeat(12)})
+    table["a"] = level + rng.normal(size=len(table))
+    table["load"] = level.round(3)
+    table["state"] = np.where(level > 0, "high", "low")
+    table.to_csv(folder / "data.csv", index=False)
 
 
 def make_samples(

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
 import multitide as mt
+from makers import write_runs
 from multitide.study.runs._fit_store import KEY, read_fit
 from processes import exit_code, start, wait_for
 from refusals import refused
@@ -52,13 +52,7 @@ kernel_sizes = [3, 3, 3]
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    rng = np.random.default_rng(0)
-    level = rng.normal(size=60).repeat(12)
-    runs = np.arange(60).repeat(12)
-    table = pd.DataFrame({"run": runs, "a": level + rng.normal(size=720)})
-    table["load"] = level.round(3)
-    table["state"] = np.where(level > 0, "high", "low")
-    table.to_csv(tmp_path / "data.csv", index=False)
+    write_runs(tmp_path, 60)
     (tmp_path / "c.toml").write_text(CONFIG.format(max_epochs=4))
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 import multitide
+from makers import write_runs
 from multitide.backbones import FCN
 from multitide.cli import app
 from multitide.config._data_section import DataSection
@@ -50,14 +50,7 @@ kernel_sizes = [3, 3, 3]
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory: a table of 40 runs, and a configuration."""
-    rng = np.random.default_rng(0)
-    level = rng.normal(size=40).repeat(12)
-    table = pd.DataFrame(
-        {"run": np.arange(40).repeat(12), "a": level + rng.normal(size=480)}
-    )
-    table["load"] = level.round(3)
-    table["state"] = np.where(level > 0, "high", "low")
-    table.to_csv(tmp_path / "data.csv", index=False)
+    write_runs(tmp_path, 40)
     (tmp_path / "small.toml").write_text(CONFIG)
     monkeypatch.chdir(tmp_path)
     return tmp_path

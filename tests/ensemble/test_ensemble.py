@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -304,3 +305,36 @@ def test_the_default_members_are_not_trained_on_their_validation_set(
     base = network(backbone="lstm_fcn", training={"refit": True})
     with refused("`training.refit`", "True"):
         quick("best", base=base).fit(samples)
+
+
+def test_results_do_not_depend_on_which_fit_ends_first(
+    fitted: Ensemble, samples: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_order = _train_members._results
+
+    def last_first(*arguments: object) -> object:
+        return reversed(list(in_order(*arguments)))
+
+    monkeypatch.setattr(_train_members, "_results", last_first)
+    members = {"network": network(), "slower": network(lr=1e-4)}
+    other = quick(members).fit(samples)
+    pd.testing.assert_frame_equal(other.contributions_, fitted.contributions_)
+    pd.testing.assert_frame_equal(other.predict(samples), fitted.predict(samples))
+
+
+def test_predictions_have_the_order_of_the_tasks(
+    fitted: Ensemble, samples: Samples
+) -> None:
+    expected = list(fitted.members_["network"][0].predict(samples))
+    for only in ("network", "slower"):
+        weights = {
+            "network": {"state": 0.0, "load": 1.0},
+            "slower": {"state": 1.0, "load": 0.0},
+        }
+        if only == "slower":
+            weights = {"network": weights["slower"], "slower": weights["network"]}
+        members = {}
+        for name, member in fitted.result_.members.items():
+            members[name] = replace(member, weights=weights[name])
+        other = quick()._take_result(replace(fitted.result_, members=members))
+        assert list(other.predict(samples)) == expected

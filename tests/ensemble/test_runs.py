@@ -9,12 +9,12 @@ import tomllib
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
 import multitide as mt
+from makers import write_runs
 from multitide._claim_folder import claim_folder
 from multitide._folder_kinds import FITS_FORMAT
 from multitide._partial_folder import partial_folder
@@ -64,22 +64,11 @@ def invoke(*arguments: object) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def write_table(folder: Path) -> None:
-    rng = np.random.default_rng(0)
-    level = rng.normal(size=60).repeat(12)
-    table = pd.DataFrame(
-        {"run": np.arange(60).repeat(12), "a": level + rng.normal(size=720)}
-    )
-    table["load"] = level.round(3)
-    table["state"] = np.where(level > 0, "high", "low")
-    table.to_csv(folder / "data.csv", index=False)
-
-
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a table, a configuration and its run."""
     folder = tmp_path_factory.mktemp("ensemble")
-    write_table(folder)
+    write_runs(folder, 60)
     (folder / "run.toml").write_text(CONFIG)
     mt.run_fit(folder / "run.toml", folder / "run", verbose=0)
     return folder
@@ -174,7 +163,7 @@ def test_an_interrupted_run_continues(
 def test_best_makes_members_for_the_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_table(tmp_path)
+    write_runs(tmp_path, 60)
     monkeypatch.chdir(tmp_path)
     options = ("--label", "load", "--series", "run", "--max-epochs", 1, "--n-seeds", 1)
     result = invoke(

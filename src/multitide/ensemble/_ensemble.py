@@ -45,7 +45,7 @@ from multitide.model._fitted_model import FittedModel
 from multitide.model._prediction import Decoded, TargetsByTask, decode_all
 from multitide.study.runs._timing import parse_budget
 from multitide.study.runs._workers import default_n_jobs
-from multitide.tasks import Task
+from multitide.tasks import Task, task_names
 
 
 class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
@@ -374,6 +374,8 @@ class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
                             values.setdefault((data, task), []).append(array)
                             weights.setdefault((data, task), []).append(weight)
         combined: dict[str, Decoded] = {data: {} for data in data_sets}
-        for (data, task), arrays in values.items():
-            combined[data][task] = how(arrays, weights[data, task])
+        for data, of_data in combined.items():
+            for task in task_names(self.tasks_):
+                if (data, task) in values:
+                    of_data[task] = how(values[data, task], weights[data, task])
         return combined

@@ -62,6 +62,9 @@ def fit_members(
             seconds=seconds,
             listener=listener,
         )
+        # Processes end in any order; sums of floats depend on it.
+        names = list(members)
+        finished.sort(key=lambda done: (done.fit.number, names.index(done.fit.member)))
         return _weighted(finished, tasks, seed, started)
 
 

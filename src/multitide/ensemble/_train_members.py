@@ -105,7 +105,7 @@ def train_members(
     Returns
     -------
     list of Finished
-        In the order of `fits`, without those for which no time was left.
+        In the order in which they ended, without those for which no time was left.
 
     Raises
     ------
@@ -133,7 +133,7 @@ def train_members(
     if not succeeded:
         reasons = [done.reason for done in finished] or ["the process died"]
         raise DataError(f"No member of the ensemble could be fitted: {reasons[0]}")
-    return sorted(succeeded, key=lambda done: done.fit.number)
+    return succeeded
 
 
 def _not_done(
