@@ -40,6 +40,14 @@ BASE: dict[str, Any] = {
     "gaps": True,
 }
 ENCODED = BASE | {"encodings": DIFFERENCE_AND_BINS}
+
+
+def _boosting(**settings: object) -> dict[str, Any]:
+    backbone = {"name": "trees", "kind": "boosting", **settings}
+    return BASE | {"backbone": backbone, "gaps": False}
+
+
+BOOSTING = _boosting()
 CANDIDATES: dict[str, dict[str, Any]] = {
     "before": {"before": True},
     "steps": BASE,
@@ -62,6 +70,12 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     | {"backbone": {"name": "cnn1d", "flatten": True, "dropout": 0.5}},
     "encoded, inception_time": ENCODED | {"backbone": "inception_time"},
     "encoded, fc": ENCODED | {"backbone": "fc"},
+    "boosting": BOOSTING,
+    "boosting, 3 levels": _boosting(n_levels=3),
+    "boosting, 1 level": _boosting(n_levels=1),
+    "boosting, 1 level, slower": _boosting(
+        n_levels=1, learning_rate=0.05, max_leaf_nodes=15
+    ),
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
@@ -21,10 +21,22 @@ def torch_defaults() -> Iterator[None]:
     with (
         torch.inference_mode(False),
         torch.enable_grad(),
-        torch.device("cpu"),
+        _cpu(),
         _single_precision(),
     ):
         yield
+
+
+def _cpu() -> AbstractContextManager[object]:
+    """Return the context that makes new tensors on the CPU.
+
+    torch runs Python code for every operation within it, so it is left out where it changes
+    nothing.
+    """
+    cpu = torch.device("cpu")
+    if torch.get_default_device() == cpu:
+        return nullcontext()
+    return cpu
 
 
 @contextmanager
