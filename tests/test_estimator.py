@@ -180,6 +180,7 @@ def test_unequal_lengths_train_and_padding_does_not_matter() -> None:
     np.testing.assert_allclose(alone[0], together[shortest], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_static_inputs_are_learned_from() -> None:
     X, _ = make_arrays(n=200, missing=0)
     age = np.random.default_rng(3).normal(50, 20, size=200)

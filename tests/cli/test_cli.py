@@ -721,6 +721,7 @@ def test_compare_shows_and_keeps_the_gains(call: Call, folder: Path) -> None:
         assert (folder / "runs/small-compare-001" / name).is_file()
 
 
+@pytest.mark.slow
 def test_compare_checks_the_conditions_and_keeps_them(call: Call, folder: Path) -> None:
     result = call(
         "compare",
@@ -747,6 +748,7 @@ def test_compare_checks_the_conditions_and_keeps_them(call: Call, folder: Path) 
     assert "9 fits on one process, 9 of them already done" in again.stderr
 
 
+@pytest.mark.slow
 def test_compare_traces_the_gain_over_shares_of_the_labels(
     call: Call, folder: Path
 ) -> None:

@@ -63,6 +63,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_several_configurations_make_one_overview(folder: Path) -> None:
     shown = call(
         "compare", "one.toml", "two.toml", "--output", "both", "--quiet"

@@ -151,6 +151,7 @@ def test_the_whole_way(call: Call, folder: Path) -> None:
         assert words in told
 
 
+@pytest.mark.slow
 def test_the_run_is_the_fit_of_a_dict_and_repeats_itself(
     call: Call, folder: Path
 ) -> None:

@@ -83,6 +83,7 @@ def test_what_was_typed_does_not_act(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+@pytest.mark.slow
 def test_a_narrow_encoding_ends_with_the_result(encoding: str, tmp_path: Path) -> None:
     table = pd.DataFrame({"온도": range(40), "[/b]±": [0, 1] * 20})
     table.to_csv(tmp_path / "d.csv", index=False)

@@ -62,6 +62,7 @@ def call(*arguments: str, code: int = 0) -> Any:
     return result
 
 
+@pytest.mark.slow
 def test_the_best_configuration_is_fitted_unchanged(folder: Path) -> None:
     shown = call("tune", "small.toml", "--output", "search", "--quiet").stdout
     assert "validation loss" in shown and "multitide fit search/best.toml" in shown

@@ -26,6 +26,9 @@ SLOW = {
     "guide/several-data-sets-in-one-fit",
     "guide/compare-many",
     "guide/tuning",
+    "guide/ensembles",
+    "guide/retraining",
+    "guide/representations",
 }
 # Shorter settings for code that is right as it stands, but takes longer than a test should.
 SHORTER = {

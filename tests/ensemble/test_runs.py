@@ -160,6 +160,7 @@ def test_an_interrupted_run_continues(
     )
 
 
+@pytest.mark.slow
 def test_best_makes_members_for_the_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,6 +29,7 @@ VARIANTS |= {
 
 @pytest.mark.parametrize("keep", ["joint", "per_task"])
 @pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.slow
 def test_the_counts_add_up_to_the_networks_parameters(variant: str, keep: str) -> None:
     estimator = small(sharing=VARIANTS[variant], max_epochs=2, keep=keep).fit(
         make_samples()

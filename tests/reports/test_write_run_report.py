@@ -103,6 +103,7 @@ def test_a_table_in_markdown_keeps_its_columns() -> None:
     )
 
 
+@pytest.mark.slow
 def test_weights_and_gradients_are_drawn_where_there_are_some(
     samples: Samples, tmp_path: Path
 ) -> None:

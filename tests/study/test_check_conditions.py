@@ -223,6 +223,7 @@ def test_they_survive_saving(kept: tuple[Conditions, Path]) -> None:
     assert loaded.settings.keys() == found.settings.keys()
 
 
+@pytest.mark.slow
 def test_requested_later_they_train_only_what_is_new_and_change_nothing_else(
     tmp_path: Path,
 ) -> None:

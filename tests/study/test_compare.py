@@ -172,6 +172,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("budget", "n_seeds"), [(30, 1), (89, 2), (90, 3), (1000, 5)])
+@pytest.mark.slow
 def test_a_budget_leaves_seeds_out_and_says_so(
     clock: None, tmp_path: Path, budget: int, n_seeds: int
 ) -> None:

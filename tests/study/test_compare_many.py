@@ -130,6 +130,7 @@ def test_an_arm_that_failed_has_no_rank() -> None:
     assert set(marks) == {"\N{MULTIPLICATION SIGN}"}
 
 
+@pytest.mark.slow
 def test_the_overview_leads_to_each_report(three: tuple[Path, Comparisons]) -> None:
     folder, found = three
     samples = {

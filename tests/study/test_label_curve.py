@@ -180,6 +180,7 @@ def test_every_seed_draws_its_own_labels_the_same_for_all_arms(
     assert (first.sum() == second.sum()).all()
 
 
+@pytest.mark.slow
 def test_the_spread_includes_which_labels_there_are() -> None:
     options: dict[str, Any] = {**OPTIONS, "n_seeds": 5}
     arms = ["hard", "constant"]

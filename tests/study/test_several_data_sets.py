@@ -126,6 +126,7 @@ def test_a_dict_of_one_data_set_is_the_plain_study() -> None:
     assert list(study({"rig": samples}, **of_name).gains["task"]) == ["state", "load"]
 
 
+@pytest.mark.slow
 def test_a_network_for_each_data_set_is_that_of_a_study_of_it_alone() -> None:
     given = apart()
     both = study(
@@ -153,6 +154,7 @@ def test_a_network_for_each_data_set_is_that_of_a_study_of_it_alone() -> None:
                 )
 
 
+@pytest.mark.slow
 def test_a_task_alone_is_that_of_a_study_of_its_data_set() -> None:
     given = apart()
     both = study(given, arms=["hard"], estimator=tiny(training=Training(patience=None)))
@@ -401,6 +403,7 @@ def test_other_tests_labels_change_no_answer() -> None:
 # -- kept, resumed, shown --------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_it_is_kept_and_read_and_gone_on_with(tmp_path: Path, made: Comparison) -> None:
     options: dict[str, Any] = {
         "arms": ["hard", "per_data_set"],
@@ -426,6 +429,7 @@ def test_it_is_kept_and_read_and_gone_on_with(tmp_path: Path, made: Comparison) 
     assert "speed @ plant" in set(table["task"])
 
 
+@pytest.mark.slow
 def test_folds_are_those_of_every_data_set() -> None:
     found = study(two(), arms=["hard"], n_seeds=1, cv=2, estimator=tiny(max_epochs=1))
     test = found.test
@@ -459,6 +463,7 @@ def test_each_data_set_is_split_by_its_own_rule() -> None:
     assert found.facts["data"]["rig"]["split"]["by"] == "group"
 
 
+@pytest.mark.slow
 def test_classes_that_only_the_other_data_set_shows_are_answered_too() -> None:
     given = two()
     y = given["rig"].y.copy()
@@ -479,6 +484,7 @@ def test_the_report_says_what_the_named_arms_are(made: Comparison) -> None:
     assert said["hard"].startswith("One backbone")
 
 
+@pytest.mark.slow
 def test_the_report_tells_the_data_sets_apart(tmp_path: Path, made: Comparison) -> None:
     page = write_study_report(made, tmp_path, samples=two()).read_text(encoding="utf-8")
     text = (tmp_path / "report.md").read_text(encoding="utf-8")

@@ -415,6 +415,7 @@ def test_tasks_are_described(table: pd.DataFrame) -> None:
     assert found.loc["load", "kind"] == "forecast"
 
 
+@pytest.mark.slow
 def test_a_study_measures_them_next_to_the_last_value(
     table: pd.DataFrame, tmp_path: Path
 ) -> None:

@@ -345,6 +345,7 @@ def test_a_trial_leaves_time_to_measure_the_start_and_itself(
     assert now[0] + again * took + again * 10 == pytest.approx(1110, abs=3)
 
 
+@pytest.mark.slow
 def test_settings_that_fail_stand_next_to_the_others() -> None:
     space: dict[str, Any] = {
         **SPACE,
@@ -400,6 +401,7 @@ def test_trials_that_lag_behind_the_median_are_pruned() -> None:
     assert pruning_ceiling([*trials, pruned], 3) == (math.inf, 0.7, 0.6)
 
 
+@pytest.mark.slow
 def test_lagging_trials_of_a_search_end_early() -> None:
     space: dict[str, Any] = dict.fromkeys(
         ("batch_size", "training", "backbone", "sharing"), False
