@@ -39,6 +39,7 @@ BASE: dict[str, Any] = {
     "weight_decay": 0.01,
     "gaps": True,
 }
+HALF = BASE | {"steps": 1500, "most_epochs": 100, "gaps": False}
 ENCODED = BASE | {"encodings": DIFFERENCE_AND_BINS}
 
 
@@ -51,6 +52,18 @@ BOOSTING = _boosting()
 CANDIDATES: dict[str, dict[str, Any]] = {
     "before": {"before": True},
     "steps": BASE,
+    "steps, no gap channels": BASE | {"gaps": False},
+    "steps, averaging": BASE | {"averaging": 0.99},
+    "steps, decay 0.1": BASE | {"weight_decay": 0.1},
+    "steps, fcn": BASE | {"backbone": "fcn"},
+    "steps, inception_time": BASE | {"backbone": "inception_time"},
+    "steps, cnn1d flat": BASE
+    | {"backbone": {"name": "cnn1d", "flatten": True, "dropout": 0.5}},
+    "steps, fc": BASE | {"backbone": {"name": "fc", "dropout": 0.5}},
+    "half": HALF,
+    "half, fcn": HALF | {"backbone": "fcn"},
+    "half, fcn, lr 0.001": HALF | {"backbone": "fcn", "lr": 1e-3},
+    "half, lr 0.001": HALF | {"lr": 1e-3},
     "encoded": ENCODED,
     "encoded, no gap channels": ENCODED | {"gaps": False},
     "encoded, bins only": BASE | {"encodings": ("piecewise_linear",)},

@@ -25,6 +25,7 @@ FLOORS = {
         "_estimator",
         "_gradient_flow",
         "_load",
+        "_network_or_default",
         "_plan_fit",
         "compat",
         "config",

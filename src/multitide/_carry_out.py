@@ -52,4 +52,5 @@ def carry_out(
                 vectors[data.name] = vectors_of(data.samples, encoder)
             plan = plan.on(vectors)
             plan.check_memory()
-        return fit_model(plan.groups, recipe, callbacks, plan.source), encoder
+        groups = [*plan.groups, *plan.tree_groups]
+        return fit_model(groups, callbacks, plan.source), encoder

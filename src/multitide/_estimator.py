@@ -12,7 +12,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from multitide._carry_out import carry_out
-from multitide._checks import a_kind, as_path
+from multitide._checks import as_path
 from multitide._folder_kinds import MODEL_FILE
 from multitide._known_arguments import known_arguments, refuse_unknown
 from multitide._plan_fit import FitPlan, plan_fit
@@ -23,7 +23,6 @@ from multitide.backbones import Backbone
 from multitide.balancing import Aggregator, Weighting
 from multitide.data._splitter import Splitter
 from multitide.encodings._inputs import Inputs
-from multitide.errors import ParameterError
 from multitide.fitting._data_sets import (
     Data,
     Labels,
@@ -71,9 +70,13 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
     tasks : list of Task or str, optional
         What to predict. A name stands for a column of ``y`` whose kind is inferred. Default: every
         column of ``y``.
-    backbone : str or Backbone, default="lstm_fcn"
+    backbone : str or Backbone, default="auto"
         Network from series to features, as an object such as ``LSTMFCN(hidden_size=32)`` or by
-        name. All parts can be given as an object, by name, or as a dict of their parameters.
+        name. All parts can be given as an object, by name, or as a dict of their parameters. "auto"
+        trains a "gru" for all tasks and grows boosted trees for each task; the validation set
+        chooses which of them answers the task. There are no trees for tasks that they cannot
+        answer, without a validation set, with several data sets, or if you choose how tasks share:
+        with a `sharing` other than "hard" or "none", a `weighting` or an `aggregator`.
     inputs : Inputs, optional
         How raw series are clipped, imputed, scaled and encoded within the model.
     sharing : str or Sharing, default="hard"
@@ -88,12 +91,12 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
     keep : {"joint", "per_task"}, default="joint"
         Keep the weights of the epoch with the lowest mean validation loss, or also those of the
         best epoch of each task.
-    max_epochs : int, default=50
-        Number of epochs of a full run.
+    max_epochs : int or "auto", default="auto"
+        Number of epochs of a full run. "auto" is as many as take 1,500 steps, from 12 to 100.
     batch_size : int or "auto", default="auto"
-        Samples per step. "auto" is 64; for few samples less, at least 8, so that an epoch has about
-        20 steps.
-    lr : float, default=0.001
+        Samples per step. "auto" is 128; for few samples less, at least 8, so that an epoch has
+        about 20 steps.
+    lr : float, default=0.002
         The maximum learning rate of the schedule.
     training : Training, optional
         Other settings of training: weight decay, schedule, patience, clipping, refit, ...
@@ -127,6 +130,9 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
     trials_ : DataFrame
         The trials of ``weighting="search"``, one row per trial and task; empty for other
         weightings.
+    candidates_ : DataFrame
+        With ``backbone="auto"``, the validation loss of each candidate, one row per task and
+        candidate, and which of them was chosen; empty for other backbones.
     best_epoch_ : dict of str to int
         The epoch whose weights predict each task.
     n_labelled_ : dict of str to dict
@@ -153,15 +159,15 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
         self,
         tasks: Sequence[Task | str] | None = None,
         *,
-        backbone: str | Backbone | Table = "lstm_fcn",
+        backbone: str | Backbone | Table = "auto",
         inputs: Inputs | Table | None = None,
         sharing: str | Sharing | Table = "hard",
         weighting: str | Weighting | Table = "uniform",
         aggregator: str | Aggregator | Table | None = None,
         keep: str = "joint",
-        max_epochs: int = 50,
+        max_epochs: int | str = "auto",
         batch_size: int | str = "auto",
-        lr: float = 1e-3,
+        lr: float = 2e-3,
         training: Training | Table | None = None,
         validation: float | Splitter | None = 0.15,
         device: str = "auto",
@@ -263,7 +269,7 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
         fitted, encoder = carry_out(plan, [*progress, *callbacks])
         self.history_ = pd.DataFrame(fitted.history)
         self.pretrain_history_ = pd.DataFrame(fitted.pretrain_history)
-        tell_after_training(fitted, plan.recipe.max_epochs, plan.data)
+        tell_after_training(fitted, plan.data)
         return self._take(
             StoredModel(
                 params=self.get_params(deep=False),
@@ -275,6 +281,7 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
                 n_labelled=fitted.n_labelled,
                 seconds=fitted.seconds,
                 trials=fitted.trials,
+                candidates=fitted.candidates,
                 encoder=encoder,
             )
         )
@@ -378,21 +385,3 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
         tags.target_tags.required = True
         tags.target_tags.multi_output = True
         return tags
-
-
-def estimator_or_default(estimator: MultiTaskEstimator | None) -> MultiTaskEstimator:
-    """Return the estimator that a user gave, or one with the defaults.
-
-    Raises
-    ------
-    ParameterError
-        If it is anything else.
-    """
-    if estimator is None:
-        return MultiTaskEstimator()
-    if isinstance(estimator, MultiTaskEstimator):
-        return estimator
-    raise ParameterError(
-        f"`estimator` must be a MultiTaskEstimator; got {a_kind(estimator)}. "
-        "Use, for instance, estimator=MultiTaskEstimator(backbone='gru')."
-    )

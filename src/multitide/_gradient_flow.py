@@ -164,8 +164,8 @@ def _fitted(estimator: MultiTaskEstimator, samples: Samples) -> Network:
         )
     (seen,) = estimator.stored_.data
     check_like_training(estimator.model_, samples, seen)
-    for network, names in estimator.model_.pairs:
-        if len(names) == len(estimator.tasks_):
+    for network, _ in estimator.model_.trained_pairs:
+        if len(network.names) == len(estimator.tasks_):
             return network
     raise DataError(
         "`estimator` must predict all tasks with one network; "

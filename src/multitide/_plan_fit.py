@@ -12,12 +12,13 @@ from multitide.backbones._linear import Linear
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
+from multitide.fitting._auto_backbone import network_for, tree_groups
 from multitide.fitting._data_sets import resolve_shared_tasks, split_data_sets
 from multitide.fitting._fit_model import make_groups
 from multitide.fitting._freezing import check_depth
 from multitide.fitting._linear_heads import check_linear
 from multitide.fitting._memory import MemoryEstimate, estimate_memory
-from multitide.fitting._recipe import Recipe, make_recipe
+from multitide.fitting._recipe import Recipe, is_auto, make_recipe
 from multitide.fitting._task_group import TaskGroup
 from multitide.fitting._warm_start import Source
 from multitide.fitting._weight_search import check_searchable
@@ -43,6 +44,8 @@ class FitPlan:
         The model that training starts from.
     groups : list of TaskGroup
         The tasks that are trained together, with their labels.
+    tree_groups : list of TaskGroup
+        The tasks for which "auto" also grows trees.
     memory : MemoryEstimate or None
         None if the length of the vectors is not known before a representation is fitted.
     """
@@ -52,6 +55,7 @@ class FitPlan:
     data: list[SplitData]
     source: Source | None
     groups: list[TaskGroup]
+    tree_groups: list[TaskGroup]
     memory: MemoryEstimate | None
 
     def on(self, samples: Mapping[str, Samples]) -> FitPlan:
@@ -103,6 +107,8 @@ def plan_fit(
         params["validation"],  # type: ignore[arg-type]  # checked by make_recipe
         recipe.seed,
     )
+    if is_auto(params["backbone"]):
+        recipe = network_for(recipe, [each.samples for each in data])
     source = find_source(start, recipe, task_names(tasks), len(data))
     groups = make_groups(data, tasks, recipe)
     for group in groups:
@@ -112,7 +118,8 @@ def plan_fit(
     if network_groups:
         memory = estimate_memory(network_groups, recipe)
         check_depth(network_groups[0].sketch(), recipe.training.freeze)
-    return FitPlan(recipe, tasks, data, source, groups, memory)
+    trees = tree_groups(params, recipe, groups, data, source)
+    return FitPlan(recipe, tasks, data, source, groups, trees, memory)
 
 
 def _check_phases(group: TaskGroup, source: Source | None) -> None:

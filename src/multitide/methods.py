@@ -137,7 +137,7 @@ def mismatches(**given: PartLike) -> list[str]:
     ParameterError
         If a part is unknown.
     """
-    backbone = make_part("backbone", given.get("backbone", "lstm_fcn"))
+    backbone = make_part("backbone", given.get("backbone", "auto"))
     sharing = make_part("sharing", given.get("sharing", "hard"))
     assert isinstance(backbone, Backbone)
     assert isinstance(sharing, Sharing)

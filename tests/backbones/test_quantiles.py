@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from multitide.backbones import Trees
 from multitide.backbones._quantiles import (
     N_STATISTICS,
     VIEWS,
@@ -15,6 +16,7 @@ from multitide.backbones._quantiles import (
     Quantiles,
     changes_between_measured,
     interval_quantiles,
+    last_steps,
     smoothed,
     statistics,
 )
@@ -90,6 +92,30 @@ def test_statistics_describe_the_measured_steps() -> None:
     expected = [4.0, known.std(), 1.0, 8.0, slope, 1.0, 8.0, 7.0, 3.5, 1.5, 5.0, 0.4]
     np.testing.assert_allclose(found[0, 0].numpy(), expected, rtol=1e-6)
     assert found[1, 0].tolist() == pytest.approx([NAN] * 11 + [1.0], nan_ok=True)
+
+
+def test_steps_are_counted_from_the_end_of_each_series() -> None:
+    x = torch.arange(12.0).reshape(2, 1, 6)
+    found = last_steps(x, torch.tensor([6, 2]), 4)
+    np.testing.assert_array_equal(found[0, 0], [2, 3, 4, 5])
+    np.testing.assert_array_equal(found[1, 0], [NAN, NAN, 6, 7])
+
+
+def test_steps_are_features_on_request_if_they_are_few() -> None:
+    plain = Trees(n_levels=1).build(2, 24)
+    with_steps = Trees(n_levels=1, steps=True).build(2, 24)
+    assert with_steps.n_features == plain.n_features + 2 * 2 * 24
+    x = random_series(5, 2, 24, 0.2)
+    features = with_steps(x)
+    assert features.shape == (5, with_steps.n_features)
+    of_channel = features.reshape(5, 2, -1)
+    values = of_channel[:, :, N_STATISTICS : N_STATISTICS + 24]
+    np.testing.assert_array_equal(values, x)
+    longer = torch.cat([random_series(5, 2, 6, 0.2, seed=1), x], dim=2)
+    again = with_steps(longer).reshape(5, 2, -1)
+    np.testing.assert_array_equal(again[:, :, N_STATISTICS : N_STATISTICS + 24], x)
+    many = Trees(n_levels=1, steps=True).build(20, 24)
+    assert many.n_features == Trees(n_levels=1).build(20, 24).n_features
 
 
 def test_the_spectrum_finds_the_frequency_of_a_wave() -> None:

@@ -35,21 +35,29 @@ class Plan:
         Level k divides a view into 2^k intervals; those between their centres are added.
     most : int
         Maximum number of quantiles per interval.
+    n_steps : int
+        Number of last steps whose values and changes are features.
     """
 
     n_timepoints: int
     n_levels: int
     most: int
+    n_steps: int = 0
 
     @classmethod
     def within(
-        cls, n_channels: int, n_timepoints: int, n_levels: int, most_features: int
+        cls,
+        n_channels: int,
+        n_timepoints: int,
+        n_levels: int,
+        most_features: int,
+        n_steps: int = 0,
     ) -> Plan:
         """Return the finest plan with at most this many features, or the coarsest one.
 
         Quantiles per interval are left out first, down to a few, and then the finest levels.
         """
-        plan = cls(n_timepoints, n_levels, 1 + n_timepoints // SPACING)
+        plan = cls(n_timepoints, n_levels, 1 + n_timepoints // SPACING, n_steps)
         while n_channels * plan.n_features > most_features:
             if plan.most > FEWEST:
                 plan = replace(plan, most=max(FEWEST, plan.most * 3 // 4))
@@ -64,7 +72,7 @@ class Plan:
         """Number of features per channel."""
         if self.n_timepoints == 1:
             return 1
-        total = N_STATISTICS
+        total = N_STATISTICS + 2 * self.n_steps
         for view in range(VIEWS):
             for level in self.levels(view):
                 total += level.n_intervals * level.n_quantiles
@@ -118,6 +126,8 @@ class Quantiles(BackboneModule):
     most_features : int
         Finer intervals and quantiles are left out so that there are at most this many features, if
         possible.
+    n_steps : int, default=0
+        Number of last steps whose values and changes are features too.
 
     References
     ----------
@@ -127,10 +137,17 @@ class Quantiles(BackboneModule):
     """
 
     def __init__(
-        self, n_channels: int, n_timepoints: int, n_levels: int, most_features: int
+        self,
+        n_channels: int,
+        n_timepoints: int,
+        n_levels: int,
+        most_features: int,
+        n_steps: int = 0,
     ) -> None:
         super().__init__()
-        self.plan = Plan.within(n_channels, n_timepoints, n_levels, most_features)
+        self.plan = Plan.within(
+            n_channels, n_timepoints, n_levels, most_features, n_steps
+        )
         self.n_features = n_channels * self.plan.n_features
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -155,6 +172,9 @@ class Quantiles(BackboneModule):
             (self._spectrum(x), torch.full_like(lengths, self.plan.n_timepoints // 2)),
         ]
         parts = [statistics(x, changes, lengths)]
+        if n_steps := self.plan.n_steps:
+            parts.append(last_steps(x, lengths, n_steps))
+            parts.append(last_steps(changes, lengths - 1, n_steps))
         for i, (view, its_lengths) in enumerate(views):
             for level in self.plan.levels(i):
                 parts.append(interval_quantiles(view, its_lengths, level))
@@ -174,6 +194,25 @@ class Quantiles(BackboneModule):
         waves = torch.fft.rfft(centred, n=self.plan.n_timepoints).abs()
         spectrum: Tensor = (waves[:, :, 1:] / count).to(x.dtype)
         return spectrum
+
+
+def last_steps(x: Tensor, lengths: Tensor, n_steps: int) -> Tensor:
+    """Return the last steps of each series, (batch, channels, n_steps).
+
+    Parameters
+    ----------
+    x : Tensor, shape (batch, channels, time)
+        NaN for missing values.
+    lengths : Tensor, shape (batch,)
+        Number of steps of each series.
+    n_steps : int
+        Shorter series begin with NaN.
+    """
+    steps = torch.arange(n_steps, device=x.device) - n_steps
+    places = lengths[:, None] + steps
+    shape = (*x.shape[:2], n_steps)
+    values = x.gather(2, places.clamp(min=0)[:, None].expand(shape))
+    return torch.where(places[:, None] >= 0, values, torch.nan)
 
 
 def changes_between_measured(x: Tensor) -> Tensor:

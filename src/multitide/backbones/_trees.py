@@ -14,6 +14,9 @@ from multitide.errors import ParameterError
 # Boosting reads every feature for every tree, a forest a few per node.
 MOST_FEATURES = {"extra_trees": 10_000, "boosting": 1_000}
 
+# Of a series, so that its steps are features.
+MOST_VALUES = 400
+
 # The settings that only the other kind uses.
 OTHERS = {
     "extra_trees": ("max_leaf_nodes", "learning_rate"),
@@ -57,6 +60,9 @@ class Trees(Backbone):
     n_levels : int, default=6
         Level k divides a series into 2^k intervals. There are fewer levels if there would be more
         than 10,000 features (for boosting 1,000).
+    steps : bool, default=False
+        Whether the values and changes of every step, counted from the end of a series, are features
+        too, if a series has at most 400 values. They help with many labels and harm with few.
 
     Notes
     -----
@@ -95,6 +101,7 @@ class Trees(Backbone):
     max_leaf_nodes: Annotated[int, Field(ge=2, le=65_536)] = 31
     learning_rate: Annotated[float, Field(gt=0)] = 0.1
     n_levels: Annotated[int, Field(ge=1, le=16)] = 6
+    steps: bool = False
 
     def check(self, name: str = "") -> None:
         """Raise :class:`ParameterError` with every problem, also settings of the other kind."""
@@ -115,4 +122,7 @@ class Trees(Backbone):
     def build(self, n_channels: int, n_timepoints: int) -> BackboneModule:
         """Return a module without parameters that computes the features."""
         most = MOST_FEATURES[self.kind]
-        return Quantiles(n_channels, n_timepoints, self.n_levels, most)
+        n_steps = 0
+        if self.steps and n_channels * n_timepoints <= MOST_VALUES:
+            n_steps = n_timepoints
+        return Quantiles(n_channels, n_timepoints, self.n_levels, most, n_steps)

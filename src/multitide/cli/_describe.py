@@ -11,7 +11,7 @@ from multitide._estimator import MultiTaskEstimator
 from multitide._load import load
 from multitide._toml import read_toml
 from multitide.cli._show import show_heading, show_reading
-from multitide.cli._show_model_facts import show_members
+from multitide.cli._show_model_facts import show_candidates, show_members
 from multitide.cli._terminal import show_table
 from multitide.ensemble._ensemble import Ensemble
 from multitide.model._schema import DataRecord
@@ -59,6 +59,7 @@ def _ensemble_tasks(ensemble: Ensemble) -> pd.DataFrame:
 def _show_estimator(estimator: MultiTaskEstimator, run: Path) -> None:
     record = read_model_record(run)
     show_table(_tasks(estimator), "Tasks")
+    show_candidates(estimator)
     show_table(_parameters(estimator), "Parameters per task")
     show_table(_networks(estimator), "Networks (sets of weights)")
     facts: dict[str, object] = {**_source(run)}

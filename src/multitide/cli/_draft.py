@@ -11,6 +11,12 @@ from multitide.data.tables._facts_of_series import GROUPS
 from multitide.data.tables._inspect_table import TableInspection
 from multitide.data.tables._propose_window import WindowProposal
 
+BACKBONE_LINES = (
+    '# backbone = "auto" trains a network and grows boosted trees, of which the validation set',
+    "# chooses per task. `multitide methods backbone` lists the others.",
+    "# [backbone]",
+    '# name = "lstm_fcn"',
+)
 OPTION_OF_ROLE = {
     "time": "time",
     "channel": "channels",
@@ -50,7 +56,6 @@ def draft_config(
     lines = [
         "# Configuration of multitide. Check: `multitide check`. Train: `multitide fit`.",
         "# Parameters of the estimator come first, above the first [table].",
-        "max_epochs = 50",
         "random_state = 0",
         "",
         *_data_lines(data, labels, by_role, folder, options or {}),
@@ -60,8 +65,7 @@ def draft_config(
         "",
         *_task_lines(by_role),
         "",
-        "# The network. `multitide methods` lists what you can choose.",
-        *_backbone_lines(inspected.shortest),
+        *BACKBONE_LINES,
     ]
     return "\n".join(lines) + "\n"
 
@@ -136,21 +140,6 @@ def _task_lines(by_role: dict[str, list[str]]) -> list[str]:
     for name in tasks:
         lines += ["[[tasks]]", *toml_text({"name": name}).splitlines(), ""]
     return lines[:-1]
-
-
-def _backbone_lines(shortest: int) -> list[str]:
-    """Return the default network, as a comment, or one that can read series of this length."""
-    from multitide.backbones import LSTMFCN
-
-    needed = LSTMFCN().min_timepoints
-    if shortest >= needed:
-        return ["# [backbone]", '# name = "lstm_fcn"']
-    return [
-        "[backbone]",
-        'name = "lstm_fcn"',
-        f'padding = "same"  # the shortest sample has {shortest} steps; '
-        f"without padding, {needed} are needed",
-    ]
 
 
 def _relative(path: Path, folder: Path) -> str:

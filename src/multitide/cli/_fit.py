@@ -50,7 +50,10 @@ def fit(
     sheet: Sheet = None,
     split: SplitBy = None,
     max_epochs: Annotated[
-        int | None, typer.Option(help="Maximum number of epochs. Default: 50.")
+        int | None,
+        typer.Option(
+            help="Maximum number of epochs. Default: by the number of samples."
+        ),
     ] = None,
     random_state: Annotated[
         int | None,
@@ -62,7 +65,8 @@ def fit(
     backbone: Annotated[
         str | None,
         typer.Option(
-            help="Network from series to features. Default: lstm_fcn. "
+            help="Network from series to features. Default: auto, a network and boosted trees, "
+            "of which the validation set chooses per task. "
             "`multitide methods backbone` lists all."
         ),
     ] = None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from multitide.cli._terminal import show_note, show_table
 
 if TYPE_CHECKING:
+    from multitide._estimator import MultiTaskEstimator
     from multitide.ensemble._ensemble import Ensemble
     from multitide.reports._model_lines import Model
 
@@ -21,7 +22,17 @@ def show_fitted(model: Model) -> None:
         show_members(model)
         show_note(f"The ensemble was trained in {in_words(model.seconds_)}.")
         return
+    show_candidates(model)
     show_note(f"The network was {trained_for(model)}; {best_epochs(model)}.")
+
+
+def show_candidates(estimator: MultiTaskEstimator) -> None:
+    """Show what the backbone "auto" has tried for each task."""
+    from multitide.reports._model_lines import candidate_table
+
+    table = candidate_table(estimator)
+    if len(table):
+        show_table(table, "Candidates: validation loss (1 = the best constant)")
 
 
 def show_members(ensemble: Ensemble) -> None:

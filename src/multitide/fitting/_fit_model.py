@@ -13,6 +13,7 @@ from multitide.backbones._trees import Trees
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
 from multitide.errors import DataError, ParameterError
+from multitide.fitting._choose_fits import GroupFit, choose_fits, short_name
 from multitide.fitting._data_sets import naming_data_set
 from multitide.fitting._forests import TreeFit
 from multitide.fitting._linear_heads import LinearFit
@@ -36,11 +37,13 @@ class Fitted:
     predictor : Predictor
         The module that ``predict`` runs.
     history : list of dict
-        One row per epoch, task and set.
+        One row per epoch, task and set, of the network or the trees that answer the task.
     pretrain_history : list of dict
         The same for the pre-training, if there was one.
     trials : list of dict
         The trials of a search for weights; see `WeightSearch`.
+    candidates : list of dict
+        What was chosen among for each task; see :func:`choose_fits`.
     best_epoch : dict of str to int
         The epoch whose weights predict each task.
     n_labelled : dict of str to dict
@@ -53,6 +56,7 @@ class Fitted:
     history: list[dict[str, Any]] = field(default_factory=list)
     pretrain_history: list[dict[str, Any]] = field(default_factory=list)
     trials: list[dict[str, Any]] = field(default_factory=list)
+    candidates: list[dict[str, Any]] = field(default_factory=list)
     best_epoch: dict[str, int] = field(default_factory=dict)
     n_labelled: dict[str, dict[str, int]] = field(default_factory=dict)
     seconds: float = 0.0
@@ -60,46 +64,70 @@ class Fitted:
 
 def fit_model(
     groups: Sequence[TaskGroup],
-    recipe: Recipe,
     callbacks: Sequence[Callback] = (),
     source: Source | None = None,
 ) -> Fitted:
-    """Fit one network for each group of tasks that the sharing trains together.
+    """Fit one network, or the trees, for each group of tasks.
+
+    If several groups have a task, the validation set chooses which of them answers it.
 
     Parameters
     ----------
     groups : sequence of TaskGroup
         The groups of tasks, as :func:`make_groups` returns them.
-    recipe : Recipe
-        The resolved parameters of the estimator.
     callbacks : sequence of Callback
         Called at every step.
     source : Source, optional
         A saved model whose backbone training starts from.
     """
-    networks: list[Network] = []
-    predicted: list[list[str]] = []
     fitted = Fitted(Predictor([], []))
+    fits = []
     for group in groups:
-        search = WeightSearch(group, callbacks, source)
-        training: LinearFit | TreeFit | Phases
-        if isinstance(recipe.backbone, Linear):
-            training = LinearFit(group, source)
-        elif isinstance(recipe.backbone, Trees):
-            training = TreeFit(group, source)
-        else:
-            training = Phases(search.best_group(), callbacks, source)
-        more_networks, their_tasks = training.run()
-        networks += more_networks
-        predicted += their_tasks
-        fitted.history += training.history
-        fitted.pretrain_history += training.pretrain_history
-        fitted.best_epoch |= training.best_epoch
+        fit, search = _fit_group(group, callbacks, source)
+        fits.append(fit)
         fitted.n_labelled |= group.n_labelled()
         fitted.trials += search.trials
-        fitted.seconds += search.seconds + training.seconds
+        fitted.pretrain_history += fit.pretrain_history
+        fitted.seconds += search.seconds + fit.seconds
+    chosen, fitted.candidates = choose_fits(fits)
+    networks: list[Network] = []
+    predicted: list[list[str]] = []
+    for i, fit in enumerate(fits):
+        answered = [name for name in fit.best_epoch if chosen[name] == i]
+        more_networks, their_tasks = fit.networks_for(answered)
+        networks += more_networks
+        predicted += their_tasks
+        for name in answered:
+            fitted.best_epoch[name] = fit.best_epoch[name]
+        fitted.history += [row for row in fit.history if row["task"] in answered]
     fitted.predictor = Predictor(networks, predicted).cpu().eval()
     return fitted
+
+
+def _fit_group(
+    group: TaskGroup, callbacks: Sequence[Callback], source: Source | None
+) -> tuple[GroupFit, WeightSearch]:
+    search = WeightSearch(group, callbacks, source)
+    backbone = group.recipe.backbone
+    training: LinearFit | TreeFit | Phases
+    if isinstance(backbone, Linear):
+        training = LinearFit(group, source)
+    elif isinstance(backbone, Trees):
+        training = TreeFit(group, source)
+    else:
+        training = Phases(search.best_group(), callbacks, source)
+    networks, predicted = training.run()
+    fit = GroupFit(
+        name=short_name(backbone),
+        is_trained=backbone.is_trained,
+        networks=networks,
+        predicted=predicted,
+        history=training.history,
+        pretrain_history=training.pretrain_history,
+        best_epoch=training.best_epoch,
+        seconds=training.seconds,
+    )
+    return fit, search
 
 
 def make_groups(

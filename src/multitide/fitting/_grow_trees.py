@@ -59,14 +59,14 @@ def check_growable(targets: list[Target], kind: str) -> None:
     refused = []
     remedies = []
     for target in targets:
-        written = f"{target.task.name!r} ({target.task.kind})"
-        if isinstance(target, RegressionTarget) and target.n_outputs > 1:
+        if is_growable(target, kind):
+            continue
+        if isinstance(target, RegressionTarget):
             refused.append(f"{target.task.name!r} ({target.task.kind}, quantiles)")
-        elif isinstance(target, SeveralTarget) and kind == "boosting":
-            refused.append(written)
+            continue
+        refused.append(f"{target.task.name!r} ({target.task.kind})")
+        if is_growable(target, "extra_trees"):
             remedies = ["use kind='extra_trees'"]
-        elif not isinstance(target, GROWABLE):
-            refused.append(written)
     if refused:
         remedy = ", ".join(["Remove them", *remedies, "or train a network"])
         raise ParameterError(
@@ -74,6 +74,15 @@ def check_growable(targets: list[Target], kind: str) -> None:
             f"trees ({kind}) can answer; "
             f"got {', '.join(refused)}. {remedy}."
         )
+
+
+def is_growable(target: Target, kind: str) -> bool:
+    """Return whether trees of a kind can answer a task."""
+    if isinstance(target, RegressionTarget):
+        return target.n_outputs == 1
+    if kind == "boosting" and isinstance(target, SeveralTarget):
+        return False
+    return isinstance(target, GROWABLE)
 
 
 def settings_of(spec: Trees, target: Target, choice: bool) -> tuple[int, ...]:

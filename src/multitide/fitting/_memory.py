@@ -12,8 +12,9 @@ from multitide._count_values import count_values
 from multitide.backbones._batch_rows import batch_rows
 from multitide.backbones._linear import Linear
 from multitide.errors import ParameterError
-from multitide.fitting._recipe import Recipe, resolve_batch_size, resolve_device
+from multitide.fitting._recipe import Recipe, resolve_device
 from multitide.fitting._task_group import EncodedData, TaskGroup
+from multitide.fitting._training_length import resolve_batch_size
 from multitide.network._network import Network
 
 FLOAT, DOUBLE = 4, 8  # bytes

@@ -14,8 +14,9 @@ import pandas as pd
 from multitide._own_random_numbers import own_random_numbers
 from multitide.balancing._diverged import Diverged
 from multitide.fitting._freezing import Frozen, check_depth, freeze
-from multitide.fitting._recipe import Recipe, resolve_batch_size, resolve_device
+from multitide.fitting._recipe import Recipe, resolve_device
 from multitide.fitting._task_group import EncodedData, TaskGroup
+from multitide.fitting._training_length import resolve_batch_size, with_length
 from multitide.fitting._warm_start import Source, carry_over
 from multitide.network._network import Network, copy_with_state
 from multitide.tasks import Task, task_names
@@ -130,7 +131,7 @@ class Phases:
     def _train_frozen(
         self, network: Network, depth: str | int, fresh: list[str]
     ) -> Trainer:
-        frozen = freeze(network, depth, self._recipe.max_epochs, fresh)
+        frozen = freeze(network, depth, self._recipe.n_epochs, fresh)
         keeper = Keeper(self._recipe.keep, self._group.names)
         return self._train(network, self._group.data, keeper, frozen)
 
@@ -164,10 +165,10 @@ class Phases:
         history = self.pretrain_history
         network, fresh = self._start(self._group.make_network_on_all_rows())
         self.pretrain_history = history or self.pretrain_history
-        frozen = freeze(network, depth, self._recipe.max_epochs, fresh)
+        frozen = freeze(network, depth, self._recipe.n_epochs, fresh)
         schedule = Repeat(
             self._settings.schedule,
-            self._recipe.max_epochs,
+            self._recipe.n_epochs,
             cool_down_at,
             max(chosen.values()),
         )
@@ -268,6 +269,7 @@ def make_trainer(
     else:
         aggregator = recipe.aggregator.build(names)
     n_rows = sum(len(each.train.index) for each in data)
+    recipe = with_length(recipe, n_rows)
     return Trainer(
         network,
         [each.on_device(network, i, device) for i, each in enumerate(data)],
@@ -277,7 +279,7 @@ def make_trainer(
         aggregator=aggregator,
         keeper=keeper,
         settings=recipe.training,
-        max_epochs=recipe.max_epochs,
+        max_epochs=recipe.n_epochs,
         batch_size=resolve_batch_size(recipe.batch_size, n_rows),
         lr=recipe.lr,
         seed=recipe.seed,

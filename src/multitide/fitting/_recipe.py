@@ -16,6 +16,7 @@ from multitide._part import Part, annotation_problems
 from multitide._registries import part_from_config, part_to_config
 from multitide.backbones import BACKBONES
 from multitide.backbones._backbone import Backbone
+from multitide.backbones._linear import Linear
 from multitide.balancing import AGGREGATORS, WEIGHTINGS
 from multitide.balancing._aggregator import Aggregator
 from multitide.balancing._uniform import Uniform
@@ -39,6 +40,9 @@ PART_PARAMETERS: dict[str, Mapping[str, type[Part]]] = {
     "training": {"training": Training},
 }
 OPTIONAL = ("aggregator",)
+# The backbone "auto" is this network, with trees beside it; see fitting/_auto_backbone.py.
+AUTO = "auto"
+NETWORK = "lstm_fcn"
 NUMBERS = ("keep", "max_epochs", "batch_size", "lr", "device")
 
 
@@ -53,11 +57,18 @@ class Recipe(Part):
     training: Training
     keep: Keep
     aggregator: InstanceOf[Aggregator] | None
-    max_epochs: Annotated[int, Field(ge=1, le=1_000_000)]
+    max_epochs: Annotated[int, Field(ge=1, le=1_000_000)] | Literal["auto"]
     batch_size: Annotated[int, Field(ge=1, le=100_000_000)] | Literal["auto"]
     lr: Annotated[float, Field(gt=0)]
     device: str
     seed: Annotated[int, Field(ge=0, lt=2**32)]
+
+    @property
+    def n_epochs(self) -> int:
+        """The number of epochs of a full run, where it has been resolved."""
+        if isinstance(self.max_epochs, str):
+            raise TypeError("`max_epochs` depends on the number of rows")
+        return self.max_epochs
 
 
 def make_recipe(params: Mapping[str, object]) -> Recipe:
@@ -96,6 +107,8 @@ def make_recipe(params: Mapping[str, object]) -> Recipe:
         check_validation(params["validation"])
     with gathering(problems):
         parts["inputs"] = with_representation(parts.get("inputs"))
+    if is_auto(params["backbone"]) and _reads_vectors(parts.get("inputs")):
+        parts["backbone"] = Linear()
     problems = problems or combination_problems(parts)
     if problems:
         raise ParameterError("\n".join(problems).replace("`seed`", "`random_state`"))
@@ -158,6 +171,10 @@ def combination_problems(parts: Mapping[str, Part | None]) -> list[str]:
             f"got {aggregator.at!r}."
         )
     return problems
+
+
+def _reads_vectors(inputs: Part | None) -> bool:
+    return isinstance(inputs, Inputs) and inputs.representation is not None
 
 
 def _vector_problems(parts: Mapping[str, Part | None]) -> list[str]:
@@ -238,6 +255,11 @@ def replace_representation(inputs: object, spec: Representation | None) -> Input
     return dataclasses.replace(part, representation=spec)
 
 
+def is_auto(backbone: object) -> bool:
+    """Return whether the estimator's `backbone` is "auto", by name or as a table."""
+    return backbone == AUTO or backbone == {"name": AUTO}
+
+
 def make_part(name: str, value: object) -> Part:
     """Return the part that a parameter stands for.
 
@@ -246,21 +268,14 @@ def make_part(name: str, value: object) -> Part:
     name : str
         The estimator's parameter.
     value : Part, str, mapping or None
-        The part itself, its name, a table of its parameters, or None for the default.
+        The part itself, its name, a table of its parameters, or None for the default. For the
+        backbone "auto" it is the network.
     """
+    if name == "backbone" and is_auto(value):
+        value = NETWORK
     return part_from_config(
         PART_PARAMETERS[name], name if value is None else value, name
     )
-
-
-def resolve_batch_size(batch_size: int | str, n_rows: int) -> int:
-    """Return the number of samples per step.
-
-    "auto" is 64; for few rows less, at least 8, so that an epoch has about 20 steps.
-    """
-    if batch_size == "auto":
-        return min(64, max(8, n_rows // 20))
-    return int(batch_size)
 
 
 def resolve_device(name: str) -> torch.device:

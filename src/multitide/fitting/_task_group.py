@@ -21,6 +21,7 @@ from multitide.encodings._static import StaticLayer
 from multitide.errors import DataError
 from multitide.fitting._data_sets import labels_of
 from multitide.fitting._recipe import Recipe
+from multitide.fitting._training_length import with_length
 from multitide.network._forest import ForestShape
 from multitide.network._forest_head import ForestHead
 from multitide.network._network import Head, InputStem, Network
@@ -98,12 +99,13 @@ class TaskGroup:
         The tasks, fitted to their training labels.
     data : list of EncodedData
         The data sets with the encoded labels of the group.
+    recipe : Recipe
+        With numbers of epochs in place of "auto".
     """
 
     def __init__(
         self, data_sets: Sequence[SplitData], tasks: Sequence[Task], recipe: Recipe
     ) -> None:
-        self.recipe = recipe
         self.tasks = list(tasks)
         self.names = task_names(tasks)
         self.targets = [_fit_target(data_sets, task) for task in tasks]
@@ -112,6 +114,7 @@ class TaskGroup:
             encoded = self._encoded(data)
             if len(encoded.train.index):
                 self.data.append(encoded)
+        self.recipe = with_length(recipe, self.n_rows)
 
     @property
     def has_validation(self) -> bool:
@@ -262,6 +265,7 @@ def build_network(
         targets,
         lambda n_features: _build_heads(recipe, n_features, targets, forests),
         sharing.across,
+        recipe.backbone,
     )
 
 

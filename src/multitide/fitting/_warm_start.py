@@ -32,11 +32,12 @@ class Source:
     name: str
 
     def network_for(self, names: Sequence[str]) -> Network:
-        """Return the network that predicts one of these tasks, or else the first."""
-        for network, predicted in self.predictor.pairs:
+        """Return the trained network that predicts one of these tasks, or else the first."""
+        pairs = self.predictor.trained_pairs
+        for network, predicted in pairs:
             if set(predicted) & set(names):
                 return network
-        return self.predictor.network_list[0]
+        return pairs[0][0]
 
 
 def carry_over(source: Source, network: Network) -> list[str]:

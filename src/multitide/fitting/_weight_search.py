@@ -66,7 +66,7 @@ class WeightSearch:
             return self._group
         check_searchable(self._group)
         recipe = self._group.recipe
-        epochs = search.epochs_of(recipe.max_epochs)
+        epochs = search.epochs_of(recipe.n_epochs)
         logger.info(
             "Searching for weights: %d trials of %d epochs.", search.n_trials, epochs
         )

@@ -16,7 +16,8 @@ from multitide.tasks._task import Target
 
 logger = logging.getLogger("multitide")
 
-LAST_SHARE = 0.1  # of `max_epochs`: a best epoch in it was perhaps not the end
+LAST_SHARE = 0.1  # of the epochs
+STILL_FALLING = 0.01  # relative fall of the validation loss in these last epochs
 FAR_WORSE = 3.0  # times the validation loss
 
 
@@ -24,7 +25,6 @@ def after_training(
     predictor: Predictor,
     history: pd.DataFrame,
     best_epoch: Mapping[str, int],
-    max_epochs: int,
     validation_sets: Sequence[Samples],
 ) -> list[str]:
     """Say whether training ended too early, and which tasks do not beat their constant.
@@ -37,18 +37,19 @@ def after_training(
         ``estimator.history_``.
     best_epoch : mapping of str to int
         By task.
-    max_epochs : int
-        The estimator's parameter.
     validation_sets : sequence of Samples
         With their labels, one per data set.
     """
     losses = validation_losses(history, best_epoch)
     warnings = []
-    last = max((best_epoch[task] for task in losses), default=0)
-    if max_epochs > 1 and last > (1 - LAST_SHARE) * max_epochs:
+    falling = []
+    for task in losses:
+        if _still_falls(history[history["task"] == task]):
+            falling.append(repr(task))
+    if falling:
         warnings.append(
-            f"The best epoch, {last}, is among the last of {max_epochs}: the validation loss may "
-            "still be falling. Raise `max_epochs`."
+            f"The validation loss of {', '.join(falling)} was still falling in the last epochs. "
+            "Raise `max_epochs`."
         )
     for task, loss in losses.items():
         constant = _constant_loss(predictor.target(task), validation_sets)
@@ -61,15 +62,12 @@ def after_training(
     return warnings
 
 
-def tell_after_training(
-    fitted: Fitted, max_epochs: int, data_sets: Sequence[SplitData]
-) -> None:
+def tell_after_training(fitted: Fitted, data_sets: Sequence[SplitData]) -> None:
     """Log what :func:`after_training` says of a fit."""
     for sentence in after_training(
         fitted.predictor,
         pd.DataFrame(fitted.history),
         fitted.best_epoch,
-        max_epochs,
         [data.validation_set for data in data_sets],
     ):
         logger.warning(sentence)
@@ -113,6 +111,17 @@ def validation_losses(
         if not np.isnan(loss):
             by_task[task] = float(loss)
     return by_task
+
+
+def _still_falls(history: pd.DataFrame) -> bool:
+    """Return whether the validation loss of a task fell in the last tenth of its epochs."""
+    losses = history[history["side"] == "validation"].groupby("epoch")["loss"].mean()
+    last = losses.index.max()
+    if not last > 1:
+        return False
+    is_late = losses.index > (1 - LAST_SHARE) * last
+    late, before = losses[is_late].min(), losses[~is_late].min()
+    return bool(late < (1 - STILL_FALLING) * before)
 
 
 def _constant_loss(target: Target, validation_sets: Sequence[Samples]) -> float:

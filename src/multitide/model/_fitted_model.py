@@ -199,6 +199,7 @@ class FittedModel:
         self.n_labelled_ = stored.n_labelled
         self.seconds_ = stored.seconds
         self.trials_ = pd.DataFrame(stored.trials)
+        self.candidates_ = pd.DataFrame(stored.candidates)
         self.representation_ = stored.encoder
         data = stored.data
         self.channels_ = _one_or_by_name(data, lambda record: record.channels)

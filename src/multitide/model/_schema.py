@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Self, TypeAlias
 
 from pydantic import (
@@ -19,9 +19,15 @@ from pydantic import (
     model_validator,
 )
 
+from multitide._registries import part_to_config
 from multitide.data._data_sets import DataSets
 from multitide.data._split_data import SplitData
 from multitide.fitting._data_sets import tasks_with_labels
+from multitide.fitting._recipe import (
+    PART_PARAMETERS,
+    is_auto,
+    replace_representation,
+)
 from multitide.network._forest import ForestShape
 from multitide.network._forest_head import ForestHead
 from multitide.network._network import Network
@@ -100,6 +106,8 @@ class NetworkRecord(BaseModel):
         Its data sets, and the fitted layer for the static inputs of each.
     forests : list of dict
         The trees of each task; empty if its heads are not trees.
+    backbone, inputs : dict or None
+        What it is built from; None: the estimator's parameters.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -109,6 +117,8 @@ class NetworkRecord(BaseModel):
     data: list[str] = Field(min_length=1)
     static: list[StaticRecord | None]
     forests: list[ForestRecord] = []
+    backbone: dict[str, Any] | None = None
+    inputs: dict[str, Any] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -132,6 +142,17 @@ class NetworkRecord(BaseModel):
             )
         if self.forests and len(self.forests) != len(self.tasks):
             raise ValueError("`networks` must have trees for every task or none")
+
+
+class CandidateRecord(BaseModel):
+    """What could have answered a task; see `choose_fits`. The loss is None if it is not known."""
+
+    model_config = ConfigDict(extra="forbid")
+    task: str
+    candidate: str
+    loss: FiniteFloat | None
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    chosen: StrictBool
 
 
 class RepresentationRecord(BaseModel):
@@ -159,6 +180,7 @@ class ModelRecord(BaseModel):
     n_labelled: dict[str, dict[str, NonNegativeInt]]
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     trials: list[dict[str, Any]] = []
+    candidates: list[CandidateRecord] = []
     representation: RepresentationRecord | None = None
     weights_sha256: str
     sha256: str = ""
@@ -239,8 +261,13 @@ def data_record(data: SplitData, tasks: Sequence[Task]) -> DataRecord:
     )
 
 
-def network_record(network: Network, answered: list[str]) -> NetworkRecord:
-    """Return what a model stores about a network, which predicts some of its tasks."""
+def network_record(
+    network: Network, answered: list[str], params: Mapping[str, object]
+) -> NetworkRecord:
+    """Return what a model stores about a network, which predicts some of its tasks.
+
+    `params` are those of the estimator. What the network has in place of an "auto" is stored.
+    """
     statics: list[StaticRecord | None] = []
     for stem in network.stems:
         if stem.static is None:
@@ -258,4 +285,25 @@ def network_record(network: Network, answered: list[str]) -> NetworkRecord:
         data=network.data_sets,
         static=statics,
         forests=forests,
+        backbone=_own_backbone(network, params),
+        inputs=_own_inputs(network, params),
     )
+
+
+def _own_backbone(
+    network: Network, params: Mapping[str, object]
+) -> dict[str, Any] | None:
+    """Return the backbone in place of an "auto" of the estimator."""
+    if not is_auto(params.get("backbone")) or network.backbone is None:
+        return None
+    return part_to_config(PART_PARAMETERS["backbone"], network.backbone)
+
+
+def _own_inputs(
+    network: Network, params: Mapping[str, object]
+) -> dict[str, Any] | None:
+    """Return the inputs if they are not those of the estimator."""
+    without = replace_representation(network.stems[0].inputs.spec, None)
+    if without == replace_representation(params.get("inputs"), None):
+        return None
+    return part_to_config(PART_PARAMETERS["inputs"], without)

@@ -74,6 +74,15 @@ def sizes_by_task(predictor: Predictor) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
+def tasks_of_forests(predictor: Predictor) -> list[str]:
+    """Return the tasks that trees predict."""
+    tasks = []
+    for network, names in predictor.pairs:
+        if bytes_of_forests(network):
+            tasks += names
+    return tasks
+
+
 def size_in_words(predictor: Predictor, encoder: Encoder | None = None) -> str:
     """Return in words how many parameters ``predict`` uses, and how many of them are shared.
 

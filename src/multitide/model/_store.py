@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -22,31 +23,26 @@ from torch import Tensor
 from multitide._count_values import count_values
 from multitide._folder_kinds import MODEL_FILE, MODEL_FORMAT
 from multitide._installed_versions import installed_versions
-from multitide._own_random_numbers import own_random_numbers
 from multitide._partial_folder import refuse_partial
 from multitide._result_folder import new_folder, read_record, validated, write_file
 from multitide._torch_defaults import torch_defaults
 from multitide.data.tables._reading import Reading
 from multitide.encodings._inputs import Inputs
 from multitide.encodings._representation import Encoder
-from multitide.encodings._static import StaticLayer
 from multitide.errors import StoreError
 from multitide.fitting._recipe import (
-    Recipe,
     make_recipe,
     replace_representation,
 )
-from multitide.fitting._task_group import build_inputs, build_network
 from multitide.model._checked_reading import (
-    at_most,
-    check_numbers,
     checking,
 )
 from multitide.model._history import HISTORY, PRETRAINING
+from multitide.model._rebuild_predictor import WEIGHTS_FILE, rebuild_predictor
 from multitide.model._schema import (
+    CandidateRecord,
     DataRecord,
     ModelRecord,
-    NetworkRecord,
     RepresentationRecord,
     network_record,
 )
@@ -55,14 +51,12 @@ from multitide.model._stored_representation import (
     FILE,
     FOLDER,
     load_representation,
-    network_shape,
     save_representation,
 )
-from multitide.network._network import InputStem, Network, Predictor, copy_with_state
+from multitide.network._network import Predictor
 from multitide.tasks import Task, task_from_config, task_to_config
 
 SCHEMA = 1
-WEIGHTS_FILE = "weights.safetensors"
 
 
 @dataclass
@@ -77,7 +71,7 @@ class StoredModel:
         The declared tasks, and the module that predicts them.
     data : list of DataRecord
         The data sets that it was fitted on.
-    seed, best_epoch, n_labelled, seconds, trials
+    seed, best_epoch, n_labelled, seconds, trials, candidates
         See the estimator's attributes.
     encoder : Encoder or None
         Makes the vectors that the networks read; None: they read the series.
@@ -92,6 +86,7 @@ class StoredModel:
     n_labelled: dict[str, dict[str, int]]
     seconds: float
     trials: list[dict[str, Any]] = field(default_factory=list)
+    candidates: list[dict[str, Any]] = field(default_factory=list)
     encoder: Encoder | None = None
 
 
@@ -165,13 +160,14 @@ def load_model(folder: Path, transformer: object = None) -> StoredModel:
     return StoredModel(
         params=params,
         tasks=tasks,
-        predictor=_rebuild(recipe, record, tasks, weights, folder),
+        predictor=rebuild_predictor(recipe, record, tasks, weights, folder),
         data=record.data,
         seed=record.seed,
         best_epoch=record.best_epoch,
         n_labelled=record.n_labelled,
         seconds=record.seconds,
         trials=record.trials,
+        candidates=[each.model_dump() for each in record.candidates],
         encoder=encoder,
     )
 
@@ -221,7 +217,7 @@ def _record(
         params[name] = param_to_json(name, value)
     networks = []
     for network, tasks in stored.predictor.pairs:
-        networks.append(network_record(network, tasks))
+        networks.append(network_record(network, tasks, stored.params))
     record = ModelRecord(
         format=MODEL_FORMAT,
         schema_version=SCHEMA,
@@ -235,10 +231,21 @@ def _record(
         n_labelled=stored.n_labelled,
         seconds=stored.seconds,
         trials=stored.trials,
+        candidates=_candidates(stored),
         representation=representation,
         weights_sha256=weights_sha256,
     ).model_dump(mode="json")
     return record | {"sha256": _record_hash(record)}
+
+
+def _candidates(stored: StoredModel) -> list[CandidateRecord]:
+    records = []
+    for row in stored.candidates:
+        loss = row["loss"]
+        if loss is not None and not math.isfinite(loss):
+            loss = None
+        records.append(CandidateRecord(**(row | {"loss": loss})))
+    return records
 
 
 def _save_representation(
@@ -309,71 +316,6 @@ def _read_weights(folder: Path, record: ModelRecord) -> dict[str, Tensor]:
         return safetensors.torch.load(content)
     except SafetensorError as error:
         raise StoreError(f"{str(path)!r} cannot be read: {error}") from error
-
-
-def _rebuild(
-    recipe: Recipe,
-    record: ModelRecord,
-    tasks: list[Task],
-    weights: dict[str, Tensor],
-    folder: Path,
-) -> Predictor:
-    path = folder / MODEL_FILE
-    by_name = {}
-    for task in tasks:
-        by_name[task.name] = task
-    networks = []
-    for i, entry in enumerate(record.networks):
-        with checking(path, f"networks.{i}"), at_most(count_values(weights.values())):
-            network = _build(recipe, record, entry, by_name)
-        prefix = f"{i}."
-        state = {}
-        for key, tensor in weights.items():
-            if key.startswith(prefix):
-                state[key.removeprefix(prefix)] = tensor
-        try:
-            networks.append(copy_with_state(network, state))
-        except RuntimeError as error:
-            raise StoreError(
-                f"The weights in {str(folder)!r} do "
-                "not fit the model of its record: "
-                f"{error}"
-            ) from error
-        check_numbers(networks[-1], folder / WEIGHTS_FILE)
-    return Predictor(networks, [entry.answered for entry in record.networks]).eval()
-
-
-def _build(
-    recipe: Recipe, record: ModelRecord, entry: NetworkRecord, tasks: dict[str, Task]
-) -> Network:
-    """Build a network of a model, without its weights."""
-    if record.representation is None:
-        n_features = None
-    else:
-        n_features = record.representation.n_features
-    shapes = {}
-    for data in record.data:
-        shapes[data.name] = network_shape(
-            data.channels, data.categories, data.n_timepoints, n_features
-        )
-    stems = []
-    for name, fitted in zip(entry.data, entry.static, strict=True):
-        channels, categories, _ = shapes[name]
-        if fitted is None:
-            static = None
-        else:
-            static = StaticLayer.from_config(fitted.model_dump())
-        stems.append(
-            InputStem(name, build_inputs(recipe, channels, categories), static)
-        )
-    targets = []
-    for name, config in zip(entry.tasks, entry.targets, strict=True):
-        targets.append(tasks[name].target_from_config(config))
-    n_timepoints = max(shapes[name][2] for name in entry.data)
-    forests = [record.shape() for record in entry.forests]
-    # The first weights, which the saved ones replace, are drawn.
-    with own_random_numbers(record.seed):
-        return build_network(recipe, stems, targets, n_timepoints, forests)
 
 
 def _sha256(content: bytes) -> str:

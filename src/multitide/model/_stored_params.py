@@ -8,7 +8,9 @@ from typing import cast
 from multitide._registries import part_to_config
 from multitide.data._splitter import Splitter
 from multitide.fitting._recipe import (
+    AUTO,
     PART_PARAMETERS,
+    is_auto,
     make_part,
     replace_representation,
 )
@@ -27,6 +29,8 @@ def param_to_json(name: str, value: object) -> object:
     if name == "inputs" and value is not None:
         # The representation has its own file.
         value = replace_representation(value, None)
+    if name == "backbone" and is_auto(value):
+        return AUTO
     if name in PART_PARAMETERS and value is not None:
         return part_to_config(PART_PARAMETERS[name], value)
     return value
@@ -41,6 +45,8 @@ def param_from_json(name: str, value: object) -> object:
         return tasks
     if name == "validation" and isinstance(value, dict):
         return Splitter(**value)
+    if name == "backbone" and is_auto(value):
+        return AUTO
     if name in PART_PARAMETERS and value is not None:
         return make_part(name, value)
     return value

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from multitide.backbones._backbone import Backbone
 from multitide.data._samples import Samples
 from multitide.encodings._input_layer import InputLayer
 from multitide.encodings._static import StaticLayer
@@ -65,6 +66,8 @@ class Network(nn.Module):
         of the task.
     across : Across, optional
         How several data sets share the backbone.
+    backbone : Backbone, optional
+        What `make_sharing` builds from, which a stored model needs to build it again.
 
     Attributes
     ----------
@@ -82,8 +85,10 @@ class Network(nn.Module):
         targets: Sequence[Target],
         make_heads: Callable[[int], Sequence[nn.Module]],
         across: Across = Across(),  # noqa: B008 (it is immutable)
+        backbone: Backbone | None = None,
     ) -> None:
         super().__init__()
+        self.backbone = backbone
         self.stems = tuple(stems)
         self.data_sets = [stem.name for stem in stems]
         self.inputs, n_channels = common_inputs(
@@ -287,6 +292,15 @@ class Predictor(nn.Module):
             if names and data_set in network.data_sets:
                 pairs.append((network, names))
         return pairs
+
+    @property
+    def trained_pairs(self) -> list[tuple[Network, list[str]]]:
+        """The networks with trained layers below their heads; all networks if none has any."""
+        trained = []
+        for network, names in self.pairs:
+            if any(True for _ in network.sharing.parameters()):
+                trained.append((network, names))
+        return trained or self.pairs
 
     @property
     def network_list(self) -> list[Network]:

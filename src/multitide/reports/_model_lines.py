@@ -11,7 +11,7 @@ from multitide._estimator import MultiTaskEstimator
 from multitide.ensemble._ensemble import Ensemble
 from multitide.fitting._recipe import make_part
 from multitide.model._after_training import validation_losses
-from multitide.model._sizes import last_weights, size_in_words
+from multitide.model._sizes import last_weights, size_in_words, tasks_of_forests
 from multitide.reports._markdown import markdown
 from multitide.study.runs._timing import in_words
 from multitide.training._settings import Training
@@ -71,6 +71,20 @@ def member_table(ensemble: Ensemble) -> pd.DataFrame:
     )
 
 
+def candidate_table(estimator: MultiTaskEstimator) -> pd.DataFrame:
+    """Return the validation loss of each candidate by task; empty if there was no choice."""
+    candidates = estimator.candidates_
+    if not len(candidates):
+        return pd.DataFrame()
+    losses = candidates.pivot(index="task", columns="candidate", values="loss")
+    chosen = candidates[candidates["chosen"]].set_index("task")["candidate"]
+    names = list(dict.fromkeys(candidates["candidate"]))
+    tasks = list(dict.fromkeys(candidates["task"]))
+    table = losses.loc[tasks, names].astype(float)
+    table.insert(0, "predicted by", chosen)
+    return table.rename_axis(columns=None).reset_index()
+
+
 def trained_for(estimator: MultiTaskEstimator) -> str:
     """Return "trained for 39 epochs in 46 s"; linear heads are fitted without epochs."""
     n_epochs = estimator.history_["epoch"].max()
@@ -83,7 +97,13 @@ def trained_for(estimator: MultiTaskEstimator) -> str:
 
 def best_epochs(estimator: MultiTaskEstimator) -> str:
     """Say which epochs' weights are kept, as "best epoch: 24 (...)"."""
-    epochs = estimator.best_epoch_
+    by_trees = tasks_of_forests(estimator.model_)
+    epochs = {}
+    for task, epoch in estimator.best_epoch_.items():
+        if task not in by_trees:
+            epochs[task] = epoch
+    if not epochs:
+        return "boosted trees predict all tasks"
     if estimator.keep == "joint" and len(set(epochs.values())) == 1:
         words = f"best epoch: {next(iter(epochs.values()))}"
         if len(epochs) > 1:

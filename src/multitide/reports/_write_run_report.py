@@ -21,10 +21,12 @@ from multitide.data._split_data import SplitData
 from multitide.data._splitter import Splitter
 from multitide.ensemble._ensemble import Ensemble
 from multitide.model._after_training import after_training, against_test
+from multitide.model._sizes import tasks_of_forests
 from multitide.reports._figures import Draw, file_names, save_figure
 from multitide.reports._markdown import code, code_block, markdown
 from multitide.reports._model_lines import (
     Model,
+    candidate_table,
     kept_losses,
     member_table,
     model_lines,
@@ -53,6 +55,10 @@ EXPLAINED = {
         "is the mean distance between these quantiles."
     ),
 }
+ABOUT_CANDIDATES = (
+    'With `backbone = "auto"`, the validation set chose for each task the candidate with the '
+    "lowest loss (1 = the best constant)."
+)
 ABOUT_MEMBERS = (
     "The prediction of a task is the weighted mean of its members, and that of a member the mean "
     'of its fits. "validation loss" is in units of the trivial loss; that of the ensemble is '
@@ -121,13 +127,21 @@ def write_run_report(report: RunReport, folder: Path) -> Path:
         sections += ["## To look at", items]
     for path in figures:
         sections.append(f"![{path.stem}]({path.relative_to(folder).as_posix()})")
-    if isinstance(report.estimator, Ensemble):
-        sections += ["## Members", ABOUT_MEMBERS]
-        sections.append(markdown_table(member_table(report.estimator)))
+    sections += _parts(report.estimator)
     sections += ["## Repeat it", _repeat(report)]
     path = folder / "report.md"
     write_file(path, "\n\n".join(sections) + "\n")
     return path
+
+
+def _parts(model: Model) -> list[str]:
+    """Return the section about the members of an ensemble, or about what "auto" has tried."""
+    if isinstance(model, Ensemble):
+        return ["## Members", ABOUT_MEMBERS, markdown_table(member_table(model))]
+    candidates = candidate_table(model)
+    if not len(candidates):
+        return []
+    return ["## Candidates", ABOUT_CANDIDATES, markdown_table(candidates)]
 
 
 def _to_look_at(report: RunReport) -> list[str]:
@@ -139,7 +153,6 @@ def _to_look_at(report: RunReport) -> list[str]:
             estimator.model_,
             estimator.history_,
             estimator.best_epoch_,
-            estimator.max_epochs,
             [data.validation_set for data in report.prepared.data],
         )
     return found + against_test(kept_losses(estimator), report.metrics)
@@ -187,7 +200,10 @@ def _task_figure(task: Task, test_set: Samples, predictions: pd.DataFrame) -> Dr
 
 def _history_figures(estimator: MultiTaskEstimator) -> list[tuple[str, Draw]]:
     """Return the figures of the history; weights and gradients only if there are any."""
-    epochs = estimator.history_
+    trees = tasks_of_forests(estimator.model_)
+    epochs = estimator.history_[~estimator.history_["task"].isin(trees)]
+    if not len(epochs):
+        return []
     figures: list[tuple[str, Draw]] = [
         ("history", partial(plot.history, epochs, best=estimator.best_epoch_))
     ]

@@ -132,7 +132,8 @@ class BackboneEncoder(Encoder):
     @property
     def _networks(self) -> list[FeatureNetwork]:
         predictor = ready_to_predict(self.model.predictor, torch.device("cpu"))
-        return _first_of_each_group(predictor.network_list)
+        networks = [network for network, _ in predictor.trained_pairs]
+        return _first_of_each_group(networks)
 
     @property
     def n_parameters(self) -> int:

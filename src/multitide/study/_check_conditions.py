@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from multitide._estimator import MultiTaskEstimator, estimator_or_default
+from multitide._estimator import MultiTaskEstimator
+from multitide._network_or_default import network_or_default
 from multitide._silence import silent_on_request
 from multitide.data._samples import Samples
 from multitide.data._split import Split
@@ -73,7 +74,7 @@ def check_conditions(
     --------
     label_curve : whether sharing gains more with few labels.
     """
-    estimator = estimator_or_default(estimator)
+    estimator = network_or_default(estimator, samples)
     comparison = compare(
         samples,
         tasks,

@@ -12,9 +12,10 @@ from pathlib import Path
 import pandas as pd
 
 from multitide._checks import check_fraction
-from multitide._estimator import MultiTaskEstimator, estimator_or_default
+from multitide._estimator import MultiTaskEstimator
 from multitide._installed_versions import installed_versions
 from multitide._known_arguments import known_arguments
+from multitide._network_or_default import network_or_default
 from multitide._silence import silent_on_request
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
@@ -168,7 +169,7 @@ def compare(
     check_fraction("confidence", confidence)
     check_fraction("margin", margin)
     seconds = parse_budget(budget)
-    estimator = estimator_or_default(estimator)
+    estimator = network_or_default(estimator, samples)
     data_sets = DataSets(samples)
     if conditions:
         data_sets = DataSets(data_sets.only("`conditions`"))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from multitide._estimator import MultiTaskEstimator, estimator_or_default
+from multitide._estimator import MultiTaskEstimator
 from multitide._known_arguments import known_arguments
+from multitide._network_or_default import network_or_default
 from multitide._silence import silent_on_request
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
@@ -86,7 +87,7 @@ def group_tasks(
     StoreError
         If `folder` cannot be written.
     """
-    estimator = estimator_or_default(estimator)
+    estimator = network_or_default(estimator, samples)
     data_sets = DataSets(samples)
     labels = data_sets.only("`samples` of `group_tasks`").y
     specs = resolve_tasks(estimator.tasks if tasks is None else tasks, labels)

@@ -12,7 +12,8 @@ from typing import Literal, Unpack
 import pandas as pd
 
 from multitide._checks import check_choice, check_positive_int, raise_problems
-from multitide._estimator import MultiTaskEstimator, estimator_or_default
+from multitide._estimator import MultiTaskEstimator
+from multitide._network_or_default import network_or_default
 from multitide._silence import silent_on_request
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
@@ -106,7 +107,7 @@ def label_curve(
     n_seeds = options.get("n_seeds", N_SEEDS)
     check_positive_int("n_seeds", n_seeds)
     seconds = parse_budget(budget)
-    estimator = estimator_or_default(estimator)
+    estimator = network_or_default(estimator, samples)
     samples = DataSets(samples).only("`samples` of `label_curve`")
     specs = resolve_tasks(estimator.tasks if tasks is None else tasks, samples.y)
     rule = make_rule(samples, split, None)

@@ -8,6 +8,7 @@ run does.
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 
 def one_cycle(progress: float, warm_up: float = 0.2) -> float:
@@ -46,6 +47,9 @@ def constant(progress: float) -> float:
     return 1.0
 
 
+# "auto" as a patience: a share of the epochs, and at least so many.
+PATIENCE, FEWEST = 0.2, 10
+
 SCHEDULES = {"one_cycle": one_cycle, "cosine": cosine, "constant": constant}
 
 
@@ -58,8 +62,9 @@ class Schedule:
         The curve over `max_epochs`.
     max_epochs : int
         Number of epochs of a full run.
-    patience : int or None
-        Epochs without an improvement after which the cool-down starts; None: never.
+    patience : int, "auto" or None
+        Epochs without an improvement after which the cool-down starts; None: never. "auto" is a
+        fifth of `max_epochs`, and at least 10.
     cool_down_at : int, optional
         Start the cool-down at this epoch, counted from 0, regardless of improvements (a refit
         repeats the curve of the first run).
@@ -69,11 +74,13 @@ class Schedule:
         self,
         name: str,
         max_epochs: int,
-        patience: int | None,
+        patience: int | Literal["auto"] | None,
         cool_down_at: int | None = None,
     ) -> None:
         self._curve = SCHEDULES[name]
         self._max_epochs = max_epochs
+        if patience == "auto":
+            patience = max(FEWEST, round(PATIENCE * max_epochs))
         self._patience = patience
         self.cool_down_at = cool_down_at
         self._last_improvement = -1

@@ -21,9 +21,10 @@ class Training(Part):
         to biases and batch norm.
     schedule : {"one_cycle", "cosine", "constant"}, default="one_cycle"
         The learning rate over ``max_epochs``.
-    patience : int or None, default=10
+    patience : int, "auto" or None, default="auto"
         Epochs without a better validation loss after which the learning rate cools down to zero and
-        training ends. None: training never ends early.
+        training ends. "auto" is a fifth of ``max_epochs``, and at least 10. None: training never
+        ends early.
     clip_norm : float or None, default=1.0
         The norm to which the gradient is clipped. None: no clipping.
     averaging : float or None, default=None
@@ -64,7 +65,7 @@ class Training(Part):
 
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
-    patience: Annotated[int, Field(ge=1)] | None = 10
+    patience: Annotated[int, Field(ge=1)] | Literal["auto"] | None = "auto"
     clip_norm: Annotated[float, Field(gt=0)] | None = 1.0
     averaging: Annotated[float, Field(gt=0, lt=1)] | None = None
     order: Literal["label_aware", "shuffle"] = "label_aware"

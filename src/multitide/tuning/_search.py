@@ -207,7 +207,7 @@ class Search:
         estimator = with_settings(self.plan.start, trial.settings)
         # A refit leaves no validation set to judge the trial on.
         estimator.set_params(training__refit=False)
-        limits = self._limits(trial, estimator.max_epochs, parent)
+        limits = self._limits(trial, int(estimator.max_epochs), parent)
         try:
             with interrupts_end_all():
                 finished = run_trial(trial, estimator, self.plan.data, limits)

@@ -17,10 +17,11 @@ import pandas as pd
 from sklearn.base import clone
 
 from multitide._checks import check_positive_int
-from multitide._estimator import MultiTaskEstimator, estimator_or_default
+from multitide._estimator import MultiTaskEstimator
 from multitide._installed_versions import installed_versions
 from multitide._interrupts import interrupts_end_all
 from multitide._known_arguments import known_arguments
+from multitide._network_or_default import network_or_default
 from multitide._plan_fit import plan_fit
 from multitide._registries import part_to_config
 from multitide._silence import silent_on_request
@@ -31,6 +32,7 @@ from multitide.data._split import Split
 from multitide.data._splitter import Splitter
 from multitide.errors import DataError, MultitideError, ParameterError
 from multitide.fitting._recipe import OPTIONAL, PART_PARAMETERS, make_part, make_recipe
+from multitide.fitting._training_length import resolve_max_epochs
 from multitide.study.design._study_data import make_rule
 from multitide.study.runs._timing import parse_budget
 from multitide.study.runs._training import quiet
@@ -139,6 +141,7 @@ def tune(
     start, specs = _start(samples, tasks, estimator)
     labels = samples.y[label_names(specs)]
     cut, data = _cut(samples.replace(y=labels), split)
+    _set_epochs(start, labels.iloc[data.train])
     full_space = make_space(space, len(specs))
     full_space = full_space.with_start(params_of(start, full_space))
     seed = int(start.random_state or 0)
@@ -184,6 +187,13 @@ def _check_memory(start: MultiTaskEstimator, data: Data, n_jobs: int) -> None:
     plan.check_memory(n_jobs)
 
 
+def _set_epochs(start: MultiTaskEstimator, labels: pd.DataFrame) -> None:
+    """Set the number of epochs of all trials, so that they can be compared at the same epoch."""
+    n_rows = int(labels.notna().any(axis=1).sum())
+    epochs = resolve_max_epochs(start.max_epochs, start.batch_size, n_rows)
+    start.set_params(max_epochs=epochs)
+
+
 def _run(search: Search, n_jobs: int, listeners: Sequence[Listener]) -> None:
     from multitide.tuning._search import run_search
 
@@ -224,7 +234,7 @@ def _start(
     estimator: MultiTaskEstimator | None,
 ) -> tuple[MultiTaskEstimator, list[Task]]:
     """Return the checked start of the search, with declared tasks and a seed, and the tasks."""
-    estimator = estimator_or_default(estimator)
+    estimator = network_or_default(estimator, samples)
     make_recipe(estimator.get_params(deep=False))
     specs = resolve_tasks(estimator.tasks if tasks is None else tasks, samples.y)
     start = cast(MultiTaskEstimator, clone(estimator))

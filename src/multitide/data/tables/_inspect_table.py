@@ -29,8 +29,6 @@ class TableInspection:
         One row per column, as :func:`column_roles` returns it.
     windows : WindowProposal or None
         The window that was given, or a proposal; None if rows are not time steps.
-    shortest : int
-        Number of steps of the shortest sample.
     assumed : tuple of str
         What was assumed, one sentence each.
     split_by : str
@@ -39,7 +37,6 @@ class TableInspection:
 
     roles: pd.DataFrame
     windows: WindowProposal | None
-    shortest: int
     assumed: tuple[str, ...] = ()
     split_by: str = "random"
 
@@ -72,7 +69,7 @@ def inspect_table(
     if is_ts_file(data):
         samples = read_ts_samples(data, reading, labels)
         roles = pd.DataFrame(list(ts_roles(samples)))
-        return TableInspection(roles, None, int(samples.lengths.min()))
+        return TableInspection(roles, None)
     findings = Findings()
     tables = open_tables(data, labels, reading, findings)
     reading = find_roles(tables, reading, findings)
@@ -87,11 +84,8 @@ def inspect_table(
         windows = replace(
             proposed, window=window, stride=stride or 1, why="", optional=False
         )
-    shortest = windows.window
-    if windows.optional and reading.series is not None:
-        shortest = int(tables.data[reading.series].value_counts().min())
     rule = _rule(tables.data, reading, windows)
-    return TableInspection(roles, windows, shortest, tuple(findings.assumed), rule)
+    return TableInspection(roles, windows, tuple(findings.assumed), rule)
 
 
 def _rule(data: pd.DataFrame, reading: Reading, windows: WindowProposal) -> str:

@@ -13,7 +13,8 @@ from sklearn.base import clone
 from multitide._estimator import MultiTaskEstimator
 from multitide._installed_versions import installed_versions
 from multitide._registries import part_to_config
-from multitide.fitting._recipe import make_part, resolve_batch_size
+from multitide.fitting._recipe import make_part
+from multitide.fitting._training_length import resolve_batch_size, resolve_max_epochs
 from multitide.sharing import SHARINGS, Hard, NoSharing
 from multitide.study.design._arms import Arm, Settings
 from multitide.study.design._baselines import Baseline
@@ -101,9 +102,11 @@ def with_equal_steps(
     copy: MultiTaskEstimator = clone(learner)
     all_steps = steps_per_epoch(copy, protocol, tuple(protocol.names), seed, fold)
     factor = all_steps / steps_per_epoch(copy, protocol, names, seed, fold)
-    copy.set_params(max_epochs=max(1, round(copy.max_epochs * factor)))
+    n_rows = n_training_rows(protocol, tuple(protocol.names), seed, fold)
+    epochs = resolve_max_epochs(copy.max_epochs, copy.batch_size, n_rows)
+    copy.set_params(max_epochs=max(1, round(epochs * factor)))
     patience = _patience(copy)
-    if patience is not None and factor != 1:
+    if isinstance(patience, int) and factor != 1:
         copy.set_params(training__patience=max(1, round(patience * factor)))
     return copy
 
@@ -163,7 +166,7 @@ def _length(learner: MultiTaskEstimator) -> Settings:
     return {"max_epochs": learner.max_epochs, "patience": _patience(learner)}
 
 
-def _patience(learner: MultiTaskEstimator) -> int | None:
+def _patience(learner: MultiTaskEstimator) -> int | str | None:
     return cast(Training, make_part("training", learner.training)).patience
 
 

@@ -143,7 +143,7 @@ def probe(
                 job, job.learner, protocol, data_sets, limit
             )
         steps = steps_per_epoch(job.learner, protocol, job.names, job.seed, job.fold)
-        expected[name] = step_seconds[kind] * steps * job.learner.max_epochs
+        expected[name] = step_seconds[kind] * steps * int(job.learner.max_epochs)
     known = {}
     for name, seconds in expected.items():
         if not math.isnan(seconds):

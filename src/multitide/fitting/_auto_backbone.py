@@ -1,0 +1,86 @@
+"""What ``backbone="auto"`` stands for: a network for all tasks, and boosted trees beside it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+
+from multitide.backbones._lstm_fcn import LSTMFCN
+from multitide.backbones._trees import Trees
+from multitide.balancing._uniform import Uniform
+from multitide.data._samples import Samples
+from multitide.data._split_data import SplitData
+from multitide.fitting._grow_trees import is_growable
+from multitide.fitting._recipe import Recipe, is_auto
+from multitide.fitting._task_group import TaskGroup
+from multitide.fitting._warm_start import Source
+from multitide.sharing import Hard, NoSharing
+
+# One level: statistics and quantiles of the whole series. More levels take several times as long.
+TREES = Trees(kind="boosting", n_levels=1)
+MANY_ROWS = 10_000  # from which the values of single steps help more than they harm
+
+
+def network_for(recipe: Recipe, samples: Iterable[Samples]) -> Recipe:
+    """Return the recipe with a network of "auto" that can read the shortest of these series."""
+    backbone = recipe.backbone
+    shortest = min(int(each.lengths.min()) for each in samples)
+    if isinstance(backbone, LSTMFCN) and shortest < backbone.min_timepoints:
+        backbone = dataclasses.replace(backbone, padding="same")
+    return dataclasses.replace(recipe, backbone=backbone)
+
+
+def tree_groups(
+    params: Mapping[str, object],
+    recipe: Recipe,
+    groups: Sequence[TaskGroup],
+    data: Sequence[SplitData],
+    source: Source | None,
+) -> list[TaskGroup]:
+    """Return the group of the tasks that "auto" also grows trees for; none if there are none.
+
+    The validation set chooses, for each task, whether the network or the trees answer it. Trees
+    share nothing, so that they are left out where the user has chosen how the tasks share.
+
+    Parameters
+    ----------
+    params : mapping
+        ``estimator.get_params(deep=False)``.
+    recipe : Recipe
+        That of the network.
+    groups : sequence of TaskGroup
+        The tasks as networks train them.
+    data : sequence of SplitData
+        The data sets.
+    source : Source or None
+        A saved model that training starts from.
+    """
+    if not is_auto(params["backbone"]) or source is not None or len(data) > 1:
+        return []
+    if _shares_by_choice(recipe) or recipe.inputs.representation is not None:
+        return []
+    tasks = []
+    for group in groups:
+        for target in group.targets:
+            if group.has_validation and is_growable(target, TREES.kind):
+                tasks.append(target.task)
+    if not tasks:
+        return []
+    inputs = dataclasses.replace(
+        recipe.inputs, impute="ffill", observed=False, elapsed=False, encodings=()
+    )
+    n_rows = max(group.n_rows for group in groups)
+    trees = dataclasses.replace(TREES, steps=n_rows >= MANY_ROWS)
+    of_trees = dataclasses.replace(recipe, backbone=trees, inputs=inputs)
+    return [TaskGroup(data, tasks, of_trees)]
+
+
+def _shares_by_choice(recipe: Recipe) -> bool:
+    """Return whether the user has chosen how tasks share, or what the network starts from."""
+    if not isinstance(recipe.sharing, (Hard, NoSharing)):
+        return True
+    if isinstance(recipe.sharing, Hard) and recipe.sharing != Hard():
+        return True
+    has_weights = not isinstance(recipe.weighting, Uniform)
+    has_start = bool(recipe.training.pretrain) or recipe.training.start is not None
+    return has_weights or recipe.aggregator is not None or has_start

@@ -1,0 +1,114 @@
+"""The choice, for each task, between the network and the trees that could answer it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from multitide.backbones._backbone import Backbone
+from multitide.backbones._trees import Trees
+from multitide.fitting._recipe import backbone_name
+from multitide.network._network import Network
+
+
+@dataclass
+class GroupFit:
+    """What was fitted for one group of tasks.
+
+    Attributes
+    ----------
+    name : str
+        Of its backbone.
+    is_trained : bool
+        Whether its network is trained by gradients.
+    networks, predicted : list of Network, list of list of str
+        The networks with the tasks that each predicts, the joint one first.
+    history, pretrain_history : list of dict
+        One row per epoch, task and set.
+    best_epoch : dict of str to int
+        The epoch whose weights predict each task.
+    seconds : float
+        Time spent in training.
+    """
+
+    name: str
+    is_trained: bool
+    networks: list[Network]
+    predicted: list[list[str]]
+    history: list[dict[str, Any]]
+    pretrain_history: list[dict[str, Any]]
+    best_epoch: dict[str, int]
+    seconds: float
+
+    def validation_loss(self, task: str) -> float:
+        """Return the loss of the epoch that predicts a task; infinite if it is not known."""
+        for row in self.history:
+            is_chosen = row["epoch"] == self.best_epoch[task]
+            if row["task"] == task and row["side"] == "validation" and is_chosen:
+                loss = float(row["loss"])
+                return math.inf if math.isnan(loss) else loss
+        return math.inf
+
+    def networks_for(
+        self, tasks: Collection[str]
+    ) -> tuple[list[Network], list[list[str]]]:
+        """Return the networks that predict some tasks, each with those that it predicts.
+
+        The joint network stays in any case, since its features can be used elsewhere. Trees do not.
+        """
+        networks, predicted = [], []
+        for i, (network, names) in enumerate(
+            zip(self.networks, self.predicted, strict=True)
+        ):
+            kept = [name for name in names if name in tasks]
+            is_joint = i == 0 and self.is_trained
+            if kept or is_joint:
+                networks.append(network)
+                predicted.append(kept)
+        return networks, predicted
+
+
+def short_name(backbone: Backbone) -> str:
+    """Return the name of a backbone, or the kind of its trees."""
+    if isinstance(backbone, Trees):
+        return backbone.kind
+    return backbone_name(backbone)
+
+
+def choose_fits(
+    fits: Sequence[GroupFit],
+) -> tuple[dict[str, int], list[dict[str, Any]]]:
+    """Choose the fit that answers each task: the one with the lowest validation loss.
+
+    Returns
+    -------
+    chosen : dict of str to int
+        The position of the fit, by task.
+    candidates : list of dict
+        One row per task and fit where there are several: ``task``, ``candidate``, ``loss`` (on the
+        validation set, in units of the trivial loss), ``seconds`` (of the whole fit), ``chosen``.
+    """
+    fits_of: dict[str, list[int]] = {}
+    for i, fit in enumerate(fits):
+        for task in fit.best_epoch:
+            fits_of.setdefault(task, []).append(i)
+    chosen = {}
+    candidates = []
+    for task, positions in fits_of.items():
+        losses = [fits[i].validation_loss(task) for i in positions]
+        chosen[task] = positions[losses.index(min(losses))]
+        if len(positions) == 1:
+            continue
+        for i, loss in zip(positions, losses, strict=True):
+            candidates.append(
+                {
+                    "task": task,
+                    "candidate": fits[i].name,
+                    "loss": loss,
+                    "seconds": round(fits[i].seconds, 1),
+                    "chosen": i == chosen[task],
+                }
+            )
+    return chosen, candidates
