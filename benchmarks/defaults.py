@@ -31,64 +31,43 @@ DIFFERENCE_AND_BINS = ("difference", "piecewise_linear")
 BASE: dict[str, Any] = {
     "backbone": "lstm_fcn",
     "encodings": (),
-    "steps": 3000,
-    "most_epochs": 200,
+    "steps": 1500,
+    "most_epochs": 100,
     "batch": (8, 128),
     "lr": 2e-3,
     "averaging": None,
     "weight_decay": 0.01,
-    "gaps": True,
+    "gaps": False,
 }
-HALF = BASE | {"steps": 1500, "most_epochs": 100, "gaps": False}
-ENCODED = BASE | {"encodings": DIFFERENCE_AND_BINS}
+LONG = BASE | {"steps": 3000, "most_epochs": 200}
+FIFTY = BASE | {"epochs": 50, "batch": (8, 64), "lr": 1e-3, "patience": 10}
+ENCODED = LONG | {"encodings": DIFFERENCE_AND_BINS}
 
 
 def _boosting(**settings: object) -> dict[str, Any]:
-    backbone = {"name": "trees", "kind": "boosting", **settings}
-    return BASE | {"backbone": backbone, "gaps": False}
+    return BASE | {"backbone": {"name": "trees", "kind": "boosting", **settings}}
 
 
-BOOSTING = _boosting()
 CANDIDATES: dict[str, dict[str, Any]] = {
-    "before": {"before": True},
-    "steps": BASE,
-    "steps, no gap channels": BASE | {"gaps": False},
-    "steps, averaging": BASE | {"averaging": 0.99},
-    "steps, decay 0.1": BASE | {"weight_decay": 0.1},
-    "steps, fcn": BASE | {"backbone": "fcn"},
-    "steps, inception_time": BASE | {"backbone": "inception_time"},
-    "steps, cnn1d flat": BASE
-    | {"backbone": {"name": "cnn1d", "flatten": True, "dropout": 0.5}},
-    "steps, fc": BASE | {"backbone": {"name": "fc", "dropout": 0.5}},
-    "half": HALF,
-    "half, fcn": HALF | {"backbone": "fcn"},
-    "half, fcn, lr 0.001": HALF | {"backbone": "fcn", "lr": 1e-3},
-    "half, lr 0.001": HALF | {"lr": 1e-3},
-    "encoded": ENCODED,
-    "encoded, no gap channels": ENCODED | {"gaps": False},
-    "encoded, bins only": BASE | {"encodings": ("piecewise_linear",)},
-    "encoded, difference only": BASE | {"encodings": ("difference",)},
-    "encoded, 1500 steps": ENCODED | {"steps": 1500},
-    "encoded, 6000 steps": ENCODED | {"steps": 6000, "most_epochs": 400},
-    "encoded, lr 0.001": ENCODED | {"lr": 1e-3},
-    "encoded, lr 0.004": ENCODED | {"lr": 4e-3},
-    "encoded, averaging": ENCODED | {"averaging": 0.99},
-    "encoded, decay 0.1": ENCODED | {"weight_decay": 0.1},
-    "encoded, gru": ENCODED | {"backbone": "gru"},
-    "encoded, gru 64 dropout": ENCODED
-    | {"backbone": {"name": "gru", "hidden_size": 64, "dropout": 0.5}},
-    "encoded, fcn": ENCODED | {"backbone": "fcn"},
-    "encoded, cnn1d": ENCODED | {"backbone": "cnn1d"},
-    "encoded, cnn1d flat": ENCODED
-    | {"backbone": {"name": "cnn1d", "flatten": True, "dropout": 0.5}},
-    "encoded, inception_time": ENCODED | {"backbone": "inception_time"},
-    "encoded, fc": ENCODED | {"backbone": "fc"},
-    "boosting": BOOSTING,
-    "boosting, 3 levels": _boosting(n_levels=3),
     "boosting, 1 level": _boosting(n_levels=1),
-    "boosting, 1 level, slower": _boosting(
-        n_levels=1, learning_rate=0.05, max_leaf_nodes=15
-    ),
+    "boosting, 1 level and steps": _boosting(n_levels=1, steps=True),
+    "boosting, 3 levels": _boosting(n_levels=3),
+    "50 epochs": FIFTY,
+    "1500 steps": BASE,
+    "1500 steps, lr 0.001": BASE | {"lr": 1e-3},
+    "1500 steps, fcn": BASE | {"backbone": "fcn"},
+    "1500 steps, gaps": BASE | {"gaps": True},
+    "1500 steps, gru": BASE | {"backbone": "gru"},
+    "1500 steps, inception_time": BASE | {"backbone": "inception_time"},
+    "1500 steps, averaging": BASE | {"averaging": 0.99},
+    "1500 steps, decay 0.1": BASE | {"weight_decay": 0.1},
+    "3000 steps": LONG,
+    "3000 steps, gaps": LONG | {"gaps": True},
+    "3000 steps, fcn, gaps": LONG | {"backbone": "fcn", "gaps": True},
+    "3000 steps, encoded": ENCODED,
+    "3000 steps, encoded, gaps": ENCODED | {"gaps": True},
+    "3000 steps, encoded, gru, gaps": ENCODED | {"backbone": "gru", "gaps": True},
+    "6000 steps": LONG | {"steps": 6000, "most_epochs": 400},
 }
 
 
@@ -97,18 +76,16 @@ def make_estimator(
 ) -> MultiTaskEstimator:
     """Return the estimator of a candidate for the first split of a case.
 
-    ``steps`` is the number of optimiser steps aimed at, with at most ``most_epochs``; ``batch`` the
-    smallest and largest batch; ``gaps`` adds observed and elapsed channels and clips where many
-    values are missing.
+    ``steps`` is the number of optimiser steps aimed at, with at most ``most_epochs``, unless
+    ``epochs`` are given; ``batch`` the smallest and largest batch; ``gaps`` adds observed and
+    elapsed channels and clips where many values are missing.
     """
-    if settings.get("before"):
-        return MultiTaskEstimator(case.tasks, random_state=seed, verbose=0)
     n_train = len(case.splits[0].train)
     smallest, largest = settings["batch"]
     batch_size = min(largest, max(smallest, n_train // 20))
     per_epoch = max(1, n_train // batch_size)
     epochs = max(5, math.ceil(settings["steps"] / per_epoch))
-    max_epochs = min(settings["most_epochs"], epochs)
+    max_epochs = settings.get("epochs", min(settings["most_epochs"], epochs))
     missing = float(np.isnan(case.samples[case.splits[0].train].values).mean())
     gaps = settings["gaps"] and missing > MUCH_MISSING
     return MultiTaskEstimator(
@@ -126,7 +103,7 @@ def make_estimator(
         training=Training(
             averaging=settings["averaging"],
             weight_decay=settings["weight_decay"],
-            patience=max(10, max_epochs // 5),
+            patience=settings.get("patience", max(10, max_epochs // 5)),
         ),
         random_state=seed,
         device="cpu",
