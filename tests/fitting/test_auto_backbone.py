@@ -15,7 +15,7 @@ from multitide._network_or_default import network_or_default
 from multitide.backbones import LSTMFCN, Trees
 from multitide.backbones._linear import Linear
 from multitide.data._samples import Samples
-from multitide.fitting._auto_backbone import TREES
+from multitide.fitting._auto_backbone import boosted_trees
 from multitide.fitting._choose_fits import GroupFit, choose_fits
 from multitide.fitting._training_length import resolve_max_epochs
 from multitide.representations import MiniRocket
@@ -51,7 +51,7 @@ def test_each_task_is_predicted_by_the_candidate_with_the_lowest_validation_loss
 def test_it_predicts_as_the_chosen_candidate_alone(fitted: MultiTaskEstimator) -> None:
     alone = {
         "lstm_fcn": auto(backbone="lstm_fcn").fit(SAMPLES),
-        "boosting": auto(backbone=TREES).fit(SAMPLES),
+        "boosting": auto(backbone=boosted_trees(len(SAMPLES))).fit(SAMPLES),
     }
     chosen = fitted.candidates_[fitted.candidates_["chosen"]]
     predicted = fitted.predict(SAMPLES)

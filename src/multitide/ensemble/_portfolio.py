@@ -17,6 +17,7 @@ from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.encodings import Inputs
 from multitide.errors import MultitideError
+from multitide.fitting._auto_backbone import boosted_trees
 from multitide.fitting._recipe import make_part, make_recipe
 from multitide.representations import MiniRocket
 from multitide.training._settings import Training
@@ -26,6 +27,10 @@ logger = logging.getLogger("multitide")
 # training a network.
 MOST_FOR_LINEAR = 20_000
 NETWORKS = ("gru", "lstm_fcn")
+EXTRA_TREES = "extra_trees"
+# These make eighteen channels of each.
+ENCODINGS = ("difference", "piecewise_linear")
+MOST_ENCODED = 20
 SHORTEST_FOR_LINEAR = 9  # the length of MiniRocket's kernels
 
 
@@ -54,6 +59,10 @@ def best_members(
         members |= _of_one_data_set(base, samples)
     for name in NETWORKS:
         members[name] = _with(base, backbone=name)
+    if EXTRA_TREES in members:
+        # They take minutes on many channels with gaps, and come last.
+        members[EXTRA_TREES] = members.pop(EXTRA_TREES)
+    members["gru"] = _encoded(members["gru"], data_sets)
     return _suitable(members, data_sets)
 
 
@@ -112,8 +121,8 @@ def _of_one_data_set(
 ) -> dict[str, MultiTaskEstimator]:
     """Return the members that read one data set only: trees, and linear heads on kernels."""
     members = {
-        "boosting": _with(base, backbone=Trees(kind="boosting")),
-        "extra_trees": _with(base, backbone=Trees(kind="extra_trees")),
+        "boosting": _with(base, backbone=boosted_trees(len(samples))),
+        EXTRA_TREES: _with(base, backbone=Trees(kind="extra_trees")),
     }
     is_long = int(samples.lengths.min()) >= SHORTEST_FOR_LINEAR
     if is_long and len(samples) <= MOST_FOR_LINEAR:
@@ -122,6 +131,20 @@ def _of_one_data_set(
         )
         members["linear"] = _with(base, backbone="linear", inputs=vectors)
     return members
+
+
+def _encoded(
+    member: MultiTaskEstimator, data_sets: Mapping[str, Samples]
+) -> MultiTaskEstimator:
+    """Return the member with encodings, unless the user has some or they make very many channels.
+
+    Its errors then differ more from those of the other network.
+    """
+    inputs = cast(Inputs, make_part("inputs", member.inputs))
+    widest = max(samples.n_channels for samples in data_sets.values())
+    if inputs.encodings or widest > MOST_ENCODED:
+        return member
+    return _with(member, inputs=replace(inputs, encodings=ENCODINGS))
 
 
 def _with(base: MultiTaskEstimator, **params: object) -> MultiTaskEstimator:

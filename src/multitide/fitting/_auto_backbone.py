@@ -16,9 +16,9 @@ from multitide.fitting._task_group import TaskGroup
 from multitide.fitting._warm_start import Source
 from multitide.sharing import Hard, NoSharing
 
-# One level: statistics and quantiles of the whole series. More levels take several times as long.
-TREES = Trees(kind="boosting", n_levels=1)
-MANY_ROWS = 10_000  # from which the values of single steps help more than they harm
+MANY_ROWS = (
+    10_000  # from which the values of single steps help trees more than they harm
+)
 
 
 def network_for(recipe: Recipe, samples: Iterable[Samples]) -> Recipe:
@@ -28,6 +28,15 @@ def network_for(recipe: Recipe, samples: Iterable[Samples]) -> Recipe:
     if isinstance(backbone, LSTMFCN) and shortest < backbone.min_timepoints:
         backbone = dataclasses.replace(backbone, padding="same")
     return dataclasses.replace(recipe, backbone=backbone)
+
+
+def boosted_trees(n_rows: int) -> Trees:
+    """Return boosted trees for this number of training rows.
+
+    One level has the statistics and quantiles of the whole series. More levels take several times
+    as long.
+    """
+    return Trees(kind="boosting", n_levels=1, steps=n_rows >= MANY_ROWS)
 
 
 def tree_groups(
@@ -62,15 +71,14 @@ def tree_groups(
     tasks = []
     for group in groups:
         for target in group.targets:
-            if group.has_validation and is_growable(target, TREES.kind):
+            if group.has_validation and is_growable(target, "boosting"):
                 tasks.append(target.task)
     if not tasks:
         return []
     inputs = dataclasses.replace(
         recipe.inputs, impute="ffill", observed=False, elapsed=False, encodings=()
     )
-    n_rows = max(group.n_rows for group in groups)
-    trees = dataclasses.replace(TREES, steps=n_rows >= MANY_ROWS)
+    trees = boosted_trees(max(group.n_rows for group in groups))
     of_trees = dataclasses.replace(recipe, backbone=trees, inputs=inputs)
     return [TaskGroup(data, tasks, of_trees)]
 

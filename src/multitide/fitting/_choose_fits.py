@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from multitide.backbones._backbone import Backbone
 from multitide.backbones._trees import Trees
 from multitide.fitting._recipe import backbone_name
+from multitide.fitting._validation_loss import validation_loss
 from multitide.network._network import Network
 
 
@@ -44,12 +44,7 @@ class GroupFit:
 
     def validation_loss(self, task: str) -> float:
         """Return the loss of the epoch that predicts a task; infinite if it is not known."""
-        for row in self.history:
-            is_chosen = row["epoch"] == self.best_epoch[task]
-            if row["task"] == task and row["side"] == "validation" and is_chosen:
-                loss = float(row["loss"])
-                return math.inf if math.isnan(loss) else loss
-        return math.inf
+        return validation_loss(self.history, task, self.best_epoch[task])
 
     def networks_for(
         self, tasks: Collection[str]

@@ -13,10 +13,12 @@ import pandas as pd
 
 from multitide._own_random_numbers import own_random_numbers
 from multitide.balancing._diverged import Diverged
+from multitide.fitting._finish import finish_task, position_of
 from multitide.fitting._freezing import Frozen, check_depth, freeze
 from multitide.fitting._recipe import Recipe, resolve_device
 from multitide.fitting._task_group import EncodedData, TaskGroup
 from multitide.fitting._training_length import resolve_batch_size, with_length
+from multitide.fitting._validation_loss import validation_loss
 from multitide.fitting._warm_start import Source, carry_over
 from multitide.network._network import Network, copy_with_state
 from multitide.tasks import Task, task_names
@@ -84,7 +86,41 @@ class Phases:
             with own_random_numbers(self._recipe.seed, self._device):
                 refitted = self._refit(chosen, trainer.schedule.cool_down_at, depth)
             trainer = refitted or trainer
-        return self._chosen_networks(trainer)
+        networks, predicted = self._chosen_networks(trainer)
+        if self._settings.finish == "per_task" and self._group.has_validation:
+            with own_random_numbers(self._recipe.seed, self._device):
+                self._finish(networks, predicted)
+        return networks, predicted
+
+    def _finish(self, networks: list[Network], predicted: list[list[str]]) -> None:
+        """Let each task train its network further; add those that predict it better, in place."""
+        names = self._group.names
+        if len(names) == 1:
+            return
+        n_before = max(row["epoch"] for row in self.history)
+        for name in names:
+            position = position_of(name, predicted)
+            loss = validation_loss(self.history, name, self.best_epoch[name])
+            finished = finish_task(
+                self._group, name, networks[position], loss, self._train_alone
+            )
+            if finished is None:
+                continue
+            predicted[position].remove(name)
+            networks.append(finished.network)
+            predicted.append([name])
+            self.best_epoch[name] = n_before + finished.epoch
+            for row in finished.history:
+                self.history.append(row | {"epoch": n_before + row["epoch"]})
+
+    def _train_alone(
+        self,
+        network: Network,
+        data: Sequence[EncodedData],
+        keeper: Keeper,
+        recipe: Recipe,
+    ) -> Trainer:
+        return self._train(network, data, keeper, Frozen(), recipe=recipe)
 
     def _start(self, network: Network) -> tuple[Network, list[str]]:
         """Load a saved backbone and pre-train, if configured.
@@ -192,6 +228,7 @@ class Phases:
         keeper: Keeper,
         frozen: Frozen,
         schedule: Schedule | None = None,
+        recipe: Recipe | None = None,
     ) -> Trainer:
         callbacks = [*self._callbacks, *frozen.callbacks, GradientHealth()]
         if self._settings.record_gradients is not None:
@@ -200,7 +237,7 @@ class Phases:
             network.to(self._device),
             data,
             self._group.tasks,
-            self._recipe,
+            recipe or self._recipe,
             keeper,
             callbacks=callbacks,
             frozen=frozen,

@@ -101,6 +101,8 @@ def compare(
         - a way of sharing such as ``"hard"``
         - ``"constant"``: the best constant
         - ``"boosting"``: gradient boosting per task
+        - ``"finish"``: one network, of which each task then trains a copy further
+          (``training.finish``)
         - ``"grouped"``: groups of tasks that are found first, without the test set, see
           :func:`multitide.group_tasks`
         - ``"pairs"``: one arm for every two tasks

@@ -57,6 +57,13 @@ class Keeper:
         self._epochs = epochs
         self.best: dict[str, Snapshot] = {}
 
+    @classmethod
+    def of_task(cls, name: str) -> Keeper:
+        """Return a keeper of the best epoch of one task only."""
+        keeper = cls("joint", [name])
+        keeper._keys = [name]
+        return keeper
+
     def offer(self, epoch: int, losses: dict[str, float], network: nn.Module) -> bool:
         """Keep this epoch's weights if they are the best so far.
 

@@ -18,6 +18,7 @@ from multitide.balancing._search import Search as WeightSearch
 from multitide.data._samples import Samples
 from multitide.fitting._recipe import make_recipe
 from multitide.study.runs._training import StepCounter, losses_at, quiet
+from multitide.training._best_weights import JOINT
 from multitide.training._callbacks import HistoryRow
 from multitide.training._trainer import Trainer
 from multitide.tuning._space import Params
@@ -149,6 +150,8 @@ class Judge(StepCounter):
 
     def on_epoch_end(self, trainer: Trainer, rows: list[HistoryRow]) -> None:
         """Record the loss, and prune. Rows are those of ``Callback``."""
+        if JOINT not in trainer.keeper.best:
+            return  # the finish of one task
         losses = []
         for row in rows:
             if row["side"] == "validation":

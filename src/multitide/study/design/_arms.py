@@ -37,6 +37,7 @@ def _named_arms() -> dict[str, Settings]:
     for sharing in SHARINGS:
         if sharing != "none":
             arms[sharing] = {"sharing": sharing}
+    arms["finish"] = {"training__finish": "per_task"}
     arms["grouped"] = {"groups": "auto"}
     return arms
 
