@@ -210,6 +210,8 @@ def test_a_drawn_seed_is_written_down(call: Call, folder: Path) -> None:
         "run",
         "--max-epochs",
         "2",
+        "--backbone",
+        "fcn",
         "--quiet",
     )
     seed = tomllib.loads((folder / "runs/one-001/config.toml").read_text())[
@@ -853,7 +855,7 @@ WRONG = [
     ),
     (
         ["fit", "one.csv", "--label", "state", "--series", "run", "--max-epochs", "0"],
-        "`max_epochs` must be greater",
+        "`max_epochs` must be 'auto', or greater",
     ),
     (
         ["fit", "one.csv", "--label", "state", "--series", "run", "--split", "tme"],

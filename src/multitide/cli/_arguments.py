@@ -78,6 +78,13 @@ TimeFormat = Annotated[
     typer.Option(help='How times are written, as in strptime: "%d.%m.%y %H:%M".'),
 ]
 
+Calendar = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Inputs from the times: hour, weekday, month, day_of_year (repeatable)."
+    ),
+]
+
 Window = Annotated[
     int | None,
     typer.Option(help="Rows per sample. Default: one sample per series."),

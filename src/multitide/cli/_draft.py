@@ -17,6 +17,9 @@ BACKBONE_LINES = (
     "# [backbone]",
     '# name = "lstm_fcn"',
 )
+CALENDAR_LINE = (
+    '# calendar = ["hour", "weekday", "day_of_year"]  # inputs from the times'
+)
 OPTION_OF_ROLE = {
     "time": "time",
     "channel": "channels",
@@ -86,7 +89,10 @@ def _data_lines(
         if by_role.get(role):
             table[option] = by_role[role]
     table.update(options)
-    return toml_text({"data": table}).splitlines()
+    lines = toml_text({"data": table}).splitlines()
+    if "time" in by_role:
+        lines.append(CALENDAR_LINE)
+    return lines
 
 
 def _window_lines(

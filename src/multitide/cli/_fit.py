@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from multitide.cli._arguments import (
+    Calendar,
     Channel,
     Ignore,
     Label,
@@ -44,6 +45,7 @@ def fit(
     series: Series = None,
     time: Time = None,
     time_format: TimeFormat = None,
+    calendar: Calendar = None,
     window: Window = None,
     stride: Stride = None,
     missing: Missing = None,
@@ -126,6 +128,7 @@ def fit(
         "ignore": ignore,
         "time": time,
         "time_format": time_format,
+        "calendar": calendar,
         "labels": labels,
         "series": series,
         "window": window,

@@ -23,7 +23,7 @@ def show_fitted(model: Model) -> None:
         show_note(f"The ensemble was trained in {in_words(model.seconds_)}.")
         return
     show_candidates(model)
-    show_note(f"The network was {trained_for(model)}; {best_epochs(model)}.")
+    show_note(f"The model was {trained_for(model)}; {best_epochs(model)}.")
 
 
 def show_candidates(estimator: MultiTaskEstimator) -> None:

@@ -15,13 +15,14 @@ from multitide.config._load_config import parse_config
 from multitide.config._prepare import Prepared, check_test_sets, split_samples
 from multitide.data._data_sets import DataSets
 from multitide.data._split_data import SplitData
+from multitide.fitting._auto_backbone import network_for
 from multitide.fitting._data_sets import (
     labels_of,
     naming_data_set,
     resolve_shared_tasks,
 )
 from multitide.fitting._fit_model import check_lengths
-from multitide.fitting._recipe import make_recipe
+from multitide.fitting._recipe import is_auto, make_recipe
 from multitide.model._start_from import find_source
 from multitide.tasks import Task, task_names
 
@@ -108,6 +109,8 @@ def _check_recipe(
 ) -> None:
     for estimator in config.estimators(data_sets).values():
         recipe = make_recipe(estimator.get_params(deep=False))
+        if is_auto(estimator.backbone):
+            recipe = network_for(recipe, data_sets.values())
         if tasks:
             with gathering(problems):
                 find_source(None, recipe, task_names(tasks), len(data_sets))

@@ -10,6 +10,7 @@ import numpy as np
 
 from multitide.data._samples import Samples
 from multitide.encodings._representation import Encoder, Representation
+from multitide.errors import StoreError
 from multitide.representations import (
     BackboneEncoder,
     ModelFeatures,
@@ -44,9 +45,18 @@ def fit_encoder(
         The training set, labelled or not.
     read_model : callable
         Reads a model's folder.
+
+    Raises
+    ------
+    StoreError
+        If the folder of a model is none.
     """
     if isinstance(spec, ModelFeatures) and isinstance(spec.model, (str, Path)):
-        spec = ModelFeatures(read_model(Path(spec.model)))
+        try:
+            spec = ModelFeatures(read_model(Path(spec.model)))
+        except StoreError as error:
+            message = str(error).replace("`folder`", "`inputs.representation`")
+            raise StoreError(message) from error
     return cast(Representation, spec).fit(samples)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from multitide.data._samples import Samples
+from multitide.data.tables._calendar import calendar_channels, calendar_values
 from multitide.data.tables._columns import nullable, whole
 from multitide.data.tables._cut_samples import Cut, cut_samples
 from multitide.data.tables._drop_rows import drop_incomplete
@@ -219,11 +220,17 @@ def _samples(
         time = row_time[cut.last]
         begin = row_time[cut.starts]
         finish = row_time[np.minimum(cut.last + lead, cut.ends - 1)]
+    channels = tuple(reading.channels or ())
+    values = rows.values
+    if reading.calendar:
+        added = calendar_values(reading.calendar, rows.time, channels)
+        values = np.concatenate([values, added], axis=1)
+        channels += tuple(calendar_channels(reading.calendar))
     return Samples(
-        values=rows.values,
+        values=values,
         starts=cut.starts,
         lengths=cut.lengths,
-        channels=tuple(reading.channels or ()),
+        channels=channels,
         y=y,
         series=rows.ids[rows.series[cut.starts]],
         static=_static(rows, per_series, cut, reading),

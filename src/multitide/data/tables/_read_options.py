@@ -52,6 +52,7 @@ class UncutOptions(TypedDict, total=False):
     sheet: str | None
     missing: Values | None
     time_format: str | None
+    calendar: Names
 
 
 class ReadOptions(UncutOptions, total=False):

@@ -56,6 +56,7 @@ def read_table(
     sheet: str | None = None,
     missing: Values | None = None,
     time_format: str | None = None,
+    calendar: Names = (),
 ) -> Samples:
     """Read a table of measurements, one row per time step, into samples with labels.
 
@@ -118,6 +119,9 @@ def read_table(
     time_format : str, optional
         How the times are written, as in ``strptime``: ``"%d.%m.%y %H:%M"``. Several time columns
         are joined by a blank first. Needed only where the whole column does not decide it.
+    calendar : sequence of {"hour", "weekday", "month", "day_of_year"}
+        Cycles whose sine and cosine at the time of each row become channels, ``hour_sin`` and
+        ``hour_cos``. For what follows the day, the week or the year.
 
     Returns
     -------
@@ -155,6 +159,7 @@ def read_table(
         sheet=sheet,
         missing=missing,
         time_format=time_format,
+        calendar=calendar,
     )
     if is_ts_file(data):
         return read_ts_samples(data, reading, labels)

@@ -17,6 +17,7 @@ from multitide._checks import (
     suggest,
 )
 from multitide.data._time_format import check_time_format
+from multitide.data.tables._calendar import check_calendar
 from multitide.data.tables._number_signs import THOUSANDS
 from multitide.data.tables._read_options import (
     Duplicates,
@@ -189,6 +190,7 @@ class Reading:
     sheet: str | None = None
     missing: tuple[str, ...] | None = None
     time_format: str | None = None
+    calendar: tuple[str, ...] = ()
     time_style: str | None = None
     categories: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     step: TimeStep | None = None
@@ -289,6 +291,8 @@ class Reading:
         if self.time_format is not None:
             with gathering(problems):
                 check_time_format(self.time_format)
+        with gathering(problems):
+            check_calendar(self.calendar)
         for name in ("window", "stride"):
             if getattr(self, name) is not None:
                 with gathering(problems):
@@ -327,7 +331,7 @@ def _uniform(options: dict[str, Any]) -> dict[str, Any]:
             values[name] = str(value)
     if isinstance(values.get("series"), str):
         values["series"] = values["series"].strip()
-    for name in ("static", "ignore", "extra"):
+    for name in ("static", "ignore", "extra", "calendar"):
         values[name] = _as_names(values.get(name))
     for name in ("channels", "time", "missing"):
         if values.get(name) is not None:
