@@ -59,7 +59,7 @@ class Trees(Backbone):
         Weight of each boosted tree.
     n_levels : int, default=6
         Level k divides a series into 2^k intervals. There are fewer levels if there would be more
-        than 10,000 features (for boosting 1,000).
+        than 10,000 features (for boosting 1,000). With 0 there are statistics only.
     steps : bool, default=False
         Whether the values and changes of every step, counted from the end of a series, are features
         too, if a series has at most 400 values. They help with many labels and harm with few.
@@ -100,7 +100,7 @@ class Trees(Backbone):
     bootstrap: bool = False
     max_leaf_nodes: Annotated[int, Field(ge=2, le=65_536)] = 31
     learning_rate: Annotated[float, Field(gt=0)] = 0.1
-    n_levels: Annotated[int, Field(ge=1, le=16)] = 6
+    n_levels: Annotated[int, Field(ge=0, le=16)] = 6
     steps: bool = False
 
     def check(self, name: str = "") -> None:

@@ -78,6 +78,14 @@ TimeFormat = Annotated[
     typer.Option(help='How times are written, as in strptime: "%d.%m.%y %H:%M".'),
 ]
 
+Category = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Input column whose values are categories, such as text; in addition to the others "
+        "(repeatable)."
+    ),
+]
+
 Calendar = Annotated[
     list[str] | None,
     typer.Option(

@@ -11,6 +11,7 @@ import typer
 
 from multitide.cli._arguments import (
     Calendar,
+    Category,
     Channel,
     Ignore,
     Label,
@@ -40,6 +41,7 @@ def fit(
     label: Label = None,
     labels: Labels = None,
     channel: Channel = None,
+    category: Category = None,
     static: Static = None,
     ignore: Ignore = None,
     series: Series = None,
@@ -124,6 +126,7 @@ def fit(
     """
     data = {
         "channels": channel,
+        "category": category,
         "static": static,
         "ignore": ignore,
         "time": time,

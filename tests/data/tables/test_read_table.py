@@ -455,7 +455,7 @@ def test_roles_are_found_and_said(caplog: pytest.LogCaptureFixture) -> None:
     for sentence in (
         "`when` is the time (`time` changes this).",
         "`No` counts the rows: ignored.",
-        "`note` is text (list it in `channels` to read it as categories): ignored.",
+        "`note` is text (list it in `category` to read it as categories): ignored.",
         "`empty` has no value: ignored.",
         "`x`, `y` are channels.",
     ):

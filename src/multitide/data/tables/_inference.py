@@ -25,7 +25,7 @@ N_LOOKED_AT = 20  # values of a column that are tried as dates
 
 # Why a column that the user did not name is not a channel.
 REASONS = {
-    "text": "is text (list it in `channels` to read it as categories)",
+    "text": "is text (list it in `category` to read it as categories)",
     "time": "holds times",
     "empty": "has no value",
 }
@@ -148,7 +148,8 @@ def find_channels(
         Why each other column is not a channel.
     """
     if reading.channels is not None:
-        return reading, {}
+        channels_and_more = dict.fromkeys([*reading.channels, *reading.category])
+        return replace(reading, channels=tuple(channels_and_more)), {}
     # A forecast is about rows after the window, so the past of the same column is an input.
     taken = taken_columns(reading) - _only_forecast(reading)
     taken |= {*reading.extra, *(reading.time or ())}
@@ -157,6 +158,9 @@ def find_channels(
     reasons: dict[str, str] = {}
     for column in data.columns:
         if column in taken:
+            continue
+        if column in reading.category:
+            channels.append(column)
             continue
         if tables.source_of(column, reading.series) == "labels":
             reason = IN_LABELS

@@ -35,6 +35,7 @@ class UncutOptions(TypedDict, total=False):
 
     tasks: TaskSpecs | None
     channels: Names | None
+    category: Names
     static: Names
     series: str | None
     time: Names | None

@@ -36,6 +36,7 @@ def read_table(
     *,
     tasks: TaskSpecs | None = None,
     channels: Names | None = None,
+    category: Names = (),
     static: Names = (),
     series: str | None = None,
     time: Names | None = None,
@@ -71,8 +72,11 @@ def read_table(
         `labels`, none.
     channels : sequence of str, optional
         The measured inputs; text becomes categories. By default, every numeric column without
-        another role. In `channels`, `static`, `ignore` and `extra`, a pattern such as
+        another role. In `channels`, `category`, `static`, `ignore` and `extra`, a pattern such as
         ``"static_*"`` stands for all columns that match.
+    category : sequence of str
+        Channels whose values are categories, in addition to `channels` or the numeric columns: text
+        such as the weekday, or numbers that are codes.
     static : sequence of str
         Inputs that are constant within a series.
     series : str, optional
@@ -140,6 +144,7 @@ def read_table(
     reading = Reading.from_options(
         tasks=tasks,
         channels=channels,
+        category=category,
         static=static,
         series=series,
         time=time,

@@ -171,6 +171,7 @@ class Reading:
 
     tasks: tuple[TaskColumn, ...] | None = None
     channels: tuple[str, ...] | None = None
+    category: tuple[str, ...] = ()
     static: tuple[str, ...] = ()
     series: str | None = None
     time: tuple[str, ...] | None = None
@@ -331,7 +332,7 @@ def _uniform(options: dict[str, Any]) -> dict[str, Any]:
             values[name] = str(value)
     if isinstance(values.get("series"), str):
         values["series"] = values["series"].strip()
-    for name in ("static", "ignore", "extra", "calendar"):
+    for name in ("static", "ignore", "extra", "category", "calendar"):
         values[name] = _as_names(values.get(name))
     for name in ("channels", "time", "missing"):
         if values.get(name) is not None:

@@ -27,12 +27,14 @@ from multitide.data.tables._open_tables import Tables
 from multitide.data.tables._reading import ColumnRole, Reading
 from multitide.data.tables._recordings import find_recordings
 
-EXCLUSIVE = ("channels", "tasks", "static", "series", "time", "ignore")
+EXCLUSIVE = ("channels", "category", "tasks", "static", "series", "time", "ignore")
 MAY_SHARE = (
     {"channels", "tasks"},  # a later label
     {"channels", "time"},  # the hour as an input
+    {"channels", "category"},  # the codes among the channels
+    {"category", "time"},
 )
-ONLY_IN_DATA = ("channels", "time", "series")
+ONLY_IN_DATA = ("channels", "category", "time", "series")
 ROLE_OF_OPTION = {"channels": "channel", "tasks": "task", "ignore": "ignored"}
 
 
@@ -130,6 +132,7 @@ def _only_existing(
     return replace(
         reading.with_tasks_in(anywhere),
         channels=channels,
+        category=_those_in(here, reading.category),
         static=_those_in(anywhere, reading.static),
         extra=_those_in(anywhere, reading.extra),
         ignore=_those_in(anywhere, reading.ignore),
@@ -171,6 +174,7 @@ def _expand_patterns(tables: Tables, reading: Reading) -> Reading:
     return replace(
         reading,
         channels=channels,
+        category=_expand(reading.category, list(tables.data.columns)),
         static=_expand(reading.static, anywhere),
         ignore=_expand(reading.ignore, anywhere),
         extra=_expand(reading.extra, anywhere),
@@ -190,6 +194,7 @@ def _expand(names: Iterable[str], known: Sequence[str]) -> tuple[str, ...]:
 def _columns_by_option(reading: Reading) -> dict[str, tuple[str, ...]]:
     return {
         "channels": reading.channels or (),
+        "category": reading.category,
         "tasks": tuple(reading.label_columns),
         "static": reading.static,
         "series": (reading.series,) if reading.series else (),

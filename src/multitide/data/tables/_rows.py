@@ -131,10 +131,13 @@ def make_rows(
 def find_categories(
     data: pd.DataFrame, reading: Reading, findings: Findings
 ) -> Reading:
-    """Find the categories of the channels that hold text."""
+    """Find the categories of the channels that hold text, or that the user calls categories."""
     categories = {}
     for name in reading.channels or ():
-        if kind_of(data[name], reading.decimal or ".") == "text":
+        is_text = kind_of(data[name], reading.decimal or ".") == "text"
+        if name in reading.category and not is_text:
+            categories[name] = categories_of(data[name])
+        if is_text:
             categories[name] = categories_of(data[name])
             findings.note(
                 f"`{name}` is text: read as {len(categories[name])} categories."
