@@ -51,7 +51,7 @@ def test_each_task_is_predicted_by_the_candidate_with_the_lowest_validation_loss
 def test_it_predicts_as_the_chosen_candidate_alone(fitted: MultiTaskEstimator) -> None:
     alone = {
         "lstm_fcn": auto(backbone="lstm_fcn").fit(SAMPLES),
-        "boosting": auto(backbone=boosted_trees(len(SAMPLES))).fit(SAMPLES),
+        "boosting": auto(backbone=boosted_trees(len(SAMPLES), 3)).fit(SAMPLES),
     }
     chosen = fitted.candidates_[fitted.candidates_["chosen"]]
     predicted = fitted.predict(SAMPLES)
@@ -116,6 +116,27 @@ def test_tasks_that_trees_cannot_answer_have_the_network() -> None:
     estimator = auto(tasks=tasks).fit(SAMPLES)
     assert set(estimator.candidates_["task"]) == {"state"}
     assert "load" in estimator.model_.predicted[0]
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "n_channels", "trees"),
+    [
+        (100, 3, Trees(kind="boosting", n_levels=1)),
+        (10_000, 3, Trees(kind="boosting", n_levels=1, steps=True)),
+        (100, 101, Trees(kind="boosting", n_levels=0)),
+    ],
+)
+def test_the_features_of_the_trees_follow_the_size_of_the_data(
+    n_rows: int, n_channels: int, trees: Trees
+) -> None:
+    assert boosted_trees(n_rows, n_channels) == trees
+
+
+def test_very_many_channels_have_a_network_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("multitide.fitting._auto_backbone.MOST_CHANNELS", 2)
+    assert not len(auto(max_epochs=1).fit(SAMPLES).candidates_)
 
 
 def test_short_series_are_padded() -> None:

@@ -121,7 +121,9 @@ def _of_one_data_set(
 ) -> dict[str, MultiTaskEstimator]:
     """Return the members that read one data set only: trees, and linear heads on kernels."""
     members = {
-        "boosting": _with(base, backbone=boosted_trees(len(samples))),
+        "boosting": _with(
+            base, backbone=boosted_trees(len(samples), samples.n_channels)
+        ),
         EXTRA_TREES: _with(base, backbone=Trees(kind="extra_trees")),
     }
     is_long = int(samples.lengths.min()) >= SHORTEST_FOR_LINEAR

@@ -16,9 +16,10 @@ from multitide.fitting._task_group import TaskGroup
 from multitide.fitting._warm_start import Source
 from multitide.sharing import Hard, NoSharing
 
-MANY_ROWS = (
-    10_000  # from which the values of single steps help trees more than they harm
-)
+# From this number of rows the values of single steps help trees more than they harm.
+MANY_ROWS = 10_000
+# Above these numbers of channels, trees have statistics only, and are left out.
+MOST_WITH_QUANTILES, MOST_CHANNELS = 100, 1_000
 
 
 def network_for(recipe: Recipe, samples: Iterable[Samples]) -> Recipe:
@@ -30,13 +31,17 @@ def network_for(recipe: Recipe, samples: Iterable[Samples]) -> Recipe:
     return dataclasses.replace(recipe, backbone=backbone)
 
 
-def boosted_trees(n_rows: int) -> Trees:
-    """Return boosted trees for this number of training rows.
+def boosted_trees(n_rows: int, n_channels: int) -> Trees:
+    """Return boosted trees for these numbers of training rows and channels.
 
     One level has the statistics and quantiles of the whole series. More levels take several times
     as long.
     """
-    return Trees(kind="boosting", n_levels=1, steps=n_rows >= MANY_ROWS)
+    return Trees(
+        kind="boosting",
+        n_levels=1 if n_channels <= MOST_WITH_QUANTILES else 0,
+        steps=n_rows >= MANY_ROWS,
+    )
 
 
 def tree_groups(
@@ -73,12 +78,13 @@ def tree_groups(
         for target in group.targets:
             if group.has_validation and is_growable(target, "boosting"):
                 tasks.append(target.task)
-    if not tasks:
+    n_channels = data[0].samples.n_channels
+    if not tasks or n_channels > MOST_CHANNELS:
         return []
     inputs = dataclasses.replace(
         recipe.inputs, impute="ffill", observed=False, elapsed=False, encodings=()
     )
-    trees = boosted_trees(max(group.n_rows for group in groups))
+    trees = boosted_trees(max(group.n_rows for group in groups), n_channels)
     of_trees = dataclasses.replace(recipe, backbone=trees, inputs=inputs)
     return [TaskGroup(data, tasks, of_trees)]
 
