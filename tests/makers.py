@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 import torch
 
 from multitide._estimator import MultiTaskEstimator
@@ -36,6 +37,16 @@ def small(**params: Any) -> MultiTaskEstimator:
         "device": "cpu",
     }
     return MultiTaskEstimator(**(defaults | params))
+
+
+def a_third_now(cases: Sequence[Any]) -> list[Any]:
+    """Return cases for ``parametrize``, of which two thirds run with `make test-all` only."""
+    marked = []
+    for i, case in enumerate(cases):
+        values = case if isinstance(case, tuple) else (case,)
+        marks = (pytest.mark.slow,) if i % 3 else ()
+        marked.append(pytest.param(*values, marks=marks))
+    return marked
 
 
 def make_arrays(

@@ -311,6 +311,7 @@ def test_windows_of_a_table(call: Call) -> None:
     assert MultiTaskEstimator.load("runs/one-001").n_timepoints_in_ == 15
 
 
+@pytest.mark.slow
 def test_fit_pre_trains_on_some_tasks_and_starts_from_a_model(
     call: Call, folder: Path, fitted: str
 ) -> None:
@@ -776,6 +777,7 @@ def test_compare_traces_the_gain_over_shares_of_the_labels(
     )
 
 
+@pytest.mark.slow
 def test_a_study_resumes_where_it_was(call: Call, folder: Path) -> None:
     for _ in range(2):
         result = call(

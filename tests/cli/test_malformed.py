@@ -12,6 +12,7 @@ import pytest
 from _pytest.mark.structures import ParameterSet
 from typer.testing import CliRunner, Result
 
+from makers import a_third_now
 from malformed import PLACES, TOML, good_table
 from multitide.cli import app
 
@@ -95,7 +96,7 @@ def place_cases() -> Iterator[ParameterSet]:
         yield pytest.param(command, place, marks=marks, id=f"{command}-{place}")
 
 
-@pytest.mark.parametrize(("command", "place"), list(place_cases()))
+@pytest.mark.parametrize(("command", "place"), a_third_now(list(place_cases())))
 def test_a_malformed_place_is_refused(folder: Path, command: str, place: str) -> None:
     name = PLACES[place](folder)
     before = content(folder)
@@ -205,7 +206,9 @@ for option in ("window", "stride", "max-epochs"):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "parts"), OPTIONS, ids=[" ".join(words) for words, _ in OPTIONS]
+    ("arguments", "parts"),
+    a_third_now(OPTIONS),
+    ids=[" ".join(words) for words, _ in OPTIONS],
 )
 def test_a_malformed_option_is_refused(
     folder: Path, arguments: list[str], parts: list[str]
@@ -271,7 +274,7 @@ LINES: list[tuple[str, str]] = [
 ]
 
 
-@pytest.mark.parametrize("command", ["check", "fit", "represent"])
+@pytest.mark.parametrize("command", a_third_now(["check", "fit", "represent"]))
 @pytest.mark.parametrize(("line", "part"), LINES, ids=[line for line, _ in LINES])
 def test_check_and_fit_refuse_the_same_values(
     folder: Path, command: str, line: str, part: str

@@ -290,6 +290,7 @@ def test_check_says_what_is_wrong_and_where(
         (["rig.csv", "--data", "plant"], "'p'"),
     ],
 )
+@pytest.mark.slow
 def test_a_model_of_several_needs_the_name_of_the_data_set(
     call: Call, arguments: list[str], message: str
 ) -> None:
@@ -332,6 +333,7 @@ equal = {training__mixing = "equal"}
 )
 
 
+@pytest.mark.slow
 def test_compare_asks_whether_data_sets_should_be_learned_together(
     call: Call, folder: Path
 ) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from makers import a_third_now
 from multitide import _carry_out, config_problems, run_fit
 from multitide._toml import toml_text
 from multitide.errors import MultitideError
@@ -152,7 +153,7 @@ def never_trained(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::multitide.MultitideWarning")
-@pytest.mark.parametrize(("path", "value"), CHANGES, ids=map(str, CHANGES))
+@pytest.mark.parametrize(("path", "value"), a_third_now(CHANGES), ids=map(str, CHANGES))
 def test_check_and_fit_agree(
     folder: Path, tmp_path: Path, path: str, value: object
 ) -> None:

@@ -135,12 +135,14 @@ def test_classes_are_balanced_enough_to_learn() -> None:
 
 
 @pytest.mark.parametrize("task", TASKS)
+@pytest.mark.slow
 def test_the_series_tell_about_every_task(task: str) -> None:
     samples = whole_rig()
     assert skill(summaries(samples), samples.y[task], samples.series) > 0.3
 
 
 @pytest.mark.parametrize("task", TASKS)
+@pytest.mark.slow
 def test_nothing_but_the_series_tells_about_a_task(task: str) -> None:
     samples = simulate_rig(800, missing=0.0, missing_blocks=0.0, missing_values=0.2)
     rig = pd.Series(samples.series).astype("category").cat.codes

@@ -26,6 +26,8 @@ SLOW = {
     "guide/several-data-sets-in-one-fit",
     "guide/compare-many",
     "guide/tuning",
+    "guide/defaults",
+    "guide/tasks",
     "guide/ensembles",
     "guide/retraining",
     "guide/representations",

@@ -25,7 +25,7 @@ def test_the_search_of_the_page_is_the_default_at_50_epochs() -> None:
 
 
 def test_the_configuration_of_the_page_records() -> None:
-    training = toml_block("[training]")["training"]
+    training = toml_block("record_gradients")["training"]
     history = small(max_epochs=1, training=training).fit(*make_arrays()).history_
     assert history.loc[history["side"] == "train", "gradient_norm"].notna().all()
 

@@ -286,6 +286,7 @@ def test_no_step_is_empty(sizes: list[int], batch_size: int, mixing: str) -> Non
 @pytest.mark.parametrize(
     "name", [name for name in BACKBONES if BACKBONES[name].is_trained]
 )
+@pytest.mark.slow
 def test_every_backbone_learns_data_sets_of_different_shape(name: str) -> None:
     given = {"rig": make_samples(n=40), "plant": plant(40, unequal=name != "lstm_fcn")}
     estimator = small(backbone=name, max_epochs=1).fit(given)
@@ -306,6 +307,7 @@ def test_every_backbone_learns_data_sets_of_different_shape(name: str) -> None:
     ],
     ids=str,
 )
+@pytest.mark.slow
 def test_save_then_load_predicts_the_same_bits(
     sharing: Sharing, tmp_path: Path
 ) -> None:

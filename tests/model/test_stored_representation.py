@@ -312,7 +312,7 @@ def test_unequal_lengths_and_static_inputs_come_along(tmp_path: Path) -> None:
         ),
         (
             {"inputs": Inputs(representation="model:nowhere")},
-            r"`folder` must be a model or run folder",
+            r"`inputs.representation` must be a model or run folder",
         ),
     ],
 )

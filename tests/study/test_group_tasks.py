@@ -193,6 +193,7 @@ def looked_ahead(
     )
 
 
+@pytest.mark.slow
 def test_one_shared_run_tells_related_tasks_from_unrelated_ones(
     looked_ahead: tuple[Path, Comparison],
 ) -> None:
