@@ -51,7 +51,10 @@ def _boosting(**settings: object) -> dict[str, Any]:
 CANDIDATES: dict[str, dict[str, Any]] = {
     "boosting, 1 level": _boosting(n_levels=1),
     "boosting, 1 level and steps": _boosting(n_levels=1, steps=True),
-    "boosting, 3 levels": _boosting(n_levels=3),
+    "boosting, statistics": _boosting(n_levels=0),
+    "boosting, statistics, slower": _boosting(
+        n_levels=0, learning_rate=0.05, n_trees=400
+    ),
     "50 epochs": FIFTY,
     "1500 steps": BASE,
     "1500 steps, lr 0.001": BASE | {"lr": 1e-3},

@@ -123,7 +123,7 @@ def test_tasks_that_trees_cannot_answer_have_the_network() -> None:
     [
         (100, 3, Trees(kind="boosting", n_levels=1)),
         (10_000, 3, Trees(kind="boosting", n_levels=1, steps=True)),
-        (100, 101, Trees(kind="boosting", n_levels=0)),
+        (100, 5, Trees(kind="boosting", n_levels=0)),
     ],
 )
 def test_the_features_of_the_trees_follow_the_size_of_the_data(

@@ -19,7 +19,7 @@ from multitide.sharing import Hard, NoSharing
 # From this number of rows the values of single steps help trees more than they harm.
 MANY_ROWS = 10_000
 # Above these numbers of channels, trees have statistics only, and are left out.
-MOST_WITH_QUANTILES, MOST_CHANNELS = 100, 1_000
+FEW_CHANNELS, MOST_CHANNELS = 4, 1_000
 
 
 def network_for(recipe: Recipe, samples: Iterable[Samples]) -> Recipe:
@@ -34,14 +34,11 @@ def network_for(recipe: Recipe, samples: Iterable[Samples]) -> Recipe:
 def boosted_trees(n_rows: int, n_channels: int) -> Trees:
     """Return boosted trees for these numbers of training rows and channels.
 
-    One level has the statistics and quantiles of the whole series. More levels take several times
-    as long.
+    The statistics of a few channels are few, and quantiles of the whole series are added. For more
+    channels quantiles take three times as long and are not better; see docs/guide/defaults.md.
     """
-    return Trees(
-        kind="boosting",
-        n_levels=1 if n_channels <= MOST_WITH_QUANTILES else 0,
-        steps=n_rows >= MANY_ROWS,
-    )
+    n_levels = 1 if n_channels <= FEW_CHANNELS else 0
+    return Trees(kind="boosting", n_levels=n_levels, steps=n_rows >= MANY_ROWS)
 
 
 def tree_groups(
