@@ -37,13 +37,18 @@ def test_it_is_the_default() -> None:
     assert MultiTaskEstimator().backbone == "auto"
 
 
-def test_each_task_is_predicted_by_the_candidate_with_the_lowest_validation_loss(
-    fitted: MultiTaskEstimator,
-) -> None:
+def test_the_candidates_and_the_choice_are_told(fitted: MultiTaskEstimator) -> None:
     table = fitted.candidates_
     assert list(table["task"]) == ["state", "state", "load", "load"]
     assert set(table["candidate"]) == {"lstm_fcn", "boosting"}
-    for _, rows in table.groupby("task"):
+    means = table.groupby("candidate")["loss"].mean()
+    chosen = table[table["chosen"]]
+    assert list(chosen["candidate"]) == [means.idxmin()] * 2  # few labels
+
+
+def test_with_many_labels_each_task_has_its_own_choice() -> None:
+    estimator = auto(validation=0.5).fit(make_samples(1200))
+    for _, rows in estimator.candidates_.groupby("task"):
         assert rows["chosen"].sum() == 1
         assert rows["loss"][rows["chosen"]].item() == rows["loss"].min()
 
@@ -68,20 +73,26 @@ def test_what_was_chosen_is_stored(fitted: MultiTaskEstimator, tmp_path: Path) -
 
 
 def test_the_lowest_validation_loss_chooses() -> None:
-    def fit(name: str, losses: dict[str, float]) -> GroupFit:
+    def fit(name: str, losses: dict[str, float], n_labels: int = 200) -> GroupFit:
         history = []
         for task, loss in losses.items():
             for epoch, factor in ((1, 3.0), (2, 1.0)):
                 row = {"task": task, "side": "validation", "epoch": epoch}
                 history.append(row | {"loss": factor * loss})
         epochs = dict.fromkeys(losses, 2)
-        return GroupFit(name, True, [], [], history, [], epochs, 1.0)
+        n_validation = dict.fromkeys(losses, n_labels)
+        return GroupFit(name, True, [], [], history, [], epochs, n_validation, 1.0)
 
     network = fit("network", {"a": 0.5, "b": 0.5, "c": 0.5, "d": float("nan")})
     trees = fit("trees", {"a": 0.4, "b": 0.6, "d": 0.9})
     chosen, candidates = choose_fits([network, trees])
     assert chosen == {"a": 1, "b": 0, "c": 0, "d": 1}
     assert [row["task"] for row in candidates] == ["a", "a", "b", "b", "d", "d"]
+    few = [
+        fit("network", {"a": 0.5, "b": 0.5}, 199),
+        fit("trees", {"a": 0.3, "b": 0.6}, 199),
+    ]
+    assert choose_fits(few)[0] == {"a": 1, "b": 1}
 
 
 @pytest.mark.parametrize(

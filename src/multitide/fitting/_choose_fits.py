@@ -12,6 +12,10 @@ from multitide.fitting._recipe import backbone_name
 from multitide.fitting._validation_loss import validation_loss
 from multitide.network._network import Network
 
+# With fewer labels in the validation set, the loss of a single task is mostly noise, and the
+# candidate that looks best there is often not the best.
+ENOUGH_LABELS = 200
+
 
 @dataclass
 class GroupFit:
@@ -29,6 +33,8 @@ class GroupFit:
         One row per epoch, task and set.
     best_epoch : dict of str to int
         The epoch whose weights predict each task.
+    n_validation : dict of str to int
+        Number of labels of each task in the validation set.
     seconds : float
         Time spent in training.
     """
@@ -40,6 +46,7 @@ class GroupFit:
     history: list[dict[str, Any]]
     pretrain_history: list[dict[str, Any]]
     best_epoch: dict[str, int]
+    n_validation: dict[str, int]
     seconds: float
 
     def validation_loss(self, task: str) -> float:
@@ -77,6 +84,8 @@ def choose_fits(
 ) -> tuple[dict[str, int], list[dict[str, Any]]]:
     """Choose the fit that answers each task: the one with the lowest validation loss.
 
+    Tasks with few labels in the validation set are chosen for together, by their mean loss.
+
     Returns
     -------
     chosen : dict of str to int
@@ -90,20 +99,45 @@ def choose_fits(
         for task in fit.best_epoch:
             fits_of.setdefault(task, []).append(i)
     chosen = {}
+    few: dict[tuple[int, ...], list[str]] = {}
+    for task, positions in fits_of.items():
+        chosen[task] = _best(fits, positions, [task])
+        n_labels = fits[positions[0]].n_validation.get(task, 0)
+        if 0 < n_labels < ENOUGH_LABELS:
+            few.setdefault(tuple(positions), []).append(task)
+    for several, tasks in few.items():
+        for task in tasks:
+            chosen[task] = _best(fits, several, tasks)
     candidates = []
     for task, positions in fits_of.items():
-        losses = [fits[i].validation_loss(task) for i in positions]
-        chosen[task] = positions[losses.index(min(losses))]
-        if len(positions) == 1:
-            continue
-        for i, loss in zip(positions, losses, strict=True):
-            candidates.append(
-                {
-                    "task": task,
-                    "candidate": fits[i].name,
-                    "loss": loss,
-                    "seconds": round(fits[i].seconds, 1),
-                    "chosen": i == chosen[task],
-                }
-            )
+        if len(positions) > 1:
+            candidates += _rows(fits, positions, task, chosen[task])
     return chosen, candidates
+
+
+def _best(
+    fits: Sequence[GroupFit], positions: Sequence[int], tasks: Sequence[str]
+) -> int:
+    """Return the position of the fit with the lowest mean validation loss over some tasks."""
+    means = {}
+    for i in positions:
+        losses = [fits[i].validation_loss(task) for task in tasks]
+        means[i] = sum(losses) / len(losses)
+    return min(means, key=lambda i: means[i])
+
+
+def _rows(
+    fits: Sequence[GroupFit], positions: Sequence[int], task: str, chosen: int
+) -> list[dict[str, Any]]:
+    rows = []
+    for i in positions:
+        rows.append(
+            {
+                "task": task,
+                "candidate": fits[i].name,
+                "loss": fits[i].validation_loss(task),
+                "seconds": round(fits[i].seconds, 1),
+                "chosen": i == chosen,
+            }
+        )
+    return rows

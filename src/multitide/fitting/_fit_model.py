@@ -125,9 +125,18 @@ def _fit_group(
         history=training.history,
         pretrain_history=training.pretrain_history,
         best_epoch=training.best_epoch,
+        n_validation=_n_validation(group),
         seconds=training.seconds,
     )
     return fit, search
+
+
+def _n_validation(group: TaskGroup) -> dict[str, int]:
+    """Return the number of labels of each task in the validation set."""
+    counts = {}
+    for name, of_sets in group.n_labelled().items():
+        counts[name] = of_sets.get("validation", 0)
+    return counts
 
 
 def make_groups(

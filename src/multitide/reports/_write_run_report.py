@@ -57,7 +57,8 @@ EXPLAINED = {
 }
 ABOUT_CANDIDATES = (
     'With `backbone = "auto"`, the validation set chose for each task the candidate with the '
-    "lowest loss (1 = the best constant)."
+    "lowest loss (1 = the best constant); for tasks with fewer than 200 labels there, the one with "
+    "the lowest mean."
 )
 ABOUT_MEMBERS = (
     "The prediction of a task is the weighted mean of its members, and that of a member the mean "

@@ -38,6 +38,17 @@ def test_text_joins_the_numeric_columns() -> None:
     np.testing.assert_array_equal(samples.gather(slice(0, 1))[0, 1], [0, 1, 2, 0])
 
 
+def test_its_role_is_that_of_a_channel() -> None:
+    columns = read(table(), category="day").reading["columns"]
+    roles = {column["column"]: column["role"] for column in columns}
+    assert roles == {
+        "power": "channel",
+        "day": "channel",
+        "mode": "channel",
+        "load": "task",
+    }
+
+
 def test_numbers_that_are_codes_become_categories() -> None:
     samples = read(table(), category=["day", "mode"])
     assert samples.categories["mode"] == ("0", "10", "20", "30")

@@ -246,6 +246,7 @@ def _describe_labels(
 def _options_of(column: str, reading: Reading) -> list[str]:
     """Return the options that name the column."""
     columns = {**_columns_by_option(reading), "extra": reading.extra}
+    columns.pop("category")  # these are channels too
     options = []
     for option, names in columns.items():
         if column in names:
