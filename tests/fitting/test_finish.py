@@ -54,7 +54,7 @@ def test_no_task_has_a_higher_validation_loss_and_the_rest_is_the_joint_model(
         assert same == (task not in changed)
 
 
-def test_the_history_goes_on_and_the_loss_is_that_of_the_predictions(
+def test_the_epochs_of_the_finish_follow_those_of_the_joint_training(
     joint: mt.MultiTaskEstimator, finished: mt.MultiTaskEstimator
 ) -> None:
     last = joint.history_["epoch"].max()

@@ -1,4 +1,4 @@
-"""The finish: after joint training, each task goes on alone with a copy of the network."""
+"""The finish: after joint training, each task trains a copy of the network alone."""
 
 from __future__ import annotations
 
