@@ -47,3 +47,22 @@ def test_check_accepts_what_init_writes(
     assert made.exit_code == 0, made.output
     checked = run("check", "c.toml")
     assert checked.exit_code == 0, checked.output
+
+
+def test_text_is_proposed_as_categories(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    n = 200
+    table = pd.DataFrame({"x": np.arange(n) % 7.5, "load": np.arange(n) % 5.5})
+    table["day"] = [("Mon", "Tue", "Wed")[i % 3] for i in range(n)]
+    table.to_csv("data.csv", index=False)
+    assert run("init", "data.csv", "--label", "load").exit_code == 0
+    text = Path("multitide.toml").read_text()
+    assert '# category = [\n#     "day",\n# ]' in text
+    assert "ignore" not in text
+    chosen = text.replace('# category = [\n#     "day",\n# ]', 'category = ["day"]')
+    Path("multitide.toml").write_text(chosen)
+    checked = run("check", "multitide.toml")
+    assert checked.exit_code == 0, checked.output
+    assert "`day` is text: read as 3 categories" in checked.output

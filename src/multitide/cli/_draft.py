@@ -8,6 +8,7 @@ from pathlib import Path
 
 from multitide._toml import toml_text
 from multitide.data.tables._facts_of_series import GROUPS
+from multitide.data.tables._inference import REASONS
 from multitide.data.tables._inspect_table import TableInspection
 from multitide.data.tables._propose_window import WindowProposal
 
@@ -51,9 +52,12 @@ def draft_config(
     """
     roles, windows = inspected.roles, inspected.windows
     groups = list(roles["column"][roles["why"] == GROUPS])
+    texts = list(roles["column"][roles["why"] == REASONS["text"]])
+    elsewhere = [*groups, *texts]
     by_role = {}
     for role, rows in roles.groupby("role", sort=False):
-        by_role[role] = [name for name in rows["column"] if name not in groups]
+        by_role[role] = [name for name in rows["column"] if name not in elsewhere]
+    by_role["text"] = texts
     if groups:
         by_role["extra"] = groups
     lines = [
@@ -90,6 +94,10 @@ def _data_lines(
             table[option] = by_role[role]
     table.update(options)
     lines = toml_text({"data": table}).splitlines()
+    if by_role["text"]:
+        lines.append("# Columns of text are inputs if they are listed as categories.")
+        for line in toml_text({"category": by_role["text"]}).splitlines():
+            lines.append(f"# {line}")
     if "time" in by_role:
         lines.append(CALENDAR_LINE)
     return lines
