@@ -52,5 +52,6 @@ def carry_out(
                 vectors[data.name] = vectors_of(data.samples, encoder)
             plan = plan.on(vectors)
             plan.check_memory()
-        groups = [*plan.groups, *plan.tree_groups]
+        # Trees first: an error or Ctrl-C in them loses no training.
+        groups = [*plan.tree_groups, *plan.groups]
         return fit_model(groups, callbacks, plan.source), encoder

@@ -73,8 +73,8 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
     backbone : str or Backbone, default="auto"
         Network from series to features, as an object such as ``LSTMFCN(hidden_size=32)`` or by
         name. All parts can be given as an object, by name, or as a dict of their parameters. "auto"
-        trains a "gru" for all tasks and grows boosted trees for each task; the validation set
-        chooses which of them answers the task. There are no trees for tasks that they cannot
+        trains an "lstm_fcn" for all tasks and grows boosted trees for each task; the validation set
+        chooses which of them predicts the task. There are no trees for tasks that they cannot
         answer, without a validation set, with several data sets, or if you choose how tasks share:
         with a `sharing` other than "hard" or "none", a `weighting` or an `aggregator`.
     inputs : Inputs, optional

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +15,16 @@ import multitide as mt
 from makers import make_samples
 from multitide import MultiTaskEstimator
 from multitide._network_or_default import network_or_default
-from multitide.backbones import LSTMFCN, Trees
+from multitide.backbones import FCN, LSTMFCN, Trees
 from multitide.backbones._linear import Linear
 from multitide.data._samples import Samples
+from multitide.errors import StoreError
 from multitide.fitting._auto_backbone import boosted_trees
 from multitide.fitting._choose_fits import GroupFit, choose_fits
 from multitide.fitting._training_length import resolve_max_epochs
+from multitide.model._store import _record_hash
 from multitide.representations import MiniRocket
+from multitide.training._trainer import Trainer
 
 SAMPLES = make_samples()
 
@@ -195,3 +201,50 @@ def test_a_table_with_the_name_is_the_same() -> None:
 def test_the_number_of_epochs_follows_the_steps(n_rows: int, epochs: int) -> None:
     assert resolve_max_epochs("auto", "auto", n_rows) == epochs
     assert resolve_max_epochs(7, "auto", n_rows) == 7
+
+
+@dataclasses.dataclass
+class OwnBackbone(FCN):
+    """A backbone that is in no registry."""
+
+
+def test_a_backbone_of_the_users_own_needs_no_name() -> None:
+    estimator = auto(backbone=OwnBackbone(padding="same")).fit(SAMPLES)
+    assert len(estimator.predict(SAMPLES)) == len(SAMPLES)
+
+
+def test_nothing_is_trained_before_the_trees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that an error or Ctrl-C in them loses nothing."""
+
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    trained = []
+    monkeypatch.setattr(Trainer, "run", lambda self: trained.append(self))
+    monkeypatch.setattr("multitide.fitting._forests.grow_trees", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        auto().fit(SAMPLES)
+    assert not trained
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda rows: rows.append(rows[0]),
+        lambda rows: rows[0].update(task="other"),
+        lambda rows: [row.update(chosen=True) for row in rows],
+        lambda rows: [row.update(chosen=False) for row in rows],
+    ],
+    ids=["twice", "unknown task", "all chosen", "none chosen"],
+)
+def test_altered_candidates_are_refused(
+    fitted: MultiTaskEstimator, tmp_path: Path, change: Callable[[list[Any]], object]
+) -> None:
+    fitted.save(tmp_path / "model")
+    path = tmp_path / "model" / "model.json"
+    record = json.loads(path.read_text())
+    change(record["candidates"])
+    record["sha256"] = _record_hash(record)
+    path.write_text(json.dumps(record))
+    with pytest.raises(StoreError, match="candidates"):
+        mt.load(tmp_path / "model")

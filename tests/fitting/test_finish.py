@@ -7,12 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import multitide as mt
 from makers import make_samples, small
 from multitide.errors import ParameterError
 from multitide.fitting._validation_loss import validation_loss
+from multitide.training._callbacks import Callback
 from multitide.training._settings import Training
+from multitide.training._trainer import Trainer
 
 SAMPLES = make_samples(200)
 FINISH = Training(finish="per_task")
@@ -104,3 +107,41 @@ def test_it_is_an_arm_of_a_study() -> None:
         verbose=0,
     )
     assert set(study.gains["arm"]) == {"hard", "finish"}
+
+
+class InterruptedFinish(Callback):
+    """Ends the process's work, as Ctrl-C does, in the first step of the second run."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+
+    def on_train_begin(self, trainer: Trainer) -> None:
+        self.runs += 1
+
+    def on_step_begin(self, *arguments: object) -> None:
+        if self.runs == 2:
+            raise KeyboardInterrupt
+
+
+def test_ctrl_c_in_the_finish_keeps_the_joint_training(
+    joint: mt.MultiTaskEstimator,
+) -> None:
+    interrupt = InterruptedFinish()
+    estimator = small(max_epochs=8, lr=0.02, training=FINISH)
+    estimator.fit(SAMPLES, callbacks=[interrupt])
+    assert interrupt.runs == 3  # the joint training, and both tasks
+    assert answers(estimator, "state").equals(answers(joint, "state"))
+
+
+def test_what_is_frozen_stays_frozen_in_the_finish(
+    joint: mt.MultiTaskEstimator,
+) -> None:
+    training = Training(finish="per_task", freeze="backbone")
+    estimator = small(max_epochs=8, lr=0.05, training=training)
+    estimator.fit(SAMPLES, start=joint)
+    networks = estimator.model_.network_list
+    assert len(networks) > 1, "the data are made such that a finish helps"
+    before = joint.model_.network_list[0].sharing.state_dict()
+    for network in networks:
+        for name, tensor in network.sharing.state_dict().items():
+            assert torch.equal(tensor, before[name]), name

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from multitide.backbones import BACKBONES
 from multitide.backbones._backbone import Backbone
 from multitide.backbones._trees import Trees
 from multitide.fitting._recipe import backbone_name
@@ -73,9 +74,11 @@ class GroupFit:
 
 
 def short_name(backbone: Backbone) -> str:
-    """Return the name of a backbone, or the kind of its trees."""
+    """Return the name of a backbone, or the kind of its trees; the class of a user's own."""
     if isinstance(backbone, Trees):
         return backbone.kind
+    if type(backbone) not in BACKBONES.values():
+        return type(backbone).__name__
     return backbone_name(backbone)
 
 

@@ -7,11 +7,13 @@ import dataclasses
 import logging
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from multitide.balancing._diverged import Diverged
 from multitide.balancing._uniform import Uniform
 from multitide.fitting._recipe import Recipe
 from multitide.fitting._task_group import TaskGroup
@@ -78,7 +80,7 @@ def finish_task(
     Returns
     -------
     Finished or None
-        None if no epoch has a lower validation loss.
+        None if no epoch has a lower validation loss, or training ends before the first.
     """
     if math.isinf(loss):
         return None
@@ -92,7 +94,12 @@ def finish_task(
         aggregator=None,
     )
     keeper = Keeper.of_task(name)
-    trainer = train(copy.deepcopy(network), data, keeper, recipe)
+    trainer: Trainer | None = None
+    # Raised by the trainer before it has kept any epoch; the joint training stands.
+    with suppress(KeyboardInterrupt, Diverged):
+        trainer = train(copy.deepcopy(network), data, keeper, recipe)
+    if trainer is None:
+        return None
     best = keeper.best[name]
     is_better = best.loss < loss
     logger.info(

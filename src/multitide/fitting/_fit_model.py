@@ -89,6 +89,7 @@ def fit_model(
         fitted.trials += search.trials
         fitted.pretrain_history += fit.pretrain_history
         fitted.seconds += search.seconds + fit.seconds
+    fits.sort(key=lambda fit: not fit.is_trained)  # networks come first in the model
     chosen, fitted.candidates = choose_fits(fits)
     networks: list[Network] = []
     predicted: list[list[str]] = []

@@ -6,6 +6,7 @@ import copy
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -89,11 +90,14 @@ class Phases:
         networks, predicted = self._chosen_networks(trainer)
         if self._settings.finish == "per_task" and self._group.has_validation:
             with own_random_numbers(self._recipe.seed, self._device):
-                self._finish(networks, predicted)
+                self._finish(networks, predicted, depth)
         return networks, predicted
 
-    def _finish(self, networks: list[Network], predicted: list[list[str]]) -> None:
+    def _finish(
+        self, networks: list[Network], predicted: list[list[str]], depth: str | int
+    ) -> None:
         """Let each task train its network further; add those that predict it better, in place."""
+        train = partial(self._train_alone, depth)
         names = self._group.names
         if len(names) == 1:
             return
@@ -101,9 +105,7 @@ class Phases:
         for name in names:
             position = position_of(name, predicted)
             loss = validation_loss(self.history, name, self.best_epoch[name])
-            finished = finish_task(
-                self._group, name, networks[position], loss, self._train_alone
-            )
+            finished = finish_task(self._group, name, networks[position], loss, train)
             if finished is None:
                 continue
             predicted[position].remove(name)
@@ -115,12 +117,14 @@ class Phases:
 
     def _train_alone(
         self,
+        depth: str | int,
         network: Network,
         data: Sequence[EncodedData],
         keeper: Keeper,
         recipe: Recipe,
     ) -> Trainer:
-        return self._train(network, data, keeper, Frozen(), recipe=recipe)
+        frozen = freeze(network, depth, recipe.n_epochs)
+        return self._train(network, data, keeper, frozen, recipe=recipe)
 
     def _start(self, network: Network) -> tuple[Network, list[str]]:
         """Load a saved backbone and pre-train, if configured.

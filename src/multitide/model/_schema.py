@@ -226,8 +226,22 @@ class ModelRecord(BaseModel):
             record.check(tasks)
         for network in self.networks:
             network.check(tasks, data)
+        _check_candidates(self.candidates, tasks)
         _check_numbers([self.estimator, self.tasks])
         return self
+
+
+def _check_candidates(
+    candidates: Sequence[CandidateRecord], tasks: Sequence[object]
+) -> None:
+    """Raise unless the candidates of each task differ and one of them was chosen."""
+    known = [(row.task, row.candidate) for row in candidates]
+    chosen = [row.task for row in candidates if row.chosen]
+    names = {row.task for row in candidates}
+    if not names <= set(tasks) or len(set(known)) < len(known):
+        raise ValueError("`candidates` must be different ones of `tasks`")
+    if not _are_same(chosen, list(names)):
+        raise ValueError("`candidates` must have one that was chosen per task")
 
 
 def _are_same(names: Sequence[object], tasks: Sequence[object]) -> bool:

@@ -85,6 +85,7 @@ def test_resampled_rows_have_the_time_of_the_grid() -> None:
         ({"calendar": "hours"}, ParameterError, "Did you mean 'hour'"),
         ({"calendar": ["hour"], "time": ()}, DataError, "Name the column with `time`"),
         ({"calendar": ["noise", "hour"]}, ParameterError, "must be one of 'hour'"),
+        ({"calendar": ["hour", "hour"]}, ParameterError, "more than once"),
     ],
 )
 def test_what_cannot_be_is_refused(

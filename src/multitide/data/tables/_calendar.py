@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from multitide._checks import check_choice, gathering, raise_problems
+from multitide._checks import check_choice, gathering, raise_problems, repeated
 from multitide.errors import DataError
 
 
@@ -43,6 +43,10 @@ def check_calendar(names: Sequence[str]) -> None:
     for name in names:
         with gathering(problems):
             check_choice("calendar", name, CALENDAR)
+    if twice := repeated(names):
+        problems.append(
+            f"`calendar` must have different names; got {twice} more than once."
+        )
     raise_problems(problems)
 
 
