@@ -248,3 +248,17 @@ def test_altered_candidates_are_refused(
     path.write_text(json.dumps(record))
     with pytest.raises(StoreError, match="candidates"):
         mt.load(tmp_path / "model")
+
+
+def test_a_network_without_its_trees_is_refused(
+    fitted: MultiTaskEstimator, tmp_path: Path
+) -> None:
+    fitted.save(tmp_path / "model")
+    path = tmp_path / "model" / "model.json"
+    record = json.loads(path.read_text())
+    record["networks"][0]["backbone"] = {"name": "trees"}
+    record["networks"][0]["forests"] = []
+    record["sha256"] = _record_hash(record)
+    path.write_text(json.dumps(record))
+    with pytest.raises(StoreError, match="has trees if its backbone is 'trees'"):
+        mt.load(tmp_path / "model")

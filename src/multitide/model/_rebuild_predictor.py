@@ -12,6 +12,7 @@ from multitide._count_values import count_values
 from multitide._folder_kinds import MODEL_FILE
 from multitide._own_random_numbers import own_random_numbers
 from multitide.backbones._backbone import Backbone
+from multitide.backbones._trees import Trees
 from multitide.encodings._inputs import Inputs
 from multitide.encodings._static import StaticLayer
 from multitide.errors import StoreError
@@ -83,6 +84,8 @@ def _build(
 ) -> Network:
     """Build a network of a model, without its weights."""
     recipe = _recipe_of(recipe, entry)
+    if isinstance(recipe.backbone, Trees) != bool(entry.forests):
+        raise ValueError("a network has trees if its backbone is 'trees'")
     if record.representation is None:
         n_features = None
     else:
