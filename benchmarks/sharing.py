@@ -46,6 +46,7 @@ from multitide import (
     rig_truth,
     simulate_rig,
 )
+from multitide._budget import parse_budget
 from multitide.backbones import CNN1D, FCN, LSTMFCN
 from multitide.balancing import WEIGHTINGS
 from multitide.reports._pages import markdown_table
@@ -54,7 +55,6 @@ from multitide.sharing import SHARINGS
 from multitide.study.design._arms import ALONE
 from multitide.study.design._hidden_labels import keep_share
 from multitide.study.results._verdicts import CANNOT_TELL, HELPS, HURTS, SAME
-from multitide.study.runs._timing import parse_budget
 from multitide.study.runs._workers import default_n_jobs
 from multitide.tasks import resolve_tasks
 

@@ -46,6 +46,7 @@ FLOORS = {
     "data": ["data"],
     "ground": [
         "_available_memory",
+        "_budget",
         "_checks",
         "_claim_folder",
         "_count_values",

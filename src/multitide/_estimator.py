@@ -36,7 +36,7 @@ from multitide.fitting._recipe import (
     make_recipe,
 )
 from multitide.model._after_training import tell_after_training
-from multitide.model._checked_reading import checking
+from multitide.model._check_stored import checking
 from multitide.model._fitted_model import FittedModel
 from multitide.model._history import (
     HISTORY,

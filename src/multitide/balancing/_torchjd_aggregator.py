@@ -18,14 +18,14 @@ from typing import Annotated, ClassVar, Literal, get_args, get_type_hints
 from pydantic import Field
 from torch import nn
 
-from multitide.balancing._aggregator import Aggregator
-from multitide.balancing._torchjd import (
+from multitide.balancing._adapt_torchjd import (
     NotNegative,
     Parameter,
     Positive,
     PositiveInt,
     adapt,
 )
+from multitide.balancing._aggregator import Aggregator
 from multitide.errors import MissingDependencyError, ParameterError
 
 PLAIN = (int, float, str, bool)  # types of parameters that a configuration can hold

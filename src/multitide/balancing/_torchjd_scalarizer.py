@@ -16,8 +16,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from multitide.balancing._adapt_torchjd import NotNegative, Positive, adapt
 from multitide.balancing._fixed import weights_of
-from multitide.balancing._torchjd import NotNegative, Positive, adapt
 from multitide.balancing._weighting import SMALLEST_LOSS, Weighting, WeightingModule
 
 

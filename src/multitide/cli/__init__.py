@@ -54,7 +54,7 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the subcommand, with log messages and warnings shown on standard error."""
-        from multitide.cli._expected import message_of
+        from multitide.cli._expected_errors import message_of
         from multitide.cli._terminal import messages_shown, show_error
 
         with messages_shown():

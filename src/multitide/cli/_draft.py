@@ -8,7 +8,7 @@ from pathlib import Path
 
 from multitide._toml import toml_text
 from multitide.data.tables._facts_of_series import GROUPS
-from multitide.data.tables._inference import REASONS
+from multitide.data.tables._guess_roles import REASONS
 from multitide.data.tables._inspect_table import TableInspection
 from multitide.data.tables._propose_window import WindowProposal
 

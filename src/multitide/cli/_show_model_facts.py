@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 def show_fitted(model: Model) -> None:
     """Show how long training took, and the best epochs or the members."""
+    from multitide._budget import in_words
     from multitide.ensemble._ensemble import Ensemble
     from multitide.reports._model_lines import best_epochs, trained_for
-    from multitide.study.runs._timing import in_words
 
     if isinstance(model, Ensemble):
         show_members(model)

@@ -34,7 +34,7 @@ from multitide.tasks import (
     RegressionTarget,
     Target,
 )
-from multitide.tasks._labels import Value
+from multitide.tasks._label_column import Value
 
 State: TypeAlias = dict[str, Tensor]
 Labels: TypeAlias = Sequence[Value]

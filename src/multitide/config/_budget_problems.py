@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import cast
 
+from multitide._budget import parse_budget
 from multitide._checks import gathering
 from multitide._toml import NONE
-from multitide.study.runs._timing import parse_budget
 
 
 def budget_problems(budget: object, table: str) -> list[str]:

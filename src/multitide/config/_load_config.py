@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -13,7 +11,6 @@ from multitide._checks import (
     check_positive_int,
     gathering,
     raise_problems,
-    suggest,
 )
 from multitide._registries import SPLITTERS, part_from_config
 from multitide._toml import NONE, read_toml
@@ -28,27 +25,15 @@ from multitide.config._data_section import (
 )
 from multitide.config._members import ensemble_problems, parse_members
 from multitide.config._params import DEFAULTS, parse_param
-from multitide.fitting._recipe import PART_PARAMETERS, make_recipe
-from multitide.tasks import Task, task_from_config
-
-# Arguments of `compare` and `tune` that other parts of the file, or the command, set.
-EXCLUDED_ARGUMENTS = (
-    "samples",
-    "tasks",
-    "estimator",
-    "split",
-    "draws",
-    "folder",
-    "progress",
-    "verbose",
+from multitide.config._unknown_names import (
+    TABLES,
+    allowed_arguments,
+    unknown_arguments,
+    unknown_keys,
+    with_place,
 )
-TABLES = (
-    "data",
-    "split",
-    "compare",
-    "tune",
-    "ensemble",
-)  # the others are parameters of the estimator
+from multitide.fitting._recipe import make_recipe
+from multitide.tasks import Task, task_from_config
 
 
 class Parsed(NamedTuple):
@@ -108,7 +93,7 @@ def parse_config(table: Mapping[str, object], folder: Path) -> Parsed:
         The folder that paths are relative to.
     """
     table = with_absolute_start(table, folder)
-    problems = _unknown_keys(table)
+    problems = unknown_keys(table)
     split, compare, tune, ensemble = (
         _table(table, name, problems) for name in TABLES[1:]
     )
@@ -130,31 +115,8 @@ def parse_config(table: Mapping[str, object], folder: Path) -> Parsed:
         sections, tasks, compare, tune, estimator, written, members, ensemble
     )
     return Parsed(
-        config, [_with_place(problem) for problem in problems], not data_problems
+        config, [with_place(problem) for problem in problems], not data_problems
     )
-
-
-def _unknown_keys(table: Mapping[str, object]) -> list[str]:
-    known = [*TABLES, "members", *DEFAULTS]
-    problems = []
-    for name in table:
-        if name not in known:
-            hint = _home(name) or suggest(name, known)
-            problems.append(
-                f"`{name}` must be a table ({', '.join(TABLES)}), "
-                "`tasks` or a parameter of MultiTaskEstimator; "
-                f"none of them has that name.{hint}"
-            )
-    return problems
-
-
-def _home(name: str) -> str:
-    """Return a hint for a parameter that belongs to a part."""
-    for where, registry in PART_PARAMETERS.items():
-        for part in registry.values():
-            if name in _arguments(part):
-                return f" `{name}` belongs in [{where}]."
-    return ""
 
 
 def _table(
@@ -191,9 +153,9 @@ def _compare_problems(table: Mapping[str, object]) -> list[str]:
         return []
     from multitide.study import compare
 
-    known = [*_allowed_arguments(compare), "label_shares"]
+    known = [*allowed_arguments(compare), "label_shares"]
     return [
-        *_unknown_arguments(table, known, "compare"),
+        *unknown_arguments(table, known, "compare"),
         *budget_problems(table.get("budget", NONE), "compare"),
         *_count_problems(table, "compare"),
     ]
@@ -204,7 +166,7 @@ def _tune_problems(table: Mapping[str, object]) -> list[str]:
         return []
     from multitide.tuning import make_space, tune
 
-    problems = _unknown_arguments(table, _allowed_arguments(tune), "tune")
+    problems = unknown_arguments(table, allowed_arguments(tune), "tune")
     with gathering(problems):
         make_space(cast("Mapping[str, object] | None", table.get("space")))
     return [
@@ -252,39 +214,3 @@ def _written_data(
             written.append(plain_data(row, section))
         return written
     return plain_data(table if isinstance(table, Mapping) else {}, sections[0])
-
-
-def _arguments(function: Callable[..., object]) -> list[str]:
-    return list(inspect.signature(function).parameters)
-
-
-def _allowed_arguments(function: Callable[..., object]) -> list[str]:
-    """Return the arguments of `compare` or `tune` that a configuration may set."""
-    arguments = []
-    for name in _arguments(function):
-        if name not in EXCLUDED_ARGUMENTS:
-            arguments.append(name)
-    return arguments
-
-
-def _unknown_arguments(
-    values: Mapping[str, object], known: list[str], where: str
-) -> list[str]:
-    problems = []
-    for name in values:
-        if name not in known:
-            problems.append(
-                f"`{where}` has no parameter {name!r}.{suggest(name, known)}"
-            )
-    return problems
-
-
-def _with_place(problem: str) -> str:
-    """Add where a parameter of the estimator belongs that was found within a table.
-
-    A table of TOML ends only where the next one begins.
-    """
-    unknown = re.search(r"has no parameter '(\w+)'\.", problem)
-    if unknown and unknown[1] in DEFAULTS:
-        return f"{problem} `{unknown[1]}` belongs above the first [table] of the file."
-    return problem

@@ -11,6 +11,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from multitide._budget import parse_budget
 from multitide._checks import as_path, check_positive_int
 from multitide._estimator import MultiTaskEstimator
 from multitide._result_folder import new_folder
@@ -43,7 +44,6 @@ from multitide.fitting._recipe import resolve_device, resolve_seed
 from multitide.fitting._validation_split import check_validation
 from multitide.model._fitted_model import FittedModel
 from multitide.model._prediction import Decoded, TargetsByTask, decode_all
-from multitide.study.runs._timing import parse_budget
 from multitide.study.runs._workers import default_n_jobs
 from multitide.tasks import Task, task_names
 

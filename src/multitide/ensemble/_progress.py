@@ -7,8 +7,8 @@ import math
 from rich.console import Console
 from rich.text import Text
 
+from multitide._budget import in_words
 from multitide._visible import visible
-from multitide.study.runs._timing import in_words
 
 
 def show_fit(name: str, seconds: float) -> None:

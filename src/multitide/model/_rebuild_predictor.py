@@ -18,7 +18,7 @@ from multitide.encodings._static import StaticLayer
 from multitide.errors import StoreError
 from multitide.fitting._recipe import Recipe, make_part
 from multitide.fitting._task_group import build_inputs, build_network
-from multitide.model._checked_reading import at_most, check_numbers, checking
+from multitide.model._check_stored import at_most, check_numbers, checking
 from multitide.model._schema import ModelRecord, NetworkRecord
 from multitide.model._stored_representation import network_shape
 from multitide.network._network import InputStem, Network, Predictor, copy_with_state

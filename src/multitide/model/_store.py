@@ -34,7 +34,7 @@ from multitide.fitting._recipe import (
     make_recipe,
     replace_representation,
 )
-from multitide.model._checked_reading import (
+from multitide.model._check_stored import (
     checking,
 )
 from multitide.model._history import HISTORY, PRETRAINING

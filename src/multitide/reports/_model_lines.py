@@ -6,6 +6,7 @@ from typing import cast
 
 import pandas as pd
 
+from multitide._budget import in_words
 from multitide._checks import named_values
 from multitide._estimator import MultiTaskEstimator
 from multitide.ensemble._ensemble import Ensemble
@@ -13,7 +14,6 @@ from multitide.fitting._recipe import make_part
 from multitide.model._after_training import validation_losses
 from multitide.model._sizes import last_weights, size_in_words, tasks_of_forests
 from multitide.reports._markdown import markdown
-from multitide.study.runs._timing import in_words
 from multitide.training._settings import Training
 
 Model = MultiTaskEstimator | Ensemble

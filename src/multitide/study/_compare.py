@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from multitide._budget import parse_budget
 from multitide._checks import check_fraction
 from multitide._estimator import MultiTaskEstimator
 from multitide._installed_versions import installed_versions
@@ -41,7 +42,6 @@ from multitide.study.runs._check_memory import check_memory
 from multitide.study.runs._fits import Fit
 from multitide.study.runs._plan import Plan, check_trainable, make_plan
 from multitide.study.runs._run_plan import make_run_resources, resolve_n_jobs, run_plan
-from multitide.study.runs._timing import parse_budget
 from multitide.study.runs._workers import Listener
 from multitide.tasks import Task
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from multitide._budget import parse_budget
 from multitide._checks import check_fraction, gathering, raise_problems
 from multitide._claim_folder import claim_folders
 from multitide._estimator import MultiTaskEstimator
@@ -22,7 +23,6 @@ from multitide.study._comparison import Comparison
 from multitide.study._comparisons import FOLDER_NAME, Comparisons
 from multitide.study.design._arms import ALONE
 from multitide.study.design._resolve_arms import resolve_arms
-from multitide.study.runs._timing import parse_budget
 from multitide.tasks import resolve_tasks, task_names
 
 ARGUMENTS = [name for name in StudyArguments.__annotations__ if name != "verbose"]

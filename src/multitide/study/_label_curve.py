@@ -11,6 +11,7 @@ from typing import Literal, Unpack
 
 import pandas as pd
 
+from multitide._budget import parse_budget
 from multitide._checks import check_choice, check_positive_int, raise_problems
 from multitide._estimator import MultiTaskEstimator
 from multitide._network_or_default import network_or_default
@@ -27,7 +28,6 @@ from multitide.study._curve import CurveFacts, LabelCurve, claim_curve, folder_o
 from multitide.study.design._hidden_labels import fitting_unit, keep_share
 from multitide.study.design._study_data import group_column, make_rule
 from multitide.study.results._tables import share_in_words
-from multitide.study.runs._timing import parse_budget
 from multitide.tasks import Task, resolve_tasks
 
 SHARES = (0.05, 0.2, 0.5, 1.0)

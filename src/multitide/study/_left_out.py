@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from multitide._budget import in_words
 from multitide._checks import listed
 from multitide.errors import ParameterError
 from multitide.study.runs._fits import Fit
 from multitide.study.runs._plan import Plan
-from multitide.study.runs._timing import in_words
 
 
 @dataclass(frozen=True)

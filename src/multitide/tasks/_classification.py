@@ -16,7 +16,7 @@ from torch import Tensor
 from multitide._checks import suggest
 from multitide.errors import DataError, MultitideWarning
 from multitide.tasks._class_losses import ClassLoss
-from multitide.tasks._labels import (
+from multitide.tasks._label_column import (
     Value,
     distinct_values,
     no_label_problem,

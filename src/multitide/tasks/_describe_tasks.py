@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from multitide.tasks._kinds import how_to_change_kind
-from multitide.tasks._labels import as_numbers, distinct_values
+from multitide.tasks._label_column import as_numbers, distinct_values
 from multitide.tasks._resolve_tasks import resolve_with_reasons
 from multitide.tasks._task import Task
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from multitide.data._samples import Samples
 from multitide.data.tables._windows import last_known
 from multitide.errors import DataError
-from multitide.tasks._labels import (
+from multitide.tasks._label_column import (
     Value,
     as_numbers,
     not_finite_problem,

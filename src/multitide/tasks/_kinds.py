@@ -9,7 +9,7 @@ import pandas as pd
 
 from multitide.errors import ParameterError
 from multitide.tasks._classification import Classification
-from multitide.tasks._labels import (
+from multitide.tasks._label_column import (
     as_numbers,
     distinct_values,
     no_label_problem,

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from multitide.errors import DataError
-from multitide.tasks._labels import (
+from multitide.tasks._label_column import (
     Value,
     distinct_values,
     shorten,

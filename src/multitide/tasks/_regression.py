@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field
 from torch import Tensor
 
 from multitide.errors import DataError
-from multitide.tasks._labels import as_numbers, not_finite_problem, number_problem
+from multitide.tasks._label_column import as_numbers, not_finite_problem, number_problem
 from multitide.tasks._losses import LOSSES
 from multitide.tasks._metrics import (
     QUANTILE,

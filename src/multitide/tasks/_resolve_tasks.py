@@ -13,7 +13,7 @@ import pandas as pd
 from multitide._checks import a_kind, gathering, one_of, raise_problems, suggest
 from multitide.errors import DataError, ParameterError
 from multitide.tasks._kinds import Auto, how_to_change_kind
-from multitide.tasks._labels import shorten
+from multitide.tasks._label_column import shorten
 from multitide.tasks._task import Task
 
 T = TypeVar("T")

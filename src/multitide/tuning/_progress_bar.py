@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from multitide._budget import in_words
 from multitide.study.runs._progress_bar import StateBar
-from multitide.study.runs._timing import in_words
 
 
 @dataclass(frozen=True)

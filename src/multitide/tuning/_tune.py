@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
+from multitide._budget import parse_budget
 from multitide._checks import check_positive_int
 from multitide._estimator import MultiTaskEstimator
 from multitide._installed_versions import installed_versions
@@ -34,7 +35,6 @@ from multitide.errors import DataError, MultitideError, ParameterError
 from multitide.fitting._recipe import OPTIONAL, PART_PARAMETERS, make_part, make_recipe
 from multitide.fitting._training_length import resolve_max_epochs
 from multitide.study.design._study_data import make_rule
-from multitide.study.runs._timing import parse_budget
 from multitide.study.runs._training import quiet
 from multitide.study.runs._workers import default_n_jobs
 from multitide.tasks import Task, label_names, labelled, resolve_tasks, task_to_config

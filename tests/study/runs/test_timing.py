@@ -1,11 +1,10 @@
-"""What a study will take: budgets, probes, and times that are corrected as fits finish."""
+"""What a study will take: probes, and times that are corrected as fits finish."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-import numpy as np
 import pytest
 
 from fakes import RANDOM, Quick, make_small_protocol
@@ -13,14 +12,13 @@ from makers import make_samples
 from multitide._estimator import MultiTaskEstimator
 from multitide.backbones import LSTMFCN
 from multitide.data._data_sets import DataSets
-from multitide.errors import ParameterError
 from multitide.study.design._protocol import make_protocol
 from multitide.study.design._resolve_arms import resolve_arms
 from multitide.study.runs import _timing as cost
 from multitide.study.runs._fits import Fit
 from multitide.study.runs._jobs import Job
 from multitide.study.runs._plan import make_plan
-from multitide.study.runs._timing import Pace, in_words, parse_budget, probe, signature
+from multitide.study.runs._timing import Pace, probe, signature
 from multitide.tasks import resolve_tasks
 
 SMALL = LSTMFCN(hidden_size=4, filters=(4, 4, 4), kernel_sizes=(3, 3, 3))
@@ -35,32 +33,6 @@ def jobs_of(n_seeds: int = 2, arms: Any = ("alone", "hard")) -> list[Job]:
 
 def took(job: Job, seconds: float) -> Fit:
     return Fit(job.key, {"status": "done", "seconds": seconds})
-
-
-@pytest.mark.parametrize(
-    ("budget", "seconds"),
-    [
-        ("90s", 90),
-        ("30m", 1800),
-        ("1.5h", 5400),
-        (" 2 h ", 7200),
-        (12, 12),
-        (None, math.inf),
-    ],
-)
-def test_budgets_are_times(budget: Any, seconds: float) -> None:
-    assert parse_budget(budget) == seconds
-
-
-@pytest.mark.parametrize(
-    "budget", ["", "30", "m", "30 minutes", "-3m", 0, -1, "0m", True]
-)
-def test_what_is_no_time_is_refused(budget: Any) -> None:
-    with pytest.raises(
-        ParameterError,
-        match=r'`budget` must be a time such as "90s", "30m" or "2h"; got',
-    ):
-        parse_budget(budget)
 
 
 def test_seeds_of_one_kind_share_what_they_take() -> None:
@@ -120,18 +92,3 @@ def test_the_probe_leaves_errors_to_the_fit() -> None:
         resolve_arms(["hard"], Quick(lr=13), protocol.names), protocol
     ).jobs
     assert probe(jobs.values(), protocol, samples) == {}
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (3.4, "3 s"),
-        (89, "89 s"),
-        (90, "2 min"),
-        (3000, "50 min"),
-        (9000, "2.5 h"),
-        (np.nan, "an unknown time"),
-    ],
-)
-def test_times_are_written_for_people(seconds: float, words: str) -> None:
-    assert in_words(seconds) == words

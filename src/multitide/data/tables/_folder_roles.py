@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from multitide.data.tables._findings import Findings, name_columns
-from multitide.data.tables._inference import find_time, taken_columns
+from multitide.data.tables._guess_roles import find_time, taken_columns
 from multitide.data.tables._open_tables import Tables
 from multitide.data.tables._reading import Reading
 from multitide.data.tables._recordings import is_calendar

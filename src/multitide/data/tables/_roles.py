@@ -15,7 +15,7 @@ from multitide.data.tables._folder_roles import (
     find_series_of_files,
     leave_out_calendar_folders,
 )
-from multitide.data.tables._inference import (
+from multitide.data.tables._guess_roles import (
     find_channels,
     find_series,
     find_tasks,

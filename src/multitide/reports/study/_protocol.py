@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from multitide._budget import in_words
 from multitide._checks import named_values
 from multitide.data._splitter import Splitter
 from multitide.reports._pages import Row
 from multitide.study import Comparison
 from multitide.study.design._study_data import StudyData
 from multitide.study.results._tables import MISSING
-from multitide.study.runs._timing import in_words
 
 EFFORT = {
     "arm": "arm",

@@ -27,7 +27,7 @@ from multitide.fitting._recipe import with_representation
 from multitide.study.design._window_features import window_features
 from multitide.tasks import Classification, Forecast, Regression, Target
 from multitide.tasks._forecast import last_values
-from multitide.tasks._labels import as_numbers
+from multitide.tasks._label_column import as_numbers
 
 Model: TypeAlias = HistGradientBoostingClassifier | HistGradientBoostingRegressor
 

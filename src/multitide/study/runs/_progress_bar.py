@@ -16,7 +16,7 @@ from rich.progress import (
 from rich.progress import Progress as Bar
 from rich.text import Text
 
-from multitide.study.runs._timing import in_words
+from multitide._budget import in_words
 from multitide.study.runs._workers import Progress
 
 

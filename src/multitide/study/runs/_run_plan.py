@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from multitide._budget import in_words
 from multitide._checks import as_path, check_positive_int
 from multitide._estimator import MultiTaskEstimator
 from multitide.data._data_sets import DataSets
@@ -18,7 +19,7 @@ from multitide.study.runs._fits import Fit
 from multitide.study.runs._jobs import Job
 from multitide.study.runs._plan import Plan
 from multitide.study.runs._progress_bar import StudyBar
-from multitide.study.runs._timing import Pace, in_words, probe
+from multitide.study.runs._timing import Pace, probe
 from multitide.study.runs._workers import Listener, Progress, default_n_jobs, execute
 
 logger = logging.getLogger("multitide")

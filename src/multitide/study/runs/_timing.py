@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import time
 from collections.abc import Iterable, Mapping
 
 from multitide._estimator import MultiTaskEstimator
 from multitide._threads import single_thread
 from multitide.data._data_sets import DataSets
-from multitide.errors import ParameterError
 from multitide.study.design._protocol import Protocol
 from multitide.study.runs._fits import Fit
 from multitide.study.runs._jobs import Job, steps_per_epoch
@@ -19,7 +17,6 @@ from multitide.study.runs._training import job_data, quiet, train
 from multitide.training._callbacks import Callback
 from multitide.training._trainer import Trainer
 
-UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 PROBE_SECONDS = 1.5
 SHARE_OF_PROBES = 0.1  # the most of a budget that probes may take
 WARM_UP_STEPS = 3
@@ -149,46 +146,6 @@ def probe(
         if not math.isnan(seconds):
             known[name] = seconds
     return known
-
-
-def parse_budget(budget: str | float | None) -> float:
-    """Return a budget in seconds.
-
-    Parameters
-    ----------
-    budget : str, number or None
-        ``"30m"``, ``"90s"``, ``"1.5h"``, or seconds; None is no limit.
-
-    Raises
-    ------
-    ParameterError
-        If it is anything else, or not positive.
-    """
-    if budget is None:
-        return math.inf
-    seconds = 0.0
-    if isinstance(budget, (int, float)) and not isinstance(budget, bool):
-        seconds = float(budget)
-    else:
-        matched = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smh])\s*", str(budget))
-        if matched is not None:
-            seconds = float(matched[1]) * UNITS[matched[2]]
-    if not seconds > 0:
-        raise ParameterError(
-            f'`budget` must be a time such as "90s", "30m" or "2h"; got {budget!r}.'
-        )
-    return seconds
-
-
-def in_words(seconds: float) -> str:
-    """Return a time as text, such as "12 min"."""
-    if math.isnan(seconds):
-        return "an unknown time"
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
 
 
 class _ProbeDone(Exception):

@@ -20,6 +20,7 @@ from multitide.study.design._protocol import Protocol
 from multitide.study.runs._fit_store import write_fit
 from multitide.study.runs._fits import Fit, FitFacts
 from multitide.study.runs._jobs import Job
+from multitide.study.runs._jobs_in_time import jobs_in_time
 from multitide.study.runs._run_job import run_job
 from multitide.study.runs._timing import Pace
 
@@ -88,7 +89,7 @@ def execute(
     pace = pace or Pace()
     ordered = list(jobs.values())
     tally = _Tally(ordered, n_found, n_jobs, pace, listener)
-    waiting = _jobs_in_time(ordered, pace, n_jobs, time.perf_counter() + seconds)
+    waiting = jobs_in_time(ordered, pace, n_jobs, time.perf_counter() + seconds)
     if n_jobs > 1:
         finished = _run_in_processes(waiting, protocol, data_sets, runs, n_jobs)
     else:
@@ -180,37 +181,6 @@ class _Tally:
             latest=latest,
         )
         self._listener(progress)
-
-
-def _jobs_in_time(
-    jobs: Sequence[Job], pace: Pace, n_jobs: int, deadline: float
-) -> Iterator[Job]:
-    """Yield jobs until one, or a further seed as a whole, is not expected to end in time.
-
-    Until a time is measured, the first seed runs to the deadline: probes assume all epochs, and
-    most fits stop earlier.
-    """
-    for place, job in enumerate(jobs):
-        left = deadline - time.perf_counter()
-        expected = 0.0
-        if _begins_seed(jobs, place):
-            rest = []
-            for other in jobs[place:]:
-                if other.seed == job.seed:
-                    rest.append(other)
-            expected = pace.total(rest, n_jobs)
-        elif pace.is_measured:
-            expected = pace.total([job], n_jobs)
-        if left <= 0 or expected > left:
-            logger.info("Time budget reached after %d of %d fits.", place, len(jobs))
-            return
-        yield job
-
-
-def _begins_seed(jobs: Sequence[Job], place: int) -> bool:
-    """Say whether a job is the first of a further seed."""
-    seed = jobs[place].seed
-    return seed > 0 and (place == 0 or jobs[place - 1].seed != seed)
 
 
 def _run_here(
