@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 
+from multitide.data._to_pandas import from_arrow
 from multitide.errors import DataError
 
 # What `infer_dtype` calls objects that are all numbers.
@@ -55,11 +56,15 @@ def plain_column(column: pd.Series) -> pd.Series:
     if isinstance(column.dtype, pd.CategoricalDtype):
         return column
     if pd.api.types.is_object_dtype(column):
-        return _from_objects(column)
+        column = _from_objects(column)
+    if isinstance(column.dtype, np.dtype):
+        return column
     if isinstance(column.dtype, pd.PeriodDtype):
         return column.dt.to_timestamp()
-    if pd.api.types.is_float_dtype(column) and not isinstance(column.dtype, np.dtype):
+    if pd.api.types.is_float_dtype(column):
         return column.astype("float64")
+    if pd.api.types.is_integer_dtype(column) and not column.isna().any():
+        return column.astype(column.dtype.numpy_dtype)
     return column
 
 
@@ -71,8 +76,7 @@ def is_complex(column: pd.Series) -> bool:
 
 
 def _from_arrow(column: pd.Series) -> pd.Series:
-    arrow = column.array.__arrow_array__()
-    plain = arrow.to_pandas(integer_object_nulls=True)
+    plain = from_arrow(column.array.__arrow_array__())
     if isinstance(plain.dtype, pd.CategoricalDtype) and not plain.cat.ordered:
         plain = plain.astype("object")  # an encoding: its order is that of appearance
     return plain.set_axis(column.index).rename(column.name)

@@ -11,7 +11,7 @@ import dataclasses
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import pandas as pd
@@ -119,6 +119,9 @@ class Samples:
         DataError
             With every problem found: wrong shape, infinite values, lengths that do not fit.
         """
+        y, static = to_pandas(y, "y"), to_pandas(static, "static")
+        series = cast("Sequence[object] | None", to_pandas(series, "series"))
+        time = cast("Sequence[object] | None", to_pandas(time, "time"))
         blocks = as_blocks(X)
         lengths = np.array([block.shape[1] for block in blocks], dtype=np.int64)
         n_channels = blocks[0].shape[0]
@@ -291,5 +294,5 @@ def _joined(
 
 def _named(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a frame with text column names and a RangeIndex."""
-    frame = plain_frame(pd.DataFrame(to_pandas(frame)))
+    frame = plain_frame(pd.DataFrame(frame))
     return frame.set_axis(frame.columns.map(str), axis=1).reset_index(drop=True)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from multitide.data._samples import Samples
+from multitide.data._to_pandas import to_pandas
 from multitide.errors import DataError
 
 SERIES = "`X` must be Samples or an array (n_samples, n_channels, n_timepoints)"
@@ -15,6 +16,7 @@ SERIES = "`X` must be Samples or an array (n_samples, n_channels, n_timepoints)"
 
 def refuse_other_series(X: object) -> None:
     """Raise if the series are a path, a table, nothing, or series together with labels."""
+    X = to_pandas(X, "X")
     if isinstance(X, (str, Path)):
         raise DataError(
             f"{SERIES}; got the path {str(X)!r}. "
@@ -52,7 +54,7 @@ def labels_frame(y: object) -> pd.DataFrame:
             "`X` and `y` look swapped."
         )
     try:
-        labels = pd.DataFrame(y)
+        labels = pd.DataFrame(to_pandas(y, "y"))
     except ValueError as error:
         raise DataError(
             f"`y` must be a DataFrame with one column per task; got {y!r} ({error})."

@@ -26,8 +26,7 @@ def open_table(
     ----------
     data : path or DataFrame
         CSV, TSV (also ``.gz``), Parquet, a folder of such files, or a DataFrame (its index becomes
-        columns if it has names or holds times). A table of another library that has a method
-        ``to_pandas`` counts as a DataFrame.
+        columns if it has names or holds times). A table of another library counts as a DataFrame.
     dialect : Dialect, optional
         The format of text files, as far as the user gave it.
     name : str
@@ -42,7 +41,7 @@ def open_table(
         same name, or the files of a folder do not make one table.
     """
     dialect = dialect or Dialect()
-    data = to_pandas(data)
+    data = to_pandas(data, name)
     if isinstance(data, pd.DataFrame):
         table = from_memory(data, dialect, name)
     else:

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pandas as pd
+import pyarrow.parquet as pq
 
 from multitide.data._plain_columns import plain_frame
+from multitide.data._to_pandas import from_arrow
 from multitide.data.tables._column_names import check_names
 from multitide.data.tables._csv_dialect import Dialect
 from multitide.data.tables._missing import (
@@ -120,7 +122,7 @@ def read_file(path: Path, dialect: Dialect, name: str) -> OpenTable:
     suffix = kind_suffix(path)
     try:
         if suffix in PARQUET_SUFFIXES:
-            return from_memory(pd.read_parquet(path), dialect, name)
+            return from_memory(_read_parquet(path), dialect, name)
         if suffix in EXCEL_SUFFIXES:
             frame, assumed = read_excel(path, dialect.sheet)
             table = from_memory(frame, dialect, name)
@@ -157,6 +159,11 @@ def kind_suffix(path: Path) -> str:
     if suffixes:
         return suffixes[-1]
     return ""
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    with path.open("rb") as file:
+        return from_arrow(pq.read_table(file))
 
 
 def _index_to_columns(frame: pd.DataFrame, name: str) -> pd.DataFrame:

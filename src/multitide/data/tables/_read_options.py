@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias, TypedDict
 
 import pandas as pd
+from narwhals.typing import IntoFrame
 
-Table: TypeAlias = "str | Path | pd.DataFrame"
+# A file or folder, or a table in memory: of pandas, or another library that Narwhals knows.
+Table: TypeAlias = "str | Path | pd.DataFrame | IntoFrame"
 Names: TypeAlias = "str | Sequence[str]"
 Values: TypeAlias = "str | float | Sequence[str | float]"
 

@@ -66,7 +66,7 @@ def read_table(
     data : path or DataFrame
         CSV or TSV (also ``.gz``), Parquet, ``.xlsx`` or ``.ts``; one row per time step. A folder
         of such files with the same columns (not ``.ts``) is one table; names of folders such as
-        ``engine=3`` become columns.
+        ``engine=3`` become columns. Tables of Polars, Arrow, DuckDB, ... are read too.
     tasks : sequence of str or tasks, optional
         The label columns. By default, all columns of `labels` without another role; without
         `labels`, none.

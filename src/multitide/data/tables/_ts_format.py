@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -35,7 +36,7 @@ class _Header:
     n_channels: int | None = None
 
 
-def is_ts_file(data: object) -> bool:
+def is_ts_file(data: object) -> TypeGuard[str | Path]:
     """Whether `data` is the path of a ``.ts`` file; ``.ts.gz`` too."""
     if not isinstance(data, (str, Path)):
         return False
