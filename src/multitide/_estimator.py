@@ -215,6 +215,7 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
         static: pd.DataFrame | None = None,
         groups: Sequence[object] | None = None,
         time: Sequence[object] | None = None,
+        time_format: str | None = None,
         validation: Data | tuple[Series, Labels] | None = None,
         start: MultiTaskEstimator | str | Path | None = None,
         callbacks: Sequence[Callback] = (),
@@ -232,8 +233,8 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
             lengths and tasks may differ, and a label column that several have is one task.
         y : DataFrame, n_samples rows
             One column per task; NaN, None and blanks for missing labels. Not with `Samples`.
-        static, groups, time : optional
-            As `static`, `series` and `time` of :meth:`Samples.from_arrays`.
+        static, groups, time, time_format : optional
+            As `static`, `series`, `time` and `time_format` of :meth:`Samples.from_arrays`.
         validation : Samples or (X, y), optional
             Validation set, in place of samples held out from `X`. For several data sets a dict by
             name, which may leave some out.
@@ -262,6 +263,7 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
             static=static,
             groups=groups,
             time=time,
+            time_format=time_format,
             validation=validation,
             start=start,
         )
@@ -294,12 +296,15 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
         static: pd.DataFrame | None = None,
         groups: Sequence[object] | None = None,
         time: Sequence[object] | None = None,
+        time_format: str | None = None,
         validation: Data | tuple[Series, Labels] | None = None,
         start: MultiTaskEstimator | str | Path | None = None,
     ) -> FitPlan:
         """Do all that :meth:`fit` does before training; the parameters are the same."""
         make_recipe(self.get_params(deep=False))  # wrong parameters come first
-        data_sets = to_data_sets(X, y, static=static, groups=groups, time=time)
+        data_sets = to_data_sets(
+            X, y, static=static, groups=groups, time=time, time_format=time_format
+        )
         held_out = held_out_sets(validation)
         model: StoredModel | str | Path | None
         if isinstance(start, MultiTaskEstimator):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.model_selection import train_test_split
 
 from multitide.data._samples import Samples
-from multitide.errors import DataError, MultitideWarning
+from multitide.errors import DataError, MultitideWarning, ParameterError
+from multitide.fitting._data_sets import to_samples
+from refusals import refused
 
 RNG = np.random.default_rng(0)
 
@@ -117,6 +121,42 @@ def test_optional_attributes_follow_the_index() -> None:
     assert part.time.dtype == np.dtype("datetime64[ns]")
     assert part.begin is not None
     assert (part.begin == part.time).all()
+
+
+def test_times_of_text_are_read_by_their_format() -> None:
+    X = np.zeros((2, 1, 3))
+    for time in (["04.07.24", "05.07.24"], [40724, 50724]):
+        with refused("`time`", "time_format", error=DataError):
+            Samples.from_arrays(X, time=time)
+    time = ["04.07.24", "05.07.24"]
+    samples = Samples.from_arrays(X, time=time, time_format="%d.%m.%y")
+    assert samples.time is not None
+    assert [str(each)[:10] for each in samples.time] == ["2024-07-04", "2024-07-05"]
+    again = to_samples(X, time=time, time_format="%d.%m.%y")  # fit
+    np.testing.assert_array_equal(again.time, samples.time)
+
+
+def test_a_format_without_times_is_refused() -> None:
+    X = np.zeros((2, 1, 3))
+    with refused("`time_format`", "together with `time`", error=ParameterError):
+        Samples.from_arrays(X, time_format="%d.%m.%y")
+    with refused("`time_format`", "strptime", error=ParameterError):
+        Samples.from_arrays(X, time=["1", "2"], time_format="day")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("static", pd.DataFrame({"age": [1, 2]})),
+        ("groups", ["a", "b"]),
+        ("time", [1, 2]),
+        ("time_format", "%Y"),
+    ],
+)
+def test_what_samples_have_is_not_given_again(name: str, value: Any) -> None:
+    samples = Samples.from_arrays(np.zeros((2, 1, 3)))
+    with refused(f"`{name}`", "Samples", "from_arrays", error=DataError):
+        to_samples(samples, **{name: value})
 
 
 def test_times_with_zones_become_utc() -> None:

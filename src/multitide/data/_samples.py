@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self, cast
@@ -22,9 +23,12 @@ from multitide.data._arrays import as_blocks, check_arrays, warn_of_swapped_axes
 from multitide.data._plain_columns import plain_frame
 from multitide.data._precision import as_values
 from multitide.data._series_view import Rows, SeriesView
+from multitide.data._time_format import check_time_format
 from multitide.data._timestamps import parse_time
 from multitide.data._to_pandas import to_pandas
-from multitide.errors import DataError
+from multitide.errors import DataError, ParameterError
+
+logger = logging.getLogger("multitide")
 
 MOST_SHOWN = 12  # channels, in a notebook
 PER_SAMPLE = ("lengths", "series", "time", "begin", "finish")  # arrays
@@ -94,6 +98,7 @@ class Samples:
         static: pd.DataFrame | None = None,
         series: Sequence[object] | None = None,
         time: Sequence[object] | None = None,
+        time_format: str | None = None,
         channels: Sequence[str] | None = None,
     ) -> Samples:
         """Make samples from arrays.
@@ -111,6 +116,9 @@ class Samples:
             Group of each sample (machine, patient, run), kept whole by splits by group.
         time : sequence, n_samples entries, optional
             Time stamp of each sample, for splits by time.
+        time_format : str, optional
+            How times of text are written, as in ``strptime``: ``"%d.%m.%y %H:%M"``. Needed only
+            where they do not decide it.
         channels : sequence of str, optional
             Names of the channels; "0", "1", ... when not given.
 
@@ -131,10 +139,7 @@ class Samples:
             names = tuple(map(str, range(n_channels)))
         check_arrays(blocks, names, y, static, series, time)
         values = as_values(np.concatenate([block.T for block in blocks]))
-        if time is None:
-            stamps = None
-        else:
-            stamps = parse_time(pd.DataFrame({"time": time}), ["time"]).values
+        stamps = _stamps(time, time_format)
         warn_of_swapped_axes(blocks)
         return cls(
             values=np.ascontiguousarray(values),
@@ -279,6 +284,25 @@ class Samples:
             if frame is not None and frame.shape[1]:
                 digest.update(frame.astype(str).to_csv(index=False).encode())
         return digest.hexdigest()[:16]
+
+
+def _stamps(
+    time: Sequence[object] | None, time_format: str | None
+) -> np.ndarray | None:
+    """Return the time of each sample, if there are times, and log what was assumed."""
+    if time_format is not None:
+        check_time_format(time_format)
+    if time is None:
+        if time_format is not None:
+            raise ParameterError(
+                "`time_format` must only be given together with `time`; "
+                f"got {time_format!r} alone."
+            )
+        return None
+    times = parse_time(pd.DataFrame({"time": time}), ["time"], time_format=time_format)
+    for note in times.notes:
+        logger.info(note)
+    return times.values
 
 
 def _joined(

@@ -139,6 +139,7 @@ class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
         static: pd.DataFrame | None = None,
         groups: Sequence[object] | None = None,
         time: Sequence[object] | None = None,
+        time_format: str | None = None,
         validation: Data | tuple[Series, Labels] | None = None,
         folder: str | Path | None = None,
     ) -> Self:
@@ -146,7 +147,7 @@ class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X, y, static, groups, time
+        X, y, static, groups, time, time_format
             As in :meth:`MultiTaskEstimator.fit`.
         validation : Samples or (X, y), optional
             Validation set of all seeds, in place of samples held out from `X`.
@@ -171,7 +172,9 @@ class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
         parse_budget(self.budget)
         check_validation(self.validation)
         seed = resolve_seed(self.random_state)
-        data_sets = to_data_sets(X, y, static=static, groups=groups, time=time)
+        data_sets = to_data_sets(
+            X, y, static=static, groups=groups, time=time, time_format=time_format
+        )
         members = self.members_for(data_sets)
         tasks = resolve_shared_tasks(members_tasks(members), data_sets)
         held_out = held_out_sets(validation)

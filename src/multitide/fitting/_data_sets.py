@@ -38,6 +38,7 @@ def to_data_sets(
     static: pd.DataFrame | None = None,
     groups: Sequence[object] | None = None,
     time: Sequence[object] | None = None,
+    time_format: str | None = None,
 ) -> DataSets:
     """Return what the user gave as data sets.
 
@@ -45,7 +46,7 @@ def to_data_sets(
     ----------
     X : Samples, array, or mapping of str to Samples or (X, y)
         The series of one data set, or several data sets by name.
-    y, static, groups, time : optional
+    y, static, groups, time, time_format : optional
         As in :meth:`multitide.MultiTaskEstimator.fit`; not together with a mapping.
 
     Raises
@@ -54,13 +55,19 @@ def to_data_sets(
         If a mapping is empty, has a name that is not a text, or comes together with labels.
     """
     if not isinstance(X, Mapping):
-        return DataSets(to_samples(X, y, static=static, groups=groups, time=time))
-    others = {"y": y, "static": static, "groups": groups, "time": time}
-    given = []
-    for name, value in others.items():
-        if value is not None:
-            given.append(name)
-    if given:
+        return DataSets(
+            to_samples(
+                X, y, static=static, groups=groups, time=time, time_format=time_format
+            )
+        )
+    others = {
+        "y": y,
+        "static": static,
+        "groups": groups,
+        "time": time,
+        "time_format": time_format,
+    }
+    if given := given_names(others):
         raise DataError(
             f"`{given[0]}` must not be given "
             "together with several data sets; "
@@ -83,6 +90,11 @@ def to_data_sets(
     return DataSets(by_name)
 
 
+def given_names(options: Mapping[str, object]) -> list[str]:
+    """Return the names of the options that were given."""
+    return [name for name, value in options.items() if value is not None]
+
+
 def held_out_sets(
     validation: Data | tuple[Series, Labels] | None,
 ) -> Mapping[str, Samples]:
@@ -101,12 +113,24 @@ def to_samples(
     static: pd.DataFrame | None = None,
     groups: Sequence[object] | None = None,
     time: Sequence[object] | None = None,
+    time_format: str | None = None,
 ) -> Samples:
     """Return the series and labels of one data set as :class:`Samples`."""
     labels = None
     if y is not None:
         labels = labels_frame(y)
     if isinstance(X, Samples):
+        own = {
+            "static": static,
+            "groups": groups,
+            "time": time,
+            "time_format": time_format,
+        }
+        if given := given_names(own):
+            raise DataError(
+                f"`{given[0]}` must not be given together with Samples, "
+                "which have their own. Give it to Samples.from_arrays."
+            )
         if labels is None:
             return X
         if len(labels) != len(X):
@@ -119,7 +143,14 @@ def to_samples(
     series = cast(np.ndarray, X)
     if isinstance(X, SeriesView):
         series = np.asarray(X)
-    return Samples.from_arrays(series, labels, static=static, series=groups, time=time)
+    return Samples.from_arrays(
+        series,
+        labels,
+        static=static,
+        series=groups,
+        time=time,
+        time_format=time_format,
+    )
 
 
 def split_data_sets(

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from multitide.data.tables._read_table import read_table
-from multitide.errors import DataError
+from multitide.errors import DataError, ParameterError
 from refusals import refused
 
 DATES = pd.date_range("2024", periods=500, freq="h")
@@ -70,3 +70,11 @@ def test_times_are_found() -> None:
     assert time_of(table(time=DATES.strftime("%H:%M"))) == ["time"]
     assert time_of(table(note=["2024-0017-A"] * 500)) == []
     assert time_of(table(time=range(500))) == ["time"]
+
+
+def test_a_format_that_reads_nothing_is_refused() -> None:
+    table = pd.DataFrame({"a": ["u", "v"] * 10, "x": np.arange(20) * 1.5})
+    with refused("`time`", "%d.%m.%y", "name the columns", error=DataError):
+        read_table(table, time_format="%d.%m.%y", window=5)
+    with refused("`time_format`", "time=()", error=ParameterError):
+        read_table(table, time=(), time_format="%d.%m.%y", window=5)

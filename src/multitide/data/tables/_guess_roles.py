@@ -81,13 +81,19 @@ def without_time(reading: Reading, findings: Findings) -> Reading:
     """Use the rows in their order if no time was given or found."""
     if reading.time is not None:
         return reading
+    if reading.time_format is not None:
+        findings.add(
+            "`time` must name the columns that `time_format` reads; "
+            "got none, and no column holds times that are written as "
+            f"{reading.time_format!r}."
+        )
     if reading.layout == "long":
         findings.note(
             "No time column was found: "
             "rows are used in file order, one "
             "step apart (`time` changes this)."
         )
-    return replace(reading, time=())
+    return replace(reading, time=(), time_format=None)
 
 
 def find_tasks(

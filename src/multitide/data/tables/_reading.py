@@ -292,6 +292,11 @@ class Reading:
         if self.time_format is not None:
             with gathering(problems):
                 check_time_format(self.time_format)
+            if self.time == ():
+                problems.append(
+                    "`time_format` must only be given where there is a time; "
+                    f"got {self.time_format!r} and time=()."
+                )
         with gathering(problems):
             check_calendar(self.calendar)
         for name in ("window", "stride"):
