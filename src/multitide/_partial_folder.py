@@ -122,7 +122,10 @@ def partial_folder(
     if not continues:
         refuse_leftover(folder, name)
     with writable(folder, name):
-        new_parents = [parent for parent in folder.parents if not parent.exists()]
+        new_parents = []
+        for parent in folder.parents:
+            if not parent.exists():
+                new_parents.append(parent)
         folder.parent.mkdir(parents=True, exist_ok=True)
         partial.mkdir(exist_ok=continues)
         try:

@@ -64,7 +64,10 @@ def _parse_member(
     """Return the parameters of one member."""
     params: dict[str, Any] = {}
     problems: list[str] = []
-    known = [each for each in DEFAULTS if each not in NOT_OF_A_MEMBER]
+    known = []
+    for each in DEFAULTS:
+        if each not in NOT_OF_A_MEMBER:
+            known.append(each)
     for key, value in table.items():
         if key == "name":
             continue

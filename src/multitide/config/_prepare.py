@@ -185,11 +185,17 @@ def describe_own_tasks(
     else:
         written = config.tasks
     named = dict(zip(task_names(written), written, strict=True))
-    own_as_written = [task for name, task in named.items() if name in own]
+    own_as_written = []
+    for name, task in named.items():
+        if name in own:
+            own_as_written.append(task)
     return describe_tasks(own_as_written, samples.y)
 
 
 def largest(plans: Sequence[FitPlan]) -> MemoryEstimate | None:
     """Return the largest estimate of the memory of some fits; None if none is known."""
-    known = [plan.memory for plan in plans if plan.memory is not None]
+    known = []
+    for plan in plans:
+        if plan.memory is not None:
+            known.append(plan.memory)
     return max(known, key=lambda memory: memory.total, default=None)

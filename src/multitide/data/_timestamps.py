@@ -185,7 +185,10 @@ def _assembled(frame: pd.DataFrame, columns: Sequence[str], label: str) -> np.nd
     parts = {}
     for column in columns:
         parts[str(unit_of(column))] = pd.to_numeric(frame[column], errors="coerce")
-    missing = [unit for unit in DATE_UNITS if unit not in parts]
+    missing = []
+    for unit in DATE_UNITS:
+        if unit not in parts:
+            missing.append(unit)
     if missing:
         raise DataError(
             "`time` must hold year, month and "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -314,7 +314,7 @@ class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
     def contributions_(self) -> pd.DataFrame:
         """One row per task and member."""
         check_is_fitted(self, "result_")
-        return contribution_table(self.result_, [task.name for task in self.tasks_])
+        return contribution_table(self.result_, task_names(self.tasks_))
 
     def _processes(self, members: Mapping[str, MultiTaskEstimator]) -> int:
         if self.n_jobs is not None:
@@ -345,7 +345,7 @@ class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
         self.channels_, self.reading_ = first.channels_, first.reading_
         self.n_timepoints_in_ = first.n_timepoints_in_
         self.n_channels_in_ = first.n_channels_in_
-        names = [task.name for task in self.tasks_]
+        names = task_names(self.tasks_)
         predictors = [estimator.model_ for estimator in fits]
         self._by_task = reference_targets(predictors, names)
         self.targets_ = TargetsByTask(self._by_task)
@@ -363,10 +363,25 @@ class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
         """Return each task's predictions, combined over the fits with a weight, by data set."""
         values: dict[tuple[str, str], list[np.ndarray]] = {}
         weights: dict[tuple[str, str], list[float]] = {}
+        for data, task, weight, array in self._weighted(data_sets):
+            values.setdefault((data, task), []).append(array)
+            weights.setdefault((data, task), []).append(weight)
+        combined: dict[str, Decoded] = {}
+        for data in data_sets:
+            combined[data] = {}
+            for task in task_names(self.tasks_):
+                if (data, task) in values:
+                    combined[data][task] = how(values[data, task], weights[data, task])
+        return combined
+
+    def _weighted(
+        self, data_sets: DataSets
+    ) -> Iterator[tuple[str, str, float, np.ndarray]]:
+        """Yield data set, task, weight and predictions of every fit with a weight."""
         for member in self.result_.members.values():
+            if not any(member.weights.values()):
+                continue
             for estimator in member.fits.values():
-                if not any(member.weights.values()):
-                    continue
                 device = resolve_device(estimator.device)
                 decoded = decode_all(estimator.stored_, data_sets, device)
                 for data, own in decoded.items():
@@ -374,11 +389,4 @@ class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
                     for task, array in matching.items():
                         weight = member.weights[task] / len(member.fits)
                         if weight > 0:
-                            values.setdefault((data, task), []).append(array)
-                            weights.setdefault((data, task), []).append(weight)
-        combined: dict[str, Decoded] = {data: {} for data in data_sets}
-        for data, of_data in combined.items():
-            for task in task_names(self.tasks_):
-                if (data, task) in values:
-                    of_data[task] = how(values[data, task], weights[data, task])
-        return combined
+                            yield data, task, weight, array

@@ -129,7 +129,10 @@ def train_members(
             "(`n_jobs`). The ensemble has the fits that are finished.",
             error,
         )
-    succeeded = [done for done in finished if not done.reason]
+    succeeded = []
+    for done in finished:
+        if not done.reason:
+            succeeded.append(done)
     if not succeeded:
         reasons = [done.reason for done in finished] or ["the process died"]
         raise DataError(f"No member of the ensemble could be fitted: {reasons[0]}")

@@ -15,6 +15,7 @@ from multitide.fitting._recipe import Recipe, is_auto
 from multitide.fitting._task_group import TaskGroup
 from multitide.fitting._warm_start import Source
 from multitide.sharing import Hard, NoSharing
+from multitide.tasks import Task
 
 # From this number of rows the values of single steps help trees more than they harm.
 MANY_ROWS = 10_000
@@ -70,11 +71,7 @@ def tree_groups(
         return []
     if _shares_by_choice(recipe) or recipe.inputs.representation is not None:
         return []
-    tasks = []
-    for group in groups:
-        for target in group.targets:
-            if group.has_validation and is_growable(target, "boosting"):
-                tasks.append(target.task)
+    tasks = _growable_tasks(groups)
     n_channels = data[0].samples.n_channels
     if not tasks or n_channels > MOST_CHANNELS:
         return []
@@ -84,6 +81,16 @@ def tree_groups(
     trees = boosted_trees(max(group.n_rows for group in groups), n_channels)
     of_trees = dataclasses.replace(recipe, backbone=trees, inputs=inputs)
     return [TaskGroup(data, tasks, of_trees)]
+
+
+def _growable_tasks(groups: Sequence[TaskGroup]) -> list[Task]:
+    """Return the tasks that boosted trees can predict and that validation labels choose for."""
+    tasks = []
+    for group in groups:
+        for target in group.targets:
+            if group.has_validation and is_growable(target, "boosting"):
+                tasks.append(target.task)
+    return tasks
 
 
 def _shares_by_choice(recipe: Recipe) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from multitide.backbones import BACKBONES
 from multitide.backbones._backbone import Backbone
@@ -16,6 +16,20 @@ from multitide.network._network import Network
 # With fewer labels in the validation set, the loss of a single task is mostly noise, and the
 # candidate that looks best there is often not the best.
 ENOUGH_LABELS = 200
+
+
+class Candidate(TypedDict):
+    """What could have answered a task.
+
+    The loss is that of the validation set, in units of the trivial loss; None in a stored model if
+    it is not known. The seconds are those of the whole fit.
+    """
+
+    task: str
+    candidate: str
+    loss: float | None
+    seconds: float
+    chosen: bool
 
 
 @dataclass
@@ -65,7 +79,10 @@ class GroupFit:
         for i, (network, names) in enumerate(
             zip(self.networks, self.predicted, strict=True)
         ):
-            kept = [name for name in names if name in tasks]
+            kept = []
+            for name in names:
+                if name in tasks:
+                    kept.append(name)
             is_joint = i == 0 and self.is_trained
             if kept or is_joint:
                 networks.append(network)
@@ -84,7 +101,7 @@ def short_name(backbone: Backbone) -> str:
 
 def choose_fits(
     fits: Sequence[GroupFit],
-) -> tuple[dict[str, int], list[dict[str, Any]]]:
+) -> tuple[dict[str, int], list[Candidate]]:
     """Choose the fit that answers each task: the one with the lowest validation loss.
 
     Tasks with few labels in the validation set are chosen for together, by their mean loss.
@@ -93,9 +110,8 @@ def choose_fits(
     -------
     chosen : dict of str to int
         The position of the fit, by task.
-    candidates : list of dict
-        One row per task and fit where there are several: ``task``, ``candidate``, ``loss`` (on the
-        validation set, in units of the trivial loss), ``seconds`` (of the whole fit), ``chosen``.
+    candidates : list of Candidate
+        One per task and fit where there are several.
     """
     fits_of: dict[str, list[int]] = {}
     for i, fit in enumerate(fits):
@@ -111,7 +127,7 @@ def choose_fits(
     for several, tasks in few.items():
         for task in tasks:
             chosen[task] = _best(fits, several, tasks)
-    candidates = []
+    candidates: list[Candidate] = []
     for task, positions in fits_of.items():
         if len(positions) > 1:
             candidates += _rows(fits, positions, task, chosen[task])
@@ -131,8 +147,8 @@ def _best(
 
 def _rows(
     fits: Sequence[GroupFit], positions: Sequence[int], task: str, chosen: int
-) -> list[dict[str, Any]]:
-    rows = []
+) -> list[Candidate]:
+    rows: list[Candidate] = []
     for i in positions:
         rows.append(
             {

@@ -338,7 +338,10 @@ def _column_problems(
 ) -> list[str]:
     """Name the data sets that have some of a task's columns, but not all."""
     problems = []
-    declared = [task for task in tasks or () if isinstance(task, Task)]
+    declared = []
+    for task in tasks or ():
+        if isinstance(task, Task):
+            declared.append(task)
     for task in declared:
         for name, samples in data_sets.items():
             missing = []

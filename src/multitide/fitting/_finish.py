@@ -111,6 +111,9 @@ def finish_task(
     )
     if not is_better:
         return None
-    history = [row for row in trainer.history if row["task"] == name]
+    history = []
+    for row in trainer.history:
+        if row["task"] == name:
+            history.append(row)
     finished = copy_with_state(trainer.network, best.state)
     return Finished(finished, best.epoch, best.loss, history)

@@ -13,7 +13,7 @@ from multitide.backbones._trees import Trees
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
 from multitide.errors import DataError, ParameterError
-from multitide.fitting._choose_fits import GroupFit, choose_fits, short_name
+from multitide.fitting._choose_fits import Candidate, GroupFit, choose_fits, short_name
 from multitide.fitting._data_sets import naming_data_set
 from multitide.fitting._forests import TreeFit
 from multitide.fitting._linear_heads import LinearFit
@@ -56,7 +56,7 @@ class Fitted:
     history: list[dict[str, Any]] = field(default_factory=list)
     pretrain_history: list[dict[str, Any]] = field(default_factory=list)
     trials: list[dict[str, Any]] = field(default_factory=list)
-    candidates: list[dict[str, Any]] = field(default_factory=list)
+    candidates: list[Candidate] = field(default_factory=list)
     best_epoch: dict[str, int] = field(default_factory=dict)
     n_labelled: dict[str, dict[str, int]] = field(default_factory=dict)
     seconds: float = 0.0
@@ -94,7 +94,10 @@ def fit_model(
     networks: list[Network] = []
     predicted: list[list[str]] = []
     for i, fit in enumerate(fits):
-        answered = [name for name in fit.best_epoch if chosen[name] == i]
+        answered = []
+        for name in fit.best_epoch:
+            if chosen[name] == i:
+                answered.append(name)
         more_networks, their_tasks = fit.networks_for(answered)
         networks += more_networks
         predicted += their_tasks

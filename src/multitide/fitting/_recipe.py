@@ -85,17 +85,7 @@ def make_recipe(params: Mapping[str, object]) -> Recipe:
         One sentence per problem.
     """
     problems: list[str] = []
-    parts: dict[str, Part | None] = {"aggregator": None}
-    for name in PART_PARAMETERS:
-        if name in OPTIONAL and params[name] is None:
-            continue
-        try:
-            part = make_part(name, params[name])
-            part.check(name)
-        except ParameterError as error:
-            problems.append(str(error))
-        else:
-            parts[name] = part
+    parts = _make_parts(params, problems)
     numbers = {}
     for name in NUMBERS:
         numbers[name] = params[name]
@@ -114,6 +104,21 @@ def make_recipe(params: Mapping[str, object]) -> Recipe:
         raise ParameterError("\n".join(problems).replace("`seed`", "`random_state`"))
     resolve_device(str(numbers["device"]))
     return Recipe(**parts, **numbers)  # type: ignore[arg-type]  # both were checked above
+
+
+def _make_parts(
+    params: Mapping[str, object], problems: list[str]
+) -> dict[str, Part | None]:
+    """Return the parts by parameter, without those that have a problem, which is added."""
+    parts: dict[str, Part | None] = {"aggregator": None}
+    for name in PART_PARAMETERS:
+        if name in OPTIONAL and params[name] is None:
+            continue
+        with gathering(problems):
+            part = make_part(name, params[name])
+            part.check(name)
+            parts[name] = part
+    return parts
 
 
 def draw_seed() -> int:

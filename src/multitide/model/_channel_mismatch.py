@@ -41,8 +41,14 @@ def channel_mismatch(samples: Samples, channels: tuple[str, ...]) -> str:
 
 def _differences(given: Sequence[str], channels: Sequence[str]) -> str:
     """Name the channels that are missing and unknown, and a near miss."""
-    missing = [channel for channel in channels if channel not in given]
-    unknown = [channel for channel in given if channel not in channels]
+    missing = []
+    for channel in channels:
+        if channel not in given:
+            missing.append(channel)
+    unknown = []
+    for channel in given:
+        if channel not in channels:
+            unknown.append(channel)
     if not unknown:
         return f"{_listed(missing)} missing."
     if not missing:

@@ -96,7 +96,10 @@ class ModelSoFar(Callback):
         """Return the data sets that have some of the tasks, with these only."""
         records = []
         for record in self._data:
-            known = [name for name in record.tasks if name in tasks]
+            known = []
+            for name in record.tasks:
+                if name in tasks:
+                    known.append(name)
             if known:
                 records.append(record.model_copy(update={"tasks": known}))
         return records

@@ -214,7 +214,10 @@ def quantile_tables(model: HasTargets, decoded: Decoded) -> dict[str, pd.DataFra
 
 def _check_labels(y: pd.DataFrame, columns: Sequence[str]) -> None:
     """Raise unless `y` has these columns."""
-    missing = [column for column in columns if column not in y]
+    missing = []
+    for column in columns:
+        if column not in y:
+            missing.append(column)
     if not missing:
         return
     if y.columns.empty:

@@ -236,7 +236,10 @@ def _check_candidates(
 ) -> None:
     """Raise unless the candidates of each task differ and one of them was chosen."""
     known = [(row.task, row.candidate) for row in candidates]
-    chosen = [row.task for row in candidates if row.chosen]
+    chosen = []
+    for row in candidates:
+        if row.chosen:
+            chosen.append(row.task)
     names = {row.task for row in candidates}
     if not names <= set(tasks) or len(set(known)) < len(known):
         raise ValueError("`candidates` must be different ones of `tasks`")
@@ -306,7 +309,7 @@ def network_record(
 
 def _own_backbone(
     network: Network, params: Mapping[str, object]
-) -> dict[str, Any] | None:
+) -> dict[str, object] | None:
     """Return the backbone in place of an "auto" of the estimator."""
     if not is_auto(params.get("backbone")) or network.backbone is None:
         return None
@@ -315,7 +318,7 @@ def _own_backbone(
 
 def _own_inputs(
     network: Network, params: Mapping[str, object]
-) -> dict[str, Any] | None:
+) -> dict[str, object] | None:
     """Return the inputs if they are not those of the estimator."""
     without = replace_representation(network.stems[0].inputs.spec, None)
     if without == replace_representation(params.get("inputs"), None):

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import safetensors.torch
 from safetensors import SafetensorError
@@ -30,6 +30,7 @@ from multitide.data.tables._reading import Reading
 from multitide.encodings._inputs import Inputs
 from multitide.encodings._representation import Encoder
 from multitide.errors import StoreError
+from multitide.fitting._choose_fits import Candidate
 from multitide.fitting._recipe import (
     make_recipe,
     replace_representation,
@@ -86,7 +87,7 @@ class StoredModel:
     n_labelled: dict[str, dict[str, int]]
     seconds: float
     trials: list[dict[str, Any]] = field(default_factory=list)
-    candidates: list[dict[str, Any]] = field(default_factory=list)
+    candidates: list[Candidate] = field(default_factory=list)
     encoder: Encoder | None = None
 
 
@@ -167,7 +168,7 @@ def load_model(folder: Path, transformer: object = None) -> StoredModel:
         n_labelled=record.n_labelled,
         seconds=record.seconds,
         trials=record.trials,
-        candidates=[each.model_dump() for each in record.candidates],
+        candidates=[cast(Candidate, each.model_dump()) for each in record.candidates],
         encoder=encoder,
     )
 

@@ -63,20 +63,20 @@ def choose_heads(
     .. [1] Izenman, "Reduced-rank regression for the multivariate linear model", Journal of
        Multivariate Analysis 5, 1975. https://doi.org/10.1016/0047-259X(75)90042-1
     """
+    held_out = _held_out_by_task(targets, validation)
     splits = []
     found = []
     strengths = sorted(strengths, reverse=True)
-    for target in targets:
+    for target, held in zip(targets, held_out, strict=True):
         labels = y[target.task.columns]
         codes, rows = labelled_rows(target, labels)
-        held_out = None
-        if validation is not None:
-            held_out = validation[0], validation[1][target.task.columns]
-        split = split_for_choice(target, vectors, labels, rows, held_out, random_state)
+        split = split_for_choice(target, vectors, labels, rows, held, random_state)
         splits.append(split)
         own = vectors[split.fit_rows], codes[split.fit_rows]
         found.append(list(lines(*own, target, strengths)))
-    centers = [vectors[split.fit_rows].mean(axis=0) for split in splits]
+    centers = []
+    for split in splits:
+        centers.append(vectors[split.fit_rows].mean(axis=0))
     lowest = [np.inf] * len(targets)
     choices = [HeadChoice(strengths[0], None)] * len(targets)
     heads = [each[0] for each in found]
@@ -91,6 +91,19 @@ def choose_heads(
     if all(split.all_rows for split in splits):
         return choices, heads
     return choices, solve_heads(targets, vectors, y, choices)
+
+
+def _held_out_by_task(
+    targets: Sequence[Target], validation: tuple[np.ndarray, pd.DataFrame] | None
+) -> list[tuple[np.ndarray, pd.DataFrame] | None]:
+    """Return the validation vectors with the labels of each task."""
+    if validation is None:
+        return [None] * len(targets)
+    vectors, y = validation
+    held_out: list[tuple[np.ndarray, pd.DataFrame] | None] = []
+    for target in targets:
+        held_out.append((vectors, y[target.task.columns]))
+    return held_out
 
 
 def solve_heads(

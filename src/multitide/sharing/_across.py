@@ -189,7 +189,10 @@ def common_static(layers: Sequence[StaticLayer | None]) -> tuple[nn.Module | Non
 
     The module is None if no data set has static inputs.
     """
-    widths = [layer.n_features for layer in layers if layer is not None]
+    widths = []
+    for layer in layers:
+        if layer is not None:
+            widths.append(layer.n_features)
     if not widths:
         return None, 0
     width = max(widths)

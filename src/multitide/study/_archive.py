@@ -310,7 +310,10 @@ def _read_table(path: Path, columns: list[str]) -> pd.DataFrame:
         table = pd.read_parquet(path)
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
         raise _damaged(path, error) from error
-    missing = [column for column in columns if column not in table]
+    missing = []
+    for column in columns:
+        if column not in table:
+            missing.append(column)
     if missing:
         raise _damaged(path, f"it lacks the columns {missing}")
     return table

@@ -358,7 +358,10 @@ def disagreement(table: pd.DataFrame) -> str:
     str
         A sentence with the tasks whose main metric and loss disagree; "" if there are none.
     """
-    keys = [name for name in ("data", "task") if name in table]
+    keys = []
+    for name in ("data", "task"):
+        if name in table:
+            keys.append(name)
     judged = table.assign(better=better_than_trivial(table))
     tasks = []
     for key, rows in judged.groupby(keys, sort=False):

@@ -144,7 +144,10 @@ class GradientRecorder(Callback):
             if row["side"] != "train":
                 continue
             task = row["task"]
-            own_norms = [record["norm"] for record in norms if record["task"] == task]
+            own_norms = []
+            for record in norms:
+                if record["task"] == task:
+                    own_norms.append(record["norm"])
             row["gradient_norm"] = _mean(own_norms)
             for other in trainer.names:
                 if other != task:

@@ -87,7 +87,10 @@ def calendar_values(
             f"`calendar` must be left out unless the times are dates; the rows have {kind}. "
             "Name the column with `time`."
         )
-    twice = [name for name in calendar_channels(names) if name in channels]
+    twice = []
+    for name in calendar_channels(names):
+        if name in channels:
+            twice.append(name)
     if twice:
         raise DataError(
             f"`calendar` must make channels with new names; the table has {twice} already. "

@@ -52,7 +52,10 @@ def _take_as_series(
     column: str, folders: Collection[str], reading: Reading, findings: Findings
 ) -> Reading:
     """Take the only folder without dates as the series, or else each file or folder."""
-    keys = [key for key in _free(folders, reading) if not _is_date(key)]
+    keys = []
+    for key in _free(folders, reading):
+        if not _is_date(key):
+            keys.append(key)
     if len(keys) == 1:
         findings.note(
             f"`{keys[0]}`, the name of a folder, is the series (`series` changes this)."
@@ -79,4 +82,8 @@ def _is_date(key: str) -> bool:
 def _free(columns: Collection[str], reading: Reading) -> list[str]:
     """Return those of some columns that have no role yet."""
     taken = {*taken_columns(reading), *reading.extra, *(reading.time or ())}
-    return [column for column in columns if column not in taken]
+    found = []
+    for column in columns:
+        if column not in taken:
+            found.append(column)
+    return found

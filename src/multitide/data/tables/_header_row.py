@@ -33,7 +33,10 @@ def find_header(rows: Sequence[Sequence[str]]) -> int:
     rows : sequence of sequence of str
         With at least one row that is not blank.
     """
-    places = [place for place, row in enumerate(rows) if _count(row)]
+    places = []
+    for place, row in enumerate(rows):
+        if _count(row):
+            places.append(place)
     filled = [rows[place] for place in places]
     width = _usual_width(filled)
     if width < 2 or _may_be_names(filled[0], width):
@@ -139,10 +142,16 @@ def _is_unit(field: str) -> bool:
     text = field.strip().lower()
     if BRACKETED.fullmatch(text):
         return True
-    parts = [part for part in re.split(r"[/*· ]", text) if part not in NO_UNIT]
+    parts = []
+    for part in re.split(r"[/*· ]", text):
+        if part not in NO_UNIT:
+            parts.append(part)
     return bool(parts) and all(part in UNITS for part in parts)
 
 
 def _all_numbers(values: Sequence[str]) -> bool:
-    known = [value for value in values if value.strip() not in ("", "-", "--", "NA")]
+    known = []
+    for value in values:
+        if value.strip() not in ("", "-", "--", "NA"):
+            known.append(value)
     return bool(known) and all(map(_is_number, known))

@@ -82,7 +82,11 @@ def _columns_of_dates(
 
 def _named(columns: Iterable[str]) -> list[str]:
     """Return the columns that have a usual name of the time."""
-    return [column for column in columns if _is_named(column)]
+    found = []
+    for column in columns:
+        if _is_named(column):
+            found.append(column)
+    return found
 
 
 def _is_named(column: str) -> bool:

@@ -77,7 +77,11 @@ def protocol_items(comparison: Comparison) -> list[tuple[str, str]]:
         ("Duration", _duration(facts)),
         ("Versions", named_values(versions)),
     ]
-    return [(term, words) for term, words in items if words]
+    found = []
+    for term, words in items:
+        if words:
+            found.append((term, words))
+    return found
 
 
 def _data_items(data: StudyData, facts: Row) -> list[tuple[str, str]]:

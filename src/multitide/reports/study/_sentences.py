@@ -187,7 +187,11 @@ def next_steps(comparison: Comparison) -> list[tuple[str, str]]:
         words[name] = f"{step} {_best_baseline(comparison, name)}".strip()
     if len(words) > 1 and len(set(words.values())) == 1:
         words = {"All tasks": next(iter(words.values()))}
-    return [(name, text) for name, text in words.items() if text]
+    steps = []
+    for name, text in words.items():
+        if text:
+            steps.append((name, text))
+    return steps
 
 
 def _step(networks: pd.DataFrame, reference: str) -> str:
