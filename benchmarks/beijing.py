@@ -20,7 +20,6 @@ from __future__ import annotations
 import argparse
 import copy
 import hashlib
-import json
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -31,6 +30,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from results import Results
 from sklearn.base import clone
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
@@ -123,16 +123,14 @@ class Case:
         )
 
 
-class Results:
-    """Metrics of fits, stored as JSON lines."""
+class KnownFigures:
+    """Metrics of fits, from the file if they are known."""
 
     def __init__(self, folder: Path, only_known: bool) -> None:
-        self.file, self.only_known = folder / "results.jsonl", only_known
-        folder.mkdir(parents=True, exist_ok=True)
-        lines = self.file.read_text().splitlines() if self.file.exists() else []
-        self.known: dict[str, dict[str, Figures]] = {
-            line["key"]: line["figures"] for line in map(json.loads, lines)
-        }
+        self.results, self.only_known = Results(folder), only_known
+        self.known: dict[str, dict[str, Figures]] = {}
+        for row in self.results.rows:
+            self.known[row["key"]] = row["figures"]
 
     def get(
         self,
@@ -146,8 +144,7 @@ class Results:
         if key not in self.known and not self.only_known:
             started = time.process_time()
             self.known[key] = fit(*args)
-            with self.file.open("a") as file:
-                file.write(json.dumps({"key": key, "figures": self.known[key]}) + "\n")
+            self.results.add({"key": key, "figures": self.known[key]})
             print(
                 f"{key}: {time.process_time() - started:.0f} s",
                 file=sys.stderr,
@@ -271,7 +268,7 @@ def boosted(
 # -- the commands ----------------------------------------------------------------------------------
 
 
-def ablation(results: Results, n_seeds: int) -> None:
+def ablation(results: KnownFigures, n_seeds: int) -> None:
     """Print the effect of each change on the validation set."""
     case = Case.load("beijing_pm25")
     rows: dict[str, list[Figures]] = {}
@@ -299,7 +296,7 @@ def ablation(results: Results, n_seeds: int) -> None:
 
 
 def on_test(
-    results: Results,
+    results: KnownFigures,
     name: str,
     case: Case,
     n_seeds: int,
@@ -421,7 +418,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     results, parts = (
-        Results(options.folder, options.known),
+        KnownFigures(options.folder, options.known),
         options.parts or ["ablation", "refit", "reference", "honest"],
     )
     reference, honest = "beijing_pm25", "beijing_pm25_honest"

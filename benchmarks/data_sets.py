@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -38,6 +37,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from results import Results
 from scipy import stats
 
 from multitide import (
@@ -269,14 +269,8 @@ def results(
     pairs: Sequence[str], arms: Sequence[str], n_seeds: int, n_jobs: int, folder: Path
 ) -> pd.DataFrame:
     """Run the missing fits, and return the rows of these pairs, arms and seeds."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "results.jsonl"
-    done = (
-        [json.loads(line) for line in path.read_text().splitlines()]
-        if path.exists()
-        else []
-    )
-    finished = {(row["pair"], row["arm"], row["seed"]) for row in done}
+    kept = Results(folder)
+    finished = kept.values("pair", "arm", "seed")
     wanted = [
         (pair, arm, seed)
         for seed in range(n_seeds)
@@ -287,13 +281,10 @@ def results(
     for (pair, arm, seed), rows in in_parallel(
         [unit for unit in wanted if unit not in finished], n_jobs
     ):
-        done += (
-            new := [{"pair": pair, "arm": arm, "seed": seed} | row for row in rows]
-        )
-        with path.open("a") as file:
-            file.write("".join(json.dumps(row) + "\n" for row in new))
+        unit = {"pair": pair, "arm": arm, "seed": seed}
+        kept.add(*(unit | row for row in rows))
         print(f"{pair}, seed {seed}: {arm}", file=sys.stderr)
-    table = pd.DataFrame(done)
+    table = pd.DataFrame(kept.rows)
     return table[
         table["pair"].isin(pairs) & table["arm"].isin(arms) & (table["seed"] < n_seeds)
     ]

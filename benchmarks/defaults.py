@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 import torch
 from cases import CASES, Case
+from results import Results
 
 from multitide import Inputs, MultiTaskEstimator, Training
 
@@ -158,12 +159,8 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("runs/defaults"))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    arguments.folder.mkdir(parents=True, exist_ok=True)
-    path = arguments.folder / "results.jsonl"
-    known = []
-    if path.exists():
-        known = [json.loads(line) for line in path.read_text().splitlines()]
-    finished = {(row["case"], row["candidate"], row["seed"]) for row in known}
+    results = Results(arguments.folder)
+    finished = results.values("case", "candidate", "seed")
     for name in arguments.cases or CASES:
         case = CASES[name]()
         for seed in range(arguments.seeds):
@@ -173,11 +170,9 @@ def main() -> None:
                 row = {"case": name, "candidate": candidate, "seed": seed}
                 row |= measure(CANDIDATES[candidate], case, seed)
                 row["loss"] = float(np.mean(list(row["losses"].values())))
-                known.append(row)
-                with path.open("a") as file:
-                    file.write(json.dumps(row) + "\n")
+                results.add(row)
                 print(json.dumps(row), file=sys.stderr, flush=True)
-    print(shown(pd.DataFrame(known)))
+    print(shown(pd.DataFrame(results.rows)))
 
 
 if __name__ == "__main__":

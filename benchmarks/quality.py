@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from cases import CASES, Case
+from results import Results
 
 from multitide import Ensemble, MultiTaskEstimator
 from multitide.reports._pages import markdown_table
@@ -179,12 +180,8 @@ def main() -> None:
     parser.add_argument("--budget", default="10m")
     parser.add_argument("--folder", type=Path, default=Path("runs/quality"))
     arguments = parser.parse_args()
-    arguments.folder.mkdir(parents=True, exist_ok=True)
-    path = arguments.folder / "results.jsonl"
-    known = []
-    if path.exists():
-        known = [json.loads(line) for line in path.read_text().splitlines()]
-    finished = {(row["case"], row["arm"], row["seed"]) for row in known}
+    results = Results(arguments.folder)
+    finished = results.values("case", "arm", "seed")
     for seed in range(arguments.seeds):
         for name in arguments.cases or CASES:
             for arm in arguments.arms:
@@ -192,11 +189,9 @@ def main() -> None:
                 if (name, arm, seed) in finished or (arm == "boosting" and seed):
                     continue
                 row = measure(name, arm, seed, arguments.budget)
-                known.append(row)
-                with path.open("a") as file:
-                    file.write(json.dumps(row) + "\n")
+                results.add(row)
                 print(json.dumps(row), file=sys.stderr, flush=True)
-    done = pd.DataFrame(known)
+    done = pd.DataFrame(results.rows)
     for name in dict.fromkeys(done["case"]):
         print(table_of(name, done))
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import hashlib
-import json
 import sys
 import time
 import warnings
@@ -25,6 +24,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from results import Results
 from sklearn import ensemble, metrics
 from threadpoolctl import threadpool_limits
 
@@ -62,14 +62,14 @@ class Case:
         ]
 
 
-class Results:
-    """Predictions on test rows, stored as JSON lines."""
+class KnownAnswers:
+    """Predictions on test rows, from the file if they are known."""
 
     def __init__(self, folder: Path, n_seeds: int) -> None:
-        self.file, self.seeds = folder / "results.jsonl", range(n_seeds)
-        folder.mkdir(parents=True, exist_ok=True)
-        lines = self.file.read_text().splitlines() if self.file.exists() else []
-        self.known = {line["key"]: line["answers"] for line in map(json.loads, lines)}
+        self.results, self.seeds = Results(folder), range(n_seeds)
+        self.known = {}
+        for row in self.results.rows:
+            self.known[row["key"]] = row["answers"]
 
     def get(self, key: str, fit: Fit) -> Answers:
         """Return the predictions of a fit, from the file if they are stored."""
@@ -78,8 +78,7 @@ class Results:
             answers = {
                 task: np.round(values, 6).tolist() for task, values in fit().items()
             }
-            with self.file.open("a") as file:
-                file.write(json.dumps({"key": key, "answers": answers}) + "\n")
+            self.results.add({"key": key, "answers": answers})
             self.known[key] = answers
             print(
                 f"{key}: {time.perf_counter() - started:.0f} s",
@@ -333,7 +332,7 @@ def read(name: str) -> tuple[Config, Samples, list[str]]:
     return config, samples, list(samples.y.columns)
 
 
-def hydraulic(results: Results) -> None:
+def hydraulic(results: KnownAnswers) -> None:
     """Five folds of runs, and a random tenth."""
     config, samples, tasks = read("hydraulic")
     folds = config.splitter(samples).folds(samples)
@@ -387,7 +386,7 @@ def whole_case(name: str, samples: Samples, split: Split) -> Case:
 
 def hydraulic_rows(
     cases: Sequence[Case],
-    results: Results,
+    results: KnownAnswers,
     config: Config,
     features: Mapping[str, np.ndarray],
 ) -> tuple[dict[str, list[str]], list[list[Answers]], list[list[Answers]]]:
@@ -404,7 +403,7 @@ def hydraulic_rows(
     return rows, grown, networks
 
 
-def phalanx(results: Results) -> None:
+def phalanx(results: KnownAnswers) -> None:
     """The archive's test set per task: trained jointly, and on its own training set."""
     config, samples, tasks = read("phalanx")
     assert samples.extra is not None
@@ -460,7 +459,7 @@ def each(cases: Sequence[Case], runs: Sequence[Sequence[Answers]]) -> list[str]:
     ]
 
 
-def physionet2012(results: Results) -> None:
+def physionet2012(results: KnownAnswers) -> None:
     """A random fifth of the stays, stratified by death."""
     config, samples, tasks = read("physionet2012")
     split = config.splitter(samples).split(samples)
@@ -537,7 +536,7 @@ def main() -> None:
             message="Skipped: the data are not there (see the paths in configs/).\n"
         )
     torch.set_num_threads(1)
-    results = Results(arguments.folder, arguments.seeds)
+    results = KnownAnswers(arguments.folder, arguments.seeds)
     with threadpool_limits(1):
         for name in arguments.names or STUDIES:
             STUDIES[name](results)
