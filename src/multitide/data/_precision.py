@@ -25,12 +25,13 @@ def as_values(values: np.ndarray) -> np.ndarray:
         return values.astype(np.float32, copy=False)
     numbers = values.astype(np.float64, copy=False)
     for column in numbers.T:
-        if _needs_float64(column[~np.isnan(column)]):
+        if needs_float64(column[~np.isnan(column)]):
             return numbers
     return numbers.astype(np.float32)
 
 
-def _needs_float64(known: np.ndarray) -> bool:
+def needs_float64(known: np.ndarray) -> bool:
+    """Whether float32 would lose how the values of a channel vary; none may be NaN."""
     if not len(known):
         return False
     largest = np.abs(known).max()

@@ -5,22 +5,25 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from multitide._checks import in_backticks
 from multitide.backbones._imputation import (
     forward_filled,
     last_measured,
     steps_since,
 )
 from multitide.backbones._masked import valid_steps
+from multitide.data._precision import needs_float64
 from multitide.data._samples import Samples
+from multitide.encodings._double_center import DoubleCenter
 from multitide.encodings._encoding import EncodingModule
 from multitide.encodings._registry import ENCODINGS
-from multitide.encodings._scaling import center_and_scale
+from multitide.encodings._scaling import MIN_SPREAD, center_and_scale
 from multitide.errors import DataError, MultitideWarning
 
 if TYPE_CHECKING:
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
 MAX_FIT_VALUES = 10_000_000
 
 
-class InputLayer(nn.Module):
+class InputLayer(DoubleCenter):
     """Imputes, scales and encodes series; see :class:`Inputs`.
 
     Parameters
@@ -51,10 +54,10 @@ class InputLayer(nn.Module):
         category, then the `observed` and `elapsed` channels.
     """
 
+    IN_VALUES = ("low", "high", "center")
+
     low: Tensor
     high: Tensor
-    center: Tensor
-    gain: Tensor
     fill: Tensor
     elapsed_gain: Tensor
     numeric: Tensor
@@ -149,7 +152,7 @@ class InputLayer(nn.Module):
         x = x.to(self.center.dtype)
         if self.spec.clip is not None:
             x = x.clamp(self.low, self.high)
-        x = (x - self.center).to(self.gain.dtype) * self.gain
+        x = self.scaled(x)
         fills_forward = self.spec.impute == "ffill" and not self.keeps_missing
         if not fills_forward and not self.spec.elapsed:
             return self._filled(x, measured), measured, measured
@@ -206,39 +209,29 @@ class InputLayer(nn.Module):
         """
         self.check_shape(samples)
         if samples.values.dtype == np.float64:
-            self._use_double()
+            self.use_double()
         per_sample = max(samples.n_channels, self.n_channels) * max(
             samples.n_timepoints, 1
         )
         n_used = min(len(samples), max(1, MAX_FIT_VALUES // per_sample))
         used = samples[np.linspace(0, len(samples) - 1, n_used).astype(np.int64)]
         x = torch.from_numpy(np.ascontiguousarray(used.gather(slice(None))))
-        empty = []
+        empty, lost = [], []
         for i, name in enumerate(self.channels):
-            if not self._fit_channel(i, x[:, i]):
+            values = x[:, i][~x[:, i].isnan()].double().numpy()
+            if not self._fit_channel(i, values):
                 empty.append(name)
+            elif self._loses(values):
+                lost.append(name)
         if empty:
             warnings.warn(
                 f"channels {empty} have no measured value in the training samples and become 0.",
                 MultitideWarning,
                 stacklevel=3,
             )
+        if lost:
+            warnings.warn(_lost(lost, self.spec.scale), MultitideWarning, stacklevel=3)
         self._fit_encodings(x, valid_steps(torch.from_numpy(used.lengths), x.shape[2]))
-
-    def _use_double(self) -> None:
-        """Subtract in float64: in float32, 2e9 + 0.5 would be rounded to 2e9."""
-        for name in ("low", "high", "center"):
-            setattr(self, name, getattr(self, name).double())
-
-    # Any: what torch passes on.
-    def _load_from_state_dict(
-        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
-    ) -> None:
-        """Load the state, in float64 where it was saved so."""
-        center = state_dict.get(f"{prefix}center")
-        if center is not None and center.dtype == torch.float64:
-            self._use_double()
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def check_shape(self, samples: Samples) -> None:
         """Raise unless the samples have the required number of channels and steps."""
@@ -266,9 +259,14 @@ class InputLayer(nn.Module):
         if problems:
             raise DataError("\n".join(problems))
 
-    def _fit_channel(self, i: int, x: Tensor) -> bool:
+    def _loses(self, values: np.ndarray) -> bool:
+        """Whether float32 loses how a channel varies, as the backbone gets it."""
+        if self.spec.scale == "none":
+            return needs_float64(values)
+        return bool(values.min() < values.max() and values.std() < MIN_SPREAD)
+
+    def _fit_channel(self, i: int, values: np.ndarray) -> bool:
         """Fit clip, scale and fill of one channel; return whether it has a measured value."""
-        values = x[~x.isnan()].double().numpy()
         if i not in self.numeric:
             return len(values) > 0
         if not len(values):
@@ -303,6 +301,20 @@ class InputLayer(nn.Module):
         for encoding in cast("list[EncodingModule]", list(self.encodings)):
             encoding.fit(x, measured)
             x, measured = encoding(x), measured[:, list(encoding.sources)]
+
+
+def _lost(channels: list[str], scale: str) -> str:
+    """Return a warning of channels of which the backbone cannot see how they vary."""
+    names = in_backticks(channels)
+    if scale == "none":
+        return (
+            f"{names}: float32 cannot hold how the values vary, so that most become equal. "
+            f'Use another `inputs.scale` than "none", or subtract a constant yourself.'
+        )
+    return (
+        f"{names}: the values vary by less than {MIN_SPREAD:.1g} and are read as constant. "
+        "Multiply them by a constant first."
+    )
 
 
 def _category_codes(

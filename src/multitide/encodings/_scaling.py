@@ -9,6 +9,9 @@ import numpy as np
 # Interquartile range of the standard normal distribution.
 NORMAL_RANGE = 1.3489795003921634
 
+# The inverse of a smaller spread is no float32.
+MIN_SPREAD = float(np.finfo(np.float32).tiny)
+
 Scale = Literal["standard", "robust", "none"]
 
 
@@ -27,7 +30,7 @@ def center_and_scale(values: np.ndarray, scale: Scale) -> tuple[float, float]:
     Returns
     -------
     center, scale : float
-        `scale` is 1 if all values are equal.
+        `scale` is 1 if all values are equal, or differ by less than `MIN_SPREAD`.
     """
     if scale == "none":
         return 0.0, 1.0
@@ -36,6 +39,6 @@ def center_and_scale(values: np.ndarray, scale: Scale) -> tuple[float, float]:
     if scale == "robust":
         low, center, high = map(float, np.quantile(values, [0.25, 0.5, 0.75]))
         spread = (high - low) / NORMAL_RANGE or spread
-    if values.max() == values.min():
+    if values.max() == values.min() or spread < MIN_SPREAD:
         spread = 1.0
     return center, spread

@@ -10,9 +10,11 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from multitide._part import Part
+from multitide.data._precision import as_values
+from multitide.encodings._double_center import DoubleCenter
 from multitide.encodings._scaling import Scale, center_and_scale
 from multitide.errors import DataError, MultitideWarning
 
@@ -45,7 +47,7 @@ class StaticInputs(Part):
         return StaticLayer.build(frame, self.scale)
 
 
-class StaticLayer(nn.Module):
+class StaticLayer(DoubleCenter):
     """Encodes static inputs; see :class:`StaticInputs`.
 
     Parameters
@@ -61,8 +63,6 @@ class StaticLayer(nn.Module):
         Number of features per sample.
     """
 
-    center: Tensor
-    gain: Tensor
     fill: Tensor
     indicator: Tensor
     number: Tensor
@@ -128,6 +128,8 @@ class StaticLayer(nn.Module):
             If a column has no value; it becomes 0.
         """
         raw = self.encode(frame)
+        if raw.dtype == np.float64:
+            self.use_double()
         empty = []
         for i, name in enumerate(self.categories):
             if np.isnan(raw[:, i]).all():
@@ -160,7 +162,7 @@ class StaticLayer(nn.Module):
 
         Returns
         -------
-        raw : ndarray of float32, shape (n_samples, n_columns)
+        raw : ndarray of float32 (or float64), shape (n_samples, n_columns)
             Numbers as they are, categories as codes, NaN for missing values.
 
         Raises
@@ -188,7 +190,7 @@ class StaticLayer(nn.Module):
         columns = []
         for name, known in self.categories.items():
             columns.append(_encode_column(frame[name], known))
-        return np.stack(columns, axis=1).astype(np.float32)
+        return as_values(np.stack(columns, axis=1))
 
     def forward(self, raw: Tensor) -> Tensor:
         """Return features without NaN: (batch, n_columns) -> (batch, n_features).
@@ -198,10 +200,10 @@ class StaticLayer(nn.Module):
         """
         numbers = raw[:, self.number]
         missing = numbers.isnan()
-        scaled = torch.where(missing, self.fill, (numbers - self.center) * self.gain)
-        indicators = missing.to(raw.dtype) * self.indicator
+        scaled = torch.where(missing, self.fill, self.scaled(numbers))
+        indicators = missing.to(scaled.dtype) * self.indicator
         categories = raw[:, self.category_column] == self.category_code
-        return torch.cat([scaled, indicators, categories.to(raw.dtype)], dim=1)
+        return torch.cat([scaled, indicators, categories.to(scaled.dtype)], dim=1)
 
     def to_config(self) -> StaticConfig:
         """Return what the buffers do not hold."""
