@@ -12,7 +12,6 @@ import torch
 from sklearn.preprocessing import RobustScaler, StandardScaler
 from torch import Tensor
 
-from multitide.backbones._imputation import last_measured
 from multitide.data._samples import Samples
 from multitide.encodings import ENCODINGS, Difference, PiecewiseLinear
 from multitide.encodings import _input_layer as layer_module
@@ -321,23 +320,6 @@ def test_forward_reads_nothing_back_to_the_host(spec: Inputs) -> None:
             layer.n_channels,
             12,
         )
-
-
-def test_last_measured_is_the_same_while_exporting(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    torch.manual_seed(0)
-    measured = torch.rand(4, 3, 15) < torch.tensor([0.0, 0.3, 1.0])[:, None]
-    expected = []
-    for row in measured.flatten(0, 1):
-        last, steps = -1, []
-        for step in range(15):
-            last = step if row[step] else last
-            steps.append(last)
-        expected.append(steps)
-    assert last_measured(measured).flatten(0, 1).tolist() == expected
-    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
-    assert last_measured(measured).flatten(0, 1).tolist() == expected
 
 
 def test_many_samples_are_thinned_evenly(monkeypatch: pytest.MonkeyPatch) -> None:

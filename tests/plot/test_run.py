@@ -106,40 +106,6 @@ def test_nullable_integers_are_numbers(ax: Axes) -> None:
     np.testing.assert_allclose(ax.collections[0].get_offsets(), [[1, 1], [3, 3]])
 
 
-def test_confusion_counts_as_a_table_does(ax: Axes) -> None:
-    measured = pd.Series(["low", "high", None, "low", "mid"], name="state")
-    predicted = pd.Series(["low", "low", "high", "high", "mid"])
-    plot.confusion(measured, predicted, ax)
-    classes = [label.get_text() for label in ax.get_xticklabels()]
-    assert (
-        classes
-        == ["high", "low", "mid"]
-        == [label.get_text() for label in ax.get_yticklabels()]
-    )
-    counts = np.zeros((3, 3), dtype=int)
-    for text in ax.texts:
-        column, row = text.get_position()
-        counts[int(row), int(column)] = int(text.get_text())
-    np.testing.assert_array_equal(counts, [[0, 1, 0], [1, 1, 0], [0, 0, 1]])
-    np.testing.assert_allclose(
-        ax.images[0].get_array(), [[0, 1, 0], [0.5, 0.5, 0], [0, 0, 1]]
-    )
-
-
-def test_confusion_orders_numbers_as_numbers_before_text(ax: Axes) -> None:
-    plot.confusion(
-        pd.Series([10, 2, 3, "x"], name="grade"), pd.Series([10, 2, 2, 3]), ax
-    )
-    assert [label.get_text() for label in ax.get_xticklabels()] == ["2", "3", "10", "x"]
-
-
-def test_many_classes_are_shaded_but_not_written(ax: Axes) -> None:
-    classes = pd.Series(np.arange(40), name="many")
-    plot.confusion(classes, classes, ax)
-    assert not ax.texts
-    np.testing.assert_array_equal(ax.images[0].get_array(), np.eye(40))
-
-
 @pytest.mark.parametrize("draw", [plot.confusion, plot.predicted_vs_measured])
 def test_a_figure_without_labels_is_refused(draw: object, ax: Axes) -> None:
     with refused("`measured`", "2 samples of 'load'", error=DataError):

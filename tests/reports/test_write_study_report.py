@@ -20,7 +20,6 @@ from multitide.methods import first_sentence
 from multitide.reports import write_study_report
 from multitide.reports.study._gain_chart import gain_chart
 from multitide.reports.study._sentences import headlines, next_steps
-from multitide.reports.study._tasks import confusion_table
 from multitide.sharing import SHARINGS
 from multitide.study import Comparison, compare
 from pages import NASTY, Page
@@ -344,18 +343,6 @@ def test_one_seed_has_gains_without_intervals_and_both_are_said(tmp_path: Path) 
     assert "nan" not in page.text
     for sharing in ("hard", "none"):
         assert first_sentence(SHARINGS[sharing].__doc__ or "") in page.text
-
-
-def test_confusion_is_counted_as_a_table_and_rare_classes_are_put_together() -> None:
-    table = confusion_table(pd.Series([1.0, 2.0, None, 2.0]), pd.Series([1, 1, 1, 2]))
-    assert table.classes == ["1", "2"]
-    np.testing.assert_array_equal(table.counts, [[1, 0], [1, 1]])
-    np.testing.assert_allclose(table.shares, [[1, 0], [0.5, 0.5]])
-    many = pd.Series([f"c{number}" for number in range(50)])
-    table = confusion_table(many, many)
-    assert len(table.classes) == 20
-    assert table.classes[-1] == "(others)"
-    assert table.counts.sum() == 50
 
 
 # -- which tasks with which ------------------------------------------------------------------------

@@ -316,3 +316,8 @@ def test_a_study_without_them_loads(tmp_path: Path) -> None:
     compare(make_samples(90), estimator=Quick(), folder=tmp_path, **OPTIONS)
     assert json.loads((tmp_path / "study.json").read_text())["conditions"] is None
     assert Comparison.load(tmp_path).conditions is None
+
+
+def test_unknown_arguments_are_refused_with_the_nearest_name() -> None:
+    with refused("`check_conditions`", "'seeds'", "n_seeds", error=ParameterError):
+        check_conditions(make_samples(24), estimator=tiny(), seeds=2)  # type: ignore[call-arg]

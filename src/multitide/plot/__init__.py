@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from multitide.plot._confusion import confusion
 from multitide.plot._gradients import flow_by_step
 from multitide.plot._ranks import mean_ranks
 from multitide.plot._run import (
-    confusion,
     cosines,
     error_by_step,
     gradient_norms,

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # Counts in more cells than these squared are too small to read.
-MAX_CLASSES_WITH_COUNTS = 12
 
 
 def history(
@@ -195,58 +194,6 @@ def predicted_vs_measured(measured: pd.Series, predicted: pd.Series, ax: Axes) -
     return ax
 
 
-def confusion(measured: pd.Series, predicted: pd.Series, ax: Axes) -> Axes:
-    """Draw the confusion matrix: one row per true class, shaded by its share, with counts.
-
-    Parameters
-    ----------
-    measured, predicted : Series, n_samples entries
-        Labels (missing ones are left out) and predictions.
-    ax : Axes
-        Where to draw.
-
-    Returns
-    -------
-    Axes
-        `ax`.
-
-    Raises
-    ------
-    DataError
-        If no sample has a label.
-    """
-    known = measured.notna().to_numpy()
-    check_labels(known, measured)
-    true = measured.to_numpy(dtype=object)[known]
-    guessed = predicted.to_numpy(dtype=object)[known]
-    classes = sorted({*true, *guessed}, key=_numbers_first)
-    table = pd.crosstab(true, guessed).reindex(
-        index=classes, columns=classes, fill_value=0
-    )
-    counts = table.to_numpy()
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    if len(classes) <= MAX_CLASSES_WITH_COUNTS:
-        _write_counts(counts, shares, ax)
-    places = range(len(classes))
-    names = []
-    for value in classes:
-        names.append(short(value))
-    ax.set_xticks(places, names, rotation=45, ha="right")
-    ax.set_yticks(places, names)
-    ax.set(xlabel="predicted", ylabel="measured", title=_title(measured))
-    return ax
-
-
-def _write_counts(counts: np.ndarray, shares: np.ndarray, ax: Axes) -> None:
-    for (row, column), count in np.ndenumerate(counts):
-        if shares[row, column] > 0.5:
-            color = "white"
-        else:
-            color = "black"
-        ax.text(column, row, str(count), ha="center", va="center", color=color)
-
-
 def error_by_step(
     measured: pd.DataFrame,
     predicted: pd.DataFrame,
@@ -327,10 +274,6 @@ def right_by_label(measured: pd.DataFrame, predicted: pd.DataFrame, ax: Axes) ->
     ax.invert_yaxis()
     ax.set(xlabel="share predicted correctly", xlim=(0, 1))
     return ax
-
-
-def _numbers_first(value: object) -> tuple[bool, object]:
-    return isinstance(value, str), value
 
 
 def _title(measured: pd.Series) -> str:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Unpack
 
+from multitide._checks import raise_problems
 from multitide._estimator import MultiTaskEstimator
 from multitide._network_or_default import network_or_default
 from multitide._silence import silent_on_request
 from multitide.data._samples import Samples
-from multitide.data._split import Split
-from multitide.data._splitter import Splitter
 from multitide.errors import ParameterError
 from multitide.study._compare import compare
+from multitide.study._compare_options import ConditionOptions, unknown_options
 from multitide.study.conditions._conditions import Conditions
 from multitide.study.design._arms import ALONE, sharing_settings
-from multitide.study.results._verdicts import MARGIN
-from multitide.study.runs._workers import Listener
 from multitide.tasks import Task
 
 
@@ -26,17 +25,8 @@ def check_conditions(
     tasks: Sequence[str | Task] | None = None,
     *,
     estimator: MultiTaskEstimator | None = None,
-    n_seeds: int = 5,
-    split: Splitter | Split | None = None,
-    cv: int | Splitter | None = None,
-    groups: str | Sequence[object] | None = None,
-    margin: float = MARGIN,
-    confidence: float = 0.95,
-    budget: str | float | None = None,
-    n_jobs: int | None = None,
     folder: str | Path | None = None,
-    progress: Listener | None = None,
-    verbose: int = 1,
+    **options: Unpack[ConditionOptions],
 ) -> Conditions:
     """Check on your data the conditions under which sharing a network is said to help.
 
@@ -47,14 +37,16 @@ def check_conditions(
 
     Parameters
     ----------
-    samples, tasks, n_seeds, split, cv, groups, margin, confidence, budget, n_jobs, progress,
-    verbose
+    samples, tasks
         As in :func:`multitide.compare`.
     estimator : MultiTaskEstimator, optional
         The network to check, with hard sharing if its own sharing is "none".
     folder : path, optional
         Where finished runs are stored. ``Comparison.load(folder).conditions`` reads the result
         again.
+    **options
+        ``n_seeds``, ``split``, ``cv``, ``groups``, ``margin``, ``confidence``, ``budget``,
+        ``n_jobs``, ``progress`` and ``verbose`` of :func:`multitide.compare`.
 
     Returns
     -------
@@ -74,29 +66,22 @@ def check_conditions(
     --------
     label_curve : whether sharing gains more with few labels.
     """
+    known = ConditionOptions.__annotations__
+    raise_problems(unknown_options(options, "`check_conditions`", list(known)))
     estimator = network_or_default(estimator, samples)
     comparison = compare(
         samples,
         tasks,
         estimator=estimator,
         arms={ALONE: ALONE, "together": sharing_settings(estimator)},
-        n_seeds=n_seeds,
-        split=split,
-        cv=cv,
-        groups=groups,
-        margin=margin,
-        confidence=confidence,
         conditions=True,
-        budget=budget,
-        n_jobs=n_jobs,
         folder=folder,
-        progress=progress,
-        verbose=verbose,
+        **options,
     )
     if comparison.conditions is None:
         raise ParameterError(
             "`budget` must be enough for one seed "
             "of every arm of the conditions; "
-            f"got {budget!r}."
+            f"got {options.get('budget')!r}."
         )
     return comparison.conditions

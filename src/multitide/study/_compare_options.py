@@ -10,24 +10,38 @@ import pandas as pd
 from multitide._checks import suggest
 from multitide._estimator import MultiTaskEstimator
 from multitide.data._samples import Samples
+from multitide.data._split import Split
+from multitide.data._splitter import Splitter
 from multitide.study.design._arms import Arms
 from multitide.study.design._study_data import Folds, SplitRule, TestGroups
 from multitide.study.runs._workers import Listener
 from multitide.tasks import Task
 
 
-class CompareOptions(TypedDict, total=False):
+class _Options(TypedDict, total=False):
+    n_seeds: int
+    margin: float
+    confidence: float
+    n_jobs: int | None
+    progress: Listener | None
+    verbose: int
+
+
+class CompareOptions(_Options, total=False):
     """What is the same for each label share of a :class:`multitide.LabelCurve`."""
 
     arms: Arms
     reference: str
-    n_seeds: int
-    margin: float
-    confidence: float
     conditions: bool
-    n_jobs: int | None
-    progress: Listener | None
-    verbose: int
+
+
+class ConditionOptions(_Options, total=False):
+    """What :func:`multitide.check_conditions` passes on."""
+
+    split: Splitter | Split | None
+    cv: int | Splitter | None
+    groups: TestGroups
+    budget: str | float | None
 
 
 class StudyArguments(CompareOptions, total=False):
@@ -40,9 +54,6 @@ class StudyArguments(CompareOptions, total=False):
     cv: Folds
     groups: TestGroups
     draws: Sequence[pd.DataFrame] | None
-
-
-OPTIONS = tuple(CompareOptions.__annotations__)
 
 
 def unknown_options(

@@ -22,7 +22,7 @@ from multitide.data._split import Split
 from multitide.data._splitter import Splitter
 from multitide.errors import DataError, ParameterError
 from multitide.study._compare import N_SEEDS, compare
-from multitide.study._compare_options import OPTIONS, CompareOptions, unknown_options
+from multitide.study._compare_options import CompareOptions, unknown_options
 from multitide.study._comparison import Comparison
 from multitide.study._curve import CurveFacts, LabelCurve, claim_curve, folder_of
 from multitide.study.design._hidden_labels import fitting_unit, keep_share
@@ -103,7 +103,8 @@ def label_curve(
     started = time.perf_counter()
     shares = check_shares(shares)
     check_choice("unit", unit, UNITS)
-    raise_problems(unknown_options(options, "`label_curve`", OPTIONS))
+    known = CompareOptions.__annotations__
+    raise_problems(unknown_options(options, "`label_curve`", list(known)))
     n_seeds = options.get("n_seeds", N_SEEDS)
     check_positive_int("n_seeds", n_seeds)
     seconds = parse_budget(budget)

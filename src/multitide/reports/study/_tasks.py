@@ -12,6 +12,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from multitide import plot
+from multitide.plot._confusion import Confusion, confusion_table
 from multitide.plot._style import thinned
 from multitide.reports._pages import Row, significant
 from multitide.reports._svg import svg
@@ -21,10 +22,8 @@ from multitide.study.design._protocol import Question
 from multitide.study.results._tables import MISSING
 from multitide.tasks._metrics import goodness
 
-MAX_CLASSES = 20
 MAX_RUNS = 10
 MAX_LOSS = 3.0  # in units of the trivial loss; a run that diverges leaves the figure
-OTHERS = "(others)"
 # The figure of a task with several columns: its title and how to draw it.
 SEVERAL_COLUMNS: dict[str, tuple[str, Callable[..., object]]] = {
     "forecast": ("Error by step", plot.error_by_step),
@@ -59,15 +58,6 @@ class Curves:
     arm: str
     n_runs: int
     svg: Markup
-
-
-@dataclass(frozen=True)
-class Confusion:
-    """Predicted classes per true class; rare classes of many are combined."""
-
-    classes: list[str]
-    counts: np.ndarray
-    shares: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -267,22 +257,6 @@ def weights(comparison: Comparison) -> list[tuple[str, Markup]]:
     return figures
 
 
-def confusion_table(measured: pd.Series, predicted: pd.Series) -> Confusion:
-    """Count the predicted classes of each true class; combine rare classes of many."""
-    known = measured.notna().to_numpy()
-    true, guessed = measured[known].map(_class_name), predicted[known].map(_class_name)
-    frequent = pd.concat([true, guessed]).value_counts().index
-    if len(frequent) > MAX_CLASSES:
-        shown = set(frequent[: MAX_CLASSES - 1])
-        true = true.where(true.isin(shown), OTHERS)
-        guessed = guessed.where(guessed.isin(shown), OTHERS)
-    classes = sorted({*true, *guessed}, key=_class_order)
-    table = pd.crosstab(true.to_numpy(), guessed.to_numpy())
-    counts = table.reindex(index=classes, columns=classes, fill_value=0).to_numpy()
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    return Confusion(classes, counts, shares)
-
-
 def _predictions(comparison: Comparison, question: Question, arm: str) -> Predictions:
     """Draw what one run of an arm predicted on the labelled test samples."""
     seed = comparison.evidence.seeds(arm, question.name)[0]
@@ -373,18 +347,3 @@ def _order(test: pd.DataFrame) -> tuple[np.ndarray, str]:
     if "time" in test and test["time"].dtype.kind in "Mif":
         return test["time"].to_numpy(), "time"
     return test["row"].to_numpy(), "the order of the samples"
-
-
-def _class_order(name: str) -> tuple[bool, float, str]:
-    """Sort numbers before text, and the combined classes last."""
-    try:
-        return False, float(name), name
-    except ValueError:
-        return True, float(name == OTHERS), name
-
-
-def _class_name(value: object) -> str:
-    """Return a class as text: integers with gaps are stored as 1.0 where the user wrote 1."""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)

@@ -64,7 +64,7 @@ def run_job(job: Job, protocol: Protocol, data_sets: DataSets) -> Fit:
     try:
         with single_thread(), quiet() as caught:
             data = job_data(job, protocol, data_sets)
-            seen = _targets_of_seed(questions, job, data, targets)
+            seen = _targets_of_seed(questions, data, targets)
             answers, history, more = _answer(job, questions, data, seen)
         more["warnings"] = sorted({str(warning.message) for warning in caught})
     # A failed arm is shown with its reason; the others go on.
@@ -109,7 +109,6 @@ def _answer(
 
 def _targets_of_seed(
     questions: Sequence[Question],
-    job: Job,
     data: Sequence[SplitData],
     targets: dict[str, Target],
 ) -> dict[str, Target]:
