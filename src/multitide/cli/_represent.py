@@ -66,6 +66,7 @@ def represent(
     """
     from multitide.cli._fit import given, source_config
     from multitide.cli._terminal import bold, quietly, say
+    from multitide.config._prepare import split_samples
     from multitide.model._store import load_model
     from multitide.model._stored_representation import fit_encoder
 
@@ -88,7 +89,7 @@ def represent(
         config = config.changed(inputs=inputs)
     with quietly():
         samples = config.read()
-    sets = config.splitter(samples).split(samples)
+    sets = split_samples(config, config.only.name, samples).split
     encoder = fit_encoder(_representation(config), samples[sets.train], load_model)
     table = vectors_table(samples, sets, encoder.transform(samples))
     write_output(table, output, escape_formulas=escape_formulas)

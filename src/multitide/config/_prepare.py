@@ -23,6 +23,7 @@ from multitide.fitting._data_sets import (
 )
 from multitide.fitting._memory import MemoryEstimate
 from multitide.tasks import Task, describe_tasks, task_names
+from multitide.tasks._declared_classes import with_declared_classes
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,8 @@ class Prepared:
         rule = self.config.section(data.name).splitter(data.samples)
         if number and len(validation) and rule.by in ("random", "group"):
             other = replace(rule, random_state=(rule.random_state or 0) + number)
-            train, validation = other.hold_out(samples, rule.validation)
+            drawn = with_declared_classes(samples, self.tasks)
+            train, validation = other.hold_out(drawn, rule.validation)
         none = np.array([], dtype=np.int64)
         return SplitData(data.name, samples, Split(train, validation, none))
 
@@ -148,9 +150,9 @@ def prepare(config: Config) -> Prepared:
 def split_samples(config: Config, name: str, samples: Samples) -> SplitData:
     """Split a data set by the rule of its section."""
     with naming_data_set(name):
-        return SplitData(
-            name, samples, config.section(name).splitter(samples).split(samples)
-        )
+        rule = config.section(name).splitter(samples)
+        split = rule.split(with_declared_classes(samples, config.tasks or ()))
+        return SplitData(name, samples, split)
 
 
 def check_test_sets(prepared: Prepared) -> None:

@@ -15,6 +15,7 @@ from multitide.data._split import Split
 from multitide.data._splitter import Splitter
 from multitide.errors import DataError, ParameterError
 from multitide.tasks import Task, label_names
+from multitide.tasks._declared_classes import with_declared_classes
 
 
 def training_and_validation(
@@ -65,7 +66,8 @@ def training_and_validation(
         if samples.y[column].notna().any():
             known.append(column)
     y = samples.y[known].iloc[labelled].reset_index(drop=True)
-    train, validation = splitter.hold_out(samples[labelled].replace(y=y), fraction)
+    drawn = with_declared_classes(samples[labelled].replace(y=y), tasks)
+    train, validation = splitter.hold_out(drawn, fraction)
     _check_labels(y, tasks, {"training": train, "validation": validation})
     return samples, _split(labelled[train], labelled[validation])
 

@@ -38,6 +38,7 @@ from multitide.study.design._study_data import make_rule
 from multitide.study.runs._training import quiet
 from multitide.study.runs._workers import default_n_jobs
 from multitide.tasks import Task, label_names, labelled, resolve_tasks, task_to_config
+from multitide.tasks._declared_classes import with_declared_classes
 from multitide.tuning._make_space import make_space
 from multitide.tuning._progress_bar import Listener, TuningBar
 from multitide.tuning._result import START, TUNED, Tuning
@@ -140,7 +141,7 @@ def tune(
     samples = DataSets(samples).only("`samples` of `tune`")
     start, specs = _start(samples, tasks, estimator)
     labels = samples.y[label_names(specs)]
-    cut, data = _cut(samples.replace(y=labels), split)
+    cut, data = _cut(samples.replace(y=labels), specs, split)
     _set_epochs(start, labels.iloc[data.train])
     full_space = make_space(space, len(specs))
     full_space = full_space.with_start(params_of(start, full_space))
@@ -246,13 +247,15 @@ def _start(
     return start, specs
 
 
-def _cut(samples: Samples, split: Splitter | Split | None) -> tuple[Split, Data]:
+def _cut(
+    samples: Samples, tasks: Sequence[Task], split: Splitter | Split | None
+) -> tuple[Split, Data]:
     """Split the samples, and return the data of the trials without the test set."""
     rule = make_rule(samples, split, None)
     if isinstance(rule, Split):
         cut = rule
     else:
-        cut = rule.split(samples)
+        cut = rule.split(with_declared_classes(samples, tasks))
     counts = cut.counts(samples.y)
     problems = []
     for side in ("train", "validation", "test"):
