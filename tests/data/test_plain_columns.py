@@ -19,6 +19,8 @@ from multitide.data._plain_columns import plain_column
 from multitide.data._samples import Samples
 from multitide.data.tables._read_table import read_table
 from multitide.errors import DataError
+from multitide.tasks import infer_kind
+from multitide.tasks._label_column import as_numbers
 from refusals import refused
 
 Values = Sequence[float | None]
@@ -200,3 +202,84 @@ def test_values_are_kept(values: list[int | None], kind: str) -> None:
     plain = plain_column(pd.Series((NUMBERS | WHOLE)[kind](values)))
     found = plain.to_numpy(np.float64, na_value=np.nan)
     np.testing.assert_array_equal(found, np.array(values, dtype=np.float64))
+
+
+NUMERALS: dict[str, list[str]] = {
+    "decimals": [f"{i / 4}" for i in range(40)],
+    "blanks": [f" {i / 4} " for i in range(40)],
+    "powers": [f"{i}e-3" for i in range(40)],
+    "whole": [f"{i}" for i in range(40)],
+    "few": [f"{i % 3}" for i in range(40)],
+    "few with blanks": [f"{i % 3}" + " " * (i % 2) for i in range(40)],
+    "codes": [f"{i % 20:03d}" for i in range(40)],
+    "classes": [f" {'ab'[i % 2]}" for i in range(40)],
+}
+
+
+@pytest.mark.parametrize("dtype", ["object", "str", "string", "category"])
+@pytest.mark.parametrize("kind", NUMERALS)
+def test_text_means_the_same_beside_arrays_as_in_a_table(kind: str, dtype: str) -> None:
+    column = pd.Series(NUMERALS[kind]).astype(dtype)  # type: ignore[call-overload]
+    if dtype == "category":
+        column = pd.Series(pd.Categorical(column.str.strip()))
+    frame = pd.DataFrame({"v": column})
+    data = frame.assign(x=np.arange(40.0), id=np.arange(40))
+    table = read_table(
+        data, tasks=["v"], channels=["x"], series="id", layout="vectors"
+    ).y["v"]
+    arrays = Samples.from_arrays(np.zeros((40, 1, 3)), frame).y["v"]
+    assert infer_kind(arrays) == infer_kind(table)
+    if infer_kind(table) == "regression":
+        np.testing.assert_array_equal(as_numbers(arrays)[0], as_numbers(table)[0])
+    else:
+        assert arrays.tolist() == table.tolist()
+
+
+@pytest.mark.parametrize("kind", NUMERALS)
+def test_static_text_means_the_same_beside_arrays_as_in_a_table(kind: str) -> None:
+    frame = pd.DataFrame({"v": NUMERALS[kind]})
+    data = frame.assign(x=np.arange(40.0), id=np.arange(40))
+    table = read_table(
+        data, static=["v"], channels=["x"], series="id", layout="vectors"
+    ).static
+    arrays = Samples.from_arrays(np.zeros((40, 1, 3)), static=frame).static
+    assert table is not None and arrays is not None
+    assert arrays["v"].tolist() == table["v"].tolist()
+
+
+@pytest.mark.parametrize("door", ["frame", "csv", "parquet"])
+def test_codes_with_leading_zeros_stay_labels(door: str, tmp_path: Path) -> None:
+    data: pd.DataFrame | Path = pd.DataFrame(
+        {"x": np.arange(40) * 1.5, "v": NUMERALS["codes"]}
+    )
+    if door == "csv":
+        data.to_csv(tmp_path / "a.csv", index=False)  # type: ignore[union-attr]
+        data = tmp_path / "a.csv"
+    elif door == "parquet":
+        data.to_parquet(tmp_path / "a.parquet")  # type: ignore[union-attr]
+        data = tmp_path / "a.parquet"
+    samples = read_table(data, tasks=["v"], window=5)
+    assert samples.y["v"][0] == "004"
+
+
+@pytest.mark.parametrize("value", [[1, 2], {"a": 1}, {1}, np.arange(3)])
+def test_lists_are_text_through_every_door(value: Any) -> None:
+    column = pd.Series([value] * 3 + [None] * 3, dtype="object")
+    labels = pd.DataFrame({"id": range(6), "v": column})
+    data = pd.DataFrame({"id": np.repeat(range(6), 3), "x": np.arange(18.0)})
+    found = [
+        read_table(data, labels=labels).y["v"],
+        read_table(data.assign(v=column.repeat(3).array), tasks=["v"], series="id").y[
+            "v"
+        ],
+        Samples.from_arrays(np.zeros((6, 1, 3)), labels[["v"]]).y["v"],
+    ]
+    for each in found:
+        assert each[:3].tolist() == [str(value)] * 3
+        assert each.isna().tolist() == [False] * 3 + [True] * 3
+
+
+def test_long_doubles_are_numbers() -> None:
+    y = pd.DataFrame({"v": np.arange(30, dtype=np.longdouble) / 3})
+    samples = Samples.from_arrays(np.zeros((30, 1, 3)), y)
+    assert infer_kind(samples.y["v"]) == "regression"

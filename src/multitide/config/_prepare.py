@@ -23,7 +23,7 @@ from multitide.fitting._data_sets import (
 )
 from multitide.fitting._memory import MemoryEstimate
 from multitide.tasks import Task, describe_tasks, task_names
-from multitide.tasks._declared_classes import with_declared_classes
+from multitide.tasks._declared_kinds import with_declared_kinds
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class Prepared:
         rule = self.config.section(data.name).splitter(data.samples)
         if number and len(validation) and rule.by in ("random", "group"):
             other = replace(rule, random_state=(rule.random_state or 0) + number)
-            drawn = with_declared_classes(samples, self.tasks)
+            drawn = with_declared_kinds(samples, self.tasks)
             train, validation = other.hold_out(drawn, rule.validation)
         none = np.array([], dtype=np.int64)
         return SplitData(data.name, samples, Split(train, validation, none))
@@ -151,7 +151,7 @@ def split_samples(config: Config, name: str, samples: Samples) -> SplitData:
     """Split a data set by the rule of its section."""
     with naming_data_set(name):
         rule = config.section(name).splitter(samples)
-        split = rule.split(with_declared_classes(samples, config.tasks or ()))
+        split = rule.split(with_declared_kinds(samples, config.tasks or ()))
         return SplitData(name, samples, split)
 
 

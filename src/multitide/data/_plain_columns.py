@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from decimal import Decimal
 from fractions import Fraction
 
@@ -46,7 +47,7 @@ def plain_column(column: pd.Series) -> pd.Series:
     """Return a column as numbers, booleans, text, times or categories of NumPy or pandas.
 
     Arrow and sparse columns become those of pandas, and objects that are all numbers or all
-    booleans become a column of that type. Categories stay categories.
+    booleans become a column of that type. Lists become their text. Categories stay categories.
     """
     dtype = column.dtype
     if isinstance(dtype, pd.SparseDtype):
@@ -58,13 +59,19 @@ def plain_column(column: pd.Series) -> pd.Series:
     if pd.api.types.is_object_dtype(column):
         column = _from_objects(column)
     if isinstance(column.dtype, np.dtype):
-        return column
+        return _at_most_double(column)
     if isinstance(column.dtype, pd.PeriodDtype):
         return column.dt.to_timestamp()
     if pd.api.types.is_float_dtype(column):
         return column.astype("float64")
     if pd.api.types.is_integer_dtype(column) and not column.isna().any():
         return column.astype(column.dtype.numpy_dtype)
+    return column
+
+
+def _at_most_double(column: pd.Series) -> pd.Series:
+    if column.dtype.kind == "f" and column.dtype.itemsize > 8:
+        return column.astype("float64")
     return column
 
 
@@ -85,6 +92,8 @@ def _from_arrow(column: pd.Series) -> pd.Series:
 def _from_objects(column: pd.Series) -> pd.Series:
     """Return objects as numbers or booleans if all of them are."""
     inferred = pd.api.types.infer_dtype(column, skipna=True)
+    if inferred in MIXED and not _are_hashable(column):  # lists, arrays
+        return column.map(str, na_action="ignore")
     if inferred == "boolean":
         return column.astype("boolean")
     if inferred == "integer":
@@ -99,6 +108,10 @@ def _from_integers(column: pd.Series) -> pd.Series:
         return column.astype("Int64")
     except (OverflowError, TypeError, ValueError):  # integers of more than 64 bits
         return column.map(float, na_action="ignore").astype("float64")
+
+
+def _are_hashable(column: pd.Series) -> bool:
+    return all(isinstance(value, Hashable) for value in column)
 
 
 def _all_numbers(column: pd.Series) -> bool:

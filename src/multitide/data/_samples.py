@@ -20,7 +20,7 @@ import pandas as pd
 from multitide._checks import named_values
 from multitide._notebook import facts, panel, table
 from multitide.data._arrays import as_blocks, check_arrays, warn_of_swapped_axes
-from multitide.data._plain_columns import plain_frame
+from multitide.data._numerals import plain_inputs, plain_labels
 from multitide.data._precision import as_values
 from multitide.data._series_view import Rows, SeriesView
 from multitide.data._time_format import check_time_format
@@ -148,9 +148,11 @@ class Samples:
             channels=names,
             y=pd.DataFrame(index=pd.RangeIndex(len(blocks)))
             if y is None
-            else _named(y),
+            else _named(plain_labels(pd.DataFrame(y))),
             series=np.arange(len(blocks)) if series is None else np.asarray(series),
-            static=None if static is None else _named(static),
+            static=None
+            if static is None
+            else _named(plain_inputs(pd.DataFrame(static))),
             time=stamps,
             begin=stamps,
             finish=stamps,
@@ -318,5 +320,4 @@ def _joined(
 
 def _named(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a frame with text column names and a RangeIndex."""
-    frame = plain_frame(pd.DataFrame(frame))
     return frame.set_axis(frame.columns.map(str), axis=1).reset_index(drop=True)

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from multitide._checks import one_of, suggest
 from multitide.data._data_sets import DataSets
-from multitide.data._plain_columns import plain_frame
+from multitide.data._numerals import plain_labels
 from multitide.data._samples import Samples
 from multitide.data._series_view import SeriesView
 from multitide.data._split_data import SplitData
@@ -138,7 +138,7 @@ def to_samples(
                 "`y` must have one row per sample; "
                 f"got {len(labels)} rows for {len(X)} samples."
             )
-        return X.replace(y=plain_frame(labels).reset_index(drop=True))
+        return X.replace(y=plain_labels(labels).reset_index(drop=True))
     refuse_other_series(X)
     series = cast(np.ndarray, X)
     if isinstance(X, SeriesView):

@@ -15,7 +15,7 @@ from multitide.data._split import Split
 from multitide.data._splitter import Splitter
 from multitide.errors import DataError, ParameterError
 from multitide.tasks import Task, label_names
-from multitide.tasks._declared_classes import with_declared_classes
+from multitide.tasks._declared_kinds import with_declared_kinds
 
 
 def training_and_validation(
@@ -66,7 +66,7 @@ def training_and_validation(
         if samples.y[column].notna().any():
             known.append(column)
     y = samples.y[known].iloc[labelled].reset_index(drop=True)
-    drawn = with_declared_classes(samples[labelled].replace(y=y), tasks)
+    drawn = with_declared_kinds(samples[labelled].replace(y=y), tasks)
     train, validation = splitter.hold_out(drawn, fraction)
     _check_labels(y, tasks, {"training": train, "validation": validation})
     return samples, _split(labelled[train], labelled[validation])

@@ -29,7 +29,7 @@ from multitide.study.design._hidden_labels import fitting_unit, keep_share
 from multitide.study.design._study_data import group_column, make_rule
 from multitide.study.results._tables import share_in_words
 from multitide.tasks import Task, resolve_tasks
-from multitide.tasks._declared_classes import with_declared_classes
+from multitide.tasks._declared_kinds import with_declared_kinds
 
 SHARES = (0.05, 0.2, 0.5, 1.0)
 UNITS = ("auto", "sample", "series")
@@ -116,7 +116,7 @@ def label_curve(
     if groups is None:
         groups = group_column(rule)
     if not isinstance(rule, Split):
-        rule = rule.split(with_declared_classes(samples, specs))
+        rule = rule.split(with_declared_kinds(samples, specs))
     if unit == "auto":
         unit = fitting_unit(samples, rule)
     facts = CurveFacts(

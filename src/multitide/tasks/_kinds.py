@@ -7,6 +7,7 @@ from typing import ClassVar, Literal, NamedTuple, NoReturn
 
 import pandas as pd
 
+from multitide.data._numerals import are_codes
 from multitide.errors import ParameterError
 from multitide.tasks._classification import Classification
 from multitide.tasks._label_column import (
@@ -75,8 +76,8 @@ def infer_kind(labels: pd.Series) -> Literal["classification", "regression"]:
     """Infer the kind of task from a column of labels.
 
     Text, booleans and integers with at most 10 distinct values are classes; everything else is a
-    number. Missing labels do not change the result, although pandas converts integers to floats in
-    a column with missing values.
+    number, also text of more than 10 distinct numbers. Missing labels do not change the result,
+    although pandas converts integers to floats in a column with missing values.
 
     Parameters
     ----------
@@ -123,6 +124,8 @@ def _infer_kind_and_reason(labels: pd.Series) -> InferredKind:
     _, values = distinct_values(labels)
     n = len(values)
     if any(isinstance(value, str) for value in values):
+        if n > MOST_NUMBERED_CLASSES and _are_numbers(labels):
+            return InferredKind("regression", f"text of {n} distinct numbers")
         return InferredKind("classification", f"text of {n} distinct values")
     if all(isinstance(value, bool) for value in values):
         return InferredKind("classification", "booleans")
@@ -132,3 +135,10 @@ def _infer_kind_and_reason(labels: pd.Series) -> InferredKind:
         reason = f"whole numbers of at most {MOST_NUMBERED_CLASSES} distinct values"
         return InferredKind("classification", reason)
     return InferredKind("regression", f"whole numbers of {n} distinct values")
+
+
+def _are_numbers(labels: pd.Series) -> bool:
+    """Whether all labels are numbers or text of numbers, and no codes such as 007."""
+    _, refused = as_numbers(labels)
+    texts = labels.dropna().astype("str")
+    return not refused and not are_codes(texts[texts != ""])

@@ -38,7 +38,7 @@ from multitide.study.design._study_data import make_rule
 from multitide.study.runs._training import quiet
 from multitide.study.runs._workers import default_n_jobs
 from multitide.tasks import Task, label_names, labelled, resolve_tasks, task_to_config
-from multitide.tasks._declared_classes import with_declared_classes
+from multitide.tasks._declared_kinds import with_declared_kinds
 from multitide.tuning._make_space import make_space
 from multitide.tuning._progress_bar import Listener, TuningBar
 from multitide.tuning._result import START, TUNED, Tuning
@@ -255,7 +255,7 @@ def _cut(
     if isinstance(rule, Split):
         cut = rule
     else:
-        cut = rule.split(with_declared_classes(samples, tasks))
+        cut = rule.split(with_declared_kinds(samples, tasks))
     counts = cut.counts(samples.y)
     problems = []
     for side in ("train", "validation", "test"):

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from multitide._checks import gathering
+from multitide.data._numerals import MAX_NUMERALS, are_codes
 from multitide.data._precision import as_values
 from multitide.data._rows_text import rows_text
 from multitide.data._timestamps import parse_time
@@ -29,8 +30,6 @@ from multitide.data.tables._series_ids import clean_ids
 from multitide.errors import MultitideWarning
 
 DECIMAL_COMMA = re.compile(r"[+-]?\d+(,\d+)+")
-# Text with more distinct numbers than this is a numeric column, not classes.
-MAX_NUMERALS = 10
 MAX_TEXT_SHARE = 0.1  # of a numeric column; with more text its values are classes
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 
@@ -186,6 +185,8 @@ def _clean_numbers(
         return column
     _check_finite(str(column.name), numbers, findings)
     if pd.api.types.is_numeric_dtype(column):
+        return column
+    if are_codes(column.dropna()):
         return column
     if has_many_values or decimal == ",":
         return pd.Series(numbers, index=column.index)

@@ -6,11 +6,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from multitide.data._numerals import are_codes
 from multitide.data.tables._columns import whole
 from multitide.data.tables._one_file import OpenTable
-
-LEADING_ZERO = r"\s*[+-]?0\d+\s*"
-WHOLE_NUMBER = r"\s*[+-]?\d+\s*"
 
 
 def keep_ids(table: OpenTable, columns: Sequence[str]) -> pd.DataFrame:
@@ -29,9 +27,6 @@ def keep_codes(table: OpenTable, columns: Sequence[str]) -> pd.DataFrame:
     frame = table.frame
     for name, texts in table.as_written(columns).items():
         known = frame[name].notna()
-        written = texts[known].str
-        if not written.fullmatch(WHOLE_NUMBER).all():
-            continue
-        if written.fullmatch(LEADING_ZERO).any():
+        if are_codes(texts[known]):
             frame = frame.assign(**{str(name): texts.where(known)})
     return frame

@@ -18,7 +18,7 @@ from multitide.errors import DataError, ParameterError
 from multitide.fitting._validation_split import default_splitter
 from multitide.study.design._test_groups import independent_groups
 from multitide.tasks import Task, label_names, task_names
-from multitide.tasks._declared_classes import with_declared_classes
+from multitide.tasks._declared_kinds import with_declared_kinds
 
 # What the arguments `split`, `cv` and `groups` of `multitide.compare` are for one data set.
 SplitRule: TypeAlias = "Splitter | Split | None"
@@ -111,7 +111,7 @@ def split_data(
     columns = label_names(tasks)
     samples = samples.replace(y=samples.y[columns])
     rule = make_rule(samples, split, cv)
-    splits = _make_splits(with_declared_classes(samples, tasks), rule, cv)
+    splits = _make_splits(with_declared_kinds(samples, tasks), rule, cv)
     _check_labels(samples.y, splits)
     if groups is None:
         groups = group_column(rule)

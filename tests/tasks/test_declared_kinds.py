@@ -15,7 +15,7 @@ from multitide.data._splitter import Splitter
 from multitide.fitting._validation_split import training_and_validation
 from multitide.study.design._study_data import split_data
 from multitide.tasks import Classification, Regression
-from multitide.tasks._declared_classes import with_declared_classes
+from multitide.tasks._declared_kinds import with_declared_kinds
 
 # Twenty classes with one example each, and two usual ones.
 CODES = [*range(20), *[20, 21] * 50]
@@ -58,8 +58,14 @@ def test_they_are_in_the_training_set_of_a_configuration(tmp_path: Any) -> None:
 def test_other_columns_stay_as_they_are() -> None:
     samples = samples_of(code=CODES, few=[0, 1] * 60, text=["a", "b"] * 60)
     tasks = [Regression("code"), Classification("few"), "text"]
-    assert with_declared_classes(samples, tasks) is samples
-    changed = with_declared_classes(samples, [Classification("code"), "few"])
+    assert with_declared_kinds(samples, tasks) is samples
+    changed = with_declared_kinds(samples, [Classification("code"), "few"])
     assert changed.y["few"] is not None
     assert changed.y[["few", "text"]].equals(samples.y[["few", "text"]])
     assert changed.y["code"].tolist() == CODES
+
+
+def test_numbers_written_as_text_are_numbers_for_a_split() -> None:
+    samples = samples_of(load=[f"{i / 4}" for i in range(120)])
+    changed = with_declared_kinds(samples, [Regression("load")])
+    assert changed.y["load"].tolist() == [i / 4 for i in range(120)]
