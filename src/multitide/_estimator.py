@@ -131,8 +131,9 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
         The trials of ``weighting="search"``, one row per trial and task; empty for other
         weightings.
     candidates_ : DataFrame
-        With ``backbone="auto"``, the validation loss of each candidate, one row per task and
-        candidate, and which of them was chosen; empty for other backbones.
+        With ``backbone="auto"``, the validation loss of each candidate and its weight in the
+        prediction, one row per task and candidate, and the loss of the weighted mean; empty for
+        other backbones.
     best_epoch_ : dict of str to int
         The epoch whose weights predict each task.
     n_labelled_ : dict of str to dict

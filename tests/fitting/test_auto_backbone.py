@@ -8,8 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import multitide as mt
 from makers import make_samples
@@ -17,13 +19,18 @@ from multitide import MultiTaskEstimator
 from multitide._network_or_default import network_or_default
 from multitide.backbones import FCN, LSTMFCN, Trees
 from multitide.backbones._linear import Linear
+from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.errors import StoreError
+from multitide.fitting import _choose_fits
 from multitide.fitting._auto_backbone import boosted_trees
-from multitide.fitting._choose_fits import GroupFit, choose_fits
+from multitide.fitting._held_out import HeldOut, shares_of_fits
 from multitide.fitting._training_length import resolve_max_epochs
+from multitide.model._sizes import sizes_by_task, tasks_of_forests
 from multitide.model._store import _record_hash
+from multitide.network._network import Network, Predictor
 from multitide.representations import MiniRocket
+from multitide.training._decode_samples import decode_samples
 from multitide.training._trainer import Trainer
 
 SAMPLES = make_samples()
@@ -43,32 +50,101 @@ def test_it_is_the_default() -> None:
     assert MultiTaskEstimator().backbone == "auto"
 
 
-def test_the_candidates_and_the_choice_are_told(fitted: MultiTaskEstimator) -> None:
+def test_the_candidates_and_their_weights_are_told(fitted: MultiTaskEstimator) -> None:
     table = fitted.candidates_
     assert list(table["task"]) == ["state", "state", "load", "load"]
-    assert set(table["candidate"]) == {"lstm_fcn", "boosting"}
-    means = table.groupby("candidate")["loss"].mean()
-    chosen = table[table["chosen"]]
-    assert list(chosen["candidate"]) == [means.idxmin()] * 2  # few labels
+    assert list(table["candidate"]) == ["lstm_fcn", "boosting"] * 2
+    sums = table.groupby("task")["weight"].sum()
+    assert sums.tolist() == pytest.approx([1, 1])
+    assert (table.groupby("task")["mean_loss"].nunique() == 1).all()
 
 
-def test_with_many_labels_each_task_has_its_own_choice() -> None:
-    estimator = auto(validation=0.5).fit(make_samples(1200))
-    for _, rows in estimator.candidates_.groupby("task"):
-        assert rows["chosen"].sum() == 1
-        assert rows["loss"][rows["chosen"]].item() == rows["loss"].min()
+def with_shares(
+    monkeypatch: pytest.MonkeyPatch, of_trees: float, **params: Any
+) -> MultiTaskEstimator:
+    """Return a default whose trees have this weight."""
+
+    def shares(parts: list[HeldOut], seed: int) -> tuple[list[float], float]:
+        return [1 - of_trees, of_trees], 0.5
+
+    monkeypatch.setattr(_choose_fits, "shares_of_fits", shares)
+    return auto(**params).fit(SAMPLES)
 
 
-def test_it_predicts_as_the_chosen_candidate_alone(fitted: MultiTaskEstimator) -> None:
-    alone = {
-        "lstm_fcn": auto(backbone="lstm_fcn").fit(SAMPLES),
-        "boosting": auto(backbone=boosted_trees(len(SAMPLES), 3)).fit(SAMPLES),
-    }
-    chosen = fitted.candidates_[fitted.candidates_["chosen"]]
-    predicted = fitted.predict(SAMPLES)
-    for row in chosen.to_dict("records"):
-        expected = alone[row["candidate"]].predict(SAMPLES)[row["task"]]
-        pd.testing.assert_series_equal(predicted[row["task"]], expected)
+def decoded(model: MultiTaskEstimator | Network) -> dict[str, np.ndarray]:
+    if isinstance(model, Network):
+        predictor = Predictor([model], [model.names])
+        return decode_samples(predictor, SAMPLES, torch.device("cpu"), "")
+    (by_task,) = model.decode_data_sets(DataSets(SAMPLES)).values()
+    return by_task
+
+
+@pytest.mark.parametrize("refit", [False, True])
+def test_it_predicts_the_weighted_mean(
+    refit: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    training = {"refit": refit}
+    estimator = with_shares(monkeypatch, 0.25, training=training)
+    network = auto(backbone="lstm_fcn", training=training).fit(SAMPLES)
+    trees = auto(backbone=boosted_trees(len(SAMPLES), 3), training=training)
+    predicted = decoded(estimator)
+    of_network, of_trees = decoded(network), decoded(trees.fit(SAMPLES))
+    for task in ("state", "load"):
+        expected = 0.75 * of_network[task] + 0.25 * of_trees[task]
+        np.testing.assert_allclose(predicted[task], expected, rtol=1e-5)
+    estimator.save(tmp_path / "model")
+    loaded = mt.load(tmp_path / "model")
+    pd.testing.assert_frame_equal(loaded.predict(SAMPLES), estimator.predict(SAMPLES))
+    pd.testing.assert_frame_equal(loaded.candidates_, estimator.candidates_)
+    assert (sizes_by_task(loaded.model_)["shared"] > 0).all()
+    assert not tasks_of_forests(loaded.model_)
+    assert loaded.best_epoch_ == network.best_epoch_
+
+
+def test_a_candidate_without_weight_takes_no_part(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    estimator = with_shares(monkeypatch, 1.0)
+    trees = auto(backbone=boosted_trees(len(SAMPLES), 3)).fit(SAMPLES)
+    for task, values in decoded(estimator).items():
+        np.testing.assert_array_equal(values, decoded(trees)[task])
+    assert tasks_of_forests(estimator.model_) == ["state", "load"]
+    only_network = with_shares(monkeypatch, 0.0)
+    assert len(only_network.model_.network_list) == 1
+
+
+def test_the_loss_of_the_mean_is_that_of_evaluate() -> None:
+    validation = make_samples(80, seed=7)
+    fitted = auto().fit(SAMPLES, validation=validation)
+    metrics = fitted.evaluate(validation)
+    losses = metrics[metrics["metric"] == "loss"].set_index("task")["value"]
+    found = fitted.candidates_.groupby("task")["mean_loss"].first()
+    # A refit has seen the validation set, which must not change the weights.
+    refitted = auto(training={"refit": True}).fit(SAMPLES, validation=validation)
+    for task in losses.index:
+        assert found[task] == pytest.approx(losses[task], rel=1e-5)
+    again = refitted.candidates_
+    pd.testing.assert_series_equal(again["weight"], fitted.candidates_["weight"])
+    pd.testing.assert_series_equal(again["mean_loss"], fitted.candidates_["mean_loss"])
+
+
+def held_out(error: float, seed: int) -> HeldOut:
+    """Return predictions of 400 numbers with an error of its own."""
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=400)
+    noise = np.random.default_rng(seed).normal(size=400)
+    target = mt.Regression("load").fit_target(pd.DataFrame({"load": truth}))
+    return HeldOut(target, truth, np.arange(400), truth + error * noise)
+
+
+def test_the_weights_follow_the_validation_loss() -> None:
+    weights, loss = shares_of_fits([held_out(1.0, 1), held_out(1.0, 2)], 0)
+    assert weights == pytest.approx([0.5, 0.5], abs=0.1)
+    for alone in (held_out(1.0, 1), held_out(1.0, 2)):
+        assert loss < 0.7 * alone.loss_of(alone.decoded)
+    weights, _ = shares_of_fits([held_out(3.0, 1), held_out(0.1, 2)], 0)
+    assert weights == [0.0, 1.0]  # below a twentieth counts as 0
+    assert shares_of_fits([held_out(1.0, 1), held_out(1.0, 2)], 0)[0] != [0.0, 1.0]
 
 
 def test_what_was_chosen_is_stored(fitted: MultiTaskEstimator, tmp_path: Path) -> None:
@@ -78,27 +154,12 @@ def test_what_was_chosen_is_stored(fitted: MultiTaskEstimator, tmp_path: Path) -
     pd.testing.assert_frame_equal(loaded.candidates_, fitted.candidates_)
 
 
-def test_the_lowest_validation_loss_chooses() -> None:
-    def fit(name: str, losses: dict[str, float], n_labels: int = 200) -> GroupFit:
-        history = []
-        for task, loss in losses.items():
-            for epoch, factor in ((1, 3.0), (2, 1.0)):
-                row = {"task": task, "side": "validation", "epoch": epoch}
-                history.append(row | {"loss": factor * loss})
-        epochs = dict.fromkeys(losses, 2)
-        n_validation = dict.fromkeys(losses, n_labels)
-        return GroupFit(name, True, [], [], history, [], epochs, n_validation, 1.0)
-
-    network = fit("network", {"a": 0.5, "b": 0.5, "c": 0.5, "d": float("nan")})
-    trees = fit("trees", {"a": 0.4, "b": 0.6, "d": 0.9})
-    chosen, candidates = choose_fits([network, trees])
-    assert chosen == {"a": 1, "b": 0, "c": 0, "d": 1}
-    assert [row["task"] for row in candidates] == ["a", "a", "b", "b", "d", "d"]
-    few = [
-        fit("network", {"a": 0.5, "b": 0.5}, 199),
-        fit("trees", {"a": 0.3, "b": 0.6}, 199),
-    ]
-    assert choose_fits(few)[0] == {"a": 1, "b": 1}
+def test_without_a_validation_label_the_network_predicts() -> None:
+    validation = make_samples(20, seed=3)
+    validation = validation.replace(y=validation.y.assign(load=np.nan))
+    fitted = auto().fit(SAMPLES, validation=validation)
+    weights = fitted.candidates_.set_index(["task", "candidate"])["weight"]
+    assert weights["load", "lstm_fcn"] == 1
 
 
 @pytest.mark.parametrize(
@@ -178,9 +239,11 @@ def test_a_study_is_about_the_network() -> None:
     assert network_or_default(trees, SAMPLES) is trees
 
 
-def test_the_network_stays_for_features_and_as_a_start(tmp_path: Path) -> None:
+def test_the_network_stays_for_features_and_as_a_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Also where the trees predict all tasks."""
-    model = auto(max_epochs=1, lr=1e-9).fit(SAMPLES)
+    model = with_shares(monkeypatch, 1.0)
     assert model.model_.predicted == [[], ["state", "load"]]
     features = mt.representations.ModelFeatures(model).fit(SAMPLES).transform(SAMPLES)
     network = model.model_.network_list[0]
@@ -232,10 +295,10 @@ def test_nothing_is_trained_before_the_trees(monkeypatch: pytest.MonkeyPatch) ->
     [
         lambda rows: rows.append(rows[0]),
         lambda rows: rows[0].update(task="other"),
-        lambda rows: [row.update(chosen=True) for row in rows],
-        lambda rows: [row.update(chosen=False) for row in rows],
+        lambda rows: [row.update(weight=1.0) for row in rows],
+        lambda rows: [row.update(weight=0.0) for row in rows],
     ],
-    ids=["twice", "unknown task", "all chosen", "none chosen"],
+    ids=["twice", "unknown task", "all weights 1", "all weights 0"],
 )
 def test_altered_candidates_are_refused(
     fitted: MultiTaskEstimator, tmp_path: Path, change: Callable[[list[Any]], object]

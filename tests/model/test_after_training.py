@@ -8,11 +8,17 @@ import pytest
 from torch import nn
 
 from multitide.data._samples import Samples
-from multitide.model._after_training import after_training, against_test
+from multitide.model._after_training import (
+    after_training,
+    against_test,
+    validation_losses,
+)
 from multitide.tasks import Regression
 from multitide.tasks._task import Target
 
 Y = pd.DataFrame({"load": np.r_[np.arange(40.0), np.nan]})
+
+NONE = pd.DataFrame()  # no candidates
 
 
 class OneTarget(nn.Module):
@@ -37,6 +43,7 @@ def said(losses: list[float], y: pd.DataFrame = Y) -> str:
         OneTarget(),  # type: ignore[arg-type]
         history(losses),
         best,
+        NONE,
         [samples],
     )
     return "\n".join(found)
@@ -76,8 +83,8 @@ def test_nothing_is_said_without_validation_labels() -> None:
     train = history([0.5, 0.4]).query("side == 'train'")
     samples = Samples.from_arrays(np.zeros((3, 1, 2), np.float32))
     model = OneTarget()
-    assert after_training(model, train, {"load": 2}, [samples]) == []  # type: ignore[arg-type]
-    assert after_training(model, pd.DataFrame(), {"load": 2}, []) == []  # type: ignore[arg-type]
+    assert after_training(model, train, {"load": 2}, NONE, [samples]) == []  # type: ignore[arg-type]
+    assert after_training(model, pd.DataFrame(), {"load": 2}, NONE, []) == []  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -96,3 +103,10 @@ def test_a_test_loss_far_above_the_validation_loss_is_named(
         assert "'load' is far worse on the test set (loss 1.5, constant 1)" in found[0]
     of_data = against_test({"load": 0.4}, metrics.assign(data="rig"))
     assert all("of 'rig'" in sentence for sentence in of_data)
+
+
+def test_the_loss_of_a_mean_counts_where_there_is_one() -> None:
+    rows = history([2.0, 1.5])
+    means = pd.DataFrame({"task": ["load", "load"], "mean_loss": [0.4, 0.4]})
+    assert validation_losses(rows, {"load": 2}, NONE) == {"load": 1.5}
+    assert validation_losses(rows, {"load": 2}, means) == {"load": 0.4}

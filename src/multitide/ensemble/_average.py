@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from multitide.model._prediction import Decoded
 from multitide.network._network import Predictor
 from multitide.tasks import ClassificationTarget, Target
+from multitide.training._decode_samples import Decoded
 
 
 def reference_targets(

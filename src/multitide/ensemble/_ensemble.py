@@ -43,9 +43,10 @@ from multitide.fitting._data_sets import (
 from multitide.fitting._recipe import resolve_device, resolve_seed
 from multitide.fitting._validation_split import check_validation
 from multitide.model._fitted_model import FittedModel
-from multitide.model._prediction import Decoded, TargetsByTask, decode_all
+from multitide.model._prediction import TargetsByTask, decode_all
 from multitide.study.runs._workers import default_n_jobs
 from multitide.tasks import Task, task_names
+from multitide.training._decode_samples import Decoded
 
 
 class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]

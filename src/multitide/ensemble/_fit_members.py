@@ -17,7 +17,6 @@ from multitide._folder_kinds import FITS_FORMAT
 from multitide._interrupts import interrupts_end_all
 from multitide.data._split_data import SplitData
 from multitide.ensemble._average import mean, reference_targets
-from multitide.ensemble._greedy_weights import greedy_weights
 from multitide.ensemble._plan import planned_fits
 from multitide.ensemble._store import EnsembleResult, MemberResult
 from multitide.ensemble._train_members import Finished, Listener, train_members
@@ -27,6 +26,7 @@ from multitide.ensemble._validation_rows import (
     predict_held_out,
     validation_rows,
 )
+from multitide.fitting._greedy_weights import greedy_weights
 from multitide.network._network import Predictor
 from multitide.tasks import Target, Task, task_names
 

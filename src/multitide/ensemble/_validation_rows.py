@@ -9,15 +9,13 @@ import numpy as np
 import pandas as pd
 
 from multitide.data._data_sets import DataSets
+from multitide.data._recordings import recordings_of_rows
 from multitide.data._split_data import SplitData
 from multitide.ensemble._average import aligned
 from multitide.fitting._recipe import resolve_device
 from multitide.model._prediction import decode_all
 from multitide.model._store import StoredModel
 from multitide.tasks import Target, label_names
-
-FEW_GROUPS = 10
-N_BLOCKS = 20
 
 
 @dataclass(frozen=True)
@@ -119,7 +117,8 @@ def validation_rows(
         if not len(rows) or not set(columns) <= set(each.samples.y):
             continue
         labels.append(each.samples.y[columns].iloc[rows])
-        groups.append(_groups(each, rows))
+        recordings = recordings_of_rows(each.samples, rows)
+        groups.append(np.char.add(f"{each.name} ", recordings.astype(str)))
         for member, own in held.items():
             predictions[member].append(own.mean(each.name, name, rows))
     if not labels or not any(each.notna().any(axis=None) for each in labels):
@@ -136,12 +135,3 @@ def _common_rows(held: Mapping[str, Held], data: SplitData, task: str) -> np.nda
     for own in held.values():
         rows = np.intersect1d(rows, own.rows(data.name, task))
     return rows
-
-
-def _groups(data: SplitData, rows: np.ndarray) -> np.ndarray:
-    """Return the recording of each row; blocks of rows if there are few recordings."""
-    series = data.samples.series[rows]
-    codes, found = pd.factorize(pd.Series(series))
-    if len(found) < FEW_GROUPS:
-        codes = np.arange(len(rows)) * N_BLOCKS // max(len(rows), 1)
-    return np.array([f"{data.name} {code}" for code in codes])

@@ -1,4 +1,4 @@
-"""The choice, for each task, between the network and the trees that could answer it."""
+"""The weights, for each task, of the network and the trees that predict it."""
 
 from __future__ import annotations
 
@@ -9,27 +9,26 @@ from typing import Any, TypedDict
 from multitide.backbones import BACKBONES
 from multitide.backbones._backbone import Backbone
 from multitide.backbones._trees import Trees
+from multitide.fitting._held_out import HeldOut, shares_of_fits
 from multitide.fitting._recipe import backbone_name
 from multitide.fitting._validation_loss import validation_loss
 from multitide.network._network import Network
 
-# With fewer labels in the validation set, the loss of a single task is mostly noise, and the
-# candidate that looks best there is often not the best.
-ENOUGH_LABELS = 200
-
 
 class Candidate(TypedDict):
-    """What could have answered a task.
+    """What predicts a task, alone or with others.
 
-    The loss is that of the validation set, in units of the trivial loss; None in a stored model if
-    it is not known. The seconds are those of the whole fit.
+    Losses are those of the validation set, in units of the trivial loss; None in a stored model if
+    they are not known. ``mean_loss`` is that of the weighted mean of all candidates of the task.
+    The seconds are those of the whole fit.
     """
 
     task: str
     candidate: str
     loss: float | None
     seconds: float
-    chosen: bool
+    weight: float
+    mean_loss: float | None
 
 
 @dataclass
@@ -44,12 +43,12 @@ class GroupFit:
         Whether its network is trained by gradients.
     networks, predicted : list of Network, list of list of str
         The networks with the tasks that each predicts, the joint one first.
+    held_out : dict of str to HeldOut
+        Predictions for the validation set, of the tasks that other fits predict too.
     history, pretrain_history : list of dict
         One row per epoch, task and set.
     best_epoch : dict of str to int
         The epoch whose weights predict each task.
-    n_validation : dict of str to int
-        Number of labels of each task in the validation set.
     seconds : float
         Time spent in training.
     """
@@ -58,10 +57,10 @@ class GroupFit:
     is_trained: bool
     networks: list[Network]
     predicted: list[list[str]]
+    held_out: dict[str, HeldOut]
     history: list[dict[str, Any]]
     pretrain_history: list[dict[str, Any]]
     best_epoch: dict[str, int]
-    n_validation: dict[str, int]
     seconds: float
 
     def validation_loss(self, task: str) -> float:
@@ -100,16 +99,22 @@ def short_name(backbone: Backbone) -> str:
 
 
 def choose_fits(
-    fits: Sequence[GroupFit],
-) -> tuple[dict[str, int], list[Candidate]]:
-    """Choose the fit that answers each task: the one with the lowest validation loss.
+    fits: Sequence[GroupFit], seed: int
+) -> tuple[dict[str, dict[int, float]], list[Candidate]]:
+    """Choose the weight of each fit in the predictions of each task, on the validation set.
 
-    Tasks with few labels in the validation set are chosen for together, by their mean loss.
+    Parameters
+    ----------
+    fits : sequence of GroupFit
+        All fits.
+    seed : int
+        Seed of the choice.
 
     Returns
     -------
-    chosen : dict of str to int
-        The position of the fit, by task.
+    shares : dict of str to dict
+        For each task the weights, which sum to 1, by the positions of the fits; those with weight 0
+        are left out.
     candidates : list of Candidate
         One per task and fit where there are several.
     """
@@ -117,46 +122,40 @@ def choose_fits(
     for i, fit in enumerate(fits):
         for task in fit.best_epoch:
             fits_of.setdefault(task, []).append(i)
-    chosen = {}
-    few: dict[tuple[int, ...], list[str]] = {}
-    for task, positions in fits_of.items():
-        chosen[task] = _best(fits, positions, [task])
-        n_labels = fits[positions[0]].n_validation.get(task, 0)
-        if 0 < n_labels < ENOUGH_LABELS:
-            few.setdefault(tuple(positions), []).append(task)
-    for several, tasks in few.items():
-        for task in tasks:
-            chosen[task] = _best(fits, several, tasks)
+    shares = {}
     candidates: list[Candidate] = []
     for task, positions in fits_of.items():
-        if len(positions) > 1:
-            candidates += _rows(fits, positions, task, chosen[task])
-    return chosen, candidates
+        if len(positions) == 1:
+            shares[task] = {positions[0]: 1.0}
+            continue
+        weights, loss = _weights([fits[i] for i in positions], task, seed)
+        shares[task] = {}
+        for i, weight in zip(positions, weights, strict=True):
+            if weight:
+                shares[task][i] = weight
+            candidates.append(_row(fits[i], task, weight, loss))
+    return shares, candidates
 
 
-def _best(
-    fits: Sequence[GroupFit], positions: Sequence[int], tasks: Sequence[str]
-) -> int:
-    """Return the position of the fit with the lowest mean validation loss over some tasks."""
-    means = {}
-    for i in positions:
-        losses = [fits[i].validation_loss(task) for task in tasks]
-        means[i] = sum(losses) / len(losses)
-    return min(means, key=lambda i: means[i])
+def _weights(
+    fits: Sequence[GroupFit], task: str, seed: int
+) -> tuple[list[float], float]:
+    """Return the weights of the fits of a task, and the loss of their mean.
+
+    If no validation row has a label, the first fit, the network, predicts the task.
+    """
+    held_out = [fit.held_out[task] for fit in fits if task in fit.held_out]
+    if len(held_out) < len(fits):
+        return [1.0] + [0.0] * (len(fits) - 1), fits[0].validation_loss(task)
+    return shares_of_fits(held_out, seed)
 
 
-def _rows(
-    fits: Sequence[GroupFit], positions: Sequence[int], task: str, chosen: int
-) -> list[Candidate]:
-    rows: list[Candidate] = []
-    for i in positions:
-        rows.append(
-            {
-                "task": task,
-                "candidate": fits[i].name,
-                "loss": fits[i].validation_loss(task),
-                "seconds": round(fits[i].seconds, 1),
-                "chosen": i == chosen,
-            }
-        )
-    return rows
+def _row(fit: GroupFit, task: str, weight: float, mean_loss: float) -> Candidate:
+    return {
+        "task": task,
+        "candidate": fit.name,
+        "loss": fit.validation_loss(task),
+        "seconds": round(fit.seconds, 1),
+        "weight": weight,
+        "mean_loss": mean_loss,
+    }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,7 @@ from multitide.errors import DataError, ParameterError
 from multitide.fitting._choose_fits import Candidate, GroupFit, choose_fits, short_name
 from multitide.fitting._data_sets import naming_data_set
 from multitide.fitting._forests import TreeFit
+from multitide.fitting._held_out import predict_held_out
 from multitide.fitting._linear_heads import LinearFit
 from multitide.fitting._phases import Phases
 from multitide.fitting._recipe import Recipe, backbone_name
@@ -37,13 +39,13 @@ class Fitted:
     predictor : Predictor
         The module that ``predict`` runs.
     history : list of dict
-        One row per epoch, task and set, of the network or the trees that answer the task.
+        One row per epoch, task and set, of the fit with the largest weight in the task.
     pretrain_history : list of dict
         The same for the pre-training, if there was one.
     trials : list of dict
         The trials of a search for weights; see `WeightSearch`.
     candidates : list of dict
-        What was chosen among for each task; see :func:`choose_fits`.
+        The weights of the fits of each task; see :func:`choose_fits`.
     best_epoch : dict of str to int
         The epoch whose weights predict each task.
     n_labelled : dict of str to dict
@@ -69,7 +71,8 @@ def fit_model(
 ) -> Fitted:
     """Fit one network, or the trees, for each group of tasks.
 
-    If several groups have a task, the validation set chooses which of them answers it.
+    If several groups have a task, the validation set chooses the weight of each fit in its
+    predictions.
 
     Parameters
     ----------
@@ -82,34 +85,43 @@ def fit_model(
     """
     fitted = Fitted(Predictor([], []))
     fits = []
+    n_fits = Counter(name for group in groups for name in group.names)
+    several = {name for name, n in n_fits.items() if n > 1}
     for group in groups:
-        fit, search = _fit_group(group, callbacks, source)
+        fit, search = _fit_group(group, callbacks, source, several)
         fits.append(fit)
         fitted.n_labelled |= group.n_labelled()
         fitted.trials += search.trials
         fitted.pretrain_history += fit.pretrain_history
         fitted.seconds += search.seconds + fit.seconds
     fits.sort(key=lambda fit: not fit.is_trained)  # networks come first in the model
-    chosen, fitted.candidates = choose_fits(fits)
+    seed = groups[0].recipe.seed
+    shares, fitted.candidates = choose_fits(fits, seed)
     networks: list[Network] = []
     predicted: list[list[str]] = []
+    parts: list[dict[str, float]] = []
     for i, fit in enumerate(fits):
-        answered = []
-        for name in fit.best_epoch:
-            if chosen[name] == i:
-                answered.append(name)
-        more_networks, their_tasks = fit.networks_for(answered)
+        more_networks, their_tasks = fit.networks_for(
+            [name for name in fit.best_epoch if i in shares[name]]
+        )
         networks += more_networks
         predicted += their_tasks
-        for name in answered:
+        for names in their_tasks:
+            parts.append(_parts(names, shares, i))
+        # The record of a task is that of the fit with the largest weight.
+        leading = [name for name in fit.best_epoch if _leader(shares[name]) == i]
+        for name in leading:
             fitted.best_epoch[name] = fit.best_epoch[name]
-        fitted.history += [row for row in fit.history if row["task"] in answered]
-    fitted.predictor = Predictor(networks, predicted).cpu().eval()
+        fitted.history += [row for row in fit.history if row["task"] in leading]
+    fitted.predictor = Predictor(networks, predicted, parts).cpu().eval()
     return fitted
 
 
 def _fit_group(
-    group: TaskGroup, callbacks: Sequence[Callback], source: Source | None
+    group: TaskGroup,
+    callbacks: Sequence[Callback],
+    source: Source | None,
+    several: Collection[str],
 ) -> tuple[GroupFit, WeightSearch]:
     search = WeightSearch(group, callbacks, source)
     backbone = group.recipe.backbone
@@ -126,21 +138,29 @@ def _fit_group(
         is_trained=backbone.is_trained,
         networks=networks,
         predicted=predicted,
+        held_out=predict_held_out(*training.before_refit, group, several),
         history=training.history,
         pretrain_history=training.pretrain_history,
         best_epoch=training.best_epoch,
-        n_validation=_n_validation(group),
         seconds=training.seconds,
     )
     return fit, search
 
 
-def _n_validation(group: TaskGroup) -> dict[str, int]:
-    """Return the number of labels of each task in the validation set."""
-    counts = {}
-    for name, of_sets in group.n_labelled().items():
-        counts[name] = of_sets.get("validation", 0)
-    return counts
+def _leader(weights: Mapping[int, float]) -> int:
+    """Return the fit with the largest weight; of equal ones the first."""
+    return max(weights, key=lambda i: weights[i])
+
+
+def _parts(
+    names: Sequence[str], shares: Mapping[str, Mapping[int, float]], fit: int
+) -> dict[str, float]:
+    """Return the weight of a fit in the predictions of those tasks that it shares with others."""
+    parts = {}
+    for name in names:
+        if shares[name][fit] < 1:
+            parts[name] = shares[name][fit]
+    return parts
 
 
 def make_groups(

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import torch
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import Tensor
 
 from multitide.backbones._trees import Trees
@@ -35,6 +36,7 @@ logger = logging.getLogger("multitide")
 SHARES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3)
 # Entries of the features of all training rows: 512 MiB; of more rows, evenly spaced ones are used.
 MOST_VALUES = 2**27
+MANY_ROWS = 10_000
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ class TreeFit:
         self.history: list[dict[str, Any]] = []
         self.pretrain_history: list[dict[str, Any]] = []
         self.best_epoch = dict.fromkeys(group.names, 1)
+        self.before_refit: tuple[list[Network], list[list[str]]] = ([], [])
         self.seconds = 0.0
 
     def run(self) -> tuple[list[Network], list[list[str]]]:
@@ -93,6 +96,10 @@ class TreeFit:
 
         With ``refit``, grow them again on all rows, with the chosen settings.
         """
+        with threadpool_limits(_n_threads(self._group.n_rows), user_api="openmp"):
+            return self._run()
+
+    def _run(self) -> tuple[list[Network], list[list[str]]]:
         started = time.perf_counter()
         group = self._group
         (data,) = group.data
@@ -110,6 +117,7 @@ class TreeFit:
                 self.history.append(
                     _history_row(name, "validation", choice.loss, seconds)
                 )
+        self.before_refit = [network], [group.names]
         if group.recipe.training.refit and validation is not None:
             network = group.make_network_on_all_rows().eval()
             rows = data.all_for_training().train.index
@@ -183,6 +191,13 @@ class TreeFit:
             loss = float(target.decoded_losses(rows.truth, decoded).mean())
             history.append(_history_row(target.task.name, which, loss, seconds))
         return history
+
+
+def _n_threads(n_rows: int) -> int:
+    """Return how many threads boosting uses; for few rows they would wait more than work."""
+    if n_rows < MANY_ROWS:
+        return 1
+    return torch.get_num_threads()
 
 
 class Judged(NamedTuple):

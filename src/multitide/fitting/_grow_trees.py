@@ -13,7 +13,6 @@ from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
 )
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from multitide.backbones._trees import Trees
 from multitide.errors import ParameterError
@@ -29,7 +28,6 @@ UNSPLIT_CLASSES, UNSPLIT_NUMBERS = 2, 5  # without a validation set
 # Rows per leaf of a boosted tree, and of few rows this fraction.
 LEAF_OF_BOOSTING, FRACTION_OF_BOOSTING = 20, 0.05
 BINS = 63  # of a feature; with 255, finding the splits of few rows takes four times as long
-MANY_ROWS = 10_000
 # Of the nodes while a forest is grown.
 MOST_NODES, MOST_VALUES = 8_000_000, 32_000_000
 GROWABLE = (ClassificationTarget, RegressionTarget, MultiLabelTarget, ForecastTarget)
@@ -134,8 +132,7 @@ def grow_trees(
     weights = _row_weights(target, rows.codes)
     if spec.kind == "boosting":
         boosted = _boosting(spec, target, len(read), settings[0], seed)
-        with threadpool_limits(_n_threads(len(read)), user_api="openmp"):
-            boosted.fit(read, rows.codes, sample_weight=weights)
+        boosted.fit(read, rows.codes, sample_weight=weights)
         return GrownBoosting(boosted, columns, features.shape[1])
     forest = _forest(spec, target, len(read), settings[0], seed)
     forest.fit(read, _complete(rows.codes, target), sample_weight=weights)
@@ -167,13 +164,6 @@ def _complete(codes: np.ndarray, target: Target) -> np.ndarray:
     if isinstance(target, MultiLabelTarget):
         constant = constant.sigmoid()
     return np.where(np.isnan(codes), constant.numpy(), codes)
-
-
-def _n_threads(n_rows: int) -> int:
-    """Return how many threads boosting uses; for few rows they would wait more than work."""
-    if n_rows < MANY_ROWS:
-        return 1
-    return torch.get_num_threads()
 
 
 def _varying(features: np.ndarray) -> np.ndarray:

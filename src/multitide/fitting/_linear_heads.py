@@ -56,6 +56,7 @@ class LinearFit:
         self.history: list[dict[str, Any]] = []
         self.pretrain_history: list[dict[str, Any]] = []
         self.best_epoch = dict.fromkeys(group.names, 1)
+        self.before_refit: tuple[list[Network], list[list[str]]] = ([], [])
         self.seconds = 0.0
 
     def run(self) -> tuple[list[Network], list[list[str]]]:
@@ -76,6 +77,7 @@ class LinearFit:
         self.history = self._losses(network, "train", data.train.index, seconds)
         if validation is not None:
             self.history += self._losses(network, "validation", validation, seconds)
+        self.before_refit = [network], [group.names]
         if group.recipe.training.refit and validation is not None:
             network = group.make_network_on_all_rows().eval()
             self._solve(network, data.all_for_training().train.index, None)

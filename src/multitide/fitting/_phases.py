@@ -64,6 +64,7 @@ class Phases:
         self.history: list[dict[str, Any]] = []
         self.pretrain_history: list[dict[str, Any]] = []
         self.best_epoch: dict[str, int] = {}
+        self.before_refit: tuple[list[Network], list[list[str]]] = ([], [])
         self.seconds = 0.0
 
     def run(self) -> tuple[list[Network], list[list[str]]]:
@@ -83,11 +84,13 @@ class Phases:
             self.best_epoch = {}
             for name in self._group.names:
                 self.best_epoch[name] = chosen.get(name, chosen[JOINT])
+        networks, predicted = self._chosen_networks(trainer)
+        self.before_refit = networks, predicted
         if self._settings.refit and self._group.has_validation:
             with own_random_numbers(self._recipe.seed, self._device):
                 refitted = self._refit(chosen, trainer.schedule.cool_down_at, depth)
-            trainer = refitted or trainer
-        networks, predicted = self._chosen_networks(trainer)
+            if refitted is not None:
+                networks, predicted = self._chosen_networks(refitted)
         if self._settings.finish == "per_task" and self._group.has_validation:
             with own_random_numbers(self._recipe.seed, self._device):
                 self._finish(networks, predicted, depth)

@@ -25,6 +25,7 @@ def after_training(
     predictor: Predictor,
     history: pd.DataFrame,
     best_epoch: Mapping[str, int],
+    candidates: pd.DataFrame,
     validation_sets: Sequence[Samples],
 ) -> list[str]:
     """Say whether training ended too early, and which tasks do not beat their constant.
@@ -37,10 +38,12 @@ def after_training(
         ``estimator.history_``.
     best_epoch : mapping of str to int
         By task.
+    candidates : DataFrame
+        ``estimator.candidates_``.
     validation_sets : sequence of Samples
         With their labels, one per data set.
     """
-    losses = validation_losses(history, best_epoch)
+    losses = validation_losses(history, best_epoch, candidates)
     warnings = []
     falling = []
     for task in losses:
@@ -68,6 +71,7 @@ def tell_after_training(fitted: Fitted, data_sets: Sequence[SplitData]) -> None:
         fitted.predictor,
         pd.DataFrame(fitted.history),
         fitted.best_epoch,
+        pd.DataFrame(fitted.candidates),
         [data.validation_set for data in data_sets],
     ):
         logger.warning(sentence)
@@ -98,11 +102,17 @@ def against_test(losses: Mapping[str, float], metrics: pd.DataFrame) -> list[str
 
 
 def validation_losses(
-    history: pd.DataFrame, best_epoch: Mapping[str, int]
+    history: pd.DataFrame, best_epoch: Mapping[str, int], candidates: pd.DataFrame
 ) -> dict[str, float]:
-    """Return each task's validation loss in its best epoch; tasks without one are left out."""
+    """Return the validation loss of what predicts each task; tasks without one are left out.
+
+    It is that of the best epoch, or of the mean of several candidates.
+    """
+    of_means = {}
+    if len(candidates):
+        of_means = candidates.groupby("task")["mean_loss"].first().dropna().to_dict()
     if not len(history):
-        return {}
+        return of_means
     rows = history[history["side"] == "validation"]
     by_task = {}
     for task, epoch in best_epoch.items():
@@ -110,7 +120,7 @@ def validation_losses(
         loss = of_task["loss"].mean()
         if not np.isnan(loss):
             by_task[task] = float(loss)
-    return by_task
+    return by_task | of_means
 
 
 def _still_falls(history: pd.DataFrame) -> bool:

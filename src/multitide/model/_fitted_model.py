@@ -17,7 +17,6 @@ from multitide.fitting._data_sets import Data, Labels, Series, to_data_sets
 from multitide.fitting._recipe import resolve_device
 from multitide.model._notebook_view import fitted_html
 from multitide.model._prediction import (
-    Decoded,
     HasTargets,
     decode_all,
     metric_table,
@@ -28,6 +27,7 @@ from multitide.model._prediction import (
 from multitide.model._schema import DataRecord
 from multitide.model._store import StoredModel
 from multitide.tasks import ClassificationTarget, Task, task_names
+from multitide.training._decode_samples import Decoded
 
 Several: TypeAlias = (
     "Mapping[str, Samples | tuple[Series, Labels]]"  # data sets by name

@@ -5,15 +5,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
-import numpy as np
 import pandas as pd
 import torch
 
-from multitide._ready_to_predict import ready_to_predict
 from multitide.backbones._backbone import check_shortest
-from multitide.backbones._batch_rows import batch_rows
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.encodings._representation import Encoder
@@ -26,10 +23,7 @@ from multitide.model._stored_representation import chunks
 from multitide.network._network import Predictor
 from multitide.representations import represent
 from multitide.tasks import Target, label_names
-from multitide.training._batches import DeviceSamples
-
-# By task: probabilities (n_samples, n_classes) or numbers (n_samples,), as its target decodes them.
-Decoded: TypeAlias = "dict[str, np.ndarray]"
+from multitide.training._decode_samples import Decoded, decode_samples, joined
 
 
 def decode_all(
@@ -100,39 +94,13 @@ def decode(
     """
     check_like_training(predictor, samples, record)
     if encoder is None:
-        return _decode(predictor, samples, device, record.name)
+        return decode_samples(predictor, samples, device, record.name)
     n_features = len(predictor.network_list[0].stems[0].inputs.channels)
     parts = []
     for rows in chunks(samples, n_features):
         vectors = represent(samples[rows], encoder)
-        parts.append(_decode(predictor, vectors, device, record.name))
-    return _concatenated(parts)
-
-
-def _decode(
-    predictor: Predictor, samples: Samples, device: torch.device, data_set: str
-) -> Decoded:
-    predictor = ready_to_predict(predictor, device)
-    statics: list[torch.Tensor | None] = []
-    for network, _ in predictor.networks_for(data_set):
-        static = network.encode_static(samples, network.data_sets.index(data_set))
-        statics.append(None if static is None else torch.from_numpy(static).to(device))
-    table = DeviceSamples(samples, [], None, device)
-    parts: list[Decoded] = []
-    size = batch_rows(predictor.modules(), samples.n_channels, samples.n_timepoints)
-    for rows in torch.arange(len(samples), device=device).split(size):
-        batch = table.gather(rows)
-        static_rows = [None if static is None else static[rows] for static in statics]
-        decoded = predictor(batch.x, batch.lengths, static_rows, data_set)
-        parts.append({name: values.cpu().numpy() for name, values in decoded.items()})
-    return _concatenated(parts)
-
-
-def _concatenated(parts: Sequence[Decoded]) -> Decoded:
-    whole = {}
-    for name in parts[0]:
-        whole[name] = np.concatenate([part[name] for part in parts])
-    return whole
+        parts.append(decode_samples(predictor, vectors, device, record.name))
+    return joined(parts)
 
 
 def check_like_training(

@@ -76,7 +76,9 @@ def rebuild_predictor(
                 f"{error}"
             ) from error
         check_numbers(networks[-1], folder / WEIGHTS_FILE)
-    return Predictor(networks, [entry.answered for entry in record.networks]).eval()
+    answered = [entry.answered for entry in record.networks]
+    shares = [entry.shares for entry in record.networks]
+    return Predictor(networks, answered, shares).eval()
 
 
 def _build(

@@ -69,6 +69,8 @@ class DataRecord(BaseModel):
 # A class or answer, as the user wrote it.
 Value: TypeAlias = StrictBool | StrictInt | FiniteFloat | StrictStr
 
+ROUNDING = 1e-6  # of a sum of weights
+
 
 class StaticRecord(BaseModel):
     """The fitted layer for static inputs: the categories of each column, None for numbers."""
@@ -106,6 +108,8 @@ class NetworkRecord(BaseModel):
         Its data sets, and the fitted layer for the static inputs of each.
     forests : list of dict
         The trees of each task; empty if its heads are not trees.
+    shares : dict of str to float
+        Its weight in the predictions of those tasks that other networks predict too.
     backbone, inputs : dict or None
         What it is built from; None: the estimator's parameters.
     """
@@ -117,6 +121,7 @@ class NetworkRecord(BaseModel):
     data: list[str] = Field(min_length=1)
     static: list[StaticRecord | None]
     forests: list[ForestRecord] = []
+    shares: dict[str, Annotated[FiniteFloat, Field(gt=0, lt=1)]] = {}
     backbone: dict[str, Any] | None = None
     inputs: dict[str, Any] | None = None
 
@@ -140,19 +145,25 @@ class NetworkRecord(BaseModel):
             raise ValueError(
                 "`networks` must have a target per task, a layer per data set"
             )
+        if not set(self.shares) <= set(self.answered):
+            raise ValueError("`networks` must have shares of tasks that they answer")
         if self.forests and len(self.forests) != len(self.tasks):
             raise ValueError("`networks` must have trees for every task or none")
 
 
 class CandidateRecord(BaseModel):
-    """What could have answered a task; see `choose_fits`. The loss is None if it is not known."""
+    """What predicts a task, alone or with others; see `choose_fits`.
+
+    Losses are None if they are not known.
+    """
 
     model_config = ConfigDict(extra="forbid")
     task: str
     candidate: str
     loss: FiniteFloat | None
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    chosen: StrictBool
+    weight: Annotated[FiniteFloat, Field(ge=0, le=1)]
+    mean_loss: FiniteFloat | None
 
 
 class RepresentationRecord(BaseModel):
@@ -211,11 +222,7 @@ class ModelRecord(BaseModel):
         """Check that networks, data sets and tasks speak of each other by their names."""
         tasks = [task.get("name") for task in self.tasks]
         data = [record.name for record in self.data]
-        answered: list[str] = []
-        for network in self.networks:
-            answered += network.answered
-        if not _are_same(answered, tasks):
-            raise ValueError("`networks` must answer each of `tasks` once")
+        _check_answered(self.networks, tasks)
         if len(set(data)) < len(data):
             raise ValueError("`data` must have different names")
         if not _are_same(list(self.best_epoch), tasks):
@@ -231,20 +238,36 @@ class ModelRecord(BaseModel):
         return self
 
 
+def _check_answered(networks: Sequence[NetworkRecord], tasks: Sequence[object]) -> None:
+    """Raise unless every task is answered, with shares that sum to 1, by equal targets."""
+    totals: dict[str, float] = {}
+    targets: dict[str, object] = {}
+    for network in networks:
+        own = dict(zip(network.tasks, network.targets, strict=False))
+        for name in network.answered:
+            totals[name] = totals.get(name, 0.0) + network.shares.get(name, 1.0)
+            if targets.setdefault(name, own.get(name)) != own.get(name):
+                raise ValueError("`networks` must have equal targets of a task")
+    if not _are_same(list(totals), tasks) or not _sum_to_one(totals):
+        raise ValueError("`networks` must answer each of `tasks` once")
+
+
 def _check_candidates(
     candidates: Sequence[CandidateRecord], tasks: Sequence[object]
 ) -> None:
-    """Raise unless the candidates of each task differ and one of them was chosen."""
+    """Raise unless the candidates of each task differ and their weights sum to 1."""
     known = [(row.task, row.candidate) for row in candidates]
-    chosen = []
+    totals: dict[str, float] = {}
     for row in candidates:
-        if row.chosen:
-            chosen.append(row.task)
-    names = {row.task for row in candidates}
-    if not names <= set(tasks) or len(set(known)) < len(known):
+        totals[row.task] = totals.get(row.task, 0.0) + row.weight
+    if not set(totals) <= set(tasks) or len(set(known)) < len(known):
         raise ValueError("`candidates` must be different ones of `tasks`")
-    if not _are_same(chosen, list(names)):
-        raise ValueError("`candidates` must have one that was chosen per task")
+    if not _sum_to_one(totals):
+        raise ValueError("`candidates` must have weights that sum to 1 per task")
+
+
+def _sum_to_one(totals: Mapping[str, float]) -> bool:
+    return all(abs(total - 1) < ROUNDING for total in totals.values())
 
 
 def _are_same(names: Sequence[object], tasks: Sequence[object]) -> bool:
@@ -279,11 +302,15 @@ def data_record(data: SplitData, tasks: Sequence[Task]) -> DataRecord:
 
 
 def network_record(
-    network: Network, answered: list[str], params: Mapping[str, object]
+    network: Network,
+    answered: list[str],
+    shares: dict[str, float],
+    params: Mapping[str, object],
 ) -> NetworkRecord:
     """Return what a model stores about a network, which predicts some of its tasks.
 
-    `params` are those of the estimator. What the network has in place of an "auto" is stored.
+    `shares` are its weights in predictions that are means, and `params` are those of the estimator.
+    What the network has in place of an "auto" is stored.
     """
     statics: list[StaticRecord | None] = []
     for stem in network.stems:
@@ -302,6 +329,7 @@ def network_record(
         data=network.data_sets,
         static=statics,
         forests=forests,
+        shares=shares,
         backbone=_own_backbone(network, params),
         inputs=_own_inputs(network, params),
     )

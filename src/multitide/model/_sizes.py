@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import pandas as pd
@@ -59,28 +60,30 @@ def sizes_by_task(predictor: Predictor) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per task, in the order of the networks: ``shared`` (with other tasks, in the network
-        that predicts it), ``own`` (below its head), ``head``.
+        One row per task, in the order of the networks: ``shared`` (with other tasks, in the
+        networks that predict it), ``own`` (below its head), ``head``.
     """
-    rows = {}
+    rows: dict[str, Counter[str]] = {}
     for network, names in predictor.pairs:
         size = size_of(network)
         for name in names:
-            rows[name] = {
-                "shared": size.shared,
-                "own": size.own[name],
-                "head": size.heads[name],
-            }
+            counts = rows.setdefault(name, Counter())
+            counts["shared"] += size.shared
+            counts["own"] += size.own[name]
+            counts["head"] += size.heads[name]
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def tasks_of_forests(predictor: Predictor) -> list[str]:
-    """Return the tasks that trees predict."""
-    tasks = []
+    """Return the tasks that trees predict without a trained network."""
+    of_trees: list[str] = []
+    of_networks: list[str] = []
     for network, names in predictor.pairs:
         if bytes_of_forests(network):
-            tasks += names
-    return tasks
+            of_trees += names
+        else:
+            of_networks += names
+    return [name for name in of_trees if name not in of_networks]
 
 
 def size_in_words(predictor: Predictor, encoder: Encoder | None = None) -> str:

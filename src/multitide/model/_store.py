@@ -217,8 +217,9 @@ def _record(
     for name, value in stored.params.items():
         params[name] = param_to_json(name, value)
     networks = []
-    for network, tasks in stored.predictor.pairs:
-        networks.append(network_record(network, tasks, stored.params))
+    predictor = stored.predictor
+    for (network, tasks), shares in zip(predictor.pairs, predictor.shares, strict=True):
+        networks.append(network_record(network, tasks, shares, stored.params))
     record = ModelRecord(
         format=MODEL_FORMAT,
         schema_version=SCHEMA,
@@ -242,10 +243,11 @@ def _record(
 def _candidates(stored: StoredModel) -> list[CandidateRecord]:
     records = []
     for row in stored.candidates:
-        loss = row["loss"]
-        if loss is not None and not math.isfinite(loss):
-            loss = None
-        records.append(CandidateRecord(**(row | {"loss": loss})))
+        content = dict(row)
+        for key in ("loss", "mean_loss"):
+            if content[key] is not None and not math.isfinite(content[key]):
+                content[key] = None
+        records.append(CandidateRecord(**content))
     return records
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -231,7 +231,8 @@ class Predictor(nn.Module):
     """What ``predict`` runs: networks, whose outputs are decoded to the units of the labels.
 
     With hard sharing and ``keep="joint"`` there is one network for all tasks; with
-    ``keep="per_task"`` one per distinct best epoch; with ``sharing="none"`` one per task.
+    ``keep="per_task"`` one per distinct best epoch; with ``sharing="none"`` one per task. If
+    several networks predict a task, the prediction is their weighted mean.
 
     Parameters
     ----------
@@ -239,14 +240,22 @@ class Predictor(nn.Module):
         The stored sets of weights.
     tasks : sequence of list of str
         For each network, the tasks that it predicts (none for a joint set that is only stored).
+    shares : sequence of dict of str to float, optional
+        For each network, its weight in the prediction of those tasks that others predict too.
     """
 
     def __init__(
-        self, networks: Sequence[Network], tasks: Sequence[Sequence[str]]
+        self,
+        networks: Sequence[Network],
+        tasks: Sequence[Sequence[str]],
+        shares: Sequence[Mapping[str, float]] | None = None,
     ) -> None:
         super().__init__()
         self.networks = nn.ModuleList(networks)
         self.predicted = list(map(list, tasks))
+        if shares is None:
+            shares = [{}] * len(self.predicted)
+        self.shares = list(map(dict, shares))
 
     def forward(
         self,
@@ -269,15 +278,22 @@ class Predictor(nn.Module):
             The data set that the series belong to; networks without it are left out.
         """
         decoded: dict[str, Tensor] = {}
-        for i, (network, names) in enumerate(self.networks_for(data_set)):
+        for i, (network, names, shares) in enumerate(self._parts(data_set)):
             if statics is None:
                 static = None
             else:
                 static = statics[i]
             outputs = network(x, lengths, static, network.data_sets.index(data_set))
             for target, output in zip(network.target_list, outputs, strict=True):
-                if target.task.name in names:
-                    decoded[target.task.name] = target(output)
+                name = target.task.name
+                if name not in names:
+                    continue
+                part = target(output)
+                if name in shares:
+                    part = shares[name] * part
+                if name in decoded:
+                    part = decoded[name] + part
+                decoded[name] = part
         return decoded
 
     @property
@@ -287,11 +303,17 @@ class Predictor(nn.Module):
 
     def networks_for(self, data_set: str) -> list[tuple[Network, list[str]]]:
         """Return the networks that predict tasks of a data set, each with its tasks."""
-        pairs = []
-        for network, names in self.pairs:
+        return [(network, names) for network, names, _ in self._parts(data_set)]
+
+    def _parts(
+        self, data_set: str
+    ) -> list[tuple[Network, list[str], dict[str, float]]]:
+        """Return the networks that predict tasks of a data set, with their tasks and shares."""
+        parts = []
+        for (network, names), shares in zip(self.pairs, self.shares, strict=True):
             if names and data_set in network.data_sets:
-                pairs.append((network, names))
-        return pairs
+                parts.append((network, names, shares))
+        return parts
 
     @property
     def trained_pairs(self) -> list[tuple[Network, list[str]]]:
@@ -312,7 +334,7 @@ class Predictor(nn.Module):
         return networks
 
     def target(self, name: str) -> Target:
-        """Return the target of a task in the network that predicts it."""
+        """Return the target of a task in the first network that predicts it."""
         for network, names in self.pairs:
             if name in names:
                 return network.target_list[network.names.index(name)]

@@ -72,17 +72,31 @@ def member_table(ensemble: Ensemble) -> pd.DataFrame:
 
 
 def candidate_table(estimator: MultiTaskEstimator) -> pd.DataFrame:
-    """Return the validation loss of each candidate by task; empty if there was no choice."""
+    """Return the validation losses and weights of the candidates by task; empty without any."""
     candidates = estimator.candidates_
     if not len(candidates):
         return pd.DataFrame()
-    losses = candidates.pivot(index="task", columns="candidate", values="loss")
-    chosen = candidates[candidates["chosen"]].set_index("task")["candidate"]
-    names = list(dict.fromkeys(candidates["candidate"]))
-    tasks = list(dict.fromkeys(candidates["task"]))
-    table = losses.loc[tasks, names].astype(float)
-    table.insert(0, "predicted by", chosen)
-    return table.rename_axis(columns=None).reset_index()
+    rows = []
+    for task, of_task in candidates.groupby("task", sort=False):
+        row: dict[str, object] = {"task": task, "predicted by": _weights(of_task)}
+        for name, loss in zip(of_task["candidate"], of_task["loss"], strict=True):
+            row[str(name)] = loss
+        row["together"] = of_task["mean_loss"].iloc[0]
+        rows.append(row)
+    table = pd.DataFrame(rows)
+    losses = [name for name in table if name not in ("task", "predicted by")]
+    return table.astype(dict.fromkeys(losses, float))
+
+
+def _weights(candidates: pd.DataFrame) -> str:
+    """Return what predicts a task, as "boosting", or "0.30 lstm_fcn + 0.70 boosting"."""
+    used = candidates[candidates["weight"] > 0]
+    if len(used) == 1:
+        return str(used["candidate"].item())
+    parts = []
+    for name, weight in zip(used["candidate"], used["weight"], strict=True):
+        parts.append(f"{weight:.2f} {name}")
+    return " + ".join(parts)
 
 
 def trained_for(estimator: MultiTaskEstimator) -> str:
@@ -119,4 +133,4 @@ def kept_losses(model: Model) -> dict[str, float]:
     """Return the validation loss of each task; tasks without one are left out."""
     if isinstance(model, Ensemble):
         return model.result_.validation_loss
-    return validation_losses(model.history_, model.best_epoch_)
+    return validation_losses(model.history_, model.best_epoch_, model.candidates_)

@@ -56,9 +56,9 @@ EXPLAINED = {
     ),
 }
 ABOUT_CANDIDATES = (
-    'With `backbone = "auto"`, the validation set chose for each task the candidate with the '
-    "lowest loss (1 = the best constant); for tasks with fewer than 200 labels there, the one with "
-    "the lowest mean."
+    'With `backbone = "auto"`, the prediction of each task is a weighted mean of the candidates. '
+    "The validation set chose the weights. The table shows its losses (1 = the best constant), of "
+    "each candidate and of their mean."
 )
 ABOUT_MEMBERS = (
     "The prediction of a task is the weighted mean of its members, and that of a member the mean "
@@ -154,6 +154,7 @@ def _to_look_at(report: RunReport) -> list[str]:
             estimator.model_,
             estimator.history_,
             estimator.best_epoch_,
+            estimator.candidates_,
             [data.validation_set for data in report.prepared.data],
         )
     return found + against_test(kept_losses(estimator), report.metrics)

@@ -6,11 +6,11 @@ from itertools import combinations_with_replacement
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from multitide.ensemble import _greedy_weights
-from multitide.ensemble._greedy_weights import greedy_weights
+from multitide.fitting import _greedy_weights
+from multitide.fitting._greedy_weights import greedy_weights
 
 N = 200
 TRUTH = np.random.default_rng(0).normal(size=N)
@@ -71,6 +71,7 @@ def test_rows_without_a_label_do_not_count() -> None:
     assert weights.tolist() == [0, 1]
 
 
+@settings(deadline=None)
 @given(
     n_members=st.integers(1, 4),
     n_groups=st.integers(1, 5),

@@ -1,0 +1,111 @@
+"""What fits predict for the validation set, and their weights in a common prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from multitide.data._recordings import recordings_of_rows
+from multitide.fitting._data_sets import labels_of
+from multitide.fitting._greedy_weights import greedy_weights
+from multitide.fitting._recipe import resolve_device
+from multitide.fitting._task_group import TaskGroup
+from multitide.network._network import Network, Predictor
+from multitide.tasks._task import Target
+from multitide.training._decode_samples import decode_samples
+
+LEAST_SHARE = 0.05
+
+
+class HeldOut(NamedTuple):
+    """The predictions of a fit for the labelled validation rows of a task.
+
+    Attributes
+    ----------
+    target : Target
+        Computes the loss.
+    truth : ndarray, n_rows rows
+        The labels as `Target.truth` returns them.
+    recordings : ndarray of int, shape (n_rows,)
+        Rows that belong together.
+    decoded : ndarray, n_rows rows
+        The predictions.
+    """
+
+    target: Target
+    truth: np.ndarray
+    recordings: np.ndarray
+    decoded: np.ndarray
+
+    def loss_of(self, decoded: np.ndarray) -> float:
+        """Return the mean loss of predictions for these rows."""
+        return float(self.target.decoded_losses(self.truth, decoded).mean())
+
+
+def predict_held_out(
+    networks: Sequence[Network],
+    predicted: Sequence[Sequence[str]],
+    group: TaskGroup,
+    tasks: Collection[str],
+) -> dict[str, HeldOut]:
+    """Return what networks that have not seen the validation set predict for it.
+
+    Parameters
+    ----------
+    networks, predicted : sequence of Network, sequence of list of str
+        The networks with the tasks that each predicts.
+    group : TaskGroup
+        The data of the group; it must have one data set.
+    tasks : collection of str
+        The tasks that are wanted.
+    """
+    wanted = [name for name in group.names if name in tasks]
+    if not wanted:
+        return {}
+    (data,) = group.data
+    if data.validation is None:
+        return {}
+    predictor = Predictor(networks, predicted)
+    samples = data.samples[data.validation.index]
+    device = resolve_device(group.recipe.device)
+    decoded = decode_samples(predictor.eval(), samples, device, data.name)
+    found = {}
+    for target, labelled in zip(group.targets, data.validation.measured.T, strict=True):
+        name = target.task.name
+        if name in wanted and labelled.any():
+            truth = target.truth(labels_of(samples, target.task))
+            recordings = recordings_of_rows(samples, np.flatnonzero(labelled))
+            found[name] = HeldOut(
+                target, truth[labelled], recordings, decoded[name][labelled]
+            )
+    return found
+
+
+def shares_of_fits(parts: Sequence[HeldOut], seed: int) -> tuple[list[float], float]:
+    """Return the weight of each fit in the prediction of a task, and the loss of their mean.
+
+    The weights come from greedy selection on bootstrap samples of the validation set, which does
+    not trust small differences. Those below `LEAST_SHARE` count as 0.
+
+    Parameters
+    ----------
+    parts : sequence of HeldOut
+        The predictions of each fit for the same rows.
+    seed : int
+        Seed of the bootstrap.
+    """
+    target, truth, recordings, _ = parts[0]
+
+    def row_losses(decoded: np.ndarray) -> np.ndarray:
+        return target.decoded_losses(truth, decoded)
+
+    predictions = [part.decoded.astype(np.float64) for part in parts]
+    weights = greedy_weights(predictions, row_losses, recordings, seed)
+    weights[weights < LEAST_SHARE] = 0
+    weights /= weights.sum()
+    mean = np.zeros_like(predictions[0])
+    for weight, decoded in zip(weights, predictions, strict=True):
+        mean += weight * decoded
+    return weights.tolist(), parts[0].loss_of(mean)
