@@ -243,12 +243,17 @@ def _record(
 def _candidates(stored: StoredModel) -> list[CandidateRecord]:
     records = []
     for row in stored.candidates:
-        content = dict(row)
-        for key in ("loss", "mean_loss"):
-            if content[key] is not None and not math.isfinite(content[key]):
-                content[key] = None
-        records.append(CandidateRecord(**content))
+        known = row.copy()
+        known["loss"] = _finite_or_none(row["loss"])
+        known["mean_loss"] = _finite_or_none(row["mean_loss"])
+        records.append(CandidateRecord(**known))
     return records
+
+
+def _finite_or_none(loss: float | None) -> float | None:
+    if loss is None or not math.isfinite(loss):
+        return None
+    return loss
 
 
 def _save_representation(
