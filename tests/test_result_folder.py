@@ -112,3 +112,11 @@ def test_a_record_of_a_known_version_is_returned(tmp_path: Path) -> None:
     content = {"format": "multitide study", "schema_version": 2, "tasks": []}
     (tmp_path / "study.json").write_text(json.dumps(content))
     assert read_record(tmp_path / "study.json", "multitide study", {2}, "") == content
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "ü" * 200, "a\0b", "a\nb", "", "."])
+def test_any_name_of_a_folder_that_is_none_is_refused(
+    tmp_path: Path, name: str
+) -> None:
+    with refused("`folder`", error=StoreError):
+        read_record(tmp_path / name / "study.json", "multitide study", {3}, "Again.")

@@ -23,6 +23,9 @@ from multitide.errors import StoreError
 Record = TypeVar("Record", bound=BaseModel)
 
 DRAFT_PREFIX = ".draft-"  # of files and folders that are being written
+LONGEST = (
+    500  # characters of what is wrong with a record; its values can be of any length
+)
 
 
 def refuse_existing(folder: Path, name: str = "folder") -> None:
@@ -249,8 +252,14 @@ def read_record(
     StoreError
         If the record is absent, damaged, of another format, or of another version.
     """
-    if not path.is_file():
-        folder = path.parent
+    folder = path.parent
+    try:
+        is_there = path.is_file()
+    except OSError as error:
+        raise StoreError(
+            f"`folder` must be one that can be read; got {str(folder)!r} ({error})."
+        ) from error
+    if not is_there:
         raise StoreError(
             f"`folder` must be a {called or kind} "
             f"with {path.name!r}; "
@@ -268,7 +277,7 @@ def read_record(
         known = " or ".join(map(str, sorted(schemas)))
         raise StoreError(
             f"{str(path)!r} must have schema version {known}; "
-            f"got {version!r}{_written_by(content)}. {remedy}"
+            f"got {shortened(repr(version))}{_written_by(content)}. {remedy}"
         )
     return content
 
@@ -292,19 +301,42 @@ def validated(content: object, model: type[Record], path: Path) -> Record:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        if place:
-            problem = f"{place}: {first['msg']}"
-        else:
-            problem = first["msg"]
-        raise StoreError(
-            f"{str(path)!r} must be as multitide wrote it; it is damaged ({problem})."
-        ) from error
+        raise damaged(path, first_problem(error)) from error
+
+
+def first_problem(error: ValidationError) -> str:
+    """Return the first value that is wrong, in one line."""
+    first = error.errors()[0]
+    place = ".".join(map(str, first["loc"]))
+    if place:
+        return shortened(f"{place}: {first['msg']}")
+    return shortened(first["msg"])
+
+
+def damaged(path: Path, problem: object) -> StoreError:
+    """Return the error about a file that is not as it was written.
+
+    Parameters
+    ----------
+    path : path
+    problem : object
+        What is wrong with it; the first characters are shown.
+    """
+    return StoreError(
+        f"{str(path)!r} must be as multitide wrote it; "
+        f"it is damaged ({shortened(str(problem))})."
+    )
+
+
+def shortened(text: str) -> str:
+    """Return a text that is too long for a message without its end."""
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[:LONGEST]}..."
 
 
 def _written_by(record: dict[str, object]) -> str:
     versions = record.get("versions")
     if isinstance(versions, dict) and "multitide" in versions:
-        return f", written by multitide {versions['multitide']}"
+        return f", written by multitide {shortened(str(versions['multitide']))}"
     return ""

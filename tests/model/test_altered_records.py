@@ -16,6 +16,7 @@ import pytest
 import safetensors.torch
 import torch
 
+from alterations import places
 from makers import make_samples
 from multitide._estimator import MultiTaskEstimator
 from multitide._folder_kinds import MODEL_FILE
@@ -72,18 +73,6 @@ def rewrite(folder: Path, record: dict[str, Any]) -> None:
     """Write a record with its hash computed again."""
     record["sha256"] = _record_hash(record)
     (folder / MODEL_FILE).write_text(json.dumps(record), "utf-8")
-
-
-def places(value: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Yield the path of every value in a record."""
-    if path:
-        yield path
-    if isinstance(value, dict):
-        for key, each in value.items():
-            yield from places(each, (*path, key))
-    if isinstance(value, list):
-        for i, each in enumerate(value):
-            yield from places(each, (*path, i))
 
 
 def altered(record: dict[str, Any], path: tuple[Any, ...]) -> Iterator[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import resource
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,11 +14,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
+import pandas as pd
 import pytest
 from optuna.storages.journal import JournalFileBackend
 
-from makers import small
+from alterations import alterations
+from makers import make_samples, small
 from multitide.errors import StoreError
 from multitide.tuning._journal import (
     JOURNAL,
@@ -27,8 +31,11 @@ from multitide.tuning._journal import (
     open_folder,
 )
 from multitide.tuning._make_space import make_space
+from multitide.tuning._result import Tuning
+from multitide.tuning._search import Plan, Search
 from multitide.tuning._settings import params_of
 from multitide.tuning._space import Params
+from multitide.tuning._trials import Data
 from refusals import refused
 
 START = small()
@@ -323,34 +330,83 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
         open_journal(tmp_path / "file" / "search")
 
 
-def altered_lines(journal: bytes, every: int) -> Iterator[bytes]:
-    """Yield the journal with one value of one line replaced, for every n-th such change."""
+def altered_lines(journal: bytes, every: int) -> Iterator[tuple[object, bytes]]:
+    """Yield the journal with one change in one line, for every n-th such change."""
     lines = journal.splitlines()
-    number = 0
     for place, line in enumerate(lines):
-        record = json.loads(line)
-        for name in record:
-            for value in (None, True, -1, 10**12, "?", "../x", [], {}, [[{"a": 1}]]):
-                number += 1
-                if number % every:
-                    continue
-                changed = json.dumps({**record, name: value}).encode()
-                yield b"\n".join([*lines[:place], changed, *lines[place + 1 :]]) + b"\n"
+        for change, record in alterations(json.loads(line), every):
+            changed = json.dumps(record).encode()
+            whole = b"\n".join([*lines[:place], changed, *lines[place + 1 :]])
+            yield (place, change), whole + b"\n"
 
 
-def test_an_altered_journal_ends_in_one_error_or_in_its_trials(folder: Path) -> None:
-    path, n_refused = folder / JOURNAL, 0
-    for changed in altered_lines(path.read_bytes(), every=7):
-        path.write_bytes(changed)
+def read_all(folder: Path) -> None:
+    """Read the journal in every way that a search does, and take the next trial."""
+    open_journal(folder).known()
+    data = Data(make_samples(8), np.arange(4), np.arange(4, 8))
+    search = Search(Plan(folder, SPACE, START, data, 2, 0, 20, 1e9))
+    search.resume()
+    search.progress()
+    trials = search.finished()
+    for trial in trials:
+        search._limits(replace(trial, number=7), 4, None)
+    search._take()
+    if any(trial.state == "done" for trial in trials):
+        tuning = Tuning(trials, SPACE, START, pd.DataFrame(), {})
+        assert len(tuning.table) == len(trials)
+        assert tuning.headline and len(tuning.best_trials())
+        assert tuning.estimator() and tuning.importances == {}
+
+
+def fill(folder: Path) -> None:
+    """Add trials of every other state."""
+    journal = open_journal(folder)
+    for number, state in enumerate(("pruned", "failed"), start=2):
+        journal.add(number, values(0.01 * number))
+        ended = replace(journal.take(), state=state, loss=0.8, n_epochs=1, reason="!")
+        journal.finish(ended)
+    journal.add(4, values(0.04))
+    journal.take()
+    journal.add(5, values(0.05))
+
+
+@pytest.mark.parametrize("every", [97, pytest.param(5, marks=pytest.mark.slow)])
+def test_an_altered_journal_ends_in_one_error_or_in_its_trials(
+    folder: Path, every: int
+) -> None:
+    fill(folder)
+    read_all(Path(shutil.copytree(folder, folder.parent / "copy")))
+    path, n_refused, wrong = folder / JOURNAL, 0, []
+    for change, journal in altered_lines(path.read_bytes(), every):
+        path.write_bytes(journal)
         try:
-            journal = open_journal(folder)
-            journal.trials()
-            journal.requeue_stopped()
-            journal.requeue_dead()
+            read_all(folder)
         except StoreError as error:
             assert JOURNAL in str(error)
+            assert len(str(error)) < 2000
             n_refused += 1
+        except Exception as error:
+            wrong.append((change, repr(error)[:200]))
+        assert path.read_bytes().startswith(journal)
+    assert not wrong
     assert n_refused > 3
+    assert {found.name for found in folder.parent.iterdir()} == {"search", "copy"}
+
+
+@pytest.mark.parametrize("every", [7, pytest.param(1, marks=pytest.mark.slow)])
+def test_an_altered_record_ends_in_one_error_or_is_the_same_search(
+    folder: Path, every: int
+) -> None:
+    path = folder / RECORD
+    for _, record in alterations(json.loads(path.read_text("utf-8")), every):
+        path.write_text(json.dumps(record), "utf-8")
+        before = path.read_bytes()
+        try:
+            open_journal(folder)
+        except StoreError as error:
+            assert str(folder) in str(error)
+            assert len(str(error)) < 2000
+        assert path.read_bytes() == before
 
 
 def test_an_owner_is_a_name_and_no_path(folder: Path) -> None:

@@ -10,17 +10,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from multitide._folder_kinds import STUDY_FORMAT
-from multitide._result_folder import read_record, validated, writable, write_file
+from multitide._result_folder import (
+    damaged,
+    read_record,
+    validated,
+    writable,
+    write_file,
+)
 from multitide.data._split import Split, held_out_rows
 from multitide.data._write_table import write_table
-from multitide.errors import MultitideError, StoreError
+from multitide.errors import MultitideError
 from multitide.study._study_record import (
     SCHEMA,
     DataRecord,
@@ -32,7 +38,8 @@ from multitide.study.design._study_data import StudyData
 from multitide.study.grouping._grouping import Grouping
 from multitide.study.results._evidence import Evidence
 from multitide.study.runs._fit_store import read_fit, runs_folder, write_fit
-from multitide.study.runs._fits import Fit, FitFacts
+from multitide.study.runs._fits import Fit
+from multitide.study.runs._plan import RunName
 from multitide.tasks import Task, label_names, task_from_config, task_to_config
 
 STUDY, LABELS, SPLITS, TEST = (
@@ -216,30 +223,37 @@ def _read_evidence(record: RunsRecord, protocol: Protocol, folder: Path) -> Evid
     for arm, described in record.settings.items():
         tasks_of[arm] = list(chain.from_iterable(described.groups))
         if unknown := set(tasks_of[arm]) - set(protocol.names):
-            raise _damaged(
+            raise damaged(
                 folder / STUDY, f"{arm!r} has unknown tasks {sorted(unknown)}"
             )
     fits: dict[str, Fit] = {}
     for key, facts in record.failed.items():
-        fits[key] = Fit(key, cast(FitFacts, facts.model_dump()))
-    run_keys = {}
+        fits[key] = Fit(key, facts.facts())
+    run_keys: dict[RunName, list[str]] = {}
+    evidence = Evidence(protocol, run_keys, fits, tasks_of)
     for arm, seed, fold, keys in record.runs:
         run_keys[arm, seed, fold] = keys
         for key in keys:
             fit = fits.get(key) or read_fit(folder / "runs", key)
             if fit is not None:
-                _check_answers(fit, fold, protocol, folder / "runs" / key)
+                _check_answers(fit, fold, evidence, folder / "runs" / key)
                 fits[key] = fit
-    return Evidence(protocol, run_keys, fits, tasks_of)
+    return evidence
 
 
-def _check_answers(fit: Fit, fold: int, protocol: Protocol, path: Path) -> None:
+def _check_answers(fit: Fit, fold: int, evidence: Evidence, path: Path) -> None:
+    """Raise unless a fit predicts every sample of the test set, as its task is predicted."""
     for task, answers in fit.answers.items():
-        if task not in protocol.names:
-            raise _damaged(path, f"it predicts an unknown task {task!r}")
-        n_test = len(protocol.question(task).data.splits[fold].test)
+        if task not in evidence.protocol.names:
+            raise damaged(path, f"it predicts an unknown task {task!r}")
+        n_test = len(evidence.protocol.question(task).data.splits[fold].test)
         if len(answers) != n_test:
-            raise _damaged(path, f"it has {len(answers)} predictions of {n_test}")
+            raise damaged(path, f"it has {len(answers)} predictions of {n_test}")
+        wanted = evidence.targets[task, fold].constant(n_test).shape
+        if answers.shape != wanted:
+            raise damaged(
+                path, f"its predictions of {task!r} are {answers.shape}, not {wanted}"
+            )
 
 
 def _read_protocol(record: StudyRecord, folder: Path) -> Protocol:
@@ -248,7 +262,7 @@ def _read_protocol(record: StudyRecord, folder: Path) -> Protocol:
         for task in record.tasks:
             tasks.append(task_from_config(task))
     except (MultitideError, ValueError, KeyError, TypeError) as error:
-        raise _damaged(folder / STUDY, error) from error
+        raise damaged(folder / STUDY, error) from error
     places = _places(len(record.data), folder)
     data = []
     for described, place in zip(record.data, places, strict=True):
@@ -261,7 +275,7 @@ def _read_data(record: DataRecord, place: Path, tasks: list[Task]) -> StudyData:
     for task in tasks:
         by_name[task.name] = task
     if unknown := set(record.task_names) - set(by_name):
-        raise _damaged(place, f"it has unknown tasks {sorted(unknown)}")
+        raise damaged(place, f"it has unknown tasks {sorted(unknown)}")
     own_tasks = [by_name[name] for name in record.task_names]
     y = _read_table(place / LABELS, label_names(own_tasks))
     splits = _read_splits(place / SPLITS, len(y), len(record.fingerprints))
@@ -279,7 +293,7 @@ def _read_splits(path: Path, n_samples: int, n_folds: int) -> list[Split]:
     table = _read_table(path, ["fold", "side", "row"])
     rows = table["row"]
     if rows.dtype.kind != "i" or not rows.between(0, n_samples - 1).all():
-        raise _damaged(path, f"its rows must be numbers of {n_samples} samples")
+        raise damaged(path, f"its rows must be numbers of {n_samples} samples")
     splits = []
     for fold in range(n_folds):
         of_fold = table[table["fold"] == fold]
@@ -288,7 +302,7 @@ def _read_splits(path: Path, n_samples: int, n_folds: int) -> list[Split]:
             parts.append(of_fold.loc[of_fold["side"] == side, "row"].to_numpy())
         splits.append(Split(*parts))
         if not len(splits[-1].test):
-            raise _damaged(path, f"it must have test samples in {n_folds} folds")
+            raise damaged(path, f"it must have test samples in {n_folds} folds")
     return splits
 
 
@@ -298,9 +312,10 @@ def _read_test(path: Path, splits: list[Split]) -> pd.DataFrame:
     if not np.array_equal(table["row"], rows) or not np.array_equal(
         table["fold"], folds
     ):
-        raise _damaged(path, f"its rows must be the test samples of {SPLITS}")
-    if table["group"].dtype.kind != "i" or (table["group"] < 0).any():
-        raise _damaged(path, "its groups must be numbers from 0")
+        raise damaged(path, f"its rows must be the test samples of {SPLITS}")
+    groups = table["group"]
+    if groups.dtype.kind != "i" or not groups.between(0, len(table) - 1).all():
+        raise damaged(path, "its groups must be numbers from 0, of as many as rows")
     return table
 
 
@@ -309,17 +324,14 @@ def _read_table(path: Path, columns: list[str]) -> pd.DataFrame:
     try:
         table = pd.read_parquet(path)
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
-        raise _damaged(path, error) from error
+        raise damaged(path, error) from error
     missing = []
     for column in columns:
         if column not in table:
             missing.append(column)
     if missing:
-        raise _damaged(path, f"it lacks the columns {missing}")
+        raise damaged(path, f"it lacks the columns {missing}")
+    for column in columns:
+        if not table[column].map(pd.api.types.is_hashable).all():
+            raise damaged(path, f"{column!r} must have one value per row")
     return table
-
-
-def _damaged(path: Path, problem: object) -> StoreError:
-    return StoreError(
-        f"{str(path)!r} must be as multitide wrote it; it is damaged ({problem})."
-    )

@@ -31,14 +31,13 @@ from multitide.study.results._tables import (
 FOLDER_NAME = r"^\w[\w .+-]*$"
 CONTENT, RESULTS = "studies.json", "results.parquet"
 SCHEMA = 2
+FolderName = Annotated[str, StringConstraints(pattern=FOLDER_NAME, max_length=255)]
 
 
 class _StudiesRecord(BaseModel):
     """What ``studies.json`` must contain."""
 
-    data: list[Annotated[str, StringConstraints(pattern=FOLDER_NAME)]] = Field(
-        min_length=1
-    )
+    data: list[FolderName] = Field(min_length=1)
     confidence: Annotated[float, Field(gt=0, lt=1)]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import (
     BaseModel,
@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from multitide.study.grouping._grouping_record import GroupingRecord
+from multitide.study.runs._fit_record import FailedFit
 
 SCHEMA = 3
 
@@ -33,17 +34,6 @@ class ArmRecord(_Record):
 
     groups: list[list[str]]
     settings: dict[str, JsonValue]
-
-
-class FailedFit(_Record):
-    """Why a fit failed, with all that is known about it."""
-
-    model_config = ConfigDict(extra="allow")
-
-    status: Literal["failed"]
-    reason: str
-    tasks: list[str]
-    seconds: float
 
 
 class RunsRecord(_Record):

@@ -19,16 +19,16 @@ from typing import Any
 
 import optuna
 from filelock import FileLock, Timeout
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from pydantic import TypeAdapter
 
 from multitide._claim_folder import claim_folder
 from multitide._estimator import MultiTaskEstimator
 from multitide._folder_kinds import SEARCH_FORMAT
-from multitide._result_folder import read_record, writable, write_file
+from multitide._result_folder import read_record, shortened, writable, write_file
 from multitide.errors import MultitideError, StoreError
-from multitide.tuning._marks_of import marks_of
+from multitide.tuning._journal_file import JournalFile, JournalLock
+from multitide.tuning._marks_of import check_stored, marks_of
 from multitide.tuning._sampler import decode, encode, quiet_optuna
 from multitide.tuning._settings import params_of, settings_of
 from multitide.tuning._space import Params, Space
@@ -122,12 +122,12 @@ class Journal:
     def __init__(self, folder: Path, space: Space, start: MultiTaskEstimator) -> None:
         self._folder, self._space, self._start = folder, space, start
         self._start_params = params_of(start, space)
-        self._lock = _Lock(folder / LOCK)
+        self._lock = JournalLock(folder / LOCK)
         self._owner = f"{os.getpid()}-{time.time_ns()}"
         self._running: dict[int, optuna.Trial] = {}
         self._read: dict[int, Trial] = {}
         with self.locked(), self._checking(), quiet_optuna():
-            backend = _Backend(folder / JOURNAL, self._lock)
+            backend = JournalFile(folder / JOURNAL, self._lock)
             storage = optuna.storages.JournalStorage(backend)
             try:
                 self._study = optuna.load_study(study_name=STUDY, storage=storage)
@@ -171,9 +171,10 @@ class Journal:
         """Return the trials that a sampler learns from, by number: finished and running ones."""
         states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
         with self._checking():
-            return sorted(
-                self._study.get_trials(deepcopy=False, states=states), key=_number
-            )
+            known = self._study.get_trials(deepcopy=False, states=states)
+            for frozen in known:
+                self._trial(frozen)
+            return sorted(known, key=_number)
 
     def next_waiting(self) -> int | None:
         """Return the number of the trial that :meth:`take` takes; None if none is waiting."""
@@ -192,7 +193,7 @@ class Journal:
 
     def take(self) -> Trial:
         """Take the next waiting trial; it runs in this process."""
-        with self.locked():
+        with self.locked(), self._checking():
             asked = self._study.ask()
             asked.set_user_attr(OWNER, self._owner)
         number = int(asked.user_attrs[NUMBER])
@@ -300,13 +301,18 @@ class Journal:
             return self._read[frozen.number]
         number = _number(frozen)
         params = decode(self._space, frozen.params)
-        if self._space.expressible(params) != params:
+        if encode(self._space, params) != (frozen.params, frozen.distributions):
             raise ValueError(f"trial {number} has values outside the space")
+        check_stored(frozen)
         if number == 0:
             params = self._start_params
         settings = settings_of(params, self._start)
         if RESULT in frozen.user_attrs and frozen.state.is_finished():
             result = dict(frozen.user_attrs[RESULT])
+            told = _TOLD.get(str(result.get("state")))
+            # One whose process was killed before it told the end has failed, whatever its result.
+            if frozen.state not in (told, TrialState.FAIL):
+                raise ValueError(f"trial {number} has the result of another state")
         elif frozen.state in (TrialState.WAITING, TrialState.RUNNING):
             result = {"state": frozen.state.name.lower()}
         elif frozen.state == TrialState.FAIL:
@@ -315,6 +321,8 @@ class Journal:
             raise ValueError(f"trial {number} has no result")
         known = {"number": number, "params": params, "settings": settings}
         trial = _TRIAL.validate_python({**result, **known})
+        if frozen.state == TrialState.COMPLETE and frozen.value != trial.loss:
+            raise ValueError(f"trial {number} has two losses")
         if frozen.state.is_finished():
             self._read[frozen.number] = trial
         return trial
@@ -330,7 +338,7 @@ class Journal:
             path = str(self._folder / JOURNAL)
             raise StoreError(
                 f"{path!r} must be the journal of a search; "
-                f"it is damaged ({error!r}). "
+                f"it is damaged ({shortened(repr(error))}). "
                 "Run `multitide tune` again, "
                 "with a new folder as `--output`."
             ) from error
@@ -342,53 +350,3 @@ def _result_of(trial: Trial) -> dict[str, object]:
 
 def _number(frozen: FrozenTrial) -> int:
     return marks_of(frozen).number
-
-
-class _Lock(JournalFileOpenLock):
-    """A lock that a process may take several times, and that the system frees when it is killed.
-
-    Optuna's locks stay behind when a process is killed, and hold up the others for 30 seconds.
-    """
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(str(path))
-        self._lock = FileLock(path)
-
-    def acquire(self) -> bool:
-        self._lock.acquire()
-        return True
-
-    def release(self) -> None:
-        self._lock.release()
-
-
-class _Backend(JournalFileBackend):
-    """Optuna's journal, cut back to whole lines before and after whatever goes wrong."""
-
-    def __init__(self, path: Path, lock: _Lock) -> None:
-        super().__init__(str(path), lock)
-        self._path, self._own_lock = path, lock
-
-    def append_logs(self, logs: list[dict[str, object]]) -> None:
-        with writable(self._path.parent):
-            self._own_lock.acquire()
-            try:
-                cut_torn_line(self._path)
-                try:
-                    super().append_logs(logs)
-                except OSError:
-                    cut_torn_line(self._path)
-                    raise
-            finally:
-                self._own_lock.release()
-
-
-def cut_torn_line(path: Path) -> None:
-    """Cut off what follows the last line break of a file."""
-    with open(path, "rb+") as file:
-        if not file.seek(0, os.SEEK_END):
-            return
-        file.seek(-1, os.SEEK_END)
-        if file.read(1) != b"\n":
-            file.seek(0)
-            file.truncate(file.read().rfind(b"\n") + 1)

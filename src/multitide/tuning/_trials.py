@@ -7,9 +7,10 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import Field, NonNegativeInt
 
 from multitide._count_values import count_values
 from multitide._estimator import MultiTaskEstimator
@@ -23,6 +24,7 @@ from multitide.training._callbacks import HistoryRow
 from multitide.training._trainer import Trainer
 from multitide.tuning._space import Params
 
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 MIN_TRIALS_TO_PRUNE = 5
 NEVER_PRUNED = 1 / 3  # of the epochs
 
@@ -64,10 +66,10 @@ class Trial:
     loss: float = math.nan
     losses: dict[str, float] = field(default_factory=dict)
     curve: list[float] = field(default_factory=list)
-    n_epochs: int = 0
-    n_parameters: int = 0
-    seconds: float = 0.0
-    elapsed: float = 0.0
+    n_epochs: NonNegativeInt = 0
+    n_parameters: NonNegativeInt = 0
+    seconds: Seconds = 0.0
+    elapsed: Seconds = 0.0
     reason: str = ""
 
     @property

@@ -42,12 +42,15 @@ def make_fit(key: str = "abc") -> Fit:
         "seed": 0,
         "fold": 0,
         "settings": {},
-        "n_labelled": {},
+        "n_labelled": {
+            name: {"train": 9, "validation": 3, "test": 6} for name in answers
+        },
         "classes": {"state": ["a", "b", 3], "flag": [False, True]},
         "seconds": 1.5,
         "best_epoch": {"load": 3},
     }
-    return Fit(key, facts, answers, pd.DataFrame({"epoch": [1, 2], "loss": [1.0, 0.1]}))
+    history = pd.DataFrame({"epoch": [1, 2], "task": "load", "side": "train"})
+    return Fit(key, facts, answers, history.assign(loss=[1.0, 0.1]))
 
 
 def test_what_was_written_is_read_bit_by_bit(tmp_path: Path) -> None:

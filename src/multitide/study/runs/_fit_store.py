@@ -8,49 +8,35 @@ import re
 import shutil
 import time
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pydantic import BaseModel, NonNegativeInt
+from pydantic import ValidationError
 
 from multitide._claim_folder import claim_folder
 from multitide._folder_kinds import STUDY_FORMAT
-from multitide._result_folder import replaced_folder, writable, write_file
+from multitide._result_folder import (
+    first_problem,
+    replaced_folder,
+    writable,
+    write_file,
+)
 from multitide.data._write_table import write_table
 from multitide.errors import StoreError
+from multitide.study.runs._fit_record import DoneFit
 from multitide.study.runs._fits import Fit
 
 FACTS = "run.json"
 ANSWERS = "predictions.parquet"
 HISTORY = "history.parquet"
+IN_WORDS = ("task", "side", "metric")  # columns of a history
 KEY = re.compile(r"[0-9a-f]{1,64}")
 DRAFT = re.compile(r"\.[0-9a-f]{1,64}-.+")
 ABANDONED_AFTER = 3600.0  # seconds
 DAMAGED = (OSError, ValueError, KeyError, TypeError, RecursionError, pa.ArrowException)
 
 logger = logging.getLogger("multitide")
-
-
-class _Record(BaseModel):
-    """What ``run.json`` must contain; it contains all facts of the fit too."""
-
-    key: str
-    status: Literal["done"]
-    tasks: list[str]
-    seed: int
-    fold: int
-    seconds: float
-    settings: dict[str, Any]
-    n_labelled: dict[str, dict[str, int]]
-    columns: dict[str, list[str]]
-    n_answers: dict[str, NonNegativeInt]
-    best_epoch: dict[str, int] | None = None
-    validation_loss: dict[str, float] = {}
-    diverged: str = ""
-    affinity: dict[str, list[Any]] = {}
-    classes: dict[str, list[Any]] = {}
 
 
 def runs_folder(folder: Path) -> Path:
@@ -141,8 +127,11 @@ def _is_readable(folder: Path) -> bool:
 
 
 def _read(folder: Path) -> Fit:
-    facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-    record = _Record.model_validate(facts)
+    content = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+    try:
+        record = DoneFit.model_validate(content)
+    except ValidationError as error:
+        raise ValueError(first_problem(error)) from error
     if record.key != folder.name:
         raise ValueError(f"its key is {record.key!r}")
     table = pd.read_parquet(folder / ANSWERS)
@@ -152,15 +141,27 @@ def _read(folder: Path) -> Fit:
         values = table[columns].to_numpy()[: record.n_answers[question]]
         if len(values) < record.n_answers[question]:
             raise ValueError(f"it has {len(values)} answers of {question!r}")
+        if values.dtype.kind != "f":
+            raise ValueError(f"its answers of {question!r} must be numbers")
         is_vector = columns == [question]
         if is_vector:
             answers[question] = values[:, 0]
         else:
             answers[question] = values
     history = pd.read_parquet(folder / HISTORY)
-    for name in ("key", "columns", "n_answers"):
-        del facts[name]
-    return Fit(record.key, facts, answers, history)
+    _check_history(history)
+    return Fit(record.key, record.facts(), answers, history)
+
+
+def _check_history(history: pd.DataFrame) -> None:
+    """Raise unless a history is empty or has rows of numbers, each with its epoch and task."""
+    if not len(history):
+        return
+    if missing := {"epoch", "task", "side", "loss"} - set(history):
+        raise ValueError(f"its history lacks the columns {sorted(missing)}")
+    for name in history:
+        if name not in IN_WORDS and history[name].dtype.kind not in "if":
+            raise ValueError(f"its history must have numbers as {name!r}")
 
 
 def _answer_table(fit: Fit, columns: dict[str, list[str]]) -> pd.DataFrame:
