@@ -45,6 +45,13 @@ def listed(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
+def counted(n: int, noun: str) -> str:
+    """Return "1 channel" or "3,000 channels"."""
+    if n == 1:
+        return f"1 {noun}"
+    return f"{n:,} {noun}s"
+
+
 def in_backticks(names: Iterable[str]) -> str:
     """Return "`a`, `b`"."""
     return ", ".join(f"`{name}`" for name in names)

@@ -109,7 +109,7 @@ def test_the_whole_way(call: Call, folder: Path) -> None:
     for words in ("Data set rig", "Data set plant", "speed", "Configuration OK"):
         assert words in checked
     assert (
-        checked.count("text of 2 distinct values") == 2
+        checked.count("text, 2 distinct values") == 2
     )  # no kind was declared, and each data set gives a reason
     assert "declared" not in checked
     fitted = call("fit", "two.toml", "--output", "run", "--quiet").stdout
@@ -341,7 +341,7 @@ def test_compare_asks_whether_data_sets_should_be_learned_together(
     result = call("compare", "study.toml", "--output", "study", "--quiet")
     out = " ".join(result.stdout.split())
     # Each data set says why its tasks have their kind, and once.
-    assert out.count("text of 2 distinct values") == 2
+    assert out.count("text, 2 distinct values") == 2
     assert "declared" not in out
     # What all tasks and arms need is said once.
     assert out.count("needs at least 5 seeds") == 1

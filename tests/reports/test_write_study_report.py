@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from multitide.data._samples import Samples
 from multitide.errors import DataError, StoreError
 from multitide.methods import first_sentence
 from multitide.reports import write_study_report
-from multitide.reports.study._gain_chart import gain_chart
+from multitide.reports.study._gain_chart import Chart, gain_chart
 from multitide.reports.study._sentences import headlines, next_steps
 from multitide.sharing import SHARINGS
 from multitide.study import Comparison, compare
@@ -290,6 +291,37 @@ def test_sentences_say_the_verdict_and_what_would_settle_it(tmp_path: Path) -> N
     assert any(line.startswith("“hard” helps load") for line in headlines(found))
     assert "“again” makes no difference to state and load." in headlines(found)
     assert not any("constant" in line for line in headlines(found))
+
+
+def test_arms_without_any_verdict_share_a_sentence() -> None:
+    found = quick(arms={"hard": "hard", "again": {"sharing": "none"}})
+    assert headlines(found) == [
+        "This study cannot tell whether “hard” and “again” help state and load."
+    ]
+
+
+def test_a_baseline_stretches_the_chart_to_its_double_at_most() -> None:
+    far = _chart_with_baseline(gain=0.9)
+    near = _chart_with_baseline(gain=0.19)
+    assert [row.point is None for row in far.rows if row.gain["arm"] == "b"] == [True]
+    assert [row.point is None for row in near.rows if row.gain["arm"] == "b"] == [False]
+    assert near.ticks != far.ticks
+
+
+def _chart_with_baseline(gain: float) -> Chart:
+    gains = pd.DataFrame(
+        {
+            "arm": ["a", "b"],
+            "gain": [0.05, gain],
+            "low": [0.0, gain - 0.01],
+            "high": [0.1, gain + 0.01],
+        }
+    )
+    settings = {"a": {"settings": {}}, "b": {"settings": {"baseline": {}}}}
+    found = SimpleNamespace(
+        gains=gains, settings=settings, margin=0.01, questions=["load"]
+    )
+    return gain_chart(cast(Comparison, found))
 
 
 def test_the_first_screen_says_what_to_do_next(tmp_path: Path) -> None:

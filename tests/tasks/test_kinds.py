@@ -95,7 +95,7 @@ def test_what_was_inferred_and_left_out_is_said(
             Y[["text", "fractions", "few whole", "boolean"]],
         )
     assert caplog.messages == [
-        "`text` is a classification by its labels (text of 2 distinct values).",
+        "`text` is a classification by its labels (text, 2 distinct values).",
         "`fractions` is a regression by its labels (numbers that are not whole). "
         'To change it: kind = "classification".',
         "Columns of `y` that belong to no task are ignored: 'boolean'.",
@@ -118,7 +118,7 @@ def test_description_says_what_why_and_how_to_change_it() -> None:
             "task": "text",
             "kind": "classification",
             "declared": False,
-            "why": "text of 2 distinct values",
+            "why": "text, 2 distinct values",
             "n_labelled": 15,
             "n_samples": 20,
             "values": "a (10), b (5)",
@@ -128,7 +128,7 @@ def test_description_says_what_why_and_how_to_change_it() -> None:
             "task": "few whole, some missing",
             "kind": "classification",
             "declared": False,
-            "why": "whole numbers of at most 10 distinct values",
+            "why": "whole numbers, at most 10 distinct values",
             "n_labelled": 15,
             "n_samples": 20,
             "values": "1 (5), 2 (5), 4 (5)",

@@ -210,7 +210,7 @@ def _show_next_steps(prepared: Prepared, folder: Path) -> None:
     steps = [("Predict new data", f"multitide predict {quoted(folder)} DATA {options}")]
     if len(prepared.tasks) > 1:
         command = f"multitide compare {quoted(folder / 'config.toml')}"
-        steps.append(("Does sharing a network help?", command))
+        steps.append(("See whether sharing a network helps", command))
     show_next(*steps)
 
 

@@ -128,7 +128,8 @@ def show_tuning(tuning: Tuning) -> None:
         show_table(
             table, "Share of the loss's variance over trials that each setting explains"
         )
-    metrics = pd.DataFrame(metric_rows(tuning.metrics))
+    names_shown = {"n_labelled": "labelled", "better": "better is"}
+    metrics = pd.DataFrame(metric_rows(tuning.metrics)).rename(columns=names_shown)
     is_first = ~metrics["task"].duplicated()
     short = metrics[is_first | (metrics["metric"] == "loss")]
     show_table(short, "Test set: one network each, measured once after the search")

@@ -17,7 +17,7 @@ from typing import Any, Self, cast
 import numpy as np
 import pandas as pd
 
-from multitide._checks import named_values
+from multitide._checks import counted, named_values
 from multitide._notebook import facts, panel, table
 from multitide.data._arrays import as_blocks, check_arrays, warn_of_swapped_axes
 from multitide.data._numerals import plain_inputs, plain_labels
@@ -252,7 +252,8 @@ class Samples:
 
     @property
     def _size(self) -> str:
-        return f"{len(self):,} samples, {self.n_channels} channels, up to {self.n_timepoints} steps"
+        sizes = counted(len(self), "sample"), counted(self.n_channels, "channel")
+        return f"{', '.join(sizes)}, up to {counted(self.n_timepoints, 'step')}"
 
     def _repr_html_(self) -> str:
         """Return what notebooks show: sizes, channels, and how many labels there are."""

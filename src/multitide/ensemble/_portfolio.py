@@ -12,6 +12,7 @@ from sklearn.base import clone
 from multitide._checks import raise_problems
 from multitide._estimator import MultiTaskEstimator
 from multitide._plan_fit import plan_fit
+from multitide._silence import silence
 from multitide.backbones import Trees
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
@@ -105,7 +106,8 @@ def _suitable(
     problem: MultitideError | None = None
     for name, member in members.items():
         try:
-            plan_fit(member.get_params(deep=False), DataSets(data_sets), {})
+            with silence(False):  # every fit says the same of the data
+                plan_fit(member.get_params(deep=False), DataSets(data_sets), {})
         except MultitideError as error:
             logger.info("No member %r: %s", name, error)
             problem = error

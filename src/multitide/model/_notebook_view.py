@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from multitide._checks import counted
 from multitide._notebook import facts, panel, table
 from multitide.model._schema import DataRecord
 from multitide.model._sizes import last_weights, size_in_words, sizes_by_task
@@ -46,4 +47,5 @@ def _shape(data: DataRecord) -> str:
     n_more = len(data.channels) - MOST_CHANNELS
     if n_more > 0:
         names += f", and {n_more} more"
-    return f"{len(data.channels)} channels ({names}), up to {data.n_timepoints} steps"
+    channels = counted(len(data.channels), "channel")
+    return f"{channels} ({names}), up to {counted(data.n_timepoints, 'step')}"

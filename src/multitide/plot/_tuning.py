@@ -61,7 +61,15 @@ def trials(table: pd.DataFrame, ax: Axes) -> Axes:
     # On a linear scale, a trial that diverged would hide the others.
     if table["loss"].max() > 5 * max(start, done["loss"].median()):
         use_log_scale(ax)
-    ax.legend(frameon=False, fontsize="small")
+    # Above the axes, where it hides no trial.
+    ax.legend(
+        frameon=False,
+        fontsize="small",
+        ncols=4,
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        borderaxespad=0,
+    )
     return ax
 
 

@@ -8,9 +8,10 @@ from functools import partial
 from pathlib import Path
 
 import pandas as pd
+from matplotlib.axes import Axes
 
 from multitide import plot
-from multitide._checks import named_values
+from multitide._checks import counted, named_values
 from multitide._estimator import MultiTaskEstimator
 from multitide._installed_versions import installed_versions
 from multitide._result_folder import write_file
@@ -22,6 +23,7 @@ from multitide.data._splitter import Splitter
 from multitide.ensemble._ensemble import Ensemble
 from multitide.model._after_training import after_training, against_test
 from multitide.model._sizes import tasks_of_forests
+from multitide.plot._style import short
 from multitide.reports._figures import Draw, file_names, save_figure
 from multitide.reports._markdown import code, code_block, markdown
 from multitide.reports._model_lines import (
@@ -190,14 +192,15 @@ def _task_figure(task: Task, test_set: Samples, predictions: pd.DataFrame) -> Dr
     columns: str | list[str] = task.columns
     if len(task.columns) == 1:
         columns = task.columns[0]
-    draw = partial(
-        FIGURES.get(task.kind, plot.predicted_vs_measured),
-        test_set.y[columns],
-        predictions[columns],
-    )
+    draw: Callable[..., object] = FIGURES.get(task.kind, plot.predicted_vs_measured)
     if isinstance(task, Forecast):
-        return partial(draw, last=last_values(test_set, task))
-    return draw
+        draw = partial(draw, last=last_values(test_set, task))
+
+    def titled(ax: Axes) -> None:
+        draw(test_set.y[columns], predictions[columns], ax)
+        ax.set_title(short(task.name, max_letters=60))
+
+    return titled
 
 
 def _history_figures(estimator: MultiTaskEstimator) -> list[tuple[str, Draw]]:
@@ -232,7 +235,10 @@ def _by_data_set(
 
 
 def _described(report: RunReport, data: SplitData) -> pd.DataFrame:
-    return report.prepared.describe_tasks(data).drop(columns=["declared", "to_change"])
+    described = report.prepared.describe_tasks(data)
+    return described.drop(columns=["declared", "to_change"]).rename(
+        columns={"n_labelled": "labelled", "n_samples": "samples"}
+    )
 
 
 def labelled_counts(data: SplitData) -> pd.DataFrame:
@@ -282,8 +288,8 @@ def _summary(report: RunReport) -> str:
             name = ""
         lines.append(
             f"- data{name}: "
-            f"{code(section.options['path'])}, {len(seen.channels)} "
-            f"channels, samples of up to {seen.n_timepoints} steps; "
+            f"{code(section.options['path'])}, {counted(len(seen.channels), 'channel')}, "
+            f"samples of up to {seen.n_timepoints} steps; "
             "fingerprint of the training and validation set: "
             f"`{seen.fingerprint}`"
         )

@@ -88,7 +88,7 @@ def page_content(
     trials_figure = svg(
         partial(plot.trials, tuning.table),
         label="Validation loss by trial",
-        size=(6.4, 3.2),
+        size=(4.8, 2.9),
     )
     shares = tuning.importances
     shares_figure = None

@@ -125,16 +125,16 @@ def _infer_kind_and_reason(labels: pd.Series) -> InferredKind:
     n = len(values)
     if any(isinstance(value, str) for value in values):
         if n > MOST_NUMBERED_CLASSES and _are_numbers(labels):
-            return InferredKind("regression", f"text of {n} distinct numbers")
-        return InferredKind("classification", f"text of {n} distinct values")
+            return InferredKind("regression", f"text, {n} distinct numbers")
+        return InferredKind("classification", f"text, {n} distinct values")
     if all(isinstance(value, bool) for value in values):
         return InferredKind("classification", "booleans")
     if not all(isinstance(value, int) for value in values):
         return InferredKind("regression", "numbers that are not whole")
     if n <= MOST_NUMBERED_CLASSES:
-        reason = f"whole numbers of at most {MOST_NUMBERED_CLASSES} distinct values"
+        reason = f"whole numbers, at most {MOST_NUMBERED_CLASSES} distinct values"
         return InferredKind("classification", reason)
-    return InferredKind("regression", f"whole numbers of {n} distinct values")
+    return InferredKind("regression", f"whole numbers, {n} distinct values")
 
 
 def _are_numbers(labels: pd.Series) -> bool:

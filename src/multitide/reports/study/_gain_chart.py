@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
 from multitide.reports._pages import Row
-from multitide.reports.study._sentences import is_baseline
+from multitide.reports.study._sentences import are_baselines
 from multitide.study import Comparison
 from multitide.study.results._tables import MEAN
 
@@ -78,9 +78,7 @@ class Chart:
 def gain_chart(comparison: Comparison) -> Chart:
     """Place gains, intervals, margin and ticks on a common line."""
     gains = comparison.gains
-    # A baseline that is far off must not make everything else too small to see.
-    networks = gains[[not is_baseline(comparison, arm) for arm in gains["arm"]]]
-    limit = _limit(networks if len(networks) else gains, comparison.margin)
+    limit = _limit_of_all(comparison)
     rows = []
     for row in gains.to_dict("records"):
         rows.append(_chart_row(row, limit, is_mean=False))
@@ -97,6 +95,24 @@ def gain_chart(comparison: Comparison) -> Chart:
             ticks.append((rounded, _place(value, limit)))
     margin = (_place(-comparison.margin, limit), _place(comparison.margin, limit))
     return Chart(rows, ticks, margin)
+
+
+def _limit_of_all(comparison: Comparison) -> float:
+    """Return how far the line reaches for networks and baselines.
+
+    A baseline that is far off must not make everything else too small to see: the gains of
+    baselines stretch the line to its double at most.
+    """
+    gains = comparison.gains
+    of_baseline = are_baselines(comparison)
+    baselines, networks = gains[of_baseline], gains[~of_baseline]
+    if networks.empty:
+        return _limit(gains, comparison.margin)
+    limit = _limit(networks, comparison.margin)
+    for gain in 1.05 * baselines["gain"].abs().dropna():
+        if limit < gain <= 2 * limit:
+            limit = gain
+    return limit
 
 
 def _chart_row(row: Row, limit: float, *, is_mean: bool) -> ChartRow:

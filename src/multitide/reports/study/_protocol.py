@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from multitide._budget import in_words
-from multitide._checks import named_values
+from multitide._checks import counted, named_values
 from multitide.data._splitter import Splitter
 from multitide.reports._pages import Row
 from multitide.study import Comparison
@@ -103,10 +103,7 @@ def _data_items(data: StudyData, facts: Row) -> list[tuple[str, str]]:
             f"training, {validation:,.0f} validation "
             f"and {test:,.0f} test samples",
         ),
-        (
-            "Test groups",
-            f"{n_groups} groups of correlated test samples; intervals hold for new groups",
-        ),
+        ("Test groups", _test_groups(n_groups, len(data.test))),
     ]
     if "fingerprint" in facts:
         items.append(("Data", f"fingerprint {facts['fingerprint']}"))
@@ -116,6 +113,14 @@ def _data_items(data: StudyData, facts: Row) -> list[tuple[str, str]]:
     for term, words in items:
         named.append((f"{term} of {data.name}", words))
     return named
+
+
+def _test_groups(n_groups: int, n_samples: int) -> str:
+    if n_groups == n_samples:
+        return f"{n_groups}, one per test sample; intervals hold for new samples"
+    return (
+        f"{n_groups} groups of correlated test samples; intervals hold for new groups"
+    )
 
 
 def _duration(facts: Row) -> str:
@@ -214,13 +219,16 @@ def _rule(facts: Row) -> str:
     for name, value in rule.items():
         if name != "by" and value != defaults[name]:
             words.append(f"{name} = {value}")
+    if words == ["random"]:
+        return "at random; "
     return f"by {', '.join(words)}; "
 
 
 def _shape(facts: Row) -> str:
     if "n_channels" not in facts:
         return ""
-    return f", {facts['n_channels']} channels, up to {facts['n_timepoints']} time steps"
+    channels = counted(facts["n_channels"], "channel")
+    return f", {channels}, up to {counted(facts['n_timepoints'], 'time step')}"
 
 
 def _keep(comparison: Comparison) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
 import pandas as pd
@@ -69,21 +69,30 @@ MARKS = {
 
 
 def headlines(comparison: Comparison) -> list[str]:
-    """Return the answer: one sentence per network arm, with the tasks it helps, hurts, ..."""
-    networks = comparison.gains[~_are_baselines(comparison)]
-    by_arm = networks.groupby("arm", sort=False)
+    """Return the answer: one sentence per network arm, with the tasks it helps, hurts, ...
+
+    Arms without any verdict share the last sentence.
+    """
+    networks = comparison.gains[~are_baselines(comparison)]
     sentences = []
-    for arm, gains in by_arm:
-        sentences.append(_headline(str(arm), gains))
+    unclear: dict[str, list[str]] = {}
+    for arm, gains in networks.groupby("arm", sort=False):
+        tasks = {}
+        for verdict, of_verdict in gains.groupby("verdict", sort=False):
+            tasks[str(verdict)] = _named(of_verdict["task"])
+        if list(tasks) == ["cannot tell"]:
+            unclear.setdefault(tasks["cannot tell"], []).append(f"“{arm}”")
+        else:
+            sentences.append(_headline(str(arm), tasks))
+    for named, arms in unclear.items():
+        helps = "helps" if len(arms) == 1 else "help"
+        sentences.append(
+            f"This study cannot tell whether {listed(arms)} {helps} {named}."
+        )
     return sentences
 
 
-def _headline(arm: str, gains: pd.DataFrame) -> str:
-    tasks = {}
-    for verdict, of_verdict in gains.groupby("verdict", sort=False):
-        tasks[str(verdict)] = _named(of_verdict["task"])
-    if list(tasks) == ["cannot tell"]:
-        return f"This study cannot tell whether “{arm}” helps {tasks['cannot tell']}."
+def _headline(arm: str, tasks: Mapping[str, str]) -> str:
     parts = []
     for verdict, words in HEADLINES.items():
         if verdict in tasks:
@@ -179,7 +188,7 @@ def _meanings_of_several(comparison: Comparison) -> dict[str, str]:
 def next_steps(comparison: Comparison) -> list[tuple[str, str]]:
     """Return (task, sentence): what to do about each task; once if it is the same for all."""
     words = {}
-    is_baseline = _are_baselines(comparison)
+    is_baseline = are_baselines(comparison)
     for name in comparison.evidence.protocol.names:
         of_task = comparison.gains["task"] == name
         networks = comparison.gains[of_task & ~is_baseline]
@@ -234,7 +243,8 @@ def is_baseline(comparison: Comparison, arm: str) -> bool:
     return "baseline" in comparison.settings[arm]["settings"]
 
 
-def _are_baselines(comparison: Comparison) -> pd.Series:
+def are_baselines(comparison: Comparison) -> pd.Series:
+    """Return which rows of ``comparison.gains`` are those of baselines."""
     arms = comparison.gains["arm"]
     return arms.map(lambda arm: is_baseline(comparison, arm)).astype(bool)
 
