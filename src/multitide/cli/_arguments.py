@@ -134,11 +134,12 @@ Missing = Annotated[
     ),
 ]
 
-
 Sheet = Annotated[
     str | None,
     typer.Option(help="Sheet of an .xlsx workbook. Default: the first with data."),
 ]
+
+Quiet = Annotated[bool, typer.Option("--quiet", help="Hide the progress bar.")]
 
 
 def command_line() -> str:

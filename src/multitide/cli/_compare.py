@@ -1,4 +1,4 @@
-"""``multitide compare`` answers whether sharing a network helps."""
+"""``multitide compare``: find out whether sharing a network helps."""
 
 from __future__ import annotations
 
@@ -8,10 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any, TypedDict, TypeVar
 
 import typer
 
+from multitide.cli._arguments import Quiet
+from multitide.cli._show_study import (
+    show_comparison,
+    show_comparisons,
+    show_curve,
+    show_left_out,
+)
+
 if TYPE_CHECKING:
     from multitide.config._config import Config
     from multitide.data._data_sets import DataSets as Data
-    from multitide.study import Comparison, Comparisons, Conditions, LabelCurve
+    from multitide.study import Comparison, LabelCurve
 
 Value = TypeVar("Value")
 
@@ -32,35 +40,37 @@ def compare(
         typer.Argument(help="Configuration (.toml), or several: one per data set."),
     ],
     seeds: Annotated[
-        int | None, typer.Option(help="Seeds per arm (default: 5).")
+        int | None, typer.Option(help="Seeds per arm. Default: 5.")
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(help="Number of processes (default: one per core).")
+        int | None, typer.Option(help="Number of processes. Default: one per core.")
     ] = None,
     budget: Annotated[
         str | None,
-        typer.Option(help="Time limit, e.g. 30m or 2h: skip what does not fit."),
+        typer.Option(
+            help="Time limit, such as 30m or 2h; what does not fit is skipped."
+        ),
     ] = None,
     conditions: Annotated[
         bool,
         typer.Option(
             "--conditions",
-            help="Also check when sharing pays: shared features, labels, width.",
+            help="Also check the conditions for a gain: shared features, labels, width.",
         ),
     ] = False,
     label_shares: Annotated[
         str | None,
         typer.Option(
-            help="Label fractions, e.g. 0.05,0.2,1: repeat the study at each."
+            help="Fractions of the labels, such as 0.05,0.2,1; one study for each."
         ),
     ] = None,
     output: Annotated[
         Path | None,
         typer.Option(help="Folder of the study; an existing study is resumed."),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Train every task alone and all tasks in one network, and tell which tasks gain by sharing.
+    """Train every task alone and all tasks in one network, and report which tasks gain.
 
     With several configurations, one per data set, the same arms are ranked over all data sets.
     """
@@ -220,76 +230,6 @@ def _one_or_all(by_name: Mapping[str, Value]) -> Value | Mapping[str, Value]:
     return next(iter(by_name.values()))
 
 
-def show_comparison(comparison: Comparison) -> None:
-    """Show the answer, gains and losses, and what to do next."""
-    from multitide.cli._terminal import bold, say, show_note, show_table
-    from multitide.reports.study._sentences import compared, headlines, next_steps
-    from multitide.study.results._tables import (
-        LOSS_TITLE,
-        gain_table,
-        gain_title,
-        loss_table,
-    )
-
-    say("")
-    for sentence in headlines(comparison):
-        say(bold(sentence))
-    say(compared(comparison))
-    gains = gain_table(comparison.gains, comparison.mean_gains, comparison.margin)
-    show_table(gains, gain_title(comparison.reference, comparison.confidence))
-    show_note(
-        "Trivial loss: "
-        "the loss of the best constant "
-        "prediction from the training labels."
-    )
-    show_table(loss_table(comparison.figures), LOSS_TITLE)
-    for arm, grouping in comparison.groupings.items():
-        show_note(f"{arm}: {grouping.advice}")
-    if comparison.conditions is not None:
-        show_conditions(comparison.conditions)
-    say("\n", bold("What to do next"))
-    for task, words in next_steps(comparison):
-        say(f"{task}: {words}")
-
-
-def show_curve(curve: LabelCurve) -> None:
-    """Show the gains by label share, and the conditions at the largest share."""
-    from multitide.cli._terminal import say, show_table
-    from multitide.study.results._tables import gain_title
-
-    largest = max(curve.comparisons)
-    study = curve.comparisons[largest]
-    show_table(
-        curve.table(),
-        f"{gain_title(study.reference, study.confidence)}, by label share",
-    )
-    if study.conditions is not None:
-        say(
-            f"\nConditions at {largest:.0%} "
-            "of the labels (other shares: "
-            "see their reports):"
-        )
-        show_conditions(study.conditions)
-
-
-def show_conditions(conditions: Conditions) -> None:
-    """Show whether the conditions hold under which sharing pays, one table each."""
-    from multitide.cli._terminal import show_table
-
-    for title, table in conditions.tables().items():
-        show_table(table, title)
-
-
-def show_left_out(comparison: Comparison, folder: Path) -> None:
-    """Say what a budget skipped, and how to continue."""
-    from multitide.cli._arguments import quoted
-    from multitide.cli._terminal import bold, say
-
-    if comparison.left_out:
-        option = bold(f"--output {quoted(folder)}")
-        say(f"\n{comparison.left_out} Continue with: ", option)
-
-
 def _show_more_seeds(comparison: Comparison, config: Path, folder: Path) -> None:
     """Show the command that adds seeds, if more of them would give a verdict."""
     from multitide.cli._arguments import quoted
@@ -376,23 +316,3 @@ def names_of(configs: Sequence[Path]) -> list[str]:
         "or be in folders with different names; "
         f"got {files}."
     )
-
-
-def show_comparisons(found: Comparisons) -> None:
-    """Show gains, losses, ranks and tests over several data sets, and the conclusion."""
-    from multitide.cli._terminal import say, show_table
-    from multitide.study.results import _tables as tables
-
-    first = next(iter(found.studies.values()))
-    gains = tables.gain_table(found.gains, found.gains.iloc[:0], first.margin)
-    show_table(gains, tables.gain_title(found.reference, first.confidence))
-    show_table(tables.loss_table_by_data_set(found.losses), tables.MEAN_LOSS_TITLE)
-    show_table(
-        tables.standing_table(found.standing),
-        "Arms by mean rank over data sets and tasks (1 = lowest loss)",
-    )
-    show_table(
-        tables.pair_table(found.pairs),
-        "Pairwise comparisons over data sets (+ = the first arm has the lower loss)",
-    )
-    say(f"\n{found.in_words()}")

@@ -7,21 +7,14 @@ from typing import Annotated
 
 import typer
 
-from multitide.cli._arguments import Labels, Name, table_path
+from multitide.cli._arguments import Data, Labels, Name
 from multitide.cli._output_table import check_output, write_output
 
 
 def compare_runs(
     old: Annotated[Path, typer.Argument(help="Run folder of the old model.")],
     new: Annotated[Path, typer.Argument(help="Run folder of the new model.")],
-    data: Annotated[
-        Path,
-        typer.Argument(
-            parser=table_path,
-            metavar="data",
-            help="Data file with the columns of the training data.",
-        ),
-    ],
+    data: Data,
     labels: Labels = None,
     name: Name = None,
     output: Annotated[

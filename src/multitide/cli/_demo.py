@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from multitide.cli._arguments import Quiet
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -69,9 +71,7 @@ def demo(
             help="Folder to write. Default: multitide-demo, numbered if it exists."
         ),
     ] = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", help="Hide the progress bar.")
-    ] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train on a simulated test rig and compare the results with the truth.
 

@@ -13,8 +13,8 @@ from multitide.data.tables._inspect_table import TableInspection
 from multitide.data.tables._propose_window import WindowProposal
 
 BACKBONE_LINES = (
-    '# backbone = "auto" trains a network and grows boosted trees, of which the validation set',
-    "# chooses per task. `multitide methods backbone` lists the others.",
+    '# backbone = "auto" trains a network and grows boosted trees, and weights them per task on',
+    "# the validation set. `multitide methods backbone` lists the others.",
     "# [backbone]",
     '# name = "lstm_fcn"',
 )
@@ -115,7 +115,7 @@ def _window_lines(
     else:
         about = "rows per sample"
     if windows.optional or (has_series and not windows.why):
-        about += "; without it a sample is a whole series"
+        about += "; without it, each sample is a whole series"
     lines = [
         "# Window length and stride, in rows. A window should be long enough to show what the",
         "# labels describe.",

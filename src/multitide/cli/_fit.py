@@ -17,6 +17,7 @@ from multitide.cli._arguments import (
     Label,
     Labels,
     Missing,
+    Quiet,
     Series,
     Sheet,
     Source,
@@ -70,7 +71,7 @@ def fit(
         str | None,
         typer.Option(
             help="Network from series to features. Default: auto, a network and boosted trees, "
-            "of which the validation set chooses per task. "
+            "weighted per task on the validation set. "
             "`multitide methods backbone` lists all."
         ),
     ] = None,
@@ -114,9 +115,7 @@ def fit(
         Path | None,
         typer.Option(help="Run folder. Default: runs/NAME-001, then -002, ..."),
     ] = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", help="Hide the progress bar.")
-    ] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train one network, or an ensemble, for all labels of a table, and write a run folder.
 

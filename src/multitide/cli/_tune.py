@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from multitide.cli._arguments import Quiet
+
 if TYPE_CHECKING:
     from multitide.config._config import Config
     from multitide.data._samples import Samples
@@ -21,26 +23,24 @@ def tune(
         typer.Argument(help="Configuration file (.toml) that the search starts from."),
     ],
     budget: Annotated[
-        str | None, typer.Option(help="Total time, e.g. 30m or 2h (default: 30m).")
+        str | None, typer.Option(help="Total time, such as 30m or 2h. Default: 30m.")
     ] = None,
     trials: Annotated[
         int | None, typer.Option(help="Maximum number of trials, including the start.")
     ] = None,
     jobs: Annotated[
         int | None,
-        typer.Option(help="Number of processes (default: one per core, at most 8)."),
+        typer.Option(help="Number of processes. Default: one per core, at most 8."),
     ] = None,
     output: Annotated[
         Path | None,
         typer.Option(help="Folder of the search; an existing search is resumed."),
     ] = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", help="Show no progress bar.")
-    ] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Search for better settings on the validation set, and write the best configuration.
 
-    Searches backbone, sharing, weighting and learning rate. `tune.space` in the configuration
+    It searches backbone, sharing, weighting and learning rate. [tune.space] in the configuration
     changes what is searched.
     """
     from multitide._folder_kinds import SEARCH_FORMAT

@@ -26,7 +26,7 @@ MIN_ROWS = 12  # per period, so that a network can see its shape
 WINDOW_WITHOUT_TIME = 24
 MAX_WINDOWS = 100_000  # a longer table gets a larger stride
 
-NO_TIME = "a guess: the time between rows is unknown"
+NO_TIME = "a guess, because the time between rows is unknown"
 
 
 @dataclass(frozen=True)
