@@ -55,6 +55,7 @@ FLOORS = {
         "_installed_versions",
         "_interrupts",
         "_notebook",
+        "_one_process",
         "_own_random_numbers",
         "_part",
         "_partial_folder",

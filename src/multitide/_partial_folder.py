@@ -9,13 +9,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from multitide._folder_kinds import PARTIAL_SUFFIX, kind_of
+from multitide._one_process import LOCK, InTheMaking, in_the_making, one_process
 from multitide._result_folder import refuse_existing, writable
 from multitide.errors import StoreError
 
-LOCK = ".lock"  # held by the process that makes the results
 MODEL = "model"  # the folder in a partial folder that holds the best model so far
 
 logger = logging.getLogger("multitide")
@@ -127,10 +125,15 @@ def partial_folder(
             if not parent.exists():
                 new_parents.append(parent)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        partial.mkdir(exist_ok=continues)
         try:
-            with _only_one(partial, name):
+            partial.mkdir(exist_ok=continues)
+        except FileExistsError as error:  # since it was looked for
+            raise in_the_making(partial, name) from error
+        try:
+            with one_process(partial, name):
+                refuse_existing(folder, name)  # another process may just have made it
                 yield partial
+                refuse_existing(folder, name)
                 shutil.rmtree(partial / MODEL, ignore_errors=True)
                 (partial / LOCK).unlink(missing_ok=True)
                 os.replace(partial, folder)
@@ -143,27 +146,6 @@ def partial_folder(
                 shutil.rmtree(partial, ignore_errors=True)
                 _remove_empty(new_parents)
             raise
-
-
-class InTheMaking(StoreError):
-    """Another process is working on the folder."""
-
-
-@contextmanager
-def _only_one(partial: Path, name: str) -> Iterator[None]:
-    """Raise unless no other process is in this block with the same folder."""
-    lock = FileLock(partial / LOCK, timeout=0)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise InTheMaking(
-            f"`{name}` must not be in the making; another process is working on "
-            f"{str(partial)!r}. Wait for it, or choose another name."
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _holds_anything(folder: Path) -> bool:

@@ -41,7 +41,7 @@ from multitide.study.results._verdicts import MARGIN
 from multitide.study.runs._check_memory import check_memory
 from multitide.study.runs._fits import Fit
 from multitide.study.runs._plan import Plan, check_trainable, make_plan
-from multitide.study.runs._run_plan import make_run_resources, resolve_n_jobs, run_plan
+from multitide.study.runs._run_plan import resolve_n_jobs, run_plan, run_resources
 from multitide.study.runs._workers import Listener
 from multitide.tasks import Task
 
@@ -189,22 +189,24 @@ def compare(
         resolve_n_jobs(n_jobs, estimator),
         folder,
     )
-    resources = make_run_resources(estimator, n_jobs, folder, progress, verbose)
-
-    limit = seconds * SHARE_OF_GROUPING
-    grouped = find_all_groups(resolved, protocol, data_sets, resources, limit)
-    seconds -= time.perf_counter() - started
-    wanted = make_plan([*grouped.arms, *checking], protocol)
-    plan, fits = run_plan(wanted, protocol, data_sets, resources, seconds, grouped.fits)
-
-    names = [arm.name for arm in resolved]
-    left_out = find_left_out(wanted, plan, fits, names, resources.n_jobs)
-    check_enough(names, plan, left_out, kept=folder is not None)
-    outcome = _Outcome(protocol, plan, fits)
-    facts = _facts(data_sets, protocol, resources.n_jobs, started)
-    comparison = _judge(outcome, grouped, checking, left_out, facts, margin, confidence)
-    if folder is not None:
-        comparison.save(folder)
+    with run_resources(estimator, n_jobs, folder, progress, verbose) as resources:
+        limit = seconds * SHARE_OF_GROUPING
+        grouped = find_all_groups(resolved, protocol, data_sets, resources, limit)
+        seconds -= time.perf_counter() - started
+        wanted = make_plan([*grouped.arms, *checking], protocol)
+        plan, fits = run_plan(
+            wanted, protocol, data_sets, resources, seconds, grouped.fits
+        )
+        names = [arm.name for arm in resolved]
+        left_out = find_left_out(wanted, plan, fits, names, resources.n_jobs)
+        check_enough(names, plan, left_out, kept=folder is not None)
+        outcome = _Outcome(protocol, plan, fits)
+        facts = _facts(data_sets, protocol, resources.n_jobs, started)
+        comparison = _judge(
+            outcome, grouped, checking, left_out, facts, margin, confidence
+        )
+        if folder is not None:
+            comparison.save(folder)
     return comparison
 
 

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from multitide._budget import parse_budget
-from multitide._checks import check_fraction, gathering, raise_problems
+from multitide._checks import as_path, check_fraction, gathering, raise_problems
 from multitide._claim_folder import claim_folders
 from multitide._estimator import MultiTaskEstimator
 from multitide._folder_kinds import STUDIES_FORMAT
+from multitide._one_process import one_process
 from multitide._silence import silent_on_request
 from multitide.data._samples import Samples
 from multitide.errors import ParameterError
@@ -77,25 +78,28 @@ def compare_many(
     deadline = time.perf_counter() + parse_budget(budget)
     _check(data)
     n_left = sum(not isinstance(given, Comparison) for given in data.values())
+    place = None
     if folder is not None:
-        claim_folders(Path(folder), STUDIES_FORMAT, data)
-    studies: dict[str, Comparison] = {}
-    for number, (name, given) in enumerate(data.items(), start=1):
-        if isinstance(given, Comparison):
-            studies[name] = given
-            continue
-        logger.info("Data set %d of %d: %s.", number, len(data), name)
-        limit = max((deadline - time.perf_counter()) / n_left, 1.0)
-        n_left -= 1
-        arguments: StudyArguments = {**given, "verbose": verbose}
-        studies[name] = compare(
-            **arguments,
-            budget=limit if math.isfinite(limit) else None,
-            folder=None if folder is None else Path(folder) / name,
-        )
-    comparisons = Comparisons(studies, confidence)
-    if folder is not None:
-        comparisons.save(folder)
+        place = as_path("folder", folder)
+        claim_folders(place, STUDIES_FORMAT, data)
+    with one_process(place):
+        studies: dict[str, Comparison] = {}
+        for number, (name, given) in enumerate(data.items(), start=1):
+            if isinstance(given, Comparison):
+                studies[name] = given
+                continue
+            logger.info("Data set %d of %d: %s.", number, len(data), name)
+            limit = max((deadline - time.perf_counter()) / n_left, 1.0)
+            n_left -= 1
+            arguments: StudyArguments = {**given, "verbose": verbose}
+            studies[name] = compare(
+                **arguments,
+                budget=limit if math.isfinite(limit) else None,
+                folder=None if place is None else place / name,
+            )
+        comparisons = Comparisons(studies, confidence)
+        if place is not None:
+            comparisons.save(place)
     return comparisons
 
 

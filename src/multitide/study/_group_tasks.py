@@ -17,7 +17,7 @@ from multitide.study.design._protocol import make_protocol
 from multitide.study.design._resolve_arms import make_seeking_arm
 from multitide.study.grouping._grouping import Grouping
 from multitide.study.grouping._search import SEEDS, check_seekable, find_groups
-from multitide.study.runs._run_plan import make_run_resources
+from multitide.study.runs._run_plan import run_resources
 from multitide.study.runs._workers import Listener
 from multitide.tasks import Task, resolve_tasks, task_names
 
@@ -97,7 +97,7 @@ def group_tasks(
     )
     protocol = make_protocol(data_sets, specs, split, None, n_seeds)
     check_seekable([arm], protocol)
-    resources = make_run_resources(estimator, n_jobs, folder, progress, verbose)
-    grouping, _ = find_groups(arm, protocol, data_sets, resources)
+    with run_resources(estimator, n_jobs, folder, progress, verbose) as resources:
+        grouping, _ = find_groups(arm, protocol, data_sets, resources)
     assert grouping is not None  # without a budget
     return grouping

@@ -12,9 +12,10 @@ from typing import Literal, Unpack
 import pandas as pd
 
 from multitide._budget import parse_budget
-from multitide._checks import check_choice, check_positive_int, raise_problems
+from multitide._checks import as_path, check_choice, check_positive_int, raise_problems
 from multitide._estimator import MultiTaskEstimator
 from multitide._network_or_default import network_or_default
+from multitide._one_process import one_process
 from multitide._silence import silent_on_request
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
@@ -124,27 +125,28 @@ def label_curve(
     )
 
     if folder is not None:
-        folder = Path(folder)
+        folder = as_path("folder", folder)
         claim_curve(folder, shares)
-    comparisons: dict[float, Comparison] = {}
-    for number, share in enumerate(shares):
-        logger.info("%s of the labels:", share_in_words(share))
-        left = seconds - (time.perf_counter() - started)
-        comparisons[share] = _study_of_share(
-            samples,
-            specs,
-            share,
-            facts,
-            folder,
-            estimator=estimator,
-            split=rule,
-            groups=groups,
-            budget=_budget_of_next(left, len(shares) - number),
-            **options,
-        )
-    curve = LabelCurve(comparisons, facts)
-    if folder is not None:
-        curve.save(folder)
+    with one_process(folder):
+        comparisons: dict[float, Comparison] = {}
+        for number, share in enumerate(shares):
+            logger.info("%s of the labels:", share_in_words(share))
+            left = seconds - (time.perf_counter() - started)
+            comparisons[share] = _study_of_share(
+                samples,
+                specs,
+                share,
+                facts,
+                folder,
+                estimator=estimator,
+                split=rule,
+                groups=groups,
+                budget=_budget_of_next(left, len(shares) - number),
+                **options,
+            )
+        curve = LabelCurve(comparisons, facts)
+        if folder is not None:
+            curve.save(folder)
     return curve
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from multitide._budget import in_words
 from multitide._checks import as_path, check_positive_int
 from multitide._estimator import MultiTaskEstimator
+from multitide._one_process import one_process
 from multitide.data._data_sets import DataSets
 from multitide.study.design._protocol import Protocol
 from multitide.study.runs._fit_store import read_fit, runs_folder
@@ -44,14 +46,19 @@ class RunResources:
     listeners: Sequence[Listener]
 
 
-def make_run_resources(
+@contextmanager
+def run_resources(
     estimator: MultiTaskEstimator,
     n_jobs: int | None,
     folder: str | Path | None,
     progress: Listener | None,
     verbose: int,
-) -> RunResources:
-    """Check these arguments of :func:`multitide.compare`, and make the folder of the fits."""
+) -> Iterator[RunResources]:
+    """Check these arguments of :func:`multitide.compare`, and make the folder of the fits.
+
+    Until the block ends, no other process works on the folder: the study that the block writes
+    would be a mixture of both.
+    """
     n_jobs = resolve_n_jobs(n_jobs, estimator)
     listeners: list[Listener] = []
     if progress is not None:
@@ -59,10 +66,12 @@ def make_run_resources(
     if verbose:
         listeners.append(StudyBar())
     if folder is None:
-        runs = None
-    else:
-        runs = runs_folder(as_path("folder", folder))
-    return RunResources(n_jobs, runs, listeners)
+        yield RunResources(n_jobs, None, listeners)
+        return
+    place = as_path("folder", folder)
+    runs = runs_folder(place)
+    with one_process(place):
+        yield RunResources(n_jobs, runs, listeners)
 
 
 def resolve_n_jobs(n_jobs: int | None, estimator: MultiTaskEstimator) -> int:
