@@ -483,6 +483,37 @@ def test_predict_says_which_rows_got_no_prediction_and_why(call: Call) -> None:
     assert len(pd.read_csv("p.csv")) == 5
 
 
+def test_options_say_how_a_file_is_written(call: Call) -> None:
+    table = pd.read_csv("one.csv").drop(columns=["run", "state"]).head(200)
+    written: dict[str, Any] = {
+        "sep": "|",
+        "decimal": ",",
+        "encoding": "utf-16",
+        "index": False,
+    }
+    table.to_csv("old.csv", **written)
+    options = ("--separator", "|", "--decimal", ",", "--encoding", "utf-16")
+    call("init", "old.csv", "--label", "load", *options, "--thousands", "")
+    data = tomllib.loads(Path("multitide.toml").read_text())["data"]
+    assert (data["separator"], data["decimal"]) == ("|", ",")
+    assert (data["encoding"], data["thousands"]) == ("utf-16", "")
+    call("check", "multitide.toml")
+    fit = ("--label", "load", "--window", "15", *options)
+    call("fit", "old.csv", *fit, "--backbone", "linear", "--output", "run")
+    call(
+        *("represent", "old.csv", "--representation", "minirocket", *fit),
+        *("--output", "vectors.csv"),
+    )
+    call("predict", "run", "old.csv", "--output", "same.csv")
+    table.to_csv("new.csv", index=False)
+    as_new = ("--separator", ",", "--decimal", ".", "--encoding", "utf-8")
+    message = call("predict", "run", "new.csv", "--output", "p.csv", code=2).output
+    assert "`encoding`" in message
+    call("predict", "run", "new.csv", "--output", "p.csv", *as_new)
+    assert Path("p.csv").read_text() == Path("same.csv").read_text()
+    call("evaluate", "run", "new.csv", *as_new)
+
+
 def test_a_format_of_times_is_given_once_and_used_by_predict(call: Call) -> None:
     table = pd.read_csv("one.csv").drop(columns="run").head(200)
     stamps = pd.date_range("2024-01-01", periods=200, freq="h")

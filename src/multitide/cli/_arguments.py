@@ -5,15 +5,17 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Unpack
 
 import typer
 
 if TYPE_CHECKING:
     from multitide.data._samples import Samples
+    from multitide.data.tables._read_options import FileOptions
     from multitide.model._fitted_model import FittedModel
 
 RUNS = Path("runs")
+FORMAT = "How the file is written"  # a part of the help
 
 
 def table_path(text: str) -> Path:
@@ -130,13 +132,46 @@ Source = Annotated[
 Missing = Annotated[
     list[str] | None,
     typer.Option(
-        help="Value that means missing, in place of -, --, ?, NA, nan and null (repeatable)."
+        help="Value that means missing, in place of -, --, ?, NA, nan and null (repeatable).",
+        rich_help_panel=FORMAT,
+    ),
+]
+
+Encoding = Annotated[
+    str | None,
+    typer.Option(help="Such as latin-1. Default: detected.", rich_help_panel=FORMAT),
+]
+
+Separator = Annotated[
+    str | None,
+    typer.Option(
+        help='Sign between columns: ";", or "\\t" for a tab. Default: detected.',
+        rich_help_panel=FORMAT,
+    ),
+]
+
+Decimal = Annotated[
+    str | None,
+    typer.Option(
+        help='Decimal sign, "." or ",". Default: detected.', rich_help_panel=FORMAT
+    ),
+]
+
+Thousands = Annotated[
+    str | None,
+    typer.Option(
+        help='Sign between thousands: "." for 20.123,45, "" for none. Default: found where a '
+        "number has no other reading.",
+        rich_help_panel=FORMAT,
     ),
 ]
 
 Sheet = Annotated[
     str | None,
-    typer.Option(help="Sheet of an .xlsx workbook. Default: the first with data."),
+    typer.Option(
+        help="Sheet of an .xlsx workbook. Default: the first with data.",
+        rich_help_panel=FORMAT,
+    ),
 ]
 
 Quiet = Annotated[bool, typer.Option("--quiet", help="Hide the progress bar.")]
@@ -194,7 +229,13 @@ def _first_free(name: str) -> Path:
 
 
 def read_model_and_data(
-    run: Path, data: Path, labels: Path | None, name: str | None, *, need_labels: bool
+    run: Path,
+    data: Path,
+    labels: Path | None,
+    name: str | None,
+    *,
+    need_labels: bool,
+    **written: Unpack[FileOptions],
 ) -> tuple[FittedModel, str, Samples]:
     """Return the model, the name of its data set ("" for an only, unnamed one), and the samples."""
     from multitide._load import load
@@ -203,5 +244,7 @@ def read_model_and_data(
 
     model = load(run)
     record, reading = table_record(model.data_, name, run, "`--data`")
-    samples = read_like(reading, data, labels=labels, need_labels=need_labels)
+    samples = read_like(
+        reading, data, labels=labels, need_labels=need_labels, **written
+    )
     return model, record.name, samples

@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from multitide.cli._arguments import Data, Labels, Name, Run, read_model_and_data
+from multitide.cli._arguments import (
+    Data,
+    Decimal,
+    Encoding,
+    Labels,
+    Missing,
+    Name,
+    Run,
+    Separator,
+    Sheet,
+    Thousands,
+    TimeFormat,
+    read_model_and_data,
+)
 from multitide.cli._output_table import check_output, write_output
 
 
@@ -16,6 +29,13 @@ def evaluate(
     data: Data,
     labels: Labels = None,
     name: Name = None,
+    time_format: TimeFormat = None,
+    encoding: Encoding = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    thousands: Thousands = None,
+    missing: Missing = None,
+    sheet: Sheet = None,
     output: Annotated[
         Path | None,
         typer.Option(help="Table to write the metrics to, .csv or .parquet."),
@@ -23,7 +43,8 @@ def evaluate(
 ) -> None:
     """Compute the metrics of every task on labelled data.
 
-    Each metric is shown next to that of the best constant prediction.
+    Each metric is shown next to that of the best constant prediction. The file is read
+    as the training data were; options say where it is written in another way.
     """
     from multitide.cli._show import show_metrics
     from multitide.cli._terminal import bold, say, show_note
@@ -31,7 +52,18 @@ def evaluate(
     if output is not None:
         check_output(output)
     model, data_set, samples = read_model_and_data(
-        run, data, labels, name, need_labels=True
+        run,
+        data,
+        labels,
+        name,
+        need_labels=True,
+        time_format=time_format,
+        encoding=encoding,
+        separator=separator,
+        decimal=decimal,
+        thousands=thousands,
+        missing=missing or None,
+        sheet=sheet,
     )
     if data_set:
         metrics = model.evaluate({data_set: samples})

@@ -8,20 +8,25 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from multitide.cli._arguments import (
+    Decimal,
+    Encoding,
     Ignore,
     Label,
     Labels,
     Missing,
+    Separator,
     Series,
     Sheet,
     Static,
     Table,
+    Thousands,
     Time,
     TimeFormat,
 )
 
 if TYPE_CHECKING:
     from multitide.data.tables._propose_window import WindowProposal
+    from multitide.data.tables._read_options import FileOptions
 
 
 def init(
@@ -42,6 +47,10 @@ def init(
     stride: Annotated[
         int | None, typer.Option(help="Rows between the starts of windows.")
     ] = None,
+    encoding: Encoding = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    thousands: Thousands = None,
     missing: Missing = None,
     sheet: Sheet = None,
     output: Annotated[Path, typer.Option(help="Configuration file to write.")] = Path(
@@ -65,24 +74,29 @@ def init(
         )
     check_new_file(output)
     step = _number_or_text(every)
+    written: FileOptions = {
+        "time_format": time_format,
+        "encoding": encoding,
+        "separator": separator,
+        "decimal": decimal,
+        "thousands": thousands,
+        "missing": missing,
+        "sheet": sheet,
+    }
     inspected = inspect_table(
         data,
         labels=labels,
         tasks=label or None,
         series=series,
         time=time or None,
-        time_format=time_format,
         static=static or (),
         ignore=ignore or (),
         every=step,
         window=window,
         stride=stride,
-        missing=missing,
-        sheet=sheet,
+        **written,
     )
-    options = given(
-        {"missing": missing, "sheet": sheet, "time_format": time_format, "every": step}
-    )
+    options = given({**written, "every": step})
     folder, windows = output.parent, inspected.windows
     show_table(inspected.roles, f"Columns of {data.name}")
     for sentence in inspected.assumed:

@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from multitide.cli._arguments import Data, Name, Run, read_model_and_data
+from multitide.cli._arguments import (
+    Data,
+    Decimal,
+    Encoding,
+    Missing,
+    Name,
+    Run,
+    Separator,
+    Sheet,
+    Thousands,
+    TimeFormat,
+    read_model_and_data,
+)
 from multitide.cli._output_table import EscapeFormulas, check_output, write_output
 
 if TYPE_CHECKING:
@@ -26,18 +38,37 @@ def predict(
         typer.Option(help="Second table, if the model needs static inputs from it."),
     ] = None,
     name: Name = None,
+    time_format: TimeFormat = None,
+    encoding: Encoding = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    thousands: Thousands = None,
+    missing: Missing = None,
+    sheet: Sheet = None,
     escape_formulas: EscapeFormulas = False,
 ) -> None:
     """Predict every task for every sample of a data file.
 
     The table has one row per sample: its series and the time of its last row, in columns named as
-    in the data, the predictions, and the probabilities of classes.
+    in the data, the predictions, and the probabilities of classes. The file is read
+    as the training data were; options say where it is written in another way.
     """
     from multitide.cli._terminal import bold, say, show_warning
 
     check_output(output, escape_formulas=escape_formulas)
     model, data_set, samples = read_model_and_data(
-        run, data, labels, name, need_labels=False
+        run,
+        data,
+        labels,
+        name,
+        need_labels=False,
+        time_format=time_format,
+        encoding=encoding,
+        separator=separator,
+        decimal=decimal,
+        thousands=thousands,
+        missing=missing or None,
+        sheet=sheet,
     )
     table = prediction_rows(model, samples, data_set)
     write_output(table, output, escape_formulas=escape_formulas)

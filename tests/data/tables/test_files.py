@@ -11,7 +11,8 @@ import pytest
 
 from multitide.data.tables._csv_dialect import Dialect
 from multitide.data.tables._files import open_table
-from multitide.errors import DataError
+from multitide.data.tables._read_table import read_table
+from multitide.errors import DataError, ParameterError
 from refusals import refused
 
 TEXT = (
@@ -147,8 +148,8 @@ def test_a_missing_file_names_a_near_one(tmp_path: Path) -> None:
 
 def test_unknown_and_wrong_encodings_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", TEXT, "cp949")
-    with refused("`encoding`", "Python knows", "got 'utf-9'", error=DataError):
-        read_frame(path, Dialect(encoding="utf-9"))
+    with refused("`encoding`", "Python knows", "got 'utf-9'", error=ParameterError):
+        read_table(path, encoding="utf-9")
     with refused("`encoding`", "'utf-8'", "line 1", "Leave it out", error=DataError):
         read_frame(path, Dialect(encoding="utf-8"))
 

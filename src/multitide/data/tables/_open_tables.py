@@ -19,12 +19,15 @@ from multitide.data.tables._number_signs import (
     find_signs,
     ungrouped,
 )
-from multitide.data.tables._one_file import OpenTable
+from multitide.data.tables._one_file import CSV_SUFFIXES, OpenTable, kind_suffix
 from multitide.data.tables._read_excel import EXCEL_SUFFIXES
 from multitide.data.tables._read_options import Table
 from multitide.data.tables._reading import Reading
 from multitide.data.tables._written import keep_codes, keep_ids
 from multitide.errors import ParameterError
+
+# Options that only text files have.
+OF_TEXT_FILES = ("encoding", "separator")
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ def open_tables(
         as_missing(reading.missing),
         thousands=reading.thousands,
     )
-    _check_sheet(data, reading)
+    _check_options(data, labels, reading)
     first = _open_data(data, labels, reading, dialect)
     opened = [first]
     if labels is not None:
@@ -166,12 +169,31 @@ def _open_data(
     return table
 
 
-def _check_sheet(data: Table, reading: Reading) -> None:
+def _check_options(data: Table, labels: Table | None, reading: Reading) -> None:
+    """Raise if an option is for files of another kind: it would do nothing."""
     if reading.sheet is not None and not has_sheets(data):
         raise ParameterError(
             "`sheet` must only be given for an .xlsx workbook; "
             f"got {reading.sheet!r} for another table. Remove it."
         )
+    for name in OF_TEXT_FILES:
+        value = getattr(reading, name)
+        if value is not None and not has_text(data, labels):
+            raise ParameterError(
+                f"`{name}` must only be given for a text file; "
+                f"got {value!r} for another table. Remove it."
+            )
+
+
+def has_text(*tables: Table | None) -> bool:
+    """Whether a table is a text file, or may be a folder of them."""
+    for table in tables:
+        if not isinstance(table, (str, Path)):
+            continue
+        path = Path(table)
+        if path.is_dir() or kind_suffix(path) in CSV_SUFFIXES:
+            return True
+    return False
 
 
 def has_sheets(data: Table) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Unpack
 
 from multitide.data._samples import Samples
 from multitide.data.tables._build_samples import build_samples
 from multitide.data.tables._drop_rows import drop_keyless
 from multitide.data.tables._findings import Findings
-from multitide.data.tables._open_tables import Tables, has_sheets, open_tables
-from multitide.data.tables._read_options import Table
+from multitide.data.tables._open_tables import Tables, has_sheets, has_text, open_tables
+from multitide.data.tables._read_options import FileOptions, Table
 from multitide.data.tables._reading import Reading
 from multitide.data.tables._roles import without_missing
 from multitide.data.tables._ts_format import is_ts_file
@@ -23,6 +24,7 @@ def read_like(
     *,
     labels: Table | None = None,
     need_labels: bool = True,
+    **written: Unpack[FileOptions],
 ) -> Samples:
     """Read a table the way ``samples.reading`` says that an earlier table was read.
 
@@ -35,6 +37,9 @@ def read_like(
     need_labels : bool
         If False, label columns may be absent (``y`` is missing there), and no row is dropped for a
         missing label.
+    **written
+        How this table is written, where it differs from the earlier one: `encoding`, `separator`,
+        `decimal`, `thousands`, `missing`, `sheet` and `time_format` as in :func:`read_table`.
 
     Returns
     -------
@@ -49,10 +54,13 @@ def read_like(
     """
     known = replace(Reading.from_dict(reading), assumed=())
     if is_ts_file(data):
-        return read_ts_like(data, known)
+        return read_ts_like(data, known, written)
     findings = Findings()
     if not has_sheets(data):
         known = replace(known, sheet=None)
+    if not has_text(data, labels):
+        known = replace(known, encoding=None, separator=None)
+    known = known.written(**written)
     tables = open_tables(data, labels, known, findings)
     present = _without_absent(known, tables, need_labels)
     present = without_missing(tables, present, findings)

@@ -32,7 +32,19 @@ TaskSpec: TypeAlias = "str | TaskLike | Mapping[str, Any]"
 TaskSpecs: TypeAlias = "TaskSpec | Sequence[TaskSpec]"
 
 
-class UncutOptions(TypedDict, total=False):
+class FileOptions(TypedDict, total=False):
+    """The options of `read_table` that say how a file is written; other tables may differ."""
+
+    encoding: str | None
+    decimal: str | None
+    separator: str | None
+    thousands: str | None
+    sheet: str | None
+    missing: Values | None
+    time_format: str | None
+
+
+class UncutOptions(FileOptions, total=False):
     """The options of `read_table` but for the window."""
 
     tasks: TaskSpecs | None
@@ -48,13 +60,6 @@ class UncutOptions(TypedDict, total=False):
     missing_rows: MissingRows
     duplicates: Duplicates | None
     layout: Layout
-    encoding: str | None
-    decimal: str | None
-    separator: str | None
-    thousands: str | None
-    sheet: str | None
-    missing: Values | None
-    time_format: str | None
     calendar: Names
 
 

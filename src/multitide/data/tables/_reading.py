@@ -21,6 +21,7 @@ from multitide.data.tables._calendar import check_calendar
 from multitide.data.tables._number_signs import THOUSANDS
 from multitide.data.tables._read_options import (
     Duplicates,
+    FileOptions,
     LabelAt,
     Layout,
     MissingRows,
@@ -29,6 +30,7 @@ from multitide.data.tables._read_options import (
     TaskSpec,
     TaskSpecs,
 )
+from multitide.data.tables._text_format import as_separator, check_text_format
 from multitide.errors import ParameterError
 
 CHOICES: dict[str, tuple[str | None, ...]] = {
@@ -257,6 +259,15 @@ class Reading:
             fields["categories"][name] = tuple(values)
         return cls(**fields)
 
+    def written(self, **options: Unpack[FileOptions]) -> Self:
+        """Return the reading for a table that is written in another way; None changes nothing."""
+        given = {name: value for name, value in options.items() if value is not None}
+        changed = dataclasses.replace(self, **_uniform_file(given))
+        if "time_format" in given:  # it decides in place of the earlier table
+            changed = dataclasses.replace(changed, time_style=None)
+        changed.check()
+        return changed
+
     def to_dict(self) -> dict[str, object]:
         """Return plain JSON values."""
         plain: dict[str, object] = dataclasses.asdict(self)
@@ -284,6 +295,8 @@ class Reading:
         for name, choices in CHOICES.items():
             with gathering(problems):
                 check_choice(name, getattr(self, name), choices)
+        with gathering(problems):
+            check_text_format(self.encoding, self.separator, self.decimal)
         if self.thousands and self.thousands == self.decimal:
             problems.append(
                 "`thousands` must differ from `decimal`; "
@@ -328,9 +341,7 @@ class Reading:
 # Any: options have several types.
 def _uniform(options: dict[str, Any]) -> dict[str, Any]:
     """Return options as JSON can store them, with names in tuples."""
-    values = dict(options)
-    if values.get("sheet") is not None:
-        values["sheet"] = str(values["sheet"])  # may be called 2024
+    values = _uniform_file(options)
     for name in ("series", "every"):  # an int column, a Timedelta
         value = values.get(name)
         if value is not None and not isinstance(value, (str, int, float)):
@@ -339,11 +350,24 @@ def _uniform(options: dict[str, Any]) -> dict[str, Any]:
         values["series"] = values["series"].strip()
     for name in ("static", "ignore", "extra", "category", "calendar"):
         values[name] = _as_names(values.get(name))
-    for name in ("channels", "time", "missing"):
+    for name in ("channels", "time"):
         if values.get(name) is not None:
             values[name] = _as_names(values[name])
     if values.get("tasks") is not None:
         values["tasks"] = _task_columns(values["tasks"])
+    return values
+
+
+# Any: options have several types.
+def _uniform_file(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options with those of `FileOptions` as JSON can store them."""
+    values = dict(options)
+    if values.get("sheet") is not None:
+        values["sheet"] = str(values["sheet"])  # may be called 2024
+    if values.get("missing") is not None:
+        values["missing"] = _as_names(values["missing"])
+    if "separator" in values:
+        values["separator"] = as_separator(values["separator"])
     return values
 
 

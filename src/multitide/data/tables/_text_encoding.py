@@ -64,12 +64,6 @@ def find_encoding(path: Path) -> str:
 
 def check_encoding(path: Path, encoding: str) -> None:
     """Raise unless an encoding that the user named reads the whole file."""
-    try:
-        codecs.lookup(encoding)
-    except LookupError:
-        raise DataError(
-            f"`encoding` must be an encoding that Python knows; got {encoding!r}."
-        ) from None
     line = _bad_line(path, encoding)
     if line is not None:
         raise DataError(
@@ -115,6 +109,8 @@ def _bad_line(path: Path, encoding: str) -> int | None:
         decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
         return line + error.object[: error.start].count(b"\n")
+    except UnicodeError:  # UTF-16 without its mark
+        return line
     return None
 
 

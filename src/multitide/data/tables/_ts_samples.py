@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,8 +60,15 @@ def read_ts_samples(
     return samples.replace(reading=found_out.to_dict())
 
 
-def read_ts_like(path: str | Path, known: Reading) -> Samples:
+def read_ts_like(
+    path: str | Path, known: Reading, written: Mapping[str, object]
+) -> Samples:
     """Read a ``.ts`` file with the channels and the task of an earlier one."""
+    for name, value in written.items():
+        if value is not None:
+            raise ParameterError(
+                f"`{name}` must be left out for a .ts file; got {value!r}."
+            )
     if known.tasks:
         task = known.tasks[0].name
     else:
