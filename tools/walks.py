@@ -111,6 +111,9 @@ def main() -> None:
     )
     estimator = mt.MultiTaskEstimator(backbone="cnn1d", max_epochs=1)
 
+    # Imported here, so that the bodies of its classes are not part of the walk.
+    from multitide.study import compare
+
     # The first batch of a fit: what is called between `step` and its return.
     from multitide.training._trainer import Trainer
 
@@ -132,7 +135,7 @@ def main() -> None:
         report(
             "one arm from configuration to verdict",
             lambda: str(
-                mt.compare(
+                compare(
                     samples,
                     estimator=estimator,
                     arms=["alone", "hard"],
