@@ -45,9 +45,18 @@ def test_a_figure_that_cannot_be_drawn_is_left_out(
     assert "no ink" in caplog.text
 
 
-def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(OSError):
-        save_figure(lambda ax: ax.plot([1, 2]), tmp_path / "absent" / "figure.png")
+@pytest.mark.parametrize("place", ["file/figure.png", "folder", "n" * 300 + ".png"])
+def test_a_figure_that_cannot_be_written_is_left_out(
+    tmp_path: Path, place: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder" / "mine").mkdir(parents=True)
+    with caplog.at_level(logging.WARNING, "multitide"):
+        assert save_figure(lambda ax: ax.plot([1, 2]), tmp_path / place) is None
+    (record,) = caplog.records
+    assert Path(place).name in record.getMessage()
+    assert "could not be written" in record.getMessage()
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "folder"}
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from makers import make_samples, small
 from multitide._estimator import MultiTaskEstimator
@@ -477,6 +478,18 @@ def test_the_report_shows_the_trials(found: tuple[Path, Tuning]) -> None:
         )
     kept = pd.read_parquet(folder / "trials.parquet")
     assert kept["loss"].tolist() == tuning.table["loss"].tolist()
+
+
+def test_the_report_names_no_figure_that_could_not_be_drawn(
+    found: tuple[Path, Tuning], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("no ink")
+
+    monkeypatch.setattr(Figure, "savefig", fail)
+    write_tuning_report(found[1], tmp_path / "search")
+    assert "trials.png" not in (tmp_path / "search" / "report.md").read_text("utf-8")
+    assert not (tmp_path / "search" / "trials.png").exists()
 
 
 def test_what_mattered(found: tuple[Path, Tuning]) -> None:

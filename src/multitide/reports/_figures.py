@@ -45,18 +45,13 @@ def save_figure(draw: Draw, path: Path) -> Path | None:
     draw : callable
         Draws on the Axes that it is given: a function of :mod:`multitide.plot` with its results.
     path : path
-        The file; an earlier one is replaced.
+        The file; an earlier one is replaced. Its folder is made.
 
     Returns
     -------
     path or None
-        `path`, or None if drawing failed. A figure is not worth a result: the error is logged as a
-        warning.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written.
+        `path`, or None if it could not be drawn or written. A figure is not worth a result: the
+        error is logged as a warning.
     """
     try:
         with readable_names():
@@ -67,7 +62,12 @@ def save_figure(draw: Draw, path: Path) -> Path | None:
     except Exception as error:
         logger.warning("The figure %s could not be drawn (%s).", path.name, error)
         return None
-    write_file(path, content.getvalue())
+    try:
+        path.parent.mkdir(exist_ok=True)
+        write_file(path, content.getvalue())
+    except OSError as error:
+        logger.warning("The figure %s could not be written (%s).", path.name, error)
+        return None
     return path
 
 

@@ -164,7 +164,6 @@ def _to_look_at(report: RunReport) -> list[str]:
 
 def _write_figures(report: RunReport, folder: Path) -> list[Path]:
     """Draw the history and, for every task, predictions against labels of the test set."""
-    folder.mkdir(exist_ok=True)  # a run that is continued may have drawn some
     figures = []
     if isinstance(report.estimator, MultiTaskEstimator):
         figures = _history_figures(report.estimator)

@@ -71,7 +71,8 @@ def write_tuning_report(
     content = page_content(tuning, best, command)
     claim_folder(folder, SEARCH_FORMAT)
     with writable(folder):
-        save_figure(partial(plot.trials, tuning.table), folder / TRIALS)
+        draw = partial(plot.trials, tuning.table)
+        content["has_figure"] = save_figure(draw, folder / TRIALS) is not None
         templates = {TEXT: "tuning.md.j2", PAGE: "tuning.html.j2"}
         write_pages(folder, content, templates)
     return folder / PAGE
