@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
 from multitide.data.tables._header_row import find_header, has_units
 from multitide.data.tables._missing import MISSING
+from multitide.data.tables._no_header import check_header
 from multitide.data.tables._text_encoding import (
     UTF8,
     check_encoding,
@@ -38,8 +40,8 @@ SEPARATOR_LINE = re.compile(r'"?sep=(.)"?')  # the first line that Excel looks f
 class Dialect:
     """The format of a text file; None is detected.
 
-    The last two say where the names are: how many lines there are before them, and which line
-    below them holds units (counted from 0).
+    The last three are found: how many lines there are before the names, which line below them
+    holds units (counted from 0), and what is doubtful about the names.
     """
 
     encoding: str | None = None
@@ -50,6 +52,7 @@ class Dialect:
     thousands: str | None = None
     n_before: int = 0
     units: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 def detect_dialect(path: Path, given: Dialect) -> Dialect:
@@ -71,6 +74,10 @@ def detect_dialect(path: Path, given: Dialect) -> Dialect:
         )
     separator = given.separator or _detect_separator(lines)
     n_before, units, rows = _find_lines(text, separator)
+    header, rows = rows[0], rows[1:]
+    if given.separator is None:
+        _refuse_blanks(path, header, rows)
+    notes = check_header(header, rows, path.name, f"line {n_before + 1}")
     decimal = given.decimal or OTHER_SIGN.get(given.thousands or "")
     decimal = decimal or _detect_decimal(rows, separator)
     return replace(
@@ -80,11 +87,25 @@ def detect_dialect(path: Path, given: Dialect) -> Dialect:
         decimal=decimal,
         n_before=n_before,
         units=units,
+        notes=tuple(notes),
     )
 
 
+def _refuse_blanks(
+    path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]
+) -> None:
+    """Raise if the only column seems to be several, with blanks between them."""
+    widths = {len(field.split()) for row in rows for field in row}
+    if len(header) == 1 and len(header[0].split()) > 1 and min(widths, default=1) > 1:
+        raise DataError(
+            f"{path.name!r} must have a sign between its columns, such as a comma; "
+            f"got one column, {header[0].strip()!r}. If blanks separate them, pass "
+            'separator=" " (--separator " "), or save the file with commas.'
+        )
+
+
 def _find_lines(text: str, separator: str) -> tuple[int, int | None, list[list[str]]]:
-    """Return how many lines are before the names, the line of the units, and the rows below."""
+    """Return how many lines are before the names, the line of the units, and names and rows."""
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True
     )
@@ -107,12 +128,12 @@ def _find_lines(text: str, separator: str) -> tuple[int, int | None, list[list[s
     n_before = 0
     if header:
         n_before = begins[header]
-    return n_before, units, rows[header + 1 :]
+    return n_before, units, rows[header:]
 
 
 def dialect_notes(name: str, given: Dialect, found: Dialect) -> list[str]:
     """Return what was assumed about a file, if that is unusual; one sentence each."""
-    notes = []
+    notes = list(found.notes)
     if given.encoding is None and found.encoding not in UNICODE:
         notes.append(
             f"`{name}`: not UTF-8, read as {found.encoding} (`encoding` changes this)."

@@ -64,6 +64,11 @@ def _existing(data: object, name: str) -> Path:
         ) from None
     if path.is_file() or path.is_dir():
         return path
+    if str(path) == "-" or path.exists():
+        raise DataError(
+            f"`{name}` must be a file or folder; got {str(path)!r}, which is a stream or a device. "
+            "Save its content as a file first."
+        )
     near = ""
     if path.parent.is_dir():
         near = suggest(path.name, [file.name for file in path.parent.iterdir()])

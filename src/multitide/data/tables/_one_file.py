@@ -29,6 +29,7 @@ from multitide.errors import DataError, MultitideError
 
 CSV_SUFFIXES = (".csv", ".tsv", ".txt", ".tab")
 PARQUET_SUFFIXES = (".parquet", ".pq")
+OTHER_ARCHIVES = (".zip", ".bz2", ".xz", ".zst", ".7z", ".rar", ".tar", ".tgz")
 OTHER_SPREADSHEETS = (".xls", ".xlsb", ".ods")
 
 # Returns columns as the text that a file holds.
@@ -140,6 +141,8 @@ def read_file(path: Path, dialect: Dialect, name: str) -> OpenTable:
             f"{path.name!r} must be a readable {suffix[1:]} file; got: {error}"
         ) from error
     remedy = ""
+    if path.suffix.lower() in OTHER_ARCHIVES:
+        remedy = " Unpack it first."
     if suffix in OTHER_SPREADSHEETS:
         remedy = " Save it as .xlsx or as CSV, or pass pd.read_excel(...)."
     raise DataError(

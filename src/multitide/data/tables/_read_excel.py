@@ -13,6 +13,7 @@ import pandas as pd
 from multitide._checks import suggest
 from multitide.data.tables._column_names import check_names
 from multitide.data.tables._header_row import find_header, has_units
+from multitide.data.tables._no_header import check_header
 from multitide.errors import DataError, ParameterError
 
 EXCEL_SUFFIXES = (".xlsx", ".xlsm")
@@ -117,6 +118,9 @@ def _as_table(cells: pd.DataFrame, path: Path, notes: list[str]) -> pd.DataFrame
             f"the column names are in row {cells.index[place] + 1}; "
             "the rows before it are left out."
         )
+    notes += check_header(
+        texts[place], texts[place + 1 :], path.name, f"row {cells.index[place] + 1}"
+    )
     if has_units(texts, place):
         blank = rows.isna().all(axis=1)
         notes.append(
