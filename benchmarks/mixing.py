@@ -1,6 +1,6 @@
 """Choose how the default combines its network and its trees, on validation sets only.
 
-    python benchmarks/mixing.py [CASE ...] [--seeds 1] [--folder runs/mixing] [--tasks]
+    python benchmarks/mixing.py [CASE ...] [--seeds 1] [--folder runs/mixing] [--tasks] [--wider]
 
 The network and the boosted trees of ``backbone="auto"`` are fitted on the training set of each
 case. Each rule then finds the weight of the trees per task on four fifths of the validation set,
@@ -13,6 +13,7 @@ interrupted run continues.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,13 +24,14 @@ import torch
 from cases import CASES, Case
 
 from multitide import MultiTaskEstimator
+from multitide.backbones import Trees
 from multitide.fitting._auto_backbone import boosted_trees
 from multitide.fitting._data_sets import to_data_sets
 from multitide.fitting._greedy_weights import greedy_weights
 
 N_FOLDS = 5
 SHARES = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
-NETWORK, TREES = "network", "trees"
+NETWORK, TREES, CAUTIOUS, FOREST = "network", "trees", "leaf20", "forest"
 ENOUGH_LABELS = 200  # with fewer, some rules choose for several tasks together
 Losses = dict[str, np.ndarray]  # by task, (n_shares, n_labelled)
 
@@ -39,8 +41,8 @@ class Rows:
 
     Attributes
     ----------
-    predictions : list of ndarray
-        Of the network and of the trees.
+    predictions : dict of str to ndarray
+        By candidate.
     row_losses : callable
         The losses of the rows, given predictions of all of them.
     groups : ndarray of int
@@ -49,30 +51,40 @@ class Rows:
 
     def __init__(
         self,
-        predictions: list[np.ndarray],
+        predictions: dict[str, np.ndarray],
         row_losses: Callable[[np.ndarray], np.ndarray],
         groups: np.ndarray,
     ) -> None:
         self.predictions = predictions
         self.row_losses = row_losses
         self.groups = groups
-        self.known = ~np.isnan(row_losses(predictions[0]))
+        self.known = ~np.isnan(row_losses(predictions[NETWORK]))
 
     def losses(self, share: float) -> np.ndarray:
         """Return the losses of the labelled rows with a weight of the trees."""
-        network, trees = self.predictions
+        network, trees = self.predictions[NETWORK], self.predictions[TREES]
         return self.row_losses((1 - share) * network + share * trees)[self.known]
+
+    def losses_of_mean(self, weights: dict[str, float]) -> np.ndarray:
+        """Return the losses of the labelled rows with weights of the candidates."""
+        mean = sum(weight * self.predictions[name] for name, weight in weights.items())
+        return self.row_losses(np.asarray(mean))[self.known]
 
 
 def fitted(name: str, case: Case, seed: int) -> MultiTaskEstimator:
-    """Fit one of the two on the training set."""
+    """Fit a candidate on the training set."""
     split = case.splits[0]
     samples = case.samples[split.train]
     estimator = MultiTaskEstimator(
         case.tasks, backbone="lstm_fcn", random_state=seed, verbose=0
     )
+    trees = boosted_trees(len(samples), samples.n_channels)
     if name == TREES:
-        estimator.backbone = boosted_trees(len(samples), samples.n_channels)
+        estimator.backbone = trees
+    if name == CAUTIOUS:
+        estimator.backbone = dataclasses.replace(trees, min_samples_leaf=20)
+    if name == FOREST:
+        estimator.backbone = Trees(kind="extra_trees")
     return estimator.fit(samples, validation=case.samples[split.validation])
 
 
@@ -93,12 +105,15 @@ def predictions_of(
         return {task: file[task].astype(np.float64) for task in file.files}
 
 
-def rows_of(case_name: str, seed: int, folder: Path) -> dict[str, Rows]:
+def rows_of(
+    case_name: str, seed: int, folder: Path, pool: list[str]
+) -> dict[str, Rows]:
     """Return the validation rows of each task of a case."""
     case = CASES[case_name]()
     split = case.splits[0]
-    of_network = predictions_of(NETWORK, case_name, case, seed, folder)
-    of_trees = predictions_of(TREES, case_name, case, seed, folder)
+    decoded = {}
+    for name in pool:
+        decoded[name] = predictions_of(name, case_name, case, seed, folder)
     train, validation = case.samples[split.train], case.samples[split.validation]
     codes, _ = pd.factorize(pd.Series(validation.series))
     if codes.max() < 2 * N_FOLDS:
@@ -111,8 +126,8 @@ def rows_of(case_name: str, seed: int, folder: Path) -> dict[str, Rows]:
         def row_losses(decoded: np.ndarray, target=target, labels=labels) -> np.ndarray:
             return target.row_losses(labels, decoded)
 
-        both = [of_network[task.name], of_trees[task.name]]
-        rows[task.name] = Rows(both, row_losses, codes)
+        of_task = {name: by_task[task.name] for name, by_task in decoded.items()}
+        rows[task.name] = Rows(of_task, row_losses, codes)
     return rows
 
 
@@ -140,9 +155,19 @@ def share_alone(rows: dict[str, Rows], losses: Losses, chosen_on: Losses) -> dic
     return shares
 
 
-def greedy(rows: dict[str, Rows], losses: Losses, chosen_on: Losses) -> dict:
-    """Choose by greedy selection on bootstrap samples, as ensembles do."""
-    shares = {}
+def greedy(*names: str) -> Callable[..., dict]:
+    """Return the rule of greedy selection on bootstrap samples, as ensembles do."""
+
+    def rule(rows: dict[str, Rows], losses: Losses, chosen_on: Losses) -> dict:
+        return _greedy_weights(rows, chosen_on, names)
+
+    return rule
+
+
+def _greedy_weights(
+    rows: dict[str, Rows], chosen_on: Losses, names: tuple[str, ...]
+) -> dict:
+    found = {}
     for task, own in rows.items():
         places = np.flatnonzero(own.known)[chosen_on[task]]
         masked = np.zeros(len(own.known), dtype=bool)
@@ -151,9 +176,10 @@ def greedy(rows: dict[str, Rows], losses: Losses, chosen_on: Losses) -> dict:
         def row_losses(decoded: np.ndarray, own=own, masked=masked) -> np.ndarray:
             return np.where(masked, own.row_losses(decoded), np.nan)
 
-        weights = greedy_weights(own.predictions, row_losses, own.groups, 0)
-        shares[task] = float(weights[1])
-    return shares
+        predictions = [own.predictions[name] for name in names]
+        weights = greedy_weights(predictions, row_losses, own.groups, 0)
+        found[task] = dict(zip(names, weights.tolist(), strict=True))
+    return found
 
 
 def _argmin(losses: Losses, chosen_on: Losses, places: list[int]) -> dict:
@@ -178,6 +204,13 @@ def always(share: float) -> Callable[..., dict]:
     return rule
 
 
+# Of more candidates.
+WIDER: dict[str, Callable[..., dict]] = {
+    "greedy, leaves of 20": greedy(NETWORK, CAUTIOUS),
+    "greedy, both leaves": greedy(NETWORK, TREES, CAUTIOUS),
+    "greedy, forest": greedy(NETWORK, TREES, FOREST),
+    "greedy, all": greedy(NETWORK, TREES, CAUTIOUS, FOREST),
+}
 RULES: dict[str, Callable[..., dict]] = {
     "network": always(0.0),
     "trees": always(1.0),
@@ -186,18 +219,20 @@ RULES: dict[str, Callable[..., dict]] = {
     "network, trees or mean": best_of_three,
     "best share": best_share,
     "best share, each task alone": share_alone,
-    "greedy": greedy,
+    "greedy": greedy(NETWORK, TREES),
 }
 
 
-def judged(rows: dict[str, Rows]) -> dict[str, dict[str, float]]:
+def judged(
+    rows: dict[str, Rows], rules: dict[str, Callable[..., dict]]
+) -> dict[str, dict[str, float]]:
     """Return the loss of each task by rule, on rows that have not chosen."""
     losses, folds = {}, {}
     for task, own in rows.items():
         losses[task] = np.stack([own.losses(share) for share in SHARES])
         folds[task] = own.groups[own.known] % N_FOLDS
     found: dict[str, dict[str, float]] = {}
-    for name, rule in RULES.items():
+    for name, rule in rules.items():
         sums = dict.fromkeys(rows, 0.0)
         for fold in range(N_FOLDS):
             chosen_on = {task: folds[task] != fold for task in rows}
@@ -205,7 +240,10 @@ def judged(rows: dict[str, Rows]) -> dict[str, dict[str, float]]:
                 continue
             shares = rule(rows, losses, chosen_on)
             for task, own in rows.items():
-                of_all = own.losses(shares[task])
+                share = shares[task]
+                if not isinstance(share, dict):
+                    share = {NETWORK: 1 - share, TREES: share}
+                of_all = own.losses_of_mean(share)
                 sums[task] += float(of_all[folds[task] == fold].sum())
         found[name] = {task: sums[task] / len(folds[task]) for task in rows}
     return found
@@ -220,16 +258,20 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=Path("runs/mixing"))
     parser.add_argument("--tasks", action="store_true", help="print each task")
+    parser.add_argument("--wider", action="store_true", help="more candidates")
     arguments = parser.parse_args()
+    pool, rules = [NETWORK, TREES], RULES
+    if arguments.wider:
+        pool, rules = [*pool, CAUTIOUS, FOREST], RULES | WIDER
     torch.set_num_threads(1)
     arguments.folder.mkdir(parents=True, exist_ok=True)
     table, worse = {}, {}
     for case_name in arguments.cases or CASES:
         for seed in range(arguments.seeds):
-            rows = rows_of(case_name, seed, arguments.folder)
-            found = pd.DataFrame(judged(rows))
+            rows = rows_of(case_name, seed, arguments.folder, pool)
+            found = pd.DataFrame(judged(rows, rules))
             if arguments.tasks:
-                print(case_name, seed, found.round(3), sep="\n")
+                print(case_name, seed, found.round(3).T.to_string(), sep="\n")
             least = found[["network", "trees"]].min(axis=1)
             table[case_name, seed] = found.mean()
             worse[case_name, seed] = found.gt(1.01 * least, axis=0).sum()

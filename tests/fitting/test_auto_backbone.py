@@ -22,7 +22,7 @@ from multitide.backbones._linear import Linear
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.errors import StoreError
-from multitide.fitting import _choose_fits
+from multitide.fitting import _auto_backbone, _choose_fits
 from multitide.fitting._auto_backbone import boosted_trees
 from multitide.fitting._held_out import HeldOut, shares_of_fits
 from multitide.fitting._training_length import resolve_max_epochs
@@ -52,8 +52,9 @@ def test_it_is_the_default() -> None:
 
 def test_the_candidates_and_their_weights_are_told(fitted: MultiTaskEstimator) -> None:
     table = fitted.candidates_
-    assert list(table["task"]) == ["state", "state", "load", "load"]
-    assert list(table["candidate"]) == ["lstm_fcn", "boosting"] * 2
+    assert list(table["task"]) == ["state"] * 3 + ["load"] * 3
+    names = ["lstm_fcn", "boosting", "boosting, leaves of 20"]
+    assert list(table["candidate"]) == names * 2
     sums = table.groupby("task")["weight"].sum()
     assert sums.tolist() == pytest.approx([1, 1])
     assert (table.groupby("task")["mean_loss"].nunique() == 1).all()
@@ -68,6 +69,7 @@ def with_shares(
         return [1 - of_trees, of_trees], 0.5
 
     monkeypatch.setattr(_choose_fits, "shares_of_fits", shares)
+    monkeypatch.setattr(_auto_backbone, "FEW_LABELS", 0)  # one group of trees
     return auto(**params).fit(SAMPLES)
 
 
@@ -111,6 +113,18 @@ def test_a_candidate_without_weight_takes_no_part(
     assert tasks_of_forests(estimator.model_) == ["state", "load"]
     only_network = with_shares(monkeypatch, 0.0)
     assert len(only_network.model_.network_list) == 1
+
+
+def test_with_many_labels_there_is_one_group_of_trees(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    few = SAMPLES.y["load"].notna() & (np.arange(len(SAMPLES)) < len(SAMPLES) // 2)
+    samples = SAMPLES.replace(y=SAMPLES.y.assign(load=SAMPLES.y["load"].where(few)))
+    n_half = len(SAMPLES) // 2
+    monkeypatch.setattr(_auto_backbone, "FEW_LABELS", n_half + 1)
+    table = auto().fit(samples).candidates_
+    assert (table["task"] == "state").sum() == 2
+    assert (table["task"] == "load").sum() == 3
 
 
 def test_the_loss_of_the_mean_is_that_of_evaluate() -> None:
@@ -255,7 +269,7 @@ def test_the_network_stays_for_features_and_as_a_start(
 
 def test_a_table_with_the_name_is_the_same() -> None:
     by_table = auto(backbone={"name": "auto"}).fit(SAMPLES)
-    assert len(by_table.candidates_) == 4
+    assert len(by_table.candidates_) == 6
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,9 @@ from multitide.tasks import Task
 MANY_ROWS = 10_000
 # Above these numbers of channels, trees have statistics only, and are left out.
 FEW_CHANNELS, MOST_CHANNELS = 4, 1_000
+# With fewer labels the leaves of boosted trees are small (see `fitting/_grow_trees.py`), which some
+# tasks need and others overfit: trees with leaves of this number of rows are grown beside them.
+FEW_LABELS, LARGE_LEAF = 400, 20
 
 
 def network_for(recipe: Recipe, samples: Iterable[Samples]) -> Recipe:
@@ -49,10 +52,11 @@ def tree_groups(
     data: Sequence[SplitData],
     source: Source | None,
 ) -> list[TaskGroup]:
-    """Return the group of the tasks that "auto" also grows trees for; none if there are none.
+    """Return the groups of the tasks that "auto" also grows trees for; none if there are none.
 
-    The validation set chooses, for each task, whether the network or the trees answer it. Trees
-    share nothing, so that they are left out where the user has chosen how the tasks share.
+    Tasks with few labels have a second group with larger leaves. The validation set chooses the
+    weights of the network and of the trees. Trees share nothing, so that they are left out where
+    the user has chosen how the tasks share.
 
     Parameters
     ----------
@@ -80,7 +84,14 @@ def tree_groups(
     )
     trees = boosted_trees(max(group.n_rows for group in groups), n_channels)
     of_trees = dataclasses.replace(recipe, backbone=trees, inputs=inputs)
-    return [TaskGroup(data, tasks, of_trees)]
+    grown = [TaskGroup(data, tasks, of_trees)]
+    n_labelled = grown[0].n_labelled()
+    few = [task for task in tasks if n_labelled[task.name]["train"] < FEW_LABELS]
+    if few:
+        careful = dataclasses.replace(trees, min_samples_leaf=LARGE_LEAF)
+        of_trees = dataclasses.replace(of_trees, backbone=careful)
+        grown.append(TaskGroup(data, few, of_trees))
+    return grown
 
 
 def _growable_tasks(groups: Sequence[TaskGroup]) -> list[Task]:

@@ -92,7 +92,9 @@ class GroupFit:
 def short_name(backbone: Backbone) -> str:
     """Return the name of a backbone, or the kind of its trees; the class of a user's own."""
     if isinstance(backbone, Trees):
-        return backbone.kind
+        if backbone.min_samples_leaf is None:
+            return backbone.kind
+        return f"{backbone.kind}, leaves of {backbone.min_samples_leaf}"
     if type(backbone) not in BACKBONES.values():
         return type(backbone).__name__
     return backbone_name(backbone)
