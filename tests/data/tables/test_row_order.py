@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from multitide.data._samples import Samples
+from multitide.data.tables._read_like import read_like
 from multitide.data.tables._read_table import read_table
 from multitide.errors import DataError
 from refusals import refused
@@ -98,3 +99,34 @@ def test_rows_of_several_series_are_counted_by_their_place_in_the_table() -> Non
     )
     note = assumed(read_table(frame, series="s", time="t", window=2))
     assert "1 of 6 rows come after a later one" in note and "row 5 (2, after 3)" in note
+
+
+@pytest.mark.parametrize("form", ["forward", "reversed"])
+def test_a_first_row_at_the_end_of_a_day_is_corrected_too(form: str) -> None:
+    times = meter().iloc[23:].reset_index(drop=True)  # 2024-01-01 00:00, 01-02 01:00
+    if form == "reversed":
+        times = times[::-1]
+    samples = read(times)
+    assert len(samples) == len(times) - 1
+    assert "no gaps" in assumed(samples)
+
+
+@pytest.mark.parametrize("rows", [slice(23, 40), slice(23, 24), slice(10, 24)])
+def test_new_tables_are_read_like_the_first(rows: slice) -> None:
+    times = meter()
+    frame = pd.DataFrame({"t": times, "x": np.arange(float(len(times)))})
+    first = read_table(frame, time="t", window=1, channels="x")
+    assert first.reading is not None and first.time is not None
+    again = read_like(first.reading, frame[rows])
+    assert again.time is not None
+    assert again.time.tolist() == first.time[rows].tolist()
+    sorted_by_its_stamps = frame[:48].sort_values("t")
+    again = read_like(first.reading, sorted_by_its_stamps)
+    assert again.X[:, 0, 0].tolist() == list(range(48))
+
+
+def test_days_that_begin_and_end_with_a_midnight_keep_the_first() -> None:
+    day = list(pd.date_range("2024-01-01", periods=24, freq="h"))
+    samples = read([*day, day[0], *(t + pd.Timedelta("1D") for t in day[1:])])
+    assert samples.time is not None
+    assert str(samples.time[0]) == "2024-01-01T01:00:00.000000000"

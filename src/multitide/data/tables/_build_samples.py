@@ -51,7 +51,7 @@ def build_samples(
     """
     rows, per_series = _make_rows(tables, reading, findings)
     if reading.layout == "long":
-        rows = sort_rows(rows, findings)
+        rows = sort_rows(rows, reading, findings)
         rows = merge_duplicates(rows, reading, findings)
         rows = resample(rows, reading, findings)
     rows = _fill_static(rows, reading)
@@ -66,6 +66,7 @@ def build_samples(
         reading,
         step=cut.step,
         time_style=rows.time_style,
+        ends_of_days=rows.ends_of_days,
         assumed=tuple(findings.assumed),
     )
     samples = _samples(rows, per_series, y, cut, complete)

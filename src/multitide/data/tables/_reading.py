@@ -153,13 +153,15 @@ class TaskColumn:
 class Reading:
     """How a table is read.
 
-    The fields are the options of :func:`read_table`; the last five hold what was found.
+    The fields are the options of :func:`read_table`; the last six hold what was found.
 
     Attributes
     ----------
     time_style : str or None
         How the times are written, where the whole column decided it: "day/month/year", "%Y%m",
         "number", ...
+    ends_of_days : bool
+        Whether times of 0:00 stand for the end of their day.
     categories : dict of str to tuple
         The categories of each categorical channel, in the order of their codes.
     step : dict or None
@@ -195,6 +197,7 @@ class Reading:
     time_format: str | None = None
     calendar: tuple[str, ...] = ()
     time_style: str | None = None
+    ends_of_days: bool = False
     categories: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     step: TimeStep | None = None
     columns: tuple[ColumnRole, ...] = ()

@@ -9,23 +9,28 @@ import pandas as pd
 
 from multitide.data._timestamps import step_text
 from multitide.data.tables._findings import Findings
+from multitide.data.tables._reading import Reading
 from multitide.data.tables._rows import Rows, position_in_series
 from multitide.errors import DataError
 
 ONE_DAY = np.timedelta64(1, "D")
 
 
-def sort_rows(rows: Rows, findings: Findings) -> Rows:
+def sort_rows(rows: Rows, reading: Reading, findings: Findings) -> Rows:
     """Put series one after another, each in the order of time; note if that changed the order.
 
-    Rows stamped 0:00 of the day that they end are moved to the next day first.
+    Rows stamped 0:00 of the day that they end are moved to the next day first. An earlier table
+    that had such rows decides it for tables that are too short to show it.
 
     Raises
     ------
     DataError
         If rows seem to be stamped 0:00 of the day that they end, but others are out of order.
     """
-    rows = _mend_midnights(rows, findings)
+    if reading.ends_of_days:
+        rows = _all_shifted(rows, findings)
+    else:
+        rows = _mend_midnights(rows, findings)
     keys = [rows.number, rows.series]
     if rows.time is not None:
         keys.insert(1, rows.time)
@@ -80,10 +85,13 @@ def _mend_midnights(rows: Rows, findings: Findings) -> Rows:
         late = _late_midnights(time, series)
         shifted = np.where(late, time + ONE_DAY, time)
         if _in_order(shifted, series) and _is_sure(shifted, late):
+            midnight = _midnights(time)
+            if _in_order(np.where(midnight, time + ONE_DAY, time), series):
+                late = midnight  # also of a first row, which no time comes before
             return _shifted(rows, order[late], findings)
         suspects.append(order[late & ~_is_last(series)])
     for late_rows in suspects:
-        midnights = int((rows.time == rows.time.astype("datetime64[D]")).sum())
+        midnights = int(_midnights(rows.time).sum())
         if len(late_rows) >= 2 and 2 * len(late_rows) >= midnights:
             first = int(late_rows.min())
             raise DataError(
@@ -98,17 +106,31 @@ def _mend_midnights(rows: Rows, findings: Findings) -> Rows:
     return rows
 
 
+def _all_shifted(rows: Rows, findings: Findings) -> Rows:
+    if rows.time is None or rows.time.dtype.kind != "M":
+        return rows
+    midnights = np.flatnonzero(_midnights(rows.time))
+    if not len(midnights):
+        return rows
+    return _shifted(rows, midnights, findings)
+
+
+def _midnights(time: np.ndarray) -> np.ndarray:
+    """Return which rows are stamped 0:00."""
+    found: np.ndarray = time == time.astype("datetime64[D]")
+    return found
+
+
 def _shifted(rows: Rows, late: np.ndarray, findings: Findings) -> Rows:
     time = np.asarray(rows.time).copy()
     first = int(late.min())
     findings.note(
-        f"{len(late)} rows stamped 0:00 come after "
-        "later times of the same day, first row "
+        f"{len(late)} rows stamped 0:00 are the last of their day, first row "
         f"{first + 1} ({pd.Timestamp(time[first])}): "
         "taken as the end of that day, 0:00 of the next."
     )
     time[late] += ONE_DAY
-    return replace(rows, time=time)
+    return replace(rows, time=time, ends_of_days=True)
 
 
 def _late_midnights(time: np.ndarray, series: np.ndarray) -> np.ndarray:

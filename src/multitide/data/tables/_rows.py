@@ -53,6 +53,8 @@ class Rows:
         Position of each row within its series, before any row was left out.
     time_style : str or None
         How the times are written, as :class:`Times` has it.
+    ends_of_days : bool
+        Whether rows stamped 0:00 were the last of their day, and were moved to the next.
     """
 
     values: np.ndarray
@@ -63,6 +65,7 @@ class Rows:
     time: np.ndarray | None
     number: np.ndarray
     time_style: str | None = None
+    ends_of_days: bool = False
 
     def __len__(self) -> int:
         return len(self.series)
