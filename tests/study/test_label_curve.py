@@ -18,6 +18,7 @@ from multitide.data._split import Split
 from multitide.errors import DataError, ParameterError, StoreError
 from multitide.reports import write_curve_report
 from multitide.study import LabelCurve, compare, label_curve
+from multitide.study._curve import VERDICTS, _sentence
 from multitide.study.design._hidden_labels import fitting_unit, keep_share
 from multitide.tasks import resolve_tasks
 from refusals import refused
@@ -263,9 +264,7 @@ def test_it_says_with_how_many_labels_what_is_so(
     traced: tuple[LabelCurve, Path], tmp_path: Path
 ) -> None:
     curve, _ = traced
-    expected = (
-        "“hard”, load: with 10 % and 100 % of the labels the verdict is “cannot tell”."
-    )
+    expected = "The study cannot tell whether “hard” helps load with 10 % and 100 % of the labels."
     assert expected in curve.sentences()
     page = write_curve_report(
         curve, tmp_path, command="multitide <compare>"
@@ -337,3 +336,23 @@ def test_a_damaged_curve_is_refused(
     (tmp_path / "curve.json").write_text(json.dumps(content | {"schema_version": 1}))
     with refused("schema version 2", "Run `multitide compare`", error=StoreError):
         LabelCurve.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("shares", "sentence"),
+    [
+        ({"helps": "5 %"}, "“hard” helps load with 5 % of the labels."),
+        (
+            {"helps": "5 %", "cannot tell": "100 %"},
+            "“hard” helps load with 5 % of the labels; with 100 % the study cannot tell.",
+        ),
+        (
+            {"hurts": "20 %", "helps": "5 %"},
+            "“hard” helps load with 5 % of the labels and hurts load with 20 % of the labels.",
+        ),
+    ],
+)
+def test_a_sentence_says_at_which_shares_an_arm_helps(
+    shares: dict[str, str], sentence: str
+) -> None:
+    assert _sentence("hard", "load", shares, VERDICTS) == sentence

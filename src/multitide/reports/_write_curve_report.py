@@ -130,7 +130,9 @@ def _draws(curve: LabelCurve) -> str:
 
 def _task(gains: pd.DataFrame, task: str, margin: float) -> TaskSection:
     gains = gains[gains["task"] == task]
-    rows = gains.sort_values(["arm", "share"], kind="stable").to_dict("records")
+    rows = []
+    for _, of_arm in gains.groupby("arm", sort=False):
+        rows += of_arm.sort_values("share").to_dict("records")
     drawn = gains.dropna(subset=["gain", "low", "high"])
     if drawn.empty:
         return TaskSection(task, rows, None)

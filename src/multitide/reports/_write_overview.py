@@ -23,7 +23,7 @@ from multitide.reports.study._sentences import MARKS
 from multitide.reports.study._write_study_report import PAGE as STUDY_PAGE
 from multitide.reports.study._write_study_report import write_study_report
 from multitide.study import Comparisons
-from multitide.study.results._ranks import MIN_DATA
+from multitide.study.results._ranks import MIN_DATA, p_in_words
 from multitide.study.results._tables import MISSING, pair_table, standing_table
 
 PAGE, TEXT, RANKS = "report.html", "report.md", "ranks.png"
@@ -126,6 +126,7 @@ def page_content(comparisons: Comparisons, command: str | None) -> Content:
         "standing_rows": comparisons.standing.to_dict("records"),
         "pairs": pair_table(comparisons.pairs),
         "test": comparisons.test,
+        "test_p": p_in_words(comparisons.test.p),
         "figure": figure,
         "studies": _studies(comparisons),
         "min_data": MIN_DATA,

@@ -20,7 +20,13 @@ from multitide._result_folder import read_record, validated, writable, write_fil
 from multitide.data._write_table import write_table
 from multitide.errors import ParameterError
 from multitide.study._comparison import Comparison
-from multitide.study.results._ranks import MIN_DATA, RankTest, pair_tests, rank_test
+from multitide.study.results._ranks import (
+    MIN_DATA,
+    RankTest,
+    p_in_words,
+    pair_tests,
+    rank_test,
+)
 from multitide.study.results._tables import (
     MEAN_LOSS_TITLE,
     aligned,
@@ -191,7 +197,7 @@ class Comparisons:
                 differ = "do not differ significantly"
             parts.append(
                 f"Over data sets the arms {differ} (Friedman with "
-                f"Iman and Davenport, p = {self.test.p:.3g})."
+                f"Iman and Davenport, {p_in_words(self.test.p)})."
             )
         clear = self.pairs[self.pairs["p_holm"] < alpha]
         for row in clear.to_dict("records"):
@@ -200,7 +206,7 @@ class Comparisons:
                 better, worse = worse, better
             parts.append(
                 f"“{better}” has less loss than “{worse}” "
-                f"(signed ranks, p = {row['p_holm']:.3g} after Holm)."
+                f"(signed ranks, {p_in_words(row['p_holm'])} after Holm)."
             )
         if clear.empty:
             parts.append(
@@ -209,7 +215,7 @@ class Comparisons:
             least = 2.0 ** (1 - n_data) * len(self.pairs)
             if least >= alpha:
                 parts.append(
-                    "With so few data sets they cannot: "
+                    "With so few data sets no two can: "
                     f"the smallest possible p is {min(least, 1):.3g}."
                 )
         return parts

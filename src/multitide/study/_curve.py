@@ -29,12 +29,12 @@ from multitide.study.results._tables import (
 
 CURVE, RESULTS, SCHEMA = "curve.json", "results.parquet", 2
 VERDICTS = {
-    "helps": "it helps",
-    "hurts": "it hurts",
-    "same": "it makes no difference",
-    "cannot tell": "the verdict is “cannot tell”",
-    "failed": "it failed",
+    "helps": "helps",
+    "hurts": "hurts",
+    "same": "makes no difference to",
+    "failed": "failed on",
 }
+BASELINE_VERDICTS = VERDICTS | {"helps": "is better on", "hurts": "is worse on"}
 
 
 class CurveFacts(TypedDict):
@@ -113,11 +113,15 @@ class LabelCurve:
         """Return one sentence per task and arm with the verdicts by share."""
         sentences = []
         for (task, arm), rows in self.gains.groupby(["task", "arm"], sort=False):
-            parts = []
+            shares = {}
             for verdict, of_verdict in rows.groupby("verdict", sort=False):
-                shares = listed(list(map(share_in_words, of_verdict["share"])))
-                parts.append(f"with {shares} of the labels {VERDICTS[str(verdict)]}")
-            sentences.append(f"“{arm}”, {task}: {'; '.join(parts)}.")
+                shares[str(verdict)] = listed(
+                    list(map(share_in_words, of_verdict["share"]))
+                )
+            words = VERDICTS
+            if "baseline" in self._first.settings[str(arm)]["settings"]:
+                words = BASELINE_VERDICTS
+            sentences.append(_sentence(str(arm), str(task), shares, words))
         return sentences
 
     def table(self) -> pd.DataFrame:
@@ -208,3 +212,21 @@ def claim_curve(folder: Path, shares: Sequence[float]) -> None:
     """Make the folder of a curve and those of its studies, or take them up again."""
     names = [folder_of(Path(), share).name for share in shares]
     claim_folders(folder, CURVE_FORMAT, names)
+
+
+def _sentence(
+    arm: str, task: str, shares: Mapping[str, str], verdicts: Mapping[str, str]
+) -> str:
+    """Say at which shares of the labels, given by verdict, an arm helps a task, hurts it, ..."""
+    unclear = shares.get("cannot tell")
+    if list(shares) == ["cannot tell"]:
+        helps = f"“{arm}” {verdicts['helps']} {task}"
+        return f"The study cannot tell whether {helps} with {unclear} of the labels."
+    parts = []
+    for verdict, words in verdicts.items():
+        if verdict in shares:
+            parts.append(f"{words} {task} with {shares[verdict]} of the labels")
+    sentence = f"“{arm}” {listed(parts)}"
+    if unclear:
+        sentence += f"; with {unclear} the study cannot tell"
+    return f"{sentence}."

@@ -8,7 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from multitide.study.results._ranks import critical_difference, pair_tests, rank_test
+from multitide.study.results._ranks import (
+    critical_difference,
+    p_in_words,
+    pair_tests,
+    rank_test,
+)
 
 # Demšar 2006, table 6: areas under the curve of four variants of C4.5 on 14 data sets.
 C45 = [
@@ -142,3 +147,10 @@ def test_false_alarms_are_as_rare_as_promised() -> None:
         np.mean([(pair_tests(table)["p_holm"] < 0.05).any() for table in tables[:300]])
         < 0.07
     )
+
+
+@pytest.mark.parametrize(
+    ("p", "words"), [(0.0, "p < 0.0001"), (0.03125, "p = 0.0312"), (1.0, "p = 1")]
+)
+def test_a_p_value_is_never_written_as_zero(p: float, words: str) -> None:
+    assert p_in_words(p) == words

@@ -13,6 +13,7 @@ from multitide.study.results._verdicts import holm
 
 # With fewer data sets a test of ranks has hardly any power: five signed ranks give p >= 0.0625.
 MIN_DATA = 5
+LEAST_P = 0.0001  # smaller ones are written as less than this
 PAIRS = ["arm", "other", "wins", "losses", "difference", "p", "p_holm"]
 
 
@@ -55,6 +56,13 @@ class RankTest:
     def is_conclusive(self) -> bool:
         """Whether there were enough data sets and arms for the test."""
         return bool(np.isfinite(self.p))
+
+
+def p_in_words(p: float) -> str:
+    """Return "p = 0.0312" or "p < 0.0001"."""
+    if p < LEAST_P:
+        return f"p < {LEAST_P}"
+    return f"p = {p:.3g}"
 
 
 def rank_test(losses: pd.DataFrame, confidence: float = 0.95) -> RankTest:
