@@ -66,3 +66,33 @@ def test_text_is_proposed_as_categories(
     checked = run("check", "multitide.toml")
     assert checked.exit_code == 0, checked.output
     assert "`day` is text: read as 3 categories" in checked.output
+
+
+@pytest.mark.parametrize("times", ["numbers", "dates"])
+def test_a_calendar_is_proposed_for_dates_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    n = 200
+    table = pd.DataFrame({"time": np.arange(n), "x": np.arange(n) % 7.5})
+    if times == "dates":
+        table["time"] = pd.date_range("2024", periods=n, freq="h")
+    table["load"] = np.arange(n) % 5.5
+    table.to_csv("data.csv", index=False)
+    assert run("init", "data.csv", "--label", "load").exit_code == 0
+    written = Path("multitide.toml").read_text()
+    assert ("calendar" in written) == (times == "dates")
+    Path("multitide.toml").write_text(written.replace("# calendar", "calendar"))
+    checked = run("check", "multitide.toml")
+    assert checked.exit_code == 0, checked.output
+
+
+def test_a_configuration_without_labels_says_how_to_name_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    pd.DataFrame({"x": np.arange(99) % 7.5}).to_csv("data.csv", index=False)
+    assert run("init", "data.csv").exit_code == 0
+    checked = run("check", "multitide.toml")
+    assert checked.exit_code == 2
+    assert "[[tasks]]" in checked.output

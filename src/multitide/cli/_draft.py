@@ -66,6 +66,7 @@ def draft_config(
         "random_state = 0",
         "",
         *_data_lines(data, labels, by_role, folder, options or {}),
+        *_calendar_lines(windows),
         *_window_lines(windows, by_role),
         "",
         *_split_lines(inspected.split_by, groups),
@@ -98,9 +99,13 @@ def _data_lines(
         lines.append("# Columns of text are inputs if they are listed as categories.")
         for line in toml_text({"category": by_role["text"]}).splitlines():
             lines.append(f"# {line}")
-    if "time" in by_role:
-        lines.append(CALENDAR_LINE)
     return lines
+
+
+def _calendar_lines(windows: WindowProposal | None) -> list[str]:
+    if windows is None or not windows.has_dates:
+        return []
+    return [CALENDAR_LINE]
 
 
 def _window_lines(

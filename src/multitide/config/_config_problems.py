@@ -12,7 +12,12 @@ from multitide._plan_fit import FitPlan
 from multitide._toml import read_toml
 from multitide.config._config import Config
 from multitide.config._load_config import parse_config
-from multitide.config._prepare import Prepared, check_test_sets, split_samples
+from multitide.config._prepare import (
+    Prepared,
+    check_test_sets,
+    refuse_no_labels,
+    split_samples,
+)
 from multitide.data._data_sets import DataSets
 from multitide.data._split_data import SplitData
 from multitide.fitting._auto_backbone import network_for
@@ -85,6 +90,7 @@ def _check_data(config: Config, problems: list[str]) -> Prepared | None:
     tasks: list[Task] = []
     data: list[SplitData] = []
     with gathering(problems):
+        refuse_no_labels(data_sets)
         tasks = resolve_shared_tasks(config.tasks, data_sets)
         for name, samples in data_sets.items():
             with gathering(problems):

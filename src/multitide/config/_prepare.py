@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -133,11 +133,7 @@ def prepare(config: Config) -> Prepared:
         If a split is wrong or leaves no test set.
     """
     data_sets = config.read_all()
-    if not any(samples.y.shape[1] for samples in data_sets.values()):
-        raise DataError(
-            "`tasks` must name a label column; "
-            "use --label NAME, or [[tasks]] in a configuration."
-        )
+    refuse_no_labels(data_sets)
     tasks = resolve_shared_tasks(config.tasks, data_sets)
     data = []
     for name, samples in data_sets.items():
@@ -145,6 +141,15 @@ def prepare(config: Config) -> Prepared:
     prepared = Prepared(config, tasks, data)
     check_test_sets(prepared)
     return prepared
+
+
+def refuse_no_labels(data_sets: Mapping[str, Samples]) -> None:
+    """Raise if no data set has a column of labels."""
+    if not any(samples.y.shape[1] for samples in data_sets.values()):
+        raise DataError(
+            "`tasks` must name a label column; "
+            "use --label NAME, or [[tasks]] in a configuration."
+        )
 
 
 def split_samples(config: Config, name: str, samples: Samples) -> SplitData:

@@ -43,6 +43,8 @@ class WindowProposal:
         Whether a sample may as well be a whole series: labels do not change within one.
     longest : int
         Rows of the longest series.
+    has_dates : bool
+        Whether the times are dates, which have an hour and a weekday.
     """
 
     window: int
@@ -50,6 +52,7 @@ class WindowProposal:
     why: str
     optional: bool = False
     longest: int = 0
+    has_dates: bool = False
 
 
 def propose_window(data: pd.DataFrame, reading: Reading) -> WindowProposal:
@@ -86,7 +89,8 @@ def propose_window(data: pd.DataFrame, reading: Reading) -> WindowProposal:
     n_windows = max(1, len(data) - window)
     stride = min(window, -(-n_windows // MAX_WINDOWS))
     optional = series is not None and not _labels_change(data, reading)
-    return WindowProposal(window, stride, why, optional, longest)
+    has_dates = times is not None and times[1] != "1"
+    return WindowProposal(window, stride, why, optional, longest, has_dates)
 
 
 def _labels_change(data: pd.DataFrame, reading: Reading) -> bool:
