@@ -108,6 +108,8 @@ def parse_time(
         time = _one_column(frame[columns[0]], reader)
     elif all(unit_of(column) for column in columns):
         time = _assembled(frame, columns, label)
+    elif _are_clock_parts(frame, columns[1:]):
+        time = _day_and_clock(frame, columns, reader)
     else:
         time = _from_text(_joined(frame, columns), reader)
     missing = np.flatnonzero(pd.isna(time))
@@ -178,6 +180,34 @@ def _dates(times: pd.Series, reader: _Reader) -> np.ndarray:
         reader.notes.append(f"{reader.label} has a time zone: turned into UTC.")
         times = times.dt.tz_convert("UTC").dt.tz_localize(None)
     return as_nanoseconds(times.to_numpy(), reader.label)
+
+
+def _are_clock_parts(frame: pd.DataFrame, columns: Sequence[str]) -> bool:
+    """Whether columns hold hours, minutes and seconds as numbers."""
+    for column in columns:
+        is_number = pd.api.types.is_numeric_dtype(frame[column])
+        if not is_number or unit_of(column) not in CLOCK_UNITS:
+            return False
+    return True
+
+
+def _day_and_clock(
+    frame: pd.DataFrame, columns: Sequence[str], reader: _Reader
+) -> np.ndarray:
+    """Return times from a column of dates, and columns of hours, minutes and seconds."""
+    times = _one_column(frame[columns[0]], reader)
+    if times.dtype.kind != "M":
+        raise DataError(
+            f"`{columns[0]}` must hold dates beside {in_backticks(columns[1:])}; "
+            "got numbers. Name the columns of the time with `time`."
+        )
+    for column in columns[1:]:
+        unit = str(unit_of(column))
+        name, largest = CLOCK_UNITS[unit]
+        _check_range(frame[column], unit, largest)
+        since = pd.to_timedelta(frame[column].astype("float64"), unit=name)
+        times = times + since.to_numpy(dtype="timedelta64[ns]")
+    return times
 
 
 def _assembled(frame: pd.DataFrame, columns: Sequence[str], label: str) -> np.ndarray:

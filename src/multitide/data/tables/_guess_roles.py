@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from multitide.data._timestamps import UNITS, unit_of
+from multitide.data.tables._clock_column import with_clock
 from multitide.data.tables._columns import is_counter, kind_of
 from multitide.data.tables._facts_of_series import (
     GROUPS,
@@ -67,6 +68,8 @@ def find_time(data: pd.DataFrame, reading: Reading, findings: Findings) -> Readi
     columns = _date_parts(free)
     if len(columns) < 3:
         columns = find_time_column(data, free, reading)
+        if len(columns) == 1 and reading.time_format is None:
+            columns = with_clock(data, columns[0], free)
     if columns:
         if len(columns) == 1:
             verb = "is"

@@ -24,6 +24,7 @@ DAYLIGHT = (
     "(an hour that comes twice in autumn): "
     "write times in UTC."
 )
+MOST_DAYLIGHT = 0.01  # of the rows: an hour of a year is less
 SEVERAL = " If the table holds several recordings, name their id column with `series`."
 # How labels of one bin are combined, by label_at; the last label of the bin otherwise.
 HOW = {"any": "max", "mean": "mean"}
@@ -198,10 +199,9 @@ def _duplicates_message(rows: Rows, reading: Reading, repeated: np.ndarray) -> s
             stamp += f" (series {rows.ids[rows.series[row]]})"
         stamps.append(stamp)
     shown = ", ".join(list(dict.fromkeys(stamps))[:5])
-    if times.dtype.kind == "M":
+    cause = ""
+    if times.dtype.kind == "M" and len(repeated) <= MOST_DAYLIGHT * len(times):
         cause = DAYLIGHT
-    else:
-        cause = ""
     if reading.series is None:
         several = SEVERAL
     else:

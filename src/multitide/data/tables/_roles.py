@@ -24,6 +24,7 @@ from multitide.data.tables._guess_roles import (
     without_time,
 )
 from multitide.data.tables._open_tables import Tables
+from multitide.data.tables._parallel_recordings import find_parallel
 from multitide.data.tables._reading import ColumnRole, Reading
 from multitide.data.tables._recordings import find_recordings
 
@@ -71,6 +72,7 @@ def find_roles(tables: Tables, reading: Reading, findings: Findings) -> Reading:
     if tables.labels is None:
         taken = {*taken_columns(reading), *reading.extra}
         reading = find_recordings(tables.data, taken, reading, findings)
+        reading = find_parallel(tables.measured, taken, reading, findings)
     reading = find_series_of_files(tables, reading, findings)
     reading = without_time(reading, findings)
     reading, no_tasks = find_tasks(tables.labels, reading, findings)
