@@ -37,6 +37,14 @@ def assumed(samples: Samples) -> str:
     return "\n".join(samples.reading["assumed"])
 
 
+@pytest.mark.parametrize("name", ["machine", "patient_id", "unit"])
+def test_an_input_that_is_named_like_an_id_is_pointed_out(name: str) -> None:
+    table = engines().drop(columns="cycle").rename(columns={"unit": name})
+    assert f"--series {name}" in assumed(read(table))
+    other = table.rename(columns={name: "level"})
+    assert "--series" not in assumed(read(other))
+
+
 @pytest.mark.parametrize(
     ("first", "step", "counts"),
     [(1, 1, "1, 2, 3, ..."), (0, 1, "0, 1, 2, ..."), (0, 10, "0, 10, 20, ...")],

@@ -78,3 +78,48 @@ def test_a_format_that_reads_nothing_is_refused() -> None:
         read_table(table, time_format="%d.%m.%y", window=5)
     with refused("`time_format`", "time=()", error=ParameterError):
         read_table(table, time=(), time_format="%d.%m.%y", window=5)
+
+
+SECONDS = np.arange(500, dtype=np.int64) * 3600 + 1_700_000_000
+
+
+@pytest.mark.parametrize("scale", [1, 10**3, 10**6, 10**9])
+@pytest.mark.parametrize("name", ["ts", "unix_time", "epoch", "Time (s)", "t.time"])
+def test_seconds_since_1970_are_the_time(name: str, scale: int) -> None:
+    assert time_of(table(**{name: SECONDS * scale})) == [name]
+    two = np.concatenate([SECONDS[:250], SECONDS[:250]]) * scale
+    frame = table(**{name: two, "id": np.arange(500) // 250})
+    assert time_of(frame) == [name]
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("time_s", np.arange(500) * 0.1),
+        ("month", [(1980 + i // 12) * 100 + i % 12 + 1 for i in range(500)]),
+    ],
+)
+def test_rising_times_and_months_are_the_time(name: str, values: Any) -> None:
+    assert time_of(table(**{name: values})) == [name]
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("energy", SECONDS),  # a meter rises, too
+        ("time_on", np.arange(500) % 60),
+        ("month", np.arange(500) % 12 + 1),
+        ("on_time", [True, False] * 250),
+    ],
+)
+def test_other_numbers_are_no_times(name: str, values: Any) -> None:
+    assert time_of(table(**{name: values})) == []
+
+
+def test_one_of_two_columns_of_dates_must_be_named() -> None:
+    frame = table(start=DATES.astype("str"), end=(DATES + pd.Timedelta("1h")))
+    frame["end"] = frame["end"].astype("str")
+    samples = read_table(frame, window=3)
+    assert samples.reading is not None
+    said = "\n".join(samples.reading["assumed"])
+    assert "`start` holds times" in said and "name it with `time`" in said

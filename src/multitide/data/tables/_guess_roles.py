@@ -12,14 +12,16 @@ from multitide.data._timestamps import UNITS, unit_of
 from multitide.data.tables._clock_column import with_clock
 from multitide.data.tables._columns import is_counter, kind_of
 from multitide.data.tables._facts_of_series import (
+    GROUP_NAMES,
     GROUPS,
     constant_in_series,
+    numbers_groups,
     why_no_task,
 )
 from multitide.data.tables._findings import MAX_NAMES, Findings, name_columns
 from multitide.data.tables._open_tables import Tables
 from multitide.data.tables._reading import Reading, TaskColumn
-from multitide.data.tables._time_column import find_time_column
+from multitide.data.tables._time_column import find_time_column, holds_times
 from multitide.errors import DataError, ParameterError
 
 N_LOOKED_AT = 20  # values of a column that are tried as dates
@@ -34,6 +36,7 @@ IN_LABELS = "is a column of `labels` (list it in `channels` if it is an input)"
 UNCLEAR_DATES = (
     "looks like times of an unclear format (`time_format` says how they are written)"
 )
+ONE_OF_TIMES = "holds times (name it with `time` if they are those of the rows)"
 
 
 def find_series(tables: Tables, reading: Reading, findings: Findings) -> Reading:
@@ -194,8 +197,11 @@ def find_channels(
 def _warn_of_facts(
     data: pd.DataFrame, channels: Sequence[str], reading: Reading, findings: Findings
 ) -> None:
-    """Note channels that are no measurements: labels of series, joined to every row."""
-    if reading.series is None or reading.layout != "long":
+    """Note channels that are no measurements: ids, and labels of series joined to every row."""
+    if reading.layout != "long":
+        return
+    if reading.series is None:
+        _warn_of_ids(data, channels, findings)
         return
     facts = constant_in_series(data, reading.series, channels)
     if not facts:
@@ -205,6 +211,18 @@ def _warn_of_facts(
         "known at prediction, leave them out with `ignore`; if they describe the series, list them "
         "in `static`."
     )
+
+
+def _warn_of_ids(
+    data: pd.DataFrame, channels: Sequence[str], findings: Findings
+) -> None:
+    """Note a channel that seems to tell recordings apart, for windows cross them."""
+    for name in channels:
+        if GROUP_NAMES.search(name) and numbers_groups(data[name]):
+            findings.note(
+                f"`{name}` is an input, and is named like an id of recordings. If windows must "
+                f"not cross its values, name it with `series` (--series {name})."
+            )
 
 
 def _only_forecast(reading: Reading) -> set[str]:
@@ -252,6 +270,8 @@ def _reason_against(data: pd.DataFrame, column: str, reading: Reading) -> str:
         ):
             return "counts the rows of each series"
     if kind == "text" and _looks_like_dates(data[column]):
+        if holds_times(data[column], column, reading):
+            return ONE_OF_TIMES
         return UNCLEAR_DATES
     return REASONS.get(kind, "")
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 
 from multitide.data._clock_times import CLOCK
-from multitide.data._timestamps import parse_time
+from multitide.data._timestamps import parse_time, unit_of
 from multitide.data.tables._columns import kind_of
 from multitide.data.tables._reading import Reading
 from multitide.errors import DataError
@@ -25,6 +26,12 @@ TIME_NAMES = (
 )
 N_LOOKED_AT = 200  # values of a column, spread over its rows
 MIN_SHARE = 0.5  # of values that look like dates, in a column of dates with errors
+LIKE_TIME = re.compile(
+    r"(?i)(?:^|[_. ])(?:ts|epoch|unix|unixtime|time|timestamp)(?:$|[_. (\[])"
+)
+# The years 1990 to 2100, in seconds to nanoseconds since 1970.
+SECONDS = (631_152_000, 4_102_444_800)
+EPOCHS = [(SECONDS[0] * 1000**n, SECONDS[1] * 1000**n) for n in range(4)]
 WHOLE_DATE = (
     r"^\s*(?:\d{4}\s*[./년-]\s*\d{1,2}\s*[./월-]\s*\d{1,2}(?!\d)"
     r"|\d{1,2}\s*[./-]\s*\d{1,2}\s*[./-]\s*(?:\d{4}|\d{2})(?!\d))"
@@ -62,7 +69,35 @@ def find_time_column(
     for column in _named(free):
         if kind_of(data[column]) in ("number", "mixed"):
             return [column]
+    for column in free:
+        if _counts_time(data[column], column) or _holds_months(data[column], column):
+            return [column]
     return []
+
+
+def holds_times(column: pd.Series, name: str, reading: Reading) -> bool:
+    """Whether all values of a column can be read as times."""
+    return _date_problem(column, name, reading) == ""
+
+
+def _counts_time(column: pd.Series, name: str) -> bool:
+    """Whether numbers are named as a time, and are seconds since 1970 or only rise."""
+    if not LIKE_TIME.search(name) or not pd.api.types.is_numeric_dtype(column):
+        return False
+    if pd.api.types.is_bool_dtype(column) or column.isna().any() or len(column) < 2:
+        return False
+    if pd.api.types.is_integer_dtype(column):
+        for low, high in EPOCHS:
+            if column.between(low, high).all():
+                return True
+    return bool(column.is_monotonic_increasing and column.is_unique)
+
+
+def _holds_months(column: pd.Series, name: str) -> bool:
+    """Whether a column named month, day, ... holds numbers such as 202407."""
+    if unit_of(name) is None or not pd.api.types.is_integer_dtype(column):
+        return False
+    return len(column) > 0 and bool((column > 9999).all())
 
 
 def _columns_of_dates(
