@@ -24,7 +24,7 @@ DAYLIGHT = (
     "(an hour that comes twice in autumn): "
     "write times in UTC."
 )
-MOST_DAYLIGHT = 0.01  # of the rows: an hour of a year is less
+MOST_DAYLIGHT = 12  # rows of an hour, or a hundredth of the table
 SEVERAL = " If the table holds several recordings, name their id column with `series`."
 # How labels of one bin are combined, by label_at; the last label of the bin otherwise.
 HOW = {"any": "max", "mean": "mean"}
@@ -200,7 +200,8 @@ def _duplicates_message(rows: Rows, reading: Reading, repeated: np.ndarray) -> s
         stamps.append(stamp)
     shown = ", ".join(list(dict.fromkeys(stamps))[:5])
     cause = ""
-    if times.dtype.kind == "M" and len(repeated) <= MOST_DAYLIGHT * len(times):
+    few = max(MOST_DAYLIGHT, len(times) // 100)
+    if times.dtype.kind == "M" and len(repeated) <= few:
         cause = DAYLIGHT
     if reading.series is None:
         several = SEVERAL
