@@ -160,8 +160,9 @@ def arm_settings(comparison: Comparison) -> tuple[dict[str, str], list[ArmSettin
     for arm, spec in comparison.settings.items():
         flat[arm] = _flat(spec["settings"])
     networks = []
-    for settings in flat.values():
-        if "baseline.name" not in settings:
+    for arm, settings in flat.items():
+        is_mixture = "members" in comparison.settings[arm]["settings"]
+        if "baseline.name" not in settings and not is_mixture:
             networks.append(settings)
     common = _in_common(networks)
     own = []
@@ -171,10 +172,17 @@ def arm_settings(comparison: Comparison) -> tuple[dict[str, str], list[ArmSettin
             groups.append(", ".join(tasks))
         differ = {}
         for name, text in settings.items():
-            if common.get(name) != text:
+            if common.get(_of_member(name)) != text:
                 differ[name] = text
         own.append(ArmSettings(arm, groups, differ))
     return common, own
+
+
+def _of_member(name: str) -> str:
+    """Return "lr" for "members.first.lr", a setting of an ensemble; other names as they are."""
+    if not name.startswith("members."):
+        return name
+    return name.split(".", 2)[-1]
 
 
 def _in_common(networks: list[dict[str, str]]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from multitide.errors import ParameterError
 from multitide.fitting._recipe import OPTIONAL, PART_PARAMETERS, make_part
 from multitide.sharing import SHARINGS, NoSharing, Sharing
 from multitide.study.design._baselines import BASELINES, Baseline
+from multitide.study.design._mixture import Mixture
 from multitide.study.design._probes import Probe
 
 Settings: TypeAlias = dict[str, Any]  # plain JSON values
@@ -70,7 +71,7 @@ class Arm:
     Attributes
     ----------
     name : str
-    learner : MultiTaskEstimator, Baseline or Probe
+    learner : MultiTaskEstimator, Baseline, Probe or Mixture
         Not fitted; its parameters are those of the arm.
     groups : tuple of tuples of str
         The tasks that are trained together; each group is a fit of its own. The arm does not answer
@@ -82,7 +83,7 @@ class Arm:
     """
 
     name: str
-    learner: MultiTaskEstimator | Baseline | Probe
+    learner: MultiTaskEstimator | Baseline | Probe | Mixture
     groups: Groups
     seek: Seek | None = None
     record_every: int = 0
@@ -111,6 +112,14 @@ class Arm:
         if isinstance(self.learner, Probe):
             probe = {"source": self.learner.source}
             return {"probe": probe, **_settings_of(self.learner.estimator)}
+        if isinstance(self.learner, Mixture):
+            members = {}
+            for name, estimator in self.learner.members.items():
+                members[name] = {
+                    **_settings_of(estimator),
+                    "random_state": estimator.random_state,
+                }
+            return {"members": members}
         return _settings_of(self.learner)
 
 

@@ -35,6 +35,7 @@ from multitide.study.design._arms import (
     sharing_settings,
 )
 from multitide.study.design._baselines import BASELINES, Baseline
+from multitide.study.design._mixture import Mixture
 
 PAIRS = "pairs"
 LEAVE_ONE_OUT = "leave_one_out"
@@ -60,7 +61,9 @@ def resolve_arms(
         name, a baseline, or a dict of parameters of the estimator (``{"lr": 0.01,
         "backbone__num_layers": 2}``). The dict may also contain ``groups`` (lists of task names
         that are trained together, or how to find them: "auto", "pairs" or "affinity", with
-        ``max_groups``) and ``baseline`` for a baseline with parameters.
+        ``max_groups``) and ``baseline`` for a baseline with parameters. ``members`` makes the arm
+        an ensemble: a dict of settings by name, one for each model; their predictions are averaged
+        with weights that the validation set chooses per task.
     estimator : MultiTaskEstimator
         The settings change copies of it.
     task_names : sequence of str
@@ -186,6 +189,8 @@ class _Resolver:
         if "baseline" in settings:
             groups = tuple((task,) for task in self._task_names)
             return Arm(name, _make_baseline(name, settings), groups)
+        if "members" in settings:
+            return Arm(name, self._mixture(name, settings), (self._task_names,))
         given = self._named_groups(name, settings.pop("groups", [self._task_names]))
         if isinstance(given, str):
             return make_seeking_arm(
@@ -199,6 +204,29 @@ class _Resolver:
             for part in sharing.groups(list(group)):
                 networks.append(tuple(part))
         return Arm(name, learner, tuple(networks))
+
+    def _mixture(self, name: str, settings: Settings) -> Mixture:
+        """Return the members of an arm that is an ensemble, each with settings of its own."""
+        given = settings.pop("members")
+        where = f"arms.{name}.members"
+        if not isinstance(given, Mapping) or not given:
+            raise ParameterError(
+                f"`{where}` must be settings by name, such as "
+                '{"network": {}, "trees": {"backbone": "trees"}}; '
+                f"got {given!r}."
+            )
+        if settings:
+            raise ParameterError(
+                f"`arms.{name}` must have no setting beside `members`; "
+                f"got {list(settings)}. Give each member its own settings."
+            )
+        members = {}
+        for member, spec in given.items():
+            own = self._settings(f"{name}.members.{member}", spec)
+            members[str(member)] = _with_settings(
+                f"{name}.members.{member}", self._estimator, own
+            )
+        return Mixture(members)
 
     def _expand_one(self, name: str, spec: ArmSpec) -> dict[str, ArmSpec]:
         groups: dict[str, tuple[str, ...]]
@@ -314,7 +342,7 @@ def _with_settings(
     for key in settings:
         parameter = key.split("__")[0]
         if parameter not in known:
-            near = suggest(parameter, [*known, "groups", "baseline"])
+            near = suggest(parameter, [*known, "groups", "baseline", "members"])
             problems.append(f"`arms.{name}` has no setting {key!r}.{near}")
     raise_problems(problems)
     learner: MultiTaskEstimator = clone(estimator)

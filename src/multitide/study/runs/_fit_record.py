@@ -51,6 +51,7 @@ class _FitRecord(BaseModel):
     best_epoch: dict[str, NonNegativeInt] | None = None
     validation_loss: dict[str, float] = {}
     diverged: str = ""
+    weights: dict[str, dict[str, float]] = {}
     affinity: dict[str, list[JsonValue]] = {}
     classes: dict[str, list[JsonValue]] = {}
     warnings: list[str] = []

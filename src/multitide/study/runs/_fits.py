@@ -43,6 +43,8 @@ class FitFacts(BaselineFacts, total=False):
     best_epoch : dict of str to int
     validation_loss : dict of str to float
         By task, at its best epoch.
+    weights : dict of str to dict of str to float
+        By question, the weights of the members of an ensemble.
     affinity : dict of str to list
         Affinities, cosines and gradient norms, if they were recorded.
     warnings : list of str
@@ -66,6 +68,7 @@ class FitFacts(BaselineFacts, total=False):
     seconds: float
     best_epoch: dict[str, int]
     validation_loss: dict[str, float]
+    weights: dict[str, dict[str, float]]
     affinity: dict[str, list[Any]]
     warnings: list[str]
     versions: dict[str, str]

@@ -18,6 +18,7 @@ from multitide.fitting._training_length import resolve_batch_size, resolve_max_e
 from multitide.sharing import SHARINGS, Hard, NoSharing
 from multitide.study.design._arms import Arm, Settings
 from multitide.study.design._baselines import Baseline
+from multitide.study.design._mixture import Mixture
 from multitide.study.design._probes import Probe
 from multitide.study.design._protocol import Protocol
 from multitide.tasks import Task, label_names, task_to_config
@@ -32,7 +33,7 @@ class Job:
 
     Attributes
     ----------
-    learner : MultiTaskEstimator, Baseline or Probe
+    learner : MultiTaskEstimator, Baseline, Probe or Mixture
         Not fitted, with the number of epochs and the seed of this fit.
     names : tuple of str
         The questions that it is trained on together.
@@ -47,7 +48,7 @@ class Job:
         Number of steps between two records of the tasks' affinity; 0 records nothing.
     """
 
-    learner: MultiTaskEstimator | Baseline | Probe
+    learner: MultiTaskEstimator | Baseline | Probe | Mixture
     names: tuple[str, ...]
     seed: int
     fold: int
@@ -70,6 +71,13 @@ def make_job(
         learner = replace(learner, estimator=estimator)
         random_state = estimator.random_state
         settings |= _length(estimator)
+    elif isinstance(learner, Mixture):
+        members = {}
+        for name, member in learner.members.items():
+            members[name] = _prepare(member, protocol, group, seed, fold)
+            settings["members"][name] |= _length(members[name])
+        learner = Mixture(members)
+        random_state = seed
     elif isinstance(learner, MultiTaskEstimator):
         learner = _prepare(learner, protocol, group, seed, fold)
         random_state = learner.random_state

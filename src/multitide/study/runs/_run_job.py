@@ -10,7 +10,6 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
-from multitide._count_values import count_values
 from multitide._estimator import MultiTaskEstimator
 from multitide._installed_versions import installed_versions
 from multitide._threads import single_thread
@@ -19,21 +18,16 @@ from multitide.data._split_data import SplitData
 from multitide.errors import DataError
 from multitide.representations import BackboneEncoder, LinearHeads
 from multitide.study.design._baselines import Baseline
+from multitide.study.design._mixture import Mixture
 from multitide.study.design._probes import Probe
 from multitide.study.design._protocol import Protocol, Question
 from multitide.study.runs._fits import Fit, FitFacts
 from multitide.study.runs._jobs import Job, n_training_rows
-from multitide.study.runs._training import (
-    StepCounter,
-    job_data,
-    losses_at,
-    quiet,
-    train,
-)
+from multitide.study.runs._mixture import answer_with_mixture
+from multitide.study.runs._training import answers_of, job_data, quiet, trained
 from multitide.tasks import Target
 from multitide.tasks._classification import ClassificationTarget
 from multitide.training._affinity import AffinityRecorder
-from multitide.training._callbacks import Callback
 
 # Answers by question, the training history, and what is known about the training.
 Answered = tuple[dict[str, np.ndarray], pd.DataFrame, FitFacts]
@@ -102,6 +96,8 @@ def _answer(
 ) -> Answered:
     if isinstance(job.learner, Baseline):
         return _answer_with_baseline(job.learner, data, targets)
+    if isinstance(job.learner, Mixture):
+        return answer_with_mixture(job.learner, job.seed, questions, data, targets)
     if isinstance(job.learner, Probe):
         return _answer_with_probe(job.learner, job, questions, data)
     return _answer_with_network(job.learner, job, questions, data, targets)
@@ -150,43 +146,12 @@ def _answer_with_network(
         recorder = AffinityRecorder(job.record_every)
     else:
         recorder = None
-    estimator, facts = _trained(learner, data, [] if recorder is None else [recorder])
+    estimator, facts = trained(learner, data, [] if recorder is None else [recorder])
     if recorder is not None:
         facts["affinity"] = _affinity(recorder, list(job.names))
-    decoded = _decode_test_sets(estimator, data)
-    answers = {}
-    for question in questions:
-        values = decoded[question.data.name][question.task.name]
-        target = targets[question.name]
-        if isinstance(target, ClassificationTarget):
-            known = estimator.classes_[question.task.name]
-            values = _select_classes(values, known, list(target.classes))
-        answers[question.name] = values
+    test_sets = {each.name: each.test_set for each in data}
+    answers = answers_of(estimator, questions, test_sets, targets)
     return answers, estimator.history_, facts
-
-
-def _decode_test_sets(
-    estimator: MultiTaskEstimator, data: Sequence[SplitData]
-) -> dict[str, dict[str, np.ndarray]]:
-    """Return the answers on the test sets, by data set and task."""
-    test = DataSets({each.name: each.test_set for each in data})
-    if test.named:
-        return estimator.decode(test)
-    return {test.UNNAMED: estimator.decode(test[test.UNNAMED])}
-
-
-def _select_classes(
-    probabilities: np.ndarray, known: Sequence[object], wanted: Sequence[object]
-) -> np.ndarray:
-    """Return the probabilities of the classes of one data set, (n_test, n_classes).
-
-    A network that was trained on several data sets may know more classes.
-    """
-    if known == wanted:
-        return probabilities
-    table = pd.DataFrame(probabilities, columns=known)
-    selected: np.ndarray = table.reindex(columns=wanted, fill_value=0.0).to_numpy()
-    return selected
 
 
 def _answer_with_probe(
@@ -199,7 +164,7 @@ def _answer_with_probe(
         trained_on = replace(
             only, split=replace(split, validation=split.validation[:0])
         )
-    estimator, facts = _trained(probe.estimator, [trained_on])
+    estimator, facts = trained(probe.estimator, [trained_on])
     encoder = BackboneEncoder(estimator)
     tasks = []
     for question in questions:
@@ -225,25 +190,6 @@ def _answer_with_baseline(
         pd.DataFrame(),
         cast(FitFacts, facts),
     )  # it has these keys too
-
-
-def _trained(
-    learner: MultiTaskEstimator,
-    data: Sequence[SplitData],
-    callbacks: Sequence[Callback] = (),
-) -> tuple[MultiTaskEstimator, FitFacts]:
-    """Return a fitted copy, and what is known about its training."""
-    counter = StepCounter()
-    estimator = train(learner, data, [counter, *callbacks])
-    facts = FitFacts(
-        random_state=estimator.random_state,
-        n_parameters=count_values(estimator.model_.parameters()),
-        n_steps=counter.n_steps,
-        diverged=counter.diverged,
-        best_epoch=estimator.best_epoch_,
-        validation_loss=losses_at(estimator.history_, estimator.best_epoch_),
-    )
-    return estimator, facts
 
 
 def _affinity(recorder: AffinityRecorder, names: list[str]) -> dict[str, list[object]]:

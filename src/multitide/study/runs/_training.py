@@ -1,26 +1,29 @@
-"""Training one network of a study: its data, and no output."""
+"""Training one network of a study: its data, its answers, and no output."""
 
 from __future__ import annotations
 
 import logging
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import cast
 
+import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
+from multitide._count_values import count_values
 from multitide._estimator import MultiTaskEstimator
 from multitide._own_random_numbers import one_at_a_time
 from multitide._silence import collecting
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
-from multitide.study.design._protocol import Protocol
+from multitide.study.design._protocol import Protocol, Question
+from multitide.study.runs._fits import FitFacts
 from multitide.study.runs._jobs import Job
-from multitide.tasks import label_names
+from multitide.tasks import ClassificationTarget, Target, label_names
 from multitide.training._callbacks import Callback
 from multitide.training._trainer import Trainer
 
@@ -70,6 +73,75 @@ def train(
         validation=training.like_input(validation) if validation else None,
         callbacks=callbacks,
     )
+
+
+def trained(
+    learner: MultiTaskEstimator,
+    data: Sequence[SplitData],
+    callbacks: Sequence[Callback] = (),
+) -> tuple[MultiTaskEstimator, FitFacts]:
+    """Return a fitted copy, and what is known about its training."""
+    counter = StepCounter()
+    estimator = train(learner, data, [counter, *callbacks])
+    facts = FitFacts(
+        random_state=estimator.random_state,
+        n_parameters=count_values(estimator.model_.parameters()),
+        n_steps=counter.n_steps,
+        diverged=counter.diverged,
+        best_epoch=estimator.best_epoch_,
+        validation_loss=losses_at(estimator.history_, estimator.best_epoch_),
+    )
+    return estimator, facts
+
+
+def answers_of(
+    estimator: MultiTaskEstimator,
+    questions: Sequence[Question],
+    sets: Mapping[str, Samples],
+    targets: Mapping[str, Target],
+) -> dict[str, np.ndarray]:
+    """Return the answers to each question on some samples of its data set.
+
+    Parameters
+    ----------
+    estimator : MultiTaskEstimator
+        Fitted.
+    questions : sequence of Question
+        The questions.
+    sets : dict of str to Samples
+        By data set.
+    targets : dict of str to Target
+        The target of each question; its classes are the columns of probabilities.
+    """
+    data_sets = DataSets(sets)
+    if data_sets.named:
+        decoded = estimator.decode(data_sets)
+    else:
+        only = data_sets.UNNAMED
+        decoded = {only: estimator.decode(data_sets[only])}
+    answers = {}
+    for question in questions:
+        values = decoded[question.data.name][question.task.name]
+        target = targets[question.name]
+        if isinstance(target, ClassificationTarget):
+            known = estimator.classes_[question.task.name]
+            values = _select_classes(values, known, list(target.classes))
+        answers[question.name] = values
+    return answers
+
+
+def _select_classes(
+    probabilities: np.ndarray, known: Sequence[object], wanted: Sequence[object]
+) -> np.ndarray:
+    """Return the probabilities of the classes of one data set, (n_samples, n_classes).
+
+    A network that was trained on several data sets may know more classes.
+    """
+    if known == wanted:
+        return probabilities
+    table = pd.DataFrame(probabilities, columns=known)
+    selected: np.ndarray = table.reindex(columns=wanted, fill_value=0.0).to_numpy()
+    return selected
 
 
 def fit_arguments(
