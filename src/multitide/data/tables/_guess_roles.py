@@ -22,6 +22,7 @@ from multitide.data.tables._findings import MAX_NAMES, Findings, name_columns
 from multitide.data.tables._open_tables import Tables
 from multitide.data.tables._reading import Reading, TaskColumn
 from multitide.data.tables._time_column import find_time_column, holds_times
+from multitide.data.tables._wide_rows import steps_in_columns
 from multitide.errors import DataError, ParameterError
 
 N_LOOKED_AT = 20  # values of a column that are tried as dates
@@ -50,6 +51,13 @@ def find_series(tables: Tables, reading: Reading, findings: Findings) -> Reading
             shared.append(column)
     if len(shared) != 1:
         problem = "the tables share no column with one row per value in `labels`"
+        repeating = [name for name in tables.labels if name in tables.data]
+        if repeating:
+            problem += (
+                f": {name_columns(repeating)} repeats there. If `labels` has a row per "
+                'label, make it one row per series: labels.pivot(index="id", columns="task", '
+                'values="value").reset_index()'
+            )
         if shared:
             problem = f"{name_columns(shared)} are possible"
         raise ParameterError(
@@ -202,6 +210,7 @@ def _warn_of_facts(
         return
     if reading.series is None:
         _warn_of_ids(data, channels, findings)
+        _warn_of_wide_rows(channels, reading, findings)
         return
     facts = constant_in_series(data, reading.series, channels)
     if not facts:
@@ -211,6 +220,19 @@ def _warn_of_facts(
         "known at prediction, leave them out with `ignore`; if they describe the series, list them "
         "in `static`."
     )
+
+
+def _warn_of_wide_rows(
+    channels: Sequence[str], reading: Reading, findings: Findings
+) -> None:
+    """Note columns that may be the steps of a series, where rows have no time."""
+    steps = steps_in_columns(channels)
+    if steps and not reading.time:
+        findings.note(
+            f"`{steps[0]}`, ..., `{steps[-1]}` are {len(steps)} inputs at each time step. If they "
+            "are the steps of one series per row, pass the table as arrays instead: "
+            "Samples.from_arrays(table[steps].to_numpy()[:, None, :], table[labels])."
+        )
 
 
 def _warn_of_ids(
