@@ -96,3 +96,20 @@ def test_a_configuration_without_labels_says_how_to_name_them(
     checked = run("check", "multitide.toml")
     assert checked.exit_code == 2
     assert "[[tasks]]" in checked.output
+
+
+@pytest.mark.parametrize("options", [[], ["--window", "30"]])
+def test_rows_at_irregular_times_are_accepted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    n = 400
+    jitter = pd.to_timedelta(np.random.default_rng(0).integers(0, 50, n), unit="min")
+    table = pd.DataFrame({"x": np.arange(n) % 7.5, "load": np.arange(n) % 5.5})
+    table["date"] = pd.date_range("2024", periods=n, freq="h") + jitter
+    table.to_csv("data.csv", index=False)
+    made = run("init", "data.csv", "--label", "load", *options)
+    assert made.exit_code == 0 and "--every" in made.output
+    assert 'on_gap = "ignore"' in Path("multitide.toml").read_text()
+    checked = run("check", "multitide.toml")
+    assert checked.exit_code == 0, checked.output

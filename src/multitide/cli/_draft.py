@@ -127,6 +127,10 @@ def _window_lines(
         f"{mark}window = {windows.window}  # {about}",
         f"{mark}stride = {windows.stride}",
     ]
+    if windows.crosses_gaps and not windows.optional:
+        lines.append(
+            'on_gap = "ignore"  # the steps between rows differ; every = "1h" makes them equal'
+        )
     if not has_series:
         lines.append(
             '# series = "run"  # the column that '

@@ -120,6 +120,12 @@ def _show_what_to_decide(roles: set[str], windows: WindowProposal | None) -> Non
             "No label column was given: "
             "add the names of your label columns to [[tasks]]."
         )
+    if windows is not None and windows.crosses_gaps and not windows.optional:
+        show_note(
+            f"Without a gap in time there are at most {windows.stretch} rows in a row, "
+            f"so that windows of {windows.window} rows must cross gaps: on_gap = "
+            '"ignore". With --every 1h (or another step) rows are put on a regular grid.'
+        )
     if windows is not None and windows.why and "series" not in roles:
         show_note(
             f"Windows of {windows.window} rows "

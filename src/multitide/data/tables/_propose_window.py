@@ -10,7 +10,7 @@ import pandas as pd
 from multitide.data._timestamps import parse_time, step_text, ticks
 from multitide.data.tables._reading import Reading
 from multitide.data.tables._resampling import grid_step
-from multitide.data.tables._windows import usual_step
+from multitide.data.tables._windows import find_segments, is_gap, usual_step
 from multitide.errors import DataError
 
 PERIODS = {  # cycles of people and machines, in seconds
@@ -45,6 +45,8 @@ class WindowProposal:
         Rows of the longest series.
     has_dates : bool
         Whether the times are dates, which have an hour and a weekday.
+    stretch : int or None
+        Rows of the longest stretch without a gap in time; None if there is no usual step.
     """
 
     window: int
@@ -53,6 +55,12 @@ class WindowProposal:
     optional: bool = False
     longest: int = 0
     has_dates: bool = False
+    stretch: int | None = None
+
+    @property
+    def crosses_gaps(self) -> bool:
+        """Whether no window fits between two gaps, so that windows must cross them."""
+        return self.stretch is not None and self.window > self.stretch
 
 
 def propose_window(data: pd.DataFrame, reading: Reading) -> WindowProposal:
@@ -76,10 +84,13 @@ def propose_window(data: pd.DataFrame, reading: Reading) -> WindowProposal:
     longest = int(np.bincount(codes[codes >= 0], minlength=1).max())
     window, why = WINDOW_WITHOUT_TIME, NO_TIME
     times = _ticks(data, reading, codes)
+    stretch = None
     if times is not None:
         step = _step(*times, codes, reading)
         window, why = _rows_per_period(step, times[1])
-        if reading.every is not None and step:
+        if reading.every is None and step:
+            stretch = _longest_stretch(times[0], codes, step)
+        elif step:
             spans = pd.Series(times[0]).groupby(codes).agg(np.ptp)
             longest = max(1, int(spans.max() // step))
     if series is not None and window > longest:
@@ -90,7 +101,14 @@ def propose_window(data: pd.DataFrame, reading: Reading) -> WindowProposal:
     stride = min(window, -(-n_windows // MAX_WINDOWS))
     optional = series is not None and not _labels_change(data, reading)
     has_dates = times is not None and times[1] != "1"
-    return WindowProposal(window, stride, why, optional, longest, has_dates)
+    return WindowProposal(window, stride, why, optional, longest, has_dates, stretch)
+
+
+def _longest_stretch(numbers: np.ndarray, codes: np.ndarray, step: float) -> int:
+    """Return the most rows of a series without a gap between them."""
+    order = np.lexsort((numbers, codes))
+    gaps = is_gap(numbers[order], step)
+    return int(find_segments(codes[order], gaps)[1].max())
 
 
 def _labels_change(data: pd.DataFrame, reading: Reading) -> bool:
