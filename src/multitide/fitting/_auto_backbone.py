@@ -84,14 +84,22 @@ def tree_groups(
     )
     trees = boosted_trees(max(group.n_rows for group in groups), n_channels)
     of_trees = dataclasses.replace(recipe, backbone=trees, inputs=inputs)
-    grown = [TaskGroup(data, tasks, of_trees)]
-    n_labelled = grown[0].n_labelled()
-    few = [task for task in tasks if n_labelled[task.name]["train"] < FEW_LABELS]
-    if few:
-        careful = dataclasses.replace(trees, min_samples_leaf=LARGE_LEAF)
-        of_trees = dataclasses.replace(of_trees, backbone=careful)
-        grown.append(TaskGroup(data, few, of_trees))
-    return grown
+    grown = TaskGroup(data, tasks, of_trees)
+    few = _tasks_with_few_labels(grown)
+    if not few:
+        return [grown]
+    careful = dataclasses.replace(trees, min_samples_leaf=LARGE_LEAF)
+    of_careful = dataclasses.replace(of_trees, backbone=careful)
+    return [grown, TaskGroup(data, few, of_careful)]
+
+
+def _tasks_with_few_labels(group: TaskGroup) -> list[Task]:
+    n_labelled = group.n_labelled()
+    few = []
+    for task in group.tasks:
+        if n_labelled[task.name]["train"] < FEW_LABELS:
+            few.append(task)
+    return few
 
 
 def _growable_tasks(groups: Sequence[TaskGroup]) -> list[Task]:

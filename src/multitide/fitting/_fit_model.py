@@ -85,8 +85,7 @@ def fit_model(
     """
     fitted = Fitted(Predictor([], []))
     fits = []
-    n_fits = Counter(name for group in groups for name in group.names)
-    several = {name for name, n in n_fits.items() if n > 1}
+    several = _tasks_of_several(groups)
     for group in groups:
         fit, search = _fit_group(group, callbacks, source, several)
         fits.append(fit)
@@ -95,7 +94,18 @@ def fit_model(
         fitted.pretrain_history += fit.pretrain_history
         fitted.seconds += search.seconds + fit.seconds
     fits.sort(key=lambda fit: not fit.is_trained)  # networks come first in the model
-    seed = groups[0].recipe.seed
+    _combine(fits, groups[0].recipe.seed, fitted)
+    return fitted
+
+
+def _tasks_of_several(groups: Sequence[TaskGroup]) -> set[str]:
+    """Return the tasks that several groups have."""
+    n_fits = Counter(name for group in groups for name in group.names)
+    return {name for name, n in n_fits.items() if n > 1}
+
+
+def _combine(fits: Sequence[GroupFit], seed: int, fitted: Fitted) -> None:
+    """Weight the fits of each task, and make the predictor of those with a weight."""
     shares, fitted.candidates = choose_fits(fits, seed)
     networks: list[Network] = []
     predicted: list[list[str]] = []
@@ -114,7 +124,6 @@ def fit_model(
             fitted.best_epoch[name] = fit.best_epoch[name]
         fitted.history += [row for row in fit.history if row["task"] in leading]
     fitted.predictor = Predictor(networks, predicted, parts).cpu().eval()
-    return fitted
 
 
 def _fit_group(

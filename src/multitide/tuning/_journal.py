@@ -307,18 +307,7 @@ class Journal:
         if number == 0:
             params = self._start_params
         settings = settings_of(params, self._start)
-        if RESULT in frozen.user_attrs and frozen.state.is_finished():
-            result = dict(frozen.user_attrs[RESULT])
-            told = _TOLD.get(str(result.get("state")))
-            # One whose process was killed before it told the end has failed, whatever its result.
-            if frozen.state not in (told, TrialState.FAIL):
-                raise ValueError(f"trial {number} has the result of another state")
-        elif frozen.state in (TrialState.WAITING, TrialState.RUNNING):
-            result = {"state": frozen.state.name.lower()}
-        elif frozen.state == TrialState.FAIL:
-            result = {"state": "stopped"}
-        else:
-            raise ValueError(f"trial {number} has no result")
+        result = _stored_result(frozen, number)
         known = {"number": number, "params": params, "settings": settings}
         trial = _TRIAL.validate_python({**result, **known})
         if frozen.state == TrialState.COMPLETE and frozen.value != trial.loss:
@@ -346,6 +335,22 @@ class Journal:
 
 def _result_of(trial: Trial) -> dict[str, object]:
     return {name: getattr(trial, name) for name in RESULT_FIELDS}
+
+
+def _stored_result(frozen: FrozenTrial, number: int) -> dict[str, object]:
+    """Return the state of a trial and, once it has ended, its result."""
+    if frozen.state in (TrialState.WAITING, TrialState.RUNNING):
+        return {"state": frozen.state.name.lower()}
+    if RESULT in frozen.user_attrs:
+        result = dict(frozen.user_attrs[RESULT])
+        told = _TOLD.get(str(result.get("state")))
+        # One whose process was killed before it told the end has failed, whatever its result.
+        if frozen.state not in (told, TrialState.FAIL):
+            raise ValueError(f"trial {number} has the result of another state")
+        return result
+    if frozen.state == TrialState.FAIL:
+        return {"state": "stopped"}
+    raise ValueError(f"trial {number} has no result")
 
 
 def _number(frozen: FrozenTrial) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -90,20 +91,25 @@ def _mend_midnights(rows: Rows, findings: Findings) -> Rows:
                 late = midnight  # also of a first row, which no time comes before
             return _shifted(rows, order[late], findings)
         suspects.append(order[late & ~_is_last(series)])
+    _refuse_late_midnights(rows.time, suspects)
+    return rows
+
+
+def _refuse_late_midnights(time: np.ndarray, suspects: Sequence[np.ndarray]) -> None:
+    """Raise if many of the rows stamped 0:00 come after a later time of the same day."""
     for late_rows in suspects:
-        midnights = int(_midnights(rows.time).sum())
+        midnights = int(_midnights(time).sum())
         if len(late_rows) >= 2 and 2 * len(late_rows) >= midnights:
             first = int(late_rows.min())
             raise DataError(
                 "`time` must be in order if rows are "
                 "stamped 0:00 of the day that they end; "
-                f"got {pd.Timestamp(rows.time[first])} "
+                f"got {pd.Timestamp(time[first])} "
                 f"in row {first + 1}, after a later time "
                 f"of the same day ({len(late_rows)} "
                 "rows), and other rows out of order. "
                 "Add a day to these rows, or sort the table."
             )
-    return rows
 
 
 def _all_shifted(rows: Rows, findings: Findings) -> Rows:
