@@ -125,7 +125,7 @@ def fit(
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Train one network, or an ensemble, for all labels of a table, and write a run folder.
+    """Train a model for all labels of a table, and write a run folder.
 
     With a configuration, options of training override the file, and options of the data are not
     allowed. A data file needs at least one label:

@@ -39,7 +39,8 @@ class Fitted:
     predictor : Predictor
         The module that ``predict`` runs.
     history : list of dict
-        One row per epoch, task and set, of the fit with the largest weight in the task.
+        One row per epoch, task and set, of the network if it takes part in the task, and otherwise
+        of the trees.
     pretrain_history : list of dict
         The same for the pre-training, if there was one.
     trials : list of dict
@@ -118,8 +119,8 @@ def _combine(fits: Sequence[GroupFit], seed: int, fitted: Fitted) -> None:
         predicted += their_tasks
         for names in their_tasks:
             parts.append(_parts(names, shares, i))
-        # The record of a task is that of the fit with the largest weight.
-        leading = [name for name in fit.best_epoch if _leader(shares[name]) == i]
+        # The record of a task is that of the network, if it takes part.
+        leading = [name for name in fit.best_epoch if min(shares[name]) == i]
         for name in leading:
             fitted.best_epoch[name] = fit.best_epoch[name]
         fitted.history += [row for row in fit.history if row["task"] in leading]
@@ -154,11 +155,6 @@ def _fit_group(
         seconds=training.seconds,
     )
     return fit, search
-
-
-def _leader(weights: Mapping[int, float]) -> int:
-    """Return the fit with the largest weight; of equal ones the first."""
-    return max(weights, key=lambda i: weights[i])
 
 
 def _parts(
