@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -26,9 +27,14 @@ PRELOADED = [
 LONG = 900.0  # seconds; the machine may be busy
 
 
-def start(folder: Path, *arguments: str) -> ForkServerProcess:
-    """Start ``multitide ARGUMENTS`` in a folder; its output goes to ``out.txt`` there."""
-    process = _context().Process(target=_run, args=(folder, arguments))
+def start(
+    folder: Path, *arguments: str, file_size: int = resource.RLIM_INFINITY
+) -> ForkServerProcess:
+    """Start ``multitide ARGUMENTS`` in a folder; its output goes to ``out.txt`` there.
+
+    Files of more bytes than `file_size` cannot be written, by its own processes neither.
+    """
+    process = _context().Process(target=_run, args=(folder, arguments, file_size))
     process.start()
     return process
 
@@ -54,10 +60,11 @@ def _context() -> ForkServerContext:
     return context
 
 
-def _run(folder: Path, arguments: Sequence[str]) -> None:
+def _run(folder: Path, arguments: Sequence[str], file_size: int) -> None:
     """Run the command as a shell would; the output is kept for assertions."""
     import torch
 
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, resource.RLIM_INFINITY))
     torch.set_num_threads(1)
     os.chdir(folder)
     output = os.open("out.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)

@@ -16,8 +16,11 @@ from matplotlib.figure import Figure
 from typer.testing import CliRunner, Result
 
 from full_disk import FullDisk
+from makers import write_runs
 from malformed import TOML, good_table
 from multitide.cli import app
+from processes import exit_code, start
+from test_kills import CONFIG
 
 FULL = "No space left on device"
 HERE = "HERE"  # stands for the folder on the full disk
@@ -54,7 +57,7 @@ WHOLE: dict[str, Callable[[bytes], object]] = {
     ".jsonl": lambda content: [json.loads(line) for line in content.splitlines()],
     ".md": lambda content: content.endswith(b"\n") or 1 / 0,
     ".parquet": lambda content: pd.read_parquet(BytesIO(content)),
-    ".png": lambda content: content.endswith(b"drawn") or 1 / 0,
+    ".png": lambda content: content.endswith((b"drawn", b"IEND\xaeB`\x82")) or 1 / 0,
     ".safetensors": safetensors.torch.load,
     ".toml": lambda content: tomllib.loads(content.decode()),
 }
@@ -98,7 +101,7 @@ def cut_files(folder: Path) -> list[str]:
     """Return the files that are not whole, except those that are known to be drafts."""
     found = []
     for path in sorted(folder.rglob("*")):
-        if not path.is_file() or path.name.startswith("."):
+        if not path.is_file() or "/." in str(path):
             continue
         try:
             WHOLE[path.suffix](path.read_bytes())
@@ -159,3 +162,27 @@ def test_the_rest_is_made_once_there_is_room(
         n_whole += 1
         assert n_whole < 100
     assert cut_files(disk) == []
+
+
+@SLOW
+@pytest.mark.parametrize("size", [3000, 9000])
+@pytest.mark.parametrize(
+    "command", [["compare", "--seeds", "2"], ["tune", "--trials", "4"]]
+)
+def test_the_processes_of_a_command_meet_a_full_disk(
+    tmp_path: Path, command: list[str], size: int
+) -> None:
+    """What has room is kept, one message says what has not, and a second try completes it."""
+    write_runs(tmp_path, 60)
+    (tmp_path / "c.toml").write_text(CONFIG.format(max_epochs=2))
+    name, *options = command
+    arguments = [name, "c.toml", *options, "--jobs", "2", "--quiet", "--output", "x"]
+    assert exit_code(start(tmp_path, *arguments, file_size=size)) == 2
+    said = (tmp_path / "out.txt").read_text()
+    assert said.count("Error:") == 1, said
+    assert "File too large" in said
+    assert "Traceback" not in said
+    assert cut_files(tmp_path / "x") == []
+    assert exit_code(start(tmp_path, *arguments)) == 0
+    assert cut_files(tmp_path / "x") == []
+    assert (tmp_path / "x" / "report.html").exists()
