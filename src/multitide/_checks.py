@@ -81,10 +81,26 @@ def a_kind(value: object) -> str:
     return f"a {type(value).__name__}"
 
 
+def check_type(name: str, value: object, kind: type, remedy: str = "") -> None:
+    """Raise unless `value` is of a class; `remedy` is a sentence."""
+    if not isinstance(value, kind):
+        message = f"`{name}` must be a {kind.__name__}; got {a_kind(value)}. {remedy}"
+        raise ParameterError(message.rstrip())
+
+
+def check_number_among(name: str, value: object, numbers: Sequence[int]) -> None:
+    """Raise unless `value` is one of some numbers."""
+    is_number = isinstance(value, Integral) and not isinstance(value, bool)
+    if not is_number or value not in numbers:
+        known = listed(list(map(str, numbers)))
+        raise ParameterError(f"`{name}` must be one of {known}; got {value!r}.")
+
+
 def check_choice(name: str, value: object, choices: Iterable[str | None]) -> None:
     """Raise unless `value` is among `choices`."""
     choices = list(choices)
-    if value not in choices:
+    is_text = value is None or isinstance(value, str)
+    if not is_text or value not in choices:
         raise ParameterError(
             f"`{name}` must be {one_of(choices)}; "
             f"got {value!r}.{suggest(str(value), choices)}"

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from multitide._checks import check_fraction
+from multitide._checks import as_path, check_fraction, check_type
 from multitide._load import load
 from multitide.config._trained_on import started_from, trained_on
 from multitide.data._data_sets import DataSets
@@ -125,9 +125,11 @@ def compare_runs(
     >>> mt.compare_runs("runs/old", "runs/new", "new.csv").table  # doctest: +SKIP
     """
     check_fraction("confidence", confidence)
+    if data_set is not None:
+        check_type("data_set", data_set, str, "Give the name of a data set.")
     readers = []
-    for folder in (Path(old), Path(new)):
-        readers.append(_reader(folder, data, labels, data_set))
+    for name, folder in (("old", old), ("new", new)):
+        readers.append(_reader(as_path(name, folder), data, labels, data_set))
     first, second = readers
     notes: list[str] = []
     seen = _seen_keys(_with_ancestors(readers, data, labels, data_set), notes)

@@ -12,7 +12,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from multitide._carry_out import carry_out
-from multitide._checks import as_path
+from multitide._checks import as_path, check_type
 from multitide._folder_kinds import MODEL_FILE
 from multitide._known_arguments import known_arguments, refuse_unknown
 from multitide._plan_fit import FitPlan, plan_fit
@@ -53,7 +53,7 @@ from multitide.model._store import (
 )
 from multitide.sharing import Sharing
 from multitide.tasks import Task
-from multitide.training._callbacks import Callback
+from multitide.training._callbacks import Callback, check_callbacks
 from multitide.training._progress_bar import ProgressBar
 from multitide.training._settings import Training
 
@@ -268,6 +268,7 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
             validation=validation,
             start=start,
         )
+        check_callbacks(callbacks)
         progress = [ProgressBar()] if self.verbose else []
         fitted, encoder = carry_out(plan, [*progress, *callbacks])
         self.history_ = pd.DataFrame(fitted.history)
@@ -333,6 +334,7 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self, "model_")
         folder = as_path("folder", folder)
+        check_type("overwrite", overwrite, bool)
         if overwrite and folder.exists():
             refuse_more_than_a_model(folder)
             writing = replaced_folder(folder)

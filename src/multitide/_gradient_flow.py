@@ -11,6 +11,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from multitide._checks import check_type
 from multitide._estimator import MultiTaskEstimator
 from multitide._own_random_numbers import own_random_numbers
 from multitide._torch_defaults import torch_defaults
@@ -90,6 +91,7 @@ def gradient_flow(
     .. [1] Bengio, Simard, Frasconi, "Learning long-term dependencies with gradient descent is
        difficult", IEEE Transactions on Neural Networks 5, 1994. https://doi.org/10.1109/72.279181
     """
+    check_type("estimator", estimator, MultiTaskEstimator)
     samples = to_samples(X, y)
     is_fitted = hasattr(estimator, "model_")
     if is_fitted:

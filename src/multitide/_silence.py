@@ -8,9 +8,10 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from numbers import Integral
 from typing import ParamSpec, TypeVar
 
-from multitide.errors import MultitideWarning
+from multitide.errors import MultitideWarning, ParameterError
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -22,6 +23,8 @@ _collected: ContextVar[bool] = ContextVar("collected", default=False)
 @contextmanager
 def silence(verbose: object) -> Iterator[None]:
     """Hide messages and warnings in the block if `verbose` is 0, and nobody collects them."""
+    if not isinstance(verbose, Integral):
+        raise ParameterError(f"`verbose` must be 0 or 1; got {verbose!r}.")
     if verbose or _collected.get():
         yield
         return

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from typing import cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from multitide._checks import a_kind
 from multitide.data._plain_columns import plain_column
 from multitide.data._series_view import SeriesView
 from multitide.errors import DataError, MultitideWarning
@@ -110,13 +111,19 @@ def check_arrays(
     problems = _channel_problems(blocks[0], channels)
     rows = {"y": y, "static": static, "series": series, "time": time}
     for name, values in rows.items():
-        if values is not None and len(values) != len(blocks):
+        if values is None:
+            continue
+        if not isinstance(values, Sized):
+            problems.append(
+                f"`{name}` must have one row per sample; got {a_kind(values)}."
+            )
+        elif len(values) != len(blocks):
             problems.append(
                 f"`{name}` must have one row per sample; "
                 f"got {len(values)} rows for {len(blocks)} samples."
             )
     if time is not None:
-        n_dimensions = np.ndim(cast(ArrayLike, time))
+        n_dimensions = _n_dimensions(time)
         if n_dimensions != 1:
             problems.append(
                 f"`time` must have one entry per sample; got {n_dimensions} dimensions."
@@ -124,6 +131,13 @@ def check_arrays(
     problems += _value_problems(blocks)
     if problems:
         raise DataError("\n".join(problems))
+
+
+def _n_dimensions(values: object) -> int:
+    try:
+        return np.ndim(cast(ArrayLike, values))
+    except ValueError:  # rows of several lengths
+        return 2
 
 
 def _channel_problems(first: np.ndarray, channels: tuple[str, ...]) -> list[str]:

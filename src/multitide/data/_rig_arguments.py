@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from multitide._checks import suggest
+from multitide._checks import check_positive_int, gathering, suggest
 from multitide.data._rig_labels import TASKS
 
 
@@ -16,10 +16,10 @@ def size_problems(
     random_state: object,
 ) -> list[str]:
     """Return one sentence for every size that is wrong."""
-    problems = []
+    problems: list[str] = []
     for name, n in (("n_runs", n_runs), ("n_machines", n_machines)):
-        if not _is_whole(n, 1):
-            problems.append(f"`{name}` must be a positive int; got {n!r}.")
+        with gathering(problems):
+            check_positive_int(name, n)
     if not _is_range(n_timepoints):
         problems.append(
             "`n_timepoints` must be two whole "
@@ -56,7 +56,7 @@ def _is_number(value: object, least: float, most: float) -> bool:
 
 def share_problems(shares: Mapping[str, object], most: float = 1.0) -> list[str]:
     """Return one sentence for every share outside [0, most]."""
-    problems = []
+    problems: list[str] = []
     for name, share in shares.items():
         if not _is_number(share, 0, most):
             problems.append(

@@ -10,14 +10,14 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self, cast
 
 import numpy as np
 import pandas as pd
 
-from multitide._checks import counted, named_values
+from multitide._checks import check_type, counted, named_values
 from multitide._notebook import facts, panel, table
 from multitide.data._arrays import as_blocks, check_arrays, warn_of_swapped_axes
 from multitide.data._numerals import plain_inputs, plain_labels
@@ -134,6 +134,7 @@ class Samples:
         lengths = np.array([block.shape[1] for block in blocks], dtype=np.int64)
         n_channels = blocks[0].shape[0]
         if channels is not None:
+            check_type("channels", channels, Iterable, "Give a list of names.")
             names = tuple(map(str, channels))
         else:
             names = tuple(map(str, range(n_channels)))

@@ -10,6 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from multitide import plot
+from multitide._checks import as_path, check_type
 from multitide._claim_folder import claim_folder
 from multitide._folder_kinds import CURVE_FORMAT
 from multitide._result_folder import writable
@@ -60,7 +61,8 @@ def write_curve_report(
     StoreError
         If the folder holds anything else, or cannot be written.
     """
-    folder = Path(folder)
+    check_type("curve", curve, LabelCurve)
+    folder = as_path("folder", folder)
     content = page_content(curve, folder, command)
     environment = make_environment()
     environment.globals["verdict_words"] = verdict_words

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import pandas as pd
 
 from multitide import plot
+from multitide._checks import as_path, check_type
 from multitide._claim_folder import claim_folder
 from multitide._folder_kinds import STUDIES_FORMAT
 from multitide._result_folder import writable
@@ -91,7 +92,8 @@ def write_overview(
     StoreError
         If the folder holds anything else, or cannot be written.
     """
-    folder = Path(folder)
+    check_type("comparisons", comparisons, Comparisons)
+    folder = as_path("folder", folder)
     claim_folder(folder, STUDIES_FORMAT)
     samples = samples or {}
     for name, study in comparisons.studies.items():

@@ -10,6 +10,7 @@ from typing import TypedDict
 import pandas as pd
 
 from multitide import plot
+from multitide._checks import as_path, check_type
 from multitide._claim_folder import claim_folder
 from multitide._folder_kinds import SEARCH_FORMAT
 from multitide._result_folder import writable
@@ -67,7 +68,8 @@ def write_tuning_report(
     StoreError
         If the folder holds anything else, or cannot be written.
     """
-    folder = Path(folder)
+    check_type("tuning", tuning, Tuning)
+    folder = as_path("folder", folder)
     content = page_content(tuning, best, command)
     claim_folder(folder, SEARCH_FORMAT)
     with writable(folder):

@@ -17,6 +17,7 @@ from multitide.study import _archive as archive
 from multitide.study.conditions._conditions import Conditions
 from multitide.study.design._protocol import Question
 from multitide.study.grouping._grouping import Grouping
+from multitide.study.results._check_run import check_predicted, check_run
 from multitide.study.results._evidence import Evidence
 from multitide.study.results._gains import gain_rows, mean_gain_rows, metric_gain_rows
 from multitide.study.results._scores import score_runs, summarise
@@ -250,6 +251,7 @@ class Comparison:
             column of probabilities per class, named after the class. For a task with several
             columns, ``label COLUMN`` and ``predicted COLUMN`` of each.
         """
+        check_predicted(self.evidence, arm, task, seed, fold)
         question = self.evidence.protocol.question(task)
         target = self.evidence.targets[task, fold]
         answers = self.evidence.answers(arm, task, seed, fold)
@@ -271,6 +273,7 @@ class Comparison:
 
     def history(self, arm: str, seed: int = 0, fold: int = 0) -> pd.DataFrame:
         """Return the training history of one run, with all its fits."""
+        check_run(self.evidence, arm, seed, fold)
         fits = []
         for key in self.evidence.run_keys[arm, seed, fold]:
             fits.append(self.evidence.fits.get(key))
@@ -355,8 +358,9 @@ class Comparison:
             groupings=self.groupings,
             conditions=conditions,
         )
-        archive.save(Path(folder), study, self.results(), self.runs)
-        return Path(folder)
+        place = as_path("folder", folder)
+        archive.save(place, study, self.results(), self.runs)
+        return place
 
     @classmethod
     def load(cls, folder: str | Path) -> Comparison:

@@ -241,7 +241,7 @@ class Comparisons:
         ParameterError
             If a name cannot be that of a folder.
         """
-        folder = Path(folder)
+        folder = as_path("folder", folder)
         for name in self.studies:
             if not re.fullmatch(FOLDER_NAME, name):
                 raise ParameterError(

@@ -157,7 +157,7 @@ class LabelCurve:
         StoreError
             If the folder cannot be written.
         """
-        folder = Path(folder)
+        folder = as_path("folder", folder)
         claim_curve(folder, self.shares)
         for share, comparison in self.comparisons.items():
             comparison.save(folder_of(folder, share))

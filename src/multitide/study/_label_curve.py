@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Sized
 from pathlib import Path
 from typing import Literal, Unpack
 
@@ -22,6 +22,7 @@ from multitide.data._samples import Samples
 from multitide.data._split import Split
 from multitide.data._splitter import Splitter
 from multitide.errors import DataError, ParameterError
+from multitide.fitting._recipe import resolve_seed
 from multitide.study._compare import N_SEEDS, compare
 from multitide.study._compare_options import CompareOptions, unknown_options
 from multitide.study._comparison import Comparison
@@ -109,6 +110,7 @@ def label_curve(
     raise_problems(unknown_options(options, "`label_curve`", list(known)))
     n_seeds = options.get("n_seeds", N_SEEDS)
     check_positive_int("n_seeds", n_seeds)
+    random_state = resolve_seed(random_state)
     seconds = parse_budget(budget)
     estimator = network_or_default(estimator, samples)
     samples = DataSets(samples).only("`samples` of `label_curve`")
@@ -199,8 +201,8 @@ def check_shares(shares: Sequence[float]) -> list[float]:
     ParameterError
         If they are not numbers above 0 and at most 1.
     """
-    is_list = not isinstance(shares, str) and len(shares) > 0
-    if not is_list or not all(map(_is_share, shares)):
+    is_list = isinstance(shares, Sized) and isinstance(shares, Iterable)
+    if not is_list or not len(shares) or not all(map(_is_share, shares)):
         raise ParameterError(
             f"`shares` must be numbers above 0 and at most 1; got {shares!r}."
         )

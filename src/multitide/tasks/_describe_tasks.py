@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from multitide._checks import check_type
 from multitide.tasks._kinds import how_to_change_kind
 from multitide.tasks._label_column import as_numbers, distinct_values
 from multitide.tasks._resolve_tasks import resolve_with_reasons
@@ -30,6 +31,7 @@ def describe_tasks(tasks: Sequence[str | Task] | None, y: pd.DataFrame) -> pd.Da
         ``n_samples``, ``values`` (the classes with their counts, or the range) and ``to_change``
         (the configuration line for another kind).
     """
+    check_type("y", y, pd.DataFrame, "Give the table of the labels.")
     rows = []
     for task, reason in resolve_with_reasons(tasks, y):
         labels = y[task.columns]

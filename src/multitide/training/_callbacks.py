@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+from multitide._checks import check_type
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,3 +51,11 @@ class Callback:
 
     def on_train_end(self, trainer: Trainer) -> None:
         """After the last epoch, also when training was interrupted."""
+
+
+def check_callbacks(callbacks: object) -> None:
+    """Raise unless these are callbacks, before anything is trained."""
+    remedy = "Use, for instance, callbacks=[GradientRecorder()]."
+    check_type("callbacks", callbacks, Iterable, remedy)
+    for number, callback in enumerate(cast("Iterable[object]", callbacks)):
+        check_type(f"callbacks[{number}]", callback, Callback, remedy)

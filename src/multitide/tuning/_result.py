@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from multitide._checks import as_path
 from multitide._claim_folder import claim_folder
 from multitide._estimator import MultiTaskEstimator
 from multitide._folder_kinds import SEARCH_FORMAT
@@ -175,7 +176,7 @@ class Tuning:
         StoreError
             If the folder holds anything but a search, or cannot be written.
         """
-        folder = Path(folder)
+        folder = as_path("folder", folder)
         claim_folder(folder, SEARCH_FORMAT)
         with writable(folder):
             write_table(self.table, folder / "trials.parquet")

@@ -17,7 +17,7 @@ import pandas as pd
 from sklearn.base import clone
 
 from multitide._budget import parse_budget
-from multitide._checks import check_positive_int
+from multitide._checks import as_path, check_positive_int
 from multitide._estimator import MultiTaskEstimator
 from multitide._installed_versions import installed_versions
 from multitide._interrupts import interrupts_end_all
@@ -223,7 +223,7 @@ def _listeners(progress: Listener | None, verbose: int) -> list[Listener]:
 def _search_folder(folder: str | Path | None) -> Iterator[Path]:
     """Yield the folder of the search; without one, a folder that is removed afterwards."""
     if folder is not None:
-        yield Path(folder)
+        yield as_path("folder", folder)
         return
     with tempfile.TemporaryDirectory(prefix="multitide-tune-") as temporary:
         yield Path(temporary)

@@ -300,7 +300,7 @@ class Reading:
                 check_choice(name, getattr(self, name), choices)
         with gathering(problems):
             check_text_format(self.encoding, self.separator, self.decimal)
-        if self.thousands and self.thousands == self.decimal:
+        if isinstance(self.thousands, str) and self.thousands == self.decimal:
             problems.append(
                 "`thousands` must differ from `decimal`; "
                 f"got {self.decimal!r} for both."
@@ -315,12 +315,14 @@ class Reading:
                 )
         with gathering(problems):
             check_calendar(self.calendar)
-        for name in ("window", "stride"):
-            if getattr(self, name) is not None:
-                with gathering(problems):
-                    check_positive_int(name, getattr(self, name))
+        with gathering(problems):
+            check_positive_int("stride", self.stride)
+        if self.window is not None:
+            with gathering(problems):
+                check_positive_int("window", self.window)
         self._check_tasks(problems)
-        if self.layout == "vectors" and self.window not in (None, 1):
+        is_vectors = isinstance(self.layout, str) and self.layout == "vectors"
+        if is_vectors and self.window not in (None, 1):
             problems.append(
                 '`window` must not be given with layout="vectors"; '
                 f"got {self.window!r}."

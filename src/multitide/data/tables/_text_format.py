@@ -31,7 +31,7 @@ def check_text_format(encoding: object, separator: object, decimal: object) -> N
             '`separator` must be one sign such as ",", ";" or a tab ("\\t"); '
             f"got {separator!r}. Leave it out, so that it is detected."
         )
-    if decimal is not None and decimal not in DECIMALS:
+    if decimal is not None and not (isinstance(decimal, str) and decimal in DECIMALS):
         raise ParameterError(
             f'`decimal` must be "." or ","; got {decimal!r}. '
             "Leave it out, so that it is detected."

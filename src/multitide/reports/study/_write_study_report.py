@@ -11,6 +11,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from multitide import plot
+from multitide._checks import as_path, check_type
 from multitide._claim_folder import claim_folder
 from multitide._folder_kinds import STUDY_FORMAT
 from multitide._result_folder import writable
@@ -80,7 +81,10 @@ def write_study_report(
     StoreError
         If the folder holds anything else, or cannot be written.
     """
-    folder = Path(folder)
+    folder = as_path("folder", folder)
+    check_type("comparison", comparison, Comparison)
+    if command is not None:
+        check_type("command", command, str)
     content = page_content(comparison, _samples_by_name(samples, comparison), command)
     claim_folder(folder, STUDY_FORMAT)
     with writable(folder):

@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
-from multitide._checks import check_positive_int
+from multitide._checks import check_positive_int, check_type
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._splitter import Splitter
@@ -186,6 +186,9 @@ def make_protocol(
     check_positive_int("n_seeds", n_seeds)
     if draws is not None:
         data_sets.only("`draws`")
+        check_type("draws", draws, Sequence, "Give a list with one table per seed.")
+        for number, draw in enumerate(draws):
+            check_type(f"draws[{number}]", draw, pd.DataFrame)
         if cv is not None or len(draws) < n_seeds:
             raise ParameterError(
                 "`draws` must be labels for each of "

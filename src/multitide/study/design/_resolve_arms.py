@@ -11,6 +11,7 @@ from sklearn.base import clone
 
 from multitide._checks import (
     check_positive_int,
+    check_type,
     gathering,
     one_of,
     raise_problems,
@@ -79,6 +80,7 @@ def resolve_arms(
         With every problem of all arms.
     """
     resolver = _Resolver(estimator, tuple(task_names), divisions)
+    check_type("reference", reference, str, "Give the name of an arm.")
     specs = resolver.expand(_specs_by_name(arms, reference))
     problems: list[str] = []
     if reference not in specs:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
 
-from multitide._checks import one_of, suggest
+from multitide._checks import check_type, one_of, suggest
 from multitide.data._samples import Samples
 from multitide.data._split import Split, held_out_rows
 from multitide.data._splitter import Splitter
@@ -193,6 +193,7 @@ def _group_of_each_sample(
 ) -> np.ndarray:
     if isinstance(groups, str):
         return _extra_column(samples, groups)
+    check_type("groups", groups, Sized, "Give one entry per sample.")
     if len(groups) != len(samples):
         raise ParameterError(
             "`groups` must have one entry "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from multitide._checks import as_path
 from multitide._estimator import MultiTaskEstimator
 from multitide._plan_fit import plan_fit
 from multitide.data._data_sets import DataSets
@@ -42,10 +43,13 @@ def check_memory(
     ParameterError
         With what a fit needs and what is available.
     """
+    place = None
+    if folder is not None:
+        place = as_path("folder", folder)
     largest: dict[str, Job] = {}
     n_left = 0
     for job in plan.jobs.values():
-        if folder is not None and (Path(folder) / "runs" / job.key).exists():
+        if place is not None and (place / "runs" / job.key).exists():
             continue
         n_left += 1
         kind = _kind(job)
