@@ -37,6 +37,22 @@ def assumed(samples: Samples) -> str:
     return "\n".join(samples.reading["assumed"])
 
 
+@pytest.mark.parametrize("time", ["hour", "day", "minute"])
+@pytest.mark.parametrize("group", ["stay_id", "patient", "machine"])
+def test_hours_that_count_within_an_id_are_the_time(group: str, time: str) -> None:
+    table = engines(first=0).rename(columns={"unit": group, "cycle": time})
+    samples = read(table)
+    assert samples.reading is not None
+    assert samples.reading["series"] == group and samples.reading["time"] == [time]
+    assert samples.channels == ("s",)
+
+
+def test_hours_of_a_day_are_no_recordings() -> None:
+    table = engines(first=0).rename(columns={"unit": "week_number", "cycle": "hour"})
+    samples = read(table)
+    assert samples.reading is not None and samples.reading["series"] is None
+
+
 @pytest.mark.parametrize("name", ["machine", "patient_id", "unit"])
 def test_an_input_that_is_named_like_an_id_is_pointed_out(name: str) -> None:
     table = engines().drop(columns="cycle").rename(columns={"unit": name})

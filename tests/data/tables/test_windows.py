@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from multitide.data.tables._read_table import read_table
 from multitide.data.tables._windows import (
     cut_windows,
     find_segments,
@@ -176,3 +177,19 @@ def test_a_million_windows_are_two_integers_each() -> None:
     found, segment = cut_windows(starts, lengths, window=24, stride=1)
     assert len(found) == 1_000_000
     assert found.nbytes + segment.nbytes == 16_000_000
+
+
+@pytest.mark.parametrize(
+    ("row", "options", "remedy"),
+    [
+        (3, {"window": 10}, "shorter `window`."),
+        (10, {"window": 10, "stride": 2}, "`stride` = 1"),
+    ],
+)
+def test_labels_that_no_window_ends_at_are_explained(
+    row: int, options: dict[str, int], remedy: str
+) -> None:
+    frame = pd.DataFrame({"x": np.arange(30) % 7.5, "lab": np.nan})
+    frame.loc[row, "lab"] = 1.0
+    with refused("`tasks`", "last row", remedy, error=DataError):
+        read_table(frame, tasks=["lab"], time=(), **options)  # type: ignore[arg-type]

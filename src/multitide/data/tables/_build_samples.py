@@ -199,11 +199,24 @@ def _check_labelled(y: pd.DataFrame, reading: Reading) -> None:
             leads.append(task.name)
     if leads:
         remedy = f" The `lead` of {leads} may be longer than the series."
+    elif reading.window is not None:
+        remedy = _where_labels_are(reading)
     raise DataError(
         "`tasks` must have labels; "
         f"got none for {empty} in any of "
         f"the {len(y)} samples.{remedy}"
     )
+
+
+def _where_labels_are(reading: Reading) -> str:
+    """Return why windows may have no label although the table has some."""
+    remedy = (
+        " A window has the label of its last row unless `label_at` says otherwise: labels in "
+        f"the first {reading.window} rows of a series may be in none. Use a shorter `window`"
+    )
+    if reading.stride > 1:
+        return f"{remedy}, or `stride` = 1."
+    return f"{remedy}."
 
 
 def _samples(

@@ -50,7 +50,7 @@ def find_recordings(
     free = _without_calendar(data.columns, taken)
     counter = _first_counter(data, reading.time or free)
     if counter is None:
-        return reading
+        return _hours_of_recordings(data, taken, free, reading, findings)
     group = _group_of(counter, data, free)
     if group is None:
         findings.note(
@@ -64,6 +64,27 @@ def find_recordings(
         return reading
     if _is_swapped(data[group], counter.name):
         counter, group = replace(counter, name=group), counter.name
+    return _taken_as_series(reading, group, counter, findings)
+
+
+def _hours_of_recordings(
+    data: pd.DataFrame,
+    taken: Collection[str],
+    free: Collection[str],
+    reading: Reading,
+    findings: Findings,
+) -> Reading:
+    """Take hours or days that count within each id: `hour` of `stay_id`, not of a day."""
+    if reading.time is not None:
+        return reading
+    units = [name for name in data.columns if name not in taken and unit_of(name)]
+    ids = [name for name in free if GROUP_NAMES.search(name)]
+    counter = _first_counter(data, units)
+    if counter is None:
+        return reading
+    group = _group_of(counter, data, ids)
+    if group is None:
+        return reading
     return _taken_as_series(reading, group, counter, findings)
 
 
