@@ -22,7 +22,7 @@ from multitide.backbones._linear import Linear
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.errors import StoreError
-from multitide.fitting import _auto_backbone, _choose_fits
+from multitide.fitting import _auto_backbone, _weigh_fits
 from multitide.fitting._auto_backbone import boosted_trees
 from multitide.fitting._held_out import HeldOut, shares_of_fits
 from multitide.fitting._training_length import resolve_max_epochs
@@ -68,7 +68,7 @@ def with_shares(
     def shares(parts: list[HeldOut], seed: int) -> tuple[list[float], float]:
         return [1 - of_trees, of_trees], 0.5
 
-    monkeypatch.setattr(_choose_fits, "shares_of_fits", shares)
+    monkeypatch.setattr(_weigh_fits, "shares_of_fits", shares)
     monkeypatch.setattr(_auto_backbone, "FEW_LABELS", 0)  # one group of trees
     return auto(**params).fit(SAMPLES)
 

@@ -14,7 +14,6 @@ from multitide.backbones._trees import Trees
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
 from multitide.errors import DataError, ParameterError
-from multitide.fitting._choose_fits import Candidate, GroupFit, choose_fits, short_name
 from multitide.fitting._data_sets import naming_data_set
 from multitide.fitting._forests import TreeFit
 from multitide.fitting._held_out import predict_held_out
@@ -23,6 +22,7 @@ from multitide.fitting._phases import Phases
 from multitide.fitting._recipe import Recipe, backbone_name
 from multitide.fitting._task_group import TaskGroup
 from multitide.fitting._warm_start import Source
+from multitide.fitting._weigh_fits import Candidate, GroupFit, short_name, weigh_fits
 from multitide.fitting._weight_search import WeightSearch
 from multitide.network._network import Network, Predictor
 from multitide.sharing import SHARINGS
@@ -46,7 +46,7 @@ class Fitted:
     trials : list of dict
         The trials of a search for weights; see `WeightSearch`.
     candidates : list of dict
-        The weights of the fits of each task; see :func:`choose_fits`.
+        The weights of the fits of each task; see :func:`weigh_fits`.
     best_epoch : dict of str to int
         The epoch whose weights predict each task.
     n_labelled : dict of str to dict
@@ -107,7 +107,7 @@ def _tasks_of_several(groups: Sequence[TaskGroup]) -> set[str]:
 
 def _combine(fits: Sequence[GroupFit], seed: int, fitted: Fitted) -> None:
     """Weight the fits of each task, and make the predictor of those with a weight."""
-    shares, fitted.candidates = choose_fits(fits, seed)
+    shares, fitted.candidates = weigh_fits(fits, seed)
     networks: list[Network] = []
     predicted: list[list[str]] = []
     parts: list[dict[str, float]] = []

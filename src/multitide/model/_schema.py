@@ -152,7 +152,7 @@ class NetworkRecord(BaseModel):
 
 
 class CandidateRecord(BaseModel):
-    """What predicts a task, alone or with others; see `choose_fits`.
+    """What predicts a task, alone or with others; see `weigh_fits`.
 
     Losses are None if they are not known.
     """

@@ -30,11 +30,11 @@ from multitide.data.tables._reading import Reading
 from multitide.encodings._inputs import Inputs
 from multitide.encodings._representation import Encoder
 from multitide.errors import StoreError
-from multitide.fitting._choose_fits import Candidate
 from multitide.fitting._recipe import (
     make_recipe,
     replace_representation,
 )
+from multitide.fitting._weigh_fits import Candidate
 from multitide.model._check_stored import (
     checking,
 )

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from multitide._estimator import MultiTaskEstimator
 from multitide.data._recordings import recordings_of_rows
+from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
 from multitide.fitting._held_out import HeldOut, shares_of_fits
 from multitide.study.design._mixture import Mixture
@@ -37,56 +39,63 @@ def answer_with_mixture(
     questions, data, targets
         As in ``run_job``.
     """
-    test_sets = {each.name: each.test_set for each in data}
-    held_out_sets = {}
-    for each in data:
-        if len(each.split.validation):
-            held_out_sets[each.name] = each.validation_set
-    on_test: list[Answers] = []
-    on_validation: list[Answers] = []
-    histories: list[pd.DataFrame] = []
-    totals = FitFacts(n_parameters=0, n_steps=0, diverged="")
-    for name, learner in mixture.members.items():
-        estimator, facts = trained(learner, data)
-        on_test.append(answers_of(estimator, questions, test_sets, targets))
-        if held_out_sets:
-            asked = [each for each in questions if each.data.name in held_out_sets]
-            on_validation.append(answers_of(estimator, asked, held_out_sets, targets))
-        histories.append(estimator.history_.assign(member=name))
-        totals["n_parameters"] += facts["n_parameters"]
-        totals["n_steps"] += facts["n_steps"]
-        if facts["diverged"]:
-            totals["diverged"] = f"{name}: {facts['diverged']}"
+    members, totals = _train_members(mixture, data)
+    on_test = []
+    for estimator in members:
+        on_test.append(answers_of(estimator, questions, _test_sets(data), targets))
     answers = {}
-    totals["validation_loss"] = {}
-    totals["weights"] = {}
+    totals["validation_loss"], totals["weights"] = {}, {}
     for question in questions:
         name = question.name
-        parts = _held_out(question, data, targets[name], on_validation)
-        weights = [1 / len(mixture.members)] * len(mixture.members)
+        weights = [1 / len(members)] * len(members)
+        parts = _held_out(members, question, data, targets)
         if parts:
             weights, totals["validation_loss"][name] = shares_of_fits(parts, seed)
         totals["weights"][name] = dict(zip(mixture.members, weights, strict=True))
         answers[name] = _mean([each[name] for each in on_test], weights)
+    histories = []
+    for name, estimator in zip(mixture.members, members, strict=True):
+        histories.append(estimator.history_.assign(member=name))
     return answers, pd.concat(histories, ignore_index=True), totals
 
 
+def _train_members(
+    mixture: Mixture, data: Sequence[SplitData]
+) -> tuple[list[MultiTaskEstimator], FitFacts]:
+    """Return the fitted members, and the sums of their facts."""
+    members = []
+    totals = FitFacts(n_parameters=0, n_steps=0, diverged="")
+    for name, learner in mixture.members.items():
+        estimator, facts = trained(learner, data)
+        members.append(estimator)
+        totals["n_parameters"] += facts["n_parameters"]
+        totals["n_steps"] += facts["n_steps"]
+        if facts["diverged"]:
+            totals["diverged"] = f"{name}: {facts['diverged']}"
+    return members, totals
+
+
+def _test_sets(data: Sequence[SplitData]) -> dict[str, Samples]:
+    return {each.name: each.test_set for each in data}
+
+
 def _held_out(
+    members: Sequence[MultiTaskEstimator],
     question: Question,
     data: Sequence[SplitData],
-    target: Target,
-    on_validation: Sequence[Answers],
+    targets: Mapping[str, Target],
 ) -> list[HeldOut]:
     """Return what each member predicts for labelled validation rows; empty without any."""
     (own,) = [each for each in data if each.name == question.data.name]
-    labels = own.validation_set.y[question.task.columns]
-    truth = target.truth(labels)
+    target, held_out = targets[question.name], own.validation_set
+    truth = target.truth(held_out.y[question.task.columns])
     labelled = ~np.isnan(target.decoded_losses(truth, target.constant(len(truth))))
     if not labelled.any():
         return []
-    recordings = recordings_of_rows(own.validation_set, np.flatnonzero(labelled))
+    recordings = recordings_of_rows(held_out, np.flatnonzero(labelled))
     parts = []
-    for answers in on_validation:
+    for estimator in members:
+        answers = answers_of(estimator, [question], {own.name: held_out}, targets)
         decoded = answers[question.name][labelled]
         parts.append(HeldOut(target, truth[labelled], recordings, decoded))
     return parts

@@ -100,7 +100,7 @@ def short_name(backbone: Backbone) -> str:
     return backbone_name(backbone)
 
 
-def choose_fits(
+def weigh_fits(
     fits: Sequence[GroupFit], seed: int
 ) -> tuple[dict[str, dict[int, float]], list[Candidate]]:
     """Choose the weight of each fit in the predictions of each task, on the validation set.
