@@ -161,3 +161,21 @@ def test_processes_of_joblib_share_the_cores() -> None:
     share = max(1, available_cores() // 2)
     seen = Parallel(n_jobs=2, backend="loky")([delayed(look)()])
     assert seen == [(share, 1, share)]
+
+
+def test_a_prediction_uses_the_threads_that_suit_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    samples = make_samples(24)
+    model = small(max_epochs=1).fit(samples)
+    seen = []
+
+    def forward(*_: object) -> None:
+        seen.append(torch.get_num_threads())
+
+    model.model_.register_forward_pre_hook(forward)
+    for most in (2**29, 1):
+        monkeypatch.setattr(_threads, "WORK_PER_THREAD", most)
+        model.predict(samples)
+        assert torch.get_num_threads() == 2
+    assert seen == [1, 2]

@@ -64,12 +64,12 @@ def _is_chosen() -> bool:
 def threads_of_step(
     network: nn.Module, n_series: int, n_timepoints: int
 ) -> Iterator[None]:
-    """Train within the block with the threads that suit a step.
+    """Train or predict within the block with the threads that suit a step.
 
     Parameters
     ----------
     network : Module
-        On the device that trains; if that is not the CPU, nothing changes.
+        On the device that computes; if that is not the CPU, nothing changes.
     n_series, n_timepoints : int
         Size of a batch.
     """
@@ -93,6 +93,9 @@ def single_thread() -> Iterator[None]:
 @contextmanager
 def _torch_threads(number: int) -> Iterator[None]:
     before = torch.get_num_threads()
+    if number == before:  # other threads of this process may be changing it
+        yield
+        return
     torch.set_num_threads(number)
     try:
         yield

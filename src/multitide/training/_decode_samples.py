@@ -8,10 +8,12 @@ from typing import TypeAlias
 import numpy as np
 import torch
 
+from multitide._count_values import count_values
 from multitide._ready_to_predict import ready_to_predict
+from multitide._threads import threads_of_step
 from multitide.backbones._batch_rows import batch_rows
 from multitide.data._samples import Samples
-from multitide.network._network import Predictor
+from multitide.network._network import Network, Predictor
 from multitide.training._batches import DeviceSamples
 
 # By task: probabilities (n_samples, n_classes) or numbers (n_samples,), as its target decodes them.
@@ -43,12 +45,18 @@ def decode_samples(
     table = DeviceSamples(samples, [], None, device)
     parts: list[Decoded] = []
     size = batch_rows(predictor.modules(), samples.n_channels, samples.n_timepoints)
-    for rows in torch.arange(len(samples), device=device).split(size):
-        batch = table.gather(rows)
-        static_rows = [None if static is None else static[rows] for static in statics]
-        decoded = predictor(batch.x, batch.lengths, static_rows, data_set)
-        parts.append({name: values.cpu().numpy() for name, values in decoded.items()})
+    largest = max(predictor.network_list, key=_n_parameters)
+    with threads_of_step(largest, min(size, len(samples)), samples.n_timepoints):
+        for rows in torch.arange(len(samples), device=device).split(size):
+            batch = table.gather(rows)
+            static_rows = [None if each is None else each[rows] for each in statics]
+            decoded = predictor(batch.x, batch.lengths, static_rows, data_set)
+            parts.append({name: each.cpu().numpy() for name, each in decoded.items()})
     return joined(parts)
+
+
+def _n_parameters(network: Network) -> int:
+    return count_values(network.parameters())
 
 
 def joined(parts: Sequence[Decoded]) -> Decoded:
