@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.exceptions import NotFittedError
 
 import multitide as mt
 from makers import make_samples, small
@@ -185,6 +186,8 @@ def test_a_wrong_value_works_or_ends_in_one_message(
     for name, given, more in doors[door].calls(WRONG[kind]):
         try:
             doors[door].call(*given, **more)
+        except NotFittedError as error:  # scikit-learn's own message
+            assert "not fitted yet" in str(error)
         except MultitideError as error:
             assert "Traceback" not in str(error)
         except Exception as error:

@@ -161,7 +161,8 @@ class HydraFeatures(ConvolutionFeatures):
             dilation=2**exponent,
             groups=n_inputs,
         )
-        return values.reshape(len(values), n_groups, n_kernels, -1)
+        by_group: Tensor = values.unflatten(1, (n_groups, n_kernels))
+        return by_group
 
 
 def wins(values: Tensor) -> list[Tensor]:
