@@ -33,15 +33,7 @@ def find_parallel(
     time = list(reading.time)
     if reading.layout != "long" or 2 * len(data[time].drop_duplicates()) > len(data):
         return reading
-    candidates = []
-    for column in data.columns:
-        is_free = column not in taken and column not in time
-        if is_free and not is_calendar(column) and _tells_apart(data, time, column):
-            candidates.append(column)
-    named = [column for column in candidates if GROUP_NAMES.search(column)]
-    chosen = candidates
-    if len(named) == 1:
-        chosen = named
+    chosen = _columns_that_tell_apart(data, taken, time)
     if len(chosen) > 1:
         findings.note(
             f"The times repeat, but not within the values of {name_columns(chosen)}: "
@@ -54,6 +46,27 @@ def find_parallel(
         f'series = "{chosen[0]}" (--series {chosen[0]}).'
     )
     return replace(reading, series=chosen[0])
+
+
+def _columns_that_tell_apart(
+    data: pd.DataFrame, taken: Collection[str], time: list[str]
+) -> list[str]:
+    """Return the free columns within whose values no time repeats.
+
+    If the name of a single one says that it identifies something, it is the only one.
+    """
+    found = []
+    named = []
+    for column in data.columns:
+        is_free = column not in taken and column not in time
+        if not is_free or is_calendar(column) or not _tells_apart(data, time, column):
+            continue
+        found.append(column)
+        if GROUP_NAMES.search(column):
+            named.append(column)
+    if len(named) == 1:
+        return named
+    return found
 
 
 def _tells_apart(data: pd.DataFrame, time: list[str], column: str) -> bool:
