@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from multitide._budget import parse_budget
-from multitide._checks import check_fraction
+from multitide._checks import check_fraction, check_type
 from multitide._estimator import MultiTaskEstimator
 from multitide._installed_versions import installed_versions
 from multitide._known_arguments import known_arguments
@@ -170,6 +170,7 @@ def compare(
     started = time.perf_counter()
     check_fraction("confidence", confidence)
     check_fraction("margin", margin)
+    check_type("conditions", conditions, bool)
     seconds = parse_budget(budget)
     estimator = network_or_default(estimator, samples)
     data_sets = DataSets(samples)

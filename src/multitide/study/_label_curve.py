@@ -12,7 +12,13 @@ from typing import Literal, Unpack
 import pandas as pd
 
 from multitide._budget import parse_budget
-from multitide._checks import as_path, check_choice, check_positive_int, raise_problems
+from multitide._checks import (
+    as_path,
+    check_choice,
+    check_positive_int,
+    check_type,
+    raise_problems,
+)
 from multitide._estimator import MultiTaskEstimator
 from multitide._network_or_default import network_or_default
 from multitide._one_process import one_process
@@ -106,6 +112,7 @@ def label_curve(
     started = time.perf_counter()
     shares = check_shares(shares)
     check_choice("unit", unit, UNITS)
+    check_type("together", together, bool)
     known = CompareOptions.__annotations__
     raise_problems(unknown_options(options, "`label_curve`", list(known)))
     n_seeds = options.get("n_seeds", N_SEEDS)

@@ -122,11 +122,11 @@ def make_seeking_arm(
         If groups cannot be found in this way, or a setting is invalid.
     """
     where = f"`arms.{name}.groups`"
-    if method not in GROUP_METHODS:
+    if not isinstance(method, str) or method not in GROUP_METHODS:
         raise ParameterError(
             f"{where} must be lists of task names or a "
             f"method to find them, {one_of(GROUP_METHODS)}; "
-            f"got {method!r}.{suggest(method, GROUP_METHODS)}"
+            f"got {method!r}.{suggest(str(method), GROUP_METHODS)}"
         )
     n_tasks = len(task_names)
     if not 2 <= n_tasks <= MOST_TASKS:

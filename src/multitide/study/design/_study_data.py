@@ -200,7 +200,16 @@ def _group_of_each_sample(
             f"per sample, {len(samples)}; "
             f"got {len(groups)}."
         )
-    return np.asarray(groups)
+    try:
+        of_samples = np.asarray(groups)
+    except ValueError:  # entries of different lengths
+        of_samples = np.empty((0, 0))
+    if of_samples.ndim != 1:
+        raise ParameterError(
+            "`groups` must have one value per sample, such as a list of names; "
+            f"got {type(groups).__name__} whose entries are not single values."
+        )
+    return of_samples
 
 
 def _extra_column(samples: Samples, name: str) -> np.ndarray:
