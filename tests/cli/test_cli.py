@@ -258,6 +258,7 @@ def test_options_go_before_the_file_and_into_the_run(call: Call, folder: Path) -
     assert MultiTaskEstimator.load("run").seed_ == 7
 
 
+@pytest.mark.slow
 def test_runs_are_numbered(call: Call, folder: Path) -> None:
     for _ in range(2):
         call("fit", "small.toml", "--quiet", "--max-epochs", "1")
@@ -441,6 +442,7 @@ def test_predict_says_which_row_is_which(call: Call, fitted: str, name: str) -> 
     )
 
 
+@pytest.mark.slow
 def test_predict_says_when_a_window_ends(call: Call) -> None:
     table = pd.read_csv("one.csv").drop(columns="run").head(200)
     table.insert(0, "time", pd.date_range("2024-01-01", periods=200, freq="h"))
@@ -483,6 +485,7 @@ def test_predict_says_which_rows_got_no_prediction_and_why(call: Call) -> None:
     assert len(pd.read_csv("p.csv")) == 5
 
 
+@pytest.mark.slow
 def test_options_say_how_a_file_is_written(call: Call) -> None:
     table = pd.read_csv("one.csv").drop(columns=["run", "state"]).head(200)
     written: dict[str, Any] = {
@@ -825,6 +828,7 @@ def test_a_study_resumes_where_it_was(call: Call, folder: Path) -> None:
     assert "2 runs, 3 fits on one process, 3 of them already done." in result.stderr
 
 
+@pytest.mark.slow
 def test_compare_takes_its_arms_from_the_file(call: Call, folder: Path) -> None:
     arms = (
         '[compare]\narms = {wide = {lr = 0.01}, best = "constant"}\n'
@@ -1153,6 +1157,7 @@ def test_represent_learns_from_the_training_set_of_a_data_file(call: Call) -> No
     assert not Path("b.csv").exists()
 
 
+@pytest.mark.slow
 def test_fit_reads_vectors(call: Call, fitted: str) -> None:
     options = ("--representation", f"model:{fitted}", "--quiet")
     call("fit", "small.toml", *options, "--backbone", "linear", "--output", "linear")

@@ -195,6 +195,7 @@ def test_a_class_that_a_fit_does_not_know_has_no_probability(
     np.testing.assert_allclose(table.sum(axis=1), 1)
 
 
+@pytest.mark.slow
 def test_a_linear_member_beside_a_network(samples: Samples) -> None:
     linear = MultiTaskEstimator(**LINEAR, device="cpu")
     ensemble = quick({"network": network(), "linear": linear}).fit(samples)
@@ -307,6 +308,7 @@ def test_the_default_members_are_not_trained_on_their_validation_set(
         quick("best", base=base).fit(samples)
 
 
+@pytest.mark.slow
 def test_results_do_not_depend_on_which_fit_ends_first(
     fitted: Ensemble, samples: Samples, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -91,6 +91,7 @@ def test_the_run_folder_holds_the_ensemble_and_its_report(made: Path) -> None:
     assert "Small network" in report
 
 
+@pytest.mark.slow
 def test_the_configuration_of_the_run_repeats_it(made: Path, tmp_path: Path) -> None:
     again = mt.run_fit(made / "run" / "config.toml", tmp_path / "again", verbose=0)
     pd.testing.assert_frame_equal(

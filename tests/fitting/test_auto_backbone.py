@@ -81,7 +81,7 @@ def decoded(model: MultiTaskEstimator | Network) -> dict[str, np.ndarray]:
     return by_task
 
 
-@pytest.mark.parametrize("refit", [False, True])
+@pytest.mark.parametrize("refit", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_it_predicts_the_weighted_mean(
     refit: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -103,6 +103,7 @@ def test_it_predicts_the_weighted_mean(
     assert loaded.best_epoch_ == network.best_epoch_
 
 
+@pytest.mark.slow
 def test_a_candidate_without_weight_takes_no_part(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -267,6 +268,7 @@ def test_the_network_stays_for_features_and_as_a_start(
     assert len(mt.gradient_flow(model, SAMPLES).by_step) == 20
 
 
+@pytest.mark.slow
 def test_a_table_with_the_name_is_the_same() -> None:
     by_table = auto(backbone={"name": "auto"}).fit(SAMPLES)
     assert len(by_table.candidates_) == 6

@@ -97,6 +97,7 @@ def test_it_cannot_be_combined_with_a_refit() -> None:
         small(training=training).fit(SAMPLES)
 
 
+@pytest.mark.slow
 def test_it_is_an_arm_of_a_study() -> None:
     study = mt.compare(
         SAMPLES,

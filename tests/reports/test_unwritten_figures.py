@@ -149,6 +149,7 @@ def write_overview(folder: Path) -> Path:
     return reports.write_overview(mt.compare_many({"a": study(), "b": study()}), folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("write", [write_study, write_overview])
 def test_pages_are_written_without_figures(

@@ -216,6 +216,7 @@ def test_markdown_says_the_same(written: tuple[Path, Comparison, Samples]) -> No
     assert (written[0] / "gains.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_the_same_study_gives_the_same_page(
     written: tuple[Path, Comparison, Samples], tmp_path: Path
 ) -> None:
@@ -250,6 +251,7 @@ def test_a_study_in_which_everything_failed_says_why(tmp_path: Path) -> None:
     assert not (tmp_path / "gains.png").exists()
 
 
+@pytest.mark.slow
 def test_folds_are_joined(tmp_path: Path) -> None:
     samples = make_study_samples(120)
     page = page_of(quick(samples, cv=3, n_seeds=1), tmp_path, samples=samples)

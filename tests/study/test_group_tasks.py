@@ -209,6 +209,7 @@ def test_one_shared_run_tells_related_tasks_from_unrelated_ones(
     assert any({"a", "twin"} <= set(group) for group in grouping.groups)
 
 
+@pytest.mark.slow
 def test_the_run_that_looks_ahead_answers_as_the_shared_arm_does(
     looked_ahead: tuple[Path, Comparison],
 ) -> None:

@@ -111,6 +111,7 @@ def plan_of(
 # -- one is the case of one ------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_dict_of_one_data_set_is_the_plain_study() -> None:
     samples = make_samples(80)
     plain, named = (

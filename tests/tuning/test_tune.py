@@ -173,6 +173,7 @@ def test_a_smaller_number_of_trials_shows_the_first(found: tuple[Path, Tuning]) 
     quick(folder=found[0])  # other tests read the tables of all
 
 
+@pytest.mark.slow
 def test_an_interrupted_trial_is_tried_again(
     found: tuple[Path, Tuning], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,6 +53,7 @@ def test_a_cycle_runs_from_0_to_1_and_has_no_jump(name: str) -> None:
     assert step.max() < 2 * np.pi / 6.9 if name != "month" else 2 * np.pi / 11
 
 
+@pytest.mark.slow
 def test_the_time_of_day_is_learned_and_new_data_are_read_alike(tmp_path: Path) -> None:
     data = table(24 * 60)
     data.to_csv(tmp_path / "data.csv", index=False)

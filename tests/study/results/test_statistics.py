@@ -84,6 +84,7 @@ def test_interval_keeps_its_promise_where_only_the_interaction_varies(
     )  # all three parts then estimate the same
 
 
+@pytest.mark.slow
 def test_redrawing_rows_inside_each_seed_would_have_missed_far_more() -> None:
     """A plain t interval over rows, or over seeds alone, has far too low a coverage."""
     generator, over_seeds, over_rows = rng(1), 0, 0
