@@ -104,6 +104,7 @@ def call(folder: Path) -> Call:
     return run
 
 
+@pytest.mark.slow
 def test_the_whole_way(call: Call, folder: Path) -> None:
     checked = call("check", "two.toml").stdout
     for words in ("Data set rig", "Data set plant", "speed", "Configuration OK"):

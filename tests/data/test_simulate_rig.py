@@ -167,6 +167,7 @@ def test_nothing_but_the_series_tells_about_a_task(task: str) -> None:
     assert skill(beside, samples.y[task], samples.series) < 0.08
 
 
+@pytest.mark.slow
 def test_the_unrelated_task_lives_in_its_own_channel() -> None:
     samples = whole_rig()
     features = summaries(samples).reshape(len(samples), 6, -1)

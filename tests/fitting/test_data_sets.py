@@ -480,6 +480,7 @@ def test_a_model_from_before_there_were_several_data_sets_still_loads(
     pd.testing.assert_frame_equal(loaded.predict(samples), estimator.predict(samples))
 
 
+@pytest.mark.slow
 def test_the_page_runs_as_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
     page = (
         Path(__file__).parents[2] / "docs" / "guide" / "several-data-sets-in-one-fit.md"

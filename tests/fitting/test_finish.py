@@ -84,6 +84,7 @@ def test_the_validation_loss_of_the_finish_is_that_of_its_predictions() -> None:
     assert kept_losses(estimator) == pytest.approx(losses.to_dict(), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_single_task_and_a_fit_without_validation_have_no_finish() -> None:
     for params in ({"tasks": ["load"]}, {"validation": None}):
         plain = small(**params).fit(SAMPLES).predict(SAMPLES)

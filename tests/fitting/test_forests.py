@@ -177,6 +177,7 @@ def test_each_task_is_grown_on_its_labelled_rows_only(kind: str) -> None:
     )
 
 
+@pytest.mark.slow
 @every_kind
 def test_class_weights_reach_the_trees(kind: str) -> None:
     X, y = make_arrays(200, missing=0)

@@ -153,6 +153,7 @@ def test_the_test_set_is_not_read_before_the_end(found: tuple[Path, Tuning]) -> 
     assert poisoned.test_losses() != found[1].test_losses()
 
 
+@pytest.mark.slow
 def test_a_resumed_search_has_the_trials_of_an_uninterrupted_one(
     found: tuple[Path, Tuning], tmp_path: Path
 ) -> None:

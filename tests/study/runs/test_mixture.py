@@ -107,6 +107,7 @@ def test_wrong_members_are_refused(
         resolve_arms(arms, estimator(), ["state", "load"])
 
 
+@pytest.mark.slow
 def test_a_study_with_one_is_stored_reported_and_continued(tmp_path: Path) -> None:
     arms = {"alone": NETWORK, "both": ARMS["both"]}
     options: dict[str, Any] = {
