@@ -9,7 +9,11 @@ import numpy as np
 import pandas as pd
 
 from multitide.data._samples import Samples
-from multitide.data.tables._calendar import calendar_channels, calendar_values
+from multitide.data.tables._calendar_inputs import (
+    place_cycles,
+    static_values,
+    with_channels,
+)
 from multitide.data.tables._columns import nullable, whole
 from multitide.data.tables._cut_samples import Cut, cut_samples
 from multitide.data.tables._drop_rows import drop_incomplete
@@ -59,6 +63,7 @@ def build_samples(
         columns = list(rows.labels) if need_labels else []
         rows = drop_incomplete(rows, columns, reading, findings)
     cut = cut_samples(rows, reading, findings)
+    reading = place_cycles(rows, cut, reading, findings)
     y = _labels(rows, per_series, cut, reading)
     if need_labels:
         _check_labelled(y, reading)
@@ -234,12 +239,7 @@ def _samples(
         time = row_time[cut.last]
         begin = row_time[cut.starts]
         finish = row_time[np.minimum(cut.last + lead, cut.ends - 1)]
-    channels = tuple(reading.channels or ())
-    values = rows.values
-    if reading.calendar:
-        added = calendar_values(reading.calendar, rows.time, channels)
-        values = np.concatenate([values, added], axis=1)
-        channels += tuple(calendar_channels(reading.calendar))
+    values, channels = with_channels(rows, reading)
     return Samples(
         values=values,
         starts=cut.starts,
@@ -267,12 +267,13 @@ def _row_time(rows: Rows, reading: Reading) -> np.ndarray | None:
 def _static(
     rows: Rows, per_series: pd.DataFrame | None, cut: Cut, reading: Reading
 ) -> pd.DataFrame | None:
-    columns = {}
+    columns: dict[str, pd.Series | np.ndarray] = {}
     for name in reading.static:
         column = _values_at(name, rows, per_series, cut.starts)
         if pd.api.types.is_numeric_dtype(column):  # an input needs no nullable integers
             column = pd.Series(column.to_numpy(dtype=np.float64, na_value=np.nan))
         columns[name] = column
+    columns |= static_values(rows, cut, reading)
     if columns:
         return pd.DataFrame(columns)
     return None

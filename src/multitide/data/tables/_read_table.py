@@ -125,7 +125,8 @@ def read_table(
         are joined by a blank first. Needed only where the whole column does not decide it.
     calendar : sequence of {"hour", "weekday", "month", "day_of_year"}
         Cycles whose sine and cosine at the time of each row become channels, ``hour_sin`` and
-        ``hour_cos``. For what follows the day, the week or the year.
+        ``hour_cos``. For what follows the day, the week or the year. A cycle that is constant
+        within every sample, such as the weekday of whole days, becomes static inputs instead.
 
     Returns
     -------

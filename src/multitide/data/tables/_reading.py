@@ -16,8 +16,8 @@ from multitide._checks import (
     repeated,
     suggest,
 )
+from multitide.data._calendar import check_calendar
 from multitide.data._time_format import check_time_format
-from multitide.data.tables._calendar import check_calendar
 from multitide.data.tables._number_signs import THOUSANDS
 from multitide.data.tables._read_options import (
     Duplicates,
@@ -153,7 +153,7 @@ class TaskColumn:
 class Reading:
     """How a table is read.
 
-    The fields are the options of :func:`read_table`; the last six hold what was found.
+    The fields are the options of :func:`read_table`; the last seven hold what was found.
 
     Attributes
     ----------
@@ -167,6 +167,9 @@ class Reading:
     step : dict or None
         The usual time step, ``{"size": 3600.0, "unit": "seconds"}``; the unit may also be "months"
         or "1" (plain numbers).
+    still_cycles : tuple of str or None
+        The cycles of `calendar` that are static inputs, as they are constant within every sample;
+        None before it was decided.
     columns : tuple of dict
         The role of every column: ``column``, ``table``, ``role``, ``why``.
     assumed : tuple of str
@@ -200,6 +203,7 @@ class Reading:
     ends_of_days: bool = False
     categories: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     step: TimeStep | None = None
+    still_cycles: tuple[str, ...] | None = None
     columns: tuple[ColumnRole, ...] = ()
     assumed: tuple[str, ...] = ()
 
@@ -257,6 +261,7 @@ class Reading:
                 fields[name] = tuple(value)
         if fields.get("tasks") is not None:
             fields["tasks"] = _task_columns(fields["tasks"])
+        fields.setdefault("still_cycles", ())  # earlier versions had channels only
         fields["categories"] = {}
         for name, values in (config.get("categories") or {}).items():
             fields["categories"][name] = tuple(values)
