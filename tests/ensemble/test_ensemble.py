@@ -13,9 +13,12 @@ import pytest
 import multitide as mt
 from makers import make_samples, small
 from multitide import MultiTaskEstimator, Splitter
+from multitide.backbones import Trees
 from multitide.data._samples import Samples
 from multitide.ensemble import Ensemble, _train_members
+from multitide.ensemble._plan import MemberFit
 from multitide.ensemble._portfolio import best_members
+from multitide.ensemble._train_members import Clock
 from multitide.training import Callback
 from refusals import refused
 
@@ -181,6 +184,31 @@ def test_a_budget_leaves_out_fits_for_which_no_time_is_left(samples: Samples) ->
         samples
     )
     assert sum(len(fits) for fits in ensemble.members_.values()) < 6
+
+
+@pytest.mark.slow
+def test_trees_that_take_longer_than_the_budget_are_ended(samples: Samples) -> None:
+    trees = small(backbone=Trees(kind="extra_trees", n_trees=10_000))
+    members = {"network": network(), "trees": trees}
+    ensemble = quick(members, n_seeds=3, n_jobs=2, budget=1).fit(samples)
+    assert list(ensemble.members_) == ["network"]
+    assert ensemble.weights_.loc["network"].eq(1).all()
+
+
+def test_the_only_fit_may_take_longer_than_the_budget(samples: Samples) -> None:
+    ensemble = quick(network(), n_seeds=3, budget=0.01).fit(samples)
+    assert len(ensemble.members_["network"]) == 1
+
+
+def test_a_member_without_a_fit_is_expected_to_take_as_long_as_the_slowest() -> None:
+    clock = Clock(seconds=10)
+    fits = [MemberFit(name, 0, network(), []) for name in "abc"]
+    started = clock.in_time(fits)
+    assert next(started).member == "a"
+    clock.record("a", 4.0)
+    assert next(started).member == "b"
+    clock.record("b", 12.0)
+    assert list(started) == []
 
 
 def test_a_class_that_a_fit_does_not_know_has_no_probability(

@@ -69,8 +69,8 @@ class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
         Number of fits of each member.
     budget : str or float, optional
         A time such as "10m", or seconds. The members are fitted in their order, first with one
-        seed, then with the next. No fit begins that is not expected to end in time, and training
-        that would take too long is ended early.
+        seed, then with the next. No fit begins that is not expected to end in time, networks stop
+        early, and other fits that take too long are dropped, unless there is no other.
     validation : float, Splitter or None, default=0.15
         The samples that each seed holds out, as in :class:`MultiTaskEstimator`. If the rule is
         random or by group, each seed holds out other samples. None: all members have equal weights.

@@ -30,6 +30,9 @@ from multitide.fitting._greedy_weights import greedy_weights
 from multitide.network._network import Predictor
 from multitide.tasks import Target, Task, task_names
 
+# Of the time for an ensemble; in the rest, its weights are chosen and it is written.
+SHARE_OF_FITS = 0.95
+
 
 def fit_members(
     members: Mapping[str, MultiTaskEstimator],
@@ -59,7 +62,7 @@ def fit_members(
             planned_fits(members, tasks, splits, seed, seconds),
             place,
             n_jobs=n_jobs,
-            seconds=seconds,
+            seconds=seconds * SHARE_OF_FITS,
             listener=listener,
         )
         # Processes end in any order; sums of floats depend on it.

@@ -1,0 +1,57 @@
+"""A worker process ends when its block takes too long, but not before it may."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from multitide.ensemble._process_deadline import EXIT_CODE, process_ends_after
+
+PROGRAM = """
+import time
+from multitide.ensemble._process_deadline import process_ends_after
+
+began = time.perf_counter()
+with process_ends_after({seconds}, lambda: time.perf_counter() - began > {earliest}):
+    time.sleep({work})
+print("ended by itself")
+"""
+
+
+def run(
+    seconds: float, earliest: float, work: float
+) -> subprocess.CompletedProcess[str]:
+    program = PROGRAM.format(seconds=seconds, earliest=earliest, work=work)
+    return subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "earliest", "work", "is_ended"),
+    [
+        (0.2, 0.0, 30, True),
+        (0.0, 0.0, 30, True),
+        (0.2, 1.0, 30, True),
+        (0.2, 100.0, 1, False),
+        (100.0, 0.0, 1, False),
+    ],
+)
+def test_the_process_ends_after_the_time_if_it_may(
+    seconds: float, earliest: float, work: float, is_ended: bool
+) -> None:
+    done = run(seconds, earliest, work)
+    if is_ended:
+        assert (done.returncode, done.stdout) == (EXIT_CODE, "")
+    else:
+        assert (done.returncode, done.stdout) == (0, "ended by itself\n")
+
+
+def test_without_a_limit_nothing_is_watched() -> None:
+    def never() -> bool:
+        raise AssertionError("asked without a limit")
+
+    with process_ends_after(float("inf"), never):
+        pass
