@@ -704,7 +704,7 @@ def test_init_writes_the_window_that_is_said_or_proposes_one(
         "hours.csv", "--label", "load", "--window", "48", "--stride", "6"
     )
     assert (data["window"], data["stride"]) == (48, 6)
-    assert "proposed" not in text
+    assert "window = 48  # rows per sample" in text
     text, data = written("data.csv", "--labels", "labels.csv")
     assert "# window = 16  # proposed: the length of the longest series;" in text
     assert "window" not in data

@@ -49,42 +49,124 @@ def test_check_accepts_what_init_writes(
     assert checked.exit_code == 0, checked.output
 
 
-def test_text_is_proposed_as_categories(
+def init(table: pd.DataFrame, *options: str) -> str:
+    """Write the table and a configuration in the working folder, and return its text.
+
+    What `init` has printed is in `init.txt`.
+    """
+    table.to_csv("data.csv", index=False)
+    made = run("init", "data.csv", "--output", "c.toml", *options)
+    assert made.exit_code == 0, made.output
+    Path("init.txt").write_text(" ".join(made.output.split()))
+    return Path("c.toml").read_text()
+
+
+def check() -> str:
+    checked = run("check", "c.toml")
+    assert checked.exit_code == 0, checked.output
+    return checked.output
+
+
+def meter(n_days: int) -> pd.DataFrame:
+    """A load every hour, with its weekday as text."""
+    time = pd.date_range("2024-01-01", periods=24 * n_days, freq="h")
+    table = pd.DataFrame({"time": time, "x": np.arange(len(time)) % 7.5})
+    table["load"] = np.arange(len(time)) % 5.5
+    table["Day_of_week"] = time.day_name()
+    table["WeekStatus"] = np.where(time.dayofweek < 5, "Weekday", "Weekend")
+    return table
+
+
+def test_text_with_few_values_is_read_as_categories(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    n = 200
-    table = pd.DataFrame({"x": np.arange(n) % 7.5, "load": np.arange(n) % 5.5})
-    table["day"] = [("Mon", "Tue", "Wed")[i % 3] for i in range(n)]
-    table.to_csv("data.csv", index=False)
-    assert run("init", "data.csv", "--label", "load").exit_code == 0
-    text = Path("multitide.toml").read_text()
-    assert '# category = [\n#     "day",\n# ]' in text
-    assert "ignore" not in text
-    chosen = text.replace('# category = [\n#     "day",\n# ]', 'category = ["day"]')
-    Path("multitide.toml").write_text(chosen)
-    checked = run("check", "multitide.toml")
-    assert checked.exit_code == 0, checked.output
-    assert "`day` is text: read as 3 categories" in checked.output
+    table = meter(30)
+    table["note"] = [f"note {i}" for i in range(len(table))]
+    text = init(table, "--label", "load")
+    assert 'category = [\n    "Day_of_week",\n    "WeekStatus",\n]' in text
+    assert '#     "note"' in text and "ignore" not in text
+    assert "`WeekStatus`: text, proposed as categories" in Path("init.txt").read_text()
+    output = check()
+    assert "`Day_of_week` is text: read as 7 categories" in output
+    assert "`WeekStatus` is text: read as 2 categories" in output
 
 
-@pytest.mark.parametrize("times", ["numbers", "dates"])
-def test_a_calendar_is_proposed_for_dates_only(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: str
+def test_text_is_no_proposed_input_where_it_may_be_a_label(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    n = 200
-    table = pd.DataFrame({"time": np.arange(n), "x": np.arange(n) % 7.5})
-    if times == "dates":
-        table["time"] = pd.date_range("2024", periods=n, freq="h")
-    table["load"] = np.arange(n) % 5.5
-    table.to_csv("data.csv", index=False)
-    assert run("init", "data.csv", "--label", "load").exit_code == 0
-    written = Path("multitide.toml").read_text()
-    assert ("calendar" in written) == (times == "dates")
-    Path("multitide.toml").write_text(written.replace("# calendar", "calendar"))
-    checked = run("check", "multitide.toml")
-    assert checked.exit_code == 0, checked.output
+    table = meter(30)
+    text = init(table)
+    assert '# category = [\n#     "Day_of_week",\n#     "WeekStatus",\n# ]' in text
+
+    Path("c.toml").unlink()
+    table["weekend"] = (table["WeekStatus"] == "Weekend").astype(int)
+    text = init(table, "--label", "weekend")
+    assert '\ncategory = [\n    "Day_of_week",\n]' in text
+    check()
+
+
+@pytest.mark.parametrize(
+    ("n_days", "cycles"),
+    [
+        (2, None),
+        (4, '["hour"]'),
+        (40, '["hour", "weekday"]'),
+        (3 * 366, '["hour", "weekday", "day_of_year"]'),
+    ],
+)
+def test_cycles_that_the_times_show_are_proposed(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    n_days: int,
+    cycles: str | None,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = init(meter(n_days)[["time", "x", "load"]], "--label", "load")
+    if cycles is None:
+        assert "calendar" not in text
+        return
+    assert f"\ncalendar = {cycles}  # proposed" in text
+    assert "Change `calendar` in the file" in Path("init.txt").read_text()
+    assert "`calendar`: `hour`" in check()
+
+
+def test_the_check_names_the_cycles_of_whole_days(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    init(meter(40), "--label", "load", "--window", "24", "--stride", "24")
+    output = " ".join(check().split())
+    assert (
+        "`hour` as channels; `weekday` as static inputs, constant within each sample"
+    ) in output
+
+
+@pytest.mark.parametrize("time", ["numbers", "taken"])
+def test_no_calendar_is_proposed_without_dates_or_free_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, time: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    table = meter(5)[["time", "x", "load"]]
+    if time == "numbers":
+        table["time"] = np.arange(len(table))
+    else:
+        table = table.rename(columns={"x": "hour_cos"})
+    assert "calendar" not in init(table, "--label", "load")
+    check()
+
+
+def test_labels_of_whole_series_have_the_calendar_as_a_comment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    table = meter(40)[["time", "x"]]
+    table["run"] = np.arange(len(table)) // 24
+    table["good"] = table["run"] % 2
+    text = init(table, "--label", "good", "--series", "run")
+    assert '\n# calendar = ["hour", "weekday"]  # proposed' in text
+    check()
 
 
 def test_a_configuration_without_labels_says_how_to_name_them(

@@ -18,12 +18,10 @@ BACKBONE_LINES = (
     "# [backbone]",
     '# name = "lstm_fcn"',
 )
-CALENDAR_LINE = (
-    '# calendar = ["hour", "weekday", "day_of_year"]  # inputs from the times'
-)
 OPTION_OF_ROLE = {
     "time": "time",
     "channel": "channels",
+    "category": "category",
     "static": "static",
     "extra": "extra",
     "ignored": "ignore",
@@ -53,11 +51,14 @@ def draft_config(
     roles, windows = inspected.roles, inspected.windows
     groups = list(roles["column"][roles["why"] == GROUPS])
     texts = list(roles["column"][roles["why"] == REASONS["text"]])
-    elsewhere = [*groups, *texts]
+    categories = list(inspected.categories)
+    elsewhere = [*groups, *texts, *categories]
     by_role = {}
     for role, rows in roles.groupby("role", sort=False):
         by_role[role] = [name for name in rows["column"] if name not in elsewhere]
     by_role["text"] = texts
+    if categories:
+        by_role["category"] = categories
     if groups:
         by_role["extra"] = groups
     lines = [
@@ -96,16 +97,27 @@ def _data_lines(
     table.update(options)
     lines = toml_text({"data": table}).splitlines()
     if by_role["text"]:
-        lines.append("# Columns of text are inputs if they are listed as categories.")
-        for line in toml_text({"category": by_role["text"]}).splitlines():
-            lines.append(f"# {line}")
+        lines += _text_lines(by_role["text"], by_role.get("category", []))
+    return lines
+
+
+def _text_lines(texts: list[str], categories: list[str]) -> list[str]:
+    """Return, as a comment, the option that reads columns of text as inputs."""
+    lines = ["# Columns of text are inputs if they are listed as categories."]
+    if categories:
+        lines = ["# Other columns of text are inputs if they are listed, too."]
+    for line in toml_text({"category": [*categories, *texts]}).splitlines():
+        lines.append(f"# {line}")
     return lines
 
 
 def _calendar_lines(windows: WindowProposal | None) -> list[str]:
-    if windows is None or not windows.has_dates:
+    """Return the proposed calendar; a comment if labels are of whole series, which are few."""
+    if windows is None or not windows.cycles:
         return []
-    return [CALENDAR_LINE]
+    mark = "# " if windows.optional else ""
+    names = ", ".join(f'"{name}"' for name in windows.cycles)
+    return [f"{mark}calendar = [{names}]  # proposed: inputs from the times"]
 
 
 def _window_lines(

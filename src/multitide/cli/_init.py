@@ -25,6 +25,7 @@ from multitide.cli._arguments import (
 )
 
 if TYPE_CHECKING:
+    from multitide.data.tables._inspect_table import TableInspection
     from multitide.data.tables._propose_window import WindowProposal
     from multitide.data.tables._read_options import FileOptions
 
@@ -105,6 +106,7 @@ def init(
         draft = draft_config(data, labels, folder, inspected, options)
         write_file(output, draft)
     _show_what_to_decide(set(inspected.roles["role"]), windows)
+    _show_proposed_inputs(inspected)
     say("\nWritten: ", bold(output))
     show_next(
         ("Edit the file, then check it", f"multitide check {quoted(output)}"),
@@ -131,6 +133,23 @@ def _show_what_to_decide(roles: set[str], windows: WindowProposal | None) -> Non
             f"Windows of {windows.window} rows "
             f"are a proposal ({windows.why}). "
             "Change it with --window or in the file."
+        )
+
+
+def _show_proposed_inputs(inspected: TableInspection) -> None:
+    from multitide._checks import in_backticks
+    from multitide.cli._terminal import show_note
+
+    windows = inspected.windows
+    if inspected.categories:
+        show_note(
+            f"{in_backticks(inspected.categories)}: text, proposed as categories. "
+            "Change `category` in the file."
+        )
+    if windows is not None and windows.cycles and not windows.optional:
+        show_note(
+            f"Inputs from the times are a proposal: {in_backticks(windows.cycles)}. "
+            "Change `calendar` in the file."
         )
 
 

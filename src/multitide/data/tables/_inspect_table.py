@@ -9,7 +9,8 @@ import pandas as pd
 
 from multitide.data._default_rule import default_rule
 from multitide.data.tables._findings import Findings
-from multitide.data.tables._open_tables import open_tables
+from multitide.data.tables._open_tables import Tables, open_tables
+from multitide.data.tables._propose_categories import propose_categories
 from multitide.data.tables._propose_window import WindowProposal, propose_window
 from multitide.data.tables._read_options import Table, UncutOptions
 from multitide.data.tables._reading import Reading
@@ -33,12 +34,15 @@ class TableInspection:
         What was assumed, one sentence each.
     split_by : str
         The rule of the split that `fit` takes if none is given.
+    categories : tuple of str
+        Columns of text that are proposed as categories; their role is "channel".
     """
 
     roles: pd.DataFrame
     windows: WindowProposal | None
     assumed: tuple[str, ...] = ()
     split_by: str = "random"
+    categories: tuple[str, ...] = ()
 
 
 def inspect_table(
@@ -72,7 +76,7 @@ def inspect_table(
         return TableInspection(roles, None)
     findings = Findings()
     tables = open_tables(data, labels, reading, findings)
-    reading = find_roles(tables, reading, findings)
+    reading, findings = _roles_with_categories(tables, reading, findings)
     findings.raise_all()
     roles = pd.DataFrame(list(reading.columns))
     proposed = propose_window(tables.data, reading)
@@ -85,7 +89,23 @@ def inspect_table(
             proposed, window=window, stride=stride or 1, why="", optional=False
         )
     rule = _rule(tables.data, reading, windows)
-    return TableInspection(roles, windows, tuple(findings.assumed), rule)
+    return TableInspection(
+        roles, windows, tuple(findings.assumed), rule, reading.category
+    )
+
+
+def _roles_with_categories(
+    tables: Tables, options: Reading, findings: Findings
+) -> tuple[Reading, Findings]:
+    """Find the roles; if columns of text may be categories, find them again with these."""
+    before = list(findings.assumed)
+    reading = find_roles(tables, options, findings)
+    categories = propose_categories(tables.data, reading)
+    if findings.problems or not categories:
+        return reading, findings
+    findings = Findings(assumed=before)
+    options = replace(options, category=(*options.category, *categories))
+    return find_roles(tables, options, findings), findings
 
 
 def _rule(data: pd.DataFrame, reading: Reading, windows: WindowProposal) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from multitide.data._timestamps import parse_time, step_text, ticks
+from multitide.data.tables._propose_calendar import propose_cycles
 from multitide.data.tables._reading import Reading
 from multitide.data.tables._resampling import grid_step
 from multitide.data.tables._windows import find_segments, is_gap, usual_step
@@ -43,8 +44,8 @@ class WindowProposal:
         Whether a sample may as well be a whole series: labels do not change within one.
     longest : int
         Rows of the longest series.
-    has_dates : bool
-        Whether the times are dates, which have an hour and a weekday.
+    cycles : tuple of str
+        Cycles of the calendar that the times show several times.
     stretch : int or None
         Rows of the longest stretch without a gap in time; None if there is no usual step.
     """
@@ -54,7 +55,7 @@ class WindowProposal:
     why: str
     optional: bool = False
     longest: int = 0
-    has_dates: bool = False
+    cycles: tuple[str, ...] = ()
     stretch: int | None = None
 
     @property
@@ -85,8 +86,10 @@ def propose_window(data: pd.DataFrame, reading: Reading) -> WindowProposal:
     window, why = WINDOW_WITHOUT_TIME, NO_TIME
     times = _ticks(data, reading, codes)
     stretch = None
+    cycles: tuple[str, ...] = ()
     if times is not None:
         step = _step(*times, codes, reading)
+        cycles = propose_cycles(*times, step, data.columns)
         window, why = _rows_per_period(step, times[1])
         if reading.every is None and step:
             stretch = _longest_stretch(times[0], codes, step)
@@ -100,8 +103,7 @@ def propose_window(data: pd.DataFrame, reading: Reading) -> WindowProposal:
     n_windows = max(1, len(data) - window)
     stride = min(window, -(-n_windows // MAX_WINDOWS))
     optional = series is not None and not _labels_change(data, reading)
-    has_dates = times is not None and times[1] != "1"
-    return WindowProposal(window, stride, why, optional, longest, has_dates, stretch)
+    return WindowProposal(window, stride, why, optional, longest, cycles, stretch)
 
 
 def _longest_stretch(numbers: np.ndarray, codes: np.ndarray, step: float) -> int:
