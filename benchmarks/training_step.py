@@ -105,7 +105,10 @@ def step(
 
 
 def plain_loop(
-    network: nn.Module, x: Tensor, codes: tuple[Tensor, Tensor]
+    network: nn.Module,
+    x: Tensor,
+    codes: tuple[Tensor, Tensor],
+    batch_size: int = BATCH_SIZE,
 ) -> Callable[[], None]:
     """A plain loop that draws batches by index: the least work possible."""
     optimizer = adamw(network)
@@ -113,7 +116,7 @@ def plain_loop(
     def epoch() -> None:
         network.train()
         losses = []
-        for rows in torch.randperm(len(x)).split(BATCH_SIZE):
+        for rows in torch.randperm(len(x), device=x.device).split(batch_size):
             losses.append(
                 step(network, optimizer, (x[rows], (codes[0][rows], codes[1][rows])))
             )
@@ -179,7 +182,11 @@ def skorch_net(
 
 
 def lightning_trainer(
-    network: nn.Module, x: Tensor, codes: tuple[Tensor, Tensor]
+    network: nn.Module,
+    x: Tensor,
+    codes: tuple[Tensor, Tensor],
+    batch_size: int = BATCH_SIZE,
+    accelerator: str = "cpu",
 ) -> Callable[[], np.ndarray]:
     """Lightning's Trainer without logger, bar and checkpoints; returns its time per epoch."""
     import lightning
@@ -207,7 +214,7 @@ def lightning_trainer(
         False,
     )
     loader, module = (
-        DataLoader(TensorDataset(x, *codes), BATCH_SIZE, shuffle=True),
+        DataLoader(TensorDataset(x, *codes), batch_size, shuffle=True),
         Module(),
     )
 
@@ -222,7 +229,8 @@ def lightning_trainer(
         clock = Clock()  # setting up the trainer is not the epoch
         trainer = lightning.Trainer(
             max_epochs=1,
-            accelerator="cpu",
+            accelerator=accelerator,
+            devices=1,
             callbacks=[clock],
             gradient_clip_val=CLIP_NORM,
             **off,
@@ -248,7 +256,9 @@ OURS = "multitide"
 
 
 def now() -> np.ndarray:
-    """Wall and CPU seconds."""
+    """Wall and CPU seconds, after what a GPU is still doing."""
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
     return np.array([time.perf_counter(), time.process_time()])
 
 

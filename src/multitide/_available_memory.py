@@ -29,7 +29,9 @@ def available_memory(device: torch.device) -> int | None:
     """
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
-        return free
+        # torch keeps what earlier fits have freed.
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return free + kept
     left = []
     for bytes_left in (_of_machine(), *map(_of_container, CONTAINERS)):
         if bytes_left is not None:

@@ -32,9 +32,11 @@ from multitide.fitting._data_sets import (
 )
 from multitide.fitting._recipe import (
     PART_PARAMETERS,
+    available_device,
     make_part,
     make_recipe,
 )
+from multitide.fitting._use_graph import uses_graph
 from multitide.model._after_training import tell_after_training
 from multitide.model._check_stored import checking
 from multitide.model._fitted_model import FittedModel
@@ -269,6 +271,7 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
             start=start,
         )
         check_callbacks(callbacks)
+        uses_graph(plan.recipe, plan.tasks, callbacks)  # raises if asked for in vain
         progress = [ProgressBar()] if self.verbose else []
         fitted, encoder = carry_out(plan, [*progress, *callbacks])
         self.history_ = pd.DataFrame(fitted.history)
@@ -361,7 +364,8 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
         folder : path
             The model's folder.
         device : str, optional
-            In place of the device that it was fitted with.
+            In place of the device that it was fitted with. Default: that one, or "auto" where it
+            does not exist.
         representation : object, optional
             The fitted transformer, if the model reads vectors of your own transformer. The
             transformer is not stored; its vectors of some training series are, and must be the
@@ -379,8 +383,7 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
         stored = load_model(folder, representation)
         with checking(folder / MODEL_FILE, "estimator"):
             estimator = cls(**stored.params)
-        if device is not None:
-            estimator.set_params(device=device)
+        estimator.set_params(device=device or available_device(estimator.device))
         estimator.history_ = read_history(folder / HISTORY)
         estimator.pretrain_history_ = read_history(folder / PRETRAINING)
         return estimator._take(stored)

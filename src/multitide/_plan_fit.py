@@ -20,6 +20,7 @@ from multitide.fitting._linear_heads import check_linear
 from multitide.fitting._memory import MemoryEstimate, estimate_memory
 from multitide.fitting._recipe import Recipe, is_auto, make_recipe
 from multitide.fitting._task_group import TaskGroup
+from multitide.fitting._use_graph import uses_graph
 from multitide.fitting._warm_start import Source
 from multitide.fitting._weight_search import check_searchable
 from multitide.model._start_from import find_source
@@ -109,6 +110,7 @@ def plan_fit(
     )
     if is_auto(params["backbone"]):
         recipe = network_for(recipe, [each.samples for each in data])
+    uses_graph(recipe)  # raises if it was asked for in vain
     source = find_source(start, recipe, task_names(tasks), len(data))
     groups = make_groups(data, tasks, recipe)
     for group in groups:

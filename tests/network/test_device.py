@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_leaves
 
 from makers import make_samples, make_trainer
 from multitide.backbones import BACKBONES
+from multitide.balancing import WEIGHTINGS
 from multitide.data._samples import Samples
 from multitide.encodings._difference import Difference
 from multitide.encodings._inputs import Inputs
@@ -23,6 +24,8 @@ from multitide.network._network import Network
 from multitide.network._stacking import Losses
 from multitide.sharing import SHARINGS, Hard
 from multitide.tasks import Classification, Forecast, MultiLabel, Regression, Task
+from multitide.training._settings import Training
+from multitide.training._trainer import Trainer
 
 TASKS: list[Task] = [
     Classification("state", class_weight="balanced", label_smoothing=0.1),
@@ -79,6 +82,9 @@ class Whole(nn.Module):
         targets = self.network.target_list
         outputs = self.network.outputs(self.network.features(x, lengths, static))
         losses = Losses(targets).means(outputs, codes, [1] * len(targets))
+        counted = Losses(targets).means(
+            outputs, codes, [1] * len(targets), on_device=True
+        )
         penalty = self.network.sharing.penalty()
         figures = [
             t.headline_rows(o, c)
@@ -89,6 +95,7 @@ class Whole(nn.Module):
         ]
         return [
             *losses.values(),
+            *counted.values(),
             *figures,
             *decoded,
             *([] if penalty is None else [penalty]),
@@ -123,4 +130,56 @@ def test_a_step_needs_nothing_of_the_host(case: str, unequal: bool) -> None:
     codes = [code.to("meta") for code in batch.codes]
     with OnDevice():
         results = whole(x, lengths, static, codes)
-    assert len(results) >= 3 * len(TASKS)
+    assert len(results) >= 4 * len(TASKS)
+
+
+def on_meta(trainer: Trainer) -> Trainer:
+    """Move what a trainer computes with to the meta device, except for the optimiser."""
+    trainer.network.to("meta")
+    trainer.weighting.to("meta")
+    if trainer._average is not None:
+        trainer._average.network.to("meta")
+    trainer._parameters = list(trainer.network.parameters())
+    trainer._losses = Losses(trainer.network.target_list)
+    trainer._device = torch.device("meta")
+    for stream in trainer._streams:
+        samples = stream.samples
+        for part in (samples, samples._codes):
+            for name, value in vars(part).items():
+                if isinstance(value, Tensor):
+                    setattr(part, name, value.to("meta"))
+        # `to` loses the strides of a view.
+        shape = samples._rows.shape
+        samples._rows = torch.empty(shape, device="meta")
+        tables = [
+            (members, table.to("meta")) for members, table in samples._codes._tables
+        ]
+        samples._codes._tables = tables
+    trainer.optimizer.step = lambda: None  # type: ignore[method-assign]
+    return trainer
+
+
+RECORDED = [
+    name
+    for name, weighting in WEIGHTINGS.items()
+    if not weighting.needs_host and name not in ("fixed", "search")
+]
+
+
+@pytest.mark.parametrize("weighting", RECORDED)
+def test_a_whole_step_needs_nothing_of_the_host(weighting: str) -> None:
+    training = Training(averaging=0.9)
+    trainer = on_meta(
+        make_trainer({"": labelled(False)}, training, tasks=TASKS, weighting=weighting)
+    )
+    rows = [torch.arange(12, device="meta")]
+    present = np.array([12] * (len(TASKS) - 1) + [0])  # one task has no labels
+    # The average begins with a copy.
+    trainer.compute(rows, present)
+    trainer.optimizer.zero_grad()
+    with OnDevice():
+        losses, norm = trainer.compute(rows, present)
+    assert losses.shape == (len(TASKS),)
+    assert norm is not None
+    own = trainer.network.heads[-1].parameters()
+    assert all(parameter.grad is None for parameter in own)

@@ -109,6 +109,8 @@ class FAMO(Weighting):
        https://arxiv.org/abs/2306.03792
     """
 
+    needs_host: ClassVar[bool] = True  # its second forward pass begins there
+
     step_size: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.025
     decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.001
 

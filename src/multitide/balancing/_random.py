@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
@@ -65,6 +65,8 @@ class Random(Weighting):
     .. [1] Lin, Ye, Zhang, Tsang, "Reasonable Effectiveness of Random Weighting: A Litmus Test for
        Multi-Task Learning", TMLR 2022. https://arxiv.org/abs/2111.10603
     """
+
+    needs_host: ClassVar[bool] = True  # draws there
 
     random_state: Annotated[int, Field(ge=0, lt=2**63)] | None = None
 

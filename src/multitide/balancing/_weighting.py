@@ -157,6 +157,9 @@ class ConstantModule(LinearModule):
 class Weighting(Part, ABC):
     """Spec of a weighting; its dataclass fields are its parameters."""
 
+    # Whether each step computes something on the host, so that it cannot be recorded for a GPU.
+    needs_host: ClassVar[bool] = False
+
     def build(
         self, names: Sequence[str], kinds: Sequence[str] | None = None
     ) -> WeightingModule:

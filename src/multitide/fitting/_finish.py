@@ -17,7 +17,8 @@ from multitide.balancing._diverged import Diverged
 from multitide.balancing._uniform import Uniform
 from multitide.fitting._recipe import Recipe
 from multitide.fitting._task_group import TaskGroup
-from multitide.network._network import Network, copy_with_state
+from multitide.network._copies import copy_with_state
+from multitide.network._network import Network
 from multitide.training._best_weights import Keeper
 from multitide.training._trainer import Trainer
 

@@ -19,15 +19,18 @@ from multitide.fitting._freezing import Frozen, check_depth, freeze
 from multitide.fitting._recipe import Recipe, resolve_device
 from multitide.fitting._task_group import EncodedData, TaskGroup
 from multitide.fitting._training_length import resolve_batch_size, with_length
+from multitide.fitting._use_graph import uses_graph
 from multitide.fitting._validation_loss import validation_loss
 from multitide.fitting._warm_start import Source, carry_over
-from multitide.network._network import Network, copy_with_state
+from multitide.network._copies import copy_with_state
+from multitide.network._network import Network
 from multitide.tasks import Task, task_names
 from multitide.training._best_weights import JOINT, Keeper
 from multitide.training._callbacks import Callback
 from multitide.training._gradient_health import GradientHealth
 from multitide.training._gradient_recorder import GradientRecorder
 from multitide.training._schedule import Repeat, Schedule
+from multitide.training._step_graphs import CudaRecorder
 from multitide.training._trainer import Trainer
 
 logger = logging.getLogger("multitide")
@@ -314,6 +317,9 @@ def make_trainer(
         aggregator = recipe.aggregator.build(names)
     n_rows = sum(len(each.train.index) for each in data)
     recipe = with_length(recipe, n_rows)
+    recorder = None
+    if uses_graph(recipe, tasks, callbacks):
+        recorder = CudaRecorder(device)
     return Trainer(
         network,
         [each.on_device(network, i, device) for i, each in enumerate(data)],
@@ -331,4 +337,5 @@ def make_trainer(
         callbacks=callbacks,
         frozen=frozen.modules,
         lr_factors=frozen.lr_factors,
+        recorder=recorder,
     )

@@ -289,13 +289,38 @@ def resolve_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-    except RuntimeError as error:
+    except RuntimeError:
+        device = None
+    if device is None or device.type not in ("cpu", "cuda"):
         raise ParameterError(
-            f"`device` must be 'auto', 'cpu' or 'cuda'; got {name!r}."
-        ) from error
-    if device.type == "cuda" and not torch.cuda.is_available():
+            "`device` must be 'auto', 'cpu' or 'cuda', or a card such as 'cuda:1'; "
+            f"got {name!r}."
+        )
+    if not _is_here(device):
         raise ParameterError(
             "`device` must be available on this machine; "
-            f"got {name!r}, but there is no CUDA. Use 'auto'."
+            f"got {name!r}, but there is {_what_is_here()}. Use 'auto'."
         )
     return device
+
+
+def available_device(name: str) -> str:
+    """Return the device that a model was fitted on, or "auto" if it is a card that is not here."""
+    try:
+        resolve_device(name)
+    except ParameterError:
+        if name.startswith("cuda"):
+            return "auto"
+    return name
+
+
+def _is_here(device: torch.device) -> bool:
+    if device.type != "cuda":
+        return True
+    return torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count()
+
+
+def _what_is_here() -> str:
+    if not torch.cuda.is_available():
+        return "no CUDA"
+    return f"{torch.cuda.device_count()} CUDA card(s), numbered from 0"

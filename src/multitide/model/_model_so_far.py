@@ -11,7 +11,8 @@ from multitide._result_folder import replaced_folder
 from multitide.model._history import HISTORY, history_line
 from multitide.model._schema import DataRecord
 from multitide.model._store import StoredModel, write_model
-from multitide.network._network import Network, Predictor, copy_with_state
+from multitide.network._copies import copy_with_state
+from multitide.network._network import Network, Predictor
 from multitide.tasks import Task
 from multitide.training._best_weights import JOINT, Snapshot
 from multitide.training._callbacks import Callback, HistoryRow

@@ -21,7 +21,8 @@ from multitide.fitting._task_group import build_inputs, build_network
 from multitide.model._check_stored import at_most, check_numbers, checking
 from multitide.model._schema import ModelRecord, NetworkRecord
 from multitide.model._stored_representation import network_shape
-from multitide.network._network import InputStem, Network, Predictor, copy_with_state
+from multitide.network._copies import copy_with_state
+from multitide.network._network import InputStem, Network, Predictor
 from multitide.tasks import Task
 
 WEIGHTS_FILE = "weights.safetensors"

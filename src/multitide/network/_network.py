@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -218,13 +217,6 @@ class Network(nn.Module):
             if linear is not None:
                 linears.append(linear)
         return linears
-
-
-def copy_with_state(network: Network, state: dict[str, Tensor]) -> Network:
-    """Return a copy of the network with other weights, in eval mode."""
-    twin = copy.deepcopy(network)
-    twin.load_state_dict(state)
-    return twin.eval()
 
 
 class Predictor(nn.Module):

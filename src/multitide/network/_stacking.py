@@ -81,6 +81,8 @@ class Losses:
         outputs: Sequence[Tensor],
         codes: Sequence[Tensor],
         n_labelled: Sequence[int],
+        *,
+        on_device: bool = False,
     ) -> dict[int, Tensor]:
         """Return the mean loss of each task with labels in the batch, by its position, in order.
 
@@ -92,10 +94,15 @@ class Losses:
             Labels as the targets encode them.
         n_labelled : sequence of int
             Number of labelled rows of each task.
+        on_device : bool, default=False
+            Count the labels on the device, so that `n_labelled` only says which tasks have any.
+            A step that is recorded once may then be used for batches with other numbers.
         """
         by_task: dict[int, Tensor] = {}
         for i in self._single:
-            if n_labelled[i]:
+            if n_labelled[i] and on_device:
+                by_task[i] = self._targets[i].mean_loss(outputs[i], codes[i])
+            elif n_labelled[i]:
                 losses = self._targets[i].row_loss(outputs[i], codes[i])
                 by_task[i] = losses.sum() / int(n_labelled[i])
         for stack in self._stacks:

@@ -229,3 +229,19 @@ def of_each(
 def are_one_tensor(features: Sequence[Tensor]) -> bool:
     """Whether all tasks have the same tensor as their features, as under hard sharing."""
     return all(each is features[0] for each in features)
+
+
+def joined_rows(parts: Sequence[list[Tensor]]) -> list[Tensor]:
+    """Return the tensors of each task, concatenated over the data sets.
+
+    If each data set has one tensor for all tasks, so has the result.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    by_task = list(zip(*parts, strict=True))
+    if all(map(are_one_tensor, parts)):
+        return [torch.cat(by_task[0])] * len(by_task)
+    joined = []
+    for tensors in by_task:
+        joined.append(torch.cat(tensors))
+    return joined

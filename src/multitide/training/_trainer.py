@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from multitide._threads import threads_of_step
 from multitide.balancing._aggregator import AggregatorModule
@@ -17,14 +17,17 @@ from multitide.balancing._diverged import Diverged
 from multitide.balancing._weighting import WeightingModule
 from multitide.network._network import Network
 from multitide.network._stacking import Losses
-from multitide.sharing._across import are_one_tensor
+from multitide.sharing._across import joined_rows
 from multitide.training._best_weights import Keeper
 from multitide.training._callbacks import Callback, HistoryRow
 from multitide.training._finite import check_losses, check_weights
 from multitide.training._lookahead import SecondForward
-from multitide.training._mixing import DeviceData, Mixer
+from multitide.training._mixing import DeviceData, Drawn, Mixer
+from multitide.training._moving_average import MovingAverage
+from multitide.training._optimizer import make_optimizer, set_learning_rates
 from multitide.training._schedule import Schedule
 from multitide.training._settings import Training
+from multitide.training._step_graphs import Recorder, StepGraphs, StepResult
 from multitide.training._validation import Validation, validate
 
 logger = logging.getLogger("multitide")
@@ -64,6 +67,8 @@ class Trainer:
         dropout is off; the caller disables their gradients.
     lr_factors : mapping of int to float, optional
         Factors on the learning rate by the ``id`` of the parameter; 1 for all others.
+    recorder : Recorder, optional
+        Records the steps, which are then replayed.
     """
 
     def __init__(
@@ -83,6 +88,7 @@ class Trainer:
         callbacks: Sequence[Callback] = (),
         frozen: Sequence[nn.Module] = (),
         lr_factors: Mapping[int, float] | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self.network = network
         self.names = network.names
@@ -97,12 +103,18 @@ class Trainer:
             settings.schedule, max_epochs, settings.patience
         )
         self.frozen = list(frozen)
-        self.optimizer = self._make_optimizer(lr, lr_factors or {})
+        self._parameters = list(network.parameters())
+        self.optimizer = make_optimizer(
+            self._parameters,
+            weighting.parameter_groups(lr),
+            lr=lr,
+            weight_decay=settings.weight_decay,
+            lr_factors=lr_factors or {},
+        )
         self.history: list[HistoryRow] = []
         self.seconds = 0.0
         self.gradient_norm: Tensor | None = None  # before clipping, still on the device
         self._losses = Losses(network.target_list)
-        self._parameters = list(network.parameters())
         self._streams = list(streams)
         self._device = streams[0].samples.device
         self._callbacks = list(callbacks)
@@ -120,12 +132,19 @@ class Trainer:
             settings.order,
             seed,
         )
-        self._average = self._make_average()
+        self._average: MovingAverage | None = None
+        if settings.averaging is not None:
+            self._average = MovingAverage(network, settings.averaging)
         if len(self.names) > 1:
             self._aggregator = aggregator
         else:
             self._aggregator = None
         self._at_features = aggregator is not None and aggregator.at == "features"
+        self._graphs: StepGraphs | None = None
+        if recorder is not None:
+            self._graphs = StepGraphs(
+                self.compute, network, self.optimizer, recorder, settings.graph is True
+            )
 
     # -- the run -----------------------------------------------------------------------------------
 
@@ -192,6 +211,12 @@ class Trainer:
         for module in self.frozen:
             module.eval()
         drawn = self._mixer.draw()
+        with nullcontext() if self._graphs is None else self._graphs.epoch():
+            losses = self._take_steps(drawn)
+        return self._epoch_means(losses.cpu().numpy(), drawn.n_labelled)
+
+    def _take_steps(self, drawn: Drawn) -> Tensor:
+        """Take the steps of an epoch and return their losses, shape (n_steps, n_tasks)."""
         rows = []
         for each in drawn.rows:
             rows.append(torch.from_numpy(each).to(self._device))
@@ -202,7 +227,7 @@ class Trainer:
             for indices, bounds in zip(rows, drawn.bounds, strict=True):
                 batch.append(indices[bounds[i] : bounds[i + 1]])
             losses.append(self.step(batch, n_labelled))
-        return self._epoch_means(torch.stack(losses).cpu().numpy(), drawn.n_labelled)
+        return torch.stack(losses)
 
     # -- one step ----------------------------------------------------------------------------------
 
@@ -218,16 +243,22 @@ class Trainer:
         """
         self.optimizer.zero_grad(set_to_none=True)
         self._call("on_step_begin", rows, n_labelled)
+        take = self.compute if self._graphs is None else self._graphs.step
+        losses, self.gradient_norm = take(rows, n_labelled)
+        self._call("on_step_end")
+        return losses
+
+    def compute(self, rows: Sequence[Tensor], n_labelled: np.ndarray) -> StepResult:
+        """Compute a step on the device, without what callbacks do before and after it."""
         losses, features = self.task_losses(rows, n_labelled)
         self._call("on_losses", losses)
         self.backward(losses, features)
-        self.update()
-        self._call("on_step_end")
+        norm = self.update()
         zero = torch.zeros((), device=self._device)
         of_tasks = []
         for name in self.names:
             of_tasks.append(losses.get(name, zero).detach())
-        return torch.stack(of_tasks)
+        return StepResult(torch.stack(of_tasks), norm)
 
     def task_losses(
         self, rows: Sequence[Tensor], n_labelled: np.ndarray
@@ -241,7 +272,9 @@ class Trainer:
             # With a view per task, one backward pass gives the gradient of each task there.
             features = [each.view_as(each) for each in features]
         outputs = self.network.outputs(features, (n_labelled > 0).tolist())
-        losses = self._losses.means(outputs, coded, n_labelled.tolist())
+        losses = self._losses.means(
+            outputs, coded, n_labelled.tolist(), on_device=self._graphs is not None
+        )
         return {self.names[i]: loss for i, loss in losses.items()}, features
 
     def read(self, rows: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
@@ -254,7 +287,7 @@ class Trainer:
                     self.network.features(batch.x, batch.lengths, batch.static, i)
                 )
                 codes.append(batch.codes)
-        return _concatenate(features), _concatenate(codes)
+        return joined_rows(features), joined_rows(codes)
 
     def backward(self, losses: dict[str, Tensor], features: list[Tensor]) -> None:
         """Backpropagate the weighted losses or the aggregated gradients, and the penalty."""
@@ -275,15 +308,18 @@ class Trainer:
         if penalty is not None:
             penalty.backward()
 
-    def update(self) -> None:
-        """Clip the gradient, take the optimiser's step, and update the average of the weights."""
+    def update(self) -> Tensor | None:
+        """Clip the gradient, take the optimiser's step, and update the average of the weights.
+
+        Return the norm before clipping, if the gradient is clipped.
+        """
+        norm = None
         if self.settings.clip_norm is not None:
-            self.gradient_norm = nn.utils.clip_grad_norm_(
-                self._parameters, self.settings.clip_norm
-            )
+            norm = nn.utils.clip_grad_norm_(self._parameters, self.settings.clip_norm)
         self.optimizer.step()
         if self._average is not None:
-            self._average.update_parameters(self.network)
+            self._average.update(self.network)
+        return norm
 
     # -- validation --------------------------------------------------------------------------------
 
@@ -292,8 +328,7 @@ class Trainer:
         """The network that is validated and kept: the averaged one, if there is one."""
         if self._average is None:
             return self.network
-        assert isinstance(self._average.module, Network)
-        return self._average.module
+        return self._average.network
 
     def validate(self) -> Validation:
         """Return the mean loss and the headline metric of each task on the validation set."""
@@ -304,8 +339,7 @@ class Trainer:
     def set_learning_rate(self, part_of_epoch: float) -> None:
         """Multiply the base learning rate of every parameter group by the schedule's factor."""
         factor = self.schedule.factor(self.epoch - 1 + part_of_epoch)
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["base_lr"] * factor
+        set_learning_rates(self.optimizer, factor)
 
     def _own_parameters(self) -> list[nn.Parameter]:
         """Return the parameters above the place where the gradients are combined."""
@@ -319,32 +353,6 @@ class Trainer:
             if id(parameter) not in shared:
                 parameters.append(parameter)
         return parameters
-
-    def _make_optimizer(
-        self, lr: float, lr_factors: Mapping[int, float]
-    ) -> torch.optim.Optimizer:
-        """Group the parameters by learning rate and weight decay; frozen ones are included."""
-        parameters: dict[tuple[float, float], list[nn.Parameter]] = {}
-        for parameter in self.network.parameters():
-            rate = lr * lr_factors.get(id(parameter), 1.0)
-            if parameter.ndim > 1:
-                decay = self.settings.weight_decay
-            else:
-                decay = 0.0
-            parameters.setdefault((rate, decay), []).append(parameter)
-        groups: list[dict[str, object]] = []
-        for (rate, decay), members in parameters.items():
-            groups.append({"params": members, "lr": rate, "weight_decay": decay})
-        groups += self.weighting.parameter_groups(lr)
-        for group in groups:
-            group["base_lr"] = group["lr"]
-        return torch.optim.AdamW(groups, lr=lr, fused=True)
-
-    def _make_average(self) -> AveragedModel | None:
-        if self.settings.averaging is None:
-            return None
-        average = get_ema_multi_avg_fn(self.settings.averaging)
-        return AveragedModel(self.network, multi_avg_fn=average, use_buffers=False)
 
     def _epoch_means(self, losses: np.ndarray, counts: np.ndarray) -> dict[str, float]:
         check_losses(losses, self.names, self.epoch)
@@ -365,7 +373,7 @@ class Trainer:
         weights = self.weighting.current()
         common = {
             "epoch": self.epoch,
-            "lr": self.optimizer.param_groups[0]["lr"],
+            "lr": self.optimizer.param_groups[0]["rate"],
             "seconds": seconds,
         }
         rows: list[HistoryRow] = []
@@ -381,19 +389,3 @@ class Trainer:
     def _call(self, hook: str, *args: object) -> None:
         for callback in self._callbacks:
             getattr(callback, hook)(self, *args)
-
-
-def _concatenate(parts: Sequence[list[Tensor]]) -> list[Tensor]:
-    """Return the tensors of each task, concatenated over the data sets.
-
-    If each data set has one tensor for all tasks, so has the result.
-    """
-    if len(parts) == 1:
-        return parts[0]
-    by_task = list(zip(*parts, strict=True))
-    if all(map(are_one_tensor, parts)):
-        return [torch.cat(by_task[0])] * len(by_task)
-    joined = []
-    for tensors in by_task:
-        joined.append(torch.cat(tensors))
-    return joined
