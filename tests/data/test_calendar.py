@@ -18,6 +18,8 @@ from multitide.data._calendar import CALENDAR
 from multitide.errors import DataError, MultitideError, ParameterError
 from refusals import refused
 
+DAYS = ["2024-01-01", "2024-01-02", "2024-01-03"]
+
 
 def table(n: int = 24 * 20, freq: str = "h") -> pd.DataFrame:
     time = pd.date_range("2023-12-25", periods=n, freq=freq)
@@ -109,7 +111,7 @@ def test_a_column_of_the_same_name_is_refused() -> None:
 def test_numbers_as_times_have_no_calendar() -> None:
     data = table()
     data["time"] = np.arange(len(data))
-    with pytest.raises(DataError, match="the rows have numbers"):
+    with pytest.raises(DataError, match="got numbers"):
         mt.read_table(data, tasks=["load"], window=5, time="time", calendar="hour")
 
 
@@ -255,3 +257,48 @@ def test_a_static_column_of_the_same_name_is_refused() -> None:
             stride=24,
             calendar="weekday",
         )
+
+
+def test_arrays_have_the_calendar_of_each_sample_as_static_inputs() -> None:
+    time = pd.date_range("2024-01-01", periods=30, freq="D")
+    X = np.random.default_rng(0).normal(size=(30, 2, 24))
+    y = pd.DataFrame({"level": np.asarray(time.dayofweek) * 1.5})
+    static = pd.DataFrame({"site": ["a", "b"] * 15})
+    samples = mt.Samples.from_arrays(
+        X, y, time=time, static=static, calendar=["weekday"]
+    )
+    assert samples.channels == ("0", "1") and samples.static is not None
+    assert list(samples.static) == ["site", "weekday_sin", "weekday_cos"]
+    angle = 2 * np.pi * np.asarray(time.dayofweek) / 7
+    np.testing.assert_allclose(samples.static["weekday_cos"], np.cos(angle), atol=1e-6)
+    model = small(backbone="linear", max_epochs=1).fit(samples)
+    later = mt.Samples.from_arrays(
+        X[7:9], time=time[7:9], static=static.iloc[7:9], calendar="weekday"
+    )
+    np.testing.assert_allclose(
+        model.predict(later)["level"], model.predict(samples)["level"][7:9], rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "parts"),
+    [
+        ({}, ("`calendar`", "no times", "`time`")),
+        ({"time": [1, 2, 3]}, ("`calendar`", "numbers", "`time`")),
+        ({"time": DAYS, "calendar": ["week"]}, ("`calendar`", "'week'", "weekday")),
+        ({"time": DAYS, "calendar": 3}, ("`calendar`", "int", "list of names")),
+        (
+            {"time": DAYS, "channels": ["hour_sin"]},
+            ("`calendar`", "hour_sin", "rename"),
+        ),
+        (
+            {"time": DAYS, "static": pd.DataFrame({"hour_cos": [1.0, 2.0, 3.0]})},
+            ("`calendar`", "hour_cos", "rename"),
+        ),
+    ],
+)
+def test_a_calendar_of_arrays_that_cannot_be_is_refused(
+    options: dict[str, Any], parts: tuple[str, ...]
+) -> None:
+    with refused(*parts):
+        mt.Samples.from_arrays(np.zeros((3, 1, 5)), **({"calendar": "hour"} | options))

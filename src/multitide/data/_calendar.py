@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from multitide._checks import check_choice, gathering, raise_problems, repeated
+from multitide._checks import (
+    check_choice,
+    check_type,
+    gathering,
+    raise_problems,
+    repeated,
+)
 from multitide.errors import DataError
 
 
@@ -62,10 +68,9 @@ def check_dates(time: np.ndarray | None, remedy: str) -> None:
     """
     if time is not None and np.issubdtype(time.dtype, np.datetime64):
         return
-    kind = "no time" if time is None else "numbers"
+    kind = "no times" if time is None else "numbers"
     raise DataError(
-        "`calendar` must be left out unless the times are dates; "
-        f"the rows have {kind}. {remedy}"
+        f"`calendar` must be left out unless the times are dates; got {kind}. {remedy}"
     )
 
 
@@ -135,3 +140,41 @@ def calendar_values(
             "Leave `calendar` out, or rename the columns."
         )
     return values
+
+
+def with_calendar(
+    static: pd.DataFrame | None,
+    names: str | Sequence[str],
+    time: np.ndarray | None,
+    channels: Collection[str],
+) -> pd.DataFrame | None:
+    """Return static inputs with those of the calendar, for samples of one time each.
+
+    Parameters
+    ----------
+    static : DataFrame or None
+        The other static inputs.
+    names : str or sequence of str
+        Of `CALENDAR`.
+    time : ndarray or None, shape (n_samples,)
+        The time of each sample.
+    channels : collection of str
+        The names of the channels.
+
+    Raises
+    ------
+    DataError
+        If the times are no dates, or another input has one of the names.
+    ParameterError
+        If a name is no cycle of the calendar.
+    """
+    check_type("calendar", names, Iterable, "Give a list of names.")
+    names = (names,) if isinstance(names, str) else tuple(names)
+    if not names:
+        return static
+    check_calendar(names)
+    check_dates(time, "Give the times of the samples as `time`.")
+    assert time is not None
+    others = pd.DataFrame(index=pd.RangeIndex(len(time))) if static is None else static
+    values = calendar_values(names, time, {*others, *channels})
+    return others.assign(**values)

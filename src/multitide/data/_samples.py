@@ -20,6 +20,7 @@ import pandas as pd
 from multitide._checks import check_type, counted, named_values
 from multitide._notebook import facts, panel, table
 from multitide.data._arrays import as_blocks, check_arrays, warn_of_swapped_axes
+from multitide.data._calendar import with_calendar
 from multitide.data._numerals import plain_inputs, plain_labels
 from multitide.data._precision import as_values
 from multitide.data._series_view import Rows, SeriesView
@@ -100,6 +101,7 @@ class Samples:
         time: Sequence[object] | None = None,
         time_format: str | None = None,
         channels: Sequence[str] | None = None,
+        calendar: str | Sequence[str] = (),
     ) -> Samples:
         """Make samples from arrays.
 
@@ -121,11 +123,14 @@ class Samples:
             where they do not decide it.
         channels : sequence of str, optional
             Names of the channels; "0", "1", ... when not given.
+        calendar : sequence of {"hour", "weekday", "month", "day_of_year"}
+            Cycles whose sine and cosine at the time of each sample become static inputs.
 
         Raises
         ------
         DataError
             With every problem found: wrong shape, infinite values, lengths that do not fit.
+            Also if `calendar` is given and the times are no dates.
         """
         y, static = to_pandas(y, "y"), to_pandas(static, "static")
         series = cast("Sequence[object] | None", to_pandas(series, "series"))
@@ -142,6 +147,9 @@ class Samples:
         values = as_values(np.concatenate([block.T for block in blocks]))
         stamps = _stamps(time, time_format)
         warn_of_swapped_axes(blocks)
+        if static is not None:
+            static = _named(plain_inputs(pd.DataFrame(static)))
+        static = with_calendar(static, calendar, stamps, names)
         return cls(
             values=np.ascontiguousarray(values),
             starts=np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64),
@@ -151,9 +159,7 @@ class Samples:
             if y is None
             else _named(plain_labels(pd.DataFrame(y))),
             series=np.arange(len(blocks)) if series is None else np.asarray(series),
-            static=None
-            if static is None
-            else _named(plain_inputs(pd.DataFrame(static))),
+            static=static,
             time=stamps,
             begin=stamps,
             finish=stamps,
