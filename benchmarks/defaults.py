@@ -1,11 +1,12 @@
 """Choose the defaults of a network: candidates side by side, on validation sets only.
 
-    python benchmarks/defaults.py [CASE ...] [--only NAME ...] [--seeds 1] [--folder runs/defaults]
+    python benchmarks/defaults.py [CASE ...] [--only NAME ...] [--seeds 1] [--jobs 1]
+        [--folder runs/defaults]
 
 Each row of the table is one change to the settings of the row it names; columns are the mean
 validation loss of the tasks of each case, in units of the trivial loss (1 is the best constant),
 and the seconds of the processor. No test set is read. Each fit is a line of ``results.jsonl`` in
-the folder, so that an interrupted run continues. One thread.
+the folder, so that an interrupted run continues. Each fit has one thread.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from augmentations import Augmented
 from cases import CASES, Case
+from joblib import Parallel, delayed
 from results import Results
 
 from multitide import Inputs, MultiTaskEstimator, Training
@@ -39,6 +42,7 @@ BASE: dict[str, Any] = {
     "averaging": None,
     "weight_decay": 0.01,
     "gaps": False,
+    "augmentation": None,
 }
 LONG = BASE | {"steps": 3000, "most_epochs": 200}
 FIFTY = BASE | {"epochs": 50, "batch": (8, 64), "lr": 1e-3, "patience": 10}
@@ -47,6 +51,10 @@ ENCODED = LONG | {"encodings": DIFFERENCE_AND_BINS}
 
 def _boosting(**settings: object) -> dict[str, Any]:
     return BASE | {"backbone": {"name": "trees", "kind": "boosting", **settings}}
+
+
+def _lstm_fcn(**settings: object) -> dict[str, Any]:
+    return BASE | {"backbone": {"name": "lstm_fcn", **settings}}
 
 
 CANDIDATES: dict[str, dict[str, Any]] = {
@@ -65,6 +73,19 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     "1500 steps, inception_time": BASE | {"backbone": "inception_time"},
     "1500 steps, averaging": BASE | {"averaging": 0.99},
     "1500 steps, decay 0.1": BASE | {"weight_decay": 0.1},
+    "1500 steps, lr 0.004": BASE | {"lr": 4e-3},
+    "1500 steps, dropout 0.3": _lstm_fcn(conv_dropout=0.3),
+    "1500 steps, dropout 0.5": _lstm_fcn(conv_dropout=0.5, lstm_dropout=0.6),
+    "1500 steps, narrow": _lstm_fcn(filters=(64, 64, 16), hidden_size=32),
+    "1500 steps, wide": _lstm_fcn(filters=(256, 256, 32), hidden_size=128),
+    "1500 steps, dropout 0.3, averaging": _lstm_fcn(conv_dropout=0.3)
+    | {"averaging": 0.99},
+    "1500 steps, gru, dropout 0.5": BASE
+    | {"backbone": {"name": "gru", "dropout": 0.5}},
+    "1500 steps, scaling": BASE | {"augmentation": "scaling"},
+    "1500 steps, jitter": BASE | {"augmentation": "jitter"},
+    "1500 steps, masking": BASE | {"augmentation": "masking"},
+    "1500 steps, window warp": BASE | {"augmentation": "window warp"},
     "3000 steps": LONG,
     "3000 steps, gaps": LONG | {"gaps": True},
     "3000 steps, fcn, gaps": LONG | {"backbone": "fcn", "gaps": True},
@@ -115,12 +136,21 @@ def make_estimator(
     )
 
 
-def measure(settings: dict[str, Any], case: Case, seed: int) -> dict[str, Any]:
+def measure(name: str, candidate: str, seed: int) -> dict[str, Any]:
     """Fit one candidate, and return its validation losses, epochs and seconds."""
+    torch.set_num_threads(1)
+    case, settings = CASES[name](), CANDIDATES[candidate]
     split = case.splits[0]
     estimator = make_estimator(settings, case, seed)
+    callbacks = []
+    if settings["augmentation"] is not None:
+        callbacks.append(Augmented(settings["augmentation"]))
     started = time.process_time()
-    estimator.fit(case.samples[split.train], validation=case.samples[split.validation])
+    estimator.fit(
+        case.samples[split.train],
+        validation=case.samples[split.validation],
+        callbacks=callbacks,
+    )
     seconds = time.process_time() - started
     history = estimator.history_
     rows = history[history["side"] == "validation"].set_index(["task", "epoch"])["loss"]
@@ -128,6 +158,10 @@ def measure(settings: dict[str, Any], case: Case, seed: int) -> dict[str, Any]:
     for task, epoch in estimator.best_epoch_.items():
         losses[task] = round(float(rows[task, epoch]), 4)
     return {
+        "case": name,
+        "candidate": candidate,
+        "seed": seed,
+        "loss": float(np.mean(list(losses.values()))),
         "losses": losses,
         "best_epoch": estimator.best_epoch_,
         "n_epochs": int(history["epoch"].max()),
@@ -156,22 +190,21 @@ def main() -> None:
     parser.add_argument("cases", nargs="*", choices=[[], *CASES])
     parser.add_argument("--only", nargs="+", choices=CANDIDATES, default=CANDIDATES)
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=Path("runs/defaults"))
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
     results = Results(arguments.folder)
     finished = results.values("case", "candidate", "seed")
+    waiting = []
     for name in arguments.cases or CASES:
-        case = CASES[name]()
         for seed in range(arguments.seeds):
             for candidate in arguments.only:
-                if (name, candidate, seed) in finished:
-                    continue
-                row = {"case": name, "candidate": candidate, "seed": seed}
-                row |= measure(CANDIDATES[candidate], case, seed)
-                row["loss"] = float(np.mean(list(row["losses"].values())))
-                results.add(row)
-                print(json.dumps(row), file=sys.stderr, flush=True)
+                if (name, candidate, seed) not in finished:
+                    waiting.append((name, candidate, seed))
+    pool = Parallel(n_jobs=arguments.jobs, return_as="generator_unordered")
+    for row in pool(delayed(measure)(*each) for each in waiting):
+        results.add(row)
+        print(json.dumps(row), file=sys.stderr, flush=True)
     print(shown(pd.DataFrame(results.rows)))
 
 
