@@ -7,8 +7,11 @@ figure, if it is not as good as it must be.
 from __future__ import annotations
 
 import tempfile
+import time
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -291,6 +294,8 @@ def checks(device: str, quick: bool) -> Iterator[Check]:
         yield from _whole_fits(device, samples)
         yield "the same seed twice", lambda: repeats(device, samples)
         yield "a study, 2 processes", lambda: study_runs(device, samples, 2)
+    if on_gpu:  # last, because they break recordings
+        yield from _unrecorded(device, samples)
 
 
 def _pairs(device: str, samples: Samples, quick: bool, on_gpu: bool) -> Iterator[Check]:
@@ -343,6 +348,9 @@ def _graphs(device: str, samples: Samples) -> Iterator[Check]:
             f"{name}: graph = eager",
             lambda data=data, params=params: graph_agrees(device, data, **params),
         )
+
+
+def _unrecorded(device: str, samples: Samples) -> Iterator[Check]:
     for backbone in (Waits(), Breaks()):
         name = type(backbone).__name__
         yield (
@@ -358,10 +366,11 @@ def _graphs(device: str, samples: Samples) -> Iterator[Check]:
 def _whole_fits(device: str, samples: Samples) -> Iterator[Check]:
     def default() -> str:
         estimator = MultiTaskEstimator(device=device, random_state=0, verbose=0)
-        table = estimator.fit(samples).evaluate(samples)
+        watch = Watch(keeps_dropout=True)
+        table = estimator.fit(samples, callbacks=[watch]).evaluate(samples)
         loss = float(table.loc[table["metric"] == "loss", "value"].mean())
         assert loss < 1, f"loss {loss:.3f} of the trivial"
-        return f"loss {loss:.3f} of the trivial"
+        return f"loss {loss:.3f} of the trivial, {watch.n_graphs} graph(s)"
 
     yield "MultiTaskEstimator()", default
     yield "Ensemble", lambda: ensemble_runs(device, samples)
@@ -395,6 +404,7 @@ def run_checks(device: str, quick: bool = False) -> int:
     """Print a line per check, and return the number of those that failed."""
     n_failed = 0
     for name, check in checks(device, quick):
+        started = time.perf_counter()
         try:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", message=".*synchroniz.*")
@@ -402,7 +412,19 @@ def run_checks(device: str, quick: bool = False) -> int:
         except (ParameterError, MissingDependencyError) as error:
             word, figure = "refused", str(error)
         except Exception as error:  # the other checks go on
-            word, figure = "FAILED", f"{type(error).__name__}: {error}"
+            word, figure = "FAILED", f"{type(error).__name__}: {error}{_where(error)}"
             n_failed += 1
-        print(f"{word:<8}{name}: {' '.join(figure.split())[:300]}", flush=True)
+        seconds = time.perf_counter() - started
+        figure = " ".join(figure.split())[:300]
+        print(f"{word:<8}{name}: {figure} ({seconds:.1f} s)", flush=True)
     return n_failed
+
+
+def _where(error: Exception) -> str:
+    """Return the last places of an error that is not about a figure."""
+    if isinstance(error, AssertionError) and str(error):
+        return ""
+    places = []
+    for frame in traceback.extract_tb(error.__traceback__)[-3:]:
+        places.append(f"{Path(frame.filename).name}:{frame.lineno}")
+    return f" [{', '.join(places)}]"

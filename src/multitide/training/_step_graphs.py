@@ -239,9 +239,11 @@ class CudaRecorder:
         """Work on the stream within the block, after what came before and before what comes."""
         outside = torch.cuda.current_stream(self._device)
         self._stream.wait_stream(outside)
-        with torch.cuda.stream(self._stream):
-            yield
-        outside.wait_stream(self._stream)
+        try:
+            with torch.cuda.stream(self._stream):
+                yield
+        finally:
+            outside.wait_stream(self._stream)
 
     def watched(self, work: Callable[[], T]) -> tuple[T, str]:
         """Do the work once; return also the first place that waits for the device, or ""."""
