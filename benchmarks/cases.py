@@ -36,25 +36,30 @@ class Case:
         The tasks.
     splits : list of Split
         Training, validation and test rows.
+    rule : Splitter
+        By which the validation rows are held out.
     """
 
     samples: Samples
     tasks: list[Task]
     splits: list[Split]
+    rule: Splitter
 
 
 def beijing() -> Case:
     """Protocol (a): the last fifth is the test set, the last 15 % of the rest validate."""
     config = load_config(ROOT / "configs" / "beijing_pm25.toml")
     samples = config.read()
-    return _case(samples, config.tasks, [config.splitter(samples).split(samples)])
+    rule = config.splitter(samples)
+    return _case(samples, config.tasks, [rule.split(samples)], rule)
 
 
 def hydraulic() -> Case:
     """Five folds of runs, all 17 sensors at 1 Hz."""
     config = load_config(ROOT / "configs" / "hydraulic.toml")
     samples = config.read()
-    return _case(samples, config.tasks, config.splitter(samples).folds(samples))
+    rule = config.splitter(samples)
+    return _case(samples, config.tasks, rule.folds(samples), rule)
 
 
 def phalanx() -> Case:
@@ -79,14 +84,15 @@ def phalanx() -> Case:
         other = test[~is_test[task].to_numpy()[test]]
         labels.loc[labels.index[other], task] = None
     split = Split(known[train], known[validation], test)
-    return _case(samples.replace(y=labels), config.tasks, [split])
+    return _case(samples.replace(y=labels), config.tasks, [split], rule)
 
 
 def physionet() -> Case:
     """A random fifth of the stays is the test set, stratified by death."""
     config = load_config(ROOT / "configs" / "physionet2012.toml")
     samples = config.read()
-    return _case(samples, config.tasks, [config.splitter(samples).split(samples)])
+    rule = config.splitter(samples)
+    return _case(samples, config.tasks, [rule.split(samples)], rule)
 
 
 def icu() -> Case:
@@ -110,18 +116,18 @@ def icu() -> Case:
         series=last.index.to_numpy(),
         channels=channels,
     )
-    split = Splitter(by="random", test=0.2, random_state=0).split(samples)
-    return _case(samples, None, [split])
+    rule = Splitter(by="random", test=0.2, random_state=0)
+    return _case(samples, None, [rule.split(samples)], rule)
 
 
 def rig() -> Case:
     """The simulated rig with a fifth of the labels; machines held out."""
     samples = simulate_rig(2000, n_machines=500, n_timepoints=(24, 36), random_state=0)
-    split = Splitter(by="group", test=0.7, validation=0.3).split(samples)
+    rule = Splitter(by="group", test=0.7, validation=0.3)
+    split = rule.split(samples)
     tasks = resolve_tasks(None, samples.y)
-    return Case(
-        samples.replace(y=keep_share(samples, tasks, split, 0.2)), tasks, [split]
-    )
+    few = samples.replace(y=keep_share(samples, tasks, split, 0.2))
+    return Case(few, tasks, [split], rule)
 
 
 CASES: dict[str, Callable[[], Case]] = {
@@ -135,6 +141,9 @@ CASES: dict[str, Callable[[], Case]] = {
 
 
 def _case(
-    samples: Samples, tasks: list[str | Task] | None, splits: list[Split]
+    samples: Samples,
+    tasks: list[str | Task] | None,
+    splits: list[Split],
+    rule: Splitter,
 ) -> Case:
-    return Case(samples, resolve_tasks(tasks, samples.y), splits)
+    return Case(samples, resolve_tasks(tasks, samples.y), splits, rule)

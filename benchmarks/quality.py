@@ -81,11 +81,20 @@ def default(case: Case, fold: int, seed: int, budget: str | None) -> Metrics:
 
 
 def best(case: Case, fold: int, seed: int, budget: str | None) -> Metrics:
-    """Fit the default members of an ensemble, and measure also each member on its own."""
+    """Fit the default members of an ensemble, and measure also each member on its own.
+
+    Each seed of a member holds out validation samples of its own, as the command does.
+    """
     split = case.splits[fold]
     base = MultiTaskEstimator(case.tasks)
-    ensemble = Ensemble(base=base, budget=budget, random_state=seed, verbose=0)
-    ensemble.fit(case.samples[split.train], validation=case.samples[split.validation])
+    ensemble = Ensemble(
+        base=base,
+        budget=budget,
+        validation=case.rule,
+        random_state=100 * seed,  # further apart than the seeds of one ensemble
+        verbose=0,
+    )
+    ensemble.fit(case.samples[np.union1d(split.train, split.validation)])
     test = case.samples[split.test]
     found = as_metrics(ensemble.evaluate(test))
     for name, fits in ensemble.members_.items():

@@ -303,6 +303,7 @@ def test_the_best_members_are_those_that_can_be_fitted(samples: Samples) -> None
     base = MultiTaskEstimator(max_epochs=2, device="cpu")
     assert list(best_members({"": samples}, base)) == [
         "boosting",
+        "boosting, leaves of 20",
         "linear",
         "gru",
         "lstm_fcn",
@@ -314,6 +315,22 @@ def test_the_best_members_are_those_that_can_be_fitted(samples: Samples) -> None
     assert "linear" not in best_members({"": short}, base)
     both = {"a": samples[:48], "b": samples[48:]}
     assert list(best_members(both, base)) == ["gru", "lstm_fcn"]
+
+
+def test_the_default_trees_depend_on_the_size_of_the_data(samples: Samples) -> None:
+    few = best_members({"": samples})
+    assert "boosting, leaves of 20" in few
+    many = best_members({"": samples[np.arange(12_000) % len(samples)]})
+    assert "boosting, leaves of 20" not in many
+    assert trees_of(few["extra_trees"]).n_trees == 100
+    assert not trees_of(few["extra_trees"]).steps
+    assert trees_of(many["extra_trees"]).n_trees == 83
+    assert trees_of(many["extra_trees"]).steps
+
+
+def trees_of(member: MultiTaskEstimator) -> Trees:
+    assert isinstance(member.backbone, Trees)
+    return member.backbone
 
 
 def test_the_folder_of_the_fits_must_be_ours(samples: Samples, tmp_path: Path) -> None:

@@ -18,7 +18,13 @@ from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.encodings import Inputs
 from multitide.errors import MultitideError
-from multitide.fitting._auto_backbone import boosted_trees
+from multitide.fitting._auto_backbone import (
+    FEW_LABELS,
+    LARGE_LEAF,
+    MANY_ROWS,
+    boosted_trees,
+    with_large_leaves,
+)
 from multitide.fitting._recipe import make_part, make_recipe
 from multitide.representations import MiniRocket
 from multitide.training._settings import Training
@@ -29,6 +35,8 @@ logger = logging.getLogger("multitide")
 MOST_FOR_LINEAR = 20_000
 NETWORKS = ("gru", "lstm_fcn")
 EXTRA_TREES = "extra_trees"
+# Extra trees take longest: twice as long for twice the rows or the trees. All seeds are averaged.
+FEWEST_TREES, MOST_TREES, ROWS_OF_ALL_TREES = 25, 100, 1_000_000
 # These make eighteen channels of each.
 ENCODINGS = ("difference", "piecewise_linear")
 MOST_ENCODED = 20
@@ -122,12 +130,12 @@ def _of_one_data_set(
     base: MultiTaskEstimator, samples: Samples
 ) -> dict[str, MultiTaskEstimator]:
     """Return the members that read one data set only: trees, and linear heads on kernels."""
-    members = {
-        "boosting": _with(
-            base, backbone=boosted_trees(len(samples), samples.n_channels)
-        ),
-        EXTRA_TREES: _with(base, backbone=Trees(kind="extra_trees")),
-    }
+    boosted = boosted_trees(len(samples), samples.n_channels)
+    members = {"boosting": _with(base, backbone=boosted)}
+    if samples.y.count().min() < FEW_LABELS:
+        name = f"boosting, leaves of {LARGE_LEAF}"
+        members[name] = _with(base, backbone=with_large_leaves(boosted))
+    members[EXTRA_TREES] = _with(base, backbone=_extra_trees(len(samples)))
     is_long = int(samples.lengths.min()) >= SHORTEST_FOR_LINEAR
     if is_long and len(samples) <= MOST_FOR_LINEAR:
         vectors = replace(
@@ -135,6 +143,12 @@ def _of_one_data_set(
         )
         members["linear"] = _with(base, backbone="linear", inputs=vectors)
     return members
+
+
+def _extra_trees(n_rows: int) -> Trees:
+    """Return extra trees for this number of rows, of which each seed adds as many again."""
+    n_trees = min(MOST_TREES, max(FEWEST_TREES, ROWS_OF_ALL_TREES // n_rows))
+    return Trees(kind="extra_trees", n_trees=n_trees, steps=n_rows >= MANY_ROWS)
 
 
 def _encoded(

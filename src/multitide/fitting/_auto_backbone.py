@@ -45,6 +45,11 @@ def boosted_trees(n_rows: int, n_channels: int) -> Trees:
     return Trees(kind="boosting", n_levels=n_levels, steps=n_rows >= MANY_ROWS)
 
 
+def with_large_leaves(trees: Trees) -> Trees:
+    """Return boosted trees for tasks with fewer than `FEW_LABELS` training labels."""
+    return dataclasses.replace(trees, min_samples_leaf=LARGE_LEAF)
+
+
 def tree_groups(
     params: Mapping[str, object],
     recipe: Recipe,
@@ -88,8 +93,7 @@ def tree_groups(
     few = _tasks_with_few_labels(grown)
     if not few:
         return [grown]
-    careful = dataclasses.replace(trees, min_samples_leaf=LARGE_LEAF)
-    of_careful = dataclasses.replace(of_trees, backbone=careful)
+    of_careful = dataclasses.replace(of_trees, backbone=with_large_leaves(trees))
     return [grown, TaskGroup(data, few, of_careful)]
 
 
