@@ -57,6 +57,18 @@ class Repeats:
         return replay
 
 
+class Wrong(Repeats):
+    """Replays more than it has recorded."""
+
+    def record(self, work: Callable[[], T]) -> Callable[[], T]:
+        def replay() -> T:
+            for _ in range(3):
+                work()
+            return work()
+
+        return replay
+
+
 @pytest.fixture
 def recorded(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Trainer]:
     """Return a maker of trainers that use a recorder."""
@@ -84,7 +96,8 @@ def test_replayed_steps_give_the_same_training(
     plain = makers.make_trainer(samples, training, weighting=weighting).run()
     recorder = Repeats()
     replayed = recorded(recorder, samples, training, weighting=weighting).run()
-    assert 0 < recorder.n_recorded < recorder.n_replayed
+    assert replayed._graphs is not None
+    assert 0 < replayed._graphs.n_graphs == recorder.n_recorded < recorder.n_replayed
     for before, after in zip(plain.history, replayed.history, strict=True):
         assert after["loss"] == pytest.approx(before["loss"], rel=1e-4)
         assert after["lr"] == before["lr"]
@@ -122,9 +135,11 @@ def test_a_step_of_a_new_kind_is_taken_in_the_ordinary_way_first(
     for _ in range(WARM_UP):
         trainer.step(rows, counts)
     assert not recorder.n_recorded
+    trainer.step(rows, counts)  # also in the ordinary way, to compare
+    assert (recorder.n_recorded, recorder.n_replayed) == (1, 1)
     first = trainer.step(rows, counts)
     second = trainer.step(rows, counts)
-    assert (recorder.n_recorded, recorder.n_replayed) == (1, 2)
+    assert (recorder.n_recorded, recorder.n_replayed) == (1, 3)
     assert first is not second
     assert trainer.gradient_norm is not None
 
@@ -139,18 +154,26 @@ def test_the_number_of_graphs_is_limited(recorded: Maker) -> None:
     assert recorder.n_recorded == MOST_GRAPHS
 
 
-@pytest.mark.parametrize("recorder", [Repeats(waits="Here."), Repeats(fails="Here.")])
+@pytest.mark.parametrize(
+    ("recorder", "reason"),
+    [
+        (Repeats(waits="Here."), "Here."),
+        (Repeats(fails="Here."), "Here."),
+        (Wrong(), "another result"),
+    ],
+)
 def test_a_step_that_cannot_be_recorded_is_taken_in_the_ordinary_way(
-    recorded: Maker, recorder: Repeats
+    recorded: Maker, recorder: Repeats, reason: str
 ) -> None:
     samples = {"": make_samples(missing=0)}
     plain = makers.make_trainer(samples).run()
     trainer = recorded(recorder, samples).run()
-    assert not recorder.n_recorded
+    assert trainer._graphs is not None
+    assert not trainer._graphs.n_graphs
     losses = [row["loss"] for row in plain.history]
     assert [row["loss"] for row in trainer.history] == pytest.approx(losses, rel=1e-4)
     asked = recorded(recorder, samples, Training(graph=True))
-    with refused("`training.graph`", "True", "'auto'", "Here."):
+    with refused("`training.graph`", "True", "'auto'", reason):
         asked.run()
 
 

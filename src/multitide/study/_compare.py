@@ -144,7 +144,8 @@ def compare(
         them. The labels of the test set are the same in all. Used by
         :func:`multitide.label_curve`.
     n_jobs : int, optional
-        Number of processes. Default: one per core, or a single one with a GPU.
+        Number of processes. Default: one per core, or a single one with a GPU. Several share the
+        GPU, each with a context and data of its own.
     folder : path, optional
         Where finished runs and then the study are stored. Runs that are found there are not
         repeated.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from multitide.training._callbacks import Callback
+from multitide.training._generator_states import GeneratorStates
 
 if TYPE_CHECKING:
     from multitide.training._trainer import Trainer
@@ -36,7 +36,7 @@ class LookAhead:
     ) -> None:
         self._losses = _Losses(trainer)
         self._batch = (rows, n_labelled)
-        self._generators = _GeneratorStates(rows[0].device)
+        self._generators = GeneratorStates(rows[0].device)
 
     @torch.no_grad()
     def losses(self, parameters: Mapping[int, Tensor] | None = None) -> Tensor:
@@ -98,29 +98,3 @@ class _Losses(nn.Module):
     def moving_buffers(self) -> Iterator[tuple[str, Tensor]]:
         """Yield the buffers that a step may change; inputs and targets were fitted before."""
         return self.network.sharing.named_buffers("network.sharing")
-
-
-class _GeneratorStates:
-    """The current states of torch's generators, from which the same numbers can be drawn again."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._device = device
-        self._cpu = torch.get_rng_state()
-        self._cuda: torch.Tensor | None = None
-        if device.type == "cuda":
-            self._cuda = torch.cuda.get_rng_state(device)
-
-    @contextmanager
-    def restored(self) -> Iterator[None]:
-        """Draw from these states within the context."""
-        now = _GeneratorStates(self._device)
-        self._set()
-        try:
-            yield
-        finally:
-            now._set()
-
-    def _set(self) -> None:
-        torch.set_rng_state(self._cpu)
-        if self._cuda is not None:
-            torch.cuda.set_rng_state(self._cuda, self._device)

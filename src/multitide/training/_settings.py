@@ -67,8 +67,8 @@ class Training(Part):
         with an LSTM it takes 2.0, 2.6 and 4.0 times as long as a plain step for 2, 4 and 8 tasks,
         so that recording every tenth step adds 10, 16 and 30 % to a run. None: nothing is recorded.
     graph : "auto" or bool, default="auto"
-        Whether whole steps are recorded as CUDA graphs and replayed, which takes less time per step
-        on a GPU and gives the same results up to rounding. "auto" does so on a GPU unless a step
+        Whether whole steps are recorded as CUDA graphs and replayed, which needs fewer calls per
+        step and gives the same results up to rounding. "auto" does so on a GPU unless a step
         needs the CPU: with an `aggregator`, the weighting "random" or "famo", recorded gradients,
         or callbacks that read the losses of each step. It leaves out parts of your own; True
         includes them, and is refused where a step cannot be recorded.

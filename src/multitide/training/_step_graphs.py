@@ -7,7 +7,8 @@ step are copied to where the graph reads them, the learning rates are tensors, a
 counted on the device.
 
 There is a graph for each size of batch and each set of tasks that have labels in it. A step of a
-new kind is taken in the ordinary way until it has come often enough.
+new kind is taken in the ordinary way until it has come often enough. The first replay of a graph is
+compared with an ordinary step from the same weights, and only that one counts.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from multitide.errors import MultitideError
+from multitide.training._generator_states import GeneratorStates
 
 logger = logging.getLogger("multitide")
 # Ordinary steps of a kind before it is recorded. They load kernels and make the optimiser's state;
@@ -32,6 +34,9 @@ WARM_UP = 2
 # Of one training; with labels that are missing in many patterns, the other steps are ordinary.
 MOST_GRAPHS = 16
 WAITS = "synchronizing CUDA operation"
+# Of the losses, and of the change of all parameters. Where the true gradient is 0, as at a bias
+# before a batch norm, Adam makes whole steps of rounding errors.
+ROUNDING, OF_CHANGE = 1e-2, 0.3
 
 T = TypeVar("T")
 
@@ -80,8 +85,8 @@ class StepGraphs:
     ----------
     compute : callable
         Takes a step, given the rows of each data set and the number of labelled rows per task.
-    network : Module
-        The network that is trained.
+    modules : sequence of Module
+        All that a step changes, besides the state of the optimiser; the network first.
     optimizer : Optimizer
         Its learning rates become tensors.
     recorder : Recorder
@@ -93,13 +98,13 @@ class StepGraphs:
     def __init__(
         self,
         compute: Compute,
-        network: nn.Module,
+        modules: Sequence[nn.Module],
         optimizer: torch.optim.Optimizer,
         recorder: Recorder,
         is_required: bool,
     ) -> None:
         self._compute = compute
-        self._network = network
+        self._modules = modules
         self._optimizer = optimizer
         self._recorder = recorder
         self._is_required = is_required
@@ -122,7 +127,7 @@ class StepGraphs:
     def epoch(self) -> Iterator[None]:
         """Take the steps of an epoch within the block."""
         # What a graph does not read again: a thawed layer needs new graphs.
-        modes = [module.training for module in self._network.modules()]
+        modes = [module.training for module in self._modules[0].modules()]
         trained = [parameter.requires_grad for parameter in self._parameters]
         self._state = (tuple(modes), tuple(trained))
         with self._recorder.stream():
@@ -139,8 +144,7 @@ class StepGraphs:
                 return self._compute(rows, n_labelled)
             if self._n_seen[key] == WARM_UP:
                 return self._watched(rows, n_labelled)
-            if not self._record(key, rows, n_labelled):
-                return self._compute(rows, n_labelled)
+            return self._recorded_now(key, rows, n_labelled)
         return self._recorded[key].replay(rows)
 
     def _watched(self, rows: Sequence[Tensor], n_labelled: np.ndarray) -> StepResult:
@@ -149,20 +153,60 @@ class StepGraphs:
             self._give_up(reason)
         return result
 
-    def _record(
+    def _recorded_now(
         self, key: Hashable, rows: Sequence[Tensor], n_labelled: np.ndarray
-    ) -> bool:
-        """Record a step of this kind, and return whether that worked."""
+    ) -> StepResult:
+        """Take a step of this kind, and record it for the next ones."""
         try:
             with self._capturable():
-                self._recorded[key] = _RecordedStep(
+                recorded = _RecordedStep(
                     self._compute, self._parameters, self._recorder, rows, n_labelled
                 )
         except NotRecordable as error:
             self._optimizer.zero_grad(set_to_none=True)
             self._give_up(str(error))
-            return False
-        return True
+            return self._compute(rows, n_labelled)
+        result, is_same = self._compared(recorded, rows, n_labelled)
+        if is_same:
+            self._recorded[key] = recorded
+        else:
+            self._give_up("A replayed step gave another result than an ordinary one.")
+        return result
+
+    def _compared(
+        self, recorded: _RecordedStep, rows: Sequence[Tensor], n_labelled: np.ndarray
+    ) -> tuple[StepResult, bool]:
+        """Replay a step, take it back, and take it in the ordinary way.
+
+        Return also whether both have the same losses and change the weights alike.
+        """
+        changing = self._changing()
+        before = _copies(changing)
+        generators = GeneratorStates(self._parameters[0].device)
+        replayed = recorded.replay(rows)
+        weights = _copies(self._parameters)
+        with torch.no_grad():
+            for tensor, value in zip(changing, before, strict=True):
+                tensor.copy_(value)
+        self._optimizer.zero_grad(set_to_none=True)
+        generators.set()
+        result = self._compute(rows, n_labelled)
+        changes = _distance(self._parameters, before)
+        difference = _distance(self._parameters, weights)
+        is_same = torch.allclose(
+            replayed.losses, result.losses, rtol=ROUNDING, equal_nan=True
+        )
+        # A weight that is not finite is found at the end of the epoch.
+        return result, is_same and not difference > OF_CHANGE * changes
+
+    def _changing(self) -> list[Tensor]:
+        """Return the tensors that a step changes, the trained parameters first."""
+        tensors: list[Tensor] = list(self._parameters)
+        for state in self._optimizer.state.values():
+            tensors += [each for each in state.values() if isinstance(each, Tensor)]
+        for module in self._modules:
+            tensors += [*module.parameters(), *module.buffers()]
+        return tensors
 
     def _give_up(self, reason: str) -> None:
         if self._is_required:
@@ -215,6 +259,19 @@ class _RecordedStep:
         # The next replay writes to the same memory.
         norm = None if result.norm is None else result.norm.clone()
         return StepResult(result.losses.clone(), norm)
+
+
+def _copies(tensors: Sequence[Tensor]) -> list[Tensor]:
+    return [tensor.detach().clone() for tensor in tensors]
+
+
+@torch.no_grad()
+def _distance(tensors: Sequence[Tensor], others: Sequence[Tensor]) -> float:
+    """Return the distance of the first tensors to as many others, as one vector."""
+    apart = []
+    for tensor, other in zip(tensors, others, strict=False):
+        apart.append(tensor - other)
+    return float(nn.utils.get_total_norm(apart))
 
 
 class CudaRecorder:

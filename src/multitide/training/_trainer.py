@@ -142,8 +142,11 @@ class Trainer:
         self._at_features = aggregator is not None and aggregator.at == "features"
         self._graphs: StepGraphs | None = None
         if recorder is not None:
+            modules: list[nn.Module] = [network, weighting]
+            if self._average is not None:
+                modules.append(self._average.network)
             self._graphs = StepGraphs(
-                self.compute, network, self.optimizer, recorder, settings.graph is True
+                self.compute, modules, self.optimizer, recorder, settings.graph is True
             )
 
     # -- the run -----------------------------------------------------------------------------------
