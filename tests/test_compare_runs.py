@@ -14,6 +14,8 @@ from multitide import _run_fit
 from multitide.cli import app
 from refusals import refused
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 TOML = """
 max_epochs = 1
 random_state = 0

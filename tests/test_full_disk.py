@@ -22,6 +22,8 @@ from multitide.cli import app
 from processes import exit_code, start
 from test_kills import CONFIG
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 FULL = "No space left on device"
 HERE = "HERE"  # stands for the folder on the full disk
 SLOW = pytest.mark.slow

@@ -22,6 +22,8 @@ from multitide.model._model_so_far import ModelSoFar
 from multitide.network._network import Predictor
 from refusals import refused
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 CONFIG = """
 max_epochs = 1
 random_state = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -85,48 +86,67 @@ loss = "quantile"
 """
 
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory: tables of 60 runs, and a configuration of a small network."""
+    write_tables(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write_tables(folder: Path) -> None:
     rng = np.random.default_rng(0)
     runs, steps = 60, 16
     level = rng.normal(size=(runs, 1, 2))
     series = (level + 0.3 * rng.normal(size=(runs, steps, 2))).round(3)
     long = pd.DataFrame(series.reshape(-1, 2), columns=["a", "b"])
     long.insert(0, "run", np.repeat(np.arange(runs), steps))
-    long.to_csv(tmp_path / "data.csv", index=False)
+    long.to_csv(folder / "data.csv", index=False)
     state = np.where(level[:, 0, 0] > 0, "high", "low")
     load = pd.Series(level[:, 0, 1].round(4)).mask(rng.random(runs) < 0.2)
     size = rng.normal(size=runs).round(2)
     labels = pd.DataFrame(
         {"run": np.arange(runs), "load": load, "state": state, "size": size}
     )
-    labels.to_csv(tmp_path / "labels.csv", index=False)
-    long.merge(labels, on="run").to_csv(tmp_path / "one.csv", index=False)
-    (tmp_path / "small.toml").write_text(SMALL)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+    labels.to_csv(folder / "labels.csv", index=False)
+    long.merge(labels, on="run").to_csv(folder / "one.csv", index=False)
+    (folder / "small.toml").write_text(SMALL)
 
 
 @pytest.fixture
 def call(folder: Path) -> Call:
-    """Run the command and return the result; it must exit with `code`."""
-
-    def run(*arguments: str, code: int = 0) -> Any:
-        result = CliRunner().invoke(app, list(arguments))
-        if result.exit_code != code:
-            raise AssertionError(
-                f"exit {result.exit_code}\n{result.output}"
-            ) from result.exception
-        return result
-
+    """Run the command in the folder; it must exit with `code`."""
     return run
 
 
+def run(*arguments: str, code: int = 0) -> Any:
+    """Run the command and return the result."""
+    result = CliRunner().invoke(app, list(arguments))
+    if result.exit_code != code:
+        raise AssertionError(
+            f"exit {result.exit_code}\n{result.output}"
+        ) from result.exception
+    return result
+
+
+@pytest.fixture(scope="module")
+def a_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on the tables, which stays as it is."""
+    folder = tmp_path_factory.mktemp("tables")
+    write_tables(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        run("fit", "small.toml", "--output", "run", "--quiet")
+    return folder / "run"
+
+
 @pytest.fixture
-def fitted(call: Call) -> str:
+def fitted(folder: Path, a_run: Path) -> str:
     """A run folder."""
-    call("fit", "small.toml", "--output", "run", "--quiet")
+    shutil.copytree(a_run, folder / "run")
     return "run"
 
 
@@ -394,11 +414,13 @@ def _weights(run: str) -> dict[str, np.ndarray]:
     return {name: tensor.numpy() for name, tensor in model.state_dict().items()}
 
 
-def test_evaluate_gives_the_estimators_figures(call: Call, fitted: str) -> None:
+def test_evaluate_gives_the_estimators_figures(
+    call: Call, fitted: str, a_run: Path
+) -> None:
     result = call(
         "evaluate",
         fitted,
-        "data.csv",
+        str(a_run.parent / "data.csv"),
         "--labels",
         "labels.csv",
         "--output",

@@ -13,6 +13,8 @@ from makers import make_arrays
 from multitide.cli import app
 from multitide.cli._compare import names_of
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 CONFIG = """
 max_epochs = 1
 batch_size = 32

@@ -22,6 +22,8 @@ from multitide import (
 from multitide.cli import app
 from multitide.errors import ParameterError
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 Call = Callable[..., Any]
 TWO = """
 max_epochs = 2

@@ -21,6 +21,8 @@ from multitide.cli._termination import Termination, finishing_on_sigterm
 from multitide.fitting._phases import Phases
 from multitide.training._trainer import Trainer
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 CONFIG = """
 max_epochs = 40
 random_state = 0

@@ -14,6 +14,8 @@ from multitide.cli import app
 from multitide.config._config_problems import config_problems
 from multitide.data._simulate_rig import simulate_rig
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 CONFIG = """
 max_epochs = 2
 random_state = 0

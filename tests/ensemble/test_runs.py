@@ -27,6 +27,8 @@ from multitide.model._store import MODEL_FILE
 from multitide.training._trainer import Trainer
 from refusals import refused
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 CONFIG = """
 max_epochs = 1
 random_state = 0
