@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -314,6 +315,45 @@ def test_hold_out_cuts_once() -> None:
     split = Splitter(test=0.2, validation=0).split(samples)
     np.testing.assert_array_equal(keep, split.train)
     np.testing.assert_array_equal(held, split.test)
+
+
+@pytest.mark.parametrize("lead", [0, 9])
+@pytest.mark.parametrize("n_series", [1, 3])
+def test_numbered_cuts_by_time_hold_out_other_blocks(n_series: int, lead: int) -> None:
+    samples = timed(n_series=n_series, lead=lead)
+    fraction = 0.2
+    cuts = [Splitter().hold_out(samples, fraction, number) for number in range(5)]
+    seen: set[int] = set()
+    latest = []
+    assert samples.time is not None
+    for keep, held in cuts:
+        assert not stamps(samples, keep) & stamps(samples, held)
+        assert not seen & set(held)
+        seen |= set(held)
+        latest.append(samples.time[held].max())
+    assert latest == sorted(latest, reverse=True)
+    again = Splitter().hold_out(samples, fraction, 5)
+    np.testing.assert_array_equal(again[1], cuts[0][1])
+
+
+@pytest.mark.parametrize("by", ["random", "group"])
+def test_numbered_cuts_draw_with_other_seeds(by: Literal["random", "group"]) -> None:
+    samples = grouped()
+    first = Splitter(by=by, random_state=3).hold_out(samples, 0.2, number=2)
+    same = Splitter(by=by, random_state=5).hold_out(samples, 0.2)
+    other = Splitter(by=by, random_state=3).hold_out(samples, 0.2)
+    np.testing.assert_array_equal(first[1], same[1])
+    assert set(first[1]) != set(other[1])
+
+
+def test_a_block_without_labels_is_not_held_out() -> None:
+    samples = timed()
+    labels = samples.y.copy()
+    assert samples.time is not None
+    labels.loc[samples.time < np.quantile(samples.time, 0.7), "state"] = None
+    few = samples.replace(y=labels)
+    last = Splitter().hold_out(few, 0.2)
+    np.testing.assert_array_equal(Splitter().hold_out(few, 0.2, number=3)[1], last[1])
 
 
 def test_no_test_set_on_request() -> None:

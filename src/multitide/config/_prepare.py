@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -79,8 +79,8 @@ class Prepared:
     def splits_of_seeds(self, n_seeds: int, seed: int) -> list[list[SplitData]]:
         """Return the training and validation sets of each seed of an ensemble.
 
-        The first seed has the validation set of the split. If the rule is random or by group, the
-        others draw their own from the same samples. The configuration's own rule, ``validation``,
+        The first seed has the validation set of the split. The others hold out their own from the
+        same samples, unless the split is by column. The configuration's own rule, ``validation``,
         replaces that of the split.
 
         Parameters
@@ -110,10 +110,9 @@ class Prepared:
         train = np.searchsorted(rows, data.split.train)
         validation = np.searchsorted(rows, data.split.validation)
         rule = self.config.section(data.name).splitter(data.samples)
-        if number and len(validation) and rule.by in ("random", "group"):
-            other = replace(rule, random_state=(rule.random_state or 0) + number)
+        if number and len(validation) and rule.by != "column":
             drawn = with_declared_kinds(samples, self.tasks)
-            train, validation = other.hold_out(drawn, rule.validation)
+            train, validation = rule.hold_out(drawn, rule.validation, number)
         none = np.array([], dtype=np.int64)
         return SplitData(data.name, samples, Split(train, validation, none))
 

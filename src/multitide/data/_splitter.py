@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal, get_args
 
 import numpy as np
@@ -117,7 +117,9 @@ class Splitter(Part):
             splits.append(self._finished(samples, keep, test[:0], test))
         return splits
 
-    def hold_out(self, samples: Samples, fraction: float) -> tuple[Index, Index]:
+    def hold_out(
+        self, samples: Samples, fraction: float, number: int = 0
+    ) -> tuple[Index, Index]:
         """Cut the samples once by the rule.
 
         Parameters
@@ -125,6 +127,10 @@ class Splitter(Part):
         samples : Samples
         fraction : float
             Fraction of the samples to hold out.
+        number : int, default=0
+            Each number holds out other samples: it draws with another seed, or, by time, takes an
+            earlier block and keeps the samples on both sides of it. If a block has no labels of
+            some task, the last samples are held out instead.
 
         Returns
         -------
@@ -132,9 +138,17 @@ class Splitter(Part):
         """
         self.check("split")
         check_fraction("fraction", fraction)
+        rule = self._cut_rule(samples)
         everything = np.arange(len(samples))
-        keep, held = self._cut_rule(samples)._hold_out(samples, everything, fraction)
-        self._check_sets(samples, {"kept": keep, "held-out": held})
+        keep, held = rule._numbered(number)._hold_out(
+            samples, everything, fraction, number
+        )
+        try:
+            self._check_sets(samples, {"kept": keep, "held-out": held})
+        except DataError:
+            if number and rule.by == "time":
+                return self.hold_out(samples, fraction)
+            raise
         say_what_training_lacks(samples.y, keep, held)
         warn_of_overlap(samples, keep, held, self.by)
         return keep, held
@@ -175,8 +189,14 @@ class Splitter(Part):
         )
         return Splitter(by=by, random_state=self.random_state)
 
+    def _numbered(self, number: int) -> Splitter:
+        """Return the rule with a seed of its own for each number."""
+        if not number:
+            return self
+        return replace(self, random_state=(self.random_state or 0) + number)
+
     def _hold_out(
-        self, samples: Samples, index: Index, fraction: float
+        self, samples: Samples, index: Index, fraction: float, number: int = 0
     ) -> tuple[Index, Index]:
         """Cut the samples at `index` in two; both parts are sorted."""
         if not fraction:
@@ -186,23 +206,26 @@ class Splitter(Part):
                 "`split` must have at least two samples to divide; "
                 f"got {len(index)}. {FEW}"
             )
-        rules = {
-            "time": self._by_time,
-            "group": self._by_group,
-            "random": self._by_chance,
-        }
-        keep, held = rules[self.by](samples, index, fraction)
+        if self.by == "time":
+            keep, held = self._by_time(samples, index, fraction, number)
+        elif self.by == "group":
+            keep, held = self._by_group(samples, index, fraction)
+        else:
+            keep, held = self._by_chance(samples, index, fraction)
         return np.sort(keep), np.sort(held)
 
     def _by_time(
-        self, samples: Samples, index: Index, fraction: float
+        self, samples: Samples, index: Index, fraction: float, number: int
     ) -> tuple[Index, Index]:
         order = index[np.argsort(time_of(samples)[index], kind="stable")]
         n_held = min(_n_held(len(index), fraction), len(index) - 1)
-        keep = purged(samples, order[:-n_held], order[-n_held:])
+        n_blocks = len(index) // n_held
+        end = len(index) - number % n_blocks * n_held
+        held = order[end - n_held : end]
+        keep = purged(samples, np.setdiff1d(order, held), held)
         if not len(keep):
             raise DataError(NOTHING_KEPT.format(by=self.by))
-        return keep, order[-n_held:]
+        return keep, held
 
     def _by_group(
         self, samples: Samples, index: Index, fraction: float

@@ -6,7 +6,7 @@ import hashlib
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import cast
 
@@ -166,25 +166,14 @@ def splits_of_seeds(
     data_sets, tasks, held_out
         As in :func:`split_data_sets`.
     rule : float, Splitter or None
-        Each seed draws with a seed of its own.
+        Each seed holds out other samples by it.
     n_seeds, seed : int
         Number of seeds, and the first one.
     """
     splits = []
     for number in range(n_seeds):
-        own = _rule_of_seed(rule, number)
-        of_seed = (seed + number) % 2**32
-        splits.append(split_data_sets(data_sets, tasks, held_out, own, of_seed))
+        splits.append(split_data_sets(data_sets, tasks, held_out, rule, seed, number))
     return splits
-
-
-def _rule_of_seed(
-    rule: float | Splitter | None, number: int
-) -> float | Splitter | None:
-    """Return the rule with a seed of its own, so that each fit holds out other samples."""
-    if not isinstance(rule, Splitter):
-        return rule
-    return replace(rule, random_state=(rule.random_state or 0) + number)
 
 
 def planned_fits(

@@ -159,6 +159,7 @@ def split_data_sets(
     held_out: Mapping[str, Samples],
     rule: float | Splitter | None,
     seed: int,
+    number: int = 0,
 ) -> list[SplitData]:
     """Divide every data set into a training and a validation set.
 
@@ -170,7 +171,7 @@ def split_data_sets(
         Each must have labels in both sets of every data set that has any.
     held_out : mapping of str to Samples
         The user's own validation samples of some data sets.
-    rule, seed
+    rule, seed, number
         How to choose validation samples of the other data sets; see
         :func:`training_and_validation`.
 
@@ -187,7 +188,7 @@ def split_data_sets(
         with naming_data_set(name):
             own = tasks_with_labels(samples, tasks)
             joined, split = training_and_validation(
-                samples, own, held_out.get(name), rule, seed
+                samples, own, held_out.get(name), rule, seed, number
             )
             split_data.append(SplitData(name, joined, split))
     return split_data

@@ -24,6 +24,7 @@ def training_and_validation(
     held_out: Samples | None,
     rule: float | Splitter | None,
     seed: int,
+    number: int = 0,
 ) -> tuple[Samples, Split]:
     """Divide samples into a training and a validation set.
 
@@ -40,6 +41,8 @@ def training_and_validation(
         The estimator's `validation`.
     seed : int
         Seed of a random split.
+    number : int, default=0
+        Of the split; see :meth:`Splitter.hold_out`.
 
     Returns
     -------
@@ -67,7 +70,7 @@ def training_and_validation(
             known.append(column)
     y = samples.y[known].iloc[labelled].reset_index(drop=True)
     drawn = with_declared_kinds(samples[labelled].replace(y=y), tasks)
-    train, validation = splitter.hold_out(drawn, fraction)
+    train, validation = splitter.hold_out(drawn, fraction, number)
     _check_labels(y, tasks, {"training": train, "validation": validation})
     return samples, _split(labelled[train], labelled[validation])
 
