@@ -173,3 +173,15 @@ def test_many_series_are_processed_in_parts(monkeypatch: pytest.MonkeyPatch) -> 
     whole = module(x, lengths)
     monkeypatch.setattr("multitide.backbones._quantiles.MOST_VALUES", 100)
     assert torch.equal(module(x, lengths).nan_to_num(7.5), whole.nan_to_num(7.5))
+
+
+@pytest.mark.parametrize("n_timepoints", [1, 24])
+def test_the_last_measured_value_has_a_known_place(n_timepoints: int) -> None:
+    x = random_series(20, 3, n_timepoints, 0.3)
+    module = Quantiles(3, n_timepoints, 2, 10_000)
+    features = module(x)
+    for channel in range(3):
+        for row in range(20):
+            known = x[row, channel][~x[row, channel].isnan()]
+            found = features[row, module.last_value(channel)]
+            assert found == known[-1] if len(known) else found.isnan()

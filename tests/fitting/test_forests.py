@@ -13,13 +13,19 @@ import pandas as pd
 import pytest
 import safetensors.torch
 import torch
-from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+)
 
 from makers import make_arrays, make_samples, small
 from multitide import MultiTaskEstimator, Samples
 from multitide.backbones import Trees
 from multitide.encodings._inputs import Inputs
 from multitide.errors import DataError, ParameterError, StoreError
+from multitide.fitting._grow_trees import Rows, grow_trees
 from multitide.fitting._grown_trees import GrownForest
 from multitide.model._store import (
     MODEL_FILE,
@@ -27,6 +33,7 @@ from multitide.model._store import (
     _record_hash,
     _sha256,
 )
+from multitide.network._forest import Forest
 from multitide.network._forest_head import ForestHead
 from multitide.sharing import Hard
 from multitide.tasks import Classification, Forecast, MultiLabel, Regression
@@ -366,9 +373,11 @@ def several(n: int = 160, missing: float = 0.3) -> Samples:
     return Samples.from_arrays(X, y.mask(rng.random(y.shape) < missing))
 
 
-def test_a_forest_answers_several_labels_at_once(tmp_path: Path) -> None:
+@every_kind
+def test_trees_answer_several_labels(kind: str, tmp_path: Path) -> None:
     samples = several()
-    estimator = small(tasks=SEVERAL, backbone=trees(max_features=0.5)).fit(samples)
+    spec = trees(kind, n_trees=30)
+    estimator = small(tasks=SEVERAL, backbone=spec).fit(samples)
     assert (losses(estimator, samples) < 0.5).all()
     loaded = MultiTaskEstimator.load(estimator.save(tmp_path / "model"))
     predicted = estimator.predict(samples)
@@ -376,6 +385,59 @@ def test_a_forest_answers_several_labels_at_once(tmp_path: Path) -> None:
     assert list(predicted) == ["up", "wide", "next[+1]", "next[+2]", "next[+3]"]
     probabilities = estimator.predict_proba(samples)["flags"].to_numpy()
     assert 0 < probabilities.min() < 0.1
+
+
+def features_of_rows(estimator: MultiTaskEstimator, samples: Samples) -> np.ndarray:
+    (network,) = estimator.model_.network_list
+    (features, *_) = network.features(torch.tensor(samples.gather(slice(None))))
+    return features.numpy()
+
+
+def test_boosted_labels_are_those_of_scikit_learn_on_their_known_rows() -> None:
+    samples = several()
+    spec = trees("boosting", min_samples_leaf=5)
+    estimator = small(tasks=SEVERAL, backbone=spec, validation=None).fit(samples)
+    read = features_of_rows(estimator, samples)
+    shared = {"max_iter": 12, "max_depth": 24, "min_samples_leaf": 5, "max_bins": 63}
+    probabilities = estimator.predict_proba(samples)["flags"]
+    for label in ("up", "wide"):
+        known = samples.y[label].notna().to_numpy()
+        answers = samples.y[label][known].astype(bool)
+        model = HistGradientBoostingClassifier(early_stopping=False, **shared)
+        expected = model.fit(read[known], answers).predict_proba(read)[:, 1]
+        np.testing.assert_allclose(probabilities[label], expected, atol=1e-6)
+    found = heads(estimator)["next"].forest(torch.from_numpy(read)).numpy()
+    numbers = samples.y.filter(like="next").to_numpy(float)
+    codes = (numbers - np.nanmean(numbers)) / np.nanstd(numbers)
+    for step, labels in enumerate(codes.astype(np.float32).T):
+        known = ~np.isnan(labels)
+        model = HistGradientBoostingRegressor(early_stopping=False, **shared)
+        expected = model.fit(read[known], labels[known]).predict(read)
+        np.testing.assert_allclose(found[:, step], expected, atol=1e-6)
+
+
+def test_a_step_without_a_label_has_the_constant() -> None:
+    samples = several()
+    hidden = samples.replace(y=samples.y.assign(**{"next[+2]": np.nan}))
+    task = SEVERAL[1]
+    fitted = small(tasks=[task], backbone=trees("boosting"), validation=None)
+    predicted = fitted.fit(hidden).predict(samples)
+    known = hidden.y.filter(like="next").to_numpy(float)
+    np.testing.assert_allclose(predicted["next[+2]"], np.nanmean(known), rtol=1e-5)
+    assert predicted["next[+1]"].nunique() > 10
+
+
+def test_labels_of_one_answer_have_their_share() -> None:
+    """Of very many rows only some are read, and a rare answer may be in none of them."""
+    samples = several()
+    target = SEVERAL[0].fit_target(samples.y[["up", "wide"]])
+    read = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+    codes = np.stack([np.ones(40), read[:, 0] > 0], axis=1)
+    grown = grow_trees(trees("boosting"), target, Rows(read, codes, codes), (5,), 0)
+    forest = Forest.of(grown.arrays(5), 3)
+    found = forest(torch.from_numpy(read)).sigmoid().numpy()
+    np.testing.assert_allclose(found[:, 0], target.constant(1)[0, 0], atol=1e-6)
+    assert found[:, 1].std() > 0.1
 
 
 def test_complete_forecasts_are_those_of_scikit_learn() -> None:
@@ -411,18 +473,6 @@ def test_leaves_answer_with_the_known_labels_of_their_rows() -> None:
 
 
 # -- wrong input -----------------------------------------------------------------------------------
-
-
-def test_tasks_that_boosting_cannot_answer_are_refused() -> None:
-    with refused(
-        "`tasks`",
-        "'flags' (multi_label)",
-        "'next' (forecast)",
-        "use kind='extra_trees'",
-        "train a network",
-        error=ParameterError,
-    ):
-        small(tasks=SEVERAL, backbone=trees("boosting")).fit(several())
 
 
 @every_kind
@@ -490,6 +540,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("n_groups", 2),
         ("n_values", 3),
         ("averaged", False),
+        ("start", 0),
+        ("start", 10**6),
         (None, []),
         (None, [{}]),
     ],

@@ -15,11 +15,8 @@ from sklearn.ensemble import (
     HistGradientBoostingRegressor,
 )
 
-from multitide.fitting._grown_trees import (
-    GrownBoosting,
-    GrownForest,
-    rounded_down,
-)
+from multitide.fitting._grown_boosting import BoostedPart, GrownBoosting
+from multitide.fitting._grown_trees import GrownForest, rounded_down
 from multitide.network._forest import Forest, ForestShape
 
 N_FEATURES = 12
@@ -76,7 +73,7 @@ def test_boosting_answers_as_in_scikit_learn(n_classes: int, missing: float) -> 
     )
     model = kind(max_iter=12, max_leaf_nodes=7, min_samples_leaf=5)
     model.fit(x[:, COLUMNS], labels(x, n_classes))
-    grown = GrownBoosting(model, COLUMNS, N_FEATURES)
+    grown = GrownBoosting([BoostedPart(model, COLUMNS)], N_FEATURES)
     new = features(200, seed=3)
     forest = Forest.of(grown.arrays(12), N_FEATURES)
     raw = model._raw_predict(new[:, COLUMNS])
@@ -89,7 +86,7 @@ def test_boosting_answers_as_in_scikit_learn(n_classes: int, missing: float) -> 
 def test_fewer_boosted_trees_are_the_stage_of_scikit_learn() -> None:
     x = features(300)
     model = HistGradientBoostingClassifier(max_iter=9).fit(x, labels(x, 3))
-    grown = GrownBoosting(model, np.arange(N_FEATURES), N_FEATURES)
+    grown = GrownBoosting([BoostedPart(model, np.arange(N_FEATURES))], N_FEATURES)
     raw = list(model.staged_decision_function(x))[3]
     forest = Forest.of(grown.arrays(4), N_FEATURES)
     np.testing.assert_allclose(forest(torch.from_numpy(x)).numpy(), raw, atol=1e-12)
@@ -131,6 +128,20 @@ def test_trees_that_are_too_large_are_cut(monkeypatch: pytest.MonkeyPatch) -> No
         grown = GrownForest(model, columns, N_FEATURES, (2, 5))
         assert grown.settings == settings
         assert grown.arrays(settings[0]).shape.n_bytes <= most
+
+
+def test_boosted_trees_that_are_too_many_are_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    x = features(300)
+    model = HistGradientBoostingRegressor(max_iter=9).fit(x, labels(x, 0))
+    parts = [BoostedPart(model, np.arange(N_FEATURES))] * 2
+    whole = GrownBoosting(parts, N_FEATURES).arrays(9).shape.n_bytes
+    for most, n_trees in ((whole, 9), (whole - 1, 8), (1, 1)):
+        monkeypatch.setattr("multitide.fitting._grown_boosting.MOST_BYTES", most)
+        grown = GrownBoosting(parts, N_FEATURES)
+        assert grown.settings == [n_trees]
+        assert len(list(grown.variants(x))) == n_trees
 
 
 def test_a_number_is_above_the_rounded_threshold_if_above_the_threshold() -> None:

@@ -20,6 +20,7 @@ SMOOTHED = 5  # steps that a change is averaged over
 # Entries of the series that are processed at once: sorting needs about twenty times their memory.
 MOST_VALUES = 2**22
 N_STATISTICS = 12
+LAST = 6  # place of the last value among the statistics
 VIEWS = 4  # the series, its changes, their changes, and its spectrum
 
 
@@ -149,6 +150,12 @@ class Quantiles(BackboneModule):
             n_channels, n_timepoints, n_levels, most_features, n_steps
         )
         self.n_features = n_channels * self.plan.n_features
+
+    def last_value(self, channel: int) -> int:
+        """Return the place of the feature that holds a channel's last measured value."""
+        if self.plan.n_timepoints == 1:
+            return channel
+        return channel * self.plan.n_features + LAST
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Return features with NaN where nothing was measured, (batch, n_features)."""

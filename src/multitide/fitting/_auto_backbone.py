@@ -16,6 +16,7 @@ from multitide.fitting._task_group import TaskGroup
 from multitide.fitting._warm_start import Source
 from multitide.sharing import Hard, NoSharing
 from multitide.tasks import Task
+from multitide.tasks._several import SeveralTarget
 
 # From this number of rows the values of single steps help trees more than they harm.
 MANY_ROWS = 10_000
@@ -111,6 +112,8 @@ def _growable_tasks(groups: Sequence[TaskGroup]) -> list[Task]:
     tasks = []
     for group in groups:
         for target in group.targets:
+            if isinstance(target, SeveralTarget):
+                continue
             if group.has_validation and is_growable(target, "boosting"):
                 tasks.append(target.task)
     return tasks

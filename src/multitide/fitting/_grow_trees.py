@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.special import expit
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     ExtraTreesRegressor,
@@ -16,7 +17,8 @@ from sklearn.ensemble import (
 
 from multitide.backbones._trees import Trees
 from multitide.errors import ParameterError
-from multitide.fitting._grown_trees import Grown, GrownBoosting, GrownForest
+from multitide.fitting._grown_boosting import Boosted, BoostedPart, GrownBoosting
+from multitide.fitting._grown_trees import Grown, GrownForest
 from multitide.tasks import ClassificationTarget, RegressionTarget, Target
 from multitide.tasks._forecast import ForecastTarget
 from multitide.tasks._multi_label import MultiLabelTarget
@@ -78,8 +80,6 @@ def is_growable(target: Target, kind: str) -> bool:
     """Return whether trees of a kind can answer a task."""
     if isinstance(target, RegressionTarget):
         return target.n_outputs == 1
-    if kind == "boosting" and isinstance(target, SeveralTarget):
-        return False
     return isinstance(target, GROWABLE)
 
 
@@ -126,20 +126,64 @@ def grow_trees(
         Seed of the trees.
     """
     features = rows.features
-    # Boosting cannot bin a column without any value, and a constant one has no split.
+    if spec.kind == "boosting":
+        parts = _boosted_parts(spec, target, rows, settings[0], seed)
+        return GrownBoosting(parts, features.shape[1])
     columns = _varying(features)
     read = features[:, columns]
     weights = _row_weights(target, rows.codes)
-    if spec.kind == "boosting":
-        boosted = _boosting(spec, target, len(read), settings[0], seed)
-        boosted.fit(read, rows.codes, sample_weight=weights)
-        return GrownBoosting(boosted, columns, features.shape[1])
     forest = _forest(spec, target, len(read), settings[0], seed)
     forest.fit(read, _complete(rows.codes, target), sample_weight=weights)
     grown = GrownForest(forest, columns, features.shape[1], settings)
     if np.isnan(rows.codes).any():
         grown.use_known_labels(features, rows.codes)
     return grown
+
+
+def _boosted_parts(
+    spec: Trees, target: Target, rows: Rows, n_iterations: int, seed: int
+) -> list[BoostedPart]:
+    """Boost the classes or the number of a task, or each of its labels on the rows that have it."""
+    if not isinstance(target, SeveralTarget):
+        weights = _row_weights(target, rows.codes)
+        model = _boosting(spec, target, len(rows.codes), n_iterations, seed)
+        return [_boosted(model, rows.features, rows.codes, weights)]
+    parts = []
+    for labels, best in zip(rows.codes.T, target.bias.double().numpy(), strict=True):
+        read, labels, weights = _rows_of_label(rows.features, labels, best, target)
+        model = _boosting(spec, target, len(labels), n_iterations, seed)
+        parts.append(_boosted(model, read, labels, weights))
+    return parts
+
+
+def _boosted(
+    model: Boosted, features: np.ndarray, labels: np.ndarray, weights: np.ndarray | None
+) -> BoostedPart:
+    columns = _varying(features)
+    # Boosting cannot bin a column without any value, which has no split.
+    read = features[:, columns]
+    if np.isnan(read).all():
+        read = np.zeros_like(read)
+    model.fit(read, labels, sample_weight=weights)
+    return BoostedPart(model, columns)
+
+
+def _rows_of_label(
+    features: np.ndarray, labels: np.ndarray, best: float, target: Target
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Return the rows with one label of several, and perhaps their weights.
+
+    Without any, or if all are the same answer, they are rows that give the best constant.
+    """
+    known = ~np.isnan(labels)
+    values = np.unique(labels[known])
+    if isinstance(target, MultiLabelTarget) and len(values) < 2:
+        no_and_yes = np.array([0.0, 1.0])
+        shares = np.array([expit(-best), expit(best)])
+        return np.zeros((2, features.shape[1])), no_and_yes, shares
+    if not len(values):
+        return np.zeros((1, features.shape[1])), np.array([best]), None
+    return features[known], labels[known], None
 
 
 def _row_weights(target: Target, codes: np.ndarray) -> np.ndarray | None:
@@ -198,7 +242,7 @@ def _forest(
 
 def _boosting(
     spec: Trees, target: Target, n_rows: int, n_iterations: int, seed: int
-) -> HistGradientBoostingClassifier | HistGradientBoostingRegressor:
+) -> Boosted:
     leaf = min(LEAF_OF_BOOSTING, max(2, int(FRACTION_OF_BOOSTING * n_rows)))
     shared = {
         "max_iter": n_iterations,
@@ -210,7 +254,7 @@ def _boosting(
         "early_stopping": False,
         "random_state": seed,
     }
-    if isinstance(target, RegressionTarget):
+    if isinstance(target, (RegressionTarget, ForecastTarget)):
         if target.task.loss == "mae":
             return HistGradientBoostingRegressor(loss="absolute_error", **shared)
         return HistGradientBoostingRegressor(**shared)

@@ -1,7 +1,7 @@
-"""Trees that scikit-learn grows, read into arrays.
+"""Forests that scikit-learn grows, read into arrays.
 
-This is the only file that knows how scikit-learn stores trees: those of forests in ``tree_``, those
-of histogram boosting in the private ``_predictors``.
+Only this file and `_grown_boosting.py` know how scikit-learn stores trees: those of forests in
+``tree_``, those of histogram boosting in the private ``_predictors``.
 """
 
 from __future__ import annotations
@@ -9,29 +9,26 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     ExtraTreesRegressor,
-    HistGradientBoostingClassifier,
-    HistGradientBoostingRegressor,
 )
 
 from multitide.fitting._known_means import known_means
 from multitide.network._forest import MOST_BYTES, Forest, ForestArrays, ForestShape
 
 Extra: TypeAlias = ExtraTreesClassifier | ExtraTreesRegressor
-Boosted: TypeAlias = HistGradientBoostingClassifier | HistGradientBoostingRegressor
 # A setting of grown trees, such as the number that is used, and the answers with it.
 Variant: TypeAlias = "tuple[int, np.ndarray]"
 SOME_ROWS = 1024  # that are answered by each tree at a time
 
 
 @dataclass
-class _Nodes:
+class Nodes:
     """The nodes of several trees, one tree after the other.
 
     Attributes
@@ -169,7 +166,7 @@ class GrownForest(Grown):
         ends = np.cumsum([tree.node_count for tree in trees])
         roots = np.concatenate([[0], ends[:-1]])
         self._n_rows = _of_all(trees, "n_node_samples")
-        self._nodes = _Nodes(
+        self._nodes = Nodes(
             roots=roots,
             left=_joined(trees, "children_left", roots),
             right=_joined(trees, "children_right", roots),
@@ -258,52 +255,9 @@ class GrownForest(Grown):
         """Return the trees, cut where a node has fewer rows than the limit."""
         nodes = self._nodes
         kept = np.where(self._n_rows >= setting, nodes.left, -1)
-        cut = _Nodes(**{**vars(nodes), "left": kept})
+        cut = Nodes(**{**vars(nodes), "left": kept})
         base = np.zeros(nodes.value.shape[1])
         return cut.arrays(self.columns, self.n_features, 1, base)
-
-
-class GrownBoosting(Grown):
-    """Boosted trees; the setting is the number of trees per output that are used."""
-
-    def __init__(self, model: Boosted, columns: np.ndarray, n_features: int) -> None:
-        super().__init__(columns, n_features)
-        self._model = model
-        self.settings = [model.n_iter_]
-
-    def variants(self, features: np.ndarray) -> Iterator[Variant]:
-        """Yield the answers with the first tree, the first two, and so on."""
-        read = features[:, self.columns]
-        if isinstance(self._model, HistGradientBoostingClassifier):
-            stages = self._model.staged_predict_proba(read)
-        else:
-            stages = self._model.staged_predict(read)
-        for i, answers in enumerate(stages):
-            yield i + 1, answers.reshape(len(read), -1)
-
-    def arrays(self, setting: int) -> ForestArrays:
-        """Return the trees of the first iterations."""
-        iterations: list[list[Any]] = self._model._predictors[:setting]
-        trees = []
-        for iteration in iterations:
-            for predictor in iteration:
-                trees.append(predictor.nodes)
-        n_nodes = list(map(len, trees))
-        roots = np.concatenate([[0], np.cumsum(n_nodes)[:-1]])
-        joined = np.concatenate(trees)
-        starts = np.repeat(roots, n_nodes)
-        is_leaf = joined["is_leaf"].astype(bool)
-        nodes = _Nodes(
-            roots=roots,
-            left=np.where(is_leaf, -1, joined["left"] + starts),
-            right=np.where(is_leaf, -1, joined["right"] + starts),
-            feature=joined["feature_idx"],
-            threshold=joined["num_threshold"],
-            missing_left=joined["missing_go_to_left"].astype(bool),
-            value=joined["value"][:, None],
-        )
-        base = np.ravel(self._model._baseline_prediction)
-        return nodes.arrays(self.columns, self.n_features, len(base), base)
 
 
 def _of_all(trees: Sequence[object], name: str) -> np.ndarray:

@@ -89,6 +89,7 @@ class ForestRecord(BaseModel):
     n_groups: PositiveInt
     n_values: PositiveInt
     averaged: StrictBool
+    start: NonNegativeInt | None = None
 
     def shape(self) -> ForestShape:
         """Return the shape; ValueError if no trees have it."""

@@ -30,6 +30,8 @@ class ForestShape:
     averaged : bool
         Whether the outputs of a group are the mean of its trees, in float32 as in a forest, or
         their sum, in float64 as in boosting.
+    start : int, optional
+        The feature that holds the last value of a forecast; see :class:`ForestHead`.
     """
 
     n_trees: int = 1
@@ -37,6 +39,7 @@ class ForestShape:
     n_groups: int = 1
     n_values: int = 1
     averaged: bool = True
+    start: int | None = None
 
     def __post_init__(self) -> None:
         n_children = self.n_nodes - self.n_trees

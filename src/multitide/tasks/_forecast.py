@@ -154,17 +154,25 @@ class ForecastTarget(StandardisedTarget, SeveralTarget):
         weights = label_weights(truth)
         self.fit_scale(truth[~np.isnan(truth)])
         codes = self.standardise(truth).astype(np.float32).astype(np.float64)
-        # The mean, for a step without any training label.
-        best = np.zeros(self.n_outputs)
-        for step, rows in enumerate((weights > 0).T):
-            if rows.any():
-                best[step] = self.loss.best(codes[rows, step], weights[rows, step])[0]
+        best = self.best_constants(codes)
         self.bias.copy_(torch.from_numpy(best))
         losses = self._standard_losses(
             np.nan_to_num(codes), np.tile(best, (len(codes), 1))
         )
         trivial = float((weights * losses).sum() / weights.sum())
         self.trivial_loss.fill_(max(trivial, SMALLEST_TRIVIAL_LOSS))
+
+    def best_constants(self, codes: np.ndarray) -> np.ndarray:
+        """Return the best constant of each step for labels in standard units, (horizon,).
+
+        0 for a step without any label.
+        """
+        weights = label_weights(codes)
+        best = np.zeros(self.n_outputs)
+        for step, rows in enumerate((weights > 0).T):
+            if rows.any():
+                best[step] = self.loss.best(codes[rows, step], weights[rows, step])[0]
+        return best
 
     def encode(self, labels: pd.DataFrame) -> np.ndarray:
         """Return standardised labels, float32 (n_samples, horizon); NaN for missing labels."""
