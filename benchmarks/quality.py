@@ -7,7 +7,7 @@
 ``boosting`` the study's baseline. Nothing is chosen here. Each fit is a line of ``results.jsonl``
 in the folder, so that an interrupted run continues. Folds count as one test: their metrics are
 averaged. The table shows mean and standard deviation over seeds, the seconds per fit, and "*" where
-the goal of `best` is missed.
+the goal of `best` is missed. A second table compares `best` with its best member.
 """
 
 from __future__ import annotations
@@ -169,6 +169,36 @@ def table_of(name: str, done: pd.DataFrame) -> str:
     return f"\n## {name}\n\n{markdown_table(pd.DataFrame(rows))}"
 
 
+def members_table(name: str, done: pd.DataFrame) -> str:
+    """Return how far `best` is from its best member, which the test set chooses, per metric.
+
+    Positive differences are in favour of the ensemble. The standard error is over seeds.
+    """
+    runs = done[(done["case"] == name) & (done["arm"] == "best")]["metrics"]
+    if not len(runs):
+        return ""
+    wide = pd.DataFrame(list(runs))
+    members = {key.split(": ")[0] for key in wide if ": " in key}
+    rows = []
+    for task, metric in JUDGED[name]:
+        sign = -1 if metric in SMALLER_IS_BETTER else 1
+        key = f"{task} {metric}"
+        leads = {}
+        for member in sorted(members):
+            leads[member] = sign * (wide[key] - wide[f"{member}: {key}"])
+        nearest = min(leads, key=lambda member: float(leads[member].mean()))
+        lead = leads[nearest]
+        rows.append(
+            {
+                "metric": key,
+                "best member": nearest,
+                "difference": f"{lead.mean():+.3f}",
+                "standard error": f"{lead.std() / len(lead) ** 0.5:.3f}",
+            }
+        )
+    return f"\n{markdown_table(pd.DataFrame(rows))}"
+
+
 def missed(mean: float, metric: str, goal: float | None) -> str:
     """Return "*" if a goal is missed."""
     if goal is None:
@@ -203,6 +233,7 @@ def main() -> None:
     done = pd.DataFrame(results.rows)
     for name in dict.fromkeys(done["case"]):
         print(table_of(name, done))
+        print(members_table(name, done))
 
 
 if __name__ == "__main__":
