@@ -267,7 +267,9 @@ def goes_on(device: str, samples: Samples, backbone: Any) -> str:
         _, plain = watched(
             device, samples, backbone=FCN(), training={"graph": False}, max_epochs=3
         )
-        _, seen = watched(device, samples, backbone=backbone, max_epochs=3)
+        _, seen = watched(
+            device, samples, backbone=backbone, training={"graph": "auto"}, max_epochs=3
+        )
     finally:
         _use_graph._is_all_of_ours = ours
     assert not seen.n_graphs, "it was recorded"

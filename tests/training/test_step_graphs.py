@@ -216,6 +216,7 @@ def test_auto_says_why_steps_are_not_recorded_on_a_gpu(
 ) -> None:
     recipe = make_recipe(small(**params).get_params(deep=False))
     monkeypatch.setattr(_use_graph, "resolve_device", lambda _: torch.device("cuda"))
+    recipe.training.graph = "auto"
     assert not _use_graph.uses_graph(recipe, callbacks=callbacks)
     recipe.training.graph = True
     with refused("`training.graph`", "True", where):

@@ -66,12 +66,13 @@ class Training(Part):
         :class:`multitide.GradientRecorder`. A recorded step needs one more backward pass per task:
         with an LSTM it takes 2.0, 2.6 and 4.0 times as long as a plain step for 2, 4 and 8 tasks,
         so that recording every tenth step adds 10, 16 and 30 % to a run. None: nothing is recorded.
-    graph : "auto" or bool, default="auto"
+    graph : "auto" or bool, default=False
         Whether whole steps are recorded as CUDA graphs and replayed, which needs fewer calls per
         step and gives the same results up to rounding. "auto" does so on a GPU unless a step
         needs the CPU: with an `aggregator`, the weighting "random" or "famo", recorded gradients,
         or callbacks that read the losses of each step. It leaves out parts of your own; True
-        includes them, and is refused where a step cannot be recorded.
+        includes them, and is refused where a step cannot be recorded. It was not yet tried on a GPU,
+        and is therefore off by default.
 
     References
     ----------
@@ -95,7 +96,7 @@ class Training(Part):
     ) = "auto"
     finish: Literal["none", "per_task"] = "none"
     record_gradients: Annotated[int, Field(ge=1)] | None = None
-    graph: Literal["auto"] | bool = "auto"
+    graph: Literal["auto"] | bool = False
 
     def check(self, name: str = "") -> None:
         """Raise :class:`ParameterError` with every problem, also of settings that clash."""
