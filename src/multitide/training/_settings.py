@@ -71,8 +71,8 @@ class Training(Part):
         step and gives the same results up to rounding. "auto" does so on a GPU unless a step
         needs the CPU: with an `aggregator`, the weighting "random" or "famo", recorded gradients,
         or callbacks that read the losses of each step. It leaves out parts of your own; True
-        includes them, and is refused where a step cannot be recorded. It was not yet tried on a GPU,
-        and is therefore off by default.
+        includes them, and is refused where a step cannot be recorded. Not yet tried on a GPU, and
+        therefore off by default.
 
     References
     ----------
