@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from multitide.backbones._linear import Linear
+from multitide.backbones._trees import Trees
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
 from multitide.fitting._auto_backbone import network_for, tree_groups
 from multitide.fitting._data_sets import resolve_shared_tasks, split_data_sets
 from multitide.fitting._fit_model import make_groups
+from multitide.fitting._forests import check_trees
 from multitide.fitting._freezing import check_depth
 from multitide.fitting._linear_heads import check_linear
 from multitide.fitting._memory import MemoryEstimate, estimate_memory
@@ -128,6 +130,8 @@ def _check_phases(group: TaskGroup, source: Source | None) -> None:
     """Raise if the group cannot be trained in the way that its recipe asks for."""
     if isinstance(group.recipe.backbone, Linear):
         check_linear(group, source)
+    elif isinstance(group.recipe.backbone, Trees):
+        check_trees(group, source)
     else:
         check_searchable(group)
 

@@ -317,6 +317,29 @@ def test_the_best_members_are_those_that_can_be_fitted(samples: Samples) -> None
     assert list(best_members(both, base)) == ["gru", "lstm_fcn"]
 
 
+def test_boosting_of_many_steps_comes_last(samples: Samples) -> None:
+    steps = {}
+    for step in range(1, 9):
+        steps[f"next[+{step}]"] = np.arange(len(samples)) * 1.0 + step
+    forecast = samples.replace(y=pd.DataFrame(steps))
+    base = MultiTaskEstimator([mt.Forecast("next", horizon=8)], device="cpu")
+    assert list(best_members({"": forecast}, base))[2:] == [
+        "extra_trees",
+        "boosting",
+        "boosting, leaves of 20",
+    ]
+
+
+def test_extra_trees_are_no_member_for_quantiles(samples: Samples) -> None:
+    base = MultiTaskEstimator([mt.Regression("load", loss="quantile")], device="cpu")
+    assert list(best_members({"": samples}, base)) == [
+        "boosting",
+        "boosting, leaves of 20",
+        "gru",
+        "lstm_fcn",
+    ]
+
+
 def test_the_default_trees_depend_on_the_size_of_the_data(samples: Samples) -> None:
     few = best_members({"": samples})
     assert "boosting, leaves of 20" in few

@@ -201,14 +201,49 @@ def test_several_data_sets_have_a_network_only() -> None:
     assert not len(estimator.candidates_)
 
 
-def test_tasks_that_trees_cannot_answer_have_the_network() -> None:
+def several_labels() -> Samples:
+    """Return the samples with a multi-label task and forecasts of a channel."""
+    y = SAMPLES.y.copy()
+    walk = SAMPLES.gather(slice(None))[:, 0, -1]
+    for label in range(8):
+        y[f"is_{label}"] = walk > 0.1 * label
+    for step in range(1, 7):
+        y[f"walk[+{step}]"] = walk + step
+        y[f"soon[+{step}]"] = walk - step
+    return SAMPLES.replace(y=y, channels=("walk", "b", "c"))
+
+
+def test_trees_take_part_in_tasks_of_every_kind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = Trees(kind="boosting", n_trees=9, n_levels=0)
+    monkeypatch.setattr(_auto_backbone, "boosted_trees", lambda *sizes: few)
+    samples = several_labels()
     tasks = [
         mt.Regression("load", loss="quantile", quantiles=(0.1, 0.5, 0.9)),
-        "state",
+        mt.MultiLabel("few", columns=["is_0", "is_1"]),
+        mt.MultiLabel("many", columns=[f"is_{i}" for i in range(2, 8)]),
+        mt.Forecast("soon", column="walk", horizon=2),
+        mt.Forecast("walk", horizon=6),
     ]
-    estimator = auto(tasks=tasks).fit(SAMPLES)
+    estimator = auto(tasks=tasks, max_epochs=1).fit(samples)
+    found = estimator.candidates_.groupby("task")["candidate"].agg(list)
+    boosted = ["lstm_fcn", "boosting", "boosting, leaves of 20"]
+    assert found["load"] == found["few"] == found["soon"] == boosted
+    assert found["many"] == found["walk"] == ["lstm_fcn", "extra_trees"]
+    # The forecasts are the last value and the number of steps.
+    weights = estimator.candidates_.set_index(["task", "candidate"])["weight"]
+    assert weights["walk", "extra_trees"] > 0.9
+    loaded = mt.load(estimator.save(tmp_path / "model"))
+    predicted = estimator.predict(samples)
+    pd.testing.assert_frame_equal(loaded.predict(samples), predicted, check_exact=True)
+
+
+def test_many_quantiles_have_the_network_only() -> None:
+    levels = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9)
+    tasks = [mt.Regression("load", loss="quantile", quantiles=levels), "state"]
+    estimator = auto(tasks=tasks, max_epochs=1).fit(SAMPLES)
     assert set(estimator.candidates_["task"]) == {"state"}
-    assert "load" in estimator.model_.predicted[0]
 
 
 @pytest.mark.parametrize(

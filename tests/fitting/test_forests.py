@@ -22,7 +22,9 @@ from sklearn.ensemble import (
 
 from makers import make_arrays, make_samples, small
 from multitide import MultiTaskEstimator, Samples
+from multitide._plan_fit import plan_fit
 from multitide.backbones import Trees
+from multitide.data._data_sets import DataSets
 from multitide.encodings._inputs import Inputs
 from multitide.errors import DataError, ParameterError, StoreError
 from multitide.fitting._grow_trees import Rows, grow_trees
@@ -472,14 +474,71 @@ def test_leaves_answer_with_the_known_labels_of_their_rows() -> None:
         )
 
 
+# -- quantiles -------------------------------------------------------------------------------------
+
+
+def test_boosted_quantiles_are_those_of_scikit_learn(tmp_path: Path) -> None:
+    samples = make_samples(200)
+    levels = (0.1, 0.5, 0.8)
+    task = Regression("load", loss="quantile", quantiles=levels)
+    spec = trees("boosting", n_trees=30)
+    estimator = small(tasks=[task], backbone=spec, validation=None).fit(samples)
+    read = features_of_rows(estimator, samples)
+    known = samples.y["load"].notna().to_numpy()
+    labels = samples.y["load"][known].astype(float)
+    codes = ((labels - labels.mean()) / labels.std(ddof=0)).astype(np.float32)
+    expected = []
+    for level in levels:
+        model = HistGradientBoostingRegressor(
+            loss="quantile",
+            quantile=level,
+            max_iter=30,
+            max_depth=24,
+            min_samples_leaf=5,
+            max_bins=63,
+            early_stopping=False,
+        )
+        expected.append(model.fit(read[known], codes).predict(read))
+    numbers = np.sort(np.stack(expected, axis=1), axis=1)
+    apart = (np.diff(numbers) > 1e-3).all(axis=1)
+    assert apart.mean() > 0.8
+    found = estimator.predict_quantiles(samples)["load"].to_numpy()
+    codes_found = (found - labels.mean()) / labels.std(ddof=0)
+    np.testing.assert_allclose(codes_found[apart], numbers[apart], atol=2e-6)
+    assert (np.diff(found) > 0).all()
+    loaded = MultiTaskEstimator.load(estimator.save(tmp_path / "model"))
+    again = loaded.predict_quantiles(samples)["load"].to_numpy()
+    np.testing.assert_array_equal(again, found)
+
+
+def test_intervals_of_boosted_quantiles_are_wide_where_the_noise_is_large() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(900, 1, 6)).astype(np.float32)
+    spread = np.where(X[:, 0, -1] > 0, 3.0, 0.5)
+    y = pd.DataFrame({"load": X[:, 0, 0] + spread * rng.normal(size=900)})
+    task = Regression("load", loss="quantile", quantiles=(0.1, 0.5, 0.9))
+    spec = trees("boosting", n_trees=60, min_samples_leaf=20, max_leaf_nodes=4)
+    fitted = small(tasks=[task], backbone=spec).fit(X[:600], y[:600])
+    held_out = Samples.from_arrays(X[600:], y[600:])
+    table = fitted.evaluate(held_out).set_index("metric")["value"]
+    assert table["coverage"] == pytest.approx(0.8, abs=0.1)
+    assert table["loss"] < 0.95
+    quantiles = fitted.predict_quantiles(held_out)["load"]
+    width = (quantiles[0.9] - quantiles[0.1]).to_numpy()
+    wide = X[600:, 0, -1] > 0
+    assert width[wide].mean() > 2 * width[~wide].mean()
+
+
 # -- wrong input -----------------------------------------------------------------------------------
 
 
-@every_kind
-def test_quantiles_are_refused(kind: str) -> None:
-    task = Regression("load", loss="quantile")
-    with refused("`tasks`", "'load' (regression, quantiles)", error=ParameterError):
-        small(tasks=[task], backbone=trees(kind)).fit(make_samples())
+def test_quantiles_by_extra_trees_are_refused_before_training() -> None:
+    samples = make_samples(40)
+    params = small(
+        tasks=[Regression("load", loss="quantile")], backbone=trees()
+    ).get_params(deep=False)
+    with refused("`tasks`", "'load' (regression, quantiles)", "Use kind='boosting'"):
+        plan_fit(params, DataSets(samples), {})
 
 
 @pytest.mark.parametrize(

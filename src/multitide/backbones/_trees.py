@@ -71,15 +71,16 @@ class Trees(Backbone):
     feature belongs. So `inputs.impute` has no effect.
 
     Class weights and label smoothing are used. Extra trees minimise the squared error, or the
-    entropy of classes. Boosting minimises the squared or absolute error or the cross-entropy. Huber
-    and focal losses only choose the number of trees and the size of leaves.
+    entropy of classes. Boosting minimises the squared or absolute error, the cross-entropy, or the
+    pinball loss of each quantile. Huber and focal losses only choose the number of trees and the
+    size of leaves.
 
     Labels of a multi-label task and steps of a forecast may be missing one by one. Extra trees
     answer all of them at once: to grow them, the best constant replaces the missing labels of a
     row, but leaves answer with means of known labels. Boosting grows trees for each of them, on the
     rows that have it, so that it takes as many times as long. A forecast of an input is grown as
     differences to the last value of the input, with which every prediction starts: trees alone do
-    not leave the range of the training labels. Both kinds refuse quantiles.
+    not leave the range of the training labels. Extra trees refuse quantiles.
 
     References
     ----------

@@ -23,6 +23,7 @@ from multitide.fitting._auto_backbone import (
     LARGE_LEAF,
     MANY_ROWS,
     boosted_trees,
+    boosts_many,
     with_large_leaves,
 )
 from multitide.fitting._recipe import make_part, make_recipe
@@ -109,21 +110,28 @@ def check_base(base: MultiTaskEstimator | None) -> None:
 def _suitable(
     members: Mapping[str, MultiTaskEstimator], data_sets: Mapping[str, Samples]
 ) -> dict[str, MultiTaskEstimator]:
-    """Return the members that can be fitted: some parts refuse short series or kinds of tasks."""
-    suitable = {}
+    """Return the members that can be fitted: some parts refuse short series or kinds of tasks.
+
+    Boosting comes last where it grows trees for each of many labels or steps.
+    """
+    suitable: dict[str, MultiTaskEstimator] = {}
+    late: dict[str, MultiTaskEstimator] = {}
     problem: MultitideError | None = None
     for name, member in members.items():
         try:
             with silence(False):  # every fit says the same of the data
-                plan_fit(member.get_params(deep=False), DataSets(data_sets), {})
+                plan = plan_fit(member.get_params(deep=False), DataSets(data_sets), {})
         except MultitideError as error:
             logger.info("No member %r: %s", name, error)
             problem = error
         else:
-            suitable[name] = member
-    if problem is not None and not suitable:
+            if boosts_many(plan.groups):
+                late[name] = member
+            else:
+                suitable[name] = member
+    if problem is not None and not suitable | late:
         raise problem
-    return suitable
+    return suitable | late
 
 
 def _of_one_data_set(

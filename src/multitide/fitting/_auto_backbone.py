@@ -10,13 +10,12 @@ from multitide.backbones._trees import Trees
 from multitide.balancing._uniform import Uniform
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
-from multitide.fitting._grow_trees import is_growable
+from multitide.fitting._grow_trees import is_growable, n_boosted
 from multitide.fitting._recipe import Recipe, is_auto
 from multitide.fitting._task_group import TaskGroup
 from multitide.fitting._warm_start import Source
 from multitide.sharing import Hard, NoSharing
 from multitide.tasks import Task
-from multitide.tasks._several import SeveralTarget
 
 # From this number of rows the values of single steps help trees more than they harm.
 MANY_ROWS = 10_000
@@ -25,6 +24,9 @@ FEW_CHANNELS, MOST_CHANNELS = 4, 1_000
 # With fewer labels the leaves of boosted trees are small (see `fitting/_grow_trees.py`), which some
 # tasks need and others overfit: trees with leaves of this number of rows are grown beside them.
 FEW_LABELS, LARGE_LEAF = 400, 20
+# Boosting grows trees for each label or step of a task, a forest answers all of them at once: it
+# takes the place of boosted trees for tasks with more than so many.
+MOST_BOOSTED = 5
 
 
 def network_for(recipe: Recipe, samples: Iterable[Samples]) -> Recipe:
@@ -51,6 +53,17 @@ def with_large_leaves(trees: Trees) -> Trees:
     return dataclasses.replace(trees, min_samples_leaf=LARGE_LEAF)
 
 
+def forest(boosted: Trees) -> Trees:
+    """Return a forest on the features of boosted trees, for tasks with many labels or steps."""
+    return Trees(
+        kind="extra_trees",
+        n_trees=100,
+        max_features=0.3,
+        n_levels=boosted.n_levels,
+        steps=boosted.steps,
+    )
+
+
 def tree_groups(
     params: Mapping[str, object],
     recipe: Recipe,
@@ -60,7 +73,8 @@ def tree_groups(
 ) -> list[TaskGroup]:
     """Return the groups of the tasks that "auto" also grows trees for; none if there are none.
 
-    Tasks with few labels have a second group with larger leaves. The validation set chooses the
+    Tasks with few labels have a second group with larger leaves, and tasks with many labels or
+    steps a forest in place of boosted trees. The validation set chooses the
     weights of the network and of the trees. Trees share nothing, so that they are left out where
     the user has chosen how the tasks share.
 
@@ -81,21 +95,40 @@ def tree_groups(
         return []
     if _shares_by_choice(recipe) or recipe.inputs.representation is not None:
         return []
-    tasks = _growable_tasks(groups)
     n_channels = data[0].samples.n_channels
-    if not tasks or n_channels > MOST_CHANNELS:
+    if n_channels > MOST_CHANNELS:
         return []
     inputs = dataclasses.replace(
         recipe.inputs, impute="ffill", observed=False, elapsed=False, encodings=()
     )
-    trees = boosted_trees(max(group.n_rows for group in groups), n_channels)
-    of_trees = dataclasses.replace(recipe, backbone=trees, inputs=inputs)
-    grown = TaskGroup(data, tasks, of_trees)
-    few = _tasks_with_few_labels(grown)
-    if not few:
-        return [grown]
-    of_careful = dataclasses.replace(of_trees, backbone=with_large_leaves(trees))
-    return [grown, TaskGroup(data, few, of_careful)]
+    recipe = dataclasses.replace(recipe, inputs=inputs)
+    boosted = boosted_trees(max(group.n_rows for group in groups), n_channels)
+    by_boosting, by_forest = _growable_tasks(groups)
+    grown = []
+    if by_boosting:
+        group = TaskGroup(data, by_boosting, _with(recipe, boosted))
+        grown.append(group)
+        few = _tasks_with_few_labels(group)
+        if few:
+            careful = _with(recipe, with_large_leaves(boosted))
+            grown.append(TaskGroup(data, few, careful))
+    if by_forest:
+        grown.append(TaskGroup(data, by_forest, _with(recipe, forest(boosted))))
+    return grown
+
+
+def boosts_many(groups: Sequence[TaskGroup]) -> bool:
+    """Return whether boosting grows trees for each of many labels or steps, which takes long."""
+    most = 0
+    for group in groups:
+        backbone = group.recipe.backbone
+        if isinstance(backbone, Trees) and backbone.kind == "boosting":
+            most = max(most, *map(n_boosted, group.targets))
+    return most > MOST_BOOSTED
+
+
+def _with(recipe: Recipe, trees: Trees) -> Recipe:
+    return dataclasses.replace(recipe, backbone=trees)
 
 
 def _tasks_with_few_labels(group: TaskGroup) -> list[Task]:
@@ -107,16 +140,18 @@ def _tasks_with_few_labels(group: TaskGroup) -> list[Task]:
     return few
 
 
-def _growable_tasks(groups: Sequence[TaskGroup]) -> list[Task]:
-    """Return the tasks that boosted trees can predict and that validation labels choose for."""
-    tasks = []
+def _growable_tasks(groups: Sequence[TaskGroup]) -> tuple[list[Task], list[Task]]:
+    """Return the tasks for boosted trees and for a forest, if a validation set can choose."""
+    by_boosting, by_forest = [], []
     for group in groups:
+        if not group.has_validation:
+            continue
         for target in group.targets:
-            if isinstance(target, SeveralTarget):
-                continue
-            if group.has_validation and is_growable(target, "boosting"):
-                tasks.append(target.task)
-    return tasks
+            if n_boosted(target) <= MOST_BOOSTED:
+                by_boosting.append(target.task)
+            elif is_growable(target, "extra_trees"):
+                by_forest.append(target.task)
+    return by_boosting, by_forest
 
 
 def _shares_by_choice(recipe: Recipe) -> bool:

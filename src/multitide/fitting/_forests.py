@@ -75,16 +75,10 @@ class TreeFit:
     """
 
     def __init__(self, group: TaskGroup, source: Source | None) -> None:
-        if source is not None or group.recipe.training.pretrain:
-            raise ParameterError(
-                "`training.start` and `pretrain` must "
-                "be left out with backbone 'trees', "
-                "which has no weights to pre-train."
-            )
+        check_trees(group, source)
         backbone = group.recipe.backbone
         if not isinstance(backbone, Trees):
             raise TypeError(f"the backbone must be Trees; got {backbone!r}")
-        check_growable(group.targets, backbone.kind)
         self._group = group
         self._spec = backbone
         self._choices: dict[str, Choice] = {}
@@ -205,6 +199,18 @@ class TreeFit:
             loss = float(target.decoded_losses(rows.truth, decoded).mean())
             history.append(_history_row(target.task.name, which, loss, seconds))
         return history
+
+
+def check_trees(group: TaskGroup, source: Source | None) -> None:
+    """Raise unless trees can be grown for all tasks of a group, from scratch."""
+    if source is not None or group.recipe.training.pretrain:
+        raise ParameterError(
+            "`training.start` and `pretrain` must "
+            "be left out with backbone 'trees', "
+            "which has no weights to pre-train."
+        )
+    if isinstance(group.recipe.backbone, Trees):
+        check_growable(group.targets, group.recipe.backbone.kind)
 
 
 def _n_threads(n_rows: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import numpy as np
 import torch
@@ -32,7 +33,6 @@ LEAF_OF_BOOSTING, FRACTION_OF_BOOSTING = 20, 0.05
 BINS = 63  # of a feature; with 255, finding the splits of few rows takes four times as long
 # Of the nodes while a forest is grown.
 MOST_NODES, MOST_VALUES = 8_000_000, 32_000_000
-GROWABLE = (ClassificationTarget, RegressionTarget, MultiLabelTarget, ForecastTarget)
 
 
 @dataclass(frozen=True)
@@ -57,30 +57,32 @@ class Rows:
 def check_growable(targets: list[Target], kind: str) -> None:
     """Raise :class:`ParameterError` with the tasks for which no trees of a kind can be grown."""
     refused = []
-    remedies = []
     for target in targets:
-        if is_growable(target, kind):
-            continue
-        if isinstance(target, RegressionTarget):
+        if not is_growable(target, kind):
             refused.append(f"{target.task.name!r} ({target.task.kind}, quantiles)")
-            continue
-        refused.append(f"{target.task.name!r} ({target.task.kind})")
-        if is_growable(target, "extra_trees"):
-            remedies = ["use kind='extra_trees'"]
     if refused:
-        remedy = ", ".join(["Remove them", *remedies, "or train a network"])
         raise ParameterError(
-            "`tasks` must be of kinds that "
-            f"trees ({kind}) can answer; "
-            f"got {', '.join(refused)}. {remedy}."
+            f"`tasks` must have no quantiles with trees of kind={kind!r}; "
+            f"got {', '.join(refused)}. "
+            "Use kind='boosting', or train a network."
         )
 
 
 def is_growable(target: Target, kind: str) -> bool:
-    """Return whether trees of a kind can answer a task."""
-    if isinstance(target, RegressionTarget):
-        return target.n_outputs == 1
-    return isinstance(target, GROWABLE)
+    """Return whether trees of a kind can answer a task: all but quantiles by extra trees."""
+    return kind == "boosting" or not is_quantiles(target)
+
+
+def is_quantiles(target: Target) -> TypeGuard[RegressionTarget]:
+    """Return whether a task has the quantiles of a number."""
+    return isinstance(target, RegressionTarget) and target.n_outputs > 1
+
+
+def n_boosted(target: Target) -> int:
+    """Return how many times boosting grows trees for a task: per quantile, label or step."""
+    if is_quantiles(target) or isinstance(target, SeveralTarget):
+        return target.n_outputs
+    return 1
 
 
 def settings_of(spec: Trees, target: Target, choice: bool) -> tuple[int, ...]:
@@ -143,7 +145,14 @@ def grow_trees(
 def _boosted_parts(
     spec: Trees, target: Target, rows: Rows, n_iterations: int, seed: int
 ) -> list[BoostedPart]:
-    """Boost the classes or the number of a task, or each of its labels on the rows that have it."""
+    """Boost the classes or the number of a task, or each of its quantiles or labels."""
+    if is_quantiles(target):
+        parts = []
+        for level in target.task.quantiles:
+            model = _boosting(spec, target, len(rows.codes), n_iterations, seed)
+            model.set_params(loss="quantile", quantile=level)
+            parts.append(_boosted(model, rows.features, rows.codes, None))
+        return parts
     if not isinstance(target, SeveralTarget):
         weights = _row_weights(target, rows.codes)
         model = _boosting(spec, target, len(rows.codes), n_iterations, seed)

@@ -10,7 +10,9 @@ from torch import Tensor, nn
 
 from multitide.network._forest import Forest, ForestArrays, ForestShape
 from multitide.tasks._classification import ClassificationTarget
+from multitide.tasks._losses import NumberLoss, Squared
 from multitide.tasks._multi_label import MultiLabelTarget
+from multitide.tasks._regression import RegressionTarget
 from multitide.tasks._task import Target
 
 SMALLEST = 1e-12  # probability, so that its logarithm is finite
@@ -66,6 +68,9 @@ class ForestHead(nn.Module):
         self.n_features = n_features
         self.has_classes = isinstance(target, ClassificationTarget)
         self.has_labels = isinstance(target, MultiLabelTarget)
+        self._loss: NumberLoss = Squared()
+        if isinstance(target, RegressionTarget):
+            self._loss = target.loss
         self.smoothing = 0.0
         if isinstance(target, ClassificationTarget):
             self.smoothing = target.task.label_smoothing
@@ -75,7 +80,8 @@ class ForestHead(nn.Module):
             raise ValueError(f"`start` must be one of {n_features} features")
         self.forest = Forest(n_features, shape)
         self.register_buffer("share", torch.ones((), dtype=torch.float64))
-        self.register_buffer("constant", self.expected(target.bias.double()[None])[0])
+        bias = self._loss.values(target.bias.double()[None])
+        self.register_buffer("constant", self.expected(bias)[0])
         if shape.start is not None:
             self.register_buffer("line", torch.zeros(2, dtype=torch.float64))
 
@@ -98,7 +104,7 @@ class ForestHead(nn.Module):
         self.share.fill_(share)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return log-probabilities, log-odds or standardised numbers, (batch, n_outputs)."""
+        """Return log-probabilities, log-odds or outputs for numbers, (batch, n_outputs)."""
         outputs = self.forest(features)
         if not self.forest.shape.averaged:
             outputs = self.expected(outputs)
@@ -128,7 +134,7 @@ class ForestHead(nn.Module):
         Parameters
         ----------
         expected : Tensor of float64, shape (batch, n_outputs)
-            The answer of the trees: probabilities, or standardised numbers.
+            The answer of the trees: probabilities, or standardised numbers, such as quantiles.
         share : float
             Weight of the constant.
         """
@@ -140,4 +146,4 @@ class ForestHead(nn.Module):
             return mixed.clamp(min=SMALLEST).log()
         if self.has_labels:
             return mixed.logit(eps=SMALLEST)
-        return mixed
+        return self._loss.outputs(mixed)

@@ -58,6 +58,10 @@ class NumberLoss(ABC):
         """Return the predictions for outputs (n, n_outputs), same shape, in standard units."""
         return output
 
+    def outputs(self, values: Tensor) -> Tensor:
+        """Return the outputs (n, n_outputs) that give these predictions; see `values`."""
+        return values
+
 
 class Squared(NumberLoss):
     """The squared error; its best constant is the mean."""
@@ -128,6 +132,14 @@ class Pinball(NumberLoss):
             dim=1
         )
 
+    def outputs(self, values: Tensor) -> Tensor:
+        """Return the outputs for quantiles, which are put in order and a little apart."""
+        ascending = values.sort(dim=1).values
+        steps = ascending.diff(dim=1).clamp(min=SMALLEST_STEP)
+        # The inverse of softplus.
+        distances = steps + torch.log(-torch.expm1(-steps))
+        return torch.cat([ascending[:, :1], distances], dim=1)
+
     def measure(self, values: Tensor, codes: Tensor) -> Tensor:
         """Return the mean pinball loss over the quantiles."""
         # One level at a time: a tensor of levels would be copied to the device at every step.
@@ -142,9 +154,8 @@ class Pinball(NumberLoss):
         quantiles = np.array(
             [weighted_quantile(codes, weights, level) for level in self.quantiles]
         )
-        steps = np.maximum(np.diff(quantiles), SMALLEST_STEP)
-        # The inverse of softplus.
-        return np.append(quantiles[:1], steps + np.log(-np.expm1(-steps)))
+        outputs: np.ndarray = self.outputs(torch.from_numpy(quantiles)[None])[0].numpy()
+        return outputs
 
 
 LOSSES: dict[str, type[NumberLoss]] = {
