@@ -30,7 +30,7 @@ from multitide import (
 from multitide.data._purging import touches
 from multitide.data._split import Split
 from multitide.representations import LinearHeads
-from multitide.study.design._baselines import BASELINES
+from multitide.study.design._baselines import BASELINES, Boosting
 from multitide.study.design._hidden_labels import keep_share
 from multitide.tasks import labelled
 from multitide.tasks._forecast import last_values
@@ -257,7 +257,7 @@ ODD = {
 
 
 @pytest.mark.parametrize("task", ODD.values(), ids=list(ODD))
-def test_linear_heads_and_trees_refuse_tasks_that_they_cannot_predict(
+def test_linear_heads_refuse_tasks_that_they_cannot_predict(
     table: pd.DataFrame, task: Any
 ) -> None:
     samples = read(table, [task], channels=["load"])
@@ -271,8 +271,21 @@ def test_linear_heads_and_trees_refuse_tasks_that_they_cannot_predict(
     split, target = shuffled(len(samples)), task.fit_target(samples.y[task.columns])
     with refused(*wanted, error=ParameterError):
         BASELINES["linear"]().answer(samples, split, target)
-    with refused("`boosting`", f"'{task.name}'", error=ParameterError):
-        BASELINES["boosting"]().answer(samples, split, target)
+
+
+@pytest.mark.parametrize("task", ODD.values(), ids=list(ODD))
+def test_boosting_is_a_baseline_of_every_kind_of_task(
+    table: pd.DataFrame, task: Any
+) -> None:
+    samples = read(table, [task], channels=["load"])
+    split, target = shuffled(len(samples)), task.fit_target(samples.y[task.columns])
+    constant = target.constant(len(split.test))
+    decoded, facts = Boosting(max_iter=5).answer(samples, split, target)
+    assert decoded.shape == constant.shape
+    assert 1 <= facts["n_trees"] <= 5
+    labels = samples.y.iloc[split.test][task.columns].reset_index(drop=True)
+    of_constant = np.nanmean(target.row_losses(labels, constant))
+    assert np.nanmean(target.row_losses(labels, decoded)) < 1.2 * of_constant
 
 
 def test_conditions_refuse_tasks_without_linear_heads_before_any_training(

@@ -241,15 +241,16 @@ class Forest(nn.Module):
 
 def bytes_of_forests(module: nn.Module) -> int:
     """Return the size of the stored arrays of all forests in a module."""
-    return sum(forest.shape.n_bytes for forest in _forests(module))
+    return sum(forest.shape.n_bytes for forest in forests_of(module))
 
 
 def n_values_of_forests(module: nn.Module) -> int:
     """Return the number of entries of the stored arrays of all forests in a module."""
-    return sum(forest.shape.n_entries for forest in _forests(module))
+    return sum(forest.shape.n_entries for forest in forests_of(module))
 
 
-def _forests(module: nn.Module) -> list[Forest]:
+def forests_of(module: nn.Module) -> list[Forest]:
+    """Return all forests in a module."""
     found = []
     for part in module.modules():
         if isinstance(part, Forest):

@@ -19,13 +19,15 @@ from sklearn.ensemble import (
 from multitide._estimator import MultiTaskEstimator
 from multitide._part import Part
 from multitide.backbones._linear import STRENGTHS, Linear
+from multitide.backbones._trees import Trees
 from multitide.data._samples import Samples
 from multitide.data._split import Split
 from multitide.encodings._inputs import Inputs, NameOrRepresentation
-from multitide.errors import ParameterError
+from multitide.fitting._grow_trees import n_boosted
 from multitide.fitting._recipe import with_representation
+from multitide.network._forest import forests_of
 from multitide.study.design._window_features import window_features
-from multitide.tasks import Classification, Forecast, Regression, Target
+from multitide.tasks import Classification, Forecast, Target
 from multitide.tasks._forecast import last_values
 from multitide.tasks._label_column import as_numbers
 
@@ -92,7 +94,9 @@ class Constant(Baseline):
 class Boosting(Baseline):
     """Gradient boosting per task (scikit-learn's HistGradientBoosting) on window features.
 
-    The features are those of :func:`window_features`.
+    The features are those of :func:`window_features`. For quantiles, multi-label tasks and
+    forecasts it is ``Trees(kind="boosting")`` on statistics and single steps, which grows trees for
+    each quantile, label or step.
 
     Parameters
     ----------
@@ -115,13 +119,8 @@ class Boosting(Baseline):
         self, samples: Samples, split: Split, target: Target
     ) -> tuple[np.ndarray, BaselineFacts]:
         """Boost on the labelled training rows, with the trees of the least validation loss."""
-        has_one_column = isinstance(target.task, Classification | Regression)
-        if not has_one_column or target.quantiles(target.constant(1)) is not None:
-            raise ParameterError(
-                "`boosting` must have a classification, "
-                "or a regression of one number; "
-                f"got the task {target.task.name!r}."
-            )
+        if n_boosted(target) > 1:
+            return self._answer_several(samples, split, target)
         labels = samples.y[target.task.columns]
         features = window_features(samples)
         rows = split.train[_labelled(labels, split.train, target)]
@@ -132,6 +131,27 @@ class Boosting(Baseline):
         stages = _stages(model, features[split.test])
         decoded = next(islice(stages, n_trees - 1, None))
         return decoded, {"n_features": int(features.shape[1]), "n_trees": n_trees}
+
+    def _answer_several(
+        self, samples: Samples, split: Split, target: Target
+    ) -> tuple[np.ndarray, BaselineFacts]:
+        trees = Trees(
+            kind="boosting",
+            n_trees=self.max_iter,
+            max_leaf_nodes=self.max_leaf_nodes,
+            min_samples_leaf=self.min_samples_leaf,
+            learning_rate=self.learning_rate,
+            n_levels=0,
+            steps=True,
+        )
+        estimator = _fitted(target, samples, split, backbone=trees)
+        (network,) = estimator.model_.network_list
+        (shape,) = (forest.shape for forest in forests_of(network))
+        facts: BaselineFacts = {
+            "n_features": int(network.sharing.n_features),
+            "n_trees": shape.n_trees // shape.n_groups,
+        }
+        return estimator.decode(samples[split.test])[target.task.name], facts
 
     def _fit(self, features: np.ndarray, labels: pd.DataFrame, target: Target) -> Model:
         shared = {**self.get_params(), "early_stopping": False, "random_state": 0}
@@ -192,20 +212,13 @@ class LinearBaseline(Baseline):
         self, samples: Samples, split: Split, target: Target
     ) -> tuple[np.ndarray, BaselineFacts]:
         """Fit the representation to the training series, and the head to the labelled rows."""
-        if len(split.validation):
-            validation = samples[split.validation]
-        else:
-            validation = None
-        estimator = MultiTaskEstimator(
-            [target.task],
+        estimator = _fitted(
+            target,
+            samples,
+            split,
             backbone=Linear(strengths=self.strengths),
             inputs=Inputs(representation=self.representation),
-            validation=None,
-            device="cpu",
-            random_state=0,
-            verbose=0,
         )
-        estimator.fit(samples[split.train], validation=validation)
         decoded = estimator.decode(samples[split.test])[target.task.name]
         n_features = int(estimator.model_.network_list[0].sharing.n_features)
         return decoded, {"n_features": n_features}
@@ -238,6 +251,25 @@ BASELINES: dict[str, type[Baseline]] = {
     "linear": LinearBaseline,
     "persistence": Persistence,
 }
+
+
+def _fitted(
+    target: Target, samples: Samples, split: Split, **params: object
+) -> MultiTaskEstimator:
+    """Return an estimator of one task that is fitted without steps of an optimiser."""
+    if len(split.validation):
+        validation = samples[split.validation]
+    else:
+        validation = None
+    estimator = MultiTaskEstimator(
+        [target.task],
+        validation=None,
+        device="cpu",
+        random_state=0,
+        verbose=0,
+        **params,  # type: ignore[arg-type]
+    )
+    return estimator.fit(samples[split.train], validation=validation)
 
 
 def _labelled(labels: pd.DataFrame, rows: np.ndarray, target: Target) -> np.ndarray:
