@@ -46,6 +46,13 @@ BASE: dict[str, Any] = {
 }
 LONG = BASE | {"steps": 3000, "most_epochs": 200}
 FIFTY = BASE | {"epochs": 50, "batch": (8, 64), "lr": 1e-3, "patience": 10}
+SMALL_GRU = BASE | {
+    "backbone": {"name": "gru", "num_layers": 1, "hidden_size": 32, "dropout": 0.3},
+    "batch": (8, 64),
+    "lr": 3e-3,
+    "averaging": 0.99,
+    "weight_decay": 0.1,
+}
 ENCODED = LONG | {"encodings": DIFFERENCE_AND_BINS}
 
 
@@ -86,6 +93,14 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     "1500 steps, jitter": BASE | {"augmentation": "jitter"},
     "1500 steps, masking": BASE | {"augmentation": "masking"},
     "1500 steps, window warp": BASE | {"augmentation": "window warp"},
+    "1500 steps, gru of 32, gaps": BASE
+    | {"backbone": SMALL_GRU["backbone"], "gaps": True},
+    "1500 steps, gru of 32, gaps, averaging": BASE
+    | {"backbone": SMALL_GRU["backbone"], "gaps": True, "averaging": 0.99},
+    "1500 steps, small gru": SMALL_GRU,
+    "1500 steps, small gru, gaps": SMALL_GRU | {"gaps": True},
+    "1500 steps, small gru, encoded, gaps": SMALL_GRU
+    | {"gaps": True, "encodings": DIFFERENCE_AND_BINS},
     "3000 steps": LONG,
     "3000 steps, gaps": LONG | {"gaps": True},
     "3000 steps, fcn, gaps": LONG | {"backbone": "fcn", "gaps": True},

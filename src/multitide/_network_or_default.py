@@ -37,6 +37,9 @@ def network_or_default(
     if not is_auto(estimator.backbone):
         return estimator
     recipe = make_recipe(estimator.get_params(deep=False))
-    network = network_for(recipe, DataSets(samples).values()).backbone
+    network = network_for(recipe, list(DataSets(samples).values()))
     named: MultiTaskEstimator = clone(estimator)
-    return named.set_params(backbone=network)
+    named.set_params(backbone=network.backbone)
+    if network.inputs != recipe.inputs:
+        named.set_params(inputs=network.inputs)
+    return named

@@ -15,6 +15,7 @@ from makers import make_samples, small
 from multitide import MultiTaskEstimator, Splitter
 from multitide.backbones import Trees
 from multitide.data._samples import Samples
+from multitide.encodings import Inputs
 from multitide.ensemble import Ensemble, _train_members
 from multitide.ensemble._plan import MemberFit
 from multitide.ensemble._portfolio import best_members
@@ -349,6 +350,21 @@ def test_the_default_trees_depend_on_the_size_of_the_data(samples: Samples) -> N
     assert not trees_of(few["extra_trees"]).steps
     assert trees_of(many["extra_trees"]).n_trees == 83
     assert trees_of(many["extra_trees"]).steps
+
+
+def test_the_default_gru_reads_what_was_measured_where_much_is_missing(
+    samples: Samples,
+) -> None:
+    values = samples.values.copy()
+    values[::2] = np.nan
+    with_gaps = best_members({"": samples.replace(values=values)})["gru"]
+    assert isinstance(with_gaps.inputs, Inputs)
+    assert with_gaps.inputs.observed
+    assert not with_gaps.inputs.encodings
+    whole = best_members({"": samples})["gru"]
+    assert isinstance(whole.inputs, Inputs)
+    assert not whole.inputs.observed
+    assert whole.inputs.encodings == ("difference", "piecewise_linear")
 
 
 def trees_of(member: MultiTaskEstimator) -> Trees:

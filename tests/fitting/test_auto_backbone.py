@@ -17,10 +17,11 @@ import multitide as mt
 from makers import make_samples
 from multitide import MultiTaskEstimator
 from multitide._network_or_default import network_or_default
-from multitide.backbones import FCN, LSTMFCN, Trees
+from multitide.backbones import FCN, GRU, LSTMFCN, Trees
 from multitide.backbones._linear import Linear
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
+from multitide.encodings import Inputs
 from multitide.errors import StoreError
 from multitide.fitting import _auto_backbone, _weigh_fits
 from multitide.fitting._auto_backbone import boosted_trees
@@ -275,6 +276,45 @@ def test_short_series_are_padded() -> None:
     assert LSTMFCN().min_timepoints > 6
     estimator = auto().fit(short)
     assert estimator.model_.network_list[0].backbone == LSTMFCN(padding="same")
+
+
+def with_gaps(share: float) -> Samples:
+    samples = make_samples()
+    values = samples.values.copy()
+    values[np.random.default_rng(0).random(values.shape) < share] = np.nan
+    return samples.replace(values=values)
+
+
+def test_where_much_is_missing_a_gru_reads_what_was_measured(tmp_path: Path) -> None:
+    samples = with_gaps(0.5)
+    estimator = auto().fit(samples)
+    network, *trees = estimator.model_.network_list
+    assert isinstance(network.backbone, GRU)
+    spec = network.stems[0].inputs.spec
+    assert (spec.observed, spec.elapsed, spec.clip) == (True, True, 0.001)
+    for each in trees:
+        of_trees = each.stems[0].inputs.spec
+        assert (of_trees.observed, of_trees.clip) == (False, None)
+    loaded = mt.load(estimator.save(tmp_path / "model"))
+    pd.testing.assert_frame_equal(loaded.predict(samples), estimator.predict(samples))
+
+
+@pytest.mark.parametrize(
+    ("share", "inputs"), [(0.1, None), (0.5, Inputs(impute="mean"))]
+)
+def test_few_gaps_or_chosen_inputs_keep_the_network(
+    share: float, inputs: Inputs | None
+) -> None:
+    study = network_or_default(MultiTaskEstimator(inputs=inputs), with_gaps(share))
+    assert isinstance(study.backbone, LSTMFCN)
+    assert study.inputs == inputs
+
+
+def test_a_study_of_series_with_gaps_is_about_the_gru() -> None:
+    study = network_or_default(None, with_gaps(0.5))
+    assert isinstance(study.backbone, GRU)
+    assert isinstance(study.inputs, Inputs)
+    assert study.inputs.observed
 
 
 def test_vectors_of_a_representation_get_linear_heads() -> None:

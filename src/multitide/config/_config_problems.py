@@ -116,7 +116,7 @@ def _check_recipe(
     for estimator in config.estimators(data_sets).values():
         recipe = make_recipe(estimator.get_params(deep=False))
         if is_auto(estimator.backbone):
-            recipe = network_for(recipe, data_sets.values())
+            recipe = network_for(recipe, list(data_sets.values()))
         if tasks:
             with gathering(problems):
                 find_source(None, recipe, task_names(tasks), len(data_sets))

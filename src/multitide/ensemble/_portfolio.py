@@ -13,7 +13,7 @@ from multitide._checks import raise_problems
 from multitide._estimator import MultiTaskEstimator
 from multitide._plan_fit import plan_fit
 from multitide._silence import silence
-from multitide.backbones import Trees
+from multitide.backbones import GRU, Trees
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.encodings import Inputs
@@ -24,6 +24,7 @@ from multitide.fitting._auto_backbone import (
     MANY_ROWS,
     boosted_trees,
     boosts_many,
+    network_for,
     with_large_leaves,
 )
 from multitide.fitting._recipe import make_part, make_recipe
@@ -72,7 +73,7 @@ def best_members(
     if EXTRA_TREES in members:
         # They take minutes on many channels with gaps, and come last.
         members[EXTRA_TREES] = members.pop(EXTRA_TREES)
-    members["gru"] = _encoded(members["gru"], data_sets)
+    members["gru"] = _gru(base, data_sets)
     return _suitable(members, data_sets)
 
 
@@ -159,18 +160,23 @@ def _extra_trees(n_rows: int) -> Trees:
     return Trees(kind="extra_trees", n_trees=n_trees, steps=n_rows >= MANY_ROWS)
 
 
-def _encoded(
-    member: MultiTaskEstimator, data_sets: Mapping[str, Samples]
+def _gru(
+    base: MultiTaskEstimator, data_sets: Mapping[str, Samples]
 ) -> MultiTaskEstimator:
-    """Return the member with encodings, unless the user has some or they make very many channels.
+    """Return the GRU, where many values are missing with the inputs that "auto" gives it.
 
-    Its errors then differ more from those of the other network.
+    Otherwise it has encodings, unless the user has chosen some or they make very many channels. Its
+    errors then differ more from those of the other network.
     """
-    inputs = cast(Inputs, make_part("inputs", member.inputs))
+    recipe = make_recipe(base.get_params(deep=False))
+    of_auto = network_for(recipe, list(data_sets.values()))
+    if isinstance(of_auto.backbone, GRU):
+        return _with(base, backbone=of_auto.backbone, inputs=of_auto.inputs)
     widest = max(samples.n_channels for samples in data_sets.values())
-    if inputs.encodings or widest > MOST_ENCODED:
-        return member
-    return _with(member, inputs=replace(inputs, encodings=ENCODINGS))
+    if recipe.inputs.encodings or widest > MOST_ENCODED:
+        return _with(base, backbone="gru")
+    encoded = replace(recipe.inputs, encodings=ENCODINGS)
+    return _with(base, backbone="gru", inputs=encoded)
 
 
 def _with(base: MultiTaskEstimator, **params: object) -> MultiTaskEstimator:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
+import numpy as np
+
+from multitide.backbones._gru import GRU
 from multitide.backbones._lstm_fcn import LSTMFCN
 from multitide.backbones._trees import Trees
 from multitide.balancing._uniform import Uniform
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
+from multitide.encodings._inputs import Inputs
 from multitide.fitting._grow_trees import is_growable, n_boosted
-from multitide.fitting._recipe import Recipe, is_auto
+from multitide.fitting._recipe import Recipe, is_auto, make_recipe
 from multitide.fitting._task_group import TaskGroup
 from multitide.fitting._warm_start import Source
 from multitide.sharing import Hard, NoSharing
 from multitide.tasks import Task
 
+# From this share of missing values, the network is a GRU with inputs of its own.
+MUCH_MISSING = 0.2
 # From this number of rows the values of single steps help trees more than they harm.
 MANY_ROWS = 10_000
 # Above these numbers of channels, trees have statistics only, and are left out.
@@ -29,13 +35,31 @@ FEW_LABELS, LARGE_LEAF = 400, 20
 MOST_BOOSTED = 5
 
 
-def network_for(recipe: Recipe, samples: Iterable[Samples]) -> Recipe:
-    """Return the recipe with a network of "auto" that can read the shortest of these series."""
+def network_for(recipe: Recipe, samples: Collection[Samples]) -> Recipe:
+    """Return the recipe with the network of "auto" for these series.
+
+    Where many values are missing, it is a small GRU that knows what was measured, and when, unless
+    the user has chosen the inputs. Otherwise it is an LSTM-FCN that can read the shortest series.
+    """
     backbone = recipe.backbone
+    if not isinstance(backbone, LSTMFCN):
+        return recipe
+    if recipe.inputs == Inputs() and _share_missing(samples) > MUCH_MISSING:
+        gru = GRU(num_layers=1, hidden_size=32, dropout=0.3)
+        inputs = dataclasses.replace(
+            recipe.inputs, clip=0.001, observed=True, elapsed=True
+        )
+        return dataclasses.replace(recipe, backbone=gru, inputs=inputs)
     shortest = min(int(each.lengths.min()) for each in samples)
-    if isinstance(backbone, LSTMFCN) and shortest < backbone.min_timepoints:
+    if shortest < backbone.min_timepoints:
         backbone = dataclasses.replace(backbone, padding="same")
     return dataclasses.replace(recipe, backbone=backbone)
+
+
+def _share_missing(samples: Collection[Samples]) -> float:
+    """Return the share of missing values in the tables that the series are cut from."""
+    n_missing = sum(int(np.isnan(each.values).sum()) for each in samples)
+    return n_missing / sum(each.values.size for each in samples)
 
 
 def boosted_trees(n_rows: int, n_channels: int) -> Trees:
@@ -99,7 +123,11 @@ def tree_groups(
     if n_channels > MOST_CHANNELS:
         return []
     inputs = dataclasses.replace(
-        recipe.inputs, impute="ffill", observed=False, elapsed=False, encodings=()
+        make_recipe(params).inputs,  # without those of the GRU
+        impute="ffill",
+        observed=False,
+        elapsed=False,
+        encodings=(),
     )
     recipe = dataclasses.replace(recipe, inputs=inputs)
     boosted = boosted_trees(max(group.n_rows for group in groups), n_channels)
