@@ -24,7 +24,7 @@ from multitide.data._samples import Samples
 from multitide.encodings import Inputs
 from multitide.errors import StoreError
 from multitide.fitting import _auto_backbone, _weigh_fits
-from multitide.fitting._auto_backbone import boosted_trees
+from multitide.fitting._auto_backbone import boosted_trees, forest_for_many
 from multitide.fitting._held_out import HeldOut, shares_of_fits
 from multitide.fitting._training_length import resolve_max_epochs
 from multitide.model._sizes import sizes_by_task, tasks_of_forests
@@ -259,6 +259,18 @@ def test_the_features_of_the_trees_follow_the_size_of_the_data(
     n_rows: int, n_channels: int, trees: Trees
 ) -> None:
     assert boosted_trees(n_rows, n_channels) == trees
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "n_channels", "max_features", "steps"),
+    [(100, 3, 0.3, False), (100, 90, 0.1, False), (10_000, 3, 0.1, True)],
+)
+def test_the_forest_reads_fewer_features_per_split_of_larger_data(
+    n_rows: int, n_channels: int, max_features: float, steps: bool
+) -> None:
+    forest = forest_for_many(n_rows, n_channels)
+    assert (forest.max_features, forest.steps) == (max_features, steps)
+    assert forest.n_levels == boosted_trees(n_rows, n_channels).n_levels
 
 
 def test_very_many_channels_have_a_network_only(

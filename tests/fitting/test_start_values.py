@@ -156,6 +156,17 @@ def test_a_refit_starts_from_the_last_value_too(kind: str) -> None:
     assert errors.abs().mean().max() < 6
 
 
+@pytest.mark.filterwarnings("ignore:channels .* have no measured value")
+@pytest.mark.parametrize("n_missing", [120, 200])
+def test_a_channel_that_is_mostly_missing_is_no_start(n_missing: int) -> None:
+    samples = walks()
+    X = samples.gather(slice(None))
+    X[:n_missing, 0] = np.nan
+    rows = Samples.from_arrays(X, samples.y, channels=samples.channels)
+    fitted = small(tasks=WALK, backbone=trees(), validation=None).fit(rows)
+    assert not head_of(fitted).has_start
+
+
 def test_other_forecasts_have_no_start() -> None:
     samples = walks()
     unknown = [Forecast("next", column="other", horizon=3)]

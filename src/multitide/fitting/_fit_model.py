@@ -226,8 +226,8 @@ def check_several(recipe: Recipe, n_data_sets: int) -> None:
         problems.append(
             "`backbone` must not be "
             f"{backbone_name(recipe.backbone)!r} "
-            "with several data sets; "
-            "they would share nothing."
+            "with several data sets, which would share nothing. "
+            "Fit each data set on its own, or train a network."
         )
     if problems:
         raise ParameterError("\n".join(problems))

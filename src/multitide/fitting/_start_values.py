@@ -54,6 +54,8 @@ def _last_value(network: Network, target: ForecastTarget) -> Start | None:
     channel = inputs.channels.index(column)
     center, gain = float(inputs.center[channel]), float(inputs.gain[channel])
     scale = float(target.scale)
+    if not gain * scale:  # the channel has no measured value
+        return None
     return Start(feature, 1 / (gain * scale), (center - float(target.mean)) / scale)
 
 
