@@ -384,7 +384,11 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
         stored = load_model(folder, representation)
         with checking(folder / MODEL_FILE, "estimator"):
             estimator = cls(**stored.params)
-        estimator.set_params(device=device or available_device(estimator.device))
+        if device is None:
+            device = available_device(estimator.device)
+        else:
+            check_type("device", device, str)
+        estimator.set_params(device=device)
         estimator.history_ = read_history(folder / HISTORY)
         estimator.pretrain_history_ = read_history(folder / PRETRAINING)
         return estimator._take(stored)
