@@ -8,11 +8,15 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import sklearn.ensemble  # noqa: F401  # the limit below holds for libraries that are loaded
 import torch
 import typer.testing
 from matplotlib.figure import Figure
+from threadpoolctl import threadpool_limits
 
+# One process a core runs the tests, so that further threads would only wait for each other.
 torch.set_num_threads(1)
+threadpool_limits(1)
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from makers import a_third_now
 from multitide._estimator import MultiTaskEstimator
 from multitide._part import Part
 from multitide.balancing import AGGREGATORS, WEIGHTINGS, Fixed, Search
@@ -153,7 +154,9 @@ def pairs(kind: str, other: str) -> list[tuple[str, str]]:
     ]
 
 
-@pytest.mark.parametrize(("backbone", "sharing"), pairs("backbone", "sharing"))
+@pytest.mark.parametrize(
+    ("backbone", "sharing"), a_third_now(pairs("backbone", "sharing"))
+)
 def test_backbones_and_sharings(backbone: str, sharing: str) -> None:
     said = sharing in row_of("backbone", backbone)["goes_with"]["sharing"]
     assert said == (backbone in row_of("sharing", sharing)["goes_with"]["backbone"])
@@ -167,7 +170,9 @@ def test_backbones_and_sharings(backbone: str, sharing: str) -> None:
     )
 
 
-@pytest.mark.parametrize(("sharing", "aggregator"), pairs("sharing", "aggregator"))
+@pytest.mark.parametrize(
+    ("sharing", "aggregator"), a_third_now(pairs("sharing", "aggregator"))
+)
 def test_sharings_and_aggregators(sharing: str, aggregator: str) -> None:
     said = aggregator in row_of("sharing", sharing)["goes_with"]["aggregator"]
     assert said == (sharing in row_of("aggregator", aggregator)["goes_with"]["sharing"])

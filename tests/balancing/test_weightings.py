@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from makers import a_third_now
 from multitide._part import annotation_problems
 from multitide.balancing import WEIGHTINGS, Fixed, Weighting, WeightingModule
 from multitide.errors import ParameterError
@@ -139,7 +140,7 @@ def test_with_one_task_every_weighting_is_plain_training(name: str, task: str) -
     assert module.current() == {task: 1.0}
 
 
-@pytest.mark.parametrize("value", [0.0, 1e-30, 1e-6, 1e6])
+@pytest.mark.parametrize("value", a_third_now([0.0, 1e-30, 1e-6, 1e6]))
 def test_no_loss_is_small_or_large_enough_for_nan(
     module: WeightingModule, value: float
 ) -> None:

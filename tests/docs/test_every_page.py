@@ -96,11 +96,16 @@ def commands() -> list[Any]:
     return found
 
 
+@pytest.fixture(scope="module")
+def group() -> TyperGroup:
+    command = get_command(app)
+    assert isinstance(command, TyperGroup)
+    return command
+
+
 @pytest.mark.parametrize("line", commands())
-def test_a_command_exists_and_takes_its_options(line: str) -> None:
+def test_a_command_exists_and_takes_its_options(line: str, group: TyperGroup) -> None:
     words = shlex.split(line, comments=True)[1:]
-    group = get_command(app)
-    assert isinstance(group, TyperGroup)
     if words[0].startswith("-"):
         assert words[0] in options_of(group)
         return

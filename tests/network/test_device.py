@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from makers import make_samples, make_trainer
+from makers import a_third_now, make_samples, make_trainer
 from multitide.backbones import BACKBONES
 from multitide.balancing import WEIGHTINGS
 from multitide.data._samples import Samples
@@ -117,8 +118,9 @@ class OnDevice(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-@pytest.mark.parametrize("unequal", [False, True])
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    ("case", "unequal"), a_third_now(list(product(CASES, [False, True])))
+)
 def test_a_step_needs_nothing_of_the_host(case: str, unequal: bool) -> None:
     trainer = make_trainer({"": labelled(unequal)}, tasks=TASKS, **CASES[case])
     batch = trainer._streams[0].samples.gather(torch.arange(12))

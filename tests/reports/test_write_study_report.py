@@ -26,6 +26,9 @@ from multitide.study import Comparison, compare
 from pages import NASTY, Page
 from refusals import refused
 
+# The page of `written`, which is drawn before, has its figures.
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 
 def quick(samples: Samples | None = None, **options: Any) -> Comparison:
     samples = make_study_samples(200) if samples is None else samples
@@ -37,6 +40,18 @@ def quick(samples: Samples | None = None, **options: Any) -> Comparison:
         "arms": ["hard", "constant"],
     }
     return compare(samples, estimator=Quick(), **(defaults | options))
+
+
+@pytest.fixture(scope="module")
+def plain() -> Comparison:
+    return quick()
+
+
+@pytest.fixture(scope="module")
+def told() -> Comparison:
+    """A study with enough seeds for verdicts."""
+    arms = {"hard": "hard", "again": {"sharing": "none"}, "constant": "constant"}
+    return quick(n_seeds=5, arms=arms)
 
 
 def page_of(comparison: Comparison, folder: Path, **options: Any) -> Page:
@@ -114,9 +129,11 @@ def test_the_conditions_of_sharing_are_shown_in_their_words(
         assert all(f"{gain:+.3f}" in page.text for gain in table["gain"])
 
 
-def test_without_conditions_there_is_no_section(tmp_path: Path) -> None:
+def test_without_conditions_there_is_no_section(
+    plain: Comparison, tmp_path: Path
+) -> None:
     assert "conditions" not in {
-        attrs.get("id") for _, attrs in page_of(quick(), tmp_path).tags
+        attrs.get("id") for _, attrs in page_of(plain, tmp_path).tags
     }
 
 
@@ -265,34 +282,34 @@ def test_one_task_has_no_overlap_and_no_mean(tmp_path: Path) -> None:
     assert not page.figures("mean_gains")
 
 
-def test_without_series_the_page_says_so(tmp_path: Path) -> None:
-    assert "A study does not store its series" in page_of(quick(), tmp_path).text
+def test_without_series_the_page_says_so(plain: Comparison, tmp_path: Path) -> None:
+    assert "A study does not store its series" in page_of(plain, tmp_path).text
 
 
-def test_other_samples_are_refused(tmp_path: Path) -> None:
+def test_other_samples_are_refused(plain: Comparison, tmp_path: Path) -> None:
     with refused("`samples`", 200, "got 10", error=DataError):
-        write_study_report(quick(), tmp_path, samples=make_study_samples(200)[:10])
+        write_study_report(plain, tmp_path, samples=make_study_samples(200)[:10])
 
 
-def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_refused(
+    plain: Comparison, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("")
     with refused("`folder`", tmp_path / "file", error=StoreError):
-        write_study_report(quick(), tmp_path / "file")
+        write_study_report(plain, tmp_path / "file")
 
 
-def test_sentences_say_the_verdict_and_what_would_settle_it(tmp_path: Path) -> None:
-    found = quick(
-        n_seeds=5,
-        arms={"hard": "hard", "again": {"sharing": "none"}, "constant": "constant"},
-    )
-    text = page_of(found, tmp_path).text
+def test_sentences_say_the_verdict_and_what_would_settle_it(
+    told: Comparison, tmp_path: Path
+) -> None:
+    text = page_of(told, tmp_path).text
     assert "hard helps load: the gain over alone is +" in text
     assert "again makes no difference to load" in text
     assert "within the margin of 0.01" in text
     assert "constant is worse than alone on load" in text
-    assert any(line.startswith("“hard” helps load") for line in headlines(found))
-    assert "“again” makes no difference to state and load." in headlines(found)
-    assert not any("constant" in line for line in headlines(found))
+    assert any(line.startswith("“hard” helps load") for line in headlines(told))
+    assert "“again” makes no difference to state and load." in headlines(told)
+    assert not any("constant" in line for line in headlines(told))
 
 
 def test_arms_without_any_verdict_share_a_sentence() -> None:
@@ -326,12 +343,10 @@ def _chart_with_baseline(gain: float) -> Chart:
     return gain_chart(cast(Comparison, found))
 
 
-def test_the_first_screen_says_what_to_do_next(tmp_path: Path) -> None:
-    found = quick(
-        n_seeds=5,
-        arms={"hard": "hard", "again": {"sharing": "none"}, "constant": "constant"},
-    )
-    steps = dict(next_steps(found))
+def test_the_first_screen_says_what_to_do_next(
+    told: Comparison, tmp_path: Path
+) -> None:
+    steps = dict(next_steps(told))
     assert list(steps) == ["state", "load"]
     assert "Use “hard”" in steps["load"]
     same = quick(n_seeds=5, arms={"again": {"sharing": "none"}})
@@ -339,7 +354,7 @@ def test_the_first_screen_says_what_to_do_next(tmp_path: Path) -> None:
     ((tasks, words),) = next_steps(quick(arms=["hard"]))
     assert tasks == "All tasks"
     assert "It needs at least 5 seeds" in words
-    page = page_of(found, tmp_path)
+    page = page_of(told, tmp_path)
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
     for words in ("with “alone”, each trained with 5 seeds", steps["load"]):
         assert words in page.text

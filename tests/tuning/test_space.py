@@ -66,6 +66,7 @@ def test_what_is_drawn_can_be_trained() -> None:
 
 def test_the_start_is_in_the_space_and_comes_back_as_it_was() -> None:
     start = small(
+        batch_size="auto",
         backbone=GRU(hidden_size=7, dropout=0.05),
         lr=0.2,
         aggregator="cagrad",

@@ -61,6 +61,7 @@ def start(**params: Any) -> MultiTaskEstimator:
         **(
             {
                 "backbone": FCN(filters=(4, 4, 4), kernel_sizes=(3, 3, 3)),
+                "batch_size": "auto",
                 "max_epochs": 3,
             }
             | params
