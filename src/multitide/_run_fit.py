@@ -191,7 +191,7 @@ def _fit_ensemble(prepared: Prepared, draft: Path, verbose: int) -> Ensemble:
         seed = _seed_so_far(draft, seed)
     splits = prepared.splits_of_seeds(ensemble.n_seeds, seed)
     samples = {data.name: data.samples for data in splits[0]}
-    members = ensemble.members_for(samples)
+    members = ensemble.members_for(samples, prepared.tasks)
     _write_config(config, seed, draft)
     return ensemble.fit_splits(
         members,

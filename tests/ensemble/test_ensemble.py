@@ -13,6 +13,7 @@ import pytest
 import multitide as mt
 from makers import make_samples, small
 from multitide import MultiTaskEstimator, Splitter
+from multitide._silence import collecting
 from multitide.backbones import Trees
 from multitide.data._samples import Samples
 from multitide.encodings import Inputs
@@ -20,6 +21,7 @@ from multitide.ensemble import Ensemble, _train_members
 from multitide.ensemble._plan import MemberFit
 from multitide.ensemble._portfolio import best_members
 from multitide.ensemble._train_members import Clock
+from multitide.tasks import resolve_tasks
 from multitide.training import Callback
 from refusals import refused
 
@@ -365,6 +367,17 @@ def test_the_default_gru_reads_what_was_measured_where_much_is_missing(
     assert isinstance(whole.inputs, Inputs)
     assert not whole.inputs.observed
     assert whole.inputs.encodings == ("difference", "piecewise_linear")
+
+
+def test_declared_tasks_are_not_guessed_again(
+    samples: Samples, caplog: pytest.LogCaptureFixture
+) -> None:
+    tasks = resolve_tasks(None, samples.y)
+    caplog.clear()
+    with caplog.at_level("INFO"), collecting():
+        members = best_members({"": samples}, None, tasks)
+    assert "by its labels" not in caplog.text
+    assert all(member.tasks == tasks for member in members.values())
 
 
 def trees_of(member: MultiTaskEstimator) -> Trees:

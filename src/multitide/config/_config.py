@@ -141,7 +141,7 @@ class Config:
     ) -> dict[str, MultiTaskEstimator]:
         """Return what is fitted, by name: the estimator, or the members of the ensemble."""
         if self.is_ensemble:
-            return self.make_ensemble().members_for(data_sets)
+            return self.make_ensemble().members_for(data_sets, self.tasks)
         return {"estimator": self.make_estimator()}
 
     def changed(self, **params: object) -> Config:

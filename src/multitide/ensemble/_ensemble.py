@@ -201,13 +201,15 @@ class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
             )
 
     def members_for(
-        self, data_sets: Mapping[str, Samples]
+        self,
+        data_sets: Mapping[str, Samples],
+        tasks: Sequence[str | Task] | None = None,
     ) -> dict[str, MultiTaskEstimator]:
-        """Return the members by name, for "best" those that suit the data."""
+        """Return the members by name, for "best" those that suit the data and the tasks."""
         members = check_members(self.members)
         if members:
             return members
-        return check_members(best_members(data_sets, self.base))
+        return check_members(best_members(data_sets, self.base, tasks))
 
     def fit_splits(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -29,6 +29,7 @@ from multitide.fitting._auto_backbone import (
 )
 from multitide.fitting._recipe import make_part, make_recipe
 from multitide.representations import MiniRocket
+from multitide.tasks import Task
 from multitide.training._settings import Training
 
 logger = logging.getLogger("multitide")
@@ -46,7 +47,9 @@ SHORTEST_FOR_LINEAR = 9  # the length of MiniRocket's kernels
 
 
 def best_members(
-    data_sets: Mapping[str, Samples], base: MultiTaskEstimator | None = None
+    data_sets: Mapping[str, Samples],
+    base: MultiTaskEstimator | None = None,
+    tasks: Sequence[str | Task] | None = None,
 ) -> dict[str, MultiTaskEstimator]:
     """Return members of different families that can read these data, the fastest first.
 
@@ -56,6 +59,8 @@ def best_members(
         What the members are fitted on.
     base : MultiTaskEstimator, optional
         Its parameters hold for every member that does not need others.
+    tasks : sequence of str or Task, optional
+        In place of those of the base.
 
     Raises
     ------
@@ -64,6 +69,8 @@ def best_members(
     """
     check_base(base)
     base = base or MultiTaskEstimator()
+    if tasks is not None:
+        base = _with(base, tasks=list(tasks))
     members: dict[str, MultiTaskEstimator] = {}
     if len(data_sets) == 1:
         (samples,) = data_sets.values()
