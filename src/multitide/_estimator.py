@@ -32,7 +32,7 @@ from multitide.fitting._data_sets import (
 )
 from multitide.fitting._recipe import (
     PART_PARAMETERS,
-    available_device,
+    device_of_loaded,
     make_part,
     make_recipe,
 )
@@ -384,11 +384,7 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
         stored = load_model(folder, representation)
         with checking(folder / MODEL_FILE, "estimator"):
             estimator = cls(**stored.params)
-        if device is None:
-            device = available_device(estimator.device)
-        else:
-            check_type("device", device, str)
-        estimator.set_params(device=device)
+        estimator.set_params(device=device_of_loaded(device, estimator.device))
         estimator.history_ = read_history(folder / HISTORY)
         estimator.pretrain_history_ = read_history(folder / PRETRAINING)
         return estimator._take(stored)

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, cast
 import torch
 from pydantic import Field, InstanceOf
 
-from multitide._checks import gathering, one_of, raise_problems
+from multitide._checks import check_type, gathering, one_of, raise_problems
 from multitide._part import Part, annotation_problems
 from multitide._registries import part_from_config, part_to_config
 from multitide.backbones import BACKBONES
@@ -312,6 +312,14 @@ def available_device(name: str) -> str:
         if name.startswith("cuda"):
             return "auto"
     return name
+
+
+def device_of_loaded(given: str | None, fitted: str) -> str:
+    """Return the device that a user asks for, by default the one that a model was fitted on."""
+    if given is None:
+        return available_device(fitted)
+    check_type("device", given, str)
+    return given
 
 
 def _is_here(device: torch.device) -> bool:
