@@ -262,15 +262,17 @@ def test_the_features_of_the_trees_follow_the_size_of_the_data(
 
 
 @pytest.mark.parametrize(
-    ("n_rows", "n_channels", "max_features", "steps"),
-    [(100, 3, 0.3, False), (100, 90, 0.1, False), (10_000, 3, 0.1, True)],
+    ("n_rows", "n_channels", "forest"),
+    [
+        (100, 3, Trees(n_trees=100, max_features=0.3, n_levels=1)),
+        (100, 90, Trees(n_trees=100, max_features=0.1, n_levels=0)),
+        (10_000, 3, Trees(n_trees=50, min_samples_leaf=5, n_levels=1, steps=True)),
+    ],
 )
-def test_the_forest_reads_fewer_features_per_split_of_larger_data(
-    n_rows: int, n_channels: int, max_features: float, steps: bool
+def test_the_forest_for_many_labels_is_smaller_on_larger_data(
+    n_rows: int, n_channels: int, forest: Trees
 ) -> None:
-    forest = forest_for_many(n_rows, n_channels)
-    assert (forest.max_features, forest.steps) == (max_features, steps)
-    assert forest.n_levels == boosted_trees(n_rows, n_channels).n_levels
+    assert forest_for_many(n_rows, n_channels) == forest
 
 
 def test_very_many_channels_have_a_network_only(

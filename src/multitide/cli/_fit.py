@@ -78,7 +78,7 @@ def fit(
     backbone: Annotated[
         str | None,
         typer.Option(
-            help="Network from series to features. Default: auto, a network and boosted trees, "
+            help="Network from series to features. Default: auto, a network and trees, "
             "weighted per task on the validation set. "
             "`multitide methods backbone` lists all."
         ),

@@ -42,4 +42,8 @@ def known_means(
     for nodes in reversed(levels[1:]):
         np.add.at(sums, parents[nodes], sums[nodes])
         np.add.at(counts, parents[nodes], counts[nodes])
-    return np.where(counts > 0, sums / np.maximum(counts, 1), otherwise)
+    # In place: with many labels these are the largest arrays of a fit.
+    unknown = counts == 0
+    np.divide(sums, counts, out=sums, where=~unknown)
+    np.copyto(sums, otherwise, where=unknown)
+    return sums

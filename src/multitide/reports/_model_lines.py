@@ -117,7 +117,7 @@ def best_epochs(estimator: MultiTaskEstimator) -> str:
         if task not in by_trees:
             epochs[task] = epoch
     if not epochs:
-        return "boosted trees predict all tasks"
+        return "trees predict all tasks"
     if estimator.keep == "joint" and len(set(epochs.values())) == 1:
         words = f"best epoch: {next(iter(epochs.values()))}"
         if len(epochs) > 1:
