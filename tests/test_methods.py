@@ -195,7 +195,7 @@ def test_sharings_and_the_place_of_an_aggregator(sharing: str, at: Any) -> None:
     )
 
 
-@pytest.mark.parametrize("weighting", WEIGHTINGS)
+@pytest.mark.parametrize("weighting", a_third_now(list(WEIGHTINGS)))
 def test_one_weighting_or_one_aggregator(weighting: str) -> None:
     said = row_of("weighting", weighting)["goes_with"]["aggregator"]
     assert said == (list(AGGREGATORS) if weighting == "uniform" else [])

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 import multitide
-from makers import write_runs
+from makers import a_third_now, write_runs
 from multitide.backbones import FCN
 from multitide.cli import app
 from multitide.config._data_section import DataSection
@@ -184,7 +184,8 @@ def test_the_model_of_a_run_that_fails_later_is_kept(
 
 
 @pytest.mark.parametrize(
-    "extra", ["", 'sharing = "none"', 'keep = "per_task"', 'weighting = "search"']
+    "extra",
+    a_third_now(["", 'sharing = "none"', 'keep = "per_task"', 'weighting = "search"']),
 )
 def test_the_best_model_and_the_history_so_far_are_there_at_any_time(
     folder: Path, monkeypatch: pytest.MonkeyPatch, extra: str

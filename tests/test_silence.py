@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import multitide as mt
-from makers import small
+from makers import a_third_now, small
 from multitide._silence import collecting, silence
 
 TOML = """
@@ -107,7 +107,7 @@ CALLS = [fit, run_fit, compare, compare_many, label_curve, tune, group_tasks]
 
 
 @pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("verbose", [0, 1])
+@pytest.mark.parametrize("verbose", a_third_now([0, 1]))
 def test_verbose_0_is_silent_everywhere(
     call: Callable[[Path, int], None],
     verbose: int,

@@ -275,7 +275,9 @@ LINES: list[tuple[str, str]] = [
 
 
 @pytest.mark.parametrize("command", a_third_now(["check", "fit", "represent"]))
-@pytest.mark.parametrize(("line", "part"), LINES, ids=[line for line, _ in LINES])
+@pytest.mark.parametrize(
+    ("line", "part"), a_third_now(LINES), ids=[line for line, _ in LINES]
+)
 def test_check_and_fit_refuse_the_same_values(
     folder: Path, command: str, line: str, part: str
 ) -> None:

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import multitide as mt
-from makers import make_samples
+from makers import a_third_now, make_samples
 from multitide import MultiTaskEstimator
 from multitide._network_or_default import network_or_default
 from multitide.backbones import FCN, GRU, LSTMFCN, Trees
@@ -180,13 +180,15 @@ def test_without_a_validation_label_the_network_predicts() -> None:
 
 @pytest.mark.parametrize(
     "params",
-    [
-        {"weighting": "uncertainty"},
-        {"aggregator": "pcgrad"},
-        {"sharing": "soft"},
-        {"validation": None},
-        {"training": {"pretrain": ("load",)}},
-    ],
+    a_third_now(
+        [
+            {"weighting": "uncertainty"},
+            {"aggregator": "pcgrad"},
+            {"sharing": "soft"},
+            {"validation": None},
+            {"training": {"pretrain": ("load",)}},
+        ]
+    ),
     ids=str,
 )
 def test_trees_are_left_out_where_the_user_chooses_how_tasks_share(

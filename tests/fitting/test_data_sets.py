@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
-from makers import make_arrays, make_samples, make_trainer, small
+from makers import a_third_now, make_arrays, make_samples, make_trainer, small
 from multitide._estimator import MultiTaskEstimator
 from multitide.backbones import BACKBONES
 from multitide.balancing import AGGREGATORS
@@ -383,7 +383,7 @@ def test_own_validation_samples_choose_the_epoch() -> None:
     assert 0 < estimator.n_labelled_["speed"]["validation"] < 20
 
 
-@pytest.mark.parametrize("name", ["pcgrad", "upgrad"])
+@pytest.mark.parametrize("name", a_third_now(["pcgrad", "upgrad"]))
 @pytest.mark.parametrize("at", ["parameters", "features"])
 def test_aggregators_meet_where_the_data_sets_do(name: str, at: str) -> None:
     aggregator = AGGREGATORS[name](at=at)  # type: ignore[arg-type]

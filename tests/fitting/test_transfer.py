@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from makers import make_arrays, make_samples, small
+from makers import a_third_now, make_arrays, make_samples, small
 from multitide.data._samples import Samples
 from multitide.errors import DataError, ParameterError
 from multitide.training._callbacks import Callback
@@ -48,7 +48,9 @@ def moved(states: States, run: int = -1) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("sharing", ["hard", "soft", "soft+hard", "cross_stitch"])
+@pytest.mark.parametrize(
+    "sharing", a_third_now(["hard", "soft", "soft+hard", "cross_stitch"])
+)
 def test_a_frozen_backbone_does_not_move_nor_do_its_batch_norm_statistics(
     sharing: str,
 ) -> None:
@@ -62,7 +64,9 @@ def test_a_frozen_backbone_does_not_move_nor_do_its_batch_norm_statistics(
     assert all(name.startswith("heads.") for name in names)
 
 
-@pytest.mark.parametrize("sharing", ["hard", "soft", "soft+hard", "cross_stitch"])
+@pytest.mark.parametrize(
+    "sharing", a_third_now(["hard", "soft", "soft+hard", "cross_stitch"])
+)
 def test_all_but_the_last_blocks_stay(sharing: str) -> None:
     states = States()
     small(sharing=sharing, training=Training(freeze=1), lr=0.01).fit(

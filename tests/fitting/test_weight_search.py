@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from makers import make_arrays, make_samples, small
+from makers import a_third_now, make_arrays, make_samples, small
 from multitide import MultiTaskEstimator, Samples
 from multitide.balancing import Fixed, Search
 from multitide.errors import ParameterError
@@ -61,7 +61,9 @@ def test_without_epochs_the_search_costs_as_much_as_one_full_run(
     assert spec.epochs_of(50) == epochs
 
 
-@pytest.mark.parametrize("sharing", ["hard", "soft", "soft+hard", "cross_stitch"])
+@pytest.mark.parametrize(
+    "sharing", a_third_now(["hard", "soft", "soft+hard", "cross_stitch"])
+)
 def test_the_model_is_that_of_the_best_trials_weights_set_by_hand(sharing: str) -> None:
     samples = make_samples()
     estimator = searched(sharing=sharing)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
-from makers import make_samples, small
+from makers import a_third_now, make_samples, small
 from multitide import Inputs, MultiTaskEstimator, Training
 from multitide.backbones import Linear
 from multitide.errors import DataError, MultitideError, ParameterError, StoreError
@@ -169,7 +169,7 @@ def test_a_task_without_validation_labels_is_learned() -> None:
 # -- keeping ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("backbone", ["fc", "linear"])
+@pytest.mark.parametrize("backbone", a_third_now(["fc", "linear"]))
 @pytest.mark.parametrize(
     "kind", ["ts2vec", "model", "model object", "own", "model of a model"]
 )

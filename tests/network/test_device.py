@@ -168,7 +168,7 @@ RECORDED = [
 ]
 
 
-@pytest.mark.parametrize("weighting", RECORDED)
+@pytest.mark.parametrize("weighting", a_third_now(RECORDED))
 def test_a_whole_step_needs_nothing_of_the_host(weighting: str) -> None:
     training = Training(averaging=0.9)
     trainer = on_meta(

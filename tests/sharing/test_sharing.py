@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from makers import SMALL, make_samples, small
+from makers import SMALL, a_third_now, make_samples, small
 from multitide._estimator import MultiTaskEstimator
 from multitide.backbones._backbone import Backbone, BackboneModule
 from multitide.errors import ParameterError
@@ -44,7 +44,7 @@ def test_with_one_task_every_sharing_is_the_plain_backbone(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SHARINGS)
-@pytest.mark.parametrize("unequal", [False, True])
+@pytest.mark.parametrize("unequal", a_third_now([True, False]))
 def test_every_sharing_trains_stores_and_loads(
     name: str, unequal: bool, tmp_path: Path
 ) -> None:

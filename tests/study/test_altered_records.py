@@ -154,9 +154,9 @@ def check(folder: Path, read: Reader, elsewhere: Path) -> str:
 
 
 RECORDS = [
-    ("quick", "study.json", 997),
+    ("quick", "study.json", 1999),
     ("quick", "runs/*/run.json", 499),
-    ("full", "study.json", 2503),
+    ("full", "study.json", 4999),
     ("curve", "curve.json", 13),
     ("many", "studies.json", 31),
 ]
@@ -167,7 +167,7 @@ def record_cases() -> list[Any]:
     cases = []
     for kind, name, every in RECORDS:
         cases.append(pytest.param(kind, name, every, id=f"{kind}-{name}"))
-        more = max(1, every // 15)
+        more = max(1, every // 30)
         slow = pytest.param(kind, name, more, marks=pytest.mark.slow)
         cases.append(slow)
     return cases

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from makers import make_samples, small
+from makers import a_third_now, make_samples, small
 from multitide import AffinityRecorder, Samples
 from multitide.backbones import BACKBONES, FCN
 from multitide.errors import ParameterError
@@ -66,7 +66,9 @@ class ByHand(Callback):
 
 @pytest.mark.parametrize(
     "params",
-    [{}, {"sharing": "soft+hard"}, {"sharing": "cross_stitch"}, {"backbone": TINY}],
+    a_third_now(
+        [{}, {"sharing": "soft+hard"}, {"sharing": "cross_stitch"}, {"backbone": TINY}]
+    ),
 )
 def test_affinity_follows_the_paper_with_the_batch_and_dropout_of_the_step(
     params: dict[str, object],
@@ -83,7 +85,7 @@ def test_affinity_follows_the_paper_with_the_batch_and_dropout_of_the_step(
     assert found["affinity"].abs().max() > 1e-4
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("name", a_third_now(list(BACKBONES)))
 def test_a_step_of_length_zero_changes_no_loss(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,12 +109,14 @@ def parameters(trainer: Trainer) -> list[torch.nn.Parameter]:
 
 @pytest.mark.parametrize(
     "params",
-    [
-        {},
-        {"weighting": "uncertainty"},
-        {"aggregator": "pcgrad"},
-        {"training": {"averaging": 0.9}},
-    ],
+    a_third_now(
+        [
+            {},
+            {"weighting": "uncertainty"},
+            {"aggregator": "pcgrad"},
+            {"training": {"averaging": 0.9}},
+        ]
+    ),
 )
 def test_recording_does_not_change_training(params: dict[str, object]) -> None:
     samples = make_samples(40)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from makers import make_samples, small
+from makers import a_third_now, make_samples, small
 from multitide import GradientRecorder
 from multitide.errors import ParameterError
 from multitide.training._callbacks import Callback
@@ -61,7 +61,14 @@ def test_norms_and_cosines_are_those_of_the_steps_gradients(sharing: str) -> Non
 
 @pytest.mark.parametrize(
     "params",
-    [{}, {"weighting": "uncertainty"}, {"aggregator": "pcgrad"}, {"sharing": "soft"}],
+    a_third_now(
+        [
+            {},
+            {"weighting": "uncertainty"},
+            {"aggregator": "pcgrad"},
+            {"sharing": "soft"},
+        ]
+    ),
 )
 def test_recording_does_not_change_training(params: dict[str, str]) -> None:
     samples = make_samples()

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from makers import make_samples, make_trainer
+from makers import a_third_now, make_samples, make_trainer
 from multitide.balancing import AGGREGATORS, WEIGHTINGS, Fixed
 from multitide.data._samples import Samples
 from multitide.errors import MissingDependencyError
@@ -255,7 +255,7 @@ def test_the_head_of_a_missing_task_and_its_optimiser_state_do_not_change(
     assert not torch.equal(step.before["heads.0.0.weight"], now["heads.0.0.weight"])
 
 
-@every_case
+@pytest.mark.parametrize("case", a_third_now(list(CASES)))
 def test_gradients_are_finite_and_an_epoch_uses_each_row_once(case: str) -> None:
     class Watch(Callback):
         drawn: list[int] = []  # noqa: RUF012
