@@ -97,7 +97,14 @@ def physionet() -> Case:
 
 def icu() -> Case:
     """The first 24 hours of eICU stays; labels of hour 24, most of them missing."""
-    table = pd.read_parquet(DATA / "icu_demo" / "eicu.parquet")
+    samples = icu_stays("eicu")
+    rule = Splitter(by="random", test=0.2, random_state=0)
+    return _case(samples, None, [rule.split(samples)], rule)
+
+
+def icu_stays(hospital: str) -> Samples:
+    """Return the first 24 hours of the stays of "eicu" or "mimic", with the labels of hour 24."""
+    table = pd.read_parquet(DATA / "icu_demo" / f"{hospital}.parquet")
     table = table[table["hour"] < ADMISSION_HOURS]
     hours = table.groupby("stay_id")["hour"].transform("size")
     table = table[hours == ADMISSION_HOURS].sort_values(["stay_id", "hour"])
@@ -109,15 +116,13 @@ def icu() -> Case:
             channels.append(name)
     values = table[channels].to_numpy(np.float32)
     series = values.reshape(len(last), ADMISSION_HOURS, -1).transpose(0, 2, 1)
-    samples = Samples.from_arrays(
+    return Samples.from_arrays(
         np.ascontiguousarray(series),
         last[list(LABELS)].reset_index(drop=True),
         static=last[statics].reset_index(drop=True),
         series=last.index.to_numpy(),
         channels=channels,
     )
-    rule = Splitter(by="random", test=0.2, random_state=0)
-    return _case(samples, None, [rule.split(samples)], rule)
 
 
 def rig() -> Case:
