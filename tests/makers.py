@@ -31,6 +31,7 @@ def small(**params: Any) -> MultiTaskEstimator:
     """Return an estimator that trains in a second; `params` override its settings."""
     defaults: dict[str, Any] = {
         "backbone": SMALL,
+        "batch_size": 32,  # few steps: "auto" takes 8 of so few rows
         "max_epochs": 4,
         "random_state": 0,
         "verbose": 1,  # messages and warnings are checked; there is no terminal to draw on

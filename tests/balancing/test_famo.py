@@ -155,7 +155,9 @@ def fit(weighting: str, callback: Still, several: bool = False) -> Still:
             *make_arrays(n_channels=5, n_timepoints=30, seed=1)
         ),
     }
-    estimator = small(weighting=weighting, backbone=backbone, max_epochs=1, lr=0.05)
+    estimator = small(
+        weighting=weighting, backbone=backbone, batch_size=8, max_epochs=1, lr=0.05
+    )
     estimator.fit(given if several else samples, callbacks=[callback])
     return callback
 
