@@ -18,7 +18,7 @@ test-all: .venv/.installed-dev
 check: .venv/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2
 
 # The timings, minutes each. `make bench BENCH=benchmarks/beijing.py` runs another one; those that train take longer.
 BENCH ?= benchmarks/training_step.py benchmarks/balancing_cost.py benchmarks/study_throughput.py
