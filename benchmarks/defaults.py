@@ -101,6 +101,9 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     "1500 steps, small gru, gaps": SMALL_GRU | {"gaps": True},
     "1500 steps, small gru, encoded, gaps": SMALL_GRU
     | {"gaps": True, "encodings": DIFFERENCE_AND_BINS},
+    "12 epochs": BASE | {"epochs": 12},
+    "12 epochs, gru, encoded": BASE
+    | {"epochs": 12, "backbone": "gru", "encodings": DIFFERENCE_AND_BINS},
     "3000 steps": LONG,
     "3000 steps, gaps": LONG | {"gaps": True},
     "3000 steps, fcn, gaps": LONG | {"backbone": "fcn", "gaps": True},
