@@ -326,6 +326,22 @@ def test_few_gaps_or_chosen_inputs_keep_the_network(
     assert study.inputs == inputs
 
 
+@pytest.mark.parametrize(
+    ("n_samples", "n_channels", "is_gru"),
+    [(10_000, 3, True), (9_999, 3, False), (10_000, 21, False)],
+)
+def test_many_samples_of_few_channels_are_encoded_for_a_gru(
+    n_samples: int, n_channels: int, is_gru: bool
+) -> None:
+    series = np.random.default_rng(0).normal(size=(n_samples, n_channels, 12))
+    samples = Samples.from_arrays(series, pd.DataFrame({"load": series[:, 0, 0]}))
+    study = network_or_default(None, samples)
+    assert isinstance(study.backbone, GRU if is_gru else LSTMFCN)
+    if is_gru:
+        assert isinstance(study.inputs, Inputs)
+        assert study.inputs.encodings == ("difference", "piecewise_linear")
+
+
 def test_a_study_of_series_with_gaps_is_about_the_gru() -> None:
     study = network_or_default(None, with_gaps(0.5))
     assert isinstance(study.backbone, GRU)

@@ -19,9 +19,11 @@ from multitide.data._samples import Samples
 from multitide.encodings import Inputs
 from multitide.errors import MultitideError
 from multitide.fitting._auto_backbone import (
+    ENCODINGS,
     FEW_LABELS,
     LARGE_LEAF,
     MANY_ROWS,
+    MOST_ENCODED,
     boosted_trees,
     boosts_many,
     network_for,
@@ -40,9 +42,6 @@ NETWORKS = ("gru", "lstm_fcn")
 EXTRA_TREES = "extra_trees"
 # Extra trees take longest: twice as long for twice the rows or the trees. All seeds are averaged.
 FEWEST_TREES, MOST_TREES, ROWS_OF_ALL_TREES = 25, 100, 1_000_000
-# These make eighteen channels of each.
-ENCODINGS = ("difference", "piecewise_linear")
-MOST_ENCODED = 20
 SHORTEST_FOR_LINEAR = 9  # the length of MiniRocket's kernels
 
 

@@ -23,7 +23,11 @@ from multitide.tasks import Task
 
 # From this share of missing values, the network is a GRU with inputs of its own.
 MUCH_MISSING = 0.2
-# From this number of rows the values of single steps help trees more than they harm.
+# These make eighteen channels of each, for which a network needs many samples.
+ENCODINGS = ("difference", "piecewise_linear")
+MOST_ENCODED = 20
+# From this number of rows encodings help networks, and the values of single steps trees, more than
+# they harm.
 MANY_ROWS = 10_000
 # Above these numbers of channels, trees have statistics only, and are left out.
 FEW_CHANNELS, MOST_CHANNELS = 4, 1_000
@@ -38,18 +42,23 @@ MOST_BOOSTED = 5
 def network_for(recipe: Recipe, samples: Collection[Samples]) -> Recipe:
     """Return the recipe with the network of "auto" for these series.
 
-    Where many values are missing, it is a small GRU that knows what was measured, and when, unless
-    the user has chosen the inputs. Otherwise it is an LSTM-FCN that can read the shortest series.
+    Where many values are missing, it is a small GRU that knows what was measured, and when. For
+    many samples of few channels it is a GRU that reads encodings. Otherwise, and if the user has
+    chosen the inputs, it is an LSTM-FCN that can read the shortest series.
     """
     backbone = recipe.backbone
     if not isinstance(backbone, LSTMFCN):
         return recipe
-    if recipe.inputs == Inputs() and _share_missing(samples) > MUCH_MISSING:
-        gru = GRU(num_layers=1, hidden_size=32, dropout=0.3)
-        inputs = dataclasses.replace(
-            recipe.inputs, clip=0.001, observed=True, elapsed=True
-        )
-        return dataclasses.replace(recipe, backbone=gru, inputs=inputs)
+    if recipe.inputs == Inputs():
+        if _share_missing(samples) > MUCH_MISSING:
+            gru = GRU(num_layers=1, hidden_size=32, dropout=0.3)
+            inputs = dataclasses.replace(
+                recipe.inputs, clip=0.001, observed=True, elapsed=True
+            )
+            return dataclasses.replace(recipe, backbone=gru, inputs=inputs)
+        if _are_many_of_few_channels(samples):
+            inputs = dataclasses.replace(recipe.inputs, encodings=ENCODINGS)
+            return dataclasses.replace(recipe, backbone=GRU(), inputs=inputs)
     shortest = min(int(each.lengths.min()) for each in samples)
     if shortest < backbone.min_timepoints:
         backbone = dataclasses.replace(backbone, padding="same")
@@ -60,6 +69,12 @@ def _share_missing(samples: Collection[Samples]) -> float:
     """Return the share of missing values in the tables that the series are cut from."""
     n_missing = sum(int(np.isnan(each.values).sum()) for each in samples)
     return n_missing / sum(each.values.size for each in samples)
+
+
+def _are_many_of_few_channels(samples: Collection[Samples]) -> bool:
+    n_samples = sum(len(each) for each in samples)
+    widest = max(each.n_channels for each in samples)
+    return n_samples >= MANY_ROWS and widest <= MOST_ENCODED
 
 
 def boosted_trees(n_rows: int, n_channels: int) -> Trees:
