@@ -75,10 +75,10 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
     backbone : str or Backbone, default="auto"
         Network from series to features, as an object such as ``LSTMFCN(hidden_size=32)`` or by
         name. All parts can be given as an object, by name, or as a dict of their parameters. "auto"
-        trains an "lstm_fcn" for all tasks (a small "gru" where many values are missing) and grows
-        trees for each task, and predicts their weighted mean, with weights that the
-        validation set chooses. There are no trees without a validation set, with several data
-        sets, or if you choose how tasks share: with a `sharing` other than "hard" or "none", a
+        trains an "lstm_fcn" for all tasks (a "gru" where many values are missing, or for many
+        samples), grows trees for each task, and predicts their weighted mean, with weights that the
+        validation set chooses. There are no trees without a validation set, with several data sets,
+        or if you choose how tasks share: with a `sharing` other than "hard" or "none", a
         `weighting` or an `aggregator`.
     inputs : Inputs, optional
         How raw series are clipped, imputed, scaled and encoded within the model.
