@@ -344,6 +344,9 @@ def test_numbered_cuts_draw_with_other_seeds(by: Literal["random", "group"]) -> 
     other = Splitter(by=by, random_state=3).hold_out(samples, 0.2)
     np.testing.assert_array_equal(first[1], same[1])
     assert set(first[1]) != set(other[1])
+    largest = Splitter(by=by, random_state=2**32 - 1).hold_out(samples, 0.2, number=1)
+    zero = Splitter(by=by, random_state=0).hold_out(samples, 0.2)
+    np.testing.assert_array_equal(largest[1], zero[1])
 
 
 def test_a_block_without_labels_is_not_held_out() -> None:

@@ -193,7 +193,8 @@ class Splitter(Part):
         """Return the rule with a seed of its own for each number."""
         if not number:
             return self
-        return replace(self, random_state=(self.random_state or 0) + number)
+        seed = ((self.random_state or 0) + number) % 2**32  # what scikit-learn takes
+        return replace(self, random_state=seed)
 
     def _hold_out(
         self, samples: Samples, index: Index, fraction: float, number: int = 0

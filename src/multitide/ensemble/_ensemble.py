@@ -72,8 +72,8 @@ class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
         seed, then with the next. No fit begins that is not expected to end in time, networks stop
         early, and other fits that take too long are dropped, unless there is no other.
     validation : float, Splitter or None, default=0.15
-        The samples that each seed holds out, as in :class:`MultiTaskEstimator`. If the rule is
-        random or by group, each seed holds out other samples. None: all members have equal weights.
+        The samples that each seed holds out, as in :class:`MultiTaskEstimator`. Each seed holds out
+        others: drawn anew, or by time an earlier block. None: all members have equal weights.
     n_jobs : int, optional
         Number of processes, each with one thread. Default: one per core.
     random_state : int, optional

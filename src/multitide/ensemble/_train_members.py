@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -267,8 +268,9 @@ def _train_in_time(job: _Job, end: float) -> tuple[Finished, float]:
         if not job.is_first:
             return True
         for place in job.folder.iterdir():
-            if place.stat().st_mtime >= begun_at and _is_done(place):
-                return True
+            with suppress(OSError):  # drafts of other processes come and go
+                if place.stat().st_mtime >= begun_at and _is_done(place):
+                    return True
         return False
 
     with process_ends_after(seconds, another_is_done):
