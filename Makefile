@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test test-all check bench house clean
+.PHONY: demo test test-all check docs bench house clean
 .DELETE_ON_ERROR:
 
 demo: .venv/.installed
@@ -20,6 +20,10 @@ check: .venv/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --num-workers 2
 
+# The site, in docs/_build/html. A warning, a dead internal link or an example that fails ends the build.
+docs: .venv/.installed-docs
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -d docs/_build/doctrees docs docs/_build/html
+
 # The timings, minutes each. `make bench BENCH=benchmarks/beijing.py` runs another one; those that train take longer.
 BENCH ?= benchmarks/training_step.py benchmarks/balancing_cost.py benchmarks/study_throughput.py
 bench: .venv/.installed-bench
@@ -30,7 +34,7 @@ house: .venv/.installed-house
 	$(BIN)/python tools/house.py
 
 clean:
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv build dist docs/_build docs/reference .mypy_cache .ruff_cache .pytest_cache
 
 # torch first and by itself: on Linux the newest torch is gigabytes of CUDA, and the pin finds a CPU build where one is at hand.
 .venv/.torch: constraints.txt
@@ -44,6 +48,10 @@ clean:
 
 .venv/.installed-dev: .venv/.installed
 	$(PIP) --editable ".[balancing,tune,dev]"
+	touch $@
+
+.venv/.installed-docs: .venv/.installed-dev
+	$(PIP) --editable ".[docs]"
 	touch $@
 
 .venv/.installed-bench: .venv/.installed

@@ -24,6 +24,8 @@ from multitide.study.design._baselines import BASELINES
 from multitide.tasks import TASKS
 from multitide.training._schedule import SCHEDULES
 
+__all__ = ["goes_with", "methods", "mismatches"]
+
 # A part's class, or the function that makes a baseline.
 PartClass: TypeAlias = type[Part] | Callable[..., object]
 # The parts by kind.
