@@ -67,6 +67,7 @@ FLOORS = {
         "_toml",
         "_torch_defaults",
         "_visible",
+        "_weighted_mean",
         "errors",
     ],
 }

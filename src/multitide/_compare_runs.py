@@ -15,6 +15,7 @@ from multitide.config._trained_on import started_from, trained_on
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._seen_samples import seen_samples
+from multitide.data._weights import weights_of
 from multitide.data.tables._read_like import read_like
 from multitide.data.tables._read_options import Table
 from multitide.errors import DataError
@@ -76,7 +77,9 @@ class _Reader:
         found = {}
         for task, values in decoded[self.record.name].items():
             target = self.model.targets_.target(task)
-            found[task] = Answered(target, samples.y[target.task.columns], values)
+            labels = samples.y[target.task.columns]
+            weights = weights_of(samples, task)
+            found[task] = Answered(target, labels, values, weights)
         return found
 
 

@@ -15,7 +15,7 @@ from multitide._carry_out import carry_out
 from multitide._checks import as_path, check_type
 from multitide._folder_kinds import MODEL_FILE
 from multitide._known_arguments import known_arguments, refuse_unknown
-from multitide._plan_fit import FitPlan, plan_fit
+from multitide._plan_fit import plan_fit
 from multitide._result_folder import new_folder, replaced_folder
 from multitide._silence import silent_on_request
 from multitide._torch_defaults import torch_defaults
@@ -26,6 +26,7 @@ from multitide.encodings._inputs import Inputs
 from multitide.fitting._data_sets import (
     Data,
     Labels,
+    SampleWeight,
     Series,
     held_out_sets,
     to_data_sets,
@@ -220,6 +221,7 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
         groups: Sequence[object] | None = None,
         time: Sequence[object] | None = None,
         time_format: str | None = None,
+        sample_weight: SampleWeight = None,
         validation: Data | tuple[Series, Labels] | None = None,
         start: MultiTaskEstimator | str | Path | None = None,
         callbacks: Sequence[Callback] = (),
@@ -239,6 +241,8 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
             One column per task; NaN, None and blanks for missing labels. Not with `Samples`.
         static, groups, time, time_format : optional
             As `static`, `series`, `time` and `time_format` of :meth:`Samples.from_arrays`.
+        sample_weight : sequence of n_samples numbers, or DataFrame, optional
+            How much each sample counts: for all tasks, or with a column per task.
         validation : Samples or (X, y), optional
             Validation set, in place of samples held out from `X`. For several data sets a dict by
             name, which may leave some out.
@@ -261,16 +265,24 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
         DataError
             With what is wrong with the data.
         """
-        plan = self._plan(
+        make_recipe(self.get_params(deep=False))  # wrong parameters come first
+        data_sets = to_data_sets(
             X,
             y,
             static=static,
             groups=groups,
             time=time,
             time_format=time_format,
-            validation=validation,
-            start=start,
+            sample_weight=sample_weight,
         )
+        held_out = held_out_sets(validation)
+        model: StoredModel | str | Path | None
+        if isinstance(start, MultiTaskEstimator):
+            check_is_fitted(start, "model_")
+            model = start.stored_
+        else:
+            model = start
+        plan = plan_fit(self.get_params(deep=False), data_sets, held_out, model)
         check_callbacks(callbacks)
         uses_graph(plan.recipe, plan.tasks, callbacks)  # raises if asked for in vain
         progress = [ProgressBar()] if self.verbose else []
@@ -293,32 +305,6 @@ class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
                 encoder=encoder,
             )
         )
-
-    def _plan(
-        self,
-        X: Data,
-        y: Labels = None,
-        *,
-        static: pd.DataFrame | None = None,
-        groups: Sequence[object] | None = None,
-        time: Sequence[object] | None = None,
-        time_format: str | None = None,
-        validation: Data | tuple[Series, Labels] | None = None,
-        start: MultiTaskEstimator | str | Path | None = None,
-    ) -> FitPlan:
-        """Do all that :meth:`fit` does before training; the parameters are the same."""
-        make_recipe(self.get_params(deep=False))  # wrong parameters come first
-        data_sets = to_data_sets(
-            X, y, static=static, groups=groups, time=time, time_format=time_format
-        )
-        held_out = held_out_sets(validation)
-        model: StoredModel | str | Path | None
-        if isinstance(start, MultiTaskEstimator):
-            check_is_fitted(start, "model_")
-            model = start.stored_
-        else:
-            model = start
-        return plan_fit(self.get_params(deep=False), data_sets, held_out, model)
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
         """Write the model with its history as a folder, atomically.

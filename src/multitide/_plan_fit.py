@@ -24,6 +24,7 @@ from multitide.fitting._recipe import Recipe, is_auto, make_recipe
 from multitide.fitting._task_group import TaskGroup
 from multitide.fitting._use_graph import uses_graph
 from multitide.fitting._warm_start import Source
+from multitide.fitting._weighed import weighed_by_name, weighed_sets
 from multitide.fitting._weight_search import check_searchable
 from multitide.model._start_from import find_source
 from multitide.model._store import StoredModel
@@ -103,6 +104,8 @@ def plan_fit(
     """
     recipe = make_recipe(params)
     tasks = resolve_shared_tasks(params["tasks"], data_sets)  # type: ignore[arg-type]
+    data_sets = weighed_sets(data_sets, tasks)
+    held_out = weighed_by_name(held_out, tasks)
     data = split_data_sets(
         data_sets,
         tasks,

@@ -19,6 +19,7 @@ from multitide.representations._reduced_rank import (
     choose_heads,
     solve_heads,
 )
+from multitide.representations._vectors import Vectors
 from multitide.tasks import Regression
 from refusals import refused
 
@@ -56,7 +57,7 @@ def test_with_all_labels_and_no_penalty_it_is_the_classical_solution() -> None:
     vectors, y, _ = related_tasks(200, 1.1)
     vectors = vectors - vectors.mean(axis=0)
     targets = targets_of(y)
-    heads = solve_heads(targets, vectors, y, [HeadChoice(1e-12, 2)] * N_TASKS)
+    heads = solve_heads(targets, Vectors(vectors, y), [HeadChoice(1e-12, 2)] * N_TASKS)
     scaled = (y - y.mean()) / y.std(ddof=0)
     ordinary = np.linalg.lstsq(vectors, scaled.to_numpy(), rcond=None)[0]
     _, axes = np.linalg.eigh((vectors @ ordinary).T @ (vectors @ ordinary))
@@ -75,7 +76,7 @@ def test_few_labels_of_many_related_tasks_gain_and_validation_never_loses() -> N
     errors, on_validation = {}, {}
     for name, ranks in (("alone", []), ("auto", [1, 2, 3])):
         choices, heads = choose_heads(
-            targets, vectors, y, (more, more_y), STRENGTHS, ranks, 0
+            targets, Vectors(vectors, y), Vectors(more, more_y), STRENGTHS, ranks, 0
         )
         assert {choice.rank for choice in choices} <= {None, *ranks}
         missed = (outputs_of(heads, more, targets) - more_y.to_numpy()) ** 2
@@ -88,8 +89,8 @@ def test_few_labels_of_many_related_tasks_gain_and_validation_never_loses() -> N
 def test_without_validation_rows_it_is_fitted_to_all_rows() -> None:
     vectors, y, _ = related_tasks(300, 0.2)
     targets = targets_of(y)
-    choices, heads = choose_heads(targets, vectors, y, None, STRENGTHS, [2], 0)
-    again = solve_heads(targets, vectors, y, choices)
+    choices, heads = choose_heads(targets, Vectors(vectors, y), None, STRENGTHS, [2], 0)
+    again = solve_heads(targets, Vectors(vectors, y), choices)
     for own, other in zip(heads, again, strict=True):
         np.testing.assert_array_equal(own.weights, other.weights)
     for target, choice, head in zip(targets, choices, heads, strict=True):

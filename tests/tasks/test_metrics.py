@@ -9,20 +9,22 @@ from sklearn import metrics as sk
 from sklearn.metrics import get_scorer_names
 
 from multitide.tasks import Classification, Regression
+from multitide.tasks._metric_table import (
+    HIGHER_IS_BETTER,
+    better_than_trivial,
+    disagreement,
+    goodness,
+    metric_table,
+)
 from multitide.tasks._metrics import (
     CLASSIFICATION,
     FORECAST,
-    HIGHER_IS_BETTER,
     MULTI_LABEL,
     QUANTILE,
     REGRESSION,
-    better_than_trivial,
     classification_metrics,
-    disagreement,
     forecast_metrics,
-    goodness,
     log_losses,
-    metric_table,
     regression_metrics,
 )
 

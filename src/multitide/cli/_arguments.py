@@ -95,6 +95,13 @@ Calendar = Annotated[
     ),
 ]
 
+Weight = Annotated[
+    str | None,
+    typer.Option(
+        help="Column that says how much each row counts. Default: all count alike."
+    ),
+]
+
 Window = Annotated[
     int | None,
     typer.Option(help="Rows per sample. Default: one sample per series."),

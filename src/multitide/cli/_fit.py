@@ -30,6 +30,7 @@ from multitide.cli._arguments import (
     Thousands,
     Time,
     TimeFormat,
+    Weight,
     Window,
 )
 
@@ -53,6 +54,7 @@ def fit(
     time: Time = None,
     time_format: TimeFormat = None,
     calendar: Calendar = None,
+    weight: Weight = None,
     window: Window = None,
     stride: Stride = None,
     encoding: Encoding = None,
@@ -139,6 +141,7 @@ def fit(
         "time": time,
         "time_format": time_format,
         "calendar": calendar,
+        "weight": weight,
         "labels": labels,
         "series": series,
         "window": window,

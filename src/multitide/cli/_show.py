@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from multitide.data._samples import Samples
     from multitide.data._split_data import SplitData
 
-ROLES = ("task", "channel", "static", "series", "time", "extra")
+ROLES = ("task", "channel", "static", "series", "time", "weight", "extra")
 MOST_CLASSES = 5
 
 
@@ -123,7 +123,7 @@ def show_heading(text: str) -> None:
 
 def show_metrics(metrics: pd.DataFrame, title: str) -> None:
     """Show each task's metrics next to those of the best constant prediction."""
-    from multitide.tasks._metrics import better_than_trivial, disagreement
+    from multitide.tasks._metric_table import better_than_trivial, disagreement
 
     shown = pd.DataFrame(index=metrics.index)
     keys = []

@@ -28,6 +28,7 @@ from multitide.fitting._data_sets import (
 )
 from multitide.fitting._fit_model import check_lengths
 from multitide.fitting._recipe import is_auto, make_recipe
+from multitide.fitting._weighed import weighed_sets
 from multitide.model._start_from import find_source
 from multitide.tasks import Task, task_names
 
@@ -92,6 +93,7 @@ def _check_data(config: Config, problems: list[str]) -> Prepared | None:
     with gathering(problems):
         refuse_no_labels(data_sets)
         tasks = resolve_shared_tasks(config.tasks, data_sets)
+        data_sets = weighed_sets(data_sets, tasks)
         for name, samples in data_sets.items():
             with gathering(problems):
                 data.append(split_samples(config, name, samples))

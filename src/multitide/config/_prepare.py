@@ -22,6 +22,7 @@ from multitide.fitting._data_sets import (
     tasks_with_labels,
 )
 from multitide.fitting._memory import MemoryEstimate
+from multitide.fitting._weighed import weighed_sets
 from multitide.tasks import Task, describe_tasks, task_names
 from multitide.tasks._declared_kinds import with_declared_kinds
 
@@ -134,6 +135,7 @@ def prepare(config: Config) -> Prepared:
     data_sets = config.read_all()
     refuse_no_labels(data_sets)
     tasks = resolve_shared_tasks(config.tasks, data_sets)
+    data_sets = weighed_sets(data_sets, tasks)
     data = []
     for name, samples in data_sets.items():
         data.append(split_samples(config, name, samples))

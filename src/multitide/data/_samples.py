@@ -27,6 +27,7 @@ from multitide.data._series_view import Rows, SeriesView
 from multitide.data._time_format import check_time_format
 from multitide.data._timestamps import parse_time
 from multitide.data._to_pandas import to_pandas
+from multitide.data._weights import as_weights, joined_weights
 from multitide.errors import DataError, ParameterError
 
 logger = logging.getLogger("multitide")
@@ -73,6 +74,9 @@ class Samples:
         The rows of the table that are in no sample: ``why``, ``series``, ``rows`` (their number),
         and the time (or the place in the series) of the ``first`` and the ``last``. Rows between
         windows, which a stride longer than the window skips, are not listed.
+    weights : DataFrame or None
+        How much each sample counts: a column per task, or one named "" for the tasks without their
+        own. None: all count alike.
     """
 
     values: np.ndarray
@@ -89,6 +93,7 @@ class Samples:
     categories: dict[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
     reading: dict[str, Any] | None = None
     left_out: pd.DataFrame | None = None
+    weights: pd.DataFrame | None = None
 
     @classmethod
     def from_arrays(
@@ -102,6 +107,7 @@ class Samples:
         time_format: str | None = None,
         channels: Sequence[str] | None = None,
         calendar: str | Sequence[str] = (),
+        weights: pd.DataFrame | Sequence[float] | None = None,
     ) -> Samples:
         """Make samples from arrays.
 
@@ -125,6 +131,9 @@ class Samples:
             Names of the channels; "0", "1", ... when not given.
         calendar : sequence of {"hour", "weekday", "month", "day_of_year"}
             Cycles whose sine and cosine at the time of each sample become static inputs.
+        weights : sequence of n_samples numbers, or DataFrame, optional
+            How much each sample counts in training and evaluation, for all tasks, or with a column
+            per task.
 
         Raises
         ------
@@ -150,6 +159,8 @@ class Samples:
         if static is not None:
             static = _named(plain_inputs(pd.DataFrame(static)))
         static = with_calendar(static, calendar, stamps, names)
+        if weights is not None:
+            weights = as_weights(weights, len(blocks), "weights")
         return cls(
             values=np.ascontiguousarray(values),
             starts=np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64),
@@ -163,6 +174,7 @@ class Samples:
             time=stamps,
             begin=stamps,
             finish=stamps,
+            weights=weights,
         )
 
     def __len__(self) -> int:
@@ -176,7 +188,7 @@ class Samples:
                 changes[name] = None
             else:
                 changes[name] = getattr(self, name)[rows]
-        for name in ("y", "static", "extra"):
+        for name in ("y", "static", "extra", "weights"):
             frame = getattr(self, name)
             if frame is None:
                 changes[name] = None
@@ -246,6 +258,7 @@ class Samples:
         changes: dict[str, Any] = {"values": values, "starts": starts}
         for name in (*PER_SAMPLE, "y", "static", "extra"):
             changes[name] = _joined(getattr(self, name), getattr(other, name))
+        changes["weights"] = joined_weights([self, other])
         return dataclasses.replace(self, **changes)
 
     def replace(self, **changes: Any) -> Self:
@@ -290,7 +303,7 @@ class Samples:
         for array in (self.values, self.starts, self.lengths):
             digest.update(np.ascontiguousarray(array).tobytes())
         digest.update(repr(self.channels).encode())
-        for frame in (self.y, self.static):
+        for frame in (self.y, self.static, self.weights):
             if frame is not None and frame.shape[1]:
                 digest.update(frame.astype(str).to_csv(index=False).encode())
         return digest.hexdigest()[:16]

@@ -35,6 +35,7 @@ from multitide.errors import ParameterError
 from multitide.fitting._data_sets import (
     Data,
     Labels,
+    SampleWeight,
     Series,
     held_out_sets,
     resolve_shared_tasks,
@@ -42,6 +43,7 @@ from multitide.fitting._data_sets import (
 )
 from multitide.fitting._recipe import resolve_device, resolve_seed
 from multitide.fitting._validation_split import check_validation
+from multitide.fitting._weighed import weighed_by_name, weighed_sets
 from multitide.model._fitted_model import FittedModel
 from multitide.model._prediction import TargetsByTask, decode_all
 from multitide.study.runs._workers import default_n_jobs
@@ -141,6 +143,7 @@ class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
         groups: Sequence[object] | None = None,
         time: Sequence[object] | None = None,
         time_format: str | None = None,
+        sample_weight: SampleWeight = None,
         validation: Data | tuple[Series, Labels] | None = None,
         folder: str | Path | None = None,
     ) -> Self:
@@ -148,7 +151,7 @@ class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X, y, static, groups, time, time_format
+        X, y, static, groups, time, time_format, sample_weight
             As in :meth:`MultiTaskEstimator.fit`.
         validation : Samples or (X, y), optional
             Validation set of all seeds, in place of samples held out from `X`.
@@ -174,24 +177,25 @@ class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
         check_validation(self.validation)
         seed = resolve_seed(self.random_state)
         data_sets = to_data_sets(
-            X, y, static=static, groups=groups, time=time, time_format=time_format
+            X,
+            y,
+            static=static,
+            groups=groups,
+            time=time,
+            time_format=time_format,
+            sample_weight=sample_weight,
         )
         members = self.members_for(data_sets)
         tasks = resolve_shared_tasks(members_tasks(members), data_sets)
-        held_out = held_out_sets(validation)
+        data_sets = weighed_sets(data_sets, tasks)
+        held_out = weighed_by_name(held_out_sets(validation), tasks)
         splits = splits_of_seeds(
             data_sets, tasks, held_out, self.validation, self.n_seeds, seed
         )
         return self.fit_splits(members, tasks, splits, seed, folder=folder)
 
     def check(self) -> None:
-        """Raise unless the members, or the base of the default ones, can be fitted together.
-
-        Raises
-        ------
-        ParameterError
-            With what is wrong with them.
-        """
+        """Raise unless the members, or the base of the default ones, can be fitted together."""
         members = check_members(self.members)
         if not members:
             check_base(self.base)

@@ -15,6 +15,7 @@ from multitide._claim_folder import claim_folder
 from multitide._estimator import MultiTaskEstimator
 from multitide._folder_kinds import FITS_FORMAT
 from multitide._interrupts import interrupts_end_all
+from multitide._weighted_mean import weighted_mean
 from multitide.data._split_data import SplitData
 from multitide.ensemble._average import mean, reference_targets
 from multitide.ensemble._plan import planned_fits
@@ -137,13 +138,17 @@ def _chosen_weights(
         return target.row_losses(rows.labels, values)
 
     chosen = greedy_weights(
-        list(rows.predictions.values()), row_losses, rows.groups, seed
+        list(rows.predictions.values()), row_losses, rows.groups, seed, rows.weights
     )
     return [float(weight) for weight in chosen]
 
 
 def _loss(target: Target, rows: ValidationRows, values: np.ndarray) -> float:
-    return float(np.nanmean(target.row_losses(rows.labels, values)))
+    losses = target.row_losses(rows.labels, values)
+    if rows.weights is None:
+        return float(np.nanmean(losses))
+    known = ~np.isnan(losses)
+    return weighted_mean(losses[known], rows.weights[known])
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import pandas as pd
 from multitide.data._data_sets import DataSets
 from multitide.data._recordings import recordings_of_rows
 from multitide.data._split_data import SplitData
+from multitide.data._weights import joined_weights_of
 from multitide.ensemble._average import aligned
 from multitide.fitting._recipe import resolve_device
 from multitide.model._prediction import decode_all
@@ -30,11 +31,14 @@ class ValidationRows:
         Rows that belong together.
     predictions : dict of str to ndarray, each of shape (n_rows, ...)
         By member, the mean of its fits that did not train on the row.
+    weights : ndarray or None, shape (n_rows,)
+        How much each row counts; None if all count alike.
     """
 
     labels: pd.DataFrame
     groups: np.ndarray
     predictions: dict[str, np.ndarray]
+    weights: np.ndarray | None = None
 
 
 class Held:
@@ -110,13 +114,14 @@ def validation_rows(
     """Return the rows of a task that every member predicts; None if there is no label in them."""
     name = target.task.name
     columns = label_names([target.task])
-    labels, groups = [], []
+    labels, groups, having = [], [], []
     predictions: dict[str, list[np.ndarray]] = {member: [] for member in held}
     for each in data:
         rows = _common_rows(held, each, name)
         if not len(rows) or not set(columns) <= set(each.samples.y):
             continue
-        labels.append(each.samples.y[columns].iloc[rows])
+        having.append(each.samples[rows])
+        labels.append(having[-1].y[columns])
         recordings = recordings_of_rows(each.samples, rows)
         groups.append(np.char.add(f"{each.name} ", recordings.astype(str)))
         for member, own in held.items():
@@ -125,7 +130,10 @@ def validation_rows(
         return None
     joined = {member: np.concatenate(parts) for member, parts in predictions.items()}
     return ValidationRows(
-        pd.concat(labels, ignore_index=True), np.concatenate(groups), joined
+        pd.concat(labels, ignore_index=True),
+        np.concatenate(groups),
+        joined,
+        joined_weights_of(having, name),
     )
 
 

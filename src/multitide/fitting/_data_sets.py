@@ -17,6 +17,7 @@ from multitide.data._samples import Samples
 from multitide.data._series_view import SeriesView
 from multitide.data._split_data import SplitData
 from multitide.data._splitter import Splitter
+from multitide.data._weights import as_weights
 from multitide.errors import DataError, ParameterError
 from multitide.fitting._refuse_other_series import labels_frame, refuse_other_series
 from multitide.fitting._validation_split import training_and_validation
@@ -27,6 +28,8 @@ from multitide.tasks._resolve_tasks import check_listed
 Series: TypeAlias = "Samples | SeriesView | ArrayLike"
 # Its labels: a DataFrame, or anything that pandas makes one of.
 Labels: TypeAlias = "pd.DataFrame | Mapping[str, ArrayLike] | ArrayLike | None"
+# How much each sample counts: one number per sample, or a column per task.
+SampleWeight: TypeAlias = "pd.DataFrame | Sequence[float] | np.ndarray | None"
 # One data set, or several by name.
 Data: TypeAlias = "Series | Mapping[str, Samples | tuple[Series, Labels]]"
 
@@ -39,6 +42,7 @@ def to_data_sets(
     groups: Sequence[object] | None = None,
     time: Sequence[object] | None = None,
     time_format: str | None = None,
+    sample_weight: SampleWeight = None,
 ) -> DataSets:
     """Return what the user gave as data sets.
 
@@ -46,7 +50,7 @@ def to_data_sets(
     ----------
     X : Samples, array, or mapping of str to Samples or (X, y)
         The series of one data set, or several data sets by name.
-    y, static, groups, time, time_format : optional
+    y, static, groups, time, time_format, sample_weight : optional
         As in :meth:`multitide.MultiTaskEstimator.fit`; not together with a mapping.
 
     Raises
@@ -57,7 +61,13 @@ def to_data_sets(
     if not isinstance(X, Mapping):
         return DataSets(
             to_samples(
-                X, y, static=static, groups=groups, time=time, time_format=time_format
+                X,
+                y,
+                static=static,
+                groups=groups,
+                time=time,
+                time_format=time_format,
+                sample_weight=sample_weight,
             )
         )
     others = {
@@ -66,6 +76,7 @@ def to_data_sets(
         "groups": groups,
         "time": time,
         "time_format": time_format,
+        "sample_weight": sample_weight,
     }
     if given := given_names(others):
         raise DataError(
@@ -114,6 +125,7 @@ def to_samples(
     groups: Sequence[object] | None = None,
     time: Sequence[object] | None = None,
     time_format: str | None = None,
+    sample_weight: SampleWeight = None,
 ) -> Samples:
     """Return the series and labels of one data set as :class:`Samples`."""
     labels = None
@@ -131,6 +143,8 @@ def to_samples(
                 f"`{given[0]}` must not be given together with Samples, "
                 "which have their own. Give it to Samples.from_arrays."
             )
+        if sample_weight is not None:
+            X = X.replace(weights=as_weights(sample_weight, len(X), "sample_weight"))
         if labels is None:
             return X
         if len(labels) != len(X):
@@ -150,6 +164,9 @@ def to_samples(
         series=groups,
         time=time,
         time_format=time_format,
+        weights=None
+        if sample_weight is None
+        else as_weights(sample_weight, len(series), "sample_weight"),
     )
 
 

@@ -14,7 +14,10 @@ import torch
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import Tensor
 
+from multitide._weighted_mean import scaled_to_one, weighted_mean
 from multitide.backbones._trees import Trees
+from multitide.data._samples import Samples
+from multitide.data._weights import weights_of
 from multitide.errors import ParameterError
 from multitide.fitting._grow_trees import (
     Rows,
@@ -129,7 +132,7 @@ class TreeFit:
             logger.info("Trees read %d of %d rows, evenly spaced.", most, len(rows))
             rows = rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
         samples = self._group.data[0].samples[rows]
-        return Table(features_of([network], samples), samples.y)
+        return Table(features_of([network], samples), samples)
 
     def _grow(self, network: Network, train: Table, validation: Table | None) -> None:
         """Grow the trees of each task, and choose their settings if they are not chosen yet."""
@@ -168,9 +171,10 @@ class TreeFit:
         """Return answers for rows that the trees have not seen; None if there are none."""
         if validation is not None:
             held_out = less_start(head, target, validation.labelled(target))
-            return Judged(held_out.truth, grown.variants(held_out.features))
+            variants = grown.variants(held_out.features)
+            return Judged(held_out.truth, variants, held_out.weights)
         if self._chooses_out_of_bag and isinstance(grown, GrownForest):
-            return Judged(rows.truth, grown.out_of_bag(rows.features))
+            return Judged(rows.truth, grown.out_of_bag(rows.features), rows.weights)
         return None
 
     @property
@@ -196,7 +200,8 @@ class TreeFit:
             if not len(rows.codes):
                 continue
             decoded = target(head(torch.from_numpy(rows.features))).numpy()
-            loss = float(target.decoded_losses(rows.truth, decoded).mean())
+            losses = target.decoded_losses(rows.truth, decoded)
+            loss = weighted_mean(losses, rows.weights)
             history.append(_history_row(target.task.name, which, loss, seconds))
         return history
 
@@ -229,10 +234,25 @@ class Judged(NamedTuple):
         Their labels.
     variants : iterable of (int, ndarray)
         The answers with each setting; NaN for rows without one.
+    weights : ndarray or None
+        How much each row counts; None if all count alike.
     """
 
     truth: np.ndarray
     variants: Iterable[Variant]
+    weights: np.ndarray | None = None
+
+    def rows(self, known: np.ndarray) -> Labels:
+        """Return the labels of some rows, given by a mask."""
+        weights = None if self.weights is None else self.weights[known]
+        return Labels(self.truth[known], weights)
+
+
+class Labels(NamedTuple):
+    """Labels, and how much each counts."""
+
+    truth: np.ndarray
+    weights: np.ndarray | None
 
 
 @torch.no_grad()
@@ -255,26 +275,26 @@ def choose(
     if judged is None or not len(judged.truth):
         return choice
     best = torch.empty(0)
-    truth = judged.truth
+    labels = Labels(judged.truth, judged.weights)
     for setting, answers in judged.variants:
-        known = ~np.isnan(answers).any(axis=1)
+        known: np.ndarray = ~np.isnan(answers).any(axis=1)
         expected = torch.from_numpy(answers[known])
-        loss = _loss(head, target, expected, shares[0], judged.truth[known])
+        loss = _loss(head, target, expected, shares[0], judged.rows(known))
         if loss < choice.loss:
             choice = Choice(setting, shares[0], loss)
-            best, truth = expected.clone(), judged.truth[known]
+            best, labels = expected.clone(), judged.rows(known)
     for share in shares[1:]:
-        loss = _loss(head, target, best, share, truth)
+        loss = _loss(head, target, best, share, labels)
         if loss < choice.loss:
             choice = Choice(choice.setting, share, loss)
     return choice
 
 
 def _loss(
-    head: ForestHead, target: Target, expected: Tensor, share: float, truth: np.ndarray
+    head: ForestHead, target: Target, expected: Tensor, share: float, labels: Labels
 ) -> float:
     decoded = target(head.answer(expected, share)).numpy()
-    return float(target.decoded_losses(truth, decoded).mean())
+    return weighted_mean(target.decoded_losses(labels.truth, decoded), labels.weights)
 
 
 def _log_size(name: str, head: ForestHead) -> None:
@@ -296,18 +316,22 @@ class Table:
     Attributes
     ----------
     features : ndarray of float32, shape (n, n_features)
-    y : DataFrame, n rows
+    samples : Samples, n rows
     """
 
     features: np.ndarray
-    y: pd.DataFrame
+    samples: Samples
 
     def labelled(self, target: Target) -> Rows:
         """Return the rows with a label of a task that training has seen."""
-        labels = self.y[target.task.columns]
+        labels = self.samples.y[target.task.columns]
         codes = target.encode(labels)
         known = target.measured(torch.from_numpy(codes)).numpy()
-        return Rows(self.features[known], codes[known], target.truth(labels)[known])
+        weights = weights_of(self.samples, target.task.name)
+        if weights is not None:
+            weights = scaled_to_one(weights[known])
+        truth = target.truth(labels)[known]
+        return Rows(self.features[known], codes[known], truth, weights)
 
 
 def _heads(network: Network) -> list[ForestHead]:

@@ -15,6 +15,7 @@ def greedy_weights(
     row_losses: Callable[[np.ndarray], np.ndarray],
     groups: np.ndarray,
     seed: int,
+    of_rows: np.ndarray | None = None,
 ) -> np.ndarray:
     """Choose weights by greedy selection with replacement, averaged over bootstrap samples [1]_.
 
@@ -32,6 +33,8 @@ def greedy_weights(
         Rows of one group, such as the windows of one recording, are drawn together.
     seed : int
         Seed of the bootstrap.
+    of_rows : ndarray, shape (n_rows,), optional
+        How much each row counts.
 
     Returns
     -------
@@ -52,6 +55,8 @@ def greedy_weights(
     for _ in range(N_BAGS):
         drawn = generator.integers(0, n_groups, n_groups)
         counts = np.bincount(drawn, minlength=n_groups)[codes]
+        if of_rows is not None:
+            counts = counts * of_rows
         weights += _selected(predictions, row_losses, counts)
     shares: np.ndarray = weights / weights.sum()
     return shares

@@ -47,11 +47,14 @@ class Rows:
         The labels, as the target encodes them.
     truth : ndarray, shape (n,) or (n, n_labels)
         The labels, as its metrics take them.
+    weights : ndarray or None, shape (n,)
+        How much each row counts; None if all count alike.
     """
 
     features: np.ndarray
     codes: np.ndarray
     truth: np.ndarray
+    weights: np.ndarray | None = None
 
 
 def check_growable(targets: list[Target], kind: str) -> None:
@@ -133,12 +136,12 @@ def grow_trees(
         return GrownBoosting(parts, features.shape[1])
     columns = _varying(features)
     read = features[:, columns]
-    weights = _row_weights(target, rows.codes)
+    weights = _row_weights(target, rows)
     forest = _forest(spec, target, len(read), settings[0], seed)
     forest.fit(read, _complete(rows.codes, target), sample_weight=weights)
     grown = GrownForest(forest, columns, features.shape[1], settings)
     if np.isnan(rows.codes).any():
-        grown.use_known_labels(features, rows.codes)
+        grown.use_known_labels(features, rows.codes, rows.weights)
     return grown
 
 
@@ -151,15 +154,15 @@ def _boosted_parts(
         for level in target.task.quantiles:
             model = _boosting(spec, target, len(rows.codes), n_iterations, seed)
             model.set_params(loss="quantile", quantile=level)
-            parts.append(_boosted(model, rows.features, rows.codes, None))
+            parts.append(_boosted(model, rows.features, rows.codes, rows.weights))
         return parts
     if not isinstance(target, SeveralTarget):
-        weights = _row_weights(target, rows.codes)
+        weights = _row_weights(target, rows)
         model = _boosting(spec, target, len(rows.codes), n_iterations, seed)
         return [_boosted(model, rows.features, rows.codes, weights)]
     parts = []
     for labels, best in zip(rows.codes.T, target.bias.double().numpy(), strict=True):
-        read, labels, weights = _rows_of_label(rows.features, labels, best, target)
+        read, labels, weights = _rows_of_label(rows, labels, best, target)
         model = _boosting(spec, target, len(labels), n_iterations, seed)
         parts.append(_boosted(model, read, labels, weights))
     return parts
@@ -178,13 +181,13 @@ def _boosted(
 
 
 def _rows_of_label(
-    features: np.ndarray, labels: np.ndarray, best: float, target: Target
+    rows: Rows, labels: np.ndarray, best: float, target: Target
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Return the rows with one label of several, and perhaps their weights.
 
     Without any, or if all are the same answer, they are rows that give the best constant.
     """
-    known = ~np.isnan(labels)
+    features, known = rows.features, ~np.isnan(labels)
     values = np.unique(labels[known])
     if isinstance(target, MultiLabelTarget) and len(values) < 2:
         no_and_yes = np.array([0.0, 1.0])
@@ -192,21 +195,25 @@ def _rows_of_label(
         return np.zeros((2, features.shape[1])), no_and_yes, shares
     if not len(values):
         return np.zeros((1, features.shape[1])), np.array([best]), None
-    return features[known], labels[known], None
+    weights = None if rows.weights is None else rows.weights[known]
+    return features[known], labels[known], weights
 
 
-def _row_weights(target: Target, codes: np.ndarray) -> np.ndarray | None:
-    """Return the weight of each row by its class; None if all are equal.
+def _row_weights(target: Target, rows: Rows) -> np.ndarray | None:
+    """Return the weight of each row, also by its class; None if all are equal.
 
     With weights, scikit-learn bins each feature by weighted percentiles, which takes far longer.
     """
     if not isinstance(target, ClassificationTarget):
-        return None
+        return rows.weights
     weights = target.class_weights.numpy().astype(np.float64)
     if (weights == weights[0]).all():
-        return None
-    weights_of_rows: np.ndarray = weights[codes]
-    return weights_of_rows
+        return rows.weights
+    of_classes: np.ndarray = weights[rows.codes]
+    if rows.weights is None:
+        return of_classes
+    both: np.ndarray = of_classes * rows.weights
+    return both
 
 
 def _complete(codes: np.ndarray, target: Target) -> np.ndarray:

@@ -178,7 +178,9 @@ class GrownForest(Grown):
         self.n_trees = len(trees)
         self.settings = self._storable(limits)
 
-    def use_known_labels(self, features: np.ndarray, codes: np.ndarray) -> None:
+    def use_known_labels(
+        self, features: np.ndarray, codes: np.ndarray, weights: np.ndarray | None = None
+    ) -> None:
         """Let each node answer with the mean of the known labels of its rows.
 
         Parameters
@@ -187,14 +189,19 @@ class GrownForest(Grown):
             The training rows.
         codes : ndarray, shape (n_rows, n_labels)
             NaN for missing labels, which were filled to grow the trees.
+        weights : ndarray, shape (n_rows,), optional
+            How much each row counts.
         """
         nodes = self._nodes
+        drawn = self._drawn(len(features))
+        if weights is not None:
+            drawn = drawn * weights[:, None]
         means = known_means(
             nodes.levels(),
             nodes.parents(),
             self._model.apply(features[:, self.columns]) + nodes.roots,
             codes,
-            self._drawn(len(features)),
+            drawn,
             nodes.value,
         )
         nodes.value = means.astype(np.float32)

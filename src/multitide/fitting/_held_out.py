@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from multitide._weighted_mean import weighted_mean
 from multitide.data._recordings import recordings_of_rows
+from multitide.data._weights import weights_of
 from multitide.fitting._data_sets import labels_of
 from multitide.fitting._greedy_weights import greedy_weights
 from multitide.fitting._recipe import resolve_device
@@ -32,16 +34,20 @@ class HeldOut(NamedTuple):
         Rows that belong together.
     decoded : ndarray, n_rows rows
         The predictions.
+    weights : ndarray or None, shape (n_rows,)
+        How much each row counts; None if all count alike.
     """
 
     target: Target
     truth: np.ndarray
     recordings: np.ndarray
     decoded: np.ndarray
+    weights: np.ndarray | None = None
 
     def loss_of(self, decoded: np.ndarray) -> float:
         """Return the mean loss of predictions for these rows."""
-        return float(self.target.decoded_losses(self.truth, decoded).mean())
+        losses = self.target.decoded_losses(self.truth, decoded)
+        return weighted_mean(losses, self.weights)
 
 
 def predict_held_out(
@@ -76,9 +82,14 @@ def predict_held_out(
         name = target.task.name
         if name in wanted and labelled.any():
             truth = target.truth(labels_of(samples, target.task))
-            recordings = recordings_of_rows(samples, np.flatnonzero(labelled))
+            rows = np.flatnonzero(labelled)
+            weights = weights_of(samples, name)
             found[name] = HeldOut(
-                target, truth[labelled], recordings, decoded[name][labelled]
+                target,
+                truth[rows],
+                recordings_of_rows(samples, rows),
+                decoded[name][rows],
+                None if weights is None else weights[rows],
             )
     return found
 
@@ -96,13 +107,13 @@ def shares_of_fits(parts: Sequence[HeldOut], seed: int) -> tuple[list[float], fl
     seed : int
         Seed of the bootstrap.
     """
-    target, truth, recordings, _ = parts[0]
+    target, truth, recordings, _, own_weights = parts[0]
 
     def row_losses(decoded: np.ndarray) -> np.ndarray:
         return target.decoded_losses(truth, decoded)
 
     predictions = [part.decoded.astype(np.float64) for part in parts]
-    weights = greedy_weights(predictions, row_losses, recordings, seed)
+    weights = greedy_weights(predictions, row_losses, recordings, seed, own_weights)
     weights[weights < LEAST_SHARE] = 0
     weights /= weights.sum()
     mean = np.zeros_like(predictions[0])

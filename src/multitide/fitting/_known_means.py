@@ -27,8 +27,8 @@ def known_means(
         The node in which each row ends.
     codes : ndarray, shape (n_rows, n_labels)
         NaN for missing labels.
-    drawn : ndarray of int, shape (n_rows, n_trees)
-        How often each tree has drawn a row.
+    drawn : ndarray, shape (n_rows, n_trees)
+        How often each tree has drawn a row, times the weight of the row.
     otherwise : ndarray, shape (n_nodes, n_labels)
         The values where no label is known.
     """

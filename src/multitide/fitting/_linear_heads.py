@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 
+from multitide._weighted_mean import weighted_mean
 from multitide.backbones._linear import Linear
 from multitide.errors import ParameterError
 from multitide.fitting._task_group import TaskGroup
@@ -25,11 +25,11 @@ from multitide.representations._reduced_rank import (
     choose_heads,
     solve_heads,
 )
+from multitide.representations._vectors import Vectors
 from multitide.tasks import Target
 from multitide.training._callbacks import HistoryRow
 
 logger = logging.getLogger("multitide")
-Features: TypeAlias = "tuple[np.ndarray, pd.DataFrame]"  # vectors and labels
 
 
 class LinearFit:
@@ -88,35 +88,34 @@ class LinearFit:
         self, network: Network, train: np.ndarray, validation: np.ndarray | None
     ) -> None:
         """Fit the network's heads and choose each task's strength."""
-        vectors, y = self._features(network, train)
-        scales = Scales.of(vectors)
-        vectors = scales(vectors)
+        training = self._features(network, train)
+        scales = Scales.of(training.vectors)
+        training = training._replace(vectors=scales(training.vectors))
         held_out = None
         if validation is not None:
-            validation_vectors, validation_y = self._features(network, validation)
-            held_out = scales(validation_vectors), validation_y
-        lines = self._lines(network.target_list, vectors, y, held_out)
+            held_out = self._features(network, validation)
+            held_out = held_out._replace(vectors=scales(held_out.vectors))
+        lines = self._lines(network.target_list, training, held_out)
         for head, line in zip(network.heads, lines, strict=True):
             _set_weights(head, scales.unscaled(line))
 
     def _lines(
         self,
         targets: Sequence[Target],
-        vectors: np.ndarray,
-        y: pd.DataFrame,
-        held_out: Features | None,
+        training: Vectors,
+        held_out: Vectors | None,
     ) -> list[Line]:
         """Choose and fit the heads; with chosen ones, fit them to all rows."""
         if self._choices:
-            return solve_heads(targets, vectors, y, self._choices)
+            return solve_heads(targets, training, self._choices)
         strengths, rank = self._backbone.strengths, self._backbone.rank
         seed = self._group.recipe.seed
         if rank is None:
-            lines = self._each_alone(targets, vectors, y, held_out)
+            lines = self._each_alone(targets, training, held_out)
         else:
             ranks = RANKS if rank == "auto" else (rank,)
             self._choices, lines = choose_heads(
-                targets, vectors, y, held_out, strengths, ranks, seed
+                targets, training, held_out, strengths, ranks, seed
             )
         if len(strengths) > 1 or rank is not None:
             for target, choice in zip(targets, self._choices, strict=True):
@@ -126,22 +125,15 @@ class LinearFit:
     def _each_alone(
         self,
         targets: Sequence[Target],
-        vectors: np.ndarray,
-        y: pd.DataFrame,
-        held_out: Features | None,
+        training: Vectors,
+        held_out: Vectors | None,
     ) -> list[Line]:
         lines = []
         for target in targets:
-            columns = target.task.columns
-            if held_out is None:
-                own = None
-            else:
-                own = (held_out[0], held_out[1][columns])
             strength, line = choose_line(
                 target,
-                vectors,
-                y[columns],
-                own,
+                training,
+                held_out,
                 self._backbone.strengths,
                 self._group.recipe.seed,
             )
@@ -156,10 +148,11 @@ class LinearFit:
         if choice.rank is not None:
             logger.info("%s: its head is projected to rank %d.", name, choice.rank)
 
-    def _features(self, network: Network, rows: np.ndarray) -> Features:
-        """Return the features of some samples, float64, and their labels."""
+    def _features(self, network: Network, rows: np.ndarray) -> Vectors:
+        """Return the features of some samples, float64, with their labels and weights."""
         samples = self._group.data[0].samples[rows]
-        return features_of([network], samples).astype(np.float64), samples.y
+        features = features_of([network], samples).astype(np.float64)
+        return Vectors(features, samples.y, samples.weights)
 
     @torch.no_grad()
     def _losses(
@@ -167,13 +160,16 @@ class LinearFit:
     ) -> list[HistoryRow]:
         """Return the rows of the history for the training or validation set."""
         history = []
-        vectors, y = self._features(network, rows)
-        features = torch.from_numpy(vectors.astype(np.float32))
+        rows_of_set = self._features(network, rows)
+        features = torch.from_numpy(rows_of_set.vectors.astype(np.float32))
         outputs = network.outputs([features] * len(network.target_list))
         for target, output in zip(network.target_list, outputs, strict=True):
-            losses = target.row_losses(y[target.task.columns], target(output).numpy())
-            if np.isnan(losses).all():
+            own = rows_of_set.of(target)
+            losses = target.row_losses(own.labels, target(output).numpy())
+            known = ~np.isnan(losses)
+            if not known.any():
                 continue
+            weights = None if own.weights is None else own.weights[known]
             history.append(
                 {
                     "epoch": 1,
@@ -181,7 +177,7 @@ class LinearFit:
                     "seconds": seconds,
                     "task": target.task.name,
                     "side": which,
-                    "loss": float(np.nanmean(losses)),
+                    "loss": weighted_mean(losses[known], weights),
                     "weight": 1.0,
                 }
             )

@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
 from multitide._own_random_numbers import own_random_numbers
 from multitide.balancing._diverged import Diverged
 from multitide.fitting._finish import finish_task, position_of
 from multitide.fitting._freezing import Frozen, check_depth, freeze
 from multitide.fitting._recipe import Recipe, resolve_device
-from multitide.fitting._task_group import EncodedData, TaskGroup
+from multitide.fitting._task_group import EncodedData, TaskGroup, weight_scales
 from multitide.fitting._training_length import resolve_batch_size, with_length
 from multitide.fitting._use_graph import uses_graph
 from multitide.fitting._validation_loss import validation_loss
@@ -29,6 +30,7 @@ from multitide.training._best_weights import JOINT, Keeper
 from multitide.training._callbacks import Callback
 from multitide.training._gradient_health import GradientHealth
 from multitide.training._gradient_recorder import GradientRecorder
+from multitide.training._mixing import DeviceData
 from multitide.training._schedule import Repeat, Schedule
 from multitide.training._step_graphs import CudaRecorder
 from multitide.training._trainer import Trainer
@@ -276,6 +278,16 @@ class Phases:
         return networks, predicted
 
 
+def _on_device(
+    data: Sequence[EncodedData], network: Network, device: torch.device
+) -> list[DeviceData]:
+    scales = weight_scales(data)
+    streams = []
+    for position, each in enumerate(data):
+        streams.append(each.on_device(network, position, device, scales))
+    return streams
+
+
 def make_trainer(
     network: Network,
     data: Sequence[EncodedData],
@@ -322,7 +334,7 @@ def make_trainer(
         recorder = CudaRecorder(device)
     return Trainer(
         network,
-        [each.on_device(network, i, device) for i, each in enumerate(data)],
+        _on_device(data, network, device),
         weighting=recipe.weighting.build(names, [task.kind for task in tasks]).to(
             device
         ),

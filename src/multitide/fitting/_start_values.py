@@ -71,7 +71,8 @@ def less_start(head: ForestHead, target: Target, rows: Rows) -> Rows:
     features = rows.features[known]
     start = head.start(torch.from_numpy(features)).numpy()[:, None]
     differences = rows.truth[known] - start * float(target.scale)
-    return Rows(features, rows.codes[known] - start, differences)
+    weights = None if rows.weights is None else rows.weights[known]
+    return Rows(features, rows.codes[known] - start, differences, weights)
 
 
 def of_differences(target: Target, rows: Rows) -> Target:
@@ -79,5 +80,5 @@ def of_differences(target: Target, rows: Rows) -> Target:
     if not isinstance(target, ForecastTarget):
         return target
     twin = copy.deepcopy(target)
-    twin.bias.copy_(torch.from_numpy(twin.best_constants(rows.codes)))
+    twin.bias.copy_(torch.from_numpy(twin.best_constants(rows.codes, rows.weights)))
     return twin

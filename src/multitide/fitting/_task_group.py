@@ -16,6 +16,7 @@ from multitide.backbones._trees import Trees
 from multitide.data._rare_classes import lost_classes, shortened
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
+from multitide.data._weights import joined_weights_of, weights_of
 from multitide.encodings._input_layer import InputLayer
 from multitide.encodings._static import StaticLayer
 from multitide.errors import DataError
@@ -25,9 +26,10 @@ from multitide.fitting._training_length import with_length
 from multitide.network._forest import ForestShape
 from multitide.network._forest_head import ForestHead
 from multitide.network._network import Head, InputStem, Network
-from multitide.tasks._task import Target, Task, task_names
+from multitide.tasks._label_names import task_names
+from multitide.tasks._task import Target, Task
 from multitide.training._batches import DeviceSamples, Rows
-from multitide.training._mixing import DeviceData
+from multitide.training._mixing import DeviceData, totals
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class EncodedData:
     train, validation : Rows
         The training and validation samples that have a label of any task; `validation` is None
         without a validation set.
+    weights : ndarray or None, shape (n_samples, n_tasks)
+        How much each sample counts for each task; None if all count alike.
     """
 
     name: str
@@ -52,14 +56,29 @@ class EncodedData:
     codes: list[np.ndarray]
     train: Rows
     validation: Rows | None
+    weights: np.ndarray | None = None
 
     def on_device(
-        self, network: Network, position: int, device: torch.device
+        self,
+        network: Network,
+        position: int,
+        device: torch.device,
+        scales: np.ndarray | None = None,
     ) -> DeviceData:
-        """Return what a trainer reads; `position` is that of the data set in the network."""
+        """Return what a trainer reads; `position` is that of the data set in the network.
+
+        `scales` are the factors on the weights of each task, from `weight_scales`.
+        """
         static = network.encode_static(self.samples, position)
-        samples = DeviceSamples(self.samples, self.codes, static, device)
-        return DeviceData(samples, self.train, self.validation)
+        weights = None
+        if scales is not None:
+            own = 1.0 if self.weights is None else self.weights
+            shape = len(self.samples), len(scales)
+            weights = np.broadcast_to(own * scales, shape).astype(np.float32)
+        samples = DeviceSamples(
+            self.samples, self.codes, static, device, weights=weights
+        )
+        return DeviceData(samples, self.train, self.validation, weights)
 
     def all_for_training(self) -> EncodedData:
         """Return the data set with the validation samples added to the training set."""
@@ -77,6 +96,24 @@ class EncodedData:
         return replace(
             self, train=_with_labels(self.train, tasks), validation=validation
         )
+
+
+def weight_scales(data: Sequence[EncodedData]) -> np.ndarray | None:
+    """Return the factors that give the weights of each task a mean of 1 over the training rows.
+
+    A batch divides its weighted losses by the number of its labelled rows. So a heavy row stays
+    heavy in a batch with light ones, and in an epoch each row counts by its weight.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_tasks,), or None
+        None if all rows count alike.
+    """
+    if all(each.weights is None for each in data):
+        return None
+    n_labelled = sum(totals(each.train, None) for each in data)
+    weights = sum(totals(each.train, each.weights) for each in data)
+    return np.where(weights > 0, n_labelled / np.where(weights > 0, weights, 1.0), 1.0)
 
 
 class TaskGroup:
@@ -235,7 +272,10 @@ class TaskGroup:
                 Rows(validation, measured[validation]), every_task
             )
         train_rows = _with_labels(Rows(train, measured[train]), every_task)
-        return EncodedData(data.name, data.samples, codes, train_rows, validation_rows)
+        weights = _weights(data.samples, self.tasks)
+        return EncodedData(
+            data.name, data.samples, codes, train_rows, validation_rows, weights
+        )
 
 
 def build_inputs(
@@ -289,13 +329,12 @@ def _build_heads(
 
 def _fit_target(data_sets: Sequence[SplitData], task: Task) -> Target:
     """Fit a target to the training labels; say so if only the validation set has a class."""
-    labels = _labels(data_sets, task, "train")
+    labels, weights = _labels(data_sets, task, "train")
     try:
-        return task.fit_target(labels)
+        return task.fit_target(labels, weights)
     except DataError as error:
-        both = pd.concat(
-            [labels, _labels(data_sets, task, "validation")], ignore_index=True
-        )
+        held_out, _ = _labels(data_sets, task, "validation")
+        both = pd.concat([labels, held_out], ignore_index=True)
         known = np.arange(len(labels))
         rest = np.arange(len(labels), len(both))
         lost = list(lost_classes(both, known, rest))
@@ -314,16 +353,24 @@ def _fit_target(data_sets: Sequence[SplitData], task: Task) -> Target:
 
 def _labels(
     data_sets: Sequence[SplitData], task: Task, which: Literal["train", "validation"]
-) -> pd.DataFrame:
-    """Return the task's labels in a set from all data sets that have its columns."""
+) -> tuple[pd.DataFrame, np.ndarray | None]:
+    """Return the task's labels, and their weights, in a set of all data sets with its columns."""
     parts = []
     for data in data_sets:
         if set(task.columns) <= set(data.samples.y):
-            rows = getattr(data.split, which)
-            parts.append(data.samples.y.iloc[rows][task.columns])
-    if len(parts) == 1:
-        return parts[0].reset_index(drop=True)
-    return pd.concat(parts, ignore_index=True)
+            parts.append(data.samples[getattr(data.split, which)])
+    labels = pd.concat([each.y[task.columns] for each in parts], ignore_index=True)
+    return labels, joined_weights_of(parts, task.name)
+
+
+def _weights(samples: Samples, tasks: Sequence[Task]) -> np.ndarray | None:
+    """Return the weights of samples, (n_samples, n_tasks); None if all count alike."""
+    columns = [weights_of(samples, task.name) for task in tasks]
+    if all(column is None for column in columns):
+        return None
+    ones = np.ones(len(samples))
+    filled = [ones if column is None else column for column in columns]
+    return np.stack(filled, axis=1)
 
 
 def _with_labels(rows: Rows, tasks: np.ndarray) -> Rows:

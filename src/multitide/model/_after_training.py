@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from multitide._weighted_mean import weighted_mean
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
+from multitide.data._weights import joined_weights_of
 from multitide.fitting._fit_model import Fitted
 from multitide.network._network import Predictor
 from multitide.tasks._task import Target
@@ -136,12 +138,14 @@ def _still_falls(history: pd.DataFrame) -> bool:
 
 def _constant_loss(target: Target, validation_sets: Sequence[Samples]) -> float:
     """Return the loss of the best constant of the training labels; NaN without labels."""
-    losses = []
+    losses, having = [np.empty(0)], []
     for samples in validation_sets:
         columns = target.task.columns
         if set(columns) <= set(samples.y):
             constant = target.constant(len(samples))
             losses.append(target.row_losses(samples.y[columns], constant))
-    known = np.concatenate([np.empty(0), *losses])
-    known = known[~np.isnan(known)]
-    return float(known.mean()) if len(known) else float("nan")
+            having.append(samples)
+    joined = np.concatenate(losses)
+    known = ~np.isnan(joined)
+    weights = joined_weights_of(having, target.task.name)
+    return weighted_mean(joined[known], None if weights is None else weights[known])

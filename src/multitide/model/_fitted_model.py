@@ -13,8 +13,15 @@ from sklearn.utils.validation import check_is_fitted
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.errors import DataError
-from multitide.fitting._data_sets import Data, Labels, Series, to_data_sets
+from multitide.fitting._data_sets import (
+    Data,
+    Labels,
+    SampleWeight,
+    Series,
+    to_data_sets,
+)
 from multitide.fitting._recipe import resolve_device
+from multitide.fitting._weighed import weighed_sets
 from multitide.model._notebook_view import fitted_html
 from multitide.model._prediction import (
     HasTargets,
@@ -140,9 +147,19 @@ class FittedModel:
         return result  # noqa: RET504
 
     def evaluate(
-        self, X: Data, y: Labels = None, *, static: pd.DataFrame | None = None
+        self,
+        X: Data,
+        y: Labels = None,
+        *,
+        static: pd.DataFrame | None = None,
+        sample_weight: SampleWeight = None,
     ) -> pd.DataFrame:
         """Compute the metrics of every task on the samples that have its label.
+
+        Parameters
+        ----------
+        X, y, static, sample_weight
+            As in :meth:`fit`. Samples may have weights of their own.
 
         Returns
         -------
@@ -155,9 +172,12 @@ class FittedModel:
         Raises
         ------
         DataError
-            If there is no label of any task.
+            If there is no label of any task, or a weight is wrong.
         """
-        data_sets, decoded = self._decode(X, y, static=static)
+        check_is_fitted(self, "tasks_")
+        given = to_data_sets(X, y, static=static, sample_weight=sample_weight)
+        data_sets = weighed_sets(given, self.tasks_)
+        decoded = self.decode_data_sets(data_sets)
         table = metric_table(self.targets_, data_sets, decoded)
         if not (table["n_labelled"] > 0).any():
             tasks = task_names(self.tasks_)
@@ -168,9 +188,11 @@ class FittedModel:
             )
         return table
 
-    def score(self, X: Data, y: Labels = None) -> float:
+    def score(
+        self, X: Data, y: Labels = None, sample_weight: SampleWeight = None
+    ) -> float:
         """Return the mean over tasks of 1 - loss / trivial loss; 0 is the best constant."""
-        table = self.evaluate(X, y)
+        table = self.evaluate(X, y, sample_weight=sample_weight)
         losses = table.loc[table["metric"] == "loss", "value"].to_numpy(dtype=float)
         return float(np.nanmean(1 - losses))
 

@@ -26,7 +26,8 @@ from multitide.sharing._across import (
     split_norms,
 )
 from multitide.sharing._sharing import SharingModule
-from multitide.tasks._task import Target, task_names
+from multitide.tasks._label_names import task_names
+from multitide.tasks._task import Target
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ class Losses:
         outputs: Sequence[Tensor],
         codes: Sequence[Tensor],
         n_labelled: Sequence[int],
-        *,
+        weights: Sequence[Tensor] | None = None,
         on_device: bool = False,
     ) -> dict[int, Tensor]:
         """Return the mean loss of each task with labels in the batch, by its position, in order.
@@ -94,19 +94,22 @@ class Losses:
             Labels as the targets encode them.
         n_labelled : sequence of int
             Number of labelled rows of each task.
+        weights : sequence of Tensor, each of shape (batch,), optional
+            Factors on the losses of the rows of each task.
         on_device : bool, default=False
             Count the labels on the device, so that `n_labelled` only says which tasks have any.
             A step that is recorded once may then be used for batches with other numbers.
         """
         by_task: dict[int, Tensor] = {}
         for i in self._single:
+            own = None if weights is None else weights[i]
             if n_labelled[i] and on_device:
-                by_task[i] = self._targets[i].mean_loss(outputs[i], codes[i])
+                by_task[i] = self._targets[i].mean_loss(outputs[i], codes[i], own)
             elif n_labelled[i]:
-                losses = self._targets[i].row_loss(outputs[i], codes[i])
+                losses = self._row_losses(i, outputs, codes, weights)
                 by_task[i] = losses.sum() / int(n_labelled[i])
         for stack in self._stacks:
-            losses, measured = stack.row_losses(outputs, codes)
+            losses, measured = stack.row_losses(outputs, codes, weights)
             # Counted on the device, where the labels are: `n_labelled` would have to be copied
             # there at every step.
             means = (losses.sum(dim=0) / measured.sum(dim=0).clamp(min=1)).unbind()
@@ -115,17 +118,38 @@ class Losses:
                     by_task[i] = mean
         return dict(sorted(by_task.items()))
 
-    def sums(self, outputs: Sequence[Tensor], codes: Sequence[Tensor]) -> Tensor:
-        """Return each task's loss summed over its labelled rows, float64 (n_tasks,)."""
+    def sums(
+        self,
+        outputs: Sequence[Tensor],
+        codes: Sequence[Tensor],
+        weights: Sequence[Tensor] | None = None,
+    ) -> Tensor:
+        """Return each task's loss summed over its labelled rows, float64 (n_tasks,).
+
+        The losses of rows are multiplied by `weights`, as in `means`.
+        """
         by_task: dict[int, Tensor] = {}
         for i in self._single:
-            losses = self._targets[i].row_loss(outputs[i], codes[i])
+            losses = self._row_losses(i, outputs, codes, weights)
             by_task[i] = losses.double().sum()
         for stack in self._stacks:
-            losses, _ = stack.row_losses(outputs, codes)
+            losses, _ = stack.row_losses(outputs, codes, weights)
             sums = losses.double().sum(dim=0).unbind()
             by_task |= dict(zip(stack.members, sums, strict=True))
         return torch.stack([sum_ for _, sum_ in sorted(by_task.items())])
+
+    def _row_losses(
+        self,
+        i: int,
+        outputs: Sequence[Tensor],
+        codes: Sequence[Tensor],
+        weights: Sequence[Tensor] | None,
+    ) -> Tensor:
+        """Return the weighted losses of a task, 0 for missing labels, (batch,)."""
+        losses = self._targets[i].row_loss(outputs[i], codes[i])
+        if weights is None:
+            return losses
+        return losses * weights[i]
 
 
 class _Stack:
@@ -137,12 +161,20 @@ class _Stack:
         self._trivial = torch.stack([targets[i].trivial_loss for i in members])
 
     def row_losses(
-        self, outputs: Sequence[Tensor], codes: Sequence[Tensor]
+        self,
+        outputs: Sequence[Tensor],
+        codes: Sequence[Tensor],
+        weights: Sequence[Tensor] | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Return losses, 0 for missing labels, and which labels are present, (batch, n_members)."""
+        """Return losses, 0 for missing labels, and which labels are present, (batch, n_members).
+
+        The losses of rows are multiplied by `weights`.
+        """
         joined = torch.stack([codes[i] for i in self.members], dim=1)
         rows = torch.stack([outputs[i] for i in self.members], dim=1).flatten(0, 1)
         filled = self._target.fill_missing(joined).flatten()
         measured = self._target.measured(joined)
         losses = self._target.raw_loss(rows, filled).view_as(joined) / self._trivial
+        if weights is not None:
+            losses = losses * torch.stack([weights[i] for i in self.members], dim=1)
         return zero_missing(losses, measured), measured

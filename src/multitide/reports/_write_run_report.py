@@ -37,7 +37,7 @@ from multitide.reports._model_lines import (
 from multitide.reports._pages import markdown_table
 from multitide.tasks import Forecast, Task
 from multitide.tasks._forecast import last_values
-from multitide.tasks._metrics import better_than_trivial, disagreement
+from multitide.tasks._metric_table import better_than_trivial, disagreement
 
 # Explanations of metrics that only some kinds of task have.
 EXPLAINED = {

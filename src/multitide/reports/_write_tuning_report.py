@@ -17,7 +17,7 @@ from multitide._result_folder import writable
 from multitide.reports._figures import save_figure
 from multitide.reports._pages import write_pages
 from multitide.reports._svg import svg
-from multitide.tasks._metrics import BEST_AT_A_LEVEL
+from multitide.tasks._metric_table import BEST_AT_A_LEVEL
 from multitide.tuning import Tuning
 from multitide.tuning._make_space import NOT_SEARCHED
 from multitide.tuning._result import START, TUNED

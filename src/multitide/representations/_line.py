@@ -12,6 +12,7 @@ from scipy.special import softmax
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
+from multitide._weighted_mean import scaled_to_one
 from multitide.errors import DataError, ParameterError
 from multitide.tasks import ClassificationTarget, RegressionTarget, Target
 
@@ -117,7 +118,11 @@ def check_solvable(targets: Iterable[Target], heads: str = "linear heads") -> No
 
 
 def lines(
-    vectors: np.ndarray, codes: np.ndarray, target: Target, strengths: Sequence[float]
+    vectors: np.ndarray,
+    codes: np.ndarray,
+    target: Target,
+    strengths: Sequence[float],
+    weights: np.ndarray | None = None,
 ) -> Iterator[Line]:
     """Yield one head per strength. Descending strengths are faster.
 
@@ -131,22 +136,36 @@ def lines(
         A classification or a regression.
     strengths : sequence of float
         Strengths of the L2 penalty, in units of the mean squared length of the vectors.
+    weights : ndarray, shape (n,), optional
+        How much each row counts.
 
     Notes
     -----
     An L2 penalty does not depend on rotations of the vectors, so all heads are fitted on at most
     min(n, n_features) principal components.
     """
-    center = vectors.mean(axis=0)
-    scores, back = _components(vectors - center)
+    if weights is not None:
+        weights = scaled_to_one(weights)
+    center = np.average(vectors, axis=0, weights=weights)
+    scores, back = _components(_times_roots(vectors - center, weights))
     length = np.sqrt((scores**2).sum(axis=1).mean()) or 1.0  # vectors may all be equal
+    if weights is not None:
+        scores = (vectors - center) @ back
     if isinstance(target, ClassificationTarget):
         fits = _logistic
     else:
         fits = _ridge
-    for weights, bias in fits(scores / length, codes, target, strengths):
-        own = back @ weights / length
+    for slopes, bias in fits(scores / length, codes, target, strengths, weights):
+        own = back @ slopes / length
         yield Line(own, bias - center @ own)
+
+
+def _times_roots(rows: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """Return rows times the roots of their weights, whose squares are weighted squares."""
+    if weights is None:
+        return rows
+    product: np.ndarray = (rows.T * np.sqrt(weights)).T
+    return product
 
 
 def _components(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -170,24 +189,35 @@ def _components(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _ridge(
-    scores: np.ndarray, codes: np.ndarray, target: Target, strengths: Sequence[float]
+    scores: np.ndarray,
+    codes: np.ndarray,
+    target: Target,
+    strengths: Sequence[float],
+    weights: np.ndarray | None,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    mean = codes.mean()
-    along = scores.T @ (codes - mean)
+    mean = np.average(codes, weights=weights)
+    scores = _times_roots(scores, weights)
+    along = scores.T @ _times_roots(codes - mean, weights)
     squares = (scores**2).sum(axis=0)
     for strength in strengths:
         yield (along / (squares + strength * len(codes)))[:, None], np.array([mean])
 
 
 def _logistic(
-    scores: np.ndarray, codes: np.ndarray, target: Target, strengths: Sequence[float]
+    scores: np.ndarray,
+    codes: np.ndarray,
+    target: Target,
+    strengths: Sequence[float],
+    weights: np.ndarray | None,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     assert isinstance(target, ClassificationTarget)
     present = np.unique(codes)
     row_weights = target.class_weights.numpy().astype(np.float64)[codes]
+    if weights is not None:
+        row_weights = row_weights * weights
     model = LogisticRegression(warm_start=True, max_iter=500)
     for strength in strengths:
-        weights = np.zeros((scores.shape[1], target.n_outputs))
+        slopes = np.zeros((scores.shape[1], target.n_outputs))
         bias = np.full(target.n_outputs, -np.inf)
         bias[present] = 0.0
         if len(present) > 1 and scores.shape[1]:
@@ -199,6 +229,6 @@ def _logistic(
                 rows = present[1:]
             else:
                 rows = present
-            weights[:, rows] = model.coef_.T
+            slopes[:, rows] = model.coef_.T
             bias[rows] = model.intercept_
-        yield weights, bias
+        yield slopes, bias

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Self
 
 import numpy as np
 import pandas as pd
-import torch
 
 from multitide._torch_defaults import torch_defaults
+from multitide._weighted_mean import weighted_mean
 from multitide.backbones._linear import STRENGTHS
 from multitide.errors import DataError, ParameterError
 from multitide.representations._line import Line, Scales, check_solvable, lines
+from multitide.representations._vectors import OfTask, Vectors
 from multitide.tasks import Target, Task, label_names, resolve_tasks
 
 # Fraction of the labelled rows that choose the strength if there is no validation set.
@@ -63,7 +64,8 @@ class LinearHeads:
         vectors: np.ndarray,
         y: pd.DataFrame,
         *,
-        validation: tuple[np.ndarray, pd.DataFrame] | None = None,
+        validation: tuple[np.ndarray, pd.DataFrame] | Vectors | None = None,
+        weights: pd.DataFrame | None = None,
     ) -> Self:
         """Fit the head of each task to the rows that have its label.
 
@@ -77,6 +79,8 @@ class LinearHeads:
             Rows that choose the strengths. By default, a random fifth of the labelled rows of each
             task chooses, and the head is then fitted to all of them. Pass validation rows if rows
             resemble each other, as windows do.
+        weights : DataFrame, n_samples rows, optional
+            How much each row counts, with a column per task; above 0 where it has a label.
 
         Raises
         ------
@@ -93,20 +97,24 @@ class LinearHeads:
         self.tasks_ = resolve_tasks(self.tasks, y)
         self.targets_: dict[str, Target] = {}
         for task in self.tasks_:
-            self.targets_[task.name] = task.fit_target(y[task.columns])
+            own = None
+            if weights is not None and task.name in weights:
+                own = weights[task.name].to_numpy()
+            self.targets_[task.name] = task.fit_target(y[task.columns], own)
         check_solvable(self.targets_.values())
         self._scales = Scales.of(vectors)
-        scaled = self._scales(vectors)
+        training = Vectors(self._scales(vectors), y, weights)
+        held_out = None
         if validation is not None:
             more = self._scales(_check_vectors(validation[0]))
-            validation = more, _check_labels(validation[1], len(more))
+            labels = _check_labels(validation[1], len(more))
+            held_out = Vectors(more, labels, *validation[2:])
         self.strengths_: dict[str, float] = {}
         self._lines: dict[str, Line] = {}
         for name, target in self.targets_.items():
-            columns = target.task.columns
-            held_out = _validation_of(target, validation)
+            _check_labelled(target, held_out)
             self.strengths_[name], self._lines[name] = choose_line(
-                target, scaled, y[columns], held_out, self.strengths, self.random_state
+                target, training, held_out, self.strengths, self.random_state
             )
         return self
 
@@ -170,9 +178,8 @@ class LinearHeads:
 
 def choose_line(
     target: Target,
-    vectors: np.ndarray,
-    labels: pd.DataFrame,
-    validation: tuple[np.ndarray, pd.DataFrame] | None,
+    training: Vectors,
+    validation: Vectors | None,
     strengths: Sequence[float],
     random_state: int,
 ) -> tuple[float, Line]:
@@ -182,89 +189,70 @@ def choose_line(
     ----------
     target : Target
         The fitted target of the task.
-    vectors : ndarray of float64, shape (n, n_features)
+    training : Vectors
         Standardised.
-    labels : DataFrame, n rows
-        The columns of the task.
-    validation : (vectors, labels) or None
+    validation : Vectors or None
         If it is None or has no labels, a random fifth of the labelled rows chooses, and the head is
         then fitted to all of them.
     strengths, random_state
         As in :class:`LinearHeads`. A single strength is not compared: its head is fitted to all
         rows.
     """
-    codes, rows = labelled_rows(target, labels)
     strengths = sorted(strengths, reverse=True)
+    own = training.of(target)
     if len(strengths) == 1:
-        return strengths[0], next(lines(vectors[rows], codes[rows], target, strengths))
-    choice = split_for_choice(target, vectors, labels, rows, validation, random_state)
-    fitted = list(
-        lines(vectors[choice.fit_rows], codes[choice.fit_rows], target, strengths)
-    )
-    losses = []
-    for line in fitted:
-        decoded = line.decode(choice.vectors, target)
-        losses.append(np.mean(target.row_losses(choice.labels, decoded)))
+        return strengths[0], next(fitted_lines(own.labelled, target, strengths))
+    choice = split_for_choice(target, own, validation, random_state)
+    fitted = list(fitted_lines(choice.fit_rows, target, strengths))
+    losses = [choice.loss(line, target) for line in fitted]
     best = int(np.argmin(losses))
     if choice.all_rows:
         return strengths[best], fitted[best]
-    return strengths[best], next(
-        lines(vectors[rows], codes[rows], target, [strengths[best]])
-    )
+    return strengths[best], next(fitted_lines(own.labelled, target, [strengths[best]]))
+
+
+def fitted_lines(
+    rows: OfTask, target: Target, strengths: Sequence[float]
+) -> Iterator[Line]:
+    """Yield the heads of labelled rows; see :func:`lines`."""
+    return lines(rows.vectors, rows.codes, target, strengths, rows.weights)
 
 
 class RowsForChoice(NamedTuple):
-    """Rows to fit the candidates to, and labelled vectors that choose among them."""
+    """Labelled rows to fit the candidates to, and those that choose among them."""
 
-    fit_rows: np.ndarray
-    vectors: np.ndarray
-    labels: pd.DataFrame
+    fit_rows: OfTask
+    judges: OfTask
     all_rows: bool
     """Whether the candidates are fitted to all labelled rows."""
 
+    def loss(self, line: Line, target: Target) -> float:
+        """Return the mean loss of a head on the rows that choose."""
+        decoded = line.decode(self.judges.vectors, target)
+        losses = target.row_losses(self.judges.labels, decoded)
+        return weighted_mean(losses, self.judges.weights)
+
 
 def split_for_choice(
-    target: Target,
-    vectors: np.ndarray,
-    labels: pd.DataFrame,
-    rows: np.ndarray,
-    validation: tuple[np.ndarray, pd.DataFrame] | None,
-    random_state: int,
+    target: Target, own: OfTask, validation: Vectors | None, random_state: int
 ) -> RowsForChoice:
     """Return the rows that candidates are fitted to, and those that choose among them."""
     if validation is not None:
-        _, valid = labelled_rows(target, validation[1])
-        if len(valid):
-            chosen = validation[1].iloc[valid].reset_index(drop=True)
-            return RowsForChoice(rows, validation[0][valid], chosen, True)
-    order = np.random.default_rng(random_state).permutation(rows)
+        judges = validation.of(target)
+        if len(judges.known):
+            return RowsForChoice(own.labelled, judges.labelled, True)
+    order = np.random.default_rng(random_state).permutation(own.known)
     n_choosing = max(1, round(CHOOSING_FRACTION * len(order)))
     choosing, fit_rows = order[:n_choosing], order[n_choosing:]
-    chosen = labels.iloc[choosing].reset_index(drop=True)
-    return RowsForChoice(fit_rows, vectors[choosing], chosen, False)
+    return RowsForChoice(own.rows(fit_rows), own.rows(choosing), False)
 
 
-def _validation_of(
-    target: Target, validation: tuple[np.ndarray, pd.DataFrame] | None
-) -> tuple[np.ndarray, pd.DataFrame] | None:
-    """Return the validation rows with the columns of one task, which must have labels."""
-    if validation is None:
-        return None
-    vectors, y = validation
-    labels = y[target.task.columns]
-    if not len(labelled_rows(target, labels)[1]):
+def _check_labelled(target: Target, validation: Vectors | None) -> None:
+    """Raise if there are validation rows, but none with a label of a task."""
+    if validation is not None and not len(validation.of(target).known):
         raise DataError(
             f"Task {target.task.name!r} must have labels for validation; got none."
         )
-    return vectors, labels
-
-
-def labelled_rows(
-    target: Target, labels: pd.DataFrame
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the encoded labels of all rows, and the positions of the rows that have one."""
-    codes = target.encode(labels)
-    return codes, np.flatnonzero(target.measured(torch.from_numpy(codes)).numpy())
 
 
 def _check_vectors(vectors: object) -> np.ndarray:

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
-from multitide.representations._line import Line, lines
-from multitide.representations._linear import labelled_rows, split_for_choice
+from multitide.representations._line import Line
+from multitide.representations._linear import fitted_lines, split_for_choice
+from multitide.representations._vectors import Vectors
 from multitide.tasks import Target
 
 RANKS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)  # candidates of "auto"
@@ -26,9 +26,8 @@ class HeadChoice(NamedTuple):
 
 def choose_heads(
     targets: Sequence[Target],
-    vectors: np.ndarray,
-    y: pd.DataFrame,
-    validation: tuple[np.ndarray, pd.DataFrame] | None,
+    training: Vectors,
+    validation: Vectors | None,
     strengths: Sequence[float],
     ranks: Sequence[int],
     random_state: int,
@@ -40,11 +39,9 @@ def choose_heads(
     Parameters
     ----------
     targets : sequence of Target
-    vectors : ndarray of float64, shape (n, n_features)
-        Standardised vectors of all training rows.
-    y : DataFrame, n rows
-        A column per task.
-    validation : (vectors, y) or None
+    training : Vectors
+        Standardised vectors of all training rows, with the labels of all tasks.
+    validation : Vectors or None
         If it is None, or has no labels of a task, a random fifth of the labelled rows of the task
         chooses, and all heads are then fitted to all rows.
     strengths, ranks : sequence of numbers
@@ -63,71 +60,52 @@ def choose_heads(
     .. [1] Izenman, "Reduced-rank regression for the multivariate linear model", Journal of
        Multivariate Analysis 5, 1975. https://doi.org/10.1016/0047-259X(75)90042-1
     """
-    held_out = _held_out_by_task(targets, validation)
     splits = []
     found = []
     strengths = sorted(strengths, reverse=True)
-    for target, held in zip(targets, held_out, strict=True):
-        labels = y[target.task.columns]
-        codes, rows = labelled_rows(target, labels)
-        split = split_for_choice(target, vectors, labels, rows, held, random_state)
+    for target in targets:
+        own = training.of(target)
+        split = split_for_choice(target, own, validation, random_state)
         splits.append(split)
-        own = vectors[split.fit_rows], codes[split.fit_rows]
-        found.append(list(lines(*own, target, strengths)))
-    centers = []
-    for split in splits:
-        centers.append(vectors[split.fit_rows].mean(axis=0))
+        found.append(list(fitted_lines(split.fit_rows, target, strengths)))
+    centers = [split.fit_rows.center for split in splits]
     lowest = [np.inf] * len(targets)
     choices = [HeadChoice(strengths[0], None)] * len(targets)
     heads = [each[0] for each in found]
     for strength, alone in zip(strengths, zip(*found, strict=True), strict=True):
-        for rank, candidates in _with_ranks(alone, vectors, centers, ranks):
+        for rank, candidates in _with_ranks(alone, training.vectors, centers, ranks):
             for i, head in enumerate(candidates):
-                decoded = head.decode(splits[i].vectors, targets[i])
-                losses = targets[i].row_losses(splits[i].labels, decoded)
-                if np.mean(losses) < lowest[i]:
-                    lowest[i] = float(np.mean(losses))
+                loss = splits[i].loss(head, targets[i])
+                if loss < lowest[i]:
+                    lowest[i] = loss
                     choices[i], heads[i] = HeadChoice(strength, rank), head
     if all(split.all_rows for split in splits):
         return choices, heads
-    return choices, solve_heads(targets, vectors, y, choices)
-
-
-def _held_out_by_task(
-    targets: Sequence[Target], validation: tuple[np.ndarray, pd.DataFrame] | None
-) -> list[tuple[np.ndarray, pd.DataFrame] | None]:
-    """Return the validation vectors with the labels of each task."""
-    if validation is None:
-        return [None] * len(targets)
-    vectors, y = validation
-    held_out: list[tuple[np.ndarray, pd.DataFrame] | None] = []
-    for target in targets:
-        held_out.append((vectors, y[target.task.columns]))
-    return held_out
+    return choices, solve_heads(targets, training, choices)
 
 
 def solve_heads(
     targets: Sequence[Target],
-    vectors: np.ndarray,
-    y: pd.DataFrame,
+    training: Vectors,
     choices: Sequence[HeadChoice],
 ) -> list[Line]:
     """Return the heads with chosen strengths and ranks, fitted to all labelled rows."""
     heads: list[Line] = []
     solved: dict[float, list[Line]] = {}
-    centers = []
-    encoded = []
-    for target in targets:
-        codes, rows = labelled_rows(target, y[target.task.columns])
-        encoded.append((vectors[rows], codes[rows], target))
-        centers.append(vectors[rows].mean(axis=0))
+    labelled = [training.of(target).labelled for target in targets]
+    centers = [rows.center for rows in labelled]
     for i, (strength, rank) in enumerate(choices):
         if rank is None:
-            heads.append(next(lines(*encoded[i], [strength])))
+            heads.append(next(fitted_lines(labelled[i], targets[i], [strength])))
             continue
         if strength not in solved:
-            solved[strength] = [next(lines(*each, [strength])) for each in encoded]
-        projected = dict(_with_ranks(solved[strength], vectors, centers, [rank]))
+            solved[strength] = []
+            for rows, target in zip(labelled, targets, strict=True):
+                line = next(fitted_lines(rows, target, [strength]))
+                solved[strength].append(line)
+        projected = dict(
+            _with_ranks(solved[strength], training.vectors, centers, [rank])
+        )
         heads.append(projected.get(rank, solved[strength])[i])
     return heads
 

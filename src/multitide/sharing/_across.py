@@ -234,8 +234,10 @@ def are_one_tensor(features: Sequence[Tensor]) -> bool:
 def joined_rows(parts: Sequence[list[Tensor]]) -> list[Tensor]:
     """Return the tensors of each task, concatenated over the data sets.
 
-    If each data set has one tensor for all tasks, so has the result.
+    If each data set has one tensor for all tasks, so has the result. Without parts it is empty.
     """
+    if not parts:
+        return []
     if len(parts) == 1:
         return parts[0]
     by_task = list(zip(*parts, strict=True))

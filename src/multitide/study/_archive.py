@@ -48,6 +48,7 @@ STUDY, LABELS, SPLITS, TEST = (
     "splits.parquet",
     "test.parquet",
 )
+WEIGHTS = "weights.parquet"
 RESULTS, RUNS = "results.parquet", "runs.parquet"
 SETS = ("train", "validation", "test")
 
@@ -106,6 +107,8 @@ def save(
             write_table(data.y, place / LABELS)
             write_table(_splits_table(data.splits), place / SPLITS)
             write_table(data.test, place / TEST)
+            if data.weights is not None:
+                write_table(data.weights, place / WEIGHTS)
         write_table(results, folder / RESULTS)
         write_table(runs, folder / RUNS)
         content = json.dumps(
@@ -155,6 +158,7 @@ def _content(study: StoredStudy) -> dict[str, object]:
     data = []
     for each in protocol.data:
         described = {"name": each.name, "task_names": each.task_names}
+        described["weights"] = [] if each.weights is None else list(each.weights)
         data.append(described | {"fingerprints": each.fingerprints})
     conditions = None
     if study.conditions is not None:
@@ -279,6 +283,9 @@ def _read_data(record: DataRecord, place: Path, tasks: list[Task]) -> StudyData:
     own_tasks = [by_name[name] for name in record.task_names]
     y = _read_table(place / LABELS, label_names(own_tasks))
     splits = _read_splits(place / SPLITS, len(y), len(record.fingerprints))
+    weights = None
+    if record.weights:
+        weights = _read_weights(place / WEIGHTS, record.weights, len(y))
     return StudyData(
         name=record.name,
         task_names=record.task_names,
@@ -286,7 +293,18 @@ def _read_data(record: DataRecord, place: Path, tasks: list[Task]) -> StudyData:
         splits=splits,
         test=_read_test(place / TEST, splits),
         fingerprints=record.fingerprints,
+        weights=weights,
     )
+
+
+def _read_weights(path: Path, tasks: list[str], n_samples: int) -> pd.DataFrame:
+    table = _read_table(path, tasks)[tasks]
+    is_number = all(dtype.kind == "f" for dtype in table.dtypes)
+    if not is_number or len(table) != n_samples or not (table >= 0).all(axis=None):
+        raise damaged(
+            path, f"it must have weights of at least 0 of {n_samples} samples"
+        )
+    return table
 
 
 def _read_splits(path: Path, n_samples: int, n_folds: int) -> list[Split]:

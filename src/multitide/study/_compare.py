@@ -23,6 +23,7 @@ from multitide.data._samples import Samples
 from multitide.data._split import Split
 from multitide.data._splitter import Splitter
 from multitide.fitting._data_sets import resolve_shared_tasks
+from multitide.fitting._weighed import weighed_sets
 from multitide.study._comparison import Comparison
 from multitide.study._left_out import LeftOut, check_enough, find_left_out
 from multitide.study.conditions._arms import check_askable, condition_arms
@@ -178,6 +179,7 @@ def compare(
     if conditions:
         data_sets = DataSets(data_sets.only("`conditions`"))
     specs = resolve_shared_tasks(estimator.tasks if tasks is None else tasks, data_sets)
+    data_sets = weighed_sets(data_sets, specs)
     protocol = make_protocol(data_sets, specs, split, cv, n_seeds, groups, draws)
     resolved = _checked_arms(arms, estimator, reference, protocol)
     if conditions:

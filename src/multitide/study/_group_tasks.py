@@ -13,6 +13,7 @@ from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._split import Split
 from multitide.data._splitter import Splitter
+from multitide.fitting._weighed import weighed_sets
 from multitide.study.design._protocol import make_protocol
 from multitide.study.design._resolve_arms import make_seeking_arm
 from multitide.study.grouping._grouping import Grouping
@@ -91,6 +92,7 @@ def group_tasks(
     data_sets = DataSets(samples)
     labels = data_sets.only("`samples` of `group_tasks`").y
     specs = resolve_tasks(estimator.tasks if tasks is None else tasks, labels)
+    data_sets = weighed_sets(data_sets, specs)
     names = tuple(task_names(specs))
     arm = make_seeking_arm(
         "grouped", method, {"max_groups": max_groups}, estimator, names

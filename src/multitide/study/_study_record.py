@@ -57,10 +57,11 @@ class RunsRecord(_Record):
 
 
 class DataRecord(_Record):
-    """One data set: its name, its tasks, and one fingerprint per fold."""
+    """One data set: its name, its tasks, those with weights, and one fingerprint per fold."""
 
     name: str
     task_names: list[str]
+    weights: list[str] = []
     fingerprints: list[str] = Field(min_length=1)
 
 

@@ -59,7 +59,7 @@ class Classification(Task):
 
     Parameters
     ----------
-    name, column, label_at, lead
+    name, column, label_at, lead, weight
         See :class:`Task`. ``label_at="mean"`` is not available.
     class_weight : None, "balanced" or dict, default=None
         Weight of a row, depending on its class: equal for all rows, balanced so that all classes
@@ -129,13 +129,17 @@ class Classification(Task):
             )
         return ""
 
-    def fit_target(self, labels: pd.DataFrame) -> ClassificationTarget:
+    def fit_target(
+        self, labels: pd.DataFrame, weights: np.ndarray | None = None
+    ) -> ClassificationTarget:
         """Find the classes and their frequencies.
 
         Parameters
         ----------
         labels : DataFrame
             The column of the task for the training samples.
+        weights : ndarray, shape (n_samples,), optional
+            How much each row counts.
 
         Raises
         ------
@@ -146,7 +150,10 @@ class Classification(Task):
         _, values = distinct_values(labels[self.name])
         target = ClassificationTarget(self, sorted(values, key=_by_type_and_value))
         codes = target.encode(labels)
-        target.learn(np.bincount(codes[codes >= 0], minlength=target.n_outputs))
+        known = codes >= 0
+        if weights is not None:
+            weights = weights[known]
+        target.learn(np.bincount(codes[known], weights, minlength=target.n_outputs))
         return target
 
     def target_from_config(self, config: TargetConfig) -> ClassificationTarget:
@@ -189,7 +196,7 @@ class ClassificationTarget(Target):
         self._position_by_text = {str(value): i for i, value in enumerate(self.classes)}
 
     def learn(self, counts: np.ndarray) -> None:
-        """Fill the buffers from the number of training rows of each class, shape (n_classes,)."""
+        """Fill the buffers from the number, or weight, of training rows per class, (n_classes,)."""
         frequencies = counts / counts.sum()
         weights = self._weights(counts)
         self.frequencies.copy_(torch.as_tensor(frequencies))
@@ -283,9 +290,14 @@ class ClassificationTarget(Target):
         """Names of the metrics in `metric_values`."""
         return CLASSIFICATION
 
-    def metric_values(self, truth: np.ndarray, decoded: np.ndarray) -> dict[str, float]:
+    def metric_values(
+        self,
+        truth: np.ndarray,
+        decoded: np.ndarray,
+        weights: np.ndarray | None = None,
+    ) -> dict[str, float]:
         """Compare class probabilities with classes, all of them known."""
-        return classification_metrics(truth, decoded)
+        return classification_metrics(truth, decoded, weights)
 
     def decoded_losses(self, truth: np.ndarray, decoded: np.ndarray) -> np.ndarray:
         """Return the weighted loss of each row in units of the trivial loss; NaN without a label.
@@ -306,7 +318,12 @@ class ClassificationTarget(Target):
         """Return the training frequencies of the classes for each row."""
         return np.tile(self.frequencies.cpu().numpy(), (n_samples, 1))
 
-    def metrics(self, labels: pd.DataFrame, decoded: np.ndarray) -> pd.DataFrame:
+    def metrics(
+        self,
+        labels: pd.DataFrame,
+        decoded: np.ndarray,
+        weights: np.ndarray | None = None,
+    ) -> pd.DataFrame:
         """Compare class probabilities with labels; see :meth:`Target.metrics`.
 
         Warns
@@ -316,7 +333,7 @@ class ClassificationTarget(Target):
         """
         _, unseen = self.positions(labels)
         self._warn(unseen)
-        return super().metrics(labels, decoded)
+        return super().metrics(labels, decoded, weights)
 
     def to_config(self) -> TargetConfig:
         """Return the classes."""

@@ -12,6 +12,7 @@ from pydantic import Field
 from torch import Tensor
 
 from multitide.data._samples import Samples
+from multitide.data._weights import weights_of
 from multitide.data.tables._windows import last_known
 from multitide.errors import DataError
 from multitide.tasks._label_column import (
@@ -20,11 +21,12 @@ from multitide.tasks._label_column import (
     not_finite_problem,
     number_problem,
 )
+from multitide.tasks._label_place import LabelColumn
 from multitide.tasks._losses import LOSSES
-from multitide.tasks._metrics import FORECAST, forecast_metrics
+from multitide.tasks._metrics import FORECAST, forecast_metrics, weights_of_labels
 from multitide.tasks._several import SeveralTarget, label_weights
 from multitide.tasks._standardised import StandardisedTarget
-from multitide.tasks._task import SMALLEST_TRIVIAL_LOSS, LabelColumn, TargetConfig, Task
+from multitide.tasks._task import SMALLEST_TRIVIAL_LOSS, TargetConfig, Task
 
 
 @dataclass
@@ -39,7 +41,7 @@ class Forecast(Task):
 
     Parameters
     ----------
-    name, column
+    name, column, weight
         See :class:`Task`.
     horizon : int, default=1
         Number of steps.
@@ -93,6 +95,8 @@ class Forecast(Task):
                     "label_at": "end",
                     "lead": step,
                     "kind": self.kind,
+                    "task": self.name,
+                    "weight": self.weight,
                 }
             )
         return columns
@@ -122,7 +126,9 @@ class Forecast(Task):
             refused.extend(column_refused)
         return np.stack(numbers, axis=1), list(dict.fromkeys(refused))
 
-    def fit_target(self, labels: pd.DataFrame) -> ForecastTarget:
+    def fit_target(
+        self, labels: pd.DataFrame, weights: np.ndarray | None = None
+    ) -> ForecastTarget:
         """Compute mean and scale of the labels, and the best constant of each step.
 
         Raises
@@ -132,7 +138,7 @@ class Forecast(Task):
         """
         self.check_labels(labels)
         target = ForecastTarget(self)
-        target.learn(target.truth(labels))
+        target.learn(target.truth(labels), weights)
         return target
 
     def target_from_config(self, config: TargetConfig) -> ForecastTarget:
@@ -149,12 +155,16 @@ class ForecastTarget(StandardisedTarget, SeveralTarget):
         self.loss = LOSSES[task.loss](task.delta)
         self.add_buffers(task.horizon)
 
-    def learn(self, truth: np.ndarray) -> None:
-        """Fill the buffers from the training labels, float64 (n, horizon), NaN if missing."""
-        weights = label_weights(truth)
-        self.fit_scale(truth[~np.isnan(truth)])
+    def learn(self, truth: np.ndarray, of_rows: np.ndarray | None = None) -> None:
+        """Fill the buffers from the training labels, float64 (n, horizon), NaN if missing.
+
+        `of_rows` are the weights of rows, (n,).
+        """
+        weights = label_weights(truth, of_rows)
+        known = ~np.isnan(truth)
+        self.fit_scale(truth[known], weights_of_labels(of_rows, known))
         codes = self.standardise(truth).astype(np.float32).astype(np.float64)
-        best = self.best_constants(codes)
+        best = self.best_constants(codes, of_rows)
         self.bias.copy_(torch.from_numpy(best))
         losses = self._standard_losses(
             np.nan_to_num(codes), np.tile(best, (len(codes), 1))
@@ -162,12 +172,14 @@ class ForecastTarget(StandardisedTarget, SeveralTarget):
         trivial = float((weights * losses).sum() / weights.sum())
         self.trivial_loss.fill_(max(trivial, SMALLEST_TRIVIAL_LOSS))
 
-    def best_constants(self, codes: np.ndarray) -> np.ndarray:
+    def best_constants(
+        self, codes: np.ndarray, of_rows: np.ndarray | None = None
+    ) -> np.ndarray:
         """Return the best constant of each step for labels in standard units, (horizon,).
 
         0 for a step without any label.
         """
-        weights = label_weights(codes)
+        weights = label_weights(codes, of_rows)
         best = np.zeros(self.n_outputs)
         for step, rows in enumerate((weights > 0).T):
             if rows.any():
@@ -217,9 +229,14 @@ class ForecastTarget(StandardisedTarget, SeveralTarget):
         """Names of the metrics in `metric_values`."""
         return FORECAST
 
-    def metric_values(self, truth: np.ndarray, decoded: np.ndarray) -> dict[str, float]:
+    def metric_values(
+        self,
+        truth: np.ndarray,
+        decoded: np.ndarray,
+        weights: np.ndarray | None = None,
+    ) -> dict[str, float]:
         """Compare all known steps of all rows."""
-        return forecast_metrics(truth, decoded)
+        return forecast_metrics(truth, decoded, weights)
 
     def evaluate(self, samples: Samples, decoded: np.ndarray) -> pd.DataFrame:
         """Return `metrics`, and a comparison with the last known value (persistence).
@@ -241,9 +258,11 @@ class ForecastTarget(StandardisedTarget, SeveralTarget):
         truth = self.truth(samples.y[self.task.columns])
         truth = np.where(np.isnan(last)[:, None], np.nan, truth)
         repeated = np.tile(last[:, None], (1, self.n_outputs))
-        naive = forecast_metrics(truth, repeated)["rmse"]
-        error = forecast_metrics(truth, decoded)["rmse"]
-        trivial_error = forecast_metrics(truth, self.constant(len(truth)))["rmse"]
+        weights = weights_of(samples, self.task.name)
+        naive = forecast_metrics(truth, repeated, weights)["rmse"]
+        error = forecast_metrics(truth, decoded, weights)["rmse"]
+        constant = self.constant(len(truth))
+        trivial_error = forecast_metrics(truth, constant, weights)["rmse"]
         persistence = pd.DataFrame(
             {
                 "metric": ["persistence_rmse", "skill"],

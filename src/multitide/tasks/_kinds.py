@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import ClassVar, Literal, NamedTuple, NoReturn
 
+import numpy as np
 import pandas as pd
 
 from multitide.data._numerals import are_codes
@@ -47,7 +48,9 @@ class Auto(Task):
             return [no_label_problem(self.name, len(labels))]
         return []
 
-    def fit_target(self, labels: pd.DataFrame) -> NoReturn:
+    def fit_target(
+        self, labels: pd.DataFrame, weights: np.ndarray | None = None
+    ) -> NoReturn:
         """Raise an error: the kind must be inferred first."""
         raise ParameterError(
             f"`{self.name}.kind` must be known before training; "

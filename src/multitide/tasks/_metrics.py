@@ -7,39 +7,14 @@ classes that training has not seen; predictions for them count as wrong.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 from sklearn import metrics as sk
 
+from multitide._weighted_mean import weighted_mean
 from multitide.tasks._ranking import ranking
 
-Numbers = TypeVar("Numbers", float, np.ndarray, pd.Series)
-
-HIGHER_IS_BETTER = {
-    "accuracy": True,
-    "balanced_accuracy": True,
-    "f1_macro": True,
-    "roc_auc": True,
-    "average_precision": True,
-    "log_loss": False,
-    "rmse": False,
-    "mae": False,
-    "r2": True,
-    "mape": False,
-    "pinball": False,
-    "coverage": True,
-    "width": False,
-    "exact_match": True,
-    "hamming_loss": False,
-    "persistence_rmse": False,
-    "skill": True,
-    "loss": False,
-}
-# Metrics that are best at a level in between; see `Target.level_of`.
-BEST_AT_A_LEVEL = ("coverage",)
 CLASSIFICATION = (
     "accuracy",
     "balanced_accuracy",
@@ -68,7 +43,7 @@ SMALLEST_PROBABILITY = float(np.finfo(np.float32).eps)
 
 
 def classification_metrics(
-    codes: np.ndarray, probabilities: np.ndarray
+    codes: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None
 ) -> dict[str, float]:
     """Compare class probabilities with classes.
 
@@ -78,6 +53,8 @@ def classification_metrics(
         The true classes, without missing labels.
     probabilities : ndarray, shape (n_samples, n_classes)
         Probabilities of the classes seen in training.
+    weights : ndarray, shape (n_samples,), optional
+        How much each row counts.
 
     Returns
     -------
@@ -90,11 +67,11 @@ def classification_metrics(
     predicted = probabilities.argmax(axis=1)
     areas, precisions = [], []
     for c in _rankable_classes(codes, probabilities.shape[1]):
-        ranked = ranking(codes == c, probabilities[:, c])
+        ranked = ranking(codes == c, probabilities[:, c], weights)
         areas.append(ranked.roc_auc)
         precisions.append(ranked.average_precision)
     return {
-        "accuracy": sk.accuracy_score(codes, predicted),
+        "accuracy": sk.accuracy_score(codes, predicted, sample_weight=weights),
         # Mean recall over the classes present. `balanced_accuracy_score` would warn about the
         # others.
         "balanced_accuracy": sk.recall_score(
@@ -102,12 +79,15 @@ def classification_metrics(
             predicted,
             labels=np.unique(codes),
             average="macro",
+            sample_weight=weights,
             zero_division=0.0,
         ),
-        "f1_macro": sk.f1_score(codes, predicted, average="macro", zero_division=0.0),
+        "f1_macro": sk.f1_score(
+            codes, predicted, average="macro", sample_weight=weights, zero_division=0.0
+        ),
         "roc_auc": mean_or_nan(areas),
         "average_precision": mean_or_nan(precisions),
-        "log_loss": float(log_losses(codes, probabilities).mean()),
+        "log_loss": weighted_mean(log_losses(codes, probabilities), weights),
     }
 
 
@@ -120,13 +100,17 @@ def log_losses(codes: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     return losses
 
 
-def regression_metrics(labels: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
+def regression_metrics(
+    labels: np.ndarray, predictions: np.ndarray, weights: np.ndarray | None = None
+) -> dict[str, float]:
     """Compare predicted numbers with labels.
 
     Parameters
     ----------
     labels, predictions : ndarray, shape (n_samples,)
         In the units of the user, without missing labels.
+    weights : ndarray, shape (n_samples,), optional
+        How much each row counts.
 
     Returns
     -------
@@ -134,17 +118,21 @@ def regression_metrics(labels: np.ndarray, predictions: np.ndarray) -> dict[str,
         ``mape`` is a fraction, computed over the rows whose label is not zero. ``r2`` needs two
         different labels.
     """
-    metrics = _error_metrics(labels, predictions)
+    metrics = _error_metrics(labels, predictions, weights)
     metrics["mape"] = np.nan
     nonzero = labels != 0
     if nonzero.any() and not np.isnan(metrics["mae"]):
         of_label = np.maximum(np.abs(labels[nonzero]), SMALLEST_LABEL)
         errors = np.abs(predictions[nonzero] - labels[nonzero])
-        metrics["mape"] = float((errors / of_label).mean())
+        metrics["mape"] = weighted_mean(
+            errors / of_label, None if weights is None else weights[nonzero]
+        )
     return metrics
 
 
-def _error_metrics(labels: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
+def _error_metrics(
+    labels: np.ndarray, predictions: np.ndarray, weights: np.ndarray | None = None
+) -> dict[str, float]:
     """Return ``rmse``, ``mae`` and ``r2``.
 
     They are scikit-learn's, without the checks that take it most of the time.
@@ -154,20 +142,30 @@ def _error_metrics(labels: np.ndarray, predictions: np.ndarray) -> dict[str, flo
     errors = predictions.astype(np.float64) - labels
     # Ignored: the squared error of a prediction that is absurdly far away may be infinite.
     with np.errstate(over="ignore", invalid="ignore"):
-        squares = float(np.square(errors).sum())
-        deviations = float(np.square(labels - labels.mean()).sum())
+        squares = _total(np.square(errors), weights)
+        deviations = _total(np.square(labels - weighted_mean(labels, weights)), weights)
     r2 = np.nan
     if np.ptp(labels) > 0 and deviations > 0:  # squares of tiny numbers are 0
         r2 = 1 - squares / deviations
     return {
-        "rmse": float(np.sqrt(squares / len(labels))),
-        "mae": float(np.abs(errors).mean()),
+        "rmse": float(np.sqrt(squares / _total(np.ones(len(labels)), weights))),
+        "mae": weighted_mean(np.abs(errors), weights),
         "r2": r2,
     }
 
 
+def _total(values: np.ndarray, weights: np.ndarray | None) -> float:
+    """Return the sum of values, each multiplied by its weight."""
+    if weights is not None:
+        values = values * weights
+    return float(values.sum())
+
+
 def quantile_metrics(
-    labels: np.ndarray, predictions: np.ndarray, quantiles: Sequence[float]
+    labels: np.ndarray,
+    predictions: np.ndarray,
+    quantiles: Sequence[float],
+    weights: np.ndarray | None = None,
 ) -> dict[str, float]:
     """Compare predicted quantiles with labels.
 
@@ -179,6 +177,8 @@ def quantile_metrics(
         In the units of the user, ascending.
     quantiles : sequence of float
         Levels of the quantiles.
+    weights : ndarray, shape (n_samples,), optional
+        How much each row counts.
 
     Returns
     -------
@@ -192,17 +192,21 @@ def quantile_metrics(
     low, high = predictions[:, 0], predictions[:, -1]
     losses = []
     for i, level in enumerate(quantiles):
-        losses.append(sk.mean_pinball_loss(labels, predictions[:, i], alpha=level))
+        losses.append(
+            sk.mean_pinball_loss(
+                labels, predictions[:, i], sample_weight=weights, alpha=level
+            )
+        )
     inside = (low <= labels) & (labels <= high)
     return {
         "pinball": float(np.mean(losses)),
-        "coverage": float(inside.mean()),
-        "width": float((high - low).mean()),
+        "coverage": weighted_mean(inside, weights),
+        "width": weighted_mean(high - low, weights),
     }
 
 
 def multi_label_metrics(
-    truth: np.ndarray, probabilities: np.ndarray
+    truth: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None
 ) -> dict[str, float]:
     """Compare the probabilities of several yes/no labels with the known labels.
 
@@ -212,6 +216,8 @@ def multi_label_metrics(
         1 for yes, 0 for no, NaN for missing labels; every row has at least one label.
     probabilities : ndarray, shape (n_samples, n_labels)
         Probabilities of yes.
+    weights : ndarray, shape (n_samples,), optional
+        How much each row counts.
 
     Returns
     -------
@@ -229,34 +235,54 @@ def multi_label_metrics(
     f1_scores, areas, precisions = [], [], []
     for i, rows in enumerate(known.T):
         yes, said_yes = truth[rows, i] == 1, predicted[rows, i]
+        own = None if weights is None else weights[rows]
         if yes.any() or said_yes.any():
-            n_right = np.count_nonzero(yes & said_yes)
-            n_said = np.count_nonzero(yes) + np.count_nonzero(said_yes)
+            n_right = _total(yes & said_yes, own)
+            n_said = _total(yes, own) + _total(said_yes, own)
             f1_scores.append(float(2 * n_right / n_said))
         if 0 < yes.sum() < len(yes):
-            ranked = ranking(yes, probabilities[rows, i])
+            ranked = ranking(yes, probabilities[rows, i], own)
             areas.append(ranked.roc_auc)
             precisions.append(ranked.average_precision)
     return {
         "f1_macro": mean_or_nan(f1_scores),
         "roc_auc": mean_or_nan(areas),
         "average_precision": mean_or_nan(precisions),
-        "exact_match": float((~wrong.any(axis=1)).mean()),
-        "hamming_loss": float(wrong.sum() / known.sum()),
-        "log_loss": float(binary_log_losses(truth, probabilities)[known].mean()),
+        "exact_match": weighted_mean(~wrong.any(axis=1), weights),
+        "hamming_loss": weighted_mean(wrong[known], weights_of_labels(weights, known)),
+        "log_loss": weighted_mean(
+            binary_log_losses(truth, probabilities)[known],
+            weights_of_labels(weights, known),
+        ),
     }
 
 
-def forecast_metrics(truth: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
-    """Compare forecasts with the values that followed; every known step has the same weight.
+def forecast_metrics(
+    truth: np.ndarray, predictions: np.ndarray, weights: np.ndarray | None = None
+) -> dict[str, float]:
+    """Compare forecasts with the values that followed; every known step of a row counts alike.
 
     Parameters
     ----------
     truth, predictions : ndarray, shape (n_samples, horizon)
         In the units of the user; NaN in `truth` for missing values.
+    weights : ndarray, shape (n_samples,), optional
+        How much each row counts.
     """
     known = ~np.isnan(truth)
-    return _error_metrics(truth[known], predictions[known])
+    return _error_metrics(
+        truth[known], predictions[known], weights_of_labels(weights, known)
+    )
+
+
+def weights_of_labels(
+    weights: np.ndarray | None, known: np.ndarray
+) -> np.ndarray | None:
+    """Return the weight of each known label of several per row: that of its row, (n_known,)."""
+    if weights is None:
+        return None
+    of_labels: np.ndarray = np.broadcast_to(weights[:, None], known.shape)[known]
+    return of_labels
 
 
 def clipped(probabilities: np.ndarray) -> np.ndarray:
@@ -277,104 +303,6 @@ def mean_or_nan(values: np.ndarray | list[float]) -> float:
     if len(values):
         return float(np.mean(values))
     return float("nan")
-
-
-def metric_table(
-    values: Mapping[str, float], trivial: Mapping[str, float], n_labelled: int
-) -> pd.DataFrame:
-    """Return one row per metric.
-
-    Parameters
-    ----------
-    values, trivial : mapping of str to float
-        The metrics of the predictions and of the trivial predictor.
-    n_labelled : int
-        Number of rows that the metrics are computed on.
-    """
-    rows = []
-    for name, value in values.items():
-        rows.append(
-            {
-                "metric": name,
-                "value": float(value),
-                "trivial": float(trivial[name]),
-                "n_labelled": n_labelled,
-                "higher_is_better": HIGHER_IS_BETTER[name],
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def goodness(metric: str, value: Numbers, level: float | None = None) -> Numbers:
-    """Return numbers of which the larger one is better.
-
-    Parameters
-    ----------
-    metric : str
-        A key of `HIGHER_IS_BETTER`.
-    value : float, ndarray or Series
-        Values of the metric.
-    level : float, optional
-        Where the metric is best, from :meth:`Target.level_of`; None: at one of its ends.
-    """
-    if level is not None:
-        return -abs(value - level)
-    if HIGHER_IS_BETTER[metric]:
-        return value
-    return -value
-
-
-def better_than_trivial(table: pd.DataFrame) -> pd.Series:
-    """Say for each metric whether it is better than that of the trivial predictor.
-
-    Parameters
-    ----------
-    table : DataFrame
-        From ``estimator.evaluate``: columns ``value``, ``trivial``, ``higher_is_better``.
-
-    Returns
-    -------
-    Series of str
-        "yes", "no", "same" (in four significant digits), or "-" if there is no value, or if the
-        metric is best at a level that the table does not hold.
-    """
-    larger = table["value"].gt(table["trivial"])
-    better = larger.eq(table["higher_is_better"]).map({True: "yes", False: "no"})
-    same = table["value"].map("{:.4g}".format).eq(table["trivial"].map("{:.4g}".format))
-    no_answer = table["value"].isna() | table["metric"].isin(BEST_AT_A_LEVEL)
-    return better.mask(same, "same").mask(no_answer, "-")
-
-
-def disagreement(table: pd.DataFrame) -> str:
-    """Explain why the main metric can be better than the trivial one while the loss is not.
-
-    Parameters
-    ----------
-    table : DataFrame
-        From ``estimator.evaluate``.
-
-    Returns
-    -------
-    str
-        A sentence with the tasks whose main metric and loss disagree; "" if there are none.
-    """
-    keys = []
-    for name in ("data", "task"):
-        if name in table:
-            keys.append(name)
-    judged = table.assign(better=better_than_trivial(table))
-    tasks = []
-    for key, rows in judged.groupby(keys, sort=False):
-        of_loss = rows.loc[rows["metric"] == "loss", "better"]
-        if {rows["better"].iloc[0], *of_loss} == {"yes", "no"}:
-            tasks.append(str(key[-1]))
-    if not tasks:
-        return ""
-    return (
-        f"The main metric and the loss disagree for {', '.join(dict.fromkeys(tasks))}: training "
-        "minimises the loss, which counts how far off a number is, or how sure of a class a wrong "
-        "prediction is."
-    )
 
 
 def _rankable_classes(codes: np.ndarray, n_classes: int) -> list[int]:

@@ -22,9 +22,10 @@ from multitide.tasks._label_column import (
     unusable_problem,
     unusable_values,
 )
+from multitide.tasks._label_place import LabelColumn
 from multitide.tasks._metrics import MULTI_LABEL, binary_log_losses, multi_label_metrics
 from multitide.tasks._several import SeveralTarget, label_weights
-from multitide.tasks._task import SMALLEST_TRIVIAL_LOSS, LabelColumn, TargetConfig, Task
+from multitide.tasks._task import SMALLEST_TRIVIAL_LOSS, TargetConfig, Task
 
 
 def _check_columns(columns: list[str]) -> list[str]:
@@ -42,7 +43,7 @@ class MultiLabel(Task):
 
     Parameters
     ----------
-    name, label_at, lead
+    name, label_at, lead, weight
         See :class:`Task`. `name` is only the name of the task; the columns have names of their own.
     columns : list of str
         Columns of ``y`` and of the table. Each holds two values: booleans, 0 and 1, "no" and "yes",
@@ -75,6 +76,8 @@ class MultiLabel(Task):
                     "label_at": self.label_at,
                     "lead": self.lead,
                     "kind": self.kind,
+                    "task": self.name,
+                    "weight": self.weight,
                 }
             )
         return columns
@@ -108,7 +111,9 @@ class MultiLabel(Task):
             )
         return ""
 
-    def fit_target(self, labels: pd.DataFrame) -> MultiLabelTarget:
+    def fit_target(
+        self, labels: pd.DataFrame, weights: np.ndarray | None = None
+    ) -> MultiLabelTarget:
         """Find the two values of each column, and how often each means yes.
 
         Raises
@@ -120,7 +125,7 @@ class MultiLabel(Task):
         target = MultiLabelTarget(
             self, [self._answers(labels[column]) for column in self.columns]
         )
-        target.learn(target.truth(labels))
+        target.learn(target.truth(labels), weights)
         return target
 
     def _answers(self, labels: pd.Series) -> list[Value]:
@@ -154,9 +159,12 @@ class MultiLabelTarget(SeveralTarget):
         self.register_buffer("bias", torch.zeros(self.n_outputs))
         self.register_buffer("trivial_loss", torch.ones(()))
 
-    def learn(self, truth: np.ndarray) -> None:
-        """Fill the buffers from the training labels, (n, n_columns), both values in each column."""
-        weights = label_weights(truth)
+    def learn(self, truth: np.ndarray, of_rows: np.ndarray | None = None) -> None:
+        """Fill the buffers from the training labels, (n, n_columns), both values in each column.
+
+        `of_rows` are the weights of rows, (n,).
+        """
+        weights = label_weights(truth, of_rows)
         shares = (weights * np.nan_to_num(truth)).sum(axis=0) / weights.sum(axis=0)
         entropies = -(shares * np.log(shares) + (1 - shares) * np.log(1 - shares))
         self.bias.copy_(torch.from_numpy(logit(shares)))
@@ -237,9 +245,14 @@ class MultiLabelTarget(SeveralTarget):
         """Names of the metrics in `metric_values`."""
         return MULTI_LABEL
 
-    def metric_values(self, truth: np.ndarray, decoded: np.ndarray) -> dict[str, float]:
+    def metric_values(
+        self,
+        truth: np.ndarray,
+        decoded: np.ndarray,
+        weights: np.ndarray | None = None,
+    ) -> dict[str, float]:
         """Compare the probabilities of yes with the known labels."""
-        return multi_label_metrics(truth, decoded)
+        return multi_label_metrics(truth, decoded, weights)
 
     def to_config(self) -> TargetConfig:
         """Return the values that mean no and yes."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 
 class Ranking(NamedTuple):
@@ -22,7 +23,9 @@ class Ranking(NamedTuple):
     average_precision: float
 
 
-def ranking(is_member: np.ndarray, scores: np.ndarray) -> Ranking:
+def ranking(
+    is_member: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None
+) -> Ranking:
     """Compare scores with the membership of a class, as scikit-learn does.
 
     Parameters
@@ -31,7 +34,14 @@ def ranking(is_member: np.ndarray, scores: np.ndarray) -> Ranking:
         At least one row is a member, and at least one is not.
     scores : ndarray, shape (n_samples,)
         Without NaN.
+    weights : ndarray, shape (n_samples,), optional
+        How much each row counts.
     """
+    if weights is not None:
+        return Ranking(
+            float(roc_auc_score(is_member, scores, sample_weight=weights)),
+            float(average_precision_score(is_member, scores, sample_weight=weights)),
+        )
     members = np.sort(scores[is_member])
     ordered = np.sort(scores)
     n_members, n_rows = len(members), len(ordered)

@@ -12,6 +12,7 @@ import torch
 from pydantic import AfterValidator, Field
 from torch import Tensor
 
+from multitide._weighted_mean import weighted_mean
 from multitide.errors import DataError
 from multitide.tasks._label_column import as_numbers, not_finite_problem, number_problem
 from multitide.tasks._losses import LOSSES
@@ -41,7 +42,7 @@ class Regression(Task):
 
     Parameters
     ----------
-    name, column, label_at, lead
+    name, column, label_at, lead, weight
         See :class:`Task`.
     loss : {"mse", "mae", "huber", "quantile"}, default="mse"
         Squared error; absolute error; Huber's loss, which is squared for errors up to `delta` and
@@ -71,13 +72,17 @@ class Regression(Task):
             return [problem]
         return []
 
-    def fit_target(self, labels: pd.DataFrame) -> RegressionTarget:
+    def fit_target(
+        self, labels: pd.DataFrame, weights: np.ndarray | None = None
+    ) -> RegressionTarget:
         """Compute mean and scale of the labels, and the best constant of the loss.
 
         Parameters
         ----------
         labels : DataFrame
             The column of the task for the training samples.
+        weights : ndarray, shape (n_samples,), optional
+            How much each row counts.
 
         Raises
         ------
@@ -87,7 +92,10 @@ class Regression(Task):
         self.check_labels(labels)
         numbers, _ = as_numbers(labels[self.name])
         target = RegressionTarget(self)
-        target.learn(numbers[~np.isnan(numbers)])
+        known = ~np.isnan(numbers)
+        if weights is not None:
+            weights = weights[known]
+        target.learn(numbers[known], weights)
         return target
 
     def target_from_config(self, config: TargetConfig) -> RegressionTarget:
@@ -104,14 +112,22 @@ class RegressionTarget(StandardisedTarget):
         self.loss = LOSSES[task.loss](task.delta, task.quantiles)
         self.add_buffers(self.loss.n_outputs)
 
-    def learn(self, labels: np.ndarray) -> None:
-        """Fill the buffers from the training labels, float64 (n_labelled,), not all equal."""
-        self.fit_scale(labels)
+    def learn(self, labels: np.ndarray, weights: np.ndarray | None = None) -> None:
+        """Fill the buffers from the training labels and their weights, float64 (n_labelled,).
+
+        The labels are not all equal.
+        """
+        self.fit_scale(labels, weights)
         codes = self.standardise(labels).astype(np.float32).astype(np.float64)
-        best = self.loss.best(codes, np.ones_like(codes))
+        best = self.loss.best(
+            codes, np.ones_like(codes) if weights is None else weights
+        )
         self.bias.copy_(torch.from_numpy(best))
         values = self.loss.values(torch.from_numpy(best)[None].expand(len(codes), -1))
-        trivial = float(self.loss.measure(values, torch.from_numpy(codes)).mean())
+        losses = self.loss.measure(values, torch.from_numpy(codes))
+        trivial = float(losses.mean())
+        if weights is not None:
+            trivial = weighted_mean(losses.numpy(), weights)
         self.trivial_loss.fill_(max(trivial, SMALLEST_TRIVIAL_LOSS))
 
     @property
@@ -208,11 +224,16 @@ class RegressionTarget(StandardisedTarget):
             return float(self.task.quantiles[-1] - self.task.quantiles[0])
         return None
 
-    def metric_values(self, truth: np.ndarray, decoded: np.ndarray) -> dict[str, float]:
+    def metric_values(
+        self,
+        truth: np.ndarray,
+        decoded: np.ndarray,
+        weights: np.ndarray | None = None,
+    ) -> dict[str, float]:
         """Compare predictions with labels, all of them known."""
-        values = regression_metrics(truth, self.point(decoded))
+        values = regression_metrics(truth, self.point(decoded), weights)
         if decoded.ndim > 1:
-            values |= quantile_metrics(truth, decoded, self.task.quantiles)
+            values |= quantile_metrics(truth, decoded, self.task.quantiles, weights)
         return values
 
     def decoded_losses(self, truth: np.ndarray, decoded: np.ndarray) -> np.ndarray:
@@ -224,12 +245,17 @@ class RegressionTarget(StandardisedTarget):
         losses = self.loss.measure(torch.from_numpy(values), torch.from_numpy(codes))
         return losses.numpy() / float(self.trivial_loss)
 
-    def metrics(self, labels: pd.DataFrame, decoded: np.ndarray) -> pd.DataFrame:
+    def metrics(
+        self,
+        labels: pd.DataFrame,
+        decoded: np.ndarray,
+        weights: np.ndarray | None = None,
+    ) -> pd.DataFrame:
         """Compare predictions with labels; see :meth:`Target.metrics`.
 
         ``n_labelled`` of ``mape`` is the number of rows whose label is not zero.
         """
-        table = super().metrics(labels, decoded.astype(np.float64))
+        table = super().metrics(labels, decoded.astype(np.float64), weights)
         n_nonzero = np.count_nonzero(np.nan_to_num(self.truth(labels)))
         table.loc[table["metric"] == "mape", "n_labelled"] = n_nonzero
         return table

@@ -69,17 +69,22 @@ class SeveralTarget(Target):
         return means / float(self.trivial_loss)
 
 
-def label_weights(truth: np.ndarray) -> np.ndarray:
+def label_weights(truth: np.ndarray, of_rows: np.ndarray | None = None) -> np.ndarray:
     """Return the weight of each label: 1 / number of known labels in its row; 0 if missing.
 
     Parameters
     ----------
     truth : ndarray, shape (n, n_columns)
         NaN for missing labels.
+    of_rows : ndarray, shape (n,), optional
+        Weights of the rows, which their labels share.
 
     Returns
     -------
     ndarray, shape (n, n_columns)
     """
     known = ~np.isnan(truth)
-    return np.where(known, 1.0 / np.maximum(known.sum(axis=1, keepdims=True), 1), 0.0)
+    shares = 1.0 / np.maximum(known.sum(axis=1, keepdims=True), 1)
+    if of_rows is not None:
+        shares = shares * of_rows[:, None]
+    return np.where(known, shares, 0.0)

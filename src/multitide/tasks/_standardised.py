@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from multitide._weighted_mean import weighted_mean
 from multitide.tasks._task import Target, TargetConfig
 
 
@@ -31,12 +32,21 @@ class StandardisedTarget(Target):
         self.register_buffer("mean", torch.zeros((), dtype=torch.float64))
         self.register_buffer("scale", torch.ones((), dtype=torch.float64))
 
-    def fit_scale(self, labels: np.ndarray) -> None:
-        """Compute mean and scale of labels, float64 of shape (n_labelled,), not all equal."""
+    def fit_scale(self, labels: np.ndarray, weights: np.ndarray | None = None) -> None:
+        """Compute mean and scale of labels and their weights, float64 of shape (n_labelled,).
+
+        The labels are not all equal.
+        """
         # Divided by the largest label first, so that neither sums nor squares overflow.
         unit = np.abs(labels).max()
-        self.mean.fill_((labels / unit).mean() * unit)
-        self.scale.fill_(max((labels / unit).std() * unit, np.finfo(np.float64).tiny))
+        small = labels / unit
+        if weights is None:
+            mean, deviation = small.mean(), small.std()
+        else:
+            mean = weighted_mean(small, weights)
+            deviation = np.sqrt(weighted_mean((small - mean) ** 2, weights))
+        self.mean.fill_(mean * unit)
+        self.scale.fill_(max(deviation * unit, np.finfo(np.float64).tiny))
 
     def standardise(self, values: np.ndarray) -> np.ndarray:
         """Return values in standard units, of the same shape."""

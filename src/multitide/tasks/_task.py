@@ -7,9 +7,9 @@ A :class:`Task` is the spec that a user writes. Fitted to training labels, it gi
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, fields
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias, TypedDict
+from collections.abc import Hashable
+from dataclasses import dataclass, field, fields
+from typing import Annotated, Any, ClassVar, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -18,25 +18,16 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from multitide._part import Part
+from multitide._weighted_mean import weighted_mean
 from multitide.data._samples import Samples
+from multitide.data._weights import weights_of
 from multitide.errors import DataError
-from multitide.tasks._metrics import mean_or_nan, metric_table
+from multitide.tasks._label_place import LabelAt, LabelColumn
+from multitide.tasks._metric_table import metric_table
 from multitide.tasks._missing_labels import zero_missing
-
-LabelAt = Literal["end", "start", "mean", "majority", "any"]
 
 # Lower bound of a trivial loss: dividing by less than this would only amplify rounding errors.
 SMALLEST_TRIVIAL_LOSS = 1e-6
-
-
-class LabelColumn(TypedDict):
-    """Where one column of ``y`` comes from; the fields are described in :class:`Task`."""
-
-    name: str
-    column: str
-    label_at: LabelAt
-    lead: int
-    kind: str
 
 
 # What the buffers of a target do not hold, as JSON values. Any: each kind of task has its own keys.
@@ -59,12 +50,16 @@ class Task(Part, ABC):
         The label lies this many steps after the end of the window (after its start for
         ``label_at="start"``). For ``"mean"``, ``"majority"`` and ``"any"``, all steps are shifted
         by `lead`.
+    weight : str, optional
+        Column of the table that says how much each row counts for this task; read where the label
+        is. Default: the `weight` of the table, if it has one.
     """
 
     name: str
     column: str | None = None
     label_at: LabelAt = "end"
     lead: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    weight: str | None = field(default=None, kw_only=True)
 
     kind: ClassVar[str]
 
@@ -80,12 +75,12 @@ class Task(Part, ABC):
         Tasks with equal keys can share computations.
         """
         place = set()
-        for field in fields(Task):
-            place.add(field.name)
+        for each in fields(Task):
+            place.add(each.name)
         own = []
-        for field in fields(self):
-            if field.name not in place:
-                own.append(field.name)
+        for each in fields(self):
+            if each.name not in place:
+                own.append(each.name)
         return (self.kind, *(repr(getattr(self, name)) for name in own))
 
     def label_columns(self) -> list[LabelColumn]:
@@ -97,6 +92,8 @@ class Task(Part, ABC):
                 "label_at": self.label_at,
                 "lead": self.lead,
                 "kind": self.kind,
+                "task": self.name,
+                "weight": self.weight,
             }
         ]
 
@@ -117,7 +114,9 @@ class Task(Part, ABC):
             raise DataError("\n".join(problems))
 
     @abstractmethod
-    def fit_target(self, labels: pd.DataFrame) -> Target:
+    def fit_target(
+        self, labels: pd.DataFrame, weights: np.ndarray | None = None
+    ) -> Target:
         """Fit a target to the training labels (classes, mean and scale, best constant).
 
         Parameters
@@ -125,6 +124,8 @@ class Task(Part, ABC):
         labels : DataFrame
             The columns of the task for the training samples. Use NaN, None or blank text for
             missing labels.
+        weights : ndarray, shape (n_samples,), optional
+            How much each row counts; above 0 where there is a label.
 
         Raises
         ------
@@ -135,32 +136,6 @@ class Task(Part, ABC):
     @abstractmethod
     def target_from_config(self, config: TargetConfig) -> Target:
         """Rebuild a target from `Target.to_config`; fill its buffers with ``load_state_dict``."""
-
-
-def task_names(tasks: Iterable[str | Task]) -> list[str]:
-    """Return the names of tasks, which may be given by their names."""
-    names = []
-    for task in tasks:
-        if isinstance(task, Task):
-            task = task.name
-        names.append(task)
-    return names
-
-
-def label_names(tasks: Iterable[Task]) -> list[str]:
-    """Return the columns of `y` that hold the labels of these tasks."""
-    names: list[str] = []
-    for task in tasks:
-        names.extend(task.columns)
-    return names
-
-
-def labelled(tasks: Sequence[Task], y: pd.DataFrame) -> pd.DataFrame:
-    """Return one column per task: 1 where any of its columns has a label, NaN elsewhere."""
-    known = {}
-    for task in tasks:
-        known[task.name] = np.where(y[task.columns].notna().any(axis=1), 1.0, np.nan)
-    return pd.DataFrame(known, index=y.index)
 
 
 class Target(nn.Module, ABC):
@@ -286,8 +261,21 @@ class Target(nn.Module, ABC):
         return None
 
     @abstractmethod
-    def metric_values(self, truth: np.ndarray, decoded: np.ndarray) -> dict[str, float]:
-        """Return the metrics, apart from the loss, for rows that all have a label."""
+    def metric_values(
+        self,
+        truth: np.ndarray,
+        decoded: np.ndarray,
+        weights: np.ndarray | None = None,
+    ) -> dict[str, float]:
+        """Return the metrics, apart from the loss, for rows that all have a label.
+
+        Parameters
+        ----------
+        truth, decoded : ndarray, n_samples rows
+            Labels from `truth`, and predictions as `forward` returns them.
+        weights : ndarray, shape (n_samples,), optional
+            How much each row counts.
+        """
 
     @abstractmethod
     def decoded_losses(self, truth: np.ndarray, decoded: np.ndarray) -> np.ndarray:
@@ -314,7 +302,12 @@ class Target(nn.Module, ABC):
         """Return decoded predictions of the baseline that metrics other than the loss use."""
         return self.constant(n_samples)
 
-    def metrics(self, labels: pd.DataFrame, decoded: np.ndarray) -> pd.DataFrame:
+    def metrics(
+        self,
+        labels: pd.DataFrame,
+        decoded: np.ndarray,
+        weights: np.ndarray | None = None,
+    ) -> pd.DataFrame:
         """Compare predictions with labels on the labelled rows.
 
         Parameters
@@ -323,6 +316,8 @@ class Target(nn.Module, ABC):
             The columns of the task.
         decoded : ndarray, n_samples rows
             Predictions as `forward` returns them.
+        weights : ndarray, shape (n_samples,), optional
+            How much each row counts.
 
         Returns
         -------
@@ -335,18 +330,23 @@ class Target(nn.Module, ABC):
         truth = self.truth(labels)
         known = self.has_label(truth)
         truth, decoded = truth[known], decoded[known]
+        if weights is not None:
+            weights = weights[known]
         n_labelled = len(truth)
-        values = self.metric_values(truth, decoded)
-        values["loss"] = mean_or_nan(self.decoded_losses(truth, decoded))
-        trivial = self.metric_values(truth, self.trivial_predictions(n_labelled))
-        trivial["loss"] = mean_or_nan(
-            self.decoded_losses(truth, self.constant(n_labelled))
+        values = self.metric_values(truth, decoded, weights)
+        values["loss"] = weighted_mean(self.decoded_losses(truth, decoded), weights)
+        constant = self.trivial_predictions(n_labelled)
+        trivial = self.metric_values(truth, constant, weights)
+        trivial["loss"] = weighted_mean(
+            self.decoded_losses(truth, self.constant(n_labelled)), weights
         )
         return metric_table(values, trivial, n_labelled)
 
     def evaluate(self, samples: Samples, decoded: np.ndarray) -> pd.DataFrame:
         """Return `metrics` on samples, with further metrics that need more than the labels."""
-        return self.metrics(samples.y[self.task.columns], decoded)
+        return self.metrics(
+            samples.y[self.task.columns], decoded, weights_of(samples, self.task.name)
+        )
 
     @abstractmethod
     def to_config(self) -> TargetConfig:
@@ -361,10 +361,18 @@ class Target(nn.Module, ABC):
         losses = self.raw_loss(output, self.fill_missing(codes)) / self.trivial_loss
         return zero_missing(losses, self.measured(codes))
 
-    def mean_loss(self, output: Tensor, codes: Tensor) -> Tensor:
-        """Return the mean of `row_loss` over the labelled rows, shape (); 0 if there are none."""
+    def mean_loss(
+        self, output: Tensor, codes: Tensor, weights: Tensor | None = None
+    ) -> Tensor:
+        """Return the mean of `row_loss` over the labelled rows, shape (); 0 if there are none.
+
+        The losses are multiplied by `weights`, (batch,), whose mean over a training set is 1.
+        """
         n_labelled = self.measured(codes).sum().clamp(min=1)
-        return self.row_loss(output, codes).sum() / n_labelled
+        losses = self.row_loss(output, codes)
+        if weights is not None:
+            losses = losses * weights
+        return losses.sum() / n_labelled
 
     def constant(self, n_samples: int) -> np.ndarray:
         """Return the decoded predictions of the best constant for `n_samples` rows."""

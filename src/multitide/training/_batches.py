@@ -26,12 +26,15 @@ class Batch:
         Static inputs, encoded by `StaticLayer.encode`.
     codes : list of Tensor, each of shape (batch,)
         Labels of each task, encoded by its target.
+    weights : list of Tensor or None, each of shape (batch,)
+        How much each row counts for each task; None if all count alike.
     """
 
     x: Tensor
     lengths: Tensor | None
     static: Tensor | None
     codes: list[Tensor]
+    weights: list[Tensor] | None = None
 
 
 @dataclass
@@ -68,6 +71,8 @@ class DeviceSamples:
         Device of the tensors and of the batches.
     n_timepoints : int, optional
         Length of a gathered series. Default: that of the longest sample.
+    weights : ndarray of float32, shape (n_samples, n_tasks), optional
+        How much each sample counts for each task; all alike by default.
     """
 
     def __init__(
@@ -77,6 +82,7 @@ class DeviceSamples:
         static: np.ndarray | None,
         device: torch.device,
         n_timepoints: int | None = None,
+        weights: np.ndarray | None = None,
     ) -> None:
         self.n_channels = samples.n_channels
         self.n_timepoints = n_timepoints or samples.n_timepoints
@@ -101,6 +107,10 @@ class DeviceSamples:
         else:
             self._static = torch.from_numpy(static).to(device)
         self._codes = _CodeTables(codes, device)
+        if weights is None:
+            self._weights = None
+        else:
+            self._weights = torch.from_numpy(weights).to(device)
         self.device = device
 
     def gather(self, rows: Tensor) -> Batch:
@@ -116,7 +126,13 @@ class DeviceSamples:
             lengths=lengths,
             static=None if self._static is None else self._static[rows],
             codes=self._codes.gather(rows),
+            weights=self._weights_of(rows),
         )
+
+    def _weights_of(self, rows: Tensor) -> list[Tensor] | None:
+        if self._weights is None:
+            return None
+        return list(self._weights[rows].unbind(dim=1))
 
 
 class _CodeTables:

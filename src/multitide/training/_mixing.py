@@ -26,11 +26,18 @@ class DeviceData:
         Training and validation samples.
     train, validation : Rows
         The two sets; without a validation set, the last epoch is kept.
+    weights : ndarray or None, shape (n_samples, n_tasks)
+        How much each sample counts for each task; None if all count alike.
     """
 
     samples: DeviceSamples
     train: Rows
     validation: Rows | None = None
+    weights: np.ndarray | None = None
+
+    def totals(self, rows: Rows) -> np.ndarray:
+        """Return how much the labelled rows of a set count together, by task, (n_tasks,)."""
+        return totals(rows, self.weights)
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,15 @@ class Drawn:
     rows: list[np.ndarray]
     bounds: np.ndarray
     n_labelled: np.ndarray
+
+
+def totals(rows: Rows, weights: np.ndarray | None) -> np.ndarray:
+    """Return the number of labelled rows per task, or the sum of their weights, (n_tasks,)."""
+    counted: np.ndarray = rows.measured
+    if weights is not None:
+        counted = np.where(rows.measured, weights[rows.index], 0.0)
+    sums: np.ndarray = counted.sum(axis=0, dtype=np.float64)
+    return sums
 
 
 def shares(

@@ -270,19 +270,21 @@ class Trainer:
 
         Losses are in units of the trivial loss; a task without labels has none.
         """
-        features, coded = self.read(rows)
+        features, codes, weights = self.read(rows)
         if self._at_features:
             # With a view per task, one backward pass gives the gradient of each task there.
             features = [each.view_as(each) for each in features]
         outputs = self.network.outputs(features, (n_labelled > 0).tolist())
         losses = self._losses.means(
-            outputs, coded, n_labelled.tolist(), on_device=self._graphs is not None
+            outputs, codes, n_labelled.tolist(), weights, self._graphs is not None
         )
         return {self.names[i]: loss for i, loss in losses.items()}, features
 
-    def read(self, rows: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-        """Return the features and the codes of each task, for the rows of all data sets."""
-        features, codes = [], []
+    def read(
+        self, rows: Sequence[Tensor]
+    ) -> tuple[list[Tensor], list[Tensor], list[Tensor] | None]:
+        """Return each task's features, codes and weights (if any) for the rows of all data sets."""
+        features, codes, weights = [], [], []
         for i, (stream, numbers) in enumerate(zip(self._streams, rows, strict=True)):
             if len(numbers):
                 batch = stream.samples.gather(numbers)
@@ -290,7 +292,9 @@ class Trainer:
                     self.network.features(batch.x, batch.lengths, batch.static, i)
                 )
                 codes.append(batch.codes)
-        return joined_rows(features), joined_rows(codes)
+                if batch.weights is not None:
+                    weights.append(batch.weights)
+        return joined_rows(features), joined_rows(codes), joined_rows(weights) or None
 
     def backward(self, losses: dict[str, Tensor], features: list[Tensor]) -> None:
         """Backpropagate the weighted losses or the aggregated gradients, and the penalty."""

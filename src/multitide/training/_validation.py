@@ -13,7 +13,7 @@ from multitide.backbones._batch_rows import batch_rows
 from multitide.network._network import Network
 from multitide.network._stacking import Losses
 from multitide.tasks._task import Target
-from multitide.training._batches import DeviceSamples, Rows
+from multitide.training._batches import Batch, DeviceSamples, Rows
 from multitide.training._mixing import DeviceData
 
 
@@ -43,7 +43,7 @@ class Validation(NamedTuple):
 def validate(
     network: Network, streams: Sequence[DeviceData], losses: Losses
 ) -> Validation:
-    """Measure a network on the validation set of all data sets.
+    """Measure a network on the validation set of all data sets, with the weights of their rows.
 
     Results are read from the device once, at the end. The headline metrics are computed from the
     outputs that the losses need anyway. They are those of ``evaluate`` on these rows, except that
@@ -55,14 +55,15 @@ def validate(
     sums = torch.zeros(
         2, len(targets), dtype=torch.float64, device=streams[0].samples.device
     )
-    counts = np.zeros(len(targets), dtype=np.int64)
+    counts = np.zeros(len(targets))
     network.eval()
     for i, stream in enumerate(streams):
         if stream.validation is not None:
             sums += _sums(network, i, stream.samples, stream.validation, losses)
-            counts += stream.validation.measured.sum(axis=0)
+            counts += stream.totals(stream.validation)
     validation = Validation({}, {})
-    mean_losses, mean_headlines = (sums.cpu().numpy() / np.maximum(counts, 1)).tolist()
+    nonzero = np.where(counts > 0, counts, 1.0)
+    mean_losses, mean_headlines = (sums.cpu().numpy() / nonzero).tolist()
     for target, loss, mean, n in zip(
         targets, mean_losses, mean_headlines, counts, strict=True
     ):
@@ -90,17 +91,20 @@ def _sums(
             continue
         batch = samples.gather(numbers)
         outputs = network(batch.x, batch.lengths, batch.static, data_set)
-        sums[0] += losses.sums(outputs, batch.codes)
-        sums[1] += _headline_sums(targets, outputs, batch.codes)
+        sums[0] += losses.sums(outputs, batch.codes, batch.weights)
+        sums[1] += _headline_sums(targets, outputs, batch)
     return sums
 
 
 def _headline_sums(
-    targets: Sequence[Target], outputs: Sequence[Tensor], codes: Sequence[Tensor]
+    targets: Sequence[Target], outputs: Sequence[Tensor], batch: Batch
 ) -> Tensor:
     """Return the sums over labelled rows whose means are the headline metrics, shape (n_tasks,)."""
     sums = []
-    for target, output, code in zip(targets, outputs, codes, strict=True):
+    for i, (target, output) in enumerate(zip(targets, outputs, strict=True)):
+        code = batch.codes[i]
         rows = target.headline_rows(output, code).double()
+        if batch.weights is not None:
+            rows = rows * batch.weights[i]
         sums.append(torch.where(target.measured(code), rows, 0.0).sum())
     return torch.stack(sums)

@@ -20,7 +20,8 @@ from multitide.data.tables._drop_rows import drop_incomplete
 from multitide.data.tables._findings import Findings
 from multitide.data.tables._left_out import COLUMNS, joined
 from multitide.data.tables._open_tables import Tables
-from multitide.data.tables._reading import Reading, TaskColumn
+from multitide.data.tables._read_options import LabelAt
+from multitide.data.tables._reading import Reading
 from multitide.data.tables._resampling import merge_duplicates, resample
 from multitide.data.tables._row_order import sort_rows
 from multitide.data.tables._rows import (
@@ -29,6 +30,7 @@ from multitide.data.tables._rows import (
     make_rows,
 )
 from multitide.data.tables._series_ids import clean_ids, match_ids
+from multitide.data.tables._task_column import TaskColumn
 from multitide.data.tables._windows import Index, label_windows, last_known
 from multitide.errors import DataError, ParameterError
 
@@ -60,7 +62,9 @@ def build_samples(
         rows = resample(rows, reading, findings)
     rows = _fill_static(rows, reading)
     if reading.missing_rows == "drop":
-        columns = list(rows.labels) if need_labels else []
+        columns = []
+        if need_labels:
+            columns = [name for name in rows.labels if name in reading.label_columns]
         rows = drop_incomplete(rows, columns, reading, findings)
     cut = cut_samples(rows, reading, findings)
     reading = place_cycles(rows, cut, reading, findings)
@@ -75,14 +79,20 @@ def build_samples(
         assumed=tuple(findings.assumed),
     )
     samples = _samples(rows, per_series, y, cut, complete)
-    return samples.replace(left_out=joined(findings.left_out))
+    weights = _weights(rows, per_series, cut, reading)
+    return samples.replace(left_out=joined(findings.left_out), weights=weights)
 
 
 def _make_rows(
     tables: Tables, reading: Reading, findings: Findings
 ) -> tuple[Rows, pd.DataFrame | None]:
     """Return the rows of the data, and the label table with one row per series of the data."""
-    columns = [*reading.label_columns, *reading.static, *reading.extra]
+    columns = [
+        *reading.label_columns,
+        *reading.weight_columns,
+        *reading.static,
+        *reading.extra,
+    ]
     in_data = []
     for name in columns:
         if tables.source_of(name, reading.series) == "data":
@@ -188,6 +198,31 @@ def _row_labels(labels: pd.Series, task: TaskColumn, cut: Cut) -> pd.Series:
         )
     except DataError as error:
         raise DataError(f"Task {task.name!r}: {error}") from None
+
+
+def _weights(
+    rows: Rows, per_series: pd.DataFrame | None, cut: Cut, reading: Reading
+) -> pd.DataFrame | None:
+    """Return how much each sample counts for each task with weights, read where its label is."""
+    weights: dict[str, np.ndarray] = {}
+    for task in reading.tasks or ():
+        column = reading.weight_of(task)
+        # The first column of a task stands for all of them.
+        if column is None or task.task_name in weights:
+            continue
+        if per_series is not None and column in per_series:
+            own = per_series[column].array.take(rows.series[cut.starts])
+        else:
+            at: LabelAt = "mean"
+            if task.label_at in ("end", "start"):
+                at = task.label_at
+            own = label_windows(
+                rows.labels[column], cut.starts, cut.lengths, cut.ends, at, task.lead
+            )
+        weights[task.task_name] = pd.Series(own).to_numpy(np.float64, na_value=np.nan)
+    if weights:
+        return pd.DataFrame(weights, index=pd.RangeIndex(len(cut)))
+    return None
 
 
 def _check_labelled(y: pd.DataFrame, reading: Reading) -> None:

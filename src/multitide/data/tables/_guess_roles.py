@@ -20,7 +20,8 @@ from multitide.data.tables._facts_of_series import (
 )
 from multitide.data.tables._findings import MAX_NAMES, Findings, name_columns
 from multitide.data.tables._open_tables import Tables
-from multitide.data.tables._reading import Reading, TaskColumn
+from multitide.data.tables._reading import Reading
+from multitide.data.tables._task_column import TaskColumn
 from multitide.data.tables._time_column import find_time_column, holds_times
 from multitide.data.tables._wide_rows import steps_in_columns
 from multitide.errors import DataError, ParameterError
@@ -263,6 +264,7 @@ def taken_columns(reading: Reading) -> set[str]:
         *reading.static,
         *reading.ignore,
         *reading.label_columns,
+        *reading.weight_columns,
         reading.series or "",
     }
 

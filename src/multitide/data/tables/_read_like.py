@@ -84,7 +84,7 @@ def _without_absent(known: Reading, tables: Tables, need_labels: bool) -> Readin
     extra = tuple(column for column in known.extra if column in columns)
     known = replace(known, tasks=known.tasks or (), extra=extra, ignore=())
     if need_labels:
-        return known
+        return known.without_weights_outside(columns)
     return known.with_tasks_in(columns)
 
 

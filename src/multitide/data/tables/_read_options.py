@@ -61,6 +61,7 @@ class UncutOptions(FileOptions, total=False):
     duplicates: Duplicates | None
     layout: Layout
     calendar: Names
+    weight: str | None
 
 
 class ReadOptions(UncutOptions, total=False):

@@ -27,7 +27,7 @@ from multitide.data.tables._roles import find_roles
 from multitide.data.tables._rows import find_categories
 from multitide.data.tables._ts_format import is_ts_file
 from multitide.data.tables._ts_samples import read_ts_samples
-from multitide.errors import DataError
+from multitide.errors import DataError, ParameterError
 
 
 @known_arguments
@@ -58,6 +58,7 @@ def read_table(
     missing: Values | None = None,
     time_format: str | None = None,
     calendar: Names = (),
+    weight: str | None = None,
 ) -> Samples:
     """Read a table of measurements, one row per time step, into samples with labels.
 
@@ -127,6 +128,10 @@ def read_table(
         Cycles whose sine and cosine at the time of each row become channels, ``hour_sin`` and
         ``hour_cos``. For what follows the day, the week or the year. A cycle that is constant
         within every sample, such as the weekday of whole days, becomes static inputs instead.
+    weight : str, optional
+        The column that says how much each row counts, for all tasks without a `weight` of their
+        own. A window has the weight of the row of its label; the mean weight of its rows if the
+        label is of all rows.
 
     Returns
     -------
@@ -166,12 +171,18 @@ def read_table(
         missing=missing,
         time_format=time_format,
         calendar=calendar,
+        weight=weight,
     )
     if is_ts_file(data):
         return read_ts_samples(data, reading, labels)
     findings = Findings()
     tables = open_tables(data, labels, reading, findings)
-    return _read(tables, reading, findings)
+    samples = _read(tables, reading, findings)
+    if weight is not None and not samples.y.shape[1]:
+        raise ParameterError(
+            f"`weight` must come with `tasks`, whose labels it weights; got {weight!r} alone."
+        )
+    return samples
 
 
 def read_present(

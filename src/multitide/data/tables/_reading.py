@@ -11,10 +11,8 @@ from multitide._checks import (
     check_choice,
     check_positive_int,
     gathering,
-    listed,
     raise_problems,
     repeated,
-    suggest,
 )
 from multitide.data._calendar import check_calendar
 from multitide.data._time_format import check_time_format
@@ -27,9 +25,9 @@ from multitide.data.tables._read_options import (
     MissingRows,
     OnGap,
     ReadOptions,
-    TaskSpec,
     TaskSpecs,
 )
+from multitide.data.tables._task_column import TaskColumn
 from multitide.data.tables._text_format import as_separator, check_text_format
 from multitide.errors import ParameterError
 
@@ -41,7 +39,6 @@ CHOICES: dict[str, tuple[str | None, ...]] = {
     "thousands": (None, "", *THOUSANDS),
 }
 LABEL_AT = get_args(LabelAt)
-NO_LATER_ROWS = "A sample that is a whole series has no later rows."
 
 
 class ColumnRole(TypedDict):
@@ -58,95 +55,6 @@ class TimeStep(TypedDict):
 
     size: float
     unit: str
-
-
-@dataclass(frozen=True)
-class TaskColumn:
-    """Which column holds the labels of a task, and which rows' labels a window gets."""
-
-    name: str
-    column: str
-    label_at: LabelAt = "end"
-    lead: int = 0
-    kind: str | None = None
-
-    @property
-    def last(self) -> str:
-        """The column of ``Samples.extra`` with the last value before a forecast."""
-        return f"{self.column}[last]"
-
-    @classmethod
-    def from_spec(cls, spec: TaskSpec) -> list[Self]:
-        """Take a task, its name, or a dict of these fields; a task may have several columns."""
-        if isinstance(spec, Mapping):
-            return [cls._of(spec)]
-        if isinstance(spec, str) or not hasattr(spec, "label_columns"):
-            name = str(getattr(spec, "name", spec))
-            return [cls(name.strip(), name.strip())]
-        return [cls._of(place) for place in spec.label_columns()]
-
-    # Any: the fields have several types.
-    @classmethod
-    def _of(cls, fields: Mapping[str, Any]) -> Self:
-        """Take the fields; column names of tables have no blanks around them."""
-        known = [field.name for field in dataclasses.fields(cls)]
-        for name in fields:
-            if name not in known:
-                raise ParameterError(
-                    "`tasks` must have only the fields "
-                    f"{listed(known)} in a dict; "
-                    f"got {name!r}.{suggest(name, known)}"
-                )
-        if "name" not in fields:
-            raise ParameterError(
-                f"`tasks` must have a `name` in every dict; got {dict(fields)!r}."
-            )
-        column = cls(**{"column": fields["name"], **fields})
-        if isinstance(column.column, str):
-            column = dataclasses.replace(column, column=column.column.strip())
-        return column
-
-    def check_lead(self, window: int | None) -> None:
-        """Raise unless the lead is a number of rows that samples have after them."""
-        lead = self.lead
-        if isinstance(lead, bool) or not isinstance(lead, int) or lead < 0:
-            raise ParameterError(
-                f"`{self.name}.lead` must be an int of at least 0; got {lead!r}."
-            )
-        if window is not None:
-            return
-        if self.kind == "forecast":
-            raise ParameterError(
-                "`window` must be given to "
-                f"forecast {self.column!r}; "
-                f"got None. {NO_LATER_ROWS}"
-            )
-        if lead:
-            raise ParameterError(
-                f"`{self.name}.lead` must be 0 without `window`; "
-                f"got {lead}. {NO_LATER_ROWS}"
-            )
-
-    def check_channels(self, channels: Collection[str], window: int | None) -> None:
-        """Raise if a channel gives the label away."""
-        if self.column in channels and self.may_lie_in_window(window):
-            raise ParameterError(
-                "`channels` must not include the "
-                f"label of task {self.name!r} at "
-                "the rows that the label describes; "
-                f"got {self.column!r}. "
-                "Remove it from `channels`, or "
-                "predict a later label with `lead`."
-            )
-
-    def may_lie_in_window(self, window: int | None) -> bool:
-        """Whether the label can come from a row of the window itself.
-
-        A channel of the same column would then give the label away.
-        """
-        if self.lead == 0:
-            return True
-        return self.label_at != "end" and (window is None or self.lead < window)
 
 
 @dataclass(frozen=True)
@@ -199,6 +107,7 @@ class Reading:
     missing: tuple[str, ...] | None = None
     time_format: str | None = None
     calendar: tuple[str, ...] = ()
+    weight: str | None = None
     time_style: str | None = None
     ends_of_days: bool = False
     categories: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
@@ -223,12 +132,38 @@ class Reading:
             columns.append(task.column)
         return columns
 
+    @property
+    def weight_columns(self) -> list[str]:
+        """The columns that say how much rows count, for all tasks or for one."""
+        columns = [self.weight]
+        for task in self.tasks or ():
+            columns.append(task.weight)
+        return [name for name in dict.fromkeys(columns) if name is not None]
+
+    def weight_of(self, task: TaskColumn) -> str | None:
+        """Return the column that says how much rows count for a task."""
+        return task.weight or self.weight
+
     def with_tasks_in(self, columns: Collection[str]) -> Self:
-        """Return the reading without the tasks whose column is not among these."""
-        if self.tasks is None:
-            return self
-        present = tuple(task for task in self.tasks if task.column in columns)
-        return dataclasses.replace(self, tasks=present)
+        """Return the reading without the tasks and weights whose column is not among these."""
+        known = self.without_weights_outside(columns)
+        if known.tasks is None:
+            return known
+        present = tuple(task for task in known.tasks if task.column in columns)
+        return dataclasses.replace(known, tasks=present)
+
+    def without_weights_outside(self, columns: Collection[str]) -> Self:
+        """Return the reading without the weights whose column is not among these."""
+        weight = self.weight if self.weight in columns else None
+        tasks = self.tasks
+        if tasks is not None:
+            kept = []
+            for task in tasks:
+                if task.weight is not None and task.weight not in columns:
+                    task = dataclasses.replace(task, weight=None)
+                kept.append(task)
+            tasks = tuple(kept)
+        return dataclasses.replace(self, tasks=tasks, weight=weight)
 
     @classmethod
     def from_options(cls, **options: Unpack[ReadOptions]) -> Self:
@@ -352,12 +287,13 @@ class Reading:
 def _uniform(options: dict[str, Any]) -> dict[str, Any]:
     """Return options as JSON can store them, with names in tuples."""
     values = _uniform_file(options)
-    for name in ("series", "every"):  # an int column, a Timedelta
+    for name in ("series", "every", "weight"):  # an int column, a Timedelta
         value = values.get(name)
         if value is not None and not isinstance(value, (str, int, float)):
             values[name] = str(value)
-    if isinstance(values.get("series"), str):
-        values["series"] = values["series"].strip()
+    for name in ("series", "weight"):
+        if isinstance(values.get(name), str):
+            values[name] = values[name].strip()
     for name in ("static", "ignore", "extra", "category", "calendar"):
         values[name] = _as_names(values.get(name))
     for name in ("channels", "time"):

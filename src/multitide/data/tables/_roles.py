@@ -96,7 +96,7 @@ def without_missing(tables: Tables, reading: Reading, findings: Findings) -> Rea
         If the series or the time is missing: nothing else can be checked then.
     """
     here, anywhere = list(tables.data.columns), tables.columns
-    columns = {**_columns_by_option(reading), "extra": reading.extra}
+    columns = {**_columns_by_option(reading), **_free_columns(reading)}
     problems: list[str] = []
     for option, names in columns.items():
         if option in ONLY_IN_DATA:
@@ -205,6 +205,11 @@ def _columns_by_option(reading: Reading) -> dict[str, tuple[str, ...]]:
     }
 
 
+def _free_columns(reading: Reading) -> dict[str, tuple[str, ...]]:
+    """Return the columns by option whose roles may go with any other role."""
+    return {"extra": reading.extra, "weight": tuple(reading.weight_columns)}
+
+
 def _check_conflicts(reading: Reading, findings: Findings) -> None:
     """Add a problem for every two roles that exclude each other and share a column."""
     columns = _columns_by_option(reading)
@@ -237,7 +242,7 @@ def _describe_labels(
     described = []
     for column in labels.columns:
         options = _options_of(column, reading)
-        is_read = set(options) & {"tasks", "static", "extra", "ignore"}
+        is_read = set(options) & {"tasks", "static", "extra", "weight", "ignore"}
         if column != reading.series and not is_read:
             options = []
         why = no_tasks.get(column, _why_ignored(column, reading))
@@ -247,7 +252,7 @@ def _describe_labels(
 
 def _options_of(column: str, reading: Reading) -> list[str]:
     """Return the options that name the column."""
-    columns = {**_columns_by_option(reading), "extra": reading.extra}
+    columns = {**_columns_by_option(reading), **_free_columns(reading)}
     columns.pop("category")  # these are channels too
     options = []
     for option, names in columns.items():

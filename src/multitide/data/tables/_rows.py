@@ -43,7 +43,7 @@ class Rows:
     values : ndarray of float32 (or float64), shape (n_rows, n_channels)
         Channels; categories as codes.
     labels, fixed : DataFrame, n_rows rows
-        The label columns of this table, and its static and extra columns.
+        The label and weight columns of this table, and its static and extra columns.
     series : ndarray of int64, shape (n_rows,)
         Index into `ids` of each row's series.
     ids : ndarray
@@ -94,7 +94,7 @@ def make_rows(
     reading : Reading
         With `categories` of the channels that have them.
     columns : sequence of str
-        The task, static and extra columns to take from this table.
+        The task, weight, static and extra columns to take from this table.
     findings : Findings
         Problems are added: text among numbers, infinite values, rows without series or time.
     """
@@ -116,7 +116,7 @@ def make_rows(
             )
             time, time_style = times.values, times.style
             findings.note(*times.notes)
-    labels = set(reading.label_columns)
+    labels = {*reading.label_columns, *reading.weight_columns}
     only_labels = labels - {*reading.static, *reading.extra}
     return Rows(
         values,
@@ -150,6 +150,8 @@ def find_categories(
 def clean_column(column: pd.Series, reading: Reading, findings: Findings) -> pd.Series:
     """Return labels, static or extra values as the user wrote them, and add what is wrong."""
     name = str(column.name)
+    if name in reading.weight_columns and name not in reading.label_columns:
+        return pd.Series(_numbers(name, column, reading.decimal, findings))
     if name not in {*reading.static, *reading.label_columns}:
         return as_labels(column)
     kind = kind_of(column, reading.decimal or ".")

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from multitide.data._samples import Samples
-from multitide.data.tables._reading import ColumnRole, Reading, TaskColumn
+from multitide.data.tables._reading import ColumnRole, Reading
+from multitide.data.tables._task_column import TaskColumn
 from multitide.data.tables._ts_format import read_ts
 from multitide.errors import DataError, ParameterError
 

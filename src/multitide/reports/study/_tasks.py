@@ -20,7 +20,7 @@ from multitide.reports.study._sentences import is_baseline
 from multitide.study import Comparison
 from multitide.study.design._protocol import Question
 from multitide.study.results._tables import MISSING
-from multitide.tasks._metrics import goodness
+from multitide.tasks._metric_table import goodness
 
 MAX_RUNS = 10
 MAX_LOSS = 3.0  # in units of the trivial loss; a run that diverges leaves the figure

@@ -18,10 +18,12 @@ from sklearn.ensemble import (
 
 from multitide._estimator import MultiTaskEstimator
 from multitide._part import Part
+from multitide._weighted_mean import scaled_to_one, weighted_mean
 from multitide.backbones._linear import STRENGTHS, Linear
 from multitide.backbones._trees import Trees
 from multitide.data._samples import Samples
 from multitide.data._split import Split
+from multitide.data._weights import weights_of
 from multitide.encodings._inputs import Inputs, NameOrRepresentation
 from multitide.fitting._grow_trees import n_boosted
 from multitide.fitting._recipe import with_representation
@@ -126,8 +128,10 @@ class Boosting(Baseline):
         rows = split.train[_labelled(labels, split.train, target)]
         # scikit-learn cannot bin a column that is missing everywhere.
         features = features[:, ~np.isnan(features[rows]).all(axis=0)]
-        model = self._fit(features[rows], labels.iloc[rows], target)
-        n_trees = self._choose(model, features, labels, split, target)
+        weights = weights_of(samples, target.task.name)
+        own = None if weights is None else scaled_to_one(weights[rows])
+        model = self._fit(features[rows], labels.iloc[rows], target, own)
+        n_trees = self._choose(model, features, labels, weights, split, target)
         stages = _stages(model, features[split.test])
         decoded = next(islice(stages, n_trees - 1, None))
         return decoded, {"n_features": int(features.shape[1]), "n_trees": n_trees}
@@ -153,23 +157,34 @@ class Boosting(Baseline):
         }
         return estimator.decode(samples[split.test])[target.task.name], facts
 
-    def _fit(self, features: np.ndarray, labels: pd.DataFrame, target: Target) -> Model:
+    def _fit(
+        self,
+        features: np.ndarray,
+        labels: pd.DataFrame,
+        target: Target,
+        of_rows: np.ndarray | None,
+    ) -> Model:
         shared = {**self.get_params(), "early_stopping": False, "random_state": 0}
         if isinstance(target.task, Classification):
             codes = target.encode(labels.reset_index(drop=True))
             weights = target.class_weights.numpy()[codes]  # type: ignore[operator]
+            if of_rows is not None:
+                weights = weights * of_rows
             return HistGradientBoostingClassifier(**shared).fit(
                 features, codes, sample_weight=weights
             )
         loss = "absolute_error" if target.task.loss == "mae" else "squared_error"  # type: ignore[attr-defined]
         numbers, _ = as_numbers(labels[target.task.name])
-        return HistGradientBoostingRegressor(loss=loss, **shared).fit(features, numbers)
+        return HistGradientBoostingRegressor(loss=loss, **shared).fit(
+            features, numbers, sample_weight=of_rows
+        )
 
     def _choose(
         self,
         model: Model,
         features: np.ndarray,
         labels: pd.DataFrame,
+        weights: np.ndarray | None,
         split: Split,
         target: Target,
     ) -> int:
@@ -178,9 +193,11 @@ class Boosting(Baseline):
         if not len(rows):
             return self.max_iter
         known = labels.iloc[rows].reset_index(drop=True)
+        if weights is not None:
+            weights = weights[rows]
         losses = []
         for decoded in _stages(model, features[rows]):
-            losses.append(target.row_losses(known, decoded).mean())
+            losses.append(weighted_mean(target.row_losses(known, decoded), weights))
         return int(np.argmin(losses)) + 1
 
 

@@ -56,8 +56,11 @@ class Question:
         that was trained on several data sets may know classes that this one does not have; their
         probabilities count as wrong.
         """
-        training = self.y.iloc[self.data.splits[fold].train]
-        return self.task.fit_target(training.reset_index(drop=True))
+        rows = self.data.splits[fold].train
+        training = self.y.iloc[rows].reset_index(drop=True)
+        return self.task.fit_target(
+            training, self.data.weights_of(self.task.name, rows)
+        )
 
     def counts(self, fold: int, seed: int = 0) -> pd.Series:
         """Return the number of labelled samples in each set of a fold, as a seed sees them."""
@@ -67,6 +70,10 @@ class Question:
     def labels(self, fold: int) -> pd.DataFrame:
         """Return the labels of one fold's test rows."""
         return self.y.iloc[self.data.splits[fold].test].reset_index(drop=True)
+
+    def weights(self, fold: int) -> np.ndarray | None:
+        """Return how much one fold's test rows count; None if all count alike."""
+        return self.data.weights_of(self.task.name, self.data.splits[fold].test)
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,8 @@ class StudyData:
         `y`, which defines the unit of all losses.
     rule : Splitter or None
         The rule that made the splits; None if the user gave a split, or the study was loaded.
+    weights : DataFrame or None, one row per sample
+        How much each sample counts, with a column per task that has weights.
     """
 
     name: str
@@ -60,6 +62,14 @@ class StudyData:
     fingerprints: list[str]
     draws: Sequence[pd.DataFrame] | None = None
     rule: Splitter | None = None
+    weights: pd.DataFrame | None = None
+
+    def weights_of(self, task: str, rows: np.ndarray) -> np.ndarray | None:
+        """Return how much some samples count for a task; None if all count alike."""
+        if self.weights is None or task not in self.weights:
+            return None
+        weights: np.ndarray = self.weights[task].to_numpy()[rows]
+        return weights
 
     @property
     def test_to_train(self) -> float:
@@ -133,6 +143,7 @@ def split_data(
         fingerprints=[_split_fingerprint(fingerprint, each) for each in splits],
         draws=own_draws,
         rule=rule if isinstance(rule, Splitter) else None,
+        weights=samples.weights,
     )
 
 

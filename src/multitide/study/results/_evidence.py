@@ -132,6 +132,15 @@ class Evidence:
             self._cached_losses[name] = np.concatenate(parts)
         return self._cached_losses[name]
 
+    def weights(self, task: str) -> np.ndarray | None:
+        """Return how much each test sample counts, (n_test,); None if all count alike."""
+        parts = []
+        for fold in self._folds:
+            own = self.protocol.question(task).weights(fold)
+            if own is not None:
+                parts.append(own)
+        return np.concatenate(parts) if parts else None
+
     def labelled(self, task: str) -> np.ndarray:
         """Return which test samples have a label of the task, bool (n_test,)."""
         return np.concatenate([self._labels(task, fold)[1] for fold in self._folds])
@@ -142,7 +151,11 @@ class Evidence:
         for fold in self._folds:
             labels, known = self._labels(task, fold)
             answers = self.answers(arm, task, seed, fold)[known]
-            folds.append(FoldAnswers(self.targets[task, fold], labels[known], answers))
+            weights = self.protocol.question(task).weights(fold)
+            if weights is not None:
+                weights = weights[known]
+            target = self.targets[task, fold]
+            folds.append(FoldAnswers(target, labels[known], answers, weights))
         return folds
 
     def diverged(self) -> list[str]:

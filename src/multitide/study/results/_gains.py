@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from multitide._checks import check_choice
+from multitide._weighted_mean import weighted_mean
 from multitide.study.design._study_data import StudyData
 from multitide.study.results._evidence import Evidence
 from multitide.study.results._metric_pairs import paired_table
@@ -20,7 +21,7 @@ from multitide.study.results._statistics import (
     row_table,
 )
 from multitide.study.results._verdicts import Verdict, judge
-from multitide.tasks._metrics import HIGHER_IS_BETTER
+from multitide.tasks._metric_table import HIGHER_IS_BETTER
 
 FAILED = "failed"
 INTERVAL = ["gain", "low", "high", "p", "standard_error", "dof"]
@@ -175,7 +176,9 @@ def contrast_table(
         sums.append(sum(losses))
     data = evidence.protocol.question(task).data
     groups, folds = _groups_and_folds(evidence, data)
-    return row_table(np.stack(sums), groups, folds, data.n_groups)
+    return row_table(
+        np.stack(sums), groups, folds, data.n_groups, evidence.weights(task)
+    )
 
 
 def _mean_over_tasks(evidence: Evidence, arm: str) -> GainTable | None:
@@ -320,7 +323,13 @@ def _common_seeds(
 def _mean_loss(evidence: Evidence, arm: str, task: str) -> float:
     losses = []
     for seed in evidence.seeds(arm, task):
-        losses.append(np.nanmean(evidence.losses(arm, task, seed)))
+        own = evidence.losses(arm, task, seed)
+        weights = evidence.weights(task)
+        if weights is None:
+            losses.append(np.nanmean(own))
+        else:
+            known = ~np.isnan(own)
+            losses.append(weighted_mean(own[known], weights[known]))
     if losses:
         return float(np.mean(losses))
     return np.nan

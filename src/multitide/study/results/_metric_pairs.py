@@ -11,9 +11,10 @@ from multitide.study.results._metric_values import (
     is_row_mean,
     metric_value,
     row_values,
+    weights_of,
 )
 from multitide.study.results._statistics import GainTable, metric_table, row_table
-from multitide.tasks._metrics import goodness
+from multitide.tasks._metric_table import goodness
 
 # What one model answered and what the other did, on the same samples; one entry per fold.
 Pair = tuple[Sequence[FoldAnswers], Sequence[FoldAnswers]]
@@ -41,17 +42,18 @@ def paired_table(
     n_groups : int, optional
         As in :func:`row_table`.
     """
+    weights = weights_of(pairs[0][0])
     if level is None and is_row_mean(metric, pairs[0][0]):
         rows = []
         for a, b in pairs:
             ours, theirs = row_values(metric, a), row_values(metric, b)
             rows.append(goodness(metric, ours) - goodness(metric, theirs))
-        return row_table(np.stack(rows), groups, folds, n_groups)
+        return row_table(np.stack(rows), groups, folds, n_groups, weights)
 
     def differences(mask: np.ndarray) -> np.ndarray:
         return np.array([_difference(metric, level, a, b, mask) for a, b in pairs])
 
-    return metric_table(differences, groups, folds)
+    return metric_table(differences, groups, folds, weights=weights)
 
 
 def _difference(

@@ -27,11 +27,27 @@ class FoldAnswers:
         Positions of classes, or numbers.
     answers : ndarray
         Probabilities of classes, or numbers.
+    weights : ndarray or None
+        How much each sample counts; None if all count alike.
     """
 
     target: Target
     labels: np.ndarray
     answers: np.ndarray
+    weights: np.ndarray | None = None
+
+    def value(self, metric: str, rows: np.ndarray) -> tuple[float, float]:
+        """Return a metric of some samples, and how much they count together."""
+        weights = None if self.weights is None else self.weights[rows]
+        labels, answers = self.labels[rows], self.answers[rows]
+        value = self.target.metric_values(labels, answers, weights)[metric]
+        return value, float(rows.sum() if weights is None else weights.sum())
+
+
+def weights_of(folds: Sequence[FoldAnswers]) -> np.ndarray | None:
+    """Return how much the samples of all folds count, (n_rows,); None if all count alike."""
+    parts = [fold.weights for fold in folds if fold.weights is not None]
+    return np.concatenate(parts) if parts else None
 
 
 def encode_labels(
@@ -63,7 +79,7 @@ def row_values(metric: str, folds: Sequence[FoldAnswers]) -> np.ndarray:
 
 
 def metric_value(metric: str, folds: Sequence[FoldAnswers], mask: np.ndarray) -> float:
-    """Return a metric of some samples: the mean over folds, weighted by their number of samples.
+    """Return a metric of some samples: the mean over folds, weighted by how much they count.
 
     Folds in which the metric is undefined are left out.
 
@@ -77,10 +93,10 @@ def metric_value(metric: str, folds: Sequence[FoldAnswers], mask: np.ndarray) ->
     ends = np.cumsum([len(fold.labels) for fold in folds])
     values, weights = [], []
     for fold, rows in zip(folds, np.split(mask, ends[:-1]), strict=True):
-        value = fold.target.metric_values(fold.labels[rows], fold.answers[rows])[metric]
+        value, weight = fold.value(metric, rows)
         if not np.isnan(value):
             values.append(value)
-            weights.append(rows.sum())
+            weights.append(weight)
     if values:
         return float(np.average(values, weights=weights))
     return float("nan")

@@ -33,16 +33,20 @@ class Answered:
         The columns of the task.
     decoded : ndarray, n_samples rows
         The predictions.
+    weights : ndarray or None, shape (n_samples,)
+        How much each sample counts; None if all count alike.
     """
 
     target: Target
     labels: pd.DataFrame
     decoded: np.ndarray
+    weights: np.ndarray | None = None
 
     def on(self, rows: np.ndarray) -> FoldAnswers:
         """Return the labels and predictions of some samples."""
         truth = self.target.truth(self.labels)
-        return FoldAnswers(self.target, truth[rows], self.decoded[rows])
+        weights = None if self.weights is None else self.weights[rows]
+        return FoldAnswers(self.target, truth[rows], self.decoded[rows], weights)
 
     @property
     def has_label(self) -> np.ndarray:

@@ -33,10 +33,10 @@ def score_runs(evidence: Evidence) -> pd.DataFrame:
             seeds = evidence.seeds(arm, task)
             for fold in range(evidence.protocol.n_folds):
                 labels, target = question.labels(fold), evidence.targets[task, fold]
+                weights = question.weights(fold)
                 for seed in seeds:
-                    table = measure(
-                        target, labels, evidence.answers(arm, task, seed, fold)
-                    )
+                    answers = evidence.answers(arm, task, seed, fold)
+                    table = measure(target, labels, answers, weights)
                     tables.append(
                         table.assign(arm=arm, task=task, seed=seed, fold=fold)
                     )
@@ -86,8 +86,13 @@ def join_folds(scores: pd.DataFrame) -> tuple[float, float]:
     return float(value), float(trivial)
 
 
-def measure(target: Target, labels: pd.DataFrame, decoded: np.ndarray) -> pd.DataFrame:
+def measure(
+    target: Target,
+    labels: pd.DataFrame,
+    decoded: np.ndarray,
+    weights: np.ndarray | None = None,
+) -> pd.DataFrame:
     """Return the metrics of a target without its warnings, which are the same for every run."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MultitideWarning)
-        return target.metrics(labels, decoded)
+        return target.metrics(labels, decoded, weights)

@@ -133,6 +133,7 @@ def row_table(
     groups: np.ndarray,
     folds: np.ndarray | None = None,
     n_groups: int | None = None,
+    weights: np.ndarray | None = None,
 ) -> GainTable:
     """Make the table of a metric that is a mean over rows (a loss, an accuracy, an absolute error).
 
@@ -146,6 +147,8 @@ def row_table(
         The fold in which each row is tested.
     n_groups : int, optional
         Number of groups if some have no row, so that the tables of several tasks line up.
+    weights : ndarray, shape (n_rows,), optional
+        How much each row counts; n[g] is then the weight of the rows of a group.
 
     Raises
     ------
@@ -161,13 +164,20 @@ def row_table(
     if n_groups is None:
         n_groups = int(np.max(groups)) + 1
     rows = differences[:, labelled]
-    influence, weights = _row_influence(rows, np.asarray(groups)[labelled], n_groups)
+    if weights is not None:
+        weights = weights[labelled]
+    influence, shares = _row_influence(
+        rows, np.asarray(groups)[labelled], n_groups, weights
+    )
     by_fold = np.empty((1, 0))
     if folds is not None:
         codes = np.unique(np.asarray(folds)[labelled], return_inverse=True)[1]
         mean_over_seeds = rows.mean(axis=0, keepdims=True)
-        by_fold, _ = _row_influence(mean_over_seeds, codes, int(codes.max()) + 1)
-    return GainTable(rows.mean(axis=1), influence, weights, by_fold[0], rows.shape[1])
+        by_fold, _ = _row_influence(
+            mean_over_seeds, codes, int(codes.max()) + 1, weights
+        )
+    gains = np.average(rows, axis=1, weights=weights)
+    return GainTable(gains, influence, shares, by_fold[0], rows.shape[1])
 
 
 def metric_table(
@@ -175,6 +185,7 @@ def metric_table(
     groups: np.ndarray,
     folds: np.ndarray | None = None,
     max_groups: int = MAX_JACKKNIFE_GROUPS,
+    weights: np.ndarray | None = None,
 ) -> GainTable:
     """Make the table of any metric by leaving out one group after another.
 
@@ -188,14 +199,17 @@ def metric_table(
     max_groups : int
         More groups than this are merged into this many. This saves time and costs degrees of
         freedom.
+    weights : ndarray, shape (n_rows,), optional
+        How much each row counts.
     """
     codes = np.unique(np.asarray(groups), return_inverse=True)[1] % max_groups
     whole = metric(np.ones(len(codes), dtype=bool))
-    influence, weights = _jackknife(metric, whole, codes)
+    influence, shares = _jackknife(metric, whole, codes, weights)
     by_fold = np.empty((1, 0))
     if folds is not None:
-        by_fold, _ = _jackknife(metric, whole, np.unique(folds, return_inverse=True)[1])
-    return GainTable(whole, influence, weights, by_fold.mean(axis=0), len(codes))
+        fold_codes = np.unique(folds, return_inverse=True)[1]
+        by_fold, _ = _jackknife(metric, whole, fold_codes, weights)
+    return GainTable(whole, influence, shares, by_fold.mean(axis=0), len(codes))
 
 
 def mean_table(tables: Sequence[GainTable]) -> GainTable:
@@ -314,11 +328,13 @@ def _parts(table: GainTable) -> tuple[float, float, float]:
 
 
 def _row_influence(
-    rows: np.ndarray, codes: np.ndarray, n_codes: int
+    rows: np.ndarray, codes: np.ndarray, n_codes: int, of_rows: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return each cluster's influence on each seed's mean, (n_seeds, n_codes), and its weight."""
-    counts = np.bincount(codes, minlength=n_codes)
-    centred = rows - rows.mean(axis=1, keepdims=True)
+    counts = np.bincount(codes, of_rows, minlength=n_codes)
+    centred = rows - np.average(rows, axis=1, weights=of_rows, keepdims=True)
+    if of_rows is not None:
+        centred = centred * of_rows
     sums = np.stack(
         [np.bincount(codes, weights=row, minlength=n_codes) for row in centred]
     )
@@ -329,10 +345,14 @@ def _row_influence(
 
 
 def _jackknife(
-    metric: Callable[[np.ndarray], np.ndarray], whole: np.ndarray, codes: np.ndarray
+    metric: Callable[[np.ndarray], np.ndarray],
+    whole: np.ndarray,
+    codes: np.ndarray,
+    of_rows: np.ndarray | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return each cluster's influence, (n_seeds, n_codes), by leaving it out, and its weight."""
-    weights = np.bincount(codes) / len(codes)
+    counts = np.bincount(codes, of_rows)
+    weights = counts / counts.sum()
     if len(weights) == 1:
         return np.zeros((len(whole), 1)), weights
     without = np.stack([metric(codes != code) for code in range(len(weights))], axis=1)

@@ -11,6 +11,7 @@ from multitide._estimator import MultiTaskEstimator
 from multitide.data._recordings import recordings_of_rows
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
+from multitide.data._weights import weights_of
 from multitide.fitting._held_out import HeldOut, shares_of_fits
 from multitide.study.design._mixture import Mixture
 from multitide.study.design._protocol import Question
@@ -93,11 +94,14 @@ def _held_out(
     if not labelled.any():
         return []
     recordings = recordings_of_rows(held_out, np.flatnonzero(labelled))
+    weights = weights_of(held_out, question.task.name)
+    if weights is not None:
+        weights = weights[labelled]
     parts = []
     for estimator in members:
         answers = answers_of(estimator, [question], {own.name: held_out}, targets)
         decoded = answers[question.name][labelled]
-        parts.append(HeldOut(target, truth[labelled], recordings, decoded))
+        parts.append(HeldOut(target, truth[labelled], recordings, decoded, weights))
     return parts
 
 

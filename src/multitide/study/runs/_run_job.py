@@ -15,8 +15,10 @@ from multitide._installed_versions import installed_versions
 from multitide._threads import single_thread
 from multitide.data._data_sets import DataSets
 from multitide.data._split_data import SplitData
+from multitide.data._weights import weights_of
 from multitide.errors import DataError
 from multitide.representations import BackboneEncoder, LinearHeads
+from multitide.representations._vectors import Vectors
 from multitide.study.design._baselines import Baseline
 from multitide.study.design._mixture import Mixture
 from multitide.study.design._probes import Probe
@@ -116,8 +118,11 @@ def _targets_of_seed(
     for question in questions:
         target = targets[question.name]
         if question.data.draws is not None:
-            labels = by_name[question.data.name].training_set.y[question.task.columns]
-            own = question.task.fit_target(labels.reset_index(drop=True))
+            training = by_name[question.data.name].training_set
+            own = question.task.fit_target(
+                training.y[question.task.columns],
+                weights_of(training, question.task.name),
+            )
             _check_classes(question.name, target, own)
             target = own
         own_targets[question.name] = target
@@ -173,9 +178,15 @@ def _answer_with_probe(
     heads = LinearHeads(tasks, random_state=job.seed)
     validation = None
     if all(labels[task.columns].notna().any(axis=None) for task in tasks):
-        validation = encoder.transform(only.validation_set), labels
+        vectors = encoder.transform(only.validation_set)
+        validation = Vectors(vectors, labels, only.validation_set.weights)
     training = only.training_set
-    heads.fit(encoder.transform(training), training.y, validation=validation)
+    heads.fit(
+        encoder.transform(training),
+        training.y,
+        validation=validation,
+        weights=training.weights,
+    )
     return heads.decode(encoder.transform(only.test_set)), estimator.history_, facts
 
 

@@ -23,7 +23,13 @@ from multitide.data._split_data import SplitData
 from multitide.study.design._protocol import Protocol, Question
 from multitide.study.runs._fits import FitFacts
 from multitide.study.runs._jobs import Job
-from multitide.tasks import ClassificationTarget, Target, label_names
+from multitide.tasks import (
+    ClassificationTarget,
+    Target,
+    Task,
+    label_names,
+    task_names,
+)
 from multitide.training._callbacks import Callback
 from multitide.training._trainer import Trainer
 
@@ -56,7 +62,8 @@ def job_data(job: Job, protocol: Protocol, data_sets: DataSets) -> list[SplitDat
             labels = samples.y
         else:
             labels = data.labels_for(job.seed)
-        samples = samples.replace(y=labels[columns])
+        tasks = [question.task for question in questions]
+        samples = _weighed_for(samples.replace(y=labels[columns]), tasks)
         split_data.append(SplitData(data.name, samples, data.splits[job.fold]))
     return split_data
 
@@ -149,14 +156,25 @@ def fit_arguments(
 ) -> tuple[MultiTaskEstimator, DataSets, dict[str, Samples]]:
     """Return a copy that is not fitted, its training sets, and its validation sets by name."""
     estimator = cast(MultiTaskEstimator, clone(learner))
-    training = DataSets({each.name: each.training_set for each in data})
+    tasks = learner.tasks
+    training = DataSets(
+        {each.name: _weighed_for(each.training_set, tasks) for each in data}
+    )
     validation = {}
     for each in data:
         if len(each.split.validation):
-            validation[each.name] = each.validation_set
+            validation[each.name] = _weighed_for(each.validation_set, tasks)
     if len(validation) < len(data):
         estimator.set_params(validation=None)
     return estimator, training, validation
+
+
+def _weighed_for(samples: Samples, tasks: Sequence[Task | str] | None) -> Samples:
+    """Return samples without the weights of other tasks than a network learns."""
+    if samples.weights is None or tasks is None:
+        return samples
+    own = [name for name in task_names(tasks) if name in samples.weights]
+    return samples.replace(weights=samples.weights[own] if own else None)
 
 
 def losses_at(history: pd.DataFrame, best_epoch: dict[str, int]) -> dict[str, float]:
