@@ -277,7 +277,7 @@ def choose(
     best = torch.empty(0)
     labels = Labels(judged.truth, judged.weights)
     for setting, answers in judged.variants:
-        known: np.ndarray = ~np.isnan(answers).any(axis=1)
+        known = np.asarray(~np.isnan(answers).any(axis=1))
         expected = torch.from_numpy(answers[known])
         loss = _loss(head, target, expected, shares[0], judged.rows(known))
         if loss < choice.loss:
