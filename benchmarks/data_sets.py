@@ -53,7 +53,8 @@ from multitide import (
 )
 from multitide.backbones import CNN1D, FCN, LSTMFCN, Backbone
 from multitide.sharing import Hard
-from multitide.study.results._verdicts import MARGIN, holm
+from multitide.study.results._adjusted_p_values import holm
+from multitide.study.results._verdicts import MARGIN
 from multitide.tasks import Target, resolve_tasks
 
 ROOT = Path(__file__).resolve().parents[1]

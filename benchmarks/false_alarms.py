@@ -5,9 +5,10 @@
 
 Both arms are the same recipe (one small network for all tasks) with disjoint seeds, so the true
 gain is zero. Every study simulates its own rig, with new training and test data. Half of the
-machines are held out, and intervals are for new machines. Between 2 and 9 % of the 95 % intervals
+machines are held out, and intervals are for new machines. Between 3 and 7 % of the 95 % intervals
 should miss zero, and "helps" and "hurts" should be as rare. The last column is what a t-test over
-seeds alone would have claimed from the same runs.
+seeds alone would have claimed from the same runs. `simulated_studies.py` simulates the gains
+themselves, and tries other effects, test groups and numbers of gains.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ ARMS = {
     "one": {"sharing": "hard"},
     "other": {"sharing": "hard", "random_state": 10_000},
 }
-GOAL = (0.02, 0.09)
+GOAL = (0.03, 0.07)
 
 
 def study(number: int, options: argparse.Namespace) -> pd.DataFrame:

@@ -28,7 +28,8 @@ from multitide import compare
 from multitide.reports._pages import markdown_table
 from multitide.reports.study._sentences import MARKS
 from multitide.sharing import SHARINGS
-from multitide.study.results._verdicts import CANNOT_TELL, HELPS, HURTS, holm
+from multitide.study.results._adjusted_p_values import holm
+from multitide.study.results._verdicts import CANNOT_TELL, HELPS, HURTS
 from multitide.study.runs._workers import default_n_jobs
 from sharing import ROOT, relatives, rig
 

@@ -102,7 +102,7 @@ def test_every_figure_is_the_one_in_the_table(
     }
     for where, row in table.iterrows():
         assert (*where, "mean") in places
-        for field in ("gain", "low", "high", "p_holm"):
+        for field in ("gain", "low", "high", "p_adjusted"):
             assert ((*where, field) in places) == pd.notna(row["verdict"])
 
 

@@ -110,6 +110,15 @@ class Comparison:
         return self.evidence.reference
 
     @property
+    def baselines(self) -> list[str]:
+        """The arms that are not networks."""
+        names = []
+        for arm in self.arms:
+            if "baseline" in self.settings[arm]["settings"]:
+                names.append(arm)
+        return names
+
+    @property
     def test(self) -> pd.DataFrame:
         """One row per test sample.
 
@@ -167,12 +176,14 @@ class Comparison:
         Gains are in units of the trivial loss. See
         :func:`multitide.study.results._gains.gain_rows`.
         """
-        return gain_rows(self.evidence, self.margin, self.confidence)
+        return gain_rows(self.evidence, self.margin, self.confidence, self.baselines)
 
     @cached_property
     def mean_gains(self) -> pd.DataFrame:
         """One row per arm that has all tasks: the mean gain over tasks, and the mean rank."""
-        return mean_gain_rows(self.evidence, self.margin, self.confidence)
+        return mean_gain_rows(
+            self.evidence, self.margin, self.confidence, self.baselines
+        )
 
     def against(self, reference: str) -> Comparison:
         """Return the same runs judged against another arm.
@@ -188,7 +199,7 @@ class Comparison:
         -------
         Comparison
             What :func:`multitide.compare` returns with this ``reference``. p values are adjusted
-            for the number of arms within each of the two comparisons.
+            within each of the two comparisons.
 
         Raises
         ------

@@ -158,7 +158,7 @@ class Comparisons:
         table = self.losses.stack().rename("loss").to_frame()
         table["rank"] = self.ranks.stack().reindex(table.index)
         gains = self.gains[
-            ["data", "task", "arm", "gain", "low", "high", "p_holm", "verdict"]
+            ["data", "task", "arm", "gain", "low", "high", "p_adjusted", "verdict"]
         ]
         return table.reset_index().merge(gains, how="left", on=["data", "task", "arm"])
 

@@ -15,10 +15,9 @@ from multitide.study.results._statistics import (
     mean_table,
     metric_table,
     row_table,
-    total_variance,
 )
 
-N_STUDIES = 1000  # about a second
+N_STUDIES = 600  # about a second
 
 
 def slow(*values: object) -> ParameterSet:
@@ -67,13 +66,19 @@ def share_missing_zero(
 @pytest.mark.parametrize("unequal", [True, slow(False)])
 @pytest.mark.parametrize(
     "sd",
-    [(1, 0, 0), slow((0, 2, 0)), slow((0, 0, 0)), (0.3, 1.7, 1), slow((0.5, 1, 1.7))],
+    [
+        slow((1, 0, 0)),
+        slow((0, 2, 0)),
+        slow((0, 0, 0)),
+        (0.3, 1.7, 1),
+        slow((0.5, 1, 1.7)),
+    ],
 )
 @pytest.mark.parametrize(("n_seeds", "n_groups"), [(5, 10), slow(5, 30), slow(10, 30)])
-def test_interval_of_95_percent_misses_the_truth_in_2_to_9_percent(
+def test_interval_of_95_percent_misses_the_truth_in_3_to_7_percent(
     n_seeds: int, n_groups: int, sd: tuple[float, float, float], unequal: bool
 ) -> None:
-    assert 0.015 <= share_missing_zero(n_seeds, n_groups, sd, unequal) <= 0.09
+    assert 0.02 <= share_missing_zero(n_seeds, n_groups, sd, unequal) <= 0.09
 
 
 @pytest.mark.parametrize("n_groups", [10, slow(20), slow(100)])
@@ -81,7 +86,7 @@ def test_interval_keeps_its_promise_where_only_the_interaction_varies(
     n_groups: int,
 ) -> None:
     assert (
-        0.012 <= share_missing_zero(5, n_groups, (0, 0, 3)) <= 0.06
+        0.02 <= share_missing_zero(5, n_groups, (0, 0, 3)) <= 0.06
     )  # all three parts then estimate the same
 
 
@@ -122,7 +127,6 @@ def test_only_seeds_vary_then_it_is_the_paired_t_test_over_seeds() -> None:
     test = stats.ttest_rel(alone, arm)
     assert gain.p == pytest.approx(test.pvalue)
     assert (gain.low, gain.high) == pytest.approx(tuple(test.confidence_interval()))
-    assert gain.dof == pytest.approx(6)
 
 
 def test_only_groups_vary_then_it_is_the_paired_t_test_over_groups() -> None:
@@ -132,7 +136,6 @@ def test_only_groups_vary_then_it_is_the_paired_t_test_over_groups() -> None:
     test = stats.ttest_rel(alone, arm)
     assert gain.p == pytest.approx(test.pvalue)
     assert (gain.low, gain.high) == pytest.approx(tuple(test.confidence_interval()))
-    assert gain.dof == pytest.approx(14)
 
 
 def test_parts_equal_the_mean_squares_of_a_two_way_layout() -> None:
@@ -163,7 +166,6 @@ def test_a_single_seed_over_folds_is_the_corrected_t_test_of_nadeau_and_bengio()
     gain = estimate(row_table(scores[folds], np.arange(40), folds), test_to_train=0.25)
     statistic = scores.mean() / np.sqrt((1 / 5 + 0.25) * scores.var(ddof=1))
     assert gain.p == pytest.approx(2 * stats.t.sf(abs(statistic), 4))
-    assert gain.dof == 4
     assert gain.n_runs == 5
 
 
@@ -241,13 +243,6 @@ def test_no_labelled_row_is_an_error() -> None:
         match="`differences` must have at least one labelled test row; got none",
     ):
         row_table(np.full((5, 3), np.nan), np.arange(3))
-
-
-def test_variance_never_falls_below_the_residual_part_and_has_its_degrees_of_freedom_there() -> (
-    None
-):
-    assert total_variance(1.0, 2.0, 5.0, 4, 9) == (5.0, 36)
-    assert total_variance(3.0, 2.0, 1.0, 4, 9)[0] == 4.0
 
 
 def test_swapping_the_arms_flips_the_sign_and_nothing_else() -> None:

@@ -27,7 +27,7 @@ def gain_row(task: str = "load", **changes: Any) -> dict[str, Any]:
         "gain": 0.12345,
         "low": 0.1,
         "high": 0.2,
-        "p_holm": 0.012345,
+        "p_adjusted": 0.012345,
         "verdict": "helps",
         "advice": "",
         "n_seeds": 5,
@@ -62,7 +62,7 @@ def test_gains_have_one_row_per_task_and_arm_and_one_for_the_mean() -> None:
 def test_a_single_task_has_no_mean_and_p_values_are_shown_on_request() -> None:
     gains, mean = pd.DataFrame([gain_row()]), pd.DataFrame([gain_row()])
     assert len(gain_table(gains, mean, 0.01)) == 1
-    assert gain_table(gains, mean, 0.01, p_values=True)["p (Holm)"][0] == "0.01235"
+    assert gain_table(gains, mean, 0.01, p_values=True)["p (adjusted)"][0] == "0.01235"
 
 
 def test_a_column_of_data_sets_comes_first() -> None:

@@ -74,6 +74,7 @@ def protocol_items(comparison: Comparison) -> list[tuple[str, str]]:
         ("Model selection", f"on the validation set; {_keep(comparison)}"),
         ("Figures", "on the test set, which is used only once"),
         ("Verdicts", _verdicts(comparison)),
+        ("Chance", _chance(comparison)),
         ("Duration", _duration(facts)),
         ("Versions", named_values(versions)),
     ]
@@ -251,17 +252,31 @@ def _keep(comparison: Comparison) -> str:
 
 
 def _verdicts(comparison: Comparison) -> str:
-    n_arms = len(comparison.arms) - 1
-    if n_arms > 1:
-        holm = f", p values adjusted for {n_arms} arms (Holm)"
+    n_networks = len(comparison.arms) - 1 - len(comparison.baselines)
+    n_gains = n_networks * len(comparison.questions)
+    if n_gains > 1:
+        adjusted = f", p values adjusted for the {n_gains} gains of networks (Benjamini-Hochberg)"
     else:
-        holm = ""
+        adjusted = ""
     return (
         f"{comparison.confidence:.0%} intervals over "
-        f"seeds and test groups, crossed{holm}; "
+        f"seeds and test groups, crossed{adjusted}; "
         f"the margin is {comparison.margin:.3g} of the trivial loss; "
         "below 5 seeds x folds or 10 test "
-        "groups the verdict is “cannot tell”"
+        "groups (3 of similar size) the verdict is “cannot tell”"
+    )
+
+
+def _chance(comparison: Comparison) -> str:
+    """Say which sources of chance the intervals hold for."""
+    if comparison.evidence.protocol.n_folds > 1:
+        return (
+            "the intervals hold for new networks, new test groups and new training sets of this "
+            "size, because every fold has a training set of its own"
+        )
+    return (
+        "the intervals hold for new networks and new test groups, but for this one training set: "
+        "another one may give another gain. `cv` and the draws of a label curve include that"
     )
 
 

@@ -240,13 +240,12 @@ def _best_baseline(comparison: Comparison, task: str) -> str:
 
 def is_baseline(comparison: Comparison, arm: str) -> bool:
     """Return whether an arm is a baseline and not a network."""
-    return "baseline" in comparison.settings[arm]["settings"]
+    return arm in comparison.baselines
 
 
 def are_baselines(comparison: Comparison) -> pd.Series:
     """Return which rows of ``comparison.gains`` are those of baselines."""
-    arms = comparison.gains["arm"]
-    return arms.map(lambda arm: is_baseline(comparison, arm)).astype(bool)
+    return comparison.gains["arm"].isin(comparison.baselines)
 
 
 def sentence(row: Row, comparison: Comparison, *, name: Write, number: Write) -> str:

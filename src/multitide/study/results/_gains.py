@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -24,42 +24,58 @@ from multitide.study.results._verdicts import Verdict, judge
 from multitide.tasks._metric_table import HIGHER_IS_BETTER
 
 FAILED = "failed"
-INTERVAL = ["gain", "low", "high", "p", "standard_error", "dof"]
-COUNTS = ["n_seeds", "n_folds", "n_groups", "n_labelled"]
+INTERVAL = ["gain", "low", "high", "p", "standard_error"]
+DOUBT = ["doubt"]
+COUNTS = ["n_seeds", "n_folds", "n_groups", "effective_groups", "n_labelled"]
 PARTS = ["seed_part", "group_part", "residual_part", "fold_part"]
-VERDICT = ["p_holm", "verdict", "more_seeds", "more_labels", "advice"]
-COLUMNS = ["task", "arm", *INTERVAL, *VERDICT, *COUNTS, *PARTS]
-METRIC_COLUMNS = ["task", "arm", *INTERVAL, *COUNTS, *PARTS]
+VERDICT = ["p_adjusted", "verdict", "more_seeds", "more_labels", "advice"]
+COLUMNS = ["task", "arm", *INTERVAL, *VERDICT, *DOUBT, *COUNTS, *PARTS]
+METRIC_COLUMNS = ["task", "arm", *INTERVAL, *DOUBT, *COUNTS, *PARTS]
 
 Row = dict[str, object]
-Tables = Mapping[
-    str, GainTable | None
-]  # by arm; None if it has no seed in common with the others
+# By task and arm; None if it has no seed in common with the others.
+Tables = Mapping[tuple[str, str], GainTable | None]
+ALL_TASKS = ""  # in place of a task: the mean gain over all
 
 
-def gain_rows(evidence: Evidence, margin: float, confidence: float) -> pd.DataFrame:
+def gain_rows(
+    evidence: Evidence,
+    margin: float,
+    confidence: float,
+    baselines: Collection[str] = (),
+) -> pd.DataFrame:
     """Compare every arm with the reference on every task, in units of the trivial loss.
+
+    Parameters
+    ----------
+    evidence : Evidence
+    margin, confidence : float
+        As in :func:`multitide.compare`.
+    baselines : collection of str
+        Arms whose p values are adjusted among themselves. That a constant is worse says nothing
+        about networks.
 
     Returns
     -------
     DataFrame
-        One row per task and arm: ``gain``, ``low``, ``high``, ``p``, ``p_holm`` (adjusted for the
-        number of arms), ``verdict`` ("helps", "hurts", "same", "cannot tell" or "failed"),
-        ``more_seeds``, ``more_labels`` and ``advice`` (what would give a verdict), the counts that
-        it is based on, and the parts of its variance.
+        One row per task and arm: ``gain``, ``low``, ``high``, ``p``, ``p_adjusted`` (for the number
+        of arms and tasks, see :func:`multitide.study.results._verdicts.judge`), ``verdict``
+        ("helps", "hurts", "same", "cannot tell" or "failed"), ``more_seeds``, ``more_labels`` and
+        ``advice`` (what would give a verdict), ``doubt`` (what is uneven about the test groups),
+        the counts that it is based on, and the parts of its variance.
     """
-    rows = []
+    tables = {}
     for task in evidence.protocol.names:
-        tables = {}
         for arm in _compared_arms(evidence, [task]):
-            tables[arm] = loss_table(evidence, arm, task)
-        for row in _judged_rows(evidence, tables, margin, confidence, task):
-            rows.append({"task": task} | row)
-    return pd.DataFrame(rows, columns=COLUMNS)
+            tables[task, arm] = loss_table(evidence, arm, task)
+    return _judged(evidence, tables, margin, confidence, baselines)
 
 
 def mean_gain_rows(
-    evidence: Evidence, margin: float, confidence: float
+    evidence: Evidence,
+    margin: float,
+    confidence: float,
+    baselines: Collection[str] = (),
 ) -> pd.DataFrame:
     """Compare every arm that has all tasks with the reference by the mean gain over tasks.
 
@@ -72,9 +88,9 @@ def mean_gain_rows(
     arms = _compared_arms(evidence, evidence.protocol.names)
     tables = {}
     for arm in arms:
-        tables[arm] = _mean_over_tasks(evidence, arm)
-    rows = _judged_rows(evidence, tables, margin, confidence)
-    table = pd.DataFrame(rows, columns=COLUMNS[1:])
+        tables[ALL_TASKS, arm] = _mean_over_tasks(evidence, arm)
+    table = _judged(evidence, tables, margin, confidence, baselines)
+    table = table.drop(columns="task")
     return table.assign(mean_rank=table["arm"].map(mean_ranks(evidence)))
 
 
@@ -149,12 +165,10 @@ def contrast_rows(
     arm : str
         What the column ``arm`` contains.
     """
-    rows = []
+    tables = {}
     for task in evidence.protocol.names:
-        tables = {arm: contrast_table(evidence, task, signs)}
-        for row in _judged_rows(evidence, tables, margin, confidence, task):
-            rows.append({"task": task} | row)
-    return pd.DataFrame(rows, columns=COLUMNS)
+        tables[task, arm] = contrast_table(evidence, task, signs)
+    return _judged(evidence, tables, margin, confidence)
 
 
 def contrast_table(
@@ -237,35 +251,39 @@ def _groups_and_folds(
     return test["group"].to_numpy(), folds
 
 
-def _judged_rows(
+def _judged(
     evidence: Evidence,
     tables: Tables,
     margin: float,
     confidence: float,
-    task: str | None = None,
-) -> list[Row]:
-    """Return the gain and the verdict of each arm on one task, or on the mean over tasks."""
+    baselines: Collection[str] = (),
+) -> pd.DataFrame:
+    """Return the gains with their verdicts; baselines are judged apart from networks."""
     gains = {}
-    for arm, table in tables.items():
+    for place, table in tables.items():
         if table is not None:
-            gains[arm] = _estimate(evidence, table, confidence, task)
-    verdicts = dict(
-        zip(gains, judge(list(gains.values()), margin, confidence), strict=True)
-    )
+            gains[place] = _estimate(evidence, table, confidence, place[0])
+    verdicts: dict[tuple[str, str], Verdict] = {}
+    for are_baselines in (False, True):
+        family = {}
+        for place, gain in gains.items():
+            if (place[1] in baselines) == are_baselines:
+                family[place] = gain
+        judged = judge(list(family.values()), margin, confidence)
+        verdicts |= dict(zip(family, judged, strict=True))
     rows = []
-    for arm in tables:
-        numbers = _numbers(evidence, gains.get(arm))
-        rows.append(
-            {"arm": arm} | numbers | _verdict_cells(evidence, arm, verdicts.get(arm))
-        )
-    return rows
+    for task, arm in tables:
+        numbers = _numbers(evidence, gains.get((task, arm)))
+        cells = _verdict_cells(evidence, arm, verdicts.get((task, arm)))
+        rows.append({"task": task, "arm": arm} | numbers | cells)
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def _estimate(
-    evidence: Evidence, table: GainTable, confidence: float, task: str | None
+    evidence: Evidence, table: GainTable, confidence: float, task: str
 ) -> Gain:
     """Return the gain on one task, or the mean gain over all."""
-    if task is None:
+    if task == ALL_TASKS:
         test_to_train = evidence.protocol.test_to_train
     else:
         test_to_train = evidence.protocol.question(task).data.test_to_train
@@ -275,8 +293,8 @@ def _estimate(
 def _numbers(evidence: Evidence, gain: Gain | None) -> Row:
     if gain is None:
         missing: Row = dict.fromkeys([*INTERVAL, *PARTS], np.nan)
-        return missing | dict.fromkeys(COUNTS, 0)
-    names = [*INTERVAL, *PARTS, "n_seeds", "n_groups"]
+        return missing | dict.fromkeys(COUNTS, 0) | {"doubt": ""}
+    names = [*INTERVAL, *PARTS, *DOUBT, "n_seeds", "n_groups", "effective_groups"]
     row: Row = {}
     for name in names:
         row[name] = getattr(gain, name)
@@ -292,7 +310,7 @@ def _verdict_cells(evidence: Evidence, arm: str, verdict: Verdict | None) -> Row
     reasons = (
         evidence.failures(arm) or evidence.failures(evidence.reference) or ["not run"]
     )
-    row: Row = dict.fromkeys(("p_holm", "more_seeds", "more_labels"), np.nan)
+    row: Row = dict.fromkeys(("p_adjusted", "more_seeds", "more_labels"), np.nan)
     return row | {"verdict": FAILED, "advice": "; ".join(reasons)}
 
 

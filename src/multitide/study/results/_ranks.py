@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from multitide.study.results._verdicts import holm
+from multitide.study.results._adjusted_p_values import holm
 
 # With fewer data sets a test of ranks has hardly any power: five signed ranks give p >= 0.0625.
 MIN_DATA = 5

@@ -40,7 +40,7 @@ def gain_table(
     margin : float
         Shown with the verdict "same".
     p_values : bool, default=False
-        Whether to add the column "p (Holm)".
+        Whether to add the column "p (adjusted)".
 
     Returns
     -------
@@ -55,7 +55,7 @@ def gain_table(
         table = {}
     table |= _judged_columns(gains, margin)
     if p_values:
-        table["p (Holm)"] = gains["p_holm"].map(number_in_words)
+        table["p (adjusted)"] = gains["p_adjusted"].map(number_in_words)
     table["seeds"] = gains["n_seeds"]
     table["test groups"] = gains["n_groups"]
     table["test labels"] = gains["n_labelled"]

@@ -6,14 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from multitide.study.design._test_groups import MIN_GROUPS
-from multitide.study.results._statistics import Gain, total_variance
+from multitide.study.results._adjusted_p_values import benjamini_hochberg
+from multitide.study.results._statistics import Gain
+from multitide.study.results._what_would_settle import (
+    MOST_LABELS,
+    MOST_SEEDS,
+    what_would_settle,
+)
 
 MIN_RUNS = 5
+MIN_EFFECTIVE = 3.0  # groups, 1 / the sum of their squared shares
 MARGIN = 0.01
-MOST_SEEDS, MOST_LABELS = 200, 1000
 HELPS, HURTS, SAME, CANNOT_TELL = "helps", "hurts", "same", "cannot tell"
 
 
@@ -25,20 +30,19 @@ class Verdict:
     ----------
     verdict : {"helps", "hurts", "same", "cannot tell"}
         "same": the whole interval lies within the margin.
-    p_holm : float
-        The p value, adjusted for the number of arms.
+    p_adjusted : float
+        The p value, adjusted for the number of gains that are judged together.
     more_seeds : float
-        Total number of seeds that would give a verdict if gain and variance stayed the same. NaN if
-        there is a verdict, or if no number of seeds would give one.
+        Total number of seeds that would give a verdict with a probability of 80 % if gain and
+        variance stayed the same. NaN if there is a verdict, or if no number of seeds would do.
     more_labels : float
-        Total number of labelled test rows that would give a verdict with the present seeds; NaN
-        likewise.
+        Total number of labelled test rows that would do so with the present seeds; NaN likewise.
     advice : str
         The same in words; "" if there is a verdict.
     """
 
     verdict: str
-    p_holm: float
+    p_adjusted: float
     more_seeds: float = float("nan")
     more_labels: float = float("nan")
     advice: str = ""
@@ -47,12 +51,12 @@ class Verdict:
 def judge(
     gains: Sequence[Gain], margin: float = MARGIN, confidence: float = 0.95
 ) -> list[Verdict]:
-    """Return the verdicts on all arms of one task.
+    """Return the verdicts on gains that are read together: all tasks and arms of a page.
 
     Parameters
     ----------
     gains : sequence of Gain
-        One per arm, in units of the trivial loss.
+        One per task and arm, in units of the trivial loss.
     margin : float, default=0.01
         Smaller gains do not matter. The default is 1 % of the trivial loss.
     confidence : float, default=0.95
@@ -62,31 +66,41 @@ def judge(
     -------
     list of Verdict
         "same" if the interval lies within the margin, even if it excludes zero; else "helps" or
-        "hurts" if the p value, adjusted for the number of arms (Holm 1979), is below 1 -
-        `confidence`. Below 5 seeds x folds or 10 test groups the verdict is "cannot tell".
+        "hurts" if the p value, adjusted for the number of gains, is below 1 - `confidence`. Below 5
+        seeds x folds, 10 test groups or 3 effective ones the verdict is "cannot tell".
+
+    Notes
+    -----
+    The adjustment is that of Benjamini and Hochberg (1995): of the verdicts "helps" and "hurts" of
+    a page, at most 1 - `confidence` are wrong on average; and if all gains are zero, no more than
+    that share of the pages have any. Holm's would bound the chance of a single wrong one among all,
+    which with 12 gains and 5 seeds leaves little power.
     """
-    adjusted = holm([gain.p for gain in gains])
-    alpha = (1 - confidence) / max(1, int(np.isfinite(adjusted).sum()))
+    alpha = 1 - confidence
+    adjusted = benjamini_hochberg([_p_that_counts(gain) for gain in gains])
+    n_known = max(1, int(np.isfinite(adjusted).sum()))
+    # What the next p value must fall below, given the gains that are clear already.
+    level = alpha * min(n_known, 1 + int((adjusted < alpha).sum())) / n_known
     verdicts = []
     for gain, p in zip(gains, adjusted, strict=True):
-        verdicts.append(_judge_one(gain, float(p), margin, confidence, alpha))
+        verdicts.append(_judge_one(gain, float(p), margin, alpha, level))
     return verdicts
 
 
-def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Return p values adjusted for their number (Holm 1979); NaN stays NaN and does not count."""
-    p = np.asarray(p, dtype=float)
-    adjusted = np.full(p.shape, np.nan)
-    known = np.flatnonzero(~np.isnan(p))
-    order = known[np.argsort(p[known])]
-    adjusted[order] = np.minimum(
-        1, np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1))
-    )
-    return adjusted
+def _p_that_counts(gain: Gain) -> float:
+    """Return the p value; NaN without enough for a verdict, or if the fits are the same."""
+    if _lacks(gain) or is_identical(gain.gain, gain.standard_error):
+        return float("nan")
+    return gain.p
+
+
+def is_identical(gain: float, standard_error: float) -> bool:
+    """Return whether there is no difference in any row: both arms have the same fits."""
+    return gain == 0 and standard_error == 0
 
 
 def _judge_one(
-    gain: Gain, p: float, margin: float, confidence: float, alpha: float
+    gain: Gain, p: float, margin: float, alpha: float, level: float
 ) -> Verdict:
     if lacks := _lacks(gain):
         advice = f"needs at least {' and '.join(lacks)}"
@@ -97,17 +111,11 @@ def _judge_one(
         return Verdict(CANNOT_TELL, p, advice="its variance cannot be estimated")
     if max(abs(gain.low), abs(gain.high)) < margin:
         return Verdict(SAME, p)
-    if p < 1 - confidence:
+    if p < alpha:
         return Verdict(HELPS if gain.gain > 0 else HURTS, p)
-    # A verdict takes an interval that excludes zero, or one within the margin. Aim at the easier.
-    size = abs(gain.gain)
-    if size > margin - size:
-        half_width, level = size, alpha
-    else:
-        half_width, level = margin - size, 1 - confidence
-    seeds = _seeds_needed(gain, half_width, level)
-    labels = _labels_needed(gain, half_width, level)
-    return Verdict(CANNOT_TELL, p, seeds, labels, _advice(gain, seeds, labels))
+    needed = what_would_settle(gain, margin, level, alpha)
+    advice = _advice(gain, needed.seeds, needed.labels)
+    return Verdict(CANNOT_TELL, p, needed.seeds, needed.labels, advice)
 
 
 def _lacks(gain: Gain) -> list[str]:
@@ -116,6 +124,11 @@ def _lacks(gain: Gain) -> list[str]:
         lacks.append(f"{MIN_RUNS} seeds (has {gain.n_runs})")
     if gain.n_groups < MIN_GROUPS:
         lacks.append(f"{MIN_GROUPS} test groups with labels (has {gain.n_groups})")
+    elif gain.effective_groups < MIN_EFFECTIVE:
+        lacks.append(
+            f"{MIN_EFFECTIVE:g} test groups of similar size (its {gain.n_groups} groups are worth "
+            f"{gain.effective_groups:.1f}, because a few have most of the labels)"
+        )
     return lacks
 
 
@@ -126,7 +139,7 @@ def _advice(gain: Gain, seeds: float, labels: float) -> str:
     if not np.isnan(labels):
         offers.append(f"about {_round(labels)} labelled test rows (now {gain.n_rows})")
     if offers:
-        return " or ".join(offers) + " would give a verdict"
+        return " or ".join(offers) + " would probably give a verdict"
     return f"neither {MOST_SEEDS} seeds nor {MOST_LABELS} times the labels would give a verdict"
 
 
@@ -134,38 +147,3 @@ def _round(number: float) -> int:
     """Round up to two significant digits, because the estimate is not more exact."""
     unit = 10.0 ** max(0, int(np.log10(number)) - 1)
     return int(np.ceil(number / unit) * unit)
-
-
-def _seeds_needed(gain: Gain, target: float, alpha: float) -> float:
-    """Return the smallest number of seeds with an interval of a half width below `target`."""
-    for n_seeds in range(gain.n_seeds + 1, MOST_SEEDS + 1):
-        if _half_width(gain, n_seeds / gain.n_seeds, 1.0, alpha) < target:
-            return float(n_seeds)
-    return float("nan")
-
-
-def _labels_needed(gain: Gain, target: float, alpha: float) -> float:
-    """Return the number of labelled test rows for the same, in groups of the present size."""
-    for factor in np.geomspace(1.05, MOST_LABELS, 200):
-        if _half_width(gain, 1.0, float(factor), alpha) < target:
-            return float(np.ceil(gain.n_rows * factor))
-    return float("nan")
-
-
-def _half_width(
-    gain: Gain, more_seeds: float, more_groups: float, alpha: float
-) -> float:
-    """Return the half width of the interval with these factors on seeds and groups."""
-    n_seeds = round(gain.n_seeds * more_seeds)
-    # The variance is that of folds, not divided into seeds and groups.
-    if gain.n_seeds < 2:
-        return float("inf")
-    residual = gain.residual_part / more_seeds / more_groups
-    seed = max(gain.seed_part - gain.residual_part, 0) / more_seeds + residual
-    group = max(gain.group_part - gain.residual_part, 0) / more_groups + residual
-    variance, dof = total_variance(
-        seed, group, residual, n_seeds - 1, gain.group_dof * more_groups
-    )
-    if gain.fold_part / more_groups > variance:
-        variance, dof = gain.fold_part / more_groups, gain.dof
-    return float(stats.t.ppf(1 - alpha / 2, dof) * np.sqrt(variance))
