@@ -47,7 +47,7 @@ clean:
 	touch $@
 
 .venv/.installed-dev: .venv/.installed
-	$(PIP) --editable ".[balancing,tune,dev]"
+	$(PIP) --editable ".[balancing,tune,onnx,dev]"
 	touch $@
 
 .venv/.installed-docs: .venv/.installed-dev

@@ -30,6 +30,7 @@ FLOORS = {
         "compat",
         "config",
         "ensemble",
+        "exporting",
         "methods",
         "study",
         "tuning",

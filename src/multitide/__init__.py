@@ -23,6 +23,7 @@ _PUBLIC = {
     ),
     "encodings": ("Inputs",),
     "ensemble": ("Ensemble",),
+    "exporting": ("export",),
     "errors": (
         "DataError",
         "MissingDependencyError",

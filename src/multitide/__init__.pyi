@@ -36,6 +36,7 @@ from multitide.errors import MultitideError as MultitideError
 from multitide.errors import MultitideWarning as MultitideWarning
 from multitide.errors import ParameterError as ParameterError
 from multitide.errors import StoreError as StoreError
+from multitide.exporting import export as export
 from multitide.reports import write_study_report as write_study_report
 from multitide.study import Comparison as Comparison
 from multitide.study import Comparisons as Comparisons

@@ -23,6 +23,7 @@ from multitide.backbones import Backbone
 from multitide.balancing import Aggregator, Weighting
 from multitide.data._splitter import Splitter
 from multitide.encodings._inputs import Inputs
+from multitide.exporting._exportable import ExportableModel
 from multitide.fitting._data_sets import (
     Data,
     Labels,
@@ -40,7 +41,6 @@ from multitide.fitting._recipe import (
 from multitide.fitting._use_graph import uses_graph
 from multitide.model._after_training import tell_after_training
 from multitide.model._check_stored import checking
-from multitide.model._fitted_model import FittedModel
 from multitide.model._history import (
     HISTORY,
     PRETRAINING,
@@ -63,7 +63,7 @@ from multitide.training._settings import Training
 Table: TypeAlias = "Mapping[str, object]"  # a part as a table of its parameters
 
 
-class MultiTaskEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]
+class MultiTaskEstimator(ExportableModel, BaseEstimator):  # type: ignore[misc]
     """Multi-task network for multivariate time series with classes, numbers and missing labels.
 
     Each task is trained on the samples that have its label.

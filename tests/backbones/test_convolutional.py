@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from multitide.backbones import CNN1D, FC, BlockBackbone, InceptionTime
 from multitide.backbones._flatten import flatten_steps
+from multitide.backbones._inception_time import _neighbour_maximum
 from multitide.errors import DataError
 from refusals import refused
 
@@ -126,3 +127,13 @@ def test_inception_time_is_the_papers_network(n_channels: int) -> None:
     torch.testing.assert_close(
         module(x), inception_by_hand(module, x), rtol=1e-5, atol=1e-6
     )
+
+
+@pytest.mark.parametrize("lengths", [None, torch.tensor([7, 3])])
+def test_the_maximum_of_neighbours_is_the_same_in_an_export(
+    lengths: Tensor | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x = torch.randn(2, 3, 7)
+    usual = _neighbour_maximum(x, lengths)
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    assert torch.equal(_neighbour_maximum(x, lengths), usual)

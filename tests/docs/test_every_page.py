@@ -29,6 +29,7 @@ SLOW = {
     "guide/defaults",
     "guide/tasks",
     "guide/ensembles",
+    "guide/export",
     "guide/retraining",
     "guide/representations",
 }

@@ -177,6 +177,16 @@ class Backbone(Part, ABC):
         return replace(self, **widths)
 
     @property
+    def fixes_length(self) -> bool:
+        """Whether it pads every series to the length of the longest training series."""
+        return False
+
+    @property
+    def needs_equal_lengths(self) -> bool:
+        """Whether every series must have the length of the training series."""
+        return False
+
+    @property
     def min_timepoints(self) -> int:
         """Length of the shortest series that the backbone can process."""
         return 1

@@ -69,6 +69,11 @@ class CNN1D(Backbone):
     widths: ClassVar[tuple[str, ...]] = ("output_channels", "hidden_channels")
 
     @property
+    def fixes_length(self) -> bool:
+        """Every step has weights of its own in the heads if there is no mean over time."""
+        return self.flatten
+
+    @property
     def min_timepoints(self) -> int:
         """Length of the shortest series of which one step remains: 10 by default."""
         needed = 1

@@ -54,6 +54,11 @@ class FC(Backbone):
 
     widths: ClassVar[tuple[str, ...]] = ("hidden_size",)
 
+    @property
+    def fixes_length(self) -> bool:
+        """Every step has weights of its own."""
+        return True
+
     def build(self, n_channels: int, n_timepoints: int) -> BlockBackbone:
         """Return a newly initialised module for series of at most `n_timepoints` steps."""
         hidden = HiddenLayer(n_channels, n_timepoints, self)

@@ -144,6 +144,15 @@ class InceptionModule(nn.Module):
 def _neighbour_maximum(x: Tensor, lengths: Tensor | None) -> Tensor:
     """Return the maximum of each valid step and its valid neighbours, and 0 at other steps."""
     if lengths is None:
-        return F.max_pool1d(x, 3, stride=1, padding=1)
+        return _maximum_of_three(x)
     lowest = torch.where(valid_steps(lengths, x.shape[2]), x, -torch.inf)
-    return zero_invalid(F.max_pool1d(lowest, 3, stride=1, padding=1), lengths)
+    return zero_invalid(_maximum_of_three(lowest), lengths)
+
+
+def _maximum_of_three(x: Tensor) -> Tensor:
+    """Return the maximum of each step and its neighbours."""
+    if torch.compiler.is_compiling():  # also true in an export
+        # In one dimension, the export would fix the number of steps.
+        flat = F.max_pool2d(x[:, :, None], (1, 3), stride=1, padding=(0, 1))
+        return flat[:, :, 0]
+    return F.max_pool1d(x, 3, stride=1, padding=1)

@@ -53,6 +53,11 @@ class Linear(Backbone):
     ] = STRENGTHS
     rank: Annotated[int, Field(ge=1)] | Literal["auto"] | None = None
 
+    @property
+    def fixes_length(self) -> bool:
+        """Every step has weights of its own."""
+        return True
+
     def build(self, n_channels: int, n_timepoints: int) -> Flat:
         """Return a module without trainable parameters."""
         return Flat(n_channels, n_timepoints)

@@ -64,6 +64,11 @@ class LSTMFCN(FCN):
 
     widths: ClassVar[tuple[str, ...]] = ("filters", "hidden_size")
 
+    @property
+    def needs_equal_lengths(self) -> bool:
+        """Whether the time steps are the inputs of the LSTM."""
+        return self.shuffle
+
     def build(self, n_channels: int, n_timepoints: int) -> BlockBackbone:
         """Return a newly initialised module with ``hidden_size + filters[-1]`` features."""
         self.check_timepoints(n_timepoints)

@@ -163,6 +163,8 @@ class Quantiles(BackboneModule):
             return flatten_steps(x, lengths, 1)
         if lengths is None:
             lengths = torch.full((len(x),), x.shape[2], device=x.device)
+        if torch.compiler.is_compiling():  # also true in an export
+            return self._features(x, lengths)
         size = max(1, MOST_VALUES // max(1, x.shape[1] * x.shape[2]))
         parts = []
         for rows, their_lengths in zip(x.split(size), lengths.split(size), strict=True):

@@ -33,7 +33,7 @@ def table_record(
     ParameterError
         If the name is wrong or missing, or the model was fitted on arrays.
     """
-    record = _named(known, name, option)
+    record = named_record(known, name, option)
     if not record.reading:
         raise ParameterError(
             "`run` must be a model that was fitted on a table; "
@@ -44,7 +44,10 @@ def table_record(
     return record, record.reading
 
 
-def _named(known: Sequence[DataRecord], name: str | None, option: str) -> DataRecord:
+def named_record(
+    known: Sequence[DataRecord], name: str | None, option: str
+) -> DataRecord:
+    """Return the record of a data set, the only one by default; see :func:`table_record`."""
     names = [record.name for record in known]
     if name is None and len(known) == 1:
         return known[0]

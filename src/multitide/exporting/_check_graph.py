@@ -1,0 +1,119 @@
+"""Compare a graph with the model that it was made of, before anybody gets it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from multitide.errors import MultitideError
+from multitide.exporting._example_inputs import Feed, as_tensors, example_inputs
+from multitide.exporting._exported_model import ExportedModel
+from multitide.model._schema import DataRecord
+from multitide.network._forest import forests_of
+from multitide.tasks import Target
+from multitide.tasks._standardised import StandardisedTarget
+
+if TYPE_CHECKING:
+    import onnx
+
+TOLERANCE = 1e-5  # relative
+# Rows that may reach another leaf of a tree: the last bits of a feature decide at a threshold.
+MOST_OTHER_LEAVES = 0.001
+
+
+def check_graph(
+    graph: onnx.ModelProto,
+    model: ExportedModel,
+    record: DataRecord,
+    targets: Sequence[Target],
+) -> int:
+    """Raise unless the graph predicts what the model predicts, on several shapes and with NaN.
+
+    Returns
+    -------
+    int
+        Number of rows in which a tree answers with another leaf.
+
+    Raises
+    ------
+    MultitideError
+        With the task and the size of the difference.
+    """
+    from onnxruntime import InferenceSession
+
+    session = InferenceSession(
+        graph.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    n_rows, n_other = 0, 0
+    for seed, shape in enumerate(_shapes(model, record)):
+        feed = example_inputs(model, *shape, seed=seed)
+        found = session.run(None, feed.by_name())
+        other = _other_rows(model, feed, found, targets)
+        n_rows += shape[0]
+        n_other += other
+    if n_other > MOST_OTHER_LEAVES * n_rows:
+        raise MultitideError(
+            f"At most {MOST_OTHER_LEAVES:.1%} of rows may reach another leaf of a tree in "
+            f"the graph; {n_other} of {n_rows} do. Use a network without trees."
+        )
+    return n_other
+
+
+def _shapes(model: ExportedModel, record: DataRecord) -> list[tuple[int, int]]:
+    """Return numbers of rows and steps; with trees more rows, of which few may differ."""
+    many = 33
+    if forests_of(model):
+        many = 2000
+    length = model.n_timepoints
+    if length is not None:
+        return [(1, length), (many, length)]
+    usual = max(record.n_timepoints, model.shortest)
+    return [(1, usual), (many, usual), (3, model.shortest), (5, usual + 7)]
+
+
+def _other_rows(
+    model: ExportedModel,
+    feed: Feed,
+    found: Sequence[np.ndarray],
+    targets: Sequence[Target],
+) -> int:
+    """Return the number of rows that differ in a task of trees; raise if another task does."""
+    with torch.no_grad():
+        expected = model(*as_tensors(feed))
+    differs = np.zeros(len(feed.series), dtype=bool)
+    for target, tensor, values in zip(targets, expected, found, strict=True):
+        error = _relative_error(target, tensor.numpy(), values)
+        too_large = error > TOLERANCE
+        if too_large.any() and not _has_trees(model, target.task.name):
+            raise MultitideError(
+                f"The graph must predict `{target.task.name}` as the model does; "
+                f"a relative difference is {error.max():.2g}, more than {TOLERANCE:g}. "
+                "Install the versions of torch and onnxscript in constraints.txt."
+            )
+        differs |= too_large
+    return int(differs.sum())
+
+
+def _relative_error(
+    target: Target, expected: np.ndarray, found: np.ndarray
+) -> np.ndarray:
+    """Return the largest difference of each row, in relation to the value or its usual spread."""
+    spread = 1.0
+    if isinstance(target, StandardisedTarget):
+        spread = float(target.scale)
+    error = np.abs(found - expected) / np.maximum(np.abs(expected), spread)
+    # NaN must not pass.
+    error = np.where(np.isnan(error), np.inf, error)
+    largest: np.ndarray = error.reshape(len(error), -1).max(axis=1)
+    return largest
+
+
+def _has_trees(model: ExportedModel, task: str) -> bool:
+    """Return whether trees take part in the prediction of a task."""
+    for network, names in model.predictor.networks_for(model.data_set):
+        if task in names and forests_of(network):
+            return True
+    return False

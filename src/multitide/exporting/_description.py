@@ -1,0 +1,77 @@
+"""What an exported file says about itself, as JSON in its metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from multitide._installed_versions import installed_versions
+from multitide.exporting._exported_model import ExportedModel
+from multitide.model._schema import DataRecord
+from multitide.tasks import RegressionTarget, Target
+
+KEY = "multitide"  # of the metadata
+FORMAT = 1
+
+# JSON values, for readers in any language.
+Description: TypeAlias = "dict[str, object]"
+
+
+def describe_exported(
+    model: ExportedModel, record: DataRecord, targets: Sequence[Target]
+) -> Description:
+    """Return the inputs, the outputs and the versions of an exported model.
+
+    Parameters
+    ----------
+    model : ExportedModel
+        What is exported.
+    record : DataRecord
+        Its data set.
+    targets : sequence of Target
+        The target of each of its tasks.
+    """
+    tasks = []
+    for target, output in zip(targets, output_names(model.tasks), strict=True):
+        tasks.append(_describe_task(target, output))
+    series: Description = {
+        "channels": list(record.channels),
+        "categories": record.categories,
+        "dtype": str(model.series_dtype).removeprefix("torch."),
+        "n_timepoints": record.n_timepoints,
+        "fixed_length": model.n_timepoints is not None,
+        "shortest": model.shortest,
+    }
+    inputs: Description = {"series": series}
+    if model.static is not None:
+        inputs["static"] = {"columns": model.static.categories}
+    return {
+        "format": FORMAT,
+        "inputs": inputs,
+        "tasks": tasks,
+        "versions": installed_versions(),
+    }
+
+
+def output_names(tasks: Sequence[str]) -> list[str]:
+    """Return the name of each task's output: its own, unless an input has it."""
+    names: list[str] = []
+    for task in tasks:
+        name = task
+        while name in ("series", "lengths", "static", *names):
+            name += "_"
+        names.append(name)
+    return names
+
+
+def _describe_task(target: Target, output: str) -> Description:
+    described: Description = {
+        "name": target.task.name,
+        "kind": target.task.kind,
+        "output": output,
+        "columns": target.task.columns,
+        **target.to_config(),
+    }
+    if isinstance(target, RegressionTarget) and target.n_outputs > 1:
+        described["quantiles"] = list(target.task.quantiles)
+    return described
