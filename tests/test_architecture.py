@@ -32,6 +32,7 @@ FLOORS = {
         "ensemble",
         "exporting",
         "methods",
+        "reasons",
         "study",
         "tuning",
     ],

@@ -32,7 +32,8 @@ _PUBLIC = {
         "ParameterError",
         "StoreError",
     ),
-    "reports": ("write_study_report",),
+    "reasons": ("Explanation", "SampleReasons", "explain"),
+    "reports": ("write_explanation", "write_study_report"),
     "study": (
         *("Comparison", "Comparisons", "Conditions", "Grouping", "LabelCurve"),
         *("check_conditions", "compare", "compare_many", "group_tasks", "label_curve"),

@@ -37,6 +37,10 @@ from multitide.errors import MultitideWarning as MultitideWarning
 from multitide.errors import ParameterError as ParameterError
 from multitide.errors import StoreError as StoreError
 from multitide.exporting import export as export
+from multitide.reasons import Explanation as Explanation
+from multitide.reasons import SampleReasons as SampleReasons
+from multitide.reasons import explain as explain
+from multitide.reports import write_explanation as write_explanation
 from multitide.reports import write_study_report as write_study_report
 from multitide.study import Comparison as Comparison
 from multitide.study import Comparisons as Comparisons

@@ -14,6 +14,7 @@ from multitide.cli._compare import compare
 from multitide.cli._compare_runs import compare_runs
 from multitide.cli._demo import demo
 from multitide.cli._evaluate import evaluate
+from multitide.cli._explain import explain
 from multitide.cli._export import export
 from multitide.cli._fit import fit
 from multitide.cli._info import info
@@ -119,6 +120,7 @@ for command in (
     evaluate,
     predict,
     export,
+    explain,
     represent,
     compare_runs,
     compare,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from multitide.plot._confusion import confusion
 from multitide.plot._gradients import flow_by_step
 from multitide.plot._ranks import mean_ranks
+from multitide.plot._reasons import importance, importance_in_time, sample_reasons
 from multitide.plot._run import (
     cosines,
     error_by_step,
@@ -35,6 +36,8 @@ __all__ = [
     "gains_by_share",
     "gradient_norms",
     "history",
+    "importance",
+    "importance_in_time",
     "importances",
     "learning_curves",
     "mean_ranks",
@@ -42,6 +45,7 @@ __all__ = [
     "reliability",
     "residuals",
     "right_by_label",
+    "sample_reasons",
     "task_matrix",
     "task_weights",
     "trials",
