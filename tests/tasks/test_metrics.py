@@ -27,6 +27,7 @@ from multitide.tasks._metrics import (
     log_losses,
     regression_metrics,
 )
+from multitide.tasks._reliability import calibration_error, said_and_true
 
 
 def values_of(table: pd.DataFrame, column: str = "value") -> dict[str, float]:
@@ -71,6 +72,8 @@ def test_classification_metrics_are_scikit_learns_on_the_labelled_rows(
             average="macro",
         ),
         "log_loss": sk.log_loss(known, p),
+        "brier": sk.brier_score_loss(known, p[:, 1] if n_classes == 2 else p),
+        "ece": calibration_error(*said_and_true(known, p)),
     }
     table = target.metrics(labels, guess)
     found = values_of(table)

@@ -8,6 +8,8 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
+from multitide.tasks._reliability import RELIABILITY
+
 Numbers = TypeVar("Numbers", float, np.ndarray, pd.Series)
 
 HIGHER_IS_BETTER = {
@@ -17,6 +19,7 @@ HIGHER_IS_BETTER = {
     "roc_auc": True,
     "average_precision": True,
     "log_loss": False,
+    **dict.fromkeys(RELIABILITY, False),
     "rmse": False,
     "mae": False,
     "r2": True,

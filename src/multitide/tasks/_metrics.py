@@ -14,6 +14,7 @@ from sklearn import metrics as sk
 
 from multitide._weighted_mean import weighted_mean
 from multitide.tasks._ranking import ranking
+from multitide.tasks._reliability import RELIABILITY, of_classes, of_labels
 
 CLASSIFICATION = (
     "accuracy",
@@ -22,6 +23,7 @@ CLASSIFICATION = (
     "roc_auc",
     "average_precision",
     "log_loss",
+    *RELIABILITY,
 )
 REGRESSION = ("rmse", "mae", "r2", "mape")
 QUANTILE = ("pinball", "coverage", "width")
@@ -32,6 +34,7 @@ MULTI_LABEL = (
     "exact_match",
     "hamming_loss",
     "log_loss",
+    *RELIABILITY,
 )
 FORECAST = ("rmse", "mae", "r2")
 
@@ -60,7 +63,8 @@ def classification_metrics(
     -------
     dict of str to float
         With two classes, ``roc_auc`` and ``average_precision`` refer to the second one. With more,
-        they are one-vs-rest means over the classes present.
+        they are one-vs-rest means over the classes present. ``ece`` is the expected calibration
+        error: how far probabilities are from frequencies.
     """
     if not len(codes) or not np.isfinite(probabilities).all():
         return dict.fromkeys(CLASSIFICATION, np.nan)
@@ -88,6 +92,7 @@ def classification_metrics(
         "roc_auc": mean_or_nan(areas),
         "average_precision": mean_or_nan(precisions),
         "log_loss": weighted_mean(log_losses(codes, probabilities), weights),
+        **of_classes(codes, probabilities, weights),
     }
 
 
@@ -225,7 +230,7 @@ def multi_label_metrics(
         ``f1_macro`` (of yes), ``roc_auc`` and ``average_precision`` are means over the columns
         that define them. ``exact_match``: fraction of rows whose known labels are all predicted
         correctly. ``hamming_loss``: fraction of all known labels that are predicted wrongly.
-        ``log_loss``: mean over all known labels.
+        ``log_loss``, ``brier``: means over all known labels. ``ece``: a mean over the columns.
     """
     if not len(truth) or not np.isfinite(probabilities).all():
         return dict.fromkeys(MULTI_LABEL, np.nan)
@@ -254,6 +259,7 @@ def multi_label_metrics(
             binary_log_losses(truth, probabilities)[known],
             weights_of_labels(weights, known),
         ),
+        **of_labels(truth, probabilities, weights),
     }
 
 
