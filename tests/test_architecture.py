@@ -40,6 +40,7 @@ FLOORS = {
     "parts": [
         "backbones",
         "balancing",
+        "calibration",
         "encodings",
         "representations",
         "sharing",

@@ -1,12 +1,14 @@
-"""Carrying out the plan of a fit: its representation is fitted, then its networks."""
+"""Carrying out the plan of a fit: its representation, its networks, and their calibration."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from multitide._own_random_numbers import own_random_numbers
 from multitide._plan_fit import FitPlan
 from multitide.encodings._representation import Encoder
+from multitide.fitting._calibrate import calibrate
 from multitide.fitting._fit_model import Fitted, fit_model
 from multitide.fitting._recipe import resolve_device
 from multitide.model._store import load_model
@@ -42,6 +44,7 @@ def carry_out(
     recipe = plan.recipe
     with own_random_numbers(recipe.seed, resolve_device(recipe.device)):
         encoder = None
+        data_sets = plan.data
         if recipe.inputs.representation is not None:
             training_set = plan.data[0].training_set
             encoder = fit_encoder(
@@ -51,7 +54,13 @@ def carry_out(
             for data in plan.data:
                 vectors[data.name] = vectors_of(data.samples, encoder)
             plan = plan.on(vectors)
+            data_sets = []
+            for data in plan.data:
+                data_sets.append(replace(data, samples=vectors[data.name]))
             plan.check_memory()
         # Trees first: an error or Ctrl-C in them loses no training.
         groups = [*plan.tree_groups, *plan.groups]
-        return fit_model(groups, callbacks, plan.source), encoder
+        fitted = fit_model(groups, callbacks, plan.source)
+        if recipe.training.calibrate != "none":
+            calibrate(fitted, data_sets, resolve_device(recipe.device))
+        return fitted, encoder

@@ -138,6 +138,9 @@ class MultiTaskEstimator(ExportableModel, BaseEstimator):  # type: ignore[misc]
         With ``backbone="auto"``, the validation loss of each candidate and its weight in the
         prediction, one row per task and candidate, and the loss of the weighted mean; empty for
         other backbones.
+    calibration_ : DataFrame
+        The calibrated tasks and labels: ``method``, the set (``rows``) and the number of labels
+        that were used, and the log loss before and after, on folds that were not fitted to.
     best_epoch_ : dict of str to int
         The epoch whose weights predict each task.
     n_labelled_ : dict of str to dict
@@ -223,6 +226,7 @@ class MultiTaskEstimator(ExportableModel, BaseEstimator):  # type: ignore[misc]
         time_format: str | None = None,
         sample_weight: SampleWeight = None,
         validation: Data | tuple[Series, Labels] | None = None,
+        calibration: Data | tuple[Series, Labels] | None = None,
         start: MultiTaskEstimator | str | Path | None = None,
         callbacks: Sequence[Callback] = (),
     ) -> Self:
@@ -246,6 +250,8 @@ class MultiTaskEstimator(ExportableModel, BaseEstimator):  # type: ignore[misc]
         validation : Samples or (X, y), optional
             Validation set, in place of samples held out from `X`. For several data sets a dict by
             name, which may leave some out.
+        calibration : Samples or (X, y), optional
+            Calibration set, in the same way; see ``training.calibrate``.
         start : MultiTaskEstimator or path, optional
             A fitted model, or its folder, whose backbone training starts from, in place of
             ``training.start``; its heads are not used. ``training.freeze`` says which layers keep
@@ -275,14 +281,19 @@ class MultiTaskEstimator(ExportableModel, BaseEstimator):  # type: ignore[misc]
             time_format=time_format,
             sample_weight=sample_weight,
         )
-        held_out = held_out_sets(validation)
         model: StoredModel | str | Path | None
         if isinstance(start, MultiTaskEstimator):
             check_is_fitted(start, "model_")
             model = start.stored_
         else:
             model = start
-        plan = plan_fit(self.get_params(deep=False), data_sets, held_out, model)
+        plan = plan_fit(
+            self.get_params(deep=False),
+            data_sets,
+            held_out_sets(validation),
+            model,
+            held_out_sets(calibration),
+        )
         check_callbacks(callbacks)
         uses_graph(plan.recipe, plan.tasks, callbacks)  # raises if asked for in vain
         progress = [ProgressBar()] if self.verbose else []
@@ -302,6 +313,7 @@ class MultiTaskEstimator(ExportableModel, BaseEstimator):  # type: ignore[misc]
                 seconds=fitted.seconds,
                 trials=fitted.trials,
                 candidates=fitted.candidates,
+                calibrated=fitted.calibrated,
                 encoder=encoder,
             )
         )

@@ -79,6 +79,7 @@ def plan_fit(
     data_sets: DataSets,
     held_out: DataSets | Mapping[str, Samples],
     start: StoredModel | str | Path | None = None,
+    calibration: Mapping[str, Samples] | None = None,
 ) -> FitPlan:
     """Do all that a fit does before training, and raise what makes the training impossible.
 
@@ -94,6 +95,8 @@ def plan_fit(
         The user's own validation samples of some data sets.
     start : StoredModel or path, optional
         A model to start from, in place of ``training.start``.
+    calibration : mapping of str to Samples, optional
+        The user's own calibration samples of some data sets.
 
     Raises
     ------
@@ -112,6 +115,7 @@ def plan_fit(
         held_out,
         params["validation"],  # type: ignore[arg-type]  # checked by make_recipe
         recipe.seed,
+        calibration=calibration,
     )
     if is_auto(params["backbone"]):
         recipe = network_for(recipe, [each.samples for each in data])

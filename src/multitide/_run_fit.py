@@ -255,8 +255,14 @@ def _fit(
     else:
         validation = None
     so_far = _model_so_far(estimator, prepared, folder)
+    calibration = None
+    if calibration_sets := prepared.calibration_sets():
+        calibration = DataSets(calibration_sets)
     return estimator.fit(
-        DataSets(training_sets), validation=validation, callbacks=[so_far, *callbacks]
+        DataSets(training_sets),
+        validation=validation,
+        calibration=calibration,
+        callbacks=[so_far, *callbacks],
     )
 
 

@@ -12,7 +12,7 @@ from multitide._plan_fit import FitPlan, plan_fit
 from multitide.config._config import Config
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
-from multitide.data._split import Split
+from multitide.data._split import Split, nobody
 from multitide.data._split_data import SplitData
 from multitide.ensemble._plan import splits_of_seeds
 from multitide.errors import DataError, ParameterError
@@ -67,6 +67,14 @@ class Prepared:
                 validation[data.name] = data.validation_set
         return training, validation
 
+    def calibration_sets(self) -> dict[str, Samples]:
+        """Return the calibration sets of the split, of the data sets that have one."""
+        sets = {}
+        for data in self.data:
+            if len(data.split.calibration):
+                sets[data.name] = data.calibration_set
+        return sets
+
     def plans(self) -> list[FitPlan]:
         """Do all that a fit does before training; for an ensemble, a fit of each member."""
         training, validation = self.fitting_sets()
@@ -74,7 +82,13 @@ class Prepared:
         for estimator in self.config.estimators(training).values():
             estimator.set_params(tasks=self.tasks)
             params = estimator.get_params(deep=False)
-            plans.append(plan_fit(params, DataSets(training), validation))
+            plan = plan_fit(
+                params,
+                DataSets(training),
+                validation,
+                calibration=self.calibration_sets(),
+            )
+            plans.append(plan)
         return plans
 
     def splits_of_seeds(self, n_seeds: int, seed: int) -> list[list[SplitData]]:
@@ -94,7 +108,9 @@ class Prepared:
         if "validation" in self.config.estimator:
             training, _ = self.fitting_sets()
             rule = self.config.estimator["validation"]
-            return splits_of_seeds(training, self.tasks, {}, rule, n_seeds, seed)
+            return splits_of_seeds(
+                training, self.tasks, {}, rule, n_seeds, seed, self.calibration_sets()
+            )
         splits = []
         for number in range(n_seeds):
             data = []
@@ -106,16 +122,19 @@ class Prepared:
 
     def _without_test_set(self, data: SplitData, number: int) -> SplitData:
         """Return a data set without its test set, divided as a seed divides it."""
-        rows = np.union1d(data.split.train, data.split.validation)
+        fitted = np.union1d(data.split.train, data.split.validation)
+        rows = np.concatenate([fitted, data.split.calibration])
         samples = data.samples[rows]
-        train = np.searchsorted(rows, data.split.train)
-        validation = np.searchsorted(rows, data.split.validation)
+        train = np.searchsorted(fitted, data.split.train)
+        validation = np.searchsorted(fitted, data.split.validation)
+        calibration = np.arange(len(fitted), len(rows))
         rule = self.config.section(data.name).splitter(data.samples)
         if number and len(validation) and rule.by != "column":
-            drawn = with_declared_kinds(samples, self.tasks)
+            drawn = with_declared_kinds(data.samples[fitted], self.tasks)
             train, validation = rule.hold_out(drawn, rule.validation, number)
-        none = np.array([], dtype=np.int64)
-        return SplitData(data.name, samples, Split(train, validation, none))
+        return SplitData(
+            data.name, samples, Split(train, validation, nobody(), calibration)
+        )
 
     def describe_tasks(self, data: SplitData) -> pd.DataFrame:
         """Return what the tasks of a data set are taken for, and why."""
@@ -158,7 +177,7 @@ def split_samples(config: Config, name: str, samples: Samples) -> SplitData:
     with naming_data_set(name):
         rule = config.section(name).splitter(samples)
         split = rule.split(with_declared_kinds(samples, config.tasks or ()))
-        return SplitData(name, samples, split)
+        return SplitData(name, rule.with_unit(samples), split)
 
 
 def check_test_sets(prepared: Prepared) -> None:

@@ -20,7 +20,7 @@ CONFIG = "config.toml"
 
 
 def trained_on(run: Path, records: Sequence[DataRecord]) -> DataSets | None:
-    """Return the training and validation samples of a run, by data set.
+    """Return the training, validation and calibration samples of a run, by data set.
 
     Parameters
     ----------
@@ -47,7 +47,8 @@ def trained_on(run: Path, records: Sequence[DataRecord]) -> DataSets | None:
             return None
     by_name: dict[str, Samples] = {}
     for data in prepared.data:
-        rows = np.concatenate([data.split.train, data.split.validation])
+        seen = [data.split.train, data.split.validation, data.split.calibration]
+        rows = np.concatenate(seen)
         by_name[data.name] = data.samples[rows]
     return DataSets(by_name)
 
@@ -67,7 +68,12 @@ def _fingerprints(prepared: Prepared) -> dict[str, str]:
     training, validation = prepared.fitting_sets()
     config = prepared.config
     split = split_data_sets(
-        training, prepared.tasks, validation, config.make_estimator().validation, 0
+        training,
+        prepared.tasks,
+        validation,
+        config.make_estimator().validation,
+        0,
+        calibration=prepared.calibration_sets(),
     )
     found = {}
     for data in split:

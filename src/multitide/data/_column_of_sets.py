@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from multitide.data._split import Index
+from multitide.data._split import Index, Split
 from multitide.errors import DataError
 
 logger = logging.getLogger("multitide")
@@ -21,13 +21,14 @@ SETS = {
     "valid": "validation",
     "val": "validation",
     "dev": "validation",
+    "calibration": "calibration",
     "test": "test",
     "testing": "test",
 }
 
 
-def sets_by_word(values: np.ndarray) -> tuple[Index, Index, Index]:
-    """Return training, validation and test set as the words of a column say.
+def sets_by_word(values: np.ndarray) -> Split:
+    """Return training, validation, calibration and test set as the words of a column say.
 
     Raises
     ------
@@ -42,14 +43,15 @@ def sets_by_word(values: np.ndarray) -> tuple[Index, Index, Index]:
         )
     train = np.flatnonzero(words == "train")
     validation = np.flatnonzero(words == "validation")
+    calibration = np.flatnonzero(words == "calibration")
     test = np.flatnonzero(words == "test")
     if not len(train) or not len(test):
         raise DataError(
             '`split.column` must hold "train", '
-            '"test" and perhaps "validation"; '
+            '"test" and perhaps "validation" and "calibration"; '
             f"got {_examples(values)}."
         )
-    return train, validation, test
+    return Split(train, validation, test, calibration)
 
 
 def folds_by_value(values: np.ndarray) -> Iterator[Index]:

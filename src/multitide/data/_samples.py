@@ -33,7 +33,7 @@ from multitide.errors import DataError, ParameterError
 logger = logging.getLogger("multitide")
 
 MOST_SHOWN = 12  # channels, in a notebook
-PER_SAMPLE = ("lengths", "series", "time", "begin", "finish")  # arrays
+PER_SAMPLE = ("lengths", "series", "unit", "time", "begin", "finish")  # arrays
 
 
 @dataclass(frozen=True, repr=False)
@@ -58,6 +58,8 @@ class Samples:
         Inputs of the whole sample.
     series : ndarray, shape (n_samples,)
         The recording that each sample comes from (an id of the user's, or the sample's number).
+    unit : ndarray or None, shape (n_samples,)
+        What a split by group keeps whole, if that is not the series.
     time : ndarray or None, shape (n_samples,)
         Time stamp of each sample's last step.
     begin, finish : ndarray or None, shape (n_samples,)
@@ -86,6 +88,7 @@ class Samples:
     y: pd.DataFrame
     series: np.ndarray
     static: pd.DataFrame | None = None
+    unit: np.ndarray | None = None
     time: np.ndarray | None = None
     begin: np.ndarray | None = None
     finish: np.ndarray | None = None

@@ -21,8 +21,8 @@ class SplitData:
     samples : Samples
         All samples.
     split : Split
-        Which of them belong to the training, validation and test set. An estimator sees no test
-        set, so that `split.test` is empty within a fit.
+        Which of them belong to the training, validation, calibration and test set. An estimator
+        sees no test set, so that `split.test` is empty within a fit.
     """
 
     name: str
@@ -44,6 +44,11 @@ class SplitData:
     def validation_set(self) -> Samples:
         """The samples that choose the epoch."""
         return self.samples[self.split.validation]
+
+    @property
+    def calibration_set(self) -> Samples:
+        """The samples that calibrate what was trained; none by default."""
+        return self.samples[self.split.calibration]
 
     @property
     def test_set(self) -> Samples:

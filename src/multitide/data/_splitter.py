@@ -15,6 +15,7 @@ from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, train_te
 
 from multitide._checks import check_fraction, suggest
 from multitide._part import Part
+from multitide.data._calibration_labels import check_calibration_labels
 from multitide.data._column_of_sets import folds_by_value, sets_by_word
 from multitide.data._purging import purged, time_of, warn_of_overlap
 from multitide.data._rare_classes import (
@@ -23,7 +24,7 @@ from multitide.data._rare_classes import (
     single_and_others,
 )
 from multitide.data._samples import Samples
-from multitide.data._split import Index, Split
+from multitide.data._split import Index, Split, nobody
 from multitide.data._strata import choose_groups, strata
 from multitide.errors import DataError, ParameterError
 
@@ -57,7 +58,7 @@ def _check_rule(by: object) -> object:
 
 @dataclass
 class Splitter(Part):
-    """Divide samples into training, validation and test set.
+    """Divide samples into training, validation, test and perhaps calibration set.
 
     Parameters
     ----------
@@ -65,11 +66,15 @@ class Splitter(Part):
         "time" holds out the last samples and purges: no training sample shares a time stamp (leads
         included) with a held-out one. "group" keeps a series, or all samples with one value of
         `column`, in one set. "random" draws, stratified by the class labels where they allow it.
-        "column" reads train, validation and test from `column`.
+        "column" reads train, validation, calibration and test from `column`.
     test : float
         Fraction of the samples to hold out.
     validation : float
-        Fraction of the samples outside the test set; 0 for no validation set.
+        Fraction of the samples outside the test and the calibration set; 0 for no validation set.
+    calibration : float
+        Fraction of the samples outside the test set that is held out for calibrated probabilities
+        and prediction intervals; 0 for no calibration set. By time it is the last block before the
+        test set. Each task needs at least 10 labels in it.
     column : str, optional
         A column of ``samples.extra``: the sets for ``by="column"``, the groups for ``by="group"``.
     n_folds : int
@@ -81,6 +86,7 @@ class Splitter(Part):
     by: Annotated[Rule, BeforeValidator(_check_rule)] = "time"
     test: Annotated[float, Field(ge=0, lt=1)] = 0.2
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.15
+    calibration: Annotated[float, Field(ge=0, lt=1)] = 0.0
     column: str | None = None
     n_folds: Annotated[int, Field(ge=2)] = 5
     random_state: int | None = 0
@@ -95,18 +101,18 @@ class Splitter(Part):
         """
         self.check("split")
         if self.by == "column":
-            keep, validation, test = sets_by_word(self._extra(samples))
+            split = sets_by_word(self._extra(samples))
         else:
             keep, test = self._hold_out(samples, np.arange(len(samples)), self.test)
-            validation = test[:0]
-        return self._finished(samples, keep, validation, test)
+            split = Split(keep, nobody(), test)
+        return self._finished(samples, split)
 
     def folds(self, samples: Samples) -> list[Split]:
         """Return `n_folds` splits, each with another fold as its test set.
 
         Folds by time are blocks, purged on both sides; by group they are scikit-learn's
-        ``GroupKFold``; by column each of its values is a fold. The validation set is cut from the
-        rest by the same rule.
+        ``GroupKFold``; by column each of its values is a fold. The validation and the calibration
+        set are cut from the rest by the same rule.
         """
         self.check("split")
         splits = []
@@ -114,7 +120,7 @@ class Splitter(Part):
             keep = np.setdiff1d(np.arange(len(samples)), test)
             if self.by == "time":
                 keep = purged(samples, keep, test)
-            splits.append(self._finished(samples, keep, test[:0], test))
+            splits.append(self._finished(samples, Split(keep, nobody(), test)))
         return splits
 
     def hold_out(
@@ -153,26 +159,58 @@ class Splitter(Part):
         warn_of_overlap(samples, keep, held, self.by)
         return keep, held
 
-    def _finished(
-        self, samples: Samples, keep: Index, validation: Index, test: Index
-    ) -> Split:
-        """Cut the validation set, and refuse a split that cannot be used."""
-        train = keep
+    def hold_out_calibration(self, samples: Samples) -> tuple[Index, Index]:
+        """Cut the calibration set from the samples; empty if the rule has none.
+
+        Returns
+        -------
+        keep, calibration : ndarray of int64
+
+        Raises
+        ------
+        DataError
+            If a task has too few labels in the calibration set.
+        """
+        self.check("split")
+        everything = np.arange(len(samples))
+        keep, held = self._cut_rule(samples)._hold_out(
+            samples, everything, self.calibration
+        )
+        check_calibration_labels(samples.y.iloc[held])
+        return keep, held
+
+    def with_unit(self, samples: Samples) -> Samples:
+        """Return the samples with the groups that a split by `column` keeps whole."""
+        if self.by != "group" or self.column is None:
+            return samples
+        return samples.replace(unit=self._extra(samples))
+
+    def _finished(self, samples: Samples, split: Split) -> Split:
+        """Cut the calibration and the validation set; refuse a split that cannot be used."""
+        train, calibration = split.train, split.calibration
+        if self.calibration and not len(calibration):
+            train, calibration = self._cut_rule(samples, "calibration")._hold_out(
+                samples, train, self.calibration
+            )
+        check_calibration_labels(samples.y.iloc[calibration])
+        validation, test = split.validation, split.test
         if self.validation and not len(validation):
             train, validation = self._cut_rule(samples)._hold_out(
-                samples, keep, self.validation
+                samples, train, self.validation
             )
-        split = Split(train, validation, test)
+        split = Split(train, validation, test, calibration)
         self._check_sets(
             samples, {"train": train, "validation": validation, "test": test}
         )
-        held_out = np.concatenate([validation, test])
+        held_out = np.concatenate([validation, test, calibration])
         say_what_training_lacks(samples.y, train, held_out)
         warn_of_overlap(samples, train, held_out, self.by)
-        warn_of_overlap(samples, validation, test, self.by)
+        warn_of_overlap(samples, validation, np.r_[test, calibration], self.by)
+        if len(calibration):
+            warn_of_overlap(samples, calibration, test, self.by)
         return split
 
-    def _cut_rule(self, samples: Samples) -> Splitter:
+    def _cut_rule(self, samples: Samples, cut: str = "validation") -> Splitter:
         """Return the rule of a single cut; for a column of sets, the safest one possible."""
         if self.by != "column":
             return self
@@ -184,7 +222,7 @@ class Splitter(Part):
         if n_series == 1 and samples.time is not None:
             by = "time"
         logger.info(
-            f"`{self.column}` names no validation set. "
+            f"`{self.column}` names no {cut} set. "
             f"It is cut from the training set by {by}."
         )
         return Splitter(by=by, random_state=self.random_state)

@@ -64,6 +64,7 @@ class MemberFit:
             digest.update(f"{data.name} {data.samples.fingerprint()}".encode())
             digest.update(data.split.train.tobytes())
             digest.update(data.split.validation.tobytes())
+            digest.update(data.split.calibration.tobytes())
         return f"{self.number}-{slug(self.member)}-{digest.hexdigest()[:12]}"
 
 
@@ -158,6 +159,7 @@ def splits_of_seeds(
     rule: float | Splitter | None,
     n_seeds: int,
     seed: int,
+    calibration: Mapping[str, Samples] | None = None,
 ) -> list[list[SplitData]]:
     """Return the data sets as each seed divides them.
 
@@ -169,10 +171,14 @@ def splits_of_seeds(
         Each seed holds out other samples by it.
     n_seeds, seed : int
         Number of seeds, and the first one.
+    calibration : mapping of str to Samples, optional
+        The user's own calibration samples of some data sets.
     """
     splits = []
     for number in range(n_seeds):
-        splits.append(split_data_sets(data_sets, tasks, held_out, rule, seed, number))
+        splits.append(
+            split_data_sets(data_sets, tasks, held_out, rule, seed, number, calibration)
+        )
     return splits
 
 

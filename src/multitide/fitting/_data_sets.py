@@ -177,8 +177,9 @@ def split_data_sets(
     rule: float | Splitter | None,
     seed: int,
     number: int = 0,
+    calibration: Mapping[str, Samples] | None = None,
 ) -> list[SplitData]:
-    """Divide every data set into a training and a validation set.
+    """Divide every data set into a training, a validation and perhaps a calibration set.
 
     Parameters
     ----------
@@ -191,21 +192,31 @@ def split_data_sets(
     rule, seed, number
         How to choose validation samples of the other data sets; see
         :func:`training_and_validation`.
+    calibration : mapping of str to Samples, optional
+        The user's own calibration samples of some data sets.
 
     Raises
     ------
     ParameterError
-        If there are validation samples of an unknown data set.
+        If there are validation or calibration samples of an unknown data set.
     DataError
         If a data set cannot be divided; the message names it.
     """
+    calibration = calibration or {}
     check_names(held_out, list(data_sets), "validation")
+    check_names(calibration, list(data_sets), "calibration")
     split_data = []
     for name, samples in data_sets.items():
         with naming_data_set(name):
             own = tasks_with_labels(samples, tasks)
             joined, split = training_and_validation(
-                samples, own, held_out.get(name), rule, seed, number
+                samples,
+                own,
+                held_out.get(name),
+                rule,
+                seed,
+                number,
+                calibration.get(name),
             )
             split_data.append(SplitData(name, joined, split))
     return split_data

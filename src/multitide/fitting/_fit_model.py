@@ -11,6 +11,7 @@ from multitide._checks import one_of, suggest
 from multitide.backbones._backbone import Backbone
 from multitide.backbones._linear import Linear
 from multitide.backbones._trees import Trees
+from multitide.calibration._calibrated_label import CalibratedLabel
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
 from multitide.errors import DataError, ParameterError
@@ -38,6 +39,10 @@ class Fitted:
     ----------
     predictor : Predictor
         The module that ``predict`` runs.
+    before_refit : Predictor
+        The same before a refit, when the validation set was unseen; `predictor` without one.
+    calibrated : list of CalibratedLabel
+        What calibration has changed.
     history : list of dict
         One row per epoch, task and set, of the network if it takes part in the task, and otherwise
         of the trees.
@@ -56,6 +61,8 @@ class Fitted:
     """
 
     predictor: Predictor
+    before_refit: Predictor
+    calibrated: list[CalibratedLabel] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
     pretrain_history: list[dict[str, Any]] = field(default_factory=list)
     trials: list[dict[str, Any]] = field(default_factory=list)
@@ -84,7 +91,7 @@ def fit_model(
     source : Source, optional
         A saved model whose backbone training starts from.
     """
-    fitted = Fitted(Predictor([], []))
+    fitted = Fitted(Predictor([], []), Predictor([], []))
     fits = []
     several = _tasks_of_several(groups)
     for group in groups:
@@ -108,6 +115,23 @@ def _tasks_of_several(groups: Sequence[TaskGroup]) -> set[str]:
 def _combine(fits: Sequence[GroupFit], seed: int, fitted: Fitted) -> None:
     """Weight the fits of each task, and make the predictor of those with a weight."""
     shares, fitted.candidates = weigh_fits(fits, seed)
+    fitted.predictor = _predictor(fits, shares)
+    fitted.before_refit = fitted.predictor
+    if any(fit.was_refitted for fit in fits):
+        unseen = [fit.without_refit() for fit in fits]
+        fitted.before_refit = _predictor(unseen, shares)
+    for i, fit in enumerate(fits):
+        # The record of a task is that of the network, if it takes part.
+        leading = [name for name in fit.best_epoch if min(shares[name]) == i]
+        for name in leading:
+            fitted.best_epoch[name] = fit.best_epoch[name]
+        fitted.history += [row for row in fit.history if row["task"] in leading]
+
+
+def _predictor(
+    fits: Sequence[GroupFit], shares: Mapping[str, Mapping[int, float]]
+) -> Predictor:
+    """Return the predictor of the fits that have a weight in some task."""
     networks: list[Network] = []
     predicted: list[list[str]] = []
     parts: list[dict[str, float]] = []
@@ -119,12 +143,7 @@ def _combine(fits: Sequence[GroupFit], seed: int, fitted: Fitted) -> None:
         predicted += their_tasks
         for names in their_tasks:
             parts.append(_parts(names, shares, i))
-        # The record of a task is that of the network, if it takes part.
-        leading = [name for name in fit.best_epoch if min(shares[name]) == i]
-        for name in leading:
-            fitted.best_epoch[name] = fit.best_epoch[name]
-        fitted.history += [row for row in fit.history if row["task"] in leading]
-    fitted.predictor = Predictor(networks, predicted, parts).cpu().eval()
+    return Predictor(networks, predicted, parts).cpu().eval()
 
 
 def _fit_group(
@@ -148,6 +167,7 @@ def _fit_group(
         is_trained=backbone.is_trained,
         networks=networks,
         predicted=predicted,
+        before_refit=training.before_refit,
         held_out=predict_held_out(*training.before_refit, group, several),
         history=training.history,
         pretrain_history=training.pretrain_history,

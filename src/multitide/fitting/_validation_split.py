@@ -1,4 +1,4 @@
-"""Which samples train the network, and which choose the epoch."""
+"""Which samples train the network, which choose the epoch, and which calibrate it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 from multitide._checks import check_fraction
 from multitide.data._default_rule import default_rule
 from multitide.data._samples import Samples
-from multitide.data._split import Split
+from multitide.data._split import Split, nobody
 from multitide.data._splitter import Splitter
 from multitide.errors import DataError, ParameterError
 from multitide.tasks import Task, label_names
@@ -25,8 +25,9 @@ def training_and_validation(
     rule: float | Splitter | None,
     seed: int,
     number: int = 0,
+    calibration: Samples | None = None,
 ) -> tuple[Samples, Split]:
-    """Divide samples into a training and a validation set.
+    """Divide samples into a training, a validation and perhaps a calibration set.
 
     Parameters
     ----------
@@ -42,14 +43,16 @@ def training_and_validation(
     seed : int
         Seed of a random split.
     number : int, default=0
-        Of the split; see :meth:`Splitter.hold_out`.
+        Of the split; see :meth:`Splitter.hold_out`. The calibration set is the same for all.
+    calibration : Samples, optional
+        The user's own calibration samples, which replace those that `rule` holds out.
 
     Returns
     -------
     samples : Samples
-        All samples, followed by those of `held_out`.
+        All samples, followed by those of `held_out` and `calibration`.
     split : Split
-        The two sets as indices into them; the test set is empty.
+        The sets as indices into them; the test set is empty.
 
     Raises
     ------
@@ -57,11 +60,44 @@ def training_and_validation(
         If a task has no label in one of the sets, or `held_out` has no label at all.
     """
     columns = label_names(tasks)
+    train = np.arange(len(samples))
+    calibrates = nobody()
+    if calibration is None and isinstance(rule, Splitter):
+        samples = rule.with_unit(samples)
+        if rule.calibration:
+            drawn, rows = _labelled(samples, tasks)
+            kept, held = rule.hold_out_calibration(drawn)
+            train, calibrates = rows[kept], rows[held]
     if held_out is not None:
-        return _joined(samples, held_out, columns)
-    if rule is None:
-        return samples, _split(np.arange(len(samples)), [])
+        samples, validation = _appended(samples, held_out, columns, "validation")
+    elif rule is None:
+        validation = nobody()
+    else:
+        train, validation = _held_out(samples, train, tasks, rule, seed, number)
+    if calibration is not None:
+        samples, calibrates = _appended(samples, calibration, columns, "calibration")
+    return samples, Split(train, validation, nobody(), calibrates)
+
+
+def _held_out(
+    samples: Samples,
+    rows: np.ndarray,
+    tasks: Sequence[Task],
+    rule: float | Splitter,
+    seed: int,
+    number: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Divide the labelled samples among some rows into a training and a validation set."""
     splitter, fraction = _resolve_rule(rule, samples, seed)
+    drawn, labelled = _labelled(samples[rows], tasks)
+    train, validation = splitter.hold_out(drawn, fraction, number)
+    _check_labels(drawn.y, tasks, {"training": train, "validation": validation})
+    return rows[labelled[train]], rows[labelled[validation]]
+
+
+def _labelled(samples: Samples, tasks: Sequence[Task]) -> tuple[Samples, np.ndarray]:
+    """Return the samples with a label of some task, and their positions."""
+    columns = label_names(tasks)
     labelled = np.flatnonzero(samples.y[columns].notna().any(axis=1).to_numpy())
     # Columns without any label belong to tasks that only other data sets have.
     known = []
@@ -69,10 +105,7 @@ def training_and_validation(
         if samples.y[column].notna().any():
             known.append(column)
     y = samples.y[known].iloc[labelled].reset_index(drop=True)
-    drawn = with_declared_kinds(samples[labelled].replace(y=y), tasks)
-    train, validation = splitter.hold_out(drawn, fraction, number)
-    _check_labels(y, tasks, {"training": train, "validation": validation})
-    return samples, _split(labelled[train], labelled[validation])
+    return with_declared_kinds(samples[labelled].replace(y=y), tasks), labelled
 
 
 def default_splitter(samples: Samples, seed: int) -> Splitter:
@@ -89,26 +122,27 @@ def default_splitter(samples: Samples, seed: int) -> Splitter:
     return Splitter(by=by, random_state=seed)
 
 
-def _joined(
-    samples: Samples, held_out: Samples, columns: list[str]
-) -> tuple[Samples, Split]:
+def _appended(
+    samples: Samples, more: Samples, columns: list[str], name: str
+) -> tuple[Samples, np.ndarray]:
+    """Return the samples followed by a set of the user's own, and the positions of that."""
     missing = []
     for column in columns:
-        if column not in held_out.y:
+        if column not in more.y:
             missing.append(column)
     if missing:
         raise DataError(
-            f"`validation` must have a column for every task; {missing} are missing."
+            f"`{name}` must have a column for every task; {missing} are missing."
         )
-    if held_out.y[columns].isna().all(axis=None):
+    if more.y[columns].isna().all(axis=None):
         raise DataError(
-            "`validation` must have a label of some task; "
-            f"got none in {len(held_out)} rows. "
-            "Give samples that have one, or validation=None."
+            f"`{name}` must have a label of some task; "
+            f"got none in {len(more)} rows. "
+            f"Give samples that have one, or {name}=None."
         )
     own = samples.replace(y=samples.y[columns])
-    joined = own.joined(held_out.replace(y=held_out.y[columns]))
-    return joined, _split(np.arange(len(samples)), np.arange(len(samples), len(joined)))
+    joined = own.joined(more.replace(y=more.y[columns]))
+    return joined, np.arange(len(samples), len(joined))
 
 
 def _resolve_rule(
@@ -128,11 +162,6 @@ def check_validation(rule: object) -> None:
             f"`validation` must be a fraction, a Splitter or None; got {rule!r}."
         )
     check_fraction("validation", rule)
-
-
-def _split(train: np.ndarray, validation: Sequence[int] | np.ndarray) -> Split:
-    none = np.array([], dtype=np.int64)
-    return Split(train, np.asarray(validation, dtype=np.int64), none)
 
 
 def _check_labels(

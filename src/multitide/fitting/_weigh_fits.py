@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypedDict
 
 from multitide.backbones import BACKBONES
@@ -43,6 +43,8 @@ class GroupFit:
         Whether its network is trained by gradients.
     networks, predicted : list of Network, list of list of str
         The networks with the tasks that each predicts, the joint one first.
+    before_refit : tuple of list of Network, list of list of str
+        The same before a refit; the same lists without one.
     held_out : dict of str to HeldOut
         Predictions for the validation set, of the tasks that other fits predict too.
     history, pretrain_history : list of dict
@@ -57,11 +59,22 @@ class GroupFit:
     is_trained: bool
     networks: list[Network]
     predicted: list[list[str]]
+    before_refit: tuple[list[Network], list[list[str]]]
     held_out: dict[str, HeldOut]
     history: list[dict[str, Any]]
     pretrain_history: list[dict[str, Any]]
     best_epoch: dict[str, int]
     seconds: float
+
+    @property
+    def was_refitted(self) -> bool:
+        """Whether the networks have seen the validation set."""
+        return self.before_refit[0] != self.networks
+
+    def without_refit(self) -> GroupFit:
+        """Return the fit with the networks that have not seen the validation set."""
+        networks, predicted = self.before_refit
+        return replace(self, networks=networks, predicted=predicted)
 
     def validation_loss(self, task: str) -> float:
         """Return the loss of the epoch that predicts a task; infinite if it is not known."""

@@ -10,6 +10,7 @@ import pandas as pd
 from sklearn.utils import estimator_html_repr
 from sklearn.utils.validation import check_is_fitted
 
+from multitide.calibration._calibrated_label import calibration_table
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.errors import DataError
@@ -222,6 +223,7 @@ class FittedModel:
         self.seconds_ = stored.seconds
         self.trials_ = pd.DataFrame(stored.trials)
         self.candidates_ = pd.DataFrame(stored.candidates)
+        self.calibration_ = calibration_table(stored.calibrated)
         self.representation_ = stored.encoder
         data = stored.data
         self.channels_ = _one_or_by_name(data, lambda record: record.channels)

@@ -18,6 +18,7 @@ from multitide.encodings._static import StaticLayer
 from multitide.errors import StoreError
 from multitide.fitting._recipe import Recipe, make_part
 from multitide.fitting._task_group import build_inputs, build_network
+from multitide.model._calibration_record import rebuild_calibration
 from multitide.model._check_stored import at_most, check_numbers, checking
 from multitide.model._schema import ModelRecord, NetworkRecord
 from multitide.model._stored_representation import network_shape
@@ -79,7 +80,12 @@ def rebuild_predictor(
         check_numbers(networks[-1], folder / WEIGHTS_FILE)
     answered = [entry.answered for entry in record.networks]
     shares = [entry.shares for entry in record.networks]
-    return Predictor(networks, answered, shares).eval()
+    predictor = Predictor(networks, answered, shares)
+    targets = {name: predictor.target(name) for name in by_name}
+    with checking(path, "calibrated"), at_most(count_values(weights.values())):
+        predictor.calibration = rebuild_calibration(record.calibrated, targets, weights)
+    check_numbers(predictor.calibration, folder / WEIGHTS_FILE)
+    return predictor.eval()
 
 
 def _build(

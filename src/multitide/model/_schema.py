@@ -28,6 +28,7 @@ from multitide.fitting._recipe import (
     is_auto,
     replace_representation,
 )
+from multitide.model._calibration_record import CalibratedRecord
 from multitide.network._forest import ForestShape
 from multitide.network._forest_head import ForestHead
 from multitide.network._network import Network
@@ -193,6 +194,7 @@ class ModelRecord(BaseModel):
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     trials: list[dict[str, Any]] = []
     candidates: list[CandidateRecord] = []
+    calibrated: list[CalibratedRecord] = []
     representation: RepresentationRecord | None = None
     weights_sha256: str
     sha256: str = ""

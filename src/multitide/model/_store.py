@@ -26,6 +26,7 @@ from multitide._installed_versions import installed_versions
 from multitide._partial_folder import refuse_partial
 from multitide._result_folder import new_folder, read_record, validated, write_file
 from multitide._torch_defaults import torch_defaults
+from multitide.calibration._calibrated_label import CalibratedLabel
 from multitide.data.tables._reading import Reading
 from multitide.encodings._inputs import Inputs
 from multitide.encodings._representation import Encoder
@@ -35,6 +36,11 @@ from multitide.fitting._recipe import (
     replace_representation,
 )
 from multitide.fitting._weigh_fits import Candidate
+from multitide.model._calibration_record import (
+    calibrated_labels,
+    calibration_records,
+    calibration_weights,
+)
 from multitide.model._check_stored import (
     checking,
 )
@@ -72,7 +78,7 @@ class StoredModel:
         The declared tasks, and the module that predicts them.
     data : list of DataRecord
         The data sets that it was fitted on.
-    seed, best_epoch, n_labelled, seconds, trials, candidates
+    seed, best_epoch, n_labelled, seconds, trials, candidates, calibrated
         See the estimator's attributes.
     encoder : Encoder or None
         Makes the vectors that the networks read; None: they read the series.
@@ -88,6 +94,7 @@ class StoredModel:
     seconds: float
     trials: list[dict[str, Any]] = field(default_factory=list)
     candidates: list[Candidate] = field(default_factory=list)
+    calibrated: list[CalibratedLabel] = field(default_factory=list)
     encoder: Encoder | None = None
 
 
@@ -169,6 +176,7 @@ def load_model(folder: Path, transformer: object = None) -> StoredModel:
         seconds=record.seconds,
         trials=record.trials,
         candidates=[cast(Candidate, each.model_dump()) for each in record.candidates],
+        calibrated=calibrated_labels(record.calibrated),
         encoder=encoder,
     )
 
@@ -234,6 +242,7 @@ def _record(
         seconds=stored.seconds,
         trials=stored.trials,
         candidates=_candidates(stored),
+        calibrated=calibration_records(predictor.calibration, stored.calibrated),
         representation=representation,
         weights_sha256=weights_sha256,
     ).model_dump(mode="json")
@@ -303,7 +312,7 @@ def _weights(predictor: Predictor) -> dict[str, Tensor]:
     weights = {}
     for name, tensor in state.items():
         weights[name] = tensor.contiguous().clone()
-    return weights
+    return weights | calibration_weights(predictor)
 
 
 def _read_weights(folder: Path, record: ModelRecord) -> dict[str, Tensor]:

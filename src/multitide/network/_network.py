@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from multitide.backbones._backbone import Backbone
+from multitide.calibration._calibration import Calibration
 from multitide.data._samples import Samples
 from multitide.encodings._input_layer import InputLayer
 from multitide.encodings._static import StaticLayer
@@ -225,7 +226,8 @@ class Predictor(nn.Module):
 
     With hard sharing and ``keep="joint"`` there is one network for all tasks; with
     ``keep="per_task"`` one per distinct best epoch; with ``sharing="none"`` one per task. If
-    several networks predict a task, the prediction is their weighted mean.
+    several networks predict a task, the prediction is their weighted mean. Probabilities are
+    calibrated last.
 
     Parameters
     ----------
@@ -235,6 +237,8 @@ class Predictor(nn.Module):
         For each network, the tasks that it predicts (none for a joint set that is only stored).
     shares : sequence of dict of str to float, optional
         For each network, its weight in the prediction of those tasks that others predict too.
+    calibration : Calibration, optional
+        Of the probabilities; an empty one by default.
     """
 
     def __init__(
@@ -242,6 +246,7 @@ class Predictor(nn.Module):
         networks: Sequence[Network],
         tasks: Sequence[Sequence[str]],
         shares: Sequence[Mapping[str, float]] | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
         super().__init__()
         self.networks = nn.ModuleList(networks)
@@ -249,6 +254,7 @@ class Predictor(nn.Module):
         if shares is None:
             shares = [{}] * len(self.predicted)
         self.shares = list(map(dict, shares))
+        self.calibration = calibration or Calibration()
 
     def forward(
         self,
@@ -287,7 +293,8 @@ class Predictor(nn.Module):
                 if name in decoded:
                     part = decoded[name] + part
                 decoded[name] = part
-        return decoded
+        calibrated: dict[str, Tensor] = self.calibration(decoded)
+        return calibrated
 
     @property
     def pairs(self) -> list[tuple[Network, list[str]]]:

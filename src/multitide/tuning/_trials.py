@@ -18,7 +18,12 @@ from multitide._threads import single_thread
 from multitide.balancing._search import Search as WeightSearch
 from multitide.data._samples import Samples
 from multitide.fitting._recipe import make_recipe
-from multitide.study.runs._training import StepCounter, losses_at, quiet
+from multitide.study.runs._training import (
+    StepCounter,
+    losses_at,
+    quiet,
+    uncalibrated,
+)
 from multitide.training._best_weights import JOINT
 from multitide.training._callbacks import HistoryRow
 from multitide.training._trainer import Trainer
@@ -200,7 +205,7 @@ def run_trial(
     result = trial
     try:
         with single_thread(), quiet():
-            fitted = estimator.fit(
+            fitted = uncalibrated(estimator).fit(
                 data.samples[data.train],
                 validation=data.samples[data.validation],
                 callbacks=[judge],

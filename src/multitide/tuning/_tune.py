@@ -35,7 +35,7 @@ from multitide.errors import DataError, MultitideError, ParameterError
 from multitide.fitting._recipe import OPTIONAL, PART_PARAMETERS, make_part, make_recipe
 from multitide.fitting._training_length import resolve_max_epochs
 from multitide.study.design._study_data import make_rule
-from multitide.study.runs._training import quiet
+from multitide.study.runs._training import quiet, uncalibrated
 from multitide.study.runs._workers import default_n_jobs
 from multitide.tasks import Task, label_names, labelled, resolve_tasks, task_to_config
 from multitide.tasks._declared_kinds import with_declared_kinds
@@ -307,7 +307,7 @@ def _measure(tuning: Tuning, samples: Samples, cut: Split) -> pd.DataFrame:
     tables = []
     for which, estimator in estimators.items():
         with interrupts_end_all(), single_thread(), quiet():
-            estimator = cast(MultiTaskEstimator, clone(estimator))
+            estimator = uncalibrated(estimator)
             estimator.fit(samples[cut.train], validation=samples[cut.validation])
             table = estimator.evaluate(samples[cut.test])
         table.insert(0, "which", which)

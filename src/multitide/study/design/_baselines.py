@@ -32,6 +32,7 @@ from multitide.study.design._window_features import window_features
 from multitide.tasks import Classification, Forecast, Target
 from multitide.tasks._forecast import last_values
 from multitide.tasks._label_column import as_numbers
+from multitide.training._settings import Training
 
 Model: TypeAlias = HistGradientBoostingClassifier | HistGradientBoostingRegressor
 
@@ -281,6 +282,7 @@ def _fitted(
     estimator = MultiTaskEstimator(
         [target.task],
         validation=None,
+        training=Training(calibrate="none"),
         device="cpu",
         random_state=0,
         verbose=0,

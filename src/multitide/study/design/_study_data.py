@@ -150,7 +150,8 @@ def split_data(
 def make_rule(samples: Samples, split: SplitRule, cv: Folds) -> Splitter | Split:
     """Return the rule that makes a study's splits, or the split if the user gave one.
 
-    Without `split` and `cv`, the rule is the one that suits the samples.
+    Without `split` and `cv`, the rule is the one that suits the samples. A study calibrates
+    nothing, so that what the rule holds out for that is in the training set.
     """
     if not isinstance(split, Splitter | Split | None):
         raise ParameterError(
@@ -165,8 +166,9 @@ def make_rule(samples: Samples, split: SplitRule, cv: Folds) -> Splitter | Split
             )
         return split
     if isinstance(cv, Splitter):
-        return cv
+        return replace(cv, calibration=0.0)
     rule = split or Splitter(by=default_splitter(samples, seed=0).by)
+    rule = replace(rule, calibration=0.0)
     if cv is None:
         return rule
     if isinstance(cv, bool) or not isinstance(cv, int) or cv < 2:

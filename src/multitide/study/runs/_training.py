@@ -155,7 +155,7 @@ def fit_arguments(
     learner: MultiTaskEstimator, data: Sequence[SplitData]
 ) -> tuple[MultiTaskEstimator, DataSets, dict[str, Samples]]:
     """Return a copy that is not fitted, its training sets, and its validation sets by name."""
-    estimator = cast(MultiTaskEstimator, clone(learner))
+    estimator = uncalibrated(learner)
     tasks = learner.tasks
     training = DataSets(
         {each.name: _weighed_for(each.training_set, tasks) for each in data}
@@ -175,6 +175,16 @@ def _weighed_for(samples: Samples, tasks: Sequence[Task | str] | None) -> Sample
         return samples
     own = [name for name in task_names(tasks) if name in samples.weights]
     return samples.replace(weights=samples.weights[own] if own else None)
+
+
+def uncalibrated(learner: MultiTaskEstimator) -> MultiTaskEstimator:
+    """Return a copy that is not fitted, and will not be calibrated.
+
+    A study or a search compares what training does, on a validation set that has to be unseen, and
+    an ensemble calibrates the mean of its members.
+    """
+    estimator = cast(MultiTaskEstimator, clone(learner))
+    return estimator.set_params(training__calibrate="none")
 
 
 def losses_at(history: pd.DataFrame, best_epoch: dict[str, int]) -> dict[str, float]:
