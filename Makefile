@@ -1,7 +1,8 @@
 # Each target sets up what it needs in .venv.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+# Python compiles what is imported; to compile all packages would take a minute and a half.
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile --constraint constraints.txt
 
 .PHONY: demo test test-all check docs bench house clean
 .DELETE_ON_ERROR:
